@@ -1,0 +1,76 @@
+//! Who is meant: identifiers that cross process and kernel boundaries.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident($int:ty);)*) => {$(
+        $(#[$doc])*
+        #[repr(transparent)]
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable,
+            KnownLayout,
+        )]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+        pub struct $name(pub $int);
+    )*};
+}
+
+ids! {
+    /// A request of one run: its place in the schedule, from 0, the same whatever the number of workers.
+    RequestId(u64);
+    /// A connection of one run; the worker that owns it is in the upper 8 bits.
+    ConnectionId(u32);
+    /// The kernel's name of a socket, unique while the machine is up (`getsockopt(SO_COOKIE)`).
+    SocketCookie(u64);
+}
+
+impl RequestId {
+    /// The value of the `X-Request-ID` header: a UUID (version 8) made of the run's id and the request's number.
+    ///
+    /// Made, not stored: whoever knows the run can tell the header of each request.
+    #[must_use]
+    pub fn header(self, run: u64) -> [u8; 36] {
+        uuid(run, self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5151_5151, self.0)
+    }
+
+    /// The value of the `X-Correlation-ID` header of the session that has this number.
+    #[must_use]
+    pub fn session_header(self, run: u64) -> [u8; 36] {
+        uuid(run ^ 0xa5a5_a5a5_a5a5_a5a5, self.0.wrapping_mul(0xd1b5_4a32_d192_ed03), self.0)
+    }
+}
+
+/// 36 characters of a version-8 UUID (RFC 9562 §5.8): 64 bits of `run` mixed with `salt`, then 62 bits of `number`.
+fn uuid(run: u64, salt: u64, number: u64) -> [u8; 36] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let high = (run ^ (salt >> 16)) & 0xffff_ffff_ffff_0fff | 0x8000;
+    let low = number & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
+    let mut text = [b'-'; 36];
+    let mut place = 0;
+    for (index, byte) in high.to_be_bytes().into_iter().chain(low.to_be_bytes()).enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            place += 1;
+        }
+        text[place] = HEX[usize::from(byte >> 4)];
+        text[place + 1] = HEX[usize::from(byte & 15)];
+        place += 2;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_headers_are_uuids_and_differ() {
+        let text = RequestId(7).header(42);
+        let text = core::str::from_utf8(&text).unwrap();
+        assert_eq!(text.as_bytes()[14], b'8', "version nibble of {text}");
+        for place in [8, 13, 18, 23] {
+            assert_eq!(text.as_bytes()[place], b'-', "dash in {text}");
+        }
+        assert_ne!(RequestId(7).header(42), RequestId(8).header(42), "another request, another id");
+        assert_ne!(RequestId(7).header(42), RequestId(7).header(43), "another run, another id");
+    }
+}

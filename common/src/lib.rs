@@ -1,0 +1,20 @@
+//! The words that the kernel programs, the load generator and the daemon share.
+//!
+//! Nothing here allocates, reads a clock or talks to anybody: clock types, identifiers, the layouts of the
+//! events that cross a process or kernel boundary, and the header parsing that runs in the kernel and under
+//! fuzz.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "plan")]
+extern crate alloc;
+
+pub mod client_event;
+pub mod clock;
+pub mod id;
+pub mod kernel_event;
+pub mod parse;
+#[cfg(feature = "plan")]
+pub mod plan;
+pub mod reply_event;
+pub mod ring;

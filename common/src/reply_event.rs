@@ -1,0 +1,271 @@
+//! What the scribe says of each request: understood, counted in tokens, and ready to be joined with kernel stamps.
+//!
+//! A message is a [`MessageHeader`], a fixed body for its [`Kind`], then what the body counts. All are integers
+//! in fixed places, so the daemon that reads them parses nothing.
+
+use crate::client_event::numbered;
+use crate::clock::MonoNs;
+use crate::id::{ConnectionId, RequestId, SocketCookie};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The head of every message.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct MessageHeader {
+    /// Bytes of the message with this header.
+    pub length: u32,
+    /// A number of [`Kind`].
+    pub kind: u32,
+}
+
+numbered! {
+    /// What a message says.
+    Kind: u32 {
+        /// A connection was opened: [`ConnectionOpened`].
+        Opened = 1 "opened";
+        /// A connection was closed: [`ConnectionOpened`] again.
+        Closed = 2 "closed";
+        /// A stretch of a stream has a kernel stamp: [`StretchStamped`].
+        Stamped = 3 "stamped";
+        /// A request ended: [`RequestEnded`], its events, its texts, and with raw export the events' bytes.
+        Request = 4 "request";
+        /// No message follows.
+        Finished = 5 "finished";
+    }
+}
+
+numbered! {
+    /// What an event of a response is.
+    EventKind: u32 {
+        /// Only the role of the answer.
+        Role = 1 "role";
+        /// Reasoning text.
+        Reasoning = 2 "reasoning";
+        /// Answer text.
+        Content = 3 "content";
+        /// Reasoning and answer text in one event.
+        ReasoningAndContent = 4 "reasoning_and_content";
+        /// A piece of a tool call.
+        ToolCall = 5 "tool_call";
+        /// The server's token counts, and no text.
+        Usage = 6 "usage";
+        /// `[DONE]`.
+        Done = 7 "done";
+        /// An error that the server reports within the stream.
+        Error = 8 "error";
+        /// An event without text: a finish reason, a comment, an unknown object.
+        Empty = 9 "empty";
+        /// The whole body of a response that is no stream.
+        Body = 10 "body";
+    }
+}
+
+impl EventKind {
+    /// Whether the event carries text that counts as output: its first one ends the time to first token.
+    #[must_use]
+    pub const fn is_content(self) -> bool {
+        matches!(
+            self,
+            Self::Reasoning | Self::Content | Self::ReasoningAndContent | Self::ToolCall | Self::Body
+        )
+    }
+
+    /// Whether the event carries answer text or a tool call, as opposed to reasoning only.
+    #[must_use]
+    pub const fn is_answer(self) -> bool {
+        matches!(self, Self::Content | Self::ReasoningAndContent | Self::ToolCall | Self::Body)
+    }
+}
+
+/// The body of [`Kind::Opened`] and [`Kind::Closed`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct ConnectionOpened {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Always 0.
+    pub reserved: u32,
+    /// The kernel's name of the socket.
+    pub cookie: SocketCookie,
+}
+
+/// The body of [`Kind::Stamped`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct StretchStamped {
+    /// The kernel's name of the socket.
+    pub cookie: SocketCookie,
+    /// [`crate::kernel_event::segment::RECEIVED`] or [`crate::kernel_event::segment::SENT`].
+    pub direction: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// The offset of the first byte that the stamp holds for.
+    pub begin: u64,
+    /// The offset after the last one.
+    pub end: u64,
+    /// The stamp.
+    pub time: MonoNs,
+}
+
+/// The body of [`Kind::Request`]. Counts that are not known are [`UNKNOWN`], stamps that are not are zero.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RequestEnded {
+    /// The request.
+    pub request: RequestId,
+    /// The session that it belongs to.
+    pub session: u64,
+    /// The socket that carried it.
+    pub cookie: SocketCookie,
+    /// When the schedule wanted it sent.
+    pub due: MonoNs,
+    /// When its connect was handed to the kernel, if it opened its connection.
+    pub connect_begun: MonoNs,
+    /// When that connect was reaped.
+    pub connected: MonoNs,
+    /// When it was handed to the kernel.
+    pub submitted: MonoNs,
+    /// When the response's head was reaped.
+    pub head_reaped: MonoNs,
+    /// When it ended, well or not.
+    pub ended: MonoNs,
+    /// The offset of its first byte in the sent stream.
+    pub sent_begin: u64,
+    /// The offset after its last byte in the sent stream.
+    pub sent_end: u64,
+    /// The offset of the response's first byte in the received stream.
+    pub response_begin: u64,
+    /// The offset after the response's head, or 0.
+    pub head_end: u64,
+    /// The offset after the last byte that was received of it.
+    pub response_end: u64,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// 1 when the connection had carried a request before, else 0.
+    pub reused: u32,
+    /// The worker that sent it.
+    pub worker: u32,
+    /// Which prepared payload was sent.
+    pub entry: u32,
+    /// The turn within the session, from 0.
+    pub turn: u32,
+    /// The HTTP status, or 0.
+    pub status: u32,
+    /// A number of [`crate::client_event::Outcome`].
+    pub outcome: u32,
+    /// Reads in which the response came.
+    pub reads: u32,
+    /// Input tokens by our tokenizer.
+    pub input_tokens: u32,
+    /// Answer tokens by our tokenizer, tool calls included.
+    pub output_tokens: u32,
+    /// Reasoning tokens by our tokenizer.
+    pub reasoning_tokens: u32,
+    /// Output tokens that the request asked for.
+    pub requested_tokens: u32,
+    /// The server's own counts.
+    pub usage: Usage,
+    /// How many [`Event`]s follow.
+    pub events: u32,
+    /// Bytes of the error's type (UTF-8), which follow the events.
+    pub error_type_length: u32,
+    /// Bytes of the error's message (UTF-8), which follow its type.
+    pub error_message_length: u32,
+    /// Bytes of raw data, which follow the message: the response's head, then each event's, by [`Event::bytes`].
+    pub raw_length: u32,
+    /// Bytes of the response's head among the raw data.
+    pub raw_head_length: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Token counts as the server reported them, each [`UNKNOWN`] when it did not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt: u32,
+    /// Tokens of the completion, reasoning included.
+    pub completion: u32,
+    /// Both.
+    pub total: u32,
+    /// Reasoning tokens among the completion's.
+    pub reasoning: u32,
+    /// Prompt tokens read from a cache.
+    pub cache_read: u32,
+    /// Prompt tokens written to a cache.
+    pub cache_write: u32,
+    /// Prompt tokens that missed the cache.
+    pub cache_miss: u32,
+    /// Audio tokens of the prompt.
+    pub prompt_audio: u32,
+    /// Prompt tokens of tool use.
+    pub tool_prompt: u32,
+    /// Audio tokens of the completion.
+    pub completion_audio: u32,
+    /// Predicted tokens that were accepted.
+    pub accepted_prediction: u32,
+    /// Predicted tokens that were rejected.
+    pub rejected_prediction: u32,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self {
+            prompt: UNKNOWN,
+            completion: UNKNOWN,
+            total: UNKNOWN,
+            reasoning: UNKNOWN,
+            cache_read: UNKNOWN,
+            cache_write: UNKNOWN,
+            cache_miss: UNKNOWN,
+            prompt_audio: UNKNOWN,
+            tool_prompt: UNKNOWN,
+            completion_audio: UNKNOWN,
+            accepted_prediction: UNKNOWN,
+            rejected_prediction: UNKNOWN,
+        }
+    }
+}
+
+/// One event of a response.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Event {
+    /// When the read that completed it was reaped.
+    pub reaped: MonoNs,
+    /// The offset after its last byte in the received stream.
+    pub end: u64,
+    /// A number of [`EventKind`].
+    pub kind: u32,
+    /// Output tokens that end in it, by our tokenizer; [`UNKNOWN`] without one.
+    pub tokens: u32,
+    /// Bytes of the event's data.
+    pub bytes: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// A count that nobody told.
+pub const UNKNOWN: u32 = u32::MAX;
+
+/// A count, unless it is [`UNKNOWN`].
+#[must_use]
+pub const fn known(count: u32) -> Option<u32> {
+    if count == UNKNOWN { None } else { Some(count) }
+}
+
+const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 232, "the layout that scribe and daemon agree on");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_unknown_until_told() {
+        let usage = Usage::default();
+        assert_eq!(known(usage.prompt), None, "nobody told");
+        assert_eq!(known(usage.rejected_prediction), None, "nobody told");
+    }
+}

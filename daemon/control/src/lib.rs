@@ -1,0 +1,212 @@
+//! What client and daemon say to each other over the control socket: HTTP/1.1 with JSON.
+//!
+//! ```text
+//! GET    /v1/health                         Health
+//! GET    /v1/capabilities                   Capabilities
+//! PUT    /v1/inputs/{name}?run={id}         bytes           before the run starts: datasets, tokenizers
+//! POST   /v1/runs                           Create  -> Created
+//! POST   /v1/runs/{id}/start                        -> Status
+//! GET    /v1/runs                           [Status]
+//! GET    /v1/runs/{id}                      Status
+//! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
+//! POST   /v1/runs/{id}/stop                 Stop    -> Status
+//! GET    /v1/runs/{id}/files                [File]
+//! GET    /v1/runs/{id}/files/{name}         bytes
+//! POST   /v1/runs/{id}/recover                      -> Status
+//! DELETE /v1/runs/{id}
+//! ```
+//!
+//! A failure is a [`Problem`] with a status: 4xx is the client's or the plan's fault, 5xx the daemon's.
+#![forbid(unsafe_code)]
+
+use common::clock::MonoNs;
+use common::plan::Plan;
+use record::Standing;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Answer to `GET /v1/health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// The daemon's version.
+    pub version: String,
+    /// Whether it takes runs; not while it drains.
+    pub accepting: bool,
+}
+
+/// Answer to `GET /v1/capabilities`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// The best rung of kernel timestamps: `ebpf`, `so_timestamping`, `user`.
+    pub timestamps: String,
+    /// Why not a better one, naming the missing capability or feature.
+    pub timestamps_reason: Option<String>,
+    /// Cores that the daemon may use.
+    pub cpus: Vec<u32>,
+    /// Cores that runs hold at this moment.
+    pub busy_cpus: Vec<u32>,
+    /// The user that the load generator runs as.
+    pub loadgen_user: String,
+}
+
+/// Body of `POST /v1/runs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Create {
+    /// The checked plan.
+    pub plan: Plan,
+    /// Header values that must not be stored, by header name: kept in memory until the run ends.
+    pub secret_headers: BTreeMap<String, String>,
+    /// Base URLs with their addresses, resolved where the user runs: `(url, address:port)`.
+    pub addresses: Vec<(String, String)>,
+}
+
+/// Answer to `POST /v1/runs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The run's id, 12 hexadecimal digits.
+    pub run_id: String,
+}
+
+/// Body of `POST /v1/runs/{id}/stop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Send nothing more, let requests in flight end.
+    Drain,
+    /// End now; requests in flight are recorded as cancelled.
+    Now,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The run.
+    pub run_id: String,
+    /// What it is doing.
+    pub state: State,
+    /// The daemon's clock when it was created, for order.
+    pub created_ns: MonoNs,
+    /// Seconds since the Unix epoch when it was created.
+    pub created_unix_seconds: u64,
+    /// Where its requests go.
+    pub target: String,
+    /// The model it asks for.
+    pub model: String,
+    /// How it ended, once it has.
+    pub standing: Option<Standing>,
+    /// Why it failed, when it did.
+    pub problem: Option<Problem>,
+}
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waits for its inputs.
+    Created,
+    /// Probes are attached, inputs read, requests prepared.
+    Preparing,
+    /// Requests are sent.
+    Running,
+    /// Nothing more is sent; requests in flight end.
+    Draining,
+    /// Records are joined and written.
+    Recording,
+    /// Done; its files are there.
+    Finished,
+    /// It could not run; [`Status::problem`] says why.
+    Failed,
+    /// The daemon that ran it is gone; `recover` makes a run of what is there.
+    Interrupted,
+}
+
+/// A line of `GET /v1/runs/{id}/progress`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What the run is doing.
+    pub state: State,
+    /// Seconds since the first request was due.
+    pub elapsed_seconds: f64,
+    /// Requests that the plan wants, if it wants a number.
+    pub requests_planned: Option<u64>,
+    /// Seconds that the plan wants, if it wants a time.
+    pub seconds_planned: Option<f64>,
+    /// Requests handed to the kernel.
+    pub requests_sent: u64,
+    /// Requests that ended well.
+    pub requests_completed: u64,
+    /// Requests that ended in any other way.
+    pub requests_failed: u64,
+    /// Requests in flight.
+    pub requests_in_flight: u64,
+    /// Requests recorded so far: what the live percentiles are taken from.
+    pub requests_recorded: u64,
+    /// Live percentiles by metric tag, in milliseconds, of the requests recorded so far.
+    pub live: BTreeMap<String, LivePercentiles>,
+    /// A warning that the user should see at once, said once.
+    pub notice: Option<String>,
+    /// Why it failed, in the last line of a run that did.
+    pub problem: Option<Problem>,
+}
+
+/// Percentiles of a metric while the run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LivePercentiles {
+    /// The median, in milliseconds.
+    pub p50_ms: f64,
+    /// The 99th percentile, in milliseconds.
+    pub p99_ms: f64,
+}
+
+/// A file of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its name, without a path.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// Why something was refused or failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// What happened and what to do, one sentence.
+    pub message: String,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The plan: its flags or its input files.
+    Plan,
+    /// The inference server.
+    Server,
+    /// The load generator or the daemon.
+    Load,
+    /// The kernel or a missing capability.
+    Kernel,
+    /// A disk or directory.
+    Disk,
+    /// Somebody else uses what the run needs.
+    Busy,
+}
+
+impl Problem {
+    /// A problem with its fault.
+    #[must_use]
+    pub fn new(fault: Fault, message: impl Into<String>) -> Self {
+        Self { fault, message: message.into() }
+    }
+}
+
+impl State {
+    /// Whether the run will change no more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed | Self::Interrupted)
+    }
+}

@@ -1,0 +1,25 @@
+//! What one request and one token are: columns, units, clocks, schema; and what a run says of itself.
+//!
+//! ```text
+//! requests.parquet   one [`Request`] a row      columns in request.rs
+//! tokens.parquet     one [`Token`] a row        columns in token.rs
+//! responses.parquet  one [`Response`] a row     columns in response.rs (raw export only)
+//! run.json           one [`Run`]                fields in run.rs, the verdict in verdict.rs
+//! ```
+//!
+//! A column is declared once, in its table; struct, Arrow schema, conversion both ways and `docs/DATA.md` follow.
+#![forbid(unsafe_code)]
+
+mod column;
+mod request;
+mod response;
+mod run;
+mod token;
+mod verdict;
+
+pub use column::{Clock, ColumnInfo, Row, RowError, Source, Unit};
+pub use request::Request;
+pub use response::Response;
+pub use run::{Host, Loss, Phase, Run, SCHEMA_VERSION};
+pub use token::Token;
+pub use verdict::{Figure, Reason, Standing, Verdict};

@@ -1,0 +1,213 @@
+//! One request: who, when on every clock stage, how much, and how it ended.
+
+use crate::column::columns;
+use common::client_event::Outcome;
+use common::clock::{DurationNs, MonoNs};
+use common::id::{ConnectionId, RequestId, SocketCookie};
+
+columns! {
+    /// One request, a row of `requests.parquet`.
+    Request {
+        /// The request's place in the schedule, from 0.
+        request_id: RequestId, Identity, None, Schedule;
+        /// The session (conversation) that it belongs to.
+        session: u64, Identity, None, Schedule;
+        /// The turn within the session, from 0.
+        turn: u32, Identity, None, Schedule;
+        /// The phase of the run: `profiling` or a warm-up's name.
+        phase: String, Identity, None, Schedule;
+        /// Which payload of `inputs.json` was sent.
+        entry: u32, Identity, None, Schedule;
+        /// The worker (hot core) that sent it.
+        worker: u32, Identity, None, HotCore;
+        /// The connection that carried it.
+        connection: ConnectionId, Identity, None, HotCore;
+        /// The kernel's name of the connection's socket.
+        socket_cookie: SocketCookie, Identity, None, Kernel;
+        /// Whether the connection had carried a request before.
+        connection_reused: bool, Plain, None, HotCore;
+        /// When the schedule wanted it sent.
+        due_ns: MonoNs, Nanoseconds, Monotonic, Schedule;
+        /// When its connect was handed to the kernel, if it opened its connection.
+        connect_begun_ns: Option<MonoNs>, Nanoseconds, Monotonic, HotCore;
+        /// When that connect was reaped.
+        connected_ns: Option<MonoNs>, Nanoseconds, Monotonic, HotCore;
+        /// When it was handed to the kernel. Absent when its connection never opened.
+        submitted_ns: Option<MonoNs>, Nanoseconds, Monotonic, HotCore;
+        /// When the segment with its first byte left.
+        kernel_sent_first_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
+        /// When the segment with its last byte first left.
+        kernel_sent_last_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
+        /// When the response's head had arrived whole.
+        head_kernel_received_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
+        /// When the read that completed the response's head was reaped.
+        head_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, HotCore;
+        /// When the first event of any kind had arrived whole.
+        first_event_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
+        /// When the first event of any kind was reaped.
+        first_event_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        /// When the first event with text or reasoning had arrived whole.
+        first_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
+        /// When the first event with text or reasoning was reaped.
+        first_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        /// When the second event with text or reasoning had arrived whole.
+        second_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
+        /// When the second event with text or reasoning was reaped.
+        second_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        /// When the first event with answer text (not reasoning only) had arrived whole.
+        first_answer_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
+        /// When the first event with answer text (not reasoning only) was reaped.
+        first_answer_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        /// When the last event with text or reasoning had arrived whole.
+        last_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
+        /// When the last event with text or reasoning was reaped.
+        last_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        /// When the last byte that was received of the response had arrived.
+        kernel_received_last_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
+        /// When it ended, well or not.
+        ended_ns: MonoNs, Nanoseconds, Monotonic, HotCore;
+        /// Events in the response.
+        events: u32, Count, None, Scribe;
+        /// Events with text or reasoning among them.
+        content_events: u32, Count, None, Scribe;
+        /// Events that have no kernel stamp, with the reason in `tokens.parquet`.
+        unmatched_events: u32, Count, None, Join;
+        /// Why its own sent and head bytes have no kernel stamp, if they don't.
+        unmatched: Option<String>, Plain, None, Join;
+        /// Bytes of the request, its head counted.
+        sent_bytes: u64, Bytes, None, HotCore;
+        /// Bytes of the response, its head counted.
+        received_bytes: u64, Bytes, None, HotCore;
+        /// Segments in which the request left, retransmissions not counted.
+        sent_segments: Option<u32>, Count, None, Kernel;
+        /// Segments in which the response came.
+        received_segments: Option<u32>, Count, None, Kernel;
+        /// Reads in which the response came.
+        reads: u32, Count, None, HotCore;
+        /// The socket's smoothed round-trip time when the request left.
+        smoothed_rtt_us: Option<u32>, Microseconds, None, Kernel;
+        /// Segments of the request that were sent again.
+        retransmits: Option<u32>, Count, None, Kernel;
+        /// The HTTP status, if a head came.
+        http_status: Option<u32>, Plain, None, Server;
+        /// How it ended.
+        outcome: Outcome, Plain, None, Scribe;
+        /// The kind of the error, if it did not end well.
+        error_type: Option<String>, Plain, None, Scribe;
+        /// What the error says.
+        error_message: Option<String>, Plain, None, Scribe;
+        /// Input tokens by our tokenizer.
+        input_tokens: Option<u32>, Tokens, None, Scribe;
+        /// Answer tokens by our tokenizer, over the concatenated text, tool calls included.
+        output_tokens: Option<u32>, Tokens, None, Scribe;
+        /// Reasoning tokens by our tokenizer, over the concatenated reasoning.
+        reasoning_tokens: Option<u32>, Tokens, None, Scribe;
+        /// Output tokens that the request asked for.
+        requested_output_tokens: Option<u32>, Tokens, None, Schedule;
+        /// The server's count of prompt tokens.
+        usage_prompt_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of completion tokens, reasoning included.
+        usage_completion_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of both.
+        usage_total_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of reasoning tokens.
+        usage_reasoning_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of prompt tokens read from a cache.
+        usage_prompt_cache_read_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of prompt tokens written to a cache.
+        usage_prompt_cache_write_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of prompt tokens that missed the cache.
+        usage_prompt_cache_miss_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of audio tokens in the prompt.
+        usage_prompt_audio_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of prompt tokens for tool use.
+        usage_tool_use_prompt_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of audio tokens in the completion.
+        usage_completion_audio_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of predicted tokens that were accepted.
+        usage_accepted_prediction_tokens: Option<u32>, Tokens, None, Server;
+        /// The server's count of predicted tokens that were rejected.
+        usage_rejected_prediction_tokens: Option<u32>, Tokens, None, Server;
+    }
+}
+
+impl Request {
+    /// Whether it counts as a success: it ended well, with content.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.outcome == Outcome::Ok
+    }
+
+    /// From due to the last byte leaving: what the client added before the server could see the request.
+    #[must_use]
+    pub fn send_overhead(&self) -> Option<DurationNs> {
+        Some(self.kernel_sent_last_ns? - self.due_ns)
+    }
+
+    /// A row with nothing in it but its number, for tests to fill.
+    #[must_use]
+    pub fn blank(request_id: RequestId) -> Self {
+        Self {
+            request_id,
+            session: request_id.0,
+            turn: 0,
+            phase: "profiling".to_owned(),
+            entry: 0,
+            worker: 0,
+            connection: ConnectionId(0),
+            socket_cookie: SocketCookie(0),
+            connection_reused: true,
+            due_ns: MonoNs(0),
+            connect_begun_ns: None,
+            connected_ns: None,
+            submitted_ns: None,
+            kernel_sent_first_ns: None,
+            kernel_sent_last_ns: None,
+            head_kernel_received_ns: None,
+            head_reaped_ns: None,
+            first_event_kernel_ns: None,
+            first_event_reaped_ns: None,
+            first_token_kernel_ns: None,
+            first_token_reaped_ns: None,
+            second_token_kernel_ns: None,
+            second_token_reaped_ns: None,
+            first_answer_kernel_ns: None,
+            first_answer_reaped_ns: None,
+            last_token_kernel_ns: None,
+            last_token_reaped_ns: None,
+            kernel_received_last_ns: None,
+            ended_ns: MonoNs(0),
+            events: 0,
+            content_events: 0,
+            unmatched_events: 0,
+            unmatched: None,
+            sent_bytes: 0,
+            received_bytes: 0,
+            sent_segments: None,
+            received_segments: None,
+            reads: 0,
+            smoothed_rtt_us: None,
+            retransmits: None,
+            http_status: None,
+            outcome: Outcome::Ok,
+            error_type: None,
+            error_message: None,
+            input_tokens: None,
+            output_tokens: None,
+            reasoning_tokens: None,
+            requested_output_tokens: None,
+            usage_prompt_tokens: None,
+            usage_completion_tokens: None,
+            usage_total_tokens: None,
+            usage_reasoning_tokens: None,
+            usage_prompt_cache_read_tokens: None,
+            usage_prompt_cache_write_tokens: None,
+            usage_prompt_cache_miss_tokens: None,
+            usage_prompt_audio_tokens: None,
+            usage_tool_use_prompt_tokens: None,
+            usage_completion_audio_tokens: None,
+            usage_accepted_prediction_tokens: None,
+            usage_rejected_prediction_tokens: None,
+        }
+    }
+}

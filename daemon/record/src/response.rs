@@ -1,0 +1,16 @@
+//! One event of a response, byte for byte: kept only when the raw export was asked for.
+
+use crate::column::columns;
+use common::id::RequestId;
+
+columns! {
+    /// One event's bytes (or the response head's), a row of `responses.parquet`.
+    Response {
+        /// The request that it answers.
+        request_id: RequestId, Identity, None, Schedule;
+        /// The event's place in the response, from 0; absent for the response's head.
+        index: Option<u32>, Identity, None, Scribe;
+        /// The bytes as they came.
+        data: Vec<u8>, Bytes, None, Server;
+    }
+}

@@ -1,0 +1,96 @@
+//! What a run says of itself: the plan, the host, what was lost on the way, and the verdict.
+
+use crate::verdict::Verdict;
+use common::clock::{Anchor, DurationNs, MonoNs};
+use common::plan::Plan;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the columns and of `run.json`.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    pub schema_version: String,
+    /// The program's version.
+    pub version: String,
+    /// 12 hexadecimal digits; from it follow the request ids on the wire.
+    pub run_id: String,
+    /// Where the traffic came from: `profile`, `audit`, `observe`, `import`.
+    pub source: String,
+    /// What the run was to do.
+    pub plan: Plan,
+    /// Where it ran.
+    pub host: Host,
+    /// The rung that stamped it: `ebpf`, `so_timestamping`, `user`.
+    pub timestamps: String,
+    /// Why not a better rung, if one was wanted.
+    pub timestamps_reason: Option<String>,
+    /// The moment that ties the monotonic clock to the calendar, taken when the run began.
+    pub clock_begin: Anchor,
+    /// The same, taken when the run ended: the two differ by a clock step or drift.
+    pub clock_end: Anchor,
+    /// The phases in order.
+    pub phases: Vec<Phase>,
+    /// Whether the user stopped the run before its plan was done.
+    pub was_cancelled: bool,
+    /// Whether every request of the plan was sent and ended.
+    pub is_complete: bool,
+    /// What stopped the run before its plan was done, if anything did.
+    pub incomplete_reason: Option<String>,
+    /// What was lost, by place and reason.
+    pub loss: Loss,
+    /// The counters of the hot cores, summed, by the names of `common::ring::COUNTERS`.
+    pub counters: BTreeMap<String, u64>,
+    /// What the run cost and how the host fared: CPU seconds, steal, memory, by name with the unit last.
+    pub figures: BTreeMap<String, f64>,
+    /// Who asked for the run, from the control socket's peer credentials.
+    pub client: Option<String>,
+    /// Whether the numbers may be used.
+    pub verdict: Verdict,
+}
+
+/// Where a run ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// The kernel's release and version.
+    pub kernel: String,
+    /// The host's name.
+    pub hostname: String,
+    /// The processor's model name.
+    pub cpu_model: String,
+    /// Cores online.
+    pub cores: u32,
+    /// The frequency governor of the hot cores, if the host has one.
+    pub governor: Option<String>,
+    /// The cores that the hot cores were pinned to.
+    pub hot_cpus: Vec<u32>,
+}
+
+/// One phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name: `profiling`.
+    pub name: String,
+    /// When its first request was due.
+    pub begun_ns: MonoNs,
+    /// When its last request ended.
+    pub ended_ns: MonoNs,
+    /// The planned length, if it had one.
+    pub duration_ns: Option<DurationNs>,
+}
+
+/// What was lost, by place and reason. All zero in a trustworthy run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// What the kernel programs could not report, by the names of `common::kernel_event::DROPS`.
+    pub kernel: BTreeMap<String, u64>,
+    /// Events without a kernel stamp, by reason.
+    pub unmatched_events: BTreeMap<String, u64>,
+    /// Requests whose own bytes have no kernel stamp, by reason.
+    pub unmatched_requests: BTreeMap<String, u64>,
+    /// Bytes and messages that arrived damaged, by place.
+    pub damaged: BTreeMap<String, u64>,
+}
