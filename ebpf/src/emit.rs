@@ -1,0 +1,41 @@
+//! How a record leaves the kernel: into one ring buffer, or, when that is full, into a counter.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{PerCpuArray, RingBuf};
+use common::kernel_event::{DROPS, Drop};
+
+/// Records for user space. The daemon sets the size when it loads the object.
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+
+/// What could not be reported, by [`Drop::index`].
+#[map]
+static DROPPED: PerCpuArray<u64> = PerCpuArray::with_max_entries(DROPS.len() as u32, 0);
+
+/// Puts a record into the ring, or counts that it found no room.
+///
+/// The daemon asks for records at its own pace, so no record wakes it (`BPF_RB_NO_WAKEUP`).
+#[inline(always)]
+pub fn emit<T: 'static>(record: T, when_full: Drop) {
+    match EVENTS.reserve::<T>(0) {
+        Some(mut entry) => {
+            entry.write(record);
+            entry.submit(NO_WAKEUP);
+        }
+        None => count(when_full),
+    }
+}
+
+/// Counts one thing that could not be reported.
+#[inline(always)]
+pub fn count(drop: Drop) {
+    if let Some(counter) = DROPPED.get_ptr_mut(drop.index()) {
+        // SAFETY: the map gave a valid pointer to this CPU's own counter, and a program is not preempted by
+        // another of its kind on the same CPU between load and store (cgroup_skb runs with migration disabled;
+        // softirq may interrupt process context and lose one count of a loss, never a stamp).
+        unsafe { *counter += 1 };
+    }
+}
+
+/// `BPF_RB_NO_WAKEUP` (include/uapi/linux/bpf.h).
+const NO_WAKEUP: u64 = 1;

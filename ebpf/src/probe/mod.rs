@@ -1,0 +1,4 @@
+//! The probes, one file each, with the same stem as in `common::kernel_event` and `aiperfd::probe`.
+
+mod connection;
+mod segment;
