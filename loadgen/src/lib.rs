@@ -1,0 +1,17 @@
+//! The load generator: decides what is due, sends it, reaps replies, stamps them and cuts them into events.
+//!
+//! ```text
+//! prompt ──▶ endpoint ──▶ composer ──queue──▶ worker (HOT) ──▶ ring ──▶ server
+//! (what)     (bytes)      (ids)               shape (when)      │
+//!                                                wire  ◀────────┘
+//!                                                 │ report (HOT)
+//!                                                 ▼
+//!                            shared memory ──▶ collector's spool ──▶ scribe ──▶ replies
+//! ```
+
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod report;
+pub mod ring;
+pub mod wire;

@@ -1,0 +1,122 @@
+//! HOT: what the worker saw, as records in shared memory. Budget: docs/BUDGET.md, "CPU per event".
+
+use crate::ring::shared::Producer;
+use crate::wire::Sink;
+use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent};
+use common::clock::MonoNs;
+use common::id::{ConnectionId, RequestId};
+use common::ring::Counter;
+
+/// Writes records of one worker.
+#[derive(Debug)]
+pub struct Reporter {
+    producer: Producer,
+}
+
+impl Reporter {
+    /// A reporter that writes to this ring.
+    #[must_use]
+    pub const fn new(producer: Producer) -> Self {
+        Self { producer }
+    }
+
+    /// A connection was opened.
+    pub fn opened(&mut self, connection: ConnectionId, connected: MonoNs, body: &Opened) {
+        self.record(Kind::Opened, u64::from(connection.0), connected, 0, body, &[]);
+        self.producer.count(Counter::Connections, 1);
+    }
+
+    /// A connection was closed.
+    pub fn closed(&mut self, connection: ConnectionId, now: MonoNs) {
+        self.record(Kind::Closed, u64::from(connection.0), now, 0, &(), &[]);
+    }
+
+    /// A request was handed to the kernel; `end` is the offset after its last byte.
+    pub fn sent(&mut self, request: RequestId, submitted: MonoNs, end: u64, body: &Sent) {
+        self.record(Kind::Sent, request.0, submitted, end, body, &[]);
+        self.producer.count(Counter::Sent, 1);
+        self.producer.count(Counter::SentBytes, end - body.begin);
+    }
+
+    /// A request ended; `end` is the offset after the last byte received of it.
+    pub fn ended(&mut self, request: RequestId, now: MonoNs, outcome: Outcome, end: u64, body: &Ended) {
+        let mut header = RecordHeader::new(Kind::Ended, request.0, now, end, length_of(body));
+        header.detail = outcome.number();
+        self.producer.append(&header, body, &[]);
+        let counter = if outcome == Outcome::Ok { Counter::Completed } else { Counter::Failed };
+        self.producer.count(counter, 1);
+    }
+
+    /// Nothing more will come of this worker.
+    pub fn finished(&mut self, now: MonoNs) {
+        self.record(Kind::Finished, 0, now, 0, &(), &[]);
+        self.producer.set(Counter::Ended, 1);
+        self.producer.publish();
+    }
+
+    /// A sink for the bytes of one read, reaped at `reaped`.
+    pub const fn sink(&mut self, request: RequestId, reaped: MonoNs) -> ReadSink<'_> {
+        ReadSink { reporter: self, request, reaped, status: 0 }
+    }
+
+    /// The ring, for its counters.
+    #[must_use]
+    pub const fn counters(&self) -> &Producer {
+        &self.producer
+    }
+
+    #[inline]
+    fn record(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        time: MonoNs,
+        end: u64,
+        body: &(impl zerocopy::IntoBytes + zerocopy::Immutable),
+        bytes: &[u8],
+    ) {
+        let rest = length_of(body) + narrow(bytes.len());
+        self.producer.append(&RecordHeader::new(kind, id, time, end, rest), body, bytes);
+    }
+}
+
+/// Reports what one read completed.
+#[derive(Debug)]
+pub struct ReadSink<'a> {
+    reporter: &'a mut Reporter,
+    request: RequestId,
+    reaped: MonoNs,
+    /// The HTTP status, if the read completed a head; else 0.
+    pub status: u16,
+}
+
+impl Sink for ReadSink<'_> {
+    fn head(&mut self, status: u16, bytes: &[u8], end: u64) {
+        self.status = status;
+        let mut header = RecordHeader::new(Kind::Head, self.request.0, self.reaped, end, narrow(bytes.len()));
+        header.detail = status;
+        self.reporter.producer.append(&header, &(), bytes);
+    }
+
+    #[inline]
+    fn event(&mut self, bytes: &[u8], end: u64) {
+        let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
+        self.reporter.producer.append(&header, &(), bytes);
+        self.reporter.producer.count(Counter::Events, 1);
+    }
+
+    fn body(&mut self, bytes: &[u8], end: u64) {
+        let header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
+        self.reporter.producer.append(&header, &(), bytes);
+    }
+}
+
+fn length_of<T>(_body: &T) -> u32 {
+    narrow(size_of::<T>())
+}
+
+/// Events and heads are limited to 4 MiB where they are cut.
+#[expect(clippy::cast_possible_truncation, reason = "limited where it is cut")]
+const fn narrow(length: usize) -> u32 {
+    length as u32
+}

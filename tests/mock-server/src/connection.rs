@@ -1,0 +1,507 @@
+//! One client: what it has sent so far, what it is being answered, and what the socket would not take yet.
+//!
+//! ```text
+//!   readable -> input -> request -> course (when) + pieces (what) -> write -> log
+//!                                     ^                                |
+//!                                     +---- timer, or writable again --+
+//! ```
+//!
+//! `write` is what a client measures. It reads the clock right before and right after each write(2), and does
+//! nothing between the two but the system call.
+
+use std::mem;
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown, sockopt};
+
+use crate::clock::{self, MonoNs};
+use crate::fault::Fault;
+use crate::log::{Event, Kind, Request};
+use crate::request::{Body, Endpoint, Head, Persistence, Rejected, Route, read_body, read_fields, read_head};
+use crate::respond::{CONTINUE, JSON, MODELS_JSON, Pieces, Reply, Responder, error_json, reply};
+use crate::script::{Ask, Course, Delivery, Ending, Part};
+use crate::server::Shared;
+use crate::timers::Token;
+
+/// One client's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: OwnedFd,
+    token: Token,
+    number: u64,
+    peer_port: u16,
+    /// Bytes that no request has been made of yet.
+    input: Vec<u8>,
+    /// The head at the beginning of `input`, once it is complete, so that it is read only once.
+    head: Option<Head>,
+    /// When the last read returned.
+    read_at: MonoNs,
+    /// What of the peer is still to be heard.
+    peer: Peer,
+    answer: Option<Answer>,
+    /// The bytes of the answer's parts; kept between answers for its memory.
+    pieces: Pieces,
+    /// What the answer's next write carries.
+    parts: Vec<Part>,
+    /// What was written of the answer, for the log.
+    events: Vec<Event>,
+    /// Bytes of the response stream that the socket has taken.
+    written: u64,
+    /// Bytes that it has not taken yet; nothing else is written before them.
+    pending: Vec<u8>,
+    /// The events that end in bytes not taken yet, and where they end.
+    marks: Vec<Mark>,
+}
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It lives on.
+    Lives,
+    /// It is over.
+    Dies,
+}
+
+impl Connection {
+    /// A connection that was accepted.
+    pub(crate) fn new(socket: OwnedFd, token: Token, number: u64, peer_port: u16) -> Self {
+        Self {
+            socket,
+            token,
+            number,
+            peer_port,
+            input: Vec::new(),
+            head: None,
+            read_at: MonoNs::default(),
+            peer: Peer::Talks,
+            answer: None,
+            pieces: Pieces::default(),
+            parts: Vec::new(),
+            events: Vec::new(),
+            written: 0,
+            pending: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Reads all there is, and answers if a request is complete.
+    ///
+    /// Where a hangup was seen, the end of the stream is read too.
+    pub(crate) fn on_readable(&mut self, hangup: Hangup, shared: &mut Shared) -> Fate {
+        if shared.stall.is_planned() && shared.stall.covers(clock::now()) {
+            shared.stall.sit_out();
+        }
+        if self.read(hangup) == Fate::Dies {
+            return Fate::Dies;
+        }
+        match self.peer {
+            Peer::Ignored => {
+                self.input.clear();
+                Fate::Lives
+            }
+            Peer::GoneAfterAbandon => Fate::Dies,
+            // An answer under way has its timer or waits for the socket; it will come to the next request.
+            _ if self.answer.is_some() => Fate::Lives,
+            _ => self.proceed(shared),
+        }
+    }
+
+    /// Writes what the socket would not take before, and goes on.
+    pub(crate) fn on_writable(&mut self, shared: &mut Shared) -> Fate {
+        if self.pending.is_empty() {
+            return Fate::Lives;
+        }
+        let pending = mem::take(&mut self.pending);
+        match self.write(&pending, shared) {
+            Fate::Lives => self.proceed(shared),
+            Fate::Dies => Fate::Dies,
+        }
+    }
+
+    /// Writes what is due.
+    pub(crate) fn on_timer(&mut self, shared: &mut Shared) -> Fate {
+        self.proceed(shared)
+    }
+
+    /// Logs an answer that will not be finished.
+    pub(crate) fn abandon_answer(&mut self, shared: &mut Shared) {
+        if let Some(request) = self.answer.take().and_then(|answer| answer.request) {
+            shared.log.add(request, &self.events);
+            self.events.clear();
+        }
+    }
+
+    /// Replies to the request that told the server to quit.
+    pub(crate) fn reply_to_quit(&mut self, shared: &mut Shared) {
+        self.begin_reply(200, b"{}", Persistence::Close, None);
+        // Whether the client is still there makes no difference any more.
+        let _fate = self.proceed(shared);
+    }
+
+    /// Goes on until the socket is full, the next part is not due, or there is no request left.
+    fn proceed(&mut self, shared: &mut Shared) -> Fate {
+        // All that is due at this instant is written; what is due later but late already waits for its turn among
+        // the other connections.
+        let mut instant = self.answer.as_ref().and_then(|answer| answer.due).unwrap_or(self.read_at);
+        loop {
+            if !self.pending.is_empty() {
+                return Fate::Lives;
+            }
+            match self.answer.as_ref().map(|answer| answer.due) {
+                None if self.begin_answer(shared) => instant = self.read_at,
+                None if self.peer == Peer::Talks => return Fate::Lives,
+                None => return Fate::Dies,
+                Some(Some(due)) if due > instant => {
+                    shared.timers.set(due, self.token);
+                    return Fate::Lives;
+                }
+                Some(Some(_)) => {
+                    if self.write_parts(shared) == Fate::Dies {
+                        return Fate::Dies;
+                    }
+                }
+                Some(None) => match self.end_answer(shared) {
+                    Ending::KeepAlive => {}
+                    Ending::Close => return Fate::Dies,
+                    Ending::Reset => return self.reset(),
+                    Ending::ShutdownWrite => {
+                        self.peer = self.peer.ignored();
+                        return match shutdown(&self.socket, Shutdown::Write) {
+                            Ok(()) => self.peer.fate_when_ignored(),
+                            Err(_) => Fate::Dies,
+                        };
+                    }
+                    Ending::Abandon => {
+                        self.peer = self.peer.ignored();
+                        return self.peer.fate_when_ignored();
+                    }
+                },
+            }
+        }
+    }
+
+    fn read(&mut self, hangup: Hangup) -> Fate {
+        loop {
+            let known = self.head.as_ref().map_or(0, Head::length_with_body);
+            self.input.reserve(known.saturating_sub(self.input.len()).max(READ_MIN));
+            match rustix::io::read(&self.socket, spare_capacity(&mut self.input)) {
+                Ok(0) => {
+                    self.peer = self.peer.gone();
+                    return Fate::Lives;
+                }
+                Ok(_) => {
+                    self.read_at = clock::now();
+                    // A read that leaves room has taken all there was, unless the end of the stream is next.
+                    if self.input.len() < self.input.capacity() && hangup == Hangup::None {
+                        return Fate::Lives;
+                    }
+                }
+                Err(Errno::AGAIN) => return Fate::Lives,
+                Err(Errno::INTR) => {}
+                Err(_) => return Fate::Dies,
+            }
+        }
+    }
+
+    /// Makes an answer to the first request of the input; false if there is no complete one.
+    fn begin_answer(&mut self, shared: &mut Shared) -> bool {
+        if self.input.is_empty() {
+            return false;
+        }
+        let mut input = mem::take(&mut self.input);
+        let taken = match self.answer_to(&input, shared) {
+            Ok(taken) => taken,
+            Err(Rejected(message)) => {
+                let request = self.log_entry(shared.next_number(), None);
+                let body = error_json(400, &message);
+                self.begin_reply(400, body.as_bytes(), Persistence::Close, Some(request));
+                input.len()
+            }
+        };
+        if taken == input.len() {
+            input.clear();
+        } else {
+            input.drain(..taken);
+        }
+        self.input = input;
+        self.answer.is_some()
+    }
+
+    /// Answers to the request at the beginning of `input`, and says how many bytes it took: none if it is not
+    /// complete.
+    fn answer_to(&mut self, input: &[u8], shared: &mut Shared) -> Result<usize, Rejected> {
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => match read_head(input)? {
+                Some(head) => self.greet(head, input, shared),
+                None => return Ok(0),
+            },
+        };
+        let Some(body) = read_body(&head, &input[head.length..])? else {
+            self.head = Some(head);
+            return Ok(0);
+        };
+        let taken = head.length + body.length;
+        match head.route {
+            Route::Generate(endpoint) => self.begin_inference(endpoint, head, &body, shared)?,
+            Route::Models => self.begin_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
+            Route::Health => self.begin_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
+            Route::Metrics => {
+                self.begin_typed_reply("text/plain; version=0.0.4", &shared.metrics(), head.persistence);
+            }
+            Route::Log => {
+                shared.save_log();
+                let text = shared.log.to_text(shared.totals);
+                self.begin_typed_reply("application/jsonl", &text, head.persistence);
+            }
+            Route::Quit => shared.quit = Some(self.token),
+            Route::Unknown => {
+                let request = self.log_entry(shared.next_number(), head.request_id);
+                let body = error_json(404, "no such route");
+                self.begin_reply(404, body.as_bytes(), head.persistence, Some(request));
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Tells a client that waits for it to go on with its body.
+    fn greet(&mut self, head: Head, input: &[u8], shared: &mut Shared) -> Head {
+        if head.expects_continue && input.len() == head.length {
+            // A socket that fails here fails at the next read as well.
+            let _fate = self.write(CONTINUE, shared);
+        }
+        head
+    }
+
+    fn begin_inference(
+        &mut self,
+        endpoint: Endpoint,
+        head: Head,
+        body: &Body<'_>,
+        shared: &mut Shared,
+    ) -> Result<(), Rejected> {
+        let fields = read_fields(&body.bytes)?;
+        let ask = Ask {
+            number: shared.next_number(),
+            endpoint,
+            delivery: if fields.stream == Some(true) { Delivery::Stream } else { Delivery::Whole },
+            tokens_max: fields.tokens_max(),
+            include_usage: fields.include_usage(),
+            prompt_tokens: u64::try_from(body.bytes.len() / BYTES_PER_PROMPT_TOKEN).expect("a length fits"),
+            persistence: head.persistence,
+            fault: head.fault,
+        };
+        shared.stall.on_request(self.read_at);
+        let fault = shared.script.fault_of(&ask);
+        let course = Course::plan(&shared.script, &ask, self.read_at);
+        let model = if fields.model.is_empty() { "mock-model" } else { &*fields.model };
+        if !Responder::short(&ask, fault, &mut self.pieces) {
+            match ask.delivery {
+                Delivery::Stream => {
+                    shared.responder.stream(&ask, model, fault, course.runs(), &mut self.pieces);
+                }
+                Delivery::Whole => {
+                    let tokens = shared.script.tokens_of(&ask);
+                    shared.responder.whole(&ask, model, fault, tokens, &mut self.pieces);
+                }
+            }
+        }
+        let write_max = match fault {
+            Some(Fault::Trickle) => 1,
+            Some(Fault::Split(bytes)) => usize::try_from(bytes.max(1)).expect("a length fits"),
+            _ => usize::MAX,
+        };
+        let request = self.log_entry(ask.number, head.request_id);
+        self.begin(course, write_max, Some(request));
+        Ok(())
+    }
+
+    fn begin_reply(&mut self, status: u16, body: &[u8], persistence: Persistence, request: Option<Request>) {
+        let part = if status < 400 { Part::Body } else { Part::ErrorBody };
+        reply(&Reply { status, content_type: JSON, body, part, persistence }, &mut self.pieces);
+        self.begin(Course::reply(part, persistence, self.read_at), usize::MAX, request);
+    }
+
+    fn begin_typed_reply(&mut self, content_type: &str, body: &[u8], persistence: Persistence) {
+        reply(&Reply { status: 200, content_type, body, part: Part::Body, persistence }, &mut self.pieces);
+        self.begin(Course::reply(Part::Body, persistence, self.read_at), usize::MAX, None);
+    }
+
+    fn begin(&mut self, mut course: Course, write_max: usize, request: Option<Request>) {
+        let due = course.next_write(&mut self.parts);
+        self.answer = Some(Answer { course, due, write_max, request });
+    }
+
+    fn log_entry(&self, number: u64, request_id: Option<Box<str>>) -> Request {
+        Request {
+            request_id,
+            number,
+            connection: self.number,
+            peer_port: self.peer_port,
+            read: self.read_at,
+            response_begin: self.written,
+        }
+    }
+
+    /// Writes the parts that are next, and looks up when those after them are due.
+    fn write_parts(&mut self, shared: &mut Shared) -> Fate {
+        let mut out = mem::take(&mut shared.out);
+        out.clear();
+        for part in &self.parts {
+            let end = self.pieces.append_to(*part, &mut out);
+            if let Some(kind) = part.kind() {
+                self.marks
+                    .push(Mark { kind, end: self.written + u64::try_from(end).expect("a length fits") });
+            }
+        }
+        if let Some(answer) = &mut self.answer {
+            answer.due = answer.course.next_write(&mut self.parts);
+        }
+        let fate = self.write(&out, shared);
+        shared.out = out;
+        fate
+    }
+
+    /// Writes bytes and logs the events that end in them; what the socket does not take is kept.
+    fn write(&mut self, bytes: &[u8], shared: &mut Shared) -> Fate {
+        let write_max = self.answer.as_ref().map_or(usize::MAX, |answer| answer.write_max);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let now = &rest[..rest.len().min(write_max)];
+            let mut before = clock::now();
+            if shared.stall.covers(before) {
+                before = shared.stall.sit_out();
+            }
+            match rustix::io::write(&self.socket, now) {
+                Ok(count) => {
+                    let after = clock::now();
+                    rest = &rest[count..];
+                    let count = u64::try_from(count).expect("a length fits");
+                    self.written += count;
+                    shared.totals.bytes += count;
+                    self.log_marks(before, after);
+                }
+                Err(Errno::AGAIN) => {
+                    self.keep(rest, shared);
+                    return Fate::Lives;
+                }
+                Err(Errno::INTR) => {}
+                Err(_) => return Fate::Dies,
+            }
+        }
+        Fate::Lives
+    }
+
+    #[inline]
+    fn log_marks(&mut self, before: MonoNs, after: MonoNs) {
+        let over = self.marks.iter().take_while(|mark| mark.end <= self.written).count();
+        self.events.extend(self.marks[..over].iter().map(|mark| Event {
+            before,
+            after,
+            end: mark.end,
+            kind: mark.kind,
+        }));
+        if over == self.marks.len() {
+            self.marks.clear();
+        } else {
+            self.marks.drain(..over);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, rest: &[u8], shared: &mut Shared) {
+        shared.blocked_writes += 1;
+        self.pending.extend_from_slice(rest);
+    }
+
+    /// Logs the answer that is over.
+    fn end_answer(&mut self, shared: &mut Shared) -> Ending {
+        let Some(answer) = self.answer.take() else {
+            return Ending::KeepAlive;
+        };
+        if let Some(request) = answer.request {
+            shared.log.add(request, &self.events);
+        }
+        self.events.clear();
+        answer.course.ending()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reset(&self) -> Fate {
+        // To linger for no time makes the close a reset.
+        sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO)).expect("a TCP socket can linger");
+        Fate::Dies
+    }
+}
+
+/// Whether the client has said that it will send nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// It has not.
+    None,
+    /// It has.
+    Seen,
+}
+
+/// What of the peer is still to be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// Requests.
+    Talks,
+    /// Nothing; what it asked before is still answered.
+    Gone,
+    /// Nothing that is listened to but its end.
+    Ignored,
+    /// Nothing, and there is nothing to say to it either.
+    GoneAfterAbandon,
+}
+
+impl Peer {
+    fn gone(self) -> Self {
+        match self {
+            Self::Talks | Self::Gone => Self::Gone,
+            Self::Ignored | Self::GoneAfterAbandon => Self::GoneAfterAbandon,
+        }
+    }
+
+    fn ignored(self) -> Self {
+        match self {
+            Self::Talks | Self::Ignored => Self::Ignored,
+            Self::Gone | Self::GoneAfterAbandon => Self::GoneAfterAbandon,
+        }
+    }
+
+    fn fate_when_ignored(self) -> Fate {
+        if self == Self::GoneAfterAbandon { Fate::Dies } else { Fate::Lives }
+    }
+}
+
+/// A response under way.
+#[derive(Debug)]
+struct Answer {
+    course: Course,
+    /// When the next parts are due; none when all is written.
+    due: Option<MonoNs>,
+    /// The most bytes that one write may carry.
+    write_max: usize,
+    /// The line in the log; none for what is not logged.
+    request: Option<Request>,
+}
+
+/// An event in the bytes that are on their way.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    kind: Kind,
+    end: u64,
+}
+
+/// The least room to read into.
+const READ_MIN: usize = 4096;
+
+/// The prompt is taken to have one token for every four bytes of the request's body.
+const BYTES_PER_PROMPT_TOKEN: usize = 4;

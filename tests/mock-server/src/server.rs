@@ -1,0 +1,414 @@
+//! The loop that everything runs in: one thread, one epoll, and a timer that is as fine as the clock.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, acceptfrom_with, bind, listen, socket_with, sockopt,
+};
+
+use crate::clock::{self, DurationNs, MonoNs};
+use crate::connection::{Connection, Fate, Hangup};
+use crate::fault::Fault;
+use crate::log::{Log, LogFile, Totals};
+use crate::respond::Responder;
+use crate::script::Script;
+use crate::timers::{Timers, Token};
+
+/// The server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: OwnedFd,
+    epoll: OwnedFd,
+    connections: Table,
+    shared: Shared,
+    address: SocketAddr,
+}
+
+/// What all connections have a hand in.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// What the server was told to do.
+    pub(crate) script: Script,
+    /// What makes the bytes.
+    pub(crate) responder: Responder,
+    /// What was written when.
+    pub(crate) log: Log,
+    /// Who has to write next.
+    pub(crate) timers: Timers,
+    /// When the whole server does nothing.
+    pub(crate) stall: Stall,
+    /// What the log cannot know.
+    pub(crate) totals: Totals,
+    /// How often a socket would not take all of a write.
+    pub(crate) blocked_writes: u64,
+    /// Who told the server to quit.
+    pub(crate) quit: Option<Token>,
+    /// Room in which a write is put together; kept for its memory.
+    pub(crate) out: Vec<u8>,
+    log_file: Option<LogFile>,
+    requests: u64,
+}
+
+/// The time in which the whole server does nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stall {
+    after_first_request: DurationNs,
+    length: DurationNs,
+    begin: MonoNs,
+    end: MonoNs,
+}
+
+impl Server {
+    /// Listens on `address`.
+    pub(crate) fn listen(address: SocketAddr, shared: Shared) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let listener = socket_with(family, SocketType::STREAM, flags, None)?;
+        sockopt::set_socket_reuseaddr(&listener, true)?;
+        // The sockets that it accepts inherit this.
+        sockopt::set_tcp_nodelay(&listener, true)?;
+        bind(&listener, &address)?;
+        listen(&listener, BACKLOG)?;
+        let bound = rustix::net::getsockname(&listener)?;
+        let address = SocketAddr::try_from(bound)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &listener, event_data(LISTENER), EventFlags::IN)?;
+        Ok(Self { listener, epoll, connections: Table::default(), shared, address })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Makes the server quit when standard input ends.
+    pub(crate) fn watch_stdin(&self) -> io::Result<()> {
+        epoll::add(&self.epoll, io::stdin(), event_data(STDIN), EventFlags::IN)?;
+        Ok(())
+    }
+
+    /// Serves until told to quit or unable to go on, then saves the log.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let served = self.serve();
+        // What was written until then is saved in either case.
+        let saved = self.quit();
+        served.and(saved)
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(READY_MAX);
+        loop {
+            let timeout = self.timeout().map(DurationNs::to_timespec);
+            match epoll::wait(&self.epoll, spare_capacity(&mut ready), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if self.shared.stall.covers(clock::now()) {
+                self.shared.stall.sit_out();
+            }
+            let is_idle = ready.is_empty() && self.shared.timers.next_due().is_none();
+            for event in ready.drain(..) {
+                let (data, flags) = (event.data, event.flags);
+                match token_of(data) {
+                    LISTENER => self.accept()?,
+                    STDIN => {
+                        if stdin_has_ended()? {
+                            return Ok(());
+                        }
+                    }
+                    token => self.on_ready(token, flags),
+                }
+            }
+            self.fire();
+            if self.shared.quit.is_some() {
+                return Ok(());
+            }
+            if is_idle {
+                self.shared.save_log();
+            }
+        }
+    }
+
+    fn timeout(&self) -> Option<DurationNs> {
+        match self.shared.timers.next_due() {
+            Some(due) => Some(clock::now().until(due)),
+            None if self.shared.has_unsaved_log() => Some(IDLE),
+            None => None,
+        }
+    }
+
+    fn fire(&mut self) {
+        let now = clock::now();
+        // The sockets are looked after in between, however many timers are late.
+        for _ in 0..FIRE_MAX {
+            let Some(token) = self.shared.timers.pop_due(now) else {
+                return;
+            };
+            if let Some(connection) = self.connections.get(token)
+                && connection.on_timer(&mut self.shared) == Fate::Dies
+            {
+                self.remove(token);
+            }
+        }
+    }
+
+    fn on_ready(&mut self, token: Token, flags: EventFlags) {
+        let Some(connection) = self.connections.get(token) else {
+            return;
+        };
+        let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
+        let mut fate = Fate::Lives;
+        if flags.contains(EventFlags::OUT) {
+            fate = connection.on_writable(&mut self.shared);
+        }
+        if fate == Fate::Lives && flags.intersects(EventFlags::IN | gone) {
+            let hangup = if flags.intersects(gone) { Hangup::Seen } else { Hangup::None };
+            fate = connection.on_readable(hangup, &mut self.shared);
+        }
+        if fate == Fate::Dies {
+            self.remove(token);
+        }
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let (socket, peer) = match acceptfrom_with(&self.listener, flags) {
+                Ok(accepted) => accepted,
+                Err(Errno::AGAIN) => return Ok(()),
+                // The client was gone before it was accepted.
+                Err(Errno::INTR | Errno::CONNABORTED) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            self.shared.totals.connections += 1;
+            let number = self.shared.totals.connections;
+            if self.shared.script.fault == Some(Fault::AcceptClose)
+                && number.is_multiple_of(self.shared.script.fault_every)
+            {
+                continue;
+            }
+            let peer_port =
+                peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map_or(0, |peer| peer.port());
+            let token = self.connections.reserve();
+            let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+            epoll::add(&self.epoll, &socket, event_data(token), interest)?;
+            self.connections.put(token, Connection::new(socket, token, number, peer_port));
+        }
+    }
+
+    fn remove(&mut self, token: Token) {
+        if let Some(mut connection) = self.connections.take(token) {
+            connection.abandon_answer(&mut self.shared);
+            // The socket leaves the epoll as it is closed.
+        }
+    }
+
+    /// Saves the log, then tells whoever asked for the end.
+    fn quit(mut self) -> io::Result<()> {
+        for connection in self.connections.all() {
+            connection.abandon_answer(&mut self.shared);
+        }
+        let Shared { log, log_file, totals, quit, .. } = &mut self.shared;
+        let asked_by = *quit;
+        if let Some(file) = log_file {
+            file.save(log, *totals)?;
+        }
+        if let Some(connection) = asked_by.and_then(|token| self.connections.get(token)) {
+            connection.reply_to_quit(&mut self.shared);
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// What a server begins with.
+    pub(crate) fn new(
+        script: Script,
+        responder: Responder,
+        stall: Stall,
+        log: Log,
+        log_file: Option<LogFile>,
+    ) -> Self {
+        Self {
+            script,
+            responder,
+            log,
+            timers: Timers::default(),
+            stall,
+            totals: Totals::default(),
+            blocked_writes: 0,
+            quit: None,
+            out: Vec::with_capacity(1 << 16),
+            log_file,
+            requests: 0,
+        }
+    }
+
+    /// The number of the request that has just come.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
+    /// Adds to the log file what is new.
+    pub(crate) fn save_log(&mut self) {
+        if let Some(file) = &mut self.log_file
+            && file.is_behind(&self.log)
+            && let Err(error) = file.save(&self.log, self.totals)
+        {
+            complain(&format!("failed to save the log: {error}"));
+        }
+    }
+
+    /// What `GET /metrics` says.
+    pub(crate) fn metrics(&self) -> Vec<u8> {
+        let mut text = String::new();
+        for (name, help, value) in [
+            ("mock_requests_total", "Requests received.", self.requests),
+            ("mock_requests_finished_total", "Requests that are over.", self.log.requests()),
+            ("mock_events_total", "Events written for requests that are over.", self.log.events()),
+            ("mock_connections_total", "Connections accepted.", self.totals.connections),
+            ("mock_bytes_total", "Bytes written.", self.totals.bytes),
+            ("mock_blocked_writes_total", "Writes that a socket would not take whole.", self.blocked_writes),
+            ("mock_dropped_log_lines_total", "Requests the log had no room for.", self.log.dropped_lines()),
+        ] {
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n"));
+        }
+        text.into_bytes()
+    }
+
+    fn has_unsaved_log(&self) -> bool {
+        self.log_file.as_ref().is_some_and(|file| file.is_behind(&self.log))
+    }
+}
+
+impl Stall {
+    /// A stall of `length` that begins `after_first_request`.
+    pub(crate) fn new(after_first_request: DurationNs, length: DurationNs) -> Self {
+        Self { after_first_request, length, begin: MonoNs::NEVER, end: MonoNs::NEVER }
+    }
+
+    /// Notes that a request was read at `now`; only the first one matters.
+    pub(crate) fn on_request(&mut self, now: MonoNs) {
+        if self.end == MonoNs::NEVER && self.length > DurationNs::ZERO {
+            self.begin = now + self.after_first_request;
+            self.end = self.begin + self.length;
+        }
+    }
+
+    /// Whether a stall is still to come.
+    #[inline]
+    pub(crate) fn is_planned(&self) -> bool {
+        self.begin != MonoNs::NEVER
+    }
+
+    /// Whether the server is to do nothing at `now`.
+    #[inline]
+    pub(crate) fn covers(&self, now: MonoNs) -> bool {
+        now >= self.begin
+    }
+
+    /// Does nothing until the stall is over, and reads the clock then.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn sit_out(&mut self) -> MonoNs {
+        clock::sleep_until(self.end);
+        self.begin = MonoNs::NEVER;
+        clock::now()
+    }
+}
+
+/// Tells the user of something that went wrong.
+pub(crate) fn complain(message: &str) {
+    // Where standard error is closed there is nobody to tell.
+    drop(writeln!(io::stderr(), "mock-server: {message}"));
+}
+
+/// The connections, each at a place that its token names.
+#[derive(Debug, Default)]
+struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Box<Connection>>,
+}
+
+impl Table {
+    fn reserve(&mut self) -> Token {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("file descriptors are 32 bits wide")
+        });
+        Token { slot, generation: self.slots[index(slot)].generation }
+    }
+
+    fn put(&mut self, token: Token, connection: Connection) {
+        self.slots[index(token.slot)].connection = Some(Box::new(connection));
+    }
+
+    fn get(&mut self, token: Token) -> Option<&mut Connection> {
+        let slot = self.slots.get_mut(index(token.slot))?;
+        slot.connection.as_deref_mut().filter(|_| slot.generation == token.generation)
+    }
+
+    fn take(&mut self, token: Token) -> Option<Box<Connection>> {
+        let slot =
+            self.slots.get_mut(index(token.slot)).filter(|slot| slot.generation == token.generation)?;
+        let connection = slot.connection.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(token.slot);
+        Some(connection)
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Connection> {
+        self.slots.iter_mut().filter_map(|slot| slot.connection.as_deref_mut())
+    }
+}
+
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).expect("pointers are at least 32 bits wide")
+}
+
+fn event_data(token: Token) -> EventData {
+    EventData::new_u64(u64::from(token.slot) | (u64::from(token.generation) << u32::BITS))
+}
+
+fn token_of(data: EventData) -> Token {
+    let bits = data.u64();
+    let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).expect("half of 64 bits is 32 bits");
+    Token { slot: half(bits), generation: half(bits >> u32::BITS) }
+}
+
+fn stdin_has_ended() -> io::Result<bool> {
+    let mut scratch = [0; 256];
+    match rustix::io::read(io::stdin().as_fd(), &mut scratch) {
+        Ok(count) => Ok(count == 0),
+        Err(Errno::INTR | Errno::AGAIN) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+const LISTENER: Token = Token { slot: u32::MAX, generation: 0 };
+
+const STDIN: Token = Token { slot: u32::MAX, generation: 1 };
+
+/// Clients that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// The most sockets that are looked after in one turn.
+const READY_MAX: usize = 1024;
+
+/// The most timers that fire in one turn.
+const FIRE_MAX: usize = 256;
+
+/// How long nothing happens before the log is saved unasked.
+const IDLE: DurationNs = DurationNs::from_millis(1000);
