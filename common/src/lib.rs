@@ -11,6 +11,8 @@ extern crate alloc;
 
 pub mod client_event;
 pub mod clock;
+#[cfg(feature = "plan")]
+pub mod handshake;
 pub mod id;
 pub mod kernel_event;
 pub mod parse;

@@ -12,6 +12,10 @@
 #![deny(unsafe_code)]
 
 pub mod clock;
+pub mod composer;
 pub mod report;
 pub mod ring;
+pub mod schedule;
+pub mod shape;
 pub mod wire;
+pub mod worker;

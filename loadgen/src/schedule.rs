@@ -78,6 +78,7 @@ impl Schedule {
 
     /// When the next request is due, if one ever will be.
     #[must_use]
+    #[inline]
     pub fn next_due(&self) -> Option<MonoNs> {
         if self.left == 0 {
             return None;
@@ -89,32 +90,22 @@ impl Schedule {
         due.filter(|due| *due < self.end)
     }
 
-    /// Takes the next request that is due by `now`.
+    /// When the request was due that is to be sent now, if one is.
+    #[must_use]
     #[inline]
-    pub fn take_due(&mut self, now: MonoNs) -> Option<MonoNs> {
-        let due = self.next_due().filter(|due| *due <= now)?;
-        // A closed loop sends nothing after the end; an open loop still owes what was due before it.
-        if now >= self.end && matches!(self.pacing, Pacing::Closed { .. }) {
-            return None;
-        }
-        self.left -= 1;
-        match &mut self.pacing {
-            Pacing::Open { next, later } => *next = later.next().map(|due| self.begin + due),
-            Pacing::Closed { free_since } => drop(free_since.pop_front()),
-        }
-        Some(due)
+    pub fn due_by(&self, now: MonoNs) -> Option<MonoNs> {
+        self.next_due().filter(|due| *due <= now && now < self.end)
     }
 
-    /// Puts back a request that was taken and could not be sent; it stays due when it was.
-    #[cold]
-    pub fn put_back(&mut self, due: MonoNs) {
-        self.left += 1;
+    /// Counts the request that was due next as sent.
+    #[inline]
+    pub fn take(&mut self) {
+        self.left = self.left.saturating_sub(1);
         match &mut self.pacing {
-            Pacing::Open { next, later } => {
-                let after = next.replace(due);
-                later.put_back(after.map(|after| after - self.begin));
+            Pacing::Open { next, later } => *next = later.next().map(|due| self.begin + due),
+            Pacing::Closed { free_since } => {
+                free_since.pop_front();
             }
-            Pacing::Closed { free_since } => free_since.push_front(due),
         }
     }
 
@@ -142,16 +133,21 @@ impl Schedule {
 
     /// Whether nothing more will be sent.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.next_due().is_none()
+    pub fn is_done(&self, now: MonoNs) -> bool {
+        let over = self.left == 0 || now >= self.end;
+        match &self.pacing {
+            Pacing::Open { .. } => over || self.next_due().is_none(),
+            Pacing::Closed { .. } => over,
+        }
     }
 
-    /// Arrivals that were due before the end and not taken.
+    /// Arrivals that were due before the end and not sent. Asked once, when all is over.
     #[must_use]
     pub fn unsent(&mut self) -> u64 {
         let mut unsent = 0;
         if self.end != FOREVER && matches!(self.pacing, Pacing::Open { .. }) {
-            while self.take_due(self.end).is_some() {
+            while self.next_due().is_some() {
+                self.take();
                 unsent += 1;
             }
         }
@@ -160,3 +156,85 @@ impl Schedule {
 }
 
 const FOREVER: MonoNs = MonoNs(u64::MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape;
+    use common::plan::Load;
+
+    fn limits(duration_ms: Option<i64>, requests: Option<u64>) -> Limits {
+        Limits {
+            begin: MonoNs(1_000_000_000),
+            duration: duration_ms.map(DurationNs::from_millis),
+            grace: DurationNs::from_millis(100),
+            concurrency: 2,
+            requests,
+        }
+    }
+
+    /// A thousand requests a second, evenly.
+    fn open(limits: Limits) -> Schedule {
+        let load = Load {
+            shape: "constant".to_owned(),
+            request_rate: Some(1000.0),
+            concurrency: None,
+            request_count: None,
+            benchmark_duration_seconds: None,
+            grace_period_seconds: 0.1,
+        };
+        let arrivals = (shape::by_name("constant").unwrap().arrivals)(&load, 0).unwrap();
+        Schedule::open(Share::new(arrivals, 0, 1), limits)
+    }
+
+    const fn at(millis: u64) -> MonoNs {
+        MonoNs(1_000_000_000 + millis * 1_000_000)
+    }
+
+    #[test]
+    fn a_late_arrival_stays_due_when_it_was() {
+        let mut schedule = open(limits(None, None));
+        for millis in 0..5 {
+            assert_eq!(schedule.due_by(at(100)), Some(at(millis)), "the schedule is not anchored anew");
+            schedule.take();
+        }
+    }
+
+    #[test]
+    fn what_was_due_and_not_sent_is_counted() {
+        let mut schedule = open(limits(Some(10), None));
+        schedule.take();
+        assert_eq!(schedule.due_by(at(10)), None, "nothing is sent from the end on");
+        assert!(schedule.is_done(at(10)), "the duration is over");
+        assert_eq!(schedule.unsent(), 9, "arrivals 1 to 9 of 10");
+    }
+
+    #[test]
+    fn a_closed_loop_is_due_when_a_place_is_free() {
+        let mut schedule = Schedule::closed(limits(None, Some(3)));
+        for _ in 0..2 {
+            assert_eq!(schedule.due_by(at(0)), Some(at(0)), "two places are free at the begin");
+            schedule.take();
+        }
+        assert_eq!(schedule.due_by(at(50)), None, "no place is free");
+        schedule.ended(at(7));
+        assert_eq!(schedule.due_by(at(8)), Some(at(7)), "due since the place was free");
+        schedule.take();
+        assert!(schedule.is_done(at(8)), "three requests were asked for");
+    }
+
+    #[test]
+    fn grace_counts_from_the_end() {
+        let schedule = open(limits(Some(10), None));
+        assert!(!schedule.grace_is_over(at(109)), "still waiting");
+        assert!(schedule.grace_is_over(at(110)), "100 ms after the end");
+    }
+
+    #[test]
+    fn a_drained_schedule_waits_for_what_is_in_flight() {
+        let mut schedule = open(limits(None, None));
+        schedule.end(at(5));
+        assert!(schedule.is_done(at(5)), "the user wants no more");
+        assert!(!schedule.grace_is_over(at(1_000_000)), "but what is in flight may end");
+    }
+}

@@ -152,8 +152,9 @@ impl Worker {
             self.expire(turn_begun);
             self.reporter.counters().set(Counter::InFlight, u64::from(self.in_flight));
             self.reporter.counters().publish();
-            if self.in_flight == 0 && self.schedule.is_done() {
-                self.reporter.counters().count(Counter::Unsent, self.schedule.unsent());
+            if self.in_flight == 0 && self.schedule.is_done(turn_begun) {
+                let unsent = self.schedule.unsent();
+                self.reporter.counters().count(Counter::Unsent, unsent);
                 return Ok(());
             }
             let waiting_since = clock::mono();
@@ -164,7 +165,7 @@ impl Worker {
             counters.count(Counter::IdleNs, (woken - waiting_since).0.unsigned_abs());
             turn_begun = woken;
             while let Some(completion) = self.ring.reap() {
-                self.complete(completion)?;
+                self.complete(completion);
             }
         }
     }
@@ -205,12 +206,12 @@ impl Worker {
             self.cancel_all(now);
         }
         while self.has_room() {
-            let Some(due) = self.schedule.take_due(now) else { return };
+            let Some(due) = self.schedule.due_by(now) else { return };
             let Ok(prepared) = self.queue.ready.pop() else {
-                self.schedule.put_back(due);
                 self.reporter.counters().count(Counter::Starved, 1);
                 return;
             };
+            self.schedule.take();
             self.in_flight += 1;
             self.assign(prepared, due);
         }
@@ -307,7 +308,7 @@ impl Worker {
     }
 
     #[inline]
-    fn complete(&mut self, completion: Completion) -> io::Result<()> {
+    fn complete(&mut self, completion: Completion) {
         let place = completion.slot;
         match completion.event {
             Event::Received(buffer) => self.received(place, buffer),
@@ -323,10 +324,8 @@ impl Worker {
             }
             Event::Connected(error) => self.connected(place, error),
             Event::ReceiveEnded(error) => self.receive_ended(place, error),
-            Event::PoolEmpty => self.rearm(place, Counter::BuffersExhausted),
-            Event::Disarmed => self.rearm(place, Counter::BuffersExhausted),
+            Event::PoolEmpty | Event::Disarmed => self.rearm(place),
         }
-        Ok(())
     }
 
     /// Bytes came: stamp, cut, report.
@@ -365,7 +364,7 @@ impl Worker {
             None => {}
         }
         if rearm {
-            self.rearm(place, Counter::BuffersExhausted);
+            self.rearm(place);
         }
     }
 
@@ -508,9 +507,9 @@ impl Worker {
 
     #[cold]
     #[inline(never)]
-    fn rearm(&mut self, place: u32, why: Counter) {
+    fn rearm(&mut self, place: u32) {
         if matches!(self.connections[widen(place)].state, State::Idle | State::Busy) {
-            self.reporter.counters().count(why, 1);
+            self.reporter.counters().count(Counter::BuffersExhausted, 1);
             self.ring.receive(place);
         } else {
             self.settle(place);

@@ -32,6 +32,9 @@ impl Cutter {
     /// # Errors
     /// When an event is larger than [`EVENT_BYTES_MAX`].
     pub fn feed(&mut self, bytes: &[u8], offset: u64, mut event: impl FnMut(&[u8], u64)) -> Result<(), EventTooLarge> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let mut begin = 0;
         let mut place = 0;
         if self.after_return && bytes.first() == Some(&b'\n') {

@@ -1,0 +1,81 @@
+//! What the daemon and a load generator say to each other besides records: one JSON object a line on a socket.
+//!
+//! ```text
+//! aiperfd ── Setup + file descriptors ──▶ aiperf-loadgen      reads inputs, prepares requests
+//!         ◀───────── Prepared ───────────
+//!         ── Start ─────────────────────▶                     sends
+//!         ── Drain / Stop (at will) ────▶
+//!         ◀───────── Finished ───────────                     every record is written
+//! ```
+//!
+//! Either end takes the other's silence (end of file) as its death and ends.
+
+use crate::clock::MonoNs;
+use crate::plan::Plan;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// What the daemon says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Make everything ready; its file descriptors come with it, in the order of [`Setup`]'s comment.
+    Setup(alloc::boxed::Box<Setup>),
+    /// Send the first request at this moment.
+    Start {
+        /// The moment to which the schedule's offsets are added.
+        at_ns: MonoNs,
+    },
+    /// Send nothing more; let requests in flight end.
+    Drain,
+    /// End now; requests in flight are recorded as cancelled.
+    Stop,
+}
+
+/// What a load generator needs. With it come file descriptors: the pipe for replies, the file for `inputs.json`,
+/// for each worker its shared ring and its spool file (to read), then one for each of `inputs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// What to do.
+    pub plan: Plan,
+    /// Values of the user's own headers and keys. Never stored.
+    pub secret_headers: BTreeMap<String, String>,
+    /// Base URLs with their addresses, resolved where the user runs: `(url, address:port)`.
+    pub addresses: Vec<(String, String)>,
+    /// The number from which request ids on the wire are made.
+    pub run_number: u64,
+    /// One worker for each, pinned to it; `None` leaves the worker unpinned.
+    pub cpus: Vec<Option<u32>>,
+    /// Bytes of each worker's ring, a power of two.
+    pub ring_bytes: u64,
+    /// Whether sockets are asked for software stamps (rung `so_timestamping`).
+    pub socket_stamps: bool,
+    /// Whether events' bytes are passed on for the raw export.
+    pub keep_raw: bool,
+    /// Names of the uploaded inputs, in the order of their descriptors.
+    pub inputs: Vec<String>,
+}
+
+/// What a load generator says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// Inputs are read, requests are prepared, `inputs.json` is written.
+    Prepared {
+        /// Different payloads.
+        entries: u64,
+        /// What the user should know at once.
+        notices: Vec<String>,
+    },
+    /// It can't run: the plan's or its inputs' fault, or its own.
+    Failed {
+        /// `plan`, `server` or `load`.
+        fault: String,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// Every record is written.
+    Finished,
+}
