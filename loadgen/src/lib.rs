@@ -13,9 +13,14 @@
 
 pub mod clock;
 pub mod composer;
+pub mod prompt;
+pub mod nursery;
+pub mod orders;
 pub mod report;
 pub mod ring;
 pub mod schedule;
+pub mod scribe;
+pub mod session;
 pub mod shape;
 pub mod wire;
 pub mod worker;

@@ -1,1 +1,54 @@
-//! Placeholder.
+//! One file per metric: tag, unit, flags, text, formula; and the analysis that takes their statistics. Pure.
+//!
+//! ```text
+//! registry.rs   METRICS, the table of contents      latency/ length/ throughput/ count/ usage/ http/ injected/
+//!                                                   AIPerf's metrics; kernel/ client/ ours
+//! metric.rs     what a metric is                    case.rs      a request as formulas see it
+//! analysis.rs   rows in, Report out                 events.rs    events to requests; gaps.rs their numbers
+//! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs when to doubt
+//! live.rs       percentiles during the run          goodput.rs   thresholds
+//! ```
+//!
+//! Adding a metric is one new file and one line in `registry.rs`.
+#![forbid(unsafe_code)]
+
+mod analysis;
+mod case;
+mod client;
+mod column;
+pub mod confidence;
+mod count;
+pub mod docs;
+mod events;
+mod gaps;
+mod goodput;
+mod group;
+mod http;
+mod injected;
+mod kernel;
+mod latency;
+mod length;
+mod live;
+mod metric;
+mod registry;
+mod report;
+mod settings;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod throughput;
+mod totals;
+mod usage;
+mod value;
+
+pub use analysis::{Analysis, values};
+pub use case::Case;
+pub use goodput::{GoodputError, Threshold};
+pub use live::{Live, LivePercentiles};
+pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};
+pub use registry::{METRICS, find};
+pub use report::{ErrorCount, MetricResult, Report, Slice};
+pub use settings::{Capability, PROFILING, Settings, Window};
+pub use stats::{Stat, Stats};
+pub use totals::Totals;
+pub use value::{Value, float, float_of, whole};

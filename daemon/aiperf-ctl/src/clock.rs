@@ -1,0 +1,21 @@
+//! The only place of the client that reads a clock.
+
+use std::time::Duration;
+
+/// A moment, to measure how long something takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment(rustix::time::Timespec);
+
+impl Moment {
+    /// This moment.
+    pub(crate) fn now() -> Self {
+        Self(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
+    }
+
+    /// How long ago it was.
+    pub(crate) fn elapsed(self) -> Duration {
+        let now = Self::now().0;
+        let nanoseconds = (now.tv_sec - self.0.tv_sec) * 1_000_000_000 + (now.tv_nsec - self.0.tv_nsec);
+        Duration::from_nanos(nanoseconds.max(0).unsigned_abs())
+    }
+}

@@ -1,0 +1,58 @@
+//! The client: reads the user's files, starts runs, shows progress, writes results.
+//!
+//! ```text
+//! args ──▶ plan ──▶ profile ──▶ daemon (found, or started for the run) ──▶ client (HTTP over a unix socket)
+//!                      │             progress ◀── lines ──┘
+//!                      └──▶ report: Parquet ──▶ metric ──▶ export ──▶ files and console
+//! ```
+#![forbid(unsafe_code)]
+
+mod args;
+mod client;
+mod clock;
+mod daemon;
+mod plan;
+mod profile;
+mod progress;
+mod report;
+mod runs;
+mod say;
+
+pub use args::Args;
+use args::Command;
+use control::{Fault, Problem};
+use say::say_error;
+use std::process::ExitCode;
+
+/// Does what the arguments ask for.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    let result = match &args.command {
+        Command::Profile(args) => profile::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Runs(args) => runs::run(args),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            say_error(&format!("{error:#}"));
+            ExitCode::from(status_of(&error))
+        }
+    }
+}
+
+/// Bad input is status 2, everything else that prevents a result 1.
+fn status_of(error: &anyhow::Error) -> u8 {
+    let refused = error.downcast_ref::<plan::Refusal>().is_some();
+    let plan_problem = error.downcast_ref::<Problem>().is_some_and(|problem| problem.fault == Fault::Plan);
+    if refused || plan_problem { BAD_INPUT } else { FAILED }
+}
+
+/// The run could not be made, or every request failed.
+pub(crate) const FAILED: u8 = 1;
+/// The command line or an input file is wrong.
+pub(crate) const BAD_INPUT: u8 = 2;
+/// The verdict is as bad as `--fail-on` says, or worse.
+pub(crate) const VERDICT: u8 = 3;
+/// Stopped by Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;

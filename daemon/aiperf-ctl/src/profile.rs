@@ -1,0 +1,188 @@
+//! `aiperf-ctl profile`: from the plan to the report.
+
+use crate::args::{ProfileArgs, Ui};
+use crate::daemon::Daemon;
+use crate::plan::{Profile, Refusal, plan};
+use crate::progress::Show;
+use crate::report::Reported;
+use crate::runs::fetch;
+use crate::say::{say, say_aside, say_warning};
+use crate::{FAILED, INTERRUPTED, VERDICT};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use common::plan::{FailOn, Plan, Timestamps};
+use control::{Create, Created, Progress, State, Status, Stop};
+use record::{Run, Standing};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs a profile; gives the exit status.
+pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
+    let command_line = std::env::args().collect::<Vec<_>>();
+    let profile = plan(args, &command_line)?;
+    if args.output.dry_run {
+        say(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
+        return Ok(0);
+    }
+    let inputs = read_inputs(&profile)?;
+    let addresses = resolve(&profile.plan)?;
+    warn_of_tokenizer(args, &profile.plan);
+    let directory = &profile.artifact_dir;
+    std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
+    let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let interrupted = runtime.block_on(execute(&daemon, &profile, inputs, addresses, args.output.ui))?;
+    drop(daemon);
+    let reported = Reported::compute(directory)?;
+    warn_of_rung(&reported.run);
+    reported.write(directory)?;
+    reported.print()?;
+    say(&format!("Results are in {}\n", directory.display()));
+    Ok(status(&reported, interrupted, profile.plan.output.fail_on))
+}
+
+/// Uploads, starts, follows and fetches a run; tells whether the user stopped it.
+async fn execute(
+    daemon: &Daemon,
+    profile: &Profile,
+    inputs: Vec<(&'static str, Bytes)>,
+    addresses: Vec<(String, String)>,
+    ui: Ui,
+) -> Result<bool> {
+    let client = &daemon.client;
+    let create =
+        Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
+    let Created { run_id } = client.post("/v1/runs", &create).await?;
+    let path = format!("/v1/runs/{run_id}");
+    for (name, bytes) in inputs {
+        client.put(&format!("{path}/inputs/{name}"), bytes).await?;
+    }
+    let mut lines = client.lines(&format!("{path}/progress")).await?;
+    let _: Status = client.post(&format!("{path}/start"), &()).await?;
+    let mut show = Show::new(ui);
+    let mut interrupts = 0;
+    let last = loop {
+        tokio::select! {
+            line = lines.next::<Progress>() => match line? {
+                Some(progress) => {
+                    show.update(&progress);
+                    if progress.state.is_final() {
+                        break progress;
+                    }
+                }
+                None => bail!("the daemon died; `aiperf-ctl runs recover {run_id}` may save what it recorded"),
+            },
+            signal = tokio::signal::ctrl_c() => {
+                signal.context("failed to wait for Ctrl-C")?;
+                interrupts += 1;
+                let how = if interrupts == 1 { Stop::Drain } else { Stop::Now };
+                if interrupts == 1 {
+                    say_aside("stopping: waiting for requests in flight (Ctrl-C again to stop now)");
+                }
+                let _: Status = client.post(&format!("{path}/stop"), &how).await?;
+            }
+        }
+    };
+    show.finish();
+    if last.state == State::Failed {
+        let problem = last.problem.context("the run failed without a reason")?;
+        return Err(problem.into());
+    }
+    fetch(client, &run_id, &profile.artifact_dir).await?;
+    if daemon.is_private() {
+        client.delete(&path).await?;
+    }
+    Ok(interrupts > 0)
+}
+
+/// The user's files, read as the user.
+fn read_inputs(profile: &Profile) -> Result<Vec<(&'static str, Bytes)>> {
+    let mut inputs = Vec::new();
+    if let Some(file) = &profile.input_file {
+        inputs.push(("dataset", read(file, "--input-file")?));
+    }
+    if let Some(directory) = &profile.tokenizer_dir {
+        inputs.push(("tokenizer", read(&directory.join("tokenizer.json"), "--tokenizer")?));
+    }
+    Ok(inputs)
+}
+
+fn read(path: &Path, flag: &str) -> Result<Bytes> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Bytes::from(bytes)),
+        Err(error) => Err(Refusal(format!("{flag}: failed to read `{}`: {error}", path.display())).into()),
+    }
+}
+
+/// Resolves each URL where the user's resolver is, and makes sure that somebody listens.
+fn resolve(plan: &Plan) -> Result<Vec<(String, String)>> {
+    let mut resolved = Vec::new();
+    for url in &plan.endpoint.urls {
+        let target = endpoint::target(url, None, None)?;
+        let addresses = (target.host.as_str(), target.port)
+            .to_socket_addrs()
+            .with_context(|| format!("failed to resolve the server's name `{}` of --url {url}", target.host))?;
+        let address = first_that_listens(addresses, url)?;
+        resolved.push((url.clone(), address.to_string()));
+    }
+    Ok(resolved)
+}
+
+fn first_that_listens(addresses: impl Iterator<Item = SocketAddr>, url: &str) -> Result<SocketAddr> {
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT_PATIENCE) {
+            Ok(_) => return Ok(address),
+            Err(error) => last = Some((address, error)),
+        }
+    }
+    match last {
+        Some((address, error)) => {
+            bail!("no server answers at {url} ({address}: {error}); is it running, and is the port right?")
+        }
+        None => bail!("the server's name in {url} has no address"),
+    }
+}
+
+fn warn_of_tokenizer(args: &ProfileArgs, plan: &Plan) {
+    let counted = args.input.tokenizer.is_none() && !plan.endpoint.use_server_token_count;
+    let model = plan.endpoint.models.first().map_or("", String::as_str);
+    if counted && !PLACEHOLDER_MODELS.contains(&model) {
+        say_warning(&format!(
+            "tokens are counted with o200k_base, not with the tokenizer of `{model}`: give --tokenizer DIR (with \
+             tokenizer.json), or --tokenizer none to take the server's counts"
+        ));
+    }
+}
+
+fn warn_of_rung(run: &Run) {
+    if run.plan.timestamps == Timestamps::Auto
+        && let Some(why) = &run.timestamps_reason
+    {
+        say_warning(&format!("stamps are of rung `{}`: {why}", run.timestamps));
+    }
+}
+
+fn status(reported: &Reported, interrupted: bool, fail_on: FailOn) -> u8 {
+    let standing = reported.run.verdict.standing;
+    let worst = match fail_on {
+        FailOn::Degraded => Some(Standing::Degraded),
+        FailOn::Invalid => Some(Standing::Invalid),
+        FailOn::Never => None,
+    };
+    let failed = reported.report.failed == reported.report.requests;
+    match () {
+        () if interrupted => INTERRUPTED,
+        () if failed => {
+            say_warning("every request failed; the error summary above says why");
+            FAILED
+        }
+        () if worst.is_some_and(|worst| standing >= worst) => VERDICT,
+        () => 0,
+    }
+}
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Names that are no model anyone has a tokenizer of.
+const PLACEHOLDER_MODELS: &[&str] = &["mock-model", "test-model", "fake-model", "mock"];

@@ -1,0 +1,57 @@
+//! The command line of `aiperfd`.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Measures LLM inference servers with kernel timestamps.
+///
+/// Started as root it attaches its probes to the cgroup of each run, keeps only the capabilities that this takes, and
+/// runs the load generator as a user of its own without any. Started as a plain user it works without probes and says so.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Args {
+    /// What else than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The control socket that clients connect to.
+    #[arg(long, default_value = "/run/aiperfd/control.sock")]
+    pub socket: PathBuf,
+    /// Where runs are kept. Made if it is not there.
+    #[arg(long, default_value = "/var/lib/aiperfd")]
+    pub state_dir: PathBuf,
+    /// The load generator's program. Default: `aiperf-loadgen` beside this program.
+    #[arg(long)]
+    pub loadgen: Option<PathBuf>,
+    /// The kernel programs, if not those that were built in.
+    #[arg(long, env = "AIPERFD_EBPF_OBJECT")]
+    pub ebpf_object: Option<PathBuf>,
+    /// Bytes of the kernel's ring buffer, a power of two of at least 4096.
+    #[arg(long, default_value_t = 64 << 20, value_parser = power_of_two)]
+    pub kernel_ring_bytes: u32,
+    /// Bytes of each worker's shared ring, a power of two of at least 8 MiB.
+    #[arg(long, default_value_t = 32 << 20, value_parser = power_of_two)]
+    pub client_ring_bytes: u32,
+    /// Milliseconds between two looks at the rings.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub collect_interval_ms: u64,
+    /// End when standard input ends: how a client keeps a private daemon no longer than itself.
+    #[arg(long)]
+    pub quit_on_stdin_eof: bool,
+}
+
+/// What else than serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Waits for the daemon to end and removes what it left behind; the daemon starts it.
+    #[command(hide = true)]
+    Guard {
+        /// The daemon's cgroup.
+        #[arg(long)]
+        cgroup: PathBuf,
+    },
+}
+
+fn power_of_two(text: &str) -> Result<u32, String> {
+    let number: u32 = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    if number.is_power_of_two() && number >= 4096 { Ok(number) } else { Err("not a power of two of at least 4096".to_owned()) }
+}

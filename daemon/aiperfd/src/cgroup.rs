@@ -1,0 +1,126 @@
+//! The cgroups of the daemon and of its runs: what is in one is what the probes see.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A cgroup that is removed with everything in it when this value goes.
+#[derive(Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    /// The daemon's own cgroup, in which those of its runs lie. Removes what dead daemons left.
+    pub fn for_daemon() -> Result<Self> {
+        let root = unified_mount()?;
+        sweep(&root);
+        Self::create(root.join(format!("{PREFIX}{}", std::process::id())))
+    }
+
+    /// A cgroup within this one.
+    pub fn child(&self, name: &str) -> Result<Self> {
+        Self::create(self.path.join(name))
+    }
+
+    fn create(path: PathBuf) -> Result<Self> {
+        fs::create_dir(&path).with_context(|| format!("failed to create the cgroup `{}`", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Moves a process into it. Sockets that the process opens from now on belong to it.
+    pub fn take(&self, pid: u32) -> Result<()> {
+        let procs = self.path.join("cgroup.procs");
+        fs::write(&procs, pid.to_string()).with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
+    }
+
+    /// The directory, for attaching programs.
+    pub fn open(&self) -> Result<fs::File> {
+        fs::File::open(&self.path).with_context(|| format!("failed to open the cgroup `{}`", self.path.display()))
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!("{error:#}");
+        }
+    }
+}
+
+/// Ends every process in a cgroup and those below it, then removes them.
+pub fn remove(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    // Since 5.14; on older kernels the processes have ended with the daemon's sockets anyway.
+    fs::write(path.join("cgroup.kill"), "1").ok();
+    for entry in fs::read_dir(path).with_context(|| format!("failed to read `{}`", path.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    // A killed process leaves its cgroup when it is reaped, a little later.
+    for _ in 0..200 {
+        if fs::remove_dir(path).is_ok() || !path.exists() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    bail!("failed to remove the cgroup `{}`: it still has processes", path.display())
+}
+
+/// Removes cgroups of daemons that are no more.
+fn sweep(root: &Path) {
+    let Ok(entries) = fs::read_dir(root) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let ours = pid.parse::<u32>().is_ok();
+        if ours && !Path::new("/proc").join(pid).exists() && let Err(error) = remove(&entry.path()) {
+            tracing::warn!("{error:#}");
+        }
+    }
+}
+
+/// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.
+fn unified_mount() -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
+    find_unified(&mounts).context("cgroup v2 is not mounted: mount it, or use --timestamps so_timestamping")
+}
+
+/// The mount point of type cgroup2 in the text of mountinfo (man 5 proc: field 5 before, type after ` - `).
+fn find_unified(mounts: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        if after.split(' ').next() != Some("cgroup2") {
+            return None;
+        }
+        before.split(' ').nth(4).map(PathBuf::from)
+    })
+}
+
+/// What the daemon's cgroup is called before its process number.
+const PREFIX: &str = "aiperfd-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_unified_hierarchy() {
+        let hybrid = "30 29 0:26 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw\n\
+                      31 29 0:27 / /sys/fs/cgroup/systemd rw shared:10 - cgroup cgroup rw,name=systemd\n";
+        assert_eq!(find_unified(hybrid), Some(PathBuf::from("/sys/fs/cgroup/unified")), "hybrid");
+        let unified = "25 30 0:23 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+        assert_eq!(find_unified(unified), Some(PathBuf::from("/sys/fs/cgroup")), "unified");
+        assert_eq!(find_unified("31 29 0:27 / /x rw - tmpfs tmpfs rw\n"), None, "none");
+    }
+}

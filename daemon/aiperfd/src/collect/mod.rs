@@ -1,0 +1,68 @@
+//! HOT: empties the kernel's ring and the workers' rings into spool files, in an order that the join relies on.
+//! Budget: docs/BUDGET.md, "CPU per event".
+//!
+//! ```text
+//! every 2 ms:   1  see how far each worker has written
+//!               2  copy that much of each worker's ring to its spool      (bytes: never looked into)
+//!               3  empty the kernel's ring into its spool                 (every stamp of those bytes is in it)
+//!               4  let the scribe read what was copied in step 2
+//! ```
+//!
+//! So whoever has read a worker's record finds the kernel's stamps of its bytes in the kernel's spool.
+
+pub mod client_ring;
+pub mod kernel_ring;
+
+use crate::spool::SpoolWriter;
+use client_ring::ClientRing;
+use kernel_ring::KernelRing;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What is collected, and where it goes.
+pub struct Collector {
+    /// The kernel's ring and its spool; none on a rung without probes.
+    pub kernel: Option<(KernelRing, SpoolWriter)>,
+    /// Each worker's ring and its spool.
+    pub clients: Vec<(ClientRing, SpoolWriter)>,
+    /// How long it sleeps between two looks.
+    pub interval: Duration,
+    /// Set when the load generator has ended: one more look, then it is done.
+    pub over: Arc<AtomicBool>,
+}
+
+impl Collector {
+    /// Collects until it is over; gives back the clients' rings, for their counters.
+    ///
+    /// # Errors
+    /// When a spool file can't be written: the disk is full, most likely.
+    pub fn run(mut self) -> io::Result<()> {
+        loop {
+            let over = self.over.load(Ordering::Acquire);
+            self.look()?;
+            if over {
+                return Ok(());
+            }
+            std::thread::sleep(self.interval);
+        }
+    }
+
+    /// One turn of the loop.
+    fn look(&mut self) -> io::Result<()> {
+        for (ring, spool) in &mut self.clients {
+            ring.drain(|bytes| spool.append(bytes))?;
+        }
+        if let Some((ring, spool)) = &mut self.kernel {
+            ring.drain(|record| spool.append(record))?;
+            spool.publish()?;
+        }
+        for (ring, spool) in &mut self.clients {
+            spool.publish()?;
+            ring.show(spool.length());
+            spool.free_before(ring.consumed())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Gathers what the verdict judges: counters, sums over requests, and how the processors' time went.
+
+use crate::host::{self, CpuTimes};
+use crate::pipeline::View;
+use crate::verdict::Evidence;
+use common::plan::{Plan, Timestamps};
+use common::ring::{COUNTERS, Counter};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Watches how the processors' time goes while requests are sent.
+#[derive(Debug)]
+pub struct Watch {
+    hot_cpus: Vec<u32>,
+    begin: CpuTimes,
+    threads_begin: BTreeMap<String, u64>,
+    end: CpuTimes,
+    threads_end: BTreeMap<String, u64>,
+    peak_loadgen_bytes: u64,
+    cpu_seconds_begin: f64,
+}
+
+impl Watch {
+    /// Begins to watch these cores and this load generator.
+    pub fn begin(cpus: &[Option<u32>], pid: u32) -> Self {
+        let begin = host::cpu_times();
+        let threads_begin = host::thread_times(pid);
+        Self {
+            hot_cpus: cpus.iter().flatten().copied().collect(),
+            end: begin.clone(),
+            threads_end: threads_begin.clone(),
+            begin,
+            threads_begin,
+            peak_loadgen_bytes: 0,
+            cpu_seconds_begin: own_cpu_seconds(),
+        }
+    }
+
+    /// Looks once while the load generator lives: afterwards its threads can't be asked.
+    pub fn look(&mut self, pid: u32) {
+        let threads = host::thread_times(pid);
+        if threads.keys().any(|name| name.starts_with(HOT_THREAD)) {
+            self.threads_end = threads;
+            self.end = host::cpu_times();
+        }
+        self.peak_loadgen_bytes = host::peak_memory(pid).unwrap_or(0).max(self.peak_loadgen_bytes);
+    }
+
+    /// Ends the watch.
+    pub fn end(&mut self, pid: u32) {
+        self.look(pid);
+    }
+
+    /// The worst hot core's share of time that went to others than its hot thread.
+    fn foreign(&self) -> f64 {
+        let shares = self.hot_cpus.iter().enumerate().map(|(worker, cpu)| {
+            let (busy, elapsed) = self.ticks(*cpu);
+            let name = format!("{HOT_THREAD}{worker}");
+            let own = ticks_between(&self.threads_begin, &self.threads_end, &name);
+            // Ticks are whole hundredths of a second on either side.
+            share(busy.saturating_sub(own + 2), elapsed)
+        });
+        shares.fold(0.0, f64::max)
+    }
+
+    /// The worst busy share of a hardware thread beside a hot core.
+    fn siblings(&self) -> f64 {
+        let siblings = self.hot_cpus.iter().flat_map(|cpu| host::siblings(*cpu));
+        let others = siblings.filter(|cpu| !self.hot_cpus.contains(cpu));
+        let shares = others.map(|cpu| {
+            let (busy, elapsed) = self.ticks(cpu);
+            share(busy, elapsed)
+        });
+        shares.fold(0.0, f64::max)
+    }
+
+    fn steal(&self) -> f64 {
+        share(self.end.steal - self.begin.steal, self.end.total - self.begin.total)
+    }
+
+    /// Ticks that a core spent in processes, and ticks that went by for each core.
+    fn ticks(&self, cpu: u32) -> (u64, u64) {
+        let of = |times: &CpuTimes| times.by_cpu.get(&cpu).map_or(0, |(busy, _)| *busy);
+        let cores = u64::try_from(self.end.by_cpu.len().max(1)).unwrap_or(1);
+        (of(&self.end).saturating_sub(of(&self.begin)), (self.end.total - self.begin.total) / cores)
+    }
+}
+
+/// What is known of a run, for the verdict. Clock step, governor and early end are for the caller to add.
+pub fn evidence(plan: &Plan, sums: &[u64; COUNTERS.len()], view: &View, watch: &Watch, rung: Timestamps) -> Evidence {
+    let sum = |counter: Counter| sums[counter.index()];
+    let kernel = |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
+    let ring_full = kernel(&["ring_full", "connection_ring_full"]);
+    let mut tally = view.tally.clone();
+    Evidence {
+        due: sum(Counter::Sent) + sum(Counter::Unsent),
+        sent: sum(Counter::Sent),
+        late: sum(Counter::Late),
+        completed: tally.completed,
+        open_loop: plan.load.request_rate.is_some(),
+        events: tally.events,
+        unmatched_events: view.loss.unmatched_events.values().sum(),
+        unmatched_requests: view.loss.unmatched_requests.values().sum(),
+        kernel_stamps: rung != Timestamps::User,
+        kernel_ring_full: ring_full,
+        kernel_unreported: view.loss.kernel.values().sum::<u64>() - ring_full,
+        client_ring_full: sum(Counter::RingFull),
+        starved: sum(Counter::Starved),
+        damaged: view.loss.damaged.values().sum(),
+        retransmits: tally.retransmits,
+        kernel_ttft_p50_ms: percentile_ms(&mut tally.kernel_ttfts_ns, 50),
+        client_overhead_p99_ms: percentile_ms(&mut tally.overheads_ns, 99),
+        hot_core_busy: busy_share(sum(Counter::BusyNs), sum(Counter::IdleNs)),
+        clock_step_ms: 0.0,
+        steal: watch.steal(),
+        foreign_on_hot_core: watch.foreign(),
+        sibling_busy: watch.siblings(),
+        governor: None,
+        incomplete_reason: None,
+    }
+}
+
+/// What the run cost, by name with the unit last.
+pub fn figures(watch: &Watch, cgroup: Option<&Path>) -> BTreeMap<String, f64> {
+    let mut figures = BTreeMap::from([
+        ("daemon_cpu_seconds".to_owned(), own_cpu_seconds() - watch.cpu_seconds_begin),
+        ("steal_share".to_owned(), watch.steal()),
+        ("foreign_on_hot_core_share".to_owned(), watch.foreign()),
+        ("loadgen_peak_memory_bytes".to_owned(), float(watch.peak_loadgen_bytes)),
+    ]);
+    if let Some(seconds) = cgroup.and_then(host::cgroup_cpu_seconds) {
+        figures.insert("loadgen_cpu_seconds".to_owned(), seconds);
+    }
+    if let Some(bytes) = host::peak_memory(std::process::id()) {
+        figures.insert("daemon_peak_memory_bytes".to_owned(), float(bytes));
+    }
+    figures
+}
+
+/// CPU seconds of this process, all threads.
+fn own_cpu_seconds() -> f64 {
+    let ticks = host::thread_times(std::process::id()).values().sum::<u64>();
+    float(ticks) / TICKS_PER_SECOND
+}
+
+fn ticks_between(begin: &BTreeMap<String, u64>, end: &BTreeMap<String, u64>, name: &str) -> u64 {
+    let of = |times: &BTreeMap<String, u64>| times.get(name).copied().unwrap_or(0);
+    of(end).saturating_sub(of(begin))
+}
+
+/// The value at a percentile, nearest rank.
+fn percentile_ms(values_ns: &mut [u64], percent: usize) -> Option<f64> {
+    let place = (values_ns.len() * percent / 100).min(values_ns.len().checked_sub(1)?);
+    let (_, value, _) = values_ns.select_nth_unstable(place);
+    Some(float(*value) / 1e6)
+}
+
+fn busy_share(busy_ns: u64, idle_ns: u64) -> Option<f64> {
+    (busy_ns + idle_ns > 0).then(|| float(busy_ns) / float(busy_ns + idle_ns))
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { float(part) / float(whole) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a run stay far below 2^53")]
+const fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// How hot threads are called, before their number.
+const HOT_THREAD: &str = "hot-";
+/// `USER_HZ`, which is 100 on every architecture that Linux runs eBPF on (include/asm-generic/param.h).
+const TICKS_PER_SECOND: f64 = 100.0;

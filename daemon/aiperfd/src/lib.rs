@@ -1,0 +1,154 @@
+//! The daemon: attaches probes to each run's cgroup, starts its load generator, joins what both saw, keeps the records.
+//!
+//! ```text
+//! main ─ root ─▶ guard, nursery, cgroup, socket ─ drop privileges ─▶ api ──▶ run ──▶ collect, pipeline
+//! ```
+#![deny(unsafe_code)]
+
+pub mod api;
+pub mod args;
+pub mod cgroup;
+pub mod clock;
+pub mod collect;
+pub mod daemon;
+pub mod evidence;
+pub mod guard;
+pub mod host;
+pub mod loadgen;
+pub mod nursery;
+pub mod pipeline;
+pub mod privileges;
+pub mod probe;
+pub mod recover;
+pub mod reply;
+pub mod run;
+pub mod spool;
+pub mod store;
+pub mod verdict;
+
+use anyhow::{Context, Result};
+pub use args::Args;
+use args::Command;
+use cgroup::Cgroup;
+use control::Stop;
+use daemon::{Cpus, Daemon};
+use nursery::Nursery;
+use probe::Object;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use store::Store;
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs the daemon, or the process beside it that the arguments ask for.
+///
+/// # Errors
+/// When the daemon can't start or its socket breaks.
+pub fn run_daemon(args: &Args) -> Result<()> {
+    if let Some(Command::Guard { cgroup }) = &args.command {
+        return guard::run(cgroup);
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AIPERFD_LOG").unwrap_or_else(|_| "warn,aiperfd=info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let listener = listen(&args.socket)?;
+    let (daemon, guard) = start(args)?;
+    let served = serve(args, Arc::new(daemon), listener);
+    std::fs::remove_file(&args.socket).ok();
+    drop(guard);
+    served
+}
+
+/// Everything that takes root, in the order in which it is given up.
+fn start(args: &Args) -> Result<(Daemon, Option<Guarded>)> {
+    let store = Store::open(&args.state_dir)?;
+    let user = privileges::loadgen_user()?;
+    let program = args.loadgen.clone().map_or_else(loadgen_beside_this, Ok)?;
+    let cgroup = Cgroup::for_daemon();
+    let guard = match &cgroup {
+        Ok(cgroup) => Some(Guarded(guard::start(cgroup.path())?)),
+        Err(_) => None,
+    };
+    let nursery = Nursery::start(&program, &user)?;
+    privileges::keep_only_needed()?;
+    tracing::info!(loadgen_user = user.name, nursery = nursery.pid(), "started");
+    let daemon = Daemon {
+        store,
+        cpus: Cpus::all(),
+        nursery,
+        kernel_ring_bytes: args.kernel_ring_bytes,
+        client_ring_bytes: args.client_ring_bytes.max(CLIENT_RING_MIN),
+        collect_interval_ms: args.collect_interval_ms,
+        loadgen_user: user.name,
+        cgroup: cgroup.map_err(|error| format!("{error:#}")),
+        object: Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}")),
+        active: std::sync::Mutex::default(),
+        draining: AtomicBool::new(false),
+    };
+    Ok((daemon, guard))
+}
+
+/// Serves until a signal, or the end of standard input when that was asked for.
+fn serve(args: &Args, daemon: Arc<Daemon>, listener: std::os::unix::net::UnixListener) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let how = tokio::select! {
+            served = api::serve(Arc::clone(&daemon), listener) => return served,
+            _ = terminate.recv() => Stop::Drain,
+            _ = interrupt.recv() => Stop::Drain,
+            () = end_of_input(), if args.quit_on_stdin_eof => Stop::Now,
+        };
+        tracing::info!("draining");
+        let draining = Arc::clone(&daemon);
+        tokio::task::spawn_blocking(move || draining.drain(how)).await?;
+        Ok(())
+    })
+}
+
+/// The control socket, for its owner and the group of clients.
+fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
+    }
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        anyhow::bail!("another aiperfd listens on `{}`", path.display());
+    }
+    std::fs::remove_file(path).ok();
+    let listener = std::os::unix::net::UnixListener::bind(path)
+        .with_context(|| format!("failed to listen on `{}`", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    if let Some(group) = privileges::client_group() {
+        chown(path, None, Some(group)).with_context(|| format!("failed to give `{}` to its group", path.display()))?;
+    }
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn loadgen_beside_this() -> Result<PathBuf> {
+    let this = std::env::current_exe().context("failed to find this program's own path")?;
+    Ok(this.with_file_name("aiperf-loadgen"))
+}
+
+async fn end_of_input() {
+    let mut input = tokio::io::stdin();
+    let mut bytes = [0; 64];
+    while input.read(&mut bytes).await.unwrap_or(0) > 0 {}
+}
+
+/// The guard's process, waited for at the end so that nothing of the daemon is left.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().ok();
+    }
+}
+
+/// The largest event must fit a ring several times.
+const CLIENT_RING_MIN: u32 = 8 << 20;

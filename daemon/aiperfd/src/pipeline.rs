@@ -1,0 +1,250 @@
+//! The pipeline of a run, drawn and wired: replies in, rows on disk out.
+//!
+//! ```text
+//! scribe ──pipe──▶ reply message ─┐
+//!                                 ├─▶ join ──▶ Request, Tokens ──▶ Parquet parts
+//! kernel's spool ──▶ stamps ──────┘               │
+//!                                                 └──▶ live percentiles, evidence for the verdict
+//! ```
+//!
+//! Runs on a thread of low priority; when it is behind, the spool files wait.
+
+use crate::reply::{Message, Reply, ReplyReader};
+use crate::spool::SpoolReader;
+use anyhow::{Context, Result};
+use common::clock::{DurationNs, MonoNs};
+use common::kernel_event::connection::Step;
+use common::kernel_event::segment::Stamp;
+use common::kernel_event::Kind;
+use control::LivePercentiles;
+use export::parquet::PartWriter;
+use join::{Joined, Joiner};
+use metric::{Live, Settings};
+use record::{Loss, Request, Response, Token};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use zerocopy::FromBytes;
+
+/// What the pipeline is made of.
+pub struct Pipeline {
+    /// Messages of the scribe.
+    pub replies: ReplyReader,
+    /// The kernel's stamps; none on a rung without probes.
+    pub kernel: Option<SpoolReader>,
+    /// Matches the two.
+    pub joiner: Joiner,
+    /// Where rows go.
+    pub writers: Writers,
+    /// What others may see while it runs.
+    pub view: Arc<Mutex<View>>,
+    /// What live percentiles are taken of.
+    pub settings: Settings,
+}
+
+/// Where rows go.
+pub struct Writers {
+    /// `requests.parquet`
+    pub requests: PartWriter<Request>,
+    /// `tokens.parquet`
+    pub tokens: PartWriter<Token>,
+    /// `responses.parquet`, with the raw export.
+    pub responses: Option<PartWriter<Response>>,
+}
+
+/// What others may see while the pipeline runs.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Requests recorded.
+    pub recorded: u64,
+    /// Live percentiles by tag.
+    pub live: BTreeMap<String, LivePercentiles>,
+    /// What could not be matched so far.
+    pub loss: Loss,
+    /// What the verdict will want to know.
+    pub tally: Tally,
+}
+
+/// Sums over requests for the verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Events seen.
+    pub events: u64,
+    /// Requests that ended well.
+    pub completed: u64,
+    /// Segments retransmitted.
+    pub retransmits: u64,
+    /// When the last request ended.
+    pub last_ended: MonoNs,
+    /// What the client added to first tokens, in ns.
+    pub overheads_ns: Vec<u64>,
+    /// Kernel times to first token, in ns.
+    pub kernel_ttfts_ns: Vec<u64>,
+}
+
+impl Pipeline {
+    /// Runs until the scribe has finished or is gone; gives back the writers, to be closed.
+    pub fn run(mut self) -> Result<Writers> {
+        let mut live = Live::new(self.settings.clone());
+        let mut shown = 0_u64;
+        let mut part_begun = None;
+        while let Some(message) = self.replies.next().context("failed to read the scribe's messages")? {
+            match message {
+                Message::Opened(_) => {}
+                Message::Closed(closed) => self.joiner.forget(closed.cookie),
+                Message::Stamped(stretch) => self.joiner.stretch(&stretch),
+                Message::Request(reply) => {
+                    pull_kernel(self.kernel.as_mut(), &mut self.joiner, reply.ended.ended + SLACK)?;
+                    let joined = joined(&mut self.joiner, &reply);
+                    write(&mut self.writers, &reply, &joined)?;
+                    let begun = *part_begun.get_or_insert(joined.request.ended_ns);
+                    if joined.request.ended_ns - begun > PART_LENGTH {
+                        self.writers.end_parts()?;
+                        part_begun = None;
+                    }
+                    live.request(&joined.request);
+                    let Ok(mut view) = self.view.lock() else { break };
+                    view.take(&joined);
+                    if live.requests() >= shown * 2 || live.requests().is_multiple_of(SHOW_EVERY) {
+                        shown = live.requests().max(1);
+                        view.show(&live);
+                    }
+                }
+                Message::Damaged => {
+                    if let Ok(mut view) = self.view.lock() {
+                        *view.loss.damaged.entry("reply_messages".to_owned()).or_default() += 1;
+                    }
+                }
+                Message::Finished => break,
+            }
+        }
+        if let Ok(mut view) = self.view.lock() {
+            view.show(&live);
+        }
+        Ok(self.writers)
+    }
+}
+
+impl Writers {
+    /// Ends the open parts: what is in them survives whatever comes.
+    fn end_parts(&mut self) -> Result<()> {
+        self.requests.end_part()?;
+        self.tokens.end_part()?;
+        if let Some(responses) = &mut self.responses {
+            responses.end_part()?;
+        }
+        Ok(())
+    }
+}
+
+impl View {
+    fn show(&mut self, live: &Live) {
+        for one in live.percentiles() {
+            let percentiles = LivePercentiles { p50_ms: one.p50_ms, p99_ms: one.p99_ms };
+            self.live.insert(one.tag.to_owned(), percentiles);
+        }
+    }
+
+    fn take(&mut self, joined: &Joined) {
+        let request = &joined.request;
+        self.recorded += 1;
+        for token in &joined.tokens {
+            if let Some(why) = &token.unmatched {
+                *self.loss.unmatched_events.entry(why.clone()).or_default() += 1;
+            }
+        }
+        if let Some(why) = &request.unmatched {
+            *self.loss.unmatched_requests.entry(why.clone()).or_default() += 1;
+        }
+        self.tally.take(request);
+    }
+}
+
+impl Tally {
+    fn take(&mut self, request: &Request) {
+        self.events += u64::from(request.events);
+        self.completed += u64::from(request.succeeded());
+        self.retransmits += u64::from(request.retransmits.unwrap_or(0));
+        self.last_ended = self.last_ended.max(request.ended_ns);
+        let (Some(kernel), Some(reaped)) = (request.first_token_kernel_ns, request.first_token_reaped_ns) else {
+            return;
+        };
+        let (Some(sent), Some(submitted)) = (request.kernel_sent_last_ns, request.submitted_ns) else { return };
+        // A sample of the first requests serves a verdict; a run of millions must not grow.
+        if self.kernel_ttfts_ns.len() < TALLY_MAX {
+            self.kernel_ttfts_ns.push((kernel - sent).0.max(0).unsigned_abs());
+            let overhead = (reaped - kernel) + (sent - submitted);
+            self.overheads_ns.push(overhead.0.max(0).unsigned_abs());
+        }
+    }
+}
+
+/// Feeds the joiner every kernel record up to a moment.
+fn pull_kernel(kernel: Option<&mut SpoolReader>, joiner: &mut Joiner, until: MonoNs) -> Result<()> {
+    let Some(spool) = kernel else { return Ok(()) };
+    loop {
+        let Some(kind) = spool.peek(size_of::<u32>())?.and_then(|word| u32::read_from_bytes(word).ok()) else {
+            return Ok(());
+        };
+        let length = match Kind::from_number(kind) {
+            Some(Kind::Segment) => size_of::<Stamp>(),
+            Some(Kind::Connection) => size_of::<Step>(),
+            None => anyhow::bail!("the kernel's spool holds a record of unknown kind {kind}"),
+        };
+        let Some(bytes) = spool.peek(length)? else { return Ok(()) };
+        let time = match Kind::from_number(kind) {
+            Some(Kind::Segment) => Stamp::read_from_bytes(bytes).ok().map(|stamp| {
+                if stamp.time <= until {
+                    joiner.segment(&stamp);
+                }
+                stamp.time
+            }),
+            _ => Step::read_from_bytes(bytes).ok().map(|step| {
+                if step.time <= until {
+                    joiner.step(&step);
+                }
+                step.time
+            }),
+        };
+        match time {
+            Some(time) if time <= until => spool.take(length),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn joined(joiner: &mut Joiner, reply: &Reply<'_>) -> Joined {
+    let mut joined = joiner.request(reply.ended, reply.events);
+    if !reply.error_type.is_empty() {
+        joined.request.error_type = Some(String::from_utf8_lossy(reply.error_type).into_owned());
+        joined.request.error_message = Some(String::from_utf8_lossy(reply.error_message).into_owned());
+    }
+    joined
+}
+
+fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()> {
+    writers.requests.push(joined.request.clone())?;
+    for token in &joined.tokens {
+        writers.tokens.push(token.clone())?;
+    }
+    if let Some(responses) = &mut writers.responses {
+        let request_id = joined.request.request_id;
+        let (head, mut rest) = reply.raw.split_at(reply.raw_head_length());
+        responses.push(Response { request_id, index: None, data: head.to_vec() })?;
+        for (index, event) in (0_u32..).zip(reply.events) {
+            let length = usize::try_from(event.bytes).unwrap_or(0).min(rest.len());
+            let (data, later) = rest.split_at(length);
+            responses.push(Response { request_id, index: Some(index), data: data.to_vec() })?;
+            rest = later;
+        }
+    }
+    Ok(())
+}
+
+/// Stamps of different processors may be out of order by less than this.
+const SLACK: DurationNs = DurationNs::from_millis(50);
+/// A part is ended after so much of the run: a kill loses no more than that.
+const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
+/// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
+const SHOW_EVERY: u64 = 256;
+/// Requests that the verdict's percentiles are taken of.
+const TALLY_MAX: usize = 1 << 18;

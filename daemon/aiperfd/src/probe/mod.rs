@@ -1,0 +1,99 @@
+//! Loads the kernel programs and attaches them to a cgroup; everything detaches when the value goes.
+//!
+//! One file per probe, with the same stem as in `ebpf::probe` and `common::kernel_event`.
+
+mod connection;
+mod segment;
+
+use anyhow::{Context, Result, bail};
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::{Ebpf, EbpfLoader};
+use common::kernel_event::DROPS;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+/// A probe: a program of the object, and how it is attached to a run's cgroup.
+struct Probe {
+    name: &'static str,
+    attach: fn(&mut Ebpf, &File) -> Result<()>,
+}
+
+/// Every probe.
+const PROBES: &[&Probe] = &[&segment::PROBE, &connection::PROBE];
+
+/// Attached probes and what they say.
+pub struct Probes {
+    /// The ring that all probes write to.
+    pub events: RingBuf<MapData>,
+    /// What they could not report, and the programs with their links, which end with this value.
+    pub attached: Attached,
+}
+
+/// Keeps the programs attached, and counts what they could not report.
+pub struct Attached {
+    dropped: PerCpuArray<MapData, u64>,
+    _programs: Ebpf,
+}
+
+/// The object with the kernel programs.
+#[derive(Debug)]
+pub enum Object {
+    /// The one that was built in.
+    Embedded(&'static [u8]),
+    /// One from a file.
+    Read(Vec<u8>),
+}
+
+impl Object {
+    /// The object that is built in, or the one at `path`.
+    pub fn find(path: Option<&Path>) -> Result<Self> {
+        if let Some(path) = path {
+            let bytes = std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
+            return Ok(Self::Read(bytes));
+        }
+        if EMBEDDED.is_empty() {
+            bail!("this aiperfd was built without its kernel programs (`cargo xtask build` builds them in)");
+        }
+        Ok(Self::Embedded(EMBEDDED))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Embedded(bytes) => bytes,
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
+impl Probes {
+    /// Loads the programs and attaches every probe to the cgroup.
+    pub fn attach(object: &Object, cgroup: &File, ring_bytes: u32) -> Result<Self> {
+        let mut programs = EbpfLoader::new()
+            .map_max_entries("EVENTS", ring_bytes)
+            .load(object.bytes())
+            .context("failed to load the kernel programs")?;
+        let events = programs.take_map("EVENTS").context("the object has no map `EVENTS`")?;
+        let dropped = programs.take_map("DROPPED").context("the object has no map `DROPPED`")?;
+        let events = RingBuf::try_from(events).context("the map `EVENTS` is no ring buffer")?;
+        let dropped = PerCpuArray::try_from(dropped).context("the map `DROPPED` is no array")?;
+        for probe in PROBES {
+            (probe.attach)(&mut programs, cgroup).with_context(|| format!("failed to attach the probe `{}`", probe.name))?;
+        }
+        Ok(Self { events, attached: Attached { dropped, _programs: programs } })
+    }
+}
+
+impl Attached {
+    /// What the probes could not report so far, by reason, summed over the processors.
+    pub fn dropped(&self) -> Result<BTreeMap<String, u64>> {
+        let mut counts = BTreeMap::new();
+        for (drop, name) in DROPS {
+            let by_cpu = self.dropped.get(&drop.index(), 0).context("failed to read the kernel's drop counters")?;
+            counts.insert(name.to_owned(), by_cpu.iter().sum());
+        }
+        Ok(counts)
+    }
+}
+
+static EMBEDDED: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ebpf.o"));

@@ -1,0 +1,83 @@
+//! Makes a run of what a daemon that died left behind: its complete parts.
+
+use crate::run::put_together;
+use crate::store::RunDir;
+use crate::{clock, host};
+use anyhow::{Context, Result};
+use export::parquet::rows;
+use record::{Loss, Phase, Reason, Request, Run, SCHEMA_VERSION, Standing, Verdict};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Puts the parts of an interrupted run together and writes its `run.json`: never `valid`, and it says why.
+pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
+    let (plan, _) = directory.plan()?;
+    for stem in ["requests", "tokens", "responses"] {
+        let parts = parts(directory, stem)?;
+        if !parts.is_empty() {
+            put_together(&parts, directory, stem)?;
+        }
+    }
+    let requests = directory.path().join("requests.parquet");
+    anyhow::ensure!(requests.is_file(), "no part of run {run_id} was complete: nothing can be recovered");
+    let (mut begun, mut ended) = (None, None);
+    for batch in rows::<Request>(&requests)? {
+        for request in batch? {
+            begun = begun.into_iter().chain([request.due_ns]).min();
+            ended = ended.into_iter().chain([request.ended_ns]).max();
+        }
+    }
+    let clock = clock::anchor();
+    let why = "the daemon died; what was recorded until then was recovered";
+    let reason = Reason {
+        name: "recovered".to_owned(),
+        standing: Standing::Degraded,
+        text: format!("{why}, and counters of loss are not known"),
+        figures: Vec::new(),
+    };
+    let run = Run {
+        schema_version: SCHEMA_VERSION.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: run_id.to_owned(),
+        source: "profile".to_owned(),
+        timestamps: plan.timestamps.name().to_owned(),
+        timestamps_reason: None,
+        plan,
+        host: host::describe(&[]),
+        clock_begin: clock,
+        clock_end: clock,
+        phases: vec![Phase {
+            name: "profiling".to_owned(),
+            begun_ns: begun.unwrap_or_default(),
+            ended_ns: ended.unwrap_or_default(),
+            duration_ns: None,
+        }],
+        was_cancelled: true,
+        is_complete: false,
+        incomplete_reason: Some(why.to_owned()),
+        loss: Loss::default(),
+        counters: BTreeMap::new(),
+        figures: BTreeMap::new(),
+        client: None,
+        verdict: Verdict::from_reasons(vec![reason]),
+    };
+    directory.write_run(&run)?;
+    directory.remove_scratch();
+    Ok(())
+}
+
+/// The complete parts of a table, in order.
+fn parts(directory: &RunDir, stem: &str) -> Result<Vec<PathBuf>> {
+    let folder = directory.path().join("parts");
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
+    let mut parts = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(stem) && name.ends_with(".parquet")
+        })
+        .collect::<Vec<_>>();
+    parts.sort();
+    Ok(parts)
+}

@@ -1,0 +1,483 @@
+//! One run from its plan to its records: who is started, in which order, and what is cleaned up whatever happens.
+//!
+//! ```text
+//! prepare   cgroup, probes, rings, spools; load generator born, moved into the cgroup, given its orders
+//! send      collector, pipeline and load generator run; this thread watches and passes on the user's will
+//! record    everything is drained and joined; verdict; run.json
+//! ```
+
+use crate::collect::client_ring::{ClientRing, Counters};
+use crate::collect::kernel_ring::KernelRing;
+use crate::collect::Collector;
+use crate::daemon::Daemon;
+use crate::evidence::{Watch, evidence, figures};
+use crate::loadgen::{Heard, Loadgen};
+use crate::pipeline::{Pipeline, View, Writers};
+use crate::probe::{Attached, Probes};
+use crate::reply::ReplyReader;
+use crate::spool::SpoolWriter;
+use crate::store::{RunDir, run_number};
+use crate::{clock, host, verdict};
+use anyhow::{Context, Result};
+use common::clock::{Anchor, DurationNs, MonoNs};
+use common::handshake::{Order, Setup};
+use common::plan::{ExportLevel, Plan, Timestamps};
+use common::ring::{COUNTERS, Counter};
+use control::{Create, Fault, Problem, Progress, State, Status, Stop};
+use export::parquet::{Limits, PartWriter, concat};
+use join::{Joiner, Unmatched};
+use metric::{Capability, Settings};
+use record::{Host, Phase, Run, SCHEMA_VERSION};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A run that this daemon holds.
+pub struct ActiveRun {
+    /// Its directory.
+    pub directory: RunDir,
+    /// What the client asked for; the secrets go when the run has begun.
+    pub create: Mutex<Create>,
+    /// Where it stands.
+    pub status: Mutex<Status>,
+    /// Who asked for it.
+    pub client: String,
+    /// What the user wants.
+    pub will: Mutex<Option<Stop>>,
+    /// How many clients follow its progress.
+    pub watchers: AtomicUsize,
+    /// What can be told while it runs.
+    pub telling: Mutex<Telling>,
+}
+
+/// What can be told while a run runs.
+#[derive(Clone, Default)]
+pub struct Telling {
+    counters: Vec<Counters>,
+    view: Arc<Mutex<View>>,
+    begun: Option<MonoNs>,
+    notice: Option<String>,
+}
+
+/// What is there while requests are sent.
+struct Field {
+    counters: Vec<Counters>,
+    view: Arc<Mutex<View>>,
+    over: Arc<AtomicBool>,
+    collector: JoinHandle<std::io::Result<()>>,
+    pipeline: JoinHandle<Result<Writers>>,
+    attached: Option<Attached>,
+    loadgen: Loadgen,
+    rung: Timestamps,
+    rung_reason: Option<String>,
+    host: Host,
+    begun: MonoNs,
+    clock_begin: Anchor,
+    watch: Watch,
+}
+
+impl ActiveRun {
+    /// Runs it to its end. A failure is in the status.
+    pub fn execute(&self, daemon: &Daemon) {
+        let result = self.try_execute(daemon);
+        daemon.cpus.release(&self.run_id());
+        if let Err(error) = result {
+            let problem = match error.downcast::<Problem>() {
+                Ok(problem) => problem,
+                Err(error) => Problem::new(Fault::Load, format!("{error:#}")),
+            };
+            tracing::warn!(run = self.run_id(), "run failed: {problem}");
+            if let Ok(mut status) = self.status.lock() {
+                status.state = State::Failed;
+                status.problem = Some(problem);
+            }
+        }
+        self.directory.remove_scratch();
+    }
+
+    /// What a client that follows it is shown.
+    pub fn progress(&self) -> Progress {
+        let status = self.status.lock().map(|status| status.clone()).ok();
+        let telling = self.telling.lock().map(|telling| telling.clone()).unwrap_or_default();
+        let plan = self.create.lock().map(|create| create.plan.load.clone()).ok();
+        let mut sums = [0; COUNTERS.len()];
+        for counters in &telling.counters {
+            counters.add_to(&mut sums);
+        }
+        let view = telling.view.lock().map(|view| (view.recorded, view.live.clone())).unwrap_or_default();
+        let sum = |counter: Counter| sums[counter.index()];
+        Progress {
+            state: status.as_ref().map_or(State::Failed, |status| status.state),
+            elapsed_seconds: telling.begun.map_or(0.0, |begun| (clock::mono() - begun).as_seconds().max(0.0)),
+            requests_planned: plan.as_ref().and_then(|load| load.request_count),
+            seconds_planned: plan.as_ref().and_then(|load| load.benchmark_duration_seconds),
+            requests_sent: sum(Counter::Sent),
+            requests_completed: sum(Counter::Completed),
+            requests_failed: sum(Counter::Failed),
+            requests_in_flight: sum(Counter::InFlight),
+            requests_recorded: view.0,
+            live: view.1,
+            notice: telling.notice,
+            problem: status.and_then(|status| status.problem),
+        }
+    }
+
+    fn run_id(&self) -> String {
+        self.status.lock().map(|status| status.run_id.clone()).unwrap_or_default()
+    }
+
+    fn enter(&self, state: State) {
+        if let Ok(mut status) = self.status.lock() {
+            status.state = state;
+        }
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        let create = self.create.lock().map_err(|_| anyhow::anyhow!("the run's plan is broken"))?;
+        Ok(create.plan.clone())
+    }
+
+    fn try_execute(&self, daemon: &Daemon) -> Result<()> {
+        self.enter(State::Preparing);
+        let plan = self.plan()?;
+        let field = self.prepare(daemon, &plan)?;
+        self.enter(State::Running);
+        let (field, stopped) = self.send(field)?;
+        self.enter(State::Recording);
+        self.record(daemon, &plan, field, stopped)
+    }
+
+    /// Makes everything ready and gives the order to start.
+    fn prepare(&self, daemon: &Daemon, plan: &Plan) -> Result<Field> {
+        let run_id = self.run_id();
+        let cpus = daemon.cpus.reserve(&run_id, plan)?;
+        let (rung, rung_reason) = daemon.choose_rung(plan.timestamps)?;
+        let cgroup = match rung {
+            Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
+            _ => None,
+        };
+        let probes = match &cgroup {
+            Some(cgroup) => Some(Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes)?),
+            None => None,
+        };
+        let (kernel_ring, attached) = match probes {
+            Some(probes) => (Some(KernelRing::new(probes.events)), Some(probes.attached)),
+            None => (None, None),
+        };
+        let mut spools = Spools::create(&self.directory, cpus.len(), u64::from(daemon.client_ring_bytes))?;
+        let kernel_spool = match kernel_ring {
+            Some(ring) => Some((ring, SpoolWriter::create(&self.directory.path().join("spool/kernel"))?)),
+            None => None,
+        };
+        let kernel_reader = match &kernel_spool {
+            Some((_, spool)) => Some(spool.reader()?),
+            None => None,
+        };
+        let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let mut loadgen = Loadgen::bear(&daemon.nursery, cgroup)?;
+        self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, rung)?;
+        let notices = loadgen.prepared(|| self.wants(Stop::Now))?;
+        let over = Arc::new(AtomicBool::new(false));
+        let view = Arc::new(Mutex::new(View::default()));
+        let counters = spools.counters();
+        let collector = Collector {
+            kernel: kernel_spool,
+            clients: std::mem::take(&mut spools.clients),
+            interval: Duration::from_millis(daemon.collect_interval_ms),
+            over: Arc::clone(&over),
+        };
+        let hot_cpus = cpus.iter().flatten().copied().collect::<Vec<_>>();
+        let (host, clock_begin) = (host::describe(&hot_cpus), clock::anchor());
+        let no_stamps = (rung == Timestamps::User).then_some(Unmatched::NoStamps);
+        let pipeline = Pipeline {
+            replies: ReplyReader::new(reply_read.into()),
+            kernel: kernel_reader,
+            joiner: Joiner::new("profiling", no_stamps),
+            writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
+            view: Arc::clone(&view),
+            settings: settings(plan, clock_begin),
+        };
+        let collector = spawn("collect", move || collector.run())?;
+        let pipeline = spawn("pipeline", move || {
+            lower_priority();
+            pipeline.run()
+        })?;
+        let watch = Watch::begin(&cpus, loadgen.pid());
+        let begun = clock::mono() + START_DELAY;
+        self.tell(&counters, &view, begun, notices);
+        loadgen.order(&Order::Start { at_ns: begun })?;
+        Ok(Field {
+            counters,
+            view,
+            over,
+            collector,
+            pipeline,
+            attached,
+            loadgen,
+            rung,
+            rung_reason,
+            host,
+            begun,
+            clock_begin,
+            watch,
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a load generator is given comes from everywhere")]
+    fn set_up(
+        &self,
+        loadgen: &mut Loadgen,
+        spools: &Spools,
+        replies: OwnedFd,
+        plan: &Plan,
+        cpus: &[Option<u32>],
+        daemon: &Daemon,
+        rung: Timestamps,
+    ) -> Result<()> {
+        let inputs_json = std::fs::File::create(self.directory.path().join("inputs.json"))?;
+        let inputs = self.directory.inputs();
+        let mut opened = Vec::new();
+        for (_, path) in &inputs {
+            opened.push(std::fs::File::open(path)?);
+        }
+        let mut create = self.create.lock().map_err(|_| anyhow::anyhow!("the run's plan is broken"))?;
+        let setup = Setup {
+            plan: plan.clone(),
+            secret_headers: std::mem::take(&mut create.secret_headers),
+            addresses: create.addresses.clone(),
+            run_number: run_number(&self.run_id())?,
+            cpus: cpus.to_vec(),
+            ring_bytes: u64::from(daemon.client_ring_bytes),
+            socket_stamps: rung == Timestamps::SoTimestamping,
+            keep_raw: plan.output.export_level == ExportLevel::Raw,
+            inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+        };
+        drop(create);
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![replies.as_fd(), inputs_json.as_fd()];
+        for ((ring, _), spool) in spools.clients.iter().zip(&spools.readers) {
+            descriptors.push(ring.descriptor());
+            descriptors.push(spool.as_fd());
+        }
+        descriptors.extend(opened.iter().map(AsFd::as_fd));
+        loadgen.set_up(&Order::Setup(Box::new(setup)), &descriptors)
+    }
+
+    fn tell(&self, counters: &[Counters], view: &Arc<Mutex<View>>, begun: MonoNs, notices: Vec<String>) {
+        if let Ok(mut telling) = self.telling.lock() {
+            let notice = if notices.is_empty() { None } else { Some(notices.join("; ")) };
+            *telling =
+                Telling { counters: counters.to_vec(), view: Arc::clone(view), begun: Some(begun), notice };
+        }
+    }
+
+    fn wants(&self, what: Stop) -> bool {
+        self.will.lock().is_ok_and(|will| *will == Some(what))
+    }
+
+    /// Watches the run until the load generator has finished; says what stopped it, if anything did.
+    fn send(&self, mut field: Field) -> Result<(Field, Option<String>)> {
+        let mut told = None;
+        let mut stopped: Option<String> = None;
+        let mut watched = clock::mono();
+        loop {
+            match field.loadgen.hear(WATCH_INTERVAL)? {
+                Heard::Nothing => {}
+                Heard::Finished => return Ok((field, stopped)),
+                Heard::Gone => {
+                    return Ok((field, Some(stopped.unwrap_or_else(|| "the load generator died".to_owned()))));
+                }
+                Heard::Failed(problem) => return Err(problem.into()),
+            }
+            let now = clock::mono();
+            if self.watchers.load(Ordering::Relaxed) > 0 {
+                watched = now;
+            } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
+                stopped = Some("the client went away".to_owned());
+                if let Ok(mut will) = self.will.lock() {
+                    *will = Some(Stop::Now);
+                }
+            }
+            let will = self.will.lock().map(|will| *will).unwrap_or_default();
+            if will != told {
+                told = will;
+                stopped.get_or_insert_with(|| "the user stopped it".to_owned());
+                self.enter(State::Draining);
+                match will {
+                    Some(Stop::Drain) => field.loadgen.order(&Order::Drain)?,
+                    Some(Stop::Now) => field.loadgen.order(&Order::Stop)?,
+                    None => {}
+                }
+            }
+            field.watch.look(field.loadgen.pid());
+        }
+    }
+
+    /// Drains and joins what is left, judges, and writes `run.json`.
+    fn record(&self, daemon: &Daemon, plan: &Plan, mut field: Field, stopped: Option<String>) -> Result<()> {
+        field.watch.end(field.loadgen.pid());
+        field.over.store(true, Ordering::Release);
+        let collected = field.collector.join().map_err(|_| anyhow::anyhow!("the collector panicked"))?;
+        collected.context("failed to spool records")?;
+        let writers = field.pipeline.join().map_err(|_| anyhow::anyhow!("the pipeline panicked"))??;
+        writers.finish(&self.directory)?;
+        let mut view = field.view.lock().map_err(|_| anyhow::anyhow!("the run's view is broken"))?.clone();
+        if let Some(attached) = &field.attached {
+            view.loss.kernel = attached.dropped()?;
+        }
+        let mut sums = [0; COUNTERS.len()];
+        for counters in &field.counters {
+            counters.add_to(&mut sums);
+        }
+        let clock_end = clock::anchor();
+        let mut evidence = evidence(plan, &sums, &view, &field.watch, field.rung);
+        evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
+        evidence.incomplete_reason.clone_from(&stopped);
+        evidence.governor.clone_from(&field.host.governor);
+        let run = Run {
+            schema_version: SCHEMA_VERSION.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: self.run_id(),
+            source: "profile".to_owned(),
+            plan: plan.clone(),
+            host: field.host,
+            timestamps: field.rung.name().to_owned(),
+            timestamps_reason: field.rung_reason.clone(),
+            clock_begin: field.clock_begin,
+            clock_end,
+            phases: vec![Phase {
+                name: "profiling".to_owned(),
+                begun_ns: field.begun,
+                ended_ns: view.tally.last_ended,
+                duration_ns: plan.load.benchmark_duration_seconds.map(DurationNs::from_seconds),
+            }],
+            was_cancelled: stopped.is_some(),
+            is_complete: stopped.is_none(),
+            incomplete_reason: stopped,
+            counters: host::named(&sums),
+            figures: figures(&field.watch, field.loadgen.cgroup_path()),
+            client: Some(self.client.clone()),
+            verdict: verdict::judge(&evidence),
+            loss: view.loss,
+        };
+        drop(field.attached);
+        drop(field.loadgen);
+        self.directory.write_run(&run)?;
+        daemon.ended(&run.run_id);
+        if let Ok(mut status) = self.status.lock() {
+            status.standing = Some(run.verdict.standing);
+            status.state = State::Finished;
+        }
+        Ok(())
+    }
+}
+
+impl Writers {
+    /// Closes the writers and puts their parts together.
+    pub fn finish(self, directory: &RunDir) -> Result<()> {
+        put_together(&self.requests.finish()?, directory, "requests")?;
+        put_together(&self.tokens.finish()?, directory, "tokens")?;
+        if let Some(responses) = self.responses {
+            put_together(&responses.finish()?, directory, "responses")?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes one file of the complete parts of a table.
+pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
+    let whole = directory.path().join(format!("{stem}.parquet"));
+    match parts {
+        [only] => std::fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display())),
+        _ => Ok(concat(parts, &whole)?),
+    }
+}
+
+/// The workers' rings and spool files.
+struct Spools {
+    clients: Vec<(ClientRing, SpoolWriter)>,
+    readers: Vec<std::fs::File>,
+}
+
+impl Spools {
+    fn create(directory: &RunDir, workers: usize, ring_bytes: u64) -> Result<Self> {
+        let mut spools = Self { clients: Vec::new(), readers: Vec::new() };
+        for worker in 0..workers {
+            let path = directory.path().join(format!("spool/worker-{worker}"));
+            let writer = SpoolWriter::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+            spools.readers.push(std::fs::File::open(&path)?);
+            spools.clients.push((ClientRing::create(ring_bytes).context("failed to make a shared ring")?, writer));
+        }
+        Ok(spools)
+    }
+
+    fn counters(&self) -> Vec<Counters> {
+        self.clients.iter().map(|(ring, _)| ring.counters()).collect()
+    }
+}
+
+fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Writers {
+    let parts = directory.path().join("parts");
+    let limits = Limits::STANDARD;
+    let raw = plan.output.export_level == ExportLevel::Raw;
+    Writers {
+        requests: PartWriter::new(&parts, "requests", limits, metadata),
+        tokens: PartWriter::new(&parts, "tokens", limits, metadata),
+        responses: raw.then(|| PartWriter::new(&parts, "responses", limits, metadata)),
+    }
+}
+
+/// What a Parquet file says of the run it is from, should it ever be alone.
+fn metadata(run_id: &str, rung: Timestamps, clock: &Anchor, host: &Host) -> Vec<(String, String)> {
+    let pairs = [
+        ("schema_version", SCHEMA_VERSION.to_owned()),
+        ("run_id", run_id.to_owned()),
+        ("timestamps", rung.name().to_owned()),
+        ("clock_mono_ns", clock.mono_ns.0.to_string()),
+        ("clock_real_ns", clock.real_ns.0.to_string()),
+        ("kernel", host.kernel.clone()),
+        ("cpu_model", host.cpu_model.clone()),
+    ];
+    pairs.map(|(key, value)| (format!("aiperfd.{key}"), value)).to_vec()
+}
+
+/// What metrics a run of this plan can have, for the live percentiles.
+fn settings(plan: &Plan, clock: Anchor) -> Settings {
+    Settings {
+        streaming: plan.endpoint.streaming,
+        capability: Capability::of_endpoint(&plan.endpoint.kind),
+        use_server_token_count: plan.endpoint.use_server_token_count,
+        fixed_schedule: false,
+        show_trace_timing: false,
+        goodput: Vec::new(),
+        slice_duration: None,
+        profiling: None,
+        warmup: None,
+        clock,
+    }
+}
+
+/// How far the real-time clock moved against the monotonic one.
+fn clock_step(begin: &Anchor, end: &Anchor) -> DurationNs {
+    let expected = begin.real(end.mono_ns);
+    DurationNs(end.real_ns.0.wrapping_sub(expected.0).cast_signed())
+}
+
+fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).context("failed to start a thread")
+}
+
+/// Encoding must never take time from the hot cores: this thread runs when nobody else wants to.
+fn lower_priority() {
+    // On Linux a thread number stands for that thread alone (man 2 setpriority). A refusal costs nothing but manners.
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
+}
+
+/// From the order to start to the first due time: enough for the order to arrive.
+const START_DELAY: DurationNs = DurationNs::from_millis(5);
+/// How often a run is looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a run goes on although no client follows it.
+const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);

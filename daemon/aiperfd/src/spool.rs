@@ -1,0 +1,189 @@
+//! Files that hold what was collected until it is processed: memory stays flat, however far the reader is behind.
+
+use rustix::fs::{FallocateFlags, fallocate};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Appends to a spool file, buffered until it is published.
+#[derive(Debug)]
+pub struct SpoolWriter {
+    file: File,
+    buffer: Vec<u8>,
+    /// Bytes in the file.
+    written: u64,
+    /// What a reader in this process may read.
+    published: Arc<AtomicU64>,
+    /// Bytes from the file's begin whose disk space has been given back.
+    freed: u64,
+}
+
+/// Reads a spool file in this process.
+#[derive(Debug)]
+pub struct SpoolReader {
+    file: File,
+    published: Arc<AtomicU64>,
+    buffer: Vec<u8>,
+    /// How much of the buffer has been taken.
+    taken: usize,
+    /// The offset in the file after the buffer.
+    place: u64,
+    /// Bytes from the file's begin whose disk space has been given back.
+    freed: u64,
+}
+
+impl SpoolWriter {
+    /// Makes a spool file.
+    ///
+    /// # Errors
+    /// When the file can't be made.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        let buffer = Vec::with_capacity(BUFFER_BYTES);
+        Ok(Self { file, buffer, written: 0, published: Arc::default(), freed: 0 })
+    }
+
+    /// A reader of this file, in this process.
+    ///
+    /// # Errors
+    /// When the file's descriptor can't be duplicated.
+    pub fn reader(&self) -> io::Result<SpoolReader> {
+        Ok(SpoolReader {
+            file: self.file.try_clone()?,
+            published: Arc::clone(&self.published),
+            buffer: Vec::new(),
+            taken: 0,
+            place: 0,
+            freed: 0,
+        })
+    }
+
+    /// Appends bytes; they can be read after the next [`SpoolWriter::publish`].
+    ///
+    /// # Errors
+    /// When the disk is full or broken.
+    #[inline]
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
+            self.flush()?;
+            if bytes.len() >= BUFFER_BYTES {
+                self.file.write_all_at(bytes, self.written)?;
+                self.written += bytes.len() as u64;
+                return Ok(());
+            }
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Lets readers read what was appended.
+    ///
+    /// # Errors
+    /// When the disk is full or broken.
+    pub fn publish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.published.store(self.written, Ordering::Release);
+        Ok(())
+    }
+
+    /// Bytes in the file.
+    pub const fn length(&self) -> u64 {
+        self.written
+    }
+
+    /// Gives back the disk space of bytes that nobody will read again.
+    ///
+    /// # Errors
+    /// When the file system refuses for another reason than that it can't.
+    pub fn free_before(&mut self, place: u64) -> io::Result<()> {
+        if place.saturating_sub(self.freed) < FREE_BYTES {
+            return Ok(());
+        }
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match fallocate(&self.file, flags, self.freed, place - self.freed) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {
+                self.freed = place;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            self.file.write_all_at(&self.buffer, self.written)?;
+            self.written += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+impl SpoolReader {
+    /// The next `count` bytes, if they are there already.
+    ///
+    /// # Errors
+    /// When the disk is broken.
+    pub fn peek(&mut self, count: usize) -> io::Result<Option<&[u8]>> {
+        if self.buffer.len() - self.taken < count {
+            self.fill()?;
+        }
+        Ok(self.buffer.get(self.taken..self.taken + count))
+    }
+
+    /// Passes over bytes that were peeked at.
+    pub const fn take(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let there = self.published.load(Ordering::Acquire).saturating_sub(self.place);
+        let count = usize::try_from(there).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        if count == 0 {
+            return Ok(());
+        }
+        self.buffer.drain(..self.taken);
+        self.taken = 0;
+        let kept = self.buffer.len();
+        self.buffer.resize(kept + count, 0);
+        self.file.read_exact_at(&mut self.buffer[kept..], self.place)?;
+        self.place += count as u64;
+        // A buffer behind the place has been taken; giving back its disk space may fail and costs space only.
+        let taken = self.place - kept as u64 - count as u64;
+        if taken.saturating_sub(self.freed) >= FREE_BYTES {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            fallocate(&self.file, flags, self.freed, taken - self.freed).ok();
+            self.freed = taken;
+        }
+        Ok(())
+    }
+}
+
+/// How much is buffered before it goes to the file.
+const BUFFER_BYTES: usize = 256 << 10;
+/// How much disk space is given back at once.
+const FREE_BYTES: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_can_be_read_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = SpoolWriter::create(&directory.path().join("spool")).unwrap();
+        let mut reader = writer.reader().unwrap();
+        writer.append(b"abcd").unwrap();
+        assert_eq!(reader.peek(4).unwrap(), None, "not published");
+        writer.publish().unwrap();
+        assert_eq!(reader.peek(4).unwrap(), Some(b"abcd".as_slice()), "published");
+        reader.take(4);
+        writer.append(&vec![7; BUFFER_BYTES + 5]).unwrap();
+        writer.publish().unwrap();
+        assert_eq!(reader.peek(3).unwrap(), Some([7; 3].as_slice()), "in order");
+        assert_eq!(writer.length(), 4 + 5 + (BUFFER_BYTES as u64), "all of it is in the file");
+    }
+}

@@ -1,0 +1,180 @@
+//! What analysis and Parquet cost: `cargo run --release -p export --example cost -- [requests] [events each]`.
+#![expect(clippy::print_stdout, reason = "the figures are for a person")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock itself")]
+
+use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
+use common::id::RequestId;
+use common::reply_event::EventKind;
+use export::parquet::{Limits, PartWriter, TOKEN_ANALYSIS, concat, rows, rows_of};
+use metric::{Analysis, Capability, Settings, float, float_of};
+use record::{Request, Row, Token};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let requests = arguments.next().transpose()?.unwrap_or(1_000_000);
+    let events = u32::try_from(arguments.next().transpose()?.unwrap_or(10))?;
+    let directory = std::env::temp_dir().join(format!("aiperf-cost-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+
+    let tokens = write(
+        &directory,
+        "tokens",
+        (0..requests).flat_map(|id| (0..events).map(move |index| token(id, index))),
+    )?;
+    let stored = write(&directory, "requests", (0..requests).map(|id| request(id, events)))?;
+    let begun = Instant::now();
+    let joined = directory.join("tokens.parquet");
+    concat(&tokens, &joined)?;
+    println!("concat: {:.2} s", begun.elapsed().as_secs_f64());
+
+    analyse(&stored, &joined)?;
+    std::fs::remove_dir_all(&directory)?;
+    Ok(())
+}
+
+fn write<R: Row>(
+    directory: &Path,
+    stem: &str,
+    rows: impl Iterator<Item = R>,
+) -> Result<Vec<PathBuf>, export::ExportError> {
+    let mut writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
+    let begun = Instant::now();
+    let mut count = 0;
+    for row in rows {
+        writer.push(row)?;
+        count += 1;
+    }
+    let parts = writer.finish()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let bytes = parts.iter().filter_map(|part| part.metadata().ok()).map(|file| file.len()).sum::<u64>();
+    let each = (seconds * 1e9 / float(count), float(bytes) / float(count));
+    println!("{stem}: {count} rows in {seconds:.2} s, {:.0} ns and {:.1} bytes a row", each.0, each.1);
+    Ok(parts)
+}
+
+fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
+    let begun = Instant::now();
+    let mut analysis = Analysis::new(settings());
+    let mut events = rows_of::<Token>(tokens, TOKEN_ANALYSIS)?;
+    let (mut fed_requests, mut fed_events) = (0, 0);
+    for part in requests {
+        for batch in rows::<Request>(part)? {
+            let batch = batch?;
+            for request in &batch {
+                analysis.request(request);
+                fed_requests += u64::from(request.events);
+            }
+            while fed_events < fed_requests
+                && let Some(batch) = events.next()
+            {
+                let batch = batch?;
+                fed_events += batch.len() as u64;
+                analysis.tokens(&batch);
+            }
+        }
+    }
+    println!("read and fed: {:.2} s, {} events", begun.elapsed().as_secs_f64(), fed_events);
+    let finishing = Instant::now();
+    let report = analysis.finish();
+    println!(
+        "finish: {:.2} s, {} results",
+        finishing.elapsed().as_secs_f64(),
+        float_of(report.results.len())
+    );
+    println!("analysis: {:.2} s", begun.elapsed().as_secs_f64());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    Ok(())
+}
+
+fn settings() -> Settings {
+    Settings {
+        streaming: true,
+        capability: Capability::TEXT,
+        use_server_token_count: false,
+        fixed_schedule: false,
+        show_trace_timing: false,
+        goodput: Vec::new(),
+        slice_duration: None,
+        profiling: None,
+        warmup: None,
+        clock: Anchor {
+            mono_ns: MonoNs(0),
+            real_ns: RealNs(1_790_000_000_000_000_000),
+            uncertainty_ns: DurationNs(40),
+        },
+    }
+}
+
+/// Numbers that look drawn but are the same in each run.
+const fn scatter(id: u64, salt: u64) -> u64 {
+    let mixed = (id ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 40
+}
+
+const fn at(id: u64, index: u32) -> u64 {
+    1_000_000_000 + id * 50_000 + 20_000_000 + index as u64 * 7_000_000 + scatter(id, index as u64) / 8
+}
+
+fn token(id: u64, index: u32) -> Token {
+    let kernel = at(id, index);
+    Token {
+        request_id: RequestId(id),
+        index,
+        kind: EventKind::Content,
+        kernel_received_ns: Some(MonoNs(kernel)),
+        reaped_ns: MonoNs(kernel + 20_000 + scatter(id, 77) / 256),
+        end_offset: u64::from(index + 1) * 210 + scatter(id, 78) % 16,
+        bytes: 210,
+        segment: Some(u64::from(index)),
+        events_in_segment: Some(1),
+        tokens: Some(1),
+        unmatched: None,
+    }
+}
+
+fn request(id: u64, events: u32) -> Request {
+    let due = 1_000_000_000 + id * 50_000;
+    let mono = |time: u64| Some(MonoNs(time));
+    let reaped = |index: u32| token(id, index).reaped_ns.0;
+    let last = events.saturating_sub(1);
+    Request {
+        due_ns: MonoNs(due),
+        submitted_ns: mono(due + scatter(id, 1) / 64),
+        kernel_sent_first_ns: mono(due + 300_000),
+        kernel_sent_last_ns: mono(due + 300_000 + scatter(id, 2) / 64),
+        head_kernel_received_ns: mono(at(id, 0) - 9000),
+        head_reaped_ns: mono(at(id, 0)),
+        first_event_kernel_ns: mono(at(id, 0)),
+        first_event_reaped_ns: mono(reaped(0)),
+        first_token_kernel_ns: mono(at(id, 0)),
+        first_token_reaped_ns: mono(reaped(0)),
+        second_token_kernel_ns: mono(at(id, 1)),
+        second_token_reaped_ns: mono(reaped(1)),
+        first_answer_kernel_ns: mono(at(id, 0)),
+        first_answer_reaped_ns: mono(reaped(0)),
+        last_token_kernel_ns: mono(at(id, last)),
+        last_token_reaped_ns: mono(reaped(last)),
+        kernel_received_last_ns: mono(at(id, last)),
+        ended_ns: MonoNs(reaped(last) + 1000),
+        events,
+        content_events: events,
+        sent_bytes: 900,
+        received_bytes: 2400,
+        sent_segments: Some(1),
+        received_segments: Some(events),
+        reads: events,
+        smoothed_rtt_us: Some(90),
+        retransmits: Some(0),
+        http_status: Some(200),
+        input_tokens: Some(200),
+        output_tokens: Some(events),
+        requested_output_tokens: Some(events),
+        usage_prompt_tokens: Some(201),
+        usage_completion_tokens: Some(events),
+        usage_total_tokens: Some(201 + events),
+        ..Request::blank(RequestId(id))
+    }
+}

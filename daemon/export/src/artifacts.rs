@@ -1,0 +1,158 @@
+//! What the exporters get: the run, its report, and its requests one after the other.
+
+use crate::error::ExportError;
+use metric::{Report, Settings};
+use record::{Request, Response, Run, Token};
+use std::collections::{HashMap, VecDeque};
+
+/// Everything that an exporter may read.
+#[derive(Clone, Copy)]
+pub struct Artifacts<'a> {
+    /// What the run says of itself.
+    pub run: &'a Run,
+    /// Its numbers.
+    pub report: &'a Report,
+    /// What decided which numbers it has.
+    pub settings: &'a Settings,
+    /// Its requests.
+    pub exchanges: &'a dyn Exchanges,
+    /// The payloads of `inputs.json` by entry, each a JSON text; empty when they are not known.
+    pub payloads: &'a [String],
+    /// Seconds by which the user's clock is ahead of UTC, for dates without a zone.
+    pub utc_offset_seconds: i64,
+}
+
+/// One request with its events and, of a raw run, their bytes.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The request.
+    pub request: Request,
+    /// Its events.
+    pub tokens: Vec<Token>,
+    /// The bytes of its response's head and events.
+    pub responses: Vec<Response>,
+}
+
+/// Where requests come from, again and again.
+pub trait Exchanges {
+    /// All requests from the first to the last.
+    ///
+    /// # Errors
+    /// When they cannot be opened; later failures come as items.
+    fn iter(&self) -> Result<ExchangeIter<'_>, ExportError>;
+}
+
+/// Requests one after the other.
+pub type ExchangeIter<'a> = Box<dyn Iterator<Item = Result<Exchange, ExportError>> + 'a>;
+
+impl Exchanges for [Exchange] {
+    fn iter(&self) -> Result<ExchangeIter<'_>, ExportError> {
+        Ok(Box::new(<[Exchange]>::iter(self).cloned().map(Ok)))
+    }
+}
+
+impl Exchanges for Vec<Exchange> {
+    fn iter(&self) -> Result<ExchangeIter<'_>, ExportError> {
+        Exchanges::iter(self.as_slice())
+    }
+}
+
+/// Requests from Parquet files.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// `requests.parquet`, or its parts in order.
+    pub requests: Vec<std::path::PathBuf>,
+    /// `tokens.parquet`, or its parts in order.
+    pub tokens: Vec<std::path::PathBuf>,
+    /// `responses.parquet`, or its parts in order; empty unless the run was raw.
+    pub responses: Vec<std::path::PathBuf>,
+}
+
+impl Exchanges for Stored {
+    fn iter(&self) -> Result<ExchangeIter<'_>, ExportError> {
+        let mut tokens = Grouped::new(&self.tokens, |token: &Token| token.request_id.0);
+        let mut responses = Grouped::new(&self.responses, |response: &Response| response.request_id.0);
+        let requests = self.requests.iter().flat_map(|path| batches::<Request>(path));
+        Ok(Box::new(requests.map(move |request| {
+            let request = request?;
+            let id = request.request_id.0;
+            let tokens = if request.events > 0 { tokens.take(id)? } else { Vec::new() };
+            Ok(Exchange { tokens, responses: responses.take(id)?, request })
+        })))
+    }
+}
+
+type RowIter<'a, R> = Box<dyn Iterator<Item = Result<R, ExportError>> + 'a>;
+
+fn batches<R: record::Row + 'static>(path: &std::path::Path) -> RowIter<'_, R> {
+    match crate::parquet::rows::<R>(path) {
+        Ok(rows) => Box::new(rows.flat_map(|batch| -> RowIter<'static, R> {
+            match batch {
+                Ok(rows) => Box::new(rows.into_iter().map(Ok)),
+                Err(error) => Box::new(std::iter::once(Err(error))),
+            }
+        })),
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
+}
+
+/// Rows in groups by request. Groups come in about the order in which they are asked for; those that come early wait.
+struct Grouped<'a, R> {
+    rows: RowIter<'a, R>,
+    request: fn(&R) -> u64,
+    next: Option<R>,
+    early: HashMap<u64, Vec<R>>,
+    order: VecDeque<u64>,
+}
+
+impl<'a, R: record::Row + 'static> Grouped<'a, R> {
+    fn new(paths: &'a [std::path::PathBuf], request: fn(&R) -> u64) -> Self {
+        let rows = Box::new(paths.iter().flat_map(|path| batches::<R>(path)));
+        Self { rows, request, next: None, early: HashMap::new(), order: VecDeque::new() }
+    }
+
+    /// The rows of a request, none if there are none nearby.
+    fn take(&mut self, id: u64) -> Result<Vec<R>, ExportError> {
+        if let Some(rows) = self.early.remove(&id) {
+            return Ok(rows);
+        }
+        for _ in 0..GROUPS_AHEAD {
+            let Some((of, rows)) = self.group()? else { break };
+            if of == id {
+                return Ok(rows);
+            }
+            self.order.push_back(of);
+            self.early.insert(of, rows);
+            if self.early.len() > GROUPS_AHEAD
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.early.remove(&oldest);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn group(&mut self) -> Result<Option<(u64, Vec<R>)>, ExportError> {
+        let first = match self.next.take() {
+            Some(row) => row,
+            None => match self.rows.next() {
+                Some(row) => row?,
+                None => return Ok(None),
+            },
+        };
+        let id = (self.request)(&first);
+        let mut rows = vec![first];
+        for row in self.rows.by_ref() {
+            let row = row?;
+            if (self.request)(&row) != id {
+                self.next = Some(row);
+                break;
+            }
+            rows.push(row);
+        }
+        Ok(Some((id, rows)))
+    }
+}
+
+/// How many groups may come before the one that is asked for.
+const GROUPS_AHEAD: usize = 4096;

@@ -1,0 +1,205 @@
+//! What a person reads when the run is over: both views side by side, the verdict, errors, then AIPerf's tables.
+
+use crate::artifacts::Artifacts;
+use crate::error::ExportError;
+use crate::table::{Colour, Side, Table, wrap};
+use metric::{Group, MetricResult, Report, Stat, Value};
+use record::{Standing, Verdict};
+use std::io::Write;
+
+/// Writes `profile_export_console.txt`: 140 columns, no colours.
+pub(crate) fn write_file(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    write(artifacts, FILE_WIDTH, Colour::Plain, out)
+}
+
+/// Writes the console's text for a terminal of this width.
+///
+/// # Errors
+/// When the place to write to refuses.
+pub fn write(
+    artifacts: &Artifacts<'_>,
+    width: usize,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> Result<(), ExportError> {
+    let report = artifacts.report;
+    let mut marked = false;
+    writeln!(out)?;
+    out.write_all(views(report, &mut marked).draw(width, colour).as_bytes())?;
+    out.write_all(verdict(artifacts, width, colour).as_bytes())?;
+    let tables =
+        [errors(report)].into_iter().chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)));
+    for table in tables.collect::<Vec<_>>().iter().filter(|table| !table.is_empty()) {
+        writeln!(out)?;
+        out.write_all(table.draw(width, colour).as_bytes())?;
+    }
+    if marked {
+        writeln!(out, "\n* Too few samples for this percentile: another run may well give another number.")?;
+    }
+    Ok(())
+}
+
+/// Client, kernel and what lies between them.
+fn views(report: &Report, marked: &mut bool) -> Table {
+    let columns = VIEW_STATS.map(|stat| (stat.name(), Side::Right));
+    let columns =
+        [("Metric", Side::Right), ("View", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | Client View and Kernel View", &columns);
+    for (label, client, kernel) in VIEWS {
+        let rows = [("client", report.get(client)), ("kernel", report.get(kernel))];
+        let both = rows.iter().all(|(_, result)| result.is_some());
+        let mut label = Some(*label);
+        for (view, result) in rows {
+            let Some(result) = result else { continue };
+            let numbers = VIEW_STATS.map(|stat| number(result, stat, marked));
+            table.row(
+                [label.take().unwrap_or_default(), view]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .chain(numbers)
+                    .collect(),
+            );
+        }
+        if both {
+            let numbers = VIEW_STATS.map(|stat| {
+                let (client, kernel) = (report.stat(client, stat), report.stat(kernel, stat));
+                let difference =
+                    client.zip(kernel).and_then(|(client, kernel)| Value::new(client.get() - kernel.get()));
+                difference.map_or_else(absent, |value| grouped(value.get()))
+            });
+            table.row(["", "difference"].map(str::to_owned).into_iter().chain(numbers).collect());
+        }
+    }
+    for tag in RATES {
+        if let Some(result) = report.get(tag) {
+            let label = label(result);
+            table.row(vec![label, String::new(), number(result, Stat::Avg, marked)]);
+        }
+    }
+    table
+}
+
+fn verdict(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> String {
+    let Verdict { standing, reasons } = &artifacts.run.verdict;
+    let attributes = match standing {
+        Standing::Valid => "1;32",
+        Standing::Degraded => "1;33",
+        Standing::Invalid => "1;31",
+    };
+    let mut text = format!("\nVerdict: {}", colour.paint(attributes, standing.name()));
+    text.push_str(&format!("    Timestamps: {}", artifacts.run.timestamps));
+    if let Some(reason) = &artifacts.run.timestamps_reason {
+        text.push_str(&format!(" ({reason})"));
+    }
+    text.push('\n');
+    for reason in reasons {
+        let line = format!("{}: {}", reason.name, reason.text);
+        for (place, part) in wrap(&line, width.saturating_sub(4).max(20)).into_iter().enumerate() {
+            text.push_str(if place == 0 { "  - " } else { "    " });
+            text.push_str(&part);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn errors(report: &Report) -> Table {
+    let columns =
+        [("Code", Side::Right), ("Type", Side::Right), ("Message", Side::Left), ("Count", Side::Right)];
+    let mut table = Table::new("aiperfd | Error Summary", &columns);
+    for error in &report.errors {
+        let code = error.code.map_or_else(absent, |code| code.to_string());
+        table.row(vec![code, error.kind.clone(), error.message.clone(), error.count.to_string()]);
+    }
+    table
+}
+
+fn table(report: &Report, (group, title): (Group, &str), marked: &mut bool) -> Table {
+    let columns = STATS.map(|stat| (stat.name(), Side::Right));
+    let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new(title, &columns);
+    if group == Group::HttpTrace && !report.show_trace_timing {
+        return table;
+    }
+    let mut results = report.results.iter().filter(|result| result.metric.group == group).collect::<Vec<_>>();
+    results.sort_by_key(|result| result.metric.order.unwrap_or(u32::MAX));
+    for result in results {
+        let numbers = STATS.map(|stat| number(result, stat, marked));
+        table.row(std::iter::once(label(result)).chain(numbers).collect());
+    }
+    table
+}
+
+fn label(result: &MetricResult) -> String {
+    format!("{} ({})", result.metric.header, result.metric.display.name())
+}
+
+/// A statistic with a mark where the sample is too small for it.
+fn number(result: &MetricResult, stat: Stat, marked: &mut bool) -> String {
+    let Some(value) = result.stats.get(stat) else { return absent() };
+    let text = grouped(value.get());
+    if result.stats.supports(stat) {
+        text
+    } else {
+        *marked = true;
+        format!("{text}*")
+    }
+}
+
+fn absent() -> String {
+    "N/A".to_owned()
+}
+
+/// Two decimals, with commas between thousands.
+fn grouped(number: f64) -> String {
+    let text = format!("{:.2}", number.abs());
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, "00"));
+    let mut out = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    let is_negative = number < 0.0 && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+    format!("{}{out}.{decimals}", if is_negative { "-" } else { "" })
+}
+
+/// The width of the file.
+pub const FILE_WIDTH: usize = 140;
+
+const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
+
+const VIEW_STATS: [Stat; 5] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99, Stat::Max];
+
+const VIEWS: &[(&str, &str, &str)] = &[
+    ("Time to First Token (ms)", "time_to_first_token", "kernel_time_to_first_token"),
+    ("Inter Token Latency (ms)", "inter_token_latency", "kernel_inter_token_latency"),
+    ("Request Latency (ms)", "request_latency", "kernel_request_latency"),
+];
+
+const RATES: &[&str] = &["output_token_throughput", "request_throughput"];
+
+const GROUPS: &[(Group, &str)] = &[
+    (Group::HttpTrace, "aiperfd | LLM Metrics: HTTP Trace Timing"),
+    (Group::Effective, "aiperfd | LLM Metrics: Effective"),
+    (Group::Active, "aiperfd | LLM Metrics: Active"),
+    (Group::Usage, "aiperfd | LLM Metrics: Usage"),
+    (Group::Kernel, "aiperfd | LLM Metrics: Kernel"),
+    (Group::Client, "aiperfd | LLM Metrics: Client"),
+    (Group::Main, "aiperfd | LLM Metrics"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let table =
+            [(1234567.891, "1,234,567.89"), (999.0, "999.00"), (-1234.5, "-1,234.50"), (-0.001, "0.00")];
+        for (number, expected) in table {
+            assert_eq!(grouped(number), expected, "{number}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `profile_export_aiperf.json`: AIPerf's summary, schema 1.4, with its keys in its order, then ours.
+
+use crate::artifacts::Artifacts;
+use crate::error::ExportError;
+use crate::summary;
+use metric::ErrorCount;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+
+/// Writes the file.
+pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    serde_json::to_writer_pretty(out, &document(artifacts))?;
+    Ok(())
+}
+
+fn document(artifacts: &Artifacts<'_>) -> Map<String, Value> {
+    let Artifacts { run, report, .. } = artifacts;
+    let named = report.results.iter().position(|result| is_beyond_named(result.metric.tag));
+    let (named, others) = report.results.split_at(named.unwrap_or(report.results.len()));
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("schema_version", SCHEMA_VERSION.into());
+    put("aiperf_version", AIPERF_VERSION.into());
+    put("benchmark_id", run.run_id.clone().into());
+    for result in named {
+        put(result.metric.tag, summary::metric(result));
+    }
+    put("input_config", summary::input_config(run));
+    put(
+        "run_info",
+        json!({
+            "benchmark_id": run.run_id,
+            "random_seed": run.plan.random_seed,
+            "trial": 0,
+            "cli_command": run.plan.command_line,
+        }),
+    );
+    put("was_cancelled", run.was_cancelled.into());
+    put("is_complete", run.is_complete.into());
+    if let Some(reason) = &run.incomplete_reason {
+        put("incomplete_reason", reason.clone().into());
+    }
+    put("error_summary", report.errors.iter().map(error).collect());
+    put("start_time", summary::date(report.begin, artifacts.utc_offset_seconds).into());
+    put("end_time", summary::date(report.end, artifacts.utc_offset_seconds).into());
+    if !report.warmup.is_empty() {
+        put("warmup_metrics", summary::metrics(&report.warmup).into());
+    }
+    for result in others {
+        put(result.metric.tag, summary::metric(result));
+    }
+    put("aiperfd_version", run.version.clone().into());
+    put("timestamps", run.timestamps.clone().into());
+    put("verdict", verdict(&run.verdict));
+    document
+}
+
+/// Whether a metric comes after those that AIPerf's model names, which stand before `input_config`.
+fn is_beyond_named(tag: &str) -> bool {
+    let place = |tag: &str| metric::METRICS.iter().position(|metric| metric.tag == tag);
+    place(tag) > place(LAST_NAMED)
+}
+
+fn error(error: &ErrorCount) -> Value {
+    let mut details = Map::new();
+    if let Some(code) = error.code {
+        details.insert("code".to_owned(), code.into());
+    }
+    details.insert("type".to_owned(), error.kind.clone().into());
+    details.insert("message".to_owned(), error.message.clone().into());
+    json!({ "error_details": details, "count": error.count })
+}
+
+/// Only finite figures: what has no value has no key.
+fn verdict(verdict: &record::Verdict) -> Value {
+    let figure = |figure: &record::Figure| {
+        let mut object = Map::new();
+        object.insert("name".to_owned(), figure.name.clone().into());
+        if figure.value.is_finite() {
+            object.insert("value".to_owned(), figure.value.into());
+        }
+        object.insert("unit".to_owned(), figure.unit.clone().into());
+        Value::Object(object)
+    };
+    let reason = |reason: &record::Reason| {
+        json!({
+            "name": reason.name,
+            "standing": reason.standing.name(),
+            "text": reason.text,
+            "figures": reason.figures.iter().map(figure).collect::<Vec<_>>(),
+        })
+    };
+    let reasons = verdict.reasons.iter().map(reason).collect::<Vec<_>>();
+    json!({ "standing": verdict.standing.name(), "reasons": reasons })
+}
+
+const SCHEMA_VERSION: &str = "1.4";
+
+/// The version of AIPerf whose numbers these are.
+const AIPERF_VERSION: &str = "0.13.0";
+
+const LAST_NAMED: &str = "total_error_isl";

@@ -1,0 +1,131 @@
+//! `profile_export.jsonl`: a line per request with its metadata and its metrics, written as they are read.
+
+use crate::artifacts::{Artifacts, Exchange};
+use crate::error::ExportError;
+use crate::line::Line;
+use common::client_event::Outcome;
+use common::clock::MonoNs;
+use metric::{Case, Flags, Kind, List, METRICS, Metric, PROFILING, Settings, float, values};
+use record::Request;
+use std::io::Write;
+
+/// Writes the file.
+pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    let mut line = Line::default();
+    for exchange in artifacts.exchanges.iter()? {
+        let exchange = exchange?;
+        let case = Case { request: &exchange.request, settings: artifacts.settings };
+        line.begin();
+        line.object("metadata", |line| metadata(line, artifacts, &exchange.request))?;
+        line.object("metrics", |line| metrics(line, &case, &exchange))?;
+        if !case.is_valid() {
+            line.object("error", |line| error(line, &exchange.request))?;
+        }
+        line.end_into(out)?;
+    }
+    Ok(())
+}
+
+/// Who and when, by AIPerf's keys; dates are nanoseconds since the epoch.
+pub(crate) fn metadata(
+    line: &mut Line,
+    artifacts: &Artifacts<'_>,
+    request: &Request,
+) -> Result<(), ExportError> {
+    let run = u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0);
+    let session_header = common::id::RequestId(request.session).session_header(run);
+    let correlation = String::from_utf8_lossy(&session_header);
+    let case = Case { request, settings: artifacts.settings };
+    let date = |stamp: MonoNs| artifacts.settings.clock.real(stamp).0;
+    let is_profiling = case.is_profiling();
+    line.put("session_num", &request.session)?;
+    line.put("x_request_id", &String::from_utf8_lossy(&request.request_id.header(run)))?;
+    line.put("x_correlation_id", &correlation)?;
+    line.put("conversation_id", &format!("session_{:06}", request.entry))?;
+    line.put("turn_index", &request.turn)?;
+    line.put("credit_issued_ns", &date(request.due_ns))?;
+    line.put("request_start_ns", &date(case.begun()))?;
+    if let Some(head) = request.head_reaped_ns {
+        line.put("request_ack_ns", &date(head))?;
+    }
+    line.put("request_end_ns", &date(request.ended_ns))?;
+    line.put("worker_id", &format!("worker_{}", request.worker))?;
+    line.put("record_processor_id", "record_processor_0")?;
+    line.put("benchmark_phase", if is_profiling { PROFILING } else { "warmup" })?;
+    let phase = artifacts.run.phases.iter().position(|phase| phase.name == request.phase).unwrap_or(0);
+    line.put("phase_index", &phase)?;
+    if is_profiling {
+        line.put("profiling_index", &0)?;
+    }
+    line.put("phase_name", &request.phase)?;
+    line.put("phase_kind", if is_profiling { PROFILING } else { "warmup" })?;
+    line.put("was_cancelled", &(request.outcome == Outcome::Cancelled))?;
+    line.put("context_overflow_skip", &false)?;
+    line.put("agent_depth", &0)?;
+    line.put("root_correlation_id", &correlation)
+}
+
+/// What went wrong.
+pub(crate) fn error(line: &mut Line, request: &Request) -> Result<(), ExportError> {
+    let is_status = matches!(request.outcome, Outcome::HttpStatus | Outcome::Redirect);
+    if let Some(status) = request.http_status.filter(|_| is_status) {
+        line.put("code", &status)?;
+    }
+    let outcome = match request.outcome {
+        Outcome::Ok => Outcome::Empty,
+        outcome => outcome,
+    };
+    line.put("type", request.error_type.as_deref().unwrap_or_else(|| outcome.name()))?;
+    line.put("message", request.error_message.as_deref().unwrap_or_default())
+}
+
+fn metrics(line: &mut Line, case: &Case<'_>, exchange: &Exchange) -> Result<(), ExportError> {
+    for (metric, value) in values(case) {
+        line.object(metric.tag, |line| {
+            if metric.is_whole() && value.get() >= 0.0 {
+                line.put("value", &metric::whole(value.get()))?;
+            } else {
+                line.put("value", &value.get())?;
+            }
+            line.put("unit", metric.display.name())
+        })?;
+    }
+    if case.is_valid() {
+        for (metric, list) in lists(case.settings) {
+            let numbers = gaps(list, exchange);
+            if !numbers.is_empty() {
+                let shown = numbers.into_iter().map(|gap| float(gap) * metric.display_factor());
+                line.object(metric.tag, |line| {
+                    line.put("value", &shown.collect::<Vec<_>>())?;
+                    line.put("unit", metric.display.name())
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn lists(settings: &Settings) -> impl Iterator<Item = (&'static Metric, List)> {
+    METRICS.iter().copied().filter(|metric| settings.apply(metric)).filter_map(|metric| match metric.kind {
+        Kind::List(list) if !metric.flags.has(Flags::INTERNAL) => Some((metric, list)),
+        _ => None,
+    })
+}
+
+/// The nanoseconds of a list metric of one request.
+fn gaps(list: List, exchange: &Exchange) -> Vec<u64> {
+    let content = || exchange.tokens.iter().filter(|token| token.kind.is_content());
+    let between = |pairs: Vec<Option<u64>>| {
+        pairs.windows(2).filter_map(|pair| pair[1]?.checked_sub(pair[0]?)).collect::<Vec<_>>()
+    };
+    match list {
+        List::InterChunk => between(content().map(|token| Some(token.reaped_ns.0)).collect()),
+        List::KernelInterChunk => {
+            between(content().map(|token| token.kernel_received_ns.map(|stamp| stamp.0)).collect())
+        }
+        List::ReceiveOverhead => {
+            let waited = |token: &record::Token| token.reaped_ns.0.checked_sub(token.kernel_received_ns?.0);
+            exchange.tokens.iter().filter_map(waited).collect()
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Rows to Parquet files and back: parts that are complete files, joined without re-encoding, read batch by batch.
+//!
+//! ```text
+//! rows ──▶ PartWriter ──▶ tokens-00000.parquet  tokens-00001.parquet ... ──▶ concat ──▶ tokens.parquet ──▶ rows()
+//! ```
+
+use crate::error::ExportError;
+use crate::file::WholeFile;
+use arrow_array::{Int32Array, Int64Array, RecordBatch, new_null_array};
+use arrow_schema::{DataType, Field};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_writer::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+use record::Row;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// When a part is full.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rows of a row group: what is held in memory, encoded, is at most one.
+    pub rows_per_group: usize,
+    /// Rows of a part.
+    pub rows_per_part: u64,
+    /// Bytes of a part, give or take a row group.
+    pub bytes_per_part: u64,
+}
+
+impl Limits {
+    /// 256 thousand rows a group; a part ends at 8 million rows or 256 MiB.
+    pub const STANDARD: Self =
+        Self { rows_per_group: 1 << 18, rows_per_part: 1 << 23, bytes_per_part: 1 << 28 };
+}
+
+/// Writes rows to parts: `stem-00000.parquet`, `stem-00001.parquet` and so on.
+#[derive(Debug)]
+pub struct PartWriter<R: Row> {
+    directory: PathBuf,
+    stem: String,
+    limits: Limits,
+    metadata: Vec<(String, String)>,
+    waiting: Vec<R>,
+    open: Option<(ArrowWriter<WholeFile>, PathBuf, u64)>,
+    parts: Vec<PathBuf>,
+}
+
+impl<R: Row> PartWriter<R> {
+    /// A writer of parts into `directory`, each with these key-value pairs in its metadata.
+    #[must_use]
+    pub fn new(directory: &Path, stem: &str, limits: Limits, metadata: &[(String, String)]) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            stem: stem.to_owned(),
+            limits,
+            metadata: metadata.to_vec(),
+            waiting: Vec::with_capacity(BATCH_ROWS),
+            open: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Takes a row.
+    ///
+    /// # Errors
+    /// When the disk refuses; the writer is of no use after that.
+    pub fn push(&mut self, row: R) -> Result<(), ExportError> {
+        self.waiting.push(row);
+        if self.waiting.len() >= BATCH_ROWS { self.write_waiting() } else { Ok(()) }
+    }
+
+    /// Ends the open part, so that all rows so far are in complete files.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn end_part(&mut self) -> Result<(), ExportError> {
+        self.write_waiting()?;
+        let Some((writer, path, _)) = self.open.take() else { return Ok(()) };
+        let file = writer.into_inner().map_err(ExportError::parquet(&path))?;
+        self.parts.push(file.finish()?);
+        Ok(())
+    }
+
+    /// Ends the last part and tells all of them in order; without any row there is one, empty part.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(mut self) -> Result<Vec<PathBuf>, ExportError> {
+        self.end_part()?;
+        if self.parts.is_empty() {
+            self.open = Some(self.begin_part()?);
+            self.end_part()?;
+        }
+        Ok(self.parts)
+    }
+
+    fn write_waiting(&mut self) -> Result<(), ExportError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let (mut writer, path, rows) = match self.open.take() {
+            Some(open) => open,
+            None => self.begin_part()?,
+        };
+        let batch = R::to_batch(&self.waiting).map_err(ExportError::rows(&path))?;
+        writer.write(&batch).map_err(ExportError::parquet(&path))?;
+        let rows = rows + self.waiting.len() as u64;
+        self.waiting.clear();
+        let bytes = writer.bytes_written() as u64;
+        self.open = Some((writer, path, rows));
+        if rows >= self.limits.rows_per_part || bytes >= self.limits.bytes_per_part {
+            self.end_part()?;
+        }
+        Ok(())
+    }
+
+    fn begin_part(&self) -> Result<(ArrowWriter<WholeFile>, PathBuf, u64), ExportError> {
+        let path = self.directory.join(format!("{}-{:05}.parquet", self.stem, self.parts.len()));
+        let file = WholeFile::create(&path)?;
+        let properties = properties::<R>(&self.limits, &self.metadata);
+        let writer =
+            ArrowWriter::try_new(file, R::schema(), Some(properties)).map_err(ExportError::parquet(&path))?;
+        Ok((writer, path, 0))
+    }
+}
+
+/// Joins parts into one file at `path` by copying their column chunks as they are.
+///
+/// # Errors
+/// When a part cannot be read, has other columns than the first, or the disk refuses.
+pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
+    let mut joined: Option<SerializedFileWriter<WholeFile>> = None;
+    for part in parts {
+        let file = File::open(part).map_err(ExportError::disk("open", part))?;
+        let metadata =
+            ParquetMetaDataReader::new().parse_and_finish(&file).map_err(ExportError::parquet(part))?;
+        let mut writer = match joined.take() {
+            Some(writer) => writer,
+            None => begin_joined(&metadata, path)?,
+        };
+        if writer.schema_descr().root_schema() != metadata.file_metadata().schema() {
+            return Err(ExportError::Columns { path: part.clone() });
+        }
+        copy_groups(&file, &metadata, &mut writer).map_err(ExportError::parquet(part))?;
+        joined = Some(writer);
+    }
+    if let Some(writer) = joined {
+        writer.into_inner().map_err(ExportError::parquet(path))?.finish()?;
+    }
+    Ok(())
+}
+
+/// The rows of a Parquet file, batch by batch.
+///
+/// # Errors
+/// When the file cannot be opened or is no Parquet file; later ones come as items.
+pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
+    Rows::open(path, None)
+}
+
+/// The same with only some columns read: the others are absent or zero in every row.
+///
+/// # Errors
+/// When the file cannot be opened or is no Parquet file; later ones come as items.
+pub fn rows_of<R: Row>(path: &Path, columns: &[&str]) -> Result<Rows<R>, ExportError> {
+    Rows::open(path, Some(columns))
+}
+
+/// What a token's analysis needs: the columns to ask [`rows_of`] for.
+pub const TOKEN_ANALYSIS: &[&str] = &["request_id", "kind", "kernel_received_ns", "reaped_ns"];
+
+/// The rows of a Parquet file, batch by batch.
+#[derive(Debug)]
+pub struct Rows<R> {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    is_whole: bool,
+    marker: std::marker::PhantomData<R>,
+}
+
+impl<R: Row> Rows<R> {
+    fn open(path: &Path, columns: Option<&[&str]>) -> Result<Self, ExportError> {
+        let file = File::open(path).map_err(ExportError::disk("open", path))?;
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
+        if let Some(columns) = columns {
+            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            builder = builder.with_projection(mask);
+        }
+        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(ExportError::parquet(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            is_whole: columns.is_none(),
+            marker: std::marker::PhantomData,
+        })
+    }
+
+    fn read(&self, batch: &RecordBatch) -> Result<Vec<R>, ExportError> {
+        if self.is_whole {
+            return R::from_batch(batch).map_err(ExportError::rows(&self.path));
+        }
+        let schema = R::schema();
+        let fill = |field: &Arc<Field>| {
+            batch.column_by_name(field.name()).cloned().unwrap_or_else(|| filler(field, batch.num_rows()))
+        };
+        let filled = RecordBatch::try_new(schema.clone(), schema.fields().iter().map(fill).collect())
+            .map_err(|source| ExportError::Arrow { path: self.path.clone(), source })?;
+        R::from_batch(&filled).map_err(ExportError::rows(&self.path))
+    }
+}
+
+impl<R: Row> Iterator for Rows<R> {
+    type Item = Result<Vec<R>, ExportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(match batch {
+            Ok(batch) => self.read(&batch),
+            Err(source) => Err(ExportError::Arrow { path: self.path.clone(), source }),
+        })
+    }
+}
+
+/// A column that was not read: absent where it can be, else zero.
+fn filler(field: &Field, rows: usize) -> arrow_array::ArrayRef {
+    match field.data_type() {
+        DataType::Int64 if !field.is_nullable() => Arc::new(Int64Array::from(vec![0; rows])),
+        DataType::Int32 if !field.is_nullable() => Arc::new(Int32Array::from(vec![0; rows])),
+        data_type => new_null_array(data_type, rows),
+    }
+}
+
+fn properties<R: Row>(limits: &Limits, metadata: &[(String, String)]) -> WriterProperties {
+    let key_value = |(key, value): &(String, String)| KeyValue::new(key.clone(), value.clone());
+    let builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_write_batch_size(BATCH_ROWS)
+        .set_max_row_group_row_count(Some(limits.rows_per_group))
+        .set_created_by(concat!("aiperfd ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(Some(metadata.iter().map(key_value).collect()));
+    let encode = |builder: WriterPropertiesBuilder, column: &record::ColumnInfo| {
+        let path = ColumnPath::from(column.name);
+        match column.data_type {
+            DataType::Int32 | DataType::Int64 => {
+                builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
+            }
+            DataType::Utf8 => builder.set_column_dictionary_enabled(path, true),
+            _ => builder,
+        }
+    };
+    R::columns().iter().fold(builder, encode).build()
+}
+
+fn begin_joined(
+    first: &ParquetMetaData,
+    path: &Path,
+) -> Result<SerializedFileWriter<WholeFile>, ExportError> {
+    let metadata = first.file_metadata();
+    let properties = WriterProperties::builder()
+        .set_created_by(metadata.created_by().unwrap_or_default().to_owned())
+        .set_key_value_metadata(metadata.key_value_metadata().cloned())
+        .build();
+    let schema = metadata.schema_descr().root_schema_ptr();
+    SerializedFileWriter::new(WholeFile::create(path)?, schema, Arc::new(properties))
+        .map_err(ExportError::parquet(path))
+}
+
+fn copy_groups(
+    file: &File,
+    metadata: &ParquetMetaData,
+    writer: &mut SerializedFileWriter<WholeFile>,
+) -> Result<(), parquet::errors::ParquetError> {
+    for group in metadata.row_groups() {
+        let rows_written = group.num_rows().unsigned_abs();
+        let mut copy = writer.next_row_group()?;
+        for column in group.columns() {
+            let chunk = ColumnCloseResult {
+                bytes_written: column.compressed_size().unsigned_abs(),
+                rows_written,
+                metadata: column.clone(),
+                bloom_filter: None,
+                column_index: None,
+                offset_index: None,
+            };
+            copy.append_column(file, chunk)?;
+        }
+        copy.close()?;
+    }
+    Ok(())
+}
+
+/// Rows that are encoded and decoded together.
+const BATCH_ROWS: usize = 1 << 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::clock::MonoNs;
+    use common::id::RequestId;
+    use common::reply_event::EventKind;
+    use record::{Request, Token};
+
+    fn token(place: u64) -> Token {
+        Token {
+            request_id: RequestId(place / 16),
+            index: u32::try_from(place % 16).unwrap(),
+            kind: EventKind::Content,
+            kernel_received_ns: Some(MonoNs(place * 1_000_003)),
+            reaped_ns: MonoNs(place * 1_000_003 + 5000),
+            end_offset: place * 200,
+            bytes: 200,
+            segment: Some(place),
+            events_in_segment: Some(1),
+            tokens: Some(1),
+            unmatched: None,
+        }
+    }
+
+    #[test]
+    fn rows_survive_parts_and_joining() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = Limits { rows_per_group: 1000, rows_per_part: 20_000, bytes_per_part: 1 << 30 };
+        let pairs = [("schema_version".to_owned(), "1.0".to_owned())];
+        let mut writer = PartWriter::new(directory.path(), "tokens", limits, &pairs);
+        let tokens = (0..50_000).map(token).collect::<Vec<_>>();
+        tokens.iter().cloned().for_each(|token| writer.push(token).unwrap());
+        let parts = writer.finish().unwrap();
+        assert_eq!(parts.len(), 2, "a part ends with the batch that fills it");
+        assert!(parts[1].ends_with("tokens-00001.parquet"), "numbered");
+        let whole = directory.path().join("tokens.parquet");
+        concat(&parts, &whole).unwrap();
+        let back = rows::<Token>(&whole).unwrap().map(Result::unwrap).collect::<Vec<_>>().concat();
+        assert!(back == tokens, "the same rows in the same order");
+        let some = rows_of::<Token>(&whole, TOKEN_ANALYSIS).unwrap();
+        let some = some.map(Result::unwrap).collect::<Vec<_>>().concat();
+        assert_eq!(some[7].reaped_ns, tokens[7].reaped_ns, "what was asked for");
+        assert_eq!(some[7].segment, None, "what was not");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3, "nothing temporary is left");
+    }
+
+    #[test]
+    fn no_rows_make_an_empty_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let parts = PartWriter::<Request>::new(directory.path(), "requests", Limits::STANDARD, &[]).finish();
+        let parts = parts.unwrap();
+        assert_eq!(rows::<Request>(&parts[0]).unwrap().count(), 0, "no batch");
+    }
+}

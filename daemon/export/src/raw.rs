@@ -1,0 +1,109 @@
+//! `profile_export_raw.jsonl`: a line per request with what was sent and every event as it came, with both stamps.
+
+use crate::artifacts::{Artifacts, Exchange};
+use crate::error::ExportError;
+use crate::jsonl;
+use crate::line::Line;
+use metric::Case;
+use record::{Response, Token};
+use std::io::Write;
+
+/// Writes the file.
+pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    let mut line = Line::default();
+    for exchange in artifacts.exchanges.iter()? {
+        let exchange = exchange?;
+        let request = &exchange.request;
+        let case = Case { request, settings: artifacts.settings };
+        line.begin();
+        line.object("metadata", |line| jsonl::metadata(line, artifacts, request))?;
+        line.put("start_perf_ns", &case.begun().0)?;
+        if let Some(sent) = request.kernel_sent_last_ns {
+            line.put("sent_kernel_ns", &sent.0)?;
+        }
+        line.object("request_headers", |line| request_headers(line, artifacts, &exchange))?;
+        if let Some(status) = request.http_status {
+            line.put("status", &status)?;
+        }
+        let head = exchange.responses.iter().find(|response| response.index.is_none());
+        if let Some(head) = head {
+            line.object("response_headers", |line| response_headers(line, head))?;
+        }
+        line.array("responses", |line| responses(line, &exchange))?;
+        if !case.is_valid() {
+            line.object("error", |line| jsonl::error(line, request))?;
+        }
+        let payload = usize::try_from(request.entry).ok().and_then(|entry| artifacts.payloads.get(entry));
+        line.put_json("payload", payload.map_or("null", String::as_str))?;
+        line.end_into(out)?;
+    }
+    Ok(())
+}
+
+/// What the request's head said; the user's own headers may hold keys, so only their names are told.
+fn request_headers(
+    line: &mut Line,
+    artifacts: &Artifacts<'_>,
+    exchange: &Exchange,
+) -> Result<(), ExportError> {
+    let request = &exchange.request;
+    let endpoint = &artifacts.run.plan.endpoint;
+    let run = u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0);
+    let session = common::id::RequestId(request.session).session_header(run);
+    line.put("User-Agent", &format!("aiperfd/{}", artifacts.run.version))?;
+    line.put("X-Request-ID", &String::from_utf8_lossy(&request.request_id.header(run)))?;
+    line.put("X-Correlation-ID", &String::from_utf8_lossy(&session))?;
+    line.put("Accept", if endpoint.streaming { "text/event-stream" } else { "application/json" })?;
+    line.put("Content-Type", "application/json")?;
+    endpoint.header_names.iter().try_for_each(|name| line.put(name, REDACTED))
+}
+
+fn response_headers(line: &mut Line, head: &Response) -> Result<(), ExportError> {
+    let text = String::from_utf8_lossy(&head.data);
+    let headers = text.lines().skip(1).filter_map(|header| header.split_once(':'));
+    for (name, value) in headers {
+        let is_secret = SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+        line.put(name, if is_secret { REDACTED } else { value.trim() })?;
+    }
+    Ok(())
+}
+
+fn responses(line: &mut Line, exchange: &Exchange) -> Result<(), ExportError> {
+    for token in &exchange.tokens {
+        let response = exchange.responses.iter().find(|response| response.index == Some(token.index));
+        line.item(|line| {
+            line.put("perf_ns", &token.reaped_ns.0)?;
+            if let Some(kernel) = token.kernel_received_ns {
+                line.put("kernel_ns", &kernel.0)?;
+            }
+            match response {
+                Some(response) => content(line, token, response),
+                None => Ok(()),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn content(line: &mut Line, token: &Token, response: &Response) -> Result<(), ExportError> {
+    let text = String::from_utf8_lossy(&response.data);
+    if token.kind == common::reply_event::EventKind::Body {
+        line.put("text", &text)?;
+        return line.put("content_type", "application/json");
+    }
+    line.array("packets", |line| {
+        for field in text.lines().filter(|field| !field.is_empty()) {
+            let (name, value) = field.split_once(':').unwrap_or((field, ""));
+            let name = if name.is_empty() { "comment" } else { name };
+            line.item(|line| {
+                line.put("name", name)?;
+                line.put("value", value.strip_prefix(' ').unwrap_or(value))
+            })?;
+        }
+        Ok(())
+    })
+}
+
+const REDACTED: &str = "<redacted>";
+
+const SECRET_HEADERS: &[&str] = &["set-cookie", "authorization", "proxy-authorization", "x-api-key"];

@@ -1,0 +1,81 @@
+//! Every exporter, in the order in which the files are written.
+
+use crate::artifacts::Artifacts;
+use crate::error::ExportError;
+use crate::file::WholeFile;
+use crate::names::Names;
+use crate::{console, csv, json, jsonl, raw, timeslices};
+use common::plan::ExportLevel;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// One exporter.
+#[derive(Clone, Copy)]
+pub struct Exporter {
+    /// The file's name without a prefix.
+    pub default: &'static str,
+    /// What follows a prefix.
+    pub ending: &'static str,
+    /// Whether a run wants it.
+    pub wanted: fn(&Artifacts<'_>) -> bool,
+    /// Writes the file.
+    pub write: fn(&Artifacts<'_>, &mut dyn Write) -> Result<(), ExportError>,
+}
+
+/// Every exporter.
+pub const EXPORTERS: &[Exporter] = &[
+    Exporter { default: "profile_export_aiperf.json", ending: ".json", wanted: |_| true, write: json::write },
+    Exporter { default: "profile_export_aiperf.csv", ending: ".csv", wanted: |_| true, write: csv::write },
+    Exporter {
+        default: "profile_export.jsonl",
+        ending: ".jsonl",
+        wanted: |artifacts| artifacts.run.plan.output.export_level >= ExportLevel::Records,
+        write: jsonl::write,
+    },
+    Exporter {
+        default: "profile_export_raw.jsonl",
+        ending: "_raw.jsonl",
+        wanted: |artifacts| artifacts.run.plan.output.export_level >= ExportLevel::Raw,
+        write: raw::write,
+    },
+    Exporter {
+        default: "profile_export_aiperf_timeslices.json",
+        ending: "_timeslices.json",
+        wanted: has_slices,
+        write: timeslices::write_json,
+    },
+    Exporter {
+        default: "profile_export_aiperf_timeslices.csv",
+        ending: "_timeslices.csv",
+        wanted: has_slices,
+        write: timeslices::write_csv,
+    },
+    Exporter {
+        default: "profile_export_console.txt",
+        ending: "_console.txt",
+        wanted: |_| true,
+        write: console::write_file,
+    },
+];
+
+/// Writes every file that the run wants into a directory, each whole or not at all, and tells their paths.
+///
+/// # Errors
+/// When a file cannot be written; those before it are there.
+pub fn write_all(artifacts: &Artifacts<'_>, directory: &Path) -> Result<Vec<PathBuf>, ExportError> {
+    let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref());
+    EXPORTERS
+        .iter()
+        .filter(|exporter| (exporter.wanted)(artifacts))
+        .map(|exporter| {
+            let path = directory.join(names.file(exporter.default, exporter.ending));
+            let mut file = WholeFile::create(&path)?;
+            (exporter.write)(artifacts, &mut file)?;
+            file.finish()
+        })
+        .collect()
+}
+
+fn has_slices(artifacts: &Artifacts<'_>) -> bool {
+    artifacts.settings.slice_duration.is_some()
+}

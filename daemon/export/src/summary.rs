@@ -1,0 +1,153 @@
+//! The parts that several JSON exports share: metrics, the input's configuration, dates, and what hides secrets.
+
+use common::clock::RealNs;
+use common::plan::{Input, Plan, Tokenizer};
+use metric::{MetricResult, Stat};
+use record::Run;
+use serde_json::{Map, Value, json};
+
+/// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; what has no value has no key.
+pub(crate) fn metric(result: &MetricResult) -> Value {
+    let mut object = Map::new();
+    object.insert("unit".to_owned(), result.metric.display.name().into());
+    for stat in Stat::ALL {
+        if stat == Stat::Sum
+            && let Some(count) = result.stats.count()
+        {
+            object.insert("count".to_owned(), count.into());
+        }
+        if let Some(value) = result.stats.get(stat) {
+            object.insert(stat.name().to_owned(), value.get().into());
+        }
+    }
+    Value::Object(object)
+}
+
+/// The metrics by tag.
+pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
+    results.iter().map(|result| (result.metric.tag.to_owned(), metric(result))).collect()
+}
+
+/// What the user asked for, in the shape of AIPerf's configuration.
+pub(crate) fn input_config(run: &Run) -> Value {
+    let plan = &run.plan;
+    let models = plan.endpoint.models.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
+    let urls = plan.endpoint.urls.iter().map(|url| without_password(url)).collect::<Vec<_>>();
+    let mut endpoint = Map::new();
+    endpoint.insert("urls".to_owned(), urls.into());
+    endpoint.insert("type".to_owned(), plan.endpoint.kind.clone().into());
+    if plan.endpoint.streaming {
+        endpoint.insert("streaming".to_owned(), true.into());
+    }
+    if plan.endpoint.use_server_token_count {
+        endpoint.insert("use_server_token_count".to_owned(), true.into());
+    }
+    let tokenizer = match &plan.tokenizer {
+        Tokenizer::None => Value::Null,
+        Tokenizer::Builtin => "builtin".into(),
+        Tokenizer::File { name } => name.clone().into(),
+    };
+    json!({
+        "models": { "items": models },
+        "endpoint": endpoint,
+        "datasets": [dataset(plan)],
+        "phases": [phase(plan)],
+        "artifacts": { "dir": plan.output.artifact_dir },
+        "tokenizer": { "name": tokenizer },
+    })
+}
+
+fn dataset(plan: &Plan) -> Value {
+    match &plan.input {
+        Input::File { format, name, .. } => {
+            json!({ "name": "main", "type": "file", "format": format, "path": name, "random_seed": plan.random_seed })
+        }
+        Input::Synthetic { entries, input_tokens, output_tokens } => json!({
+            "name": "main",
+            "type": "synthetic",
+            "entries": entries,
+            "random_seed": plan.random_seed,
+            "prompts": {
+                "isl": { "mean": input_tokens.mean, "stddev": input_tokens.stddev },
+                "osl": output_tokens.map(|length| json!({ "mean": length.mean, "stddev": length.stddev })),
+            },
+        }),
+    }
+}
+
+fn phase(plan: &Plan) -> Value {
+    let load = &plan.load;
+    let mut phase = Map::new();
+    phase.insert("name".to_owned(), "profiling".into());
+    phase.insert("kind".to_owned(), "profiling".into());
+    phase.insert("type".to_owned(), load.shape.clone().into());
+    let facts = [
+        ("requests", load.request_count.map(Value::from)),
+        ("rate", load.request_rate.map(Value::from)),
+        ("concurrency", load.concurrency.map(Value::from)),
+        ("duration", load.benchmark_duration_seconds.map(Value::from)),
+    ];
+    phase.extend(facts.into_iter().filter_map(|(key, fact)| Some((key.to_owned(), fact?))));
+    Value::Object(phase)
+}
+
+/// A URL without the user and password that it may carry.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.find('/').unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://<redacted>@{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+/// A date as AIPerf writes it: local, without a zone, with microseconds as a float of seconds rounds them.
+pub(crate) fn date(time: RealNs, utc_offset_seconds: i64) -> String {
+    let seconds = metric::float(time.0) / 1e9;
+    let micros = metric::whole((seconds.fract() * 1e6).round_ties_even());
+    let whole = metric::whole(seconds.trunc()) + micros / 1_000_000;
+    let local = whole.saturating_add_signed(utc_offset_seconds);
+    let (days, second) = (local / 86_400, local % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let micros = micros % 1_000_000;
+    let date = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    if micros == 0 { date } else { format!("{date}.{micros:06}") }
+}
+
+/// Days since 1970-01-01 to year, month and day, in eras of 400 years that begin on 1 March.
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_as_python_writes_them() {
+        let table = [
+            (1_795_355_382_511_604_493, 0, "2026-11-22T13:49:42.511605"),
+            (1_795_355_382_000_000_000, 3600, "2026-11-22T14:49:42"),
+            (951_782_400_500_000_000, 0, "2000-02-29T00:00:00.500000"),
+            (0, 0, "1970-01-01T00:00:00"),
+        ];
+        for (time, offset, expected) in table {
+            assert_eq!(date(RealNs(time), offset), expected, "{time} at {offset}");
+        }
+    }
+
+    #[test]
+    fn passwords_leave_urls() {
+        assert_eq!(without_password("http://u:p@host:1/v1"), "http://<redacted>@host:1/v1", "hidden");
+        assert_eq!(without_password("http://host/a@b"), "http://host/a@b", "no password there");
+    }
+}

@@ -1,0 +1,46 @@
+//! `profile_export_aiperf_timeslices.json` and `.csv`: the metrics of each time slice.
+
+use crate::artifacts::Artifacts;
+use crate::csv::{COLUMNS, by_tag, field};
+use crate::error::ExportError;
+use crate::summary;
+use metric::Slice;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+
+/// Writes the JSON file.
+pub(crate) fn write_json(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    let slices = artifacts.report.slices.iter().map(slice).collect::<Vec<_>>();
+    let document = json!({ "timeslices": slices, "input_config": summary::input_config(artifacts.run) });
+    serde_json::to_writer_pretty(out, &document)?;
+    Ok(())
+}
+
+/// Writes the CSV file: one line per slice, metric and statistic.
+pub(crate) fn write_csv(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    writeln!(out, "Timeslice,Start_NS,End_NS,Metric,Unit,Stat,Value")?;
+    for (number, slice) in artifacts.report.slices.iter().enumerate() {
+        let place = format!("{number},{},{}", slice.begin.0, slice.end.0);
+        for result in by_tag(&slice.results) {
+            let header = field(result.metric.header);
+            let unit = field(result.metric.display.name());
+            for stat in COLUMNS {
+                if let Some(value) = result.stats.get(stat) {
+                    writeln!(out, "{place},{header},{unit},{},{:.2}", stat.name(), value.get())?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn slice(slice: &Slice) -> Value {
+    let mut object = Map::new();
+    object.insert("start_ns".to_owned(), slice.begin.0.into());
+    object.insert("end_ns".to_owned(), slice.end.0.into());
+    if !slice.is_complete {
+        object.insert("is_complete".to_owned(), false.into());
+    }
+    object.extend(summary::metrics(&slice.results));
+    Value::Object(object)
+}

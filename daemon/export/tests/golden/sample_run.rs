@@ -1,0 +1,84 @@
+//! A run's description for tests: everything that exporters read of `run.json`.
+
+use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
+use common::plan::{
+    Endpoint, ExportLevel, FailOn, Input, Length, Load, Output, Plan, Timestamps, Tokenizer, Wait, Workers,
+};
+use record::{Figure, Host, Loss, Reason, Run, Standing, Verdict};
+use std::collections::BTreeMap;
+
+/// A streamed chat run whose stamps count from `epoch_ns`.
+pub(crate) fn sample_run(epoch_ns: u64) -> Run {
+    let clock = Anchor { mono_ns: MonoNs(0), real_ns: RealNs(epoch_ns), uncertainty_ns: DurationNs(40) };
+    let figure = Figure { name: "late_p99".to_owned(), value: 2.5, unit: "ms".to_owned() };
+    let reason = Reason {
+        name: "late_requests".to_owned(),
+        standing: Standing::Degraded,
+        text: "Requests left later than the schedule wanted; give the load generator a core of its own."
+            .to_owned(),
+        figures: vec![figure],
+    };
+    Run {
+        schema_version: record::SCHEMA_VERSION.to_owned(),
+        version: "0.1.0".to_owned(),
+        run_id: "bc99d7e4a1bf".to_owned(),
+        source: "profile".to_owned(),
+        plan: sample_plan(),
+        host: Host::default(),
+        timestamps: "ebpf".to_owned(),
+        timestamps_reason: None,
+        clock_begin: clock,
+        clock_end: clock,
+        phases: Vec::new(),
+        was_cancelled: false,
+        is_complete: true,
+        incomplete_reason: None,
+        loss: Loss::default(),
+        counters: BTreeMap::new(),
+        figures: BTreeMap::new(),
+        client: None,
+        verdict: Verdict::from_reasons(vec![reason]),
+    }
+}
+
+fn sample_plan() -> Plan {
+    Plan {
+        endpoint: Endpoint {
+            kind: "chat".to_owned(),
+            urls: vec!["http://user:SECRET@127.0.0.1:8000".to_owned()],
+            path: None,
+            models: vec!["mock".to_owned()],
+            streaming: true,
+            request_timeout_seconds: 21600.0,
+            use_legacy_max_tokens: false,
+            use_server_token_count: false,
+            header_names: vec!["Authorization".to_owned()],
+            extra_inputs: serde_json::Map::new(),
+        },
+        tokenizer: Tokenizer::Builtin,
+        input: Input::Synthetic {
+            entries: 60,
+            input_tokens: Length { mean: 40.0, stddev: 10.0 },
+            output_tokens: None,
+        },
+        load: Load {
+            shape: "concurrency".to_owned(),
+            request_rate: None,
+            concurrency: Some(4),
+            request_count: Some(60),
+            benchmark_duration_seconds: None,
+            grace_period_seconds: 30.0,
+        },
+        workers: Workers { cpus: Vec::new(), workers: 1, wait: Wait::Block },
+        timestamps: Timestamps::Auto,
+        output: Output {
+            artifact_dir: "artifacts".to_owned(),
+            export_prefix: None,
+            export_level: ExportLevel::Raw,
+            fail_on: FailOn::Invalid,
+            other: BTreeMap::new(),
+        },
+        random_seed: 3,
+        command_line: "aiperf-ctl profile".to_owned(),
+    }
+}

@@ -1,0 +1,204 @@
+//! Records that no honest server makes go through the analysis and every exporter: nothing panics, nothing infinite
+//! or undefined is written, and what is JSON can be read again.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
+#[path = "golden/sample_run.rs"]
+mod sample_run;
+
+use common::client_event::Outcome;
+use common::clock::{DurationNs, MonoNs};
+use common::id::RequestId;
+use common::reply_event::EventKind;
+use export::{Artifacts, EXPORTERS, Exchange};
+use metric::{Analysis, Live, Settings, Threshold, Window};
+use proptest::prelude::*;
+use record::{Request, Response, Token};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn hostile_records_make_honest_files(
+        exchanges in proptest::collection::vec(exchange(), 0..12),
+        windowed in any::<bool>(),
+        sliced in any::<bool>(),
+        tokens_first in any::<bool>(),
+        epoch in prop_oneof![Just(0), Just(1_790_000_000_000_000_000), Just(u64::MAX)],
+    ) {
+        let mut run = sample_run::sample_run(epoch);
+        run.figures.clear();
+        run.verdict.reasons[0].figures[0].value = f64::NAN;
+        let mut settings = Settings::of(&run);
+        settings.slice_duration = sliced.then_some(DurationNs(1));
+        settings.profiling = windowed.then_some(Window { begin: MonoNs(9), end: MonoNs(5) });
+        settings.goodput = Threshold::parse_all("request_latency:250 output_token_throughput_per_user:1").unwrap();
+        settings.show_trace_timing = true;
+        let exchanges = exchanges.into_iter().zip(0..).map(|(exchange, id)| numbered(exchange, id));
+        let exchanges = exchanges.collect::<Vec<_>>();
+        check(&run, &settings, &exchanges, tokens_first);
+    }
+}
+
+fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, tokens_first: bool) {
+    let mut analysis = Analysis::new(settings.clone());
+    let mut live = Live::new(settings.clone());
+    for exchange in exchanges {
+        live.request(&exchange.request);
+        if tokens_first {
+            analysis.tokens(&exchange.tokens);
+        }
+        analysis.request(&exchange.request);
+        if !tokens_first {
+            analysis.tokens(&exchange.tokens);
+        }
+    }
+    assert!(live.percentiles().all(|live| live.p99_ms.is_finite()), "live percentiles are finite");
+    let report = analysis.finish();
+    let payloads = ["{\"messages\":[]}".to_owned()];
+    let artifacts = Artifacts {
+        run,
+        report: &report,
+        settings,
+        exchanges,
+        payloads: &payloads,
+        utc_offset_seconds: -3600,
+    };
+    for exporter in EXPORTERS {
+        let mut out = Vec::new();
+        (exporter.write)(&artifacts, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for word in ["NaN", "nan,", "inf,", "inf\n", "Infinity", "SECRET"] {
+            assert!(!text.contains(word), "{} holds {word}", exporter.default);
+        }
+        match exporter.default.rsplit_once('.') {
+            Some((_, "json")) => no_null(&serde_json::from_str(&text).unwrap()),
+            Some((_, "jsonl")) => text.lines().for_each(|line| {
+                serde_json::from_str::<serde_json::Value>(line).unwrap();
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// Of the summaries: a metric without a value has no key.
+fn no_null(document: &serde_json::Value) {
+    for (tag, metric) in document.as_object().unwrap() {
+        if let Some(metric) = metric.as_object().filter(|metric| metric.contains_key("unit")) {
+            assert!(metric.values().all(|value| !value.is_null()), "{tag} holds null");
+        }
+    }
+}
+
+fn numbered(mut exchange: Exchange, id: u64) -> Exchange {
+    exchange.request.request_id = RequestId(id);
+    exchange.tokens.iter_mut().for_each(|token| token.request_id = RequestId(id));
+    exchange.responses.iter_mut().for_each(|response| response.request_id = RequestId(id));
+    exchange
+}
+
+fn stamp() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        Just(0),
+        Just(1),
+        Just(u64::MAX),
+        Just(u64::MAX - 1),
+        Just(i64::MAX.unsigned_abs()),
+        1_000_000_000..1_000_000_100_u64,
+        any::<u64>(),
+    ]
+}
+
+fn maybe_stamp() -> impl Strategy<Value = Option<MonoNs>> {
+    proptest::option::of(stamp().prop_map(MonoNs))
+}
+
+fn count() -> impl Strategy<Value = u32> {
+    prop_oneof![Just(0), Just(1), Just(2), Just(u32::MAX), any::<u32>()]
+}
+
+fn maybe_count() -> impl Strategy<Value = Option<u32>> {
+    proptest::option::of(count())
+}
+
+fn exchange() -> impl Strategy<Value = Exchange> {
+    (request(), proptest::collection::vec(token(), 0..8), proptest::collection::vec(any::<u8>(), 0..40))
+        .prop_map(|(request, tokens, data)| {
+            let response =
+                |index: Option<u32>| Response { request_id: request.request_id, index, data: data.clone() };
+            let responses = [None, Some(0), Some(1)].map(response).to_vec();
+            Exchange { request, tokens, responses }
+        })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let stamps = (stamp(), stamp(), proptest::collection::vec(maybe_stamp(), 17));
+    let counts = (proptest::collection::vec(maybe_count(), 12), proptest::collection::vec(count(), 5));
+    let outcome =
+        prop_oneof![3 => Just(Outcome::Ok), 1 => Just(Outcome::HttpStatus), 1 => Just(Outcome::Timeout)];
+    let phase = prop_oneof![3 => Just("profiling"), 1 => Just("warmup")];
+    (stamps, counts, outcome, phase, ".{0,8}").prop_map(
+        |((due, ended, some), (maybe, counts), outcome, phase, text)| Request {
+            phase: phase.to_owned(),
+            due_ns: MonoNs(due),
+            ended_ns: MonoNs(ended),
+            connect_begun_ns: some[0],
+            connected_ns: some[1],
+            submitted_ns: some[2],
+            kernel_sent_first_ns: some[3],
+            kernel_sent_last_ns: some[4],
+            head_kernel_received_ns: some[5],
+            head_reaped_ns: some[6],
+            first_event_kernel_ns: some[7],
+            first_event_reaped_ns: some[8],
+            first_token_kernel_ns: some[9],
+            first_token_reaped_ns: some[10],
+            second_token_kernel_ns: some[11],
+            second_token_reaped_ns: some[12],
+            first_answer_kernel_ns: some[13],
+            first_answer_reaped_ns: some[14],
+            last_token_kernel_ns: some[15],
+            last_token_reaped_ns: some[16],
+            connection_reused: due % 2 == 0,
+            events: counts[0],
+            content_events: counts[1],
+            reads: counts[2],
+            sent_bytes: u64::from(counts[3]),
+            entry: counts[4],
+            received_segments: maybe[0],
+            smoothed_rtt_us: maybe[1],
+            retransmits: maybe[2],
+            input_tokens: maybe[3],
+            output_tokens: maybe[4],
+            reasoning_tokens: maybe[5],
+            requested_output_tokens: maybe[6],
+            usage_prompt_tokens: maybe[7],
+            usage_completion_tokens: maybe[8],
+            usage_reasoning_tokens: maybe[9],
+            http_status: maybe[10],
+            usage_prompt_cache_read_tokens: maybe[11],
+            outcome,
+            error_type: (due % 3 == 0).then(|| text.clone()),
+            error_message: (due % 2 == 0).then_some(text),
+            ..Request::blank(RequestId(0))
+        },
+    )
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    let kinds = EventKind::ALL.iter().map(|(kind, _)| *kind).collect::<Vec<_>>();
+    (stamp(), maybe_stamp(), proptest::sample::select(kinds), count()).prop_map(
+        |(reaped, kernel, kind, index)| Token {
+            request_id: RequestId(0),
+            index,
+            kind,
+            kernel_received_ns: kernel,
+            reaped_ns: MonoNs(reaped),
+            end_offset: reaped,
+            bytes: index,
+            segment: None,
+            events_in_segment: None,
+            tokens: None,
+            unmatched: None,
+        },
+    )
+}

@@ -1,0 +1,107 @@
+//! A request under the run's settings: which of its stamps and counts a formula gets to see.
+
+use crate::settings::{PROFILING, Settings};
+use crate::value::Value;
+use common::clock::{MonoNs, RealNs};
+use record::Request;
+use std::ops::Deref;
+
+/// A request under the run's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// The run's settings.
+    pub settings: &'a Settings,
+}
+
+impl Deref for Case<'_> {
+    type Target = Request;
+
+    fn deref(&self) -> &Request {
+        self.request
+    }
+}
+
+impl Case<'_> {
+    /// Whether it counts as answered: it ended well, with content, and its stamps run forward.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.succeeded()
+            && self.content_events > 0
+            && matches!((self.submitted_ns, self.last_token_reaped_ns), (Some(begin), Some(end)) if begin < end)
+    }
+
+    /// Whether it belongs to the results, as opposed to warm-up.
+    #[must_use]
+    pub fn is_profiling(&self) -> bool {
+        self.phase == PROFILING
+    }
+
+    /// When it began: its hand-over to the kernel, or the closest known moment when it never came to that.
+    #[must_use]
+    pub fn begun(&self) -> MonoNs {
+        self.submitted_ns.or(self.connect_begun_ns).unwrap_or(self.due_ns)
+    }
+
+    /// The nanoseconds from its hand-over to the kernel to `later`.
+    #[must_use]
+    pub fn since_submitted(&self, later: Option<MonoNs>) -> Option<Value> {
+        Value::span(self.submitted_ns?, later?)
+    }
+
+    /// The nanoseconds from when it was due to `later`.
+    #[must_use]
+    pub fn since_due(&self, later: Option<MonoNs>) -> Option<Value> {
+        Value::span(self.due_ns, later?)
+    }
+
+    /// The nanoseconds from the departure of its last byte to `later`.
+    #[must_use]
+    pub fn since_sent(&self, later: Option<MonoNs>) -> Option<Value> {
+        Value::span(self.kernel_sent_last_ns?, later?)
+    }
+
+    /// A stamp as a date.
+    #[must_use]
+    pub fn date(&self, stamp: MonoNs) -> RealNs {
+        self.settings.clock.real(stamp)
+    }
+
+    /// Tokens of the input.
+    #[must_use]
+    pub fn input_length(&self) -> Option<u32> {
+        if self.settings.use_server_token_count { self.usage_prompt_tokens } else { self.input_tokens }
+    }
+
+    /// Tokens of the answer, reasoning not counted; none is no value.
+    #[must_use]
+    pub fn answer_length(&self) -> Option<u32> {
+        let counted = if self.settings.use_server_token_count {
+            let reasoning = self.usage_reasoning_tokens.unwrap_or(0);
+            self.usage_completion_tokens.map(|all| all.saturating_sub(reasoning))
+        } else {
+            self.output_tokens
+        };
+        counted.filter(|count| *count > 0)
+    }
+
+    /// Tokens of the reasoning; with our own count, none is no value.
+    #[must_use]
+    pub fn reasoning_length(&self) -> Option<u32> {
+        if self.settings.use_server_token_count {
+            self.usage_reasoning_tokens
+        } else {
+            self.reasoning_tokens.filter(|count| *count > 0)
+        }
+    }
+
+    /// Tokens of answer and reasoning.
+    #[must_use]
+    pub fn output_length(&self) -> Option<u32> {
+        match (self.answer_length(), self.reasoning_length()) {
+            (None, None) => None,
+            (answer, reasoning) => Some(answer.unwrap_or(0).saturating_add(reasoning.unwrap_or(0))),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `docs/METRICS.md`, made from the registry.
+
+use crate::confidence;
+use crate::metric::{Group, Injected, Kind, Metric, Origin};
+use crate::registry::METRICS;
+use std::fmt::Write;
+
+/// The text of `docs/METRICS.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::from(HEAD);
+    section(&mut text, "AIPerf's metrics", Origin::Aiperf, AIPERF);
+    section(&mut text, "Our metrics", Origin::Ours, OURS);
+    disputed(&mut text);
+    statistics(&mut text);
+    text
+}
+
+fn section(text: &mut String, title: &str, origin: Origin, about: &str) {
+    put(text, format_args!("\n## {title}\n\n{about}\n\n"));
+    put(text, format_args!("| tag | name | unit | kind | console | flags | what it says |\n"));
+    put(text, format_args!("| --- | --- | --- | --- | --- | --- | --- |\n"));
+    for metric in METRICS.iter().filter(|metric| metric.origin == origin) {
+        let flags = metric.flags.names().collect::<Vec<_>>().join(", ");
+        put(
+            text,
+            format_args!(
+                "| `{}` | {} | {} | {} | {} | {} | {} |\n",
+                metric.tag,
+                name(metric),
+                metric.display.name(),
+                kind(metric.kind),
+                group(metric.group),
+                if flags.is_empty() { "–" } else { &flags },
+                metric.text,
+            ),
+        );
+    }
+}
+
+fn name(metric: &Metric) -> String {
+    if metric.short == metric.header {
+        metric.header.to_owned()
+    } else {
+        format!("{} ({})", metric.header, metric.short)
+    }
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Record(_) => "per request",
+        Kind::List(_) => "per event",
+        Kind::Sum(_) => "sum",
+        Kind::Minimum(_) => "least",
+        Kind::Maximum(_) => "greatest",
+        Kind::Derived(_) => "derived",
+        Kind::Injected(Injected::Adjusted(_)) => "error-adjusted",
+        Kind::Injected(Injected::Sweep(_) | Injected::ActiveSweep(_)) => "time-weighted",
+        Kind::Injected(Injected::DueToStart | Injected::DueToEnd) => "per request, failed too",
+    }
+}
+
+const fn group(group: Group) -> &'static str {
+    match group {
+        Group::Main => "main",
+        Group::Effective => "effective",
+        Group::Active => "active",
+        Group::Usage => "usage",
+        Group::Kernel => "kernel",
+        Group::Client => "client",
+        Group::HttpTrace => "HTTP trace",
+        Group::Hidden => "–",
+    }
+}
+
+fn disputed(text: &mut String) {
+    put(text, format_args!("\n## Whose number is it\n\n{DISPUTED}\n\n"));
+    put(text, format_args!("| question | our tag | the same number as |\n| --- | --- | --- |\n"));
+    for (question, tag, whose) in WHOSE {
+        put(text, format_args!("| {question} | `{tag}` | {whose} |\n"));
+    }
+}
+
+fn statistics(text: &mut String) {
+    put(
+        text,
+        format_args!("\n## Statistics\n\n{STATISTICS}\n\n| percentile | least sample |\n| --- | --- |\n"),
+    );
+    for (name, share) in [("p50", 0.50), ("p75", 0.75), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99)] {
+        put(text, format_args!("| {name} | {} |\n", confidence::least_sample(share)));
+    }
+}
+
+fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("a string takes every text");
+}
+
+const HEAD: &str = "# Metrics
+
+Made by `cargo xtask docs` from `daemon/metric`; do not edit. Stamps are named as in `docs/DATA.md`: `due` (schedule),
+`submitted` (handed to the kernel), `kernel_sent_last` (last byte left), `*_kernel` (arrived), `*_reaped` (read).
+";
+
+const AIPERF: &str = "Tag, unit, formula and number are those of NVIDIA AIPerf 0.13.0. Its clock is the client's: \
+`submitted` and `*_reaped`. What it calls the end of a failed request is the last response event or, without any, the \
+start; ours is the moment at which the request ended.";
+
+const OURS: &str = "What no other tool has, and what other tools mean by the same words. Kernel metrics are absent \
+where a stamp is absent.";
+
+const DISPUTED: &str =
+    "Tools mean different things by the same word. Each meaning has a tag of its own here.";
+
+const WHOSE: &[(&str, &str, &str)] = &[
+    (
+        "TTFT: first event with text, tool call or reasoning",
+        "time_to_first_token",
+        "AIPerf, GuideLLM since #742, inference-perf (first non-empty token)",
+    ),
+    (
+        "TTFT: first event of any kind, an empty role chunk too",
+        "time_to_first_chunk",
+        "vLLM's chat benchmark",
+    ),
+    (
+        "TTFT: first token of the answer, reasoning passed over",
+        "time_to_first_output_token",
+        "AIPerf's TTFO, GuideLLM's TTFOT",
+    ),
+    (
+        "TTFT from the planned time",
+        "time_to_first_token_from_due",
+        "MLPerf endpoints (issue of the sample), wrk2 and oha -q by their rule",
+    ),
+    ("TTFT without the client", "kernel_time_to_first_token", "nobody"),
+    ("gap between chunks", "inter_chunk_latency", "AIPerf's ICL; vLLM's and sglang's ITL"),
+    (
+        "mean time per token after the first",
+        "inter_token_latency",
+        "AIPerf's and GuideLLM's ITL; TPOT of vLLM, inference-perf, genai-bench and MLPerf LoadGen",
+    ),
+    ("mean time per token, the first included", "time_per_output_token_including_first", "GuideLLM's TPOT"),
+    ("end of a request: last token", "request_latency", "AIPerf, vLLM"),
+    ("end of a request: close of the stream", "http_req_duration", "inference-perf, genai-bench, k6"),
+    ("latency from the planned time", "request_latency_from_due", "wrk2, MLPerf LoadGen's server scenario"),
+    ("latency from the planned time, failed requests too", "effective_latency", "AIPerf"),
+];
+
+const STATISTICS: &str = "Percentiles are NumPy's (linear interpolation at index share * (n - 1)), the standard \
+deviation divides by n. A percentile of too small a sample is marked `*` in the console: another run may well give \
+another number. The bound is MLPerf LoadGen's, share^n + n (1 - share) share^(n-1) <= 1 %. The interval that holds a \
+percentile with 95 % confidence is taken by order statistics, n share ± 1.96 sqrt(n share (1 - share)). Per-event \
+metrics are exact up to 32 million gaps (`inter_chunk_latency`) or 2 million numbers (ours), and beyond that come from \
+a histogram with four significant digits. With more than a million gaps the time-weighted metrics spread decoding \
+evenly from first token to end, as AIPerf does when it keeps no gaps.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::find;
+
+    #[test]
+    fn every_metric_is_in_the_text() {
+        let text = markdown();
+        for metric in METRICS {
+            assert!(text.contains(&format!("| `{}` |", metric.tag)), "{} is missing", metric.tag);
+        }
+        for (_, tag, _) in WHOSE {
+            assert!(find(tag).is_some(), "{tag} is no metric");
+        }
+    }
+}

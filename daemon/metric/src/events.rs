@@ -1,0 +1,286 @@
+//! Events to requests: the gaps and overheads of every valid request, whichever of the two comes first.
+//!
+//! The events of a request are next to each other. If their request has come they are used at once; else they wait
+//! for it. So what waits is bounded by how far the caller lets one file run ahead of the other.
+
+use crate::analysis::RowStanding;
+use crate::gaps::Gaps;
+use common::id::RequestId;
+use record::{Request, Token};
+use rustc_hash::FxHashMap;
+
+/// The numbers of all list metrics.
+#[derive(Debug)]
+pub(crate) struct Lists {
+    pub(crate) inter_chunk: Gaps,
+    pub(crate) kernel_inter_chunk: Gaps,
+    pub(crate) receive_overhead: Gaps,
+    /// For each request the place of its first gap in `inter_chunk`, and how many it has.
+    ranges: Vec<(u64, u32)>,
+}
+
+/// Brings events and requests together.
+#[derive(Debug)]
+pub(crate) struct EventJoin {
+    lists: Lists,
+    rows: u32,
+    waiting_requests: FxHashMap<RequestId, Expected>,
+    waiting_events: FxHashMap<RequestId, Vec<Seen>>,
+    open: Option<(RequestId, Open)>,
+}
+
+/// A request whose events have not come.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    row: u32,
+    standing: RowStanding,
+}
+
+/// The request whose events are coming.
+#[derive(Debug)]
+enum Open {
+    /// It is known.
+    Known(Expected, Chain),
+    /// It is not; its events wait.
+    Early(Vec<Seen>),
+}
+
+/// What of an event counts.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    reaped: u64,
+    kernel: Option<u64>,
+    is_content: bool,
+}
+
+/// The last event with content of a request.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    reaped: Option<u64>,
+    kernel: Option<u64>,
+}
+
+impl Lists {
+    /// The gaps of a request; none once they are too many to keep.
+    pub(crate) fn gaps(&self, row: u32) -> &[f64] {
+        if self.inter_chunk.is_counted() {
+            return &[];
+        }
+        let range = self.ranges.get(row as usize).and_then(|(first, count)| {
+            let first = usize::try_from(*first).ok()?;
+            self.inter_chunk.exact().get(first..first + *count as usize)
+        });
+        range.unwrap_or_default()
+    }
+
+    fn feed(&mut self, expected: Expected, chain: &mut Chain, seen: Seen) {
+        if !expected.standing.valid {
+            return;
+        }
+        let counts = expected.standing.profiling;
+        if counts && let Some(waited) = seen.kernel.and_then(|kernel| seen.reaped.checked_sub(kernel)) {
+            self.receive_overhead.push(waited);
+        }
+        if !seen.is_content {
+            return;
+        }
+        if let Some(gap) = chain.reaped.and_then(|before| seen.reaped.checked_sub(before)) {
+            self.gap(expected, gap);
+        }
+        let both = chain.kernel.zip(seen.kernel);
+        if counts && let Some(gap) = both.and_then(|(before, kernel)| kernel.checked_sub(before)) {
+            self.kernel_inter_chunk.push(gap);
+        }
+        *chain = Chain { reaped: Some(seen.reaped), kernel: seen.kernel };
+    }
+
+    fn gap(&mut self, expected: Expected, gap: u64) {
+        if self.inter_chunk.is_counted() {
+            if expected.standing.profiling {
+                self.inter_chunk.push(gap);
+            }
+            return;
+        }
+        let row = expected.row as usize;
+        if self.ranges.len() <= row {
+            self.ranges.resize(row + 1, (0, 0));
+        }
+        let place = self.inter_chunk.len() as u64;
+        let (first, count) = &mut self.ranges[row];
+        if *count == 0 {
+            *first = place;
+        }
+        *count += 1;
+        self.inter_chunk.push(gap);
+    }
+}
+
+impl EventJoin {
+    pub(crate) fn new() -> Self {
+        let (aiperf, ours) = Lists::LIMITS;
+        Self {
+            lists: Lists {
+                inter_chunk: Gaps::new(aiperf),
+                kernel_inter_chunk: Gaps::new(ours),
+                receive_overhead: Gaps::new(ours),
+                ranges: Vec::new(),
+            },
+            rows: 0,
+            waiting_requests: FxHashMap::default(),
+            waiting_events: FxHashMap::default(),
+            open: None,
+        }
+    }
+
+    /// Takes the next row.
+    pub(crate) fn request(&mut self, request: &Request, standing: RowStanding) {
+        let expected = Expected { row: self.rows, standing };
+        self.rows = self.rows.saturating_add(1);
+        if request.events == 0 {
+            return;
+        }
+        let id = request.request_id;
+        if let Some((open, Open::Early(seen))) = &mut self.open
+            && *open == id
+        {
+            let seen = std::mem::take(seen);
+            let chain = self.feed_all(expected, &seen);
+            self.open = Some((id, Open::Known(expected, chain)));
+        } else if let Some(seen) = self.waiting_events.remove(&id) {
+            self.feed_all(expected, &seen);
+        } else {
+            self.waiting_requests.insert(id, expected);
+        }
+    }
+
+    /// Takes the next event.
+    pub(crate) fn token(&mut self, token: &Token) {
+        let seen = Seen {
+            reaped: token.reaped_ns.0,
+            kernel: token.kernel_received_ns.map(|stamp| stamp.0),
+            is_content: token.kind.is_content(),
+        };
+        if self.open.as_ref().is_none_or(|(id, _)| *id != token.request_id) {
+            self.change(token.request_id);
+        }
+        match &mut self.open {
+            Some((_, Open::Known(expected, chain))) => self.lists.feed(*expected, chain, seen),
+            Some((_, Open::Early(waiting))) => waiting.push(seen),
+            None => {}
+        }
+    }
+
+    /// The lists, and how many events found no request.
+    pub(crate) fn finish(mut self) -> (Lists, u64) {
+        self.close();
+        let orphans = self.waiting_events.values().map(|seen| seen.len() as u64).sum();
+        (self.lists, orphans)
+    }
+
+    fn change(&mut self, id: RequestId) {
+        self.close();
+        let open = match self.waiting_requests.remove(&id) {
+            Some(expected) => Open::Known(expected, Chain::default()),
+            None => Open::Early(self.waiting_events.remove(&id).unwrap_or_default()),
+        };
+        self.open = Some((id, open));
+    }
+
+    fn close(&mut self) {
+        if let Some((id, Open::Early(seen))) = self.open.take() {
+            self.waiting_events.insert(id, seen);
+        }
+    }
+
+    fn feed_all(&mut self, expected: Expected, seen: &[Seen]) -> Chain {
+        let mut chain = Chain::default();
+        for seen in seen {
+            self.lists.feed(expected, &mut chain, *seen);
+        }
+        chain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::clock::MonoNs;
+    use common::reply_event::EventKind;
+
+    fn token(request: u64, reaped: u64, kernel: u64, kind: EventKind) -> Token {
+        Token {
+            request_id: RequestId(request),
+            index: 0,
+            kind,
+            kernel_received_ns: Some(MonoNs(kernel)),
+            reaped_ns: MonoNs(reaped),
+            end_offset: 0,
+            bytes: 0,
+            segment: None,
+            events_in_segment: None,
+            tokens: None,
+            unmatched: None,
+        }
+    }
+
+    fn request(id: u64) -> Request {
+        Request { events: 4, ..Request::blank(RequestId(id)) }
+    }
+
+    fn tokens(request: u64) -> Vec<Token> {
+        let at = request * 1000;
+        vec![
+            token(request, at, at - 1, EventKind::Role),
+            token(request, at + 5, at + 3, EventKind::Content),
+            token(request, at + 9, at + 6, EventKind::Content),
+            token(request, at + 9, at + 7, EventKind::Usage),
+        ]
+    }
+
+    fn check(join: EventJoin) {
+        let (lists, orphans) = join.finish();
+        assert_eq!(orphans, 0, "every event has its request");
+        assert_eq!(lists.gaps(0), [4.0], "first request");
+        assert_eq!(lists.gaps(1), [4.0], "second request");
+        assert_eq!(lists.kernel_inter_chunk.exact(), [3.0, 3.0], "arrivals");
+        assert_eq!(lists.receive_overhead.exact(), [1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0], "overheads");
+    }
+
+    #[test]
+    fn order_does_not_matter() {
+        let standing = RowStanding { valid: true, profiling: true };
+        let orders: [&[i32]; 4] = [&[1, 2, -1, -2], &[-1, -2, 1, 2], &[-1, 1, -2, 2], &[1, -1, -2, 2]];
+        for order in orders {
+            let mut join = EventJoin::new();
+            for step in order {
+                let id = u64::from(step.unsigned_abs());
+                if *step > 0 {
+                    join.request(&request(id), standing);
+                } else {
+                    tokens(id).iter().for_each(|token| join.token(token));
+                }
+            }
+            check(join);
+        }
+    }
+
+    #[test]
+    fn a_request_may_come_amid_its_events() {
+        let standing = RowStanding { valid: true, profiling: true };
+        let mut join = EventJoin::new();
+        let first = tokens(1);
+        first[..2].iter().for_each(|token| join.token(token));
+        join.request(&request(1), standing);
+        first[2..].iter().for_each(|token| join.token(token));
+        join.request(&request(2), standing);
+        tokens(2).iter().for_each(|token| join.token(token));
+        check(join);
+    }
+
+    #[test]
+    fn events_without_a_request_are_counted() {
+        let mut join = EventJoin::new();
+        tokens(7).iter().for_each(|token| join.token(token));
+        assert_eq!(join.finish().1, 4, "four orphans");
+    }
+}

@@ -1,0 +1,145 @@
+//! Numbers per event: kept exactly while they are few enough, in a histogram with four significant digits beyond.
+
+use crate::stats::{Stat, Stats};
+use crate::value::{float, whole};
+use hdrhistogram::Histogram;
+
+/// The numbers of a list metric, in nanoseconds, in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct Gaps {
+    exact: Vec<f64>,
+    limit: usize,
+    counted: Option<Box<Counted>>,
+}
+
+/// What remains of numbers that are too many to keep.
+#[derive(Debug)]
+struct Counted {
+    histogram: Histogram<u64>,
+    count: u64,
+    sum: f64,
+    squares: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Gaps {
+    /// A list that keeps up to `limit` numbers exactly.
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self { exact: Vec::new(), limit, counted: None }
+    }
+
+    /// How many numbers are kept exactly: the place of the next one.
+    pub(crate) const fn len(&self) -> usize {
+        self.exact.len()
+    }
+
+    /// Whether the numbers went to the histogram, so that places mean nothing any more.
+    pub(crate) const fn is_counted(&self) -> bool {
+        self.counted.is_some()
+    }
+
+    /// The exact numbers.
+    pub(crate) fn exact(&self) -> &[f64] {
+        &self.exact
+    }
+
+    /// Gives the exact numbers away.
+    pub(crate) fn take(&mut self) -> Vec<f64> {
+        std::mem::take(&mut self.exact)
+    }
+
+    pub(crate) fn push(&mut self, nanoseconds: u64) {
+        if let Some(counted) = &mut self.counted {
+            counted.add(nanoseconds);
+            return;
+        }
+        if self.exact.len() >= self.limit {
+            self.count();
+            return self.push(nanoseconds);
+        }
+        if self.exact.len() == self.exact.capacity() {
+            self.exact.reserve_exact((self.exact.len() / 4).max(4096));
+        }
+        self.exact.push(float(nanoseconds));
+    }
+
+    /// Moves what was kept to the histogram.
+    #[cold]
+    #[inline(never)]
+    fn count(&mut self) {
+        let mut counted = Box::new(Counted::new());
+        for number in self.take() {
+            counted.add(whole(number));
+        }
+        self.counted = Some(counted);
+    }
+
+    /// The statistics of what the histogram holds, each multiplied by `factor`.
+    pub(crate) fn counted_stats(&self, factor: f64) -> Option<Stats> {
+        self.counted.as_ref().map(|counted| counted.stats(factor))
+    }
+}
+
+impl Counted {
+    fn new() -> Self {
+        let histogram =
+            Histogram::new_with_bounds(1, LONGEST_NS, 4).expect("bounds and digits are constants");
+        Self { histogram, count: 0, sum: 0.0, squares: 0.0, least: f64::INFINITY, most: 0.0 }
+    }
+
+    fn add(&mut self, nanoseconds: u64) {
+        self.histogram.saturating_record(nanoseconds);
+        let number = float(nanoseconds);
+        self.count += 1;
+        self.sum += number;
+        self.squares += number * number;
+        self.least = self.least.min(number);
+        self.most = self.most.max(number);
+    }
+
+    fn stats(&self, factor: f64) -> Stats {
+        let mut stats = Stats::default();
+        let count = float(self.count);
+        let avg = self.sum / count;
+        for (stat, share) in Stat::PERCENTILES {
+            stats.set(stat, float(self.histogram.value_at_quantile(share)) * factor);
+        }
+        stats.set(Stat::Avg, avg * factor);
+        stats.set(Stat::Min, self.least * factor);
+        stats.set(Stat::Max, self.most * factor);
+        stats.set(Stat::Std, (self.squares / count - avg * avg).max(0.0).sqrt() * factor);
+        stats.set(Stat::Sum, self.sum * factor);
+        stats.set_count(self.count);
+        stats
+    }
+}
+
+/// One hour: what is longer is counted as this long, with its own sum and maximum.
+const LONGEST_NS: u64 = 3_600_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn a_histogram_takes_over_beyond_the_limit() {
+        let mut gaps = Gaps::new(100);
+        for number in 0..1000_u64 {
+            gaps.push(number * 1_000_000);
+        }
+        assert!(gaps.is_counted() && gaps.len() == 0, "nothing is kept beyond the limit");
+        let stats = gaps.counted_stats(1e-6).unwrap();
+        assert_eq!(stats.count(), Some(1000), "every number counts");
+        let near = |stat, expected: f64| {
+            let got = stats.get(stat).map_or(f64::NAN, Value::get);
+            assert!((got - expected).abs() <= expected * 1e-3 + 1e-9, "{stat:?} is {got}, not {expected}");
+        };
+        near(Stat::P50, 499.5);
+        near(Stat::P99, 989.0);
+        near(Stat::Max, 999.0);
+        near(Stat::Sum, 499_500.0);
+        near(Stat::Std, 288.67);
+    }
+}

@@ -1,0 +1,277 @@
+//! The results of a set of requests: a phase, with its time slices.
+
+use crate::analysis::{Bin, Formula, Row};
+use crate::events::Lists;
+use crate::injected::due;
+use crate::injected::sweep::{Flight, Swept, sweep};
+use crate::metric::{Flags, Injected, Kind, List, Metric};
+use crate::registry::METRICS;
+use crate::report::MetricResult;
+use crate::settings::{Settings, Window};
+use crate::stats::{Sample, Stats};
+use crate::totals::Totals;
+use crate::value::{Value, float, whole};
+
+/// Everything that was gathered.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) formulas: &'a [Formula],
+    pub(crate) rows: &'a [Row],
+    pub(crate) lists: Lists,
+}
+
+/// A set of requests with its window and its slices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group<'a> {
+    pub(crate) places: &'a [u32],
+    pub(crate) window: Option<Window>,
+    pub(crate) slices: &'a [Bin],
+}
+
+/// The results of a group.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) whole: Vec<MetricResult>,
+    pub(crate) slices: Vec<Vec<MetricResult>>,
+}
+
+/// What one set of requests yields, by tag.
+#[derive(Debug)]
+struct Tally {
+    totals: Totals,
+    stats: Vec<(&'static str, Stats)>,
+}
+
+impl Source<'_> {
+    /// The results of the group that is the last to be asked for; the lists are given up.
+    pub(crate) fn last_results(&mut self, group: &Group<'_>) -> Results {
+        let mut results = self.results(group, Lists::take_gaps);
+        let ours = [
+            (List::KernelInterChunk, &mut self.lists.kernel_inter_chunk),
+            (List::ReceiveOverhead, &mut self.lists.receive_overhead),
+        ];
+        for (list, gaps) in ours {
+            let Some(metric) = self.settings.list_metric(list) else { continue };
+            let factor = metric.display_factor();
+            let stats = gaps.counted_stats(factor).unwrap_or_else(|| Sample::new(gaps.take()).stats(factor));
+            if stats.count().is_some() {
+                results.whole.push(MetricResult { metric, stats });
+            }
+        }
+        results.whole.sort_by_key(|result| METRICS.iter().position(|metric| metric.tag == result.metric.tag));
+        results
+    }
+
+    /// The results of a group.
+    pub(crate) fn first_results(&mut self, group: &Group<'_>) -> Results {
+        self.results(group, |lists, places| lists.gather(places))
+    }
+
+    /// Sweeps and gaps in one thread, columns in the other.
+    fn results(&mut self, group: &Group<'_>, gaps: fn(&mut Lists, &[u32]) -> Vec<f64>) -> Results {
+        let Self { settings, formulas, rows, lists } = self;
+        let columns = Columns { settings, formulas, rows };
+        let inter_chunk = settings.list_metric(List::InterChunk);
+        let (lists, (mut whole, slices)) = std::thread::scope(|scope| {
+            let swept = scope.spawn(|| {
+                let swept = columns.sweep(group, lists);
+                let slices = group.slices.iter().map(|bin| gap_stats(lists.gather(&bin.places), inter_chunk));
+                let slices = slices.collect::<Vec<_>>();
+                let whole = lists
+                    .inter_chunk
+                    .counted_stats(inter_chunk.map_or(1.0, Metric::display_factor))
+                    .or_else(|| gap_stats(gaps(lists, group.places), inter_chunk));
+                (swept, whole, slices)
+            });
+            let slices = group.slices.iter().map(|bin| columns.tally(&bin.places, Some(bin.window_ns())));
+            let slices = slices.collect::<Vec<_>>();
+            let window = group.window.map(|window| window.length().0.max(0).unsigned_abs());
+            let mut whole = columns.tally(group.places, window);
+            columns.due_latencies(group.places, &mut whole);
+            (swept.join().expect("the sweep does not panic"), (whole, slices))
+        });
+        let (mut swept, whole_gaps, slice_gaps) = lists;
+        let slices_swept = swept.split_off(1.min(swept.len()));
+        whole.complete(inter_chunk, whole_gaps, swept.first());
+        let slices =
+            slices.into_iter().zip(slice_gaps).zip(slices_swept).map(|((mut tally, gaps), swept)| {
+                tally.complete(inter_chunk, gaps, Some(&swept));
+                tally.results(settings)
+            });
+        Results { slices: slices.collect(), whole: whole.results(settings) }
+    }
+}
+
+/// What the columns hold.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    settings: &'a Settings,
+    formulas: &'a [Formula],
+    rows: &'a [Row],
+}
+
+impl Columns<'_> {
+    fn tally(&self, places: &[u32], window_ns: Option<u64>) -> Tally {
+        let failures = places.iter().filter(|place| !self.rows[**place as usize].standing.valid).count();
+        let mut tally = Tally { totals: Totals::new(window_ns), stats: Vec::new() };
+        for formula in self.formulas {
+            let column = places.iter().filter_map(|place| formula.column.get(*place as usize));
+            let metric = formula.metric;
+            match metric.kind {
+                Kind::Record(_) => tally.record(metric, Sample::new(column.collect()), failures),
+                Kind::Sum(_) => tally.scalar(metric, column.reduce(|sum, number| sum + number)),
+                Kind::Minimum(_) => tally.scalar(metric, column.reduce(f64::min)),
+                Kind::Maximum(_) => tally.scalar(metric, column.reduce(f64::max)),
+                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) => {}
+            }
+        }
+        tally.derive(self.settings);
+        tally
+    }
+
+    fn due_latencies(&self, places: &[u32], tally: &mut Tally) {
+        let rows = || places.iter().map(|place| &self.rows[*place as usize]);
+        let started = rows().map(|row| due::between(row.due, row.start)).collect();
+        let ended = rows().map(|row| due::between(row.due, row.end)).collect();
+        for (metric, milliseconds) in [(&due::CREDIT_TO_START, started), (&due::EFFECTIVE_LATENCY, ended)] {
+            let stats = Sample::new(milliseconds).stats(1.0);
+            if stats.count().is_some() {
+                tally.stats.push((metric.tag, stats));
+            }
+        }
+    }
+
+    fn sweep(&self, group: &Group<'_>, lists: &Lists) -> Vec<Swept> {
+        let column = |tag: &str| self.formulas.iter().find(|formula| formula.metric.tag == tag);
+        let (input, output) = (column("input_sequence_length"), column("output_sequence_length"));
+        let first_token = column("time_to_first_token");
+        let number = |of: Option<&Formula>, place: usize| {
+            of.and_then(|formula| formula.column.get(place)).unwrap_or(f64::NAN)
+        };
+        let gaps = group.places.iter().map(|place| lists.gaps(*place).len()).sum::<usize>();
+        let flights = group.places.iter().map(|row| {
+            let place = *row as usize;
+            let Row { start, end, .. } = self.rows[place];
+            let waited = first_token.and_then(|formula| formula.column.get(place));
+            Flight {
+                start: float(start.0),
+                first_token: waited.map_or(f64::NAN, |waited| float(start.0.saturating_add(whole(waited)))),
+                end: float(end.0),
+                input: number(input, place),
+                output: number(output, place),
+                gaps: if gaps > MOST_SWEPT_GAPS { &[] } else { lists.gaps(*row) },
+            }
+        });
+        let flights = flights.collect::<Vec<_>>();
+        let mut windows = Vec::with_capacity(1 + group.slices.len());
+        windows.push(match group.window {
+            Some(Window { begin, end }) => {
+                let date = |stamp| float(self.settings.clock.real(stamp).0);
+                (date(begin), date(end))
+            }
+            None => (
+                flights.iter().map(|flight| flight.start).fold(f64::INFINITY, f64::min),
+                flights.iter().map(|flight| flight.end).fold(f64::NEG_INFINITY, f64::max),
+            ),
+        });
+        windows.extend(group.slices.iter().map(|bin| (bin.begin, bin.end)));
+        if flights.is_empty() { Vec::new() } else { sweep(&flights, &windows) }
+    }
+}
+
+impl Tally {
+    fn record(&mut self, metric: &'static Metric, mut sample: Sample, failures: usize) {
+        let Some(sum) = Value::new(sample.sum()).filter(|_| !sample.is_empty()) else { return };
+        self.totals.put(metric.tag, sum);
+        self.stats.push((metric.tag, sample.stats(metric.display_factor())));
+        if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
+            let wanted = |other: &&&Metric| matches!(other.kind, Kind::Injected(Injected::Adjusted(of)) if of == metric.tag);
+            if let Some(adjusted) = METRICS.iter().find(wanted) {
+                self.stats.push((adjusted.tag, sample.adjusted(failures, metric.display_factor())));
+            }
+        }
+    }
+
+    fn scalar(&mut self, metric: &'static Metric, number: Option<f64>) {
+        if let Some(value) = number.and_then(Value::new) {
+            self.totals.put(metric.tag, value);
+            if let Some(shown) = metric.shown_value(value) {
+                self.stats.push((metric.tag, Stats::scalar(shown)));
+            }
+        }
+    }
+
+    /// Derives what can be derived, and from that what can be derived from it.
+    fn derive(&mut self, settings: &Settings) {
+        let derived = METRICS.iter().copied().filter(|metric| settings.apply(metric));
+        let mut open = derived.collect::<Vec<_>>();
+        loop {
+            let before = open.len();
+            open.retain(|metric| {
+                let Kind::Derived(formula) = metric.kind else { return false };
+                let value = formula(&self.totals);
+                self.scalar(metric, value.map(Value::get));
+                value.is_none()
+            });
+            if open.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn complete(&mut self, inter_chunk: Option<&'static Metric>, gaps: Option<Stats>, swept: Option<&Swept>) {
+        if let Some((metric, gaps)) = inter_chunk.zip(gaps) {
+            self.stats.push((metric.tag, gaps));
+        }
+        for metric in METRICS {
+            if let Kind::Injected(injected) = metric.kind
+                && let Some(stats) = swept.and_then(|swept| swept.get(injected))
+            {
+                self.stats.push((metric.tag, stats.clone()));
+            }
+        }
+    }
+
+    /// In the order of the registry, without what is never exported.
+    fn results(mut self, settings: &Settings) -> Vec<MetricResult> {
+        let shown = |metric: &&Metric| settings.apply(metric) && !metric.flags.has(Flags::INTERNAL);
+        METRICS
+            .iter()
+            .copied()
+            .filter(shown)
+            .filter_map(|metric| {
+                let place = self.stats.iter().position(|(tag, _)| *tag == metric.tag)?;
+                Some(MetricResult { metric, stats: self.stats.swap_remove(place).1 })
+            })
+            .collect()
+    }
+}
+
+impl Lists {
+    /// The gaps of these requests.
+    fn gather(&self, places: &[u32]) -> Vec<f64> {
+        places.iter().flat_map(|place| self.gaps(*place)).copied().collect()
+    }
+
+    /// The gaps of these requests, moved out when there are no others.
+    fn take_gaps(&mut self, places: &[u32]) -> Vec<f64> {
+        let wanted = places.iter().map(|place| self.gaps(*place).len()).sum::<usize>();
+        if wanted == self.inter_chunk.len() { self.inter_chunk.take() } else { self.gather(places) }
+    }
+}
+
+impl Settings {
+    fn list_metric(&self, list: List) -> Option<&'static Metric> {
+        let is = |metric: &&Metric| matches!(metric.kind, Kind::List(of) if of == list);
+        METRICS.iter().copied().find(is).filter(|metric| self.apply(metric))
+    }
+}
+
+fn gap_stats(gaps: Vec<f64>, metric: Option<&Metric>) -> Option<Stats> {
+    let stats = Sample::new(gaps).stats(metric?.display_factor());
+    stats.count().is_some().then_some(stats)
+}
+
+/// With more gaps than these, decoding is swept as if its tokens came evenly, as AIPerf does without gaps.
+const MOST_SWEPT_GAPS: usize = 1_000_000;

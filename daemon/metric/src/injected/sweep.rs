@@ -1,0 +1,519 @@
+//! Time-weighted metrics: concurrency, throughput and tokens in flight, as step functions over the run's time.
+//!
+//! ```text
+//!            prefill          decode
+//! start ├──────────────┤├───────────────┤ end     one request: +1 at start, -1 at end, and so on for each curve;
+//!                 first token                     what the sums hold between two moments is weighted by that time
+//! ```
+//!
+//! `effective_*` takes the whole window, `active_*` only the time in which the phase has a request in flight. Decoding
+//! is spread over the gaps between events while those are few enough to keep, else evenly, as AIPerf does when it
+//! keeps no gaps.
+
+use crate::metric::{Curve, Flags, Group, Injected, Metric, Unit};
+use crate::stats::{Stat, Stats};
+use crate::value::float_of;
+
+macro_rules! swept {
+    ($($name:ident $tag:literal $header:literal $unit:ident $how:ident $group:ident $curve:ident $text:literal;)*) => {$(
+        #[doc = $header]
+        pub(crate) const $name: Metric = Metric::injected($tag, $header, Injected::$how(Curve::$curve))
+            .unit(Unit::$unit)
+            .group(Group::$group)
+            .flags(Flags::NONE)
+            .text($text);
+    )*};
+}
+
+swept! {
+    CONCURRENCY "effective_concurrency" "Effective Concurrency" Requests Sweep Effective Concurrency
+        "Requests in flight: +1 at submitted, -1 at ended, failed ones too.";
+    DECODE_THROUGHPUT "effective_decode_throughput" "Effective Decode Throughput" TokensPerSecond Sweep Effective
+        DecodeThroughput "output_sequence_length - 1 spread from first token to end, over the gaps between events.";
+    PREFILL_THROUGHPUT "effective_prefill_throughput" "Effective Prefill Throughput" TokensPerSecond Sweep Effective
+        PrefillThroughput "input_sequence_length spread from submitted to first token.";
+    DECODE_CONCURRENCY "effective_decode_concurrency" "Effective Decode Concurrency" Requests Sweep Effective
+        DecodeConcurrency "Requests between first token and end.";
+    PREFILL_CONCURRENCY "effective_prefill_concurrency" "Effective Prefill Concurrency" Requests Sweep Effective
+        PrefillConcurrency "Requests between submitted and first token.";
+    TOTAL_THROUGHPUT "effective_total_throughput" "Effective Total Throughput" TokensPerSecond Sweep Effective
+        TotalThroughput "Prefill throughput plus decode throughput spread evenly.";
+    DECODE_PER_USER "effective_decode_throughput_per_user" "Effective Decode Throughput Per User"
+        TokensPerSecondPerUser Sweep Effective DecodeThroughputPerUser "Decode throughput / decode concurrency.";
+    PREFILL_PER_USER "effective_prefill_throughput_per_user" "Effective Prefill Throughput Per User"
+        TokensPerSecondPerUser Sweep Effective PrefillThroughputPerUser "Prefill throughput / prefill concurrency.";
+    TOKENS_IN_FLIGHT "tokens_in_flight" "Tokens In Flight" Tokens Sweep Effective TokensInFlight
+        "Input tokens from submitted on and output tokens as they come, all gone at the end.";
+    ACTIVE_DECODE "active_decode_throughput" "Active Decode Throughput" TokensPerSecond ActiveSweep Active
+        DecodeThroughput "Decode throughput while a request decodes.";
+    ACTIVE_PREFILL "active_prefill_throughput" "Active Prefill Throughput" TokensPerSecond ActiveSweep Active
+        PrefillThroughput "Prefill throughput while a request prefills.";
+    ACTIVE_DECODE_PER_USER "active_decode_throughput_per_user" "Active Decode Throughput Per User"
+        TokensPerSecondPerUser ActiveSweep Active DecodeThroughputPerUser
+        "Decode throughput per user while a request decodes.";
+    ACTIVE_PREFILL_PER_USER "active_prefill_throughput_per_user" "Active Prefill Throughput Per User"
+        TokensPerSecondPerUser ActiveSweep Active PrefillThroughputPerUser
+        "Prefill throughput per user while a request prefills.";
+    ACTIVE_TOTAL "active_total_throughput" "Active Total Throughput" TokensPerSecond ActiveSweep Active
+        TotalThroughput "Total throughput while a request is in flight.";
+}
+
+/// What a sweep needs of a request: dates in nanoseconds and token counts, NaN where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flight<'a> {
+    pub(crate) start: f64,
+    pub(crate) first_token: f64,
+    pub(crate) end: f64,
+    pub(crate) input: f64,
+    pub(crate) output: f64,
+    /// Nanoseconds between its events with content.
+    pub(crate) gaps: &'a [f64],
+}
+
+/// The results for one window.
+#[derive(Debug)]
+pub(crate) struct Swept {
+    results: Vec<(Injected, Stats)>,
+}
+
+impl Swept {
+    pub(crate) fn get(&self, injected: Injected) -> Option<&Stats> {
+        self.results.iter().find(|(of, _)| *of == injected).map(|(_, stats)| stats)
+    }
+}
+
+/// Sweeps over the flights and takes the statistics of every window `(begin, end)`.
+pub(crate) fn sweep(flights: &[Flight<'_>], windows: &[(f64, f64)]) -> Vec<Swept> {
+    let timeline = Timeline::new(flights);
+    let mut swept = windows.iter().map(|_| Swept { results: Vec::new() }).collect::<Vec<_>>();
+    let mut take = |injected: Injected, values: &[f64], mask: Option<&[f64]>, factor: f64| {
+        for (swept, window) in swept.iter_mut().zip(windows) {
+            swept.results.push((injected, timeline.stats(values, mask, *window, factor)));
+        }
+    };
+    let per_second = 1e9;
+
+    let users = timeline.curve(|flight| flight.decode_concurrency());
+    take(Injected::Sweep(Curve::DecodeConcurrency), &users, None, 1.0);
+    let mut rate = timeline.decode_throughput();
+    take(Injected::Sweep(Curve::DecodeThroughput), &rate, None, per_second);
+    take(Injected::ActiveSweep(Curve::DecodeThroughput), &rate, Some(&users), per_second);
+    divide(&mut rate, &users);
+    take(Injected::Sweep(Curve::DecodeThroughputPerUser), &rate, None, per_second);
+    take(Injected::ActiveSweep(Curve::DecodeThroughputPerUser), &rate, Some(&users), per_second);
+
+    let users = timeline.curve(|flight| flight.prefill_concurrency());
+    take(Injected::Sweep(Curve::PrefillConcurrency), &users, None, 1.0);
+    let mut rate = timeline.curve(|flight| flight.prefill_throughput());
+    take(Injected::Sweep(Curve::PrefillThroughput), &rate, None, per_second);
+    take(Injected::ActiveSweep(Curve::PrefillThroughput), &rate, Some(&users), per_second);
+    divide(&mut rate, &users);
+    take(Injected::Sweep(Curve::PrefillThroughputPerUser), &rate, None, per_second);
+    take(Injected::ActiveSweep(Curve::PrefillThroughputPerUser), &rate, Some(&users), per_second);
+
+    let users = timeline.curve(|flight| flight.concurrency());
+    take(Injected::Sweep(Curve::Concurrency), &users, None, 1.0);
+    let rate = timeline.curve(|flight| flight.total_throughput());
+    take(Injected::Sweep(Curve::TotalThroughput), &rate, None, per_second);
+    take(Injected::ActiveSweep(Curve::TotalThroughput), &rate, Some(&users), per_second);
+
+    take(Injected::Sweep(Curve::TokensInFlight), &timeline.tokens_in_flight(), None, 1.0);
+    swept
+}
+
+/// What a flight adds to a curve at its start, its first token and its end.
+type Steps = [f64; 3];
+
+impl Flight<'_> {
+    const NOTHING: Steps = [0.0; 3];
+
+    fn concurrency(&self) -> Steps {
+        [1.0, 0.0, -1.0]
+    }
+
+    fn decode_concurrency(&self) -> Steps {
+        if self.first_token.is_nan() { Self::NOTHING } else { [0.0, 1.0, -1.0] }
+    }
+
+    fn prefill_concurrency(&self) -> Steps {
+        if self.first_token.is_nan() { Self::NOTHING } else { [1.0, -1.0, 0.0] }
+    }
+
+    fn prefill_throughput(&self) -> Steps {
+        let span = self.first_token - self.start;
+        if !(span > 0.0 && self.input.is_finite()) {
+            return Self::NOTHING;
+        }
+        let rate = self.input / span;
+        [rate, -rate, 0.0]
+    }
+
+    fn even_decode_throughput(&self) -> Steps {
+        let span = self.end - self.first_token;
+        if !(span > 0.0 && self.output >= 1.0) {
+            return Self::NOTHING;
+        }
+        let rate = (self.output - 1.0) / span;
+        [0.0, rate, -rate]
+    }
+
+    fn total_throughput(&self) -> Steps {
+        let [begin, first, _] = self.prefill_throughput();
+        let [_, more, end] = self.even_decode_throughput();
+        [begin, first + more, end]
+    }
+
+    fn holds_input(&self) -> bool {
+        self.input.is_finite() && self.first_token > self.start
+    }
+
+    /// Input and output tokens where no gaps are kept: the output all at once at the first token.
+    fn even_tokens(&self) -> Steps {
+        let input = if self.holds_input() { self.input } else { 0.0 };
+        let decodes = self.output.is_finite() && self.end - self.first_token > 0.0;
+        let output = if decodes { self.output } else { 0.0 };
+        [input, output, -(input + output)]
+    }
+
+    /// Input tokens, and of the output the first one; the others come with the gaps.
+    fn gapped_tokens(&self) -> Steps {
+        let input = if self.holds_input() { self.input } else { 0.0 };
+        if self.gaps.is_empty() || self.output.is_nan() {
+            return [input, 0.0, -input];
+        }
+        let first = if self.output >= 1.0 && !self.first_token.is_nan() { 1.0 } else { 0.0 };
+        [input, first, -(input + self.output)]
+    }
+}
+
+/// A moment at which something changes.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    at: f64,
+    /// The flight, or the gap.
+    of: u32,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum What {
+    Start,
+    FirstToken,
+    End,
+    GapBegin,
+    GapEnd,
+    /// The moment at which a gap's tokens are there: its end, but before the request's.
+    GapTokens,
+}
+
+/// A gap with what it carries.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    rate: f64,
+    tokens: f64,
+}
+
+/// Every moment of the run at which something changes, in order; curves hold a value per distinct moment.
+#[derive(Debug)]
+struct Timeline<'a> {
+    flights: &'a [Flight<'a>],
+    gaps: Vec<Gap>,
+    events: Vec<Event>,
+    moments: Vec<f64>,
+}
+
+impl<'a> Timeline<'a> {
+    fn new(flights: &'a [Flight<'a>]) -> Self {
+        let all_gaps = flights.iter().map(|flight| flight.gaps.len()).sum::<usize>();
+        let mut events = Vec::with_capacity(flights.len() * 3 + all_gaps * 3);
+        let mut gaps = Vec::with_capacity(all_gaps);
+        for (of, flight) in (0_u32..).zip(flights) {
+            events.push(Event { at: flight.start, of, what: What::Start });
+            events.push(Event { at: flight.end, of, what: What::End });
+            if !flight.first_token.is_nan() {
+                events.push(Event { at: flight.first_token, of, what: What::FirstToken });
+                lay_gaps(flight, &mut gaps, &mut events);
+            }
+        }
+        events.sort_unstable_by(|left, right| left.at.total_cmp(&right.at));
+        let mut moments = events.iter().map(|event| event.at).collect::<Vec<_>>();
+        moments.dedup_by(|right, left| right.to_bits() == left.to_bits());
+        Self { flights, gaps, events, moments }
+    }
+
+    fn curve(&self, steps: impl Fn(&Flight<'_>) -> Steps) -> Vec<f64> {
+        self.run(|event| match event.what {
+            What::Start => steps(&self.flights[event.of as usize])[0],
+            What::FirstToken => steps(&self.flights[event.of as usize])[1],
+            What::End => steps(&self.flights[event.of as usize])[2],
+            What::GapBegin | What::GapEnd | What::GapTokens => 0.0,
+        })
+    }
+
+    fn decode_throughput(&self) -> Vec<f64> {
+        if self.gaps.is_empty() {
+            return self.curve(|flight| flight.even_decode_throughput());
+        }
+        self.run(|event| match event.what {
+            What::GapBegin => self.gaps[event.of as usize].rate,
+            What::GapEnd => -self.gaps[event.of as usize].rate,
+            _ => 0.0,
+        })
+    }
+
+    fn tokens_in_flight(&self) -> Vec<f64> {
+        if self.gaps.is_empty() {
+            return self.curve(|flight| flight.even_tokens());
+        }
+        self.run(|event| match event.what {
+            What::Start => self.flights[event.of as usize].gapped_tokens()[0],
+            What::FirstToken => self.flights[event.of as usize].gapped_tokens()[1],
+            What::End => self.flights[event.of as usize].gapped_tokens()[2],
+            What::GapTokens => self.gaps[event.of as usize].tokens,
+            What::GapBegin | What::GapEnd => 0.0,
+        })
+    }
+
+    /// The running sum of what the events add, at each distinct moment; what is left by rounding becomes zero.
+    fn run(&self, step: impl Fn(&Event) -> f64) -> Vec<f64> {
+        let mut values = Vec::with_capacity(self.moments.len());
+        let mut sum = 0.0;
+        let mut most = 0.0_f64;
+        let mut previous = f64::NAN;
+        for event in &self.events {
+            if event.at.to_bits() != previous.to_bits() && !previous.is_nan() {
+                values.push(sum);
+            }
+            previous = event.at;
+            sum += step(event);
+            most = most.max(sum.abs());
+        }
+        if !self.events.is_empty() {
+            values.push(sum);
+        }
+        for value in &mut values {
+            if value.abs() < 1e-9 * most {
+                *value = 0.0;
+            }
+        }
+        values
+    }
+
+    /// The time-weighted statistics of a curve in a window, of the time in which the mask is positive if there is one.
+    fn stats(&self, values: &[f64], mask: Option<&[f64]>, (begin, end): (f64, f64), factor: f64) -> Stats {
+        let mut pieces = Pieces::default();
+        if end > begin && !self.moments.is_empty() {
+            let first = self.moments.partition_point(|moment| *moment <= begin);
+            let after = self.moments.partition_point(|moment| *moment < end);
+            let mut from = begin;
+            for place in first..=after.max(first) {
+                let to = self.moments.get(place).map_or(end, |moment| moment.min(end));
+                let held = place.checked_sub(1);
+                let value = held.map_or(0.0, |held| values[held]);
+                let counts = mask.is_none_or(|mask| held.is_some_and(|held| mask[held] > 0.0));
+                if to > from && counts {
+                    pieces.push(value, to - from);
+                }
+                from = from.max(to);
+            }
+        }
+        let whole = if mask.is_some() { pieces.spans.iter().sum() } else { end - begin };
+        pieces.stats(whole, factor)
+    }
+}
+
+/// Lays the gaps of a flight behind each other from its first token on.
+fn lay_gaps(flight: &Flight<'_>, gaps: &mut Vec<Gap>, events: &mut Vec<Event>) {
+    let wide = float_of(flight.gaps.iter().filter(|gap| **gap > 0.0).count());
+    let tokens = if flight.output.is_nan() { 0.0 } else { flight.output - 1.0 };
+    let mut so_far = 0.0;
+    for gap in flight.gaps {
+        so_far += gap;
+        let end = flight.first_token + so_far;
+        let Ok(of) = u32::try_from(gaps.len()) else { return };
+        let rate = if *gap > 0.0 && flight.output >= 1.0 { tokens / wide / gap } else { 0.0 };
+        gaps.push(Gap { rate, tokens: tokens / float_of(flight.gaps.len()) });
+        if rate > 0.0 {
+            events.push(Event { at: end - gap, of, what: What::GapBegin });
+            events.push(Event { at: end, of, what: What::GapEnd });
+        }
+        let at = if end >= flight.end { flight.end.next_down() } else { end };
+        events.push(Event { at, of, what: What::GapTokens });
+    }
+}
+
+fn divide(values: &mut [f64], by: &[f64]) {
+    for (value, by) in values.iter_mut().zip(by) {
+        *value = if *by > 0.0 { *value / by } else { 0.0 };
+    }
+}
+
+/// Values with the time that each is held.
+#[derive(Debug, Default)]
+struct Pieces {
+    values: Vec<f64>,
+    spans: Vec<f64>,
+}
+
+impl Pieces {
+    fn push(&mut self, value: f64, span: f64) {
+        self.values.push(value);
+        self.spans.push(span);
+    }
+
+    /// Statistics over a time of `whole`; all zero when there is none.
+    fn stats(&self, whole: f64, factor: f64) -> Stats {
+        let pairs = || self.values.iter().zip(&self.spans);
+        let (mut avg, mut least, mut most, mut std) = (0.0, 0.0, 0.0, 0.0);
+        let mut quantiles = [0.0; SHARES.len()];
+        if !self.values.is_empty() {
+            avg = pairs().map(|(value, span)| value * span).sum::<f64>() / whole;
+            least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+            most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let squares = pairs().map(|(value, span)| span * (value - avg) * (value - avg)).sum::<f64>();
+            std = (squares / whole).sqrt();
+            quantiles = self.quantiles();
+        }
+        let mut stats = Stats::default();
+        stats.set(Stat::Avg, avg * factor);
+        stats.set(Stat::Min, least * factor);
+        stats.set(Stat::Max, most * factor);
+        stats.set(Stat::Std, std * factor);
+        for ((stat, _), quantile) in SHARES.into_iter().zip(quantiles) {
+            stats.set(stat, quantile * factor);
+        }
+        stats
+    }
+
+    /// For each share the least value that, with all below it, is held for that share of the time.
+    ///
+    /// Many values are first weighed in buckets by their upper bits; only buckets that hold a quantile are sorted.
+    fn quantiles(&self) -> [f64; SHARES.len()] {
+        if self.values.len() <= FEW {
+            return self.quantiles_of_few();
+        }
+        let mut weights = vec![0.0; 1 << BUCKET_BITS];
+        for (value, span) in self.values.iter().zip(&self.spans) {
+            weights[bucket(*value)] += span;
+        }
+        let whole = weights.iter().sum::<f64>();
+        let mut quantiles = [0.0; SHARES.len()];
+        let mut held = (usize::MAX, Vec::new());
+        for ((_, share), quantile) in SHARES.into_iter().zip(&mut quantiles) {
+            let mut below = 0.0;
+            let mut last = 0;
+            for (place, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+                last = place;
+                if (below + weight) / whole >= share {
+                    break;
+                }
+                below += weight;
+            }
+            if held.0 != last {
+                held = (last, self.bucket_sorted(last));
+            }
+            *quantile = held.1.last().map_or(0.0, |(value, _)| *value);
+            for (value, span) in &held.1 {
+                below += span;
+                if below / whole >= share {
+                    *quantile = *value;
+                    break;
+                }
+            }
+        }
+        quantiles
+    }
+
+    fn quantiles_of_few(&self) -> [f64; SHARES.len()] {
+        let mut sorted = self.values.iter().copied().zip(self.spans.iter().copied()).collect::<Vec<_>>();
+        sorted.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+        let whole = sorted.iter().map(|(_, span)| span).sum::<f64>();
+        let mut quantiles = [0.0; SHARES.len()];
+        for ((_, share), quantile) in SHARES.into_iter().zip(&mut quantiles) {
+            let mut below = 0.0;
+            for (value, span) in &sorted {
+                below += span;
+                *quantile = *value;
+                if below / whole >= share {
+                    break;
+                }
+            }
+        }
+        quantiles
+    }
+
+    fn bucket_sorted(&self, place: usize) -> Vec<(f64, f64)> {
+        let pairs = self.values.iter().copied().zip(self.spans.iter().copied());
+        let mut inside = pairs.filter(|(value, _)| bucket(*value) == place).collect::<Vec<_>>();
+        inside.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
+        inside
+    }
+}
+
+/// The upper bits of a value, in the order of the values.
+fn bucket(value: f64) -> usize {
+    let bits = value.to_bits();
+    let ordered = if bits >> 63 == 0 { bits | 1 << 63 } else { !bits };
+    usize::try_from(ordered >> (64 - BUCKET_BITS)).unwrap_or(0)
+}
+
+const BUCKET_BITS: u32 = 18;
+const FEW: usize = 1 << 15;
+
+const SHARES: [(Stat, f64); 4] = [(Stat::P50, 0.50), (Stat::P90, 0.90), (Stat::P95, 0.95), (Stat::P99, 0.99)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    fn check(flights: &[Flight<'_>], window: (f64, f64), injected: Injected, stat: Stat, expected: f64) {
+        let swept = sweep(flights, &[window]);
+        let got = swept[0].get(injected).and_then(|stats| stats.get(stat)).map(Value::get);
+        assert!(got.is_some_and(|got| (got - expected).abs() < 1e-9), "{injected:?} {stat:?}: {got:?}");
+    }
+
+    #[test]
+    fn two_requests_overlap() {
+        let flight = |start: f64| Flight {
+            start,
+            first_token: start + 2.0,
+            end: start + 6.0,
+            input: 4.0,
+            output: 9.0,
+            gaps: &[],
+        };
+        let flights = [flight(0.0), flight(4.0)];
+        let window = (0.0, 20.0);
+        let effective = |curve| Injected::Sweep(curve);
+        check(&flights, window, effective(Curve::Concurrency), Stat::Avg, 12.0 / 20.0);
+        check(&flights, window, effective(Curve::Concurrency), Stat::Max, 2.0);
+        check(&flights, window, effective(Curve::Concurrency), Stat::P50, 0.0);
+        check(&flights, window, effective(Curve::PrefillThroughput), Stat::Max, 2e9);
+        check(&flights, window, effective(Curve::DecodeThroughput), Stat::Avg, 16.0 / 20.0 * 1e9);
+        check(&flights, window, Injected::ActiveSweep(Curve::PrefillThroughput), Stat::Avg, 2e9);
+        check(&flights, window, effective(Curve::TokensInFlight), Stat::Max, 17.0);
+    }
+
+    #[test]
+    fn gaps_carry_the_tokens() {
+        let flights = [Flight {
+            start: 0.0,
+            first_token: 2.0,
+            end: 10.0,
+            input: 4.0,
+            output: 5.0,
+            gaps: &[2.0, 0.0, 2.0],
+        }];
+        let window = (0.0, 10.0);
+        check(&flights, window, Injected::Sweep(Curve::DecodeThroughput), Stat::Avg, 4.0 / 10.0 * 1e9);
+        check(&flights, window, Injected::Sweep(Curve::TokensInFlight), Stat::Max, 9.0);
+        check(&flights, (6.0, 10.0), Injected::Sweep(Curve::DecodeThroughput), Stat::Max, 0.0);
+    }
+
+    #[test]
+    fn nothing_is_zero() {
+        check(&[], (0.0, 1.0), Injected::Sweep(Curve::Concurrency), Stat::Avg, 0.0);
+    }
+}

@@ -1,0 +1,31 @@
+//! How many events shared a segment: they share a stamp, and no one can separate them.
+
+use crate::case::Case;
+use crate::metric::{Flags, Group, Metric, Unit};
+use crate::value::Value;
+
+/// The metric.
+pub(crate) const METRIC: Metric = Metric::record("events_per_segment", "Events per Segment", value)
+    .unit(Unit::Events)
+    .ours(Group::Kernel)
+    .order(3110)
+    .flags(Flags::STREAMING_ONLY)
+    .text("events / received_segments.");
+
+pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
+    Value::ratio(
+        Value::count(case.events),
+        Value::count(case.received_segments.filter(|segments| *segments > 0)?),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn it_is_a_mean() {
+        check(&super::METRIC, |_| (), Some(2.0));
+        check(&super::METRIC, |request| request.received_segments = Some(0), None);
+    }
+}

@@ -1,0 +1,29 @@
+//! How long a request took, as the kernel sees it.
+
+use crate::case::Case;
+use crate::metric::{Group, Metric};
+use crate::value::Value;
+
+/// The metric.
+pub(crate) const METRIC: Metric = Metric::record("kernel_request_latency", "Kernel Request Latency", value)
+    .latency()
+    .ours(Group::Kernel)
+    .order(3040)
+    .text(
+        "From the departure of the request's last byte to the arrival of the last event with content: \
+         last_token_kernel - kernel_sent_last.",
+    );
+
+pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
+    case.since_sent(case.last_token_kernel_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::check;
+
+    #[test]
+    fn the_client_does_not_count() {
+        check(&super::METRIC, |_| (), Some(98e6));
+    }
+}

@@ -1,0 +1,104 @@
+//! Percentiles while the run goes on: a few histograms, cheap to feed, with three significant digits.
+
+use crate::case::Case;
+use crate::metric::{Kind, Metric};
+use crate::settings::Settings;
+use crate::value::{float, whole};
+use crate::{kernel, latency};
+use hdrhistogram::Histogram;
+use record::Request;
+
+/// The live percentiles of a run.
+#[derive(Debug)]
+pub struct Live {
+    settings: Settings,
+    histograms: Vec<(&'static Metric, Histogram<u64>)>,
+    requests: u64,
+}
+
+/// Percentiles of a metric so far, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LivePercentiles {
+    /// The metric.
+    pub tag: &'static str,
+    /// The median.
+    pub p50_ms: f64,
+    /// The 99th percentile.
+    pub p99_ms: f64,
+}
+
+impl Live {
+    /// Nothing yet, of a run with these settings.
+    ///
+    /// # Panics
+    /// Never: the histograms' bounds are constants.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let histogram =
+            || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds and digits are constants");
+        let histograms = LIVE.iter().map(|metric| (*metric, histogram())).collect();
+        Self { settings, histograms, requests: 0 }
+    }
+
+    /// Takes a request; only answered ones of the phase `profiling` count.
+    pub fn request(&mut self, request: &Request) {
+        let case = Case { request, settings: &self.settings };
+        if !case.is_profiling() {
+            return;
+        }
+        self.requests += 1;
+        if !case.is_valid() {
+            return;
+        }
+        for (metric, histogram) in &mut self.histograms {
+            if let Kind::Record(formula) = metric.kind
+                && let Some(value) = formula(&case)
+            {
+                histogram.saturating_record(whole(value.get()));
+            }
+        }
+    }
+
+    /// Requests taken so far, failed ones too.
+    #[must_use]
+    pub const fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// The percentiles of every metric that has a value.
+    pub fn percentiles(&self) -> impl Iterator<Item = LivePercentiles> {
+        let filled = self.histograms.iter().filter(|(_, histogram)| !histogram.is_empty());
+        filled.map(|(metric, histogram)| LivePercentiles {
+            tag: metric.tag,
+            p50_ms: float(histogram.value_at_quantile(0.50)) / 1e6,
+            p99_ms: float(histogram.value_at_quantile(0.99)) / 1e6,
+        })
+    }
+}
+
+/// What is shown while the run goes on.
+const LIVE: &[&Metric] = &[
+    &kernel::kernel_time_to_first_token::METRIC,
+    &latency::time_to_first_token::METRIC,
+    &latency::request_latency::METRIC,
+    &latency::inter_token_latency::METRIC,
+];
+
+/// One hour.
+const LONGEST_NS: u64 = 3_600_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn percentiles_follow_the_requests() {
+        let mut live = Live::new(testing::settings());
+        assert_eq!(live.percentiles().count(), 0, "nothing yet");
+        live.request(&testing::request());
+        let kernel = live.percentiles().find(|live| live.tag == "kernel_time_to_first_token").unwrap();
+        assert!((kernel.p99_ms - 18.0).abs() < 0.1, "three digits of 18 ms: {}", kernel.p99_ms);
+        assert_eq!(live.requests(), 1, "one request");
+    }
+}

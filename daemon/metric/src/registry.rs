@@ -1,0 +1,169 @@
+//! Every metric, in the order of AIPerf's JSON and then ours: the table of contents of this crate.
+
+use crate::metric::Metric;
+use crate::usage::{difference, reported, total};
+use crate::{client, count, http, injected, kernel, latency, length, throughput};
+
+/// Every metric.
+pub const METRICS: &[&Metric] = &[
+    // AIPerf: the metrics that its JSON names first.
+    &count::min_request_timestamp::METRIC,
+    &count::max_response_timestamp::METRIC,
+    &throughput::request_throughput::METRIC,
+    &latency::request_latency::METRIC,
+    &count::request_count::METRIC,
+    &latency::time_to_first_token::METRIC,
+    &latency::time_to_second_token::METRIC,
+    &latency::inter_token_latency::METRIC,
+    &throughput::output_token_throughput::METRIC,
+    &throughput::output_token_throughput_per_user::METRIC,
+    &length::output_sequence_length::METRIC,
+    &length::input_sequence_length::METRIC,
+    &throughput::goodput::METRIC,
+    &count::good_request_count::METRIC,
+    &length::output_token_count::METRIC,
+    &length::reasoning_token_count::METRIC,
+    &latency::inter_chunk_latency::METRIC,
+    &length::total_output_tokens::METRIC,
+    &length::total_reasoning_tokens::METRIC,
+    &count::benchmark_duration::METRIC,
+    &length::total_isl::METRIC,
+    &length::total_osl::METRIC,
+    &count::error_request_count::METRIC,
+    &length::error_isl::METRIC,
+    &length::total_error_isl::METRIC,
+    // AIPerf: the rest, per request.
+    &latency::time_to_first_output_token::METRIC,
+    &latency::decode_duration::METRIC,
+    &throughput::e2e_output_token_throughput::METRIC,
+    &throughput::prefill_throughput_per_user::METRIC,
+    &length::requested_osl::METRIC,
+    &length::osl_mismatch_diff_pct::METRIC,
+    &length::osl_mismatch_count::METRIC,
+    &reported::PROMPT,
+    &reported::CACHE_READ,
+    &reported::CACHE_WRITE,
+    &reported::CACHE_MISS,
+    &reported::PROMPT_AUDIO,
+    &reported::TOOL_PROMPT,
+    &reported::COMPLETION,
+    &reported::REASONING,
+    &reported::COMPLETION_AUDIO,
+    &reported::ACCEPTED_PREDICTION,
+    &reported::REJECTED_PREDICTION,
+    &reported::TOTAL,
+    &difference::PROMPT,
+    &difference::COMPLETION,
+    &difference::REASONING,
+    &difference::COUNT,
+    &http::BLOCKED,
+    &http::DNS_LOOKUP,
+    &http::CONNECTING,
+    &http::SENDING,
+    &http::WAITING,
+    &http::RECEIVING,
+    &http::CONNECTION_REUSED,
+    &http::DATA_SENT,
+    &http::CHUNKS_SENT,
+    &http::DATA_RECEIVED,
+    &http::CHUNKS_RECEIVED,
+    &http::CONNECTION_OVERHEAD,
+    &http::DURATION,
+    &http::TOTAL,
+    // AIPerf: the rest, per run.
+    &count::context_overflow_count::METRIC,
+    &count::completed_request_count::METRIC,
+    &count::request_error_rate::METRIC,
+    &count::good_request_fraction::METRIC,
+    &total::PROMPT,
+    &total::CACHE_READ,
+    &total::CACHE_WRITE,
+    &total::CACHE_MISS,
+    &total::PROMPT_AUDIO,
+    &total::TOOL_PROMPT,
+    &total::COMPLETION,
+    &total::REASONING,
+    &total::COMPLETION_AUDIO,
+    &total::ACCEPTED_PREDICTION,
+    &total::REJECTED_PREDICTION,
+    &total::TOTAL,
+    &total::CACHE_READ_SHARE,
+    &throughput::total_token_throughput::METRIC,
+    &throughput::input_token_throughput::METRIC,
+    // AIPerf: those that need the whole run at once.
+    &injected::adjusted::REQUEST_LATENCY,
+    &injected::adjusted::TIME_TO_FIRST_TOKEN,
+    &injected::adjusted::INTER_TOKEN_LATENCY,
+    &injected::adjusted::DECODE_DURATION,
+    &injected::sweep::CONCURRENCY,
+    &injected::sweep::DECODE_THROUGHPUT,
+    &injected::sweep::PREFILL_THROUGHPUT,
+    &injected::sweep::DECODE_CONCURRENCY,
+    &injected::sweep::PREFILL_CONCURRENCY,
+    &injected::sweep::TOTAL_THROUGHPUT,
+    &injected::sweep::DECODE_PER_USER,
+    &injected::sweep::PREFILL_PER_USER,
+    &injected::sweep::TOKENS_IN_FLIGHT,
+    &injected::sweep::ACTIVE_DECODE,
+    &injected::sweep::ACTIVE_PREFILL,
+    &injected::sweep::ACTIVE_DECODE_PER_USER,
+    &injected::sweep::ACTIVE_PREFILL_PER_USER,
+    &injected::sweep::ACTIVE_TOTAL,
+    &injected::due::CREDIT_TO_START,
+    &injected::due::EFFECTIVE_LATENCY,
+    // Ours: what the kernel saw.
+    &kernel::kernel_time_to_first_token::METRIC,
+    &kernel::kernel_time_to_second_token::METRIC,
+    &kernel::kernel_time_to_first_output_token::METRIC,
+    &kernel::kernel_time_to_first_chunk::METRIC,
+    &kernel::kernel_request_latency::METRIC,
+    &kernel::kernel_decode_duration::METRIC,
+    &kernel::kernel_inter_token_latency::METRIC,
+    &kernel::kernel_inter_chunk_latency::METRIC,
+    &kernel::server_wait_first_byte::METRIC,
+    &kernel::network_rtt_kernel::METRIC,
+    &kernel::retransmits::METRIC,
+    &kernel::events_per_segment::METRIC,
+    // Ours: what the client saw and added.
+    &client::time_to_first_chunk::METRIC,
+    &client::time_to_first_token_from_due::METRIC,
+    &client::request_latency_from_due::METRIC,
+    &client::time_per_output_token_including_first::METRIC,
+    &client::client_send_overhead::METRIC,
+    &client::client_submit_overhead::METRIC,
+    &client::client_receive_overhead::METRIC,
+    &client::client_receive_overhead_first_token::METRIC,
+    &client::client_overhead_share::METRIC,
+    &client::tokens_per_event::METRIC,
+    &client::connect_latency::METRIC,
+];
+
+/// The metric with this tag.
+#[must_use]
+pub fn find(tag: &str) -> Option<&'static Metric> {
+    METRICS.iter().copied().find(|metric| metric.tag == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{Injected, Kind};
+
+    #[test]
+    fn tags_are_unique_and_every_metric_says_what_it_is() {
+        for (place, metric) in METRICS.iter().enumerate() {
+            assert!(!metric.text.is_empty() && !metric.header.is_empty(), "{} has no text", metric.tag);
+            let twice = METRICS[place + 1..].iter().any(|other| other.tag == metric.tag);
+            assert!(!twice, "{} is there twice", metric.tag);
+        }
+    }
+
+    #[test]
+    fn adjusted_metrics_have_a_source() {
+        for metric in METRICS {
+            if let Kind::Injected(Injected::Adjusted(of)) = metric.kind {
+                assert!(find(of).is_some(), "{} adjusts {of}", metric.tag);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What of a run decides which metrics apply and how requests count.
+
+use crate::goodput::Threshold;
+use crate::metric::{Flags, Metric};
+use common::clock::{Anchor, DurationNs, MonoNs};
+use record::Run;
+
+/// The facts of a run that the formulas need.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether answers were asked for as streams.
+    pub streaming: bool,
+    /// What the endpoint can do.
+    pub capability: Capability,
+    /// Whether token counts are the server's own.
+    pub use_server_token_count: bool,
+    /// Whether requests followed a fixed schedule.
+    pub fixed_schedule: bool,
+    /// Whether the console shows the stages of the HTTP exchange.
+    pub show_trace_timing: bool,
+    /// What makes a request a good one; empty without `--goodput`.
+    pub goodput: Vec<Threshold>,
+    /// The length of a time slice, if slices were asked for.
+    pub slice_duration: Option<DurationNs>,
+    /// When requests of the phase `profiling` could be sent; without it the requests themselves tell.
+    pub profiling: Option<Window>,
+    /// When requests of the other phases could be sent.
+    pub warmup: Option<Window>,
+    /// The moment that ties monotonic stamps to dates.
+    pub clock: Anchor,
+}
+
+/// A stretch of the run's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Where it begins.
+    pub begin: MonoNs,
+    /// Where it ends.
+    pub end: MonoNs,
+}
+
+/// What an endpoint can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// It answers with tokens.
+    pub produces_tokens: bool,
+    /// It reads tokens.
+    pub tokenizes_input: bool,
+    /// It tells reasoning from answer.
+    pub supports_reasoning: bool,
+}
+
+impl Settings {
+    /// The settings that follow from a run's own description; goodput, slices and trace come from the command line.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let window = |wanted: fn(&str) -> bool| {
+            let phases = || run.phases.iter().filter(|phase| wanted(&phase.name));
+            Some(Window {
+                begin: phases().map(|phase| phase.begun_ns).min()?,
+                end: phases().map(|phase| phase.ended_ns).max()?,
+            })
+        };
+        Self {
+            streaming: run.plan.endpoint.streaming,
+            capability: Capability::of_endpoint(&run.plan.endpoint.kind),
+            use_server_token_count: run.plan.endpoint.use_server_token_count,
+            fixed_schedule: run.plan.load.shape == "fixed_schedule",
+            show_trace_timing: false,
+            goodput: Vec::new(),
+            slice_duration: None,
+            profiling: window(|name| name == PROFILING),
+            warmup: window(|name| name != PROFILING),
+            clock: run.clock_begin,
+        }
+    }
+
+    /// Whether a metric can have a value in such a run.
+    #[must_use]
+    pub fn apply(&self, metric: &Metric) -> bool {
+        let needs = [
+            (Flags::STREAMING_ONLY, self.streaming),
+            (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens),
+            (Flags::TOKENIZES_INPUT_ONLY, self.capability.tokenizes_input),
+            (Flags::SUPPORTS_REASONING, self.capability.supports_reasoning),
+            (Flags::USAGE_DIFF_ONLY, !self.use_server_token_count),
+            (Flags::FIXED_SCHEDULE_ONLY, self.fixed_schedule),
+            (Flags::GOODPUT, !self.goodput.is_empty()),
+        ];
+        needs.into_iter().all(|(flag, met)| met || !metric.flags.has(flag))
+    }
+}
+
+impl Capability {
+    /// An endpoint that reads and writes text.
+    pub const TEXT: Self = Self { produces_tokens: true, tokenizes_input: true, supports_reasoning: true };
+
+    /// What the endpoint with this name can do; an unknown one is taken for one of text.
+    #[must_use]
+    pub fn of_endpoint(kind: &str) -> Self {
+        let text_in = Self { produces_tokens: false, tokenizes_input: true, supports_reasoning: false };
+        let no_text = Self { tokenizes_input: false, ..text_in };
+        match kind {
+            "completions" | "huggingface_generate" | "solido_rag" => {
+                Self { supports_reasoning: false, ..Self::TEXT }
+            }
+            "embeddings" | "chat_embeddings" | "nim_embeddings" | "nim_rankings" | "cohere_rankings"
+            | "hf_tei_rankings" | "image_generation" | "video_generation" => text_in,
+            "image_edit" | "image_retrieval" | "audio_transcription" => no_text,
+            _ => Self::TEXT,
+        }
+    }
+}
+
+impl Window {
+    /// Its length.
+    #[must_use]
+    pub fn length(self) -> DurationNs {
+        self.end - self.begin
+    }
+}
+
+/// The phase whose requests make the results; all others are warm-up.
+pub const PROFILING: &str = "profiling";

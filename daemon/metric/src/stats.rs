@@ -1,0 +1,292 @@
+//! Statistics of a sample, as AIPerf (NumPy) computes them: to the last bit, where order allows.
+
+use crate::confidence;
+use crate::value::{Value, float_of, index};
+
+/// The statistics that exports name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its name")]
+pub enum Stat {
+    Avg,
+    P1,
+    P5,
+    P10,
+    P25,
+    P50,
+    P75,
+    P90,
+    P95,
+    P99,
+    Min,
+    Max,
+    Std,
+    Sum,
+}
+
+/// The statistics of a metric, in the unit in which it is shown. What has no finite value is absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    values: [Option<Value>; Stat::ALL.len()],
+    count: Option<u64>,
+    intervals: [Option<(Value, Value)>; Stat::PERCENTILES.len()],
+}
+
+/// The numbers of a metric.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    values: Vec<f64>,
+    sum: f64,
+    sorted: bool,
+}
+
+impl Stat {
+    /// All, in the order of AIPerf's JSON (`count` stands before `sum` there).
+    pub const ALL: [Self; 14] = [
+        Self::Avg,
+        Self::P1,
+        Self::P5,
+        Self::P10,
+        Self::P25,
+        Self::P50,
+        Self::P75,
+        Self::P90,
+        Self::P95,
+        Self::P99,
+        Self::Min,
+        Self::Max,
+        Self::Std,
+        Self::Sum,
+    ];
+
+    /// The percentiles with the share of the sample that lies below each.
+    pub const PERCENTILES: [(Self, f64); 9] = [
+        (Self::P1, 1.0 / 100.0),
+        (Self::P5, 5.0 / 100.0),
+        (Self::P10, 10.0 / 100.0),
+        (Self::P25, 25.0 / 100.0),
+        (Self::P50, 50.0 / 100.0),
+        (Self::P75, 75.0 / 100.0),
+        (Self::P90, 90.0 / 100.0),
+        (Self::P95, 95.0 / 100.0),
+        (Self::P99, 99.0 / 100.0),
+    ];
+
+    /// The statistic's name in every export.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Avg => "avg",
+            Self::P1 => "p1",
+            Self::P5 => "p5",
+            Self::P10 => "p10",
+            Self::P25 => "p25",
+            Self::P50 => "p50",
+            Self::P75 => "p75",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Std => "std",
+            Self::Sum => "sum",
+        }
+    }
+}
+
+impl Stats {
+    /// A single number: what aggregate and derived metrics have.
+    #[must_use]
+    pub fn scalar(value: Value) -> Self {
+        let mut stats = Self::default();
+        stats.set(Stat::Avg, value.get());
+        stats
+    }
+
+    /// A statistic, if it has a finite value.
+    #[must_use]
+    pub const fn get(&self, stat: Stat) -> Option<Value> {
+        self.values[stat as usize]
+    }
+
+    /// How many numbers it is of; absent for a single number and for time-weighted statistics.
+    #[must_use]
+    pub const fn count(&self) -> Option<u64> {
+        self.count
+    }
+
+    /// Whether the sample is large enough for a percentile to be trusted: see [`confidence::least_sample`].
+    ///
+    /// What is no percentile of a sample is always supported.
+    #[must_use]
+    pub fn supports(&self, stat: Stat) -> bool {
+        let share = Stat::PERCENTILES.iter().find(|(percentile, _)| *percentile == stat);
+        match (share, self.count) {
+            (Some((_, share)), Some(count)) => count >= confidence::least_sample(*share),
+            _ => true,
+        }
+    }
+
+    /// The interval that holds a percentile with 95 % confidence, by order statistics; absent where the sample is
+    /// too small to bound it.
+    #[must_use]
+    pub fn interval(&self, stat: Stat) -> Option<(Value, Value)> {
+        let place = Stat::PERCENTILES.iter().position(|(percentile, _)| *percentile == stat)?;
+        self.intervals[place]
+    }
+
+    pub(crate) fn set(&mut self, stat: Stat, number: f64) {
+        self.values[stat as usize] = Value::new(number);
+    }
+
+    pub(crate) const fn set_count(&mut self, count: u64) {
+        self.count = Some(count);
+    }
+}
+
+impl Sample {
+    /// A sample of these numbers, all finite.
+    #[must_use]
+    pub(crate) fn new(values: Vec<f64>) -> Self {
+        let sum = pairwise_sum(&values, |value| value);
+        Self { values, sum, sorted: false }
+    }
+
+    /// The sum of the numbers.
+    #[must_use]
+    pub(crate) const fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The statistics, each multiplied by `factor`.
+    pub(crate) fn stats(&mut self, factor: f64) -> Stats {
+        let mut stats = Stats::default();
+        if self.values.is_empty() {
+            return stats;
+        }
+        let avg = self.sum / float_of(self.values.len());
+        self.sort();
+        let std = self.deviation(avg);
+        for (place, (stat, share)) in Stat::PERCENTILES.into_iter().enumerate() {
+            stats.set(stat, percentile(&self.values, share) * factor);
+            stats.intervals[place] = confidence::ranks(self.values.len(), share).and_then(|(low, high)| {
+                Some((Value::new(self.values[low] * factor)?, Value::new(self.values[high] * factor)?))
+            });
+        }
+        stats.set(Stat::Avg, avg * factor);
+        stats.set(Stat::Min, self.values[0] * factor);
+        stats.set(Stat::Max, self.values[self.values.len() - 1] * factor);
+        stats.set(Stat::Std, std * factor);
+        stats.set(Stat::Sum, self.sum * factor);
+        stats.set_count(self.values.len() as u64);
+        stats
+    }
+
+    /// The statistics with `failures` infinities added to the sample: nearest ranks, and no mean.
+    pub(crate) fn adjusted(&mut self, failures: usize, factor: f64) -> Stats {
+        let mut stats = Stats::default();
+        if self.values.is_empty() {
+            return stats;
+        }
+        self.sort();
+        let count = self.values.len() + failures;
+        for (stat, share) in Stat::PERCENTILES {
+            let nearest = index((float_of(count - 1) * share).round_ties_even());
+            if let Some(value) = self.values.get(nearest) {
+                stats.set(stat, value * factor);
+            }
+        }
+        stats.set(Stat::Min, self.values[0] * factor);
+        stats.set_count(count as u64);
+        stats
+    }
+
+    fn sort(&mut self) {
+        if !self.sorted {
+            self.values.sort_unstable_by(f64::total_cmp);
+            self.sorted = true;
+        }
+    }
+
+    fn deviation(&self, avg: f64) -> f64 {
+        let squares = pairwise_sum(&self.values, |value| (value - avg) * (value - avg));
+        (squares / float_of(self.values.len())).sqrt()
+    }
+}
+
+/// The percentile of a sorted sample by linear interpolation at index `share * (n - 1)`.
+#[must_use]
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let place = float_of(sorted.len() - 1) * share;
+    let below = index(place);
+    let above = (below + 1).min(sorted.len() - 1);
+    let part = place - float_of(below);
+    let gap = sorted[above] - sorted[below];
+    if part >= 0.5 { sorted[above] - gap * (1.0 - part) } else { sorted[below] + gap * part }
+}
+
+/// The sum of `of` each value by NumPy's order of additions, whose rounding grows with the length's logarithm.
+fn pairwise_sum(values: &[f64], of: impl Fn(f64) -> f64 + Copy) -> f64 {
+    if values.len() < 8 {
+        return values.iter().map(|value| of(*value)).sum();
+    }
+    if values.len() <= 128 {
+        let (eights, rest) = values.as_chunks::<8>();
+        let mut lanes = eights[0].map(of);
+        for eight in &eights[1..] {
+            for (lane, value) in lanes.iter_mut().zip(eight) {
+                *lane += of(*value);
+            }
+        }
+        let [a, b, c, d, e, f, g, h] = lanes;
+        let all = ((a + b) + (c + d)) + ((e + f) + (g + h));
+        return rest.iter().fold(all, |sum, value| sum + of(*value));
+    }
+    let half = values.len() / 2;
+    let (left, right) = values.split_at(half - half % 8);
+    pairwise_sum(left, of) + pairwise_sum(right, of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(values: &[f64], stat: Stat, expected: f64) {
+        let got = Sample::new(values.to_vec()).stats(1.0).get(stat).map(Value::get);
+        assert!(got.is_some_and(|got| (got - expected).abs() < 1e-12), "{stat:?} of {values:?}: {got:?}");
+    }
+
+    #[test]
+    fn statistics_are_numpys() {
+        let values = [4.0, 1.0, 3.0, 2.0];
+        check(&values, Stat::Avg, 2.5);
+        check(&values, Stat::P50, 2.5);
+        check(&values, Stat::P90, 3.7);
+        check(&values, Stat::P99, 3.97);
+        check(&values, Stat::Std, 1.25_f64.sqrt());
+        check(&values, Stat::Sum, 10.0);
+        check(&[7.0], Stat::P99, 7.0);
+    }
+
+    #[test]
+    fn long_sums_are_exact_for_whole_numbers() {
+        let values = (0..100_000).map(f64::from).collect::<Vec<_>>();
+        check(&values, Stat::Sum, 4_999_950_000.0);
+    }
+
+    #[test]
+    fn small_samples_support_no_high_percentile() {
+        let stats = |count: u32| Sample::new((0..count).map(f64::from).collect()).stats(1.0);
+        assert!(!stats(661).supports(Stat::P99), "one too few");
+        assert!(stats(662).supports(Stat::P99), "just enough");
+        assert!(stats(3).supports(Stat::Max), "the greatest is what it is");
+        let (low, high) = stats(1000).interval(Stat::P50).unwrap();
+        assert!(low.get() < 499.5 && high.get() > 499.5, "the interval holds the median");
+        assert_eq!(stats(10).interval(Stat::P99), None, "ten numbers do not bound the 99th percentile");
+    }
+}

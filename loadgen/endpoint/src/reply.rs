@@ -1,0 +1,56 @@
+//! What one event of a response, or a whole response, means.
+
+use common::reply_event::{EventKind, Usage};
+use std::borrow::Cow;
+
+/// The meaning of an event's data or of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply<'a> {
+    /// What it is.
+    pub kind: EventKind,
+    /// Answer text.
+    pub content: Cow<'a, str>,
+    /// Reasoning text.
+    pub reasoning: Cow<'a, str>,
+    /// Names and arguments of tool calls.
+    pub tool_call: Cow<'a, str>,
+    /// The server's token counts, if it told any.
+    pub usage: Option<Usage>,
+    /// Why the answer ends here; empty when it does not.
+    pub finish_reason: Cow<'a, str>,
+    /// The error that it reports.
+    pub error: Option<ReplyError>,
+}
+
+/// An error that a server reports in a response that began well, or that the response is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyError {
+    /// What the server calls this kind of error.
+    pub kind: String,
+    /// What happened.
+    pub message: String,
+}
+
+impl Reply<'static> {
+    /// Nothing but its kind.
+    #[must_use]
+    pub const fn bare(kind: EventKind) -> Self {
+        Self {
+            kind,
+            content: Cow::Borrowed(""),
+            reasoning: Cow::Borrowed(""),
+            tool_call: Cow::Borrowed(""),
+            usage: None,
+            finish_reason: Cow::Borrowed(""),
+            error: None,
+        }
+    }
+
+    /// An error.
+    #[cold]
+    #[must_use]
+    pub fn failed(kind: &str, message: String) -> Self {
+        let error = Some(ReplyError { kind: kind.to_owned(), message });
+        Self { error, ..Self::bare(EventKind::Error) }
+    }
+}

@@ -1,0 +1,70 @@
+//! How tests write replies and requests down.
+
+use crate::{Endpoint, Reply, Turn};
+use common::plan;
+use common::reply_event::{Usage, known};
+use std::fmt::Write;
+
+/// Compares what an event's data means with a line such as `content <text> (reasoning) [tool call] prompt=1`.
+pub(crate) fn check(endpoint: &dyn Endpoint, data: &str, expected: &str) {
+    assert_eq!(described(&endpoint.event(data.as_bytes())), expected, "{data}");
+}
+
+pub(crate) fn check_body(endpoint: &dyn Endpoint, turn: &Turn, plan: &plan::Endpoint, expected: &str) {
+    let body = endpoint.body(std::slice::from_ref(turn), plan);
+    assert_eq!(serde_json::to_string(&body).unwrap(), expected, "body of {turn:?}");
+}
+
+pub(crate) fn described(reply: &Reply<'_>) -> String {
+    let mut line = reply.kind.name().to_owned();
+    for (open, text, close) in [
+        (" <", &reply.content, ">"),
+        (" (", &reply.reasoning, ")"),
+        (" [", &reply.tool_call, "]"),
+        (" finish=", &reply.finish_reason, ""),
+    ] {
+        if !text.is_empty() {
+            write!(line, "{open}{text}{close}").unwrap();
+        }
+    }
+    line += &usage_described(reply.usage);
+    if let Some(error) = &reply.error {
+        write!(line, " {}: {}", error.kind, error.message).unwrap();
+    }
+    line
+}
+
+pub(crate) fn usage_described(usage: Option<Usage>) -> String {
+    let Some(usage) = usage else { return String::new() };
+    let counts = [
+        ("prompt", usage.prompt),
+        ("completion", usage.completion),
+        ("total", usage.total),
+        ("reasoning", usage.reasoning),
+        ("cache_read", usage.cache_read),
+        ("cache_write", usage.cache_write),
+        ("cache_miss", usage.cache_miss),
+        ("prompt_audio", usage.prompt_audio),
+        ("tool_prompt", usage.tool_prompt),
+        ("completion_audio", usage.completion_audio),
+        ("accepted_prediction", usage.accepted_prediction),
+        ("rejected_prediction", usage.rejected_prediction),
+    ];
+    counts.iter().filter_map(|(name, count)| Some(format!(" {name}={}", known(*count)?))).collect()
+}
+
+/// A plan; `options` holds any of the words `stream` and `legacy`.
+pub(crate) fn plan(options: &str) -> plan::Endpoint {
+    plan::Endpoint {
+        kind: String::new(),
+        urls: Vec::new(),
+        path: None,
+        models: vec!["m".to_owned()],
+        streaming: options.contains("stream"),
+        request_timeout_seconds: 1.0,
+        use_legacy_max_tokens: options.contains("legacy"),
+        use_server_token_count: false,
+        header_names: Vec::new(),
+        extra_inputs: serde_json::Map::new(),
+    }
+}

@@ -1,0 +1,200 @@
+//! What the requests say: rows of the user's file, or text drawn by token length.
+//!
+//! ```text
+//! plan, tokenizer, dataset ──▶ entries ──▶ Entry: turns ──▶ endpoint: bodies ──▶ inputs.json, composer
+//! ```
+
+mod dataset;
+mod draw;
+mod inputs;
+mod single_turn;
+mod synthetic;
+
+use common::plan::{Input, Length, Plan};
+pub use dataset::FORMATS;
+use endpoint::Turn;
+pub use inputs::inputs_json;
+use std::io::{self, Read};
+use tokenizer::Tokenizer;
+
+/// One payload: what one request says. Its place in the list is its place in `inputs.json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The session's name in `inputs.json`; entries of one session stand together, in order.
+    pub session: String,
+    /// What it asks, after what was said before it.
+    pub turns: Vec<Turn>,
+    /// When the input wants it sent.
+    pub when: When,
+}
+
+/// When the input wants a request sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// It does not say.
+    Unsaid,
+    /// At this moment of the schedule.
+    At {
+        /// Milliseconds.
+        timestamp_ms: f64,
+    },
+    /// So long after the one before it in its session ended.
+    After {
+        /// Milliseconds.
+        delay_ms: f64,
+    },
+}
+
+/// Why there is nothing to say.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The dataset can't be read: the disk's fault.
+    #[error("failed to read the dataset")]
+    Read(#[source] io::Error),
+    /// A row can't be used: the plan's fault, as all that follow.
+    #[error("line {line}: {problem}")]
+    Row {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No row at all.
+    #[error("failed to use the dataset: it has no rows")]
+    NoRows,
+    /// The plan wants a dataset and there is none.
+    #[error("failed to find the dataset that the plan names")]
+    NoDataset,
+    /// No such format.
+    #[error("failed to use the dataset: `{format}` is no format that is known")]
+    Format {
+        /// Its name.
+        format: String,
+    },
+    /// No model.
+    #[error("failed to make requests: the plan names no model")]
+    NoModel,
+}
+
+/// Makes every entry of a plan, and notices that the user should see at once.
+///
+/// # Errors
+/// When the dataset is missing, can't be read or has a row that can't be used.
+pub fn entries(
+    plan: &Plan,
+    tokenizer: Option<&Tokenizer>,
+    dataset: Option<impl Read>,
+) -> Result<(Vec<Entry>, Vec<String>), Problem> {
+    if plan.endpoint.models.is_empty() {
+        return Err(Problem::NoModel);
+    }
+    let (mut entries, notices) = match &plan.input {
+        Input::Synthetic { entries, input_tokens, output_tokens } => {
+            let lengths = synthetic::Drawn { input: *input_tokens, output: *output_tokens };
+            synthetic::entries(*entries, lengths, tokenizer, plan.random_seed)
+        }
+        Input::File { format, output_tokens, .. } => {
+            let known = FORMATS.iter().find(|known| known.name == format);
+            let known = known.ok_or_else(|| Problem::Format { format: format.clone() })?;
+            let (mut entries, notices) = dataset::entries(known, dataset.ok_or(Problem::NoDataset)?)?;
+            if let Some(length) = output_tokens {
+                draw_output_lengths(&mut entries, *length, plan.random_seed);
+            }
+            (entries, notices)
+        }
+    };
+    for (entry, model) in entries.iter_mut().zip(plan.endpoint.models.iter().cycle()) {
+        for turn in &mut entry.turns {
+            turn.model.clone_from(model);
+        }
+    }
+    Ok((entries, notices))
+}
+
+/// Rows that do not say how many output tokens they want get a drawn number.
+fn draw_output_lengths(entries: &mut [Entry], length: Length, seed: u64) {
+    let mut lengths = draw::Lengths::new(length, draw::generator(seed, draw::OUTPUT_LENGTH));
+    for turn in entries.iter_mut().filter_map(|entry| entry.turns.last_mut()) {
+        if turn.max_tokens.is_none() {
+            turn.max_tokens = Some(lengths.draw());
+        }
+    }
+}
+
+/// The name of the session that has this number.
+fn session_name(number: usize) -> String {
+    format!("session_{number:06}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::plan::{self, ExportLevel, FailOn, Load, Output, Timestamps, Wait, Workers};
+
+    fn plan(input: Input) -> Plan {
+        Plan {
+            endpoint: plan::Endpoint {
+                kind: "chat".to_owned(),
+                urls: Vec::new(),
+                path: None,
+                models: vec!["a".to_owned(), "b".to_owned()],
+                streaming: false,
+                request_timeout_seconds: 1.0,
+                use_legacy_max_tokens: false,
+                use_server_token_count: false,
+                header_names: Vec::new(),
+                extra_inputs: serde_json::Map::new(),
+            },
+            tokenizer: plan::Tokenizer::None,
+            input,
+            load: Load {
+                shape: "concurrency".to_owned(),
+                request_rate: None,
+                concurrency: Some(1),
+                request_count: Some(1),
+                benchmark_duration_seconds: None,
+                grace_period_seconds: 30.0,
+            },
+            workers: Workers { cpus: Vec::new(), workers: 1, wait: Wait::Block },
+            timestamps: Timestamps::Auto,
+            output: Output {
+                artifact_dir: String::new(),
+                export_prefix: None,
+                export_level: ExportLevel::Records,
+                fail_on: FailOn::Invalid,
+                other: std::collections::BTreeMap::new(),
+            },
+            random_seed: 7,
+            command_line: String::new(),
+        }
+    }
+
+    fn file(format: &str, output_tokens: Option<Length>) -> Plan {
+        plan(Input::File { format: format.to_owned(), name: "rows.jsonl".to_owned(), output_tokens })
+    }
+
+    #[test]
+    fn models_take_turns_and_lengths_are_filled_in() {
+        let rows = "{\"text\":\"one two\",\"output_length\":3}\n{\"text\":\"x\"}\n{\"text\":\"y\"}\n";
+        let plan = file("single_turn", Some(Length { mean: 9.0, stddev: 0.0 }));
+        let (entries, notices) = entries(&plan, None, Some(rows.as_bytes())).unwrap();
+        let turns = entries.iter().flat_map(|entry| &entry.turns);
+        let made = turns.map(|turn| (turn.model.as_str(), turn.max_tokens)).collect::<Vec<_>>();
+        assert_eq!(made, [("a", Some(3)), ("b", Some(9)), ("a", Some(9))], "models and lengths");
+        assert!(notices.is_empty(), "nothing to tell: {notices:?}");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let check = |plan: &Plan, dataset: Option<&str>, expected: &str| {
+            let problem = entries(plan, None, dataset.map(str::as_bytes)).unwrap_err();
+            assert_eq!(problem.to_string(), expected, "{dataset:?}");
+        };
+        check(&file("single_turn", None), None, "failed to find the dataset that the plan names");
+        check(&file("single_turn", None), Some("\n \n"), "failed to use the dataset: it has no rows");
+        check(&file("x", None), Some(""), "failed to use the dataset: `x` is no format that is known");
+        let mut nobody = file("single_turn", None);
+        nobody.endpoint.models.clear();
+        check(&nobody, Some("{\"text\":\"x\"}"), "failed to make requests: the plan names no model");
+    }
+}

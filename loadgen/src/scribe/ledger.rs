@@ -1,0 +1,454 @@
+//! HOT: records of all workers in, messages out. Budget: docs/BUDGET.md, "scribe per event".
+//!
+//! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event.
+
+use super::EntryFacts;
+use super::outcome;
+use super::record::{body, broken};
+use super::request::{Keep, Request};
+use common::client_event::{self as client, Ended, Opened, Outcome, RecordHeader, Sent, Stamped};
+use common::clock::MonoNs;
+use common::id::{ConnectionId, RequestId, SocketCookie};
+use common::plan::Plan;
+use common::reply_event::{ConnectionOpened, Kind, MessageHeader, StretchStamped, UNKNOWN};
+use endpoint::Endpoint;
+use rustc_hash::FxHashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use tokenizer::Tokenizer;
+use zerocopy::{Immutable, IntoBytes};
+
+/// Everything that is open, and where messages go.
+pub struct Ledger<W> {
+    replies: W,
+    endpoint: &'static dyn Endpoint,
+    tokenizer: Option<Tokenizer>,
+    facts: Arc<[EntryFacts]>,
+    timeout_seconds: f64,
+    use_server_token_count: bool,
+    keep: Keep,
+    /// Open requests: places in `requests`.
+    open: FxHashMap<u64, usize>,
+    requests: Vec<Request>,
+    free: Vec<usize>,
+    connections: FxHashMap<u32, Connection>,
+    finished: usize,
+}
+
+/// A connection that has not been told closed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Connection {
+    cookie: SocketCookie,
+    connect_begun: MonoNs,
+    connected: MonoNs,
+    open_requests: u32,
+    is_closed: bool,
+}
+
+impl<W: Write> Ledger<W> {
+    /// An empty ledger that writes messages to `replies`.
+    pub fn new(
+        replies: W,
+        endpoint: &'static dyn Endpoint,
+        tokenizer: Option<Tokenizer>,
+        facts: Arc<[EntryFacts]>,
+        plan: &Plan,
+    ) -> Self {
+        let keep = Keep { texts: tokenizer.is_some(), raw: false };
+        Self {
+            replies,
+            endpoint,
+            tokenizer,
+            facts,
+            timeout_seconds: plan.endpoint.request_timeout_seconds,
+            use_server_token_count: plan.endpoint.use_server_token_count,
+            keep,
+            open: FxHashMap::default(),
+            requests: Vec::new(),
+            free: Vec::new(),
+            connections: FxHashMap::default(),
+            finished: 0,
+        }
+    }
+
+    /// Passes the bytes of responses on.
+    pub const fn keep_raw(&mut self) {
+        self.keep.raw = true;
+    }
+
+    /// How many workers have nothing more to say.
+    #[must_use]
+    pub const fn finished(&self) -> usize {
+        self.finished
+    }
+
+    /// Takes one record of a worker: its header and what follows it.
+    ///
+    /// # Errors
+    /// When the record is malformed or a message can't be written.
+    #[inline]
+    pub fn record(&mut self, worker: u32, header: &RecordHeader, bytes: &[u8]) -> io::Result<()> {
+        let kind = client::Kind::from_number(header.kind).ok_or_else(broken)?;
+        match kind {
+            client::Kind::Event => {
+                let place = self.place(worker, header.request());
+                self.requests[place].event(header, bytes, self.endpoint, self.keep);
+            }
+            client::Kind::Body => {
+                let place = self.place(worker, header.request());
+                self.requests[place].piece(header, bytes, self.keep);
+            }
+            client::Kind::Head => {
+                let place = self.place(worker, header.request());
+                self.requests[place].head(header, bytes);
+            }
+            client::Kind::Sent => self.sent(worker, header, &body(bytes)?),
+            client::Kind::Ended => self.ended(worker, header, body(bytes)?)?,
+            client::Kind::Opened => self.opened(header, &body(bytes)?)?,
+            client::Kind::Closed => self.closed(header)?,
+            client::Kind::Stamped => self.stamped(header, body(bytes)?)?,
+            client::Kind::Finished => self.finished += 1,
+            client::Kind::Padding => {}
+        }
+        Ok(())
+    }
+
+    /// Sends on what has been written.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.replies.flush()
+    }
+
+    /// Says that nothing follows. Requests whose end no worker told are told as cancelled first.
+    ///
+    /// # Errors
+    /// When a message can't be written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let mut left = self.open.keys().copied().collect::<Vec<_>>();
+        left.sort_unstable();
+        for id in left {
+            let mut header = RecordHeader { id, ..RecordHeader::default() };
+            header.detail = Outcome::Cancelled.number();
+            self.ended(0, &header, Ended::default())?;
+        }
+        self.message(Kind::Finished, &())?;
+        self.replies.flush()
+    }
+
+    /// Where the request stands in `requests`; a place is made for one that is new.
+    #[inline]
+    fn place(&mut self, worker: u32, request: RequestId) -> usize {
+        match self.open.get(&request.0) {
+            Some(place) => *place,
+            None => self.begin(worker, request),
+        }
+    }
+
+    fn begin(&mut self, worker: u32, request: RequestId) -> usize {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.requests.push(Request::default());
+            self.requests.len() - 1
+        });
+        let told = &mut self.requests[place].told;
+        told.request = request;
+        told.worker = worker;
+        self.open.insert(request.0, place);
+        place
+    }
+
+    fn sent(&mut self, worker: u32, header: &RecordHeader, sent: &Sent) {
+        let place = self.place(worker, header.request());
+        let request = &mut self.requests[place];
+        request.sent(header, sent);
+        let connection = self.connections.entry(sent.connection.0).or_default();
+        connection.open_requests += 1;
+        request.told.cookie = connection.cookie;
+        if sent.reused == 0 {
+            request.told.connect_begun = connection.connect_begun;
+            request.told.connected = connection.connected;
+        }
+    }
+
+    fn ended(&mut self, worker: u32, header: &RecordHeader, ended: Ended) -> io::Result<()> {
+        let place = self.place(worker, header.request());
+        self.open.remove(&header.id);
+        self.free.push(place);
+        let request = &mut self.requests[place];
+        let said = Outcome::from_number(header.detail).ok_or_else(broken)?;
+        request.body_is_whole(self.endpoint, self.keep);
+        let verdict = outcome::judge(said, request, ended.errno, self.timeout_seconds);
+        request.count_tokens(self.tokenizer.as_ref());
+        let told = &mut request.told;
+        told.ended = header.time;
+        told.response_end = header.end;
+        told.reads = ended.reads;
+        told.outcome = u32::from(verdict.outcome.number());
+        let facts = self.facts.get(told.entry as usize);
+        told.input_tokens = facts.and_then(|facts| facts.input_tokens).unwrap_or(UNKNOWN);
+        told.requested_tokens = facts.and_then(|facts| facts.requested_tokens).unwrap_or(UNKNOWN);
+        if self.use_server_token_count {
+            request.take_server_counts();
+        }
+        write_request(&mut self.replies, request, &verdict, self.keep)?;
+        let connection = request.told.connection;
+        request.clear();
+        self.release(connection)
+    }
+
+    fn opened(&mut self, header: &RecordHeader, opened: &Opened) -> io::Result<()> {
+        let connection = connection_of(header)?;
+        let known = self.connections.entry(connection.0).or_default();
+        known.cookie = opened.cookie;
+        known.connect_begun = opened.connect_begun;
+        known.connected = header.time;
+        self.message(Kind::Opened, &ConnectionOpened { connection, reserved: 0, cookie: opened.cookie })
+    }
+
+    fn closed(&mut self, header: &RecordHeader) -> io::Result<()> {
+        let connection = connection_of(header)?;
+        self.connections.entry(connection.0).or_default().is_closed = true;
+        self.tell_if_closed(connection)
+    }
+
+    /// A request of the connection has been told.
+    fn release(&mut self, connection: ConnectionId) -> io::Result<()> {
+        if let Some(known) = self.connections.get_mut(&connection.0) {
+            known.open_requests = known.open_requests.saturating_sub(1);
+        }
+        self.tell_if_closed(connection)
+    }
+
+    fn tell_if_closed(&mut self, connection: ConnectionId) -> io::Result<()> {
+        let known = self.connections.get(&connection.0).copied().unwrap_or_default();
+        if !known.is_closed || known.open_requests > 0 {
+            return Ok(());
+        }
+        self.connections.remove(&connection.0);
+        self.message(Kind::Closed, &ConnectionOpened { connection, reserved: 0, cookie: known.cookie })
+    }
+
+    fn stamped(&mut self, header: &RecordHeader, stamped: Stamped) -> io::Result<()> {
+        let connection = connection_of(header)?;
+        let cookie = self.connections.get(&connection.0).copied().unwrap_or_default().cookie;
+        let Stamped { direction, begin, .. } = stamped;
+        let stretch =
+            StretchStamped { cookie, direction, reserved: 0, begin, end: header.end, time: header.time };
+        self.message(Kind::Stamped, &stretch)
+    }
+
+    fn message(&mut self, kind: Kind, body: &(impl IntoBytes + Immutable)) -> io::Result<()> {
+        write_head(&mut self.replies, kind, size_of_val(body))?;
+        self.replies.write_all(body.as_bytes())
+    }
+}
+
+fn connection_of(header: &RecordHeader) -> io::Result<ConnectionId> {
+    u32::try_from(header.id).map(ConnectionId).map_err(|_too_large| broken())
+}
+
+fn write_head(to: &mut impl Write, kind: Kind, rest: usize) -> io::Result<()> {
+    let length = u32::try_from(size_of::<MessageHeader>() + rest).map_err(io::Error::other)?;
+    to.write_all(MessageHeader { length, kind: kind.number() }.as_bytes())
+}
+
+/// The message of a request: all that is fixed, its events, its error in words, its bytes if they are kept.
+fn write_request(
+    to: &mut impl Write,
+    request: &mut Request,
+    verdict: &outcome::Verdict,
+    keep: Keep,
+) -> io::Result<()> {
+    let (head, raw) =
+        if keep.raw { (&*request.head, &*request.body) } else { (&b""[..], &b""[..]) };
+    let events = request.events.as_bytes();
+    let (error_type, error_message) = (verdict.error_type.as_bytes(), verdict.error_message.as_bytes());
+    let told = &mut request.told;
+    told.events = length(events.len() / size_of::<common::reply_event::Event>())?;
+    told.error_type_length = length(error_type.len())?;
+    told.error_message_length = length(error_message.len())?;
+    told.raw_length = length(head.len() + raw.len())?;
+    told.raw_head_length = length(head.len())?;
+    let parts = [told.as_bytes(), events, error_type, error_message, head, raw];
+    write_head(to, Kind::Request, parts.iter().map(|part| part.len()).sum())?;
+    parts.into_iter().try_for_each(|part| to.write_all(part))
+}
+
+fn length(bytes: usize) -> io::Result<u32> {
+    u32::try_from(bytes).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+impl<W> Ledger<W> {
+    pub(super) fn into_replies(self) -> W {
+        self.replies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Records, check, told, understand};
+    use super::*;
+
+    const HI: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"hello"}}]}"#;
+    const WORLD: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":" world again"}}]}"#;
+    const ROLE: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"role":"assistant","content":""}}]}"#;
+    const HM: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"reasoning":"let me see"}}]}"#;
+    const USAGE: &str = r#"data: {"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":12,"completion_tokens_details":{"reasoning_tokens":4}}}"#;
+
+    #[test]
+    fn a_stream_is_told_with_every_field() {
+        let mut records = Records::default();
+        records.opened(1).sent(7, 1).head(7, 200).event(7, ROLE).event(7, HM).event(7, HI).event(7, ": ping");
+        records.event(7, WORLD).event(7, USAGE).event(7, "data: [DONE]").ended(7, "ok").closed(1).finished();
+        let messages = understand(&records, "chat", Some(Tokenizer::builtin()));
+        let expected = [
+            "opened 1 cookie 1001",
+            "request 7: ok, 200; events role(0) reasoning(3) content(1) empty(0) content(2) usage(0) done(0); \
+             output 3, reasoning 3, input 21, requested 31; usage 8 12",
+            "closed 1 cookie 1001",
+            "finished",
+        ];
+        check(&messages, &expected);
+        let request = told(&messages, 0);
+        let expected = common::reply_event::RequestEnded {
+            request: RequestId(7),
+            session: 70,
+            cookie: SocketCookie(1001),
+            due: MonoNs(3),
+            connect_begun: MonoNs(100),
+            connected: MonoNs(1),
+            submitted: MonoNs(2),
+            head_reaped: MonoNs(3),
+            ended: MonoNs(11),
+            sent_begin: 500,
+            sent_end: 600,
+            response_begin: 700,
+            head_end: 1003,
+            response_end: 1011,
+            connection: ConnectionId(1),
+            worker: 3,
+            entry: 1,
+            turn: 5,
+            reads: 9,
+            ..request
+        };
+        assert_eq!(request, expected, "stamps, offsets and names");
+    }
+
+    #[test]
+    fn without_a_tokenizer_only_the_server_counts() {
+        let mut records = Records::default();
+        records.sent(7, 1).head(7, 200).event(7, HI).event(7, USAGE).ended(7, "ok");
+        let expected = "request 7: ok, 200; events content(?) usage(?); \
+                        output ?, reasoning ?, input 21, requested 31; usage 8 12";
+        check(&understand(&records, "chat", None), &[expected, "finished"]);
+        let expected = "request 7: ok, 200; events content(?) usage(?); \
+                        output 8, reasoning 4, input 8, requested 31; usage 8 12";
+        check(&understand(&records, "chat server", None), &[expected, "finished"]);
+    }
+
+    #[test]
+    fn a_body_in_pieces_is_one_event() {
+        let mut records = Records::default();
+        let whole = r#"{"object":"chat.completion","choices":[{"message":{"content":"hello world"}}]}"#;
+        let (one, other) = whole.split_at(30);
+        records.sent(7, 1).head(7, 200).body(7, one).body(7, other).ended(7, "ok");
+        let messages = understand(&records, "chat", Some(Tokenizer::builtin()));
+        let expected = "request 7: ok, 200; events body(2); output 2, reasoning 0, input 21, requested 31";
+        check(&messages, &[expected, "finished"]);
+        assert_eq!(messages[0].events[0].end, 1004, "the event ends where the last piece does");
+        assert_eq!(messages[0].events[0].bytes as usize, whole.len(), "and has all bytes");
+    }
+
+    #[test]
+    fn failures() {
+        let failed = |fill: &dyn Fn(&mut Records), expected: &str| {
+            let mut records = Records::default();
+            fill(records.sent(7, 1));
+            let tail = "output 0, reasoning 0, input 21, requested 31";
+            let messages = understand(&records, "chat", Some(Tokenizer::builtin()));
+            check(&messages, &[&format!("request 7: {expected}; {tail}"), "finished"]);
+        };
+        failed(
+            &|records| drop(records.head(7, 503).body(7, "busy").ended(7, "http_status")),
+            "http_status, 503, Some Reason: busy; events error(0)",
+        );
+        failed(
+            &|records| drop(records.head(7, 200).event(7, ROLE).event(7, "data: [DONE]").ended(7, "ok")),
+            "invalid_response, 200, InvalidInferenceResultError: none of the response's 2 events holds content that \
+             the endpoint knows; events role(0) done(0)",
+        );
+        failed(
+            &|records| drop(records.head(7, 200).event(7, "event: error\n: overloaded").ended(7, "ok")),
+            "stream_error, 200, SSEResponseError: Error occurred in SSE response: overloaded; events error(0)",
+        );
+        failed(
+            &|records| drop(records.head(7, 200).event(7, r#"data: {"error":{"type":"E","message":"m"}}"#).ended(7, "ok")),
+            "stream_error, 200, E: m; events error(0)",
+        );
+        failed(
+            &|records| drop(records.ended(7, "timeout")),
+            "timeout, 0, timeout: no complete response within 6 s; events",
+        );
+    }
+
+    #[test]
+    fn what_never_ended_is_told_and_connections_close_last() {
+        let mut records = Records::default();
+        records.opened(1).opened(2).sent(8, 1).sent(7, 2).closed(1).closed(2).stamped(2).ended(8, "connection_reset");
+        let messages = understand(&records, "chat", None);
+        let tail = "output ?, reasoning ?, input 21, requested 31";
+        check(
+            &messages,
+            &[
+                "opened 1 cookie 1001",
+                "opened 2 cookie 1002",
+                "stamped cookie 1002 2 40..1007 at 7",
+                &format!("request 8: connection_reset, 0, connection_reset: the connection was reset; events; {tail}"),
+                "closed 1 cookie 1001",
+                &format!(
+                    "request 7: cancelled, 0, RequestCancellationError: the run ended while the request was in flight; \
+                     events; {tail}"
+                ),
+                "closed 2 cookie 1002",
+                "finished",
+            ],
+        );
+    }
+
+    #[test]
+    fn memory_is_used_again_and_nothing_leaks_into_the_next_request() {
+        let mut ledger = super::super::testing::ledger("chat", Some(Tokenizer::builtin()));
+        let mut records = Records::default();
+        for id in 0..50 {
+            records.sent(id, 1).head(id, 200).event(id, HI).event(id, USAGE).ended(id, "ok");
+        }
+        records.sent(50, 1).ended(50, "timeout");
+        records.feed(&mut ledger);
+        assert_eq!(ledger.requests.len(), 1, "one request is open at a time");
+        let messages = super::super::testing::messages(&ledger.into_replies());
+        let last = told(&messages, 50);
+        assert_eq!((last.events, last.usage), (0, common::reply_event::Usage::default()), "nothing of the others");
+        assert_eq!((last.status, last.head_end, last.raw_length), (0, 0, 0), "nothing of the others");
+    }
+
+    #[test]
+    fn raw_bytes_are_passed_on() {
+        let mut ledger = super::super::testing::ledger("chat", None);
+        ledger.keep_raw();
+        let mut records = Records::default();
+        records.sent(7, 1).head(7, 200).event(7, HI).event(7, "data: [DONE]").ended(7, "ok");
+        records.sent(8, 1).head(8, 500).body(8, &"x".repeat(5000)).ended(8, "http_status");
+        records.feed(&mut ledger);
+        let messages = super::super::testing::messages(&ledger.into_replies());
+        let [first, second] = messages.as_slice() else { panic!("two requests, not {}", messages.len()) };
+        let head = "HTTP/1.1 200 Some Reason\r\n\r\n";
+        assert_eq!(first.raw, format!("{head}{HI}data: [DONE]"), "the head, then each event");
+        let lengths = first.events.iter().map(|event| event.bytes as usize).collect::<Vec<_>>();
+        assert_eq!(lengths, [HI.len(), 12], "events are found in the raw bytes by their lengths");
+        assert_eq!(second.raw.len(), head.len() + 5000, "a refusal is kept whole");
+        assert_eq!(second.error.1.len(), 1024, "its message is not");
+    }
+}

@@ -1,0 +1,121 @@
+//! How a request ended, in words: what AIPerf's users know by name keeps that name.
+
+use super::request::{MESSAGE_BYTES, Request};
+use common::client_event::Outcome;
+use std::io;
+
+/// How a request ended, with the error's type and message; both are empty when it ended well.
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    pub(super) error_type: String,
+    pub(super) error_message: String,
+}
+
+/// Judges by what the hot core says and by what was understood of the response.
+pub(super) fn judge(outcome: Outcome, request: &mut Request, errno: u32, timeout_seconds: f64) -> Verdict {
+    let (outcome, error_type, error_message) = match outcome {
+        Outcome::Ok if request.error.is_none() && request.has_content => {
+            return Verdict { outcome, error_type: String::new(), error_message: String::new() };
+        }
+        Outcome::Ok | Outcome::StreamError | Outcome::Empty => match request.error.take() {
+            Some(error) => (Outcome::StreamError, error.kind, error.message),
+            None => (Outcome::Empty, NO_CONTENT_TYPE.to_owned(), no_content(request)),
+        },
+        Outcome::HttpStatus => (outcome, reason(request), refusal(request)),
+        Outcome::Redirect => (outcome, reason(request), redirect(request)),
+        Outcome::Cancelled => (outcome, CANCELLED_TYPE.to_owned(), CANCELLED.to_owned()),
+        Outcome::Timeout => (outcome, named(outcome), format!("no complete response within {timeout_seconds} s")),
+        Outcome::ConnectFailed => (outcome, named(outcome), with_cause("failed to connect", errno)),
+        Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
+        Outcome::Reset => (outcome, named(outcome), with_cause("the connection was reset", errno)),
+        Outcome::Truncated => {
+            (outcome, named(outcome), "the server closed the connection before the response was whole".to_owned())
+        }
+        Outcome::ClosedEarly => {
+            (outcome, named(outcome), "the server closed the connection before the response began".to_owned())
+        }
+        Outcome::Malformed => (outcome, named(outcome), "what came is no HTTP/1.1 response".to_owned()),
+    };
+    Verdict { outcome, error_type, error_message }
+}
+
+fn named(outcome: Outcome) -> String {
+    outcome.name().to_owned()
+}
+
+fn with_cause(what: &str, errno: u32) -> String {
+    match i32::try_from(errno) {
+        Ok(errno) if errno > 0 => format!("{what}: {}", io::Error::from_raw_os_error(errno)),
+        _ => what.to_owned(),
+    }
+}
+
+fn no_content(request: &Request) -> String {
+    match request.events.len() {
+        0 => "the response is empty".to_owned(),
+        1 => "the response holds no content that the endpoint knows".to_owned(),
+        count => format!("none of the response's {count} events holds content that the endpoint knows"),
+    }
+}
+
+/// The reason phrase of the status line.
+fn reason(request: &Request) -> String {
+    let line = request.head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let reason = words.nth(2).unwrap_or_default().trim_ascii();
+    if reason.is_empty() {
+        return format!("HTTP {}", request.told.status);
+    }
+    String::from_utf8_lossy(reason).into_owned()
+}
+
+/// What the server says of its refusal.
+fn refusal(request: &Request) -> String {
+    let body = &request.body[..request.body.len().min(MESSAGE_BYTES)];
+    String::from_utf8_lossy(body).into_owned()
+}
+
+fn redirect(request: &Request) -> String {
+    let lines = request.head.split(|byte| *byte == b'\n');
+    let mut fields = lines.filter_map(|line| Some(line.split_at(line.iter().position(|byte| *byte == b':')?)));
+    let location = fields.find(|(name, _)| name.eq_ignore_ascii_case(b"location"));
+    let location = location.map_or(&b""[..], |(_, value)| value[1..].trim_ascii());
+    if location.is_empty() {
+        return "the server redirects, which is not followed".to_owned();
+    }
+    format!("the server redirects to {}, which is not followed", String::from_utf8_lossy(location))
+}
+
+/// AIPerf's names.
+const NO_CONTENT_TYPE: &str = "InvalidInferenceResultError";
+const CANCELLED_TYPE: &str = "RequestCancellationError";
+const CANCELLED: &str = "the run ended while the request was in flight";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(outcome: Outcome, head: &str, body: &str, errno: u32, expected: [&str; 2]) {
+        let mut request = Request { head: head.into(), body: body.into(), ..Request::default() };
+        request.told.status = 503;
+        let verdict = judge(outcome, &mut request, errno, 1.5);
+        assert_eq!([verdict.error_type.as_str(), verdict.error_message.as_str()], expected, "{outcome:?} {head:?}");
+    }
+
+    #[test]
+    fn errors_in_words() {
+        use Outcome::*;
+        let head = "HTTP/1.1 503 Service Unavailable\r\nLocation:  /x \r\n\r\n";
+        check(HttpStatus, head, "busy", 0, ["Service Unavailable", "busy"]);
+        check(HttpStatus, "HTTP/1.1 503\r\n\r\n", "", 0, ["HTTP 503", ""]);
+        check(HttpStatus, head, &"x".repeat(2000), 0, ["Service Unavailable", &"x".repeat(1024)]);
+        check(Redirect, head, "", 0, ["Service Unavailable", "the server redirects to /x, which is not followed"]);
+        check(Redirect, "", "", 0, ["HTTP 503", "the server redirects, which is not followed"]);
+        check(Timeout, "", "", 0, ["timeout", "no complete response within 1.5 s"]);
+        let refused = "failed to connect: Connection refused (os error 111)";
+        check(ConnectFailed, "", "", 111, ["connect_failed", refused]);
+        check(Reset, "", "", 0, ["connection_reset", "the connection was reset"]);
+        check(Ok, "", "", 0, ["InvalidInferenceResultError", "the response is empty"]);
+        check(Cancelled, "", "", 0, ["RequestCancellationError", "the run ended while the request was in flight"]);
+    }
+}
