@@ -13,9 +13,9 @@
 
 pub mod clock;
 pub mod composer;
-pub mod prompt;
 pub mod nursery;
 pub mod orders;
+pub mod prompt;
 pub mod report;
 pub mod ring;
 pub mod schedule;

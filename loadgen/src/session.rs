@@ -40,7 +40,7 @@ pub enum SessionError {
 #[must_use]
 pub fn run() -> ExitCode {
     rustix::thread::set_no_new_privs(true).ok();
-    let Ok(socket) = std::io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
+    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let orders = Orders::new(UnixStream::from(socket));
     let Ok(mut reporter) = orders.reporter() else { return ExitCode::FAILURE };
     match serve(orders, &mut reporter) {
@@ -82,8 +82,8 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), SessionError
 fn obey(mut orders: Orders, will: Arc<AtomicU8>) {
     loop {
         match orders.next() {
-            Ok(Some((Order::Drain, _))) => drop(will.fetch_max(DRAIN, Ordering::Relaxed)),
-            Ok(Some((Order::Stop, _))) => drop(will.fetch_max(STOP, Ordering::Relaxed)),
+            Ok(Some((Order::Drain, _))) => will.store(DRAIN.max(will.load(Ordering::Relaxed)), Ordering::Relaxed),
+            Ok(Some((Order::Stop, _))) => will.store(STOP, Ordering::Relaxed),
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => std::process::exit(1),
         }

@@ -5,10 +5,10 @@ use crate::client::Client;
 use crate::runs::fetch;
 use crate::say::say;
 use anyhow::{Context, Result, bail};
-use export::parquet::{TOKEN_ANALYSIS, rows, rows_of};
+use export::parquet::{events, rows};
 use export::{Artifacts, Colour, Stored, console, write_all};
 use metric::{Analysis, Report, Settings};
-use record::{Request, Run, Token};
+use record::{Request, Run};
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -64,8 +64,8 @@ impl Reported {
                 analysis.request(&request);
             }
         }
-        for batch in rows_of::<Token>(&tokens, TOKEN_ANALYSIS)? {
-            analysis.tokens(&batch?);
+        for batch in events(&tokens)? {
+            analysis.events(&batch?);
         }
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses };

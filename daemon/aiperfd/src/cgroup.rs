@@ -1,31 +1,49 @@
 //! The cgroups of the daemon and of its runs: what is in one is what the probes see.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A cgroup that is removed with everything in it when this value goes.
+/// The daemon's own cgroup, in which those of its runs lie.
+///
+/// The guard removes it: the hierarchy's root is writable by nobody (mode 0555), so that takes a capability that
+/// the daemon gives up.
+#[derive(Debug)]
+pub struct DaemonCgroup {
+    path: PathBuf,
+}
+
+/// A run's cgroup, removed with everything in it when this value goes.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
 }
 
-impl Cgroup {
-    /// The daemon's own cgroup, in which those of its runs lie. Removes what dead daemons left.
-    pub fn for_daemon() -> Result<Self> {
+impl DaemonCgroup {
+    /// Makes it, and removes what dead daemons left.
+    pub fn create() -> Result<Self> {
         let root = unified_mount()?;
         sweep(&root);
-        Self::create(root.join(format!("{PREFIX}{}", std::process::id())))
+        let path = root.join(format!("{PREFIX}{}", std::process::id()));
+        make(&path)?;
+        Ok(Self { path })
     }
 
-    /// A cgroup within this one.
-    pub fn child(&self, name: &str) -> Result<Self> {
-        Self::create(self.path.join(name))
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
+    /// A cgroup for a run.
+    pub fn child(&self, name: &str) -> Result<Cgroup> {
+        Cgroup::create(self.path.join(name))
+    }
+}
+
+impl Cgroup {
     fn create(path: PathBuf) -> Result<Self> {
-        fs::create_dir(&path).with_context(|| format!("failed to create the cgroup `{}`", path.display()))?;
+        make(&path)?;
         Ok(Self { path })
     }
 
@@ -68,13 +86,22 @@ pub fn remove(path: &Path) -> Result<()> {
         }
     }
     // A killed process leaves its cgroup when it is reaped, a little later.
-    for _ in 0..200 {
-        if fs::remove_dir(path).is_ok() || !path.exists() {
-            return Ok(());
+    let mut attempts = 0;
+    while let Err(error) = fs::remove_dir(path) {
+        attempts += 1;
+        if !path.exists() {
+            break;
+        }
+        if attempts == REMOVE_ATTEMPTS {
+            return Err(error).with_context(|| format!("failed to remove the cgroup `{}`", path.display()));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    bail!("failed to remove the cgroup `{}`: it still has processes", path.display())
+    Ok(())
+}
+
+fn make(path: &Path) -> Result<()> {
+    fs::create_dir(path).with_context(|| format!("failed to create the cgroup `{}`", path.display()))
 }
 
 /// Removes cgroups of daemons that are no more.
@@ -107,6 +134,7 @@ fn find_unified(mounts: &str) -> Option<PathBuf> {
     })
 }
 
+const REMOVE_ATTEMPTS: u32 = 200;
 /// What the daemon's cgroup is called before its process number.
 const PREFIX: &str = "aiperfd-";
 

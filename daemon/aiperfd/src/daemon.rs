@@ -1,6 +1,6 @@
 //! What all runs of a daemon share: the store, the cores, the nursery, the kernel programs.
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, DaemonCgroup};
 use crate::clock;
 use crate::nursery::Nursery;
 use crate::probe::Object;
@@ -31,7 +31,7 @@ pub struct Daemon {
     /// The user of load generators, for messages.
     pub loadgen_user: String,
     /// The daemon's cgroup, in which those of runs are made; or why there is none.
-    pub cgroup: std::result::Result<Cgroup, String>,
+    pub cgroup: std::result::Result<DaemonCgroup, String>,
     /// The kernel programs; or why there are none.
     pub object: std::result::Result<Object, String>,
     /// Runs that are not in the store yet.

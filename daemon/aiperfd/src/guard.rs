@@ -24,9 +24,9 @@ pub fn start(cgroup: &Path) -> Result<Child> {
         .context("failed to start the guard")
 }
 
-/// The guard itself: holds no capability, waits for the end of its input, cleans up.
+/// The guard itself: holds one capability, to remove a directory of a root that is writable by nobody; waits for the end of its input, cleans up.
 pub fn run(path: &Path) -> Result<()> {
-    privileges::keep_nothing()?;
+    privileges::keep_only_for_removal()?;
     let mut nothing = [0];
     while std::io::stdin().read(&mut nothing).unwrap_or(0) > 0 {}
     cgroup::remove(path)

@@ -1,7 +1,16 @@
 //! The daemon's program; everything is in the library.
 
 use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    aiperfd::run_daemon(&aiperfd::Args::parse())
+fn main() -> ExitCode {
+    match aiperfd::run_daemon(&aiperfd::Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error may be closed; there is nobody to tell then.
+            writeln!(std::io::stderr(), "aiperfd: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -56,9 +56,9 @@ pub fn keep_only_needed() -> Result<()> {
     restrict(&keep)
 }
 
-/// Gives up every capability, for good.
-pub fn keep_nothing() -> Result<()> {
-    restrict(&CapsHashSet::new())
+/// Gives up everything but the right to remove a cgroup from the hierarchy's root, for good.
+pub fn keep_only_for_removal() -> Result<()> {
+    restrict(&CapsHashSet::from([Capability::CAP_DAC_OVERRIDE]))
 }
 
 fn restrict(keep: &CapsHashSet) -> Result<()> {

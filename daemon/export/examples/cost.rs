@@ -5,7 +5,7 @@
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::parquet::{Limits, PartWriter, TOKEN_ANALYSIS, concat, rows, rows_of};
+use export::parquet::{Limits, PartWriter, concat, events, rows};
 use metric::{Analysis, Capability, Settings, float, float_of};
 use record::{Request, Row, Token};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ fn write<R: Row>(
 fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
     let begun = Instant::now();
     let mut analysis = Analysis::new(settings());
-    let mut events = rows_of::<Token>(tokens, TOKEN_ANALYSIS)?;
+    let mut events = events(tokens)?;
     let (mut fed_requests, mut fed_events) = (0, 0);
     for part in requests {
         for batch in rows::<Request>(part)? {
@@ -71,7 +71,7 @@ fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportErro
             {
                 let batch = batch?;
                 fed_events += batch.len() as u64;
-                analysis.tokens(&batch);
+                analysis.events(&batch);
             }
         }
     }

@@ -6,8 +6,14 @@
 
 use crate::error::ExportError;
 use crate::file::WholeFile;
-use arrow_array::{Int32Array, Int64Array, RecordBatch, new_null_array};
-use arrow_schema::{DataType, Field};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use common::clock::MonoNs;
+use common::id::RequestId;
+use common::reply_event::EventKind;
+use metric::Event;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriter;
@@ -17,7 +23,7 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
-use record::Row;
+use record::{Row, RowError};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -161,59 +167,72 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
 /// # Errors
 /// When the file cannot be opened or is no Parquet file; later ones come as items.
 pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
-    Rows::open(path, None)
+    let file = File::open(path).map_err(ExportError::disk("open", path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
+    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(ExportError::parquet(path))?;
+    Ok(Rows { path: path.to_owned(), reader, marker: std::marker::PhantomData })
 }
 
-/// The same with only some columns read: the others are absent or zero in every row.
+/// What an analysis needs of the events in a `tokens.parquet`, batch by batch: a few columns of many.
 ///
 /// # Errors
 /// When the file cannot be opened or is no Parquet file; later ones come as items.
-pub fn rows_of<R: Row>(path: &Path, columns: &[&str]) -> Result<Rows<R>, ExportError> {
-    Rows::open(path, Some(columns))
+pub fn events(path: &Path) -> Result<Events, ExportError> {
+    let file = File::open(path).map_err(ExportError::disk("open", path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), EVENT_COLUMNS);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build();
+    Ok(Events { path: path.to_owned(), reader: reader.map_err(ExportError::parquet(path))? })
 }
 
-/// What a token's analysis needs: the columns to ask [`rows_of`] for.
-pub const TOKEN_ANALYSIS: &[&str] = &["request_id", "kind", "kernel_received_ns", "reaped_ns"];
+/// The events of a `tokens.parquet`, batch by batch.
+#[derive(Debug)]
+pub struct Events {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+}
+
+impl Iterator for Events {
+    type Item = Result<Vec<Event>, ExportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(match batch {
+            Ok(batch) => read_events(&batch).map_err(ExportError::rows(&self.path)),
+            Err(source) => Err(ExportError::Arrow { path: self.path.clone(), source }),
+        })
+    }
+}
+
+fn read_events(batch: &RecordBatch) -> Result<Vec<Event>, RowError> {
+    let integers = |name: &'static str| {
+        let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        column.ok_or(RowError::Column(name))
+    };
+    let (ids, reaped) = (integers("request_id")?, integers("reaped_ns")?);
+    let kernel = integers("kernel_received_ns")?;
+    let kinds = batch.column_by_name("kind").and_then(|column| column.as_string_opt::<i32>());
+    let kinds = kinds.ok_or(RowError::Column("kind"))?;
+    let stamp = |number: i64| MonoNs(number.cast_unsigned());
+    (0..batch.num_rows())
+        .map(|place| {
+            let kind = EventKind::from_name(kinds.value(place)).ok_or(RowError::Value("kind"))?;
+            Ok(Event {
+                request_id: RequestId(ids.value(place).cast_unsigned()),
+                reaped_ns: stamp(reaped.value(place)),
+                kernel_received_ns: kernel.is_valid(place).then(|| stamp(kernel.value(place))),
+                is_content: kind.is_content(),
+            })
+        })
+        .collect()
+}
 
 /// The rows of a Parquet file, batch by batch.
 #[derive(Debug)]
 pub struct Rows<R> {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
-    is_whole: bool,
     marker: std::marker::PhantomData<R>,
-}
-
-impl<R: Row> Rows<R> {
-    fn open(path: &Path, columns: Option<&[&str]>) -> Result<Self, ExportError> {
-        let file = File::open(path).map_err(ExportError::disk("open", path))?;
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
-        if let Some(columns) = columns {
-            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-            builder = builder.with_projection(mask);
-        }
-        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(ExportError::parquet(path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            reader,
-            is_whole: columns.is_none(),
-            marker: std::marker::PhantomData,
-        })
-    }
-
-    fn read(&self, batch: &RecordBatch) -> Result<Vec<R>, ExportError> {
-        if self.is_whole {
-            return R::from_batch(batch).map_err(ExportError::rows(&self.path));
-        }
-        let schema = R::schema();
-        let fill = |field: &Arc<Field>| {
-            batch.column_by_name(field.name()).cloned().unwrap_or_else(|| filler(field, batch.num_rows()))
-        };
-        let filled = RecordBatch::try_new(schema.clone(), schema.fields().iter().map(fill).collect())
-            .map_err(|source| ExportError::Arrow { path: self.path.clone(), source })?;
-        R::from_batch(&filled).map_err(ExportError::rows(&self.path))
-    }
 }
 
 impl<R: Row> Iterator for Rows<R> {
@@ -222,18 +241,9 @@ impl<R: Row> Iterator for Rows<R> {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
         Some(match batch {
-            Ok(batch) => self.read(&batch),
+            Ok(batch) => R::from_batch(&batch).map_err(ExportError::rows(&self.path)),
             Err(source) => Err(ExportError::Arrow { path: self.path.clone(), source }),
         })
-    }
-}
-
-/// A column that was not read: absent where it can be, else zero.
-fn filler(field: &Field, rows: usize) -> arrow_array::ArrayRef {
-    match field.data_type() {
-        DataType::Int64 if !field.is_nullable() => Arc::new(Int64Array::from(vec![0; rows])),
-        DataType::Int32 if !field.is_nullable() => Arc::new(Int32Array::from(vec![0; rows])),
-        data_type => new_null_array(data_type, rows),
     }
 }
 
@@ -299,15 +309,14 @@ fn copy_groups(
     Ok(())
 }
 
+const EVENT_COLUMNS: [&str; 4] = ["request_id", "kind", "kernel_received_ns", "reaped_ns"];
+
 /// Rows that are encoded and decoded together.
 const BATCH_ROWS: usize = 1 << 14;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::clock::MonoNs;
-    use common::id::RequestId;
-    use common::reply_event::EventKind;
     use record::{Request, Token};
 
     fn token(place: u64) -> Token {
@@ -341,10 +350,8 @@ mod tests {
         concat(&parts, &whole).unwrap();
         let back = rows::<Token>(&whole).unwrap().map(Result::unwrap).collect::<Vec<_>>().concat();
         assert!(back == tokens, "the same rows in the same order");
-        let some = rows_of::<Token>(&whole, TOKEN_ANALYSIS).unwrap();
-        let some = some.map(Result::unwrap).collect::<Vec<_>>().concat();
-        assert_eq!(some[7].reaped_ns, tokens[7].reaped_ns, "what was asked for");
-        assert_eq!(some[7].segment, None, "what was not");
+        let events = events(&whole).unwrap().map(Result::unwrap).collect::<Vec<_>>().concat();
+        assert!(events == tokens.iter().map(Event::from).collect::<Vec<_>>(), "the same events");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3, "nothing temporary is left");
     }
 

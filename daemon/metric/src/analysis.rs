@@ -9,7 +9,7 @@
 
 use crate::case::Case;
 use crate::column::Column;
-use crate::events::{EventJoin, Lists};
+use crate::events::{Event, EventJoin, Lists};
 use crate::group::{Group, Source};
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
@@ -100,15 +100,19 @@ impl Analysis {
 
     /// Takes events; those of a request are next to each other, before or after it.
     pub fn tokens(&mut self, tokens: &[Token]) {
-        for token in tokens {
-            self.events.token(token);
-        }
+        tokens.iter().for_each(|token| self.events.event(token.into()));
+    }
+
+    /// The same for events of which only what counts was read.
+    pub fn events(&mut self, events: &[Event]) {
+        events.iter().for_each(|event| self.events.event(*event));
     }
 
     /// Takes the statistics.
     #[must_use]
     pub fn finish(self) -> Report {
-        let Self { settings, formulas, rows, events, errors } = self;
+        let Self { settings, mut formulas, rows, events, errors } = self;
+        formulas.iter_mut().for_each(|formula| formula.column.close());
         let (lists, orphan_events) = events.finish();
         let profiling = places(&rows, |standing| standing.profiling);
         let warmup = places(&rows, |standing| !standing.profiling);

@@ -53,6 +53,16 @@ impl Column {
         }
     }
 
+    /// Gives back the room for numbers that will not come.
+    pub(crate) fn close(&mut self) {
+        match &mut self.cells {
+            Cells::None => {}
+            Cells::Bytes(cells) => cells.shrink_to_fit(),
+            Cells::Words(cells) => cells.shrink_to_fit(),
+            Cells::Floats(cells) => cells.shrink_to_fit(),
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn widen(&mut self, place: usize, number: f64, fit: Option<u32>) {

@@ -5,6 +5,7 @@
 
 use crate::analysis::RowStanding;
 use crate::gaps::Gaps;
+use common::clock::MonoNs;
 use common::id::RequestId;
 use record::{Request, Token};
 use rustc_hash::FxHashMap;
@@ -46,11 +47,35 @@ enum Open {
 }
 
 /// What of an event counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The request that it answers.
+    pub request_id: RequestId,
+    /// When it was read.
+    pub reaped_ns: MonoNs,
+    /// When it had arrived.
+    pub kernel_received_ns: Option<MonoNs>,
+    /// Whether it carries text, reasoning or a tool call.
+    pub is_content: bool,
+}
+
+/// An event whose request is known or will be.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     reaped: u64,
     kernel: Option<u64>,
     is_content: bool,
+}
+
+impl From<&Token> for Event {
+    fn from(token: &Token) -> Self {
+        Self {
+            request_id: token.request_id,
+            reaped_ns: token.reaped_ns,
+            kernel_received_ns: token.kernel_received_ns,
+            is_content: token.kind.is_content(),
+        }
+    }
 }
 
 /// The last event with content of a request.
@@ -154,14 +179,14 @@ impl EventJoin {
     }
 
     /// Takes the next event.
-    pub(crate) fn token(&mut self, token: &Token) {
+    pub(crate) fn event(&mut self, event: Event) {
         let seen = Seen {
-            reaped: token.reaped_ns.0,
-            kernel: token.kernel_received_ns.map(|stamp| stamp.0),
-            is_content: token.kind.is_content(),
+            reaped: event.reaped_ns.0,
+            kernel: event.kernel_received_ns.map(|stamp| stamp.0),
+            is_content: event.is_content,
         };
-        if self.open.as_ref().is_none_or(|(id, _)| *id != token.request_id) {
-            self.change(token.request_id);
+        if self.open.as_ref().is_none_or(|(id, _)| *id != event.request_id) {
+            self.change(event.request_id);
         }
         match &mut self.open {
             Some((_, Open::Known(expected, chain))) => self.lists.feed(*expected, chain, seen),
@@ -204,7 +229,6 @@ impl EventJoin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::clock::MonoNs;
     use common::reply_event::EventKind;
 
     fn token(request: u64, reaped: u64, kernel: u64, kind: EventKind) -> Token {
@@ -257,7 +281,7 @@ mod tests {
                 if *step > 0 {
                     join.request(&request(id), standing);
                 } else {
-                    tokens(id).iter().for_each(|token| join.token(token));
+                    tokens(id).iter().for_each(|token| join.event(token.into()));
                 }
             }
             check(join);
@@ -269,18 +293,18 @@ mod tests {
         let standing = RowStanding { valid: true, profiling: true };
         let mut join = EventJoin::new();
         let first = tokens(1);
-        first[..2].iter().for_each(|token| join.token(token));
+        first[..2].iter().for_each(|token| join.event(token.into()));
         join.request(&request(1), standing);
-        first[2..].iter().for_each(|token| join.token(token));
+        first[2..].iter().for_each(|token| join.event(token.into()));
         join.request(&request(2), standing);
-        tokens(2).iter().for_each(|token| join.token(token));
+        tokens(2).iter().for_each(|token| join.event(token.into()));
         check(join);
     }
 
     #[test]
     fn events_without_a_request_are_counted() {
         let mut join = EventJoin::new();
-        tokens(7).iter().for_each(|token| join.token(token));
+        tokens(7).iter().for_each(|token| join.event(token.into()));
         assert_eq!(join.finish().1, 4, "four orphans");
     }
 }

@@ -36,7 +36,6 @@ pub struct Stats {
 pub(crate) struct Sample {
     values: Vec<f64>,
     sum: f64,
-    sorted: bool,
 }
 
 impl Stat {
@@ -148,7 +147,7 @@ impl Sample {
     #[must_use]
     pub(crate) fn new(values: Vec<f64>) -> Self {
         let sum = pairwise_sum(&values, |value| value);
-        Self { values, sum, sorted: false }
+        Self { values, sum }
     }
 
     /// The sum of the numbers.
@@ -169,21 +168,22 @@ impl Sample {
         if self.values.is_empty() {
             return stats;
         }
-        let avg = self.sum / float_of(self.values.len());
-        self.sort();
-        let std = self.deviation(avg);
+        let count = self.values.len();
+        let order =
+            Order::new(&mut self.values, &Stat::PERCENTILES.map(|(_, share)| wanted(count, share)).concat());
         for (place, (stat, share)) in Stat::PERCENTILES.into_iter().enumerate() {
-            stats.set(stat, percentile(&self.values, share) * factor);
-            stats.intervals[place] = confidence::ranks(self.values.len(), share).and_then(|(low, high)| {
-                Some((Value::new(self.values[low] * factor)?, Value::new(self.values[high] * factor)?))
+            stats.set(stat, percentile(count, share, |place| order.get(place)) * factor);
+            stats.intervals[place] = confidence::ranks(count, share).and_then(|(low, high)| {
+                Some((Value::new(order.get(low) * factor)?, Value::new(order.get(high) * factor)?))
             });
         }
+        let avg = self.sum / float_of(count);
         stats.set(Stat::Avg, avg * factor);
-        stats.set(Stat::Min, self.values[0] * factor);
-        stats.set(Stat::Max, self.values[self.values.len() - 1] * factor);
-        stats.set(Stat::Std, std * factor);
+        stats.set(Stat::Min, order.get(0) * factor);
+        stats.set(Stat::Max, order.get(count - 1) * factor);
+        stats.set(Stat::Std, self.deviation(avg) * factor);
         stats.set(Stat::Sum, self.sum * factor);
-        stats.set_count(self.values.len() as u64);
+        stats.set_count(count as u64);
         stats
     }
 
@@ -193,24 +193,16 @@ impl Sample {
         if self.values.is_empty() {
             return stats;
         }
-        self.sort();
         let count = self.values.len() + failures;
-        for (stat, share) in Stat::PERCENTILES {
-            let nearest = index((float_of(count - 1) * share).round_ties_even());
-            if let Some(value) = self.values.get(nearest) {
-                stats.set(stat, value * factor);
-            }
+        let nearest = |share: f64| index((float_of(count - 1) * share).round_ties_even());
+        let places = Stat::PERCENTILES.map(|(_, share)| nearest(share));
+        let order = Order::new(&mut self.values, &[places.as_slice(), &[0]].concat());
+        for ((stat, _), place) in Stat::PERCENTILES.into_iter().zip(places) {
+            stats.set(stat, order.get(place) * factor);
         }
-        stats.set(Stat::Min, self.values[0] * factor);
+        stats.set(Stat::Min, order.get(0) * factor);
         stats.set_count(count as u64);
         stats
-    }
-
-    fn sort(&mut self) {
-        if !self.sorted {
-            self.values.sort_unstable_by(f64::total_cmp);
-            self.sorted = true;
-        }
     }
 
     fn deviation(&self, avg: f64) -> f64 {
@@ -219,16 +211,100 @@ impl Sample {
     }
 }
 
-/// The percentile of a sorted sample by linear interpolation at index `share * (n - 1)`.
-#[must_use]
-pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = float_of(sorted.len() - 1) * share;
-    let below = index(place);
-    let above = (below + 1).min(sorted.len() - 1);
-    let part = place - float_of(below);
-    let gap = sorted[above] - sorted[below];
-    if part >= 0.5 { sorted[above] - gap * (1.0 - part) } else { sorted[below] + gap * part }
+/// The places in the sorted sample that a percentile and its interval are made of.
+fn wanted(count: usize, share: f64) -> Vec<usize> {
+    let below = index(float_of(count - 1) * share);
+    let (low, high) = confidence::ranks(count, share).unwrap_or((0, count - 1));
+    vec![0, below, (below + 1).min(count - 1), low, high, count - 1]
 }
+
+/// The percentile by linear interpolation at index `share * (n - 1)`.
+fn percentile(count: usize, share: f64, sorted: impl Fn(usize) -> f64) -> f64 {
+    let place = float_of(count - 1) * share;
+    let below = index(place);
+    let (left, right) = (sorted(below), sorted((below + 1).min(count - 1)));
+    let part = place - float_of(below);
+    if part >= 0.5 { right - (right - left) * (1.0 - part) } else { left + (right - left) * part }
+}
+
+/// A few places of a sorted sample.
+#[derive(Debug)]
+struct Order {
+    /// Place and number, by place.
+    known: Vec<(usize, f64)>,
+}
+
+impl Order {
+    /// A small sample is sorted; of a large one only the buckets (by the numbers' upper bits) that hold a place.
+    fn new(values: &mut [f64], places: &[usize]) -> Self {
+        if values.len() <= FEW {
+            values.sort_unstable_by_key(|value| ordered(*value));
+            let known = places.iter().filter_map(|place| Some((*place, *values.get(*place)?)));
+            return Self { known: known.collect() }.by_place();
+        }
+        let mut counts = vec![0_usize; 1 << BUCKET_BITS];
+        for value in &*values {
+            counts[bucket(*value)] += 1;
+        }
+        let mut places = places.iter().copied().filter(|place| *place < values.len()).collect::<Vec<_>>();
+        places.sort_unstable();
+        places.dedup();
+        let mut inside = vec![None; 1 << BUCKET_BITS];
+        let mut held = Vec::<(usize, Vec<f64>)>::new();
+        let (mut below, mut at) = (0, 0);
+        for place in &places {
+            while below + counts[at] <= *place {
+                below += counts[at];
+                at += 1;
+            }
+            inside[at].get_or_insert_with(|| {
+                held.push((below, Vec::with_capacity(counts[at])));
+                held.len() - 1
+            });
+        }
+        for value in &*values {
+            if let Some(of) = inside[bucket(*value)] {
+                held[of].1.push(*value);
+            }
+        }
+        let mut known = Vec::with_capacity(places.len());
+        for (below, bucket) in &mut held {
+            bucket.sort_unstable_by_key(|value| ordered(*value));
+            let here =
+                places.iter().filter_map(|place| Some((*place, *bucket.get(place.checked_sub(*below)?)?)));
+            known.extend(here);
+        }
+        Self { known }.by_place()
+    }
+
+    fn by_place(mut self) -> Self {
+        self.known.sort_unstable_by_key(|(place, _)| *place);
+        self
+    }
+
+    /// The number at a place that was asked for; infinite beyond the sample.
+    fn get(&self, place: usize) -> f64 {
+        let known = self.known.binary_search_by_key(&place, |(place, _)| *place);
+        known.map_or(f64::INFINITY, |found| self.known[found].1)
+    }
+}
+
+/// The bits of a number, in the order of the numbers.
+pub(crate) const fn ordered(value: f64) -> u64 {
+    let bits = value.to_bits();
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+/// The upper bits of a number, in the order of the numbers.
+pub(crate) fn bucket(value: f64) -> usize {
+    usize::try_from(ordered(value) >> (64 - BUCKET_BITS)).unwrap_or(0)
+}
+
+/// 64 buckets for each doubling.
+pub(crate) const BUCKET_BITS: u32 = 18;
+
+/// Samples up to this size are sorted whole.
+pub(crate) const FEW: usize = 1 << 15;
 
 /// The sum of `of` each value by NumPy's order of additions, whose rounding grows with the length's logarithm.
 fn pairwise_sum(values: &[f64], of: impl Fn(f64) -> f64 + Copy) -> f64 {
@@ -271,6 +347,21 @@ mod tests {
         check(&values, Stat::Std, 1.25_f64.sqrt());
         check(&values, Stat::Sum, 10.0);
         check(&[7.0], Stat::P99, 7.0);
+    }
+
+    #[test]
+    fn large_samples_have_the_order_of_small_ones() {
+        for spread in [1_000_003_u32, 7, 1] {
+            let value = |place: u32| f64::from(place.wrapping_mul(7919) % spread) - 3.0;
+            let mut values = (0..100_000).map(value).collect::<Vec<_>>();
+            let mut sorted = values.clone();
+            sorted.sort_unstable_by(f64::total_cmp);
+            let places = [0, 1, 49_999, 50_000, 98_999, 99_999];
+            let order = Order::new(&mut values, &places);
+            for place in places {
+                assert_eq!(order.get(place).to_bits(), sorted[place].to_bits(), "place {place} of {spread}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! HOT: replies of the OpenAI APIs that answer with `choices`: of each the text, the reasoning and the tool calls.
-//! Budget: docs/BUDGET.md, "scribe per event".
+//! Replies of the OpenAI APIs that answer with `choices`: of each the text, the reasoning and the tool calls.
 //!
 //! Of several choices the texts are put together. Objects of another type mean nothing; a missing type is forgiven.
 

@@ -1,4 +1,4 @@
-//! HOT: the fields of one server-sent event. Budget: docs/BUDGET.md, "scribe per event".
+//! The fields of one server-sent event.
 
 use crate::reply::Reply;
 use memchr::{memchr, memchr2};

@@ -1,4 +1,4 @@
-//! HOT: records of all workers in, messages out. Budget: docs/BUDGET.md, "scribe per event".
+//! Records of all workers in, messages out.
 //!
 //! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event.
 
@@ -260,8 +260,7 @@ fn write_request(
     verdict: &outcome::Verdict,
     keep: Keep,
 ) -> io::Result<()> {
-    let (head, raw) =
-        if keep.raw { (&*request.head, &*request.body) } else { (&b""[..], &b""[..]) };
+    let (head, raw) = if keep.raw { (&*request.head, &*request.body) } else { (&b""[..], &b""[..]) };
     let events = request.events.as_bytes();
     let (error_type, error_message) = (verdict.error_type.as_bytes(), verdict.error_message.as_bytes());
     let told = &mut request.told;
@@ -292,9 +291,12 @@ mod tests {
     use super::*;
 
     const HI: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"hello"}}]}"#;
-    const WORLD: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":" world again"}}]}"#;
-    const ROLE: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"role":"assistant","content":""}}]}"#;
-    const HM: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"reasoning":"let me see"}}]}"#;
+    const WORLD: &str =
+        r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":" world again"}}]}"#;
+    const ROLE: &str =
+        r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"role":"assistant","content":""}}]}"#;
+    const HM: &str =
+        r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"reasoning":"let me see"}}]}"#;
     const USAGE: &str = r#"data: {"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":12,"completion_tokens_details":{"reasoning_tokens":4}}}"#;
 
     #[test]
@@ -364,7 +366,7 @@ mod tests {
 
     #[test]
     fn failures() {
-        let failed = |fill: &dyn Fn(&mut Records), expected: &str| {
+        let failed = |fill: fn(&mut Records), expected: &str| {
             let mut records = Records::default();
             fill(records.sent(7, 1));
             let tail = "output 0, reasoning 0, input 21, requested 31";
@@ -372,24 +374,34 @@ mod tests {
             check(&messages, &[&format!("request 7: {expected}; {tail}"), "finished"]);
         };
         failed(
-            &|records| drop(records.head(7, 503).body(7, "busy").ended(7, "http_status")),
+            |records| {
+                records.head(7, 503).body(7, "busy").ended(7, "http_status");
+            },
             "http_status, 503, Some Reason: busy; events error(0)",
         );
         failed(
-            &|records| drop(records.head(7, 200).event(7, ROLE).event(7, "data: [DONE]").ended(7, "ok")),
+            |records| {
+                records.head(7, 200).event(7, ROLE).event(7, "data: [DONE]").ended(7, "ok");
+            },
             "invalid_response, 200, InvalidInferenceResultError: none of the response's 2 events holds content that \
              the endpoint knows; events role(0) done(0)",
         );
         failed(
-            &|records| drop(records.head(7, 200).event(7, "event: error\n: overloaded").ended(7, "ok")),
+            |records| {
+                records.head(7, 200).event(7, "event: error\n: overloaded").ended(7, "ok");
+            },
             "stream_error, 200, SSEResponseError: Error occurred in SSE response: overloaded; events error(0)",
         );
         failed(
-            &|records| drop(records.head(7, 200).event(7, r#"data: {"error":{"type":"E","message":"m"}}"#).ended(7, "ok")),
+            |records| {
+                records.head(7, 200).event(7, r#"data: {"error":{"type":"E","message":"m"}}"#).ended(7, "ok");
+            },
             "stream_error, 200, E: m; events error(0)",
         );
         failed(
-            &|records| drop(records.ended(7, "timeout")),
+            |records| {
+                records.ended(7, "timeout");
+            },
             "timeout, 0, timeout: no complete response within 6 s; events",
         );
     }
@@ -397,7 +409,15 @@ mod tests {
     #[test]
     fn what_never_ended_is_told_and_connections_close_last() {
         let mut records = Records::default();
-        records.opened(1).opened(2).sent(8, 1).sent(7, 2).closed(1).closed(2).stamped(2).ended(8, "connection_reset");
+        records
+            .opened(1)
+            .opened(2)
+            .sent(8, 1)
+            .sent(7, 2)
+            .closed(1)
+            .closed(2)
+            .stamped(2)
+            .ended(8, "connection_reset");
         let messages = understand(&records, "chat", None);
         let tail = "output ?, reasoning ?, input 21, requested 31";
         check(
@@ -406,7 +426,9 @@ mod tests {
                 "opened 1 cookie 1001",
                 "opened 2 cookie 1002",
                 "stamped cookie 1002 2 40..1007 at 7",
-                &format!("request 8: connection_reset, 0, connection_reset: the connection was reset; events; {tail}"),
+                &format!(
+                    "request 8: connection_reset, 0, connection_reset: the connection was reset; events; {tail}"
+                ),
                 "closed 1 cookie 1001",
                 &format!(
                     "request 7: cancelled, 0, RequestCancellationError: the run ended while the request was in flight; \
@@ -430,7 +452,11 @@ mod tests {
         assert_eq!(ledger.requests.len(), 1, "one request is open at a time");
         let messages = super::super::testing::messages(&ledger.into_replies());
         let last = told(&messages, 50);
-        assert_eq!((last.events, last.usage), (0, common::reply_event::Usage::default()), "nothing of the others");
+        assert_eq!(
+            (last.events, last.usage),
+            (0, common::reply_event::Usage::default()),
+            "nothing of the others"
+        );
         assert_eq!((last.status, last.head_end, last.raw_length), (0, 0, 0), "nothing of the others");
     }
 

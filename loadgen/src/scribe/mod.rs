@@ -216,7 +216,12 @@ mod tests {
         let mut records = Records::default();
         records.opened(1).sent(7, 1).head(7, 200).padding(24);
         records.event(7, r#"data: {"choices":[{"delta":{"content":"hi"}}]}"#).padding(8);
-        records.event(7, &format!(": {}", "x".repeat(2000))).ended(7, "ok").closed(1).padding(4000).finished();
+        records
+            .event(7, &format!(": {}", "x".repeat(2000)))
+            .ended(7, "ok")
+            .closed(1)
+            .padding(4000)
+            .finished();
         let whole = check(&records, u64::MAX >> 1, READ_BYTES);
         assert!(whole.len() > 232, "a message was written");
         for (step, buffer) in [(8, 64), (24, 64), (1000, 100), (1, 4096)] {

@@ -24,13 +24,17 @@ pub(super) fn judge(outcome: Outcome, request: &mut Request, errno: u32, timeout
         Outcome::HttpStatus => (outcome, reason(request), refusal(request)),
         Outcome::Redirect => (outcome, reason(request), redirect(request)),
         Outcome::Cancelled => (outcome, CANCELLED_TYPE.to_owned(), CANCELLED.to_owned()),
-        Outcome::Timeout => (outcome, named(outcome), format!("no complete response within {timeout_seconds} s")),
+        Outcome::Timeout => {
+            (outcome, named(outcome), format!("no complete response within {timeout_seconds} s"))
+        }
         Outcome::ConnectFailed => (outcome, named(outcome), with_cause("failed to connect", errno)),
         Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
         Outcome::Reset => (outcome, named(outcome), with_cause("the connection was reset", errno)),
-        Outcome::Truncated => {
-            (outcome, named(outcome), "the server closed the connection before the response was whole".to_owned())
-        }
+        Outcome::Truncated => (
+            outcome,
+            named(outcome),
+            "the server closed the connection before the response was whole".to_owned(),
+        ),
         Outcome::ClosedEarly => {
             (outcome, named(outcome), "the server closed the connection before the response began".to_owned())
         }
@@ -77,7 +81,8 @@ fn refusal(request: &Request) -> String {
 
 fn redirect(request: &Request) -> String {
     let lines = request.head.split(|byte| *byte == b'\n');
-    let mut fields = lines.filter_map(|line| Some(line.split_at(line.iter().position(|byte| *byte == b':')?)));
+    let mut fields =
+        lines.filter_map(|line| Some(line.split_at(line.iter().position(|byte| *byte == b':')?)));
     let location = fields.find(|(name, _)| name.eq_ignore_ascii_case(b"location"));
     let location = location.map_or(&b""[..], |(_, value)| value[1..].trim_ascii());
     if location.is_empty() {
@@ -96,10 +101,16 @@ mod tests {
     use super::*;
 
     fn check(outcome: Outcome, head: &str, body: &str, errno: u32, expected: [&str; 2]) {
-        let mut request = Request { head: head.into(), body: body.into(), ..Request::default() };
+        let mut request = Request::default();
+        request.head.extend_from_slice(head.as_bytes());
+        request.body.extend_from_slice(body.as_bytes());
         request.told.status = 503;
         let verdict = judge(outcome, &mut request, errno, 1.5);
-        assert_eq!([verdict.error_type.as_str(), verdict.error_message.as_str()], expected, "{outcome:?} {head:?}");
+        assert_eq!(
+            [verdict.error_type.as_str(), verdict.error_message.as_str()],
+            expected,
+            "{outcome:?} {head:?}"
+        );
     }
 
     #[test]
@@ -109,13 +120,25 @@ mod tests {
         check(HttpStatus, head, "busy", 0, ["Service Unavailable", "busy"]);
         check(HttpStatus, "HTTP/1.1 503\r\n\r\n", "", 0, ["HTTP 503", ""]);
         check(HttpStatus, head, &"x".repeat(2000), 0, ["Service Unavailable", &"x".repeat(1024)]);
-        check(Redirect, head, "", 0, ["Service Unavailable", "the server redirects to /x, which is not followed"]);
+        check(
+            Redirect,
+            head,
+            "",
+            0,
+            ["Service Unavailable", "the server redirects to /x, which is not followed"],
+        );
         check(Redirect, "", "", 0, ["HTTP 503", "the server redirects, which is not followed"]);
         check(Timeout, "", "", 0, ["timeout", "no complete response within 1.5 s"]);
         let refused = "failed to connect: Connection refused (os error 111)";
         check(ConnectFailed, "", "", 111, ["connect_failed", refused]);
         check(Reset, "", "", 0, ["connection_reset", "the connection was reset"]);
         check(Ok, "", "", 0, ["InvalidInferenceResultError", "the response is empty"]);
-        check(Cancelled, "", "", 0, ["RequestCancellationError", "the run ended while the request was in flight"]);
+        check(
+            Cancelled,
+            "",
+            "",
+            0,
+            ["RequestCancellationError", "the run ended while the request was in flight"],
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! HOT: what has been understood of one request so far. Budget: docs/BUDGET.md, "scribe per event".
+//! What has been understood of one request so far.
 
 use common::client_event::{RecordHeader, Sent};
 use common::reply_event::{Event, EventKind, RequestEnded, UNKNOWN, known};
@@ -112,13 +112,11 @@ impl Request {
             return;
         }
         let body = std::mem::take(&mut self.body);
-        let kind = if self.is_success() {
-            self.take_in(endpoint.whole(&body), keep)
-        } else {
-            EventKind::Error
-        };
+        let kind =
+            if self.is_success() { self.take_in(endpoint.whole(&body), keep) } else { EventKind::Error };
         self.body = body;
-        let header = RecordHeader { time: self.last_piece.reaped, end: self.last_piece.end, ..Default::default() };
+        let header =
+            RecordHeader { time: self.last_piece.reaped, end: self.last_piece.end, ..Default::default() };
         self.push(&header, kind, self.body_bytes);
     }
 

@@ -1,13 +1,15 @@
 //! How tests write records and read messages.
 
+use super::EntryFacts;
 use super::ledger::Ledger;
 use super::record::{self, Next};
-use super::EntryFacts;
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
 use common::plan::{self, Plan};
-use common::reply_event::{self, ConnectionOpened, Event, EventKind, MessageHeader, RequestEnded, StretchStamped, known};
+use common::reply_event::{
+    self, ConnectionOpened, Event, EventKind, MessageHeader, RequestEnded, StretchStamped, known,
+};
 use std::fmt::Write;
 use std::sync::Arc;
 use tokenizer::Tokenizer;
@@ -52,7 +54,13 @@ impl Records {
             turn: 5,
         };
         self.count += 1;
-        let header = RecordHeader::new(Kind::Sent, request, MonoNs(self.count), 600, 56);
+        let header = RecordHeader::new(
+            Kind::Sent,
+            request,
+            MonoNs(self.count),
+            600,
+            u32::try_from(size_of::<Sent>()).unwrap(),
+        );
         self.append(header, &body, b"")
     }
 
@@ -99,14 +107,26 @@ impl Records {
         }
     }
 
-    fn add(&mut self, kind: Kind, id: u64, detail: u16, body: &(impl IntoBytes + Immutable), bytes: &[u8]) -> &mut Self {
+    fn add(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        detail: u16,
+        body: &(impl IntoBytes + Immutable),
+        bytes: &[u8],
+    ) -> &mut Self {
         self.count += 1;
         let rest = u32::try_from(size_of_val(body) + bytes.len()).unwrap();
         let header = RecordHeader::new(kind, id, MonoNs(self.count), 1000 + self.count, rest);
         self.append(RecordHeader { detail, ..header }, body, bytes)
     }
 
-    fn append(&mut self, header: RecordHeader, body: &(impl IntoBytes + Immutable), bytes: &[u8]) -> &mut Self {
+    fn append(
+        &mut self,
+        header: RecordHeader,
+        body: &(impl IntoBytes + Immutable),
+        bytes: &[u8],
+    ) -> &mut Self {
         self.bytes.extend_from_slice(header.as_bytes());
         self.bytes.extend_from_slice(body.as_bytes());
         self.bytes.extend_from_slice(bytes);
@@ -127,9 +147,10 @@ pub(super) struct Message {
 /// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server`.
 pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
-    let facts = |number: u32| EntryFacts { input_tokens: Some(20 + number), requested_tokens: Some(30 + number) };
+    let facts =
+        |number: u32| EntryFacts { input_tokens: Some(20 + number), requested_tokens: Some(30 + number) };
     let facts = Arc::from([facts(0), facts(1)]);
-    Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, facts, &plan(rest == "server"))
+    Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, facts, &plan(rest))
 }
 
 /// What comes of records that are fed at once.
@@ -191,7 +212,7 @@ fn request_of(body: &[u8]) -> Message {
     assert_eq!(raw.len(), told.raw_length as usize, "nothing after the raw bytes");
     let [error_type, error_message, raw] =
         [error_type, error_message, raw].map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
-    let count = |count| known(count).map_or("?".to_owned(), |count: u32| count.to_string());
+    let count = |count| known(count).map_or_else(|| "?".to_owned(), |count: u32| count.to_string());
     let outcome = Outcome::from_number(u16::try_from(told.outcome).unwrap()).unwrap();
     let mut line = format!("request {}: {}, {}", told.request.0, outcome.name(), told.status);
     if !error_type.is_empty() {
@@ -200,7 +221,8 @@ fn request_of(body: &[u8]) -> Message {
     line += "; events";
     for event in &events {
         assert_eq!(event.reserved, 0, "reserved");
-        write!(line, " {}({})", EventKind::from_number(event.kind).unwrap().name(), count(event.tokens)).unwrap();
+        write!(line, " {}({})", EventKind::from_number(event.kind).unwrap().name(), count(event.tokens))
+            .unwrap();
     }
     let (output, reasoning) = (count(told.output_tokens), count(told.reasoning_tokens));
     let (input, requested) = (count(told.input_tokens), count(told.requested_tokens));
@@ -211,7 +233,7 @@ fn request_of(body: &[u8]) -> Message {
     Message { line, told: Some(told), events, error: (error_type, error_message), raw }
 }
 
-fn plan(use_server_token_count: bool) -> Plan {
+fn plan(options: &str) -> Plan {
     Plan {
         endpoint: plan::Endpoint {
             kind: "chat".to_owned(),
@@ -221,7 +243,7 @@ fn plan(use_server_token_count: bool) -> Plan {
             streaming: true,
             request_timeout_seconds: 6.0,
             use_legacy_max_tokens: false,
-            use_server_token_count,
+            use_server_token_count: options == "server",
             header_names: Vec::new(),
             extra_inputs: serde_json::Map::new(),
         },

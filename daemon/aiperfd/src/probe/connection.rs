@@ -13,6 +13,6 @@ fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
     let program = programs.program_mut("connection_step").context("the object has no program `connection_step`")?;
     let program: &mut SockOps = program.try_into()?;
     program.load()?;
-    program.attach(cgroup, CgroupAttachMode::AllowMultiple)?;
+    program.attach(cgroup, CgroupAttachMode::Single)?;
     Ok(())
 }

@@ -16,7 +16,7 @@ fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
         let program = programs.program_mut(name).with_context(|| format!("the object has no program `{name}`"))?;
         let program: &mut CgroupSkb = program.try_into()?;
         program.load()?;
-        program.attach(cgroup, direction, CgroupAttachMode::AllowMultiple)?;
+        program.attach(cgroup, direction, CgroupAttachMode::Single)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@
 //! keeps no gaps.
 
 use crate::metric::{Curve, Flags, Group, Injected, Metric, Unit};
-use crate::stats::{Stat, Stats};
+use crate::stats::{BUCKET_BITS, FEW, Stat, Stats, bucket, ordered};
 use crate::value::float_of;
 
 macro_rules! swept {
@@ -91,31 +91,30 @@ pub(crate) fn sweep(flights: &[Flight<'_>], windows: &[(f64, f64)]) -> Vec<Swept
             swept.results.push((injected, timeline.stats(values, mask, *window, factor)));
         }
     };
-    let per_second = 1e9;
-
-    let users = timeline.curve(|flight| flight.decode_concurrency());
+    let (users, rate) = (timeline.curve(Flight::decode_concurrency), timeline.decode_throughput());
     take(Injected::Sweep(Curve::DecodeConcurrency), &users, None, 1.0);
-    let mut rate = timeline.decode_throughput();
-    take(Injected::Sweep(Curve::DecodeThroughput), &rate, None, per_second);
-    take(Injected::ActiveSweep(Curve::DecodeThroughput), &rate, Some(&users), per_second);
-    divide(&mut rate, &users);
-    take(Injected::Sweep(Curve::DecodeThroughputPerUser), &rate, None, per_second);
-    take(Injected::ActiveSweep(Curve::DecodeThroughputPerUser), &rate, Some(&users), per_second);
+    take(Injected::Sweep(Curve::DecodeThroughput), &rate, None, PER_SECOND);
+    take(Injected::ActiveSweep(Curve::DecodeThroughput), &rate, Some(&users), PER_SECOND);
+    let rate = divide(rate, &users);
+    take(Injected::Sweep(Curve::DecodeThroughputPerUser), &rate, None, PER_SECOND);
+    take(Injected::ActiveSweep(Curve::DecodeThroughputPerUser), &rate, Some(&users), PER_SECOND);
+    drop((users, rate));
 
-    let users = timeline.curve(|flight| flight.prefill_concurrency());
+    let (users, rate) =
+        (timeline.curve(Flight::prefill_concurrency), timeline.curve(Flight::prefill_throughput));
     take(Injected::Sweep(Curve::PrefillConcurrency), &users, None, 1.0);
-    let mut rate = timeline.curve(|flight| flight.prefill_throughput());
-    take(Injected::Sweep(Curve::PrefillThroughput), &rate, None, per_second);
-    take(Injected::ActiveSweep(Curve::PrefillThroughput), &rate, Some(&users), per_second);
-    divide(&mut rate, &users);
-    take(Injected::Sweep(Curve::PrefillThroughputPerUser), &rate, None, per_second);
-    take(Injected::ActiveSweep(Curve::PrefillThroughputPerUser), &rate, Some(&users), per_second);
+    take(Injected::Sweep(Curve::PrefillThroughput), &rate, None, PER_SECOND);
+    take(Injected::ActiveSweep(Curve::PrefillThroughput), &rate, Some(&users), PER_SECOND);
+    let rate = divide(rate, &users);
+    take(Injected::Sweep(Curve::PrefillThroughputPerUser), &rate, None, PER_SECOND);
+    take(Injected::ActiveSweep(Curve::PrefillThroughputPerUser), &rate, Some(&users), PER_SECOND);
+    drop((users, rate));
 
-    let users = timeline.curve(|flight| flight.concurrency());
+    let (users, rate) = (timeline.curve(Flight::concurrency), timeline.curve(Flight::total_throughput));
     take(Injected::Sweep(Curve::Concurrency), &users, None, 1.0);
-    let rate = timeline.curve(|flight| flight.total_throughput());
-    take(Injected::Sweep(Curve::TotalThroughput), &rate, None, per_second);
-    take(Injected::ActiveSweep(Curve::TotalThroughput), &rate, Some(&users), per_second);
+    take(Injected::Sweep(Curve::TotalThroughput), &rate, None, PER_SECOND);
+    take(Injected::ActiveSweep(Curve::TotalThroughput), &rate, Some(&users), PER_SECOND);
+    drop((users, rate));
 
     take(Injected::Sweep(Curve::TokensInFlight), &timeline.tokens_in_flight(), None, 1.0);
     swept
@@ -236,13 +235,13 @@ impl<'a> Timeline<'a> {
                 lay_gaps(flight, &mut gaps, &mut events);
             }
         }
-        events.sort_unstable_by(|left, right| left.at.total_cmp(&right.at));
+        events.sort_unstable_by_key(|event| ordered(event.at));
         let mut moments = events.iter().map(|event| event.at).collect::<Vec<_>>();
         moments.dedup_by(|right, left| right.to_bits() == left.to_bits());
         Self { flights, gaps, events, moments }
     }
 
-    fn curve(&self, steps: impl Fn(&Flight<'_>) -> Steps) -> Vec<f64> {
+    fn curve(&self, steps: impl Fn(&Flight<'a>) -> Steps) -> Vec<f64> {
         self.run(|event| match event.what {
             What::Start => steps(&self.flights[event.of as usize])[0],
             What::FirstToken => steps(&self.flights[event.of as usize])[1],
@@ -253,7 +252,7 @@ impl<'a> Timeline<'a> {
 
     fn decode_throughput(&self) -> Vec<f64> {
         if self.gaps.is_empty() {
-            return self.curve(|flight| flight.even_decode_throughput());
+            return self.curve(Flight::even_decode_throughput);
         }
         self.run(|event| match event.what {
             What::GapBegin => self.gaps[event.of as usize].rate,
@@ -264,7 +263,7 @@ impl<'a> Timeline<'a> {
 
     fn tokens_in_flight(&self) -> Vec<f64> {
         if self.gaps.is_empty() {
-            return self.curve(|flight| flight.even_tokens());
+            return self.curve(Flight::even_tokens);
         }
         self.run(|event| match event.what {
             What::Start => self.flights[event.of as usize].gapped_tokens()[0],
@@ -302,24 +301,18 @@ impl<'a> Timeline<'a> {
 
     /// The time-weighted statistics of a curve in a window, of the time in which the mask is positive if there is one.
     fn stats(&self, values: &[f64], mask: Option<&[f64]>, (begin, end): (f64, f64), factor: f64) -> Stats {
-        let mut pieces = Pieces::default();
-        if end > begin && !self.moments.is_empty() {
-            let first = self.moments.partition_point(|moment| *moment <= begin);
-            let after = self.moments.partition_point(|moment| *moment < end);
-            let mut from = begin;
-            for place in first..=after.max(first) {
-                let to = self.moments.get(place).map_or(end, |moment| moment.min(end));
-                let held = place.checked_sub(1);
-                let value = held.map_or(0.0, |held| values[held]);
-                let counts = mask.is_none_or(|mask| held.is_some_and(|held| mask[held] > 0.0));
-                if to > from && counts {
-                    pieces.push(value, to - from);
-                }
-                from = from.max(to);
-            }
-        }
-        let whole = if mask.is_some() { pieces.spans.iter().sum() } else { end - begin };
-        pieces.stats(whole, factor)
+        let is_empty = begin >= end || self.moments.is_empty();
+        let first = self.moments.partition_point(|moment| *moment <= begin);
+        let after = if is_empty { first } else { self.moments.partition_point(|moment| *moment < end) };
+        let places = if is_empty { 0..0 } else { first..after + 1 };
+        let pieces = places.filter_map(|place| {
+            let held = place.checked_sub(1);
+            let from = held.filter(|_| place > first).map_or(begin, |held| self.moments[held]);
+            let to = if place < after { self.moments[place] } else { end };
+            let counts = mask.is_none_or(|mask| held.is_some_and(|held| mask[held] > 0.0));
+            (to > from && counts).then(|| (held.map_or(0.0, |held| values[held]), to - from))
+        });
+        weigh(pieces, mask.is_none().then_some(end - begin), factor)
     }
 }
 
@@ -343,123 +336,104 @@ fn lay_gaps(flight: &Flight<'_>, gaps: &mut Vec<Gap>, events: &mut Vec<Event>) {
     }
 }
 
-fn divide(values: &mut [f64], by: &[f64]) {
+fn divide(mut values: Vec<f64>, by: &[f64]) -> Vec<f64> {
     for (value, by) in values.iter_mut().zip(by) {
         *value = if *by > 0.0 { *value / by } else { 0.0 };
     }
+    values
 }
 
-/// Values with the time that each is held.
-#[derive(Debug, Default)]
-struct Pieces {
-    values: Vec<f64>,
-    spans: Vec<f64>,
+/// The statistics of values with the time that each is held, over `whole` or else over the time held; all zero when
+/// there is none.
+///
+/// A quantile is the least value that, with all below it, is held for its share of the time. Many values are weighed
+/// in buckets by their upper bits, and only buckets that hold a quantile are sorted; few are one bucket.
+fn weigh(pieces: impl Iterator<Item = (f64, f64)> + Clone, whole: Option<f64>, factor: f64) -> Stats {
+    let many = pieces.clone().nth(FEW).is_some();
+    let place = |value: f64| if many { bucket(value) } else { 0 };
+    let mut weights = vec![0.0; if many { 1 << BUCKET_BITS } else { 1 }];
+    let mut counts = vec![0_usize; weights.len()];
+    let (mut area, mut held, mut least, mut most) = (0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY);
+    for (value, span) in pieces.clone() {
+        area += value * span;
+        held += span;
+        least = least.min(value);
+        most = most.max(value);
+        let place = place(value);
+        weights[place] += span;
+        counts[place] += 1;
+    }
+    let whole = whole.unwrap_or(held);
+    let avg = area / whole;
+    let wanted = SHARES.map(|(_, share)| holder(&weights, held * share));
+    let first = |place: usize| wanted.iter().position(|(wanted, _)| *wanted == place);
+    let mut inside = wanted.map(|(place, _)| (place, Vec::new()));
+    for (of, (place, held)) in inside.iter_mut().enumerate() {
+        if first(*place) == Some(of) {
+            held.reserve_exact(counts[*place]);
+        }
+    }
+    let mut squares = 0.0;
+    for (value, span) in pieces {
+        squares += span * (value - avg) * (value - avg);
+        if let Some(first) = first(place(value)) {
+            inside[first].1.push((value, span));
+        }
+    }
+    let mut stats = Stats::default();
+    let mut set = |stat, number: f64| stats.set(stat, if held > 0.0 { number * factor } else { 0.0 });
+    set(Stat::Avg, avg);
+    set(Stat::Min, least);
+    set(Stat::Max, most);
+    set(Stat::Std, (squares / whole).sqrt());
+    for ((stat, share), (place, below)) in SHARES.into_iter().zip(wanted) {
+        set(stat, reach(&inside[first(place).unwrap_or(0)].1, below, held * share));
+    }
+    stats
 }
 
-impl Pieces {
-    fn push(&mut self, value: f64, span: f64) {
-        self.values.push(value);
-        self.spans.push(span);
+/// The bucket in which the weights reach `wanted`, and the weight below it.
+fn holder(weights: &[f64], wanted: f64) -> (usize, f64) {
+    let mut below = 0.0;
+    let mut last = (0, 0.0);
+    for (place, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+        last = (place, below);
+        below += weight;
+        if below >= wanted {
+            break;
+        }
     }
+    last
+}
 
-    /// Statistics over a time of `whole`; all zero when there is none.
-    fn stats(&self, whole: f64, factor: f64) -> Stats {
-        let pairs = || self.values.iter().zip(&self.spans);
-        let (mut avg, mut least, mut most, mut std) = (0.0, 0.0, 0.0, 0.0);
-        let mut quantiles = [0.0; SHARES.len()];
-        if !self.values.is_empty() {
-            avg = pairs().map(|(value, span)| value * span).sum::<f64>() / whole;
-            least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
-            most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let squares = pairs().map(|(value, span)| span * (value - avg) * (value - avg)).sum::<f64>();
-            std = (squares / whole).sqrt();
-            quantiles = self.quantiles();
-        }
-        let mut stats = Stats::default();
-        stats.set(Stat::Avg, avg * factor);
-        stats.set(Stat::Min, least * factor);
-        stats.set(Stat::Max, most * factor);
-        stats.set(Stat::Std, std * factor);
-        for ((stat, _), quantile) in SHARES.into_iter().zip(quantiles) {
-            stats.set(stat, quantile * factor);
-        }
-        stats
-    }
-
-    /// For each share the least value that, with all below it, is held for that share of the time.
-    ///
-    /// Many values are first weighed in buckets by their upper bits; only buckets that hold a quantile are sorted.
-    fn quantiles(&self) -> [f64; SHARES.len()] {
-        if self.values.len() <= FEW {
-            return self.quantiles_of_few();
-        }
+/// The value at which the time held, `below` counted, reaches `wanted`; the greatest where rounding keeps it short.
+fn reach(pieces: &[(f64, f64)], mut below: f64, wanted: f64) -> f64 {
+    let mut near = std::borrow::Cow::Borrowed(pieces);
+    let mut shift = 64 - BUCKET_BITS;
+    while near.len() > FEW && shift >= BUCKET_BITS {
+        shift -= BUCKET_BITS;
+        let place = |value: f64| usize::try_from(ordered(value) >> shift & BUCKET_MASK).unwrap_or(0);
         let mut weights = vec![0.0; 1 << BUCKET_BITS];
-        for (value, span) in self.values.iter().zip(&self.spans) {
-            weights[bucket(*value)] += span;
-        }
-        let whole = weights.iter().sum::<f64>();
-        let mut quantiles = [0.0; SHARES.len()];
-        let mut held = (usize::MAX, Vec::new());
-        for ((_, share), quantile) in SHARES.into_iter().zip(&mut quantiles) {
-            let mut below = 0.0;
-            let mut last = 0;
-            for (place, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
-                last = place;
-                if (below + weight) / whole >= share {
-                    break;
-                }
-                below += weight;
-            }
-            if held.0 != last {
-                held = (last, self.bucket_sorted(last));
-            }
-            *quantile = held.1.last().map_or(0.0, |(value, _)| *value);
-            for (value, span) in &held.1 {
-                below += span;
-                if below / whole >= share {
-                    *quantile = *value;
-                    break;
-                }
-            }
-        }
-        quantiles
+        near.iter().for_each(|(value, span)| weights[place(*value)] += span);
+        let (holder, before) = holder(&weights, wanted - below);
+        below += before;
+        near = near.iter().copied().filter(|(value, _)| place(*value) == holder).collect();
     }
-
-    fn quantiles_of_few(&self) -> [f64; SHARES.len()] {
-        let mut sorted = self.values.iter().copied().zip(self.spans.iter().copied()).collect::<Vec<_>>();
-        sorted.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
-        let whole = sorted.iter().map(|(_, span)| span).sum::<f64>();
-        let mut quantiles = [0.0; SHARES.len()];
-        for ((_, share), quantile) in SHARES.into_iter().zip(&mut quantiles) {
-            let mut below = 0.0;
-            for (value, span) in &sorted {
-                below += span;
-                *quantile = *value;
-                if below / whole >= share {
-                    break;
-                }
-            }
+    let mut near = near.into_owned();
+    near.sort_unstable_by_key(|(value, _)| ordered(*value));
+    for (value, span) in &near {
+        below += span;
+        if below >= wanted {
+            return *value;
         }
-        quantiles
     }
-
-    fn bucket_sorted(&self, place: usize) -> Vec<(f64, f64)> {
-        let pairs = self.values.iter().copied().zip(self.spans.iter().copied());
-        let mut inside = pairs.filter(|(value, _)| bucket(*value) == place).collect::<Vec<_>>();
-        inside.sort_unstable_by(|left, right| left.0.total_cmp(&right.0));
-        inside
-    }
+    near.last().map_or(0.0, |(value, _)| *value)
 }
 
-/// The upper bits of a value, in the order of the values.
-fn bucket(value: f64) -> usize {
-    let bits = value.to_bits();
-    let ordered = if bits >> 63 == 0 { bits | 1 << 63 } else { !bits };
-    usize::try_from(ordered >> (64 - BUCKET_BITS)).unwrap_or(0)
-}
+/// Nanoseconds to seconds.
+const PER_SECOND: f64 = 1e9;
 
-const BUCKET_BITS: u32 = 18;
-const FEW: usize = 1 << 15;
+const BUCKET_MASK: u64 = (1 << BUCKET_BITS) - 1;
 
 const SHARES: [(Stat, f64); 4] = [(Stat::P50, 0.50), (Stat::P90, 0.90), (Stat::P95, 0.95), (Stat::P99, 0.99)];
 
@@ -515,5 +489,22 @@ mod tests {
     #[test]
     fn nothing_is_zero() {
         check(&[], (0.0, 1.0), Injected::Sweep(Curve::Concurrency), Stat::Avg, 0.0);
+    }
+
+    #[test]
+    fn many_values_have_the_quantiles_that_few_have() {
+        let pieces = |count: u32| (0..count).map(move |place| (f64::from(place * 7919 % count), 1.0));
+        let check = |stats: &Stats, stat, expected: f64| {
+            let got = stats.get(stat).map(Value::get);
+            assert!(
+                got.is_some_and(|got| (got - expected).abs() < 1e-9),
+                "{stat:?}: {got:?}, not {expected}"
+            );
+        };
+        let many = weigh(pieces(100_003), None, 1.0);
+        let expected = [(Stat::P50, 50_001.0), (Stat::P90, 90_002.0), (Stat::P99, 99_002.0)];
+        expected.into_iter().for_each(|(stat, expected)| check(&many, stat, expected));
+        let same = weigh((0..100_000).map(|_| (4.0, 2.0)), None, 1.0);
+        [Stat::P50, Stat::P99, Stat::Avg].into_iter().for_each(|stat| check(&same, stat, 4.0));
     }
 }
