@@ -56,8 +56,6 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Requests whose due time has come and that the plan wants sent.
-    Due = "requests_due";
     /// Requests handed to the kernel.
     Sent = "requests_sent";
     /// Requests whose response ended well.

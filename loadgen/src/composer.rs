@@ -39,7 +39,7 @@ pub struct PreparedQueue {
 
 /// The composer's ends of the two queues.
 #[derive(Debug)]
-pub struct ComposerQueue {
+pub struct Feed {
     ready: Producer<Prepared>,
     spent: Consumer<Vec<u8>>,
 }
@@ -78,10 +78,10 @@ impl PreparedQueue {
 
 /// Both queues, for `depth` requests ready and at most `in_flight` being sent.
 #[must_use]
-pub fn queue(depth: usize, in_flight: usize) -> (ComposerQueue, PreparedQueue) {
+pub fn queue(depth: usize, in_flight: usize) -> (Feed, PreparedQueue) {
     let (ready_in, ready_out) = RingBuffer::new(depth);
     let (spent_in, spent_out) = RingBuffer::new(depth + in_flight + 1);
-    (ComposerQueue { ready: ready_in, spent: spent_out }, PreparedQueue { ready: ready_out, spent: spent_in })
+    (Feed { ready: ready_in, spent: spent_out }, PreparedQueue { ready: ready_out, spent: spent_in })
 }
 
 impl Template {
@@ -144,7 +144,7 @@ impl Composition {
 }
 
 /// Keeps the queue full until the worker has gone or `over` is set.
-pub fn run(composition: &Composition, mut queue: ComposerQueue, over: &AtomicBool) {
+pub fn run(composition: &Composition, mut queue: Feed, over: &AtomicBool) {
     let mut index = 0;
     while !queue.ready.is_abandoned() && !over.load(Ordering::Relaxed) {
         while !queue.ready.is_full() {

@@ -26,7 +26,7 @@ impl Orders {
     ///
     /// # Errors
     /// When the socket breaks, or what comes is no order.
-    pub fn next(&mut self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
+    pub fn hear(&mut self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
         loop {
             if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
                 let line = self.heard.drain(..=end).collect::<Vec<_>>();
@@ -55,7 +55,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Tells the daemon. That it is gone is told by [`Orders::next`].
+    /// Tells the daemon. That it is gone is told by [`Orders::hear`].
     pub fn tell(&mut self, report: &Report) {
         if let Ok(mut line) = serde_json::to_vec(report) {
             line.push(b'\n');

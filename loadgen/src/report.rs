@@ -2,7 +2,7 @@
 
 use crate::ring::shared::Producer;
 use crate::wire::Sink;
-use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent};
+use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId};
 use common::ring::Counter;
@@ -45,6 +45,12 @@ impl Reporter {
         self.producer.append(&header, body, &[]);
         let counter = if outcome == Outcome::Ok { Counter::Completed } else { Counter::Failed };
         self.producer.count(counter, 1);
+    }
+
+    /// The socket's own stamp for a stretch of a connection's bytes.
+    pub fn stamped(&mut self, connection: ConnectionId, direction: u32, begin: u64, end: u64, time: MonoNs) {
+        let body = Stamped { direction, reserved: 0, begin };
+        self.record(Kind::Stamped, u64::from(connection.0), time, end, &body, &[]);
     }
 
     /// Nothing more will come of this worker.

@@ -30,8 +30,6 @@ enum Pacing {
 /// A worker's share of the limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// When the phase begins.
-    pub begin: MonoNs,
     /// How long requests are sent, if the plan says so.
     pub duration: Option<DurationNs>,
     /// How long requests in flight may take after that.
@@ -43,26 +41,26 @@ pub struct Limits {
 }
 
 impl Schedule {
-    /// A schedule of arrivals.
+    /// A schedule of arrivals from `begin` on.
     #[must_use]
-    pub fn open(mut arrivals: Share, limits: Limits) -> Self {
-        let next = arrivals.next().map(|due| limits.begin + due);
-        Self::new(Pacing::Open { next, later: arrivals }, limits)
+    pub fn open(mut arrivals: Share, begin: MonoNs, limits: Limits) -> Self {
+        let next = arrivals.next().map(|due| begin + due);
+        Self::new(Pacing::Open { next, later: arrivals }, begin, limits)
     }
 
     /// A schedule in which a request is due when another has ended.
     #[must_use]
-    pub fn closed(limits: Limits) -> Self {
+    pub fn closed(begin: MonoNs, limits: Limits) -> Self {
         let mut free_since = VecDeque::with_capacity(limits.concurrency as usize);
-        free_since.resize(limits.concurrency as usize, limits.begin);
-        Self::new(Pacing::Closed { free_since }, limits)
+        free_since.resize(limits.concurrency as usize, begin);
+        Self::new(Pacing::Closed { free_since }, begin, limits)
     }
 
-    fn new(pacing: Pacing, limits: Limits) -> Self {
-        let end = limits.duration.map_or(FOREVER, |duration| limits.begin + duration);
+    fn new(pacing: Pacing, begin: MonoNs, limits: Limits) -> Self {
+        let end = limits.duration.map_or(FOREVER, |duration| begin + duration);
         Self {
             pacing,
-            begin: limits.begin,
+            begin,
             end,
             grace: limits.grace,
             concurrency: limits.concurrency,
@@ -165,7 +163,6 @@ mod tests {
 
     fn limits(duration_ms: Option<i64>, requests: Option<u64>) -> Limits {
         Limits {
-            begin: MonoNs(1_000_000_000),
             duration: duration_ms.map(DurationNs::from_millis),
             grace: DurationNs::from_millis(100),
             concurrency: 2,
@@ -184,7 +181,7 @@ mod tests {
             grace_period_seconds: 0.1,
         };
         let arrivals = (shape::by_name("constant").unwrap().arrivals)(&load, 0).unwrap();
-        Schedule::open(Share::new(arrivals, 0, 1), limits)
+        Schedule::open(Share::new(arrivals, 0, 1), at(0), limits)
     }
 
     const fn at(millis: u64) -> MonoNs {
@@ -211,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_is_due_when_a_place_is_free() {
-        let mut schedule = Schedule::closed(limits(None, Some(3)));
+        let mut schedule = Schedule::closed(at(0), limits(None, Some(3)));
         for _ in 0..2 {
             assert_eq!(schedule.due_by(at(0)), Some(at(0)), "two places are free at the begin");
             schedule.take();

@@ -5,6 +5,7 @@ use crate::orders::{Orders, Reporter};
 use crate::prompt::{self, Entry};
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
+use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
 use crate::scribe::{self, EntryFacts, Scribe};
 use crate::shape::{self, Share};
@@ -22,12 +23,13 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use tokenizer::Tokenizer;
 
 /// Why a load generator can't run. The variants say whose fault it is.
 #[derive(Debug, thiserror::Error)]
-pub enum SessionError {
+pub enum Failure {
     /// The plan or its inputs.
     #[error("{0}")]
     Plan(String),
@@ -46,33 +48,35 @@ pub fn run() -> ExitCode {
     match serve(orders, &mut reporter) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let fault = if matches!(error, SessionError::Plan(_)) { "plan" } else { "load" };
+            let fault = if matches!(error, Failure::Plan(_)) { "plan" } else { "load" };
             reporter.tell(&Report::Failed { fault: fault.to_owned(), message: with_cause(&error) });
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), SessionError> {
-    let order = orders.next().map_err(|error| SessionError::Load("hear the daemon", error))?;
+fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
+    let order = orders.hear().map_err(|error| Failure::Load("hear the daemon", error))?;
     let Some((Order::Setup(setup), descriptors)) = order else { return Ok(()) };
     let mut given = Given::sort(&setup, descriptors)?;
     let ready = prepare(&setup, &mut given)?;
-    reporter.tell(&Report::Prepared { entries: ready.facts.len() as u64, notices: ready.notices.clone() });
+    let prepared = Report::Prepared { entries: ready.facts.len() as u64, notices: ready.notices.clone() };
     let will = Arc::new(AtomicU8::new(GO));
+    let field = Field::spread(&setup, given, ready, &will)?;
+    reporter.tell(&prepared);
     let begin = loop {
-        match orders.next().map_err(|error| SessionError::Load("hear the daemon", error))? {
+        match orders.hear().map_err(|error| Failure::Load("hear the daemon", error))? {
             Some((Order::Start { at_ns }, _)) => break at_ns,
             Some((Order::Setup(_), _)) => {}
             // Stopped before it began, or the daemon is gone.
             Some((Order::Drain | Order::Stop, _)) | None => return Ok(()),
         }
     };
-    let threads = send(&setup, given, ready, begin, &will)?;
+    let threads = field.begin(begin);
     spawn("orders".to_owned(), move || obey(orders, will))?;
     for thread in threads {
         let result = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
-        result.map_err(|error| SessionError::Load("generate load", error))?;
+        result.map_err(|error| Failure::Load("generate load", error))?;
     }
     reporter.tell(&Report::Finished);
     Ok(())
@@ -81,7 +85,7 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), SessionError
 /// Passes on the user's will, on a thread of its own; without a daemon there is nobody to send for.
 fn obey(mut orders: Orders, will: Arc<AtomicU8>) {
     loop {
-        match orders.next() {
+        match orders.hear() {
             Ok(Some((Order::Drain, _))) => will.store(DRAIN.max(will.load(Ordering::Relaxed)), Ordering::Relaxed),
             Ok(Some((Order::Stop, _))) => will.store(STOP, Ordering::Relaxed),
             Ok(Some(_)) => {}
@@ -99,8 +103,8 @@ struct Given {
 }
 
 impl Given {
-    fn sort(setup: &Setup, descriptors: Vec<OwnedFd>) -> Result<Self, SessionError> {
-        let missing = || SessionError::Load("set up", io::Error::other("descriptors are missing"));
+    fn sort(setup: &Setup, descriptors: Vec<OwnedFd>) -> Result<Self, Failure> {
+        let missing = || Failure::Load("set up", io::Error::other("descriptors are missing"));
         let mut rest = descriptors.into_iter();
         let mut next = || rest.next().ok_or_else(missing);
         let (replies, inputs_json) = (Some(next()?.into()), next()?.into());
@@ -115,9 +119,9 @@ impl Given {
         Ok(Self { replies, inputs_json, workers, inputs })
     }
 
-    fn input(&mut self, name: &str) -> Result<&mut File, SessionError> {
+    fn input(&mut self, name: &str) -> Result<&mut File, Failure> {
         let found = self.inputs.iter_mut().find(|(input, _)| input == name);
-        found.map(|(_, file)| file).ok_or_else(|| SessionError::Plan(format!("the input `{name}` was not uploaded")))
+        found.map(|(_, file)| file).ok_or_else(|| Failure::Plan(format!("the input `{name}` was not uploaded")))
     }
 }
 
@@ -132,35 +136,35 @@ struct Ready {
 }
 
 /// Reads the inputs and prepares a template for each payload.
-fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, SessionError> {
+fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
     let plan = &setup.plan;
     let kind = &plan.endpoint.kind;
-    let endpoint = endpoint::by_name(kind).ok_or_else(|| SessionError::Plan(format!("there is no endpoint `{kind}`")))?;
+    let endpoint = endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
     let tokenizer = tokenizer(plan, given)?;
     let dataset = match &plan.input {
         common::plan::Input::File { .. } => Some(given.input("dataset")?),
         common::plan::Input::Synthetic { .. } => None,
     };
     let (entries, notices) = prompt::entries(plan, tokenizer.as_ref(), dataset)
-        .map_err(|error| SessionError::Plan(with_cause(&error)))?;
+        .map_err(|error| Failure::Plan(with_cause(&error)))?;
     let bodies = entries.iter().map(|entry| endpoint.body(&entry.turns, &plan.endpoint)).collect::<Vec<_>>();
     prompt::inputs_json(&mut io::BufWriter::new(&given.inputs_json), &entries, &bodies)
-        .map_err(|error| SessionError::Load("write `inputs.json`", error))?;
+        .map_err(|error| Failure::Load("write `inputs.json`", error))?;
     let facts = entries.iter().map(|entry| facts(entry, tokenizer.as_ref())).collect();
     let (templates, targets) = templates(setup, endpoint, &bodies)?;
     Ok(Ready { templates: Arc::new(templates), facts, targets, tokenizer, endpoint, notices })
 }
 
-fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, SessionError> {
+fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failure> {
     match &plan.tokenizer {
         TokenizerPlan::None => Ok(None),
         TokenizerPlan::Builtin => Ok(Some(Tokenizer::builtin())),
         TokenizerPlan::File { name } => {
             let mut bytes = Vec::new();
             let read = given.input("tokenizer")?.read_to_end(&mut bytes);
-            read.map_err(|error| SessionError::Load("read the tokenizer", error))?;
+            read.map_err(|error| Failure::Load("read the tokenizer", error))?;
             let tokenizer = Tokenizer::from_json(&bytes)
-                .map_err(|error| SessionError::Plan(format!("tokenizer `{name}`: {}", with_cause(&error))))?;
+                .map_err(|error| Failure::Plan(format!("tokenizer `{name}`: {}", with_cause(&error))))?;
             Ok(Some(tokenizer))
         }
     }
@@ -179,7 +183,7 @@ fn templates(
     setup: &Setup,
     endpoint: &dyn Endpoint,
     bodies: &[serde_json::Map<String, Value>],
-) -> Result<(Vec<Vec<Template>>, Vec<SocketAddr>), SessionError> {
+) -> Result<(Vec<Vec<Template>>, Vec<SocketAddr>), Failure> {
     let plan = &setup.plan.endpoint;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
@@ -189,8 +193,8 @@ fn templates(
     let mut targets = Vec::new();
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
-        let target = endpoint::target(url, plan.path.as_deref(), path).map_err(|error| SessionError::Plan(error.to_string()))?;
-        let address = address.parse().map_err(|_| SessionError::Plan(format!("`{address}` is no address")))?;
+        let target = endpoint::target(url, plan.path.as_deref(), path).map_err(|error| Failure::Plan(error.to_string()))?;
+        let address = address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
         hosts.push(target);
         targets.push(address);
     }
@@ -202,29 +206,63 @@ fn templates(
     };
     let mut templates = Vec::with_capacity(bodies.len());
     for body in bodies {
-        let bytes = serde_json::to_vec(body).map_err(|error| SessionError::Plan(error.to_string()))?;
+        let bytes = serde_json::to_vec(body).map_err(|error| Failure::Plan(error.to_string()))?;
         templates.push(template(&bytes));
     }
     Ok((templates, targets))
 }
 
-/// Starts the composers, the workers and the scribe.
-fn send(
-    setup: &Setup,
-    given: Given,
-    ready: Ready,
-    begin: MonoNs,
-    will: &Arc<AtomicU8>,
-) -> Result<Vec<JoinHandle<io::Result<()>>>, SessionError> {
-    let workers = setup.cpus.len();
-    let mut threads = Vec::new();
-    let mut spools = Vec::new();
-    for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
-        let gauge = Gauge::map(memory.as_fd()).map_err(|error| SessionError::Load("map a ring", error))?;
-        spools.push((spool, gauge));
+/// The threads of a run, set up and waiting for its begin.
+struct Field {
+    threads: Vec<JoinHandle<io::Result<()>>>,
+    begins: Vec<Sender<MonoNs>>,
+}
+
+impl Field {
+    /// Starts the composers, the workers and the scribe, and waits until every worker is ready.
+    fn spread(setup: &Setup, given: Given, ready: Ready, will: &Arc<AtomicU8>) -> Result<Self, Failure> {
+        let mut field = Self { threads: Vec::new(), begins: Vec::new() };
+        let mut spools = Vec::new();
+        let (ready_in, ready_out) = mpsc::channel();
+        for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
+            let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
+            spools.push((spool, gauge));
+            field.worker(setup, &ready, number, &memory, &ready_in, will)?;
+        }
+        let scribe = Scribe {
+            spools,
+            replies: given.replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
+            endpoint: ready.endpoint,
+            tokenizer: ready.tokenizer,
+            facts: ready.facts,
+            plan: setup.plan.clone(),
+            keep_raw: setup.keep_raw,
+        };
+        field.threads.push(spawn("scribe".to_owned(), move || {
+            // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
+            rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
+            scribe::run(scribe)
+        })?);
+        for _ in &field.begins {
+            let told = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));
+            told.map_err(|error| Failure::Load("set up io_uring (Linux 6.0 or newer, not disabled by sysctl)", error))?;
+        }
+        Ok(field)
+    }
+
+    fn worker(
+        &mut self,
+        setup: &Setup,
+        ready: &Ready,
+        number: usize,
+        memory: &OwnedFd,
+        told: &Sender<io::Result<()>>,
+        will: &Arc<AtomicU8>,
+    ) -> Result<(), Failure> {
+        let workers = setup.cpus.len();
         let producer =
-            Producer::map(memory.as_fd(), setup.ring_bytes).map_err(|error| SessionError::Load("map a ring", error))?;
-        let limits = limits(&setup.plan, begin, number, workers);
+            Producer::map(memory.as_fd(), setup.ring_bytes).map_err(|error| Failure::Load("map a ring", error))?;
+        let limits = limits(&setup.plan, number, workers);
         let connections = limits.concurrency.min(CONNECTIONS_MAX);
         let (queue_in, queue_out) = composer::queue(QUEUE_DEPTH, connections as usize);
         let composition = Composition {
@@ -233,50 +271,48 @@ fn send(
             worker: number as u64,
             workers: workers as u64,
         };
-        let over = AtomicBool::new(false);
-        spawn(format!("compose-{number}"), move || composer::run(&composition, queue_in, &over))?;
+        spawn(format!("compose-{number}"), move || composer::run(&composition, queue_in, &AtomicBool::new(false)))?;
+        let (begin_in, begin_out) = mpsc::channel();
+        self.begins.push(begin_in);
         let assignment = Assignment {
             worker: u32::try_from(number).unwrap_or(u32::MAX),
             schedule: schedule(&setup.plan, limits, number, workers)?,
+            ready: told.clone(),
+            begin: begin_out,
             queue: queue_out,
             reporter: report::Reporter::new(producer),
             targets: ready.targets.clone(),
             connections,
             wait: setup.plan.workers.wait,
+            stamps: if setup.socket_stamps { SocketStamps::Software } else { SocketStamps::Off },
             timeout: DurationNs::from_seconds(setup.plan.endpoint.request_timeout_seconds),
             will: Arc::clone(will),
         };
         let cpu = setup.cpus[number];
-        threads.push(spawn(format!("hot-{number}"), move || {
+        self.threads.push(spawn(format!("hot-{number}"), move || {
             settle_on(cpu);
             worker::run(assignment)
         })?);
+        Ok(())
     }
-    let scribe = Scribe {
-        spools,
-        replies: given.replies.ok_or_else(|| SessionError::Load("set up", io::Error::other("no pipe")))?,
-        endpoint: ready.endpoint,
-        tokenizer: ready.tokenizer,
-        facts: ready.facts,
-        plan: setup.plan.clone(),
-        keep_raw: setup.keep_raw,
-    };
-    threads.push(spawn("scribe".to_owned(), move || {
-        // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
-        rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
-        scribe::run(scribe)
-    })?);
-    Ok(threads)
+
+    /// Lets the workers begin; gives the threads, to be waited for.
+    fn begin(self, begin: MonoNs) -> Vec<JoinHandle<io::Result<()>>> {
+        for worker in &self.begins {
+            // A worker that has ended already told why.
+            worker.send(begin).ok();
+        }
+        self.threads
+    }
 }
 
 /// One worker's share of the limits: what does not divide goes to the first ones.
-fn limits(plan: &Plan, begin: MonoNs, worker: usize, workers: usize) -> Limits {
+fn limits(plan: &Plan, worker: usize, workers: usize) -> Limits {
     let load = &plan.load;
     let (worker, workers) = (worker as u64, workers as u64);
     let share = |whole: u64| whole / workers + u64::from(worker < whole % workers);
-    let concurrency = load.concurrency.map_or(u64::from(CONNECTIONS_MAX), u64::from);
+    let concurrency = u64::from(load.concurrency.unwrap_or(CONNECTIONS_MAX));
     Limits {
-        begin,
         duration: load.benchmark_duration_seconds.map(DurationNs::from_seconds),
         grace: DurationNs::from_seconds(load.grace_period_seconds),
         concurrency: u32::try_from(share(concurrency)).unwrap_or(CONNECTIONS_MAX),
@@ -284,12 +320,20 @@ fn limits(plan: &Plan, begin: MonoNs, worker: usize, workers: usize) -> Limits {
     }
 }
 
-fn schedule(plan: &Plan, limits: Limits, worker: usize, workers: usize) -> Result<Schedule, SessionError> {
+fn schedule(
+    plan: &Plan,
+    limits: Limits,
+    worker: usize,
+    workers: usize,
+) -> Result<Box<dyn FnOnce(MonoNs) -> Schedule + Send>, Failure> {
     let name = &plan.load.shape;
-    let shape = shape::by_name(name).ok_or_else(|| SessionError::Plan(format!("there is no load shape `{name}`")))?;
+    let shape = shape::by_name(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
     Ok(match (shape.arrivals)(&plan.load, plan.random_seed) {
-        Some(arrivals) => Schedule::open(Share::new(arrivals, worker, workers), limits),
-        None => Schedule::closed(limits),
+        Some(arrivals) => {
+            let share = Share::new(arrivals, worker, workers);
+            Box::new(move |begin| Schedule::open(share, begin, limits))
+        }
+        None => Box::new(move |begin| Schedule::closed(begin, limits)),
     })
 }
 
@@ -307,8 +351,8 @@ fn settle_on(cpu: Option<u32>) {
 fn spawn<T: Send + 'static>(
     name: String,
     body: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, SessionError> {
-    std::thread::Builder::new().name(name).spawn(body).map_err(|error| SessionError::Load("start a thread", error))
+) -> Result<JoinHandle<T>, Failure> {
+    std::thread::Builder::new().name(name).spawn(body).map_err(|error| Failure::Load("start a thread", error))
 }
 
 /// An error with its causes, in one line.

@@ -13,12 +13,13 @@ use crate::clock;
 use crate::composer::{Prepared, PreparedQueue};
 use crate::report::Reporter;
 use crate::ring::socket;
-use crate::ring::uring::{Buffer, Completion, Event, Ring};
+use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
 use crate::schedule::Schedule;
 use crate::wire::http::{AtEnd, Progress, Responses};
 use common::client_event::{Ended, Opened, Outcome, Sent};
-use common::clock::{DurationNs, MonoNs};
+use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::{ConnectionId, SocketCookie};
+use common::kernel_event::segment::{RECEIVED, SENT};
 use common::plan::Wait;
 use common::ring::Counter;
 use std::collections::VecDeque;
@@ -26,14 +27,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What a worker is given.
 pub struct Assignment {
     /// Its number, from 0.
     pub worker: u32,
-    /// When its requests are due.
-    pub schedule: Schedule,
+    /// When its requests are due, once it is known when the phase begins.
+    pub schedule: Box<dyn FnOnce(MonoNs) -> Schedule + Send>,
+    /// Told when everything is set up, and how that went.
+    pub ready: Sender<io::Result<()>>,
+    /// Tells when the phase begins.
+    pub begin: Receiver<MonoNs>,
     /// Requests ready to be sent.
     pub queue: PreparedQueue,
     /// Where it reports.
@@ -44,6 +50,8 @@ pub struct Assignment {
     pub connections: u32,
     /// How it waits.
     pub wait: Wait,
+    /// Whether sockets are asked for their own stamps.
+    pub stamps: SocketStamps,
     /// How long a request may take.
     pub timeout: DurationNs,
     /// What the user wants: one of [`GO`], [`DRAIN`], [`STOP`].
@@ -61,8 +69,20 @@ pub const STOP: u8 = 2;
 ///
 /// # Errors
 /// When the kernel refuses the ring, or fails it in the middle.
-pub fn run(assignment: Assignment) -> io::Result<()> {
-    let mut worker = Worker::new(assignment)?;
+pub fn run(mut assignment: Assignment) -> io::Result<()> {
+    let places = assignment.connections;
+    let ring = match Ring::new(places, buffers_for(places), assignment.stamps) {
+        Ok(ring) => ring,
+        Err(error) => {
+            assignment.reporter.finished(clock::mono());
+            // Whoever waits for this worker has gone, or learns why it can't work.
+            assignment.ready.send(Err(error)).ok();
+            return Ok(());
+        }
+    };
+    assignment.ready.send(Ok(())).ok();
+    let Ok(begin) = assignment.begin.recv() else { return Ok(()) };
+    let mut worker = Worker::new(assignment, ring, begin);
     let result = worker.run();
     worker.reporter.finished(clock::mono());
     result
@@ -81,6 +101,9 @@ struct Worker {
     reporter: Reporter,
     targets: Vec<SocketAddr>,
     wait: Wait,
+    stamps: SocketStamps,
+    /// Ties the clock of the sockets' stamps to ours; renewed now and then.
+    anchor: Anchor,
     timeout: DurationNs,
     /// Deadlines of requests in the order in which they were submitted, which is the order of their deadlines.
     deadlines: VecDeque<(MonoNs, u32, u64)>,
@@ -96,6 +119,8 @@ struct Connection {
     cookie: SocketCookie,
     target: u16,
     sent_offset: u64,
+    /// Where the last request begins in the sent stream.
+    request_begin: u64,
     uses: u32,
     opened: u32,
     connect_begun: MonoNs,
@@ -122,27 +147,28 @@ struct Active {
 }
 
 impl Worker {
-    fn new(assignment: Assignment) -> io::Result<Self> {
+    fn new(assignment: Assignment, ring: Ring, begin: MonoNs) -> Self {
         let places = assignment.connections;
-        let buffers = u16::try_from((places.saturating_mul(2)).next_power_of_two().clamp(256, 16384)).unwrap_or(256);
         let connections = (0..places).map(|_| Connection::absent()).collect();
-        Ok(Self {
+        Self {
             number: assignment.worker,
-            ring: Ring::new(places, buffers)?,
+            ring,
             connections,
             idle: Vec::with_capacity(widen(places)),
             free: (0..places).rev().collect(),
-            schedule: assignment.schedule,
+            schedule: (assignment.schedule)(begin),
             queue: assignment.queue,
             reporter: assignment.reporter,
             targets: assignment.targets,
             wait: assignment.wait,
+            stamps: assignment.stamps,
+            anchor: clock::anchor(),
             timeout: assignment.timeout,
             deadlines: VecDeque::with_capacity(widen(places)),
             will: assignment.will,
             in_flight: 0,
             cancelling: false,
-        })
+        }
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -239,6 +265,7 @@ impl Worker {
         let Some(active) = connection.active.as_mut() else { return };
         let bytes = std::mem::take(&mut active.prepared.bytes);
         let begin = connection.sent_offset;
+        connection.request_begin = begin;
         connection.sent_offset += bytes.len() as u64;
         connection.responses.expect();
         connection.state = State::Busy;
@@ -315,6 +342,9 @@ impl Worker {
             Event::Sent(0) => {
                 let bytes = self.ring.take_sent(place);
                 self.queue.give_back(bytes);
+                if self.stamps == SocketStamps::Software {
+                    self.stamp_sent(place);
+                }
                 self.settle(place);
             }
             Event::Sent(error) => {
@@ -332,6 +362,9 @@ impl Worker {
     #[inline]
     fn received(&mut self, place: u32, buffer: Buffer) {
         let reaped = clock::mono();
+        if let Some(received) = buffer.received {
+            self.stamp_received(place, &buffer, received, reaped);
+        }
         let connection = &mut self.connections[widen(place)];
         let bytes = self.ring.bytes(&buffer);
         self.reporter.counters().count(Counter::ReceivedBytes, bytes.len() as u64);
@@ -368,6 +401,33 @@ impl Worker {
         }
     }
 
+    /// Reports the socket's own stamp of a read: the time of the last segment in it.
+    #[cold]
+    #[inline(never)]
+    fn stamp_received(&mut self, place: u32, buffer: &Buffer, received: RealNs, now: MonoNs) {
+        if now - self.anchor.mono_ns > ANCHOR_LIFE {
+            self.anchor = clock::anchor();
+        }
+        // A send's stamp may have come after the send was reaped, but never after the answer.
+        self.stamp_sent(place);
+        let connection = &self.connections[widen(place)];
+        let begin = connection.responses.offset();
+        let end = begin + self.ring.bytes(buffer).len() as u64;
+        self.reporter.stamped(connection.id, RECEIVED, begin, end, self.anchor.mono(received));
+    }
+
+    /// Reports the socket's own stamp of the request's last byte, if it is there.
+    #[cold]
+    #[inline(never)]
+    fn stamp_sent(&mut self, place: u32) {
+        let stamp = self.ring.socket(place).and_then(|socket| socket::sent_stamp(socket.as_fd()));
+        let connection = &self.connections[widen(place)];
+        if let Some(stamp) = stamp {
+            let (begin, end) = (connection.request_begin, connection.sent_offset);
+            self.reporter.stamped(connection.id, SENT, begin, end, self.anchor.mono(stamp));
+        }
+    }
+
     /// The request of a connection ended; the connection goes idle.
     #[inline]
     fn finish(&mut self, place: u32, outcome: Outcome, now: MonoNs, errno: u32) {
@@ -401,7 +461,13 @@ impl Worker {
         if error != 0 {
             return self.failed(place, Outcome::ConnectFailed, error);
         }
-        let local_port = self.ring.socket(place).map_or(0, |socket| socket::local_port(socket.as_fd()));
+        let socket = self.ring.socket(place).map(AsFd::as_fd);
+        let local_port = socket.map_or(0, socket::local_port);
+        if self.stamps == SocketStamps::Software
+            && let Some(Err(error)) = socket.map(socket::ask_for_stamps)
+        {
+            return self.failed(place, Outcome::ConnectFailed, errno(&error));
+        }
         let opened = Opened {
             cookie: connection.cookie,
             connect_begun: connection.connect_begun,
@@ -562,6 +628,7 @@ impl Connection {
             cookie: SocketCookie(0),
             target: 0,
             sent_offset: 0,
+            request_begin: 0,
             uses: 0,
             opened: 0,
             connect_begun: MonoNs(0),
@@ -576,6 +643,11 @@ const fn outcome_of(status: u16) -> Outcome {
         300..400 => Outcome::Redirect,
         _ => Outcome::HttpStatus,
     }
+}
+
+/// Receive buffers for so many connections: as many reads as may wait in one turn of the loop.
+fn buffers_for(places: u32) -> u16 {
+    u16::try_from(places.saturating_mul(2).next_power_of_two().clamp(256, 16384)).unwrap_or(256)
 }
 
 fn errno(error: &io::Error) -> u32 {
@@ -594,5 +666,7 @@ const fn narrow(count: usize) -> u32 {
 
 /// How often the loop looks at the user's will at least.
 const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
+/// How long the clocks' tie is good for: they drift apart by less than 50 ns in this time at 0.5 ppm.
+const ANCHOR_LIFE: DurationNs = DurationNs::from_millis(100);
 /// A request submitted this much after it was due is counted as late.
 const LATE: DurationNs = DurationNs::from_millis(1);

@@ -286,7 +286,7 @@ pub enum Ui {
 }
 
 fn number(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    let number: f64 = text.parse().map_err(|_malformed| format!("`{text}` is not a number"))?;
     if number.is_finite() { Ok(number) } else { Err("must be finite".to_owned()) }
 }
 

@@ -257,7 +257,7 @@ fn cpus(list: &str) -> Checked<Vec<u32>> {
     for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u32, u32) =
-            (first.trim().parse().map_err(|_| malformed())?, last.trim().parse().map_err(|_| malformed())?);
+            (first.trim().parse().map_err(|_unparsed| malformed())?, last.trim().parse().map_err(|_unparsed| malformed())?);
         if last < first || last > 4095 {
             return Err(malformed());
         }

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::daemon::Daemon;
 use crate::recover::recover;
-use crate::run::ActiveRun;
+use crate::run::Active;
 use crate::store::new_run_id;
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -94,7 +94,7 @@ async fn create(daemon: &Daemon, client: String, request: Request<Incoming>) -> 
         problem: None,
     };
     directory.write_plan(&create, &status).map_err(disk)?;
-    let run = ActiveRun {
+    let run = Active {
         directory,
         create: Mutex::new(create),
         status: Mutex::new(status),
@@ -114,7 +114,7 @@ async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming
     let mut file = tokio::fs::File::create(&path).await.map_err(|error| disk(error.into()))?;
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(Fault::Plan, "the upload broke off"))?;
+        let frame = frame.map_err(|_poisoned| Problem::new(Fault::Plan, "the upload broke off"))?;
         if let Some(data) = frame.data_ref() {
             file.write_all(data).await.map_err(|error| disk(error.into()))?;
         }
@@ -126,7 +126,7 @@ async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming
 fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
     let run = running(daemon, id)?;
     {
-        let mut status = run.status.lock().map_err(|_| broken())?;
+        let mut status = run.status.lock().map_err(|_poisoned| broken())?;
         if status.state != State::Created {
             return Err(Problem::new(Fault::Plan, format!("run {id} was started before")));
         }
@@ -137,7 +137,7 @@ fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
         .name(format!("run-{id}"))
         .spawn(move || thread.execute(&daemon))
         .map_err(|error| Problem::new(Fault::Load, format!("failed to start a thread: {error}")))?;
-    json(StatusCode::OK, &*run.status.lock().map_err(|_| broken())?)
+    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
 /// A line of progress at once and then again and again, the last when the run has ended.
@@ -175,8 +175,8 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
 async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
     let run = running(daemon, id)?;
     let how: Stop = read_json(request).await?;
-    *run.will.lock().map_err(|_| broken())? = Some(how);
-    json(StatusCode::OK, &*run.status.lock().map_err(|_| broken())?)
+    *run.will.lock().map_err(|_poisoned| broken())? = Some(how);
+    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
 async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
@@ -188,7 +188,7 @@ async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     let id_owned = id.to_owned();
     let done = tokio::task::spawn_blocking(move || recover(&directory, &id_owned)).await;
-    done.map_err(|_| broken())?.map_err(disk)?;
+    done.map_err(|_poisoned| broken())?.map_err(disk)?;
     status(daemon, id)
 }
 
@@ -231,7 +231,7 @@ async fn stream_file(path: PathBuf) -> io::Result<Response<Body>> {
 
 fn delete(daemon: &Daemon, id: &str) -> Answer {
     if let Some(run) = daemon.find(id) {
-        let state = run.status.lock().map_err(|_| broken())?.state;
+        let state = run.status.lock().map_err(|_poisoned| broken())?.state;
         if !state.is_final() && state != State::Created {
             return Err(Problem::new(Fault::Busy, format!("run {id} is running: stop it first")));
         }
@@ -242,14 +242,14 @@ fn delete(daemon: &Daemon, id: &str) -> Answer {
     Ok(Response::new(empty()))
 }
 
-fn running(daemon: &Daemon, id: &str) -> std::result::Result<Arc<ActiveRun>, Problem> {
+fn running(daemon: &Daemon, id: &str) -> std::result::Result<Arc<Active>, Problem> {
     daemon.find(id).ok_or_else(|| unknown(&format!("run {id}")))
 }
 
 fn active(
     daemon: &Daemon,
-) -> std::result::Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<ActiveRun>>>, Problem> {
-    daemon.active.lock().map_err(|_| broken())
+) -> std::result::Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<Active>>>, Problem> {
+    daemon.active.lock().map_err(|_poisoned| broken())
 }
 
 /// The caller, by the credentials that the kernel vouches for.

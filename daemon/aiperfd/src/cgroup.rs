@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The guard removes it: the hierarchy's root is writable by nobody (mode 0555), so that takes a capability that
 /// the daemon gives up.
 #[derive(Debug)]
-pub struct DaemonCgroup {
+pub struct Subtree {
     path: PathBuf,
 }
 
@@ -20,7 +20,7 @@ pub struct Cgroup {
     path: PathBuf,
 }
 
-impl DaemonCgroup {
+impl Subtree {
     /// Makes it, and removes what dead daemons left.
     pub fn create() -> Result<Self> {
         let root = unified_mount()?;

@@ -1,10 +1,10 @@
 //! What all runs of a daemon share: the store, the cores, the nursery, the kernel programs.
 
-use crate::cgroup::{Cgroup, DaemonCgroup};
+use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
 use crate::nursery::Nursery;
 use crate::probe::Object;
-use crate::run::ActiveRun;
+use crate::run::Active;
 use crate::store::Store;
 use crate::{host, privileges};
 use anyhow::{Context, Result};
@@ -31,11 +31,11 @@ pub struct Daemon {
     /// The user of load generators, for messages.
     pub loadgen_user: String,
     /// The daemon's cgroup, in which those of runs are made; or why there is none.
-    pub cgroup: std::result::Result<DaemonCgroup, String>,
+    pub cgroup: std::result::Result<Subtree, String>,
     /// The kernel programs; or why there are none.
     pub object: std::result::Result<Object, String>,
     /// Runs that are not in the store yet.
-    pub active: Mutex<BTreeMap<String, Arc<ActiveRun>>>,
+    pub active: Mutex<BTreeMap<String, Arc<Active>>>,
     /// Whether new runs are refused.
     pub draining: AtomicBool,
 }
@@ -109,7 +109,7 @@ impl Daemon {
     }
 
     /// A run that has not ended.
-    pub fn find(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
+    pub fn find(&self, run_id: &str) -> Option<Arc<Active>> {
         self.active.lock().ok()?.get(run_id).cloned()
     }
 
@@ -166,7 +166,7 @@ impl Cpus {
     /// Gives a run its cores: those that it names, or free ones. Unnamed workers stay unpinned when every core is held
     /// by the only core there is.
     pub fn reserve(&self, run_id: &str, plan: &Plan) -> Result<Vec<Option<u32>>> {
-        let mut held = self.held.lock().map_err(|_| anyhow::anyhow!("the list of cores is broken"))?;
+        let mut held = self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
         let chosen = if plan.workers.cpus.is_empty() {
             let free = self.all.iter().rev().filter(|cpu| !held.contains_key(cpu)).copied();
             let count = usize::try_from(plan.workers.workers).context("too many workers")?;

@@ -139,8 +139,7 @@ pub fn figures(watch: &Watch, cgroup: Option<&Path>) -> BTreeMap<String, f64> {
 
 /// CPU seconds of this process, all threads.
 fn own_cpu_seconds() -> f64 {
-    let ticks = host::thread_times(std::process::id()).values().sum::<u64>();
-    float(ticks) / TICKS_PER_SECOND
+    float(host::process_ticks(std::process::id())) / TICKS_PER_SECOND
 }
 
 fn ticks_between(begin: &BTreeMap<String, u64>, end: &BTreeMap<String, u64>, name: &str) -> u64 {

@@ -97,6 +97,15 @@ pub fn thread_times(pid: u32) -> BTreeMap<String, u64> {
     times
 }
 
+/// Ticks that a process spent, ended threads counted.
+pub fn process_ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+    let fields = after.split(' ').collect::<Vec<_>>();
+    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    ticks(11) + ticks(12)
+}
+
 /// The most memory that a process held, in bytes.
 pub fn peak_memory(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

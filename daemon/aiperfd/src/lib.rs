@@ -29,7 +29,7 @@ pub mod verdict;
 use anyhow::{Context, Result};
 pub use args::Args;
 use args::Command;
-use cgroup::DaemonCgroup;
+use cgroup::Subtree;
 use control::Stop;
 use daemon::{Cpus, Daemon};
 use nursery::Nursery;
@@ -66,7 +66,7 @@ fn start(args: &Args) -> Result<(Daemon, Option<Guarded>)> {
     let store = Store::open(&args.state_dir)?;
     let user = privileges::loadgen_user()?;
     let program = args.loadgen.clone().map_or_else(loadgen_beside_this, Ok)?;
-    let cgroup = DaemonCgroup::create();
+    let cgroup = Subtree::create();
     let guard = match &cgroup {
         Ok(cgroup) => Some(Guarded(guard::start(cgroup.path())?)),
         Err(_) => None,

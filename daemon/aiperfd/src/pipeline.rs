@@ -9,8 +9,8 @@
 //!
 //! Runs on a thread of low priority; when it is behind, the spool files wait.
 
-use crate::reply::{Message, Reply, ReplyReader};
-use crate::spool::SpoolReader;
+use crate::reply::{Message, Reply, Replies};
+use crate::spool::Reader;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use common::kernel_event::connection::Step;
@@ -28,9 +28,9 @@ use zerocopy::FromBytes;
 /// What the pipeline is made of.
 pub struct Pipeline {
     /// Messages of the scribe.
-    pub replies: ReplyReader,
+    pub replies: Replies,
     /// The kernel's stamps; none on a rung without probes.
-    pub kernel: Option<SpoolReader>,
+    pub kernel: Option<Reader>,
     /// Matches the two.
     pub joiner: Joiner,
     /// Where rows go.
@@ -87,7 +87,7 @@ impl Pipeline {
         let mut live = Live::new(self.settings.clone());
         let mut shown = 0_u64;
         let mut part_begun = None;
-        while let Some(message) = self.replies.next().context("failed to read the scribe's messages")? {
+        while let Some(message) = self.replies.hear().context("failed to read the scribe's messages")? {
             match message {
                 Message::Opened(_) => {}
                 Message::Closed(closed) => self.joiner.forget(closed.cookie),
@@ -179,7 +179,7 @@ impl Tally {
 }
 
 /// Feeds the joiner every kernel record up to a moment.
-fn pull_kernel(kernel: Option<&mut SpoolReader>, joiner: &mut Joiner, until: MonoNs) -> Result<()> {
+fn pull_kernel(kernel: Option<&mut Reader>, joiner: &mut Joiner, until: MonoNs) -> Result<()> {
     let Some(spool) = kernel else { return Ok(()) };
     loop {
         let Some(kind) = spool.peek(size_of::<u32>())?.and_then(|word| u32::read_from_bytes(word).ok()) else {

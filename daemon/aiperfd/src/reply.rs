@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 /// Reads messages from the scribe's pipe.
 #[derive(Debug)]
-pub struct ReplyReader {
+pub struct Replies {
     pipe: BufReader<File>,
     /// Words, not bytes, so that the layouts in it are aligned.
     message: Vec<u64>,
@@ -45,7 +45,7 @@ pub struct Reply<'a> {
     pub raw: &'a [u8],
 }
 
-impl ReplyReader {
+impl Replies {
     /// Reads from the pipe.
     pub fn new(pipe: File) -> Self {
         Self { pipe: BufReader::with_capacity(PIPE_BYTES, pipe), message: Vec::new() }
@@ -55,7 +55,7 @@ impl ReplyReader {
     ///
     /// # Errors
     /// When the pipe breaks.
-    pub fn next(&mut self) -> io::Result<Option<Message<'_>>> {
+    pub fn hear(&mut self) -> io::Result<Option<Message<'_>>> {
         let mut header = [0; size_of::<MessageHeader>()];
         match self.pipe.read_exact(&mut header) {
             Ok(()) => {}

@@ -6,6 +6,7 @@
 //! record    everything is drained and joined; verdict; run.json
 //! ```
 
+use crate::cgroup::Cgroup;
 use crate::collect::client_ring::{ClientRing, Counters};
 use crate::collect::kernel_ring::KernelRing;
 use crate::collect::Collector;
@@ -14,8 +15,8 @@ use crate::evidence::{Watch, evidence, figures};
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View, Writers};
 use crate::probe::{Attached, Probes};
-use crate::reply::ReplyReader;
-use crate::spool::SpoolWriter;
+use crate::reply::Replies;
+use crate::spool::Writer;
 use crate::store::{RunDir, run_number};
 use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
@@ -36,7 +37,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A run that this daemon holds.
-pub struct ActiveRun {
+pub struct Active {
     /// Its directory.
     pub directory: RunDir,
     /// What the client asked for; the secrets go when the run has begun.
@@ -79,7 +80,7 @@ struct Field {
     watch: Watch,
 }
 
-impl ActiveRun {
+impl Active {
     /// Runs it to its end. A failure is in the status.
     pub fn execute(&self, daemon: &Daemon) {
         let result = self.try_execute(daemon);
@@ -136,7 +137,7 @@ impl ActiveRun {
     }
 
     fn plan(&self) -> Result<Plan> {
-        let create = self.create.lock().map_err(|_| anyhow::anyhow!("the run's plan is broken"))?;
+        let create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
         Ok(create.plan.clone())
     }
 
@@ -159,17 +160,10 @@ impl ActiveRun {
             Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
             _ => None,
         };
-        let probes = match &cgroup {
-            Some(cgroup) => Some(Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes)?),
-            None => None,
-        };
-        let (kernel_ring, attached) = match probes {
-            Some(probes) => (Some(KernelRing::new(probes.events)), Some(probes.attached)),
-            None => (None, None),
-        };
+        let (kernel_ring, attached) = attach(daemon, cgroup.as_ref())?;
         let mut spools = Spools::create(&self.directory, cpus.len(), u64::from(daemon.client_ring_bytes))?;
         let kernel_spool = match kernel_ring {
-            Some(ring) => Some((ring, SpoolWriter::create(&self.directory.path().join("spool/kernel"))?)),
+            Some(ring) => Some((ring, Writer::create(&self.directory.path().join("spool/kernel"))?)),
             None => None,
         };
         let kernel_reader = match &kernel_spool {
@@ -193,7 +187,7 @@ impl ActiveRun {
         let (host, clock_begin) = (host::describe(&hot_cpus), clock::anchor());
         let no_stamps = (rung == Timestamps::User).then_some(Unmatched::NoStamps);
         let pipeline = Pipeline {
-            replies: ReplyReader::new(reply_read.into()),
+            replies: Replies::new(reply_read.into()),
             kernel: kernel_reader,
             joiner: Joiner::new("profiling", no_stamps),
             writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
@@ -243,7 +237,7 @@ impl ActiveRun {
         for (_, path) in &inputs {
             opened.push(std::fs::File::open(path)?);
         }
-        let mut create = self.create.lock().map_err(|_| anyhow::anyhow!("the run's plan is broken"))?;
+        let mut create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
         let setup = Setup {
             plan: plan.clone(),
             secret_headers: std::mem::take(&mut create.secret_headers),
@@ -319,11 +313,11 @@ impl ActiveRun {
     fn record(&self, daemon: &Daemon, plan: &Plan, mut field: Field, stopped: Option<String>) -> Result<()> {
         field.watch.end(field.loadgen.pid());
         field.over.store(true, Ordering::Release);
-        let collected = field.collector.join().map_err(|_| anyhow::anyhow!("the collector panicked"))?;
+        let collected = field.collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
         collected.context("failed to spool records")?;
-        let writers = field.pipeline.join().map_err(|_| anyhow::anyhow!("the pipeline panicked"))??;
+        let writers = field.pipeline.join().map_err(|_poisoned| anyhow::anyhow!("the pipeline panicked"))??;
         writers.finish(&self.directory)?;
-        let mut view = field.view.lock().map_err(|_| anyhow::anyhow!("the run's view is broken"))?.clone();
+        let mut view = field.view.lock().map_err(|_poisoned| anyhow::anyhow!("the run's view is broken"))?.clone();
         if let Some(attached) = &field.attached {
             view.loss.kernel = attached.dropped()?;
         }
@@ -395,9 +389,16 @@ pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result
     }
 }
 
+/// Attaches the probes to the run's cgroup, if it has one.
+fn attach(daemon: &Daemon, cgroup: Option<&Cgroup>) -> Result<(Option<KernelRing>, Option<Attached>)> {
+    let Some(cgroup) = cgroup else { return Ok((None, None)) };
+    let probes = Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes)?;
+    Ok((Some(KernelRing::new(probes.events)), Some(probes.attached)))
+}
+
 /// The workers' rings and spool files.
 struct Spools {
-    clients: Vec<(ClientRing, SpoolWriter)>,
+    clients: Vec<(ClientRing, Writer)>,
     readers: Vec<std::fs::File>,
 }
 
@@ -406,7 +407,7 @@ impl Spools {
         let mut spools = Self { clients: Vec::new(), readers: Vec::new() };
         for worker in 0..workers {
             let path = directory.path().join(format!("spool/worker-{worker}"));
-            let writer = SpoolWriter::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+            let writer = Writer::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
             spools.readers.push(std::fs::File::open(&path)?);
             spools.clients.push((ClientRing::create(ring_bytes).context("failed to make a shared ring")?, writer));
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Appends to a spool file, buffered until it is published.
 #[derive(Debug)]
-pub struct SpoolWriter {
+pub struct Writer {
     file: File,
     buffer: Vec<u8>,
     /// Bytes in the file.
@@ -23,7 +23,7 @@ pub struct SpoolWriter {
 
 /// Reads a spool file in this process.
 #[derive(Debug)]
-pub struct SpoolReader {
+pub struct Reader {
     file: File,
     published: Arc<AtomicU64>,
     buffer: Vec<u8>,
@@ -35,7 +35,7 @@ pub struct SpoolReader {
     freed: u64,
 }
 
-impl SpoolWriter {
+impl Writer {
     /// Makes a spool file.
     ///
     /// # Errors
@@ -50,8 +50,8 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// When the file's descriptor can't be duplicated.
-    pub fn reader(&self) -> io::Result<SpoolReader> {
-        Ok(SpoolReader {
+    pub fn reader(&self) -> io::Result<Reader> {
+        Ok(Reader {
             file: self.file.try_clone()?,
             published: Arc::clone(&self.published),
             buffer: Vec::new(),
@@ -61,7 +61,7 @@ impl SpoolWriter {
         })
     }
 
-    /// Appends bytes; they can be read after the next [`SpoolWriter::publish`].
+    /// Appends bytes; they can be read after the next [`Writer::publish`].
     ///
     /// # Errors
     /// When the disk is full or broken.
@@ -122,7 +122,7 @@ impl SpoolWriter {
     }
 }
 
-impl SpoolReader {
+impl Reader {
     /// The next `count` bytes, if they are there already.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn what_is_published_can_be_read_once() {
         let directory = tempfile::tempdir().unwrap();
-        let mut writer = SpoolWriter::create(&directory.path().join("spool")).unwrap();
+        let mut writer = Writer::create(&directory.path().join("spool")).unwrap();
         let mut reader = writer.reader().unwrap();
         writer.append(b"abcd").unwrap();
         assert_eq!(reader.peek(4).unwrap(), None, "not published");

@@ -42,8 +42,8 @@ pub struct Joined {
 struct Connection {
     sent: Stream,
     received: Stream,
-    /// Segments sent again since the last request was joined.
-    retransmits: u32,
+    /// Segments sent again since the last request was joined, where the kernel tells of such things.
+    retransmits: Option<u32>,
 }
 
 impl Joiner {
@@ -60,13 +60,13 @@ impl Joiner {
                 let connection = Connection {
                     sent: Stream::from_sequence(step.sent_sequence),
                     received: Stream::from_sequence(step.received_sequence),
-                    retransmits: 0,
+                    retransmits: Some(0),
                 };
                 self.connections.insert(step.cookie, connection);
             }
             RETRANSMITTED => {
                 if let Some(connection) = self.connections.get_mut(&step.cookie) {
-                    connection.retransmits += 1;
+                    *connection.retransmits.get_or_insert(0) += 1;
                 }
             }
             // The client still has to be joined with the stamps; `forget` ends it.
@@ -128,8 +128,7 @@ impl Joiner {
             let first = tokens.first().and_then(|token| token.segment).into_iter().chain(first_segment).min();
             request.received_segments = last.zip(first).and_then(|(last, first)| count(last.segment, first));
         }
-        request.retransmits =
-            if self.without_stamps.is_none() { Some(std::mem::take(&mut connection.retransmits)) } else { None };
+        request.retransmits = connection.retransmits.as_mut().map(std::mem::take);
         Joined { request, tokens }
     }
 }

@@ -1,10 +1,11 @@
 //! What a socket is asked that io_uring can't: options, its kernel cookie, its local port.
 
+use common::clock::RealNs;
 use common::id::SocketCookie;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// A new TCP socket for this address, without Nagle's delay (RFC 896 would hold back small requests).
 ///
@@ -37,4 +38,102 @@ pub fn local_port(socket: BorrowedFd<'_>) -> u16 {
 pub fn shut_down(socket: BorrowedFd<'_>) {
     // A socket that is not connected any more is what we want.
     rustix::net::shutdown(socket, rustix::net::Shutdown::Both).ok();
+}
+
+/// Asks a connected socket for software stamps of what it receives and of the last byte of each send.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn ask_for_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = libc::SOF_TIMESTAMPING_SOFTWARE
+        | libc::SOF_TIMESTAMPING_RX_SOFTWARE
+        | libc::SOF_TIMESTAMPING_TX_SOFTWARE
+        | libc::SOF_TIMESTAMPING_OPT_ID
+        | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+    let length = libc::socklen_t::try_from(size_of_val(&flags)).unwrap_or(0);
+    // SAFETY: the kernel reads `length` bytes of `flags`, which has as many.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPING,
+            std::ptr::from_ref(&flags).cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// When the socket's last byte sent left, if that was told since the last time this was asked.
+///
+/// Stamps queue on the socket's error queue; the latest one is the last send's.
+#[must_use]
+pub fn sent_stamp(socket: BorrowedFd<'_>) -> Option<RealNs> {
+    let mut latest = None;
+    loop {
+        let mut control = [0_u64; 32];
+        // SAFETY: all zeroes are a valid value of this plain C structure: no buffers, no name.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&control);
+        // SAFETY: the message points to `control` with its length, and to nothing else.
+        let result =
+            unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
+        if result < 0 {
+            return latest;
+        }
+        let bytes = zerocopy::IntoBytes::as_bytes(&control);
+        let filled = bytes.get(..message.msg_controllen).unwrap_or(bytes);
+        latest = software_stamp(filled).or(latest);
+    }
+}
+
+/// The software stamp among control data (man 7 socket, Documentation/networking/timestamping.rst): an
+/// `SCM_TIMESTAMPING` holds three times, the first is software's.
+#[must_use]
+pub fn software_stamp(mut control: &[u8]) -> Option<RealNs> {
+    while let (Some(length), Some(level), Some(kind)) = (word(control, 0), half(control, 8), half(control, 12)) {
+        let length = usize::try_from(length).ok().filter(|length| *length >= CMSG_HEADER)?;
+        if level == libc::SOL_SOCKET && kind == libc::SCM_TIMESTAMPING {
+            let (seconds, nanoseconds) = (word(control, CMSG_HEADER)?, word(control, CMSG_HEADER + 8)?);
+            let stamp = seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)?;
+            return (stamp > 0).then_some(RealNs(stamp));
+        }
+        control = control.get(length.next_multiple_of(8)..)?;
+    }
+    None
+}
+
+fn word(bytes: &[u8], place: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(place..place + 8)?.try_into().ok()?))
+}
+
+fn half(bytes: &[u8], place: usize) -> Option<i32> {
+    Some(i32::from_ne_bytes(bytes.get(place..place + 4)?.try_into().ok()?))
+}
+
+/// Bytes of `struct cmsghdr` on 64-bit Linux: a length, a level and a type.
+const CMSG_HEADER: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(level: i32, kind: i32, data: &[u64]) -> Vec<u8> {
+        let mut bytes = (16 + 8 * data.len() as u64).to_ne_bytes().to_vec();
+        bytes.extend(level.to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(data.iter().flat_map(|word| word.to_ne_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn the_software_stamp_is_found() {
+        let stamp = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPING, &[7, 5, 0, 0, 0, 0]);
+        let other = message(0, 11, &[1]);
+        assert_eq!(software_stamp(&[other.clone(), stamp.clone()].concat()), Some(RealNs(7_000_000_005)), "second");
+        assert_eq!(software_stamp(&other), None, "no stamp");
+        assert_eq!(software_stamp(&stamp[..30]), None, "cut short");
+        assert_eq!(software_stamp(&[0; 64]), None, "nothing but zeroes");
+    }
 }

@@ -6,7 +6,8 @@
 //!
 //! Drop order: the ring goes first, which cancels what is in flight; then the memory that the kernel was lent.
 
-use common::clock::{DurationNs, MonoNs};
+use crate::ring::socket;
+use common::clock::{DurationNs, MonoNs, RealNs};
 use io_uring::types::{BufRingEntry, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -23,6 +24,17 @@ pub struct Ring {
     next: usize,
     slots: Vec<Slot>,
     pool: BufferPool,
+    /// How receives are asked for their stamp; none when they are not.
+    stamped: Option<Box<libc::msghdr>>,
+}
+
+/// Whether the socket's software stamps are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketStamps {
+    /// No.
+    Off,
+    /// Yes, with each receive.
+    Software,
 }
 
 /// What happened to a socket.
@@ -57,7 +69,10 @@ pub enum Event {
 #[must_use = "a buffer that is not given back is lost to the pool"]
 pub struct Buffer {
     id: u16,
-    length: u32,
+    begin: u32,
+    end: u32,
+    /// When the kernel received the last segment in it, if the socket's stamps are asked for.
+    pub received: Option<RealNs>,
     /// Whether the receive has ended with this buffer and must be armed again.
     pub last: bool,
 }
@@ -81,7 +96,7 @@ impl Ring {
     ///
     /// # Errors
     /// When the kernel refuses: older than 6.0, io_uring disabled, or no memory.
-    pub fn new(slots: u32, buffers: u16) -> io::Result<Self> {
+    pub fn new(slots: u32, buffers: u16, stamps: SocketStamps) -> io::Result<Self> {
         let entries = slots.next_power_of_two().clamp(64, 4096);
         let uring = IoUring::builder()
             .setup_single_issuer()
@@ -98,6 +113,7 @@ impl Ring {
             next: 0,
             slots: (0..slots).map(|_| Slot::default()).collect(),
             pool,
+            stamped: (stamps == SocketStamps::Software).then(|| Box::new(stamped_receive())),
         })
     }
 
@@ -120,7 +136,7 @@ impl Ring {
     /// Takes the socket out of a place and closes it. What is in flight on it completes later.
     pub fn uninstall(&mut self, slot: u32) {
         if let Some(socket) = self.slot(slot).socket.take() {
-            crate::ring::socket::shut_down(std::os::fd::AsFd::as_fd(&socket));
+            socket::shut_down(std::os::fd::AsFd::as_fd(&socket));
             // The kernel lets go of the file when its last operation ends; failing means that it was not there.
             self.uring.submitter().register_files_update(slot, &[-1]).ok();
         }
@@ -160,8 +176,12 @@ impl Ring {
 
     /// Arms the receive of a place.
     pub fn receive(&mut self, slot: u32) {
-        let entry = opcode::RecvMulti::new(Fixed(slot), POOL).build();
-        // SAFETY: the operation refers to no memory but the pool, which outlives the ring's operations.
+        let entry = match &self.stamped {
+            None => opcode::RecvMulti::new(Fixed(slot), POOL).build(),
+            Some(message) => opcode::RecvMsgMulti::new(Fixed(slot), &raw const **message, POOL).build(),
+        };
+        // SAFETY: the operation refers to no memory but the pool and the boxed message, which both outlive the
+        // ring's operations.
         unsafe { self.push(slot, Operation::Receive, entry) };
     }
 
@@ -243,8 +263,8 @@ impl Ring {
             }
             Operation::Send => Event::Sent(errno),
             Operation::Receive => match cqueue::buffer_select(entry.flags()) {
-                Some(id) if entry.result() > 0 => {
-                    Event::Received(Buffer { id, length: entry.result().unsigned_abs(), last: !more })
+                Some(id) if entry.result().unsigned_abs() > self.overhead() && entry.result() > 0 => {
+                    Event::Received(self.received(id, entry.result().unsigned_abs(), more))
                 }
                 buffer => {
                     if let Some(id) = buffer {
@@ -259,6 +279,22 @@ impl Ring {
             },
         };
         Some(Completion { slot, event })
+    }
+
+    /// What was received; with stamps the control data lie before the bytes.
+    fn received(&self, id: u16, end: u32, more: bool) -> Buffer {
+        let begin = self.overhead();
+        let mut buffer = Buffer { id, begin: 0, end, received: None, last: !more };
+        if begin > 0 {
+            buffer.received = socket::software_stamp(self.pool.bytes(&buffer).get(RECEIVE_HEADER..).unwrap_or(&[]));
+            buffer.begin = begin;
+        }
+        buffer
+    }
+
+    /// Bytes before the received ones in a buffer.
+    const fn overhead(&self) -> u32 {
+        if self.stamped.is_some() { STAMPED_OVERHEAD } else { 0 }
     }
 
     fn slot(&mut self, slot: u32) -> &mut Slot {
@@ -337,11 +373,12 @@ impl BufferPool {
     #[inline]
     fn bytes(&self, buffer: &Buffer) -> &[u8] {
         // SAFETY: the kernel gave an id below `count`.
-        let begin = unsafe { self.memory.add(usize::from(buffer.id) * BUFFER_BYTES) };
-        let length = widen(buffer.length).min(BUFFER_BYTES);
-        // SAFETY: the kernel has filled `length` bytes and does not touch them again before they are given back,
-        // which takes the `Buffer`.
-        unsafe { std::slice::from_raw_parts(begin, length) }
+        let memory = unsafe { self.memory.add(usize::from(buffer.id) * BUFFER_BYTES) };
+        let end = widen(buffer.end).min(BUFFER_BYTES);
+        // SAFETY: the kernel has filled `end` bytes and does not touch them again before they are given back, which
+        // takes the `Buffer`.
+        let filled = unsafe { std::slice::from_raw_parts(memory, end) };
+        &filled[widen(buffer.begin).min(end)..]
     }
 }
 
@@ -410,6 +447,14 @@ const fn unpack(user_data: u64) -> (u32, Option<Operation>) {
     (slot, operation)
 }
 
+/// What a stamped receive asks for: no name, and room for one stamp.
+fn stamped_receive() -> libc::msghdr {
+    // SAFETY: all zeroes are a valid value of this plain C structure: no buffers, no name.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_controllen = widen(STAMP_CONTROL);
+    message
+}
+
 fn anonymous(bytes: usize) -> io::Result<*mut u8> {
     let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
     // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
@@ -438,5 +483,10 @@ const fn widen(number: u32) -> usize {
 
 /// Bytes of a receive buffer. Small events leave most of it unused, which costs no copying.
 const BUFFER_BYTES: usize = 8 << 10;
+/// Bytes of `struct io_uring_recvmsg_out` (include/uapi/linux/io_uring.h), which a stamped receive begins with.
+const RECEIVE_HEADER: usize = 16;
+/// Bytes for control data: one `SCM_TIMESTAMPING` of three times is 64.
+const STAMP_CONTROL: u32 = 64;
+const STAMPED_OVERHEAD: u32 = 16 + STAMP_CONTROL;
 /// The number of the only buffer pool.
 const POOL: u16 = 0;

@@ -13,7 +13,7 @@
 pub mod client_ring;
 pub mod kernel_ring;
 
-use crate::spool::SpoolWriter;
+use crate::spool::Writer;
 use client_ring::ClientRing;
 use kernel_ring::KernelRing;
 use std::io;
@@ -24,9 +24,9 @@ use std::time::Duration;
 /// What is collected, and where it goes.
 pub struct Collector {
     /// The kernel's ring and its spool; none on a rung without probes.
-    pub kernel: Option<(KernelRing, SpoolWriter)>,
+    pub kernel: Option<(KernelRing, Writer)>,
     /// Each worker's ring and its spool.
-    pub clients: Vec<(ClientRing, SpoolWriter)>,
+    pub clients: Vec<(ClientRing, Writer)>,
     /// How long it sleeps between two looks.
     pub interval: Duration,
     /// Set when the load generator has ended: one more look, then it is done.
