@@ -76,10 +76,6 @@ counters! {
     SentBytes = "sent_bytes";
     /// Connections opened.
     Connections = "connections_opened";
-    /// Nanoseconds in which the hot core had work.
-    BusyNs = "busy_ns";
-    /// Nanoseconds in which the hot core waited in the kernel.
-    IdleNs = "idle_ns";
     /// Times that the hot core found its ring full and had to wait.
     RingFull = "client_ring_full";
     /// Nanoseconds that the hot core waited for room in its ring.

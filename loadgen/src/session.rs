@@ -240,7 +240,7 @@ impl Field {
         };
         field.threads.push(spawn("scribe".to_owned(), move || {
             // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
-            rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
+            rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
             scribe::run(scribe)
         })?);
         for _ in &field.begins {

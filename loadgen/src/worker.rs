@@ -183,16 +183,11 @@ impl Worker {
                 self.reporter.counters().count(Counter::Unsent, unsent);
                 return Ok(());
             }
-            let waiting_since = clock::mono();
-            self.wait(waiting_since)?;
-            let woken = clock::mono();
-            let counters = self.reporter.counters();
-            counters.count(Counter::BusyNs, (waiting_since - turn_begun).0.unsigned_abs());
-            counters.count(Counter::IdleNs, (woken - waiting_since).0.unsigned_abs());
-            turn_begun = woken;
+            self.wait(turn_begun)?;
             while let Some(completion) = self.ring.reap() {
                 self.complete(completion);
             }
+            turn_begun = clock::mono();
         }
     }
 

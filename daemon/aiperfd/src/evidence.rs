@@ -3,7 +3,7 @@
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
 use crate::verdict::Evidence;
-use common::plan::{Plan, Timestamps};
+use common::plan::{Plan, Timestamps, Wait};
 use common::ring::{COUNTERS, Counter};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,6 +63,15 @@ impl Watch {
         shares.fold(0.0, f64::max)
     }
 
+    /// The busiest hot thread's share of its core, kernel time counted; none when the run was too short to tell.
+    fn hot_core_busy(&self) -> Option<f64> {
+        let shares = self.hot_cpus.iter().enumerate().map(|(worker, cpu)| {
+            let own = ticks_between(&self.threads_begin, &self.threads_end, &format!("{HOT_THREAD}{worker}"));
+            share(own, self.ticks(*cpu).1)
+        });
+        shares.reduce(f64::max)
+    }
+
     /// The worst busy share of a hardware thread beside a hot core.
     fn siblings(&self) -> f64 {
         let siblings = self.hot_cpus.iter().flat_map(|cpu| host::siblings(*cpu));
@@ -110,7 +119,8 @@ pub fn evidence(plan: &Plan, sums: &[u64; COUNTERS.len()], view: &View, watch: &
         retransmits: tally.retransmits,
         kernel_ttft_p50_ms: percentile_ms(&mut tally.kernel_ttfts_ns, 50),
         client_overhead_p99_ms: percentile_ms(&mut tally.overheads_ns, 99),
-        hot_core_busy: busy_share(sum(Counter::BusyNs), sum(Counter::IdleNs)),
+        // A spinning core is busy by order.
+        hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
         clock_step_ms: 0.0,
         steal: watch.steal(),
         foreign_on_hot_core: watch.foreign(),
@@ -152,10 +162,6 @@ fn percentile_ms(values_ns: &mut [u64], percent: usize) -> Option<f64> {
     let place = (values_ns.len() * percent / 100).min(values_ns.len().checked_sub(1)?);
     let (_, value, _) = values_ns.select_nth_unstable(place);
     Some(float(*value) / 1e6)
-}
-
-fn busy_share(busy_ns: u64, idle_ns: u64) -> Option<f64> {
-    (busy_ns + idle_ns > 0).then(|| float(busy_ns) / float(busy_ns + idle_ns))
 }
 
 fn share(part: u64, whole: u64) -> f64 {

@@ -473,7 +473,7 @@ fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'stati
 /// Encoding must never take time from the hot cores: this thread runs when nobody else wants to.
 fn lower_priority() {
     // On Linux a thread number stands for that thread alone (man 2 setpriority). A refusal costs nothing but manners.
-    rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10).ok();
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
 }
 
 /// From the order to start to the first due time: enough for the order to arrive.

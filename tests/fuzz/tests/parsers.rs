@@ -1,0 +1,139 @@
+//! Bytes from the network and from the kernel: nothing that comes makes a parser panic or lie about offsets.
+
+use bolero::check;
+use common::parse::tcp_header;
+use loadgen::ring::socket::software_stamp;
+use loadgen::wire::Sink;
+use loadgen::wire::http::{Progress, Responses};
+use loadgen::wire::sse::Cutter;
+use std::time::Duration;
+
+/// What was cut, with offsets that must grow and stay within what was fed.
+#[derive(Default)]
+struct Journal {
+    events: Vec<Vec<u8>>,
+    last_end: u64,
+}
+
+impl Journal {
+    fn note(&mut self, end: u64) {
+        assert!(end >= self.last_end, "offsets grow: {end} after {}", self.last_end);
+        self.last_end = end;
+    }
+}
+
+impl Sink for Journal {
+    fn head(&mut self, _status: u16, bytes: &[u8], end: u64) {
+        assert!(end >= bytes.len() as u64, "a head ends no earlier than its own length");
+        self.note(end);
+    }
+
+    fn event(&mut self, bytes: &[u8], end: u64) {
+        assert!(!bytes.is_empty(), "no event is empty");
+        self.events.push(bytes.to_vec());
+        self.note(end);
+    }
+
+    fn body(&mut self, _bytes: &[u8], end: u64) {
+        self.note(end);
+    }
+}
+
+/// Feeds `bytes` in pieces of the sizes in `cuts`; gives the events, and whether the response was whole.
+fn respond(bytes: &[u8], cuts: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    let mut responses = Responses::new();
+    responses.expect();
+    let mut journal = Journal::default();
+    let mut rest = bytes;
+    let mut sizes = cuts.iter().cycle();
+    while !rest.is_empty() {
+        let size = sizes.next().map_or(rest.len(), |size| usize::from(*size).clamp(1, rest.len()));
+        let (piece, later) = rest.split_at(size);
+        rest = later;
+        match responses.feed(piece, &mut journal) {
+            Ok(Progress::More) => {}
+            Ok(Progress::Complete { .. }) => return (journal.events, rest.is_empty()),
+            Err(_) => return (journal.events, false),
+        }
+        assert!(responses.offset() <= bytes.len() as u64, "no more is taken than was fed");
+    }
+    (journal.events, false)
+}
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n";
+
+#[test]
+fn http_responses() {
+    check!().with_test_time(TIME).with_type::<(Vec<u8>, Vec<u8>)>().for_each(|(bytes, cuts)| {
+        respond(bytes, cuts);
+        // Behind a sound head the body's parsers are reached.
+        respond(&[HEAD, bytes].concat(), cuts);
+    });
+}
+
+#[test]
+fn a_chunked_stream_is_the_same_however_it_is_split() {
+    check!().with_test_time(TIME).with_type::<(Vec<u8>, Vec<u8>, u8)>().for_each(|(stream, cuts, chunk)| {
+        let mut framed = HEAD.to_vec();
+        for piece in stream.chunks(usize::from(*chunk).max(1)) {
+            framed.extend(format!("{:x}\r\n", piece.len()).bytes());
+            framed.extend_from_slice(piece);
+            framed.extend_from_slice(b"\r\n");
+        }
+        framed.extend_from_slice(b"0\r\n\r\n");
+        assert_eq!(respond(&framed, &[]), respond(&framed, cuts), "{framed:?}");
+    });
+}
+
+#[test]
+fn event_streams() {
+    check!().with_test_time(TIME).with_type::<(Vec<u8>, u8)>().for_each(|(bytes, size)| {
+        let whole = cut(bytes, bytes.len().max(1));
+        let pieces = cut(bytes, usize::from(*size).max(1));
+        assert_eq!(whole, pieces, "{bytes:?} in pieces of {size}");
+        for event in &whole {
+            assert!(endpoint::sse::fields(event).data.len() <= event.len(), "data is part of its event");
+        }
+    });
+}
+
+fn cut(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let mut cutter = Cutter::default();
+    let mut events = Vec::new();
+    let mut offset = 0;
+    for piece in bytes.chunks(size) {
+        cutter.feed(piece, offset, |event, _| events.push(event.to_vec())).expect("small events are cut");
+        offset += piece.len() as u64;
+    }
+    cutter.finish(offset, |event, _| events.push(event.to_vec()));
+    events
+}
+
+#[test]
+fn replies_of_every_endpoint() {
+    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+        for endpoint in endpoint::ENDPOINTS {
+            endpoint.event(bytes);
+            endpoint.whole(bytes);
+        }
+    });
+}
+
+#[test]
+fn packet_headers() {
+    check!().with_test_time(TIME).for_each(|packet: &[u8]| {
+        if let Ok(Some(header)) = tcp_header(packet) {
+            assert!(header.payload_offset >= 40, "an IP and a TCP header at least");
+            assert!(packet.len() >= 34, "both were read");
+        }
+    });
+}
+
+#[test]
+fn control_data() {
+    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+        assert_ne!(software_stamp(bytes).map(|stamp| stamp.0), Some(0), "no stamp is zero");
+    });
+}
+
+const TIME: Duration = Duration::from_secs(4);
