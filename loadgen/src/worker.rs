@@ -384,8 +384,9 @@ impl Worker {
         let rearm = buffer.last;
         self.ring.recycle(buffer);
         match outcome {
-            Some((outcome, true)) => self.finish(place, outcome, reaped, 0),
-            Some((outcome, false)) => {
+            Some((outcome, true)) if !self.ring.is_sending(place) => self.finish(place, outcome, reaped, 0),
+            // An answer to a request that is still being sent: the connection is of no more use.
+            Some((outcome, _)) => {
                 self.finish(place, outcome, reaped, 0);
                 self.close(place, reaped);
             }

@@ -174,6 +174,6 @@ const fn float(count: u64) -> f64 {
 }
 
 /// How hot threads are called, before their number.
-const HOT_THREAD: &str = "hot-";
+pub const HOT_THREAD: &str = "hot-";
 /// `USER_HZ`, which is 100 on every architecture that Linux runs eBPF on (include/asm-generic/param.h).
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -97,6 +97,15 @@ pub fn thread_times(pid: u32) -> BTreeMap<String, u64> {
     times
 }
 
+/// Threads of a process whose names begin so.
+pub fn threads_named(pid: u32, prefix: &str) -> Vec<i32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let named = threads.flatten().filter(|thread| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|name| name.starts_with(prefix))
+    });
+    named.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// Ticks that a process spent, ended threads counted.
 pub fn process_ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -83,6 +83,8 @@ struct Slot {
     socket: Option<OwnedFd>,
     address: Option<Box<RawAddress>>,
     sending: Vec<u8>,
+    /// Whether the kernel still reads `sending`.
+    lent: bool,
     operations: u32,
 }
 
@@ -157,21 +159,33 @@ impl Ring {
         unsafe { self.push(slot, Operation::Connect, entry) };
     }
 
+    /// Whether a send has not completed yet: another one must wait.
+    #[must_use]
+    pub fn is_sending(&self, slot: u32) -> bool {
+        self.slots[widen(slot)].lent
+    }
+
     /// Sends all of `bytes`; [`Ring::take_sent`] gives them back after [`Event::Sent`].
+    ///
+    /// # Panics
+    /// When the send before it has not completed: its bytes are still the kernel's.
     pub fn send(&mut self, slot: u32, bytes: Vec<u8>) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         // Without WAITALL a full socket buffer would end the send short.
         let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), length)
             .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL)
             .build();
-        self.slot(slot).sending = bytes;
+        assert!(!self.is_sending(slot), "one send at a time on a socket");
+        let place = self.slot(slot);
+        place.sending = bytes;
+        place.lent = true;
         // SAFETY: the bytes lie in a vector that the slot keeps, untouched, until the send has completed.
         unsafe { self.push(slot, Operation::Send, entry) };
     }
 
-    /// The bytes of a send that has completed, to be used again.
+    /// The bytes of a send that has completed, to be used again; nothing while it has not.
     pub fn take_sent(&mut self, slot: u32) -> Vec<u8> {
-        std::mem::take(&mut self.slot(slot).sending)
+        if self.is_sending(slot) { Vec::new() } else { std::mem::take(&mut self.slot(slot).sending) }
     }
 
     /// Arms the receive of a place.
@@ -261,7 +275,10 @@ impl Ring {
                 self.slot(slot).address = None;
                 Event::Connected(errno)
             }
-            Operation::Send => Event::Sent(errno),
+            Operation::Send => {
+                self.slot(slot).lent = false;
+                Event::Sent(errno)
+            }
             Operation::Receive => match cqueue::buffer_select(entry.flags()) {
                 Some(id) if entry.result().unsigned_abs() > self.overhead() && entry.result() > 0 => {
                     Event::Received(self.received(id, entry.result().unsigned_abs(), more))
