@@ -494,9 +494,12 @@ fn set_priority(priority: i32) {
 /// Hot threads go before everything else on their cores, which takes `CAP_SYS_NICE`; without it they take their turn,
 /// and the verdict sees what others took.
 fn raise_hot_threads(pid: u32) {
-    for thread in host::threads_named(pid, HOT_THREAD) {
-        if let Some(thread) = rustix::process::Pid::from_raw(thread) {
-            rustix::process::setpriority_process(Some(thread), -20).ok();
+    // Composers feed them, so they must not wait behind others either.
+    for name in [HOT_THREAD, "compose-"] {
+        for thread in host::threads_named(pid, name) {
+            if let Some(thread) = rustix::process::Pid::from_raw(thread) {
+                rustix::process::setpriority_process(Some(thread), -20).ok();
+            }
         }
     }
 }

@@ -3,17 +3,17 @@
 //! ```text
 //! GET    /v1/health                         Health
 //! GET    /v1/capabilities                   Capabilities
-//! PUT    /v1/inputs/{name}?run={id}         bytes           before the run starts: datasets, tokenizers
-//! POST   /v1/runs                           Create  -> Created
-//! POST   /v1/runs/{id}/start                        -> Status
 //! GET    /v1/runs                           [Status]
+//! POST   /v1/runs                           Create  -> Created
 //! GET    /v1/runs/{id}                      Status
+//! DELETE /v1/runs/{id}
+//! PUT    /v1/runs/{id}/inputs/{name}        bytes           before the run starts: dataset, tokenizer
+//! POST   /v1/runs/{id}/start                        -> Status
 //! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
 //! POST   /v1/runs/{id}/stop                 Stop    -> Status
 //! GET    /v1/runs/{id}/files                [File]
 //! GET    /v1/runs/{id}/files/{name}         bytes
 //! POST   /v1/runs/{id}/recover                      -> Status
-//! DELETE /v1/runs/{id}
 //! ```
 //!
 //! A failure is a [`Problem`] with a status: 4xx is the client's or the plan's fault, 5xx the daemon's.
