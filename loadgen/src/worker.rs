@@ -198,7 +198,8 @@ impl Worker {
         }
         let mut until = now + LOOK_AROUND;
         if let Some(due) = self.next_due() {
-            until = until.min(due);
+            // With nothing prepared the composer needs the time, perhaps on this very core.
+            until = until.min(if self.queue.ready.is_empty() { due.max(now + STARVED_WAIT) } else { due });
         }
         if let Some((deadline, ..)) = self.deadlines.front() {
             until = until.min(*deadline);
@@ -662,6 +663,8 @@ const fn narrow(count: usize) -> u32 {
 
 /// How often the loop looks at the user's will at least.
 const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
+/// How long the loop waits for the composer.
+const STARVED_WAIT: DurationNs = DurationNs(50_000);
 /// How long the clocks' tie is good for: they drift apart by less than 50 ns in this time at 0.5 ppm.
 const ANCHOR_LIFE: DurationNs = DurationNs::from_millis(100);
 /// A request submitted this much after it was due is counted as late.

@@ -1,2 +1,90 @@
-//! Placeholder.
-fn main() {}
+//! What is done with this repository, one file per command: `cargo xtask --help`.
+//!
+//! ```text
+//! setup ──▶ build ──▶ demo | test | bench | test-real-server        what needs programs
+//! tidy      docs                                                     what needs only the sources
+//! ```
+
+mod bench;
+mod bpf;
+mod build;
+mod clock;
+mod demo;
+mod docs;
+mod mock_server;
+mod process;
+mod project;
+mod say;
+mod setup;
+mod test;
+mod test_real_server;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use project::Project;
+use std::process::ExitCode;
+
+/// What is done with this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Installs what the kernel programs and the tests need and is missing, and says what it does.
+    Setup(setup::Args),
+    /// Builds the kernel programs, then the workspace with them embedded.
+    Build(build::Args),
+    /// Measures a scripted server on this machine and shows the report.
+    Demo(demo::Args),
+    /// Sets up, builds, and runs every test: as root the kernel's too.
+    Test,
+    /// Checks the rules of this repository that no compiler checks.
+    Tidy,
+    /// Makes docs/DATA.md and docs/METRICS.md from the code.
+    Docs(docs::Args),
+    /// Measures the promises of docs/BUDGET.md on this machine.
+    Bench(bench::Args),
+    /// Measures a real inference server (Hugging Face transformers on the CPU) with a tiny model made on the spot.
+    TestRealServer(test_real_server::Args),
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::aside(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    let project = Project::find()?;
+    match command {
+        Command::Setup(args) => setup::run(&project, args),
+        Command::Build(args) => build::run(&project, args),
+        Command::Demo(args) => demo::run(&project, args),
+        Command::Test => test::run(&project),
+        Command::Tidy => tidy::run(&project),
+        Command::Docs(args) => docs::run(&project, args),
+        Command::Bench(args) => bench::run(&project, args),
+        Command::TestRealServer(args) => test_real_server::run(&project, args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+}

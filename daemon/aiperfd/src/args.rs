@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, env = "AIPERFD_EBPF_OBJECT")]
     pub ebpf_object: Option<PathBuf>,
     /// Bytes of the kernel's ring buffer, a power of two of at least 4096.
-    #[arg(long, default_value_t = 64 << 20, value_parser = power_of_two)]
+    #[arg(long, default_value_t = 16 << 20, value_parser = power_of_two)]
     pub kernel_ring_bytes: u32,
     /// Bytes of each worker's shared ring, a power of two of at least 8 MiB.
     #[arg(long, default_value_t = 32 << 20, value_parser = power_of_two)]
