@@ -10,7 +10,19 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// and user-space stamps subtract. Zero means "not stamped" where a layout has no room for an option.
 #[repr(transparent)]
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
 )]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct MonoNs(pub u64);
@@ -18,7 +30,19 @@ pub struct MonoNs(pub u64);
 /// A reading of `CLOCK_REALTIME` in nanoseconds since the Unix epoch.
 #[repr(transparent)]
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
 )]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct RealNs(pub u64);
@@ -26,7 +50,19 @@ pub struct RealNs(pub u64);
 /// A signed span of nanoseconds between two readings of one clock.
 #[repr(transparent)]
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
 )]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct DurationNs(pub i64);
@@ -69,7 +105,10 @@ impl DurationNs {
 
     /// A span of seconds; what does not fit saturates, and a NaN is no time.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, which is what is documented")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float cast saturates, which is what is documented"
+    )]
     pub fn from_seconds(seconds: f64) -> Self {
         Self((seconds * 1e9) as i64)
     }

@@ -86,7 +86,9 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
 fn obey(mut orders: Orders, will: Arc<AtomicU8>) {
     loop {
         match orders.hear() {
-            Ok(Some((Order::Drain, _))) => will.store(DRAIN.max(will.load(Ordering::Relaxed)), Ordering::Relaxed),
+            Ok(Some((Order::Drain, _))) => {
+                will.store(DRAIN.max(will.load(Ordering::Relaxed)), Ordering::Relaxed)
+            }
             Ok(Some((Order::Stop, _))) => will.store(STOP, Ordering::Relaxed),
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => std::process::exit(1),
@@ -121,7 +123,9 @@ impl Given {
 
     fn input(&mut self, name: &str) -> Result<&mut File, Failure> {
         let found = self.inputs.iter_mut().find(|(input, _)| input == name);
-        found.map(|(_, file)| file).ok_or_else(|| Failure::Plan(format!("the input `{name}` was not uploaded")))
+        found
+            .map(|(_, file)| file)
+            .ok_or_else(|| Failure::Plan(format!("the input `{name}` was not uploaded")))
     }
 }
 
@@ -139,7 +143,8 @@ struct Ready {
 fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
     let plan = &setup.plan;
     let kind = &plan.endpoint.kind;
-    let endpoint = endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
+    let endpoint =
+        endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
     let tokenizer = tokenizer(plan, given)?;
     let dataset = match &plan.input {
         common::plan::Input::File { .. } => Some(given.input("dataset")?),
@@ -193,8 +198,10 @@ fn templates(
     let mut targets = Vec::new();
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
-        let target = endpoint::target(url, plan.path.as_deref(), path).map_err(|error| Failure::Plan(error.to_string()))?;
-        let address = address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
+        let target = endpoint::target(url, plan.path.as_deref(), path)
+            .map_err(|error| Failure::Plan(error.to_string()))?;
+        let address =
+            address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
         hosts.push(target);
         targets.push(address);
     }
@@ -245,7 +252,9 @@ impl Field {
         })?);
         for _ in &field.begins {
             let told = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));
-            told.map_err(|error| Failure::Load("set up io_uring (Linux 6.0 or newer, not disabled by sysctl)", error))?;
+            told.map_err(|error| {
+                Failure::Load("set up io_uring (Linux 6.0 or newer, not disabled by sysctl)", error)
+            })?;
         }
         Ok(field)
     }
@@ -260,10 +269,12 @@ impl Field {
         will: &Arc<AtomicU8>,
     ) -> Result<(), Failure> {
         let workers = setup.cpus.len();
-        let producer =
-            Producer::map(memory.as_fd(), setup.ring_bytes).map_err(|error| Failure::Load("map a ring", error))?;
+        let producer = Producer::map(memory.as_fd(), setup.ring_bytes)
+            .map_err(|error| Failure::Load("map a ring", error))?;
         let limits = limits(&setup.plan, number, workers);
-        let connections = limits.concurrency.min(CONNECTIONS_MAX);
+        // Idle connections to one target must never keep requests to another from having theirs.
+        let targets = u32::try_from(ready.targets.len()).unwrap_or(u32::MAX);
+        let connections = limits.concurrency.saturating_mul(targets).min(CONNECTIONS_MAX);
         let (queue_in, queue_out) = composer::queue(QUEUE_DEPTH, connections as usize);
         let composition = Composition {
             templates: Arc::clone(&ready.templates),
@@ -271,7 +282,9 @@ impl Field {
             worker: number as u64,
             workers: workers as u64,
         };
-        spawn(format!("compose-{number}"), move || composer::run(&composition, queue_in, &AtomicBool::new(false)))?;
+        spawn(format!("compose-{number}"), move || {
+            composer::run(&composition, queue_in, &AtomicBool::new(false))
+        })?;
         let (begin_in, begin_out) = mpsc::channel();
         self.begins.push(begin_in);
         let assignment = Assignment {
@@ -327,7 +340,8 @@ fn schedule(
     workers: usize,
 ) -> Result<Box<dyn FnOnce(MonoNs) -> Schedule + Send>, Failure> {
     let name = &plan.load.shape;
-    let shape = shape::by_name(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
+    let shape =
+        shape::by_name(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
     Ok(match (shape.arrivals)(&plan.load, plan.random_seed) {
         Some(arrivals) => {
             let share = Share::new(arrivals, worker, workers);

@@ -27,8 +27,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
 
 /// What a worker is given.
 pub struct Assignment {
@@ -309,7 +309,8 @@ impl Worker {
         };
         let connection = &mut self.connections[widen(place)];
         connection.opened += 1;
-        connection.id = ConnectionId((self.number << 24) | (place & 0xffff) | ((connection.opened & 0xff) << 16));
+        connection.id =
+            ConnectionId((self.number << 24) | (place & 0xffff) | ((connection.opened & 0xff) << 16));
         connection.cookie = cookie;
         connection.target = active.prepared.target;
         connection.sent_offset = 0;

@@ -49,7 +49,13 @@ pub struct ProfileArgs {
 #[command(next_help_heading = "Endpoint")]
 pub struct EndpointArgs {
     /// Models to ask for; several take turns.
-    #[arg(long = "model", short = 'm', visible_alias = "model-names", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "model",
+        short = 'm',
+        visible_alias = "model-names",
+        value_delimiter = ',',
+        required = true
+    )]
     pub models: Vec<String>,
     /// Base URLs of the server; several take turns. `http://` is added where no scheme is given.
     #[arg(long = "url", short = 'u', value_delimiter = ',', default_value = "http://localhost:8000")]
@@ -291,11 +297,13 @@ fn number(text: &str) -> Result<f64, String> {
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    number(text).and_then(|value| if value > 0.0 { Ok(value) } else { Err("must be greater than 0".to_owned()) })
+    number(text)
+        .and_then(|value| if value > 0.0 { Ok(value) } else { Err("must be greater than 0".to_owned()) })
 }
 
 fn not_negative(text: &str) -> Result<f64, String> {
-    number(text).and_then(|value| if value >= 0.0 { Ok(value) } else { Err("must not be negative".to_owned()) })
+    number(text)
+        .and_then(|value| if value >= 0.0 { Ok(value) } else { Err("must not be negative".to_owned()) })
 }
 
 /// As AIPerf takes it: `inf` waits for ever, which is a century here.

@@ -86,7 +86,8 @@ impl Client {
         let stream = UnixStream::connect(&self.socket)
             .await
             .with_context(|| format!("failed to reach the daemon at `{}`", self.socket.display()))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context("failed to greet the daemon")?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.context("failed to greet the daemon")?;
         tokio::spawn(connection);
         let body: BoxBody<Bytes, Infallible> = Full::new(body).boxed();
         let request = Request::builder().method(method).uri(path).header("host", "aiperfd").body(body)?;
@@ -95,7 +96,8 @@ impl Client {
             return Ok(response);
         }
         let bytes = response.into_body().collect().await.context("the daemon hung up")?.to_bytes();
-        let problem: Problem = serde_json::from_slice(&bytes).context("the daemon refused without a reason")?;
+        let problem: Problem =
+            serde_json::from_slice(&bytes).context("the daemon refused without a reason")?;
         Err(problem.into())
     }
 }

@@ -41,11 +41,14 @@ impl Daemon {
     }
 
     fn start(near: &Path) -> Result<Self> {
-        let program = std::env::current_exe().context("failed to find this program's own path")?.with_file_name("aiperfd");
+        let program = std::env::current_exe()
+            .context("failed to find this program's own path")?
+            .with_file_name("aiperfd");
         // The socket's path must be short (108 bytes), so it lies apart from the state.
-        let state = tempfile::Builder::new().prefix(".aiperfd-").tempdir_in(near).with_context(|| {
-            format!("failed to make a directory in `{}`", near.display())
-        })?;
+        let state = tempfile::Builder::new()
+            .prefix(".aiperfd-")
+            .tempdir_in(near)
+            .with_context(|| format!("failed to make a directory in `{}`", near.display()))?;
         let sockets = std::env::temp_dir();
         let socket = sockets.join(format!("aiperfd-{}.sock", std::process::id()));
         let process = Command::new(&program)

@@ -68,7 +68,13 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         endpoint,
         load,
     };
-    Ok(Profile { plan, secret_headers, input_file: args.input.input_file.clone(), tokenizer_dir, artifact_dir })
+    Ok(Profile {
+        plan,
+        secret_headers,
+        input_file: args.input.input_file.clone(),
+        tokenizer_dir,
+        artifact_dir,
+    })
 }
 
 fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Checked<Endpoint> {
@@ -84,7 +90,9 @@ fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Ch
         let target = endpoint::target(&url, args.path.as_deref(), known.metadata().path)
             .map_err(|error| Refusal(format!("--url: {error}")))?;
         if target.scheme == endpoint::Scheme::Https {
-            return refuse(format!("--url {url}: https is not offered yet; measure behind the TLS proxy with http"));
+            return refuse(format!(
+                "--url {url}: https is not offered yet; measure behind the TLS proxy with http"
+            ));
         }
         urls.push(url);
     }
@@ -110,7 +118,9 @@ fn load(args: &LoadArgs) -> Checked<Load> {
         (Some(_), None | Some("poisson")) => "poisson",
         (Some(_), Some("constant")) => "constant",
         (Some(_), Some(other)) => {
-            return refuse(format!("--arrival-pattern `{other}` is not offered; there are: constant, poisson"));
+            return refuse(format!(
+                "--arrival-pattern `{other}` is not offered; there are: constant, poisson"
+            ));
         }
     };
     if args.benchmark_grace_period.is_some() && args.benchmark_duration.is_none() {
@@ -159,7 +169,9 @@ fn input(args: &InputArgs) -> Checked<Input> {
         ("--num-dataset-entries", args.num_dataset_entries.is_some()),
     ];
     if let Some((flag, _)) = made_up.iter().find(|(_, given)| *given) {
-        return refuse(format!("{flag} is for made-up prompts and contradicts --input-file: leave one of them out"));
+        return refuse(format!(
+            "{flag} is for made-up prompts and contradicts --input-file: leave one of them out"
+        ));
     }
     let format = args.custom_dataset_type.as_deref().unwrap_or("single_turn");
     if format != "single_turn" {
@@ -214,7 +226,8 @@ fn headers(given: &[String], api_key: Option<&str>) -> Checked<BTreeMap<String, 
             return refuse("--header is not of the form Name:Value");
         };
         let (name, value) = (name.trim(), value.trim());
-        let is_token = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let is_token = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if !is_token || value.bytes().any(|byte| byte.is_ascii_control()) {
             return refuse(format!("--header `{name}` has a name or a value that HTTP does not allow"));
         }
@@ -256,8 +269,10 @@ fn cpus(list: &str) -> Checked<Vec<u32>> {
     let mut cpus = Vec::new();
     for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) =
-            (first.trim().parse().map_err(|_unparsed| malformed())?, last.trim().parse().map_err(|_unparsed| malformed())?);
+        let (first, last): (u32, u32) = (
+            first.trim().parse().map_err(|_unparsed| malformed())?,
+            last.trim().parse().map_err(|_unparsed| malformed())?,
+        );
         if last < first || last > 4095 {
             return Err(malformed());
         }
@@ -285,7 +300,11 @@ fn redacted(command_line: &[String]) -> String {
             _ if argument.starts_with("-H") && argument.len() > 2 => redacted.push("-H<redacted>".to_owned()),
             _ => {
                 hide_next = SECRET_FLAGS.contains(&argument.as_str());
-                redacted.push(if argument.contains(' ') { format!("'{argument}'") } else { argument.clone() });
+                redacted.push(if argument.contains(' ') {
+                    format!("'{argument}'")
+                } else {
+                    argument.clone()
+                });
             }
         }
     }
@@ -330,7 +349,11 @@ mod tests {
         assert_eq!(json["load"]["shape"], "concurrency", "a closed loop");
         assert_eq!(json["endpoint"]["urls"][0], "http://localhost:8000", "where servers listen");
         assert_eq!(json["input"]["input_tokens"]["mean"], 550.0, "AIPerf's default");
-        assert_eq!(profile.artifact_dir, PathBuf::from("artifacts/m-openai-chat-concurrency8"), "AIPerf's layout");
+        assert_eq!(
+            profile.artifact_dir,
+            PathBuf::from("artifacts/m-openai-chat-concurrency8"),
+            "AIPerf's layout"
+        );
     }
 
     #[test]
@@ -357,6 +380,10 @@ mod tests {
         let stored = serde_json::to_string(&profile.plan).unwrap();
         assert!(!stored.contains("hush"), "no secret in {stored}");
         assert_eq!(profile.secret_headers["Authorization"], "Bearer hush", "but it is sent");
-        assert_eq!(profile.plan.endpoint.header_names, ["Authorization", "X-Key", "Y", "Z"], "names are stored");
+        assert_eq!(
+            profile.plan.endpoint.header_names,
+            ["Authorization", "X-Key", "Y", "Z"],
+            "names are stored"
+        );
     }
 }

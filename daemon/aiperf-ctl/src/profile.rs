@@ -29,7 +29,8 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let addresses = resolve(&profile.plan)?;
     warn_of_tokenizer(args, &profile.plan);
     let directory = &profile.artifact_dir;
-    std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let interrupted = runtime.block_on(execute(&daemon, &profile, inputs, addresses, args.output.ui))?;
@@ -120,9 +121,9 @@ fn resolve(plan: &Plan) -> Result<Vec<(String, String)>> {
     let mut resolved = Vec::new();
     for url in &plan.endpoint.urls {
         let target = endpoint::target(url, None, None)?;
-        let addresses = (target.host.as_str(), target.port)
-            .to_socket_addrs()
-            .with_context(|| format!("failed to resolve the server's name `{}` of --url {url}", target.host))?;
+        let addresses = (target.host.as_str(), target.port).to_socket_addrs().with_context(|| {
+            format!("failed to resolve the server's name `{}` of --url {url}", target.host)
+        })?;
         let address = first_that_listens(addresses, url)?;
         resolved.push((url.clone(), address.to_string()));
     }

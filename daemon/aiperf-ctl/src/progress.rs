@@ -20,7 +20,8 @@ impl Show {
         let terminal = std::io::stderr().is_terminal();
         let bar = (ui == Ui::Simple && terminal).then(|| {
             let bar = ProgressBar::new(0);
-            let style = ProgressStyle::with_template("{bar:30} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template("{bar:30} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style);
             bar
         });
@@ -87,7 +88,11 @@ fn place(progress: &Progress) -> (u64, u64) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates; a bar is no record")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates; a bar is no record"
+)]
 const fn millis(seconds: f64) -> u64 {
     (seconds * 1e3) as u64
 }
@@ -97,6 +102,7 @@ const fn count(number: u64) -> f64 {
     number as f64
 }
 
-const SHOWN: &[(&str, &str)] = &[("kernel_time_to_first_token", "kernel TTFT"), ("time_to_first_token", "client TTFT")];
+const SHOWN: &[(&str, &str)] =
+    &[("kernel_time_to_first_token", "kernel TTFT"), ("time_to_first_token", "client TTFT")];
 /// Seconds between plain lines.
 const PLAIN_SECONDS: f64 = 5.0;

@@ -81,8 +81,10 @@ impl Reported {
     /// Prints the console report, in colours only to a terminal.
     pub(crate) fn print(&self) -> Result<()> {
         let terminal = std::io::stdout().is_terminal();
-        let colour = if terminal && std::env::var_os("NO_COLOR").is_none() { Colour::Ansi } else { Colour::Plain };
-        let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+        let colour =
+            if terminal && std::env::var_os("NO_COLOR").is_none() { Colour::Ansi } else { Colour::Plain };
+        let width =
+            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
         let width = if width < CONSOLE_WIDTH_MIN { CONSOLE_WIDTH } else { width };
         let mut text = Vec::new();
         console::write(&self.artifacts(), width, colour, &mut text)?;
@@ -115,8 +117,14 @@ fn payloads(path: &Path) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let text = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
-    let inputs: Inputs = serde_json::from_slice(&text).with_context(|| format!("failed to understand `{}`", path.display()))?;
-    Ok(inputs.data.into_iter().flat_map(|session| session.payloads).map(|payload| payload.to_string()).collect())
+    let inputs: Inputs = serde_json::from_slice(&text)
+        .with_context(|| format!("failed to understand `{}`", path.display()))?;
+    Ok(inputs
+        .data
+        .into_iter()
+        .flat_map(|session| session.payloads)
+        .map(|payload| payload.to_string())
+        .collect())
 }
 
 #[derive(serde::Deserialize)]

@@ -40,7 +40,10 @@ pub async fn serve(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
                 async move { Ok::<_, Infallible>(answer(daemon, client, request).await) }
             });
             // A client that hangs up in the middle is its own business.
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .ok();
         });
     }
 }
@@ -248,7 +251,8 @@ fn running(daemon: &Daemon, id: &str) -> std::result::Result<Arc<Active>, Proble
 
 fn active(
     daemon: &Daemon,
-) -> std::result::Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<Active>>>, Problem> {
+) -> std::result::Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<Active>>>, Problem>
+{
     daemon.active.lock().map_err(|_poisoned| broken())
 }
 
@@ -260,9 +264,14 @@ fn name_of(stream: &UnixStream) -> String {
     )
 }
 
-async fn read_json<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> std::result::Result<T, Problem> {
+async fn read_json<T: serde::de::DeserializeOwned>(
+    request: Request<Incoming>,
+) -> std::result::Result<T, Problem> {
     let limited = http_body_util::Limited::new(request.into_body(), JSON_BYTES_MAX);
-    let body = limited.collect().await.map_err(|error| Problem::new(Fault::Plan, format!("the body broke off: {error}")))?;
+    let body = limited
+        .collect()
+        .await
+        .map_err(|error| Problem::new(Fault::Plan, format!("the body broke off: {error}")))?;
     serde_json::from_slice(&body.to_bytes())
         .map_err(|error| Problem::new(Fault::Plan, format!("the body is not what was expected: {error}")))
 }

@@ -53,5 +53,9 @@ pub enum Command {
 
 fn power_of_two(text: &str) -> Result<u32, String> {
     let number: u32 = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
-    if number.is_power_of_two() && number >= 4096 { Ok(number) } else { Err("not a power of two of at least 4096".to_owned()) }
+    if number.is_power_of_two() && number >= 4096 {
+        Ok(number)
+    } else {
+        Err("not a power of two of at least 4096".to_owned())
+    }
 }

@@ -55,12 +55,14 @@ impl Cgroup {
     /// Moves a process into it. Sockets that the process opens from now on belong to it.
     pub fn take(&self, pid: u32) -> Result<()> {
         let procs = self.path.join("cgroup.procs");
-        fs::write(&procs, pid.to_string()).with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
+        fs::write(&procs, pid.to_string())
+            .with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
     }
 
     /// The directory, for attaching programs.
     pub fn open(&self) -> Result<fs::File> {
-        fs::File::open(&self.path).with_context(|| format!("failed to open the cgroup `{}`", self.path.display()))
+        fs::File::open(&self.path)
+            .with_context(|| format!("failed to open the cgroup `{}`", self.path.display()))
     }
 }
 
@@ -111,7 +113,10 @@ fn sweep(root: &Path) {
         let name = entry.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
         let ours = pid.parse::<u32>().is_ok();
-        if ours && !Path::new("/proc").join(pid).exists() && let Err(error) = remove(&entry.path()) {
+        if ours
+            && !Path::new("/proc").join(pid).exists()
+            && let Err(error) = remove(&entry.path())
+        {
             tracing::warn!("{error:#}");
         }
     }
@@ -119,7 +124,8 @@ fn sweep(root: &Path) {
 
 /// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.
 fn unified_mount() -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
+    let mounts =
+        fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
     find_unified(&mounts).context("cgroup v2 is not mounted: mount it, or use --timestamps so_timestamping")
 }
 

@@ -138,7 +138,12 @@ impl Daemon {
         let give_up = clock::mono() + DRAIN_PATIENCE;
         loop {
             let mut running = false;
-            for run in self.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>()).unwrap_or_default() {
+            for run in self
+                .active
+                .lock()
+                .map(|active| active.values().cloned().collect::<Vec<_>>())
+                .unwrap_or_default()
+            {
                 let state = run.status.lock().map(|status| status.state).unwrap_or(State::Failed);
                 let waits = matches!(state, State::Created) || state.is_final();
                 if !waits {
@@ -166,7 +171,8 @@ impl Cpus {
     /// Gives a run its cores: those that it names, or free ones. Unnamed workers stay unpinned when every core is held
     /// by the only core there is.
     pub fn reserve(&self, run_id: &str, plan: &Plan) -> Result<Vec<Option<u32>>> {
-        let mut held = self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
+        let mut held =
+            self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
         let chosen = if plan.workers.cpus.is_empty() {
             let free = self.all.iter().rev().filter(|cpu| !held.contains_key(cpu)).copied();
             let count = usize::try_from(plan.workers.workers).context("too many workers")?;
@@ -182,11 +188,13 @@ impl Cpus {
         } else {
             for cpu in &plan.workers.cpus {
                 if !self.all.contains(cpu) {
-                    let message = format!("core {cpu} of --cpus is not among the daemon's cores {:?}", self.all);
+                    let message =
+                        format!("core {cpu} of --cpus is not among the daemon's cores {:?}", self.all);
                     return Err(Problem::new(Fault::Plan, message).into());
                 }
                 if let Some(other) = held.get(cpu) {
-                    let message = format!("core {cpu} of --cpus is held by run {other}: wait, or name another core");
+                    let message =
+                        format!("core {cpu} of --cpus is held by run {other}: wait, or name another core");
                     return Err(Problem::new(Fault::Busy, message).into());
                 }
             }

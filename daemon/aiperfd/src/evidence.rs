@@ -96,7 +96,13 @@ impl Watch {
 }
 
 /// What is known of a run, for the verdict. Clock step, governor and early end are for the caller to add.
-pub fn evidence(plan: &Plan, sums: &[u64; COUNTERS.len()], view: &View, watch: &Watch, rung: Timestamps) -> Evidence {
+pub fn evidence(
+    plan: &Plan,
+    sums: &[u64; COUNTERS.len()],
+    view: &View,
+    watch: &Watch,
+    rung: Timestamps,
+) -> Evidence {
     let sum = |counter: Counter| sums[counter.index()];
     let kernel = |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
     let ring_full = kernel(&["ring_full", "connection_ring_full"]);

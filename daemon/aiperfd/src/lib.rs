@@ -51,7 +51,8 @@ pub fn run_daemon(args: &Args) -> Result<()> {
     if let Some(Command::Guard { cgroup }) = &args.command {
         return guard::run(cgroup);
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AIPERFD_LOG").unwrap_or_else(|_| "warn,aiperfd=info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AIPERFD_LOG")
+        .unwrap_or_else(|_| "warn,aiperfd=info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let listener = listen(&args.socket)?;
     let (daemon, guard) = start(args)?;
@@ -113,7 +114,8 @@ fn serve(args: &Args, daemon: Arc<Daemon>, listener: std::os::unix::net::UnixLis
 /// The control socket, for its owner and the group of clients.
 fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener> {
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).with_context(|| format!("failed to create `{}`", directory.display()))?;
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to create `{}`", directory.display()))?;
     }
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         anyhow::bail!("another aiperfd listens on `{}`", path.display());
@@ -123,7 +125,8 @@ fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener> {
         .with_context(|| format!("failed to listen on `{}`", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
     if let Some(group) = privileges::client_group() {
-        chown(path, None, Some(group)).with_context(|| format!("failed to give `{}` to its group", path.display()))?;
+        chown(path, None, Some(group))
+            .with_context(|| format!("failed to give `{}` to its group", path.display()))?;
     }
     listener.set_nonblocking(true)?;
     Ok(listener)

@@ -63,7 +63,9 @@ impl Loadgen {
     /// Gives it an order. That it has ended meanwhile is told by [`Loadgen::hear`].
     pub fn order(&mut self, order: &Order) -> Result<()> {
         match self.socket.write_all(&line(order)?) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("failed to order the load generator"),
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(error).context("failed to order the load generator")
+            }
             _ => Ok(()),
         }
     }
@@ -73,7 +75,9 @@ impl Loadgen {
         loop {
             match self.report(Duration::from_millis(20))? {
                 Told::Report(Report::Prepared { notices, .. }) => return Ok(notices),
-                Told::Report(Report::Failed { fault, message }) => return Err(problem(&fault, message).into()),
+                Told::Report(Report::Failed { fault, message }) => {
+                    return Err(problem(&fault, message).into());
+                }
                 Told::Report(Report::Finished) => bail!("the load generator finished before it began"),
                 Told::Gone => bail!("the load generator died while it prepared; see loadgen.log"),
                 Told::Nothing if give_up() => {
@@ -109,7 +113,12 @@ impl Loadgen {
             match self.socket.read(&mut bytes) {
                 Ok(0) => return Ok(Told::Gone),
                 Ok(count) => self.heard.extend_from_slice(&bytes[..count]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) =>
+                {
                     return Ok(Told::Nothing);
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Told::Gone),

@@ -30,7 +30,10 @@ impl Nursery {
     pub fn start(loadgen: &Path, user: &LoadgenUser) -> Result<Self> {
         // Opened here, as the user may not be allowed to walk the path.
         let program = File::open(loadgen).with_context(|| {
-            format!("failed to open the load generator `{}`; build it, or name it with --loadgen", loadgen.display())
+            format!(
+                "failed to open the load generator `{}`; build it, or name it with --loadgen",
+                loadgen.display()
+            )
         })?;
         let (ours, theirs) = UnixStream::pair().context("failed to make a socket pair")?;
         let mut command = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
@@ -53,7 +56,8 @@ impl Nursery {
     /// Starts a load generator that takes its orders from `orders`; gives its process number.
     pub fn bear(&self, orders: BorrowedFd<'_>) -> Result<u32> {
         let Ok(mut socket) = self.socket.lock() else { bail!("the nursery's socket is broken") };
-        send_with_descriptors(socket.as_fd(), b"b", &[orders]).context("failed to ask for a load generator")?;
+        send_with_descriptors(socket.as_fd(), b"b", &[orders])
+            .context("failed to ask for a load generator")?;
         let mut pid = [0; 4];
         socket.read_exact(&mut pid).context("the load generator's nursery has ended")?;
         match u32::from_le_bytes(pid) {
@@ -73,7 +77,11 @@ impl Drop for Nursery {
 }
 
 /// Sends bytes on a socket; the descriptors come with the first of them.
-pub fn send_with_descriptors(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<()> {
+pub fn send_with_descriptors(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<()> {
     let mut space = vec![MaybeUninit::uninit(); SendAncillaryMessage::ScmRights(descriptors).size()];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {

@@ -9,13 +9,13 @@
 //!
 //! Runs on a thread of low priority; when it is behind, the spool files wait.
 
-use crate::reply::{Message, Reply, Replies};
+use crate::reply::{Message, Replies, Reply};
 use crate::spool::Reader;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
+use common::kernel_event::Kind;
 use common::kernel_event::connection::Step;
 use common::kernel_event::segment::Stamp;
-use common::kernel_event::Kind;
 use control::LivePercentiles;
 use export::parquet::PartWriter;
 use join::{Joined, Joiner};
@@ -165,10 +165,13 @@ impl Tally {
         self.completed += u64::from(request.succeeded());
         self.retransmits += u64::from(request.retransmits.unwrap_or(0));
         self.last_ended = self.last_ended.max(request.ended_ns);
-        let (Some(kernel), Some(reaped)) = (request.first_token_kernel_ns, request.first_token_reaped_ns) else {
+        let (Some(kernel), Some(reaped)) = (request.first_token_kernel_ns, request.first_token_reaped_ns)
+        else {
             return;
         };
-        let (Some(sent), Some(submitted)) = (request.kernel_sent_last_ns, request.submitted_ns) else { return };
+        let (Some(sent), Some(submitted)) = (request.kernel_sent_last_ns, request.submitted_ns) else {
+            return;
+        };
         // A sample of the first requests serves a verdict; a run of millions must not grow.
         if self.kernel_ttfts_ns.len() < TALLY_MAX {
             self.kernel_ttfts_ns.push((kernel - sent).0.max(0).unsigned_abs());
@@ -182,7 +185,8 @@ impl Tally {
 fn pull_kernel(kernel: Option<&mut Reader>, joiner: &mut Joiner, until: MonoNs) -> Result<()> {
     let Some(spool) = kernel else { return Ok(()) };
     loop {
-        let Some(kind) = spool.peek(size_of::<u32>())?.and_then(|word| u32::read_from_bytes(word).ok()) else {
+        let Some(kind) = spool.peek(size_of::<u32>())?.and_then(|word| u32::read_from_bytes(word).ok())
+        else {
             return Ok(());
         };
         let length = match Kind::from_number(kind) {

@@ -29,7 +29,10 @@ pub fn loadgen_user() -> Result<LoadgenUser> {
         }
         taken.push(uid);
     }
-    let free = FREE_IDS.rev().find(|id| !taken.contains(id)).context("no user number is free for the load generator")?;
+    let free = FREE_IDS
+        .rev()
+        .find(|id| !taken.contains(id))
+        .context("no user number is free for the load generator")?;
     Ok(LoadgenUser { ids: Some((free, free)), name: format!("uid {free}") })
 }
 
@@ -65,8 +68,11 @@ fn restrict(keep: &CapsHashSet) -> Result<()> {
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
         for capability in caps::all() {
             // The kernel may know fewer than the library; what it does not know needs no dropping.
-            if !keep.contains(&capability) && caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
-                caps::drop(None, CapSet::Bounding, capability).context("failed to drop a bounding capability")?;
+            if !keep.contains(&capability)
+                && caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false)
+            {
+                caps::drop(None, CapSet::Bounding, capability)
+                    .context("failed to drop a bounding capability")?;
             }
         }
     }

@@ -69,7 +69,8 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
 /// The complete parts of a table, in order.
 fn parts(directory: &RunDir, stem: &str) -> Result<Vec<PathBuf>> {
     let folder = directory.path().join("parts");
-    let entries = std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
     let mut parts = entries
         .flatten()
         .map(|entry| entry.path())

@@ -129,8 +129,14 @@ mod tests {
     fn lengths_must_agree() {
         let one_event = [Event::default().as_bytes(), b"typeraw".as_slice()].concat();
         let (words, length) = message(1, 4, 3, &one_event);
-        let Message::Request(reply) = read(Kind::Request.number(), &words.as_bytes()[..length]) else { panic!("a request") };
-        assert_eq!((reply.events.len(), reply.error_type, reply.raw), (1, b"type".as_slice(), b"raw".as_slice()), "split");
+        let Message::Request(reply) = read(Kind::Request.number(), &words.as_bytes()[..length]) else {
+            panic!("a request")
+        };
+        assert_eq!(
+            (reply.events.len(), reply.error_type, reply.raw),
+            (1, b"type".as_slice(), b"raw".as_slice()),
+            "split"
+        );
         for (events, type_length, raw_length) in [(2, 4, 3), (1, 9, 3), (1, 4, 4), (u32::MAX, 4, 3)] {
             let (words, length) = message(events, type_length, raw_length, &one_event);
             let read = read(Kind::Request.number(), &words.as_bytes()[..length]);

@@ -7,9 +7,9 @@
 //! ```
 
 use crate::cgroup::Cgroup;
+use crate::collect::Collector;
 use crate::collect::client_ring::{ClientRing, Counters};
 use crate::collect::kernel_ring::KernelRing;
-use crate::collect::Collector;
 use crate::daemon::Daemon;
 use crate::evidence::{HOT_THREAD, Watch, evidence, figures};
 use crate::loadgen::{Heard, Loadgen};
@@ -92,7 +92,8 @@ impl Active {
                 Ok(problem) => problem,
                 Err(error) => Problem::new(Fault::Load, format!("{error:#}")),
             };
-            tracing::warn!(run = self.run_id(), "run failed: {problem}");
+            // The client tells its user; a private daemon would say it twice.
+            tracing::info!(run = self.run_id(), "run failed: {problem}");
             if let Ok(mut status) = self.status.lock() {
                 status.state = State::Failed;
                 status.problem = Some(problem);
@@ -252,7 +253,8 @@ impl Active {
         for (_, path) in &inputs {
             opened.push(std::fs::File::open(path)?);
         }
-        let mut create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
+        let mut create =
+            self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
         let setup = Setup {
             plan: plan.clone(),
             secret_headers: std::mem::take(&mut create.secret_headers),
@@ -296,7 +298,10 @@ impl Active {
                 Heard::Nothing => {}
                 Heard::Finished => return Ok((field, stopped)),
                 Heard::Gone => {
-                    return Ok((field, Some(stopped.unwrap_or_else(|| "the load generator died".to_owned()))));
+                    return Ok((
+                        field,
+                        Some(stopped.unwrap_or_else(|| "the load generator died".to_owned())),
+                    ));
                 }
                 Heard::Failed(problem) => return Err(problem.into()),
             }
@@ -328,11 +333,14 @@ impl Active {
     fn record(&self, daemon: &Daemon, plan: &Plan, mut field: Field, stopped: Option<String>) -> Result<()> {
         field.watch.end(field.loadgen.pid());
         field.over.store(true, Ordering::Release);
-        let collected = field.collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
+        let collected =
+            field.collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
         collected.context("failed to spool records")?;
-        let writers = field.pipeline.join().map_err(|_poisoned| anyhow::anyhow!("the pipeline panicked"))??;
+        let writers =
+            field.pipeline.join().map_err(|_poisoned| anyhow::anyhow!("the pipeline panicked"))??;
         writers.finish(&self.directory)?;
-        let mut view = field.view.lock().map_err(|_poisoned| anyhow::anyhow!("the run's view is broken"))?.clone();
+        let mut view =
+            field.view.lock().map_err(|_poisoned| anyhow::anyhow!("the run's view is broken"))?.clone();
         if let Some(attached) = &field.attached {
             view.loss.kernel = attached.dropped()?;
         }
@@ -399,7 +407,9 @@ impl Writers {
 pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
     let whole = directory.path().join(format!("{stem}.parquet"));
     match parts {
-        [only] => std::fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display())),
+        [only] => {
+            std::fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display()))
+        }
         _ => Ok(concat(parts, &whole)?),
     }
 }
@@ -422,9 +432,12 @@ impl Spools {
         let mut spools = Self { clients: Vec::new(), readers: Vec::new() };
         for worker in 0..workers {
             let path = directory.path().join(format!("spool/worker-{worker}"));
-            let writer = Writer::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+            let writer =
+                Writer::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
             spools.readers.push(std::fs::File::open(&path)?);
-            spools.clients.push((ClientRing::create(ring_bytes).context("failed to make a shared ring")?, writer));
+            spools
+                .clients
+                .push((ClientRing::create(ring_bytes).context("failed to make a shared ring")?, writer));
         }
         Ok(spools)
     }

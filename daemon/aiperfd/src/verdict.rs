@@ -87,20 +87,30 @@ const CHECKS: &[Check] = &[
 
 fn incomplete(evidence: &Evidence) -> Option<Reason> {
     let why = evidence.incomplete_reason.as_ref()?;
-    Some(reason("incomplete", Standing::Degraded, format!("the run ended before its plan was done: {why}"), &[]))
+    Some(reason(
+        "incomplete",
+        Standing::Degraded,
+        format!("the run ended before its plan was done: {why}"),
+        &[],
+    ))
 }
 
 fn kernel_ring(evidence: &Evidence) -> Option<Reason> {
     let lost = evidence.kernel_ring_full;
-    let standing = if share(lost, evidence.events) > INVALID_LOSS { Standing::Invalid } else { Standing::Degraded };
-    let text = "the kernel's ring was full and stamps were lost; start aiperfd with a larger --kernel-ring-bytes";
-    (lost > 0).then(|| reason("kernel_ring_full", standing, text, &[("stamps lost", number(lost), "records")]))
+    let standing =
+        if share(lost, evidence.events) > INVALID_LOSS { Standing::Invalid } else { Standing::Degraded };
+    let text =
+        "the kernel's ring was full and stamps were lost; start aiperfd with a larger --kernel-ring-bytes";
+    (lost > 0)
+        .then(|| reason("kernel_ring_full", standing, text, &[("stamps lost", number(lost), "records")]))
 }
 
 fn unreported(evidence: &Evidence) -> Option<Reason> {
     let count = evidence.kernel_unreported;
     let text = "the probes met packets that they could not read; see loss in run.json";
-    (count > 0).then(|| reason("packets_unreported", Standing::Degraded, text, &[("packets", number(count), "packets")]))
+    (count > 0).then(|| {
+        reason("packets_unreported", Standing::Degraded, text, &[("packets", number(count), "packets")])
+    })
 }
 
 fn unmatched(evidence: &Evidence) -> Option<Reason> {
@@ -111,19 +121,28 @@ fn unmatched(evidence: &Evidence) -> Option<Reason> {
     let lost = share(count, evidence.events + evidence.sent);
     let standing = if lost > INVALID_LOSS { Standing::Invalid } else { Standing::Degraded };
     let figures = [("unmatched", number(count), "events and requests"), ("share", lost * 100.0, "%")];
-    Some(reason("unmatched", standing, "some events have no kernel stamp; see loss in run.json for the reasons", &figures))
+    Some(reason(
+        "unmatched",
+        standing,
+        "some events have no kernel stamp; see loss in run.json for the reasons",
+        &figures,
+    ))
 }
 
 fn damaged(evidence: &Evidence) -> Option<Reason> {
     let count = evidence.damaged;
     let text = "messages of the load generator arrived damaged: this is a bug, please report it";
-    (count > 0).then(|| reason("damaged_messages", Standing::Invalid, text, &[("messages", number(count), "messages")]))
+    (count > 0).then(|| {
+        reason("damaged_messages", Standing::Invalid, text, &[("messages", number(count), "messages")])
+    })
 }
 
 fn client_ring(evidence: &Evidence) -> Option<Reason> {
     let count = evidence.client_ring_full;
-    let text = "a hot core had to wait for the collector; give aiperfd another core or a larger --client-ring-bytes";
-    (count > 0).then(|| reason("client_ring_full", Standing::Degraded, text, &[("waits", number(count), "times")]))
+    let text =
+        "a hot core had to wait for the collector; give aiperfd another core or a larger --client-ring-bytes";
+    (count > 0)
+        .then(|| reason("client_ring_full", Standing::Degraded, text, &[("waits", number(count), "times")]))
 }
 
 fn client_overhead(evidence: &Evidence) -> Option<Reason> {
@@ -131,7 +150,8 @@ fn client_overhead(evidence: &Evidence) -> Option<Reason> {
     if overhead <= latency * CLIENT_OVERHEAD_SHARE || overhead < CLIENT_OVERHEAD_FLOOR_MS {
         return None;
     }
-    let text = "the client added noticeably to the first token's time; use the kernel columns, not the client's";
+    let text =
+        "the client added noticeably to the first token's time; use the kernel columns, not the client's";
     let figures = [("client overhead p99", overhead, "ms"), ("kernel TTFT p50", latency, "ms")];
     Some(reason("client_overhead", Standing::Degraded, text, &figures))
 }
@@ -141,7 +161,8 @@ fn late(evidence: &Evidence) -> Option<Reason> {
     if !evidence.open_loop || late <= DELIVERY_GAP {
         return None;
     }
-    let text = "requests were sent more than 1 ms after they were due; raise --concurrency or lower --request-rate";
+    let text =
+        "requests were sent more than 1 ms after they were due; raise --concurrency or lower --request-rate";
     let figures = [("late", number(evidence.late), "requests"), ("share", late * 100.0, "%")];
     Some(reason("late_requests", Standing::Degraded, text, &figures))
 }
@@ -151,61 +172,71 @@ fn unsent(evidence: &Evidence) -> Option<Reason> {
     let gap = share(unsent, evidence.due);
     let text = "requests of the schedule were never sent: the server, or --concurrency, held them back";
     let figures = [("unsent", number(unsent), "requests"), ("share", gap * 100.0, "%")];
-    (evidence.open_loop && gap > DELIVERY_GAP).then(|| reason("unsent_requests", Standing::Degraded, text, &figures))
+    (evidence.open_loop && gap > DELIVERY_GAP)
+        .then(|| reason("unsent_requests", Standing::Degraded, text, &figures))
 }
 
 fn starved(evidence: &Evidence) -> Option<Reason> {
     let times = evidence.starved;
     let text = "requests were due before they were prepared; give the load generator another core";
-    (share(times, evidence.sent) > DELIVERY_GAP)
-        .then(|| reason("prepared_requests_missing", Standing::Degraded, text, &[("times", number(times), "times")]))
+    (share(times, evidence.sent) > DELIVERY_GAP).then(|| {
+        reason("prepared_requests_missing", Standing::Degraded, text, &[("times", number(times), "times")])
+    })
 }
 
 fn hot_core(evidence: &Evidence) -> Option<Reason> {
     let busy = evidence.hot_core_busy?;
     let text = "a hot core was saturated, so user-space times include waiting; add cores with --cpus";
-    (busy > SATURATED).then(|| reason("hot_core_saturated", Standing::Degraded, text, &[("busy", busy * 100.0, "%")]))
+    (busy > SATURATED)
+        .then(|| reason("hot_core_saturated", Standing::Degraded, text, &[("busy", busy * 100.0, "%")]))
 }
 
 fn foreign_work(evidence: &Evidence) -> Option<Reason> {
     let taken = evidence.foreign_on_hot_core;
     let text = "other processes ran on a hot core, perhaps the server; keep them apart with --cpus";
-    (taken > FOREIGN_SHARE).then(|| reason("hot_core_shared", Standing::Degraded, text, &[("taken", taken * 100.0, "%")]))
+    (taken > FOREIGN_SHARE)
+        .then(|| reason("hot_core_shared", Standing::Degraded, text, &[("taken", taken * 100.0, "%")]))
 }
 
 fn sibling(evidence: &Evidence) -> Option<Reason> {
     let busy = evidence.sibling_busy;
     let text = "the hardware thread beside a hot core was busy; choose --cpus whose siblings are idle";
-    (busy > SIBLING_SHARE).then(|| reason("sibling_busy", Standing::Degraded, text, &[("busy", busy * 100.0, "%")]))
+    (busy > SIBLING_SHARE)
+        .then(|| reason("sibling_busy", Standing::Degraded, text, &[("busy", busy * 100.0, "%")]))
 }
 
 fn retransmits(evidence: &Evidence) -> Option<Reason> {
     let count = evidence.retransmits;
-    let standing = if share(count, evidence.sent) > DELIVERY_GAP { Standing::Degraded } else { Standing::Valid };
+    let standing =
+        if share(count, evidence.sent) > DELIVERY_GAP { Standing::Degraded } else { Standing::Valid };
     let text = "segments of requests were sent again: the network lost packets";
     (count > 0).then(|| reason("retransmits", standing, text, &[("segments", number(count), "segments")]))
 }
 
 fn clock_step(evidence: &Evidence) -> Option<Reason> {
     let step = evidence.clock_step_ms.abs();
-    let text = "the real-time clock was set or slewed during the run; dates in the exports are off by as much";
+    let text =
+        "the real-time clock was set or slewed during the run; dates in the exports are off by as much";
     (step > CLOCK_STEP_MS).then(|| reason("clock_step", Standing::Degraded, text, &[("moved", step, "ms")]))
 }
 
 fn steal(evidence: &Evidence) -> Option<Reason> {
     let stolen = evidence.steal;
     let text = "the hypervisor took processor time from this machine";
-    (stolen > STEAL_SHARE).then(|| reason("steal_time", Standing::Degraded, text, &[("stolen", stolen * 100.0, "%")]))
+    (stolen > STEAL_SHARE)
+        .then(|| reason("steal_time", Standing::Degraded, text, &[("stolen", stolen * 100.0, "%")]))
 }
 
 fn governor(evidence: &Evidence) -> Option<Reason> {
     let governor = evidence.governor.as_deref()?;
-    let text = format!("the hot cores' frequency governor is `{governor}`; `performance` gives steadier times");
+    let text =
+        format!("the hot cores' frequency governor is `{governor}`; `performance` gives steadier times");
     (governor != "performance").then(|| reason("governor", Standing::Valid, text, &[]))
 }
 
 fn few_samples(evidence: &Evidence) -> Option<Reason> {
-    let text = "a 99th percentile with less than 662 samples is not certain at 99 % confidence; send more requests";
+    let text =
+        "a 99th percentile with less than 662 samples is not certain at 99 % confidence; send more requests";
     let figures = [("requests completed", number(evidence.completed), "requests")];
     (evidence.completed < P99_SAMPLES).then(|| reason("few_samples", Standing::Valid, text, &figures))
 }
@@ -214,7 +245,11 @@ fn reason(name: &str, standing: Standing, text: impl Into<String>, figures: &[(&
     let figures = figures
         .iter()
         .filter(|(_, value, _)| value.is_finite())
-        .map(|(name, value, unit)| Figure { name: (*name).to_owned(), value: *value, unit: (*unit).to_owned() })
+        .map(|(name, value, unit)| Figure {
+            name: (*name).to_owned(),
+            value: *value,
+            unit: (*unit).to_owned(),
+        })
         .collect();
     Reason { name: name.to_owned(), standing, text: text.into(), figures }
 }
@@ -281,7 +316,11 @@ mod tests {
         check(|evidence| evidence.kernel_ring_full = 400, Standing::Invalid, &["kernel_ring_full"]);
         check(|evidence| evidence.unmatched_events = 1, Standing::Degraded, &["unmatched"]);
         check(|evidence| evidence.unmatched_events = 4000, Standing::Invalid, &["unmatched"]);
-        check(|evidence| evidence.client_overhead_p99_ms = Some(3.0), Standing::Degraded, &["client_overhead"]);
+        check(
+            |evidence| evidence.client_overhead_p99_ms = Some(3.0),
+            Standing::Degraded,
+            &["client_overhead"],
+        );
         check(|evidence| evidence.late = 11, Standing::Degraded, &["late_requests"]);
         check(|evidence| evidence.late = 10, Standing::Valid, &[]);
         check(|evidence| evidence.sent = 980, Standing::Degraded, &["unsent_requests"]);

@@ -25,7 +25,10 @@ fn the_description_has_every_call_and_no_other() {
 fn documented() -> BTreeSet<String> {
     let lines = SOURCE.lines().filter_map(|line| line.strip_prefix("//! "));
     let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
-    words.filter(|words| words.len() > 1 && METHODS.contains(&words[0])).map(|words| words[..2].join(" ")).collect()
+    words
+        .filter(|words| words.len() > 1 && METHODS.contains(&words[0]))
+        .map(|words| words[..2].join(" "))
+        .collect()
 }
 
 const METHODS: [&str; 4] = ["GET", "PUT", "POST", "DELETE"];

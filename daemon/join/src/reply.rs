@@ -97,7 +97,10 @@ impl Joiner {
     /// Stamps kept for requests that have not come yet.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.connections.values().map(|connection| connection.sent.pending() + connection.received.pending()).sum()
+        self.connections
+            .values()
+            .map(|connection| connection.sent.pending() + connection.received.pending())
+            .sum()
     }
 
     /// Joins a request that ended with the stamps of its bytes.
@@ -239,7 +242,10 @@ fn told(ended: &RequestEnded, phase: &str) -> Request {
         received_bytes: ended.response_end.saturating_sub(ended.response_begin),
         reads: ended.reads,
         http_status: Some(ended.status).filter(|&status| status != 0),
-        outcome: u16::try_from(ended.outcome).ok().and_then(Outcome::from_number).unwrap_or(Outcome::Malformed),
+        outcome: u16::try_from(ended.outcome)
+            .ok()
+            .and_then(Outcome::from_number)
+            .unwrap_or(Outcome::Malformed),
         input_tokens: known(ended.input_tokens),
         output_tokens: known(ended.output_tokens),
         reasoning_tokens: known(ended.reasoning_tokens),
@@ -273,8 +279,8 @@ fn count(last: u64, first: u64) -> Option<u32> {
 mod tests {
     use super::*;
     use common::id::RequestId;
-    use common::kernel_event::segment::RECEIVED;
     use common::kernel_event::Kind;
+    use common::kernel_event::segment::RECEIVED;
 
     const COOKIE: SocketCookie = SocketCookie(7);
 
@@ -339,8 +345,10 @@ mod tests {
         let times = tokens
             .iter()
             .map(|token| {
-                let kernel = token.kernel_received_ns.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
-                let sharing = token.events_in_segment.map_or_else(|| "-".to_owned(), |count| count.to_string());
+                let kernel =
+                    token.kernel_received_ns.map_or_else(|| "-".to_owned(), |time| time.0.to_string());
+                let sharing =
+                    token.events_in_segment.map_or_else(|| "-".to_owned(), |count| count.to_string());
                 format!("{kernel}/{sharing}")
             })
             .collect::<Vec<_>>();

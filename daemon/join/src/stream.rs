@@ -157,12 +157,20 @@ mod tests {
 
     #[test]
     fn in_order() {
-        check(1000, &[(1000, 300, 1), (1300, 150, 4), (1450, 62, 9)], &[(280, Some(1)), (450, Some(4)), (512, Some(9))]);
+        check(
+            1000,
+            &[(1000, 300, 1), (1300, 150, 4), (1450, 62, 9)],
+            &[(280, Some(1)), (450, Some(4)), (512, Some(9))],
+        );
     }
 
     #[test]
     fn reordered_bytes_are_there_when_the_hole_is_filled() {
-        check(0, &[(100, 100, 1), (0, 100, 5), (200, 10, 6)], &[(50, Some(5)), (150, Some(5)), (210, Some(6))]);
+        check(
+            0,
+            &[(100, 100, 1), (0, 100, 5), (200, 10, 6)],
+            &[(50, Some(5)), (150, Some(5)), (210, Some(6))],
+        );
     }
 
     #[test]
@@ -181,7 +189,12 @@ mod tests {
         let mut stream = Stream::from_sequence(7);
         let step = 1 << 30;
         for index in 0..20_u32 {
-            stream.segment(7_u32.wrapping_add(index.wrapping_mul(step)), step, MonoNs(u64::from(index) + 1), 0);
+            stream.segment(
+                7_u32.wrapping_add(index.wrapping_mul(step)),
+                step,
+                MonoNs(u64::from(index) + 1),
+                0,
+            );
         }
         let arrival = stream.arrival(19 * u64::from(step) + 1);
         assert_eq!(arrival.map(|step| step.time.0), Some(20), "20 GiB into the stream");
@@ -189,7 +202,11 @@ mod tests {
 
     #[test]
     fn a_lost_stamp_costs_only_the_events_that_needed_it() {
-        check(0, &[(0, 100, 1), (200, 100, 3), (300, 100, 4)], &[(100, Some(1)), (200, None), (300, Some(3)), (400, Some(4))]);
+        check(
+            0,
+            &[(0, 100, 1), (200, 100, 3), (300, 100, 4)],
+            &[(100, Some(1)), (200, None), (300, Some(3)), (400, Some(4))],
+        );
     }
 
     #[test]

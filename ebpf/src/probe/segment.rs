@@ -2,7 +2,9 @@
 
 use crate::emit::{count, emit};
 use aya_ebpf::bindings::{__sk_buff, bpf_tcp_sock};
-use aya_ebpf::helpers::{bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_load_bytes, bpf_tcp_sock as tcp_socket};
+use aya_ebpf::helpers::{
+    bpf_get_socket_cookie, bpf_ktime_get_ns, bpf_sk_fullsock, bpf_skb_load_bytes, bpf_tcp_sock as tcp_socket,
+};
 use aya_ebpf::macros::cgroup_skb;
 use aya_ebpf::programs::SkBuffContext;
 use common::clock::MonoNs;
@@ -93,9 +95,8 @@ impl PacketReader for Packet<'_> {
     fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
         let mut bytes = [0_u8; N];
         // SAFETY: the kernel writes `N` bytes into an array of `N` bytes, or returns an error and zeroes it.
-        let result = unsafe {
-            bpf_skb_load_bytes(self.0.skb.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32)
-        };
+        let result =
+            unsafe { bpf_skb_load_bytes(self.0.skb.skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32) };
         if result == 0 { Some(bytes) } else { None }
     }
 }

@@ -5,7 +5,10 @@
 //! socket.rs   what a socket is asked that io_uring can't: options, cookie, addresses
 //! shared.rs   the ring of bytes that the collector reads
 //! ```
-#![expect(unsafe_code, reason = "io_uring, mmap and getsockopt have no safe interface for what the hot core needs")]
+#![expect(
+    unsafe_code,
+    reason = "io_uring, mmap and getsockopt have no safe interface for what the hot core needs"
+)]
 
 pub mod shared;
 pub mod socket;

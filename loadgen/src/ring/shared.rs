@@ -43,7 +43,8 @@ impl Producer {
                 0,
             )
         }?;
-        let base = NonNull::new(base.cast::<u8>()).ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
+        let base = NonNull::new(base.cast::<u8>())
+            .ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
         // SAFETY: the mapping is longer than the header's page.
         let ring = unsafe { base.add(RING_OFFSET) };
         Ok(Self { header: base.cast(), ring, capacity, written: 0, drained: 0 })
@@ -144,7 +145,10 @@ impl Producer {
     /// `begin + bytes.len()` must be at most `capacity`, and the collector must have drained those bytes.
     #[inline]
     unsafe fn copy(&self, begin: u64, bytes: &[u8]) {
-        #[expect(clippy::cast_possible_truncation, reason = "a place within a mapping fits the address space")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a place within a mapping fits the address space"
+        )]
         let begin = begin as usize;
         // SAFETY: the caller keeps `begin` within the mapping.
         let to = unsafe { self.ring.add(begin) };
@@ -171,7 +175,8 @@ impl Gauge {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
         let base = unsafe { mmap(std::ptr::null_mut(), RING_OFFSET, protection, MapFlags::SHARED, fd, 0) }?;
-        let header = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
+        let header =
+            NonNull::new(base.cast()).ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
         Ok(Self { header })
     }
 

@@ -77,8 +77,9 @@ pub fn sent_stamp(socket: BorrowedFd<'_>) -> Option<RealNs> {
         message.msg_control = control.as_mut_ptr().cast();
         message.msg_controllen = size_of_val(&control);
         // SAFETY: the message points to `control` with its length, and to nothing else.
-        let result =
-            unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
+        let result = unsafe {
+            libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
+        };
         if result < 0 {
             return latest;
         }
@@ -92,7 +93,9 @@ pub fn sent_stamp(socket: BorrowedFd<'_>) -> Option<RealNs> {
 /// `SCM_TIMESTAMPING` holds three times, the first is software's.
 #[must_use]
 pub fn software_stamp(mut control: &[u8]) -> Option<RealNs> {
-    while let (Some(length), Some(level), Some(kind)) = (word(control, 0), half(control, 8), half(control, 12)) {
+    while let (Some(length), Some(level), Some(kind)) =
+        (word(control, 0), half(control, 8), half(control, 12))
+    {
         let length = usize::try_from(length).ok().filter(|length| *length >= CMSG_HEADER)?;
         if level == libc::SOL_SOCKET && kind == libc::SCM_TIMESTAMPING {
             let (seconds, nanoseconds) = (word(control, CMSG_HEADER)?, word(control, CMSG_HEADER + 8)?);
@@ -131,7 +134,11 @@ mod tests {
     fn the_software_stamp_is_found() {
         let stamp = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPING, &[7, 5, 0, 0, 0, 0]);
         let other = message(0, 11, &[1]);
-        assert_eq!(software_stamp(&[other.clone(), stamp.clone()].concat()), Some(RealNs(7_000_000_005)), "second");
+        assert_eq!(
+            software_stamp(&[other.clone(), stamp.clone()].concat()),
+            Some(RealNs(7_000_000_005)),
+            "second"
+        );
         assert_eq!(software_stamp(&other), None, "no stamp");
         assert_eq!(software_stamp(&stamp[..30]), None, "cut short");
         assert_eq!(software_stamp(&[0; 64]), None, "nothing but zeroes");

@@ -303,7 +303,8 @@ impl Ring {
         let begin = self.overhead();
         let mut buffer = Buffer { id, begin: 0, end, received: None, last: !more };
         if begin > 0 {
-            buffer.received = socket::software_stamp(self.pool.bytes(&buffer).get(RECEIVE_HEADER..).unwrap_or(&[]));
+            buffer.received =
+                socket::software_stamp(self.pool.bytes(&buffer).get(RECEIVE_HEADER..).unwrap_or(&[]));
             buffer.begin = begin;
         }
         buffer
@@ -475,7 +476,8 @@ fn stamped_receive() -> libc::msghdr {
 fn anonymous(bytes: usize) -> io::Result<*mut u8> {
     let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
     // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
-    let memory = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags) }?;
+    let memory =
+        unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, flags) }?;
     Ok(memory.cast())
 }
 
@@ -483,7 +485,12 @@ fn anonymous(bytes: usize) -> io::Result<*mut u8> {
 fn tolerate(result: io::Result<usize>) -> io::Result<()> {
     match result {
         Ok(_) => Ok(()),
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)
+            ) =>
+        {
             Ok(())
         }
         Err(error) => Err(error),

@@ -101,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_closed_loop_has_no_arrivals() {
-        assert!((concurrency::SHAPE.arrivals)(&load("concurrency", 1.0), 1).is_none(), "due when another ends");
+        assert!(
+            (concurrency::SHAPE.arrivals)(&load("concurrency", 1.0), 1).is_none(),
+            "due when another ends"
+        );
     }
 
     proptest! {

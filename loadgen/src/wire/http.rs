@@ -191,7 +191,12 @@ impl Responses {
     }
 
     /// Parses a head if it is whole, and chooses how its body is framed (RFC 9112 §6.3).
-    fn try_head(&mut self, bytes: &[u8], offset: u64, sink: &mut impl Sink) -> Result<Option<usize>, Malformed> {
+    fn try_head(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        sink: &mut impl Sink,
+    ) -> Result<Option<usize>, Malformed> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut headers);
         let length = match response.parse(bytes) {
@@ -338,8 +343,12 @@ struct Framing {
 
 impl Framing {
     fn of(response: &httparse::Response<'_, '_>) -> Result<Self, Malformed> {
-        let mut framing =
-            Self { chunked: false, length: None, keep_alive: response.version != Some(0), event_stream: false };
+        let mut framing = Self {
+            chunked: false,
+            length: None,
+            keep_alive: response.version != Some(0),
+            event_stream: false,
+        };
         for header in response.headers.iter() {
             let name = header.name;
             if name.eq_ignore_ascii_case("content-length") {
@@ -369,7 +378,9 @@ fn decimal(value: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 {
         return None;
     }
-    text.iter().try_fold(0_u64, |sum, digit| Some(sum * 10 + u64::from(digit.checked_sub(b'0').filter(|d| *d < 10)?)))
+    text.iter().try_fold(0_u64, |sum, digit| {
+        Some(sum * 10 + u64::from(digit.checked_sub(b'0').filter(|d| *d < 10)?))
+    })
 }
 
 fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -472,7 +483,10 @@ mod tests {
 
     #[test]
     fn length_chunks_and_close() {
-        check("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", "head 200 38B @38; body hi @40; complete true; ");
+        check(
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi",
+            "head 200 38B @38; body hi @40; complete true; ",
+        );
         check(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n\
              9\r\ndata: a\n\n\r\n9;x=y\r\ndata: b\n\n\r\n0\r\nx: y\r\n\r\n",

@@ -31,7 +31,12 @@ impl Cutter {
     ///
     /// # Errors
     /// When an event is larger than [`EVENT_BYTES_MAX`].
-    pub fn feed(&mut self, bytes: &[u8], offset: u64, mut event: impl FnMut(&[u8], u64)) -> Result<(), EventTooLarge> {
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        mut event: impl FnMut(&[u8], u64),
+    ) -> Result<(), EventTooLarge> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -120,7 +125,9 @@ mod tests {
         let mut offset = 100;
         for piece in pieces {
             cutter
-                .feed(piece, offset, |bytes, end| events.push((String::from_utf8_lossy(bytes).into_owned(), end)))
+                .feed(piece, offset, |bytes, end| {
+                    events.push((String::from_utf8_lossy(bytes).into_owned(), end))
+                })
                 .unwrap();
             offset += widen(piece.len());
         }

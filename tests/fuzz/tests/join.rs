@@ -3,9 +3,9 @@
 use bolero::{TypeGenerator, check};
 use common::clock::MonoNs;
 use common::id::{RequestId, SocketCookie};
+use common::kernel_event::Kind;
 use common::kernel_event::connection::{OPENED, Step};
 use common::kernel_event::segment::Stamp;
-use common::kernel_event::Kind;
 use common::reply_event::{Event, RequestEnded};
 use join::{Joiner, Stream};
 use std::time::Duration;
@@ -47,7 +47,13 @@ fn take(joiner: &mut Joiner, record: &Record) {
             joiner.segment(&stamp(*cookie, *direction, *sequence, u32::from(*length), u64::from(*time)));
         }
         Record::Near { cookie, direction, sequence, length, time } => {
-            joiner.segment(&stamp(*cookie, *direction, u32::from(*sequence), u32::from(*length), u64::from(*time)));
+            joiner.segment(&stamp(
+                *cookie,
+                *direction,
+                u32::from(*sequence),
+                u32::from(*length),
+                u64::from(*time),
+            ));
         }
         Record::Request { cookie, sent, response, head, ends } => {
             let ended = RequestEnded {

@@ -60,7 +60,8 @@ fn respond(bytes: &[u8], cuts: &[u8]) -> (Vec<Vec<u8>>, bool) {
     (journal.events, false)
 }
 
-const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n";
+const HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n";
 
 #[test]
 fn http_responses() {

@@ -46,8 +46,10 @@ impl ClientRing {
         let bytes = usize::try_from(length).map_err(io::Error::other)?;
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing.
-        let base = unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, &descriptor, 0) }?;
-        let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
+        let base =
+            unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, &descriptor, 0) }?;
+        let base =
+            NonNull::new(base.cast()).ok_or_else(|| io::Error::other("the kernel mapped address zero"))?;
         Ok(Self { memory: Arc::new(Mapping { descriptor, base, capacity }), drained: 0 })
     }
 

@@ -10,7 +10,8 @@ use std::fs::File;
 pub(super) const PROBE: Probe = Probe { name: "connection", attach };
 
 fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
-    let program = programs.program_mut("connection_step").context("the object has no program `connection_step`")?;
+    let program =
+        programs.program_mut("connection_step").context("the object has no program `connection_step`")?;
     let program: &mut SockOps = program.try_into()?;
     program.load()?;
     program.attach(cgroup, CgroupAttachMode::Single)?;

@@ -49,7 +49,8 @@ impl Object {
     /// The object that is built in, or the one at `path`.
     pub fn find(path: Option<&Path>) -> Result<Self> {
         if let Some(path) = path {
-            let bytes = std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
+            let bytes =
+                std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
             return Ok(Self::Read(bytes));
         }
         if EMBEDDED.is_empty() {
@@ -78,7 +79,8 @@ impl Probes {
         let events = RingBuf::try_from(events).context("the map `EVENTS` is no ring buffer")?;
         let dropped = PerCpuArray::try_from(dropped).context("the map `DROPPED` is no array")?;
         for probe in PROBES {
-            (probe.attach)(&mut programs, cgroup).with_context(|| format!("failed to attach the probe `{}`", probe.name))?;
+            (probe.attach)(&mut programs, cgroup)
+                .with_context(|| format!("failed to attach the probe `{}`", probe.name))?;
         }
         Ok(Self { events, attached: Attached { dropped, _programs: programs } })
     }
@@ -89,7 +91,8 @@ impl Attached {
     pub fn dropped(&self) -> Result<BTreeMap<String, u64>> {
         let mut counts = BTreeMap::new();
         for (drop, name) in DROPS {
-            let by_cpu = self.dropped.get(&drop.index(), 0).context("failed to read the kernel's drop counters")?;
+            let by_cpu =
+                self.dropped.get(&drop.index(), 0).context("failed to read the kernel's drop counters")?;
             counts.insert(name.to_owned(), by_cpu.iter().sum());
         }
         Ok(counts)

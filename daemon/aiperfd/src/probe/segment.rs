@@ -13,7 +13,8 @@ fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
     for (name, direction) in
         [("segment_ingress", CgroupSkbAttachType::Ingress), ("segment_egress", CgroupSkbAttachType::Egress)]
     {
-        let program = programs.program_mut(name).with_context(|| format!("the object has no program `{name}`"))?;
+        let program =
+            programs.program_mut(name).with_context(|| format!("the object has no program `{name}`"))?;
         let program: &mut CgroupSkb = program.try_into()?;
         program.load()?;
         program.attach(cgroup, direction, CgroupAttachMode::Single)?;

@@ -1,7 +1,9 @@
 //! What analysis and Parquet cost: `cargo run --release -p export --example cost -- [requests] [events each]`.
 #![expect(clippy::print_stdout, reason = "the figures are for a person")]
-#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock itself")]
 
+mod clock;
+
+use clock::Moment;
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
@@ -9,7 +11,6 @@ use export::parquet::{Limits, PartWriter, concat, events, rows};
 use metric::{Analysis, Capability, Settings, float, float_of};
 use record::{Request, Row, Token};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (0..requests).flat_map(|id| (0..events).map(move |index| token(id, index))),
     )?;
     let stored = write(&directory, "requests", (0..requests).map(|id| request(id, events)))?;
-    let begun = Instant::now();
+    let begun = Moment::now();
     let joined = directory.join("tokens.parquet");
     concat(&tokens, &joined)?;
     println!("concat: {:.2} s", begun.elapsed().as_secs_f64());
@@ -40,7 +41,7 @@ fn write<R: Row>(
     rows: impl Iterator<Item = R>,
 ) -> Result<Vec<PathBuf>, export::ExportError> {
     let mut writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
-    let begun = Instant::now();
+    let begun = Moment::now();
     let mut count = 0;
     for row in rows {
         writer.push(row)?;
@@ -55,7 +56,7 @@ fn write<R: Row>(
 }
 
 fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
-    let begun = Instant::now();
+    let begun = Moment::now();
     let mut analysis = Analysis::new(settings());
     let mut events = events(tokens)?;
     let (mut fed_requests, mut fed_events) = (0, 0);
@@ -76,7 +77,7 @@ fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportErro
         }
     }
     println!("read and fed: {:.2} s, {} events", begun.elapsed().as_secs_f64(), fed_events);
-    let finishing = Instant::now();
+    let finishing = Moment::now();
     let report = analysis.finish();
     println!(
         "finish: {:.2} s, {} results",

@@ -1,0 +1,101 @@
+//! docs/DATA.md and docs/METRICS.md are what the code says. With `XTASK_DOCS=write` they are made so.
+
+use record::{Clock, ColumnInfo, Request, Response, Row, Source, Token, Unit};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn data() {
+    check("DATA.md", &data_markdown());
+}
+
+#[test]
+fn metrics() {
+    check("METRICS.md", &metric::docs::markdown());
+}
+
+fn check(name: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    if std::env::var("XTASK_DOCS").is_ok_and(|mode| mode == "write") {
+        fs::write(&path, expected).expect("the folder of documents can be written to");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "docs/{name} is not what the code says: run `cargo xtask docs`");
+}
+
+fn data_markdown() -> String {
+    let mut text = String::from(HEAD);
+    for (file, about, columns) in [
+        ("requests.parquet", "One row per request.", Request::columns()),
+        ("tokens.parquet", "One row per event of a response.", Token::columns()),
+        (
+            "responses.parquet",
+            "One row per event and per response head; only with `--export-level raw`.",
+            Response::columns(),
+        ),
+    ] {
+        write!(text, "\n## {file}\n\n{about}\n\n").expect("a string takes every text");
+        text.push_str("| column | type | may be absent | unit | clock | source | what it says |\n");
+        text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+        for column in columns {
+            text.push_str(&row(&column));
+        }
+    }
+    text
+}
+
+fn row(column: &ColumnInfo) -> String {
+    let absent = if column.nullable { "yes" } else { "no" };
+    format!(
+        "| `{}` | {:?} | {absent} | {} | {} | {} | {} |\n",
+        column.name,
+        column.data_type,
+        unit(column.unit),
+        clock(column.clock),
+        source(column.source),
+        column.text.trim(),
+    )
+}
+
+const fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Nanoseconds => "ns",
+        Unit::Microseconds => "µs",
+        Unit::Bytes => "bytes",
+        Unit::Tokens => "tokens",
+        Unit::Count => "count",
+        Unit::Identity => "identity",
+        Unit::Plain => "–",
+    }
+}
+
+const fn clock(clock: Clock) -> &'static str {
+    match clock {
+        Clock::Monotonic => "monotonic",
+        Clock::None => "–",
+    }
+}
+
+const fn source(source: Source) -> &'static str {
+    match source {
+        Source::Schedule => "schedule",
+        Source::HotCore => "hot core",
+        Source::Scribe => "scribe",
+        Source::Kernel => "kernel",
+        Source::Join => "join",
+        Source::Server => "server",
+    }
+}
+
+const HEAD: &str = "# Data
+
+Made by `cargo xtask docs` from `daemon/record`; do not edit. Each file is Parquet; its key-value metadata
+(`aiperfd.*`) holds the schema's version, the run's id and rung, the kernel, the processor, and one moment on both
+clocks (`aiperfd.clock_mono_ns`, `aiperfd.clock_real_ns`), by which stamps become dates.
+
+Stamps are nanoseconds on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns`. A column that may be absent is null where
+there is no value; nothing is ever filled in. Sources: the *schedule* decides, the *hot core* sends and reads, the
+*scribe* parses what was read, the *kernel* stamps segments (by the run's rung), the *join* matches stamps to bytes, the
+*server* says. `run.json` beside these files holds the plan, the host, counters of loss and the verdict.
+";
