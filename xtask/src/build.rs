@@ -21,6 +21,17 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
 
 /// Builds the kernel programs, if there is a compiler for them, and the workspace.
 pub(crate) fn build(project: &Project, profile: Profile) -> Result<()> {
+    kernel_programs(project)?;
+    process::run(project.cargo().args(["build", "--workspace"]).args(profile.flags()))
+}
+
+/// The same with every test. Built in one go with them, what the tests alone need is not built twice.
+pub(crate) fn build_with_tests(project: &Project) -> Result<()> {
+    kernel_programs(project)?;
+    process::run(project.cargo().args(["build", "--workspace", "--all-targets"]))
+}
+
+fn kernel_programs(project: &Project) -> Result<()> {
     match Compiler::find() {
         Some(compiler) => compiler.build(project)?,
         None if bpf::object(project).is_file() => {
@@ -30,5 +41,5 @@ pub(crate) fn build(project: &Project, profile: Profile) -> Result<()> {
             say("no compiler for the kernel programs (`cargo xtask setup` gets one): building without them")
         }
     }
-    process::run(project.cargo().args(["build", "--workspace"]).args(profile.flags()))
+    Ok(())
 }

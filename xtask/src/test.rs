@@ -4,20 +4,13 @@
 //! in the environment they fail instead.
 
 use crate::process;
-use crate::project::{Profile, Project};
+use crate::project::Project;
 use crate::{build, setup};
 use anyhow::Result;
 
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {
     setup::install(project)?;
-    build::build(project, Profile::Dev)?;
-    process::run(project.cargo().args(["test", "--workspace"]))?;
-    if project.root.join(FUZZ).is_file() {
-        process::run(project.cargo().args(["test", "--manifest-path", FUZZ]))?;
-    }
-    Ok(())
+    build::build_with_tests(project)?;
+    process::run(project.cargo().args(["test", "--workspace"]))
 }
-
-/// The fuzz targets are a workspace of their own; their tests run each target on its corpus.
-const FUZZ: &str = "tests/fuzz/Cargo.toml";
