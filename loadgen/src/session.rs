@@ -5,6 +5,7 @@ use crate::orders::{Orders, Reporter};
 use crate::prompt::{self, Entry};
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
+use crate::ring::socket;
 use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
 use crate::scribe::{self, EntryFacts, Scribe};
@@ -12,7 +13,7 @@ use crate::shape::{self, Share};
 use crate::worker::{self, Assignment, DRAIN, GO, STOP};
 use common::clock::{DurationNs, MonoNs};
 use common::handshake::{Order, Report, Setup};
-use common::plan::{Plan, Tokenizer as TokenizerPlan};
+use common::plan::{Input, Plan, Tokenizer as TokenizerPlan};
 use endpoint::Endpoint;
 use serde_json::Value;
 use std::fs::File;
@@ -61,6 +62,15 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     let mut given = Given::sort(&setup, descriptors)?;
     let ready = prepare(&setup, &mut given)?;
     let prepared = Report::Prepared { entries: ready.facts.len() as u64, notices: ready.notices.clone() };
+    // Kept until the end: while it lives the kernel stamps packets.
+    let _stamping = if setup.socket_stamps {
+        Some(
+            socket::warm_up_stamps()
+                .map_err(|error| Failure::Load("have the kernel stamp packets", error))?,
+        )
+    } else {
+        None
+    };
     let will = Arc::new(AtomicU8::new(GO));
     let field = Field::spread(&setup, given, ready, &will)?;
     reporter.tell(&prepared);
@@ -147,17 +157,25 @@ fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
         endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
     let tokenizer = tokenizer(plan, given)?;
     let dataset = match &plan.input {
-        common::plan::Input::File { .. } => Some(given.input("dataset")?),
-        common::plan::Input::Synthetic { .. } => None,
+        Input::File { .. } => Some(given.input("dataset")?),
+        Input::Synthetic { .. } => None,
     };
     let (entries, notices) = prompt::entries(plan, tokenizer.as_ref(), dataset)
-        .map_err(|error| Failure::Plan(with_cause(&error)))?;
+        .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
     let bodies = entries.iter().map(|entry| endpoint.body(&entry.turns, &plan.endpoint)).collect::<Vec<_>>();
     prompt::inputs_json(&mut io::BufWriter::new(&given.inputs_json), &entries, &bodies)
         .map_err(|error| Failure::Load("write `inputs.json`", error))?;
     let facts = entries.iter().map(|entry| facts(entry, tokenizer.as_ref())).collect();
     let (templates, targets) = templates(setup, endpoint, &bodies)?;
     Ok(Ready { templates: Arc::new(templates), facts, targets, tokenizer, endpoint, notices })
+}
+
+/// What is wrong with the prompts, with the file that the user named.
+fn named(input: &Input, problem: &str) -> String {
+    match input {
+        Input::File { name, .. } => format!("--input-file `{name}`: {problem}"),
+        Input::Synthetic { .. } => problem.to_owned(),
+    }
 }
 
 fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failure> {

@@ -78,6 +78,8 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
 }
 
 fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Checked<Endpoint> {
+    // Without a tokenizer the server's counts are all there is.
+    let server_counts = args.input.tokenizer.as_deref() == Some("none");
     let args = &args.endpoint;
     let kind = &args.endpoint_type;
     let Some(known) = endpoint::by_name(kind) else {
@@ -105,7 +107,7 @@ fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Ch
         streaming,
         request_timeout_seconds: args.request_timeout_seconds,
         use_legacy_max_tokens: args.use_legacy_max_tokens,
-        use_server_token_count: args.use_server_token_count,
+        use_server_token_count: args.use_server_token_count || server_counts,
         header_names: secret_headers.keys().cloned().collect(),
         extra_inputs: extra_inputs(&args.extra_inputs)?,
     })

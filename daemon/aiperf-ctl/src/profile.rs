@@ -16,6 +16,7 @@ use record::{Run, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs a profile; gives the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
@@ -33,8 +34,12 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let interrupted = runtime.block_on(execute(&daemon, &profile, inputs, addresses, args.output.ui))?;
+    let interrupted = runtime.block_on(execute(&daemon, &profile, inputs, addresses, args.output.ui));
     drop(daemon);
+    let interrupted = interrupted.inspect_err(|_| {
+        // Only an empty directory goes: what is in one was there before, or is worth keeping.
+        std::fs::remove_dir(directory).ok();
+    })?;
     let reported = Reported::compute(directory)?;
     warn_of_rung(&reported.run);
     reported.write(directory)?;
@@ -62,20 +67,22 @@ async fn execute(
     let mut lines = client.lines(&format!("{path}/progress")).await?;
     let _: Status = client.post(&format!("{path}/start"), &()).await?;
     let mut show = Show::new(ui);
+    let lost = || format!("the daemon died; `aiperf-ctl runs recover {run_id}` may save what it recorded");
+    // Heard from here on, also while something else is waited for.
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to wait for Ctrl-C")?;
     let mut interrupts = 0;
     let last = loop {
         tokio::select! {
-            line = lines.next::<Progress>() => match line? {
+            line = lines.next::<Progress>() => match line.with_context(lost)? {
                 Some(progress) => {
                     show.update(&progress);
                     if progress.state.is_final() {
                         break progress;
                     }
                 }
-                None => bail!("the daemon died; `aiperf-ctl runs recover {run_id}` may save what it recorded"),
+                None => bail!(lost()),
             },
-            signal = tokio::signal::ctrl_c() => {
-                signal.context("failed to wait for Ctrl-C")?;
+            _ = interrupt.recv() => {
                 interrupts += 1;
                 let how = if interrupts == 1 { Stop::Drain } else { Stop::Now };
                 if interrupts == 1 {

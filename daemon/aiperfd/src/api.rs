@@ -33,6 +33,8 @@ pub async fn serve(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await.context("failed to accept a client")?;
         let daemon = Arc::clone(&daemon);
+        daemon.clients.fetch_add(1, Ordering::Relaxed);
+        let connected = Arc::clone(&daemon);
         tokio::spawn(async move {
             let client = name_of(&stream);
             let service = service_fn(move |request| {
@@ -44,6 +46,7 @@ pub async fn serve(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
                 .serve_connection(TokioIo::new(stream), service)
                 .await
                 .ok();
+            connected.clients.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }

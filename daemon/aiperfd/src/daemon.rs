@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use common::plan::{Plan, Timestamps};
 use control::{Capabilities, Fault, Problem, State, Status, Stop};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A daemon.
@@ -38,6 +38,8 @@ pub struct Daemon {
     pub active: Mutex<BTreeMap<String, Arc<Active>>>,
     /// Whether new runs are refused.
     pub draining: AtomicBool,
+    /// Clients that are connected.
+    pub clients: AtomicUsize,
 }
 
 /// Who holds which core.
@@ -162,6 +164,21 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// Waits, not for ever, until no client has asked for anything for a while: those whose runs were drained fetch
+    /// their results.
+    pub fn linger(&self) {
+        let give_up = clock::mono() + LINGER_MAX;
+        let mut quiet_since = clock::mono();
+        while clock::mono() < give_up && clock::mono() - quiet_since < LINGER_QUIET {
+            if self.clients.load(Ordering::Relaxed) > 0 {
+                quiet_since = clock::mono();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
 impl Cpus {
     /// All cores that this process may use.
     pub fn all() -> Self {
@@ -174,6 +191,14 @@ impl Cpus {
         let mut held =
             self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
         let chosen = if plan.workers.cpus.is_empty() {
+            if plan.workers.workers as usize > self.all.len() {
+                let message = format!(
+                    "--workers {} is more than the {} cores that aiperfd may use",
+                    plan.workers.workers,
+                    self.all.len()
+                );
+                return Err(Problem::new(Fault::Plan, message).into());
+            }
             let free = self.all.iter().rev().filter(|cpu| !held.contains_key(cpu)).copied();
             let count = usize::try_from(plan.workers.workers).context("too many workers")?;
             let chosen = free.take(count).collect::<Vec<_>>();
@@ -212,5 +237,9 @@ impl Cpus {
     }
 }
 
+/// How long a daemon that ends waits for its clients.
+const LINGER_MAX: common::clock::DurationNs = common::clock::DurationNs::from_millis(10_000);
+/// Without a client for so long, none is fetching any more.
+const LINGER_QUIET: common::clock::DurationNs = common::clock::DurationNs::from_millis(200);
 /// How long a draining run may take before it is stopped.
 const DRAIN_PATIENCE: common::clock::DurationNs = common::clock::DurationNs::from_millis(30_000);

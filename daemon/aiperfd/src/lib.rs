@@ -87,6 +87,7 @@ fn start(args: &Args) -> Result<(Daemon, Option<Guarded>)> {
         object: Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}")),
         active: std::sync::Mutex::default(),
         draining: AtomicBool::new(false),
+        clients: std::sync::atomic::AtomicUsize::new(0),
     };
     Ok((daemon, guard))
 }
@@ -94,21 +95,31 @@ fn start(args: &Args) -> Result<(Daemon, Option<Guarded>)> {
 /// Serves until a signal, or the end of standard input when that was asked for.
 fn serve(args: &Args, daemon: Arc<Daemon>, listener: std::os::unix::net::UnixListener) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = tokio::net::UnixListener::from_std(listener)?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut serving = tokio::spawn(api::serve(Arc::clone(&daemon), listener));
         let how = tokio::select! {
-            served = api::serve(Arc::clone(&daemon), listener) => return served,
+            served = &mut serving => return served?,
             _ = terminate.recv() => Stop::Drain,
             _ = interrupt.recv() => Stop::Drain,
             () = end_of_input(), if args.quit_on_stdin_eof => Stop::Now,
         };
         tracing::info!("draining");
         let draining = Arc::clone(&daemon);
-        tokio::task::spawn_blocking(move || draining.drain(how)).await?;
+        let drained = tokio::task::spawn_blocking(move || {
+            draining.drain(how);
+            if how == Stop::Drain {
+                draining.linger();
+            }
+        });
+        drained.await?;
         Ok(())
-    })
+    });
+    // A read of standard input can't be called off, and must not keep the daemon.
+    runtime.shutdown_background();
+    served
 }
 
 /// The control socket, for its owner and the group of clients.

@@ -4,8 +4,9 @@ use common::clock::RealNs;
 use common::id::SocketCookie;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// A new TCP socket for this address, without Nagle's delay (RFC 896 would hold back small requests).
 ///
@@ -70,23 +71,47 @@ pub fn ask_for_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
 #[must_use]
 pub fn sent_stamp(socket: BorrowedFd<'_>) -> Option<RealNs> {
     let mut latest = None;
-    loop {
-        let mut control = [0_u64; 32];
-        // SAFETY: all zeroes are a valid value of this plain C structure: no buffers, no name.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = size_of_val(&control);
-        // SAFETY: the message points to `control` with its length, and to nothing else.
-        let result = unsafe {
-            libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
-        };
-        if result < 0 {
-            return latest;
-        }
-        let bytes = zerocopy::IntoBytes::as_bytes(&control);
-        let filled = bytes.get(..message.msg_controllen).unwrap_or(bytes);
-        latest = software_stamp(filled).or(latest);
+    while let Some(stamp) = take_stamp(socket, libc::MSG_ERRQUEUE) {
+        latest = stamp.or(latest);
     }
+    latest
+}
+
+/// Has the kernel stamp packets from now on, for as long as the socket that is given back lives.
+///
+/// The kernel turns stamping on when the first socket asks for it, and does so later, on a worker of its own
+/// (`net_enable_timestamp`, net/core/dev.c): what arrives before that has no stamp. A packet to oneself tells when.
+///
+/// # Errors
+/// When no stamp comes within [`WARM_UP_ATTEMPTS`] tries.
+pub fn warm_up_stamps() -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+    socket.connect(socket.local_addr()?)?;
+    ask_for_stamps(socket.as_fd())?;
+    for _ in 0..WARM_UP_ATTEMPTS {
+        socket.send(&[0])?;
+        if take_stamp(socket.as_fd(), 0).flatten().is_some() {
+            return Ok(socket);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::Error::other("the kernel stamps no packets"))
+}
+
+/// Takes a message off a socket without its bytes: its stamp, if it has one; `None` when there is no message.
+fn take_stamp(socket: BorrowedFd<'_>, flags: libc::c_int) -> Option<Option<RealNs>> {
+    let mut control = [0_u64; 32];
+    // SAFETY: all zeroes are a valid value of this plain C structure: no buffers, no name.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: the message points to `control` with its length, and to nothing else.
+    let result = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags | libc::MSG_DONTWAIT) };
+    if result < 0 {
+        return None;
+    }
+    let bytes = zerocopy::IntoBytes::as_bytes(&control);
+    Some(software_stamp(bytes.get(..message.msg_controllen).unwrap_or(bytes)))
 }
 
 /// The software stamp among control data (man 7 socket, Documentation/networking/timestamping.rst): an
@@ -115,6 +140,8 @@ fn half(bytes: &[u8], place: usize) -> Option<i32> {
     Some(i32::from_ne_bytes(bytes.get(place..place + 4)?.try_into().ok()?))
 }
 
+/// A second at least, in which the kernel's worker surely runs.
+const WARM_UP_ATTEMPTS: u32 = 1000;
 /// Bytes of `struct cmsghdr` on 64-bit Linux: a length, a level and a type.
 const CMSG_HEADER: usize = 16;
 

@@ -1,0 +1,223 @@
+//! The client as a user runs it, and what it leaves: an exit status, words, files.
+
+use crate::daemon::Daemon;
+use crate::{patience, programs};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A command of `aiperf-ctl` that is to be run, in a working directory of its own.
+#[derive(Debug)]
+pub struct Run {
+    /// The command; arguments and environment may be added.
+    pub command: Command,
+    /// Its working directory.
+    pub folder: TempDir,
+    /// The control socket that it is given.
+    socket: Option<PathBuf>,
+}
+
+/// A command of `aiperf-ctl` that runs.
+#[derive(Debug)]
+pub struct Running {
+    process: Child,
+    folder: TempDir,
+}
+
+/// A command of `aiperf-ctl` that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status; `None` when it had to be ended, or a signal did.
+    pub status: Option<i32>,
+    /// What it said on standard output.
+    pub out: String,
+    /// What it said on standard error.
+    pub err: String,
+    folder: TempDir,
+}
+
+impl Run {
+    /// A command of `aiperf-ctl`.
+    #[must_use]
+    pub fn of(subcommand: &str) -> Self {
+        let mut command = Command::new(programs::folder().join("aiperf-ctl"));
+        command.arg(subcommand);
+        Self::by(command)
+    }
+
+    /// A command that is made already.
+    #[must_use]
+    pub fn by(mut command: Command) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        command.current_dir(folder.path()).env_remove("AIPERF_API_KEY").stdin(Stdio::null());
+        Self { command, folder, socket: None }
+    }
+
+    /// `aiperf-ctl profile` against a server at this URL: streaming, few short prompts, no daemon but a private one.
+    #[must_use]
+    pub fn profile(url: &str, flags: &str) -> Self {
+        let mut run = Self::of("profile");
+        run.command
+            .args(["--model", "mock-model", "--url", url])
+            .args(PROFILE)
+            .args(flags.split_whitespace());
+        run.without_daemon()
+    }
+
+    /// The same, without `--streaming`.
+    #[must_use]
+    pub fn plain_profile(url: &str, flags: &str) -> Self {
+        let mut run = Self::of("profile");
+        let common = PROFILE.iter().filter(|flag| **flag != "--streaming");
+        run.command.args(["--model", "mock-model", "--url", url]).args(common).args(flags.split_whitespace());
+        run.without_daemon()
+    }
+
+    /// Gives it a socket at which no daemon listens.
+    #[must_use]
+    pub fn without_daemon(mut self) -> Self {
+        self.socket = Some("none.sock".into());
+        self
+    }
+
+    /// Has the daemon do it.
+    #[must_use]
+    pub fn with(mut self, daemon: &Daemon) -> Self {
+        self.socket = Some(daemon.socket.clone());
+        self
+    }
+
+    /// Starts it.
+    #[must_use]
+    pub fn start(mut self) -> Running {
+        if let Some(socket) = &self.socket {
+            self.command.arg("--socket").arg(socket);
+        }
+        let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
+        self.command.stdout(output(OUT)).stderr(output(ERR));
+        let process = self.command.spawn().unwrap();
+        Running { process, folder: self.folder }
+    }
+
+    /// Runs it to its end.
+    #[must_use]
+    pub fn end(self) -> Ended {
+        self.start().end()
+    }
+}
+
+impl Running {
+    /// Sends it a signal.
+    pub fn signal(&self, to_send: Signal) {
+        signal(&self.process, to_send);
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has said on standard error so far.
+    #[must_use]
+    pub fn err(&self) -> String {
+        fs::read_to_string(self.folder.path().join(ERR)).unwrap()
+    }
+
+    /// Waits for its end.
+    #[must_use]
+    pub fn end(mut self) -> Ended {
+        let status = patience::end_of(&mut self.process).and_then(|status| status.code());
+        let read = |name: &str| fs::read_to_string(self.folder.path().join(name)).unwrap();
+        let (out, err) = (read(OUT), read(ERR));
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        Ended { status, out, err, folder }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+impl Ended {
+    /// The artifact directory.
+    #[must_use]
+    pub fn artifacts(&self) -> PathBuf {
+        self.folder.path().join(ARTIFACTS)
+    }
+
+    /// Everything in the working directory but the two files with its words.
+    #[must_use]
+    pub fn left_behind(&self) -> Vec<String> {
+        let names = |folder: &Path| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let inner = names(&self.artifacts()).into_iter().map(|name| format!("{ARTIFACTS}/{name}"));
+        let outer = names(self.folder.path()).into_iter();
+        outer.filter(|name| ![OUT, ERR, ARTIFACTS].contains(&name.as_str())).chain(inner).collect()
+    }
+
+    /// A JSON file of the artifact directory.
+    #[must_use]
+    pub fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A JSONL file of the artifact directory.
+    #[must_use]
+    pub fn lines(&self, name: &str) -> Vec<Value> {
+        let text = self.read(name);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The record of each request.
+    #[must_use]
+    pub fn records(&self) -> Vec<Value> {
+        self.lines("profile_export.jsonl")
+    }
+
+    /// Its exit status, with its words should it be another one.
+    ///
+    /// # Panics
+    /// When it is another one.
+    #[track_caller]
+    pub fn ended_with(&self, status: i32) -> &Self {
+        assert_eq!(self.status, Some(status), "exit status\n--- out\n{}\n--- err\n{}", self.out, self.err);
+        self
+    }
+
+    fn read(&self, name: &str) -> String {
+        let path = self.artifacts().join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.err))
+    }
+}
+
+pub(crate) fn signal(process: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Flags of every profile here.
+const PROFILE: [&str; 11] = [
+    "--streaming",
+    "--isl",
+    "16",
+    "--num-dataset-entries",
+    "2",
+    "--random-seed",
+    "1",
+    "--ui",
+    "none",
+    "--artifact-dir",
+    ARTIFACTS,
+];
+const ARTIFACTS: &str = "artifacts";
+const OUT: &str = "out.txt";
+const ERR: &str = "err.txt";

@@ -1,0 +1,105 @@
+//! A daemon of its own for a test, and commands to it.
+
+use crate::client::{Ended, Run};
+use crate::{patience, programs};
+use serde_json::Value;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A running daemon. It ends with this value.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Child,
+    /// Where its runs are kept; outlives it, so that another daemon can take them up.
+    pub state: PathBuf,
+    /// Its control socket.
+    pub socket: PathBuf,
+    _folder: TempDir,
+}
+
+impl Daemon {
+    /// Starts one whose runs are kept in this folder.
+    #[must_use]
+    pub fn start(state: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let mut process = Command::new(programs::folder().join("aiperfd"))
+            .arg("--socket")
+            .arg(&socket)
+            .arg("--state-dir")
+            .arg(state)
+            .arg("--quit-on-stdin-eof")
+            .env("AIPERFD_LOG", "warn")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        patience::until("the daemon to listen", || {
+            assert_eq!(process.try_wait().unwrap(), None, "the daemon ended at once");
+            UnixStream::connect(&socket).ok()
+        });
+        Self { process, state: state.to_owned(), socket, _folder: folder }
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Runs `aiperf-ctl runs` with these arguments.
+    #[must_use]
+    pub fn runs(&self, arguments: &str) -> Ended {
+        let mut run = Run::of("runs");
+        run.command.args(arguments.split_whitespace());
+        run.with(self).end()
+    }
+
+    /// What `aiperf-ctl runs show` says.
+    #[must_use]
+    pub fn show(&self, run_id: &str) -> Value {
+        let shown = self.runs(&format!("show {run_id}"));
+        assert_eq!(shown.status, Some(0), "{}", shown.err);
+        serde_json::from_str(&shown.out).unwrap()
+    }
+
+    /// The ids of all runs, the oldest first, as `aiperf-ctl runs list` shows them.
+    #[must_use]
+    pub fn run_ids(&self) -> Vec<String> {
+        let listed = self.runs("list");
+        assert_eq!(listed.status, Some(0), "{}", listed.err);
+        let ids = listed.out.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+        ids.map(str::to_owned).collect()
+    }
+
+    /// Waits until there is a run in this state; gives its id.
+    #[must_use]
+    pub fn run_that_is(&self, state: &str) -> String {
+        patience::until(state, || self.run_ids().into_iter().find(|id| self.show(id)["state"] == state))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        crate::client::signal(&self.process, signal);
+    }
+
+    /// Waits for its end; true for a clean one.
+    #[must_use]
+    pub fn ends_well(&mut self) -> bool {
+        patience::end_of(&mut self.process).is_some_and(|status| status.success())
+    }
+
+    /// Kills it, as the kernel does when memory runs out, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        patience::end_of(&mut self.process);
+    }
+}

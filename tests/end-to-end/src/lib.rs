@@ -1,0 +1,17 @@
+//! What the end-to-end tests share: the programs as processes, what they wrote, and the scripted server's own account.
+//!
+//! ```text
+//! test ── Server::start ──▶ mock-server ◀── HTTP ── aiperf-loadgen ◀── aiperfd (private, or Daemon::start)
+//!   ├──── Profile::run ───▶ aiperf-ctl ──────────── HTTP over a unix socket ──────┘
+//!   └──── Ended: exit status, console, files            Server::log: what was written when
+//! ```
+//!
+//! The programs are those beside the test itself: `cargo build` makes them.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+pub mod client;
+pub mod daemon;
+pub mod patience;
+pub mod programs;
+pub mod server;

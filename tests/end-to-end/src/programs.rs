@@ -1,0 +1,43 @@
+//! Where the programs are that were built with this test.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the programs.
+#[must_use]
+pub fn folder() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    // target/PROFILE/deps/TEST
+    this.parent().and_then(Path::parent).unwrap().to_owned()
+}
+
+/// Why the programs can't be run here, if so.
+#[must_use]
+pub fn lacking() -> Option<String> {
+    let folder = folder();
+    let lacking = PROGRAMS.iter().find(|name| !folder.join(name).is_file())?;
+    Some(format!("`{lacking}` is not built: run `cargo build --workspace` first"))
+}
+
+/// The programs of the product, and the server that they measure.
+pub const PROGRAMS: [&str; 4] = ["aiperf-ctl", "aiperfd", "aiperf-loadgen", "mock-server"];
+
+/// Leaves a test with a word, if the programs are not there.
+#[macro_export]
+macro_rules! needs_programs {
+    () => {
+        if let Some(why) = $crate::programs::lacking() {
+            return kernel_tests::skip::skip(&why);
+        }
+    };
+}
+
+/// Leaves a test with a word, if the programs are not there or the kernel's can't be loaded.
+#[macro_export]
+macro_rules! needs_probes {
+    () => {
+        $crate::needs_programs!();
+        if let Some(why) = kernel_tests::skip::lacks_probes() {
+            return kernel_tests::skip::skip(&why);
+        }
+    };
+}

@@ -1,0 +1,85 @@
+//! As a plain user: everything works but the kernel probes, and the client says so.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::client::{Ended, Run};
+use end_to_end::server::Server;
+use end_to_end::{needs_programs, programs};
+use kernel_tests::skip::skip;
+use serde_json::json;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// The programs where a plain user can run them.
+fn installed() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in &programs::PROGRAMS[..3] {
+        let (from, to) = (programs::folder().join(name), folder.path().join(name));
+        // A link costs nothing; across file systems there is none.
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(|_| ())).unwrap();
+    }
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Runs a profile as `nobody`; `None` where that can't be done.
+fn as_nobody(server: &Server, flags: &str) -> Option<Ended> {
+    if !rustix::process::geteuid().is_root() {
+        skip("to become another user takes root");
+        return None;
+    }
+    let installed = installed();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all"]);
+    command.arg(installed.path().join("aiperf-ctl"));
+    command.args(["profile", "--model", "mock-model", "--url", &server.url(), "--streaming", "--isl", "16"]);
+    command.args(["--artifact-dir", "artifacts", "--socket", "none.sock"]).args(flags.split_whitespace());
+    let run = Run::by(command);
+    let nobody = NOBODY.parse().unwrap();
+    chown(run.folder.path(), Some(nobody), Some(nobody)).unwrap();
+    Some(run.end())
+}
+
+#[test]
+fn auto_falls_to_the_sockets_stamps_and_says_why() {
+    needs_programs!();
+    let server = Server::start("");
+    let Some(ended) = as_nobody(&server, "--request-count 20 --concurrency 4") else { return };
+    ended.ended_with(0);
+    let run = ended.json("run.json");
+    assert_eq!(run["timestamps"], "so_timestamping", "the rung of {run}");
+    assert!(ended.err.contains("CAP_BPF"), "the warning names what is missing: {}", ended.err);
+    assert!(run["timestamps_reason"].as_str().is_some_and(|why| why.contains("CAP_BPF")), "{run}");
+    assert_eq!(run["loss"]["unmatched_events"], json!({}), "every event has a stamp: {}", run["loss"]);
+    assert_eq!(run["loss"]["unmatched_requests"], json!({}), "every request has one: {}", run["loss"]);
+    for record in ended.records() {
+        assert!(record["metrics"]["kernel_time_to_first_token"].is_object(), "{record}");
+    }
+}
+
+#[test]
+fn user_stamps_are_to_be_had() {
+    needs_programs!();
+    let server = Server::start("");
+    let flags = "--request-count 20 --concurrency 4 --timestamps user";
+    let Some(ended) = as_nobody(&server, flags) else { return };
+    ended.ended_with(0);
+    assert_eq!(ended.json("run.json")["timestamps"], "user", "the rung");
+    for record in ended.records() {
+        assert!(record["metrics"]["time_to_first_token"].is_object(), "{record}");
+        assert_eq!(record["metrics"].get("kernel_time_to_first_token"), None, "{record}");
+    }
+}
+
+#[test]
+fn a_rung_that_is_not_to_be_had_is_an_error() {
+    needs_programs!();
+    let server = Server::start("");
+    let Some(ended) = as_nobody(&server, "--timestamps ebpf") else { return };
+    ended.ended_with(1);
+    assert!(ended.err.contains("--timestamps ebpf is not to be had"), "it says so: {}", ended.err);
+    assert!(ended.err.contains("CAP_BPF"), "and why: {}", ended.err);
+}
+
+const NOBODY: &str = "65534";
