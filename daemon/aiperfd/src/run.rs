@@ -207,7 +207,7 @@ impl Active {
         };
         let collector = spawn("collect", move || {
             // Little work that must not wait: a full ring costs stamps.
-            set_priority(-10);
+            set_priority(-20);
             collector.run()
         })?;
         let pipeline = spawn("pipeline", move || {
