@@ -1,5 +1,5 @@
 //! HOT: one worker's share of the plan: what is due, how many may be in flight, and when it is over. Budget:
-//! docs/BUDGET.md, "due to sent".
+//! docs/BUDGET.md, "sending on time".
 //!
 //! An arrival that is late is sent late: it is never dropped and the schedule is never anchored anew.
 
