@@ -2,7 +2,7 @@
 
 use crate::column::columns;
 use common::client_event::Outcome;
-use common::clock::{DurationNs, MonoNs};
+use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId, SocketCookie};
 
 columns! {
@@ -136,12 +136,6 @@ impl Request {
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.outcome == Outcome::Ok
-    }
-
-    /// From due to the last byte leaving: what the client added before the server could see the request.
-    #[must_use]
-    pub fn send_overhead(&self) -> Option<DurationNs> {
-        Some(self.kernel_sent_last_ns? - self.due_ns)
     }
 
     /// A row with nothing in it but its number, for tests to fill.
