@@ -38,6 +38,11 @@ impl Reporter {
         self.producer.count(Counter::SentBytes, end - body.begin);
     }
 
+    /// A request was to be sent and could not be: it is told with no time and no bytes, and not counted as sent.
+    pub fn not_sent(&mut self, request: RequestId, body: &Sent) {
+        self.record(Kind::Sent, request.0, MonoNs(0), body.begin, body, &[]);
+    }
+
     /// A request ended; `end` is the offset after the last byte received of it.
     pub fn ended(&mut self, request: RequestId, now: MonoNs, outcome: Outcome, end: u64, body: &Ended) {
         let mut header = RecordHeader::new(Kind::Ended, request.0, now, end, length_of(body));

@@ -531,7 +531,7 @@ impl Worker {
             entry: prepared.entry,
             turn: prepared.turn,
         };
-        self.reporter.sent(prepared.request, MonoNs(0), 0, &sent);
+        self.reporter.not_sent(prepared.request, &sent);
         self.reporter.ended(prepared.request, now, outcome, 0, &Ended { errno, reads: 0 });
         self.in_flight -= 1;
         self.schedule.ended(now);

@@ -34,7 +34,7 @@ impl Show {
             self.noticed = true;
             say_warning(notice);
         }
-        if progress.requests_sent == 0 {
+        if progress.requests_sent + progress.requests_failed == 0 {
             return;
         }
         let line = line(progress);
