@@ -30,7 +30,10 @@ pub(super) fn events(rig: &Rig) -> Result<Vec<Row>> {
         "--url",
     ]);
     command.arg(format!("http://{}", server.address())).arg("--artifact-dir").arg(&folder);
-    command.args(["--endpoint-type", "chat", "--streaming", "--tokenizer", "builtin", "--ui", "none"]);
+    command.args(["--endpoint-type", "chat", "--streaming", "--ui", "none"]);
+    // AIPerf's own `builtin` wants the network.
+    let tokenizer = fs::canonicalize(TOKENIZER).with_context(|| format!("failed to find `{TOKENIZER}`"))?;
+    command.arg("--tokenizer").arg(tokenizer);
     process::run(command.args(["--concurrency", "64", "--request-count", "1000", "--isl", "128"]))?;
     let text = fs::read(folder.join("profile_export_aiperf.json")).context("AIPerf left no summary")?;
     let summary: Value = serde_json::from_slice(&text).context("AIPerf's summary is no JSON")?;
@@ -47,3 +50,6 @@ pub(super) fn events(rig: &Rig) -> Result<Vec<Row>> {
 
 const VERSION: &str = "aiperf==0.13.0";
 const TOKENS: u64 = 100;
+
+/// A tokenizer that AIPerf can read without the network, from the repository's root.
+const TOKENIZER: &str = "../shared/golden/tokenizer";
