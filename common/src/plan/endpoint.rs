@@ -1,0 +1,30 @@
+//! Where requests go and what they look like.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Where requests go and what they look like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// A name among the endpoints: `chat`, `completions`.
+    pub kind: String,
+    /// Base URLs, each with its scheme.
+    pub urls: Vec<String>,
+    /// A path that replaces the endpoint's own.
+    pub path: Option<String>,
+    /// The models, in the order in which requests take turns on them.
+    pub models: Vec<String>,
+    /// Whether the answer is asked for as a stream of events.
+    pub streaming: bool,
+    /// Seconds from submission to the end of the response before a request is given up.
+    pub request_timeout_seconds: f64,
+    /// `max_tokens` instead of `max_completion_tokens`.
+    pub use_legacy_max_tokens: bool,
+    /// Token counts are taken from the server's `usage`.
+    pub use_server_token_count: bool,
+    /// Names of the user's own headers; their values are secrets until proven otherwise.
+    pub header_names: Vec<String>,
+    /// Merged into every request body.
+    pub extra_inputs: serde_json::Map<String, serde_json::Value>,
+}

@@ -1,0 +1,45 @@
+//! What is written.
+
+use clap::ValueEnum;
+use std::path::PathBuf;
+
+/// What is written.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Where results go. Default: artifacts/<model>-openai-<endpoint>-<load>.
+    #[arg(long, visible_alias = "output-artifact-dir")]
+    pub artifact_dir: Option<PathBuf>,
+    /// A base name for the exported files.
+    #[arg(long, visible_alias = "profile-export-file")]
+    pub profile_export_prefix: Option<String>,
+    /// How much is exported: summary, records (a line per request too) or raw (every response too).
+    #[arg(long, visible_alias = "profile-export-level", value_enum, default_value_t = ExportLevelArg::Records)]
+    pub export_level: ExportLevelArg,
+    /// Progress: simple (a bar on a terminal, plain lines elsewhere) or none.
+    #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
+    pub ui: Ui,
+    /// Check everything, print the plan as JSON with every default, and end: no file, socket or network is touched.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Values of --export-level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportLevelArg {
+    /// Only the summaries.
+    Summary,
+    /// A line per request too.
+    Records,
+    /// Every response too.
+    Raw,
+}
+
+/// Values of --ui.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// A bar on a terminal, plain lines elsewhere.
+    Simple,
+    /// Nothing.
+    None,
+}

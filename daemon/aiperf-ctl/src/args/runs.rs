@@ -1,0 +1,45 @@
+//! Flags of `runs`.
+
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// Flags of `runs`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunsArgs {
+    /// The daemon's control socket.
+    #[arg(long, default_value = "/run/aiperfd/control.sock", global = true)]
+    pub socket: PathBuf,
+    /// What to do with runs.
+    #[command(subcommand)]
+    pub command: RunsCommand,
+}
+
+/// What to do with runs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Lists them, the oldest first.
+    List,
+    /// Shows where one stands, as JSON.
+    Show {
+        /// Its id.
+        run_id: String,
+    },
+    /// Fetches its files and writes its report.
+    Fetch {
+        /// Its id.
+        run_id: String,
+        /// Where to.
+        #[arg(long)]
+        artifact_dir: PathBuf,
+    },
+    /// Makes a run of what a daemon that died left behind.
+    Recover {
+        /// Its id.
+        run_id: String,
+    },
+    /// Removes it.
+    Rm {
+        /// Its id.
+        run_id: String,
+    },
+}

@@ -1,0 +1,88 @@
+//! Where requests go and what they look like.
+
+use super::{Checked, Refusal, refuse};
+use crate::args::ProfileArgs;
+use common::plan::Endpoint;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Checked<Endpoint> {
+    // Without a tokenizer the server's counts are all there is.
+    let server_counts = args.input.tokenizer.as_deref() == Some("none");
+    let args = &args.endpoint;
+    let kind = &args.endpoint_type;
+    let Some(known) = endpoint::by_name(kind) else {
+        let names = endpoint::ENDPOINTS.iter().map(|endpoint| endpoint.metadata().name).collect::<Vec<_>>();
+        return refuse(format!("--endpoint-type `{kind}` is not offered; there are: {}", names.join(", ")));
+    };
+    let mut urls = Vec::new();
+    for url in &args.urls {
+        let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
+        let target = endpoint::target(&url, args.path.as_deref(), known.metadata().path)
+            .map_err(|error| Refusal(format!("--url: {error}")))?;
+        if target.scheme == endpoint::Scheme::Https {
+            return refuse(format!(
+                "--url {url}: https is not offered yet; measure behind the TLS proxy with http"
+            ));
+        }
+        urls.push(url);
+    }
+    let streaming = args.streaming && known.metadata().supports_streaming;
+    Ok(Endpoint {
+        kind: kind.clone(),
+        urls,
+        path: args.path.clone(),
+        models: args.models.clone(),
+        streaming,
+        request_timeout_seconds: args.request_timeout_seconds,
+        use_legacy_max_tokens: args.use_legacy_max_tokens,
+        use_server_token_count: args.use_server_token_count || server_counts,
+        header_names: secret_headers.keys().cloned().collect(),
+        extra_inputs: extra_inputs(&args.extra_inputs)?,
+    })
+}
+
+/// `Name:Value` pairs and the key, by name.
+pub(super) fn headers(given: &[String], api_key: Option<&str>) -> Checked<BTreeMap<String, String>> {
+    let mut headers = BTreeMap::new();
+    for header in given {
+        let Some((name, value)) = header.split_once(':') else {
+            return refuse("--header is not of the form Name:Value");
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let is_token = !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !is_token || value.bytes().any(|byte| byte.is_ascii_control()) {
+            return refuse(format!("--header `{name}` has a name or a value that HTTP does not allow"));
+        }
+        headers.insert(name.to_owned(), value.to_owned());
+    }
+    if let Some(key) = api_key {
+        if key.bytes().any(|byte| byte.is_ascii_control()) {
+            return refuse("--api-key holds control characters");
+        }
+        headers.insert("Authorization".to_owned(), format!("Bearer {key}"));
+    }
+    Ok(headers)
+}
+
+/// `key:value` pairs (the value JSON if it parses, else text) or JSON objects, merged in order.
+fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
+    let mut merged = Map::new();
+    for extra in given {
+        if extra.trim_start().starts_with('{') {
+            match serde_json::from_str(extra) {
+                Ok(Value::Object(object)) => merged.extend(object),
+                Ok(_) => return refuse("--extra-inputs is JSON but no object"),
+                Err(error) => return refuse(format!("--extra-inputs is not valid JSON: {error}")),
+            }
+            continue;
+        }
+        let Some((key, value)) = extra.split_once(':') else {
+            return refuse(format!("--extra-inputs `{extra}` is neither key:value nor a JSON object"));
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        merged.insert(key.to_owned(), value);
+    }
+    Ok(merged)
+}

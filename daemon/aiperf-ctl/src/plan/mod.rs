@@ -1,0 +1,149 @@
+//! Arguments become a plan, once: checked, with every default filled in. Touches no file, socket or network.
+
+mod endpoint;
+mod input;
+mod load;
+mod output;
+mod secret;
+mod timing;
+
+use crate::args::ProfileArgs;
+use common::plan::Plan;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::path::PathBuf;
+
+/// A plan, and what belongs to a run but is not stored with it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Profile {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// Values of the user's headers and keys.
+    pub(crate) secret_headers: BTreeMap<String, String>,
+    /// The file with prompts.
+    pub(crate) input_file: Option<PathBuf>,
+    /// The directory of the tokenizer; `None` for one that is no file.
+    pub(crate) tokenizer_dir: Option<PathBuf>,
+    /// Where results go.
+    pub(crate) artifact_dir: PathBuf,
+}
+
+/// Why arguments make no plan: one sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+type Checked<T> = Result<T, Refusal>;
+
+/// Checks the arguments of `profile` and fills in the defaults.
+///
+/// # Errors
+/// The first contradiction found.
+pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
+    let secret_headers = endpoint::headers(&args.endpoint.headers, args.endpoint.api_key.as_deref())?;
+    let load = load::load(&args.load)?;
+    let endpoint = endpoint::endpoint(args, &secret_headers)?;
+    let (tokenizer, tokenizer_dir) = input::tokenizer(args);
+    let artifact_dir =
+        args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
+    let plan = Plan {
+        input: input::input(&args.input)?,
+        tokenizer,
+        workers: timing::workers(&args.timing)?,
+        timestamps: timing::timestamps(&args.timing),
+        output: output::output(args, &artifact_dir),
+        random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
+        command_line: secret::redacted(command_line),
+        endpoint,
+        load,
+    };
+    Ok(Profile {
+        plan,
+        secret_headers,
+        input_file: args.input.input_file.clone(),
+        tokenizer_dir,
+        artifact_dir,
+    })
+}
+
+/// A seed that differs from run to run: the standard library seeds its hashers from the kernel's generator.
+fn drawn_seed() -> u64 {
+    // 53 bits survive in every JSON reader.
+    std::collections::hash_map::RandomState::new().build_hasher().finish() >> 11
+}
+
+fn refuse<T>(why: impl Into<String>) -> Checked<T> {
+    Err(Refusal(why.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Args, Command};
+    use clap::Parser;
+
+    fn parsed(line: &str) -> Result<Profile, String> {
+        let words = line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let args = Args::try_parse_from(&words).map_err(|error| error.to_string())?;
+        let Command::Profile(profile) = args.command else { panic!("profile") };
+        plan(&profile, &words).map_err(|refusal| refusal.0)
+    }
+
+    fn check(flags: &str, expected: &str) {
+        let refused = parsed(&format!("aiperf-ctl profile --model m {flags}")).expect_err(flags);
+        assert!(refused.contains(expected), "{flags}: {refused}");
+    }
+
+    #[test]
+    fn defaults_are_visible() {
+        let profile = parsed("aiperf-ctl profile --model m --concurrency 8 --random-seed 1").unwrap();
+        let json = serde_json::to_value(&profile.plan).unwrap();
+        assert_eq!(json["load"]["request_count"], 16, "twice the concurrency");
+        assert_eq!(json["load"]["shape"], "concurrency", "a closed loop");
+        assert_eq!(json["endpoint"]["urls"][0], "http://localhost:8000", "where servers listen");
+        assert_eq!(json["input"]["input_tokens"]["mean"], 550.0, "AIPerf's default");
+        assert_eq!(
+            profile.artifact_dir,
+            PathBuf::from("artifacts/m-openai-chat-concurrency8"),
+            "AIPerf's layout"
+        );
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        check("--arrival-pattern constant", "--arrival-pattern needs --request-rate");
+        check("--benchmark-grace-period 3", "--benchmark-grace-period needs --benchmark-duration");
+        check("--input-file x --isl 5", "contradicts --input-file");
+        check("--custom-dataset-type single_turn", "needs --input-file");
+        check("--endpoint-type smoke", "there are: chat, completions");
+        check("--cpus 3-1", "not a list of cores");
+        check("--cpus 1,1", "twice");
+        check("--header Authorization", "Name:Value");
+        check("--extra-inputs {", "not valid JSON");
+        check("--url ftp://x", "neither http nor https");
+        check("--request-rate 0", "must be greater than 0");
+        check("--concurrency 0", "0 is not in 1..=65536");
+        check("--no-such-flag", "unexpected argument");
+    }
+
+    #[test]
+    fn secrets_stay_out_of_the_plan() {
+        let line = "aiperf-ctl profile --model m --api-key hush --header X-Key:hush2 -H Y:hush3 -HZ:hush4";
+        let profile = parsed(line).unwrap();
+        let stored = serde_json::to_string(&profile.plan).unwrap();
+        assert!(!stored.contains("hush"), "no secret in {stored}");
+        assert_eq!(profile.secret_headers["Authorization"], "Bearer hush", "but it is sent");
+        assert_eq!(
+            profile.plan.endpoint.header_names,
+            ["Authorization", "X-Key", "Y", "Z"],
+            "names are stored"
+        );
+    }
+}
