@@ -111,7 +111,8 @@ numbered! {
         Malformed = 7 "malformed_response";
         /// The request took longer than `--request-timeout-seconds`.
         Timeout = 8 "timeout";
-        /// The request was in flight when the run's grace period ended or the user stopped the run.
+        /// The request was given up: on purpose (`--request-cancellation-rate`), or because the run's grace period
+        /// ended or the user stopped the run.
         Cancelled = 9 "cancelled";
         /// Sending failed.
         SendFailed = 10 "send_failed";
@@ -152,10 +153,14 @@ pub struct Sent {
     pub connection: ConnectionId,
     /// 1 when the connection had carried a request before, else 0.
     pub reused: u32,
-    /// Which prepared payload was sent: its place in `inputs.json`.
+    /// Which conversation of the input it is from: its place in `inputs.json`.
     pub entry: u32,
     /// The turn within the session, from 0.
     pub turn: u32,
+    /// The phase's place in the plan.
+    pub phase: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// The body of [`Kind::Ended`].

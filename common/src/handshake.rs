@@ -76,6 +76,18 @@ pub enum Report {
         /// What happened and what to do.
         message: String,
     },
+    /// A phase has begun.
+    Phase {
+        /// Its place in the plan.
+        phase: u32,
+        /// The moment to which its schedule's offsets are added.
+        at_ns: MonoNs,
+    },
+    /// It stops before the plan is done, and why.
+    Stopped {
+        /// The reason.
+        why: String,
+    },
     /// Every record is written.
     Finished,
 }

@@ -145,7 +145,7 @@ pub struct RequestEnded {
     pub reused: u32,
     /// The worker that sent it.
     pub worker: u32,
-    /// Which prepared payload was sent.
+    /// Which conversation of the input it is from.
     pub entry: u32,
     /// The turn within the session, from 0.
     pub turn: u32,
@@ -175,8 +175,8 @@ pub struct RequestEnded {
     pub raw_length: u32,
     /// Bytes of the response's head among the raw data.
     pub raw_head_length: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// The phase's place in the plan.
+    pub phase: u32,
 }
 
 /// Token counts as the server reported them, each [`UNKNOWN`] when it did not.

@@ -1,7 +1,8 @@
 //! HOT: what the worker saw, as records in shared memory. Budget: docs/BUDGET.md, "CPU per event".
 
+use crate::composer::Said;
 use crate::ring::shared::Producer;
-use crate::wire::Sink;
+use crate::wire::{Sink, content};
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId};
@@ -66,8 +67,9 @@ impl Reporter {
     }
 
     /// A sink for the bytes of one read, reaped at `reaped`.
+    #[inline]
     pub const fn sink(&mut self, request: RequestId, reaped: MonoNs) -> ReadSink<'_> {
-        ReadSink { reporter: self, request, reaped, status: 0 }
+        ReadSink { reporter: self, request, reaped, status: 0, said: None, awaits_content: false }
     }
 
     /// The ring, for its counters.
@@ -99,6 +101,10 @@ pub struct ReadSink<'a> {
     reaped: MonoNs,
     /// The HTTP status, if the read completed a head; else 0.
     pub status: u16,
+    /// Where the response is kept, if its session has more to say.
+    pub said: Option<&'a mut Said>,
+    /// Whether no content has come yet and somebody waits for it.
+    pub awaits_content: bool,
 }
 
 impl Sink for ReadSink<'_> {
@@ -114,11 +120,23 @@ impl Sink for ReadSink<'_> {
         let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
         self.reporter.producer.count(Counter::Events, 1);
+        if let Some(said) = &mut self.said {
+            said.is_stream = true;
+            said.bytes.extend_from_slice(bytes);
+            said.bytes.extend_from_slice(b"\n\n");
+        }
+        if self.awaits_content && content::is_in(bytes) {
+            self.awaits_content = false;
+        }
     }
 
     fn body(&mut self, bytes: &[u8], end: u64) {
         let header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
+        if let Some(said) = &mut self.said {
+            said.bytes.extend_from_slice(bytes);
+        }
+        self.awaits_content = false;
     }
 }
 

@@ -1,13 +1,14 @@
-//! HOT: one worker's share of the plan: what is due, how many may be in flight, and when it is over. Budget:
+//! HOT: one worker's share of a phase: what is due, how many sessions may be open, and when it is over. Budget:
 //! docs/BUDGET.md, "sending on time".
 //!
 //! An arrival that is late is sent late: it is never dropped and the schedule is never anchored anew.
 
-use crate::shape::Share;
+use crate::shape::{Share, Users};
 use common::clock::{DurationNs, MonoNs};
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
-/// Due times of one worker, made in advance or by requests that end.
+/// Due times of one worker, made in advance or by sessions that end.
 pub struct Schedule {
     pacing: Pacing,
     begin: MonoNs,
@@ -15,103 +16,230 @@ pub struct Schedule {
     end: MonoNs,
     /// After `end`, requests in flight may take this long.
     grace: DurationNs,
-    concurrency: u32,
-    /// Requests that may still be taken.
-    left: u64,
+    sessions: Limit,
+    prefills: Limit,
+    open_sessions: u32,
+    requests_left: u64,
+    sessions_left: u64,
 }
 
+/// What makes requests due.
 enum Pacing {
-    /// The next arrival, and those after it.
-    Open { next: Option<MonoNs>, later: Share },
-    /// Moments at which places became free.
-    Closed { free_since: VecDeque<MonoNs> },
+    /// Sessions begin when places are free; these are the moments since when.
+    Places(VecDeque<MonoNs>),
+    /// Each request takes an arrival.
+    Requests(Arrivals),
+    /// Each session takes an arrival.
+    Sessions(Arrivals),
+    /// Users: the moments at which new ones come, and the distance between one's requests.
+    Users {
+        /// When sessions begin.
+        starts: BinaryHeap<Reverse<MonoNs>>,
+        /// From one request of a user to the next.
+        gap: DurationNs,
+    },
+}
+
+/// Arrivals of one worker.
+struct Arrivals {
+    next: Option<MonoNs>,
+    later: Share,
+}
+
+/// A number that may grow over time.
+#[derive(Clone, Debug, Default)]
+struct Limit {
+    open: u32,
+    /// Moments at which it grows by one, growing.
+    openings: VecDeque<MonoNs>,
 }
 
 /// A worker's share of the limits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// How long requests are sent, if the plan says so.
     pub duration: Option<DurationNs>,
     /// How long requests in flight may take after that.
-    pub grace: DurationNs,
-    /// Most requests in flight.
-    pub concurrency: u32,
+    pub grace: Option<DurationNs>,
+    /// Offsets at which the places for sessions open, growing; no list is no limit.
+    pub sessions_at_once: Option<Vec<DurationNs>>,
+    /// Offsets at which the places for requests without a first token open; no list is no limit.
+    pub prefills_at_once: Option<Vec<DurationNs>>,
     /// Most requests, if the plan says so.
     pub requests: Option<u64>,
+    /// Most sessions, if the plan says so.
+    pub sessions: Option<u64>,
 }
 
 impl Schedule {
-    /// A schedule of arrivals from `begin` on.
+    /// A schedule of nothing.
     #[must_use]
-    pub fn open(mut arrivals: Share, begin: MonoNs, limits: Limits) -> Self {
-        let next = arrivals.next().map(|due| begin + due);
-        Self::new(Pacing::Open { next, later: arrivals }, begin, limits)
+    pub fn nothing() -> Self {
+        let limits = Limits {
+            duration: None,
+            grace: None,
+            sessions_at_once: None,
+            prefills_at_once: None,
+            requests: Some(0),
+            sessions: Some(0),
+        };
+        Self::new(Pacing::Places(VecDeque::new()), MonoNs(0), &limits, 0)
     }
 
-    /// A schedule in which a request is due when another has ended.
+    /// A schedule of sessions that begin when places are free. `held` places are taken by sessions of an earlier phase
+    /// that are still open: they come free when those end.
     #[must_use]
-    pub fn closed(begin: MonoNs, limits: Limits) -> Self {
-        let mut free_since = VecDeque::with_capacity(limits.concurrency as usize);
-        free_since.resize(limits.concurrency as usize, begin);
-        Self::new(Pacing::Closed { free_since }, begin, limits)
+    pub fn places(begin: MonoNs, limits: &Limits, held: u32) -> Self {
+        let openings = limits.sessions_at_once.iter().flatten();
+        let free = openings.skip(held as usize).map(|offset| begin + *offset).collect();
+        Self::new(Pacing::Places(free), begin, limits, held)
     }
 
-    fn new(pacing: Pacing, begin: MonoNs, limits: Limits) -> Self {
-        let end = limits.duration.map_or(FOREVER, |duration| begin + duration);
+    /// A schedule of arrivals, one for each request.
+    #[must_use]
+    pub fn requests(arrivals: Share, begin: MonoNs, limits: &Limits, held: u32) -> Self {
+        Self::new(Pacing::Requests(Arrivals::new(arrivals, begin)), begin, limits, held)
+    }
+
+    /// A schedule of arrivals, one for each session.
+    #[must_use]
+    pub fn sessions(arrivals: Share, begin: MonoNs, limits: &Limits, held: u32) -> Self {
+        Self::new(Pacing::Sessions(Arrivals::new(arrivals, begin)), begin, limits, held)
+    }
+
+    /// A schedule of users; the worker has every `workers`-th of them from `worker` on.
+    #[must_use]
+    pub fn users(users: &Users, share: (u32, u32), begin: MonoNs, limits: &Limits, held: u32) -> Self {
+        let (worker, workers) = share;
+        let own = (worker..users.count).step_by(workers as usize);
+        let starts =
+            own.map(|place| Reverse(begin + DurationNs(users.stagger().0 * i64::from(place)))).collect();
+        Self::new(Pacing::Users { starts, gap: users.gap }, begin, limits, held)
+    }
+
+    fn new(pacing: Pacing, begin: MonoNs, limits: &Limits, open_sessions: u32) -> Self {
         Self {
             pacing,
             begin,
-            end,
-            grace: limits.grace,
-            concurrency: limits.concurrency,
-            left: limits.requests.unwrap_or(u64::MAX),
+            end: limits.duration.map_or(FOREVER, |duration| begin + duration),
+            grace: limits.grace.unwrap_or(DurationNs(i64::MAX)),
+            sessions: Limit::new(limits.sessions_at_once.as_deref(), begin),
+            prefills: Limit::new(limits.prefills_at_once.as_deref(), begin),
+            open_sessions,
+            requests_left: limits.requests.unwrap_or(u64::MAX),
+            sessions_left: limits.sessions.unwrap_or(u64::MAX),
         }
     }
 
-    /// Most requests in flight.
+    /// When the phase began.
     #[must_use]
-    pub const fn concurrency(&self) -> u32 {
-        self.concurrency
+    pub const fn begin(&self) -> MonoNs {
+        self.begin
     }
 
-    /// When the next request is due, if one ever will be.
+    /// Sessions that have begun and not ended.
+    #[must_use]
+    pub const fn open_sessions(&self) -> u32 {
+        self.open_sessions
+    }
+
+    /// Grows the limits that are to have grown by now.
+    #[inline]
+    pub fn grow(&mut self, now: MonoNs) {
+        self.sessions.grow(now);
+        self.prefills.grow(now);
+    }
+
+    /// Whether so many requests may wait for their first token.
     #[must_use]
     #[inline]
-    pub fn next_due(&self) -> Option<MonoNs> {
-        if self.left == 0 {
+    pub const fn may_prefill(&self, waiting: u32) -> bool {
+        waiting < self.prefills.open
+    }
+
+    /// When the next limit grows, if one does.
+    #[must_use]
+    pub fn next_growth(&self) -> Option<MonoNs> {
+        let next = |limit: &Limit| limit.openings.front().copied();
+        next(&self.sessions).into_iter().chain(next(&self.prefills)).min()
+    }
+
+    /// When the next session is to begin, if there is room for it and one ever will.
+    #[must_use]
+    #[inline]
+    pub fn next_start(&self) -> Option<MonoNs> {
+        if self.requests_left == 0 || self.sessions_left == 0 || self.open_sessions >= self.sessions.open {
             return None;
         }
         let due = match &self.pacing {
-            Pacing::Open { next, .. } => *next,
-            Pacing::Closed { free_since } => free_since.front().copied(),
+            Pacing::Requests(arrivals) | Pacing::Sessions(arrivals) => arrivals.next,
+            Pacing::Places(free_since) => free_since.front().copied(),
+            Pacing::Users { starts, .. } => starts.peek().map(|start| start.0),
         };
         due.filter(|due| *due < self.end)
     }
 
-    /// When the request was due that is to be sent now, if one is.
+    /// When the session was due that is to begin now, if one is.
     #[must_use]
     #[inline]
-    pub fn due_by(&self, now: MonoNs) -> Option<MonoNs> {
-        self.next_due().filter(|due| *due <= now && now < self.end)
+    pub fn start_by(&self, now: MonoNs) -> Option<MonoNs> {
+        self.next_start().filter(|due| *due <= now && now < self.end)
     }
 
-    /// Counts the request that was due next as sent.
+    /// Counts the session that was due next as begun, and its first request as sent.
     #[inline]
-    pub fn take(&mut self) {
-        self.left = self.left.saturating_sub(1);
+    pub fn take_start(&mut self) {
+        self.requests_left = self.requests_left.saturating_sub(1);
+        self.sessions_left = self.sessions_left.saturating_sub(1);
+        self.open_sessions += 1;
         match &mut self.pacing {
-            Pacing::Open { next, later } => *next = later.next().map(|due| self.begin + due),
-            Pacing::Closed { free_since } => {
+            Pacing::Requests(arrivals) | Pacing::Sessions(arrivals) => arrivals.advance(self.begin),
+            Pacing::Places(free_since) => {
                 free_since.pop_front();
+            }
+            Pacing::Users { starts, .. } => {
+                starts.pop();
             }
         }
     }
 
-    /// A request ended: in a closed loop its place is free since `now`.
+    /// When a later turn that is due may go: with a rate for requests it takes the next arrival.
+    #[must_use]
     #[inline]
-    pub fn ended(&mut self, now: MonoNs) {
-        if let Pacing::Closed { free_since } = &mut self.pacing {
-            free_since.push_back(now);
+    pub fn turn_from(&self, due: MonoNs) -> Option<MonoNs> {
+        let due = match &self.pacing {
+            Pacing::Requests(arrivals) => due.max(arrivals.next?),
+            _ => due,
+        };
+        (self.requests_left > 0 && due < self.end).then_some(due)
+    }
+
+    /// Counts a later turn as sent.
+    #[inline]
+    pub fn take_turn(&mut self) {
+        self.requests_left = self.requests_left.saturating_sub(1);
+        if let Pacing::Requests(arrivals) = &mut self.pacing {
+            arrivals.advance(self.begin);
+        }
+    }
+
+    /// When the next turn of a session is due whose request was `submitted`, ended `now`, and wants it `wanted`.
+    #[must_use]
+    pub fn turn_due(&self, submitted: MonoNs, now: MonoNs, wanted: MonoNs) -> MonoNs {
+        match &self.pacing {
+            Pacing::Users { gap, .. } => now.max(submitted + *gap),
+            _ => wanted,
+        }
+    }
+
+    /// A session ended with a request that was `submitted`: its place is free since `now`.
+    #[inline]
+    pub fn session_ended(&mut self, submitted: MonoNs, now: MonoNs) {
+        self.open_sessions = self.open_sessions.saturating_sub(1);
+        match &mut self.pacing {
+            Pacing::Places(free_since) => free_since.push_back(now),
+            Pacing::Users { starts, gap } => starts.push(Reverse(now.max(submitted + *gap))),
+            Pacing::Requests(_) | Pacing::Sessions(_) => {}
         }
     }
 
@@ -125,31 +253,68 @@ impl Schedule {
 
     /// Whether requests in flight have had their grace.
     #[must_use]
+    #[inline]
     pub fn grace_is_over(&self, now: MonoNs) -> bool {
         now >= self.end && now - self.end >= self.grace
     }
 
     /// Whether nothing more will be sent.
     #[must_use]
+    #[inline]
     pub fn is_done(&self, now: MonoNs) -> bool {
-        let over = self.left == 0 || now >= self.end;
-        match &self.pacing {
-            Pacing::Open { .. } => over || self.next_due().is_none(),
-            Pacing::Closed { .. } => over,
+        if self.requests_left == 0 || now >= self.end {
+            return true;
         }
+        let is_exhausted = match &self.pacing {
+            Pacing::Requests(arrivals) | Pacing::Sessions(arrivals) => arrivals.next.is_none(),
+            Pacing::Places(_) | Pacing::Users { .. } => false,
+        };
+        self.open_sessions == 0 && (is_exhausted || self.sessions_left == 0)
     }
 
     /// Arrivals that were due before the end and not sent. Asked once, when all is over.
     #[must_use]
     pub fn unsent(&mut self) -> u64 {
         let mut unsent = 0;
-        if self.end != FOREVER && matches!(self.pacing, Pacing::Open { .. }) {
-            while self.next_due().is_some() {
-                self.take();
+        let end = self.end;
+        if let Pacing::Requests(arrivals) | Pacing::Sessions(arrivals) = &mut self.pacing
+            && end != FOREVER
+        {
+            let wanted = self.requests_left.min(self.sessions_left);
+            while unsent < wanted && arrivals.next.is_some_and(|due| due < end) {
+                arrivals.advance(self.begin);
                 unsent += 1;
             }
         }
         unsent
+    }
+}
+
+impl Arrivals {
+    fn new(mut share: Share, begin: MonoNs) -> Self {
+        Self { next: share.next().map(|due| begin + due), later: share }
+    }
+
+    #[inline]
+    fn advance(&mut self, begin: MonoNs) {
+        self.next = self.later.next().map(|due| begin + due);
+    }
+}
+
+impl Limit {
+    fn new(openings: Option<&[DurationNs]>, begin: MonoNs) -> Self {
+        let Some(openings) = openings else { return Self { open: u32::MAX, openings: VecDeque::new() } };
+        let mut limit = Self { open: 0, openings: openings.iter().map(|offset| begin + *offset).collect() };
+        limit.grow(begin);
+        limit
+    }
+
+    #[inline]
+    fn grow(&mut self, now: MonoNs) {
+        while self.openings.front().is_some_and(|opening| *opening <= now) {
+            self.openings.pop_front();
+            self.open += 1;
+        }
     }
 }
 
@@ -158,30 +323,32 @@ const FOREVER: MonoNs = MonoNs(u64::MAX);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape;
-    use common::plan::Load;
+    use crate::shape::{self, Starts};
+    use common::plan::Phase;
+    use std::sync::Arc;
 
     fn limits(duration_ms: Option<i64>, requests: Option<u64>) -> Limits {
         Limits {
             duration: duration_ms.map(DurationNs::from_millis),
-            grace: DurationNs::from_millis(100),
-            concurrency: 2,
+            grace: Some(DurationNs::from_millis(100)),
+            sessions_at_once: Some(vec![DurationNs(0); 2]),
+            prefills_at_once: None,
             requests,
+            sessions: None,
         }
     }
 
-    /// A thousand requests a second, evenly.
+    fn arrivals() -> Share {
+        let phase = Phase { request_rate: Some(1000.0), ..Phase::new("profiling", "constant") };
+        match (shape::by_name("constant").unwrap().starts)(&phase, 0, &Arc::from([])) {
+            Starts::Requests(arrivals) => Share::new(arrivals, 0, 1),
+            _ => panic!("a rate"),
+        }
+    }
+
+    /// A thousand requests a second, evenly, as many sessions at once as come.
     fn open(limits: Limits) -> Schedule {
-        let load = Load {
-            shape: "constant".to_owned(),
-            request_rate: Some(1000.0),
-            concurrency: None,
-            request_count: None,
-            benchmark_duration_seconds: None,
-            grace_period_seconds: 0.1,
-        };
-        let arrivals = (shape::by_name("constant").unwrap().arrivals)(&load, 0).unwrap();
-        Schedule::open(Share::new(arrivals, 0, 1), at(0), limits)
+        Schedule::requests(arrivals(), at(0), &Limits { sessions_at_once: None, ..limits }, 0)
     }
 
     const fn at(millis: u64) -> MonoNs {
@@ -192,32 +359,86 @@ mod tests {
     fn a_late_arrival_stays_due_when_it_was() {
         let mut schedule = open(limits(None, None));
         for millis in 0..5 {
-            assert_eq!(schedule.due_by(at(100)), Some(at(millis)), "the schedule is not anchored anew");
-            schedule.take();
+            assert_eq!(schedule.start_by(at(100)), Some(at(millis)), "the schedule is not anchored anew");
+            schedule.take_start();
         }
     }
 
     #[test]
     fn what_was_due_and_not_sent_is_counted() {
         let mut schedule = open(limits(Some(10), None));
-        schedule.take();
-        assert_eq!(schedule.due_by(at(10)), None, "nothing is sent from the end on");
+        schedule.take_start();
+        assert_eq!(schedule.start_by(at(10)), None, "nothing is sent from the end on");
         assert!(schedule.is_done(at(10)), "the duration is over");
         assert_eq!(schedule.unsent(), 9, "arrivals 1 to 9 of 10");
     }
 
     #[test]
     fn a_closed_loop_is_due_when_a_place_is_free() {
-        let mut schedule = Schedule::closed(at(0), limits(None, Some(3)));
+        let mut schedule = Schedule::places(at(0), &limits(None, Some(3)), 0);
         for _ in 0..2 {
-            assert_eq!(schedule.due_by(at(0)), Some(at(0)), "two places are free at the begin");
-            schedule.take();
+            assert_eq!(schedule.start_by(at(0)), Some(at(0)), "two places are free at the begin");
+            schedule.take_start();
         }
-        assert_eq!(schedule.due_by(at(50)), None, "no place is free");
-        schedule.ended(at(7));
-        assert_eq!(schedule.due_by(at(8)), Some(at(7)), "due since the place was free");
-        schedule.take();
+        assert_eq!(schedule.start_by(at(50)), None, "no place is free");
+        schedule.session_ended(at(0), at(7));
+        assert_eq!(schedule.start_by(at(8)), Some(at(7)), "due since the place was free");
+        schedule.take_start();
         assert!(schedule.is_done(at(8)), "three requests were asked for");
+    }
+
+    #[test]
+    fn places_that_an_earlier_phase_holds_come_free_when_it_lets_go() {
+        let mut schedule = Schedule::places(at(0), &limits(None, None), 1);
+        schedule.take_start();
+        assert_eq!(schedule.start_by(at(5)), None, "one place is held");
+        schedule.session_ended(at(0), at(6));
+        assert_eq!(schedule.start_by(at(9)), Some(at(6)), "until its session ended");
+    }
+
+    #[test]
+    fn a_cap_holds_arrivals_back_and_they_stay_due() {
+        let mut schedule = Schedule::requests(arrivals(), at(0), &limits(None, None), 0);
+        schedule.take_start();
+        schedule.take_start();
+        assert_eq!(schedule.start_by(at(30)), None, "two sessions are open");
+        schedule.session_ended(at(0), at(30));
+        assert_eq!(schedule.start_by(at(30)), Some(at(2)), "late, and due when it was");
+    }
+
+    #[test]
+    fn a_later_turn_takes_an_arrival_of_a_rate() {
+        let mut schedule = open(limits(None, None));
+        schedule.take_start();
+        assert_eq!(schedule.turn_from(at(0)), Some(at(1)), "not before the next arrival");
+        schedule.take_turn();
+        assert_eq!(schedule.next_start(), Some(at(2)), "which no session has then");
+    }
+
+    #[test]
+    fn users_come_one_after_the_other_and_keep_their_distance() {
+        let users = Users { count: 2, gap: DurationNs::from_millis(10) };
+        let none = Limits { sessions_at_once: None, ..limits(None, None) };
+        let mut schedule = Schedule::users(&users, (0, 1), at(0), &none, 0);
+        for due in [0, 5] {
+            assert_eq!(schedule.next_start(), Some(at(due)), "half a gap apart");
+            schedule.take_start();
+        }
+        assert_eq!(schedule.turn_due(at(0), at(3), at(3)), at(10), "a gap after the last one was sent");
+        assert_eq!(schedule.turn_due(at(0), at(30), at(30)), at(30), "or when its answer is there");
+        schedule.session_ended(at(5), at(7));
+        assert_eq!(schedule.next_start(), Some(at(15)), "another user comes when this one would have sent");
+    }
+
+    #[test]
+    fn limits_grow() {
+        let openings = [0, 10, 20].map(DurationNs::from_millis).to_vec();
+        let limits = Limits { sessions_at_once: Some(openings), ..limits(None, None) };
+        let mut schedule = Schedule::places(at(0), &limits, 0);
+        schedule.take_start();
+        assert_eq!((schedule.next_start(), schedule.next_growth()), (None, Some(at(10))), "one place so far");
+        schedule.grow(at(12));
+        assert_eq!(schedule.start_by(at(12)), Some(at(10)), "due when its place opened");
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! One load generator's life: set up, prepare, send, drain, finish.
 
-use crate::composer::{self, Composition, Template};
+use crate::clock;
+use crate::composer::{self, Bodies, Composition, Head, Timeline};
 use crate::orders::{Orders, Reporter};
-use crate::prompt::{self, Entry};
+use crate::prompt::{self, Conversations};
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
 use crate::ring::socket;
 use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
-use crate::scribe::{self, EntryFacts, Scribe};
-use crate::shape::{self, Share};
-use crate::worker::{self, Assignment, DRAIN, GO, STOP};
+use crate::scribe::{self, Scribe};
+use crate::shape::{self, Share, Starts, Users, ramp};
+use crate::worker::{self, Assignment, DRAIN, GO, Phase, STOP, Threshold};
 use common::clock::{DurationNs, MonoNs};
 use common::handshake::{Order, Report, Setup};
-use common::plan::{Input, Plan, Tokenizer as TokenizerPlan};
+use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan};
 use endpoint::Endpoint;
-use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use tokenizer::Tokenizer;
 
@@ -61,7 +61,8 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     let Some((Order::Setup(setup), descriptors)) = order else { return Ok(()) };
     let mut given = Given::sort(&setup, descriptors)?;
     let ready = prepare(&setup, &mut given)?;
-    let prepared = Report::Prepared { entries: ready.facts.len() as u64, notices: ready.notices.clone() };
+    let prepared =
+        Report::Prepared { entries: ready.conversations.count() as u64, notices: ready.notices.clone() };
     // Kept until the end: while it lives the kernel stamps packets.
     let _stamping = if setup.socket_stamps {
         Some(
@@ -72,7 +73,8 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
         None
     };
     let will = Arc::new(AtomicU8::new(GO));
-    let field = Field::spread(&setup, given, ready, &will)?;
+    let threshold = threshold(&setup.plan);
+    let field = Field::spread(&setup, given, ready, &will, threshold.as_ref())?;
     reporter.tell(&prepared);
     let begin = loop {
         match orders.hear().map_err(|error| Failure::Load("hear the daemon", error))? {
@@ -82,11 +84,16 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
             Some((Order::Drain | Order::Stop, _)) | None => return Ok(()),
         }
     };
-    let threads = field.begin(begin);
     spawn("orders".to_owned(), move || obey(orders, will))?;
+    let threads = field.go_through(begin, &setup.plan.load.phases, reporter);
     for thread in threads {
         let result = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
         result.map_err(|error| Failure::Load("generate load", error))?;
+    }
+    if threshold.is_some_and(|threshold| threshold.is_crossed()) {
+        reporter.tell(&Report::Stopped {
+            why: "more requests failed than --failed-request-threshold allows".to_owned(),
+        });
     }
     reporter.tell(&Report::Finished);
     Ok(())
@@ -141,15 +148,19 @@ impl Given {
 
 /// Everything that is known before the first request is due.
 struct Ready {
-    templates: Arc<Vec<Vec<Template>>>,
-    facts: Arc<[EntryFacts]>,
+    conversations: Arc<dyn Conversations>,
+    order: prompt::Order,
+    /// Offsets at which the input wants its sessions to begin, and how its times become offsets.
+    trace: Arc<[DurationNs]>,
+    timeline: Timeline,
+    heads: Vec<Head>,
     targets: Vec<SocketAddr>,
     tokenizer: Option<Tokenizer>,
     endpoint: &'static dyn Endpoint,
     notices: Vec<String>,
 }
 
-/// Reads the inputs and prepares a template for each payload.
+/// Reads the inputs and prepares what all requests have in common.
 fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
     let plan = &setup.plan;
     let kind = &plan.endpoint.kind;
@@ -160,14 +171,40 @@ fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
         Input::File { .. } => Some(given.input("dataset")?),
         Input::Synthetic { .. } => None,
     };
-    let (entries, notices) = prompt::entries(plan, tokenizer.as_ref(), dataset)
+    let (conversations, notices) = prompt::conversations(plan, tokenizer.as_ref(), dataset)
         .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
-    let bodies = entries.iter().map(|entry| endpoint.body(&entry.turns, &plan.endpoint)).collect::<Vec<_>>();
-    prompt::inputs_json(&mut io::BufWriter::new(&given.inputs_json), &entries, &bodies)
-        .map_err(|error| Failure::Load("write `inputs.json`", error))?;
-    let facts = entries.iter().map(|entry| facts(entry, tokenizer.as_ref())).collect();
-    let (templates, targets) = templates(setup, endpoint, &bodies)?;
-    Ok(Ready { templates: Arc::new(templates), facts, targets, tokenizer, endpoint, notices })
+    prompt::inputs_json(
+        &mut io::BufWriter::new(&given.inputs_json),
+        &conversations,
+        endpoint,
+        &plan.endpoint,
+    )
+    .map_err(|error| Failure::Load("write `inputs.json`", error))?;
+    let (heads, targets) = heads(setup, endpoint)?;
+    let replays = plan.load.phases.iter().any(|phase| phase.shape == "fixed_schedule");
+    let schedule = &plan.load.fixed_schedule;
+    let speedup = schedule.speedup.unwrap_or(1.0);
+    let (order, trace, zero_ms) = if replays {
+        let replay = prompt::replay(&conversations, schedule);
+        if replay.dues.is_empty() {
+            return Err(Failure::Plan("no row of the trace lies between the schedule's offsets".to_owned()));
+        }
+        (replay.order, replay.dues, replay.zero_ms)
+    } else {
+        let order = prompt::Order::sampled(conversations.count(), plan.load.sampling, plan.random_seed);
+        (order, Arc::from([]), 0.0)
+    };
+    Ok(Ready {
+        conversations: Arc::new(conversations),
+        order,
+        trace,
+        timeline: Timeline { zero_ms, speedup },
+        heads,
+        targets,
+        tokenizer,
+        endpoint,
+        notices,
+    })
 }
 
 /// What is wrong with the prompts, with the file that the user named.
@@ -193,26 +230,14 @@ fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failur
     }
 }
 
-fn facts(entry: &Entry, tokenizer: Option<&Tokenizer>) -> EntryFacts {
-    let turn = entry.turns.last();
-    EntryFacts {
-        input_tokens: tokenizer.zip(turn).map(|(tokenizer, turn)| tokenizer.count(&turn.joined())),
-        requested_tokens: turn.and_then(|turn| turn.max_tokens),
-    }
-}
-
-/// A request for each payload and target, whole but for its ids.
-fn templates(
-    setup: &Setup,
-    endpoint: &dyn Endpoint,
-    bodies: &[serde_json::Map<String, Value>],
-) -> Result<(Vec<Vec<Template>>, Vec<SocketAddr>), Failure> {
+/// What requests to each target begin with.
+fn heads(setup: &Setup, endpoint: &dyn Endpoint) -> Result<(Vec<Head>, Vec<SocketAddr>), Failure> {
     let plan = &setup.plan.endpoint;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
     headers.extend([format!("Accept: {accept}"), "Content-Type: application/json".to_owned()]);
-    let mut hosts = Vec::new();
+    let mut heads = Vec::new();
     let mut targets = Vec::new();
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
@@ -220,46 +245,46 @@ fn templates(
             .map_err(|error| Failure::Plan(error.to_string()))?;
         let address =
             address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
-        hosts.push(target);
+        heads.push(Head::post(&target.path_and_query, &target.host_header, &headers, "X-Correlation-ID"));
         targets.push(address);
     }
-    let template = |body: &[u8]| {
-        let one = |target: &endpoint::Target| {
-            Template::post(&target.path_and_query, &target.host_header, &headers, "X-Correlation-ID", body)
-        };
-        hosts.iter().map(one).collect()
-    };
-    let mut templates = Vec::with_capacity(bodies.len());
-    for body in bodies {
-        let bytes = serde_json::to_vec(body).map_err(|error| Failure::Plan(error.to_string()))?;
-        templates.push(template(&bytes));
-    }
-    Ok((templates, targets))
+    Ok((heads, targets))
 }
 
 /// The threads of a run, set up and waiting for its begin.
 struct Field {
     threads: Vec<JoinHandle<io::Result<()>>>,
     begins: Vec<Sender<MonoNs>>,
+    /// Heard when a worker is through with a phase.
+    ended: Receiver<worker::Ended>,
 }
 
 impl Field {
     /// Starts the composers, the workers and the scribe, and waits until every worker is ready.
-    fn spread(setup: &Setup, given: Given, ready: Ready, will: &Arc<AtomicU8>) -> Result<Self, Failure> {
-        let mut field = Self { threads: Vec::new(), begins: Vec::new() };
+    fn spread(
+        setup: &Setup,
+        given: Given,
+        ready: Ready,
+        will: &Arc<AtomicU8>,
+        threshold: Option<&Arc<Threshold>>,
+    ) -> Result<Self, Failure> {
+        let (ended_in, ended) = mpsc::channel();
+        let mut field = Self { threads: Vec::new(), begins: Vec::new(), ended };
+        let bodies = Arc::new(Bodies::new(ready.conversations.count()));
         let mut spools = Vec::new();
         let (ready_in, ready_out) = mpsc::channel();
         for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
             let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
             spools.push((spool, gauge));
-            field.worker(setup, &ready, number, &memory, &ready_in, will)?;
+            let told = Told { ready: ready_in.clone(), ended: ended_in.clone() };
+            field.worker(setup, &ready, &bodies, number, &memory, told, (will, threshold))?;
         }
         let scribe = Scribe {
             spools,
             replies: given.replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
             endpoint: ready.endpoint,
             tokenizer: ready.tokenizer,
-            facts: ready.facts,
+            conversations: ready.conversations,
             plan: setup.plan.clone(),
             keep_raw: setup.keep_raw,
         };
@@ -277,46 +302,60 @@ impl Field {
         Ok(field)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a worker shares with the others, each once")]
     fn worker(
         &mut self,
         setup: &Setup,
         ready: &Ready,
+        bodies: &Arc<Bodies>,
         number: usize,
         memory: &OwnedFd,
-        told: &Sender<io::Result<()>>,
-        will: &Arc<AtomicU8>,
+        told: Told,
+        (will, threshold): (&Arc<AtomicU8>, Option<&Arc<Threshold>>),
     ) -> Result<(), Failure> {
+        let plan = &setup.plan;
         let workers = setup.cpus.len();
         let producer = Producer::map(memory.as_fd(), setup.ring_bytes)
             .map_err(|error| Failure::Load("map a ring", error))?;
-        let limits = limits(&setup.plan, number, workers);
-        // Idle connections to one target must never keep requests to another from having theirs.
-        let targets = u32::try_from(ready.targets.len()).unwrap_or(u32::MAX);
-        let connections = limits.concurrency.saturating_mul(targets).min(CONNECTIONS_MAX);
-        let (queue_in, queue_out) = composer::queue(QUEUE_DEPTH, connections as usize);
+        let connections = connections(plan, number, workers, ready.targets.len());
+        let (feed, queue) = composer::queue(QUEUE_DEPTH, connections as usize);
         let composition = Composition {
-            templates: Arc::clone(&ready.templates),
+            conversations: Arc::clone(&ready.conversations),
+            order: ready.order.clone(),
+            endpoint: ready.endpoint,
+            plan: Arc::new(plan.endpoint.clone()),
+            bodies: Arc::clone(bodies),
+            heads: ready.heads.clone(),
+            timeline: ready.timeline,
+            users: users(plan),
             run_number: setup.run_number,
             worker: number as u64,
             workers: workers as u64,
         };
-        spawn(format!("compose-{number}"), move || {
-            composer::run(&composition, queue_in, &AtomicBool::new(false))
+        let composer = spawn(format!("compose-{number}"), move || {
+            composer::run(composition, feed, &AtomicBool::new(false))
         })?;
         let (begin_in, begin_out) = mpsc::channel();
         self.begins.push(begin_in);
+        let phases = plan.load.phases.iter();
+        let phases = phases.map(|phase| of_worker(phase, plan.random_seed, &ready.trace, number, workers));
         let assignment = Assignment {
             worker: u32::try_from(number).unwrap_or(u32::MAX),
-            schedule: schedule(&setup.plan, limits, number, workers)?,
-            ready: told.clone(),
+            phases: phases.collect::<Result<Vec<_>, _>>()?,
+            ready: told.ready,
             begin: begin_out,
-            queue: queue_out,
+            ended: told.ended,
+            queue,
+            composer: composer.thread().clone(),
             reporter: report::Reporter::new(producer),
             targets: ready.targets.clone(),
             connections,
-            wait: setup.plan.workers.wait,
+            wait: plan.workers.wait,
             stamps: if setup.socket_stamps { SocketStamps::Software } else { SocketStamps::Off },
-            timeout: DurationNs::from_seconds(setup.plan.endpoint.request_timeout_seconds),
+            timeout: DurationNs::from_seconds(plan.endpoint.request_timeout_seconds),
+            reuse: plan.load.connection_reuse,
+            threshold: threshold.map(Arc::clone),
+            seed: plan.random_seed,
             will: Arc::clone(will),
         };
         let cpu = setup.cpus[number];
@@ -324,48 +363,131 @@ impl Field {
             settle_on(cpu);
             worker::run(assignment)
         })?);
+        self.threads.push(composer);
         Ok(())
     }
 
-    /// Lets the workers begin; gives the threads, to be waited for.
-    fn begin(self, begin: MonoNs) -> Vec<JoinHandle<io::Result<()>>> {
-        for worker in &self.begins {
-            // A worker that has ended already told why.
-            worker.send(begin).ok();
+    /// Has the workers go through the phases, each of which begins when all are through with the one before; gives the
+    /// threads, to be waited for.
+    fn go_through(
+        self,
+        begin: MonoNs,
+        phases: &[plan::Phase],
+        reporter: &mut Reporter,
+    ) -> Vec<JoinHandle<io::Result<()>>> {
+        let mut begin = begin;
+        for (number, phase) in phases.iter().enumerate() {
+            let is_seamless = phase.is_seamless && number > 0;
+            if !is_seamless {
+                for worker in &self.begins {
+                    // A worker that has ended already told why.
+                    worker.send(begin).ok();
+                }
+                tell_begin(reporter, number, begin);
+            }
+            let mut begun = begin;
+            for _ in &self.begins {
+                let Ok(ended) = self.ended.recv() else { return self.threads };
+                begun = if is_seamless { begun.min(ended.begun).max(begin) } else { begun };
+            }
+            if is_seamless {
+                tell_begin(reporter, number, begun);
+            }
+            begin = clock::mono() + PHASE_DELAY;
         }
         self.threads
     }
 }
 
-/// One worker's share of the limits: what does not divide goes to the first ones.
-fn limits(plan: &Plan, worker: usize, workers: usize) -> Limits {
-    let load = &plan.load;
+fn tell_begin(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
+    reporter.tell(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
+}
+
+/// Where a worker tells how it gets on.
+struct Told {
+    ready: Sender<io::Result<()>>,
+    ended: Sender<worker::Ended>,
+}
+
+/// How many requests may fail.
+fn threshold(plan: &Plan) -> Option<Arc<Threshold>> {
+    let share = plan.load.failed_request_threshold?;
+    let concurrency = plan.load.profiling().and_then(|phase| phase.concurrency).unwrap_or(0);
+    Some(Arc::new(Threshold::new(share, u64::from(concurrency.max(THRESHOLD_ARMED_AFTER)))))
+}
+
+/// The users of the plan, if it has users.
+fn users(plan: &Plan) -> Option<Users> {
+    let phases = plan.load.phases.iter();
+    phases.filter(|phase| !phase.is_warmup).find_map(|phase| {
+        match (shape::by_name(&phase.shape)?.starts)(phase, 0, &Arc::from([])) {
+            Starts::Users(users) => Some(users),
+            Starts::Places | Starts::Requests(_) | Starts::Sessions(_) => None,
+        }
+    })
+}
+
+/// Most connections of a worker at once.
+fn connections(plan: &Plan, worker: usize, workers: usize, targets: usize) -> u32 {
+    let most =
+        |phase: &plan::Phase| share(u64::from(phase.concurrency.unwrap_or(CONNECTIONS_MAX)), worker, workers);
+    let sessions = plan.load.phases.iter().map(most).max().unwrap_or(1).max(1);
+    // Idle connections to one target must never keep requests to another from having theirs.
+    let connections = sessions.saturating_mul(targets as u64).min(u64::from(CONNECTIONS_MAX));
+    u32::try_from(connections).unwrap_or(CONNECTIONS_MAX)
+}
+
+/// A worker's share of a number: what does not divide goes to the first ones.
+const fn share(whole: u64, worker: usize, workers: usize) -> u64 {
     let (worker, workers) = (worker as u64, workers as u64);
-    let share = |whole: u64| whole / workers + u64::from(worker < whole % workers);
-    let concurrency = u64::from(load.concurrency.unwrap_or(CONNECTIONS_MAX));
+    whole / workers + (worker < whole % workers) as u64
+}
+
+/// One worker's share of a phase's limits.
+fn limits(phase: &plan::Phase, seed: u64, worker: usize, workers: usize) -> Limits {
+    let places = |limit: Option<u32>, ramp| {
+        let openings = ramp::openings(limit?, ramp, seed);
+        Some(openings.into_iter().skip(worker).step_by(workers).collect())
+    };
     Limits {
-        duration: load.benchmark_duration_seconds.map(DurationNs::from_seconds),
-        grace: DurationNs::from_seconds(load.grace_period_seconds),
-        concurrency: u32::try_from(share(concurrency)).unwrap_or(CONNECTIONS_MAX),
-        requests: load.request_count.map(share),
+        duration: phase.duration_seconds.map(DurationNs::from_seconds),
+        grace: phase.grace_period_seconds.map(DurationNs::from_seconds),
+        sessions_at_once: places(phase.concurrency, phase.concurrency_ramp),
+        prefills_at_once: places(phase.prefill_concurrency, phase.prefill_concurrency_ramp),
+        requests: phase.request_count.map(|count| share(count, worker, workers)),
+        sessions: phase.session_count.map(|count| share(count, worker, workers)),
     }
 }
 
-fn schedule(
-    plan: &Plan,
-    limits: Limits,
+/// One worker's share of a phase.
+fn of_worker(
+    phase: &plan::Phase,
+    seed: u64,
+    trace: &Arc<[DurationNs]>,
     worker: usize,
     workers: usize,
-) -> Result<Box<dyn FnOnce(MonoNs) -> Schedule + Send>, Failure> {
-    let name = &plan.load.shape;
+) -> Result<Phase, Failure> {
+    let name = &phase.shape;
     let shape =
         shape::by_name(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
-    Ok(match (shape.arrivals)(&plan.load, plan.random_seed) {
-        Some(arrivals) => {
-            let share = Share::new(arrivals, worker, workers);
-            Box::new(move |begin| Schedule::open(share, begin, limits))
-        }
-        None => Box::new(move |begin| Schedule::closed(begin, limits)),
+    let limits = limits(phase, seed, worker, workers);
+    let starts = (shape.starts)(phase, seed, trace);
+    let share = (u32::try_from(worker).unwrap_or(0), u32::try_from(workers).unwrap_or(1));
+    Ok(Phase {
+        schedule: Box::new(move |begin, held| match starts {
+            Starts::Places => Schedule::places(begin, &limits, held),
+            Starts::Requests(arrivals) => {
+                Schedule::requests(Share::new(arrivals, worker, workers), begin, &limits, held)
+            }
+            Starts::Sessions(arrivals) => {
+                Schedule::sessions(Share::new(arrivals, worker, workers), begin, &limits, held)
+            }
+            Starts::Users(users) => Schedule::users(&users, share, begin, &limits, held),
+        }),
+        is_seamless: phase.is_seamless,
+        is_warmup: phase.is_warmup,
+        cancellation: phase.cancellation.filter(|_| !phase.is_warmup),
+        limits_prefill: phase.prefill_concurrency.is_some(),
     })
 }
 
@@ -400,6 +522,10 @@ fn with_cause(error: &dyn std::error::Error) -> String {
 }
 
 /// Requests that are ready before they are due, per worker.
-const QUEUE_DEPTH: usize = 4096;
+const QUEUE_DEPTH: usize = 2048;
 /// Most connections of one worker, where the plan sets no limit: a third of the ports that one address has.
 const CONNECTIONS_MAX: u32 = 8192;
+/// From the end of one phase to the first due time of the next: enough for every worker to hear of it.
+const PHASE_DELAY: DurationNs = DurationNs::from_millis(1);
+/// Requests that must have ended before `--failed-request-threshold` is looked at, as in AIPerf.
+const THRESHOLD_ARMED_AFTER: u32 = 10;

@@ -1,21 +1,193 @@
 //! When requests are sent and when the run ends.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// When requests are sent and when the run ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// A name among the shapes: `concurrency`, `constant`, `poisson`.
+    /// The phases, in order: warm-ups, then what is measured.
+    pub phases: Vec<Phase>,
+    /// How requests share connections.
+    pub connection_reuse: ConnectionReuse,
+    /// Which rows of a trace are replayed, and when, for the shape `fixed_schedule`.
+    pub fixed_schedule: FixedSchedule,
+    /// The order in which sessions take conversations from the input.
+    pub sampling: Sampling,
+    /// The share of failed requests, from 0 to 1, above which the run is stopped.
+    pub failed_request_threshold: Option<f64>,
+}
+
+/// A stretch of the run with one shape of load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name: `profiling`, `warmup`.
+    pub name: String,
+    /// Whether it is left out of the results.
+    pub is_warmup: bool,
+    /// A name among the shapes: `concurrency`, `constant`, `poisson`, `gamma`, `fixed_schedule`, `user_centric`.
     pub shape: String,
     /// Requests per second, for the shapes that have a rate.
     pub request_rate: Option<f64>,
-    /// Most requests in flight.
+    /// Shape parameter of gamma distributed gaps: 1 is a Poisson process, more is smoother, less has more bursts.
+    pub arrival_smoothness: Option<f64>,
+    /// Seconds in which the rate grows to `request_rate`.
+    pub request_rate_ramp_seconds: Option<f64>,
+    /// The rate over time, which replaces `request_rate`: linear between points, the last one holds on.
+    pub request_rate_series: Vec<RatePoint>,
+    /// Most sessions at once.
     pub concurrency: Option<u32>,
-    /// Requests to send; without it the duration ends the run.
+    /// How `concurrency` is grown to.
+    pub concurrency_ramp: Option<Ramp>,
+    /// Most requests at once that wait for their first token.
+    pub prefill_concurrency: Option<u32>,
+    /// How `prefill_concurrency` is grown to.
+    pub prefill_concurrency_ramp: Option<Ramp>,
+    /// Users of the shape `user_centric`.
+    pub users: Option<u32>,
+    /// Requests to send.
     pub request_count: Option<u64>,
+    /// Sessions to begin.
+    pub session_count: Option<u64>,
     /// Seconds after which no request is sent any more.
-    pub benchmark_duration_seconds: Option<f64>,
-    /// Seconds to wait for requests in flight after the duration.
-    pub grace_period_seconds: f64,
+    pub duration_seconds: Option<f64>,
+    /// Seconds to wait for requests in flight after that; without it they are waited for.
+    pub grace_period_seconds: Option<f64>,
+    /// Whether it begins as soon as the one before it has sent its last request, not when that has ended.
+    pub is_seamless: bool,
+    /// Requests that are given up on purpose.
+    pub cancellation: Option<Cancellation>,
+}
+
+/// A rate at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RatePoint {
+    /// Seconds from the phase's begin.
+    pub time_s: f64,
+    /// Requests per second.
+    pub qps: f64,
+}
+
+/// How a limit is grown to, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ramp {
+    /// How long it takes.
+    pub seconds: f64,
+    /// The curve.
+    pub curve: Curve,
+}
+
+/// How a limit grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Curve {
+    /// At even distances.
+    Linear,
+    /// Slowly first: with the square of the time.
+    Exponential,
+    /// At random moments.
+    Poisson,
+}
+
+/// Requests that are given up on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// Their share of all requests, in percent.
+    pub rate_percent: f64,
+    /// Seconds from the moment at which the request is fully sent.
+    pub delay_seconds: f64,
+}
+
+/// Which rows of a trace are replayed. Times are the trace's own, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FixedSchedule {
+    /// Whether the first row is sent at the phase's begin.
+    pub is_auto_offset: bool,
+    /// Rows before this are left out, and this is the phase's begin.
+    pub start_offset_ms: Option<f64>,
+    /// Rows after this are left out.
+    pub end_offset_ms: Option<f64>,
+    /// Times are divided by this; 1 where it is not given.
+    pub speedup: Option<f64>,
+}
+
+/// How requests share connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionReuse {
+    /// A request takes any idle connection to its server.
+    #[default]
+    Pooled,
+    /// Each request opens its own.
+    Never,
+    /// Each session has its own, from its first turn to its last.
+    StickyUserSessions,
+}
+
+/// The order in which sessions take conversations from the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// As they stand, again from the first after the last.
+    #[default]
+    Sequential,
+    /// Any, each time anew.
+    Random,
+    /// In a drawn order, drawn again after the last.
+    Shuffle,
+}
+
+impl Load {
+    /// A load of one phase, with nothing else asked for.
+    #[must_use]
+    pub fn of(phase: Phase) -> Self {
+        Self {
+            phases: Vec::from([phase]),
+            connection_reuse: ConnectionReuse::default(),
+            fixed_schedule: FixedSchedule::default(),
+            sampling: Sampling::default(),
+            failed_request_threshold: None,
+        }
+    }
+
+    /// The phase that is measured; of several, the first.
+    #[must_use]
+    pub fn profiling(&self) -> Option<&Phase> {
+        self.phases.iter().find(|phase| !phase.is_warmup)
+    }
+}
+
+impl Phase {
+    /// A phase of a shape, with no limit but those of the shape.
+    #[must_use]
+    pub fn new(name: &str, shape: &str) -> Self {
+        Self {
+            name: String::from(name),
+            is_warmup: false,
+            shape: String::from(shape),
+            request_rate: None,
+            arrival_smoothness: None,
+            request_rate_ramp_seconds: None,
+            request_rate_series: Vec::new(),
+            concurrency: None,
+            concurrency_ramp: None,
+            prefill_concurrency: None,
+            prefill_concurrency_ramp: None,
+            users: None,
+            request_count: None,
+            session_count: None,
+            duration_seconds: None,
+            grace_period_seconds: None,
+            is_seamless: false,
+            cancellation: None,
+        }
+    }
+
+    /// Keeps so many requests in flight until so many were sent.
+    #[must_use]
+    pub fn closed(concurrency: u32, request_count: u64) -> Self {
+        let concurrency = Some(concurrency);
+        Self { concurrency, request_count: Some(request_count), ..Self::new("profiling", "concurrency") }
+    }
 }

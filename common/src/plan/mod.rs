@@ -10,7 +10,7 @@ mod timing;
 
 pub use endpoint::Endpoint;
 pub use input::{Input, Length, Tokenizer};
-pub use load::Load;
+pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling};
 pub use output::{ExportLevel, FailOn, Output};
 pub use timing::{Timestamps, Wait, Workers};
 

@@ -112,7 +112,7 @@ pub fn evidence(
         sent: sum(Counter::Sent),
         late: sum(Counter::Late),
         completed: tally.completed,
-        open_loop: plan.load.request_rate.is_some(),
+        open_loop: plan.load.profiling().is_some_and(|phase| phase.shape != "concurrency"),
         events: tally.events,
         unmatched_events: view.loss.unmatched_events.values().sum(),
         unmatched_requests: view.loss.unmatched_requests.values().sum(),

@@ -3,6 +3,7 @@
 use crate::cgroup::Cgroup;
 use crate::nursery::{Nursery, send_with_descriptors};
 use anyhow::{Context, Result, bail};
+use common::clock::MonoNs;
 use common::handshake::{Order, Report};
 use control::{Fault, Problem};
 use std::io::{ErrorKind, Read, Write};
@@ -23,6 +24,15 @@ pub struct Loadgen {
 /// What was heard of a load generator.
 #[derive(Debug)]
 pub enum Heard {
+    /// A phase has begun.
+    Phase {
+        /// Its place in the plan.
+        phase: u32,
+        /// When.
+        begun: MonoNs,
+    },
+    /// It stops before the plan is done, for this reason.
+    Stopped(String),
     /// Nothing in the time given.
     Nothing,
     /// Every record is written.
@@ -78,7 +88,9 @@ impl Loadgen {
                 Told::Report(Report::Failed { fault, message }) => {
                     return Err(problem(&fault, message).into());
                 }
-                Told::Report(Report::Finished) => bail!("the load generator finished before it began"),
+                Told::Report(Report::Finished | Report::Phase { .. } | Report::Stopped { .. }) => {
+                    bail!("the load generator finished before it began")
+                }
                 Told::Gone => bail!("the load generator died while it prepared; see loadgen.log"),
                 Told::Nothing if give_up() => {
                     return Err(Problem::new(Fault::Plan, "stopped before the first request").into());
@@ -93,6 +105,8 @@ impl Loadgen {
         Ok(match self.report(patience)? {
             Told::Report(Report::Finished) => Heard::Finished,
             Told::Report(Report::Failed { fault, message }) => Heard::Failed(problem(&fault, message)),
+            Told::Report(Report::Phase { phase, at_ns }) => Heard::Phase { phase, begun: at_ns },
+            Told::Report(Report::Stopped { why }) => Heard::Stopped(why),
             Told::Report(Report::Prepared { .. }) | Told::Nothing => Heard::Nothing,
             Told::Gone => Heard::Gone,
         })

@@ -73,8 +73,8 @@ pub struct Tally {
     pub completed: u64,
     /// Segments retransmitted.
     pub retransmits: u64,
-    /// When the last request ended.
-    pub last_ended: MonoNs,
+    /// When the last request of each phase ended.
+    pub ended: BTreeMap<String, MonoNs>,
     /// What the client added to first tokens, in ns.
     pub overheads_ns: Vec<u64>,
     /// Kernel times to first token, in ns.
@@ -164,7 +164,11 @@ impl Tally {
         self.events += u64::from(request.events);
         self.completed += u64::from(request.succeeded());
         self.retransmits += u64::from(request.retransmits.unwrap_or(0));
-        self.last_ended = self.last_ended.max(request.ended_ns);
+        if let Some(ended) = self.ended.get_mut(&request.phase) {
+            *ended = request.ended_ns.max(*ended);
+        } else {
+            self.ended.insert(request.phase.clone(), request.ended_ns);
+        }
         let (Some(kernel), Some(reaped)) = (request.first_token_kernel_ns, request.first_token_reaped_ns)
         else {
             return;

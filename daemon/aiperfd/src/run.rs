@@ -29,6 +29,7 @@ use export::parquet::{Limits, PartWriter, concat};
 use join::{Joiner, Unmatched};
 use metric::{Capability, Settings};
 use record::{Host, Phase, Run, SCHEMA_VERSION};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -77,7 +78,8 @@ struct Field {
     rung: Timestamps,
     rung_reason: Option<String>,
     host: Host,
-    begun: MonoNs,
+    /// Phases that have begun, and when.
+    begun: Vec<(u32, MonoNs)>,
     clock_begin: Anchor,
     watch: Watch,
 }
@@ -113,7 +115,7 @@ impl Active {
         if let Some(last) = telling.last {
             return last;
         }
-        let plan = self.create.lock().map(|create| create.plan.load.clone()).ok();
+        let planned = self.create.lock().map(|create| planned(&create.plan)).unwrap_or_default();
         let mut sums = [0; COUNTERS.len()];
         for counters in &telling.counters {
             counters.add_to(&mut sums);
@@ -123,8 +125,8 @@ impl Active {
         Progress {
             state: status.as_ref().map_or(State::Failed, |status| status.state),
             elapsed_seconds: telling.begun.map_or(0.0, |begun| (clock::mono() - begun).as_seconds().max(0.0)),
-            requests_planned: plan.as_ref().and_then(|load| load.request_count),
-            seconds_planned: plan.as_ref().and_then(|load| load.benchmark_duration_seconds),
+            requests_planned: planned.requests,
+            seconds_planned: planned.seconds,
             requests_sent: sum(Counter::Sent),
             requests_completed: sum(Counter::Completed),
             requests_failed: sum(Counter::Failed),
@@ -200,7 +202,7 @@ impl Active {
         let pipeline = Pipeline {
             replies: Replies::new(reply_read.into()),
             kernel: kernel_reader,
-            joiner: Joiner::new("profiling", no_stamps),
+            joiner: Joiner::new(&phase_names(plan), no_stamps),
             writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
@@ -230,7 +232,7 @@ impl Active {
             rung,
             rung_reason,
             host,
-            begun,
+            begun: Vec::new(),
             clock_begin,
             watch,
         })
@@ -296,6 +298,10 @@ impl Active {
         loop {
             match field.loadgen.hear(WATCH_INTERVAL)? {
                 Heard::Nothing => {}
+                Heard::Phase { phase, begun } => field.begun.push((phase, begun)),
+                Heard::Stopped(why) => {
+                    stopped.get_or_insert(why);
+                }
                 Heard::Finished => return Ok((field, stopped)),
                 Heard::Gone => {
                     return Ok((
@@ -364,12 +370,7 @@ impl Active {
             timestamps_reason: field.rung_reason.clone(),
             clock_begin: field.clock_begin,
             clock_end,
-            phases: vec![Phase {
-                name: "profiling".to_owned(),
-                begun_ns: field.begun,
-                ended_ns: view.tally.last_ended,
-                duration_ns: plan.load.benchmark_duration_seconds.map(DurationNs::from_seconds),
-            }],
+            phases: phases(plan, &field.begun, &view.tally.ended),
             was_cancelled: stopped.is_some(),
             is_complete: stopped.is_none(),
             incomplete_reason: stopped,
@@ -455,6 +456,40 @@ fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Wr
         requests: PartWriter::new(&parts, "requests", limits, metadata),
         tokens: PartWriter::new(&parts, "tokens", limits, metadata),
         responses: raw.then(|| PartWriter::new(&parts, "responses", limits, metadata)),
+    }
+}
+
+fn phase_names(plan: &Plan) -> Vec<&str> {
+    plan.load.phases.iter().map(|phase| phase.name.as_str()).collect()
+}
+
+/// The phases that began, with when their last request ended.
+fn phases(plan: &Plan, begun: &[(u32, MonoNs)], ended: &BTreeMap<String, MonoNs>) -> Vec<Phase> {
+    let begun = begun
+        .iter()
+        .filter_map(|(place, at)| Some((plan.load.phases.get(usize::try_from(*place).ok()?)?, *at)));
+    begun
+        .map(|(phase, begun_ns)| Phase {
+            name: phase.name.clone(),
+            begun_ns,
+            ended_ns: ended.get(&phase.name).copied().unwrap_or(begun_ns),
+            duration_ns: phase.duration_seconds.map(DurationNs::from_seconds),
+        })
+        .collect()
+}
+
+/// How much the plan is about, where it says.
+#[derive(Default)]
+struct Planned {
+    requests: Option<u64>,
+    seconds: Option<f64>,
+}
+
+fn planned(plan: &Plan) -> Planned {
+    let phases = &plan.load.phases;
+    Planned {
+        requests: phases.iter().map(|phase| phase.request_count).sum(),
+        seconds: phases.iter().map(|phase| phase.duration_seconds).sum(),
     }
 }
 

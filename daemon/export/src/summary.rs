@@ -1,7 +1,7 @@
 //! The parts that several JSON exports share: metrics, the input's configuration, dates, and what hides secrets.
 
 use common::clock::RealNs;
-use common::plan::{Input, Plan, Tokenizer};
+use common::plan::{Input, Phase, Plan, Tokenizer};
 use metric::{MetricResult, Stat};
 use record::Run;
 use serde_json::{Map, Value, json};
@@ -51,7 +51,7 @@ pub(crate) fn input_config(run: &Run) -> Value {
         "models": { "items": models },
         "endpoint": endpoint,
         "datasets": [dataset(plan)],
-        "phases": [phase(plan)],
+        "phases": plan.load.phases.iter().map(phase).collect::<Vec<_>>(),
         "artifacts": { "dir": plan.output.artifact_dir },
         "tokenizer": { "name": tokenizer },
     })
@@ -75,17 +75,19 @@ fn dataset(plan: &Plan) -> Value {
     }
 }
 
-fn phase(plan: &Plan) -> Value {
-    let load = &plan.load;
+fn phase(planned: &Phase) -> Value {
     let mut phase = Map::new();
-    phase.insert("name".to_owned(), "profiling".into());
-    phase.insert("kind".to_owned(), "profiling".into());
-    phase.insert("type".to_owned(), load.shape.clone().into());
+    phase.insert("name".to_owned(), planned.name.clone().into());
+    phase.insert("kind".to_owned(), if planned.is_warmup { "warmup" } else { "profiling" }.into());
+    phase.insert("type".to_owned(), planned.shape.clone().into());
     let facts = [
-        ("requests", load.request_count.map(Value::from)),
-        ("rate", load.request_rate.map(Value::from)),
-        ("concurrency", load.concurrency.map(Value::from)),
-        ("duration", load.benchmark_duration_seconds.map(Value::from)),
+        ("requests", planned.request_count.map(Value::from)),
+        ("sessions", planned.session_count.map(Value::from)),
+        ("rate", planned.request_rate.map(Value::from)),
+        ("users", planned.users.map(Value::from)),
+        ("concurrency", planned.concurrency.map(Value::from)),
+        ("prefill_concurrency", planned.prefill_concurrency.map(Value::from)),
+        ("duration", planned.duration_seconds.map(Value::from)),
     ];
     phase.extend(facts.into_iter().filter_map(|(key, fact)| Some((key.to_owned(), fact?))));
     Value::Object(phase)

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug)]
 pub struct Joiner {
     connections: HashMap<SocketCookie, Connection>,
-    phase: String,
+    phases: Vec<String>,
     without_stamps: Option<Unmatched>,
 }
 
@@ -47,10 +47,11 @@ struct Connection {
 }
 
 impl Joiner {
-    /// A joiner for the requests of one phase. `without_stamps` says why no kernel stamp will ever come, if so.
+    /// A joiner for the requests of these phases. `without_stamps` says why no kernel stamp will ever come, if so.
     #[must_use]
-    pub fn new(phase: &str, without_stamps: Option<Unmatched>) -> Self {
-        Self { connections: HashMap::new(), phase: phase.to_owned(), without_stamps }
+    pub fn new(phases: &[&str], without_stamps: Option<Unmatched>) -> Self {
+        let phases = phases.iter().map(|&phase| phase.to_owned()).collect();
+        Self { connections: HashMap::new(), phases, without_stamps }
     }
 
     /// Takes a step in a connection's life.
@@ -113,7 +114,8 @@ impl Joiner {
         };
         let mut nothing = Connection::default();
         let connection = connection.unwrap_or(&mut nothing);
-        let mut request = told(ended, &self.phase);
+        let phase = self.phases.get(usize::try_from(ended.phase).unwrap_or(usize::MAX));
+        let mut request = told(ended, phase.map_or("", String::as_str));
         if ended.submitted.stamped().is_some() && ended.sent_end > ended.sent_begin {
             sent(&mut request, connection, ended, why);
         }
@@ -368,7 +370,7 @@ mod tests {
 
     #[test]
     fn events_get_the_time_of_the_segment_that_completed_them() {
-        let mut joiner = Joiner::new("profiling", None);
+        let mut joiner = Joiner::new(&["profiling"], None);
         joiner.step(&opened());
         joiner.segment(&segment(SENT, 500, 200, 100));
         joiner.segment(&segment(RECEIVED, 9000, 200, 200));
@@ -384,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_lost_stamp_is_told() {
-        let mut joiner = Joiner::new("profiling", None);
+        let mut joiner = Joiner::new(&["profiling"], None);
         joiner.step(&opened());
         joiner.segment(&segment(SENT, 500, 200, 100));
         joiner.segment(&segment(RECEIVED, 9000, 200, 200));
@@ -399,7 +401,7 @@ mod tests {
     #[test]
     fn a_connection_that_the_kernel_did_not_tell_of() {
         check(
-            &mut Joiner::new("profiling", None),
+            &mut Joiner::new(&["profiling"], None),
             "sent None head None first None answer None last None events -/- -/- -/- -/- unmatched 4 \
              Some(\"connection_unknown\")",
         );

@@ -65,7 +65,7 @@ impl Settings {
             streaming: run.plan.endpoint.streaming,
             capability: Capability::of_endpoint(&run.plan.endpoint.kind),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
-            fixed_schedule: run.plan.load.shape == "fixed_schedule",
+            fixed_schedule: run.plan.load.profiling().is_some_and(|phase| phase.shape == "fixed_schedule"),
             show_trace_timing: false,
             goodput: Vec::new(),
             slice_duration: None,

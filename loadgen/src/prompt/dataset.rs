@@ -1,6 +1,6 @@
 //! Datasets that users bring: one row a line, read as they come, each problem with its line.
 
-use super::{Entry, Problem, When, session_name, single_turn};
+use super::{Context, Conversation, Planned, Problem, When, session_name, single_turn};
 use endpoint::Turn;
 use rustc_hash::FxHashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -25,8 +25,11 @@ pub(super) struct Row {
 pub const FORMATS: &[&Format] = &[&single_turn::FORMAT];
 
 /// Reads all rows; those of one session come together, where its first one stands.
-pub(super) fn entries(format: &Format, dataset: impl Read) -> Result<(Vec<Entry>, Vec<String>), Problem> {
-    let mut sessions = Vec::<Vec<Entry>>::new();
+pub(super) fn conversations(
+    format: &Format,
+    dataset: impl Read,
+) -> Result<(Vec<Conversation>, Vec<String>), Problem> {
+    let mut sessions = Vec::<Conversation>::new();
     let mut by_name = FxHashMap::default();
     let mut unnamed = 0;
     let mut lines = BufReader::new(dataset);
@@ -47,16 +50,12 @@ pub(super) fn entries(format: &Format, dataset: impl Read) -> Result<(Vec<Entry>
         });
         let place = *by_name.entry(session.clone()).or_insert(sessions.len());
         if place == sessions.len() {
-            sessions.push(Vec::new());
+            sessions.push(Conversation { session, turns: Vec::new(), context: Context::Alone });
         }
-        sessions[place].push(Entry { session, turns: vec![row.turn], when: row.when });
+        sessions[place].turns.push(Planned { turn: row.turn, when: row.when, answer: None });
     }
     if sessions.is_empty() {
         return Err(Problem::NoRows);
     }
-    let several = sessions.iter().filter(|rows| rows.len() > 1).count();
-    let notices = (several > 0).then(|| {
-        format!("rows of one session are not waited for: {several} sessions have several, sent like any other rows")
-    });
-    Ok((sessions.into_iter().flatten().collect(), notices.into_iter().collect()))
+    Ok((sessions, Vec::new()))
 }

@@ -1,47 +1,57 @@
 //! `inputs.json`: every request that the run may send, in the layout that AIPerf writes and reads.
 
-use super::Entry;
-use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
-use serde_json::{Map, Value};
+use super::{Context, Conversation, Conversations, Problem};
+use common::plan;
+use endpoint::{Endpoint, Turn};
+use serde::ser::{Error, Serialize, SerializeSeq, SerializeStruct, Serializer};
 use std::io::{self, Write};
 
-/// Writes the file: the body of each entry, by session.
+/// Writes the file: the body of each turn, by session; answers that are not known yet are left out.
 ///
 /// # Errors
-/// When `out` can't be written.
-pub fn inputs_json(mut out: impl Write, entries: &[Entry], bodies: &[Map<String, Value>]) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, &Inputs { entries, bodies })?;
+/// When `out` can't be written, or a conversation can't be read.
+pub fn inputs_json(
+    mut out: impl Write,
+    conversations: &dyn Conversations,
+    endpoint: &dyn Endpoint,
+    plan: &plan::Endpoint,
+) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, &Inputs { conversations, endpoint, plan })?;
     out.flush()
 }
 
+#[derive(Clone, Copy)]
 struct Inputs<'a> {
-    entries: &'a [Entry],
-    bodies: &'a [Map<String, Value>],
+    conversations: &'a dyn Conversations,
+    endpoint: &'a dyn Endpoint,
+    plan: &'a plan::Endpoint,
 }
 
-struct Sessions<'a>(&'a Inputs<'a>);
+struct Sessions<'a>(Inputs<'a>);
 
 struct Session<'a> {
-    name: &'a str,
-    bodies: &'a [Map<String, Value>],
+    conversation: Conversation,
+    inputs: Inputs<'a>,
 }
+
+struct Payloads<'a>(&'a Session<'a>);
 
 impl Serialize for Inputs<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut object = to.serialize_struct("Inputs", 1)?;
-        object.serialize_field("data", &Sessions(self))?;
+        object.serialize_field("data", &Sessions(*self))?;
         object.end()
     }
 }
 
 impl Serialize for Sessions<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let inputs = self.0;
         let mut list = to.serialize_seq(None)?;
-        let mut bodies = self.0.bodies;
-        for entries in self.0.entries.chunk_by(|one, next| one.session == next.session) {
-            let (these, rest) = bodies.split_at(entries.len().min(bodies.len()));
-            list.serialize_element(&Session { name: &entries[0].session, bodies: these })?;
-            bodies = rest;
+        for place in 0..inputs.conversations.count() {
+            let conversation = inputs.conversations.conversation(place);
+            let conversation = conversation.map_err(|problem: Problem| S::Error::custom(problem))?;
+            list.serialize_element(&Session { conversation, inputs })?;
         }
         list.end()
     }
@@ -50,38 +60,39 @@ impl Serialize for Sessions<'_> {
 impl Serialize for Session<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut object = to.serialize_struct("Session", 2)?;
-        object.serialize_field("session_id", self.name)?;
-        object.serialize_field("payloads", self.bodies)?;
+        object.serialize_field("session_id", &self.conversation.session)?;
+        object.serialize_field("payloads", &Payloads(self))?;
         object.end()
+    }
+}
+
+impl Serialize for Payloads<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Session { conversation, inputs } = self.0;
+        let mut list = to.serialize_seq(Some(conversation.turns.len()))?;
+        let mut turns = Vec::<Turn>::new();
+        for planned in &conversation.turns {
+            if conversation.context == Context::Alone {
+                turns.clear();
+            }
+            turns.push(planned.turn.clone());
+            list.serialize_element(&inputs.endpoint.body(&turns, inputs.plan))?;
+            if conversation.context == Context::Recorded {
+                turns.extend(planned.answer.clone());
+            }
+        }
+        list.end()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::When;
+    use super::super::{Planned, When};
     use super::*;
-    use common::plan;
-    use endpoint::Turn;
+    use serde_json::{Map, Value};
 
-    /// Takes the texts out of a golden file, and expects that very file from them.
-    fn check(golden: &str, streaming: bool) {
-        let path = format!(
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/aiperf-0.13.0/{}/inputs.json"),
-            golden
-        );
-        let expected = std::fs::read_to_string(path).unwrap();
-        let value = serde_json::from_str::<Value>(&expected).unwrap();
-        let sessions = value["data"].as_array().unwrap().iter();
-        let entries = sessions.map(|session| {
-            let payload = &session["payloads"][0];
-            let text = payload["messages"][0]["content"].as_str().unwrap().to_owned();
-            let mut turn = Turn::user(text, "mock".to_owned());
-            turn.max_tokens =
-                payload["max_completion_tokens"].as_u64().map(|count| u32::try_from(count).unwrap());
-            let session = session["session_id"].as_str().unwrap().to_owned();
-            Entry { session, turns: vec![turn], when: When::Unsaid }
-        });
-        let plan = plan::Endpoint {
+    fn plan(streaming: bool) -> plan::Endpoint {
+        plan::Endpoint {
             kind: "chat".to_owned(),
             urls: Vec::new(),
             path: None,
@@ -92,29 +103,58 @@ mod tests {
             use_server_token_count: false,
             header_names: Vec::new(),
             extra_inputs: Map::new(),
-        };
+        }
+    }
+
+    /// Takes the texts out of a golden file, and expects that very file from them.
+    fn check(golden: &str, streaming: bool) {
+        let path = format!(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/aiperf-0.13.0/{}/inputs.json"),
+            golden
+        );
+        let expected = std::fs::read_to_string(path).unwrap();
+        let value = serde_json::from_str::<Value>(&expected).unwrap();
+        let sessions = value["data"].as_array().unwrap().iter();
+        let conversations = sessions.map(|session| {
+            let payload = &session["payloads"][0];
+            let text = payload["messages"][0]["content"].as_str().unwrap().to_owned();
+            let mut turn = Turn::user(text, "mock".to_owned());
+            turn.max_tokens =
+                payload["max_completion_tokens"].as_u64().map(|count| u32::try_from(count).unwrap());
+            Conversation::single(session["session_id"].as_str().unwrap().to_owned(), turn, When::Unsaid)
+        });
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
-        let entries = entries.collect::<Vec<_>>();
-        let bodies = entries.iter().map(|entry| chat.body(&entry.turns, &plan)).collect::<Vec<_>>();
-        inputs_json(&mut written, &entries, &bodies).unwrap();
+        inputs_json(&mut written, &conversations.collect::<Vec<_>>(), chat, &plan(streaming)).unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), expected, "{golden}");
     }
 
-    #[test]
-    fn entries_of_a_session_share_it() {
-        let entry =
-            |session: &str| Entry { session: session.to_owned(), turns: Vec::new(), when: When::Unsaid };
-        let body = |text: &str| serde_json::from_str::<Map<_, _>>(text).unwrap();
+    /// The texts of each payload of a session of two turns.
+    fn said(context: Context) -> Vec<Vec<String>> {
+        let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
+        let planned =
+            |text: &str| Planned { turn: turn(text), when: When::Unsaid, answer: Some(turn("answer")) };
+        let turns = vec![planned("one"), planned("two")];
+        let conversation = Conversation { session: "s".to_owned(), turns, context };
         let mut written = Vec::new();
-        let bodies = [body("{}"), body(r#"{"a":1}"#), body("{}")];
-        inputs_json(&mut written, &[entry("s"), entry("s"), entry("t")], &bodies).unwrap();
+        let chat = endpoint::by_name("chat").unwrap();
+        inputs_json(&mut written, &vec![conversation], chat, &plan(true)).unwrap();
         let value = serde_json::from_slice::<Value>(&written).unwrap();
-        let expected = serde_json::json!({"data": [
-            {"session_id": "s", "payloads": [{}, {"a": 1}]},
-            {"session_id": "t", "payloads": [{}]},
-        ]});
-        assert_eq!(value, expected, "two sessions of three entries");
+        let payloads = value["data"][0]["payloads"].as_array().unwrap().iter();
+        let texts = payloads.map(|payload| payload["messages"].as_array().unwrap().iter());
+        let text = |message: &Value| message["content"].as_str().unwrap().to_owned();
+        texts.map(|messages| messages.map(text).collect()).collect()
+    }
+
+    #[test]
+    fn later_turns_have_what_was_said_before_them() {
+        assert_eq!(said(Context::Live), [vec!["one"], vec!["one", "two"]], "answers are not known");
+        assert_eq!(
+            said(Context::Recorded),
+            [vec!["one"], vec!["one", "answer", "two"]],
+            "the input's answer"
+        );
+        assert_eq!(said(Context::Alone), [["one"], ["two"]], "each for itself");
     }
 
     #[test]

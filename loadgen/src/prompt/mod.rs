@@ -1,32 +1,26 @@
 //! What the requests say: rows of the user's file, or text drawn by token length.
 //!
 //! ```text
-//! plan, tokenizer, dataset ──▶ entries ──▶ Entry: turns ──▶ endpoint: bodies ──▶ inputs.json, composer
+//! plan, tokenizer, dataset ──▶ conversations ──▶ order ──▶ composer: bodies, turn by turn
+//!                                    └────────▶ endpoint ──▶ inputs.json
 //! ```
 
+mod conversation;
 mod dataset;
 mod draw;
 mod inputs;
+mod order;
 mod single_turn;
 mod synthetic;
 
 use common::plan::{Input, Length, Plan};
+pub use conversation::{Context, Conversation, Conversations, Planned};
 pub use dataset::FORMATS;
-use endpoint::Turn;
 pub use inputs::inputs_json;
+pub(crate) use order::mixed;
+pub use order::{Order, Replay, replay};
 use std::io::{self, Read};
 use tokenizer::Tokenizer;
-
-/// One payload: what one request says. Its place in the list is its place in `inputs.json`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// The session's name in `inputs.json`; entries of one session stand together, in order.
-    pub session: String,
-    /// What it asks, after what was said before it.
-    pub turns: Vec<Turn>,
-    /// When the input wants it sent.
-    pub when: When,
-}
 
 /// When the input wants a request sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,47 +70,48 @@ pub enum Problem {
     NoModel,
 }
 
-/// Makes every entry of a plan, and notices that the user should see at once.
+/// The conversations of a plan, and notices that the user should see at once.
 ///
 /// # Errors
 /// When the dataset is missing, can't be read or has a row that can't be used.
-pub fn entries(
+pub fn conversations(
     plan: &Plan,
     tokenizer: Option<&Tokenizer>,
     dataset: Option<impl Read>,
-) -> Result<(Vec<Entry>, Vec<String>), Problem> {
+) -> Result<(Vec<Conversation>, Vec<String>), Problem> {
     if plan.endpoint.models.is_empty() {
         return Err(Problem::NoModel);
     }
-    let (mut entries, notices) = match &plan.input {
+    let (mut conversations, notices) = match &plan.input {
         Input::Synthetic { entries, input_tokens, output_tokens } => {
             let lengths = synthetic::Drawn { input: *input_tokens, output: *output_tokens };
-            synthetic::entries(*entries, lengths, tokenizer, plan.random_seed)
+            synthetic::conversations(*entries, lengths, tokenizer, plan.random_seed)
         }
         Input::File { format, output_tokens, .. } => {
             let known = FORMATS.iter().find(|known| known.name == format);
             let known = known.ok_or_else(|| Problem::Format { format: format.clone() })?;
-            let (mut entries, notices) = dataset::entries(known, dataset.ok_or(Problem::NoDataset)?)?;
+            let (mut conversations, notices) =
+                dataset::conversations(known, dataset.ok_or(Problem::NoDataset)?)?;
             if let Some(length) = output_tokens {
-                draw_output_lengths(&mut entries, *length, plan.random_seed);
+                draw_output_lengths(&mut conversations, *length, plan.random_seed);
             }
-            (entries, notices)
+            (conversations, notices)
         }
     };
-    for (entry, model) in entries.iter_mut().zip(plan.endpoint.models.iter().cycle()) {
-        for turn in &mut entry.turns {
-            turn.model.clone_from(model);
+    for (conversation, model) in conversations.iter_mut().zip(plan.endpoint.models.iter().cycle()) {
+        for planned in &mut conversation.turns {
+            planned.turn.model.clone_from(model);
         }
     }
-    Ok((entries, notices))
+    Ok((conversations, notices))
 }
 
 /// Rows that do not say how many output tokens they want get a drawn number.
-fn draw_output_lengths(entries: &mut [Entry], length: Length, seed: u64) {
+fn draw_output_lengths(conversations: &mut [Conversation], length: Length, seed: u64) {
     let mut lengths = draw::Lengths::new(length, draw::generator(seed, draw::OUTPUT_LENGTH));
-    for turn in entries.iter_mut().filter_map(|entry| entry.turns.last_mut()) {
-        if turn.max_tokens.is_none() {
-            turn.max_tokens = Some(lengths.draw());
+    for planned in conversations.iter_mut().flat_map(|conversation| &mut conversation.turns) {
+        if planned.turn.max_tokens.is_none() {
+            planned.turn.max_tokens = Some(lengths.draw());
         }
     }
 }
@@ -129,7 +124,7 @@ fn session_name(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::{self, ExportLevel, FailOn, Load, Output, Timestamps, Wait, Workers};
+    use common::plan::{self, ExportLevel, FailOn, Load, Output, Phase, Timestamps, Wait, Workers};
 
     fn plan(input: Input) -> Plan {
         Plan {
@@ -147,14 +142,7 @@ mod tests {
             },
             tokenizer: plan::Tokenizer::None,
             input,
-            load: Load {
-                shape: "concurrency".to_owned(),
-                request_rate: None,
-                concurrency: Some(1),
-                request_count: Some(1),
-                benchmark_duration_seconds: None,
-                grace_period_seconds: 30.0,
-            },
+            load: Load::of(Phase::closed(1, 1)),
             workers: Workers { cpus: Vec::new(), workers: 1, wait: Wait::Block },
             timestamps: Timestamps::Auto,
             output: Output {
@@ -177,8 +165,8 @@ mod tests {
     fn models_take_turns_and_lengths_are_filled_in() {
         let rows = "{\"text\":\"one two\",\"output_length\":3}\n{\"text\":\"x\"}\n{\"text\":\"y\"}\n";
         let plan = file("single_turn", Some(Length { mean: 9.0, stddev: 0.0 }));
-        let (entries, notices) = entries(&plan, None, Some(rows.as_bytes())).unwrap();
-        let turns = entries.iter().flat_map(|entry| &entry.turns);
+        let (made, notices) = conversations(&plan, None, Some(rows.as_bytes())).unwrap();
+        let turns = made.iter().flat_map(|conversation| &conversation.turns).map(|planned| &planned.turn);
         let made = turns.map(|turn| (turn.model.as_str(), turn.max_tokens)).collect::<Vec<_>>();
         assert_eq!(made, [("a", Some(3)), ("b", Some(9)), ("a", Some(9))], "models and lengths");
         assert!(notices.is_empty(), "nothing to tell: {notices:?}");
@@ -187,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_refused() {
         let check = |plan: &Plan, dataset: Option<&str>, expected: &str| {
-            let problem = entries(plan, None, dataset.map(str::as_bytes)).unwrap_err();
+            let problem = conversations(plan, None, dataset.map(str::as_bytes)).unwrap_err();
             assert_eq!(problem.to_string(), expected, "{dataset:?}");
         };
         check(&file("single_turn", None), None, "failed to find the dataset that the plan names");

@@ -102,21 +102,26 @@ const MEDIA: &[&str] = &["image", "images", "image_uuids", "audio", "audios", "v
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Entry, dataset};
+    use super::super::{Planned, dataset};
     use super::*;
     use proptest::prelude::*;
     use std::fmt::Write;
 
     fn described(rows: &str) -> String {
-        match dataset::entries(&FORMAT, rows.as_bytes()) {
-            Ok((entries, _)) => entries.iter().map(one).collect(),
+        match dataset::conversations(&FORMAT, rows.as_bytes()) {
+            Ok((conversations, _)) => {
+                let turns = conversations.iter();
+                let turns =
+                    turns.flat_map(|one| one.turns.iter().map(|planned| (one.session.as_str(), planned)));
+                turns.map(|(session, planned)| one(session, planned)).collect()
+            }
             Err(problem) => problem.to_string(),
         }
     }
 
-    fn one(entry: &Entry) -> String {
-        let turn = &entry.turns[0];
-        let mut line = format!("{}: {}", entry.session, turn.role);
+    fn one(session: &str, planned: &Planned) -> String {
+        let turn = &planned.turn;
+        let mut line = format!("{session}: {}", turn.role);
         for text in &turn.texts {
             write!(line, " {}{:?}", text.name, text.contents).unwrap();
         }
@@ -126,8 +131,8 @@ mod tests {
         if !turn.extra.is_empty() {
             write!(line, " {}", serde_json::to_string(&turn.extra).unwrap()).unwrap();
         }
-        if entry.when != When::Unsaid {
-            write!(line, " {:?}", entry.when).unwrap();
+        if planned.when != When::Unsaid {
+            write!(line, " {:?}", planned.when).unwrap();
         }
         line + "; "
     }

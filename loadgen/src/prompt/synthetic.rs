@@ -5,7 +5,7 @@
 //! passages meet, so a text is encoded again and mended until its length is exact.
 
 use super::draw::{self, Lengths};
-use super::{Entry, When, session_name};
+use super::{Conversation, When, session_name};
 use common::plan::Length;
 use endpoint::Turn;
 use rand::Rng;
@@ -19,23 +19,23 @@ pub(super) struct Drawn {
     pub(super) output: Option<Length>,
 }
 
-/// Makes so many entries, and notices for the user.
-pub(super) fn entries(
+/// Makes so many conversations, and notices for the user.
+pub(super) fn conversations(
     count: u32,
     lengths: Drawn,
     tokenizer: Option<&Tokenizer>,
     seed: u64,
-) -> (Vec<Entry>, Vec<String>) {
+) -> (Vec<Conversation>, Vec<String>) {
     let mut input = Lengths::new(lengths.input, draw::generator(seed, draw::INPUT_LENGTH));
     let output = |length| Lengths::new(length, draw::generator(seed, draw::OUTPUT_LENGTH));
     let mut output = lengths.output.map(output);
     let mut source = Source::new(tokenizer, draw::generator(seed, draw::TEXT));
-    let entries = (0..count as usize).map(|number| {
+    let made = (0..count as usize).map(|number| {
         let mut turn = Turn::user(source.text(input.draw() as usize), String::new());
         turn.max_tokens = output.as_mut().map(Lengths::draw);
-        Entry { session: session_name(number), turns: vec![turn], when: When::Unsaid }
+        Conversation::single(session_name(number), turn, When::Unsaid)
     });
-    let entries = entries.collect();
+    let made = made.collect();
     let mut notices = Vec::new();
     if tokenizer.is_none() {
         notices.push("without a tokenizer, one word of synthetic text is taken for one token".to_owned());
@@ -43,7 +43,7 @@ pub(super) fn entries(
     if source.inexact > 0 {
         notices.push(format!("{} synthetic texts miss their token count by a few tokens", source.inexact));
     }
-    (entries, notices)
+    (made, notices)
 }
 
 /// Where texts come from.
@@ -139,22 +139,25 @@ mod tests {
         Tokenizer::from_json(&std::fs::read(path).unwrap()).unwrap()
     }
 
-    fn draw(tokenizer: Option<&Tokenizer>, seed: u64, stddev: f64) -> (Vec<Entry>, Vec<String>) {
+    fn draw(tokenizer: Option<&Tokenizer>, seed: u64, stddev: f64) -> (Vec<Conversation>, Vec<String>) {
         let lengths =
             Drawn { input: Length { mean: 50.0, stddev }, output: Some(Length { mean: 12.0, stddev }) };
-        entries(300, lengths, tokenizer, seed)
+        conversations(300, lengths, tokenizer, seed)
     }
 
     /// Every text has its length, and texts do not begin alike.
     fn check(tokenizer: &Tokenizer) {
         let (entries, notices) = draw(Some(tokenizer), 7, 0.0);
         assert!(notices.is_empty(), "{notices:?}");
-        let texts = entries.iter().map(|entry| entry.turns[0].joined()).collect::<Vec<_>>();
+        let texts = entries.iter().map(|entry| entry.turns[0].turn.joined()).collect::<Vec<_>>();
         assert!(texts.iter().all(|text| tokenizer.count(text) == 50), "50 tokens each");
         let beginnings =
             texts.iter().map(|text| tokenizer.encode(text)[..32].to_vec()).collect::<HashSet<_>>();
         assert_eq!(beginnings.len(), texts.len(), "no two texts share two blocks of 16 tokens");
-        assert!(entries.iter().all(|entry| entry.turns[0].max_tokens == Some(12)), "12 output tokens each");
+        assert!(
+            entries.iter().all(|entry| entry.turns[0].turn.max_tokens == Some(12)),
+            "12 output tokens each"
+        );
     }
 
     #[test]
@@ -175,7 +178,7 @@ mod tests {
     #[test]
     fn without_a_tokenizer_words_are_counted() {
         let (entries, notices) = draw(None, 7, 0.0);
-        assert_eq!(entries[0].turns[0].joined().split(' ').count(), 50, "50 words");
+        assert_eq!(entries[0].turns[0].turn.joined().split(' ').count(), 50, "50 words");
         assert_eq!(notices.len(), 1, "and the user is told");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event.
 
-use super::EntryFacts;
+use super::asked::Asked;
 use super::outcome;
 use super::record::{body, broken};
 use super::request::{Keep, Request};
@@ -14,7 +14,6 @@ use common::reply_event::{ConnectionOpened, Kind, MessageHeader, StretchStamped,
 use endpoint::Endpoint;
 use rustc_hash::FxHashMap;
 use std::io::{self, Write};
-use std::sync::Arc;
 use tokenizer::Tokenizer;
 use zerocopy::{Immutable, IntoBytes};
 
@@ -23,7 +22,7 @@ pub struct Ledger<W> {
     replies: W,
     endpoint: &'static dyn Endpoint,
     tokenizer: Option<Tokenizer>,
-    facts: Arc<[EntryFacts]>,
+    asked: Asked,
     timeout_seconds: f64,
     use_server_token_count: bool,
     keep: Keep,
@@ -51,7 +50,7 @@ impl<W: Write> Ledger<W> {
         replies: W,
         endpoint: &'static dyn Endpoint,
         tokenizer: Option<Tokenizer>,
-        facts: Arc<[EntryFacts]>,
+        asked: Asked,
         plan: &Plan,
     ) -> Self {
         let keep = Keep { texts: tokenizer.is_some(), raw: false };
@@ -59,7 +58,7 @@ impl<W: Write> Ledger<W> {
             replies,
             endpoint,
             tokenizer,
-            facts,
+            asked,
             timeout_seconds: plan.endpoint.request_timeout_seconds,
             use_server_token_count: plan.endpoint.use_server_token_count,
             keep,
@@ -185,9 +184,12 @@ impl<W: Write> Ledger<W> {
         told.response_end = header.end;
         told.reads = ended.reads;
         told.outcome = u32::from(verdict.outcome.number());
-        let facts = self.facts.get(told.entry as usize);
-        told.input_tokens = facts.and_then(|facts| facts.input_tokens).unwrap_or(UNKNOWN);
-        told.requested_tokens = facts.and_then(|facts| facts.requested_tokens).unwrap_or(UNKNOWN);
+        let answer = (verdict.outcome == Outcome::Ok).then(|| request.answered());
+        let told = &request.told;
+        let facts = self.asked.facts(told.session, (told.entry, told.turn), answer, self.tokenizer.as_ref());
+        let told = &mut request.told;
+        told.input_tokens = facts.input_tokens.unwrap_or(UNKNOWN);
+        told.requested_tokens = facts.requested_tokens.unwrap_or(UNKNOWN);
         if self.use_server_token_count {
             request.take_server_counts();
         }

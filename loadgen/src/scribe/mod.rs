@@ -11,12 +11,15 @@
 //!
 //! Only this module's [`run`] touches files; the [`Ledger`] takes bytes and gives bytes, whatever they come from.
 
+mod asked;
 mod ledger;
 mod outcome;
 mod record;
 mod request;
 
+use crate::prompt::Conversations;
 use crate::ring::shared::Gauge;
+pub use asked::{Asked, Facts};
 use common::plan::Plan;
 use endpoint::Endpoint;
 pub use ledger::Ledger;
@@ -38,21 +41,12 @@ pub struct Scribe {
     pub endpoint: &'static dyn Endpoint,
     /// What tokens are counted with, if at all.
     pub tokenizer: Option<Tokenizer>,
-    /// What is known of each payload, by its place in `inputs.json`.
-    pub facts: Arc<[EntryFacts]>,
+    /// What requests ask.
+    pub conversations: Arc<dyn Conversations>,
     /// The plan of the run.
     pub plan: Plan,
     /// Whether the bytes of responses are passed on.
     pub keep_raw: bool,
-}
-
-/// What is known of a payload before it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntryFacts {
-    /// Input tokens by our tokenizer.
-    pub input_tokens: Option<u32>,
-    /// Output tokens that it asks for.
-    pub requested_tokens: Option<u32>,
 }
 
 /// Bytes that grow while they are read.
@@ -92,7 +86,8 @@ pub fn run(scribe: Scribe) -> io::Result<()> {
     let spools = scribe.spools.into_iter();
     let mut spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
-    let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, scribe.facts, &scribe.plan);
+    let asked = Asked::new(scribe.conversations);
+    let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan);
     if scribe.keep_raw {
         ledger.keep_raw();
     }

@@ -65,6 +65,7 @@ impl Request {
         self.told.reused = sent.reused;
         self.told.entry = sent.entry;
         self.told.turn = sent.turn;
+        self.told.phase = sent.phase;
     }
 
     /// The response's head came.
@@ -156,6 +157,11 @@ impl Request {
         self.told.input_tokens = usage.prompt;
         self.told.output_tokens = output.unwrap_or(UNKNOWN);
         self.told.reasoning_tokens = reasoning.unwrap_or(UNKNOWN);
+    }
+
+    /// What later turns of the session are sent with: the answer, or the reasoning if there was nothing else.
+    pub(super) fn answered(&self) -> &str {
+        if self.answer.is_empty() { &self.reasoning } else { &self.answer }
     }
 
     pub(super) const fn is_success(&self) -> bool {

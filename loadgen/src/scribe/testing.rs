@@ -1,6 +1,6 @@
 //! How tests write records and read messages.
 
-use super::EntryFacts;
+use super::asked::{Asked, Facts};
 use super::ledger::Ledger;
 use super::record::{self, Next};
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
@@ -11,7 +11,6 @@ use common::reply_event::{
     self, ConnectionOpened, Event, EventKind, MessageHeader, RequestEnded, StretchStamped, known,
 };
 use std::fmt::Write;
-use std::sync::Arc;
 use tokenizer::Tokenizer;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -52,6 +51,8 @@ impl Records {
             reused: 0,
             entry: 1,
             turn: 5,
+            phase: 0,
+            reserved: 0,
         };
         self.count += 1;
         let header = RecordHeader::new(
@@ -147,10 +148,8 @@ pub(super) struct Message {
 /// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server`.
 pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
-    let facts =
-        |number: u32| EntryFacts { input_tokens: Some(20 + number), requested_tokens: Some(30 + number) };
-    let facts = Arc::from([facts(0), facts(1)]);
-    Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, facts, &plan(rest))
+    let asked = Asked::knowing(1, 5, Facts { input_tokens: Some(21), requested_tokens: Some(31) });
+    Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, asked, &plan(rest))
 }
 
 /// What comes of records that are fed at once.
@@ -253,14 +252,7 @@ fn plan(options: &str) -> Plan {
             input_tokens: plan::Length { mean: 1.0, stddev: 0.0 },
             output_tokens: None,
         },
-        load: plan::Load {
-            shape: "concurrency".to_owned(),
-            request_rate: None,
-            concurrency: Some(1),
-            request_count: Some(1),
-            benchmark_duration_seconds: None,
-            grace_period_seconds: 30.0,
-        },
+        load: plan::Load::of(plan::Phase::closed(1, 1)),
         workers: plan::Workers { cpus: Vec::new(), workers: 1, wait: plan::Wait::Block },
         timestamps: plan::Timestamps::Auto,
         output: plan::Output {

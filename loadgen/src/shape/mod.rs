@@ -5,10 +5,16 @@
 
 mod concurrency;
 mod constant;
+mod fixed_schedule;
+mod gamma;
 mod poisson;
+pub mod ramp;
+mod rate;
+mod user_centric;
 
 use common::clock::DurationNs;
-use common::plan::Load;
+use common::plan::Phase;
+use std::sync::Arc;
 
 /// A way to decide when requests are due.
 pub struct Shape {
@@ -16,16 +22,44 @@ pub struct Shape {
     pub name: &'static str,
     /// What it does, for `--help` and the documents.
     pub text: &'static str,
-    /// The offsets from the phase's begin at which requests are due, growing; `None` where a request is due as soon
-    /// as another has ended.
-    pub arrivals: fn(&Load, seed: u64) -> Option<Arrivals>,
+    /// What begins sessions. `trace` holds the offsets at which the input wants its sessions to begin, growing; most
+    /// shapes don't care.
+    pub starts: fn(&Phase, seed: u64, trace: &Arc<[DurationNs]>) -> Starts,
 }
 
-/// Offsets from the phase's begin, growing, without end.
+/// What begins sessions, and when their later turns go.
+pub enum Starts {
+    /// Closed loop: a session begins when a place is free; later turns go when they are due.
+    Places,
+    /// Open loop: each request takes an arrival, the first turn of a session or a later one.
+    Requests(Arrivals),
+    /// Each first turn takes an arrival; later turns go when they are due.
+    Sessions(Arrivals),
+    /// A fixed number of users, each with a request at even distances; who has said everything makes place for another.
+    Users(Users),
+}
+
+/// Offsets from the phase's begin, growing.
 pub type Arrivals = Box<dyn Iterator<Item = DurationNs> + Send>;
 
+/// Users that take turns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Users {
+    /// How many there are at any time.
+    pub count: u32,
+    /// From one request of a user to the next, unless the answer takes longer.
+    pub gap: DurationNs,
+}
+
 /// Every shape, in the order of the documents.
-pub const SHAPES: &[&Shape] = &[&concurrency::SHAPE, &constant::SHAPE, &poisson::SHAPE];
+pub const SHAPES: &[&Shape] = &[
+    &concurrency::SHAPE,
+    &constant::SHAPE,
+    &poisson::SHAPE,
+    &gamma::SHAPE,
+    &fixed_schedule::SHAPE,
+    &user_centric::SHAPE,
+];
 
 /// The shape that has this name.
 #[must_use]
@@ -58,29 +92,56 @@ impl Iterator for Share {
     }
 }
 
+impl Users {
+    /// From the first request of one user to that of the next.
+    #[must_use]
+    pub fn stagger(&self) -> DurationNs {
+        DurationNs(self.gap.0 / i64::from(self.count.max(1)))
+    }
+
+    /// How many of its `turns` the user who comes first as number `place` takes: the population begins as if it had
+    /// been there for long, with some users near their end.
+    #[must_use]
+    pub fn first_turns(&self, place: u32, turns: u32) -> u32 {
+        let (count, later) = (u64::from(self.count.max(1)), u64::from(turns.saturating_sub(1)));
+        let age = (count - 1).saturating_sub(u64::from(place)) * later / count;
+        turns.saturating_sub(u32::try_from(age).unwrap_or(0)).max(1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::plan::RatePoint;
     use proptest::prelude::*;
 
-    fn load(shape: &str, rate: f64) -> Load {
-        Load {
-            shape: shape.to_owned(),
-            request_rate: Some(rate),
-            concurrency: None,
-            request_count: None,
-            benchmark_duration_seconds: None,
-            grace_period_seconds: 30.0,
+    fn phase(shape: &str, rate: f64) -> Phase {
+        Phase { request_rate: Some(rate), ..Phase::new("profiling", shape) }
+    }
+
+    fn arrivals_of(phase: &Phase, seed: u64) -> Arrivals {
+        match (by_name(&phase.shape).unwrap().starts)(phase, seed, &Arc::from([])) {
+            Starts::Requests(arrivals) => arrivals,
+            _ => panic!("{} has a rate", phase.shape),
         }
     }
 
     fn arrivals(shape: &str, rate: f64, seed: u64) -> Arrivals {
-        (by_name(shape).unwrap().arrivals)(&load(shape, rate), seed).unwrap()
+        arrivals_of(&phase(shape, rate), seed)
+    }
+
+    /// Mean and deviation of the gaps of a process of a thousand a second, in milliseconds.
+    fn gaps(phase: &Phase) -> (f64, f64, Vec<f64>) {
+        let dues = arrivals_of(phase, 3).take(50_000).collect::<Vec<_>>();
+        let gaps = dues.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect::<Vec<_>>();
+        let mean = gaps.iter().sum::<f64>() / 49_999.0;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / 49_999.0;
+        (mean, variance.sqrt(), gaps)
     }
 
     #[test]
     fn the_mean_rate_is_the_one_asked_for() {
-        for shape in ["constant", "poisson"] {
+        for shape in ["constant", "poisson", "gamma"] {
             let count = 100_000;
             let last = arrivals(shape, 5_000.0, 7).nth(count - 1).unwrap();
             let rate = 100_000.0 / last.as_seconds();
@@ -90,31 +151,88 @@ mod tests {
 
     #[test]
     fn poisson_gaps_are_exponential() {
-        let dues = arrivals("poisson", 1_000.0, 3).take(50_000).collect::<Vec<_>>();
-        let gaps = dues.windows(2).map(|pair| (pair[1] - pair[0]).as_seconds()).collect::<Vec<_>>();
-        let mean = gaps.iter().sum::<f64>() / 49_999.0;
-        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / 49_999.0;
-        assert!((variance.sqrt() / mean - 1.0).abs() < 0.03, "deviation {} of mean {mean}", variance.sqrt());
+        let (mean, deviation, gaps) = gaps(&phase("poisson", 1_000.0));
+        assert!((deviation / mean - 1.0).abs() < 0.03, "deviation {deviation} of mean {mean}");
         let short = gaps.iter().filter(|gap| **gap < mean).count();
         assert!((30_800..32_400).contains(&short), "{short} of 49,999 below the mean, 63.2 % expected");
     }
 
     #[test]
-    fn a_closed_loop_has_no_arrivals() {
-        assert!(
-            (concurrency::SHAPE.arrivals)(&load("concurrency", 1.0), 1).is_none(),
-            "due when another ends"
+    fn gamma_gaps_are_as_smooth_as_asked_for() {
+        for smoothness in [0.25, 1.0, 4.0] {
+            let phase = Phase { arrival_smoothness: Some(smoothness), ..phase("gamma", 1_000.0) };
+            let (mean, deviation, _) = gaps(&phase);
+            let expected = smoothness.sqrt().recip();
+            assert!((deviation / mean / expected - 1.0).abs() < 0.05, "{smoothness}: {deviation} of {mean}");
+        }
+    }
+
+    #[test]
+    fn a_ramp_grows_to_the_rate() {
+        let phase = Phase { request_rate_ramp_seconds: Some(10.0), ..phase("constant", 100.0) };
+        let dues = arrivals_of(&phase, 1).take(2_000).collect::<Vec<_>>();
+        let between = |from: f64, to: f64| {
+            dues.iter().filter(|due| due.as_seconds() >= from && due.as_seconds() < to).count()
+        };
+        // From 1/s to 100/s in ten seconds: 505 requests, a quarter of them in the first half.
+        assert!((500..510).contains(&between(0.0, 10.0)), "{} in the ramp", between(0.0, 10.0));
+        assert!((125..131).contains(&between(0.0, 5.0)), "{} in its first half", between(0.0, 5.0));
+        assert_eq!(between(11.0, 12.0), 100, "then the rate holds");
+    }
+
+    #[test]
+    fn a_series_is_followed_and_its_last_rate_holds() {
+        let point = |time_s, qps| RatePoint { time_s, qps };
+        let series = vec![point(1.0, 10.0), point(2.0, 30.0), point(3.0, 0.0)];
+        let phase = Phase { request_rate_series: series, ..Phase::new("profiling", "constant") };
+        let dues = arrivals_of(&phase, 1).take(100).collect::<Vec<_>>();
+        // 10 in the first second, 20 in the second, 15 in the third, then none.
+        assert_eq!(dues.len(), 45, "the rate ends at nothing");
+        assert_eq!(
+            dues.iter().filter(|due| due.as_seconds() < 0.999_999).count(),
+            10,
+            "held before its first point"
         );
+    }
+
+    #[test]
+    fn shapes_without_a_rate() {
+        let trace = Arc::from([DurationNs(5), DurationNs(9)]);
+        let closed = Phase::closed(3, 9);
+        let starts = (by_name("concurrency").unwrap().starts)(&closed, 1, &trace);
+        assert!(matches!(starts, Starts::Places), "due when another ends");
+        let Starts::Sessions(dues) = (by_name("fixed_schedule").unwrap().starts)(&closed, 1, &trace) else {
+            panic!("a trace begins sessions")
+        };
+        assert_eq!(dues.collect::<Vec<_>>(), *trace, "the trace's own times");
+    }
+
+    #[test]
+    fn the_first_users_are_of_every_age() {
+        let users = Users { count: 4, gap: DurationNs::from_millis(1000) };
+        let turns = (0..4).map(|place| users.first_turns(place, 5)).collect::<Vec<_>>();
+        assert_eq!(turns, [2, 3, 4, 5], "the first ones leave first");
+        assert_eq!(users.stagger(), DurationNs::from_millis(250), "evenly over a gap");
     }
 
     proptest! {
         #[test]
-        fn schedules_grow_repeat_and_split(rate in 0.5_f64..50_000.0, seed: u64, workers in 1_usize..8, poisson: bool) {
-            let shape = if poisson { "poisson" } else { "constant" };
-            let whole = arrivals(shape, rate, seed).take(400).collect::<Vec<_>>();
+        fn schedules_grow_repeat_and_split(
+            rate in 0.5_f64..50_000.0, seed: u64, workers in 1_usize..8, ramp in proptest::option::of(0.1_f64..50.0),
+            smoothness in 0.1_f64..20.0, shape in proptest::sample::select(vec!["constant", "poisson", "gamma"]),
+        ) {
+            let phase = Phase {
+                request_rate_ramp_seconds: ramp,
+                arrival_smoothness: Some(smoothness),
+                ..phase(shape, rate)
+            };
+            let whole = arrivals_of(&phase, seed).take(400).collect::<Vec<_>>();
+            prop_assert_eq!(whole.len(), 400, "no end");
             prop_assert!(whole.windows(2).all(|pair| pair[0] <= pair[1]), "due times never go back");
-            prop_assert_eq!(&whole, &arrivals(shape, rate, seed).take(400).collect::<Vec<_>>(), "same seed, same times");
-            let mut shares = (0..workers).map(|worker| Share::new(arrivals(shape, rate, seed), worker, workers)).collect::<Vec<_>>();
+            prop_assert_eq!(&whole, &arrivals_of(&phase, seed).take(400).collect::<Vec<_>>(), "same seed, same times");
+            let mut shares = (0..workers)
+                .map(|worker| Share::new(arrivals_of(&phase, seed), worker, workers))
+                .collect::<Vec<_>>();
             for (place, due) in whole.iter().enumerate() {
                 prop_assert_eq!(shares[place % workers].next(), Some(*due), "arrival {}", place);
             }

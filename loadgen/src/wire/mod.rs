@@ -6,6 +6,7 @@
 //!
 //! Offsets count from the first byte that the connection received.
 
+pub mod content;
 pub mod http;
 pub mod sse;
 

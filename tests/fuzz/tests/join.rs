@@ -22,7 +22,7 @@ enum Record {
 #[test]
 fn arbitrary_records() {
     check!().with_test_time(TIME).with_type::<Vec<Record>>().for_each(|records| {
-        let mut joiner = Joiner::new("profiling", None);
+        let mut joiner = Joiner::new(&["profiling"], None);
         for record in records {
             take(&mut joiner, record);
         }

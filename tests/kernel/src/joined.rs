@@ -9,7 +9,7 @@ use join::{Joined, Joiner};
 /// Joins one request that sent everything that the account sent, and got a response with events that end at `ends`.
 #[must_use]
 pub fn join(seen: &Seen, account: &Account, ends: &[u64]) -> Joined {
-    let mut joiner = Joiner::new("profiling", None);
+    let mut joiner = Joiner::new(&["profiling"], None);
     for step in &seen.steps {
         joiner.step(step);
     }

@@ -2,7 +2,7 @@
 
 use super::{Checked, refuse};
 use crate::args::LoadArgs;
-use common::plan::Load;
+use common::plan::{Load, Phase};
 
 pub(super) fn load(args: &LoadArgs) -> Checked<Load> {
     let shape = match (args.request_rate, args.arrival_pattern.as_deref()) {
@@ -27,12 +27,12 @@ pub(super) fn load(args: &LoadArgs) -> Checked<Load> {
         (None, None) => Some(10.max(2 * u64::from(concurrency.unwrap_or(1)))),
         (given, _) => given,
     };
-    Ok(Load {
-        shape: shape.to_owned(),
+    Ok(Load::of(Phase {
         request_rate: args.request_rate,
         concurrency,
         request_count,
-        benchmark_duration_seconds: args.benchmark_duration,
-        grace_period_seconds: args.benchmark_grace_period.unwrap_or(30.0),
-    })
+        duration_seconds: args.benchmark_duration,
+        grace_period_seconds: Some(args.benchmark_grace_period.unwrap_or(30.0)),
+        ..Phase::new("profiling", shape)
+    }))
 }

@@ -105,8 +105,8 @@ mod tests {
     fn defaults_are_visible() {
         let profile = parsed("aiperf-ctl profile --model m --concurrency 8 --random-seed 1").unwrap();
         let json = serde_json::to_value(&profile.plan).unwrap();
-        assert_eq!(json["load"]["request_count"], 16, "twice the concurrency");
-        assert_eq!(json["load"]["shape"], "concurrency", "a closed loop");
+        assert_eq!(json["load"]["phases"][0]["request_count"], 16, "twice the concurrency");
+        assert_eq!(json["load"]["phases"][0]["shape"], "concurrency", "a closed loop");
         assert_eq!(json["endpoint"]["urls"][0], "http://localhost:8000", "where servers listen");
         assert_eq!(json["input"]["input_tokens"]["mean"], 550.0, "AIPerf's default");
         assert_eq!(

@@ -26,7 +26,9 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Output {
 /// AIPerf's layout: `artifacts/<model>-<service>-<endpoint>-<load>`.
 pub(super) fn default_dir(endpoint: &Endpoint, load: &Load) -> PathBuf {
     let model = endpoint.models.first().map_or("model", String::as_str).replace(['/', ':'], "_");
-    let stimulus = match (load.request_rate, load.concurrency) {
+    let phase = load.profiling();
+    let rate = phase.and_then(|phase| phase.request_rate);
+    let stimulus = match (rate, phase.and_then(|phase| phase.concurrency)) {
         (Some(rate), Some(concurrency)) => format!("concurrency{concurrency}-request_rate{rate}"),
         (Some(rate), None) => format!("request_rate{rate}"),
         (None, concurrency) => format!("concurrency{}", concurrency.unwrap_or(1)),

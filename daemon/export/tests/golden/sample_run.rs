@@ -2,7 +2,8 @@
 
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::plan::{
-    Endpoint, ExportLevel, FailOn, Input, Length, Load, Output, Plan, Timestamps, Tokenizer, Wait, Workers,
+    Endpoint, ExportLevel, FailOn, Input, Length, Load, Output, Phase as LoadPhase, Plan, Timestamps,
+    Tokenizer, Wait, Workers,
 };
 use record::{Figure, Host, Loss, Reason, Run, Standing, Verdict};
 use std::collections::BTreeMap;
@@ -61,14 +62,7 @@ fn sample_plan() -> Plan {
             input_tokens: Length { mean: 40.0, stddev: 10.0 },
             output_tokens: None,
         },
-        load: Load {
-            shape: "concurrency".to_owned(),
-            request_rate: None,
-            concurrency: Some(4),
-            request_count: Some(60),
-            benchmark_duration_seconds: None,
-            grace_period_seconds: 30.0,
-        },
+        load: Load::of(LoadPhase::closed(4, 60)),
         workers: Workers { cpus: Vec::new(), workers: 1, wait: Wait::Block },
         timestamps: Timestamps::Auto,
         output: Output {

@@ -9,39 +9,52 @@
 //!
 //! No JSON, no allocation after set-up but for growth, no lock, no logging, no disk.
 
+mod connection;
+mod session;
+
+pub use session::Threshold;
+
 use crate::clock;
-use crate::composer::{Prepared, PreparedQueue};
+use crate::composer::{Next, Prepared, PreparedQueue, Said};
 use crate::report::Reporter;
 use crate::ring::socket;
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
 use crate::schedule::Schedule;
-use crate::wire::http::{AtEnd, Progress, Responses};
-use common::client_event::{Ended, Opened, Outcome, Sent};
+use crate::wire::http::{AtEnd, Progress};
+use common::client_event::{self, Opened, Outcome, Sent};
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
-use common::id::{ConnectionId, SocketCookie};
+use common::id::ConnectionId;
 use common::kernel_event::segment::{RECEIVED, SENT};
-use common::plan::Wait;
+use common::plan::{Cancellation, ConnectionReuse, Wait};
 use common::ring::Counter;
-use std::collections::VecDeque;
+use connection::{Active, Connection, State};
+use session::Turns;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::thread::Thread;
 
 /// What a worker is given.
 pub struct Assignment {
     /// Its number, from 0.
     pub worker: u32,
-    /// When its requests are due, once it is known when the phase begins.
-    pub schedule: Box<dyn FnOnce(MonoNs) -> Schedule + Send>,
+    /// What it does, phase by phase.
+    pub phases: Vec<Phase>,
     /// Told when everything is set up, and how that went.
     pub ready: Sender<io::Result<()>>,
-    /// Tells when the phase begins.
+    /// Tells when each phase begins that is not seamless.
     pub begin: Receiver<MonoNs>,
+    /// Told when each phase is over.
+    pub ended: Sender<Ended>,
     /// Requests ready to be sent.
     pub queue: PreparedQueue,
+    /// Makes them; woken when a session goes on.
+    pub composer: Thread,
     /// Where it reports.
     pub reporter: Reporter,
     /// Where requests go, by [`Prepared::target`].
@@ -54,8 +67,37 @@ pub struct Assignment {
     pub stamps: SocketStamps,
     /// How long a request may take.
     pub timeout: DurationNs,
+    /// How requests share connections.
+    pub reuse: ConnectionReuse,
+    /// How many requests may fail, if the plan says so.
+    pub threshold: Option<Arc<Threshold>>,
+    /// From what is drawn which requests are given up.
+    pub seed: u64,
     /// What the user wants: one of [`GO`], [`DRAIN`], [`STOP`].
     pub will: Arc<AtomicU8>,
+}
+
+/// One phase of a worker.
+pub struct Phase {
+    /// When its requests are due, once it is known when it begins and how many sessions are still open.
+    pub schedule: Box<dyn FnOnce(MonoNs, u32) -> Schedule + Send>,
+    /// Whether it begins when the one before it has sent everything.
+    pub is_seamless: bool,
+    /// Whether it is left out of the results.
+    pub is_warmup: bool,
+    /// Requests that are given up on purpose.
+    pub cancellation: Option<Cancellation>,
+    /// Whether few enough requests wait for their first token that it must be noticed.
+    pub limits_prefill: bool,
+}
+
+/// A phase that is over for a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// Its place in the plan.
+    pub phase: u32,
+    /// When it began there.
+    pub begun: MonoNs,
 }
 
 /// The user's will: go on.
@@ -81,9 +123,9 @@ pub fn run(mut assignment: Assignment) -> io::Result<()> {
         }
     };
     assignment.ready.send(Ok(())).ok();
-    let Ok(begin) = assignment.begin.recv() else { return Ok(()) };
-    let mut worker = Worker::new(assignment, ring, begin);
-    let result = worker.run();
+    let phases = std::mem::take(&mut assignment.phases);
+    let mut worker = Worker::new(assignment, ring);
+    let result = worker.run(phases);
     worker.reporter.finished(clock::mono());
     result
 }
@@ -97,57 +139,40 @@ struct Worker {
     /// Places without a connection.
     free: Vec<u32>,
     schedule: Schedule,
+    /// The phase's place in the plan, and what it asks for.
+    phase: u32,
+    is_warmup: bool,
+    cancellation: Option<Cancellation>,
+    limits_prefill: bool,
+    begin: Receiver<MonoNs>,
+    phase_ended: Sender<Ended>,
     queue: PreparedQueue,
+    turns: Turns,
     reporter: Reporter,
     targets: Vec<SocketAddr>,
     wait: Wait,
     stamps: SocketStamps,
+    reuse: ConnectionReuse,
     /// Ties the clock of the sockets' stamps to ours; renewed now and then.
     anchor: Anchor,
     timeout: DurationNs,
     /// Deadlines of requests in the order in which they were submitted, which is the order of their deadlines.
     deadlines: VecDeque<(MonoNs, u32, u64)>,
+    /// When requests are given up on purpose.
+    cancels: BinaryHeap<Reverse<(MonoNs, u32, u64)>>,
+    /// A request for which no connection could be had yet: one is being closed.
+    stranded: Option<Active>,
+    threshold: Option<Arc<Threshold>>,
+    seed: u64,
     will: Arc<AtomicU8>,
     in_flight: u32,
+    /// Requests in flight that wait for their first token.
+    prefilling: u32,
     cancelling: bool,
 }
 
-struct Connection {
-    state: State,
-    responses: Responses,
-    id: ConnectionId,
-    cookie: SocketCookie,
-    target: u16,
-    sent_offset: u64,
-    /// Where the last request begins in the sent stream.
-    request_begin: u64,
-    uses: u32,
-    opened: u32,
-    connect_begun: MonoNs,
-    active: Option<Active>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Absent,
-    Connecting,
-    Idle,
-    Busy,
-    Closing,
-}
-
-/// The request that a connection carries.
-struct Active {
-    prepared: Prepared,
-    due: MonoNs,
-    submitted: MonoNs,
-    response_begin: u64,
-    status: u16,
-    reads: u32,
-}
-
 impl Worker {
-    fn new(assignment: Assignment, ring: Ring, begin: MonoNs) -> Self {
+    fn new(assignment: Assignment, ring: Ring) -> Self {
         let places = assignment.connections;
         let connections = (0..places).map(|_| Connection::absent()).collect();
         Self {
@@ -156,31 +181,75 @@ impl Worker {
             connections,
             idle: Vec::with_capacity(widen(places)),
             free: (0..places).rev().collect(),
-            schedule: (assignment.schedule)(begin),
+            schedule: Schedule::nothing(),
+            phase: 0,
+            is_warmup: false,
+            cancellation: None,
+            limits_prefill: false,
+            begin: assignment.begin,
+            phase_ended: assignment.ended,
             queue: assignment.queue,
+            turns: Turns::new(assignment.composer),
             reporter: assignment.reporter,
             targets: assignment.targets,
             wait: assignment.wait,
             stamps: assignment.stamps,
+            reuse: assignment.reuse,
             anchor: clock::anchor(),
             timeout: assignment.timeout,
             deadlines: VecDeque::with_capacity(widen(places)),
+            cancels: BinaryHeap::new(),
+            stranded: None,
+            threshold: assignment.threshold,
+            seed: assignment.seed,
             will: assignment.will,
             in_flight: 0,
+            prefilling: 0,
             cancelling: false,
         }
     }
 
-    fn run(&mut self) -> io::Result<()> {
+    /// Goes through the phases.
+    fn run(&mut self, phases: Vec<Phase>) -> io::Result<()> {
+        let mut phases = (0..).zip(phases).peekable();
+        while let Some((number, phase)) = phases.next() {
+            let begun = if phase.is_seamless && number > 0 {
+                clock::mono()
+            } else {
+                let Ok(begun) = self.begin.recv() else { return Ok(()) };
+                begun
+            };
+            if number > 0 && self.will.load(Ordering::Relaxed) != GO {
+                return Ok(());
+            }
+            self.phase = number;
+            self.is_warmup = phase.is_warmup;
+            self.cancellation = phase.cancellation;
+            self.limits_prefill = phase.limits_prefill;
+            self.schedule = (phase.schedule)(begun, self.schedule.open_sessions());
+            let drains = !phases.peek().is_some_and(|(_, next)| next.is_seamless);
+            self.run_phase(drains)?;
+            // Nobody waits for the end of a run that is being stopped.
+            self.phase_ended.send(Ended { phase: number, begun }).ok();
+        }
+        Ok(())
+    }
+
+    /// Sends what the phase asks for; with `drains`, until all of it has ended.
+    fn run_phase(&mut self, drains: bool) -> io::Result<()> {
         let mut turn_begun = clock::mono();
         loop {
             self.issue(turn_begun);
             self.expire(turn_begun);
             self.reporter.counters().set(Counter::InFlight, u64::from(self.in_flight));
             self.reporter.counters().publish();
-            if self.in_flight == 0 && self.schedule.is_done(turn_begun) {
+            if self.schedule.is_done(turn_begun) && (self.in_flight == 0 || !drains) {
                 let unsent = self.schedule.unsent();
                 self.reporter.counters().count(Counter::Unsent, unsent);
+                if drains {
+                    self.turns.forget(&mut self.queue);
+                    self.schedule = Schedule::nothing();
+                }
                 return Ok(());
             }
             self.wait(turn_begun)?;
@@ -197,23 +266,32 @@ impl Worker {
             return self.ring.submit();
         }
         let mut until = now + LOOK_AROUND;
-        if let Some(due) = self.next_due() {
-            // With nothing prepared the composer needs the time, perhaps on this very core.
-            until = until.min(if self.queue.ready.is_empty() { due.max(now + STARVED_WAIT) } else { due });
+        if self.has_room() {
+            if let Some(due) = self.schedule.next_start() {
+                // With nothing prepared the composer needs the time, perhaps on this very core.
+                until =
+                    until.min(if self.queue.ready.is_empty() { due.max(now + STARVED_WAIT) } else { due });
+            }
+            if let Some(due) = self.turns.next_due().and_then(|due| self.schedule.turn_from(due)) {
+                until = until.min(due);
+            }
         }
-        if let Some((deadline, ..)) = self.deadlines.front() {
-            until = until.min(*deadline);
+        if self.turns.are_awaited() {
+            until = until.min(now + STARVED_WAIT);
+        }
+        let growth = self.schedule.next_growth();
+        let deadline = self.deadlines.front().map(|(deadline, ..)| *deadline);
+        let cancel = self.cancels.peek().map(|cancel| cancel.0.0);
+        for moment in growth.into_iter().chain(deadline).chain(cancel) {
+            until = until.min(moment);
         }
         self.ring.wait(now, until)
     }
 
-    /// When the next request should go, if there is room for it.
-    fn next_due(&self) -> Option<MonoNs> {
-        if self.has_room() { self.schedule.next_due() } else { None }
-    }
-
     fn has_room(&self) -> bool {
-        self.in_flight < self.schedule.concurrency() && !(self.idle.is_empty() && self.free.is_empty())
+        self.schedule.may_prefill(self.prefilling)
+            && self.stranded.is_none()
+            && !(self.idle.is_empty() && self.free.is_empty() && self.turns.owned.is_empty())
     }
 
     /// Sends every request that is due and has room.
@@ -227,24 +305,60 @@ impl Worker {
         if self.schedule.grace_is_over(now) {
             self.cancel_all(now);
         }
+        self.schedule.grow(now);
+        self.turns.hear(&mut self.queue);
+        if self.stranded.is_some()
+            && !self.free.is_empty()
+            && let Some(active) = self.stranded.take()
+        {
+            self.open(active);
+        }
         while self.has_room() {
-            let Some(due) = self.schedule.due_by(now) else { return };
+            if let Some(due) = self.turns.next_due().and_then(|due| self.schedule.turn_from(due))
+                && due <= now
+                && let Some(prepared) = self.turns.pop()
+            {
+                self.schedule.take_turn();
+                self.begin_request(prepared, due);
+                continue;
+            }
+            let Some(due) = self.schedule.start_by(now) else { return };
             let Ok(prepared) = self.queue.ready.pop() else {
                 self.reporter.counters().count(Counter::Starved, 1);
+                if self.queue.ready.is_abandoned() {
+                    // The composer can't go on, and tells why itself.
+                    self.schedule.end(now);
+                }
                 return;
             };
-            self.schedule.take();
-            self.in_flight += 1;
-            self.assign(prepared, due);
+            self.schedule.take_start();
+            self.begin_request(prepared, due);
         }
+    }
+
+    #[inline]
+    fn begin_request(&mut self, prepared: Prepared, due: MonoNs) {
+        self.in_flight += 1;
+        self.prefilling += u32::from(self.limits_prefill);
+        let mut active = Active::new(prepared, due, self.phase);
+        active.is_prefilling = self.limits_prefill;
+        if active.prepared.next != Next::Over {
+            active.said = Some(Said::default());
+        }
+        self.assign(active);
     }
 
     /// Gives a request to an idle connection, or to a new one.
     #[inline]
-    fn assign(&mut self, prepared: Prepared, due: MonoNs) {
-        let target = prepared.target;
+    fn assign(&mut self, active: Active) {
+        if self.reuse == ConnectionReuse::StickyUserSessions
+            && let Some(place) = self.turns.owned.remove(&active.prepared.session)
+        {
+            self.connections[widen(place)].active = Some(active);
+            return self.send(place);
+        }
+        let target = active.prepared.target;
         let fits = self.idle.iter().rposition(|place| self.connections[widen(*place)].target == target);
-        let active = Active { prepared, due, submitted: MonoNs(0), response_begin: 0, status: 0, reads: 0 };
         if let Some(found) = fits {
             let place = self.idle.swap_remove(found);
             self.connections[widen(place)].active = Some(active);
@@ -277,6 +391,8 @@ impl Worker {
             reused: u32::from(connection.uses > 0),
             entry: active.prepared.entry,
             turn: active.prepared.turn,
+            phase: active.phase,
+            reserved: 0,
         };
         connection.uses += 1;
         self.ring.send(place, bytes);
@@ -292,8 +408,9 @@ impl Worker {
     #[inline(never)]
     fn open(&mut self, active: Active) {
         let now = clock::mono();
-        let Some(place) = self.free.pop().or_else(|| self.evict(now)) else {
-            self.fail_unsent(&active, Outcome::ConnectFailed, now, 0);
+        let Some(place) = self.free.pop() else {
+            self.evict(now);
+            self.stranded = Some(active);
             return;
         };
         let address = self.targets[usize::from(active.prepared.target)];
@@ -303,7 +420,7 @@ impl Worker {
             Ok(cookie) => cookie,
             Err(error) => {
                 self.free.push(place);
-                self.fail_unsent(&active, Outcome::ConnectFailed, now, errno(&error));
+                self.fail_unsent(active, Outcome::ConnectFailed, now, errno(&error));
                 return;
             }
         };
@@ -323,12 +440,15 @@ impl Worker {
         self.ring.connect(place, &address);
     }
 
-    /// Closes an idle connection to another target, to make room.
-    fn evict(&mut self, now: MonoNs) -> Option<u32> {
-        let place = self.idle.pop()?;
-        self.close(place, now);
-        // Its receive has yet to end; the place is free then.
-        None
+    /// Closes an idle connection, to make room: its place is free when its receive has ended.
+    fn evict(&mut self, now: MonoNs) {
+        let owned = self.turns.owned.iter().next().map(|(session, place)| (*session, *place));
+        if let Some(place) = self.idle.first().copied() {
+            self.close(place, now);
+        } else if let Some((session, place)) = owned {
+            self.turns.owned.remove(&session);
+            self.close(place, now);
+        }
     }
 
     #[inline]
@@ -341,6 +461,9 @@ impl Worker {
                 self.queue.give_back(bytes);
                 if self.stamps == SocketStamps::Software {
                     self.stamp_sent(place);
+                }
+                if self.cancellation.is_some() {
+                    self.plan_cancel(place);
                 }
                 self.settle(place);
             }
@@ -369,9 +492,15 @@ impl Worker {
             (State::Busy, Some(active)) => {
                 active.reads += 1;
                 let mut sink = self.reporter.sink(active.prepared.request, reaped);
+                sink.said = active.said.as_mut();
+                sink.awaits_content = active.is_prefilling;
                 let progress = connection.responses.feed(bytes, &mut sink);
                 if sink.status != 0 {
                     active.status = sink.status;
+                }
+                if active.is_prefilling && !sink.awaits_content {
+                    active.is_prefilling = false;
+                    self.prefilling -= 1;
                 }
                 match progress {
                     Ok(Progress::More) => None,
@@ -430,15 +559,18 @@ impl Worker {
     #[inline]
     fn finish(&mut self, place: u32, outcome: Outcome, now: MonoNs, errno: u32) {
         let connection = &mut self.connections[widen(place)];
+        let Some(active) = connection.active.take() else { return };
+        let ended = client_event::Ended { errno, reads: active.reads };
+        self.reporter.ended(active.prepared.request, now, outcome, connection.responses.offset(), &ended);
         if connection.state == State::Busy {
             connection.state = State::Idle;
-            self.idle.push(place);
+            if self.reuse == ConnectionReuse::Pooled {
+                self.idle.push(place);
+            } else {
+                self.keep_or_close(place, &active, outcome, now);
+            }
         }
-        let Some(active) = connection.active.take() else { return };
-        let ended = Ended { errno, reads: active.reads };
-        self.reporter.ended(active.prepared.request, now, outcome, connection.responses.offset(), &ended);
-        self.in_flight -= 1;
-        self.schedule.ended(now);
+        self.request_over(active, outcome, now);
         while let Some((_, place, request)) = self.deadlines.front() {
             let carried = self.connections[widen(*place)].active.as_ref();
             if carried.is_some_and(|active| active.prepared.request.0 == *request) {
@@ -508,7 +640,7 @@ impl Worker {
         if connection.state == State::Connecting
             && let Some(active) = self.connections[widen(place)].active.take()
         {
-            self.fail_unsent(&active, outcome, now, errno);
+            self.fail_unsent(active, outcome, now, errno);
         } else {
             self.finish(place, outcome, now, errno);
         }
@@ -519,7 +651,7 @@ impl Worker {
     /// A request ended before it was sent: it is reported as sent at no time, with no bytes.
     #[cold]
     #[inline(never)]
-    fn fail_unsent(&mut self, active: &Active, outcome: Outcome, now: MonoNs, errno: u32) {
+    fn fail_unsent(&mut self, active: Active, outcome: Outcome, now: MonoNs, errno: u32) {
         let prepared = &active.prepared;
         let sent = Sent {
             due: active.due,
@@ -530,11 +662,12 @@ impl Worker {
             reused: 0,
             entry: prepared.entry,
             turn: prepared.turn,
+            phase: active.phase,
+            reserved: 0,
         };
         self.reporter.not_sent(prepared.request, &sent);
-        self.reporter.ended(prepared.request, now, outcome, 0, &Ended { errno, reads: 0 });
-        self.in_flight -= 1;
-        self.schedule.ended(now);
+        self.reporter.ended(prepared.request, now, outcome, 0, &client_event::Ended { errno, reads: 0 });
+        self.request_over(active, outcome, now);
     }
 
     /// Ends a connection; its place is free once nothing is in flight on it.
@@ -549,6 +682,9 @@ impl Worker {
             && let Some(found) = self.idle.iter().position(|idle| *idle == place)
         {
             self.idle.swap_remove(found);
+        }
+        if self.reuse == ConnectionReuse::StickyUserSessions {
+            self.turns.owned.retain(|_, owned| *owned != place);
         }
         let was_open = connection.state != State::Connecting;
         connection.state = State::Closing;
@@ -583,12 +719,17 @@ impl Worker {
     /// Gives up the requests whose time is over.
     #[inline]
     fn expire(&mut self, now: MonoNs) {
-        while let Some((deadline, place, request)) = self.deadlines.front().copied() {
-            if deadline > now {
-                return;
-            }
+        while let Some((deadline, place, request)) = self.deadlines.front().copied()
+            && deadline <= now
+        {
             self.deadlines.pop_front();
             self.give_up(place, request, Outcome::Timeout);
+        }
+        while let Some(Reverse((moment, place, request))) = self.cancels.peek().copied()
+            && moment <= now
+        {
+            self.cancels.pop();
+            self.give_up(place, request, Outcome::Cancelled);
         }
     }
 
@@ -613,24 +754,6 @@ impl Worker {
             if self.connections[widen(place)].active.is_some() {
                 self.failed(place, Outcome::Cancelled, 0);
             }
-        }
-    }
-}
-
-impl Connection {
-    fn absent() -> Self {
-        Self {
-            state: State::Absent,
-            responses: Responses::new(),
-            id: ConnectionId(0),
-            cookie: SocketCookie(0),
-            target: 0,
-            sent_offset: 0,
-            request_begin: 0,
-            uses: 0,
-            opened: 0,
-            connect_begun: MonoNs(0),
-            active: None,
         }
     }
 }

@@ -1,0 +1,78 @@
+//! What one session says, turn by turn.
+
+use super::{Problem, When};
+use endpoint::Turn;
+
+/// What one session says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversation {
+    /// Its name in `inputs.json`.
+    pub session: String,
+    /// At least one.
+    pub turns: Vec<Planned>,
+    /// What each turn after the first is sent with.
+    pub context: Context,
+}
+
+/// A turn, and what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// What is said.
+    pub turn: Turn,
+    /// When the input wants it sent.
+    pub when: When,
+    /// The answer that the input has for it, for [`Context::Recorded`].
+    pub answer: Option<Turn>,
+}
+
+/// What a turn is sent with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Context {
+    /// All turns before it with the server's own answers: `deltas_without_responses`.
+    #[default]
+    Live,
+    /// All turns before it with the answers of the input: `deltas_with_responses`.
+    Recorded,
+    /// Nothing: each turn is complete in itself: `message_array_with_responses`.
+    Alone,
+}
+
+/// All conversations of an input, each made or read when it is needed.
+pub trait Conversations: Send + Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// When its row can't be read any more.
+    fn conversation(&self, place: usize) -> Result<Conversation, Problem>;
+
+    /// When the input wants its first turn sent, in milliseconds of the input's own time.
+    fn timestamp_ms(&self, place: usize) -> Option<f64>;
+}
+
+impl Conversations for Vec<Conversation> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn conversation(&self, place: usize) -> Result<Conversation, Problem> {
+        self.get(place).cloned().ok_or(Problem::NoRows)
+    }
+
+    fn timestamp_ms(&self, place: usize) -> Option<f64> {
+        match self.get(place)?.turns.first()?.when {
+            When::At { timestamp_ms } => Some(timestamp_ms),
+            When::Unsaid | When::After { .. } => None,
+        }
+    }
+}
+
+impl Conversation {
+    /// A session of one turn.
+    #[must_use]
+    pub fn single(session: String, turn: Turn, when: When) -> Self {
+        Self { session, turns: vec![Planned { turn, when, answer: None }], context: Context::default() }
+    }
+}

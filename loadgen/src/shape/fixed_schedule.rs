@@ -1,0 +1,13 @@
+//! Replay: sessions begin when the trace says.
+
+use super::{Shape, Starts};
+
+/// `--fixed-schedule`, and traces whose rows have timestamps.
+pub(super) const SHAPE: Shape = Shape {
+    name: "fixed_schedule",
+    text: "Sends each request at its row's timestamp.",
+    starts: |_, _, trace| {
+        let trace = std::sync::Arc::clone(trace);
+        Starts::Sessions(Box::new((0..trace.len()).map(move |place| trace[place])))
+    },
+};

@@ -1,0 +1,25 @@
+//! Open loop: gamma distributed gaps, smoother or burstier than a Poisson process.
+
+use super::rate::Rate;
+use super::{Shape, Starts};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand_distr::{Distribution, Gamma};
+
+/// `--request-rate` with `--arrival-pattern gamma`.
+pub(super) const SHAPE: Shape = Shape {
+    name: "gamma",
+    text: "Gaps of mean 1/--request-rate with a gamma distribution of shape --arrival-smoothness.",
+    starts: |phase, seed, _| {
+        let rate = Rate::of(phase);
+        let smoothness = phase.arrival_smoothness.unwrap_or(1.0);
+        let mut draws = StdRng::seed_from_u64(seed);
+        let mut expected = 0.0;
+        // A shape that is no distribution was refused with the flags; here it would end the arrivals.
+        let gaps = Gamma::new(smoothness, smoothness.recip()).ok();
+        Starts::Requests(Box::new(std::iter::from_fn(move || {
+            expected += gaps?.sample(&mut draws);
+            rate.when(expected)
+        })))
+    },
+};

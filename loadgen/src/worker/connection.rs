@@ -1,0 +1,79 @@
+//! HOT: a connection and the request that it carries. Budget: docs/BUDGET.md, "memory".
+
+use crate::composer::{Prepared, Said};
+use crate::wire::http::Responses;
+use common::clock::MonoNs;
+use common::id::{ConnectionId, SocketCookie};
+
+pub(super) struct Connection {
+    pub(super) state: State,
+    pub(super) responses: Responses,
+    pub(super) id: ConnectionId,
+    pub(super) cookie: SocketCookie,
+    pub(super) target: u16,
+    pub(super) sent_offset: u64,
+    /// Where the last request begins in the sent stream.
+    pub(super) request_begin: u64,
+    pub(super) uses: u32,
+    pub(super) opened: u32,
+    pub(super) connect_begun: MonoNs,
+    pub(super) active: Option<Active>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Absent,
+    Connecting,
+    Idle,
+    Busy,
+    Closing,
+}
+
+/// The request that a connection carries.
+pub(super) struct Active {
+    pub(super) prepared: Prepared,
+    pub(super) due: MonoNs,
+    pub(super) submitted: MonoNs,
+    pub(super) response_begin: u64,
+    pub(super) status: u16,
+    pub(super) reads: u32,
+    pub(super) phase: u32,
+    /// Whether it waits for its first token, and others for that.
+    pub(super) is_prefilling: bool,
+    /// What the server said, of a session that has more to say.
+    pub(super) said: Option<Said>,
+}
+
+impl Connection {
+    pub(super) fn absent() -> Self {
+        Self {
+            state: State::Absent,
+            responses: Responses::new(),
+            id: ConnectionId(0),
+            cookie: SocketCookie(0),
+            target: 0,
+            sent_offset: 0,
+            request_begin: 0,
+            uses: 0,
+            opened: 0,
+            connect_begun: MonoNs(0),
+            active: None,
+        }
+    }
+}
+
+impl Active {
+    pub(super) const fn new(prepared: Prepared, due: MonoNs, phase: u32) -> Self {
+        Self {
+            prepared,
+            due,
+            submitted: MonoNs(0),
+            response_begin: 0,
+            status: 0,
+            reads: 0,
+            phase,
+            is_prefilling: false,
+            said: None,
+        }
+    }
+}

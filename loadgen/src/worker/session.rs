@@ -1,0 +1,237 @@
+//! HOT: sessions that go on: what their next turns wait for, and what happens when a request is over. Budget:
+//! docs/BUDGET.md, "sending on time".
+
+use super::connection::{Active, State};
+use super::{STOP, Worker, widen};
+use crate::composer::{Answer, Next, Prepared, PreparedQueue};
+use common::client_event::Outcome;
+use common::clock::{DurationNs, MonoNs};
+use common::plan::ConnectionReuse;
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Thread;
+
+/// Later turns of the worker's sessions.
+pub(super) struct Turns {
+    /// Turns that are made, by when they are due and then by their number.
+    due: BinaryHeap<Reverse<(MonoNs, u64, usize)>>,
+    made: Vec<Option<Prepared>>,
+    spare: Vec<usize>,
+    /// Answers that the composer has not taken yet.
+    backlog: VecDeque<Answer>,
+    /// Turns that the composer has yet to make.
+    awaited: u32,
+    composer: Thread,
+    /// Connections that wait for their session's next turn.
+    pub(super) owned: FxHashMap<u64, u32>,
+}
+
+/// How many requests of all workers may fail.
+#[derive(Debug)]
+pub struct Threshold {
+    /// The share of failed requests above which the run is stopped.
+    pub share: f64,
+    /// Requests that must have ended before it is looked at.
+    pub armed_after: u64,
+    ended: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Turns {
+    pub(super) fn new(composer: Thread) -> Self {
+        Self {
+            due: BinaryHeap::new(),
+            made: Vec::new(),
+            spare: Vec::new(),
+            backlog: VecDeque::new(),
+            awaited: 0,
+            composer,
+            owned: FxHashMap::default(),
+        }
+    }
+
+    /// Takes the turns that the composer has made.
+    #[inline]
+    pub(super) fn hear(&mut self, queue: &mut PreparedQueue) {
+        if self.awaited == 0 && self.backlog.is_empty() {
+            return;
+        }
+        while let Ok(prepared) = queue.turns.pop() {
+            self.awaited = self.awaited.saturating_sub(1);
+            let place = self.spare.pop().unwrap_or_else(|| {
+                self.made.push(None);
+                self.made.len() - 1
+            });
+            self.due.push(Reverse((prepared.due, prepared.request.0, place)));
+            self.made[place] = Some(prepared);
+        }
+        while let Some(answer) = self.backlog.pop_front() {
+            if let Err(rtrb::PushError::Full(answer)) = queue.answers.push(answer) {
+                self.backlog.push_front(answer);
+                break;
+            }
+            self.composer.unpark();
+        }
+    }
+
+    /// When the next turn that is made is due.
+    #[inline]
+    pub(super) fn next_due(&self) -> Option<MonoNs> {
+        self.due.peek().map(|next| next.0.0)
+    }
+
+    /// Whether the composer has turns to make.
+    pub(super) const fn are_awaited(&self) -> bool {
+        self.awaited > 0
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Prepared> {
+        let Reverse((_, _, place)) = self.due.pop()?;
+        self.spare.push(place);
+        self.made[place].take()
+    }
+
+    /// Has the composer make the next turn of a session, or forget it.
+    fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
+        self.awaited += u32::from(answer.said.is_some());
+        if self.backlog.is_empty() {
+            if let Err(rtrb::PushError::Full(answer)) = queue.answers.push(answer) {
+                self.backlog.push_back(answer);
+            }
+        } else {
+            self.backlog.push_back(answer);
+        }
+        self.composer.unpark();
+    }
+
+    /// Ends every session that waits: its phase is over.
+    pub(super) fn forget(&mut self, queue: &mut PreparedQueue) {
+        while self.awaited > 0 && !queue.turns.is_abandoned() {
+            self.hear(queue);
+            std::thread::yield_now();
+        }
+        while let Some(prepared) = self.pop() {
+            if prepared.next != Next::Over {
+                self.tell(queue, Answer { session: prepared.session, due: MonoNs(0), said: None });
+            }
+        }
+    }
+}
+
+impl Threshold {
+    /// Stops the run when more than `share` of the requests fail, once so many have ended.
+    #[must_use]
+    pub const fn new(share: f64, armed_after: u64) -> Self {
+        Self { share, armed_after, ended: AtomicU64::new(0), failed: AtomicU64::new(0) }
+    }
+
+    /// Counts a request; returns whether too many have failed.
+    fn is_crossed_by(&self, failed: bool) -> bool {
+        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        let failed = self.failed.fetch_add(u64::from(failed), Ordering::Relaxed) + u64::from(failed);
+        self.is_above(failed, ended)
+    }
+
+    /// Whether too many requests have failed.
+    #[must_use]
+    pub fn is_crossed(&self) -> bool {
+        self.is_above(self.failed.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests stay below 2^53")]
+    fn is_above(&self, failed: u64, ended: u64) -> bool {
+        ended >= self.armed_after && failed as f64 > self.share * ended as f64
+    }
+}
+
+impl Worker {
+    /// A request is over: its session goes on or ends.
+    #[inline]
+    pub(super) fn request_over(&mut self, mut active: Active, outcome: Outcome, now: MonoNs) {
+        self.in_flight -= 1;
+        self.prefilling -= u32::from(active.is_prefilling);
+        match (outcome, active.said.take()) {
+            (Outcome::Ok, Some(said)) => {
+                let wanted = match active.prepared.next {
+                    Next::At(offset) => self.schedule.begin() + offset,
+                    Next::After(delay) => now + delay,
+                    Next::Over => now,
+                };
+                let due = self.schedule.turn_due(active.submitted, now, wanted);
+                let answer = Answer { session: active.prepared.session, due, said: Some(said) };
+                self.turns.tell(&mut self.queue, answer);
+            }
+            (_, said) => {
+                if said.is_some() {
+                    let over = Answer { session: active.prepared.session, due: MonoNs(0), said: None };
+                    self.turns.tell(&mut self.queue, over);
+                }
+                self.schedule.session_ended(active.submitted, now);
+            }
+        }
+        if let Some(threshold) = &self.threshold
+            && !self.is_warmup
+            && threshold.is_crossed_by(outcome != Outcome::Ok)
+        {
+            self.will.fetch_max(STOP, Ordering::Relaxed);
+        }
+    }
+
+    /// What becomes of an idle connection that is not for everybody.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, outcome: Outcome, now: MonoNs) {
+        let goes_on = outcome == Outcome::Ok && active.prepared.next != Next::Over;
+        if self.reuse == ConnectionReuse::StickyUserSessions && goes_on {
+            self.turns.owned.insert(active.prepared.session, place);
+        } else {
+            self.close(place, now);
+        }
+    }
+
+    /// The request of a connection is fully sent: if it is one that is given up, it is given up in a while.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn plan_cancel(&mut self, place: u32) {
+        let Some(cancellation) = &self.cancellation else { return };
+        let connection = &self.connections[widen(place)];
+        let Some(active) = connection.active.as_ref().filter(|_| connection.state == State::Busy) else {
+            return;
+        };
+        let request = active.prepared.request.0;
+        if share_of(self.seed, request) * 100.0 < cancellation.rate_percent {
+            let moment = crate::clock::mono() + DurationNs::from_seconds(cancellation.delay_seconds);
+            self.cancels.push(Reverse((moment, place, request)));
+        }
+    }
+}
+
+/// A number from 0 to 1 for each request, the same for a seed whatever the number of workers.
+#[expect(clippy::cast_precision_loss, reason = "53 bits are kept")]
+fn share_of(seed: u64, request: u64) -> f64 {
+    (crate::prompt::mixed(seed, request) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_drawn_for_each_request() {
+        let drawn = (0..10_000).filter(|request| share_of(7, *request) < 0.25).count();
+        assert!((2_300..2_700).contains(&drawn), "{drawn} of 10,000 below a quarter");
+        assert!((share_of(7, 3) - share_of(7, 3)).abs() < f64::EPSILON, "the same each time");
+    }
+
+    #[test]
+    fn the_threshold_arms_itself() {
+        let threshold = Threshold::new(0.5, 4);
+        assert!(!(0..3).any(|_| threshold.is_crossed_by(true)), "too few to tell");
+        assert!(threshold.is_crossed_by(false), "three of four");
+        assert!(threshold.is_crossed(), "what was told can be asked");
+        threshold.is_crossed_by(false);
+        assert!(!threshold.is_crossed_by(false), "three of six are no more than half");
+    }
+}
