@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: docs/DATA.md and docs/METRICS.md from the code that they describe.
+//! `cargo xtask docs`: docs/DATA.md, docs/FLAGS.md and docs/METRICS.md from the code that they describe.
 //!
 //! The texts are made in `xtask/tests/docs.rs`, a test, so that only it has to be built with the crates described.
 
@@ -26,7 +26,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     say(if args.check {
         "the documents are what the code says"
     } else {
-        "docs/DATA.md and docs/METRICS.md are written"
+        "docs/DATA.md, docs/FLAGS.md and docs/METRICS.md are written"
     });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! docs/DATA.md and docs/METRICS.md are what the code says. With `XTASK_DOCS=write` they are made so.
+//! docs/DATA.md, docs/FLAGS.md and docs/METRICS.md are what the code says. With `XTASK_DOCS=write` they are made so.
 
 use record::{Clock, ColumnInfo, Request, Response, Row, Source, Token, Unit};
 use std::fmt::Write;
@@ -13,6 +13,11 @@ fn data() {
 #[test]
 fn metrics() {
     check("METRICS.md", &metric::docs::markdown());
+}
+
+#[test]
+fn flags() {
+    check("FLAGS.md", &aiperf_ctl::flags_markdown());
 }
 
 fn check(name: &str, expected: &str) {

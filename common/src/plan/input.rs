@@ -50,3 +50,18 @@ pub struct Length {
     /// Standard deviation, in tokens.
     pub stddev: f64,
 }
+
+/// What the rows of a dataset file may be, in the order in which they are looked for.
+pub const DATASET_FORMATS: &[&str] = &[
+    "single_turn",
+    "multi_turn",
+    "random_pool",
+    "mooncake_trace",
+    "bailian_trace",
+    "burst_gpt_trace",
+    "raw_payload",
+    "inputs_json",
+    "sagemaker_data_capture",
+    "baseten_trace",
+    "dag_jsonl",
+];

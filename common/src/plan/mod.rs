@@ -9,7 +9,7 @@ mod output;
 mod timing;
 
 pub use endpoint::Endpoint;
-pub use input::{Input, Length, Tokenizer};
+pub use input::{DATASET_FORMATS, Input, Length, Tokenizer};
 pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling};
 pub use output::{ExportLevel, FailOn, Output};
 pub use timing::{Timestamps, Wait, Workers};

@@ -18,15 +18,31 @@ mod report;
 mod runs;
 mod say;
 
-pub use args::Args;
-use args::Command;
+pub use args::{Args, markdown as flags_markdown};
+
+use args::{Command, Unparsed};
 use control::{Fault, Problem};
 use say::say_error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Does what the arguments ask for.
+/// Does what a command line asks for, the program's name first.
 #[must_use]
-pub fn run(args: &Args) -> ExitCode {
+pub fn main(words: &[OsString]) -> ExitCode {
+    match args::parse(words) {
+        Ok(args) => run(&args),
+        Err(Unparsed::Clap(error)) => {
+            error.print().ok();
+            ExitCode::from(if error.use_stderr() { BAD_INPUT } else { 0 })
+        }
+        Err(Unparsed::Refused(why)) => {
+            say_error(&why);
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+fn run(args: &Args) -> ExitCode {
     let result = match &args.command {
         Command::Profile(args) => profile::run(args),
         Command::Report(args) => report::run(args),

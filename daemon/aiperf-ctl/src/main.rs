@@ -1,8 +1,8 @@
 //! The client's program; everything is in the library.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    aiperf_ctl::run(&aiperf_ctl::Args::parse())
+    let words = std::env::args_os().collect::<Vec<_>>();
+    aiperf_ctl::main(&words)
 }

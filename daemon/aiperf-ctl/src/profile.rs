@@ -2,7 +2,7 @@
 
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
-use crate::plan::{Profile, Refusal, plan};
+use crate::plan::{Profile, Refusal, not_yet, plan};
 use crate::progress::Show;
 use crate::report::Reported;
 use crate::runs::fetch;
@@ -22,10 +22,15 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let command_line = std::env::args().collect::<Vec<_>>();
     let profile = plan(args, &command_line)?;
+    let usable = not_yet::check(&args.given);
     if args.output.dry_run {
+        if let Err(why) = usable {
+            say_warning(&format!("a run would be refused: {why}"));
+        }
         say(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
         return Ok(0);
     }
+    usable?;
     let inputs = read_inputs(&profile)?;
     let addresses = resolve(&profile.plan)?;
     warn_of_tokenizer(args, &profile.plan);
@@ -154,7 +159,7 @@ fn first_that_listens(addresses: impl Iterator<Item = SocketAddr>, url: &str) ->
 }
 
 fn warn_of_tokenizer(args: &ProfileArgs, plan: &Plan) {
-    let counted = args.input.tokenizer.is_none() && !plan.endpoint.use_server_token_count;
+    let counted = args.tokenizer.tokenizer.is_none() && !plan.endpoint.use_server_token_count;
     let model = plan.endpoint.models.first().map_or("", String::as_str);
     if counted && !PLACEHOLDER_MODELS.contains(&model) {
         say_warning(&format!(

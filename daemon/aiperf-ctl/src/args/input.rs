@@ -1,38 +1,41 @@
-//! What the requests say.
+//! What the requests say: from a file, or made up.
 
-use super::value::{not_negative, positive};
+use super::value::fraction_above_zero;
 use std::path::PathBuf;
 
-/// What the requests say.
+/// What the requests say: from a file, or made up.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Input")]
 pub struct InputArgs {
-    /// JSONL file with a prompt a line: {"text": "...", "output_length": 64}. Without it, prompts are made up.
+    /// A file with a request or a conversation a line, such as {"text": "...", "output_length": 64}. Without it,
+    /// prompts are made up.
     #[arg(long)]
     pub input_file: Option<PathBuf>,
-    /// What the rows of --input-file are: single_turn.
+    /// What the rows of --input-file are, such as single_turn, multi_turn or mooncake_trace. [default: seen from the rows]
     #[arg(long)]
     pub custom_dataset_type: Option<String>,
-    /// Counts tokens: a directory with tokenizer.json, `builtin` (o200k_base, no network), or `none` (server counts only).
-    /// [default: builtin]
+    /// A public dataset by its name, such as sharegpt, read from --dataset-path: nothing is downloaded.
+    #[arg(long, conflicts_with_all = ["input_file", "custom_dataset_type"])]
+    pub public_dataset: Option<String>,
+    /// Where the copy of --public-dataset is. [default: <name>.jsonl or .json in the working directory]
+    #[arg(long, requires = "public_dataset")]
+    pub dataset_path: Option<PathBuf>,
+    /// Take only rows whose field has this value: field=value; several must all hold.
+    #[arg(long = "dataset-filter")]
+    pub dataset_filters: Vec<String>,
+    /// The order in which conversations are taken. [default: shuffle for random_pool, else sequential]
+    #[arg(long, value_parser = ["sequential", "random", "shuffle"])]
+    pub dataset_sampling_strategy: Option<String>,
+    /// Leave out the timestamps and delays of a trace.
     #[arg(long)]
-    pub tokenizer: Option<String>,
-    /// Different prompts to make up; requests take them in turn.
-    #[arg(long, visible_alias = "num-prompts", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub num_dataset_entries: Option<u32>,
-    /// Mean input tokens of made-up prompts. [default: 550]
-    #[arg(long, visible_aliases = ["isl", "prompt-input-tokens-mean"], value_parser = positive)]
-    pub synthetic_input_tokens_mean: Option<f64>,
-    /// Their standard deviation. [default: 0]
-    #[arg(long, visible_aliases = ["isl-stddev", "prompt-input-tokens-stddev"], value_parser = not_negative)]
-    pub synthetic_input_tokens_stddev: Option<f64>,
-    /// Mean output tokens to ask for; without it the server decides.
-    #[arg(long, visible_aliases = ["osl", "prompt-output-tokens-mean"], value_parser = positive)]
-    pub output_tokens_mean: Option<f64>,
-    /// Their standard deviation. [default: 0]
-    #[arg(long, visible_aliases = ["osl-stddev", "prompt-output-tokens-stddev"], value_parser = not_negative)]
-    pub output_tokens_stddev: Option<f64>,
+    pub ignore_trace_delays: bool,
+    /// Take this share of the sessions of a baseten_trace, whole ones.
+    #[arg(long, value_parser = fraction_above_zero)]
+    pub trace_session_sample_ratio: Option<f64>,
     /// Seed of everything that is drawn: the same seed gives the same prompts and due times. Default: drawn, and stored.
     #[arg(long)]
     pub random_seed: Option<u64>,
+    /// A YAML file in AIPerf's form; flags given here count more than what it says.
+    #[arg(long, short = 'f')]
+    pub config: Option<PathBuf>,
 }

@@ -1,23 +1,45 @@
 //! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
 
+mod config;
+mod conversation;
+mod docs;
 mod endpoint;
 mod input;
 mod load;
+mod media;
+mod not_offered;
 mod output;
+mod parse;
+mod prompt;
 mod report;
 mod runs;
+mod service;
+mod synthesis;
+mod telemetry;
 mod timing;
+mod tokenizer;
 mod value;
 
+pub use docs::markdown;
 pub(crate) use endpoint::EndpointArgs;
-pub(crate) use input::InputArgs;
+use input::InputArgs;
 pub(crate) use load::LoadArgs;
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
+pub(crate) use parse::{Unparsed, parse};
 pub(crate) use report::ReportArgs;
 pub(crate) use runs::{RunsArgs, RunsCommand};
 pub(crate) use timing::{FailOnArg, TimestampsArg, TimingArgs};
 
 use clap::{Parser, Subcommand};
+use conversation::ConversationArgs;
+use load::{CancellationArgs, ScheduleArgs, UserArgs, WarmupArgs};
+use media::{AudioArgs, ImageArgs, RankingsArgs, VideoArgs};
+use prompt::PromptArgs;
+use service::ServiceArgs;
+use std::collections::BTreeSet;
+use synthesis::SynthesisArgs;
+use telemetry::TelemetryArgs;
+use tokenizer::TokenizerArgs;
 
 /// Measures LLM inference servers with kernel timestamps: what the kernel saw, beside what the client saw.
 #[derive(Debug, Parser)]
@@ -46,18 +68,63 @@ pub struct ProfileArgs {
     /// What the server is asked.
     #[command(flatten)]
     pub endpoint: EndpointArgs,
-    /// What the requests say.
+    /// How tokens are counted.
+    #[command(flatten)]
+    pub tokenizer: TokenizerArgs,
+    /// What the requests say: from a file, or made up.
     #[command(flatten)]
     pub input: InputArgs,
+    /// How many turns, with what pauses.
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
+    /// Made-up prompts.
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Made-up pictures.
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// Made-up sounds.
+    #[command(flatten)]
+    pub audio: AudioArgs,
+    /// Made-up videos.
+    #[command(flatten)]
+    pub video: VideoArgs,
+    /// Made-up rankings.
+    #[command(flatten)]
+    pub rankings: RankingsArgs,
+    /// A trace changed before it is replayed.
+    #[command(flatten)]
+    pub synthesis: SynthesisArgs,
     /// When requests are sent.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Requests at the times that a trace gives.
+    #[command(flatten)]
+    pub schedule: ScheduleArgs,
+    /// Requests before the measurement.
+    #[command(flatten)]
+    pub warmup: WarmupArgs,
+    /// Users with a conversation each.
+    #[command(flatten)]
+    pub users: UserArgs,
+    /// Requests given up on purpose.
+    #[command(flatten)]
+    pub cancellation: CancellationArgs,
     /// How it is measured.
     #[command(flatten)]
     pub timing: TimingArgs,
     /// What is written.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What is measured beside the requests.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// How the programs behave.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// Names of the flags that were given, as they stand first in the help: `concurrency`.
+    #[arg(skip)]
+    pub given: BTreeSet<String>,
 }
 
 const EXIT_STATUSES: &str = "\
@@ -75,5 +142,9 @@ Examples:
 
   # 50 requests a second for a minute, as independent users would send them
   aiperf-ctl profile --model m --url localhost:8000 --streaming --request-rate 50 --benchmark-duration 60
+
+  # conversations of five turns, ten at a time
+  aiperf-ctl profile --model m --url localhost:8000 --streaming --concurrency 10 --conversation-num 50 \\
+      --conversation-turn-mean 5 --conversation-turn-delay-mean 1000
 
 Exit status: 0 done, 1 failed, 2 bad input, 3 verdict (--fail-on), 130 Ctrl-C";

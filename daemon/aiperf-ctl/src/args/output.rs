@@ -19,7 +19,8 @@ pub struct OutputArgs {
     /// Progress: simple (a bar on a terminal, plain lines elsewhere) or none.
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
     pub ui: Ui,
-    /// Check everything, print the plan as JSON with every default, and end: no file, socket or network is touched.
+    /// Check everything, print the plan as JSON with every default, and end: no socket or network is touched, and no file
+    /// but --config.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -39,6 +40,7 @@ pub enum ExportLevelArg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ui {
     /// A bar on a terminal, plain lines elsewhere.
+    #[value(alias = "dashboard")]
     Simple,
     /// Nothing.
     None,

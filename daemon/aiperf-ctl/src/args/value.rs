@@ -20,4 +20,53 @@ pub(super) fn grace(text: &str) -> Result<f64, String> {
     if matches!(text, "inf" | "infinity") { Ok(CENTURY_SECONDS) } else { not_negative(text) }
 }
 
+/// A share: 0 to 1.
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
+    not_negative(text)
+        .and_then(|value| if value <= 1.0 { Ok(value) } else { Err("must be between 0 and 1".to_owned()) })
+}
+
+/// A share that is not nothing.
+pub(super) fn fraction_above_zero(text: &str) -> Result<f64, String> {
+    positive(text).and_then(|_| fraction(text))
+}
+
+/// 0 to 100, without 0.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    positive(text)
+        .and_then(|value| if value <= 100.0 { Ok(value) } else { Err("must be at most 100".to_owned()) })
+}
+
+/// Where AIPerf takes a list as a sweep.
+pub(super) fn one_positive(text: &str) -> Result<f64, String> {
+    one(text).and_then(positive)
+}
+
+/// A number of requests, sessions or users, at least 1.
+pub(super) fn one_count(text: &str) -> Result<u64, String> {
+    let count: u64 = one(text)?.parse().map_err(|_malformed| format!("`{text}` is not a whole number"))?;
+    if count > 0 { Ok(count) } else { Err("must be at least 1".to_owned()) }
+}
+
+/// What may be under way at a time.
+pub(super) fn one_concurrency(text: &str) -> Result<u32, String> {
+    let count: u32 = one(text)?.parse().map_err(|_malformed| format!("`{text}` is not a whole number"))?;
+    if (1..=CONCURRENCY_MAX).contains(&count) {
+        Ok(count)
+    } else {
+        Err(format!("{count} is not in 1..={CONCURRENCY_MAX}"))
+    }
+}
+
+fn one(text: &str) -> Result<&str, String> {
+    if text.contains(',') {
+        return Err(
+            "a list of values would be a sweep, which is not offered: run once for each value".to_owned()
+        );
+    }
+    Ok(text)
+}
+
+/// Most conversations under way, as wide as a connection's number.
+const CONCURRENCY_MAX: u32 = 65_536;
 const CENTURY_SECONDS: f64 = 3.2e9;

@@ -1,14 +1,14 @@
 //! Where requests go and what they look like.
 
 use super::{Checked, Refusal, refuse};
-use crate::args::ProfileArgs;
+use crate::args::{EndpointArgs, ProfileArgs};
 use common::plan::Endpoint;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Checked<Endpoint> {
     // Without a tokenizer the server's counts are all there is.
-    let server_counts = args.input.tokenizer.as_deref() == Some("none");
+    let server_counts = args.tokenizer.tokenizer.as_deref() == Some("none");
     let args = &args.endpoint;
     let kind = &args.endpoint_type;
     let Some(known) = endpoint::by_name(kind) else {
@@ -32,7 +32,7 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         kind: kind.clone(),
         urls,
         path: args.path.clone(),
-        models: args.models.clone(),
+        models: models(args)?,
         streaming,
         request_timeout_seconds: args.request_timeout_seconds,
         use_legacy_max_tokens: args.use_legacy_max_tokens,
@@ -42,13 +42,34 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
     })
 }
 
-/// `Name:Value` pairs and the key, by name.
+fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
+    match (&args.model, args.models.as_slice()) {
+        (None, []) => refuse("no --model is given: name the model that the server serves"),
+        (Some(model), []) => Ok(vec![model.clone()]),
+        (None, models) => Ok(models.to_vec()),
+        (Some(model), _) => {
+            refuse(format!("`{model}` is no flag, and --model is given too: leave one of them out"))
+        }
+    }
+}
+
+/// `Name:Value` pairs or JSON objects, and the key, by name.
 pub(super) fn headers(given: &[String], api_key: Option<&str>) -> Checked<BTreeMap<String, String>> {
-    let mut headers = BTreeMap::new();
+    let mut pairs = Vec::new();
     for header in given {
+        if header.trim_start().starts_with('{') {
+            let object: BTreeMap<String, String> = serde_json::from_str(header)
+                .map_err(|_secret| Refusal("--header is not a JSON object of texts".to_owned()))?;
+            pairs.extend(object);
+            continue;
+        }
         let Some((name, value)) = header.split_once(':') else {
-            return refuse("--header is not of the form Name:Value");
+            return refuse("--header is neither of the form Name:Value nor a JSON object");
         };
+        pairs.push((name.to_owned(), value.to_owned()));
+    }
+    let mut headers = BTreeMap::new();
+    for (name, value) in &pairs {
         let (name, value) = (name.trim(), value.trim());
         let is_token = !name.is_empty()
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));

@@ -3,6 +3,7 @@
 mod endpoint;
 mod input;
 mod load;
+pub(crate) mod not_yet;
 mod output;
 mod secret;
 mod timing;
@@ -54,7 +55,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
     let plan = Plan {
-        input: input::input(&args.input)?,
+        input: input::input(args)?,
         tokenizer,
         workers: timing::workers(&args.timing)?,
         timestamps: timing::timestamps(&args.timing),
@@ -86,12 +87,16 @@ fn refuse<T>(why: impl Into<String>) -> Checked<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Args, Command};
-    use clap::Parser;
+    use crate::args::{Command, Unparsed, parse};
+    use std::ffi::OsString;
 
     fn parsed(line: &str) -> Result<Profile, String> {
         let words = line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let args = Args::try_parse_from(&words).map_err(|error| error.to_string())?;
+        let given = words.iter().map(OsString::from).collect::<Vec<_>>();
+        let args = parse(&given).map_err(|error| match error {
+            Unparsed::Clap(error) => error.to_string(),
+            Unparsed::Refused(why) => why,
+        })?;
         let Command::Profile(profile) = args.command else { panic!("profile") };
         plan(&profile, &words).map_err(|refusal| refusal.0)
     }

@@ -1,0 +1,132 @@
+//! From the words of a command line, and of the `--config` file that it names, to arguments.
+
+use super::{Args, Command, ProfileArgs, config, not_offered};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+/// Why words are no arguments.
+#[derive(Debug)]
+pub(crate) enum Unparsed {
+    /// What clap says, which may be the help that was asked for.
+    Clap(Box<clap::Error>),
+    /// A sentence that says what to do.
+    Refused(String),
+}
+
+/// Reads a command line, the program's name first.
+///
+/// A `--config` file counts as if its flags stood before the others, without those that are given.
+///
+/// # Errors
+/// What is wrong with the words, or with the file.
+pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
+    let args = parse_words(words)?;
+    let Command::Profile(profile) = &args.command else { return Ok(args) };
+    let Some(path) = &profile.input.config else { return Ok(args) };
+    let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
+    let text =
+        std::fs::read_to_string(path).map_err(|error| refused(format!("failed to read it: {error}")))?;
+    let flags = config::flags(&text, |name| std::env::var(name).ok()).map_err(refused)?;
+    let mut all = words.get(..2).unwrap_or_default().to_vec();
+    for flag in flags.into_iter().filter(|flag| !profile.given.contains(&canonical(flag.name))) {
+        all.extend(flag.words().map(OsString::from));
+    }
+    all.extend(words.iter().skip(2).cloned());
+    parse_words(&all)
+}
+
+fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
+    let matches = Args::command().try_get_matches_from(words).map_err(unparsed)?;
+    let mut args = Args::from_arg_matches(&matches).map_err(unparsed)?;
+    if let (Command::Profile(profile), Some(("profile", matches))) = (&mut args.command, matches.subcommand())
+    {
+        profile.given = given(matches);
+    }
+    Ok(args)
+}
+
+fn unparsed(error: clap::Error) -> Unparsed {
+    let flag = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => flag.as_str(),
+        _ => return Unparsed::Clap(Box::new(error)),
+    };
+    match not_offered::why_not(flag) {
+        Some(why) => Unparsed::Refused(format!("{flag} is not offered: {why}")),
+        None => Unparsed::Clap(Box::new(error)),
+    }
+}
+
+/// The long names of the flags that were given, in words or in the environment.
+fn given(matches: &ArgMatches) -> BTreeSet<String> {
+    let given = |id: &str| {
+        matches
+            .try_contains_id(id)
+            .is_ok_and(|present| present && matches.value_source(id) != Some(ValueSource::DefaultValue))
+    };
+    let profile = profile_command();
+    let flags = profile.get_arguments().filter(|flag| given(flag.get_id().as_str()));
+    flags.filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
+}
+
+/// The long name of the flag that also has this name, which may begin with dashes.
+pub(super) fn canonical(name: &str) -> String {
+    let name = name.trim_start_matches('-');
+    let profile = profile_command();
+    let flag = profile.get_arguments().find(|flag| {
+        flag.get_long() == Some(name) || flag.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
+    });
+    flag.and_then(clap::Arg::get_long).unwrap_or(name).to_owned()
+}
+
+pub(super) fn profile_command() -> clap::Command {
+    <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &str, expected: &str) {
+        let words = words.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let refused = match parse(&words).expect_err("refused") {
+            Unparsed::Clap(error) => error.to_string(),
+            Unparsed::Refused(why) => why,
+        };
+        assert!(refused.contains(expected), "{words:?}: {refused}");
+    }
+
+    #[test]
+    fn names_are_unique_and_complete() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_offered_is_refused_by_name() {
+        check(
+            "aiperf-ctl profile m --accuracy-benchmark mmlu",
+            "--accuracy-benchmark is not offered: whether answers",
+        );
+        check("aiperf-ctl profile -m m --wandb-project=p", "--wandb-project is not offered");
+        check("aiperf-ctl profile -m m --concurrency 8,16", "would be a sweep");
+        check("aiperf-ctl profile -m m --no-such-flag", "unexpected argument");
+    }
+
+    #[test]
+    fn flags_count_more_than_the_file() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(
+            file.path(),
+            "model: theirs\nendpoint: {type: chat, urls: [a:1]}\nphases:\n  concurrency: 4\n",
+        )
+        .expect("written");
+        let path = file.path().to_str().expect("unicode");
+        let words = ["aiperf-ctl", "profile", "--config", path, "-m", "ours"].map(OsString::from);
+        let Command::Profile(profile) = parse(&words).expect("arguments").command else { panic!("profile") };
+        assert_eq!(profile.endpoint.models, ["ours"], "given");
+        assert_eq!(profile.endpoint.urls, ["a:1"], "from the file");
+        assert_eq!(profile.load.concurrency, Some(4), "from the file");
+    }
+}

@@ -1,0 +1,96 @@
+//! Command lines as AIPerf's users write them: each is taken, or refused by name with the reason.
+//!
+//! The lists are beside the checkout; where they are not, there is nothing to check.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// What makes a line one that is refused, and what the refusal says.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "--accuracy-benchmark",
+        "--accuracy-benchmark is not offered: whether answers are any good is not measured",
+    ),
+    ("--search-space", "--search-space is not offered: one command measures one load"),
+    ("--search-recipe", "--search-recipe is not offered: one command measures one load"),
+    ("--wandb-project", "--wandb-project is not offered: results are not sent to Weights & Biases"),
+    ("--api-port", "--api-port is not offered: a run is followed over the daemon's control socket"),
+    ("--auto-plot", "--auto-plot is not offered: nothing is plotted"),
+    ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not offered"),
+];
+
+/// What is on its way: such lines are refused by name until it is there.
+const COMING: &[&str] = &[
+    "--goodput",
+    "--num-profile-runs",
+    "--slice-duration",
+    "--arrival-pattern gamma",
+    "--endpoint-type cohere_rankings",
+    "--endpoint-type embeddings",
+    "--endpoint-type hf_tei_rankings",
+    "--endpoint-type huggingface_generate",
+    "--endpoint-type image_edit",
+    "--endpoint-type image_generation",
+    "--endpoint-type responses",
+    "--endpoint-type template",
+    "--endpoint-type video_generation",
+];
+
+fn reference(name: &str) -> Option<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(name);
+    std::fs::read_to_string(path).ok()
+}
+
+/// Runs `aiperf-ctl profile` with the line's words, dry, where the only file it may read is.
+fn dry_run(line: &str) -> Output {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(
+        directory.path().join("benchmark.yaml"),
+        "model: m\nprofiling: {type: poisson, rate: 3}\n",
+    )
+    .expect("written");
+    let mut words = shlex::split(line).expect("words");
+    words.retain(|word| word != "&");
+    Command::new(env!("CARGO_BIN_EXE_aiperf-ctl"))
+        .arg("profile")
+        .args(words)
+        .arg("--dry-run")
+        .current_dir(directory.path())
+        .output()
+        .expect("the program runs")
+}
+
+/// What is wrong with how a line is taken.
+fn fault(line: &str) -> Option<String> {
+    let output = dry_run(line);
+    let said = String::from_utf8_lossy(&output.stderr);
+    if COMING.iter().any(|mark| line.contains(mark)) && output.status.code() == Some(2) {
+        return None;
+    }
+    let right = match REFUSED.iter().find(|(mark, _)| line.contains(mark)) {
+        None => output.status.success(),
+        Some((_, why)) => output.status.code() == Some(2) && said.contains(why),
+    };
+    (!right).then(|| format!("{line}\n{said}"))
+}
+
+fn check<'l>(lines: impl Iterator<Item = &'l str>) {
+    let faults = lines.filter_map(fault).collect::<Vec<_>>();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_command_line_is_taken_or_refused_by_name() {
+    let Some(lines) = reference("aiperf-profile-commands.txt") else { return };
+    check(lines.lines().filter(|line| !line.trim().is_empty()));
+}
+
+#[test]
+fn the_telemetry_guide_s_commands_parse_as_they_stand() {
+    let Some(text) = reference("otel-and-mlflow-telemetry.md") else { return };
+    let joined = text.replace("\\\n", " ");
+    let lines =
+        joined.lines().filter_map(|line| line.trim().strip_prefix("aiperf profile ")).collect::<Vec<_>>();
+    assert!(lines.len() >= 4, "the guide has commands");
+    check(lines.into_iter());
+}
