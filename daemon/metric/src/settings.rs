@@ -51,7 +51,8 @@ pub struct Capability {
 }
 
 impl Settings {
-    /// The settings that follow from a run's own description; goodput, slices and trace come from the command line.
+    /// The settings that follow from a run's own description. Thresholds on metrics that are not known are left out:
+    /// whoever takes them from a user refuses them first.
     #[must_use]
     pub fn of(run: &Run) -> Self {
         let window = |wanted: fn(&str) -> bool| {
@@ -61,14 +62,15 @@ impl Settings {
                 end: phases().map(|phase| phase.ended_ns).max()?,
             })
         };
+        let goodput = run.plan.output.goodput.iter();
         Self {
             streaming: run.plan.endpoint.streaming,
             capability: Capability::of_endpoint(&run.plan.endpoint.kind),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
             fixed_schedule: run.plan.load.shape == "fixed_schedule",
-            show_trace_timing: false,
-            goodput: Vec::new(),
-            slice_duration: None,
+            show_trace_timing: run.plan.output.show_trace_timing,
+            goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
+            slice_duration: run.plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
             profiling: window(|name| name == PROFILING),
             warmup: window(|name| name != PROFILING),
             clock: run.clock_begin,

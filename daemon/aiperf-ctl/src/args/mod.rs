@@ -3,6 +3,7 @@
 mod endpoint;
 mod input;
 mod load;
+mod metric;
 mod output;
 mod report;
 mod runs;
@@ -12,8 +13,9 @@ mod value;
 pub(crate) use endpoint::EndpointArgs;
 pub(crate) use input::InputArgs;
 pub(crate) use load::LoadArgs;
+pub(crate) use metric::MetricArgs;
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
-pub(crate) use report::ReportArgs;
+pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
 pub(crate) use timing::{FailOnArg, TimestampsArg, TimingArgs};
 
@@ -34,8 +36,8 @@ pub enum Command {
     /// Sends load to a server, measures it, and writes a report.
     #[command(after_help = PROFILE_EXAMPLES)]
     Profile(Box<ProfileArgs>),
-    /// Computes the report of a stored run again.
-    Report(ReportArgs),
+    /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
+    Report(Box<ReportArgs>),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
     Runs(RunsArgs),
 }
@@ -55,6 +57,9 @@ pub struct ProfileArgs {
     /// How it is measured.
     #[command(flatten)]
     pub timing: TimingArgs,
+    /// Which metrics there are beyond those that every run has.
+    #[command(flatten)]
+    pub metrics: MetricArgs,
     /// What is written.
     #[command(flatten)]
     pub output: OutputArgs,

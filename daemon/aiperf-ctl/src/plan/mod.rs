@@ -3,7 +3,7 @@
 mod endpoint;
 mod input;
 mod load;
-mod output;
+pub(crate) mod output;
 mod secret;
 mod timing;
 
@@ -58,7 +58,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         tokenizer,
         workers: timing::workers(&args.timing)?,
         timestamps: timing::timestamps(&args.timing),
-        output: output::output(args, &artifact_dir),
+        output: output::output(args, &artifact_dir)?,
         random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
         command_line: secret::redacted(command_line),
         endpoint,
@@ -131,6 +131,9 @@ mod tests {
         check("--request-rate 0", "must be greater than 0");
         check("--concurrency 0", "0 is not in 1..=65536");
         check("--no-such-flag", "unexpected argument");
+        check("--goodput ttft", "want `tag:number`");
+        check("--goodput request_count:1", "failed to find metric");
+        check("--slice-duration 0", "must be greater than 0");
     }
 
     #[test]
