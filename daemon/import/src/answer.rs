@@ -176,7 +176,7 @@ mod tests {
         let body = json!({"data": [{"object": "embedding", "embedding": [0.5]}]});
         check("embeddings", &[json!({"text": body.to_string()})], &[EventKind::Body], [None, None, None]);
         check("embeddings", &[json!({"text": "{}"})], &[EventKind::Empty], [None, None, None]);
-        check("chat", &[json!({})], &[EventKind::Empty], [None, None, None]);
+        check("chat", &[json!({})], &[EventKind::Error], [None, None, None]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Files {
     pub(crate) summary: Option<PathBuf>,
     pub(crate) manifest: Option<PathBuf>,
     pub(crate) inputs: Option<PathBuf>,
+    /// What `--profile-export-prefix` was.
+    pub(crate) prefix: Option<String>,
 }
 
 /// Whether a directory holds records of an AIPerf run.
@@ -48,6 +50,7 @@ impl Files {
             summary: has("profile_export_aiperf.json"),
             manifest: has("phase_manifest.json"),
             inputs: has("inputs.json"),
+            prefix: None,
         };
         if files.raw.is_none() && files.records.is_none() {
             let prefix = names.iter().find_map(|name| prefix(name, names));
@@ -55,6 +58,7 @@ impl Files {
                 files.raw = has(&format!("{prefix}_raw.jsonl"));
                 files.records = has(&format!("{prefix}.jsonl"));
                 files.summary = files.summary.or_else(|| has(&format!("{prefix}.json")));
+                files.prefix = Some(prefix.to_owned());
             }
         }
         files
@@ -99,16 +103,23 @@ fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
 mod tests {
     use super::*;
 
-    fn check(names: &[&str], raw: Option<&str>, records: Option<&str>, summary: Option<&str>) {
+    fn check(
+        names: &[&str],
+        raw: Option<&str>,
+        records: Option<&str>,
+        summary: Option<&str>,
+    ) -> Option<String> {
         let owned = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let found = Files::among(&owned, Path::new(""));
         let expected = Files {
             raw: raw.map(PathBuf::from),
             records: records.map(PathBuf::from),
             summary: summary.map(PathBuf::from),
+            prefix: found.prefix.clone(),
             ..Files::default()
         };
         assert_eq!(found, expected, "{names:?}");
+        found.prefix
     }
 
     #[test]
@@ -119,7 +130,8 @@ mod tests {
             Some("profile_export.jsonl"),
             Some("profile_export_aiperf.json"),
         );
-        check(&["foo_raw.jsonl"], Some("foo_raw.jsonl"), None, None);
+        let prefix = check(&["foo_raw.jsonl"], Some("foo_raw.jsonl"), None, None);
+        assert_eq!(prefix.as_deref(), Some("foo"), "what the run's files are called");
         check(
             &["a.json", "a.jsonl.gz", "server_metrics_export.jsonl"],
             None,

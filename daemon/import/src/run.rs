@@ -83,7 +83,8 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
         exchanges.iter().filter_map(|exchange| exchange.request.submitted_ns).map(|stamp| stamp.0).min();
     let utc_offset_seconds = window::utc_offset_seconds(&summary, begun);
     let mut run = run(&config, &summary);
-    run.phases = window::phases(&manifest, &summary, utc_offset_seconds);
+    run.plan.output.export_prefix.clone_from(&files.prefix);
+    run.phases = window::phases(&manifest, &summary, utc_offset_seconds, busy_ns(&exchanges));
     Ok(Imported {
         run,
         exchanges,
@@ -92,6 +93,16 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
         utc_offset_seconds,
         warnings,
     })
+}
+
+/// The sum of the lengths of the requests that count, as AIPerf's float dates have them.
+fn busy_ns(exchanges: &[Exchange]) -> f64 {
+    let requests = exchanges.iter().map(|exchange| &exchange.request);
+    let counted = requests.filter(|request| request.phase == metric::PROFILING);
+    let date = |stamp: common::clock::MonoNs| metric::float(stamp.0);
+    counted
+        .map(|request| date(request.ended_ns) - date(request.submitted_ns.unwrap_or(request.ended_ns)))
+        .sum()
 }
 
 fn read_raw(

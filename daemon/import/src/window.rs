@@ -4,14 +4,15 @@
 //! and the length follows from its request count and throughput.
 
 use common::clock::MonoNs;
-use metric::whole;
+use metric::{float, whole};
 use record::Phase;
 use serde_json::Value;
 
-/// The phases, as exactly as the files tell; none without a manifest and a summary.
-pub(crate) fn phases(manifest: &Value, summary: &Value, utc_offset_seconds: i64) -> Vec<Phase> {
+/// The phases, as exactly as the files tell; none without a manifest and a summary. `busy_ns` is the sum of the lengths
+/// of all requests that count.
+pub(crate) fn phases(manifest: &Value, summary: &Value, utc_offset_seconds: i64, busy_ns: f64) -> Vec<Phase> {
     let listed = manifest["phases"].as_array().into_iter().flatten().filter_map(listed).collect::<Vec<_>>();
-    if listed.is_empty() { only(summary, utc_offset_seconds).into_iter().collect() } else { listed }
+    if listed.is_empty() { only(summary, utc_offset_seconds, busy_ns).into_iter().collect() } else { listed }
 }
 
 fn listed(of: &Value) -> Option<Phase> {
@@ -20,7 +21,7 @@ fn listed(of: &Value) -> Option<Phase> {
     Some(phase(name, of["start_ns"].as_u64()?, of["end_ns"].as_u64()?))
 }
 
-fn only(summary: &Value, utc_offset_seconds: i64) -> Option<Phase> {
+fn only(summary: &Value, utc_offset_seconds: i64, busy_ns: f64) -> Option<Phase> {
     let date = |key: &str| {
         Some(local(summary[key].as_str()?)?.saturating_add_signed(-utc_offset_seconds * 1_000_000_000))
     };
@@ -30,16 +31,32 @@ fn only(summary: &Value, utc_offset_seconds: i64) -> Option<Phase> {
     let length = length.map(|(count, throughput)| whole((count / throughput * 1e9).round()));
     let (begin, end) = match (length, end) {
         (Some(length), Some(end)) => {
-            // Both dates are rounded to the microsecond: the begin is where both are right.
+            // Both dates are rounded to the microsecond: the begin is most likely amid what they allow.
             let latest = end.saturating_sub(length);
+            let begin = if begin.abs_diff(latest) <= MICROSECOND { begin.midpoint(latest) } else { begin };
             let begin =
-                begin.clamp(latest.saturating_sub(HALF_MICROSECOND), latest.saturating_add(HALF_MICROSECOND));
+                settle(begin, length, average("effective_concurrency").map(|average| busy_ns / average));
             (begin, begin.saturating_add(length))
         }
         (Some(length), None) => (begin, begin.saturating_add(length)),
         (None, end) => (begin, end?),
     };
     Some(phase(metric::PROFILING, begin, end))
+}
+
+/// The begin nearest to `near` for which the window has its full length as AIPerf's float dates have it.
+///
+/// A date as a float is exact to 256 ns only, so a window of one length has two lengths in floats, depending on where
+/// it begins. Which one it was follows from the mean concurrency: the time that all requests took, divided by it.
+fn settle(near: u64, length: u64, full_ns: Option<f64>) -> u64 {
+    let Some(full_ns) = full_ns else { return near };
+    let is_full = |begin: &u64| {
+        let floats = float(begin.saturating_add(length)) - float(*begin);
+        (floats - full_ns).abs() < FLOAT_DATE / 4.0
+    };
+    let steps = (0..=MICROSECOND).step_by(32);
+    let around = steps.flat_map(|step| [near.saturating_sub(step), near.saturating_add(step)]);
+    around.into_iter().find(is_full).unwrap_or(near)
 }
 
 fn phase(name: &str, begin: u64, end: u64) -> Phase {
@@ -82,7 +99,10 @@ const fn days(year: u64, month: u64, day: u64) -> u64 {
 
 const QUARTER: i64 = 15 * 60;
 
-const HALF_MICROSECOND: u64 = 499;
+const MICROSECOND: u64 = 1000;
+
+/// How far apart dates of this century are as floats of nanoseconds.
+const FLOAT_DATE: f64 = 256.0;
 
 #[cfg(test)]
 mod tests {
@@ -115,6 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn the_begin_is_where_the_float_window_has_its_length() {
+        let near = 1_795_376_176_990_782_600;
+        let length = 298_908_287;
+        for full in [298_908_160.0, 298_908_416.0] {
+            let begin = settle(near, length, Some(full));
+            let found = float(begin + length) - float(begin);
+            assert!((found - full).abs() < 1.0 && begin.abs_diff(near) <= 1000, "{begin} for {full}");
+        }
+        assert_eq!(settle(near, length, Some(1.0)), near, "no begin has that length");
+        assert_eq!(settle(near, length, None), near, "nothing known");
+    }
+
+    #[test]
     fn the_length_follows_from_count_and_throughput() {
         let summary = json!({
             "start_time": "1970-01-01T00:00:01",
@@ -122,7 +155,7 @@ mod tests {
             "request_count": {"avg": 10.0},
             "request_throughput": {"avg": 4.0},
         });
-        let phases = phases(&Value::Null, &summary, 0);
-        assert_eq!(phases[0].ended_ns, MonoNs(3_500_000_501), "two and a half seconds");
+        let phases = phases(&Value::Null, &summary, 0, 0.0);
+        assert_eq!(phases[0].ended_ns, MonoNs(3_500_000_500), "two and a half seconds");
     }
 }
