@@ -64,8 +64,10 @@ pub struct Setup {
 pub enum Report {
     /// Inputs are read, requests are prepared, `inputs.json` is written.
     Prepared {
-        /// Different payloads.
+        /// Conversations of the input.
         entries: u64,
+        /// Whether the input is a trace that is replayed at its own times.
+        replays: bool,
         /// What the user should know at once.
         notices: Vec<String>,
     },

@@ -16,6 +16,8 @@ pub mod composer;
 pub mod nursery;
 pub mod orders;
 pub mod prompt;
+pub mod ramp;
+mod rate;
 pub mod report;
 pub mod ring;
 pub mod schedule;

@@ -4,13 +4,14 @@ use crate::clock;
 use crate::composer::{self, Bodies, Composition, Head, Timeline};
 use crate::orders::{Orders, Reporter};
 use crate::prompt::{self, Conversations};
+use crate::ramp;
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
 use crate::ring::socket;
 use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
 use crate::scribe::{self, Scribe};
-use crate::shape::{self, Share, Starts, Users, ramp};
+use crate::shape::{self, Share, Starts, Users};
 use crate::worker::{self, Assignment, DRAIN, GO, Phase, STOP, Threshold};
 use common::clock::{DurationNs, MonoNs};
 use common::handshake::{Order, Report, Setup};
@@ -58,11 +59,14 @@ pub fn run() -> ExitCode {
 
 fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     let order = orders.hear().map_err(|error| Failure::Load("hear the daemon", error))?;
-    let Some((Order::Setup(setup), descriptors)) = order else { return Ok(()) };
+    let Some((Order::Setup(mut setup), descriptors)) = order else { return Ok(()) };
     let mut given = Given::sort(&setup, descriptors)?;
-    let ready = prepare(&setup, &mut given)?;
-    let prepared =
-        Report::Prepared { entries: ready.conversations.count() as u64, notices: ready.notices.clone() };
+    let ready = prepare(&mut setup, &mut given)?;
+    let prepared = Report::Prepared {
+        entries: ready.conversations.count() as u64,
+        replays: !ready.trace.is_empty(),
+        notices: ready.notices.clone(),
+    };
     // Kept until the end: while it lives the kernel stamps packets.
     let _stamping = if setup.socket_stamps {
         Some(
@@ -161,8 +165,9 @@ struct Ready {
 }
 
 /// Reads the inputs and prepares what all requests have in common.
-fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
-    let plan = &setup.plan;
+fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
+    let (heads, targets) = heads(setup)?;
+    let plan = &mut setup.plan;
     let kind = &plan.endpoint.kind;
     let endpoint =
         endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
@@ -180,8 +185,8 @@ fn prepare(setup: &Setup, given: &mut Given) -> Result<Ready, Failure> {
         &plan.endpoint,
     )
     .map_err(|error| Failure::Load("write `inputs.json`", error))?;
-    let (heads, targets) = heads(setup, endpoint)?;
-    let replays = plan.load.phases.iter().any(|phase| phase.shape == "fixed_schedule");
+    settle(plan, &conversations);
+    let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
     let schedule = &plan.load.fixed_schedule;
     let speedup = schedule.speedup.unwrap_or(1.0);
     let (order, trace, zero_ms) = if replays {
@@ -230,9 +235,28 @@ fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failur
     }
 }
 
+/// Completes the plan with what only the input can tell: whether it is a trace, and how much there is of it.
+fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
+    let is_trace = matches!(&plan.input, Input::File { format, .. } if TRACES.contains(&format.as_str()));
+    let replays =
+        plan.load.fixed_schedule.is_automatic && is_trace && conversations.timestamp_ms(0).is_some();
+    for phase in plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup) {
+        if replays {
+            REPLAY.clone_into(&mut phase.shape);
+        }
+        let ends = [phase.request_count, phase.session_count, phase.duration_seconds.map(|_| 0)];
+        if ends.iter().all(Option::is_none) && phase.shape != REPLAY {
+            phase.session_count = Some(conversations.count() as u64);
+        }
+    }
+}
+
 /// What requests to each target begin with.
-fn heads(setup: &Setup, endpoint: &dyn Endpoint) -> Result<(Vec<Head>, Vec<SocketAddr>), Failure> {
+fn heads(setup: &Setup) -> Result<(Vec<Head>, Vec<SocketAddr>), Failure> {
     let plan = &setup.plan.endpoint;
+    let kind = &plan.kind;
+    let endpoint =
+        endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
@@ -521,6 +545,11 @@ fn with_cause(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The shape that sends a trace at its own times.
+const REPLAY: &str = "fixed_schedule";
+/// Inputs whose timestamps are replayed unless the user says otherwise.
+const TRACES: &[&str] =
+    &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];
 /// Requests that are ready before they are due, per worker.
 const QUEUE_DEPTH: usize = 2048;
 /// Most connections of one worker, where the plan sets no limit: a third of the ports that one address has.

@@ -102,6 +102,8 @@ pub struct Cancellation {
 /// Which rows of a trace are replayed. Times are the trace's own, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FixedSchedule {
+    /// Whether a trace whose first row has a timestamp is replayed although nobody asked for it.
+    pub is_automatic: bool,
     /// Whether the first row is sent at the phase's begin.
     pub is_auto_offset: bool,
     /// Rows before this are left out, and this is the phase's begin.

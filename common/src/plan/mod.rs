@@ -14,7 +14,10 @@ pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase,
 pub use output::{ExportLevel, FailOn, Output};
 pub use timing::{Timestamps, Wait, Workers};
 
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// A checked run.
@@ -38,4 +41,46 @@ pub struct Plan {
     pub random_seed: u64,
     /// The command line, secrets redacted.
     pub command_line: String,
+}
+
+impl Plan {
+    /// A plan of which nothing is known: what a run of another tool begins with, and tests.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            endpoint: Endpoint {
+                kind: "chat".to_owned(),
+                urls: Vec::new(),
+                path: None,
+                models: Vec::new(),
+                streaming: false,
+                request_timeout_seconds: 0.0,
+                use_legacy_max_tokens: false,
+                use_server_token_count: false,
+                header_names: Vec::new(),
+                extra_inputs: serde_json::Map::new(),
+            },
+            tokenizer: Tokenizer::None,
+            input: Input::Synthetic {
+                entries: 0,
+                input_tokens: Length { mean: 0.0, stddev: 0.0 },
+                output_tokens: None,
+            },
+            load: Load::of(Phase::new("profiling", "")),
+            workers: Workers { cpus: Vec::new(), workers: 0, wait: Wait::Block },
+            timestamps: Timestamps::User,
+            output: Output {
+                artifact_dir: String::new(),
+                export_prefix: None,
+                export_level: ExportLevel::Records,
+                goodput: BTreeMap::new(),
+                slice_duration_seconds: None,
+                show_trace_timing: false,
+                fail_on: FailOn::Invalid,
+                other: BTreeMap::new(),
+            },
+            random_seed: 0,
+            command_line: String::new(),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 /// What is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// Where results go, as the user gave it.
     pub artifact_dir: String,
@@ -13,6 +13,15 @@ pub struct Output {
     pub export_prefix: Option<String>,
     /// How much is exported.
     pub export_level: ExportLevel,
+    /// What makes a request a good one: limits by metric, in the unit in which the metric is shown.
+    #[serde(default)]
+    pub goodput: BTreeMap<String, f64>,
+    /// Seconds of a time slice, if slices were asked for.
+    #[serde(default)]
+    pub slice_duration_seconds: Option<f64>,
+    /// Whether the console shows the stages of the HTTP exchange.
+    #[serde(default)]
+    pub show_trace_timing: bool,
     /// Which verdict makes the exit status non-zero.
     pub fail_on: FailOn,
     /// What else the command line said, by flag, for later readers of `run.json`.

@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod runs;
 mod say;
+mod series;
 
 pub use args::{Args, markdown as flags_markdown};
 

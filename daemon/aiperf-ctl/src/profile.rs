@@ -7,6 +7,7 @@ use crate::progress::Show;
 use crate::report::Reported;
 use crate::runs::fetch;
 use crate::say::{say, say_aside, say_warning};
+use crate::series;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs a profile; gives the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let command_line = std::env::args().collect::<Vec<_>>();
-    let profile = plan(args, &command_line)?;
+    let mut profile = plan(args, &command_line)?;
     let usable = not_yet::check(&args.given);
     if args.output.dry_run {
         if let Err(why) = usable {
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         return Ok(0);
     }
     usable?;
+    if let Some(file) = &args.load.request_rate_series {
+        series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
+    }
     let inputs = read_inputs(&profile)?;
     let addresses = resolve(&profile.plan)?;
     warn_of_tokenizer(args, &profile.plan);

@@ -1,37 +1,44 @@
-//! From stored records to numbers, files and tables: the same for a run that has just ended and one of last year.
+//! From stored records to numbers, files and tables: the same for a run that has just ended, one of last year, and one
+//! that another tool made.
 
-use crate::args::ReportArgs;
+use crate::args::{FormatArg, ReportArgs};
 use crate::client::Client;
+use crate::plan::{Refusal, output};
 use crate::runs::fetch;
-use crate::say::say;
+use crate::say::{say, say_warning};
 use anyhow::{Context, Result, bail};
-use export::parquet::{events, rows};
-use export::{Artifacts, Colour, Stored, console, write_all};
-use metric::{Analysis, Report, Settings};
-use record::{Request, Run};
+use common::plan::Output;
+use export::parquet::{Limits, PartWriter, concat, events, rows};
+use export::{Artifacts, Colour, Exchanges, Stored, WholeFile, console, write_wanted};
+use import::Imported;
+use metric::{Analysis, Report, Settings, Threshold};
+use record::{Request, Row, Run};
+use serde_json::Value;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use tokenizer::Tokenizer;
 
 /// Computes the report of a stored run again.
 pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
-    let given = PathBuf::from(&args.run);
+    let given = args.input.clone().or_else(|| args.run.as_ref().map(PathBuf::from)).unwrap_or_default();
     let fetched;
-    let directory = if given.is_dir() {
-        given
-    } else {
-        fetched = tempfile::tempdir().context("failed to make a temporary directory")?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = Client::new(&args.socket);
-        runtime.block_on(fetch(&client, &args.run, fetched.path())).with_context(|| {
-            format!("`{}` is neither a directory nor a run that the daemon keeps", args.run)
-        })?;
-        fetched.path().to_owned()
+    let directory = match &args.run {
+        Some(id) if !given.is_dir() => {
+            fetched = tempfile::tempdir().context("failed to make a temporary directory")?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let client = Client::new(&args.socket);
+            runtime
+                .block_on(fetch(&client, id, fetched.path()))
+                .with_context(|| format!("`{id}` is neither a directory nor a run that the daemon keeps"))?;
+            fetched.path().to_owned()
+        }
+        _ => given,
     };
-    let reported = Reported::compute(&directory)?;
+    let reported = Reported::read(&directory, args)?;
     if let Some(to) = &args.artifact_dir {
         fs::create_dir_all(to).with_context(|| format!("failed to create `{}`", to.display()))?;
-        reported.write(to)?;
+        reported.write_formats(to, &args.format)?;
     }
     reported.print()?;
     Ok(0)
@@ -44,14 +51,62 @@ pub(crate) struct Reported {
     /// Its numbers.
     pub(crate) report: Report,
     settings: Settings,
-    stored: Stored,
+    exchanges: Box<dyn Exchanges>,
     payloads: Vec<String>,
+    /// The summary of the tool that made the run, if that was not ours.
+    foreign: Option<Value>,
+    utc_offset_seconds: i64,
 }
 
 impl Reported {
-    /// Computes the numbers of the run whose files lie in a directory.
+    /// Computes the numbers of the run of ours whose files lie in a directory.
     pub(crate) fn compute(directory: &Path) -> Result<Self> {
-        let run = read_run(directory)?;
+        Self::of_ours(directory, |_| Ok(()))
+    }
+
+    /// The same for a run of ours or of another tool, with what the flags change.
+    fn read(directory: &Path, args: &ReportArgs) -> Result<Self> {
+        let change = |output: &mut Output| -> Result<()> {
+            output::metrics(&args.metrics, output)?;
+            for (tag, limit) in &output.goodput {
+                Threshold::new(tag, *limit)
+                    .context("the run's own goodput thresholds: override them with --goodput")?;
+            }
+            if args.profile_export_prefix.is_some() {
+                output.export_prefix.clone_from(&args.profile_export_prefix);
+            }
+            if let Some(level) = args.export_level {
+                output.export_level = output::level(level);
+            }
+            Ok(())
+        };
+        if !directory.is_dir() {
+            return Err(Refusal(format!("`{}` is no directory", directory.display())).into());
+        }
+        if directory.join("requests.parquet").is_file() {
+            if args.tokenizer.is_some() {
+                return Err(Refusal(
+                    "--tokenizer is for runs of other tools: this run's records hold its token counts"
+                        .to_owned(),
+                )
+                .into());
+            }
+            return Self::of_ours(directory, change);
+        }
+        if !import::is_foreign(directory)? {
+            return Err(Refusal(format!(
+                "`{}` holds no run: neither requests.parquet of aiperfd, nor profile_export_raw.jsonl[.gz] or \
+                 profile_export.jsonl[.gz] of AIPerf",
+                directory.display()
+            ))
+            .into());
+        }
+        Self::of_foreign(import::read(directory, tokenizer(args.tokenizer.as_deref())?)?, change)
+    }
+
+    fn of_ours(directory: &Path, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
+        let mut run = read_run(directory)?;
+        change(&mut run.plan.output)?;
         let settings = Settings::of(&run);
         let [requests, tokens, responses] =
             ["requests", "tokens", "responses"].map(|stem| directory.join(format!("{stem}.parquet")));
@@ -70,12 +125,75 @@ impl Reported {
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses };
         let payloads = payloads(&directory.join("inputs.json"))?;
-        Ok(Self { run, report: analysis.finish(), settings, stored, payloads })
+        Ok(Self {
+            run,
+            report: analysis.finish(),
+            settings,
+            exchanges: Box::new(stored),
+            payloads,
+            foreign: None,
+            utc_offset_seconds: 0,
+        })
+    }
+
+    fn of_foreign(imported: Imported, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
+        let Imported { mut run, exchanges, payloads, summary, utc_offset_seconds, warnings } = imported;
+        warnings.iter().for_each(|warning| say_warning(warning));
+        change(&mut run.plan.output)?;
+        let settings = Settings::of(&run);
+        let mut analysis = Analysis::new(settings.clone());
+        for exchange in &exchanges {
+            analysis.request(&exchange.request);
+            analysis.tokens(&exchange.tokens);
+        }
+        Ok(Self {
+            run,
+            report: analysis.finish(),
+            settings,
+            exchanges: Box::new(exchanges),
+            payloads,
+            foreign: Some(summary),
+            utc_offset_seconds,
+        })
     }
 
     /// Writes every file that the run wants.
-    pub(crate) fn write(&self, directory: &Path) -> Result<Vec<PathBuf>> {
-        Ok(write_all(&self.artifacts(), directory)?)
+    pub(crate) fn write(&self, directory: &Path) -> Result<()> {
+        self.write_formats(directory, &[])
+    }
+
+    /// Writes the files of these formats, or all; of another tool's run its records too.
+    fn write_formats(&self, directory: &Path, formats: &[FormatArg]) -> Result<()> {
+        let is_wanted = |name: &str| {
+            let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+            formats.is_empty() || formats.iter().any(|format| format.ending() == ending)
+        };
+        write_wanted(&self.artifacts(), directory, is_wanted)?;
+        if self.foreign.is_some() && is_wanted("requests.parquet") {
+            self.write_records(directory)?;
+        }
+        Ok(())
+    }
+
+    /// What `aiperf-ctl report` needs to read the run again from there.
+    fn write_records(&self, directory: &Path) -> Result<()> {
+        let parts = tempfile::tempdir_in(directory)
+            .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
+        let mut requests = PartWriter::new(parts.path(), "requests", Limits::STANDARD, &[]);
+        let mut tokens = PartWriter::new(parts.path(), "tokens", Limits::STANDARD, &[]);
+        for exchange in self.exchanges.iter()? {
+            let exchange = exchange?;
+            for token in exchange.tokens {
+                tokens.push(token)?;
+            }
+            requests.push(exchange.request)?;
+        }
+        finish(requests, &directory.join("requests.parquet"))?;
+        finish(tokens, &directory.join("tokens.parquet"))?;
+        let mut file = WholeFile::create(&directory.join("run.json"))?;
+        serde_json::to_writer_pretty(&mut file, &self.run)?;
+        file.finish()?;
+        Ok(())
     }
 
     /// Prints the console report, in colours only to a terminal.
@@ -97,11 +215,31 @@ impl Reported {
             run: &self.run,
             report: &self.report,
             settings: &self.settings,
-            exchanges: &self.stored,
+            exchanges: &*self.exchanges,
             payloads: &self.payloads,
-            utc_offset_seconds: 0,
+            utc_offset_seconds: self.utc_offset_seconds,
+            foreign: self.foreign.as_ref(),
         }
     }
+}
+
+fn finish<R: Row>(writer: PartWriter<R>, path: &Path) -> Result<()> {
+    Ok(concat(&writer.finish()?, path)?)
+}
+
+/// What `--tokenizer` names.
+fn tokenizer(given: Option<&str>) -> Result<Option<Tokenizer>> {
+    let path = match given {
+        None => return Ok(None),
+        Some("builtin") => return Ok(Some(Tokenizer::builtin())),
+        Some(path) => Path::new(path),
+    };
+    let path = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
+    let bytes = fs::read(&path)
+        .map_err(|error| Refusal(format!("--tokenizer: failed to read `{}`: {error}", path.display())))?;
+    let tokenizer = Tokenizer::from_json(&bytes)
+        .map_err(|error| Refusal(format!("--tokenizer `{}`: {error}", path.display())))?;
+    Ok(Some(tokenizer))
 }
 
 /// `run.json` of a directory.
@@ -134,7 +272,7 @@ struct Inputs {
 
 #[derive(serde::Deserialize)]
 struct Session {
-    payloads: Vec<serde_json::Value>,
+    payloads: Vec<Value>,
 }
 
 /// The width that is taken where no terminal tells, as in the file.

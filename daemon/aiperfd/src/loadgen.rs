@@ -80,11 +80,12 @@ impl Loadgen {
         }
     }
 
-    /// Waits until it is prepared; gives what the user should know. `give_up` is asked again and again.
-    pub fn prepared(&mut self, give_up: impl Fn() -> bool) -> Result<Vec<String>> {
+    /// Waits until it is prepared; gives whether it replays a trace, and what the user should know. `give_up` is asked
+    /// again and again.
+    pub fn prepared(&mut self, give_up: impl Fn() -> bool) -> Result<(bool, Vec<String>)> {
         loop {
             match self.report(Duration::from_millis(20))? {
-                Told::Report(Report::Prepared { notices, .. }) => return Ok(notices),
+                Told::Report(Report::Prepared { notices, replays, .. }) => return Ok((replays, notices)),
                 Told::Report(Report::Failed { fault, message }) => {
                     return Err(problem(&fault, message).into());
                 }

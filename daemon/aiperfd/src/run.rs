@@ -78,6 +78,8 @@ struct Field {
     rung: Timestamps,
     rung_reason: Option<String>,
     host: Host,
+    /// Whether the load generator found a trace and replays it.
+    replays: bool,
     /// Phases that have begun, and when.
     begun: Vec<(u32, MonoNs)>,
     clock_begin: Anchor,
@@ -185,7 +187,7 @@ impl Active {
         let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut loadgen = Loadgen::bear(&daemon.nursery, cgroup)?;
         self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, rung)?;
-        let notices = loadgen.prepared(|| self.wants(Stop::Now))?;
+        let (replays, notices) = loadgen.prepared(|| self.wants(Stop::Now))?;
         raise_hot_threads(loadgen.pid());
         let over = Arc::new(AtomicBool::new(false));
         let view = Arc::new(Mutex::new(View::default()));
@@ -232,6 +234,7 @@ impl Active {
             rung,
             rung_reason,
             host,
+            replays,
             begun: Vec::new(),
             clock_begin,
             watch,
@@ -355,6 +358,7 @@ impl Active {
             counters.add_to(&mut sums);
         }
         let clock_end = clock::anchor();
+        let plan = &as_run(plan, field.replays);
         let mut evidence = evidence(plan, &sums, &view, &field.watch, field.rung);
         evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
         evidence.incomplete_reason.clone_from(&stopped);
@@ -457,6 +461,15 @@ fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Wr
         tokens: PartWriter::new(&parts, "tokens", limits, metadata),
         responses: raw.then(|| PartWriter::new(&parts, "responses", limits, metadata)),
     }
+}
+
+/// The plan, with what the load generator found in the input.
+fn as_run(plan: &Plan, replays: bool) -> Plan {
+    let mut plan = plan.clone();
+    for phase in plan.load.phases.iter_mut().filter(|phase| replays && !phase.is_warmup) {
+        "fixed_schedule".clone_into(&mut phase.shape);
+    }
+    plan
 }
 
 fn phase_names(plan: &Plan) -> Vec<&str> {

@@ -20,6 +20,8 @@ pub struct Artifacts<'a> {
     pub payloads: &'a [String],
     /// Seconds by which the user's clock is ahead of UTC, for dates without a zone.
     pub utc_offset_seconds: i64,
+    /// The summary that another tool made of the run: what it says of the run, not its numbers, is taken over.
+    pub foreign: Option<&'a serde_json::Value>,
 }
 
 /// One request with its events and, of a raw run, their bytes.
@@ -31,6 +33,17 @@ pub struct Exchange {
     pub tokens: Vec<Token>,
     /// The bytes of its response's head and events.
     pub responses: Vec<Response>,
+    /// What the tool that made the request said of it, if that was not ours.
+    pub told: Option<Told>,
+}
+
+/// What another tool said of a request, each a JSON object's text.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Who and when.
+    pub metadata: String,
+    /// What went wrong.
+    pub error: Option<String>,
 }
 
 /// Where requests come from, again and again.
@@ -77,7 +90,7 @@ impl Exchanges for Stored {
             let request = request?;
             let id = request.request_id.0;
             let tokens = if request.events > 0 { tokens.take(id)? } else { Vec::new() };
-            Ok(Exchange { tokens, responses: responses.take(id)?, request })
+            Ok(Exchange { tokens, responses: responses.take(id)?, request, told: None })
         })))
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use metric::{MetricResult, Stat, Unit};
+use metric::{MetricResult, Origin, Stat, Unit};
 use std::io::Write;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    let sorted = by_tag(&artifacts.report.results);
+    let sorted = by_tag(artifacts, &artifacts.report.results);
     let names = COLUMNS.map(Stat::name).join(",");
     writeln!(out, "Metric,{names}")?;
     for result in sorted.iter().filter(|result| is_distribution(result)) {
@@ -29,9 +29,11 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-/// The results in the order of their tags.
-pub(crate) fn by_tag(results: &[MetricResult]) -> Vec<&MetricResult> {
-    let mut sorted = results.iter().collect::<Vec<_>>();
+/// The results in the order of their tags; of another tool's run only those that its own table has.
+pub(crate) fn by_tag<'a>(artifacts: &Artifacts<'_>, results: &'a [MetricResult]) -> Vec<&'a MetricResult> {
+    let is_wanted =
+        |result: &&MetricResult| artifacts.foreign.is_none() || result.metric.origin == Origin::Aiperf;
+    let mut sorted = results.iter().filter(is_wanted).collect::<Vec<_>>();
     sorted.sort_by_key(|result| result.metric.tag);
     sorted
 }

@@ -9,11 +9,11 @@ use std::io::Write;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    serde_json::to_writer_pretty(out, &document(artifacts))?;
+    serde_json::to_writer_pretty(out, &document(artifacts, &told_errors(artifacts)?))?;
     Ok(())
 }
 
-fn document(artifacts: &Artifacts<'_>) -> Map<String, Value> {
+fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     let Artifacts { run, report, .. } = artifacts;
     let named = report.results.iter().position(|result| is_beyond_named(result.metric.tag));
     let (named, others) = report.results.split_at(named.unwrap_or(report.results.len()));
@@ -25,22 +25,14 @@ fn document(artifacts: &Artifacts<'_>) -> Map<String, Value> {
     for result in named {
         put(result.metric.tag, summary::metric(result));
     }
-    put("input_config", summary::input_config(run));
-    put(
-        "run_info",
-        json!({
-            "benchmark_id": run.run_id,
-            "random_seed": run.plan.random_seed,
-            "trial": 0,
-            "cli_command": run.plan.command_line,
-        }),
-    );
+    put("input_config", summary::input_config(artifacts));
+    put("run_info", run_info(artifacts));
     put("was_cancelled", run.was_cancelled.into());
     put("is_complete", run.is_complete.into());
     if let Some(reason) = &run.incomplete_reason {
         put("incomplete_reason", reason.clone().into());
     }
-    put("error_summary", report.errors.iter().map(error).collect());
+    put("error_summary", report.errors.iter().map(|count| error(count, told)).collect());
     put("start_time", summary::date(report.begin, artifacts.utc_offset_seconds).into());
     put("end_time", summary::date(report.end, artifacts.utc_offset_seconds).into());
     if !report.warmup.is_empty() {
@@ -55,13 +47,51 @@ fn document(artifacts: &Artifacts<'_>) -> Map<String, Value> {
     document
 }
 
+/// Which run it was, in its own words where another tool made it.
+fn run_info(artifacts: &Artifacts<'_>) -> Value {
+    let run = artifacts.run;
+    let told = artifacts.foreign.and_then(|foreign| foreign.get("run_info")).cloned();
+    told.unwrap_or_else(|| {
+        json!({
+            "benchmark_id": run.run_id,
+            "random_seed": run.plan.random_seed,
+            "trial": 0,
+            "cli_command": run.plan.command_line,
+        })
+    })
+}
+
 /// Whether a metric comes after those that AIPerf's model names, which stand before `input_config`.
 fn is_beyond_named(tag: &str) -> bool {
     let place = |tag: &str| metric::METRICS.iter().position(|metric| metric.tag == tag);
     place(tag) > place(LAST_NAMED)
 }
 
-fn error(error: &ErrorCount) -> Value {
+/// The errors of another tool's run in its own words, each once.
+fn told_errors(artifacts: &Artifacts<'_>) -> Result<Vec<Value>, ExportError> {
+    let mut told = Vec::new();
+    if artifacts.foreign.is_some() {
+        for exchange in artifacts.exchanges.iter()? {
+            if let Some(error) = exchange?.told.and_then(|told| told.error) {
+                let error = serde_json::from_str(&error)?;
+                if !told.contains(&error) {
+                    told.push(error);
+                }
+            }
+        }
+    }
+    Ok(told)
+}
+
+fn error(error: &ErrorCount, told: &[Value]) -> Value {
+    let is_it = |told: &&Value| {
+        told["code"].as_u64() == error.code.map(u64::from)
+            && told["type"] == error.kind.as_str()
+            && told["message"] == error.message.as_str()
+    };
+    if let Some(told) = told.iter().find(is_it) {
+        return json!({ "error_details": told, "count": error.count });
+    }
     let mut details = Map::new();
     if let Some(code) = error.code {
         details.insert("code".to_owned(), code.into());

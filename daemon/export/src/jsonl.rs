@@ -16,10 +16,15 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         let exchange = exchange?;
         let case = Case { request: &exchange.request, settings: artifacts.settings };
         line.begin();
-        line.object("metadata", |line| metadata(line, artifacts, &exchange.request))?;
+        match &exchange.told {
+            Some(told) => line.put_json("metadata", &told.metadata)?,
+            None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request))?,
+        }
         line.object("metrics", |line| metrics(line, &case, &exchange))?;
-        if !case.is_valid() {
-            line.object("error", |line| error(line, &exchange.request))?;
+        match exchange.told.as_ref().and_then(|told| told.error.as_deref()) {
+            Some(told) => line.put_json("error", told)?,
+            None if case.is_valid() => {}
+            None => line.object("error", |line| error(line, &exchange.request))?,
         }
         line.end_into(out)?;
     }

@@ -26,9 +26,9 @@ mod summary;
 mod table;
 mod timeslices;
 
-pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored};
+pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored, Told};
 pub use error::ExportError;
 pub use file::WholeFile;
 pub use names::Names;
-pub use registry::{EXPORTERS, Exporter, write_all};
+pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use table::Colour;

@@ -35,7 +35,7 @@ pub const EXPORTERS: &[Exporter] = &[
     Exporter {
         default: "profile_export_raw.jsonl",
         ending: "_raw.jsonl",
-        wanted: |artifacts| artifacts.run.plan.output.export_level >= ExportLevel::Raw,
+        wanted: has_responses,
         write: raw::write,
     },
     Exporter {
@@ -58,15 +58,20 @@ pub const EXPORTERS: &[Exporter] = &[
     },
 ];
 
-/// Writes every file that the run wants into a directory, each whole or not at all, and tells their paths.
+/// Writes the files that the run wants, and whose default names are `wanted`, into a directory, each whole or not at
+/// all; tells their paths.
 ///
 /// # Errors
 /// When a file cannot be written; those before it are there.
-pub fn write_all(artifacts: &Artifacts<'_>, directory: &Path) -> Result<Vec<PathBuf>, ExportError> {
+pub fn write_wanted(
+    artifacts: &Artifacts<'_>,
+    directory: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<PathBuf>, ExportError> {
     let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref());
     EXPORTERS
         .iter()
-        .filter(|exporter| (exporter.wanted)(artifacts))
+        .filter(|exporter| wanted(exporter.default) && (exporter.wanted)(artifacts))
         .map(|exporter| {
             let path = directory.join(names.file(exporter.default, exporter.ending));
             let mut file = WholeFile::create(&path)?;
@@ -78,4 +83,9 @@ pub fn write_all(artifacts: &Artifacts<'_>, directory: &Path) -> Result<Vec<Path
 
 fn has_slices(artifacts: &Artifacts<'_>) -> bool {
     artifacts.settings.slice_duration.is_some()
+}
+
+/// What another tool received is in its own raw export.
+fn has_responses(artifacts: &Artifacts<'_>) -> bool {
+    artifacts.run.plan.output.export_level >= ExportLevel::Raw && artifacts.foreign.is_none()
 }

@@ -1,7 +1,8 @@
 //! The parts that several JSON exports share: metrics, the input's configuration, dates, and what hides secrets.
 
+use crate::artifacts::Artifacts;
 use common::clock::RealNs;
-use common::plan::{Input, Phase, Plan, Tokenizer};
+use common::plan::{Input, Output, Phase, Plan, Tokenizer};
 use metric::{MetricResult, Stat};
 use record::Run;
 use serde_json::{Map, Value, json};
@@ -29,7 +30,12 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
 }
 
 /// What the user asked for, in the shape of AIPerf's configuration.
-pub(crate) fn input_config(run: &Run) -> Value {
+pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
+    let told = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();
+    told.unwrap_or_else(|| config_of(artifacts.run))
+}
+
+fn config_of(run: &Run) -> Value {
     let plan = &run.plan;
     let models = plan.endpoint.models.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
     let urls = plan.endpoint.urls.iter().map(|url| without_password(url)).collect::<Vec<_>>();
@@ -47,14 +53,32 @@ pub(crate) fn input_config(run: &Run) -> Value {
         Tokenizer::Builtin => "builtin".into(),
         Tokenizer::File { name } => name.clone().into(),
     };
-    json!({
+    let mut config = json!({
         "models": { "items": models },
         "endpoint": endpoint,
         "datasets": [dataset(plan)],
         "phases": plan.load.phases.iter().map(phase).collect::<Vec<_>>(),
-        "artifacts": { "dir": plan.output.artifact_dir },
-        "tokenizer": { "name": tokenizer },
-    })
+        "artifacts": output(&plan.output),
+    });
+    if let Value::Object(config) = &mut config {
+        if !plan.output.goodput.is_empty() {
+            config.insert("slos".to_owned(), json!(plan.output.goodput));
+        }
+        config.insert("tokenizer".to_owned(), json!({ "name": tokenizer }));
+    }
+    config
+}
+
+fn output(output: &Output) -> Value {
+    let mut artifacts = Map::new();
+    artifacts.insert("dir".to_owned(), output.artifact_dir.clone().into());
+    if let Some(seconds) = output.slice_duration_seconds {
+        artifacts.insert("slice_duration".to_owned(), seconds.into());
+    }
+    if output.show_trace_timing {
+        artifacts.insert("show_trace_timing".to_owned(), true.into());
+    }
+    Value::Object(artifacts)
 }
 
 fn dataset(plan: &Plan) -> Value {

@@ -11,7 +11,7 @@ use std::io::Write;
 /// Writes the JSON file.
 pub(crate) fn write_json(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let slices = artifacts.report.slices.iter().map(slice).collect::<Vec<_>>();
-    let document = json!({ "timeslices": slices, "input_config": summary::input_config(artifacts.run) });
+    let document = json!({ "timeslices": slices, "input_config": summary::input_config(artifacts) });
     serde_json::to_writer_pretty(out, &document)?;
     Ok(())
 }
@@ -21,7 +21,7 @@ pub(crate) fn write_csv(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Resul
     writeln!(out, "Timeslice,Start_NS,End_NS,Metric,Unit,Stat,Value")?;
     for (number, slice) in artifacts.report.slices.iter().enumerate() {
         let place = format!("{number},{},{}", slice.begin.0, slice.end.0);
-        for result in by_tag(&slice.results) {
+        for result in by_tag(artifacts, &slice.results) {
             let header = field(result.metric.header);
             let unit = field(result.metric.display.name());
             for stat in COLUMNS {

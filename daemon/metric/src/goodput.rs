@@ -37,6 +37,14 @@ impl Threshold {
         let form = || GoodputError::Form(word.to_owned());
         let (tag, number) = word.split_once(':').ok_or_else(form)?;
         let limit = number.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(form)?;
+        Self::new(tag, limit)
+    }
+
+    /// A threshold on the metric with this tag.
+    ///
+    /// # Errors
+    /// When the tag names no metric of requests.
+    pub fn new(tag: &str, limit: f64) -> Result<Self, GoodputError> {
         let metric = METRICS
             .iter()
             .copied()
@@ -49,13 +57,13 @@ impl Threshold {
     #[must_use]
     pub fn is_met(&self, case: &Case<'_>) -> bool {
         let Kind::Record(formula) = self.metric.kind else { return false };
-        let Some(value) = formula(case).and_then(|value| self.metric.shown_value(value)) else {
-            return false;
-        };
+        let Some(value) = formula(case) else { return false };
+        // Compared in the formula's unit, where nothing is rounded at the threshold itself.
+        let limit = self.limit * self.metric.inner_factor();
         if self.metric.flags.has(Flags::LARGER_IS_BETTER) {
-            value.get() >= self.limit
+            value.get() >= limit
         } else {
-            value.get() <= self.limit
+            value.get() <= limit
         }
     }
 }

@@ -244,6 +244,10 @@ impl Unit {
             (Self::Nanoseconds, Self::Milliseconds) => 1e-6,
             (Self::Nanoseconds, Self::Seconds) => 1e-9,
             (Self::Bytes, Self::Kilobytes) => 1.0 / 1024.0,
+            (Self::Microseconds, Self::Nanoseconds) => 1e3,
+            (Self::Milliseconds, Self::Nanoseconds) => 1e6,
+            (Self::Seconds, Self::Nanoseconds) => 1e9,
+            (Self::Kilobytes, Self::Bytes) => 1024.0,
             _ => 1.0,
         }
     }
@@ -355,6 +359,12 @@ impl Metric {
     #[must_use]
     pub const fn display_factor(&self) -> f64 {
         self.unit.factor(self.display)
+    }
+
+    /// What a shown number is multiplied by to be one of the formula.
+    #[must_use]
+    pub const fn inner_factor(&self) -> f64 {
+        self.display.factor(self.unit)
     }
 
     /// Whether its numbers are whole and shown as such per request.

@@ -46,12 +46,11 @@ pub struct Capability {
     pub produces_tokens: bool,
     /// It reads tokens.
     pub tokenizes_input: bool,
-    /// It tells reasoning from answer.
-    pub supports_reasoning: bool,
 }
 
 impl Settings {
-    /// The settings that follow from a run's own description; goodput, slices and trace come from the command line.
+    /// The settings that follow from a run's own description. Thresholds on metrics that are not known are left out:
+    /// whoever takes them from a user refuses them first.
     #[must_use]
     pub fn of(run: &Run) -> Self {
         let window = |wanted: fn(&str) -> bool| {
@@ -61,14 +60,15 @@ impl Settings {
                 end: phases().map(|phase| phase.ended_ns).max()?,
             })
         };
+        let goodput = run.plan.output.goodput.iter();
         Self {
             streaming: run.plan.endpoint.streaming,
             capability: Capability::of_endpoint(&run.plan.endpoint.kind),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
             fixed_schedule: run.plan.load.profiling().is_some_and(|phase| phase.shape == "fixed_schedule"),
-            show_trace_timing: false,
-            goodput: Vec::new(),
-            slice_duration: None,
+            show_trace_timing: run.plan.output.show_trace_timing,
+            goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
+            slice_duration: run.plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
             profiling: window(|name| name == PROFILING),
             warmup: window(|name| name != PROFILING),
             clock: run.clock_begin,
@@ -82,7 +82,6 @@ impl Settings {
             (Flags::STREAMING_ONLY, self.streaming),
             (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens),
             (Flags::TOKENIZES_INPUT_ONLY, self.capability.tokenizes_input),
-            (Flags::SUPPORTS_REASONING, self.capability.supports_reasoning),
             (Flags::USAGE_DIFF_ONLY, !self.use_server_token_count),
             (Flags::FIXED_SCHEDULE_ONLY, self.fixed_schedule),
             (Flags::GOODPUT, !self.goodput.is_empty()),
@@ -93,17 +92,14 @@ impl Settings {
 
 impl Capability {
     /// An endpoint that reads and writes text.
-    pub const TEXT: Self = Self { produces_tokens: true, tokenizes_input: true, supports_reasoning: true };
+    pub const TEXT: Self = Self { produces_tokens: true, tokenizes_input: true };
 
     /// What the endpoint with this name can do; an unknown one is taken for one of text.
     #[must_use]
     pub fn of_endpoint(kind: &str) -> Self {
-        let text_in = Self { produces_tokens: false, tokenizes_input: true, supports_reasoning: false };
-        let no_text = Self { tokenizes_input: false, ..text_in };
+        let text_in = Self { produces_tokens: false, tokenizes_input: true };
+        let no_text = Self { produces_tokens: false, tokenizes_input: false };
         match kind {
-            "completions" | "huggingface_generate" | "solido_rag" => {
-                Self { supports_reasoning: false, ..Self::TEXT }
-            }
             "embeddings" | "chat_embeddings" | "nim_embeddings" | "nim_rankings" | "cohere_rankings"
             | "hf_tei_rankings" | "image_generation" | "video_generation" => text_in,
             "image_edit" | "image_retrieval" | "audio_transcription" => no_text,

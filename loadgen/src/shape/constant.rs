@@ -1,7 +1,7 @@
 //! Open loop: requests at even distances.
 
-use super::rate::Rate;
 use super::{Shape, Starts};
+use crate::rate::Rate;
 
 /// `--request-rate` with `--arrival-pattern constant`.
 pub(super) const SHAPE: Shape = Shape {

@@ -1,7 +1,7 @@
 //! Open loop: gamma distributed gaps, smoother or burstier than a Poisson process.
 
-use super::rate::Rate;
 use super::{Shape, Starts};
+use crate::rate::Rate;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Gamma};

@@ -8,8 +8,6 @@ mod constant;
 mod fixed_schedule;
 mod gamma;
 mod poisson;
-pub mod ramp;
-mod rate;
 mod user_centric;
 
 use common::clock::DurationNs;

@@ -1,7 +1,7 @@
 //! Open loop: a Poisson process, the arrivals of many independent users.
 
-use super::rate::Rate;
 use super::{Shape, Starts};
+use crate::rate::Rate;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Exp1};

@@ -21,6 +21,7 @@ const TABLE: &[(&str, May)] = &[
     ("join", May::Import(&["common", "record"])),
     ("metric", May::Import(&["common", "record"])),
     ("export", May::Import(&["common", "metric", "record"])),
+    ("import", May::Import(&["common", "endpoint", "export", "metric", "record", "tokenizer"])),
     ("control", May::Import(&["common", "record"])),
     ("tokenizer", May::Import(&["common"])),
     ("endpoint", May::Import(&["common"])),
@@ -28,7 +29,7 @@ const TABLE: &[(&str, May)] = &[
     ("aiperfd", May::Import(&["common", "control", "export", "join", "metric", "record"])),
     (
         "aiperf-ctl",
-        May::Import(&["common", "control", "endpoint", "export", "metric", "record", "tokenizer"]),
+        May::Import(&["common", "control", "endpoint", "export", "import", "metric", "record", "tokenizer"]),
     ),
     ("mock-server", May::Import(&[])),
     ("xtask", May::Import(&[])),

@@ -24,7 +24,8 @@ pub struct LoadArgs {
     /// Shape of the gamma distribution: 1 is poisson, less is burstier, more is smoother. [default: 1]
     #[arg(long, visible_alias = "vllm-burstiness", value_parser = positive)]
     pub arrival_smoothness: Option<f64>,
-    /// A JSON file with the rate over time: [[seconds, requests per second], ...], straight lines between.
+    /// A JSON file with the rate over time, straight lines between its points:
+    /// {"points": [{"time_s": 0, "qps": 1}, {"time_s": 60, "qps": 20}]}.
     #[arg(long, conflicts_with_all = ["request_rate", "request_rate_ramp_duration"])]
     pub request_rate_series: Option<PathBuf>,
     /// Requests to send. [default without --benchmark-duration: twice --concurrency, at least 10]

@@ -7,6 +7,7 @@ mod endpoint;
 mod input;
 mod load;
 mod media;
+mod metric;
 mod not_offered;
 mod output;
 mod parse;
@@ -23,16 +24,17 @@ mod value;
 pub use docs::markdown;
 pub(crate) use endpoint::EndpointArgs;
 use input::InputArgs;
-pub(crate) use load::LoadArgs;
+pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
+pub(crate) use metric::MetricArgs;
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Unparsed, parse};
-pub(crate) use report::ReportArgs;
+pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
 pub(crate) use timing::{FailOnArg, TimestampsArg, TimingArgs};
 
 use clap::{Parser, Subcommand};
 use conversation::ConversationArgs;
-use load::{CancellationArgs, ScheduleArgs, UserArgs, WarmupArgs};
+use load::{ScheduleArgs, UserArgs};
 use media::{AudioArgs, ImageArgs, RankingsArgs, VideoArgs};
 use prompt::PromptArgs;
 use service::ServiceArgs;
@@ -56,8 +58,8 @@ pub enum Command {
     /// Sends load to a server, measures it, and writes a report.
     #[command(after_help = PROFILE_EXAMPLES)]
     Profile(Box<ProfileArgs>),
-    /// Computes the report of a stored run again.
-    Report(ReportArgs),
+    /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
+    Report(Box<ReportArgs>),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
     Runs(RunsArgs),
 }
@@ -113,6 +115,9 @@ pub struct ProfileArgs {
     /// How it is measured.
     #[command(flatten)]
     pub timing: TimingArgs,
+    /// Which metrics there are beyond those that every run has.
+    #[command(flatten)]
+    pub metrics: MetricArgs,
     /// What is written.
     #[command(flatten)]
     pub output: OutputArgs,

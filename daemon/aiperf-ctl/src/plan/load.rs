@@ -1,38 +1,280 @@
 //! When requests are sent and when the run ends.
 
 use super::{Checked, refuse};
-use crate::args::LoadArgs;
-use common::plan::{Load, Phase};
+use crate::args::{CancellationArgs, LoadArgs, ProfileArgs, WarmupArgs};
+use common::plan::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling};
 
-pub(super) fn load(args: &LoadArgs) -> Checked<Load> {
-    let shape = match (args.request_rate, args.arrival_pattern.as_deref()) {
-        (None, None) => "concurrency",
-        (None, Some(_)) => return refuse("--arrival-pattern needs --request-rate"),
-        (Some(_), None | Some("poisson")) => "poisson",
-        (Some(_), Some("constant")) => "constant",
-        (Some(_), Some(other)) => {
-            return refuse(format!(
-                "--arrival-pattern `{other}` is not offered; there are: constant, poisson"
-            ));
-        }
+/// The phases that the flags ask for. The points of `--request-rate-series` are read later, where files are read.
+///
+/// # Errors
+/// The first contradiction found.
+pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
+    contradictions(args)?;
+    let profiling = profiling(args)?;
+    let mut phases = Vec::new();
+    phases.extend(warmup(&args.warmup, &profiling)?);
+    phases.push(profiling);
+    Ok(Load {
+        connection_reuse: reuse(&args.endpoint.connection_reuse_strategy),
+        fixed_schedule: FixedSchedule {
+            is_automatic: !args.schedule.no_fixed_schedule,
+            is_auto_offset: is_auto_offset(args),
+            start_offset_ms: args.schedule.fixed_schedule_start_offset.map(millis),
+            end_offset_ms: args.schedule.fixed_schedule_end_offset.map(millis),
+            speedup: args.conversation.replay_speedup,
+        },
+        sampling: sampling(args.input.dataset_sampling_strategy.as_deref()),
+        failed_request_threshold: args.load.failed_request_threshold,
+        ..Load { phases, ..Load::of(Phase::new("", "")) }
+    })
+}
+
+/// A trace's times begin with its first one, unless the user says where.
+fn is_auto_offset(args: &ProfileArgs) -> bool {
+    args.schedule.fixed_schedule_auto_offset || args.schedule.fixed_schedule_start_offset.is_none()
+}
+
+fn profiling(args: &ProfileArgs) -> Checked<Phase> {
+    let given = &args.load;
+    let shape = shape(args)?;
+    let concurrency =
+        if shape == "concurrency" { Some(given.concurrency.unwrap_or(1)) } else { given.concurrency };
+    let session_count = args.conversation.conversation_num;
+    // An input that is not made up is sent once, unless the user says otherwise.
+    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
+    let has_end = given.benchmark_duration.is_some() || session_count.is_some() || !is_made_up;
+    let request_count = match given.request_count {
+        // As many as AIPerf sends of made-up prompts.
+        None if !has_end => Some(10.max(2 * u64::from(concurrency.or(args.users.num_users).unwrap_or(1)))),
+        count => count,
     };
-    if args.benchmark_grace_period.is_some() && args.benchmark_duration.is_none() {
-        return refuse("--benchmark-grace-period needs --benchmark-duration");
-    }
-    let concurrency = match (args.request_rate, args.concurrency) {
-        (None, None) => Some(1),
-        (_, given) => given,
-    };
-    let request_count = match (args.request_count, args.benchmark_duration) {
-        (None, None) => Some(10.max(2 * u64::from(concurrency.unwrap_or(1)))),
-        (given, _) => given,
-    };
-    Ok(Load::of(Phase {
-        request_rate: args.request_rate,
+    let curve = curve(given.ramp_strategy.as_deref());
+    let ramp = |seconds: Option<f64>| seconds.map(|seconds| Ramp { seconds, curve });
+    Ok(Phase {
+        request_rate: given.request_rate.or(args.users.user_centric_rate),
+        arrival_smoothness: given.arrival_smoothness,
+        request_rate_ramp_seconds: given.request_rate_ramp_duration,
         concurrency,
+        concurrency_ramp: ramp(given.concurrency_ramp_duration),
+        prefill_concurrency: given.prefill_concurrency,
+        prefill_concurrency_ramp: ramp(given.prefill_concurrency_ramp_duration),
+        users: args.users.num_users,
         request_count,
-        duration_seconds: args.benchmark_duration,
-        grace_period_seconds: Some(args.benchmark_grace_period.unwrap_or(30.0)),
+        session_count,
+        duration_seconds: given.benchmark_duration,
+        grace_period_seconds: given.benchmark_duration.and_then(|_| grace(given, shape)),
+        cancellation: cancellation(&args.cancellation),
         ..Phase::new("profiling", shape)
+    })
+}
+
+/// How long requests in flight are waited for; none is for as long as they take.
+fn grace(given: &LoadArgs, shape: &str) -> Option<f64> {
+    match given.benchmark_grace_period {
+        Some(seconds) if seconds.is_finite() => Some(seconds),
+        Some(_) => None,
+        // Users finish what they say.
+        None if shape == "user_centric" => None,
+        None => Some(DEFAULT_GRACE_S),
+    }
+}
+
+fn shape(args: &ProfileArgs) -> Checked<&'static str> {
+    let given = &args.load;
+    if args.schedule.fixed_schedule {
+        return Ok("fixed_schedule");
+    }
+    if args.users.user_centric_rate.is_some() {
+        return Ok("user_centric");
+    }
+    if given.request_rate.is_none() && given.request_rate_series.is_none() {
+        return match given.arrival_pattern {
+            None if given.arrival_smoothness.is_none() => Ok("concurrency"),
+            _ => refuse("--arrival-pattern and --arrival-smoothness need --request-rate"),
+        };
+    }
+    pattern(given.arrival_pattern.as_deref(), given.arrival_smoothness)
+}
+
+/// The shape of an arrival pattern; a smoothness alone asks for gamma.
+fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<&'static str> {
+    match (pattern, smoothness) {
+        (Some("gamma"), _) | (None, Some(_)) => Ok("gamma"),
+        (_, Some(_)) => refuse("--arrival-smoothness needs --arrival-pattern gamma"),
+        (None | Some("poisson"), None) => Ok("poisson"),
+        (Some("constant"), None) => Ok("constant"),
+        (Some(other), None) => {
+            refuse(format!("--arrival-pattern `{other}` is not offered; there are: constant, poisson, gamma"))
+        }
+    }
+}
+
+/// What comes before the measurement: like it, but for what the flags say.
+fn warmup(given: &WarmupArgs, profiling: &Phase) -> Checked<Option<Phase>> {
+    let has_end = given.warmup_request_count.is_some()
+        || given.warmup_duration.is_some()
+        || given.num_warmup_sessions.is_some();
+    let others = [
+        ("--warmup-concurrency", given.warmup_concurrency.is_some()),
+        ("--warmup-prefill-concurrency", given.warmup_prefill_concurrency.is_some()),
+        ("--warmup-request-rate", given.warmup_request_rate.is_some()),
+        ("--warmup-arrival-pattern", given.warmup_arrival_pattern.is_some()),
+        ("--warmup-grace-period", given.warmup_grace_period.is_some()),
+    ];
+    if !has_end {
+        return match others.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => refuse(format!(
+                "{flag} needs a warmup: give --warmup-request-count, --warmup-duration or --num-warmup-sessions"
+            )),
+            None => Ok(None),
+        };
+    }
+    if given.warmup_request_count.is_some() && given.num_warmup_sessions.is_some() {
+        return refuse("--warmup-request-count and --num-warmup-sessions exclude each other");
+    }
+    let request_rate = given.warmup_request_rate.or(profiling.request_rate);
+    let shape = match given.warmup_arrival_pattern.as_deref() {
+        Some(_) if request_rate.is_none() => {
+            return refuse("--warmup-arrival-pattern needs --warmup-request-rate or --request-rate");
+        }
+        Some(name) => pattern(Some(name), profiling.arrival_smoothness.filter(|_| name == "gamma"))?,
+        // A trace or users are no warmup: requests come at the rate, or as fast as they are answered.
+        None if matches!(profiling.shape.as_str(), "fixed_schedule" | "user_centric" | "concurrency") => {
+            if request_rate.is_some() {
+                "poisson"
+            } else {
+                "concurrency"
+            }
+        }
+        None => profiling.shape.as_str(),
+    };
+    let concurrency = given.warmup_concurrency.or(profiling.concurrency);
+    let ramp = |seconds: Option<f64>, inherited: Option<Ramp>| match (seconds, inherited) {
+        (Some(seconds), inherited) => {
+            Some(Ramp { seconds, curve: inherited.map_or(Curve::Linear, |ramp| ramp.curve) })
+        }
+        (None, inherited) => inherited,
+    };
+    Ok(Some(Phase {
+        is_warmup: true,
+        request_rate,
+        arrival_smoothness: profiling.arrival_smoothness,
+        request_rate_ramp_seconds: given
+            .warmup_request_rate_ramp_duration
+            .or(profiling.request_rate_ramp_seconds),
+        concurrency: if shape == "concurrency" { Some(concurrency.unwrap_or(1)) } else { concurrency },
+        concurrency_ramp: ramp(given.warmup_concurrency_ramp_duration, profiling.concurrency_ramp),
+        prefill_concurrency: given.warmup_prefill_concurrency.or(profiling.prefill_concurrency),
+        prefill_concurrency_ramp: ramp(
+            given.warmup_prefill_concurrency_ramp_duration,
+            profiling.prefill_concurrency_ramp,
+        ),
+        request_count: given.warmup_request_count,
+        session_count: given.num_warmup_sessions,
+        duration_seconds: given.warmup_duration,
+        grace_period_seconds: given.warmup_grace_period.filter(|seconds| seconds.is_finite()),
+        ..Phase::new("warmup", shape)
     }))
 }
+
+fn cancellation(given: &CancellationArgs) -> Option<Cancellation> {
+    let rate_percent = given.request_cancellation_rate?;
+    Some(Cancellation { rate_percent, delay_seconds: given.request_cancellation_delay.unwrap_or(0.0) })
+}
+
+fn curve(name: Option<&str>) -> Curve {
+    match name {
+        Some("exponential") => Curve::Exponential,
+        Some("poisson") => Curve::Poisson,
+        _ => Curve::Linear,
+    }
+}
+
+fn reuse(name: &str) -> ConnectionReuse {
+    match name {
+        "never" => ConnectionReuse::Never,
+        "sticky-user-sessions" => ConnectionReuse::StickyUserSessions,
+        _ => ConnectionReuse::Pooled,
+    }
+}
+
+fn sampling(name: Option<&str>) -> Sampling {
+    match name {
+        Some("random") => Sampling::Random,
+        Some("shuffle") => Sampling::Shuffle,
+        _ => Sampling::Sequential,
+    }
+}
+
+/// Milliseconds of a trace, exact below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "a trace of 285,000 years")]
+const fn millis(offset: u64) -> f64 {
+    offset as f64
+}
+
+/// What the flags must not say together (aiperf.md's rules of load and timing).
+fn contradictions(args: &ProfileArgs) -> Checked<()> {
+    let load = &args.load;
+    let schedule = &args.schedule;
+    let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
+    let has_users = args.users.user_centric_rate.is_some();
+    let offsets = schedule.fixed_schedule_auto_offset
+        || schedule.fixed_schedule_start_offset.is_some()
+        || schedule.fixed_schedule_end_offset.is_some();
+    let starts_after_end = match (schedule.fixed_schedule_start_offset, schedule.fixed_schedule_end_offset) {
+        (Some(start), Some(end)) => start > end,
+        _ => false,
+    };
+    let too_many_prefills = match (load.prefill_concurrency, load.concurrency) {
+        (Some(prefill), Some(concurrency)) => prefill > concurrency,
+        _ => false,
+    };
+    let short_sessions = has_users
+        && args.input.input_file.is_none()
+        && args.conversation.conversation_turn_mean.unwrap_or(1.0) < 2.0;
+    let rules = [
+        (
+            load.benchmark_grace_period.is_some() && load.benchmark_duration.is_none(),
+            "--benchmark-grace-period needs --benchmark-duration",
+        ),
+        (
+            load.request_count.is_some() && args.conversation.conversation_num.is_some(),
+            "--request-count and --conversation-num exclude each other",
+        ),
+        (
+            load.prefill_concurrency.is_some() && !args.endpoint.streaming,
+            "--prefill-concurrency needs --streaming: without it there is no first token to wait for",
+        ),
+        (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
+        (
+            load.request_rate_ramp_duration.is_some() && (schedule.fixed_schedule || has_users),
+            "--request-rate-ramp-duration goes with --request-rate only",
+        ),
+        (
+            has_users && (load.arrival_pattern.is_some() || load.arrival_smoothness.is_some()),
+            "--arrival-pattern contradicts --user-centric-rate: users send at even distances",
+        ),
+        (short_sessions, "--user-centric-rate needs conversations: give --conversation-turn-mean 2 or more"),
+        (schedule.fixed_schedule && (has_rate || has_users), "--fixed-schedule contradicts a rate"),
+        (
+            schedule.fixed_schedule && args.input.input_file.is_none(),
+            "--fixed-schedule needs --input-file with timestamps",
+        ),
+        (
+            schedule.fixed_schedule && args.input.dataset_sampling_strategy.is_some(),
+            "--dataset-sampling-strategy contradicts --fixed-schedule: a trace has its own order",
+        ),
+        (
+            offsets && !schedule.fixed_schedule && schedule.no_fixed_schedule,
+            "the offsets of --fixed-schedule contradict --no-fixed-schedule",
+        ),
+        (starts_after_end, "--fixed-schedule-start-offset lies after --fixed-schedule-end-offset"),
+    ];
+    match rules.iter().find(|(is_broken, _)| *is_broken) {
+        Some((_, why)) => refuse(*why),
+        None => Ok(()),
+    }
+}
+
+/// AIPerf's default, in seconds.
+const DEFAULT_GRACE_S: f64 = 30.0;

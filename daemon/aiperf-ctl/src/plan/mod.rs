@@ -4,7 +4,7 @@ mod endpoint;
 mod input;
 mod load;
 pub(crate) mod not_yet;
-mod output;
+pub(crate) mod output;
 mod secret;
 mod timing;
 
@@ -49,7 +49,7 @@ type Checked<T> = Result<T, Refusal>;
 /// The first contradiction found.
 pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
     let secret_headers = endpoint::headers(&args.endpoint.headers, args.endpoint.api_key.as_deref())?;
-    let load = load::load(&args.load)?;
+    let load = load::load(args)?;
     let endpoint = endpoint::endpoint(args, &secret_headers)?;
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
     let artifact_dir =
@@ -59,7 +59,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         tokenizer,
         workers: timing::workers(&args.timing)?,
         timestamps: timing::timestamps(&args.timing),
-        output: output::output(args, &artifact_dir),
+        output: output::output(args, &artifact_dir)?,
         random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
         command_line: secret::redacted(command_line),
         endpoint,
@@ -122,8 +122,35 @@ mod tests {
     }
 
     #[test]
+    fn a_warmup_is_like_the_measurement_but_for_what_is_said() {
+        let flags = "--request-rate 20 --arrival-smoothness 2 --concurrency 8 --warmup-request-count 5 --warmup-concurrency 2";
+        let profile = parsed(&format!("aiperf-ctl profile --model m {flags}")).unwrap();
+        let [warmup, profiling] = profile.plan.load.phases.as_slice() else { panic!("two phases") };
+        assert_eq!((warmup.shape.as_str(), warmup.request_rate), ("gamma", Some(20.0)), "the same arrivals");
+        assert_eq!((warmup.concurrency, warmup.request_count), (Some(2), Some(5)), "as the flags say");
+        assert_eq!(
+            (profiling.concurrency, profiling.request_count),
+            (Some(8), Some(16)),
+            "not of the warmup"
+        );
+        assert!(warmup.is_warmup && !profiling.is_warmup, "only one is measured");
+    }
+
+    #[test]
     fn contradictions_are_refused() {
-        check("--arrival-pattern constant", "--arrival-pattern needs --request-rate");
+        check("--arrival-pattern constant", "need --request-rate");
+        check(
+            "--request-rate 1 --arrival-pattern poisson --arrival-smoothness 2",
+            "needs --arrival-pattern gamma",
+        );
+        check("--prefill-concurrency 2", "needs --streaming");
+        check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
+        check("--request-count 2 --conversation-num 2", "exclude each other");
+        check("--user-centric-rate 1 --num-users 2", "--conversation-turn-mean 2 or more");
+        check("--fixed-schedule", "needs --input-file");
+        check("--warmup-concurrency 2", "needs a warmup");
+        check("--warmup-request-count 2 --warmup-arrival-pattern gamma", "needs --warmup-request-rate");
+        check("--request-cancellation-delay 2", "--request-cancellation-rate");
         check("--benchmark-grace-period 3", "--benchmark-grace-period needs --benchmark-duration");
         check("--input-file x --isl 5", "contradicts --input-file");
         check("--custom-dataset-type single_turn", "needs --input-file");
@@ -136,6 +163,9 @@ mod tests {
         check("--request-rate 0", "must be greater than 0");
         check("--concurrency 0", "0 is not in 1..=65536");
         check("--no-such-flag", "unexpected argument");
+        check("--goodput ttft", "want `tag:number`");
+        check("--goodput request_count:1", "failed to find metric");
+        check("--slice-duration 0", "must be greater than 0");
     }
 
     #[test]

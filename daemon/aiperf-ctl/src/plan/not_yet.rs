@@ -21,56 +21,8 @@ pub(crate) fn check(given: &BTreeSet<String>) -> Result<(), Refusal> {
 /// By subject.
 const NOT_YET: &[(&str, &[&str])] = &[
     (
-        "load",
-        &[
-            "prefill-concurrency",
-            "arrival-smoothness",
-            "request-rate-series",
-            "concurrency-ramp-duration",
-            "prefill-concurrency-ramp-duration",
-            "request-rate-ramp-duration",
-            "ramp-strategy",
-            "failed-request-threshold",
-            "conversation-num",
-        ],
-    ),
-    (
-        "fixed schedule",
-        &[
-            "fixed-schedule",
-            "fixed-schedule-auto-offset",
-            "fixed-schedule-start-offset",
-            "fixed-schedule-end-offset",
-        ],
-    ),
-    (
-        "warmup",
-        &[
-            "warmup-request-count",
-            "warmup-duration",
-            "num-warmup-sessions",
-            "warmup-concurrency",
-            "warmup-prefill-concurrency",
-            "warmup-request-rate",
-            "warmup-arrival-pattern",
-            "warmup-grace-period",
-            "warmup-concurrency-ramp-duration",
-            "warmup-prefill-concurrency-ramp-duration",
-            "warmup-request-rate-ramp-duration",
-        ],
-    ),
-    ("users", &["user-centric-rate", "num-users"]),
-    ("cancellation", &["request-cancellation-rate", "request-cancellation-delay"]),
-    (
         "connections",
-        &[
-            "connection-reuse-strategy",
-            "session-header",
-            "ca-certificate",
-            "insecure",
-            "model-selection-strategy",
-            "model-weights",
-        ],
+        &["session-header", "ca-certificate", "insecure", "model-selection-strategy", "model-weights"],
     ),
     (
         "endpoint",
@@ -98,7 +50,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "public-dataset",
             "dataset-path",
             "dataset-filter",
-            "dataset-sampling-strategy",
             "ignore-trace-delays",
             "trace-session-sample-ratio",
             "inter-turn-delay-cap-seconds",

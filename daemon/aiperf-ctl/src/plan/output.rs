@@ -1,26 +1,57 @@
 //! What is written, and where.
 
-use crate::args::{ExportLevelArg, FailOnArg, ProfileArgs};
+use super::{Checked, refuse};
+use crate::args::{ExportLevelArg, FailOnArg, MetricArgs, ProfileArgs};
 use common::plan::{Endpoint, ExportLevel, FailOn, Load, Output};
+use metric::Threshold;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Output {
-    Output {
+pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output> {
+    let mut output = Output {
         artifact_dir: artifact_dir.display().to_string(),
         export_prefix: args.output.profile_export_prefix.clone(),
-        export_level: match args.output.export_level {
-            ExportLevelArg::Summary => ExportLevel::Summary,
-            ExportLevelArg::Records => ExportLevel::Records,
-            ExportLevelArg::Raw => ExportLevel::Raw,
-        },
+        export_level: level(args.output.export_level),
+        goodput: BTreeMap::new(),
+        slice_duration_seconds: None,
+        show_trace_timing: false,
         fail_on: match args.timing.fail_on {
             FailOnArg::Degraded => FailOn::Degraded,
             FailOnArg::Invalid => FailOn::Invalid,
             FailOnArg::Never => FailOn::Never,
         },
         other: BTreeMap::new(),
+    };
+    metrics(&args.metrics, &mut output)?;
+    Ok(output)
+}
+
+/// How much is exported.
+pub(crate) const fn level(level: ExportLevelArg) -> ExportLevel {
+    match level {
+        ExportLevelArg::Summary => ExportLevel::Summary,
+        ExportLevelArg::Records => ExportLevel::Records,
+        ExportLevelArg::Raw => ExportLevel::Raw,
     }
+}
+
+/// Which metrics there are; what is not given stays as it is.
+///
+/// # Errors
+/// When a threshold is not understood.
+pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
+    if let Some(goodput) = &args.goodput {
+        match Threshold::parse_all(goodput) {
+            Ok(thresholds) => {
+                let limits = thresholds.into_iter();
+                output.goodput = limits.map(|limit| (limit.metric.tag.to_owned(), limit.limit)).collect();
+            }
+            Err(error) => return refuse(format!("--goodput: {error}")),
+        }
+    }
+    output.slice_duration_seconds = args.slice_duration.or(output.slice_duration_seconds);
+    output.show_trace_timing |= args.show_trace_timing;
+    Ok(())
 }
 
 /// AIPerf's layout: `artifacts/<model>-<service>-<endpoint>-<load>`.

@@ -2,7 +2,6 @@
 //! or undefined is written, and what is JSON can be read again.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
-#[path = "golden/sample_run.rs"]
 mod sample_run;
 
 use common::client_event::Outcome;
@@ -62,6 +61,7 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
         exchanges,
         payloads: &payloads,
         utc_offset_seconds: -3600,
+        foreign: None,
     };
     for exporter in EXPORTERS {
         let mut out = Vec::new();
@@ -126,7 +126,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
             let response =
                 |index: Option<u32>| Response { request_id: request.request_id, index, data: data.clone() };
             let responses = [None, Some(0), Some(1)].map(response).to_vec();
-            Exchange { request, tokens, responses }
+            Exchange { request, tokens, responses, told: None }
         })
 }
 

@@ -5,7 +5,7 @@ use common::plan::{Phase, RatePoint};
 
 /// A rate over time, linear in pieces, that can tell when so many arrivals are expected.
 #[derive(Clone, Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     pieces: Vec<Piece>,
 }
 
@@ -23,7 +23,7 @@ struct Piece {
 
 impl Rate {
     /// The rate that a phase asks for.
-    pub(super) fn of(phase: &Phase) -> Self {
+    pub(crate) fn of(phase: &Phase) -> Self {
         let target = phase.request_rate.unwrap_or(1.0);
         match phase.request_rate_ramp_seconds {
             _ if !phase.request_rate_series.is_empty() => Self::through(&phase.request_rate_series),
@@ -40,7 +40,7 @@ impl Rate {
     }
 
     /// The offset at which so many arrivals are expected; none if the rate ends before.
-    pub(super) fn when(&self, expected: f64) -> Option<DurationNs> {
+    pub(crate) fn when(&self, expected: f64) -> Option<DurationNs> {
         let piece = self.pieces.iter().find(|piece| expected - piece.before < piece.within)?;
         let left = expected - piece.before;
         let seconds = if piece.slope == 0.0 {

@@ -1,0 +1,143 @@
+//! Which files of an AIPerf run a directory has, whatever their prefix, compressed or not.
+
+use crate::error::ImportError;
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// The files that matter; each may be missing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) raw: Option<PathBuf>,
+    pub(crate) records: Option<PathBuf>,
+    pub(crate) summary: Option<PathBuf>,
+    pub(crate) manifest: Option<PathBuf>,
+    pub(crate) inputs: Option<PathBuf>,
+    /// What `--profile-export-prefix` was.
+    pub(crate) prefix: Option<String>,
+}
+
+/// Whether a directory holds records of an AIPerf run.
+///
+/// # Errors
+/// When the directory can't be read.
+pub fn is_foreign(directory: &Path) -> Result<bool, ImportError> {
+    let files = Files::find(directory)?;
+    Ok(files.raw.is_some() || files.records.is_some())
+}
+
+impl Files {
+    pub(crate) fn find(directory: &Path) -> Result<Self, ImportError> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(ImportError::disk(directory))? {
+            let entry = entry.map_err(ImportError::disk(directory))?;
+            names.extend(entry.file_name().into_string().ok());
+        }
+        names.sort();
+        Ok(Self::among(&names, directory))
+    }
+
+    fn among(names: &[String], directory: &Path) -> Self {
+        let has = |name: &str| {
+            let there = |name: &str| names.iter().any(|other| other == name).then(|| directory.join(name));
+            there(name).or_else(|| there(&format!("{name}.gz")))
+        };
+        let mut files = Self {
+            raw: has("profile_export_raw.jsonl"),
+            records: has("profile_export.jsonl"),
+            summary: has("profile_export_aiperf.json"),
+            manifest: has("phase_manifest.json"),
+            inputs: has("inputs.json"),
+            prefix: None,
+        };
+        if files.raw.is_none() && files.records.is_none() {
+            let prefix = names.iter().find_map(|name| prefix(name, names));
+            if let Some(prefix) = prefix {
+                files.raw = has(&format!("{prefix}_raw.jsonl"));
+                files.records = has(&format!("{prefix}.jsonl"));
+                files.summary = files.summary.or_else(|| has(&format!("{prefix}.json")));
+                files.prefix = Some(prefix.to_owned());
+            }
+        }
+        files
+    }
+}
+
+/// What `--profile-export-prefix` was, if this file tells: `foo_raw.jsonl`, or `foo.jsonl` beside `foo.json`.
+fn prefix<'a>(name: &'a str, names: &[String]) -> Option<&'a str> {
+    let bare = name.strip_suffix(".gz").unwrap_or(name);
+    let stem = bare.strip_suffix(".jsonl")?;
+    if let Some(prefix) = stem.strip_suffix("_raw") {
+        return Some(prefix);
+    }
+    let summaries = [format!("{stem}.json"), format!("{stem}.json.gz")];
+    names.iter().any(|name| summaries.contains(name)).then_some(stem)
+}
+
+/// The lines of a file with their numbers from 1; empty ones are passed over.
+pub(crate) fn lines(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<(usize, String), ImportError>> + use<>, ImportError> {
+    let of = path.to_owned();
+    let lines = BufReader::with_capacity(1 << 16, open(path)?).lines().zip(1..);
+    let read = lines.map(move |(line, number)| Ok((number, line.map_err(ImportError::disk(&of))?)));
+    Ok(read.filter(|line| line.as_ref().map_or(true, |(_, text)| !text.trim().is_empty())))
+}
+
+/// A whole JSON file.
+pub(crate) fn json(path: &Path) -> Result<Value, ImportError> {
+    let mut text = Vec::new();
+    open(path)?.read_to_end(&mut text).map_err(ImportError::disk(path))?;
+    serde_json::from_slice(&text).map_err(ImportError::json(path))
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
+    let file = File::open(path).map_err(ImportError::disk(path))?;
+    let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
+    Ok(if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        names: &[&str],
+        raw: Option<&str>,
+        records: Option<&str>,
+        summary: Option<&str>,
+    ) -> Option<String> {
+        let owned = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let found = Files::among(&owned, Path::new(""));
+        let expected = Files {
+            raw: raw.map(PathBuf::from),
+            records: records.map(PathBuf::from),
+            summary: summary.map(PathBuf::from),
+            prefix: found.prefix.clone(),
+            ..Files::default()
+        };
+        assert_eq!(found, expected, "{names:?}");
+        found.prefix
+    }
+
+    #[test]
+    fn files_are_found_by_their_names() {
+        check(
+            &["profile_export.jsonl", "profile_export_aiperf.json", "profile_export_raw.jsonl.gz"],
+            Some("profile_export_raw.jsonl.gz"),
+            Some("profile_export.jsonl"),
+            Some("profile_export_aiperf.json"),
+        );
+        let prefix = check(&["foo_raw.jsonl"], Some("foo_raw.jsonl"), None, None);
+        assert_eq!(prefix.as_deref(), Some("foo"), "what the run's files are called");
+        check(
+            &["a.json", "a.jsonl.gz", "server_metrics_export.jsonl"],
+            None,
+            Some("a.jsonl.gz"),
+            Some("a.json"),
+        );
+        check(&["outputs.json", "gpu_telemetry_export.jsonl"], None, None, None);
+    }
+}

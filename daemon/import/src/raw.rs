@@ -1,0 +1,200 @@
+//! A line of `profile_export_raw.jsonl` as a request with its events.
+
+use crate::answer::{Answer, Api};
+use crate::error::ImportError;
+use crate::prompt::Prompt;
+use crate::run::Conversations;
+use common::client_event::Outcome;
+use common::clock::MonoNs;
+use common::id::RequestId;
+use common::reply_event::EventKind;
+use export::{Exchange, Told};
+use record::{Request, Token};
+use serde_json::Value;
+use tokenizer::Tokenizer;
+
+/// Understands the lines of a raw export.
+pub struct RawLines {
+    api: Api,
+    tokenizer: Option<Tokenizer>,
+    conversations: Conversations,
+}
+
+impl RawLines {
+    /// For a run of this endpoint type; without a tokenizer nothing but the server's counts is taken.
+    ///
+    /// # Errors
+    /// When the endpoint's answers are not understood.
+    pub fn new(endpoint: &str, tokenizer: Option<Tokenizer>) -> Result<Self, ImportError> {
+        Ok(Self { api: Api::of(endpoint)?, tokenizer, conversations: Conversations::default() })
+    }
+
+    /// A line as a request with its events.
+    ///
+    /// # Errors
+    /// What the line lacks.
+    pub fn exchange(&mut self, place: u64, line: &Value) -> Result<Exchange, String> {
+        let mut request = identity(place, line, &mut self.conversations)?;
+        let submitted = request.submitted_ns.unwrap_or(request.due_ns);
+        let begun = line["start_perf_ns"].as_u64().ok_or("it has no `start_perf_ns`")?;
+        let mut answer = Answer::default();
+        let mut tokens = Vec::new();
+        for response in line["responses"].as_array().into_iter().flatten() {
+            let perf = response["perf_ns"].as_u64().ok_or("a response has no `perf_ns`")?;
+            let reaped = MonoNs(submitted.0.saturating_add_signed(MonoNs(perf).since(MonoNs(begun)).0));
+            let index = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+            tokens.push(token(request.request_id, index, reaped, answer.understand(self.api, response)));
+        }
+        let payload = &line["payload"];
+        request.http_status = request.http_status.or_else(|| small(&line["status"]));
+        request.requested_output_tokens = MAX_TOKENS.iter().find_map(|key| small(&payload[*key]));
+        milestones(&mut request, &tokens);
+        let count = self.tokenizer.as_ref().map(|tokenizer| |text: &str| tokenizer.count(text));
+        request.input_tokens = count.as_ref().and_then(|count| Prompt::of(payload).count(count));
+        if request.succeeded() {
+            answer.counts(&mut request, count.as_ref().map(|count| count as &dyn Fn(&str) -> u32));
+        }
+        Ok(Exchange { request, tokens, responses: Vec::new(), told: Some(told(line)) })
+    }
+}
+
+impl std::fmt::Debug for RawLines {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("RawLines").field("tokenizer", &self.tokenizer).finish_non_exhaustive()
+    }
+}
+
+/// Who a line is about, when, and how it ended.
+pub(crate) fn identity(
+    place: u64,
+    line: &Value,
+    conversations: &mut Conversations,
+) -> Result<Request, String> {
+    let metadata = &line["metadata"];
+    let date = |key: &str| metadata[key].as_u64().map(MonoNs);
+    let needed = |key: &str| date(key).ok_or_else(|| format!("it has no `metadata.{key}`"));
+    let submitted = needed("request_start_ns")?;
+    let is_profiling = metadata["benchmark_phase"].as_str().is_none_or(|phase| phase == metric::PROFILING);
+    let phase =
+        if is_profiling { metric::PROFILING } else { metadata["phase_name"].as_str().unwrap_or("warmup") };
+    let mut request = Request {
+        session: metadata["session_num"].as_u64().unwrap_or(place),
+        turn: small(&metadata["turn_index"]).unwrap_or(0),
+        entry: conversations.entry(metadata["conversation_id"].as_str().unwrap_or_default()),
+        phase: phase.to_owned(),
+        due_ns: date("credit_issued_ns").unwrap_or(submitted),
+        submitted_ns: Some(submitted),
+        head_reaped_ns: date("request_ack_ns"),
+        ended_ns: needed("request_end_ns")?,
+        ..Request::blank(RequestId(place))
+    };
+    let error = &line["error"];
+    if error.is_object() {
+        let code = small(&error["code"]);
+        let cancelled = metadata["was_cancelled"].as_bool().unwrap_or(false);
+        request.outcome = match code {
+            Some(_) => Outcome::HttpStatus,
+            None if cancelled => Outcome::Cancelled,
+            None => Outcome::Truncated,
+        };
+        request.http_status = code;
+        request.error_type = error["type"].as_str().map(str::to_owned);
+        request.error_message = error["message"].as_str().map(str::to_owned);
+    }
+    Ok(request)
+}
+
+/// What the line says in its own words.
+pub(crate) fn told(line: &Value) -> Told {
+    let error = &line["error"];
+    Told { metadata: line["metadata"].to_string(), error: error.is_object().then(|| error.to_string()) }
+}
+
+/// The request's own stamps that follow from its events.
+pub(crate) fn milestones(request: &mut Request, tokens: &[Token]) {
+    let content = || tokens.iter().filter(|token| token.kind.is_content()).map(|token| token.reaped_ns);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    request.events = count(tokens.len());
+    request.content_events = count(content().count());
+    request.first_event_reaped_ns = tokens.first().map(|token| token.reaped_ns);
+    request.first_token_reaped_ns = content().next();
+    request.second_token_reaped_ns = content().nth(1);
+    request.last_token_reaped_ns = content().next_back();
+    request.first_answer_reaped_ns =
+        tokens.iter().find(|token| token.kind.is_answer()).map(|token| token.reaped_ns);
+}
+
+pub(crate) fn token(request_id: RequestId, index: u32, reaped_ns: MonoNs, kind: EventKind) -> Token {
+    Token {
+        request_id,
+        index,
+        kind,
+        kernel_received_ns: None,
+        reaped_ns,
+        end_offset: 0,
+        bytes: 0,
+        segment: None,
+        events_in_segment: None,
+        tokens: None,
+        unmatched: None,
+    }
+}
+
+pub(crate) fn small(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
+}
+
+/// How requests say how long the answer may be.
+const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", "max_output_tokens"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn line() -> Value {
+        let event = |content: &str, perf: u64| {
+            let data =
+                json!({"object": "chat.completion.chunk", "choices": [{"delta": {"content": content}}]});
+            json!({"perf_ns": perf, "packets": [{"name": "data", "value": data.to_string()}]})
+        };
+        json!({
+            "metadata": {
+                "session_num": 3, "conversation_id": "session_000007", "turn_index": 1, "credit_issued_ns": 900,
+                "request_start_ns": 1000, "request_end_ns": 1500, "benchmark_phase": "profiling",
+            },
+            "start_perf_ns": 50,
+            "status": 200,
+            "responses": [event("a", 150), event("b c", 250)],
+            "payload": {"messages": [{"role": "user", "content": "x y"}], "max_completion_tokens": 12},
+        })
+    }
+
+    #[test]
+    fn a_line_is_a_request() {
+        let mut lines = RawLines::new("chat", Some(Tokenizer::builtin())).unwrap();
+        let Exchange { request, tokens, told, .. } = lines.exchange(4, &line()).unwrap();
+        assert_eq!((request.session, request.turn, request.entry), (3, 1, 7), "who");
+        assert_eq!(tokens.iter().map(|token| token.reaped_ns.0).collect::<Vec<_>>(), [1100, 1200], "when");
+        let lengths = (request.input_tokens, request.output_tokens, request.requested_output_tokens);
+        assert_eq!(lengths, (Some(2), Some(2), Some(12)), "how much");
+        assert!(told.unwrap().metadata.contains("session_000007"), "in its own words");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let mut lines = RawLines::new("chat", None).unwrap();
+        let mut refused = |key: &str| {
+            let mut line = line();
+            match key {
+                "start_perf_ns" => line[key] = Value::Null,
+                _ => line["metadata"][key] = Value::Null,
+            }
+            lines.exchange(0, &line).unwrap_err()
+        };
+        for key in ["start_perf_ns", "request_start_ns", "request_end_ns"] {
+            assert!(refused(key).contains(key), "{key} is missing");
+        }
+        assert!(lines.exchange(0, &Value::Null).is_err(), "no object");
+    }
+}

@@ -1,0 +1,153 @@
+//! A line of `profile_export.jsonl` as a request with its events: the stamps follow from the request's own metrics.
+//!
+//! What follows from nothing is absent: events without content, and how a tool call or reasoning is told from text
+//! after the first event of the answer.
+
+use crate::raw::{identity, milestones, token, told};
+use crate::run::Conversations;
+use common::clock::MonoNs;
+use common::reply_event::EventKind;
+use export::Exchange;
+use metric::{Value as Number, whole};
+use record::Request;
+use serde_json::Value;
+
+/// A line as a request with its events.
+///
+/// # Errors
+/// What the line lacks.
+pub fn record_line(place: u64, line: &Value) -> Result<Exchange, String> {
+    exchange(place, line, &mut Conversations::default())
+}
+
+/// The same, where conversations keep their numbers from line to line.
+pub(crate) fn exchange(
+    place: u64,
+    line: &Value,
+    conversations: &mut Conversations,
+) -> Result<Exchange, String> {
+    let mut request = identity(place, line, conversations)?;
+    let metrics = Metrics(&line["metrics"]);
+    let submitted = request.submitted_ns.unwrap_or(request.due_ns);
+    let at = |tag: &str| metrics.nanoseconds(tag).map(|since| MonoNs(submitted.0.saturating_add(since)));
+    let mut stamps = Vec::new();
+    let last = at("request_latency");
+    if let Some(first) = at("time_to_first_token") {
+        stamps.push(first);
+        for gap in metrics.gaps() {
+            let before = stamps.last().copied().unwrap_or(first);
+            stamps.push(MonoNs(before.0.saturating_add(gap)));
+        }
+    }
+    if stamps.last().copied() != last {
+        stamps.extend(last);
+    }
+    let answer = at("time_to_first_output_token");
+    let is_stream = !line["metrics"]["time_to_first_token"].is_null();
+    let kind = |stamp: MonoNs| match (is_stream, answer) {
+        (false, _) => EventKind::Body,
+        (true, Some(answer)) if stamp < answer => EventKind::Reasoning,
+        (true, _) => EventKind::Content,
+    };
+    let tokens = stamps.iter().zip(0..);
+    let tokens = tokens.map(|(stamp, index)| token(request.request_id, index, *stamp, kind(*stamp)));
+    let tokens = tokens.collect::<Vec<_>>();
+    milestones(&mut request, &tokens);
+    counts(&mut request, &metrics);
+    Ok(Exchange { request, tokens, responses: Vec::new(), told: Some(told(line)) })
+}
+
+/// The counts that AIPerf made of a request.
+pub(crate) fn counts(request: &mut Request, metrics: &Metrics<'_>) {
+    let count = |tag: &str| metrics.count(tag);
+    request.input_tokens = count("input_sequence_length").or_else(|| count("error_isl"));
+    request.output_tokens = count("output_token_count");
+    request.reasoning_tokens = count("reasoning_token_count");
+    request.requested_output_tokens = request.requested_output_tokens.or_else(|| metrics.requested());
+    request.usage_prompt_tokens = count("usage_prompt_tokens");
+    request.usage_completion_tokens = count("usage_completion_tokens");
+    request.usage_total_tokens = count("usage_total_tokens");
+    request.usage_reasoning_tokens = count("usage_reasoning_tokens");
+    request.usage_prompt_cache_read_tokens = count("usage_prompt_cache_read_tokens");
+    request.usage_prompt_cache_write_tokens = count("usage_prompt_cache_write_tokens");
+    request.usage_prompt_cache_miss_tokens = count("usage_prompt_cache_miss_tokens");
+    request.usage_prompt_audio_tokens = count("usage_prompt_audio_tokens");
+    request.usage_tool_use_prompt_tokens = count("usage_tool_use_prompt_tokens");
+    request.usage_completion_audio_tokens = count("usage_completion_audio_tokens");
+    request.usage_accepted_prediction_tokens = count("usage_accepted_prediction_tokens");
+    request.usage_rejected_prediction_tokens = count("usage_rejected_prediction_tokens");
+}
+
+/// The metrics of one request, as its line has them.
+pub(crate) struct Metrics<'a>(pub(crate) &'a Value);
+
+impl Metrics<'_> {
+    fn number(&self, tag: &str) -> Option<f64> {
+        self.0[tag]["value"].as_f64().and_then(Number::new).map(Number::get)
+    }
+
+    fn count(&self, tag: &str) -> Option<u32> {
+        u32::try_from(whole(self.number(tag)?.round())).ok()
+    }
+
+    /// Milliseconds as what they were made of.
+    fn nanoseconds(&self, tag: &str) -> Option<u64> {
+        self.number(tag).map(nanoseconds)
+    }
+
+    fn gaps(&self) -> impl Iterator<Item = u64> {
+        let gaps = self.0["inter_chunk_latency"]["value"].as_array().into_iter().flatten();
+        gaps.filter_map(Value::as_f64).map(nanoseconds)
+    }
+
+    /// The length that was asked for, from how far the real one is off.
+    fn requested(&self) -> Option<u32> {
+        let off = self.number("osl_mismatch_diff_pct")?;
+        let length = self.number("output_sequence_length")?;
+        u32::try_from(whole((length / (1.0 + off / 100.0)).round())).ok()
+    }
+}
+
+fn nanoseconds(milliseconds: f64) -> u64 {
+    whole((milliseconds * 1e6).round())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn stamps_follow_from_metrics() {
+        let line = json!({
+            "metadata": {"request_start_ns": 1_000_000_000_u64, "request_end_ns": 2_000_000_000_u64},
+            "metrics": {
+                "time_to_first_token": {"value": 1.5, "unit": "ms"},
+                "time_to_first_output_token": {"value": 2.5, "unit": "ms"},
+                "inter_chunk_latency": {"value": [1.0, 0.25], "unit": "ms"},
+                "request_latency": {"value": 2.75, "unit": "ms"},
+                "output_token_count": {"value": 8},
+                "output_sequence_length": {"value": 9},
+                "osl_mismatch_diff_pct": {"value": -25.0},
+            },
+        });
+        let Exchange { request, tokens, .. } = record_line(0, &line).unwrap();
+        let stamps = tokens.iter().map(|token| token.reaped_ns.0 - 1_000_000_000).collect::<Vec<_>>();
+        assert_eq!(stamps, [1_500_000, 2_500_000, 2_750_000], "events with content");
+        assert_eq!(tokens[0].kind, EventKind::Reasoning, "before the answer");
+        assert_eq!(request.requested_output_tokens, Some(12), "9 is a quarter less");
+        assert_eq!(request.output_tokens, Some(8), "as counted");
+    }
+
+    #[test]
+    fn a_failure_has_no_events() {
+        let line = json!({
+            "metadata": {"request_start_ns": 1, "request_end_ns": 2},
+            "metrics": {"error_isl": {"value": 5}},
+            "error": {"code": 503, "type": "T", "message": "M"},
+        });
+        let Exchange { request, tokens, .. } = record_line(0, &line).unwrap();
+        assert!(tokens.is_empty() && !request.succeeded(), "nothing came");
+        assert_eq!((request.http_status, request.input_tokens), (Some(503), Some(5)), "what is known");
+    }
+}

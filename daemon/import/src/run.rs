@@ -1,0 +1,299 @@
+//! A foreign run as a whole: what it says of itself, and its requests.
+
+use crate::config::Config;
+use crate::error::ImportError;
+use crate::files::{Files, json, lines};
+use crate::raw::RawLines;
+use crate::records::{self, Metrics};
+use crate::window;
+use common::clock::Anchor;
+use common::plan::{Input, Load, Phase, Plan, Tokenizer as Counting};
+use export::Exchange;
+use record::{Reason, Run, Standing, Verdict};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use tokenizer::Tokenizer;
+
+/// A run that another tool stored.
+#[derive(Debug)]
+pub struct Imported {
+    /// What it says of itself, in our words.
+    pub run: Run,
+    /// Its requests.
+    pub exchanges: Vec<Exchange>,
+    /// The payloads by entry.
+    pub payloads: Vec<String>,
+    /// Its own summary, `null` if there is none.
+    pub summary: Value,
+    /// By how much its dates are ahead of UTC.
+    pub utc_offset_seconds: i64,
+    /// What a reader of its numbers must know.
+    pub warnings: Vec<String>,
+}
+
+/// The numbers of conversations: those in their names, or else in order of appearance.
+#[derive(Debug, Default)]
+pub(crate) struct Conversations(HashMap<String, u32>);
+
+impl Conversations {
+    pub(crate) fn entry(&mut self, name: &str) -> u32 {
+        let numbered = name.strip_prefix("session_").and_then(|number| number.parse().ok());
+        numbered.unwrap_or_else(|| {
+            let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+            *self.0.entry(name.to_owned()).or_insert(next)
+        })
+    }
+}
+
+/// Reads the AIPerf run in a directory. Tokens are counted with `tokenizer`, or else as the run did.
+///
+/// # Errors
+/// When there are no records, one is not understood, or the run's tokenizer is not to be had.
+pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, ImportError> {
+    let files = Files::find(directory)?;
+    let optional = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Value::Null), json);
+    let (summary, manifest) = (optional(&files.summary)?, optional(&files.manifest)?);
+    let records = || files.raw.as_deref().or(files.records.as_deref());
+    let path = records().ok_or_else(|| ImportError::NoRecords(directory.to_owned()))?;
+    let first = match lines(path)?.next() {
+        Some(line) => parse(path, &line?)?,
+        None => Value::Null,
+    };
+    let config = Config::of(&summary, &first);
+    let mut warnings = Vec::new();
+    if summary.is_null() {
+        warnings.push(format!(
+            "there is no summary beside the records: taken for a run of endpoint type `{}`, {}",
+            config.endpoint,
+            if config.streaming { "streaming" } else { "not streaming" },
+        ));
+    }
+    let exchanges = match &files.raw {
+        Some(raw) => read_raw(raw, &files, &config, tokenizer, &mut warnings)?,
+        None => {
+            warnings.push(
+                "there is no raw export: stamps and token counts follow from each request's metrics"
+                    .to_owned(),
+            );
+            read_records(path)?
+        }
+    };
+    let begun =
+        exchanges.iter().filter_map(|exchange| exchange.request.submitted_ns).map(|stamp| stamp.0).min();
+    let utc_offset_seconds = window::utc_offset_seconds(&summary, begun);
+    let mut run = run(&config, &summary);
+    run.plan.output.export_prefix.clone_from(&files.prefix);
+    run.phases = window::phases(&manifest, &summary, utc_offset_seconds, busy_ns(&exchanges));
+    Ok(Imported {
+        run,
+        exchanges,
+        payloads: payloads(files.inputs.as_deref())?,
+        summary,
+        utc_offset_seconds,
+        warnings,
+    })
+}
+
+/// The sum of the lengths of the requests that count, as AIPerf's float dates have them.
+fn busy_ns(exchanges: &[Exchange]) -> f64 {
+    let requests = exchanges.iter().map(|exchange| &exchange.request);
+    let counted = requests.filter(|request| request.phase == metric::PROFILING);
+    let date = |stamp: common::clock::MonoNs| metric::float(stamp.0);
+    counted
+        .map(|request| date(request.ended_ns) - date(request.submitted_ns.unwrap_or(request.ended_ns)))
+        .sum()
+}
+
+fn read_raw(
+    path: &Path,
+    files: &Files,
+    config: &Config,
+    tokenizer: Option<Tokenizer>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Exchange>, ImportError> {
+    let counts_itself = !config.use_server_token_count;
+    let (tokenizer, counted) = match (tokenizer, &files.records) {
+        (Some(tokenizer), _) => (Some(tokenizer), HashMap::new()),
+        (None, _) if !counts_itself => (None, HashMap::new()),
+        (None, records) => match (stored_tokenizer(config, path)?, records) {
+            (Some(tokenizer), _) => (Some(tokenizer), HashMap::new()),
+            (None, Some(records)) => {
+                warnings.push(format!(
+                    "tokenizer `{}` is not here: token counts are those of `{}`",
+                    tokenizer_name(config),
+                    records.display()
+                ));
+                (None, by_request(records)?)
+            }
+            (None, None) => return Err(ImportError::Tokenizer(tokenizer_name(config).to_owned())),
+        },
+    };
+    let mut understood = RawLines::new(&config.endpoint, tokenizer)?;
+    let mut exchanges = Vec::new();
+    for line in lines(path)? {
+        let (number, text) = line?;
+        let line = parse(path, &(number, text))?;
+        let place = exchanges.len() as u64;
+        let mut exchange = understood.exchange(place, &line).map_err(|why| refused(path, number, why))?;
+        let id = line["metadata"]["x_request_id"].as_str().unwrap_or_default();
+        if let Some(metrics) = counted.get(id) {
+            let usage = exchange.request.clone();
+            records::counts(&mut exchange.request, &Metrics(metrics));
+            exchange.request = record::Request {
+                input_tokens: exchange.request.input_tokens,
+                output_tokens: exchange.request.output_tokens,
+                reasoning_tokens: exchange.request.reasoning_tokens,
+                ..usage
+            };
+        }
+        exchanges.push(exchange);
+    }
+    Ok(exchanges)
+}
+
+fn read_records(path: &Path) -> Result<Vec<Exchange>, ImportError> {
+    let mut conversations = Conversations::default();
+    let mut exchanges = Vec::new();
+    for line in lines(path)? {
+        let (number, text) = line?;
+        let line = parse(path, &(number, text))?;
+        let place = exchanges.len() as u64;
+        let exchange = records::exchange(place, &line, &mut conversations);
+        exchanges.push(exchange.map_err(|why| refused(path, number, why))?);
+    }
+    Ok(exchanges)
+}
+
+/// The metrics of each request by the request's id.
+fn by_request(path: &Path) -> Result<HashMap<String, Value>, ImportError> {
+    let mut found = HashMap::new();
+    for line in lines(path)? {
+        let mut line = parse(path, &line?)?;
+        if let Some(id) = line["metadata"]["x_request_id"].as_str().map(str::to_owned) {
+            found.insert(id, line["metrics"].take());
+        }
+    }
+    Ok(found)
+}
+
+fn parse(path: &Path, (number, text): &(usize, String)) -> Result<Value, ImportError> {
+    serde_json::from_str(text).map_err(|error| refused(path, *number, error.to_string()))
+}
+
+fn refused(path: &Path, line: usize, why: String) -> ImportError {
+    ImportError::Line { path: path.to_owned(), line, why }
+}
+
+fn tokenizer_name(config: &Config) -> &str {
+    config
+        .tokenizer
+        .as_deref()
+        .or_else(|| config.models.first().map(String::as_str))
+        .unwrap_or("(none named)")
+}
+
+/// The tokenizer that the run names, if it is on this machine: a folder, or in Hugging Face's cache.
+fn stored_tokenizer(config: &Config, records: &Path) -> Result<Option<Tokenizer>, ImportError> {
+    let name = tokenizer_name(config);
+    if name == "builtin" {
+        return Ok(Some(Tokenizer::builtin()));
+    }
+    let beside = records.parent().map(|parent| parent.join(name));
+    let folders = [Some(PathBuf::from(name)), beside].into_iter().flatten().chain(cached(name));
+    let mut candidates = folders.map(|folder| folder.join("tokenizer.json"));
+    match candidates.find(|path| path.is_file()) {
+        Some(path) => {
+            let bytes = std::fs::read(&path).map_err(ImportError::disk(&path))?;
+            Tokenizer::from_json(&bytes)
+                .map(Some)
+                .map_err(|source| ImportError::TokenizerFile { path, source })
+        }
+        None => Ok(None),
+    }
+}
+
+/// The snapshots of a model in Hugging Face's cache.
+fn cached(name: &str) -> Vec<PathBuf> {
+    let home = std::env::var_os("HF_HOME").map(PathBuf::from);
+    let home =
+        home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/huggingface")));
+    let model = format!("models--{}", name.replace('/', "--"));
+    let snapshots =
+        home.and_then(|home| std::fs::read_dir(home.join("hub").join(model).join("snapshots")).ok());
+    let entries = snapshots.into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// The payloads of `inputs.json` in order, each a JSON text.
+fn payloads(path: Option<&Path>) -> Result<Vec<String>, ImportError> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let inputs = json(path)?;
+    let sessions = inputs["data"].as_array().into_iter().flatten();
+    let payloads = sessions.flat_map(|session| session["payloads"].as_array().into_iter().flatten());
+    Ok(payloads.map(Value::to_string).collect())
+}
+
+fn run(config: &Config, summary: &Value) -> Run {
+    let text = |key: &str| summary[key].as_str().map(str::to_owned);
+    let reason = Reason {
+        name: "foreign_stamps".to_owned(),
+        standing: Standing::Degraded,
+        text: "Every stamp is the other tool's own, taken when its process noticed: how late that was is not known; \
+               measure with aiperf-ctl profile to know."
+            .to_owned(),
+        figures: Vec::new(),
+    };
+    Run {
+        schema_version: record::SCHEMA_VERSION.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: text("benchmark_id").unwrap_or_else(|| "000000000000".to_owned()),
+        source: "import".to_owned(),
+        plan: plan(config),
+        host: record::Host::default(),
+        timestamps: "user".to_owned(),
+        timestamps_reason: Some("AIPerf's own stamps".to_owned()),
+        clock_begin: Anchor::default(),
+        clock_end: Anchor::default(),
+        phases: Vec::new(),
+        was_cancelled: summary["was_cancelled"].as_bool().unwrap_or(false),
+        is_complete: summary["is_complete"].as_bool().unwrap_or_else(|| !summary.is_null()),
+        incomplete_reason: text("incomplete_reason"),
+        loss: record::Loss::default(),
+        counters: BTreeMap::new(),
+        figures: BTreeMap::new(),
+        client: None,
+        verdict: Verdict::from_reasons(vec![reason]),
+    }
+}
+
+fn plan(config: &Config) -> Plan {
+    let mut plan = Plan::unknown();
+    plan.endpoint.kind.clone_from(&config.endpoint);
+    plan.endpoint.urls.clone_from(&config.urls);
+    plan.endpoint.models.clone_from(&config.models);
+    plan.endpoint.streaming = config.streaming;
+    plan.endpoint.use_server_token_count = config.use_server_token_count;
+    plan.tokenizer = match tokenizer_name(config) {
+        _ if config.use_server_token_count => Counting::None,
+        "builtin" => Counting::Builtin,
+        name => Counting::File { name: name.to_owned() },
+    };
+    plan.input =
+        Input::File { format: "aiperf".to_owned(), name: "inputs.json".to_owned(), output_tokens: None };
+    let shape = if config.fixed_schedule { "fixed_schedule" } else { config.load.shape.as_str() };
+    plan.load = Load::of(Phase {
+        request_rate: config.load.request_rate,
+        concurrency: config.load.concurrency.and_then(|most| u32::try_from(most).ok()),
+        request_count: config.load.request_count,
+        duration_seconds: config.load.duration_seconds,
+        ..Phase::new("profiling", shape)
+    });
+    plan.output.artifact_dir.clone_from(&config.artifact_dir);
+    plan.output.goodput.clone_from(&config.slos);
+    plan.output.slice_duration_seconds = config.slice_duration_seconds;
+    plan.output.show_trace_timing = config.show_trace_timing;
+    plan.random_seed = config.random_seed;
+    plan.command_line.clone_from(&config.command_line);
+    plan
+}
