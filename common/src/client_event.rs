@@ -167,7 +167,7 @@ pub struct Sent {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Ended {
-    /// The error number of the system call that failed, or 0.
+    /// The error number of the system call that failed, or 0; [`ON_PURPOSE`] of a request that the plan gave up.
     pub errno: u32,
     /// Reads in which the response came.
     pub reads: u32,
@@ -198,6 +198,9 @@ impl RecordHeader {
         RequestId(self.id)
     }
 }
+
+/// What [`Ended::errno`] is for a request that was cancelled because the plan says so (`ECANCELED`).
+pub const ON_PURPOSE: u32 = 125;
 
 /// Bytes of a [`RecordHeader`].
 pub const HEADER_LENGTH: u32 = 32;

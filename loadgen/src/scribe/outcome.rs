@@ -1,7 +1,7 @@
 //! How a request ended, in words: what AIPerf's users know by name keeps that name.
 
 use super::request::{MESSAGE_BYTES, Request};
-use common::client_event::Outcome;
+use common::client_event::{ON_PURPOSE, Outcome};
 use std::io;
 
 /// How a request ended, with the error's type and message; both are empty when it ended well.
@@ -23,6 +23,9 @@ pub(super) fn judge(outcome: Outcome, request: &mut Request, errno: u32, timeout
         },
         Outcome::HttpStatus => (outcome, reason(request), refusal(request)),
         Outcome::Redirect => (outcome, reason(request), redirect(request)),
+        Outcome::Cancelled if errno == ON_PURPOSE => {
+            (outcome, CANCELLED_TYPE.to_owned(), CANCELLED_ON_PURPOSE.to_owned())
+        }
         Outcome::Cancelled => (outcome, CANCELLED_TYPE.to_owned(), CANCELLED.to_owned()),
         Outcome::Timeout => {
             (outcome, named(outcome), format!("no complete response within {timeout_seconds} s"))
@@ -94,6 +97,7 @@ fn redirect(request: &Request) -> String {
 /// AIPerf's names.
 const NO_CONTENT_TYPE: &str = "InvalidInferenceResultError";
 const CANCELLED_TYPE: &str = "RequestCancellationError";
+const CANCELLED_ON_PURPOSE: &str = "the request was cancelled as --request-cancellation-rate wants it";
 const CANCELLED: &str = "the run ended while the request was in flight";
 
 #[cfg(test)]

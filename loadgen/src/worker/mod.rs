@@ -21,7 +21,7 @@ use crate::ring::socket;
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
 use crate::schedule::Schedule;
 use crate::wire::http::{AtEnd, Progress};
-use common::client_event::{self, Opened, Outcome, Sent};
+use common::client_event::{self, ON_PURPOSE, Opened, Outcome, Sent};
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::ConnectionId;
 use common::kernel_event::segment::{RECEIVED, SENT};
@@ -138,6 +138,8 @@ struct Worker {
     idle: Vec<u32>,
     /// Places without a connection.
     free: Vec<u32>,
+    /// Connections that are closed and will be free places soon.
+    closing: u32,
     schedule: Schedule,
     /// The phase's place in the plan, and what it asks for.
     phase: u32,
@@ -181,6 +183,7 @@ impl Worker {
             connections,
             idle: Vec::with_capacity(widen(places)),
             free: (0..places).rev().collect(),
+            closing: 0,
             schedule: Schedule::nothing(),
             phase: 0,
             is_warmup: false,
@@ -409,7 +412,9 @@ impl Worker {
     fn open(&mut self, active: Active) {
         let now = clock::mono();
         let Some(place) = self.free.pop() else {
-            self.evict(now);
+            if self.closing == 0 {
+                self.evict(now);
+            }
             self.stranded = Some(active);
             return;
         };
@@ -688,6 +693,7 @@ impl Worker {
         }
         let was_open = connection.state != State::Connecting;
         connection.state = State::Closing;
+        self.closing += 1;
         if was_open {
             self.reporter.closed(connection.id, now);
         }
@@ -701,6 +707,7 @@ impl Worker {
         let connection = &mut self.connections[widen(place)];
         if connection.state == State::Closing && self.ring.in_flight(place) == 0 {
             connection.state = State::Absent;
+            self.closing -= 1;
             self.free.push(place);
         }
     }
@@ -723,22 +730,22 @@ impl Worker {
             && deadline <= now
         {
             self.deadlines.pop_front();
-            self.give_up(place, request, Outcome::Timeout);
+            self.give_up(place, request, Outcome::Timeout, 0);
         }
         while let Some(Reverse((moment, place, request))) = self.cancels.peek().copied()
             && moment <= now
         {
             self.cancels.pop();
-            self.give_up(place, request, Outcome::Cancelled);
+            self.give_up(place, request, Outcome::Cancelled, ON_PURPOSE);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn give_up(&mut self, place: u32, request: u64, outcome: Outcome) {
+    fn give_up(&mut self, place: u32, request: u64, outcome: Outcome, errno: u32) {
         let carried = self.connections[widen(place)].active.as_ref();
         if carried.is_some_and(|active| active.prepared.request.0 == request) {
-            self.failed(place, outcome, 0);
+            self.failed(place, outcome, errno);
         }
     }
 

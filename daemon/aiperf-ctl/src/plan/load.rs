@@ -229,9 +229,6 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
         (Some(prefill), Some(concurrency)) => prefill > concurrency,
         _ => false,
     };
-    let short_sessions = has_users
-        && args.input.input_file.is_none()
-        && args.conversation.conversation_turn_mean.unwrap_or(1.0) < 2.0;
     let rules = [
         (
             load.benchmark_grace_period.is_some() && load.benchmark_duration.is_none(),
@@ -240,10 +237,6 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
         (
             load.request_count.is_some() && args.conversation.conversation_num.is_some(),
             "--request-count and --conversation-num exclude each other",
-        ),
-        (
-            load.prefill_concurrency.is_some() && !args.endpoint.streaming,
-            "--prefill-concurrency needs --streaming: without it there is no first token to wait for",
         ),
         (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
         (
@@ -254,10 +247,9 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             has_users && (load.arrival_pattern.is_some() || load.arrival_smoothness.is_some()),
             "--arrival-pattern contradicts --user-centric-rate: users send at even distances",
         ),
-        (short_sessions, "--user-centric-rate needs conversations: give --conversation-turn-mean 2 or more"),
         (schedule.fixed_schedule && (has_rate || has_users), "--fixed-schedule contradicts a rate"),
         (
-            schedule.fixed_schedule && args.input.input_file.is_none(),
+            schedule.fixed_schedule && args.input.input_file.is_none() && args.input.public_dataset.is_none(),
             "--fixed-schedule needs --input-file with timestamps",
         ),
         (

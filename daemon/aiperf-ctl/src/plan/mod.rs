@@ -143,10 +143,8 @@ mod tests {
             "--request-rate 1 --arrival-pattern poisson --arrival-smoothness 2",
             "needs --arrival-pattern gamma",
         );
-        check("--prefill-concurrency 2", "needs --streaming");
         check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
         check("--request-count 2 --conversation-num 2", "exclude each other");
-        check("--user-centric-rate 1 --num-users 2", "--conversation-turn-mean 2 or more");
         check("--fixed-schedule", "needs --input-file");
         check("--warmup-concurrency 2", "needs a warmup");
         check("--warmup-request-count 2 --warmup-arrival-pattern gamma", "needs --warmup-request-rate");
