@@ -17,6 +17,10 @@ pub struct TcpHeader {
     pub sequence: u32,
     /// FIN, SYN, RST, PSH, ACK ... from the lowest bit.
     pub flags: u8,
+    /// The sender's port.
+    pub source_port: u16,
+    /// The receiver's port.
+    pub destination_port: u16,
 }
 
 /// Finds the TCP header of an IPv4 or IPv6 packet.
@@ -28,20 +32,44 @@ pub struct TcpHeader {
 /// The [`Drop`] reason that the caller counts.
 #[inline(always)]
 pub fn tcp_header(packet: &(impl PacketReader + ?Sized)) -> Result<Option<TcpHeader>, Drop> {
-    // Version, header length, and for IPv4 everything: most packets need this one read and the TCP header's.
+    // An IPv4 header without options and the TCP header after it: most packets need this one read.
+    let Some(first) = packet.read::<40>(0) else { return tcp_header_of_short(packet) };
+    if first[0] == PLAIN_V4 && first[9] == PROTOCOL_TCP && first[6] & 0x1f == 0 && first[7] == 0 {
+        let mut tcp = [0; 14];
+        tcp.copy_from_slice(&first[20..34]);
+        return header(20, tcp);
+    }
+    tcp_header_of(packet, first[0], first[6], first[7], first[9])
+}
+
+/// A packet too short for TCP can still be a fragment or of another protocol.
+#[inline(always)]
+fn tcp_header_of_short(packet: &(impl PacketReader + ?Sized)) -> Result<Option<TcpHeader>, Drop> {
     let Some(first) = packet.read::<20>(0) else { return Err(Drop::HeaderUnreadable) };
-    let tcp_offset = match first[0] >> 4 {
+    tcp_header_of(packet, first[0], first[6], first[7], first[9])
+}
+
+/// The TCP header of a packet whose bytes 0, 6, 7 and 9 are given.
+#[inline(always)]
+fn tcp_header_of(
+    packet: &(impl PacketReader + ?Sized),
+    version: u8,
+    sixth: u8,
+    seventh: u8,
+    ninth: u8,
+) -> Result<Option<TcpHeader>, Drop> {
+    let tcp_offset = match version >> 4 {
         4 => {
-            if first[9] != PROTOCOL_TCP {
+            if ninth != PROTOCOL_TCP {
                 return Ok(None);
             }
-            let fragment_offset = u16::from_be_bytes([first[6] & 0x1f, first[7]]);
+            let fragment_offset = u16::from_be_bytes([sixth & 0x1f, seventh]);
             if fragment_offset != 0 {
                 return Err(Drop::Fragment);
             }
-            u32::from(first[0] & 0x0f) * 4
+            u32::from(version & 0x0f) * 4
         }
-        6 => match tcp_offset_v6(packet, first[6])? {
+        6 => match tcp_offset_v6(packet, sixth)? {
             Some(offset) => offset,
             None => return Ok(None),
         },
@@ -51,6 +79,12 @@ pub fn tcp_header(packet: &(impl PacketReader + ?Sized)) -> Result<Option<TcpHea
         return Err(Drop::NotParsed);
     }
     let Some(tcp) = packet.read::<14>(tcp_offset) else { return Err(Drop::HeaderUnreadable) };
+    header(tcp_offset, tcp)
+}
+
+/// What the first bytes of a TCP header say.
+#[inline(always)]
+fn header(tcp_offset: u32, tcp: [u8; 14]) -> Result<Option<TcpHeader>, Drop> {
     let header_length = u32::from(tcp[12] >> 4) * 4;
     if header_length < 20 {
         return Err(Drop::NotParsed);
@@ -59,6 +93,8 @@ pub fn tcp_header(packet: &(impl PacketReader + ?Sized)) -> Result<Option<TcpHea
         payload_offset: tcp_offset + header_length,
         sequence: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),
         flags: tcp[13],
+        source_port: u16::from_be_bytes([tcp[0], tcp[1]]),
+        destination_port: u16::from_be_bytes([tcp[2], tcp[3]]),
     }))
 }
 
@@ -89,6 +125,8 @@ fn tcp_offset_v6(packet: &(impl PacketReader + ?Sized), next_header: u8) -> Resu
     if protocol == PROTOCOL_TCP { Ok(Some(offset)) } else { Err(Drop::NotParsed) }
 }
 
+/// Version 4, five words of header.
+const PLAIN_V4: u8 = 0x45;
 const PROTOCOL_TCP: u8 = 6;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
@@ -116,6 +154,7 @@ mod tests {
 
     fn tcp(sequence: u32, header_words: u8) -> Vec<u8> {
         let mut tcp = std::vec![0_u8; usize::from(header_words) * 4];
+        tcp[..4].copy_from_slice(&[0x1f, 0x90, 0, 0x50]);
         tcp[4..8].copy_from_slice(&sequence.to_be_bytes());
         tcp[12] = header_words << 4;
         tcp[13] = 0x18;
@@ -140,7 +179,13 @@ mod tests {
     }
 
     fn found(payload_offset: u32) -> Result<Option<TcpHeader>, Drop> {
-        Ok(Some(TcpHeader { payload_offset, sequence: 0xdead_beef, flags: 0x18 }))
+        Ok(Some(TcpHeader {
+            payload_offset,
+            sequence: 0xdead_beef,
+            flags: 0x18,
+            source_port: 0x1f90,
+            destination_port: 0x50,
+        }))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a record leaves the kernel: into one ring buffer, or, when that is full, into a counter.
 
+use aya_ebpf::helpers::bpf_ringbuf_output;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{PerCpuArray, RingBuf};
 use common::kernel_event::{DROPS, Drop};
@@ -23,6 +24,20 @@ pub fn emit<T: 'static>(record: T, when_full: Drop) {
             entry.submit(NO_WAKEUP);
         }
         None => count(when_full),
+    }
+}
+
+/// Puts `length` bytes into the ring, or counts that they found no room.
+///
+/// # Safety
+/// `bytes` points to at least `length` bytes that are initialised.
+#[inline(always)]
+pub unsafe fn emit_bytes(bytes: *mut u8, length: u32, when_full: Drop) {
+    let ring = (&raw const EVENTS).cast_mut().cast();
+    // SAFETY: the map is a ring buffer, and the caller vouches for the bytes.
+    let result = unsafe { bpf_ringbuf_output(ring, bytes.cast(), u64::from(length), NO_WAKEUP) };
+    if result != 0 {
+        count(when_full);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every record begins with its [`Kind`], so one BPF ring buffer carries all of them.
 
+pub mod capture;
 pub mod connection;
 pub mod segment;
 
@@ -12,6 +13,8 @@ pub enum Kind {
     Segment,
     /// [`connection::Step`]
     Connection,
+    /// [`capture::Capture`]
+    Capture,
 }
 
 impl Kind {
@@ -21,6 +24,7 @@ impl Kind {
         match self {
             Self::Segment => 1,
             Self::Connection => 2,
+            Self::Capture => 3,
         }
     }
 
@@ -30,6 +34,7 @@ impl Kind {
         match number {
             1 => Some(Self::Segment),
             2 => Some(Self::Connection),
+            3 => Some(Self::Capture),
             _ => None,
         }
     }
@@ -50,16 +55,19 @@ pub enum Drop {
     ConnectionRingFull,
     /// A segment's packet is an IP fragment, which carries no TCP header of its own.
     Fragment,
+    /// The segment was stamped, but its payload could not be copied.
+    PayloadUnreadable,
 }
 
 /// Every reason, in the order of the counters.
-pub const DROPS: [(Drop, &str); 6] = [
+pub const DROPS: [(Drop, &str); 7] = [
     (Drop::RingFull, "ring_full"),
     (Drop::HeaderUnreadable, "header_unreadable"),
     (Drop::NotParsed, "not_parsed"),
     (Drop::NoSocket, "no_socket"),
     (Drop::ConnectionRingFull, "connection_ring_full"),
     (Drop::Fragment, "fragment"),
+    (Drop::PayloadUnreadable, "payload_unreadable"),
 ];
 
 impl Drop {
@@ -73,6 +81,7 @@ impl Drop {
             Self::NoSocket => 3,
             Self::ConnectionRingFull => 4,
             Self::Fragment => 5,
+            Self::PayloadUnreadable => 6,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::spool::Reader;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use common::kernel_event::Kind;
+use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::Step;
 use common::kernel_event::segment::Stamp;
 use control::LivePercentiles;
@@ -195,12 +196,16 @@ fn pull_kernel(kernel: Option<&mut Reader>, joiner: &mut Joiner, until: MonoNs) 
         };
         let length = match Kind::from_number(kind) {
             Some(Kind::Segment) => size_of::<Stamp>(),
+            Some(Kind::Capture) => {
+                let Some(head) = spool.peek(size_of::<Capture>())? else { return Ok(()) };
+                Capture::read_from_bytes(head).map_or(size_of::<Capture>(), |capture| capture.length())
+            }
             Some(Kind::Connection) => size_of::<Step>(),
             None => anyhow::bail!("the kernel's spool holds a record of unknown kind {kind}"),
         };
         let Some(bytes) = spool.peek(length)? else { return Ok(()) };
         let time = match Kind::from_number(kind) {
-            Some(Kind::Segment) => Stamp::read_from_bytes(bytes).ok().map(|stamp| {
+            Some(Kind::Segment | Kind::Capture) => Stamp::read_from_prefix(bytes).ok().map(|(stamp, _)| {
                 if stamp.time <= until {
                     joiner.segment(&stamp);
                 }

@@ -422,7 +422,7 @@ pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result
 /// Attaches the probes to the run's cgroup, if it has one.
 fn attach(daemon: &Daemon, cgroup: Option<&Cgroup>) -> Result<(Option<KernelRing>, Option<Attached>)> {
     let Some(cgroup) = cgroup else { return Ok((None, None)) };
-    let probes = Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes)?;
+    let probes = Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes, None)?;
     Ok((Some(KernelRing::new(probes.events)), Some(probes.attached)))
 }
 

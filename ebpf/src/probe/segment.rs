@@ -11,7 +11,7 @@ use common::clock::MonoNs;
 use common::id::SocketCookie;
 use common::kernel_event::segment::{RECEIVED, SENT, Stamp};
 use common::kernel_event::{Drop, Kind};
-use common::parse::{PacketReader, tcp_header};
+use common::parse::{PacketReader, TcpHeader, tcp_header};
 
 /// Received segments: runs in `sk_filter`, before the socket's queue, in the softirq that brought the packet.
 #[cgroup_skb(ingress)]
@@ -27,39 +27,55 @@ pub fn segment_egress(ctx: SkBuffContext) -> i32 {
     ALLOW
 }
 
+/// A segment with payload, and where that begins.
+pub(super) struct Found {
+    pub(super) stamp: Stamp,
+    pub(super) header: TcpHeader,
+}
+
 #[inline(always)]
 fn stamp(ctx: &SkBuffContext, direction: u32) {
+    if let Some(found) = find(ctx, direction) {
+        emit(found.stamp, Drop::RingFull);
+    }
+}
+
+/// The segment with payload that a packet is, if it is one; what can't be told is counted.
+#[inline(always)]
+pub(super) fn find(ctx: &SkBuffContext, direction: u32) -> Option<Found> {
     // First of all: what follows takes tens of nanoseconds that are not the packet's.
     // SAFETY: the helper takes nothing and can't fail.
     let time = MonoNs(unsafe { bpf_ktime_get_ns() });
     let header = match tcp_header(&Packet(ctx)) {
         Ok(Some(header)) => header,
-        Ok(None) => return,
-        Err(drop) => return count(drop),
+        Ok(None) => return None,
+        Err(drop) => {
+            count(drop);
+            return None;
+        }
     };
     let payload_length = ctx.skb.len().saturating_sub(header.payload_offset);
     if payload_length == 0 {
-        return;
+        return None;
     }
     // SAFETY: the context is the one that the kernel gave this program.
     let cookie = unsafe { bpf_get_socket_cookie(ctx.skb.skb.cast()) };
     if cookie == 0 {
-        return count(Drop::NoSocket);
+        count(Drop::NoSocket);
+        return None;
     }
     let (smoothed_rtt_us, retransmits) = if direction == SENT { path_state(ctx) } else { (0, 0) };
-    emit(
-        Stamp {
-            kind: Kind::Segment.number(),
-            direction,
-            cookie: SocketCookie(cookie),
-            time,
-            sequence: header.sequence,
-            payload_length,
-            smoothed_rtt_us,
-            retransmits,
-        },
-        Drop::RingFull,
-    );
+    let stamp = Stamp {
+        kind: Kind::Segment.number(),
+        direction,
+        cookie: SocketCookie(cookie),
+        time,
+        sequence: header.sequence,
+        payload_length,
+        smoothed_rtt_us,
+        retransmits,
+    };
+    Some(Found { stamp, header })
 }
 
 /// The sending socket's smoothed round-trip time in µs and its count of retransmitted segments.

@@ -2,9 +2,10 @@
 
 use aiperfd::cgroup::{Cgroup, Subtree};
 use aiperfd::collect::kernel_ring::KernelRing;
-use aiperfd::probe::{Attached, Object, Probes};
+use aiperfd::probe::{Attached, Capturing, Object, Probes};
 use common::id::SocketCookie;
 use common::kernel_event::Kind;
+use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::Step;
 use common::kernel_event::segment::Stamp;
 use std::collections::BTreeMap;
@@ -39,15 +40,27 @@ pub struct Seen {
     pub stamps: Vec<Stamp>,
     /// Steps in connections' lives, in the order of the ring.
     pub steps: Vec<Step>,
+    /// Captured segments with the bytes that came with them, in the order of the ring.
+    pub captures: Vec<(Capture, Vec<u8>)>,
 }
 
 impl Stage {
     /// A stage whose kernel ring has so many bytes.
     #[must_use]
     pub fn set(ring_bytes: u32) -> Self {
+        Self::with(ring_bytes, None)
+    }
+
+    /// A stage on which payload is captured too.
+    #[must_use]
+    pub fn capturing(snap_length: u32, ports: &[u16]) -> Self {
+        Self::with(ROOMY, Some(&Capturing { snap_length, ports: ports.to_vec() }))
+    }
+
+    fn with(ring_bytes: u32, capturing: Option<&Capturing>) -> Self {
         let cgroup = TestCgroup::create();
         let object = Object::find(None).unwrap();
-        let probes = Probes::attach(&object, &cgroup.cgroup.open().unwrap(), ring_bytes).unwrap();
+        let probes = Probes::attach(&object, &cgroup.cgroup.open().unwrap(), ring_bytes, capturing).unwrap();
         Self {
             attached: probes.attached,
             cgroup,
@@ -106,6 +119,13 @@ impl Seen {
         match Kind::from_number(kind) {
             Some(Kind::Segment) => self.stamps.push(Stamp::read_from_prefix(record).unwrap().0),
             Some(Kind::Connection) => self.steps.push(Step::read_from_prefix(record).unwrap().0),
+            Some(Kind::Capture) => {
+                let (capture, payload) = Capture::read_from_prefix(record).unwrap();
+                assert_eq!(record.len(), capture.length(), "a record says how long it is");
+                let captured = payload[..capture.captured_length as usize].to_vec();
+                self.stamps.push(capture.stamp);
+                self.captures.push((capture, captured));
+            }
             None => panic!("a record of unknown kind {kind}"),
         }
     }

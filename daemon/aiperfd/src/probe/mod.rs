@@ -2,12 +2,14 @@
 //!
 //! One file per probe, with the same stem as in `ebpf::probe` and `common::kernel_event`.
 
+mod capture;
 mod connection;
 mod segment;
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
+pub use capture::Capturing;
 use common::kernel_event::DROPS;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,8 +21,10 @@ struct Probe {
     attach: fn(&mut Ebpf, &File) -> Result<()>,
 }
 
-/// Every probe.
+/// Every probe of a run that sends its own requests.
 const PROBES: &[&Probe] = &[&segment::PROBE, &connection::PROBE];
+/// Every probe of a run that watches those of others: the stamps come with the bytes.
+const WATCHING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE];
 
 /// Attached probes and what they say.
 pub struct Probes {
@@ -68,8 +72,13 @@ impl Object {
 }
 
 impl Probes {
-    /// Loads the programs and attaches every probe to the cgroup.
-    pub fn attach(object: &Object, cgroup: &File, ring_bytes: u32) -> Result<Self> {
+    /// Loads the programs and attaches the probes to the cgroup; with `capturing`, those that copy payload.
+    pub fn attach(
+        object: &Object,
+        cgroup: &File,
+        ring_bytes: u32,
+        capturing: Option<&Capturing>,
+    ) -> Result<Self> {
         let mut programs = EbpfLoader::new()
             .map_max_entries("EVENTS", ring_bytes)
             .load(object.bytes())
@@ -78,7 +87,10 @@ impl Probes {
         let dropped = programs.take_map("DROPPED").context("the object has no map `DROPPED`")?;
         let events = RingBuf::try_from(events).context("the map `EVENTS` is no ring buffer")?;
         let dropped = PerCpuArray::try_from(dropped).context("the map `DROPPED` is no array")?;
-        for probe in PROBES {
+        if let Some(capturing) = capturing {
+            capturing.tell(&mut programs)?;
+        }
+        for probe in if capturing.is_some() { WATCHING_PROBES } else { PROBES } {
             (probe.attach)(&mut programs, cgroup)
                 .with_context(|| format!("failed to attach the probe `{}`", probe.name))?;
         }

@@ -55,7 +55,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
 /// Attaches the probes to a cgroup and crashes.
 fn attach(cgroup: &str) -> io::Result<()> {
     let object = Object::find(None).map_err(io::Error::other)?;
-    let probes = Probes::attach(&object, &File::open(cgroup)?, ROOMY).map_err(io::Error::other)?;
+    let probes = Probes::attach(&object, &File::open(cgroup)?, ROOMY, None).map_err(io::Error::other)?;
     say("attached")?;
     wait()?;
     // Not dropped: whatever detaches them, it is not this process's doing.

@@ -1,0 +1,59 @@
+//! Probe `capture`: two cgroup_skb programs that do what those of `segment` do, and copy payload.
+
+#![expect(unsafe_code, reason = "plain data for a map must be vouched for")]
+
+use super::Probe;
+use anyhow::{Context, Result};
+use aya::Ebpf;
+use aya::maps::Array;
+use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
+use common::kernel_event::capture::{self, PORTS_MAX, SNAP_MAX};
+use std::fs::File;
+
+/// Stamps every segment with payload and copies its first bytes.
+pub(super) const PROBE: Probe = Probe { name: "capture", attach };
+
+/// What is captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capturing {
+    /// Payload bytes of each segment.
+    pub snap_length: u32,
+    /// Only of these ports, local or remote; of all if there is none.
+    pub ports: Vec<u16>,
+}
+
+/// The settings as the kernel program reads them.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Settings(capture::Settings);
+
+// SAFETY: integers without padding, for which any bytes are valid.
+unsafe impl aya::Pod for Settings {}
+
+fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
+    for (name, direction) in
+        [("capture_ingress", CgroupSkbAttachType::Ingress), ("capture_egress", CgroupSkbAttachType::Egress)]
+    {
+        let program =
+            programs.program_mut(name).with_context(|| format!("the object has no program `{name}`"))?;
+        let program: &mut CgroupSkb = program.try_into()?;
+        program.load()?;
+        program.attach(cgroup, direction, CgroupAttachMode::Single)?;
+    }
+    Ok(())
+}
+
+impl Capturing {
+    /// Tells the kernel program what to capture.
+    pub(super) fn tell(&self, programs: &mut Ebpf) -> Result<()> {
+        let map = programs.map_mut("CAPTURE_SETTINGS").context("the object has no map `CAPTURE_SETTINGS`")?;
+        let mut settings = Array::<_, Settings>::try_from(map)?;
+        let mut ports = [0; PORTS_MAX];
+        for (place, port) in ports.iter_mut().zip(&self.ports) {
+            *place = *port;
+        }
+        let port_count = u32::try_from(self.ports.len().min(PORTS_MAX)).unwrap_or(0);
+        let told = capture::Settings { snap_length: self.snap_length.min(SNAP_MAX), port_count, ports };
+        settings.set(0, Settings(told), 0).context("failed to say what is captured")
+    }
+}

@@ -1,0 +1,102 @@
+//! Probe `capture`: what probe `segment` does, and the first bytes of each segment's payload with it.
+
+use super::segment::{Found, find};
+use crate::emit::{count, emit_bytes};
+use aya_ebpf::helpers::bpf_skb_load_bytes;
+use aya_ebpf::macros::{cgroup_skb, map};
+use aya_ebpf::maps::{Array, PerCpuArray};
+use aya_ebpf::programs::SkBuffContext;
+use common::kernel_event::capture::{Capture, PORTS_MAX, SNAP_MAX, Settings};
+use common::kernel_event::segment::{RECEIVED, SENT, Stamp};
+use common::kernel_event::{Drop, Kind};
+
+/// What the daemon wants captured.
+#[map]
+static CAPTURE_SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+
+/// Where a record is put together: larger than a program's stack.
+#[map]
+static SCRATCH: PerCpuArray<Record> = PerCpuArray::with_max_entries(1, 0);
+
+/// A record with room for the longest piece and its padding.
+#[repr(C)]
+struct Record {
+    capture: Capture,
+    payload: [u8; SNAP_MAX as usize + 8],
+}
+
+/// Received segments, as in probe `segment`.
+#[cgroup_skb(ingress)]
+pub fn capture_ingress(ctx: SkBuffContext) -> i32 {
+    capture(&ctx, RECEIVED);
+    ALLOW
+}
+
+/// Sent segments, as in probe `segment`.
+#[cgroup_skb(egress)]
+pub fn capture_egress(ctx: SkBuffContext) -> i32 {
+    capture(&ctx, SENT);
+    ALLOW
+}
+
+#[inline(always)]
+fn capture(ctx: &SkBuffContext, direction: u32) {
+    let Some(Found { stamp, header }) = find(ctx, direction) else { return };
+    let Some(settings) = CAPTURE_SETTINGS.get(0) else { return };
+    let (local_port, remote_port) = if direction == SENT {
+        (header.source_port, header.destination_port)
+    } else {
+        (header.destination_port, header.source_port)
+    };
+    if !is_wanted(settings, local_port) && !is_wanted(settings, remote_port) {
+        return;
+    }
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return };
+    let wanted = stamp.payload_length.min(settings.snap_length);
+    // SAFETY: the map gave a valid pointer to this CPU's own record.
+    let payload = unsafe { (&raw mut (*scratch).payload).cast::<core::ffi::c_void>() };
+    let mut captured = 0;
+    if wanted > 0 {
+        // The verifier must see a length of at least 1 and at most `SNAP_MAX`, and must not see why it is the same.
+        let length = ((opaque(wanted) - 1) & (SNAP_MAX - 1)) + 1;
+        // SAFETY: the kernel writes at most `length` bytes, for which the record has room.
+        let result = unsafe { bpf_skb_load_bytes(ctx.skb.skb.cast(), header.payload_offset, payload, length) };
+        if result == 0 {
+            captured = length;
+        } else {
+            count(Drop::PayloadUnreadable);
+        }
+    }
+    let stamp = Stamp { kind: Kind::Capture.number(), ..stamp };
+    // SAFETY: as above; nothing else refers to the record.
+    unsafe { (*scratch).capture = Capture { stamp, captured_length: captured, local_port, remote_port } };
+    let length = size_of::<Capture>() as u32 + ((captured + 7) & !7 & (2 * SNAP_MAX - 1));
+    // SAFETY: the record is written up to `length`, but for padding that holds older bytes of the same map.
+    unsafe { emit_bytes(scratch.cast(), length, Drop::RingFull) };
+}
+
+/// Whether a port is among those that were asked for.
+#[inline(always)]
+fn is_wanted(settings: &Settings, port: u16) -> bool {
+    if settings.port_count == 0 {
+        return true;
+    }
+    let mut place = 0;
+    while place < PORTS_MAX {
+        if (place as u32) < settings.port_count && settings.ports[place] == port {
+            return true;
+        }
+        place += 1;
+    }
+    false
+}
+
+/// The same number, of which the compiler knows nothing.
+#[inline(always)]
+fn opaque(number: u32) -> u32 {
+    // SAFETY: a volatile read of a local variable.
+    unsafe { core::ptr::read_volatile(&raw const number) }
+}
+
+/// Let the packet through: this program only looks.
+const ALLOW: i32 = 1;
