@@ -1,5 +1,4 @@
 //! Captured payload: the first bytes of each segment, of the ports that were asked for.
-#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use common::kernel_event::capture::SNAP_MAX;
 use common::kernel_event::segment::{RECEIVED, SENT};
