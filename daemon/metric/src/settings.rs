@@ -80,7 +80,7 @@ impl Settings {
     pub fn apply(&self, metric: &Metric) -> bool {
         let needs = [
             (Flags::STREAMING_ONLY, self.streaming),
-            (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens),
+            (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens || metric.tag == ALWAYS_COUNTED),
             (Flags::TOKENIZES_INPUT_ONLY, self.capability.tokenizes_input),
             (Flags::USAGE_DIFF_ONLY, !self.use_server_token_count),
             (Flags::FIXED_SCHEDULE_ONLY, self.fixed_schedule),
@@ -115,6 +115,9 @@ impl Window {
         self.end - self.begin
     }
 }
+
+/// AIPerf computes it for every endpoint, for metrics that apply to all of them require it; without tokens it is 0.
+const ALWAYS_COUNTED: &str = "output_sequence_length";
 
 /// The phase whose requests make the results; all others are warm-up.
 pub const PROFILING: &str = "profiling";

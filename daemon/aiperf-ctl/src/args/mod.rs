@@ -1,5 +1,6 @@
 //! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
 
+mod compare;
 mod config;
 mod conversation;
 mod docs;
@@ -22,6 +23,7 @@ mod tokenizer;
 mod value;
 
 pub use docs::markdown;
+pub(crate) use compare::{CompareArgs, CompareFormat};
 pub(crate) use endpoint::EndpointArgs;
 use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
@@ -60,6 +62,8 @@ pub enum Command {
     Profile(Box<ProfileArgs>),
     /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
     Report(Box<ReportArgs>),
+    /// Compares runs, also of other tools, metric by metric.
+    Compare(CompareArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
     Runs(RunsArgs),
 }
@@ -138,6 +142,7 @@ Exit status:
   1    the run could not be made, or every request failed
   2    the command line or an input file is wrong
   3    the verdict is as bad as --fail-on says, or worse
+  4    a condition of --fail-if holds (compare)
   130  stopped by Ctrl-C; what was measured until then is reported";
 
 const PROFILE_EXAMPLES: &str = "\
