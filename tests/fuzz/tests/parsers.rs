@@ -122,7 +122,6 @@ fn replies_of_every_endpoint() {
 
 #[test]
 fn records_of_another_tool() {
-    let mut lines = import::RawLines::new("chat", None).expect("chat is understood");
     let metadata = r#""metadata":{"request_start_ns":5,"request_end_ns":9}"#;
     check!().with_test_time(TIME).with_type::<(Vec<u8>, u64, f64)>().for_each(|(bytes, number, float)| {
         let text = serde_json::Value::from(String::from_utf8_lossy(bytes));
@@ -132,6 +131,7 @@ fn records_of_another_tool() {
         let record = format!(
             r#"{{{metadata},"metrics":{{"time_to_first_token":{{"value":{float}}},"inter_chunk_latency":{{"value":[{number}]}}}}}}"#
         );
+        let mut lines = import::RawLines::new("chat", None).expect("chat is understood");
         for text in [raw.as_bytes(), record.as_bytes(), bytes] {
             if let Ok(line) = serde_json::from_slice(text) {
                 lines.exchange(0, &line).ok();
