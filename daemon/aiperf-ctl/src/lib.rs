@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod compare;
 mod daemon;
+mod multi_run;
 mod plan;
 mod profile;
 mod progress;

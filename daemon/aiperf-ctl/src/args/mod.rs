@@ -9,6 +9,7 @@ mod input;
 mod load;
 mod media;
 mod metric;
+mod multi_run;
 mod not_offered;
 mod output;
 mod parse;
@@ -22,12 +23,13 @@ mod timing;
 mod tokenizer;
 mod value;
 
-pub use docs::markdown;
 pub(crate) use compare::{CompareArgs, CompareFormat};
+pub use docs::markdown;
 pub(crate) use endpoint::EndpointArgs;
 use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
+pub(crate) use multi_run::MultiRunArgs;
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Unparsed, parse};
 pub(crate) use report::{FormatArg, ReportArgs};
@@ -122,6 +124,9 @@ pub struct ProfileArgs {
     /// Which metrics there are beyond those that every run has.
     #[command(flatten)]
     pub metrics: MetricArgs,
+    /// The same load several times.
+    #[command(flatten)]
+    pub multi_run: MultiRunArgs,
     /// What is written.
     #[command(flatten)]
     pub output: OutputArgs,
