@@ -10,7 +10,9 @@
 mod args;
 mod client;
 mod clock;
+mod compare;
 mod daemon;
+mod multi_run;
 mod plan;
 mod profile;
 mod progress;
@@ -47,6 +49,7 @@ fn run(args: &Args) -> ExitCode {
     let result = match &args.command {
         Command::Profile(args) => profile::run(args),
         Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Runs(args) => runs::run(args),
     };
     match result {
@@ -71,5 +74,7 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const BAD_INPUT: u8 = 2;
 /// The verdict is as bad as `--fail-on` says, or worse.
 pub(crate) const VERDICT: u8 = 3;
+/// A condition of `--fail-if` holds.
+pub(crate) const GATE: u8 = 4;
 /// Stopped by Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;

@@ -2,6 +2,7 @@
 
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
+use crate::multi_run;
 use crate::plan::{Profile, Refusal, not_yet, plan};
 use crate::progress::Show;
 use crate::report::Reported;
@@ -35,15 +36,25 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
     }
-    let inputs = read_inputs(&profile)?;
-    let addresses = resolve(&profile.plan)?;
     warn_of_tokenizer(args, &profile.plan);
+    if args.multi_run.num_profile_runs > 1 {
+        return multi_run::run(args, &profile, |profile| one(args, profile));
+    }
+    let (_, status) = one(args, &profile)?;
+    say(&format!("Results are in {}\n", profile.artifact_dir.display()));
+    Ok(status)
+}
+
+/// One run from its plan to its report, with the exit status that it alone has.
+fn one(args: &ProfileArgs, profile: &Profile) -> Result<multi_run::Outcome> {
+    let inputs = read_inputs(profile)?;
+    let addresses = resolve(&profile.plan)?;
     let directory = &profile.artifact_dir;
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let interrupted = runtime.block_on(execute(&daemon, &profile, inputs, addresses, args.output.ui));
+    let interrupted = runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui));
     drop(daemon);
     let interrupted = interrupted.inspect_err(|_| {
         // Only an empty directory goes: what is in one was there before, or is worth keeping.
@@ -53,8 +64,8 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     warn_of_rung(&reported.run);
     reported.write(directory)?;
     reported.print()?;
-    say(&format!("Results are in {}\n", directory.display()));
-    Ok(status(&reported, interrupted, profile.plan.output.fail_on))
+    let status = status(&reported, interrupted, profile.plan.output.fail_on);
+    Ok((reported, status))
 }
 
 /// Uploads, starts, follows and fetches a run; tells whether the user stopped it.

@@ -11,7 +11,7 @@ use common::plan::Output;
 use export::parquet::{Limits, PartWriter, concat, events, rows};
 use export::{Artifacts, Colour, Exchanges, Stored, WholeFile, console, write_wanted};
 use import::Imported;
-use metric::{Analysis, Report, Settings, Threshold};
+use metric::{Analysis, MetricResult, Report, Settings, Threshold};
 use record::{Request, Row, Run};
 use serde_json::Value;
 use std::fs;
@@ -66,7 +66,7 @@ impl Reported {
 
     /// The same for a run of ours or of another tool, with what the flags change.
     fn read(directory: &Path, args: &ReportArgs) -> Result<Self> {
-        let change = |output: &mut Output| -> Result<()> {
+        Self::read_changed(directory, args.tokenizer.as_deref(), |output| {
             output::metrics(&args.metrics, output)?;
             for (tag, limit) in &output.goodput {
                 Threshold::new(tag, *limit)
@@ -79,12 +79,19 @@ impl Reported {
                 output.export_level = output::level(level);
             }
             Ok(())
-        };
+        })
+    }
+
+    fn read_changed(
+        directory: &Path,
+        counting: Option<&str>,
+        change: impl FnOnce(&mut Output) -> Result<()>,
+    ) -> Result<Self> {
         if !directory.is_dir() {
             return Err(Refusal(format!("`{}` is no directory", directory.display())).into());
         }
         if directory.join("requests.parquet").is_file() {
-            if args.tokenizer.is_some() {
+            if counting.is_some() {
                 return Err(Refusal(
                     "--tokenizer is for runs of other tools: this run's records hold its token counts"
                         .to_owned(),
@@ -101,7 +108,7 @@ impl Reported {
             ))
             .into());
         }
-        Self::of_foreign(import::read(directory, tokenizer(args.tokenizer.as_deref())?)?, change)
+        Self::of_foreign(import::read(directory, tokenizer(counting)?)?, change)
     }
 
     fn of_ours(directory: &Path, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
@@ -221,6 +228,18 @@ impl Reported {
             foreign: self.foreign.as_ref(),
         }
     }
+}
+
+/// Whether a directory holds records, of ours or of another tool.
+pub(crate) fn holds_records(directory: &Path) -> Result<bool> {
+    Ok(directory.join("requests.parquet").is_file() || import::is_foreign(directory)?)
+}
+
+/// The results of the run in a directory. A run of ours needs no tokenizer.
+pub(crate) fn figures(directory: &Path, tokenizer: Option<&str>) -> Result<Vec<MetricResult>> {
+    let is_ours = directory.join("requests.parquet").is_file();
+    let tokenizer = tokenizer.filter(|_| !is_ours);
+    Ok(Reported::read_changed(directory, tokenizer, |_| Ok(()))?.report.results)
 }
 
 fn finish<R: Row>(writer: PartWriter<R>, path: &Path) -> Result<()> {

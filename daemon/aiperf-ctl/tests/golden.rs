@@ -233,7 +233,7 @@ fn golden() -> PathBuf {
 
 const TOLERANCE: f64 = 1e-9;
 
-const OUR_FACTS: &[&str] = &["aiperfd_version", "timestamps", "verdict"];
+const OUR_FACTS: &[&str] = &["aiperfd_version", "timestamps", "verdict", "intervals_95", "too_few_samples"];
 
 /// Metrics whose stamps the raw export does not hold.
 const UNSEEN: &[&str] = &[

@@ -3,7 +3,7 @@
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::summary;
-use metric::ErrorCount;
+use metric::{ErrorCount, Report, Stat};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
@@ -44,6 +44,8 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     put("aiperfd_version", run.version.clone().into());
     put("timestamps", run.timestamps.clone().into());
     put("verdict", verdict(&run.verdict));
+    put("intervals_95", intervals(report));
+    put("too_few_samples", too_few(report));
     document
 }
 
@@ -99,6 +101,35 @@ fn error(error: &ErrorCount, told: &[Value]) -> Value {
     details.insert("type".to_owned(), error.kind.clone().into());
     details.insert("message".to_owned(), error.message.clone().into());
     json!({ "error_details": details, "count": error.count })
+}
+
+/// The ends of the interval that holds a statistic with 95 % confidence, by tag and statistic.
+fn intervals(report: &Report) -> Value {
+    let mut all = Map::new();
+    for result in &report.results {
+        let of = |stat: Stat| {
+            let (low, high) = result.stats.interval(stat)?;
+            Some((stat.name().to_owned(), json!([low.get(), high.get()])))
+        };
+        let found = Stat::ALL.into_iter().filter_map(of).collect::<Map<_, _>>();
+        if !found.is_empty() {
+            all.insert(result.metric.tag.to_owned(), found.into());
+        }
+    }
+    Value::Object(all)
+}
+
+/// The percentiles that another run may well put elsewhere, by tag.
+fn too_few(report: &Report) -> Value {
+    let mut all = Map::new();
+    for result in &report.results {
+        let is_doubtful = |stat: &Stat| result.stats.get(*stat).is_some() && !result.stats.supports(*stat);
+        let doubtful = Stat::ALL.into_iter().filter(is_doubtful).map(Stat::name).collect::<Vec<_>>();
+        if !doubtful.is_empty() {
+            all.insert(result.metric.tag.to_owned(), doubtful.into());
+        }
+    }
+    Value::Object(all)
 }
 
 /// Only finite figures: what has no value has no key.

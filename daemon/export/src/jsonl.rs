@@ -5,7 +5,7 @@ use crate::error::ExportError;
 use crate::line::Line;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
-use metric::{Case, Flags, Kind, List, METRICS, Metric, PROFILING, Settings, float, values};
+use metric::{Case, Kind, List, METRICS, Metric, PROFILING, Settings, float, values};
 use record::Request;
 use std::io::Write;
 
@@ -112,7 +112,7 @@ fn metrics(line: &mut Line, case: &Case<'_>, exchange: &Exchange) -> Result<(), 
 
 fn lists(settings: &Settings) -> impl Iterator<Item = (&'static Metric, List)> {
     METRICS.iter().copied().filter(|metric| settings.apply(metric)).filter_map(|metric| match metric.kind {
-        Kind::List(list) if !metric.flags.has(Flags::INTERNAL) => Some((metric, list)),
+        Kind::List(list) if !metric.is_hidden() => Some((metric, list)),
         _ => None,
     })
 }

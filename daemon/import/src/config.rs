@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) command_line: String,
     pub(crate) random_seed: u64,
     pub(crate) load: Load,
+    /// Keys that the user put into every request.
+    pub(crate) extra: Vec<String>,
 }
 
 /// The load of the profiling phase.
@@ -57,6 +59,7 @@ impl Config {
             command_line: text(&summary["run_info"]["cli_command"]),
             random_seed: summary["run_info"]["random_seed"].as_u64().unwrap_or(0),
             load: load(profiling(config)),
+            extra: endpoint["extra"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect(),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct RawLines {
     api: Api,
     tokenizer: Option<Tokenizer>,
     conversations: Conversations,
+    /// The keys by which a request asks for a length.
+    asked: Vec<&'static str>,
 }
 
 impl RawLines {
@@ -26,7 +28,14 @@ impl RawLines {
     /// # Errors
     /// When the endpoint's answers are not understood.
     pub fn new(endpoint: &str, tokenizer: Option<Tokenizer>) -> Result<Self, ImportError> {
-        Ok(Self { api: Api::of(endpoint)?, tokenizer, conversations: Conversations::default() })
+        let api = Api::of(endpoint)?;
+        Ok(Self { api, tokenizer, conversations: Conversations::default(), asked: MAX_TOKENS.to_vec() })
+    }
+
+    /// What the user put into every request asks for no length of AIPerf's own.
+    pub(crate) fn without_extra(mut self, extra: &[String]) -> Self {
+        self.asked.retain(|key| !extra.iter().any(|extra| extra == key));
+        self
     }
 
     /// A line as a request with its events.
@@ -47,12 +56,15 @@ impl RawLines {
         }
         let payload = &line["payload"];
         request.http_status = request.http_status.or_else(|| small(&line["status"]));
-        request.requested_output_tokens = MAX_TOKENS.iter().find_map(|key| small(&payload[*key]));
+        request.requested_output_tokens = self.asked.iter().find_map(|key| small(&payload[key]));
         milestones(&mut request, &tokens);
         let count = self.tokenizer.as_ref().map(|tokenizer| |text: &str| tokenizer.count(text));
         request.input_tokens = count.as_ref().and_then(|count| Prompt::of(payload).count(count));
         if request.succeeded() {
             answer.counts(&mut request, count.as_ref().map(|count| count as &dyn Fn(&str) -> u32));
+            if matches!(self.api, Api::Data) && count.is_some() {
+                request.output_tokens = Some(0);
+            }
         }
         Ok(Exchange { request, tokens, responses: Vec::new(), told: Some(told(line)) })
     }

@@ -129,7 +129,7 @@ fn read_raw(
             (None, None) => return Err(ImportError::Tokenizer(tokenizer_name(config).to_owned())),
         },
     };
-    let mut understood = RawLines::new(&config.endpoint, tokenizer)?;
+    let mut understood = RawLines::new(&config.endpoint, tokenizer)?.without_extra(&config.extra);
     let mut exchanges = Vec::new();
     for line in lines(path)? {
         let (number, text) = line?;

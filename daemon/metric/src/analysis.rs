@@ -68,7 +68,7 @@ impl Analysis {
                 | Kind::Sum(formula)
                 | Kind::Minimum(formula)
                 | Kind::Maximum(formula) => Some(Formula { metric, formula, column: Column::default() }),
-                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) => None,
+                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => None,
             })
             .collect();
         Self { settings, formulas, rows: Vec::new(), events: EventJoin::new(), errors: HashMap::new() }
@@ -162,11 +162,10 @@ impl Analysis {
 
 /// The numbers of one request, as the per-request exports show them.
 pub fn values<'a>(case: &'a Case<'a>) -> impl Iterator<Item = (&'static Metric, Value)> + 'a {
-    let hidden = Flags::INTERNAL;
     let valid = case.is_valid();
     METRICS.iter().copied().filter_map(move |metric| {
         let (Kind::Record(formula) | Kind::Sum(formula)) = metric.kind else { return None };
-        let skipped = metric.flags.has(hidden) || metric.flags.has(Flags::NO_INDIVIDUAL_RECORDS);
+        let skipped = metric.is_hidden() || metric.flags.has(Flags::NO_INDIVIDUAL_RECORDS);
         if skipped || metric.flags.has(Flags::ERROR_ONLY) == valid || !case.settings.apply(metric) {
             return None;
         }

@@ -77,13 +77,17 @@ impl Case<'_> {
     /// Tokens of the answer, reasoning not counted; none is no value.
     #[must_use]
     pub fn answer_length(&self) -> Option<u32> {
-        let counted = if self.settings.use_server_token_count {
+        self.answer_count().filter(|count| *count > 0)
+    }
+
+    /// The same where none is a count too.
+    fn answer_count(&self) -> Option<u32> {
+        if self.settings.use_server_token_count {
             let reasoning = self.usage_reasoning_tokens.unwrap_or(0);
             self.usage_completion_tokens.map(|all| all.saturating_sub(reasoning))
         } else {
             self.output_tokens
-        };
-        counted.filter(|count| *count > 0)
+        }
     }
 
     /// Tokens of the reasoning; with our own count, none is no value.
@@ -99,7 +103,7 @@ impl Case<'_> {
     /// Tokens of answer and reasoning.
     #[must_use]
     pub fn output_length(&self) -> Option<u32> {
-        match (self.answer_length(), self.reasoning_length()) {
+        match (self.answer_count(), self.reasoning_length()) {
             (None, None) => None,
             (answer, reasoning) => Some(answer.unwrap_or(0).saturating_add(reasoning.unwrap_or(0))),
         }

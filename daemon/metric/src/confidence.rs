@@ -1,6 +1,7 @@
 //! When a sample is too small for a percentile, and how sure a percentile is.
 
 use crate::value::{float, float_of, index};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The fewest numbers from which the percentile that lies above `share` of them can be told.
 ///
@@ -45,6 +46,27 @@ pub fn ranks(count: usize, share: f64) -> Option<(usize, usize)> {
     (low >= 1.0 && high < float_of(count)).then(|| (index(low) - 1, index(high)))
 }
 
+/// How many standard errors the interval that holds a mean with this confidence reaches to each side: Student's t for
+/// `count - 1` degrees of freedom at `(1 + confidence) / 2`. `None` for fewer than two numbers.
+#[must_use]
+pub fn t_critical(count: u64, confidence: f64) -> Option<f64> {
+    let freedom = float(count.checked_sub(1).filter(|freedom| *freedom > 0)?);
+    let share = f64::midpoint(1.0, confidence);
+    let is_share = (0.0..1.0).contains(&confidence);
+    let student = StudentsT::new(0.0, 1.0, freedom).ok().filter(|_| is_share)?;
+    Some(student.inverse_cdf(share)).filter(|t| t.is_finite())
+}
+
+/// The interval that holds a mean with 95 % confidence, from the deviation (divided by n, as exports have it).
+///
+/// The numbers are taken for independent, which requests of one run are only about.
+#[must_use]
+pub fn mean_interval(mean: f64, deviation: f64, count: u64) -> Option<(f64, f64)> {
+    let error = deviation / float(count.checked_sub(1)?).sqrt();
+    let half = t_critical(count, 0.95)? * error;
+    half.is_finite().then_some((mean - half, mean + half))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +76,16 @@ mod tests {
         for (share, least) in [(0.9, 64), (0.99, 662), (0.01, 662)] {
             assert_eq!(least_sample(share), least, "for {share}");
         }
+    }
+
+    #[test]
+    fn means_have_intervals() {
+        // t tables: 2.262 for 9 degrees of freedom at 97.5 %, 12.706 for 1.
+        assert!((t_critical(10, 0.95).unwrap() - 2.262_157).abs() < 1e-5, "nine degrees of freedom");
+        assert!((t_critical(2, 0.95).unwrap() - 12.706_205).abs() < 1e-4, "one");
+        assert_eq!(t_critical(1, 0.95), None, "one number has no spread");
+        let (low, high) = mean_interval(5.0, 3.0, 10).unwrap();
+        assert!((high - low - 2.0 * 2.262_157).abs() < 1e-5, "3 / sqrt(9) is one");
     }
 
     #[test]

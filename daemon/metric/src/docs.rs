@@ -1,8 +1,9 @@
 //! `docs/METRICS.md`, made from the registry.
 
+use crate::aiperf::{INJECTED, REGISTERED, Registered};
 use crate::confidence;
 use crate::metric::{Group, Injected, Kind, Metric, Origin};
-use crate::registry::METRICS;
+use crate::registry::{METRICS, find};
 use std::fmt::Write;
 
 /// The text of `docs/METRICS.md`.
@@ -11,6 +12,7 @@ pub fn markdown() -> String {
     let mut text = String::from(HEAD);
     section(&mut text, "AIPerf's metrics", Origin::Aiperf, AIPERF);
     section(&mut text, "Our metrics", Origin::Ours, OURS);
+    same(&mut text);
     disputed(&mut text);
     statistics(&mut text);
     text
@@ -20,7 +22,8 @@ fn section(text: &mut String, title: &str, origin: Origin, about: &str) {
     put(text, format_args!("\n## {title}\n\n{about}\n\n"));
     put(text, format_args!("| tag | name | unit | kind | console | flags | what it says |\n"));
     put(text, format_args!("| --- | --- | --- | --- | --- | --- | --- |\n"));
-    for metric in METRICS.iter().filter(|metric| metric.origin == origin) {
+    let is_measured = |metric: &&&Metric| !matches!(metric.kind, Kind::Absent(_));
+    for metric in METRICS.iter().filter(|metric| metric.origin == origin).filter(is_measured) {
         let flags = metric.flags.names().collect::<Vec<_>>().join(", ");
         put(
             text,
@@ -35,6 +38,30 @@ fn section(text: &mut String, title: &str, origin: Origin, about: &str) {
                 metric.text,
             ),
         );
+    }
+}
+
+/// Every tag of AIPerf: whether its number is the same here.
+fn same(text: &mut String) {
+    put(text, format_args!("\n## Every tag of AIPerf 0.13.0\n\n{SAME}\n\n"));
+    put(text, format_args!("| tag | name | unit | flags | here |\n| --- | --- | --- | --- | --- |\n"));
+    for Registered { tag, header, unit, flags } in REGISTERED {
+        put(text, format_args!("| `{tag}` | {header} | {unit} | {} | {} |\n", flags.join(", "), here(tag)));
+    }
+    for tag in INJECTED {
+        put(text, format_args!("| `{tag}` | | | | {} |\n", here(tag)));
+    }
+}
+
+fn here(tag: &str) -> String {
+    match find(tag) {
+        None => "not registered".to_owned(),
+        Some(Metric { kind: Kind::Absent(why), .. }) => format!("no value: {why}"),
+        Some(metric) if metric.is_hidden() => "same, exported by neither".to_owned(),
+        Some(Metric { group: Group::HttpTrace, .. }) => {
+            "same meaning, from the kernel's stamps and ours".to_owned()
+        }
+        Some(_) => "same".to_owned(),
     }
 }
 
@@ -57,6 +84,8 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::Injected(Injected::Adjusted(_)) => "error-adjusted",
         Kind::Injected(Injected::Sweep(_) | Injected::ActiveSweep(_)) => "time-weighted",
         Kind::Injected(Injected::DueToStart | Injected::DueToEnd) => "per request, failed too",
+        Kind::Injected(Injected::ReplayLag(_) | Injected::ReplayDegraded) => "per run",
+        Kind::Absent(_) => "none",
     }
 }
 
@@ -108,6 +137,9 @@ start; ours is the moment at which the request ended.";
 const OURS: &str = "What no other tool has, and what other tools mean by the same words. Kernel metrics are absent \
 where a stamp is absent.";
 
+const SAME: &str = "What its registry lists, then what its analyses add. Real runs of AIPerf, reported again by \
+`aiperf-ctl report`, give the same numbers to 1e-9 (`daemon/aiperf-ctl/tests/golden.rs`).";
+
 const DISPUTED: &str =
     "Tools mean different things by the same word. Each meaning has a tag of its own here.";
 
@@ -157,7 +189,6 @@ evenly from first token to end, as AIPerf does when it keeps no gaps.";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::find;
 
     #[test]
     fn every_metric_is_in_the_text() {
@@ -165,6 +196,7 @@ mod tests {
         for metric in METRICS {
             assert!(text.contains(&format!("| `{}` |", metric.tag)), "{} is missing", metric.tag);
         }
+        assert!(!text.contains("not registered"), "every tag of AIPerf is registered");
         for (_, tag, _) in WHOSE {
             assert!(find(tag).is_some(), "{tag} is no metric");
         }

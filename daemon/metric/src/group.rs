@@ -6,9 +6,10 @@ use crate::injected::due;
 use crate::injected::sweep::{Flight, Swept, sweep};
 use crate::metric::{Flags, Injected, Kind, List, Metric};
 use crate::registry::METRICS;
+use crate::replay;
 use crate::report::MetricResult;
 use crate::settings::{Settings, Window};
-use crate::stats::{Sample, Stats};
+use crate::stats::{Sample, Stat, Stats};
 use crate::totals::Totals;
 use crate::value::{Value, float, whole};
 
@@ -123,7 +124,7 @@ impl Columns<'_> {
                 Kind::Sum(_) => tally.scalar(metric, column.reduce(|sum, number| sum + number)),
                 Kind::Minimum(_) => tally.scalar(metric, column.reduce(f64::min)),
                 Kind::Maximum(_) => tally.scalar(metric, column.reduce(f64::max)),
-                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) => {}
+                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => {}
             }
         }
         tally.derive(self.settings);
@@ -224,6 +225,7 @@ impl Tally {
         if let Some((metric, gaps)) = inter_chunk.zip(gaps) {
             self.stats.push((metric.tag, gaps));
         }
+        self.replay();
         for metric in METRICS {
             if let Kind::Injected(injected) = metric.kind
                 && let Some(stats) = swept.and_then(|swept| swept.get(injected))
@@ -233,9 +235,26 @@ impl Tally {
         }
     }
 
+    /// What follows from the offsets of a fixed schedule.
+    fn replay(&mut self) {
+        let offsets = self.stats.iter().find(|(tag, _)| *tag == replay::OFFSET.tag);
+        let Some(offsets) = offsets.map(|(_, stats)| stats.clone()) else { return };
+        let worst = replay::lag_ms(&offsets, Stat::P99);
+        for metric in METRICS {
+            let number = match metric.kind {
+                Kind::Injected(Injected::ReplayLag(stat)) => replay::lag_ms(&offsets, stat),
+                Kind::Injected(Injected::ReplayDegraded) => {
+                    worst.map(|worst| if worst > replay::DEGRADED_MS { 1.0 } else { 0.0 })
+                }
+                _ => continue,
+            };
+            self.scalar(metric, number);
+        }
+    }
+
     /// In the order of the registry, without what is never exported.
     fn results(mut self, settings: &Settings) -> Vec<MetricResult> {
-        let shown = |metric: &&Metric| settings.apply(metric) && !metric.flags.has(Flags::INTERNAL);
+        let shown = |metric: &&Metric| settings.apply(metric) && !metric.is_hidden();
         METRICS
             .iter()
             .copied()

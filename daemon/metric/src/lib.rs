@@ -12,6 +12,8 @@
 //! Adding a metric is one new file and one line in `registry.rs`.
 #![forbid(unsafe_code)]
 
+mod absent;
+mod aiperf;
 mod analysis;
 mod case;
 mod client;
@@ -20,6 +22,7 @@ pub mod confidence;
 mod count;
 pub mod docs;
 mod events;
+mod experimental;
 mod gaps;
 mod goodput;
 mod group;
@@ -31,6 +34,7 @@ mod length;
 mod live;
 mod metric;
 mod registry;
+mod replay;
 mod report;
 mod settings;
 mod stats;

@@ -1,6 +1,7 @@
 //! What a metric is: its names, its units, when it applies, and the formula that makes it.
 
 use crate::case::Case;
+use crate::stats::Stat;
 use crate::totals::Totals;
 use crate::value::Value;
 
@@ -48,6 +49,8 @@ pub enum Kind {
     Derived(fn(&Totals) -> Option<Value>),
     /// Made by an analysis of the whole run.
     Injected(Injected),
+    /// Never there, and why.
+    Absent(&'static str),
 }
 
 /// The metrics that have a number per event.
@@ -74,6 +77,10 @@ pub enum Injected {
     DueToStart,
     /// Over all requests, failed ones too: due to end.
     DueToEnd,
+    /// A percentile of how late requests of a fixed schedule were, counted from the least late.
+    ReplayLag(Stat),
+    /// Whether that is too late.
+    ReplayDegraded,
 }
 
 /// The quantities that a sweep over the run's time yields.
@@ -141,6 +148,7 @@ pub enum Unit {
     ZeroOrOne,
     Percent,
     Events,
+    Other(&'static str),
 }
 
 /// When a metric applies and how it is treated: AIPerf's flags by name.
@@ -158,6 +166,14 @@ impl Flags {
     pub const PRODUCES_TOKENS_ONLY: Self = Self(1 << 2);
     /// More is better.
     pub const LARGER_IS_BETTER: Self = Self(1 << 4);
+    /// Only where the endpoint takes audio.
+    pub const SUPPORTS_AUDIO_ONLY: Self = Self(1 << 6);
+    /// Only where the endpoint takes images.
+    pub const SUPPORTS_IMAGE_ONLY: Self = Self(1 << 7);
+    /// Computed, never exported: not settled yet.
+    pub const EXPERIMENTAL: Self = Self(1 << 9);
+    /// Only where the endpoint makes videos.
+    pub const PRODUCES_VIDEO_ONLY: Self = Self(1 << 16);
     /// Computed, never exported.
     pub const INTERNAL: Self = Self(1 << 5);
     /// Only where the endpoint tells reasoning from answer.
@@ -186,6 +202,10 @@ impl Flags {
         (Self::LARGER_IS_BETTER, "LARGER_IS_BETTER"),
         (Self::INTERNAL, "INTERNAL"),
         (Self::SUPPORTS_REASONING, "SUPPORTS_REASONING"),
+        (Self::SUPPORTS_AUDIO_ONLY, "SUPPORTS_AUDIO_ONLY"),
+        (Self::SUPPORTS_IMAGE_ONLY, "SUPPORTS_IMAGE_ONLY"),
+        (Self::EXPERIMENTAL, "EXPERIMENTAL"),
+        (Self::PRODUCES_VIDEO_ONLY, "PRODUCES_VIDEO_ONLY"),
         (Self::GOODPUT, "GOODPUT"),
         (Self::NO_INDIVIDUAL_RECORDS, "NO_INDIVIDUAL_RECORDS"),
         (Self::TOKENIZES_INPUT_ONLY, "TOKENIZES_INPUT_ONLY"),
@@ -234,6 +254,7 @@ impl Unit {
             Self::Ratio | Self::ZeroOrOne => "ratio",
             Self::Percent => "%",
             Self::Events => "events",
+            Self::Other(name) => name,
         }
     }
 
@@ -305,6 +326,17 @@ impl Metric {
     /// A metric that an analysis of the whole run yields.
     pub(crate) const fn injected(tag: &'static str, header: &'static str, injected: Injected) -> Self {
         Self::new(tag, header, Kind::Injected(injected))
+    }
+
+    /// A metric that has no value here.
+    pub(crate) const fn absent(tag: &'static str, header: &'static str, why: &'static str) -> Self {
+        Self::new(tag, header, Kind::Absent(why)).group(Group::Hidden)
+    }
+
+    /// Whether it is computed only for other metrics, and for whoever works on it.
+    #[must_use]
+    pub const fn is_hidden(&self) -> bool {
+        self.flags.0 & (Flags::INTERNAL.0 | Flags::EXPERIMENTAL.0) != 0
     }
 
     pub(crate) const fn kind(self, kind: Kind) -> Self {

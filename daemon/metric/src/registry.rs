@@ -2,7 +2,9 @@
 
 use crate::metric::Metric;
 use crate::usage::{difference, reported, total};
-use crate::{client, count, http, injected, kernel, latency, length, throughput};
+use crate::{
+    absent, client, count, experimental, http, injected, kernel, latency, length, replay, throughput,
+};
 
 /// Every metric.
 pub const METRICS: &[&Metric] = &[
@@ -111,6 +113,68 @@ pub const METRICS: &[&Metric] = &[
     &injected::sweep::ACTIVE_TOTAL,
     &injected::due::CREDIT_TO_START,
     &injected::due::EFFECTIVE_LATENCY,
+    // AIPerf: experimental, which it shows to its developers only.
+    &experimental::STREAM_SETUP,
+    &experimental::STREAM_PREFILL,
+    &experimental::THINKING,
+    &experimental::OVERALL_THINKING,
+    // AIPerf: how well a fixed schedule was kept.
+    &replay::OFFSET,
+    &replay::LAG_P50,
+    &replay::LAG_P90,
+    &replay::LAG_P99,
+    &replay::DEGRADED,
+    // AIPerf: those that have no value here.
+    &absent::energy::AMD_AVERAGE_GPU_POWER,
+    &absent::energy::AMD_ENERGY_DELAY_PRODUCT,
+    &absent::energy::AMD_ENERGY_PER_OUTPUT_TOKEN,
+    &absent::energy::AMD_ENERGY_PER_REQUEST,
+    &absent::energy::AMD_ENERGY_PER_TOTAL_TOKEN,
+    &absent::energy::AMD_ENERGY_PER_USER,
+    &absent::energy::AMD_GOODPUT_PER_WATT,
+    &absent::energy::AMD_OUTPUT_TOKENS_PER_JOULE,
+    &absent::energy::AMD_OUTPUT_TPS_PER_WATT,
+    &absent::energy::AMD_PERFORMANCE_PER_WATT,
+    &absent::energy::AMD_TOTAL_GPU_ENERGY,
+    &absent::energy::AMD_TOTAL_GPU_POWER,
+    &absent::energy::NVIDIA_AVERAGE_GPU_POWER,
+    &absent::energy::NVIDIA_ENERGY_DELAY_PRODUCT,
+    &absent::energy::NVIDIA_ENERGY_PER_OUTPUT_TOKEN,
+    &absent::energy::NVIDIA_ENERGY_PER_REQUEST,
+    &absent::energy::NVIDIA_ENERGY_PER_TOTAL_TOKEN,
+    &absent::energy::NVIDIA_ENERGY_PER_USER,
+    &absent::energy::NVIDIA_GOODPUT_PER_WATT,
+    &absent::energy::NVIDIA_OUTPUT_TOKENS_PER_JOULE,
+    &absent::energy::NVIDIA_OUTPUT_TPS_PER_WATT,
+    &absent::energy::NVIDIA_PERFORMANCE_PER_WATT,
+    &absent::energy::NVIDIA_TOTAL_GPU_ENERGY,
+    &absent::energy::NVIDIA_TOTAL_GPU_POWER,
+    &absent::spec_decode::ACCEPTANCE_LENGTH,
+    &absent::spec_decode::ACCEPTED_DRAFT_TOKENS,
+    &absent::spec_decode::ACCEPTED_PER_VERIFIED,
+    &absent::spec_decode::DRAFT_ACCEPTANCE_RATE,
+    &absent::spec_decode::DRAFT_TOKENS,
+    &absent::spec_decode::OVERALL_DRAFT_ACCEPTANCE_RATE,
+    &absent::spec_decode::STEPS,
+    &absent::spec_decode::TOKEN_WEIGHTED_ACCEPTANCE_LENGTH,
+    &absent::spec_decode::TOTAL_ACCEPTED_DRAFT_TOKENS,
+    &absent::spec_decode::TOTAL_DRAFT_TOKENS,
+    &absent::spec_decode::TOTAL_SPEC_DECODE_STEPS,
+    &absent::modality::AUDIO_DURATION,
+    &absent::modality::IMAGE_LATENCY,
+    &absent::modality::IMAGE_THROUGHPUT,
+    &absent::modality::NUM_IMAGES,
+    &absent::modality::RTFX,
+    &absent::modality::TOTAL_USAGE_PROMPT_AUDIO_SECONDS,
+    &absent::modality::USAGE_PROMPT_AUDIO_SECONDS,
+    &absent::modality::VIDEO_INFERENCE_TIME,
+    &absent::modality::VIDEO_PEAK_MEMORY,
+    &absent::network::NETWORK_ADJUSTED_REQUEST_LATENCY,
+    &absent::network::NETWORK_ADJUSTED_TIME_TO_FIRST_OUTPUT_TOKEN,
+    &absent::network::NETWORK_ADJUSTED_TIME_TO_FIRST_TOKEN,
+    &absent::network::NETWORK_RTT,
+    &absent::other::CREDIT_DROP,
+    &absent::other::PREFIX_CACHE_HIT,
     // Ours: what the kernel saw.
     &kernel::kernel_time_to_first_token::METRIC,
     &kernel::kernel_time_to_second_token::METRIC,
@@ -147,7 +211,8 @@ pub fn find(tag: &str) -> Option<&'static Metric> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::{Injected, Kind};
+    use crate::aiperf::REGISTERED;
+    use crate::metric::{Injected, Kind, Origin};
 
     #[test]
     fn tags_are_unique_and_every_metric_says_what_it_is() {
@@ -156,6 +221,27 @@ mod tests {
             let twice = METRICS[place + 1..].iter().any(|other| other.tag == metric.tag);
             assert!(!twice, "{} is there twice", metric.tag);
         }
+    }
+
+    #[test]
+    fn what_aiperf_registers_is_the_same_here() {
+        let mut different = Vec::new();
+        for expected in REGISTERED {
+            let Some(metric) = find(expected.tag) else {
+                different.push(format!("{} is missing", expected.tag));
+                continue;
+            };
+            let mut flags = metric.flags.names().collect::<Vec<_>>();
+            let mut theirs = expected.flags.to_vec();
+            flags.sort_unstable();
+            theirs.sort_unstable();
+            let found = (metric.header, metric.display.name(), flags, metric.origin);
+            let wanted = (expected.header, expected.unit, theirs, Origin::Aiperf);
+            if found != wanted {
+                different.push(format!("{}: {found:?}, AIPerf has {wanted:?}", expected.tag));
+            }
+        }
+        assert!(different.is_empty(), "{}", different.join("\n"));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct Capability {
     pub produces_tokens: bool,
     /// It reads tokens.
     pub tokenizes_input: bool,
+    /// It takes audio.
+    pub supports_audio: bool,
 }
 
 impl Settings {
@@ -65,7 +67,8 @@ impl Settings {
             streaming: run.plan.endpoint.streaming,
             capability: Capability::of_endpoint(&run.plan.endpoint.kind),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
-            fixed_schedule: run.plan.load.profiling().is_some_and(|phase| phase.shape == "fixed_schedule"),
+            fixed_schedule: run.source != IMPORTED
+                && run.plan.load.profiling().is_some_and(|phase| phase.shape == "fixed_schedule"),
             show_trace_timing: run.plan.output.show_trace_timing,
             goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
             slice_duration: run.plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
@@ -80,8 +83,9 @@ impl Settings {
     pub fn apply(&self, metric: &Metric) -> bool {
         let needs = [
             (Flags::STREAMING_ONLY, self.streaming),
-            (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens),
+            (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens || metric.tag == ALWAYS_COUNTED),
             (Flags::TOKENIZES_INPUT_ONLY, self.capability.tokenizes_input),
+            (Flags::SUPPORTS_AUDIO_ONLY, self.capability.supports_audio),
             (Flags::USAGE_DIFF_ONLY, !self.use_server_token_count),
             (Flags::FIXED_SCHEDULE_ONLY, self.fixed_schedule),
             (Flags::GOODPUT, !self.goodput.is_empty()),
@@ -92,17 +96,21 @@ impl Settings {
 
 impl Capability {
     /// An endpoint that reads and writes text.
-    pub const TEXT: Self = Self { produces_tokens: true, tokenizes_input: true };
+    pub const TEXT: Self = Self { produces_tokens: true, tokenizes_input: true, supports_audio: true };
 
     /// What the endpoint with this name can do; an unknown one is taken for one of text.
     #[must_use]
     pub fn of_endpoint(kind: &str) -> Self {
-        let text_in = Self { produces_tokens: false, tokenizes_input: true };
-        let no_text = Self { produces_tokens: false, tokenizes_input: false };
+        let text_in = Self { produces_tokens: false, tokenizes_input: true, supports_audio: false };
+        let no_text = Self { tokenizes_input: false, ..text_in };
         match kind {
             "embeddings" | "chat_embeddings" | "nim_embeddings" | "nim_rankings" | "cohere_rankings"
             | "hf_tei_rankings" | "image_generation" | "video_generation" => text_in,
-            "image_edit" | "image_retrieval" | "audio_transcription" => no_text,
+            "image_edit" | "image_retrieval" => no_text,
+            "audio_transcription" => Self { supports_audio: true, ..no_text },
+            "completions" | "messages" | "huggingface_generate" | "solido_rag" => {
+                Self { supports_audio: false, ..Self::TEXT }
+            }
             _ => Self::TEXT,
         }
     }
@@ -115,6 +123,12 @@ impl Window {
         self.end - self.begin
     }
 }
+
+/// What a run of another tool is called: when its requests were due is not in its records.
+const IMPORTED: &str = "import";
+
+/// AIPerf computes it for every endpoint, for metrics that apply to all of them require it; without tokens it is 0.
+const ALWAYS_COUNTED: &str = "output_sequence_length";
 
 /// The phase whose requests make the results; all others are warm-up.
 pub const PROFILING: &str = "profiling";

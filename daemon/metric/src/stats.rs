@@ -125,10 +125,21 @@ impl Stats {
         }
     }
 
-    /// The interval that holds a percentile with 95 % confidence, by order statistics; absent where the sample is
-    /// too small to bound it.
+    /// The statistics of a sample whose numbers are as they are to be shown; those that are not finite are left out.
+    #[must_use]
+    pub fn of_sample(numbers: impl IntoIterator<Item = f64>) -> Self {
+        Sample::new(numbers.into_iter().filter(|number| number.is_finite()).collect()).stats(1.0)
+    }
+
+    /// The interval that holds a statistic with 95 % confidence: a percentile by order statistics, the mean by
+    /// Student's t. Absent where the sample is too small to bound it.
     #[must_use]
     pub fn interval(&self, stat: Stat) -> Option<(Value, Value)> {
+        if stat == Stat::Avg {
+            let number = |stat| self.get(stat).map(Value::get);
+            let (low, high) = confidence::mean_interval(number(stat)?, number(Stat::Std)?, self.count?)?;
+            return Value::new(low).zip(Value::new(high));
+        }
         let place = Stat::PERCENTILES.iter().position(|(percentile, _)| *percentile == stat)?;
         self.intervals[place]
     }

@@ -121,6 +121,27 @@ fn replies_of_every_endpoint() {
 }
 
 #[test]
+fn records_of_another_tool() {
+    let metadata = r#""metadata":{"request_start_ns":5,"request_end_ns":9}"#;
+    check!().with_test_time(TIME).with_type::<(Vec<u8>, u64, f64)>().for_each(|(bytes, number, float)| {
+        let text = serde_json::Value::from(String::from_utf8_lossy(bytes));
+        let packet = format!(r#"{{"perf_ns":{number},"packets":[{{"name":"data","value":{text}}}]}}"#);
+        let raw = format!(r#"{{{metadata},"start_perf_ns":3,"responses":[{packet}],"payload":{{"prompt":{text}}}}}"#);
+        let float = serde_json::Value::from(*float);
+        let record = format!(
+            r#"{{{metadata},"metrics":{{"time_to_first_token":{{"value":{float}}},"inter_chunk_latency":{{"value":[{number}]}}}}}}"#
+        );
+        let mut lines = import::RawLines::new("chat", None).expect("chat is understood");
+        for text in [raw.as_bytes(), record.as_bytes(), bytes] {
+            if let Ok(line) = serde_json::from_slice(text) {
+                lines.exchange(0, &line).ok();
+                import::record_line(0, &line).ok();
+            }
+        }
+    });
+}
+
+#[test]
 fn packet_headers() {
     check!().with_test_time(TIME).for_each(|packet: &[u8]| {
         if let Ok(Some(header)) = tcp_header(packet) {

@@ -1,5 +1,6 @@
 //! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
 
+mod compare;
 mod config;
 mod conversation;
 mod docs;
@@ -8,6 +9,7 @@ mod input;
 mod load;
 mod media;
 mod metric;
+mod multi_run;
 mod not_offered;
 mod output;
 mod parse;
@@ -21,11 +23,13 @@ mod timing;
 mod tokenizer;
 mod value;
 
+pub(crate) use compare::{CompareArgs, CompareFormat};
 pub use docs::markdown;
 pub(crate) use endpoint::EndpointArgs;
 use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
+pub(crate) use multi_run::MultiRunArgs;
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Unparsed, parse};
 pub(crate) use report::{FormatArg, ReportArgs};
@@ -60,6 +64,8 @@ pub enum Command {
     Profile(Box<ProfileArgs>),
     /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
     Report(Box<ReportArgs>),
+    /// Compares runs, also of other tools, metric by metric.
+    Compare(CompareArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
     Runs(RunsArgs),
 }
@@ -118,6 +124,9 @@ pub struct ProfileArgs {
     /// Which metrics there are beyond those that every run has.
     #[command(flatten)]
     pub metrics: MetricArgs,
+    /// The same load several times.
+    #[command(flatten)]
+    pub multi_run: MultiRunArgs,
     /// What is written.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -138,6 +147,7 @@ Exit status:
   1    the run could not be made, or every request failed
   2    the command line or an input file is wrong
   3    the verdict is as bad as --fail-on says, or worse
+  4    a condition of --fail-if holds (compare)
   130  stopped by Ctrl-C; what was measured until then is reported";
 
 const PROFILE_EXAMPLES: &str = "\

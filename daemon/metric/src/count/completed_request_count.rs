@@ -1,6 +1,6 @@
 //! Requests that ended, well or not.
 
-use crate::metric::{Metric, Unit};
+use crate::metric::{Flags, Metric, Unit};
 use crate::totals::Totals;
 use crate::value::Value;
 
@@ -9,6 +9,7 @@ pub(crate) const METRIC: Metric =
     Metric::derived("completed_request_count", "Completed Requests (Success + Error)", value)
         .unit(Unit::Requests)
         .order(1075)
+        .flags(Flags::NO_INDIVIDUAL_RECORDS)
         .text("request_count + error_request_count.");
 
 fn value(totals: &Totals) -> Option<Value> {

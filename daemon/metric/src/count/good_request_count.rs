@@ -8,7 +8,7 @@ use crate::value::Value;
 pub(crate) const METRIC: Metric = Metric::sum("good_request_count", "Good Request Count", value)
     .unit(Unit::Requests)
     .group(Group::Hidden)
-    .flags(Flags::GOODPUT.and(Flags::LARGER_IS_BETTER))
+    .flags(Flags::GOODPUT)
     .text("Requests with every --goodput metric present and within its threshold.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! The share of requests that failed.
 
-use crate::metric::{Metric, Unit};
+use crate::metric::{Flags, Metric, Unit};
 use crate::totals::Totals;
 use crate::value::Value;
 
@@ -9,6 +9,7 @@ pub(crate) const METRIC: Metric = Metric::derived("request_error_rate", "Request
     .short("Err %")
     .unit(Unit::Percent)
     .order(1080)
+    .flags(Flags::NO_INDIVIDUAL_RECORDS)
     .text("100 * error_request_count / completed_request_count.");
 
 fn value(totals: &Totals) -> Option<Value> {

@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::record("error_isl", "Error Input Seque
     .short("Error ISL")
     .unit(Unit::Tokens)
     .group(Group::Hidden)
-    .flags(Flags::TOKENIZES_INPUT_ONLY.and(Flags::ERROR_ONLY))
+    .flags(Flags::ERROR_ONLY.and(Flags::LARGER_IS_BETTER).and(Flags::TOKENIZES_INPUT_ONLY))
     .text("input_sequence_length of requests that failed.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {

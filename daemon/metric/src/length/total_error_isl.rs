@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric =
     Metric::derived("total_error_isl", "Total Error Input Sequence Length", value)
         .unit(Unit::Tokens)
         .group(Group::Hidden)
-        .flags(Flags::TOKENIZES_INPUT_ONLY)
+        .flags(Flags::ERROR_ONLY.and(Flags::LARGER_IS_BETTER).and(Flags::TOKENIZES_INPUT_ONLY))
         .text("sum of error_isl.");
 
 fn value(totals: &Totals) -> Option<Value> {

@@ -8,7 +8,7 @@ use crate::value::Value;
 pub(crate) const METRIC: Metric = Metric::derived("total_reasoning_tokens", "Total Reasoning Tokens", value)
     .unit(Unit::Tokens)
     .group(Group::Hidden)
-    .flags(Flags::PRODUCES_TOKENS_ONLY.and(Flags::SUPPORTS_REASONING).and(Flags::LARGER_IS_BETTER))
+    .flags(Flags::PRODUCES_TOKENS_ONLY.and(Flags::LARGER_IS_BETTER))
     .text("sum of reasoning_token_count.");
 
 fn value(totals: &Totals) -> Option<Value> {

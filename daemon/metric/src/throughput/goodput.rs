@@ -8,7 +8,7 @@ use crate::value::Value;
 pub(crate) const METRIC: Metric = Metric::derived("goodput", "Goodput", value)
     .unit(Unit::RequestsPerSecond)
     .order(1000)
-    .flags(Flags::GOODPUT.and(Flags::LARGER_IS_BETTER))
+    .flags(Flags::GOODPUT)
     .text("good_request_count / observed duration: the phase's window, or else benchmark_duration.");
 
 fn value(totals: &Totals) -> Option<Value> {

@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::derived("input_token_throughput", "Inp
     .short("Input TPS")
     .unit(Unit::TokensPerSecond)
     .order(805)
-    .flags(Flags::TOKENIZES_INPUT_ONLY.and(Flags::LARGER_IS_BETTER))
+    .flags(Flags::LARGER_IS_BETTER)
     .text("total_isl / observed duration: the phase's window, or else benchmark_duration.");
 
 fn value(totals: &Totals) -> Option<Value> {

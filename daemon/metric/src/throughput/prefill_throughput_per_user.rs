@@ -10,7 +10,12 @@ pub(crate) const METRIC: Metric =
     Metric::record("prefill_throughput_per_user", "Prefill Throughput Per User", value)
         .unit(Unit::TokensPerSecondPerUser)
         .group(Group::Hidden)
-        .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY).and(Flags::LARGER_IS_BETTER))
+        .flags(
+            Flags::STREAMING_ONLY
+                .and(Flags::PRODUCES_TOKENS_ONLY)
+                .and(Flags::LARGER_IS_BETTER)
+                .and(Flags::TOKENIZES_INPUT_ONLY),
+        )
         .text("input_sequence_length / time_to_first_token in seconds.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {

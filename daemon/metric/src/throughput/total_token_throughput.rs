@@ -8,7 +8,7 @@ use crate::value::Value;
 pub(crate) const METRIC: Metric = Metric::derived("total_token_throughput", "Total Token Throughput", value)
     .unit(Unit::TokensPerSecond)
     .group(Group::Hidden)
-    .flags(Flags::PRODUCES_TOKENS_ONLY.and(Flags::TOKENIZES_INPUT_ONLY).and(Flags::LARGER_IS_BETTER))
+    .flags(Flags::PRODUCES_TOKENS_ONLY.and(Flags::LARGER_IS_BETTER))
     .text("(total_isl + total_osl) / observed duration.");
 
 fn value(totals: &Totals) -> Option<Value> {

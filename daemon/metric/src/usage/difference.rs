@@ -5,18 +5,27 @@ use crate::metric::{Flags, Group, Metric, Unit};
 use crate::value::Value;
 
 /// Prompt tokens.
-pub(crate) const PROMPT: Metric = difference("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", prompt)
-    .text("100 * abs(usage_prompt_tokens - input_sequence_length) / input_sequence_length.");
+pub(crate) const PROMPT: Metric =
+    difference("usage_prompt_tokens_diff_pct", "Usage Prompt Diff %", Flags::TOKENIZES_INPUT_ONLY, prompt)
+        .text("100 * abs(usage_prompt_tokens - input_sequence_length) / input_sequence_length.");
 
 /// Completion tokens.
-pub(crate) const COMPLETION: Metric =
-    difference("usage_completion_tokens_diff_pct", "Usage Completion Diff %", completion)
-        .text("100 * abs(usage_completion_tokens - output_sequence_length) / output_sequence_length.");
+pub(crate) const COMPLETION: Metric = difference(
+    "usage_completion_tokens_diff_pct",
+    "Usage Completion Diff %",
+    Flags::PRODUCES_TOKENS_ONLY,
+    completion,
+)
+.text("100 * abs(usage_completion_tokens - output_sequence_length) / output_sequence_length.");
 
 /// Reasoning tokens.
-pub(crate) const REASONING: Metric =
-    difference("usage_reasoning_tokens_diff_pct", "Usage Reasoning Diff %", reasoning)
-        .text("100 * abs(usage_reasoning_tokens - reasoning_token_count) / reasoning_token_count.");
+pub(crate) const REASONING: Metric = difference(
+    "usage_reasoning_tokens_diff_pct",
+    "Usage Reasoning Diff %",
+    Flags::PRODUCES_TOKENS_ONLY.and(Flags::SUPPORTS_REASONING),
+    reasoning,
+)
+.text("100 * abs(usage_reasoning_tokens - reasoning_token_count) / reasoning_token_count.");
 
 /// Requests whose counts differ by too much.
 pub(crate) const COUNT: Metric =
@@ -29,12 +38,13 @@ pub(crate) const COUNT: Metric =
 const fn difference(
     tag: &'static str,
     header: &'static str,
+    flags: Flags,
     formula: fn(&Case<'_>) -> Option<Value>,
 ) -> Metric {
     Metric::record(tag, header, formula)
         .unit(Unit::Percent)
         .group(Group::Hidden)
-        .flags(Flags::USAGE_DIFF_ONLY)
+        .flags(flags.and(Flags::USAGE_DIFF_ONLY))
 }
 
 fn prompt(case: &Case<'_>) -> Option<Value> {

@@ -1,0 +1,66 @@
+//! The figures of one run by tag and statistic, each with the interval that holds it, where that is known.
+
+use metric::{MetricResult, Stat, Value, confidence, find};
+use std::collections::BTreeMap;
+
+/// A number with the interval that holds it with 95 % confidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Figure {
+    pub(super) value: f64,
+    pub(super) interval: Option<(f64, f64)>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(super) struct Figures {
+    /// Where it came from.
+    pub(super) label: String,
+    /// Which tool made it.
+    pub(super) tool: &'static str,
+    figures: BTreeMap<(&'static str, &'static str), Figure>,
+}
+
+impl Figures {
+    pub(super) const fn new(label: String, tool: &'static str) -> Self {
+        Self { label, tool, figures: BTreeMap::new() }
+    }
+
+    /// Of records, which give every interval.
+    pub(super) fn of_report(label: String, results: &[MetricResult]) -> Self {
+        let mut figures = Self::new(label, "records");
+        for result in results {
+            for stat in Stat::ALL {
+                let interval = result.stats.interval(stat).map(|(low, high)| (low.get(), high.get()));
+                let value = result.stats.get(stat).map(Value::get);
+                figures.put(result.metric.tag, stat, value, interval);
+            }
+        }
+        figures
+    }
+
+    /// Puts a figure under a tag of ours; a tag that is not ours, and no number, are passed over.
+    pub(super) fn put(&mut self, tag: &str, stat: Stat, value: Option<f64>, interval: Option<(f64, f64)>) {
+        if let Some((metric, value)) = find(tag).zip(value.filter(|value| value.is_finite())) {
+            self.figures.insert((metric.tag, stat.name()), Figure { value, interval });
+        }
+    }
+
+    /// Puts a mean with the interval that follows from its deviation and count.
+    pub(super) fn put_mean(
+        &mut self,
+        tag: &str,
+        mean: Option<f64>,
+        deviation: Option<f64>,
+        count: Option<u64>,
+    ) {
+        let interval = mean.zip(deviation).zip(count);
+        let interval =
+            interval.and_then(|((mean, deviation), count)| confidence::mean_interval(mean, deviation, count));
+        self.put(tag, Stat::Avg, mean, interval);
+        self.put(tag, Stat::Std, deviation, None);
+    }
+
+    pub(super) fn get(&self, tag: &str, stat: &str) -> Option<Figure> {
+        self.figures.iter().find(|((of, at), _)| *of == tag && *at == stat).map(|(_, figure)| *figure)
+    }
+}

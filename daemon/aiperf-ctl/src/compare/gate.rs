@@ -1,0 +1,122 @@
+//! `--fail-if`: a condition on a figure, absolute or as a multiple of the baseline's.
+
+use super::figures::Figures;
+use crate::plan::Refusal;
+use metric::{Stat, find};
+
+/// A condition under which the comparison fails.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    text: String,
+    tag: &'static str,
+    stat: &'static str,
+    is_met: fn(&f64, &f64) -> bool,
+    limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// In the metric's unit.
+    Absolute(f64),
+    /// Times the baseline's figure.
+    Times(f64),
+}
+
+impl Gate {
+    /// Reads `kernel_time_to_first_token.p99 > 1.05x`.
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        let refuse = |why: String| Refusal(format!("--fail-if `{text}`: {why}"));
+        let form = || refuse("want TAG.STAT OP LIMIT, such as 'time_to_first_token.p99 > 1.05x'".to_owned());
+        let place = text.find(['<', '>']).ok_or_else(form)?;
+        let (subject, rest) = text.split_at(place);
+        let (tag, stat) = subject.trim().split_once('.').unwrap_or_else(|| (subject.trim(), "avg"));
+        let metric = find(tag).ok_or_else(|| refuse(format!("there is no metric `{tag}`")))?;
+        let known = Stat::ALL.into_iter().find(|known| known.name() == stat);
+        let stat = known.ok_or_else(|| refuse(format!("there is no statistic `{stat}`")))?.name();
+        let (is_met, rest): (fn(&f64, &f64) -> bool, _) = match rest.as_bytes() {
+            [b'>', b'=', ..] => (f64::ge, &rest[2..]),
+            [b'<', b'=', ..] => (f64::le, &rest[2..]),
+            [b'>', ..] => (f64::gt, &rest[1..]),
+            _ => (f64::lt, &rest[1..]),
+        };
+        let rest = rest.trim();
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        let limit = match rest.strip_suffix(['x', '×']) {
+            Some(times) => number(times).map(Limit::Times),
+            None => number(rest.strip_suffix(metric.display.name()).unwrap_or(rest)).map(Limit::Absolute),
+        };
+        Ok(Self { text: text.to_owned(), tag: metric.tag, stat, is_met, limit: limit.ok_or_else(form)? })
+    }
+
+    /// What fails, in a sentence for each run. The baseline is held only against an absolute limit, and only if alone.
+    pub(super) fn judge(&self, runs: &[Figures]) -> Result<Vec<String>, Refusal> {
+        let figure = |run: &Figures| {
+            run.get(self.tag, self.stat).map(|figure| figure.value).ok_or_else(|| {
+                Refusal(format!(
+                    "--fail-if `{}`: `{}` has no {}.{}",
+                    self.text, run.label, self.tag, self.stat
+                ))
+            })
+        };
+        let (judged, limit) = match (self.limit, runs) {
+            (Limit::Absolute(limit), [only]) => (std::slice::from_ref(only), limit),
+            (Limit::Absolute(limit), [_, others @ ..]) => (others, limit),
+            (Limit::Times(times), [base, others @ ..]) if !others.is_empty() => {
+                (others, times * figure(base)?)
+            }
+            _ => return Err(Refusal(format!("--fail-if `{}` needs a second run", self.text))),
+        };
+        let mut failures = Vec::new();
+        for run in judged {
+            let value = figure(run)?;
+            if (self.is_met)(&value, &limit) {
+                failures.push(format!(
+                    "failed: {}: {}.{} is {value:.6}, and the limit is {limit:.6} ({})",
+                    run.label, self.tag, self.stat, self.text
+                ));
+            }
+        }
+        Ok(failures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(value: f64) -> Figures {
+        let mut figures = Figures::new("run".to_owned(), "test");
+        figures.put("time_to_first_token", Stat::P99, Some(value), None);
+        figures
+    }
+
+    fn check(text: &str, runs: &[f64], failures: usize) {
+        let runs = runs.iter().map(|value| run(*value)).collect::<Vec<_>>();
+        let found = Gate::parse(text).unwrap().judge(&runs).unwrap();
+        assert_eq!(found.len(), failures, "{text}: {found:?}");
+    }
+
+    #[test]
+    fn gates() {
+        check("time_to_first_token.p99 > 1.05x", &[100.0, 106.0, 104.0], 1);
+        check("time_to_first_token.p99>=1x", &[100.0, 100.0], 1);
+        check("time_to_first_token.p99 < 0.9 x", &[100.0, 80.0], 1);
+        check("time_to_first_token.p99 > 50", &[100.0], 1);
+        check("time_to_first_token.p99 > 50 ms", &[100.0, 20.0], 0);
+    }
+
+    #[test]
+    fn what_is_no_gate_is_refused() {
+        let refused = |text: &str, expected: &str| {
+            let said = Gate::parse(text).unwrap_err().0;
+            assert!(said.contains(expected), "{said}");
+        };
+        refused("time_to_first_token.p99", "want TAG.STAT");
+        refused("ttft.p99 > 3", "no metric `ttft`");
+        refused("time_to_first_token.p98 > 3", "no statistic `p98`");
+        refused("time_to_first_token.p99 > fast", "want TAG.STAT");
+        let gate = Gate::parse("time_to_first_token.p99 > 2x").unwrap();
+        assert!(gate.judge(&[run(1.0)]).is_err(), "nothing to compare with");
+        assert!(gate.judge(&[run(1.0), Figures::new("bare".to_owned(), "test")]).is_err(), "no such figure");
+    }
+}

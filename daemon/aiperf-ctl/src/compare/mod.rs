@@ -1,0 +1,81 @@
+//! `aiperf-ctl compare`: runs side by side, matched by definition, with what differs beyond noise.
+//!
+//! ```text
+//! summary.rs   AIPerf's JSON ─┐
+//! vllm.rs      vLLM's JSON ───┼──▶ figures.rs: by tag and statistic ──▶ noise.rs ──▶ table.rs
+//! guidellm.rs  GuideLLM's ────┤                                    └──▶ gate.rs: --fail-if
+//! report       our records ───┘
+//! ```
+//!
+//! What another tool calls by a name is entered under the tag of ours that means the same (docs/METRICS.md).
+
+mod figures;
+mod gate;
+mod guidellm;
+mod noise;
+mod summary;
+mod table;
+mod vllm;
+
+use crate::GATE;
+use crate::args::{CompareArgs, CompareFormat};
+use crate::plan::Refusal;
+use crate::report;
+use crate::say::{say, say_warning};
+use anyhow::{Context, Result};
+use figures::Figures;
+use gate::Gate;
+use serde_json::Value;
+use std::path::Path;
+
+/// Compares; gives the exit status.
+pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
+    let gates = args.fail_if.iter().map(|text| Gate::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let runs = args.runs.iter().map(|path| read(path, args.tokenizer.as_deref()));
+    let runs = runs.collect::<Result<Vec<_>>>()?;
+    let wanted = |tag: &str, stat: &str| {
+        let named = |name: &String| *name == tag || name.split_once('.') == Some((tag, stat));
+        if args.metrics.is_empty() { table::is_usual(tag, stat) } else { args.metrics.iter().any(named) }
+    };
+    say(&match args.format {
+        CompareFormat::Table => table::draw(&runs, wanted),
+        CompareFormat::Json => format!("{:#}\n", table::json(&runs, wanted)),
+    });
+    let mut failed = false;
+    for gate in &gates {
+        for verdict in gate.judge(&runs)? {
+            failed = true;
+            say_warning(&verdict);
+        }
+    }
+    Ok(if failed { GATE } else { 0 })
+}
+
+/// Whether a document is of a tool, and what it says.
+type Reader = (fn(&Value) -> bool, fn(String, &Value) -> Figures);
+
+fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
+    let label = path.display().to_string();
+    if path.is_dir() {
+        if report::holds_records(path)? {
+            return report::figures(path, tokenizer).map(|results| Figures::of_report(label, &results));
+        }
+        let inside = path.join("profile_export_aiperf.json");
+        if inside.is_file() {
+            return read(&inside, tokenizer);
+        }
+        return Err(Refusal(format!("`{label}` holds neither records nor profile_export_aiperf.json")).into());
+    }
+    let text = std::fs::read(path).map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
+    let document: Value =
+        serde_json::from_slice(&text).with_context(|| format!("failed to understand `{label}`"))?;
+    let readers: [Reader; 3] =
+        [(guidellm::is_it, guidellm::read), (vllm::is_it, vllm::read), (summary::is_it, summary::read)];
+    match readers.iter().find(|(is_it, _)| is_it(&document)) {
+        Some((_, read)) => Ok(read(label, &document)),
+        None => Err(Refusal(format!(
+            "`{label}` is none of: profile_export_aiperf.json, a result of `vllm bench serve`, GuideLLM's JSON"
+        ))
+        .into()),
+    }
+}

@@ -1,0 +1,232 @@
+//! Mean, deviation and interval of every number over runs, in the files that AIPerf writes of several runs.
+
+use anyhow::Result;
+use export::WholeFile;
+use metric::{METRICS, Report, Stat, confidence, float_of};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+/// A run without numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) label: String,
+    pub(super) error: String,
+}
+
+/// What several runs have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Aggregate {
+    labels: Vec<String>,
+    failed: Vec<Failed>,
+    confidence: f64,
+    cooldown_seconds: f64,
+    numbers: Vec<(String, &'static str, Spread)>,
+}
+
+/// How one number varies over runs. What has no value is absent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spread {
+    mean: f64,
+    /// Divided by n - 1; 0 of one run.
+    std: f64,
+    min: f64,
+    max: f64,
+    /// Deviation / mean.
+    cv: Option<f64>,
+    /// Deviation / sqrt(n).
+    se: f64,
+    /// The interval that holds the mean, and how many standard errors it reaches to each side.
+    interval: Option<(f64, f64, f64)>,
+}
+
+impl Spread {
+    fn of(values: &[f64], level: f64) -> Option<Self> {
+        let count = float_of(values.len());
+        let mean = values.iter().sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        let std = if values.len() < 2 { 0.0 } else { (squares / (count - 1.0)).sqrt() };
+        let se = std / count.sqrt();
+        let interval = confidence::t_critical(values.len() as u64, level);
+        let finite = |number: f64| number.is_finite().then_some(number);
+        Some(Self {
+            mean: finite(mean)?,
+            std: finite(std)?,
+            min: values.iter().copied().reduce(f64::min)?,
+            max: values.iter().copied().reduce(f64::max)?,
+            cv: finite(std / mean),
+            se,
+            interval: interval.map(|t| (mean - t * se, mean + t * se, t)),
+        })
+    }
+
+    fn json(&self, unit: &str) -> Value {
+        let mut object = Map::new();
+        let (low, high, t) =
+            self.interval.map_or((None, None, None), |(l, h, t)| (Some(l), Some(h), Some(t)));
+        let numbers = [
+            ("mean", Some(self.mean)),
+            ("std", Some(self.std)),
+            ("min", Some(self.min)),
+            ("max", Some(self.max)),
+            ("cv", self.cv),
+            ("se", Some(self.se)),
+            ("ci_low", low),
+            ("ci_high", high),
+            ("t_critical", t),
+        ];
+        for (key, number) in numbers {
+            if let Some(number) = number {
+                object.insert(key.to_owned(), number.into());
+            }
+        }
+        object.insert("unit".to_owned(), unit.into());
+        Value::Object(object)
+    }
+
+    /// AIPerf's guidance.
+    fn verdict(&self) -> &'static str {
+        match self.cv.map(f64::abs) {
+            Some(cv) if cv < 0.05 => "excellent",
+            Some(cv) if cv < 0.10 => "good",
+            Some(cv) if cv < 0.20 => "fair",
+            Some(_) => "poor",
+            None => "-",
+        }
+    }
+}
+
+impl Aggregate {
+    pub(super) fn new(
+        runs: Vec<(String, Report)>,
+        failed: Vec<Failed>,
+        confidence: f64,
+        cooldown_seconds: f64,
+    ) -> Self {
+        let mut numbers = Vec::new();
+        for metric in METRICS {
+            for stat in Stat::ALL {
+                let values = runs.iter().filter_map(|(_, report)| report.stat(metric.tag, stat));
+                let values = values.map(metric::Value::get).collect::<Vec<_>>();
+                if let Some(spread) = Spread::of(&values, confidence) {
+                    numbers.push((format!("{}_{}", metric.tag, stat.name()), metric.display.name(), spread));
+                }
+            }
+        }
+        let labels = runs.into_iter().map(|(label, _)| label).collect();
+        Self { labels, failed, confidence, cooldown_seconds, numbers }
+    }
+
+    /// Writes `profile_export_aiperf_aggregate.json` and `.csv`.
+    pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        let mut json = WholeFile::create(&directory.join("profile_export_aiperf_aggregate.json"))?;
+        serde_json::to_writer_pretty(&mut json, &self.json())?;
+        json.finish()?;
+        let mut csv = WholeFile::create(&directory.join("profile_export_aiperf_aggregate.csv"))?;
+        csv.write_all(self.csv()?.as_bytes())?;
+        csv.finish()?;
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let metrics = self.numbers.iter().map(|(key, unit, spread)| (key.clone(), spread.json(unit)));
+        let failed = self.failed.iter().map(|failed| json!({"label": failed.label, "error": failed.error}));
+        json!({
+            "schema_version": "1.0",
+            "aiperf_version": "0.13.0",
+            "metadata": {
+                "aggregation_type": "confidence",
+                "num_profile_runs": self.labels.len() + self.failed.len(),
+                "num_successful_runs": self.labels.len(),
+                "failed_runs": failed.collect::<Vec<_>>(),
+                "confidence_level": self.confidence,
+                "run_labels": self.labels,
+                "cooldown_seconds": self.cooldown_seconds,
+            },
+            "metrics": metrics.collect::<Map<_, _>>(),
+        })
+    }
+
+    fn csv(&self) -> Result<String> {
+        let mut text = "metric,mean,std,min,max,cv,se,ci_low,ci_high,t_critical,unit\n".to_owned();
+        for (key, unit, spread) in &self.numbers {
+            let Spread { mean, std, min, max, cv, se, interval } = spread;
+            let cv = cv.map_or_else(String::new, |cv| format!("{cv:.4}"));
+            let ends = interval
+                .map_or_else(|| ",,".to_owned(), |(low, high, t)| format!("{low:.2},{high:.2},{t:.4}"));
+            writeln!(text, "{key},{mean:.2},{std:.2},{min:.2},{max:.2},{cv},{se:.4},{ends},{unit}")?;
+        }
+        writeln!(text, "\nAggregation Type,confidence")?;
+        writeln!(text, "Total Runs,{}", self.labels.len() + self.failed.len())?;
+        writeln!(text, "Successful Runs,{}", self.labels.len())?;
+        writeln!(text, "Confidence Level,{}", self.confidence)?;
+        writeln!(text, "Cooldown Seconds,{}", self.cooldown_seconds)?;
+        Ok(text)
+    }
+
+    /// The numbers that people look at first.
+    pub(super) fn table(&self) -> String {
+        let level = self.confidence * 100.0;
+        let mut text = format!(
+            "\nOver {} runs ({level}% interval of the mean; CV is deviation / mean)\n\n{:<48}{:>12}{:>26}{:>8}  {}\n",
+            self.labels.len(),
+            "metric",
+            "mean",
+            "interval",
+            "CV",
+            "repeatable"
+        );
+        for (key, unit, spread) in self.numbers.iter().filter(|(key, _, _)| USUAL.contains(&key.as_str())) {
+            let interval = spread
+                .interval
+                .map_or_else(|| "-".to_owned(), |(low, high, _)| format!("{low:.2} .. {high:.2}"));
+            let cv = spread.cv.map_or_else(|| "-".to_owned(), |cv| format!("{:.1}%", cv * 100.0));
+            let label = format!("{key} ({unit})");
+            text.push_str(&format!(
+                "{label:<48}{:>12.2}{interval:>26}{cv:>8}  {}\n",
+                spread.mean,
+                spread.verdict()
+            ));
+        }
+        text
+    }
+}
+
+const USUAL: &[&str] = &[
+    "time_to_first_token_avg",
+    "time_to_first_token_p99",
+    "inter_token_latency_avg",
+    "inter_token_latency_p99",
+    "request_latency_avg",
+    "request_latency_p99",
+    "kernel_time_to_first_token_avg",
+    "kernel_time_to_first_token_p99",
+    "output_token_throughput_avg",
+    "request_throughput_avg",
+    "goodput_avg",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads_are_as_scipy_has_them() {
+        // numpy.std(ddof=1) and scipy.stats.t.ppf(0.975, 2) of 10, 12, 14.
+        let spread = Spread::of(&[10.0, 12.0, 14.0], 0.95).unwrap();
+        let (low, high, t) = spread.interval.unwrap();
+        let close = |number: f64, expected: f64| (number - expected).abs() < 1e-6;
+        assert!(close(spread.mean, 12.0) && close(spread.std, 2.0), "{spread:?}");
+        assert!(close(spread.se, 1.154_700_5) && close(t, 4.302_652_7), "{spread:?}");
+        assert!(close(low, 7.031_724_6) && close(high, 16.968_275_4), "{spread:?}");
+        assert_eq!(spread.verdict(), "fair", "a sixth");
+    }
+
+    #[test]
+    fn one_run_has_no_interval() {
+        let spread = Spread::of(&[5.0], 0.95).unwrap();
+        assert_eq!((spread.interval, spread.json("ms").get("ci_low")), (None, None), "{spread:?}");
+        assert_eq!(Spread::of(&[], 0.95), None, "no run");
+    }
+}
