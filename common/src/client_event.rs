@@ -120,6 +120,8 @@ numbered! {
         StreamError = 11 "stream_error";
         /// The response came whole but held no content that the endpoint knows.
         Empty = 12 "invalid_response";
+        /// The server's certificate was refused, or it broke the rules of TLS.
+        TlsFailed = 13 "tls_failed";
     }
 }
 

@@ -465,6 +465,8 @@ mod tests {
             request_timeout_seconds: 1.0,
             use_legacy_max_tokens: false,
             use_server_token_count: false,
+            trust: plan::Trust::System,
+            session_header: "X-Correlation-ID".to_owned(),
             header_names: Vec::new(),
             extra_inputs: serde_json::Map::new(),
         }

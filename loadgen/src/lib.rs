@@ -24,5 +24,6 @@ pub mod schedule;
 pub mod scribe;
 pub mod session;
 pub mod shape;
+pub mod tls;
 pub mod wire;
 pub mod worker;

@@ -69,7 +69,7 @@ impl Reporter {
     /// A sink for the bytes of one read, reaped at `reaped`.
     #[inline]
     pub const fn sink(&mut self, request: RequestId, reaped: MonoNs) -> ReadSink<'_> {
-        ReadSink { reporter: self, request, reaped, status: 0, said: None, awaits_content: false }
+        ReadSink { reporter: self, request, reaped, status: 0, said: None, awaits_content: false, end: None }
     }
 
     /// The ring, for its counters.
@@ -105,11 +105,14 @@ pub struct ReadSink<'a> {
     pub said: Option<&'a mut Said>,
     /// Whether no content has come yet and somebody waits for it.
     pub awaits_content: bool,
+    /// Where on the wire ends what is cut, if its bytes were encrypted.
+    pub end: Option<u64>,
 }
 
 impl Sink for ReadSink<'_> {
     fn head(&mut self, status: u16, bytes: &[u8], end: u64) {
         self.status = status;
+        let end = self.end.unwrap_or(end);
         let mut header = RecordHeader::new(Kind::Head, self.request.0, self.reaped, end, narrow(bytes.len()));
         header.detail = status;
         self.reporter.producer.append(&header, &(), bytes);
@@ -117,6 +120,7 @@ impl Sink for ReadSink<'_> {
 
     #[inline]
     fn event(&mut self, bytes: &[u8], end: u64) {
+        let end = self.end.unwrap_or(end);
         let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
         self.reporter.producer.count(Counter::Events, 1);
@@ -131,6 +135,7 @@ impl Sink for ReadSink<'_> {
     }
 
     fn body(&mut self, bytes: &[u8], end: u64) {
+        let end = self.end.unwrap_or(end);
         let header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
         if let Some(said) = &mut self.said {

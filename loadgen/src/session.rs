@@ -12,11 +12,14 @@ use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
 use crate::scribe::{self, Scribe};
 use crate::shape::{self, Share, Starts, Users};
-use crate::worker::{self, Assignment, DRAIN, GO, Phase, STOP, Threshold};
+use crate::tls;
+use crate::worker::{self, Assignment, DRAIN, Destination, GO, Phase, STOP, Threshold};
 use common::clock::{DurationNs, MonoNs};
 use common::handshake::{Order, Report, Setup};
-use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan};
-use endpoint::Endpoint;
+use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan, Trust};
+use endpoint::{Endpoint, Scheme};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -158,7 +161,7 @@ struct Ready {
     trace: Arc<[DurationNs]>,
     timeline: Timeline,
     heads: Vec<Head>,
-    targets: Vec<SocketAddr>,
+    targets: Vec<Destination>,
     tokenizer: Option<Tokenizer>,
     endpoint: &'static dyn Endpoint,
     notices: Vec<String>,
@@ -166,7 +169,7 @@ struct Ready {
 
 /// Reads the inputs and prepares what all requests have in common.
 fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
-    let (heads, targets) = heads(setup)?;
+    let (heads, targets) = heads(setup, given)?;
     let plan = &mut setup.plan;
     let kind = &plan.endpoint.kind;
     let endpoint =
@@ -252,7 +255,7 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
 }
 
 /// What requests to each target begin with.
-fn heads(setup: &Setup) -> Result<(Vec<Head>, Vec<SocketAddr>), Failure> {
+fn heads(setup: &Setup, given: &mut Given) -> Result<(Vec<Head>, Vec<Destination>), Failure> {
     let plan = &setup.plan.endpoint;
     let kind = &plan.kind;
     let endpoint =
@@ -269,10 +272,43 @@ fn heads(setup: &Setup) -> Result<(Vec<Head>, Vec<SocketAddr>), Failure> {
             .map_err(|error| Failure::Plan(error.to_string()))?;
         let address =
             address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
-        heads.push(Head::post(&target.path_and_query, &target.host_header, &headers, "X-Correlation-ID"));
-        targets.push(address);
+        let tls = match target.scheme {
+            Scheme::Http => None,
+            Scheme::Https => Some(encrypted(plan, given, &target, url, &address)?),
+        };
+        heads.push(Head::post(&target.path_and_query, &target.host_header, &headers, &plan.session_header));
+        targets.push(Destination { address, tls });
     }
     Ok((heads, targets))
+}
+
+/// How connections to a target are encrypted; tried out once, so that a user hears what is wrong.
+fn encrypted(
+    plan: &plan::Endpoint,
+    given: &mut Given,
+    target: &endpoint::Target,
+    url: &str,
+    address: &SocketAddr,
+) -> Result<(Arc<ClientConfig>, ServerName<'static>), Failure> {
+    let mut authorities = None;
+    if plan.trust == Trust::File {
+        let mut pem = Vec::new();
+        let file = given.input("authorities")?;
+        io::Seek::rewind(file).map_err(|error| Failure::Load("read the certificates", error))?;
+        file.read_to_end(&mut pem).map_err(|error| Failure::Load("read the certificates", error))?;
+        authorities = Some(pem);
+    }
+    let config = tls::config(authorities.as_deref(), plan.trust == Trust::Anybody)
+        .map_err(|why| Failure::Plan(format!("--ca-certificate: {why}")))?;
+    let name = ServerName::try_from(target.host.clone())
+        .map_err(|error| Failure::Plan(format!("--url {url}: {error}")))?;
+    tls::try_out(&config, &name, address).map_err(|error| {
+        Failure::Plan(format!(
+            "failed to shake hands with {url}: {error}; --ca-certificate FILE trusts an authority of your own, --insecure \
+             trusts anybody"
+        ))
+    })?;
+    Ok((config, name))
 }
 
 /// The threads of a run, set up and waiting for its begin.

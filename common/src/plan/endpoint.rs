@@ -23,8 +23,25 @@ pub struct Endpoint {
     pub use_legacy_max_tokens: bool,
     /// Token counts are taken from the server's `usage`.
     pub use_server_token_count: bool,
+    /// Whom encrypted connections trust.
+    pub trust: Trust,
+    /// The header that carries a session's id.
+    pub session_header: String,
     /// Names of the user's own headers; their values are secrets until proven otherwise.
     pub header_names: Vec<String>,
     /// Merged into every request body.
     pub extra_inputs: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Whom encrypted connections trust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// The certificate authorities of the system.
+    #[default]
+    System,
+    /// Those of a file that the client uploads as the input named `authorities`.
+    File,
+    /// Anybody.
+    Anybody,
 }

@@ -8,7 +8,7 @@ mod load;
 mod output;
 mod timing;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, Trust};
 pub use input::{DATASET_FORMATS, Input, Length, Tokenizer};
 pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling};
 pub use output::{ExportLevel, FailOn, Output};
@@ -57,6 +57,8 @@ impl Plan {
                 request_timeout_seconds: 0.0,
                 use_legacy_max_tokens: false,
                 use_server_token_count: false,
+                trust: Trust::System,
+                session_header: "X-Correlation-ID".to_owned(),
                 header_names: Vec::new(),
                 extra_inputs: serde_json::Map::new(),
             },

@@ -12,7 +12,7 @@ use crate::series;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use common::plan::{FailOn, Plan, Timestamps};
+use common::plan::{FailOn, Plan, Timestamps, Trust};
 use control::{Create, Created, Progress, State, Status, Stop};
 use record::{Run, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -35,6 +35,9 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     usable?;
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
+    }
+    if profile.plan.endpoint.trust == Trust::Anybody {
+        say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
     if args.multi_run.num_profile_runs > 1 {
@@ -129,6 +132,9 @@ fn read_inputs(profile: &Profile) -> Result<Vec<(&'static str, Bytes)>> {
     let mut inputs = Vec::new();
     if let Some(file) = &profile.input_file {
         inputs.push(("dataset", read(file, "--input-file")?));
+    }
+    if let Some(file) = &profile.authorities {
+        inputs.push(("authorities", read(file, "--ca-certificate")?));
     }
     if let Some(directory) = &profile.tokenizer_dir {
         inputs.push(("tokenizer", read(&directory.join("tokenizer.json"), "--tokenizer")?));

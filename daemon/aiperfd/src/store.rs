@@ -171,7 +171,7 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
 const FETCHED: &[&str] =
     &["run.json", "inputs.json", "requests.parquet", "tokens.parquet", "responses.parquet", "loadgen.log"];
 /// Inputs that clients may upload.
-const INPUTS: &[&str] = &["dataset", "tokenizer"];
+const INPUTS: &[&str] = &["dataset", "tokenizer", "authorities"];
 const RUN_ID_LENGTH: usize = 12;
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ pub(super) fn judge(outcome: Outcome, request: &mut Request, errno: u32, timeout
         Outcome::ClosedEarly => {
             (outcome, named(outcome), "the server closed the connection before the response began".to_owned())
         }
+        Outcome::TlsFailed => {
+            (outcome, named(outcome), "TLS failed: see --ca-certificate and --insecure".to_owned())
+        }
         Outcome::Malformed => (outcome, named(outcome), "what came is no HTTP/1.1 response".to_owned()),
     };
     Verdict { outcome, error_type, error_message }

@@ -243,6 +243,8 @@ fn plan(options: &str) -> Plan {
             request_timeout_seconds: 6.0,
             use_legacy_max_tokens: false,
             use_server_token_count: options == "server",
+            trust: plan::Trust::System,
+            session_header: "X-Correlation-ID".to_owned(),
             header_names: Vec::new(),
             extra_inputs: serde_json::Map::new(),
         },

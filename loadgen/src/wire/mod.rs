@@ -9,6 +9,7 @@
 pub mod content;
 pub mod http;
 pub mod sse;
+pub mod tls;
 
 /// Takes what was cut from a response stream.
 pub trait Sink {

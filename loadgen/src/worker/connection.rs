@@ -2,6 +2,7 @@
 
 use crate::composer::{Prepared, Said};
 use crate::wire::http::Responses;
+use crate::wire::tls::Tls;
 use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
 
@@ -18,12 +19,15 @@ pub(super) struct Connection {
     pub(super) opened: u32,
     pub(super) connect_begun: MonoNs,
     pub(super) active: Option<Active>,
+    pub(super) tls: Option<Box<Tls>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Absent,
     Connecting,
+    /// Shaking hands: the request waits.
+    Securing,
     Idle,
     Busy,
     Closing,
@@ -45,6 +49,12 @@ pub(super) struct Active {
 }
 
 impl Connection {
+    /// Bytes received, on the wire.
+    #[inline]
+    pub(super) fn received_offset(&self) -> u64 {
+        self.tls.as_ref().map_or_else(|| self.responses.offset(), |tls| tls.offset())
+    }
+
     pub(super) fn absent() -> Self {
         Self {
             state: State::Absent,
@@ -58,6 +68,7 @@ impl Connection {
             opened: 0,
             connect_begun: MonoNs(0),
             active: None,
+            tls: None,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! No JSON, no allocation after set-up but for growth, no lock, no logging, no disk.
 
 mod connection;
+mod secure;
 mod session;
 
 pub use session::Threshold;
@@ -21,6 +22,7 @@ use crate::ring::socket;
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
 use crate::schedule::Schedule;
 use crate::wire::http::{AtEnd, Progress};
+use crate::wire::tls::Tls;
 use common::client_event::{self, ON_PURPOSE, Opened, Outcome, Sent};
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::ConnectionId;
@@ -28,6 +30,8 @@ use common::kernel_event::segment::{RECEIVED, SENT};
 use common::plan::{Cancellation, ConnectionReuse, Wait};
 use common::ring::Counter;
 use connection::{Active, Connection, State};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use session::Turns;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -58,7 +62,7 @@ pub struct Assignment {
     /// Where it reports.
     pub reporter: Reporter,
     /// Where requests go, by [`Prepared::target`].
-    pub targets: Vec<SocketAddr>,
+    pub targets: Vec<Destination>,
     /// Most connections at once.
     pub connections: u32,
     /// How it waits.
@@ -75,6 +79,15 @@ pub struct Assignment {
     pub seed: u64,
     /// What the user wants: one of [`GO`], [`DRAIN`], [`STOP`].
     pub will: Arc<AtomicU8>,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The address to connect to.
+    pub address: SocketAddr,
+    /// How the connection is encrypted, and whose certificate is expected.
+    pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 /// One phase of a worker.
@@ -151,7 +164,7 @@ struct Worker {
     queue: PreparedQueue,
     turns: Turns,
     reporter: Reporter,
-    targets: Vec<SocketAddr>,
+    targets: Vec<Destination>,
     wait: Wait,
     stamps: SocketStamps,
     reuse: ConnectionReuse,
@@ -375,14 +388,21 @@ impl Worker {
     #[inline]
     fn send(&mut self, place: u32) {
         let connection = &mut self.connections[widen(place)];
+        let response_begin = connection.received_offset();
         let Some(active) = connection.active.as_mut() else { return };
-        let bytes = std::mem::take(&mut active.prepared.bytes);
-        let begin = connection.sent_offset;
+        let mut bytes = std::mem::take(&mut active.prepared.bytes);
+        let mut begin = connection.sent_offset;
+        if let Some(tls) = connection.tls.as_mut() {
+            let (sealed, handshake) = tls.sealed(&bytes);
+            // What is left of the handshake goes with the request, but is not of it.
+            begin += handshake;
+            self.queue.give_back(std::mem::replace(&mut bytes, sealed));
+        }
         connection.request_begin = begin;
         connection.sent_offset += bytes.len() as u64;
         connection.responses.expect();
         connection.state = State::Busy;
-        active.response_begin = connection.responses.offset();
+        active.response_begin = response_begin;
         let submitted = clock::mono();
         active.submitted = submitted;
         let sent = Sent {
@@ -418,7 +438,16 @@ impl Worker {
             self.stranded = Some(active);
             return;
         };
-        let address = self.targets[usize::from(active.prepared.target)];
+        let Destination { address, tls } = &self.targets[usize::from(active.prepared.target)];
+        let tls = tls.as_ref().map(|(config, name)| Tls::new(config, name).map(Box::new)).transpose();
+        let (address, tls) = match tls {
+            Ok(tls) => (*address, tls),
+            Err(_unusable) => {
+                self.free.push(place);
+                self.fail_unsent(active, Outcome::TlsFailed, now, 0);
+                return;
+            }
+        };
         let socket = socket::open(&address).and_then(|socket| Ok((socket::cookie(socket.as_fd())?, socket)));
         let installed = socket.and_then(|(cookie, socket)| self.ring.install(place, socket).map(|()| cookie));
         let cookie = match installed {
@@ -437,6 +466,7 @@ impl Worker {
         connection.target = active.prepared.target;
         connection.sent_offset = 0;
         connection.uses = 0;
+        connection.tls = tls;
         connection.responses.reconnect();
         connection.connect_begun = now;
         connection.state = State::Connecting;
@@ -470,6 +500,9 @@ impl Worker {
                 if self.cancellation.is_some() {
                     self.plan_cancel(place);
                 }
+                if self.connections[widen(place)].state == State::Securing {
+                    self.shake_hands(place);
+                }
                 self.settle(place);
             }
             Event::Sent(error) => {
@@ -493,32 +526,24 @@ impl Worker {
         let connection = &mut self.connections[widen(place)];
         let bytes = self.ring.bytes(&buffer);
         self.reporter.counters().count(Counter::ReceivedBytes, bytes.len() as u64);
-        let outcome = match (connection.state, connection.active.as_mut()) {
-            (State::Busy, Some(active)) => {
-                active.reads += 1;
-                let mut sink = self.reporter.sink(active.prepared.request, reaped);
-                sink.said = active.said.as_mut();
-                sink.awaits_content = active.is_prefilling;
-                let progress = connection.responses.feed(bytes, &mut sink);
-                if sink.status != 0 {
-                    active.status = sink.status;
-                }
-                if active.is_prefilling && !sink.awaits_content {
-                    active.is_prefilling = false;
-                    self.prefilling -= 1;
-                }
-                match progress {
-                    Ok(Progress::More) => None,
-                    Ok(Progress::Complete { keep_alive }) => Some((outcome_of(active.status), keep_alive)),
-                    Err(_malformed) => Some((Outcome::Malformed, false)),
-                }
-            }
-            // Bytes that nobody asked for: the connection can't be trusted with another request.
-            (State::Idle, _) => Some((Outcome::Malformed, false)),
-            _ => None,
-        };
         let rearm = buffer.last;
-        self.ring.recycle(buffer);
+        if connection.tls.is_some() {
+            let bytes = bytes.to_vec();
+            self.ring.recycle(buffer);
+            self.received_sealed(place, &bytes, reaped);
+        } else {
+            let outcome = feed(connection, &mut self.reporter, &mut self.prefilling, bytes, None, reaped);
+            self.ring.recycle(buffer);
+            self.progressed(place, outcome, reaped);
+        }
+        if rearm {
+            self.rearm(place);
+        }
+    }
+
+    /// A response may be over.
+    #[inline]
+    fn progressed(&mut self, place: u32, outcome: Option<(Outcome, bool)>, reaped: MonoNs) {
         match outcome {
             Some((outcome, true)) if !self.ring.is_sending(place) => self.finish(place, outcome, reaped, 0),
             // An answer to a request that is still being sent: the connection is of no more use.
@@ -527,9 +552,6 @@ impl Worker {
                 self.close(place, reaped);
             }
             None => {}
-        }
-        if rearm {
-            self.rearm(place);
         }
     }
 
@@ -543,7 +565,7 @@ impl Worker {
         // A send's stamp may have come after the send was reaped, but never after the answer.
         self.stamp_sent(place);
         let connection = &self.connections[widen(place)];
-        let begin = connection.responses.offset();
+        let begin = connection.received_offset();
         let end = begin + self.ring.bytes(buffer).len() as u64;
         self.reporter.stamped(connection.id, RECEIVED, begin, end, self.anchor.mono(received));
     }
@@ -566,7 +588,7 @@ impl Worker {
         let connection = &mut self.connections[widen(place)];
         let Some(active) = connection.active.take() else { return };
         let ended = client_event::Ended { errno, reads: active.reads };
-        self.reporter.ended(active.prepared.request, now, outcome, connection.responses.offset(), &ended);
+        self.reporter.ended(active.prepared.request, now, outcome, connection.received_offset(), &ended);
         if connection.state == State::Busy {
             connection.state = State::Idle;
             if self.reuse == ConnectionReuse::Pooled {
@@ -607,11 +629,16 @@ impl Worker {
             cookie: connection.cookie,
             connect_begun: connection.connect_begun,
             local_port: u32::from(local_port),
-            remote_port: u32::from(self.targets[usize::from(connection.target)].port()),
+            remote_port: u32::from(self.targets[usize::from(connection.target)].address.port()),
         };
         self.reporter.opened(connection.id, now, &opened);
         self.ring.receive(place);
-        self.send(place);
+        if self.connections[widen(place)].tls.is_some() {
+            self.connections[widen(place)].state = State::Securing;
+            self.shake_hands(place);
+        } else {
+            self.send(place);
+        }
     }
 
     /// The server ended the connection, or it broke.
@@ -762,6 +789,44 @@ impl Worker {
                 self.failed(place, Outcome::Cancelled, 0);
             }
         }
+    }
+}
+
+/// Cuts bytes of a response; what is cut ends at `end` on the wire, if that is not where its bytes end. Tells how the
+/// response ended, if it did, and whether the connection can go on.
+#[inline]
+fn feed(
+    connection: &mut Connection,
+    reporter: &mut Reporter,
+    prefilling: &mut u32,
+    bytes: &[u8],
+    end: Option<u64>,
+    reaped: MonoNs,
+) -> Option<(Outcome, bool)> {
+    match (connection.state, connection.active.as_mut()) {
+        (State::Busy, Some(active)) => {
+            active.reads += 1;
+            let mut sink = reporter.sink(active.prepared.request, reaped);
+            sink.end = end;
+            sink.said = active.said.as_mut();
+            sink.awaits_content = active.is_prefilling;
+            let progress = connection.responses.feed(bytes, &mut sink);
+            if sink.status != 0 {
+                active.status = sink.status;
+            }
+            if active.is_prefilling && !sink.awaits_content {
+                active.is_prefilling = false;
+                *prefilling -= 1;
+            }
+            match progress {
+                Ok(Progress::More) => None,
+                Ok(Progress::Complete { keep_alive }) => Some((outcome_of(active.status), keep_alive)),
+                Err(_malformed) => Some((Outcome::Malformed, false)),
+            }
+        }
+        // Bytes that nobody asked for: the connection can't be trusted with another request.
+        (State::Idle, _) => Some((Outcome::Malformed, false)),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
-use common::plan::Endpoint;
+use common::plan::{Endpoint, Trust};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -18,13 +18,8 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
     let mut urls = Vec::new();
     for url in &args.urls {
         let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
-        let target = endpoint::target(&url, args.path.as_deref(), known.metadata().path)
+        endpoint::target(&url, args.path.as_deref(), known.metadata().path)
             .map_err(|error| Refusal(format!("--url: {error}")))?;
-        if target.scheme == endpoint::Scheme::Https {
-            return refuse(format!(
-                "--url {url}: https is not offered yet; measure behind the TLS proxy with http"
-            ));
-        }
         urls.push(url);
     }
     let streaming = args.streaming && known.metadata().supports_streaming;
@@ -37,6 +32,12 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         request_timeout_seconds: args.request_timeout_seconds,
         use_legacy_max_tokens: args.use_legacy_max_tokens,
         use_server_token_count: args.use_server_token_count || server_counts,
+        trust: match (&args.ca_certificate, args.insecure) {
+            (_, true) => Trust::Anybody,
+            (Some(_), false) => Trust::File,
+            (None, false) => Trust::System,
+        },
+        session_header: session_header(args.session_header.as_deref())?,
         header_names: secret_headers.keys().cloned().collect(),
         extra_inputs: extra_inputs(&args.extra_inputs)?,
     })
@@ -106,4 +107,13 @@ fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
         merged.insert(key.to_owned(), value);
     }
     Ok(merged)
+}
+
+/// The header that carries a session's id.
+fn session_header(name: Option<&str>) -> Checked<String> {
+    let name = name.unwrap_or("X-Correlation-ID");
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Ok(name.to_owned());
+    }
+    refuse(format!("--session-header `{name}` is no name that HTTP allows"))
 }

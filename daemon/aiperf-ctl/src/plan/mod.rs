@@ -25,6 +25,8 @@ pub(crate) struct Profile {
     pub(crate) input_file: Option<PathBuf>,
     /// The directory of the tokenizer; `None` for one that is no file.
     pub(crate) tokenizer_dir: Option<PathBuf>,
+    /// The file with certificate authorities.
+    pub(crate) authorities: Option<PathBuf>,
     /// Where results go.
     pub(crate) artifact_dir: PathBuf,
 }
@@ -70,6 +72,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         secret_headers,
         input_file: args.input.input_file.clone(),
         tokenizer_dir,
+        authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),
         artifact_dir,
     })
 }

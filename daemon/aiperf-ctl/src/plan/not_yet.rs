@@ -20,10 +20,7 @@ pub(crate) fn check(given: &BTreeSet<String>) -> Result<(), Refusal> {
 
 /// By subject.
 const NOT_YET: &[(&str, &[&str])] = &[
-    (
-        "connections",
-        &["session-header", "ca-certificate", "insecure", "model-selection-strategy", "model-weights"],
-    ),
+    ("connections", &["model-selection-strategy", "model-weights"]),
     (
         "endpoint",
         &[

@@ -53,6 +53,8 @@ fn sample_plan() -> Plan {
             request_timeout_seconds: 21600.0,
             use_legacy_max_tokens: false,
             use_server_token_count: false,
+            trust: common::plan::Trust::System,
+            session_header: "X-Correlation-ID".to_owned(),
             header_names: vec!["Authorization".to_owned()],
             extra_inputs: serde_json::Map::new(),
         },

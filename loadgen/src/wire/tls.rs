@@ -1,0 +1,227 @@
+//! HOT: TLS over bytes that somebody else carries: records in, plaintext out, and where each record ends on the wire.
+//! Budget: docs/BUDGET.md, "TLS".
+//!
+//! A byte of plaintext is there when the record that holds it is whole, so what was cut from a record ends, for the
+//! join with the kernel's stamps, where the record ends.
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+/// One connection's TLS.
+pub struct Tls {
+    session: ClientConnection,
+    /// The record that has begun and is not whole.
+    partial: Vec<u8>,
+    plaintext: Vec<u8>,
+    /// Bytes of whole records received.
+    received: u64,
+}
+
+impl Tls {
+    /// A connection that has yet to shake hands.
+    ///
+    /// # Errors
+    /// When the configuration is of no use.
+    pub fn new(config: &Arc<ClientConfig>, name: &ServerName<'static>) -> Result<Self, rustls::Error> {
+        let mut session = ClientConnection::new(Arc::clone(config), name.clone())?;
+        session.set_buffer_limit(None);
+        Ok(Self { session, partial: Vec::new(), plaintext: Vec::new(), received: 0 })
+    }
+
+    /// Whether requests may be sent.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.session.is_handshaking()
+    }
+
+    /// Bytes of whole records received, on the wire.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// All bytes received, on the wire.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.received + self.partial.len() as u64
+    }
+
+    /// What TLS itself wants sent.
+    #[must_use]
+    pub fn outgoing(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.append(&mut bytes);
+        bytes
+    }
+
+    /// The records of a request, and how many bytes of the handshake stand before them.
+    #[must_use]
+    pub fn sealed(&mut self, request: &[u8]) -> (Vec<u8>, u64) {
+        let mut bytes = Vec::with_capacity(request.len() + RECORD_ROOM);
+        self.append(&mut bytes);
+        let handshake = bytes.len() as u64;
+        // The session buffers without a limit.
+        if self.session.writer().write_all(request).is_ok() {
+            self.append(&mut bytes);
+        }
+        (bytes, handshake)
+    }
+
+    /// Memory takes everything, so that nothing can fail.
+    fn append(&mut self, bytes: &mut Vec<u8>) {
+        while self.session.wants_write() && self.session.write_tls(bytes).is_ok() {}
+    }
+
+    /// Takes bytes up to the end of the next record; tells whether one was whole. Its plaintext is
+    /// [`Tls::plaintext`] then.
+    ///
+    /// # Errors
+    /// What the peer did wrong: its certificate, its records.
+    pub fn take_record(&mut self, bytes: &mut &[u8]) -> Result<bool, rustls::Error> {
+        let wanted = loop {
+            let wanted = match self.partial.get(3..HEADER) {
+                Some(&[high, low]) => HEADER + usize::from(u16::from_be_bytes([high, low])),
+                _ => HEADER,
+            };
+            let missing = (wanted - self.partial.len()).min(bytes.len());
+            let (taken, rest) = bytes.split_at(missing);
+            self.partial.extend_from_slice(taken);
+            *bytes = rest;
+            if self.partial.len() < wanted {
+                return Ok(false);
+            }
+            if wanted > HEADER || self.partial.get(3..HEADER) == Some(&[0, 0]) {
+                break wanted;
+            }
+        };
+        let mut record = self.partial.as_slice();
+        while !record.is_empty() {
+            let broken = |error: io::Error| rustls::Error::General(error.to_string());
+            self.session.read_tls(&mut record).map_err(broken)?;
+            let state = self.session.process_new_packets()?;
+            let begin = self.plaintext.len();
+            self.plaintext.resize(begin + state.plaintext_bytes_to_read(), 0);
+            self.session.reader().read_exact(&mut self.plaintext[begin..]).map_err(broken)?;
+        }
+        self.received += wanted as u64;
+        self.partial.clear();
+        Ok(true)
+    }
+
+    /// Takes the plaintext of the records taken since the last time.
+    pub fn plaintext(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.plaintext)
+    }
+
+    /// Gives back the memory of plaintext.
+    pub fn give_back(&mut self, mut plaintext: Vec<u8>) {
+        plaintext.clear();
+        self.plaintext = plaintext;
+    }
+}
+
+/// Bytes of a record's header (RFC 8446 §5.1): type, version, length.
+const HEADER: usize = 5;
+/// What records add to a request of ordinary length.
+const RECORD_ROOM: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls;
+    use rustls::{ServerConfig, ServerConnection};
+
+    /// A server with a certificate of its own making, and a client that trusts it.
+    fn pair() -> (Tls, ServerConnection) {
+        let made = rcgen::generate_simple_self_signed(vec!["server.test".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let config = tls::config(Some(made.cert.pem().as_bytes()), false).unwrap();
+        let name = ServerName::try_from("server.test").unwrap();
+        (Tls::new(&config, &name).unwrap(), ServerConnection::new(Arc::new(server)).unwrap())
+    }
+
+    /// Moves bytes to the server, and its answer back in pieces of `step` bytes; gives the client's plaintext.
+    fn exchange(
+        client: &mut Tls,
+        server: &mut ServerConnection,
+        mut sent: Vec<u8>,
+        step: usize,
+    ) -> Vec<(Vec<u8>, u64)> {
+        let mut got = Vec::new();
+        for _ in 0..10 {
+            sent.extend(client.outgoing());
+            let mut rest = sent.as_slice();
+            while !rest.is_empty() {
+                server.read_tls(&mut rest).unwrap();
+                server.process_new_packets().unwrap();
+            }
+            sent.clear();
+            let mut answer = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut answer).unwrap();
+            }
+            for mut piece in answer.chunks(step) {
+                while client.take_record(&mut piece).unwrap() {
+                    got.push((client.plaintext(), client.received()));
+                }
+            }
+            if answer.is_empty() && sent.is_empty() && client.is_ready() {
+                break;
+            }
+        }
+        got.retain(|(plaintext, _)| !plaintext.is_empty());
+        got
+    }
+
+    fn check(step: usize) {
+        let (mut client, mut server) = pair();
+        exchange(&mut client, &mut server, Vec::new(), step);
+        assert!(client.is_ready(), "hands are shaken, {step} bytes at a time");
+        let before = client.received();
+        let (sent, handshake) = client.sealed(b"question");
+        assert_eq!(handshake, 0, "the handshake was over");
+        server.writer().write_all(b"one").unwrap();
+        server.writer().write_all(b"two").unwrap();
+        let got = exchange(&mut client, &mut server, sent, step);
+        let mut question = [0; 8];
+        server.reader().read_exact(&mut question).unwrap();
+        assert_eq!(&question, b"question", "what the client sealed");
+        let texts = got.iter().map(|(text, _)| text.as_slice()).collect::<Vec<_>>();
+        assert_eq!(texts, [b"one".as_slice(), b"two"], "a record each");
+        // Header, content type and tag are 5 + 1 + 16 bytes (TLS 1.3 with an AEAD of 16 bytes).
+        assert!(got[0].1 > before && got[1].1 == got[0].1 + 3 + 22, "where each ends on the wire: {got:?}");
+        assert_eq!(client.offset(), client.received(), "nothing is left over");
+    }
+
+    #[test]
+    fn records_are_opened_however_they_come() {
+        for step in [1, 7, 100, 100_000] {
+            check(step);
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_refused() {
+        let (_, mut server) = pair();
+        let config = tls::config(None, false).unwrap();
+        let mut client = Tls::new(&config, &ServerName::try_from("server.test").unwrap()).unwrap();
+        server.read_tls(&mut client.outgoing().as_slice()).unwrap();
+        server.process_new_packets().unwrap();
+        let mut answer = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut answer).unwrap();
+        }
+        let mut rest = answer.as_slice();
+        let refused = (0..10).find_map(|_| client.take_record(&mut rest).err());
+        assert!(matches!(refused, Some(rustls::Error::InvalidCertificate(_))), "{refused:?}");
+    }
+}

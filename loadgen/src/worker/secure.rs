@@ -1,0 +1,58 @@
+//! HOT: connections that are encrypted. Budget: docs/BUDGET.md, "TLS".
+
+use super::connection::State;
+use super::{Worker, feed, widen};
+use common::client_event::Outcome;
+use common::clock::MonoNs;
+
+impl Worker {
+    /// Goes on with the handshake; when it is done, sends the request that waits for it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn shake_hands(&mut self, place: u32) {
+        if self.ring.is_sending(place) {
+            // Asked again when that is sent.
+            return;
+        }
+        let connection = &mut self.connections[widen(place)];
+        let Some(tls) = connection.tls.as_mut() else { return };
+        if tls.is_ready() {
+            return self.send(place);
+        }
+        let bytes = tls.outgoing();
+        if !bytes.is_empty() {
+            connection.sent_offset += bytes.len() as u64;
+            self.ring.send(place, bytes);
+        }
+    }
+
+    /// Bytes of an encrypted connection came.
+    #[inline(never)]
+    pub(super) fn received_sealed(&mut self, place: u32, bytes: &[u8], reaped: MonoNs) {
+        let mut rest = bytes;
+        loop {
+            let connection = &mut self.connections[widen(place)];
+            let Some(tls) = connection.tls.as_mut().filter(|_| connection.state != State::Closing) else {
+                return;
+            };
+            match tls.take_record(&mut rest) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_broken) => return self.failed(place, Outcome::TlsFailed, 0),
+            }
+            let end = tls.received();
+            let plaintext = tls.plaintext();
+            if !plaintext.is_empty() {
+                let outcome =
+                    feed(connection, &mut self.reporter, &mut self.prefilling, &plaintext, Some(end), reaped);
+                if let Some(tls) = connection.tls.as_mut() {
+                    tls.give_back(plaintext);
+                }
+                self.progressed(place, outcome, reaped);
+            }
+        }
+        if self.connections[widen(place)].state == State::Securing {
+            self.shake_hands(place);
+        }
+    }
+}
