@@ -103,6 +103,7 @@ mod tests {
             use_server_token_count: false,
             header_names: Vec::new(),
             extra_inputs: Map::new(),
+            dialect: plan::Dialect::default(),
         }
     }
 
