@@ -228,6 +228,44 @@ impl Default for Usage {
     }
 }
 
+impl Usage {
+    /// Takes what is told anew: some servers tell input tokens at a stream's begin and output tokens at its end.
+    pub fn update(&mut self, newer: &Self) {
+        let Self {
+            prompt,
+            completion,
+            total,
+            reasoning,
+            cache_read,
+            cache_write,
+            cache_miss,
+            prompt_audio,
+            tool_prompt,
+            completion_audio,
+            accepted_prediction,
+            rejected_prediction,
+        } = self;
+        for (count, newer) in [
+            (prompt, newer.prompt),
+            (completion, newer.completion),
+            (total, newer.total),
+            (reasoning, newer.reasoning),
+            (cache_read, newer.cache_read),
+            (cache_write, newer.cache_write),
+            (cache_miss, newer.cache_miss),
+            (prompt_audio, newer.prompt_audio),
+            (tool_prompt, newer.tool_prompt),
+            (completion_audio, newer.completion_audio),
+            (accepted_prediction, newer.accepted_prediction),
+            (rejected_prediction, newer.rejected_prediction),
+        ] {
+            if newer != UNKNOWN {
+                *count = newer;
+            }
+        }
+    }
+}
+
 /// One event of a response.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -377,7 +377,7 @@ impl Composition {
     }
 
     fn body(&self, turns: &[Turn]) -> io::Result<Arc<[u8]>> {
-        Ok(serde_json::to_vec(&self.endpoint.body(turns, &self.plan)).map(Arc::from)?)
+        self.endpoint.encode(turns, &self.plan).map(Arc::from).map_err(io::Error::other)
     }
 }
 
@@ -469,6 +469,7 @@ mod tests {
             session_header: "X-Correlation-ID".to_owned(),
             header_names: Vec::new(),
             extra_inputs: serde_json::Map::new(),
+            dialect: plan::Dialect::default(),
         }
     }
 

@@ -169,31 +169,34 @@ struct Ready {
 
 /// Reads the inputs and prepares what all requests have in common.
 fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
+    let endpoint = &setup.plan.endpoint;
+    let endpoint = endpoint::of_plan(endpoint).map_err(|error| Failure::Plan(with_cause(&error)))?;
     let (heads, targets) = heads(setup, given)?;
     let plan = &mut setup.plan;
-    let kind = &plan.endpoint.kind;
-    let endpoint =
-        endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
     let tokenizer = tokenizer(plan, given)?;
     let dataset = match &plan.input {
-        Input::File { .. } => Some(given.input("dataset")?),
+        Input::File { .. } => Some(
+            prompt::Store::file(given.input("dataset")?)
+                .map_err(|error| Failure::Load("read the dataset", error))?,
+        ),
         Input::Synthetic { .. } => None,
     };
-    let (conversations, notices) = prompt::conversations(plan, tokenizer.as_ref(), dataset)
+    let (conversations, notices) = prompt::conversations(plan, tokenizer.clone(), dataset)
         .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
+    check_fit(&*conversations, endpoint, &plan.endpoint)?;
     prompt::inputs_json(
         &mut io::BufWriter::new(&given.inputs_json),
-        &conversations,
+        &*conversations,
         endpoint,
         &plan.endpoint,
     )
     .map_err(|error| Failure::Load("write `inputs.json`", error))?;
-    settle(plan, &conversations);
+    settle(plan, &*conversations);
     let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
     let schedule = &plan.load.fixed_schedule;
     let speedup = schedule.speedup.unwrap_or(1.0);
     let (order, trace, zero_ms) = if replays {
-        let replay = prompt::replay(&conversations, schedule);
+        let replay = prompt::replay(&*conversations, schedule);
         if replay.dues.is_empty() {
             return Err(Failure::Plan("no row of the trace lies between the schedule's offsets".to_owned()));
         }
@@ -203,7 +206,7 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         (order, Arc::from([]), 0.0)
     };
     Ok(Ready {
-        conversations: Arc::new(conversations),
+        conversations,
         order,
         trace,
         timeline: Timeline { zero_ms, speedup },
@@ -213,6 +216,17 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         endpoint,
         notices,
     })
+}
+
+/// Whether the input's first turn can be asked at all; where later ones can't, the run ends.
+fn check_fit(
+    conversations: &dyn Conversations,
+    endpoint: &dyn Endpoint,
+    plan: &plan::Endpoint,
+) -> Result<(), Failure> {
+    let first = conversations.conversation(0).map_err(|error| Failure::Plan(with_cause(&error)))?;
+    let turns = first.turns.first().map(|planned| planned.turn.clone());
+    endpoint.encode(turns.as_slice(), plan).map(drop).map_err(|error| Failure::Plan(with_cause(&error)))
 }
 
 /// What is wrong with the prompts, with the file that the user named.
@@ -263,7 +277,7 @@ fn heads(setup: &Setup, given: &mut Given) -> Result<(Vec<Head>, Vec<Destination
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
-    headers.extend([format!("Accept: {accept}"), "Content-Type: application/json".to_owned()]);
+    headers.extend([format!("Accept: {accept}"), format!("Content-Type: {}", endpoint.content_type(plan))]);
     let mut heads = Vec::new();
     let mut targets = Vec::new();
     for (url, address) in &setup.addresses {

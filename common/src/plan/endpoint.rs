@@ -31,6 +31,22 @@ pub struct Endpoint {
     pub header_names: Vec<String>,
     /// Merged into every request body.
     pub extra_inputs: serde_json::Map<String, serde_json::Value>,
+    /// How requests and replies differ from what the API says.
+    #[serde(default)]
+    pub dialect: Dialect,
+}
+
+/// How requests and replies differ from what an API says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialect {
+    /// A running `usage` is asked for with every chunk.
+    pub per_chunk_usage: bool,
+    /// Bodies are forms, where the API takes both forms and JSON.
+    pub sends_forms: bool,
+    /// The text of the template of which bodies are made, or its name.
+    pub template: Option<String>,
+    /// Where the answer stands in a reply, as JMESPath.
+    pub response_field: Option<String>,
 }
 
 /// Whom encrypted connections trust.

@@ -1,6 +1,8 @@
 //! What requests say, and how it is counted.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// How tokens are counted.
@@ -30,6 +32,9 @@ pub enum Input {
         name: String,
         /// Output tokens to ask for where a row does not say.
         output_tokens: Option<Length>,
+        /// What is changed of the rows.
+        #[serde(default)]
+        change: Change,
     },
     /// Text drawn by token length.
     Synthetic {
@@ -39,20 +44,180 @@ pub enum Input {
         input_tokens: Length,
         /// Output tokens to ask for; without it the server decides.
         output_tokens: Option<Length>,
+        /// What else is made up.
+        #[serde(default)]
+        made: Box<Made>,
     },
 }
 
-/// A normal distribution of token counts, drawn at least 1.
+/// What is changed of the rows of a file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Change {
+    /// A system prompt before the rows' own.
+    pub system_prompt: Option<String>,
+    /// Timestamps and delays are left out.
+    pub ignores_delays: bool,
+    /// Multiplies delays between turns.
+    pub delay_ratio: Option<f64>,
+    /// Longest delay between turns, in seconds.
+    pub delay_cap_seconds: Option<f64>,
+    /// Tokens that a hash id stands for; without it the format's own number.
+    pub block_size: Option<u32>,
+    /// Conversations of a pool, from which they are drawn.
+    pub pool_conversations: Option<u32>,
+    /// How a trace is changed.
+    pub synthesis: Synthesis,
+}
+
+/// How the requests of a trace are changed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Synthesis {
+    /// Divides timestamps.
+    pub speedup_ratio: f64,
+    /// Multiplies the length of shared prefixes.
+    pub prefix_len_multiplier: f64,
+    /// Copies of the shared prefixes.
+    pub prefix_root_multiplier: u32,
+    /// Multiplies the length of what is each request's own.
+    pub prompt_len_multiplier: f64,
+    /// Multiplies output tokens.
+    pub output_len_multiplier: f64,
+    /// Requests with more input tokens are left out.
+    pub max_isl: Option<u64>,
+    /// No more output tokens are asked for.
+    pub max_osl: Option<u64>,
+}
+
+impl Default for Synthesis {
+    fn default() -> Self {
+        Self {
+            speedup_ratio: 1.0,
+            prefix_len_multiplier: 1.0,
+            prefix_root_multiplier: 1,
+            prompt_len_multiplier: 1.0,
+            output_len_multiplier: 1.0,
+            max_isl: None,
+            max_osl: None,
+        }
+    }
+}
+
+/// What is made up beside one text of a length.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Made {
+    /// Turns of a conversation.
+    pub turns: Length,
+    /// Milliseconds between an answer and the next turn.
+    pub turn_delay_ms: Option<Length>,
+    /// Multiplies those.
+    pub turn_delay_ratio: f64,
+    /// Pairs of lengths instead of independent ones.
+    pub pairs: Vec<Pair>,
+    /// Texts of a turn.
+    pub batch_size: u32,
+    /// A system prompt.
+    pub system_prompt: Option<String>,
+    /// Tokens of a system prompt that all conversations share.
+    pub shared_system_tokens: Option<u32>,
+    /// Tokens of the context with which each conversation begins.
+    pub user_context_tokens: Option<u32>,
+    /// Different prefixes, of which each conversation's first turn begins with one.
+    pub prefixes: u32,
+    /// Tokens of a prefix.
+    pub prefix_tokens: u32,
+    /// Pictures of each turn.
+    pub images: Option<Images>,
+    /// Sounds of each turn.
+    pub audios: Option<Audios>,
+    /// Queries with passages instead of prompts.
+    pub rankings: Option<Rankings>,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            turns: Length { mean: 1.0, stddev: 0.0 },
+            turn_delay_ms: None,
+            turn_delay_ratio: 1.0,
+            pairs: Vec::new(),
+            batch_size: 1,
+            system_prompt: None,
+            shared_system_tokens: None,
+            user_context_tokens: None,
+            prefixes: 0,
+            prefix_tokens: 0,
+            images: None,
+            audios: None,
+            rankings: None,
+        }
+    }
+}
+
+/// Lengths that belong together, and how often they are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Input tokens.
+    pub input: Length,
+    /// Output tokens.
+    pub output: Length,
+    /// Percent of all.
+    pub percent: f64,
+}
+
+/// Made-up pictures: noise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Images {
+    /// Pictures of a turn.
+    pub batch_size: u32,
+    /// Pixels.
+    pub width: Length,
+    /// Pixels.
+    pub height: Length,
+    /// `png`, `jpeg` or `random`.
+    pub format: String,
+}
+
+/// Made-up sounds: noise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Audios {
+    /// Sounds of a turn.
+    pub batch_size: u32,
+    /// Seconds.
+    pub seconds: Length,
+    /// Bits of a sample, one of which is drawn.
+    pub depths: Vec<u16>,
+    /// Samples per second, one of which is drawn.
+    pub sample_rates_hz: Vec<u32>,
+    /// 1 or 2.
+    pub channels: u16,
+}
+
+/// Made-up rankings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rankings {
+    /// Passages of a query.
+    pub passages: Length,
+    /// Tokens of a passage.
+    pub passage_tokens: Length,
+    /// Tokens of the query.
+    pub query_tokens: Length,
+}
+
+/// A normal distribution of whole numbers, of which none below 1 is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Length {
-    /// Mean, in tokens.
+    /// Mean.
     pub mean: f64,
-    /// Standard deviation, in tokens.
+    /// Standard deviation.
     pub stddev: f64,
 }
 
 /// What the rows of a dataset file may be, in the order in which they are looked for.
 pub const DATASET_FORMATS: &[&str] = &[
+    "auto",
     "single_turn",
     "multi_turn",
     "random_pool",

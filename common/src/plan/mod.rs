@@ -8,8 +8,10 @@ mod load;
 mod output;
 mod timing;
 
-pub use endpoint::{Endpoint, Trust};
-pub use input::{DATASET_FORMATS, Input, Length, Tokenizer};
+pub use endpoint::{Dialect, Endpoint, Trust};
+pub use input::{
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, Rankings, Synthesis, Tokenizer,
+};
 pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling};
 pub use output::{ExportLevel, FailOn, Output};
 pub use timing::{Timestamps, Wait, Workers};
@@ -61,12 +63,14 @@ impl Plan {
                 session_header: "X-Correlation-ID".to_owned(),
                 header_names: Vec::new(),
                 extra_inputs: serde_json::Map::new(),
+                dialect: Dialect::default(),
             },
             tokenizer: Tokenizer::None,
             input: Input::Synthetic {
                 entries: 0,
                 input_tokens: Length { mean: 0.0, stddev: 0.0 },
                 output_tokens: None,
+                made: Default::default(),
             },
             load: Load::of(Phase::new("profiling", "")),
             workers: Workers { cpus: Vec::new(), workers: 0, wait: Wait::Block },

@@ -13,6 +13,7 @@ mod clock;
 mod compare;
 mod daemon;
 mod multi_run;
+mod plain_file;
 mod plan;
 mod profile;
 mod progress;
@@ -20,6 +21,7 @@ mod report;
 mod runs;
 mod say;
 mod series;
+mod tokenizer_file;
 
 pub use args::{Args, markdown as flags_markdown};
 

@@ -3,12 +3,14 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::multi_run;
+use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
 use crate::progress::Show;
 use crate::report::Reported;
 use crate::runs::fetch;
 use crate::say::{say, say_aside, say_warning};
 use crate::series;
+use crate::tokenizer_file;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -33,6 +35,8 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         return Ok(0);
     }
     usable?;
+    not_yet::check_endpoint(&profile.plan.endpoint)?;
+    read_template(&mut profile.plan);
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
     }
@@ -50,7 +54,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
 
 /// One run from its plan to its report, with the exit status that it alone has.
 fn one(args: &ProfileArgs, profile: &Profile) -> Result<multi_run::Outcome> {
-    let inputs = read_inputs(profile)?;
+    let inputs = read_inputs(profile, args.tokenizer.tokenizer_revision.as_deref())?;
     let addresses = resolve(&profile.plan)?;
     let directory = &profile.artifact_dir;
     std::fs::create_dir_all(directory)
@@ -127,8 +131,17 @@ async fn execute(
     Ok(interrupts > 0)
 }
 
+/// The text of the template, if what the user gave names a file.
+fn read_template(plan: &mut Plan) {
+    if let Some(template) = &mut plan.endpoint.dialect.template
+        && let Some(text) = plain_file::read(template)
+    {
+        *template = text;
+    }
+}
+
 /// The user's files, read as the user.
-fn read_inputs(profile: &Profile) -> Result<Vec<(&'static str, Bytes)>> {
+fn read_inputs(profile: &Profile, revision: Option<&str>) -> Result<Vec<(&'static str, Bytes)>> {
     let mut inputs = Vec::new();
     if let Some(file) = &profile.input_file {
         inputs.push(("dataset", read(file, "--input-file")?));
@@ -137,7 +150,7 @@ fn read_inputs(profile: &Profile) -> Result<Vec<(&'static str, Bytes)>> {
         inputs.push(("authorities", read(file, "--ca-certificate")?));
     }
     if let Some(directory) = &profile.tokenizer_dir {
-        inputs.push(("tokenizer", read(&directory.join("tokenizer.json"), "--tokenizer")?));
+        inputs.push(("tokenizer", read(&tokenizer_file::of(directory, revision), "--tokenizer")?));
     }
     Ok(inputs)
 }

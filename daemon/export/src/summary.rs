@@ -86,7 +86,7 @@ fn dataset(plan: &Plan) -> Value {
         Input::File { format, name, .. } => {
             json!({ "name": "main", "type": "file", "format": format, "path": name, "random_seed": plan.random_seed })
         }
-        Input::Synthetic { entries, input_tokens, output_tokens } => json!({
+        Input::Synthetic { entries, input_tokens, output_tokens, .. } => json!({
             "name": "main",
             "type": "synthetic",
             "entries": entries,

@@ -279,8 +279,12 @@ fn plan(config: &Config) -> Plan {
         "builtin" => Counting::Builtin,
         name => Counting::File { name: name.to_owned() },
     };
-    plan.input =
-        Input::File { format: "aiperf".to_owned(), name: "inputs.json".to_owned(), output_tokens: None };
+    plan.input = Input::File {
+        format: "aiperf".to_owned(),
+        name: "inputs.json".to_owned(),
+        output_tokens: None,
+        change: Default::default(),
+    };
     let shape = if config.fixed_schedule { "fixed_schedule" } else { config.load.shape.as_str() };
     plan.load = Load::of(Phase {
         request_rate: config.load.request_rate,

@@ -15,10 +15,13 @@ impl Endpoint for Chat {
 
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
-        body.insert("messages".to_owned(), turns.iter().map(message).collect());
+        body.insert("messages".to_owned(), Value::Array(messages(turns)));
         if let Some(turn) = turns.last() {
             body.insert("model".to_owned(), Value::from(turn.model.as_str()));
             body.insert("stream".to_owned(), Value::Bool(plan.streaming));
+            if let Some(tools) = body::tools(turns) {
+                body.insert("tools".to_owned(), tools.clone());
+            }
             if let Some(max_tokens) = turn.max_tokens {
                 let field = if plan.use_legacy_max_tokens { "max_tokens" } else { "max_completion_tokens" };
                 body.insert(field.to_owned(), Value::from(max_tokens));
@@ -37,38 +40,79 @@ impl Endpoint for Chat {
     }
 }
 
-/// One text is a plain string, as every server understands; several are parts.
+fn messages(turns: &[Turn]) -> Vec<Value> {
+    let mut messages = Vec::new();
+    for turn in turns {
+        match &turn.messages {
+            Some(given) => messages.extend(given.iter().cloned()),
+            None => messages.push(message(turn)),
+        }
+    }
+    let first = turns.first();
+    if let Some(context) = first.and_then(|turn| turn.context.as_deref()) {
+        let place = usize::from(messages.first().is_some_and(is_system));
+        messages.insert(place, json!({"role": "user", "content": context}));
+    }
+    if let Some(system) = first.and_then(|turn| turn.system.as_deref()) {
+        match messages
+            .first_mut()
+            .filter(|message| is_system(message))
+            .and_then(|message| message.get_mut("content"))
+        {
+            Some(Value::String(theirs)) => *theirs = format!("{system}\n\n{theirs}"),
+            _ => messages.insert(0, json!({"role": "system", "content": system})),
+        }
+    }
+    messages
+}
+
+fn is_system(message: &Value) -> bool {
+    message.get("role").and_then(Value::as_str) == Some("system")
+}
+
+/// One text is a plain string, as every server understands; several texts and media are parts.
 fn message(turn: &Turn) -> Value {
+    let has_media = !(turn.images.is_empty() && turn.audios.is_empty() && turn.videos.is_empty());
     let content = match turn.texts.as_slice() {
-        [only] if only.contents.len() <= 1 => Value::from(turn.joined()),
-        _ => turn.contents().map(|text| json!({"type": "text", "text": text})).collect(),
+        [only] if only.contents.len() <= 1 && !has_media => Value::from(turn.joined()),
+        _ => parts(turn).collect(),
     };
     json!({"role": turn.role, "content": content})
+}
+
+fn parts(turn: &Turn) -> impl Iterator<Item = Value> {
+    let texts = turn.contents().map(|text| json!({"type": "text", "text": text}));
+    let images = turn.images.iter().map(|image| {
+        let mut part = json!({"type": "image_url", "image_url": {"url": image.url()}});
+        if let (Some(uuid), Some(part)) = (&image.uuid, part.as_object_mut()) {
+            part.insert("uuid".to_owned(), Value::from(uuid.as_str()));
+        }
+        part
+    });
+    let audios = turn.audios.iter().map(|audio| {
+        let (format, data) = audio.sound();
+        json!({"type": "input_audio", "input_audio": {"data": data, "format": format}})
+    });
+    let videos =
+        turn.videos.iter().map(|video| json!({"type": "video_url", "video_url": {"url": video.url()}}));
+    texts.chain(images).chain(audios).chain(videos)
 }
 
 const METADATA: Metadata = Metadata {
     name: "chat",
     path: Some("/v1/chat/completions"),
-    streaming_path: None,
-    metrics_title: "LLM Metrics",
-    supports_streaming: true,
-    produces_tokens: true,
-    produces_images: false,
-    produces_videos: false,
-    tokenizes_input: true,
     supports_audio: true,
     supports_images: true,
     supports_videos: true,
     consumes_system_message: true,
-    requires_form_data: false,
-    requires_polling: false,
-    requires_inline_media: false,
+    ..Metadata::TEXT
 };
 const OBJECTS: &[&str] = &["chat.completion.chunk", "chat.completion"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Media;
     use crate::testing::{check, check_body, plan};
 
     #[test]
@@ -122,6 +166,44 @@ mod tests {
             {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]},
         ]);
         assert_eq!(body["messages"], expected, "messages of two turns");
+    }
+
+    #[test]
+    fn media_are_parts() {
+        let mut turn = Turn::user("look".to_owned(), "m".to_owned());
+        turn.images.push(Media::new("data:image/png;base64,AA=="));
+        turn.audios.push(Media::new("wav,AAAA"));
+        turn.videos.push(Media::new("http://x/v.mp4"));
+        let body = Chat.body(&[turn], &plan(""));
+        let expected = json!([
+            {"type": "text", "text": "look"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+            {"type": "video_url", "video_url": {"url": "http://x/v.mp4"}},
+        ]);
+        assert_eq!(body["messages"][0]["content"], expected, "text first");
+    }
+
+    #[test]
+    fn system_prompt_and_context_come_first() {
+        let mut turn = Turn::user("hi".to_owned(), "m".to_owned());
+        turn.system = Some("be brief".to_owned());
+        turn.context = Some("long ago".to_owned());
+        turn.tools = Some(json!([{"type": "function"}]));
+        let later = Turn::user("ho".to_owned(), "m".to_owned());
+        let body = Chat.body(&[turn.clone(), later], &plan(""));
+        let expected = json!([
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "long ago"},
+            {"role": "user", "content": "hi"},
+            {"role": "user", "content": "ho"},
+        ]);
+        assert_eq!(body["messages"], expected, "before what the turns say");
+        assert_eq!(body["tools"], json!([{"type": "function"}]), "tools hold on");
+        turn.messages = Some(vec![json!({"role": "system", "content": "own"})]);
+        turn.context = None;
+        let body = Chat.body(&[turn], &plan(""));
+        assert_eq!(body["messages"], json!([{"role": "system", "content": "be brief\n\nown"}]), "merged");
     }
 
     #[test]

@@ -44,24 +44,7 @@ fn prompt(turn: &Turn) -> Value {
     Value::from(turn.joined())
 }
 
-const METADATA: Metadata = Metadata {
-    name: "completions",
-    path: Some("/v1/completions"),
-    streaming_path: None,
-    metrics_title: "LLM Metrics",
-    supports_streaming: true,
-    produces_tokens: true,
-    produces_images: false,
-    produces_videos: false,
-    tokenizes_input: true,
-    supports_audio: false,
-    supports_images: false,
-    supports_videos: false,
-    consumes_system_message: false,
-    requires_form_data: false,
-    requires_polling: false,
-    requires_inline_media: false,
-};
+const METADATA: Metadata = Metadata { name: "completions", path: Some("/v1/completions"), ..Metadata::TEXT };
 const OBJECTS: &[&str] = &["text_completion", "completion"];
 
 #[cfg(test)]

@@ -10,17 +10,41 @@
 
 #![forbid(unsafe_code)]
 
+mod asked;
+pub mod audio_transcription;
 mod body;
 pub mod chat;
+pub mod chat_embeddings;
+pub mod cohere_rankings;
 pub mod completions;
+mod detect;
+pub mod embeddings;
+mod form;
+pub mod hf_tei_rankings;
+pub mod huggingface_generate;
+pub mod image_edit;
+pub mod image_generation;
+pub mod image_retrieval;
 mod json;
+mod media;
+pub mod messages;
+pub mod nim_embeddings;
+pub mod nim_rankings;
 mod openai;
+mod ranking;
+pub mod raw;
 mod reply;
+pub mod responses;
+pub mod solido_rag;
 pub mod sse;
 mod target;
+pub mod template;
 mod usage;
+mod value;
+pub mod video_generation;
 
 use common::plan;
+pub use media::Media;
 pub use reply::{Reply, ReplyError};
 use serde_json::{Map, Value};
 pub use target::{Scheme, Target, TargetError, target};
@@ -30,8 +54,30 @@ pub trait Endpoint: Sync {
     /// What is fixed about it.
     fn metadata(&self) -> &'static Metadata;
 
-    /// The request's JSON. The last turn is the one that is asked; those before it are its history.
+    /// The request's fields. The last turn is the one that is asked; those before it are its history.
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value>;
+
+    /// Why these turns can't be asked, if they can't.
+    fn unfit(&self, _turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+        None
+    }
+
+    /// The request's body as it is sent: the JSON of its fields, unless the endpoint wants something else.
+    ///
+    /// # Errors
+    /// When these turns can't be asked.
+    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+        let unfit = |why| Unfit { endpoint: self.metadata().name, why };
+        if let Some(why) = self.unfit(turns, plan) {
+            return Err(unfit(why));
+        }
+        serde_json::to_vec(&self.body(turns, plan)).map_err(|error| unfit(error.to_string()))
+    }
+
+    /// The `Content-Type` of what [`Endpoint::encode`] gives.
+    fn content_type(&self, _plan: &plan::Endpoint) -> &'static str {
+        "application/json"
+    }
 
     /// What the data of one event means.
     fn event<'a>(&self, data: &'a [u8]) -> Reply<'a>;
@@ -75,19 +121,58 @@ pub struct Metadata {
     pub requires_polling: bool,
     /// Media are sent in the request, never by URL.
     pub requires_inline_media: bool,
+    /// How the user's key is sent.
+    pub key_header: KeyHeader,
+    /// Headers that every request needs.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
+/// How the user's key is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyHeader {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `x-api-key: KEY`.
+    ApiKey,
+}
+
+/// Why turns can't be asked: the plan's fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to make a request for `{endpoint}`: {why}")]
+pub struct Unfit {
+    /// The endpoint.
+    pub endpoint: &'static str,
+    /// What is missing or wrong.
+    pub why: String,
 }
 
 /// What one request asks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Turn {
     /// Who speaks: `user` unless the input says otherwise.
     pub role: String,
     /// The texts.
     pub texts: Vec<Text>,
+    /// Pictures.
+    pub images: Vec<Media>,
+    /// Sounds.
+    pub audios: Vec<Media>,
+    /// Videos.
+    pub videos: Vec<Media>,
     /// The model that is asked.
     pub model: String,
     /// Most output tokens, if the server is told.
     pub max_tokens: Option<u32>,
+    /// Of a conversation's first turn: what the system prompt says.
+    pub system: Option<String>,
+    /// Of a conversation's first turn: what a user says before it, without being answered.
+    pub context: Option<String>,
+    /// Messages in the API's own form, instead of texts and media.
+    pub messages: Option<Vec<Value>>,
+    /// Tools that may be called, in the API's own form; they hold for later turns too.
+    pub tools: Option<Value>,
+    /// The whole body, JSON that is sent as it is.
+    pub payload: Option<String>,
     /// Merged into the request's JSON last.
     pub extra: Map<String, Value>,
 }
@@ -102,6 +187,31 @@ pub struct Text {
 }
 
 impl Metadata {
+    /// An endpoint that reads text and writes text, as a stream if it is asked to.
+    pub(crate) const TEXT: Self = Self {
+        name: "",
+        path: None,
+        streaming_path: None,
+        metrics_title: "LLM Metrics",
+        supports_streaming: true,
+        produces_tokens: true,
+        produces_images: false,
+        produces_videos: false,
+        tokenizes_input: true,
+        supports_audio: false,
+        supports_images: false,
+        supports_videos: false,
+        consumes_system_message: false,
+        requires_form_data: false,
+        requires_polling: false,
+        requires_inline_media: false,
+        key_header: KeyHeader::Bearer,
+        headers: &[],
+    };
+
+    /// An endpoint that reads text and answers with something else, whole.
+    pub(crate) const TEXT_IN: Self = Self { supports_streaming: false, produces_tokens: false, ..Self::TEXT };
+
     /// The path of a request.
     #[must_use]
     pub fn path(&self, plan: &plan::Endpoint) -> Option<&'static str> {
@@ -114,12 +224,18 @@ impl Turn {
     #[must_use]
     pub fn user(text: String, model: String) -> Self {
         let texts = vec![Text { name: String::new(), contents: vec![text] }];
-        Self { role: "user".to_owned(), texts, model, max_tokens: None, extra: Map::new() }
+        Self { role: "user".to_owned(), texts, model, ..Self::default() }
     }
 
     /// The texts that are not empty, in order.
     pub fn contents(&self) -> impl Iterator<Item = &str> {
         self.texts.iter().flat_map(|text| &text.contents).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The texts of one name.
+    pub fn named(&self, name: &str) -> impl Iterator<Item = &str> {
+        let texts = self.texts.iter().filter(move |text| text.name == name);
+        texts.flat_map(|text| &text.contents).map(String::as_str)
     }
 
     /// All texts joined by a space: what input tokens are counted in.
@@ -142,8 +258,42 @@ pub fn by_name(name: &str) -> Option<&'static dyn Endpoint> {
     ENDPOINTS.iter().find(|endpoint| endpoint.metadata().name == name).copied()
 }
 
+/// The endpoint of a plan, which lasts as long as the program: one run is all that it does.
+///
+/// # Errors
+/// When what the plan says of requests and replies can't be understood.
+pub fn of_plan(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
+    match plan.kind.as_str() {
+        "template" => template::configured(plan),
+        "raw" => raw::configured(plan),
+        kind => {
+            by_name(kind).ok_or_else(|| Unfit { endpoint: "", why: format!("there is no endpoint `{kind}`") })
+        }
+    }
+}
+
 /// Every endpoint.
-pub const ENDPOINTS: &[&dyn Endpoint] = &[&chat::Chat, &completions::Completions];
+pub const ENDPOINTS: &[&dyn Endpoint] = &[
+    &chat::Chat,
+    &completions::Completions,
+    &responses::Responses,
+    &messages::Messages,
+    &embeddings::Embeddings,
+    &chat_embeddings::ChatEmbeddings,
+    &nim_embeddings::NimEmbeddings,
+    &nim_rankings::NimRankings,
+    &cohere_rankings::CohereRankings,
+    &hf_tei_rankings::HfTeiRankings,
+    &huggingface_generate::HuggingfaceGenerate,
+    &solido_rag::SolidoRag,
+    &image_generation::ImageGeneration,
+    &image_edit::ImageEdit,
+    &image_retrieval::ImageRetrieval,
+    &video_generation::VideoGeneration,
+    &audio_transcription::AudioTranscription,
+    &raw::Raw,
+    &template::Template,
+];
 
 #[cfg(test)]
 mod testing;

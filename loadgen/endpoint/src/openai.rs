@@ -33,7 +33,7 @@ pub(crate) fn whole<'a>(body: &'a [u8], objects: &[&str]) -> Reply<'a> {
 }
 
 /// Data that is no JSON: most often the end of the stream.
-fn odd_event(data: &[u8], odd: &serde_json::Error) -> Reply<'static> {
+pub(crate) fn odd_event(data: &[u8], odd: &serde_json::Error) -> Reply<'static> {
     match data.trim_ascii() {
         b"[DONE]" => Reply::bare(EventKind::Done),
         b"" => Reply::bare(EventKind::Empty),
@@ -231,7 +231,7 @@ impl<'de> Visitor<'de> for Part<'_, 'de> {
 
 /// An error object within a response that began well, read at leisure.
 #[cold]
-fn reported(json: &[u8]) -> Reply<'static> {
+pub(crate) fn reported(json: &[u8]) -> Reply<'static> {
     let value = serde_json::from_slice::<serde_json::Value>(json).unwrap_or_default();
     let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(&value);
     let word = |key: &str| match error.get(key) {

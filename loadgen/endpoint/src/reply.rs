@@ -46,6 +46,12 @@ impl Reply<'static> {
         }
     }
 
+    /// A whole answer.
+    #[must_use]
+    pub(crate) fn body(content: String, usage: Option<Usage>) -> Self {
+        Self { content: Cow::Owned(content), usage, ..Self::bare(EventKind::Body) }
+    }
+
     /// An error.
     #[cold]
     #[must_use]

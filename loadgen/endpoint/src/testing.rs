@@ -15,6 +15,17 @@ pub(crate) fn check_body(endpoint: &dyn Endpoint, turn: &Turn, plan: &plan::Endp
     assert_eq!(serde_json::to_string(&body).unwrap(), expected, "body of {turn:?}");
 }
 
+/// Compares what a whole body means.
+pub(crate) fn check_whole(endpoint: &dyn Endpoint, body: &str, expected: &str) {
+    assert_eq!(described(&endpoint.whole(body.as_bytes())), expected, "{body}");
+}
+
+/// Compares why a turn can't be asked.
+pub(crate) fn check_unfit(endpoint: &dyn Endpoint, turn: &Turn, expected: &str) {
+    let error = endpoint.encode(std::slice::from_ref(turn), &plan("")).expect_err("unfit");
+    assert!(error.why.contains(expected), "{error}");
+}
+
 pub(crate) fn described(reply: &Reply<'_>) -> String {
     let mut line = reply.kind.name().to_owned();
     for (open, text, close) in [
@@ -68,5 +79,6 @@ pub(crate) fn plan(options: &str) -> plan::Endpoint {
         session_header: "X-Correlation-ID".to_owned(),
         header_names: Vec::new(),
         extra_inputs: serde_json::Map::new(),
+        dialect: plan::Dialect::default(),
     }
 }

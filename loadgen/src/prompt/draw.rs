@@ -37,14 +37,29 @@ impl Lengths {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-fn at_least_one(length: f64) -> u32 {
+pub(crate) fn at_least_one(length: f64) -> u32 {
     (length as u32).max(1)
+}
+
+/// One number of a distribution.
+pub(crate) fn drawn(length: Length, generator: &mut StdRng) -> u32 {
+    if length.stddev <= 0.0 {
+        return at_least_one(length.mean.round_ties_even());
+    }
+    let Ok(normal) = Normal::new(length.mean, length.stddev) else { return 1 };
+    let mut draws = normal.sample_iter(generator).take(DRAWS_MAX);
+    at_least_one(draws.find(|drawn| *drawn >= 0.0).unwrap_or(0.0).ceil())
 }
 
 /// What is drawn, by the names that AIPerf has for it.
 pub(crate) const INPUT_LENGTH: &str = "dataset.prompt.length";
 pub(crate) const TEXT: &str = "dataset.prompt.corpus";
 pub(crate) const OUTPUT_LENGTH: &str = "composer.turn.max_tokens";
+pub(crate) const TURN_COUNT: &str = "composer.conversation.turn_count";
+pub(crate) const TURN_DELAY: &str = "composer.conversation.turn_delay";
+pub(crate) const PREFIX: &str = "dataset.prompt.prefix";
+pub(crate) const PAIRS: &str = "models.sequence.distribution";
+pub(crate) const NOISE: &str = "dataset.media.noise";
 
 const DRAWS_MAX: usize = 10_000;
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;

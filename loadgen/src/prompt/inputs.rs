@@ -105,6 +105,7 @@ mod tests {
             session_header: "X-Correlation-ID".to_owned(),
             header_names: Vec::new(),
             extra_inputs: Map::new(),
+            dialect: plan::Dialect::default(),
         }
     }
 

@@ -5,21 +5,35 @@
 //!                                    └────────▶ endpoint ──▶ inputs.json
 //! ```
 
+mod bailian_trace;
+mod burst_gpt_trace;
 mod conversation;
+mod corpus;
+mod dag_jsonl;
 mod dataset;
 mod draw;
 mod inputs;
+mod inputs_json_rows;
+mod mooncake_trace;
+mod multi_turn;
+mod noise;
 mod order;
+mod random_pool;
+mod raw_payload;
+mod sagemaker_data_capture;
 mod single_turn;
 mod synthetic;
+mod trace;
 
-use common::plan::{Input, Length, Plan};
+use common::plan::{Input, Plan};
 pub use conversation::{Context, Conversation, Conversations, Planned};
-pub use dataset::FORMATS;
+use corpus::Corpus;
+pub use dataset::{FORMATS, Store};
 pub use inputs::inputs_json;
 pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};
-use std::io::{self, Read};
+use std::io;
+use std::sync::Arc;
 use tokenizer::Tokenizer;
 
 /// When the input wants a request sent.
@@ -65,56 +79,76 @@ pub enum Problem {
         /// Its name.
         format: String,
     },
+    /// Rows of no known format.
+    #[error("failed to see what the dataset's rows are: say it by --custom-dataset-type")]
+    Undetected,
+    /// Pictures or sounds that can't be made: the plan's fault.
+    #[error("failed to make up media: {0}")]
+    Media(String),
     /// No model.
     #[error("failed to make requests: the plan names no model")]
     NoModel,
 }
 
-/// The conversations of a plan, and notices that the user should see at once.
+/// The conversations of a plan, and notices that the user should see at once. The plan learns the dataset's format.
 ///
 /// # Errors
 /// When the dataset is missing, can't be read or has a row that can't be used.
 pub fn conversations(
-    plan: &Plan,
-    tokenizer: Option<&Tokenizer>,
-    dataset: Option<impl Read>,
-) -> Result<(Vec<Conversation>, Vec<String>), Problem> {
+    plan: &mut Plan,
+    tokenizer: Option<Tokenizer>,
+    dataset: Option<Store>,
+) -> Result<(Arc<dyn Conversations>, Vec<String>), Problem> {
     if plan.endpoint.models.is_empty() {
         return Err(Problem::NoModel);
     }
-    let (mut conversations, notices) = match &plan.input {
-        Input::Synthetic { entries, input_tokens, output_tokens } => {
-            let lengths = synthetic::Drawn { input: *input_tokens, output: *output_tokens };
-            synthetic::conversations(*entries, lengths, tokenizer, plan.random_seed)
+    let corpus = Arc::new(Corpus::new(tokenizer));
+    let conversations: Arc<dyn Conversations> = match &mut plan.input {
+        Input::Synthetic { entries, input_tokens, output_tokens, made } => {
+            let wanted = synthetic::Wanted {
+                entries: *entries,
+                input: *input_tokens,
+                output: *output_tokens,
+                made,
+                models: &plan.endpoint.models,
+                seed: plan.random_seed,
+            };
+            Arc::new(synthetic::conversations(&wanted, &corpus)?)
         }
-        Input::File { format, output_tokens, .. } => {
-            let known = FORMATS.iter().find(|known| known.name == format);
-            let known = known.ok_or_else(|| Problem::Format { format: format.clone() })?;
-            let (mut conversations, notices) =
-                dataset::conversations(known, dataset.ok_or(Problem::NoDataset)?)?;
-            if let Some(length) = output_tokens {
-                draw_output_lengths(&mut conversations, *length, plan.random_seed);
-            }
-            (conversations, notices)
+        Input::File { format, output_tokens, change, .. } => {
+            let store = dataset.ok_or(Problem::NoDataset)?;
+            let known = match format.as_str() {
+                AUTO => dataset::detected(&store)?,
+                name => FORMATS
+                    .iter()
+                    .find(|known| known.name == name)
+                    .ok_or_else(|| Problem::Format { format: format.clone() })?,
+            };
+            known.name.clone_into(format);
+            let treatment = dataset::Treatment {
+                change: change.clone(),
+                output: *output_tokens,
+                models: plan.endpoint.models.clone(),
+                seed: plan.random_seed,
+                writer: trace::Writer::new(Arc::clone(&corpus)),
+                reuse: trace::Reuse::default(),
+            };
+            Arc::new(dataset::Dataset::index(known, store, treatment)?)
         }
     };
-    for (conversation, model) in conversations.iter_mut().zip(plan.endpoint.models.iter().cycle()) {
-        for planned in &mut conversation.turns {
-            planned.turn.model.clone_from(model);
-        }
+    let mut notices = Vec::new();
+    let makes_texts = matches!(plan.input, Input::Synthetic { .. });
+    if makes_texts && corpus.counts_words() {
+        notices.push("without a tokenizer, one word of synthetic text is taken for one token".to_owned());
+    }
+    if corpus.inexact() > 0 {
+        notices.push(format!("{} synthetic texts miss their token count by a few tokens", corpus.inexact()));
     }
     Ok((conversations, notices))
 }
 
-/// Rows that do not say how many output tokens they want get a drawn number.
-fn draw_output_lengths(conversations: &mut [Conversation], length: Length, seed: u64) {
-    let mut lengths = draw::Lengths::new(length, draw::generator(seed, draw::OUTPUT_LENGTH));
-    for planned in conversations.iter_mut().flat_map(|conversation| &mut conversation.turns) {
-        if planned.turn.max_tokens.is_none() {
-            planned.turn.max_tokens = Some(lengths.draw());
-        }
-    }
-}
+/// The format that is seen from the first row.
+const AUTO: &str = "auto";
 
 /// The name of the session that has this number.
 fn session_name(number: usize) -> String {
@@ -124,7 +158,9 @@ fn session_name(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::{self, ExportLevel, FailOn, Load, Output, Phase, Timestamps, Wait, Workers};
+    use common::plan::{
+        self, Change, ExportLevel, FailOn, Length, Load, Output, Phase, Timestamps, Wait, Workers,
+    };
 
     fn plan(input: Input) -> Plan {
         Plan {
@@ -141,6 +177,7 @@ mod tests {
                 session_header: "X-Correlation-ID".to_owned(),
                 header_names: Vec::new(),
                 extra_inputs: serde_json::Map::new(),
+                dialect: plan::Dialect::default(),
             },
             tokenizer: plan::Tokenizer::None,
             input,
@@ -163,24 +200,31 @@ mod tests {
     }
 
     fn file(format: &str, output_tokens: Option<Length>) -> Plan {
-        plan(Input::File { format: format.to_owned(), name: "rows.jsonl".to_owned(), output_tokens })
+        plan(Input::File {
+            format: format.to_owned(),
+            name: "rows.jsonl".to_owned(),
+            output_tokens,
+            change: Change::default(),
+        })
     }
 
     #[test]
     fn models_take_turns_and_lengths_are_filled_in() {
         let rows = "{\"text\":\"one two\",\"output_length\":3}\n{\"text\":\"x\"}\n{\"text\":\"y\"}\n";
-        let plan = file("single_turn", Some(Length { mean: 9.0, stddev: 0.0 }));
-        let (made, notices) = conversations(&plan, None, Some(rows.as_bytes())).unwrap();
-        let turns = made.iter().flat_map(|conversation| &conversation.turns).map(|planned| &planned.turn);
-        let made = turns.map(|turn| (turn.model.as_str(), turn.max_tokens)).collect::<Vec<_>>();
-        assert_eq!(made, [("a", Some(3)), ("b", Some(9)), ("a", Some(9))], "models and lengths");
+        let mut plan = file("auto", Some(Length { mean: 9.0, stddev: 0.0 }));
+        let (made, notices) = conversations(&mut plan, None, Some(Store::Memory(rows.into()))).unwrap();
+        let turns = (0..made.count()).map(|place| made.conversation(place).unwrap().turns.remove(0).turn);
+        let made = turns.map(|turn| (turn.model, turn.max_tokens)).collect::<Vec<_>>();
+        let expected = [("a", Some(3)), ("b", Some(9)), ("a", Some(9))];
+        assert_eq!(made, expected.map(|(model, tokens)| (model.to_owned(), tokens)), "models and lengths");
         assert!(notices.is_empty(), "nothing to tell: {notices:?}");
     }
 
     #[test]
     fn what_is_refused() {
         let check = |plan: &Plan, dataset: Option<&str>, expected: &str| {
-            let problem = conversations(plan, None, dataset.map(str::as_bytes)).unwrap_err();
+            let store = dataset.map(|rows| Store::Memory(rows.into()));
+            let problem = conversations(&mut plan.clone(), None, store).err().unwrap();
             assert_eq!(problem.to_string(), expected, "{dataset:?}");
         };
         check(&file("single_turn", None), None, "failed to find the dataset that the plan names");

@@ -1,26 +1,36 @@
 //! `single_turn`: each row is one request, with its text or texts and what is special about it.
 
-use super::When;
-use super::dataset::{Format, Row};
-use endpoint::{Text, Turn};
+use super::dataset::{Format, Reading, Row};
+use super::{Context, Planned, When};
+use endpoint::{Media, Text, Turn};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub(super) const FORMAT: Format = Format { name: "single_turn", row };
+pub(super) const FORMAT: Format = Format {
+    name: "single_turn",
+    read: Reading::Lines(row),
+    context: Context::Alone,
+    fits: |row| KEYS.iter().any(|key| row.get(key).is_some()),
+};
 
 /// A row as it is written. Fields that are not listed are let pass.
 #[derive(Deserialize)]
-struct Fields {
+pub(super) struct Fields {
     text: Option<String>,
     texts: Option<Vec<OneOrNamed>>,
+    image: Option<String>,
+    images: Option<Vec<OneOrNamed>>,
+    image_uuids: Option<Vec<String>>,
+    audio: Option<String>,
+    audios: Option<Vec<OneOrNamed>>,
+    video: Option<String>,
+    videos: Option<Vec<OneOrNamed>>,
     role: Option<String>,
     session_id: Option<String>,
     output_length: Option<u32>,
     timestamp: Option<f64>,
     delay: Option<f64>,
     extra: Option<Map<String, Value>>,
-    #[serde(flatten)]
-    others: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -34,39 +44,85 @@ enum OneOrNamed {
     },
 }
 
-fn row(line: &[u8]) -> Result<Row, String> {
-    let fields = serde_json::from_slice::<Fields>(line).map_err(|error| one_line(&error))?;
-    if let Some(media) =
-        MEDIA.iter().find(|media| fields.others.get(**media).is_some_and(|value| !value.is_null()))
-    {
-        return Err(format!("`{media}`: images, audio and video are not supported yet"));
+pub(super) fn row(line: &[u8]) -> Result<Row, String> {
+    let mut fields = serde_json::from_slice::<Fields>(line).map_err(|error| one_line(&error))?;
+    let session = fields.session_id.take();
+    Ok(Row { session, turns: vec![fields.planned()?], ..Row::default() })
+}
+
+impl Fields {
+    /// What a row, or a turn of a row, says.
+    pub(super) fn planned(self) -> Result<Planned, String> {
+        let texts = match (self.text, self.texts) {
+            (Some(_), Some(_)) => return Err("`text` and `texts` exclude each other".to_owned()),
+            (Some(text), None) => vec![Text { name: "text".to_owned(), contents: vec![text] }],
+            (None, Some(texts)) => grouped(texts),
+            (None, None) => Vec::new(),
+        };
+        let when = match (self.timestamp, self.delay) {
+            (Some(_), Some(_)) => return Err("`timestamp` and `delay` exclude each other".to_owned()),
+            (Some(timestamp_ms), None) => When::At { timestamp_ms },
+            (None, Some(delay_ms)) => When::After { delay_ms },
+            (None, None) => When::Unsaid,
+        };
+        if self.output_length == Some(0) {
+            return Err("`output_length` must be at least 1".to_owned());
+        }
+        let mut images = media("image", self.image, self.images)?;
+        if let Some(uuids) = self.image_uuids {
+            if uuids.len() != images.len() {
+                return Err(format!("{} `image_uuids` for {} images", uuids.len(), images.len()));
+            }
+            images.iter_mut().zip(uuids).for_each(|(image, uuid)| image.uuid = Some(uuid));
+        }
+        let turn = Turn {
+            role: self.role.unwrap_or_else(|| "user".to_owned()),
+            texts,
+            images,
+            audios: media("audio", self.audio, self.audios)?,
+            videos: media("video", self.video, self.videos)?,
+            max_tokens: self.output_length,
+            extra: self.extra.unwrap_or_default(),
+            ..Turn::default()
+        };
+        let says_nothing = turn.contents().next().is_none()
+            && turn.images.is_empty()
+            && turn.audios.is_empty()
+            && turn.videos.is_empty();
+        if says_nothing {
+            return Err("a row needs a `text`, `image`, `audio` or `video` that is not empty".to_owned());
+        }
+        Ok(Planned { turn, when, answer: None })
     }
-    let texts = match (fields.text, fields.texts) {
-        (Some(_), Some(_)) => return Err("`text` and `texts` exclude each other".to_owned()),
-        (Some(text), None) => vec![Text { name: "text".to_owned(), contents: vec![text] }],
-        (None, Some(texts)) => grouped(texts),
-        (None, None) => Vec::new(),
+}
+
+/// URLs, data URIs and sounds. A path is refused: only the client opens the user's files.
+fn media(kind: &str, one: Option<String>, several: Option<Vec<OneOrNamed>>) -> Result<Vec<Media>, String> {
+    let contents = match (one, several) {
+        (Some(_), Some(_)) => return Err(format!("`{kind}` and `{kind}s` exclude each other")),
+        (Some(one), None) => vec![one],
+        (None, several) => several
+            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|item| match item {
+                OneOrNamed::One(content) => vec![content],
+                OneOrNamed::Named { contents, .. } => contents,
+            })
+            .collect(),
     };
-    let when = match (fields.timestamp, fields.delay) {
-        (Some(_), Some(_)) => return Err("`timestamp` and `delay` exclude each other".to_owned()),
-        (Some(timestamp_ms), None) => When::At { timestamp_ms },
-        (None, Some(delay_ms)) => When::After { delay_ms },
-        (None, None) => When::Unsaid,
+    let is_known = |content: &String| {
+        let is_sound = kind == "audio" && content.starts_with("wav,") | content.starts_with("mp3,");
+        ["http://", "https://", "data:"].iter().any(|scheme| content.starts_with(scheme)) || is_sound
     };
-    if fields.output_length == Some(0) {
-        return Err("`output_length` must be at least 1".to_owned());
+    match contents.iter().find(|content| !is_known(content)) {
+        Some(content) => {
+            let shown = content.chars().take(60).collect::<String>();
+            Err(format!(
+                "`{kind}`: `{shown}` is neither a URL nor a data URI: write files as data URIs in Base64"
+            ))
+        }
+        None => Ok(contents.iter().map(|content| Media::new(content)).collect()),
     }
-    let turn = Turn {
-        role: fields.role.unwrap_or_else(|| "user".to_owned()),
-        texts,
-        model: String::new(),
-        max_tokens: fields.output_length,
-        extra: fields.extra.unwrap_or_default(),
-    };
-    if turn.contents().next().is_none() {
-        return Err("a row needs a `text` or `texts` that is not empty".to_owned());
-    }
-    Ok(Row { session: fields.session_id, turn, when })
 }
 
 /// Texts without a name belong together; each named one stands for itself.
@@ -89,7 +145,7 @@ fn grouped(texts: Vec<OneOrNamed>) -> Vec<Text> {
 }
 
 /// The error without its own line number, which is always 1.
-fn one_line(error: &serde_json::Error) -> String {
+pub(super) fn one_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((text, _)) if error.column() > 0 => format!("{text} (column {})", error.column()),
@@ -98,7 +154,8 @@ fn one_line(error: &serde_json::Error) -> String {
     }
 }
 
-const MEDIA: &[&str] = &["image", "images", "image_uuids", "audio", "audios", "video", "videos"];
+/// One of which every row has.
+const KEYS: [&str; 8] = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
 
 #[cfg(test)]
 mod tests {
@@ -108,8 +165,8 @@ mod tests {
     use std::fmt::Write;
 
     fn described(rows: &str) -> String {
-        match dataset::conversations(&FORMAT, rows.as_bytes()) {
-            Ok((conversations, _)) => {
+        match dataset::tests::read(&FORMAT, rows) {
+            Ok(conversations) => {
                 let turns = conversations.iter();
                 let turns =
                     turns.flat_map(|one| one.turns.iter().map(|planned| (one.session.as_str(), planned)));
@@ -163,8 +220,8 @@ mod tests {
     fn rows_of_one_session_stay_together() {
         check(
             "{\"text\":\"1\",\"session_id\":\"s\"}\n\n{\"text\":\"2\"}\n{\"text\":\"3\",\"session_id\":\"s\",\"delay\":5}\n{\"text\":\"4\"}",
-            "s: user text[\"1\"]; s: user text[\"3\"] After { delay_ms: 5.0 }; session_000000: user text[\"2\"]; \
-             session_000001: user text[\"4\"]",
+            "s: user text[\"1\"]; s: user text[\"3\"] After { delay_ms: 5.0 }; session_000001: user text[\"2\"]; \
+             session_000002: user text[\"4\"]",
         );
     }
 
@@ -174,8 +231,11 @@ mod tests {
         check(&second("{"), "line 2: EOF while parsing an object (column 1)");
         check(&second("7"), "line 2: invalid type: integer `7`, expected struct Fields (column 1)");
         check(&second(r#"{"text":7}"#), "line 2: invalid type: integer `7`, expected a string (column 9)");
-        check(&second(r#"{"text":""}"#), "line 2: a row needs a `text` or `texts` that is not empty");
-        check(&second("{}"), "line 2: a row needs a `text` or `texts` that is not empty");
+        check(
+            &second(r#"{"text":""}"#),
+            "line 2: a row needs a `text`, `image`, `audio` or `video` that is not empty",
+        );
+        check(&second("{}"), "line 2: a row needs a `text`, `image`, `audio` or `video` that is not empty");
         check(&second(r#"{"text":"a","texts":["b"]}"#), "line 2: `text` and `texts` exclude each other");
         check(
             &second(r#"{"text":"a","timestamp":1,"delay":1}"#),
@@ -184,8 +244,9 @@ mod tests {
         check(&second(r#"{"text":"a","output_length":0}"#), "line 2: `output_length` must be at least 1");
         check(
             &second(r#"{"text":"a","image":"x.png"}"#),
-            "line 2: `image`: images, audio and video are not supported yet",
+            "line 2: `image`: `x.png` is neither a URL nor a data URI: write files as data URIs in Base64",
         );
+        check(&second(r#"{"image":"http://x","image_uuids":[]}"#), "line 2: 0 `image_uuids` for 1 images");
     }
 
     proptest! {

@@ -1,163 +1,205 @@
-//! Text drawn by token length from a built-in corpus.
-//!
-//! A text is made of passages of [`PASSAGE`] consecutive tokens, each from a place that is drawn anew, so that two
-//! texts hardly ever begin alike: a server that keeps prefixes would answer such ones too soon. Tokens change where
-//! passages meet, so a text is encoded again and mended until its length is exact.
+//! Conversations that are made up: texts by token length, pictures and sounds of noise, queries with passages.
 
+use super::corpus::Corpus;
 use super::draw::{self, Lengths};
-use super::{Conversation, When, session_name};
-use common::plan::Length;
-use endpoint::Turn;
+use super::{Context, Conversation, Planned, Problem, When, noise, session_name};
+use common::plan::{Length, Made, Pair, Rankings};
+use endpoint::{Text, Turn};
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokenizer::Tokenizer;
+use std::sync::Arc;
 
-/// The lengths that are drawn.
-#[derive(Clone, Copy)]
-pub(super) struct Drawn {
+/// What is to be made up.
+pub(super) struct Wanted<'a> {
+    pub(super) entries: u32,
     pub(super) input: Length,
     pub(super) output: Option<Length>,
+    pub(super) made: &'a Made,
+    pub(super) models: &'a [String],
+    pub(super) seed: u64,
 }
 
-/// Makes so many conversations, and notices for the user.
-pub(super) fn conversations(
-    count: u32,
-    lengths: Drawn,
-    tokenizer: Option<&Tokenizer>,
-    seed: u64,
-) -> (Vec<Conversation>, Vec<String>) {
-    let mut input = Lengths::new(lengths.input, draw::generator(seed, draw::INPUT_LENGTH));
-    let output = |length| Lengths::new(length, draw::generator(seed, draw::OUTPUT_LENGTH));
-    let mut output = lengths.output.map(output);
-    let mut source = Source::new(tokenizer, draw::generator(seed, draw::TEXT));
-    let made = (0..count as usize).map(|number| {
-        let mut turn = Turn::user(source.text(input.draw() as usize), String::new());
-        turn.max_tokens = output.as_mut().map(Lengths::draw);
-        Conversation::single(session_name(number), turn, When::Unsaid)
-    });
-    let made = made.collect();
-    let mut notices = Vec::new();
-    if tokenizer.is_none() {
-        notices.push("without a tokenizer, one word of synthetic text is taken for one token".to_owned());
+/// Makes all conversations.
+pub(super) fn conversations(wanted: &Wanted<'_>, corpus: &Arc<Corpus>) -> Result<Vec<Conversation>, Problem> {
+    let mut maker = Maker::new(wanted, corpus);
+    (0..wanted.entries as usize).map(|number| maker.conversation(number)).collect()
+}
+
+/// Draws everything, each purpose from a generator of its own.
+struct Maker<'a> {
+    wanted: &'a Wanted<'a>,
+    corpus: &'a Corpus,
+    input: Lengths,
+    output: Option<Lengths>,
+    turns: Lengths,
+    delay: Option<Lengths>,
+    pairs: StdRng,
+    text: StdRng,
+    prefix: StdRng,
+    noise: StdRng,
+    system: Option<String>,
+    prefixes: Vec<String>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(wanted: &'a Wanted<'a>, corpus: &'a Corpus) -> Self {
+        let lengths = |length, purpose| Lengths::new(length, draw::generator(wanted.seed, purpose));
+        let made = wanted.made;
+        let mut prefix = draw::generator(wanted.seed, draw::PREFIX);
+        let shared = made.shared_system_tokens.map(|tokens| corpus.text(tokens as usize, &mut prefix));
+        let prefixes =
+            (0..made.prefixes).map(|_| corpus.text(made.prefix_tokens as usize, &mut prefix)).collect();
+        Self {
+            wanted,
+            corpus,
+            input: lengths(wanted.input, draw::INPUT_LENGTH),
+            output: wanted.output.map(|length| lengths(length, draw::OUTPUT_LENGTH)),
+            turns: lengths(made.turns, draw::TURN_COUNT),
+            delay: made.turn_delay_ms.map(|length| lengths(length, draw::TURN_DELAY)),
+            pairs: draw::generator(wanted.seed, draw::PAIRS),
+            text: draw::generator(wanted.seed, draw::TEXT),
+            noise: draw::generator(wanted.seed, draw::NOISE),
+            system: made.system_prompt.clone().or(shared),
+            prefix,
+            prefixes,
+        }
     }
-    if source.inexact > 0 {
-        notices.push(format!("{} synthetic texts miss their token count by a few tokens", source.inexact));
-    }
-    (made, notices)
-}
 
-/// Where texts come from.
-struct Source<'a> {
-    units: Units<'a>,
-    generator: StdRng,
-    /// Texts whose length could not be made exact.
-    inexact: u32,
-}
-
-/// What the corpus is cut into.
-enum Units<'a> {
-    Tokens { tokenizer: &'a Tokenizer, corpus: Vec<u32> },
-    Words { corpus: Vec<&'static str> },
-}
-
-impl<'a> Source<'a> {
-    fn new(tokenizer: Option<&'a Tokenizer>, generator: StdRng) -> Self {
-        let units = match tokenizer {
-            Some(tokenizer) => Units::Tokens { tokenizer, corpus: tokenizer.encode(&joined_lines()) },
-            None => Units::Words { corpus: CORPUS.split_ascii_whitespace().collect() },
-        };
-        Self { units, generator, inexact: 0 }
-    }
-
-    /// A text of this many tokens, or words.
-    fn text(&mut self, length: usize) -> String {
-        match &self.units {
-            Units::Words { corpus } => passages(corpus, length, &mut self.generator).join(" "),
-            Units::Tokens { tokenizer, corpus } => {
-                let (text, is_exact) = exact_text(tokenizer, corpus, length, &mut self.generator);
-                self.inexact += u32::from(!is_exact);
-                text
+    fn conversation(&mut self, number: usize) -> Result<Conversation, Problem> {
+        let count = self.turns.draw();
+        let mut turns = Vec::with_capacity(count as usize);
+        for place in 0..count {
+            let mut turn = self.turn(place == 0)?;
+            if let Some(model) = self.wanted.models.get(number % self.wanted.models.len().max(1)) {
+                turn.model.clone_from(model);
             }
+            turns.push(Planned { turn, when: self.when(place), answer: None });
+        }
+        Ok(Conversation { session: session_name(number), turns, context: Context::Live })
+    }
+
+    fn when(&mut self, place: u32) -> When {
+        match &mut self.delay {
+            Some(delay) if place > 0 => {
+                When::After { delay_ms: f64::from(delay.draw()) * self.wanted.made.turn_delay_ratio }
+            }
+            _ => When::Unsaid,
         }
     }
-}
 
-/// A text that encodes to exactly `length` tokens, and whether that was reached.
-fn exact_text(
-    tokenizer: &Tokenizer,
-    corpus: &[u32],
-    length: usize,
-    generator: &mut StdRng,
-) -> (String, bool) {
-    let mut tokens = passages(corpus, length, generator);
-    let mut text = tokenizer.decode(&tokens);
-    for _ in 0..MENDS_MAX {
-        tokens = tokenizer.encode(&text);
-        if tokens.len() == length {
-            return (text, true);
+    fn turn(&mut self, is_first: bool) -> Result<Turn, Problem> {
+        let made = self.wanted.made;
+        let mut turn = Turn { role: "user".to_owned(), ..Turn::default() };
+        if let Some(rankings) = &made.rankings {
+            turn.texts = self.ranking(rankings);
+            return Ok(turn);
         }
-        if tokens.len() < length {
-            tokens.extend(passages(corpus, length - tokens.len(), generator));
+        let mut contents = Vec::new();
+        for _ in 0..made.batch_size {
+            let (input, output) = self.lengths();
+            turn.max_tokens = output;
+            contents.push(self.prompt(input as usize, is_first));
         }
-        tokens.truncate(length);
-        text = tokenizer.decode(&tokens);
+        turn.texts = vec![Text { name: String::new(), contents }];
+        if is_first {
+            turn.system.clone_from(&self.system);
+            turn.context =
+                made.user_context_tokens.map(|tokens| self.corpus.text(tokens as usize, &mut self.prefix));
+        }
+        if let Some(images) = &made.images {
+            turn.images = noise::images(images, &mut self.noise)?;
+        }
+        if let Some(audios) = &made.audios {
+            turn.audios = noise::sounds(audios, &mut self.noise)?;
+        }
+        Ok(turn)
     }
-    let is_exact = tokenizer.encode(&text).len() == length;
-    (text, is_exact)
-}
 
-/// `length` units, in passages from places of their own.
-fn passages<T: Copy>(corpus: &[T], length: usize, generator: &mut StdRng) -> Vec<T> {
-    let mut units = Vec::with_capacity(length);
-    while units.len() < length && !corpus.is_empty() {
-        let begin = generator.random_range(0..corpus.len());
-        let count = PASSAGE.min(length - units.len());
-        units.extend(corpus.iter().cycle().skip(begin).take(count));
+    /// A prompt, which begins with one of the prefixes in a conversation's first turn.
+    fn prompt(&mut self, tokens: usize, is_first: bool) -> String {
+        if !is_first || self.prefixes.is_empty() {
+            return self.corpus.text(tokens, &mut self.text);
+        }
+        let drawn = self.prefix.random_range(0..self.prefixes.len());
+        let total = tokens + self.wanted.made.prefix_tokens as usize;
+        self.corpus.complete(self.prefixes[drawn].clone(), total, &mut self.text)
     }
-    units
-}
 
-/// The corpus as running text: its lines, without those that are empty.
-fn joined_lines() -> String {
-    let lines = CORPUS.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ")
-}
+    /// Input and output tokens.
+    fn lengths(&mut self) -> (u32, Option<u32>) {
+        let pairs = &self.wanted.made.pairs;
+        if pairs.is_empty() {
+            return (self.input.draw(), self.output.as_mut().map(Lengths::draw));
+        }
+        let drawn = self.pairs.random_range(0.0..100.0);
+        let mut below = 0.0;
+        let found = pairs.iter().find(|pair| {
+            below += pair.percent;
+            drawn < below
+        });
+        let Some(Pair { input, output, .. }) = found.or_else(|| pairs.last()) else { return (1, None) };
+        (draw::drawn(*input, &mut self.pairs), Some(draw::drawn(*output, &mut self.pairs)))
+    }
 
-/// Sonnets and speeches of William Shakespeare, in the public domain.
-const CORPUS: &str = include_str!("corpus.txt");
-/// Tokens that follow each other as in the corpus: as many as the smallest block that servers keep by prefix.
-const PASSAGE: usize = 16;
-const MENDS_MAX: usize = 10;
+    fn ranking(&mut self, rankings: &Rankings) -> Vec<Text> {
+        let mut text = |length: Length| {
+            let tokens = draw::drawn(length, &mut self.pairs);
+            self.corpus.text(tokens as usize, &mut self.text)
+        };
+        let query = text(rankings.query_tokens);
+        let count = draw::drawn(rankings.passages, &mut self.noise);
+        let passages = (0..count).map(|_| text(rankings.passage_tokens)).collect();
+        vec![
+            Text { name: "query".to_owned(), contents: vec![query] },
+            Text { name: "passages".to_owned(), contents: passages },
+        ]
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use tokenizer::Tokenizer;
 
     fn golden() -> Tokenizer {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/tokenizer/tokenizer.json");
         Tokenizer::from_json(&std::fs::read(path).unwrap()).unwrap()
     }
 
-    fn draw(tokenizer: Option<&Tokenizer>, seed: u64, stddev: f64) -> (Vec<Conversation>, Vec<String>) {
-        let lengths =
-            Drawn { input: Length { mean: 50.0, stddev }, output: Some(Length { mean: 12.0, stddev }) };
-        conversations(300, lengths, tokenizer, seed)
+    fn make(
+        tokenizer: Option<Tokenizer>,
+        seed: u64,
+        stddev: f64,
+        made: &Made,
+    ) -> (Vec<Conversation>, Arc<Corpus>) {
+        let corpus = Arc::new(Corpus::new(tokenizer));
+        let wanted = Wanted {
+            entries: 100,
+            input: Length { mean: 50.0, stddev },
+            output: Some(Length { mean: 12.0, stddev }),
+            made,
+            models: &["m".to_owned()],
+            seed,
+        };
+        (conversations(&wanted, &corpus).unwrap(), corpus)
+    }
+
+    fn texts(conversations: &[Conversation]) -> Vec<String> {
+        conversations.iter().map(|conversation| conversation.turns[0].turn.joined()).collect()
     }
 
     /// Every text has its length, and texts do not begin alike.
     fn check(tokenizer: &Tokenizer) {
-        let (entries, notices) = draw(Some(tokenizer), 7, 0.0);
-        assert!(notices.is_empty(), "{notices:?}");
-        let texts = entries.iter().map(|entry| entry.turns[0].turn.joined()).collect::<Vec<_>>();
+        let (conversations, corpus) = make(Some(tokenizer.clone()), 7, 0.0, &Made::default());
+        assert_eq!(corpus.inexact(), 0, "none missed its length");
+        let texts = texts(&conversations);
         assert!(texts.iter().all(|text| tokenizer.count(text) == 50), "50 tokens each");
         let beginnings =
             texts.iter().map(|text| tokenizer.encode(text)[..32].to_vec()).collect::<HashSet<_>>();
         assert_eq!(beginnings.len(), texts.len(), "no two texts share two blocks of 16 tokens");
-        assert!(
-            entries.iter().all(|entry| entry.turns[0].turn.max_tokens == Some(12)),
-            "12 output tokens each"
-        );
+        let turns = conversations.iter().flat_map(|conversation| &conversation.turns);
+        assert!(turns.map(|planned| planned.turn.max_tokens).all(|tokens| tokens == Some(12)), "12 each");
     }
 
     #[test]
@@ -167,25 +209,75 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_makes_the_same_texts() {
-        let tokenizer = golden();
-        let texts = |seed| draw(Some(&tokenizer), seed, 5.0).0;
-        assert_eq!(texts(7), texts(7), "same seed");
-        assert_ne!(texts(7), texts(8), "another seed");
-        assert_eq!(texts(7)[299].session, "session_000299", "sessions are numbered");
+    fn a_seed_makes_the_same_conversations() {
+        let made = Made {
+            turns: Length { mean: 3.0, stddev: 1.0 },
+            prefixes: 2,
+            prefix_tokens: 9,
+            ..Made::default()
+        };
+        let of = |seed| make(Some(golden()), seed, 5.0, &made).0;
+        assert_eq!(of(7), of(7), "same seed");
+        assert_ne!(of(7), of(8), "another seed");
+        assert_eq!(of(7)[99].session, "session_000099", "sessions are numbered");
     }
 
     #[test]
     fn without_a_tokenizer_words_are_counted() {
-        let (entries, notices) = draw(None, 7, 0.0);
-        assert_eq!(entries[0].turns[0].turn.joined().split(' ').count(), 50, "50 words");
-        assert_eq!(notices.len(), 1, "and the user is told");
+        let (conversations, corpus) = make(None, 7, 0.0, &Made::default());
+        assert_eq!(texts(&conversations)[0].split(' ').count(), 50, "50 words");
+        assert!(corpus.counts_words(), "and the user is told");
     }
 
     #[test]
-    fn the_corpus_is_large_enough() {
-        let words = CORPUS.split_ascii_whitespace().count();
-        assert!(words > 3_000, "{words} words");
-        assert!(CORPUS.is_ascii(), "every tokenizer knows its characters");
+    fn conversations_share_what_they_should() {
+        let tokenizer = golden();
+        let made = Made {
+            turns: Length { mean: 2.0, stddev: 0.0 },
+            turn_delay_ms: Some(Length { mean: 100.0, stddev: 0.0 }),
+            turn_delay_ratio: 0.5,
+            shared_system_tokens: Some(20),
+            user_context_tokens: Some(30),
+            ..Made::default()
+        };
+        let (conversations, _) = make(Some(tokenizer.clone()), 7, 0.0, &made);
+        let first = |place: usize| &conversations[place].turns[0].turn;
+        assert_eq!(first(0).system, first(1).system, "one system prompt");
+        assert_ne!(first(0).context, first(1).context, "a context each");
+        assert_eq!(tokenizer.count(first(0).context.as_deref().unwrap()), 30, "of its length");
+        assert_eq!(conversations[0].turns[1].turn.system, None, "said once");
+        assert_eq!(conversations[0].turns[1].when, When::After { delay_ms: 50.0 }, "half the delay");
+        let made = Made { prefixes: 3, prefix_tokens: 25, ..Made::default() };
+        let (conversations, _) = make(Some(tokenizer.clone()), 7, 0.0, &made);
+        let texts = texts(&conversations);
+        assert!(texts.iter().all(|text| tokenizer.count(text) == 75), "prefix and prompt");
+        let begins = texts.iter().map(|text| text[..60].to_owned()).collect::<HashSet<_>>();
+        assert_eq!(begins.len(), 3, "of three prefixes");
+    }
+
+    #[test]
+    fn pairs_are_drawn_by_their_share() {
+        let length = |mean| Length { mean, stddev: 0.0 };
+        let pair = |input, output, percent| Pair { input: length(input), output: length(output), percent };
+        let made = Made { pairs: vec![pair(10.0, 1.0, 70.0), pair(40.0, 2.0, 30.0)], ..Made::default() };
+        let (conversations, _) = make(None, 7, 0.0, &made);
+        let short = texts(&conversations).iter().filter(|text| text.split(' ').count() == 10).count();
+        assert!((55..85).contains(&short), "{short} of 100");
+    }
+
+    #[test]
+    fn rankings_have_a_query_and_passages() {
+        let length = |mean| Length { mean, stddev: 0.0 };
+        let rankings =
+            Rankings { passages: length(4.0), passage_tokens: length(6.0), query_tokens: length(3.0) };
+        let (conversations, _) = make(None, 7, 0.0, &Made { rankings: Some(rankings), ..Made::default() });
+        let turn = &conversations[0].turns[0].turn;
+        assert_eq!(
+            turn.named("query").map(|text| text.split(' ').count()).collect::<Vec<_>>(),
+            [3],
+            "a query"
+        );
+        let passages = turn.named("passages").map(|text| text.split(' ').count()).collect::<Vec<_>>();
+        assert_eq!(passages, [6, 6, 6, 6], "four passages");
     }
 }

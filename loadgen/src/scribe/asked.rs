@@ -46,7 +46,7 @@ impl Asked {
         };
         let Some(planned) = conversation.turns.get(turn as usize) else { return Facts::default() };
         let requested_tokens = planned.turn.max_tokens;
-        let own = planned.turn.joined();
+        let own = planned.turn.asked();
         let count = |text: &str| tokenizer.map(|tokenizer| tokenizer.count(text));
         if conversation.turns.len() == 1 || conversation.context == Context::Alone {
             let facts = Facts { input_tokens: count(&own), requested_tokens };

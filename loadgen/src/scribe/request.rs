@@ -172,7 +172,7 @@ impl Request {
     fn take_in(&mut self, reply: Reply<'_>, keep: Keep) -> EventKind {
         self.has_content |= reply.kind.is_content();
         if let Some(usage) = reply.usage {
-            self.told.usage = usage;
+            self.told.usage.update(&usage);
         }
         if keep.texts {
             self.answer.push_str(&reply.content);

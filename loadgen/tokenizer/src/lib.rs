@@ -4,16 +4,19 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use tiktoken_rs::CoreBPE;
 
-/// Splits text into the tokens of one vocabulary.
+/// Splits text into the tokens of one vocabulary. A clone shares it.
+#[derive(Clone)]
 pub struct Tokenizer {
     vocabulary: Vocabulary,
 }
 
+#[derive(Clone)]
 enum Vocabulary {
     Builtin(&'static CoreBPE),
-    File(Box<tokenizers::Tokenizer>),
+    File(Arc<tokenizers::Tokenizer>),
 }
 
 /// Why there is no tokenizer: the plan's fault.
@@ -40,7 +43,7 @@ impl Tokenizer {
         let mut file = tokenizers::Tokenizer::from_bytes(bytes).map_err(TokenizerError::Json)?;
         file.with_truncation(None).map_err(TokenizerError::Json)?;
         file.with_padding(None);
-        Ok(Self { vocabulary: Vocabulary::File(Box::new(file)) })
+        Ok(Self { vocabulary: Vocabulary::File(Arc::new(file)) })
     }
 
     /// How many tokens the text has.

@@ -2,6 +2,8 @@
 
 use bolero::check;
 use common::parse::tcp_header;
+use common::plan::{Change, DATASET_FORMATS, Input, Plan};
+use loadgen::prompt::{self, Store};
 use loadgen::ring::socket::software_stamp;
 use loadgen::wire::Sink;
 use loadgen::wire::http::{Progress, Responses};
@@ -136,6 +138,26 @@ fn records_of_another_tool() {
             if let Ok(line) = serde_json::from_slice(text) {
                 lines.exchange(0, &line).ok();
                 import::record_line(0, &line).ok();
+            }
+        }
+    });
+}
+
+#[test]
+fn rows_of_every_dataset_format() {
+    let mut plan = Plan::unknown();
+    plan.endpoint.models = vec!["m".to_owned()];
+    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+        for format in DATASET_FORMATS {
+            plan.input = Input::File {
+                format: (*format).to_owned(),
+                name: String::new(),
+                output_tokens: None,
+                change: Change::default(),
+            };
+            let rows = prompt::conversations(&mut plan, None, Some(Store::Memory(bytes.to_vec())));
+            if let Ok((conversations, _)) = rows {
+                assert!(conversations.count() > 0, "{format}: rows make conversations");
             }
         }
     });

@@ -2,7 +2,8 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
-use common::plan::{Endpoint, Trust};
+use common::plan::{Dialect, Endpoint, Trust};
+use endpoint::KeyHeader;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         urls.push(url);
     }
     let streaming = args.streaming && known.metadata().supports_streaming;
+    let mut extra_inputs = extra_inputs(&args.extra_inputs)?;
+    let dialect = dialect(args, &mut extra_inputs)?;
     Ok(Endpoint {
         kind: kind.clone(),
         urls,
@@ -39,7 +42,8 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         },
         session_header: session_header(args.session_header.as_deref())?,
         header_names: secret_headers.keys().cloned().collect(),
-        extra_inputs: extra_inputs(&args.extra_inputs)?,
+        extra_inputs,
+        dialect,
     })
 }
 
@@ -54,8 +58,48 @@ fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
     }
 }
 
-/// `Name:Value` pairs or JSON objects, and the key, by name.
-pub(super) fn headers(given: &[String], api_key: Option<&str>) -> Checked<BTreeMap<String, String>> {
+/// Takes what is meant for us out of what is meant for the server, where the endpoint has it.
+fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checked<Dialect> {
+    let mut take = |key: &str| match extra_inputs.remove(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) if key == TEMPLATE => Ok(Some(other.to_string())),
+        Some(_) => refuse(format!("--extra-inputs {key} is not a text")),
+    };
+    let is_template = args.endpoint_type == "template";
+    let template = if is_template { take(TEMPLATE)? } else { None };
+    if is_template && template.is_none() {
+        return refuse("--endpoint-type template needs a template: --extra-inputs payload_template:FILE");
+    }
+    let finds_answers = is_template || args.endpoint_type == "raw";
+    Ok(Dialect {
+        per_chunk_usage: args.per_chunk_usage,
+        sends_forms: args.request_content_type.as_deref() == Some("multipart/form-data"),
+        template,
+        response_field: if finds_answers { take("response_field")? } else { None },
+    })
+}
+
+/// The headers that the endpoint needs, the key, and the user's own over them, by name.
+pub(super) fn headers(args: &EndpointArgs) -> Checked<BTreeMap<String, String>> {
+    let metadata = endpoint::by_name(&args.endpoint_type).map(endpoint::Endpoint::metadata);
+    let needed = metadata.map(|metadata| metadata.headers).unwrap_or_default();
+    let mut headers = needed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    given_headers(&mut headers, &args.headers)?;
+    if let Some(key) = &args.api_key {
+        if key.bytes().any(|byte| byte.is_ascii_control()) {
+            return refuse("--api-key holds control characters");
+        }
+        match metadata.map(|metadata| metadata.key_header) {
+            Some(KeyHeader::ApiKey) => headers.insert("x-api-key".to_owned(), key.clone()),
+            _ => headers.insert("Authorization".to_owned(), format!("Bearer {key}")),
+        };
+    }
+    Ok(headers)
+}
+
+/// `Name:Value` pairs or JSON objects, by name, over those that there are.
+fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Checked<()> {
     let mut pairs = Vec::new();
     for header in given {
         if header.trim_start().starts_with('{') {
@@ -69,7 +113,6 @@ pub(super) fn headers(given: &[String], api_key: Option<&str>) -> Checked<BTreeM
         };
         pairs.push((name.to_owned(), value.to_owned()));
     }
-    let mut headers = BTreeMap::new();
     for (name, value) in &pairs {
         let (name, value) = (name.trim(), value.trim());
         let is_token = !name.is_empty()
@@ -77,15 +120,10 @@ pub(super) fn headers(given: &[String], api_key: Option<&str>) -> Checked<BTreeM
         if !is_token || value.bytes().any(|byte| byte.is_ascii_control()) {
             return refuse(format!("--header `{name}` has a name or a value that HTTP does not allow"));
         }
+        headers.retain(|there, _| !there.eq_ignore_ascii_case(name));
         headers.insert(name.to_owned(), value.to_owned());
     }
-    if let Some(key) = api_key {
-        if key.bytes().any(|byte| byte.is_ascii_control()) {
-            return refuse("--api-key holds control characters");
-        }
-        headers.insert("Authorization".to_owned(), format!("Bearer {key}"));
-    }
-    Ok(headers)
+    Ok(())
 }
 
 /// `key:value` pairs (the value JSON if it parses, else text) or JSON objects, merged in order.
@@ -117,3 +155,5 @@ fn session_header(name: Option<&str>) -> Checked<String> {
     }
     refuse(format!("--session-header `{name}` is no name that HTTP allows"))
 }
+
+const TEMPLATE: &str = "payload_template";

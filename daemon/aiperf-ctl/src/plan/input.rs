@@ -1,51 +1,179 @@
 //! What requests say, and how it is counted.
 
-use super::{Checked, refuse};
+use super::{Checked, pairs, refuse};
 use crate::args::ProfileArgs;
-use common::plan::{DATASET_FORMATS, Input, Length, Tokenizer};
+use common::plan::{
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Rankings, Synthesis, Tokenizer,
+};
 use std::path::PathBuf;
 
 pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
-    let prompt = &args.prompt;
-    let entries = args.conversation.num_dataset_entries;
-    let args = &args.input;
+    let (prompt, entries) = (&args.prompt, args.conversation.num_dataset_entries);
     if prompt.output_tokens_stddev.is_some() && prompt.output_tokens_mean.is_none() {
         return refuse("--output-tokens-stddev needs --output-tokens-mean");
     }
-    let output_tokens = prompt
-        .output_tokens_mean
-        .map(|mean| Length { mean, stddev: prompt.output_tokens_stddev.unwrap_or(0.0) });
-    let Some(file) = &args.input_file else {
-        if let Some(kind) = &args.custom_dataset_type {
+    let output_tokens =
+        prompt.output_tokens_mean.map(|mean| length(Some(mean), mean, prompt.output_tokens_stddev));
+    let Some(file) = &args.input.input_file else {
+        if let Some(kind) = &args.input.custom_dataset_type {
             return refuse(format!("--custom-dataset-type {kind} needs --input-file"));
         }
         return Ok(Input::Synthetic {
             entries: entries.unwrap_or(100),
-            input_tokens: Length {
-                mean: prompt.input_tokens_mean.unwrap_or(550.0),
-                stddev: prompt.input_tokens_stddev.unwrap_or(0.0),
-            },
+            input_tokens: length(prompt.input_tokens_mean, 550.0, prompt.input_tokens_stddev),
             output_tokens,
+            made: Box::new(made(args)?),
         });
     };
     let made_up = [
         ("--synthetic-input-tokens-mean", prompt.input_tokens_mean.is_some()),
         ("--synthetic-input-tokens-stddev", prompt.input_tokens_stddev.is_some()),
         ("--num-dataset-entries", entries.is_some()),
+        ("--seq-dist", prompt.sequence_distribution.is_some()),
+        ("--shared-system-prompt-length", prompt.shared_system_prompt_length.is_some()),
+        ("--user-context-prompt-length", prompt.user_context_prompt_length.is_some()),
+        ("--prompt-prefix-pool-size", prompt.prefix_pool_size.is_some()),
+        ("--conversation-turn-mean", args.conversation.conversation_turn_mean.is_some()),
+        ("--image-width-mean", args.image.image_width_mean.is_some()),
+        ("--audio-length-mean", args.audio.audio_length_mean.is_some()),
     ];
     if let Some((flag, _)) = made_up.iter().find(|(_, given)| *given) {
         return refuse(format!(
             "{flag} is for made-up prompts and contradicts --input-file: leave one of them out"
         ));
     }
-    let format = args.custom_dataset_type.as_deref().unwrap_or("single_turn");
+    let format = args.input.custom_dataset_type.as_deref().unwrap_or("auto");
     if !DATASET_FORMATS.contains(&format) {
         return refuse(format!(
             "--custom-dataset-type `{format}` is not known; there are: {}",
             DATASET_FORMATS.join(", ")
         ));
     }
-    Ok(Input::File { format: format.to_owned(), name: file.display().to_string(), output_tokens })
+    Ok(Input::File {
+        format: format.to_owned(),
+        name: file.display().to_string(),
+        output_tokens,
+        change: change(args, format),
+    })
+}
+
+/// What is changed of a file's rows.
+fn change(args: &ProfileArgs, format: &str) -> Change {
+    let (conversation, synthesis, none) = (&args.conversation, &args.synthesis, Synthesis::default());
+    let pool = conversation.conversation_num.and_then(|count| u32::try_from(count).ok()).unwrap_or(100);
+    Change {
+        system_prompt: args.prompt.system_prompt.clone(),
+        ignores_delays: args.input.ignore_trace_delays,
+        delay_ratio: conversation.conversation_turn_delay_ratio,
+        delay_cap_seconds: conversation.inter_turn_delay_cap_seconds,
+        block_size: args.prompt.input_tokens_block_size,
+        pool_conversations: (format == "random_pool").then_some(pool),
+        synthesis: Synthesis {
+            speedup_ratio: synthesis.synthesis_speedup_ratio.unwrap_or(none.speedup_ratio),
+            prefix_len_multiplier: synthesis
+                .synthesis_prefix_len_multiplier
+                .unwrap_or(none.prefix_len_multiplier),
+            prefix_root_multiplier: synthesis
+                .synthesis_prefix_root_multiplier
+                .unwrap_or(none.prefix_root_multiplier),
+            prompt_len_multiplier: synthesis
+                .synthesis_prompt_len_multiplier
+                .unwrap_or(none.prompt_len_multiplier),
+            output_len_multiplier: synthesis
+                .synthesis_output_len_multiplier
+                .unwrap_or(none.output_len_multiplier),
+            max_isl: synthesis.synthesis_max_isl,
+            max_osl: synthesis.synthesis_max_osl,
+        },
+    }
+}
+
+/// What is made up beside a text.
+fn made(args: &ProfileArgs) -> Checked<Made> {
+    let (prompt, conversation) = (&args.prompt, &args.conversation);
+    if prompt.prefix_pool_size.is_some() != prompt.prefix_length.is_some() {
+        return refuse("--prompt-prefix-pool-size and --prompt-prefix-length need each other");
+    }
+    let delay = conversation.conversation_turn_delay_mean.filter(|mean| *mean > 0.0);
+    Ok(Made {
+        turns: length(conversation.conversation_turn_mean, 1.0, conversation.conversation_turn_stddev),
+        turn_delay_ms: delay
+            .map(|mean| length(Some(mean), mean, conversation.conversation_turn_delay_stddev)),
+        turn_delay_ratio: conversation.conversation_turn_delay_ratio.unwrap_or(1.0),
+        pairs: prompt.sequence_distribution.as_deref().map(pairs::pairs).transpose()?.unwrap_or_default(),
+        batch_size: prompt.prompt_batch_size.unwrap_or(1),
+        system_prompt: prompt.system_prompt.clone(),
+        shared_system_tokens: prompt.shared_system_prompt_length,
+        user_context_tokens: prompt.user_context_prompt_length,
+        prefixes: prompt.prefix_pool_size.unwrap_or(0),
+        prefix_tokens: prompt.prefix_length.unwrap_or(0),
+        images: images(args)?,
+        audios: audios(args)?,
+        rankings: rankings(args),
+    })
+}
+
+fn images(args: &ProfileArgs) -> Checked<Option<Images>> {
+    let args = &args.image;
+    if args.image_source.as_deref().is_some_and(|source| source != "noise") {
+        return refuse("--image-source: only noise is offered yet");
+    }
+    let wanted = |mean: Option<f64>| mean.filter(|mean| *mean > 0.0);
+    match (wanted(args.image_width_mean), wanted(args.image_height_mean)) {
+        (None, None) => Ok(None),
+        (Some(width), Some(height)) => Ok(Some(Images {
+            batch_size: args.image_batch_size.unwrap_or(1),
+            width: length(Some(width), width, args.image_width_stddev),
+            height: length(Some(height), height, args.image_height_stddev),
+            format: args.image_format.clone().unwrap_or_else(|| "png".to_owned()),
+        })),
+        _ => refuse("--image-width-mean and --image-height-mean need each other"),
+    }
+}
+
+fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
+    let args = &args.audio;
+    let Some(seconds) = args.audio_length_mean.filter(|mean| *mean > 0.0) else { return Ok(None) };
+    if args.audio_format.as_deref() == Some("mp3") {
+        return refuse("--audio-format mp3: only wav is offered yet");
+    }
+    if let Some(depth) = args.audio_depths.iter().find(|depth| ![8, 16, 24, 32].contains(*depth)) {
+        return refuse(format!("--audio-depths: {depth} is none of 8, 16, 24 and 32"));
+    }
+    let rates = if args.audio_sample_rates.is_empty() { &[16.0] } else { args.audio_sample_rates.as_slice() };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+    let hz = |khz: &f64| (khz * 1000.0).round() as u32;
+    let depths = if args.audio_depths.is_empty() { vec![16] } else { args.audio_depths.clone() };
+    Ok(Some(Audios {
+        batch_size: args.audio_batch_size.unwrap_or(1),
+        seconds: length(Some(seconds), seconds, args.audio_length_stddev),
+        depths,
+        sample_rates_hz: rates.iter().map(hz).collect(),
+        channels: args.audio_num_channels.unwrap_or(1),
+    }))
+}
+
+/// For the endpoints that rank, whatever the flags say.
+fn rankings(args: &ProfileArgs) -> Option<Rankings> {
+    let ranks = args.endpoint.endpoint_type.ends_with("_rankings");
+    let args = &args.rankings;
+    ranks.then(|| Rankings {
+        passages: length(args.rankings_passages_mean, 1.0, args.rankings_passages_stddev),
+        passage_tokens: length(
+            args.rankings_passages_prompt_token_mean,
+            550.0,
+            args.rankings_passages_prompt_token_stddev,
+        ),
+        query_tokens: length(
+            args.rankings_query_prompt_token_mean,
+            550.0,
+            args.rankings_query_prompt_token_stddev,
+        ),
+    })
+}
+
+fn length(mean: Option<f64>, default: f64, stddev: Option<f64>) -> Length {
+    Length { mean: mean.unwrap_or(default), stddev: stddev.unwrap_or(0.0) }
 }
 
 /// Which tokenizer, and its directory if it has one.

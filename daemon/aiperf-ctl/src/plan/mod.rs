@@ -5,6 +5,7 @@ mod input;
 mod load;
 pub(crate) mod not_yet;
 pub(crate) mod output;
+mod pairs;
 mod secret;
 mod timing;
 
@@ -50,7 +51,7 @@ type Checked<T> = Result<T, Refusal>;
 /// # Errors
 /// The first contradiction found.
 pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
-    let secret_headers = endpoint::headers(&args.endpoint.headers, args.endpoint.api_key.as_deref())?;
+    let secret_headers = endpoint::headers(&args.endpoint)?;
     let load = load::load(args)?;
     let endpoint = endpoint::endpoint(args, &secret_headers)?;
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
@@ -167,6 +168,26 @@ mod tests {
         check("--goodput ttft", "want `tag:number`");
         check("--goodput request_count:1", "failed to find metric");
         check("--slice-duration 0", "must be greater than 0");
+    }
+
+    #[test]
+    fn what_the_report_knows_of_an_endpoint_is_what_the_endpoint_says() {
+        for endpoint in ::endpoint::ENDPOINTS {
+            let metadata = endpoint.metadata();
+            let capability = metric::Capability::of_endpoint(metadata.name);
+            assert_eq!(capability.produces_tokens, metadata.produces_tokens, "{}: answers", metadata.name);
+            assert_eq!(capability.tokenizes_input, metadata.tokenizes_input, "{}: input", metadata.name);
+        }
+    }
+
+    #[test]
+    fn keys_are_sent_as_the_endpoint_wants() {
+        let profile =
+            parsed("aiperf-ctl profile -m m --endpoint-type messages --api-key k -H Anthropic-Version:1")
+                .unwrap();
+        let headers =
+            profile.secret_headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        assert_eq!(headers, ["Anthropic-Version=1", "x-api-key=k"], "the user's version counts");
     }
 
     #[test]

@@ -1,0 +1,72 @@
+//! Pictures, sounds and videos as requests carry them.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// A picture, a sound or a video.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    /// A URL, a data URI, or of a sound its format, a comma and its bytes in Base64.
+    pub content: String,
+    /// How the server may know it again.
+    pub uuid: Option<String>,
+}
+
+impl Media {
+    /// One without a name.
+    #[must_use]
+    pub fn new(content: &str) -> Self {
+        Self { content: content.to_owned(), uuid: None }
+    }
+
+    /// As a URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.content
+    }
+
+    /// A sound's format and its bytes in Base64.
+    #[must_use]
+    pub fn sound(&self) -> (&str, &str) {
+        match self.data() {
+            Some((kind, data)) => (kind.rsplit('/').next().unwrap_or(kind), data),
+            None => self.content.split_once(',').unwrap_or(("wav", &self.content)),
+        }
+    }
+
+    /// The type of a data URI and its bytes in Base64.
+    pub(crate) fn data(&self) -> Option<(&str, &str)> {
+        let (kind, data) = self.content.strip_prefix("data:")?.split_once(',')?;
+        Some((kind.strip_suffix(";base64").unwrap_or(kind), data))
+    }
+
+    /// The bytes, if they are here.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        let data = self.data().map_or_else(|| self.sound().1, |(_, data)| data);
+        STANDARD.decode(data).ok()
+    }
+
+    /// Whether it is somewhere else.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.content.starts_with("http://") || self.content.starts_with("https://")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(content: &str, sound: (&str, &str), bytes: Option<&[u8]>) {
+        let media = Media::new(content);
+        assert_eq!(media.sound(), sound, "{content}");
+        assert_eq!(media.bytes().as_deref(), bytes, "{content}");
+    }
+
+    #[test]
+    fn contents_are_read_in_both_forms() {
+        check("wav,AAE=", ("wav", "AAE="), Some(&[0, 1]));
+        check("data:audio/mp3;base64,AAE=", ("mp3", "AAE="), Some(&[0, 1]));
+        check("mp3,!", ("mp3", "!"), None);
+        assert!(Media::new("https://x/y.png").is_remote(), "by URL");
+    }
+}

@@ -1,0 +1,44 @@
+//! Replies read as JSON values, for APIs whose answers are few: what is no JSON and what is an error.
+
+use crate::openai::{odd_event, reported};
+use crate::reply::Reply;
+use crate::usage::Told;
+use common::reply_event::Usage;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The value of an event's data, or what it means that it is none.
+pub(crate) fn event(data: &[u8]) -> Result<Value, Box<Reply<'static>>> {
+    read(data).map_err(|odd| Box::new(odd_event(data, &odd))).and_then(|value| sound(value, data))
+}
+
+/// The value of a body, or what it means that it is none.
+pub(crate) fn whole(body: &[u8]) -> Result<Value, Box<Reply<'static>>> {
+    let odd = |odd| Box::new(Reply::failed("invalid_json", format!("the body is no JSON: {odd}")));
+    read(body).map_err(odd).and_then(|value| sound(value, body))
+}
+
+/// The server's token counts.
+pub(crate) fn usage(value: &Value) -> Option<Usage> {
+    Told::deserialize(value.get("usage")?).ok()?.0
+}
+
+/// The text at a path; empty if there is none.
+pub(crate) fn text(value: &Value, path: &str) -> String {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The items of a list; none if it is no list.
+pub(crate) fn items<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}
+
+fn sound(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {
+    let is = |key: &str| value.get(key).and_then(Value::as_str) == Some("error");
+    let has_error = value.get("error").is_some_and(|error| !error.is_null());
+    if has_error || is("object") || is("type") { Err(Box::new(reported(json))) } else { Ok(value) }
+}

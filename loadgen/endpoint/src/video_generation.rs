@@ -1,0 +1,85 @@
+//! `video_generation`: the OpenAI Videos API: a job is submitted, and asked after until it is done.
+
+use crate::{Endpoint, Metadata, Reply, Turn, Unfit, body, form, value};
+use common::plan;
+use common::reply_event::EventKind;
+use serde_json::{Map, Value};
+
+/// The endpoint.
+#[derive(Debug)]
+pub struct VideoGeneration;
+
+impl Endpoint for VideoGeneration {
+    fn metadata(&self) -> &'static Metadata {
+        &METADATA
+    }
+
+    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+        let mut body = Map::new();
+        if let Some(turn) = turns.last() {
+            body.insert("prompt".to_owned(), Value::from(turn.joined()));
+            body.insert("model".to_owned(), Value::from(turn.model.as_str()));
+            body::merge_extra(&mut body, turn, plan);
+        }
+        body
+    }
+
+    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+        let unfit = |why| Unfit { endpoint: METADATA.name, why };
+        let fields = self.body(turns, plan);
+        if plan.dialect.sends_forms {
+            return form::encoded(&fields, &[]).map_err(unfit);
+        }
+        serde_json::to_vec(&fields).map_err(|error| unfit(error.to_string()))
+    }
+
+    fn content_type(&self, plan: &plan::Endpoint) -> &'static str {
+        if plan.dialect.sends_forms { form::CONTENT_TYPE } else { "application/json" }
+    }
+
+    fn event<'a>(&self, data: &'a [u8]) -> Reply<'a> {
+        self.whole(data)
+    }
+
+    /// What is known of the job: done, failed, or not there yet.
+    fn whole<'a>(&self, body: &'a [u8]) -> Reply<'a> {
+        let reply = |value: Value| match value::text(&value, "/status").as_str() {
+            "completed" => Reply::body(String::new(), value::usage(&value)),
+            "failed" | "cancelled" => Reply::failed("video_failed", value::text(&value, "/error/message")),
+            _ => Reply::bare(EventKind::Empty),
+        };
+        value::whole(body).map_or_else(|odd| *odd, reply)
+    }
+}
+
+const METADATA: Metadata = Metadata {
+    name: "video_generation",
+    path: Some("/v1/videos"),
+    metrics_title: "Video Generation Metrics",
+    produces_videos: true,
+    requires_polling: true,
+    ..Metadata::TEXT_IN
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check_body, check_whole, plan};
+
+    #[test]
+    fn a_job_and_where_it_stands() {
+        let turn = Turn::user("a cat walks".to_owned(), "m".to_owned());
+        check_body(&VideoGeneration, &turn, &plan(""), r#"{"prompt":"a cat walks","model":"m"}"#);
+        let mut form = plan("");
+        form.dialect.sends_forms = true;
+        let text = String::from_utf8(VideoGeneration.encode(&[turn], &form).unwrap()).unwrap();
+        assert!(text.contains("name=\"prompt\"\r\n\r\na cat walks\r\n"), "{text}");
+        check_whole(
+            &VideoGeneration,
+            r#"{"id":"v1","object":"video","status":"queued","progress":0}"#,
+            "empty",
+        );
+        check_whole(&VideoGeneration, r#"{"id":"v1","status":"completed","inference_time_s":1.5}"#, "body");
+        check_whole(&VideoGeneration, r#"{"id":"v1","status":"failed"}"#, "error video_failed: ");
+    }
+}
