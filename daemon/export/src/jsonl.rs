@@ -72,9 +72,8 @@ pub(crate) fn metadata(
 
 /// What went wrong.
 pub(crate) fn error(line: &mut Line, request: &Request) -> Result<(), ExportError> {
-    let is_status = matches!(request.outcome, Outcome::HttpStatus | Outcome::Redirect);
-    if let Some(status) = request.http_status.filter(|_| is_status) {
-        line.put("code", &status)?;
+    if let Some(code) = request.error_code() {
+        line.put("code", &code)?;
     }
     let outcome = match request.outcome {
         Outcome::Ok => Outcome::Empty,

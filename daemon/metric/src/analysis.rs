@@ -147,14 +147,13 @@ impl Analysis {
     #[cold]
     #[inline(never)]
     fn error(&mut self, request: &Request) {
-        let is_status = matches!(request.outcome, Outcome::HttpStatus | Outcome::Redirect);
         let kind = match (&request.error_type, request.outcome) {
             (Some(kind), _) => kind.clone(),
             (None, Outcome::Ok) => Outcome::Empty.name().to_owned(),
             (None, outcome) => outcome.name().to_owned(),
         };
         let message = request.error_message.clone().unwrap_or_default();
-        let code = request.http_status.filter(|_| is_status);
+        let code = request.error_code();
         let order = self.errors.len();
         self.errors.entry((code, kind, message)).or_insert((0, order)).0 += 1;
     }

@@ -194,7 +194,7 @@ pub const METRICS: &[&Metric] = &[
     &client::request_latency_from_due::METRIC,
     &client::time_per_output_token_including_first::METRIC,
     &client::client_send_overhead::METRIC,
-    &client::client_submit_overhead::METRIC,
+    &client::schedule_lag::METRIC,
     &client::client_receive_overhead::METRIC,
     &client::client_receive_overhead_first_token::METRIC,
     &client::client_overhead_share::METRIC,

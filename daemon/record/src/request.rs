@@ -138,6 +138,16 @@ impl Request {
         self.outcome == Outcome::Ok
     }
 
+    /// The error's number as AIPerf tells it: the HTTP status of a refusal, 499 of a request that was given up.
+    #[must_use]
+    pub fn error_code(&self) -> Option<u32> {
+        match self.outcome {
+            Outcome::HttpStatus | Outcome::Redirect => self.http_status,
+            Outcome::Cancelled => Some(CLIENT_CLOSED_REQUEST),
+            _ => None,
+        }
+    }
+
     /// A row with nothing in it but its number, for tests to fill.
     #[must_use]
     pub fn blank(request_id: RequestId) -> Self {
@@ -205,3 +215,5 @@ impl Request {
         }
     }
 }
+/// nginx's number for it.
+const CLIENT_CLOSED_REQUEST: u32 = 499;

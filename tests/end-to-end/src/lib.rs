@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod daemon;
+pub mod nginx;
 pub mod patience;
 pub mod programs;
 pub mod server;

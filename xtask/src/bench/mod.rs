@@ -68,7 +68,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("sending", sending::overhead),
     ("memory", footprint::memory),
     ("start", footprint::start),
-    ("aiperf", aiperf::events),
+    ("aiperf", aiperf::rows),
 ];
 
 /// Runs the command.

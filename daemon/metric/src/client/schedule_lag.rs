@@ -5,7 +5,7 @@ use crate::metric::{Group, Metric};
 use crate::value::Value;
 
 /// The metric.
-pub(crate) const METRIC: Metric = Metric::record("client_submit_overhead", "Client Submit Overhead", value)
+pub(crate) const METRIC: Metric = Metric::record("schedule_lag", "Schedule Lag", value)
     .short("Schedule Lag")
     .latency()
     .ours(Group::Client)

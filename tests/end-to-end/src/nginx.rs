@@ -1,0 +1,87 @@
+//! nginx as a TLS proxy before the scripted server, with a certificate that was made for the test.
+
+use crate::server::Server;
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A proxy that ends with the test.
+#[derive(Debug)]
+pub struct Nginx {
+    process: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Nginx {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When nginx is not installed (`cargo xtask setup` installs it), or does not start.
+    #[must_use]
+    pub fn before(server: &Server) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
+        fs::write(at("authority.pem"), authority.pem()).unwrap();
+        fs::write(at("certificate.pem"), certificate.pem()).unwrap();
+        fs::write(at("key.pem"), key.serialize_pem()).unwrap();
+        // The port is free again when nginx takes it; nobody else asks for one of this range meanwhile.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::write(at("nginx.conf"), configuration(port, server)).unwrap();
+        let process = Command::new("nginx")
+            .arg("-p")
+            .arg(folder.path())
+            .args(["-c", "nginx.conf"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx is installed: `cargo xtask setup` does it");
+        let nginx = Self { process, folder, port };
+        crate::patience::until("nginx to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
+        nginx
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// The file with the authority that signed its certificate.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.folder.path().join("authority.pem").display().to_string()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // SIGQUIT's politeness is not needed: nothing is left behind but the folder, which goes too.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn configuration(port: u16, server: &Server) -> String {
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = temporary.map(|what| format!("{what}_temp_path {what};")).join(" ");
+    format!(
+        "daemon off; master_process off; pid pid; error_log error.log;
+events {{ worker_connections 1024; }}
+http {{ access_log off; {temporary} keepalive_requests 100000;
+  upstream scripted {{ server {}; keepalive 64; }}
+  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate certificate.pem; ssl_certificate_key key.pem;
+    location / {{ proxy_pass http://scripted; proxy_http_version 1.1; proxy_set_header Connection \"\";
+      proxy_buffering off; }} }} }}
+",
+        server.address
+    )
+}

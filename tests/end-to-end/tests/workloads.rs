@@ -1,0 +1,211 @@
+//! Loads of several phases, conversations and connections, each against the server's own account of what came when.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::client::{Ended, Run};
+use end_to_end::needs_programs;
+use end_to_end::server::Server;
+use serde_json::Value;
+use std::fs;
+
+/// A profile with a file of prompts.
+fn with_rows(server: &Server, rows: &str, flags: &str) -> Ended {
+    let mut run = Run::of("profile");
+    fs::write(run.folder.path().join("rows.jsonl"), rows).unwrap();
+    let common = "--model mock-model --streaming --ui none --artifact-dir artifacts --random-seed 1";
+    run.command.args(common.split(' ')).args(["--input-file", "rows.jsonl", "--url", &server.url()]);
+    run.command.args(flags.split_whitespace());
+    let ended = run.without_daemon().end();
+    ended.ended_with(0);
+    ended
+}
+
+fn metadata(record: &Value, key: &str) -> Value {
+    record["metadata"][key].clone()
+}
+
+fn counter(ended: &Ended, name: &str) -> u64 {
+    ended.json("run.json")["counters"][name].as_u64().unwrap()
+}
+
+#[test]
+fn a_warmup_is_sent_first_and_left_out() {
+    needs_programs!();
+    let server = Server::start("");
+    let flags = "--concurrency 4 --request-count 12 --warmup-request-count 6 --warmup-concurrency 2";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    assert_eq!(server.log().len(), 18, "both phases were sent");
+    let summary = ended.json("profile_export_aiperf.json");
+    assert_eq!(summary["request_count"]["avg"], 12.0, "only one is measured");
+    let phases = ended.records().iter().map(|record| metadata(record, "benchmark_phase")).collect::<Vec<_>>();
+    let of = |name: &str| phases.iter().filter(|phase| *phase == name).count();
+    assert_eq!((of("warmup"), of("profiling")), (6, 12), "each record says which it was of");
+    let run = ended.json("run.json");
+    let at = |place: usize, key: &str| run["phases"][place][key].as_u64().unwrap();
+    assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
+}
+
+#[test]
+fn turns_of_a_session_follow_each_other() {
+    needs_programs!();
+    let server = Server::start("");
+    let rows = "{\"session_id\":\"s\",\"turns\":[{\"text\":\"one\"},{\"text\":\"two\",\"delay\":40},{\"text\":\"three\"}]}\n";
+    let ended = with_rows(&server, rows, "--custom-dataset-type multi_turn --concurrency 1 --osl 3");
+    let mut records = ended.records();
+    records.sort_by_key(|record| metadata(record, "turn_index").as_u64());
+    assert_eq!(records.len(), 3, "a request for each turn");
+    let ids = records.iter().map(|record| metadata(record, "x_correlation_id")).collect::<Vec<_>>();
+    assert!(ids.iter().all(|id| *id == ids[0]), "one session: {ids:?}");
+    let tokens = |record: &Value| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap();
+    assert!(
+        tokens(&records[0]) + 3 < tokens(&records[1]) && tokens(&records[1]) + 3 < tokens(&records[2]),
+        "each turn is sent with what was said before it: {records:?}"
+    );
+    let mut served = server.log();
+    served.sort_by_key(|request| request.read_ns);
+    let gaps =
+        served.windows(2).map(|pair| pair[1].read_ns - pair[0].written.last().expect("an answer").before_ns);
+    assert!(gaps.collect::<Vec<_>>()[0] >= 40_000_000, "the second turn waits 40 ms after the answer");
+}
+
+#[test]
+fn connections_are_shared_as_asked() {
+    needs_programs!();
+    let server = Server::start("");
+    let rows = "{\"session_id\":\"s\",\"turns\":[{\"text\":\"one\"},{\"text\":\"two\"}]}\n";
+    for (strategy, connections) in [("pooled", 1), ("never", 8), ("sticky-user-sessions", 4)] {
+        let flags = format!(
+            "--custom-dataset-type multi_turn --concurrency 1 --conversation-num 4 --connection-reuse-strategy {strategy}"
+        );
+        let ended = with_rows(&server, rows, &flags);
+        assert_eq!(ended.records().len(), 8, "four sessions of two turns");
+        assert_eq!(counter(&ended, "connections_opened"), connections, "{strategy}");
+    }
+}
+
+#[test]
+fn a_trace_is_replayed_at_its_times() {
+    needs_programs!();
+    let server = Server::start("");
+    let rows = (0..5).map(|row| {
+        format!("{{\"timestamp\":{},\"text_input\":\"x\",\"output_length\":2}}\n", 1000 + 30 * row)
+    });
+    let ended = with_rows(&server, &rows.collect::<String>(), "--custom-dataset-type mooncake_trace");
+    let mut sent = ended.records();
+    sent.sort_by_key(|record| metadata(record, "request_start_ns").as_u64());
+    assert_eq!(sent.len(), 5, "every row once");
+    let mut read = server.log().iter().map(|request| request.read_ns).collect::<Vec<_>>();
+    read.sort_unstable();
+    for (row, at) in read.iter().enumerate() {
+        let due = 30_000_000 * u64::try_from(row).unwrap();
+        // What was due earlier than the first one's arrival allows is at most that much early.
+        assert!(at - read[0] + 20_000_000 >= due, "row {row} came before its time: {read:?}");
+    }
+    let run = ended.json("run.json");
+    assert_eq!(run["plan"]["load"]["phases"][0]["shape"], "fixed_schedule", "found by its timestamps");
+}
+
+#[test]
+fn users_keep_their_distance() {
+    needs_programs!();
+    let server = Server::start("");
+    let rows =
+        "{\"session_id\":\"s\",\"turns\":[{\"text\":\"one\"},{\"text\":\"two\"},{\"text\":\"three\"}]}\n";
+    let flags = "--custom-dataset-type multi_turn --user-centric-rate 40 --num-users 4 --request-count 20";
+    let ended = with_rows(&server, rows, flags);
+    let mut by_session = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    for record in ended.records() {
+        let started = metadata(&record, "request_start_ns").as_u64().unwrap();
+        by_session.entry(metadata(&record, "x_correlation_id").to_string()).or_default().push(started);
+    }
+    for starts in by_session.values_mut() {
+        starts.sort_unstable();
+        for pair in starts.windows(2) {
+            assert!(pair[1] - pair[0] >= 95_000_000, "a tenth of a second from one to the next: {starts:?}");
+        }
+    }
+}
+
+#[test]
+fn some_requests_are_cancelled_and_the_others_are_not() {
+    needs_programs!();
+    let server = Server::start("--tokens 20 --gap-ms 5");
+    let flags =
+        "--concurrency 4 --request-count 60 --request-cancellation-rate 50 --request-cancellation-delay 0.01";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    let records = ended.records();
+    let cancelled = records.iter().filter(|record| record["error"]["code"] == 499).count();
+    assert!((15..45).contains(&cancelled), "{cancelled} of 60, half were asked for");
+    for record in &records {
+        match record.get("error") {
+            Some(error) => {
+                assert_eq!(error["type"], "RequestCancellationError", "{record}");
+                assert!(error["message"].to_string().contains("--request-cancellation-rate"), "{record}");
+            }
+            None => assert_eq!(metadata(record, "was_cancelled"), false, "{record}"),
+        }
+    }
+}
+
+#[test]
+fn too_many_failures_stop_the_run() {
+    needs_programs!();
+    let server = Server::start("--fault status:503");
+    let flags = "--concurrency 2 --request-count 500 --failed-request-threshold 0.5";
+    let ended = Run::profile(&server.url(), flags).end();
+    assert_ne!(ended.status, Some(0), "{}", ended.err);
+    let run = ended.json("run.json");
+    assert!(
+        run["incomplete_reason"].to_string().contains("--failed-request-threshold"),
+        "the run says why it stopped: {}",
+        run["incomplete_reason"]
+    );
+    assert!(counter(&ended, "requests_sent") < 500, "most were not sent");
+}
+
+/// The server stops for half a second; requests that were due meanwhile waited, and their latency from due says so.
+#[test]
+fn a_stall_is_in_the_latencies_of_those_who_waited() {
+    needs_programs!();
+    let server = Server::start("--stall-at-ms 300 --stall-for-ms 500");
+    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 8 --benchmark-duration 1.2 --fail-on never";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    let waited = ended.records().into_iter().filter(|record| {
+        let lag = record["metrics"].get("schedule_lag").and_then(|lag| lag["value"].as_f64());
+        lag.is_some_and(|lag| lag > 50.0)
+    });
+    // 100 requests a second for half a second, of which 8 were in flight.
+    assert!(waited.count() >= 20, "the schedule went on while the server stood still");
+    let run = ended.json("run.json");
+    assert_ne!(
+        run["verdict"]["standing"], "valid",
+        "a run whose requests went late is not valid: {}",
+        run["verdict"]
+    );
+}
+
+#[test]
+fn few_requests_wait_for_their_first_token_at_once() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 30 --gap-ms 5 --tokens 10");
+    let flags = "--concurrency 8 --prefill-concurrency 2 --request-count 24";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    let mut waiting = server
+        .log()
+        .iter()
+        .flat_map(|request| {
+            let first =
+                request.written.iter().find(|event| event.kind == "token").expect("a token").before_ns;
+            [(request.read_ns, 1), (first, -1)]
+        })
+        .collect::<Vec<(u64, i32)>>();
+    waiting.sort_unstable();
+    let mut now = 0;
+    for (_, change) in waiting {
+        now += change;
+        assert!(now <= 2, "no more than two at once");
+    }
+}
