@@ -19,6 +19,8 @@ pub struct Server {
 pub struct Served {
     /// The request's `X-Request-ID`.
     pub request_id: String,
+    /// The connection that carried it.
+    pub connection: u64,
     /// When it had been read, on the monotonic clock.
     pub read_ns: u64,
     /// What was written, in order.
@@ -58,6 +60,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// What it did for each request that is over.
@@ -105,6 +113,7 @@ fn served(line: &str) -> Option<Served> {
     });
     Some(Served {
         request_id: line["request_id"].as_str().unwrap().to_owned(),
+        connection: line["connection"].as_u64().unwrap(),
         read_ns: line["read_ns"].as_u64().unwrap(),
         written: written.collect(),
     })
