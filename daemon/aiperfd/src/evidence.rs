@@ -133,6 +133,7 @@ pub fn evidence(
         sibling_busy: watch.siblings(),
         governor: None,
         incomplete_reason: None,
+        nothing_seen: false,
         not_followed: Vec::new(),
     }
 }
@@ -141,6 +142,7 @@ impl Evidence {
     /// In a run that only watched there is no schedule: what was seen is what was due.
     pub fn take_met(&mut self, recorded: u64, met: &BTreeMap<String, u64>) {
         (self.due, self.sent) = (recorded, recorded);
+        self.nothing_seen = recorded == 0;
         let not_followed =
             met.iter().filter_map(|(name, count)| Some((name.strip_prefix(NOT_FOLLOWED)?, *count)));
         self.not_followed = not_followed.map(|(name, count)| (name.to_owned(), count)).collect();

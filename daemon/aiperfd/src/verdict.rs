@@ -53,6 +53,8 @@ pub struct Evidence {
     pub governor: Option<String>,
     /// Why the run ended before its plan was done.
     pub incomplete_reason: Option<String>,
+    /// Whether others were watched and no request of theirs was seen.
+    pub nothing_seen: bool,
     /// What was met of others' traffic and not understood, with how often.
     pub not_followed: Vec<(String, u64)>,
 }
@@ -71,6 +73,7 @@ const CHECKS: &[Check] = &[
     kernel_ring,
     unreported,
     unmatched,
+    nothing_seen,
     not_followed,
     damaged,
     client_ring,
@@ -130,6 +133,12 @@ fn unmatched(evidence: &Evidence) -> Option<Reason> {
         "some events have no kernel stamp; see loss in run.json for the reasons",
         &figures,
     ))
+}
+
+fn nothing_seen(evidence: &Evidence) -> Option<Reason> {
+    let text = "no request was seen: what was watched asked no model in HTTP/1.1, asked on other ports, or opened its \
+                sockets in another cgroup";
+    evidence.nothing_seen.then(|| reason("nothing_seen", Standing::Degraded, text, &[]))
 }
 
 fn not_followed(evidence: &Evidence) -> Option<Reason> {

@@ -22,9 +22,10 @@ impl Own {
         Self { path }
     }
 
-    /// Moves a process into it.
-    pub fn take(&self, pid: u32) {
-        fs::write(self.path.join("cgroup.procs"), pid.to_string()).unwrap();
+    /// The file into which a process writes its number to be in it.
+    #[must_use]
+    pub fn processes(&self) -> PathBuf {
+        self.path.join("cgroup.procs")
     }
 }
 

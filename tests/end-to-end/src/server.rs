@@ -1,5 +1,6 @@
 //! The scripted server, and its account of what it wrote when.
 
+use crate::cgroup::Own;
 use crate::programs;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -42,7 +43,20 @@ impl Server {
     /// Starts a server that is quick, save for what the flags say.
     #[must_use]
     pub fn start(flags: &str) -> Self {
-        let mut process = Command::new(programs::folder().join("mock-server"))
+        Self::by(Command::new(programs::folder().join("mock-server")), flags)
+    }
+
+    /// The same within a cgroup: what it listens on belongs to it.
+    #[must_use]
+    pub fn start_in(group: &Own, flags: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
+        command.arg(programs::folder().join("mock-server"));
+        Self::by(command, flags)
+    }
+
+    fn by(mut command: Command, flags: &str) -> Self {
+        let mut process = command
             .args(["--ttft-ms", "2", "--gap-ms", "1", "--tokens", "4", "--quit-on-stdin-eof"])
             .args(flags.split_whitespace())
             .stdin(Stdio::piped())

@@ -204,8 +204,7 @@ fn a_server_is_observed_at_its_own_end() {
         return;
     }
     let group = end_to_end::cgroup::Own::make();
-    let server = Server::start("");
-    group.take(server.pid());
+    let server = Server::start_in(&group, "");
     let port = server.address.port().to_string();
     let pid = server.pid().to_string();
     let observer = watching("observe", &["--pid", &pid, "--side", "server"]).start();
