@@ -35,7 +35,8 @@ pub enum Order {
 }
 
 /// What a load generator needs. With it come file descriptors: the pipe for replies, the file for `inputs.json`,
-/// for each worker its shared ring and its spool file (to read), then one for each of `inputs`.
+/// for each worker its shared ring and its spool file (to read), then one for each of `inputs`. To watch what others
+/// send there is one worker, whose spool file is the kernel's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// What to do.
@@ -89,6 +90,13 @@ pub enum Report {
     Stopped {
         /// The reason.
         why: String,
+    },
+    /// What was met of traffic that others sent.
+    Watched {
+        /// What was followed and what was not, by name.
+        counts: BTreeMap<String, u64>,
+        /// The models that were asked.
+        models: Vec<String>,
     },
     /// Every record is written.
     Finished,

@@ -14,6 +14,7 @@
 pub mod clock;
 pub mod composer;
 pub mod nursery;
+pub mod observe;
 pub mod orders;
 pub mod prompt;
 pub mod ramp;

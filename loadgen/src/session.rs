@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::composer::{self, Bodies, Composition, Head, Timeline};
+use crate::observe;
 use crate::orders::{Orders, Reporter};
 use crate::prompt::{self, Conversations};
 use crate::ramp;
@@ -64,6 +65,9 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     let order = orders.hear().map_err(|error| Failure::Load("hear the daemon", error))?;
     let Some((Order::Setup(mut setup), descriptors)) = order else { return Ok(()) };
     let mut given = Given::sort(&setup, descriptors)?;
+    if let Some(watch) = setup.plan.watch.clone() {
+        return observe(&setup.plan, &watch, given, orders, reporter);
+    }
     let ready = prepare(&mut setup, &mut given)?;
     let prepared = Report::Prepared {
         entries: ready.conversations.count() as u64,
@@ -102,6 +106,32 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
             why: "more requests failed than --failed-request-threshold allows".to_owned(),
         });
     }
+    reporter.tell(&Report::Finished);
+    Ok(())
+}
+
+/// Watches what others send until the daemon has nothing more for it.
+fn observe(
+    plan: &Plan,
+    watch: &plan::Watch,
+    mut given: Given,
+    orders: Orders,
+    reporter: &mut Reporter,
+) -> Result<(), Failure> {
+    let tokenizer = tokenizer(plan, &mut given)?;
+    let missing = || Failure::Load("set up", io::Error::other("descriptors are missing"));
+    let (memory, spool) = given.workers.pop().ok_or_else(missing)?;
+    let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
+    let replies = given.replies.take().ok_or_else(missing)?;
+    let over = Arc::new(AtomicU8::new(GO));
+    let will = Arc::clone(&over);
+    spawn("orders".to_owned(), move || obey(orders, will))?;
+    reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new() });
+    let spool = (spool, gauge);
+    let observer = observe::Observer { spool, replies, side: watch.side, tokenizer, plan, over: &over };
+    let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
+    let models = counts.models.iter().cloned().collect();
+    reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
     reporter.tell(&Report::Finished);
     Ok(())
 }

@@ -7,6 +7,7 @@ mod input;
 mod load;
 mod output;
 mod timing;
+mod watch;
 
 pub use endpoint::{Dialect, Endpoint, Trust};
 pub use input::{
@@ -15,6 +16,7 @@ pub use input::{
 pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling};
 pub use output::{ExportLevel, FailOn, Output};
 pub use timing::{Timestamps, Wait, Workers};
+pub use watch::{Side, Target, Watch};
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -43,6 +45,9 @@ pub struct Plan {
     pub random_seed: u64,
     /// The command line, secrets redacted.
     pub command_line: String,
+    /// What is watched instead, in a run that sends nothing of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
 }
 
 impl Plan {
@@ -87,6 +92,7 @@ impl Plan {
             },
             random_seed: 0,
             command_line: String::new(),
+            watch: None,
         }
     }
 }

@@ -28,6 +28,11 @@ impl Client {
         Self { socket: socket.to_owned() }
     }
 
+    /// Its socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// Asks for a value.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.value(Method::GET, path, Bytes::new()).await

@@ -8,11 +8,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit;
 mod client;
 mod clock;
 mod compare;
 mod daemon;
 mod multi_run;
+mod observe;
 mod plain_file;
 mod plan;
 mod profile;
@@ -22,6 +24,7 @@ mod runs;
 mod say;
 mod series;
 mod tokenizer_file;
+mod watched;
 
 pub use args::{Args, markdown as flags_markdown};
 
@@ -50,6 +53,9 @@ pub fn main(words: &[OsString]) -> ExitCode {
 fn run(args: &Args) -> ExitCode {
     let result = match &args.command {
         Command::Profile(args) => profile::run(args),
+        Command::Audit(args) => audit::run(args),
+        Command::Observe(args) => observe::run(args),
+        Command::JoinRun(args) => audit::join(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Runs(args) => runs::run(args),

@@ -211,10 +211,19 @@ impl Reported {
         let width =
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
         let width = if width < CONSOLE_WIDTH_MIN { CONSOLE_WIDTH } else { width };
+        say(&self.shown(width, colour)?);
+        Ok(())
+    }
+
+    /// The report as a file has it.
+    pub(crate) fn text(&self) -> Result<String> {
+        self.shown(CONSOLE_WIDTH, Colour::Plain)
+    }
+
+    fn shown(&self, width: usize, colour: Colour) -> Result<String> {
         let mut text = Vec::new();
         console::write(&self.artifacts(), width, colour, &mut text)?;
-        say(&String::from_utf8_lossy(&text));
-        Ok(())
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     fn artifacts(&self) -> Artifacts<'_> {

@@ -36,9 +36,9 @@ pub async fn serve(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
         daemon.clients.fetch_add(1, Ordering::Relaxed);
         let connected = Arc::clone(&daemon);
         tokio::spawn(async move {
-            let client = name_of(&stream);
+            let client = Caller::of(&stream);
             let service = service_fn(move |request| {
-                let (daemon, client) = (Arc::clone(&daemon), client.clone());
+                let (daemon, client) = (Arc::clone(&daemon), client);
                 async move { Ok::<_, Infallible>(answer(daemon, client, request).await) }
             });
             // A client that hangs up in the middle is its own business.
@@ -54,7 +54,7 @@ pub async fn serve(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
 type Body = BoxBody<Bytes, io::Error>;
 type Answer = std::result::Result<Response<Body>, Problem>;
 
-async fn answer(daemon: Arc<Daemon>, client: String, request: Request<Incoming>) -> Response<Body> {
+async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let parts = path.strip_prefix("/v1/").unwrap_or_default().split('/').collect::<Vec<_>>();
     let method = request.method().clone();
@@ -66,6 +66,7 @@ async fn answer(daemon: Arc<Daemon>, client: String, request: Request<Incoming>)
         (Method::GET, ["runs", id]) => status(&daemon, id),
         (Method::PUT, ["runs", id, "inputs", name]) => upload(&daemon, id, name, request).await,
         (Method::POST, ["runs", id, "start"]) => start(&daemon, id),
+        (Method::POST, ["runs", id, "join"]) => join(&daemon, client, id),
         (Method::GET, ["runs", id, "progress"]) => progress(&daemon, id),
         (Method::POST, ["runs", id, "stop"]) => stop(&daemon, id, request).await,
         (Method::POST, ["runs", id, "recover"]) => recovered(&daemon, id).await,
@@ -82,11 +83,14 @@ fn health(daemon: &Daemon) -> Answer {
     json(StatusCode::OK, &Health { version: env!("CARGO_PKG_VERSION").to_owned(), accepting })
 }
 
-async fn create(daemon: &Daemon, client: String, request: Request<Incoming>) -> Answer {
+async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> Answer {
     if daemon.draining.load(Ordering::Relaxed) {
         return Err(Problem::new(Fault::Busy, "aiperfd is shutting down and takes no runs"));
     }
     let create: Create = read_json(request).await?;
+    if let Some(watch) = &create.plan.watch {
+        crate::watch::permit(watch, client.uid)?;
+    }
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;
     let status = Status {
@@ -104,10 +108,12 @@ async fn create(daemon: &Daemon, client: String, request: Request<Incoming>) -> 
         directory,
         create: Mutex::new(create),
         status: Mutex::new(status),
-        client,
+        client: client.name(),
         will: Mutex::default(),
         watchers: AtomicUsize::new(0),
         telling: Mutex::default(),
+        uid: client.uid,
+        watched: Mutex::default(),
     };
     tracing::info!(run = run_id, client = run.client, "run created");
     active(daemon)?.insert(run_id.clone(), Arc::new(run));
@@ -143,6 +149,13 @@ fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
         .name(format!("run-{id}"))
         .spawn(move || thread.execute(&daemon))
         .map_err(|error| Problem::new(Fault::Load, format!("failed to start a thread: {error}")))?;
+    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+}
+
+/// The caller's process joins a run that watches it.
+fn join(daemon: &Daemon, client: Caller, id: &str) -> Answer {
+    let run = running(daemon, id)?;
+    run.adopt(client.uid, client.pid)?;
     json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
@@ -260,11 +273,25 @@ fn active(
 }
 
 /// The caller, by the credentials that the kernel vouches for.
-fn name_of(stream: &UnixStream) -> String {
-    stream.peer_cred().map_or_else(
-        |_| "unknown".to_owned(),
-        |credentials| format!("uid {} pid {}", credentials.uid(), credentials.pid().unwrap_or(0)),
-    )
+#[derive(Clone, Copy, Debug, Default)]
+struct Caller {
+    uid: Option<u32>,
+    pid: Option<u32>,
+}
+
+impl Caller {
+    fn of(stream: &UnixStream) -> Self {
+        let Ok(credentials) = stream.peer_cred() else { return Self::default() };
+        let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok());
+        Self { uid: Some(credentials.uid()), pid }
+    }
+
+    fn name(self) -> String {
+        match self.uid {
+            Some(uid) => format!("uid {uid} pid {}", self.pid.unwrap_or(0)),
+            None => "unknown".to_owned(),
+        }
+    }
 }
 
 async fn read_json<T: serde::de::DeserializeOwned>(

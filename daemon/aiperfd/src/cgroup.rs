@@ -35,6 +35,11 @@ impl Subtree {
         &self.path
     }
 
+    /// A cgroup for processes of a user: they are let go, not ended, when it is removed.
+    pub fn guest(&self, run_id: &str) -> Result<Cgroup> {
+        self.child(&format!("{GUEST}{run_id}"))
+    }
+
     /// A cgroup for a run.
     pub fn child(&self, name: &str) -> Result<Cgroup> {
         Cgroup::create(self.path.join(name))
@@ -59,6 +64,12 @@ impl Cgroup {
             .with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
     }
 
+    /// Whether a process is in it or below it.
+    pub fn is_populated(&self) -> bool {
+        let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
+        events.lines().any(|line| line == "populated 1")
+    }
+
     /// The directory, for attaching programs.
     pub fn open(&self) -> Result<fs::File> {
         fs::File::open(&self.path)
@@ -78,6 +89,9 @@ impl Drop for Cgroup {
 pub fn remove(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
+    }
+    if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(GUEST)) {
+        let_go(path);
     }
     // Since 5.14; on older kernels the processes have ended with the daemon's sockets anyway.
     fs::write(path.join("cgroup.kill"), "1").ok();
@@ -100,6 +114,39 @@ pub fn remove(path: &Path) -> Result<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+/// Moves processes of a user to the hierarchy's root. One that was just forked is met by the next look.
+fn let_go(path: &Path) {
+    let Some(root) = path.parent().and_then(Path::parent) else { return };
+    for _ in 0..LET_GO_ATTEMPTS {
+        let processes = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+        if processes.is_empty() {
+            return;
+        }
+        for process in processes.lines() {
+            fs::write(root.join("cgroup.procs"), process).ok();
+        }
+    }
+}
+
+/// The cgroup that a process is in, if it is in one of version 2.
+pub fn of_process(pid: u32) -> Result<Option<PathBuf>> {
+    let path = format!("/proc/{pid}/cgroup");
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("failed to read `{path}`: is there such a process?"))?;
+    match text.lines().find_map(|line| line.strip_prefix("0::")) {
+        Some(path) => below_root(path),
+        None => Ok(None),
+    }
+}
+
+/// The cgroup at a path below the hierarchy's root; none if the path leads out of it.
+pub fn below_root(path: &str) -> Result<Option<PathBuf>> {
+    let root = unified_mount()?;
+    let relative = Path::new(path.trim_start_matches('/'));
+    let is_plain = relative.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    Ok(is_plain.then(|| root.join(relative)))
 }
 
 fn make(path: &Path) -> Result<()> {
@@ -140,6 +187,9 @@ fn find_unified(mounts: &str) -> Option<PathBuf> {
     })
 }
 
+/// What the cgroups of users' processes are called, before the run.
+const GUEST: &str = "watch-";
+const LET_GO_ATTEMPTS: u32 = 100;
 const REMOVE_ATTEMPTS: u32 = 200;
 /// What the daemon's cgroup is called before its process number.
 const PREFIX: &str = "aiperfd-";

@@ -97,6 +97,14 @@ impl Daemon {
         }
     }
 
+    /// A cgroup for a command that is watched.
+    pub fn watched_cgroup(&self, run_id: &str) -> Result<Cgroup> {
+        match &self.cgroup {
+            Ok(cgroup) => cgroup.guest(run_id),
+            Err(why) => Err(Problem::new(Fault::Kernel, why.clone()).into()),
+        }
+    }
+
     /// The kernel programs.
     pub fn object(&self) -> Result<&Object> {
         self.object.as_ref().map_err(|why| Problem::new(Fault::Kernel, why.clone()).into())

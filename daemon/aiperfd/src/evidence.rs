@@ -133,6 +133,19 @@ pub fn evidence(
         sibling_busy: watch.siblings(),
         governor: None,
         incomplete_reason: None,
+        nothing_seen: false,
+        not_followed: Vec::new(),
+    }
+}
+
+impl Evidence {
+    /// In a run that only watched there is no schedule: what was seen is what was due.
+    pub fn take_met(&mut self, recorded: u64, met: &BTreeMap<String, u64>) {
+        (self.due, self.sent) = (recorded, recorded);
+        self.nothing_seen = recorded == 0;
+        let not_followed =
+            met.iter().filter_map(|(name, count)| Some((name.strip_prefix(NOT_FOLLOWED)?, *count)));
+        self.not_followed = not_followed.map(|(name, count)| (name.to_owned(), count)).collect();
     }
 }
 
@@ -179,6 +192,8 @@ const fn float(count: u64) -> f64 {
     count as f64
 }
 
+/// How the observer calls what it could not understand, before the reason.
+const NOT_FOLLOWED: &str = "watched_not_followed_";
 /// How hot threads are called, before their number.
 pub const HOT_THREAD: &str = "hot-";
 /// `USER_HZ`, which is 100 on every architecture that Linux runs eBPF on (include/asm-generic/param.h).

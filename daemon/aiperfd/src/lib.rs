@@ -25,6 +25,7 @@ pub mod run;
 pub mod spool;
 pub mod store;
 pub mod verdict;
+pub mod watch;
 
 use anyhow::{Context, Result};
 pub use args::Args;

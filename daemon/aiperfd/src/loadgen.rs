@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use common::clock::MonoNs;
 use common::handshake::{Order, Report};
 use control::{Fault, Problem};
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -33,6 +34,13 @@ pub enum Heard {
     },
     /// It stops before the plan is done, for this reason.
     Stopped(String),
+    /// What it met of others' traffic.
+    Watched {
+        /// By name.
+        counts: BTreeMap<String, u64>,
+        /// The models that were asked.
+        models: Vec<String>,
+    },
     /// Nothing in the time given.
     Nothing,
     /// Every record is written.
@@ -89,7 +97,9 @@ impl Loadgen {
                 Told::Report(Report::Failed { fault, message }) => {
                     return Err(problem(&fault, message).into());
                 }
-                Told::Report(Report::Finished | Report::Phase { .. } | Report::Stopped { .. }) => {
+                Told::Report(
+                    Report::Finished | Report::Phase { .. } | Report::Stopped { .. } | Report::Watched { .. },
+                ) => {
                     bail!("the load generator finished before it began")
                 }
                 Told::Gone => bail!("the load generator died while it prepared; see loadgen.log"),
@@ -107,6 +117,7 @@ impl Loadgen {
             Told::Report(Report::Finished) => Heard::Finished,
             Told::Report(Report::Failed { fault, message }) => Heard::Failed(problem(&fault, message)),
             Told::Report(Report::Phase { phase, at_ns }) => Heard::Phase { phase, begun: at_ns },
+            Told::Report(Report::Watched { counts, models }) => Heard::Watched { counts, models },
             Told::Report(Report::Stopped { why }) => Heard::Stopped(why),
             Told::Report(Report::Prepared { .. }) | Told::Nothing => Heard::Nothing,
             Told::Gone => Heard::Gone,

@@ -18,6 +18,7 @@ use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
 use crate::spool::Writer;
 use crate::store::{RunDir, run_number};
+use crate::watch::Watched;
 use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
@@ -53,6 +54,10 @@ pub struct Active {
     pub watchers: AtomicUsize,
     /// What can be told while it runs.
     pub telling: Mutex<Telling>,
+    /// The user number of who asked for it.
+    pub uid: Option<u32>,
+    /// The cgroup that a command may join, while one may.
+    pub watched: Mutex<Option<Arc<Cgroup>>>,
 }
 
 /// What can be told while a run runs.
@@ -67,23 +72,40 @@ pub struct Telling {
 }
 
 /// What is there while requests are sent.
-struct Field {
-    counters: Vec<Counters>,
-    view: Arc<Mutex<View>>,
-    over: Arc<AtomicBool>,
-    collector: JoinHandle<std::io::Result<()>>,
-    pipeline: JoinHandle<Result<Writers>>,
-    attached: Option<Attached>,
-    loadgen: Loadgen,
-    rung: Timestamps,
-    rung_reason: Option<String>,
-    host: Host,
+pub(crate) struct Field {
+    pub(crate) counters: Vec<Counters>,
+    pub(crate) view: Arc<Mutex<View>>,
+    pub(crate) over: Arc<AtomicBool>,
+    /// Until it is stopped.
+    pub(crate) collector: Option<JoinHandle<std::io::Result<()>>>,
+    pub(crate) pipeline: JoinHandle<Result<Writers>>,
+    pub(crate) attached: Option<Attached>,
+    pub(crate) loadgen: Loadgen,
+    pub(crate) rung: Timestamps,
+    pub(crate) rung_reason: Option<String>,
+    pub(crate) host: Host,
     /// Whether the load generator found a trace and replays it.
-    replays: bool,
+    pub(crate) replays: bool,
     /// Phases that have begun, and when.
-    begun: Vec<(u32, MonoNs)>,
-    clock_begin: Anchor,
-    watch: Watch,
+    pub(crate) begun: Vec<(u32, MonoNs)>,
+    pub(crate) clock_begin: Anchor,
+    pub(crate) watch: Watch,
+    /// What is watched, in a run that sends nothing.
+    pub(crate) watched: Option<Watched>,
+    /// What was met of others' traffic, by name.
+    pub(crate) met: BTreeMap<String, u64>,
+    /// The models that others asked.
+    pub(crate) models: Vec<String>,
+}
+
+impl Field {
+    /// Empties the rings a last time.
+    pub(crate) fn stop_collecting(&mut self) -> Result<()> {
+        self.over.store(true, Ordering::Release);
+        let Some(collector) = self.collector.take() else { return Ok(()) };
+        let collected = collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
+        collected.context("failed to spool records")
+    }
 }
 
 impl Active {
@@ -91,6 +113,9 @@ impl Active {
     pub fn execute(&self, daemon: &Daemon) {
         let result = self.try_execute(daemon);
         daemon.cpus.release(&self.run_id());
+        if let Ok(mut watched) = self.watched.lock() {
+            *watched = None;
+        }
         if let Err(error) = result {
             let problem = match error.downcast::<Problem>() {
                 Ok(problem) => problem,
@@ -140,11 +165,11 @@ impl Active {
         }
     }
 
-    fn run_id(&self) -> String {
+    pub(crate) fn run_id(&self) -> String {
         self.status.lock().map(|status| status.run_id.clone()).unwrap_or_default()
     }
 
-    fn enter(&self, state: State) {
+    pub(crate) fn enter(&self, state: State) {
         if let Ok(mut status) = self.status.lock() {
             status.state = state;
         }
@@ -158,9 +183,15 @@ impl Active {
     fn try_execute(&self, daemon: &Daemon) -> Result<()> {
         self.enter(State::Preparing);
         let plan = self.plan()?;
-        let field = self.prepare(daemon, &plan)?;
-        self.enter(State::Running);
-        let (field, stopped) = self.send(field)?;
+        let (field, stopped) = if let Some(watch) = &plan.watch {
+            let field = self.prepare_watch(daemon, &plan, watch)?;
+            self.enter(State::Running);
+            self.attend(field)?
+        } else {
+            let field = self.prepare(daemon, &plan)?;
+            self.enter(State::Running);
+            self.send(field)?
+        };
         self.enter(State::Recording);
         self.record(daemon, &plan, field, stopped)
     }
@@ -195,6 +226,7 @@ impl Active {
         let collector = Collector {
             kernel: kernel_spool,
             clients: std::mem::take(&mut spools.clients),
+            shown: None,
             interval: Duration::from_millis(daemon.collect_interval_ms),
             over: Arc::clone(&over),
         };
@@ -209,16 +241,10 @@ impl Active {
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
         };
-        let collector = spawn("collect", move || {
-            // Little work that must not wait: a full ring costs stamps.
-            set_priority(-20);
-            collector.run()
-        })?;
-        let pipeline = spawn("pipeline", move || {
-            // Encoding must never take time from the hot cores.
-            set_priority(19);
-            pipeline.run()
-        })?;
+        // Little work that must not wait: a full ring costs stamps.
+        let collector = spawn_with_priority("collect", -20, move || collector.run())?;
+        // Encoding must never take time from the hot cores.
+        let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
         let watch = Watch::begin(&cpus, loadgen.pid());
         let begun = clock::mono() + START_DELAY;
         self.tell(&counters, &view, begun, notices);
@@ -227,7 +253,7 @@ impl Active {
             counters,
             view,
             over,
-            collector,
+            collector: Some(collector),
             pipeline,
             attached,
             loadgen,
@@ -238,6 +264,9 @@ impl Active {
             begun: Vec::new(),
             clock_begin,
             watch,
+            watched: None,
+            met: BTreeMap::new(),
+            models: Vec::new(),
         })
     }
 
@@ -281,7 +310,13 @@ impl Active {
         loadgen.set_up(&Order::Setup(Box::new(setup)), &descriptors)
     }
 
-    fn tell(&self, counters: &[Counters], view: &Arc<Mutex<View>>, begun: MonoNs, notices: Vec<String>) {
+    pub(crate) fn tell(
+        &self,
+        counters: &[Counters],
+        view: &Arc<Mutex<View>>,
+        begun: MonoNs,
+        notices: Vec<String>,
+    ) {
         if let Ok(mut telling) = self.telling.lock() {
             let notice = if notices.is_empty() { None } else { Some(notices.join("; ")) };
             let (counters, view) = (counters.to_vec(), Arc::clone(view));
@@ -289,7 +324,7 @@ impl Active {
         }
     }
 
-    fn wants(&self, what: Stop) -> bool {
+    pub(crate) fn wants(&self, what: Stop) -> bool {
         self.will.lock().is_ok_and(|will| *will == Some(what))
     }
 
@@ -300,7 +335,7 @@ impl Active {
         let mut watched = clock::mono();
         loop {
             match field.loadgen.hear(WATCH_INTERVAL)? {
-                Heard::Nothing => {}
+                Heard::Nothing | Heard::Watched { .. } => {}
                 Heard::Phase { phase, begun } => field.begun.push((phase, begun)),
                 Heard::Stopped(why) => {
                     stopped.get_or_insert(why);
@@ -341,10 +376,7 @@ impl Active {
     /// Drains and joins what is left, judges, and writes `run.json`.
     fn record(&self, daemon: &Daemon, plan: &Plan, mut field: Field, stopped: Option<String>) -> Result<()> {
         field.watch.end(field.loadgen.pid());
-        field.over.store(true, Ordering::Release);
-        let collected =
-            field.collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
-        collected.context("failed to spool records")?;
+        field.stop_collecting()?;
         let writers =
             field.pipeline.join().map_err(|_poisoned| anyhow::anyhow!("the pipeline panicked"))??;
         writers.finish(&self.directory)?;
@@ -358,8 +390,11 @@ impl Active {
             counters.add_to(&mut sums);
         }
         let clock_end = clock::anchor();
-        let plan = &as_run(plan, field.replays);
+        let plan = &as_run(plan, field.replays, &field.models);
         let mut evidence = evidence(plan, &sums, &view, &field.watch, field.rung);
+        if plan.watch.is_some() {
+            evidence.take_met(view.recorded, &field.met);
+        }
         evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
         evidence.incomplete_reason.clone_from(&stopped);
         evidence.governor.clone_from(&field.host.governor);
@@ -367,7 +402,7 @@ impl Active {
             schema_version: SCHEMA_VERSION.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             run_id: self.run_id(),
-            source: "profile".to_owned(),
+            source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
             plan: plan.clone(),
             host: field.host,
             timestamps: field.rung.name().to_owned(),
@@ -378,13 +413,14 @@ impl Active {
             was_cancelled: stopped.is_some(),
             is_complete: stopped.is_none(),
             incomplete_reason: stopped,
-            counters: host::named(&sums),
+            counters: if plan.watch.is_some() { field.met } else { host::named(&sums) },
             figures: figures(&field.watch, field.loadgen.cgroup_path()),
             client: Some(self.client.clone()),
             verdict: verdict::judge(&evidence),
             loss: view.loss,
         };
         drop(field.attached);
+        drop(field.watched);
         drop(field.loadgen);
         self.directory.write_run(&run)?;
         daemon.ended(&run.run_id);
@@ -452,7 +488,7 @@ impl Spools {
     }
 }
 
-fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Writers {
+pub(crate) fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Writers {
     let parts = directory.path().join("parts");
     let limits = Limits::STANDARD;
     let raw = plan.output.export_level == ExportLevel::Raw;
@@ -463,16 +499,19 @@ fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Wr
     }
 }
 
-/// The plan, with what the load generator found in the input.
-fn as_run(plan: &Plan, replays: bool) -> Plan {
+/// The plan, with what the load generator found in the input, or the observer in the traffic.
+fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
     let mut plan = plan.clone();
     for phase in plan.load.phases.iter_mut().filter(|phase| replays && !phase.is_warmup) {
         "fixed_schedule".clone_into(&mut phase.shape);
     }
+    if plan.watch.is_some() {
+        plan.endpoint.models = models.to_vec();
+    }
     plan
 }
 
-fn phase_names(plan: &Plan) -> Vec<&str> {
+pub(crate) fn phase_names(plan: &Plan) -> Vec<&str> {
     plan.load.phases.iter().map(|phase| phase.name.as_str()).collect()
 }
 
@@ -507,7 +546,7 @@ fn planned(plan: &Plan) -> Planned {
 }
 
 /// What a Parquet file says of the run it is from, should it ever be alone.
-fn metadata(run_id: &str, rung: Timestamps, clock: &Anchor, host: &Host) -> Vec<(String, String)> {
+pub(crate) fn metadata(run_id: &str, rung: Timestamps, clock: &Anchor, host: &Host) -> Vec<(String, String)> {
     let pairs = [
         ("schema_version", SCHEMA_VERSION.to_owned()),
         ("run_id", run_id.to_owned()),
@@ -521,7 +560,7 @@ fn metadata(run_id: &str, rung: Timestamps, clock: &Anchor, host: &Host) -> Vec<
 }
 
 /// What metrics a run of this plan can have, for the live percentiles.
-fn settings(plan: &Plan, clock: Anchor) -> Settings {
+pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
     Settings {
         streaming: plan.endpoint.streaming,
         capability: Capability::of_endpoint(&plan.endpoint.kind),
@@ -542,8 +581,16 @@ fn clock_step(begin: &Anchor, end: &Anchor) -> DurationNs {
     DurationNs(end.real_ns.0.wrapping_sub(expected.0).cast_signed())
 }
 
-fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).context("failed to start a thread")
+pub(crate) fn spawn_with_priority<T: Send + 'static>(
+    name: &str,
+    priority: i32,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>> {
+    let with_priority = move || {
+        set_priority(priority);
+        body()
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(with_priority).context("failed to start a thread")
 }
 
 /// Sets this thread's priority, -20 first to 19 last. A refusal costs nothing but manners.

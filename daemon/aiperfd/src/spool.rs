@@ -33,6 +33,8 @@ pub struct Reader {
     place: u64,
     /// Bytes from the file's begin whose disk space has been given back.
     freed: u64,
+    /// How far another process has read, if one reads too: what it has not read is not given back.
+    other: Option<Arc<AtomicU64>>,
 }
 
 impl Writer {
@@ -58,7 +60,16 @@ impl Writer {
             taken: 0,
             place: 0,
             freed: 0,
+            other: None,
         })
+    }
+
+    /// The same for a file that another process reads too, which has come as far as `other` says.
+    ///
+    /// # Errors
+    /// When the file's descriptor can't be duplicated.
+    pub fn reader_behind(&self, other: Arc<AtomicU64>) -> io::Result<Reader> {
+        Ok(Reader { other: Some(other), ..self.reader()? })
     }
 
     /// Appends bytes; they can be read after the next [`Writer::publish`].
@@ -152,7 +163,8 @@ impl Reader {
         self.file.read_exact_at(&mut self.buffer[kept..], self.place)?;
         self.place += count as u64;
         // A buffer behind the place has been taken; giving back its disk space may fail and costs space only.
-        let taken = self.place - kept as u64 - count as u64;
+        let other = self.other.as_ref().map_or(u64::MAX, |other| other.load(Ordering::Acquire));
+        let taken = (self.place - kept as u64 - count as u64).min(other);
         if taken.saturating_sub(self.freed) >= FREE_BYTES {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             fallocate(&self.file, flags, self.freed, taken - self.freed).ok();

@@ -53,6 +53,10 @@ pub struct Evidence {
     pub governor: Option<String>,
     /// Why the run ended before its plan was done.
     pub incomplete_reason: Option<String>,
+    /// Whether others were watched and no request of theirs was seen.
+    pub nothing_seen: bool,
+    /// What was met of others' traffic and not understood, with how often.
+    pub not_followed: Vec<(String, u64)>,
 }
 
 /// The verdict that the evidence gives.
@@ -69,6 +73,8 @@ const CHECKS: &[Check] = &[
     kernel_ring,
     unreported,
     unmatched,
+    nothing_seen,
+    not_followed,
     damaged,
     client_ring,
     client_overhead,
@@ -126,6 +132,24 @@ fn unmatched(evidence: &Evidence) -> Option<Reason> {
         standing,
         "some events have no kernel stamp; see loss in run.json for the reasons",
         &figures,
+    ))
+}
+
+fn nothing_seen(evidence: &Evidence) -> Option<Reason> {
+    let text = "no request was seen: what was watched asked no model in HTTP/1.1, asked on other ports, or opened its \
+                sockets in another cgroup";
+    evidence.nothing_seen.then(|| reason("nothing_seen", Standing::Degraded, text, &[]))
+}
+
+fn not_followed(evidence: &Evidence) -> Option<Reason> {
+    let (first, rest) = evidence.not_followed.split_first()?;
+    let names = rest.iter().fold(first.0.clone(), |names, (name, _)| format!("{names}, {name}"));
+    let figures = evidence.not_followed.iter().map(|(name, count)| (name.as_str(), number(*count), "times"));
+    Some(reason(
+        "traffic_not_followed",
+        Standing::Degraded,
+        format!("some of the traffic was not understood and is not in the numbers: {names}"),
+        &figures.collect::<Vec<_>>(),
     ))
 }
 

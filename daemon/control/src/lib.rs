@@ -9,6 +9,7 @@
 //! DELETE /v1/runs/{id}
 //! PUT    /v1/runs/{id}/inputs/{name}        bytes           before the run starts: dataset, tokenizer
 //! POST   /v1/runs/{id}/start                        -> Status
+//! POST   /v1/runs/{id}/join                         -> Status    the caller's process is watched from now on
 //! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
 //! POST   /v1/runs/{id}/stop                 Stop    -> Status
 //! GET    /v1/runs/{id}/files                [File]

@@ -123,7 +123,9 @@ fn gaps(list: List, exchange: &Exchange) -> Vec<u64> {
         pairs.windows(2).filter_map(|pair| pair[1]?.checked_sub(pair[0]?)).collect::<Vec<_>>()
     };
     match list {
-        List::InterChunk => between(content().map(|token| Some(token.reaped_ns.0)).collect()),
+        List::InterChunk => {
+            between(content().map(|token| token.reaped_ns.stamped().map(|stamp| stamp.0)).collect())
+        }
         List::KernelInterChunk => {
             between(content().map(|token| token.kernel_received_ns.map(|stamp| stamp.0)).collect())
         }

@@ -16,6 +16,10 @@ pub struct Joiner {
     connections: HashMap<SocketCookie, Connection>,
     phases: Vec<String>,
     without_stamps: Option<Unmatched>,
+    /// Whether requests have no stamps of user space.
+    is_watching: bool,
+    /// Whether the sockets are those of the server, which receives requests and sends responses.
+    is_server: bool,
 }
 
 /// Why bytes that the client saw have no kernel stamp.
@@ -51,16 +55,25 @@ impl Joiner {
     #[must_use]
     pub fn new(phases: &[&str], without_stamps: Option<Unmatched>) -> Self {
         let phases = phases.iter().map(|&phase| phase.to_owned()).collect();
-        Self { connections: HashMap::new(), phases, without_stamps }
+        Self { connections: HashMap::new(), phases, without_stamps, is_watching: false, is_server: false }
+    }
+
+    /// A joiner for requests that others send, of which only the kernel has stamps. `is_server` tells whether the stamps are
+    /// of the server's sockets.
+    #[must_use]
+    pub fn watching(phases: &[&str], is_server: bool) -> Self {
+        Self { is_watching: true, is_server, ..Self::new(phases, None) }
     }
 
     /// Takes a step in a connection's life.
     pub fn step(&mut self, step: &Step) {
         match step.stage {
             OPENED | ACCEPTED => {
+                let (sent, received) = (step.sent_sequence, step.received_sequence);
+                let (sent, received) = if self.is_server { (received, sent) } else { (sent, received) };
                 let connection = Connection {
-                    sent: Stream::from_sequence(step.sent_sequence),
-                    received: Stream::from_sequence(step.received_sequence),
+                    sent: Stream::from_sequence(sent),
+                    received: Stream::from_sequence(received),
                     retransmits: Some(0),
                 };
                 self.connections.insert(step.cookie, connection);
@@ -79,7 +92,8 @@ impl Joiner {
     /// Takes a stamped segment.
     pub fn segment(&mut self, stamp: &Stamp) {
         let connection = self.connections.entry(stamp.cookie).or_default();
-        let stream = if stamp.direction == SENT { &mut connection.sent } else { &mut connection.received };
+        let is_request = (stamp.direction == SENT) != self.is_server;
+        let stream = if is_request { &mut connection.sent } else { &mut connection.received };
         stream.segment(stamp.sequence, stamp.payload_length, stamp.time, stamp.smoothed_rtt_us);
     }
 
@@ -116,7 +130,8 @@ impl Joiner {
         let connection = connection.unwrap_or(&mut nothing);
         let phase = self.phases.get(usize::try_from(ended.phase).unwrap_or(usize::MAX));
         let mut request = told(ended, phase.map_or("", String::as_str));
-        if ended.submitted.stamped().is_some() && ended.sent_end > ended.sent_begin {
+        let was_sent = self.is_watching || ended.submitted.stamped().is_some();
+        if was_sent && ended.sent_end > ended.sent_begin {
             sent(&mut request, connection, ended, why);
         }
         if ended.head_end > 0 {
@@ -172,7 +187,7 @@ fn received(request: &mut Request, stream: &mut Stream, events: &[Event], why: U
         if arrival.is_none() {
             request.unmatched_events += 1;
         }
-        milestones(request, kind, event.reaped, time(arrival));
+        milestones(request, kind, event.reaped.stamped(), time(arrival));
         tokens.push(Token {
             request_id: request.request_id,
             index,
@@ -201,9 +216,9 @@ fn share_segments(tokens: &mut [Token]) {
     }
 }
 
-fn milestones(request: &mut Request, kind: EventKind, reaped: MonoNs, kernel: Option<MonoNs>) {
+fn milestones(request: &mut Request, kind: EventKind, reaped: Option<MonoNs>, kernel: Option<MonoNs>) {
     if request.events == 0 {
-        request.first_event_reaped_ns = Some(reaped);
+        request.first_event_reaped_ns = reaped;
         request.first_event_kernel_ns = kernel;
     }
     request.events += 1;
@@ -211,14 +226,17 @@ fn milestones(request: &mut Request, kind: EventKind, reaped: MonoNs, kernel: Op
         return;
     }
     match request.content_events {
-        0 => (request.first_token_reaped_ns, request.first_token_kernel_ns) = (Some(reaped), kernel),
-        1 => (request.second_token_reaped_ns, request.second_token_kernel_ns) = (Some(reaped), kernel),
+        0 => (request.first_token_reaped_ns, request.first_token_kernel_ns) = (reaped, kernel),
+        1 => (request.second_token_reaped_ns, request.second_token_kernel_ns) = (reaped, kernel),
         _ => {}
     }
     request.content_events += 1;
-    (request.last_token_reaped_ns, request.last_token_kernel_ns) = (Some(reaped), kernel);
-    if kind.is_answer() && request.first_answer_reaped_ns.is_none() {
-        (request.first_answer_reaped_ns, request.first_answer_kernel_ns) = (Some(reaped), kernel);
+    (request.last_token_reaped_ns, request.last_token_kernel_ns) = (reaped, kernel);
+    if kind.is_answer()
+        && request.first_answer_reaped_ns.is_none()
+        && request.first_answer_kernel_ns.is_none()
+    {
+        (request.first_answer_reaped_ns, request.first_answer_kernel_ns) = (reaped, kernel);
     }
 }
 

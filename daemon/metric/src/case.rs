@@ -30,6 +30,22 @@ impl Case<'_> {
         self.succeeded()
             && self.content_events > 0
             && matches!((self.submitted_ns, self.last_token_reaped_ns), (Some(begin), Some(end)) if begin < end)
+            || self.is_valid_by_kernel()
+    }
+
+    /// The same of a request that others sent: only the kernel saw it.
+    fn is_valid_by_kernel(&self) -> bool {
+        self.succeeded()
+            && self.content_events > 0
+            && self.submitted_ns.is_none()
+            && matches!((self.kernel_sent_first_ns, self.last_token_kernel_ns), (Some(begin), Some(end)) if begin < end)
+    }
+
+    /// When its last token was there: as the client saw it, or as the kernel did where nobody asked the client.
+    #[must_use]
+    pub fn last_token(&self) -> Option<MonoNs> {
+        self.last_token_reaped_ns
+            .or_else(|| self.last_token_kernel_ns.filter(|_| self.submitted_ns.is_none()))
     }
 
     /// Whether it belongs to the results, as opposed to warm-up.

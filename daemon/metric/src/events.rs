@@ -62,7 +62,7 @@ pub struct Event {
 /// An event whose request is known or will be.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    reaped: u64,
+    reaped: Option<u64>,
     kernel: Option<u64>,
     is_content: bool,
 }
@@ -103,20 +103,25 @@ impl Lists {
             return;
         }
         let counts = expected.standing.profiling;
-        if counts && let Some(waited) = seen.kernel.and_then(|kernel| seen.reaped.checked_sub(kernel)) {
+        if counts
+            && let Some(waited) =
+                seen.kernel.zip(seen.reaped).and_then(|(kernel, reaped)| reaped.checked_sub(kernel))
+        {
             self.receive_overhead.push(waited);
         }
         if !seen.is_content {
             return;
         }
-        if let Some(gap) = chain.reaped.and_then(|before| seen.reaped.checked_sub(before)) {
+        if let Some(gap) =
+            chain.reaped.zip(seen.reaped).and_then(|(before, reaped)| reaped.checked_sub(before))
+        {
             self.gap(expected, gap);
         }
         let both = chain.kernel.zip(seen.kernel);
         if counts && let Some(gap) = both.and_then(|(before, kernel)| kernel.checked_sub(before)) {
             self.kernel_inter_chunk.push(gap);
         }
-        *chain = Chain { reaped: Some(seen.reaped), kernel: seen.kernel };
+        *chain = Chain { reaped: seen.reaped, kernel: seen.kernel };
     }
 
     fn gap(&mut self, expected: Expected, gap: u64) {
@@ -181,7 +186,7 @@ impl EventJoin {
     /// Takes the next event.
     pub(crate) fn event(&mut self, event: Event) {
         let seen = Seen {
-            reaped: event.reaped_ns.0,
+            reaped: event.reaped_ns.stamped().map(|stamp| stamp.0),
             kernel: event.kernel_received_ns.map(|stamp| stamp.0),
             is_content: event.is_content,
         };

@@ -147,6 +147,8 @@ impl Columns<'_> {
         let column = |tag: &str| self.formulas.iter().find(|formula| formula.metric.tag == tag);
         let (input, output) = (column("input_sequence_length"), column("output_sequence_length"));
         let first_token = column("time_to_first_token");
+        // Requests that others sent have no client's time.
+        let first_token_kernel = column("kernel_time_to_first_token");
         let number = |of: Option<&Formula>, place: usize| {
             of.and_then(|formula| formula.column.get(place)).unwrap_or(f64::NAN)
         };
@@ -154,7 +156,9 @@ impl Columns<'_> {
         let flights = group.places.iter().map(|row| {
             let place = *row as usize;
             let Row { start, end, .. } = self.rows[place];
-            let waited = first_token.and_then(|formula| formula.column.get(place));
+            let waited = first_token
+                .and_then(|formula| formula.column.get(place))
+                .or_else(|| first_token_kernel.and_then(|formula| formula.column.get(place)));
             Flight {
                 start: float(start.0),
                 first_token: waited.map_or(f64::NAN, |waited| float(start.0.saturating_add(whole(waited)))),

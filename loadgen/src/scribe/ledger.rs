@@ -2,7 +2,7 @@
 //!
 //! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event.
 
-use super::asked::Asked;
+use super::asked::{Asked, Facts};
 use super::outcome;
 use super::record::{body, broken};
 use super::request::{Keep, Request};
@@ -75,6 +75,11 @@ impl<W: Write> Ledger<W> {
         self.keep.raw = true;
     }
 
+    /// What tokens are counted with.
+    pub const fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
+    }
+
     /// How many workers have nothing more to say.
     #[must_use]
     pub const fn finished(&self) -> usize {
@@ -91,7 +96,8 @@ impl<W: Write> Ledger<W> {
         match kind {
             client::Kind::Event => {
                 let place = self.place(worker, header.request());
-                self.requests[place].event(header, bytes, self.endpoint, self.keep);
+                let endpoint = self.endpoint_of(place);
+                self.requests[place].event(header, bytes, endpoint, self.keep);
             }
             client::Kind::Body => {
                 let place = self.place(worker, header.request());
@@ -110,6 +116,31 @@ impl<W: Write> Ledger<W> {
             client::Kind::Padding => {}
         }
         Ok(())
+    }
+
+    /// Takes what a request asks that none of the conversations has: one that somebody else sent.
+    pub fn asked(&mut self, request: RequestId, endpoint: &'static dyn Endpoint, facts: Facts) {
+        let place = self.place(0, request);
+        self.requests[place].known = Some((endpoint, facts));
+    }
+
+    /// Forgets an open request: nothing will be told of it.
+    ///
+    /// # Errors
+    /// When a message can't be written.
+    pub fn forget(&mut self, request: RequestId) -> io::Result<()> {
+        let Some(place) = self.open.remove(&request.0) else { return Ok(()) };
+        self.free.push(place);
+        let request = &mut self.requests[place];
+        let (connection, was_sent) = (request.told.connection, request.told.sent_end > 0);
+        request.clear();
+        if was_sent { self.release(connection) } else { Ok(()) }
+    }
+
+    /// What a request's answer is understood by.
+    #[inline]
+    fn endpoint_of(&self, place: usize) -> &'static dyn Endpoint {
+        self.requests[place].known.map_or(self.endpoint, |(endpoint, _)| endpoint)
     }
 
     /// Sends on what has been written.
@@ -174,9 +205,10 @@ impl<W: Write> Ledger<W> {
         let place = self.place(worker, header.request());
         self.open.remove(&header.id);
         self.free.push(place);
+        let endpoint = self.endpoint_of(place);
         let request = &mut self.requests[place];
         let said = Outcome::from_number(header.detail).ok_or_else(broken)?;
-        request.body_is_whole(self.endpoint, self.keep);
+        request.body_is_whole(endpoint, self.keep);
         let verdict = outcome::judge(said, request, ended.errno, self.timeout_seconds);
         request.count_tokens(self.tokenizer.as_ref());
         let told = &mut request.told;
@@ -186,7 +218,10 @@ impl<W: Write> Ledger<W> {
         told.outcome = u32::from(verdict.outcome.number());
         let answer = (verdict.outcome == Outcome::Ok).then(|| request.answered());
         let told = &request.told;
-        let facts = self.asked.facts(told.session, (told.entry, told.turn), answer, self.tokenizer.as_ref());
+        let facts = match request.known {
+            Some((_, facts)) => facts,
+            None => self.asked.facts(told.session, (told.entry, told.turn), answer, self.tokenizer.as_ref()),
+        };
         let told = &mut request.told;
         told.input_tokens = facts.input_tokens.unwrap_or(UNKNOWN);
         told.requested_tokens = facts.requested_tokens.unwrap_or(UNKNOWN);
@@ -282,7 +317,7 @@ fn length(bytes: usize) -> io::Result<u32> {
 
 #[cfg(test)]
 impl<W> Ledger<W> {
-    pub(super) fn into_replies(self) -> W {
+    pub(crate) fn into_replies(self) -> W {
         self.replies
     }
 }

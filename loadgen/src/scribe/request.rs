@@ -1,12 +1,13 @@
 //! What has been understood of one request so far.
 
+use super::asked::Facts;
 use common::client_event::{RecordHeader, Sent};
 use common::reply_event::{Event, EventKind, RequestEnded, UNKNOWN, known};
 use endpoint::{Endpoint, Reply, ReplyError, sse};
 use tokenizer::Tokenizer;
 
 /// A request whose end has not been read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Request {
     /// The message, as far as it is known.
     pub(super) told: RequestEnded,
@@ -19,6 +20,8 @@ pub(super) struct Request {
     /// The first error that the stream reported.
     pub(super) error: Option<ReplyError>,
     pub(super) has_content: bool,
+    /// What its answer means and what it asked, where that was told with it.
+    pub(super) known: Option<(&'static dyn Endpoint, Facts)>,
     /// Bytes of the body that came, and the last piece of it.
     body_bytes: usize,
     last_piece: Event,

@@ -271,5 +271,6 @@ fn plan(options: &str) -> Plan {
         },
         random_seed: 7,
         command_line: String::new(),
+        watch: None,
     }
 }

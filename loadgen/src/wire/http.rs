@@ -17,6 +17,8 @@ pub struct Responses {
     keep_alive: bool,
     /// Whether any byte of the response that is awaited has come.
     begun: bool,
+    /// Whether the response that is awaited has no body whatever its head says: it answers `HEAD`.
+    bodiless: bool,
 }
 
 /// What came of the bytes fed.
@@ -49,6 +51,9 @@ pub enum Malformed {
     /// Bytes came that belong to no request.
     #[error("the server sent bytes after its response")]
     Surplus,
+    /// Bytes of a head or of chunk framing are missing.
+    #[error("a part of the response that frames it is missing")]
+    Hole,
     /// The server switches protocols, which nobody asked for.
     #[error("the server wants to switch protocols")]
     Upgrade,
@@ -89,6 +94,7 @@ impl Responses {
             event_stream: false,
             keep_alive: true,
             begun: false,
+            bodiless: false,
         }
     }
 
@@ -104,6 +110,21 @@ impl Responses {
         self.state = State::Head;
         self.carry.clear();
         self.begun = false;
+        self.bodiless = false;
+    }
+
+    /// A request of the method `HEAD` was sent: the head of its response is awaited, and no body.
+    #[cold]
+    pub fn expect_head_only(&mut self) {
+        self.expect();
+        self.bodiless = true;
+    }
+
+    /// Goes on at another offset of the connection, with a response that is awaited from there.
+    #[cold]
+    pub fn seek(&mut self, offset: u64) {
+        self.offset = offset;
+        self.expect();
     }
 
     /// The offset of the next byte of the connection.
@@ -117,9 +138,24 @@ impl Responses {
     /// # Errors
     /// When they are no HTTP/1.1 response; the connection is then of no more use.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<Progress, Malformed> {
+        if self.state == State::Complete && !bytes.is_empty() {
+            return Err(Malformed::Surplus);
+        }
+        let (taken, progress) = self.feed_one(bytes, sink)?;
+        if taken < bytes.len() {
+            return Err(Malformed::Surplus);
+        }
+        Ok(progress)
+    }
+
+    /// Takes bytes up to the end of the response that is awaited; gives how many.
+    ///
+    /// # Errors
+    /// As those of [`Responses::feed`], but for bytes after the response.
+    pub fn feed_one(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(usize, Progress), Malformed> {
         let mut rest = bytes;
         self.begun |= !bytes.is_empty();
-        while !rest.is_empty() {
+        while !rest.is_empty() && self.state != State::Complete {
             let taken = match self.state {
                 State::Head => self.head(rest, sink)?,
                 State::Length { left } => self.length(rest, left, sink)?,
@@ -131,21 +167,50 @@ impl Responses {
                     self.content(rest, sink)?;
                     rest.len()
                 }
-                State::Complete => return Err(Malformed::Surplus),
+                State::Complete => 0,
             };
             self.offset += widen(taken);
             rest = &rest[taken..];
             if self.state == State::Complete {
                 self.end_content(sink);
-                if !rest.is_empty() {
-                    return Err(Malformed::Surplus);
-                }
             }
         }
+        Ok((bytes.len() - rest.len(), self.progress()))
+    }
+
+    /// Passes over bytes of the body that nobody has; tells whether an event may have lost its beginning or end.
+    ///
+    /// # Errors
+    /// When framing may be among them.
+    #[cold]
+    pub fn pass_over(&mut self, count: u64, sink: &mut impl Sink) -> Result<(bool, Progress), Malformed> {
+        let mut cuts_event = self.event_stream;
+        self.state = match self.state {
+            State::Length { left } if count == left => State::Complete,
+            State::Length { left } if count < left => State::Length { left: left - count },
+            State::Chunk { left } if count == left => {
+                // Servers end chunks where they end events.
+                cuts_event = false;
+                State::ChunkEnd
+            }
+            State::Chunk { left } if count < left => State::Chunk { left: left - count },
+            State::UntilClose => State::UntilClose,
+            _ => return Err(Malformed::Hole),
+        };
+        self.offset += count;
+        self.cutter.reset();
         if self.state == State::Complete {
-            return Ok(Progress::Complete { keep_alive: self.keep_alive });
+            self.end_content(sink);
         }
-        Ok(Progress::More)
+        Ok((cuts_event, self.progress()))
+    }
+
+    #[inline]
+    fn progress(&self) -> Progress {
+        if self.state == State::Complete {
+            return Progress::Complete { keep_alive: self.keep_alive };
+        }
+        Progress::More
     }
 
     /// The connection ended.
@@ -220,6 +285,7 @@ impl Responses {
         self.event_stream = framing.event_stream;
         self.state = match (status, framing.chunked, framing.length) {
             (204 | 304, ..) | (_, false, Some(0)) => State::Complete,
+            _ if self.bodiless => State::Complete,
             (_, true, _) => State::ChunkSize,
             (_, false, Some(left)) => State::Length { left },
             (_, false, None) => {

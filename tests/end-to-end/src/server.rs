@@ -1,5 +1,6 @@
 //! The scripted server, and its account of what it wrote when.
 
+use crate::cgroup::Own;
 use crate::programs;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,6 +20,8 @@ pub struct Server {
 pub struct Served {
     /// The request's `X-Request-ID`.
     pub request_id: String,
+    /// The connection that carried it.
+    pub connection: u64,
     /// When it had been read, on the monotonic clock.
     pub read_ns: u64,
     /// What was written, in order.
@@ -40,7 +43,20 @@ impl Server {
     /// Starts a server that is quick, save for what the flags say.
     #[must_use]
     pub fn start(flags: &str) -> Self {
-        let mut process = Command::new(programs::folder().join("mock-server"))
+        Self::by(Command::new(programs::folder().join("mock-server")), flags)
+    }
+
+    /// The same within a cgroup: what it listens on belongs to it.
+    #[must_use]
+    pub fn start_in(group: &Own, flags: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
+        command.arg(programs::folder().join("mock-server"));
+        Self::by(command, flags)
+    }
+
+    fn by(mut command: Command, flags: &str) -> Self {
+        let mut process = command
             .args(["--ttft-ms", "2", "--gap-ms", "1", "--tokens", "4", "--quit-on-stdin-eof"])
             .args(flags.split_whitespace())
             .stdin(Stdio::piped())
@@ -58,6 +74,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// What it did for each request that is over.
@@ -105,6 +127,7 @@ fn served(line: &str) -> Option<Served> {
     });
     Some(Served {
         request_id: line["request_id"].as_str().unwrap().to_owned(),
+        connection: line["connection"].as_u64().unwrap(),
         read_ns: line["read_ns"].as_u64().unwrap(),
         written: written.collect(),
     })

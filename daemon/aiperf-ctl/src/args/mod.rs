@@ -22,6 +22,7 @@ mod telemetry;
 mod timing;
 mod tokenizer;
 mod value;
+mod watch;
 
 pub(crate) use compare::{CompareArgs, CompareFormat};
 pub use docs::markdown;
@@ -35,6 +36,7 @@ pub(crate) use parse::{Unparsed, parse};
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
 pub(crate) use timing::{FailOnArg, TimestampsArg, TimingArgs};
+pub(crate) use watch::{AuditArgs, JoinArgs, ObserveArgs, SideArg, WatchArgs};
 
 use clap::{Parser, Subcommand};
 use conversation::ConversationArgs;
@@ -62,6 +64,14 @@ pub enum Command {
     /// Sends load to a server, measures it, and writes a report.
     #[command(after_help = PROFILE_EXAMPLES)]
     Profile(Box<ProfileArgs>),
+    /// Runs any command and reports what the kernel saw of its requests.
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(Box<AuditArgs>),
+    /// Watches the requests of processes that run already, at the client's or the server's end. Takes root.
+    Observe(Box<ObserveArgs>),
+    /// Joins a run that watches this process, and becomes the command.
+    #[command(hide = true)]
+    JoinRun(JoinArgs),
     /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
     Report(Box<ReportArgs>),
     /// Compares runs, also of other tools, metric by metric.
@@ -163,3 +173,14 @@ Examples:
       --conversation-turn-mean 5 --conversation-turn-delay-mean 1000
 
 Exit status: 0 done, 1 failed, 2 bad input, 3 verdict (--fail-on), 130 Ctrl-C";
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  # what the kernel saw of one request
+  aiperf-ctl audit -- curl -sN localhost:8000/v1/chat/completions -H 'Content-Type: application/json' \\
+      -d '{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'
+
+  # a benchmark client, beside what it says itself
+  aiperf-ctl audit --artifact-dir artifacts/audit -- aiperf profile -m m -u localhost:8000 --streaming
+
+Output and exit status are the command's own; the report goes to standard error.";

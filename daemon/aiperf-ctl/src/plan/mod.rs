@@ -9,6 +9,8 @@ mod pairs;
 mod secret;
 mod timing;
 
+pub(crate) use secret::redacted;
+
 use crate::args::ProfileArgs;
 use common::plan::Plan;
 use std::collections::BTreeMap;
@@ -64,7 +66,8 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         timestamps: timing::timestamps(&args.timing),
         output: output::output(args, &artifact_dir)?,
         random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
-        command_line: secret::redacted(command_line),
+        command_line: redacted(command_line),
+        watch: None,
         endpoint,
         load,
     };

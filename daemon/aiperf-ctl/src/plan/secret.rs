@@ -1,7 +1,7 @@
 //! What never reaches a file: values of keys and headers.
 
 /// The command line without the values of flags that hold secrets.
-pub(super) fn redacted(command_line: &[String]) -> String {
+pub(crate) fn redacted(command_line: &[String]) -> String {
     let mut redacted = Vec::new();
     let mut hide_next = false;
     for argument in command_line {

@@ -92,7 +92,12 @@ impl ClientRing {
 
     /// How far the scribe has read the spool file for good.
     pub fn consumed(&self) -> u64 {
-        self.memory.header().consumed.0.load(Ordering::Acquire).min(self.drained)
+        self.consumed_of(self.drained)
+    }
+
+    /// The same for a spool file that does not come from this ring and has so many bytes.
+    pub fn consumed_of(&self, length: u64) -> u64 {
+        self.memory.header().consumed.0.load(Ordering::Acquire).min(length)
     }
 }
 

@@ -18,7 +18,7 @@ use client_ring::ClientRing;
 use kernel_ring::KernelRing;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What is collected, and where it goes.
@@ -27,10 +27,35 @@ pub struct Collector {
     pub kernel: Option<(KernelRing, Writer)>,
     /// Each worker's ring and its spool.
     pub clients: Vec<(ClientRing, Writer)>,
+    /// Who reads the kernel's spool in another process, if somebody does.
+    pub shown: Option<Shown>,
     /// How long it sleeps between two looks.
     pub interval: Duration,
     /// Set when the load generator has ended: one more look, then it is done.
     pub over: Arc<AtomicBool>,
+}
+
+/// The kernel's spool as another process sees it.
+pub struct Shown {
+    gauge: ClientRing,
+    consumed: Arc<AtomicU64>,
+}
+
+impl Shown {
+    /// Shown by the header of a ring that holds nothing.
+    pub fn new(gauge: ClientRing) -> Self {
+        Self { gauge, consumed: Arc::default() }
+    }
+
+    /// How far the other process has read.
+    pub fn consumed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.consumed)
+    }
+
+    fn show(&self, length: u64) {
+        self.gauge.show(length);
+        self.consumed.store(self.gauge.consumed_of(length), Ordering::Release);
+    }
 }
 
 impl Collector {
@@ -57,6 +82,9 @@ impl Collector {
         if let Some((ring, spool)) = &mut self.kernel {
             ring.drain(|record| spool.append(record))?;
             spool.publish()?;
+            if let Some(shown) = &self.shown {
+                shown.show(spool.length());
+            }
         }
         for (ring, spool) in &mut self.clients {
             spool.publish()?;

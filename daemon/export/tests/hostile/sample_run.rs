@@ -81,5 +81,6 @@ fn sample_plan() -> Plan {
         },
         random_seed: 3,
         command_line: "aiperf-ctl profile".to_owned(),
+        watch: None,
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const METRIC: Metric = Metric::sum("max_response_timestamp", "Maximum
     .text("The greatest date of last_token_reaped.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
-    Value::new(float(case.date(case.last_token_reaped_ns?).0))
+    Value::new(float(case.date(case.last_token()?).0))
 }
 
 #[cfg(test)]

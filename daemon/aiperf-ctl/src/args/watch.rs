@@ -1,0 +1,89 @@
+//! Flags of `audit` and `observe`.
+
+use clap::ValueEnum;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What is the same for `audit` and `observe`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WatchArgs {
+    /// Watch only connections with one of these ports, local or remote; at most 16. Default: all connections.
+    #[arg(long = "port", value_name = "PORT", value_delimiter = ',')]
+    pub ports: Vec<u16>,
+    /// Bytes that are captured of each network segment; what lies beyond is passed over, and counted where it mattered.
+    #[arg(long, default_value_t = 16384, value_parser = clap::value_parser!(u32).range(64..=16384))]
+    pub snap_length: u32,
+    /// What counts tokens: a directory with tokenizer.json, `builtin` (o200k_base), or `none` to take the server's counts.
+    #[arg(long, default_value = "builtin")]
+    pub tokenizer: String,
+    /// The daemon's control socket; if no daemon listens there, a private one is started for the length of the run.
+    #[arg(long, default_value = "/run/aiperfd/control.sock")]
+    pub socket: PathBuf,
+    /// Write the files and print nothing but what the command prints.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Flags of `audit`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AuditArgs {
+    /// Where results go.
+    #[arg(long, visible_alias = "output-artifact-dir", default_value = "artifacts/audit")]
+    pub artifact_dir: PathBuf,
+    /// What is watched.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Flags of `observe`.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "target", required = true, multiple = false, args = ["pid", "cgroup", "unit"])]
+pub struct ObserveArgs {
+    /// Watch the cgroup that this process is in.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// Watch this cgroup, by its path below the hierarchy's root.
+    #[arg(long)]
+    pub cgroup: Option<String>,
+    /// Watch the cgroup of this systemd unit.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// Which end of the connections the processes are.
+    #[arg(long, value_enum, default_value_t = SideArg::Server)]
+    pub side: SideArg,
+    /// Seconds to watch. Default: until Ctrl-C.
+    #[arg(long)]
+    pub duration: Option<f64>,
+    /// Where results go.
+    #[arg(long, visible_alias = "output-artifact-dir", default_value = "artifacts/observe")]
+    pub artifact_dir: PathBuf,
+    /// What is watched.
+    #[command(flatten)]
+    pub watch: WatchArgs,
+}
+
+/// Flags of the command that joins a run and becomes another.
+#[derive(Clone, Debug, clap::Args)]
+pub struct JoinArgs {
+    /// The daemon's control socket.
+    #[arg(long)]
+    pub socket: PathBuf,
+    /// The run.
+    #[arg(long)]
+    pub run_id: String,
+    /// The command and its arguments.
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Values of --side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideArg {
+    /// They ask.
+    Client,
+    /// They answer.
+    Server,
+}

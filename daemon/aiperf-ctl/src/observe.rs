@@ -1,0 +1,84 @@
+//! `aiperf-ctl observe`: processes that run already, watched by the kernel.
+
+use crate::args::{ObserveArgs, SideArg};
+use crate::daemon::Daemon;
+use crate::plan::Refusal;
+use crate::report::Reported;
+use crate::say::{say, say_aside};
+use crate::watched::{self, Running};
+use anyhow::{Context, Result, bail};
+use common::plan::{Side, Target};
+use control::Stop;
+use std::process::Command;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Watches until the time is over or the user has seen enough.
+pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
+    let duration = match args.duration {
+        Some(seconds) => Some(
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_no_time| Refusal("--duration must be a number of seconds".to_owned()))?,
+        ),
+        None => None,
+    };
+    let side = match args.side {
+        SideArg::Client => Side::Client,
+        SideArg::Server => Side::Server,
+    };
+    let directory = &args.artifact_dir;
+    let words = std::env::args().collect::<Vec<_>>();
+    let plan = watched::plan(&args.watch, target(args)?, side, directory, &words)?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("failed to create `{}`", directory.display()))?;
+    let daemon = Daemon::find_or_start(&args.watch.socket, directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).context("failed to wait for Ctrl-C")?;
+        let mut running = Running::begin(&daemon.client, plan, &args.watch.tokenizer).await?;
+        if !args.watch.quiet {
+            say_aside("watching; Ctrl-C ends it");
+        }
+        let until = async {
+            match duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = until => {}
+            _ = interrupt.recv() => {}
+            ended = running.ended() => ended?,
+        }
+        running.end(&daemon, Stop::Drain, directory).await
+    })?;
+    drop(daemon);
+    let reported = Reported::compute(directory)?;
+    reported.write(directory)?;
+    if !args.watch.quiet {
+        reported.print()?;
+        say(&format!("Results are in {}\n", directory.display()));
+    }
+    Ok(0)
+}
+
+fn target(args: &ObserveArgs) -> Result<Target> {
+    match (args.pid, &args.cgroup, &args.unit) {
+        (Some(pid), ..) => Ok(Target::Process(pid)),
+        (_, Some(path), _) => Ok(Target::Cgroup(path.clone())),
+        (_, _, Some(unit)) => Ok(Target::Cgroup(cgroup_of(unit)?)),
+        _ => bail!("one of --pid, --cgroup and --unit is needed"),
+    }
+}
+
+/// Where systemd keeps a unit's processes.
+fn cgroup_of(unit: &str) -> Result<String> {
+    let asked =
+        Command::new("systemctl").args(["show", "--property=ControlGroup", "--value", "--", unit]).output();
+    let output = asked.context("--unit: failed to ask systemctl")?;
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if path.is_empty() {
+        return Err(Refusal(format!("--unit: systemd runs no unit `{unit}` at this moment")).into());
+    }
+    Ok(path)
+}

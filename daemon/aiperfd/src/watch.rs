@@ -1,0 +1,273 @@
+//! A run that watches what others send: its cgroup is theirs, and the load generator's program observes instead.
+//!
+//! ```text
+//! command ── joins ──▶ cgroup ── capture, connection ──▶ kernel's ring ── collect ──▶ spool ──▶ observer (own user)
+//!                                                                                       └────▶ pipeline ◀── replies
+//! ```
+
+use crate::cgroup::{self, Cgroup};
+use crate::clock;
+use crate::collect::client_ring::ClientRing;
+use crate::collect::kernel_ring::KernelRing;
+use crate::collect::{Collector, Shown};
+use crate::daemon::Daemon;
+use crate::evidence::Watch as Machine;
+use crate::host;
+use crate::loadgen::{Heard, Loadgen};
+use crate::pipeline::{Pipeline, View};
+use crate::probe::{Capturing, Probes};
+use crate::reply::Replies;
+use crate::run::{Active, Field, metadata, phase_names, settings, spawn_with_priority, writers};
+use crate::spool::Writer;
+use anyhow::{Context, Result};
+use common::clock::DurationNs;
+use common::handshake::Order;
+use common::plan::{Plan, Side, Target, Timestamps, Watch};
+use control::{Fault, Problem, State, Stop};
+use join::Joiner;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What is watched: a cgroup of ours that a command joins, or one that was there.
+#[derive(Debug)]
+pub enum Watched {
+    /// Ours.
+    Joined(Arc<Cgroup>),
+    /// Somebody's.
+    Found(File),
+}
+
+impl Watched {
+    /// Makes or finds the cgroup of a target.
+    pub fn find(daemon: &Daemon, run_id: &str, target: &Target) -> Result<Self> {
+        let found = |path: Option<std::path::PathBuf>, what: String| -> Result<Self> {
+            let missing = || Problem::new(Fault::Plan, format!("{what} has no cgroup of version 2"));
+            let path = path.filter(|path| path.is_dir()).ok_or_else(missing)?;
+            let opened = File::open(&path);
+            Ok(Self::Found(
+                opened.with_context(|| format!("failed to open the cgroup `{}`", path.display()))?,
+            ))
+        };
+        match target {
+            Target::Command(_) => Ok(Self::Joined(Arc::new(daemon.watched_cgroup(run_id)?))),
+            Target::Process(pid) => found(cgroup::of_process(*pid)?, format!("process {pid}")),
+            Target::Cgroup(path) => found(cgroup::below_root(path)?, format!("`{path}`")),
+        }
+    }
+
+    fn open(&self) -> Result<File> {
+        match self {
+            Self::Joined(cgroup) => cgroup.open(),
+            Self::Found(file) => Ok(file.try_clone()?),
+        }
+    }
+
+    /// Whether a process may still send something.
+    fn is_populated(&self) -> bool {
+        match self {
+            Self::Joined(cgroup) => cgroup.is_populated(),
+            Self::Found(_) => false,
+        }
+    }
+}
+
+/// Who may watch what, by the caller's user number.
+///
+/// # Errors
+/// When he may not, with what it takes.
+pub fn permit(watch: &Watch, uid: Option<u32>) -> std::result::Result<(), Problem> {
+    let own_command = matches!(watch.target, Target::Command(_));
+    if own_command || uid == Some(0) {
+        return Ok(());
+    }
+    let message = "to observe processes that are not your command takes root; run a command of your own with `aiperf-ctl \
+                   audit`";
+    Err(Problem::new(Fault::Plan, message))
+}
+
+impl Active {
+    /// Moves the calling process into the run's cgroup: what it sends from now on is watched.
+    ///
+    /// # Errors
+    /// When the run is not his, or no command can join it.
+    pub fn adopt(&self, uid: Option<u32>, pid: Option<u32>) -> std::result::Result<(), Problem> {
+        let refuse = |why: &str| Problem::new(Fault::Plan, why);
+        if uid.is_none() || (uid != self.uid && uid != Some(0)) {
+            return Err(refuse("only who made the run may join it"));
+        }
+        let pid = pid.ok_or_else(|| refuse("the caller's process is not known"))?;
+        let watched = self.watched.lock().map_err(|_poisoned| refuse("the run is broken"))?;
+        let Some(cgroup) = &*watched else {
+            return Err(refuse(
+                "no command can join this run: it has not begun, or it watches something else",
+            ));
+        };
+        cgroup.take(pid).map_err(|error| Problem::new(Fault::Kernel, format!("{error:#}")))
+    }
+
+    /// Makes everything ready to watch, and watches.
+    pub(crate) fn prepare_watch(&self, daemon: &Daemon, plan: &Plan, watch: &Watch) -> Result<Field> {
+        let run_id = self.run_id();
+        let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
+        let watched = Watched::find(daemon, &run_id, &watch.target)?;
+        let capturing = Capturing { snap_length: watch.snap_length, ports: watch.ports.clone() };
+        let ring_bytes = daemon.kernel_ring_bytes.saturating_mul(RING_FACTOR).min(1 << 30);
+        let probes = Probes::attach(daemon.object()?, &watched.open()?, ring_bytes, Some(&capturing))?;
+        let path = self.directory.path().join("spool/kernel");
+        let spool =
+            Writer::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        let gauge = ClientRing::create(GAUGE_BYTES).context("failed to make shared memory")?;
+        let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let mut observer = Loadgen::bear(&daemon.nursery, None)?;
+        let readable = File::open(&path)?;
+        self.set_up_observer(&mut observer, plan, reply_write, &gauge, &readable)?;
+        observer.prepared(|| self.wants(Stop::Now))?;
+        let shown = Shown::new(gauge);
+        let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
+        let (host, clock_begin) = (host::describe(&[]), clock::anchor());
+        let pipeline = Pipeline {
+            replies: Replies::new(reply_read.into()),
+            kernel: Some(spool.reader_behind(shown.consumed())?),
+            joiner: Joiner::watching(&phase_names(plan), watch.side == Side::Server),
+            writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
+            view: Arc::clone(&view),
+            settings: settings(plan, clock_begin),
+        };
+        let collector = Collector {
+            kernel: Some((KernelRing::new(probes.events), spool)),
+            clients: Vec::new(),
+            shown: Some(shown),
+            interval: Duration::from_millis(daemon.collect_interval_ms),
+            over: Arc::clone(&over),
+        };
+        let collector = spawn_with_priority("collect", -20, move || collector.run())?;
+        let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
+        let machine = Machine::begin(&[], observer.pid());
+        let begun = clock::mono();
+        self.tell(&[], &view, begun, Vec::new());
+        if let (Watched::Joined(cgroup), Ok(mut joinable)) = (&watched, self.watched.lock()) {
+            *joinable = Some(Arc::clone(cgroup));
+        }
+        Ok(Field {
+            counters: Vec::new(),
+            view,
+            over,
+            collector: Some(collector),
+            pipeline,
+            attached: Some(probes.attached),
+            loadgen: observer,
+            rung,
+            rung_reason,
+            host,
+            replays: false,
+            begun: vec![(0, begun)],
+            clock_begin,
+            watch: machine,
+            watched: Some(watched),
+            met: BTreeMap::new(),
+            models: Vec::new(),
+        })
+    }
+
+    fn set_up_observer(
+        &self,
+        observer: &mut Loadgen,
+        plan: &Plan,
+        replies: std::os::fd::OwnedFd,
+        gauge: &ClientRing,
+        spool: &File,
+    ) -> Result<()> {
+        use std::os::fd::{AsFd, BorrowedFd};
+        let nothing = File::open("/dev/null")?;
+        let inputs = self.directory.inputs();
+        let mut opened = Vec::new();
+        for (_, path) in &inputs {
+            opened.push(File::open(path)?);
+        }
+        let setup = common::handshake::Setup {
+            plan: plan.clone(),
+            secret_headers: BTreeMap::new(),
+            addresses: Vec::new(),
+            run_number: 0,
+            cpus: vec![None],
+            ring_bytes: GAUGE_BYTES,
+            socket_stamps: false,
+            keep_raw: false,
+            inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+        };
+        let mut descriptors: Vec<BorrowedFd<'_>> =
+            vec![replies.as_fd(), nothing.as_fd(), gauge.descriptor(), spool.as_fd()];
+        descriptors.extend(opened.iter().map(AsFd::as_fd));
+        observer.set_up(&Order::Setup(Box::new(setup)), &descriptors)
+    }
+
+    /// Watches until the user or the end of the command stops it; says what else did.
+    pub(crate) fn attend(&self, mut field: Field) -> Result<(Field, Option<String>)> {
+        let mut told = None;
+        let mut stopped = None;
+        let mut watched = clock::mono();
+        loop {
+            match field.loadgen.hear(ATTEND_INTERVAL)? {
+                Heard::Watched { counts, models } => (field.met, field.models) = (counts, models),
+                Heard::Finished => return Ok((field, stopped)),
+                Heard::Gone => {
+                    return Ok((field, Some(stopped.unwrap_or_else(|| "the observer died".to_owned()))));
+                }
+                Heard::Failed(problem) => return Err(problem.into()),
+                Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_) => {}
+            }
+            let now = clock::mono();
+            field.watch.look(field.loadgen.pid());
+            if self.watchers.load(Ordering::Relaxed) > 0 {
+                watched = now;
+            } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
+                stopped = Some("the client went away".to_owned());
+                if let Ok(mut will) = self.will.lock() {
+                    *will = Some(Stop::Now);
+                }
+            }
+            let will = self.will.lock().map(|will| *will).unwrap_or_default();
+            let Some(how) = will else { continue };
+            let since = *told.get_or_insert(now);
+            self.enter(State::Draining);
+            let lingers = field.watched.as_ref().is_some_and(Watched::is_populated);
+            if how == Stop::Drain && lingers && now - since < LINGER {
+                continue;
+            }
+            if field.collector.is_some() {
+                field.stop_collecting()?;
+                field.loadgen.order(&Order::Drain)?;
+            }
+        }
+    }
+}
+
+/// The captures of a segment take many times the room of its stamp.
+const RING_FACTOR: u32 = 4;
+/// Shared memory that holds no ring, only how far the spool may be read.
+const GAUGE_BYTES: u64 = 4096;
+const ATTEND_INTERVAL: Duration = Duration::from_millis(10);
+/// How long children of a command that has ended are watched on.
+const LINGER: DurationNs = DurationNs::from_millis(2000);
+/// How long a run goes on although no client follows it.
+const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_peoples_processes_take_root() {
+        let watch = |target| Watch { target, side: Side::Client, ports: Vec::new(), snap_length: 256 };
+        let own = watch(Target::Command("curl".to_owned()));
+        assert!(permit(&own, Some(1000)).is_ok(), "a command of one's own");
+        for target in [Target::Process(1), Target::Cgroup("x".to_owned())] {
+            assert!(permit(&watch(target.clone()), Some(0)).is_ok(), "{target:?} as root");
+            let refused = permit(&watch(target), Some(1000)).unwrap_err();
+            assert!(refused.message.contains("takes root"), "it says what it takes: {refused}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What was met while watching, by name: what was followed, and what was not and why.
+
+use super::requests::NotFollowed;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    named: BTreeMap<String, u64>,
+    /// The models that were asked, by the names in the requests.
+    pub models: BTreeSet<String>,
+}
+
+impl Counts {
+    /// Adds to what goes by a name.
+    pub(super) fn add(&mut self, name: &str, more: u64) {
+        match self.named.get_mut(name) {
+            Some(count) => *count += more,
+            None => {
+                self.named.insert(name.to_owned(), more);
+            }
+        }
+    }
+
+    /// A connection, or what was left of it, is not followed.
+    pub(super) fn not_followed(&mut self, why: NotFollowed) {
+        self.add(&format!("{NOT_FOLLOWED}{why}"), 1);
+    }
+
+    /// A model was asked; of more than anybody uses no names are kept.
+    pub(super) fn model(&mut self, name: String) {
+        if self.models.len() < MODELS_MAX && name.len() <= MODEL_NAME_MAX {
+            self.models.insert(name);
+        }
+    }
+
+    /// All of it by name.
+    #[must_use]
+    pub const fn named(&self) -> &BTreeMap<String, u64> {
+        &self.named
+    }
+}
+
+/// Connections that were seen.
+pub(super) const CONNECTIONS: &str = "watched_connections";
+/// Connections that were open before, and were picked up at a request.
+pub(super) const PICKED_UP: &str = "watched_connections_picked_up";
+/// Requests that ask no model: they are followed and not recorded.
+pub(super) const OTHER_REQUESTS: &str = "watched_requests_of_other_paths";
+/// Events whose beginning or end was not captured.
+pub(super) const EVENTS_CUT: &str = "watched_not_followed_events_cut";
+/// Responses with a content coding.
+pub(super) const COMPRESSED: &str = "watched_not_followed_compressed_response";
+/// Bytes that answer no request that was seen.
+pub(super) const UNASKED: &str = "watched_not_followed_unasked_bytes";
+/// Responses that are no HTTP/1.1.
+pub(super) const MALFORMED: &str = "watched_not_followed_malformed_response";
+/// How all that is not understood is called, before its name.
+pub(super) const NOT_FOLLOWED: &str = "watched_not_followed_";
+const MODELS_MAX: usize = 64;
+const MODEL_NAME_MAX: usize = 256;

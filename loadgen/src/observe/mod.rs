@@ -1,0 +1,103 @@
+//! Watches traffic that others send: reads the kernel's captures and tells of each request as the scribe does.
+//!
+//! ```text
+//! kernel's spool ──▶ watch ──▶ stream: bytes in order, and holes
+//!                               │
+//!                               ▼
+//!                              talk: requests ◀─pairs─▶ wire::http: responses, events
+//!                               │
+//!                               ▼
+//!                              scribe::Ledger ──▶ replies (pipe)
+//! ```
+//!
+//! Only [`run`] touches files; all else takes bytes and gives bytes. Nobody was asked when they read what, so a request has
+//! no user-space stamps; when it was due and when it ended is what the kernel saw.
+
+mod counts;
+mod question;
+mod requests;
+mod stream;
+mod talk;
+mod watch;
+
+use crate::ring::shared::Gauge;
+use crate::scribe::Source;
+use common::plan::{Plan, Side};
+pub use counts::Counts;
+pub use requests::{NotFollowed, Progress, Question, Requests};
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+pub use stream::{Content, Segment, Stream, Stretch};
+use tokenizer::Tokenizer;
+pub use watch::Watch;
+
+/// What an observer needs.
+pub struct Observer<'a> {
+    /// The kernel's spool file, and how far it may be read.
+    pub spool: (File, Gauge),
+    /// Where replies are written.
+    pub replies: File,
+    /// Which end of the connections is watched.
+    pub side: Side,
+    /// What tokens are counted with, if at all.
+    pub tokenizer: Option<Tokenizer>,
+    /// The plan of the run.
+    pub plan: &'a Plan,
+    /// Not zero once the spool grows no more.
+    pub over: &'a AtomicU8,
+}
+
+/// Works until the spool grows no more and is read; gives what was met.
+///
+/// # Errors
+/// When the spool can't be read, is malformed, or the replies can't be written.
+pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
+    let Observer { spool, replies, side, tokenizer, plan, over } = observer;
+    let mut watch = Watch::new(BufWriter::with_capacity(REPLY_BUFFER, replies), side, tokenizer, plan);
+    let mut reader = Reader { offset: 0, buffer: vec![0; READ_BYTES] };
+    loop {
+        // Seen before what is visible: whatever comes later is not waited for, and nothing is missed.
+        let is_over = over.load(Ordering::Acquire) != 0;
+        if !reader.read(&spool, &mut watch)? {
+            watch.flush()?;
+            if is_over {
+                watch.finish()?;
+                return Ok(watch.counts().clone());
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// How far the spool is read.
+struct Reader {
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads once; tells whether anything whole was there.
+    fn read(&mut self, source: &impl Source, watch: &mut Watch<impl io::Write>) -> io::Result<bool> {
+        let there = source.visible().saturating_sub(self.offset);
+        let wanted = usize::try_from(there).unwrap_or(usize::MAX).min(self.buffer.len());
+        if wanted == 0 {
+            return Ok(false);
+        }
+        let count = source.read_at(&mut self.buffer[..wanted], self.offset)?;
+        let mut taken = 0;
+        while let Some(length) = watch.record(self.buffer.get(taken..count).unwrap_or_default())? {
+            taken += length;
+        }
+        self.offset += taken as u64;
+        source.set_consumed(self.offset);
+        Ok(taken > 0)
+    }
+}
+
+/// How long it sleeps when there is nothing to read.
+const POLL: Duration = Duration::from_millis(2);
+/// Many times the longest record.
+const READ_BYTES: usize = 512 << 10;
+const REPLY_BUFFER: usize = 256 << 10;

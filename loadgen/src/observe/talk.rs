@@ -1,0 +1,389 @@
+//! One connection: which response answers which request, and what of both is recorded.
+
+use super::counts::{COMPRESSED, Counts, EVENTS_CUT, MALFORMED, OTHER_REQUESTS, PICKED_UP, UNASKED};
+use super::question;
+use super::requests::{self, NotFollowed, Requests, is_request};
+use super::stream::{Content, Stretch};
+use crate::scribe::Ledger;
+use crate::wire::Sink;
+use crate::wire::http::{AtEnd, Malformed, Progress, Responses};
+use common::client_event::{Ended, Kind, Outcome, RecordHeader, Sent};
+use common::clock::MonoNs;
+use common::id::{ConnectionId, RequestId};
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use zerocopy::IntoBytes;
+
+/// What all connections share.
+pub(super) struct Shared<W> {
+    pub(super) ledger: Ledger<W>,
+    pub(super) counts: Counts,
+    pub(super) next_request: u64,
+}
+
+/// One connection.
+pub(super) struct Talk {
+    connection: ConnectionId,
+    requests: Requests,
+    responses: Responses,
+    /// Requests whose responses are not whole, the oldest first.
+    exchanges: VecDeque<Exchange>,
+    standing: Standing,
+    has_carried: bool,
+}
+
+/// How a connection is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Each byte has its place in a request or a response.
+    Followed,
+    /// It was open before, or was lost: the next request is waited for.
+    Waiting,
+    /// It never will be.
+    Ignored,
+}
+
+/// A request and its response.
+#[derive(Debug)]
+struct Exchange {
+    request: RequestId,
+    begin: u64,
+    due: MonoNs,
+    is_recorded: bool,
+    is_head_only: bool,
+    /// Whether its end was told.
+    is_sent: bool,
+    response_begin: u64,
+    status: u16,
+    stretches: u32,
+    /// Whether the next event has lost its beginning.
+    cuts_event: bool,
+}
+
+impl Talk {
+    /// A connection that is followed from its first byte.
+    pub(super) fn from_begin(connection: ConnectionId) -> Self {
+        Self {
+            connection,
+            requests: Requests::default(),
+            responses: Responses::new(),
+            exchanges: VecDeque::new(),
+            standing: Standing::Followed,
+            has_carried: false,
+        }
+    }
+
+    /// A connection that was open before.
+    pub(super) fn from_middle(connection: ConnectionId) -> Self {
+        Self { standing: Standing::Waiting, has_carried: true, ..Self::from_begin(connection) }
+    }
+
+    /// A connection of the other side.
+    pub(super) fn ignored(connection: ConnectionId) -> Self {
+        Self { standing: Standing::Ignored, ..Self::from_begin(connection) }
+    }
+
+    pub(super) const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Takes what the client sent; `answered` is where the response stream stands.
+    pub(super) fn asks(
+        &mut self,
+        stretch: &Stretch<'_>,
+        answered: u64,
+        shared: &mut Shared<impl Write>,
+    ) -> io::Result<()> {
+        if self.standing == Standing::Waiting {
+            let Content::Bytes(bytes) = stretch.content else { return Ok(()) };
+            if !stretch.begins_segment || !is_request(bytes) {
+                return Ok(());
+            }
+            self.standing = Standing::Followed;
+            self.requests.seek(stretch.begin);
+            self.responses.seek(answered);
+            shared.counts.add(PICKED_UP, 1);
+        }
+        let mut content = stretch.content;
+        while self.standing == Standing::Followed {
+            let (taken, progress) = match self.requests.feed(content) {
+                Ok(step) => step,
+                Err(why) => return self.lose(why, stretch.time, shared),
+            };
+            match progress {
+                requests::Progress::More => {}
+                requests::Progress::Head => self.begin(stretch.time, answered, shared),
+                requests::Progress::Complete => self.sent(shared)?,
+            }
+            content = match content {
+                Content::Bytes(bytes) => Content::Bytes(
+                    bytes.get(usize::try_from(taken).unwrap_or(usize::MAX)..).unwrap_or_default(),
+                ),
+                Content::Hole(count) => Content::Hole(count.saturating_sub(taken)),
+            };
+            // A head may be all of a request: its end is told without another byte.
+            let is_over = matches!(content, Content::Bytes([]) | Content::Hole(0));
+            if is_over && progress != requests::Progress::Head {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the server sent.
+    pub(super) fn answers(
+        &mut self,
+        stretch: &Stretch<'_>,
+        shared: &mut Shared<impl Write>,
+    ) -> io::Result<()> {
+        let mut content = stretch.content;
+        let mut has_part = true;
+        while self.standing == Standing::Followed && has_part {
+            let Some(exchange) = self.exchanges.front_mut() else {
+                shared.counts.add(UNASKED, 1);
+                return self.wait_for_request(stretch.time, shared);
+            };
+            exchange.stretches += 1;
+            let mut cut =
+                Cut { ledger: &mut shared.ledger, counts: &mut shared.counts, exchange, result: Ok(()) };
+            let fed = match content {
+                Content::Bytes(bytes) => self.responses.feed_one(bytes, &mut cut).map(|(taken, progress)| {
+                    content = Content::Bytes(bytes.get(taken..).unwrap_or_default());
+                    progress
+                }),
+                Content::Hole(count) => {
+                    self.responses.pass_over(count, &mut cut).map(|(cuts_event, progress)| {
+                        content = Content::Bytes(&[]);
+                        cut.exchange.cuts_event |= cuts_event;
+                        progress
+                    })
+                }
+            };
+            cut.result?;
+            has_part = !matches!(content, Content::Bytes([]));
+            match fed {
+                Ok(Progress::More) => {}
+                Ok(Progress::Complete { .. }) => self.complete(stretch.time, shared)?,
+                Err(Malformed::Upgrade) => return self.lose(NotFollowed::Upgrade, stretch.time, shared),
+                Err(Malformed::Hole) => return self.lose(NotFollowed::Hole, stretch.time, shared),
+                Err(_) => {
+                    shared.counts.add(MALFORMED, 1);
+                    return self.wait_for_request(stretch.time, shared);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection is gone.
+    pub(super) fn closed(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        if self.standing == Standing::Followed
+            && let Some(exchange) = self.exchanges.front_mut()
+        {
+            let mut cut =
+                Cut { ledger: &mut shared.ledger, counts: &mut shared.counts, exchange, result: Ok(()) };
+            let end = self.responses.finish(&mut cut);
+            cut.result?;
+            let outcome = match end {
+                AtEnd::Complete => of_status(exchange.status),
+                AtEnd::Truncated => Outcome::Truncated,
+                AtEnd::NotBegun => Outcome::ClosedEarly,
+            };
+            self.end_first(outcome, time, shared)?;
+        }
+        self.end_all(Outcome::ClosedEarly, time, shared)
+    }
+
+    /// Nothing more will be seen: what is open ends as it stands.
+    pub(super) fn end_all(
+        &mut self,
+        outcome: Outcome,
+        time: MonoNs,
+        shared: &mut Shared<impl Write>,
+    ) -> io::Result<()> {
+        while !self.exchanges.is_empty() {
+            self.end_first(outcome, time, shared)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, time: MonoNs, answered: u64, shared: &mut Shared<impl Write>) {
+        let question = self.requests.question();
+        let endpoint = question::endpoint(question);
+        let exchange = Exchange {
+            request: RequestId(shared.next_request),
+            begin: question.begin,
+            due: time,
+            is_recorded: endpoint.is_some(),
+            is_head_only: question.method == "HEAD",
+            is_sent: false,
+            response_begin: answered,
+            status: 0,
+            stretches: 0,
+            cuts_event: false,
+        };
+        if let Some(endpoint) = endpoint {
+            shared.next_request += 1;
+            shared.ledger.asked(exchange.request, endpoint, Default::default());
+        } else {
+            shared.counts.add(OTHER_REQUESTS, 1);
+        }
+        self.exchanges.push_back(exchange);
+        if self.exchanges.len() == 1 {
+            self.expect();
+        }
+    }
+
+    /// The request that came last is whole.
+    fn sent(&mut self, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        let end = self.requests.offset();
+        let Some(exchange) = self.exchanges.back_mut() else { return Ok(()) };
+        if exchange.is_sent || !exchange.is_recorded {
+            return Ok(());
+        }
+        let question = self.requests.question();
+        let Some(endpoint) = question::endpoint(question) else { return Ok(()) };
+        let (facts, model) = question::facts(question, shared.ledger.tokenizer());
+        model.into_iter().for_each(|model| shared.counts.model(model));
+        shared.ledger.asked(exchange.request, endpoint, facts);
+        tell_sent(exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)
+    }
+
+    fn expect(&mut self) {
+        match self.exchanges.front() {
+            Some(exchange) if exchange.is_head_only => self.responses.expect_head_only(),
+            Some(_) => self.responses.expect(),
+            None => {}
+        }
+    }
+
+    fn complete(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        let status = self.exchanges.front().map_or(0, |exchange| exchange.status);
+        self.end_first(of_status(status), time, shared)?;
+        if let Some(next) = self.exchanges.front_mut() {
+            next.response_begin = self.responses.offset();
+            self.expect();
+        }
+        Ok(())
+    }
+
+    /// The oldest request has ended.
+    fn end_first(
+        &mut self,
+        outcome: Outcome,
+        time: MonoNs,
+        shared: &mut Shared<impl Write>,
+    ) -> io::Result<()> {
+        let Some(mut exchange) = self.exchanges.pop_front() else { return Ok(()) };
+        if !exchange.is_recorded {
+            return Ok(());
+        }
+        if !exchange.is_sent {
+            let end = self.requests.offset();
+            tell_sent(&mut exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)?;
+        }
+        let end = self.responses.offset().max(exchange.response_begin);
+        let mut header = RecordHeader::new(Kind::Ended, exchange.request.0, time, end, 0);
+        header.detail = outcome.number();
+        let ended = Ended { errno: 0, reads: exchange.stretches };
+        shared.ledger.record(0, &header, ended.as_bytes())
+    }
+
+    /// What comes can't be followed.
+    fn lose(&mut self, why: NotFollowed, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        shared.counts.not_followed(why);
+        if why != NotFollowed::Hole {
+            self.standing = Standing::Ignored;
+            return self.end_all(Outcome::Malformed, time, shared);
+        }
+        self.wait_for_request(time, shared)
+    }
+
+    fn wait_for_request(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        self.standing = Standing::Waiting;
+        self.end_all(Outcome::Malformed, time, shared)
+    }
+}
+
+fn tell_sent(
+    exchange: &mut Exchange,
+    end: u64,
+    connection: ConnectionId,
+    has_carried: &mut bool,
+    ledger: &mut Ledger<impl Write>,
+) -> io::Result<()> {
+    exchange.is_sent = true;
+    let reused = u32::from(std::mem::replace(has_carried, true));
+    let (due, begin, response_begin) = (exchange.due, exchange.begin, exchange.response_begin);
+    let session = exchange.request.0;
+    let sent = Sent { due, begin, response_begin, session, connection, reused, ..Sent::default() };
+    ledger.record(0, &RecordHeader::new(Kind::Sent, exchange.request.0, UNSEEN, end, 0), sent.as_bytes())
+}
+
+/// How a whole response ends its request, by its status.
+const fn of_status(status: u16) -> Outcome {
+    match status / 100 {
+        2 => Outcome::Ok,
+        3 => Outcome::Redirect,
+        _ => Outcome::HttpStatus,
+    }
+}
+
+/// Passes what was cut from a response on to the ledger.
+struct Cut<'a, W> {
+    ledger: &'a mut Ledger<W>,
+    counts: &'a mut Counts,
+    exchange: &'a mut Exchange,
+    result: io::Result<()>,
+}
+
+impl<W: Write> Cut<'_, W> {
+    fn record(&mut self, kind: Kind, detail: u16, bytes: &[u8], end: u64) {
+        if self.exchange.is_recorded && self.result.is_ok() {
+            let mut header = RecordHeader::new(kind, self.exchange.request.0, UNSEEN, end, 0);
+            header.detail = detail;
+            self.result = self.ledger.record(0, &header, bytes);
+        }
+    }
+}
+
+impl<W: Write> Sink for Cut<'_, W> {
+    fn head(&mut self, status: u16, bytes: &[u8], end: u64) {
+        self.exchange.status = status;
+        if self.exchange.is_recorded && is_compressed(bytes) {
+            self.counts.add(COMPRESSED, 1);
+            self.exchange.is_recorded = false;
+            self.result = self.ledger.forget(self.exchange.request);
+            return;
+        }
+        self.record(Kind::Head, status, bytes, end);
+    }
+
+    fn event(&mut self, bytes: &[u8], end: u64) {
+        if std::mem::take(&mut self.exchange.cuts_event) {
+            self.counts.add(EVENTS_CUT, 1);
+            return;
+        }
+        self.record(Kind::Event, 0, bytes, end);
+    }
+
+    fn body(&mut self, bytes: &[u8], end: u64) {
+        self.record(Kind::Body, 0, bytes, end);
+    }
+}
+
+/// Whether the response's body has a content coding (RFC 9110 §8.4).
+fn is_compressed(head: &[u8]) -> bool {
+    let mut headers = [httparse::EMPTY_HEADER; crate::wire::http::HEADERS_MAX];
+    let mut response = httparse::Response::new(&mut headers);
+    if response.parse(head).is_err() {
+        return false;
+    }
+    response.headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("content-encoding")
+            && !header.value.trim_ascii().eq_ignore_ascii_case(b"identity")
+    })
+}
+
+/// Nobody read it: only the kernel saw it pass.
+const UNSEEN: MonoNs = MonoNs(0);

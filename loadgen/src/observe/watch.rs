@@ -1,0 +1,427 @@
+//! Records of the kernel in, messages of the scribe out: all connections that are watched.
+
+use super::counts::{CONNECTIONS, Counts};
+use super::stream::{Segment, Stream};
+use super::talk::{Shared, Standing, Talk};
+use crate::scribe::{Asked, Ledger};
+use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
+use common::clock::MonoNs;
+use common::id::{ConnectionId, SocketCookie};
+use common::kernel_event::Kind;
+use common::kernel_event::capture::Capture;
+use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, Step};
+use common::kernel_event::segment::SENT;
+use common::plan::{Plan, Side};
+use endpoint::chat::Chat;
+use rustc_hash::FxHashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use tokenizer::Tokenizer;
+use zerocopy::{FromBytes, IntoBytes};
+
+/// Everything that is watched.
+pub struct Watch<W> {
+    side: Side,
+    connections: FxHashMap<SocketCookie, Connection>,
+    next_connection: u32,
+    shared: Shared<W>,
+    latest: MonoNs,
+}
+
+struct Connection {
+    id: ConnectionId,
+    asks: Stream,
+    answers: Stream,
+    talk: Talk,
+}
+
+/// A record that no kernel program writes.
+fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the kernel's spool holds a malformed record")
+}
+
+impl<W: Write> Watch<W> {
+    /// Watches from one side and writes messages to `replies`.
+    pub fn new(replies: W, side: Side, tokenizer: Option<Tokenizer>, plan: &Plan) -> Self {
+        let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()));
+        let ledger = Ledger::new(replies, &Chat, tokenizer, nothing, plan);
+        let shared = Shared { ledger, counts: Counts::default(), next_request: 0 };
+        Self { side, connections: FxHashMap::default(), next_connection: 0, shared, latest: MonoNs(0) }
+    }
+
+    /// Takes the first record of some bytes; gives its length, or nothing if it is not whole.
+    ///
+    /// # Errors
+    /// When it is no record, or a message can't be written.
+    pub fn record(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let Ok((kind, _)) = u32::read_from_prefix(bytes) else { return Ok(None) };
+        match Kind::from_number(kind).ok_or_else(broken)? {
+            Kind::Segment => Err(broken()),
+            Kind::Connection => {
+                let Ok((step, _)) = Step::read_from_prefix(bytes) else { return Ok(None) };
+                self.step(&step)?;
+                Ok(Some(size_of::<Step>()))
+            }
+            Kind::Capture => {
+                let Ok((capture, rest)) = Capture::read_from_prefix(bytes) else { return Ok(None) };
+                if bytes.len() < capture.length() {
+                    return Ok(None);
+                }
+                let payload = rest.get(..capture.captured_length as usize).ok_or_else(broken)?;
+                self.segment(&capture, payload)?;
+                Ok(Some(capture.length()))
+            }
+        }
+    }
+
+    /// What was met so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
+    /// Sends on what has been written.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.shared.ledger.flush()
+    }
+
+    /// Nothing more will come: ends what is open, and says that nothing follows.
+    ///
+    /// # Errors
+    /// When a message can't be written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let mut left = self.connections.drain().map(|(_, connection)| connection).collect::<Vec<_>>();
+        left.sort_unstable_by_key(|connection| connection.id);
+        for mut connection in left {
+            connection.drain(&mut self.shared)?;
+            connection.talk.end_all(Outcome::Cancelled, self.latest, &mut self.shared)?;
+        }
+        self.shared.ledger.finish()
+    }
+
+    /// The messages, of a watch that is over.
+    #[cfg(test)]
+    fn into_replies(self) -> W {
+        self.shared.ledger.into_replies()
+    }
+
+    fn step(&mut self, step: &Step) -> io::Result<()> {
+        self.latest = self.latest.max(step.time);
+        let ours = match self.side {
+            Side::Client => OPENED,
+            Side::Server => ACCEPTED,
+        };
+        match step.stage {
+            OPENED | ACCEPTED => {
+                let (sent, received) = (step.sent_sequence, step.received_sequence);
+                let (asks, answers) =
+                    if self.side == Side::Client { (sent, received) } else { (received, sent) };
+                let talk = if step.stage == ours { Talk::from_begin } else { Talk::ignored };
+                let connection = self.connect(step.cookie, talk)?;
+                connection.asks = Stream::from_sequence(asks);
+                connection.answers = Stream::from_sequence(answers);
+                Ok(())
+            }
+            CLOSED => self.closed(step),
+            _ => Ok(()),
+        }
+    }
+
+    fn closed(&mut self, step: &Step) -> io::Result<()> {
+        let Some(mut connection) = self.connections.remove(&step.cookie) else { return Ok(()) };
+        connection.drain(&mut self.shared)?;
+        connection.talk.closed(step.time, &mut self.shared)?;
+        let header = RecordHeader::new(Record::Closed, u64::from(connection.id.0), step.time, 0, 0);
+        self.shared.ledger.record(0, &header, &[])
+    }
+
+    fn segment(&mut self, capture: &Capture, bytes: &[u8]) -> io::Result<()> {
+        let stamp = &capture.stamp;
+        self.latest = self.latest.max(stamp.time);
+        if !self.connections.contains_key(&stamp.cookie) {
+            self.connect(stamp.cookie, Talk::from_middle)?;
+        }
+        let Some(connection) = self.connections.get_mut(&stamp.cookie) else { return Ok(()) };
+        if connection.talk.standing() == Standing::Ignored {
+            return Ok(());
+        }
+        let segment =
+            Segment { sequence: stamp.sequence, length: stamp.payload_length, bytes, time: stamp.time };
+        let (talk, shared) = (&mut connection.talk, &mut self.shared);
+        let mut result = Ok(());
+        if (stamp.direction == SENT) == (self.side == Side::Client) {
+            let answered = connection.answers.next();
+            connection.asks.segment(&segment, |stretch| {
+                result = std::mem::replace(&mut result, Ok(()))
+                    .and_then(|()| talk.asks(&stretch, answered, shared));
+            });
+        } else {
+            connection.answers.segment(&segment, |stretch| {
+                result = std::mem::replace(&mut result, Ok(())).and_then(|()| talk.answers(&stretch, shared));
+            });
+        }
+        result
+    }
+
+    fn connect(
+        &mut self,
+        cookie: SocketCookie,
+        talk: fn(ConnectionId) -> Talk,
+    ) -> io::Result<&mut Connection> {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection = self.next_connection.wrapping_add(1);
+        self.shared.counts.add(CONNECTIONS, 1);
+        let opened = Opened { cookie, ..Opened::default() };
+        let header = RecordHeader::new(Record::Opened, u64::from(id.0), MonoNs(0), 0, 0);
+        self.shared.ledger.record(0, &header, opened.as_bytes())?;
+        let connection =
+            Connection { id, asks: Stream::default(), answers: Stream::default(), talk: talk(id) };
+        Ok(self.connections.entry(cookie).insert_entry(connection).into_mut())
+    }
+}
+
+impl Connection {
+    /// Gives on what waited for segments that never came.
+    fn drain(&mut self, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        let Self { asks, answers, talk, .. } = self;
+        let mut result = Ok(());
+        let answered = answers.next();
+        asks.end(|stretch| {
+            result =
+                std::mem::replace(&mut result, Ok(())).and_then(|()| talk.asks(&stretch, answered, shared));
+        });
+        answers.end(|stretch| {
+            result = std::mem::replace(&mut result, Ok(())).and_then(|()| talk.answers(&stretch, shared));
+        });
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::kernel_event::segment::{RECEIVED, Stamp};
+    use common::reply_event::{Event, EventKind, Kind as Message, MessageHeader, RequestEnded};
+    use proptest::prelude::*;
+    use std::fmt::Write;
+
+    const COOKIE: SocketCookie = SocketCookie(7);
+    const BASE: [u32; 2] = [u32::MAX - 20, 900];
+
+    /// Records of a kernel that watches one connection.
+    #[derive(Default)]
+    struct Records {
+        bytes: Vec<u8>,
+        time: u64,
+        /// Bytes that went each way.
+        gone: [u32; 2],
+    }
+
+    impl Records {
+        fn step(&mut self, stage: u32) -> &mut Self {
+            self.time += 1;
+            let step = Step {
+                kind: Kind::Connection.number(),
+                stage,
+                cookie: COOKIE,
+                time: MonoNs(self.time),
+                sent_sequence: BASE[SENT as usize],
+                received_sequence: BASE[RECEIVED as usize],
+                smoothed_rtt_us: 0,
+                retransmits: 0,
+                local_port: 1,
+                remote_port: 2,
+            };
+            self.bytes.extend_from_slice(step.as_bytes());
+            self
+        }
+
+        fn segment(&mut self, direction: u32, payload: &str) -> &mut Self {
+            self.captured(direction, payload, payload.len())
+        }
+
+        /// A segment of which only the first bytes were captured.
+        fn captured(&mut self, direction: u32, payload: &str, count: usize) -> &mut Self {
+            self.time += 1;
+            let place = direction as usize;
+            let length = u32::try_from(payload.len()).unwrap();
+            let stamp = Stamp {
+                kind: Kind::Capture.number(),
+                direction,
+                cookie: COOKIE,
+                time: MonoNs(self.time),
+                sequence: BASE[place].wrapping_add(self.gone[place]),
+                payload_length: length,
+                smoothed_rtt_us: 0,
+                retransmits: 0,
+            };
+            self.gone[place] += length;
+            let captured_length = u32::try_from(count).unwrap();
+            let capture = Capture { stamp, captured_length, local_port: 1, remote_port: 2 };
+            self.bytes.extend_from_slice(capture.as_bytes());
+            self.bytes.extend_from_slice(&payload.as_bytes()[..count]);
+            self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+            self
+        }
+    }
+
+    /// The messages in words, and what was met.
+    fn watched(bytes: &[u8], side: Side) -> String {
+        let tokenizer = Some(Tokenizer::builtin());
+        let mut watch = Watch::new(Vec::new(), side, tokenizer, &Plan::unknown());
+        let mut rest = bytes;
+        while let Some(length) = watch.record(rest).unwrap() {
+            rest = &rest[length..];
+        }
+        assert!(rest.is_empty(), "every record is taken");
+        watch.finish().unwrap();
+        let counts = watch.counts().named().clone();
+        let text = messages(&watch.into_replies());
+        let met =
+            counts.iter().map(|(name, count)| format!(" {}={count}", name.trim_start_matches("watched_")));
+        format!("{text}|{}", met.collect::<String>())
+    }
+
+    fn messages(mut bytes: &[u8]) -> String {
+        let mut text = String::new();
+        while let Ok((header, _)) = MessageHeader::read_from_prefix(bytes) {
+            let (message, rest) = bytes.split_at(header.length as usize);
+            bytes = rest;
+            if Message::from_number(header.kind) != Some(Message::Request) {
+                continue;
+            }
+            let (told, mut events) = RequestEnded::read_from_prefix(&message[8..]).unwrap();
+            let outcome = Outcome::from_number(u16::try_from(told.outcome).unwrap()).unwrap();
+            let (due, ended) = (told.due.0, told.ended.0);
+            write!(
+                text,
+                "{}..{} due {due} ended {ended} {}:",
+                told.sent_begin,
+                told.sent_end,
+                outcome.name()
+            )
+            .unwrap();
+            for _ in 0..told.events {
+                let (event, later) = Event::read_from_prefix(events).unwrap();
+                events = later;
+                let kind = EventKind::from_number(event.kind).unwrap();
+                write!(text, " {}@{}", kind.name(), event.end - told.response_begin).unwrap();
+            }
+            text.push_str("; ");
+        }
+        text
+    }
+
+    fn question() -> String {
+        let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+        format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    }
+
+    const HEAD: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    const DONE: &str = "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
+
+    fn token() -> String {
+        let data = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+        format!("{:x}\r\n{data}\r\n", data.len())
+    }
+
+    #[test]
+    fn a_stream_from_both_sides() {
+        let mut client = Records::default();
+        client.step(OPENED).segment(SENT, &question()).segment(RECEIVED, HEAD).segment(RECEIVED, &token());
+        client.segment(RECEIVED, &token()).segment(RECEIVED, DONE).step(CLOSED);
+        let expected = "0..129 due 2 ended 6 ok: content@131 content@184 done@203; | connections=1";
+        assert_eq!(watched(&client.bytes, Side::Client), expected, "at the client");
+        let mut server = Records::default();
+        server.step(ACCEPTED).segment(RECEIVED, &question()).segment(SENT, HEAD).segment(SENT, &token());
+        server.segment(SENT, &token()).segment(SENT, DONE).step(CLOSED);
+        assert_eq!(watched(&server.bytes, Side::Server), expected, "at the server");
+        assert_eq!(watched(&server.bytes, Side::Client), "| connections=1", "whoever accepts is no client");
+    }
+
+    #[test]
+    fn connections_that_were_open_are_picked_up() {
+        let mut records = Records::default();
+        records.segment(RECEIVED, &token()).segment(RECEIVED, DONE).segment(SENT, &question());
+        records.segment(RECEIVED, HEAD).segment(RECEIVED, &token()).segment(RECEIVED, DONE);
+        let expected =
+            "0..129 due 3 ended 6 ok: content@131 done@150; | connections=1 connections_picked_up=1";
+        assert_eq!(watched(&records.bytes, Side::Client), expected, "from the next request on");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_counted() {
+        let check = |requests: &str, response: &str, expected: &str| {
+            let mut records = Records::default();
+            records.step(OPENED).segment(SENT, requests).segment(RECEIVED, response).step(CLOSED);
+            assert_eq!(watched(&records.bytes, Side::Client), expected, "{requests:?}");
+        };
+        check("\u{16}\u{3}\u{1}", "x", "| connections=1 not_followed_tls=1");
+        check("PRI * HTTP/2.0\r\n\r\n", "x", "| connections=1 not_followed_http2=1");
+        let gzip = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx";
+        check(&question(), gzip, "| connections=1 not_followed_compressed_response=1");
+        let other = "GET /metrics HTTP/1.1\r\n\r\n";
+        check(
+            other,
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
+            "| connections=1 requests_of_other_paths=1",
+        );
+        let head = "HEAD / HTTP/1.1\r\n\r\n".to_owned() + &question();
+        let both = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nHTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n";
+        check(&head, both, "19..148 due 2 ended 3 http_status:; | connections=1 requests_of_other_paths=1");
+    }
+
+    #[test]
+    fn an_event_that_was_not_captured_whole_is_counted() {
+        let mut records = Records::default();
+        let (one, two) = (token(), format!("{}{}", token(), token()));
+        records.step(OPENED).segment(SENT, &question()).segment(RECEIVED, HEAD).segment(RECEIVED, &one);
+        records.captured(RECEIVED, &two, 20).segment(RECEIVED, DONE).step(CLOSED);
+        let text = watched(&records.bytes, Side::Client);
+        assert!(text.contains("not_followed_framing_not_captured=1"), "{text}");
+        let mut records = Records::default();
+        records.step(OPENED).segment(SENT, &question()).segment(RECEIVED, HEAD);
+        records
+            .captured(RECEIVED, &token()[..40], 20)
+            .segment(RECEIVED, &token()[40..])
+            .segment(RECEIVED, &one);
+        records.segment(RECEIVED, DONE).step(CLOSED);
+        let expected =
+            "0..129 due 2 ended 7 ok: content@184 done@203; | connections=1 not_followed_events_cut=1";
+        assert_eq!(watched(&records.bytes, Side::Client), expected, "the next one is whole");
+    }
+
+    proptest! {
+        /// However segments are cut, the same events come out at the same offsets.
+        #[test]
+        fn splits_do_not_matter(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
+            let stream = format!("{HEAD}{}{}{DONE}", token(), token());
+            let mut places = cuts.iter().map(|cut| cut.index(stream.len())).collect::<Vec<_>>();
+            places.extend([0, stream.len()]);
+            places.sort_unstable();
+            places.dedup();
+            let mut records = Records::default();
+            records.step(OPENED).segment(SENT, &question());
+            for pair in places.windows(2) {
+                records.segment(RECEIVED, &stream[pair[0]..pair[1]]);
+            }
+            let text = watched(&records.bytes, Side::Client);
+            prop_assert!(text.ends_with("ok: content@131 content@184 done@203; | connections=1"), "{}", text);
+        }
+
+        /// Whatever is captured, nothing panics.
+        #[test]
+        fn garbage_never_panics(pieces in prop::collection::vec((any::<bool>(), "\\PC{0,40}|HTTP/1.1 200 OK\r\n\r\n|POST /v1/completions HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n|3\r\nabc\r\n|0\r\n\r\n", 0_usize..60), 0..12)) {
+            let mut records = Records::default();
+            records.step(OPENED);
+            for (sent, bytes, captured) in pieces {
+                let captured = (0..=captured.min(bytes.len())).rev().find(|end| bytes.is_char_boundary(*end)).unwrap();
+                records.captured(if sent { SENT } else { RECEIVED }, &bytes, captured);
+            }
+            watched(&records.bytes, Side::Client);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! A cgroup of a test's own, for a server that is watched.
+
+use crate::patience;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A cgroup that goes with the test; what is in it is let go.
+#[derive(Debug)]
+pub struct Own {
+    path: PathBuf,
+}
+
+impl Own {
+    /// Makes one.
+    #[must_use]
+    pub fn make() -> Self {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let line = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap();
+        let root = line.split(' ').nth(4).unwrap();
+        let path = Path::new(root).join(format!("end-to-end-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self { path }
+    }
+
+    /// The file into which a process writes its number to be in it.
+    #[must_use]
+    pub fn processes(&self) -> PathBuf {
+        self.path.join("cgroup.procs")
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // The test's processes have ended by now, or are about to.
+        fs::write(self.path.join("cgroup.kill"), "1").ok();
+        patience::until("the cgroup to be empty", || fs::remove_dir(&self.path).ok());
+    }
+}
