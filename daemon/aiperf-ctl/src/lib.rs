@@ -13,6 +13,7 @@ mod clock;
 mod compare;
 mod daemon;
 mod multi_run;
+mod otel;
 mod plain_file;
 mod plan;
 mod profile;
@@ -21,6 +22,7 @@ mod report;
 mod runs;
 mod say;
 mod series;
+mod server_metrics;
 mod tokenizer_file;
 
 pub use args::{Args, markdown as flags_markdown};

@@ -67,6 +67,7 @@ async fn answer(daemon: Arc<Daemon>, client: String, request: Request<Incoming>)
         (Method::PUT, ["runs", id, "inputs", name]) => upload(&daemon, id, name, request).await,
         (Method::POST, ["runs", id, "start"]) => start(&daemon, id),
         (Method::GET, ["runs", id, "progress"]) => progress(&daemon, id),
+        (Method::GET, ["runs", id, "requests"]) => requests(&daemon, id),
         (Method::POST, ["runs", id, "stop"]) => stop(&daemon, id, request).await,
         (Method::POST, ["runs", id, "recover"]) => recovered(&daemon, id).await,
         (Method::GET, ["runs", id, "files"]) => files(&daemon, id),
@@ -107,6 +108,7 @@ async fn create(daemon: &Daemon, client: String, request: Request<Incoming>) -> 
         client,
         will: Mutex::default(),
         watchers: AtomicUsize::new(0),
+        live: Arc::default(),
         telling: Mutex::default(),
     };
     tracing::info!(run = run_id, client = run.client, "run created");
@@ -176,6 +178,37 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
     });
     let body = StreamBody::new(ReceiverStream::new(receiver)).boxed();
     Ok(Response::new(body))
+}
+
+/// Requests as they end, in pieces; the stream ends with the run.
+fn requests(daemon: &Daemon, id: &str) -> Answer {
+    let run = running(daemon, id)?;
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    run.live.open();
+    tokio::spawn(async move {
+        loop {
+            let last = run.progress().state.is_final();
+            for piece in run.live.take().chunks(REQUESTS_PIECE) {
+                let mut lines = Vec::new();
+                for request in piece {
+                    if serde_json::to_writer(&mut lines, request).is_ok() {
+                        lines.push(b'\n');
+                    }
+                }
+                if sender.send(Ok(Frame::data(Bytes::from(lines)))).await.is_err() {
+                    return;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PROGRESS_QUICK) => {}
+                () = sender.closed() => return,
+            }
+            if last {
+                return;
+            }
+        }
+    });
+    Ok(Response::new(StreamBody::new(ReceiverStream::new(receiver)).boxed()))
 }
 
 async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
@@ -259,6 +292,8 @@ fn active(
     daemon.active.lock().map_err(|_poisoned| broken())
 }
 
+/// Requests that are sent in one piece.
+const REQUESTS_PIECE: usize = 32;
 /// The caller, by the credentials that the kernel vouches for.
 fn name_of(stream: &UnixStream) -> String {
     stream.peer_cred().map_or_else(

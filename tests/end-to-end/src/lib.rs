@@ -11,7 +11,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 pub mod client;
+pub mod collector;
 pub mod daemon;
+pub mod exporter;
 pub mod patience;
 pub mod programs;
 pub mod server;
