@@ -1,6 +1,6 @@
 //! docs/DATA.md, docs/FLAGS.md and docs/METRICS.md are what the code says. With `XTASK_DOCS=write` they are made so.
 
-use record::{Clock, ColumnInfo, Request, Response, Row, Source, Token, Unit};
+use record::{Clock, ColumnInfo, Request, Response, Row, ServerSample, Source, Token, Unit};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -38,6 +38,11 @@ fn data_markdown() -> String {
             "responses.parquet",
             "One row per event and per response head; only with `--export-level raw`.",
             Response::columns(),
+        ),
+        (
+            "server_metrics.parquet",
+            "One row per scrape of a server's metrics (`up`), then one per number that is not what the scrape before found.",
+            ServerSample::columns(),
         ),
     ] {
         write!(text, "\n## {file}\n\n{about}\n\n").expect("a string takes every text");
@@ -90,6 +95,7 @@ const fn source(source: Source) -> &'static str {
         Source::Kernel => "kernel",
         Source::Join => "join",
         Source::Server => "server",
+        Source::Scraper => "scraper",
     }
 }
 
@@ -102,5 +108,5 @@ clocks (`aiperfd.clock_mono_ns`, `aiperfd.clock_real_ns`), by which stamps becom
 Stamps are nanoseconds on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns`. A column that may be absent is null where
 there is no value; nothing is ever filled in. Sources: the *schedule* decides, the *hot core* sends and reads, the
 *scribe* parses what was read, the *kernel* stamps segments (by the run's rung), the *join* matches stamps to bytes, the
-*server* says. `run.json` beside these files holds the plan, the host, counters of loss and the verdict.
+*server* says, the *scraper* asks it for its metrics. `run.json` beside these files holds the plan, the host, counters of loss and the verdict.
 ";

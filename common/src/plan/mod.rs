@@ -87,6 +87,7 @@ impl Plan {
                 goodput: BTreeMap::new(),
                 slice_duration_seconds: None,
                 show_trace_timing: false,
+                server_metrics_formats: Vec::new(),
                 fail_on: FailOn::Invalid,
                 other: BTreeMap::new(),
             },

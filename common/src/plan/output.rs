@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// What is written.
@@ -22,6 +23,9 @@ pub struct Output {
     /// Whether the console shows the stages of the HTTP exchange.
     #[serde(default)]
     pub show_trace_timing: bool,
+    /// Files that the server's own metrics are written to: `json`, `csv`, `jsonl`, `parquet`.
+    #[serde(default)]
+    pub server_metrics_formats: Vec<String>,
     /// Which verdict makes the exit status non-zero.
     pub fail_on: FailOn,
     /// What else the command line said, by flag, for later readers of `run.json`.

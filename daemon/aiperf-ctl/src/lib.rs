@@ -15,6 +15,7 @@ mod compare;
 mod daemon;
 mod multi_run;
 mod observe;
+mod otel;
 mod plain_file;
 mod plan;
 mod profile;
@@ -23,6 +24,7 @@ mod report;
 mod runs;
 mod say;
 mod series;
+mod server_metrics;
 mod tokenizer_file;
 mod watched;
 

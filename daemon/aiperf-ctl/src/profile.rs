@@ -3,6 +3,7 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::multi_run;
+use crate::otel::Otel;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
 use crate::progress::Show;
@@ -10,6 +11,7 @@ use crate::report::Reported;
 use crate::runs::fetch;
 use crate::say::{say, say_aside, say_warning};
 use crate::series;
+use crate::server_metrics::ServerMetrics;
 use crate::tokenizer_file;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
@@ -61,7 +63,16 @@ fn one(args: &ProfileArgs, profile: &Profile) -> Result<multi_run::Outcome> {
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let interrupted = runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui));
+    let otel = Otel::start(&args.telemetry, &profile.plan)?;
+    let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
+    let interrupted =
+        runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
+    if let Some(otel) = otel {
+        otel.finish();
+    }
+    if let Some(server_metrics) = server_metrics {
+        server_metrics.finish(directory);
+    }
     drop(daemon);
     let interrupted = interrupted.inspect_err(|_| {
         // Only an empty directory goes: what is in one was there before, or is worth keeping.
@@ -82,6 +93,7 @@ async fn execute(
     inputs: Vec<(&'static str, Bytes)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
+    otel: Option<&Otel>,
 ) -> Result<bool> {
     let client = &daemon.client;
     let create =
@@ -92,6 +104,10 @@ async fn execute(
         client.put(&format!("{path}/inputs/{name}"), bytes).await?;
     }
     let mut lines = client.lines(&format!("{path}/progress")).await?;
+    let live = match otel {
+        Some(otel) => Some(otel.follow(client, &path).await?),
+        None => None,
+    };
     let _: Status = client.post(&format!("{path}/start"), &()).await?;
     let mut show = Show::new(ui);
     let lost = || format!("the daemon died; `aiperf-ctl runs recover {run_id}` may save what it recorded");
@@ -103,6 +119,7 @@ async fn execute(
             line = lines.next::<Progress>() => match line.with_context(lost)? {
                 Some(progress) => {
                     show.update(&progress);
+                    otel.into_iter().for_each(|otel| otel.progress(&progress));
                     if progress.state.is_final() {
                         break progress;
                     }
@@ -120,6 +137,10 @@ async fn execute(
         }
     };
     show.finish();
+    if let Some(live) = live {
+        // It ends with the run; whatever it did not hear is in the records.
+        tokio::time::timeout(LIVE_PATIENCE, live).await.ok();
+    }
     if last.state == State::Failed {
         let problem = last.problem.context("the run failed without a reason")?;
         return Err(problem.into());
@@ -230,6 +251,8 @@ fn status(reported: &Reported, interrupted: bool, fail_on: FailOn) -> u8 {
     }
 }
 
+/// How long the last requests are waited for once the run has ended.
+const LIVE_PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Names that are no model anyone has a tokenizer of.
 const PLACEHOLDER_MODELS: &[&str] = &["mock-model", "test-model", "fake-model", "mock"];

@@ -9,7 +9,7 @@ use crate::say::{say, say_warning};
 use anyhow::{Context, Result, bail};
 use common::plan::Output;
 use export::parquet::{Limits, PartWriter, concat, events, rows};
-use export::{Artifacts, Colour, Exchanges, Stored, WholeFile, console, write_wanted};
+use export::{Artifacts, Colour, Exchanges, ServerMetrics, Stored, WholeFile, console, write_wanted};
 use import::Imported;
 use metric::{Analysis, MetricResult, Report, Settings, Threshold};
 use record::{Request, Row, Run};
@@ -53,6 +53,7 @@ pub(crate) struct Reported {
     settings: Settings,
     exchanges: Box<dyn Exchanges>,
     payloads: Vec<String>,
+    server: Option<ServerMetrics>,
     /// The summary of the tool that made the run, if that was not ours.
     foreign: Option<Value>,
     utc_offset_seconds: i64,
@@ -130,6 +131,8 @@ impl Reported {
             analysis.events(&batch?);
         }
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
+        let server = directory.join("server_metrics.parquet");
+        let server = server.is_file().then(|| ServerMetrics::read(&server, &settings)).transpose()?;
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses };
         let payloads = payloads(&directory.join("inputs.json"))?;
         Ok(Self {
@@ -138,6 +141,7 @@ impl Reported {
             settings,
             exchanges: Box::new(stored),
             payloads,
+            server,
             foreign: None,
             utc_offset_seconds: 0,
         })
@@ -159,6 +163,7 @@ impl Reported {
             settings,
             exchanges: Box::new(exchanges),
             payloads,
+            server: None,
             foreign: Some(summary),
             utc_offset_seconds,
         })
@@ -234,6 +239,7 @@ impl Reported {
             exchanges: &*self.exchanges,
             payloads: &self.payloads,
             utc_offset_seconds: self.utc_offset_seconds,
+            server: self.server.as_ref(),
             foreign: self.foreign.as_ref(),
         }
     }

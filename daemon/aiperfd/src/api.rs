@@ -68,6 +68,7 @@ async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>)
         (Method::POST, ["runs", id, "start"]) => start(&daemon, id),
         (Method::POST, ["runs", id, "join"]) => join(&daemon, client, id),
         (Method::GET, ["runs", id, "progress"]) => progress(&daemon, id),
+        (Method::GET, ["runs", id, "requests"]) => requests(&daemon, id),
         (Method::POST, ["runs", id, "stop"]) => stop(&daemon, id, request).await,
         (Method::POST, ["runs", id, "recover"]) => recovered(&daemon, id).await,
         (Method::GET, ["runs", id, "files"]) => files(&daemon, id),
@@ -111,6 +112,7 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         client: client.name(),
         will: Mutex::default(),
         watchers: AtomicUsize::new(0),
+        live: Arc::default(),
         telling: Mutex::default(),
         uid: client.uid,
         watched: Mutex::default(),
@@ -189,6 +191,37 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
     });
     let body = StreamBody::new(ReceiverStream::new(receiver)).boxed();
     Ok(Response::new(body))
+}
+
+/// Requests as they end, in pieces; the stream ends with the run.
+fn requests(daemon: &Daemon, id: &str) -> Answer {
+    let run = running(daemon, id)?;
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    run.live.open();
+    tokio::spawn(async move {
+        loop {
+            let last = run.progress().state.is_final();
+            for piece in run.live.take().chunks(REQUESTS_PIECE) {
+                let mut lines = Vec::new();
+                for request in piece {
+                    if serde_json::to_writer(&mut lines, request).is_ok() {
+                        lines.push(b'\n');
+                    }
+                }
+                if sender.send(Ok(Frame::data(Bytes::from(lines)))).await.is_err() {
+                    return;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PROGRESS_QUICK) => {}
+                () = sender.closed() => return,
+            }
+            if last {
+                return;
+            }
+        }
+    });
+    Ok(Response::new(StreamBody::new(ReceiverStream::new(receiver)).boxed()))
 }
 
 async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
@@ -272,6 +305,8 @@ fn active(
     daemon.active.lock().map_err(|_poisoned| broken())
 }
 
+/// Requests that are sent in one piece.
+const REQUESTS_PIECE: usize = 32;
 /// The caller, by the credentials that the kernel vouches for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Caller {

@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod evidence;
 pub mod guard;
 pub mod host;
+pub mod live;
 pub mod loadgen;
 pub mod nursery;
 pub mod pipeline;

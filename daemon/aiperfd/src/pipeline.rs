@@ -9,6 +9,7 @@
 //!
 //! Runs on a thread of low priority; when it is behind, the spool files wait.
 
+use crate::live::EndedRequests;
 use crate::reply::{Message, Replies, Reply};
 use crate::spool::Reader;
 use anyhow::{Context, Result};
@@ -40,6 +41,8 @@ pub struct Pipeline {
     pub view: Arc<Mutex<View>>,
     /// What live percentiles are taken of.
     pub settings: Settings,
+    /// Whoever asks for requests as they end.
+    pub live: Arc<EndedRequests>,
 }
 
 /// Where rows go.
@@ -103,6 +106,7 @@ impl Pipeline {
                         part_begun = None;
                     }
                     live.request(&joined.request);
+                    self.live.offer(&joined.request, &self.settings);
                     let Ok(mut view) = self.view.lock() else { break };
                     view.take(&joined);
                     if live.requests() >= shown * 2 || live.requests().is_multiple_of(SHOW_EVERY) {

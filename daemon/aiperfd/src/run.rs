@@ -12,6 +12,7 @@ use crate::collect::client_ring::{ClientRing, Counters};
 use crate::collect::kernel_ring::KernelRing;
 use crate::daemon::Daemon;
 use crate::evidence::{HOT_THREAD, Watch, evidence, figures};
+use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View, Writers};
 use crate::probe::{Attached, Probes};
@@ -52,6 +53,8 @@ pub struct Active {
     pub will: Mutex<Option<Stop>>,
     /// How many clients follow its progress.
     pub watchers: AtomicUsize,
+    /// Its requests as they end, for whoever asks.
+    pub live: Arc<EndedRequests>,
     /// What can be told while it runs.
     pub telling: Mutex<Telling>,
     /// The user number of who asked for it.
@@ -211,10 +214,7 @@ impl Active {
             Some(ring) => Some((ring, Writer::create(&self.directory.path().join("spool/kernel"))?)),
             None => None,
         };
-        let kernel_reader = match &kernel_spool {
-            Some((_, spool)) => Some(spool.reader()?),
-            None => None,
-        };
+        let kernel_reader = kernel_spool.as_ref().map(|(_, spool)| spool.reader()).transpose()?;
         let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut loadgen = Loadgen::bear(&daemon.nursery, cgroup)?;
         self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, rung)?;
@@ -240,6 +240,7 @@ impl Active {
             writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
+            live: Arc::clone(&self.live),
         };
         // Little work that must not wait: a full ring costs stamps.
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;

@@ -135,6 +135,7 @@ impl Active {
             writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
+            live: Arc::clone(&self.live),
         };
         let collector = Collector {
             kernel: Some((KernelRing::new(probes.events), spool)),

@@ -11,6 +11,7 @@
 //! POST   /v1/runs/{id}/start                        -> Status
 //! POST   /v1/runs/{id}/join                         -> Status    the caller's process is watched from now on
 //! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
+//! GET    /v1/runs/{id}/requests             LiveRequest, one JSON object a line, from when it is asked for
 //! POST   /v1/runs/{id}/stop                 Stop    -> Status
 //! GET    /v1/runs/{id}/files                [File]
 //! GET    /v1/runs/{id}/files/{name}         bytes
@@ -148,6 +149,23 @@ pub struct Progress {
     pub notice: Option<String>,
     /// Why it failed, in the last line of a run that did.
     pub problem: Option<Problem>,
+}
+
+/// A line of `GET /v1/runs/{id}/requests`: a request that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveRequest {
+    /// The phase that it was sent in.
+    pub phase: String,
+    /// The hot core that sent it.
+    pub worker: u32,
+    /// What became of it, unless it ended well.
+    pub error: Option<String>,
+    /// The response's status, if there was one.
+    pub http_status: Option<u32>,
+    /// Its metrics by tag, in the unit in which each is shown.
+    pub values: BTreeMap<String, f64>,
+    /// Requests before it for which there was no room, because whoever asked was slow.
+    pub dropped: u64,
 }
 
 /// Percentiles of a metric while the run goes on.

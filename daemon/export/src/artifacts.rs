@@ -1,6 +1,7 @@
 //! What the exporters get: the run, its report, and its requests one after the other.
 
 use crate::error::ExportError;
+use crate::server::ServerMetrics;
 use metric::{Report, Settings};
 use record::{Request, Response, Run, Token};
 use std::collections::{HashMap, VecDeque};
@@ -20,6 +21,8 @@ pub struct Artifacts<'a> {
     pub payloads: &'a [String],
     /// Seconds by which the user's clock is ahead of UTC, for dates without a zone.
     pub utc_offset_seconds: i64,
+    /// What the server said of itself, if it was asked.
+    pub server: Option<&'a ServerMetrics>,
     /// The summary that another tool made of the run: what it says of the run, not its numbers, is taken over.
     pub foreign: Option<&'a serde_json::Value>,
 }

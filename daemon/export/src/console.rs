@@ -3,6 +3,7 @@
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::table::{Colour, Side, Table, wrap};
+use metric::server::{KNOWN, Known, Series, Twin};
 use metric::{Group, MetricResult, Report, Stat, Value};
 use record::{Standing, Verdict};
 use std::io::Write;
@@ -25,10 +26,11 @@ pub fn write(
     let report = artifacts.report;
     let mut marked = false;
     writeln!(out)?;
-    out.write_all(views(report, &mut marked).draw(width, colour).as_bytes())?;
+    out.write_all(views(artifacts, &mut marked).draw(width, colour).as_bytes())?;
     out.write_all(verdict(artifacts, width, colour).as_bytes())?;
-    let tables =
-        [errors(report)].into_iter().chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)));
+    let tables = [errors(report), server(artifacts)]
+        .into_iter()
+        .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)));
     for table in tables.collect::<Vec<_>>().iter().filter(|table| !table.is_empty()) {
         writeln!(out)?;
         out.write_all(table.draw(width, colour).as_bytes())?;
@@ -39,8 +41,9 @@ pub fn write(
     Ok(())
 }
 
-/// Client, kernel and what lies between them.
-fn views(report: &Report, marked: &mut bool) -> Table {
+/// Client, kernel, what lies between them, and what the server itself says.
+fn views(artifacts: &Artifacts<'_>, marked: &mut bool) -> Table {
+    let report = artifacts.report;
     let columns = VIEW_STATS.map(|stat| (stat.name(), Side::Right));
     let columns =
         [("Metric", Side::Right), ("View", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
@@ -69,12 +72,62 @@ fn views(report: &Report, marked: &mut bool) -> Table {
             });
             table.row(["", "difference"].map(str::to_owned).into_iter().chain(numbers).collect());
         }
+        if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
+            let numbers = VIEW_STATS.map(|stat| of_histogram(server, stat, 1e3));
+            table.row(["", "server"].map(str::to_owned).into_iter().chain(numbers).collect());
+        }
     }
     for tag in RATES {
         if let Some(result) = report.get(tag) {
             let label = label(result);
             table.row(vec![label, String::new(), number(result, Stat::Avg, marked)]);
         }
+    }
+    table
+}
+
+/// What the server calls one of the known things, with its numbers.
+fn from_server<'a>(
+    artifacts: &Artifacts<'a>,
+    twin: Twin,
+) -> impl Iterator<Item = (&'static Known, &'a Series)> + use<'a> {
+    let server = artifacts.server;
+    KNOWN.iter().filter(move |known| known.twin == twin).filter_map(move |known| {
+        let (_, series) = server?.summaries.find(known.names)?;
+        (series.get("count") != Some(0.0)).then_some((known, series))
+    })
+}
+
+/// A statistic of a server's histogram; quantiles are estimates within a bucket, and say so.
+fn of_histogram(series: &Series, stat: Stat, factor: f64) -> String {
+    if stat == Stat::Avg {
+        return series.get("avg").map_or_else(absent, |avg| grouped(avg * factor));
+    }
+    let name = format!("{}_estimate", stat.name());
+    let Some(quantile) = series.quantiles.iter().find(|quantile| quantile.name == name) else {
+        return absent();
+    };
+    match quantile.estimate {
+        Some(estimate) => format!("~{}", grouped(estimate * factor)),
+        None => format!(">{}", grouped(quantile.low * factor)),
+    }
+}
+
+/// What only the server knows.
+fn server(artifacts: &Artifacts<'_>) -> Table {
+    let columns = SERVER_STATS.map(|stat| (stat.name(), Side::Right));
+    let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | Server Metrics", &columns);
+    for (known, series) in from_server(artifacts, Twin::None) {
+        let is_histogram = series.get("count").is_some();
+        let numbers = SERVER_STATS.map(|stat| {
+            if is_histogram {
+                return of_histogram(series, stat, 1e3);
+            }
+            series.get(stat.name()).map_or_else(absent, grouped)
+        });
+        let unit = if is_histogram { " (ms)" } else { "" };
+        table.row(std::iter::once(format!("{}{unit}", known.label)).chain(numbers).collect());
     }
     table
 }
@@ -171,6 +224,8 @@ pub const FILE_WIDTH: usize = 140;
 const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
 
 const VIEW_STATS: [Stat; 5] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99, Stat::Max];
+
+const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];
 
 const VIEWS: &[(&str, &str, &str)] = &[
     ("Time to First Token (ms)", "time_to_first_token", "kernel_time_to_first_token"),

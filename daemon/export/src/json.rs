@@ -158,6 +158,6 @@ fn verdict(verdict: &record::Verdict) -> Value {
 const SCHEMA_VERSION: &str = "1.4";
 
 /// The version of AIPerf whose numbers these are.
-const AIPERF_VERSION: &str = "0.13.0";
+pub(crate) const AIPERF_VERSION: &str = "0.13.0";
 
 const LAST_NAMED: &str = "total_error_isl";

@@ -3,6 +3,7 @@
 //! ```text
 //! registry.rs   EXPORTERS, the table of contents     artifacts.rs   what they get
 //! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console.rs           one exporter each
+//! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs
 //! parquet.rs    rows to files and back               file.rs        files that are whole or not there
 //! ```
 //!
@@ -22,6 +23,10 @@ mod names;
 pub mod parquet;
 mod raw;
 mod registry;
+mod server;
+mod server_csv;
+mod server_json;
+mod server_jsonl;
 mod summary;
 mod table;
 mod timeslices;
@@ -31,4 +36,5 @@ pub use error::ExportError;
 pub use file::WholeFile;
 pub use names::Names;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
+pub use server::ServerMetrics;
 pub use table::Colour;

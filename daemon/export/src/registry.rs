@@ -4,7 +4,7 @@ use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::file::WholeFile;
 use crate::names::Names;
-use crate::{console, csv, json, jsonl, raw, timeslices};
+use crate::{console, csv, json, jsonl, raw, server_csv, server_json, server_jsonl, timeslices};
 use common::plan::ExportLevel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,24 @@ pub const EXPORTERS: &[Exporter] = &[
         write: timeslices::write_csv,
     },
     Exporter {
+        default: "server_metrics_export.json",
+        ending: "_server_metrics.json",
+        wanted: |artifacts| wants_server(artifacts, "json"),
+        write: server_json::write,
+    },
+    Exporter {
+        default: "server_metrics_export.csv",
+        ending: "_server_metrics.csv",
+        wanted: |artifacts| wants_server(artifacts, "csv"),
+        write: server_csv::write,
+    },
+    Exporter {
+        default: "server_metrics_export.jsonl",
+        ending: "_server_metrics.jsonl",
+        wanted: |artifacts| wants_server(artifacts, "jsonl"),
+        write: server_jsonl::write,
+    },
+    Exporter {
         default: "profile_export_console.txt",
         ending: "_console.txt",
         wanted: |_| true,
@@ -83,6 +101,13 @@ pub fn write_wanted(
 
 fn has_slices(artifacts: &Artifacts<'_>) -> bool {
     artifacts.settings.slice_duration.is_some()
+}
+
+/// What the server said of itself, in a format that was asked for.
+fn wants_server(artifacts: &Artifacts<'_>, format: &str) -> bool {
+    let formats = &artifacts.run.plan.output.server_metrics_formats;
+    let is_wanted = formats.iter().any(|wanted| wanted == format);
+    is_wanted && artifacts.server.is_some_and(|server| server.answering().next().is_some())
 }
 
 /// What another tool received is in its own raw export.

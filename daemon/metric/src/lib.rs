@@ -6,6 +6,7 @@
 //! metric.rs     what a metric is                    case.rs      a request as formulas see it
 //! analysis.rs   rows in, Report out                 events.rs    events to requests; gaps.rs their numbers
 //! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs when to doubt
+//! server/        what the server said of itself
 //! live.rs       percentiles during the run          goodput.rs   thresholds
 //! ```
 //!
@@ -36,6 +37,7 @@ mod metric;
 mod registry;
 mod replay;
 mod report;
+pub mod server;
 mod settings;
 mod stats;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What a column is: its type, unit, clock and source, and how a table of them becomes a row type.
 
-use arrow_array::builder::{BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, StringBuilder};
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, StringBuilder,
+};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use common::client_event::Outcome;
@@ -54,6 +56,8 @@ pub enum Source {
     Join,
     /// What the server said.
     Server,
+    /// Whoever scrapes the server's metrics.
+    Scraper,
 }
 
 /// A column, for schema and documentation.
@@ -127,8 +131,8 @@ pub(crate) trait Cell: Sized {
     fn append_absent(builder: &mut Self::Builder);
 }
 
-macro_rules! integer_cell {
-    ($($ty:ty as $arrow:ident, $builder:ident, $int:ty: $to:expr, $from:expr;)*) => {$(
+macro_rules! number_cell {
+    ($($ty:ty as $arrow:ident, $builder:ident, $number:ty: $to:expr, $from:expr;)*) => {$(
         impl Cell for $ty {
             type Builder = $builder;
             type Array = arrow_array::PrimitiveArray<$arrow>;
@@ -138,7 +142,7 @@ macro_rules! integer_cell {
             }
 
             fn append(&self, builder: &mut Self::Builder) {
-                let to: fn(&Self) -> $int = $to;
+                let to: fn(&Self) -> $number = $to;
                 builder.append_value(to(self));
             }
 
@@ -151,7 +155,7 @@ macro_rules! integer_cell {
             }
 
             fn get(array: &Self::Array, place: usize) -> Option<Self> {
-                let from: fn($int) -> Self = $from;
+                let from: fn($number) -> Self = $from;
                 if array.is_null(place) { None } else { Some(from(array.value(place))) }
             }
 
@@ -163,11 +167,12 @@ macro_rules! integer_cell {
 }
 
 // Parquet readers meet signed integers everywhere; the same bits come back.
-integer_cell! {
+number_cell! {
     u64 as Int64Type, Int64Builder, i64: |value| value.cast_signed(), i64::cast_unsigned;
     MonoNs as Int64Type, Int64Builder, i64: |value| value.0.cast_signed(), |int| Self(int.cast_unsigned());
     RequestId as Int64Type, Int64Builder, i64: |value| value.0.cast_signed(), |int| Self(int.cast_unsigned());
     SocketCookie as Int64Type, Int64Builder, i64: |value| value.0.cast_signed(), |int| Self(int.cast_unsigned());
+    f64 as Float64Type, Float64Builder, f64: |value| *value, |float| float;
     u32 as Int32Type, Int32Builder, i32: |value| value.cast_signed(), i32::cast_unsigned;
     ConnectionId as Int32Type, Int32Builder, i32: |value| value.0.cast_signed(), |int| Self(int.cast_unsigned());
 }

@@ -4,6 +4,7 @@
 //! requests.parquet   one [`Request`] a row      columns in request.rs
 //! tokens.parquet     one [`Token`] a row        columns in token.rs
 //! responses.parquet  one [`Response`] a row     columns in response.rs (raw export only)
+//! server_metrics.parquet  one [`ServerSample`] a row, columns in server_sample.rs (only if the server has metrics)
 //! run.json           one [`Run`]                fields in run.rs, the verdict in verdict.rs
 //! ```
 //!
@@ -14,6 +15,7 @@ mod column;
 mod request;
 mod response;
 mod run;
+mod server_sample;
 mod token;
 mod verdict;
 
@@ -21,5 +23,6 @@ pub use column::{Clock, ColumnInfo, Row, RowError, Source, Unit};
 pub use request::Request;
 pub use response::Response;
 pub use run::{Host, Loss, Phase, Run, SCHEMA_VERSION};
+pub use server_sample::{SCRAPE, ServerSample};
 pub use token::Token;
 pub use verdict::{Figure, Reason, Standing, Verdict};

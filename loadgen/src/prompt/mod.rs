@@ -191,6 +191,7 @@ mod tests {
                 goodput: std::collections::BTreeMap::new(),
                 slice_duration_seconds: None,
                 show_trace_timing: false,
+                server_metrics_formats: Vec::new(),
                 fail_on: FailOn::Invalid,
                 other: std::collections::BTreeMap::new(),
             },

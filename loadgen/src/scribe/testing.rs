@@ -266,6 +266,7 @@ fn plan(options: &str) -> Plan {
             goodput: std::collections::BTreeMap::new(),
             slice_duration_seconds: None,
             show_trace_timing: false,
+            server_metrics_formats: Vec::new(),
             fail_on: plan::FailOn::Invalid,
             other: std::collections::BTreeMap::new(),
         },

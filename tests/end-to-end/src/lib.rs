@@ -12,7 +12,9 @@
 
 pub mod cgroup;
 pub mod client;
+pub mod collector;
 pub mod daemon;
+pub mod exporter;
 pub mod nginx;
 pub mod patience;
 pub mod programs;

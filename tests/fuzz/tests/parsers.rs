@@ -123,6 +123,23 @@ fn replies_of_every_endpoint() {
 }
 
 #[test]
+fn metrics_of_a_server() {
+    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        // Behind a sound declaration the parts of a histogram are reached.
+        for text in [
+            text.to_string(),
+            format!("# TYPE h histogram\nh_bucket{{le=\"{text}\",{text}}} 1\nh_sum {text}"),
+        ] {
+            for reading in telemetry_in::parse(&text).readings {
+                assert!(reading.value.is_finite(), "{reading:?}");
+                serde_json::from_str::<serde_json::Value>(&reading.labels).expect("labels are JSON");
+            }
+        }
+    });
+}
+
+#[test]
 fn records_of_another_tool() {
     let metadata = r#""metadata":{"request_start_ns":5,"request_end_ns":9}"#;
     check!().with_test_time(TIME).with_type::<(Vec<u8>, u64, f64)>().for_each(|(bytes, number, float)| {

@@ -46,7 +46,7 @@ use prompt::PromptArgs;
 use service::ServiceArgs;
 use std::collections::BTreeSet;
 use synthesis::SynthesisArgs;
-use telemetry::TelemetryArgs;
+pub(crate) use telemetry::TelemetryArgs;
 use tokenizer::TokenizerArgs;
 
 /// Measures LLM inference servers with kernel timestamps: what the kernel saw, beside what the client saw.

@@ -6,7 +6,7 @@ use super::value::{not_negative, positive};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Telemetry")]
 pub struct TelemetryArgs {
-    /// Send metrics to this OTLP/HTTP endpoint: host, host:port or a URL.
+    /// Send metrics to this OpenTelemetry collector: host, host:port, a URL, or grpc://host:port.
     #[arg(long)]
     pub otel_url: Option<String>,
     /// What is sent there: metrics, timing, or default for both.
@@ -48,7 +48,7 @@ pub struct TelemetryArgs {
     /// Do not.
     #[arg(long)]
     pub no_server_metrics: bool,
-    /// Files that they are written to: json, csv, jsonl, parquet. [default: json,csv]
+    /// Files that they are written to: json, csv, jsonl, parquet (always there, as `server_metrics.parquet`). [default: json,csv]
     #[arg(long, value_delimiter = ',', value_parser = ["json", "csv", "jsonl", "parquet"])]
     pub server_metrics_formats: Vec<String>,
     /// Measure the network's latency and tell it from the server's.

@@ -94,10 +94,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     (
         "telemetry",
         &[
-            "otel-url",
-            "stream",
-            "otel-resource-attributes",
-            "gen-ai-provider",
             "mlflow-tracking-uri",
             "mlflow-experiment",
             "mlflow-run-name",
@@ -105,8 +101,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "mlflow-parent-run-id",
             "mlflow-artifact-glob",
             "gpu-telemetry",
-            "server-metrics",
-            "server-metrics-formats",
             "network-latency-automatic",
             "network-latency-mean",
             "network-latency-ping-interval",

@@ -15,6 +15,7 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
         goodput: BTreeMap::new(),
         slice_duration_seconds: None,
         show_trace_timing: false,
+        server_metrics_formats: server_metrics_formats(args),
         fail_on: match args.timing.fail_on {
             FailOnArg::Degraded => FailOn::Degraded,
             FailOnArg::Invalid => FailOn::Invalid,
@@ -24,6 +25,12 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
     };
     metrics(&args.metrics, &mut output)?;
     Ok(output)
+}
+
+/// AIPerf's default: a summary for machines and one for tables.
+fn server_metrics_formats(args: &ProfileArgs) -> Vec<String> {
+    let given = &args.telemetry.server_metrics_formats;
+    if given.is_empty() { ["json", "csv"].map(str::to_owned).to_vec() } else { given.clone() }
 }
 
 /// How much is exported.

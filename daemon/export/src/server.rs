@@ -1,0 +1,67 @@
+//! A server's own metrics as stored: their summaries, and their rows again and again.
+
+use crate::error::ExportError;
+use crate::parquet::rows;
+use metric::Settings;
+use metric::server::{Entry, Key, Replay, Scrape, Summaries};
+use record::ServerSample;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A server's own metrics.
+#[derive(Clone, Debug)]
+pub struct ServerMetrics {
+    /// Their statistics over the phases.
+    pub summaries: Summaries,
+    path: PathBuf,
+}
+
+impl ServerMetrics {
+    /// Reads `server_metrics.parquet`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(path: &Path, settings: &Settings) -> Result<Self, ExportError> {
+        Ok(Self { summaries: Summaries::of(samples(path)?, settings)?, path: path.to_owned() })
+    }
+
+    /// Tells each scrape with every series after it, in order.
+    pub(crate) fn replay(
+        &self,
+        mut tell: impl FnMut(&Scrape, &BTreeMap<Key, Entry>),
+    ) -> Result<(), ExportError> {
+        let mut replay = Replay::default();
+        for row in samples(&self.path)? {
+            replay.row(row?, &mut tell);
+        }
+        replay.finish(&mut tell);
+        Ok(())
+    }
+
+    /// The endpoints that answered at least once.
+    pub(crate) fn answering(&self) -> impl Iterator<Item = &str> {
+        let answering = self.summaries.endpoints.iter().filter(|(_, endpoint)| !endpoint.answered.is_empty());
+        answering.map(|(url, _)| url.as_str())
+    }
+}
+
+fn samples(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<ServerSample, ExportError>> + use<>, ExportError> {
+    Ok(rows::<ServerSample>(path)?.flat_map(|batch| match batch {
+        Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    }))
+}
+
+/// Labels as they are stored; none if there are none.
+pub(crate) fn labels(stored: &str) -> Map<String, Value> {
+    serde_json::from_str(stored).unwrap_or_default()
+}
+
+/// An endpoint as tables show it: without scheme and path.
+pub(crate) fn shown(url: &str) -> &str {
+    let bare = url.split_once("://").map_or(url, |(_, rest)| rest);
+    bare.split_once('/').map_or(bare, |(host, _)| host)
+}

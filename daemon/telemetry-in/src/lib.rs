@@ -1,0 +1,15 @@
+//! What servers and exporters tell of themselves while they are measured, asked over HTTP on threads of their own.
+//!
+//! ```text
+//! poller.rs   asks in intervals ──▶ exposition.rs   text to numbers ──▶ changes.rs   what is new ──▶ Parquet parts
+//! ```
+//!
+//! A server that is slow, gone or lies costs its own rows, never the run. Who reads the clock is told from outside.
+#![forbid(unsafe_code)]
+
+mod changes;
+mod exposition;
+mod poller;
+
+pub use exposition::{Exposition, Reading, parse};
+pub use poller::{Outcome, Poll, Poller};

@@ -1,0 +1,123 @@
+//! Where a collector is: a host, a host with a port, or a URL becomes a full address.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// A collector's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// How it is spoken to.
+    pub protocol: Protocol,
+    /// The full URL, with `/v1/metrics` for HTTP.
+    pub url: String,
+    host: String,
+    port: u16,
+}
+
+/// How a collector is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Protobuf over HTTP/1.1.
+    Http,
+    /// gRPC.
+    Grpc,
+}
+
+/// Why an address is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "failed to use the collector's address `{0}`: want host, host:port, http://, https:// or grpc://host:port"
+)]
+pub struct EndpointError(String);
+
+impl Endpoint {
+    /// Understands an address.
+    ///
+    /// # Errors
+    /// When it names no host, or its scheme or port is none.
+    pub fn parse(given: &str) -> Result<Self, EndpointError> {
+        let refused = || EndpointError(without_password(given));
+        let (scheme, rest) = given.split_once("://").unwrap_or(("http", given));
+        let (protocol, scheme, default_port) = match scheme {
+            "http" => (Protocol::Http, "http", 4318),
+            "https" => (Protocol::Http, "https", 443),
+            "grpc" => (Protocol::Grpc, "http", 4317),
+            _ => return Err(refused()),
+        };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let bare = authority.rsplit_once('@').map_or(authority, |(_, bare)| bare);
+        let (host, port) = match bare.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_bad| refused())?),
+            _ => (bare, default_port),
+        };
+        let is_sound = |one: char| one.is_ascii_graphic();
+        if host.is_empty() || !given.chars().all(is_sound) {
+            return Err(refused());
+        }
+        let path = path.trim_end_matches('/');
+        let path = match protocol {
+            Protocol::Http if !path.ends_with(METRICS_PATH) => format!("{path}{METRICS_PATH}"),
+            Protocol::Http => path.to_owned(),
+            Protocol::Grpc => String::new(),
+        };
+        let credentials = &authority[..authority.len() - bare.len()];
+        let url = format!("{scheme}://{credentials}{host}:{port}{path}");
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self { protocol, url, host, port })
+    }
+
+    /// Whether somebody listens there.
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        let addresses = (self.host.as_str(), self.port).to_socket_addrs();
+        addresses.is_ok_and(|mut addresses| {
+            addresses.any(|address| TcpStream::connect_timeout(&address, PATIENCE).is_ok())
+        })
+    }
+
+    /// The address as it may be shown.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        without_password(&self.url)
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+const METRICS_PATH: &str = "/v1/metrics";
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_become_whole() {
+        let table = [
+            ("localhost", "http://localhost:4318/v1/metrics"),
+            ("localhost:9999", "http://localhost:9999/v1/metrics"),
+            ("http://localhost:4318", "http://localhost:4318/v1/metrics"),
+            ("http://localhost:4318/v1/metrics", "http://localhost:4318/v1/metrics"),
+            ("https://a/otlp/", "https://a:443/otlp/v1/metrics"),
+            ("grpc://a", "http://a:4317"),
+            ("[::1]:4318", "http://[::1]:4318/v1/metrics"),
+        ];
+        for (given, expected) in table {
+            assert_eq!(Endpoint::parse(given).unwrap().url, expected, "{given}");
+        }
+        for given in ["", "ftp://a", "a:b", "a b"] {
+            assert!(Endpoint::parse(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let endpoint = Endpoint::parse("http://user:hush@a:1").unwrap();
+        assert_eq!(endpoint.shown(), "http://a:1/v1/metrics", "without them");
+    }
+}

@@ -1,0 +1,157 @@
+//! Each request's numbers as histograms: AIPerf's by the names of the semantic conventions, the kernel's twins beside
+//! them, everything else as `aiperf.<tag>`.
+
+use super::Strategy;
+use crate::instruments::Instruments;
+use crate::otlp::Event;
+use control::LiveRequest;
+use metric::{Unit, find};
+use opentelemetry::KeyValue;
+
+/// The strategy.
+pub(super) struct Requests {
+    common: Vec<KeyValue>,
+}
+
+impl Requests {
+    pub(super) fn new(common: &[KeyValue]) -> Self {
+        Self { common: common.to_vec() }
+    }
+
+    fn attributes(&self, request: &LiveRequest) -> Vec<KeyValue> {
+        let mut attributes = self.common.clone();
+        attributes.extend([
+            KeyValue::new("aiperf.benchmark_phase", request.phase.clone()),
+            KeyValue::new("aiperf.worker.id", format!("worker_{}", request.worker)),
+            KeyValue::new("aiperf.was_cancelled", request.error.as_deref() == Some("cancelled")),
+            KeyValue::new("aiperf.has_error", request.error.is_some()),
+        ]);
+        attributes.extend(error_type(request).map(|kind| KeyValue::new("error.type", kind)));
+        attributes
+    }
+}
+
+impl Strategy for Requests {
+    fn supports(&self, event: &Event) -> bool {
+        matches!(event, Event::Request(_))
+    }
+
+    fn process(&mut self, event: &Event, instruments: &mut Instruments) {
+        let Event::Request(request) = event else { return };
+        let attributes = self.attributes(request);
+        for (tag, value) in &request.values {
+            let Some(metric) = find(tag) else { continue };
+            if let Some(named) = NAMED.iter().find(|named| named.tag == tag) {
+                let mut attributes = attributes.clone();
+                attributes.extend(named.token_type.map(|kind| KeyValue::new("gen_ai.token.type", kind)));
+                let value = if named.unit == "s" { seconds(*value, metric.display) } else { *value };
+                instruments.record(named.name, named.unit, Some(named.bounds), value, &attributes);
+            } else if let Some(twin) = tag.strip_prefix("kernel_") {
+                let name = format!("aiperf.kernel.{twin}");
+                if is_time(metric.display) {
+                    let value = seconds(*value, metric.display);
+                    instruments.record(&name, "s", Some(CHUNK_BOUNDS), value, &attributes);
+                } else {
+                    instruments.record(&name, metric.display.name(), None, *value, &attributes);
+                }
+            } else {
+                let name = format!("aiperf.{tag}");
+                instruments.record(&name, metric.display.name(), None, *value, &attributes);
+            }
+        }
+    }
+}
+
+/// What went wrong, in AIPerf's words.
+fn error_type(request: &LiveRequest) -> Option<&'static str> {
+    let error = request.error.as_deref()?;
+    Some(match (error, request.http_status) {
+        ("cancelled", _) => "cancelled",
+        (error, _) if error.contains("timeout") => "timeout",
+        (_, Some(500..=599)) => "http_5xx",
+        (_, Some(400..=499)) => "http_4xx",
+        _ => "_OTHER",
+    })
+}
+
+const fn is_time(unit: Unit) -> bool {
+    matches!(unit, Unit::Nanoseconds | Unit::Microseconds | Unit::Milliseconds | Unit::Seconds)
+}
+
+fn seconds(value: f64, unit: Unit) -> f64 {
+    match unit {
+        Unit::Nanoseconds => value / 1e9,
+        Unit::Microseconds => value / 1e6,
+        Unit::Milliseconds => value / 1e3,
+        _ => value,
+    }
+}
+
+/// A metric that the semantic conventions know.
+struct Named {
+    tag: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    bounds: &'static [f64],
+    token_type: Option<&'static str>,
+}
+
+/// <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>
+const NAMED: &[Named] = &[
+    Named {
+        tag: "request_latency",
+        name: "gen_ai.client.operation.duration",
+        unit: "s",
+        bounds: DURATION_BOUNDS,
+        token_type: None,
+    },
+    Named {
+        tag: "time_to_first_token",
+        name: "gen_ai.client.operation.time_to_first_chunk",
+        unit: "s",
+        bounds: CHUNK_BOUNDS,
+        token_type: None,
+    },
+    Named {
+        tag: "inter_token_latency",
+        name: "gen_ai.client.operation.time_per_output_chunk",
+        unit: "s",
+        bounds: CHUNK_BOUNDS,
+        token_type: None,
+    },
+    Named {
+        tag: "input_sequence_length",
+        name: "gen_ai.client.token.usage",
+        unit: "{token}",
+        bounds: TOKEN_BOUNDS,
+        token_type: Some("input"),
+    },
+    Named {
+        tag: "output_sequence_length",
+        name: "gen_ai.client.token.usage",
+        unit: "{token}",
+        bounds: TOKEN_BOUNDS,
+        token_type: Some("output"),
+    },
+];
+const DURATION_BOUNDS: &[f64] =
+    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const CHUNK_BOUNDS: &[f64] = &[
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
+    0.5, 0.75, 1.0, 2.0, 5.0,
+];
+const TOKEN_BOUNDS: &[f64] = &[
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+];

@@ -1,0 +1,154 @@
+//! An OpenTelemetry collector that keeps what it is sent over HTTP, and answers as it is told.
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// It ends with the test.
+#[derive(Debug)]
+pub struct Collector {
+    address: SocketAddr,
+    over: Arc<AtomicBool>,
+    received: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A point of a metric.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// How many numbers it is of, or how far a counter has come.
+    pub count: f64,
+    /// Their sum.
+    pub sum: f64,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Collector {
+    /// Answers every export with this status.
+    #[must_use]
+    pub fn start(status: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (over, received) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (ends, keeps) = (Arc::clone(&over), Arc::clone(&received));
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                // Whoever only looks whether somebody listens sends nothing.
+                take(stream.unwrap(), status, &keeps).ok();
+            }
+        });
+        Self { address, over, received, thread: Some(thread) }
+    }
+
+    /// Where it listens, as `host:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The points of a metric as of the last export that has it.
+    #[must_use]
+    pub fn points(&self, name: &str) -> Vec<Point> {
+        let received = self.received.lock().unwrap();
+        let metrics = received.iter().rev().flat_map(|request| &request.resource_metrics);
+        let metrics = metrics.flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
+        let mut named = metrics.filter(|metric| metric.name == name);
+        match named.next().and_then(|metric| metric.data.as_ref()) {
+            Some(Data::Histogram(histogram)) => {
+                let points = histogram.data_points.iter();
+                points
+                    .map(|point| Point {
+                        count: u32::try_from(point.count).unwrap().into(),
+                        sum: point.sum.unwrap(),
+                        attributes: attributes(&point.attributes),
+                    })
+                    .collect()
+            }
+            Some(Data::Sum(sum)) => {
+                let value = |value: Option<_>| match value {
+                    Some(opentelemetry_proto::tonic::metrics::v1::number_data_point::Value::AsDouble(
+                        value,
+                    )) => value,
+                    _ => 0.0,
+                };
+                let points = sum.data_points.iter();
+                points
+                    .map(|point| Point {
+                        count: value(point.value),
+                        sum: value(point.value),
+                        attributes: attributes(&point.attributes),
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The attributes of whoever sent the last export.
+    #[must_use]
+    pub fn resource(&self) -> BTreeMap<String, String> {
+        let received = self.received.lock().unwrap();
+        let resource = received.last().unwrap().resource_metrics[0].resource.clone().unwrap();
+        attributes(&resource.attributes)
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        TcpStream::connect(self.address).ok();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
+    let told = pairs.iter().map(|pair| {
+        let value = pair.value.clone().and_then(|value| value.value);
+        let value = match value {
+            Some(Value::StringValue(text)) => text,
+            other => format!("{other:?}"),
+        };
+        (pair.key.clone(), value)
+    });
+    told.collect()
+}
+
+fn take(
+    mut stream: TcpStream,
+    status: &str,
+    received: &Mutex<Vec<ExportMetricsServiceRequest>>,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let is_metrics = line.starts_with("POST /v1/metrics ");
+    let mut length = 0;
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? <= 2 {
+            break;
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    if is_metrics {
+        received.lock().unwrap().push(ExportMetricsServiceRequest::decode(&*body).unwrap());
+    }
+    write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+}

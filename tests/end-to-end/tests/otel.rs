@@ -1,0 +1,75 @@
+//! Results to an OpenTelemetry collector while the run goes on.
+
+use end_to_end::client::{Ended, Run};
+use end_to_end::collector::Collector;
+use end_to_end::needs_programs;
+use end_to_end::server::Server;
+
+/// A profile of 20 requests that sends to a collector at this address.
+fn profile(server: &Server, address: &str, flags: &str) -> Ended {
+    let flags = format!("--request-count 20 --concurrency 2 --otel-url {address} {flags}");
+    Run::profile(&server.url(), &flags).end()
+}
+
+#[test]
+fn every_request_reaches_the_collector() {
+    needs_programs!();
+    let server = Server::start("");
+    let collector = Collector::start("200 OK");
+    let flags = "--stream default --gen-ai-provider vllm --otel-resource-attributes team=a,run=b";
+    let ended = profile(&server, &collector.address(), flags);
+    ended.ended_with(0);
+    for name in [
+        "gen_ai.client.operation.duration",
+        "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.client.operation.time_per_output_chunk",
+        "aiperf.kernel.time_to_first_token",
+        "aiperf.kernel.request_latency",
+    ] {
+        let points = collector.points(name);
+        let count = points.iter().map(|point| point.count).sum::<f64>();
+        assert!((count - 20.0).abs() < 0.5, "{name}: {points:?}\n{}", ended.err);
+        let mean = points.iter().map(|point| point.sum).sum::<f64>() / count;
+        assert!(mean > 0.0 && mean < 10.0, "{name} is in seconds: {mean}");
+        assert_eq!(points[0].attributes["gen_ai.provider.name"], "vllm", "{name}");
+        assert_eq!(points[0].attributes["gen_ai.operation.name"], "chat", "{name}");
+        assert_eq!(points[0].attributes["gen_ai.request.model"], "mock-model", "{name}");
+        assert_eq!(points[0].attributes["aiperf.benchmark_phase"], "profiling", "{name}");
+    }
+    let tokens = collector.points("gen_ai.client.token.usage");
+    for (kind, expected) in [("input", 320.0), ("output", 80.0)] {
+        let of_kind = tokens.iter().filter(|point| point.attributes["gen_ai.token.type"] == kind);
+        let sum = of_kind.map(|point| point.sum).sum::<f64>();
+        assert!((sum - expected).abs() < 0.5, "{kind} tokens: {sum}");
+    }
+    let sent = collector.points("aiperf.timing.requests.sent");
+    assert!(sent.iter().any(|point| (point.count - 20.0).abs() < 0.5), "{sent:?}");
+    let resource = collector.resource();
+    assert_eq!((&*resource["service.name"], &*resource["team"]), ("aiperf", "a"), "{resource:?}");
+}
+
+#[test]
+fn a_collector_that_is_not_there_costs_a_warning() {
+    needs_programs!();
+    let server = Server::start("");
+    let address = Collector::start("200 OK").address();
+    let ended = profile(&server, &address, "");
+    ended.ended_with(0);
+    let expected = format!(
+        "OTel collector at http://{address}/v1/metrics is not reachable. Metrics will not be exported."
+    );
+    assert!(ended.err.contains(&expected), "{}", ended.err);
+    assert_eq!(ended.records().len(), 20, "the run is whole");
+}
+
+#[test]
+fn a_collector_that_refuses_costs_a_warning() {
+    needs_programs!();
+    let server = Server::start("");
+    let collector = Collector::start("503 Service Unavailable");
+    let ended = profile(&server, &collector.address(), "--stream metrics");
+    ended.ended_with(0);
+    assert!(ended.err.contains("failed"), "{}", ended.err);
+    assert!(ended.err.contains("503"), "it says how: {}", ended.err);
+    assert_eq!(ended.records().len(), 20, "the run is whole");
+}

@@ -1,0 +1,91 @@
+//! What the server says of itself: read before, during and after, and set beside what client and kernel saw.
+
+use end_to_end::client::{Ended, Run};
+use end_to_end::exporter::Exporter;
+use end_to_end::needs_programs;
+use end_to_end::server::Server;
+use std::fs;
+
+/// A profile of 20 requests beside which these endpoints are asked.
+fn profile(server: &Server, flags: &str) -> Ended {
+    Run::profile(&server.url(), &format!("--request-count 20 --concurrency 2 {flags}")).end()
+}
+
+fn vllm(count: u32, sum: f64, running: u32) -> Vec<u8> {
+    format!(
+        "# HELP vllm:time_to_first_token_seconds Histogram of time to first token in seconds.\n\
+         # TYPE vllm:time_to_first_token_seconds histogram\n\
+         vllm:time_to_first_token_seconds_bucket{{le=\"0.001\",model_name=\"m\"}} 5\n\
+         vllm:time_to_first_token_seconds_bucket{{le=\"0.005\",model_name=\"m\"}} {count}\n\
+         vllm:time_to_first_token_seconds_bucket{{le=\"+Inf\",model_name=\"m\"}} {count}\n\
+         vllm:time_to_first_token_seconds_count{{model_name=\"m\"}} {count}\n\
+         vllm:time_to_first_token_seconds_sum{{model_name=\"m\"}} {sum}\n\
+         # TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{{model_name=\"m\"}} {running}\n\
+         # TYPE vllm:cache_config_info gauge\nvllm:cache_config_info{{block_size=\"16\"}} 1\n"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn what_the_server_counts_stands_beside_what_was_seen() {
+    needs_programs!();
+    let server = Server::start("");
+    let exporter = Exporter::start(vec![vllm(5, 1.0, 0), vllm(25, 1.05, 2)]);
+    let flags = format!("--server-metrics {} --server-metrics-formats json,csv,jsonl", exporter.url());
+    let ended = profile(&server, &flags);
+    ended.ended_with(0);
+    let export = ended.json("server_metrics_export.json");
+    assert_eq!(export["schema_version"], "1.1", "AIPerf's schema");
+    assert_eq!(export["summary"]["endpoints_successful"].as_array().unwrap().len(), 2, "{export}");
+    let mock = &export["metrics"]["mock_requests"];
+    assert_eq!(
+        (&mock["type"], &mock["series"][0]["stats"]["total"]),
+        (&"counter".into(), &20.0.into()),
+        "{mock}"
+    );
+    let ttft = &export["metrics"]["vllm:time_to_first_token_seconds"];
+    assert_eq!(ttft["unit"], "sec", "{ttft}");
+    let series = &ttft["series"][0];
+    assert_eq!(
+        (&series["stats"]["count"], &series["labels"]["model_name"]),
+        (&20.into(), &"m".into()),
+        "{ttft}"
+    );
+    assert_eq!(series["bounds"]["p50_bounds"], serde_json::json!([0.001, 0.005]), "{ttft}");
+    assert!(ended.out.contains("server"), "the third view: {}", ended.out);
+    assert!(ended.out.contains("Requests Running"), "what only the server knows: {}", ended.out);
+    let csv = fs::read_to_string(ended.artifacts().join("server_metrics_export.csv")).unwrap();
+    assert!(csv.contains("vllm:cache_config_info,block_size,16"), "{csv}");
+    let lines = ended.lines("server_metrics_export.jsonl");
+    assert!(lines.len() >= 2 && lines.iter().all(|line| line["metrics"].is_object()), "{lines:?}");
+    let mut again = Run::of("report");
+    again.command.arg(ended.artifacts());
+    assert!(again.end().out.contains("Requests Running"), "a report of the stored run says the same");
+}
+
+#[test]
+fn what_lies_costs_itself_only() {
+    needs_programs!();
+    let server = Server::start("");
+    let huge = Exporter::start(vec![vec![b'x'; 50 << 20]]);
+    let garbage = Exporter::start(vec![b"[{\"iter\": 1}]".to_vec()]);
+    let liar = Exporter::start(vec![b"a 1\nb NaN\n\xff\xfe{ 7\n".to_vec()]);
+    let flags = format!("--server-metrics {} {} {}", huge.url(), garbage.url(), liar.url());
+    let ended = profile(&server, &flags);
+    ended.ended_with(0);
+    assert!(ended.err.contains(&huge.url()), "it says which one: {}", ended.err);
+    assert!(ended.err.contains("not Prometheus"), "and why: {}", ended.err);
+    assert!(ended.err.contains("infinite or none"), "numbers that are none: {}", ended.err);
+    let export = ended.json("server_metrics_export.json");
+    assert_eq!(export["metrics"]["mock_requests"]["series"][0]["stats"]["total"], 20.0, "the rest is whole");
+}
+
+#[test]
+fn nothing_is_asked_of_whoever_is_to_be_left_alone() {
+    needs_programs!();
+    let server = Server::start("");
+    let ended = profile(&server, "--no-server-metrics");
+    ended.ended_with(0);
+    assert!(!ended.artifacts().join("server_metrics.parquet").exists(), "no rows");
+    assert!(!ended.artifacts().join("server_metrics_export.json").exists(), "no export");
+}
