@@ -60,7 +60,8 @@ fn capture(ctx: &SkBuffContext, direction: u32) {
         // The verifier must see a length of at least 1 and at most `SNAP_MAX`, and must not see why it is the same.
         let length = ((opaque(wanted) - 1) & (SNAP_MAX - 1)) + 1;
         // SAFETY: the kernel writes at most `length` bytes, for which the record has room.
-        let result = unsafe { bpf_skb_load_bytes(ctx.skb.skb.cast(), header.payload_offset, payload, length) };
+        let result =
+            unsafe { bpf_skb_load_bytes(ctx.skb.skb.cast(), header.payload_offset, payload, length) };
         if result == 0 {
             captured = length;
         } else {
