@@ -70,8 +70,10 @@ fn one(args: &ProfileArgs, profile: &Profile) -> Result<multi_run::Outcome> {
     if let Some(otel) = otel {
         otel.finish();
     }
-    if let Some(server_metrics) = server_metrics {
-        server_metrics.finish(directory);
+    match server_metrics {
+        Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
+        Some(server_metrics) => server_metrics.discard(),
+        None => {}
     }
     drop(daemon);
     let interrupted = interrupted.inspect_err(|_| {

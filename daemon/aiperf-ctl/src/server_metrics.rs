@@ -39,6 +39,13 @@ impl ServerMetrics {
         Ok(Some(Self { pollers, parts, is_explicit: !given.is_empty() }))
     }
 
+    /// Ends without a trace: there is no run that it belongs to.
+    pub(crate) fn discard(self) {
+        for poller in self.pollers {
+            drop(poller.finish());
+        }
+    }
+
     /// Asks a last time and stores what was said; that it fails is never the run's failure.
     pub(crate) fn finish(self, directory: &Path) {
         let Self { pollers, parts, is_explicit } = self;

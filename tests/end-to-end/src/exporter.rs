@@ -1,9 +1,9 @@
-//! A server that tells scripted Prometheus metrics, one text after the other, the last one for good.
+//! A server that tells scripted Prometheus metrics.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 /// It ends with the test.
@@ -11,27 +11,34 @@ use std::thread::JoinHandle;
 pub struct Exporter {
     address: SocketAddr,
     over: Arc<AtomicBool>,
+    place: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Exporter {
-    /// Tells these bodies in turn.
+    /// Tells the first of these bodies; the next one after [`Exporter::advance`].
     #[must_use]
     pub fn start(bodies: Vec<Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&over);
+        let (ends, place) = (Arc::clone(&over), Arc::new(AtomicUsize::new(0)));
+        let told = Arc::clone(&place);
         let thread = std::thread::spawn(move || {
-            for (place, stream) in listener.incoming().enumerate() {
+            for stream in listener.incoming() {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
                 // Whoever hangs up in the middle has had enough.
-                answer(stream.unwrap(), &bodies[place.min(bodies.len() - 1)]).ok();
+                answer(stream.unwrap(), &bodies[told.load(Ordering::Relaxed).min(bodies.len() - 1)]).ok();
             }
         });
-        Self { address, over, thread: Some(thread) }
+        Self { address, over, place, thread: Some(thread) }
+    }
+
+    /// Tells the next body from now on.
+    pub fn advance(&self) {
+        self.place.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Where it tells them.

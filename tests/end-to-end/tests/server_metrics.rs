@@ -31,8 +31,14 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     needs_programs!();
     let server = Server::start("");
     let exporter = Exporter::start(vec![vllm(5, 1.0, 0), vllm(25, 1.05, 2)]);
-    let flags = format!("--server-metrics {} --server-metrics-formats json,csv,jsonl", exporter.url());
-    let ended = profile(&server, &flags);
+    let flags = format!(
+        "--request-count 20 --request-rate 20 --server-metrics {} --server-metrics-formats json,csv,jsonl",
+        exporter.url()
+    );
+    let running = Run::profile(&server.url(), &flags).start();
+    server.until_received(5);
+    exporter.advance();
+    let ended = running.end();
     ended.ended_with(0);
     let export = ended.json("server_metrics_export.json");
     assert_eq!(export["schema_version"], "1.1", "AIPerf's schema");
