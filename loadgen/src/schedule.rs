@@ -272,19 +272,31 @@ impl Schedule {
         self.open_sessions == 0 && (is_exhausted || self.sessions_left == 0)
     }
 
-    /// Arrivals that were due before the end and not sent. Asked once, when all is over.
+    /// Whether a later turn that was due should have been sent. With a rate for requests it was owed an arrival, which
+    /// [`Schedule::unsent`] counts.
+    #[must_use]
+    pub fn owes(&self, due: MonoNs) -> bool {
+        self.requests_left > 0 && due < self.end && !matches!(self.pacing, Pacing::Requests(_))
+    }
+
+    /// What was due before the end and not sent: arrivals, and users who should have come. Asked once, when all is over.
     #[must_use]
     pub fn unsent(&mut self) -> u64 {
         let mut unsent = 0;
         let end = self.end;
-        if let Pacing::Requests(arrivals) | Pacing::Sessions(arrivals) = &mut self.pacing
-            && end != FOREVER
-        {
-            let wanted = self.requests_left.min(self.sessions_left);
-            while unsent < wanted && arrivals.next.is_some_and(|due| due < end) {
-                arrivals.advance(self.begin);
-                unsent += 1;
+        let wanted = self.requests_left.min(self.sessions_left);
+        match &mut self.pacing {
+            _ if end == FOREVER => {}
+            Pacing::Requests(arrivals) | Pacing::Sessions(arrivals) => {
+                while unsent < wanted && arrivals.next.is_some_and(|due| due < end) {
+                    arrivals.advance(self.begin);
+                    unsent += 1;
+                }
             }
+            Pacing::Users { starts, .. } => {
+                unsent = wanted.min(starts.iter().filter(|start| start.0 < end).count() as u64);
+            }
+            Pacing::Places(_) => {}
         }
         unsent
     }
@@ -428,6 +440,17 @@ mod tests {
         assert_eq!(schedule.turn_due(at(0), at(30), at(30)), at(30), "or when its answer is there");
         schedule.session_ended(at(5), at(7));
         assert_eq!(schedule.next_start(), Some(at(15)), "another user comes when this one would have sent");
+    }
+
+    #[test]
+    fn users_and_turns_that_were_not_sent_are_counted() {
+        let users = Users { count: 4, gap: DurationNs::from_millis(40) };
+        let none = Limits { sessions_at_once: None, ..limits(Some(25), None) };
+        let mut schedule = Schedule::users(&users, (0, 1), at(0), &none, 0);
+        schedule.take_start();
+        assert_eq!(schedule.unsent(), 2, "those of 10 and 20 ms; the one of 30 ms is not due before the end");
+        assert!(schedule.owes(at(24)) && !schedule.owes(at(25)), "turns that were due before the end");
+        assert!(!open(limits(Some(25), None)).owes(at(24)), "of a rate, arrivals are counted instead");
     }
 
     #[test]

@@ -201,8 +201,10 @@ struct Ready {
 fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
     let endpoint = &setup.plan.endpoint;
     let endpoint = endpoint::of_plan(endpoint).map_err(|error| Failure::Plan(with_cause(&error)))?;
-    let (heads, targets) = heads(setup, given)?;
+    let (heads, targets) = heads(setup, given, endpoint)?;
+    let workers = setup.cpus.len();
     let plan = &mut setup.plan;
+    check_places(plan, workers)?;
     let tokenizer = tokenizer(plan, given)?;
     let dataset = match &plan.input {
         Input::File { .. } => Some(
@@ -246,6 +248,18 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         endpoint,
         notices,
     })
+}
+
+/// Every worker must have a place for a session, or its share of the requests would wait for ever.
+fn check_places(plan: &Plan, workers: usize) -> Result<(), Failure> {
+    let limits = plan.load.phases.iter();
+    let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
+    match limits.flatten().find(|limit| (*limit as usize) < workers) {
+        Some(limit) => Err(Failure::Plan(format!(
+            "{workers} workers can't share {limit} sessions at once: name fewer --cpus, or ask for more at once"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Whether the input's first turn can be asked at all; where later ones can't, the run ends.
@@ -299,11 +313,12 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
 }
 
 /// What requests to each target begin with.
-fn heads(setup: &Setup, given: &mut Given) -> Result<(Vec<Head>, Vec<Destination>), Failure> {
+fn heads(
+    setup: &Setup,
+    given: &mut Given,
+    endpoint: &dyn Endpoint,
+) -> Result<(Vec<Head>, Vec<Destination>), Failure> {
     let plan = &setup.plan.endpoint;
-    let kind = &plan.kind;
-    let endpoint =
-        endpoint::by_name(kind).ok_or_else(|| Failure::Plan(format!("there is no endpoint `{kind}`")))?;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));

@@ -242,11 +242,17 @@ impl Worker {
             self.is_warmup = phase.is_warmup;
             self.cancellation = phase.cancellation;
             self.limits_prefill = phase.limits_prefill;
+            self.cancelling = false;
             self.schedule = (phase.schedule)(begun, self.schedule.open_sessions());
             let drains = !phases.peek().is_some_and(|(_, next)| next.is_seamless);
-            self.run_phase(drains)?;
+            let result = self.run_phase(drains);
+            if result.is_err() {
+                // The others must not wait for a phase that this worker will never end.
+                self.will.fetch_max(STOP, Ordering::Relaxed);
+            }
             // Nobody waits for the end of a run that is being stopped.
             self.phase_ended.send(Ended { phase: number, begun }).ok();
+            result?;
         }
         Ok(())
     }
@@ -260,12 +266,12 @@ impl Worker {
             self.reporter.counters().set(Counter::InFlight, u64::from(self.in_flight));
             self.reporter.counters().publish();
             if self.schedule.is_done(turn_begun) && (self.in_flight == 0 || !drains) {
-                let unsent = self.schedule.unsent();
-                self.reporter.counters().count(Counter::Unsent, unsent);
+                let mut unsent = self.schedule.unsent();
                 if drains {
-                    self.turns.forget(&mut self.queue);
+                    unsent += self.turns.forget(&mut self.queue, &self.schedule);
                     self.schedule = Schedule::nothing();
                 }
+                self.reporter.counters().count(Counter::Unsent, unsent);
                 return Ok(());
             }
             self.wait(turn_begun)?;
@@ -526,6 +532,9 @@ impl Worker {
         let connection = &mut self.connections[widen(place)];
         let bytes = self.ring.bytes(&buffer);
         self.reporter.counters().count(Counter::ReceivedBytes, bytes.len() as u64);
+        if let Some(active) = connection.active.as_mut() {
+            active.reads += 1;
+        }
         let rearm = buffer.last;
         if connection.tls.is_some() {
             let bytes = bytes.to_vec();
@@ -659,6 +668,9 @@ impl Worker {
             };
             return self.failed(place, outcome, error);
         }
+        if connection.state == State::Securing {
+            return self.failed(place, Outcome::TlsFailed, error);
+        }
         self.close(place, now);
         self.settle(place);
     }
@@ -669,7 +681,7 @@ impl Worker {
     fn failed(&mut self, place: u32, outcome: Outcome, errno: u32) {
         let now = clock::mono();
         let connection = &self.connections[widen(place)];
-        if connection.state == State::Connecting
+        if matches!(connection.state, State::Connecting | State::Securing)
             && let Some(active) = self.connections[widen(place)].active.take()
         {
             self.fail_unsent(active, outcome, now, errno);
@@ -742,7 +754,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     fn rearm(&mut self, place: u32) {
-        if matches!(self.connections[widen(place)].state, State::Idle | State::Busy) {
+        if matches!(self.connections[widen(place)].state, State::Idle | State::Busy | State::Securing) {
             self.reporter.counters().count(Counter::BuffersExhausted, 1);
             self.ring.receive(place);
         } else {
@@ -784,6 +796,9 @@ impl Worker {
         if std::mem::replace(&mut self.cancelling, true) {
             return;
         }
+        if let Some(active) = self.stranded.take() {
+            self.fail_unsent(active, Outcome::Cancelled, now, 0);
+        }
         for place in 0..narrow(self.connections.len()) {
             if self.connections[widen(place)].active.is_some() {
                 self.failed(place, Outcome::Cancelled, 0);
@@ -805,7 +820,6 @@ fn feed(
 ) -> Option<(Outcome, bool)> {
     match (connection.state, connection.active.as_mut()) {
         (State::Busy, Some(active)) => {
-            active.reads += 1;
             let mut sink = reporter.sink(active.prepared.request, reaped);
             sink.end = end;
             sink.said = active.said.as_mut();

@@ -4,13 +4,14 @@
 use super::connection::{Active, State};
 use super::{STOP, Worker, widen};
 use crate::composer::{Answer, Next, Prepared, PreparedQueue};
+use crate::schedule::Schedule;
 use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
 use common::plan::ConnectionReuse;
 use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Thread;
 
 /// Later turns of the worker's sessions.
@@ -37,6 +38,7 @@ pub struct Threshold {
     pub armed_after: u64,
     ended: AtomicU64,
     failed: AtomicU64,
+    is_crossed: AtomicBool,
 }
 
 impl Turns {
@@ -106,17 +108,20 @@ impl Turns {
         self.composer.unpark();
     }
 
-    /// Ends every session that waits: its phase is over.
-    pub(super) fn forget(&mut self, queue: &mut PreparedQueue) {
+    /// Ends every session that waits: its phase is over. Gives the number of turns that should have been sent.
+    pub(super) fn forget(&mut self, queue: &mut PreparedQueue, schedule: &Schedule) -> u64 {
+        let mut unsent = 0;
         while self.awaited > 0 && !queue.turns.is_abandoned() {
             self.hear(queue);
             std::thread::yield_now();
         }
         while let Some(prepared) = self.pop() {
+            unsent += u64::from(schedule.owes(prepared.due));
             if prepared.next != Next::Over {
                 self.tell(queue, Answer { session: prepared.session, due: MonoNs(0), said: None });
             }
         }
+        unsent
     }
 }
 
@@ -124,25 +129,29 @@ impl Threshold {
     /// Stops the run when more than `share` of the requests fail, once so many have ended.
     #[must_use]
     pub const fn new(share: f64, armed_after: u64) -> Self {
-        Self { share, armed_after, ended: AtomicU64::new(0), failed: AtomicU64::new(0) }
+        Self {
+            share,
+            armed_after,
+            ended: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            is_crossed: AtomicBool::new(false),
+        }
     }
 
-    /// Counts a request; returns whether too many have failed.
+    /// Counts a request; returns whether too many have failed by now.
+    #[expect(clippy::cast_precision_loss, reason = "counts of requests stay below 2^53")]
     fn is_crossed_by(&self, failed: bool) -> bool {
         let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
         let failed = self.failed.fetch_add(u64::from(failed), Ordering::Relaxed) + u64::from(failed);
-        self.is_above(failed, ended)
+        let is_crossed = ended >= self.armed_after && failed as f64 > self.share * ended as f64;
+        self.is_crossed.fetch_or(is_crossed, Ordering::Relaxed);
+        is_crossed
     }
 
-    /// Whether too many requests have failed.
+    /// Whether too many requests had failed at any moment.
     #[must_use]
     pub fn is_crossed(&self) -> bool {
-        self.is_above(self.failed.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "counts of requests stay below 2^53")]
-    fn is_above(&self, failed: u64, ended: u64) -> bool {
-        ended >= self.armed_after && failed as f64 > self.share * ended as f64
+        self.is_crossed.load(Ordering::Relaxed)
     }
 }
 
@@ -173,6 +182,7 @@ impl Worker {
         }
         if let Some(threshold) = &self.threshold
             && !self.is_warmup
+            && outcome != Outcome::Cancelled
             && threshold.is_crossed_by(outcome != Outcome::Ok)
         {
             self.will.fetch_max(STOP, Ordering::Relaxed);
@@ -230,8 +240,8 @@ mod tests {
         let threshold = Threshold::new(0.5, 4);
         assert!(!(0..3).any(|_| threshold.is_crossed_by(true)), "too few to tell");
         assert!(threshold.is_crossed_by(false), "three of four");
-        assert!(threshold.is_crossed(), "what was told can be asked");
         threshold.is_crossed_by(false);
         assert!(!threshold.is_crossed_by(false), "three of six are no more than half");
+        assert!(threshold.is_crossed(), "but once they were");
     }
 }

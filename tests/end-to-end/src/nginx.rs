@@ -49,6 +49,12 @@ impl Nginx {
         nginx
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> (&'static str, u16) {
+        ("127.0.0.1", self.port)
+    }
+
     /// Its base URL.
     #[must_use]
     pub fn url(&self) -> String {

@@ -1,10 +1,13 @@
 //! Over TLS, with nginx between us and the scripted server: every event still has its kernel stamp.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::nginx::Nginx;
 use end_to_end::server::Server;
 use end_to_end::{needs_probes, needs_programs};
 use serde_json::json;
+use std::io::{Read, copy};
+use std::net::{TcpListener, TcpStream};
 
 fn profile(nginx: &Nginx, flags: &str) -> Ended {
     Run::profile(&nginx.url(), &format!("--request-count 64 --concurrency 16 --fail-on never {flags}")).end()
@@ -40,4 +43,38 @@ fn whom_to_trust_is_the_users_choice() {
     let anybody = profile(&nginx, "--insecure");
     anybody.ended_with(0);
     assert!(anybody.err.contains("anybody may pretend"), "with a warning: {}", anybody.err);
+}
+
+/// Lets the first connection through to the proxy, and hangs up on all others in the middle of their handshake.
+fn let_one_through(nginx: &Nginx) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, proxy) = (listener.local_addr().unwrap().port(), nginx.address());
+    // The thread ends with the test's process.
+    std::thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        let server = TcpStream::connect(proxy).unwrap();
+        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || copy(&mut from, &mut to).ok());
+        let (mut from, mut to) = (server, client);
+        std::thread::spawn(move || copy(&mut from, &mut to).ok());
+        for stream in listener.incoming() {
+            stream.unwrap().read_exact(&mut [0; 16]).ok();
+        }
+    });
+    port
+}
+
+#[test]
+fn a_handshake_that_breaks_off_fails_its_request_at_once() {
+    needs_programs!();
+    let server = Server::start("");
+    let nginx = Nginx::before(&server);
+    let url = format!("https://localhost:{}", let_one_through(&nginx));
+    let ended = Run::profile(&url, "--insecure --request-count 6 --concurrency 2").end();
+    ended.ended_with(1);
+    let records = ended.records();
+    assert_eq!(records.len(), 6, "every request is recorded");
+    for record in records {
+        assert_eq!(record["error"]["type"], "tls_failed", "{record}");
+    }
 }

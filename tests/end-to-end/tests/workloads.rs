@@ -151,10 +151,10 @@ fn some_requests_are_cancelled_and_the_others_are_not() {
 #[test]
 fn too_many_failures_stop_the_run() {
     needs_programs!();
-    let server = Server::start("--fault status:503");
-    let flags = "--concurrency 2 --request-count 500 --failed-request-threshold 0.5";
+    let server = Server::start("--fault status:503 --fault-every 2");
+    let flags = "--concurrency 2 --request-count 500 --failed-request-threshold 0.3 --fail-on never";
     let ended = Run::profile(&server.url(), flags).end();
-    assert_ne!(ended.status, Some(0), "{}", ended.err);
+    ended.ended_with(1);
     let run = ended.json("run.json");
     assert!(
         run["incomplete_reason"].to_string().contains("--failed-request-threshold"),
@@ -162,6 +162,15 @@ fn too_many_failures_stop_the_run() {
         run["incomplete_reason"]
     );
     assert!(counter(&ended, "requests_sent") < 500, "most were not sent");
+}
+
+#[test]
+fn workers_are_no_more_than_there_is_to_share() {
+    needs_programs!();
+    let server = Server::start("");
+    let ended = Run::profile(&server.url(), "--workers 2 --concurrency 1 --request-count 5").end();
+    ended.ended_with(0);
+    assert_eq!(ended.records().len(), 5, "nobody waits for a place that never comes");
 }
 
 /// The server stops for half a second; requests that were due meanwhile waited, and their latency from due says so.

@@ -62,7 +62,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     let plan = Plan {
         input: input::input(args)?,
         tokenizer,
-        workers: timing::workers(&args.timing)?,
+        workers: timing::workers(&args.timing, &load)?,
         timestamps: timing::timestamps(&args.timing),
         output: output::output(args, &artifact_dir)?,
         random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
@@ -144,6 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn there_are_no_more_workers_than_sessions_to_share() {
+        let workers = |flags: &str| {
+            let profile = parsed(&format!("aiperf-ctl profile --model m --workers 8 {flags}")).unwrap();
+            profile.plan.workers.workers
+        };
+        assert_eq!(workers("--concurrency 3"), 3, "one for each");
+        assert_eq!(
+            workers("--concurrency 30 --warmup-request-count 9 --warmup-concurrency 2"),
+            2,
+            "in every phase"
+        );
+        assert_eq!(workers("--request-rate 30"), 8, "without a limit as many as were asked for");
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         check("--arrival-pattern constant", "need --request-rate");
         check(
@@ -161,6 +176,7 @@ mod tests {
         check("--custom-dataset-type single_turn", "needs --input-file");
         check("--endpoint-type smoke", "there are: chat, completions");
         check("--cpus 3-1", "not a list of cores");
+        check("--cpus 0,1 --concurrency 1", "names 2 cores for 1 sessions at once");
         check("--cpus 1,1", "twice");
         check("--header Authorization", "Name:Value");
         check("--extra-inputs {", "not valid JSON");

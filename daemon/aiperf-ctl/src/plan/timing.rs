@@ -2,12 +2,23 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{TimestampsArg, TimingArgs};
-use common::plan::{Timestamps, Wait, Workers};
+use common::plan::{Load, Timestamps, Wait, Workers};
 
-pub(super) fn workers(args: &TimingArgs) -> Checked<Workers> {
+/// `--workers` is a most: no more than there are sessions to share.
+pub(super) fn workers(args: &TimingArgs, load: &Load) -> Checked<Workers> {
+    let limits = load.phases.iter();
+    let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
+    let fewest = limits.flatten().min().unwrap_or(u32::MAX);
+    let cpus = args.cpus.as_deref().map_or_else(|| Ok(Vec::new()), cpus)?;
+    if cpus.len() > fewest as usize {
+        return refuse(format!(
+            "--cpus names {} cores for {fewest} sessions at once: name fewer",
+            cpus.len()
+        ));
+    }
     Ok(Workers {
-        cpus: args.cpus.as_deref().map_or_else(|| Ok(Vec::new()), cpus)?,
-        workers: args.workers,
+        cpus,
+        workers: args.workers.min(fewest),
         wait: if args.spin { Wait::Spin } else { Wait::Block },
     })
 }
