@@ -130,6 +130,12 @@ fn let_go(path: &Path) {
     }
 }
 
+/// The user of a process, if there is such a process.
+pub fn owner_of(pid: u32) -> Option<u32> {
+    let process = fs::metadata(format!("/proc/{pid}")).ok()?;
+    Some(std::os::unix::fs::MetadataExt::uid(&process))
+}
+
 /// The cgroup that a process is in, if it is in one of version 2.
 pub fn of_process(pid: u32) -> Result<Option<PathBuf>> {
     let path = format!("/proc/{pid}/cgroup");

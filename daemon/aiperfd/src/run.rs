@@ -618,4 +618,4 @@ const START_DELAY: DurationNs = DurationNs::from_millis(5);
 /// How often a run is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a run goes on although no client follows it.
-const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
+pub(crate) const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);

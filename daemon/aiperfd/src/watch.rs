@@ -17,7 +17,9 @@ use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View};
 use crate::probe::{Capturing, Probes};
 use crate::reply::Replies;
-use crate::run::{Active, Field, metadata, phase_names, settings, spawn_with_priority, writers};
+use crate::run::{
+    Active, CLIENT_PATIENCE, Field, metadata, phase_names, settings, spawn_with_priority, writers,
+};
 use crate::spool::Writer;
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
@@ -99,6 +101,10 @@ impl Active {
             return Err(refuse("only who made the run may join it"));
         }
         let pid = pid.ok_or_else(|| refuse("the caller's process is not known"))?;
+        // The number is of the process that connected. Should that have ended, it may be another's by now.
+        if uid != Some(0) && cgroup::owner_of(pid) != uid {
+            return Err(refuse("the process that asked is not the caller's any more"));
+        }
         let watched = self.watched.lock().map_err(|_poisoned| refuse("the run is broken"))?;
         let Some(cgroup) = &*watched else {
             return Err(refuse(
@@ -253,8 +259,6 @@ const GAUGE_BYTES: u64 = 4096;
 const ATTEND_INTERVAL: Duration = Duration::from_millis(10);
 /// How long children of a command that has ended are watched on.
 const LINGER: DurationNs = DurationNs::from_millis(2000);
-/// How long a run goes on although no client follows it.
-const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
 
 #[cfg(test)]
 mod tests {
