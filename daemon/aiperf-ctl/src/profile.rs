@@ -241,11 +241,19 @@ fn status(reported: &Reported, interrupted: bool, fail_on: FailOn) -> u8 {
         FailOn::Invalid => Some(Standing::Invalid),
         FailOn::Never => None,
     };
-    let failed = reported.report.failed == reported.report.requests;
+    let (failures, requests) = (reported.report.failed, reported.report.requests);
+    let failed = failures == requests;
+    let threshold = reported.run.plan.load.failed_request_threshold;
+    let stopped = !reported.run.is_complete
+        && threshold.is_some_and(|share| metric::float(failures) > share * metric::float(requests));
     match () {
         () if interrupted => INTERRUPTED,
         () if failed => {
             say_warning("every request failed; the error summary above says why");
+            FAILED
+        }
+        () if stopped => {
+            say_warning("the run was stopped: more requests failed than --failed-request-threshold allows");
             FAILED
         }
         () if worst.is_some_and(|worst| standing >= worst) => VERDICT,

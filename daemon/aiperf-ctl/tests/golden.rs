@@ -101,6 +101,7 @@ fn what_is_no_run_is_refused_with_a_reason() {
     refused(&|_| (), &[], "holds no run");
     refused(&raw("{"), &["--tokenizer", "builtin"], "line 1");
     refused(&raw("{}\n"), &["--tokenizer", "builtin"], "request_start_ns");
+    refused(&raw("{\"payload\":{\"inputs\":\"x\"}}"), &["--tokenizer", "builtin"], "request_start_ns");
     refused(&raw("{\"payload\":{\"model\":\"m/x\"}}"), &[], "m/x");
     refused(&raw("{}"), &["--tokenizer", "/nowhere"], "--tokenizer");
     refused(&raw("{}"), &["--goodput", "x:1", "--tokenizer", "builtin"], "");

@@ -154,7 +154,7 @@ pub struct ProfileArgs {
 const EXIT_STATUSES: &str = "\
 Exit status:
   0    done
-  1    the run could not be made, or every request failed
+  1    the run could not be made, every request failed, or more than --failed-request-threshold
   2    the command line or an input file is wrong
   3    the verdict is as bad as --fail-on says, or worse
   4    a condition of --fail-if holds (compare)
