@@ -79,7 +79,7 @@ fn cores_that_are_not_there() {
     needs_programs!();
     let server = Server::start("");
     check(Run::profile(&server.url(), "--cpus 4000"), 2, "core 4000 of --cpus");
-    check(Run::profile(&server.url(), "--workers 250"), 2, "more than the");
+    check(Run::profile(&server.url(), "--workers 250 --concurrency 250"), 2, "more than the");
 }
 
 #[test]
