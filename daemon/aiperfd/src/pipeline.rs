@@ -130,14 +130,14 @@ impl Pipeline {
 }
 
 impl Writers {
-    /// Ends the open parts: what is in them survives whatever comes.
+    /// Ends the open parts: what is in them survives whatever comes. The requests' comes last: where it is complete, so
+    /// are the others.
     fn end_parts(&mut self) -> Result<()> {
-        self.requests.end_part()?;
         self.tokens.end_part()?;
         if let Some(responses) = &mut self.responses {
             responses.end_part()?;
         }
-        Ok(())
+        Ok(self.requests.end_part()?)
     }
 }
 

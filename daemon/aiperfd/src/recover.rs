@@ -12,8 +12,11 @@ use std::path::PathBuf;
 /// Puts the parts of an interrupted run together and writes its `run.json`: never `valid`, and it says why.
 pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
     let (plan, _) = directory.plan()?;
+    // Parts of the others that no part of requests belongs to are of requests that were lost.
+    let complete = parts(directory, "requests")?.len();
     for stem in ["requests", "tokens", "responses"] {
-        let parts = parts(directory, stem)?;
+        let mut parts = parts(directory, stem)?;
+        parts.truncate(complete);
         if !parts.is_empty() {
             put_together(&parts, directory, stem)?;
         }
