@@ -1,10 +1,34 @@
 //! What the kernel programs say: one file per probe, each with the layout of its record.
 //!
-//! Every record begins with its [`Kind`], so one BPF ring buffer carries all of them.
+//! Every record begins with a [`Head`], so one BPF ring buffer carries all of them.
 
 pub mod capture;
 pub mod connection;
 pub mod segment;
+
+use crate::clock::MonoNs;
+use crate::id::SocketCookie;
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+/// What every record begins with.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, Immutable, KnownLayout)]
+pub struct Head {
+    /// The number of the record's [`Kind`].
+    pub kind: u32,
+    /// The probe's own: a direction, a stage.
+    pub detail: u32,
+    /// The socket.
+    pub cookie: SocketCookie,
+    /// When the probe ran, on the clock of `bpf_ktime_get_ns`.
+    pub time: MonoNs,
+}
+
+const _: () = {
+    assert!(core::mem::offset_of!(Head, time) == core::mem::offset_of!(segment::Stamp, time), "one head");
+    assert!(core::mem::offset_of!(Head, time) == core::mem::offset_of!(connection::Step, time), "one head");
+    assert!(core::mem::offset_of!(capture::Capture, stamp) == 0, "one head");
+};
 
 /// The first word of every record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,11 +25,11 @@ pub struct Args {
     /// The kernel programs, if not those that were built in.
     #[arg(long, env = "AIPERFD_EBPF_OBJECT")]
     pub ebpf_object: Option<PathBuf>,
-    /// Bytes of the kernel's ring buffer, a power of two of at least 4096.
-    #[arg(long, default_value_t = 16 << 20, value_parser = power_of_two)]
+    /// Bytes of each of the kernel's two ring buffers (sent, received), a power of two of at least 4096.
+    #[arg(long, default_value_t = 8 << 20, value_parser = power_of_two)]
     pub kernel_ring_bytes: u32,
     /// Bytes of each worker's shared ring, a power of two of at least 8 MiB.
-    #[arg(long, default_value_t = 32 << 20, value_parser = power_of_two)]
+    #[arg(long, default_value_t = 16 << 20, value_parser = power_of_two)]
     pub client_ring_bytes: u32,
     /// Milliseconds between two looks at the rings.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]

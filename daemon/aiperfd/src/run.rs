@@ -9,7 +9,7 @@
 use crate::cgroup::Cgroup;
 use crate::collect::Collector;
 use crate::collect::client_ring::{ClientRing, Counters};
-use crate::collect::kernel_ring::KernelRing;
+use crate::collect::kernel_rings::KernelRings;
 use crate::daemon::Daemon;
 use crate::evidence::{HOT_THREAD, Watch, evidence, figures};
 use crate::live::EndedRequests;
@@ -208,10 +208,10 @@ impl Active {
             Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
             _ => None,
         };
-        let (kernel_ring, attached) = attach(daemon, cgroup.as_ref())?;
+        let (kernel_rings, attached) = attach(daemon, cgroup.as_ref())?;
         let mut spools = Spools::create(&self.directory, cpus.len(), u64::from(daemon.client_ring_bytes))?;
-        let kernel_spool = match kernel_ring {
-            Some(ring) => Some((ring, Writer::create(&self.directory.path().join("spool/kernel"))?)),
+        let kernel_spool = match kernel_rings {
+            Some(rings) => Some((rings, Writer::create(&self.directory.path().join("spool/kernel"))?)),
             None => None,
         };
         let kernel_reader = kernel_spool.as_ref().map(|(_, spool)| spool.reader()).transpose()?;
@@ -457,10 +457,10 @@ pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result
 }
 
 /// Attaches the probes to the run's cgroup, if it has one.
-fn attach(daemon: &Daemon, cgroup: Option<&Cgroup>) -> Result<(Option<KernelRing>, Option<Attached>)> {
+fn attach(daemon: &Daemon, cgroup: Option<&Cgroup>) -> Result<(Option<KernelRings>, Option<Attached>)> {
     let Some(cgroup) = cgroup else { return Ok((None, None)) };
     let probes = Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes, None)?;
-    Ok((Some(KernelRing::new(probes.events)), Some(probes.attached)))
+    Ok((Some(probes.rings), Some(probes.attached)))
 }
 
 /// The workers' rings and spool files.

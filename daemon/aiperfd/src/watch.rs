@@ -8,7 +8,6 @@
 use crate::cgroup::{self, Cgroup};
 use crate::clock;
 use crate::collect::client_ring::ClientRing;
-use crate::collect::kernel_ring::KernelRing;
 use crate::collect::{Collector, Shown};
 use crate::daemon::Daemon;
 use crate::evidence::Watch as Machine;
@@ -144,7 +143,7 @@ impl Active {
             live: Arc::clone(&self.live),
         };
         let collector = Collector {
-            kernel: Some((KernelRing::new(probes.events), spool)),
+            kernel: Some((probes.rings, spool)),
             clients: Vec::new(),
             shown: Some(shown),
             interval: Duration::from_millis(daemon.collect_interval_ms),

@@ -14,9 +14,14 @@ use common::kernel_event::{Drop, Kind};
 #[map]
 static CAPTURE_SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
 
-/// Where a record is put together: larger than a program's stack.
+/// Where a record is put together: larger than a program's stack. A sending process may be interrupted by a softirq
+/// that sends or receives on the same processor, so there is a record for each of the two.
 #[map]
-static SCRATCH: PerCpuArray<Record> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Record> = PerCpuArray::with_max_entries(2, 0);
+
+/// How many captures are under way on this processor.
+#[map]
+static DEPTH: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
 
 /// A record with room for the longest piece and its padding.
 #[repr(C)]
@@ -51,9 +56,33 @@ fn capture(ctx: &SkBuffContext, direction: u32) {
     if !is_wanted(settings, local_port) && !is_wanted(settings, remote_port) {
         return;
     }
-    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return };
-    let wanted = stamp.payload_length.min(settings.snap_length);
-    // SAFETY: the map gave a valid pointer to this CPU's own record.
+    let Some(depth) = DEPTH.get_ptr_mut(0) else { return };
+    // SAFETY: this processor's own number; whoever interrupts sets it back before this program goes on.
+    let level = unsafe { depth.read_volatile() };
+    // SAFETY: as above.
+    unsafe { depth.write_volatile(level + 1) };
+    if let Some(scratch) = SCRATCH.get_ptr_mut(level) {
+        let found = Found { stamp, header };
+        copy(ctx, &found, settings.snap_length, (local_port, remote_port), scratch);
+    } else {
+        count(Drop::PayloadUnreadable);
+    }
+    // SAFETY: as above.
+    unsafe { depth.write_volatile(level) };
+}
+
+/// Copies a segment's first bytes and sends them off with its stamp.
+#[inline(always)]
+fn copy(
+    ctx: &SkBuffContext,
+    Found { stamp, header }: &Found,
+    snap_length: u32,
+    (local_port, remote_port): (u16, u16),
+    scratch: *mut Record,
+) {
+    let direction = stamp.direction;
+    let wanted = stamp.payload_length.min(snap_length);
+    // SAFETY: the caller's pointer is to this processor's own record, which nobody else uses meanwhile.
     let payload = unsafe { (&raw mut (*scratch).payload).cast::<core::ffi::c_void>() };
     let mut captured = 0;
     if wanted > 0 {
@@ -68,12 +97,12 @@ fn capture(ctx: &SkBuffContext, direction: u32) {
             count(Drop::PayloadUnreadable);
         }
     }
-    let stamp = Stamp { kind: Kind::Capture.number(), ..stamp };
+    let stamp = Stamp { kind: Kind::Capture.number(), ..*stamp };
     // SAFETY: as above; nothing else refers to the record.
     unsafe { (*scratch).capture = Capture { stamp, captured_length: captured, local_port, remote_port } };
     let length = size_of::<Capture>() as u32 + ((captured + 7) & !7 & (2 * SNAP_MAX - 1));
     // SAFETY: the record is written up to `length`, but for padding that holds older bytes of the same map.
-    unsafe { emit_bytes(scratch.cast(), length, Drop::RingFull) };
+    unsafe { emit_bytes(scratch.cast(), length, direction, Drop::RingFull) };
 }
 
 /// Whether a port is among those that were asked for.

@@ -11,6 +11,7 @@ use aya_ebpf::programs::SockOpsContext;
 use common::clock::MonoNs;
 use common::id::SocketCookie;
 use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, RETRANSMITTED, Step};
+use common::kernel_event::segment::SENT;
 use common::kernel_event::{Drop, Kind};
 
 /// Runs at each step of a TCP connection that was asked for.
@@ -56,6 +57,7 @@ fn report(ctx: &SockOpsContext, stage: u32, sent_sequence: u32) {
             local_port: ctx.local_port(),
             remote_port: u32::from_be(ctx.remote_port()),
         },
+        SENT,
         Drop::ConnectionRingFull,
     );
 }

@@ -36,7 +36,7 @@ pub(super) struct Found {
 #[inline(always)]
 fn stamp(ctx: &SkBuffContext, direction: u32) {
     if let Some(found) = find(ctx, direction) {
-        emit(found.stamp, Drop::RingFull);
+        emit(found.stamp, direction, Drop::RingFull);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A cgroup with the probes attached to it, and what they have said so far.
 
 use aiperfd::cgroup::{Cgroup, Subtree};
-use aiperfd::collect::kernel_ring::KernelRing;
+use aiperfd::collect::kernel_rings::KernelRings;
 use aiperfd::probe::{Attached, Capturing, Object, Probes};
 use common::id::SocketCookie;
 use common::kernel_event::Kind;
@@ -22,7 +22,7 @@ pub struct Stage {
     pub cgroup: TestCgroup,
     /// What has been drained so far.
     pub seen: Seen,
-    ring: KernelRing,
+    rings: KernelRings,
 }
 
 /// A cgroup of this test process, removed with everything in it when this value goes.
@@ -36,16 +36,16 @@ pub struct TestCgroup {
 /// What the probes said.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Segments, in the order of the ring.
+    /// Segments, in the order of their times.
     pub stamps: Vec<Stamp>,
-    /// Steps in connections' lives, in the order of the ring.
+    /// Steps in connections' lives, in the order of their times.
     pub steps: Vec<Step>,
-    /// Captured segments with the bytes that came with them, in the order of the ring.
+    /// Captured segments with the bytes that came with them, in the order of their times.
     pub captures: Vec<(Capture, Vec<u8>)>,
 }
 
 impl Stage {
-    /// A stage whose kernel ring has so many bytes.
+    /// A stage whose kernel rings have so many bytes.
     #[must_use]
     pub fn set(ring_bytes: u32) -> Self {
         Self::with(ring_bytes, None)
@@ -61,18 +61,13 @@ impl Stage {
         let cgroup = TestCgroup::create();
         let object = Object::find(None).unwrap();
         let probes = Probes::attach(&object, &cgroup.cgroup.open().unwrap(), ring_bytes, capturing).unwrap();
-        Self {
-            attached: probes.attached,
-            cgroup,
-            seen: Seen::default(),
-            ring: KernelRing::new(probes.events),
-        }
+        Self { attached: probes.attached, cgroup, seen: Seen::default(), rings: probes.rings }
     }
 
-    /// Takes what is in the ring.
+    /// Takes what is in the rings.
     pub fn drain(&mut self) -> &Seen {
         let seen = &mut self.seen;
-        let drained = self.ring.drain(|record| {
+        let drained = self.rings.drain(|record| {
             seen.take(record);
             Ok(())
         });

@@ -37,7 +37,10 @@ pub(super) fn memory(rig: &Rig) -> Result<Vec<Row>> {
         what: "peak memory of daemon and load generator, MB".to_owned(),
         peer: "–".to_owned(),
         ours: format!("{:.0} ({:.0} + {:.0})", parts.iter().sum::<f64>(), parts[0], parts[1]),
-        how: format!("{requests} requests × 16 events; one run; --memory-requests sets the number"),
+        how: format!(
+            "{requests} requests × 16 events; one run; the ring of 16 MiB that both share counts twice; --memory-requests \
+             sets the number"
+        ),
     }])
 }
 

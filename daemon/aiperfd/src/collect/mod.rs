@@ -1,21 +1,21 @@
-//! HOT: empties the kernel's ring and the workers' rings into spool files, in an order that the join relies on.
+//! HOT: empties the kernel's rings and the workers' rings into spool files, in an order that the join relies on.
 //! Budget: docs/BUDGET.md, "CPU per event".
 //!
 //! ```text
 //! every 2 ms:   1  see how far each worker has written
 //!               2  copy that much of each worker's ring to its spool      (bytes: never looked into)
-//!               3  empty the kernel's ring into its spool                 (every stamp of those bytes is in it)
+//!               3  empty the kernel's rings into one spool                (every stamp of those bytes is in it)
 //!               4  let the scribe read what was copied in step 2
 //! ```
 //!
 //! So whoever has read a worker's record finds the kernel's stamps of its bytes in the kernel's spool.
 
 pub mod client_ring;
-pub mod kernel_ring;
+pub mod kernel_rings;
 
 use crate::spool::Writer;
 use client_ring::ClientRing;
-use kernel_ring::KernelRing;
+use kernel_rings::KernelRings;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// What is collected, and where it goes.
 pub struct Collector {
-    /// The kernel's ring and its spool; none on a rung without probes.
-    pub kernel: Option<(KernelRing, Writer)>,
+    /// The kernel's rings and their spool; none on a rung without probes.
+    pub kernel: Option<(KernelRings, Writer)>,
     /// Each worker's ring and its spool.
     pub clients: Vec<(ClientRing, Writer)>,
     /// Who reads the kernel's spool in another process, if somebody does.
@@ -79,8 +79,8 @@ impl Collector {
         for (ring, spool) in &mut self.clients {
             ring.drain(|bytes| spool.append(bytes))?;
         }
-        if let Some((ring, spool)) = &mut self.kernel {
-            ring.drain(|record| spool.append(record))?;
+        if let Some((rings, spool)) = &mut self.kernel {
+            rings.drain(|record| spool.append(record))?;
             spool.publish()?;
             if let Some(shown) = &self.shown {
                 shown.show(spool.length());

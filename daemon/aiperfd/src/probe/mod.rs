@@ -6,6 +6,7 @@ mod capture;
 mod connection;
 mod segment;
 
+use crate::collect::kernel_rings::KernelRings;
 use anyhow::{Context, Result, bail};
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
@@ -28,8 +29,8 @@ const WATCHING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE];
 
 /// Attached probes and what they say.
 pub struct Probes {
-    /// The ring that all probes write to.
-    pub events: RingBuf<MapData>,
+    /// The rings that all probes write to.
+    pub rings: KernelRings,
     /// What they could not report, and the programs with their links, which end with this value.
     pub attached: Attached,
 }
@@ -72,20 +73,25 @@ impl Object {
 }
 
 impl Probes {
-    /// Loads the programs and attaches the probes to the cgroup; with `capturing`, those that copy payload.
+    /// Loads the programs with rings of so many bytes and attaches the probes to the cgroup; with `capturing`, those that copy payload.
     pub fn attach(
         object: &Object,
         cgroup: &File,
         ring_bytes: u32,
         capturing: Option<&Capturing>,
     ) -> Result<Self> {
+        // No program is relocated by the kernel's types, which would take 40 ms to read.
         let mut programs = EbpfLoader::new()
-            .map_max_entries("EVENTS", ring_bytes)
+            .btf(None)
+            .map_max_entries("SENT_EVENTS", ring_bytes)
+            .map_max_entries("RECEIVED_EVENTS", ring_bytes)
             .load(object.bytes())
             .context("failed to load the kernel programs")?;
-        let events = programs.take_map("EVENTS").context("the object has no map `EVENTS`")?;
+        let rings = KernelRings {
+            sent: ring(&mut programs, "SENT_EVENTS")?,
+            received: ring(&mut programs, "RECEIVED_EVENTS")?,
+        };
         let dropped = programs.take_map("DROPPED").context("the object has no map `DROPPED`")?;
-        let events = RingBuf::try_from(events).context("the map `EVENTS` is no ring buffer")?;
         let dropped = PerCpuArray::try_from(dropped).context("the map `DROPPED` is no array")?;
         if let Some(capturing) = capturing {
             capturing.tell(&mut programs)?;
@@ -94,8 +100,13 @@ impl Probes {
             (probe.attach)(&mut programs, cgroup)
                 .with_context(|| format!("failed to attach the probe `{}`", probe.name))?;
         }
-        Ok(Self { events, attached: Attached { dropped, _programs: programs } })
+        Ok(Self { rings, attached: Attached { dropped, _programs: programs } })
     }
+}
+
+fn ring(programs: &mut Ebpf, name: &str) -> Result<RingBuf<MapData>> {
+    let map = programs.take_map(name).with_context(|| format!("the object has no map `{name}`"))?;
+    RingBuf::try_from(map).with_context(|| format!("the map `{name}` is no ring buffer"))
 }
 
 impl Attached {
