@@ -7,11 +7,11 @@
 //!     └── next turn ◀── answer's meaning ◀─────────┘    only of sessions that have more to say
 //! ```
 
-use crate::prompt::{Context, Conversation, Conversations, Order, Planned, When};
+use crate::prompt::{Context, Conversation, Conversations, Order, Planned, When, mark};
 use crate::shape::Users;
 use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
-use common::plan;
+use common::plan::{self, CacheBust};
 use endpoint::{Endpoint, Reply, Turn, sse};
 use rtrb::{Consumer, Producer, RingBuffer};
 use rustc_hash::FxHashMap;
@@ -115,6 +115,8 @@ pub struct Composition {
     pub plan: Arc<plan::Endpoint>,
     /// Bodies of first turns, each made once.
     pub bodies: Arc<Bodies>,
+    /// Where each session's marker goes, if it has one.
+    pub cache_bust: Option<CacheBust>,
     /// A head for each target.
     pub heads: Vec<Head>,
     /// Milliseconds of the input's time at which the phase begins, and by what its times are divided.
@@ -264,7 +266,9 @@ impl Composer {
             None => {
                 let mut conversation = composition.conversation(place, session)?;
                 let mut turns = conversation.turns.drain(..);
-                let first = turns.next().ok_or_else(|| io::Error::other("a conversation says nothing"))?;
+                let mut first =
+                    turns.next().ok_or_else(|| io::Error::other("a conversation says nothing"))?;
+                composition.mark(&mut first.turn, session)?;
                 let later = turns.collect::<VecDeque<_>>();
                 let body = composition.body(std::slice::from_ref(&first.turn))?;
                 let next = composition.timeline.next(later.front());
@@ -376,6 +380,13 @@ impl Composition {
         Ok(conversation)
     }
 
+    /// Gives a session its marker, if there are markers.
+    fn mark(&self, turn: &mut Turn, session: u64) -> io::Result<()> {
+        let Some(place) = self.cache_bust else { return Ok(()) };
+        let name = RequestId(session).session_header(self.run_number);
+        mark(turn, place, &String::from_utf8_lossy(&name)).map_err(io::Error::other)
+    }
+
     fn body(&self, turns: &[Turn]) -> io::Result<Arc<[u8]>> {
         self.endpoint.encode(turns, &self.plan).map(Arc::from).map_err(io::Error::other)
     }
@@ -461,6 +472,7 @@ mod tests {
             urls: Vec::new(),
             path: None,
             models: vec!["m".to_owned()],
+            model_choice: plan::ModelChoice::default(),
             streaming: true,
             request_timeout_seconds: 1.0,
             use_legacy_max_tokens: false,
@@ -484,6 +496,7 @@ mod tests {
             order: Order::sampled(conversations.len(), Sampling::Sequential, 0),
             bodies: Arc::new(Bodies::new(conversations.len())),
             conversations: Arc::new(conversations),
+            cache_bust: None,
             endpoint: endpoint::by_name("chat").unwrap(),
             plan: Arc::new(plan()),
             heads: vec![head],
@@ -602,6 +615,16 @@ mod tests {
             composer.sessions.get(&prepared.session).map_or(0, |session| session.later.len())
         });
         assert_eq!(left.collect::<Vec<_>>(), [1, 2, 2], "turns that follow");
+    }
+
+    #[test]
+    fn sessions_have_markers_of_their_own() {
+        let mut composer = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1);
+        composer.composition.cache_bust = Some(CacheBust::FirstTurnPrefix);
+        composer.composition.bodies = Arc::new(Bodies::new(0));
+        let said = [0, 1].map(|_| messages(&composer.first_turn(Vec::new()).unwrap()));
+        assert_ne!(said[0], said[1], "the same conversation twice");
+        assert!(said.iter().all(|said| said.starts_with("user:[") && said.ends_with("] hi")), "{said:?}");
     }
 
     #[test]

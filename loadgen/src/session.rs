@@ -389,7 +389,9 @@ impl Field {
     ) -> Result<Self, Failure> {
         let (ended_in, ended) = mpsc::channel();
         let mut field = Self { threads: Vec::new(), begins: Vec::new(), ended };
-        let bodies = Arc::new(Bodies::new(ready.conversations.count()));
+        // Bodies with a marker are each session's own.
+        let kept = if setup.plan.load.cache_bust.is_some() { 0 } else { ready.conversations.count() };
+        let bodies = Arc::new(Bodies::new(kept));
         let mut spools = Vec::new();
         let (ready_in, ready_out) = mpsc::channel();
         for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
@@ -444,6 +446,7 @@ impl Field {
             endpoint: ready.endpoint,
             plan: Arc::new(plan.endpoint.clone()),
             bodies: Arc::clone(bodies),
+            cache_bust: plan.load.cache_bust,
             heads: ready.heads.clone(),
             timeline: ready.timeline,
             users: users(plan),

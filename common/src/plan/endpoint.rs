@@ -13,8 +13,11 @@ pub struct Endpoint {
     pub urls: Vec<String>,
     /// A path that replaces the endpoint's own.
     pub path: Option<String>,
-    /// The models, in the order in which requests take turns on them.
+    /// The models that are asked for.
     pub models: Vec<String>,
+    /// How conversations choose among several models.
+    #[serde(default)]
+    pub model_choice: ModelChoice,
     /// Whether the answer is asked for as a stream of events.
     pub streaming: bool,
     /// Seconds from submission to the end of the response before a request is given up.
@@ -34,6 +37,22 @@ pub struct Endpoint {
     /// How requests and replies differ from what the API says.
     #[serde(default)]
     pub dialect: Dialect,
+}
+
+/// How conversations choose among several models.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "strategy", rename_all = "snake_case")]
+pub enum ModelChoice {
+    /// They take turns.
+    #[default]
+    RoundRobin,
+    /// Each draws one, all as likely.
+    Random,
+    /// Each draws one by its weight.
+    Weighted {
+        /// A weight for each model, in their order.
+        weights: Vec<f64>,
+    },
 }
 
 /// How requests and replies differ from what an API says.

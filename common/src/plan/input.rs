@@ -116,6 +116,10 @@ pub struct Made {
     pub turn_delay_ratio: f64,
     /// Pairs of lengths instead of independent ones.
     pub pairs: Vec<Pair>,
+    /// Lengths from windows around the means instead of normal ones.
+    pub range: Option<Range>,
+    /// What texts are made of.
+    pub corpus: TextSource,
     /// Texts of a turn.
     pub batch_size: u32,
     /// A system prompt.
@@ -143,6 +147,8 @@ impl Default for Made {
             turn_delay_ms: None,
             turn_delay_ratio: 1.0,
             pairs: Vec::new(),
+            range: None,
+            corpus: TextSource::Sonnet,
             batch_size: 1,
             system_prompt: None,
             shared_system_tokens: None,
@@ -154,6 +160,40 @@ impl Default for Made {
             rankings: None,
         }
     }
+}
+
+/// What texts are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextSource {
+    /// English verse.
+    #[default]
+    Sonnet,
+    /// Source code.
+    Coding,
+    /// Tokens of the vocabulary, one after the other from a place that is drawn.
+    Random,
+}
+
+/// Windows from which lengths are drawn, each as likely.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Range {
+    /// What a ratio means.
+    pub style: RangeStyle,
+    /// The ratio of input tokens.
+    pub input: f64,
+    /// The ratio of output tokens.
+    pub output: f64,
+}
+
+/// What a ratio `r` around a mean `m` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeStyle {
+    /// From `m (1 - r)`, rounded down, to `m (1 + r)`, rounded up, as in vLLM's benchmark.
+    Vllm,
+    /// From `m r` to `m`, as in SGLang's.
+    Sglang,
 }
 
 /// Lengths that belong together, and how often they are drawn.

@@ -17,6 +17,23 @@ pub struct Load {
     pub sampling: Sampling,
     /// The share of failed requests, from 0 to 1, above which the run is stopped.
     pub failed_request_threshold: Option<f64>,
+    /// Where each session has a marker of its own, so that no server finds its prompt in a prefix cache.
+    #[serde(default)]
+    pub cache_bust: Option<CacheBust>,
+}
+
+/// Where a session's marker goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheBust {
+    /// Before the system prompt.
+    SystemPrefix,
+    /// After the system prompt.
+    SystemSuffix,
+    /// Before the first turn's text.
+    FirstTurnPrefix,
+    /// After the first turn's text.
+    FirstTurnSuffix,
 }
 
 /// A stretch of the run with one shape of load.
@@ -150,6 +167,7 @@ impl Load {
             fixed_schedule: FixedSchedule::default(),
             sampling: Sampling::default(),
             failed_request_threshold: None,
+            cache_bust: None,
         }
     }
 

@@ -9,11 +9,14 @@ mod output;
 mod timing;
 mod watch;
 
-pub use endpoint::{Dialect, Endpoint, Trust};
+pub use endpoint::{Dialect, Endpoint, ModelChoice, Trust};
 pub use input::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, Rankings, Synthesis, Tokenizer,
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, Range, RangeStyle, Rankings,
+    Synthesis, TextSource, Tokenizer,
 };
-pub use load::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling};
+pub use load::{
+    CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,
+};
 pub use output::{ExportLevel, FailOn, Output};
 pub use timing::{Timestamps, Wait, Workers};
 pub use watch::{Side, Target, Watch};
@@ -60,6 +63,7 @@ impl Plan {
                 urls: Vec::new(),
                 path: None,
                 models: Vec::new(),
+                model_choice: ModelChoice::default(),
                 streaming: false,
                 request_timeout_seconds: 0.0,
                 use_legacy_max_tokens: false,

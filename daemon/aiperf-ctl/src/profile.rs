@@ -2,6 +2,7 @@
 
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
+use crate::dataset;
 use crate::multi_run;
 use crate::otel::Otel;
 use crate::plain_file;
@@ -11,6 +12,7 @@ use crate::report::Reported;
 use crate::runs::fetch;
 use crate::say::{say, say_aside, say_warning};
 use crate::series;
+use crate::server_calls::ServerCalls;
 use crate::server_metrics::ServerMetrics;
 use crate::tokenizer_file;
 use crate::{FAILED, INTERRUPTED, VERDICT};
@@ -42,31 +44,37 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
     }
+    let dataset = dataset::read(args, &mut profile.plan)?;
     if profile.plan.endpoint.trust == Trust::Anybody {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
     if args.multi_run.num_profile_runs > 1 {
-        return multi_run::run(args, &profile, |profile| one(args, profile));
+        return multi_run::run(args, &profile, |profile| one(args, profile, dataset.as_ref()));
     }
-    let (_, status) = one(args, &profile)?;
+    let (_, status) = one(args, &profile, dataset.as_ref())?;
     say(&format!("Results are in {}\n", profile.artifact_dir.display()));
     Ok(status)
 }
 
 /// One run from its plan to its report, with the exit status that it alone has.
-fn one(args: &ProfileArgs, profile: &Profile) -> Result<multi_run::Outcome> {
-    let inputs = read_inputs(profile, args.tokenizer.tokenizer_revision.as_deref())?;
+fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result<multi_run::Outcome> {
+    let inputs = read_inputs(profile, dataset, args.tokenizer.tokenizer_revision.as_deref())?;
+    let calls = ServerCalls::new(profile, &args.endpoint)?;
+    calls.wait_for_models()?;
     let addresses = resolve(&profile.plan)?;
     let directory = &profile.artifact_dir;
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
+    calls.reset_kv_cache()?;
+    let profiler = calls.profiler()?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let otel = Otel::start(&args.telemetry, &profile.plan)?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
+    drop(profiler);
     if let Some(otel) = otel {
         otel.finish();
     }
@@ -164,11 +172,13 @@ fn read_template(plan: &mut Plan) {
 }
 
 /// The user's files, read as the user.
-fn read_inputs(profile: &Profile, revision: Option<&str>) -> Result<Vec<(&'static str, Bytes)>> {
+fn read_inputs(
+    profile: &Profile,
+    dataset: Option<&Bytes>,
+    revision: Option<&str>,
+) -> Result<Vec<(&'static str, Bytes)>> {
     let mut inputs = Vec::new();
-    if let Some(file) = &profile.input_file {
-        inputs.push(("dataset", read(file, "--input-file")?));
-    }
+    inputs.extend(dataset.map(|rows| ("dataset", rows.clone())));
     if let Some(file) = &profile.authorities {
         inputs.push(("authorities", read(file, "--ca-certificate")?));
     }

@@ -71,6 +71,7 @@ pub(crate) fn plan(options: &str) -> plan::Endpoint {
         urls: Vec::new(),
         path: None,
         models: vec!["m".to_owned()],
+        model_choice: plan::ModelChoice::default(),
         streaming: options.contains("stream"),
         request_timeout_seconds: 1.0,
         use_legacy_max_tokens: options.contains("legacy"),

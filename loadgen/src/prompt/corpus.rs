@@ -4,6 +4,7 @@
 //! texts hardly ever begin alike: a server that keeps prefixes would answer such ones too soon. Passages begin and end
 //! between words, where tokens stay as they are; where they do not, the text is mended until its length is exact.
 
+use common::plan::TextSource;
 use rand::Rng;
 use rand::rngs::StdRng;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,11 +28,16 @@ enum Units {
 }
 
 impl Corpus {
-    /// The corpus in tokens, or in words if there is no tokenizer.
-    pub(super) fn new(tokenizer: Option<Tokenizer>) -> Self {
+    /// The corpus in tokens, or in words if there is no tokenizer; `None` for a vocabulary without one.
+    pub(super) fn new(tokenizer: Option<Tokenizer>, source: TextSource) -> Option<Self> {
+        let texts = match source {
+            TextSource::Sonnet => SONNETS,
+            TextSource::Coding => CODE,
+            TextSource::Random => return Some(Self::of_units(vocabulary(tokenizer?))),
+        };
         let units = match tokenizer {
             Some(tokenizer) => {
-                let text = joined_lines();
+                let text = joined_lines(texts);
                 let (tokens, ends) = (tokenizer.encode(&text), tokenizer.ends(&text));
                 let bytes = text.as_bytes();
                 let is_word = |end: usize| {
@@ -48,8 +54,12 @@ impl Corpus {
                 }
                 Units::Tokens { tokenizer, tokens, begins }
             }
-            None => Units::Words(TEXT.split_ascii_whitespace().collect()),
+            None => Units::Words(ascii_lines(texts).flat_map(str::split_ascii_whitespace).collect()),
         };
+        Some(Self::of_units(units))
+    }
+
+    const fn of_units(units: Units) -> Self {
         Self { units, inexact: AtomicU32::new(0) }
     }
 
@@ -139,14 +149,38 @@ fn passages(tokens: &[u32], begins: &[usize], length: usize, generator: &mut Std
     drawn
 }
 
-/// The corpus as running text: its lines, without those that are empty.
-fn joined_lines() -> String {
-    let lines = TEXT.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ")
+/// Every token that is text by itself, in the order of the vocabulary.
+fn vocabulary(tokenizer: Tokenizer) -> Units {
+    let is_text = |token: &u32| {
+        let text = tokenizer.decode(&[*token]);
+        !text.is_empty() && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    };
+    let tokens = (0..tokenizer.vocabulary_size()).filter(is_text).collect::<Vec<_>>();
+    let begins = (0..tokens.len()).collect();
+    Units::Tokens { tokenizer, tokens, begins }
+}
+
+/// A corpus as running text: its lines, without those that are empty.
+fn joined_lines(texts: &[&str]) -> String {
+    ascii_lines(texts).collect::<Vec<_>>().join(" ")
+}
+
+/// Lines that hold something every tokenizer knows.
+fn ascii_lines<'a>(texts: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
+    lines.filter(|line| !line.is_empty() && line.is_ascii())
 }
 
 /// Sonnets and speeches of William Shakespeare, in the public domain.
-const TEXT: &str = include_str!("corpus.txt");
+const SONNETS: &[&str] = &[include_str!("corpus.txt")];
+/// Source code: our own.
+const CODE: &[&str] = &[
+    include_str!("dataset.rs"),
+    include_str!("synthetic.rs"),
+    include_str!("../composer.rs"),
+    include_str!("../schedule.rs"),
+    include_str!("../wire/http.rs"),
+];
 /// Tokens that follow each other as in the corpus: as many as the smallest block that servers keep by prefix.
 const PASSAGE: usize = 16;
 const MENDS_MAX: usize = 10;
@@ -158,14 +192,15 @@ mod tests {
 
     #[test]
     fn the_corpus_is_large_enough() {
-        let words = TEXT.split_ascii_whitespace().count();
-        assert!(words > 3_000, "{words} words");
-        assert!(TEXT.is_ascii(), "every tokenizer knows its characters");
+        for texts in [SONNETS, CODE] {
+            let words = ascii_lines(texts).flat_map(str::split_ascii_whitespace).count();
+            assert!(words > 3_000, "{words} words");
+        }
     }
 
     #[test]
     fn lengths_are_exact_also_after_a_beginning() {
-        let corpus = Corpus::new(Some(Tokenizer::builtin()));
+        let corpus = Corpus::new(Some(Tokenizer::builtin()), TextSource::Sonnet).unwrap();
         let tokenizer = Tokenizer::builtin();
         let mut generator = StdRng::seed_from_u64(7);
         for length in [1, 2, 17, 550, 3000] {

@@ -7,8 +7,8 @@
 
 use super::trace::{Reuse, Writer};
 use super::{
-    Context, Conversation, Conversations, Planned, Problem, When, bailian_trace, burst_gpt_trace, dag_jsonl,
-    draw, inputs_json_rows, mixed, mooncake_trace, multi_turn, random_pool, raw_payload,
+    Context, Conversation, Conversations, Models, Planned, Problem, When, bailian_trace, burst_gpt_trace,
+    dag_jsonl, draw, inputs_json_rows, mixed, mooncake_trace, multi_turn, random_pool, raw_payload,
     sagemaker_data_capture, session_name, single_turn,
 };
 use common::plan::{Change, Length};
@@ -93,7 +93,7 @@ pub(super) struct Dataset {
 pub(super) struct Treatment {
     pub(super) change: Change,
     pub(super) output: Option<Length>,
-    pub(super) models: Vec<String>,
+    pub(super) models: Models,
     pub(super) seed: u64,
     pub(super) writer: Writer,
     /// Which blocks of a trace are shared.
@@ -245,12 +245,9 @@ impl Dataset {
         let mut lengths = output.map(|length| {
             draw::Lengths::new(length, draw::generator(mixed(*seed, place as u64), draw::OUTPUT_LENGTH))
         });
-        let model = models.get(place % models.len().max(1));
         for (number, planned) in conversation.turns.iter_mut().enumerate() {
-            if planned.turn.model.is_empty()
-                && let Some(model) = model
-            {
-                planned.turn.model.clone_from(model);
+            if planned.turn.model.is_empty() {
+                models.of(place).clone_into(&mut planned.turn.model);
             }
             if planned.turn.max_tokens.is_none() {
                 planned.turn.max_tokens = lengths.as_mut().map(draw::Lengths::draw);
@@ -442,15 +439,16 @@ const OWN_TEXT: u64 = 0x6f77_6e74_6578_7421;
 pub(super) mod tests {
     use super::super::corpus::Corpus;
     use super::*;
+    use common::plan::TextSource;
     use std::sync::Arc;
 
     fn index(format: &'static Format, rows: &str, change: Change) -> Result<Dataset, Problem> {
         let treatment = Treatment {
             change,
             output: None,
-            models: Vec::new(),
+            models: Models::default(),
             seed: 7,
-            writer: Writer::new(Arc::new(Corpus::new(None))),
+            writer: Writer::new(Arc::new(Corpus::new(None, TextSource::Sonnet).unwrap())),
             reuse: Reuse::default(),
         };
         Dataset::index(format, Store::Memory(rows.into()), treatment)

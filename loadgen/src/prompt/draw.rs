@@ -59,6 +59,8 @@ pub(crate) const TURN_COUNT: &str = "composer.conversation.turn_count";
 pub(crate) const TURN_DELAY: &str = "composer.conversation.turn_delay";
 pub(crate) const PREFIX: &str = "dataset.prompt.prefix";
 pub(crate) const PAIRS: &str = "models.sequence.distribution";
+pub(crate) const MODEL: &str = "composer.turn.model_selection";
+pub(crate) const RANGE: &str = "dataset.prompt.range";
 pub(crate) const NOISE: &str = "dataset.media.noise";
 
 const DRAWS_MAX: usize = 10_000;

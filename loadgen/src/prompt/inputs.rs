@@ -97,6 +97,7 @@ mod tests {
             urls: Vec::new(),
             path: None,
             models: vec!["mock".to_owned()],
+            model_choice: plan::ModelChoice::default(),
             streaming,
             request_timeout_seconds: 1.0,
             use_legacy_max_tokens: false,

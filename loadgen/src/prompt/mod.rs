@@ -14,6 +14,8 @@ mod dataset;
 mod draw;
 mod inputs;
 mod inputs_json_rows;
+mod marker;
+mod models;
 mod mooncake_trace;
 mod multi_turn;
 mod noise;
@@ -25,11 +27,13 @@ mod single_turn;
 mod synthetic;
 mod trace;
 
-use common::plan::{Input, Plan};
+use common::plan::{Input, Plan, TextSource};
 pub use conversation::{Context, Conversation, Conversations, Planned};
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
 pub use inputs::inputs_json;
+pub(crate) use marker::mark;
+use models::Models;
 pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};
 use std::io;
@@ -85,6 +89,9 @@ pub enum Problem {
     /// Pictures or sounds that can't be made: the plan's fault.
     #[error("failed to make up media: {0}")]
     Media(String),
+    /// Tokens of no vocabulary.
+    #[error("failed to make up prompts: --prompt-corpus random needs a tokenizer")]
+    NoVocabulary,
     /// No model.
     #[error("failed to make requests: the plan names no model")]
     NoModel,
@@ -102,7 +109,12 @@ pub fn conversations(
     if plan.endpoint.models.is_empty() {
         return Err(Problem::NoModel);
     }
-    let corpus = Arc::new(Corpus::new(tokenizer));
+    let source = match &plan.input {
+        Input::Synthetic { made, .. } => made.corpus,
+        Input::File { .. } => TextSource::default(),
+    };
+    let corpus = Arc::new(Corpus::new(tokenizer, source).ok_or(Problem::NoVocabulary)?);
+    let models = Models::new(&plan.endpoint, plan.random_seed);
     let conversations: Arc<dyn Conversations> = match &mut plan.input {
         Input::Synthetic { entries, input_tokens, output_tokens, made } => {
             let wanted = synthetic::Wanted {
@@ -110,7 +122,7 @@ pub fn conversations(
                 input: *input_tokens,
                 output: *output_tokens,
                 made,
-                models: &plan.endpoint.models,
+                models: &models,
                 seed: plan.random_seed,
             };
             Arc::new(synthetic::conversations(&wanted, &corpus)?)
@@ -128,7 +140,7 @@ pub fn conversations(
             let treatment = dataset::Treatment {
                 change: change.clone(),
                 output: *output_tokens,
-                models: plan.endpoint.models.clone(),
+                models,
                 seed: plan.random_seed,
                 writer: trace::Writer::new(Arc::clone(&corpus)),
                 reuse: trace::Reuse::default(),
@@ -169,6 +181,7 @@ mod tests {
                 urls: Vec::new(),
                 path: None,
                 models: vec!["a".to_owned(), "b".to_owned()],
+                model_choice: plan::ModelChoice::default(),
                 streaming: false,
                 request_timeout_seconds: 1.0,
                 use_legacy_max_tokens: false,

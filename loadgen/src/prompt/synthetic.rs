@@ -2,8 +2,8 @@
 
 use super::corpus::Corpus;
 use super::draw::{self, Lengths};
-use super::{Context, Conversation, Planned, Problem, When, noise, session_name};
-use common::plan::{Length, Made, Pair, Rankings};
+use super::{Context, Conversation, Models, Planned, Problem, When, noise, session_name};
+use common::plan::{Length, Made, Pair, Range, RangeStyle, Rankings};
 use endpoint::{Text, Turn};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -15,7 +15,7 @@ pub(super) struct Wanted<'a> {
     pub(super) input: Length,
     pub(super) output: Option<Length>,
     pub(super) made: &'a Made,
-    pub(super) models: &'a [String],
+    pub(super) models: &'a Models,
     pub(super) seed: u64,
 }
 
@@ -34,6 +34,7 @@ struct Maker<'a> {
     turns: Lengths,
     delay: Option<Lengths>,
     pairs: StdRng,
+    range: StdRng,
     text: StdRng,
     prefix: StdRng,
     noise: StdRng,
@@ -57,6 +58,7 @@ impl<'a> Maker<'a> {
             turns: lengths(made.turns, draw::TURN_COUNT),
             delay: made.turn_delay_ms.map(|length| lengths(length, draw::TURN_DELAY)),
             pairs: draw::generator(wanted.seed, draw::PAIRS),
+            range: draw::generator(wanted.seed, draw::RANGE),
             text: draw::generator(wanted.seed, draw::TEXT),
             noise: draw::generator(wanted.seed, draw::NOISE),
             system: made.system_prompt.clone().or(shared),
@@ -70,9 +72,7 @@ impl<'a> Maker<'a> {
         let mut turns = Vec::with_capacity(count as usize);
         for place in 0..count {
             let mut turn = self.turn(place == 0)?;
-            if let Some(model) = self.wanted.models.get(number % self.wanted.models.len().max(1)) {
-                turn.model.clone_from(model);
-            }
+            self.wanted.models.of(number).clone_into(&mut turn.model);
             turns.push(Planned { turn, when: self.when(place), answer: None });
         }
         Ok(Conversation { session: session_name(number), turns, context: Context::Live })
@@ -127,6 +127,13 @@ impl<'a> Maker<'a> {
 
     /// Input and output tokens.
     fn lengths(&mut self) -> (u32, Option<u32>) {
+        if let Some(range) = self.wanted.made.range {
+            let mut within = |mean, ratio| {
+                window(&range, mean, ratio).map_or(1, |(low, high)| self.range.random_range(low..=high))
+            };
+            let input = within(self.wanted.input.mean, range.input);
+            return (input, self.wanted.output.map(|output| within(output.mean, range.output)));
+        }
         let pairs = &self.wanted.made.pairs;
         if pairs.is_empty() {
             return (self.input.draw(), self.output.as_mut().map(Lengths::draw));
@@ -156,9 +163,20 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// The least and the greatest length of a window.
+fn window(range: &Range, mean: f64, ratio: f64) -> Option<(u32, u32)> {
+    let (low, high) = match range.style {
+        RangeStyle::Vllm => ((mean * (1.0 - ratio)).floor(), (mean * (1.0 + ratio)).ceil()),
+        RangeStyle::Sglang => ((mean * ratio).floor(), mean.floor()),
+    };
+    let (low, high) = (draw::at_least_one(low), draw::at_least_one(high));
+    (low <= high).then_some((low, high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::plan::TextSource;
     use std::collections::HashSet;
     use tokenizer::Tokenizer;
 
@@ -173,13 +191,13 @@ mod tests {
         stddev: f64,
         made: &Made,
     ) -> (Vec<Conversation>, Arc<Corpus>) {
-        let corpus = Arc::new(Corpus::new(tokenizer));
+        let corpus = Arc::new(Corpus::new(tokenizer, made.corpus).unwrap());
         let wanted = Wanted {
             entries: 100,
             input: Length { mean: 50.0, stddev },
             output: Some(Length { mean: 12.0, stddev }),
             made,
-            models: &["m".to_owned()],
+            models: &Models::default(),
             seed,
         };
         (conversations(&wanted, &corpus).unwrap(), corpus)
@@ -263,6 +281,35 @@ mod tests {
         let (conversations, _) = make(None, 7, 0.0, &made);
         let short = texts(&conversations).iter().filter(|text| text.split(' ').count() == 10).count();
         assert!((55..85).contains(&short), "{short} of 100");
+    }
+
+    #[test]
+    fn lengths_lie_within_their_window() {
+        let range = |style, input| Some(Range { style, input, output: 0.0 });
+        let lengths = |style, ratio| {
+            let made = Made { range: range(style, ratio), ..Made::default() };
+            let (conversations, _) = make(None, 7, 0.0, &made);
+            let lengths =
+                texts(&conversations).iter().map(|text| text.split(' ').count()).collect::<Vec<_>>();
+            (lengths.iter().min().copied().unwrap(), lengths.iter().max().copied().unwrap())
+        };
+        let (low, high) = lengths(RangeStyle::Vllm, 0.5);
+        assert!((25..32).contains(&low) && (68..=75).contains(&high), "{low} to {high} around 50");
+        let (low, high) = lengths(RangeStyle::Sglang, 0.5);
+        assert!((25..32).contains(&low) && (44..=50).contains(&high), "{low} to {high} up to 50");
+    }
+
+    #[test]
+    fn texts_are_of_what_is_wanted() {
+        let of = |corpus| {
+            let (conversations, corpus) = make(Some(golden()), 7, 0.0, &Made { corpus, ..Made::default() });
+            (texts(&conversations).join("\n"), corpus.inexact())
+        };
+        let (code, inexact) = of(TextSource::Coding);
+        assert!(inexact == 0 && code.contains("fn "), "source code: {code}");
+        let (random, _) = of(TextSource::Random);
+        assert!(random != code && !random.is_empty(), "words of the vocabulary: {random}");
+        assert!(Corpus::new(None, TextSource::Random).is_none(), "which needs one");
     }
 
     #[test]

@@ -239,6 +239,7 @@ fn plan(options: &str) -> Plan {
             urls: Vec::new(),
             path: None,
             models: vec!["m".to_owned()],
+            model_choice: plan::ModelChoice::default(),
             streaming: true,
             request_timeout_seconds: 6.0,
             use_legacy_max_tokens: false,

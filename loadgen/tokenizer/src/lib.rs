@@ -99,6 +99,15 @@ impl Tokenizer {
         }
     }
 
+    /// Token numbers are below this.
+    #[must_use]
+    pub fn vocabulary_size(&self) -> u32 {
+        match &self.vocabulary {
+            Vocabulary::Builtin(_) => BUILTIN_SIZE,
+            Vocabulary::File(file) => u32::try_from(file.get_vocab_size(true)).unwrap_or(u32::MAX),
+        }
+    }
+
     /// How many tokens the model's own format adds around each text.
     #[must_use]
     pub fn special_tokens(&self) -> u32 {
@@ -137,6 +146,9 @@ fn builtin_ends(bpe: &CoreBPE, text: &str) -> Vec<usize> {
         })
         .collect()
 }
+
+/// The tokens of `o200k_base` that are text: the special ones come after them.
+const BUILTIN_SIZE: u32 = 199_998;
 
 #[cfg(test)]
 mod tests {
@@ -204,6 +216,8 @@ mod tests {
     #[test]
     fn the_builtin_tokenizer() {
         let builtin = Tokenizer::builtin();
+        let last = builtin.vocabulary_size() - 1;
+        assert!(!builtin.decode(&[last]).is_empty() && builtin.decode(&[last + 1]).is_empty(), "all of them");
         check(&builtin, "hello world", Some(&[5, 11]));
         check(&builtin, "<|endoftext|>", None);
         assert_eq!(builtin.special_tokens(), 0, "it adds none");

@@ -2,7 +2,7 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
-use common::plan::{Dialect, Endpoint, Trust};
+use common::plan::{Dialect, Endpoint, ModelChoice, Trust};
 use endpoint::KeyHeader;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
             .map_err(|error| Refusal(format!("--url: {error}")))?;
         urls.push(url);
     }
+    let models = models(args)?;
     let streaming = args.streaming && known.metadata().supports_streaming;
     let mut extra_inputs = extra_inputs(&args.extra_inputs)?;
     let dialect = dialect(args, &mut extra_inputs)?;
@@ -30,7 +31,8 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         kind: kind.clone(),
         urls,
         path: args.path.clone(),
-        models: models(args)?,
+        model_choice: model_choice(args, models.len())?,
+        models,
         streaming,
         request_timeout_seconds: args.request_timeout_seconds,
         use_legacy_max_tokens: args.use_legacy_max_tokens,
@@ -55,6 +57,23 @@ fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
         (Some(model), _) => {
             refuse(format!("`{model}` is no flag, and --model is given too: leave one of them out"))
         }
+    }
+}
+
+fn model_choice(args: &EndpointArgs, models: usize) -> Checked<ModelChoice> {
+    let strategy = args.model_selection_strategy.as_deref();
+    if strategy != Some("weighted") && !args.model_weights.is_empty() {
+        return refuse("--model-weights needs --model-selection-strategy weighted");
+    }
+    match strategy {
+        Some("random") => Ok(ModelChoice::Random),
+        Some("weighted") if args.model_weights.len() == models => {
+            Ok(ModelChoice::Weighted { weights: args.model_weights.clone() })
+        }
+        Some("weighted") => {
+            refuse(format!("--model-weights names {} weights for {models} models", args.model_weights.len()))
+        }
+        _ => Ok(ModelChoice::RoundRobin),
     }
 }
 

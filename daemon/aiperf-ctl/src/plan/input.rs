@@ -3,8 +3,10 @@
 use super::{Checked, pairs, refuse};
 use crate::args::ProfileArgs;
 use common::plan::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Rankings, Synthesis, Tokenizer,
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Range, RangeStyle, Rankings, Synthesis,
+    TextSource, Tokenizer,
 };
+use serde_json::Value;
 use std::path::PathBuf;
 
 pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
@@ -14,7 +16,12 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     }
     let output_tokens =
         prompt.output_tokens_mean.map(|mean| length(Some(mean), mean, prompt.output_tokens_stddev));
-    let Some(file) = &args.input.input_file else {
+    let name = args.input.public_dataset.clone();
+    let Some(name) = name.or_else(|| args.input.input_file.as_ref().map(|file| file.display().to_string()))
+    else {
+        if !args.input.dataset_filters.is_empty() {
+            return refuse("--dataset-filter is for rows of --public-dataset");
+        }
         if let Some(kind) = &args.input.custom_dataset_type {
             return refuse(format!("--custom-dataset-type {kind} needs --input-file"));
         }
@@ -39,7 +46,7 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     ];
     if let Some((flag, _)) = made_up.iter().find(|(_, given)| *given) {
         return refuse(format!(
-            "{flag} is for made-up prompts and contradicts --input-file: leave one of them out"
+            "{flag} is for made-up prompts and contradicts a dataset: leave one of them out"
         ));
     }
     let format = args.input.custom_dataset_type.as_deref().unwrap_or("auto");
@@ -49,20 +56,15 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
             DATASET_FORMATS.join(", ")
         ));
     }
-    Ok(Input::File {
-        format: format.to_owned(),
-        name: file.display().to_string(),
-        output_tokens,
-        change: change(args, format),
-    })
+    Ok(Input::File { format: format.to_owned(), name, output_tokens, change: change(args, format)? })
 }
 
 /// What is changed of a file's rows.
-fn change(args: &ProfileArgs, format: &str) -> Change {
+fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
     let (conversation, synthesis, none) = (&args.conversation, &args.synthesis, Synthesis::default());
     let pool = conversation.conversation_num.and_then(|count| u32::try_from(count).ok()).unwrap_or(100);
-    Change {
-        system_prompt: args.prompt.system_prompt.clone(),
+    Ok(Change {
+        system_prompt: system_prompt(args)?,
         ignores_delays: args.input.ignore_trace_delays,
         delay_ratio: conversation.conversation_turn_delay_ratio,
         delay_cap_seconds: conversation.inter_turn_delay_cap_seconds,
@@ -85,7 +87,7 @@ fn change(args: &ProfileArgs, format: &str) -> Change {
             max_isl: synthesis.synthesis_max_isl,
             max_osl: synthesis.synthesis_max_osl,
         },
-    }
+    })
 }
 
 /// What is made up beside a text.
@@ -102,7 +104,13 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
         turn_delay_ratio: conversation.conversation_turn_delay_ratio.unwrap_or(1.0),
         pairs: prompt.sequence_distribution.as_deref().map(pairs::pairs).transpose()?.unwrap_or_default(),
         batch_size: prompt.prompt_batch_size.unwrap_or(1),
-        system_prompt: prompt.system_prompt.clone(),
+        range: range(args)?,
+        corpus: match prompt.prompt_corpus.as_deref() {
+            Some("coding") => TextSource::Coding,
+            Some("random") => TextSource::Random,
+            _ => TextSource::Sonnet,
+        },
+        system_prompt: system_prompt(args)?,
         shared_system_tokens: prompt.shared_system_prompt_length,
         user_context_tokens: prompt.user_context_prompt_length,
         prefixes: prompt.prefix_pool_size.unwrap_or(0),
@@ -111,6 +119,41 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
         audios: audios(args)?,
         rankings: rankings(args),
     })
+}
+
+/// The system prompt, from wherever it is given.
+fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
+    let Some(file) = &args.prompt.system_prompt_file else { return Ok(args.prompt.system_prompt.clone()) };
+    if args.output.dry_run {
+        return Ok(Some(format!("(what is in `{}`)", file.display())));
+    }
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => refuse(format!("--system-prompt-file: failed to read `{}`: {error}", file.display())),
+    }
+}
+
+/// One ratio for both, or `{"input": R, "output": R}`.
+fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
+    let Some(text) = args.prompt.random_range_ratio.as_deref() else { return Ok(None) };
+    let ratios = match serde_json::from_str(text) {
+        Ok(Value::Number(ratio)) => ratio.as_f64().map(|ratio| (ratio, ratio)),
+        Ok(Value::Object(of)) => {
+            let ratio = |key: &str| of.get(key).and_then(Value::as_f64);
+            ratio("input").zip(ratio("output")).filter(|_| of.len() == 2)
+        }
+        _ => None,
+    };
+    let style =
+        if args.prompt.random_corpus_style == "sglang" { RangeStyle::Sglang } else { RangeStyle::Vllm };
+    match ratios {
+        Some((input, output)) if [input, output].iter().all(|ratio| (0.0..1.0).contains(ratio)) => {
+            Ok(Some(Range { style, input, output }))
+        }
+        _ => refuse(format!(
+            "--random-range-ratio {text} is neither a number from 0 to below 1 nor {{\"input\": R, \"output\": R}} of such"
+        )),
+    }
 }
 
 fn images(args: &ProfileArgs) -> Checked<Option<Images>> {

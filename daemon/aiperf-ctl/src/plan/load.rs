@@ -2,7 +2,9 @@
 
 use super::{Checked, refuse};
 use crate::args::{CancellationArgs, LoadArgs, ProfileArgs, WarmupArgs};
-use common::plan::{Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling};
+use common::plan::{
+    CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling,
+};
 
 /// The phases that the flags ask for. The points of `--request-rate-series` are read later, where files are read.
 ///
@@ -25,8 +27,25 @@ pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
         },
         sampling: sampling(args.input.dataset_sampling_strategy.as_deref()),
         failed_request_threshold: args.load.failed_request_threshold,
+        cache_bust: cache_bust(&args.prompt.cache_bust)?,
         ..Load { phases, ..Load::of(Phase::new("", "")) }
     })
+}
+
+fn cache_bust(place: &str) -> Checked<Option<CacheBust>> {
+    Ok(Some(match place {
+        "none" => return Ok(None),
+        "system_prefix" => CacheBust::SystemPrefix,
+        "system_suffix" => CacheBust::SystemSuffix,
+        "first_turn_prefix" => CacheBust::FirstTurnPrefix,
+        "first_turn_suffix" => CacheBust::FirstTurnSuffix,
+        other => {
+            return refuse(format!(
+                "--cache-bust {other} is not offered: requests are made ready before it is known in which phase they are \
+                 sent; system_prefix keeps every session apart, warm-up and measurement too"
+            ));
+        }
+    }))
 }
 
 /// A trace's times begin with its first one, unless the user says where.

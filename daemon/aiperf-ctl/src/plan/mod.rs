@@ -24,8 +24,6 @@ pub(crate) struct Profile {
     pub(crate) plan: Plan,
     /// Values of the user's headers and keys.
     pub(crate) secret_headers: BTreeMap<String, String>,
-    /// The file with prompts.
-    pub(crate) input_file: Option<PathBuf>,
     /// The directory of the tokenizer; `None` for one that is no file.
     pub(crate) tokenizer_dir: Option<PathBuf>,
     /// The file with certificate authorities.
@@ -74,7 +72,6 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     Ok(Profile {
         plan,
         secret_headers,
-        input_file: args.input.input_file.clone(),
         tokenizer_dir,
         authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),
         artifact_dir,
@@ -175,6 +172,12 @@ mod tests {
         check("--input-file x --isl 5", "contradicts --input-file");
         check("--custom-dataset-type single_turn", "needs --input-file");
         check("--endpoint-type smoke", "there are: chat, completions");
+        check("--random-range-ratio 1.5 --isl 5 --osl 5", "neither a number");
+        check("--random-range-ratio {\"input\":0.5} --isl 5 --osl 5", "neither a number");
+        check("--cache-bust warmup_isolation_system", "is not offered");
+        check("--model-selection-strategy weighted --model-weights 1,2", "2 weights for 1 models");
+        check("--model-weights 1", "needs --model-selection-strategy weighted");
+        check("--system-prompt-file /nowhere", "failed to read `/nowhere`");
         check("--cpus 3-1", "not a list of cores");
         check("--cpus 0,1 --concurrency 1", "names 2 cores for 1 sessions at once");
         check("--cpus 1,1", "twice");

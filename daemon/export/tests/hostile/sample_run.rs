@@ -2,8 +2,8 @@
 
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::plan::{
-    Endpoint, ExportLevel, FailOn, Input, Length, Load, Output, Phase as LoadPhase, Plan, Timestamps,
-    Tokenizer, Wait, Workers,
+    Endpoint, ExportLevel, FailOn, Input, Length, Load, ModelChoice, Output, Phase as LoadPhase, Plan,
+    Timestamps, Tokenizer, Wait, Workers,
 };
 use record::{Figure, Host, Loss, Reason, Run, Standing, Verdict};
 use std::collections::BTreeMap;
@@ -49,6 +49,7 @@ fn sample_plan() -> Plan {
             urls: vec!["http://user:SECRET@127.0.0.1:8000".to_owned()],
             path: None,
             models: vec!["mock".to_owned()],
+            model_choice: ModelChoice::default(),
             streaming: true,
             request_timeout_seconds: 21600.0,
             use_legacy_max_tokens: false,

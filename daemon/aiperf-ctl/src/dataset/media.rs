@@ -1,0 +1,145 @@
+//! Pictures, sounds and videos of local files, written into the rows that name them: read as the user, never by a server.
+
+use crate::plan::Refusal;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::path::Path;
+
+/// The rows with every local file's content in place of its path, as data URIs. Paths are taken from `base`.
+pub(super) fn inlined(rows: Vec<u8>, format: &str, base: &Path) -> Result<Vec<u8>, Refusal> {
+    let has_media = ["auto", "single_turn", "multi_turn", "random_pool"].contains(&format)
+        && FIELDS
+            .iter()
+            .any(|(field, _)| memchr::memmem::find(&rows, format!("\"{field}").as_bytes()).is_some());
+    if !has_media {
+        return Ok(rows);
+    }
+    let mut written = Vec::with_capacity(rows.len());
+    for (number, line) in (1_u64..).zip(rows.split_inclusive(|byte| *byte == b'\n')) {
+        // What is no JSON is refused later, with its line.
+        let Ok(mut row) = serde_json::from_slice::<Value>(line) else {
+            written.extend_from_slice(line);
+            continue;
+        };
+        let changed =
+            inline(&mut row, base).map_err(|why| Refusal(format!("--input-file: line {number}: {why}")))?;
+        if changed {
+            written.extend_from_slice(row.to_string().as_bytes());
+            written.push(b'\n');
+        } else {
+            written.extend_from_slice(line);
+        }
+    }
+    Ok(written)
+}
+
+/// Goes through a row and its turns; whether anything was changed.
+fn inline(row: &mut Value, base: &Path) -> Result<bool, String> {
+    let mut changed = false;
+    if let Some(turns) = row.get_mut("turns").and_then(Value::as_array_mut) {
+        for turn in turns {
+            changed |= inline(turn, base)?;
+        }
+    }
+    for (field, kind) in FIELDS {
+        for name in [(*field).to_owned(), format!("{field}s")] {
+            if let Some(value) = row.get_mut(name) {
+                changed |= replace(value, kind, base)?;
+            }
+        }
+    }
+    Ok(changed)
+}
+
+fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
+    match value {
+        Value::Array(values) => {
+            values.iter_mut().try_fold(false, |changed, value| Ok(replace(value, kind, base)? | changed))
+        }
+        Value::Object(named) => match named.get_mut("contents") {
+            Some(contents) => replace(contents, kind, base),
+            None => Ok(false),
+        },
+        Value::String(text) if is_path(text) => {
+            let path = base.join(text.strip_prefix("file://").unwrap_or(text));
+            let bytes = std::fs::read(&path)
+                .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
+            let ending =
+                path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+            *value = if kind == "audio" {
+                // As AIPerf's rows have it: the format, then the bytes.
+                Value::String(format!("{ending},{}", STANDARD.encode(bytes)))
+            } else {
+                let subtype = sniffed(&bytes).map_or(ending, str::to_owned);
+                let subtype = if subtype == "jpg" { "jpeg".to_owned() } else { subtype };
+                Value::String(format!("data:{kind}/{subtype};base64,{}", STANDARD.encode(bytes)))
+            };
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Neither a URL, nor data, nor `format,base64`.
+fn is_path(text: &str) -> bool {
+    let is_url = text.contains("://") && !text.starts_with("file://");
+    let is_audio = text.split_once(',').is_some_and(|(format, _)| ["wav", "mp3", "flac"].contains(&format));
+    !text.is_empty() && !is_url && !is_audio && !text.starts_with("data:")
+}
+
+/// A picture of a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.
+pub(super) fn data_uri(cell: &Value) -> Option<String> {
+    let hex = cell.get("bytes")?.as_str()?;
+    let digits = hex.as_bytes().chunks_exact(2);
+    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let bytes = bytes.collect::<Option<Vec<_>>>()?;
+    Some(format!("data:image/{};base64,{}", sniffed(&bytes)?, STANDARD.encode(bytes)))
+}
+
+/// What a picture is by its first bytes.
+fn sniffed(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("png"),
+        [0xff, 0xd8, 0xff, ..] => Some("jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
+        _ => None,
+    }
+}
+
+/// Fields of a row, each with its plural, and the kind of what they hold.
+const FIELDS: &[(&str, &str)] = &[("image", "image"), ("audio", "audio"), ("video", "video")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_files_are_written_into_the_rows() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a.bin"), b"\x89PNG").unwrap();
+        std::fs::write(directory.path().join("b.wav"), b"RIFF").unwrap();
+        let check = |row: &str, expected: &str| {
+            let made = inlined(row.as_bytes().to_vec(), "auto", directory.path()).unwrap();
+            assert_eq!(String::from_utf8(made).unwrap().trim_end(), expected, "{row}");
+        };
+        check(r#"{"image":"a.bin","text":"x"}"#, r#"{"image":"data:image/png;base64,iVBORw==","text":"x"}"#);
+        check(
+            r#"{"turns":[{"images":[{"name":"n","contents":["file://a.bin"]}]}]}"#,
+            r#"{"turns":[{"images":[{"name":"n","contents":["data:image/png;base64,iVBORw=="]}]}]}"#,
+        );
+        check(r#"{"audios":["b.wav"]}"#, r#"{"audios":["wav,UklGRg=="]}"#);
+        for row in [
+            r#"{"text":"x", "image":"https://host/x.png"}"#,
+            r#"{"image": "data:image/png;base64,AA=="}"#,
+            r#"{"audio":"wav,UklGRg=="}"#,
+            r#"{"image": null}"#,
+            "{\"image",
+        ] {
+            check(row, row);
+        }
+        let refused = inlined(b"\n{\"image\":\"none.png\"}".to_vec(), "auto", directory.path()).unwrap_err();
+        assert!(refused.to_string().starts_with("--input-file: line 2: failed to read"), "{refused}");
+    }
+}

@@ -1,0 +1,191 @@
+//! What is asked of the server beside the load: whether the model is there, to forget its cache, to run its profiler.
+
+use crate::args::EndpointArgs;
+use crate::clock;
+use crate::plan::{Profile, Refusal};
+use crate::say::{say_aside, say_warning};
+use anyhow::{Context, Result, bail};
+use common::clock::DurationNs;
+use common::plan::Trust;
+use endpoint::{Scheme, Turn, target};
+use serde_json::Value;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// Asks the servers of a profile.
+pub(crate) struct ServerCalls<'a> {
+    profile: &'a Profile,
+    args: &'a EndpointArgs,
+    agent: Agent,
+}
+
+/// Stops the server's profiler when it goes.
+pub(crate) struct ServerProfiler<'a>(Option<&'a ServerCalls<'a>>);
+
+impl<'a> ServerCalls<'a> {
+    pub(crate) fn new(profile: &'a Profile, args: &'a EndpointArgs) -> Result<Self> {
+        let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::Anybody);
+        let tls = match &profile.authorities {
+            None => tls,
+            Some(file) => {
+                let pem = std::fs::read(file).map_err(|error| {
+                    Refusal(format!("--ca-certificate: failed to read `{}`: {error}", file.display()))
+                })?;
+                let certificates = parse_pem(&pem).filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                });
+                tls.root_certs(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>()))
+            }
+        };
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            .http_status_as_error(false)
+            .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
+            .proxy(None);
+        Ok(Self { profile, args, agent: config.build().new_agent() })
+    }
+
+    /// Waits until every model answers at every server, if the user wants that.
+    pub(crate) fn wait_for_models(&self) -> Result<()> {
+        let patience = self.args.wait_for_model_timeout;
+        if patience <= 0.0 {
+            return Ok(());
+        }
+        let deadline = clock::mono() + DurationNs::from_seconds(patience);
+        let seconds = self.args.wait_for_model_interval;
+        let (pause, interval) = (Duration::from_secs_f64(seconds), DurationNs::from_seconds(seconds));
+        for url in &self.profile.plan.endpoint.urls {
+            let mut has_told = false;
+            while let Err(why) = self.look(url) {
+                if clock::mono() + interval > deadline {
+                    bail!("the model did not answer at {url} within {patience} s: {why:#}");
+                }
+                if !std::mem::replace(&mut has_told, true) {
+                    say_aside(&format!("waiting for the model at {url}, up to {patience} s: {why:#}"));
+                }
+                std::thread::sleep(pause);
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self, url: &str) -> Result<()> {
+        let mode = self.args.wait_for_model_mode.as_str();
+        if mode != "inference" {
+            self.look_for_models(url)?;
+        }
+        if mode != "models" {
+            self.ask_once(url)?;
+        }
+        Ok(())
+    }
+
+    /// Whether `/v1/models` lists all models.
+    fn look_for_models(&self, url: &str) -> Result<()> {
+        let mut request = self.agent.get(self.address(url, MODELS_PATH)?);
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.config().timeout_global(Some(PATIENCE)).build();
+        let mut response = succeeded(request.call()?)?;
+        let said: Value = serde_json::from_slice(&response.body_mut().read_to_vec()?)
+            .context("what it says at /v1/models is no JSON")?;
+        let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let is_listed = |model: &&String| listed.iter().any(|one| one["id"] == model.as_str());
+        match self.profile.plan.endpoint.models.iter().find(|model| !is_listed(model)) {
+            Some(model) => bail!("/v1/models does not list `{model}`"),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether each model answers a request for one token.
+    fn ask_once(&self, url: &str) -> Result<()> {
+        let mut plan = self.profile.plan.endpoint.clone();
+        plan.streaming = false;
+        let endpoint = endpoint::of_plan(&plan)?;
+        let path = plan.path.as_deref().or_else(|| endpoint.metadata().path(&plan)).unwrap_or_default();
+        for model in &plan.models {
+            let turn = Turn { max_tokens: Some(1), ..Turn::user("hi".to_owned(), model.clone()) };
+            let body = endpoint.encode(&[turn], &plan)?;
+            self.post(url, path, endpoint.content_type(&plan), &body, PATIENCE)?;
+        }
+        Ok(())
+    }
+
+    /// Has every server forget its prefix cache, if the user wants that.
+    pub(crate) fn reset_kv_cache(&self) -> Result<()> {
+        if !self.args.reset_kv_cache {
+            return Ok(());
+        }
+        let path = self.args.reset_kv_cache_path.as_deref().unwrap_or("/reset_prefix_cache");
+        let patience = self.args.reset_kv_cache_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64);
+        self.everywhere(path, patience).context("--reset-kv-cache: the server did not forget its cache")
+    }
+
+    /// Starts every server's profiler, if the user wants that.
+    pub(crate) fn profiler(&'a self) -> Result<ServerProfiler<'a>> {
+        if !self.args.server_profiler {
+            return Ok(ServerProfiler(None));
+        }
+        let path = self.args.server_profiler_start_path.as_deref().unwrap_or("/start_profile");
+        self.everywhere(path, self.profiler_patience())
+            .context("--server-profiler: the server's profiler did not start")?;
+        Ok(ServerProfiler(Some(self)))
+    }
+
+    fn profiler_patience(&self) -> Duration {
+        self.args.server_profiler_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64)
+    }
+
+    fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
+        let urls = &self.profile.plan.endpoint.urls;
+        urls.iter().try_for_each(|url| self.post(url, path, "application/json", b"", patience))
+    }
+
+    fn post(&self, url: &str, path: &str, content_type: &str, body: &[u8], patience: Duration) -> Result<()> {
+        let mut request = self.agent.post(self.address(url, path)?).header("content-type", content_type);
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.config().timeout_global(Some(patience)).build();
+        succeeded(request.send(body)?)?;
+        Ok(())
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.profile.secret_headers.iter()
+    }
+
+    /// A path of a server, whatever path its URL has.
+    fn address(&self, url: &str, path: &str) -> Result<String> {
+        let target = target(url, None, Some(path))?;
+        let scheme = if target.scheme == Scheme::Https { "https" } else { "http" };
+        Ok(format!("{scheme}://{}{}", target.host_header, target.path_and_query))
+    }
+}
+
+impl Drop for ServerProfiler<'_> {
+    fn drop(&mut self) {
+        if let Some(calls) = self.0 {
+            let path = calls.args.server_profiler_stop_path.as_deref().unwrap_or("/stop_profile");
+            if let Err(error) = calls.everywhere(path, calls.profiler_patience()) {
+                say_warning(&format!("--server-profiler: the server's profiler did not stop: {error:#}"));
+            }
+        }
+    }
+}
+
+fn succeeded<T>(response: Response<T>) -> Result<Response<T>> {
+    let status = response.status();
+    if !status.is_success() {
+        bail!("it answers with status {}", status.as_u16());
+    }
+    Ok(response)
+}
+
+const MODELS_PATH: &str = "/v1/models";
+/// How long one call may take, unless the user says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
