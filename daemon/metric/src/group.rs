@@ -5,6 +5,7 @@ use crate::events::Lists;
 use crate::injected::due;
 use crate::injected::sweep::{Flight, Swept, sweep};
 use crate::metric::{Flags, Injected, Kind, List, Metric};
+use crate::network;
 use crate::registry::METRICS;
 use crate::replay;
 use crate::report::MetricResult;
@@ -12,6 +13,7 @@ use crate::settings::{Settings, Window};
 use crate::stats::{Sample, Stat, Stats};
 use crate::totals::Totals;
 use crate::value::{Value, float, whole};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Everything that was gathered.
 #[derive(Debug)]
@@ -69,11 +71,13 @@ impl Source<'_> {
         self.results(group, |lists, places| lists.gather(places))
     }
 
-    /// Sweeps and gaps in one thread, columns in the other.
+    /// Sweeps and gaps in one thread, slices in the other; both take columns as long as there are some.
     fn results(&mut self, group: &Group<'_>, gaps: fn(&mut Lists, &[u32]) -> Vec<f64>) -> Results {
         let Self { settings, formulas, rows, lists } = self;
         let columns = Columns { settings, formulas, rows };
         let inter_chunk = settings.list_metric(List::InterChunk);
+        let next = AtomicUsize::new(0);
+        let window = group.window.map(|window| window.length().0.max(0).unsigned_abs());
         let (lists, (mut whole, slices)) = std::thread::scope(|scope| {
             let swept = scope.spawn(|| {
                 let swept = columns.sweep(group, lists);
@@ -83,14 +87,15 @@ impl Source<'_> {
                     .inter_chunk
                     .counted_stats(inter_chunk.map_or(1.0, Metric::display_factor))
                     .or_else(|| gap_stats(gaps(lists, group.places), inter_chunk));
-                (swept, whole, slices)
+                ((swept, whole, slices), columns.parts(group.places, &next))
             });
             let slices = group.slices.iter().map(|bin| columns.tally(&bin.places, Some(bin.window_ns())));
             let slices = slices.collect::<Vec<_>>();
-            let window = group.window.map(|window| window.length().0.max(0).unsigned_abs());
-            let mut whole = columns.tally(group.places, window);
+            let parts = columns.parts(group.places, &next);
+            let (lists, others) = swept.join().expect("the sweep does not panic");
+            let mut whole = columns.tally_of(parts.into_iter().chain(others).collect(), window);
             columns.due_latencies(group.places, &mut whole);
-            (swept.join().expect("the sweep does not panic"), (whole, slices))
+            (lists, (whole, slices))
         });
         let (mut swept, whole_gaps, slice_gaps) = lists;
         let slices_swept = swept.split_off(1.min(swept.len()));
@@ -104,6 +109,13 @@ impl Source<'_> {
     }
 }
 
+/// What one column yields: its total, and the statistics of the metric and of its copies, none of a scalar.
+#[derive(Debug)]
+struct Part {
+    total: Value,
+    stats: Vec<(&'static str, Stats)>,
+}
+
 /// What the columns hold.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
@@ -114,18 +126,64 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     fn tally(&self, places: &[u32], window_ns: Option<u64>) -> Tally {
+        self.tally_of(self.parts(places, &AtomicUsize::new(0)), window_ns)
+    }
+
+    /// The parts of a tally that nobody else has taken, with their places.
+    fn parts(&self, places: &[u32], next: &AtomicUsize) -> Vec<(usize, Part)> {
         let failures = places.iter().filter(|place| !self.rows[**place as usize].standing.valid).count();
-        let mut tally = Tally { totals: Totals::new(window_ns), stats: Vec::new() };
-        for formula in self.formulas {
-            let column = places.iter().filter_map(|place| formula.column.get(*place as usize));
-            let metric = formula.metric;
-            match metric.kind {
-                Kind::Record(_) => tally.record(metric, Sample::new(column.collect()), failures),
-                Kind::Sum(_) => tally.scalar(metric, column.reduce(|sum, number| sum + number)),
-                Kind::Minimum(_) => tally.scalar(metric, column.reduce(f64::min)),
-                Kind::Maximum(_) => tally.scalar(metric, column.reduce(f64::max)),
-                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => {}
+        let mut parts = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(formula) = self.formulas.get(place) else { return parts };
+            parts.extend(self.part(formula, places, failures).map(|part| (place, part)));
+        }
+    }
+
+    /// What one column yields.
+    fn part(&self, formula: &Formula, places: &[u32], failures: usize) -> Option<Part> {
+        let metric = formula.metric;
+        let column = || places.iter().filter_map(|place| formula.column.get(*place as usize));
+        let scalar = |number: Option<f64>| Some(Part { total: Value::new(number?)?, stats: Vec::new() });
+        match metric.kind {
+            Kind::Record(_) => {
+                let mut sample = Sample::new(column().collect());
+                let total = Value::new(sample.sum()).filter(|_| !sample.is_empty())?;
+                let mut stats = vec![(metric.tag, sample.stats(metric.display_factor()))];
+                if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
+                    let adjusted = copy_of(metric, |injected| matches!(injected, Injected::Adjusted(_)));
+                    stats.extend(
+                        adjusted.map(|copy| (copy.tag, sample.adjusted(failures, metric.display_factor()))),
+                    );
+                }
+                if let Some(rtt_ms) = self.settings.network_rtt_ms {
+                    let copy = copy_of(metric, |injected| matches!(injected, Injected::NetworkAdjusted(_)));
+                    stats.extend(copy.map(|copy| (copy.tag, network::adjust(column(), rtt_ms))));
+                }
+                Some(Part { total, stats })
             }
+            Kind::Sum(_) => scalar(column().reduce(|sum, number| sum + number)),
+            Kind::Minimum(_) => scalar(column().reduce(f64::min)),
+            Kind::Maximum(_) => scalar(column().reduce(f64::max)),
+            Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => None,
+        }
+    }
+
+    /// The parts together, and what is derived from them.
+    fn tally_of(&self, mut parts: Vec<(usize, Part)>, window_ns: Option<u64>) -> Tally {
+        parts.sort_unstable_by_key(|(place, _)| *place);
+        let mut tally = Tally { totals: Totals::new(window_ns), stats: Vec::new() };
+        for (place, part) in parts {
+            let metric = self.formulas[place].metric;
+            if part.stats.is_empty() {
+                tally.scalar(metric, Some(part.total.get()));
+            } else {
+                tally.totals.put(metric.tag, part.total);
+                tally.stats.extend(part.stats);
+            }
+        }
+        if let Some(rtt_ms) = self.settings.network_rtt_ms {
+            tally.stats.push((network::RTT.tag, network::rtt(rtt_ms)));
         }
         tally.derive(self.settings);
         tally
@@ -186,18 +244,6 @@ impl Columns<'_> {
 }
 
 impl Tally {
-    fn record(&mut self, metric: &'static Metric, mut sample: Sample, failures: usize) {
-        let Some(sum) = Value::new(sample.sum()).filter(|_| !sample.is_empty()) else { return };
-        self.totals.put(metric.tag, sum);
-        self.stats.push((metric.tag, sample.stats(metric.display_factor())));
-        if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
-            let wanted = |other: &&&Metric| matches!(other.kind, Kind::Injected(Injected::Adjusted(of)) if of == metric.tag);
-            if let Some(adjusted) = METRICS.iter().find(wanted) {
-                self.stats.push((adjusted.tag, sample.adjusted(failures, metric.display_factor())));
-            }
-        }
-    }
-
     fn scalar(&mut self, metric: &'static Metric, number: Option<f64>) {
         if let Some(value) = number.and_then(Value::new) {
             self.totals.put(metric.tag, value);
@@ -289,6 +335,16 @@ impl Settings {
         let is = |metric: &&Metric| matches!(metric.kind, Kind::List(of) if of == list);
         METRICS.iter().copied().find(is).filter(|metric| self.apply(metric))
     }
+}
+
+/// The metric that is such a copy of this one.
+fn copy_of(metric: &Metric, is_such: fn(Injected) -> bool) -> Option<&'static Metric> {
+    METRICS.iter().copied().find(|other| match other.kind {
+        Kind::Injected(injected @ (Injected::Adjusted(of) | Injected::NetworkAdjusted(of))) => {
+            of == metric.tag && is_such(injected)
+        }
+        _ => false,
+    })
 }
 
 fn gap_stats(gaps: Vec<f64>, metric: Option<&Metric>) -> Option<Stats> {

@@ -102,7 +102,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "mlflow-artifact-glob",
             "gpu-telemetry",
             "network-latency-automatic",
-            "network-latency-mean",
             "network-latency-ping-interval",
         ],
     ),
