@@ -34,4 +34,4 @@ pub(crate) fn readers(target: &Path) -> PathBuf {
 const MADE_FOR: &str = "made-for";
 
 /// What reads Parquet files in the tests.
-pub(crate) const READERS: &[&str] = &["pyarrow", "duckdb", "polars"];
+pub(crate) const READERS: &[&str] = &["pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0"];

@@ -25,6 +25,9 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     for result in named {
         put(result.metric.tag, summary::metric(result));
     }
+    if let Some(told) = summary::gpus(artifacts) {
+        put("telemetry_data", told.clone());
+    }
     put("input_config", summary::input_config(artifacts));
     put("run_info", run_info(artifacts));
     put("was_cancelled", run.was_cancelled.into());
@@ -33,8 +36,11 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
         put("incomplete_reason", reason.clone().into());
     }
     put("error_summary", report.errors.iter().map(|count| error(count, told)).collect());
-    put("start_time", summary::date(report.begin, artifacts.utc_offset_seconds).into());
-    put("end_time", summary::date(report.end, artifacts.utc_offset_seconds).into());
+    // The other tool's own dates are exact; ours follow from dates that it rounded.
+    let told = |key: &str| artifacts.foreign.and_then(|foreign| foreign[key].as_str()).map(str::to_owned);
+    let date = |key, date| told(key).unwrap_or_else(|| summary::date(date, artifacts.utc_offset_seconds));
+    put("start_time", date("start_time", report.begin).into());
+    put("end_time", date("end_time", report.end).into());
     if !report.warmup.is_empty() {
         put("warmup_metrics", summary::metrics(&report.warmup).into());
     }

@@ -96,6 +96,7 @@ fn accepted_drafts(line: &mut Line, case: &Case<'_>) -> Result<(), ExportError> 
         ("num_accepted_draft_tokens", case.spec_decode_accepted_tokens),
         ("num_draft_tokens", case.spec_decode_draft_tokens),
         ("num_spec_steps", case.spec_decode_steps),
+        ("num_spec_tokens", case.most_drafts()),
         ("completion_tokens", case.usage_completion_tokens),
     ];
     for (key, count) in counts {

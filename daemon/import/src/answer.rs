@@ -79,7 +79,8 @@ impl Answer {
         if has_data(body) { EventKind::Body } else { EventKind::Empty }
     }
 
-    /// Reasoning goes before tool calls, which are passed over beside it; text counts beside either.
+    /// Reasoning goes before tool calls, and these before text: what stands beside the first of them is passed over,
+    /// but for text beside reasoning.
     fn take(&mut self, reply: &Reply<'_>) -> EventKind {
         self.usage = reply.usage.or(self.usage);
         let filled = [&reply.reasoning, &reply.tool_call, &reply.content].map(|text| !text.is_empty());
@@ -94,7 +95,7 @@ impl Answer {
             self.first_chunk_tokens = self.first_chunk_tokens.or(Some(usage.completion));
         }
         match kind {
-            EventKind::ToolCall => self.text.extend([&*reply.content, &*reply.tool_call]),
+            EventKind::ToolCall => self.text.push_str(&reply.tool_call),
             _ => {
                 self.reasoning.push_str(&reply.reasoning);
                 self.text.push_str(&reply.content);
@@ -183,12 +184,12 @@ mod tests {
             event(json!({"reasoning": "abc"})),
             event(json!({"reasoning": "d", "content": "x"})),
             event(json!({"content": "yz"})),
-            event(json!({"content": "more", "tool_calls": calls})),
+            event(json!({"content": "lost", "tool_calls": calls})),
             json!({"packets": [{"name": "comment", "value": "ping"}]}),
             json!({"packets": [{"name": "data", "value": "[DONE]"}]}),
         ];
         let kinds = [Role, Reasoning, ReasoningAndContent, Content, ToolCall, Empty, Done];
-        check("chat", &responses, &kinds, [Some(9), Some(4), None]);
+        check("chat", &responses, &kinds, [Some(5), Some(4), None]);
     }
 
     #[test]

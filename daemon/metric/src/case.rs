@@ -91,6 +91,13 @@ impl Case<'_> {
         counts.filter(|(_, count)| *count > 0)
     }
 
+    /// The most drafted tokens that a verification can accept.
+    #[must_use]
+    pub fn most_drafts(&self) -> Option<u32> {
+        let buckets = self.request.spec_decode_histogram.as_ref()?.split(',').count();
+        u32::try_from(buckets).ok()?.checked_sub(1)
+    }
+
     /// Tokens of the input.
     #[must_use]
     pub fn input_length(&self) -> Option<u32> {

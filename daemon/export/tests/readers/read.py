@@ -38,7 +38,7 @@ def with_pyarrow(folder):
 
 def with_duckdb(folder):
     found = duckdb.sql(f"SELECT {FIGURES} FROM '{folder}/tokens.parquet'")
-    return dict(zip(found.columns, found.fetchone()))
+    return dict(zip(found.columns, found.fetchall()[0]))
 
 
 def with_polars(folder):
@@ -65,7 +65,7 @@ def joined(folder):
         JOIN (SELECT request_id, min(reaped_ns) AS first_token FROM '{folder}/tokens.parquet' GROUP BY request_id)
         USING (request_id)
     """
-    return list(duckdb.sql(query).fetchone())
+    return list(duckdb.sql(query).fetchall()[0])
 
 
 def layout(folder):
