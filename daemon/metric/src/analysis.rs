@@ -76,7 +76,7 @@ impl Analysis {
         let formulas = METRICS
             .iter()
             .copied()
-            .filter(|metric| settings.apply(metric))
+            .filter(|metric| settings.apply(metric) && !metric.flags.has(Flags::EXPERIMENTAL))
             .filter_map(|metric| match metric.kind {
                 Kind::Record(formula)
                 | Kind::Sum(formula)
