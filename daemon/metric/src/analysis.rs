@@ -45,7 +45,7 @@ struct Failure {
 }
 
 /// A metric with a number per request, and the numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Formula {
     pub(crate) metric: &'static Metric,
     formula: fn(&Case<'_>) -> Option<Value>,
@@ -149,7 +149,7 @@ impl Analysis {
             .map_or_else(Vec::new, |length| slice(&rows, &profiling, float(length.0.max(1).cast_unsigned())));
         let steady = if settings.steady_state { steady::find(&rows, &profiling) } else { None };
         bins.extend(steady.map(|steady| Bin::steady(&rows, &profiling, steady)));
-        let mut source = Source { settings: &settings, formulas: &formulas, rows: &rows, lists };
+        let mut source = Source { settings: &settings, formulas, rows: &rows, lists };
         let errors = Errors::new(errors);
         let mut by_phase = source.phases(&phases, &errors);
         let warmup_results = if warmup.is_empty() {

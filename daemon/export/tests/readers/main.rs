@@ -137,7 +137,7 @@ fn request(id: u64) -> Request {
     Request {
         due_ns: MonoNs(1_000_000_000 + id * 50_000),
         events: EVENTS,
-        input_tokens: (id % 2 == 0).then_some(200),
+        input_tokens: id.is_multiple_of(2).then_some(200),
         ..Request::blank(RequestId(id))
     }
 }
