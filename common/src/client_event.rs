@@ -92,8 +92,10 @@ numbered! {
 
 numbered! {
     /// How a request ended.
+    #[derive(Default)]
     Outcome: u16 {
         /// The response came whole with a 2xx status.
+        #[default]
         Ok = 0 "ok";
         /// The response came whole with another status.
         HttpStatus = 1 "http_status";

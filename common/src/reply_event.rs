@@ -163,6 +163,10 @@ pub struct RequestEnded {
     pub reasoning_tokens: u32,
     /// Output tokens that the request asked for.
     pub requested_tokens: u32,
+    /// Images in the request.
+    pub images: u32,
+    /// Output tokens of the first event with content by the server's count in it, or 0.
+    pub first_chunk_tokens: u32,
     /// The server's own counts.
     pub usage: Usage,
     /// How many [`Event`]s follow.
@@ -294,7 +298,7 @@ pub const fn known(count: u32) -> Option<u32> {
 }
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 232, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 240, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

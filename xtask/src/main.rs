@@ -1,7 +1,7 @@
 //! What is done with this repository, one file per command: `cargo xtask --help`.
 //!
 //! ```text
-//! setup ──▶ build ──▶ demo | test | bench | test-real-server        what needs programs
+//! setup ──▶ build ──▶ demo | test | bench | test-plot | test-real-server   what needs programs
 //! tidy      docs                                                     what needs only the sources
 //! ```
 
@@ -14,9 +14,11 @@ mod docs;
 mod mock_server;
 mod process;
 mod project;
+mod python;
 mod say;
 mod setup;
 mod test;
+mod test_plot;
 mod test_real_server;
 mod tidy;
 
@@ -50,6 +52,8 @@ enum Command {
     Docs(docs::Args),
     /// Measures the promises of docs/BUDGET.md on this machine.
     Bench(bench::Args),
+    /// Has NVIDIA AIPerf draw its pictures of a run of ours. Takes Python, the network and Chromium.
+    TestPlot(test_plot::Args),
     /// Measures a real inference server (Hugging Face transformers on the CPU) with a tiny model made on the spot.
     TestRealServer(test_real_server::Args),
 }
@@ -74,6 +78,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Tidy => tidy::run(&project),
         Command::Docs(args) => docs::run(&project, args),
         Command::Bench(args) => bench::run(&project, args),
+        Command::TestPlot(args) => test_plot::run(&project, args),
         Command::TestRealServer(args) => test_real_server::run(&project, args),
     }
 }

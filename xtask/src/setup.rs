@@ -3,12 +3,13 @@
 //! ```text
 //! kernel programs   1  rustup's nightly with rust-src, and bpf-linker
 //!                   2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
-//! tests             ip, nft and nginx, on systems with apt-get as root
+//! tests             ip, nft and nginx, on systems with apt-get as root; what reads Parquet in Python, in target/readers
 //! ```
 
 use crate::bpf::{self, Compiler, DEBIAN_LLVM, LINKER};
 use crate::process;
 use crate::project::Project;
+use crate::python;
 use crate::say::say;
 use anyhow::{Result, bail};
 use std::process::Command;
@@ -23,7 +24,12 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
-    if args.check { check() } else { install(project) }
+    if args.check {
+        return check(project);
+    }
+    install(project)?;
+    install_readers(project);
+    Ok(())
 }
 
 /// Installs what is missing. What can't be installed here is told, and is no error: everything else works without.
@@ -35,8 +41,11 @@ pub(crate) fn install(project: &Project) -> Result<()> {
     install_tools()
 }
 
-fn check() -> Result<()> {
+fn check(project: &Project) -> Result<()> {
     let mut missing = missing_tools();
+    if !python::is_made(&python::readers(&project.target), python::READERS) {
+        missing.push("pyarrow, duckdb and polars");
+    }
     match Compiler::find() {
         Some(compiler) => say(&format!("compiler of the kernel programs: {}", compiler.name())),
         None => missing.insert(0, "compiler of the kernel programs"),
@@ -116,6 +125,14 @@ fn install_tools() -> Result<()> {
         missing.join(", ")
     ));
     Ok(())
+}
+
+/// Makes the environment with which tests read Parquet files. Without Python or the network those are skipped.
+pub(crate) fn install_readers(project: &Project) {
+    match python::environment(&python::readers(&project.target), python::READERS) {
+        Ok(_) => say("readers of Parquet for the tests: pyarrow, duckdb and polars"),
+        Err(error) => say(&format!("readers of Parquet are missing, tests with them are skipped: {error:#}")),
+    }
 }
 
 fn missing_tools() -> Vec<&'static str> {

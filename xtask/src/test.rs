@@ -11,6 +11,7 @@ use anyhow::Result;
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {
     setup::install(project)?;
+    setup::install_readers(project);
     build::build_with_tests(project)?;
     process::run(project.cargo().args(["test", "--workspace"]))
 }

@@ -23,6 +23,18 @@ pub struct Output {
     /// Whether the console shows the stages of the HTTP exchange.
     #[serde(default)]
     pub show_trace_timing: bool,
+    /// Whether the line per request holds the stages of its HTTP exchange.
+    #[serde(default)]
+    pub export_http_trace: bool,
+    /// Whether the texts of answers are written.
+    #[serde(default)]
+    pub export_outputs: bool,
+    /// Whether the steady part of the run has results of its own.
+    #[serde(default)]
+    pub steady_state: bool,
+    /// Milliseconds of a round trip that are taken off latencies, in copies of these.
+    #[serde(default)]
+    pub network_latency_mean_ms: Option<f64>,
     /// Files that the server's own metrics are written to: `json`, `csv`, `jsonl`, `parquet`.
     #[serde(default)]
     pub server_metrics_formats: Vec<String>,
@@ -30,6 +42,14 @@ pub struct Output {
     pub fail_on: FailOn,
     /// What else the command line said, by flag, for later readers of `run.json`.
     pub other: BTreeMap<String, String>,
+}
+
+impl Output {
+    /// Whether the bytes of responses are kept.
+    #[must_use]
+    pub fn keeps_responses(&self) -> bool {
+        self.export_level >= ExportLevel::Raw || self.export_outputs
+    }
 }
 
 /// How much is exported.

@@ -7,6 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answers;
 mod args;
 mod audit;
 mod client;

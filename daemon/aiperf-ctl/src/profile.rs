@@ -30,6 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let command_line = std::env::args().collect::<Vec<_>>();
     let mut profile = plan(args, &command_line)?;
+    multi_run::check(&args.multi_run)?;
     let usable = not_yet::check(&args.given);
     if args.output.dry_run {
         if let Err(why) = usable {

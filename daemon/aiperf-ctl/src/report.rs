@@ -1,18 +1,22 @@
 //! From stored records to numbers, files and tables: the same for a run that has just ended, one of last year, and one
 //! that another tool made.
 
+use crate::answers::Answers;
 use crate::args::{FormatArg, ReportArgs};
 use crate::client::Client;
 use crate::plan::{Refusal, output};
 use crate::runs::fetch;
 use crate::say::{say, say_warning};
 use anyhow::{Context, Result, bail};
-use common::plan::Output;
-use export::parquet::{Limits, PartWriter, concat, events, rows};
-use export::{Artifacts, Colour, Exchanges, ServerMetrics, Stored, WholeFile, console, write_wanted};
+use common::plan::{ExportLevel, Output};
+use export::parquet::{Limits, PartWriter, concat};
+use export::{
+    Artifacts, Colour, Exchanges, Names, Payloads, ServerMetrics, Stored, Texts, WholeFile, console,
+    write_wanted,
+};
 use import::Imported;
-use metric::{Analysis, MetricResult, Report, Settings, Threshold};
-use record::{Request, Row, Run};
+use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
+use record::{Row, Run};
 use serde_json::Value;
 use std::fs;
 use std::io::IsTerminal;
@@ -52,10 +56,13 @@ pub(crate) struct Reported {
     pub(crate) report: Report,
     settings: Settings,
     exchanges: Box<dyn Exchanges>,
-    payloads: Vec<String>,
+    payloads: Payloads,
+    answers: Option<Answers>,
     server: Option<ServerMetrics>,
     /// The summary of the tool that made the run, if that was not ours.
     foreign: Option<Value>,
+    /// Where that tool's files are.
+    source: Option<PathBuf>,
     utc_offset_seconds: i64,
 }
 
@@ -109,7 +116,7 @@ impl Reported {
             ))
             .into());
         }
-        Self::of_foreign(import::read(directory, tokenizer(counting)?)?, change)
+        Self::of_foreign(directory, import::read(directory, tokenizer(counting)?)?, change)
     }
 
     fn of_ours(directory: &Path, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
@@ -122,33 +129,37 @@ impl Reported {
             bail!("`{}` has no requests.parquet: it is no run of aiperfd", directory.display());
         }
         let mut analysis = Analysis::new(settings.clone());
-        for batch in rows::<Request>(&requests)? {
-            for request in batch? {
-                analysis.request(&request);
-            }
-        }
-        for batch in events(&tokens)? {
-            analysis.events(&batch?);
-        }
+        let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses: Vec::new() };
+        export::feed(&mut analysis, &stored.requests, &stored.tokens)?;
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
         let server = directory.join("server_metrics.parquet");
         let server = server.is_file().then(|| ServerMetrics::read(&server, &settings)).transpose()?;
-        let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses };
-        let payloads = payloads(&directory.join("inputs.json"))?;
+        let stored = Stored { responses, ..stored };
+        let payloads = match run.plan.output.export_level {
+            ExportLevel::Raw => Payloads::read(&directory.join("inputs.json"))?,
+            ExportLevel::Summary | ExportLevel::Records => Payloads::default(),
+        };
+        let answers = if stored.responses.is_empty() { None } else { Answers::of(&run.plan) };
         Ok(Self {
             run,
             report: analysis.finish(),
             settings,
             exchanges: Box::new(stored),
             payloads,
+            answers,
             server,
             foreign: None,
+            source: None,
             utc_offset_seconds: 0,
         })
     }
 
-    fn of_foreign(imported: Imported, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
-        let Imported { mut run, exchanges, payloads, summary, utc_offset_seconds, warnings } = imported;
+    fn of_foreign(
+        directory: &Path,
+        imported: Imported,
+        change: impl FnOnce(&mut Output) -> Result<()>,
+    ) -> Result<Self> {
+        let Imported { mut run, exchanges, summary, utc_offset_seconds, warnings } = imported;
         warnings.iter().for_each(|warning| say_warning(warning));
         change(&mut run.plan.output)?;
         let settings = Settings::of(&run);
@@ -162,9 +173,11 @@ impl Reported {
             report: analysis.finish(),
             settings,
             exchanges: Box::new(exchanges),
-            payloads,
+            payloads: Payloads::default(),
+            answers: None,
             server: None,
             foreign: Some(summary),
+            source: Some(directory.to_owned()),
             utc_offset_seconds,
         })
     }
@@ -181,8 +194,14 @@ impl Reported {
             formats.is_empty() || formats.iter().any(|format| format.ending() == ending)
         };
         write_wanted(&self.artifacts(), directory, is_wanted)?;
-        if self.foreign.is_some() && is_wanted("requests.parquet") {
+        let Some(source) = &self.source else { return Ok(()) };
+        if is_wanted("requests.parquet") {
             self.write_records(directory)?;
+        }
+        if formats.is_empty() {
+            let output = &self.run.plan.output;
+            let names = Names::new(output.export_prefix.as_deref());
+            import::copy_exchanges(source, directory, &names, output.export_level == ExportLevel::Raw)?;
         }
         Ok(())
     }
@@ -205,6 +224,18 @@ impl Reported {
         let mut file = WholeFile::create(&directory.join("run.json"))?;
         serde_json::to_writer_pretty(&mut file, &self.run)?;
         file.finish()?;
+        Ok(())
+    }
+
+    /// Tells each number of each answered request of the phase `profiling`, in the unit in which it is shown.
+    pub(crate) fn each_number(&self, mut take: impl FnMut(&'static Metric, f64)) -> Result<()> {
+        for exchange in self.exchanges.iter()? {
+            let exchange = exchange?;
+            let case = Case { request: &exchange.request, settings: &self.settings };
+            if case.is_profiling() && case.is_valid() {
+                metric::values(&case).for_each(|(metric, value)| take(metric, value.get()));
+            }
+        }
         Ok(())
     }
 
@@ -238,6 +269,7 @@ impl Reported {
             settings: &self.settings,
             exchanges: &*self.exchanges,
             payloads: &self.payloads,
+            texts: self.answers.as_ref().map(|answers| answers as &dyn Texts),
             utc_offset_seconds: self.utc_offset_seconds,
             server: self.server.as_ref(),
             foreign: self.foreign.as_ref(),
@@ -281,32 +313,6 @@ pub(crate) fn read_run(directory: &Path) -> Result<Run> {
     let path = directory.join("run.json");
     let text = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("failed to understand `{}`", path.display()))
-}
-
-/// The payloads of `inputs.json` by entry, each a JSON text; none if the file is not there.
-fn payloads(path: &Path) -> Result<Vec<String>> {
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let text = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
-    let inputs: Inputs = serde_json::from_slice(&text)
-        .with_context(|| format!("failed to understand `{}`", path.display()))?;
-    Ok(inputs
-        .data
-        .into_iter()
-        .flat_map(|session| session.payloads)
-        .map(|payload| payload.to_string())
-        .collect())
-}
-
-#[derive(serde::Deserialize)]
-struct Inputs {
-    data: Vec<Session>,
-}
-
-#[derive(serde::Deserialize)]
-struct Session {
-    payloads: Vec<Value>,
 }
 
 /// The width that is taken where no terminal tells, as in the file.

@@ -27,7 +27,10 @@ fn everything_that_aiperf_wrote_comes_out() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let (golden, ours) = (folder.join(&name), out.path().join(&name));
             match name.as_str() {
-                "profile_export_aiperf.json" | "profile_export_aiperf_timeslices.json" => {
+                "profile_export_aiperf.json"
+                | "profile_export_aiperf_timeslices.json"
+                | "phase_manifest.json"
+                | "inputs.json" => {
                     comparison.value(&name, &json(&golden), &json(&ours));
                 }
                 "profile_export.jsonl" => comparison.lines(&text(&golden), &text(&ours)),

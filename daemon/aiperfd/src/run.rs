@@ -24,7 +24,7 @@ use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::handshake::{Order, Setup};
-use common::plan::{ExportLevel, Plan, Timestamps};
+use common::plan::{Plan, Timestamps};
 use common::ring::{COUNTERS, Counter};
 use control::{Create, Fault, Problem, Progress, State, Status, Stop};
 use export::parquet::{Limits, PartWriter, concat};
@@ -298,7 +298,7 @@ impl Active {
             cpus: cpus.to_vec(),
             ring_bytes: u64::from(daemon.client_ring_bytes),
             socket_stamps: rung == Timestamps::SoTimestamping,
-            keep_raw: plan.output.export_level == ExportLevel::Raw,
+            keep_raw: plan.output.keeps_responses(),
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
         };
         drop(create);
@@ -492,7 +492,7 @@ impl Spools {
 pub(crate) fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Writers {
     let parts = directory.path().join("parts");
     let limits = Limits::STANDARD;
-    let raw = plan.output.export_level == ExportLevel::Raw;
+    let raw = plan.output.keeps_responses();
     Writers {
         requests: PartWriter::new(&parts, "requests", limits, metadata),
         tokens: PartWriter::new(&parts, "tokens", limits, metadata),
@@ -568,10 +568,13 @@ pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
         use_server_token_count: plan.endpoint.use_server_token_count,
         fixed_schedule: false,
         show_trace_timing: false,
+        network_rtt_ms: None,
         goodput: Vec::new(),
         slice_duration: None,
         profiling: None,
         warmup: None,
+        phases: Vec::new(),
+        steady_state: false,
         clock,
     }
 }

@@ -1,7 +1,9 @@
 //! What the exporters get: the run, its report, and its requests one after the other.
 
 use crate::error::ExportError;
+use crate::payloads::Payloads;
 use crate::server::ServerMetrics;
+use crate::texts::Texts;
 use metric::{Report, Settings};
 use record::{Request, Response, Run, Token};
 use std::collections::{HashMap, VecDeque};
@@ -17,8 +19,10 @@ pub struct Artifacts<'a> {
     pub settings: &'a Settings,
     /// Its requests.
     pub exchanges: &'a dyn Exchanges,
-    /// The payloads of `inputs.json` by entry, each a JSON text; empty when they are not known.
-    pub payloads: &'a [String],
+    /// What was sent; empty when it is not known or nobody asks.
+    pub payloads: &'a Payloads,
+    /// Who understands the responses, if somebody does.
+    pub texts: Option<&'a dyn Texts>,
     /// Seconds by which the user's clock is ahead of UTC, for dates without a zone.
     pub utc_offset_seconds: i64,
     /// What the server said of itself, if it was asked.
@@ -34,10 +38,19 @@ pub struct Exchange {
     pub request: Request,
     /// Its events.
     pub tokens: Vec<Token>,
-    /// The bytes of its response's head and events.
+    /// The bytes of its response's head and events, the head first and then by place.
     pub responses: Vec<Response>,
     /// What the tool that made the request said of it, if that was not ours.
     pub told: Option<Told>,
+}
+
+impl Exchange {
+    /// The bytes of an event, if they were kept.
+    #[must_use]
+    pub fn response(&self, token: &Token) -> Option<&Response> {
+        let place = self.responses.binary_search_by_key(&Some(token.index), |response| response.index);
+        place.ok().and_then(|place| self.responses.get(place))
+    }
 }
 
 /// What another tool said of a request, each a JSON object's text.

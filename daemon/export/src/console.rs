@@ -2,9 +2,11 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::json::NOT_STEADY;
 use crate::table::{Colour, Side, Table, wrap};
+use common::clock::RealNs;
 use metric::server::{KNOWN, Known, Series, Twin};
-use metric::{Group, MetricResult, Report, Stat, Value};
+use metric::{Group, MetricResult, Report, Stat, Steady, Value};
 use record::{Standing, Verdict};
 use std::io::Write;
 
@@ -28,12 +30,18 @@ pub fn write(
     writeln!(out)?;
     out.write_all(views(artifacts, &mut marked).draw(width, colour).as_bytes())?;
     out.write_all(verdict(artifacts, width, colour).as_bytes())?;
-    let tables = [errors(report), server(artifacts)]
+    let tables = [intervals(report), steady(report), errors(report), server(artifacts)]
         .into_iter()
         .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)));
     for table in tables.collect::<Vec<_>>().iter().filter(|table| !table.is_empty()) {
         writeln!(out)?;
         out.write_all(table.draw(width, colour).as_bytes())?;
+    }
+    if let Some(shares) = accepted_drafts(report) {
+        writeln!(out, "\nAccepted drafts per step (% of steps):  {shares}")?;
+    }
+    if artifacts.settings.steady_state {
+        out.write_all(steady_says(report, width).as_bytes())?;
     }
     if marked {
         writeln!(out, "\n* Too few samples for this percentile: another run may well give another number.")?;
@@ -84,6 +92,82 @@ fn views(artifacts: &Artifacts<'_>, marked: &mut bool) -> Table {
         }
     }
     table
+}
+
+/// How sure the numbers of the first table are.
+fn intervals(report: &Report) -> Table {
+    let columns = INTERVAL_STATS.map(|stat| (stat.name(), Side::Right));
+    let columns =
+        [("Metric", Side::Right), ("View", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | 95% Confidence Intervals", &columns);
+    for (label, client, kernel) in VIEWS {
+        for (view, tag) in [("client", client), ("kernel", kernel)] {
+            let Some(result) = report.get(tag) else { continue };
+            let cells = INTERVAL_STATS.map(|stat| {
+                let ends = result.stats.interval(stat);
+                ends.map(|(low, high)| format!("{} .. {}", grouped(low.get()), grouped(high.get())))
+            });
+            if cells.iter().any(Option::is_some) {
+                let cells = cells.map(|cell| cell.unwrap_or_else(|| TOO_FEW.to_owned()));
+                table.row([(*label).to_owned(), view.to_owned()].into_iter().chain(cells).collect());
+            }
+        }
+    }
+    table
+}
+
+/// The main numbers of the steady part of the run.
+fn steady(report: &Report) -> Table {
+    let columns = STATS.map(|stat| (stat.name(), Side::Right));
+    let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | Steady State", &columns);
+    let latencies = VIEWS.iter().flat_map(|(_, client, kernel)| [*client, *kernel]);
+    for tag in latencies.chain(RATES.iter().copied()).chain(["effective_concurrency"]) {
+        let results = report.steady.iter().flat_map(|steady| &steady.slice.results);
+        if let Some(result) = results.into_iter().find(|result| result.metric.tag == tag) {
+            let numbers = STATS.map(|stat| number(result, stat, &mut false));
+            table.row(std::iter::once(label(result)).chain(numbers).collect());
+        }
+    }
+    table
+}
+
+/// Shares of verifications by how many drafted tokens each accepted; eight and more together, as AIPerf shows them.
+fn accepted_drafts(report: &Report) -> Option<String> {
+    let drafts = &report.accepted_drafts;
+    let all = metric::float(drafts.values().sum::<u64>());
+    let most = *drafts.keys().next_back()?;
+    let share = |name: String, count: u64| format!("{name}: {:.0}%", metric::float(count) / all * 100.0);
+    let single = 0..=most.min(MOST_ACCEPTED - 1);
+    let mut shares = single
+        .map(|accepted| share(accepted.to_string(), drafts.get(&accepted).copied().unwrap_or(0)))
+        .collect::<Vec<_>>();
+    if most >= MOST_ACCEPTED {
+        shares.push(share(
+            format!(">={MOST_ACCEPTED}"),
+            drafts.range(MOST_ACCEPTED..).map(|(_, count)| count).sum(),
+        ));
+    }
+    Some(shares.join("   "))
+}
+
+/// What the steady part of the run is, or that there is none.
+fn steady_says(report: &Report, width: usize) -> String {
+    let text = match &report.steady {
+        None => format!("Steady state: none; {NOT_STEADY}."),
+        Some(Steady { slice, in_flight, requests, startup, drain }) => {
+            let seconds = |from: RealNs, to: RealNs| metric::float(to.0.saturating_sub(from.0)) / 1e9;
+            format!(
+                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It has \
+                 the {requests} requests that began in it; {startup} of the start-up and {drain} of the drain are left \
+                 out.",
+                seconds(report.begin, slice.begin),
+                seconds(report.begin, slice.end),
+            )
+        }
+    };
+    let lines = wrap(&text, width.saturating_sub(1).max(20)).join("\n");
+    format!("\n{lines}\n")
 }
 
 /// What the server calls one of the known things, with its numbers.
@@ -223,6 +307,14 @@ pub const FILE_WIDTH: usize = 140;
 
 const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
 
+/// From here on, accepted drafts are shown together.
+const MOST_ACCEPTED: u32 = 8;
+
+const INTERVAL_STATS: [Stat; 4] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
+
+/// In place of an interval.
+const TOO_FEW: &str = "too few";
+
 const VIEW_STATS: [Stat; 5] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99, Stat::Max];
 
 const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];
@@ -242,6 +334,7 @@ const GROUPS: &[(Group, &str)] = &[
     (Group::Usage, "aiperfd | LLM Metrics: Usage"),
     (Group::Kernel, "aiperfd | LLM Metrics: Kernel"),
     (Group::Client, "aiperfd | LLM Metrics: Client"),
+    (Group::SpecDecode, "aiperfd | LLM Metrics: Spec Decode"),
     (Group::Main, "aiperfd | LLM Metrics"),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::summary;
 use metric::{MetricResult, Origin, Stat, Unit};
 use std::io::Write;
 
@@ -25,6 +26,9 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         if let Some(value) = result.stats.get(Stat::Avg) {
             writeln!(out, "{},{:.2}", field(&name(result)), value.get())?;
         }
+    }
+    if summary::gpus(artifacts).is_some() {
+        writeln!(out, "\n\nEndpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,{names}")?;
     }
     Ok(())
 }

@@ -21,6 +21,14 @@ pub enum ExportError {
     /// A text could not be made.
     #[error("failed to write JSON")]
     Json(#[from] serde_json::Error),
+    /// The file of what was sent is none.
+    #[error("failed to understand `{path}`")]
+    Inputs {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: serde_json::Error,
+    },
     /// A stored file is no Parquet file, or damaged.
     #[error("failed to use Parquet file `{path}`")]
     Parquet {

@@ -25,6 +25,9 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     for result in named {
         put(result.metric.tag, summary::metric(result));
     }
+    if let Some(told) = summary::gpus(artifacts) {
+        put("telemetry_data", told.clone());
+    }
     put("input_config", summary::input_config(artifacts));
     put("run_info", run_info(artifacts));
     put("was_cancelled", run.was_cancelled.into());
@@ -33,13 +36,24 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
         put("incomplete_reason", reason.clone().into());
     }
     put("error_summary", report.errors.iter().map(|count| error(count, told)).collect());
-    put("start_time", summary::date(report.begin, artifacts.utc_offset_seconds).into());
-    put("end_time", summary::date(report.end, artifacts.utc_offset_seconds).into());
+    // The other tool's own dates are exact; ours follow from dates that it rounded.
+    let told = |key: &str| artifacts.foreign.and_then(|foreign| foreign[key].as_str()).map(str::to_owned);
+    let date = |key, date| told(key).unwrap_or_else(|| summary::date(date, artifacts.utc_offset_seconds));
+    put("start_time", date("start_time", report.begin).into());
+    put("end_time", date("end_time", report.end).into());
     if !report.warmup.is_empty() {
         put("warmup_metrics", summary::metrics(&report.warmup).into());
     }
     for result in others {
         put(result.metric.tag, summary::metric(result));
+    }
+    if !report.accepted_drafts.is_empty() {
+        let buckets =
+            report.accepted_drafts.iter().map(|(accepted, count)| (accepted.to_string(), (*count).into()));
+        put("pooled_spec_decode_acceptance_histogram", buckets.collect::<Map<_, _>>().into());
+    }
+    if artifacts.settings.steady_state {
+        put("steady_state", steady(report));
     }
     put("aiperfd_version", run.version.clone().into());
     put("timestamps", run.timestamps.clone().into());
@@ -70,7 +84,7 @@ fn is_beyond_named(tag: &str) -> bool {
 }
 
 /// The errors of another tool's run in its own words, each once.
-fn told_errors(artifacts: &Artifacts<'_>) -> Result<Vec<Value>, ExportError> {
+pub(crate) fn told_errors(artifacts: &Artifacts<'_>) -> Result<Vec<Value>, ExportError> {
     let mut told = Vec::new();
     if artifacts.foreign.is_some() {
         for exchange in artifacts.exchanges.iter()? {
@@ -85,7 +99,7 @@ fn told_errors(artifacts: &Artifacts<'_>) -> Result<Vec<Value>, ExportError> {
     Ok(told)
 }
 
-fn error(error: &ErrorCount, told: &[Value]) -> Value {
+pub(crate) fn error(error: &ErrorCount, told: &[Value]) -> Value {
     let is_it = |told: &&Value| {
         told["code"].as_u64() == error.code.map(u64::from)
             && told["type"] == error.kind.as_str()
@@ -101,6 +115,23 @@ fn error(error: &ErrorCount, told: &[Value]) -> Value {
     details.insert("type".to_owned(), error.kind.clone().into());
     details.insert("message".to_owned(), error.message.clone().into());
     json!({ "error_details": details, "count": error.count })
+}
+
+/// The steady part of the run with its results, or that there is none.
+fn steady(report: &Report) -> Value {
+    let Some(steady) = &report.steady else {
+        return json!({ "rule": STEADY_RULE, "reason": NOT_STEADY });
+    };
+    json!({
+        "rule": STEADY_RULE,
+        "start_ns": steady.slice.begin.0,
+        "end_ns": steady.slice.end.0,
+        "requests_in_flight": steady.in_flight,
+        "request_count": steady.requests,
+        "excluded_startup": steady.startup,
+        "excluded_drain": steady.drain,
+        "metrics": summary::metrics(&steady.slice.results),
+    })
 }
 
 /// The ends of the interval that holds a statistic with 95 % confidence, by tag and statistic.
@@ -154,6 +185,13 @@ fn verdict(verdict: &record::Verdict) -> Value {
     let reasons = verdict.reasons.iter().map(reason).collect::<Vec<_>>();
     json!({ "standing": verdict.standing.name(), "reasons": reasons })
 }
+
+const STEADY_RULE: &str = "Requests that began between the moment at which 90 % of the usual number of requests were in \
+                           flight and as many had ended, and the last moment at which 90 % were; usual is the \
+                           time-weighted median. Rates are per second of that time.";
+
+/// Why there is no steady part.
+pub(crate) const NOT_STEADY: &str = "the run drained before its start-up was over: make it longer";
 
 const SCHEMA_VERSION: &str = "1.4";
 

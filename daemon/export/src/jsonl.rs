@@ -3,6 +3,7 @@
 use crate::artifacts::{Artifacts, Exchange};
 use crate::error::ExportError;
 use crate::line::Line;
+use crate::trace;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 use metric::{Case, Kind, List, METRICS, Metric, PROFILING, Settings, float, values};
@@ -21,6 +22,12 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
             None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request))?,
         }
         line.object("metrics", |line| metrics(line, &case, &exchange))?;
+        if artifacts.run.plan.output.export_http_trace && exchange.request.sent_bytes > 0 {
+            line.object("trace_data", |line| trace::write(line, artifacts, &exchange))?;
+        }
+        if case.is_valid() && exchange.request.spec_decode_steps.is_some() {
+            line.object("spec_decode_acceptance", |line| accepted_drafts(line, &case))?;
+        }
         match exchange.told.as_ref().and_then(|told| told.error.as_deref()) {
             Some(told) => line.put_json("error", told)?,
             None if case.is_valid() => {}
@@ -37,16 +44,16 @@ pub(crate) fn metadata(
     artifacts: &Artifacts<'_>,
     request: &Request,
 ) -> Result<(), ExportError> {
-    let run = u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0);
+    let run = run_number(artifacts);
     let session_header = common::id::RequestId(request.session).session_header(run);
     let correlation = String::from_utf8_lossy(&session_header);
     let case = Case { request, settings: artifacts.settings };
     let date = |stamp: MonoNs| artifacts.settings.clock.real(stamp).0;
     let is_profiling = case.is_profiling();
     line.put("session_num", &request.session)?;
-    line.put("x_request_id", &String::from_utf8_lossy(&request.request_id.header(run)))?;
+    line.put("x_request_id", &request_id(artifacts, request))?;
     line.put("x_correlation_id", &correlation)?;
-    line.put("conversation_id", &format!("session_{:06}", request.entry))?;
+    line.put("conversation_id", &conversation_id(request))?;
     line.put("turn_index", &request.turn)?;
     line.put("credit_issued_ns", &date(request.due_ns))?;
     line.put("request_start_ns", &date(case.begun()))?;
@@ -68,6 +75,50 @@ pub(crate) fn metadata(
     line.put("context_overflow_skip", &false)?;
     line.put("agent_depth", &0)?;
     line.put("root_correlation_id", &correlation)
+}
+
+/// What the server told of drafted tokens, by AIPerf's keys.
+fn accepted_drafts(line: &mut Line, case: &Case<'_>) -> Result<(), ExportError> {
+    line.put("engine", "vllm")?;
+    let ratios = [
+        ("mean_acceptance_length", case.spec_decode_acceptance_length),
+        ("draft_acceptance_rate", case.spec_decode_acceptance_rate),
+    ];
+    for (key, ratio) in ratios {
+        if let Some(ratio) = ratio.filter(|ratio| ratio.is_finite()) {
+            line.put(key, &ratio)?;
+        }
+    }
+    line.object("acceptance_histogram", |line| {
+        case.accepted_drafts().try_for_each(|(accepted, count)| line.put(&accepted.to_string(), &count))
+    })?;
+    let counts = [
+        ("num_accepted_draft_tokens", case.spec_decode_accepted_tokens),
+        ("num_draft_tokens", case.spec_decode_draft_tokens),
+        ("num_spec_steps", case.spec_decode_steps),
+        ("num_spec_tokens", case.most_drafts()),
+        ("completion_tokens", case.usage_completion_tokens),
+    ];
+    for (key, count) in counts {
+        if let Some(count) = count {
+            line.put(key, &count)?;
+        }
+    }
+    Ok(())
+}
+
+/// The request's name on the wire.
+pub(crate) fn request_id(artifacts: &Artifacts<'_>, request: &Request) -> String {
+    String::from_utf8_lossy(&request.request_id.header(run_number(artifacts))).into_owned()
+}
+
+/// The conversation's name in `inputs.json`.
+pub(crate) fn conversation_id(request: &Request) -> String {
+    format!("session_{:06}", request.entry)
+}
+
+fn run_number(artifacts: &Artifacts<'_>) -> u64 {
+    u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0)
 }
 
 /// What went wrong.

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! registry.rs   EXPORTERS, the table of contents     artifacts.rs   what they get
-//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console.rs           one exporter each
+//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console.rs outputs.rs   one exporter each
+//! phases.rs     the summary of each phase            payloads.rs texts.rs   what was sent and what was answered
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs
 //! parquet.rs    rows to files and back               file.rs        files that are whole or not there
+//! feed.rs       stored rows to an analysis
 //! ```
 //!
 //! Adding an exporter is one new file and one line in `registry.rs`. No secret reaches a file: headers that the user
@@ -15,12 +17,16 @@ mod artifacts;
 pub mod console;
 mod csv;
 mod error;
+mod feed;
 mod file;
 mod json;
 mod jsonl;
 mod line;
 mod names;
+mod outputs;
 pub mod parquet;
+mod payloads;
+mod phases;
 mod raw;
 mod registry;
 mod server;
@@ -29,12 +35,17 @@ mod server_json;
 mod server_jsonl;
 mod summary;
 mod table;
+mod texts;
 mod timeslices;
+mod trace;
 
 pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored, Told};
 pub use error::ExportError;
+pub use feed::feed;
 pub use file::WholeFile;
 pub use names::Names;
+pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;
 pub use table::Colour;
+pub use texts::{Said, Texts};

@@ -22,8 +22,8 @@ impl Names {
     #[must_use]
     pub fn file(&self, default: &str, ending: &str) -> String {
         match &self.prefix {
-            Some(prefix) => format!("{prefix}{ending}"),
-            None => default.to_owned(),
+            Some(prefix) if !ending.is_empty() => format!("{prefix}{ending}"),
+            _ => default.to_owned(),
         }
     }
 }
@@ -35,6 +35,7 @@ mod tests {
     #[test]
     fn a_prefix_replaces_the_name() {
         let name = |prefix| Names::new(prefix).file("profile_export_raw.jsonl", "_raw.jsonl");
+        assert_eq!(Names::new(Some("foo")).file("outputs.json", ""), "outputs.json", "the same always");
         assert_eq!(name(None), "profile_export_raw.jsonl", "AIPerf's own");
         for prefix in ["foo", "foo.json", "foo.csv"] {
             assert_eq!(name(Some(prefix)), "foo_raw.jsonl", "with {prefix}");

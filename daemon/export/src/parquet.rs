@@ -169,7 +169,7 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
 pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
     let file = File::open(path).map_err(ExportError::disk("open", path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
-    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(ExportError::parquet(path))?;
+    let reader = builder.with_batch_size(READ_ROWS).build().map_err(ExportError::parquet(path))?;
     Ok(Rows { path: path.to_owned(), reader, marker: std::marker::PhantomData })
 }
 
@@ -311,8 +311,11 @@ fn copy_groups(
 
 const EVENT_COLUMNS: [&str; 4] = ["request_id", "kind", "kernel_received_ns", "reaped_ns"];
 
-/// Rows that are encoded and decoded together.
+/// Rows that are encoded together.
 const BATCH_ROWS: usize = 1 << 14;
+
+/// Rows that are read together: a request takes a kilobyte in memory.
+const READ_ROWS: usize = 1 << 12;
 
 #[cfg(test)]
 mod tests {

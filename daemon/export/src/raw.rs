@@ -4,6 +4,7 @@ use crate::artifacts::{Artifacts, Exchange};
 use crate::error::ExportError;
 use crate::jsonl;
 use crate::line::Line;
+use crate::payloads::Sent;
 use metric::Case;
 use record::{Response, Token};
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::io::Write;
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut line = Line::default();
+    let mut sent = Sent::new(artifacts.payloads, artifacts.texts);
     for exchange in artifacts.exchanges.iter()? {
         let exchange = exchange?;
         let request = &exchange.request;
@@ -33,15 +35,14 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         if !case.is_valid() {
             line.object("error", |line| jsonl::error(line, request))?;
         }
-        let payload = usize::try_from(request.entry).ok().and_then(|entry| artifacts.payloads.get(entry));
-        line.put_json("payload", payload.map_or("null", String::as_str))?;
+        line.put_json("payload", sent.next(&exchange).as_deref().unwrap_or("null"))?;
         line.end_into(out)?;
     }
     Ok(())
 }
 
 /// What the request's head said; the user's own headers may hold keys, so only their names are told.
-fn request_headers(
+pub(crate) fn request_headers(
     line: &mut Line,
     artifacts: &Artifacts<'_>,
     exchange: &Exchange,
@@ -58,7 +59,7 @@ fn request_headers(
     endpoint.header_names.iter().try_for_each(|name| line.put(name, REDACTED))
 }
 
-fn response_headers(line: &mut Line, head: &Response) -> Result<(), ExportError> {
+pub(crate) fn response_headers(line: &mut Line, head: &Response) -> Result<(), ExportError> {
     let text = String::from_utf8_lossy(&head.data);
     let headers = text.lines().skip(1).filter_map(|header| header.split_once(':'));
     for (name, value) in headers {
@@ -70,7 +71,7 @@ fn response_headers(line: &mut Line, head: &Response) -> Result<(), ExportError>
 
 fn responses(line: &mut Line, exchange: &Exchange) -> Result<(), ExportError> {
     for token in &exchange.tokens {
-        let response = exchange.responses.iter().find(|response| response.index == Some(token.index));
+        let response = exchange.response(token);
         line.item(|line| {
             line.put("perf_ns", &token.reaped_ns.0)?;
             if let Some(kernel) = token.kernel_received_ns {

@@ -4,7 +4,9 @@ use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::file::WholeFile;
 use crate::names::Names;
-use crate::{console, csv, json, jsonl, raw, server_csv, server_json, server_jsonl, timeslices};
+use crate::{
+    console, csv, json, jsonl, outputs, phases, raw, server_csv, server_json, server_jsonl, timeslices,
+};
 use common::plan::ExportLevel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub struct Exporter {
     /// The file's name without a prefix.
     pub default: &'static str,
-    /// What follows a prefix.
+    /// What follows a prefix; empty where the name stays.
     pub ending: &'static str,
     /// Whether a run wants it.
     pub wanted: fn(&Artifacts<'_>) -> bool,
@@ -37,6 +39,12 @@ pub const EXPORTERS: &[Exporter] = &[
         ending: "_raw.jsonl",
         wanted: has_responses,
         write: raw::write,
+    },
+    Exporter {
+        default: "outputs.json",
+        ending: "",
+        wanted: |artifacts| artifacts.run.plan.output.export_outputs && artifacts.texts.is_some(),
+        write: outputs::write,
     },
     Exporter {
         default: "profile_export_aiperf_timeslices.json",
@@ -87,7 +95,7 @@ pub fn write_wanted(
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<PathBuf>, ExportError> {
     let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref());
-    EXPORTERS
+    let mut written = EXPORTERS
         .iter()
         .filter(|exporter| wanted(exporter.default) && (exporter.wanted)(artifacts))
         .map(|exporter| {
@@ -96,7 +104,9 @@ pub fn write_wanted(
             (exporter.write)(artifacts, &mut file)?;
             file.finish()
         })
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    written.extend(phases::write(artifacts, directory, wanted)?);
+    Ok(written)
 }
 
 fn has_slices(artifacts: &Artifacts<'_>) -> bool {
@@ -112,5 +122,5 @@ fn wants_server(artifacts: &Artifacts<'_>, format: &str) -> bool {
 
 /// What another tool received is in its own raw export.
 fn has_responses(artifacts: &Artifacts<'_>) -> bool {
-    artifacts.run.plan.output.export_level >= ExportLevel::Raw && artifacts.foreign.is_none()
+    artifacts.run.plan.output.export_level >= ExportLevel::Raw && artifacts.run.source != metric::IMPORTED
 }

@@ -29,6 +29,11 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
     results.iter().map(|result| (result.metric.tag.to_owned(), metric(result))).collect()
 }
 
+/// What another tool measured of the GPUs beside its run.
+pub(crate) fn gpus<'a>(artifacts: &Artifacts<'a>) -> Option<&'a Value> {
+    artifacts.foreign?.get("telemetry_data").filter(|told| !told.is_null())
+}
+
 /// What the user asked for, in the shape of AIPerf's configuration.
 pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
     let told = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();

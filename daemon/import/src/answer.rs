@@ -1,6 +1,7 @@
 //! What the responses of a request say: kinds of events, texts to count, the server's own counts. AIPerf's rules.
 
 use crate::error::ImportError;
+use crate::spec_decode::{self, SpecDecode};
 use common::reply_event::{EventKind, UNKNOWN, Usage};
 use endpoint::{Endpoint, Reply};
 use metric::Capability;
@@ -22,6 +23,11 @@ pub(crate) struct Answer {
     text: String,
     reasoning: String,
     usage: Option<Usage>,
+    /// The server's count of output tokens up to the first content that came with one.
+    first_chunk_tokens: Option<u32>,
+    /// What responses say of drafted tokens; several of them are of several answers, which nobody can tell apart.
+    spec_decode: Vec<Value>,
+    video: Option<(Option<f64>, Option<f64>)>,
 }
 
 impl Api {
@@ -49,6 +55,7 @@ impl Answer {
         };
         let data = packets.iter().filter(|packet| packet["name"] == "data");
         let data = data.filter_map(|packet| packet["value"].as_str()).collect::<Vec<_>>().join("\n");
+        self.spec_decode.extend(spec_decode::told(&data));
         match api {
             Api::Text(endpoint) => self.take(&endpoint.event(data.as_bytes())),
             Api::Data => EventKind::Empty,
@@ -56,11 +63,20 @@ impl Answer {
     }
 
     fn whole(&mut self, api: Api, body: &str) -> EventKind {
+        self.spec_decode.extend(spec_decode::told(body));
         match api {
             Api::Text(endpoint) => self.take(&endpoint.whole(body.as_bytes())),
-            Api::Data if has_data(body) => EventKind::Body,
-            Api::Data => EventKind::Empty,
+            Api::Data => self.data(&serde_json::from_str(body).unwrap_or_default()),
         }
+    }
+
+    /// A body that is no text.
+    fn data(&mut self, body: &Value) -> EventKind {
+        let video = (body["inference_time_s"].as_f64(), body["peak_memory_mb"].as_f64());
+        if video != (None, None) {
+            self.video = Some(video);
+        }
+        if has_data(body) { EventKind::Body } else { EventKind::Empty }
     }
 
     /// Reasoning goes before tool calls, and these before text: what stands beside the first of them is passed over,
@@ -75,6 +91,9 @@ impl Answer {
             [false, false, true] => EventKind::Content,
             [false, false, false] => return reply.kind,
         };
+        if let Some(usage) = reply.usage {
+            self.first_chunk_tokens = self.first_chunk_tokens.or(Some(usage.completion));
+        }
         match kind {
             EventKind::ToolCall => self.text.push_str(&reply.tool_call),
             _ => {
@@ -91,6 +110,14 @@ impl Answer {
             let counted = |text: &str| (!text.is_empty()).then(|| count(text));
             request.output_tokens = counted(&self.text);
             request.reasoning_tokens = counted(&self.reasoning);
+        }
+        if let [told] = self.spec_decode.as_slice()
+            && let Some(spec_decode) = SpecDecode::of(told)
+        {
+            spec_decode.fill(request);
+        }
+        if let Some((seconds, megabytes)) = self.video {
+            (request.video_inference_seconds, request.video_peak_megabytes) = (seconds, megabytes);
         }
         let Some(usage) = self.usage else { return };
         let known = |count: u32| (count != UNKNOWN).then_some(count);
@@ -109,12 +136,18 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Writes the tokens of the first chunk into the request.
+    pub(crate) fn first_chunk(&self, request: &mut Request) {
+        request.first_chunk_tokens = self.first_chunk_tokens.filter(|count| *count != UNKNOWN);
+    }
+}
+
 /// Whether a body that is no text holds results: embeddings, rankings, images.
-fn has_data(body: &str) -> bool {
-    let Ok(body) = serde_json::from_str::<Value>(body) else { return false };
+fn has_data(body: &Value) -> bool {
     let is_filled = |value: &Value| value.as_array().is_some_and(|items| !items.is_empty());
     let text = body["text"].as_str().is_some_and(|text| !text.is_empty());
-    is_filled(&body) || text || DATA_KEYS.iter().any(|key| is_filled(&body[*key]))
+    is_filled(body) || text || DATA_KEYS.iter().any(|key| is_filled(&body[*key]))
 }
 
 const DATA_KEYS: &[&str] = &["data", "embeddings", "embedding", "rankings", "results"];

@@ -50,6 +50,9 @@ pub enum ImportError {
         "failed to find tokenizer `{0}`, by which the run counted its tokens: give --tokenizer DIR, with its tokenizer.json"
     )]
     Tokenizer(String),
+    /// A copy could not be written.
+    #[error(transparent)]
+    Copy(#[from] export::ExportError),
     /// The tokenizer's file is not understood.
     #[error("failed to use tokenizer `{path}`")]
     TokenizerFile {

@@ -1,6 +1,7 @@
 //! Which files of an AIPerf run a directory has, whatever their prefix, compressed or not.
 
 use crate::error::ImportError;
+use export::{Names, WholeFile};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use std::fs::File;
@@ -26,6 +27,27 @@ pub(crate) struct Files {
 pub fn is_foreign(directory: &Path) -> Result<bool, ImportError> {
     let files = Files::find(directory)?;
     Ok(files.raw.is_some() || files.records.is_some())
+}
+
+/// Copies what an AIPerf run sent, and with `raw` what it received, to another directory, uncompressed.
+///
+/// # Errors
+/// When a file can't be read or written.
+pub fn copy_exchanges(from: &Path, to: &Path, names: &Names, raw: bool) -> Result<(), ImportError> {
+    let files = Files::find(from)?;
+    let raw = files.raw.filter(|_| raw);
+    let inputs = files.inputs.map(|path| (path, "inputs.json".to_owned()));
+    let raw = raw.map(|path| (path, names.file("profile_export_raw.jsonl", "_raw.jsonl")));
+    for (path, name) in inputs.into_iter().chain(raw) {
+        let copy = to.join(name);
+        if copy == path {
+            continue;
+        }
+        let mut file = WholeFile::create(&copy)?;
+        std::io::copy(&mut open(&path)?, &mut file).map_err(ImportError::disk(&path))?;
+        file.finish()?;
+    }
+    Ok(())
 }
 
 impl Files {

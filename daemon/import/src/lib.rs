@@ -5,6 +5,7 @@
 //! raw.rs      a line of the raw export ──┐     window.rs   when its phases began and ended
 //! records.rs  a line of the record export┴──▶ Exchange     run.rs: all of it together
 //! answer.rs   what responses say               prompt.rs   which text of a payload is counted
+//! spec_decode.rs   what they say of drafted tokens
 //! ```
 //!
 //! The raw export holds every stamp; the record export holds each request's metrics, from which its stamps follow.
@@ -18,10 +19,11 @@ mod prompt;
 mod raw;
 mod records;
 mod run;
+mod spec_decode;
 mod window;
 
 pub use error::ImportError;
-pub use files::is_foreign;
+pub use files::{copy_exchanges, is_foreign};
 pub use raw::RawLines;
 pub use records::record_line;
 pub use run::{Imported, read};

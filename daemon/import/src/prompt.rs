@@ -33,6 +33,14 @@ impl Prompt {
         prompt
     }
 
+    /// Images among the parts of messages; none is no value.
+    pub(crate) fn images(payload: &Value) -> Option<u32> {
+        let items = ["messages", "input"].into_iter().filter_map(|key| payload[key].as_array()).flatten();
+        let parts = items.filter_map(|item| item["content"].as_array()).flatten();
+        let is_image = |part: &&Value| part["type"].as_str().is_some_and(|kind| IMAGE_PARTS.contains(&kind));
+        u32::try_from(parts.filter(is_image).count()).ok().filter(|images| *images > 0)
+    }
+
     /// Its length in tokens; none where there is nothing to count.
     pub(crate) fn count(&self, count: impl Fn(&str) -> u32) -> Option<u32> {
         let sent = u32::try_from(self.tokens).unwrap_or(u32::MAX);
@@ -132,6 +140,8 @@ impl Prompt {
     }
 }
 
+const IMAGE_PARTS: &[&str] = &["image_url", "input_image", "image"];
+
 const TEXT_PARTS: &[&str] = &["text", "input_text", "output_text"];
 
 #[cfg(test)]
@@ -152,6 +162,12 @@ mod tests {
     fn every_shape_of_request() {
         let parts =
             json!([{"type": "text", "text": "a"}, {"type": "image_url"}, {"type": "text", "text": "b"}]);
+        assert_eq!(
+            Prompt::images(&json!({"messages": [{"role": "user", "content": parts}]})),
+            Some(1),
+            "one"
+        );
+        assert_eq!(Prompt::images(&json!({"prompt": "a"})), None, "none");
         check(
             &json!({"messages": [{"role": "user", "content": parts}, {"role": "user", "content": "c"}]}),
             &["a", "b", "c"],

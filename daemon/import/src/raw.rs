@@ -20,6 +20,7 @@ pub struct RawLines {
     conversations: Conversations,
     /// The keys by which a request asks for a length.
     asked: Vec<&'static str>,
+    per_chunk_usage: bool,
 }
 
 impl RawLines {
@@ -29,12 +30,24 @@ impl RawLines {
     /// When the endpoint's answers are not understood.
     pub fn new(endpoint: &str, tokenizer: Option<Tokenizer>) -> Result<Self, ImportError> {
         let api = Api::of(endpoint)?;
-        Ok(Self { api, tokenizer, conversations: Conversations::default(), asked: MAX_TOKENS.to_vec() })
+        Ok(Self {
+            api,
+            tokenizer,
+            conversations: Conversations::default(),
+            asked: MAX_TOKENS.to_vec(),
+            per_chunk_usage: false,
+        })
     }
 
     /// What the user put into every request asks for no length of AIPerf's own.
     pub(crate) fn without_extra(mut self, extra: &[String]) -> Self {
         self.asked.retain(|key| !extra.iter().any(|extra| extra == key));
+        self
+    }
+
+    /// Of a run whose server told the tokens of each chunk.
+    pub(crate) const fn with_chunk_counts(mut self, told: bool) -> Self {
+        self.per_chunk_usage = told;
         self
     }
 
@@ -62,6 +75,10 @@ impl RawLines {
         request.input_tokens = count.as_ref().and_then(|count| Prompt::of(payload).count(count));
         if request.succeeded() {
             answer.counts(&mut request, count.as_ref().map(|count| count as &dyn Fn(&str) -> u32));
+            if self.per_chunk_usage {
+                answer.first_chunk(&mut request);
+            }
+            request.images = Prompt::images(payload);
             if matches!(self.api, Api::Data) && count.is_some() {
                 request.output_tokens = Some(0);
             }
@@ -105,11 +122,11 @@ pub(crate) fn identity(
         let code = small(&error["code"]);
         let cancelled = metadata["was_cancelled"].as_bool().unwrap_or(false);
         request.outcome = match code {
+            Some(CLIENT_CLOSED_REQUEST) if cancelled => Outcome::Cancelled,
             Some(_) => Outcome::HttpStatus,
-            None if cancelled => Outcome::Cancelled,
             None => Outcome::Truncated,
         };
-        request.http_status = code;
+        request.http_status = code.filter(|_| request.outcome == Outcome::HttpStatus);
         request.error_type = error["type"].as_str().map(str::to_owned);
         request.error_message = error["message"].as_str().map(str::to_owned);
     }
@@ -156,6 +173,9 @@ pub(crate) fn small(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
+/// The code that AIPerf gives to what it cancelled.
+const CLIENT_CLOSED_REQUEST: u32 = 499;
+
 /// How requests say how long the answer may be.
 const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", "max_output_tokens"];
 
@@ -191,6 +211,20 @@ mod tests {
         let lengths = (request.input_tokens, request.output_tokens, request.requested_output_tokens);
         assert_eq!(lengths, (Some(2), Some(2), Some(12)), "how much");
         assert!(told.unwrap().metadata.contains("session_000007"), "in its own words");
+    }
+
+    #[test]
+    fn a_failure_keeps_its_code() {
+        let check = |error: Value, cancelled: bool, outcome, code| {
+            let mut line = line();
+            line["error"] = error;
+            line["metadata"]["was_cancelled"] = cancelled.into();
+            let request = RawLines::new("chat", None).unwrap().exchange(0, &line).unwrap().request;
+            assert_eq!((request.outcome, request.error_code()), (outcome, code), "{line}");
+        };
+        check(json!({"code": 503, "type": "T"}), false, Outcome::HttpStatus, Some(503));
+        check(json!({"code": 499, "type": "RequestCancellationError"}), true, Outcome::Cancelled, Some(499));
+        check(json!({"type": "T"}), true, Outcome::Truncated, None);
     }
 
     #[test]

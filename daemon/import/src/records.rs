@@ -76,6 +76,23 @@ pub(crate) fn counts(request: &mut Request, metrics: &Metrics<'_>) {
     request.usage_completion_audio_tokens = count("usage_completion_audio_tokens");
     request.usage_accepted_prediction_tokens = count("usage_accepted_prediction_tokens");
     request.usage_rejected_prediction_tokens = count("usage_rejected_prediction_tokens");
+    rare(request, metrics);
+}
+
+/// Numbers that few runs have.
+fn rare(request: &mut Request, metrics: &Metrics<'_>) {
+    let (count, number) = (|tag: &str| metrics.count(tag), |tag: &str| metrics.number(tag));
+    request.images = count("num_images");
+    request.audio_seconds = number("audio_duration");
+    request.usage_prompt_audio_seconds = number("usage_prompt_audio_seconds");
+    request.video_inference_seconds = number("video_inference_time").map(|milliseconds| milliseconds / 1e3);
+    request.video_peak_megabytes = number("video_peak_memory");
+    request.spec_decode_steps = count("spec_decode_steps");
+    request.spec_decode_accepted_tokens = count("spec_decode_accepted_draft_tokens");
+    request.spec_decode_draft_tokens = count("spec_decode_draft_tokens");
+    request.spec_decode_acceptance_length = number("spec_decode_acceptance_length");
+    request.spec_decode_acceptance_rate =
+        number("spec_decode_draft_acceptance_rate").map(|percent| percent / 100.0);
 }
 
 /// The metrics of one request, as its line has them.

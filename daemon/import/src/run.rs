@@ -22,8 +22,6 @@ pub struct Imported {
     pub run: Run,
     /// Its requests.
     pub exchanges: Vec<Exchange>,
-    /// The payloads by entry.
-    pub payloads: Vec<String>,
     /// Its own summary, `null` if there is none.
     pub summary: Value,
     /// By how much its dates are ahead of UTC.
@@ -85,14 +83,7 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
     let mut run = run(&config, &summary);
     run.plan.output.export_prefix.clone_from(&files.prefix);
     run.phases = window::phases(&manifest, &summary, utc_offset_seconds, busy_ns(&exchanges));
-    Ok(Imported {
-        run,
-        exchanges,
-        payloads: payloads(files.inputs.as_deref())?,
-        summary,
-        utc_offset_seconds,
-        warnings,
-    })
+    Ok(Imported { run, exchanges, summary, utc_offset_seconds, warnings })
 }
 
 /// The sum of the lengths of the requests that count, as AIPerf's float dates have them.
@@ -129,7 +120,9 @@ fn read_raw(
             (None, None) => return Err(ImportError::Tokenizer(tokenizer_name(config).to_owned())),
         },
     };
-    let mut understood = RawLines::new(&config.endpoint, tokenizer)?.without_extra(&config.extra);
+    let mut understood = RawLines::new(&config.endpoint, tokenizer)?
+        .without_extra(&config.extra)
+        .with_chunk_counts(config.per_chunk_usage && config.use_server_token_count);
     let mut exchanges = Vec::new();
     for line in lines(path)? {
         let (number, text) = line?;
@@ -225,15 +218,6 @@ fn cached(name: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-/// The payloads of `inputs.json` in order, each a JSON text.
-fn payloads(path: Option<&Path>) -> Result<Vec<String>, ImportError> {
-    let Some(path) = path else { return Ok(Vec::new()) };
-    let inputs = json(path)?;
-    let sessions = inputs["data"].as_array().into_iter().flatten();
-    let payloads = sessions.flat_map(|session| session["payloads"].as_array().into_iter().flatten());
-    Ok(payloads.map(Value::to_string).collect())
-}
-
 fn run(config: &Config, summary: &Value) -> Run {
     let text = |key: &str| summary[key].as_str().map(str::to_owned);
     let reason = Reason {
@@ -297,6 +281,7 @@ fn plan(config: &Config) -> Plan {
     plan.output.goodput.clone_from(&config.slos);
     plan.output.slice_duration_seconds = config.slice_duration_seconds;
     plan.output.show_trace_timing = config.show_trace_timing;
+    plan.output.network_latency_mean_ms = config.network_rtt_ms;
     plan.random_seed = config.random_seed;
     plan.command_line.clone_from(&config.command_line);
     plan

@@ -270,6 +270,8 @@ fn told(ended: &RequestEnded, phase: &str) -> Request {
         output_tokens: known(ended.output_tokens),
         reasoning_tokens: known(ended.reasoning_tokens),
         requested_output_tokens: known(ended.requested_tokens),
+        images: Some(ended.images).filter(|images| *images > 0),
+        first_chunk_tokens: Some(ended.first_chunk_tokens).filter(|tokens| *tokens > 0),
         usage_prompt_tokens: known(usage.prompt),
         usage_completion_tokens: known(usage.completion),
         usage_total_tokens: known(usage.total),

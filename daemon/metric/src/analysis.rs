@@ -13,13 +13,14 @@ use crate::events::{Event, EventJoin, Lists};
 use crate::group::{Group, Source};
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
-use crate::report::{ErrorCount, MetricResult, Report, Slice};
-use crate::settings::{Settings, Window};
+use crate::report::{self, ErrorCount, MetricResult, PhaseReport, Report, Slice};
+use crate::settings::{PROFILING, Settings, Window};
+use crate::steady;
 use crate::value::{Value, float, index, whole};
 use common::client_event::Outcome;
 use common::clock::RealNs;
 use record::{Request, Token};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The analysis of a run, fed row by row.
 #[derive(Debug)]
@@ -28,11 +29,23 @@ pub struct Analysis {
     formulas: Vec<Formula>,
     rows: Vec<Row>,
     events: EventJoin,
-    errors: HashMap<(Option<u32>, String, String), (u64, usize)>,
+    /// The names of the phases that requests are of; a row's `phase` is a place here.
+    phases: Vec<String>,
+    errors: HashMap<Failure, (u64, usize)>,
+    accepted_drafts: BTreeMap<u32, u64>,
+}
+
+/// What went wrong with a request, and in which phase.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Failure {
+    phase: u16,
+    code: Option<u32>,
+    kind: String,
+    message: String,
 }
 
 /// A metric with a number per request, and the numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Formula {
     pub(crate) metric: &'static Metric,
     formula: fn(&Case<'_>) -> Option<Value>,
@@ -53,6 +66,7 @@ pub(crate) struct Row {
 pub(crate) struct RowStanding {
     pub(crate) valid: bool,
     pub(crate) profiling: bool,
+    pub(crate) phase: u16,
 }
 
 impl Analysis {
@@ -62,7 +76,7 @@ impl Analysis {
         let formulas = METRICS
             .iter()
             .copied()
-            .filter(|metric| settings.apply(metric))
+            .filter(|metric| settings.apply(metric) && !metric.flags.has(Flags::EXPERIMENTAL))
             .filter_map(|metric| match metric.kind {
                 Kind::Record(formula)
                 | Kind::Sum(formula)
@@ -71,13 +85,22 @@ impl Analysis {
                 Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => None,
             })
             .collect();
-        Self { settings, formulas, rows: Vec::new(), events: EventJoin::new(), errors: HashMap::new() }
+        Self {
+            settings,
+            formulas,
+            rows: Vec::new(),
+            events: EventJoin::new(),
+            phases: Vec::new(),
+            errors: HashMap::new(),
+            accepted_drafts: BTreeMap::new(),
+        }
     }
 
     /// Takes a request.
     pub fn request(&mut self, request: &Request) {
         let case = Case { request, settings: &self.settings };
-        let standing = RowStanding { valid: case.is_valid(), profiling: case.is_profiling() };
+        let phase = phase_place(&mut self.phases, &request.phase);
+        let standing = RowStanding { valid: case.is_valid(), profiling: case.is_profiling(), phase };
         let place = self.rows.len();
         for formula in &mut self.formulas {
             if formula.metric.flags.has(Flags::ERROR_ONLY) != standing.valid
@@ -93,8 +116,13 @@ impl Analysis {
             standing,
         });
         self.events.request(request, standing);
-        if !standing.valid && standing.profiling {
-            self.error(request);
+        if standing.valid && standing.profiling {
+            for (accepted, count) in case.accepted_drafts() {
+                *self.accepted_drafts.entry(accepted).or_default() += count;
+            }
+        }
+        if !standing.valid {
+            self.error(request, phase);
         }
     }
 
@@ -111,30 +139,44 @@ impl Analysis {
     /// Takes the statistics.
     #[must_use]
     pub fn finish(self) -> Report {
-        let Self { settings, mut formulas, rows, events, errors } = self;
+        let Self { settings, mut formulas, rows, events, phases, errors, accepted_drafts } = self;
         formulas.iter_mut().for_each(|formula| formula.column.close());
         let (lists, orphan_events) = events.finish();
         let profiling = places(&rows, |standing| standing.profiling);
         let warmup = places(&rows, |standing| !standing.profiling);
-        let bins = settings
+        let mut bins = settings
             .slice_duration
             .map_or_else(Vec::new, |length| slice(&rows, &profiling, float(length.0.max(1).cast_unsigned())));
-        let mut source = Source { settings: &settings, formulas: &formulas, rows: &rows, lists };
+        let steady = if settings.steady_state { steady::find(&rows, &profiling) } else { None };
+        bins.extend(steady.map(|steady| Bin::steady(&rows, &profiling, steady)));
+        let mut source = Source { settings: &settings, formulas, rows: &rows, lists };
+        let errors = Errors::new(errors);
+        let mut by_phase = source.phases(&phases, &errors);
         let warmup_results = if warmup.is_empty() {
             Vec::new()
         } else {
             source.first_results(&Group { places: &warmup, window: settings.warmup, slices: &[] }).whole
         };
         let group = Group { places: &profiling, window: settings.profiling, slices: &bins };
-        let results = source.last_results(&group);
+        let mut results = source.last_results(&group);
+        if let Some(phase) = by_phase.iter_mut().find(|phase| phase.name == PROFILING) {
+            phase.results.clone_from(&results.whole);
+        }
         let (begin, end) = span(&rows, &profiling, &settings);
+        let last = results.slices.pop_if(|_| steady.is_some()).zip(bins.pop_if(|_| steady.is_some()));
+        let steady = steady.zip(last);
+        let steady =
+            steady.map(|(steady, (results, bin))| steady.report(&rows, &profiling, bin.report(results)));
         let slices = bins.iter().zip(results.slices).map(|(bin, results)| bin.report(results)).collect();
-        let failed = profiling.iter().filter(|place| !rows[**place as usize].standing.valid).count() as u64;
+        let failed = failures(&rows, &profiling);
         Report {
             results: results.whole,
             warmup: warmup_results,
             slices,
-            errors: by_frequency(errors),
+            steady,
+            phases: by_phase,
+            accepted_drafts,
+            errors: errors.of(phases.iter().position(|phase| phase == PROFILING)),
             requests: profiling.len() as u64,
             failed,
             orphan_events,
@@ -146,17 +188,101 @@ impl Analysis {
 
     #[cold]
     #[inline(never)]
-    fn error(&mut self, request: &Request) {
+    fn error(&mut self, request: &Request, phase: u16) {
         let kind = match (&request.error_type, request.outcome) {
             (Some(kind), _) => kind.clone(),
             (None, Outcome::Ok) => Outcome::Empty.name().to_owned(),
             (None, outcome) => outcome.name().to_owned(),
         };
         let message = request.error_message.clone().unwrap_or_default();
-        let code = request.error_code();
         let order = self.errors.len();
-        self.errors.entry((code, kind, message)).or_insert((0, order)).0 += 1;
+        let failure = Failure { phase, code: request.error_code(), kind, message };
+        self.errors.entry(failure).or_insert((0, order)).0 += 1;
     }
+}
+
+/// What went wrong, the most frequent first, then the earliest.
+#[derive(Debug)]
+struct Errors(Vec<(Failure, u64)>);
+
+impl Errors {
+    fn new(errors: HashMap<Failure, (u64, usize)>) -> Self {
+        let mut sorted = errors.into_iter().collect::<Vec<_>>();
+        sorted.sort_by_key(|(_, (count, order))| (std::cmp::Reverse(*count), *order));
+        Self(sorted.into_iter().map(|(failure, (count, _))| (failure, count)).collect())
+    }
+
+    /// Those of one phase.
+    fn of(&self, phase: Option<usize>) -> Vec<ErrorCount> {
+        let of_phase = self.0.iter().filter(|(failure, _)| Some(usize::from(failure.phase)) == phase);
+        let count = |(failure, count): &(Failure, u64)| ErrorCount {
+            code: failure.code,
+            kind: failure.kind.clone(),
+            message: failure.message.clone(),
+            count: *count,
+        };
+        of_phase.map(count).collect()
+    }
+}
+
+impl Source<'_> {
+    /// What each phase yields for itself, but for the results of `profiling`; nothing of a run with one phase.
+    fn phases(&mut self, names: &[String], errors: &Errors) -> Vec<PhaseReport> {
+        let (settings, rows) = (self.settings, self.rows);
+        if settings.phases.len() < 2 {
+            return Vec::new();
+        }
+        let phase = |(name, window): &(String, Window)| {
+            let place = names.iter().position(|other| other == name);
+            let is_of = |standing: RowStanding| Some(usize::from(standing.phase)) == place;
+            let places = places(rows, is_of);
+            let group = Group { places: &places, window: Some(*window), slices: &[] };
+            let is_needed = name != PROFILING && !places.is_empty();
+            PhaseReport {
+                name: name.clone(),
+                begin: settings.clock.real(window.begin),
+                end: settings.clock.real(window.end),
+                results: if is_needed { self.first_results(&group).whole } else { Vec::new() },
+                errors: errors.of(place),
+                requests: places.len() as u64,
+                failed: failures(rows, &places),
+            }
+        };
+        settings.phases.iter().map(phase).collect()
+    }
+}
+
+impl steady::Steady {
+    fn report(self, rows: &[Row], places: &[u32], slice: Slice) -> report::Steady {
+        let count = |wanted: &dyn Fn(RealNs) -> bool| {
+            places.iter().filter(|place| wanted(rows[**place as usize].start)).count() as u64
+        };
+        report::Steady {
+            slice,
+            in_flight: self.in_flight,
+            requests: count(&|start| self.holds(start)),
+            startup: count(&|start| start < self.begin),
+            drain: count(&|start| start >= self.end),
+        }
+    }
+
+    fn holds(self, start: RealNs) -> bool {
+        (self.begin..self.end).contains(&start)
+    }
+}
+
+/// The place of a phase among those seen so far.
+fn phase_place(phases: &mut Vec<String>, name: &str) -> u16 {
+    let known = phases.iter().position(|phase| phase == name);
+    let place = known.unwrap_or_else(|| {
+        phases.push(name.to_owned());
+        phases.len() - 1
+    });
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
+
+fn failures(rows: &[Row], places: &[u32]) -> u64 {
+    places.iter().filter(|place| !rows[**place as usize].standing.valid).count() as u64
 }
 
 /// The numbers of one request, as the per-request exports show them.
@@ -182,6 +308,16 @@ pub(crate) struct Bin {
 }
 
 impl Bin {
+    fn steady(rows: &[Row], places: &[u32], steady: steady::Steady) -> Self {
+        let places = places.iter().copied().filter(|place| steady.holds(rows[*place as usize].start));
+        Self {
+            places: places.collect(),
+            begin: float(steady.begin.0),
+            end: float(steady.end.0),
+            is_complete: true,
+        }
+    }
+
     fn report(&self, results: Vec<MetricResult>) -> Slice {
         Slice {
             begin: RealNs(whole(self.begin)),
@@ -234,15 +370,6 @@ fn span(rows: &[Row], places: &[u32], settings: &Settings) -> (RealNs, RealNs) {
     let begin = places.iter().map(|place| row(place).start).min();
     let end = places.iter().map(|place| row(place).end).max();
     (begin.unwrap_or_default(), end.unwrap_or_default())
-}
-
-fn by_frequency(errors: HashMap<(Option<u32>, String, String), (u64, usize)>) -> Vec<ErrorCount> {
-    let mut sorted = errors.into_iter().collect::<Vec<_>>();
-    sorted.sort_by_key(|(_, (count, order))| (std::cmp::Reverse(*count), *order));
-    sorted
-        .into_iter()
-        .map(|((code, kind, message), (count, _))| ErrorCount { code, kind, message, count })
-        .collect()
 }
 
 /// More slices than anyone reads; requests that begin after them are in no slice.

@@ -84,6 +84,20 @@ impl Case<'_> {
         self.settings.clock.real(stamp)
     }
 
+    /// Verifications of drafted tokens by how many each accepted; without those that there were none of.
+    pub fn accepted_drafts(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        let counts = self.request.spec_decode_histogram.iter().flat_map(|counts| counts.split(','));
+        let counts = (0..).zip(counts).filter_map(|(accepted, count)| Some((accepted, count.parse().ok()?)));
+        counts.filter(|(_, count)| *count > 0)
+    }
+
+    /// The most drafted tokens that a verification can accept.
+    #[must_use]
+    pub fn most_drafts(&self) -> Option<u32> {
+        let buckets = self.request.spec_decode_histogram.as_ref()?.split(',').count();
+        u32::try_from(buckets).ok()?.checked_sub(1)
+    }
+
     /// Tokens of the input.
     #[must_use]
     pub fn input_length(&self) -> Option<u32> {

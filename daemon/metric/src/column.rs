@@ -3,14 +3,14 @@
 use crate::value::{Value, small};
 
 /// Numbers by place; a place without a number costs as much as one with it, but a column without any costs nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
     cells: Cells,
     /// Places before the first number.
     skipped: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Cells {
     #[default]
     None,

@@ -61,6 +61,9 @@ fn here(tag: &str) -> String {
         Some(Metric { group: Group::HttpTrace, .. }) => {
             "same meaning, from the kernel's stamps and ours".to_owned()
         }
+        Some(metric) if FOREIGN_ONLY.contains(&metric.tag) => {
+            "same in runs of AIPerf that are reported here; runs of ours do not record it yet".to_owned()
+        }
         Some(_) => "same".to_owned(),
     }
 }
@@ -84,6 +87,8 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::Injected(Injected::Adjusted(_)) => "error-adjusted",
         Kind::Injected(Injected::Sweep(_) | Injected::ActiveSweep(_)) => "time-weighted",
         Kind::Injected(Injected::DueToStart | Injected::DueToEnd) => "per request, failed too",
+        Kind::Injected(Injected::NetworkAdjusted(_)) => "per request",
+        Kind::Injected(Injected::NetworkRtt) => "per run",
         Kind::Injected(Injected::ReplayLag(_) | Injected::ReplayDegraded) => "per run",
         Kind::Absent(_) => "none",
     }
@@ -95,6 +100,7 @@ const fn group(group: Group) -> &'static str {
         Group::Effective => "effective",
         Group::Active => "active",
         Group::Usage => "usage",
+        Group::SpecDecode => "spec decode",
         Group::Kernel => "kernel",
         Group::Client => "client",
         Group::HttpTrace => "HTTP trace",
@@ -139,6 +145,27 @@ where a stamp is absent.";
 
 const SAME: &str = "What its registry lists, then what its analyses add. Real runs of AIPerf, reported again by \
 `aiperf-ctl report`, give the same numbers to 1e-9 (`daemon/aiperf-ctl/tests/golden.rs`).";
+
+/// What AIPerf's files tell, and our own records do not.
+const FOREIGN_ONLY: &[&str] = &[
+    "audio_duration",
+    "rtfx",
+    "usage_prompt_audio_seconds",
+    "total_usage_prompt_audio_seconds",
+    "video_inference_time",
+    "video_peak_memory",
+    "spec_decode_acceptance_length",
+    "spec_decode_draft_acceptance_rate",
+    "spec_decode_accepted_per_verified",
+    "spec_decode_steps",
+    "spec_decode_accepted_draft_tokens",
+    "spec_decode_draft_tokens",
+    "total_spec_decode_steps",
+    "total_accepted_draft_tokens",
+    "total_draft_tokens",
+    "spec_decode_token_weighted_acceptance_length",
+    "spec_decode_overall_draft_acceptance_rate",
+];
 
 const DISPUTED: &str =
     "Tools mean different things by the same word. Each meaning has a tag of its own here.";

@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn order_does_not_matter() {
-        let standing = RowStanding { valid: true, profiling: true };
+        let standing = RowStanding { valid: true, profiling: true, phase: 0 };
         let orders: [&[i32]; 4] = [&[1, 2, -1, -2], &[-1, -2, 1, 2], &[-1, 1, -2, 2], &[1, -1, -2, 2]];
         for order in orders {
             let mut join = EventJoin::new();
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_request_may_come_amid_its_events() {
-        let standing = RowStanding { valid: true, profiling: true };
+        let standing = RowStanding { valid: true, profiling: true, phase: 0 };
         let mut join = EventJoin::new();
         let first = tokens(1);
         first[..2].iter().for_each(|token| join.event(token.into()));

@@ -5,6 +5,7 @@ use crate::events::Lists;
 use crate::injected::due;
 use crate::injected::sweep::{Flight, Swept, sweep};
 use crate::metric::{Flags, Injected, Kind, List, Metric};
+use crate::network;
 use crate::registry::METRICS;
 use crate::replay;
 use crate::report::MetricResult;
@@ -12,12 +13,13 @@ use crate::settings::{Settings, Window};
 use crate::stats::{Sample, Stat, Stats};
 use crate::totals::Totals;
 use crate::value::{Value, float, whole};
+use std::sync::Mutex;
 
 /// Everything that was gathered.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) formulas: &'a [Formula],
+    pub(crate) formulas: Vec<Formula>,
     pub(crate) rows: &'a [Row],
     pub(crate) lists: Lists,
 }
@@ -47,7 +49,7 @@ struct Tally {
 impl Source<'_> {
     /// The results of the group that is the last to be asked for; the lists are given up.
     pub(crate) fn last_results(&mut self, group: &Group<'_>) -> Results {
-        let mut results = self.results(group, Lists::take_gaps);
+        let mut results = self.results(group, Lists::take_gaps, true);
         let ours = [
             (List::KernelInterChunk, &mut self.lists.kernel_inter_chunk),
             (List::ReceiveOverhead, &mut self.lists.receive_overhead),
@@ -66,31 +68,47 @@ impl Source<'_> {
 
     /// The results of a group.
     pub(crate) fn first_results(&mut self, group: &Group<'_>) -> Results {
-        self.results(group, |lists, places| lists.gather(places))
+        self.results(group, |lists, places| lists.gather(places), false)
     }
 
-    /// Sweeps and gaps in one thread, columns in the other.
-    fn results(&mut self, group: &Group<'_>, gaps: fn(&mut Lists, &[u32]) -> Vec<f64>) -> Results {
+    /// Two threads take columns as long as there are some; then one sweeps, for which only few columns are needed. Of
+    /// the last group each column is given up when it is done.
+    fn results(
+        &mut self,
+        group: &Group<'_>,
+        gaps: fn(&mut Lists, &[u32]) -> Vec<f64>,
+        is_last: bool,
+    ) -> Results {
         let Self { settings, formulas, rows, lists } = self;
+        let swept = formulas.iter().filter(|formula| SWEPT.contains(&formula.metric.tag)).cloned();
+        let swept = swept.collect::<Vec<_>>();
+        let sweeping = Columns { settings, formulas: &swept, rows };
+        let given = if is_last && group.slices.is_empty() { std::mem::take(formulas) } else { Vec::new() };
         let columns = Columns { settings, formulas, rows };
+        let kept = columns.formulas.iter().map(Taken::Kept);
+        let work: Work<'_> = Mutex::new(Box::new(given.into_iter().map(Taken::Given).chain(kept)));
         let inter_chunk = settings.list_metric(List::InterChunk);
+        let window = group.window.map(|window| window.length().0.max(0).unsigned_abs());
         let (lists, (mut whole, slices)) = std::thread::scope(|scope| {
             let swept = scope.spawn(|| {
-                let swept = columns.sweep(group, lists);
+                let parts = columns.parts(group.places, &work);
+                let swept = sweeping.sweep(group, lists);
                 let slices = group.slices.iter().map(|bin| gap_stats(lists.gather(&bin.places), inter_chunk));
                 let slices = slices.collect::<Vec<_>>();
                 let whole = lists
                     .inter_chunk
                     .counted_stats(inter_chunk.map_or(1.0, Metric::display_factor))
                     .or_else(|| gap_stats(gaps(lists, group.places), inter_chunk));
-                (swept, whole, slices)
+                ((swept, whole, slices), parts)
             });
             let slices = group.slices.iter().map(|bin| columns.tally(&bin.places, Some(bin.window_ns())));
             let slices = slices.collect::<Vec<_>>();
-            let window = group.window.map(|window| window.length().0.max(0).unsigned_abs());
-            let mut whole = columns.tally(group.places, window);
-            columns.due_latencies(group.places, &mut whole);
-            (swept.join().expect("the sweep does not panic"), (whole, slices))
+            let parts = columns.parts(group.places, &work);
+            let due = columns.due_latencies(group.places);
+            let (lists, others) = swept.join().expect("the sweep does not panic");
+            let mut whole = columns.tally_of(parts.into_iter().chain(others), window);
+            whole.stats.extend(due);
+            (lists, (whole, slices))
         });
         let (mut swept, whole_gaps, slice_gaps) = lists;
         let slices_swept = swept.split_off(1.min(swept.len()));
@@ -104,6 +122,25 @@ impl Source<'_> {
     }
 }
 
+/// Columns that wait for a thread.
+type Work<'a> = Mutex<Box<dyn Iterator<Item = Taken<'a>> + Send + 'a>>;
+
+/// A column that a thread works on.
+enum Taken<'a> {
+    /// It is needed again.
+    Kept(&'a Formula),
+    /// It goes when it is done.
+    Given(Formula),
+}
+
+/// What one column yields: its total, and the statistics of the metric and of its copies, none of a scalar.
+#[derive(Debug)]
+struct Part {
+    metric: &'static Metric,
+    total: Value,
+    stats: Vec<(&'static str, Stats)>,
+}
+
 /// What the columns hold.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
@@ -114,33 +151,79 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     fn tally(&self, places: &[u32], window_ns: Option<u64>) -> Tally {
+        let work: Work<'_> = Mutex::new(Box::new(self.formulas.iter().map(Taken::Kept)));
+        self.tally_of(self.parts(places, &work), window_ns)
+    }
+
+    /// The parts of a tally that nobody else has taken.
+    fn parts(&self, places: &[u32], work: &Work<'_>) -> Vec<Part> {
         let failures = places.iter().filter(|place| !self.rows[**place as usize].standing.valid).count();
-        let mut tally = Tally { totals: Totals::new(window_ns), stats: Vec::new() };
-        for formula in self.formulas {
-            let column = places.iter().filter_map(|place| formula.column.get(*place as usize));
-            let metric = formula.metric;
-            match metric.kind {
-                Kind::Record(_) => tally.record(metric, Sample::new(column.collect()), failures),
-                Kind::Sum(_) => tally.scalar(metric, column.reduce(|sum, number| sum + number)),
-                Kind::Minimum(_) => tally.scalar(metric, column.reduce(f64::min)),
-                Kind::Maximum(_) => tally.scalar(metric, column.reduce(f64::max)),
-                Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => {}
+        let take = || work.lock().expect("taking a column does not panic").next();
+        let mut parts = Vec::new();
+        while let Some(taken) = take() {
+            parts.extend(match &taken {
+                Taken::Kept(formula) => self.part(formula, places, failures),
+                Taken::Given(formula) => self.part(formula, places, failures),
+            });
+        }
+        parts
+    }
+
+    /// What one column yields.
+    fn part(&self, formula: &Formula, places: &[u32], failures: usize) -> Option<Part> {
+        let metric = formula.metric;
+        let column = || places.iter().filter_map(|place| formula.column.get(*place as usize));
+        let scalar =
+            |number: Option<f64>| Some(Part { metric, total: Value::new(number?)?, stats: Vec::new() });
+        match metric.kind {
+            Kind::Record(_) => {
+                let mut sample = Sample::new(column().collect());
+                let total = Value::new(sample.sum()).filter(|_| !sample.is_empty())?;
+                let mut stats = vec![(metric.tag, sample.stats(metric.display_factor()))];
+                if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
+                    let adjusted = copy_of(metric, |injected| matches!(injected, Injected::Adjusted(_)));
+                    stats.extend(
+                        adjusted.map(|copy| (copy.tag, sample.adjusted(failures, metric.display_factor()))),
+                    );
+                }
+                if let Some(rtt_ms) = self.settings.network_rtt_ms {
+                    let copy = copy_of(metric, |injected| matches!(injected, Injected::NetworkAdjusted(_)));
+                    stats.extend(copy.map(|copy| (copy.tag, network::adjust(column(), rtt_ms))));
+                }
+                Some(Part { metric, total, stats })
             }
+            Kind::Sum(_) => scalar(column().reduce(|sum, number| sum + number)),
+            Kind::Minimum(_) => scalar(column().reduce(f64::min)),
+            Kind::Maximum(_) => scalar(column().reduce(f64::max)),
+            Kind::List(_) | Kind::Derived(_) | Kind::Injected(_) | Kind::Absent(_) => None,
+        }
+    }
+
+    /// The parts together, and what is derived from them.
+    fn tally_of(&self, parts: impl IntoIterator<Item = Part>, window_ns: Option<u64>) -> Tally {
+        let mut tally = Tally { totals: Totals::new(window_ns), stats: Vec::new() };
+        for Part { metric, total, stats } in parts {
+            if stats.is_empty() {
+                tally.scalar(metric, Some(total.get()));
+            } else {
+                tally.totals.put(metric.tag, total);
+                tally.stats.extend(stats);
+            }
+        }
+        if let Some(rtt_ms) = self.settings.network_rtt_ms {
+            tally.stats.push((network::RTT.tag, network::rtt(rtt_ms)));
         }
         tally.derive(self.settings);
         tally
     }
 
-    fn due_latencies(&self, places: &[u32], tally: &mut Tally) {
+    fn due_latencies(&self, places: &[u32]) -> Vec<(&'static str, Stats)> {
         let rows = || places.iter().map(|place| &self.rows[*place as usize]);
-        let started = rows().map(|row| due::between(row.due, row.start)).collect();
-        let ended = rows().map(|row| due::between(row.due, row.end)).collect();
-        for (metric, milliseconds) in [(&due::CREDIT_TO_START, started), (&due::EFFECTIVE_LATENCY, ended)] {
-            let stats = Sample::new(milliseconds).stats(1.0);
-            if stats.count().is_some() {
-                tally.stats.push((metric.tag, stats));
-            }
-        }
+        let stats = |milliseconds: Vec<f64>| Sample::new(milliseconds).stats(1.0);
+        let started = stats(rows().map(|row| due::between(row.due, row.start)).collect());
+        let ended = stats(rows().map(|row| due::between(row.due, row.end)).collect());
+        let both = [(due::CREDIT_TO_START.tag, started), (due::EFFECTIVE_LATENCY.tag, ended)];
+        both.into_iter().filter(|(_, stats)| stats.count().is_some()).collect()
     }
 
     fn sweep(&self, group: &Group<'_>, lists: &Lists) -> Vec<Swept> {
@@ -186,18 +269,6 @@ impl Columns<'_> {
 }
 
 impl Tally {
-    fn record(&mut self, metric: &'static Metric, mut sample: Sample, failures: usize) {
-        let Some(sum) = Value::new(sample.sum()).filter(|_| !sample.is_empty()) else { return };
-        self.totals.put(metric.tag, sum);
-        self.stats.push((metric.tag, sample.stats(metric.display_factor())));
-        if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
-            let wanted = |other: &&&Metric| matches!(other.kind, Kind::Injected(Injected::Adjusted(of)) if of == metric.tag);
-            if let Some(adjusted) = METRICS.iter().find(wanted) {
-                self.stats.push((adjusted.tag, sample.adjusted(failures, metric.display_factor())));
-            }
-        }
-    }
-
     fn scalar(&mut self, metric: &'static Metric, number: Option<f64>) {
         if let Some(value) = number.and_then(Value::new) {
             self.totals.put(metric.tag, value);
@@ -291,10 +362,24 @@ impl Settings {
     }
 }
 
+/// The metric that is such a copy of this one.
+fn copy_of(metric: &Metric, is_such: fn(Injected) -> bool) -> Option<&'static Metric> {
+    METRICS.iter().copied().find(|other| match other.kind {
+        Kind::Injected(injected @ (Injected::Adjusted(of) | Injected::NetworkAdjusted(of))) => {
+            of == metric.tag && is_such(injected)
+        }
+        _ => false,
+    })
+}
+
 fn gap_stats(gaps: Vec<f64>, metric: Option<&Metric>) -> Option<Stats> {
     let stats = Sample::new(gaps).stats(metric?.display_factor());
     stats.count().is_some().then_some(stats)
 }
+
+/// The metrics of which a sweep takes each request's number.
+const SWEPT: [&str; 4] =
+    ["input_sequence_length", "output_sequence_length", "time_to_first_token", "kernel_time_to_first_token"];
 
 /// With more gaps than these, decoding is swept as if its tokens came evenly, as AIPerf does without gaps.
 const MOST_SWEPT_GAPS: usize = 1_000_000;

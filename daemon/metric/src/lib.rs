@@ -3,11 +3,13 @@
 //! ```text
 //! registry.rs   METRICS, the table of contents      latency/ length/ throughput/ count/ usage/ http/ injected/
 //!                                                   AIPerf's metrics; kernel/ client/ ours
+//!               media.rs spec_decode.rs network.rs: AIPerf's too
 //! metric.rs     what a metric is                    case.rs      a request as formulas see it
 //! analysis.rs   rows in, Report out                 events.rs    events to requests; gaps.rs their numbers
 //! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs when to doubt
 //! server/        what the server said of itself
 //! live.rs       percentiles during the run          goodput.rs   thresholds
+//! steady.rs     the run without start-up and drain
 //! ```
 //!
 //! Adding a metric is one new file and one line in `registry.rs`.
@@ -33,13 +35,17 @@ mod kernel;
 mod latency;
 mod length;
 mod live;
+mod media;
 mod metric;
+mod network;
 mod registry;
 mod replay;
 mod report;
 pub mod server;
 mod settings;
+mod spec_decode;
 mod stats;
+mod steady;
 #[cfg(test)]
 mod testing;
 mod throughput;
@@ -54,8 +60,8 @@ pub use goodput::{GoodputError, Threshold};
 pub use live::{Live, LivePercentiles};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};
 pub use registry::{METRICS, find};
-pub use report::{ErrorCount, MetricResult, Report, Slice};
-pub use settings::{Capability, PROFILING, Settings, Window};
+pub use report::{ErrorCount, MetricResult, PhaseReport, Report, Slice, Steady};
+pub use settings::{Capability, IMPORTED, PROFILING, Settings, Window};
 pub use stats::{Stat, Stats};
 pub use totals::Totals;
 pub use value::{Value, float, float_of, whole};

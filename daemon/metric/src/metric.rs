@@ -77,6 +77,10 @@ pub enum Injected {
     DueToStart,
     /// Over all requests, failed ones too: due to end.
     DueToEnd,
+    /// The round trip that is taken off latencies.
+    NetworkRtt,
+    /// The distribution of the metric with this tag, less that round trip.
+    NetworkAdjusted(&'static str),
     /// A percentile of how late requests of a fixed schedule were, counted from the least late.
     ReplayLag(Stat),
     /// Whether that is too late.
@@ -118,6 +122,8 @@ pub enum Group {
     Active,
     /// The server's own counts.
     Usage,
+    /// Speculative decoding.
+    SpecDecode,
     /// What the kernel saw.
     Kernel,
     /// What the client added.
@@ -141,6 +147,7 @@ pub enum Unit {
     Tokens,
     TokensPerSecond,
     TokensPerSecondPerUser,
+    Images,
     Requests,
     RequestsPerSecond,
     Count,
@@ -248,6 +255,7 @@ impl Unit {
             Self::Tokens => "tokens",
             Self::TokensPerSecond => "tokens/sec",
             Self::TokensPerSecondPerUser => "tokens/sec/user",
+            Self::Images => "images",
             Self::Requests => "requests",
             Self::RequestsPerSecond => "requests/sec",
             Self::Count => "count",
@@ -265,6 +273,8 @@ impl Unit {
             (Self::Nanoseconds, Self::Milliseconds) => 1e-6,
             (Self::Nanoseconds, Self::Seconds) => 1e-9,
             (Self::Bytes, Self::Kilobytes) => 1.0 / 1024.0,
+            (Self::Seconds, Self::Milliseconds) => 1e3,
+            (Self::Milliseconds, Self::Seconds) => 1e-3,
             (Self::Microseconds, Self::Nanoseconds) => 1e3,
             (Self::Milliseconds, Self::Nanoseconds) => 1e6,
             (Self::Seconds, Self::Nanoseconds) => 1e9,
@@ -404,7 +414,13 @@ impl Metric {
     pub const fn is_whole(&self) -> bool {
         let counted = matches!(
             self.unit,
-            Unit::Tokens | Unit::Requests | Unit::Count | Unit::Nanoseconds | Unit::Events | Unit::ZeroOrOne
+            Unit::Tokens
+                | Unit::Requests
+                | Unit::Count
+                | Unit::Nanoseconds
+                | Unit::Events
+                | Unit::ZeroOrOne
+                | Unit::Images
         );
         counted && self.unit.factor(self.display).to_bits() == 1.0_f64.to_bits()
     }

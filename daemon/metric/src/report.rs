@@ -4,9 +4,10 @@ use crate::metric::{Metric, Origin};
 use crate::stats::{Stat, Stats};
 use crate::value::Value;
 use common::clock::RealNs;
+use std::collections::BTreeMap;
 
 /// Everything that the exporters need to know about a run's numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The results of the phase `profiling`, in the order of the registry.
     pub results: Vec<MetricResult>,
@@ -14,6 +15,12 @@ pub struct Report {
     pub warmup: Vec<MetricResult>,
     /// The results by time slice; empty when no slices were asked for.
     pub slices: Vec<Slice>,
+    /// The results of the steady part of the run, if they were asked for and there is such a part.
+    pub steady: Option<Steady>,
+    /// The results of each phase for itself; empty of a run with one phase.
+    pub phases: Vec<PhaseReport>,
+    /// Verifications of drafted tokens by how many each accepted, of all valid requests of the phase `profiling`.
+    pub accepted_drafts: BTreeMap<u32, u64>,
     /// What went wrong, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// Requests of the phase `profiling`.
@@ -52,6 +59,40 @@ pub struct Slice {
     pub results: Vec<MetricResult>,
 }
 
+/// A run without its start-up and its drain.
+#[derive(Clone, Debug)]
+pub struct Steady {
+    /// Where it lies, and the results of the requests that began in it.
+    pub slice: Slice,
+    /// The usual number of requests in flight.
+    pub in_flight: u64,
+    /// Requests that began in it.
+    pub requests: u64,
+    /// Requests that began before it.
+    pub startup: u64,
+    /// Requests that began after it.
+    pub drain: u64,
+}
+
+/// What one phase yields for itself.
+#[derive(Clone, Debug)]
+pub struct PhaseReport {
+    /// Its name.
+    pub name: String,
+    /// When it begins.
+    pub begin: RealNs,
+    /// When it ends.
+    pub end: RealNs,
+    /// Its results, in the order of the registry.
+    pub results: Vec<MetricResult>,
+    /// What went wrong in it, the most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// Its requests.
+    pub requests: u64,
+    /// Requests among them without a valid answer.
+    pub failed: u64,
+}
+
 /// An error and how often it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorCount {
@@ -85,6 +126,8 @@ impl Report {
         keep(&mut self.results);
         keep(&mut self.warmup);
         self.slices.iter_mut().for_each(|slice| keep(&mut slice.results));
+        self.phases.iter_mut().for_each(|phase| keep(&mut phase.results));
+        self.steady.iter_mut().for_each(|steady| keep(&mut steady.slice.results));
         self
     }
 }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub fixed_schedule: bool,
     /// Whether the console shows the stages of the HTTP exchange.
     pub show_trace_timing: bool,
+    /// The round trip in milliseconds that is taken off latencies, if one is known.
+    pub network_rtt_ms: Option<f64>,
     /// What makes a request a good one; empty without `--goodput`.
     pub goodput: Vec<Threshold>,
     /// The length of a time slice, if slices were asked for.
@@ -26,6 +28,10 @@ pub struct Settings {
     pub profiling: Option<Window>,
     /// When requests of the other phases could be sent.
     pub warmup: Option<Window>,
+    /// The phases of the run by name.
+    pub phases: Vec<(String, Window)>,
+    /// Whether the steady part of the run has results of its own.
+    pub steady_state: bool,
     /// The moment that ties monotonic stamps to dates.
     pub clock: Anchor,
 }
@@ -48,6 +54,10 @@ pub struct Capability {
     pub tokenizes_input: bool,
     /// It takes audio.
     pub supports_audio: bool,
+    /// It takes images.
+    pub supports_images: bool,
+    /// It makes videos.
+    pub produces_videos: bool,
 }
 
 impl Settings {
@@ -70,10 +80,13 @@ impl Settings {
             fixed_schedule: run.source != IMPORTED
                 && run.plan.load.profiling().is_some_and(|phase| phase.shape == "fixed_schedule"),
             show_trace_timing: run.plan.output.show_trace_timing,
+            network_rtt_ms: run.plan.output.network_latency_mean_ms,
             goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
             slice_duration: run.plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
             profiling: window(|name| name == PROFILING),
             warmup: window(|name| name != PROFILING),
+            phases: run.phases.iter().map(|phase| (phase.name.clone(), Window::of(phase))).collect(),
+            steady_state: run.plan.output.steady_state,
             clock: run.clock_begin,
         }
     }
@@ -86,6 +99,8 @@ impl Settings {
             (Flags::PRODUCES_TOKENS_ONLY, self.capability.produces_tokens || metric.tag == ALWAYS_COUNTED),
             (Flags::TOKENIZES_INPUT_ONLY, self.capability.tokenizes_input),
             (Flags::SUPPORTS_AUDIO_ONLY, self.capability.supports_audio),
+            (Flags::SUPPORTS_IMAGE_ONLY, self.capability.supports_images),
+            (Flags::PRODUCES_VIDEO_ONLY, self.capability.produces_videos),
             (Flags::USAGE_DIFF_ONLY, !self.use_server_token_count),
             (Flags::FIXED_SCHEDULE_ONLY, self.fixed_schedule),
             (Flags::GOODPUT, !self.goodput.is_empty()),
@@ -95,28 +110,41 @@ impl Settings {
 }
 
 impl Capability {
-    /// An endpoint that reads and writes text.
-    pub const TEXT: Self = Self { produces_tokens: true, tokenizes_input: true, supports_audio: true };
+    /// An endpoint that reads text, images and audio, and writes text.
+    pub const TEXT: Self = Self {
+        produces_tokens: true,
+        tokenizes_input: true,
+        supports_audio: true,
+        supports_images: true,
+        produces_videos: false,
+    };
 
     /// What the endpoint with this name can do; an unknown one is taken for one of text.
     #[must_use]
     pub fn of_endpoint(kind: &str) -> Self {
-        let text_in = Self { produces_tokens: false, tokenizes_input: true, supports_audio: false };
+        let only_text = Self { supports_audio: false, supports_images: false, ..Self::TEXT };
+        let text_in = Self { produces_tokens: false, ..only_text };
         let no_text = Self { tokenizes_input: false, ..text_in };
         match kind {
-            "embeddings" | "chat_embeddings" | "nim_embeddings" | "nim_rankings" | "cohere_rankings"
-            | "hf_tei_rankings" | "image_generation" | "video_generation" => text_in,
-            "image_edit" | "image_retrieval" => no_text,
-            "audio_transcription" => Self { supports_audio: true, ..no_text },
-            "completions" | "messages" | "huggingface_generate" | "solido_rag" => {
-                Self { supports_audio: false, ..Self::TEXT }
+            "embeddings" | "nim_rankings" | "cohere_rankings" | "hf_tei_rankings" | "image_generation" => {
+                text_in
             }
+            "chat_embeddings" | "nim_embeddings" => Self { supports_images: true, ..text_in },
+            "video_generation" => Self { produces_videos: true, ..text_in },
+            "image_edit" | "image_retrieval" => Self { supports_images: true, ..no_text },
+            "audio_transcription" => Self { supports_audio: true, ..no_text },
+            "completions" | "huggingface_generate" | "solido_rag" => only_text,
+            "messages" => Self { supports_images: true, ..only_text },
             _ => Self::TEXT,
         }
     }
 }
 
 impl Window {
+    const fn of(phase: &record::Phase) -> Self {
+        Self { begin: phase.begun_ns, end: phase.ended_ns }
+    }
+
     /// Its length.
     #[must_use]
     pub fn length(self) -> DurationNs {
@@ -125,7 +153,7 @@ impl Window {
 }
 
 /// What a run of another tool is called: when its requests were due is not in its records.
-const IMPORTED: &str = "import";
+pub const IMPORTED: &str = "import";
 
 /// AIPerf computes it for every endpoint, for metrics that apply to all of them require it; without tokens it is 0.
 const ALWAYS_COUNTED: &str = "output_sequence_length";

@@ -17,10 +17,13 @@ pub(crate) fn settings() -> Settings {
         use_server_token_count: false,
         fixed_schedule: false,
         show_trace_timing: false,
+        network_rtt_ms: None,
         goodput: Vec::new(),
         slice_duration: None,
         profiling: None,
         warmup: None,
+        phases: Vec::new(),
+        steady_state: false,
         clock: Anchor::default(),
     }
 }

@@ -20,6 +20,10 @@ pub enum Unit {
     Nanoseconds,
     /// Microseconds.
     Microseconds,
+    /// Seconds.
+    Seconds,
+    /// Mebibytes.
+    Megabytes,
     /// Bytes.
     Bytes,
     /// Tokens.
@@ -107,7 +111,7 @@ pub trait Row: Sized {
     /// Columns to rows; columns that this version does not know are passed over.
     ///
     /// # Errors
-    /// When a column is missing or holds what its type can't.
+    /// When a column is missing whose values may not be absent, or one holds what its type can't.
     fn from_batch(batch: &RecordBatch) -> Result<Vec<Self>, RowError>;
 }
 
@@ -126,6 +130,10 @@ pub(crate) trait Cell: Sized {
     fn append(&self, builder: &mut Self::Builder);
     fn finish(builder: Self::Builder) -> ArrayRef;
     fn array(column: &ArrayRef) -> Option<Self::Array>;
+    /// Reads back a column that an older version did not write: absent values, where a value may be absent.
+    fn array_of_older(_rows: usize) -> Option<Self::Array> {
+        None
+    }
     /// The value at a place; `None` when there is none, or none that the type knows.
     fn get(array: &Self::Array, place: usize) -> Option<Self>;
     fn append_absent(builder: &mut Self::Builder);
@@ -252,6 +260,10 @@ impl<C: Cell> Cell for Option<C> {
         C::array(column)
     }
 
+    fn array_of_older(rows: usize) -> Option<Self::Array> {
+        C::array(&arrow_array::new_null_array(&C::data_type(), rows))
+    }
+
     fn get(array: &Self::Array, place: usize) -> Option<Self> {
         Some(C::get(array, place))
     }
@@ -308,10 +320,10 @@ macro_rules! columns {
             }
 
             fn from_batch(batch: &arrow_array::RecordBatch) -> Result<Vec<Self>, $crate::column::RowError> {
-                $(let $field = batch
-                    .column_by_name(stringify!($field))
-                    .and_then(<$ty as $crate::column::Cell>::array)
-                    .ok_or($crate::column::RowError::Column(stringify!($field)))?;)*
+                $(let $field = match batch.column_by_name(stringify!($field)) {
+                    Some(column) => <$ty as $crate::column::Cell>::array(column),
+                    None => <$ty as $crate::column::Cell>::array_of_older(batch.num_rows()),
+                }.ok_or($crate::column::RowError::Column(stringify!($field)))?;)*
                 (0..batch.num_rows())
                     .map(|place| {
                         Ok(Self {

@@ -7,6 +7,7 @@ use common::id::{ConnectionId, RequestId, SocketCookie};
 
 columns! {
     /// One request, a row of `requests.parquet`.
+    #[derive(Default)]
     Request {
         /// The request's place in the schedule, from 0.
         request_id: RequestId, Identity, None, Schedule;
@@ -128,6 +129,31 @@ columns! {
         usage_accepted_prediction_tokens: Option<u32>, Tokens, None, Server;
         /// The server's count of predicted tokens that were rejected.
         usage_rejected_prediction_tokens: Option<u32>, Tokens, None, Server;
+        /// Output tokens of the first event with text or reasoning, by the server's count in that event; only with
+        /// `--per-chunk-usage`.
+        first_chunk_tokens: Option<u32>, Tokens, None, Server;
+        /// Images in the request.
+        images: Option<u32>, Count, None, Schedule;
+        /// Length of the audio in the request.
+        audio_seconds: Option<f64>, Seconds, None, Schedule;
+        /// The server's count of seconds of audio in the prompt.
+        usage_prompt_audio_seconds: Option<f64>, Seconds, None, Server;
+        /// The server's time for a video.
+        video_inference_seconds: Option<f64>, Seconds, None, Server;
+        /// The server's memory for a video.
+        video_peak_megabytes: Option<f64>, Megabytes, None, Server;
+        /// Verifications of drafted tokens.
+        spec_decode_steps: Option<u32>, Count, None, Server;
+        /// Drafted tokens that were accepted.
+        spec_decode_accepted_tokens: Option<u32>, Tokens, None, Server;
+        /// Drafted tokens.
+        spec_decode_draft_tokens: Option<u32>, Tokens, None, Server;
+        /// Tokens per verification: accepted ones and one more.
+        spec_decode_acceptance_length: Option<f64>, Plain, None, Server;
+        /// The share of drafted tokens that were accepted.
+        spec_decode_acceptance_rate: Option<f64>, Plain, None, Server;
+        /// Verifications by how many drafted tokens each accepted, from 0, with commas between.
+        spec_decode_histogram: Option<String>, Plain, None, Server;
     }
 }
 
@@ -154,64 +180,9 @@ impl Request {
         Self {
             request_id,
             session: request_id.0,
-            turn: 0,
             phase: "profiling".to_owned(),
-            entry: 0,
-            worker: 0,
-            connection: ConnectionId(0),
-            socket_cookie: SocketCookie(0),
             connection_reused: true,
-            due_ns: MonoNs(0),
-            connect_begun_ns: None,
-            connected_ns: None,
-            submitted_ns: None,
-            kernel_sent_first_ns: None,
-            kernel_sent_last_ns: None,
-            head_kernel_received_ns: None,
-            head_reaped_ns: None,
-            first_event_kernel_ns: None,
-            first_event_reaped_ns: None,
-            first_token_kernel_ns: None,
-            first_token_reaped_ns: None,
-            second_token_kernel_ns: None,
-            second_token_reaped_ns: None,
-            first_answer_kernel_ns: None,
-            first_answer_reaped_ns: None,
-            last_token_kernel_ns: None,
-            last_token_reaped_ns: None,
-            kernel_received_last_ns: None,
-            ended_ns: MonoNs(0),
-            events: 0,
-            content_events: 0,
-            unmatched_events: 0,
-            unmatched: None,
-            sent_bytes: 0,
-            received_bytes: 0,
-            sent_segments: None,
-            received_segments: None,
-            reads: 0,
-            smoothed_rtt_us: None,
-            retransmits: None,
-            http_status: None,
-            outcome: Outcome::Ok,
-            error_type: None,
-            error_message: None,
-            input_tokens: None,
-            output_tokens: None,
-            reasoning_tokens: None,
-            requested_output_tokens: None,
-            usage_prompt_tokens: None,
-            usage_completion_tokens: None,
-            usage_total_tokens: None,
-            usage_reasoning_tokens: None,
-            usage_prompt_cache_read_tokens: None,
-            usage_prompt_cache_write_tokens: None,
-            usage_prompt_cache_miss_tokens: None,
-            usage_prompt_audio_tokens: None,
-            usage_tool_use_prompt_tokens: None,
-            usage_completion_audio_tokens: None,
-            usage_accepted_prediction_tokens: None,
-            usage_rejected_prediction_tokens: None,
+            ..Self::default()
         }
     }
 }

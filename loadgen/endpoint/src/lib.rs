@@ -238,6 +238,15 @@ impl Turn {
         texts.flat_map(|text| &text.contents).map(String::as_str)
     }
 
+    /// How many images it asks about, those in messages of the API's own form counted.
+    #[must_use]
+    pub fn images_asked(&self) -> u32 {
+        let parts =
+            self.messages.iter().flatten().filter_map(|message| message["content"].as_array()).flatten();
+        let is_image = |part: &&Value| part["type"].as_str().is_some_and(|kind| IMAGE_PARTS.contains(&kind));
+        u32::try_from(self.images.len() + parts.filter(is_image).count()).unwrap_or(u32::MAX)
+    }
+
     /// All texts joined by a space: what input tokens are counted in.
     #[must_use]
     pub fn joined(&self) -> String {
@@ -251,6 +260,9 @@ impl Turn {
         joined
     }
 }
+
+/// What APIs call a part of a message that is an image.
+const IMAGE_PARTS: &[&str] = &["image_url", "input_image", "image"];
 
 /// The endpoint that has this name on the command line.
 #[must_use]

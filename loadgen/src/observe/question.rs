@@ -31,6 +31,7 @@ pub(super) fn facts(question: &Question, tokenizer: Option<&Tokenizer>) -> (Fact
     let facts = Facts {
         input_tokens: tokenizer.map(|tokenizer| tokenizer.count(&texts(&body).join(" "))),
         requested_tokens: number("max_completion_tokens").or_else(|| number("max_tokens")),
+        ..Facts::default()
     };
     (facts, body.get("model").and_then(Value::as_str).map(str::to_owned))
 }

@@ -21,6 +21,8 @@ pub struct Facts {
     pub input_tokens: Option<u32>,
     /// Output tokens that it asks for.
     pub requested_tokens: Option<u32>,
+    /// Images, those of the turns before it counted where it is sent with them.
+    pub images: u32,
 }
 
 impl Asked {
@@ -49,13 +51,16 @@ impl Asked {
         let own = planned.turn.asked();
         let count = |text: &str| tokenizer.map(|tokenizer| tokenizer.count(text));
         if conversation.turns.len() == 1 || conversation.context == Context::Alone {
-            let facts = Facts { input_tokens: count(&own), requested_tokens };
+            let facts =
+                Facts { input_tokens: count(&own), requested_tokens, images: planned.turn.images_asked() };
             self.alone.insert((entry, turn), facts);
             return facts;
         }
         let mut text = self.said.remove(&session).unwrap_or_default();
         append(&mut text, &own);
-        let facts = Facts { input_tokens: count(&text), requested_tokens };
+        let before = conversation.turns.iter().take(turn as usize + 1);
+        let images = before.map(|planned| planned.turn.images_asked()).sum();
+        let facts = Facts { input_tokens: count(&text), requested_tokens, images };
         if let Some(answer) = answer
             && (turn as usize) + 1 < conversation.turns.len()
         {

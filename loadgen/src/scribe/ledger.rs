@@ -25,6 +25,7 @@ pub struct Ledger<W> {
     asked: Asked,
     timeout_seconds: f64,
     use_server_token_count: bool,
+    per_chunk_usage: bool,
     keep: Keep,
     /// Open requests: places in `requests`.
     open: FxHashMap<u64, usize>,
@@ -61,6 +62,7 @@ impl<W: Write> Ledger<W> {
             asked,
             timeout_seconds: plan.endpoint.request_timeout_seconds,
             use_server_token_count: plan.endpoint.use_server_token_count,
+            per_chunk_usage: plan.endpoint.dialect.per_chunk_usage,
             keep,
             open: FxHashMap::default(),
             requests: Vec::new(),
@@ -225,6 +227,10 @@ impl<W: Write> Ledger<W> {
         let told = &mut request.told;
         told.input_tokens = facts.input_tokens.unwrap_or(UNKNOWN);
         told.requested_tokens = facts.requested_tokens.unwrap_or(UNKNOWN);
+        told.images = facts.images;
+        if !self.per_chunk_usage {
+            told.first_chunk_tokens = 0;
+        }
         if self.use_server_token_count {
             request.take_server_counts();
         }

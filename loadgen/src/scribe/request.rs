@@ -175,6 +175,9 @@ impl Request {
     fn take_in(&mut self, reply: Reply<'_>, keep: Keep) -> EventKind {
         self.has_content |= reply.kind.is_content();
         if let Some(usage) = reply.usage {
+            if reply.kind.is_content() && self.told.first_chunk_tokens == 0 {
+                self.told.first_chunk_tokens = known(usage.completion).unwrap_or(0);
+            }
             self.told.usage.update(&usage);
         }
         if keep.texts {

@@ -148,7 +148,7 @@ pub(super) struct Message {
 /// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server`.
 pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
-    let asked = Asked::knowing(1, 5, Facts { input_tokens: Some(21), requested_tokens: Some(31) });
+    let asked = Asked::knowing(1, 5, Facts { input_tokens: Some(21), requested_tokens: Some(31), images: 2 });
     Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, asked, &plan(rest))
 }
 
@@ -267,6 +267,10 @@ fn plan(options: &str) -> Plan {
             goodput: std::collections::BTreeMap::new(),
             slice_duration_seconds: None,
             show_trace_timing: false,
+            export_http_trace: false,
+            export_outputs: false,
+            steady_state: false,
+            network_latency_mean_ms: None,
             server_metrics_formats: Vec::new(),
             fail_on: plan::FailOn::Invalid,
             other: std::collections::BTreeMap::new(),

@@ -1,4 +1,5 @@
 //! What happens before the load: datasets made ready, the server asked whether it is.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::needs_programs;

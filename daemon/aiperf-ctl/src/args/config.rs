@@ -38,6 +38,9 @@ pub(super) fn flags(text: &str, variable: impl Fn(&str) -> Option<String>) -> Re
     if let Some(seed) = top.remove("random_seed") {
         put(&mut flags, "--random-seed", "random_seed", seed)?;
     }
+    if let Some(runs) = top.remove("multi_run") {
+        walk(&mut flags, "multi_run", runs)?;
+    }
     let body = match top.remove("benchmark") {
         Some(Value::Object(body)) => {
             if let Some(key) = top.keys().next() {
@@ -209,8 +212,7 @@ fn with_environment(text: &str, variable: impl Fn(&str) -> Option<String>) -> Re
 
 const NOT_OFFERED: &[(&str, &str)] = &[
     ("sweep", "one command measures one load; run it once for each value"),
-    ("multi_run", "give --num-profile-runs and its flags on the command line"),
-    ("plot", "nothing is plotted"),
+    ("plot", "nothing is plotted here; `aiperf plot DIR` draws the artifact directory of a run"),
     ("variables", "write the values out, or take them from the environment as ${NAME}"),
     ("no_sweep_table", "there are no sweeps"),
 ];
@@ -330,6 +332,16 @@ const PATHS: &[(&str, &str)] = &[
     ("artifacts.prefix", "--profile-export-prefix"),
     ("artifacts.slice_duration", "--slice-duration"),
     ("artifacts.show_trace_timing", "--show-trace-timing"),
+    ("artifacts.trace", "--export-http-trace"),
+    ("artifacts.export_outputs_json", "--export-outputs-json"),
+    ("network_latency.mean_ms", "--network-latency-mean"),
+    ("multi_run.num_runs", "--num-profile-runs"),
+    ("multi_run.cooldown_seconds", "--profile-run-cooldown-seconds"),
+    ("multi_run.confidence_level", "--confidence-level"),
+    ("multi_run.convergence.metric", "--convergence-metric"),
+    ("multi_run.convergence.stat", "--convergence-stat"),
+    ("multi_run.convergence.mode", "--convergence-mode"),
+    ("multi_run.convergence.threshold", "--convergence-threshold"),
     ("gpu_telemetry.urls", "--gpu-telemetry"),
     ("server_metrics.urls", "--server-metrics"),
     ("server_metrics.formats", "--server-metrics-formats"),
@@ -371,6 +383,10 @@ mod tests {
         );
         check("model: m\nprofiling: {concurrency: 3}\n", "--model=m --concurrency=3");
         check("model: ${NONE:d}\n", "--model=d");
+        check(
+            "benchmark: {model: m}\nmulti_run: {num_runs: 5, convergence: {metric: request_latency, threshold: 0.2}}\n",
+            "--num-profile-runs=5 --convergence-metric=request_latency --convergence-threshold=0.2 --model=m",
+        );
     }
 
     #[test]

@@ -75,6 +75,8 @@ fn cell(text: &str) -> String {
 const AIPERF_FLAGS: &str = include_str!("aiperf-flags.txt");
 const DIFFERENT: &[(&str, &str)] = &[
     ("--model-names", "a list does not become a sweep; `weighted` with --model-weights too"),
+    ("--convergence-metric", "runs can agree from the third on, not from the second"),
+    ("--export-http-trace", "`trace_type` is `aiperfd`; the stages come from the kernel's stamps and ours"),
     ("--api-key", "read from the environment too (`AIPERF_API_KEY`), and never stored"),
     ("--header", "values are never stored"),
     ("--model-selection-strategy", "`weighted` too, with --model-weights"),

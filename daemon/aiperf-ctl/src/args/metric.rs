@@ -13,6 +13,9 @@ pub struct MetricArgs {
     /// Seconds of a time slice: the metrics of each slice are exported too.
     #[arg(long, value_parser = positive)]
     pub slice_duration: Option<f64>,
+    /// Take the results of the steady part of the run too, without start-up and drain.
+    #[arg(long)]
+    pub steady_state: bool,
     /// Show the stages of the HTTP exchange on the console too.
     #[arg(long)]
     pub show_trace_timing: bool,

@@ -30,7 +30,7 @@ pub(crate) use endpoint::EndpointArgs;
 use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
-pub(crate) use multi_run::MultiRunArgs;
+pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Unparsed, parse};
 pub(crate) use report::{FormatArg, ReportArgs};

@@ -1,6 +1,7 @@
 //! The same load several times, to see how far numbers vary from run to run.
 
 use super::value::not_negative;
+use clap::ValueEnum;
 
 /// The same load several times.
 #[derive(Clone, Debug, clap::Args)]
@@ -15,6 +16,18 @@ pub struct MultiRunArgs {
     /// The confidence of the intervals over runs.
     #[arg(long, default_value_t = 0.95, value_parser = share)]
     pub confidence_level: f64,
+    /// Stop before that when runs agree on this metric, from the third run on.
+    #[arg(long)]
+    pub convergence_metric: Option<String>,
+    /// The statistic of the metric on which runs are to agree.
+    #[arg(long, value_enum, default_value_t = ConvergenceStat::Avg, requires = "convergence_metric")]
+    pub convergence_stat: ConvergenceStat,
+    /// What agreeing means.
+    #[arg(long, value_enum, default_value_t = ConvergenceMode::CiWidth, requires = "convergence_metric")]
+    pub convergence_mode: ConvergenceMode,
+    /// How well runs are to agree. Default: 0.1 for ci_width, 0.05 otherwise.
+    #[arg(long, value_parser = share, requires = "convergence_metric")]
+    pub convergence_threshold: Option<f64>,
     /// Warm up before the first run only. [default]
     #[arg(long, overrides_with = "no_profile_run_disable_warmup_after_first")]
     pub profile_run_disable_warmup_after_first: bool,
@@ -27,6 +40,30 @@ pub struct MultiRunArgs {
     /// Draw a seed for each run.
     #[arg(long, overrides_with = "set_consistent_seed")]
     pub no_set_consistent_seed: bool,
+}
+
+/// Values of --convergence-stat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConvergenceStat {
+    Avg,
+    P50,
+    P90,
+    P95,
+    P99,
+    Min,
+    Max,
+}
+
+/// Values of --convergence-mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum ConvergenceMode {
+    /// The width of the mean's confidence interval over runs, divided by the mean, is below the threshold.
+    CiWidth,
+    /// The deviation over runs, divided by the mean, is below the threshold.
+    Cv,
+    /// The last run's requests could be of the same distribution as all before: Smirnov's test has p above it.
+    Distribution,
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -79,11 +79,7 @@ pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
     ),
     (
         &["--auto-plot", "--no-auto-plot", "--plot-required"],
-        "nothing is plotted; requests.parquet and tokens.parquet hold every point",
-    ),
-    (
-        &["--export-outputs-json"],
-        "with --export-level raw, responses.parquet holds what was answered, byte for byte",
+        "nothing is plotted here; `aiperf plot DIR` draws the artifact directory of a run, and the Parquet files hold every point",
     ),
     (
         &[
@@ -122,15 +118,7 @@ pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
         "there is no message bus between the programs that could be set up",
     ),
     (
-        &["--export-http-trace"],
-        "requests.parquet holds every stage of each request with its stamps; --show-trace-timing shows their statistics",
-    ),
-    (
         &["--vary-seed-per-trial", "--no-vary-seed-per-trial"],
         "with --no-set-consistent-seed each run has a seed of its own",
-    ),
-    (
-        &["--convergence-metric", "--convergence-stat", "--convergence-threshold", "--convergence-mode"],
-        "runs are repeated as often as --num-profile-runs says; the intervals in aggregate/ tell whether that was enough",
     ),
 ];

@@ -16,6 +16,12 @@ pub struct OutputArgs {
     /// How much is exported: summary, records (a line per request too) or raw (every response too).
     #[arg(long, visible_alias = "profile-export-level", value_enum, default_value_t = ExportLevelArg::Records)]
     pub export_level: ExportLevelArg,
+    /// Write the texts of the answers to outputs.json.
+    #[arg(long)]
+    pub export_outputs_json: bool,
+    /// Write the stages of each request's HTTP exchange to its line in profile_export.jsonl.
+    #[arg(long)]
+    pub export_http_trace: bool,
     /// Progress: simple (a bar on a terminal, plain lines elsewhere) or none.
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
     pub ui: Ui,

@@ -15,6 +15,13 @@ pub(super) struct Failed {
     pub(super) error: String,
 }
 
+impl Failed {
+    /// As the files list them.
+    pub(super) fn all_json(failed: &[Self]) -> Vec<Value> {
+        failed.iter().map(|failed| json!({"label": failed.label, "error": failed.error})).collect()
+    }
+}
+
 /// What several runs have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Aggregate {
@@ -27,7 +34,7 @@ pub(super) struct Aggregate {
 
 /// How one number varies over runs. What has no value is absent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
+pub(super) struct Spread {
     mean: f64,
     /// Divided by n - 1; 0 of one run.
     std: f64,
@@ -42,7 +49,7 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(values: &[f64], level: f64) -> Option<Self> {
+    pub(super) fn of(values: &[f64], level: f64) -> Option<Self> {
         let count = float_of(values.len());
         let mean = values.iter().sum::<f64>() / count;
         let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
@@ -57,8 +64,21 @@ impl Spread {
             max: values.iter().copied().reduce(f64::max)?,
             cv: finite(std / mean),
             se,
-            interval: interval.map(|t| (mean - t * se, mean + t * se, t)),
+            interval: interval
+                .map(|t| (mean - t * se, mean + t * se, t))
+                .filter(|(low, high, _)| low.is_finite() && high.is_finite()),
         })
+    }
+
+    /// Deviation / mean.
+    pub(super) const fn cv(&self) -> Option<f64> {
+        self.cv
+    }
+
+    /// The interval's width / mean.
+    pub(super) fn relative_width(&self) -> Option<f64> {
+        let (low, high, _) = self.interval?;
+        Some((high - low) / self.mean.abs()).filter(|width| width.is_finite())
     }
 
     fn json(&self, unit: &str) -> Value {
@@ -131,7 +151,6 @@ impl Aggregate {
 
     fn json(&self) -> Value {
         let metrics = self.numbers.iter().map(|(key, unit, spread)| (key.clone(), spread.json(unit)));
-        let failed = self.failed.iter().map(|failed| json!({"label": failed.label, "error": failed.error}));
         json!({
             "schema_version": "1.0",
             "aiperf_version": "0.13.0",
@@ -139,7 +158,7 @@ impl Aggregate {
                 "aggregation_type": "confidence",
                 "num_profile_runs": self.labels.len() + self.failed.len(),
                 "num_successful_runs": self.labels.len(),
-                "failed_runs": failed.collect::<Vec<_>>(),
+                "failed_runs": Failed::all_json(&self.failed),
                 "confidence_level": self.confidence,
                 "run_labels": self.labels,
                 "cooldown_seconds": self.cooldown_seconds,
@@ -210,6 +229,8 @@ const USUAL: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use metric::{Metric, MetricResult, Stats};
+    use proptest::prelude::*;
 
     #[test]
     fn spreads_are_as_scipy_has_them() {
@@ -221,6 +242,43 @@ mod tests {
         assert!(close(spread.se, 1.154_700_5) && close(t, 4.302_652_7), "{spread:?}");
         assert!(close(low, 7.031_724_6) && close(high, 16.968_275_4), "{spread:?}");
         assert_eq!(spread.verdict(), "fair", "a sixth");
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_runs_make_honest_files(
+            runs in proptest::collection::vec(proptest::collection::vec(hostile(), 0..5), 1..5),
+            level in prop_oneof![Just(0.5), Just(0.95), Just(1.0 - f64::EPSILON)],
+        ) {
+            let aggregate = Aggregate::new(runs.iter().map(|run| of_numbers(run)).collect(), Vec::new(), level, 0.0);
+            let texts = [aggregate.json().to_string(), aggregate.csv().unwrap(), aggregate.table()];
+            for text in texts {
+                for word in ["NaN", "nan", "inf,", "inf ", "-inf", "null"] {
+                    prop_assert!(!text.contains(word), "{word} in {text}");
+                }
+            }
+        }
+    }
+
+    fn hostile() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            Just(0.0),
+            Just(f64::MAX),
+            Just(f64::MIN),
+            Just(f64::MIN_POSITIVE),
+            Just(1e-300),
+            any::<f64>()
+        ]
+    }
+
+    /// A run whose requests have these numbers, which need not be finite.
+    fn of_numbers(numbers: &[f64]) -> (String, Report) {
+        let result = |metric: &&'static Metric| MetricResult {
+            metric,
+            stats: Stats::of_sample(numbers.iter().copied()),
+        };
+        let results = METRICS.iter().take(3).map(result).collect();
+        ("run".to_owned(), Report { results, ..Report::default() })
     }
 
     #[test]

@@ -6,21 +6,34 @@
 //! ```
 
 mod aggregate;
+mod collated;
+mod convergence;
 
 use crate::args::{MultiRunArgs, ProfileArgs};
-use crate::plan::Profile;
+use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
 use crate::say::{say, say_aside, say_warning};
 use crate::{FAILED, INTERRUPTED};
 use aggregate::{Aggregate, Failed};
 use anyhow::{Context, Result, bail};
+use collated::Collated;
+use convergence::{Criterion, Observed};
+use metric::Report;
 use std::path::Path;
 use std::time::Duration;
 
 /// One run: its numbers, and the exit status that it alone would have.
 pub(crate) type Outcome = (Reported, u8);
 
-/// Runs as often as the arguments say; gives the exit status of the worst run.
+/// Whether runs can agree as the arguments want.
+///
+/// # Errors
+/// When they can't, with the reason.
+pub(crate) fn check(args: &MultiRunArgs) -> Result<(), Refusal> {
+    Criterion::of(args).map(drop)
+}
+
+/// Runs as often as the arguments say, or until runs agree; gives the exit status of the worst run.
 pub(crate) fn run(
     args: &ProfileArgs,
     profile: &Profile,
@@ -28,8 +41,7 @@ pub(crate) fn run(
 ) -> Result<u8> {
     let multi = &args.multi_run;
     let directory = &profile.artifact_dir;
-    let mut worst = 0;
-    let (mut runs, mut failed) = (Vec::new(), Vec::new());
+    let mut series = Series { criterion: Criterion::of(multi)?, ..Series::default() };
     for number in 1..=multi.num_profile_runs {
         if number > 1 && multi.profile_run_cooldown_seconds > 0.0 {
             say_aside(&format!("waiting {} s before the next run", multi.profile_run_cooldown_seconds));
@@ -38,30 +50,79 @@ pub(crate) fn run(
         let label = format!("run_{number:04}");
         say_aside(&format!("run {number} of {}", multi.num_profile_runs));
         match one(&of_run(profile, multi, args.input.random_seed, number)) {
-            Ok((reported, status)) => {
-                worst = worst.max(status);
-                runs.push((label, reported.report));
-            }
+            Ok(outcome) => series.take(label, outcome)?,
             Err(error) => {
                 say_warning(&format!("{label}: {error:#}"));
-                worst = worst.max(FAILED);
-                failed.push(Failed { label, error: format!("{error:#}") });
+                series.worst = series.worst.max(FAILED);
+                series.failed.push(Failed { label, error: format!("{error:#}") });
             }
         }
-        if worst == INTERRUPTED {
+        if series.worst == INTERRUPTED {
+            break;
+        }
+        if let Some(how) = series.agreement() {
+            say_aside(&format!("runs agree after {number}: {how}"));
             break;
         }
     }
-    if runs.is_empty() {
-        bail!("no run succeeded");
+    series.finish(multi, directory)
+}
+
+/// The runs so far.
+#[derive(Default)]
+struct Series {
+    runs: Vec<(String, Report)>,
+    failed: Vec<Failed>,
+    worst: u8,
+    criterion: Option<Criterion>,
+    observed: Vec<Observed>,
+    collated: Collated,
+}
+
+impl Series {
+    fn take(&mut self, label: String, (reported, status): Outcome) -> Result<()> {
+        self.worst = self.worst.max(status);
+        if let Some(criterion) = &self.criterion {
+            let stat = reported.report.stat(criterion.metric().tag, criterion.stat());
+            let mut observed = Observed { stat: stat.map(metric::Value::get), numbers: Vec::new() };
+            reported.each_number(|metric, number| {
+                if criterion.is_of_requests() && metric.tag == criterion.metric().tag {
+                    observed.numbers.push(number);
+                }
+                self.collated.put(&label, metric.tag, number);
+            })?;
+            if observed.stat.is_none() {
+                say_warning(&format!("{label} has no `{}`: runs can't agree on it", criterion.metric().tag));
+            }
+            self.observed.push(observed);
+        }
+        self.runs.push((label, reported.report));
+        Ok(())
     }
-    let aggregate = Aggregate::new(runs, failed, multi.confidence_level, multi.profile_run_cooldown_seconds);
-    let to = directory.join("aggregate");
-    std::fs::create_dir_all(&to).with_context(|| format!("failed to create `{}`", to.display()))?;
-    aggregate.write(&to)?;
-    say(&aggregate.table());
-    say(&format!("Results are in {}\n", directory.display()));
-    Ok(worst)
+
+    fn agreement(&self) -> Option<String> {
+        self.criterion.as_ref()?.agreement(&self.observed)
+    }
+
+    /// Writes what the runs have in common.
+    fn finish(self, multi: &MultiRunArgs, directory: &Path) -> Result<u8> {
+        let Self { runs, failed, worst, criterion, collated, .. } = self;
+        if runs.is_empty() {
+            bail!("no run succeeded");
+        }
+        let to = directory.join("aggregate");
+        std::fs::create_dir_all(&to).with_context(|| format!("failed to create `{}`", to.display()))?;
+        if criterion.is_some() {
+            let labels = runs.iter().map(|(label, _)| label.clone()).collect::<Vec<_>>();
+            collated.write(&to, &labels, &failed)?;
+        }
+        let aggregate =
+            Aggregate::new(runs, failed, multi.confidence_level, multi.profile_run_cooldown_seconds);
+        aggregate.write(&to)?;
+        say(&aggregate.table());
+        say(&format!("Results are in {}\n", directory.display()));
+        Ok(worst)
+    }
 }
 
 /// The plan of one of the runs.

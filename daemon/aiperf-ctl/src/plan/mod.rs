@@ -199,6 +199,8 @@ mod tests {
             let capability = metric::Capability::of_endpoint(metadata.name);
             assert_eq!(capability.produces_tokens, metadata.produces_tokens, "{}: answers", metadata.name);
             assert_eq!(capability.tokenizes_input, metadata.tokenizes_input, "{}: input", metadata.name);
+            assert_eq!(capability.supports_images, metadata.supports_images, "{}: images", metadata.name);
+            assert_eq!(capability.produces_videos, metadata.produces_videos, "{}: videos", metadata.name);
         }
     }
 

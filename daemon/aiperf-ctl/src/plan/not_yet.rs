@@ -65,7 +65,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "mlflow-artifact-glob",
             "gpu-telemetry",
             "network-latency-automatic",
-            "network-latency-mean",
             "network-latency-ping-interval",
         ],
     ),

@@ -15,6 +15,10 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
         goodput: BTreeMap::new(),
         slice_duration_seconds: None,
         show_trace_timing: false,
+        export_http_trace: args.output.export_http_trace,
+        export_outputs: args.output.export_outputs_json,
+        steady_state: false,
+        network_latency_mean_ms: args.telemetry.network_latency_mean,
         server_metrics_formats: server_metrics_formats(args),
         fail_on: match args.timing.fail_on {
             FailOnArg::Degraded => FailOn::Degraded,
@@ -58,6 +62,7 @@ pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
     }
     output.slice_duration_seconds = args.slice_duration.or(output.slice_duration_seconds);
     output.show_trace_timing |= args.show_trace_timing;
+    output.steady_state |= args.steady_state;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What analysis and Parquet cost: `cargo run --release -p export --example cost -- [requests] [events each]`.
+//! What analysis, live percentiles and Parquet cost: `cargo run --release -p export --example cost -- [requests] [events each]`.
 #![expect(clippy::print_stdout, reason = "the figures are for a person")]
 
 mod clock;
@@ -7,8 +7,8 @@ use clock::Moment;
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::parquet::{Limits, PartWriter, concat, events, rows};
-use metric::{Analysis, Capability, Settings, float, float_of};
+use export::parquet::{Limits, PartWriter, concat};
+use metric::{Analysis, Capability, Live, Settings, float, float_of};
 use record::{Request, Row, Token};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     concat(&tokens, &joined)?;
     println!("concat: {:.2} s", begun.elapsed().as_secs_f64());
 
+    live(requests, events);
     analyse(&stored, &joined)?;
     std::fs::remove_dir_all(&directory)?;
     Ok(())
@@ -55,28 +56,25 @@ fn write<R: Row>(
     Ok(parts)
 }
 
+/// The percentiles that are shown meanwhile.
+fn live(requests: u64, events: u32) {
+    let sample = (0..1000).map(|id| request(id, events)).collect::<Vec<_>>();
+    let mut live = Live::new(settings());
+    let begun = Moment::now();
+    for _ in 0..requests / 1000 {
+        sample.iter().for_each(|request| live.request(request));
+        // As often as at 1,000 requests a second.
+        std::hint::black_box(live.percentiles().count());
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("live: {:.3} s, {:.0} ns a request", seconds, seconds * 1e9 / float(live.requests().max(1)));
+}
+
 fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
     let begun = Moment::now();
     let mut analysis = Analysis::new(settings());
-    let mut events = events(tokens)?;
-    let (mut fed_requests, mut fed_events) = (0, 0);
-    for part in requests {
-        for batch in rows::<Request>(part)? {
-            let batch = batch?;
-            for request in &batch {
-                analysis.request(request);
-                fed_requests += u64::from(request.events);
-            }
-            while fed_events < fed_requests
-                && let Some(batch) = events.next()
-            {
-                let batch = batch?;
-                fed_events += batch.len() as u64;
-                analysis.events(&batch);
-            }
-        }
-    }
-    println!("read and fed: {:.2} s, {} events", begun.elapsed().as_secs_f64(), fed_events);
+    export::feed(&mut analysis, requests, &[tokens.to_owned()])?;
+    println!("read and fed: {:.2} s, {}", begun.elapsed().as_secs_f64(), memory());
     let finishing = Moment::now();
     let report = analysis.finish();
     println!(
@@ -85,9 +83,15 @@ fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportErro
         float_of(report.results.len())
     );
     println!("analysis: {:.2} s", begun.elapsed().as_secs_f64());
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    println!("{}", memory());
     Ok(())
+}
+
+/// The most memory that was held so far.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let most = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    most.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn settings() -> Settings {
@@ -97,10 +101,13 @@ fn settings() -> Settings {
         use_server_token_count: false,
         fixed_schedule: false,
         show_trace_timing: false,
+        network_rtt_ms: None,
         goodput: Vec::new(),
         slice_duration: None,
         profiling: None,
         warmup: None,
+        phases: Vec::new(),
+        steady_state: false,
         clock: Anchor {
             mono_ns: MonoNs(0),
             real_ns: RealNs(1_790_000_000_000_000_000),

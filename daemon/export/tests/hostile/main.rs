@@ -8,7 +8,7 @@ use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::{Artifacts, EXPORTERS, Exchange};
+use export::{Artifacts, EXPORTERS, Exchange, Payloads, Said, Texts, write_wanted};
 use metric::{Analysis, Live, Settings, Threshold, Window};
 use proptest::prelude::*;
 use record::{Request, Response, Token};
@@ -32,6 +32,8 @@ proptest! {
         settings.profiling = windowed.then_some(Window { begin: MonoNs(9), end: MonoNs(5) });
         settings.goodput = Threshold::parse_all("request_latency:250 output_token_throughput_per_user:1").unwrap();
         settings.show_trace_timing = true;
+        let phase = |name: &str, begin, end| (name.to_owned(), Window { begin: MonoNs(begin), end: MonoNs(end) });
+        settings.phases = vec![phase("../up", 9, 5), phase("warmup", 0, u64::MAX), phase("profiling", 1, 2)];
         let exchanges = exchanges.into_iter().zip(0..).map(|(exchange, id)| numbered(exchange, id));
         let exchanges = exchanges.collect::<Vec<_>>();
         check(&run, &settings, &exchanges, tokens_first);
@@ -53,13 +55,14 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
     }
     assert!(live.percentiles().all(|live| live.p99_ms.is_finite()), "live percentiles are finite");
     let report = analysis.finish();
-    let payloads = ["{\"messages\":[]}".to_owned()];
+    let payloads = Payloads::new(vec![vec!["{\"messages\":[]}".to_owned(); 2]; 3]);
     let artifacts = Artifacts {
         run,
         report: &report,
         settings,
         exchanges,
         payloads: &payloads,
+        texts: Some(&Echo),
         utc_offset_seconds: -3600,
         server: None,
         foreign: None,
@@ -78,6 +81,51 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
             }),
             _ => {}
         }
+    }
+}
+
+/// The files of phases go through the same writers; here it counts that each stays in its folder.
+#[test]
+fn phases_stay_in_their_folders() {
+    let run = sample_run::sample_run(0);
+    let mut settings = Settings::of(&run);
+    let window = Window { begin: MonoNs(9), end: MonoNs(5) };
+    settings.phases = ["../up", "profiling"].map(|name| (name.to_owned(), window)).to_vec();
+    let report = Analysis::new(settings.clone()).finish();
+    let exchanges = Vec::new();
+    let artifacts = Artifacts {
+        run: &run,
+        report: &report,
+        settings: &settings,
+        exchanges: &exchanges,
+        payloads: &Payloads::default(),
+        texts: None,
+        utc_offset_seconds: 0,
+        server: None,
+        foreign: None,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let written = write_wanted(&artifacts, folder.path(), |_| true).unwrap();
+    let manifest = std::fs::read(folder.path().join("phase_manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(
+        manifest["phases"][0]["metrics_json"], "phases/___up/profile_export_aiperf.json",
+        "{manifest}"
+    );
+    assert!(written.iter().all(|path| path.starts_with(folder.path()) && path.is_file()), "{written:?}");
+}
+
+/// Whoever says that every response is what its last bytes are.
+struct Echo;
+
+impl Texts for Echo {
+    fn said(&self, exchange: &Exchange) -> Option<Said> {
+        let text = String::from_utf8_lossy(&exchange.responses.last()?.data).into_owned();
+        Some(Said { all: text.clone(), answer: text })
+    }
+
+    fn message(&self, answer: &str) -> Option<serde_json::Value> {
+        Some(serde_json::json!({"role": "assistant", "content": answer}))
     }
 }
 

@@ -82,42 +82,78 @@ impl Swept {
     }
 }
 
-/// Sweeps over the flights and takes the statistics of every window `(begin, end)`.
+/// Sweeps over the flights and takes the statistics of every window `(begin, end)`: decoding in one thread, the rest in
+/// the other.
 pub(crate) fn sweep(flights: &[Flight<'_>], windows: &[(f64, f64)]) -> Vec<Swept> {
-    let timeline = Timeline::new(flights);
-    let mut swept = windows.iter().map(|_| Swept { results: Vec::new() }).collect::<Vec<_>>();
-    let mut take = |injected: Injected, values: &[f64], mask: Option<&[f64]>, factor: f64| {
-        for (swept, window) in swept.iter_mut().zip(windows) {
-            swept.results.push((injected, timeline.stats(values, mask, *window, factor)));
-        }
+    let curves = Curves { timeline: Timeline::new(flights), windows };
+    let taken = std::thread::scope(|scope| {
+        let decode = scope.spawn(|| curves.decode());
+        let others = [curves.prefill(), curves.all()].concat();
+        [decode.join().expect("a sweep does not panic"), others].concat()
+    });
+    let of_window = |window: usize| {
+        let results = taken.iter().map(|(injected, stats)| (*injected, stats[window].clone()));
+        Swept { results: results.collect() }
     };
-    let (users, rate) = (timeline.curve(Flight::decode_concurrency), timeline.decode_throughput());
-    take(Injected::Sweep(Curve::DecodeConcurrency), &users, None, 1.0);
-    take(Injected::Sweep(Curve::DecodeThroughput), &rate, None, PER_SECOND);
-    take(Injected::ActiveSweep(Curve::DecodeThroughput), &rate, Some(&users), PER_SECOND);
-    let rate = divide(rate, &users);
-    take(Injected::Sweep(Curve::DecodeThroughputPerUser), &rate, None, PER_SECOND);
-    take(Injected::ActiveSweep(Curve::DecodeThroughputPerUser), &rate, Some(&users), PER_SECOND);
-    drop((users, rate));
+    (0..windows.len()).map(of_window).collect()
+}
 
-    let (users, rate) =
-        (timeline.curve(Flight::prefill_concurrency), timeline.curve(Flight::prefill_throughput));
-    take(Injected::Sweep(Curve::PrefillConcurrency), &users, None, 1.0);
-    take(Injected::Sweep(Curve::PrefillThroughput), &rate, None, PER_SECOND);
-    take(Injected::ActiveSweep(Curve::PrefillThroughput), &rate, Some(&users), PER_SECOND);
-    let rate = divide(rate, &users);
-    take(Injected::Sweep(Curve::PrefillThroughputPerUser), &rate, None, PER_SECOND);
-    take(Injected::ActiveSweep(Curve::PrefillThroughputPerUser), &rate, Some(&users), PER_SECOND);
-    drop((users, rate));
+/// The statistics of a curve in each window.
+type Taken = (Injected, Vec<Stats>);
 
-    let (users, rate) = (timeline.curve(Flight::concurrency), timeline.curve(Flight::total_throughput));
-    take(Injected::Sweep(Curve::Concurrency), &users, None, 1.0);
-    take(Injected::Sweep(Curve::TotalThroughput), &rate, None, PER_SECOND);
-    take(Injected::ActiveSweep(Curve::TotalThroughput), &rate, Some(&users), PER_SECOND);
-    drop((users, rate));
+/// Curves over a timeline, of which statistics are taken in windows.
+struct Curves<'a> {
+    timeline: Timeline<'a>,
+    windows: &'a [(f64, f64)],
+}
 
-    take(Injected::Sweep(Curve::TokensInFlight), &timeline.tokens_in_flight(), None, 1.0);
-    swept
+impl Curves<'_> {
+    fn take(&self, injected: Injected, values: &[f64], mask: Option<&[f64]>, factor: f64) -> Taken {
+        let stats = self.windows.iter().map(|window| self.timeline.stats(values, mask, *window, factor));
+        (injected, stats.collect())
+    }
+
+    fn decode(&self) -> Vec<Taken> {
+        let users = self.timeline.curve(Flight::decode_concurrency);
+        let rate = self.timeline.decode_throughput();
+        let curves = [Curve::DecodeConcurrency, Curve::DecodeThroughput, Curve::DecodeThroughputPerUser];
+        self.phase(curves, &users, rate)
+    }
+
+    fn prefill(&self) -> Vec<Taken> {
+        let users = self.timeline.curve(Flight::prefill_concurrency);
+        let rate = self.timeline.curve(Flight::prefill_throughput);
+        let curves = [Curve::PrefillConcurrency, Curve::PrefillThroughput, Curve::PrefillThroughputPerUser];
+        self.phase(curves, &users, rate)
+    }
+
+    /// Concurrency, throughput, and throughput per user of a phase.
+    fn phase(&self, [of_users, of_rate, of_each]: [Curve; 3], users: &[f64], rate: Vec<f64>) -> Vec<Taken> {
+        let mut taken = vec![
+            self.take(Injected::Sweep(of_users), users, None, 1.0),
+            self.take(Injected::Sweep(of_rate), &rate, None, PER_SECOND),
+            self.take(Injected::ActiveSweep(of_rate), &rate, Some(users), PER_SECOND),
+        ];
+        let rate = divide(rate, users);
+        taken.push(self.take(Injected::Sweep(of_each), &rate, None, PER_SECOND));
+        taken.push(self.take(Injected::ActiveSweep(of_each), &rate, Some(users), PER_SECOND));
+        taken
+    }
+
+    /// What does not tell the phases apart.
+    fn all(&self) -> Vec<Taken> {
+        let users = self.timeline.curve(Flight::concurrency);
+        let rate = self.timeline.curve(Flight::total_throughput);
+        let mut taken = vec![
+            self.take(Injected::Sweep(Curve::Concurrency), &users, None, 1.0),
+            self.take(Injected::Sweep(Curve::TotalThroughput), &rate, None, PER_SECOND),
+            self.take(Injected::ActiveSweep(Curve::TotalThroughput), &rate, Some(&users), PER_SECOND),
+        ];
+        drop((users, rate));
+        let tokens = self.timeline.tokens_in_flight();
+        taken.push(self.take(Injected::Sweep(Curve::TokensInFlight), &tokens, None, 1.0));
+        taken
+    }
 }
 
 /// What a flight adds to a curve at its start, its first token and its end.

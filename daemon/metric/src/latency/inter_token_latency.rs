@@ -15,16 +15,32 @@ pub(crate) const METRIC: Metric = Metric::record("inter_token_latency", "Inter T
             .and(Flags::PRODUCES_TOKENS_ONLY)
             .and(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS),
     )
-    .text("(request_latency - time_to_first_token) / (output_sequence_length - 1); needs two tokens.");
+    .text(
+        "(request_latency - time_to_first_token) / (output_sequence_length - 1); needs two tokens. With --per-chunk-usage \
+         the tokens of the first chunk are taken off instead of one.",
+    );
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
-    let gaps = case.output_length()?.checked_sub(1).filter(|gaps| *gaps > 0)?;
+    let tokens = case.output_length()?;
+    let after = |first: u32| tokens.checked_sub(first).filter(|rest| *rest > 0);
+    let bundled = case.first_chunk_tokens.filter(|first| *first > 0 && case.settings.use_server_token_count);
+    let gaps = bundled.filter(|_| tokens >= 2).and_then(after).or_else(|| after(1))?;
     Value::ratio(decode_duration::value(case)?, Value::count(gaps))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::check;
+    use crate::testing::{check, check_by_server};
+
+    #[test]
+    fn a_first_chunk_of_several_tokens_is_taken_off() {
+        // The server counts ten tokens.
+        check_by_server(&super::METRIC, |_| (), Some(80e6 / 9.0));
+        check_by_server(&super::METRIC, |request| request.first_chunk_tokens = Some(2), Some(10e6));
+        check_by_server(&super::METRIC, |request| request.first_chunk_tokens = Some(0), Some(80e6 / 9.0));
+        check_by_server(&super::METRIC, |request| request.first_chunk_tokens = Some(10), Some(80e6 / 9.0));
+        check(&super::METRIC, |request| request.first_chunk_tokens = Some(2), Some(8e6));
+    }
 
     #[test]
     fn it_is_a_mean_over_the_gaps() {

@@ -1,0 +1,214 @@
+//! When runs agree well enough that no further one is needed: AIPerf's three criteria.
+//!
+//! ```text
+//! ci-width       2 t s / (sqrt(n) |mean|) of a statistic over runs falls below the threshold
+//! cv             s / |mean| of a statistic over runs falls below it
+//! distribution   the last run's requests and those of all runs before it could be of one distribution
+//! ```
+
+use super::aggregate::Spread;
+use crate::args::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
+use crate::plan::Refusal;
+use metric::{Kind, Stat, float_of};
+
+/// What runs are to agree on, and how well.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Criterion {
+    metric: &'static metric::Metric,
+    stat: Stat,
+    mode: ConvergenceMode,
+    threshold: f64,
+    confidence: f64,
+}
+
+/// What a criterion needs to know of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observed {
+    /// The statistic, if the run has it.
+    pub(super) stat: Option<f64>,
+    /// The metric's number of each request; none unless the criterion is about them.
+    pub(super) numbers: Vec<f64>,
+}
+
+impl Criterion {
+    /// What the arguments ask for, if they do.
+    pub(super) fn of(args: &MultiRunArgs) -> Result<Option<Self>, Refusal> {
+        let Some(tag) = &args.convergence_metric else { return Ok(None) };
+        let refused = |why: String| Err(Refusal(format!("--convergence-metric {tag}: {why}")));
+        let Some(metric) = metric::find(tag) else {
+            return refused("there is no such metric; docs/METRICS.md lists them".to_owned());
+        };
+        if args.num_profile_runs < FEWEST_RUNS {
+            return refused(format!(
+                "runs can agree from the third on: needs --num-profile-runs {FEWEST_RUNS}"
+            ));
+        }
+        let mode = args.convergence_mode;
+        if mode == ConvergenceMode::Distribution && !matches!(metric.kind, Kind::Record(_)) {
+            return refused(
+                "--convergence-mode distribution needs a metric with a number per request".to_owned(),
+            );
+        }
+        let stat = match args.convergence_stat {
+            ConvergenceStat::Avg => Stat::Avg,
+            ConvergenceStat::P50 => Stat::P50,
+            ConvergenceStat::P90 => Stat::P90,
+            ConvergenceStat::P95 => Stat::P95,
+            ConvergenceStat::P99 => Stat::P99,
+            ConvergenceStat::Min => Stat::Min,
+            ConvergenceStat::Max => Stat::Max,
+        };
+        let default = if mode == ConvergenceMode::CiWidth { 0.10 } else { 0.05 };
+        let threshold = args.convergence_threshold.unwrap_or(default);
+        Ok(Some(Self { metric, stat, mode, threshold, confidence: args.confidence_level }))
+    }
+
+    pub(super) const fn metric(&self) -> &'static metric::Metric {
+        self.metric
+    }
+
+    pub(super) const fn stat(&self) -> Stat {
+        self.stat
+    }
+
+    /// Whether it is about the requests of runs, not about a statistic of each.
+    pub(super) const fn is_of_requests(&self) -> bool {
+        matches!(self.mode, ConvergenceMode::Distribution)
+    }
+
+    /// Whether these runs, in order, agree: how, in words.
+    pub(super) fn agreement(&self, runs: &[Observed]) -> Option<String> {
+        let what = format!("{} {}", self.metric.tag, self.stat.name());
+        match self.mode {
+            ConvergenceMode::Distribution => {
+                let (last, before) = runs.split_last().filter(|_| runs.len() >= FEWEST_RUNS as usize)?;
+                let before = before.iter().flat_map(|run| &run.numbers).copied().collect::<Vec<_>>();
+                let p = smirnov(&before, &last.numbers).filter(|p| *p > self.threshold)?;
+                Some(format!("{}: the last run is like those before it (p = {p:.3})", self.metric.tag))
+            }
+            mode => {
+                let values = runs.iter().filter_map(|run| run.stat).collect::<Vec<_>>();
+                let spread =
+                    Spread::of(&values, self.confidence).filter(|_| values.len() >= FEWEST_RUNS as usize)?;
+                let (name, figure) = match mode {
+                    ConvergenceMode::CiWidth => ("width of its interval / mean", spread.relative_width()?),
+                    _ => ("CV", spread.cv()?.abs()),
+                };
+                (figure < self.threshold)
+                    .then(|| format!("{what}: {name} = {figure:.3} < {}", self.threshold))
+            }
+        }
+    }
+}
+
+/// The probability that two samples of one distribution differ at least as much as these: Smirnov's two-sided test,
+/// exact up to 10,000 numbers each (the paths between two lines, counted row by row), by its limit with Stephens'
+/// correction beyond. `None` where a sample has fewer than two numbers.
+fn smirnov(one: &[f64], other: &[f64]) -> Option<f64> {
+    if one.len() < 2 || other.len() < 2 {
+        return None;
+    }
+    let distance = distance(one, other);
+    let (short, long) = (one.len().min(other.len()), one.len().max(other.len()));
+    let p = if long <= EXACT { 1.0 - within(short, long, distance) } else { limit(short, long, distance) };
+    Some(p.clamp(0.0, 1.0))
+}
+
+/// The greatest difference between the shares of both samples that lie below a number.
+fn distance(one: &[f64], other: &[f64]) -> f64 {
+    let sorted = |sample: &[f64]| {
+        let mut sample = sample.to_vec();
+        sample.sort_unstable_by(f64::total_cmp);
+        sample
+    };
+    let (one, other) = (sorted(one), sorted(other));
+    let share = |sample: &[f64], number: f64| {
+        float_of(sample.partition_point(|other| *other <= number)) / float_of(sample.len())
+    };
+    let apart = |number: &f64| (share(&one, *number) - share(&other, *number)).abs();
+    one.iter().chain(&other).map(apart).fold(0.0, f64::max)
+}
+
+/// The share of the orders in which two samples may mix that keep their distance below this one.
+fn within(short: usize, long: usize, distance: f64) -> f64 {
+    let (rows, columns) = (float_of(short), float_of(long));
+    // Distances are multiples of this: rounding must not decide.
+    let most = (0.5 + (distance * rows * columns - 1e-7).floor()) / (rows * columns);
+    let is_within =
+        |row: usize, column: usize| (float_of(row) / rows - float_of(column) / columns).abs() <= most;
+    let mut shares =
+        (0..=long).map(|column| if is_within(0, column) { 1.0 } else { 0.0 }).collect::<Vec<_>>();
+    for row in 1..=short {
+        let weight = float_of(row) / (float_of(row) + columns);
+        let mut left = 0.0;
+        for (column, share) in shares.iter_mut().enumerate() {
+            *share = if is_within(row, column) { weight * *share + left } else { 0.0 };
+            left = *share;
+        }
+    }
+    shares.last().copied().unwrap_or(0.0)
+}
+
+fn limit(short: usize, long: usize, distance: f64) -> f64 {
+    let (short, long) = (float_of(short), float_of(long));
+    let root = (short * long / (short + long)).sqrt();
+    let scaled = (root + 0.12 + 0.11 / root) * distance;
+    let term = |place: i32| {
+        let place = f64::from(place);
+        (-2.0 * place * place * scaled * scaled).exp()
+    };
+    let alternate = |place: i32| if place % 2 == 1 { term(place) } else { -term(place) };
+    if scaled < 0.2 { 1.0 } else { 2.0 * (1..=100).map(alternate).sum::<f64>() }
+}
+
+/// AIPerf's `min_runs`.
+const FEWEST_RUNS: u32 = 3;
+
+const EXACT: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(count: u32, from: f64) -> Vec<f64> {
+        (0..count).map(|number| f64::from(number) + from).collect()
+    }
+
+    #[test]
+    fn the_test_is_scipys() {
+        // scipy.stats.ks_2samp(...).pvalue of SciPy 1.16.
+        let table = [
+            (vec![1.0, 2.0, 3.0, 4.0], vec![1.0, 2.0, 3.0, 5.0], 1.0),
+            (counted(5, 1.0), counted(7, 3.0), 0.237_373_737_373_737_38),
+            (counted(30, 0.0), counted(20, 5.5), 0.678_913_672_122_562_3),
+            (vec![1.0; 3], vec![2.0; 3], 0.1),
+        ];
+        for (one, other, expected) in table {
+            let p = smirnov(&one, &other).unwrap();
+            assert!((p - expected).abs() < 1e-9, "{p} is not {expected}");
+            assert!((p - smirnov(&other, &one).unwrap()).abs() < 1e-9, "whichever comes first");
+        }
+        assert_eq!(smirnov(&[1.0], &[1.0, 2.0]), None, "one number is no sample");
+        assert!(smirnov(&counted(15_000, 0.0), &counted(12_000, 200.0)).unwrap() < 1e-9, "by the limit");
+        assert!(smirnov(&counted(15_000, 0.0), &counted(15_000, 0.5)).unwrap() > 0.99, "by the limit");
+    }
+
+    #[test]
+    fn runs_agree_when_they_vary_little() {
+        let check = |mode, stats: &[f64], is_agreed: bool| {
+            let metric = metric::find("request_latency").unwrap();
+            let criterion = Criterion { metric, stat: Stat::Avg, mode, threshold: 0.1, confidence: 0.95 };
+            let run =
+                |stat: &f64| Observed { stat: Some(*stat), numbers: vec![*stat, stat + 1.0, stat + 2.0] };
+            let runs = stats.iter().map(run).collect::<Vec<_>>();
+            assert_eq!(criterion.agreement(&runs).is_some(), is_agreed, "{mode:?} of {stats:?}");
+        };
+        check(ConvergenceMode::CiWidth, &[100.0, 100.0], false);
+        check(ConvergenceMode::CiWidth, &[100.0, 101.0, 99.0], true);
+        check(ConvergenceMode::CiWidth, &[100.0, 110.0, 90.0], false);
+        check(ConvergenceMode::Cv, &[100.0, 105.0, 95.0], true);
+        check(ConvergenceMode::Cv, &[0.0, 0.0, 0.0], false);
+        check(ConvergenceMode::Distribution, &[100.0, 100.0, 100.0], true);
+        check(ConvergenceMode::Distribution, &[100.0, 100.0, 900.0], false);
+    }
+}

@@ -1,0 +1,84 @@
+//! Stored requests and events to an analysis: one thread reads and decodes, the other computes.
+//!
+//! Events are read as far as the requests before them say, so that neither waits long for the other in memory.
+
+use crate::error::ExportError;
+use crate::parquet::{Events, events, rows};
+use metric::{Analysis, Event};
+use record::Request;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+/// Feeds every row of these files, each list in order.
+///
+/// # Errors
+/// When a file cannot be read; what came before it has been fed.
+///
+/// # Panics
+/// Never: reading does not.
+pub fn feed(analysis: &mut Analysis, requests: &[PathBuf], tokens: &[PathBuf]) -> Result<(), ExportError> {
+    std::thread::scope(|scope| {
+        let (to, from) = sync_channel(QUEUE);
+        let reader = scope.spawn(move || read(requests, tokens, &to));
+        for batch in from {
+            match batch {
+                Batch::Requests(requests) => requests.iter().for_each(|request| analysis.request(request)),
+                Batch::Events(events) => analysis.events(&events),
+            }
+        }
+        reader.join().expect("reading does not panic")
+    })
+}
+
+/// Rows that are handed over together.
+enum Batch {
+    Requests(Vec<Request>),
+    Events(Vec<Event>),
+}
+
+fn read(requests: &[PathBuf], tokens: &[PathBuf], to: &SyncSender<Batch>) -> Result<(), ExportError> {
+    let mut events = Ahead { files: tokens.iter(), open: None, read: 0 };
+    let mut wanted = 0;
+    for path in requests {
+        for batch in rows::<Request>(path)? {
+            let batch = batch?;
+            wanted += batch.iter().map(|request| u64::from(request.events)).sum::<u64>();
+            to.send(Batch::Requests(batch)).ok();
+            while events.read < wanted
+                && let Some(batch) = events.next()?
+            {
+                to.send(Batch::Events(batch)).ok();
+            }
+        }
+    }
+    while let Some(batch) = events.next()? {
+        to.send(Batch::Events(batch)).ok();
+    }
+    Ok(())
+}
+
+/// The events of several files, and how many have been read.
+struct Ahead<'a> {
+    files: std::slice::Iter<'a, PathBuf>,
+    open: Option<Events>,
+    read: u64,
+}
+
+impl Ahead<'_> {
+    fn next(&mut self) -> Result<Option<Vec<Event>>, ExportError> {
+        loop {
+            if let Some(batch) = self.open.as_mut().and_then(Iterator::next) {
+                let batch = batch?;
+                self.read += batch.len() as u64;
+                return Ok(Some(batch));
+            }
+            match self.files.next() {
+                Some(path) => self.open = Some(events(path)?),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Batches that wait: few, for a batch of requests takes megabytes.
+const QUEUE: usize = 2;

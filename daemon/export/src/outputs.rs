@@ -1,0 +1,67 @@
+//! `outputs.json`: what was answered to each request, as text, with the request's main numbers.
+
+use crate::artifacts::{Artifacts, Exchange};
+use crate::error::ExportError;
+use crate::jsonl;
+use metric::{Case, Metric, Value as Number, values};
+use record::Request;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+
+/// Writes the file: sessions by number, their turns in order.
+pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
+    let mut outputs = Vec::new();
+    for exchange in artifacts.exchanges.iter()? {
+        let exchange = exchange?;
+        let case = Case { request: &exchange.request, settings: artifacts.settings };
+        if case.is_profiling() {
+            outputs.push((
+                exchange.request.session,
+                exchange.request.turn,
+                output(artifacts, &case, &exchange),
+            ));
+        }
+    }
+    outputs.sort_by_key(|(session, turn, _)| (*session, *turn));
+    let data = outputs.into_iter().map(|(_, _, output)| output).collect::<Vec<_>>();
+    serde_json::to_writer_pretty(out, &json!({ "schema_version": SCHEMA_VERSION, "data": data }))?;
+    Ok(())
+}
+
+fn output(artifacts: &Artifacts<'_>, case: &Case<'_>, exchange: &Exchange) -> Value {
+    let request: &Request = case.request;
+    let date = |stamp| artifacts.settings.clock.real(stamp).0;
+    let said = artifacts.texts.and_then(|texts| texts.said(exchange)).filter(|said| !said.all.is_empty());
+    let shown = values(case).filter(|(metric, _)| SHOWN.contains(&metric.tag));
+    let metrics = shown.map(|(metric, value)| (metric.tag.to_owned(), number(metric, value)));
+    json!({
+        "session_num": request.session,
+        "conversation_id": jsonl::conversation_id(request),
+        "turn_index": request.turn,
+        "x_request_id": jsonl::request_id(artifacts, request),
+        "request_start_ns": date(case.begun()),
+        "request_end_ns": date(case.ended_ns),
+        "metrics": metrics.collect::<Map<_, _>>(),
+        "response_text": said.map(|said| said.all),
+    })
+}
+
+fn number(metric: &Metric, value: Number) -> Value {
+    if metric.is_whole() && value.get() >= 0.0 {
+        metric::whole(value.get()).into()
+    } else {
+        value.get().into()
+    }
+}
+
+const SCHEMA_VERSION: &str = "1.0";
+
+/// AIPerf's choice.
+const SHOWN: &[&str] = &[
+    "input_sequence_length",
+    "output_token_count",
+    "output_sequence_length",
+    "request_latency",
+    "time_to_first_token",
+    "inter_token_latency",
+];

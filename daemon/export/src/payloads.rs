@@ -1,0 +1,197 @@
+//! What was sent: the payloads of `inputs.json`, and the server's answers between them where a session goes on.
+//!
+//! `inputs.json` is written before the run, so the later turns of a session lack the answers that came meanwhile:
+//!
+//! ```text
+//! inputs.json   [user] [user, user]        Sent   [user] [user, assistant, user]
+//! ```
+
+use crate::artifacts::Exchange;
+use crate::error::ExportError;
+use crate::texts::Texts;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The payloads of a run by entry and turn, each a JSON text.
+#[derive(Clone, Debug, Default)]
+pub struct Payloads {
+    entries: Vec<Vec<String>>,
+}
+
+impl Payloads {
+    /// These, by entry and turn.
+    #[must_use]
+    pub const fn new(entries: Vec<Vec<String>>) -> Self {
+        Self { entries }
+    }
+
+    /// Those of an `inputs.json`; none if there is no such file.
+    ///
+    /// # Errors
+    /// When the file can't be read, or is no `inputs.json`.
+    pub fn read(path: &Path) -> Result<Self, ExportError> {
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read(path).map_err(ExportError::disk("read", path))?;
+        let inputs: Inputs = serde_json::from_slice(&text)
+            .map_err(|source| ExportError::Inputs { path: path.to_owned(), source })?;
+        let turns = |session: Session| session.payloads.iter().map(Value::to_string).collect();
+        Ok(Self::new(inputs.data.into_iter().map(turns).collect()))
+    }
+
+    fn turns(&self, entry: u32) -> &[String] {
+        usize::try_from(entry).ok().and_then(|entry| self.entries.get(entry)).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[derive(Deserialize)]
+struct Inputs {
+    data: Vec<Session>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    payloads: Vec<Value>,
+}
+
+/// Follows sessions from turn to turn. Requests of a session come in order.
+pub(crate) struct Sent<'a> {
+    payloads: &'a Payloads,
+    texts: Option<&'a dyn Texts>,
+    /// What was answered so far in sessions that go on.
+    answers: HashMap<u64, Vec<String>>,
+}
+
+impl<'a> Sent<'a> {
+    pub(crate) fn new(payloads: &'a Payloads, texts: Option<&'a dyn Texts>) -> Self {
+        Self { payloads, texts, answers: HashMap::new() }
+    }
+
+    /// The payload of the next request; none where it is not known, such as when an answer before it was not kept.
+    pub(crate) fn next(&mut self, exchange: &Exchange) -> Option<Cow<'a, str>> {
+        let request = &exchange.request;
+        let turns = self.payloads.turns(request.entry);
+        let turn = usize::try_from(request.turn).ok()?;
+        let plain = turns.get(turn)?;
+        let before = self.answers.remove(&request.session).unwrap_or_default();
+        let payload = match live_places(turns, turn) {
+            None => Some(Cow::Borrowed(plain.as_str())),
+            Some(places) => self.threaded(plain, &places, &before).map(Cow::Owned),
+        };
+        if turn + 1 < turns.len()
+            && let Some(said) = self.texts.and_then(|texts| texts.said(exchange))
+        {
+            let answers = before.into_iter().chain([said.answer]).collect();
+            self.answers.insert(request.session, answers);
+        }
+        payload
+    }
+
+    /// The payload with each answer at its place.
+    fn threaded(&self, plain: &str, places: &[usize], answers: &[String]) -> Option<String> {
+        if places.len() != answers.len() {
+            return None;
+        }
+        let mut payload: Map<String, Value> = serde_json::from_str(plain).ok()?;
+        let key = list_key(&payload)?;
+        let list = payload.get_mut(key).and_then(Value::as_array_mut)?;
+        for (added, (place, answer)) in places.iter().zip(answers).enumerate() {
+            let message = self.texts?.message(answer)?;
+            list.insert((place + added).min(list.len()), message);
+        }
+        serde_json::to_string(&payload).ok()
+    }
+}
+
+/// Where in the messages of a turn the answers to the turns before it are missing; `None` where none is missing: at a
+/// first turn, where a turn does not go on from those before it, or where the input itself answers them.
+fn live_places(turns: &[String], turn: usize) -> Option<Vec<usize>> {
+    let lists = turns.get(..=turn)?.iter().map(|payload| messages(payload)).collect::<Option<Vec<_>>>()?;
+    let goes_on = |pair: &[Vec<Value>]| {
+        let [before, after] = pair else { return false };
+        let next = after.strip_prefix(before.as_slice()).and_then(<[Value]>::first);
+        next.is_some_and(|next| next["role"] != "assistant")
+    };
+    let is_live = turn > 0 && lists.windows(2).all(goes_on);
+    is_live.then(|| lists[..turn].iter().map(Vec::len).collect())
+}
+
+fn messages(payload: &str) -> Option<Vec<Value>> {
+    let mut payload: Map<String, Value> = serde_json::from_str(payload).ok()?;
+    match payload.remove(list_key(&payload)?) {
+        Some(Value::Array(list)) => Some(list),
+        _ => None,
+    }
+}
+
+/// The key under which a payload has its messages.
+fn list_key(payload: &Map<String, Value>) -> Option<&'static str> {
+    ["messages", "input"].into_iter().find(|key| payload.get(*key).is_some_and(Value::is_array))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::texts::Said;
+    use common::id::RequestId;
+    use record::Request;
+    use serde_json::json;
+
+    struct Numbered;
+
+    impl Texts for Numbered {
+        fn said(&self, exchange: &Exchange) -> Option<Said> {
+            let answer = format!("answer {}", exchange.request.turn);
+            Some(Said { all: answer.clone(), answer })
+        }
+
+        fn message(&self, answer: &str) -> Option<Value> {
+            Some(json!({"role": "assistant", "content": answer}))
+        }
+    }
+
+    fn payload(texts: &[&str]) -> String {
+        let role = |text: &&str| if text.starts_with('a') { "assistant" } else { "user" };
+        let messages = texts.iter().map(|text| json!({"role": role(text), "content": text}));
+        json!({"messages": messages.collect::<Vec<_>>(), "model": "m"}).to_string()
+    }
+
+    fn check(turns: &[&[&str]], texts: Option<&dyn Texts>, expected: &[Option<&[&str]>]) {
+        let payloads = Payloads::new(vec![turns.iter().map(|texts| payload(texts)).collect()]);
+        let mut sent = Sent::new(&payloads, texts);
+        for (turn, expected) in (0..).zip(expected) {
+            let request = Request { turn, session: 7, ..Request::blank(RequestId(0)) };
+            let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), told: None };
+            assert_eq!(
+                sent.next(&exchange).as_deref(),
+                expected.map(payload).as_deref(),
+                "turn {turn} of {turns:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_turn_is_sent_with_the_answers_before_it() {
+        let live: [&[&str]; 3] = [&["s", "u0"], &["s", "u0", "u1"], &["s", "u0", "u1", "u2"]];
+        let sent: [Option<&[&str]>; 3] = [
+            Some(&["s", "u0"]),
+            Some(&["s", "u0", "answer 0", "u1"]),
+            Some(&["s", "u0", "answer 0", "u1", "answer 1", "u2"]),
+        ];
+        check(&live, Some(&Numbered), &sent);
+        check(&live, None, &[sent[0], None, None]);
+    }
+
+    #[test]
+    fn what_is_complete_in_itself_is_sent_as_it_is() {
+        let recorded: [&[&str]; 2] = [&["u0"], &["u0", "a recorded answer", "u1"]];
+        check(&recorded, Some(&Numbered), &[Some(recorded[0]), Some(recorded[1])]);
+        let alone: [&[&str]; 2] = [&["u0"], &["u1"]];
+        check(&alone, None, &[Some(alone[0]), Some(alone[1])]);
+        check(&alone, None, &[Some(alone[0]), Some(alone[1]), None]);
+    }
+}

@@ -1,0 +1,134 @@
+//! `phases/<name>/` with the summary of each phase, and `phase_manifest.json`, which lists them: of runs with several.
+
+use crate::artifacts::Artifacts;
+use crate::error::ExportError;
+use crate::file::WholeFile;
+use crate::names::Names;
+use crate::{csv, json};
+use metric::{PROFILING, PhaseReport, Report};
+use serde_json::{Map, Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Writes the files whose default names are wanted; tells their paths.
+pub(crate) fn write(
+    artifacts: &Artifacts<'_>,
+    directory: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<PathBuf>, ExportError> {
+    let mut written = Vec::new();
+    if artifacts.report.phases.is_empty() {
+        return Ok(written);
+    }
+    let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref());
+    let told = json::told_errors(artifacts)?;
+    let mut entries = Vec::new();
+    for (index, phase) in artifacts.report.phases.iter().enumerate() {
+        let report = of_phase(phase);
+        let of_phase = Artifacts { report: &report, ..*artifacts };
+        let mut entry = entry(artifacts, index, phase, &told);
+        for (key, default, ending, write) in SUMMARIES {
+            if wanted(default) {
+                let name = format!("phases/{}/{}", folder(&phase.name), names.file(default, ending));
+                written.push(whole(&directory.join(&name), |out| write(&of_phase, out))?);
+                entry.insert((*key).to_owned(), name.into());
+            }
+        }
+        entry.sort_keys();
+        entries.push(Value::Object(entry));
+    }
+    if wanted(MANIFEST) {
+        let manifest = json!({ "phases": entries, "schema_version": 1 });
+        let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &manifest)?);
+        written.push(whole(&directory.join(MANIFEST), write)?);
+    }
+    Ok(written)
+}
+
+fn whole(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ExportError>,
+) -> Result<PathBuf, ExportError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(ExportError::disk("create", folder))?;
+    }
+    let mut file = WholeFile::create(path)?;
+    write(&mut file)?;
+    file.finish()
+}
+
+/// The phase as if it were the run.
+fn of_phase(phase: &PhaseReport) -> Report {
+    Report {
+        results: phase.results.clone(),
+        errors: phase.errors.clone(),
+        requests: phase.requests,
+        failed: phase.failed,
+        begin: phase.begin,
+        end: phase.end,
+        ..Report::default()
+    }
+}
+
+/// What the manifest says of a phase, by AIPerf's keys: there too, an error's unknown facts are null.
+fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[Value]) -> Map<String, Value> {
+    let is_profiling = phase.name == PROFILING;
+    let is_last = index + 1 == artifacts.report.phases.len();
+    let errors = phase.errors.iter().map(|count| {
+        let mut error = json::error(count, told);
+        if let Some(details) = error.get_mut("error_details").and_then(Value::as_object_mut) {
+            for key in DETAILS {
+                details.entry(*key).or_insert(Value::Null);
+            }
+            details.sort_keys();
+        }
+        error
+    });
+    let entry = json!({
+        "phase_index": index,
+        "profiling_index": is_profiling.then_some(0),
+        "phase_name": phase.name,
+        "phase_kind": if is_profiling { PROFILING } else { "warmup" },
+        "start_ns": phase.begin.0,
+        "end_ns": phase.end.0,
+        "was_cancelled": is_last && artifacts.run.was_cancelled,
+        "successful_request_count": phase.requests - phase.failed,
+        "error_request_count": phase.failed,
+        "total_request_count": phase.requests,
+        "error_summary": errors.collect::<Vec<_>>(),
+    });
+    match entry {
+        Value::Object(entry) => entry,
+        _ => Map::new(),
+    }
+}
+
+/// A folder's name that stays in its folder, whatever the phase is called.
+fn folder(phase: &str) -> String {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
+    phase.chars().map(|one| if is_plain(one) { one } else { '_' }).collect()
+}
+
+type Writer = fn(&Artifacts<'_>, &mut dyn Write) -> Result<(), ExportError>;
+
+/// The files of each phase: key in the manifest, name, ending after a prefix, writer.
+const SUMMARIES: &[(&str, &str, &str, Writer)] = &[
+    ("metrics_json", "profile_export_aiperf.json", ".json", json::write),
+    ("metrics_csv", "profile_export_aiperf.csv", ".csv", csv::write),
+];
+
+const MANIFEST: &str = "phase_manifest.json";
+
+const DETAILS: &[&str] = &["cause", "cause_chain", "code", "details", "message", "type"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_phase_leaves_its_folder() {
+        for (name, expected) in [("warmup", "warmup"), ("../x", "___x"), ("", ""), ("a b", "a_b")] {
+            assert_eq!(folder(name), expected, "`{name}`");
+        }
+    }
+}
