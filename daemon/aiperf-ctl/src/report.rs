@@ -62,7 +62,12 @@ pub(crate) struct Reported {
 impl Reported {
     /// Computes the numbers of the run of ours whose files lie in a directory.
     pub(crate) fn compute(directory: &Path) -> Result<Self> {
-        Self::of_ours(directory, |_| Ok(()))
+        Self::of_ours(directory, |_| Ok(()), |_| true)
+    }
+
+    /// The same of those requests alone that somebody wants.
+    pub(crate) fn compute_among(directory: &Path, wanted: impl Fn(&Request) -> bool) -> Result<Self> {
+        Self::of_ours(directory, |_| Ok(()), wanted)
     }
 
     /// The same for a run of ours or of another tool, with what the flags change.
@@ -99,7 +104,7 @@ impl Reported {
                 )
                 .into());
             }
-            return Self::of_ours(directory, change);
+            return Self::of_ours(directory, change, |_| true);
         }
         if !import::is_foreign(directory)? {
             return Err(Refusal(format!(
@@ -112,7 +117,11 @@ impl Reported {
         Self::of_foreign(import::read(directory, tokenizer(counting)?)?, change)
     }
 
-    fn of_ours(directory: &Path, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
+    fn of_ours(
+        directory: &Path,
+        change: impl FnOnce(&mut Output) -> Result<()>,
+        wanted: impl Fn(&Request) -> bool,
+    ) -> Result<Self> {
         let mut run = read_run(directory)?;
         change(&mut run.plan.output)?;
         let settings = Settings::of(&run);
@@ -123,9 +132,7 @@ impl Reported {
         }
         let mut analysis = Analysis::new(settings.clone());
         for batch in rows::<Request>(&requests)? {
-            for request in batch? {
-                analysis.request(&request);
-            }
+            batch?.iter().filter(|request| wanted(request)).for_each(|request| analysis.request(request));
         }
         for batch in events(&tokens)? {
             analysis.events(&batch?);

@@ -90,7 +90,7 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
     }
     let create: Create = read_json(request).await?;
     if let Some(watch) = &create.plan.watch {
-        crate::watch::permit(watch, client.uid)?;
+        daemon.rules.permit(watch, client.uid)?;
     }
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;
@@ -116,6 +116,8 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         telling: Mutex::default(),
         uid: client.uid,
         watched: Mutex::default(),
+        kept: None,
+        health: Mutex::default(),
     };
     tracing::info!(run = run_id, client = run.client, "run created");
     active(daemon)?.insert(run_id.clone(), Arc::new(run));

@@ -4,6 +4,7 @@ use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
 use crate::nursery::Nursery;
 use crate::probe::Object;
+use crate::rules::Rules;
 use crate::run::Active;
 use crate::store::Store;
 use crate::{host, privileges};
@@ -40,6 +41,8 @@ pub struct Daemon {
     pub draining: AtomicBool,
     /// Clients that are connected.
     pub clients: AtomicUsize,
+    /// Who may watch what.
+    pub rules: Rules,
 }
 
 /// Who holds which core.

@@ -126,6 +126,10 @@ pub(crate) trait Cell: Sized {
     fn append(&self, builder: &mut Self::Builder);
     fn finish(builder: Self::Builder) -> ArrayRef;
     fn array(column: &ArrayRef) -> Option<Self::Array>;
+    /// The column of a file that was written before there was such a column, where values may be absent.
+    fn array_of_none(_rows: usize) -> Option<Self::Array> {
+        None
+    }
     /// The value at a place; `None` when there is none, or none that the type knows.
     fn get(array: &Self::Array, place: usize) -> Option<Self>;
     fn append_absent(builder: &mut Self::Builder);
@@ -252,6 +256,10 @@ impl<C: Cell> Cell for Option<C> {
         C::array(column)
     }
 
+    fn array_of_none(rows: usize) -> Option<Self::Array> {
+        C::array(&arrow_array::new_null_array(&C::data_type(), rows))
+    }
+
     fn get(array: &Self::Array, place: usize) -> Option<Self> {
         Some(C::get(array, place))
     }
@@ -308,9 +316,10 @@ macro_rules! columns {
             }
 
             fn from_batch(batch: &arrow_array::RecordBatch) -> Result<Vec<Self>, $crate::column::RowError> {
-                $(let $field = batch
-                    .column_by_name(stringify!($field))
-                    .and_then(<$ty as $crate::column::Cell>::array)
+                $(let $field = match batch.column_by_name(stringify!($field)) {
+                        Some(column) => <$ty as $crate::column::Cell>::array(column),
+                        None => <$ty as $crate::column::Cell>::array_of_none(batch.num_rows()),
+                    }
                     .ok_or($crate::column::RowError::Column(stringify!($field)))?;)*
                 (0..batch.num_rows())
                     .map(|place| {

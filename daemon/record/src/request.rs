@@ -128,6 +128,12 @@ columns! {
         usage_accepted_prediction_tokens: Option<u32>, Tokens, None, Server;
         /// The server's count of predicted tokens that were rejected.
         usage_rejected_prediction_tokens: Option<u32>, Tokens, None, Server;
+        /// The model that a watched request names.
+        model: Option<String>, Identity, None, Scribe;
+        /// The `X-Request-ID` of a watched request, which whoever sent it chose.
+        client_request_id: Option<String>, Identity, None, Scribe;
+        /// When the server's process had read a watched request's last byte out of its socket.
+        server_read_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
     }
 }
 
@@ -212,6 +218,9 @@ impl Request {
             usage_completion_audio_tokens: None,
             usage_accepted_prediction_tokens: None,
             usage_rejected_prediction_tokens: None,
+            model: None,
+            client_request_id: None,
+            server_read_ns: None,
         }
     }
 }
