@@ -128,6 +128,8 @@ fn observe(
     spawn("orders".to_owned(), move || obey(orders, will))?;
     reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new() });
     let spool = (spool, gauge);
+    // Parsing may be behind, for the spool holds; what is watched must not be.
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
     let mut met = |counts: &observe::Counts| {
         let models = counts.models.iter().cloned().collect();
         reporter.tell(&Report::Watched { counts: counts.named().clone(), models });

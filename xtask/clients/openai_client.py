@@ -3,7 +3,7 @@
 usage: openai_client.py BASE_URL STREAMS REQUESTS RESULT
 
 The result has the names of `vllm bench serve --save-result --save-detailed`: ttfts in seconds to the first chunk, itls the
-seconds between chunks.
+seconds between chunks, and percentiles of both in milliseconds.
 """
 
 import json
@@ -49,5 +49,15 @@ for worker in workers:
 for worker in workers:
     worker.join()
 seconds = time.perf_counter() - begun
+
+
+def percentiles(name, values):
+    values = sorted(values)
+    at = lambda percent: values[min(len(values) * percent // 100, len(values) - 1)] * 1e3
+    return {f"p{percent}_{name}_ms": at(percent) for percent in (50, 90, 99)} if values else {}
+
+
+said = {"completed": len(ttfts), "request_throughput": len(ttfts) / seconds, "ttfts": ttfts, "itls": itls}
+said |= percentiles("ttft", ttfts) | percentiles("itl", [gap for gaps in itls for gap in gaps])
 with open(result, "w", encoding="utf-8") as file:
-    json.dump({"completed": len(ttfts), "request_throughput": len(ttfts) / seconds, "ttfts": ttfts, "itls": itls}, file)
+    json.dump(said, file)

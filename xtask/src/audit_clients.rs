@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Streams at a time.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
     streams: Vec<u32>,
-    /// Requests of each stream.
+    /// Requests of each stream, but at least 64 in all.
     #[arg(long, default_value_t = 8)]
     requests_per_stream: u32,
     /// Only these clients: aiperf, openai, guidellm, vllm. GuideLLM is large; vLLM is taken from `--vllm` alone.
@@ -118,7 +118,7 @@ fn audit(project: &Project, args: &Args, client: &Client, streams: u32, programs
     let load = Load {
         url: &url,
         streams,
-        requests: streams * args.requests_per_stream,
+        requests: (streams * args.requests_per_stream).max(REQUESTS_MIN),
         tokenizer: &tokenizer.to_string_lossy(),
         programs,
         script: &project.root.join("xtask/clients/openai_client.py"),
@@ -133,7 +133,7 @@ fn audit(project: &Project, args: &Args, client: &Client, streams: u32, programs
         .arg(folder.join("none.sock"))
         .arg("--")
         .args((client.command)(&load));
-    process::run(command.current_dir(&folder).env("HF_HUB_OFFLINE", "1"))?;
+    process::run(command.current_dir(&folder))?;
     let read = |name: &str| -> Result<Value> {
         let path = artifacts.join(name);
         let text = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
@@ -289,6 +289,8 @@ fn write(project: &Project, table: &str) -> Result<()> {
     fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
+/// Fewer have no percentiles worth a word.
+const REQUESTS_MIN: u32 = 64;
 const BEGIN: &str = "<!-- audited -->";
 const END: &str = "<!-- /audited -->";
 const HEAD: &str = "| client | streams | TTFT p50, said / kernel | TTFT p99, said / kernel | gap p99, said / kernel | \

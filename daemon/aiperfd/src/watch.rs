@@ -233,7 +233,7 @@ impl Active {
                 Heard::Gone => {
                     return Ok((field, Some(stopped.unwrap_or_else(|| "the observer died".to_owned()))));
                 }
-                Heard::Failed(problem) => return Err(problem.into()),
+                Heard::Failed(problem) => return Err(why_failed(field, problem)),
                 Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_) => {}
             }
             let now = clock::mono();
@@ -264,6 +264,16 @@ impl Active {
             }
         }
     }
+}
+
+/// Why a run failed whose observer says that it did: because nobody listened to it any more, perhaps.
+fn why_failed(field: Field, problem: Problem) -> anyhow::Error {
+    if field.pipeline.is_finished()
+        && let Ok(Err(error)) = field.pipeline.join()
+    {
+        return error.context("the pipeline failed");
+    }
+    problem.into()
 }
 
 /// The captures of a segment take many times the room of its stamp.

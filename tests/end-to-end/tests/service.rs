@@ -88,6 +88,7 @@ fn what_the_configuration_names_is_watched_and_published() {
     assert!(live[0]["time_to_first_token_ms"]["p50"].as_f64().is_some(), "{live}");
     let page = get(address, "/").unwrap();
     assert!(page.contains("<title>aiperfd</title>"), "the page");
+    a_browser_shows(address);
     // The next part begins with a request that comes later than a part is long.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     ask(&server, "1");
@@ -103,6 +104,27 @@ fn what_the_configuration_names_is_watched_and_published() {
     assert!((count - 12.0).abs() < 0.5, "the collector has them: {points:?}");
     assert_eq!(points[0].attributes["gen_ai.request.model"], "m", "by model");
     until("nobody to answer any more", || TcpStream::connect(address).is_err().then_some(()));
+}
+
+/// The page as a browser draws it, where `AIPERFD_BROWSER` names one: Chromium is large.
+fn a_browser_shows(address: SocketAddr) {
+    let Some(browser) = std::env::var_os("AIPERFD_BROWSER") else {
+        writeln!(std::io::stderr(), "not asked for: AIPERFD_BROWSER=chromium looks at the page").ok();
+        return;
+    };
+    let profile = tempfile::tempdir().unwrap();
+    let mut command = Command::new(browser);
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"]);
+    command.arg(format!("--user-data-dir={}", profile.path().display()));
+    let output = command.arg(format!("http://{address}/")).stderr(Stdio::null()).output().unwrap();
+    let drawn = String::from_utf8_lossy(&output.stdout);
+    let row = drawn.split("<tr").find(|row| row.contains("data-name=\"llm\"")).unwrap_or_default();
+    let cells = row.split("<td").skip(1).filter_map(|cell| cell.split(['>', '<']).nth(1)).collect::<Vec<_>>();
+    assert_eq!(cells.len(), 9, "a row of the server: {drawn}");
+    assert_eq!((cells[0], cells[2]), ("llm (m)", "10"), "who, and how much: {cells:?}");
+    for place in 3..7 {
+        assert!(cells[place].parse::<f64>().is_ok_and(|time| time > 0.0), "times: {cells:?}");
+    }
 }
 
 #[test]
