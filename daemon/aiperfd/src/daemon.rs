@@ -121,6 +121,15 @@ impl Daemon {
         self.store.list().into_iter().find(|status| status.run_id == run_id)
     }
 
+    /// The user number of who made a run, if that is known.
+    pub fn owner(&self, run_id: &str) -> Option<u32> {
+        if let Some(run) = self.find(run_id) {
+            return run.uid;
+        }
+        let client = self.store.get(run_id)?.run()?.client?;
+        client.strip_prefix("uid ")?.split(' ').next()?.parse().ok()
+    }
+
     /// A run that has not ended.
     pub fn find(&self, run_id: &str) -> Option<Arc<Active>> {
         self.active.lock().ok()?.get(run_id).cloned()

@@ -47,8 +47,10 @@ fn ask(server: &Server, requests: &str) {
 
 fn requests_in(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("requests-"));
-    names
+    // One that is being written has another name.
+    let is_part = |name: &str| name.starts_with("requests-") && name.ends_with(".parquet");
+    let parts = entries.filter(|entry| is_part(&entry.file_name().to_string_lossy()));
+    parts
         .map(|entry| rows::<Request>(&entry.path()).unwrap().map(|batch| batch.unwrap().len()).sum::<usize>())
         .sum()
 }
@@ -162,6 +164,36 @@ fn a_rule_lets_a_user_observe_what_it_names_and_nothing_else() {
     refused.ended_with(2);
     let words = format!("let him observe `{}`", group.name());
     assert!(refused.err.contains(&words), "it says what he may: {}", refused.err);
+}
+
+#[test]
+fn what_was_said_is_for_who_made_the_run() {
+    needs_probes!();
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::configured(state.path(), None);
+    let mut audit = end_to_end::client::Run::of("audit");
+    audit
+        .command
+        .args(["--payload", "--quiet", "--artifact-dir", "artifacts", "--socket"])
+        .arg(&daemon.socket);
+    audit.command.args(["--", "true"]);
+    audit.end().ended_with(0);
+    let id = daemon.run_ids().remove(0);
+    std::fs::set_permissions(daemon.socket.parent().unwrap(), std::fs::Permissions::from_mode(0o755))
+        .unwrap();
+    std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let mut fetch = end_to_end::client::Run::of("runs");
+    std::fs::set_permissions(fetch.folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    fetch
+        .command
+        .args(["fetch", &id, "--artifact-dir", "got", "--socket"])
+        .arg(&daemon.socket)
+        .uid(NOBODY)
+        .gid(NOBODY);
+    let refused = fetch.end();
+    refused.ended_with(2);
+    assert!(refused.err.contains("only who made the run"), "it says so: {}", refused.err);
+    assert_eq!(daemon.runs(&format!("fetch {id} --artifact-dir got")).status, Some(0), "who made it");
 }
 
 fn watching_as_nobody(cgroup: &str) -> end_to_end::client::Run {
