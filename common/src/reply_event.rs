@@ -31,6 +31,10 @@ numbered! {
         Request = 4 "request";
         /// No message follows.
         Finished = 5 "finished";
+        /// Bytes of a watched connection belong to no request that will be told: [`Passed`].
+        Passed = 6 "passed";
+        /// How many watched requests are open: [`InFlight`].
+        InFlight = 7 "in_flight";
     }
 }
 
@@ -107,6 +111,32 @@ pub struct StretchStamped {
     pub time: MonoNs,
 }
 
+/// The body of [`Kind::Passed`]: what the kernel said of these bytes may be forgotten.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Passed {
+    /// The kernel's name of the socket.
+    pub cookie: SocketCookie,
+    /// No request begins before this offset of the requests' stream.
+    pub sent: u64,
+    /// No response begins before this offset of the responses' stream.
+    pub received: u64,
+    /// The latest kernel record that was read.
+    pub time: MonoNs,
+    /// 1 when no request of this connection will ever be told, else 0.
+    pub is_ignored: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// The body of [`Kind::InFlight`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct InFlight {
+    /// Requests that have begun and not ended.
+    pub open: u64,
+}
+
 /// The body of [`Kind::Request`]. Counts that are not known are [`UNKNOWN`], stamps that are not are zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -175,12 +205,20 @@ pub struct RequestEnded {
     pub error_type_length: u32,
     /// Bytes of the error's message (UTF-8), which follow its type.
     pub error_message_length: u32,
-    /// Bytes of raw data, which follow the message: the response's head, then each event's, by [`Event::bytes`].
+    /// Bytes of the model's name in the request (UTF-8), which follow the error's message.
+    pub model_length: u32,
+    /// Bytes of the request's `X-Request-ID` (UTF-8), which follow the model's name.
+    pub client_request_id_length: u32,
+    /// Bytes of the request's body, which follow its `X-Request-ID`; none unless payloads are kept.
+    pub payload_length: u32,
+    /// Bytes of raw data, which follow the payload: the response's head, then each event's, by [`Event::bytes`].
     pub raw_length: u32,
     /// Bytes of the response's head among the raw data.
     pub raw_head_length: u32,
     /// The phase's place in the plan.
     pub phase: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// Token counts as the server reported them, each [`UNKNOWN`] when it did not.
@@ -298,7 +336,8 @@ pub const fn known(count: u32) -> Option<u32> {
 }
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 240, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 256, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

@@ -128,10 +128,16 @@ fn observe(
     spawn("orders".to_owned(), move || obey(orders, will))?;
     reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new() });
     let spool = (spool, gauge);
-    let observer = observe::Observer { spool, replies, side: watch.side, tokenizer, plan, over: &over };
+    // Parsing may be behind, for the spool holds; what is watched must not be.
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
+    let mut met = |counts: &observe::Counts| {
+        let models = counts.models.iter().cloned().collect();
+        reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
+    };
+    let side = watch.side;
+    let observer = observe::Observer { spool, replies, side, tokenizer, plan, over: &over, met: &mut met };
     let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
-    let models = counts.models.iter().cloned().collect();
-    reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
+    met(&counts);
     reporter.tell(&Report::Finished);
     Ok(())
 }

@@ -1,13 +1,15 @@
 //! What is done with this repository, one file per command: `cargo xtask --help`.
 //!
 //! ```text
-//! setup ──▶ build ──▶ demo | test | bench | test-plot | test-real-server   what needs programs
+//! setup ──▶ build ──▶ demo | test | bench | test-clients | audit-clients | test-plot | test-real-server   what needs programs
 //! tidy      docs                                                     what needs only the sources
 //! ```
 
+mod audit_clients;
 mod bench;
 mod bpf;
 mod build;
+mod clients;
 mod clock;
 mod demo;
 mod docs;
@@ -18,6 +20,7 @@ mod python;
 mod say;
 mod setup;
 mod test;
+mod test_clients;
 mod test_plot;
 mod test_real_server;
 mod tidy;
@@ -54,6 +57,10 @@ enum Command {
     Bench(bench::Args),
     /// Has NVIDIA AIPerf draw its pictures of a run of ours. Takes Python, the network and Chromium.
     TestPlot(test_plot::Args),
+    /// Audits clients that others wrote in the end-to-end tests: AIPerf and the `openai` package.
+    TestClients,
+    /// Audits clients that others wrote against a server whose times are known, for docs/CLIENTS.md.
+    AuditClients(audit_clients::Args),
     /// Measures a real inference server (Hugging Face transformers on the CPU) with a tiny model made on the spot.
     TestRealServer(test_real_server::Args),
 }
@@ -79,6 +86,8 @@ fn run(command: &Command) -> Result<()> {
         Command::Docs(args) => docs::run(&project, args),
         Command::Bench(args) => bench::run(&project, args),
         Command::TestPlot(args) => test_plot::run(&project, args),
+        Command::TestClients => test_clients::run(&project),
+        Command::AuditClients(args) => audit_clients::run(&project, args),
         Command::TestRealServer(args) => test_real_server::run(&project, args),
     }
 }

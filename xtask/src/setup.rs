@@ -3,7 +3,7 @@
 //! ```text
 //! kernel programs   1  rustup's nightly with rust-src, and bpf-linker
 //!                   2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
-//! tests             ip, nft and nginx, on systems with apt-get as root; what reads Parquet in Python, in target/readers
+//! tests             ip, nft, nginx, curl and wrk, on systems with apt-get as root; what reads Parquet in Python, in target/readers
 //! ```
 
 use crate::bpf::{self, Compiler, DEBIAN_LLVM, LINKER};
@@ -114,7 +114,7 @@ fn nightly_with_source() -> bool {
 fn install_tools() -> Result<()> {
     let missing = missing_tools();
     if missing.is_empty() {
-        say("tools of the tests: ip, nft and nginx");
+        say("tools of the tests: ip, nft, nginx, curl and wrk");
         return Ok(());
     }
     if process::is_root() && process::find("apt-get").is_some() {
@@ -153,7 +153,8 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 const DEBIAN_PACKAGES: &[&str] =
     &["rustc-web", "rust-web-src", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev", "zlib1g-dev"];
 /// Programs that the kernel and end-to-end tests use, and their packages.
-const TOOLS: [(&str, &str); 3] = [("ip", "iproute2"), ("nft", "nftables"), ("nginx", "nginx-light")];
+const TOOLS: [(&str, &str); 5] =
+    [("ip", "iproute2"), ("nft", "nftables"), ("nginx", "nginx-light"), ("curl", "curl"), ("wrk", "wrk")];
 
 const INSTRUCTIONS: &str = "\
 The kernel programs can't be built here; everything else works, on the rungs below `ebpf`. To build them:

@@ -27,6 +27,8 @@ pub struct Settings {
     pub port_count: u32,
     /// Segments of other ports, local and remote, are let pass unseen.
     pub ports: [u16; PORTS_MAX],
+    /// 1 when the sockets that receive segments are noted for the probe `read`, else 0.
+    pub notes_sockets: u32,
 }
 
 impl Capture {

@@ -4,6 +4,7 @@
 
 pub mod capture;
 pub mod connection;
+pub mod read;
 pub mod segment;
 
 use crate::clock::MonoNs;
@@ -39,6 +40,8 @@ pub enum Kind {
     Connection,
     /// [`capture::Capture`]
     Capture,
+    /// [`read::Read`]
+    Read,
 }
 
 impl Kind {
@@ -49,6 +52,7 @@ impl Kind {
             Self::Segment => 1,
             Self::Connection => 2,
             Self::Capture => 3,
+            Self::Read => 4,
         }
     }
 
@@ -59,6 +63,7 @@ impl Kind {
             1 => Some(Self::Segment),
             2 => Some(Self::Connection),
             3 => Some(Self::Capture),
+            4 => Some(Self::Read),
             _ => None,
         }
     }

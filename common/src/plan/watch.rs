@@ -15,6 +15,12 @@ pub struct Watch {
     pub ports: Vec<u16>,
     /// Bytes that are captured of each segment.
     pub snap_length: u32,
+    /// Whether what requests and responses say is stored.
+    #[serde(default)]
+    pub payload: bool,
+    /// Whether it is watched when the server reads its sockets.
+    #[serde(default)]
+    pub socket_wait: bool,
 }
 
 /// Whose traffic is watched.

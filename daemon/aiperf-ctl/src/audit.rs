@@ -9,8 +9,10 @@
 use crate::args::{AuditArgs, JoinArgs};
 use crate::client::Client;
 use crate::daemon::Daemon;
+use crate::plan::Refusal;
 use crate::report::Reported;
-use crate::say::{say_aside, say_error};
+use crate::said::{self, Search};
+use crate::say::{say_aside, say_error, say_warning};
 use crate::watched::{self, Running};
 use crate::{BAD_INPUT, FAILED};
 use anyhow::{Context, Result};
@@ -32,6 +34,13 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let daemon = Daemon::find_or_start(&args.watch.socket, directory)?;
+    if let Some(path) = args.client_result.as_ref().and_then(|path| path.parent())
+        && !path.as_os_str().is_empty()
+        && !path.is_dir()
+    {
+        return Err(Refusal(format!("--client-result: there is no directory `{}`", path.display())).into());
+    }
+    let search = Search::begin(&args.command);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
         let mut running = Running::begin(&daemon.client, plan, &args.watch.tokenizer).await?;
@@ -41,10 +50,19 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
         status
     })?;
     drop(daemon);
+    let found = search.end();
+    said::refuse_to_overwrite(directory, &found)?;
     let reported = Reported::compute(directory)?;
     reported.write(directory)?;
+    let result = args.client_result.clone().or_else(|| said::only(found));
+    let beside = said::set_beside(directory, &reported, result.as_deref()).unwrap_or_else(|error| {
+        // The audit holds whatever the client's own files are worth.
+        say_warning(&format!("{error:#}"));
+        None
+    });
     if !args.watch.quiet {
         say_aside(&reported.text()?);
+        beside.iter().for_each(|text| say_aside(text));
         say_aside(&format!("Results are in {}", directory.display()));
     }
     Ok(of(status))

@@ -22,8 +22,10 @@ mod plain_file;
 mod plan;
 mod profile;
 mod progress;
+mod publish;
 mod report;
 mod runs;
+mod said;
 mod say;
 mod series;
 mod server_calls;
@@ -61,6 +63,7 @@ fn run(args: &Args) -> ExitCode {
         Command::Audit(args) => audit::run(args),
         Command::Observe(args) => observe::run(args),
         Command::JoinRun(args) => audit::join(args),
+        Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Runs(args) => runs::run(args),

@@ -28,7 +28,13 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     };
     let directory = &args.artifact_dir;
     let words = std::env::args().collect::<Vec<_>>();
-    let plan = watched::plan(&args.watch, target(args)?, side, directory, &words)?;
+    let mut plan = watched::plan(&args.watch, target(args)?, side, directory, &words)?;
+    if args.socket_wait && side == Side::Client {
+        return Err(Refusal("--socket-wait: only with --side server".to_owned()).into());
+    }
+    if let Some(watch) = &mut plan.watch {
+        watch.socket_wait = args.socket_wait;
+    }
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let daemon = Daemon::find_or_start(&args.watch.socket, directory)?;

@@ -104,7 +104,7 @@ fn say_dropped(dropped: Option<u64>) {
 fn domains(stream: &[String]) -> Domains {
     let has = |name: &str| stream.iter().any(|given| given == name);
     let all = stream.is_empty() || has("default");
-    Domains { requests: all || has("metrics"), timing: all || has("timing") }
+    Domains { requests: all || has("metrics"), timing: all || has("timing"), served: false }
 }
 
 /// What this program is.

@@ -16,7 +16,7 @@ use export::{
 };
 use import::Imported;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
-use record::{Row, Run};
+use record::{Request, Row, Run};
 use serde_json::Value;
 use std::fs;
 use std::io::IsTerminal;
@@ -69,7 +69,12 @@ pub(crate) struct Reported {
 impl Reported {
     /// Computes the numbers of the run of ours whose files lie in a directory.
     pub(crate) fn compute(directory: &Path) -> Result<Self> {
-        Self::of_ours(directory, |_| Ok(()))
+        Self::of_ours(directory, |_| Ok(()), |_| true)
+    }
+
+    /// The same of those requests alone that somebody wants.
+    pub(crate) fn compute_among(directory: &Path, wanted: impl Fn(&Request) -> bool) -> Result<Self> {
+        Self::of_ours(directory, |_| Ok(()), wanted)
     }
 
     /// The same for a run of ours or of another tool, with what the flags change.
@@ -106,7 +111,7 @@ impl Reported {
                 )
                 .into());
             }
-            return Self::of_ours(directory, change);
+            return Self::of_ours(directory, change, |_| true);
         }
         if !import::is_foreign(directory)? {
             return Err(Refusal(format!(
@@ -119,7 +124,11 @@ impl Reported {
         Self::of_foreign(directory, import::read(directory, tokenizer(counting)?)?, change)
     }
 
-    fn of_ours(directory: &Path, change: impl FnOnce(&mut Output) -> Result<()>) -> Result<Self> {
+    fn of_ours(
+        directory: &Path,
+        change: impl FnOnce(&mut Output) -> Result<()>,
+        wanted: impl Fn(&Request) -> bool,
+    ) -> Result<Self> {
         let mut run = read_run(directory)?;
         change(&mut run.plan.output)?;
         let settings = Settings::of(&run);
@@ -130,7 +139,7 @@ impl Reported {
         }
         let mut analysis = Analysis::new(settings.clone());
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses: Vec::new() };
-        export::feed(&mut analysis, &stored.requests, &stored.tokens)?;
+        export::feed(&mut analysis, &stored.requests, &stored.tokens, wanted)?;
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
         let server = directory.join("server_metrics.parquet");
         let server = server.is_file().then(|| ServerMetrics::read(&server, &settings)).transpose()?;

@@ -35,7 +35,14 @@ pub(crate) fn plan(
     plan.timestamps = Timestamps::Ebpf;
     plan.output.artifact_dir = artifact_dir.display().to_string();
     plan.command_line = redacted(words);
-    plan.watch = Some(Watch { target, side, ports: args.ports.clone(), snap_length: args.snap_length });
+    plan.watch = Some(Watch {
+        target,
+        side,
+        ports: args.ports.clone(),
+        snap_length: args.snap_length,
+        payload: args.payload,
+        socket_wait: false,
+    });
     Ok(plan)
 }
 

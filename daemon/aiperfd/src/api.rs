@@ -72,7 +72,7 @@ async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>)
         (Method::POST, ["runs", id, "stop"]) => stop(&daemon, id, request).await,
         (Method::POST, ["runs", id, "recover"]) => recovered(&daemon, id).await,
         (Method::GET, ["runs", id, "files"]) => files(&daemon, id),
-        (Method::GET, ["runs", id, "files", name]) => file(&daemon, id, name).await,
+        (Method::GET, ["runs", id, "files", name]) => file(&daemon, client, id, name).await,
         (Method::DELETE, ["runs", id]) => delete(&daemon, id),
         _ => Err(Problem::new(Fault::Plan, format!("the control API has no `{path}`"))),
     };
@@ -90,7 +90,7 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
     }
     let create: Create = read_json(request).await?;
     if let Some(watch) = &create.plan.watch {
-        crate::watch::permit(watch, client.uid)?;
+        daemon.rules.permit(watch, client.uid)?;
     }
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;
@@ -116,6 +116,8 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         telling: Mutex::default(),
         uid: client.uid,
         watched: Mutex::default(),
+        kept: None,
+        health: Mutex::default(),
     };
     tracing::info!(run = run_id, client = run.client, "run created");
     active(daemon)?.insert(run_id.clone(), Arc::new(run));
@@ -253,7 +255,15 @@ fn files(daemon: &Daemon, id: &str) -> Answer {
     json(StatusCode::OK, &directory.files())
 }
 
-async fn file(daemon: &Daemon, id: &str, name: &str) -> Answer {
+async fn file(daemon: &Daemon, client: Caller, id: &str, name: &str) -> Answer {
+    if PRIVATE.contains(&name)
+        && client.uid != Some(0)
+        && (client.uid.is_none() || client.uid != daemon.owner(id))
+    {
+        let message =
+            format!("`{name}` of run {id} holds what was said: only who made the run, or root, may fetch it");
+        return Err(Problem::new(Fault::Plan, message));
+    }
     let path = daemon.store.get(id).and_then(|run| run.file(name));
     let path = path.ok_or_else(|| unknown(&format!("file `{name}` in run {id}")))?;
     stream_file(path).await.map_err(|error| disk(error.into()))
@@ -305,6 +315,8 @@ fn active(
     daemon.active.lock().map_err(|_poisoned| broken())
 }
 
+/// Files of a run that hold prompts and answers.
+const PRIVATE: [&str; 2] = ["payloads.parquet", "responses.parquet"];
 /// Requests that are sent in one piece.
 const REQUESTS_PIECE: usize = 32;
 /// The caller, by the credentials that the kernel vouches for.

@@ -19,6 +19,9 @@ pub struct Args {
     /// Where runs are kept. Made if it is not there.
     #[arg(long, default_value = "/var/lib/aiperfd")]
     pub state_dir: PathBuf,
+    /// The configuration: what is watched as a service, and who may watch what. Default: /etc/aiperfd.toml, if it is there.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
     /// The load generator's program. Default: `aiperf-loadgen` beside this program.
     #[arg(long)]
     pub loadgen: Option<PathBuf>,

@@ -138,13 +138,38 @@ pub fn owner_of(pid: u32) -> Option<u32> {
 
 /// The cgroup that a process is in, if it is in one of version 2.
 pub fn of_process(pid: u32) -> Result<Option<PathBuf>> {
+    match path_of_process(pid)? {
+        Some(path) => below_root(&path),
+        None => Ok(None),
+    }
+}
+
+/// The same by its path below the hierarchy's root.
+pub fn path_of_process(pid: u32) -> Result<Option<String>> {
     let path = format!("/proc/{pid}/cgroup");
     let text = fs::read_to_string(&path)
         .with_context(|| format!("failed to read `{path}`: is there such a process?"))?;
-    match text.lines().find_map(|line| line.strip_prefix("0::")) {
-        Some(path) => below_root(path),
-        None => Ok(None),
+    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned))
+}
+
+/// The cgroup of a systemd unit, by its path below the hierarchy's root: systemd calls it as it calls the unit.
+pub fn of_unit(unit: &str) -> Result<Option<String>> {
+    let root = unified_mount()?;
+    let is_plain = Path::new(unit).components().count() == 1 && !unit.contains('/') && unit != "..";
+    let found = if is_plain { named(&root, unit, UNIT_DEPTH) } else { None };
+    Ok(found.and_then(|path| path.strip_prefix(&root).ok()?.to_str().map(str::to_owned)))
+}
+
+/// The nearest cgroup below a path that is called so.
+fn named(path: &Path, name: &str, depth: u32) -> Option<PathBuf> {
+    let candidate = path.join(name);
+    if candidate.is_dir() {
+        return Some(candidate);
     }
+    let below =
+        fs::read_dir(path).ok()?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut below = below.filter(|_| depth > 0);
+    below.find_map(|entry| named(&entry.path(), name, depth - 1))
 }
 
 /// The cgroup at a path below the hierarchy's root; none if the path leads out of it.
@@ -196,6 +221,8 @@ fn find_unified(mounts: &str) -> Option<PathBuf> {
 /// What the cgroups of users' processes are called, before the run.
 const GUEST: &str = "watch-";
 const LET_GO_ATTEMPTS: u32 = 100;
+/// Slices that a unit lies below.
+const UNIT_DEPTH: u32 = 8;
 const REMOVE_ATTEMPTS: u32 = 200;
 /// What the daemon's cgroup is called before its process number.
 const PREFIX: &str = "aiperfd-";
@@ -203,6 +230,15 @@ const PREFIX: &str = "aiperfd-";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_are_found_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("user.slice/user-7.slice/a.service");
+        fs::create_dir_all(&deep).unwrap();
+        assert_eq!(named(folder.path(), "a.service", UNIT_DEPTH), Some(deep), "below its slices");
+        assert_eq!(named(folder.path(), "b.service", UNIT_DEPTH), None, "not there");
+    }
 
     #[test]
     fn finds_the_unified_hierarchy() {

@@ -4,6 +4,7 @@ use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
 use crate::nursery::Nursery;
 use crate::probe::Object;
+use crate::rules::Rules;
 use crate::run::Active;
 use crate::store::Store;
 use crate::{host, privileges};
@@ -40,6 +41,8 @@ pub struct Daemon {
     pub draining: AtomicBool,
     /// Clients that are connected.
     pub clients: AtomicUsize,
+    /// Who may watch what.
+    pub rules: Rules,
 }
 
 /// Who holds which core.
@@ -116,6 +119,15 @@ impl Daemon {
             return run.status.lock().ok().map(|status| status.clone());
         }
         self.store.list().into_iter().find(|status| status.run_id == run_id)
+    }
+
+    /// The user number of who made a run, if that is known.
+    pub fn owner(&self, run_id: &str) -> Option<u32> {
+        if let Some(run) = self.find(run_id) {
+            return run.uid;
+        }
+        let client = self.store.get(run_id)?.run()?.client?;
+        client.strip_prefix("uid ")?.split(' ').next()?.parse().ok()
     }
 
     /// A run that has not ended.

@@ -10,6 +10,7 @@ pub mod args;
 pub mod cgroup;
 pub mod clock;
 pub mod collect;
+pub mod config;
 pub mod daemon;
 pub mod evidence;
 pub mod guard;
@@ -20,9 +21,13 @@ pub mod nursery;
 pub mod pipeline;
 pub mod privileges;
 pub mod probe;
+pub mod publisher;
 pub mod recover;
 pub mod reply;
+pub mod rolling;
+pub mod rules;
 pub mod run;
+pub mod service;
 pub mod spool;
 pub mod store;
 pub mod verdict;
@@ -32,10 +37,13 @@ use anyhow::{Context, Result};
 pub use args::Args;
 use args::Command;
 use cgroup::Subtree;
+use config::Config;
 use control::Stop;
 use daemon::{Cpus, Daemon};
 use nursery::Nursery;
 use probe::Object;
+use publisher::Publisher;
+use rules::Rules;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -56,25 +64,45 @@ pub fn run_daemon(args: &Args) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AIPERFD_LOG")
         .unwrap_or_else(|_| "warn,aiperfd=info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A private daemon is its client's, and does nothing that the host's administrator wants of one.
+    let config = if args.quit_on_stdin_eof && args.config.is_none() {
+        Config::default()
+    } else {
+        Config::read(args.config.as_deref())?
+    };
     let listener = listen(&args.socket)?;
-    let (daemon, guard) = start(args)?;
-    let served = serve(args, Arc::new(daemon), listener);
+    let Started { daemon, guard, publisher } = start(args, &config)?;
+    let daemon = Arc::new(daemon);
+    let services = match publisher {
+        Some(publisher) => service::start(&daemon, config.observe, &args.state_dir, publisher)?,
+        None => Vec::new(),
+    };
+    let served = serve(args, daemon, listener);
+    if served.is_ok() {
+        // They have been told to end, and have records to put away.
+        services.into_iter().for_each(|thread| drop(thread.join()));
+    }
     std::fs::remove_file(&args.socket).ok();
     drop(guard);
     served
 }
 
 /// Everything that takes root, in the order in which it is given up.
-fn start(args: &Args) -> Result<(Daemon, Option<Guarded>)> {
+fn start(args: &Args, config: &Config) -> Result<Started> {
     let store = Store::open(&args.state_dir)?;
     let user = privileges::loadgen_user()?;
-    let program = args.loadgen.clone().map_or_else(loadgen_beside_this, Ok)?;
+    let program = args.loadgen.clone().map_or_else(|| beside_this("aiperf-loadgen"), Ok)?;
     let cgroup = Subtree::create();
     let guard = match &cgroup {
         Ok(cgroup) => Some(Guarded(guard::start(cgroup.path())?)),
         Err(_) => None,
     };
     let nursery = Nursery::start(&program, &user)?;
+    let publisher = if config.observe.is_empty() {
+        None
+    } else {
+        Some(Publisher::start(&beside_this("aiperf-ctl")?, &user, &config.publish)?)
+    };
     privileges::keep_only_needed()?;
     tracing::info!(loadgen_user = user.name, nursery = nursery.pid(), "started");
     let daemon = Daemon {
@@ -90,8 +118,16 @@ fn start(args: &Args) -> Result<(Daemon, Option<Guarded>)> {
         active: std::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
+        rules: Rules::new(&config.allow),
     };
-    Ok((daemon, guard))
+    Ok(Started { daemon, guard, publisher })
+}
+
+/// What was started while there was privilege.
+struct Started {
+    daemon: Daemon,
+    guard: Option<Guarded>,
+    publisher: Option<Publisher>,
 }
 
 /// Serves until a signal, or the end of standard input when that was asked for.
@@ -145,9 +181,9 @@ fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener> {
     Ok(listener)
 }
 
-fn loadgen_beside_this() -> Result<PathBuf> {
+fn beside_this(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe().context("failed to find this program's own path")?;
-    Ok(this.with_file_name("aiperf-loadgen"))
+    Ok(this.with_file_name(name))
 }
 
 async fn end_of_input() {

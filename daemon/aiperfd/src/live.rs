@@ -37,6 +37,7 @@ impl EndedRequests {
         waiting.requests.push_back(LiveRequest {
             phase: request.phase.clone(),
             worker: request.worker,
+            model: request.model.clone(),
             error: (!case.is_valid()).then(|| request.outcome.name().to_owned()),
             http_status: request.http_status,
             values: numbers,

@@ -11,18 +11,20 @@
 
 use crate::live::EndedRequests;
 use crate::reply::{Message, Replies, Reply};
+use crate::rolling::Rolling;
 use crate::spool::Reader;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use common::kernel_event::Kind;
 use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::Step;
+use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
 use control::LivePercentiles;
 use export::parquet::PartWriter;
 use join::{Joined, Joiner};
 use metric::{Live, Settings};
-use record::{Loss, Request, Response, Token};
+use record::{Loss, Payload, Request, Response, Token};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use zerocopy::FromBytes;
@@ -43,6 +45,8 @@ pub struct Pipeline {
     pub settings: Settings,
     /// Whoever asks for requests as they end.
     pub live: Arc<EndedRequests>,
+    /// Where parts go as they are full, of a watch that has no end.
+    pub rolling: Option<Rolling>,
 }
 
 /// Where rows go.
@@ -53,6 +57,8 @@ pub struct Writers {
     pub tokens: PartWriter<Token>,
     /// `responses.parquet`, with the raw export.
     pub responses: Option<PartWriter<Response>>,
+    /// `payloads.parquet`, of a run that watches and keeps what is said.
+    pub payloads: Option<PartWriter<Payload>>,
 }
 
 /// What others may see while the pipeline runs.
@@ -66,6 +72,8 @@ pub struct View {
     pub loss: Loss,
     /// What the verdict will want to know.
     pub tally: Tally,
+    /// Watched requests that have begun and not ended.
+    pub in_flight: u64,
 }
 
 /// Sums over requests for the verdict.
@@ -96,10 +104,17 @@ impl Pipeline {
                 Message::Opened(_) => {}
                 Message::Closed(closed) => self.joiner.forget(closed.cookie),
                 Message::Stamped(stretch) => self.joiner.stretch(&stretch),
+                Message::Passed(passed) => {
+                    pull_kernel(self.kernel.as_mut(), &mut self.joiner, passed.time + SLACK)?;
+                    self.joiner.pass(&passed);
+                }
                 Message::Request(reply) => {
                     pull_kernel(self.kernel.as_mut(), &mut self.joiner, reply.ended.ended + SLACK)?;
                     let joined = joined(&mut self.joiner, &reply);
                     write(&mut self.writers, &reply, &joined)?;
+                    if let Some(rolling) = &mut self.rolling {
+                        rolling.take_if_due(&mut self.writers, joined.request.ended_ns)?;
+                    }
                     let begun = *part_begun.get_or_insert(joined.request.ended_ns);
                     if joined.request.ended_ns - begun > PART_LENGTH {
                         self.writers.end_parts()?;
@@ -114,6 +129,10 @@ impl Pipeline {
                         view.show(&live);
                     }
                 }
+                Message::InFlight(now) => {
+                    let Ok(mut view) = self.view.lock() else { break };
+                    view.in_flight = now.open;
+                }
                 Message::Damaged => {
                     if let Ok(mut view) = self.view.lock() {
                         *view.loss.damaged.entry("reply_messages".to_owned()).or_default() += 1;
@@ -124,6 +143,9 @@ impl Pipeline {
         }
         if let Ok(mut view) = self.view.lock() {
             view.show(&live);
+        }
+        if let Some(rolling) = &mut self.rolling {
+            rolling.take(&mut self.writers)?;
         }
         Ok(self.writers)
     }
@@ -136,6 +158,9 @@ impl Writers {
         self.tokens.end_part()?;
         if let Some(responses) = &mut self.responses {
             responses.end_part()?;
+        }
+        if let Some(payloads) = &mut self.payloads {
+            payloads.end_part()?;
         }
         Ok(self.requests.end_part()?)
     }
@@ -205,6 +230,7 @@ fn pull_kernel(kernel: Option<&mut Reader>, joiner: &mut Joiner, until: MonoNs) 
                 Capture::read_from_bytes(head).map_or(size_of::<Capture>(), |capture| capture.length())
             }
             Some(Kind::Connection) => size_of::<Step>(),
+            Some(Kind::Read) => size_of::<Read>(),
             None => anyhow::bail!("the kernel's spool holds a record of unknown kind {kind}"),
         };
         let Some(bytes) = spool.peek(length)? else { return Ok(()) };
@@ -214,6 +240,12 @@ fn pull_kernel(kernel: Option<&mut Reader>, joiner: &mut Joiner, until: MonoNs) 
                     joiner.segment(&stamp);
                 }
                 stamp.time
+            }),
+            Some(Kind::Read) => Read::read_from_bytes(bytes).ok().map(|read| {
+                if read.time <= until {
+                    joiner.read(&read);
+                }
+                read.time
             }),
             _ => Step::read_from_bytes(bytes).ok().map(|step| {
                 if step.time <= until {
@@ -235,6 +267,9 @@ fn joined(joiner: &mut Joiner, reply: &Reply<'_>) -> Joined {
         joined.request.error_type = Some(String::from_utf8_lossy(reply.error_type).into_owned());
         joined.request.error_message = Some(String::from_utf8_lossy(reply.error_message).into_owned());
     }
+    let named = |bytes: &[u8]| (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned());
+    joined.request.model = named(reply.model);
+    joined.request.client_request_id = named(reply.client_request_id);
     joined
 }
 
@@ -242,6 +277,10 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
     writers.requests.push(joined.request.clone())?;
     for token in &joined.tokens {
         writers.tokens.push(token.clone())?;
+    }
+    if let Some(payloads) = &mut writers.payloads {
+        let (request_id, data) = (joined.request.request_id, reply.payload.to_vec());
+        payloads.push(Payload { request_id, data })?;
     }
     if let Some(responses) = &mut writers.responses {
         let request_id = joined.request.request_id;

@@ -42,7 +42,7 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
         schema_version: SCHEMA_VERSION.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: run_id.to_owned(),
-        source: "profile".to_owned(),
+        source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
         timestamps: plan.timestamps.name().to_owned(),
         timestamps_reason: None,
         plan,

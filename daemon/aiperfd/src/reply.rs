@@ -1,6 +1,8 @@
 //! Reads the scribe's messages: fixed layouts, lengths checked, nothing parsed.
 
-use common::reply_event::{ConnectionOpened, Event, Kind, MessageHeader, RequestEnded, StretchStamped};
+use common::reply_event::{
+    ConnectionOpened, Event, InFlight, Kind, MessageHeader, Passed, RequestEnded, StretchStamped,
+};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use zerocopy::{FromBytes, IntoBytes};
@@ -24,8 +26,12 @@ pub enum Message<'a> {
     Stamped(StretchStamped),
     /// A request ended.
     Request(Reply<'a>),
+    /// Bytes belong to no request that will be told.
+    Passed(Passed),
     /// The message contradicts itself.
     Damaged,
+    /// How many watched requests are open.
+    InFlight(InFlight),
     /// No message follows.
     Finished,
 }
@@ -41,6 +47,12 @@ pub struct Reply<'a> {
     pub error_type: &'a [u8],
     /// What the error says.
     pub error_message: &'a [u8],
+    /// The model that a watched request names.
+    pub model: &'a [u8],
+    /// The `X-Request-ID` of a watched request.
+    pub client_request_id: &'a [u8],
+    /// The body of a watched request, where payloads are kept.
+    pub payload: &'a [u8],
     /// The response's head and its events' bytes, with the raw export.
     pub raw: &'a [u8],
 }
@@ -87,6 +99,8 @@ fn read(kind: u32, message: &[u8]) -> Message<'_> {
         Some(Kind::Closed) => ConnectionOpened::read_from_bytes(message).ok().map(Message::Closed),
         Some(Kind::Stamped) => StretchStamped::read_from_bytes(message).ok().map(Message::Stamped),
         Some(Kind::Request) => reply(message).map(Message::Request),
+        Some(Kind::Passed) => Passed::read_from_bytes(message).ok().map(Message::Passed),
+        Some(Kind::InFlight) => InFlight::read_from_bytes(message).ok().map(Message::InFlight),
         Some(Kind::Finished) => Some(Message::Finished),
         None => None,
     };
@@ -99,12 +113,19 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
     let count = usize::try_from(ended.events).ok()?;
     let (events, rest) = <[Event]>::ref_from_prefix_with_elems(rest, count).ok()?;
     let (error_type, rest) = rest.split_at_checked(usize::try_from(ended.error_type_length).ok()?)?;
-    let (error_message, raw) = rest.split_at_checked(usize::try_from(ended.error_message_length).ok()?)?;
+    let (error_message, rest) = rest.split_at_checked(usize::try_from(ended.error_message_length).ok()?)?;
+    let (model, rest) = rest.split_at_checked(usize::try_from(ended.model_length).ok()?)?;
+    let (client_request_id, rest) =
+        rest.split_at_checked(usize::try_from(ended.client_request_id_length).ok()?)?;
+    let (payload, raw) = rest.split_at_checked(usize::try_from(ended.payload_length).ok()?)?;
     (raw.len() == usize::try_from(ended.raw_length).ok()?).then_some(Reply {
         ended,
         events,
         error_type,
         error_message,
+        model,
+        client_request_id,
+        payload,
         raw,
     })
 }

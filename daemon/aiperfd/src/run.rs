@@ -7,9 +7,9 @@
 //! ```
 
 use crate::cgroup::Cgroup;
-use crate::collect::Collector;
 use crate::collect::client_ring::{ClientRing, Counters};
 use crate::collect::kernel_rings::KernelRings;
+use crate::collect::{Collected, Collector};
 use crate::daemon::Daemon;
 use crate::evidence::{HOT_THREAD, Watch, evidence, figures};
 use crate::live::EndedRequests;
@@ -17,6 +17,7 @@ use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View, Writers};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
+use crate::rolling::Kept;
 use crate::spool::Writer;
 use crate::store::{RunDir, run_number};
 use crate::watch::Watched;
@@ -26,7 +27,7 @@ use common::clock::{Anchor, DurationNs, MonoNs};
 use common::handshake::{Order, Setup};
 use common::plan::{Plan, Timestamps};
 use common::ring::{COUNTERS, Counter};
-use control::{Create, Fault, Problem, Progress, State, Status, Stop};
+use control::{Create, Fault, Problem, Progress, State, Status, Stop, WatchedServer};
 use export::parquet::{Limits, PartWriter, concat};
 use join::{Joiner, Unmatched};
 use metric::{Capability, Settings};
@@ -61,6 +62,10 @@ pub struct Active {
     pub uid: Option<u32>,
     /// The cgroup that a command may join, while one may.
     pub watched: Mutex<Option<Arc<Cgroup>>>,
+    /// Where parts go as they are full, of a watch that has no end.
+    pub kept: Option<Kept>,
+    /// How a watch fares.
+    pub health: Mutex<WatchedServer>,
 }
 
 /// What can be told while a run runs.
@@ -99,6 +104,8 @@ pub(crate) struct Field {
     pub(crate) met: BTreeMap<String, u64>,
     /// The models that others asked.
     pub(crate) models: Vec<String>,
+    /// How much was collected, and how much of it the observer has read.
+    pub(crate) collected: Collected,
 }
 
 impl Field {
@@ -241,6 +248,7 @@ impl Active {
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
             live: Arc::clone(&self.live),
+            rolling: None,
         };
         // Little work that must not wait: a full ring costs stamps.
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
@@ -268,6 +276,7 @@ impl Active {
             watched: None,
             met: BTreeMap::new(),
             models: Vec::new(),
+            collected: Collected::default(),
         })
     }
 
@@ -441,6 +450,9 @@ impl Writers {
         if let Some(responses) = self.responses {
             put_together(&responses.finish()?, directory, "responses")?;
         }
+        if let Some(payloads) = self.payloads {
+            put_together(&payloads.finish()?, directory, "payloads")?;
+        }
         Ok(())
     }
 }
@@ -492,11 +504,13 @@ impl Spools {
 pub(crate) fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Writers {
     let parts = directory.path().join("parts");
     let limits = Limits::STANDARD;
-    let raw = plan.output.keeps_responses();
+    let payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
+    let raw = payload || plan.output.keeps_responses();
     Writers {
         requests: PartWriter::new(&parts, "requests", limits, metadata),
         tokens: PartWriter::new(&parts, "tokens", limits, metadata),
         responses: raw.then(|| PartWriter::new(&parts, "responses", limits, metadata)),
+        payloads: payload.then(|| PartWriter::new(&parts, "payloads", limits, metadata)),
     }
 }
 

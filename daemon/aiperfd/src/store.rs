@@ -168,8 +168,15 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
 }
 
 /// Files of a run that clients may fetch.
-const FETCHED: &[&str] =
-    &["run.json", "inputs.json", "requests.parquet", "tokens.parquet", "responses.parquet", "loadgen.log"];
+const FETCHED: &[&str] = &[
+    "run.json",
+    "inputs.json",
+    "requests.parquet",
+    "tokens.parquet",
+    "responses.parquet",
+    "payloads.parquet",
+    "loadgen.log",
+];
 /// Inputs that clients may upload.
 const INPUTS: &[&str] = &["dataset", "tokenizer", "authorities"];
 const RUN_ID_LENGTH: usize = 12;

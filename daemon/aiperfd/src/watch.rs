@@ -14,8 +14,9 @@ use crate::evidence::Watch as Machine;
 use crate::host;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View};
-use crate::probe::{Capturing, Probes};
+use crate::probe::{Attached, Capturing, Probes};
 use crate::reply::Replies;
+use crate::rolling::Rolling;
 use crate::run::{
     Active, CLIENT_PATIENCE, Field, metadata, phase_names, settings, spawn_with_priority, writers,
 };
@@ -24,7 +25,7 @@ use anyhow::{Context, Result};
 use common::clock::DurationNs;
 use common::handshake::Order;
 use common::plan::{Plan, Side, Target, Timestamps, Watch};
-use control::{Fault, Problem, State, Stop};
+use control::{Fault, Problem, State, Stop, WatchedServer};
 use join::Joiner;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -75,20 +76,6 @@ impl Watched {
     }
 }
 
-/// Who may watch what, by the caller's user number.
-///
-/// # Errors
-/// When he may not, with what it takes.
-pub fn permit(watch: &Watch, uid: Option<u32>) -> std::result::Result<(), Problem> {
-    let own_command = matches!(watch.target, Target::Command(_));
-    if own_command || uid == Some(0) {
-        return Ok(());
-    }
-    let message = "to observe processes that are not your command takes root; run a command of your own with `aiperf-ctl \
-                   audit`";
-    Err(Problem::new(Fault::Plan, message))
-}
-
 impl Active {
     /// Moves the calling process into the run's cgroup: what it sends from now on is watched.
     ///
@@ -118,7 +105,8 @@ impl Active {
         let run_id = self.run_id();
         let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
         let watched = Watched::find(daemon, &run_id, &watch.target)?;
-        let capturing = Capturing { snap_length: watch.snap_length, ports: watch.ports.clone() };
+        let (snap_length, ports, reads) = (watch.snap_length, watch.ports.clone(), watch.socket_wait);
+        let capturing = Capturing { snap_length, ports, reads };
         let ring_bytes = daemon.kernel_ring_bytes.saturating_mul(RING_FACTOR).min(1 << 30);
         let probes = Probes::attach(daemon.object()?, &watched.open()?, ring_bytes, Some(&capturing))?;
         let path = self.directory.path().join("spool/kernel");
@@ -131,16 +119,18 @@ impl Active {
         self.set_up_observer(&mut observer, plan, reply_write, &gauge, &readable)?;
         observer.prepared(|| self.wants(Stop::Now))?;
         let shown = Shown::new(gauge);
+        let collected = shown.collected();
         let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
         let (host, clock_begin) = (host::describe(&[]), clock::anchor());
         let pipeline = Pipeline {
             replies: Replies::new(reply_read.into()),
-            kernel: Some(spool.reader_behind(shown.consumed())?),
+            kernel: Some(spool.reader_behind(collected.consumed())?),
             joiner: Joiner::watching(&phase_names(plan), watch.side == Side::Server),
             writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
             live: Arc::clone(&self.live),
+            rolling: self.kept.clone().map(Rolling::begin),
         };
         let collector = Collector {
             kernel: Some((probes.rings, spool)),
@@ -175,6 +165,7 @@ impl Active {
             watched: Some(watched),
             met: BTreeMap::new(),
             models: Vec::new(),
+            collected,
         })
     }
 
@@ -210,11 +201,31 @@ impl Active {
         observer.set_up(&Order::Setup(Box::new(setup)), &descriptors)
     }
 
+    /// Takes down how the watch fares.
+    fn examine(&self, field: &Field) -> Result<()> {
+        let view = field.view.lock().map(|view| (view.in_flight, view.recorded)).unwrap_or_default();
+        let kernel_dropped = field.attached.as_ref().map(Attached::dropped).transpose()?.unwrap_or_default();
+        if let Ok(mut health) = self.health.lock() {
+            *health = WatchedServer {
+                is_watching: true,
+                in_flight: view.0,
+                recorded: view.1,
+                kernel_records: field.collected.records(),
+                lag_bytes: field.collected.lag_bytes(),
+                kernel_dropped,
+                met: field.met.clone(),
+                ..WatchedServer::default()
+            };
+        }
+        Ok(())
+    }
+
     /// Watches until the user or the end of the command stops it; says what else did.
     pub(crate) fn attend(&self, mut field: Field) -> Result<(Field, Option<String>)> {
         let mut told = None;
         let mut stopped = None;
         let mut watched = clock::mono();
+        let mut looked = watched;
         loop {
             match field.loadgen.hear(ATTEND_INTERVAL)? {
                 Heard::Watched { counts, models } => (field.met, field.models) = (counts, models),
@@ -222,12 +233,16 @@ impl Active {
                 Heard::Gone => {
                     return Ok((field, Some(stopped.unwrap_or_else(|| "the observer died".to_owned()))));
                 }
-                Heard::Failed(problem) => return Err(problem.into()),
+                Heard::Failed(problem) => return Err(why_failed(field, problem)),
                 Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_) => {}
             }
             let now = clock::mono();
             field.watch.look(field.loadgen.pid());
-            if self.watchers.load(Ordering::Relaxed) > 0 {
+            if self.kept.is_some() && now - looked >= HEALTH_INTERVAL {
+                looked = now;
+                self.examine(&field)?;
+            }
+            if self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0 {
                 watched = now;
             } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
                 stopped = Some("the client went away".to_owned());
@@ -251,27 +266,22 @@ impl Active {
     }
 }
 
+/// Why a run failed whose observer says that it did: because nobody listened to it any more, perhaps.
+fn why_failed(field: Field, problem: Problem) -> anyhow::Error {
+    if field.pipeline.is_finished()
+        && let Ok(Err(error)) = field.pipeline.join()
+    {
+        return error.context("the pipeline failed");
+    }
+    problem.into()
+}
+
 /// The captures of a segment take many times the room of its stamp.
 const RING_FACTOR: u32 = 4;
 /// Shared memory that holds no ring, only how far the spool may be read.
 const GAUGE_BYTES: u64 = 4096;
 const ATTEND_INTERVAL: Duration = Duration::from_millis(10);
+/// How often it is taken down how a watch fares.
+const HEALTH_INTERVAL: DurationNs = DurationNs::from_millis(500);
 /// How long children of a command that has ended are watched on.
 const LINGER: DurationNs = DurationNs::from_millis(2000);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn other_peoples_processes_take_root() {
-        let watch = |target| Watch { target, side: Side::Client, ports: Vec::new(), snap_length: 256 };
-        let own = watch(Target::Command("curl".to_owned()));
-        assert!(permit(&own, Some(1000)).is_ok(), "a command of one's own");
-        for target in [Target::Process(1), Target::Cgroup("x".to_owned())] {
-            assert!(permit(&watch(target.clone()), Some(0)).is_ok(), "{target:?} as root");
-            let refused = permit(&watch(target), Some(1000)).unwrap_err();
-            assert!(refused.message.contains("takes root"), "it says what it takes: {refused}");
-        }
-    }
-}

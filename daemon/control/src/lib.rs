@@ -158,6 +158,9 @@ pub struct LiveRequest {
     pub phase: String,
     /// The hot core that sent it.
     pub worker: u32,
+    /// The model that it asks, of a request that others sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What became of it, unless it ended well.
     pub error: Option<String>,
     /// The response's status, if there was one.
@@ -166,6 +169,46 @@ pub struct LiveRequest {
     pub values: BTreeMap<String, f64>,
     /// Requests before it for which there was no room, because whoever asked was slow.
     pub dropped: u64,
+}
+
+/// A line from the daemon to the process that publishes what is watched as a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Published {
+    /// A request has ended.
+    Request {
+        /// The name of what is watched.
+        server: String,
+        /// The request.
+        request: LiveRequest,
+    },
+    /// How a watch fares.
+    Watched(WatchedServer),
+}
+
+/// How the watch of one server fares. Counts are of the watch that is going on, which begins anew when it was lost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WatchedServer {
+    /// The name of what is watched.
+    pub name: String,
+    /// Whether it is watched at this moment.
+    pub is_watching: bool,
+    /// Why not, if not.
+    pub problem: Option<String>,
+    /// Requests that have begun and not ended.
+    pub in_flight: u64,
+    /// Requests that were recorded.
+    pub recorded: u64,
+    /// Records that the kernel's programs have made.
+    pub kernel_records: u64,
+    /// Bytes of them that the observer has not read yet.
+    pub lag_bytes: u64,
+    /// What was lost in the kernel, by reason.
+    pub kernel_dropped: BTreeMap<String, u64>,
+    /// What the observer met, by name.
+    pub met: BTreeMap<String, u64>,
+    /// Requests that nobody was told of, because the publishing process was slow.
+    pub untold: u64,
 }
 
 /// Percentiles of a metric while the run goes on.

@@ -9,20 +9,30 @@ use record::Request;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// Feeds every row of these files, each list in order.
+/// Feeds the wanted requests of these files and all events, each list in order.
 ///
 /// # Errors
 /// When a file cannot be read; what came before it has been fed.
 ///
 /// # Panics
 /// Never: reading does not.
-pub fn feed(analysis: &mut Analysis, requests: &[PathBuf], tokens: &[PathBuf]) -> Result<(), ExportError> {
+pub fn feed(
+    analysis: &mut Analysis,
+    requests: &[PathBuf],
+    tokens: &[PathBuf],
+    wanted: impl Fn(&Request) -> bool,
+) -> Result<(), ExportError> {
     std::thread::scope(|scope| {
         let (to, from) = sync_channel(QUEUE);
         let reader = scope.spawn(move || read(requests, tokens, &to));
         for batch in from {
             match batch {
-                Batch::Requests(requests) => requests.iter().for_each(|request| analysis.request(request)),
+                Batch::Requests(requests) => {
+                    requests
+                        .iter()
+                        .filter(|request| wanted(request))
+                        .for_each(|request| analysis.request(request));
+                }
                 Batch::Events(events) => analysis.events(&events),
             }
         }

@@ -93,6 +93,15 @@ impl<R: Row> PartWriter<R> {
         Ok(())
     }
 
+    /// Ends the open part and gives up all parts so far: they are the caller's, and the next ones may have their names.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn take_parts(&mut self) -> Result<Vec<PathBuf>, ExportError> {
+        self.end_part()?;
+        Ok(std::mem::take(&mut self.parts))
+    }
+
     /// Ends the last part and tells all of them in order; without any row there is one, empty part.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! files.rs    which files are there            config.rs   what the run was to do, as its own summary tells
 //! raw.rs      a line of the raw export ──┐     window.rs   when its phases began and ended
 //! records.rs  a line of the record export┴──▶ Exchange     run.rs: all of it together
+//! noticed.rs  when the tool noticed each event, for an audit
 //! answer.rs   what responses say               prompt.rs   which text of a payload is counted
 //! spec_decode.rs   what they say of drafted tokens
 //! ```
@@ -15,6 +16,7 @@ mod answer;
 mod config;
 mod error;
 mod files;
+mod noticed;
 mod prompt;
 mod raw;
 mod records;
@@ -24,6 +26,7 @@ mod window;
 
 pub use error::ImportError;
 pub use files::{copy_exchanges, is_foreign};
+pub use noticed::{Noticed, noticed, summary};
 pub use raw::RawLines;
 pub use records::record_line;
 pub use run::{Imported, read};

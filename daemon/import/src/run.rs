@@ -170,7 +170,7 @@ fn by_request(path: &Path) -> Result<HashMap<String, Value>, ImportError> {
     Ok(found)
 }
 
-fn parse(path: &Path, (number, text): &(usize, String)) -> Result<Value, ImportError> {
+pub(crate) fn parse(path: &Path, (number, text): &(usize, String)) -> Result<Value, ImportError> {
     serde_json::from_str(text).map_err(|error| refused(path, *number, error.to_string()))
 }
 

@@ -5,8 +5,9 @@ use common::client_event::Outcome;
 use common::clock::MonoNs;
 use common::id::SocketCookie;
 use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, RETRANSMITTED, Step};
+use common::kernel_event::read::Read;
 use common::kernel_event::segment::{SENT, Stamp};
-use common::reply_event::{Event, EventKind, RequestEnded, StretchStamped, known};
+use common::reply_event::{Event, EventKind, Passed, RequestEnded, StretchStamped, known};
 use record::{Request, Token};
 use std::collections::HashMap;
 
@@ -48,6 +49,10 @@ struct Connection {
     received: Stream,
     /// Segments sent again since the last request was joined, where the kernel tells of such things.
     retransmits: Option<u32>,
+    /// What the server's process took out of the socket, where that is watched.
+    read: Option<Stream>,
+    /// Whether no request of it will come.
+    is_ignored: bool,
 }
 
 impl Joiner {
@@ -75,6 +80,9 @@ impl Joiner {
                     sent: Stream::from_sequence(sent),
                     received: Stream::from_sequence(received),
                     retransmits: Some(0),
+                    // Reads are counted from the first byte, so only of a connection that is known from there.
+                    read: self.is_server.then(Stream::default),
+                    is_ignored: false,
                 };
                 self.connections.insert(step.cookie, connection);
             }
@@ -92,9 +100,36 @@ impl Joiner {
     /// Takes a stamped segment.
     pub fn segment(&mut self, stamp: &Stamp) {
         let connection = self.connections.entry(stamp.cookie).or_default();
+        if connection.is_ignored {
+            return;
+        }
         let is_request = (stamp.direction == SENT) != self.is_server;
         let stream = if is_request { &mut connection.sent } else { &mut connection.received };
         stream.segment(stamp.sequence, stamp.payload_length, stamp.time, stamp.smoothed_rtt_us);
+    }
+
+    /// Takes a read of a socket of the server.
+    pub fn read(&mut self, read: &Read) {
+        let Some(connection) = self.connections.get_mut(&read.cookie) else { return };
+        if let Some(taken) = &mut connection.read {
+            let begin = taken.frontier();
+            taken.stretch(begin, begin + u64::from(read.length), read.time, 0);
+        }
+    }
+
+    /// Forgets what the kernel said of bytes that no request will be told of.
+    pub fn pass(&mut self, passed: &Passed) {
+        let Some(connection) = self.connections.get_mut(&passed.cookie) else { return };
+        if passed.is_ignored != 0 {
+            *connection = Connection { is_ignored: true, ..Connection::default() };
+            return;
+        }
+        connection.sent.forget_before(passed.sent);
+        connection.received.forget_before(passed.received);
+        if let Some(read) = &mut connection.read {
+            // What was received may not have been read yet: reads go on being counted.
+            read.forget_before(passed.sent.min(read.frontier()));
+        }
     }
 
     /// Takes a stamped stretch, from a rung that knows offsets and not sequence numbers.
@@ -133,6 +168,8 @@ impl Joiner {
         let was_sent = self.is_watching || ended.submitted.stamped().is_some();
         if was_sent && ended.sent_end > ended.sent_begin {
             sent(&mut request, connection, ended, why);
+            let read = connection.read.as_mut().filter(|read| read.frontier() >= ended.sent_end);
+            request.server_read_ns = time(read.and_then(|read| read.arrival(ended.sent_end)));
         }
         if ended.head_end > 0 {
             request.head_kernel_received_ns = time(connection.received.arrival(ended.head_end));
@@ -416,6 +453,38 @@ mod tests {
             "sent Some(100) head Some(200) first Some(200) answer None last Some(380) events 200/2 200/2 -/- 380/1 \
              unmatched 1 None",
         );
+    }
+
+    #[test]
+    fn when_the_server_read_the_request() {
+        let mut joiner = Joiner::watching(&["profiling"], true);
+        joiner.step(&Step { stage: ACCEPTED, sent_sequence: 9000, received_sequence: 500, ..opened() });
+        joiner.segment(&segment(RECEIVED, 500, 200, 100));
+        for (length, time) in [(150, 110), (50, 130)] {
+            let kind = Kind::Read.number();
+            joiner.read(&Read { kind, length, cookie: COOKIE, time: MonoNs(time) });
+        }
+        let request = joiner.request(&ended(), &[]).request;
+        assert_eq!(request.kernel_sent_last_ns, Some(MonoNs(100)), "its last byte came");
+        assert_eq!(request.server_read_ns, Some(MonoNs(130)), "its last byte was read");
+        let later = RequestEnded { sent_begin: 200, sent_end: 300, ..ended() };
+        assert_eq!(joiner.request(&later, &[]).request.server_read_ns, None, "not read yet");
+    }
+
+    #[test]
+    fn what_no_request_needs_is_not_kept() {
+        let mut joiner = Joiner::watching(&["profiling"], false);
+        joiner.step(&opened());
+        for number in 0..10 {
+            joiner.segment(&segment(SENT, 500 + 10 * number, 10, 100 + u64::from(number)));
+        }
+        assert_eq!(joiner.pending(), 10, "nothing was asked for yet");
+        let passed = Passed { cookie: COOKIE, sent: 95, ..Passed::default() };
+        joiner.pass(&passed);
+        assert_eq!(joiner.pending(), 1, "what has passed is forgotten");
+        joiner.pass(&Passed { is_ignored: 1, ..passed });
+        joiner.segment(&segment(SENT, 600, 10, 200));
+        assert_eq!(joiner.pending(), 0, "nothing is kept of a connection without requests");
     }
 
     #[test]

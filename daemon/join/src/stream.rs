@@ -91,6 +91,23 @@ impl Stream {
         self.steps.front().copied()
     }
 
+    /// Forgets when bytes came that nobody will ask for: those before an offset.
+    pub fn forget_before(&mut self, offset: u64) {
+        if offset > self.frontier {
+            self.frontier = offset;
+            self.absorb();
+        }
+        while self.steps.front().is_some_and(|step| step.end <= offset) {
+            self.steps.pop_front();
+        }
+    }
+
+    /// Every byte below this offset is there.
+    #[must_use]
+    pub const fn frontier(&self) -> u64 {
+        self.frontier
+    }
+
     /// Segments that brought new bytes so far.
     #[must_use]
     pub const fn segments(&self) -> u64 {
@@ -207,6 +224,19 @@ mod tests {
             &[(0, 100, 1), (200, 100, 3), (300, 100, 4)],
             &[(100, Some(1)), (200, None), (300, Some(3)), (400, Some(4))],
         );
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_forgotten() {
+        let mut stream = Stream::from_sequence(0);
+        for (sequence, time) in [(0, 1), (100, 2), (300, 4), (400, 5)] {
+            stream.segment(sequence, 100, MonoNs(time), 0);
+        }
+        stream.forget_before(150);
+        assert_eq!(stream.pending(), 3, "the step that holds byte 150, and what is beyond the hole");
+        stream.forget_before(350);
+        assert_eq!(stream.pending(), 2, "nobody waits for the hole");
+        assert_eq!(stream.arrival(400).map(|step| step.time.0), Some(4), "what comes after is as it was");
     }
 
     #[test]

@@ -189,6 +189,7 @@ pub const METRICS: &[&Metric] = &[
     &kernel::kernel_inter_token_latency::METRIC,
     &kernel::kernel_inter_chunk_latency::METRIC,
     &kernel::server_wait_first_byte::METRIC,
+    &kernel::server_socket_wait::METRIC,
     &kernel::network_rtt_kernel::METRIC,
     &kernel::retransmits::METRIC,
     &kernel::events_per_segment::METRIC,

@@ -4,6 +4,7 @@
 //! requests.parquet   one [`Request`] a row      columns in request.rs
 //! tokens.parquet     one [`Token`] a row        columns in token.rs
 //! responses.parquet  one [`Response`] a row     columns in response.rs (raw export only)
+//! payloads.parquet   one [`Payload`] a row      columns in payload.rs (only where they are kept)
 //! server_metrics.parquet  one [`ServerSample`] a row, columns in server_sample.rs (only if the server has metrics)
 //! run.json           one [`Run`]                fields in run.rs, the verdict in verdict.rs
 //! ```
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod column;
+mod payload;
 mod request;
 mod response;
 mod run;
@@ -20,6 +22,7 @@ mod token;
 mod verdict;
 
 pub use column::{Clock, ColumnInfo, Row, RowError, Source, Unit};
+pub use payload::Payload;
 pub use request::Request;
 pub use response::Response;
 pub use run::{Host, Loss, Phase, Run, SCHEMA_VERSION};

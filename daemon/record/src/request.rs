@@ -154,6 +154,12 @@ columns! {
         spec_decode_acceptance_rate: Option<f64>, Plain, None, Server;
         /// Verifications by how many drafted tokens each accepted, from 0, with commas between.
         spec_decode_histogram: Option<String>, Plain, None, Server;
+        /// The model that a watched request names.
+        model: Option<String>, Identity, None, Scribe;
+        /// The `X-Request-ID` of a watched request, which whoever sent it chose.
+        client_request_id: Option<String>, Identity, None, Scribe;
+        /// When the server's process had read a watched request's last byte out of its socket.
+        server_read_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
     }
 }
 

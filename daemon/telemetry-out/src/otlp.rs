@@ -40,6 +40,8 @@ pub struct Domains {
     pub requests: bool,
     /// How the run goes.
     pub timing: bool,
+    /// Each request that a watched server answered.
+    pub served: bool,
 }
 
 /// A result.
@@ -49,6 +51,13 @@ pub enum Event {
     Request(LiveRequest),
     /// The run goes on.
     Progress(Progress),
+    /// A request of others, which a watched server answered.
+    Served {
+        /// What the server is called.
+        server: String,
+        /// The request.
+        request: LiveRequest,
+    },
 }
 
 /// A sender at work.

@@ -1,5 +1,6 @@
 //! Probe `capture`: what probe `segment` does, and the first bytes of each segment's payload with it.
 
+use super::read;
 use super::segment::{Found, find};
 use crate::emit::{count, emit_bytes};
 use aya_ebpf::helpers::bpf_skb_load_bytes;
@@ -55,6 +56,9 @@ fn capture(ctx: &SkBuffContext, direction: u32) {
     };
     if !is_wanted(settings, local_port) && !is_wanted(settings, remote_port) {
         return;
+    }
+    if direction == RECEIVED && settings.notes_sockets != 0 {
+        read::note(stamp.cookie);
     }
     let Some(depth) = DEPTH.get_ptr_mut(0) else { return };
     // SAFETY: this processor's own number; whoever interrupts sets it back before this program goes on.

@@ -2,4 +2,5 @@
 
 mod capture;
 mod connection;
+mod read;
 mod segment;

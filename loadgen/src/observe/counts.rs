@@ -28,9 +28,9 @@ impl Counts {
     }
 
     /// A model was asked; of more than anybody uses no names are kept.
-    pub(super) fn model(&mut self, name: String) {
-        if self.models.len() < MODELS_MAX && name.len() <= MODEL_NAME_MAX {
-            self.models.insert(name);
+    pub(super) fn model(&mut self, name: &str) {
+        if !name.is_empty() && self.models.len() < MODELS_MAX && !self.models.contains(name) {
+            self.models.insert(name.to_owned());
         }
     }
 
@@ -58,4 +58,3 @@ pub(super) const MALFORMED: &str = "watched_not_followed_malformed_response";
 /// How all that is not understood is called, before its name.
 pub(super) const NOT_FOLLOWED: &str = "watched_not_followed_";
 const MODELS_MAX: usize = 64;
-const MODEL_NAME_MAX: usize = 256;

@@ -20,8 +20,10 @@ mod stream;
 mod talk;
 mod watch;
 
+use crate::clock;
 use crate::ring::shared::Gauge;
 use crate::scribe::Source;
+use common::clock::DurationNs;
 use common::plan::{Plan, Side};
 pub use counts::Counts;
 pub use requests::{NotFollowed, Progress, Question, Requests};
@@ -47,6 +49,8 @@ pub struct Observer<'a> {
     pub plan: &'a Plan,
     /// Not zero once the spool grows no more.
     pub over: &'a AtomicU8,
+    /// Is told now and then what was met so far.
+    pub met: &'a mut dyn FnMut(&Counts),
 }
 
 /// Works until the spool grows no more and is read; gives what was met.
@@ -54,13 +58,20 @@ pub struct Observer<'a> {
 /// # Errors
 /// When the spool can't be read, is malformed, or the replies can't be written.
 pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
-    let Observer { spool, replies, side, tokenizer, plan, over } = observer;
+    let Observer { spool, replies, side, tokenizer, plan, over, met } = observer;
+    let mut told = clock::mono();
     let mut watch = Watch::new(BufWriter::with_capacity(REPLY_BUFFER, replies), side, tokenizer, plan);
     let mut reader = Reader { offset: 0, buffer: vec![0; READ_BYTES] };
     loop {
         // Seen before what is visible: whatever comes later is not waited for, and nothing is missed.
         let is_over = over.load(Ordering::Acquire) != 0;
-        if !reader.read(&spool, &mut watch)? {
+        let has_read = reader.read(&spool, &mut watch)?;
+        let now = clock::mono();
+        if now - told >= TELL_INTERVAL {
+            told = now;
+            met(watch.counts());
+        }
+        if !has_read {
             watch.flush()?;
             if is_over {
                 watch.finish()?;
@@ -96,6 +107,8 @@ impl Reader {
     }
 }
 
+/// How often it is told what was met.
+const TELL_INTERVAL: DurationNs = DurationNs::from_millis(1000);
 /// How long it sleeps when there is nothing to read.
 const POLL: Duration = Duration::from_millis(2);
 /// Many times the longest record.

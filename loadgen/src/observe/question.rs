@@ -69,7 +69,13 @@ mod tests {
 
     fn question(path: &str, body: &str) -> Question {
         let body = body.as_bytes().to_vec();
-        Question { method: "POST".to_owned(), path: path.to_owned(), body, is_whole: true, begin: 0 }
+        Question {
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            body,
+            is_whole: true,
+            ..Question::default()
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Question {
     pub method: String,
     /// The path of its target, without the query.
     pub path: String,
+    /// Its `X-Request-ID`, if it has one.
+    pub client_request_id: String,
     /// Its body, as far as it was captured and is kept.
     pub body: Vec<u8>,
     /// Whether that is all of the body.
@@ -58,6 +60,9 @@ pub enum NotFollowed {
     /// The request switches protocols.
     #[error("upgrade")]
     Upgrade,
+    /// More requests than anybody pipelines wait for their responses.
+    #[error("unanswered")]
+    Unanswered,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +92,13 @@ impl Requests {
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Where the request begins whose head is being read, or the next one will.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        let reads_head = self.state == State::Head && !self.carry.is_empty();
+        if reads_head { self.question.begin } else { self.offset }
     }
 
     /// The request whose head or end was told last.
@@ -186,12 +198,18 @@ impl Requests {
             Err(_) => return Err(NotFollowed::NotHttp),
         };
         let (mut body, mut is_chunked) = (0, false);
+        let mut client_request_id = String::new();
         for header in request.headers.iter() {
             if header.name.eq_ignore_ascii_case("content-length") {
                 let text = std::str::from_utf8(header.value).ok();
                 body = text.and_then(|text| text.trim().parse().ok()).ok_or(NotFollowed::NotHttp)?;
             } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
                 is_chunked = header.value.to_ascii_lowercase().ends_with(b"chunked");
+            } else if header.name.eq_ignore_ascii_case("x-request-id") {
+                let text = std::str::from_utf8(header.value).unwrap_or_default();
+                text.get(..text.len().min(REQUEST_ID_MAX))
+                    .unwrap_or_default()
+                    .clone_into(&mut client_request_id);
             } else if header.name.eq_ignore_ascii_case("upgrade") {
                 return Err(NotFollowed::Upgrade);
             }
@@ -204,6 +222,7 @@ impl Requests {
             begin,
             method: request.method.unwrap_or_default().to_owned(),
             path: target.split(['?', '#']).next().unwrap_or_default().to_owned(),
+            client_request_id,
             body: body_kept,
             is_whole: true,
         };
@@ -291,6 +310,8 @@ const METHODS: &[&str] = &["POST", "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "P
 const LEAST: usize = 14;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 64;
+/// Bytes that are kept of a request's id.
+const REQUEST_ID_MAX: usize = 128;
 /// Bytes that are kept of a body.
 const BODY_BYTES_MAX: usize = 16 << 20;
 

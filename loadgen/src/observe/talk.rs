@@ -4,7 +4,7 @@ use super::counts::{COMPRESSED, Counts, EVENTS_CUT, MALFORMED, OTHER_REQUESTS, P
 use super::question;
 use super::requests::{self, NotFollowed, Requests, is_request};
 use super::stream::{Content, Stretch};
-use crate::scribe::Ledger;
+use crate::scribe::{Ledger, Names};
 use crate::wire::Sink;
 use crate::wire::http::{AtEnd, Malformed, Progress, Responses};
 use common::client_event::{Ended, Kind, Outcome, RecordHeader, Sent};
@@ -19,6 +19,8 @@ pub(super) struct Shared<W> {
     pub(super) ledger: Ledger<W>,
     pub(super) counts: Counts,
     pub(super) next_request: u64,
+    /// Whether what requests and responses say is told.
+    pub(super) keeps_payload: bool,
 }
 
 /// One connection.
@@ -87,6 +89,16 @@ impl Talk {
         self.standing
     }
 
+    /// Before which offset of the requests nothing matters any more, and of the responses, which stand at `answered`.
+    /// `None` while a request is open that will be told.
+    pub(super) fn passed(&self, asked: u64, answered: u64) -> Option<(u64, u64)> {
+        match self.standing {
+            Standing::Followed if self.exchanges.iter().any(|exchange| exchange.is_recorded) => None,
+            Standing::Followed => Some((self.requests.begin(), answered)),
+            Standing::Waiting | Standing::Ignored => Some((asked, answered)),
+        }
+    }
+
     /// Takes what the client sent; `answered` is where the response stream stands.
     pub(super) fn asks(
         &mut self,
@@ -112,7 +124,10 @@ impl Talk {
             };
             match progress {
                 requests::Progress::More => {}
-                requests::Progress::Head => self.begin(stretch.time, answered, shared),
+                requests::Progress::Head if self.exchanges.len() >= EXCHANGES_MAX => {
+                    return self.lose(NotFollowed::Unanswered, stretch.time, shared);
+                }
+                requests::Progress::Head => self.begin(stretch.time, answered, shared)?,
                 requests::Progress::Complete => self.sent(shared)?,
             }
             content = match content {
@@ -207,7 +222,7 @@ impl Talk {
         Ok(())
     }
 
-    fn begin(&mut self, time: MonoNs, answered: u64, shared: &mut Shared<impl Write>) {
+    fn begin(&mut self, time: MonoNs, answered: u64, shared: &mut Shared<impl Write>) -> io::Result<()> {
         let question = self.requests.question();
         let endpoint = question::endpoint(question);
         let exchange = Exchange {
@@ -225,6 +240,9 @@ impl Talk {
         if let Some(endpoint) = endpoint {
             shared.next_request += 1;
             shared.ledger.asked(exchange.request, endpoint, Default::default());
+            let client_request_id = question.client_request_id.clone();
+            shared.ledger.named(exchange.request, Names { client_request_id, ..Names::default() });
+            shared.ledger.in_flight()?;
         } else {
             shared.counts.add(OTHER_REQUESTS, 1);
         }
@@ -232,6 +250,7 @@ impl Talk {
         if self.exchanges.len() == 1 {
             self.expect();
         }
+        Ok(())
     }
 
     /// The request that came last is whole.
@@ -244,8 +263,12 @@ impl Talk {
         let question = self.requests.question();
         let Some(endpoint) = question::endpoint(question) else { return Ok(()) };
         let (facts, model) = question::facts(question, shared.ledger.tokenizer());
-        model.into_iter().for_each(|model| shared.counts.model(model));
+        let model = model.filter(|model| model.len() <= MODEL_NAME_MAX).unwrap_or_default();
+        shared.counts.model(&model);
         shared.ledger.asked(exchange.request, endpoint, facts);
+        let client_request_id = std::mem::take(&mut question.client_request_id);
+        let payload = if shared.keeps_payload { question.body.clone() } else { Vec::new() };
+        shared.ledger.named(exchange.request, Names { model, client_request_id, payload });
         tell_sent(exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)
     }
 
@@ -286,7 +309,8 @@ impl Talk {
         let mut header = RecordHeader::new(Kind::Ended, exchange.request.0, time, end, 0);
         header.detail = outcome.number();
         let ended = Ended { errno: 0, reads: exchange.stretches };
-        shared.ledger.record(0, &header, ended.as_bytes())
+        shared.ledger.record(0, &header, ended.as_bytes())?;
+        shared.ledger.in_flight()
     }
 
     /// What comes can't be followed.
@@ -353,7 +377,7 @@ impl<W: Write> Sink for Cut<'_, W> {
         if self.exchange.is_recorded && is_compressed(bytes) {
             self.counts.add(COMPRESSED, 1);
             self.exchange.is_recorded = false;
-            self.result = self.ledger.forget(self.exchange.request);
+            self.result = self.ledger.forget(self.exchange.request).and_then(|()| self.ledger.in_flight());
             return;
         }
         self.record(Kind::Head, status, bytes, end);
@@ -385,5 +409,9 @@ fn is_compressed(head: &[u8]) -> bool {
     })
 }
 
+/// Requests of one connection that may wait for their responses.
+const EXCHANGES_MAX: usize = 1024;
+/// Bytes of the longest model name that is told.
+const MODEL_NAME_MAX: usize = 256;
 /// Nobody read it: only the kernel saw it pass.
 const UNSEEN: MonoNs = MonoNs(0);

@@ -10,8 +10,10 @@ use common::id::{ConnectionId, SocketCookie};
 use common::kernel_event::Kind;
 use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, Step};
+use common::kernel_event::read::Read;
 use common::kernel_event::segment::SENT;
 use common::plan::{Plan, Side};
+use common::reply_event::Passed;
 use endpoint::chat::Chat;
 use rustc_hash::FxHashMap;
 use std::io::{self, Write};
@@ -26,6 +28,8 @@ pub struct Watch<W> {
     next_connection: u32,
     shared: Shared<W>,
     latest: MonoNs,
+    /// Records since the daemon was last told how far they were read.
+    untold: u32,
 }
 
 struct Connection {
@@ -33,6 +37,10 @@ struct Connection {
     asks: Stream,
     answers: Stream,
     talk: Talk,
+    /// Segments since the daemon was last told what it may forget.
+    untold: u32,
+    /// Whether the daemon knows that nothing of it will be told.
+    was_ignored: bool,
 }
 
 /// A record that no kernel program writes.
@@ -44,9 +52,14 @@ impl<W: Write> Watch<W> {
     /// Watches from one side and writes messages to `replies`.
     pub fn new(replies: W, side: Side, tokenizer: Option<Tokenizer>, plan: &Plan) -> Self {
         let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()));
-        let ledger = Ledger::new(replies, &Chat, tokenizer, nothing, plan);
-        let shared = Shared { ledger, counts: Counts::default(), next_request: 0 };
-        Self { side, connections: FxHashMap::default(), next_connection: 0, shared, latest: MonoNs(0) }
+        let mut ledger = Ledger::new(replies, &Chat, tokenizer, nothing, plan);
+        let keeps_payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
+        if keeps_payload {
+            ledger.keep_raw();
+        }
+        let shared = Shared { ledger, counts: Counts::default(), next_request: 0, keeps_payload };
+        let connections = FxHashMap::default();
+        Self { side, connections, next_connection: 0, shared, latest: MonoNs(0), untold: 0 }
     }
 
     /// Takes the first record of some bytes; gives its length, or nothing if it is not whole.
@@ -57,6 +70,8 @@ impl<W: Write> Watch<W> {
         let Ok((kind, _)) = u32::read_from_prefix(bytes) else { return Ok(None) };
         match Kind::from_number(kind).ok_or_else(broken)? {
             Kind::Segment => Err(broken()),
+            // When the server read is for the joiner: it says nothing of what was asked.
+            Kind::Read => Ok((bytes.len() >= size_of::<Read>()).then_some(size_of::<Read>())),
             Kind::Connection => {
                 let Ok((step, _)) = Step::read_from_prefix(bytes) else { return Ok(None) };
                 self.step(&step)?;
@@ -122,7 +137,7 @@ impl<W: Write> Watch<W> {
                 let connection = self.connect(step.cookie, talk)?;
                 connection.asks = Stream::from_sequence(asks);
                 connection.answers = Stream::from_sequence(answers);
-                Ok(())
+                self.let_go(step.cookie)
             }
             CLOSED => self.closed(step),
             _ => Ok(()),
@@ -133,6 +148,8 @@ impl<W: Write> Watch<W> {
         let Some(mut connection) = self.connections.remove(&step.cookie) else { return Ok(()) };
         connection.drain(&mut self.shared)?;
         connection.talk.closed(step.time, &mut self.shared)?;
+        let passed = Passed { cookie: step.cookie, time: self.latest, is_ignored: 1, ..Passed::default() };
+        self.shared.ledger.passed(&passed)?;
         let header = RecordHeader::new(Record::Closed, u64::from(connection.id.0), step.time, 0, 0);
         self.shared.ledger.record(0, &header, &[])
     }
@@ -145,7 +162,7 @@ impl<W: Write> Watch<W> {
         }
         let Some(connection) = self.connections.get_mut(&stamp.cookie) else { return Ok(()) };
         if connection.talk.standing() == Standing::Ignored {
-            return Ok(());
+            return self.let_go(stamp.cookie);
         }
         let segment =
             Segment { sequence: stamp.sequence, length: stamp.payload_length, bytes, time: stamp.time };
@@ -162,7 +179,30 @@ impl<W: Write> Watch<W> {
                 result = std::mem::replace(&mut result, Ok(())).and_then(|()| talk.answers(&stretch, shared));
             });
         }
-        result
+        result?;
+        self.let_go(stamp.cookie)
+    }
+
+    /// Tells the daemon now and then what it may forget: what the kernel said of bytes that no request will be told of,
+    /// and how far the kernel's records were read.
+    fn let_go(&mut self, cookie: SocketCookie) -> io::Result<()> {
+        let Some(connection) = self.connections.get_mut(&cookie) else { return Ok(()) };
+        connection.untold += 1;
+        self.untold += 1;
+        let is_ignored = connection.talk.standing() == Standing::Ignored;
+        let is_due = connection.untold >= LET_GO_SEGMENTS || is_ignored != connection.was_ignored;
+        let passed = connection.talk.passed(connection.asks.next(), connection.answers.next());
+        let time = self.latest;
+        let passed = match passed.filter(|_| is_due) {
+            Some((sent, received)) => {
+                (connection.untold, connection.was_ignored) = (0, is_ignored);
+                Passed { cookie, sent, received, time, is_ignored: u32::from(is_ignored), reserved: 0 }
+            }
+            None if self.untold >= PROGRESS_RECORDS => Passed { time, ..Passed::default() },
+            None => return Ok(()),
+        };
+        self.untold = 0;
+        self.shared.ledger.passed(&passed)
     }
 
     fn connect(
@@ -176,8 +216,8 @@ impl<W: Write> Watch<W> {
         let opened = Opened { cookie, ..Opened::default() };
         let header = RecordHeader::new(Record::Opened, u64::from(id.0), MonoNs(0), 0, 0);
         self.shared.ledger.record(0, &header, opened.as_bytes())?;
-        let connection =
-            Connection { id, asks: Stream::default(), answers: Stream::default(), talk: talk(id) };
+        let (asks, answers) = (Stream::default(), Stream::default());
+        let connection = Connection { id, asks, answers, talk: talk(id), untold: 0, was_ignored: false };
         Ok(self.connections.entry(cookie).insert_entry(connection).into_mut())
     }
 }
@@ -198,6 +238,11 @@ impl Connection {
         result
     }
 }
+
+/// Segments of a connection after which the daemon is told what it may forget.
+const LET_GO_SEGMENTS: u32 = 64;
+/// Records after which the daemon is told how far they were read, whatever they are.
+const PROGRESS_RECORDS: u32 = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -372,6 +417,60 @@ mod tests {
         let head = "HEAD / HTTP/1.1\r\n\r\n".to_owned() + &question();
         let both = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nHTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n";
         check(&head, both, "19..148 due 2 ended 3 http_status:; | connections=1 requests_of_other_paths=1");
+    }
+
+    /// What the daemon was told it may forget: requests before, responses before, whether all of the connection.
+    fn let_go(records: &Records) -> Vec<(u64, u64, bool)> {
+        let mut watch = Watch::new(Vec::new(), Side::Client, None, &Plan::unknown());
+        let mut rest = &*records.bytes;
+        while let Some(length) = watch.record(rest).unwrap() {
+            rest = &rest[length..];
+        }
+        let replies = watch.into_replies();
+        let mut told = Vec::new();
+        let mut bytes = &*replies;
+        while let Ok((header, body)) = MessageHeader::read_from_prefix(bytes) {
+            if Message::from_number(header.kind) == Some(Message::Passed) {
+                let (passed, _) = Passed::read_from_prefix(body).unwrap();
+                assert_eq!(passed.cookie, COOKIE, "the connection");
+                told.push((passed.sent, passed.received, passed.is_ignored != 0));
+            }
+            bytes = &bytes[header.length as usize..];
+        }
+        told
+    }
+
+    #[test]
+    fn what_asks_no_model_is_let_go() {
+        let mut other = Records::default();
+        other.step(OPENED);
+        let (get, ok) = ("GET /x HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+        for _ in 0..LET_GO_SEGMENTS {
+            other.segment(SENT, get).segment(RECEIVED, ok);
+        }
+        let told = let_go(&other);
+        assert!(!told.is_empty() && told.iter().all(|(_, _, all)| !all), "now and then: {told:?}");
+        let mut asking = Records::default();
+        asking.step(OPENED).segment(SENT, &question()).segment(RECEIVED, HEAD);
+        for _ in 0..2 * LET_GO_SEGMENTS {
+            asking.segment(RECEIVED, &token());
+        }
+        assert_eq!(let_go(&asking), [], "a request is open that will be told");
+        let mut encrypted = Records::default();
+        encrypted.step(OPENED).segment(SENT, "\u{16}\u{3}\u{1}");
+        assert_eq!(let_go(&encrypted).last().map(|(.., all)| *all), Some(true), "nothing of it will be told");
+        let mut begun = Records::default();
+        begun.step(OPENED);
+        for _ in 0..LET_GO_SEGMENTS {
+            begun.segment(SENT, get).segment(RECEIVED, ok);
+        }
+        // The head of a request that asks a model has begun to come.
+        let gone = begun.gone[SENT as usize];
+        for byte in question().chars().take(70) {
+            begun.segment(SENT, &byte.to_string());
+        }
+        let kept = let_go(&begun).iter().all(|(sent, ..)| *sent <= u64::from(gone));
+        assert!(kept, "when it began is not forgotten: {:?}", let_go(&begun));
     }
 
     #[test]

@@ -5,12 +5,12 @@
 use super::asked::{Asked, Facts};
 use super::outcome;
 use super::record::{body, broken};
-use super::request::{Keep, Request};
+use super::request::{Keep, Names, Request};
 use common::client_event::{self as client, Ended, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId, SocketCookie};
 use common::plan::Plan;
-use common::reply_event::{ConnectionOpened, Kind, MessageHeader, StretchStamped, UNKNOWN};
+use common::reply_event::{ConnectionOpened, InFlight, Kind, MessageHeader, Passed, StretchStamped, UNKNOWN};
 use endpoint::Endpoint;
 use rustc_hash::FxHashMap;
 use std::io::{self, Write};
@@ -124,6 +124,28 @@ impl<W: Write> Ledger<W> {
     pub fn asked(&mut self, request: RequestId, endpoint: &'static dyn Endpoint, facts: Facts) {
         let place = self.place(0, request);
         self.requests[place].known = Some((endpoint, facts));
+    }
+
+    /// Takes how whoever sent an open request calls it.
+    pub fn named(&mut self, request: RequestId, names: Names) {
+        let place = self.place(0, request);
+        self.requests[place].names = names;
+    }
+
+    /// Tells that what the kernel said of some bytes may be forgotten.
+    ///
+    /// # Errors
+    /// When the message can't be written.
+    pub fn passed(&mut self, passed: &Passed) -> io::Result<()> {
+        self.message(Kind::Passed, passed)
+    }
+
+    /// Tells how many requests are open.
+    ///
+    /// # Errors
+    /// When the message can't be written.
+    pub fn in_flight(&mut self) -> io::Result<()> {
+        self.message(Kind::InFlight, &InFlight { open: self.open.len() as u64 })
     }
 
     /// Forgets an open request: nothing will be told of it.
@@ -306,13 +328,18 @@ fn write_request(
     let (head, raw) = if keep.raw { (&*request.head, &*request.body) } else { (&b""[..], &b""[..]) };
     let events = request.events.as_bytes();
     let (error_type, error_message) = (verdict.error_type.as_bytes(), verdict.error_message.as_bytes());
+    let Names { model, client_request_id, payload } = &request.names;
+    let (model, named) = (model.as_bytes(), client_request_id.as_bytes());
     let told = &mut request.told;
+    told.payload_length = length(payload.len())?;
+    told.model_length = length(model.len())?;
+    told.client_request_id_length = length(named.len())?;
     told.events = length(events.len() / size_of::<common::reply_event::Event>())?;
     told.error_type_length = length(error_type.len())?;
     told.error_message_length = length(error_message.len())?;
     told.raw_length = length(head.len() + raw.len())?;
     told.raw_head_length = length(head.len())?;
-    let parts = [told.as_bytes(), events, error_type, error_message, head, raw];
+    let parts = [told.as_bytes(), events, error_type, error_message, model, named, payload, head, raw];
     write_head(to, Kind::Request, parts.iter().map(|part| part.len()).sum())?;
     parts.into_iter().try_for_each(|part| to.write_all(part))
 }

@@ -24,6 +24,7 @@ use common::plan::Plan;
 use endpoint::Endpoint;
 pub use ledger::Ledger;
 use record::Next;
+pub use request::Names;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;

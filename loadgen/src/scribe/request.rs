@@ -22,11 +22,24 @@ pub(super) struct Request {
     pub(super) has_content: bool,
     /// What its answer means and what it asked, where that was told with it.
     pub(super) known: Option<(&'static dyn Endpoint, Facts)>,
+    /// How whoever sent it calls it and the model, where that is not us.
+    pub(super) names: Names,
     /// Bytes of the body that came, and the last piece of it.
     body_bytes: usize,
     last_piece: Event,
     answer: String,
     reasoning: String,
+}
+
+/// What a request that somebody else sent says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The model that it asks.
+    pub model: String,
+    /// Its `X-Request-ID`.
+    pub client_request_id: String,
+    /// Its body, where payloads are kept.
+    pub payload: Vec<u8>,
 }
 
 /// What is kept of a response besides its meaning.

@@ -8,7 +8,7 @@ use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
 use common::plan::{self, Plan};
 use common::reply_event::{
-    self, ConnectionOpened, Event, EventKind, MessageHeader, RequestEnded, StretchStamped, known,
+    self, ConnectionOpened, Event, EventKind, MessageHeader, Passed, RequestEnded, StretchStamped, known,
 };
 use std::fmt::Write;
 use tokenizer::Tokenizer;
@@ -193,6 +193,11 @@ fn message_of(kind: reply_event::Kind, body: &[u8]) -> Message {
             format!("stamped cookie {} {direction} {begin}..{end} at {}", cookie.0, time.0)
         }
         reply_event::Kind::Request => return request_of(body),
+        reply_event::Kind::Passed => {
+            let passed = Passed::read_from_bytes(body).unwrap();
+            format!("passed cookie {} {} {}", passed.cookie.0, passed.sent, passed.received)
+        }
+        reply_event::Kind::InFlight => "in flight".to_owned(),
         reply_event::Kind::Finished => "finished".to_owned(),
     };
     Message { line, told: None, events: Vec::new(), error: Default::default(), raw: String::new() }
@@ -208,6 +213,8 @@ fn request_of(body: &[u8]) -> Message {
     }
     let (error_type, rest) = rest.split_at(told.error_type_length as usize);
     let (error_message, raw) = rest.split_at(told.error_message_length as usize);
+    let named = [told.model_length, told.client_request_id_length, told.payload_length];
+    assert_eq!(named, [0; 3], "only requests of others say who they are");
     assert_eq!(raw.len(), told.raw_length as usize, "nothing after the raw bytes");
     let [error_type, error_message, raw] =
         [error_type, error_message, raw].map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());

@@ -3,6 +3,7 @@
 use crate::patience;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A cgroup that goes with the test; what is in it is let go.
 #[derive(Debug)]
@@ -17,9 +18,16 @@ impl Own {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let line = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap();
         let root = line.split(' ').nth(4).unwrap();
-        let path = Path::new(root).join(format!("end-to-end-{}", std::process::id()));
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = Path::new(root).join(format!("end-to-end-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self { path }
+    }
+
+    /// Its path below the hierarchy's root.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.path.file_name().unwrap().to_str().unwrap()
     }
 
     /// The file into which a process writes its number to be in it.
@@ -36,3 +44,5 @@ impl Drop for Own {
         patience::until("the cgroup to be empty", || fs::remove_dir(&self.path).ok());
     }
 }
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -23,9 +23,19 @@ impl Daemon {
     /// Starts one whose runs are kept in this folder.
     #[must_use]
     pub fn start(state: &Path) -> Self {
+        Self::configured(state, None)
+    }
+
+    /// Starts one with a configuration file.
+    #[must_use]
+    pub fn configured(state: &Path, config: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
+        let file = folder.path().join("aiperfd.toml");
+        std::fs::write(&file, config.unwrap_or_default()).unwrap();
         let mut process = Command::new(programs::folder().join("aiperfd"))
+            .arg("--config")
+            .arg(&file)
             .arg("--socket")
             .arg(&socket)
             .arg("--state-dir")

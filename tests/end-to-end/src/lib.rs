@@ -19,3 +19,4 @@ pub mod nginx;
 pub mod patience;
 pub mod programs;
 pub mod server;
+pub mod watched;

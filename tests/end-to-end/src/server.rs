@@ -2,6 +2,7 @@
 
 use crate::cgroup::Own;
 use crate::programs;
+use kernel_tests::network::Namespace;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -53,6 +54,15 @@ impl Server {
         command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
         command.arg(programs::folder().join("mock-server"));
         Self::by(command, flags)
+    }
+
+    /// The same in a network namespace, at this address of it.
+    #[must_use]
+    pub fn start_within(group: &Own, namespace: &Namespace, flags: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
+        command.args(["ip", "netns", "exec", &namespace.name]).arg(programs::folder().join("mock-server"));
+        Self::by(command, &format!("--host {} {flags}", namespace.address))
     }
 
     fn by(mut command: Command, flags: &str) -> Self {

@@ -1,130 +1,13 @@
 //! Clients that nobody instrumented, watched by the kernel, against the server's own log of when it wrote each event.
-#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
-use end_to_end::client::{Ended, Run};
+use end_to_end::client::Ended;
 use end_to_end::needs_probes;
-use end_to_end::server::{Served, Server};
+use end_to_end::server::Server;
+use end_to_end::watched::{CLIENT, audit, check, lacks, recorded, watching};
 use export::parquet::rows;
-use kernel_tests::skip::skip;
-use record::{Request, Token};
+use record::{Payload, Response};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::process::{Command, Stdio};
-
-/// A Python client: threads that send streaming requests on a kept connection each.
-const CLIENT: &str = r#"
-import http.client, json, sys, threading
-port, threads, requests = map(int, sys.argv[1:4])
-def work(thread):
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    for number in range(requests):
-        body = {"model": "m", "stream": True, "max_tokens": 3 + (thread + number) % 5,
-                "messages": [{"role": "user", "content": "hello there"}]}
-        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
-        connection.getresponse().read()
-workers = [threading.Thread(target=work, args=(thread,)) for thread in range(threads)]
-for worker in workers: worker.start()
-for worker in workers: worker.join()
-print("all answered")
-"#;
-
-fn lacks(program: &str) -> bool {
-    let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let is_there = version.is_ok_and(|status| status.success());
-    if !is_there {
-        skip(&format!("the program `{program}` is not there"));
-    }
-    !is_there
-}
-
-fn watching(subcommand: &str, flags: &[&str]) -> Run {
-    let mut run = Run::of(subcommand);
-    run.command.args(["--artifact-dir", "artifacts", "--socket", "none.sock"]).args(flags);
-    run
-}
-
-fn audit(flags: &[&str], command: &[&str]) -> Run {
-    let mut run = watching("audit", flags);
-    run.command.arg("--").args(command);
-    run
-}
-
-/// The requests with their events, by connection, in order.
-fn recorded(ended: &Ended) -> Vec<Vec<(Request, Vec<Token>)>> {
-    let mut tokens = HashMap::<_, Vec<Token>>::new();
-    for batch in rows::<Token>(&ended.artifacts().join("tokens.parquet")).unwrap() {
-        for token in batch.unwrap() {
-            tokens.entry(token.request_id).or_default().push(token);
-        }
-    }
-    let mut connections = BTreeMap::<_, Vec<_>>::new();
-    for batch in rows::<Request>(&ended.artifacts().join("requests.parquet")).unwrap() {
-        for request in batch.unwrap() {
-            let events = tokens.remove(&request.request_id).unwrap_or_default();
-            connections.entry(request.connection).or_default().push((request, events));
-        }
-    }
-    assert!(tokens.is_empty(), "events of requests that are not there");
-    connections.into_values().collect()
-}
-
-/// How much later than the server's writes the stamps of a connection are, in ns; nothing if it is another connection.
-fn lateness(recorded: &[(Request, Vec<Token>)], served: &[&Served]) -> Option<Vec<u64>> {
-    let mut late = Vec::new();
-    if recorded.len() != served.len() {
-        return None;
-    }
-    for ((request, tokens), served) in recorded.iter().zip(served) {
-        let written = served.written.iter().filter(|event| event.kind != "head").collect::<Vec<_>>();
-        if request.kernel_sent_last_ns?.0 > served.read_ns || tokens.len() != written.len() {
-            return None;
-        }
-        for (token, event) in tokens.iter().zip(written) {
-            if token.end_offset > event.end {
-                return None;
-            }
-            late.push(token.kernel_received_ns?.0.checked_sub(event.before_ns)?);
-        }
-    }
-    Some(late)
-}
-
-/// Every request that the server served was recorded, with every event, and no stamp is before its write.
-fn check(name: &str, ended: &Ended, served: &[Served], requests: usize) {
-    assert_eq!(served.len(), requests, "requests that the server saw");
-    let recorded = recorded(ended);
-    let mut connections = BTreeMap::<u64, Vec<&Served>>::new();
-    for one in served {
-        connections.entry(one.connection).or_default().push(one);
-    }
-    assert_eq!(recorded.len(), connections.len(), "connections: {}", ended.json("run.json"));
-    let mut late = Vec::new();
-    for connection in &recorded {
-        // The log knows no socket cookies: of the connections that fit, it is the one whose times are closest.
-        let fits = connections.iter().filter_map(|(number, served)| {
-            let late = lateness(connection, served)?;
-            Some((late.iter().sum::<u64>(), *number, late))
-        });
-        let (_, number, times) =
-            fits.min().unwrap_or_else(|| panic!("no connection of the log fits {connection:?}"));
-        connections.remove(&number);
-        late.extend(times);
-    }
-    let loss = &ended.json("run.json")["loss"];
-    for place in ["unmatched_events", "unmatched_requests", "damaged"] {
-        assert_eq!(loss[place], json!({}), "nothing is lost: {loss}");
-    }
-    late.sort_unstable();
-    let at = |percent: usize| late[(late.len() - 1) * percent / 100] / 1000;
-    let line = format!(
-        "{name}: {} events, kernel stamp after write: p50 {} µs, p99 {} µs",
-        late.len(),
-        at(50),
-        at(99)
-    );
-    writeln!(std::io::stderr(), "{line}").ok();
-}
 
 /// Only the kernel was asked: no value of the client's is made up.
 fn has_no_client_values(ended: &Ended) {
@@ -147,7 +30,7 @@ fn a_python_client_is_audited() {
     }
     let server = Server::start("");
     let port = server.address.port().to_string();
-    let ended = audit(&[], &["python3", "-c", CLIENT, &port, "8", "5"]).end();
+    let ended = audit(&[], &["python3", "-c", CLIENT, "127.0.0.1", &port, "8", "5"]).end();
     ended.ended_with(0);
     assert_eq!(ended.out, "all answered\n", "the command's output and nothing else");
     assert!(ended.err.contains("Time to First Token"), "the report: {}", ended.err);
@@ -211,7 +94,10 @@ fn a_server_is_observed_at_its_own_end() {
     end_to_end::patience::until("the observer to watch", || {
         observer.err().contains("watching").then_some(())
     });
-    let client = Command::new("python3").args(["-c", CLIENT, &port, "4", "5"]).stdout(Stdio::null()).status();
+    let client = Command::new("python3")
+        .args(["-c", CLIENT, "127.0.0.1", &port, "4", "5"])
+        .stdout(Stdio::null())
+        .status();
     assert!(client.unwrap().success(), "the client");
     observer.signal(rustix::process::Signal::INT);
     let ended = observer.end();
@@ -227,4 +113,66 @@ fn a_server_is_observed_at_its_own_end() {
     assert_eq!(tokens.clone().count(), events, "every event that the server wrote");
     assert!(tokens.clone().all(|token| token.kernel_received_ns.is_some()), "each with a stamp");
     has_no_client_values(&ended);
+}
+
+/// A command that asks a server and then writes what `vllm bench serve --save-result` would.
+const BENCHMARK: &str = r#"
+curl -sN "$0" -H 'Content-Type: application/json' -d "$1" > answer.txt
+echo '{"completed": 1, "request_throughput": 5.0, "p50_ttft_ms": 1000.0, "p50_itl_ms": 1.5}' > "${2#--result=}"
+"#;
+
+#[test]
+fn what_the_client_said_stands_beside_what_the_kernel_saw() {
+    needs_probes!();
+    if lacks("curl") {
+        return;
+    }
+    let server = Server::start("");
+    let url = format!("{}/v1/chat/completions", server.url());
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let ended = audit(&[], &["sh", "-c", BENCHMARK, &url, body, "--result=said.json"]).end();
+    ended.ended_with(0);
+    assert!(ended.err.contains("What the client said, beside what the kernel saw"), "{}", ended.err);
+    let beside = ended.json("client_and_kernel.json");
+    assert_eq!(beside["client"]["made_by"], "vLLM", "{beside}");
+    let first = &beside["metrics"]["time_to_first_chunk.p50"];
+    assert_eq!(first["client"], 1000.0, "as it said: {beside}");
+    assert_eq!(first["kernel_metric"], "kernel_time_to_first_chunk", "{beside}");
+    let (kernel, difference) = (first["kernel"].as_f64().unwrap(), first["difference"].as_f64().unwrap());
+    assert!(kernel > 0.0 && (difference - (1000.0 - kernel)).abs() < 1e-6, "{beside}");
+}
+
+#[test]
+fn a_result_in_the_reports_own_directory_is_not_overwritten() {
+    needs_probes!();
+    let script = "mkdir -p artifacts && echo '{}' > artifacts/profile_export.jsonl";
+    let ended = audit(&[], &["sh", "-c", script]).end();
+    ended.ended_with(2);
+    assert!(ended.err.contains("another --artifact-dir"), "{}", ended.err);
+    let kept = std::fs::read_to_string(ended.artifacts().join("profile_export.jsonl")).unwrap();
+    assert_eq!(kept, "{}\n", "as the command wrote it");
+}
+
+#[test]
+fn what_was_said_is_kept_only_when_it_is_asked_for() {
+    needs_probes!();
+    if lacks("curl") {
+        return;
+    }
+    let server = Server::start("");
+    let url = format!("{}/v1/chat/completions", server.url());
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"a secret"}]}"#;
+    let curl = ["curl", "-sN", &url, "-H", "Content-Type: application/json", "-d", body];
+    let ended = audit(&["--quiet"], &curl).end();
+    assert!(!ended.artifacts().join("payloads.parquet").exists(), "not asked for");
+    assert!(!ended.artifacts().join("responses.parquet").exists(), "not asked for");
+    let ended = audit(&["--quiet", "--payload"], &curl).end();
+    ended.ended_with(0);
+    let payloads = rows::<Payload>(&ended.artifacts().join("payloads.parquet")).unwrap();
+    let payloads = payloads.flat_map(Result::unwrap).collect::<Vec<_>>();
+    assert_eq!(payloads.len(), 1, "one request");
+    assert_eq!(String::from_utf8_lossy(&payloads[0].data), body, "what was asked");
+    let responses = rows::<Response>(&ended.artifacts().join("responses.parquet")).unwrap();
+    let answers = responses.flat_map(Result::unwrap).filter(|row| row.index.is_some());
+    assert!(answers.count() > 1, "what was answered");
 }

@@ -7,6 +7,7 @@ use common::id::SocketCookie;
 use common::kernel_event::Kind;
 use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::Step;
+use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,6 +43,8 @@ pub struct Seen {
     pub steps: Vec<Step>,
     /// Captured segments with the bytes that came with them, in the order of their times.
     pub captures: Vec<(Capture, Vec<u8>)>,
+    /// Reads of sockets, in the order of the ring.
+    pub reads: Vec<Read>,
 }
 
 impl Stage {
@@ -54,7 +57,13 @@ impl Stage {
     /// A stage on which payload is captured too.
     #[must_use]
     pub fn capturing(snap_length: u32, ports: &[u16]) -> Self {
-        Self::with(ROOMY, Some(&Capturing { snap_length, ports: ports.to_vec() }))
+        Self::with(ROOMY, Some(&Capturing { snap_length, ports: ports.to_vec(), reads: false }))
+    }
+
+    /// A stage on which payload is captured and it is told when sockets are read.
+    #[must_use]
+    pub fn reading() -> Self {
+        Self::with(ROOMY, Some(&Capturing { snap_length: 64, ports: Vec::new(), reads: true }))
     }
 
     fn with(ring_bytes: u32, capturing: Option<&Capturing>) -> Self {
@@ -121,6 +130,7 @@ impl Seen {
                 self.stamps.push(capture.stamp);
                 self.captures.push((capture, captured));
             }
+            Some(Kind::Read) => self.reads.push(Read::read_from_prefix(record).unwrap().0),
             None => panic!("a record of unknown kind {kind}"),
         }
     }

@@ -75,3 +75,24 @@ fn other_ports_are_let_pass() {
     stage.until("the connection", |seen| !seen.steps.is_empty());
     assert!(stage.drain().captures.is_empty(), "nobody asked for this port: {:?}", stage.seen.captures);
 }
+
+#[test]
+fn it_is_told_when_a_watched_socket_is_read() {
+    if let Some(why) = lacks_probes() {
+        return skip(&why);
+    }
+    let mut stage = Stage::reading();
+    converse(&stage, 100, 5000);
+    let seen =
+        stage.until("all reads", |seen| seen.reads.iter().map(|read| read.length).sum::<u32>() >= 5000);
+    let read = seen.reads.iter().map(|read| read.length).sum::<u32>();
+    assert_eq!(
+        read, 5000,
+        "what the process in the cgroup took, and nothing of the other one: {:?}",
+        seen.reads
+    );
+    let cookie = seen.stamps[0].cookie;
+    assert!(seen.reads.iter().all(|read| read.cookie == cookie), "by the socket's cookie");
+    let last = seen.segments(cookie, RECEIVED).map(|stamp| stamp.time).max();
+    assert!(seen.reads.last().map(|read| read.time) >= last, "the last byte is read after it came");
+}

@@ -9,6 +9,7 @@
 
 mod aiperf;
 mod footprint;
+mod observe;
 mod rig;
 mod sending;
 mod spread;
@@ -68,6 +69,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("sending", sending::overhead),
     ("memory", footprint::memory),
     ("start", footprint::start),
+    ("observe", observe::watching),
     ("aiperf", aiperf::rows),
 ];
 

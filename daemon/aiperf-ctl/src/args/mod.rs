@@ -14,6 +14,7 @@ mod not_offered;
 mod output;
 mod parse;
 mod prompt;
+mod publish;
 mod report;
 mod runs;
 mod service;
@@ -33,6 +34,7 @@ pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Unparsed, parse};
+pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
 pub(crate) use timing::{FailOnArg, TimestampsArg, TimingArgs};
@@ -72,6 +74,9 @@ pub enum Command {
     /// Joins a run that watches this process, and becomes the command.
     #[command(hide = true)]
     JoinRun(JoinArgs),
+    /// Publishes what a daemon watches; the daemon starts it.
+    #[command(hide = true)]
+    Publish(PublishArgs),
     /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
     Report(Box<ReportArgs>),
     /// Compares runs, also of other tools, metric by metric.

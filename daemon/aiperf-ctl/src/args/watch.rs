@@ -16,6 +16,9 @@ pub struct WatchArgs {
     /// What counts tokens: a directory with tokenizer.json, `builtin` (o200k_base), or `none` to take the server's counts.
     #[arg(long, default_value = "builtin")]
     pub tokenizer: String,
+    /// Store what requests and responses say, in payloads.parquet and responses.parquet. They may hold secrets.
+    #[arg(long)]
+    pub payload: bool,
     /// The daemon's control socket; if no daemon listens there, a private one is started for the length of the run.
     #[arg(long, default_value = "/run/aiperfd/control.sock")]
     pub socket: PathBuf,
@@ -30,6 +33,11 @@ pub struct AuditArgs {
     /// Where results go.
     #[arg(long, visible_alias = "output-artifact-dir", default_value = "artifacts/audit")]
     pub artifact_dir: PathBuf,
+    /// What the command wrote of its own measurement, to set beside the kernel's: an artifact directory of AIPerf, the JSON
+    /// of `vllm bench serve --save-result`, or GuideLLM's. Default: what it leaves below the current directory and the
+    /// places that its arguments name.
+    #[arg(long, value_name = "PATH")]
+    pub client_result: Option<PathBuf>,
     /// What is watched.
     #[command(flatten)]
     pub watch: WatchArgs,
@@ -54,6 +62,10 @@ pub struct ObserveArgs {
     /// Which end of the connections the processes are.
     #[arg(long, value_enum, default_value_t = SideArg::Server)]
     pub side: SideArg,
+    /// Watch too when the server reads its sockets, so that the time which a request waits there is told apart. Needs
+    /// Linux 6.3 and its type information, and costs at each read of any socket on the host.
+    #[arg(long)]
+    pub socket_wait: bool,
     /// Seconds to watch. Default: until Ctrl-C.
     #[arg(long)]
     pub duration: Option<f64>,

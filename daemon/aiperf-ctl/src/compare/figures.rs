@@ -5,28 +5,30 @@ use std::collections::BTreeMap;
 
 /// A number with the interval that holds it with 95 % confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Figure {
-    pub(super) value: f64,
+pub(crate) struct Figure {
+    /// The number.
+    pub(crate) value: f64,
     pub(super) interval: Option<(f64, f64)>,
 }
 
 /// One run.
 #[derive(Clone, Debug)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     /// Where it came from.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// Which tool made it.
-    pub(super) tool: &'static str,
+    pub(crate) tool: &'static str,
     figures: BTreeMap<(&'static str, &'static str), Figure>,
 }
 
 impl Figures {
-    pub(super) const fn new(label: String, tool: &'static str) -> Self {
+    /// A run without figures.
+    pub(crate) const fn new(label: String, tool: &'static str) -> Self {
         Self { label, tool, figures: BTreeMap::new() }
     }
 
     /// Of records, which give every interval.
-    pub(super) fn of_report(label: String, results: &[MetricResult]) -> Self {
+    pub(crate) fn of_report(label: String, results: &[MetricResult]) -> Self {
         let mut figures = Self::new(label, "records");
         for result in results {
             for stat in Stat::ALL {
@@ -39,7 +41,7 @@ impl Figures {
     }
 
     /// Puts a figure under a tag of ours; a tag that is not ours, and no number, are passed over.
-    pub(super) fn put(&mut self, tag: &str, stat: Stat, value: Option<f64>, interval: Option<(f64, f64)>) {
+    pub(crate) fn put(&mut self, tag: &str, stat: Stat, value: Option<f64>, interval: Option<(f64, f64)>) {
         if let Some((metric, value)) = find(tag).zip(value.filter(|value| value.is_finite())) {
             self.figures.insert((metric.tag, stat.name()), Figure { value, interval });
         }
@@ -60,7 +62,8 @@ impl Figures {
         self.put(tag, Stat::Std, deviation, None);
     }
 
-    pub(super) fn get(&self, tag: &str, stat: &str) -> Option<Figure> {
+    /// The figure of a tag and statistic, if the run has one.
+    pub(crate) fn get(&self, tag: &str, stat: &str) -> Option<Figure> {
         self.figures.iter().find(|((of, at), _)| *of == tag && *at == stat).map(|(_, figure)| *figure)
     }
 }

@@ -23,7 +23,7 @@ use crate::plan::Refusal;
 use crate::report;
 use crate::say::{say, say_warning};
 use anyhow::{Context, Result};
-use figures::Figures;
+pub(crate) use figures::Figures;
 use gate::Gate;
 use serde_json::Value;
 use std::path::Path;
@@ -54,7 +54,8 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
 /// Whether a document is of a tool, and what it says.
 type Reader = (fn(&Value) -> bool, fn(String, &Value) -> Figures);
 
-fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
+/// The figures of a run, whichever tool made it.
+pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
     let label = path.display().to_string();
     if path.is_dir() {
         if report::holds_records(path)? {
@@ -69,13 +70,19 @@ fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
     let text = std::fs::read(path).map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
     let document: Value =
         serde_json::from_slice(&text).with_context(|| format!("failed to understand `{label}`"))?;
-    let readers: [Reader; 3] =
-        [(guidellm::is_it, guidellm::read), (vllm::is_it, vllm::read), (summary::is_it, summary::read)];
-    match readers.iter().find(|(is_it, _)| is_it(&document)) {
-        Some((_, read)) => Ok(read(label, &document)),
+    match of_document(&label, &document) {
+        Some(figures) => Ok(figures),
         None => Err(Refusal(format!(
             "`{label}` is none of: profile_export_aiperf.json, a result of `vllm bench serve`, GuideLLM's JSON"
         ))
         .into()),
     }
+}
+
+/// The figures of a document, if a tool that we know made it.
+pub(crate) fn of_document(label: &str, document: &Value) -> Option<Figures> {
+    let readers: [Reader; 3] =
+        [(guidellm::is_it, guidellm::read), (vllm::is_it, vllm::read), (summary::is_it, summary::read)];
+    let (_, read) = readers.iter().find(|(is_it, _)| is_it(document))?;
+    Some(read(label.to_owned(), document))
 }

@@ -38,23 +38,50 @@ pub struct Collector {
 /// The kernel's spool as another process sees it.
 pub struct Shown {
     gauge: ClientRing,
+    collected: Collected,
+}
+
+/// How much was collected, for whoever wants to know meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    records: Arc<AtomicU64>,
+    spooled: Arc<AtomicU64>,
     consumed: Arc<AtomicU64>,
 }
 
-impl Shown {
-    /// Shown by the header of a ring that holds nothing.
-    pub fn new(gauge: ClientRing) -> Self {
-        Self { gauge, consumed: Arc::default() }
+impl Collected {
+    /// Records of the kernel's ring.
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the other process has not read.
+    pub fn lag_bytes(&self) -> u64 {
+        self.spooled.load(Ordering::Acquire).saturating_sub(self.consumed.load(Ordering::Acquire))
     }
 
     /// How far the other process has read.
     pub fn consumed(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.consumed)
     }
+}
 
-    fn show(&self, length: u64) {
+impl Shown {
+    /// Shown by the header of a ring that holds nothing.
+    pub fn new(gauge: ClientRing) -> Self {
+        Self { gauge, collected: Collected::default() }
+    }
+
+    /// How much was collected.
+    pub fn collected(&self) -> Collected {
+        self.collected.clone()
+    }
+
+    fn show(&self, length: u64, records: u64) {
         self.gauge.show(length);
-        self.consumed.store(self.gauge.consumed_of(length), Ordering::Release);
+        self.collected.records.fetch_add(records, Ordering::Relaxed);
+        self.collected.spooled.store(length, Ordering::Release);
+        self.collected.consumed.store(self.gauge.consumed_of(length), Ordering::Release);
     }
 }
 
@@ -80,10 +107,14 @@ impl Collector {
             ring.drain(|bytes| spool.append(bytes))?;
         }
         if let Some((rings, spool)) = &mut self.kernel {
-            rings.drain(|record| spool.append(record))?;
+            let mut records = 0;
+            rings.drain(|record| {
+                records += 1;
+                spool.append(record)
+            })?;
             spool.publish()?;
             if let Some(shown) = &self.shown {
-                shown.show(spool.length());
+                shown.show(spool.length(), records);
             }
         }
         for (ring, spool) in &mut self.clients {

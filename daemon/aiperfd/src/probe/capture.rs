@@ -20,6 +20,8 @@ pub struct Capturing {
     pub snap_length: u32,
     /// Only of these ports, local or remote; of all if there is none.
     pub ports: Vec<u16>,
+    /// Whether it is told when a process reads.
+    pub reads: bool,
 }
 
 /// The settings as the kernel program reads them.
@@ -53,7 +55,8 @@ impl Capturing {
             *place = *port;
         }
         let port_count = u32::try_from(self.ports.len().min(PORTS_MAX)).unwrap_or(0);
-        let told = capture::Settings { snap_length: self.snap_length.min(SNAP_MAX), port_count, ports };
+        let (snap_length, notes_sockets) = (self.snap_length.min(SNAP_MAX), u32::from(self.reads));
+        let told = capture::Settings { snap_length, port_count, ports, notes_sockets };
         settings.set(0, Settings(told), 0).context("failed to say what is captured")
     }
 }

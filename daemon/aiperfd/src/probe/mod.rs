@@ -4,6 +4,7 @@
 
 mod capture;
 mod connection;
+mod read;
 mod segment;
 
 use crate::collect::kernel_rings::KernelRings;
@@ -26,6 +27,8 @@ struct Probe {
 const PROBES: &[&Probe] = &[&segment::PROBE, &connection::PROBE];
 /// Every probe of a run that watches those of others: the stamps come with the bytes.
 const WATCHING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE];
+/// Every probe of one that also wants to know when the server reads.
+const READING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE, &read::PROBE];
 
 /// Attached probes and what they say.
 pub struct Probes {
@@ -96,7 +99,12 @@ impl Probes {
         if let Some(capturing) = capturing {
             capturing.tell(&mut programs)?;
         }
-        for probe in if capturing.is_some() { WATCHING_PROBES } else { PROBES } {
+        let probes = match capturing {
+            None => PROBES,
+            Some(Capturing { reads: false, .. }) => WATCHING_PROBES,
+            Some(Capturing { reads: true, .. }) => READING_PROBES,
+        };
+        for probe in probes {
             (probe.attach)(&mut programs, cgroup)
                 .with_context(|| format!("failed to attach the probe `{}`", probe.name))?;
         }

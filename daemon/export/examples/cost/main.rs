@@ -73,7 +73,7 @@ fn live(requests: u64, events: u32) {
 fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
     let begun = Moment::now();
     let mut analysis = Analysis::new(settings());
-    export::feed(&mut analysis, requests, &[tokens.to_owned()])?;
+    export::feed(&mut analysis, requests, &[tokens.to_owned()], |_| true)?;
     println!("read and fed: {:.2} s, {}", begun.elapsed().as_secs_f64(), memory());
     let finishing = Moment::now();
     let report = analysis.finish();

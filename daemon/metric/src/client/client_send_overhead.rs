@@ -13,6 +13,8 @@ pub(crate) const METRIC: Metric = Metric::record("client_send_overhead", "Client
     .text("kernel_sent_last - due.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
+    // When a request that others sent was due is not known.
+    case.submitted_ns?;
     case.since_due(case.kernel_sent_last_ns)
 }
 
@@ -23,5 +25,6 @@ mod tests {
     #[test]
     fn due_to_last_byte() {
         check(&super::METRIC, |_| (), Some(2e6));
+        check(&super::METRIC, |request| request.submitted_ns = None, None);
     }
 }

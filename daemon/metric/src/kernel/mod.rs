@@ -11,4 +11,5 @@ pub(crate) mod kernel_time_to_first_token;
 pub(crate) mod kernel_time_to_second_token;
 pub(crate) mod network_rtt_kernel;
 pub(crate) mod retransmits;
+pub(crate) mod server_socket_wait;
 pub(crate) mod server_wait_first_byte;

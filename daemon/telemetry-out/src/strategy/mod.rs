@@ -1,6 +1,7 @@
 //! How results of each domain become metrics: one file each.
 
 mod requests;
+mod served;
 mod timing;
 
 use crate::instruments::Instruments;
@@ -23,6 +24,9 @@ pub(crate) fn strategies(domains: Domains, common: &[KeyValue]) -> Vec<Box<dyn S
     }
     if domains.timing {
         strategies.push(Box::new(timing::Timing::new(common)));
+    }
+    if domains.served {
+        strategies.push(Box::new(served::Served::new(common)));
     }
     strategies
 }

@@ -1,0 +1,14 @@
+//! Flags of the command that publishes what a daemon watches.
+
+use std::net::SocketAddr;
+
+/// Flags of `publish`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PublishArgs {
+    /// A loopback address.
+    #[arg(long)]
+    pub listen: SocketAddr,
+    /// An OpenTelemetry collector.
+    #[arg(long)]
+    pub otel_url: Option<String>,
+}

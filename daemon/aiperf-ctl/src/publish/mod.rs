@@ -1,0 +1,141 @@
+//! `aiperf-ctl publish`: the daemon starts it to publish what it watches; it has no privilege and can ask nothing.
+//!
+//! ```text
+//! aiperfd ── lines on standard input ──▶ board.rs ──▶ prometheus.rs  GET /metrics
+//!                                          │     └──▶ page.html      GET /   GET /live.json
+//!                                          └──▶ telemetry-out ──▶ collector
+//! ```
+
+mod board;
+mod histogram;
+mod prometheus;
+
+use crate::args::PublishArgs;
+use crate::clock::Moment;
+use crate::say::say_warning;
+use anyhow::{Context, Result};
+use board::Board;
+use bytes::Bytes;
+use control::Published;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use telemetry_out::{Domains, Endpoint, Event, Otlp, Settings};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// Publishes until the daemon is gone.
+pub(crate) fn run(args: &PublishArgs) -> Result<u8> {
+    anyhow::ensure!(args.listen.ip().is_loopback(), "--listen: `{}` is no loopback address", args.listen);
+    let sender = args.otel_url.as_deref().map(sender).transpose()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let board = Arc::new(Mutex::new(Board::default()));
+    runtime.block_on(async {
+        let listener = TcpListener::bind(args.listen).await;
+        let listener = listener.with_context(|| format!("failed to listen on `{}`", args.listen))?;
+        let begun = Moment::now();
+        let serving = tokio::spawn(serve(listener, Arc::clone(&board), begun));
+        let heard = hear(&board, sender.as_ref(), begun).await;
+        serving.abort();
+        heard
+    })?;
+    if let Some(problem) = sender.and_then(|sender| sender.finish().problem) {
+        say_warning(&format!("exports to the OpenTelemetry collector failed: {problem}"));
+    }
+    Ok(0)
+}
+
+/// Takes what the daemon tells until it is gone.
+async fn hear(board: &Mutex<Board>, sender: Option<&Otlp>, begun: Moment) -> Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await.context("failed to hear the daemon")? {
+        let published =
+            serde_json::from_str::<Published>(&line).context("the daemon said what is not known")?;
+        if let (Some(sender), Published::Request { server, request }) = (sender, &published) {
+            let (server, request) = (server.clone(), request.clone());
+            sender.offer(Event::Served { server, request });
+        }
+        if let Ok(mut board) = board.lock() {
+            board.take(published, begun.elapsed());
+        }
+    }
+    Ok(())
+}
+
+fn sender(url: &str) -> Result<Otlp> {
+    let endpoint = Endpoint::parse(url).context("[publish] otel_url")?;
+    let resource = [("service.name", "aiperfd"), ("service.version", env!("CARGO_PKG_VERSION"))];
+    let resource = resource.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+    let domains = Domains { requests: false, timing: false, served: true };
+    Ok(Otlp::start(&Settings { endpoint, domains, resource, attributes: Vec::new() })?)
+}
+
+async fn serve(listener: TcpListener, board: Arc<Mutex<Board>>, begun: Moment) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely: others end soon.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let board = Arc::clone(&board);
+        tokio::spawn(async move {
+            attend(stream, board, begun).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn attend(stream: TcpStream, board: Arc<Mutex<Board>>, begun: Moment) {
+    let service = service_fn(move |request| {
+        let answer = answer(&request, &board, begun);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    // A client that hangs up in the middle is its own business.
+    server.serve_connection(TokioIo::new(stream), service).await.ok();
+}
+
+fn answer(request: &Request<Incoming>, board: &Mutex<Board>, begun: Moment) -> Response<Full<Bytes>> {
+    let Ok(board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => of_type(PROMETHEUS, prometheus::text(&board)),
+        (&Method::GET, "/live.json") => of_type("application/json", board.live(begun.elapsed()).to_string()),
+        (&Method::GET, "/") => of_type("text/html; charset=utf-8", PAGE.to_owned()),
+        (&Method::GET, _) => plain(StatusCode::NOT_FOUND, "there are /, /metrics and /live.json"),
+        _ => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
+    }
+}
+
+fn of_type(kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let headers = response.headers_mut();
+    headers.insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    headers.insert("content-security-policy", hyper::header::HeaderValue::from_static(POLICY));
+    headers.insert("cache-control", hyper::header::HeaderValue::from_static("no-store"));
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = of_type("text/plain; charset=utf-8", format!("{text}\n"));
+    *response.status_mut() = status;
+    response
+}
+
+const PAGE: &str = include_str!("page.html");
+/// The text format of Prometheus.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The page is all that it needs.
+const POLICY: &str =
+    "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+const CONNECTIONS_MAX: usize = 64;
+/// How long a client may take to ask.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,153 @@
+//! The board as Prometheus reads it: OpenTelemetry's metrics of a model server by their translated names, and how the
+//! daemon itself fares.
+
+use super::board::{Board, Model, Server};
+use super::histogram::Histogram;
+use control::WatchedServer;
+use std::fmt::Write;
+
+/// The text of `/metrics`.
+pub(super) fn text(board: &Board) -> String {
+    let mut text = String::new();
+    for (name, help, histogram) in HISTOGRAMS {
+        head(&mut text, name, help, "histogram");
+        for (server, model, of) in models(board) {
+            let labels =
+                format!("server=\"{}\",gen_ai_request_model=\"{}\"", escaped(server), escaped(model));
+            draw(&mut text, name, &labels, histogram(of));
+        }
+    }
+    head(&mut text, ENDED, "Watched requests that have ended, by how.", "counter");
+    for (server, model, of) in models(board) {
+        for (outcome, count) in &of.ended {
+            let (server, model, outcome) = (escaped(server), escaped(model), escaped(outcome));
+            let labels =
+                format!("server=\"{server}\",gen_ai_request_model=\"{model}\",outcome=\"{outcome}\"");
+            line(&mut text, ENDED, &labels, *count);
+        }
+    }
+    for (name, help, kind, value) in NUMBERS {
+        head(&mut text, name, help, kind);
+        for (server, of) in &board.servers {
+            line(&mut text, name, &format!("server=\"{}\"", escaped(server)), value(&of.watched));
+        }
+    }
+    for (name, help, label, counts) in BY_NAME {
+        head(&mut text, name, help, "gauge");
+        for (server, of) in &board.servers {
+            for (what, count) in counts(of) {
+                let labels = format!("server=\"{}\",{label}=\"{}\"", escaped(server), escaped(what));
+                line(&mut text, name, &labels, *count);
+            }
+        }
+    }
+    text
+}
+
+fn models(board: &Board) -> impl Iterator<Item = (&str, &str, &Model)> {
+    board.servers.iter().flat_map(|(name, server)| {
+        server.models.iter().map(move |(model, of)| (name.as_str(), model.as_str(), of))
+    })
+}
+
+fn head(text: &mut String, name: &str, help: &str, kind: &str) {
+    write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n").expect("a string takes every text");
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+    writeln!(text, "{name}{{{labels}}} {value}").expect("a string takes every text");
+}
+
+fn draw(text: &mut String, name: &str, labels: &str, histogram: &Histogram) {
+    for (bound, count) in histogram.cumulative() {
+        line(text, &format!("{name}_bucket"), &format!("{labels},le=\"{bound:?}\""), count);
+    }
+    line(text, &format!("{name}_bucket"), &format!("{labels},le=\"+Inf\""), histogram.count());
+    line(text, &format!("{name}_sum"), labels, histogram.sum());
+    line(text, &format!("{name}_count"), labels, histogram.count());
+}
+
+/// A label's value: a model's name is whatever a client sent.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+type OfModel = fn(&Model) -> &Histogram;
+/// Name, help, and which it is.
+const HISTOGRAMS: &[(&str, &str, OfModel)] = &[
+    (
+        "gen_ai_server_time_to_first_token_seconds",
+        "From the request's last byte to the first token, at the kernel.",
+        |model| &model.time_to_first_token,
+    ),
+    (
+        "gen_ai_server_time_per_output_token_seconds",
+        "Mean time between a request's tokens after the first, at the kernel.",
+        |model| &model.time_per_output_token,
+    ),
+    (
+        "gen_ai_server_request_duration_seconds",
+        "From the request's last byte to the last token, at the kernel.",
+        |model| &model.request_duration,
+    ),
+];
+
+const ENDED: &str = "aiperfd_requests_total";
+
+type OfServer = fn(&WatchedServer) -> u64;
+/// Name, help, kind, and which it is.
+const NUMBERS: &[(&str, &str, &str, OfServer)] = &[
+    ("aiperfd_watching", "1 while the kernel's programs are attached.", "gauge", |server| {
+        u64::from(server.is_watching)
+    }),
+    ("aiperfd_requests_in_flight", "Requests that have begun and not ended.", "gauge", |server| {
+        server.in_flight
+    }),
+    (
+        "aiperfd_kernel_records",
+        "Records that the kernel's programs made since they were attached.",
+        "gauge",
+        |server| server.kernel_records,
+    ),
+    ("aiperfd_parser_lag_bytes", "Bytes of them that are not parsed yet.", "gauge", |server| {
+        server.lag_bytes
+    }),
+    (
+        "aiperfd_requests_untold",
+        "Requests that are missing here because this process was slow.",
+        "gauge",
+        |server| server.untold,
+    ),
+];
+
+type Named = fn(&Server) -> &std::collections::BTreeMap<String, u64>;
+/// Name, help, label, and which they are.
+const BY_NAME: &[(&str, &str, &str, Named)] = &[
+    ("aiperfd_kernel_dropped", "What the kernel's programs could not report.", "reason", |server| {
+        &server.watched.kernel_dropped
+    }),
+    ("aiperfd_met", "What was met, and what was not followed and why.", "what", |server| &server.watched.met),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::tests::told;
+    use super::*;
+
+    #[test]
+    fn a_scraper_finds_histograms_and_health() {
+        let text = text(&told("m\"x", 30.0));
+        let labels = r#"server="a",gen_ai_request_model="m\"x""#;
+        for expected in [
+            format!("gen_ai_server_time_to_first_token_seconds_bucket{{{labels},le=\"0.02\"}} 0\n"),
+            format!("gen_ai_server_time_to_first_token_seconds_bucket{{{labels},le=\"0.04\"}} 1\n"),
+            format!("gen_ai_server_time_to_first_token_seconds_bucket{{{labels},le=\"+Inf\"}} 1\n"),
+            format!("gen_ai_server_time_to_first_token_seconds_sum{{{labels}}} 0.03\n"),
+            format!("aiperfd_requests_total{{{labels},outcome=\"ok\"}} 1\n"),
+            "aiperfd_requests_in_flight{server=\"a\"} 2\n".to_owned(),
+            "# TYPE gen_ai_server_request_duration_seconds histogram\n".to_owned(),
+        ] {
+            assert!(text.contains(&expected), "{expected} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Event by event: when the client noticed it, and when the kernel had it.
+//!
+//! A request is found by the `X-Request-ID` that the client sent; its events are the same in the same order.
+
+use anyhow::{Context, Result};
+use common::clock::MonoNs;
+use common::id::RequestId;
+use export::parquet::rows;
+use import::Noticed;
+use metric::Stats;
+use record::{Request, Token};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// How late a client noticed events.
+#[derive(Debug)]
+pub(super) struct Delays {
+    /// Events of both sides.
+    matched: u64,
+    /// Events that the client tells of.
+    told: u64,
+    /// Those that the client claims to have noticed before the kernel had them: the clocks are not the same.
+    early: u64,
+    /// By how much it was late, in ms.
+    late: Stats,
+}
+
+/// A request of the kernel's view that the client knows too.
+struct Known<'a> {
+    noticed: &'a Noticed,
+    events: u32,
+}
+
+/// Matches, and writes each event to a file; nothing if the client keeps no events.
+pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<Delays>> {
+    let told = noticed.iter().map(|request| request.events.len() as u64).sum::<u64>();
+    if told == 0 {
+        return Ok(None);
+    }
+    let by_id = noticed.iter().map(|request| (request.client_request_id.as_str(), request)).collect();
+    let known = known(&directory.join("requests.parquet"), &by_id)?;
+    let path = directory.join(FILE);
+    let file = File::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+    let mut file = BufWriter::new(file);
+    writeln!(file, "request_id,client_request_id,index,kernel_received_ns,client_noticed_ns,late_ns")?;
+    let (mut matched, mut early, mut late) = (0, 0, Vec::new());
+    for batch in rows::<Token>(&directory.join("tokens.parquet"))? {
+        for token in batch? {
+            let Some((noticed, kernel, client)) = both(&known, &token) else { continue };
+            let late_ns = client.since(kernel).0;
+            matched += 1;
+            early += u64::from(late_ns < 0);
+            late.push(metric::float(late_ns.max(0).unsigned_abs()) / 1e6);
+            let (id, index) = (token.request_id.0, token.index);
+            let named = plain(&noticed.client_request_id);
+            writeln!(file, "{id},{named},{index},{},{},{late_ns}", kernel.0, client.0)?;
+        }
+    }
+    file.flush().with_context(|| format!("failed to write `{}`", path.display()))?;
+    Ok(Some(Delays { matched, told, early, late: Stats::of_sample(late) }))
+}
+
+/// The requests that both know, whose events are the same in number.
+fn known<'a>(path: &Path, by_id: &HashMap<&str, &'a Noticed>) -> Result<HashMap<RequestId, Known<'a>>> {
+    let mut known = HashMap::new();
+    for batch in rows::<Request>(path)? {
+        for request in batch? {
+            let noticed = request.client_request_id.as_deref().and_then(|id| by_id.get(id));
+            if let Some(noticed) = noticed {
+                known.insert(request.request_id, Known { noticed, events: request.events });
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// The two stamps of an event, if both have one.
+fn both<'a>(known: &HashMap<RequestId, Known<'a>>, token: &Token) -> Option<(&'a Noticed, MonoNs, MonoNs)> {
+    let Known { noticed, events } = known.get(&token.request_id)?;
+    let is_same = noticed.events.len() == usize::try_from(*events).ok()?;
+    let client = noticed.events.get(usize::try_from(token.index).ok()?).filter(|_| is_same)?;
+    Some((noticed, token.kernel_received_ns?, *client))
+}
+
+/// An id without what has a meaning in CSV.
+fn plain(id: &str) -> String {
+    id.chars().filter(|one| one.is_ascii_alphanumeric() || "-_.:".contains(*one)).collect()
+}
+
+impl Delays {
+    /// For people.
+    pub(super) fn sentence(&self) -> String {
+        let late = |stat| self.late.get(stat).map_or(0.0, metric::Value::get);
+        let [p50, p90, p99, max] = LATE.map(late);
+        let mut text = format!(
+            "Event by event: {} of {} matched by X-Request-ID; after the kernel had an event the client noticed it\n  \
+             p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, max {max:.2} ms later ({FILE})",
+            self.matched, self.told
+        );
+        if self.early > 0 {
+            let early = format!(
+                "\n  {} events it claims to have noticed before: its clock is another one",
+                self.early
+            );
+            text.push_str(&early);
+        }
+        text
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let late = |stat| self.late.get(stat).map(metric::Value::get);
+        let [p50, p90, p99, max] = LATE.map(late);
+        json!({"matched": self.matched, "told_by_client": self.told, "before_kernel": self.early,
+               "late_ms": {"p50": p50, "p90": p90, "p99": p99, "max": max}})
+    }
+}
+
+const LATE: [metric::Stat; 4] = [metric::Stat::P50, metric::Stat::P90, metric::Stat::P99, metric::Stat::Max];
+const FILE: &str = "client_events.csv";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use export::parquet::{Limits, PartWriter};
+
+    #[test]
+    fn events_are_matched_by_id_and_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut requests = PartWriter::new(folder.path(), "requests", Limits::STANDARD, &[]);
+        let mut tokens = PartWriter::new(folder.path(), "tokens", Limits::STANDARD, &[]);
+        for (number, id) in [(0, "a"), (1, "b"), (2, "unknown")] {
+            let request_id = RequestId(number);
+            let client_request_id = Some(id.to_owned());
+            requests.push(Request { client_request_id, events: 2, ..Request::blank(request_id) }).unwrap();
+            for index in 0..2 {
+                let kernel_received_ns = Some(MonoNs(1_000_000 + u64::from(index)));
+                tokens.push(token(request_id, index, kernel_received_ns)).unwrap();
+            }
+        }
+        for (parts, name) in [(requests.finish().unwrap(), "requests"), (tokens.finish().unwrap(), "tokens")]
+        {
+            std::fs::rename(&parts[0], folder.path().join(format!("{name}.parquet"))).unwrap();
+        }
+        let noticed = |id: &str, events: &[u64]| Noticed {
+            client_request_id: id.to_owned(),
+            is_profiling: true,
+            events: events.iter().map(|at| MonoNs(*at)).collect(),
+        };
+        let told = [noticed("a", &[3_000_000, 4_000_001]), noticed("b", &[5])];
+        let delays = matched(folder.path(), &told).unwrap().unwrap();
+        assert_eq!((delays.matched, delays.told, delays.early), (2, 3, 0), "{delays:?}");
+        let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        assert_eq!(text.lines().nth(1), Some("0,a,0,1000000,3000000,2000000"), "{text}");
+        assert!(matched(folder.path(), &[noticed("a", &[])]).unwrap().is_none(), "no events");
+    }
+
+    fn token(request_id: RequestId, index: u32, kernel_received_ns: Option<MonoNs>) -> Token {
+        Token {
+            request_id,
+            index,
+            kind: common::reply_event::EventKind::Content,
+            kernel_received_ns,
+            reaped_ns: MonoNs(0),
+            end_offset: 0,
+            bytes: 0,
+            segment: None,
+            events_in_segment: None,
+            tokens: None,
+            unmatched: None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The process that answers Prometheus and browsers: of the load generator's user, without a capability. It is only told
+//! and never asked, so nothing that comes from the network comes here.
+
+use crate::config::Publish;
+use crate::privileges::LoadgenUser;
+use anyhow::{Context, Result};
+use control::Published;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// The process, which ends with this value.
+#[derive(Debug)]
+pub struct Publisher {
+    process: Child,
+    told: Option<BufWriter<ChildStdin>>,
+}
+
+impl Publisher {
+    /// Starts it as `user` from the program at `program`, which is `aiperf-ctl`.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(program: &Path, user: &LoadgenUser, publish: &Publish) -> Result<Self> {
+        // Opened here, as the user may not be allowed to walk the path.
+        let opened = File::open(program).with_context(|| {
+            format!("failed to open `{}`, which publishes what is watched", program.display())
+        })?;
+        let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        command.arg0("aiperf-ctl").args(["publish", "--listen", &publish.listen.to_string()]);
+        if let Some(url) = &publish.otel_url {
+            command.args(["--otel-url", url]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).current_dir("/").process_group(0).env_clear();
+        if let Some((uid, gid)) = user.ids {
+            command.uid(uid).gid(gid);
+        }
+        let mut process = command
+            .spawn()
+            .with_context(|| format!("failed to start `{}` as {}", program.display(), user.name))?;
+        let told = process.stdin.take().map(BufWriter::new);
+        Ok(Self { process, told })
+    }
+
+    /// Tells it something.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn tell(&mut self, published: &Published) -> io::Result<()> {
+        let told = self.told.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        serde_json::to_writer(&mut *told, published)?;
+        told.write_all(b"\n")
+    }
+
+    /// Sends what it was told.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.told.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        drop(self.told.take());
+        self.process.wait().ok();
+    }
+}

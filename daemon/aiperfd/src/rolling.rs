@@ -1,0 +1,141 @@
+//! Where the records of a watch without an end go: parts of a set length, of which only so many bytes are kept.
+//!
+//! ```text
+//! STATE/observed/NAME/   requests-1790000000.parquet  tokens-1790000000.parquet   by the second in which the part ended
+//! ```
+
+use crate::clock;
+use crate::pipeline::Writers;
+use anyhow::{Context, Result};
+use common::clock::{DurationNs, MonoNs};
+use export::parquet::concat;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is kept, and where.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The folder of what is watched, which is there.
+    pub directory: PathBuf,
+    /// How long a part is.
+    pub part: DurationNs,
+    /// Bytes that are kept: the oldest parts go first.
+    pub bytes: u64,
+}
+
+/// The part that is being written.
+#[derive(Debug)]
+pub struct Rolling {
+    kept: Kept,
+    begun: Option<MonoNs>,
+}
+
+impl Rolling {
+    /// Nothing is written yet.
+    pub const fn begin(kept: Kept) -> Self {
+        Self { kept, begun: None }
+    }
+
+    /// Takes a part that is long enough when the next request comes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn take_if_due(&mut self, writers: &mut Writers, now: MonoNs) -> Result<()> {
+        let begun = *self.begun.get_or_insert(now);
+        if now - begun < self.kept.part {
+            return Ok(());
+        }
+        self.begun = Some(now);
+        self.take(writers)
+    }
+
+    /// Takes what is there as a part, and removes what is too old.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn take(&self, writers: &mut Writers) -> Result<()> {
+        let second = clock::real().0 / 1_000_000_000;
+        let mut parts =
+            vec![("requests", writers.requests.take_parts()?), ("tokens", writers.tokens.take_parts()?)];
+        if let Some(responses) = &mut writers.responses {
+            parts.push(("responses", responses.take_parts()?));
+        }
+        if let Some(payloads) = &mut writers.payloads {
+            parts.push(("payloads", payloads.take_parts()?));
+        }
+        for (stem, parts) in parts {
+            self.put(stem, &parts, second)?;
+        }
+        prune(&self.kept.directory, self.kept.bytes)
+    }
+
+    fn put(&self, stem: &str, parts: &[PathBuf], second: u64) -> Result<()> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let mut second = second;
+        let named = |second: u64| self.kept.directory.join(format!("{stem}-{second}.parquet"));
+        while named(second).exists() {
+            second += 1;
+        }
+        concat(parts, &named(second))?;
+        for part in parts {
+            fs::remove_file(part).with_context(|| format!("failed to remove `{}`", part.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes the oldest parts until no more than these bytes are left.
+fn prune(directory: &Path, bytes: u64) -> Result<()> {
+    let mut parts = Vec::new();
+    for entry in
+        fs::read_dir(directory).with_context(|| format!("failed to read `{}`", directory.display()))?
+    {
+        let entry = entry?;
+        let name = entry.file_name();
+        let second = name.to_str().and_then(second_of);
+        if let Some(second) = second {
+            parts.push((second, entry.metadata()?.len(), entry.path()));
+        }
+    }
+    parts.sort();
+    let mut left = parts.iter().map(|(_, length, _)| length).sum::<u64>();
+    for (_, length, path) in &parts {
+        if left <= bytes {
+            break;
+        }
+        fs::remove_file(path).with_context(|| format!("failed to remove `{}`", path.display()))?;
+        left -= length;
+    }
+    Ok(())
+}
+
+/// The second in a part's name.
+fn second_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".parquet")?.rsplit_once('-')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_parts_go() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["requests-10.parquet", "tokens-10.parquet", "requests-9.parquet", "notes.txt"] {
+            fs::write(folder.path().join(name), [0; 100]).unwrap();
+        }
+        prune(folder.path(), 200).unwrap();
+        let mut left = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect::<Vec<_>>();
+        left.sort();
+        assert_eq!(
+            left,
+            ["notes.txt", "requests-10.parquet", "tokens-10.parquet"],
+            "the newest, and what is no part"
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! Who may watch what, by the caller's user number: the rules of the configuration file.
+
+use crate::cgroup;
+use crate::config::Allow;
+use common::plan::{Target, Watch};
+use control::{Fault, Problem};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rules.
+#[derive(Clone, Debug, Default)]
+pub struct Rules(Vec<Rule>);
+
+/// One rule, its users as numbers.
+#[derive(Clone, Debug)]
+struct Rule {
+    uids: Vec<u32>,
+    cgroups: Vec<PathBuf>,
+}
+
+impl Rules {
+    /// The rules with the numbers of their users. One whom the host does not know is told, and is nobody.
+    pub fn new(allow: &[Allow]) -> Self {
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let rule = |allow: &Allow| {
+            let uids = allow.users.iter().filter_map(|user| {
+                let uid = uid_of(user, &passwd);
+                if uid.is_none() {
+                    tracing::warn!("[[allow]] names the user `{user}`, whom this host does not know");
+                }
+                uid
+            });
+            let cgroups = allow.cgroups.iter().map(|path| PathBuf::from(path.trim_matches('/')));
+            Rule { uids: uids.collect(), cgroups: cgroups.collect() }
+        };
+        Self(allow.iter().map(rule).collect())
+    }
+
+    /// Whether a user may watch this.
+    ///
+    /// # Errors
+    /// When he may not, with what he may.
+    pub fn permit(&self, watch: &Watch, uid: Option<u32>) -> Result<(), Problem> {
+        if matches!(watch.target, Target::Command(_)) || uid == Some(0) {
+            return Ok(());
+        }
+        let target = target(&watch.target)?;
+        let may = self.0.iter().filter(|rule| uid.is_some_and(|uid| rule.uids.contains(&uid)));
+        let may = may.flat_map(|rule| &rule.cgroups).collect::<Vec<_>>();
+        if may.iter().any(|path| target.starts_with(path)) {
+            return Ok(());
+        }
+        let who = uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"));
+        let message = if may.is_empty() {
+            format!(
+                "{who} may not observe processes that are not his command: that takes root, or a rule ([[allow]]) in the \
+                 daemon's configuration; a command of one's own is run with `aiperf-ctl audit`"
+            )
+        } else {
+            let may = may.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ");
+            format!(
+                "{who} may not observe the cgroup `{}`: the rules ([[allow]]) in the daemon's configuration let him observe \
+                 {may}",
+                target.display()
+            )
+        };
+        Err(Problem::new(Fault::Plan, message))
+    }
+}
+
+/// The cgroup of a target, by its path below the hierarchy's root.
+fn target(target: &Target) -> Result<PathBuf, Problem> {
+    match target {
+        Target::Cgroup(path) => {
+            let path = Path::new(path.trim_matches('/'));
+            let is_plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            let refused =
+                || Problem::new(Fault::Plan, format!("`{}` is no path of a cgroup", path.display()));
+            is_plain.then(|| path.to_owned()).ok_or_else(refused)
+        }
+        Target::Process(pid) => {
+            let found = cgroup::path_of_process(*pid);
+            let path = found.map_err(|error| Problem::new(Fault::Plan, format!("{error:#}")))?;
+            let missing = || Problem::new(Fault::Plan, format!("process {pid} has no cgroup of version 2"));
+            path.map(|path| PathBuf::from(path.trim_matches('/'))).ok_or_else(missing)
+        }
+        Target::Command(_) => Ok(PathBuf::new()),
+    }
+}
+
+fn uid_of(user: &str, passwd: &str) -> Option<u32> {
+    if let Ok(uid) = user.parse() {
+        return Some(uid);
+    }
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(user))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::plan::Side;
+
+    fn watch(target: Target) -> Watch {
+        let (side, ports) = (Side::Client, Vec::new());
+        Watch { target, side, ports, snap_length: 256, payload: false, socket_wait: false }
+    }
+
+    #[test]
+    fn other_peoples_processes_take_root_or_a_rule() {
+        let allow = [Allow { users: vec!["1000".to_owned()], cgroups: vec!["/a/b".to_owned()] }];
+        let rules = Rules::new(&allow);
+        assert!(
+            rules.permit(&watch(Target::Command("curl".to_owned())), Some(1)).is_ok(),
+            "a command of one's own"
+        );
+        let check = |path: &str, uid: u32, expected: Option<&str>| {
+            let permitted = rules.permit(&watch(Target::Cgroup(path.to_owned())), Some(uid));
+            let refused = permitted.err().map(|problem| problem.message);
+            match expected {
+                None => assert_eq!(refused, None, "{path} for {uid}"),
+                Some(words) => {
+                    assert!(refused.as_ref().is_some_and(|said| said.contains(words)), "{path}: {refused:?}")
+                }
+            }
+        };
+        check("anything", 0, None);
+        check("a/b", 1000, None);
+        check("/a/b/c", 1000, None);
+        check("a", 1000, Some("let him observe `a/b`"));
+        check("a/bc", 1000, Some("let him observe `a/b`"));
+        check("a/b/../../x", 1000, Some("no path of a cgroup"));
+        check("a/b", 1001, Some("takes root, or a rule"));
+    }
+
+    #[test]
+    fn users_have_numbers() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nme:x:1000:1000::/:/bin/sh\n";
+        assert_eq!(uid_of("me", passwd), Some(1000), "a name");
+        assert_eq!(uid_of("77", passwd), Some(77), "a number");
+        assert_eq!(uid_of("you", passwd), None, "nobody");
+    }
+}

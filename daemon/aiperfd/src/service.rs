@@ -1,0 +1,187 @@
+//! What the configuration says is to be watched, watched for as long as the daemon runs, and told to who publishes it.
+//!
+//! ```text
+//! [[observe]] ── one thread each ──▶ a run that watches ──▶ rolling parts
+//!                                        └── requests as they end, health ──▶ publisher (own user) ──▶ /metrics, OTLP
+//! ```
+
+use crate::clock;
+use crate::config::Observe;
+use crate::daemon::Daemon;
+use crate::publisher::Publisher;
+use crate::rolling::Kept;
+use crate::run::Active;
+use crate::store::new_run_id;
+use crate::{cgroup, live::EndedRequests};
+use anyhow::{Context, Result};
+use common::plan::Target;
+use control::{Create, Published, State, Status, WatchedServer};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// One thing that is watched.
+#[derive(Debug)]
+struct Service {
+    observe: Observe,
+    /// Its requests as they end, over all of its runs.
+    live: Arc<EndedRequests>,
+    /// Why it is not watched, if so.
+    problem: Mutex<Option<String>>,
+}
+
+/// Begins to watch all of them; the threads end when the daemon has drained.
+///
+/// # Errors
+/// When a folder can't be made or a thread not be started.
+pub fn start(
+    daemon: &Arc<Daemon>,
+    observe: Vec<Observe>,
+    state_dir: &Path,
+    publisher: Publisher,
+) -> Result<Vec<JoinHandle<()>>> {
+    let (mut services, mut threads) = (Vec::new(), Vec::new());
+    for observe in observe {
+        let directory = state_dir.join("observed").join(&observe.name);
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("failed to create `{}`", directory.display()))?;
+        let kept = Kept { directory, part: observe.part(), bytes: observe.keep_bytes() };
+        let live = Arc::<EndedRequests>::default();
+        live.open();
+        let service = Arc::new(Service { observe, live, problem: Mutex::default() });
+        services.push(Arc::clone(&service));
+        let daemon = Arc::clone(daemon);
+        let name = format!("observe-{}", service.observe.name);
+        threads.push(spawn(&name, move || service.watch(&daemon, &kept))?);
+    }
+    let daemon = Arc::clone(daemon);
+    threads.push(spawn("publish", move || publish(&daemon, &services, publisher))?);
+    Ok(threads)
+}
+
+impl Service {
+    /// Watches again and again until the daemon drains.
+    fn watch(&self, daemon: &Daemon, kept: &Kept) {
+        while !daemon.draining.load(Ordering::Relaxed) {
+            let problem = match self.watch_once(daemon, kept) {
+                Ok(problem) => problem,
+                Err(error) => Some(format!("{error:#}")),
+            };
+            if let Ok(mut known) = self.problem.lock() {
+                if let Some(new) = problem.as_ref().filter(|_| *known != problem) {
+                    tracing::warn!("`{}` is not watched: {new}", self.observe.name);
+                }
+                *known = problem;
+            }
+            let again = clock::mono() + AGAIN;
+            while clock::mono() < again && !daemon.draining.load(Ordering::Relaxed) {
+                std::thread::sleep(PATIENCE);
+            }
+        }
+    }
+
+    /// Watches until that ends; gives why it did, should that be a failure.
+    fn watch_once(&self, daemon: &Daemon, kept: &Kept) -> Result<Option<String>> {
+        let target = self.target()?;
+        let run_id = new_run_id()?;
+        let run = Arc::new(self.run(daemon, &run_id, target, kept)?);
+        let insert = |run| daemon.active.lock().map(|mut active| active.insert(run_id.clone(), run));
+        insert(Arc::clone(&run)).map_err(|_poisoned| anyhow::anyhow!("the list of runs is broken"))?;
+        run.execute(daemon);
+        let status = run.status.lock().map(|status| status.clone()).ok();
+        if let Ok(mut active) = daemon.active.lock() {
+            active.remove(&run_id);
+        }
+        // Its records are in parts elsewhere.
+        run.directory.remove()?;
+        Ok(status.and_then(|status| status.problem).map(|problem| problem.message))
+    }
+
+    fn target(&self) -> Result<Target> {
+        let path = match (&self.observe.cgroup, &self.observe.unit) {
+            (Some(path), _) => path.clone(),
+            (None, Some(unit)) => cgroup::of_unit(unit)?
+                .with_context(|| format!("no cgroup is called `{unit}` at this moment"))?,
+            (None, None) => String::new(),
+        };
+        Ok(Target::Cgroup(path))
+    }
+
+    fn run(&self, daemon: &Daemon, run_id: &str, target: Target, kept: &Kept) -> Result<Active> {
+        let directory = daemon.store.create(run_id)?;
+        let (plan, secret_headers) = (self.observe.plan(target), BTreeMap::new());
+        let create = Create { plan, secret_headers, addresses: Vec::new() };
+        let status = Status {
+            run_id: run_id.to_owned(),
+            state: State::Preparing,
+            created_ns: clock::mono(),
+            created_unix_seconds: clock::real().0 / 1_000_000_000,
+            target: self.observe.name.clone(),
+            model: String::new(),
+            standing: None,
+            problem: None,
+        };
+        directory.write_plan(&create, &status)?;
+        Ok(Active {
+            directory,
+            create: Mutex::new(create),
+            status: Mutex::new(status),
+            client: "the daemon's configuration".to_owned(),
+            will: Mutex::default(),
+            watchers: AtomicUsize::new(0),
+            live: Arc::clone(&self.live),
+            telling: Mutex::default(),
+            uid: Some(0),
+            watched: Mutex::default(),
+            kept: Some(kept.clone()),
+            health: Mutex::default(),
+        })
+    }
+
+    /// How it fares at this moment.
+    fn health(&self, daemon: &Daemon, untold: u64) -> WatchedServer {
+        let active = daemon.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>());
+        let ours = active.unwrap_or_default().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
+        let health = ours.and_then(|run| run.health.lock().ok().map(|health| health.clone()));
+        let problem = self.problem.lock().ok().and_then(|problem| problem.clone());
+        let health = health.unwrap_or_default();
+        let problem = problem.filter(|_| !health.is_watching);
+        WatchedServer { name: self.observe.name.clone(), problem, untold, ..health }
+    }
+}
+
+/// Tells the publisher until it is gone or the daemon is.
+fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher) {
+    let mut untold = vec![0; services.len()];
+    loop {
+        for (service, untold) in services.iter().zip(&mut untold) {
+            for request in service.live.take() {
+                *untold = request.dropped;
+                let server = service.observe.name.clone();
+                if publisher.tell(&Published::Request { server, request }).is_err() {
+                    return tracing::warn!("the publishing process has ended: nothing is published any more");
+                }
+            }
+            let health = service.health(daemon, *untold);
+            if publisher.tell(&Published::Watched(health)).and_then(|()| publisher.flush()).is_err() {
+                return tracing::warn!("the publishing process has ended: nothing is published any more");
+            }
+        }
+        if daemon.draining.load(Ordering::Relaxed) {
+            return;
+        }
+        std::thread::sleep(TELL_INTERVAL);
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).context("failed to start a thread")
+}
+
+/// How long it waits before it tries again to watch what is not there.
+const AGAIN: common::clock::DurationNs = common::clock::DurationNs::from_millis(2000);
+const PATIENCE: Duration = Duration::from_millis(50);
+const TELL_INTERVAL: Duration = Duration::from_millis(500);

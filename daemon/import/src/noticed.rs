@@ -1,0 +1,70 @@
+//! When another tool noticed what, request by request, by the id that it put on the wire.
+
+use crate::error::ImportError;
+use crate::files::{Files, lines};
+use crate::run::parse;
+use common::clock::MonoNs;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// What a tool says of one request of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noticed {
+    /// The `X-Request-ID` that it sent.
+    pub client_request_id: String,
+    /// Whether the request counts, as opposed to warm-up.
+    pub is_profiling: bool,
+    /// When it noticed each event, on the clock of its `time.perf_counter_ns`, which on Linux is the monotonic one.
+    /// Empty where the run kept no raw records.
+    pub events: Vec<MonoNs>,
+}
+
+/// The requests of an AIPerf run, from its raw records or else its records; those without an id are passed over.
+///
+/// # Errors
+/// When there are no records, or one is no JSON.
+pub fn noticed(directory: &Path) -> Result<Vec<Noticed>, ImportError> {
+    let files = Files::find(directory)?;
+    let path = files.raw.as_deref().or(files.records.as_deref());
+    let path = path.ok_or_else(|| ImportError::NoRecords(directory.to_owned()))?;
+    let mut found = Vec::new();
+    for line in lines(path)? {
+        found.extend(of_line(&parse(path, &line?)?));
+    }
+    Ok(found)
+}
+
+/// Where an AIPerf run has its summary, if it has one.
+///
+/// # Errors
+/// When the directory can't be read.
+pub fn summary(directory: &Path) -> Result<Option<PathBuf>, ImportError> {
+    Ok(Files::find(directory)?.summary)
+}
+
+fn of_line(line: &Value) -> Option<Noticed> {
+    let metadata = &line["metadata"];
+    let client_request_id = metadata["x_request_id"].as_str()?.to_owned();
+    let is_profiling = metadata["benchmark_phase"].as_str().is_none_or(|phase| phase == metric::PROFILING);
+    let responses = line["responses"].as_array().into_iter().flatten();
+    let events = responses.filter_map(|response| response["perf_ns"].as_u64().map(MonoNs)).collect();
+    Some(Noticed { client_request_id, is_profiling, events })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_says_when_it_noticed_what() {
+        let line = json!({
+            "metadata": {"x_request_id": "a", "benchmark_phase": "warmup"},
+            "responses": [{"perf_ns": 5}, {"perf_ns": 9}, {}],
+        });
+        let events = vec![MonoNs(5), MonoNs(9)];
+        let expected = Noticed { client_request_id: "a".to_owned(), is_profiling: false, events };
+        assert_eq!(of_line(&line), Some(expected), "a raw record");
+        assert_eq!(of_line(&json!({"metadata": {}})), None, "nobody knows which request it is");
+    }
+}

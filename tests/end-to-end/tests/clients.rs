@@ -1,0 +1,126 @@
+//! Clients that others wrote, audited: every event matched, against the server's own log.
+//!
+//! AIPerf and the `openai` package are large: they are audited where `AIPERFD_CLIENTS` names a virtual environment that has
+//! them, which `cargo xtask test-clients` makes.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::needs_probes;
+use end_to_end::server::Server;
+use end_to_end::watched::{audit, check, lacks, recorded};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+
+const OPENAI: &str = r#"
+import sys, threading
+from openai import OpenAI
+client = OpenAI(base_url=sys.argv[1] + "/v1", api_key="none")
+def work():
+    for _ in range(5):
+        stream = client.chat.completions.create(model="m", stream=True, messages=[{"role": "user", "content": "hi"}])
+        assert sum(1 for chunk in stream) > 1
+workers = [threading.Thread(target=work) for _ in range(4)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+"#;
+
+/// A program of the virtual environment, if there is one.
+fn program(name: &str) -> Option<String> {
+    let Some(folder) = std::env::var_os("AIPERFD_CLIENTS").map(PathBuf::from) else {
+        writeln!(std::io::stderr(), "not asked for: `cargo xtask test-clients` tests `{name}`").ok();
+        return None;
+    };
+    let path = folder.join("bin").join(name);
+    assert!(path.is_file(), "`{}` is not there", path.display());
+    Some(path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_openai_package() {
+    needs_probes!();
+    let Some(python) = program("python") else { return };
+    let server = Server::start("");
+    let ended = audit(&[], &[&python, "-c", OPENAI, &server.url()]).end();
+    ended.ended_with(0);
+    check("openai", &ended, &server.log(), 20);
+}
+
+#[test]
+fn aiperf_and_what_it_says_itself() {
+    needs_probes!();
+    let Some(aiperf) = program("aiperf") else { return };
+    let tokenizer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/tokenizer");
+    if !std::path::Path::new(tokenizer).is_dir() {
+        return kernel_tests::skip::skip("a tokenizer that AIPerf can read without the network is not there");
+    }
+    let server = Server::start("");
+    let url = server.url();
+    let profile =
+        ["profile", "--model", "m", "--url", &url, "--endpoint-type", "chat", "--streaming", "--ui", "none"];
+    let load = ["--concurrency", "8", "--request-count", "40", "--isl", "16", "--export-level", "raw"];
+    let tokens = ["--tokenizer", tokenizer, "--artifact-dir", "said"];
+    let command = [&[aiperf.as_str()][..], &profile, &load, &tokens].concat();
+    let ended = audit(&[], &command).end();
+    ended.ended_with(0);
+    // Whether there is a server AIPerf finds out by a request that asks no model.
+    let mut served = server.log();
+    served.retain(|one| one.written.iter().any(|event| event.kind == "token"));
+    check("AIPerf", &ended, &served, 40);
+    let beside = ended.json("client_and_kernel.json");
+    assert_eq!(beside["requests_counted_by_client"], 40, "{beside}");
+    assert_eq!(beside["requests_of_kernel_figures"], 40, "{beside}");
+    let events = &beside["events"];
+    assert_eq!(events["matched"], events["told_by_client"], "every event of the client: {beside}");
+    assert_eq!(events["before_kernel"], 0, "one clock: {beside}");
+    let first = &beside["metrics"]["time_to_first_token.p50"];
+    assert!(
+        first["client"].as_f64() > first["kernel"].as_f64(),
+        "the client is later than the kernel: {beside}"
+    );
+    assert!(ended.err.contains("Event by event"), "{}", ended.err);
+    let tail = ended.err.find("What the client said").map(|begin| &ended.err[begin..]);
+    writeln!(std::io::stderr(), "{}", tail.unwrap_or_default()).ok();
+}
+
+#[test]
+fn wrk_at_full_speed() {
+    needs_probes!();
+    if lacks_wrk() {
+        return;
+    }
+    let server = Server::start("--ttft-ms 0 --gap-ms 0 --log-limit 0");
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("post.lua");
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let lua = format!(
+        "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [==[{body}]==]\n"
+    );
+    std::fs::write(&script, lua).unwrap();
+    let url = format!("{}/v1/chat/completions", server.url());
+    let ended = audit(&[], &["wrk", "-t1", "-c64", "-d1s", "-s", script.to_str().unwrap(), &url]).end();
+    ended.ended_with(0);
+    let run = ended.json("run.json");
+    let told = ended.out.lines().find_map(|line| line.trim().split_once(" requests in "));
+    let answered = told.unwrap().0.parse::<usize>().unwrap();
+    let requests = recorded(&ended);
+    let seen = requests.iter().map(Vec::len).sum::<usize>();
+    let dropped =
+        run["loss"]["kernel"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
+    writeln!(
+        std::io::stderr(),
+        "wrk: {answered} answers by its count, {seen} requests seen, {dropped} drops"
+    )
+    .ok();
+    if dropped == 0 {
+        assert!(seen >= answered, "every request that wrk counts was seen");
+        assert_eq!(run["loss"]["unmatched_events"], json!({}), "every event has a stamp");
+    } else {
+        assert_ne!(run["verdict"]["standing"], Value::from("valid"), "a run that lost something says so");
+    }
+}
+
+/// wrk has no way to say that it is there but a status of its own.
+fn lacks_wrk() -> bool {
+    let there = std::process::Command::new("wrk").arg("-v").output().is_ok();
+    !there && lacks("wrk")
+}

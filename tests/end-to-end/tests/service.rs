@@ -1,0 +1,228 @@
+//! The daemon as a service: what its configuration says is watched, published, kept in parts, and allowed.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::cgroup::Own;
+use end_to_end::collector::Collector;
+use end_to_end::daemon::Daemon;
+use end_to_end::needs_probes;
+use end_to_end::patience::until;
+use end_to_end::server::Server;
+use end_to_end::watched::{CLIENT, lacks};
+use export::parquet::rows;
+use record::Request;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A port that is free at this moment.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+    Some(body.to_owned())
+}
+
+/// The value of the first series whose line begins so.
+fn series(text: &str, begin: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(begin))?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+fn ask(server: &Server, requests: &str) {
+    let mut client = Command::new("python3");
+    client.args(["-c", CLIENT, "127.0.0.1", &server.address.port().to_string(), "2", requests]);
+    assert!(client.stdout(Stdio::null()).status().unwrap().success(), "the client");
+}
+
+fn requests_in(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    // One that is being written has another name.
+    let is_part = |name: &str| name.starts_with("requests-") && name.ends_with(".parquet");
+    let parts = entries.filter(|entry| is_part(&entry.file_name().to_string_lossy()));
+    parts
+        .map(|entry| rows::<Request>(&entry.path()).unwrap().map(|batch| batch.unwrap().len()).sum::<usize>())
+        .sum()
+}
+
+#[test]
+fn what_the_configuration_names_is_watched_and_published() {
+    needs_probes!();
+    if lacks("python3") {
+        return;
+    }
+    let group = Own::make();
+    let server = Server::start_in(&group, "");
+    let (address, state) = (free(), tempfile::tempdir().unwrap());
+    let collector = Collector::start("200 OK");
+    let config = format!(
+        "[[observe]]\nname = \"llm\"\nunit = \"{}\"\npart_seconds = 1\n\
+         [publish]\nlisten = \"{address}\"\notel_url = \"{}\"\n",
+        group.name(),
+        collector.address()
+    );
+    let mut daemon = Daemon::configured(state.path(), Some(&config));
+    let is_watching =
+        || series(&get(address, "/metrics")?, "aiperfd_watching{server=\"llm\"} ").filter(|one| *one > 0.0);
+    until("the server to be watched", is_watching);
+    ask(&server, "5");
+    let name = "gen_ai_server_time_to_first_token_seconds_count{server=\"llm\",gen_ai_request_model=\"m\"}";
+    let metrics = until("ten requests to be told", || {
+        let text = get(address, "/metrics")?;
+        (series(&text, name)? >= 10.0).then_some(text)
+    });
+    assert_eq!(series(&metrics, name), Some(10.0), "{metrics}");
+    let duration = "gen_ai_server_request_duration_seconds_bucket{server=\"llm\",gen_ai_request_model=\"m\",le=\"+Inf\"}";
+    assert_eq!(series(&metrics, duration), Some(10.0), "{metrics}");
+    assert!(series(&metrics, "aiperfd_kernel_records").is_some_and(|count| count > 0.0), "{metrics}");
+    let live: Value = serde_json::from_str(&get(address, "/live.json").unwrap()).unwrap();
+    assert_eq!(live[0]["requests_last_minute"], 10, "{live}");
+    assert!(live[0]["time_to_first_token_ms"]["p50"].as_f64().is_some(), "{live}");
+    let page = get(address, "/").unwrap();
+    assert!(page.contains("<title>aiperfd</title>"), "the page");
+    a_browser_shows(address);
+    // The next part begins with a request that comes later than a part is long.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    ask(&server, "1");
+    let folder = state.path().join("observed/llm");
+    until("the first part", || (requests_in(&folder) >= 10).then_some(()));
+    daemon.signal(rustix::process::Signal::TERM);
+    assert!(daemon.ends_well(), "the daemon ends");
+    assert_eq!(requests_in(&folder), 12, "what came last is kept too");
+    let runs = std::fs::read_dir(state.path().join("runs")).unwrap().count();
+    assert_eq!(runs, 0, "nothing else is left of it");
+    let points = collector.points("gen_ai.server.time_to_first_token");
+    let count = points.iter().map(|point| point.count).sum::<f64>();
+    assert!((count - 12.0).abs() < 0.5, "the collector has them: {points:?}");
+    assert_eq!(points[0].attributes["gen_ai.request.model"], "m", "by model");
+    until("nobody to answer any more", || TcpStream::connect(address).is_err().then_some(()));
+}
+
+/// The page as a browser draws it, where `AIPERFD_BROWSER` names one: Chromium is large.
+fn a_browser_shows(address: SocketAddr) {
+    let Some(browser) = std::env::var_os("AIPERFD_BROWSER") else {
+        writeln!(std::io::stderr(), "not asked for: AIPERFD_BROWSER=chromium looks at the page").ok();
+        return;
+    };
+    let profile = tempfile::tempdir().unwrap();
+    let mut command = Command::new(browser);
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom"]);
+    command.arg(format!("--user-data-dir={}", profile.path().display()));
+    let output = command.arg(format!("http://{address}/")).stderr(Stdio::null()).output().unwrap();
+    let drawn = String::from_utf8_lossy(&output.stdout);
+    let row = drawn.split("<tr").find(|row| row.contains("data-name=\"llm\"")).unwrap_or_default();
+    let cells = row.split("<td").skip(1).filter_map(|cell| cell.split(['>', '<']).nth(1)).collect::<Vec<_>>();
+    assert_eq!(cells.len(), 9, "a row of the server: {drawn}");
+    assert_eq!((cells[0], cells[2]), ("llm (m)", "10"), "who, and how much: {cells:?}");
+    for place in 3..7 {
+        assert!(cells[place].parse::<f64>().is_ok_and(|time| time > 0.0), "times: {cells:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_said_and_looked_for_again() {
+    needs_probes!();
+    let (address, state) = (free(), tempfile::tempdir().unwrap());
+    let config =
+        format!("[[observe]]\nname = \"llm\"\ncgroup = \"no-such\"\n[publish]\nlisten = \"{address}\"\n");
+    let _daemon = Daemon::configured(state.path(), Some(&config));
+    let problem = until("a word about it", || {
+        let live: Value = serde_json::from_str(&get(address, "/live.json")?).unwrap();
+        live[0]["problem"].as_str().map(str::to_owned)
+    });
+    assert!(problem.contains("no-such"), "{problem}");
+}
+
+#[test]
+fn a_rule_lets_a_user_observe_what_it_names_and_nothing_else() {
+    needs_probes!();
+    let (group, other, state) = (Own::make(), Own::make(), tempfile::tempdir().unwrap());
+    let config = format!("[[allow]]\nusers = [\"{NOBODY}\"]\ncgroups = [\"{}\"]\n", group.name());
+    let daemon = Daemon::configured(state.path(), Some(&config));
+    // The socket is for a group that the host may lack; here everybody may use it.
+    let (socket, folder) = (daemon.socket.clone(), daemon.socket.parent().unwrap());
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let observe = |name: &str| {
+        let mut run = watching_as_nobody(name);
+        run.command.arg("--socket").arg(&socket);
+        run.end()
+    };
+    let ended = observe(group.name());
+    ended.ended_with(0);
+    let refused = observe(other.name());
+    refused.ended_with(2);
+    let words = format!("let him observe `{}`", group.name());
+    assert!(refused.err.contains(&words), "it says what he may: {}", refused.err);
+}
+
+#[test]
+fn what_was_said_is_for_who_made_the_run() {
+    needs_probes!();
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::configured(state.path(), None);
+    let mut audit = end_to_end::client::Run::of("audit");
+    audit
+        .command
+        .args(["--payload", "--quiet", "--artifact-dir", "artifacts", "--socket"])
+        .arg(&daemon.socket);
+    audit.command.args(["--", "true"]);
+    audit.end().ended_with(0);
+    let id = daemon.run_ids().remove(0);
+    std::fs::set_permissions(daemon.socket.parent().unwrap(), std::fs::Permissions::from_mode(0o755))
+        .unwrap();
+    std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let mut fetch = end_to_end::client::Run::of("runs");
+    std::fs::set_permissions(fetch.folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    fetch
+        .command
+        .args(["fetch", &id, "--artifact-dir", "got", "--socket"])
+        .arg(&daemon.socket)
+        .uid(NOBODY)
+        .gid(NOBODY);
+    let refused = fetch.end();
+    refused.ended_with(2);
+    assert!(refused.err.contains("only who made the run"), "it says so: {}", refused.err);
+    assert_eq!(daemon.runs(&format!("fetch {id} --artifact-dir got")).status, Some(0), "who made it");
+}
+
+fn watching_as_nobody(cgroup: &str) -> end_to_end::client::Run {
+    let mut run = end_to_end::client::Run::of("observe");
+    std::fs::set_permissions(run.folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    run.command.args(["--cgroup", cgroup, "--duration", "0.2", "--artifact-dir", "artifacts"]);
+    run.command.uid(NOBODY).gid(NOBODY);
+    run
+}
+
+/// A number that no user of a host has.
+const NOBODY: u32 = 61111;
+
+#[test]
+fn a_configuration_that_makes_no_sense_is_refused() {
+    needs_probes!();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aiperfd.toml");
+    std::fs::write(&file, "[[observe]]\nname = \"../x\"\ncgroup = \"x\"\n").unwrap();
+    let mut command = Command::new(end_to_end::programs::folder().join("aiperfd"));
+    command
+        .arg("--config")
+        .arg(&file)
+        .arg("--socket")
+        .arg(folder.path().join("s"))
+        .arg("--state-dir")
+        .arg(folder.path());
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "it does not start");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("lower-case letters"), "it says why: {said}");
+}
