@@ -248,6 +248,7 @@ impl Connection {
         match head.route {
             Route::Generate(endpoint) => self.begin_inference(endpoint, head, &body, shared)?,
             Route::Models => self.begin_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
+            Route::Head => self.begin_reply(200, b"", head.persistence, None),
             Route::Health => self.begin_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
             Route::Metrics => {
                 self.begin_typed_reply("text/plain; version=0.0.4", &shared.metrics(), head.persistence);

@@ -22,6 +22,8 @@ pub(crate) enum Route {
     Log,
     /// `POST /mock/quit`.
     Quit,
+    /// `HEAD` of anything.
+    Head,
     /// Anything else.
     Unknown,
 }
@@ -202,10 +204,10 @@ struct StreamOptions {
 
 fn read_target(method: &str, target: &str) -> Result<(Route, Option<Fault>), Rejected> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let route = ROUTES
-        .iter()
-        .find(|route| route.0 == method && route.1 == path)
-        .map_or(Route::Unknown, |(_, _, route)| *route);
+    let known = ROUTES.iter().find(|route| route.0 == method && route.1 == path);
+    // No reply to HEAD has a body, whatever the path.
+    let otherwise = if method == "HEAD" { Route::Head } else { Route::Unknown };
+    let route = known.map_or(otherwise, |(_, _, route)| *route);
     let fault = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("fault="))
@@ -299,6 +301,7 @@ mod tests {
         );
         check("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\n\r\n{", None);
         check("GET /health HTTP/1.1\r\n\r\n", Some((Route::Health, None, "", 0)));
+        check("HEAD /v1/models HTTP/1.1\r\n\r\n", Some((Route::Head, None, "", 0)));
         check("GET /health HTTP/1.1\r\n", None);
     }
 

@@ -44,9 +44,10 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
         ("--image-width-mean", args.image.image_width_mean.is_some()),
         ("--audio-length-mean", args.audio.audio_length_mean.is_some()),
     ];
+    let given = if args.input.public_dataset.is_some() { "--public-dataset" } else { "--input-file" };
     if let Some((flag, _)) = made_up.iter().find(|(_, given)| *given) {
         return refuse(format!(
-            "{flag} is for made-up prompts and contradicts a dataset: leave one of them out"
+            "{flag} is for made-up prompts and contradicts {given}: leave one of them out"
         ));
     }
     let format = args.input.custom_dataset_type.as_deref().unwrap_or("auto");
