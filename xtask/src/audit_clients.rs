@@ -47,6 +47,8 @@ struct Client {
     name: &'static str,
     title: &'static str,
     package: Option<&'static str>,
+    /// The name of its result: a directory, or a file of JSON.
+    result: &'static str,
     command: fn(&Load<'_>) -> Vec<String>,
 }
 
@@ -64,15 +66,22 @@ struct Load<'a> {
 }
 
 const CLIENTS: &[Client] = &[
-    Client { name: "aiperf", title: "AIPerf 0.13.0", package: Some(AIPERF), command: aiperf },
+    Client { name: "aiperf", title: "AIPerf 0.13.0", package: Some(AIPERF), result: "said", command: aiperf },
     Client {
         name: "openai",
         title: "a script with the `openai` package",
         package: Some(OPENAI),
+        result: "said.json",
         command: openai,
     },
-    Client { name: "guidellm", title: "GuideLLM", package: Some(GUIDELLM), command: guidellm },
-    Client { name: "vllm", title: "vllm bench serve", package: None, command: vllm },
+    Client {
+        name: "guidellm",
+        title: "GuideLLM 0.8.1",
+        package: Some(GUIDELLM),
+        result: "said.json",
+        command: guidellm,
+    },
+    Client { name: "vllm", title: "vllm bench serve", package: None, result: "said.json", command: vllm },
 ];
 
 /// Runs the command.
@@ -114,7 +123,7 @@ fn audit(project: &Project, args: &Args, client: &Client, streams: u32, programs
     let server = MockServer::start(&project.program(Profile::Release, "mock-server"), SERVER)?;
     let url = format!("http://{}", server.address());
     let tokenizer = args.tokenizer.canonicalize().context("failed to find the tokenizer's directory")?;
-    let result = folder.join("said");
+    let result = folder.join(client.result);
     let load = Load {
         url: &url,
         streams,
@@ -216,30 +225,25 @@ fn openai(load: &Load<'_>) -> Vec<String> {
 }
 
 fn guidellm(load: &Load<'_>) -> Vec<String> {
-    let program = load.programs.join("guidellm").to_string_lossy().into_owned();
-    let (streams, requests) = (load.streams.to_string(), load.requests.to_string());
-    let result = load.result.to_string_lossy();
+    let Load { url, streams, requests, tokenizer, result, .. } = load;
     let words = [
-        &program,
-        "benchmark",
-        "--target",
-        load.url,
-        "--model",
-        "mock-model",
-        "--processor",
-        load.tokenizer,
-        "--profile",
-        "concurrent",
-        "--rate",
-        &streams,
-        "--max-requests",
-        &requests,
-        "--data",
-        "prompt_tokens=128,output_tokens=100",
-        "--output-path",
-        &result,
+        load.programs.join("guidellm").to_string_lossy().into_owned(),
+        "run".to_owned(),
+        "--backend".to_owned(),
+        format!("kind=openai_http,target={url},model=mock-model"),
+        "--profile".to_owned(),
+        format!("kind=concurrent,streams={streams}"),
+        "--constraint".to_owned(),
+        format!("kind=max_requests,count={requests}"),
+        "--tokenizer".to_owned(),
+        format!("kind=hf_auto,model={tokenizer}"),
+        "--data".to_owned(),
+        "kind=synthetic_text,prompt_tokens=128,output_tokens=100".to_owned(),
+        "--output".to_owned(),
+        format!("kind=json,path={}", result.display()),
+        "--disable-console".to_owned(),
     ];
-    words.map(str::to_owned).to_vec()
+    words.to_vec()
 }
 
 fn vllm(load: &Load<'_>) -> Vec<String> {

@@ -29,4 +29,4 @@ pub(crate) const AIPERF: &str = "aiperf==0.13.0";
 /// The client that most applications use.
 pub(crate) const OPENAI: &str = "openai";
 /// Another benchmark.
-pub(crate) const GUIDELLM: &str = "guidellm";
+pub(crate) const GUIDELLM: &str = "guidellm==0.8.1";

@@ -58,7 +58,7 @@ enum Command {
     /// Has NVIDIA AIPerf draw its pictures of a run of ours. Takes Python, the network and Chromium.
     TestPlot(test_plot::Args),
     /// Audits clients that others wrote in the end-to-end tests: AIPerf and the `openai` package.
-    TestClients,
+    TestClients(test_clients::Args),
     /// Audits clients that others wrote against a server whose times are known, for docs/CLIENTS.md.
     AuditClients(audit_clients::Args),
     /// Measures a real inference server (Hugging Face transformers on the CPU) with a tiny model made on the spot.
@@ -86,7 +86,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Docs(args) => docs::run(&project, args),
         Command::Bench(args) => bench::run(&project, args),
         Command::TestPlot(args) => test_plot::run(&project, args),
-        Command::TestClients => test_clients::run(&project),
+        Command::TestClients(args) => test_clients::run(&project, args),
         Command::AuditClients(args) => audit_clients::run(&project, args),
         Command::TestRealServer(args) => test_real_server::run(&project, args),
     }

@@ -1,18 +1,29 @@
 //! `cargo xtask test-clients`: AIPerf and the `openai` package, audited in the end-to-end tests, and Chromium, if it is there,
 //! before the page of watched servers. Takes Python and the network.
 
-use crate::clients::{AIPERF, OPENAI, environment};
+use crate::clients::{AIPERF, GUIDELLM, OPENAI, environment};
 use crate::project::Project;
 use crate::say::say;
 use crate::{build, process};
 use anyhow::Result;
 
+/// Flags of `test-clients`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// GuideLLM too, which takes some gigabytes.
+    #[arg(long)]
+    guidellm: bool,
+}
+
 /// Runs the command.
-pub(crate) fn run(project: &Project) -> Result<()> {
-    let clients = environment(project, &[AIPERF, OPENAI])?;
+pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
+    let guidellm = args.guidellm.then_some(GUIDELLM);
+    let packages = [AIPERF, OPENAI].into_iter().chain(guidellm).collect::<Vec<_>>();
+    let clients = environment(project, &packages)?;
     build::build_with_tests(project)?;
     let mut tests = project.cargo();
     tests.args(["test", "-p", "end-to-end", "--test", "clients", "--", "--nocapture"]);
+    tests.envs(guidellm.map(|_| ("AIPERFD_GUIDELLM", "1")));
     process::run(tests.env("AIPERFD_CLIENTS", clients))?;
     let Some(browser) = process::find("chromium") else {
         say("chromium is not there: the page of watched servers is not looked at");

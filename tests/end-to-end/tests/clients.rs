@@ -1,7 +1,7 @@
 //! Clients that others wrote, audited: every event matched, against the server's own log.
 //!
-//! AIPerf and the `openai` package are large: they are audited where `AIPERFD_CLIENTS` names a virtual environment that has
-//! them, which `cargo xtask test-clients` makes.
+//! AIPerf, GuideLLM and the `openai` package are large: they are audited where `AIPERFD_CLIENTS` names a virtual environment
+//! that has them, which `cargo xtask test-clients` makes.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::needs_probes;
@@ -80,6 +80,38 @@ fn aiperf_and_what_it_says_itself() {
     assert!(ended.err.contains("Event by event"), "{}", ended.err);
     let tail = ended.err.find("What the client said").map(|begin| &ended.err[begin..]);
     writeln!(std::io::stderr(), "{}", tail.unwrap_or_default()).ok();
+}
+
+#[test]
+fn guidellm_and_what_it_says_itself() {
+    needs_probes!();
+    if std::env::var_os("AIPERFD_GUIDELLM").is_none() {
+        writeln!(std::io::stderr(), "not asked for: `cargo xtask test-clients --guidellm`").ok();
+        return;
+    }
+    let Some(guidellm) = program("guidellm") else { return };
+    let server = Server::start("--tokens 20");
+    let backend = format!("kind=openai_http,target={},model=m", server.url());
+    let tokenizer =
+        concat!("kind=hf_auto,model=", env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/tokenizer");
+    let profile =
+        ["run", "--backend", &backend, "--profile", "kind=concurrent,streams=4", "--tokenizer", tokenizer];
+    let load = ["--constraint", "kind=max_requests,count=16", "--disable-console"];
+    let data = ["--data", "kind=synthetic_text,prompt_tokens=16,output_tokens=20"];
+    let output = ["--output", "kind=json,path=said.json"];
+    let command = [&[guidellm.as_str()][..], &profile, &load, &data, &output].concat();
+    let ended = audit(&["--client-result", "said.json"], &command).end();
+    ended.ended_with(0);
+    let mut served = server.log();
+    served.retain(|one| one.written.iter().any(|event| event.kind == "token"));
+    check("GuideLLM", &ended, &served, served.len());
+    let beside = ended.json("client_and_kernel.json");
+    assert_eq!(beside["requests_of_kernel_figures"], 16, "{beside}");
+    let first = &beside["metrics"]["time_to_first_token.p50"];
+    assert!(
+        first["client"].as_f64() > first["kernel"].as_f64(),
+        "the client is later than the kernel: {beside}"
+    );
 }
 
 #[test]
