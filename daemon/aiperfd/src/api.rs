@@ -90,7 +90,7 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
     }
     let create: Create = read_json(request).await?;
     if let Some(watch) = &create.plan.watch {
-        daemon.rules.permit(watch, client.uid)?;
+        daemon.rules.permit(&watch.target, client.uid)?;
     }
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;

@@ -136,15 +136,7 @@ pub fn owner_of(pid: u32) -> Option<u32> {
     Some(std::os::unix::fs::MetadataExt::uid(&process))
 }
 
-/// The cgroup that a process is in, if it is in one of version 2.
-pub fn of_process(pid: u32) -> Result<Option<PathBuf>> {
-    match path_of_process(pid)? {
-        Some(path) => below_root(&path),
-        None => Ok(None),
-    }
-}
-
-/// The same by its path below the hierarchy's root.
+/// The cgroup that a process is in, by its path below the hierarchy's root, if it is in one of version 2.
 pub fn path_of_process(pid: u32) -> Result<Option<String>> {
     let path = format!("/proc/{pid}/cgroup");
     let text = fs::read_to_string(&path)

@@ -30,11 +30,12 @@ impl Publisher {
             format!("failed to open `{}`, which publishes what is watched", program.display())
         })?;
         let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
-        command.arg0("aiperf-ctl").args(["publish", "--listen", &publish.listen.to_string()]);
+        command.env_clear().arg0("aiperf-ctl").args(["publish", "--listen", &publish.listen.to_string()]);
         if let Some(url) = &publish.otel_url {
-            command.args(["--otel-url", url]);
+            // Not as an argument, which everybody may read: the address may hold a key.
+            command.env(OTEL_URL, url);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).current_dir("/").process_group(0).env_clear();
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).current_dir("/").process_group(0);
         if let Some((uid, gid)) = user.ids {
             command.uid(uid).gid(gid);
         }
@@ -63,6 +64,9 @@ impl Publisher {
         self.told.as_mut().map_or(Ok(()), Write::flush)
     }
 }
+
+/// What `aiperf-ctl publish` reads the collector's address from.
+const OTEL_URL: &str = "AIPERFD_OTEL_URL";
 
 impl Drop for Publisher {
     fn drop(&mut self) {

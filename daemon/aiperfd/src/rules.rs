@@ -2,7 +2,7 @@
 
 use crate::cgroup;
 use crate::config::Allow;
-use common::plan::{Target, Watch};
+use common::plan::Target;
 use control::{Fault, Problem};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,11 +40,11 @@ impl Rules {
     ///
     /// # Errors
     /// When he may not, with what he may.
-    pub fn permit(&self, watch: &Watch, uid: Option<u32>) -> Result<(), Problem> {
-        if matches!(watch.target, Target::Command(_)) || uid == Some(0) {
+    pub fn permit(&self, wanted: &Target, uid: Option<u32>) -> Result<(), Problem> {
+        if matches!(wanted, Target::Command(_)) || uid == Some(0) {
             return Ok(());
         }
-        let target = target(&watch.target)?;
+        let target = target(wanted)?;
         let may = self.0.iter().filter(|rule| uid.is_some_and(|uid| rule.uids.contains(&uid)));
         let may = may.flat_map(|rule| &rule.cgroups).collect::<Vec<_>>();
         if may.iter().any(|path| target.starts_with(path)) {
@@ -99,23 +99,14 @@ fn uid_of(user: &str, passwd: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Side;
-
-    fn watch(target: Target) -> Watch {
-        let (side, ports) = (Side::Client, Vec::new());
-        Watch { target, side, ports, snap_length: 256, payload: false, socket_wait: false }
-    }
 
     #[test]
     fn other_peoples_processes_take_root_or_a_rule() {
         let allow = [Allow { users: vec!["1000".to_owned()], cgroups: vec!["/a/b".to_owned()] }];
         let rules = Rules::new(&allow);
-        assert!(
-            rules.permit(&watch(Target::Command("curl".to_owned())), Some(1)).is_ok(),
-            "a command of one's own"
-        );
+        assert!(rules.permit(&Target::Command("curl".to_owned()), Some(1)).is_ok(), "a command of one's own");
         let check = |path: &str, uid: u32, expected: Option<&str>| {
-            let permitted = rules.permit(&watch(Target::Cgroup(path.to_owned())), Some(uid));
+            let permitted = rules.permit(&Target::Cgroup(path.to_owned()), Some(uid));
             let refused = permitted.err().map(|problem| problem.message);
             match expected {
                 None => assert_eq!(refused, None, "{path} for {uid}"),

@@ -43,8 +43,8 @@ pub enum Watched {
 }
 
 impl Watched {
-    /// Makes or finds the cgroup of a target.
-    pub fn find(daemon: &Daemon, run_id: &str, target: &Target) -> Result<Self> {
+    /// Makes or finds the cgroup of a target, for this user.
+    fn find(daemon: &Daemon, run_id: &str, target: &Target, uid: Option<u32>) -> Result<Self> {
         let found = |path: Option<std::path::PathBuf>, what: String| -> Result<Self> {
             let missing = || Problem::new(Fault::Plan, format!("{what} has no cgroup of version 2"));
             let path = path.filter(|path| path.is_dir()).ok_or_else(missing)?;
@@ -55,7 +55,13 @@ impl Watched {
         };
         match target {
             Target::Command(_) => Ok(Self::Joined(Arc::new(daemon.watched_cgroup(run_id)?))),
-            Target::Process(pid) => found(cgroup::of_process(*pid)?, format!("process {pid}")),
+            Target::Process(pid) => {
+                let path = cgroup::path_of_process(*pid)?;
+                // The number may be another process's by now: what counts is where that one is.
+                path.iter().try_for_each(|path| daemon.rules.permit(&Target::Cgroup(path.clone()), uid))?;
+                let path = path.map(|path| cgroup::below_root(&path)).transpose()?.flatten();
+                found(path, format!("process {pid}"))
+            }
             Target::Cgroup(path) => found(cgroup::below_root(path)?, format!("`{path}`")),
         }
     }
@@ -104,7 +110,7 @@ impl Active {
     pub(crate) fn prepare_watch(&self, daemon: &Daemon, plan: &Plan, watch: &Watch) -> Result<Field> {
         let run_id = self.run_id();
         let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
-        let watched = Watched::find(daemon, &run_id, &watch.target)?;
+        let watched = Watched::find(daemon, &run_id, &watch.target, self.uid)?;
         let (snap_length, ports, reads) = (watch.snap_length, watch.ports.clone(), watch.socket_wait);
         let capturing = Capturing { snap_length, ports, reads };
         let ring_bytes = daemon.kernel_ring_bytes.saturating_mul(RING_FACTOR).min(1 << 30);

@@ -2,7 +2,7 @@
 
 use super::read;
 use super::segment::{Found, find};
-use crate::emit::{count, emit_bytes};
+use crate::emit::{count, emit, emit_bytes};
 use aya_ebpf::helpers::bpf_skb_load_bytes;
 use aya_ebpf::macros::{cgroup_skb, map};
 use aya_ebpf::maps::{Array, PerCpuArray};
@@ -65,11 +65,13 @@ fn capture(ctx: &SkBuffContext, direction: u32) {
     let level = unsafe { depth.read_volatile() };
     // SAFETY: as above.
     unsafe { depth.write_volatile(level + 1) };
+    let found = Found { stamp, header };
+    let ports = (local_port, remote_port);
     if let Some(scratch) = SCRATCH.get_ptr_mut(level) {
-        let found = Found { stamp, header };
-        copy(ctx, &found, settings.snap_length, (local_port, remote_port), scratch);
+        copy(ctx, &found, settings.snap_length, ports, scratch);
     } else {
         count(Drop::PayloadUnreadable);
+        emit(captured(&found.stamp, 0, ports), direction, Drop::RingFull);
     }
     // SAFETY: as above.
     unsafe { depth.write_volatile(level) };
@@ -81,14 +83,14 @@ fn copy(
     ctx: &SkBuffContext,
     Found { stamp, header }: &Found,
     snap_length: u32,
-    (local_port, remote_port): (u16, u16),
+    ports: (u16, u16),
     scratch: *mut Record,
 ) {
     let direction = stamp.direction;
     let wanted = stamp.payload_length.min(snap_length);
     // SAFETY: the caller's pointer is to this processor's own record, which nobody else uses meanwhile.
     let payload = unsafe { (&raw mut (*scratch).payload).cast::<core::ffi::c_void>() };
-    let mut captured = 0;
+    let mut copied = 0;
     if wanted > 0 {
         // The verifier must see a length of at least 1 and at most `SNAP_MAX`, and must not see why it is the same.
         let length = ((opaque(wanted) - 1) & (SNAP_MAX - 1)) + 1;
@@ -96,17 +98,23 @@ fn copy(
         let result =
             unsafe { bpf_skb_load_bytes(ctx.skb.skb.cast(), header.payload_offset, payload, length) };
         if result == 0 {
-            captured = length;
+            copied = length;
         } else {
             count(Drop::PayloadUnreadable);
         }
     }
-    let stamp = Stamp { kind: Kind::Capture.number(), ..*stamp };
     // SAFETY: as above; nothing else refers to the record.
-    unsafe { (*scratch).capture = Capture { stamp, captured_length: captured, local_port, remote_port } };
-    let length = size_of::<Capture>() as u32 + ((captured + 7) & !7 & (2 * SNAP_MAX - 1));
+    unsafe { (*scratch).capture = captured(stamp, copied, ports) };
+    let length = size_of::<Capture>() as u32 + ((copied + 7) & !7 & (2 * SNAP_MAX - 1));
     // SAFETY: the record is written up to `length`, but for padding that holds older bytes of the same map.
     unsafe { emit_bytes(scratch.cast(), length, direction, Drop::RingFull) };
+}
+
+/// What goes before so many bytes of a segment.
+#[inline(always)]
+fn captured(stamp: &Stamp, captured_length: u32, (local_port, remote_port): (u16, u16)) -> Capture {
+    let stamp = Stamp { kind: Kind::Capture.number(), ..*stamp };
+    Capture { stamp, captured_length, local_port, remote_port }
 }
 
 /// Whether a port is among those that were asked for.

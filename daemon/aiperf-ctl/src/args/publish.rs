@@ -9,6 +9,6 @@ pub struct PublishArgs {
     #[arg(long)]
     pub listen: SocketAddr,
     /// An OpenTelemetry collector.
-    #[arg(long)]
+    #[arg(long, env = "AIPERFD_OTEL_URL", hide_env_values = true)]
     pub otel_url: Option<String>,
 }
