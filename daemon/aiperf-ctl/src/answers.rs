@@ -68,19 +68,8 @@ mod tests {
 
     fn check(endpoint: &str, responses: &[(EventKind, &str)], expected: Option<(&str, &str)>) {
         let id = RequestId(0);
-        let tokens = (0..).zip(responses).map(|(index, (kind, _))| Token {
-            request_id: id,
-            index,
-            kind: *kind,
-            kernel_received_ns: None,
-            reaped_ns: MonoNs(1),
-            end_offset: 0,
-            bytes: 0,
-            segment: None,
-            events_in_segment: None,
-            tokens: None,
-            unmatched: None,
-        });
+        let tokens =
+            (0..).zip(responses).map(|(index, (kind, _))| Token::noticed(id, index, *kind, MonoNs(1)));
         let bytes = (0..).zip(responses).filter(|(_, (_, data))| !data.is_empty());
         let bytes = bytes.map(|(index, (_, data))| Response {
             request_id: id,

@@ -7,7 +7,6 @@ use crate::run::Conversations;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 use common::id::RequestId;
-use common::reply_event::EventKind;
 use export::{Exchange, Told};
 use record::{Request, Token};
 use serde_json::Value;
@@ -65,7 +64,8 @@ impl RawLines {
             let perf = response["perf_ns"].as_u64().ok_or("a response has no `perf_ns`")?;
             let reaped = MonoNs(submitted.0.saturating_add_signed(MonoNs(perf).since(MonoNs(begun)).0));
             let index = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-            tokens.push(token(request.request_id, index, reaped, answer.understand(self.api, response)));
+            let kind = answer.understand(self.api, response);
+            tokens.push(Token::noticed(request.request_id, index, kind, reaped));
         }
         let payload = &line["payload"];
         request.http_status = request.http_status.or_else(|| small(&line["status"]));
@@ -151,22 +151,6 @@ pub(crate) fn milestones(request: &mut Request, tokens: &[Token]) {
     request.last_token_reaped_ns = content().next_back();
     request.first_answer_reaped_ns =
         tokens.iter().find(|token| token.kind.is_answer()).map(|token| token.reaped_ns);
-}
-
-pub(crate) fn token(request_id: RequestId, index: u32, reaped_ns: MonoNs, kind: EventKind) -> Token {
-    Token {
-        request_id,
-        index,
-        kind,
-        kernel_received_ns: None,
-        reaped_ns,
-        end_offset: 0,
-        bytes: 0,
-        segment: None,
-        events_in_segment: None,
-        tokens: None,
-        unmatched: None,
-    }
 }
 
 pub(crate) fn small(value: &Value) -> Option<u32> {

@@ -3,13 +3,13 @@
 //! What follows from nothing is absent: events without content, and how a tool call or reasoning is told from text
 //! after the first event of the answer.
 
-use crate::raw::{identity, milestones, token, told};
+use crate::raw::{identity, milestones, told};
 use crate::run::Conversations;
 use common::clock::MonoNs;
 use common::reply_event::EventKind;
 use export::Exchange;
 use metric::{Value as Number, whole};
-use record::Request;
+use record::{Request, Token};
 use serde_json::Value;
 
 /// A line as a request with its events.
@@ -50,7 +50,7 @@ pub(crate) fn exchange(
         (true, _) => EventKind::Content,
     };
     let tokens = stamps.iter().zip(0..);
-    let tokens = tokens.map(|(stamp, index)| token(request.request_id, index, *stamp, kind(*stamp)));
+    let tokens = tokens.map(|(stamp, index)| Token::noticed(request.request_id, index, kind(*stamp), *stamp));
     let tokens = tokens.collect::<Vec<_>>();
     milestones(&mut request, &tokens);
     counts(&mut request, &metrics);

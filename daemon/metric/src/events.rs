@@ -237,19 +237,8 @@ mod tests {
     use common::reply_event::EventKind;
 
     fn token(request: u64, reaped: u64, kernel: u64, kind: EventKind) -> Token {
-        Token {
-            request_id: RequestId(request),
-            index: 0,
-            kind,
-            kernel_received_ns: Some(MonoNs(kernel)),
-            reaped_ns: MonoNs(reaped),
-            end_offset: 0,
-            bytes: 0,
-            segment: None,
-            events_in_segment: None,
-            tokens: None,
-            unmatched: None,
-        }
+        let noticed = Token::noticed(RequestId(request), 0, kind, MonoNs(reaped));
+        Token { kernel_received_ns: Some(MonoNs(kernel)), ..noticed }
     }
 
     fn request(id: u64) -> Request {

@@ -6,10 +6,10 @@ use crate::metric::{Flags, Group, Metric, Unit};
 use crate::totals::Totals;
 use crate::value::Value;
 
-macro_rules! per_request {
-    ($($name:ident $tag:literal $header:literal $unit:ident $group:ident $order:literal ($flags:expr) $formula:expr, $text:literal;)*) => {$(
+macro_rules! metrics {
+    ($kind:ident: $($name:ident $tag:literal $header:literal $unit:ident $group:ident $order:literal ($flags:expr) $formula:expr, $text:literal;)*) => {$(
         #[doc = $header]
-        pub(crate) const $name: Metric = Metric::record($tag, $header, $formula)
+        pub(crate) const $name: Metric = Metric::$kind($tag, $header, $formula)
             .unit(Unit::$unit)
             .order($order)
             .group(Group::$group)
@@ -18,7 +18,8 @@ macro_rules! per_request {
     )*};
 }
 
-per_request! {
+metrics! {
+    record:
     ACCEPTANCE_LENGTH "spec_decode_acceptance_length" "Acceptance Length" Ratio SpecDecode 5000 (Flags::LARGER_IS_BETTER)
         |case| Value::new(case.spec_decode_acceptance_length?),
         "Tokens per verification as the server tells it: accepted ones and one more.";
@@ -35,19 +36,8 @@ per_request! {
         |case| case.spec_decode_draft_tokens.map(Value::count), "Drafted tokens.";
 }
 
-macro_rules! per_run {
-    ($($name:ident $tag:literal $header:literal $unit:ident $group:ident $order:literal ($flags:expr) $formula:expr, $text:literal;)*) => {$(
-        #[doc = $header]
-        pub(crate) const $name: Metric = Metric::derived($tag, $header, $formula)
-            .unit(Unit::$unit)
-            .order($order)
-            .group(Group::$group)
-            .flags($flags)
-            .text($text);
-    )*};
-}
-
-per_run! {
+metrics! {
+    derived:
     TOTAL_STEPS "total_spec_decode_steps" "Total Spec Decode Steps" Count Hidden 5140 (Flags::NONE)
         |totals| totals.get(STEPS.tag), "sum of spec_decode_steps.";
     TOTAL_ACCEPTED "total_accepted_draft_tokens" "Total Accepted Draft Tokens" Tokens Hidden 5150 (Flags::NONE)

@@ -32,3 +32,23 @@ columns! {
         unmatched: Option<String>, Plain, None, Join;
     }
 }
+
+impl Token {
+    /// An event that was noticed, of which no more is known.
+    #[must_use]
+    pub const fn noticed(request_id: RequestId, index: u32, kind: EventKind, reaped_ns: MonoNs) -> Self {
+        Self {
+            request_id,
+            index,
+            kind,
+            kernel_received_ns: None,
+            reaped_ns,
+            end_offset: 0,
+            bytes: 0,
+            segment: None,
+            events_in_segment: None,
+            tokens: None,
+            unmatched: None,
+        }
+    }
+}

@@ -86,6 +86,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Where it is asked to chat.
+    #[must_use]
+    pub fn chat_url(&self) -> String {
+        format!("{}/v1/chat/completions", self.url())
+    }
+
     /// Its process number.
     #[must_use]
     pub fn pid(&self) -> u32 {

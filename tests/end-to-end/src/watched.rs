@@ -28,6 +28,9 @@ for worker in workers: worker.join()
 print("all answered")
 "#;
 
+/// The body of a request that is answered with a stream.
+pub const QUESTION: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+
 /// Whether a program that a test needs is not there, which is said.
 #[must_use]
 pub fn lacks(program: &str) -> bool {

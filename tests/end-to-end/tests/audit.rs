@@ -3,7 +3,7 @@
 use end_to_end::client::Ended;
 use end_to_end::needs_probes;
 use end_to_end::server::Server;
-use end_to_end::watched::{CLIENT, audit, check, lacks, recorded, watching};
+use end_to_end::watched::{CLIENT, QUESTION, audit, check, lacks, recorded, watching};
 use export::parquet::rows;
 use record::{Payload, Response};
 use serde_json::{Value, json};
@@ -48,9 +48,8 @@ fn curl_is_audited_and_its_exit_status_passed_on() {
         return;
     }
     let server = Server::start("");
-    let url = format!("{}/v1/chat/completions", server.url());
-    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
-    let curl = ["curl", "-sN", &url, "-H", "Content-Type: application/json", "-d", body];
+    let url = server.chat_url();
+    let curl = ["curl", "-sN", &url, "-H", "Content-Type: application/json", "-d", QUESTION];
     let ended = audit(&["--quiet"], &curl).end();
     ended.ended_with(0);
     assert!(ended.out.ends_with("data: [DONE]\n\n"), "what curl prints: {}", ended.out);
@@ -128,9 +127,8 @@ fn what_the_client_said_stands_beside_what_the_kernel_saw() {
         return;
     }
     let server = Server::start("");
-    let url = format!("{}/v1/chat/completions", server.url());
-    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
-    let ended = audit(&[], &["sh", "-c", BENCHMARK, &url, body, "--result=said.json"]).end();
+    let url = server.chat_url();
+    let ended = audit(&[], &["sh", "-c", BENCHMARK, &url, QUESTION, "--result=said.json"]).end();
     ended.ended_with(0);
     assert!(ended.err.contains("What the client said, beside what the kernel saw"), "{}", ended.err);
     let beside = ended.json("client_and_kernel.json");
@@ -160,7 +158,7 @@ fn what_was_said_is_kept_only_when_it_is_asked_for() {
         return;
     }
     let server = Server::start("");
-    let url = format!("{}/v1/chat/completions", server.url());
+    let url = server.chat_url();
     let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"a secret"}]}"#;
     let curl = ["curl", "-sN", &url, "-H", "Content-Type: application/json", "-d", body];
     let ended = audit(&["--quiet"], &curl).end();

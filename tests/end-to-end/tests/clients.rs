@@ -6,7 +6,7 @@
 
 use end_to_end::needs_probes;
 use end_to_end::server::Server;
-use end_to_end::watched::{audit, check, lacks, recorded};
+use end_to_end::watched::{QUESTION, audit, check, lacks, recorded};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -123,12 +123,11 @@ fn wrk_at_full_speed() {
     let server = Server::start("--ttft-ms 0 --gap-ms 0 --log-limit 0");
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("post.lua");
-    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
     let lua = format!(
-        "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [==[{body}]==]\n"
+        "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [==[{QUESTION}]==]\n"
     );
     std::fs::write(&script, lua).unwrap();
-    let url = format!("{}/v1/chat/completions", server.url());
+    let url = server.chat_url();
     let ended = audit(&[], &["wrk", "-t1", "-c64", "-d1s", "-s", script.to_str().unwrap(), &url]).end();
     ended.ended_with(0);
     let run = ended.json("run.json");

@@ -159,18 +159,7 @@ mod tests {
     }
 
     fn token(request_id: RequestId, index: u32, kernel_received_ns: Option<MonoNs>) -> Token {
-        Token {
-            request_id,
-            index,
-            kind: common::reply_event::EventKind::Content,
-            kernel_received_ns,
-            reaped_ns: MonoNs(0),
-            end_offset: 0,
-            bytes: 0,
-            segment: None,
-            events_in_segment: None,
-            tokens: None,
-            unmatched: None,
-        }
+        let kind = common::reply_event::EventKind::Content;
+        Token { kernel_received_ns, ..Token::noticed(request_id, index, kind, MonoNs(0)) }
     }
 }
