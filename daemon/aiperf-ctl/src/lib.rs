@@ -16,6 +16,7 @@ mod compare;
 mod daemon;
 mod dataset;
 mod multi_run;
+mod network_latency;
 mod observe;
 mod otel;
 mod plain_file;

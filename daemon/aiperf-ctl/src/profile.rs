@@ -4,6 +4,7 @@ use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
 use crate::multi_run;
+use crate::network_latency::NetworkLatency;
 use crate::otel::Otel;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use common::plan::{FailOn, Plan, Timestamps, Trust};
 use control::{Create, Created, Progress, State, Status, Stop};
+use export::Names;
 use record::{Run, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -73,6 +75,7 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let otel = Otel::start(&args.telemetry, &profile.plan)?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
+    let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
     drop(profiler);
@@ -83,6 +86,10 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
         Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
         Some(server_metrics) => server_metrics.discard(),
         None => {}
+    }
+    if interrupted.is_ok() {
+        let names = Names::new(profile.plan.output.export_prefix.as_deref());
+        network_latency.finish(directory, &names);
     }
     drop(daemon);
     let interrupted = interrupted.inspect_err(|_| {

@@ -1,6 +1,7 @@
 //! What servers and exporters tell of themselves while they are measured, asked over HTTP on threads of their own.
 //!
 //! ```text
+//! ping.rs     how long a connection takes
 //! poller.rs   asks in intervals ──▶ exposition.rs   text to numbers ──▶ changes.rs   what is new ──▶ Parquet parts
 //! ```
 //!
@@ -9,7 +10,9 @@
 
 mod changes;
 mod exposition;
+mod ping;
 mod poller;
 
 pub use exposition::{Exposition, Reading, parse};
+pub use ping::{Ping, Pinger, Pinging};
 pub use poller::{Outcome, Poll, Poller};

@@ -64,8 +64,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "mlflow-parent-run-id",
             "mlflow-artifact-glob",
             "gpu-telemetry",
-            "network-latency-automatic",
-            "network-latency-ping-interval",
         ],
     ),
     ("programs", &["log-level", "verbose", "extra-verbose"]),
