@@ -3,9 +3,9 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
+use crate::mlflow::Mlflow;
 use crate::multi_run;
 use crate::network_latency::NetworkLatency;
-use crate::otel::Otel;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
 use crate::progress::Show;
@@ -15,6 +15,7 @@ use crate::say::{say, say_aside, say_warning};
 use crate::series;
 use crate::server_calls::ServerCalls;
 use crate::server_metrics::ServerMetrics;
+use crate::stream::{Stream, provider_of};
 use crate::tokenizer_file;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
@@ -73,14 +74,16 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     let profiler = calls.profiler()?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let otel = Otel::start(&args.telemetry, &profile.plan)?;
+    let provider = provider_of(&args.telemetry, &profile.plan)?;
+    let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
+    let stream = Stream::start(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
     let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
     let interrupted =
-        runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
+        runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
     drop(profiler);
-    if let Some(otel) = otel {
-        otel.finish();
+    if let Some(stream) = stream {
+        stream.finish();
     }
     match server_metrics {
         Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
@@ -100,6 +103,9 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     warn_of_rung(&reported.run);
     reported.write(directory)?;
     reported.print()?;
+    if let Some(mlflow) = mlflow {
+        mlflow.finish(&reported, directory);
+    }
     let status = status(&reported, interrupted, profile.plan.output.fail_on);
     Ok((reported, status))
 }
@@ -111,7 +117,7 @@ async fn execute(
     inputs: Vec<(&'static str, Bytes)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
-    otel: Option<&Otel>,
+    stream: Option<&Stream>,
 ) -> Result<bool> {
     let client = &daemon.client;
     let create =
@@ -122,8 +128,8 @@ async fn execute(
         client.put(&format!("{path}/inputs/{name}"), bytes).await?;
     }
     let mut lines = client.lines(&format!("{path}/progress")).await?;
-    let live = match otel {
-        Some(otel) => Some(otel.follow(client, &path).await?),
+    let live = match stream {
+        Some(stream) => Some(stream.follow(client, &path).await?),
         None => None,
     };
     let _: Status = client.post(&format!("{path}/start"), &()).await?;
@@ -137,7 +143,7 @@ async fn execute(
             line = lines.next::<Progress>() => match line.with_context(lost)? {
                 Some(progress) => {
                     show.update(&progress);
-                    otel.into_iter().for_each(|otel| otel.progress(&progress));
+                    stream.into_iter().for_each(|stream| stream.progress(&progress));
                     if progress.state.is_final() {
                         break progress;
                     }

@@ -15,6 +15,7 @@ pub mod client;
 pub mod collector;
 pub mod daemon;
 pub mod exporter;
+pub mod mlflow;
 pub mod nginx;
 pub mod patience;
 pub mod programs;

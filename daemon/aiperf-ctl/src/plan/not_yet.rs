@@ -54,17 +54,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "video-audio-depth",
         ],
     ),
-    (
-        "telemetry",
-        &[
-            "mlflow-tracking-uri",
-            "mlflow-experiment",
-            "mlflow-run-name",
-            "mlflow-tag",
-            "mlflow-parent-run-id",
-            "mlflow-artifact-glob",
-            "gpu-telemetry",
-        ],
-    ),
+    ("telemetry", &["gpu-telemetry"]),
     ("programs", &["log-level", "verbose", "extra-verbose"]),
 ];
