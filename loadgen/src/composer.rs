@@ -7,6 +7,7 @@
 //!     └── next turn ◀── answer's meaning ◀─────────┘    only of sessions that have more to say
 //! ```
 
+use crate::job::{Inquiry, Told, Wanted};
 use crate::prompt::{Context, Conversation, Conversations, Order, Planned, When, mark};
 use crate::shape::Users;
 use common::clock::{DurationNs, MonoNs};
@@ -38,6 +39,8 @@ pub struct Prepared {
     pub target: u16,
     /// When it is due, if it is not the first turn.
     pub due: MonoNs,
+    /// Whether it belongs to a request that was sent before: a job.
+    pub is_inquiry: bool,
     /// What follows it in its session.
     pub next: Next,
 }
@@ -51,6 +54,8 @@ pub enum Next {
     After(DurationNs),
     /// Another turn, at this offset from the phase's begin.
     At(DurationNs),
+    /// Of a job: what these bytes ask for.
+    Ask(Wanted),
 }
 
 /// What became of a request whose session has more to say.
@@ -62,6 +67,8 @@ pub struct Answer {
     pub due: MonoNs,
     /// What the server said; `None` ends the session.
     pub said: Option<Said>,
+    /// Of a job that may not be over, what the server said of it; then the session goes on whatever was said.
+    pub job: Option<Told>,
 }
 
 /// A response as it came.
@@ -119,6 +126,8 @@ pub struct Composition {
     pub cache_bust: Option<CacheBust>,
     /// A head for each target.
     pub heads: Vec<Head>,
+    /// How each target is asked after jobs.
+    pub inquiries: Vec<Inquiry>,
     /// Milliseconds of the input's time at which the phase begins, and by what its times are divided.
     pub timeline: Timeline,
     /// The users of the plan, if it has users: the first ones have less to say.
@@ -288,6 +297,35 @@ impl Composer {
         Ok(prepared)
     }
 
+    /// What is asked of a job next; nothing to be sent tells that it is over.
+    fn inquiry(&self, answer: &Answer, told: &Told) -> Prepared {
+        let composition = &self.composition;
+        let ids = [
+            told.request.header(composition.run_number),
+            RequestId(answer.session).session_header(composition.run_number),
+        ];
+        let inquiry = composition.inquiries.get(usize::from(told.target));
+        let next = inquiry.and_then(|inquiry| {
+            inquiry.next(told, composition.endpoint, &composition.plan, [&ids[0], &ids[1]])
+        });
+        let (bytes, next, due) = match next {
+            Some((bytes, wanted @ Wanted::Status)) => (bytes, Next::Ask(wanted), answer.due),
+            Some((bytes, wanted)) => (bytes, Next::Ask(wanted), MonoNs(0)),
+            None => (Vec::new(), Next::Over, MonoNs(0)),
+        };
+        Prepared {
+            bytes,
+            request: told.request,
+            session: answer.session,
+            entry: 0,
+            turn: 0,
+            target: told.target,
+            due,
+            is_inquiry: true,
+            next,
+        }
+    }
+
     /// The turn after the one that was answered, if the session goes on.
     fn next_turn(&mut self, answer: &Answer, bytes: Vec<u8>) -> io::Result<Option<Prepared>> {
         let Some(said) = &answer.said else {
@@ -338,6 +376,7 @@ impl Composer {
             turn: 0,
             target: u16::try_from(target).unwrap_or(u16::MAX),
             due: MonoNs(0),
+            is_inquiry: false,
             next: Next::Over,
         }
     }
@@ -347,6 +386,11 @@ impl Composer {
         let mut has_worked = false;
         while let Ok(answer) = queue.answers.pop() {
             has_worked = true;
+            if let Some(told) = &answer.job {
+                let inquiry = self.inquiry(&answer, told);
+                self.waiting.push_back(inquiry);
+                continue;
+            }
             let bytes = queue.spent.pop().unwrap_or_default();
             let next = self.next_turn(&answer, bytes)?;
             self.waiting.extend(next);
@@ -500,6 +544,7 @@ mod tests {
             endpoint: endpoint::by_name("chat").unwrap(),
             plan: Arc::new(plan()),
             heads: vec![head],
+            inquiries: Vec::new(),
             timeline: Timeline { zero_ms: 0.0, speedup: 1.0 },
             users: None,
             run_number: 9,
@@ -539,7 +584,7 @@ mod tests {
         };
         let (one, other) = text.split_at(1);
         let bytes = format!("{}{}data: [DONE]\n\n", event(one), event(other)).into_bytes();
-        Answer { session, due: MonoNs(77), said: Some(Said { bytes, is_stream: true }) }
+        Answer { session, due: MonoNs(77), said: Some(Said { bytes, is_stream: true }), job: None }
     }
 
     #[test]
@@ -600,7 +645,7 @@ mod tests {
         let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
         let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
         composer.first_turn(Vec::new()).unwrap();
-        let over = Answer { session: 0, due: MonoNs(0), said: None };
+        let over = Answer { session: 0, due: MonoNs(0), said: None, job: None };
         assert!(composer.next_turn(&over, Vec::new()).unwrap().is_none(), "nothing follows");
         assert!(composer.sessions.is_empty(), "nothing is kept");
     }

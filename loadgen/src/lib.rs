@@ -13,6 +13,7 @@
 
 pub mod clock;
 pub mod composer;
+pub mod job;
 pub mod nursery;
 pub mod observe;
 pub mod orders;

@@ -2,13 +2,14 @@
 
 use crate::clock;
 use crate::composer::{self, Bodies, Composition, Head, Timeline};
+use crate::job::Inquiry;
 use crate::observe;
 use crate::orders::{Orders, Reporter};
 use crate::prompt::{self, Conversations};
 use crate::ramp;
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
-use crate::ring::socket;
+use crate::ring::socket::{self, Address};
 use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
 use crate::scribe::{self, Scribe};
@@ -196,8 +197,7 @@ struct Ready {
     /// Offsets at which the input wants its sessions to begin, and how its times become offsets.
     trace: Arc<[DurationNs]>,
     timeline: Timeline,
-    heads: Vec<Head>,
-    targets: Vec<Destination>,
+    ways: Ways,
     tokenizer: Option<Tokenizer>,
     endpoint: &'static dyn Endpoint,
     notices: Vec<String>,
@@ -207,7 +207,7 @@ struct Ready {
 fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
     let endpoint = &setup.plan.endpoint;
     let endpoint = endpoint::of_plan(endpoint).map_err(|error| Failure::Plan(with_cause(&error)))?;
-    let (heads, targets) = heads(setup, given, endpoint)?;
+    let ways = ways(setup, given, endpoint)?;
     let workers = setup.cpus.len();
     let plan = &mut setup.plan;
     check_places(plan, workers)?;
@@ -248,8 +248,7 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         order,
         trace,
         timeline: Timeline { zero_ms, speedup },
-        heads,
-        targets,
+        ways,
         tokenizer,
         endpoint,
         notices,
@@ -318,33 +317,57 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
     }
 }
 
-/// What requests to each target begin with.
-fn heads(
-    setup: &Setup,
-    given: &mut Given,
-    endpoint: &dyn Endpoint,
-) -> Result<(Vec<Head>, Vec<Destination>), Failure> {
+/// How each target is reached, and what requests to it begin with.
+struct Ways {
+    heads: Vec<Head>,
+    inquiries: Vec<Inquiry>,
+    targets: Vec<Destination>,
+}
+
+fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) -> Result<Ways, Failure> {
     let plan = &setup.plan.endpoint;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
     headers.extend([format!("Accept: {accept}"), format!("Content-Type: {}", endpoint.content_type(plan))]);
-    let mut heads = Vec::new();
-    let mut targets = Vec::new();
+    let mut ways = Ways { heads: Vec::new(), inquiries: Vec::new(), targets: Vec::new() };
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
         let target = endpoint::target(url, plan.path.as_deref(), path)
             .map_err(|error| Failure::Plan(error.to_string()))?;
-        let address =
-            address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
         let tls = match target.scheme {
-            Scheme::Http => None,
-            Scheme::Https => Some(encrypted(plan, given, &target, url, &address)?),
+            Scheme::Http | Scheme::Unix => None,
+            Scheme::Https => Some(encrypted(plan, given, &target, url, &internet(address)?)?),
         };
-        heads.push(Head::post(&target.path_and_query, &target.host_header, &headers, &plan.session_header));
-        targets.push(Destination { address, tls });
+        let address = match target.scheme {
+            Scheme::Unix => local(&target.host)?,
+            Scheme::Http | Scheme::Https => Address::Internet(internet(address)?),
+        };
+        let (path, host) = (&target.path_and_query, &target.host_header);
+        ways.heads.push(Head::post(path, host, &headers, &plan.session_header));
+        ways.inquiries.push(Inquiry::new(path, host, &headers, &plan.session_header));
+        ways.targets.push(Destination { address, tls });
     }
-    Ok((heads, targets))
+    Ok(ways)
+}
+
+fn internet(address: &str) -> Result<SocketAddr, Failure> {
+    address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))
+}
+
+/// A Unix socket, tried out once, so that a user hears what is wrong.
+fn local(path: &str) -> Result<Address, Failure> {
+    UnixStream::connect(path).map_err(|error| {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let user = rustix::process::geteuid().as_raw();
+        let what_to_do = if denied {
+            format!("; the load generator runs as user {user}, who needs write permission (chmod o+w)")
+        } else {
+            String::new()
+        };
+        Failure::Plan(format!("failed to connect to --url unix://{path}: {error}{what_to_do}"))
+    })?;
+    Ok(Address::Unix(path.into()))
 }
 
 /// How connections to a target are encrypted; tried out once, so that a user hears what is wrong.
@@ -444,7 +467,7 @@ impl Field {
         let workers = setup.cpus.len();
         let producer = Producer::map(memory.as_fd(), setup.ring_bytes)
             .map_err(|error| Failure::Load("map a ring", error))?;
-        let connections = connections(plan, number, workers, ready.targets.len());
+        let connections = connections(plan, number, workers, ready.ways.targets.len());
         let (feed, queue) = composer::queue(QUEUE_DEPTH, connections as usize);
         let composition = Composition {
             conversations: Arc::clone(&ready.conversations),
@@ -453,7 +476,8 @@ impl Field {
             plan: Arc::new(plan.endpoint.clone()),
             bodies: Arc::clone(bodies),
             cache_bust: plan.load.cache_bust,
-            heads: ready.heads.clone(),
+            heads: ready.ways.heads.clone(),
+            inquiries: ready.ways.inquiries.clone(),
             timeline: ready.timeline,
             users: users(plan),
             run_number: setup.run_number,
@@ -476,12 +500,17 @@ impl Field {
             queue,
             composer: composer.thread().clone(),
             reporter: report::Reporter::new(producer),
-            targets: ready.targets.clone(),
+            targets: ready.ways.targets.clone(),
             connections,
             wait: plan.workers.wait,
             stamps: if setup.socket_stamps { SocketStamps::Software } else { SocketStamps::Off },
             timeout: DurationNs::from_seconds(plan.endpoint.request_timeout_seconds),
             reuse: plan.load.connection_reuse,
+            poll_interval: ready
+                .endpoint
+                .metadata()
+                .requires_polling
+                .then(|| DurationNs::from_millis(i64::from(plan.endpoint.dialect.poll_interval_ms))),
             threshold: threshold.map(Arc::clone),
             seed: plan.random_seed,
             will: Arc::clone(will),

@@ -20,8 +20,10 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use common::plan::{FailOn, Plan, Timestamps, Trust};
 use control::{Create, Created, Progress, State, Status, Stop};
+use endpoint::Scheme;
 use record::{Run, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,7 +42,6 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         return Ok(0);
     }
     usable?;
-    not_yet::check_endpoint(&profile.plan.endpoint)?;
     read_template(&mut profile.plan);
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
@@ -201,6 +202,13 @@ fn resolve(plan: &Plan) -> Result<Vec<(String, String)>> {
     let mut resolved = Vec::new();
     for url in &plan.endpoint.urls {
         let target = endpoint::target(url, None, None)?;
+        if target.scheme == Scheme::Unix {
+            UnixStream::connect(&target.host).with_context(|| {
+                format!("no server answers at {url}; is it running, and may you write to its socket?")
+            })?;
+            resolved.push((url.clone(), format!("unix:{}", target.host)));
+            continue;
+        }
         let addresses = (target.host.as_str(), target.port).to_socket_addrs().with_context(|| {
             format!("failed to resolve the server's name `{}` of --url {url}", target.host)
         })?;

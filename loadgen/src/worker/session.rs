@@ -27,6 +27,10 @@ pub(super) struct Turns {
     composer: Thread,
     /// Connections that wait for their session's next turn.
     pub(super) owned: FxHashMap<u64, u32>,
+    /// What is to be asked of jobs, by when it is due and then by the request's number.
+    inquiries: BinaryHeap<Reverse<(MonoNs, u64, usize)>>,
+    /// Where the jobs wait of which the composer reads an answer.
+    pub(super) jobs: FxHashMap<u64, u32>,
 }
 
 /// How many requests of all workers may fail.
@@ -51,6 +55,8 @@ impl Turns {
             awaited: 0,
             composer,
             owned: FxHashMap::default(),
+            inquiries: BinaryHeap::new(),
+            jobs: FxHashMap::default(),
         }
     }
 
@@ -66,7 +72,8 @@ impl Turns {
                 self.made.push(None);
                 self.made.len() - 1
             });
-            self.due.push(Reverse((prepared.due, prepared.request.0, place)));
+            let due = if prepared.is_inquiry { &mut self.inquiries } else { &mut self.due };
+            due.push(Reverse((prepared.due, prepared.request.0, place)));
             self.made[place] = Some(prepared);
         }
         while let Some(answer) = self.backlog.pop_front() {
@@ -95,9 +102,21 @@ impl Turns {
         self.made[place].take()
     }
 
+    /// When the next question after a job is due.
+    #[inline]
+    pub(super) fn next_inquiry(&self) -> Option<MonoNs> {
+        self.inquiries.peek().map(|next| next.0.0)
+    }
+
+    pub(super) fn pop_inquiry(&mut self) -> Option<Prepared> {
+        let Reverse((_, _, place)) = self.inquiries.pop()?;
+        self.spare.push(place);
+        self.made[place].take()
+    }
+
     /// Has the composer make the next turn of a session, or forget it.
-    fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
-        self.awaited += u32::from(answer.said.is_some());
+    pub(super) fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
+        self.awaited += u32::from(answer.said.is_some() || answer.job.is_some());
         if self.backlog.is_empty() {
             if let Err(rtrb::PushError::Full(answer)) = queue.answers.push(answer) {
                 self.backlog.push_back(answer);
@@ -118,7 +137,8 @@ impl Turns {
         while let Some(prepared) = self.pop() {
             unsent += u64::from(schedule.owes(prepared.due));
             if prepared.next != Next::Over {
-                self.tell(queue, Answer { session: prepared.session, due: MonoNs(0), said: None });
+                let over = Answer { session: prepared.session, due: MonoNs(0), said: None, job: None };
+                self.tell(queue, over);
             }
         }
         unsent
@@ -162,19 +182,21 @@ impl Worker {
         self.in_flight -= 1;
         self.prefilling -= u32::from(active.is_prefilling);
         match (outcome, active.said.take()) {
-            (Outcome::Ok, Some(said)) => {
+            (Outcome::Ok, Some(said)) if active.prepared.next != Next::Over => {
                 let wanted = match active.prepared.next {
                     Next::At(offset) => self.schedule.begin() + offset,
                     Next::After(delay) => now + delay,
-                    Next::Over => now,
+                    Next::Over | Next::Ask(_) => now,
                 };
                 let due = self.schedule.turn_due(active.submitted, now, wanted);
-                let answer = Answer { session: active.prepared.session, due, said: Some(said) };
+                let session = active.prepared.session;
+                let answer = Answer { session, due, said: Some(said), job: None };
                 self.turns.tell(&mut self.queue, answer);
             }
             (_, said) => {
                 if said.is_some() {
-                    let over = Answer { session: active.prepared.session, due: MonoNs(0), said: None };
+                    let session = active.prepared.session;
+                    let over = Answer { session, due: MonoNs(0), said: None, job: None };
                     self.turns.tell(&mut self.queue, over);
                 }
                 self.schedule.session_ended(active.submitted, now);

@@ -96,6 +96,8 @@ fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checke
         sends_forms: args.request_content_type.as_deref() == Some("multipart/form-data"),
         template,
         response_field: if finds_answers { take("response_field")? } else { None },
+        download_content: args.download_video_content,
+        poll_interval_ms: poll_interval_ms(args.video_poll_interval),
     })
 }
 
@@ -173,6 +175,12 @@ fn session_header(name: Option<&str>) -> Checked<String> {
         return Ok(name.to_owned());
     }
     refuse(format!("--session-header `{name}` is no name that HTTP allows"))
+}
+
+/// Whole milliseconds, at least one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+fn poll_interval_ms(seconds: f64) -> u32 {
+    ((seconds * 1000.0).round() as u32).max(1)
 }
 
 const TEMPLATE: &str = "payload_template";
