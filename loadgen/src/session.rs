@@ -86,6 +86,15 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     };
     let will = Arc::new(AtomicU8::new(GO));
     let threshold = threshold(&setup.plan);
+    let inputs_json =
+        given.inputs_json.try_clone().map_err(|error| Failure::Load("write `inputs.json`", error))?;
+    let inputs = Inputs {
+        conversations: Arc::clone(&ready.conversations),
+        endpoint: ready.endpoint,
+        plan: setup.plan.endpoint.clone(),
+        hot: setup.cpus.iter().flatten().copied().collect(),
+        will: Arc::clone(&will),
+    };
     let field = Field::spread(&setup, given, ready, &will, threshold.as_ref())?;
     reporter.tell(&prepared);
     let begin = loop {
@@ -97,11 +106,14 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
         }
     };
     spawn("orders".to_owned(), move || obey(orders, will))?;
+    let inputs = spawn("inputs".to_owned(), move || inputs.write(&inputs_json))?;
     let threads = field.go_through(begin, &setup.plan.load.phases, reporter);
     for thread in threads {
         let result = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
         result.map_err(|error| Failure::Load("generate load", error))?;
     }
+    let written = inputs.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+    written.map_err(|error| Failure::Load("write `inputs.json`", error))?;
     if threshold.is_some_and(|threshold| threshold.is_crossed()) {
         reporter.tell(&Report::Stopped {
             why: "more requests failed than --failed-request-threshold allows".to_owned(),
@@ -109,6 +121,27 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     }
     reporter.tell(&Report::Finished);
     Ok(())
+}
+
+/// What is written down of the requests while they are sent.
+struct Inputs {
+    conversations: Arc<dyn Conversations>,
+    endpoint: &'static dyn Endpoint,
+    plan: plan::Endpoint,
+    /// Cores on which this must not run.
+    hot: Vec<u32>,
+    will: Arc<AtomicU8>,
+}
+
+impl Inputs {
+    /// Writes `inputs.json`, taking time from nobody; no more of it once the user wants the run's end at once.
+    fn write(&self, file: &File) -> io::Result<()> {
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
+        keep_off(&self.hot);
+        let is_wanted = || self.will.load(Ordering::Relaxed) != STOP;
+        let out = io::BufWriter::with_capacity(WRITE_BYTES, file);
+        prompt::inputs_json(out, &*self.conversations, self.endpoint, &self.plan, &is_wanted)
+    }
 }
 
 /// Watches what others send until the daemon has nothing more for it.
@@ -222,13 +255,6 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
     let (conversations, notices) = prompt::conversations(plan, tokenizer.clone(), dataset)
         .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
     check_fit(&*conversations, endpoint, &plan.endpoint)?;
-    prompt::inputs_json(
-        &mut io::BufWriter::new(&given.inputs_json),
-        &*conversations,
-        endpoint,
-        &plan.endpoint,
-    )
-    .map_err(|error| Failure::Load("write `inputs.json`", error))?;
     settle(plan, &*conversations);
     let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
     let schedule = &plan.load.fixed_schedule;
@@ -659,6 +685,15 @@ fn settle_on(cpu: Option<u32>) {
     rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1)).ok();
 }
 
+/// Leaves cores to others, if that leaves any.
+fn keep_off(cpus: &[u32]) {
+    let Ok(mut set) = rustix::thread::sched_getaffinity(None) else { return };
+    cpus.iter().for_each(|cpu| set.unset(*cpu as usize));
+    if set.count() > 0 {
+        rustix::thread::sched_setaffinity(None, &set).ok();
+    }
+}
+
 fn spawn<T: Send + 'static>(
     name: String,
     body: impl FnOnce() -> T + Send + 'static,
@@ -683,6 +718,7 @@ const REPLAY: &str = "fixed_schedule";
 /// Inputs whose timestamps are replayed unless the user says otherwise.
 const TRACES: &[&str] =
     &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];
+const WRITE_BYTES: usize = 1 << 20;
 /// Requests that are ready before they are due, per worker.
 const QUEUE_DEPTH: usize = 2048;
 /// Most connections of one worker, where the plan sets no limit: a third of the ports that one address has.

@@ -31,6 +31,7 @@ mod series;
 mod server_calls;
 mod server_metrics;
 mod tokenizer_file;
+mod upload;
 mod watched;
 
 pub use args::{Args, markdown as flags_markdown};

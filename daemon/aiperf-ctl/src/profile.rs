@@ -15,6 +15,7 @@ use crate::series;
 use crate::server_calls::ServerCalls;
 use crate::server_metrics::ServerMetrics;
 use crate::tokenizer_file;
+use crate::upload::Upload;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
 }
 
 /// One run from its plan to its report, with the exit status that it alone has.
-fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result<multi_run::Outcome> {
+fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Upload>) -> Result<multi_run::Outcome> {
     let inputs = read_inputs(profile, dataset, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
     calls.wait_for_models()?;
@@ -102,7 +103,7 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
 async fn execute(
     daemon: &Daemon,
     profile: &Profile,
-    inputs: Vec<(&'static str, Bytes)>,
+    inputs: Vec<(&'static str, Upload)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
     otel: Option<&Otel>,
@@ -112,8 +113,8 @@ async fn execute(
         Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
     let Created { run_id } = client.post("/v1/runs", &create).await?;
     let path = format!("/v1/runs/{run_id}");
-    for (name, bytes) in inputs {
-        client.put(&format!("{path}/inputs/{name}"), bytes).await?;
+    for (name, upload) in inputs {
+        client.put(&format!("{path}/inputs/{name}"), upload).await?;
     }
     let mut lines = client.lines(&format!("{path}/progress")).await?;
     let live = match otel {
@@ -176,16 +177,16 @@ fn read_template(plan: &mut Plan) {
 /// The user's files, read as the user.
 fn read_inputs(
     profile: &Profile,
-    dataset: Option<&Bytes>,
+    dataset: Option<&Upload>,
     revision: Option<&str>,
-) -> Result<Vec<(&'static str, Bytes)>> {
+) -> Result<Vec<(&'static str, Upload)>> {
     let mut inputs = Vec::new();
     inputs.extend(dataset.map(|rows| ("dataset", rows.clone())));
     if let Some(file) = &profile.authorities {
-        inputs.push(("authorities", read(file, "--ca-certificate")?));
+        inputs.push(("authorities", read(file, "--ca-certificate")?.into()));
     }
     if let Some(directory) = &profile.tokenizer_dir {
-        inputs.push(("tokenizer", read(&tokenizer_file::of(directory, revision), "--tokenizer")?));
+        inputs.push(("tokenizer", read(&tokenizer_file::of(directory, revision), "--tokenizer")?.into()));
     }
     Ok(inputs)
 }

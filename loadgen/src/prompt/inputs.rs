@@ -6,7 +6,8 @@ use endpoint::{Endpoint, Turn};
 use serde::ser::{Error, Serialize, SerializeSeq, SerializeStruct, Serializer};
 use std::io::{self, Write};
 
-/// Writes the file: the body of each turn, by session; answers that are not known yet are left out.
+/// Writes the file: the body of each turn, by session; answers that are not known yet are left out, and so are sessions
+/// from when the file `is_wanted` no more.
 ///
 /// # Errors
 /// When `out` can't be written, or a conversation can't be read.
@@ -15,8 +16,9 @@ pub fn inputs_json(
     conversations: &dyn Conversations,
     endpoint: &dyn Endpoint,
     plan: &plan::Endpoint,
+    is_wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, &Inputs { conversations, endpoint, plan })?;
+    serde_json::to_writer_pretty(&mut out, &Inputs { conversations, endpoint, plan, is_wanted })?;
     out.flush()
 }
 
@@ -25,6 +27,7 @@ struct Inputs<'a> {
     conversations: &'a dyn Conversations,
     endpoint: &'a dyn Endpoint,
     plan: &'a plan::Endpoint,
+    is_wanted: &'a dyn Fn() -> bool,
 }
 
 struct Sessions<'a>(Inputs<'a>);
@@ -48,7 +51,7 @@ impl Serialize for Sessions<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let inputs = self.0;
         let mut list = to.serialize_seq(None)?;
-        for place in 0..inputs.conversations.count() {
+        for place in (0..inputs.conversations.count()).take_while(|_| (inputs.is_wanted)()) {
             let conversation = inputs.conversations.conversation(place);
             let conversation = conversation.map_err(|problem: Problem| S::Error::custom(problem))?;
             list.serialize_element(&Session { conversation, inputs })?;
@@ -129,7 +132,8 @@ mod tests {
         });
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
-        inputs_json(&mut written, &conversations.collect::<Vec<_>>(), chat, &plan(streaming)).unwrap();
+        inputs_json(&mut written, &conversations.collect::<Vec<_>>(), chat, &plan(streaming), &|| true)
+            .unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), expected, "{golden}");
     }
 
@@ -142,7 +146,7 @@ mod tests {
         let conversation = Conversation { session: "s".to_owned(), turns, context };
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
-        inputs_json(&mut written, &vec![conversation], chat, &plan(true)).unwrap();
+        inputs_json(&mut written, &vec![conversation], chat, &plan(true), &|| true).unwrap();
         let value = serde_json::from_slice::<Value>(&written).unwrap();
         let payloads = value["data"][0]["payloads"].as_array().unwrap().iter();
         let texts = payloads.map(|payload| payload["messages"].as_array().unwrap().iter());

@@ -20,4 +20,5 @@ pub mod nginx;
 pub mod patience;
 pub mod programs;
 pub mod server;
+pub mod truth;
 pub mod watched;

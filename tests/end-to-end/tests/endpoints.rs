@@ -230,7 +230,7 @@ fn a_video_that_fails_is_an_error() {
     let ended = Run::plain_profile(&server.url(), flags).end();
     ended.ended_with(1);
     for record in ended.records() {
-        assert_eq!(record["error"]["type"], "video_failed", "{record}");
+        assert_eq!(record["error"]["type"], "scripted", "{record}");
     }
 }
 

@@ -173,26 +173,45 @@ fn workers_are_no_more_than_there_is_to_share() {
     assert_eq!(ended.records().len(), 5, "nobody waits for a place that never comes");
 }
 
-/// The server stops for half a second; requests that were due meanwhile waited, and their latency from due says so.
+/// The server stands still for two seconds; what was due meanwhile waited, and its latency from due says so.
 #[test]
 fn a_stall_is_in_the_latencies_of_those_who_waited() {
     needs_programs!();
-    let server = Server::start("--stall-at-ms 300 --stall-for-ms 500");
-    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 8 --benchmark-duration 1.2 --fail-on never";
+    let server = Server::start("--stall-at-ms 300 --stall-for-ms 2000");
+    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 8 --benchmark-duration 3 --fail-on never";
     let ended = Run::profile(&server.url(), flags).end();
     ended.ended_with(0);
-    let waited = ended.records().into_iter().filter(|record| {
-        let lag = record["metrics"].get("schedule_lag").and_then(|lag| lag["value"].as_f64());
-        lag.is_some_and(|lag| lag > 50.0)
-    });
-    // 100 requests a second for half a second, of which 8 were in flight.
-    assert!(waited.count() >= 20, "the schedule went on while the server stood still");
+    let records = ended.records();
+    let over = |tag: &str, ms: f64| {
+        let value = |record: &&Value| record["metrics"].get(tag).and_then(|metric| metric["value"].as_f64());
+        records.iter().filter(|record| value(record).is_some_and(|value| value > ms)).count()
+    };
+    // A hundred requests were due in the first of the two seconds, and each of them waited for the second.
+    assert!(over("request_latency_from_due", 1000.0) >= 95, "latencies from due contain the stall");
+    assert!(over("request_latency_from_due", 1950.0) >= 2, "the first ones all of it");
+    // Eight were in flight; a clock that starts when a request is sent knows of no others.
+    assert!(over("request_latency", 1000.0) <= 16, "the same latencies from when requests were sent");
+    assert!(over("schedule_lag", 1000.0) >= 80, "how late each was sent is stated");
     let run = ended.json("run.json");
-    assert_ne!(
-        run["verdict"]["standing"], "valid",
-        "a run whose requests went late is not valid: {}",
-        run["verdict"]
-    );
+    let verdict = run["verdict"].to_string();
+    assert!(verdict.contains("late_requests"), "a run whose requests went late is not valid: {verdict}");
+    assert!(counter(&ended, "requests_late") >= 80, "{}", run["counters"]);
+}
+
+/// Half of what is asked for can't be sent with one request at a time; that is stated, and degrades the run.
+#[test]
+fn what_was_due_and_not_sent_is_stated() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 20 --tokens 1");
+    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 1 --benchmark-duration 1 --fail-on never";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    let (sent, unsent) = (counter(&ended, "requests_sent"), counter(&ended, "requests_unsent"));
+    assert_eq!(sent + unsent, 100, "a hundred were due");
+    assert!(unsent >= 45, "twenty milliseconds each leave room for fifty: {unsent} were not sent");
+    let run = ended.json("run.json");
+    assert_ne!(run["verdict"]["standing"], "valid", "more than one in a hundred: {}", run["verdict"]);
+    assert!(run["verdict"].to_string().contains("unsent_requests"), "{}", run["verdict"]);
 }
 
 #[test]

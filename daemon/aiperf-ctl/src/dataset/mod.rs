@@ -17,6 +17,7 @@ mod table;
 use crate::args::ProfileArgs;
 use crate::plan::Refusal;
 use crate::tokenizer_file;
+use crate::upload::Upload;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use common::plan::{Input, Plan, Tokenizer};
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 type Columns = Map<String, Value>;
 
 /// The rows, if the plan has a dataset; the plan learns what they are.
-pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Bytes>> {
+pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>> {
     let seed = plan.random_seed;
     let tokenizer = match args.input.public_dataset {
         Some(_) => Some(tokenizer(plan, args)?),
@@ -51,15 +52,12 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Bytes>>
             now.clone_into(format);
             rows
         } else {
-            let rows = std::fs::read(path).map_err(|error| {
-                Refusal(format!("--input-file: failed to read `{}`: {error}", path.display()))
-            })?;
-            media::inlined(rows, format, path.parent().unwrap_or_else(|| Path::new(".")))?
+            return Ok(Some(media::inlined_file(path, format)?));
         }
     } else {
         return Ok(None);
     };
-    Ok(Some(Bytes::from(rows)))
+    Ok(Some(Upload::Bytes(Bytes::from(rows))))
 }
 
 /// Where the copy of a public dataset is.
