@@ -11,6 +11,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod branching;
 pub mod clock;
 pub mod composer;
 pub mod job;

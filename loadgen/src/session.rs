@@ -1,5 +1,6 @@
 //! One load generator's life: set up, prepare, send, drain, finish.
 
+use crate::branching::Inherited;
 use crate::clock;
 use crate::composer::{self, Bodies, Composition, Head, Timeline};
 use crate::job::Inquiry;
@@ -231,6 +232,7 @@ struct Ready {
     trace: Arc<[DurationNs]>,
     timeline: Timeline,
     ways: Ways,
+    inherited: Inherited,
     tokenizer: Option<Tokenizer>,
     endpoint: &'static dyn Endpoint,
     notices: Vec<String>,
@@ -275,6 +277,7 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         trace,
         timeline: Timeline { zero_ms, speedup },
         ways,
+        inherited: Inherited::default(),
         tokenizer,
         endpoint,
         notices,
@@ -461,6 +464,7 @@ impl Field {
             endpoint: ready.endpoint,
             tokenizer: ready.tokenizer,
             conversations: ready.conversations,
+            inherited: ready.inherited,
             plan: setup.plan.clone(),
             keep_raw: setup.keep_raw,
         };
@@ -503,6 +507,7 @@ impl Field {
             bodies: Arc::clone(bodies),
             cache_bust: plan.load.cache_bust,
             heads: ready.ways.heads.clone(),
+            inherited: ready.inherited.clone(),
             inquiries: ready.ways.inquiries.clone(),
             timeline: ready.timeline,
             users: users(plan),
@@ -612,8 +617,12 @@ fn users(plan: &Plan) -> Option<Users> {
 
 /// Most connections of a worker at once.
 fn connections(plan: &Plan, worker: usize, workers: usize, targets: usize) -> u32 {
-    let most =
-        |phase: &plan::Phase| share(u64::from(phase.concurrency.unwrap_or(CONNECTIONS_MAX)), worker, workers);
+    // Branches go beside the sessions that began them.
+    let branches = matches!(&plan.input, Input::File { format, .. } if format == "dag_jsonl");
+    let most = |phase: &plan::Phase| {
+        let limit = phase.concurrency.filter(|_| !branches).unwrap_or(CONNECTIONS_MAX);
+        share(u64::from(limit), worker, workers)
+    };
     let sessions = plan.load.phases.iter().map(most).max().unwrap_or(1).max(1);
     // Idle connections to one target must never keep requests to another from having theirs.
     let connections = sessions.saturating_mul(targets as u64).min(u64::from(CONNECTIONS_MAX));

@@ -51,7 +51,8 @@ impl Serialize for Sessions<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let inputs = self.0;
         let mut list = to.serialize_seq(None)?;
-        for place in (0..inputs.conversations.count()).take_while(|_| (inputs.is_wanted)()) {
+        let count = inputs.conversations.count() + inputs.conversations.children();
+        for place in (0..count).take_while(|_| (inputs.is_wanted)()) {
             let conversation = inputs.conversations.conversation(place);
             let conversation = conversation.map_err(|problem: Problem| S::Error::custom(problem))?;
             list.serialize_element(&Session { conversation, inputs })?;
@@ -75,7 +76,7 @@ impl Serialize for Payloads<'_> {
         let mut list = to.serialize_seq(Some(conversation.turns.len()))?;
         let mut turns = Vec::<Turn>::new();
         for planned in &conversation.turns {
-            if conversation.context == Context::Alone {
+            if matches!(conversation.context, Context::Alone | Context::Woven) {
                 turns.clear();
             }
             turns.push(planned.turn.clone());
@@ -143,7 +144,7 @@ mod tests {
         let planned =
             |text: &str| Planned { turn: turn(text), when: When::Unsaid, answer: Some(turn("answer")) };
         let turns = vec![planned("one"), planned("two")];
-        let conversation = Conversation { session: "s".to_owned(), turns, context };
+        let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
         inputs_json(&mut written, &vec![conversation], chat, &plan(true), &|| true).unwrap();

@@ -26,9 +26,10 @@ mod sagemaker_data_capture;
 mod single_turn;
 mod synthetic;
 mod trace;
+mod tree;
 
 use common::plan::{Input, Plan, TextSource};
-pub use conversation::{Context, Conversation, Conversations, Planned};
+pub use conversation::{Branch, BranchKind, Context, Conversation, Conversations, Planned};
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
 pub use inputs::inputs_json;

@@ -75,7 +75,12 @@ impl<'a> Maker<'a> {
             self.wanted.models.of(number).clone_into(&mut turn.model);
             turns.push(Planned { turn, when: self.when(place), answer: None });
         }
-        Ok(Conversation { session: session_name(number), turns, context: Context::Live })
+        Ok(Conversation {
+            session: session_name(number),
+            turns,
+            context: Context::Live,
+            branches: Vec::new(),
+        })
     }
 
     fn when(&mut self, place: u32) -> When {

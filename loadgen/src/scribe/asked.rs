@@ -1,5 +1,6 @@
 //! What requests asked: their input tokens, history included, and the output tokens that they wanted.
 
+use crate::branching::Inherited;
 use crate::prompt::{Context, Conversation, Conversations};
 use common::reply_event::Measure;
 use rustc_hash::FxHashMap;
@@ -13,6 +14,8 @@ pub struct Asked {
     alone: FxHashMap<(u32, u32), Facts>,
     /// What was said so far in sessions that go on.
     said: FxHashMap<u64, String>,
+    /// What was said before sessions that others began.
+    inherited: Inherited,
 }
 
 /// What a request asked.
@@ -31,8 +34,8 @@ pub struct Facts {
 impl Asked {
     /// What requests of these conversations ask.
     #[must_use]
-    pub fn new(conversations: Arc<dyn Conversations>) -> Self {
-        Self { conversations, alone: FxHashMap::default(), said: FxHashMap::default() }
+    pub fn new(conversations: Arc<dyn Conversations>, inherited: Inherited) -> Self {
+        Self { conversations, alone: FxHashMap::default(), said: FxHashMap::default(), inherited }
     }
 
     /// What the turn of a session asked, which was answered with `answer`; no answer ends the session.
@@ -54,13 +57,17 @@ impl Asked {
         let audio_seconds = planned.turn.audio_seconds().map_or(Measure::UNKNOWN, Measure::new);
         let own = planned.turn.asked();
         let count = |text: &str| tokenizer.map(|tokenizer| tokenizer.count(text));
-        if conversation.turns.len() == 1 || conversation.context == Context::Alone {
+        let is_alone = conversation.turns.len() == 1 || conversation.context == Context::Alone;
+        if is_alone && !self.inherited.has(session) {
             let images = planned.turn.images_asked();
             let facts = Facts { input_tokens: count(&own), requested_tokens, audio_seconds, images };
             self.alone.insert((entry, turn), facts);
             return facts;
         }
-        let mut text = self.said.remove(&session).unwrap_or_default();
+        let heard = || self.inherited.take(session).unwrap_or_default();
+        let mut text = self.said.remove(&session).unwrap_or_else(heard);
+        // Of messages that are complete in themselves but for the answers, only those go on.
+        let answers = if conversation.context == Context::Woven { text.clone() } else { String::new() };
         append(&mut text, &own);
         let before = conversation.turns.iter().take(turn as usize + 1);
         let images = before.map(|planned| planned.turn.images_asked()).sum();
@@ -68,6 +75,9 @@ impl Asked {
         if let Some(answer) = answer
             && (turn as usize) + 1 < conversation.turns.len()
         {
+            if conversation.context == Context::Woven {
+                text = answers;
+            }
             append(&mut text, remembered(&conversation, turn, answer).as_ref());
             self.said.insert(session, text);
         }
@@ -82,7 +92,7 @@ fn remembered<'a>(conversation: &Conversation, turn: u32, answer: &'a str) -> st
             let recorded = conversation.turns.get(turn as usize).and_then(|planned| planned.answer.as_ref());
             recorded.map(endpoint::Turn::joined).unwrap_or_default().into()
         }
-        Context::Live | Context::Alone => answer.into(),
+        Context::Live | Context::Alone | Context::Woven => answer.into(),
     }
 }
 
@@ -98,7 +108,7 @@ fn append(text: &mut String, more: &str) {
 impl Asked {
     /// Knows one turn's facts, and nothing else.
     pub(super) fn knowing(entry: u32, turn: u32, facts: Facts) -> Self {
-        let mut asked = Self::new(Arc::new(Vec::<Conversation>::new()));
+        let mut asked = Self::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
         asked.alone.insert((entry, turn), facts);
         asked
     }
@@ -118,7 +128,10 @@ mod tests {
             answer: Some(turn("a recorded answer")),
         };
         let turns = ["one two", "three", "four"].map(planned).to_vec();
-        let mut asked = Asked::new(Arc::new(vec![Conversation { session: "s".to_owned(), turns, context }]));
+        let mut asked = Asked::new(
+            Arc::new(vec![Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() }]),
+            Inherited::default(),
+        );
         let tokenizer = Tokenizer::builtin();
         let counts = (0..3)
             .map(|turn| asked.facts(9, (0, turn), Some("live answer"), Some(&tokenizer)).input_tokens)

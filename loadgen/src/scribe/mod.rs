@@ -17,6 +17,7 @@ mod outcome;
 mod record;
 mod request;
 
+use crate::branching::Inherited;
 use crate::prompt::Conversations;
 use crate::ring::shared::Gauge;
 pub use asked::{Asked, Facts};
@@ -44,6 +45,8 @@ pub struct Scribe {
     pub tokenizer: Option<Tokenizer>,
     /// What requests ask.
     pub conversations: Arc<dyn Conversations>,
+    /// What forked sessions had heard when they began.
+    pub inherited: Inherited,
     /// The plan of the run.
     pub plan: Plan,
     /// Whether the bytes of responses are passed on.
@@ -87,7 +90,7 @@ pub fn run(scribe: Scribe) -> io::Result<()> {
     let spools = scribe.spools.into_iter();
     let mut spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
-    let asked = Asked::new(scribe.conversations);
+    let asked = Asked::new(scribe.conversations, scribe.inherited);
     let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan);
     if scribe.keep_raw {
         ledger.keep_raw();

@@ -74,7 +74,8 @@ impl Worker {
             body: job.body.clone(),
         };
         let due = reaped + self.poll_interval;
-        let answer = Answer { session: active.prepared.session, due, said: None, job: Some(told) };
+        let answer =
+            Answer { session: active.prepared.session, due, said: None, job: Some(told), is_branch: false };
         self.turns.tell(&mut self.queue, answer);
         self.turns.jobs.insert(active.prepared.request.0, place);
     }

@@ -339,6 +339,9 @@ impl Worker {
         }
         self.schedule.grow(now);
         self.turns.hear(&mut self.queue);
+        for _ in 0..std::mem::take(&mut self.turns.ended) {
+            self.schedule.session_ended(now, now);
+        }
         self.ask_after_jobs(now);
         if self.stranded.is_some()
             && !self.free.is_empty()

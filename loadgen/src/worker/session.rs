@@ -3,7 +3,7 @@
 
 use super::connection::{Active, State};
 use super::{STOP, Worker, widen};
-use crate::composer::{Answer, Next, Prepared, PreparedQueue};
+use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue};
 use crate::schedule::Schedule;
 use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
@@ -29,6 +29,8 @@ pub(super) struct Turns {
     pub(super) owned: FxHashMap<u64, u32>,
     /// What is to be asked of jobs, by when it is due and then by the request's number.
     inquiries: BinaryHeap<Reverse<(MonoNs, u64, usize)>>,
+    /// Trees of sessions that have ended, and whose place is not free yet.
+    pub(super) ended: u32,
     /// Where the jobs wait of which the composer reads an answer.
     pub(super) jobs: FxHashMap<u64, u32>,
 }
@@ -56,6 +58,7 @@ impl Turns {
             composer,
             owned: FxHashMap::default(),
             inquiries: BinaryHeap::new(),
+            ended: 0,
             jobs: FxHashMap::default(),
         }
     }
@@ -67,12 +70,20 @@ impl Turns {
             return;
         }
         while let Ok(prepared) = queue.turns.pop() {
-            self.awaited = self.awaited.saturating_sub(1);
+            self.awaited = self.awaited.saturating_sub(u32::from(prepared.settles));
             let place = self.spare.pop().unwrap_or_else(|| {
                 self.made.push(None);
                 self.made.len() - 1
             });
-            let due = if prepared.is_inquiry { &mut self.inquiries } else { &mut self.due };
+            let due = match prepared.kind {
+                Kind::Request => &mut self.due,
+                Kind::Inquiry => &mut self.inquiries,
+                Kind::Nothing { ends } => {
+                    self.ended += u32::from(ends);
+                    self.spare.push(place);
+                    continue;
+                }
+            };
             due.push(Reverse((prepared.due, prepared.request.0, place)));
             self.made[place] = Some(prepared);
         }
@@ -116,7 +127,7 @@ impl Turns {
 
     /// Has the composer make the next turn of a session, or forget it.
     pub(super) fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
-        self.awaited += u32::from(answer.said.is_some() || answer.job.is_some());
+        self.awaited += u32::from(answer.said.is_some() || answer.job.is_some() || answer.is_branch);
         if self.backlog.is_empty() {
             if let Err(rtrb::PushError::Full(answer)) = queue.answers.push(answer) {
                 self.backlog.push_back(answer);
@@ -137,7 +148,13 @@ impl Turns {
         while let Some(prepared) = self.pop() {
             unsent += u64::from(schedule.owes(prepared.due));
             if prepared.next != Next::Over {
-                let over = Answer { session: prepared.session, due: MonoNs(0), said: None, job: None };
+                let over = Answer {
+                    session: prepared.session,
+                    due: MonoNs(0),
+                    said: None,
+                    job: None,
+                    is_branch: false,
+                };
                 self.tell(queue, over);
             }
         }
@@ -182,21 +199,27 @@ impl Worker {
         self.in_flight -= 1;
         self.prefilling -= u32::from(active.is_prefilling);
         match (outcome, active.said.take()) {
+            (_, said) if active.prepared.next == Next::Tree => {
+                let said = said.filter(|_| outcome == Outcome::Ok);
+                let session = active.prepared.session;
+                let answer = Answer { session, due: now, said, job: None, is_branch: true };
+                self.turns.tell(&mut self.queue, answer);
+            }
             (Outcome::Ok, Some(said)) if active.prepared.next != Next::Over => {
                 let wanted = match active.prepared.next {
                     Next::At(offset) => self.schedule.begin() + offset,
                     Next::After(delay) => now + delay,
-                    Next::Over | Next::Ask(_) => now,
+                    Next::Over | Next::Ask(_) | Next::Tree => now,
                 };
                 let due = self.schedule.turn_due(active.submitted, now, wanted);
                 let session = active.prepared.session;
-                let answer = Answer { session, due, said: Some(said), job: None };
+                let answer = Answer { session, due, said: Some(said), job: None, is_branch: false };
                 self.turns.tell(&mut self.queue, answer);
             }
             (_, said) => {
                 if said.is_some() {
                     let session = active.prepared.session;
-                    let over = Answer { session, due: MonoNs(0), said: None, job: None };
+                    let over = Answer { session, due: MonoNs(0), said: None, job: None, is_branch: false };
                     self.turns.tell(&mut self.queue, over);
                 }
                 self.schedule.session_ended(active.submitted, now);
@@ -215,7 +238,8 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, outcome: Outcome, now: MonoNs) {
-        let goes_on = outcome == Outcome::Ok && active.prepared.next != Next::Over;
+        let next = active.prepared.next;
+        let goes_on = outcome == Outcome::Ok && !matches!(next, Next::Over | Next::Tree);
         if self.reuse == ConnectionReuse::StickyUserSessions && goes_on {
             self.turns.owned.insert(active.prepared.session, place);
         } else {
