@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-/// What forked sessions had heard when they began, for whoever counts what requests ask: texts by session.
+/// What forked sessions had heard when they began, for whoever counts what requests ask, by session.
 #[derive(Clone, Debug, Default)]
-pub struct Inherited(Arc<Mutex<FxHashMap<u64, String>>>);
+pub struct Inherited(Arc<Mutex<FxHashMap<u64, Vec<Turn>>>>);
 
 /// The trees of one worker.
 #[derive(Default)]
@@ -44,21 +44,21 @@ struct Session {
 }
 
 impl Inherited {
-    fn put(&self, session: u64, text: String) {
-        if let Ok(mut texts) = self.0.lock() {
-            texts.insert(session, text);
+    fn put(&self, session: u64, heard: Vec<Turn>) {
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(session, heard);
         }
     }
 
     /// Whether a session had heard anything when it began.
     #[must_use]
     pub fn has(&self, session: u64) -> bool {
-        self.0.lock().is_ok_and(|texts| texts.contains_key(&session))
+        self.0.lock().is_ok_and(|known| known.contains_key(&session))
     }
 
     /// What a session had heard when it began.
     #[must_use]
-    pub fn take(&self, session: u64) -> Option<String> {
+    pub fn take(&self, session: u64) -> Option<Vec<Turn>> {
         self.0.lock().ok()?.remove(&session)
     }
 }
@@ -151,8 +151,7 @@ impl Branching {
                 BranchKind::Spawn { join_at } => (Vec::new(), Some((parent, join_at))),
             };
             if branch.kind == BranchKind::Fork {
-                let text = heard.iter().map(Turn::asked).collect::<Vec<_>>().join(" ");
-                work.composition.inherited.put(child, text);
+                work.composition.inherited.put(child, heard.clone());
                 // A child goes on the way its parent does, unless its row says otherwise.
                 rest.context = if rest.context == Context::Live { context } else { rest.context };
             }

@@ -6,7 +6,7 @@ use crate::composer::{self, Bodies, Composition, Head, Timeline};
 use crate::job::Inquiry;
 use crate::observe;
 use crate::orders::{Orders, Reporter};
-use crate::prompt::{self, Conversations};
+use crate::prompt::{self, Conversations, Materials};
 use crate::ramp;
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 /// Why a load generator can't run. The variants say whose fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -233,6 +233,7 @@ struct Ready {
     timeline: Timeline,
     ways: Ways,
     inherited: Inherited,
+    template: Option<ChatTemplate>,
     tokenizer: Option<Tokenizer>,
     endpoint: &'static dyn Endpoint,
     notices: Vec<String>,
@@ -247,6 +248,7 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
     let plan = &mut setup.plan;
     check_places(plan, workers)?;
     let tokenizer = tokenizer(plan, given)?;
+    let template = template(plan, given)?;
     let dataset = match &plan.input {
         Input::File { .. } => Some(
             prompt::Store::file(given.input("dataset")?)
@@ -254,7 +256,14 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         ),
         Input::Synthetic { .. } => None,
     };
-    let (conversations, notices) = prompt::conversations(plan, tokenizer.clone(), dataset)
+    let materials = Materials {
+        tokenizer: tokenizer.clone(),
+        template: template.clone(),
+        dataset,
+        pictures: lines(given, "pictures")?,
+        videos: lines(given, "videos")?,
+    };
+    let (conversations, notices) = prompt::conversations(plan, materials)
         .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
     check_fit(&*conversations, endpoint, &plan.endpoint)?;
     settle(plan, &*conversations);
@@ -278,6 +287,7 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         timeline: Timeline { zero_ms, speedup },
         ways,
         inherited: Inherited::default(),
+        template,
         tokenizer,
         endpoint,
         notices,
@@ -328,6 +338,26 @@ fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failur
             Ok(Some(tokenizer))
         }
     }
+}
+
+/// The lines of an input; none if it was not uploaded.
+fn lines(given: &mut Given, name: &'static str) -> Result<String, Failure> {
+    let mut text = String::new();
+    if let Ok(file) = given.input(name) {
+        file.read_to_string(&mut text).map_err(|error| Failure::Load("read an input", error))?;
+    }
+    Ok(text)
+}
+
+/// The chat template, if the plan wants one.
+fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Failure> {
+    if !plan.endpoint.dialect.applies_chat_template {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let read = given.input("chat_template")?.read_to_end(&mut bytes);
+    read.map_err(|error| Failure::Load("read the chat template", error))?;
+    ChatTemplate::from_json(&bytes).map(Some).map_err(|error| Failure::Plan(with_cause(&error)))
 }
 
 /// Completes the plan with what only the input can tell: whether it is a trace, and how much there is of it.
@@ -465,6 +495,7 @@ impl Field {
             tokenizer: ready.tokenizer,
             conversations: ready.conversations,
             inherited: ready.inherited,
+            template: ready.template,
             plan: setup.plan.clone(),
             keep_raw: setup.keep_raw,
         };

@@ -67,6 +67,8 @@ pub struct Dialect {
     pub template: Option<String>,
     /// Where the answer stands in a reply, as JMESPath.
     pub response_field: Option<String>,
+    /// Whether input tokens are counted with the tokenizer's chat template, uploaded as the input `chat_template`.
+    pub applies_chat_template: bool,
     /// Of an API of jobs: whether what a job has made is fetched too.
     pub download_content: bool,
     /// Of an API of jobs: milliseconds from one answer to the next question.

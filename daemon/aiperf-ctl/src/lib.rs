@@ -31,6 +31,7 @@ mod series;
 mod server_calls;
 mod server_metrics;
 mod tokenizer_file;
+mod trace;
 mod upload;
 mod watched;
 
@@ -67,6 +68,7 @@ fn run(args: &Args) -> ExitCode {
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
     };
     match result {

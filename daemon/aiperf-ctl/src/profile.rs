@@ -47,22 +47,27 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
     }
-    let dataset = dataset::read(args, &mut profile.plan)?;
+    let mut uploads = dataset::media(args, &profile.plan)?;
+    uploads.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
     if profile.plan.endpoint.trust == Trust::Anybody {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
     if args.multi_run.num_profile_runs > 1 {
-        return multi_run::run(args, &profile, |profile| one(args, profile, dataset.as_ref()));
+        return multi_run::run(args, &profile, |profile| one(args, profile, &uploads));
     }
-    let (_, status) = one(args, &profile, dataset.as_ref())?;
+    let (_, status) = one(args, &profile, &uploads)?;
     say(&format!("Results are in {}\n", profile.artifact_dir.display()));
     Ok(status)
 }
 
 /// One run from its plan to its report, with the exit status that it alone has.
-fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Upload>) -> Result<multi_run::Outcome> {
-    let inputs = read_inputs(profile, dataset, args.tokenizer.tokenizer_revision.as_deref())?;
+fn one(
+    args: &ProfileArgs,
+    profile: &Profile,
+    uploads: &[(&'static str, Upload)],
+) -> Result<multi_run::Outcome> {
+    let inputs = read_inputs(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
     calls.wait_for_models()?;
     let addresses = resolve(&profile.plan)?;
@@ -177,16 +182,22 @@ fn read_template(plan: &mut Plan) {
 /// The user's files, read as the user.
 fn read_inputs(
     profile: &Profile,
-    dataset: Option<&Upload>,
+    uploads: &[(&'static str, Upload)],
     revision: Option<&str>,
 ) -> Result<Vec<(&'static str, Upload)>> {
-    let mut inputs = Vec::new();
-    inputs.extend(dataset.map(|rows| ("dataset", rows.clone())));
+    let mut inputs = uploads.to_vec();
     if let Some(file) = &profile.authorities {
         inputs.push(("authorities", read(file, "--ca-certificate")?.into()));
     }
     if let Some(directory) = &profile.tokenizer_dir {
-        inputs.push(("tokenizer", read(&tokenizer_file::of(directory, revision), "--tokenizer")?.into()));
+        let file = tokenizer_file::of(directory, revision);
+        inputs.push(("tokenizer", read(&file, "--tokenizer")?.into()));
+        if profile.plan.endpoint.dialect.applies_chat_template {
+            inputs.push(("chat_template", Bytes::from(tokenizer_file::chat_template(&file)?).into()));
+        }
+    } else if profile.plan.endpoint.dialect.applies_chat_template {
+        let why = "--apply-chat-template needs --tokenizer with a directory or a name of the local Hugging Face cache";
+        return Err(Refusal(why.to_owned()).into());
     }
     Ok(inputs)
 }

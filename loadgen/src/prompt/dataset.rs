@@ -13,7 +13,7 @@ use super::{
     raw_payload, sagemaker_data_capture, session_name, single_turn,
 };
 use common::plan::{Change, Length};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -262,6 +262,7 @@ impl Dataset {
         let mut lengths = output.map(|length| {
             draw::Lengths::new(length, draw::generator(mixed(*seed, place as u64), draw::OUTPUT_LENGTH))
         });
+        let mut seen = FxHashSet::default();
         for (number, planned) in conversation.turns.iter_mut().enumerate() {
             if planned.turn.model.is_empty() {
                 models.of(place).clone_into(&mut planned.turn.model);
@@ -270,6 +271,12 @@ impl Dataset {
                 planned.turn.max_tokens = lengths.as_mut().map(draw::Lengths::draw);
             }
             planned.when = changed(planned.when, change);
+            if change.strips_seen_images {
+                let known = planned.turn.images.iter_mut().filter(|image| image.uuid.is_some());
+                known
+                    .filter(|image| !seen.insert(image.uuid.clone()))
+                    .for_each(|image| image.content.clear());
+            }
             if number == 0 && change.system_prompt.is_some() {
                 planned.turn.system.clone_from(&change.system_prompt);
             }
@@ -635,6 +642,18 @@ pub(super) mod tests {
             2 * 512 + 588,
             "twice the shared block, and the own part"
         );
+    }
+
+    #[test]
+    fn pictures_that_were_seen_are_sent_by_name() {
+        let row = |uuid: &str| {
+            format!(r#"{{"session_id":"s","text":"x","image":"http://h/i.png","image_uuids":["{uuid}"]}}"#)
+        };
+        let rows = ["a", "b", "a"].map(row).join("\n");
+        let change = Change { strips_seen_images: true, ..Change::default() };
+        let conversation = index(&single_turn::FORMAT, &rows, change).unwrap().conversation(0).unwrap();
+        let images = conversation.turns.iter().map(|planned| planned.turn.images[0].url().is_empty());
+        assert_eq!(images.collect::<Vec<_>>(), [false, false, true], "the third one was there");
     }
 
     #[test]

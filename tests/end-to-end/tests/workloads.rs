@@ -45,6 +45,31 @@ fn a_warmup_is_sent_first_and_left_out() {
     assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
 }
 
+/// Phases with names, of which the last begins before the one before it has been answered.
+#[test]
+fn phases_have_names() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 50");
+    let mut run = Run::of("profile");
+    let config = "benchmark:\n  model: mock-model\n  endpoint: {streaming: true}\n  phases:\n  \
+                  - {name: cold, kind: warmup, requests: 3}\n  \
+                  - {name: warm, kind: warmup, requests: 4, concurrency: 2}\n  \
+                  - {name: steady, kind: profiling, requests: 6, concurrency: 3, seamless: true}\n";
+    fs::write(run.folder.path().join("config.yaml"), config).unwrap();
+    let flags = "--config config.yaml --isl 16 --ui none --artifact-dir artifacts --url";
+    run.command.args(flags.split(' ')).arg(server.url());
+    let ended = run.without_daemon().end();
+    ended.ended_with(0);
+    let records = ended.records();
+    let of = |name: &str| records.iter().filter(|record| metadata(record, "phase_name") == name).count();
+    assert_eq!((of("cold"), of("warm"), of("profiling")), (3, 4, 6), "each record says which it was of");
+    assert_eq!(ended.json("profile_export_aiperf.json")["request_count"]["avg"], 6.0, "one is measured");
+    let run = ended.json("run.json");
+    let at = |place: usize, key: &str| run["phases"][place][key].as_u64().unwrap();
+    assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
+    assert!(at(2, "begun_ns") < at(1, "ended_ns"), "the last one did not wait: {}", run["phases"]);
+}
+
 #[test]
 fn turns_of_a_session_follow_each_other() {
     needs_programs!();
@@ -66,6 +91,43 @@ fn turns_of_a_session_follow_each_other() {
     let gaps =
         served.windows(2).map(|pair| pair[1].read_ns - pair[0].written.last().expect("an answer").before_ns);
     assert!(gaps.collect::<Vec<_>>()[0] >= 40_000_000, "the second turn waits 40 ms after the answer");
+}
+
+/// A root begins a fork and two spawns; it waits for the spawns before its last turn.
+#[test]
+fn sessions_begin_others() {
+    needs_programs!();
+    let server = Server::start("");
+    let turn = |text: &str, more: &str| {
+        format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]{more}}}")
+    };
+    let row = |name: &str, turns: &[String]| {
+        format!("{{\"session_id\":\"{name}\",\"turns\":[{}]}}\n", turns.join(","))
+    };
+    let branches = ",\"forks\":[\"fork\"],\"spawns\":[{\"children\":[\"a\",\"b\"]}]";
+    let rows = row("root", &[turn("one", branches), turn("two", "")])
+        + &row("fork", &[turn("other", "")])
+        + &row("a", &[turn("x", ""), turn("y", "")])
+        + &row("b", &[turn("z", "")]);
+    let flags = "--custom-dataset-type dag_jsonl --concurrency 1 --conversation-num 3";
+    let ended = with_rows(&server, &rows, flags);
+    let records = ended.records();
+    assert_eq!(records.len(), 3 * 6, "three trees of six requests");
+    let count = |turn: u64| records.iter().filter(|record| metadata(record, "turn_index") == turn).count();
+    assert_eq!((count(0), count(1)), (3 * 4, 3 * 2), "four sessions of a tree, of which two go on");
+    let input = |record: &Value| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap();
+    let lengths = records.iter().map(input).collect::<Vec<_>>();
+    // "one", the answer of four tokens and "other" are what a fork is asked.
+    assert!(lengths.iter().filter(|length| **length >= 6).count() >= 6, "forks inherit: {lengths:?}");
+    let inputs = ended.json("inputs.json");
+    assert_eq!(inputs["data"].as_array().unwrap().len(), 4, "every conversation: {inputs}");
+    let mut run = Run::of("profile");
+    fs::write(run.folder.path().join("rows.jsonl"), rows.replace("\"a\",\"b\"", "\"c\"")).unwrap();
+    let flags = "--model m --streaming --input-file rows.jsonl --artifact-dir artifacts --ui none --url";
+    run.command.args(flags.split(' ')).arg(server.url());
+    let refused = run.without_daemon().end();
+    refused.ended_with(2);
+    assert!(refused.err.contains("root.turns[0].spawns[0]: there is no conversation `c`"), "{}", refused.err);
 }
 
 #[test]

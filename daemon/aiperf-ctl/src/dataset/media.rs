@@ -122,16 +122,59 @@ fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
 /// Neither a URL, nor data, nor `format,base64`.
 fn is_path(text: &str) -> bool {
     let is_url = text.contains("://") && !text.starts_with("file://");
-    let is_audio = text.split_once(',').is_some_and(|(format, _)| ["wav", "mp3", "flac"].contains(&format));
+    let is_audio =
+        text.split_once(',').is_some_and(|(format, _)| ["wav", "mp3", "flac", "ogg"].contains(&format));
     !text.is_empty() && !is_url && !is_audio && !text.starts_with("data:")
+}
+
+/// A sound of a table's cell, `{"bytes": HEX, "path": ...}`, as its format and its bytes.
+pub(super) fn sound(cell: &Value) -> Option<String> {
+    let bytes = bytes(cell)?;
+    let format = match bytes.as_slice() {
+        [b'f', b'L', b'a', b'C', ..] => "flac",
+        [b'R', b'I', b'F', b'F', ..] => "wav",
+        [b'O', b'g', b'g', b'S', ..] => "ogg",
+        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] => "mp3",
+        _ => return None,
+    };
+    Some(format!("{format},{}", STANDARD.encode(bytes)))
+}
+
+fn bytes(cell: &Value) -> Option<Vec<u8>> {
+    let digits = cell.get("bytes")?.as_str()?.as_bytes().chunks_exact(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// The user's pictures, each as a data URI on a line of its own.
+pub(crate) fn pictures(directory: &Path) -> Result<Upload, Refusal> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Refusal(format!("--image-source: failed to read `{}`: {error}", directory.display()))
+    };
+    let entries = std::fs::read_dir(directory).map_err(|error| failed(&error))?;
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>();
+    paths.sort();
+    let made = tempfile::NamedTempFile::new().map_err(|error| failed(&error))?;
+    let mut written = BufWriter::new(made.as_file());
+    let mut count = 0_u32;
+    for path in paths.into_iter().filter(|path| path.is_file()) {
+        let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
+        if let Some(kind @ ("png" | "jpeg")) = sniffed(&bytes) {
+            writeln!(written, "data:image/{kind};base64,{}", STANDARD.encode(bytes))
+                .map_err(|error| failed(&error))?;
+            count += 1;
+        }
+    }
+    written.flush().map_err(|error| failed(&error))?;
+    drop(written);
+    if count == 0 {
+        return Err(failed(&"it holds no PNG or JPEG picture"));
+    }
+    Ok(Upload::Made(Arc::new(made.into_temp_path())))
 }
 
 /// A picture of a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.
 pub(super) fn data_uri(cell: &Value) -> Option<String> {
-    let hex = cell.get("bytes")?.as_str()?;
-    let digits = hex.as_bytes().chunks_exact(2);
-    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    let bytes = bytes.collect::<Option<Vec<_>>>()?;
+    let bytes = bytes(cell)?;
     Some(format!("data:image/{};base64,{}", sniffed(&bytes)?, STANDARD.encode(bytes)))
 }
 

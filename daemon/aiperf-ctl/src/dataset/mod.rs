@@ -13,6 +13,7 @@ mod directory;
 mod media;
 mod public;
 mod table;
+mod video;
 
 use crate::args::ProfileArgs;
 use crate::plan::Refusal;
@@ -58,6 +59,22 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
         return Ok(None);
     };
     Ok(Some(Upload::Bytes(Bytes::from(rows))))
+}
+
+/// Pictures and videos for made-up requests, by the names of their inputs.
+pub(crate) fn media(args: &ProfileArgs, plan: &Plan) -> Result<Vec<(&'static str, Upload)>> {
+    let Input::Synthetic { entries, made, .. } = &plan.input else { return Ok(Vec::new()) };
+    let mut uploads = Vec::new();
+    if made.images.as_ref().is_some_and(|images| images.source.is_some())
+        && let Some(directory) = &args.image.image_source
+    {
+        uploads.push(("pictures", media::pictures(Path::new(directory))?));
+    }
+    if made.videos > 0 {
+        let wanted = entries.saturating_mul(made.videos);
+        uploads.push(("videos", video::videos(&args.video, wanted, plan.random_seed)?));
+    }
+    Ok(uploads)
 }
 
 /// Where the copy of a public dataset is.

@@ -20,28 +20,6 @@ pub(crate) fn check(given: &BTreeSet<String>) -> Result<(), Refusal> {
 
 /// By subject.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("endpoint", &["uuid-and-strip"]),
-    ("tokenizer", &["apply-chat-template"]),
-    ("datasets", &["no-open-loop-replay"]),
-    (
-        "made-up media",
-        &[
-            "image-source",
-            "image-source-sampling",
-            "video-batch-size",
-            "video-duration",
-            "video-fps",
-            "video-width",
-            "video-height",
-            "video-synth-type",
-            "video-format",
-            "video-codec",
-            "video-audio-sample-rate",
-            "video-audio-num-channels",
-            "video-audio-codec",
-            "video-audio-depth",
-        ],
-    ),
     (
         "telemetry",
         &[
