@@ -33,6 +33,8 @@ mod server_calls;
 mod server_metrics;
 mod stream;
 mod tokenizer_file;
+mod trace;
+mod upload;
 mod watched;
 
 pub use args::{Args, markdown as flags_markdown};
@@ -68,6 +70,7 @@ fn run(args: &Args) -> ExitCode {
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
     };
     match result {

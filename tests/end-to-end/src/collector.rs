@@ -157,6 +157,11 @@ fn take(mut stream: TcpStream, status: &str, received: &Mutex<Received>) -> std:
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
+    if head.iter().any(|line| line == "content-encoding: gzip") {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&*body).read_to_end(&mut plain)?;
+        body = plain;
+    }
     if is_metrics {
         let mut received = received.lock().unwrap();
         received.exports.push(ExportMetricsServiceRequest::decode(&*body).unwrap());

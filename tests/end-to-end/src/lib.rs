@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
+pub mod certificate;
 pub mod cgroup;
 pub mod client;
 pub mod collector;
@@ -20,4 +21,5 @@ pub mod nginx;
 pub mod patience;
 pub mod programs;
 pub mod server;
+pub mod truth;
 pub mod watched;
