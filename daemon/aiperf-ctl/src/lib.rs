@@ -15,6 +15,8 @@ mod clock;
 mod compare;
 mod daemon;
 mod dataset;
+mod gpu_report;
+mod gpu_telemetry;
 mod multi_run;
 mod observe;
 mod otel;

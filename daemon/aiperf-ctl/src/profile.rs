@@ -3,6 +3,7 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
+use crate::gpu_telemetry;
 use crate::multi_run;
 use crate::otel::Otel;
 use crate::plain_file;
@@ -50,6 +51,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
+    gpu_telemetry::tell_before(&args.telemetry, &profile.plan.endpoint.urls);
     if args.multi_run.num_profile_runs > 1 {
         return multi_run::run(args, &profile, |profile| one(args, profile, dataset.as_ref()));
     }
@@ -91,6 +93,7 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     })?;
     let reported = Reported::compute(directory)?;
     warn_of_rung(&reported.run);
+    gpu_telemetry::tell_after(&reported.run);
     reported.write(directory)?;
     reported.print()?;
     let status = status(&reported, interrupted, profile.plan.output.fail_on);

@@ -63,7 +63,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "mlflow-tag",
             "mlflow-parent-run-id",
             "mlflow-artifact-glob",
-            "gpu-telemetry",
             "network-latency-automatic",
             "network-latency-ping-interval",
         ],

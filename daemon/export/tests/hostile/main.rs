@@ -65,6 +65,7 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
         texts: Some(&Echo),
         utc_offset_seconds: -3600,
         server: None,
+        gpus: None,
         foreign: None,
     };
     for exporter in EXPORTERS.iter().filter(|exporter| !exporter.default.starts_with("server_")) {
@@ -102,6 +103,7 @@ fn phases_stay_in_their_folders() {
         texts: None,
         utc_offset_seconds: 0,
         server: None,
+        gpus: None,
         foreign: None,
     };
     let folder = tempfile::tempdir().unwrap();
