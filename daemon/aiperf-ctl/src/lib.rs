@@ -15,6 +15,7 @@ mod clock;
 mod compare;
 mod daemon;
 mod dataset;
+mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
 mod multi_run;

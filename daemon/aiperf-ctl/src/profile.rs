@@ -3,6 +3,7 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
+use crate::gpu_exporters::GpuExporters;
 use crate::gpu_telemetry;
 use crate::multi_run;
 use crate::otel::Otel;
@@ -75,6 +76,7 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let otel = Otel::start(&args.telemetry, &profile.plan)?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
+    let gpu_exporters = GpuExporters::start(&args.telemetry, &profile.plan, directory)?;
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
     drop(profiler);
@@ -84,6 +86,11 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     match server_metrics {
         Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
         Some(server_metrics) => server_metrics.discard(),
+        None => {}
+    }
+    match gpu_exporters {
+        Some(gpu_exporters) if interrupted.is_ok() => gpu_exporters.finish(directory),
+        Some(gpu_exporters) => gpu_exporters.discard(),
         None => {}
     }
     drop(daemon);

@@ -4,7 +4,7 @@
 //! registry.rs   EXPORTERS, the table of contents     artifacts.rs   what they get
 //! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console.rs outputs.rs   one exporter each
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   what was sent and what was answered
-//! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs
+//! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        what GPUs did, with gpu_jsonl.rs gpu_tables.rs
 //! parquet.rs    rows to files and back               file.rs        files that are whole or not there
 //! feed.rs       stored rows to an analysis
@@ -37,6 +37,7 @@ mod server;
 mod server_csv;
 mod server_json;
 mod server_jsonl;
+mod server_parquet;
 mod summary;
 mod table;
 mod texts;

@@ -6,7 +6,7 @@ use crate::file::WholeFile;
 use crate::names::Names;
 use crate::{
     console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server_csv, server_json, server_jsonl,
-    timeslices,
+    server_parquet, timeslices,
 };
 use common::plan::ExportLevel;
 use std::io::Write;
@@ -76,6 +76,12 @@ pub const EXPORTERS: &[Exporter] = &[
         ending: "_server_metrics.jsonl",
         wanted: |artifacts| wants_server(artifacts, "jsonl"),
         write: server_jsonl::write,
+    },
+    Exporter {
+        default: "server_metrics_export.parquet",
+        ending: "_server_metrics.parquet",
+        wanted: |artifacts| wants_server(artifacts, "parquet"),
+        write: server_parquet::write,
     },
     Exporter {
         default: "gpu_telemetry_export.jsonl",

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! poller.rs   asks in intervals ──▶ exposition.rs   text to numbers ──▶ changes.rs   what is new ──▶ Parquet parts
+//!                                                             └──▶ dcgm.rs   GPUs' numbers ──▶ Parquet parts
 //! ```
 //!
 //! A server that is slow, gone or lies costs its own rows, never the run. Who reads the clock is told from outside.
 #![forbid(unsafe_code)]
 
 mod changes;
+mod dcgm;
 mod exposition;
 mod poller;
 
+pub use dcgm::DcgmField;
 pub use exposition::{Exposition, Reading, parse};
 pub use poller::{Outcome, Poll, Poller};

@@ -15,17 +15,22 @@ pub mod script;
 use script::Script;
 use std::path::{Path, PathBuf};
 
-/// Puts a copy of the library with its script into a folder; tells where it is. Who calls it is a test of this workspace.
+/// Puts a copy of the library with its script into a folder; tells where it is. Who calls it is a test or an example of this workspace.
 ///
 /// # Errors
 /// When the library has not been built beside the test, or the folder can't be written to.
 pub fn install(folder: &Path, script: &Script) -> std::io::Result<PathBuf> {
-    let test = std::env::current_exe()?;
+    let program = std::env::current_exe()?;
+    // Tests lie beside it, examples beside the folder in which it lies.
+    let beside = program.with_file_name(BUILT);
+    let built = if beside.is_file() { beside } else { program.with_file_name("../deps").join(BUILT) };
     let library = folder.join("libnvidia-ml.so.1");
-    std::fs::copy(test.with_file_name("libfake_nvml.so"), &library)?;
+    std::fs::copy(built, &library)?;
     std::fs::write(folder.join(SCRIPT), serde_json::to_vec(script)?)?;
     Ok(library)
 }
 
+/// What cargo builds.
+const BUILT: &str = "libfake_nvml.so";
 /// The script's name beside the library.
 pub(crate) const SCRIPT: &str = "script.json";

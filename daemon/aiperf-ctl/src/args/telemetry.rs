@@ -52,7 +52,7 @@ pub struct TelemetryArgs {
     /// Do not.
     #[arg(long)]
     pub no_server_metrics: bool,
-    /// Files that they are written to: json, csv, jsonl, parquet (always there, as `server_metrics.parquet`). [default: json,csv]
+    /// Files that they are written to: json, csv, jsonl, parquet. [default: json,csv]
     #[arg(long, value_delimiter = ',', value_parser = ["json", "csv", "jsonl", "parquet"])]
     pub server_metrics_formats: Vec<String>,
     /// Measure the network's latency and tell it from the server's.

@@ -13,10 +13,10 @@ use std::path::PathBuf;
 pub(crate) struct GpuSources {
     /// By the daemon, with these collectors.
     pub(crate) collectors: Vec<String>,
-    /// By this process, from these exporters.
+    /// By this process, from these exporters, which the user named.
     pub(crate) urls: Vec<String>,
-    /// Whether the user named exporters, and wants to know if one is not there.
-    pub(crate) named_urls: bool,
+    /// By this process, from exporters where they usually are.
+    pub(crate) usual_urls: Vec<String>,
     /// A file with more of the exporters' metrics.
     pub(crate) metrics_file: Option<PathBuf>,
 }
@@ -41,7 +41,7 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
     if given.iter().all(|item| item == DASHBOARD) {
         let is_wanted = args.gpu_telemetry.is_some() || urls.iter().all(|url| is_local(url));
         let collectors = if is_wanted { all() } else { Vec::new() };
-        return Ok(GpuSources { collectors, urls: defaults().collect(), ..GpuSources::default() });
+        return Ok(GpuSources { collectors, usual_urls: defaults().collect(), ..GpuSources::default() });
     }
     let mut found = GpuSources::default();
     for item in given.iter().filter(|item| *item != DASHBOARD) {
@@ -52,7 +52,6 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
             found.metrics_file = Some(PathBuf::from(item));
         } else if item.contains(':') || item.starts_with("http") {
             found.urls.push(metrics_url(item));
-            found.named_urls = true;
         } else {
             return refuse(format!(
                 "--gpu-telemetry {item}: want pynvml, amdsmi, dashboard, URLs of DCGM exporters, or a .csv file with metrics"
@@ -61,8 +60,7 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
     }
     found.collectors.dedup();
     if found.collectors.is_empty() {
-        let more = defaults().filter(|url| !found.urls.contains(url)).collect::<Vec<_>>();
-        found.urls = more.into_iter().chain(found.urls).collect();
+        found.usual_urls = defaults().filter(|url| !found.urls.contains(url)).collect();
     }
     Ok(found)
 }
@@ -114,7 +112,8 @@ mod tests {
     #[track_caller]
     fn check(flags: &str, collectors: &[&str], urls: &[&str]) {
         let found = found(flags).unwrap();
-        assert_eq!((found.collectors, found.urls), (owned(collectors), owned(urls)), "{flags}");
+        let all = found.usual_urls.into_iter().chain(found.urls).collect::<Vec<_>>();
+        assert_eq!((found.collectors, all), (owned(collectors), owned(urls)), "{flags}");
     }
 
     fn owned(texts: &[&str]) -> Vec<String> {

@@ -75,14 +75,19 @@ impl Gpus {
     fn take(&mut self, row: GpuSample) {
         let GpuSample { source, gpu_index, mig_index, gpu_uuid, metric, sampled_ns, value, text, .. } = row;
         let gpus = self.sources.entry(source).or_default();
-        let place = gpus.iter().position(|gpu| gpu.uuid == gpu_uuid && gpu.index == gpu_index);
+        let place = gpus
+            .iter()
+            .position(|gpu| gpu.uuid == gpu_uuid && gpu.index == gpu_index && gpu.mig_index == mig_index);
         let place = place.unwrap_or_else(|| {
             gpus.push(Series { index: gpu_index, mig_index, uuid: gpu_uuid, ..Series::default() });
             gpus.len() - 1
         });
         let gpu = &mut gpus[place];
         match (value, text) {
-            (Some(value), _) => gpu.series.entry(metric).or_default().points.push((sampled_ns, value)),
+            (Some(value), _) if value.is_finite() => {
+                gpu.series.entry(metric).or_default().points.push((sampled_ns, value));
+            }
+            (Some(_), _) | (None, None) => {}
             (None, Some(text)) if GPU_TEXTS.contains(&metric.as_str()) => {
                 drop(gpu.texts.insert(metric, text))
             }
@@ -92,7 +97,6 @@ impl Gpus {
                     gpu.series.entry(metric).or_default().label = label;
                 }
             }
-            (None, None) => {}
         }
     }
 
