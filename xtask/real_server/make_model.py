@@ -1,4 +1,4 @@
-"""Makes a tiny, randomly initialised Llama for a tokenizer: it answers nonsense, at the pace of a real server."""
+"""Makes a randomly initialised Llama for a tokenizer: it answers nonsense, at the pace of a real server."""
 
 import argparse
 
@@ -10,11 +10,30 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}assistant: {% endif %}"
 )
 
+SIZES = {
+    "tiny": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+    },
+    # About a billion parameters.
+    "large": {
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    },
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokenizer", required=True, help="directory with the tokenizer")
     parser.add_argument("--out", required=True, help="directory to write the model to")
+    parser.add_argument("--size", choices=SIZES, default="tiny", help="tiny for a CPU, large to keep a GPU busy")
     args = parser.parse_args()
 
     torch.manual_seed(0)
@@ -27,17 +46,16 @@ def main() -> None:
         tokenizer.pad_token = tokenizer.eos_token
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        **SIZES[args.size],
         max_position_embeddings=2048,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(args.out)
+    model = LlamaForCausalLM(config)
+    if args.size == "large":
+        model = model.to(torch.bfloat16)
+    model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
 
 

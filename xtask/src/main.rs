@@ -1,7 +1,7 @@
 //! What is done with this repository, one file per command: `cargo xtask --help`.
 //!
 //! ```text
-//! setup ──▶ build ──▶ demo | test | bench | test-clients | audit-clients | test-plot | test-real-server   what needs programs
+//! setup ──▶ build ──▶ demo | test | bench | test-clients | audit-clients | test-plot | test-real-server | test-gpu   what needs programs
 //! tidy      docs                                                     what needs only the sources
 //! ```
 
@@ -21,6 +21,7 @@ mod say;
 mod setup;
 mod test;
 mod test_clients;
+mod test_gpu;
 mod test_plot;
 mod test_real_server;
 mod tidy;
@@ -61,6 +62,8 @@ enum Command {
     TestClients(test_clients::Args),
     /// Audits clients that others wrote against a server whose times are known, for docs/CLIENTS.md.
     AuditClients(audit_clients::Args),
+    /// Reads a real NVIDIA GPU while a model is served on it, and says what that costs. Does nothing without a GPU.
+    TestGpu(test_gpu::Args),
     /// Measures a real inference server (Hugging Face transformers on the CPU) with a tiny model made on the spot.
     TestRealServer(test_real_server::Args),
 }
@@ -88,6 +91,7 @@ fn run(command: &Command) -> Result<()> {
         Command::TestPlot(args) => test_plot::run(&project, args),
         Command::TestClients(args) => test_clients::run(&project, args),
         Command::AuditClients(args) => audit_clients::run(&project, args),
+        Command::TestGpu(args) => test_gpu::run(&project, args),
         Command::TestRealServer(args) => test_real_server::run(&project, args),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
             .arg("--out")
             .arg(&model),
     )?;
-    let mut server = Server::start(&venv, &folder)?;
+    let mut server = Server::start(&venv.join("bin/python"), &folder, Device::Cpu)?;
     server.wait_until_it_listens()?;
     let mut command = Command::new(project.program(Profile::Release, "aiperf-ctl"));
     command.arg("profile").arg("--model").arg(&model).arg("--tokenizer").arg(&tokenizer);
@@ -67,7 +67,8 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     process::run(command.args(["--artifact-dir", "artifacts/real-server"]).current_dir(&project.root))
 }
 
-fn install(venv: &Path) -> Result<()> {
+/// Makes a virtual environment that can serve models, if it is not there.
+pub(crate) fn install(venv: &Path) -> Result<()> {
     if venv.join("bin/transformers").is_file() {
         return Ok(());
     }
@@ -76,21 +77,35 @@ fn install(venv: &Path) -> Result<()> {
     process::run(Command::new(venv.join("bin/pip")).args(["install", "-q"]).args(packages))
 }
 
+/// What a model runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// Processors alone.
+    Cpu,
+    /// The machine's GPUs.
+    Gpu,
+}
+
 /// `transformers serve`, for as long as the value lives.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    address: SocketAddr,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
     log: PathBuf,
 }
 
 impl Server {
-    fn start(venv: &Path, folder: &Path) -> Result<Self> {
+    /// Starts it with this Python; its log goes to the folder.
+    pub(crate) fn start(python: &Path, folder: &Path, device: Device) -> Result<Self> {
         // The port is free now and, most likely, still is when the server takes it.
         let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr())?;
         let log = folder.join("server.log");
-        let mut command = Command::new(venv.join("bin/transformers"));
-        command.args(["serve", "--host", "127.0.0.1", "--port", &address.port().to_string()]);
-        command.env("HF_HUB_OFFLINE", "1").env("CUDA_VISIBLE_DEVICES", "");
+        let mut command = Command::new(python);
+        command.args(["-c", SERVE, "serve", "--host", "127.0.0.1", "--port", &address.port().to_string()]);
+        command.env("HF_HUB_OFFLINE", "1");
+        if device == Device::Cpu {
+            command.env("CUDA_VISIBLE_DEVICES", "");
+        }
         let (out, err) = (File::create(&log)?, File::options().append(true).open(&log)?);
         say(&format!("transformers serve listens on {address}; its log is {}", log.display()));
         let process = command
@@ -102,7 +117,8 @@ impl Server {
         Ok(Self { process, address, log })
     }
 
-    fn wait_until_it_listens(&mut self) -> Result<()> {
+    /// Waits until somebody could be answered.
+    pub(crate) fn wait_until_it_listens(&mut self) -> Result<()> {
         for _ in 0..PATIENCE_TENTHS {
             if TcpStream::connect(self.address).is_ok() {
                 return Ok(());
@@ -123,5 +139,8 @@ impl Drop for Server {
     }
 }
 
+/// What the package's own program does, wherever that lies.
+const SERVE: &str = "import sys; from importlib.metadata import entry_points; sys.argv[0] = 'transformers'; \
+    sys.exit([it for it in entry_points(group='console_scripts') if it.name == 'transformers'][0].load()())";
 /// Python imports for long.
 const PATIENCE_TENTHS: u32 = 1200;

@@ -1,6 +1,9 @@
 //! docs/DATA.md, docs/FLAGS.md and docs/METRICS.md are what the code says. With `XTASK_DOCS=write` they are made so.
 
-use record::{Clock, ColumnInfo, Request, Response, Row, ServerSample, Source, Token, Unit};
+use record::{
+    Clock, ColumnInfo, GPU_METRICS, GpuKind, GpuSample, Request, Response, Row, ServerSample, Source, Token,
+    Unit,
+};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -44,6 +47,11 @@ fn data_markdown() -> String {
             "One row per scrape of a server's metrics (`up`), then one per number that is not what the scrape before found.",
             ServerSample::columns(),
         ),
+        (
+            "gpu.parquet",
+            "One row per number that was read of a GPU; only of runs in which GPUs were read.",
+            GpuSample::columns(),
+        ),
     ] {
         write!(text, "\n## {file}\n\n{about}\n\n").expect("a string takes every text");
         text.push_str("| column | type | may be absent | unit | clock | source | what it says |\n");
@@ -52,7 +60,23 @@ fn data_markdown() -> String {
             text.push_str(&row(&column));
         }
     }
+    gpu_metrics(&mut text);
     text
+}
+
+/// The names in the column `metric` of gpu.parquet.
+fn gpu_metrics(text: &mut String) {
+    text.push_str(GPU_HEAD);
+    for metric in GPU_METRICS {
+        let kind = match metric.kind {
+            GpuKind::Gauge => "gauge",
+            GpuKind::Counter => "counter",
+            GpuKind::Bits => "bits",
+        };
+        let whose = if metric.is_aiperf { "AIPerf's" } else { "ours" };
+        writeln!(text, "| `{}` | {} | {} | {kind} | {whose} |", metric.name, metric.header, metric.unit)
+            .expect("a string takes every text");
+    }
 }
 
 fn row(column: &ColumnInfo) -> String {
@@ -98,8 +122,20 @@ const fn source(source: Source) -> &'static str {
         Source::Join => "join",
         Source::Server => "server",
         Source::Scraper => "scraper",
+        Source::Collector => "collector",
+        Source::Driver => "driver",
     }
 }
+
+const GPU_HEAD: &str = "
+The metrics by name. AIPerf's have its names and units; of a counter the run's share is the difference. Where a call
+fails, a row has the call's name in place of the metric and says why, once. Names with `_sample` are the driver's own
+samples, each with its own time; `nvidia_power_usage` is what the driver averages over a second on most chips since
+Ampere, `nvidia_power_instant` is not. `nvidia_throttle_reasons` are the bits of `nvmlClocksEventReasons`.
+
+| metric | name | unit | kind | whose |
+| --- | --- | --- | --- | --- |
+";
 
 const HEAD: &str = "# Data
 
@@ -110,7 +146,7 @@ clocks (`aiperfd.clock_mono_ns`, `aiperfd.clock_real_ns`), by which stamps becom
 Stamps are nanoseconds on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns`. A column that may be absent is null where
 there is no value; nothing is ever filled in. Sources: the *schedule* decides, the *hot core* sends and reads, the
 *scribe* parses what was read, the *kernel* stamps segments (by the run's rung), the *join* matches stamps to bytes, the
-*server* says, the *scraper* asks it for its metrics. `run.json` beside these files holds the plan, the host, counters of loss and the verdict.
+*server* says, the *scraper* asks it for its metrics, the *collector* asks a GPU's *driver*. `run.json` beside these files holds the plan, the host, counters of loss and the verdict.
 
 Rows stand in the order in which requests ended; the events of a request are next to each other, by their place in the
 response. A row group has 262,144 rows, with the least and the greatest value of each column. Integers are delta-encoded

@@ -3,6 +3,7 @@
 //! Nothing after the plan validates or defaults. Secrets (keys, header values) are not part of it.
 
 mod endpoint;
+mod gpu;
 mod input;
 mod load;
 mod output;
@@ -10,6 +11,7 @@ mod timing;
 mod watch;
 
 pub use endpoint::{Dialect, Endpoint, ModelChoice, Trust};
+pub use gpu::Gpu;
 pub use input::{
     Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, Range, RangeStyle, Rankings,
     Synthesis, Taking, TextSource, Tokenizer,
@@ -51,6 +53,9 @@ pub struct Plan {
     /// What is watched instead, in a run that sends nothing of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
+    /// What is read of the GPUs meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Gpu>,
 }
 
 impl Plan {
@@ -102,6 +107,7 @@ impl Plan {
             random_seed: 0,
             command_line: String::new(),
             watch: None,
+            gpu: None,
         }
     }
 }

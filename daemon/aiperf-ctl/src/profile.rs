@@ -3,6 +3,8 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
+use crate::gpu_exporters::GpuExporters;
+use crate::gpu_telemetry;
 use crate::mlflow::Mlflow;
 use crate::multi_run;
 use crate::network_latency::NetworkLatency;
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
+    gpu_telemetry::tell_before(&args.telemetry, &profile.plan.endpoint.urls);
     if args.multi_run.num_profile_runs > 1 {
         return multi_run::run(args, &profile, |profile| one(args, profile, &uploads));
     }
@@ -85,6 +88,7 @@ fn one(
     let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
     let stream = Stream::start(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
+    let gpu_exporters = GpuExporters::start(&args.telemetry, &profile.plan, directory)?;
     let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
@@ -95,6 +99,11 @@ fn one(
     match server_metrics {
         Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
         Some(server_metrics) => server_metrics.discard(),
+        None => {}
+    }
+    match gpu_exporters {
+        Some(gpu_exporters) if interrupted.is_ok() => gpu_exporters.finish(directory),
+        Some(gpu_exporters) => gpu_exporters.discard(),
         None => {}
     }
     if interrupted.is_ok() {
@@ -108,6 +117,7 @@ fn one(
     })?;
     let reported = Reported::compute(directory)?;
     warn_of_rung(&reported.run);
+    gpu_telemetry::tell_after(&reported.run);
     reported.write(directory)?;
     reported.print()?;
     if let Some(mlflow) = mlflow {

@@ -4,6 +4,7 @@
 use crate::answers::Answers;
 use crate::args::{FormatArg, ReportArgs};
 use crate::client::Client;
+use crate::gpu_report;
 use crate::mlflow;
 use crate::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
@@ -17,6 +18,7 @@ use export::{
     write_wanted,
 };
 use import::Imported;
+use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
 use record::{Request, Row, Run};
 use serde_json::Value;
@@ -64,6 +66,7 @@ pub(crate) struct Reported {
     payloads: Payloads,
     answers: Option<Answers>,
     server: Option<ServerMetrics>,
+    gpus: Option<Gpus>,
     /// The summary of the tool that made the run, if that was not ours.
     foreign: Option<Value>,
     /// Where that tool's files are.
@@ -157,14 +160,17 @@ impl Reported {
             ExportLevel::Summary | ExportLevel::Records => Payloads::default(),
         };
         let answers = if stored.responses.is_empty() { None } else { Answers::of(&run.plan) };
+        let mut report = analysis.finish();
+        let gpus = gpu_report::add(directory, &run.plan, &settings, &mut report);
         Ok(Self {
             run,
-            report: analysis.finish(),
+            report,
             settings,
             exchanges: Box::new(stored),
             payloads,
             answers,
             server,
+            gpus,
             foreign: None,
             source: None,
             utc_offset_seconds: 0,
@@ -193,6 +199,7 @@ impl Reported {
             payloads: Payloads::default(),
             answers: None,
             server: None,
+            gpus: None,
             foreign: Some(summary),
             source: Some(directory.to_owned()),
             utc_offset_seconds,
@@ -289,6 +296,7 @@ impl Reported {
             texts: self.answers.as_ref().map(|answers| answers as &dyn Texts),
             utc_offset_seconds: self.utc_offset_seconds,
             server: self.server.as_ref(),
+            gpus: self.gpus.as_ref(),
             foreign: self.foreign.as_ref(),
         }
     }

@@ -32,7 +32,7 @@ impl ServerMetrics {
             .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
         let mut pollers = Vec::new();
         for (place, url) in urls(plan, given)?.into_iter().enumerate() {
-            let poll = Poll { url, interval: INTERVAL, now: clock::mono };
+            let poll = Poll { url, interval: INTERVAL, now: clock::mono, insists: true };
             let poller = Poller::start(poll, parts.path(), &format!("endpoint-{place}"));
             pollers.push(poller.context("failed to start a thread")?);
         }

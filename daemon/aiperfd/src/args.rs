@@ -28,6 +28,9 @@ pub struct Args {
     /// The kernel programs, if not those that were built in.
     #[arg(long, env = "AIPERFD_EBPF_OBJECT")]
     pub ebpf_object: Option<PathBuf>,
+    /// NVML's library, if it is not where the system's linker finds `libnvidia-ml.so.1`.
+    #[arg(long, env = "AIPERFD_NVML_LIBRARY")]
+    pub nvml_library: Option<PathBuf>,
     /// Bytes of each of the kernel's two ring buffers (sent, received), a power of two of at least 4096.
     #[arg(long, default_value_t = 8 << 20, value_parser = power_of_two)]
     pub kernel_ring_bytes: u32,

@@ -43,6 +43,8 @@ pub struct Daemon {
     pub clients: AtomicUsize,
     /// Who may watch what.
     pub rules: Rules,
+    /// Where GPUs are looked for.
+    pub gpus: gpu::Settings,
 }
 
 /// Who holds which core.

@@ -1,10 +1,12 @@
 //! Gathers what the verdict judges: counters, sums over requests, and how the processors' time went.
 
+use crate::gpus;
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
 use crate::verdict::Evidence;
 use common::plan::{Plan, Timestamps, Wait};
 use common::ring::{COUNTERS, Counter};
+use record::Phase;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -135,10 +137,28 @@ pub fn evidence(
         incomplete_reason: None,
         nothing_seen: false,
         not_followed: Vec::new(),
+        gpu_throttled: Vec::new(),
+        gpu_samples_lost: 0,
+        gpu_rounds_missed: 0.0,
+        gpu_hung: false,
     }
 }
 
 impl Evidence {
+    /// What was read of the GPUs: why their clocks were low while the load was on, and what is missing of it.
+    pub fn take_gpus(&mut self, read: &gpus::Read, phases: &[Phase]) {
+        self.gpu_samples_lost = read.sources.iter().map(|source| source.dropped).sum();
+        self.gpu_hung = read.sources.iter().any(|source| source.did_hang);
+        let missed = read
+            .sources
+            .iter()
+            .map(|source| share(source.rounds_missed, source.rounds + source.rounds_missed));
+        self.gpu_rounds_missed = missed.fold(0.0, f64::max);
+        if let Some(phase) = phases.iter().find(|phase| phase.name == metric::PROFILING) {
+            self.gpu_throttled = read.throttled.shares(phase.begun_ns, phase.ended_ns);
+        }
+    }
+
     /// In a run that only watched there is no schedule: what was seen is what was due.
     pub fn take_met(&mut self, recorded: u64, met: &BTreeMap<String, u64>) {
         (self.due, self.sent) = (recorded, recorded);

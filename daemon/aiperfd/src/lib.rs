@@ -13,6 +13,7 @@ pub mod collect;
 pub mod config;
 pub mod daemon;
 pub mod evidence;
+pub mod gpus;
 pub mod guard;
 pub mod host;
 pub mod live;
@@ -119,6 +120,7 @@ fn start(args: &Args, config: &Config) -> Result<Started> {
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
         rules: Rules::new(&config.allow),
+        gpus: gpu::Settings { nvml_library: args.nvml_library.clone(), drm_folder: None },
     };
     Ok(Started { daemon, guard, publisher })
 }

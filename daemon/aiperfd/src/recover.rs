@@ -21,6 +21,10 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
             put_together(&parts, directory, stem)?;
         }
     }
+    let gpus = parts(directory, "gpu")?;
+    if !gpus.is_empty() {
+        put_together(&gpus, directory, "gpu")?;
+    }
     let requests = directory.path().join("requests.parquet");
     anyhow::ensure!(requests.is_file(), "no part of run {run_id} was complete: nothing can be recovered");
     let (mut begun, mut ended) = (None, None);
@@ -61,6 +65,7 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
         loss: Loss::default(),
         counters: BTreeMap::new(),
         figures: BTreeMap::new(),
+        gpu: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     };

@@ -12,6 +12,7 @@ use crate::collect::kernel_rings::KernelRings;
 use crate::collect::{Collected, Collector};
 use crate::daemon::Daemon;
 use crate::evidence::{HOT_THREAD, Watch, evidence, figures};
+use crate::gpus::Gpus;
 use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View, Writers};
@@ -106,6 +107,8 @@ pub(crate) struct Field {
     pub(crate) models: Vec<String>,
     /// How much was collected, and how much of it the observer has read.
     pub(crate) collected: Collected,
+    /// The GPUs, if they are sampled.
+    pub(crate) gpus: Option<Gpus>,
 }
 
 impl Field {
@@ -218,6 +221,7 @@ impl Active {
         let run_id = self.run_id();
         let cpus = daemon.cpus.reserve(&run_id, plan)?;
         let (rung, rung_reason) = self.rung(daemon, plan.timestamps)?;
+        let gpus = self.sample_gpus(daemon, plan, rung)?;
         let cgroup = match rung {
             Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
             _ => None,
@@ -284,7 +288,15 @@ impl Active {
             met: BTreeMap::new(),
             models: Vec::new(),
             collected: Collected::default(),
+            gpus,
         })
+    }
+
+    /// Starts to sample the GPUs, if the plan wants that.
+    pub(crate) fn sample_gpus(&self, daemon: &Daemon, plan: &Plan, rung: Timestamps) -> Result<Option<Gpus>> {
+        let Some(wanted) = &plan.gpu else { return Ok(None) };
+        let metadata = metadata(&self.run_id(), rung, &clock::anchor(), &host::describe(&[]));
+        Ok(Some(Gpus::start(wanted, &daemon.gpus, &self.directory, &metadata)?))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a load generator is given comes from everywhere")]
@@ -393,6 +405,7 @@ impl Active {
     /// Drains and joins what is left, judges, and writes `run.json`.
     fn record(&self, daemon: &Daemon, plan: &Plan, mut field: Field, stopped: Option<String>) -> Result<()> {
         field.watch.end(field.loadgen.pid());
+        let read = field.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
         field.stop_collecting()?;
         let writers =
             field.pipeline.join().map_err(|_poisoned| anyhow::anyhow!("the pipeline panicked"))??;
@@ -415,6 +428,8 @@ impl Active {
         evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
         evidence.incomplete_reason.clone_from(&stopped);
         evidence.governor.clone_from(&field.host.governor);
+        let phases = phases(plan, &field.begun, &view.tally.ended);
+        evidence.take_gpus(&read, &phases);
         let run = Run {
             schema_version: SCHEMA_VERSION.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -426,12 +441,13 @@ impl Active {
             timestamps_reason: field.rung_reason.clone(),
             clock_begin: field.clock_begin,
             clock_end,
-            phases: phases(plan, &field.begun, &view.tally.ended),
+            phases,
             was_cancelled: stopped.is_some(),
             is_complete: stopped.is_none(),
             incomplete_reason: stopped,
             counters: if plan.watch.is_some() { field.met } else { host::named(&sums) },
             figures: figures(&field.watch, field.loadgen.cgroup_path()),
+            gpu: read.sources,
             client: Some(self.client.clone()),
             verdict: verdict::judge(&evidence),
             loss: view.loss,

@@ -175,6 +175,7 @@ const FETCHED: &[&str] = &[
     "tokens.parquet",
     "responses.parquet",
     "payloads.parquet",
+    "gpu.parquet",
     "loadgen.log",
 ];
 /// Inputs that clients may upload.

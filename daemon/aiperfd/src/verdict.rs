@@ -1,5 +1,6 @@
 //! Whether a run may be trusted: evidence in, reasons out; pure.
 
+use crate::gpus::POWER_CAP;
 use record::{Figure, Reason, Standing, Verdict};
 
 /// What is known of a run when it ends. Shares are between 0 and 1.
@@ -57,6 +58,14 @@ pub struct Evidence {
     pub nothing_seen: bool,
     /// What was met of others' traffic and not understood, with how often.
     pub not_followed: Vec<(String, u64)>,
+    /// Why clocks of a GPU were low, with the share of the time.
+    pub gpu_throttled: Vec<(&'static str, f64)>,
+    /// Numbers of GPUs that found no room.
+    pub gpu_samples_lost: u64,
+    /// Share of the times at which GPUs could not be read because the time before took too long.
+    pub gpu_rounds_missed: f64,
+    /// Whether a call to a GPU's driver did not come back.
+    pub gpu_hung: bool,
 }
 
 /// The verdict that the evidence gives.
@@ -88,6 +97,11 @@ const CHECKS: &[Check] = &[
     clock_step,
     steal,
     governor,
+    gpu_throttled,
+    gpu_power_capped,
+    gpu_lost,
+    gpu_slow,
+    gpu_hung,
     few_samples,
 ];
 
@@ -258,6 +272,43 @@ fn governor(evidence: &Evidence) -> Option<Reason> {
     (governor != "performance").then(|| reason("governor", Standing::Valid, text, &[]))
 }
 
+fn gpu_throttled(evidence: &Evidence) -> Option<Reason> {
+    let slowed = |(name, share): &&(&str, f64)| *name != POWER_CAP && *share > THROTTLED_SHARE;
+    let slowed = evidence.gpu_throttled.iter().filter(slowed);
+    let figures = slowed.map(|(name, share)| (*name, share * 100.0, "%")).collect::<Vec<_>>();
+    let text = "a GPU's clocks were held down by heat or its power supply: another run may well be faster; see to its \
+                cooling and supply";
+    (!figures.is_empty()).then(|| reason("gpu_throttled", Standing::Degraded, text, &figures))
+}
+
+fn gpu_power_capped(evidence: &Evidence) -> Option<Reason> {
+    let capped = |(name, share): &&(&str, f64)| *name == POWER_CAP && *share > THROTTLED_SHARE;
+    let (name, share) = evidence.gpu_throttled.iter().find(capped)?;
+    let text = "a GPU's clocks were held down by its power limit, which is usual at full load";
+    Some(reason("gpu_power_capped", Standing::Valid, text, &[(name, share * 100.0, "%")]))
+}
+
+fn gpu_lost(evidence: &Evidence) -> Option<Reason> {
+    let count = evidence.gpu_samples_lost;
+    let text = "numbers of GPUs found no room on their way to the disk; raise --gpu-sample-interval";
+    let figures = [("numbers lost", number(count), "numbers")];
+    (count > 0).then(|| reason("gpu_samples_lost", Standing::Degraded, text, &figures))
+}
+
+fn gpu_slow(evidence: &Evidence) -> Option<Reason> {
+    let missed = evidence.gpu_rounds_missed;
+    let text = "the GPUs' driver answers more slowly than it is asked; raise --gpu-sample-interval";
+    (missed > GPU_MISSED).then(|| {
+        reason("gpu_driver_slow", Standing::Valid, text, &[("readings left out", missed * 100.0, "%")])
+    })
+}
+
+fn gpu_hung(evidence: &Evidence) -> Option<Reason> {
+    let text =
+        "a call to a GPU's driver did not come back, so the GPUs' numbers end early; see gpu in run.json";
+    evidence.gpu_hung.then(|| reason("gpu_driver_hung", Standing::Degraded, text, &[]))
+}
+
 fn few_samples(evidence: &Evidence) -> Option<Reason> {
     let text =
         "a 99th percentile with less than 662 samples is not certain at 99 % confidence; send more requests";
@@ -303,6 +354,10 @@ const FOREIGN_SHARE: f64 = 0.10;
 const SIBLING_SHARE: f64 = 0.25;
 const STEAL_SHARE: f64 = 0.02;
 const CLOCK_STEP_MS: f64 = 1.0;
+/// Clocks may be held down for this share of the time.
+const THROTTLED_SHARE: f64 = 0.01;
+/// So many readings of GPUs may be left out.
+const GPU_MISSED: f64 = 0.2;
 /// MLPerf LoadGen's bound for a 99th percentile at 99 % confidence.
 const P99_SAMPLES: u64 = 662;
 
@@ -354,6 +409,15 @@ mod tests {
         check(|evidence| evidence.clock_step_ms = -5.0, Standing::Degraded, &["clock_step"]);
         check(|evidence| evidence.governor = Some("powersave".to_owned()), Standing::Valid, &["governor"]);
         check(|evidence| evidence.completed = 100, Standing::Valid, &["few_samples"]);
+        check(
+            |evidence| evidence.gpu_throttled = vec![("power cap", 0.9), ("hardware thermal slowdown", 0.02)],
+            Standing::Degraded,
+            &["gpu_throttled", "gpu_power_capped"],
+        );
+        check(|evidence| evidence.gpu_throttled = vec![("power brake", 0.01)], Standing::Valid, &[]);
+        check(|evidence| evidence.gpu_samples_lost = 1, Standing::Degraded, &["gpu_samples_lost"]);
+        check(|evidence| evidence.gpu_rounds_missed = 0.3, Standing::Valid, &["gpu_driver_slow"]);
+        check(|evidence| evidence.gpu_hung = true, Standing::Degraded, &["gpu_driver_hung"]);
         check(|evidence| evidence.damaged = 1, Standing::Invalid, &["damaged_messages"]);
     }
 }

@@ -172,6 +172,7 @@ impl Active {
             met: BTreeMap::new(),
             models: Vec::new(),
             collected,
+            gpus: self.sample_gpus(daemon, plan, rung)?,
         })
     }
 

@@ -4,6 +4,7 @@ use crate::error::ExportError;
 use crate::payloads::Payloads;
 use crate::server::ServerMetrics;
 use crate::texts::Texts;
+use metric::gpu::Gpus;
 use metric::{Report, Settings};
 use record::{Request, Response, Run, Token};
 use std::collections::{HashMap, VecDeque};
@@ -27,6 +28,8 @@ pub struct Artifacts<'a> {
     pub utc_offset_seconds: i64,
     /// What the server said of itself, if it was asked.
     pub server: Option<&'a ServerMetrics>,
+    /// What the GPUs did, if they were read.
+    pub gpus: Option<&'a Gpus>,
     /// The summary that another tool made of the run: what it says of the run, not its numbers, is taken over.
     pub foreign: Option<&'a serde_json::Value>,
 }

@@ -2,6 +2,7 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::gpu_tables;
 use crate::json::NOT_STEADY;
 use crate::table::{Colour, Side, Table, wrap};
 use common::clock::RealNs;
@@ -32,7 +33,8 @@ pub fn write(
     out.write_all(verdict(artifacts, width, colour).as_bytes())?;
     let tables = [intervals(report), steady(report), errors(report), server(artifacts)]
         .into_iter()
-        .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)));
+        .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)))
+        .chain(gpu_tables::tables(artifacts, grouped));
     for table in tables.collect::<Vec<_>>().iter().filter(|table| !table.is_empty()) {
         writeln!(out)?;
         out.write_all(table.draw(width, colour).as_bytes())?;
@@ -336,6 +338,7 @@ const GROUPS: &[(Group, &str)] = &[
     (Group::Client, "aiperfd | LLM Metrics: Client"),
     (Group::SpecDecode, "aiperfd | LLM Metrics: Spec Decode"),
     (Group::Main, "aiperfd | LLM Metrics"),
+    (Group::Gpu, "aiperfd | GPU Energy by Request and Gap"),
 ];
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::summary;
+use crate::gpus::telemetry_data;
 use metric::{MetricResult, Origin, Stat, Unit};
+use record::GpuMetric;
+use serde_json::Value;
 use std::io::Write;
 
 /// Writes the file.
@@ -27,8 +29,39 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
             writeln!(out, "{},{:.2}", field(&name(result)), value.get())?;
         }
     }
-    if summary::gpus(artifacts).is_some() {
-        writeln!(out, "\n\nEndpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,{names}")?;
+    if let Some(told) = telemetry_data(artifacts) {
+        write_gpus(&told, out)?;
+    }
+    Ok(())
+}
+
+/// A line for each number of each GPU.
+fn write_gpus(told: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
+    let names = COLUMNS.map(Stat::name).join(",");
+    let of_endpoints = || told["endpoints"].as_object().into_iter().flatten();
+    let gpus = || {
+        of_endpoints().flat_map(|(endpoint, told)| {
+            told["gpus"].as_object().into_iter().flatten().map(move |(_, gpu)| (endpoint, gpu))
+        })
+    };
+    let more = PLACES.iter().filter(|(_, key)| gpus().any(|(_, gpu)| gpu[*key].is_string()));
+    let more = more.collect::<Vec<_>>();
+    let headers = more.iter().map(|(header, _)| format!(",{header}")).collect::<String>();
+    writeln!(out, "\n\nEndpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,{names}{headers}")?;
+    for (endpoint, gpu) in gpus() {
+        let text = |key: &str| gpu[key].as_str().unwrap_or_default().to_owned();
+        for (name, metric) in gpu["metrics"].as_object().into_iter().flatten() {
+            let header = GpuMetric::find(name).map_or(name.as_str(), |metric| metric.header);
+            let label = format!("{header} ({})", metric["unit"].as_str().unwrap_or_default());
+            let mut cells = vec![endpoint.clone(), gpu["gpu_index"].to_string()];
+            cells.extend([text("gpu_name"), text("gpu_uuid"), text("platform"), label]);
+            cells.extend(COLUMNS.map(|stat| {
+                metric[stat.name()].as_f64().map_or_else(String::new, |value| format!("{value:.2}"))
+            }));
+            cells.extend(more.iter().map(|(_, key)| text(key)));
+            let cells = cells.iter().map(|cell| field(cell)).collect::<Vec<_>>();
+            writeln!(out, "{}", cells.join(","))?;
+        }
     }
     Ok(())
 }
@@ -62,6 +95,10 @@ fn name(result: &MetricResult) -> String {
         unit => format!("{} ({})", result.metric.header, unit.name()),
     }
 }
+
+/// Columns that are there if a GPU has them, with their keys.
+const PLACES: &[(&str, &str)] =
+    &[("Hostname", "hostname"), ("Namespace", "namespace"), ("Pod Name", "pod_name")];
 
 /// AIPerf's columns in its order.
 pub(crate) const COLUMNS: [Stat; 14] = [

@@ -2,6 +2,7 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::gpus;
 use crate::summary;
 use metric::{ErrorCount, Report, Stat};
 use serde_json::{Map, Value, json};
@@ -25,8 +26,8 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     for result in named {
         put(result.metric.tag, summary::metric(result));
     }
-    if let Some(told) = summary::gpus(artifacts) {
-        put("telemetry_data", told.clone());
+    if let Some(told) = gpus::telemetry_data(artifacts) {
+        put("telemetry_data", told);
     }
     put("input_config", summary::input_config(artifacts));
     put("run_info", run_info(artifacts));

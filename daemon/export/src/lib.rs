@@ -4,7 +4,8 @@
 //! registry.rs   EXPORTERS, the table of contents     artifacts.rs   what they get
 //! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console.rs outputs.rs   one exporter each
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   what was sent and what was answered
-//! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs
+//! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
+//! gpus.rs        what GPUs did, with gpu_jsonl.rs gpu_tables.rs
 //! parquet.rs    rows to files and back               file.rs        files that are whole or not there
 //! feed.rs       stored rows to an analysis
 //! ```
@@ -19,6 +20,9 @@ mod csv;
 mod error;
 mod feed;
 mod file;
+mod gpu_jsonl;
+mod gpu_tables;
+mod gpus;
 mod json;
 mod jsonl;
 mod line;
@@ -33,6 +37,7 @@ mod server;
 mod server_csv;
 mod server_json;
 mod server_jsonl;
+mod server_parquet;
 mod summary;
 mod table;
 mod texts;
@@ -43,6 +48,7 @@ pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored, Told};
 pub use error::ExportError;
 pub use feed::feed;
 pub use file::WholeFile;
+pub use gpus::gpus;
 pub use names::Names;
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};

@@ -4,7 +4,7 @@ use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::file::WholeFile;
 use crate::names::Names;
-use crate::{csv, json};
+use crate::{csv, gpus, json};
 use metric::{PROFILING, PhaseReport, Report};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -25,7 +25,7 @@ pub(crate) fn write(
     let mut entries = Vec::new();
     for (index, phase) in artifacts.report.phases.iter().enumerate() {
         let report = of_phase(phase);
-        let of_phase = Artifacts { report: &report, ..*artifacts };
+        let of_phase = Artifacts { report: &report, gpus: None, ..*artifacts };
         let mut entry = entry(artifacts, index, phase, &told);
         for (key, default, ending, write) in SUMMARIES {
             if wanted(default) {
@@ -33,6 +33,12 @@ pub(crate) fn write(
                 written.push(whole(&directory.join(&name), |out| write(&of_phase, out))?);
                 entry.insert((*key).to_owned(), name.into());
             }
+        }
+        if let Some(told) = gpus_of(artifacts, phase).filter(|_| wanted(GPUS)) {
+            let name = format!("phases/{}/{GPUS}", folder(&phase.name));
+            let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &told)?);
+            written.push(whole(&directory.join(&name), write)?);
+            entry.insert("gpu_telemetry_json".to_owned(), name.into());
         }
         entry.sort_keys();
         entries.push(Value::Object(entry));
@@ -43,6 +49,12 @@ pub(crate) fn write(
         written.push(whole(&directory.join(MANIFEST), write)?);
     }
     Ok(written)
+}
+
+/// What the GPUs did in a phase.
+fn gpus_of(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
+    let (_, window) = artifacts.settings.phases.iter().find(|(name, _)| *name == phase.name)?;
+    gpus::document(artifacts, artifacts.gpus?, Some(*window))
 }
 
 fn whole(
@@ -117,6 +129,7 @@ const SUMMARIES: &[(&str, &str, &str, Writer)] = &[
     ("metrics_csv", "profile_export_aiperf.csv", ".csv", csv::write),
 ];
 
+const GPUS: &str = "gpu_telemetry.json";
 const MANIFEST: &str = "phase_manifest.json";
 
 const DETAILS: &[&str] = &["cause", "cause_chain", "code", "details", "message", "type"];

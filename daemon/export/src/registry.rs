@@ -5,7 +5,8 @@ use crate::error::ExportError;
 use crate::file::WholeFile;
 use crate::names::Names;
 use crate::{
-    console, csv, json, jsonl, outputs, phases, raw, server_csv, server_json, server_jsonl, timeslices,
+    console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server_csv, server_json, server_jsonl,
+    server_parquet, timeslices,
 };
 use common::plan::ExportLevel;
 use std::io::Write;
@@ -75,6 +76,18 @@ pub const EXPORTERS: &[Exporter] = &[
         ending: "_server_metrics.jsonl",
         wanted: |artifacts| wants_server(artifacts, "jsonl"),
         write: server_jsonl::write,
+    },
+    Exporter {
+        default: "server_metrics_export.parquet",
+        ending: "_server_metrics.parquet",
+        wanted: |artifacts| wants_server(artifacts, "parquet"),
+        write: server_parquet::write,
+    },
+    Exporter {
+        default: "gpu_telemetry_export.jsonl",
+        ending: "_gpu_telemetry.jsonl",
+        wanted: gpu_jsonl::is_wanted,
+        write: gpu_jsonl::write,
     },
     Exporter {
         default: "profile_export_console.txt",

@@ -3,21 +3,26 @@
 use crate::artifacts::Artifacts;
 use common::clock::RealNs;
 use common::plan::{Input, Output, Phase, Plan, Tokenizer};
-use metric::{MetricResult, Stat};
+use metric::{MetricResult, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
 
 /// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; what has no value has no key.
 pub(crate) fn metric(result: &MetricResult) -> Value {
+    statistics(result.metric.display.name(), &result.stats)
+}
+
+/// Statistics in that shape.
+pub(crate) fn statistics(unit: &str, stats: &Stats) -> Value {
     let mut object = Map::new();
-    object.insert("unit".to_owned(), result.metric.display.name().into());
+    object.insert("unit".to_owned(), unit.into());
     for stat in Stat::ALL {
         if stat == Stat::Sum
-            && let Some(count) = result.stats.count()
+            && let Some(count) = stats.count()
         {
             object.insert("count".to_owned(), count.into());
         }
-        if let Some(value) = result.stats.get(stat) {
+        if let Some(value) = stats.get(stat) {
             object.insert(stat.name().to_owned(), value.get().into());
         }
     }
@@ -27,11 +32,6 @@ pub(crate) fn metric(result: &MetricResult) -> Value {
 /// The metrics by tag.
 pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
     results.iter().map(|result| (result.metric.tag.to_owned(), metric(result))).collect()
-}
-
-/// What another tool measured of the GPUs beside its run.
-pub(crate) fn gpus<'a>(artifacts: &Artifacts<'a>) -> Option<&'a Value> {
-    artifacts.foreign?.get("telemetry_data").filter(|told| !told.is_null())
 }
 
 /// What the user asked for, in the shape of AIPerf's configuration.

@@ -246,6 +246,7 @@ fn run(config: &Config, summary: &Value) -> Run {
         loss: record::Loss::default(),
         counters: BTreeMap::new(),
         figures: BTreeMap::new(),
+        gpu: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }

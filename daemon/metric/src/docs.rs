@@ -90,6 +90,7 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::Injected(Injected::NetworkAdjusted(_)) => "per request",
         Kind::Injected(Injected::NetworkRtt) => "per run",
         Kind::Injected(Injected::ReplayLag(_) | Injected::ReplayDegraded) => "per run",
+        Kind::Injected(Injected::Gpu) => "from the GPUs",
         Kind::Absent(_) => "none",
     }
 }
@@ -103,6 +104,9 @@ const fn group(group: Group) -> &'static str {
         Group::SpecDecode => "spec decode",
         Group::Kernel => "kernel",
         Group::Client => "client",
+        Group::NvidiaEfficiency => "GPU efficiency (NVIDIA)",
+        Group::AmdEfficiency => "GPU efficiency (AMD)",
+        Group::Gpu => "GPU",
         Group::HttpTrace => "HTTP trace",
         Group::Hidden => "–",
     }

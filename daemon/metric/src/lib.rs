@@ -7,7 +7,7 @@
 //! metric.rs     what a metric is                    case.rs      a request as formulas see it
 //! analysis.rs   rows in, Report out                 events.rs    events to requests; gaps.rs their numbers
 //! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs when to doubt
-//! server/        what the server said of itself
+//! server/        what the server said of itself       gpu/    what the GPUs did
 //! live.rs       percentiles during the run          goodput.rs   thresholds
 //! steady.rs     the run without start-up and drain
 //! ```
@@ -28,6 +28,7 @@ mod events;
 mod experimental;
 mod gaps;
 mod goodput;
+pub mod gpu;
 mod group;
 mod http;
 mod injected;

@@ -85,6 +85,8 @@ pub enum Injected {
     ReplayLag(Stat),
     /// Whether that is too late.
     ReplayDegraded,
+    /// From what was read of the GPUs.
+    Gpu,
 }
 
 /// The quantities that a sweep over the run's time yields.
@@ -128,6 +130,12 @@ pub enum Group {
     Kernel,
     /// What the client added.
     Client,
+    /// Joules and watts of NVIDIA's GPUs.
+    NvidiaEfficiency,
+    /// The same of AMD's.
+    AmdEfficiency,
+    /// What the GPUs drew, by request, token and gap.
+    Gpu,
     /// The stages of the HTTP exchange.
     HttpTrace,
     /// No table.

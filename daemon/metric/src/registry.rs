@@ -3,8 +3,8 @@
 use crate::metric::Metric;
 use crate::usage::{difference, reported, total};
 use crate::{
-    absent, client, count, experimental, http, injected, kernel, latency, length, media, network, replay,
-    spec_decode, throughput,
+    absent, client, count, experimental, gpu, http, injected, kernel, latency, length, media, network,
+    replay, spec_decode, throughput,
 };
 
 /// Every metric.
@@ -152,31 +152,32 @@ pub const METRICS: &[&Metric] = &[
     &replay::LAG_P90,
     &replay::LAG_P99,
     &replay::DEGRADED,
+    // AIPerf: joules and watts of the GPUs.
+    &gpu::efficiency::amd::AVERAGE_GPU_POWER,
+    &gpu::efficiency::amd::ENERGY_DELAY_PRODUCT,
+    &gpu::efficiency::amd::ENERGY_PER_OUTPUT_TOKEN,
+    &gpu::efficiency::amd::ENERGY_PER_REQUEST,
+    &gpu::efficiency::amd::ENERGY_PER_TOTAL_TOKEN,
+    &gpu::efficiency::amd::ENERGY_PER_USER,
+    &gpu::efficiency::amd::GOODPUT_PER_WATT,
+    &gpu::efficiency::amd::OUTPUT_TOKENS_PER_JOULE,
+    &gpu::efficiency::amd::OUTPUT_TPS_PER_WATT,
+    &gpu::efficiency::amd::PERFORMANCE_PER_WATT,
+    &gpu::efficiency::amd::TOTAL_GPU_ENERGY,
+    &gpu::efficiency::amd::TOTAL_GPU_POWER,
+    &gpu::efficiency::nvidia::AVERAGE_GPU_POWER,
+    &gpu::efficiency::nvidia::ENERGY_DELAY_PRODUCT,
+    &gpu::efficiency::nvidia::ENERGY_PER_OUTPUT_TOKEN,
+    &gpu::efficiency::nvidia::ENERGY_PER_REQUEST,
+    &gpu::efficiency::nvidia::ENERGY_PER_TOTAL_TOKEN,
+    &gpu::efficiency::nvidia::ENERGY_PER_USER,
+    &gpu::efficiency::nvidia::GOODPUT_PER_WATT,
+    &gpu::efficiency::nvidia::OUTPUT_TOKENS_PER_JOULE,
+    &gpu::efficiency::nvidia::OUTPUT_TPS_PER_WATT,
+    &gpu::efficiency::nvidia::PERFORMANCE_PER_WATT,
+    &gpu::efficiency::nvidia::TOTAL_GPU_ENERGY,
+    &gpu::efficiency::nvidia::TOTAL_GPU_POWER,
     // AIPerf: those that have no value here.
-    &absent::energy::amd::AVERAGE_GPU_POWER,
-    &absent::energy::amd::ENERGY_DELAY_PRODUCT,
-    &absent::energy::amd::ENERGY_PER_OUTPUT_TOKEN,
-    &absent::energy::amd::ENERGY_PER_REQUEST,
-    &absent::energy::amd::ENERGY_PER_TOTAL_TOKEN,
-    &absent::energy::amd::ENERGY_PER_USER,
-    &absent::energy::amd::GOODPUT_PER_WATT,
-    &absent::energy::amd::OUTPUT_TOKENS_PER_JOULE,
-    &absent::energy::amd::OUTPUT_TPS_PER_WATT,
-    &absent::energy::amd::PERFORMANCE_PER_WATT,
-    &absent::energy::amd::TOTAL_GPU_ENERGY,
-    &absent::energy::amd::TOTAL_GPU_POWER,
-    &absent::energy::nvidia::AVERAGE_GPU_POWER,
-    &absent::energy::nvidia::ENERGY_DELAY_PRODUCT,
-    &absent::energy::nvidia::ENERGY_PER_OUTPUT_TOKEN,
-    &absent::energy::nvidia::ENERGY_PER_REQUEST,
-    &absent::energy::nvidia::ENERGY_PER_TOTAL_TOKEN,
-    &absent::energy::nvidia::ENERGY_PER_USER,
-    &absent::energy::nvidia::GOODPUT_PER_WATT,
-    &absent::energy::nvidia::OUTPUT_TOKENS_PER_JOULE,
-    &absent::energy::nvidia::OUTPUT_TPS_PER_WATT,
-    &absent::energy::nvidia::PERFORMANCE_PER_WATT,
-    &absent::energy::nvidia::TOTAL_GPU_ENERGY,
-    &absent::energy::nvidia::TOTAL_GPU_POWER,
     &absent::other::CREDIT_DROP,
     &absent::other::PREFIX_CACHE_HIT,
     // Ours: what the kernel saw.
@@ -205,6 +206,15 @@ pub const METRICS: &[&Metric] = &[
     &client::client_overhead_share::METRIC,
     &client::tokens_per_event::METRIC,
     &client::connect_latency::METRIC,
+    // Ours: what the GPUs drew, by request, token and gap.
+    &gpu::join::ENERGY_IN_REQUEST,
+    &gpu::join::ENERGY_SHARE,
+    &gpu::join::ENERGY_SHARE_PER_OUTPUT_TOKEN,
+    &gpu::join::ENERGY_PER_INPUT_TOKEN,
+    &gpu::join::POWER_IN_GAP,
+    &gpu::join::ENERGY_BY_POWER,
+    &gpu::join::COUNTER_DEVIATION,
+    &gpu::join::CALL_DURATION,
 ];
 
 /// The metric with this tag.

@@ -1,6 +1,7 @@
 //! What an analysis yields: the results of every metric, for the whole run, its warm-up and its slices.
 
 use crate::metric::{Metric, Origin};
+use crate::registry::METRICS;
 use crate::stats::{Stat, Stats};
 use crate::value::Value;
 use common::clock::RealNs;
@@ -117,6 +118,13 @@ impl Report {
     #[must_use]
     pub fn stat(&self, tag: &str, stat: Stat) -> Option<Value> {
         self.get(tag)?.stats.get(stat)
+    }
+
+    /// Takes more results, which go to their places in the registry's order.
+    pub fn add(&mut self, results: Vec<MetricResult>) {
+        self.results.extend(results);
+        let place = |result: &MetricResult| METRICS.iter().position(|metric| metric.tag == result.metric.tag);
+        self.results.sort_by_key(place);
     }
 
     /// The report with the metrics of one origin only.

@@ -62,6 +62,10 @@ pub enum Source {
     Server,
     /// Whoever scrapes the server's metrics.
     Scraper,
+    /// Whoever reads the GPUs.
+    Collector,
+    /// A GPU's driver, or an exporter that speaks for it.
+    Driver,
 }
 
 /// A column, for schema and documentation.

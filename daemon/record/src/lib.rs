@@ -6,6 +6,7 @@
 //! responses.parquet  one [`Response`] a row     columns in response.rs (raw export only)
 //! payloads.parquet   one [`Payload`] a row      columns in payload.rs (only where they are kept)
 //! server_metrics.parquet  one [`ServerSample`] a row, columns in server_sample.rs (only if the server has metrics)
+//! gpu.parquet        one [`GpuSample`] a row      columns in gpu_sample.rs, names in gpu_metric.rs (only with GPUs)
 //! run.json           one [`Run`]                fields in run.rs, the verdict in verdict.rs
 //! ```
 //!
@@ -13,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 mod column;
+pub mod gpu_metric;
+mod gpu_sample;
 mod payload;
 mod request;
 mod response;
@@ -22,10 +25,12 @@ mod token;
 mod verdict;
 
 pub use column::{Clock, ColumnInfo, Row, RowError, Source, Unit};
+pub use gpu_metric::{GPU_METRICS, GPU_TEXTS, GpuKind, GpuMetric};
+pub use gpu_sample::GpuSample;
 pub use payload::Payload;
 pub use request::Request;
 pub use response::Response;
-pub use run::{Host, Loss, Phase, Run, SCHEMA_VERSION};
+pub use run::{GpuSource, Host, Loss, Phase, Run, SCHEMA_VERSION};
 pub use server_sample::{SCRAPE, ServerSample};
 pub use token::Token;
 pub use verdict::{Figure, Reason, Standing, Verdict};

@@ -46,10 +46,38 @@ pub struct Run {
     pub counters: BTreeMap<String, u64>,
     /// What the run cost and how the host fared: CPU seconds, steal, memory, by name with the unit last.
     pub figures: BTreeMap<String, f64>,
+    /// How the GPUs of the host were read, by collector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpu: Vec<GpuSource>,
     /// Who asked for the run, from the control socket's peer credentials.
     pub client: Option<String>,
     /// Whether the numbers may be used.
     pub verdict: Verdict,
+}
+
+/// How the GPUs of the host were read by one collector.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GpuSource {
+    /// The collector: `nvml`, `amdgpu`.
+    pub source: String,
+    /// GPUs that it found, and parts of divided ones.
+    pub gpus: u32,
+    /// Why it found none, or what it met last that a user should know.
+    pub problem: Option<String>,
+    /// Whether a call had not come back when the run ended.
+    pub did_hang: bool,
+    /// Numbers that were read.
+    pub samples: u64,
+    /// Numbers that found no room on their way to the disk.
+    pub dropped: u64,
+    /// Times that all GPUs were read.
+    pub rounds: u64,
+    /// Times that they could not be read because the time before took too long.
+    pub rounds_missed: u64,
+    /// Calls to the driver.
+    pub calls: u64,
+    /// How long these took together.
+    pub call_seconds: f64,
 }
 
 /// Where a run ran.

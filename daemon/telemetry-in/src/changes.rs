@@ -1,9 +1,23 @@
-//! What differs from the scrape before: the only numbers that are stored.
+//! What rows are made of scrapes; of a server's metrics those numbers that differ from the scrape before.
 
 use crate::exposition::Reading;
 use common::clock::MonoNs;
-use record::{SCRAPE, ServerSample};
+use record::{Row, SCRAPE, ServerSample};
 use rustc_hash::FxHashMap;
+
+/// Who makes rows of what an endpoint tells.
+pub(crate) trait Teller: Send + 'static {
+    /// The rows.
+    type Row: Row + Send;
+    /// Whether an endpoint that tells something else at `/metrics` may tell it below `/prometheus`.
+    const MAY_BE_ELSEWHERE: bool;
+    /// Those of a scrape.
+    fn rows(&mut self, url: &str, at: Moments, readings: Vec<Reading>) -> Vec<Self::Row>;
+    /// That of a scrape that failed, if there is one.
+    fn failed(&mut self, url: &str, at: Moments, why: String) -> Option<Self::Row>;
+    /// How much the endpoint has counted: it stands still once there is nothing to be waited for.
+    fn observations(&self) -> f64;
+}
 
 /// The numbers of an endpoint so far.
 #[derive(Debug, Default)]
@@ -33,9 +47,12 @@ pub(crate) struct Moments {
     pub(crate) answered: MonoNs,
 }
 
-impl Changes {
-    /// The rows of a scrape: itself, then what is new.
-    pub(crate) fn rows(&mut self, url: &str, at: Moments, readings: Vec<Reading>) -> Vec<ServerSample> {
+impl Teller for Changes {
+    type Row = ServerSample;
+    const MAY_BE_ELSEWHERE: bool = true;
+
+    /// The scrape itself, then what is new.
+    fn rows(&mut self, url: &str, at: Moments, readings: Vec<Reading>) -> Vec<ServerSample> {
         self.scrape += 1;
         let mut rows = vec![scrape(url, at, 1.0, String::new())];
         for reading in readings {
@@ -55,16 +72,15 @@ impl Changes {
         rows
     }
 
-    /// How many observations all histograms hold together: it stands still once the server is quiet.
-    pub(crate) fn observations(&self) -> f64 {
+    fn failed(&mut self, url: &str, at: Moments, why: String) -> Option<ServerSample> {
+        Some(scrape(url, at, 0.0, why))
+    }
+
+    /// What all histograms hold together.
+    fn observations(&self) -> f64 {
         let counts = self.seen.iter().filter(|(place, _)| place.part.as_deref() == Some("count"));
         counts.map(|(_, seen)| seen.value).sum()
     }
-}
-
-/// The row of a scrape that failed.
-pub(crate) fn failed(url: &str, at: Moments, why: String) -> ServerSample {
-    scrape(url, at, 0.0, why)
 }
 
 fn scrape(url: &str, at: Moments, value: f64, description: String) -> ServerSample {

@@ -1,10 +1,10 @@
 //! Asks one endpoint in intervals on a thread of its own, from before the first request until the server is quiet.
 
-use crate::changes::{Changes, Moments, failed};
+use crate::changes::{Changes, Moments, Teller};
+use crate::dcgm::{Dcgm, DcgmField};
 use crate::exposition::{Exposition, parse};
 use common::clock::{DurationNs, MonoNs};
 use export::parquet::{Limits, PartWriter};
-use record::ServerSample;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -20,6 +20,8 @@ pub struct Poll {
     pub interval: Duration,
     /// The clock.
     pub now: fn() -> MonoNs,
+    /// Whether it is asked on, although it did not answer the first time.
+    pub insists: bool,
 }
 
 /// An endpoint that is being asked.
@@ -52,19 +54,31 @@ pub struct Outcome {
 }
 
 impl Poller {
-    /// Begins to ask, with parts called `stem` in `directory`. Returns when the first answer is there, or has been waited
+    /// Begins to ask a server for its metrics, with parts of `server_metrics.parquet` called `stem` in `directory`. Returns when the first answer is there, or has been waited
     /// for long enough.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(poll: Poll, directory: &Path, stem: &str) -> std::io::Result<Self> {
+        Self::start_with(poll, Changes::default(), directory, stem)
+    }
+
+    /// The same of an exporter of DCGM, with parts of `gpu.parquet`; `more` are fields that the user wants besides.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start_dcgm(poll: Poll, more: &[DcgmField], directory: &Path, stem: &str) -> std::io::Result<Self> {
+        Self::start_with(poll, Dcgm::new(more), directory, stem)
+    }
+
+    fn start_with<T: Teller>(poll: Poll, teller: T, directory: &Path, stem: &str) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let (first, firsts) = channel();
         let writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
         let url = poll.url.clone();
         let thread = std::thread::Builder::new()
             .name("scrape".to_owned())
-            .spawn(move || Asking::new(poll, writer).run(&stopped, &first))?;
+            .spawn(move || Asking::new(poll, teller, writer).run(&stopped, &first))?;
         // Whether the first answer came in time or not, the run begins.
         firsts.recv_timeout(FIRST_PATIENCE).ok();
         Ok(Self { stop, thread, url })
@@ -104,17 +118,17 @@ impl ScrapeError {
     }
 }
 
-struct Asking {
+struct Asking<T: Teller> {
     poll: Poll,
     agent: Agent,
-    changes: Changes,
-    writer: PartWriter<ServerSample>,
+    teller: T,
+    writer: PartWriter<T::Row>,
     outcome: Outcome,
     has_fallen_back: bool,
 }
 
-impl Asking {
-    fn new(poll: Poll, writer: PartWriter<ServerSample>) -> Self {
+impl<T: Teller> Asking<T> {
+    fn new(poll: Poll, teller: T, writer: PartWriter<T::Row>) -> Self {
         // The server is asked as the load generator asks it: directly.
         let agent = Agent::config_builder()
             .timeout_global(Some(SCRAPE_TIMEOUT))
@@ -132,14 +146,14 @@ impl Asking {
             not_finite: 0,
             too_many: 0,
         };
-        Self { poll, agent, changes: Changes::default(), writer, outcome, has_fallen_back: false }
+        Self { poll, agent, teller, writer, outcome, has_fallen_back: false }
     }
 
     fn run(mut self, stopped: &Receiver<()>, first: &Sender<()>) -> Outcome {
         let asked = self.ask();
         // Nobody may be waiting any more.
         first.send(()).ok();
-        if asked.is_ok() {
+        if asked.is_ok() && (self.poll.insists || self.outcome.succeeded > 0) {
             while stopped.recv_timeout(self.poll.interval) == Err(RecvTimeoutError::Timeout) {
                 if self.ask().is_err() {
                     break;
@@ -158,8 +172,8 @@ impl Asking {
     fn close(&mut self) {
         let begun = (self.poll.now)();
         loop {
-            let before = self.changes.observations();
-            let quiet = self.ask().is_err() || before.to_bits() == self.changes.observations().to_bits();
+            let before = self.teller.observations();
+            let quiet = self.ask().is_err() || before.to_bits() == self.teller.observations().to_bits();
             if quiet || (self.poll.now)() - begun > FLUSH_PERIOD {
                 return;
             }
@@ -178,7 +192,7 @@ impl Asking {
                 self.outcome.bad_lines += found.bad_lines;
                 self.outcome.not_finite += found.not_finite;
                 self.outcome.too_many += found.too_many;
-                self.changes.rows(&self.outcome.url, at, found.readings)
+                self.teller.rows(&self.outcome.url, at, found.readings)
             }
             Err(error) => {
                 let is_final = error.is_final() && self.outcome.succeeded == 0;
@@ -190,7 +204,7 @@ impl Asking {
                 if is_final {
                     return Err(());
                 }
-                vec![failed(&self.outcome.url, at, told(&error))]
+                self.teller.failed(&self.outcome.url, at, told(&error)).into_iter().collect()
             }
         };
         for row in rows {
@@ -204,7 +218,11 @@ impl Asking {
 
     /// TensorRT-LLM has JSON at `/metrics` and Prometheus' format below it.
     fn falls_back(&mut self, error: &ScrapeError) -> bool {
-        let base = self.outcome.url.strip_suffix("/metrics").filter(|_| !self.has_fallen_back);
+        let base = self
+            .outcome
+            .url
+            .strip_suffix("/metrics")
+            .filter(|_| T::MAY_BE_ELSEWHERE && !self.has_fallen_back);
         let Some(base) = base.filter(|_| matches!(error, ScrapeError::NotPrometheus)) else { return false };
         self.outcome.url = format!("{base}/prometheus/metrics");
         self.has_fallen_back = true;

@@ -248,6 +248,7 @@ mod tests {
             random_seed: 7,
             command_line: String::new(),
             watch: None,
+            gpu: None,
         }
     }
 

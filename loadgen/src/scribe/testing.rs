@@ -296,5 +296,6 @@ fn plan(options: &str) -> Plan {
         random_seed: 7,
         command_line: String::new(),
         watch: None,
+        gpu: None,
     }
 }

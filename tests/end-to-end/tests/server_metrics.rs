@@ -32,7 +32,7 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     let server = Server::start("");
     let exporter = Exporter::start(vec![vllm(5, 1.0, 0), vllm(25, 1.05, 2)]);
     let flags = format!(
-        "--request-count 20 --request-rate 20 --server-metrics {} --server-metrics-formats json,csv,jsonl",
+        "--request-count 20 --request-rate 20 --server-metrics {} --server-metrics-formats json,csv,jsonl,parquet",
         exporter.url()
     );
     let running = Run::profile(&server.url(), &flags).start();
@@ -62,6 +62,8 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     assert!(ended.out.contains("Requests Running"), "what only the server knows: {}", ended.out);
     let csv = fs::read_to_string(ended.artifacts().join("server_metrics_export.csv")).unwrap();
     assert!(csv.contains("vllm:cache_config_info,block_size,16"), "{csv}");
+    let long = fs::read(ended.artifacts().join("server_metrics_export.parquet")).unwrap();
+    assert!(long.starts_with(b"PAR1") && long.ends_with(b"PAR1"), "AIPerf's long form");
     let lines = ended.lines("server_metrics_export.jsonl");
     assert!(lines.len() >= 2 && lines.iter().all(|line| line["metrics"].is_object()), "{lines:?}");
     let mut again = Run::of("report");

@@ -140,6 +140,19 @@ fn metrics_of_a_server() {
 }
 
 #[test]
+fn fields_of_an_exporter() {
+    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        for text in [text.to_string(), format!("DCGM_FI_{text}, gauge, {text} (in {text})")] {
+            let (fields, bad_lines) = telemetry_in::DcgmField::parse_all(&text);
+            let lines = u64::try_from(text.lines().count()).unwrap_or(u64::MAX);
+            assert!(bad_lines <= lines, "{bad_lines} of {lines}");
+            assert!(fields.iter().all(|field| field.name.starts_with("nvidia_")), "{fields:?}");
+        }
+    });
+}
+
+#[test]
 fn records_of_another_tool() {
     let metadata = r#""metadata":{"request_start_ns":5,"request_end_ns":9}"#;
     check!().with_test_time(TIME).with_type::<(Vec<u8>, u64, f64)>().for_each(|(bytes, number, float)| {

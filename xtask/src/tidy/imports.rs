@@ -26,7 +26,8 @@ const TABLE: &[(&str, May)] = &[
     ("tokenizer", May::Import(&["common"])),
     ("endpoint", May::Import(&["common"])),
     ("aiperf-loadgen", May::Import(&["common", "endpoint", "tokenizer"])),
-    ("aiperfd", May::Import(&["common", "control", "export", "join", "metric", "record"])),
+    ("gpu", May::Import(&["common", "record"])),
+    ("aiperfd", May::Import(&["common", "control", "export", "gpu", "join", "metric", "record"])),
     ("telemetry-in", May::Import(&["common", "export", "record"])),
     ("telemetry-out", May::Import(&["control", "metric"])),
     (

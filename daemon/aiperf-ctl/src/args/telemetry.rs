@@ -36,19 +36,23 @@ pub struct TelemetryArgs {
     /// Which files are uploaded.
     #[arg(long = "mlflow-artifact-glob")]
     pub mlflow_artifact_globs: Vec<String>,
-    /// Read the GPUs' state meanwhile: pynvml, amdsmi, dashboard, DCGM exporters' URLs, or a file with metric names.
+    /// Read the GPUs meanwhile: pynvml or amdsmi (those of the daemon's host), URLs of DCGM exporters, or a .csv file
+    /// with more of their metrics. [default: all that is found, if the server is on this host]
     #[arg(long, num_args = 0.., conflicts_with = "no_gpu_telemetry")]
     pub gpu_telemetry: Option<Vec<String>>,
     /// Do not.
     #[arg(long)]
     pub no_gpu_telemetry: bool,
+    /// Milliseconds from one reading of the daemon's own GPUs to the next. [default: 20]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60_000), conflicts_with = "no_gpu_telemetry")]
+    pub gpu_sample_interval: Option<u64>,
     /// Read the server's Prometheus metrics meanwhile, from these URLs beside its own /metrics.
     #[arg(long, num_args = 0.., conflicts_with = "no_server_metrics")]
     pub server_metrics: Option<Vec<String>>,
     /// Do not.
     #[arg(long)]
     pub no_server_metrics: bool,
-    /// Files that they are written to: json, csv, jsonl, parquet (always there, as `server_metrics.parquet`). [default: json,csv]
+    /// Files that they are written to: json, csv, jsonl, parquet. [default: json,csv]
     #[arg(long, value_delimiter = ',', value_parser = ["json", "csv", "jsonl", "parquet"])]
     pub server_metrics_formats: Vec<String>,
     /// Measure the network's latency and tell it from the server's.

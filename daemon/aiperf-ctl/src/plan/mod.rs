@@ -1,6 +1,7 @@
 //! Arguments become a plan, once: checked, with every default filled in. Touches no file, socket or network.
 
 mod endpoint;
+pub(crate) mod gpu;
 mod input;
 mod load;
 pub(crate) mod not_yet;
@@ -67,6 +68,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
         command_line: redacted(command_line),
         watch: None,
+        gpu: gpu::gpu(&args.telemetry, &endpoint.urls)?,
         endpoint,
         load,
     };

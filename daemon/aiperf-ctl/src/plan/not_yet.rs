@@ -19,5 +19,4 @@ pub(crate) fn check(given: &BTreeSet<String>) -> Result<(), Refusal> {
 }
 
 /// By subject.
-const NOT_YET: &[(&str, &[&str])] =
-    &[("telemetry", &["gpu-telemetry"]), ("programs", &["log-level", "verbose", "extra-verbose"])];
+const NOT_YET: &[(&str, &[&str])] = &[("programs", &["log-level", "verbose", "extra-verbose"])];

@@ -2,6 +2,7 @@
 //! or undefined is written, and what is JSON can be read again.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod long_form;
 mod sample_run;
 
 use common::client_event::Outcome;
@@ -9,9 +10,10 @@ use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
 use export::{Artifacts, EXPORTERS, Exchange, Payloads, Said, Texts, write_wanted};
+use metric::gpu::{Gpus, Join};
 use metric::{Analysis, Live, Settings, Threshold, Window};
 use proptest::prelude::*;
-use record::{Request, Response, Token};
+use record::{GPU_METRICS, GPU_TEXTS, GpuSample, Request, Response, Token};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -37,6 +39,40 @@ proptest! {
         let exchanges = exchanges.into_iter().zip(0..).map(|(exchange, id)| numbered(exchange, id));
         let exchanges = exchanges.collect::<Vec<_>>();
         check(&run, &settings, &exchanges, tokens_first);
+    }
+
+    #[test]
+    fn hostile_gpus_make_honest_files(
+        samples in proptest::collection::vec(gpu_sample(), 0..60),
+        exchanges in proptest::collection::vec(exchange(), 0..6),
+        window in any::<(u64, u64)>(),
+    ) {
+        let run = sample_run::sample_run(0);
+        let mut settings = Settings::of(&run);
+        settings.profiling = Some(Window { begin: MonoNs(window.0), end: MonoNs(window.1) });
+        let gpus = Gpus::of(samples.into_iter().map(Ok::<_, ()>)).unwrap();
+        let mut report = Analysis::new(settings.clone()).finish();
+        if let Some(mut join) = Join::new(&gpus, &settings) {
+            for exchange in &exchanges {
+                join.request(&exchange.request);
+                exchange.tokens.iter().for_each(|token| join.event(token.into()));
+            }
+            report.add(join.finish(&report.clone(), Some(2)));
+        }
+        let exchanges = Vec::new();
+        let artifacts = Artifacts {
+            run: &run,
+            report: &report,
+            settings: &settings,
+            exchanges: &exchanges,
+            payloads: &Payloads::default(),
+            texts: None,
+            utc_offset_seconds: 0,
+            server: None,
+            gpus: Some(&gpus),
+            foreign: None,
+        };
+        honest(&artifacts);
     }
 }
 
@@ -65,11 +101,17 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
         texts: Some(&Echo),
         utc_offset_seconds: -3600,
         server: None,
+        gpus: None,
         foreign: None,
     };
+    honest(&artifacts);
+}
+
+/// Nothing infinite or undefined is written, and what is JSON can be read again.
+fn honest(artifacts: &Artifacts<'_>) {
     for exporter in EXPORTERS.iter().filter(|exporter| !exporter.default.starts_with("server_")) {
         let mut out = Vec::new();
-        (exporter.write)(&artifacts, &mut out).unwrap();
+        (exporter.write)(artifacts, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         for word in ["NaN", "nan,", "inf,", "inf\n", "Infinity", "SECRET"] {
             assert!(!text.contains(word), "{} holds {word}", exporter.default);
@@ -82,6 +124,31 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
             _ => {}
         }
     }
+}
+
+fn gpu_sample() -> impl Strategy<Value = GpuSample> {
+    let names =
+        GPU_METRICS.iter().map(|metric| metric.name).chain(GPU_TEXTS.iter().copied()).chain(["a \"b\n"]);
+    let name = proptest::sample::select(names.collect::<Vec<_>>());
+    let value = proptest::option::of(prop_oneof![any::<f64>(), 0.0..1000.0_f64]);
+    let source = prop_oneof![Just("nvml"), Just("http://a/metrics")];
+    let text = proptest::option::of(prop_oneof![Just("x (W)"), Just("a, \"b\"\n")]);
+    let at = prop_oneof![any::<u64>(), 0..1000_u64];
+    (name, value, source, text, at, 0..3_u32).prop_map(|(metric, value, source, text, at, gpu_index)| {
+        GpuSample {
+            source: source.to_owned(),
+            gpu_index,
+            mig_index: (gpu_index == 2).then_some(1),
+            gpu_uuid: format!("GPU-{gpu_index}"),
+            pid: None,
+            metric: metric.to_owned(),
+            asked_ns: MonoNs(at),
+            answered_ns: MonoNs(at.saturating_add(5)),
+            sampled_ns: MonoNs(at),
+            value,
+            text: text.map(str::to_owned),
+        }
+    })
 }
 
 /// The files of phases go through the same writers; here it counts that each stays in its folder.
@@ -102,6 +169,7 @@ fn phases_stay_in_their_folders() {
         texts: None,
         utc_offset_seconds: 0,
         server: None,
+        gpus: None,
         foreign: None,
     };
     let folder = tempfile::tempdir().unwrap();

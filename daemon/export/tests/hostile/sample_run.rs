@@ -37,6 +37,7 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
         loss: Loss::default(),
         counters: BTreeMap::new(),
         figures: BTreeMap::new(),
+        gpu: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }
@@ -88,5 +89,6 @@ fn sample_plan() -> Plan {
         random_seed: 3,
         command_line: "aiperf-ctl profile".to_owned(),
         watch: None,
+        gpu: None,
     }
 }

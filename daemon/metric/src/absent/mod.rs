@@ -1,4 +1,3 @@
 //! Metrics that AIPerf registers and that have no value here: each with its unit and flags, and why.
 
-pub(crate) mod energy;
 pub(crate) mod other;

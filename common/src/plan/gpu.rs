@@ -1,0 +1,17 @@
+//! What is read of the GPUs of the daemon's host while requests are sent.
+
+use crate::clock::DurationNs;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// What is read of the GPUs of the daemon's host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    /// By which collectors: `nvml`, `amdgpu`.
+    pub collectors: Vec<String>,
+    /// From one reading to the next.
+    pub sample_interval: DurationNs,
+    /// Whether the user asked for it, and wants to know why there is nothing to be read.
+    pub is_explicit: bool,
+}

@@ -1,0 +1,227 @@
+//! The GPUs of the host during a run: sampled on threads of their own, written on another, judged at the end.
+//!
+//! ```text
+//! gpu::Sampler ──▶ bounded queue ──▶ gpu-write ──▶ parts/gpu-00000.parquet ──▶ gpu.parquet
+//!                                        └──▶ why clocks were low, for the verdict
+//! ```
+//!
+//! A driver that hangs costs its own rows: the sampler's threads are waited for a moment, then left behind.
+
+use crate::clock;
+use crate::run::{put_together, spawn_with_priority};
+use crate::store::RunDir;
+use anyhow::Result;
+use common::clock::{DurationNs, MonoNs};
+use common::plan;
+use export::parquet::{Limits, PartWriter};
+use gpu::{Clocks, Sampler, Sampling, Settings};
+use record::gpu_metric::NVIDIA_THROTTLE_REASONS;
+use record::{GpuSample, GpuSource};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The GPUs while they are sampled.
+pub struct Gpus {
+    sampler: Sampler,
+    over: Arc<AtomicBool>,
+    writer: JoinHandle<Result<Written>>,
+}
+
+/// What was read of the GPUs.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// How each collector fared.
+    pub sources: Vec<GpuSource>,
+    /// Why clocks were low, by GPU.
+    pub throttled: Throttled,
+}
+
+/// Why clocks were low: for each GPU when NVML's bits changed, and to what.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Throttled {
+    changes: BTreeMap<String, Vec<(MonoNs, u64)>>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    parts: Vec<PathBuf>,
+    rows: u64,
+    throttled: Throttled,
+}
+
+impl Gpus {
+    /// Starts to sample what the plan wants, and waits a moment for the first numbers.
+    pub fn start(
+        plan: &plan::Gpu,
+        settings: &Settings,
+        directory: &RunDir,
+        metadata: &[(String, String)],
+    ) -> Result<Self> {
+        let interval = u64::try_from(plan.sample_interval.0).unwrap_or(0);
+        let sampling = Sampling {
+            collectors: plan.collectors.clone(),
+            interval: Duration::from_nanos(interval).clamp(INTERVAL_MIN, INTERVAL_MAX),
+            settings: settings.clone(),
+            clocks: Clocks { mono: clock::mono, anchor: clock::anchor },
+        };
+        let (to, rows) = sync_channel(QUEUE);
+        let over = Arc::new(AtomicBool::new(false));
+        let parts = PartWriter::new(&directory.path().join("parts"), "gpu", Limits::STANDARD, metadata);
+        let writing = Arc::clone(&over);
+        // Encoding must never take time from the hot cores.
+        let writer = spawn_with_priority("gpu-write", 19, move || write(parts, &rows, &writing))?;
+        let sampler = Sampler::start(&sampling, &to)?;
+        for source in sampler.opened(OPEN_PATIENCE) {
+            tracing::debug!(?source, "GPUs");
+        }
+        Ok(Self { sampler, over, writer })
+    }
+
+    /// Ends, and puts together what was written; that it fails is never the run's failure.
+    pub fn finish(self, directory: &RunDir) -> Read {
+        let Self { sampler, over, writer } = self;
+        let mut sources = sampler.finish(END_PATIENCE);
+        over.store(true, Ordering::Release);
+        let written = writer.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that writes died")));
+        let stored = written.and_then(|written| {
+            if written.rows > 0 {
+                put_together(&written.parts, directory, "gpu")?;
+            }
+            Ok(written.throttled)
+        });
+        let throttled = stored.unwrap_or_else(|error| {
+            for source in &mut sources {
+                source.problem = Some(format!("its numbers are lost: {error:#}"));
+            }
+            Throttled::default()
+        });
+        Read { sources, throttled }
+    }
+}
+
+/// Writes rows until nobody sends any more, or the run is over and the queue is empty.
+fn write(
+    mut parts: PartWriter<GpuSample>,
+    rows: &Receiver<Vec<GpuSample>>,
+    over: &AtomicBool,
+) -> Result<Written> {
+    let mut written = Written::default();
+    let mut begun = None;
+    loop {
+        let batch = match rows.recv_timeout(LOOK) {
+            Ok(batch) => batch,
+            // A thread that hangs keeps its end of the queue.
+            Err(RecvTimeoutError::Timeout) if over.load(Ordering::Acquire) => break,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        for row in batch {
+            written.rows += 1;
+            written.throttled.take(&row);
+            let since = *begun.get_or_insert(row.answered_ns);
+            if row.answered_ns - since > PART_LENGTH {
+                parts.end_part()?;
+                begun = None;
+            }
+            parts.push(row)?;
+        }
+    }
+    written.parts = parts.finish()?;
+    Ok(written)
+}
+
+impl Throttled {
+    fn take(&mut self, row: &GpuSample) {
+        let Some(bits) = row.value.filter(|_| row.metric == NVIDIA_THROTTLE_REASONS.name) else { return };
+        let bits = metric::whole(bits);
+        let changes = self.changes.entry(row.gpu_uuid.clone()).or_default();
+        let is_news = changes.last().is_none_or(|(_, before)| *before != bits);
+        if is_news && changes.len() < CHANGES_MAX {
+            changes.push((row.sampled_ns, bits));
+        }
+    }
+
+    /// The reasons that held during this stretch, each with the share of it on the GPU that it held longest.
+    pub fn shares(&self, begin: MonoNs, end: MonoNs) -> Vec<(&'static str, f64)> {
+        let length = (end - begin).as_seconds();
+        if length <= 0.0 {
+            return Vec::new();
+        }
+        let held = |changes: &[(MonoNs, u64)], bit: u64| {
+            let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([end]);
+            let stretches = changes.iter().zip(ends).filter(|((_, bits), _)| bits & bit != 0);
+            stretches
+                .map(|((from, _), to)| (to.min(end) - (*from).max(begin)).as_seconds().max(0.0))
+                .sum::<f64>()
+        };
+        let share =
+            |bit| self.changes.values().map(|changes| held(changes, bit) / length).fold(0.0, f64::max);
+        let shares = REASONS.iter().map(|(bit, name)| (*name, share(*bit)));
+        shares.filter(|(_, share)| *share > 0.0).collect()
+    }
+}
+
+/// Batches that wait for the disk.
+const QUEUE: usize = 4096;
+/// How often the writer looks whether the run is over.
+const LOOK: Duration = Duration::from_millis(20);
+/// A part is ended after so much of the run: a kill loses no more than that.
+const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
+/// How long a run waits for the state from which is counted.
+const OPEN_PATIENCE: Duration = Duration::from_millis(2000);
+/// How long a run waits for calls to come back.
+const END_PATIENCE: Duration = Duration::from_millis(1500);
+/// What a client may ask for.
+const INTERVAL_MIN: Duration = Duration::from_millis(1);
+const INTERVAL_MAX: Duration = Duration::from_secs(60);
+/// Changes that are kept for each GPU.
+const CHANGES_MAX: usize = 1 << 18;
+
+/// NVML's bits (`nvmlClocksThrottleReason*`) that slow a GPU down against its user's will.
+const REASONS: &[(u64, &str)] = &[
+    (0x04, "power cap"),
+    (0x08, "hardware slowdown"),
+    (0x20, "software thermal slowdown"),
+    (0x40, "hardware thermal slowdown"),
+    (0x80, "power brake"),
+];
+
+/// The reason that a GPU under full load has by design.
+pub const POWER_CAP: &str = "power cap";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(at: u64, bits: f64) -> GpuSample {
+        GpuSample {
+            source: "nvml".to_owned(),
+            gpu_index: 0,
+            mig_index: None,
+            gpu_uuid: "GPU-0".to_owned(),
+            pid: None,
+            metric: NVIDIA_THROTTLE_REASONS.name.to_owned(),
+            asked_ns: MonoNs(at),
+            answered_ns: MonoNs(at),
+            sampled_ns: MonoNs(at),
+            value: Some(bits),
+            text: None,
+        }
+    }
+
+    #[test]
+    fn reasons_have_their_share_of_the_phase() {
+        let mut throttled = Throttled::default();
+        for (at, bits) in [(0, 0.0), (50, 0.0), (100, 4.0), (150, 68.0), (200, 1.0)] {
+            throttled.take(&row(at, bits));
+        }
+        let shares = throttled.shares(MonoNs(50), MonoNs(250));
+        assert_eq!(shares, [("power cap", 0.5), ("hardware thermal slowdown", 0.25)], "of 200 ns");
+        assert_eq!(throttled.shares(MonoNs(10), MonoNs(10)), [], "no time, no share");
+    }
+}

@@ -1,0 +1,207 @@
+//! AMD's GPUs by the files of the kernel's driver `amdgpu`: what AMD's own library reads too, without the library.
+//!
+//! Units are the kernel's (`Documentation/gpu/amdgpu`, hwmon): power µW, temperature m°C, memory bytes, shares %.
+
+use crate::collector::{About, Call, CallError, Collector, Gpu, GpuError, Pace, Settings};
+use crate::round::Answer;
+use record::GpuMetric;
+use record::gpu_metric as metric;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Finds AMD's graphics cards.
+pub(crate) fn open(settings: &Settings) -> Result<Box<dyn Collector>, GpuError> {
+    let folder = settings.drm_folder.clone().unwrap_or_else(|| PathBuf::from(DRM));
+    let entries = fs::read_dir(&folder)
+        .map_err(|error| GpuError::Missing(format!("failed to read `{}`: {error}", folder.display())))?;
+    let is_card = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix("card").unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let cards = entries.flatten().map(|entry| entry.path()).filter(is_card);
+    let mut cards = cards.map(|card| card.join("device")).filter(|device| is_amd(device)).collect::<Vec<_>>();
+    if cards.is_empty() {
+        return Err(GpuError::Missing("the kernel's driver `amdgpu` has no card".to_owned()));
+    }
+    cards.sort();
+    Ok(Box::new(Cards(cards)))
+}
+
+/// The cards' folders.
+struct Cards(Vec<PathBuf>);
+
+impl Collector for Cards {
+    fn gpus(&self) -> Result<Vec<Box<dyn Gpu + '_>>, GpuError> {
+        let cards = (0..).zip(&self.0);
+        Ok(cards.map(|(index, card)| -> Box<dyn Gpu> { Box::new(Card::new(index, card)) }).collect())
+    }
+}
+
+struct Card {
+    device: PathBuf,
+    /// The folder of its sensors, if it has one.
+    sensors: Option<PathBuf>,
+    about: About,
+}
+
+impl Card {
+    fn new(index: u32, device: &Path) -> Self {
+        let sensors = fs::read_dir(device.join("hwmon")).ok();
+        let sensors = sensors.and_then(|entries| Some(entries.flatten().next()?.path()));
+        let read = |name: &str| fs::read_to_string(device.join(name)).ok().map(|text| text.trim().to_owned());
+        let pci = fs::canonicalize(device).ok();
+        let pci = pci.and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        let name = read("product_name").filter(|name| !name.is_empty());
+        let mut texts = vec![
+            ("gpu_model_name", name.unwrap_or_else(|| "AMD GPU".to_owned())),
+            ("device", format!("card{index}")),
+            ("hostname", "localhost".to_owned()),
+        ];
+        texts.extend(pci.clone().map(|pci| ("pci_bus_id", pci)));
+        let uuid = read("unique_id").or(pci).unwrap_or_else(|| format!("AMD-unknown-{index}"));
+        let about = About { index, mig_index: None, uuid, texts };
+        Self { device: device.to_owned(), sensors, about }
+    }
+
+    fn put(&self, file: &str, metric: &GpuMetric, factor: f64, answer: &mut Answer) -> Result<(), CallError> {
+        answer.put(metric, number(&self.device.join(file))? * factor);
+        Ok(())
+    }
+
+    fn put_sensor(
+        &self,
+        files: &[&str],
+        metric: &GpuMetric,
+        factor: f64,
+        answer: &mut Answer,
+    ) -> Result<(), CallError> {
+        let Some(sensors) = &self.sensors else {
+            return Err(CallError::Never("it has no sensors".to_owned()));
+        };
+        // Older drivers tell an average, newer ones the moment's.
+        let file = files.iter().map(|file| sensors.join(file)).find(|file| file.is_file());
+        let file =
+            file.ok_or_else(|| CallError::Never(format!("it has no sensor {}", files.join(" or "))))?;
+        answer.put(metric, number(&file)? * factor);
+        Ok(())
+    }
+}
+
+impl Gpu for Card {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn calls(&self) -> &'static [Call] {
+        CALLS
+    }
+
+    fn ask(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
+        match CALLS[place].name {
+            "power" => self.put_sensor(&["power1_input", "power1_average"], &metric::AMD_POWER, 1e-6, answer),
+            "gpu_busy_percent" => self.put("gpu_busy_percent", &metric::AMD_GFX_ACTIVITY, 1.0, answer),
+            "mem_busy_percent" => self.put("mem_busy_percent", &metric::AMD_UMC_ACTIVITY, 1.0, answer),
+            "vcn_busy_percent" => self.put("vcn_busy_percent", &metric::AMD_MM_ACTIVITY, 1.0, answer),
+            "temperature" => self.put_sensor(&["temp1_input"], &metric::AMD_TEMPERATURE, 1e-3, answer),
+            _ => self.put("mem_info_vram_used", &metric::AMD_MEMORY_USED, 1e-9, answer),
+        }
+    }
+}
+
+fn is_amd(device: &Path) -> bool {
+    fs::read_to_string(device.join("vendor")).is_ok_and(|vendor| vendor.trim() == AMD)
+}
+
+fn number(file: &Path) -> Result<f64, CallError> {
+    let text = fs::read_to_string(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
+            CallError::Never(format!("failed to read `{}`: {error}", file.display()))
+        }
+        _ => CallError::Failed(format!("failed to read `{}`: {error}", file.display())),
+    })?;
+    let number = text.trim().parse::<f64>().ok();
+    number.ok_or_else(|| CallError::Failed(format!("`{}` holds no number", file.display())))
+}
+
+const CALLS: &[Call] = &[
+    Call { name: "power", pace: Pace::Interval },
+    Call { name: "gpu_busy_percent", pace: Pace::Interval },
+    Call { name: "mem_busy_percent", pace: Pace::Interval },
+    Call { name: "vcn_busy_percent", pace: Pace::Second },
+    Call { name: "temperature", pace: Pace::Second },
+    Call { name: "mem_info_vram_used", pace: Pace::Second },
+];
+const DRM: &str = "/sys/class/drm";
+/// AMD's number among makers of PCI devices.
+const AMD: &str = "0x1002";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A card of the kernel's driver, as its files.
+    fn card(drm: &Path, name: &str, files: &[(&str, &str)]) {
+        for (file, text) in files {
+            let path = drm.join(name).join("device").join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_files() {
+        let drm = tempfile::tempdir().unwrap();
+        card(drm.path(), "card0", &[("vendor", "0x8086\n")]);
+        card(drm.path(), "card0-DP-1", &[("vendor", "0x1002\n")]);
+        let files = [
+            ("vendor", "0x1002\n"),
+            ("unique_id", "cafe\n"),
+            ("product_name", "Instinct\n"),
+            ("gpu_busy_percent", "97\n"),
+            ("mem_info_vram_used", "20000000000\n"),
+            ("hwmon/hwmon3/power1_average", "305000000\n"),
+            ("hwmon/hwmon3/temp1_input", "broken\n"),
+        ];
+        card(drm.path(), "card1", &files);
+        let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
+        let cards = open(&settings).unwrap();
+        let mut gpus = cards.gpus().unwrap();
+        assert_eq!(gpus.len(), 1, "one card is AMD's");
+        assert_eq!(gpus[0].about().uuid, "cafe", "its own name");
+        let told = CALLS.iter().enumerate().map(|(place, call)| {
+            let mut answer = Answer::default();
+            let result = gpus[0].ask(place, &mut answer);
+            let kind = match result {
+                Ok(()) => format!("{answer:?}")
+                    .split("value: ")
+                    .nth(1)
+                    .unwrap_or("")
+                    .split(',')
+                    .next()
+                    .unwrap()
+                    .to_owned(),
+                Err(CallError::Never(_)) => "never".to_owned(),
+                Err(CallError::Failed(_)) => "failed".to_owned(),
+            };
+            format!("{} {kind}", call.name)
+        });
+        let expected = [
+            "power 305.0",
+            "gpu_busy_percent 97.0",
+            "mem_busy_percent never",
+            "vcn_busy_percent never",
+            "temperature failed",
+            "mem_info_vram_used 20.0",
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected, "in AIPerf's units");
+    }
+
+    #[test]
+    fn a_host_without_cards_says_so() {
+        let drm = tempfile::tempdir().unwrap();
+        let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
+        assert!(matches!(open(&settings), Err(GpuError::Missing(_))), "no card");
+    }
+}

@@ -1,0 +1,21 @@
+//! Reads the GPUs of a host while a run goes on: one file per collector, each on threads of its own.
+//!
+//! ```text
+//! collector.rs   what a collector is, and the list of them     nvml.rs amdgpu.rs   one collector each
+//! round.rs       calls to rows: clock before, call, clock after
+//! sampler.rs     the threads ──▶ bounded queue of rows ──▶ whoever stores them
+//! ```
+//!
+//! A driver may take its time, hang, or be gone: that costs its own rows, never the run. Adding a collector is one new
+//! file and one line in `collector.rs`. Who reads the clock is told from outside.
+#![forbid(unsafe_code)]
+
+mod amdgpu;
+mod collector;
+mod nvml;
+mod round;
+mod sampler;
+
+pub use collector::{COLLECTORS, GpuError, Kind, Settings};
+pub use round::Clocks;
+pub use sampler::{Sampler, Sampling};

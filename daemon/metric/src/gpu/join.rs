@@ -1,0 +1,360 @@
+//! What the GPUs drew, joined to requests, tokens and gaps on one clock.
+//!
+//! ```text
+//! joules(t)  ───────────────╱────────╱──    the curve of all GPUs together
+//! request A     ├─────────────────┤         in its time: joules(end) - joules(begin)
+//! request B            ├─────────────┤      its share: of each moment's power, one part of those in flight
+//! ```
+
+use super::curve::Curve;
+use super::efficiency;
+use super::series::Gpus;
+use crate::case::Case;
+use crate::events::Event;
+use crate::gaps::Gaps;
+use crate::metric::{Flags, Group, Injected, Metric, Unit};
+use crate::report::{MetricResult, Report};
+use crate::settings::{Settings, Window};
+use crate::stats::{Sample, Stat, Stats};
+use crate::value::{Value, float_of, whole};
+use common::clock::MonoNs;
+use common::id::RequestId;
+use record::Request;
+
+macro_rules! ours {
+    ($($name:ident $tag:literal $header:literal $unit:literal $order:literal ($flags:expr) $text:literal;)*) => {$(
+        #[doc = $header]
+        pub(crate) const $name: Metric = Metric::injected($tag, $header, Injected::Gpu)
+            .unit(Unit::Other($unit))
+            .ours(Group::Gpu)
+            .order($order)
+            .flags($flags)
+            .text($text);
+    )*};
+}
+
+ours! {
+    ENERGY_IN_REQUEST "gpu_energy_in_request" "GPU Energy During Request" "J" 900 (Flags::NONE)
+        "What all GPUs drew from kernel_sent_last (or submitted) to the last token, whoever else was served meanwhile.";
+    ENERGY_SHARE "gpu_energy_share" "GPU Energy Share of Request" "J" 910 (Flags::NONE)
+        "What all GPUs drew from submitted to ended, each moment divided by the requests then in flight.";
+    ENERGY_SHARE_PER_OUTPUT_TOKEN "gpu_energy_share_per_output_token" "GPU Energy Share per Output Token" "mJ/token" 920
+        (Flags::PRODUCES_TOKENS_ONLY) "1000 * gpu_energy_share / output_sequence_length.";
+    ENERGY_PER_INPUT_TOKEN "gpu_energy_per_input_token" "GPU Energy per Input Token" "mJ/token" 930 (Flags::NONE)
+        "1000 * energy of the measured phase / total_isl: all of it, decoding too.";
+    POWER_IN_GAP "gpu_power_in_gap" "GPU Power Between Tokens" "W" 940 (Flags::STREAMING_ONLY)
+        "Mean power of all GPUs in each gap between two events with content of a request, as they arrived (or were read).";
+    ENERGY_BY_POWER "gpu_energy_by_power" "GPU Energy, Power Integrated" "J" 950 (Flags::NONE)
+        "Power over the measured phase, by trapezoids; beside the energy counter.";
+    COUNTER_DEVIATION "gpu_energy_deviation" "GPU Energy, Power Against Counter" "%" 960 (Flags::NONE)
+        "100 * (integrated power - energy counter) / energy counter.";
+    CALL_DURATION "gpu_call_duration" "GPU Driver Call" "us" 970 (Flags::NONE)
+        "How long calls to GPUs' drivers, or scrapes of exporters, took: what reading costs.";
+}
+
+/// Joins the GPUs of a run to its requests and events, fed row by row.
+#[derive(Debug)]
+pub struct Join<'a> {
+    gpus: &'a Gpus,
+    settings: &'a Settings,
+    window: Window,
+    energy: Curve,
+    fine: Option<Curve>,
+    /// When requests began and ended; what counts of each valid one of the measured phase.
+    flights: Vec<(MonoNs, MonoNs, Option<Measured>)>,
+    /// Requests that came after there were too many.
+    passed_over: u64,
+    /// Milliwatts of each gap.
+    gaps: Gaps,
+    before: Option<(RequestId, MonoNs)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    sent: MonoNs,
+    last_token: MonoNs,
+    output_tokens: Option<u32>,
+}
+
+impl<'a> Join<'a> {
+    /// A join of these GPUs; nothing if they tell of no energy, or nothing was measured.
+    #[must_use]
+    pub fn new(gpus: &'a Gpus, settings: &'a Settings) -> Option<Self> {
+        let window = settings.profiling?;
+        let energy = Curve::energy_of_all(gpus)?;
+        let fine = Curve::fine_of_all(gpus);
+        Some(Self {
+            gpus,
+            settings,
+            window,
+            energy,
+            fine,
+            flights: Vec::new(),
+            passed_over: 0,
+            gaps: Gaps::new(GAPS_EXACT),
+            before: None,
+        })
+    }
+
+    /// Takes a request.
+    pub fn request(&mut self, request: &Request) {
+        if self.flights.len() >= MOST_FLIGHTS {
+            self.passed_over += 1;
+            return;
+        }
+        let case = Case { request, settings: self.settings };
+        let measured = (case.is_profiling() && case.is_valid()).then(|| Measured {
+            sent: case.kernel_sent_last_ns.unwrap_or_else(|| case.begun()),
+            last_token: case.last_token().unwrap_or(case.ended_ns),
+            output_tokens: case.output_length(),
+        });
+        self.flights.push((case.begun(), case.ended_ns, measured));
+    }
+
+    /// Takes an event; those of a request are next to each other.
+    pub fn event(&mut self, event: Event) {
+        if !event.is_content {
+            return;
+        }
+        let at = event.kernel_received_ns.unwrap_or(event.reaped_ns);
+        if let Some((request, before)) = self.before
+            && request == event.request_id
+            && before >= self.window.begin
+            && before < at
+            && at <= self.window.end
+            && let Some(curve) = &self.fine
+        {
+            let watts = curve.between(before, at) / (at - before).as_seconds();
+            self.gaps.push(whole(watts * 1e3));
+        }
+        self.before = Some((event.request_id, at));
+    }
+
+    /// The results, by what the report says of the run besides.
+    #[must_use]
+    pub fn finish(mut self, report: &Report, concurrency: Option<u32>) -> Vec<MetricResult> {
+        let mut results = efficiency::results(self.gpus, self.window, concurrency, report);
+        let mut put = |metric: &'static Metric, stats: Stats| {
+            let has_value = stats.get(Stat::Avg).is_some() && self.settings.apply(metric);
+            results.extend(has_value.then_some(MetricResult { metric, stats }));
+        };
+        let (in_request, shares, per_token) = self.by_request();
+        let distribution = |numbers| Sample::new(numbers).stats(1.0);
+        put(&ENERGY_IN_REQUEST, distribution(in_request));
+        // A share is of all requests or none: one that is left out would give the others too much.
+        if self.passed_over == 0 {
+            put(&ENERGY_SHARE, distribution(shares));
+            put(&ENERGY_SHARE_PER_OUTPUT_TOKEN, distribution(per_token));
+        }
+        let scalar = |number: f64| Value::new(number).map(Stats::scalar).unwrap_or_default();
+        let energy = self.energy.between(self.window.begin, self.window.end);
+        if let Some(input) = report.stat("total_isl", Stat::Avg) {
+            put(&ENERGY_PER_INPUT_TOKEN, scalar(1e3 * energy / input.get()));
+        }
+        let gaps = self.gaps.counted_stats(1e-3);
+        put(&POWER_IN_GAP, gaps.unwrap_or_else(|| Sample::new(self.gaps.take()).stats(1e-3)));
+        if let Some((by_power, by_counter)) = self.both_ways() {
+            put(&ENERGY_BY_POWER, scalar(by_power));
+            put(&COUNTER_DEVIATION, scalar(100.0 * (by_power - by_counter) / by_counter));
+        }
+        put(&CALL_DURATION, self.gpus.call_stats());
+        results
+    }
+
+    /// For each request what was drawn in its time, its share of that, and the share by its tokens.
+    fn by_request(&self) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let shared = Shared::of(&self.flights, &self.energy);
+        let (mut in_request, mut shares, mut per_token) = (Vec::new(), Vec::new(), Vec::new());
+        for (begun, ended, measured) in &self.flights {
+            let Some(Measured { sent, last_token, output_tokens }) = measured else { continue };
+            in_request.push(self.energy.between(*sent, *last_token));
+            let share = shared.between(*begun, *ended);
+            shares.push(share);
+            per_token
+                .extend(output_tokens.filter(|count| *count > 0).map(|count| 1e3 * share / f64::from(count)));
+        }
+        (in_request, shares, per_token)
+    }
+
+    /// What those GPUs drew that have both a power and a counter, by either.
+    fn both_ways(&self) -> Option<(f64, f64)> {
+        let both = self
+            .gpus
+            .each()
+            .filter_map(|gpu| Some((Curve::power_of(gpu)?, Curve::of_counter(gpu.energy())?)));
+        let drawn = |curve: &Curve| curve.between(self.window.begin, self.window.end);
+        let sums = both
+            .fold((0.0, 0.0), |sums, (power, counter)| (sums.0 + drawn(&power), sums.1 + drawn(&counter)));
+        (sums.1 > 0.0).then_some(sums)
+    }
+}
+
+/// What one request of those in flight has drawn until a moment at which one began or ended.
+#[derive(Debug)]
+struct Shared {
+    steps: Vec<(MonoNs, f64)>,
+}
+
+impl Shared {
+    fn of(flights: &[(MonoNs, MonoNs, Option<Measured>)], energy: &Curve) -> Self {
+        let begins = flights.iter().map(|(begun, _, _)| (*begun, 1_i64));
+        let mut changes = begins.chain(flights.iter().map(|(_, ended, _)| (*ended, -1))).collect::<Vec<_>>();
+        changes.sort_unstable();
+        let (mut in_flight, mut drawn) = (0_i64, 0.0);
+        let mut steps = Vec::<(MonoNs, f64)>::with_capacity(changes.len());
+        for (at, change) in changes {
+            if let Some((before, _)) = steps.last()
+                && let Some(sharing) = usize::try_from(in_flight).ok().filter(|count| *count > 0)
+            {
+                drawn += energy.between(*before, at) / float_of(sharing);
+            }
+            in_flight += change;
+            steps.push((at, drawn));
+        }
+        Self { steps }
+    }
+
+    fn between(&self, begin: MonoNs, end: MonoNs) -> f64 {
+        let until = |moment: MonoNs| {
+            let place = self.steps.partition_point(|(at, _)| *at <= moment);
+            place.checked_sub(1).map_or(0.0, |place| self.steps[place].1)
+        };
+        until(end) - until(begin)
+    }
+}
+
+/// Gaps that are kept exactly.
+const GAPS_EXACT: usize = 2_000_000;
+/// Requests whose energy is told.
+const MOST_FLIGHTS: usize = 4_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::find;
+    use crate::testing::settings;
+    use record::GpuSample;
+
+    const MS: u64 = 1_000_000;
+
+    fn row(metric: &str, at_ms: u64, value: f64) -> GpuSample {
+        let at = MonoNs(at_ms * MS);
+        GpuSample {
+            source: "nvml".to_owned(),
+            gpu_index: 0,
+            mig_index: None,
+            gpu_uuid: "GPU-0".to_owned(),
+            pid: None,
+            metric: metric.to_owned(),
+            asked_ns: MonoNs(at.0 - 5000),
+            answered_ns: MonoNs(at.0 + 5000),
+            sampled_ns: at,
+            value: Some(value),
+            text: None,
+        }
+    }
+
+    /// A second of 200 W and a second of 400 W, from 1 s to 3 s of the clock.
+    fn gpus() -> Gpus {
+        let watts = |ms: u64| if ms < 2000 { 200.0 } else { 400.0 };
+        let joules = |ms: u64| {
+            if ms < 2000 {
+                0.2 * crate::value::float(ms)
+            } else {
+                400.0 + 0.4 * crate::value::float(ms - 2000)
+            }
+        };
+        let rows = (900..3100).step_by(10).flat_map(|ms| {
+            [
+                row("nvidia_power_usage", ms, watts(ms)),
+                row("nvidia_power_instant", ms, watts(ms)),
+                row("nvidia_energy_consumption", ms, joules(ms) * 1e-6),
+            ]
+        });
+        Gpus::of(rows.map(Ok::<_, ()>)).unwrap()
+    }
+
+    fn request(id: u64, begun_ms: u64, ended_ms: u64) -> Request {
+        let at = |ms: u64| Some(MonoNs(ms * MS));
+        Request {
+            phase: "profiling".to_owned(),
+            due_ns: MonoNs(begun_ms * MS),
+            submitted_ns: at(begun_ms),
+            kernel_sent_last_ns: at(begun_ms),
+            last_token_reaped_ns: at(ended_ms),
+            ended_ns: MonoNs(ended_ms * MS),
+            content_events: 2,
+            input_tokens: Some(100),
+            output_tokens: Some(10),
+            ..Request::blank(RequestId(id))
+        }
+    }
+
+    fn check(results: &[MetricResult], tag: &str, stat: Stat, expected: f64, within: f64) {
+        let result = results.iter().find(|result| result.metric.tag == tag);
+        let found = result.and_then(|result| result.stats.get(stat)).map(Value::get);
+        assert!(found.is_some_and(|found| (found - expected).abs() < within), "{tag} {stat:?}: {found:?}");
+    }
+
+    #[test]
+    fn joules_go_to_whom_they_served() {
+        let window = Window { begin: MonoNs(1000 * MS), end: MonoNs(3000 * MS) };
+        let settings = Settings { profiling: Some(window), ..settings() };
+        let gpus = gpus();
+        let mut join = Join::new(&gpus, &settings).unwrap();
+        // Alone for a second at 200 W, then two share a second at 400 W.
+        join.request(&request(1, 1000, 3000));
+        join.request(&request(2, 2000, 3000));
+        for (id, at) in [(1, 1200), (1, 1400), (2, 2500), (2, 2600)] {
+            join.event(Event {
+                request_id: RequestId(id),
+                reaped_ns: MonoNs(at * MS),
+                kernel_received_ns: None,
+                is_content: true,
+            });
+        }
+        let mut report = Report::default();
+        for (tag, value) in
+            [("total_isl", 200.0), ("total_osl", 20.0), ("request_count", 2.0), ("request_latency", 1500.0)]
+        {
+            let stats = Stats::scalar(Value::new(value).unwrap());
+            report.results.push(MetricResult { metric: find(tag).unwrap(), stats });
+        }
+        let results = join.finish(&report, Some(2));
+        check(&results, "gpu_energy_in_request", Stat::Max, 600.0, 5.0);
+        check(&results, "gpu_energy_in_request", Stat::Min, 400.0, 5.0);
+        check(&results, "gpu_energy_share", Stat::Max, 400.0, 5.0);
+        check(&results, "gpu_energy_share", Stat::Min, 200.0, 5.0);
+        check(&results, "gpu_energy_share", Stat::Sum, 600.0, 5.0);
+        check(&results, "gpu_energy_share_per_output_token", Stat::Min, 20_000.0, 500.0);
+        check(&results, "gpu_energy_per_input_token", Stat::Avg, 3000.0, 20.0);
+        check(&results, "gpu_power_in_gap", Stat::Min, 200.0, 1.0);
+        check(&results, "gpu_power_in_gap", Stat::Max, 400.0, 1.0);
+        check(&results, "gpu_energy_by_power", Stat::Avg, 600.0, 5.0);
+        check(&results, "gpu_energy_deviation", Stat::Avg, 0.0, 0.5);
+        check(&results, "gpu_call_duration", Stat::P50, 10.0, 1e-9);
+        check(&results, "nvidia_total_gpu_energy", Stat::Avg, 600.0, 5.0);
+        check(&results, "nvidia_average_gpu_power", Stat::Avg, 300.0, 3.0);
+        check(&results, "nvidia_total_gpu_power", Stat::Avg, 300.0, 3.0);
+        check(&results, "nvidia_energy_per_output_token", Stat::Avg, 30_000.0, 300.0);
+        check(&results, "nvidia_energy_per_total_token", Stat::Avg, 2727.3, 30.0);
+        check(&results, "nvidia_energy_per_request", Stat::Avg, 300.0, 3.0);
+        check(&results, "nvidia_energy_per_user", Stat::Avg, 300.0, 3.0);
+        check(&results, "nvidia_energy_delay_product", Stat::Avg, 450.0, 4.0);
+        check(&results, "nvidia_output_tokens_per_joule", Stat::Avg, 20.0 / 600.0, 1e-3);
+        let of_amd = results.iter().any(|result| result.metric.tag.starts_with("amd_"));
+        assert!(!of_amd, "no AMD GPU, no numbers of AMD");
+    }
+
+    #[test]
+    fn a_gpu_that_two_tell_of_counts_once() {
+        let again = |row: GpuSample| GpuSample { source: "http://localhost:9400/metrics".to_owned(), ..row };
+        let rows = (0..5).flat_map(|at| {
+            let row = row("nvidia_power_usage", 1 + at, 100.0);
+            [again(row.clone()), row]
+        });
+        let gpus = Gpus::of(rows.map(Ok::<_, ()>)).unwrap();
+        assert_eq!(gpus.sources.len(), 2, "both are kept");
+        assert_eq!(gpus.each().count(), 1, "energy is not doubled");
+    }
+}

@@ -1,0 +1,165 @@
+//! The numbers of every GPU over time, by who told them.
+
+use crate::gaps::Gaps;
+use crate::stats::{Sample, Stats};
+use common::clock::MonoNs;
+use record::gpu_metric::{
+    AMD_ENERGY_CONSUMPTION, AMD_POWER, NVIDIA_ENERGY_CONSUMPTION, NVIDIA_POWER_INSTANT, NVIDIA_POWER_USAGE,
+};
+use record::{GPU_TEXTS, GpuMetric, GpuSample};
+use std::collections::BTreeMap;
+
+/// The GPUs of a run.
+#[derive(Debug)]
+pub struct Gpus {
+    /// GPUs by who told of them, in the order of their numbers.
+    pub sources: BTreeMap<String, Vec<Series>>,
+    /// How long calls to drivers took, in nanoseconds.
+    calls: Gaps,
+}
+
+/// One GPU, or a part of one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    /// Its number on its host.
+    pub index: u32,
+    /// Its number among the parts of a divided GPU.
+    pub mig_index: Option<u32>,
+    /// Its own name for itself.
+    pub uuid: String,
+    /// Texts about it by the names of [`GPU_TEXTS`].
+    pub texts: BTreeMap<String, String>,
+    /// Its numbers by name.
+    pub series: BTreeMap<String, Points>,
+}
+
+/// A number over time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Points {
+    /// What it is called and its unit, if it is none of [`record::GPU_METRICS`].
+    pub label: Option<(String, String)>,
+    /// When it was what, in order.
+    pub points: Vec<(MonoNs, f64)>,
+}
+
+impl Gpus {
+    /// The GPUs that a run's rows tell of. Rows of single processes count for nothing here.
+    ///
+    /// # Errors
+    /// The first error among the rows.
+    pub fn of<E>(rows: impl Iterator<Item = Result<GpuSample, E>>) -> Result<Self, E> {
+        let mut gpus = Self { sources: BTreeMap::new(), calls: Gaps::new(CALLS_EXACT) };
+        let mut last_call = MonoNs(0);
+        for row in rows {
+            let row = row?;
+            if row.asked_ns != last_call && row.value.is_some() {
+                last_call = row.asked_ns;
+                gpus.calls.push(row.answered_ns.0.saturating_sub(row.asked_ns.0));
+            }
+            if row.pid.is_none() {
+                gpus.take(row);
+            }
+        }
+        for gpu in gpus.sources.values_mut().flatten() {
+            for points in gpu.series.values_mut() {
+                // Two threads read, and drivers hand over samples of the past.
+                points.points.sort_by_key(|(at, _)| *at);
+            }
+        }
+        for gpus in gpus.sources.values_mut() {
+            gpus.sort_by_key(|gpu| (gpu.index, gpu.mig_index));
+        }
+        Ok(gpus)
+    }
+
+    fn take(&mut self, row: GpuSample) {
+        let GpuSample { source, gpu_index, mig_index, gpu_uuid, metric, sampled_ns, value, text, .. } = row;
+        let gpus = self.sources.entry(source).or_default();
+        let place = gpus
+            .iter()
+            .position(|gpu| gpu.uuid == gpu_uuid && gpu.index == gpu_index && gpu.mig_index == mig_index);
+        let place = place.unwrap_or_else(|| {
+            gpus.push(Series { index: gpu_index, mig_index, uuid: gpu_uuid, ..Series::default() });
+            gpus.len() - 1
+        });
+        let gpu = &mut gpus[place];
+        match (value, text) {
+            (Some(value), _) if value.is_finite() => {
+                gpu.series.entry(metric).or_default().points.push((sampled_ns, value));
+            }
+            (Some(_), _) | (None, None) => {}
+            (None, Some(text)) if GPU_TEXTS.contains(&metric.as_str()) => {
+                drop(gpu.texts.insert(metric, text))
+            }
+            (None, Some(text)) => {
+                if let Some((label, unit)) = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) {
+                    let label = Some((label.to_owned(), unit.to_owned()));
+                    gpu.series.entry(metric).or_default().label = label;
+                }
+            }
+        }
+    }
+
+    /// Whether anybody told of a GPU.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Every whole GPU once, as its own driver tells it where several do.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Series> {
+        let is_url = |source: &str| source.contains("://");
+        let mut sources = self.sources.iter().collect::<Vec<_>>();
+        sources.sort_by_key(|(source, _)| is_url(source));
+        let mut seen = Vec::<&str>::new();
+        let all = sources.into_iter().flat_map(|(_, gpus)| gpus).filter(|gpu| gpu.mig_index.is_none());
+        all.filter(move |gpu| {
+            let is_new = gpu.uuid.is_empty() || !seen.contains(&gpu.uuid.as_str());
+            seen.push(&gpu.uuid);
+            is_new
+        })
+    }
+
+    /// How long calls to drivers took, in microseconds.
+    pub(crate) fn call_stats(&self) -> Stats {
+        let counted = self.calls.counted_stats(1e-3);
+        counted.unwrap_or_else(|| Sample::new(self.calls.exact().to_vec()).stats(1e-3))
+    }
+}
+
+impl Series {
+    /// Who made it, as AIPerf calls it.
+    #[must_use]
+    pub fn platform(&self) -> &'static str {
+        let has = |maker: &str| self.series.keys().any(|name| name.starts_with(maker));
+        match () {
+            () if has("nvidia_") => "nvidia",
+            () if has("amd_") => "amd",
+            () => "unknown",
+        }
+    }
+
+    pub(crate) fn points(&self, metric: &GpuMetric) -> &[(MonoNs, f64)] {
+        self.series.get(metric.name).map_or(&[], |points| &points.points)
+    }
+
+    /// Its energy counter, in MJ.
+    pub(crate) fn energy(&self) -> &[(MonoNs, f64)] {
+        let nvidia = self.points(&NVIDIA_ENERGY_CONSUMPTION);
+        if nvidia.is_empty() { self.points(&AMD_ENERGY_CONSUMPTION) } else { nvidia }
+    }
+
+    /// Its power at the moment, in W, where the driver tells it.
+    pub(crate) fn power_instant(&self) -> &[(MonoNs, f64)] {
+        self.points(&NVIDIA_POWER_INSTANT)
+    }
+
+    /// Its power as AIPerf reads it, in W: of some chips a mean over a second.
+    pub(crate) fn power(&self) -> &[(MonoNs, f64)] {
+        let nvidia = self.points(&NVIDIA_POWER_USAGE);
+        if nvidia.is_empty() { self.points(&AMD_POWER) } else { nvidia }
+    }
+}
+
+/// Durations of calls that are kept exactly.
+const CALLS_EXACT: usize = 2_000_000;
