@@ -199,6 +199,14 @@ pub struct RequestEnded {
     pub first_chunk_tokens: u32,
     /// The server's own counts.
     pub usage: Usage,
+    /// Seconds of sound in the request.
+    pub audio_seconds: Measure,
+    /// Seconds that the server says a video took.
+    pub video_seconds: Measure,
+    /// Mebibytes that the server says a video took.
+    pub video_megabytes: Measure,
+    /// What the server says of drafted tokens.
+    pub drafts: Drafts,
     /// How many [`Event`]s follow.
     pub events: u32,
     /// Bytes of the error's type (UTF-8), which follow the events.
@@ -209,7 +217,9 @@ pub struct RequestEnded {
     pub model_length: u32,
     /// Bytes of the request's `X-Request-ID` (UTF-8), which follow the model's name.
     pub client_request_id_length: u32,
-    /// Bytes of the request's body, which follow its `X-Request-ID`; none unless payloads are kept.
+    /// Bytes of the drafts' histogram (UTF-8), which follow the `X-Request-ID`.
+    pub histogram_length: u32,
+    /// Bytes of the request's body, which follow the histogram; none unless payloads are kept.
     pub payload_length: u32,
     /// Bytes of raw data, which follow the payload: the response's head, then each event's, by [`Event::bytes`].
     pub raw_length: u32,
@@ -217,14 +227,80 @@ pub struct RequestEnded {
     pub raw_head_length: u32,
     /// The phase's place in the plan.
     pub phase: u32,
+}
+
+/// A number that need not be whole, as the bits of a float; none where nobody told one.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Measure(u64);
+
+impl Measure {
+    /// Nobody told one.
+    pub const UNKNOWN: Self = Self(f64::NAN.to_bits());
+
+    /// A measure; unknown when it is not finite.
+    #[must_use]
+    pub const fn new(number: f64) -> Self {
+        if number.is_finite() { Self(number.to_bits()) } else { Self::UNKNOWN }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> Option<f64> {
+        let number = f64::from_bits(self.0);
+        if number.is_finite() { Some(number) } else { None }
+    }
+}
+
+impl Default for Measure {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
+impl core::fmt::Debug for Measure {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.get().fmt(out)
+    }
+}
+
+/// What a server says of the tokens that a small model drafted for a large one to verify.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Drafts {
+    /// Tokens per verification: accepted ones and one more.
+    pub acceptance_length: Measure,
+    /// The share of drafted tokens that were accepted.
+    pub acceptance_rate: Measure,
+    /// Verifications, or [`UNKNOWN`].
+    pub steps: u32,
+    /// Drafted tokens that were accepted, or [`UNKNOWN`].
+    pub accepted: u32,
+    /// Drafted tokens, or [`UNKNOWN`].
+    pub drafted: u32,
     /// Always 0.
     pub reserved: u32,
+}
+
+impl Default for Drafts {
+    fn default() -> Self {
+        Self {
+            acceptance_length: Measure::UNKNOWN,
+            acceptance_rate: Measure::UNKNOWN,
+            steps: UNKNOWN,
+            accepted: UNKNOWN,
+            drafted: UNKNOWN,
+            reserved: 0,
+        }
+    }
 }
 
 /// Token counts as the server reported them, each [`UNKNOWN`] when it did not.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Usage {
+    /// Seconds of sound in the prompt.
+    pub prompt_audio_seconds: Measure,
     /// Tokens of the prompt.
     pub prompt: u32,
     /// Tokens of the completion, reasoning included.
@@ -254,6 +330,7 @@ pub struct Usage {
 impl Default for Usage {
     fn default() -> Self {
         Self {
+            prompt_audio_seconds: Measure::UNKNOWN,
             prompt: UNKNOWN,
             completion: UNKNOWN,
             total: UNKNOWN,
@@ -274,6 +351,7 @@ impl Usage {
     /// Takes what is told anew: some servers tell input tokens at a stream's begin and output tokens at its end.
     pub fn update(&mut self, newer: &Self) {
         let Self {
+            prompt_audio_seconds,
             prompt,
             completion,
             total,
@@ -287,6 +365,9 @@ impl Usage {
             accepted_prediction,
             rejected_prediction,
         } = self;
+        if newer.prompt_audio_seconds != Measure::UNKNOWN {
+            *prompt_audio_seconds = newer.prompt_audio_seconds;
+        }
         for (count, newer) in [
             (prompt, newer.prompt),
             (completion, newer.completion),
@@ -337,7 +418,7 @@ pub const fn known(count: u32) -> Option<u32> {
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
 const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 256, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 320, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

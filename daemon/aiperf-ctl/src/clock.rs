@@ -1,12 +1,18 @@
 //! The only place of the client that reads a clock.
 
-use common::clock::MonoNs;
+use common::clock::{MonoNs, RealNs};
 use std::time::Duration;
 
 /// The monotonic clock, which the run's stamps are on too.
 pub(crate) fn mono() -> MonoNs {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     MonoNs(now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs())
+}
+
+/// The clock of dates, since 1970.
+pub(crate) fn real() -> RealNs {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    RealNs(now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs())
 }
 
 /// A moment, to measure how long something takes.

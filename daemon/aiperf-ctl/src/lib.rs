@@ -19,6 +19,7 @@ mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
 mod multi_run;
+mod network_latency;
 mod observe;
 mod otel;
 mod plain_file;

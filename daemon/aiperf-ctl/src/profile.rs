@@ -6,6 +6,7 @@ use crate::dataset;
 use crate::gpu_exporters::GpuExporters;
 use crate::gpu_telemetry;
 use crate::multi_run;
+use crate::network_latency::NetworkLatency;
 use crate::otel::Otel;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
@@ -22,6 +23,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use common::plan::{FailOn, Plan, Timestamps, Trust};
 use control::{Create, Created, Progress, State, Status, Stop};
+use export::Names;
 use record::{Run, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -77,6 +79,7 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     let otel = Otel::start(&args.telemetry, &profile.plan)?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
     let gpu_exporters = GpuExporters::start(&args.telemetry, &profile.plan, directory)?;
+    let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
     drop(profiler);
@@ -92,6 +95,10 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
         Some(gpu_exporters) if interrupted.is_ok() => gpu_exporters.finish(directory),
         Some(gpu_exporters) => gpu_exporters.discard(),
         None => {}
+    }
+    if interrupted.is_ok() {
+        let names = Names::new(profile.plan.output.export_prefix.as_deref());
+        network_latency.finish(directory, &names);
     }
     drop(daemon);
     let interrupted = interrupted.inspect_err(|_| {

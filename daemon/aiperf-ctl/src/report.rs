@@ -5,6 +5,7 @@ use crate::answers::Answers;
 use crate::args::{FormatArg, ReportArgs};
 use crate::client::Client;
 use crate::gpu_report;
+use crate::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
 use crate::runs::fetch;
 use crate::say::{say, say_warning};
@@ -133,7 +134,10 @@ impl Reported {
         wanted: impl Fn(&Request) -> bool,
     ) -> Result<Self> {
         let mut run = read_run(directory)?;
-        change(&mut run.plan.output)?;
+        let output = &mut run.plan.output;
+        let measured = stored_mean_ms(directory, &Names::new(output.export_prefix.as_deref()))?;
+        output.network_latency_mean_ms = output.network_latency_mean_ms.or(measured);
+        change(output)?;
         let settings = Settings::of(&run);
         let [requests, tokens, responses] =
             ["requests", "tokens", "responses"].map(|stem| directory.join(format!("{stem}.parquet")));

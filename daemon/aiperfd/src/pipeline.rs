@@ -270,6 +270,7 @@ fn joined(joiner: &mut Joiner, reply: &Reply<'_>) -> Joined {
     let named = |bytes: &[u8]| (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned());
     joined.request.model = named(reply.model);
     joined.request.client_request_id = named(reply.client_request_id);
+    joined.request.spec_decode_histogram = named(reply.histogram);
     joined
 }
 

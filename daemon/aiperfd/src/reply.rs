@@ -51,6 +51,8 @@ pub struct Reply<'a> {
     pub model: &'a [u8],
     /// The `X-Request-ID` of a watched request.
     pub client_request_id: &'a [u8],
+    /// Verifications by how many drafted tokens each accepted, with commas between.
+    pub histogram: &'a [u8],
     /// The body of a watched request, where payloads are kept.
     pub payload: &'a [u8],
     /// The response's head and its events' bytes, with the raw export.
@@ -117,6 +119,7 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
     let (model, rest) = rest.split_at_checked(usize::try_from(ended.model_length).ok()?)?;
     let (client_request_id, rest) =
         rest.split_at_checked(usize::try_from(ended.client_request_id_length).ok()?)?;
+    let (histogram, rest) = rest.split_at_checked(usize::try_from(ended.histogram_length).ok()?)?;
     let (payload, raw) = rest.split_at_checked(usize::try_from(ended.payload_length).ok()?)?;
     (raw.len() == usize::try_from(ended.raw_length).ok()?).then_some(Reply {
         ended,
@@ -125,6 +128,7 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
         error_message,
         model,
         client_request_id,
+        histogram,
         payload,
         raw,
     })

@@ -1,9 +1,8 @@
 //! What the responses of a request say: kinds of events, texts to count, the server's own counts. AIPerf's rules.
 
 use crate::error::ImportError;
-use crate::spec_decode::{self, SpecDecode};
-use common::reply_event::{EventKind, UNKNOWN, Usage};
-use endpoint::{Endpoint, Reply};
+use common::reply_event::{EventKind, UNKNOWN, Usage, known};
+use endpoint::{Endpoint, Reply, SpecDecode, spec_decode};
 use metric::Capability;
 use record::Request;
 use serde_json::Value;
@@ -25,8 +24,7 @@ pub(crate) struct Answer {
     usage: Option<Usage>,
     /// The server's count of output tokens up to the first content that came with one.
     first_chunk_tokens: Option<u32>,
-    /// What responses say of drafted tokens; several of them are of several answers, which nobody can tell apart.
-    spec_decode: Vec<Value>,
+    spec_decode: Option<SpecDecode>,
     video: Option<(Option<f64>, Option<f64>)>,
 }
 
@@ -55,7 +53,6 @@ impl Answer {
         };
         let data = packets.iter().filter(|packet| packet["name"] == "data");
         let data = data.filter_map(|packet| packet["value"].as_str()).collect::<Vec<_>>().join("\n");
-        self.spec_decode.extend(spec_decode::told(&data));
         match api {
             Api::Text(endpoint) => self.take(&endpoint.event(data.as_bytes())),
             Api::Data => EventKind::Empty,
@@ -63,7 +60,6 @@ impl Answer {
     }
 
     fn whole(&mut self, api: Api, body: &str) -> EventKind {
-        self.spec_decode.extend(spec_decode::told(body));
         match api {
             Api::Text(endpoint) => self.take(&endpoint.whole(body.as_bytes())),
             Api::Data => self.data(&serde_json::from_str(body).unwrap_or_default()),
@@ -83,6 +79,9 @@ impl Answer {
     /// but for text beside reasoning.
     fn take(&mut self, reply: &Reply<'_>) -> EventKind {
         self.usage = reply.usage.or(self.usage);
+        if let Some(told) = reply.extras.as_ref().and_then(|extras| extras.spec_decode.clone()) {
+            self.spec_decode = Some(told.and(self.spec_decode.take()));
+        }
         let filled = [&reply.reasoning, &reply.tool_call, &reply.content].map(|text| !text.is_empty());
         let kind = match filled {
             [true, _, true] => EventKind::ReasoningAndContent,
@@ -111,16 +110,19 @@ impl Answer {
             request.output_tokens = counted(&self.text);
             request.reasoning_tokens = counted(&self.reasoning);
         }
-        if let [told] = self.spec_decode.as_slice()
-            && let Some(spec_decode) = SpecDecode::of(told)
-        {
-            spec_decode.fill(request);
+        if let Some(SpecDecode::Told { drafts, histogram }) = &self.spec_decode {
+            request.spec_decode_steps = known(drafts.steps);
+            request.spec_decode_accepted_tokens = known(drafts.accepted);
+            request.spec_decode_draft_tokens = known(drafts.drafted);
+            request.spec_decode_acceptance_length = drafts.acceptance_length.get();
+            request.spec_decode_acceptance_rate = drafts.acceptance_rate.get();
+            request.spec_decode_histogram = Some(spec_decode::written(histogram));
         }
         if let Some((seconds, megabytes)) = self.video {
             (request.video_inference_seconds, request.video_peak_megabytes) = (seconds, megabytes);
         }
         let Some(usage) = self.usage else { return };
-        let known = |count: u32| (count != UNKNOWN).then_some(count);
+        request.usage_prompt_audio_seconds = usage.prompt_audio_seconds.get();
         request.usage_prompt_tokens = known(usage.prompt);
         request.usage_completion_tokens = known(usage.completion);
         request.usage_total_tokens = known(usage.total);

@@ -6,7 +6,6 @@
 //! records.rs  a line of the record export┴──▶ Exchange     run.rs: all of it together
 //! noticed.rs  when the tool noticed each event, for an audit
 //! answer.rs   what responses say               prompt.rs   which text of a payload is counted
-//! spec_decode.rs   what they say of drafted tokens
 //! ```
 //!
 //! The raw export holds every stamp; the record export holds each request's metrics, from which its stamps follow.
@@ -21,7 +20,6 @@ mod prompt;
 mod raw;
 mod records;
 mod run;
-mod spec_decode;
 mod window;
 
 pub use error::ImportError;

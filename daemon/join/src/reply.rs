@@ -279,7 +279,7 @@ fn milestones(request: &mut Request, kind: EventKind, reaped: Option<MonoNs>, ke
 
 /// The row as far as the client alone can tell it.
 fn told(ended: &RequestEnded, phase: &str) -> Request {
-    let usage = &ended.usage;
+    let (usage, drafts) = (&ended.usage, &ended.drafts);
     Request {
         session: ended.session,
         turn: ended.turn,
@@ -308,6 +308,15 @@ fn told(ended: &RequestEnded, phase: &str) -> Request {
         reasoning_tokens: known(ended.reasoning_tokens),
         requested_output_tokens: known(ended.requested_tokens),
         images: Some(ended.images).filter(|images| *images > 0),
+        audio_seconds: ended.audio_seconds.get(),
+        usage_prompt_audio_seconds: usage.prompt_audio_seconds.get(),
+        video_inference_seconds: ended.video_seconds.get(),
+        video_peak_megabytes: ended.video_megabytes.get(),
+        spec_decode_steps: known(drafts.steps),
+        spec_decode_accepted_tokens: known(drafts.accepted),
+        spec_decode_draft_tokens: known(drafts.drafted),
+        spec_decode_acceptance_length: drafts.acceptance_length.get(),
+        spec_decode_acceptance_rate: drafts.acceptance_rate.get(),
         first_chunk_tokens: Some(ended.first_chunk_tokens).filter(|tokens| *tokens > 0),
         usage_prompt_tokens: known(usage.prompt),
         usage_completion_tokens: known(usage.completion),

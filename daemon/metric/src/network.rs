@@ -9,7 +9,7 @@ pub(crate) const RTT: Metric = Metric::injected("network_rtt", "Network RTT", In
     .unit(Unit::Milliseconds)
     .order(305)
     .flags(Flags::NO_INDIVIDUAL_RECORDS)
-    .text("The round trip that is taken off: --network-latency-mean.");
+    .text("The round trip that is taken off: the mean of --network-latency-automatic, or --network-latency-mean.");
 
 macro_rules! adjusted {
     ($($name:ident $tag:literal $header:literal $short:literal $order:literal ($flags:expr) of $of:literal;)*) => {$(

@@ -1,7 +1,8 @@
 //! Pieces of JSON that take whatever a server writes in their place, so that one odd field never hides the others.
 
-use common::reply_event::UNKNOWN;
+use common::reply_event::{Measure, UNKNOWN};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -12,6 +13,10 @@ pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 /// A count of tokens; [`UNKNOWN`] unless it is a number that is not negative.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Count(pub(crate) u32);
+
+/// A time in seconds; unknown unless it is a number that is not negative.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seconds(pub(crate) Measure);
 
 /// Whether there is anything but `null`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -135,6 +140,13 @@ impl<'de> Visitor<'de> for CountVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Count(UNKNOWN))
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let seconds = Value::deserialize(from)?.as_f64().filter(|seconds| *seconds >= 0.0);
+        Ok(Self(seconds.map_or(Measure::UNKNOWN, Measure::new)))
     }
 }
 

@@ -36,6 +36,7 @@ pub mod raw;
 mod reply;
 pub mod responses;
 pub mod solido_rag;
+pub mod spec_decode;
 pub mod sse;
 mod target;
 pub mod template;
@@ -45,8 +46,9 @@ pub mod video_generation;
 
 use common::plan;
 pub use media::Media;
-pub use reply::{Reply, ReplyError};
+pub use reply::{Extras, Reply, ReplyError};
 use serde_json::{Map, Value};
+pub use spec_decode::SpecDecode;
 pub use target::{Scheme, Target, TargetError, target};
 
 /// One API.
@@ -245,6 +247,12 @@ impl Turn {
             self.messages.iter().flatten().filter_map(|message| message["content"].as_array()).flatten();
         let is_image = |part: &&Value| part["type"].as_str().is_some_and(|kind| IMAGE_PARTS.contains(&kind));
         u32::try_from(self.images.len() + parts.filter(is_image).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Seconds of its first sound, as AIPerf counts them; known of WAV whose bytes are here.
+    #[must_use]
+    pub fn audio_seconds(&self) -> Option<f64> {
+        self.audios.first()?.seconds()
     }
 
     /// All texts joined by a space: what input tokens are counted in.

@@ -46,6 +46,17 @@ impl Media {
         STANDARD.decode(data).ok()
     }
 
+    /// How long a sound lasts, as the head of its WAV file tells.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        if self.sound().0 != "wav" || self.is_remote() {
+            return None;
+        }
+        let bytes = self.bytes()?;
+        let sound = hound::WavReader::new(bytes.as_slice()).ok()?;
+        let rate = sound.spec().sample_rate;
+        (rate > 0).then(|| f64::from(sound.duration()) / f64::from(rate))
+    }
+
     /// Whether it is somewhere else.
     pub(crate) fn is_remote(&self) -> bool {
         self.content.starts_with("http://") || self.content.starts_with("https://")
@@ -60,6 +71,25 @@ mod tests {
         let media = Media::new(content);
         assert_eq!(media.sound(), sound, "{content}");
         assert_eq!(media.bytes().as_deref(), bytes, "{content}");
+    }
+
+    #[test]
+    fn a_sound_tells_how_long_it_lasts() {
+        let spec = hound::WavSpec {
+            channels: 2,
+            sample_rate: 8000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut file = std::io::Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+        (0..2 * 2000_i16).for_each(|sample| writer.write_sample(sample).unwrap());
+        writer.finalize().unwrap();
+        let sound = format!("wav,{}", STANDARD.encode(file.into_inner()));
+        assert_eq!(Media::new(&sound).seconds(), Some(0.25), "2,000 samples on each of two channels");
+        for other in ["wav,AAE=", "mp3,AAE=", "https://x/y.wav", "wav,!", ""] {
+            assert_eq!(Media::new(other).seconds(), None, "{other}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Of several choices the texts are put together. Objects of another type mean nothing; a missing type is forgiven.
 
 use crate::json::{Present, Text, append, ignore_scalars};
-use crate::reply::Reply;
+use crate::reply::{Extras, Reply};
+use crate::spec_decode::SpecDecode;
 use crate::usage::Told;
 use common::reply_event::EventKind;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -52,6 +53,7 @@ struct Answer<'a> {
     usage: Told,
     has_role: bool,
     has_error: bool,
+    extras: Option<Box<Extras>>,
 }
 
 impl<'a> Answer<'a> {
@@ -83,6 +85,7 @@ impl<'a> Answer<'a> {
             usage: self.usage.0,
             finish_reason: self.finish_reason,
             error: None,
+            extras: self.extras,
         }
     }
 
@@ -128,6 +131,7 @@ impl<'de> Part<'_, 'de> {
                 "choices" => map.next_value_seed(self.within(Place::Choice))?,
                 "usage" => self.answer.usage = map.next_value()?,
                 "error" => self.answer.has_error = map.next_value::<Present>()?.0,
+                "metrics" => self.answer.extras = extras(&map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -227,6 +231,13 @@ impl<'de> Visitor<'de> for Part<'_, 'de> {
     }
 
     ignore_scalars!(());
+}
+
+/// What vLLM tells with `--per-request-spec-decode-metrics`.
+#[cold]
+fn extras(metrics: &serde_json::Value) -> Option<Box<Extras>> {
+    let spec_decode = SpecDecode::of(&metrics["speculative_decoding"])?;
+    Some(Box::new(Extras { spec_decode: Some(spec_decode), ..Extras::default() }))
 }
 
 /// An error object within a response that began well, read at leisure.

@@ -1,6 +1,7 @@
 //! What one event of a response, or a whole response, means.
 
-use common::reply_event::{EventKind, Usage};
+use crate::spec_decode::SpecDecode;
+use common::reply_event::{EventKind, Measure, Usage};
 use std::borrow::Cow;
 
 /// The meaning of an event's data or of a body.
@@ -20,6 +21,19 @@ pub struct Reply<'a> {
     pub finish_reason: Cow<'a, str>,
     /// The error that it reports.
     pub error: Option<ReplyError>,
+    /// What few servers tell.
+    pub extras: Option<Box<Extras>>,
+}
+
+/// What few servers tell beside texts and counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// What became of drafted tokens.
+    pub spec_decode: Option<SpecDecode>,
+    /// Seconds that a video took.
+    pub video_seconds: Measure,
+    /// Mebibytes that a video took.
+    pub video_megabytes: Measure,
 }
 
 /// An error that a server reports in a response that began well, or that the response is.
@@ -43,6 +57,7 @@ impl Reply<'static> {
             usage: None,
             finish_reason: Cow::Borrowed(""),
             error: None,
+            extras: None,
         }
     }
 

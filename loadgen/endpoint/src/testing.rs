@@ -61,7 +61,9 @@ pub(crate) fn usage_described(usage: Option<Usage>) -> String {
         ("accepted_prediction", usage.accepted_prediction),
         ("rejected_prediction", usage.rejected_prediction),
     ];
-    counts.iter().filter_map(|(name, count)| Some(format!(" {name}={}", known(*count)?))).collect()
+    let counts = counts.iter().filter_map(|(name, count)| Some(format!(" {name}={}", known(*count)?)));
+    let seconds = usage.prompt_audio_seconds.get();
+    counts.chain(seconds.map(|seconds| format!(" prompt_audio_seconds={seconds}"))).collect()
 }
 
 /// A plan; `options` holds any of the words `stream` and `legacy`.

@@ -1,8 +1,8 @@
 //! The server's own token counts, by the names that servers give them. Of several names for one count the first in
 //! [`count_of`]'s order that is present is taken.
 
-use crate::json::{Count, Text, ignore_scalars};
-use common::reply_event::{UNKNOWN, Usage};
+use crate::json::{Count, Seconds, Text, ignore_scalars};
+use common::reply_event::{Measure, UNKNOWN, Usage};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -78,6 +78,7 @@ fn completion_detail_of(key: &str) -> Option<Named> {
 
 /// Counts with how early the name was that told each.
 struct Counts {
+    prompt_audio_seconds: Measure,
     counts: [u32; FIELDS],
     ranks: [u8; FIELDS],
 }
@@ -109,10 +110,12 @@ impl Counts {
     }
 
     fn usage(&self) -> Option<Usage> {
-        if self.counts.iter().all(|count| *count == UNKNOWN) {
+        let seconds = self.prompt_audio_seconds;
+        if seconds == Measure::UNKNOWN && self.counts.iter().all(|count| *count == UNKNOWN) {
             return None;
         }
         Some(Usage {
+            prompt_audio_seconds: seconds,
             prompt: self.prompt(),
             completion: self.count(Field::Completion),
             total: self.count(Field::Total),
@@ -131,7 +134,11 @@ impl Counts {
 
 impl<'de> Deserialize<'de> for Told {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let mut counts = Counts { counts: [UNKNOWN; FIELDS], ranks: [u8::MAX; FIELDS] };
+        let mut counts = Counts {
+            prompt_audio_seconds: Measure::UNKNOWN,
+            counts: [UNKNOWN; FIELDS],
+            ranks: [u8::MAX; FIELDS],
+        };
         from.deserialize_any(Object { counts: &mut counts, named: count_of })?;
         Ok(Self(counts.usage()))
     }
@@ -163,6 +170,11 @@ impl<'de> Visitor<'de> for Object<'_> {
             let details: fn(&str) -> Option<Named> = match &*key {
                 "prompt_tokens_details" | "input_tokens_details" => prompt_detail_of,
                 "completion_tokens_details" | "output_tokens_details" => completion_detail_of,
+                "prompt_audio_seconds" => {
+                    let Seconds(seconds) = map.next_value()?;
+                    self.counts.prompt_audio_seconds = seconds;
+                    continue;
+                }
                 _ => {
                     match (self.named)(&key) {
                         Some(named) => self.counts.put(named, map.next_value()?),
@@ -225,6 +237,8 @@ mod tests {
             r#"{"completion_tokens_details":{"reasoning_tokens":1,"audio_tokens":2,"accepted_prediction_tokens":3,"rejected_prediction_tokens":4},"prompt_tokens_details":{"audio_tokens":5}}"#,
             " reasoning=1 prompt_audio=5 completion_audio=2 accepted_prediction=3 rejected_prediction=4",
         );
+        check(r#"{"prompt_audio_seconds":7}"#, " prompt_audio_seconds=7");
+        check(r#"{"prompt_tokens":1,"prompt_audio_seconds":7.25}"#, " prompt=1 prompt_audio_seconds=7.25");
     }
 
     #[test]
@@ -247,6 +261,8 @@ mod tests {
             "",
         );
         check(r#"{"prompt_tokens_details":null,"prompt_tokens":99999999999}"#, "");
+        check(r#"{"prompt_audio_seconds":"7"}"#, "");
+        check(r#"{"prompt_audio_seconds":-1,"prompt_tokens":3}"#, " prompt=3");
         for text in ["null", "{}", "7", "[7]", "true", "\"x\"", "-1", "0.5"] {
             check(text, "");
         }

@@ -1,8 +1,8 @@
 //! `video_generation`: the OpenAI Videos API: a job is submitted, and asked after until it is done.
 
-use crate::{Endpoint, Metadata, Reply, Turn, Unfit, body, form, value};
+use crate::{Endpoint, Extras, Metadata, Reply, Turn, Unfit, body, form, value};
 use common::plan;
-use common::reply_event::EventKind;
+use common::reply_event::{EventKind, Measure};
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -44,12 +44,22 @@ impl Endpoint for VideoGeneration {
     /// What is known of the job: done, failed, or not there yet.
     fn whole<'a>(&self, body: &'a [u8]) -> Reply<'a> {
         let reply = |value: Value| match value::text(&value, "/status").as_str() {
-            "completed" => Reply::body(String::new(), value::usage(&value)),
+            "completed" => {
+                let extras = Some(Box::new(extras(&value)));
+                Reply { extras, ..Reply::body(String::new(), value::usage(&value)) }
+            }
             "failed" | "cancelled" => Reply::failed("video_failed", value::text(&value, "/error/message")),
             _ => Reply::bare(EventKind::Empty),
         };
         value::whole(body).map_or_else(|odd| *odd, reply)
     }
+}
+
+/// What vLLM-Omni says of the work.
+fn extras(job: &Value) -> Extras {
+    let measure = |key: &str| job[key].as_f64().map_or(Measure::UNKNOWN, Measure::new);
+    let (video_seconds, video_megabytes) = (measure("inference_time_s"), measure("peak_memory_mb"));
+    Extras { video_seconds, video_megabytes, ..Extras::default() }
 }
 
 const METADATA: Metadata = Metadata {

@@ -1,6 +1,7 @@
 //! What requests asked: their input tokens, history included, and the output tokens that they wanted.
 
 use crate::prompt::{Context, Conversation, Conversations};
+use common::reply_event::Measure;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use tokenizer::Tokenizer;
@@ -21,6 +22,8 @@ pub struct Facts {
     pub input_tokens: Option<u32>,
     /// Output tokens that it asks for.
     pub requested_tokens: Option<u32>,
+    /// Seconds of its first sound.
+    pub audio_seconds: Measure,
     /// Images, those of the turns before it counted where it is sent with them.
     pub images: u32,
 }
@@ -48,11 +51,12 @@ impl Asked {
         };
         let Some(planned) = conversation.turns.get(turn as usize) else { return Facts::default() };
         let requested_tokens = planned.turn.max_tokens;
+        let audio_seconds = planned.turn.audio_seconds().map_or(Measure::UNKNOWN, Measure::new);
         let own = planned.turn.asked();
         let count = |text: &str| tokenizer.map(|tokenizer| tokenizer.count(text));
         if conversation.turns.len() == 1 || conversation.context == Context::Alone {
-            let facts =
-                Facts { input_tokens: count(&own), requested_tokens, images: planned.turn.images_asked() };
+            let images = planned.turn.images_asked();
+            let facts = Facts { input_tokens: count(&own), requested_tokens, audio_seconds, images };
             self.alone.insert((entry, turn), facts);
             return facts;
         }
@@ -60,7 +64,7 @@ impl Asked {
         append(&mut text, &own);
         let before = conversation.turns.iter().take(turn as usize + 1);
         let images = before.map(|planned| planned.turn.images_asked()).sum();
-        let facts = Facts { input_tokens: count(&text), requested_tokens, images };
+        let facts = Facts { input_tokens: count(&text), requested_tokens, audio_seconds, images };
         if let Some(answer) = answer
             && (turn as usize) + 1 < conversation.turns.len()
         {

@@ -249,7 +249,7 @@ impl<W: Write> Ledger<W> {
         let told = &mut request.told;
         told.input_tokens = facts.input_tokens.unwrap_or(UNKNOWN);
         told.requested_tokens = facts.requested_tokens.unwrap_or(UNKNOWN);
-        told.images = facts.images;
+        (told.audio_seconds, told.images) = (facts.audio_seconds, facts.images);
         if !self.per_chunk_usage {
             told.first_chunk_tokens = 0;
         }
@@ -325,6 +325,8 @@ fn write_request(
     verdict: &outcome::Verdict,
     keep: Keep,
 ) -> io::Result<()> {
+    let histogram = request.drafts_histogram();
+    let histogram = histogram.as_bytes();
     let (head, raw) = if keep.raw { (&*request.head, &*request.body) } else { (&b""[..], &b""[..]) };
     let events = request.events.as_bytes();
     let (error_type, error_message) = (verdict.error_type.as_bytes(), verdict.error_message.as_bytes());
@@ -334,12 +336,14 @@ fn write_request(
     told.payload_length = length(payload.len())?;
     told.model_length = length(model.len())?;
     told.client_request_id_length = length(named.len())?;
+    told.histogram_length = length(histogram.len())?;
     told.events = length(events.len() / size_of::<common::reply_event::Event>())?;
     told.error_type_length = length(error_type.len())?;
     told.error_message_length = length(error_message.len())?;
     told.raw_length = length(head.len() + raw.len())?;
     told.raw_head_length = length(head.len())?;
-    let parts = [told.as_bytes(), events, error_type, error_message, model, named, payload, head, raw];
+    let parts =
+        [told.as_bytes(), events, error_type, error_message, model, named, histogram, payload, head, raw];
     write_head(to, Kind::Request, parts.iter().map(|part| part.len()).sum())?;
     parts.into_iter().try_for_each(|part| to.write_all(part))
 }
@@ -359,6 +363,7 @@ impl<W> Ledger<W> {
 mod tests {
     use super::super::testing::{Records, check, told, understand};
     use super::*;
+    use common::reply_event::Drafts;
 
     const HI: &str = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"hello"}}]}"#;
     const WORLD: &str =
@@ -407,6 +412,28 @@ mod tests {
             ..request
         };
         assert_eq!(request, expected, "stamps, offsets and names");
+    }
+
+    #[test]
+    fn what_is_measured_is_told() {
+        let metrics = r#"{"speculative_decoding":{"acceptance_histogram":[1,0,3],"num_spec_steps":4,"num_accepted_draft_tokens":6,"num_draft_tokens":8,"mean_acceptance_length":2.5,"draft_acceptance_rate":0.75}}"#;
+        let last = format!(
+            r#"data: {{"choices":[],"usage":{{"prompt_tokens":8,"prompt_audio_seconds":1.25}},"metrics":{metrics}}}"#
+        );
+        let mut records = Records::default();
+        records.sent(7, 1).head(7, 200).event(7, HI).event(7, &last).ended(7, "ok");
+        records.sent(8, 1).head(8, 200).event(8, &last).event(8, &last).ended(8, "ok");
+        let messages = understand(&records, "chat", None);
+        let (once, twice) = (told(&messages, 0), told(&messages, 1));
+        assert_eq!(
+            (once.drafts.steps, once.drafts.acceptance_rate.get()),
+            (4, Some(0.75)),
+            "what was drafted"
+        );
+        assert_eq!(once.histogram_length, 5, "1,0,3");
+        assert_eq!(once.usage.prompt_audio_seconds.get(), Some(1.25), "what the server heard");
+        assert_eq!(once.audio_seconds.get(), Some(1.5), "what it was sent");
+        assert_eq!((twice.drafts, twice.histogram_length), (Drafts::default(), 0), "of two answers");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::asked::Facts;
 use common::client_event::{RecordHeader, Sent};
 use common::reply_event::{Event, EventKind, RequestEnded, UNKNOWN, known};
-use endpoint::{Endpoint, Reply, ReplyError, sse};
+use endpoint::{Endpoint, Extras, Reply, ReplyError, SpecDecode, spec_decode, sse};
 use tokenizer::Tokenizer;
 
 /// A request whose end has not been read.
@@ -24,6 +24,7 @@ pub(super) struct Request {
     pub(super) known: Option<(&'static dyn Endpoint, Facts)>,
     /// How whoever sent it calls it and the model, where that is not us.
     pub(super) names: Names,
+    spec_decode: Option<SpecDecode>,
     /// Bytes of the body that came, and the last piece of it.
     body_bytes: usize,
     last_piece: Event,
@@ -175,6 +176,13 @@ impl Request {
         self.told.reasoning_tokens = reasoning.unwrap_or(UNKNOWN);
     }
 
+    /// Takes what was told of drafted tokens into the message; gives the histogram that goes with it.
+    pub(super) fn drafts_histogram(&mut self) -> String {
+        let Some(SpecDecode::Told { drafts, histogram }) = &self.spec_decode else { return String::new() };
+        self.told.drafts = *drafts;
+        spec_decode::written(histogram)
+    }
+
     /// What later turns of the session are sent with: the answer, or the reasoning if there was nothing else.
     pub(super) fn answered(&self) -> &str {
         if self.answer.is_empty() { &self.reasoning } else { &self.answer }
@@ -198,10 +206,21 @@ impl Request {
             self.answer.push_str(&reply.tool_call);
             self.reasoning.push_str(&reply.reasoning);
         }
+        if let Some(extras) = reply.extras {
+            self.take_extras(*extras);
+        }
         if reply.error.is_some() && self.error.is_none() {
             self.error = reply.error;
         }
         reply.kind
+    }
+
+    #[cold]
+    fn take_extras(&mut self, Extras { spec_decode, video_seconds, video_megabytes }: Extras) {
+        if let Some(told) = spec_decode {
+            self.spec_decode = Some(told.and(self.spec_decode.take()));
+        }
+        (self.told.video_seconds, self.told.video_megabytes) = (video_seconds, video_megabytes);
     }
 
     #[inline]

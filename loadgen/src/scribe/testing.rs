@@ -8,7 +8,8 @@ use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
 use common::plan::{self, Plan};
 use common::reply_event::{
-    self, ConnectionOpened, Event, EventKind, MessageHeader, Passed, RequestEnded, StretchStamped, known,
+    self, ConnectionOpened, Event, EventKind, Measure, MessageHeader, Passed, RequestEnded, StretchStamped,
+    known,
 };
 use std::fmt::Write;
 use tokenizer::Tokenizer;
@@ -148,7 +149,16 @@ pub(super) struct Message {
 /// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server`.
 pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
-    let asked = Asked::knowing(1, 5, Facts { input_tokens: Some(21), requested_tokens: Some(31), images: 2 });
+    let asked = Asked::knowing(
+        1,
+        5,
+        Facts {
+            input_tokens: Some(21),
+            requested_tokens: Some(31),
+            audio_seconds: Measure::new(1.5),
+            images: 2,
+        },
+    );
     Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, asked, &plan(rest))
 }
 
@@ -212,7 +222,8 @@ fn request_of(body: &[u8]) -> Message {
         rest = after;
     }
     let (error_type, rest) = rest.split_at(told.error_type_length as usize);
-    let (error_message, raw) = rest.split_at(told.error_message_length as usize);
+    let (error_message, rest) = rest.split_at(told.error_message_length as usize);
+    let (_, raw) = rest.split_at(told.histogram_length as usize);
     let named = [told.model_length, told.client_request_id_length, told.payload_length];
     assert_eq!(named, [0; 3], "only requests of others say who they are");
     assert_eq!(raw.len(), told.raw_length as usize, "nothing after the raw bytes");

@@ -89,6 +89,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Usage::Auto, value_name = "WHEN")]
     usage: Usage,
 
+    /// Say in the usage chunk what became of drafted tokens, as if every second one was right.
+    #[arg(long)]
+    drafts: bool,
+
     /// What ends a line of an event.
     #[arg(long, value_enum, default_value_t = LineEnd::Lf, value_name = "CHARACTERS")]
     line_end: LineEnd,
@@ -188,6 +192,7 @@ impl Args {
             line_end: self.line_end,
             preamble: if self.comments { Preamble::Comment } else { Preamble::None },
             data_lines: if self.multi_line { DataLines::Two } else { DataLines::One },
+            drafts: self.drafts,
         };
         Plan {
             address: SocketAddr::new(self.host, self.port),

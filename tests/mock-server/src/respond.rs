@@ -17,6 +17,8 @@ pub(crate) struct Style {
     pub(crate) preamble: Preamble,
     /// How many lines the data of an event takes.
     pub(crate) data_lines: DataLines,
+    /// Whether the usage chunk says what became of drafted tokens.
+    pub(crate) drafts: bool,
 }
 
 /// What ends a line of an event.
@@ -136,7 +138,8 @@ impl Responder {
             Template::new(self.style, self.created, ask.endpoint, model, fault).fill(ask.number, pieces);
         }
         if runs.iter().any(|run| run.part == Part::Usage) {
-            let event = sse(self.style, None, &usage_json(self.created, ask, model, token_count(runs)));
+            let event =
+                sse(self.style, None, &usage_json(self.style, self.created, ask, model, token_count(runs)));
             frame(pieces, Framing::of(fault), Part::Usage, event.as_bytes(), b"");
         }
         if fault.is_some() || ask.persistence == Persistence::Close {
@@ -375,7 +378,7 @@ fn event_json(created: u64, endpoint: Endpoint, model: &str, delta: &str, finish
     }
 }
 
-fn usage_json(created: u64, ask: &Ask, model: &str, tokens: u64) -> String {
+fn usage_json(style: Style, created: u64, ask: &Ask, model: &str, tokens: u64) -> String {
     let model = serde_json::to_string(model).expect("a string is always JSON");
     let object = match ask.endpoint {
         Endpoint::Chat => "chat.completion.chunk",
@@ -383,10 +386,22 @@ fn usage_json(created: u64, ask: &Ask, model: &str, tokens: u64) -> String {
     };
     format!(
         "{{\"id\":\"{}{:016}\",\"object\":\"{object}\",\"created\":{created},\"model\":{model},\"choices\":[],\
-         \"usage\":{}}}",
+         \"usage\":{}{}}}",
         id_prefix(ask.endpoint),
         ask.number,
-        usage(ask, tokens)
+        usage(ask, tokens),
+        if style.drafts { drafts(tokens) } else { String::new() }
+    )
+}
+
+/// As if two tokens were drafted for each verification, of which the first was right.
+fn drafts(tokens: u64) -> String {
+    let steps = tokens / 2;
+    format!(
+        ",\"metrics\":{{\"speculative_decoding\":{{\"num_spec_tokens\":2,\"num_spec_steps\":{steps},\
+         \"num_accepted_draft_tokens\":{steps},\"num_draft_tokens\":{},\"acceptance_histogram\":[0,{steps},0],\
+         \"mean_acceptance_length\":2.0,\"draft_acceptance_rate\":0.5}}}}",
+        2 * steps
     )
 }
 

@@ -334,6 +334,8 @@ const PATHS: &[(&str, &str)] = &[
     ("artifacts.show_trace_timing", "--show-trace-timing"),
     ("artifacts.trace", "--export-http-trace"),
     ("artifacts.export_outputs_json", "--export-outputs-json"),
+    ("network_latency.enabled", "--network-latency-automatic"),
+    ("network_latency.ping_interval", "--network-latency-ping-interval"),
     ("network_latency.mean_ms", "--network-latency-mean"),
     ("multi_run.num_runs", "--num-profile-runs"),
     ("multi_run.cooldown_seconds", "--profile-run-cooldown-seconds"),

@@ -63,8 +63,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
             "mlflow-tag",
             "mlflow-parent-run-id",
             "mlflow-artifact-glob",
-            "network-latency-automatic",
-            "network-latency-ping-interval",
         ],
     ),
     ("programs", &["log-level", "verbose", "extra-verbose"]),

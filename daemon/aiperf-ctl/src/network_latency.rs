@@ -1,0 +1,128 @@
+//! `--network-latency-automatic`: the network's round trip, measured beside the run and stored with it.
+
+use crate::args::TelemetryArgs;
+use crate::clock;
+use crate::say::say_warning;
+use anyhow::{Context, Result};
+use export::Names;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use telemetry_in::{Ping, Pinger, Pinging};
+
+/// Servers that are being asked, each with the URL that it has.
+pub(crate) struct NetworkLatency(Vec<(String, SocketAddr, Pinger)>);
+
+impl NetworkLatency {
+    /// Begins to ask, if it is wanted, each server once.
+    pub(crate) fn start(args: &TelemetryArgs, addresses: &[(String, String)]) -> Result<Self> {
+        let mut asked = Vec::<(String, SocketAddr, Pinger)>::new();
+        if !args.network_latency_automatic {
+            return Ok(Self(asked));
+        }
+        let interval =
+            Duration::from_secs_f64(args.network_latency_ping_interval.unwrap_or(INTERVAL_SECONDS));
+        for (url, address) in addresses {
+            // A unix socket has no network before it.
+            let Ok(address) = address.parse() else { continue };
+            if asked.iter().all(|(_, known, _)| *known != address) {
+                let pinging = Pinging { address, interval, now: clock::mono, date: clock::real };
+                let pinger = Pinger::start(pinging).context("failed to start a thread")?;
+                asked.push((url.clone(), address, pinger));
+            }
+        }
+        Ok(Self(asked))
+    }
+
+    /// Ends, and stores what was measured; that it fails is never the run's failure.
+    pub(crate) fn finish(self, directory: &Path, names: &Names) {
+        if self.0.is_empty() {
+            return;
+        }
+        let mut lines = Vec::new();
+        let mut answers = 0;
+        for (url, address, pinger) in self.0 {
+            for ping in pinger.finish() {
+                answers += usize::from(ping.round_trip.is_ok());
+                lines.push(line(&url, address, &ping));
+            }
+        }
+        if answers == 0 {
+            say_warning("--network-latency-automatic: no connection was accepted, so nothing is adjusted");
+        }
+        let path = path(directory, names);
+        let written = File::create(&path)
+            .and_then(|mut file| lines.iter().try_for_each(|line| writeln!(file, "{line}")));
+        if let Err(error) = written {
+            say_warning(&format!(
+                "the network's latency is lost: failed to write `{}`: {error}",
+                path.display()
+            ));
+        }
+    }
+}
+
+/// The mean round trip that a run's directory holds, in milliseconds.
+pub(crate) fn stored_mean_ms(directory: &Path, names: &Names) -> Result<Option<f64>> {
+    let path = path(directory, names);
+    let read = || format!("failed to read `{}`", path.display());
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(read),
+    };
+    let mut round_trips = Vec::new();
+    for line in BufReader::new(file).lines() {
+        let line: Value = serde_json::from_str(&line.with_context(read)?).with_context(read)?;
+        round_trips.extend(line["rtt_ns"].as_u64().map(metric::float));
+    }
+    let mean = round_trips.iter().sum::<f64>() / metric::float_of(round_trips.len());
+    Ok(Some(mean / 1e6).filter(|mean| mean.is_finite()))
+}
+
+fn path(directory: &Path, names: &Names) -> PathBuf {
+    directory.join(names.file("profile_export_network_latency.jsonl", "_network_latency.jsonl"))
+}
+
+/// AIPerf's keys.
+fn line(url: &str, address: SocketAddr, ping: &Ping) -> Value {
+    let mut line = json!({
+        "timestamp_ns": ping.at.0,
+        "target_url": url,
+        "target_host": address.ip().to_string(),
+        "target_port": address.port(),
+        "probe_type": "tcp_connect",
+        "rtt_ns": ping.round_trip.as_ref().ok().map(|taken| taken.0),
+        "success": ping.round_trip.is_ok(),
+    });
+    if let Err(why) = &ping.round_trip {
+        line["error"] = json!({"type": "OSError", "message": why});
+    }
+    line
+}
+
+/// AIPerf's.
+const INTERVAL_SECONDS: f64 = 1.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::clock::{DurationNs, RealNs};
+
+    #[test]
+    fn a_mean_is_taken_of_what_succeeded() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = Names::new(Some("x"));
+        assert_eq!(stored_mean_ms(directory.path(), &names).unwrap(), None, "nothing was measured");
+        let ping = |round_trip| Ping { at: RealNs(1), round_trip };
+        let address = "10.0.0.1:80".parse().unwrap();
+        let pings = [Ok(DurationNs(1_000_000)), Err("refused".to_owned()), Ok(DurationNs(3_000_000))];
+        let lines = pings.map(|round_trip| format!("{}\n", line("http://a", address, &ping(round_trip))));
+        std::fs::write(directory.path().join("x_network_latency.jsonl"), lines.concat()).unwrap();
+        assert_eq!(stored_mean_ms(directory.path(), &names).unwrap(), Some(2.0), "of two");
+        assert!(lines[1].contains(r#""error":{"message":"refused","type":"OSError"}"#), "{}", lines[1]);
+    }
+}

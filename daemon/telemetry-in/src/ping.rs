@@ -1,0 +1,123 @@
+//! How long a server takes to accept a connection, asked in intervals: one round trip of the network, as AIPerf takes it.
+
+use common::clock::{DurationNs, MonoNs, RealNs};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Whom to ask, how often, and by which clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Pinging {
+    /// The server.
+    pub address: SocketAddr,
+    /// From one question to the next.
+    pub interval: Duration,
+    /// The clock that a round trip is measured with.
+    pub now: fn() -> MonoNs,
+    /// The clock of dates.
+    pub date: fn() -> RealNs,
+}
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// When it was asked.
+    pub at: RealNs,
+    /// From the connect to its return, or why it failed.
+    pub round_trip: Result<DurationNs, String>,
+}
+
+/// A server that is being asked.
+#[derive(Debug)]
+pub struct Pinger {
+    stop: Sender<()>,
+    thread: JoinHandle<Vec<Ping>>,
+}
+
+impl Pinger {
+    /// Begins to ask.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(pinging: Pinging) -> std::io::Result<Self> {
+        let (stop, stopped) = channel();
+        let thread = std::thread::Builder::new().name("ping".to_owned());
+        Ok(Self { stop, thread: thread.spawn(move || pinging.run(&stopped))? })
+    }
+
+    /// Asks until there are enough answers to take a mean of, if the server gives them soon; then tells what came.
+    #[must_use]
+    pub fn finish(self) -> Vec<Ping> {
+        drop(self.stop);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+impl Pinging {
+    fn run(self, stopped: &Receiver<()>) -> Vec<Ping> {
+        let mut pings = vec![self.ping()];
+        while stopped.recv_timeout(self.interval) == Err(RecvTimeoutError::Timeout) {
+            pings.push(self.ping());
+        }
+        let begun = (self.now)();
+        for _ in 0..2 * ENOUGH {
+            let answers = pings.iter().filter(|ping| ping.round_trip.is_ok()).count();
+            if answers >= ENOUGH || (self.now)() - begun > PATIENCE {
+                break;
+            }
+            pings.push(self.ping());
+        }
+        pings
+    }
+
+    fn ping(&self) -> Ping {
+        let at = (self.date)();
+        let begun = (self.now)();
+        let connected = TcpStream::connect_timeout(&self.address, CONNECT_PATIENCE);
+        let taken = (self.now)() - begun;
+        Ping { at, round_trip: connected.map(|_| taken).map_err(|error| error.to_string()) }
+    }
+}
+
+/// Answers that AIPerf wants at least.
+const ENOUGH: usize = 5;
+/// How long is waited for them once the run is over.
+const PATIENCE: DurationNs = DurationNs::from_millis(3000);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static TIME: AtomicU64 = AtomicU64::new(0);
+
+    fn tick() -> MonoNs {
+        MonoNs(TIME.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn pings(address: SocketAddr) -> Vec<Ping> {
+        let interval = Duration::from_secs(3600);
+        Pinger::start(Pinging { address, interval, now: tick, date: || RealNs(7) }).unwrap().finish()
+    }
+
+    #[test]
+    fn there_are_enough_answers_for_a_mean() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let pings = pings(listener.local_addr().unwrap());
+        assert_eq!(pings.len(), ENOUGH, "however short the run was");
+        assert!(pings.iter().all(|ping| ping.at == RealNs(7) && ping.round_trip.is_ok()), "{pings:?}");
+    }
+
+    #[test]
+    fn a_server_that_is_gone_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let pings = pings(address);
+        assert_eq!(pings.len(), 1 + 2 * ENOUGH, "asked, and asked again, but not for ever");
+        assert!(pings.iter().all(|ping| ping.round_trip.is_err()), "{pings:?}");
+    }
+}
