@@ -63,7 +63,7 @@ pub struct Setup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
-    /// Inputs are read, requests are prepared, `inputs.json` is written.
+    /// Inputs are read, requests are prepared; `inputs.json` is written while they are sent.
     Prepared {
         /// Conversations of the input.
         entries: u64,

@@ -7,6 +7,8 @@
 //!     └── next turn ◀── answer's meaning ◀─────────┘    only of sessions that have more to say
 //! ```
 
+use crate::branching::{Branching, Inherited};
+use crate::job::{Inquiry, Told, Wanted};
 use crate::prompt::{Context, Conversation, Conversations, Order, Planned, When, mark};
 use crate::shape::Users;
 use common::clock::{DurationNs, MonoNs};
@@ -38,6 +40,10 @@ pub struct Prepared {
     pub target: u16,
     /// When it is due, if it is not the first turn.
     pub due: MonoNs,
+    /// What is to be done with it.
+    pub kind: Kind,
+    /// Whether it is what an answer was waited for.
+    pub settles: bool,
     /// What follows it in its session.
     pub next: Next,
 }
@@ -51,6 +57,24 @@ pub enum Next {
     After(DurationNs),
     /// Another turn, at this offset from the phase's begin.
     At(DurationNs),
+    /// Of a job: what these bytes ask for.
+    Ask(Wanted),
+    /// What the composer says: sessions begin each other.
+    Tree,
+}
+
+/// What is to be done with what was prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is sent.
+    Request,
+    /// It is sent as part of a request that was sent before: a job.
+    Inquiry,
+    /// Nothing.
+    Nothing {
+        /// Whether a session has ended.
+        ends: bool,
+    },
 }
 
 /// What became of a request whose session has more to say.
@@ -62,6 +86,10 @@ pub struct Answer {
     pub due: MonoNs,
     /// What the server said; `None` ends the session.
     pub said: Option<Said>,
+    /// Of a job that may not be over, what the server said of it; then the session goes on whatever was said.
+    pub job: Option<Told>,
+    /// Whether its session is one of a tree; `due` is then when it ended, and the composer says what follows.
+    pub is_branch: bool,
 }
 
 /// A response as it came.
@@ -119,6 +147,10 @@ pub struct Composition {
     pub cache_bust: Option<CacheBust>,
     /// A head for each target.
     pub heads: Vec<Head>,
+    /// What forked sessions had heard when they began.
+    pub inherited: Inherited,
+    /// How each target is asked after jobs.
+    pub inquiries: Vec<Inquiry>,
     /// Milliseconds of the input's time at which the phase begins, and by what its times are divided.
     pub timeline: Timeline,
     /// The users of the plan, if it has users: the first ones have less to say.
@@ -155,6 +187,8 @@ struct Composer {
     made: u64,
     /// Later turns for which the queue had no room.
     waiting: VecDeque<Prepared>,
+    /// Sessions that begin others.
+    branching: Branching,
 }
 
 /// A session that has more to say.
@@ -164,6 +198,8 @@ struct Session {
     context: Context,
     history: Vec<Turn>,
     later: VecDeque<Planned>,
+    /// Of [`Context::Woven`]: the answers, and after how many messages each stands.
+    answers: Vec<(usize, Turn)>,
 }
 
 impl PreparedQueue {
@@ -237,7 +273,7 @@ impl Timeline {
         self.delay((timestamp_ms - self.zero_ms).max(0.0))
     }
 
-    fn delay(self, delay_ms: f64) -> DurationNs {
+    pub(crate) fn delay(self, delay_ms: f64) -> DurationNs {
         DurationNs::from_seconds(delay_ms.max(0.0) / 1000.0 / self.speedup)
     }
 
@@ -265,18 +301,33 @@ impl Composer {
             Some(body) => (Arc::clone(body), Next::Over),
             None => {
                 let mut conversation = composition.conversation(place, session)?;
-                let mut turns = conversation.turns.drain(..);
+                let mut turns = std::mem::take(&mut conversation.turns).into_iter();
                 let mut first =
                     turns.next().ok_or_else(|| io::Error::other("a conversation says nothing"))?;
                 composition.mark(&mut first.turn, session)?;
                 let later = turns.collect::<VecDeque<_>>();
                 let body = composition.body(std::slice::from_ref(&first.turn))?;
                 let next = composition.timeline.next(later.front());
+                let branches = std::mem::take(&mut conversation.branches);
+                if !branches.is_empty() {
+                    conversation.turns = later.into();
+                    conversation.branches = branches;
+                    self.branching.begin(session, entry, first.turn, conversation);
+                    let mut prepared = self.request(session, entry, &body, bytes);
+                    prepared.next = Next::Tree;
+                    return Ok(prepared);
+                }
                 if next == Next::Over {
                     kept.map(|kept| kept.set(Arc::clone(&body)));
                 } else {
-                    let mut begun =
-                        Session { entry, turn: 0, context: conversation.context, history: Vec::new(), later };
+                    let mut begun = Session {
+                        entry,
+                        turn: 0,
+                        context: conversation.context,
+                        history: Vec::new(),
+                        later,
+                        answers: Vec::new(),
+                    };
                     begun.remember(first);
                     self.sessions.insert(session, begun);
                 }
@@ -288,24 +339,65 @@ impl Composer {
         Ok(prepared)
     }
 
+    /// What is asked of a job next; nothing to be sent tells that it is over.
+    fn inquiry(&self, answer: &Answer, told: &Told) -> Prepared {
+        let composition = &self.composition;
+        let ids = [
+            told.request.header(composition.run_number),
+            RequestId(answer.session).session_header(composition.run_number),
+        ];
+        let inquiry = composition.inquiries.get(usize::from(told.target));
+        let next = inquiry.and_then(|inquiry| {
+            inquiry.next(told, composition.endpoint, &composition.plan, [&ids[0], &ids[1]])
+        });
+        let (bytes, next, due) = match next {
+            Some((bytes, wanted @ Wanted::Status)) => (bytes, Next::Ask(wanted), answer.due),
+            Some((bytes, wanted)) => (bytes, Next::Ask(wanted), MonoNs(0)),
+            None => (Vec::new(), Next::Over, MonoNs(0)),
+        };
+        Prepared {
+            bytes,
+            request: told.request,
+            session: answer.session,
+            entry: 0,
+            turn: 0,
+            target: told.target,
+            due,
+            kind: Kind::Inquiry,
+            settles: true,
+            next,
+        }
+    }
+
     /// The turn after the one that was answered, if the session goes on.
     fn next_turn(&mut self, answer: &Answer, bytes: Vec<u8>) -> io::Result<Option<Prepared>> {
         let Some(said) = &answer.said else {
             self.sessions.remove(&answer.session);
+            self.branching.forget(answer.session);
             return Ok(None);
         };
         let composition = &self.composition;
         let Some(session) = self.sessions.get_mut(&answer.session) else { return Ok(None) };
         let Some(planned) = session.later.pop_front() else { return Ok(None) };
-        if session.context == Context::Live {
-            session.history.push(said.meaning(composition.endpoint));
+        match session.context {
+            Context::Live => session.history.push(said.meaning(composition.endpoint)),
+            Context::Woven => {
+                let messages = session.history.last().and_then(|turn| turn.messages.as_ref());
+                let after = messages.map_or(0, Vec::len);
+                session.answers.push((after, said.meaning(composition.endpoint)));
+                session.history.clear();
+            }
+            Context::Recorded | Context::Alone => {}
         }
         session.turn += 1;
         let (entry, turn) = (session.entry, session.turn);
         let mut turns = std::mem::take(&mut session.history);
         let answer_of_input = planned.answer;
         turns.push(planned.turn);
-        let body = composition.body(&turns)?;
+        let body = match session.context {
+            Context::Woven => composition.body(&[woven(&turns[0], &session.answers)])?,
+            _ => composition.body(&turns)?,
+        };
         let next = composition.timeline.next(session.later.front());
         if next == Next::Over {
             self.sessions.remove(&answer.session);
@@ -320,26 +412,11 @@ impl Composer {
         Ok(Some(prepared))
     }
 
-    fn request(&mut self, session: u64, entry: u32, body: &[u8], mut bytes: Vec<u8>) -> Prepared {
+    fn request(&mut self, session: u64, entry: u32, body: &[u8], bytes: Vec<u8>) -> Prepared {
         let composition = &self.composition;
         let request = RequestId(composition.worker + self.made * composition.workers);
         self.made += 1;
-        let target = usize::try_from(session % composition.heads.len() as u64).unwrap_or(0);
-        let ids = [
-            &request.header(composition.run_number),
-            &RequestId(session).session_header(composition.run_number),
-        ];
-        composition.heads[target].fill(&mut bytes, ids, body);
-        Prepared {
-            bytes,
-            request,
-            session,
-            entry,
-            turn: 0,
-            target: u16::try_from(target).unwrap_or(u16::MAX),
-            due: MonoNs(0),
-            next: Next::Over,
-        }
+        composition.request(request, (session, session), entry, body, bytes)
     }
 
     /// Makes what is wanted; returns whether anything was.
@@ -347,6 +424,16 @@ impl Composer {
         let mut has_worked = false;
         while let Ok(answer) = queue.answers.pop() {
             has_worked = true;
+            if let Some(told) = &answer.job {
+                let inquiry = self.inquiry(&answer, told);
+                self.waiting.push_back(inquiry);
+                continue;
+            }
+            if answer.is_branch {
+                let next = self.branching.follow(&answer, &self.composition, &mut self.made)?;
+                self.waiting.extend(next);
+                continue;
+            }
             let bytes = queue.spent.pop().unwrap_or_default();
             let next = self.next_turn(&answer, bytes)?;
             self.waiting.extend(next);
@@ -368,6 +455,32 @@ impl Composer {
 }
 
 impl Composition {
+    /// A request of a session; those of a tree go where its root goes.
+    pub(crate) fn request(
+        &self,
+        request: RequestId,
+        (session, root): (u64, u64),
+        entry: u32,
+        body: &[u8],
+        mut bytes: Vec<u8>,
+    ) -> Prepared {
+        let target = usize::try_from(root % self.heads.len() as u64).unwrap_or(0);
+        let ids = [&request.header(self.run_number), &RequestId(session).session_header(self.run_number)];
+        self.heads[target].fill(&mut bytes, ids, body);
+        Prepared {
+            bytes,
+            request,
+            session,
+            entry,
+            turn: 0,
+            target: u16::try_from(target).unwrap_or(u16::MAX),
+            due: MonoNs(0),
+            kind: Kind::Request,
+            settles: true,
+            next: Next::Over,
+        }
+    }
+
     /// What a session says: with users, the first ones have been there for a while.
     fn conversation(&self, place: usize, session: u64) -> io::Result<Conversation> {
         let mut conversation = self.conversations.conversation(place).map_err(io::Error::other)?;
@@ -387,7 +500,7 @@ impl Composition {
         mark(turn, place, &String::from_utf8_lossy(&name)).map_err(io::Error::other)
     }
 
-    fn body(&self, turns: &[Turn]) -> io::Result<Arc<[u8]>> {
+    pub(crate) fn body(&self, turns: &[Turn]) -> io::Result<Arc<[u8]>> {
         self.endpoint.encode(turns, &self.plan).map(Arc::from).map_err(io::Error::other)
     }
 }
@@ -397,7 +510,7 @@ impl Session {
     fn remember(&mut self, planned: Planned) {
         match self.context {
             Context::Alone => {}
-            Context::Live => self.history.push(planned.turn),
+            Context::Live | Context::Woven => self.history.push(planned.turn),
             Context::Recorded => {
                 self.history.push(planned.turn);
                 self.history.extend(planned.answer);
@@ -406,9 +519,39 @@ impl Session {
     }
 }
 
+/// A turn's messages with the answers between them.
+fn woven(turn: &Turn, answers: &[(usize, Turn)]) -> Turn {
+    let mut turn = turn.clone();
+    for (after, answer) in answers.iter().rev() {
+        let message = serde_json::json!({"role": answer.role, "content": answer.joined()});
+        if let Some(messages) = &mut turn.messages {
+            messages.insert((*after).min(messages.len()), message);
+        }
+    }
+    turn
+}
+
+impl Prepared {
+    /// Nothing to be sent.
+    pub(crate) const fn nothing(session: u64, ends: bool) -> Self {
+        Self {
+            bytes: Vec::new(),
+            request: RequestId(0),
+            session,
+            entry: 0,
+            turn: 0,
+            target: 0,
+            due: MonoNs(0),
+            kind: Kind::Nothing { ends },
+            settles: false,
+            next: Next::Over,
+        }
+    }
+}
+
 impl Said {
     /// The answer as a turn of the conversation; of one that only reasoned, the reasoning.
-    fn meaning(&self, endpoint: &dyn Endpoint) -> Turn {
+    pub(crate) fn meaning(&self, endpoint: &dyn Endpoint) -> Turn {
         let mut content = String::new();
         let mut reasoning = String::new();
         let mut take = |reply: Reply<'_>| {
@@ -440,8 +583,14 @@ impl Said {
 /// # Errors
 /// When a conversation can't be read any more.
 pub fn run(composition: Composition, mut queue: Feed, over: &AtomicBool) -> io::Result<()> {
-    let mut composer =
-        Composer { composition, sessions: FxHashMap::default(), begun: 0, made: 0, waiting: VecDeque::new() };
+    let mut composer = Composer {
+        composition,
+        sessions: FxHashMap::default(),
+        begun: 0,
+        made: 0,
+        waiting: VecDeque::new(),
+        branching: Branching::default(),
+    };
     while !queue.ready.is_abandoned() && !over.load(Ordering::Relaxed) {
         if !composer.work(&mut queue)? {
             std::thread::park_timeout(REFILL);
@@ -464,6 +613,7 @@ const BODIES_MAX: usize = 1 << 14;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::{Branch, BranchKind};
     use common::plan::Sampling;
 
     fn plan() -> plan::Endpoint {
@@ -500,13 +650,22 @@ mod tests {
             endpoint: endpoint::by_name("chat").unwrap(),
             plan: Arc::new(plan()),
             heads: vec![head],
+            inquiries: Vec::new(),
+            inherited: Inherited::default(),
             timeline: Timeline { zero_ms: 0.0, speedup: 1.0 },
             users: None,
             run_number: 9,
             worker,
             workers,
         };
-        Composer { composition, sessions: FxHashMap::default(), begun: 0, made: 0, waiting: VecDeque::new() }
+        Composer {
+            composition,
+            sessions: FxHashMap::default(),
+            begun: 0,
+            made: 0,
+            waiting: VecDeque::new(),
+            branching: Branching::default(),
+        }
     }
 
     fn saying(turns: &[(&str, When, Option<&str>)], context: Context) -> Conversation {
@@ -515,7 +674,12 @@ mod tests {
             let answer = answer.map(|answer| Turn { role: "assistant".to_owned(), ..turn(answer) });
             Planned { turn: turn(text), when: *when, answer }
         };
-        Conversation { session: "s".to_owned(), turns: turns.iter().map(planned).collect(), context }
+        Conversation {
+            session: "s".to_owned(),
+            turns: turns.iter().map(planned).collect(),
+            context,
+            branches: Vec::new(),
+        }
     }
 
     /// The roles and texts of a request.
@@ -539,7 +703,13 @@ mod tests {
         };
         let (one, other) = text.split_at(1);
         let bytes = format!("{}{}data: [DONE]\n\n", event(one), event(other)).into_bytes();
-        Answer { session, due: MonoNs(77), said: Some(Said { bytes, is_stream: true }) }
+        Answer {
+            session,
+            due: MonoNs(77),
+            said: Some(Said { bytes, is_stream: true }),
+            job: None,
+            is_branch: false,
+        }
     }
 
     #[test]
@@ -595,12 +765,91 @@ mod tests {
         check(Context::Alone, ["user:one", "user:two", "user:three"]);
     }
 
+    /// A session of a tree: each message with its own words, as its row has it.
+    fn row(session: &str, turns: &[&str], branches: Vec<Branch>) -> Conversation {
+        let planned = |text: &&str| {
+            let messages = vec![serde_json::json!({"role": "user", "content": text})];
+            let turn = Turn { messages: Some(messages), model: "m".to_owned(), ..Turn::default() };
+            Planned { turn, when: When::Unsaid, answer: None }
+        };
+        let turns = turns.iter().map(planned).collect();
+        Conversation { session: session.to_owned(), turns, context: Context::Live, branches }
+    }
+
+    /// The answers of one to many follow a list: the messages of what is sent then, or that nothing is.
+    fn follow(composer: &mut Composer, session: u64, answer: Option<&str>) -> Vec<String> {
+        let said = answer.and_then(|text| answered(session, text).said);
+        let answer = Answer { session, due: MonoNs(5), said, job: None, is_branch: true };
+        let Composer { branching, composition, made, .. } = composer;
+        let next = branching.follow(&answer, composition, made).unwrap();
+        assert_eq!(next.iter().filter(|prepared| prepared.settles).count(), 1, "one settles the answer");
+        let told = |prepared: &Prepared| match prepared.kind {
+            Kind::Nothing { ends } => format!("nothing {ends}"),
+            _ => format!("{:x}: {}", prepared.session, messages(prepared)),
+        };
+        next.iter().map(told).collect()
+    }
+
+    #[test]
+    fn sessions_begin_others_and_wait_for_them() {
+        let branches = vec![
+            Branch { after: 0, child: 1, kind: BranchKind::Fork },
+            Branch { after: 0, child: 2, kind: BranchKind::Spawn { join_at: 2 } },
+        ];
+        let rows = vec![
+            row("root", &["one", "two", "three"], branches),
+            row("fork", &["other"], Vec::new()),
+            row("spawn", &["fresh", "more"], Vec::new()),
+        ];
+        let mut composer = composer(rows, 0, 1);
+        let first = composer.first_turn(Vec::new()).unwrap();
+        assert_eq!((first.next, messages(&first)), (Next::Tree, "user:one".to_owned()), "the root");
+        let (fork, spawn) = (1 << 40, (1 << 40) + 1);
+        assert_eq!(
+            follow(&mut composer, 0, Some("aye")),
+            [
+                "10000000000: user:one assistant:aye user:other",
+                "10000000001: user:fresh",
+                "0: user:one assistant:aye user:two"
+            ],
+            "a fork heard everything, a spawn nothing"
+        );
+        assert_eq!(follow(&mut composer, 0, Some("bee")), ["nothing false"], "the root waits for the spawn");
+        assert_eq!(follow(&mut composer, fork, None), ["nothing false"], "the fork failed, and is over");
+        assert_eq!(
+            follow(&mut composer, spawn, Some("yes")),
+            ["10000000001: user:fresh assistant:yes user:more"],
+            "the spawn goes on"
+        );
+        assert_eq!(
+            follow(&mut composer, spawn, Some("end")),
+            ["0: user:one assistant:aye user:two assistant:bee user:three"],
+            "its end lets the root go on"
+        );
+        assert_eq!(follow(&mut composer, 0, Some("off")), ["nothing true"], "and the tree is over");
+        assert_eq!(follow(&mut composer, 0, Some("off")), ["nothing false"], "nobody is left");
+    }
+
+    #[test]
+    fn answers_are_woven_into_messages() {
+        let mut row = row("s", &["one", "one two"], Vec::new());
+        row.context = Context::Woven;
+        row.turns[1].turn.messages = Some(vec![
+            serde_json::json!({"role": "user", "content": "one"}),
+            serde_json::json!({"role": "user", "content": "two"}),
+        ]);
+        let mut composer = composer(vec![row], 0, 1);
+        composer.first_turn(Vec::new()).unwrap();
+        let second = composer.next_turn(&answered(0, "live"), Vec::new()).unwrap().unwrap();
+        assert_eq!(messages(&second), "user:one assistant:live user:two", "where the first turn ended");
+    }
+
     #[test]
     fn a_session_that_broke_off_is_forgotten() {
         let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
         let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
         composer.first_turn(Vec::new()).unwrap();
-        let over = Answer { session: 0, due: MonoNs(0), said: None };
+        let over = Answer { session: 0, due: MonoNs(0), said: None, job: None, is_branch: false };
         assert!(composer.next_turn(&over, Vec::new()).unwrap().is_none(), "nothing follows");
         assert!(composer.sessions.is_empty(), "nothing is kept");
     }

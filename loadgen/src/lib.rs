@@ -11,8 +11,10 @@
 
 #![deny(unsafe_code)]
 
+pub mod branching;
 pub mod clock;
 pub mod composer;
+pub mod job;
 pub mod nursery;
 pub mod observe;
 pub mod orders;

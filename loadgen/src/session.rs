@@ -1,14 +1,16 @@
 //! One load generator's life: set up, prepare, send, drain, finish.
 
+use crate::branching::Inherited;
 use crate::clock;
 use crate::composer::{self, Bodies, Composition, Head, Timeline};
+use crate::job::Inquiry;
 use crate::observe;
 use crate::orders::{Orders, Reporter};
-use crate::prompt::{self, Conversations};
+use crate::prompt::{self, Conversations, Materials};
 use crate::ramp;
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
-use crate::ring::socket;
+use crate::ring::socket::{self, Address};
 use crate::ring::uring::SocketStamps;
 use crate::schedule::{Limits, Schedule};
 use crate::scribe::{self, Scribe};
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 /// Why a load generator can't run. The variants say whose fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,15 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     };
     let will = Arc::new(AtomicU8::new(GO));
     let threshold = threshold(&setup.plan);
+    let inputs_json =
+        given.inputs_json.try_clone().map_err(|error| Failure::Load("write `inputs.json`", error))?;
+    let inputs = Inputs {
+        conversations: Arc::clone(&ready.conversations),
+        endpoint: ready.endpoint,
+        plan: setup.plan.endpoint.clone(),
+        hot: setup.cpus.iter().flatten().copied().collect(),
+        will: Arc::clone(&will),
+    };
     let field = Field::spread(&setup, given, ready, &will, threshold.as_ref())?;
     reporter.tell(&prepared);
     let begin = loop {
@@ -96,11 +107,14 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
         }
     };
     spawn("orders".to_owned(), move || obey(orders, will))?;
+    let inputs = spawn("inputs".to_owned(), move || inputs.write(&inputs_json))?;
     let threads = field.go_through(begin, &setup.plan.load.phases, reporter);
     for thread in threads {
         let result = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
         result.map_err(|error| Failure::Load("generate load", error))?;
     }
+    let written = inputs.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+    written.map_err(|error| Failure::Load("write `inputs.json`", error))?;
     if threshold.is_some_and(|threshold| threshold.is_crossed()) {
         reporter.tell(&Report::Stopped {
             why: "more requests failed than --failed-request-threshold allows".to_owned(),
@@ -108,6 +122,27 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
     }
     reporter.tell(&Report::Finished);
     Ok(())
+}
+
+/// What is written down of the requests while they are sent.
+struct Inputs {
+    conversations: Arc<dyn Conversations>,
+    endpoint: &'static dyn Endpoint,
+    plan: plan::Endpoint,
+    /// Cores on which this must not run.
+    hot: Vec<u32>,
+    will: Arc<AtomicU8>,
+}
+
+impl Inputs {
+    /// Writes `inputs.json`, taking time from nobody; no more of it once the user wants the run's end at once.
+    fn write(&self, file: &File) -> io::Result<()> {
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
+        keep_off(&self.hot);
+        let is_wanted = || self.will.load(Ordering::Relaxed) != STOP;
+        let out = io::BufWriter::with_capacity(WRITE_BYTES, file);
+        prompt::inputs_json(out, &*self.conversations, self.endpoint, &self.plan, &is_wanted)
+    }
 }
 
 /// Watches what others send until the daemon has nothing more for it.
@@ -196,8 +231,9 @@ struct Ready {
     /// Offsets at which the input wants its sessions to begin, and how its times become offsets.
     trace: Arc<[DurationNs]>,
     timeline: Timeline,
-    heads: Vec<Head>,
-    targets: Vec<Destination>,
+    ways: Ways,
+    inherited: Inherited,
+    template: Option<ChatTemplate>,
     tokenizer: Option<Tokenizer>,
     endpoint: &'static dyn Endpoint,
     notices: Vec<String>,
@@ -207,11 +243,12 @@ struct Ready {
 fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
     let endpoint = &setup.plan.endpoint;
     let endpoint = endpoint::of_plan(endpoint).map_err(|error| Failure::Plan(with_cause(&error)))?;
-    let (heads, targets) = heads(setup, given, endpoint)?;
+    let ways = ways(setup, given, endpoint)?;
     let workers = setup.cpus.len();
     let plan = &mut setup.plan;
     check_places(plan, workers)?;
     let tokenizer = tokenizer(plan, given)?;
+    let template = template(plan, given)?;
     let dataset = match &plan.input {
         Input::File { .. } => Some(
             prompt::Store::file(given.input("dataset")?)
@@ -219,16 +256,16 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         ),
         Input::Synthetic { .. } => None,
     };
-    let (conversations, notices) = prompt::conversations(plan, tokenizer.clone(), dataset)
+    let materials = Materials {
+        tokenizer: tokenizer.clone(),
+        template: template.clone(),
+        dataset,
+        pictures: lines(given, "pictures")?,
+        videos: lines(given, "videos")?,
+    };
+    let (conversations, notices) = prompt::conversations(plan, materials)
         .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
     check_fit(&*conversations, endpoint, &plan.endpoint)?;
-    prompt::inputs_json(
-        &mut io::BufWriter::new(&given.inputs_json),
-        &*conversations,
-        endpoint,
-        &plan.endpoint,
-    )
-    .map_err(|error| Failure::Load("write `inputs.json`", error))?;
     settle(plan, &*conversations);
     let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
     let schedule = &plan.load.fixed_schedule;
@@ -248,8 +285,9 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         order,
         trace,
         timeline: Timeline { zero_ms, speedup },
-        heads,
-        targets,
+        ways,
+        inherited: Inherited::default(),
+        template,
         tokenizer,
         endpoint,
         notices,
@@ -302,6 +340,26 @@ fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failur
     }
 }
 
+/// The lines of an input; none if it was not uploaded.
+fn lines(given: &mut Given, name: &'static str) -> Result<String, Failure> {
+    let mut text = String::new();
+    if let Ok(file) = given.input(name) {
+        file.read_to_string(&mut text).map_err(|error| Failure::Load("read an input", error))?;
+    }
+    Ok(text)
+}
+
+/// The chat template, if the plan wants one.
+fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Failure> {
+    if !plan.endpoint.dialect.applies_chat_template {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let read = given.input("chat_template")?.read_to_end(&mut bytes);
+    read.map_err(|error| Failure::Load("read the chat template", error))?;
+    ChatTemplate::from_json(&bytes).map(Some).map_err(|error| Failure::Plan(with_cause(&error)))
+}
+
 /// Completes the plan with what only the input can tell: whether it is a trace, and how much there is of it.
 fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
     let is_trace = matches!(&plan.input, Input::File { format, .. } if TRACES.contains(&format.as_str()));
@@ -318,33 +376,57 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
     }
 }
 
-/// What requests to each target begin with.
-fn heads(
-    setup: &Setup,
-    given: &mut Given,
-    endpoint: &dyn Endpoint,
-) -> Result<(Vec<Head>, Vec<Destination>), Failure> {
+/// How each target is reached, and what requests to it begin with.
+struct Ways {
+    heads: Vec<Head>,
+    inquiries: Vec<Inquiry>,
+    targets: Vec<Destination>,
+}
+
+fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) -> Result<Ways, Failure> {
     let plan = &setup.plan.endpoint;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
     headers.extend([format!("Accept: {accept}"), format!("Content-Type: {}", endpoint.content_type(plan))]);
-    let mut heads = Vec::new();
-    let mut targets = Vec::new();
+    let mut ways = Ways { heads: Vec::new(), inquiries: Vec::new(), targets: Vec::new() };
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
         let target = endpoint::target(url, plan.path.as_deref(), path)
             .map_err(|error| Failure::Plan(error.to_string()))?;
-        let address =
-            address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))?;
         let tls = match target.scheme {
-            Scheme::Http => None,
-            Scheme::Https => Some(encrypted(plan, given, &target, url, &address)?),
+            Scheme::Http | Scheme::Unix => None,
+            Scheme::Https => Some(encrypted(plan, given, &target, url, &internet(address)?)?),
         };
-        heads.push(Head::post(&target.path_and_query, &target.host_header, &headers, &plan.session_header));
-        targets.push(Destination { address, tls });
+        let address = match target.scheme {
+            Scheme::Unix => local(&target.host)?,
+            Scheme::Http | Scheme::Https => Address::Internet(internet(address)?),
+        };
+        let (path, host) = (&target.path_and_query, &target.host_header);
+        ways.heads.push(Head::post(path, host, &headers, &plan.session_header));
+        ways.inquiries.push(Inquiry::new(path, host, &headers, &plan.session_header));
+        ways.targets.push(Destination { address, tls });
     }
-    Ok((heads, targets))
+    Ok(ways)
+}
+
+fn internet(address: &str) -> Result<SocketAddr, Failure> {
+    address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))
+}
+
+/// A Unix socket, tried out once, so that a user hears what is wrong.
+fn local(path: &str) -> Result<Address, Failure> {
+    UnixStream::connect(path).map_err(|error| {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let user = rustix::process::geteuid().as_raw();
+        let what_to_do = if denied {
+            format!("; the load generator runs as user {user}, who needs write permission (chmod o+w)")
+        } else {
+            String::new()
+        };
+        Failure::Plan(format!("failed to connect to --url unix://{path}: {error}{what_to_do}"))
+    })?;
+    Ok(Address::Unix(path.into()))
 }
 
 /// How connections to a target are encrypted; tried out once, so that a user hears what is wrong.
@@ -412,6 +494,8 @@ impl Field {
             endpoint: ready.endpoint,
             tokenizer: ready.tokenizer,
             conversations: ready.conversations,
+            inherited: ready.inherited,
+            template: ready.template,
             plan: setup.plan.clone(),
             keep_raw: setup.keep_raw,
         };
@@ -444,7 +528,7 @@ impl Field {
         let workers = setup.cpus.len();
         let producer = Producer::map(memory.as_fd(), setup.ring_bytes)
             .map_err(|error| Failure::Load("map a ring", error))?;
-        let connections = connections(plan, number, workers, ready.targets.len());
+        let connections = connections(plan, number, workers, ready.ways.targets.len());
         let (feed, queue) = composer::queue(QUEUE_DEPTH, connections as usize);
         let composition = Composition {
             conversations: Arc::clone(&ready.conversations),
@@ -453,7 +537,9 @@ impl Field {
             plan: Arc::new(plan.endpoint.clone()),
             bodies: Arc::clone(bodies),
             cache_bust: plan.load.cache_bust,
-            heads: ready.heads.clone(),
+            heads: ready.ways.heads.clone(),
+            inherited: ready.inherited.clone(),
+            inquiries: ready.ways.inquiries.clone(),
             timeline: ready.timeline,
             users: users(plan),
             run_number: setup.run_number,
@@ -476,12 +562,17 @@ impl Field {
             queue,
             composer: composer.thread().clone(),
             reporter: report::Reporter::new(producer),
-            targets: ready.targets.clone(),
+            targets: ready.ways.targets.clone(),
             connections,
             wait: plan.workers.wait,
             stamps: if setup.socket_stamps { SocketStamps::Software } else { SocketStamps::Off },
             timeout: DurationNs::from_seconds(plan.endpoint.request_timeout_seconds),
             reuse: plan.load.connection_reuse,
+            poll_interval: ready
+                .endpoint
+                .metadata()
+                .requires_polling
+                .then(|| DurationNs::from_millis(i64::from(plan.endpoint.dialect.poll_interval_ms))),
             threshold: threshold.map(Arc::clone),
             seed: plan.random_seed,
             will: Arc::clone(will),
@@ -557,8 +648,12 @@ fn users(plan: &Plan) -> Option<Users> {
 
 /// Most connections of a worker at once.
 fn connections(plan: &Plan, worker: usize, workers: usize, targets: usize) -> u32 {
-    let most =
-        |phase: &plan::Phase| share(u64::from(phase.concurrency.unwrap_or(CONNECTIONS_MAX)), worker, workers);
+    // Branches go beside the sessions that began them.
+    let branches = matches!(&plan.input, Input::File { format, .. } if format == "dag_jsonl");
+    let most = |phase: &plan::Phase| {
+        let limit = phase.concurrency.filter(|_| !branches).unwrap_or(CONNECTIONS_MAX);
+        share(u64::from(limit), worker, workers)
+    };
     let sessions = plan.load.phases.iter().map(most).max().unwrap_or(1).max(1);
     // Idle connections to one target must never keep requests to another from having theirs.
     let connections = sessions.saturating_mul(targets as u64).min(u64::from(CONNECTIONS_MAX));
@@ -630,6 +725,15 @@ fn settle_on(cpu: Option<u32>) {
     rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1)).ok();
 }
 
+/// Leaves cores to others, if that leaves any.
+fn keep_off(cpus: &[u32]) {
+    let Ok(mut set) = rustix::thread::sched_getaffinity(None) else { return };
+    cpus.iter().for_each(|cpu| set.unset(*cpu as usize));
+    if set.count() > 0 {
+        rustix::thread::sched_setaffinity(None, &set).ok();
+    }
+}
+
 fn spawn<T: Send + 'static>(
     name: String,
     body: impl FnOnce() -> T + Send + 'static,
@@ -654,6 +758,7 @@ const REPLAY: &str = "fixed_schedule";
 /// Inputs whose timestamps are replayed unless the user says otherwise.
 const TRACES: &[&str] =
     &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];
+const WRITE_BYTES: usize = 1 << 20;
 /// Requests that are ready before they are due, per worker.
 const QUEUE_DEPTH: usize = 2048;
 /// Most connections of one worker, where the plan sets no limit: a third of the ports that one address has.

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) struct MockServer {
     process: Child,
     address: String,
+    /// Where it listens with TLS, as a URL.
+    secure: Option<String>,
     /// Kept open: the server may say more.
     output: BufReader<ChildStdout>,
 }
@@ -26,14 +28,29 @@ impl MockServer {
             .spawn()
             .with_context(|| format!("failed to start `{}`", program.display()))?;
         let output = process.stdout.take().context("the mock server has no output")?;
-        let mut server = Self { process, address: String::new(), output: BufReader::new(output) };
-        let mut line = String::new();
-        server.output.read_line(&mut line).context("failed to read the mock server's first line")?;
-        match line.trim().strip_prefix("listening on ") {
-            Some(address) => address.clone_into(&mut server.address),
-            None => bail!("the mock server did not say where it listens"),
+        let mut server =
+            Self { process, address: String::new(), secure: None, output: BufReader::new(output) };
+        server.address = server.announced("listening on ")?;
+        if flags.iter().any(|flag| flag.as_ref() == "--tls-certificate") {
+            let address = server.announced("listening with TLS on ")?;
+            let port = address.rsplit(':').next().unwrap_or_default();
+            server.secure = Some(format!("https://localhost:{port}"));
         }
         Ok(server)
+    }
+
+    fn announced(&mut self, before: &str) -> Result<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).context("failed to read what the mock server says")?;
+        match line.trim().strip_prefix(before) {
+            Some(address) => Ok(address.to_owned()),
+            None => bail!("the mock server did not say where it listens"),
+        }
+    }
+
+    /// Its URL with TLS.
+    pub(crate) fn secure_address(&self) -> Result<&str> {
+        self.secure.as_deref().context("the mock server has no certificate")
     }
 
     /// `HOST:PORT`.

@@ -6,6 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// An environment under target/.
+pub(crate) struct Environment {
+    name: &'static str,
+    /// What is in it, in words.
+    pub(crate) what: &'static str,
+    pub(crate) packages: &'static [&'static str],
+}
+
 /// The Python of an environment that has these packages, made if it is not there yet. Takes the network then.
 pub(crate) fn environment(venv: &Path, packages: &[&str]) -> Result<PathBuf> {
     let python = venv.join("bin/python");
@@ -25,13 +33,23 @@ pub(crate) fn is_made(venv: &Path, packages: &[&str]) -> bool {
     fs::read_to_string(venv.join(MADE_FOR)).is_ok_and(|made| made == packages.join(" "))
 }
 
-/// Where the tests look for the readers of Parquet.
-pub(crate) fn readers(target: &Path) -> PathBuf {
-    target.join("readers")
+impl Environment {
+    /// Where the tests look for it.
+    pub(crate) fn folder(&self, target: &Path) -> PathBuf {
+        target.join(self.name)
+    }
 }
 
 /// Written when an environment is whole: its packages.
 const MADE_FOR: &str = "made-for";
 
-/// What reads Parquet files in the tests.
-pub(crate) const READERS: &[&str] = &["pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0"];
+/// What the tests need of Python's packages.
+pub(crate) const OF_TESTS: &[Environment] = &[
+    Environment {
+        name: "readers",
+        what: "readers of Parquet",
+        packages: &["pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0"],
+    },
+    Environment { name: "mlflow", what: "an MLflow server", packages: &["mlflow==3.17.2"] },
+    Environment { name: "rotel", what: "a receiver of OpenTelemetry", packages: &["rotel==0.0.1a15"] },
+];

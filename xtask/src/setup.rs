@@ -3,7 +3,7 @@
 //! ```text
 //! kernel programs   1  rustup's nightly with rust-src, and bpf-linker
 //!                   2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
-//! tests             ip, nft, nginx, curl and wrk, on systems with apt-get as root; what reads Parquet in Python, in target/readers
+//! tests             ip, nft, nginx, curl, wrk and prometheus, on systems with apt-get as root; what they need of Python, under target/
 //! ```
 
 use crate::bpf::{self, Compiler, DEBIAN_LLVM, LINKER};
@@ -28,7 +28,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
         return check(project);
     }
     install(project)?;
-    install_readers(project);
+    install_of_python(project);
     Ok(())
 }
 
@@ -43,9 +43,10 @@ pub(crate) fn install(project: &Project) -> Result<()> {
 
 fn check(project: &Project) -> Result<()> {
     let mut missing = missing_tools();
-    if !python::is_made(&python::readers(&project.target), python::READERS) {
-        missing.push("pyarrow, duckdb and polars");
-    }
+    let unmade = |environment: &&python::Environment| {
+        !python::is_made(&environment.folder(&project.target), environment.packages)
+    };
+    missing.extend(python::OF_TESTS.iter().filter(unmade).map(|environment| environment.what));
     match Compiler::find() {
         Some(compiler) => say(&format!("compiler of the kernel programs: {}", compiler.name())),
         None => missing.insert(0, "compiler of the kernel programs"),
@@ -114,7 +115,7 @@ fn nightly_with_source() -> bool {
 fn install_tools() -> Result<()> {
     let missing = missing_tools();
     if missing.is_empty() {
-        say("tools of the tests: ip, nft, nginx, curl and wrk");
+        say("tools of the tests: ip, nft, nginx, curl, wrk and prometheus");
         return Ok(());
     }
     if process::is_root() && process::find("apt-get").is_some() {
@@ -127,11 +128,14 @@ fn install_tools() -> Result<()> {
     Ok(())
 }
 
-/// Makes the environment with which tests read Parquet files. Without Python or the network those are skipped.
-pub(crate) fn install_readers(project: &Project) {
-    match python::environment(&python::readers(&project.target), python::READERS) {
-        Ok(_) => say("readers of Parquet for the tests: pyarrow, duckdb and polars"),
-        Err(error) => say(&format!("readers of Parquet are missing, tests with them are skipped: {error:#}")),
+/// Makes the environments of Python that tests need. Without Python or the network such tests are skipped.
+pub(crate) fn install_of_python(project: &Project) {
+    for environment in python::OF_TESTS {
+        let what = environment.what;
+        match python::environment(&environment.folder(&project.target), environment.packages) {
+            Ok(_) => say(&format!("{what} for the tests: {}", environment.packages.join(", "))),
+            Err(error) => say(&format!("{what} is missing, tests with it are skipped: {error:#}")),
+        }
     }
 }
 
@@ -153,8 +157,14 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 const DEBIAN_PACKAGES: &[&str] =
     &["rustc-web", "rust-web-src", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev", "zlib1g-dev"];
 /// Programs that the kernel and end-to-end tests use, and their packages.
-const TOOLS: [(&str, &str); 5] =
-    [("ip", "iproute2"), ("nft", "nftables"), ("nginx", "nginx-light"), ("curl", "curl"), ("wrk", "wrk")];
+const TOOLS: [(&str, &str); 6] = [
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("nginx", "nginx-light"),
+    ("curl", "curl"),
+    ("wrk", "wrk"),
+    ("prometheus", "prometheus"),
+];
 
 const INSTRUCTIONS: &str = "\
 The kernel programs can't be built here; everything else works, on the rungs below `ebpf`. To build them:

@@ -11,7 +11,7 @@ use anyhow::Result;
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {
     setup::install(project)?;
-    setup::install_readers(project);
+    setup::install_of_python(project);
     build::build_with_tests(project)?;
     process::run(project.cargo().args(["test", "--workspace"]))
 }

@@ -57,6 +57,7 @@ pub enum ModelChoice {
 
 /// How requests and replies differ from what an API says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Dialect {
     /// A running `usage` is asked for with every chunk.
     pub per_chunk_usage: bool,
@@ -66,6 +67,12 @@ pub struct Dialect {
     pub template: Option<String>,
     /// Where the answer stands in a reply, as JMESPath.
     pub response_field: Option<String>,
+    /// Whether input tokens are counted with the tokenizer's chat template, uploaded as the input `chat_template`.
+    pub applies_chat_template: bool,
+    /// Of an API of jobs: whether what a job has made is fetched too.
+    pub download_content: bool,
+    /// Of an API of jobs: milliseconds from one answer to the next question.
+    pub poll_interval_ms: u32,
 }
 
 /// Whom encrypted connections trust.

@@ -68,6 +68,8 @@ pub struct Change {
     pub pool_conversations: Option<u32>,
     /// How a trace is changed.
     pub synthesis: Synthesis,
+    /// Pictures that a conversation has shown before are sent as their uuid only.
+    pub strips_seen_images: bool,
 }
 
 /// How the requests of a trace are changed.
@@ -136,6 +138,8 @@ pub struct Made {
     pub images: Option<Images>,
     /// Sounds of each turn.
     pub audios: Option<Audios>,
+    /// Videos of each turn, taken in turn from those that the client uploads as the input named `videos`.
+    pub videos: u32,
     /// Queries with passages instead of prompts.
     pub rankings: Option<Rankings>,
 }
@@ -157,6 +161,7 @@ impl Default for Made {
             prefix_tokens: 0,
             images: None,
             audios: None,
+            videos: 0,
             rankings: None,
         }
     }
@@ -207,7 +212,7 @@ pub struct Pair {
     pub percent: f64,
 }
 
-/// Made-up pictures: noise.
+/// Made-up pictures: noise, or the user's own in another size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Images {
     /// Pictures of a turn.
@@ -218,6 +223,21 @@ pub struct Images {
     pub height: Length,
     /// `png`, `jpeg` or `random`.
     pub format: String,
+    /// How they are taken from those that the client uploads as the input named `pictures`; without it they are noise.
+    #[serde(default)]
+    pub source: Option<Taking>,
+}
+
+/// How pictures are taken from a number of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taking {
+    /// Each is drawn from all.
+    RandomWithReplacement,
+    /// All once in an order that is drawn, then again in another.
+    ShuffleCycle,
+    /// One after the other, then again.
+    SequentialCycle,
 }
 
 /// Made-up sounds: noise.

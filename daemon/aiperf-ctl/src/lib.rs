@@ -18,10 +18,10 @@ mod dataset;
 mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
+mod mlflow;
 mod multi_run;
 mod network_latency;
 mod observe;
-mod otel;
 mod plain_file;
 mod plan;
 mod profile;
@@ -34,7 +34,10 @@ mod say;
 mod series;
 mod server_calls;
 mod server_metrics;
+mod stream;
 mod tokenizer_file;
+mod trace;
+mod upload;
 mod watched;
 
 pub use args::{Args, markdown as flags_markdown};
@@ -70,6 +73,7 @@ fn run(args: &Args) -> ExitCode {
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
     };
     match result {

@@ -5,9 +5,9 @@ use crate::daemon::Daemon;
 use crate::dataset;
 use crate::gpu_exporters::GpuExporters;
 use crate::gpu_telemetry;
+use crate::mlflow::Mlflow;
 use crate::multi_run;
 use crate::network_latency::NetworkLatency;
-use crate::otel::Otel;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
 use crate::progress::Show;
@@ -17,15 +17,19 @@ use crate::say::{say, say_aside, say_warning};
 use crate::series;
 use crate::server_calls::ServerCalls;
 use crate::server_metrics::ServerMetrics;
+use crate::stream::{Stream, provider_of};
 use crate::tokenizer_file;
+use crate::upload::Upload;
 use crate::{FAILED, INTERRUPTED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use common::plan::{FailOn, Plan, Timestamps, Trust};
 use control::{Create, Created, Progress, State, Status, Stop};
+use endpoint::Scheme;
 use export::Names;
 use record::{Run, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,28 +48,32 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         return Ok(0);
     }
     usable?;
-    not_yet::check_endpoint(&profile.plan.endpoint)?;
     read_template(&mut profile.plan);
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
     }
-    let dataset = dataset::read(args, &mut profile.plan)?;
+    let mut uploads = dataset::media(args, &profile.plan)?;
+    uploads.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
     if profile.plan.endpoint.trust == Trust::Anybody {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
     gpu_telemetry::tell_before(&args.telemetry, &profile.plan.endpoint.urls);
     if args.multi_run.num_profile_runs > 1 {
-        return multi_run::run(args, &profile, |profile| one(args, profile, dataset.as_ref()));
+        return multi_run::run(args, &profile, |profile| one(args, profile, &uploads));
     }
-    let (_, status) = one(args, &profile, dataset.as_ref())?;
+    let (_, status) = one(args, &profile, &uploads)?;
     say(&format!("Results are in {}\n", profile.artifact_dir.display()));
     Ok(status)
 }
 
 /// One run from its plan to its report, with the exit status that it alone has.
-fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result<multi_run::Outcome> {
-    let inputs = read_inputs(profile, dataset, args.tokenizer.tokenizer_revision.as_deref())?;
+fn one(
+    args: &ProfileArgs,
+    profile: &Profile,
+    uploads: &[(&'static str, Upload)],
+) -> Result<multi_run::Outcome> {
+    let inputs = read_inputs(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
     calls.wait_for_models()?;
     let addresses = resolve(&profile.plan)?;
@@ -76,15 +84,17 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     let profiler = calls.profiler()?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let otel = Otel::start(&args.telemetry, &profile.plan)?;
+    let provider = provider_of(&args.telemetry, &profile.plan)?;
+    let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
+    let stream = Stream::start(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
     let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
     let gpu_exporters = GpuExporters::start(&args.telemetry, &profile.plan, directory)?;
     let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
     let interrupted =
-        runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, otel.as_ref()));
+        runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
     drop(profiler);
-    if let Some(otel) = otel {
-        otel.finish();
+    if let Some(stream) = stream {
+        stream.finish();
     }
     match server_metrics {
         Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
@@ -110,6 +120,9 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
     gpu_telemetry::tell_after(&reported.run);
     reported.write(directory)?;
     reported.print()?;
+    if let Some(mlflow) = mlflow {
+        mlflow.finish(&reported, directory);
+    }
     let status = status(&reported, interrupted, profile.plan.output.fail_on);
     Ok((reported, status))
 }
@@ -118,22 +131,22 @@ fn one(args: &ProfileArgs, profile: &Profile, dataset: Option<&Bytes>) -> Result
 async fn execute(
     daemon: &Daemon,
     profile: &Profile,
-    inputs: Vec<(&'static str, Bytes)>,
+    inputs: Vec<(&'static str, Upload)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
-    otel: Option<&Otel>,
+    stream: Option<&Stream>,
 ) -> Result<bool> {
     let client = &daemon.client;
     let create =
         Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
     let Created { run_id } = client.post("/v1/runs", &create).await?;
     let path = format!("/v1/runs/{run_id}");
-    for (name, bytes) in inputs {
-        client.put(&format!("{path}/inputs/{name}"), bytes).await?;
+    for (name, upload) in inputs {
+        client.put(&format!("{path}/inputs/{name}"), upload).await?;
     }
     let mut lines = client.lines(&format!("{path}/progress")).await?;
-    let live = match otel {
-        Some(otel) => Some(otel.follow(client, &path).await?),
+    let live = match stream {
+        Some(stream) => Some(stream.follow(client, &path).await?),
         None => None,
     };
     let _: Status = client.post(&format!("{path}/start"), &()).await?;
@@ -147,7 +160,7 @@ async fn execute(
             line = lines.next::<Progress>() => match line.with_context(lost)? {
                 Some(progress) => {
                     show.update(&progress);
-                    otel.into_iter().for_each(|otel| otel.progress(&progress));
+                    stream.into_iter().for_each(|stream| stream.progress(&progress));
                     if progress.state.is_final() {
                         break progress;
                     }
@@ -192,16 +205,22 @@ fn read_template(plan: &mut Plan) {
 /// The user's files, read as the user.
 fn read_inputs(
     profile: &Profile,
-    dataset: Option<&Bytes>,
+    uploads: &[(&'static str, Upload)],
     revision: Option<&str>,
-) -> Result<Vec<(&'static str, Bytes)>> {
-    let mut inputs = Vec::new();
-    inputs.extend(dataset.map(|rows| ("dataset", rows.clone())));
+) -> Result<Vec<(&'static str, Upload)>> {
+    let mut inputs = uploads.to_vec();
     if let Some(file) = &profile.authorities {
-        inputs.push(("authorities", read(file, "--ca-certificate")?));
+        inputs.push(("authorities", read(file, "--ca-certificate")?.into()));
     }
     if let Some(directory) = &profile.tokenizer_dir {
-        inputs.push(("tokenizer", read(&tokenizer_file::of(directory, revision), "--tokenizer")?));
+        let file = tokenizer_file::of(directory, revision);
+        inputs.push(("tokenizer", read(&file, "--tokenizer")?.into()));
+        if profile.plan.endpoint.dialect.applies_chat_template {
+            inputs.push(("chat_template", Bytes::from(tokenizer_file::chat_template(&file)?).into()));
+        }
+    } else if profile.plan.endpoint.dialect.applies_chat_template {
+        let why = "--apply-chat-template needs --tokenizer with a directory or a name of the local Hugging Face cache";
+        return Err(Refusal(why.to_owned()).into());
     }
     Ok(inputs)
 }
@@ -218,6 +237,13 @@ fn resolve(plan: &Plan) -> Result<Vec<(String, String)>> {
     let mut resolved = Vec::new();
     for url in &plan.endpoint.urls {
         let target = endpoint::target(url, None, None)?;
+        if target.scheme == Scheme::Unix {
+            UnixStream::connect(&target.host).with_context(|| {
+                format!("no server answers at {url}; is it running, and may you write to its socket?")
+            })?;
+            resolved.push((url.clone(), format!("unix:{}", target.host)));
+            continue;
+        }
         let addresses = (target.host.as_str(), target.port).to_socket_addrs().with_context(|| {
             format!("failed to resolve the server's name `{}` of --url {url}", target.host)
         })?;

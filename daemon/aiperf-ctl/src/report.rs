@@ -5,6 +5,7 @@ use crate::answers::Answers;
 use crate::args::{FormatArg, ReportArgs};
 use crate::client::Client;
 use crate::gpu_report;
+use crate::mlflow;
 use crate::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
 use crate::runs::fetch;
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
         reported.write_formats(to, &args.format)?;
     }
     reported.print()?;
+    if args.mlflow_upload {
+        mlflow::upload_again(args, args.artifact_dir.as_deref().unwrap_or(&directory))?;
+    }
     Ok(0)
 }
 

@@ -162,7 +162,11 @@ impl<'a> ServerCalls<'a> {
     /// A path of a server, whatever path its URL has.
     fn address(&self, url: &str, path: &str) -> Result<String> {
         let target = target(url, None, Some(path))?;
-        let scheme = if target.scheme == Scheme::Https { "https" } else { "http" };
+        let scheme = match target.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+            Scheme::Unix => bail!("{url}: over a Unix socket the server is asked for nothing but the load"),
+        };
         Ok(format!("{scheme}://{}{}", target.host_header, target.path_and_query))
     }
 }

@@ -3,7 +3,7 @@
 use crate::args::TelemetryArgs;
 use crate::clock;
 use crate::say::{say_aside, say_warning};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use common::plan::Plan;
 use endpoint::{Scheme, target};
 use export::parquet::concat;
@@ -85,7 +85,9 @@ fn tell(outcome: &Outcome, is_explicit: bool) {
 
 /// The server's own `/metrics`, then those that the user gave.
 fn urls(plan: &Plan, given: &[String]) -> Result<Vec<String>> {
-    let own = plan.endpoint.urls.iter().map(|url| url_of(url, true));
+    // What is not on a port is asked for nothing but the load.
+    let own = plan.endpoint.urls.iter().filter(|url| !url.starts_with("unix:"));
+    let own = own.map(|url| url_of(url, true));
     let given = given.iter().map(|url| url_of(url, false));
     let mut urls = Vec::new();
     for url in own.chain(given) {
@@ -103,6 +105,7 @@ fn url_of(url: &str, is_own: bool) -> Result<String> {
     let scheme = match target.scheme {
         Scheme::Http => "http",
         Scheme::Https => "https",
+        Scheme::Unix => bail!("{url}: metrics are read over http and https only"),
     };
     let is_bare = is_own || target.path_and_query.trim_end_matches('/').is_empty();
     let path = if is_bare { "/metrics" } else { &target.path_and_query };

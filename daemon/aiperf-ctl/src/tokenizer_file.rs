@@ -1,5 +1,7 @@
 //! Where the file of a tokenizer is: in a directory, or in the local cache of the Hugging Face hub. Nothing is downloaded.
 
+use crate::plan::Refusal;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// The `tokenizer.json` of a directory, or of a model by its name at the hub. What is not there is taken for a directory.
@@ -9,6 +11,44 @@ pub(crate) fn of(name: &Path, revision: Option<&str>) -> PathBuf {
         return given;
     }
     hub().and_then(|hub| cached(&hub, name.to_str()?, revision.unwrap_or("main"))).unwrap_or(given)
+}
+
+/// The chat template that lies beside a tokenizer, as the load generator reads it: `chat_template.jinja`, or that of
+/// `tokenizer_config.json`, with the texts of special tokens.
+///
+/// # Errors
+/// When there is none, or it is of no use.
+pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
+    let beside = |name: &str| std::fs::read_to_string(tokenizer.with_file_name(name)).ok();
+    let config = beside("tokenizer_config.json").and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let config = config.unwrap_or_default();
+    let of_config = || match config.get("chat_template")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(named) => {
+            let default =
+                named.iter().find(|template| template["name"] == "default").or_else(|| named.first());
+            default?["template"].as_str().map(str::to_owned)
+        }
+        _ => None,
+    };
+    let Some(template) = beside("chat_template.jinja").or_else(of_config) else {
+        return Err(Refusal(format!(
+            "--apply-chat-template: there is neither chat_template.jinja nor a `chat_template` in tokenizer_config.json \
+             beside `{}`",
+            tokenizer.display()
+        )));
+    };
+    let mut written = json!({ "template": template });
+    for name in ["bos_token", "eos_token", "pad_token", "unk_token"] {
+        let token = &config[name];
+        let text = token.as_str().or_else(|| token.get("content")?.as_str()).unwrap_or_default();
+        written[name] = Value::from(text);
+    }
+    let written = written.to_string().into_bytes();
+    match tokenizer::ChatTemplate::from_json(&written) {
+        Ok(_) => Ok(written),
+        Err(error) => Err(Refusal(format!("--apply-chat-template: `{}`: {error}", tokenizer.display()))),
+    }
 }
 
 /// A model's file in a hub's cache, at a branch, a tag or a commit.
@@ -37,6 +77,29 @@ fn hub() -> Option<PathBuf> {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn templates_are_found_beside_their_tokenizer() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = folder.path().join("tokenizer.json");
+        let refused = chat_template(&tokenizer).unwrap_err().to_string();
+        assert!(refused.contains("neither chat_template.jinja"), "{refused}");
+        let check = |file: &str, text: &str, expected: &str| {
+            fs::write(folder.path().join(file), text).unwrap();
+            let found: Value = serde_json::from_slice(&chat_template(&tokenizer).unwrap()).unwrap();
+            assert_eq!(
+                (found["template"].as_str(), found["bos_token"].as_str()),
+                (Some(expected), Some("<s>")),
+                "{file}"
+            );
+        };
+        let config = r#"{"bos_token":{"content":"<s>"},"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}"#;
+        check("tokenizer_config.json", config, "d");
+        check("tokenizer_config.json", r#"{"bos_token":"<s>","chat_template":"one"}"#, "one");
+        check("chat_template.jinja", "j", "j");
+        fs::write(folder.path().join("chat_template.jinja"), "{% if %}").unwrap();
+        assert!(chat_template(&tokenizer).is_err(), "no template");
+    }
 
     #[test]
     fn names_are_found_in_the_cache() {

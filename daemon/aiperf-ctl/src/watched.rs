@@ -64,7 +64,7 @@ impl Running {
         let Created { run_id } = client.post("/v1/runs", &create).await?;
         let path = format!("/v1/runs/{run_id}");
         if let Some(bytes) = input {
-            client.put(&format!("{path}/inputs/tokenizer"), bytes).await?;
+            client.put(&format!("{path}/inputs/tokenizer"), bytes.into()).await?;
         }
         let lines = client.lines(&format!("{path}/progress")).await?;
         let _: Status = client.post(&format!("{path}/start"), &()).await?;

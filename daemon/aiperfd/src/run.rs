@@ -193,6 +193,13 @@ impl Active {
         Ok(create.plan.clone())
     }
 
+    /// The rung, and why it is no better one; a server may be reached without packets.
+    fn rung(&self, daemon: &Daemon, wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
+        let create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
+        let is_local = create.addresses.iter().any(|(_, address)| address.starts_with("unix:"));
+        if is_local { rung_of_local(wanted) } else { daemon.choose_rung(wanted) }
+    }
+
     fn try_execute(&self, daemon: &Daemon) -> Result<()> {
         self.enter(State::Preparing);
         let plan = self.plan()?;
@@ -213,7 +220,7 @@ impl Active {
     fn prepare(&self, daemon: &Daemon, plan: &Plan) -> Result<Field> {
         let run_id = self.run_id();
         let cpus = daemon.cpus.reserve(&run_id, plan)?;
-        let (rung, rung_reason) = daemon.choose_rung(plan.timestamps)?;
+        let (rung, rung_reason) = self.rung(daemon, plan.timestamps)?;
         let gpus = self.sample_gpus(daemon, plan, rung)?;
         let cgroup = match rung {
             Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
@@ -485,6 +492,18 @@ pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result
 }
 
 /// Attaches the probes to the run's cgroup, if it has one.
+/// The rung of a run over a Unix socket.
+fn rung_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
+    match wanted {
+        Timestamps::User => Ok((Timestamps::User, None)),
+        Timestamps::Auto => Ok((Timestamps::User, Some(NO_PACKETS.to_owned()))),
+        named => {
+            let why = format!("--timestamps {} is not to be had: {NO_PACKETS}", named.name());
+            Err(Problem::new(Fault::Plan, why).into())
+        }
+    }
+}
+
 fn attach(daemon: &Daemon, cgroup: Option<&Cgroup>) -> Result<(Option<KernelRings>, Option<Attached>)> {
     let Some(cgroup) = cgroup else { return Ok((None, None)) };
     let probes = Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes, None)?;
@@ -652,3 +671,5 @@ const START_DELAY: DurationNs = DurationNs::from_millis(5);
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a run goes on although no client follows it.
 pub(crate) const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
+/// Why nothing is stamped.
+const NO_PACKETS: &str = "a Unix socket (unix://) carries no packets that the kernel could stamp";

@@ -179,7 +179,7 @@ const FETCHED: &[&str] = &[
     "loadgen.log",
 ];
 /// Inputs that clients may upload.
-const INPUTS: &[&str] = &["dataset", "tokenizer", "authorities"];
+const INPUTS: &[&str] = &["dataset", "tokenizer", "chat_template", "authorities", "pictures", "videos"];
 const RUN_ID_LENGTH: usize = 12;
 
 #[cfg(test)]

@@ -1,21 +1,25 @@
 //! Sends results to collectors while the run goes on, on threads of its own.
 //!
 //! ```text
-//! event ──▶ queue.rs   bounded, drops its oldest ──▶ strategy/   one file per result domain ──▶ instruments.rs
-//!                                                                                                  │ OpenTelemetry SDK
-//!                                                    endpoint.rs   where to ◀── otlp.rs ◀──────────┘
+//! event ──▶ queue.rs   bounded, drops its oldest ──▶ strategy/   one file per result domain
+//!  sender.rs                                            │
+//!                                                    sink.rs ──┬──▶ otlp.rs   OpenTelemetry's SDK ──▶ endpoint.rs
+//!                                                              └──▶ mlflow/   a point of each metric in a second
 //! ```
 //!
 //! A collector that is down, slow or refuses costs a warning, never the run.
 #![forbid(unsafe_code)]
 
 mod endpoint;
-mod instruments;
+pub mod mlflow;
 mod otlp;
 mod provider;
 mod queue;
+mod sender;
+mod sink;
 mod strategy;
 
 pub use endpoint::{Endpoint, EndpointError, Protocol};
-pub use otlp::{Domains, Event, Otlp, OtlpError, Settings, Summary};
+pub use otlp::OtlpError;
 pub use provider::{operation, provider};
+pub use sender::{Collector, Domains, Event, Exports, LiveRun, Sender, Settings, Summary};

@@ -27,6 +27,14 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// The text of what it says itself: without system prompt and context, of a whole body all that it says.
+    #[must_use]
+    pub fn asked_alone(&self) -> String {
+        if self.payload.is_some() { self.asked() } else { self.joined() }
+    }
+}
+
 /// The texts of messages, parts, prompts and passages; what is no text, such as a picture, says nothing.
 fn texts(value: &Value, asked: &mut String) {
     match value {

@@ -83,7 +83,9 @@ fn message(turn: &Turn) -> Value {
 fn parts(turn: &Turn) -> impl Iterator<Item = Value> {
     let texts = turn.contents().map(|text| json!({"type": "text", "text": text}));
     let images = turn.images.iter().map(|image| {
-        let mut part = json!({"type": "image_url", "image_url": {"url": image.url()}});
+        // One that the server knows by its uuid has no content (vLLM's cache of multimodal inputs).
+        let url = if image.url().is_empty() { Value::Null } else { json!({"url": image.url()}) };
+        let mut part = json!({"type": "image_url", "image_url": url});
         if let (Some(uuid), Some(part)) = (&image.uuid, part.as_object_mut()) {
             part.insert("uuid".to_owned(), Value::from(uuid.as_str()));
         }

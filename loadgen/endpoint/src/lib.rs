@@ -86,6 +86,22 @@ pub trait Endpoint: Sync {
 
     /// What a body that is no event stream means.
     fn whole<'a>(&self, body: &'a [u8]) -> Reply<'a>;
+
+    /// Of an API of jobs ([`Metadata::requires_polling`]): what follows the answer about a job that was begun at `path`.
+    fn follow(&self, _path: &str, _body: &[u8], _plan: &plan::Endpoint) -> Follow {
+        Follow::Nothing
+    }
+}
+
+/// What follows an answer about a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing: the job is over, well or not.
+    Nothing,
+    /// It is asked after again, at this path.
+    Again(String),
+    /// What it has made is fetched, from this path.
+    Content(String),
 }
 
 /// What is fixed about an endpoint. Metrics that need what it can't do are left out of the report.

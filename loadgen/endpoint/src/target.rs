@@ -22,14 +22,22 @@ pub enum Scheme {
     Http,
     /// Over TLS.
     Https,
+    /// In the clear, over a Unix socket; [`Target::host`] is its path.
+    Unix,
 }
 
 /// Why a URL is of no use: the plan's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// Another scheme.
-    #[error("failed to use the URL `{url}`: its scheme is neither http nor https")]
+    #[error("failed to use the URL `{url}`: its scheme is none of http, https and unix")]
     Scheme {
+        /// The URL.
+        url: String,
+    },
+    /// A socket that can't be, for its path is relative or longer than the kernel takes.
+    #[error("failed to use the URL `{url}`: write unix:// and an absolute path of at most 107 bytes")]
+    Socket {
         /// The URL.
         url: String,
     },
@@ -79,6 +87,7 @@ pub fn target(
     let (scheme, rest) = match base.split_once("://") {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Scheme::Https, rest),
+        Some((scheme, socket)) if scheme.eq_ignore_ascii_case("unix") => return local(base, socket, path),
         Some(_) => return Err(TargetError::Scheme { url: base.to_owned() }),
         None => (Scheme::Http, base),
     };
@@ -100,6 +109,20 @@ pub fn target(
         port: port.unwrap_or(default_port),
         host_header,
         path_and_query: joined(base_path, path),
+    })
+}
+
+/// A Unix socket: all of the URL is its path.
+fn local(url: &str, socket: &str, path: &str) -> Result<Target, TargetError> {
+    if !socket.starts_with('/') || socket.len() > SOCKET_PATH_MAX {
+        return Err(TargetError::Socket { url: url.to_owned() });
+    }
+    Ok(Target {
+        scheme: Scheme::Unix,
+        host: socket.to_owned(),
+        port: 0,
+        host_header: "localhost".to_owned(),
+        path_and_query: joined("", path),
     })
 }
 
@@ -152,6 +175,9 @@ fn joined(base: &str, path: &str) -> String {
     whole
 }
 
+/// Bytes of a Unix socket's path without its end (unix(7)).
+const SOCKET_PATH_MAX: usize = 107;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +210,8 @@ mod tests {
         check("http://h:80", None, "Http h 80 h /v1/chat/completions");
         check("http://[::1]:9/x", None, "Http ::1 9 [::1]:9 /x/v1/chat/completions");
         check("http://[::1]", None, "Http ::1 80 [::1] /v1/chat/completions");
+        check("unix:///run/x.sock", None, "Unix /run/x.sock 0 localhost /v1/chat/completions");
+        check("unix:///run/x.sock", Some("my/path"), "Unix /run/x.sock 0 localhost /my/path");
     }
 
     #[test]
@@ -208,7 +236,12 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        check("ftp://h", None, "failed to use the URL `ftp://h`: its scheme is neither http nor https");
+        check("ftp://h", None, "failed to use the URL `ftp://h`: its scheme is none of http, https and unix");
+        check(
+            "unix://x.sock",
+            None,
+            "failed to use the URL `unix://x.sock`: write unix:// and an absolute path of at most 107 bytes",
+        );
         check("http://", None, "failed to use the URL `http://`: it names no host");
         check("http://:80", None, "failed to use the URL `http://:80`: it names no host");
         check("http://[h]", None, "failed to use the URL `http://[h]`: it names no host");

@@ -1,6 +1,6 @@
 //! `video_generation`: the OpenAI Videos API: a job is submitted, and asked after until it is done.
 
-use crate::{Endpoint, Extras, Metadata, Reply, Turn, Unfit, body, form, value};
+use crate::{Endpoint, Extras, Follow, Metadata, Reply, Turn, Unfit, body, form, value};
 use common::plan;
 use common::reply_event::{EventKind, Measure};
 use serde_json::{Map, Value};
@@ -53,6 +53,29 @@ impl Endpoint for VideoGeneration {
         };
         value::whole(body).map_or_else(|odd| *odd, reply)
     }
+
+    fn follow(&self, path: &str, body: &[u8], plan: &plan::Endpoint) -> Follow {
+        let Ok(value) = value::whole(body) else { return Follow::Nothing };
+        let id = value::text(&value, "/id");
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+        if id.is_empty() || !id.bytes().all(is_safe) {
+            return Follow::Nothing;
+        }
+        let (path, query) = path.split_once('?').map_or((path, ""), |(path, query)| (path, query));
+        let mark = if query.is_empty() { "" } else { "?" };
+        match value::text(&value, "/status").as_str() {
+            "completed" if plan.dialect.download_content => {
+                let url = value::text(&value, "/url");
+                let is_here = url.starts_with('/') && !url.starts_with("//");
+                if is_here && url.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    return Follow::Content(url);
+                }
+                Follow::Content(format!("{path}/{id}/content{mark}{query}"))
+            }
+            "completed" | "failed" | "cancelled" => Follow::Nothing,
+            _ => Follow::Again(format!("{path}/{id}{mark}{query}")),
+        }
+    }
 }
 
 /// What vLLM-Omni says of the work.
@@ -75,6 +98,21 @@ const METADATA: Metadata = Metadata {
 mod tests {
     use super::*;
     use crate::testing::{check_body, check_whole, plan};
+
+    #[test]
+    fn a_job_is_followed() {
+        let check = |body: &str, expected: Follow| {
+            let mut plan = plan("");
+            plan.dialect.download_content = true;
+            assert_eq!(VideoGeneration.follow("/v1/videos?k=1", body.as_bytes(), &plan), expected, "{body}");
+        };
+        check(r#"{"id":"v1","status":"in_progress"}"#, Follow::Again("/v1/videos/v1?k=1".to_owned()));
+        check(r#"{"id":"v1","status":"completed"}"#, Follow::Content("/v1/videos/v1/content?k=1".to_owned()));
+        check(r#"{"id":"v1","status":"completed","url":"/f/1"}"#, Follow::Content("/f/1".to_owned()));
+        check(r#"{"id":"v1","status":"failed"}"#, Follow::Nothing);
+        check(r#"{"id":"v1 HTTP/1.1\r\n","status":"queued"}"#, Follow::Nothing);
+        check("{", Follow::Nothing);
+    }
 
     #[test]
     fn a_job_and_where_it_stands() {

@@ -3,6 +3,7 @@
 use super::counts::{CONNECTIONS, Counts};
 use super::stream::{Segment, Stream};
 use super::talk::{Shared, Standing, Talk};
+use crate::branching::Inherited;
 use crate::scribe::{Asked, Ledger};
 use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
 use common::clock::MonoNs;
@@ -51,7 +52,7 @@ fn broken() -> io::Error {
 impl<W: Write> Watch<W> {
     /// Watches from one side and writes messages to `replies`.
     pub fn new(replies: W, side: Side, tokenizer: Option<Tokenizer>, plan: &Plan) -> Self {
-        let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()));
+        let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()), Inherited::default());
         let mut ledger = Ledger::new(replies, &Chat, tokenizer, nothing, plan);
         let keeps_payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
         if keeps_payload {

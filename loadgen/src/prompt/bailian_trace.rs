@@ -36,6 +36,7 @@ fn row(line: &[u8]) -> Result<Row, String> {
         parent: (fields.parent_chat_id != NO_PARENT).then(|| fields.parent_chat_id.to_string()),
         turns: vec![Planned { turn, when, answer: None }],
         context: None,
+        branches: Vec::new(),
         written: Some(Written {
             tokens: fields.input_length,
             hash_ids: fields.hash_ids,

@@ -12,6 +12,31 @@ pub struct Conversation {
     pub turns: Vec<Planned>,
     /// What each turn after the first is sent with.
     pub context: Context,
+    /// The conversations that its turns begin.
+    pub branches: Vec<Branch>,
+}
+
+/// A conversation that a turn of another one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The turn after whose answer it begins, from 0.
+    pub after: usize,
+    /// Its place among the conversations.
+    pub child: usize,
+    /// What it begins with, and who waits for it.
+    pub kind: BranchKind,
+}
+
+/// What a branch begins with, and who waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BranchKind {
+    /// With all that was said so far; nobody waits.
+    Fork,
+    /// With nothing.
+    Spawn {
+        /// The turn of the parent that waits until it is over; the number of turns if that is its end.
+        join_at: usize,
+    },
 }
 
 /// A turn, and what belongs to it.
@@ -35,12 +60,20 @@ pub enum Context {
     Recorded,
     /// Nothing: each turn is complete in itself: `message_array_with_responses`.
     Alone,
+    /// The turn's own messages, and between them the server's answers where those before it ended:
+    /// `message_array_without_responses`.
+    Woven,
 }
 
 /// All conversations of an input, each made or read when it is needed.
 pub trait Conversations: Send + Sync {
-    /// How many there are.
+    /// How many begin by themselves.
     fn count(&self) -> usize;
+
+    /// How many are begun by others; they stand after those that begin by themselves.
+    fn children(&self) -> usize {
+        0
+    }
 
     /// One of them.
     ///
@@ -73,6 +106,11 @@ impl Conversation {
     /// A session of one turn.
     #[must_use]
     pub fn single(session: String, turn: Turn, when: When) -> Self {
-        Self { session, turns: vec![Planned { turn, when, answer: None }], context: Context::default() }
+        Self {
+            session,
+            turns: vec![Planned { turn, when, answer: None }],
+            context: Context::default(),
+            branches: Vec::new(),
+        }
     }
 }

@@ -6,13 +6,14 @@
 //! ```
 
 use super::trace::{Reuse, Writer};
+use super::tree::{Link, Trees};
 use super::{
-    Context, Conversation, Conversations, Models, Planned, Problem, When, bailian_trace, burst_gpt_trace,
-    dag_jsonl, draw, inputs_json_rows, mixed, mooncake_trace, multi_turn, random_pool, raw_payload,
-    sagemaker_data_capture, session_name, single_turn,
+    BranchKind, Context, Conversation, Conversations, Models, Planned, Problem, When, bailian_trace,
+    burst_gpt_trace, dag_jsonl, draw, inputs_json_rows, mixed, mooncake_trace, multi_turn, random_pool,
+    raw_payload, sagemaker_data_capture, session_name, single_turn,
 };
 use common::plan::{Change, Length};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -56,6 +57,18 @@ pub(super) struct Row {
     pub(super) context: Option<Context>,
     /// The text of its only turn, if it is to be made up.
     pub(super) written: Option<Written>,
+    /// The sessions that its turns begin.
+    pub(super) branches: Vec<Named>,
+}
+
+/// A session that a turn begins, by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Named {
+    /// Where the row says so.
+    pub(super) place: String,
+    pub(super) after: usize,
+    pub(super) child: String,
+    pub(super) kind: BranchKind,
 }
 
 /// A text of which only the length is known, and what it shares with others.
@@ -86,6 +99,7 @@ pub(super) struct Dataset {
     begins: Vec<u32>,
     members: Vec<u32>,
     timestamps: Vec<f64>,
+    trees: Trees,
     treatment: Treatment,
 }
 
@@ -203,6 +217,7 @@ impl Dataset {
                     let row = read(text).map_err(|problem| Problem::Row { line: number, problem })?;
                     if index.take(&row, &mut treatment) {
                         spans.push(span);
+                        index.link(number, row);
                     }
                     Ok(())
                 })?;
@@ -216,12 +231,14 @@ impl Dataset {
                 Rows::Whole(rows)
             }
         };
+        let links = std::mem::take(&mut index.links);
+        let trees = Trees::new(links, index.timestamps.len(), |name| index.named(name))?;
         let Index { places, timestamps, .. } = index;
         if places.is_empty() {
             return Err(Problem::NoRows);
         }
         let (begins, members) = grouped(&places, timestamps.len());
-        Ok(Self { format, rows, begins, members, timestamps, treatment })
+        Ok(Self { format, rows, begins, members, timestamps, trees, treatment })
     }
 
     fn is_pool(&self) -> bool {
@@ -245,6 +262,7 @@ impl Dataset {
         let mut lengths = output.map(|length| {
             draw::Lengths::new(length, draw::generator(mixed(*seed, place as u64), draw::OUTPUT_LENGTH))
         });
+        let mut seen = FxHashSet::default();
         for (number, planned) in conversation.turns.iter_mut().enumerate() {
             if planned.turn.model.is_empty() {
                 models.of(place).clone_into(&mut planned.turn.model);
@@ -253,6 +271,12 @@ impl Dataset {
                 planned.turn.max_tokens = lengths.as_mut().map(draw::Lengths::draw);
             }
             planned.when = changed(planned.when, change);
+            if change.strips_seen_images {
+                let known = planned.turn.images.iter_mut().filter(|image| image.uuid.is_some());
+                known
+                    .filter(|image| !seen.insert(image.uuid.clone()))
+                    .for_each(|image| image.content.clear());
+            }
             if number == 0 && change.system_prompt.is_some() {
                 planned.turn.system.clone_from(&change.system_prompt);
             }
@@ -264,8 +288,12 @@ impl Conversations for Dataset {
     fn count(&self) -> usize {
         match self.treatment.change.pool_conversations {
             Some(count) if self.is_pool() => count as usize,
-            _ => self.timestamps.len(),
+            _ => self.trees.roots(self.timestamps.len()),
         }
+    }
+
+    fn children(&self) -> usize {
+        self.timestamps.len() - self.trees.roots(self.timestamps.len())
     }
 
     fn conversation(&self, place: usize) -> Result<Conversation, Problem> {
@@ -273,12 +301,18 @@ impl Conversations for Dataset {
             let drawn = mixed(self.treatment.seed, place as u64) % self.timestamps.len() as u64;
             usize::try_from(drawn).unwrap_or(0)
         } else {
-            place
+            self.trees.number(place) as usize
         };
         let bounds = self.begins.get(taken).zip(self.begins.get(taken + 1));
         let (begin, end) = bounds.ok_or(Problem::NoRows)?;
-        let mut conversation =
-            Conversation { session: session_name(place), turns: Vec::new(), context: self.format.context };
+        let mut conversation = Conversation {
+            session: session_name(place),
+            turns: Vec::new(),
+            context: self.format.context,
+            branches: Vec::new(),
+        };
+        let number = u32::try_from(taken).unwrap_or(u32::MAX);
+        conversation.branches.extend_from_slice(self.trees.branches(number));
         for number in self.members.get(*begin as usize..*end as usize).unwrap_or_default() {
             let mut row = self.row(*number)?;
             if let (Some(written), Some(planned)) = (row.written.take(), row.turns.first_mut()) {
@@ -296,7 +330,10 @@ impl Conversations for Dataset {
 
     fn timestamp_ms(&self, place: usize) -> Option<f64> {
         let speedup = self.treatment.change.synthesis.speedup_ratio;
-        self.timestamps.get(place).filter(|at| at.is_finite()).map(|at| at / speedup)
+        self.timestamps
+            .get(self.trees.number(place) as usize)
+            .filter(|at| at.is_finite())
+            .map(|at| at / speedup)
     }
 }
 
@@ -354,9 +391,21 @@ struct Index {
     places: Vec<u32>,
     /// When each conversation begins; not a number where nothing is said.
     timestamps: Vec<f64>,
+    links: Vec<Link>,
 }
 
 impl Index {
+    /// The session with a name.
+    fn named(&self, name: &str) -> Option<u32> {
+        self.by_name.get(&self.hasher.hash_one(name)).copied()
+    }
+
+    /// Notes what the row that was taken last begins.
+    fn link(&mut self, line: u64, row: Row) {
+        let parent = self.places.last().copied().unwrap_or_default();
+        self.links.extend(row.branches.into_iter().map(|named| Link { line, parent, named }));
+    }
+
     /// Takes a row in, unless it is left out.
     fn take(&mut self, row: &Row, treatment: &mut Treatment) -> bool {
         if !treatment.keeps(row) {
@@ -545,10 +594,30 @@ pub(super) mod tests {
             "{\"nothing\":1}",
             "failed to see what the dataset's rows are: say it by --custom-dataset-type",
         );
+        let dag = |turns: &str| format!(r#"{{"session_id":"s","turns":[{{"messages":[1]{turns}}}]}}"#);
+        check(&dag(r#","forks":["x"]"#), "line 1: s.turns[0].forks[0]: there is no conversation `x`");
         check(
-            r#"{"session_id":"s","turns":[{"messages":[1],"forks":["x"]}]}"#,
-            "line 1: s.turns[0].forks: branches are not supported",
+            &dag(r#","forks":["s"]"#),
+            "line 1: s.turns[0].forks[0]: conversations begin each other in a circle",
         );
+        check(
+            &dag(r#","forks":[{"child":"x","background":true}]"#),
+            "line 1: s.turns[0].forks[0].background: branches that nobody waits for are not supported",
+        );
+        check(
+            &dag(r#","spawns":[{"children":["x"],"join_at":3}]"#),
+            "line 1: s.turns[0].spawns[0].join_at: it must be a later turn, or the number of turns for the end",
+        );
+        check(
+            r#"{"session_id":"s","turns":[{"messages":[1]}],"rounds":3}"#,
+            "line 1: s.rounds: the orchestration of whole conversations is not supported",
+        );
+        let twice = format!(
+            "{}\n{}",
+            dag(r#","spawns":["x","x"]"#),
+            r#"{"session_id":"x","turns":[{"messages":[2]}]}"#
+        );
+        check(&twice, "line 1: s.turns[0].spawns[1]: `x` is begun by another turn too");
         check("{\"input_length\":0}", "line 1: `input_length` and `output_length` must be at least 1");
         check("Timestamp,Request tokens,Response tokens\nx,1,1\n", "line 2: `x` is not a number");
         check("Timestamp,Model\n", "line 1: the head has no column `Request tokens`");
@@ -573,6 +642,18 @@ pub(super) mod tests {
             2 * 512 + 588,
             "twice the shared block, and the own part"
         );
+    }
+
+    #[test]
+    fn pictures_that_were_seen_are_sent_by_name() {
+        let row = |uuid: &str| {
+            format!(r#"{{"session_id":"s","text":"x","image":"http://h/i.png","image_uuids":["{uuid}"]}}"#)
+        };
+        let rows = ["a", "b", "a"].map(row).join("\n");
+        let change = Change { strips_seen_images: true, ..Change::default() };
+        let conversation = index(&single_turn::FORMAT, &rows, change).unwrap().conversation(0).unwrap();
+        let images = conversation.turns.iter().map(|planned| planned.turn.images[0].url().is_empty());
+        assert_eq!(images.collect::<Vec<_>>(), [false, false, true], "the third one was there");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use endpoint::{Endpoint, Turn};
 use serde::ser::{Error, Serialize, SerializeSeq, SerializeStruct, Serializer};
 use std::io::{self, Write};
 
-/// Writes the file: the body of each turn, by session; answers that are not known yet are left out.
+/// Writes the file: the body of each turn, by session; answers that are not known yet are left out, and so are sessions
+/// from when the file `is_wanted` no more.
 ///
 /// # Errors
 /// When `out` can't be written, or a conversation can't be read.
@@ -15,8 +16,9 @@ pub fn inputs_json(
     conversations: &dyn Conversations,
     endpoint: &dyn Endpoint,
     plan: &plan::Endpoint,
+    is_wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, &Inputs { conversations, endpoint, plan })?;
+    serde_json::to_writer_pretty(&mut out, &Inputs { conversations, endpoint, plan, is_wanted })?;
     out.flush()
 }
 
@@ -25,6 +27,7 @@ struct Inputs<'a> {
     conversations: &'a dyn Conversations,
     endpoint: &'a dyn Endpoint,
     plan: &'a plan::Endpoint,
+    is_wanted: &'a dyn Fn() -> bool,
 }
 
 struct Sessions<'a>(Inputs<'a>);
@@ -48,7 +51,8 @@ impl Serialize for Sessions<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let inputs = self.0;
         let mut list = to.serialize_seq(None)?;
-        for place in 0..inputs.conversations.count() {
+        let count = inputs.conversations.count() + inputs.conversations.children();
+        for place in (0..count).take_while(|_| (inputs.is_wanted)()) {
             let conversation = inputs.conversations.conversation(place);
             let conversation = conversation.map_err(|problem: Problem| S::Error::custom(problem))?;
             list.serialize_element(&Session { conversation, inputs })?;
@@ -72,7 +76,7 @@ impl Serialize for Payloads<'_> {
         let mut list = to.serialize_seq(Some(conversation.turns.len()))?;
         let mut turns = Vec::<Turn>::new();
         for planned in &conversation.turns {
-            if conversation.context == Context::Alone {
+            if matches!(conversation.context, Context::Alone | Context::Woven) {
                 turns.clear();
             }
             turns.push(planned.turn.clone());
@@ -129,7 +133,8 @@ mod tests {
         });
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
-        inputs_json(&mut written, &conversations.collect::<Vec<_>>(), chat, &plan(streaming)).unwrap();
+        inputs_json(&mut written, &conversations.collect::<Vec<_>>(), chat, &plan(streaming), &|| true)
+            .unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), expected, "{golden}");
     }
 
@@ -139,10 +144,10 @@ mod tests {
         let planned =
             |text: &str| Planned { turn: turn(text), when: When::Unsaid, answer: Some(turn("answer")) };
         let turns = vec![planned("one"), planned("two")];
-        let conversation = Conversation { session: "s".to_owned(), turns, context };
+        let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
-        inputs_json(&mut written, &vec![conversation], chat, &plan(true)).unwrap();
+        inputs_json(&mut written, &vec![conversation], chat, &plan(true), &|| true).unwrap();
         let value = serde_json::from_slice::<Value>(&written).unwrap();
         let payloads = value["data"][0]["payloads"].as_array().unwrap().iter();
         let texts = payloads.map(|payload| payload["messages"].as_array().unwrap().iter());

@@ -20,15 +20,17 @@ mod mooncake_trace;
 mod multi_turn;
 mod noise;
 mod order;
+mod pictures;
 mod random_pool;
 mod raw_payload;
 mod sagemaker_data_capture;
 mod single_turn;
 mod synthetic;
 mod trace;
+mod tree;
 
-use common::plan::{Input, Plan, TextSource};
-pub use conversation::{Context, Conversation, Conversations, Planned};
+use common::plan::{Input, Length, Plan, TextSource};
+pub use conversation::{Branch, BranchKind, Context, Conversation, Conversations, Planned};
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
 pub use inputs::inputs_json;
@@ -38,7 +40,7 @@ pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};
 use std::io;
 use std::sync::Arc;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 /// When the input wants a request sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,33 +99,54 @@ pub enum Problem {
     NoModel,
 }
 
+/// What conversations are made of, beside the plan.
+#[derive(Default)]
+pub struct Materials {
+    /// What tokens are counted with.
+    pub tokenizer: Option<Tokenizer>,
+    /// What the model is shown of messages, if input lengths count that.
+    pub template: Option<ChatTemplate>,
+    /// Rows of the user's file.
+    pub dataset: Option<Store>,
+    /// The user's own pictures, a data URI a line.
+    pub pictures: String,
+    /// Videos that were made for the run, a data URI a line.
+    pub videos: String,
+}
+
 /// The conversations of a plan, and notices that the user should see at once. The plan learns the dataset's format.
 ///
 /// # Errors
 /// When the dataset is missing, can't be read or has a row that can't be used.
 pub fn conversations(
     plan: &mut Plan,
-    tokenizer: Option<Tokenizer>,
-    dataset: Option<Store>,
+    materials: Materials,
 ) -> Result<(Arc<dyn Conversations>, Vec<String>), Problem> {
     if plan.endpoint.models.is_empty() {
         return Err(Problem::NoModel);
     }
+    let Materials { tokenizer, template, dataset, pictures, videos } = materials;
     let source = match &plan.input {
         Input::Synthetic { made, .. } => made.corpus,
         Input::File { .. } => TextSource::default(),
     };
+    let wrapper = tokenizer
+        .as_ref()
+        .zip(template.as_ref())
+        .map_or(0, |(tokenizer, template)| wrapper(tokenizer, template));
     let corpus = Arc::new(Corpus::new(tokenizer, source).ok_or(Problem::NoVocabulary)?);
     let models = Models::new(&plan.endpoint, plan.random_seed);
     let conversations: Arc<dyn Conversations> = match &mut plan.input {
         Input::Synthetic { entries, input_tokens, output_tokens, made } => {
             let wanted = synthetic::Wanted {
                 entries: *entries,
-                input: *input_tokens,
+                input: Length { mean: (input_tokens.mean - f64::from(wrapper)).max(1.0), ..*input_tokens },
                 output: *output_tokens,
                 made,
                 models: &models,
                 seed: plan.random_seed,
+                pictures: &pictures,
+                videos: &videos,
             };
             Arc::new(synthetic::conversations(&wanted, &corpus)?)
         }
@@ -159,6 +182,18 @@ pub fn conversations(
     Ok((conversations, notices))
 }
 
+/// Tokens that a chat template puts around a text.
+fn wrapper(tokenizer: &Tokenizer, template: &ChatTemplate) -> u32 {
+    let around = |text: &&str| {
+        let shown = template.rendered(&[serde_json::json!({"role": "user", "content": text})], None).ok()?;
+        Some(tokenizer.count(&shown).saturating_sub(tokenizer.count(text)))
+    };
+    SAMPLES.iter().filter_map(around).min().unwrap_or(0)
+}
+
+/// Sentences of which it is seen what a template puts around them.
+const SAMPLES: &[&str] =
+    &["How are you today?", "The quick brown fox jumps over the lazy dog.", "Count from one to ten."];
 /// The format that is seen from the first row.
 const AUTO: &str = "auto";
 
@@ -170,9 +205,7 @@ fn session_name(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::{
-        self, Change, ExportLevel, FailOn, Length, Load, Output, Phase, Timestamps, Wait, Workers,
-    };
+    use common::plan::{self, Change, ExportLevel, FailOn, Load, Output, Phase, Timestamps, Wait, Workers};
 
     fn plan(input: Input) -> Plan {
         Plan {
@@ -219,6 +252,10 @@ mod tests {
         }
     }
 
+    fn of(dataset: Option<Store>) -> Materials {
+        Materials { dataset, ..Materials::default() }
+    }
+
     fn file(format: &str, output_tokens: Option<Length>) -> Plan {
         plan(Input::File {
             format: format.to_owned(),
@@ -232,7 +269,7 @@ mod tests {
     fn models_take_turns_and_lengths_are_filled_in() {
         let rows = "{\"text\":\"one two\",\"output_length\":3}\n{\"text\":\"x\"}\n{\"text\":\"y\"}\n";
         let mut plan = file("auto", Some(Length { mean: 9.0, stddev: 0.0 }));
-        let (made, notices) = conversations(&mut plan, None, Some(Store::Memory(rows.into()))).unwrap();
+        let (made, notices) = conversations(&mut plan, of(Some(Store::Memory(rows.into())))).unwrap();
         let turns = (0..made.count()).map(|place| made.conversation(place).unwrap().turns.remove(0).turn);
         let made = turns.map(|turn| (turn.model, turn.max_tokens)).collect::<Vec<_>>();
         let expected = [("a", Some(3)), ("b", Some(9)), ("a", Some(9))];
@@ -244,7 +281,7 @@ mod tests {
     fn what_is_refused() {
         let check = |plan: &Plan, dataset: Option<&str>, expected: &str| {
             let store = dataset.map(|rows| Store::Memory(rows.into()));
-            let problem = conversations(&mut plan.clone(), None, store).err().unwrap();
+            let problem = conversations(&mut plan.clone(), of(store)).err().unwrap();
             assert_eq!(problem.to_string(), expected, "{dataset:?}");
         };
         check(&file("single_turn", None), None, "failed to find the dataset that the plan names");

@@ -33,6 +33,17 @@ fn picture(wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
     };
     let mut pixels = vec![0; count];
     generator.fill_bytes(&mut pixels);
+    encoded(&pixels, width, height, wanted, generator)
+}
+
+/// Pixels of three bytes each as the plan wants pictures.
+pub(super) fn encoded(
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+    wanted: &Images,
+    generator: &mut StdRng,
+) -> Result<Media, Problem> {
     let format = match wanted.format.as_str() {
         "random" if generator.random_bool(0.5) => "jpeg",
         "jpeg" => "jpeg",
@@ -41,8 +52,8 @@ fn picture(wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
     let mut encoded = Vec::new();
     let color = ExtendedColorType::Rgb8;
     let written = match format {
-        "jpeg" => JpegEncoder::new(&mut encoded).write_image(&pixels, width, height, color),
-        _ => PngEncoder::new(&mut encoded).write_image(&pixels, width, height, color),
+        "jpeg" => JpegEncoder::new(&mut encoded).write_image(pixels, width, height, color),
+        _ => PngEncoder::new(&mut encoded).write_image(pixels, width, height, color),
     };
     written.map_err(|error| Problem::Media(format!("failed to encode a picture: {error}")))?;
     Ok(Media::new(&format!("data:image/{format};base64,{}", STANDARD.encode(encoded))))
@@ -94,8 +105,13 @@ mod tests {
 
     fn check_picture(format: &str, magic: &[u8]) {
         let length = |mean| Length { mean, stddev: 0.0 };
-        let wanted =
-            Images { batch_size: 2, width: length(30.0), height: length(20.0), format: format.to_owned() };
+        let wanted = Images {
+            batch_size: 2,
+            width: length(30.0),
+            height: length(20.0),
+            format: format.to_owned(),
+            source: None,
+        };
         let draw = || images(&wanted, &mut StdRng::seed_from_u64(7)).unwrap();
         let pictures = draw();
         assert_eq!(pictures, draw(), "the same for the same seed");

@@ -111,7 +111,8 @@ fn media(kind: &str, one: Option<String>, several: Option<Vec<OneOrNamed>>) -> R
             .collect(),
     };
     let is_known = |content: &String| {
-        let is_sound = kind == "audio" && content.starts_with("wav,") | content.starts_with("mp3,");
+        let is_sound =
+            kind == "audio" && content.split_once(',').is_some_and(|(format, _)| SOUNDS.contains(&format));
         ["http://", "https://", "data:"].iter().any(|scheme| content.starts_with(scheme)) || is_sound
     };
     match contents.iter().find(|content| !is_known(content)) {
@@ -154,6 +155,8 @@ pub(super) fn one_line(error: &serde_json::Error) -> String {
     }
 }
 
+/// Formats of sounds, which stand before their bytes.
+const SOUNDS: [&str; 4] = ["wav", "mp3", "flac", "ogg"];
 /// One of which every row has.
 const KEYS: [&str; 8] = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
 

@@ -2,11 +2,14 @@
 
 use super::corpus::Corpus;
 use super::draw::{self, Lengths};
+use super::pictures::Pictures;
 use super::{Context, Conversation, Models, Planned, Problem, When, noise, session_name};
 use common::plan::{Length, Made, Pair, Range, RangeStyle, Rankings};
-use endpoint::{Text, Turn};
+use endpoint::{Media, Text, Turn};
 use rand::Rng;
 use rand::rngs::StdRng;
+use std::iter::Cycle;
+use std::str::Lines;
 use std::sync::Arc;
 
 /// What is to be made up.
@@ -17,6 +20,10 @@ pub(super) struct Wanted<'a> {
     pub(super) made: &'a Made,
     pub(super) models: &'a Models,
     pub(super) seed: u64,
+    /// The user's own pictures, if those are wanted.
+    pub(super) pictures: &'a str,
+    /// Videos that were made for the run, a data URI a line.
+    pub(super) videos: &'a str,
 }
 
 /// Makes all conversations.
@@ -38,6 +45,8 @@ struct Maker<'a> {
     text: StdRng,
     prefix: StdRng,
     noise: StdRng,
+    pictures: Option<Pictures>,
+    videos: Cycle<Lines<'a>>,
     system: Option<String>,
     prefixes: Vec<String>,
 }
@@ -61,6 +70,12 @@ impl<'a> Maker<'a> {
             range: draw::generator(wanted.seed, draw::RANGE),
             text: draw::generator(wanted.seed, draw::TEXT),
             noise: draw::generator(wanted.seed, draw::NOISE),
+            pictures: made
+                .images
+                .as_ref()
+                .and_then(|images| images.source)
+                .map(|taking| Pictures::new(wanted.pictures, taking)),
+            videos: wanted.videos.lines().cycle(),
             system: made.system_prompt.clone().or(shared),
             prefix,
             prefixes,
@@ -75,7 +90,12 @@ impl<'a> Maker<'a> {
             self.wanted.models.of(number).clone_into(&mut turn.model);
             turns.push(Planned { turn, when: self.when(place), answer: None });
         }
-        Ok(Conversation { session: session_name(number), turns, context: Context::Live })
+        Ok(Conversation {
+            session: session_name(number),
+            turns,
+            context: Context::Live,
+            branches: Vec::new(),
+        })
     }
 
     fn when(&mut self, place: u32) -> When {
@@ -107,11 +127,15 @@ impl<'a> Maker<'a> {
                 made.user_context_tokens.map(|tokens| self.corpus.text(tokens as usize, &mut self.prefix));
         }
         if let Some(images) = &made.images {
-            turn.images = noise::images(images, &mut self.noise)?;
+            turn.images = match &mut self.pictures {
+                Some(pictures) => pictures.images(images, &mut self.noise)?,
+                None => noise::images(images, &mut self.noise)?,
+            };
         }
         if let Some(audios) = &made.audios {
             turn.audios = noise::sounds(audios, &mut self.noise)?;
         }
+        turn.videos.extend(self.videos.by_ref().take(made.videos as usize).map(Media::new));
         Ok(turn)
     }
 
@@ -199,6 +223,8 @@ mod tests {
             made,
             models: &Models::default(),
             seed,
+            pictures: "",
+            videos: "",
         };
         (conversations(&wanted, &corpus).unwrap(), corpus)
     }

@@ -6,15 +6,42 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// A new TCP socket for this address, without Nagle's delay (RFC 896 would hold back small requests).
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// On a port.
+    Internet(SocketAddr),
+    /// On a Unix socket, at this path.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Its port; 0 where there are none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Internet(address) => address.port(),
+            Self::Unix(_) => 0,
+        }
+    }
+}
+
+/// A new stream socket for this address, of TCP without Nagle's delay (RFC 896 would hold back small requests).
 ///
 /// # Errors
 /// When the process has no file descriptors left, or the kernel no memory.
-pub fn open(address: &SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+pub fn open(address: &Address) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
+    let family = match address {
+        Address::Internet(SocketAddr::V4(_)) => AddressFamily::INET,
+        Address::Internet(SocketAddr::V6(_)) => AddressFamily::INET6,
+        Address::Unix(_) => {
+            return Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?);
+        }
+    };
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     sockopt::set_tcp_nodelay(&socket, true)?;
     Ok(socket)

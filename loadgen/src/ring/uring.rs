@@ -6,7 +6,7 @@
 //!
 //! Drop order: the ring goes first, which cancels what is in flight; then the memory that the kernel was lent.
 
-use crate::ring::socket;
+use crate::ring::socket::{self, Address};
 use common::clock::{DurationNs, MonoNs, RealNs};
 use io_uring::types::{BufRingEntry, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
@@ -14,6 +14,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A ring with `slots` places for sockets.
@@ -151,7 +152,7 @@ impl Ring {
     }
 
     /// Connects the socket of a place.
-    pub fn connect(&mut self, slot: u32, address: &SocketAddr) {
+    pub fn connect(&mut self, slot: u32, address: &Address) {
         let raw = Box::new(RawAddress::from(address));
         let entry = opcode::Connect::new(Fixed(slot), (&raw const raw.storage).cast(), raw.length).build();
         self.slot(slot).address = Some(raw);
@@ -409,12 +410,12 @@ impl Drop for BufferPool {
     }
 }
 
-impl From<&SocketAddr> for RawAddress {
-    fn from(address: &SocketAddr) -> Self {
+impl From<&Address> for RawAddress {
+    fn from(address: &Address) -> Self {
         // SAFETY: all zeroes are a valid value of this plain C structure.
         let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
         let length = match address {
-            SocketAddr::V4(v4) => {
+            Address::Internet(SocketAddr::V4(v4)) => {
                 let raw = libc::sockaddr_in {
                     sin_family: family(libc::AF_INET),
                     sin_port: v4.port().to_be(),
@@ -425,7 +426,7 @@ impl From<&SocketAddr> for RawAddress {
                 unsafe { (&raw mut storage).cast::<libc::sockaddr_in>().write(raw) };
                 size_of::<libc::sockaddr_in>()
             }
-            SocketAddr::V6(v6) => {
+            Address::Internet(SocketAddr::V6(v6)) => {
                 let raw = libc::sockaddr_in6 {
                     sin6_family: family(libc::AF_INET6),
                     sin6_port: v6.port().to_be(),
@@ -436,6 +437,16 @@ impl From<&SocketAddr> for RawAddress {
                 // SAFETY: as above.
                 unsafe { (&raw mut storage).cast::<libc::sockaddr_in6>().write(raw) };
                 size_of::<libc::sockaddr_in6>()
+            }
+            Address::Unix(path) => {
+                let mut raw = libc::sockaddr_un { sun_family: family(libc::AF_UNIX), sun_path: [0; 108] };
+                // The last byte stays 0: a longer path is cut, and then there is nothing to connect to.
+                for (to, from) in raw.sun_path.iter_mut().take(107).zip(path.as_os_str().as_bytes()) {
+                    *to = from.cast_signed();
+                }
+                // SAFETY: as above.
+                unsafe { (&raw mut storage).cast::<libc::sockaddr_un>().write(raw) };
+                size_of::<libc::sockaddr_un>()
             }
         };
         Self { storage, length: libc::socklen_t::try_from(length).unwrap_or(0) }

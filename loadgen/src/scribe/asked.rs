@@ -1,10 +1,14 @@
 //! What requests asked: their input tokens, history included, and the output tokens that they wanted.
 
+use super::transcript::Transcript;
+use crate::branching::Inherited;
 use crate::prompt::{Context, Conversation, Conversations};
 use common::reply_event::Measure;
+use endpoint::Turn;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 /// Counts what requests asked, each conversation when it is first sent.
 pub struct Asked {
@@ -12,7 +16,10 @@ pub struct Asked {
     /// Of turns that are sent without a history, by conversation and turn.
     alone: FxHashMap<(u32, u32), Facts>,
     /// What was said so far in sessions that go on.
-    said: FxHashMap<u64, String>,
+    said: FxHashMap<u64, Transcript>,
+    /// What was said before sessions that others began.
+    inherited: Inherited,
+    template: Option<ChatTemplate>,
 }
 
 /// What a request asked.
@@ -31,8 +38,20 @@ pub struct Facts {
 impl Asked {
     /// What requests of these conversations ask.
     #[must_use]
-    pub fn new(conversations: Arc<dyn Conversations>) -> Self {
-        Self { conversations, alone: FxHashMap::default(), said: FxHashMap::default() }
+    pub fn new(conversations: Arc<dyn Conversations>, inherited: Inherited) -> Self {
+        Self {
+            conversations,
+            alone: FxHashMap::default(),
+            said: FxHashMap::default(),
+            inherited,
+            template: None,
+        }
+    }
+
+    /// Counts what a chat template makes of messages.
+    #[must_use]
+    pub fn with_template(self, template: Option<ChatTemplate>) -> Self {
+        Self { template, ..self }
     }
 
     /// What the turn of a session asked, which was answered with `answer`; no answer ends the session.
@@ -52,53 +71,59 @@ impl Asked {
         let Some(planned) = conversation.turns.get(turn as usize) else { return Facts::default() };
         let requested_tokens = planned.turn.max_tokens;
         let audio_seconds = planned.turn.audio_seconds().map_or(Measure::UNKNOWN, Measure::new);
-        let own = planned.turn.asked();
-        let count = |text: &str| tokenizer.map(|tokenizer| tokenizer.count(text));
-        if conversation.turns.len() == 1 || conversation.context == Context::Alone {
+        let is_alone = conversation.turns.len() == 1 || conversation.context == Context::Alone;
+        if is_alone && !self.inherited.has(session) {
+            let mut asked = self.transcript();
+            asked.hear(&planned.turn);
+            let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
             let images = planned.turn.images_asked();
-            let facts = Facts { input_tokens: count(&own), requested_tokens, audio_seconds, images };
+            let facts = Facts { input_tokens, requested_tokens, audio_seconds, images };
             self.alone.insert((entry, turn), facts);
             return facts;
         }
-        let mut text = self.said.remove(&session).unwrap_or_default();
-        append(&mut text, &own);
+        let mut asked = self.said.remove(&session).unwrap_or_else(|| {
+            let mut begun = self.transcript();
+            self.inherited.take(session).iter().flatten().for_each(|turn| begun.hear(turn));
+            begun
+        });
+        // Of messages that are complete in themselves but for the answers, only those go on.
+        let answers = (conversation.context == Context::Woven).then(|| asked.clone());
+        asked.hear(&planned.turn);
         let before = conversation.turns.iter().take(turn as usize + 1);
         let images = before.map(|planned| planned.turn.images_asked()).sum();
-        let facts = Facts { input_tokens: count(&text), requested_tokens, audio_seconds, images };
+        let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
         if let Some(answer) = answer
             && (turn as usize) + 1 < conversation.turns.len()
         {
-            append(&mut text, remembered(&conversation, turn, answer).as_ref());
-            self.said.insert(session, text);
+            let mut goes_on = answers.unwrap_or(asked);
+            if let Some(answer) = remembered(&conversation, turn, answer) {
+                goes_on.hear(&answer);
+            }
+            self.said.insert(session, goes_on);
         }
-        facts
+        Facts { input_tokens, requested_tokens, audio_seconds, images }
+    }
+
+    fn transcript(&self) -> Transcript {
+        if self.template.is_some() { Transcript::of_messages() } else { Transcript::of_texts() }
     }
 }
 
 /// The answer that later turns are sent with.
-fn remembered<'a>(conversation: &Conversation, turn: u32, answer: &'a str) -> std::borrow::Cow<'a, str> {
-    match conversation.context {
-        Context::Recorded => {
-            let recorded = conversation.turns.get(turn as usize).and_then(|planned| planned.answer.as_ref());
-            recorded.map(endpoint::Turn::joined).unwrap_or_default().into()
-        }
-        Context::Live | Context::Alone => answer.into(),
+fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: &str) -> Option<Cow<'a, Turn>> {
+    if conversation.context == Context::Recorded {
+        return conversation.turns.get(turn as usize)?.answer.as_ref().map(Cow::Borrowed);
     }
-}
-
-/// As input tokens are counted: texts joined by a space.
-fn append(text: &mut String, more: &str) {
-    if !text.is_empty() && !more.is_empty() {
-        text.push(' ');
-    }
-    text.push_str(more);
+    let mut live = Turn::user(answer.to_owned(), String::new());
+    "assistant".clone_into(&mut live.role);
+    Some(Cow::Owned(live))
 }
 
 #[cfg(test)]
 impl Asked {
     /// Knows one turn's facts, and nothing else.
     pub(super) fn knowing(entry: u32, turn: u32, facts: Facts) -> Self {
-        let mut asked = Self::new(Arc::new(Vec::<Conversation>::new()));
+        let mut asked = Self::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
         asked.alone.insert((entry, turn), facts);
         asked
     }
@@ -108,9 +133,8 @@ impl Asked {
 mod tests {
     use super::*;
     use crate::prompt::{Planned, When};
-    use endpoint::Turn;
 
-    fn counted(context: Context) -> Vec<Option<u32>> {
+    fn counted(context: Context, template: Option<ChatTemplate>) -> Vec<Option<u32>> {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let planned = |text: &str| Planned {
             turn: turn(text),
@@ -118,7 +142,9 @@ mod tests {
             answer: Some(turn("a recorded answer")),
         };
         let turns = ["one two", "three", "four"].map(planned).to_vec();
-        let mut asked = Asked::new(Arc::new(vec![Conversation { session: "s".to_owned(), turns, context }]));
+        let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
+        let mut asked =
+            Asked::new(Arc::new(vec![conversation]), Inherited::default()).with_template(template);
         let tokenizer = Tokenizer::builtin();
         let counts = (0..3)
             .map(|turn| asked.facts(9, (0, turn), Some("live answer"), Some(&tokenizer)).input_tokens)
@@ -129,8 +155,20 @@ mod tests {
 
     #[test]
     fn history_counts() {
+        let counted = |context| counted(context, None);
         assert_eq!(counted(Context::Live), [Some(2), Some(5), Some(8)], "with live answers of two tokens");
         assert_eq!(counted(Context::Recorded), [Some(2), Some(6), Some(10)], "with recorded ones of three");
         assert_eq!(counted(Context::Alone), [Some(2), Some(1), Some(1)], "each for itself");
+        assert_eq!(counted(Context::Woven), [Some(2), Some(3), Some(5)], "each with the answers before it");
+    }
+
+    #[test]
+    fn a_template_counts() {
+        let text = r#"{"template":"{% for message in messages %}x {{ message.role }}: {{ message.content }} {% endfor %}"}"#;
+        let template = ChatTemplate::from_json(text.as_bytes()).unwrap();
+        let tokenizer = Tokenizer::builtin();
+        let shown = "x user: one two x assistant: live answer x user: three ";
+        let counts = counted(Context::Live, Some(template));
+        assert_eq!(counts[1], Some(tokenizer.count(shown)), "messages as the model is shown them");
     }
 }

@@ -16,7 +16,9 @@ mod ledger;
 mod outcome;
 mod record;
 mod request;
+mod transcript;
 
+use crate::branching::Inherited;
 use crate::prompt::Conversations;
 use crate::ring::shared::Gauge;
 pub use asked::{Asked, Facts};
@@ -30,7 +32,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 /// What a scribe needs.
 pub struct Scribe {
@@ -44,6 +46,10 @@ pub struct Scribe {
     pub tokenizer: Option<Tokenizer>,
     /// What requests ask.
     pub conversations: Arc<dyn Conversations>,
+    /// What forked sessions had heard when they began.
+    pub inherited: Inherited,
+    /// What the model is shown of messages, if that is what is counted.
+    pub template: Option<ChatTemplate>,
     /// The plan of the run.
     pub plan: Plan,
     /// Whether the bytes of responses are passed on.
@@ -87,7 +93,7 @@ pub fn run(scribe: Scribe) -> io::Result<()> {
     let spools = scribe.spools.into_iter();
     let mut spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
-    let asked = Asked::new(scribe.conversations);
+    let asked = Asked::new(scribe.conversations, scribe.inherited).with_template(scribe.template);
     let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan);
     if scribe.keep_raw {
         ledger.keep_raw();

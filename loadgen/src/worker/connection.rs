@@ -1,5 +1,6 @@
 //! HOT: a connection and the request that it carries. Budget: docs/BUDGET.md, "memory".
 
+use super::job::Job;
 use crate::composer::{Prepared, Said};
 use crate::wire::http::Responses;
 use crate::wire::tls::Tls;
@@ -30,6 +31,8 @@ pub(super) enum State {
     Securing,
     Idle,
     Busy,
+    /// Its request is a job that is to be asked after.
+    Waiting,
     Closing,
 }
 
@@ -46,6 +49,8 @@ pub(super) struct Active {
     pub(super) is_prefilling: bool,
     /// What the server said, of a session that has more to say.
     pub(super) said: Option<Said>,
+    /// Of a job, its last answer.
+    pub(super) job: Option<Box<Job>>,
 }
 
 impl Connection {
@@ -85,6 +90,7 @@ impl Active {
             phase,
             is_prefilling: false,
             said: None,
+            job: None,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! No JSON, no allocation after set-up but for growth, no lock, no logging, no disk.
 
 mod connection;
+mod job;
 mod secure;
 mod session;
 
@@ -18,7 +19,7 @@ pub use session::Threshold;
 use crate::clock;
 use crate::composer::{Next, Prepared, PreparedQueue, Said};
 use crate::report::Reporter;
-use crate::ring::socket;
+use crate::ring::socket::{self, Address};
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
 use crate::schedule::Schedule;
 use crate::wire::http::{AtEnd, Progress};
@@ -36,7 +37,6 @@ use session::Turns;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -73,6 +73,8 @@ pub struct Assignment {
     pub timeout: DurationNs,
     /// How requests share connections.
     pub reuse: ConnectionReuse,
+    /// Of an API of jobs: how long after an answer a job is asked after again.
+    pub poll_interval: Option<DurationNs>,
     /// How many requests may fail, if the plan says so.
     pub threshold: Option<Arc<Threshold>>,
     /// From what is drawn which requests are given up.
@@ -85,7 +87,7 @@ pub struct Assignment {
 #[derive(Clone, Debug)]
 pub struct Destination {
     /// The address to connect to.
-    pub address: SocketAddr,
+    pub address: Address,
     /// How the connection is encrypted, and whose certificate is expected.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
@@ -168,6 +170,9 @@ struct Worker {
     wait: Wait,
     stamps: SocketStamps,
     reuse: ConnectionReuse,
+    /// Whether requests are jobs, and how long after an answer they are asked after again.
+    sends_jobs: bool,
+    poll_interval: DurationNs,
     /// Ties the clock of the sockets' stamps to ours; renewed now and then.
     anchor: Anchor,
     timeout: DurationNs,
@@ -211,6 +216,8 @@ impl Worker {
             wait: assignment.wait,
             stamps: assignment.stamps,
             reuse: assignment.reuse,
+            sends_jobs: assignment.poll_interval.is_some(),
+            poll_interval: assignment.poll_interval.unwrap_or_default(),
             anchor: clock::anchor(),
             timeout: assignment.timeout,
             deadlines: VecDeque::with_capacity(widen(places)),
@@ -301,6 +308,9 @@ impl Worker {
         if self.turns.are_awaited() {
             until = until.min(now + STARVED_WAIT);
         }
+        if let Some(due) = self.turns.next_inquiry() {
+            until = until.min(due);
+        }
         let growth = self.schedule.next_growth();
         let deadline = self.deadlines.front().map(|(deadline, ..)| *deadline);
         let cancel = self.cancels.peek().map(|cancel| cancel.0.0);
@@ -329,6 +339,10 @@ impl Worker {
         }
         self.schedule.grow(now);
         self.turns.hear(&mut self.queue);
+        for _ in 0..std::mem::take(&mut self.turns.ended) {
+            self.schedule.session_ended(now, now);
+        }
+        self.ask_after_jobs(now);
         if self.stranded.is_some()
             && !self.free.is_empty()
             && let Some(active) = self.stranded.take()
@@ -366,6 +380,9 @@ impl Worker {
         active.is_prefilling = self.limits_prefill;
         if active.prepared.next != Next::Over {
             active.said = Some(Said::default());
+        }
+        if self.sends_jobs {
+            active.job = Some(Box::default());
         }
         self.assign(active);
     }
@@ -447,14 +464,14 @@ impl Worker {
         let Destination { address, tls } = &self.targets[usize::from(active.prepared.target)];
         let tls = tls.as_ref().map(|(config, name)| Tls::new(config, name).map(Box::new)).transpose();
         let (address, tls) = match tls {
-            Ok(tls) => (*address, tls),
+            Ok(tls) => (address, tls),
             Err(_unusable) => {
                 self.free.push(place);
                 self.fail_unsent(active, Outcome::TlsFailed, now, 0);
                 return;
             }
         };
-        let socket = socket::open(&address).and_then(|socket| Ok((socket::cookie(socket.as_fd())?, socket)));
+        let socket = socket::open(address).and_then(|socket| Ok((socket::cookie(socket.as_fd())?, socket)));
         let installed = socket.and_then(|(cookie, socket)| self.ring.install(place, socket).map(|()| cookie));
         let cookie = match installed {
             Ok(cookie) => cookie,
@@ -478,7 +495,8 @@ impl Worker {
         connection.state = State::Connecting;
         self.deadlines.push_back((now + self.timeout, place, active.prepared.request.0));
         connection.active = Some(active);
-        self.ring.connect(place, &address);
+        let target = usize::from(connection.target);
+        self.ring.connect(place, &self.targets[target].address);
     }
 
     /// Closes an idle connection, to make room: its place is free when its receive has ended.
@@ -554,6 +572,9 @@ impl Worker {
     #[inline]
     fn progressed(&mut self, place: u32, outcome: Option<(Outcome, bool)>, reaped: MonoNs) {
         match outcome {
+            Some((outcome, keeps_alive)) if self.sends_jobs => {
+                self.job_answered(place, outcome, keeps_alive, reaped);
+            }
             Some((outcome, true)) if !self.ring.is_sending(place) => self.finish(place, outcome, reaped, 0),
             // An answer to a request that is still being sent: the connection is of no more use.
             Some((outcome, _)) => {
@@ -656,9 +677,15 @@ impl Worker {
     fn receive_ended(&mut self, place: u32, error: u32) {
         let now = clock::mono();
         let connection = &mut self.connections[widen(place)];
+        if connection.state == State::Waiting {
+            return self.job_left(place);
+        }
         if connection.state == State::Busy
             && let Some(active) = connection.active.as_ref()
         {
+            if active.job.is_some() {
+                return self.job_broke_off(place, error, now);
+            }
             let mut sink = self.reporter.sink(active.prepared.request, now);
             let outcome = match (error, connection.responses.finish(&mut sink)) {
                 (0, AtEnd::Complete) => outcome_of(active.status),
@@ -754,7 +781,10 @@ impl Worker {
     #[cold]
     #[inline(never)]
     fn rearm(&mut self, place: u32) {
-        if matches!(self.connections[widen(place)].state, State::Idle | State::Busy | State::Securing) {
+        if matches!(
+            self.connections[widen(place)].state,
+            State::Idle | State::Busy | State::Waiting | State::Securing
+        ) {
             self.reporter.counters().count(Counter::BuffersExhausted, 1);
             self.ring.receive(place);
         } else {
@@ -819,6 +849,13 @@ fn feed(
     reaped: MonoNs,
 ) -> Option<(Outcome, bool)> {
     match (connection.state, connection.active.as_mut()) {
+        (State::Busy, Some(Active { job: Some(job), .. })) => {
+            match connection.responses.feed(bytes, &mut **job) {
+                Ok(Progress::More) => None,
+                Ok(Progress::Complete { keep_alive }) => Some((outcome_of(job.status), keep_alive)),
+                Err(_malformed) => Some((Outcome::Malformed, false)),
+            }
+        }
         (State::Busy, Some(active)) => {
             let mut sink = reporter.sink(active.prepared.request, reaped);
             sink.end = end;
@@ -839,7 +876,7 @@ fn feed(
             }
         }
         // Bytes that nobody asked for: the connection can't be trusted with another request.
-        (State::Idle, _) => Some((Outcome::Malformed, false)),
+        (State::Idle | State::Waiting, _) => Some((Outcome::Malformed, false)),
         _ => None,
     }
 }

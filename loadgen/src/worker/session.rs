@@ -3,7 +3,7 @@
 
 use super::connection::{Active, State};
 use super::{STOP, Worker, widen};
-use crate::composer::{Answer, Next, Prepared, PreparedQueue};
+use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue};
 use crate::schedule::Schedule;
 use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
@@ -27,6 +27,12 @@ pub(super) struct Turns {
     composer: Thread,
     /// Connections that wait for their session's next turn.
     pub(super) owned: FxHashMap<u64, u32>,
+    /// What is to be asked of jobs, by when it is due and then by the request's number.
+    inquiries: BinaryHeap<Reverse<(MonoNs, u64, usize)>>,
+    /// Trees of sessions that have ended, and whose place is not free yet.
+    pub(super) ended: u32,
+    /// Where the jobs wait of which the composer reads an answer.
+    pub(super) jobs: FxHashMap<u64, u32>,
 }
 
 /// How many requests of all workers may fail.
@@ -51,6 +57,9 @@ impl Turns {
             awaited: 0,
             composer,
             owned: FxHashMap::default(),
+            inquiries: BinaryHeap::new(),
+            ended: 0,
+            jobs: FxHashMap::default(),
         }
     }
 
@@ -61,12 +70,21 @@ impl Turns {
             return;
         }
         while let Ok(prepared) = queue.turns.pop() {
-            self.awaited = self.awaited.saturating_sub(1);
+            self.awaited = self.awaited.saturating_sub(u32::from(prepared.settles));
             let place = self.spare.pop().unwrap_or_else(|| {
                 self.made.push(None);
                 self.made.len() - 1
             });
-            self.due.push(Reverse((prepared.due, prepared.request.0, place)));
+            let due = match prepared.kind {
+                Kind::Request => &mut self.due,
+                Kind::Inquiry => &mut self.inquiries,
+                Kind::Nothing { ends } => {
+                    self.ended += u32::from(ends);
+                    self.spare.push(place);
+                    continue;
+                }
+            };
+            due.push(Reverse((prepared.due, prepared.request.0, place)));
             self.made[place] = Some(prepared);
         }
         while let Some(answer) = self.backlog.pop_front() {
@@ -95,9 +113,21 @@ impl Turns {
         self.made[place].take()
     }
 
+    /// When the next question after a job is due.
+    #[inline]
+    pub(super) fn next_inquiry(&self) -> Option<MonoNs> {
+        self.inquiries.peek().map(|next| next.0.0)
+    }
+
+    pub(super) fn pop_inquiry(&mut self) -> Option<Prepared> {
+        let Reverse((_, _, place)) = self.inquiries.pop()?;
+        self.spare.push(place);
+        self.made[place].take()
+    }
+
     /// Has the composer make the next turn of a session, or forget it.
-    fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
-        self.awaited += u32::from(answer.said.is_some());
+    pub(super) fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
+        self.awaited += u32::from(answer.said.is_some() || answer.job.is_some() || answer.is_branch);
         if self.backlog.is_empty() {
             if let Err(rtrb::PushError::Full(answer)) = queue.answers.push(answer) {
                 self.backlog.push_back(answer);
@@ -118,7 +148,14 @@ impl Turns {
         while let Some(prepared) = self.pop() {
             unsent += u64::from(schedule.owes(prepared.due));
             if prepared.next != Next::Over {
-                self.tell(queue, Answer { session: prepared.session, due: MonoNs(0), said: None });
+                let over = Answer {
+                    session: prepared.session,
+                    due: MonoNs(0),
+                    said: None,
+                    job: None,
+                    is_branch: false,
+                };
+                self.tell(queue, over);
             }
         }
         unsent
@@ -162,19 +199,27 @@ impl Worker {
         self.in_flight -= 1;
         self.prefilling -= u32::from(active.is_prefilling);
         match (outcome, active.said.take()) {
-            (Outcome::Ok, Some(said)) => {
+            (_, said) if active.prepared.next == Next::Tree => {
+                let said = said.filter(|_| outcome == Outcome::Ok);
+                let session = active.prepared.session;
+                let answer = Answer { session, due: now, said, job: None, is_branch: true };
+                self.turns.tell(&mut self.queue, answer);
+            }
+            (Outcome::Ok, Some(said)) if active.prepared.next != Next::Over => {
                 let wanted = match active.prepared.next {
                     Next::At(offset) => self.schedule.begin() + offset,
                     Next::After(delay) => now + delay,
-                    Next::Over => now,
+                    Next::Over | Next::Ask(_) | Next::Tree => now,
                 };
                 let due = self.schedule.turn_due(active.submitted, now, wanted);
-                let answer = Answer { session: active.prepared.session, due, said: Some(said) };
+                let session = active.prepared.session;
+                let answer = Answer { session, due, said: Some(said), job: None, is_branch: false };
                 self.turns.tell(&mut self.queue, answer);
             }
             (_, said) => {
                 if said.is_some() {
-                    let over = Answer { session: active.prepared.session, due: MonoNs(0), said: None };
+                    let session = active.prepared.session;
+                    let over = Answer { session, due: MonoNs(0), said: None, job: None, is_branch: false };
                     self.turns.tell(&mut self.queue, over);
                 }
                 self.schedule.session_ended(active.submitted, now);
@@ -193,7 +238,8 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, outcome: Outcome, now: MonoNs) {
-        let goes_on = outcome == Outcome::Ok && active.prepared.next != Next::Over;
+        let next = active.prepared.next;
+        let goes_on = outcome == Outcome::Ok && !matches!(next, Next::Over | Next::Tree);
         if self.reuse == ConnectionReuse::StickyUserSessions && goes_on {
             self.turns.owned.insert(active.prepared.session, place);
         } else {

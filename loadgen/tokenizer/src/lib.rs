@@ -4,6 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+mod chat_template;
+
+pub use chat_template::{ChatTemplate, ChatTemplateError};
 use std::sync::Arc;
 use tiktoken_rs::CoreBPE;
 

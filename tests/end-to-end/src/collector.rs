@@ -17,8 +17,15 @@ use std::thread::JoinHandle;
 pub struct Collector {
     address: SocketAddr,
     over: Arc<AtomicBool>,
-    received: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
+    received: Arc<Mutex<Received>>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    exports: Vec<ExportMetricsServiceRequest>,
+    /// Lines of the last head, in small letters.
+    head: Vec<String>,
 }
 
 /// A point of a metric.
@@ -62,7 +69,7 @@ impl Collector {
     #[must_use]
     pub fn points(&self, name: &str) -> Vec<Point> {
         let received = self.received.lock().unwrap();
-        let metrics = received.iter().rev().flat_map(|request| &request.resource_metrics);
+        let metrics = received.exports.iter().rev().flat_map(|request| &request.resource_metrics);
         let metrics = metrics.flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
         let mut named = metrics.filter(|metric| metric.name == name);
         match named.next().and_then(|metric| metric.data.as_ref()) {
@@ -96,11 +103,17 @@ impl Collector {
         }
     }
 
+    /// A line of the head of the last export, in small letters, that begins so.
+    #[must_use]
+    pub fn header(&self, begin: &str) -> Option<String> {
+        self.received.lock().unwrap().head.iter().find(|line| line.starts_with(begin)).cloned()
+    }
+
     /// The attributes of whoever sent the last export.
     #[must_use]
     pub fn resource(&self) -> BTreeMap<String, String> {
         let received = self.received.lock().unwrap();
-        let resource = received.last().unwrap().resource_metrics[0].resource.clone().unwrap();
+        let resource = received.exports.last().unwrap().resource_metrics[0].resource.clone().unwrap();
         attributes(&resource.attributes)
     }
 }
@@ -125,30 +138,34 @@ fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
     told.collect()
 }
 
-fn take(
-    mut stream: TcpStream,
-    status: &str,
-    received: &Mutex<Vec<ExportMetricsServiceRequest>>,
-) -> std::io::Result<()> {
+fn take(mut stream: TcpStream, status: &str, received: &Mutex<Received>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let is_metrics = line.starts_with("POST /v1/metrics ");
-    let mut length = 0;
+    let (mut length, mut head) = (0, Vec::new());
     loop {
         line.clear();
         if reader.read_line(&mut line)? <= 2 {
             break;
         }
-        let lower = line.to_ascii_lowercase();
+        let lower = line.trim().to_ascii_lowercase();
         if let Some(value) = lower.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
+        head.push(lower);
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
+    if head.iter().any(|line| line == "content-encoding: gzip") {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&*body).read_to_end(&mut plain)?;
+        body = plain;
+    }
     if is_metrics {
-        received.lock().unwrap().push(ExportMetricsServiceRequest::decode(&*body).unwrap());
+        let mut received = received.lock().unwrap();
+        received.exports.push(ExportMetricsServiceRequest::decode(&*body).unwrap());
+        received.head = head;
     }
     write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 }

@@ -10,13 +10,16 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
+pub mod certificate;
 pub mod cgroup;
 pub mod client;
 pub mod collector;
 pub mod daemon;
 pub mod exporter;
+pub mod mlflow;
 pub mod nginx;
 pub mod patience;
 pub mod programs;
 pub mod server;
+pub mod truth;
 pub mod watched;

@@ -1,7 +1,6 @@
 //! nginx as a TLS proxy before the scripted server, with a certificate that was made for the test.
 
 use crate::server::Server;
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -22,20 +21,10 @@ impl Nginx {
     /// When nginx is not installed (`cargo xtask setup` installs it), or does not start.
     #[must_use]
     pub fn before(server: &Server) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-        fs::write(at("authority.pem"), authority.pem()).unwrap();
-        fs::write(at("certificate.pem"), certificate.pem()).unwrap();
-        fs::write(at("key.pem"), key.serialize_pem()).unwrap();
+        let folder = crate::certificate::made();
         // The port is free again when nginx takes it; nobody else asks for one of this range meanwhile.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        fs::write(at("nginx.conf"), configuration(port, server)).unwrap();
+        fs::write(folder.path().join("nginx.conf"), configuration(port, server)).unwrap();
         let process = Command::new("nginx")
             .arg("-p")
             .arg(folder.path())

@@ -10,6 +10,18 @@ pub fn folder() -> PathBuf {
     this.parent().and_then(Path::parent).unwrap().to_owned()
 }
 
+/// A program of an environment of Python that `cargo xtask setup` makes; none, with a word, if it is not there.
+#[must_use]
+pub fn of_python(environment: &str, program: &str) -> Option<PathBuf> {
+    let target = folder();
+    let path = target.parent().unwrap().join(environment).join("bin").join(program);
+    if !path.is_file() {
+        kernel_tests::skip::skip(&format!("`{program}` is not there: run `cargo xtask setup` first"));
+        return None;
+    }
+    Some(path)
+}
+
 /// Why the programs can't be run here, if so.
 #[must_use]
 pub fn lacking() -> Option<String> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
 
 /// A server that ends with the test.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Server {
     process: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens with TLS, and the folder of its certificate.
+    secure: Option<(SocketAddr, TempDir)>,
 }
 
 /// What the server says of one request.
@@ -44,7 +47,7 @@ impl Server {
     /// Starts a server that is quick, save for what the flags say.
     #[must_use]
     pub fn start(flags: &str) -> Self {
-        Self::by(Command::new(programs::folder().join("mock-server")), flags)
+        Self::by(Command::new(programs::folder().join("mock-server")), flags, None)
     }
 
     /// The same within a cgroup: what it listens on belongs to it.
@@ -53,7 +56,7 @@ impl Server {
         let mut command = Command::new("sh");
         command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
         command.arg(programs::folder().join("mock-server"));
-        Self::by(command, flags)
+        Self::by(command, flags, None)
     }
 
     /// The same in a network namespace, at this address of it.
@@ -62,10 +65,10 @@ impl Server {
         let mut command = Command::new("sh");
         command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
         command.args(["ip", "netns", "exec", &namespace.name]).arg(programs::folder().join("mock-server"));
-        Self::by(command, &format!("--host {} {flags}", namespace.address))
+        Self::by(command, &format!("--host {} {flags}", namespace.address), None)
     }
 
-    fn by(mut command: Command, flags: &str) -> Self {
+    fn by(mut command: Command, flags: &str, certificate: Option<TempDir>) -> Self {
         let mut process = command
             .args(["--ttft-ms", "2", "--gap-ms", "1", "--tokens", "4", "--quit-on-stdin-eof"])
             .args(flags.split_whitespace())
@@ -73,11 +76,42 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address =
-            line.strip_prefix("listening on ").expect("the server listens").trim_end().parse().unwrap();
-        Self { process, address }
+        let mut words = BufReader::new(process.stdout.take().unwrap());
+        let address = announced(&mut words, "listening on ");
+        let secure = certificate.map(|folder| (announced(&mut words, "listening with TLS on "), folder));
+        Self { process, address, secure }
+    }
+
+    /// Starts a server that listens with TLS too, with a certificate of its own authority.
+    #[must_use]
+    pub fn start_secure(flags: &str) -> Self {
+        let folder = crate::certificate::made();
+        let mut command = Command::new(programs::folder().join("mock-server"));
+        command.arg("--tls-certificate").arg(folder.path().join("certificate.pem"));
+        command.arg("--tls-key").arg(folder.path().join("key.pem"));
+        Self::by(command, flags, Some(folder))
+    }
+
+    /// Its base URL with TLS.
+    #[must_use]
+    pub fn secure_url(&self) -> String {
+        let (address, _) = self.secure.as_ref().expect("a server that listens with TLS");
+        format!("https://localhost:{}", address.port())
+    }
+
+    /// The file with the authority that signed its certificate.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let (_, folder) = self.secure.as_ref().expect("a server that listens with TLS");
+        folder.path().join("authority.pem").display().to_string()
+    }
+
+    /// A number that it tells of itself.
+    #[must_use]
+    pub fn counter(&self, name: &str) -> u64 {
+        let metrics = self.get("/metrics");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Its base URL.
@@ -107,8 +141,7 @@ impl Server {
     /// How many requests it has received so far, those that are not over among them.
     #[must_use]
     pub fn received(&self) -> u64 {
-        let metrics = self.get("/metrics");
-        metrics.lines().find_map(|line| line.strip_prefix("mock_requests_total ")).unwrap().parse().unwrap()
+        self.counter("mock_requests_total")
     }
 
     /// Waits until it has received so many requests.
@@ -130,6 +163,13 @@ impl Drop for Server {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// The address in the next line that the server says.
+fn announced(words: &mut impl BufRead, before: &str) -> SocketAddr {
+    let mut line = String::new();
+    words.read_line(&mut line).unwrap();
+    line.strip_prefix(before).expect("the server listens").trim_end().parse().unwrap()
 }
 
 /// A line of the log; `None` for the summary.

@@ -1,10 +1,10 @@
-//! Over TLS, with nginx between us and the scripted server: every event still has its kernel stamp.
+//! Over TLS, to the scripted server itself and with nginx between: every event still has its kernel stamp.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::nginx::Nginx;
 use end_to_end::server::Server;
-use end_to_end::{needs_probes, needs_programs};
+use end_to_end::{needs_probes, needs_programs, truth};
 use serde_json::json;
 use std::io::{Read, copy};
 use std::net::{TcpListener, TcpStream};
@@ -30,6 +30,39 @@ fn every_event_is_matched() {
     let summary = ended.json("profile_export_aiperf.json");
     let truth = summary["kernel_time_to_first_token"]["min"].as_f64().unwrap();
     assert!(truth >= 2.0, "no token can come before the server has made it: {truth} ms");
+}
+
+/// The server's log says where on the wire the record ends that an event ends in, and when it was written.
+#[test]
+fn every_event_is_where_the_server_wrote_it() {
+    needs_probes!();
+    let server = Server::start_secure("--tokens 12");
+    let flags = "--request-count 96 --concurrency 16 --no-server-metrics --ca-certificate";
+    let ended = Run::profile(&server.secure_url(), &format!("{flags} {}", server.authority())).end();
+    ended.ended_with(0);
+    let lateness = truth::hold_against(&server, &ended, 96);
+    assert_eq!(lateness.kernel.len(), 96 * 15, "a role, twelve tokens, the usage and the end of each");
+}
+
+#[test]
+fn sessions_are_resumed_and_names_are_told() {
+    needs_programs!();
+    let server = Server::start_secure("");
+    let flags = "--request-count 24 --concurrency 2 --connection-reuse-strategy never --no-server-metrics";
+    let flags = format!("{flags} --ca-certificate {}", server.authority());
+    let ended = Run::profile(&server.secure_url(), &flags).end();
+    ended.ended_with(0);
+    assert_eq!(ended.records().len(), 24, "a connection each");
+    let (full, resumed) = (
+        server.counter("mock_tls_full_handshakes_total"),
+        server.counter("mock_tls_resumed_handshakes_total"),
+    );
+    // One more looked whether the server is to be trusted.
+    assert_eq!(full + resumed, 25, "every connection shook hands");
+    assert!(resumed >= 12, "most go on with an earlier session: {full} strangers, {resumed} resumed");
+    let names = server.counter("mock_tls_server_name_total{name=\"localhost\"}");
+    assert_eq!(names, 25, "each said whom it wants to talk to");
+    assert_eq!(server.counter("mock_tls_http11_total"), 25, "each agreed on HTTP/1.1");
 }
 
 #[test]

@@ -126,6 +126,69 @@ fn a_tokenizer_of_the_user() {
     }
 }
 
+/// The letters' tokenizer with a template of eight letters around each message.
+#[test]
+fn a_chat_template_counts() {
+    needs_programs!();
+    let server = Server::start("");
+    let run = |flags: &str| {
+        let mut run = Run::of("profile");
+        let folder = run.folder.path().join("letters");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("tokenizer.json"), LETTERS).unwrap();
+        let template = "{% for m in messages %}abca{{ m.content.strip() }}cccc{% endfor %}";
+        fs::write(folder.join("chat_template.jinja"), template).unwrap();
+        let common = "--model mock-model --streaming --request-count 2 --ui none --artifact-dir artifacts \
+                      --apply-chat-template --tokenizer";
+        run.command.args(common.split_whitespace()).args(["letters", "--url", &server.url()]);
+        fs::write(run.folder.path().join("prompts.jsonl"), "{\"text\":\"abcabcabc\"}\n").unwrap();
+        run.command.args(flags.split_whitespace());
+        run.without_daemon().end()
+    };
+    for record in check(&run("--input-file prompts.jsonl"), 2) {
+        assert_eq!(
+            metric(&record, "input_sequence_length"),
+            Some(17.into()),
+            "with what is around: {record}"
+        );
+    }
+    let flags = "--request-count 2 --apply-chat-template --tokenizer builtin";
+    let refused = Run::profile(&server.url(), flags).end();
+    refused.ended_with(2);
+    assert!(refused.err.contains("--apply-chat-template needs --tokenizer"), "{}", refused.err);
+}
+
+/// Pictures of the user's own directory, in another size; one that a conversation has shown goes by its name.
+#[test]
+fn pictures_of_a_directory() {
+    needs_programs!();
+    let server = Server::start("");
+    let mut run = Run::of("profile");
+    fs::create_dir(run.folder.path().join("pictures")).unwrap();
+    fs::write(run.folder.path().join("pictures/dot.png"), DOT).unwrap();
+    fs::write(run.folder.path().join("pictures/notes.txt"), "no picture").unwrap();
+    let flags = "--model mock-model --streaming --request-count 4 --ui none --artifact-dir artifacts --isl 8 \
+                 --num-dataset-entries 2 --image-source pictures --image-width-mean 6 --image-height-mean 3 --url";
+    run.command.args(flags.split_whitespace()).arg(server.url());
+    check(&run.without_daemon().end(), 4);
+    let mut run = Run::of("profile");
+    let row = r#"{"session_id":"s","text":"look","image":"http://h/i.png","image_uuids":["a"]}"#;
+    fs::write(run.folder.path().join("rows.jsonl"), format!("{row}\n{row}\n")).unwrap();
+    let flags = "--model mock-model --streaming --ui none --artifact-dir artifacts --input-file rows.jsonl \
+                 --custom-dataset-type single_turn --uuid-and-strip --url";
+    run.command.args(flags.split_whitespace()).arg(server.url());
+    let ended = run.without_daemon().end();
+    check(&ended, 2);
+    let inputs = ended.json("inputs.json");
+    let image = |turn: usize| &inputs["data"][0]["payloads"][turn]["messages"][0]["content"][1];
+    assert_eq!(image(0)["image_url"]["url"], "http://h/i.png", "at first it is sent: {inputs}");
+    assert_eq!(
+        (&image(1)["image_url"], &image(1)["uuid"]),
+        (&Value::Null, &"a".into()),
+        "then named: {inputs}"
+    );
+}
+
 #[test]
 fn open_loops() {
     needs_programs!();
@@ -179,6 +242,9 @@ fn a_server_on_ipv6() {
     let server = Server::start("--host ::1");
     check(&Run::profile(&server.url(), "--request-count 4").end(), 4);
 }
+
+/// A PNG of one pixel.
+const DOT: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc\xf8\xdf\xe0\x00\x00\x04A\x01\xc0\x0c\xd1\xed\x91\x00\x00\x00\x00IEND\xaeB`\x82";
 
 /// Every other character is unknown to it, and a token all the same.
 const LETTERS: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,

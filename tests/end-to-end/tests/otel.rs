@@ -3,7 +3,11 @@
 use end_to_end::client::{Ended, Run};
 use end_to_end::collector::Collector;
 use end_to_end::needs_programs;
+use end_to_end::patience::until;
+use end_to_end::programs::of_python;
 use end_to_end::server::Server;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
 
 /// A profile of 20 requests that sends to a collector at this address.
 fn profile(server: &Server, address: &str, flags: &str) -> Ended {
@@ -72,4 +76,84 @@ fn a_collector_that_refuses_costs_a_warning() {
     assert!(ended.err.contains("failed"), "{}", ended.err);
     assert!(ended.err.contains("503"), "it says how: {}", ended.err);
     assert_eq!(ended.records().len(), 20, "the run is whole");
+}
+
+#[test]
+fn a_collector_is_told_who_sends() {
+    needs_programs!();
+    let server = Server::start("");
+    let collector = Collector::start("200 OK");
+    let flags = format!("--request-count 4 --otel-url {}", collector.address());
+    let mut run = Run::profile(&server.url(), &flags);
+    run.command.env("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=hush");
+    run.end().ended_with(0);
+    assert_eq!(
+        collector.header("x-api-key").as_deref(),
+        Some("x-api-key: hush"),
+        "as OpenTelemetry's SDKs do"
+    );
+}
+
+/// rotel, a receiver of OpenTelemetry that passes on what it understands; it ends with this.
+struct Rotel {
+    process: Child,
+    /// Where it takes HTTP and gRPC.
+    addresses: [String; 2],
+}
+
+impl Rotel {
+    fn start(to: &Collector) -> Option<Self> {
+        // The package has its program beside its modules.
+        let python = of_python("rotel", "python")?;
+        let find = "import os, rotel; print(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'))";
+        let found = Command::new(python).args(["-c", find]).output().expect("python runs");
+        let program = String::from_utf8(found.stdout).expect("a path");
+        let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let addresses = [free(), free()].map(|address| address.expect("a port").to_string());
+        let mut command = Command::new(program.trim());
+        command.args(["start", "--otlp-http-endpoint", &addresses[0], "--otlp-grpc-endpoint", &addresses[1]]);
+        command.args([
+            "--exporter",
+            "otlp",
+            "--otlp-exporter-protocol",
+            "http",
+            "--otlp-exporter-compression",
+            "none",
+        ]);
+        command.args([
+            "--otlp-exporter-endpoint",
+            &format!("http://{}", to.address()),
+            "--batch-timeout",
+            "100ms",
+        ]);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("rotel starts");
+        let rotel = Self { process, addresses };
+        until("rotel to listen", || std::net::TcpStream::connect(&rotel.addresses[0]).ok());
+        until("rotel to listen", || std::net::TcpStream::connect(&rotel.addresses[1]).ok());
+        Some(rotel)
+    }
+}
+
+impl Drop for Rotel {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+#[test]
+fn another_receiver_understands_both_protocols() {
+    needs_programs!();
+    let server = Server::start("");
+    for (protocol, scheme) in ["http://", "grpc://"].into_iter().enumerate() {
+        let collector = Collector::start("200 OK");
+        let Some(rotel) = Rotel::start(&collector) else { return };
+        let ended = profile(&server, &format!("{scheme}{}", rotel.addresses[protocol]), "");
+        ended.ended_with(0);
+        let name = "gen_ai.client.operation.time_to_first_chunk";
+        let count = || collector.points(name).iter().map(|point| point.count).sum::<f64>();
+        until("what was sent to arrive", || (count() > 19.5).then_some(()));
+        assert!(count() < 20.5, "{scheme}: each request once, not {}", count());
+        assert_eq!(collector.resource()["service.name"], "aiperf", "{scheme}");
+    }
 }

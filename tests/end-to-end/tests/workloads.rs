@@ -45,6 +45,31 @@ fn a_warmup_is_sent_first_and_left_out() {
     assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
 }
 
+/// Phases with names, of which the last begins before the one before it has been answered.
+#[test]
+fn phases_have_names() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 50");
+    let mut run = Run::of("profile");
+    let config = "benchmark:\n  model: mock-model\n  endpoint: {streaming: true}\n  phases:\n  \
+                  - {name: cold, kind: warmup, requests: 3}\n  \
+                  - {name: warm, kind: warmup, requests: 4, concurrency: 2}\n  \
+                  - {name: steady, kind: profiling, requests: 6, concurrency: 3, seamless: true}\n";
+    fs::write(run.folder.path().join("config.yaml"), config).unwrap();
+    let flags = "--config config.yaml --isl 16 --ui none --artifact-dir artifacts --url";
+    run.command.args(flags.split(' ')).arg(server.url());
+    let ended = run.without_daemon().end();
+    ended.ended_with(0);
+    let records = ended.records();
+    let of = |name: &str| records.iter().filter(|record| metadata(record, "phase_name") == name).count();
+    assert_eq!((of("cold"), of("warm"), of("profiling")), (3, 4, 6), "each record says which it was of");
+    assert_eq!(ended.json("profile_export_aiperf.json")["request_count"]["avg"], 6.0, "one is measured");
+    let run = ended.json("run.json");
+    let at = |place: usize, key: &str| run["phases"][place][key].as_u64().unwrap();
+    assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
+    assert!(at(2, "begun_ns") < at(1, "ended_ns"), "the last one did not wait: {}", run["phases"]);
+}
+
 #[test]
 fn turns_of_a_session_follow_each_other() {
     needs_programs!();
@@ -66,6 +91,43 @@ fn turns_of_a_session_follow_each_other() {
     let gaps =
         served.windows(2).map(|pair| pair[1].read_ns - pair[0].written.last().expect("an answer").before_ns);
     assert!(gaps.collect::<Vec<_>>()[0] >= 40_000_000, "the second turn waits 40 ms after the answer");
+}
+
+/// A root begins a fork and two spawns; it waits for the spawns before its last turn.
+#[test]
+fn sessions_begin_others() {
+    needs_programs!();
+    let server = Server::start("");
+    let turn = |text: &str, more: &str| {
+        format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]{more}}}")
+    };
+    let row = |name: &str, turns: &[String]| {
+        format!("{{\"session_id\":\"{name}\",\"turns\":[{}]}}\n", turns.join(","))
+    };
+    let branches = ",\"forks\":[\"fork\"],\"spawns\":[{\"children\":[\"a\",\"b\"]}]";
+    let rows = row("root", &[turn("one", branches), turn("two", "")])
+        + &row("fork", &[turn("other", "")])
+        + &row("a", &[turn("x", ""), turn("y", "")])
+        + &row("b", &[turn("z", "")]);
+    let flags = "--custom-dataset-type dag_jsonl --concurrency 1 --conversation-num 3";
+    let ended = with_rows(&server, &rows, flags);
+    let records = ended.records();
+    assert_eq!(records.len(), 3 * 6, "three trees of six requests");
+    let count = |turn: u64| records.iter().filter(|record| metadata(record, "turn_index") == turn).count();
+    assert_eq!((count(0), count(1)), (3 * 4, 3 * 2), "four sessions of a tree, of which two go on");
+    let input = |record: &Value| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap();
+    let lengths = records.iter().map(input).collect::<Vec<_>>();
+    // "one", the answer of four tokens and "other" are what a fork is asked.
+    assert!(lengths.iter().filter(|length| **length >= 6).count() >= 6, "forks inherit: {lengths:?}");
+    let inputs = ended.json("inputs.json");
+    assert_eq!(inputs["data"].as_array().unwrap().len(), 4, "every conversation: {inputs}");
+    let mut run = Run::of("profile");
+    fs::write(run.folder.path().join("rows.jsonl"), rows.replace("\"a\",\"b\"", "\"c\"")).unwrap();
+    let flags = "--model m --streaming --input-file rows.jsonl --artifact-dir artifacts --ui none --url";
+    run.command.args(flags.split(' ')).arg(server.url());
+    let refused = run.without_daemon().end();
+    refused.ended_with(2);
+    assert!(refused.err.contains("root.turns[0].spawns[0]: there is no conversation `c`"), "{}", refused.err);
 }
 
 #[test]
@@ -173,26 +235,45 @@ fn workers_are_no_more_than_there_is_to_share() {
     assert_eq!(ended.records().len(), 5, "nobody waits for a place that never comes");
 }
 
-/// The server stops for half a second; requests that were due meanwhile waited, and their latency from due says so.
+/// The server stands still for two seconds; what was due meanwhile waited, and its latency from due says so.
 #[test]
 fn a_stall_is_in_the_latencies_of_those_who_waited() {
     needs_programs!();
-    let server = Server::start("--stall-at-ms 300 --stall-for-ms 500");
-    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 8 --benchmark-duration 1.2 --fail-on never";
+    let server = Server::start("--stall-at-ms 300 --stall-for-ms 2000");
+    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 8 --benchmark-duration 3 --fail-on never";
     let ended = Run::profile(&server.url(), flags).end();
     ended.ended_with(0);
-    let waited = ended.records().into_iter().filter(|record| {
-        let lag = record["metrics"].get("schedule_lag").and_then(|lag| lag["value"].as_f64());
-        lag.is_some_and(|lag| lag > 50.0)
-    });
-    // 100 requests a second for half a second, of which 8 were in flight.
-    assert!(waited.count() >= 20, "the schedule went on while the server stood still");
+    let records = ended.records();
+    let over = |tag: &str, ms: f64| {
+        let value = |record: &&Value| record["metrics"].get(tag).and_then(|metric| metric["value"].as_f64());
+        records.iter().filter(|record| value(record).is_some_and(|value| value > ms)).count()
+    };
+    // A hundred requests were due in the first of the two seconds, and each of them waited for the second.
+    assert!(over("request_latency_from_due", 1000.0) >= 95, "latencies from due contain the stall");
+    assert!(over("request_latency_from_due", 1950.0) >= 2, "the first ones all of it");
+    // Eight were in flight; a clock that starts when a request is sent knows of no others.
+    assert!(over("request_latency", 1000.0) <= 16, "the same latencies from when requests were sent");
+    assert!(over("schedule_lag", 1000.0) >= 80, "how late each was sent is stated");
     let run = ended.json("run.json");
-    assert_ne!(
-        run["verdict"]["standing"], "valid",
-        "a run whose requests went late is not valid: {}",
-        run["verdict"]
-    );
+    let verdict = run["verdict"].to_string();
+    assert!(verdict.contains("late_requests"), "a run whose requests went late is not valid: {verdict}");
+    assert!(counter(&ended, "requests_late") >= 80, "{}", run["counters"]);
+}
+
+/// Half of what is asked for can't be sent with one request at a time; that is stated, and degrades the run.
+#[test]
+fn what_was_due_and_not_sent_is_stated() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 20 --tokens 1");
+    let flags = "--request-rate 100 --arrival-pattern constant --concurrency 1 --benchmark-duration 1 --fail-on never";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    let (sent, unsent) = (counter(&ended, "requests_sent"), counter(&ended, "requests_unsent"));
+    assert_eq!(sent + unsent, 100, "a hundred were due");
+    assert!(unsent >= 45, "twenty milliseconds each leave room for fifty: {unsent} were not sent");
+    let run = ended.json("run.json");
+    assert_ne!(run["verdict"]["standing"], "valid", "more than one in a hundred: {}", run["verdict"]);
+    assert!(run["verdict"].to_string().contains("unsent_requests"), "{}", run["verdict"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use bolero::check;
 use common::parse::tcp_header;
 use common::plan::{Change, DATASET_FORMATS, Input, Plan};
-use loadgen::prompt::{self, Store};
+use loadgen::prompt::{self, Materials, Store};
 use loadgen::ring::socket::software_stamp;
 use loadgen::wire::Sink;
 use loadgen::wire::http::{Progress, Responses};
@@ -185,7 +185,8 @@ fn rows_of_every_dataset_format() {
                 output_tokens: None,
                 change: Change::default(),
             };
-            let rows = prompt::conversations(&mut plan, None, Some(Store::Memory(bytes.to_vec())));
+            let dataset = Some(Store::Memory(bytes.to_vec()));
+            let rows = prompt::conversations(&mut plan, Materials { dataset, ..Materials::default() });
             if let Ok((conversations, _)) = rows {
                 assert!(conversations.count() > 0, "{format}: rows make conversations");
             }

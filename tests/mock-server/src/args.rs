@@ -14,7 +14,7 @@ use crate::server::Stall;
 
 /// A scripted, OpenAI-compatible inference server that says when it wrote what.
 ///
-/// It answers POST /v1/chat/completions and /v1/completions on a fixed schedule and logs, on CLOCK_MONOTONIC,
+/// It answers POST /v1/chat/completions and what other APIs ask on a fixed schedule and logs, on CLOCK_MONOTONIC,
 /// when each event's last byte was written and where in the connection's response stream it ended. GET /mock/log
 /// tells that log, POST /mock/quit saves it to --log and ends the server.
 #[derive(Debug, Parser)]
@@ -27,6 +27,19 @@ pub(crate) struct Args {
     /// The port to listen on; 0 lets the kernel choose. The first line on stdout is `listening on HOST:PORT`.
     #[arg(long, default_value_t = 0)]
     port: u16,
+
+    /// A Unix socket to listen on too. Anybody may connect to it.
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+
+    /// Listen with TLS too, with this PEM certificate, on a port of its own. The second line on stdout is then
+    /// `listening with TLS on HOST:PORT`.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+
+    /// The certificate's key, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
 
     /// The CPU to run on; any if not given.
     #[arg(long, value_name = "CPU")]
@@ -140,6 +153,10 @@ pub(crate) struct Args {
 pub(crate) struct Plan {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// The Unix socket on which it listens too.
+    pub(crate) unix: Option<PathBuf>,
+    /// Certificate and key with which it listens too.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Where it runs.
     pub(crate) cpu: Option<usize>,
     /// What it does with requests.
@@ -196,6 +213,8 @@ impl Args {
         };
         Plan {
             address: SocketAddr::new(self.host, self.port),
+            unix: self.unix,
+            tls: self.tls_certificate.zip(self.tls_key),
             cpu: self.cpu,
             script,
             style,

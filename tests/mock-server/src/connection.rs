@@ -17,19 +17,23 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown, sockopt};
 
+use crate::api::{Api, Streams};
 use crate::clock::{self, MonoNs};
 use crate::fault::Fault;
+use crate::jobs::Job;
 use crate::log::{Event, Kind, Request};
-use crate::request::{Body, Endpoint, Head, Persistence, Rejected, Route, read_body, read_fields, read_head};
+use crate::request::{Body, Head, Persistence, Rejected, Route, read_body, read_fields, read_head};
 use crate::respond::{CONTINUE, JSON, MODELS_JSON, Pieces, Reply, Responder, error_json, reply};
 use crate::script::{Ask, Course, Delivery, Ending, Part};
 use crate::server::Shared;
 use crate::timers::Token;
+use crate::tls::{End, Tls};
 
 /// One client's connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: OwnedFd,
+    tls: Option<Box<Tls>>,
     token: Token,
     number: u64,
     peer_port: u16,
@@ -67,9 +71,16 @@ pub(crate) enum Fate {
 
 impl Connection {
     /// A connection that was accepted.
-    pub(crate) fn new(socket: OwnedFd, token: Token, number: u64, peer_port: u16) -> Self {
+    pub(crate) fn new(
+        socket: OwnedFd,
+        tls: Option<Box<Tls>>,
+        token: Token,
+        number: u64,
+        peer_port: u16,
+    ) -> Self {
         Self {
             socket,
+            tls,
             token,
             number,
             peer_port,
@@ -94,7 +105,11 @@ impl Connection {
         if shared.stall.is_planned() && shared.stall.covers(clock::now()) {
             shared.stall.sit_out();
         }
-        if self.read(hangup) == Fate::Dies {
+        let has_read = match self.tls.take() {
+            None => self.read(hangup),
+            Some(tls) => self.read_sealed(tls, hangup, shared),
+        };
+        if has_read == Fate::Dies {
             return Fate::Dies;
         }
         match self.peer {
@@ -115,7 +130,7 @@ impl Connection {
             return Fate::Lives;
         }
         let pending = mem::take(&mut self.pending);
-        match self.write(&pending, shared) {
+        match self.write_raw(&pending, shared) {
             Fate::Lives => self.proceed(shared),
             Fate::Dies => Fate::Dies,
         }
@@ -206,6 +221,22 @@ impl Connection {
         }
     }
 
+    /// Reads all there is and opens it; what TLS has to say to it is written.
+    fn read_sealed(&mut self, mut tls: Box<Tls>, hangup: Hangup, shared: &mut Shared) -> Fate {
+        let plain = mem::take(&mut self.input);
+        let fate = self.read(hangup);
+        let sealed = mem::replace(&mut self.input, plain);
+        let mut out = Vec::new();
+        let opened = tls.open(&sealed, &mut self.input, &mut shared.handshakes);
+        // What is wrong is told to the client, if it can be.
+        let told = tls.outgoing(&mut out);
+        self.tls = Some(tls);
+        if fate == Fate::Dies || self.write_raw(&out, shared) == Fate::Dies {
+            return Fate::Dies;
+        }
+        if opened.is_ok() && told.is_ok() { Fate::Lives } else { Fate::Dies }
+    }
+
     /// Makes an answer to the first request of the input; false if there is no complete one.
     fn begin_answer(&mut self, shared: &mut Shared) -> bool {
         if self.input.is_empty() {
@@ -246,23 +277,29 @@ impl Connection {
         };
         let taken = head.length + body.length;
         match head.route {
-            Route::Generate(endpoint) => self.begin_inference(endpoint, head, &body, shared)?,
+            Route::Generate(api) => self.begin_inference(api, head, &body, shared)?,
+            Route::Video(number) => self.begin_status(number, head, shared),
+            Route::VideoContent(number) => self.begin_content(number, head, shared),
             Route::Models => self.begin_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
             Route::Head => self.begin_reply(200, b"", head.persistence, None),
             Route::Health => self.begin_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
             Route::Metrics => {
-                self.begin_typed_reply("text/plain; version=0.0.4", &shared.metrics(), head.persistence);
+                self.begin_typed_reply(
+                    "text/plain; version=0.0.4",
+                    &shared.metrics(),
+                    head.persistence,
+                    None,
+                );
             }
             Route::Log => {
                 shared.save_log();
                 let text = shared.log.to_text(shared.totals);
-                self.begin_typed_reply("application/jsonl", &text, head.persistence);
+                self.begin_typed_reply("application/jsonl", &text, head.persistence, None);
             }
             Route::Quit => shared.quit = Some(self.token),
             Route::Unknown => {
                 let request = self.log_entry(shared.next_number(), head.request_id);
-                let body = error_json(404, "no such route");
-                self.begin_reply(404, body.as_bytes(), head.persistence, Some(request));
+                self.begin_unknown(head.persistence, request);
             }
         }
         Ok(taken)
@@ -279,19 +316,26 @@ impl Connection {
 
     fn begin_inference(
         &mut self,
-        endpoint: Endpoint,
+        api: &'static Api,
         head: Head,
         body: &Body<'_>,
         shared: &mut Shared,
     ) -> Result<(), Rejected> {
-        let fields = read_fields(&body.bytes)?;
-        let ask = Ask {
+        let fields = read_fields(api, &head, &body.bytes)?;
+        let is_stream = match api.streams {
+            Streams::Field => fields.stream == Some(true),
+            Streams::Accept => head.accepts_events,
+            Streams::Always => true,
+            Streams::Never => false,
+        };
+        let mut ask = Ask {
             number: shared.next_number(),
-            endpoint,
-            delivery: if fields.stream == Some(true) { Delivery::Stream } else { Delivery::Whole },
+            api,
+            delivery: if is_stream { Delivery::Stream } else { Delivery::Whole },
             tokens_max: fields.tokens_max(),
             include_usage: fields.include_usage(),
             prompt_tokens: u64::try_from(body.bytes.len() / BYTES_PER_PROMPT_TOKEN).expect("a length fits"),
+            inputs: fields.inputs,
             persistence: head.persistence,
             fault: head.fault,
         };
@@ -299,6 +343,15 @@ impl Connection {
         let fault = shared.script.fault_of(&ask);
         let course = Course::plan(&shared.script, &ask, self.read_at);
         let model = if fields.model.is_empty() { "mock-model" } else { &*fields.model };
+        let number = ask.number;
+        if api.is_job {
+            ask.number = shared.jobs.begin(Job {
+                begun: self.read_at,
+                ready: self.read_at + shared.script.time_of_whole(&ask),
+                model: serde_json::to_string(model).expect("a string is always JSON"),
+                fails: matches!(fault, Some(Fault::ErrorObject(_))),
+            });
+        }
         if !Responder::short(&ask, fault, &mut self.pieces) {
             match ask.delivery {
                 Delivery::Stream => {
@@ -315,9 +368,34 @@ impl Connection {
             Some(Fault::Split(bytes)) => usize::try_from(bytes.max(1)).expect("a length fits"),
             _ => usize::MAX,
         };
-        let request = self.log_entry(ask.number, head.request_id);
+        let request = self.log_entry(number, head.request_id);
         self.begin(course, write_max, Some(request));
         Ok(())
+    }
+
+    /// Tells how a job gets on.
+    fn begin_status(&mut self, number: u64, head: Head, shared: &mut Shared) {
+        let request = self.log_entry(shared.next_number(), head.request_id);
+        match shared.jobs.status(number, self.read_at) {
+            Some(status) => self.begin_reply(200, status.as_bytes(), head.persistence, Some(request)),
+            None => self.begin_unknown(head.persistence, request),
+        }
+    }
+
+    /// Gives what a job has made.
+    fn begin_content(&mut self, number: u64, head: Head, shared: &mut Shared) {
+        let request = self.log_entry(shared.next_number(), head.request_id);
+        match shared.jobs.content(number, self.read_at) {
+            Some(content) => {
+                self.begin_typed_reply("video/mp4", &content, head.persistence, Some(request));
+            }
+            None => self.begin_unknown(head.persistence, request),
+        }
+    }
+
+    fn begin_unknown(&mut self, persistence: Persistence, request: Request) {
+        let body = error_json(404, "no such route");
+        self.begin_reply(404, body.as_bytes(), persistence, Some(request));
     }
 
     fn begin_reply(&mut self, status: u16, body: &[u8], persistence: Persistence, request: Option<Request>) {
@@ -326,9 +404,15 @@ impl Connection {
         self.begin(Course::reply(part, persistence, self.read_at), usize::MAX, request);
     }
 
-    fn begin_typed_reply(&mut self, content_type: &str, body: &[u8], persistence: Persistence) {
+    fn begin_typed_reply(
+        &mut self,
+        content_type: &str,
+        body: &[u8],
+        persistence: Persistence,
+        request: Option<Request>,
+    ) {
         reply(&Reply { status: 200, content_type, body, part: Part::Body, persistence }, &mut self.pieces);
-        self.begin(Course::reply(Part::Body, persistence, self.read_at), usize::MAX, None);
+        self.begin(Course::reply(Part::Body, persistence, self.read_at), usize::MAX, request);
     }
 
     fn begin(&mut self, mut course: Course, write_max: usize, request: Option<Request>) {
@@ -366,8 +450,28 @@ impl Connection {
         fate
     }
 
-    /// Writes bytes and logs the events that end in them; what the socket does not take is kept.
+    /// Writes bytes, sealed if need be, and logs the events that end in them.
     fn write(&mut self, bytes: &[u8], shared: &mut Shared) -> Fate {
+        let Some(tls) = &mut self.tls else { return self.write_raw(bytes, shared) };
+        let mut sealed = Vec::with_capacity(bytes.len() + RECORD_ROOM);
+        let Ok(ends) = tls.seal(bytes, &mut sealed) else { return Fate::Dies };
+        let length = |length: usize| u64::try_from(length).expect("a length fits");
+        for mark in &mut self.marks {
+            // The client has an event when it has the whole of the record in which the event ends.
+            let within = |end: &&End| self.written + length(end.plain) >= mark.end;
+            if let Some(end) = ends.iter().find(within) {
+                mark.end = self.written + length(end.sealed);
+            }
+        }
+        self.write_raw(&sealed, shared)
+    }
+
+    /// Writes bytes as they are and logs the events that end in them; what the socket does not take is kept.
+    fn write_raw(&mut self, bytes: &[u8], shared: &mut Shared) -> Fate {
+        if !self.pending.is_empty() {
+            self.pending.extend_from_slice(bytes);
+            return Fate::Lives;
+        }
         let write_max = self.answer.as_ref().map_or(usize::MAX, |answer| answer.write_max);
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -500,6 +604,9 @@ struct Mark {
     kind: Kind,
     end: u64,
 }
+
+/// What records add to a write of ordinary length.
+const RECORD_ROOM: usize = 256;
 
 /// The least room to read into.
 const READ_MIN: usize = 4096;

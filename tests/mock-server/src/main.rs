@@ -3,25 +3,30 @@
 //! It is the truth that a benchmark client's token times are held against, so it shares no code with the client.
 //!
 //! ```text
-//!   args -> Plan -> server (epoll loop) -> connection -> request    what a client asks for
+//!   args -> Plan -> server (epoll loop) -> connection -> request    what a client asks for, of which api
 //!                       |                       |------> script     when each part is due
 //!                     timers                    |------> respond    which bytes a part has
 //!                                               +------> log        when they were written
 //! ```
 #![forbid(unsafe_code)]
 
+mod api;
 mod args;
 mod clock;
 mod connection;
 mod fault;
+mod form;
+mod jobs;
 mod log;
 mod request;
 mod respond;
 mod script;
 mod server;
 mod timers;
+mod tls;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::process::ExitCode;
 
@@ -52,11 +57,19 @@ fn run(plan: Plan) -> Result<(), Failure> {
     };
     let responder = Responder::new(plan.style, clock::unix_seconds());
     let shared = Shared::new(plan.script, responder, plan.stall, Log::new(plan.log_limit), log_file);
-    let server = Server::listen(plan.address, shared).map_err(doing("listen"))?;
+    let mut server = Server::listen(plan.address, shared).map_err(doing("listen"))?;
+    if let Some(path) = &plan.unix {
+        server.listen_at(path).map_err(doing("listen on the Unix socket"))?;
+    }
+    let mut secure = None;
+    if let Some((certificate, key)) = &plan.tls {
+        let config = tls::config(certificate, key).map_err(doing("use the certificate"))?;
+        secure = Some(server.listen_with(config).map_err(doing("listen with TLS"))?);
+    }
     if plan.stdin == Stdin::EndsServer {
         server.watch_stdin().map_err(doing("watch standard input"))?;
     }
-    announce(&server).map_err(doing("say where the server listens"))?;
+    announce(&server, secure).map_err(doing("say where the server listens"))?;
     server.run().map_err(doing("serve"))
 }
 
@@ -87,8 +100,12 @@ fn prepare_thread(cpu: Option<usize>) -> Result<(), Failure> {
         .map_err(|error| doing("raise the number of open files")(error.into()))
 }
 
-fn announce(server: &Server) -> io::Result<()> {
+fn announce(server: &Server, secure: Option<SocketAddr>) -> io::Result<()> {
+    let mut words = format!("listening on {}\n", server.address());
+    if let Some(address) = secure {
+        words.push_str(&format!("listening with TLS on {address}\n"));
+    }
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on {}", server.address())?;
+    out.write_all(words.as_bytes())?;
     out.flush()
 }

@@ -4,14 +4,21 @@ use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use crate::api::Api;
 use crate::fault::Fault;
+use crate::form;
 
 /// Which reply is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// An inference.
-    Generate(Endpoint),
+    Generate(&'static Api),
+    /// `GET /v1/videos/video_NUMBER`.
+    Video(u64),
+    /// `GET /v1/videos/video_NUMBER/content`.
+    VideoContent(u64),
     /// `GET /v1/models`.
     Models,
     /// `GET /health`.
@@ -26,15 +33,6 @@ pub(crate) enum Route {
     Head,
     /// Anything else.
     Unknown,
-}
-
-/// The two ways to ask for tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    /// `POST /v1/chat/completions`.
-    Chat,
-    /// `POST /v1/completions`.
-    Completions,
 }
 
 /// A request head.
@@ -52,6 +50,10 @@ pub(crate) struct Head {
     pub(crate) persistence: Persistence,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(crate) expects_continue: bool,
+    /// Whether the client wants events.
+    pub(crate) accepts_events: bool,
+    /// What parts the fields of a form; none for a body that is no form.
+    boundary: Option<Box<str>>,
     body: BodyLength,
 }
 
@@ -89,6 +91,9 @@ pub(crate) struct Fields<'a> {
     max_tokens: Option<u32>,
     max_completion_tokens: Option<u32>,
     stream_options: Option<StreamOptions>,
+    /// How many inputs there are, each of which has an answer of its own.
+    #[serde(skip)]
+    pub(crate) inputs: u32,
 }
 
 /// Reads a head, if all of it has come.
@@ -110,6 +115,8 @@ pub(crate) fn read_head(bytes: &[u8]) -> Result<Option<Head>, Rejected> {
         request_id: None,
         persistence,
         expects_continue: false,
+        accepts_events: false,
+        boundary: None,
         body: BodyLength::Known(0),
     };
     for header in parsed.headers {
@@ -129,9 +136,39 @@ pub(crate) fn read_body<'a>(head: &Head, bytes: &'a [u8]) -> Result<Option<Body<
 }
 
 /// Reads the fields of an inference request.
-pub(crate) fn read_fields(body: &[u8]) -> Result<Fields<'_>, Rejected> {
-    serde_json::from_slice(body)
-        .map_err(|error| Rejected(format!("failed to read the request body as JSON: {error}")))
+pub(crate) fn read_fields<'a>(api: &Api, head: &Head, body: &'a [u8]) -> Result<Fields<'a>, Rejected> {
+    if let Some(boundary) = &head.boundary {
+        let form = form::fields(body, boundary).map_err(Rejected)?;
+        return of_fields(api, &form);
+    }
+    let odd = |error| Rejected(format!("failed to read the request body as JSON: {error}"));
+    if api.wants.is_empty() {
+        return Ok(Fields { inputs: 1, ..serde_json::from_slice(body).map_err(odd)? });
+    }
+    of_fields(api, &serde_json::from_slice(body).map_err(odd)?)
+}
+
+/// Reads the fields of an API that insists on some.
+fn of_fields(api: &Api, fields: &Map<String, Value>) -> Result<Fields<'static>, Rejected> {
+    let lacks = |wanted: &&&str| wanted.split('|').all(|name| fields.get(name).is_none_or(Value::is_null));
+    if let Some(lacking) = api.wants.iter().find(lacks) {
+        return Err(Rejected(format!("the request lacks `{lacking}`")));
+    }
+    let number =
+        |name: &str| fields.get(name).and_then(Value::as_u64).and_then(|count| count.try_into().ok());
+    let of_parameters = fields.get("parameters").and_then(|parameters| parameters.get("max_new_tokens"));
+    let model = fields.get("model").or_else(|| fields.get("inference_model")).and_then(Value::as_str);
+    let lists = ["input", "passages", "documents", "texts"];
+    let inputs = lists.iter().find_map(|name| fields.get(*name)?.as_array()).map_or(1, Vec::len);
+    Ok(Fields {
+        model: Cow::Owned(model.unwrap_or_default().to_owned()),
+        stream: fields.get("stream").and_then(Value::as_bool),
+        max_tokens: number("max_tokens")
+            .or_else(|| number("max_output_tokens"))
+            .or_else(|| of_parameters.and_then(Value::as_u64)?.try_into().ok()),
+        inputs: u32::try_from(inputs).unwrap_or(u32::MAX),
+        ..Fields::default()
+    })
 }
 
 impl Head {
@@ -161,6 +198,10 @@ impl Head {
             }
         } else if name.eq_ignore_ascii_case("expect") {
             self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
+        } else if name.eq_ignore_ascii_case("accept") {
+            self.accepts_events = value.eq_ignore_ascii_case(b"text/event-stream");
+        } else if name.eq_ignore_ascii_case("content-type") {
+            self.boundary = form::boundary(value);
         } else if name.eq_ignore_ascii_case("x-request-id") {
             self.request_id = Some(String::from_utf8_lossy(value).into());
         }
@@ -204,10 +245,11 @@ struct StreamOptions {
 
 fn read_target(method: &str, target: &str) -> Result<(Route, Option<Fault>), Rejected> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let known = ROUTES.iter().find(|route| route.0 == method && route.1 == path);
-    // No reply to HEAD has a body, whatever the path.
-    let otherwise = if method == "HEAD" { Route::Head } else { Route::Unknown };
-    let route = known.map_or(otherwise, |(_, _, route)| *route);
+    let route = match method {
+        // No reply to HEAD has a body, whatever the path.
+        "HEAD" => Route::Head,
+        _ => route(method, path),
+    };
     let fault = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("fault="))
@@ -215,6 +257,27 @@ fn read_target(method: &str, target: &str) -> Result<(Route, Option<Fault>), Rej
         .transpose()
         .map_err(Rejected)?;
     Ok((route, fault))
+}
+
+fn route(method: &str, path: &str) -> Route {
+    if method == "POST"
+        && let Some(api) = Api::at(path)
+    {
+        return Route::Generate(api);
+    }
+    if method == "GET"
+        && let Some(rest) = path.strip_prefix("/v1/videos/video_")
+    {
+        let (number, is_content) =
+            rest.strip_suffix("/content").map_or((rest, false), |number| (number, true));
+        return match number.parse() {
+            Ok(number) if is_content => Route::VideoContent(number),
+            Ok(number) => Route::Video(number),
+            Err(_) => Route::Unknown,
+        };
+    }
+    let known = ROUTES.iter().find(|known| known.0 == method && known.1 == path);
+    known.map_or(Route::Unknown, |(_, _, route)| *route)
 }
 
 /// Takes the chunk framing off a body; trailers are skipped.
@@ -254,8 +317,6 @@ fn end_of_trailers(bytes: &[u8]) -> Option<usize> {
 }
 
 const ROUTES: &[(&str, &str, Route)] = &[
-    ("POST", "/v1/chat/completions", Route::Generate(Endpoint::Chat)),
-    ("POST", "/v1/completions", Route::Generate(Endpoint::Completions)),
     ("GET", "/v1/models", Route::Models),
     ("GET", "/health", Route::Health),
     ("POST", "/reset_prefix_cache", Route::Health),
@@ -277,6 +338,7 @@ const BODY_LENGTH_MAX: usize = 1 << 30;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::APIS;
 
     /// Reads head and body, and compares route, fault, body and the bytes that are left over.
     #[track_caller]
@@ -294,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_body_ends_where_its_length_says() {
-        let chat = Route::Generate(Endpoint::Chat);
+        let chat = Route::Generate(&APIS[0]);
         check(
             "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}GE",
             Some((chat, None, "{}", 2)),
@@ -308,7 +370,7 @@ mod tests {
     #[test]
     fn chunks_are_joined() {
         let head = "POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let route = Route::Generate(Endpoint::Completions);
+        let route = Route::Generate(&APIS[1]);
         check(&format!("{head}1\r\n{{\r\n1\r\n}}\r\n0\r\n\r\nX"), Some((route, None, "{}", 1)));
         check(&format!("{head}2;a=b\r\n{{}}\r\n0\r\na: b\r\n\r\n"), Some((route, None, "{}", 0)));
         check(&format!("{head}2\r\n{{}}\r\n0\r\n"), None);
@@ -317,7 +379,7 @@ mod tests {
 
     #[test]
     fn the_query_may_ask_for_a_fault() {
-        let chat = Route::Generate(Endpoint::Chat);
+        let chat = Route::Generate(&APIS[0]);
         let request = |query| format!("POST /v1/chat/completions?{query} HTTP/1.1\r\n\r\n");
         check(&request("a=b&fault=reset:3"), Some((chat, Some(Fault::Reset(3)), "", 0)));
         check(&request("fault=status%3A429"), Some((chat, Some(Fault::Status(429)), "", 0)));
@@ -325,9 +387,59 @@ mod tests {
         assert_eq!(refused, Rejected("unknown fault `x`".to_owned()), "the reason");
     }
 
+    /// Reads a body of an API, and compares model, tokens and inputs, or the reason why it is refused.
+    #[track_caller]
+    fn check_fields(
+        path: &str,
+        content_type: &str,
+        body: &str,
+        expected: Result<(&str, Option<u32>, u32), &str>,
+    ) {
+        let request = format!("POST {path} HTTP/1.1\r\ncontent-type: {content_type}\r\n\r\n");
+        let head = read_head(request.as_bytes()).expect("a head").expect("all of it");
+        let api = Api::at(path).expect("an API");
+        let fields = read_fields(api, &head, body.as_bytes());
+        let found = fields.as_ref().map(|fields| (&*fields.model, fields.tokens_max(), fields.inputs));
+        assert_eq!(found.map_err(|refused| refused.0.as_str()), expected, "{path} {body}");
+    }
+
+    #[test]
+    fn an_api_insists_on_its_fields() {
+        let json = "application/json";
+        check_fields(
+            "/v1/responses",
+            json,
+            r#"{"input":"x","model":"m","max_output_tokens":3}"#,
+            Ok(("m", Some(3), 1)),
+        );
+        check_fields("/v1/responses", json, r#"{"model":"m"}"#, Err("the request lacks `input`"));
+        check_fields("/v1/embeddings", json, r#"{"input":["x","y"],"model":"m"}"#, Ok(("m", None, 2)));
+        check_fields(
+            "/generate",
+            json,
+            r#"{"inputs":"x","parameters":{"max_new_tokens":4}}"#,
+            Ok(("", Some(4), 1)),
+        );
+        let form = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--b\r\nContent-Disposition: \
+                    form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n--b--\r\n";
+        let of_form = "multipart/form-data; boundary=b";
+        check_fields("/v1/audio/transcriptions", of_form, form, Ok(("m", None, 1)));
+        check_fields("/v1/images/edits", of_form, form, Err("the request lacks `prompt`"));
+        check_fields(
+            "/v1/audio/transcriptions",
+            of_form,
+            "--c",
+            Err("the form does not begin with its boundary"),
+        );
+    }
+
     #[test]
     fn fields_that_do_not_matter_are_skipped() {
+        let head =
+            read_head(b"POST /v1/chat/completions HTTP/1.1\r\n\r\n").expect("a head").expect("all of it");
         let fields = read_fields(
+            &APIS[0],
+            &head,
             br#"{"model":"a\/b","messages":[{"content":"x"}],"stream":true,"max_tokens":3,
                 "max_completion_tokens":null,"stream_options":{"include_usage":true,"x":1}}"#,
         )

@@ -3,9 +3,10 @@
 //! The events of a stream differ only in the response's id, so they are made once per model and copied after
 //! that; the sixteen digits of the id are patched in.
 
+use crate::api::{Api, Event, Values, filled};
 use crate::fault::Fault;
 use crate::log::push_decimal;
-use crate::request::{Endpoint, Persistence};
+use crate::request::Persistence;
 use crate::script::{Ask, Part, Run};
 
 /// How server-sent events are spelled.
@@ -131,16 +132,25 @@ impl Responder {
         runs: &[Run],
         pieces: &mut Pieces,
     ) {
-        if fault.is_none() {
-            let template = self.cached_template(ask.endpoint, model);
+        let own = if fault.is_none() {
+            let template = self.cached_template(ask.api, model);
             template.fill(ask.number, pieces);
+            template.own
         } else {
-            Template::new(self.style, self.created, ask.endpoint, model, fault).fill(ask.number, pieces);
-        }
-        if runs.iter().any(|run| run.part == Part::Usage) {
-            let event =
-                sse(self.style, None, &usage_json(self.style, self.created, ask, model, token_count(runs)));
-            frame(pieces, Framing::of(fault), Part::Usage, event.as_bytes(), b"");
+            let template = Template::new(self.style, self.created, ask.api, model, fault);
+            template.fill(ask.number, pieces);
+            template.own
+        };
+        for part in own.iter().filter(|part| runs.iter().any(|run| run.part == **part)) {
+            let values = values(self.created, ask, model, token_count(runs));
+            let mut event = spelled(self.style, ask.api.events(*part), &values.of());
+            if self.style.drafts
+                && *part == Part::Usage
+                && let Some(end) = event.rfind('}')
+            {
+                event.insert_str(end, &drafts(values.tokens));
+            }
+            frame(pieces, Framing::of(fault), *part, event.as_bytes(), b"");
         }
         if fault.is_some() || ask.persistence == Persistence::Close {
             let body_length = runs
@@ -164,12 +174,12 @@ impl Responder {
         pieces: &mut Pieces,
     ) {
         pieces.clear();
-        let body = whole_json(self.created, ask, model, tokens);
+        let body = whole(&values(self.created, ask, model, tokens.into()).of(), ask);
         let framing = if fault == Some(Fault::BadChunk) { Framing::Chunked } else { Framing::Length };
         pieces.add(Part::Body, b"", body.as_bytes(), b"");
         pieces.add(Part::BrokenChunk, BROKEN_SIZE, body.as_bytes(), b"\r\n");
         pieces.add(Part::Interim, INTERIM, b"", b"");
-        let head = head_of(fault, framing, JSON, body.len(), ask.persistence);
+        let head = head_of(fault, framing, ask.api.content_type, body.len(), ask.persistence);
         add_head(pieces, &head);
     }
 
@@ -202,16 +212,13 @@ impl Responder {
         true
     }
 
-    fn cached_template(&mut self, endpoint: Endpoint, model: &str) -> &Template {
-        let known = self
-            .templates
-            .iter()
-            .position(|template| template.endpoint == endpoint && template.model == model);
+    fn cached_template(&mut self, api: &'static Api, model: &str) -> &Template {
+        let known = self.templates.iter().position(|template| template.api == api && template.model == model);
         let index = known.unwrap_or_else(|| {
             if self.templates.len() == TEMPLATES_MAX {
                 self.templates.clear();
             }
-            self.templates.push(Template::new(self.style, self.created, endpoint, model, None));
+            self.templates.push(Template::new(self.style, self.created, api, model, None));
             self.templates.len() - 1
         });
         &self.templates[index]
@@ -282,24 +289,20 @@ impl Framing {
 /// The parts of a stream before the response's id is known.
 #[derive(Debug)]
 struct Template {
-    endpoint: Endpoint,
+    api: &'static Api,
     model: String,
     pieces: Pieces,
     ids: Vec<usize>,
+    /// Parts that differ in more than the id.
+    own: &'static [Part],
 }
 
 impl Template {
-    fn new(style: Style, created: u64, endpoint: Endpoint, model: &str, fault: Option<Fault>) -> Self {
+    fn new(style: Style, created: u64, api: &'static Api, model: &str, fault: Option<Fault>) -> Self {
         let framing = Framing::of(fault);
         let mut pieces = Pieces::default();
-        for (part, delta, finish) in EVENTS {
-            let data = event_json(created, endpoint, model, delta, finish);
-            let event = sse(style, None, &data);
-            frame(&mut pieces, framing, *part, event.as_bytes(), b"");
-            if *part == Part::Last {
-                pieces.add(Part::BrokenChunk, BROKEN_SIZE, event.as_bytes(), b"\r\n");
-            }
-        }
+        let quoted = serde_json::to_string(model).expect("a string is always JSON");
+        let values = Values { id: UNKNOWN_ID, created, model: &quoted, prompt: 0, tokens: 0 };
         let end_of_body: &[u8] = match (framing, fault) {
             (Framing::Chunked, Some(Fault::Trailers)) => {
                 b"0\r\nx-mock-trailer: one\r\nx-mock-time: 0\r\n\r\n"
@@ -307,18 +310,28 @@ impl Template {
             (Framing::Chunked, _) => b"0\r\n\r\n",
             _ => b"",
         };
+        for (part, events) in api.parts {
+            let event = spelled(style, events, &values);
+            let after = if *part == Part::Done { end_of_body } else { b"" };
+            frame(&mut pieces, framing, *part, event.as_bytes(), after);
+            if *part == Part::Last {
+                pieces.add(Part::BrokenChunk, BROKEN_SIZE, event.as_bytes(), b"\r\n");
+            }
+        }
         let error_name = matches!(fault, Some(Fault::ErrorEvent(_))).then_some("error");
         let error = sse(style, error_name, &error_json(500, "the script of the mock server says so"));
         frame(&mut pieces, framing, Part::Error, error.as_bytes(), b"");
-        frame(&mut pieces, framing, Part::Done, sse(style, None, "[DONE]").as_bytes(), end_of_body);
         pieces.add(Part::End, end_of_body, b"", b"");
         pieces.add(Part::Interim, INTERIM, b"", b"");
         add_head(&mut pieces, &head_of(fault, framing, EVENT_STREAM, 0, Persistence::KeepAlive));
-        let prefix = id_prefix(endpoint);
-        let ids = memchr::memmem::find_iter(&pieces.bytes, &format!("{{\"id\":\"{prefix}"))
-            .map(|at| at + "{\"id\":\"".len() + prefix.len())
-            .collect();
-        Self { endpoint, model: model.to_owned(), pieces, ids }
+        let ids = memchr::memmem::find_iter(&pieces.bytes, UNKNOWN_ID).collect();
+        let is_own = |part: &Part| api.events(*part).iter().any(Event::is_of_one_reply);
+        let own: &[Part] = match (is_own(&Part::Role), is_own(&Part::Last)) {
+            (true, _) => &[Part::Role, Part::Usage],
+            (_, true) => &[Part::Last],
+            _ => &[Part::Usage],
+        };
+        Self { api, model: model.to_owned(), pieces, ids, own }
     }
 
     fn fill(&self, number: u64, pieces: &mut Pieces) {
@@ -360,38 +373,41 @@ fn sse(style: Style, name: Option<&str>, data: &str) -> String {
     }
 }
 
-/// The JSON of one event of a stream, with an id of zeroes.
-fn event_json(created: u64, endpoint: Endpoint, model: &str, delta: &str, finish: &str) -> String {
-    let model = serde_json::to_string(model).expect("a string is always JSON");
-    let prefix = id_prefix(endpoint);
-    match endpoint {
-        Endpoint::Chat => format!(
-            "{{\"id\":\"{prefix}{:016}\",\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{model},\
-             \"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}]}}",
-            0
-        ),
-        Endpoint::Completions => format!(
-            "{{\"id\":\"{prefix}{:016}\",\"object\":\"text_completion\",\"created\":{created},\"model\":{model},\
-             \"choices\":[{{\"index\":0,\"text\":\"{TOKEN}\",\"logprobs\":null,\"finish_reason\":{finish}}}]}}",
-            0
-        ),
+/// The events of a part, one after the other.
+fn spelled(style: Style, events: &[Event], values: &Values<'_>) -> String {
+    let mut text = String::new();
+    for event in events {
+        let mut data = String::new();
+        filled(event.data, values, &mut data);
+        text.push_str(&sse(style, event.name, &data));
+    }
+    text
+}
+
+/// What a reply says of itself.
+struct Own {
+    id: String,
+    created: u64,
+    model: String,
+    prompt: u64,
+    tokens: u64,
+}
+
+impl Own {
+    fn of(&self) -> Values<'_> {
+        let Self { id, created, model, prompt, tokens } = self;
+        Values { id, created: *created, model, prompt: *prompt, tokens: *tokens }
     }
 }
 
-fn usage_json(style: Style, created: u64, ask: &Ask, model: &str, tokens: u64) -> String {
-    let model = serde_json::to_string(model).expect("a string is always JSON");
-    let object = match ask.endpoint {
-        Endpoint::Chat => "chat.completion.chunk",
-        Endpoint::Completions => "text_completion",
-    };
-    format!(
-        "{{\"id\":\"{}{:016}\",\"object\":\"{object}\",\"created\":{created},\"model\":{model},\"choices\":[],\
-         \"usage\":{}{}}}",
-        id_prefix(ask.endpoint),
-        ask.number,
-        usage(ask, tokens),
-        if style.drafts { drafts(tokens) } else { String::new() }
-    )
+fn values(created: u64, ask: &Ask, model: &str, tokens: u64) -> Own {
+    Own {
+        id: String::from_utf8_lossy(&id_digits(ask.number)).into_owned(),
+        created,
+        model: serde_json::to_string(model).expect("a string is always JSON"),
+        prompt: ask.prompt_tokens,
+        tokens,
+    }
 }
 
 /// As if two tokens were drafted for each verification, of which the first was right.
@@ -405,30 +421,19 @@ fn drafts(tokens: u64) -> String {
     )
 }
 
-fn whole_json(created: u64, ask: &Ask, model: &str, tokens: u32) -> String {
-    let model = serde_json::to_string(model).expect("a string is always JSON");
-    let text = TOKEN.repeat(usize::try_from(tokens).expect("a count fits"));
-    let (object, choice) = match ask.endpoint {
-        Endpoint::Chat => {
-            ("chat.completion", format!("\"message\":{{\"role\":\"assistant\",\"content\":\"{text}\"}}"))
+/// A reply that is no stream.
+fn whole(values: &Values<'_>, ask: &Ask) -> String {
+    let [before, item, after] = ask.api.whole;
+    let mut text = String::new();
+    filled(before, values, &mut text);
+    for place in 0..if item.is_empty() { 0 } else { ask.inputs } {
+        if place > 0 {
+            text.push(',');
         }
-        Endpoint::Completions => ("text_completion", format!("\"text\":\"{text}\"")),
-    };
-    format!(
-        "{{\"id\":\"{}{:016}\",\"object\":\"{object}\",\"created\":{created},\"model\":{model},\"choices\":[{{\
-         \"index\":0,{choice},\"logprobs\":null,\"finish_reason\":\"stop\"}}],\"usage\":{}}}",
-        id_prefix(ask.endpoint),
-        ask.number,
-        usage(ask, tokens.into())
-    )
-}
-
-fn usage(ask: &Ask, tokens: u64) -> String {
-    format!(
-        "{{\"prompt_tokens\":{},\"completion_tokens\":{tokens},\"total_tokens\":{}}}",
-        ask.prompt_tokens,
-        ask.prompt_tokens + tokens
-    )
+        filled(&item.replace("@n", &place.to_string()), values, &mut text);
+    }
+    filled(after, values, &mut text);
+    text
 }
 
 fn token_count(runs: &[Run]) -> u64 {
@@ -504,13 +509,6 @@ fn garbage(seed: u64) -> Vec<u8> {
     std::iter::once(0xff).chain(bytes).collect()
 }
 
-fn id_prefix(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Chat => "chatcmpl-",
-        Endpoint::Completions => "cmpl-",
-    }
-}
-
 /// The number in decimal with zeroes in front.
 fn id_digits(number: u64) -> [u8; ID_DIGITS] {
     let mut digits = [b'0'; ID_DIGITS];
@@ -540,20 +538,11 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// The events of a stream: part, delta and finish reason.
-const EVENTS: &[(Part, &str, &str)] = &[
-    (Part::Role, r#"{"role":"assistant","content":""}"#, "null"),
-    (Part::Reasoning, r#"{"reasoning_content":" tok"}"#, "null"),
-    (Part::Token, r#"{"content":" tok"}"#, "null"),
-    (Part::Last, r#"{"content":" tok"}"#, r#""stop""#),
-    (Part::LastReasoning, r#"{"reasoning_content":" tok"}"#, r#""stop""#),
-];
-
-/// The text of a token.
-const TOKEN: &str = " tok";
-
 /// Digits of the number in a response's id.
 const ID_DIGITS: usize = 16;
+
+/// What stands for those digits until they are known: nothing else has these characters.
+const UNKNOWN_ID: &str = "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}";
 
 const EVENT_STREAM: &str = "text/event-stream";
 

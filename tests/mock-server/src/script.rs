@@ -12,10 +12,11 @@
 //! Head and role share a write, and so do tokens that are due at one instant. Where nothing has to wait at all,
 //! the whole response is one write. `--separate-writes` lifts the latter two.
 
+use crate::api::Api;
 use crate::clock::{DurationNs, MonoNs};
 use crate::fault::Fault;
 use crate::log::Kind;
-use crate::request::{Endpoint, Persistence};
+use crate::request::Persistence;
 
 /// What the server was told to do, checked.
 #[derive(Clone, Debug)]
@@ -102,8 +103,8 @@ pub(crate) enum Done {
 pub(crate) struct Ask {
     /// The how-manieth request, from 1.
     pub(crate) number: u64,
-    /// Where it was sent.
-    pub(crate) endpoint: Endpoint,
+    /// What was asked.
+    pub(crate) api: &'static Api,
     /// Whether it wants a stream.
     pub(crate) delivery: Delivery,
     /// How many tokens it wants at most.
@@ -112,6 +113,8 @@ pub(crate) struct Ask {
     pub(crate) include_usage: bool,
     /// How long its prompt is.
     pub(crate) prompt_tokens: u64,
+    /// How many inputs it has.
+    pub(crate) inputs: u32,
     /// Whether the connection is to live on.
     pub(crate) persistence: Persistence,
     /// The fault that it asks for.
@@ -230,6 +233,16 @@ impl Script {
         };
         tokens.clamp(1, TOKENS_MAX)
     }
+
+    /// How long request `ask` takes to be answered whole.
+    pub(crate) fn time_of_whole(&self, ask: &Ask) -> DurationNs {
+        let mut gaps = Gaps::new(self, ask.number);
+        let mut time = gaps.vary(self.ttft);
+        for _ in 1..self.tokens_of(ask) {
+            time = time + gaps.next_gap();
+        }
+        time
+    }
 }
 
 impl Course {
@@ -241,7 +254,7 @@ impl Course {
         match (short_of(fault), ask.delivery) {
             (Some(parts), _) => runs.extend_from_slice(parts),
             (None, Delivery::Stream) => plan_stream(script, ask, fault, &mut gaps, &mut runs),
-            (None, Delivery::Whole) => plan_whole(script, ask, &mut gaps, &mut runs),
+            (None, Delivery::Whole) => plan_whole(script, ask, &mut runs),
         }
         let ending = bend(&mut runs, fault, ask.persistence);
         let mut course = Self {
@@ -399,7 +412,7 @@ fn short_of(fault: Option<Fault>) -> Option<&'static [Run]> {
 
 fn plan_stream(script: &Script, ask: &Ask, fault: Option<Fault>, gaps: &mut Gaps, runs: &mut Vec<Run>) {
     let ttft = gaps.vary(script.ttft);
-    let role_lead = script.role_lead.filter(|_| ask.endpoint == Endpoint::Chat);
+    let role_lead = script.role_lead.filter(|_| ask.api.has(Part::Role));
     let lead = DurationNs(role_lead.unwrap_or_default().0.min(ttft.0));
     let before_lead = Wait::Exact(ttft.minus(lead));
     let mut first_wait = Wait::Exact(lead);
@@ -418,15 +431,17 @@ fn plan_stream(script: &Script, ask: &Ask, fault: Option<Fault>, gaps: &mut Gaps
     }
     plan_tokens(script, ask, fault, first_wait, runs);
     let wants_usage = match script.usage {
-        Usage::Auto => ask.include_usage,
+        Usage::Auto => ask.include_usage || ask.api.always_tells_usage,
         Usage::Always => true,
         Usage::Never => false,
     };
+    let wants_usage = wants_usage && ask.api.has(Part::Usage);
     let failed = matches!(fault, Some(Fault::ErrorEvent(_) | Fault::ErrorObject(_)));
     if wants_usage && !failed {
         runs.push(once(Part::Usage, Wait::Exact(DurationNs::ZERO)));
     }
     match (script.done, fault) {
+        (Done::Sent, _) if !ask.api.has(Part::Done) => runs.push(once(Part::End, Wait::Joined)),
         (Done::Left, _) | (_, Some(Fault::NoDone)) => runs.push(once(Part::End, Wait::Joined)),
         (Done::Sent, Some(Fault::LateDone(late))) => runs.push(once(Part::Done, Wait::Exact(late))),
         (Done::Sent, _) => runs.push(once(Part::Done, Wait::Exact(DurationNs::ZERO))),
@@ -435,11 +450,9 @@ fn plan_stream(script: &Script, ask: &Ask, fault: Option<Fault>, gaps: &mut Gaps
 
 fn plan_tokens(script: &Script, ask: &Ask, fault: Option<Fault>, first_wait: Wait, runs: &mut Vec<Run>) {
     let tokens = script.tokens_of(ask);
-    let reasoning = match ask.endpoint {
-        Endpoint::Chat => script.reasoning_tokens,
-        Endpoint::Completions => 0,
-    };
-    let last = if reasoning >= tokens { Part::LastReasoning } else { Part::Last };
+    let reasoning = if ask.api.has(Part::Reasoning) { script.reasoning_tokens } else { 0 };
+    let is_all_reasoning = reasoning >= tokens && ask.api.has(Part::LastReasoning);
+    let last = if is_all_reasoning { Part::LastReasoning } else { Part::Last };
     let reasoning = reasoning.min(tokens - 1);
     let mut wait = first_wait;
     let mut push = |part, count| {
@@ -460,11 +473,8 @@ fn plan_tokens(script: &Script, ask: &Ask, fault: Option<Fault>, first_wait: Wai
     }
 }
 
-fn plan_whole(script: &Script, ask: &Ask, gaps: &mut Gaps, runs: &mut Vec<Run>) {
-    let mut due = gaps.vary(script.ttft);
-    for _ in 1..script.tokens_of(ask) {
-        due = due + gaps.next_gap();
-    }
+fn plan_whole(script: &Script, ask: &Ask, runs: &mut Vec<Run>) {
+    let due = if ask.api.is_job { DurationNs::ZERO } else { script.time_of_whole(ask) };
     runs.extend([once(Part::Head, Wait::Exact(due)), once(Part::Body, Wait::Joined)]);
 }
 
@@ -579,6 +589,7 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::APIS;
 
     /// 20 ms to the first token, 5 ms between tokens, no jitter, no fault.
     fn script() -> Script {
@@ -604,11 +615,12 @@ mod tests {
     fn ask() -> Ask {
         Ask {
             number: 1,
-            endpoint: Endpoint::Chat,
+            api: &APIS[0],
             delivery: Delivery::Stream,
             tokens_max: None,
             include_usage: false,
             prompt_tokens: 0,
+            inputs: 1,
             persistence: Persistence::KeepAlive,
             fault: None,
         }
@@ -644,8 +656,14 @@ mod tests {
     #[test]
     fn head_and_role_share_a_write_and_all_else_has_its_own() {
         check(&script(), &ask(), "20 Head+Role | 20 Token | 25 Token | 30 Last | 30 Done | KeepAlive");
-        let completions = Ask { endpoint: Endpoint::Completions, ..ask() };
+        let completions = Ask { api: &APIS[1], ..ask() };
         check(&script(), &completions, "20 Head | 20 Token | 25 Token | 30 Last | 30 Done | KeepAlive");
+        let responses = Ask { api: Api::at("/v1/responses").expect("an API"), ..ask() };
+        check(
+            &script(),
+            &responses,
+            "20 Head+Role | 20 Token | 25 Token | 30 Last | 30 Usage+End | KeepAlive",
+        );
     }
 
     #[test]

@@ -2,27 +2,35 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, acceptfrom_with, bind, listen, socket_with, sockopt,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, acceptfrom_with, bind, listen, socket_with,
+    sockopt,
 };
+use rustls::ServerConfig;
 
 use crate::clock::{self, DurationNs, MonoNs};
 use crate::connection::{Connection, Fate, Hangup};
 use crate::fault::Fault;
+use crate::jobs::Jobs;
 use crate::log::{Log, LogFile, Totals};
 use crate::respond::Responder;
 use crate::script::Script;
 use crate::timers::{Timers, Token};
+use crate::tls::{Handshakes, Tls};
 
 /// The server.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: OwnedFd,
+    unix: Option<OwnedFd>,
+    tls: Option<(OwnedFd, Arc<ServerConfig>)>,
     epoll: OwnedFd,
     connections: Table,
     shared: Shared,
@@ -50,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) quit: Option<Token>,
     /// Room in which a write is put together; kept for its memory.
     pub(crate) out: Vec<u8>,
+    /// What is being made.
+    pub(crate) jobs: Jobs,
+    /// How clients shook hands.
+    pub(crate) handshakes: Handshakes,
     log_file: Option<LogFile>,
     requests: u64,
 }
@@ -66,19 +78,31 @@ pub(crate) struct Stall {
 impl Server {
     /// Listens on `address`.
     pub(crate) fn listen(address: SocketAddr, shared: Shared) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let listener = socket_with(family, SocketType::STREAM, flags, None)?;
-        sockopt::set_socket_reuseaddr(&listener, true)?;
-        // The sockets that it accepts inherit this.
-        sockopt::set_tcp_nodelay(&listener, true)?;
-        bind(&listener, &address)?;
-        listen(&listener, BACKLOG)?;
-        let bound = rustix::net::getsockname(&listener)?;
-        let address = SocketAddr::try_from(bound)?;
+        let (listener, address) = listener(address)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, event_data(LISTENER), EventFlags::IN)?;
-        Ok(Self { listener, epoll, connections: Table::default(), shared, address })
+        let connections = Table::default();
+        Ok(Self { listener, unix: None, tls: None, epoll, connections, shared, address })
+    }
+
+    /// Listens on a Unix socket too, to which anybody may connect.
+    pub(crate) fn listen_at(&mut self, path: &Path) -> io::Result<()> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let listener = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        bind(&listener, &SocketAddrUnix::new(path)?)?;
+        rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o666))?;
+        listen(&listener, BACKLOG)?;
+        epoll::add(&self.epoll, &listener, event_data(UNIX), EventFlags::IN)?;
+        self.unix = Some(listener);
+        Ok(())
+    }
+
+    /// Listens with TLS too, on a port that the kernel chooses; says where.
+    pub(crate) fn listen_with(&mut self, config: Arc<ServerConfig>) -> io::Result<SocketAddr> {
+        let (listener, address) = listener(SocketAddr::new(self.address.ip(), 0))?;
+        epoll::add(&self.epoll, &listener, event_data(SECURE), EventFlags::IN)?;
+        self.tls = Some((listener, config));
+        Ok(address)
     }
 
     /// Where it listens.
@@ -115,7 +139,7 @@ impl Server {
             for event in ready.drain(..) {
                 let (data, flags) = (event.data, event.flags);
                 match token_of(data) {
-                    LISTENER => self.accept()?,
+                    LISTENER | UNIX | SECURE => self.accept(token_of(data))?,
                     STDIN => {
                         if stdin_has_ended()? {
                             return Ok(());
@@ -175,10 +199,16 @@ impl Server {
         }
     }
 
-    fn accept(&mut self) -> io::Result<()> {
+    fn accept(&mut self, from: Token) -> io::Result<()> {
         loop {
+            let listener = match from {
+                UNIX => self.unix.as_ref(),
+                SECURE => self.tls.as_ref().map(|(listener, _)| listener),
+                _ => Some(&self.listener),
+            };
+            let Some(listener) = listener else { return Ok(()) };
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            let (socket, peer) = match acceptfrom_with(&self.listener, flags) {
+            let (socket, peer) = match acceptfrom_with(listener, flags) {
                 Ok(accepted) => accepted,
                 Err(Errno::AGAIN) => return Ok(()),
                 // The client was gone before it was accepted.
@@ -197,7 +227,9 @@ impl Server {
             let token = self.connections.reserve();
             let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
             epoll::add(&self.epoll, &socket, event_data(token), interest)?;
-            self.connections.put(token, Connection::new(socket, token, number, peer_port));
+            let config = self.tls.as_ref().filter(|_| from == SECURE).map(|(_, config)| config);
+            let tls = config.map(|config| Tls::new(config).map(Box::new)).transpose()?;
+            self.connections.put(token, Connection::new(socket, tls, token, number, peer_port));
         }
     }
 
@@ -244,6 +276,8 @@ impl Shared {
             blocked_writes: 0,
             quit: None,
             out: Vec::with_capacity(1 << 16),
+            jobs: Jobs::default(),
+            handshakes: Handshakes::default(),
             log_file,
             requests: 0,
         }
@@ -275,9 +309,15 @@ impl Shared {
             ("mock_connections_total", "Connections accepted.", self.totals.connections),
             ("mock_bytes_total", "Bytes written.", self.totals.bytes),
             ("mock_blocked_writes_total", "Writes that a socket would not take whole.", self.blocked_writes),
+            ("mock_tls_full_handshakes_total", "Handshakes of strangers.", self.handshakes.full),
+            ("mock_tls_resumed_handshakes_total", "Handshakes that went on.", self.handshakes.resumed),
+            ("mock_tls_http11_total", "Handshakes that agreed on http/1.1.", self.handshakes.http11),
             ("mock_dropped_log_lines_total", "Requests the log had no room for.", self.log.dropped_lines()),
         ] {
             text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n"));
+        }
+        for (name, count) in &self.handshakes.names {
+            text.push_str(&format!("mock_tls_server_name_total{{name=\"{name}\"}} {count}\n"));
         }
         text.into_bytes()
     }
@@ -321,6 +361,20 @@ impl Stall {
         self.begin = MonoNs::NEVER;
         clock::now()
     }
+}
+
+/// A socket that listens, and where.
+fn listener(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let listener = socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&listener, true)?;
+    // The sockets that it accepts inherit this.
+    sockopt::set_tcp_nodelay(&listener, true)?;
+    bind(&listener, &address)?;
+    listen(&listener, BACKLOG)?;
+    let bound = rustix::net::getsockname(&listener)?;
+    Ok((listener, SocketAddr::try_from(bound)?))
 }
 
 /// Tells the user of something that went wrong.
@@ -400,6 +454,10 @@ fn stdin_has_ended() -> io::Result<bool> {
 const LISTENER: Token = Token { slot: u32::MAX, generation: 0 };
 
 const STDIN: Token = Token { slot: u32::MAX, generation: 1 };
+
+const UNIX: Token = Token { slot: u32::MAX, generation: 2 };
+
+const SECURE: Token = Token { slot: u32::MAX, generation: 3 };
 
 /// Clients that may wait to be accepted.
 const BACKLOG: i32 = 4096;

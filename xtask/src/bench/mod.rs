@@ -15,6 +15,7 @@ mod sending;
 mod spread;
 mod throughput;
 mod truth;
+mod workload;
 mod wrk;
 
 use crate::build;
@@ -67,6 +68,10 @@ const BENCHMARKS: &[Benchmark] = &[
     ("events", throughput::events),
     ("shared", throughput::shared_segments),
     ("sending", sending::overhead),
+    ("rate", workload::rate),
+    ("tls", workload::tls),
+    ("conversations", workload::conversations),
+    ("dataset", workload::dataset),
     ("memory", footprint::memory),
     ("start", footprint::start),
     ("observe", observe::watching),

@@ -165,12 +165,12 @@ impl Outcome {
 
     /// Requests that ended well, per second from the first one due to the last one ended.
     pub(super) fn requests_per_second(&self) -> f64 {
-        self.counter("requests_completed") / self.seconds()
+        self.count("requests_completed") / self.seconds()
     }
 
     /// Requests that ended well.
     pub(super) fn requests(&self) -> f64 {
-        self.counter("requests_completed")
+        self.count("requests_completed")
     }
 
     /// From the first request due to the last one ended.
@@ -179,7 +179,8 @@ impl Outcome {
         phase.map_or(f64::NAN, |phase| float(phase.ended_ns.saturating_sub(phase.begun_ns)) / 1e9)
     }
 
-    fn counter(&self, name: &str) -> f64 {
+    /// A count of the run.
+    pub(super) fn count(&self, name: &str) -> f64 {
         self.run.counters.get(name).map_or(f64::NAN, |count| float(*count))
     }
 

@@ -39,6 +39,21 @@ pub(super) fn stamps(rig: &Rig) -> Result<Vec<Row>> {
     ])
 }
 
+/// Kernel stamps over TLS minus the server's writes, and how many of a hundred events have one.
+pub(super) fn of_tls(rig: &Rig, secure: &[&str]) -> Result<(String, String)> {
+    let (mut kernel, mut matched) = (Figures::default(), Vec::new());
+    for _ in 0..rig.runs {
+        let script = ["--ttft-ms", "200", "--gap-ms", "10", "--tokens", "100"];
+        let truth = measure(rig, 256, &[&script[..], secure].concat())?;
+        let events = truth.iter().flat_map(|request| &request.events);
+        let stamps = events.map(|event| Some(micros(event.written_ns, event.kernel_ns?))).collect::<Vec<_>>();
+        let known = stamps.iter().flatten().copied().collect::<Vec<_>>();
+        matched.push(100.0 * float(known.len() as u64) / float(stamps.len() as u64));
+        kernel.take(&known)?;
+    }
+    Ok((kernel.text(), spread(&matched, 2)))
+}
+
 /// Times to first token as reported, minus what they were: from the server's read to its first token's write.
 pub(super) fn ttft(rig: &Rig) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
@@ -143,8 +158,9 @@ fn measure(rig: &Rig, streams: u32, server: &[&str]) -> Result<Vec<Request>> {
     let server = rig.server(&[server, &always].concat())?;
     let (streams, seconds) = (streams.to_string(), SECONDS.to_string());
     let load = ["--concurrency", &streams, "--benchmark-duration", &seconds, "--timestamps", "ebpf"];
-    let rest = ["--isl", "32", "--export-level", "raw"];
-    let outcome = rig.profile(server.address(), &[&load[..], &rest].concat())?.with_kernel_stamps()?;
+    let rest = ["--isl", "32", "--export-level", "raw", "--insecure"];
+    let url = server.secure_address().unwrap_or_else(|_no_tls| server.address());
+    let outcome = rig.profile(url, &[&load[..], &rest].concat())?.with_kernel_stamps()?;
     server.end()?;
     let raw = read_lines::<RawLine>(&outcome.folder.join("profile_export_raw.jsonl"))?;
     let mut raw =

@@ -66,6 +66,10 @@ fn part(flags: &mut Vec<Flag>, key: &str, value: Value) -> Result<(), String> {
         ("datasets", Value::Array(list)) => {
             Err(format!("`datasets` has {} entries; one is offered", list.len()))
         }
+        ("phases", Value::Array(list)) if are_several(&list) => {
+            flags.push(Flag { name: "--phases", values: vec![Value::Array(list).to_string()] });
+            Ok(())
+        }
         ("phases", Value::Array(list)) => list.into_iter().try_for_each(|phase| {
             let name = phase
                 .get("kind")
@@ -76,7 +80,13 @@ fn part(flags: &mut Vec<Flag>, key: &str, value: Value) -> Result<(), String> {
             self::phase(flags, &name, phase)
         }),
         ("phases", Value::Object(phases)) if phases.values().all(Value::is_object) => {
-            phases.into_iter().try_for_each(|(name, phase)| self::phase(flags, &name, phase))
+            let named = phases.into_iter().map(|(name, mut phase)| {
+                if let Some(fields) = phase.as_object_mut() {
+                    fields.entry("name").or_insert_with(|| Value::from(name));
+                }
+                phase
+            });
+            part(flags, key, Value::Array(named.collect()))
         }
         ("phases", phase) => self::phase(flags, "profiling", phase),
         ("warmup" | "profiling", phase) => self::phase(flags, key, phase),
@@ -87,6 +97,21 @@ fn part(flags: &mut Vec<Flag>, key: &str, value: Value) -> Result<(), String> {
         }
         (_, value) => walk(flags, key, value),
     }
+}
+
+/// Whether phases are others than one warmup and one that is measured, which have flags of their own.
+fn are_several(phases: &[Value]) -> bool {
+    let text = |phase: &Value, key: &str| phase.get(key).and_then(Value::as_str).map(str::to_owned);
+    let kinds = phases.iter().map(|phase| text(phase, "kind").or_else(|| text(phase, "name")));
+    let mut kinds = kinds.map(|kind| kind.unwrap_or_else(|| "profiling".to_owned())).collect::<Vec<_>>();
+    let count = kinds.len();
+    let is_known = kinds.iter().all(|kind| ["warmup", "profiling"].contains(&kind.as_str()));
+    kinds.sort_unstable();
+    kinds.dedup();
+    let is_special = |phase: &Value| {
+        ["seamless", "exclude_from_results"].iter().any(|key| phase.get(*key) == Some(&Value::Bool(true)))
+    };
+    !is_known || kinds.len() < count || phases.iter().any(is_special)
 }
 
 /// One warmup and one measured phase have flags.
@@ -348,6 +373,10 @@ const PATHS: &[(&str, &str)] = &[
     ("server_metrics.urls", "--server-metrics"),
     ("server_metrics.formats", "--server-metrics-formats"),
     ("otel.metrics_url", "--otel-url"),
+    ("mlflow.tracking_uri", "--mlflow-tracking-uri"),
+    ("mlflow.experiment", "--mlflow-experiment"),
+    ("mlflow.run_name", "--mlflow-run-name"),
+    ("mlflow.parent_run_id", "--mlflow-parent-run-id"),
     ("otel.gen_ai_provider", "--gen-ai-provider"),
     ("runtime.ui", "--ui"),
     ("runtime.workers", "--workers"),
@@ -384,6 +413,11 @@ mod tests {
              --request-rate=2.5 --benchmark-duration=10",
         );
         check("model: m\nprofiling: {concurrency: 3}\n", "--model=m --concurrency=3");
+        check(
+            "phases:\n  cold: {kind: warmup, requests: 3}\n  steady: {kind: profiling, requests: 9, seamless: true}\n",
+            "--phases=[{\"kind\":\"warmup\",\"requests\":3,\"name\":\"cold\"},{\"kind\":\"profiling\",\"requests\":9,\"seamless\":true,\
+             \"name\":\"steady\"}]",
+        );
         check("model: ${NONE:d}\n", "--model=d");
         check(
             "benchmark: {model: m}\nmulti_run: {num_runs: 5, convergence: {metric: request_latency, threshold: 0.2}}\n",
@@ -396,7 +430,6 @@ mod tests {
         check_refused("model: ${NONE}\n", "`${NONE}` is not in the environment");
         check_refused("sweep: {}\n", "`sweep` is not offered");
         check_refused("model: m\nendpoint: {colour: 3}\n", "`endpoint.colour` is not known");
-        check_refused("phases: {cooldown: {requests: 3}}\n", "phase `cooldown` is not known");
         check_refused("model: [", "not valid YAML");
     }
 }

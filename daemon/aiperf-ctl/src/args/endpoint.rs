@@ -95,6 +95,9 @@ pub struct EndpointArgs {
     /// For video jobs: fetch the video too, as part of the latency.
     #[arg(long)]
     pub download_video_content: bool,
+    /// For video jobs: seconds from one look whether it is done to the next.
+    #[arg(long, env = "AIPERF_HTTP_VIDEO_POLL_INTERVAL", default_value_t = 0.1, value_parser = positive)]
+    pub video_poll_interval: f64,
     /// How bodies are written, where an API knows both. [default: as the API wants]
     #[arg(long, value_parser = ["application/json", "multipart/form-data"])]
     pub request_content_type: Option<String>,

@@ -49,6 +49,14 @@ pub struct LoadArgs {
     /// How the three grow. [default: linear]
     #[arg(long, value_parser = ["linear", "exponential", "poisson"])]
     pub ramp_strategy: Option<String>,
+    /// Several phases instead of the flags of load and warm-up, as AIPerf's --config has them: a JSON list such as
+    /// [{"name": "cold", "kind": "warmup", "requests": 8}, {"name": "steady", "type": "poisson", "rate": 20, "duration": 60}].
+    #[arg(long, conflicts_with_all = [
+        "concurrency", "prefill_concurrency", "request_rate", "request_rate_series", "request_count",
+        "benchmark_duration", "warmup_request_count", "warmup_duration", "num_warmup_sessions",
+        "user_centric_rate", "fixed_schedule", "conversation_num", "request_cancellation_rate",
+    ])]
+    pub phases: Option<String>,
     /// Stop when more than this share of requests has failed: 0.1 is every tenth.
     #[arg(long, value_parser = fraction)]
     pub failed_request_threshold: Option<f64>,

@@ -22,6 +22,7 @@ mod synthesis;
 mod telemetry;
 mod timing;
 mod tokenizer;
+mod trace;
 mod value;
 mod watch;
 
@@ -43,13 +44,15 @@ pub(crate) use watch::{AuditArgs, JoinArgs, ObserveArgs, SideArg, WatchArgs};
 use clap::{Parser, Subcommand};
 use conversation::ConversationArgs;
 use load::{ScheduleArgs, UserArgs};
-use media::{AudioArgs, ImageArgs, RankingsArgs, VideoArgs};
+pub(crate) use media::VideoArgs;
+use media::{AudioArgs, ImageArgs, RankingsArgs};
 use prompt::PromptArgs;
 use service::ServiceArgs;
 use std::collections::BTreeSet;
 use synthesis::SynthesisArgs;
 pub(crate) use telemetry::TelemetryArgs;
 use tokenizer::TokenizerArgs;
+pub(crate) use trace::TraceArgs;
 
 /// Measures LLM inference servers with kernel timestamps: what the kernel saw, beside what the client saw.
 #[derive(Debug, Parser)]
@@ -81,6 +84,8 @@ pub enum Command {
     Report(Box<ReportArgs>),
     /// Compares runs, also of other tools, metric by metric.
     Compare(CompareArgs),
+    /// Tells what a trace asks before it is replayed: lengths, what requests share, what a cache could save.
+    AnalyzeTrace(TraceArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
     Runs(RunsArgs),
 }

@@ -31,6 +31,15 @@ pub struct ReportArgs {
     /// How much is exported: summary, records (a line per request too) or raw (every response too, if the run has them).
     #[arg(long, visible_alias = "profile-export-level", value_enum)]
     pub export_level: Option<ExportLevelArg>,
+    /// Upload the directory's files, plots too, to the run in MLflow that its `mlflow_export.json` names.
+    #[arg(long)]
+    pub mlflow_upload: bool,
+    /// Another MLflow server than it names.
+    #[arg(long, requires = "mlflow_upload")]
+    pub mlflow_tracking_uri: Option<String>,
+    /// Another run in MLflow than it names.
+    #[arg(long, requires = "mlflow_upload")]
+    pub mlflow_run_id: Option<String>,
     /// The daemon's control socket, for a run given by id.
     #[arg(long, default_value = "/run/aiperfd/control.sock")]
     pub socket: PathBuf,

@@ -4,6 +4,7 @@ use super::Columns;
 use crate::args::ProfileArgs;
 use crate::plan::Refusal;
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// The recorded requests in the order of their times, as `single_turn` rows.
 pub(super) fn rows(table: &[Columns], args: &ProfileArgs, seed: u64) -> Result<Vec<Value>, Refusal> {
@@ -25,6 +26,7 @@ pub(super) fn rows(table: &[Columns], args: &ProfileArgs, seed: u64) -> Result<V
     taken.sort_by(|one, other| one.0.total_cmp(&other.0));
     let longest_ms = flags.max_idle_gap_cap_seconds.map_or(f64::INFINITY, |seconds| seconds * 1000.0);
     let (mut last, mut now) = (None, 0.0);
+    let mut ends = HashMap::<String, f64>::new();
     let mut rows = Vec::new();
     for (at, session, prompt, output, row) in taken {
         now += (at - last.unwrap_or(at)).min(longest_ms);
@@ -40,6 +42,16 @@ pub(super) fn rows(table: &[Columns], args: &ProfileArgs, seed: u64) -> Result<V
         }
         let mut made = json!({"text": prompt, "output_length": output, "timestamp": now, "extra": extra});
         if let Some(session) = session.filter(|_| !flags.open_loop_strict) {
+            if flags.no_open_loop_replay
+                && let Some(ended) = ends.get(&session)
+                && let Some(fields) = made.as_object_mut()
+            {
+                // Its user thought for so long, whatever the server takes.
+                fields.remove("timestamp");
+                fields.insert("delay".to_owned(), json!((now - ended).max(0.0)));
+            }
+            let took = row.get("duration_e2e_ms").and_then(Value::as_f64).unwrap_or(0.0);
+            ends.insert(session.clone(), now + took);
             made["session_id"] = json!(session);
         }
         rows.push(made);
@@ -72,7 +84,7 @@ mod tests {
         let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
         let row = |at: u64, session: &str| {
             json!({"timestamp_start_unix_ms": 1_000_000 + at, "prompt": format!("at {at}"), "output_tokens": 7,
-                   "total_hashes": [1, 2], "block_size": 64, "provided_session_id": session})
+                   "total_hashes": [1, 2], "block_size": 64, "duration_e2e_ms": 200, "provided_session_id": session})
         };
         let table = [row(9000, "b"), row(0, "a"), row(500, "a")];
         let table = table.iter().map(|row| row.as_object().unwrap().clone()).collect::<Vec<_>>();
@@ -97,6 +109,20 @@ mod tests {
             json!({"text": "at 9000", "output_length": 7, "timestamp": 1500.0, "extra": {}}),
             "shorter"
         );
+    }
+
+    #[test]
+    fn a_user_thinks_as_long_as_then() {
+        let rows = made("--no-open-loop-replay").unwrap();
+        let first = (&rows[0]["timestamp"], rows[0].get("delay"));
+        assert_eq!(first, (&json!(0.0), None), "a session begins when it did");
+        let second = (rows[1].get("timestamp"), &rows[1]["delay"]);
+        assert_eq!(
+            second,
+            (None, &json!(300.0)),
+            "half a second after the first was sent, which took 200 ms"
+        );
+        assert_eq!(rows[2]["timestamp"], 9000.0, "another session");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Directories of files with rows.
 
-use super::media::inlined;
+use super::media::inlined_rows;
 use crate::plan::Refusal;
 use common::plan::Change;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn conversations(files: &[PathBuf]) -> Result<Vec<u8>, Refusal> {
 fn pools(files: &[PathBuf], count: u32, seed: u64) -> Result<Vec<u8>, Refusal> {
     let mut pools = Vec::new();
     for file in files {
-        let bytes = inlined(
+        let bytes = inlined_rows(
             text(file)?.into_bytes(),
             "random_pool",
             file.parent().unwrap_or_else(|| Path::new(".")),

@@ -1,37 +1,75 @@
 //! Pictures, sounds and videos of local files, written into the rows that name them: read as the user, never by a server.
 
 use crate::plan::Refusal;
+use crate::upload::Upload;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem::Finder;
 use serde_json::Value;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-/// The rows with every local file's content in place of its path, as data URIs. Paths are taken from `base`.
-pub(super) fn inlined(rows: Vec<u8>, format: &str, base: &Path) -> Result<Vec<u8>, Refusal> {
-    let has_media = ["auto", "single_turn", "multi_turn", "random_pool"].contains(&format)
-        && FIELDS
-            .iter()
-            .any(|(field, _)| memchr::memmem::find(&rows, format!("\"{field}").as_bytes()).is_some());
-    if !has_media {
+/// A file of rows with every local file's content in place of its path, as data URIs: the file itself if it names none.
+pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal> {
+    let failed =
+        |error: io::Error| Refusal(format!("--input-file: failed to read `{}`: {error}", path.display()));
+    let lines = || Ok(BufReader::with_capacity(READ_BYTES, File::open(path)?));
+    if !has_media(lines().map_err(failed)?, format).map_err(failed)? {
+        return Ok(Upload::File(path.to_owned()));
+    }
+    let made = tempfile::NamedTempFile::new().map_err(failed)?;
+    let base = path.parent().unwrap_or_else(|| Path::new("."));
+    inlined(lines().map_err(failed)?, BufWriter::new(made.as_file()), base)?;
+    Ok(Upload::Made(Arc::new(made.into_temp_path())))
+}
+
+/// The same of rows in memory.
+pub(super) fn inlined_rows(rows: Vec<u8>, format: &str, base: &Path) -> Result<Vec<u8>, Refusal> {
+    if !has_media(rows.as_slice(), format).is_ok_and(|has_media| has_media) {
         return Ok(rows);
     }
     let mut written = Vec::with_capacity(rows.len());
-    for (number, line) in (1_u64..).zip(rows.split_inclusive(|byte| *byte == b'\n')) {
-        // What is no JSON is refused later, with its line.
-        let Ok(mut row) = serde_json::from_slice::<Value>(line) else {
-            written.extend_from_slice(line);
-            continue;
-        };
-        let changed =
-            inline(&mut row, base).map_err(|why| Refusal(format!("--input-file: line {number}: {why}")))?;
-        if changed {
-            written.extend_from_slice(row.to_string().as_bytes());
-            written.push(b'\n');
-        } else {
-            written.extend_from_slice(line);
-        }
-    }
+    inlined(rows.as_slice(), &mut written, base)?;
     Ok(written)
+}
+
+/// Whether any row may have a picture, a sound or a video.
+fn has_media(mut rows: impl BufRead, format: &str) -> io::Result<bool> {
+    if !["auto", "single_turn", "multi_turn", "random_pool"].contains(&format) {
+        return Ok(false);
+    }
+    let fields = FIELDS.iter().map(|(field, _)| format!("\"{field}"));
+    let finders = fields.map(|field| Finder::new(field.as_bytes()).into_owned()).collect::<Vec<_>>();
+    let mut line = Vec::new();
+    while rows.read_until(b'\n', &mut line)? > 0 {
+        if finders.iter().any(|finder| finder.find(&line).is_some()) {
+            return Ok(true);
+        }
+        line.clear();
+    }
+    Ok(false)
+}
+
+fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Result<(), Refusal> {
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        let failed = |error: &dyn std::fmt::Display| Refusal(format!("--input-file: line {number}: {error}"));
+        line.clear();
+        if rows.read_until(b'\n', &mut line).map_err(|error| failed(&error))? == 0 {
+            break;
+        }
+        // What is no JSON is refused later, with its line.
+        if let Ok(mut row) = serde_json::from_slice::<Value>(&line)
+            && inline(&mut row, base).map_err(|why| failed(&why))?
+        {
+            line = row.to_string().into_bytes();
+            line.push(b'\n');
+        }
+        written.write_all(&line).map_err(|error| failed(&error))?;
+    }
+    written.flush().map_err(|error| Refusal(format!("--input-file: failed to write its rows: {error}")))
 }
 
 /// Goes through a row and its turns; whether anything was changed.
@@ -84,16 +122,59 @@ fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
 /// Neither a URL, nor data, nor `format,base64`.
 fn is_path(text: &str) -> bool {
     let is_url = text.contains("://") && !text.starts_with("file://");
-    let is_audio = text.split_once(',').is_some_and(|(format, _)| ["wav", "mp3", "flac"].contains(&format));
+    let is_audio =
+        text.split_once(',').is_some_and(|(format, _)| ["wav", "mp3", "flac", "ogg"].contains(&format));
     !text.is_empty() && !is_url && !is_audio && !text.starts_with("data:")
+}
+
+/// A sound of a table's cell, `{"bytes": HEX, "path": ...}`, as its format and its bytes.
+pub(super) fn sound(cell: &Value) -> Option<String> {
+    let bytes = bytes(cell)?;
+    let format = match bytes.as_slice() {
+        [b'f', b'L', b'a', b'C', ..] => "flac",
+        [b'R', b'I', b'F', b'F', ..] => "wav",
+        [b'O', b'g', b'g', b'S', ..] => "ogg",
+        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] => "mp3",
+        _ => return None,
+    };
+    Some(format!("{format},{}", STANDARD.encode(bytes)))
+}
+
+fn bytes(cell: &Value) -> Option<Vec<u8>> {
+    let digits = cell.get("bytes")?.as_str()?.as_bytes().chunks_exact(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// The user's pictures, each as a data URI on a line of its own.
+pub(crate) fn pictures(directory: &Path) -> Result<Upload, Refusal> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Refusal(format!("--image-source: failed to read `{}`: {error}", directory.display()))
+    };
+    let entries = std::fs::read_dir(directory).map_err(|error| failed(&error))?;
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>();
+    paths.sort();
+    let made = tempfile::NamedTempFile::new().map_err(|error| failed(&error))?;
+    let mut written = BufWriter::new(made.as_file());
+    let mut count = 0_u32;
+    for path in paths.into_iter().filter(|path| path.is_file()) {
+        let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
+        if let Some(kind @ ("png" | "jpeg")) = sniffed(&bytes) {
+            writeln!(written, "data:image/{kind};base64,{}", STANDARD.encode(bytes))
+                .map_err(|error| failed(&error))?;
+            count += 1;
+        }
+    }
+    written.flush().map_err(|error| failed(&error))?;
+    drop(written);
+    if count == 0 {
+        return Err(failed(&"it holds no PNG or JPEG picture"));
+    }
+    Ok(Upload::Made(Arc::new(made.into_temp_path())))
 }
 
 /// A picture of a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.
 pub(super) fn data_uri(cell: &Value) -> Option<String> {
-    let hex = cell.get("bytes")?.as_str()?;
-    let digits = hex.as_bytes().chunks_exact(2);
-    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    let bytes = bytes.collect::<Option<Vec<_>>>()?;
+    let bytes = bytes(cell)?;
     Some(format!("data:image/{};base64,{}", sniffed(&bytes)?, STANDARD.encode(bytes)))
 }
 
@@ -111,6 +192,8 @@ fn sniffed(bytes: &[u8]) -> Option<&'static str> {
 /// Fields of a row, each with its plural, and the kind of what they hold.
 const FIELDS: &[(&str, &str)] = &[("image", "image"), ("audio", "audio"), ("video", "video")];
 
+const READ_BYTES: usize = 1 << 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +204,7 @@ mod tests {
         std::fs::write(directory.path().join("a.bin"), b"\x89PNG").unwrap();
         std::fs::write(directory.path().join("b.wav"), b"RIFF").unwrap();
         let check = |row: &str, expected: &str| {
-            let made = inlined(row.as_bytes().to_vec(), "auto", directory.path()).unwrap();
+            let made = inlined_rows(row.as_bytes().to_vec(), "auto", directory.path()).unwrap();
             assert_eq!(String::from_utf8(made).unwrap().trim_end(), expected, "{row}");
         };
         check(r#"{"image":"a.bin","text":"x"}"#, r#"{"image":"data:image/png;base64,iVBORw==","text":"x"}"#);
@@ -139,7 +222,8 @@ mod tests {
         ] {
             check(row, row);
         }
-        let refused = inlined(b"\n{\"image\":\"none.png\"}".to_vec(), "auto", directory.path()).unwrap_err();
+        let rows = b"\n{\"image\":\"none.png\"}".to_vec();
+        let refused = inlined_rows(rows, "auto", directory.path()).unwrap_err();
         assert!(refused.to_string().starts_with("--input-file: line 2: failed to read"), "{refused}");
     }
 }

@@ -13,10 +13,12 @@ mod directory;
 mod media;
 mod public;
 mod table;
+mod video;
 
 use crate::args::ProfileArgs;
 use crate::plan::Refusal;
 use crate::tokenizer_file;
+use crate::upload::Upload;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use common::plan::{Input, Plan, Tokenizer};
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 type Columns = Map<String, Value>;
 
 /// The rows, if the plan has a dataset; the plan learns what they are.
-pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Bytes>> {
+pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>> {
     let seed = plan.random_seed;
     let tokenizer = match args.input.public_dataset {
         Some(_) => Some(tokenizer(plan, args)?),
@@ -51,15 +53,28 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Bytes>>
             now.clone_into(format);
             rows
         } else {
-            let rows = std::fs::read(path).map_err(|error| {
-                Refusal(format!("--input-file: failed to read `{}`: {error}", path.display()))
-            })?;
-            media::inlined(rows, format, path.parent().unwrap_or_else(|| Path::new(".")))?
+            return Ok(Some(media::inlined_file(path, format)?));
         }
     } else {
         return Ok(None);
     };
-    Ok(Some(Bytes::from(rows)))
+    Ok(Some(Upload::Bytes(Bytes::from(rows))))
+}
+
+/// Pictures and videos for made-up requests, by the names of their inputs.
+pub(crate) fn media(args: &ProfileArgs, plan: &Plan) -> Result<Vec<(&'static str, Upload)>> {
+    let Input::Synthetic { entries, made, .. } = &plan.input else { return Ok(Vec::new()) };
+    let mut uploads = Vec::new();
+    if made.images.as_ref().is_some_and(|images| images.source.is_some())
+        && let Some(directory) = &args.image.image_source
+    {
+        uploads.push(("pictures", media::pictures(Path::new(directory))?));
+    }
+    if made.videos > 0 {
+        let wanted = entries.saturating_mul(made.videos);
+        uploads.push(("videos", video::videos(&args.video, wanted, plan.random_seed)?));
+    }
+    Ok(uploads)
 }
 
 /// Where the copy of a public dataset is.

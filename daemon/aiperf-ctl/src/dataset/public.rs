@@ -1,7 +1,7 @@
 //! Public datasets by name: where each is to be had, and what of its rows is asked.
 
 use super::Columns;
-use super::media::data_uri;
+use super::media::{self, data_uri};
 use crate::plan::Refusal;
 use serde_json::{Value, json};
 use tokenizer::Tokenizer;
@@ -57,6 +57,11 @@ const PUBLIC_DATASETS: &[PublicDataset] = &[
     text("spec_al_mbpp", "google-research-datasets/mbpp on Hugging Face", |row, _| {
         asked(row, "text").or_else(|| asked(row, "prompt"))
     }),
+    text("librispeech", "openslr/librispeech_asr on Hugging Face", speech),
+    text("voxpopuli", "facebook/voxpopuli on Hugging Face", speech),
+    text("gigaspeech", "speechcolab/gigaspeech on Hugging Face", speech),
+    text("ami", "edinburghcstr/ami on Hugging Face", speech),
+    text("spgispeech", "kensho/spgispeech on Hugging Face", speech),
     PublicDataset {
         name: "spec_al_mtbench",
         home: "HuggingFaceH4/mt_bench_prompts on Hugging Face",
@@ -77,6 +82,10 @@ fn said<'a>(row: &'a Columns, column: &str) -> Option<&'a str> {
 
 fn asked(row: &Columns, column: &str) -> Option<Value> {
     Some(json!({ "text": said(row, column)? }))
+}
+
+fn speech(row: &Columns, _: &Tokenizer) -> Option<Value> {
+    Some(json!({ "audio": media::sound(row.get("audio")?)? }))
 }
 
 fn problem(row: &Columns, _: &Tokenizer) -> Option<Value> {
@@ -148,6 +157,9 @@ mod tests {
         check("sharegpt", row, Some(json!({"text": question, "output_length": tokens})));
         check("sharegpt", json!({"conversations": [{"value": "Hi"}, {"value": answer}]}), None);
         check("sharegpt", json!({"conversations": [{"value": question}]}), None);
+        let spoken = json!({"audio": {"bytes": "664c6143", "path": "a.flac"}, "text": "hello"});
+        check("librispeech", spoken, Some(json!({"audio": "flac,ZkxhQw=="})));
+        check("ami", json!({"audio": {"bytes": "00", "path": "a"}}), None);
         check("aimo_aime", json!({"problem": "1+1", "solution": "2"}), Some(json!({"text": "1+1"})));
         check("aimo_aime", json!({"question": "1+1"}), None);
         check("spec_al_mbpp", json!({"prompt": "write"}), Some(json!({"text": "write"})));

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Checked<Endpoint> {
     // Without a tokenizer the server's counts are all there is.
     let server_counts = args.tokenizer.tokenizer.as_deref() == Some("none");
+    let applies_chat_template = args.tokenizer.apply_chat_template;
     let args = &args.endpoint;
     let kind = &args.endpoint_type;
     let Some(known) = endpoint::by_name(kind) else {
@@ -26,7 +27,10 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
     let models = models(args)?;
     let streaming = args.streaming && known.metadata().supports_streaming;
     let mut extra_inputs = extra_inputs(&args.extra_inputs)?;
-    let dialect = dialect(args, &mut extra_inputs)?;
+    let dialect = Dialect { applies_chat_template, ..dialect(args, &mut extra_inputs)? };
+    if applies_chat_template && !CHATS.contains(&kind.as_str()) {
+        return refuse(format!("--apply-chat-template is for APIs of messages: {}", CHATS.join(", ")));
+    }
     Ok(Endpoint {
         kind: kind.clone(),
         urls,
@@ -96,6 +100,9 @@ fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checke
         sends_forms: args.request_content_type.as_deref() == Some("multipart/form-data"),
         template,
         response_field: if finds_answers { take("response_field")? } else { None },
+        applies_chat_template: false,
+        download_content: args.download_video_content,
+        poll_interval_ms: poll_interval_ms(args.video_poll_interval),
     })
 }
 
@@ -175,4 +182,12 @@ fn session_header(name: Option<&str>) -> Checked<String> {
     refuse(format!("--session-header `{name}` is no name that HTTP allows"))
 }
 
+/// Whole milliseconds, at least one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+fn poll_interval_ms(seconds: f64) -> u32 {
+    ((seconds * 1000.0).round() as u32).max(1)
+}
+
+/// APIs whose requests are messages, which a server puts into its chat template.
+const CHATS: &[&str] = &["chat", "responses", "messages", "chat_embeddings"];
 const TEMPLATE: &str = "payload_template";

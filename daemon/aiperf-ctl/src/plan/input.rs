@@ -4,7 +4,7 @@ use super::{Checked, pairs, refuse};
 use crate::args::ProfileArgs;
 use common::plan::{
     Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Range, RangeStyle, Rankings, Synthesis,
-    TextSource, Tokenizer,
+    Taking, TextSource, Tokenizer,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -21,6 +21,9 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     else {
         if !args.input.dataset_filters.is_empty() {
             return refuse("--dataset-filter is for rows of --public-dataset");
+        }
+        if args.endpoint.uuid_and_strip {
+            return refuse("--uuid-and-strip needs --input-file with rows that have `image_uuids`");
         }
         if let Some(kind) = &args.input.custom_dataset_type {
             return refuse(format!("--custom-dataset-type {kind} needs --input-file"));
@@ -88,7 +91,18 @@ fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
             max_isl: synthesis.synthesis_max_isl,
             max_osl: synthesis.synthesis_max_osl,
         },
+        strips_seen_images: strips_seen_images(args, format)?,
     })
+}
+
+/// Only rows of one form tell a picture's uuid.
+fn strips_seen_images(args: &ProfileArgs, format: &str) -> Checked<bool> {
+    if args.endpoint.uuid_and_strip && !["auto", "single_turn"].contains(&format) {
+        return refuse(
+            "--uuid-and-strip is for rows of --custom-dataset-type single_turn with `image_uuids`",
+        );
+    }
+    Ok(args.endpoint.uuid_and_strip)
 }
 
 /// What is made up beside a text.
@@ -118,6 +132,7 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
         prefix_tokens: prompt.prefix_length.unwrap_or(0),
         images: images(args)?,
         audios: audios(args)?,
+        videos: if args.video.video_width.is_some() { args.video.video_batch_size.unwrap_or(1) } else { 0 },
         rankings: rankings(args),
     })
 }
@@ -159,18 +174,31 @@ fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
 
 fn images(args: &ProfileArgs) -> Checked<Option<Images>> {
     let args = &args.image;
-    if args.image_source.as_deref().is_some_and(|source| source != "noise") {
-        return refuse("--image-source: only noise is offered yet");
-    }
+    let source = match (args.image_source.as_deref(), args.image_source_sampling.as_deref()) {
+        (None | Some("noise"), None) => None,
+        (None | Some("noise"), Some(_)) => {
+            return refuse("--image-source-sampling needs --image-source with a directory");
+        }
+        (Some("assets"), _) => {
+            return refuse("--image-source assets: no pictures come with this program; name a directory");
+        }
+        (Some(_), Some("shuffle-cycle")) => Some(Taking::ShuffleCycle),
+        (Some(_), Some("sequential-cycle")) => Some(Taking::SequentialCycle),
+        (Some(_), _) => Some(Taking::RandomWithReplacement),
+    };
     let wanted = |mean: Option<f64>| mean.filter(|mean| *mean > 0.0);
     match (wanted(args.image_width_mean), wanted(args.image_height_mean)) {
-        (None, None) => Ok(None),
+        (None, None) if source.is_none() => Ok(None),
         (Some(width), Some(height)) => Ok(Some(Images {
             batch_size: args.image_batch_size.unwrap_or(1),
             width: length(Some(width), width, args.image_width_stddev),
             height: length(Some(height), height, args.image_height_stddev),
             format: args.image_format.clone().unwrap_or_else(|| "png".to_owned()),
+            source,
         })),
+        (None, None) if source.is_some() => refuse(
+            "--image-source needs --image-width-mean and --image-height-mean, to which pictures are resized",
+        ),
         _ => refuse("--image-width-mean and --image-height-mean need each other"),
     }
 }
@@ -179,7 +207,10 @@ fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
     let args = &args.audio;
     let Some(seconds) = args.audio_length_mean.filter(|mean| *mean > 0.0) else { return Ok(None) };
     if args.audio_format.as_deref() == Some("mp3") {
-        return refuse("--audio-format mp3: only wav is offered yet");
+        return refuse(
+            "--audio-format mp3: not offered, for there is no encoder under a licence that this program can be shipped with; \
+             wav is, and files of your own go by --input-file",
+        );
     }
     if let Some(depth) = args.audio_depths.iter().find(|depth| ![8, 16, 24, 32].contains(*depth)) {
         return refuse(format!("--audio-depths: {depth} is none of 8, 16, 24 and 32"));

@@ -12,10 +12,16 @@ use common::plan::{
 /// The first contradiction found.
 pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
     contradictions(args)?;
-    let profiling = profiling(args)?;
-    let mut phases = Vec::new();
-    phases.extend(warmup(&args.warmup, &profiling)?);
-    phases.push(profiling);
+    let phases = match &args.load.phases {
+        Some(json) => super::phases::phases(json)?,
+        None => {
+            let profiling = profiling(args)?;
+            let mut phases = Vec::new();
+            phases.extend(warmup(&args.warmup, &profiling)?);
+            phases.push(profiling);
+            phases
+        }
+    };
     Ok(Load {
         connection_reuse: reuse(&args.endpoint.connection_reuse_strategy),
         fixed_schedule: FixedSchedule {
@@ -288,4 +294,4 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
 }
 
 /// AIPerf's default, in seconds.
-const DEFAULT_GRACE_S: f64 = 30.0;
+pub(super) const DEFAULT_GRACE_S: f64 = 30.0;

@@ -7,6 +7,7 @@ mod load;
 pub(crate) mod not_yet;
 pub(crate) mod output;
 mod pairs;
+mod phases;
 mod secret;
 mod timing;
 

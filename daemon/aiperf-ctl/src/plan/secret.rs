@@ -14,15 +14,47 @@ pub(crate) fn redacted(command_line: &[String]) -> String {
             _ if argument.starts_with("-H") && argument.len() > 2 => redacted.push("-H<redacted>".to_owned()),
             _ => {
                 hide_next = SECRET_FLAGS.contains(&argument.as_str());
-                redacted.push(if argument.contains(' ') {
-                    format!("'{argument}'")
-                } else {
-                    argument.clone()
-                });
+                let argument = without_password(argument);
+                redacted.push(if argument.contains(' ') { format!("'{argument}'") } else { argument });
             }
         }
     }
     redacted.join(" ")
 }
 
+/// An argument without who asks, if it is a URL that says so.
+fn without_password(argument: &str) -> String {
+    let Some((before, rest)) = argument.split_once("://") else { return argument.to_owned() };
+    let authority = rest.split('/').next().unwrap_or(rest);
+    match authority.rsplit_once('@') {
+        Some((user, _)) => format!("{before}://<redacted>{}", &rest[user.len()..]),
+        None => argument.to_owned(),
+    }
+}
+
 const SECRET_FLAGS: &[&str] = &["--api-key", "--header", "-H"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_written_down() {
+        let words = [
+            "aiperf-ctl",
+            "--api-key",
+            "k",
+            "-Hx",
+            "--header=a: b",
+            "--url",
+            "http://a/x@y",
+            "--mlflow-tracking-uri",
+            "https://user:hush@b:5000/m",
+            "--otel-url=http://u:p@c",
+            "a b",
+        ];
+        let expected = "aiperf-ctl --api-key <redacted> -H<redacted> --header=<redacted> --url http://a/x@y \
+                        --mlflow-tracking-uri https://<redacted>@b:5000/m --otel-url=http://<redacted>@c 'a b'";
+        assert_eq!(redacted(&words.map(str::to_owned)), expected, "what a run keeps of its command line");
+    }
+}

@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use telemetry_out::{Domains, Endpoint, Event, Otlp, Settings};
+use telemetry_out::{Collector, Domains, Endpoint, Event, Exports, Sender, Settings};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -45,14 +45,17 @@ pub(crate) fn run(args: &PublishArgs) -> Result<u8> {
         serving.abort();
         heard
     })?;
-    if let Some(problem) = sender.and_then(|sender| sender.finish().problem) {
-        say_warning(&format!("exports to the OpenTelemetry collector failed: {problem}"));
+    let exports = sender.map(|sender| sender.finish().exports).unwrap_or_default();
+    for Exports { to, problem, .. } in exports {
+        if let Some(problem) = problem {
+            say_warning(&format!("exports to the {to} failed: {problem}"));
+        }
     }
     Ok(0)
 }
 
 /// Takes what the daemon tells until it is gone.
-async fn hear(board: &Mutex<Board>, sender: Option<&Otlp>, begun: Moment) -> Result<()> {
+async fn hear(board: &Mutex<Board>, sender: Option<&Sender>, begun: Moment) -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await.context("failed to hear the daemon")? {
         let published =
@@ -68,12 +71,13 @@ async fn hear(board: &Mutex<Board>, sender: Option<&Otlp>, begun: Moment) -> Res
     Ok(())
 }
 
-fn sender(url: &str) -> Result<Otlp> {
+fn sender(url: &str) -> Result<Sender> {
     let endpoint = Endpoint::parse(url).context("[publish] otel_url")?;
     let resource = [("service.name", "aiperfd"), ("service.version", env!("CARGO_PKG_VERSION"))];
     let resource = resource.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
     let domains = Domains { requests: false, timing: false, served: true };
-    Ok(Otlp::start(&Settings { endpoint, domains, resource, attributes: Vec::new() })?)
+    let otlp = Some(Collector { endpoint, resource });
+    Ok(Sender::start(Settings { domains, attributes: Vec::new(), otlp, mlflow: None })?)
 }
 
 async fn serve(listener: TcpListener, board: Arc<Mutex<Board>>, begun: Moment) {

@@ -4,8 +4,8 @@ mod requests;
 mod served;
 mod timing;
 
-use crate::instruments::Instruments;
-use crate::otlp::{Domains, Event};
+use crate::sender::{Domains, Event};
+use crate::sink::Instruments;
 use opentelemetry::KeyValue;
 
 /// Turns results of one domain into metrics.
@@ -13,7 +13,7 @@ pub(crate) trait Strategy: Send {
     /// Whether an event is of its domain.
     fn supports(&self, event: &Event) -> bool;
     /// Records what an event says.
-    fn process(&mut self, event: &Event, instruments: &mut Instruments);
+    fn process(&mut self, event: &Event, instruments: &mut dyn Instruments);
 }
 
 /// The strategies of the domains that are wanted; `common` are the attributes of every metric.

@@ -2,8 +2,8 @@
 //! them, everything else as `aiperf.<tag>`.
 
 use super::Strategy;
-use crate::instruments::Instruments;
-use crate::otlp::Event;
+use crate::sender::Event;
+use crate::sink::Instruments;
 use control::LiveRequest;
 use metric::{Unit, find};
 use opentelemetry::KeyValue;
@@ -36,7 +36,7 @@ impl Strategy for Requests {
         matches!(event, Event::Request(_))
     }
 
-    fn process(&mut self, event: &Event, instruments: &mut Instruments) {
+    fn process(&mut self, event: &Event, instruments: &mut dyn Instruments) {
         let Event::Request(request) = event else { return };
         let attributes = self.attributes(request);
         for (tag, value) in &request.values {

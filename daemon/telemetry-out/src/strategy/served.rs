@@ -1,8 +1,8 @@
 //! Each request that a watched server answered, by the semantic conventions for model servers.
 
 use super::Strategy;
-use crate::instruments::Instruments;
-use crate::otlp::Event;
+use crate::sender::Event;
+use crate::sink::Instruments;
 use opentelemetry::KeyValue;
 
 /// The strategy.
@@ -21,7 +21,7 @@ impl Strategy for Served {
         matches!(event, Event::Served { .. })
     }
 
-    fn process(&mut self, event: &Event, instruments: &mut Instruments) {
+    fn process(&mut self, event: &Event, instruments: &mut dyn Instruments) {
         let Event::Served { server, request } = event else { return };
         let mut attributes = self.common.clone();
         attributes.push(KeyValue::new("aiperfd.server.name", server.clone()));

@@ -1,8 +1,8 @@
 //! How the run goes: requests sent, ended and in flight, as counters and gauges.
 
 use super::Strategy;
-use crate::instruments::Instruments;
-use crate::otlp::Event;
+use crate::sender::Event;
+use crate::sink::Instruments;
 use control::Progress;
 use metric::float;
 use opentelemetry::KeyValue;
@@ -33,7 +33,7 @@ impl Strategy for Timing {
         matches!(event, Event::Progress(_))
     }
 
-    fn process(&mut self, event: &Event, instruments: &mut Instruments) {
+    fn process(&mut self, event: &Event, instruments: &mut dyn Instruments) {
         let Event::Progress(progress) = event else { return };
         let (before, now) = (self.told, Told::of(progress));
         let grown = [

@@ -1,4 +1,4 @@
-//! Results to an OpenTelemetry collector while the run goes on.
+//! Results to a collector and to MLflow while the run goes on.
 
 use crate::args::TelemetryArgs;
 use crate::client::Client;
@@ -9,45 +9,27 @@ use common::plan::Plan;
 use control::{LiveRequest, Progress};
 use endpoint::target;
 use std::sync::Arc;
-use telemetry_out::{Domains, Endpoint, Event, Otlp, Settings, operation, provider};
+use telemetry_out::{
+    Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Settings, Summary, operation, provider,
+};
 use tokio::task::JoinHandle;
 
-/// A collector that is sent to.
-pub(crate) struct Otel {
-    sender: Arc<Otlp>,
-    endpoint: Endpoint,
+/// Who is told meanwhile.
+pub(crate) struct Stream {
+    sender: Arc<Sender>,
     domains: Domains,
 }
 
-impl Otel {
-    /// Begins to send, if a collector is given and reachable.
-    pub(crate) fn start(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Self>> {
-        let Some(given) = &args.otel_url else {
-            if let Some(flag) = [
-                ("--stream", !args.stream.is_empty()),
-                ("--otel-resource-attributes", !args.otel_resource_attributes.is_empty()),
-            ]
-            .into_iter()
-            .find_map(|(flag, is_given)| is_given.then_some(flag))
-            {
-                return Err(Refusal(format!("{flag} needs --otel-url")).into());
-            }
-            return Ok(None);
-        };
-        let endpoint = Endpoint::parse(given).map_err(|error| Refusal(format!("--otel-url: {error}")))?;
-        let domains = domains(&args.stream);
-        let resource = resource(args, plan)?;
-        if !endpoint.is_reachable() {
-            say_warning(&format!(
-                "OTel collector at {} is not reachable. Metrics will not be exported.",
-                endpoint.shown()
-            ));
+impl Stream {
+    /// Begins to tell, if anybody is to be told.
+    pub(crate) fn start(args: &TelemetryArgs, plan: &Plan, mlflow: Option<LiveRun>) -> Result<Option<Self>> {
+        let otlp = collector(args, plan)?;
+        if otlp.is_none() && mlflow.is_none() {
             return Ok(None);
         }
-        let settings =
-            Settings { endpoint: endpoint.clone(), domains, resource, attributes: attributes(args, plan)? };
-        let sender = Arc::new(Otlp::start(&settings)?);
-        Ok(Some(Self { sender, endpoint, domains }))
+        let domains = domains(&args.stream);
+        let sender = Sender::start(Settings { domains, attributes: attributes(args, plan)?, otlp, mlflow })?;
+        Ok(Some(Self { sender: Arc::new(sender), domains }))
     }
 
     /// Has the daemon tell each request as it ends.
@@ -78,26 +60,47 @@ impl Otel {
 
     /// Sends what waits and says what did not arrive.
     pub(crate) fn finish(self) {
-        let shown = self.endpoint.shown();
         let Some(sender) = Arc::into_inner(self.sender) else {
-            say_warning(&format!("the last metrics for the OTel collector at {shown} are lost"));
+            say_warning("the last results that were to be streamed are lost");
             return;
         };
-        let summary = sender.finish();
-        if summary.dropped > 0 {
-            say_warning(&format!("{} events were dropped before they were sent to {shown}", summary.dropped));
+        let Summary { dropped, exports } = sender.finish();
+        if dropped > 0 {
+            say_warning(&format!("{dropped} events were dropped before they were sent"));
         }
-        if summary.failed > 0 {
-            let problem = summary.problem.unwrap_or_default();
-            let all = summary.failed + summary.succeeded;
-            say_warning(&format!("{} of {all} exports to {shown} failed: {problem}", summary.failed));
+        for Exports { to, succeeded, failed, problem } in exports {
+            if failed > 0 {
+                let (all, problem) = (failed + succeeded, problem.unwrap_or_default());
+                say_warning(&format!("{failed} of {all} exports to the {to} failed: {problem}"));
+            }
         }
     }
 }
 
+/// The collector, if one is given and reachable.
+fn collector(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
+    let Some(given) = &args.otel_url else {
+        if !args.otel_resource_attributes.is_empty() {
+            return Err(Refusal("--otel-resource-attributes needs --otel-url".to_owned()).into());
+        }
+        if !args.stream.is_empty() && args.mlflow_tracking_uri.is_none() {
+            return Err(Refusal("--stream needs --otel-url or --mlflow-tracking-uri".to_owned()).into());
+        }
+        return Ok(None);
+    };
+    let endpoint = Endpoint::parse(given).map_err(|error| Refusal(format!("--otel-url: {error}")))?;
+    let resource = resource(args, plan)?;
+    if !endpoint.is_reachable() {
+        let shown = endpoint.shown();
+        say_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
+        return Ok(None);
+    }
+    Ok(Some(Collector { endpoint, resource }))
+}
+
 fn say_dropped(dropped: Option<u64>) {
     if let Some(dropped) = dropped {
-        say_warning(&format!("{dropped} events were dropped: the OTel collector is slower than the run"));
+        say_warning(&format!("{dropped} events were dropped: whoever is told is slower than the run"));
     }
 }
 
@@ -128,11 +131,18 @@ fn resource(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> 
     Ok(resource)
 }
 
+/// Who offers the model: `gen_ai.provider.name`.
+pub(crate) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
+    if let Some(given) = &args.gen_ai_provider {
+        return Ok(given.clone());
+    }
+    let url = plan.endpoint.urls.first().map_or("", String::as_str);
+    Ok(provider(&target(url, None, None)?.host).to_owned())
+}
+
 /// What every metric says.
 fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
-    let url = plan.endpoint.urls.first().map_or("", String::as_str);
-    let host = target(url, None, None)?.host;
-    let provider = args.gen_ai_provider.clone().unwrap_or_else(|| provider(&host).to_owned());
+    let provider = provider_of(args, plan)?;
     let model = plan.endpoint.models.first().cloned().unwrap_or_default();
     let pairs = [
         ("gen_ai.operation.name", operation(&plan.endpoint.kind).to_owned()),

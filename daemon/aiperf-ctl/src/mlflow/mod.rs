@@ -1,0 +1,280 @@
+//! A run in MLflow: begun with the run, told live, and given the report's numbers and files when it is over.
+//!
+//! ```text
+//! files.rs      which files go there, and how they are called
+//! numbers.rs    a report as MLflow's metrics, parameters and tags
+//! export.rs     mlflow_export.json: which run of MLflow belongs to a directory
+//! ```
+
+mod export;
+mod files;
+mod numbers;
+
+use crate::args::{ReportArgs, TelemetryArgs};
+use crate::clock::{self, Moment};
+use crate::plan::Refusal;
+use crate::report::Reported;
+use crate::say::{say, say_warning};
+use anyhow::{Context, Result};
+use export::Export;
+use files::Files;
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+use telemetry_out::LiveRun;
+use telemetry_out::mlflow::{Credentials, LogError, RunInfo, Status, Tracking};
+
+/// A run in MLflow that is not over.
+pub(crate) struct Mlflow {
+    tracking: Tracking,
+    run: RunInfo,
+    /// Whether the user named it.
+    is_named: bool,
+    files: Files,
+    export: Export,
+    is_over: bool,
+}
+
+/// A run that came to nothing failed.
+impl Drop for Mlflow {
+    fn drop(&mut self) {
+        if !self.is_over {
+            warn_of(self.tracking.end_run(&self.run.run_id, Status::Failed, now_ms(), None));
+        }
+    }
+}
+
+impl Mlflow {
+    /// Begins a run, if there is to be one and the server answers.
+    pub(crate) fn start(args: &TelemetryArgs, provider: &str, directory: &Path) -> Result<Option<Self>> {
+        let Some(uri) = &args.mlflow_tracking_uri else {
+            refuse_without_uri(args)?;
+            return Ok(None);
+        };
+        let tags = args.mlflow_tags.iter().map(|tag| pair(tag)).collect::<Result<Vec<_>>>()?;
+        let files = Files::new(&args.mlflow_artifact_globs)?;
+        let timeout = seconds_of("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(REQUEST_TIMEOUT);
+        let tracking = Tracking::new(uri, &credentials(), timeout)
+            .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
+        if tracking.check().is_err() {
+            say_warning(&format!(
+                "MLflow tracking server at {} did not respond within {}s. The run is not logged there.",
+                tracking.shown(),
+                timeout.as_secs()
+            ));
+            return Ok(None);
+        }
+        match Self::begin(args, tracking, tags, provider) {
+            Ok((tracking, run, export)) => {
+                export.write(directory);
+                let is_named = args.mlflow_run_name.is_some();
+                Ok(Some(Self { tracking, run, is_named, files, export, is_over: false }))
+            }
+            Err(error) => {
+                say_warning(&format!("the run is not logged to MLflow: {}", told(&error)));
+                Ok(None)
+            }
+        }
+    }
+
+    fn begin(
+        args: &TelemetryArgs,
+        tracking: Tracking,
+        mut tags: Vec<(String, String)>,
+        provider: &str,
+    ) -> Result<(Tracking, RunInfo, Export), LogError> {
+        let name = args.mlflow_experiment.as_deref().unwrap_or(EXPERIMENT);
+        let experiment = tracking.experiment(name)?;
+        let parent = known_parent(args.mlflow_parent_run_id.as_deref(), &tracking)?;
+        let mut tag = |key: &str, value: &str| tags.push((key.to_owned(), value.to_owned()));
+        tag("aiperf.version", env!("CARGO_PKG_VERSION"));
+        tag("gen_ai.provider.name", provider);
+        tag("mlflow.source.name", "aiperf-ctl");
+        if let Some(parent) = &parent {
+            tag("mlflow.parentRunId", parent);
+        }
+        let begun = clock::real();
+        let run =
+            tracking.create_run(&experiment, args.mlflow_run_name.as_deref(), begun.0 / 1_000_000, &tags)?;
+        let mut export = Export::new(&tracking, name, &run);
+        export.parent_run_id = parent;
+        export.live_streaming = true;
+        export.stream_started_at_ns = Some(begun.0);
+        export.tag_keys = tags.into_iter().map(|(key, _)| key).collect();
+        Ok((tracking, run, export))
+    }
+
+    /// Where its live numbers go.
+    pub(crate) fn live(&self) -> LiveRun {
+        LiveRun { tracking: self.tracking.clone(), run_id: self.run.run_id.clone(), now_ms }
+    }
+
+    /// Gives it what came of the run, and ends it; that it fails is never the run's failure.
+    pub(crate) fn finish(mut self, reported: &Reported, directory: &Path) {
+        self.is_over = true;
+        let Self { tracking, run, is_named, files, export, .. } = &mut self;
+        let status = if reported.run.was_cancelled { Status::Killed } else { Status::Finished };
+        let points = numbers::points(reported, now_ms());
+        let params = numbers::params(reported);
+        let tags = numbers::tags(reported);
+        if warn_of(tracking.log(&run.run_id, &points, &params, &tags)) {
+            export.metric_keys = points.into_iter().map(|point| point.key).collect();
+            export.param_keys = params.into_iter().map(|(key, _)| key).collect();
+            export.tag_keys.extend(tags.into_iter().map(|(key, _)| key));
+        }
+        export.benchmark_id = Some(reported.run.run_id.clone());
+        export.reused_live_run = true;
+        export.exported_at_ns = Some(clock::real().0);
+        let name =
+            (!*is_named).then(|| format!("aiperf-{}", reported.run.run_id.get(..8).unwrap_or_default()));
+        if let Some(name) = &name {
+            export.run_name.clone_from(name);
+        }
+        // It is among what is uploaded, so it is written first; then again, with what was uploaded.
+        export.write(directory);
+        export.uploaded_artifacts = upload(tracking, run, files, directory);
+        warn_of(tracking.end_run(&run.run_id, status, now_ms(), name.as_deref()));
+        export.write(directory);
+    }
+}
+
+/// `report --mlflow-upload`: the files of a directory to the run in MLflow that it belongs to.
+pub(crate) fn upload_again(args: &ReportArgs, directory: &Path) -> Result<()> {
+    let stored = export::read(directory)?;
+    let word = |key: &str| stored.as_ref().and_then(|stored| stored[key].as_str()).map(str::to_owned);
+    let given = |flag: &Option<String>, key: &str, name: &str| {
+        flag.clone().or_else(|| word(key)).ok_or_else(|| {
+            let shown = directory.display();
+            Refusal(format!("--mlflow-upload: `{shown}` has no mlflow_export.json, so give {name}"))
+        })
+    };
+    let uri = given(&args.mlflow_tracking_uri, "tracking_uri", "--mlflow-tracking-uri")?;
+    let run_id = given(&args.mlflow_run_id, "run_id", "--mlflow-run-id")?;
+    let tracking = Tracking::new(&uri, &credentials(), export_timeout())
+        .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
+    let run = tracking.find_run(&run_id).context("failed to find the run in MLflow")?;
+    let uploaded = upload(&tracking, &run, &Files::new(&[])?, directory);
+    say(&format!("{} files are in MLflow's run {} at {}\n", uploaded.len(), run.run_name, tracking.shown()));
+    if let Some(mut stored) = stored {
+        stored["uploaded_artifacts"] = Value::from(uploaded);
+        export::write(directory, &stored);
+    }
+    Ok(())
+}
+
+/// Uploads files until the time for it is over; tells which are there.
+fn upload(tracking: &Tracking, run: &RunInfo, files: &Files, directory: &Path) -> Vec<String> {
+    let limit = export_timeout();
+    let begun = Moment::now();
+    let found = files.of(directory);
+    let mut uploaded = Vec::new();
+    for (place, (from, to)) in found.iter().enumerate() {
+        if begun.elapsed() > limit {
+            say_warning(&format!(
+                "{} of {} files are not in MLflow: {}s are over (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS); `aiperf-ctl \
+                 report --mlflow-upload` uploads them later",
+                found.len() - place,
+                found.len(),
+                limit.as_secs()
+            ));
+            break;
+        }
+        match tracking.upload(run, from, to) {
+            Ok(()) => uploaded.push(to.clone()),
+            Err(error) => {
+                say_warning(&format!("`{}` is not in MLflow: {}", from.display(), told(&error)));
+                // What is wrong with the place is wrong for each file.
+                if matches!(error, LogError::Store(_)) {
+                    break;
+                }
+            }
+        }
+    }
+    uploaded
+}
+
+/// The parent run, if the server knows it.
+fn known_parent(given: Option<&str>, tracking: &Tracking) -> Result<Option<String>, LogError> {
+    let Some(parent) = given else { return Ok(None) };
+    match tracking.find_run(parent) {
+        Ok(run) => Ok(Some(run.run_id)),
+        Err(error) if error.is_unknown() => {
+            say_warning(&format!("MLflow knows no run `{parent}`: this run has no parent"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn refuse_without_uri(args: &TelemetryArgs) -> Result<()> {
+    let given = [
+        ("--mlflow-experiment", args.mlflow_experiment.is_some()),
+        ("--mlflow-run-name", args.mlflow_run_name.is_some()),
+        ("--mlflow-tag", !args.mlflow_tags.is_empty()),
+        ("--mlflow-parent-run-id", args.mlflow_parent_run_id.is_some()),
+        ("--mlflow-artifact-glob", !args.mlflow_artifact_globs.is_empty()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Refusal(format!("{flag} needs --mlflow-tracking-uri")).into()),
+        None => Ok(()),
+    }
+}
+
+fn pair(tag: &str) -> Result<(String, String)> {
+    match tag.split_once(':') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err(Refusal(format!("--mlflow-tag: `{tag}` is not key:value")).into()),
+    }
+}
+
+/// As MLflow's own client takes them.
+fn credentials() -> Credentials {
+    let word = |name: &str| std::env::var(name).ok().filter(|word| !word.is_empty());
+    let user = word("MLFLOW_TRACKING_USERNAME").zip(word("MLFLOW_TRACKING_PASSWORD"));
+    Credentials { user, token: word("MLFLOW_TRACKING_TOKEN") }
+}
+
+fn seconds_of(name: &str) -> Option<Duration> {
+    let seconds = std::env::var(name).ok()?.trim().parse::<f64>().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
+}
+
+fn export_timeout() -> Duration {
+    seconds_of("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS").unwrap_or(EXPORT_TIMEOUT)
+}
+
+fn now_ms() -> u64 {
+    clock::real().0 / 1_000_000
+}
+
+/// Whether it went well; if not, why.
+fn warn_of(result: Result<(), LogError>) -> bool {
+    if let Err(error) = &result {
+        say_warning(&format!("MLflow does not have all of the run: {}", told(error)));
+    }
+    result.is_ok()
+}
+
+/// An error with what caused it.
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", told(source)),
+        None => error.to_string(),
+    }
+}
+
+/// AIPerf's.
+const EXPERIMENT: &str = "aiperf";
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_pairs() {
+        assert_eq!(pair("team: a:b").unwrap(), ("team".to_owned(), "a:b".to_owned()), "at the first colon");
+        assert!(pair("team").is_err() && pair(":a").is_err(), "what is none");
+    }
+}

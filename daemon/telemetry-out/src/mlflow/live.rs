@@ -1,0 +1,168 @@
+//! A strategy's numbers as `live.*` metrics: of each a point every interval, the mean of what came in it, or how far a
+//! counter has come. So a run of any rate costs the server the same.
+
+use super::tracking::Point;
+use crate::sender::{Exports, LiveRun};
+use crate::sink::{Instruments, Sink};
+use opentelemetry::KeyValue;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A run that is told live.
+pub(crate) struct Live {
+    numbers: Arc<Mutex<BTreeMap<String, Number>>>,
+    stop: Sender<()>,
+    thread: JoinHandle<Exports>,
+}
+
+/// A metric since it was last told.
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    /// Its values' sum and count.
+    Mean { sum: f64, count: f64 },
+    /// What it has come to, and whether it has changed.
+    Level { value: f64, has_changed: bool },
+}
+
+impl Live {
+    /// Begins to tell.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(LiveRun { tracking, run_id, now_ms }: LiveRun) -> std::io::Result<Self> {
+        let numbers = Arc::<Mutex<BTreeMap<String, Number>>>::default();
+        let (stop, stopped) = channel::<()>();
+        let told = Arc::clone(&numbers);
+        let thread = std::thread::Builder::new().name("mlflow".to_owned()).spawn(move || {
+            let mut exports = Exports::new(format!("MLflow at {}", tracking.shown()));
+            let (mut step, mut wait) = (0, INTERVAL);
+            loop {
+                let is_over = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
+                let points = take(&told, now_ms(), step);
+                if !points.is_empty() {
+                    let result = tracking.log(&run_id, &points, &[], &[]);
+                    // A server that refuses is asked less and less often; what it missed is not sent again.
+                    wait = if result.is_ok() { INTERVAL } else { (wait * 2).min(LONGEST_WAIT) };
+                    exports.count(&result);
+                    step += 1;
+                }
+                if is_over {
+                    return exports;
+                }
+            }
+        })?;
+        Ok(Self { numbers, stop, thread })
+    }
+
+    fn update(&self, name: &str, kind: Option<&str>, with: impl FnOnce(Option<Number>) -> Number) {
+        // Output tokens have the name alone, as AIPerf has no others.
+        let key = match kind.filter(|kind| *kind != "output") {
+            Some(kind) => format!("live.{name}.{kind}"),
+            None => format!("live.{name}"),
+        };
+        if let Ok(mut numbers) = self.numbers.lock() {
+            let number = numbers.get(&key).copied();
+            numbers.insert(key, with(number));
+        }
+    }
+
+    fn shift_level(&self, name: &str, by: f64) {
+        self.update(name, None, |number| match number {
+            Some(Number::Level { value, .. }) => Number::Level { value: value + by, has_changed: true },
+            _ => Number::Level { value: by, has_changed: true },
+        });
+    }
+}
+
+impl Instruments for Live {
+    fn record(
+        &mut self,
+        name: &str,
+        _: &'static str,
+        _: Option<&[f64]>,
+        value: f64,
+        attributes: &[KeyValue],
+    ) {
+        let kind = attributes.iter().find(|attribute| attribute.key.as_str() == "gen_ai.token.type");
+        let kind = kind.map(|kind| kind.value.as_str().into_owned());
+        self.update(name, kind.as_deref(), |number| match number {
+            Some(Number::Mean { sum, count }) => Number::Mean { sum: sum + value, count: count + 1.0 },
+            _ => Number::Mean { sum: value, count: 1.0 },
+        });
+    }
+
+    fn add(&mut self, name: &str, _: &'static str, value: f64, _: &[KeyValue]) {
+        self.shift_level(name, value);
+    }
+
+    fn shift(&mut self, name: &str, _: &'static str, value: f64, _: &[KeyValue]) {
+        self.shift_level(name, value);
+    }
+}
+
+impl Sink for Live {
+    fn finish(self: Box<Self>) -> Exports {
+        drop(self.stop);
+        self.thread.join().unwrap_or_else(|_| Exports::died("MLflow".to_owned()))
+    }
+}
+
+/// What is to be told of everything that was heard since the last time.
+fn take(numbers: &Mutex<BTreeMap<String, Number>>, timestamp_ms: u64, step: u64) -> Vec<Point> {
+    let Ok(mut numbers) = numbers.lock() else { return Vec::new() };
+    let mut points = Vec::new();
+    numbers.retain(|key, number| {
+        let value = match number {
+            Number::Mean { sum, count } => Some(*sum / *count),
+            Number::Level { value, has_changed } => std::mem::take(has_changed).then_some(*value),
+        };
+        let value = value.filter(|value| value.is_finite());
+        points.extend(value.map(|value| Point { key: key.clone(), value, timestamp_ms, step }));
+        matches!(number, Number::Level { .. })
+    });
+    points
+}
+
+/// From one point to the next.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long a server that refuses is left alone at most: AIPerf's.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(numbers: &Mutex<BTreeMap<String, Number>>, step: u64) -> Vec<String> {
+        let points = take(numbers, 7, step);
+        points.into_iter().map(|point| format!("{} {} {}", point.key, point.value, point.step)).collect()
+    }
+
+    #[test]
+    fn means_are_of_an_interval_and_levels_stay() {
+        let (stop, _stopped) = channel();
+        let thread = std::thread::spawn(Exports::default);
+        let mut live = Live { numbers: Arc::default(), stop, thread };
+        let input = [KeyValue::new("gen_ai.token.type", "input")];
+        let output = [KeyValue::new("gen_ai.token.type", "output")];
+        for value in [1.0, 3.0] {
+            live.record("gen_ai.client.operation.duration", "s", None, value, &[]);
+        }
+        live.record("gen_ai.client.token.usage", "{token}", None, 20.0, &input);
+        live.record("gen_ai.client.token.usage", "{token}", None, 4.0, &output);
+        live.add("sent", "{request}", 2.0, &[]);
+        live.add("sent", "{request}", 3.0, &[]);
+        let expected = [
+            "live.gen_ai.client.operation.duration 2 0",
+            "live.gen_ai.client.token.usage 4 0",
+            "live.gen_ai.client.token.usage.input 20 0",
+            "live.sent 5 0",
+        ];
+        assert_eq!(told(&live.numbers, 0), expected, "what came");
+        live.shift("sent", "{request}", -1.0, &[]);
+        assert_eq!(told(&live.numbers, 1), ["live.sent 4 1"], "only what came since");
+        assert_eq!(told(&live.numbers, 2), [""; 0], "nothing came");
+    }
+}

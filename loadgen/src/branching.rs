@@ -1,0 +1,253 @@
+//! Sessions that begin others: their branches, what waits for what, and when a whole tree is over.
+//!
+//! Each answer of a session in a tree is settled with at least one message, so that the worker knows that nothing is
+//! owed: its next turn, the first turns of its children, or that there is nothing to be sent.
+
+use crate::composer::{Answer, Composition, Next, Prepared, Said};
+use crate::prompt::{BranchKind, Context, Conversation, Planned, When};
+use common::clock::MonoNs;
+use common::id::RequestId;
+use endpoint::Turn;
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// What forked sessions had heard when they began, for whoever counts what requests ask, by session.
+#[derive(Clone, Debug, Default)]
+pub struct Inherited(Arc<Mutex<FxHashMap<u64, Vec<Turn>>>>);
+
+/// The trees of one worker.
+#[derive(Default)]
+pub(crate) struct Branching {
+    sessions: FxHashMap<u64, Session>,
+    /// Open sessions of each tree, by its root.
+    open: FxHashMap<u64, u32>,
+    children: u64,
+}
+
+/// A session of a tree.
+struct Session {
+    entry: u32,
+    turn: u32,
+    context: Context,
+    history: Vec<Turn>,
+    later: VecDeque<Planned>,
+    conversation: Vec<crate::prompt::Branch>,
+    root: u64,
+    /// Who waits for it, and before which turn.
+    waited_for: Option<(u64, usize)>,
+    /// Children that are not over, by the turn that waits for them.
+    joins: Vec<usize>,
+    /// Whether it waits for children.
+    waits: bool,
+}
+
+impl Inherited {
+    fn put(&self, session: u64, heard: Vec<Turn>) {
+        if let Ok(mut known) = self.0.lock() {
+            known.insert(session, heard);
+        }
+    }
+
+    /// Whether a session had heard anything when it began.
+    #[must_use]
+    pub fn has(&self, session: u64) -> bool {
+        self.0.lock().is_ok_and(|known| known.contains_key(&session))
+    }
+
+    /// What a session had heard when it began.
+    #[must_use]
+    pub fn take(&self, session: u64) -> Option<Vec<Turn>> {
+        self.0.lock().ok()?.remove(&session)
+    }
+}
+
+impl Branching {
+    /// Takes up a session that begins others: its first turn was asked.
+    pub(crate) fn begin(&mut self, session: u64, entry: u32, first: Turn, rest: Conversation) {
+        self.open.insert(session, 1);
+        self.take_up(session, entry, vec![first], rest, (session, None));
+    }
+
+    fn take_up(
+        &mut self,
+        session: u64,
+        entry: u32,
+        history: Vec<Turn>,
+        rest: Conversation,
+        (root, waited_for): (u64, Option<(u64, usize)>),
+    ) {
+        let Conversation { turns, context, branches, .. } = rest;
+        let begun = Session {
+            entry,
+            turn: 0,
+            context,
+            history,
+            later: turns.into(),
+            conversation: branches,
+            root,
+            waited_for,
+            joins: Vec::new(),
+            waits: false,
+        };
+        self.sessions.insert(session, begun);
+    }
+
+    /// Forgets a session whose phase is over.
+    pub(crate) fn forget(&mut self, session: u64) {
+        if let Some(gone) = self.sessions.remove(&session) {
+            self.open.remove(&gone.root);
+        }
+    }
+
+    /// What follows an answer, in the order in which it is to be sent.
+    pub(crate) fn follow(
+        &mut self,
+        answer: &Answer,
+        composition: &Composition,
+        made: &mut u64,
+    ) -> io::Result<Vec<Prepared>> {
+        let mut work = Work { composition, made, now: answer.due, prepared: Vec::new(), ends: false };
+        if let Some(session) = self.sessions.get_mut(&answer.session) {
+            match &answer.said {
+                Some(said) => {
+                    session.hear(said, composition);
+                    self.branch(answer.session, &mut work)?;
+                }
+                None => session.later.clear(),
+            }
+            self.go_on(answer.session, &mut work)?;
+        }
+        if work.prepared.is_empty() || work.ends {
+            work.prepared.push(Prepared::nothing(answer.session, work.ends));
+        }
+        if let Some(first) = work.prepared.first_mut() {
+            first.settles = true;
+        }
+        Ok(work.prepared)
+    }
+
+    /// Begins the children of the turn that was answered.
+    fn branch(&mut self, parent: u64, work: &mut Work<'_>) -> io::Result<()> {
+        let Some(session) = self.sessions.get_mut(&parent) else { return Ok(()) };
+        let (turn, root, context) = (session.turn as usize, session.root, session.context);
+        let begun = session.conversation.iter().filter(|branch| branch.after == turn).copied();
+        let begun = begun.collect::<Vec<_>>();
+        let joins = begun.iter().filter_map(|branch| match branch.kind {
+            BranchKind::Spawn { join_at } => Some(join_at),
+            BranchKind::Fork => None,
+        });
+        session.joins.extend(joins);
+        let heard = session.history.clone();
+        for branch in begun {
+            let child = CHILDREN | (work.composition.worker + self.children * work.composition.workers);
+            self.children += 1;
+            let conversation = work.composition.conversations.conversation(branch.child);
+            let mut rest = conversation.map_err(io::Error::other)?;
+            let Planned { turn, when, .. } = rest.turns.remove(0);
+            let (mut history, waited_for) = match branch.kind {
+                BranchKind::Fork => (heard.clone(), None),
+                BranchKind::Spawn { join_at } => (Vec::new(), Some((parent, join_at))),
+            };
+            if branch.kind == BranchKind::Fork {
+                work.composition.inherited.put(child, heard.clone());
+                // A child goes on the way its parent does, unless its row says otherwise.
+                rest.context = if rest.context == Context::Live { context } else { rest.context };
+            }
+            history.push(turn);
+            let entry = u32::try_from(branch.child).unwrap_or(u32::MAX);
+            work.ask(child, root, (entry, 0), when, &history)?;
+            *self.open.entry(root).or_default() += 1;
+            self.take_up(child, entry, history, rest, (root, waited_for));
+        }
+        Ok(())
+    }
+
+    /// Sends a session's next turn, unless it waits for children; one that has nothing more to say is over.
+    fn go_on(&mut self, session: u64, work: &mut Work<'_>) -> io::Result<()> {
+        let Some(known) = self.sessions.get_mut(&session) else { return Ok(()) };
+        let next = known.turn as usize + 1;
+        let is_last = known.later.is_empty();
+        known.waits = known.joins.iter().any(|join| *join <= next || is_last);
+        if known.waits {
+            return Ok(());
+        }
+        let Some(Planned { turn, when, .. }) = known.later.pop_front() else {
+            return self.over(session, work);
+        };
+        known.turn += 1;
+        if known.context == Context::Alone {
+            known.history.clear();
+        }
+        known.history.push(turn);
+        work.ask(session, known.root, (known.entry, known.turn), when, &known.history)
+    }
+
+    /// A session is over: its parent may go on, or its tree is over too.
+    fn over(&mut self, session: u64, work: &mut Work<'_>) -> io::Result<()> {
+        let Some(gone) = self.sessions.remove(&session) else { return Ok(()) };
+        let left = self.open.get_mut(&gone.root).map_or(0, |open| {
+            *open = open.saturating_sub(1);
+            *open
+        });
+        if left == 0 {
+            self.open.remove(&gone.root);
+            work.ends = true;
+        }
+        let Some((parent, join_at)) = gone.waited_for else { return Ok(()) };
+        let Some(waiting) = self.sessions.get_mut(&parent) else { return Ok(()) };
+        if let Some(place) = waiting.joins.iter().position(|join| *join == join_at) {
+            waiting.joins.swap_remove(place);
+        }
+        if waiting.waits { self.go_on(parent, work) } else { Ok(()) }
+    }
+}
+
+impl Session {
+    fn hear(&mut self, said: &Said, composition: &Composition) {
+        if self.context == Context::Live {
+            self.history.push(said.meaning(composition.endpoint));
+        }
+    }
+}
+
+/// What is being made of one answer.
+struct Work<'a> {
+    composition: &'a Composition,
+    made: &'a mut u64,
+    now: MonoNs,
+    prepared: Vec<Prepared>,
+    ends: bool,
+}
+
+impl Work<'_> {
+    fn ask(
+        &mut self,
+        session: u64,
+        root: u64,
+        (entry, turn): (u32, u32),
+        when: When,
+        turns: &[Turn],
+    ) -> io::Result<()> {
+        let delay = match when {
+            When::After { delay_ms } => self.composition.timeline.delay(delay_ms),
+            When::At { .. } | When::Unsaid => common::clock::DurationNs(0),
+        };
+        let body = self.composition.body(turns)?;
+        let request = RequestId(self.composition.worker + *self.made * self.composition.workers);
+        *self.made += 1;
+        let prepared = self.composition.request(request, (session, root), entry, &body, Vec::new());
+        self.prepared.push(Prepared {
+            turn,
+            due: self.now + delay,
+            settles: false,
+            next: Next::Tree,
+            ..prepared
+        });
+        Ok(())
+    }
+}
+
+/// Numbers from here on are of sessions that others begin; no run has so many others.
+const CHILDREN: u64 = 1 << 40;

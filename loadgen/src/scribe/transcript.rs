@@ -1,0 +1,70 @@
+//! What was said in a session, as its input tokens are counted: texts, or messages for a chat template.
+
+use endpoint::Turn;
+use serde_json::{Value, json};
+use tokenizer::{ChatTemplate, Tokenizer};
+
+/// What was said.
+#[derive(Clone, Debug)]
+pub(super) enum Transcript {
+    /// Joined by spaces.
+    Texts(String),
+    /// In the API's own form, and the tools that may be called.
+    Messages(Vec<Value>, Option<Value>),
+}
+
+impl Transcript {
+    pub(super) const fn of_texts() -> Self {
+        Self::Texts(String::new())
+    }
+
+    pub(super) const fn of_messages() -> Self {
+        Self::Messages(Vec::new(), None)
+    }
+
+    /// Takes in what was said.
+    pub(super) fn hear(&mut self, turn: &Turn) {
+        match self {
+            Self::Texts(text) => {
+                let more = turn.asked();
+                if !text.is_empty() && !more.is_empty() {
+                    text.push(' ');
+                }
+                text.push_str(&more);
+            }
+            Self::Messages(messages, tools) => {
+                let said = |role: &str, text: &str| json!({"role": role, "content": text});
+                messages.extend(turn.system.iter().map(|text| said("system", text)));
+                messages.extend(turn.context.iter().map(|text| said("user", text)));
+                match &turn.messages {
+                    Some(given) => messages.extend(given.iter().cloned()),
+                    None => messages.push(said(&turn.role, &turn.asked_alone())),
+                }
+                if turn.tools.is_some() {
+                    tools.clone_from(&turn.tools);
+                }
+            }
+        }
+    }
+
+    /// Its tokens; of messages that the template refuses those of their texts.
+    pub(super) fn tokens(
+        &self,
+        tokenizer: Option<&Tokenizer>,
+        template: Option<&ChatTemplate>,
+    ) -> Option<u32> {
+        let tokenizer = tokenizer?;
+        match self {
+            Self::Texts(text) => Some(tokenizer.count(text)),
+            Self::Messages(messages, tools) => {
+                let shown = template?.rendered(messages, tools.as_ref());
+                Some(tokenizer.count(&shown.unwrap_or_else(|_refused| texts(messages))))
+            }
+        }
+    }
+}
+
+fn texts(messages: &[Value]) -> String {
+    let turn = Turn { messages: Some(messages.to_vec()), ..Turn::default() };
+    turn.asked()
+}

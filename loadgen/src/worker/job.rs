@@ -1,0 +1,170 @@
+//! HOT: requests whose answer has to be asked for again: each keeps its connection until it is over. Budget:
+//! docs/BUDGET.md, "sending on time".
+//!
+//! Of such a request the last answer is reported, as if it were the only one: what was said on the way is no event.
+
+use super::connection::{Active, State};
+use super::{Worker, outcome_of, widen};
+use crate::composer::{Answer, Next, Prepared};
+use crate::job;
+use crate::wire::Sink;
+use crate::wire::http::AtEnd;
+use common::client_event::Outcome;
+use common::clock::MonoNs;
+
+/// What is known of a job.
+#[derive(Debug, Default)]
+pub(super) struct Job {
+    /// The last answer.
+    head: Vec<u8>,
+    body: Vec<u8>,
+    pub(super) status: u16,
+    /// When its last byte was reaped, and where it ends on the wire.
+    reaped: MonoNs,
+    end: u64,
+    /// Whether what comes is what the job has made.
+    is_content: bool,
+    /// Whether the connection can go on.
+    keeps_alive: bool,
+}
+
+impl Sink for Job {
+    fn head(&mut self, status: u16, bytes: &[u8], _end: u64) {
+        self.status = status;
+        // What the job has made is received and not kept; that there is nothing is.
+        self.is_content &= outcome_of(status) == Outcome::Ok;
+        if !self.is_content {
+            self.body.clear();
+            self.head.clear();
+            self.head.extend_from_slice(bytes);
+        }
+    }
+
+    fn event(&mut self, bytes: &[u8], end: u64) {
+        self.body(bytes, end);
+    }
+
+    fn body(&mut self, bytes: &[u8], _end: u64) {
+        if !self.is_content {
+            self.body.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Worker {
+    /// An answer of a job is whole: the composer reads it, and says what follows.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn job_answered(&mut self, place: u32, outcome: Outcome, keeps_alive: bool, reaped: MonoNs) {
+        let is_sending = self.ring.is_sending(place);
+        let connection = &mut self.connections[widen(place)];
+        let end = connection.received_offset();
+        let Some(active) = connection.active.as_mut() else { return };
+        let Some(job) = active.job.as_mut() else { return };
+        job.reaped = reaped;
+        job.end = end;
+        job.keeps_alive = keeps_alive && !is_sending;
+        if outcome != Outcome::Ok || job.is_content {
+            return self.job_over(place, outcome);
+        }
+        connection.state = State::Waiting;
+        let told = job::Told {
+            request: active.prepared.request,
+            target: active.prepared.target,
+            body: job.body.clone(),
+        };
+        let due = reaped + self.poll_interval;
+        let answer =
+            Answer { session: active.prepared.session, due, said: None, job: Some(told), is_branch: false };
+        self.turns.tell(&mut self.queue, answer);
+        self.turns.jobs.insert(active.prepared.request.0, place);
+    }
+
+    /// Sends what is to be asked of jobs, or ends them.
+    #[inline]
+    pub(super) fn ask_after_jobs(&mut self, now: MonoNs) {
+        while self.turns.next_inquiry().is_some_and(|due| due <= now) {
+            if let Some(prepared) = self.turns.pop_inquiry() {
+                self.ask_after(prepared);
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ask_after(&mut self, prepared: Prepared) {
+        let Some(place) = self.turns.jobs.remove(&prepared.request.0) else { return };
+        let connection = &mut self.connections[widen(place)];
+        let is_its = |active: &&mut Active| active.prepared.request == prepared.request;
+        // It may have been given up meanwhile.
+        let Some(active) = connection.active.as_mut().filter(is_its) else { return };
+        let Some(job) = active.job.as_mut() else { return };
+        let Next::Ask(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };
+        if !job.keeps_alive {
+            return self.failed(place, Outcome::ClosedEarly, 0);
+        }
+        job.is_content = wanted == job::Wanted::Content;
+        let mut bytes = prepared.bytes;
+        let mut begin = connection.sent_offset;
+        if let Some(tls) = connection.tls.as_mut() {
+            let (sealed, before) = tls.sealed(&bytes);
+            begin += before;
+            bytes = sealed;
+        }
+        connection.request_begin = begin;
+        connection.sent_offset += bytes.len() as u64;
+        connection.responses.expect();
+        connection.state = State::Busy;
+        self.ring.send(place, bytes);
+    }
+
+    /// The last answer of a job is there: it is told, and the request ends when it came.
+    fn job_over(&mut self, place: u32, outcome: Outcome) {
+        let connection = &mut self.connections[widen(place)];
+        let Some(active) = connection.active.as_mut() else { return };
+        let Some(job) = active.job.take() else { return };
+        if let Some(said) = active.said.as_mut() {
+            said.bytes.extend_from_slice(&job.body);
+        }
+        let mut sink = self.reporter.sink(active.prepared.request, job.reaped);
+        sink.end = Some(job.end);
+        sink.head(job.status, &job.head, job.end);
+        if !job.body.is_empty() {
+            sink.body(&job.body, job.end);
+        }
+        connection.state = State::Busy;
+        self.finish(place, outcome, job.reaped, 0);
+        if !job.keeps_alive {
+            self.close(place, job.reaped);
+        }
+    }
+
+    /// The connection ended in the midst of an answer, or that was the answer's end.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn job_broke_off(&mut self, place: u32, error: u32, now: MonoNs) {
+        let connection = &mut self.connections[widen(place)];
+        let Some(Active { job: Some(job), .. }) = connection.active.as_mut() else { return };
+        let end = connection.responses.finish(&mut **job);
+        let answered = outcome_of(job.status);
+        let outcome = match (error, end) {
+            (0, AtEnd::Complete) => return self.job_answered(place, answered, false, now),
+            (0, AtEnd::Truncated) => Outcome::Truncated,
+            (0, AtEnd::NotBegun) => Outcome::ClosedEarly,
+            _ => Outcome::Reset,
+        };
+        self.failed(place, outcome, error);
+    }
+
+    /// The server ended a connection whose job is waited for.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn job_left(&mut self, place: u32) {
+        // Whether the job needs the connection any more, the composer says.
+        if let Some(job) =
+            self.connections[widen(place)].active.as_mut().and_then(|active| active.job.as_mut())
+        {
+            job.keeps_alive = false;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Runs in MLflow, read back from a real server through its API. `cargo xtask setup` installs it.
+
+use end_to_end::client::{Ended, Run};
+use end_to_end::mlflow::{Kept, Mlflow};
+use end_to_end::needs_programs;
+use end_to_end::server::Server;
+use serde_json::Value;
+use std::fs;
+
+macro_rules! needs_mlflow {
+    () => {
+        needs_programs!();
+        if Mlflow::is_missing() {
+            return;
+        }
+    };
+}
+
+fn profile(server: &Server, flags: &str) -> Ended {
+    let flags = format!("--request-count 20 --concurrency 2 {flags}");
+    Run::profile(&server.url(), &flags).end()
+}
+
+fn run_of(mlflow: &Mlflow, ended: &Ended) -> (Value, Value) {
+    let export = ended.json("mlflow_export.json");
+    let run = mlflow.get(&format!("runs/get?run_id={}", export["run_id"].as_str().expect("a run")));
+    (export, run["run"].clone())
+}
+
+/// The value that a run has by a key, in one of its lists.
+fn of<'v>(run: &'v Value, list: &str, key: &str) -> &'v Value {
+    let items = run["data"][list].as_array().expect("a list");
+    let found = items.iter().find(|item| item["key"] == key);
+    found.map_or(&Value::Null, |item| &item["value"])
+}
+
+/// A run with live metrics, results, parameters, tags and files, by a server that keeps them as `kept` says.
+fn a_run_is_whole(kept: Kept) {
+    let server = Server::start("");
+    let mlflow = Mlflow::start(kept);
+    let flags = format!(
+        "--mlflow-tracking-uri {} --mlflow-experiment speed --mlflow-tag team:a --gen-ai-provider vllm --export-level raw",
+        mlflow.url()
+    );
+    let ended = profile(&server, &flags);
+    ended.ended_with(0);
+    let (export, run) = run_of(&mlflow, &ended);
+    assert_eq!(
+        (&export["experiment"], &export["experiment_name"]),
+        (&"speed".into(), &"speed".into()),
+        "both names"
+    );
+    assert_eq!(
+        (&export["live_streaming"], &export["reused_live_run"]),
+        (&true.into(), &true.into()),
+        "{export}"
+    );
+    assert_eq!(run["info"]["status"], "FINISHED", "{run}");
+    let summary = ended.json("profile_export_aiperf.json");
+    let id = summary["benchmark_id"].as_str().expect("an id");
+    assert_eq!(run["info"]["run_name"], format!("aiperf-{}", &id[..8]), "AIPerf's name");
+    for (key, stat) in [("time_to_first_token", "avg"), ("kernel_time_to_first_token.p99", "p99")] {
+        let told = of(&run, "metrics", key).as_f64().expect(key);
+        let tag = key.split('.').next().expect("a tag");
+        let expected = summary[tag][stat].as_f64().expect("a number");
+        assert!((told - expected).abs() <= expected * 1e-9, "{key}: {told}, not {expected}");
+    }
+    for (list, key, expected) in [
+        ("params", "endpoint.type", "chat"),
+        ("params", "loadgen.concurrency", "2"),
+        ("tags", "team", "a"),
+        ("tags", "benchmark_id", id),
+        ("tags", "gen_ai.provider.name", "vllm"),
+    ] {
+        assert_eq!(of(&run, list, key), expected, "{key}");
+    }
+    for name in [
+        "gen_ai.client.operation.duration",
+        "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.client.operation.time_per_output_chunk",
+        "gen_ai.client.token.usage",
+    ] {
+        let told = of(&run, "metrics", &format!("live.{name}")).as_f64();
+        assert!(told.is_some_and(|told| told > 0.0), "live.{name}: {told:?}");
+    }
+    let files = mlflow.files(export["run_id"].as_str().expect("a run"));
+    for name in
+        ["exports/profile_export_aiperf.json", "exports/profile_export_raw.jsonl", "exports/requests.parquet"]
+    {
+        let sent = ended.artifacts().join(name.trim_start_matches("exports/"));
+        let size = fs::metadata(&sent).expect("a file").len();
+        assert!(files.contains(&(name.to_owned(), size)), "{name} of {size} bytes is not in {files:?}");
+    }
+}
+
+#[test]
+fn a_server_with_a_database_and_files_of_its_own() {
+    needs_mlflow!();
+    a_run_is_whole(Kept::Proxied);
+}
+
+#[test]
+fn a_server_with_a_database_beside_a_shared_disk() {
+    needs_mlflow!();
+    a_run_is_whole(Kept::Shared);
+}
+
+#[test]
+fn plots_come_later_and_children_have_parents() {
+    needs_mlflow!();
+    let server = Server::start("");
+    let mlflow = Mlflow::start(Kept::Proxied);
+    let flags = format!("--mlflow-tracking-uri {} --mlflow-run-name first", mlflow.url());
+    let first = profile(&server, &flags);
+    first.ended_with(0);
+    let (export, run) = run_of(&mlflow, &first);
+    assert_eq!(run["info"]["run_name"], "first", "as the user named it");
+    let parent = export["run_id"].as_str().expect("a run");
+    fs::create_dir(first.artifacts().join("plots")).unwrap();
+    fs::write(first.artifacts().join("plots/curve.png"), b"a picture").unwrap();
+    let mut again = Run::of("report");
+    again.command.arg(first.artifacts()).arg("--mlflow-upload");
+    again.end().ended_with(0);
+    assert!(mlflow.files(parent).contains(&("plots/curve.png".to_owned(), 9)), "{:?}", mlflow.files(parent));
+
+    let flags =
+        |parent: &str| format!("--mlflow-tracking-uri {} --mlflow-parent-run-id {parent}", mlflow.url());
+    let child = profile(&server, &flags(parent));
+    assert_eq!(of(&run_of(&mlflow, &child).1, "tags", "mlflow.parentRunId"), parent, "its parent");
+    let orphan = profile(&server, &flags("nobody"));
+    orphan.ended_with(0);
+    assert!(orphan.err.contains("MLflow knows no run `nobody`"), "{}", orphan.err);
+    assert!(of(&run_of(&mlflow, &orphan).1, "tags", "mlflow.parentRunId").is_null(), "none");
+}
+
+#[test]
+fn a_server_that_is_not_there_costs_a_warning() {
+    needs_programs!();
+    let server = Server::start("");
+    let ended = profile(&server, "--mlflow-tracking-uri http://user:hush@127.0.0.1:9");
+    ended.ended_with(0);
+    let expected = "MLflow tracking server at http://127.0.0.1:9 did not respond within 5s";
+    assert!(ended.err.contains(expected), "{}", ended.err);
+    assert_eq!(ended.records().len(), 20, "the run is whole");
+    for entry in fs::read_dir(ended.artifacts()).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(4).any(|four| four == b"hush"), "a password in a file");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    needs_programs!();
+    let server = Server::start("");
+    for (flags, expected) in [
+        ("--mlflow-experiment e", "--mlflow-experiment needs --mlflow-tracking-uri"),
+        ("--mlflow-tracking-uri ./mlruns", "want http://host:port"),
+        ("--mlflow-tracking-uri http://127.0.0.1:9 --mlflow-tag x", "`x` is not key:value"),
+    ] {
+        let ended = profile(&server, flags);
+        ended.ended_with(2);
+        assert!(ended.err.contains(expected), "{flags}: {}", ended.err);
+    }
+}
