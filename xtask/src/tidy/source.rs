@@ -45,9 +45,13 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Files) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("failed to read `{}`", folder.display()))? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
+        // A worktree's `.git` is a file.
+        if PASSED_OVER.contains(&name.as_str()) {
+            continue;
+        }
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
-        if kind.is_dir() && !PASSED_OVER.contains(&name.as_str()) {
+        if kind.is_dir() {
             read_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file()
             && let Ok(text) = fs::read_to_string(entry.path())
