@@ -14,6 +14,8 @@ pub enum Kept {
     Proxied,
     /// In a directory that whoever logs a run writes to.
     Shared,
+    /// Itself, and its runs in files too, not in a database.
+    Filed,
 }
 
 /// The server, which is ended with this.
@@ -31,7 +33,7 @@ impl Mlflow {
         program().is_none()
     }
 
-    /// Starts one that keeps its runs in SQLite, and waits until it answers.
+    /// Starts one and waits until it answers.
     ///
     /// # Panics
     /// When it can't be started.
@@ -42,9 +44,13 @@ impl Mlflow {
         let files = directory.path().join("files");
         let mut command = Command::new(program().expect("mlflow is installed"));
         command.args(["server", "--host", "127.0.0.1", "--workers", "1", "--port", &port.to_string()]);
-        command.arg("--backend-store-uri").arg(format!("sqlite:///{}/runs.db", directory.path().display()));
+        let runs = match kept {
+            Kept::Filed => directory.path().join("mlruns").display().to_string(),
+            Kept::Proxied | Kept::Shared => format!("sqlite:///{}/runs.db", directory.path().display()),
+        };
+        command.args(["--backend-store-uri", &runs]).env("MLFLOW_ALLOW_FILE_STORE", "true");
         match kept {
-            Kept::Proxied => command.arg("--artifacts-destination").arg(&files),
+            Kept::Proxied | Kept::Filed => command.arg("--artifacts-destination").arg(&files),
             Kept::Shared => command.arg("--no-serve-artifacts").arg("--default-artifact-root").arg(&files),
         };
         command.current_dir(directory.path()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -106,6 +106,12 @@ fn a_server_with_a_database_beside_a_shared_disk() {
 }
 
 #[test]
+fn a_server_without_a_database() {
+    needs_mlflow!();
+    a_run_is_whole(Kept::Filed);
+}
+
+#[test]
 fn plots_come_later_and_children_have_parents() {
     needs_mlflow!();
     let server = Server::start("");
