@@ -4,7 +4,7 @@
 //! owed: its next turn, the first turns of its children, or that there is nothing to be sent.
 
 use crate::composer::{Answer, Composition, Next, Prepared, Said};
-use crate::prompt::{BranchKind, Context, Conversation, Planned, When};
+use crate::prompt::{Branch, BranchKind, Context, Conversation, Planned, When};
 use common::clock::MonoNs;
 use common::id::RequestId;
 use endpoint::Turn;
@@ -33,7 +33,7 @@ struct Session {
     context: Context,
     history: Vec<Turn>,
     later: VecDeque<Planned>,
-    conversation: Vec<crate::prompt::Branch>,
+    branches: Vec<Branch>,
     root: u64,
     /// Who waits for it, and before which turn.
     waited_for: Option<(u64, usize)>,
@@ -85,7 +85,7 @@ impl Branching {
             context,
             history,
             later: turns.into(),
-            conversation: branches,
+            branches,
             root,
             waited_for,
             joins: Vec::new(),
@@ -132,7 +132,7 @@ impl Branching {
     fn branch(&mut self, parent: u64, work: &mut Work<'_>) -> io::Result<()> {
         let Some(session) = self.sessions.get_mut(&parent) else { return Ok(()) };
         let (turn, root, context) = (session.turn as usize, session.root, session.context);
-        let begun = session.conversation.iter().filter(|branch| branch.after == turn).copied();
+        let begun = session.branches.iter().filter(|branch| branch.after == turn).copied();
         let begun = begun.collect::<Vec<_>>();
         let joins = begun.iter().filter_map(|branch| match branch.kind {
             BranchKind::Spawn { join_at } => Some(join_at),

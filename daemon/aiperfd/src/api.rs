@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::daemon::Daemon;
+use crate::live::{Ear, EndedRequests};
 use crate::recover::recover;
 use crate::run::Active;
 use crate::store::new_run_id;
@@ -105,6 +106,10 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         problem: None,
     };
     directory.write_plan(&create, &status).map_err(disk)?;
+    let live = Arc::<EndedRequests>::default();
+    if create.plan.watch.is_none() {
+        daemon.publish(&status.model, &live);
+    }
     let run = Active {
         directory,
         create: Mutex::new(create),
@@ -112,7 +117,7 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         client: client.name(),
         will: Mutex::default(),
         watchers: AtomicUsize::new(0),
-        live: Arc::default(),
+        live,
         telling: Mutex::default(),
         uid: client.uid,
         watched: Mutex::default(),
@@ -199,11 +204,11 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
 fn requests(daemon: &Daemon, id: &str) -> Answer {
     let run = running(daemon, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    run.live.open();
+    run.live.open(Ear::First);
     tokio::spawn(async move {
         loop {
             let last = run.progress().state.is_final();
-            for piece in run.live.take().chunks(REQUESTS_PIECE) {
+            for piece in run.live.take(Ear::First).chunks(REQUESTS_PIECE) {
                 let mut lines = Vec::new();
                 for request in piece {
                     if serde_json::to_writer(&mut lines, request).is_ok() {

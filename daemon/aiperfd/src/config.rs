@@ -35,7 +35,7 @@ pub struct Config {
     pub allow: Vec<Allow>,
     /// Where numbers of what is watched are published.
     #[serde(default)]
-    pub publish: Publish,
+    pub publish: Option<Publish>,
 }
 
 /// Something that is watched for as long as the daemon runs.
@@ -124,8 +124,10 @@ impl Config {
                 bail!("two [[observe]] are called `{}`", observe.name);
             }
         }
-        if !config.publish.listen.ip().is_loopback() {
-            bail!("[publish] listen = \"{}\" is no loopback address", config.publish.listen);
+        if let Some(Publish { listen, .. }) = &config.publish
+            && !listen.ip().is_loopback()
+        {
+            bail!("[publish] listen = \"{listen}\" is no loopback address");
         }
         Ok(config)
     }
@@ -233,7 +235,7 @@ mod tests {
         let config = config.unwrap();
         let watch = config.observe[0].plan(Target::Cgroup("x".to_owned())).watch.unwrap();
         assert_eq!((watch.side, watch.snap_length), (Side::Server, 16384), "what is not said");
-        assert_eq!(config.publish.listen.port(), 9464, "what is not said");
+        assert_eq!(config.publish.unwrap_or_default().listen.port(), 9464, "what is not said");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
+use crate::live::{Ear, EndedRequests};
 use crate::nursery::Nursery;
 use crate::probe::Object;
 use crate::rules::Rules;
@@ -41,6 +42,8 @@ pub struct Daemon {
     pub draining: AtomicBool,
     /// Clients that are connected.
     pub clients: AtomicUsize,
+    /// Runs of which the publishing process is told, by the model that each asks; none if there is no such process.
+    pub published: Option<Mutex<Vec<Published>>>,
     /// Who may watch what.
     pub rules: Rules,
     /// Where GPUs are looked for.
@@ -54,7 +57,20 @@ pub struct Cpus {
     held: Mutex<BTreeMap<u32, String>>,
 }
 
+/// A run of which the publishing process is told: the model that it asks, and its requests as they end.
+type Published = (String, Arc<EndedRequests>);
+
 impl Daemon {
+    /// Has the publishing process told of a run's requests, if there is one.
+    pub fn publish(&self, model: &str, live: &Arc<EndedRequests>) {
+        if let Some(published) = &self.published
+            && let Ok(mut published) = published.lock()
+        {
+            live.open(Ear::Publisher);
+            published.push((model.to_owned(), Arc::clone(live)));
+        }
+    }
+
     /// What this daemon can do.
     pub fn capabilities(&self) -> Capabilities {
         let (rung, why) = self.best_rung();

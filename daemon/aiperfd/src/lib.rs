@@ -99,10 +99,12 @@ fn start(args: &Args, config: &Config) -> Result<Started> {
         Err(_) => None,
     };
     let nursery = Nursery::start(&program, &user)?;
-    let publisher = if config.observe.is_empty() {
-        None
-    } else {
-        Some(Publisher::start(&beside_this("aiperf-ctl")?, &user, &config.publish)?)
+    let publisher = match &config.publish {
+        None if config.observe.is_empty() => None,
+        publish => {
+            let publish = publish.clone().unwrap_or_default();
+            Some(Publisher::start(&beside_this("aiperf-ctl")?, &user, &publish)?)
+        }
     };
     privileges::keep_only_needed()?;
     tracing::info!(loadgen_user = user.name, nursery = nursery.pid(), "started");
@@ -119,6 +121,7 @@ fn start(args: &Args, config: &Config) -> Result<Started> {
         active: std::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
+        published: publisher.as_ref().map(|_| std::sync::Mutex::default()),
         rules: Rules::new(&config.allow),
         gpus: gpu::Settings { nvml_library: args.nvml_library.clone(), drm_folder: None },
     };

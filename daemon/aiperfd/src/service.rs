@@ -5,14 +5,15 @@
 //!                                        └── requests as they end, health ──▶ publisher (own user) ──▶ /metrics, OTLP
 //! ```
 
+use crate::cgroup;
 use crate::clock;
 use crate::config::Observe;
 use crate::daemon::Daemon;
+use crate::live::{Ear, EndedRequests};
 use crate::publisher::Publisher;
 use crate::rolling::Kept;
 use crate::run::Active;
 use crate::store::new_run_id;
-use crate::{cgroup, live::EndedRequests};
 use anyhow::{Context, Result};
 use common::plan::Target;
 use control::{Create, Published, State, Status, WatchedServer};
@@ -50,7 +51,7 @@ pub fn start(
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
         let kept = Kept { directory, part: observe.part(), bytes: observe.keep_bytes() };
         let live = Arc::<EndedRequests>::default();
-        live.open();
+        live.open(Ear::First);
         let service = Arc::new(Service { observe, live, problem: Mutex::default() });
         services.push(Arc::clone(&service));
         let daemon = Arc::clone(daemon);
@@ -158,7 +159,7 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
     let mut untold = vec![0; services.len()];
     loop {
         for (service, untold) in services.iter().zip(&mut untold) {
-            for request in service.live.take() {
+            for request in service.live.take(Ear::First) {
                 *untold = request.dropped;
                 let server = service.observe.name.clone();
                 if publisher.tell(&Published::Request { server, request }).is_err() {
@@ -170,11 +171,26 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
                 return tracing::warn!("the publishing process has ended: nothing is published any more");
             }
         }
+        if publish_runs(daemon, &mut publisher).and_then(|()| publisher.flush()).is_err() {
+            return tracing::warn!("the publishing process has ended: nothing is published any more");
+        }
         if daemon.draining.load(Ordering::Relaxed) {
             return;
         }
         std::thread::sleep(TELL_INTERVAL);
     }
+}
+
+/// Tells of the requests of runs that clients asked for; a run that is over is forgotten.
+fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<()> {
+    let Some(Ok(mut runs)) = daemon.published.as_ref().map(Mutex::lock) else { return Ok(()) };
+    for (model, live) in &*runs {
+        for request in live.take(Ear::Publisher) {
+            publisher.tell(&Published::Sent { model: model.clone(), request })?;
+        }
+    }
+    runs.retain(|(_, live)| Arc::strong_count(live) > 1);
+    Ok(())
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {

@@ -154,6 +154,9 @@ pub struct Progress {
 /// A line of `GET /v1/runs/{id}/requests`: a request that has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LiveRequest {
+    /// Its `X-Request-ID`, where somebody else sent it, or its number.
+    #[serde(default)]
+    pub id: String,
     /// The phase that it was sent in.
     pub phase: String,
     /// The hot core that sent it.
@@ -179,6 +182,13 @@ pub enum Published {
     Request {
         /// The name of what is watched.
         server: String,
+        /// The request.
+        request: LiveRequest,
+    },
+    /// A request of a run has ended.
+    Sent {
+        /// The model that it asks.
+        model: String,
         /// The request.
         request: LiveRequest,
     },

@@ -37,7 +37,7 @@ fn wrong_flags() {
     check(Run::profile(url, "--arrival-pattern constant"), 2, "need --request-rate");
     check(Run::profile(url, "--benchmark-grace-period 3"), 2, "--benchmark-grace-period needs");
     check(Run::profile(url, "--input-file x.jsonl"), 2, "contradicts --input-file");
-    check(Run::profile("ftp://127.0.0.1:1", ""), 2, "neither http nor https");
+    check(Run::profile("ftp://127.0.0.1:1", ""), 2, "none of http, https and unix");
 }
 
 #[test]

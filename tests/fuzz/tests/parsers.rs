@@ -3,6 +3,7 @@
 use bolero::check;
 use common::parse::tcp_header;
 use common::plan::{Change, DATASET_FORMATS, Input, Plan};
+use endpoint::Follow;
 use loadgen::prompt::{self, Materials, Store};
 use loadgen::ring::socket::software_stamp;
 use loadgen::wire::Sink;
@@ -114,10 +115,21 @@ fn cut(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn replies_of_every_endpoint() {
+    let mut plan = Plan::unknown().endpoint;
+    plan.dialect.download_content = true;
     check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
         for endpoint in endpoint::ENDPOINTS {
             endpoint.event(bytes);
             endpoint.whole(bytes);
+            match endpoint.follow("/v1/videos", bytes, &plan) {
+                Follow::Nothing => {}
+                Follow::Again(path) | Follow::Content(path) => {
+                    assert!(
+                        path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()),
+                        "{path}"
+                    );
+                }
+            }
         }
     });
 }

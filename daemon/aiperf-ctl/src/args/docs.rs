@@ -86,7 +86,16 @@ const DIFFERENT: &[(&str, &str)] = &[
     ),
     ("--tokenizer-revision", "of the local Hugging Face cache"),
     ("--public-dataset", "read from --dataset-path; nothing is downloaded"),
-    ("--config", "keys that have no flag here are refused by name"),
+    (
+        "--config",
+        "keys that have no flag here are refused by name; of `phases` one is measured, others are warm-ups",
+    ),
+    (
+        "--cache-bust",
+        "`warmup_isolation_*` is refused: in which phase a request goes is not known when it is made",
+    ),
+    ("--audio-format", "`mp3` is refused: no encoder under a licence that fits"),
+    ("--video-batch-size", "at most 64 different videos are made, and sent in turn; `ffmpeg` encodes them"),
     ("--concurrency", "one value, at most 65536; no sweep"),
     ("--prefill-concurrency", "one value; no sweep"),
     ("--request-rate", "one value; no sweep"),

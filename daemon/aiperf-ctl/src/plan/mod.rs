@@ -186,7 +186,7 @@ mod tests {
         check("--cpus 1,1", "twice");
         check("--header Authorization", "Name:Value");
         check("--extra-inputs {", "not valid JSON");
-        check("--url ftp://x", "neither http nor https");
+        check("--url ftp://x", "none of http, https and unix");
         check("--request-rate 0", "must be greater than 0");
         check("--concurrency 0", "0 is not in 1..=65536");
         check("--no-such-flag", "unexpected argument");

@@ -10,6 +10,21 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Board {
     pub(super) servers: BTreeMap<String, Server>,
+    /// What runs asked, by model.
+    pub(super) clients: BTreeMap<String, Client>,
+}
+
+/// What runs asked of one model, as the client saw it and as the kernel did.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) duration: Histogram,
+    pub(super) time_to_first_chunk: Histogram,
+    pub(super) time_per_output_chunk: Histogram,
+    pub(super) kernel_duration: Histogram,
+    pub(super) kernel_time_to_first_token: Histogram,
+    pub(super) kernel_time_per_output_token: Histogram,
+    /// Requests by how they ended.
+    pub(super) ended: BTreeMap<String, u64>,
 }
 
 /// One server.
@@ -49,6 +64,11 @@ impl Board {
             Published::Request { server, request } => {
                 self.servers.entry(server).or_default().request(&request, now);
             }
+            Published::Sent { model, request } => {
+                let is_known = self.clients.contains_key(&model) || self.clients.len() < MODELS_MAX;
+                let model = if is_known { model } else { OTHER.to_owned() };
+                self.clients.entry(model).or_default().request(&request);
+            }
         }
     }
 
@@ -65,11 +85,13 @@ impl Server {
         let named = request.model.as_deref().unwrap_or("");
         let is_known = self.models.contains_key(named) || self.models.len() < MODELS_MAX;
         let model = self.models.entry(if is_known { named } else { OTHER }.to_owned()).or_default();
-        let seconds = |ms: Option<f64>| ms.map(|ms| ms / 1e3);
-        seconds(first_token).into_iter().for_each(|time| model.time_to_first_token.take(time));
-        seconds(gap).into_iter().for_each(|time| model.time_per_output_token.take(time));
-        let duration = seconds(value("kernel_request_latency"));
-        duration.into_iter().for_each(|time| model.request_duration.take(time));
+        for (histogram, ms) in [
+            (&mut model.time_to_first_token, first_token),
+            (&mut model.time_per_output_token, gap),
+            (&mut model.request_duration, value("kernel_request_latency")),
+        ] {
+            ms.into_iter().for_each(|ms| histogram.take(ms / 1e3, &request.id));
+        }
         let ended = request.error.clone().unwrap_or_else(|| "ok".to_owned());
         *model.ended.entry(ended).or_default() += 1;
         self.forget(now);
@@ -108,6 +130,39 @@ impl Server {
             "dropped": kernel_dropped.values().sum::<u64>(),
             "models": self.models.keys().collect::<Vec<_>>(),
         })
+    }
+}
+
+impl Client {
+    fn request(&mut self, request: &LiveRequest) {
+        let ended = request.error.clone().unwrap_or_else(|| "ok".to_owned());
+        *self.ended.entry(ended).or_default() += 1;
+        for (histogram, tag) in [
+            (&mut self.duration, "request_latency"),
+            (&mut self.time_to_first_chunk, "time_to_first_token"),
+            (&mut self.time_per_output_chunk, "inter_token_latency"),
+            (&mut self.kernel_duration, "kernel_request_latency"),
+            (&mut self.kernel_time_to_first_token, "kernel_time_to_first_token"),
+            (&mut self.kernel_time_per_output_token, "kernel_inter_token_latency"),
+        ] {
+            let ms = request.values.get(tag);
+            ms.into_iter().for_each(|ms| histogram.take(ms / 1e3, &request.id));
+        }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        let [duration, first, per_token] = [DURATION, FIRST_TOKEN, PER_TOKEN].map(Histogram::new);
+        Self {
+            duration: duration.clone(),
+            time_to_first_chunk: first.clone(),
+            time_per_output_chunk: per_token.clone(),
+            kernel_duration: duration,
+            kernel_time_to_first_token: first,
+            kernel_time_per_output_token: per_token,
+            ended: BTreeMap::new(),
+        }
     }
 }
 
@@ -158,6 +213,7 @@ pub(super) mod tests {
         board.take(Published::Watched(watched), Duration::ZERO);
         let values = [("kernel_time_to_first_token", first_token), ("kernel_inter_token_latency", 12.0)];
         let request = LiveRequest {
+            id: "r7".to_owned(),
             phase: "profiling".to_owned(),
             worker: 0,
             model: Some(model.to_owned()),
@@ -195,6 +251,7 @@ pub(super) mod tests {
 
     fn sample() -> LiveRequest {
         LiveRequest {
+            id: String::new(),
             phase: String::new(),
             worker: 0,
             model: None,

@@ -5,33 +5,70 @@
 pub(super) struct Histogram {
     bounds: &'static [f64],
     counts: Vec<u64>,
+    /// Of each bound, and of what is above all, the last number and whose it was.
+    exemplars: Vec<Option<Exemplar>>,
     sum: f64,
     count: u64,
+}
+
+/// A number with the request that it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Exemplar {
+    /// The request's id.
+    pub(super) request: String,
+    /// The number.
+    pub(super) value: f64,
+}
+
+/// What is not above a bound, cumulatively.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bucket<'h> {
+    /// The bound, infinite for the last.
+    pub(super) bound: f64,
+    /// How many numbers are not above it.
+    pub(super) count: u64,
+    /// One that is above the bound before.
+    pub(super) exemplar: Option<&'h Exemplar>,
 }
 
 impl Histogram {
     /// Nothing yet.
     pub(super) fn new(bounds: &'static [f64]) -> Self {
-        Self { bounds, counts: vec![0; bounds.len()], sum: 0.0, count: 0 }
+        Self {
+            bounds,
+            counts: vec![0; bounds.len()],
+            exemplars: vec![None; bounds.len() + 1],
+            sum: 0.0,
+            count: 0,
+        }
     }
 
-    /// Takes a number.
-    pub(super) fn take(&mut self, number: f64) {
+    /// Takes a request's number.
+    pub(super) fn take(&mut self, number: f64, request: &str) {
         let place = self.bounds.partition_point(|bound| *bound < number);
         if let Some(count) = self.counts.get_mut(place) {
             *count += 1;
+        }
+        if let Some(exemplar) = self.exemplars.get_mut(place) {
+            *exemplar = Some(Exemplar { request: request.to_owned(), value: number });
         }
         self.sum += number;
         self.count += 1;
     }
 
-    /// Each bound with how many numbers are not above it.
-    pub(super) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+    /// Its buckets, the one of all numbers last.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = Bucket<'_>> {
         let sums = self.counts.iter().scan(0, |sum, count| {
             *sum += count;
             Some(*sum)
         });
-        self.bounds.iter().copied().zip(sums)
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
+        let counts = bounds.zip(sums.chain([self.count]));
+        counts.zip(&self.exemplars).map(|((bound, count), exemplar)| Bucket {
+            bound,
+            count,
+            exemplar: exemplar.as_ref(),
+        })
     }
 
     /// The sum of all numbers.
@@ -52,8 +89,16 @@ mod tests {
     #[test]
     fn a_bound_counts_what_is_not_above_it() {
         let mut histogram = Histogram::new(&[1.0, 2.0]);
-        [0.5, 1.0, 1.5, 9.0].into_iter().for_each(|number| histogram.take(number));
-        assert_eq!(histogram.cumulative().collect::<Vec<_>>(), [(1.0, 2), (2.0, 3)], "cumulative");
+        [0.5, 1.0, 1.5, 9.0]
+            .into_iter()
+            .zip(["a", "b", "c", "d"])
+            .for_each(|(number, id)| histogram.take(number, id));
+        let buckets = histogram.buckets().map(|bucket| {
+            let Bucket { bound, count, exemplar } = bucket;
+            (bound, count, exemplar.map(|exemplar| exemplar.request.as_str()))
+        });
+        let expected = [(1.0, 2, Some("b")), (2.0, 3, Some("c")), (f64::INFINITY, 4, Some("d"))];
+        assert_eq!(buckets.collect::<Vec<_>>(), expected, "cumulative, each with its last");
         assert_eq!((histogram.sum(), histogram.count()), (12.0, 4), "what is above all bounds too");
     }
 }

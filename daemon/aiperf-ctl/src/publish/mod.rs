@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus::Format;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -111,7 +112,11 @@ async fn attend(stream: TcpStream, board: Arc<Mutex<Board>>, begun: Moment) {
 fn answer(request: &Request<Incoming>, board: &Mutex<Board>, begun: Moment) -> Response<Full<Bytes>> {
     let Ok(board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => of_type(PROMETHEUS, prometheus::text(&board)),
+        (&Method::GET, "/metrics") => {
+            let accept = request.headers().get("accept").and_then(|accept| accept.to_str().ok());
+            let format = Format::of(accept.unwrap_or_default());
+            of_type(format.content_type(), prometheus::text(&board, format))
+        }
         (&Method::GET, "/live.json") => of_type("application/json", board.live(begun.elapsed()).to_string()),
         (&Method::GET, "/") => of_type("text/html; charset=utf-8", PAGE.to_owned()),
         (&Method::GET, _) => plain(StatusCode::NOT_FOUND, "there are /, /metrics and /live.json"),
@@ -135,8 +140,6 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
 }
 
 const PAGE: &str = include_str!("page.html");
-/// The text format of Prometheus.
-const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The page is all that it needs.
 const POLICY: &str =
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";

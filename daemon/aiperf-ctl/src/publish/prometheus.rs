@@ -1,29 +1,72 @@
 //! The board as Prometheus reads it: OpenTelemetry's metrics of a model server by their translated names, and how the
 //! daemon itself fares.
 
-use super::board::{Board, Model, Server};
-use super::histogram::Histogram;
+use super::board::{Board, Client, Model, Server};
+use super::histogram::{Bucket, Exemplar, Histogram};
 use control::WatchedServer;
 use std::fmt::Write;
 
+/// How the text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Prometheus' own.
+    Prometheus,
+    /// OpenMetrics, in which a bucket has a request as its example.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What a scraper takes.
+    pub(super) fn of(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+    }
+
+    /// Its type on the wire.
+    pub(super) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
 /// The text of `/metrics`.
-pub(super) fn text(board: &Board) -> String {
+pub(super) fn text(board: &Board, format: Format) -> String {
     let mut text = String::new();
     for (name, help, histogram) in HISTOGRAMS {
         head(&mut text, name, help, "histogram");
         for (server, model, of) in models(board) {
             let labels =
                 format!("server=\"{}\",gen_ai_request_model=\"{}\"", escaped(server), escaped(model));
-            draw(&mut text, name, &labels, histogram(of));
+            draw(&mut text, name, &labels, histogram(of), format);
         }
     }
-    head(&mut text, ENDED, "Watched requests that have ended, by how.", "counter");
+    for (name, help, histogram) in OF_CLIENTS {
+        head(&mut text, name, help, "histogram");
+        for (model, of) in &board.clients {
+            draw(
+                &mut text,
+                name,
+                &format!("gen_ai_request_model=\"{}\"", escaped(model)),
+                histogram(of),
+                format,
+            );
+        }
+    }
+    counter(&mut text, ENDED, "Watched requests that have ended, by how.", format);
     for (server, model, of) in models(board) {
         for (outcome, count) in &of.ended {
             let (server, model, outcome) = (escaped(server), escaped(model), escaped(outcome));
             let labels =
                 format!("server=\"{server}\",gen_ai_request_model=\"{model}\",outcome=\"{outcome}\"");
             line(&mut text, ENDED, &labels, *count);
+        }
+    }
+    counter(&mut text, SENT, "Requests of runs that have ended, by how.", format);
+    for (model, of) in &board.clients {
+        for (outcome, count) in &of.ended {
+            let (model, outcome) = (escaped(model), escaped(outcome));
+            line(&mut text, SENT, &format!("gen_ai_request_model=\"{model}\",outcome=\"{outcome}\""), *count);
         }
     }
     for (name, help, kind, value) in NUMBERS {
@@ -40,6 +83,9 @@ pub(super) fn text(board: &Board) -> String {
                 line(&mut text, name, &labels, *count);
             }
         }
+    }
+    if format == Format::OpenMetrics {
+        text.push_str("# EOF\n");
     }
     text
 }
@@ -58,11 +104,26 @@ fn line(text: &mut String, name: &str, labels: &str, value: impl std::fmt::Displ
     writeln!(text, "{name}{{{labels}}} {value}").expect("a string takes every text");
 }
 
-fn draw(text: &mut String, name: &str, labels: &str, histogram: &Histogram) {
-    for (bound, count) in histogram.cumulative() {
-        line(text, &format!("{name}_bucket"), &format!("{labels},le=\"{bound:?}\""), count);
+/// The head of a counter, whose name OpenMetrics wants without its ending.
+fn counter(text: &mut String, name: &str, help: &str, format: Format) {
+    let name = match format {
+        Format::Prometheus => name,
+        Format::OpenMetrics => name.strip_suffix("_total").unwrap_or(name),
+    };
+    head(text, name, help, "counter");
+}
+
+fn draw(text: &mut String, name: &str, labels: &str, histogram: &Histogram, format: Format) {
+    for Bucket { bound, count, exemplar } in histogram.buckets() {
+        let bound = if bound.is_finite() { format!("{bound:?}") } else { "+Inf".to_owned() };
+        write!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}").expect("a string takes every text");
+        if let Some(Exemplar { request, value }) = exemplar.filter(|_| format == Format::OpenMetrics) {
+            // 128 characters are what an exemplar's labels may have.
+            let request = escaped(&request.chars().take(ID_MAX).collect::<String>());
+            write!(text, " # {{request_id=\"{request}\"}} {value}").expect("a string takes every text");
+        }
+        text.push('\n');
     }
-    line(text, &format!("{name}_bucket"), &format!("{labels},le=\"+Inf\""), histogram.count());
     line(text, &format!("{name}_sum"), labels, histogram.sum());
     line(text, &format!("{name}_count"), labels, histogram.count());
 }
@@ -92,7 +153,45 @@ const HISTOGRAMS: &[(&str, &str, OfModel)] = &[
     ),
 ];
 
+type OfClient = fn(&Client) -> &Histogram;
+/// Name, help, and which it is: what AIPerf streams, by the names that its tutorial queries, and the kernel's twins.
+const OF_CLIENTS: &[(&str, &str, OfClient)] = &[
+    (
+        "gen_ai_client_operation_duration",
+        "From sending a run's request to its last token, in seconds.",
+        |client| &client.duration,
+    ),
+    (
+        "gen_ai_client_operation_time_to_first_chunk",
+        "From sending a run's request to its first token, in seconds.",
+        |client| &client.time_to_first_chunk,
+    ),
+    (
+        "gen_ai_client_operation_time_per_output_chunk",
+        "Mean time between a run's tokens after the first, in seconds.",
+        |client| &client.time_per_output_chunk,
+    ),
+    (
+        "aiperf_kernel_request_latency",
+        "From a run's request's last byte to its last token, at the kernel, in seconds.",
+        |client| &client.kernel_duration,
+    ),
+    (
+        "aiperf_kernel_time_to_first_token",
+        "From a run's request's last byte to its first token, at the kernel, in seconds.",
+        |client| &client.kernel_time_to_first_token,
+    ),
+    (
+        "aiperf_kernel_inter_token_latency",
+        "Mean time between a run's tokens after the first, at the kernel, in seconds.",
+        |client| &client.kernel_time_per_output_token,
+    ),
+];
+
 const ENDED: &str = "aiperfd_requests_total";
+const SENT: &str = "aiperf_run_requests_total";
+/// Characters of a request's id that are shown.
+const ID_MAX: usize = 100;
 
 type OfServer = fn(&WatchedServer) -> u64;
 /// Name, help, kind, and which it is.
@@ -136,7 +235,9 @@ mod tests {
 
     #[test]
     fn a_scraper_finds_histograms_and_health() {
-        let text = text(&told("m\"x", 30.0));
+        let board = told("m\"x", 30.0);
+        let open = text(&board, Format::of("application/openmetrics-text;version=1.0.0,*/*;q=0.1"));
+        let text = text(&board, Format::of("text/plain"));
         let labels = r#"server="a",gen_ai_request_model="m\"x""#;
         for expected in [
             format!("gen_ai_server_time_to_first_token_seconds_bucket{{{labels},le=\"0.02\"}} 0\n"),
@@ -149,5 +250,8 @@ mod tests {
         ] {
             assert!(text.contains(&expected), "{expected} is not in\n{text}");
         }
+        let slow = format!("bucket{{{labels},le=\"0.04\"}} 1 # {{request_id=\"r7\"}} 0.03\n");
+        assert!(open.contains(&slow), "an example in\n{open}");
+        assert!(open.contains("# TYPE aiperfd_requests counter\n") && open.ends_with("\n# EOF\n"), "{open}");
     }
 }
