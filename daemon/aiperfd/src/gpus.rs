@@ -20,7 +20,7 @@ use record::{GpuSample, GpuSource};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Gpus {
     sampler: Sampler,
     over: Arc<AtomicBool>,
     writer: JoinHandle<Result<Written>>,
+    /// Collectors that are not tried any more.
+    given_up: Vec<GpuSource>,
 }
 
 /// What was read of the GPUs.
@@ -63,8 +65,11 @@ impl Gpus {
         metadata: &[(String, String)],
     ) -> Result<Self> {
         let interval = u64::try_from(plan.sample_interval.0).unwrap_or(0);
+        let has_given_up = HUNG.load(Ordering::Relaxed) >= HUNG_MAX;
+        let collectors = if has_given_up { Vec::new() } else { plan.collectors.clone() };
+        let wanted = plan.collectors.iter().filter(|_| has_given_up);
         let sampling = Sampling {
-            collectors: plan.collectors.clone(),
+            collectors,
             interval: Duration::from_nanos(interval).clamp(INTERVAL_MIN, INTERVAL_MAX),
             settings: settings.clone(),
             clocks: Clocks { mono: clock::mono, anchor: clock::anchor },
@@ -79,13 +84,16 @@ impl Gpus {
         for source in sampler.opened(OPEN_PATIENCE) {
             tracing::debug!(?source, "GPUs");
         }
-        Ok(Self { sampler, over, writer })
+        Ok(Self { sampler, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
     }
 
     /// Ends, and puts together what was written; that it fails is never the run's failure.
     pub fn finish(self, directory: &RunDir) -> Read {
-        let Self { sampler, over, writer } = self;
+        let Self { sampler, over, writer, given_up } = self;
         let mut sources = sampler.finish(END_PATIENCE);
+        let hung = sources.iter().filter(|source| source.did_hang).count();
+        HUNG.fetch_add(u32::try_from(hung).unwrap_or(u32::MAX), Ordering::Relaxed);
+        sources.extend(given_up);
         over.store(true, Ordering::Release);
         let written = writer.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that writes died")));
         let stored = written.and_then(|written| {
@@ -101,6 +109,18 @@ impl Gpus {
             Throttled::default()
         });
         Read { sources, throttled }
+    }
+}
+
+/// What is said of a collector that is not tried any more.
+fn given_up(collector: &str) -> GpuSource {
+    let problem =
+        "calls to a driver did not come back in earlier runs; restart aiperfd to have it tried again";
+    GpuSource {
+        source: collector.to_owned(),
+        problem: Some(problem.to_owned()),
+        did_hang: true,
+        ..GpuSource::default()
     }
 }
 
@@ -166,6 +186,10 @@ impl Throttled {
     }
 }
 
+/// How often calls have not come back since the daemon began: each time threads were left behind.
+static HUNG: AtomicU32 = AtomicU32::new(0);
+/// So often, and drivers are left alone.
+const HUNG_MAX: u32 = 4;
 /// Batches that wait for the disk.
 const QUEUE: usize = 4096;
 /// How often the writer looks whether the run is over.

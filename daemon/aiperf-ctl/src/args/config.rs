@@ -369,6 +369,8 @@ const PATHS: &[(&str, &str)] = &[
     ("multi_run.convergence.stat", "--convergence-stat"),
     ("multi_run.convergence.mode", "--convergence-mode"),
     ("multi_run.convergence.threshold", "--convergence-threshold"),
+    ("gpu_telemetry.collector", "--gpu-telemetry"),
+    ("gpu_telemetry.metrics_file", "--gpu-telemetry"),
     ("gpu_telemetry.urls", "--gpu-telemetry"),
     ("server_metrics.urls", "--server-metrics"),
     ("server_metrics.formats", "--server-metrics-formats"),

@@ -44,7 +44,7 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
         return Ok(GpuSources { collectors, usual_urls: defaults().collect(), ..GpuSources::default() });
     }
     let mut found = GpuSources::default();
-    for item in given.iter().filter(|item| *item != DASHBOARD) {
+    for item in given.iter().filter(|item| ![DASHBOARD, DCGM].contains(&item.as_str())) {
         let lowered = item.to_lowercase();
         if let Some((_, collector)) = COLLECTORS.iter().find(|(name, _)| *name == lowered) {
             found.collectors.push((*collector).to_owned());
@@ -88,6 +88,8 @@ fn metrics_url(item: &str) -> String {
 /// AIPerf's names of collectors, and ours.
 const COLLECTORS: &[(&str, &str)] = &[("pynvml", "nvml"), ("amdsmi", "amdgpu")];
 const DASHBOARD: &str = "dashboard";
+/// AIPerf's name of the exporters.
+const DCGM: &str = "dcgm";
 /// Where DCGM exporters listen.
 const DCGM_DEFAULTS: &[&str] = &["http://localhost:9400/metrics", "http://localhost:9401/metrics"];
 /// Milliseconds from one reading to the next.
@@ -130,6 +132,7 @@ mod tests {
         check("--no-gpu-telemetry", &[], &[]);
         check("--gpu-telemetry pynvml", &["nvml"], &[]);
         check("--gpu-telemetry dashboard amdsmi", &["amdgpu"], &[]);
+        check("--gpu-telemetry dcgm", &[], &[first, second]);
         check("--gpu-telemetry node1:9401", &[], &[first, second, "http://node1:9401/metrics"]);
         check("--gpu-telemetry pynvml http://a:1/metrics", &["nvml"], &["http://a:1/metrics"]);
         let file = found("--gpu-telemetry metrics.csv").unwrap();

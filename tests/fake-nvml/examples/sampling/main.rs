@@ -163,12 +163,13 @@ impl Run {
             let pairs = power.windows(2);
             let drawn =
                 pairs.map(|pair| f64::midpoint(pair[0].1, pair[1].1) * (pair[1].0 - pair[0].0).as_seconds());
-            let drawn = drawn.sum::<f64>();
-            if power.len() > 1 {
-                println!(
-                    "  {name}: {drawn:.3} J, {:+.2} % of the counter",
-                    100.0 * (drawn - joules) / joules
-                );
+            let (Some((begun, _)), Some((ended, _))) = (power.first(), power.last()) else { continue };
+            // Readings do not begin and end where the counter changes: what they say is taken for all of its time.
+            let covered = (*ended - *begun).as_seconds();
+            let drawn = drawn.sum::<f64>() / covered * (last.0 - first.0).as_seconds();
+            let deviation = 100.0 * (drawn - joules) / joules;
+            if covered > 0.0 {
+                println!("  {name}: {drawn:.3} J, {deviation:+.2} % of the counter");
             }
         }
     }
