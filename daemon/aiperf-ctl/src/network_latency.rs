@@ -123,6 +123,7 @@ mod tests {
         let lines = pings.map(|round_trip| format!("{}\n", line("http://a", address, &ping(round_trip))));
         std::fs::write(directory.path().join("x_network_latency.jsonl"), lines.concat()).unwrap();
         assert_eq!(stored_mean_ms(directory.path(), &names).unwrap(), Some(2.0), "of two");
-        assert!(lines[1].contains(r#""error":{"message":"refused","type":"OSError"}"#), "{}", lines[1]);
+        let failed: Value = serde_json::from_str(&lines[1]).unwrap();
+        assert_eq!(failed["error"], json!({"type": "OSError", "message": "refused"}), "{failed}");
     }
 }

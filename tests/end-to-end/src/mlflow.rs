@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -24,7 +25,11 @@ pub struct Mlflow {
     process: Child,
     port: u16,
     directory: TempDir,
+    /// One at a time: each takes a gigabyte and more than a core while it starts.
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Mlflow {
     /// Whether there is none, which fails a test where all tests must run.
@@ -39,6 +44,7 @@ impl Mlflow {
     /// When it can't be started.
     #[must_use]
     pub fn start(kept: Kept) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().expect("a directory");
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
         let files = directory.path().join("files");
@@ -55,7 +61,7 @@ impl Mlflow {
         };
         command.current_dir(directory.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("mlflow starts");
-        let mlflow = Self { process, port, directory };
+        let mlflow = Self { process, port, directory, _turn: turn };
         for _ in 0..600 {
             if ureq::get(format!("{}/health", mlflow.url())).call().is_ok() {
                 return mlflow;

@@ -18,7 +18,10 @@ macro_rules! needs_mlflow {
 
 fn profile(server: &Server, flags: &str) -> Ended {
     let flags = format!("--request-count 20 --concurrency 2 {flags}");
-    Run::profile(&server.url(), &flags).end()
+    let mut run = Run::profile(&server.url(), &flags);
+    // On a busy machine a real server takes its time.
+    run.command.env("MLFLOW_HTTP_REQUEST_TIMEOUT", "60").env("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS", "120");
+    run.end()
 }
 
 fn run_of(mlflow: &Mlflow, ended: &Ended) -> (Value, Value) {
@@ -143,7 +146,8 @@ fn plots_come_later_and_children_have_parents() {
 fn a_server_that_is_not_there_costs_a_warning() {
     needs_programs!();
     let server = Server::start("");
-    let ended = profile(&server, "--mlflow-tracking-uri http://user:hush@127.0.0.1:9");
+    let flags = "--request-count 20 --concurrency 2 --mlflow-tracking-uri http://user:hush@127.0.0.1:9";
+    let ended = Run::profile(&server.url(), flags).end();
     ended.ended_with(0);
     let expected = "MLflow tracking server at http://127.0.0.1:9 did not respond within 5s";
     assert!(ended.err.contains(expected), "{}", ended.err);
