@@ -13,6 +13,7 @@ mod observe;
 mod rig;
 mod sending;
 mod spread;
+mod telemetry;
 mod throughput;
 mod truth;
 mod workload;
@@ -72,6 +73,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("tls", workload::tls),
     ("conversations", workload::conversations),
     ("dataset", workload::dataset),
+    ("telemetry", telemetry::streaming),
     ("memory", footprint::memory),
     ("start", footprint::start),
     ("observe", observe::watching),
