@@ -79,7 +79,8 @@ impl Tracking {
         if path.starts_with('/') && is_a_runs && !path.split('/').any(|part| part == "..") {
             let directory = PathBuf::from(path);
             // RUN/artifacts is below the experiment, which is below a root that the server may not have made yet.
-            if directory.ancestors().skip(3).take(2).any(Path::is_dir) {
+            let is_here = |path: &Path| path.parent().is_some() && path.is_dir();
+            if directory.ancestors().skip(3).take(2).any(is_here) {
                 return Ok(Store::Directory(directory));
             }
         }
