@@ -204,11 +204,11 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
 fn requests(daemon: &Daemon, id: &str) -> Answer {
     let run = running(daemon, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    run.live.open(Ear::First);
+    run.live.open(Ear::Client);
     tokio::spawn(async move {
         loop {
             let last = run.progress().state.is_final();
-            for piece in run.live.take(Ear::First).chunks(REQUESTS_PIECE) {
+            for piece in run.live.take(Ear::Client).chunks(REQUESTS_PIECE) {
                 let mut lines = Vec::new();
                 for request in piece {
                     if serde_json::to_writer(&mut lines, request).is_ok() {

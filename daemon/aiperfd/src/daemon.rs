@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use common::plan::{Plan, Timestamps};
 use control::{Capabilities, Fault, Problem, State, Status, Stop};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A daemon.
@@ -42,8 +42,8 @@ pub struct Daemon {
     pub draining: AtomicBool,
     /// Clients that are connected.
     pub clients: AtomicUsize,
-    /// Runs of which the publishing process is told, by the model that each asks; none if there is no such process.
-    pub published: Option<Mutex<Vec<Published>>>,
+    /// Runs of which the publishing process is told; none if there is no such process.
+    pub published: Option<Mutex<Vec<PublishedRun>>>,
     /// Who may watch what.
     pub rules: Rules,
     /// Where GPUs are looked for.
@@ -57,8 +57,16 @@ pub struct Cpus {
     held: Mutex<BTreeMap<u32, String>>,
 }
 
-/// A run of which the publishing process is told: the model that it asks, and its requests as they end.
-type Published = (String, Arc<EndedRequests>);
+/// A run of which the publishing process is told.
+#[derive(Clone, Debug)]
+pub struct PublishedRun {
+    /// The model that it asks.
+    pub model: String,
+    /// Its requests as they end.
+    pub live: Arc<EndedRequests>,
+    /// Requests for which there was no room, as far as that was told.
+    pub untold: Arc<AtomicU64>,
+}
 
 impl Daemon {
     /// Has the publishing process told of a run's requests, if there is one.
@@ -67,7 +75,8 @@ impl Daemon {
             && let Ok(mut published) = published.lock()
         {
             live.open(Ear::Publisher);
-            published.push((model.to_owned(), Arc::clone(live)));
+            let (live, untold) = (Arc::clone(live), Arc::default());
+            published.push(PublishedRun { model: model.to_owned(), live, untold });
         }
     }
 

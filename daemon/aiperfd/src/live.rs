@@ -13,9 +13,9 @@ pub struct EndedRequests(Mutex<[Option<Waiting>; EARS]>);
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ear {
-    /// The client, over the control socket; of a service, the publishing process.
-    First,
-    /// The publishing process, of a run that a client asked for.
+    /// A client, over the control socket.
+    Client,
+    /// The publishing process.
     Publisher,
 }
 

@@ -8,7 +8,7 @@
 use crate::cgroup;
 use crate::clock;
 use crate::config::Observe;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, PublishedRun};
 use crate::live::{Ear, EndedRequests};
 use crate::publisher::Publisher;
 use crate::rolling::Kept;
@@ -51,7 +51,7 @@ pub fn start(
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
         let kept = Kept { directory, part: observe.part(), bytes: observe.keep_bytes() };
         let live = Arc::<EndedRequests>::default();
-        live.open(Ear::First);
+        live.open(Ear::Publisher);
         let service = Arc::new(Service { observe, live, problem: Mutex::default() });
         services.push(Arc::clone(&service));
         let daemon = Arc::clone(daemon);
@@ -159,7 +159,7 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
     let mut untold = vec![0; services.len()];
     loop {
         for (service, untold) in services.iter().zip(&mut untold) {
-            for request in service.live.take(Ear::First) {
+            for request in service.live.take(Ear::Publisher) {
                 *untold = request.dropped;
                 let server = service.observe.name.clone();
                 if publisher.tell(&Published::Request { server, request }).is_err() {
@@ -181,15 +181,24 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
     }
 }
 
-/// Tells of the requests of runs that clients asked for; a run that is over is forgotten.
+/// Tells of the requests of runs that clients asked for; one that is over is told a last time and forgotten.
 fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<()> {
-    let Some(Ok(mut runs)) = daemon.published.as_ref().map(Mutex::lock) else { return Ok(()) };
-    for (model, live) in &*runs {
+    let Some(published) = &daemon.published else { return Ok(()) };
+    // Whoever creates a run must never wait for a process that does not read.
+    let runs = match published.lock() {
+        Ok(mut runs) => {
+            let over = runs.extract_if(.., |run| Arc::strong_count(&run.live) == 1).collect::<Vec<_>>();
+            over.into_iter().chain(runs.iter().cloned()).collect::<Vec<_>>()
+        }
+        Err(_) => return Ok(()),
+    };
+    for PublishedRun { model, live, untold } in &runs {
         for request in live.take(Ear::Publisher) {
-            publisher.tell(&Published::Sent { model: model.clone(), request })?;
+            let dropped = request.dropped;
+            let untold = dropped.saturating_sub(untold.swap(dropped, Ordering::Relaxed));
+            publisher.tell(&Published::Sent { model: model.clone(), untold, request })?;
         }
     }
-    runs.retain(|(_, live)| Arc::strong_count(live) > 1);
     Ok(())
 }
 

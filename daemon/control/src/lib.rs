@@ -189,6 +189,8 @@ pub enum Published {
     Sent {
         /// The model that it asks.
         model: String,
+        /// Requests of its run, after the one that was told before it, that are told to nobody: there was no room.
+        untold: u64,
         /// The request.
         request: LiveRequest,
     },

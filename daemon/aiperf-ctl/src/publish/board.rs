@@ -25,6 +25,8 @@ pub(super) struct Client {
     pub(super) kernel_time_per_output_token: Histogram,
     /// Requests by how they ended.
     pub(super) ended: BTreeMap<String, u64>,
+    /// Requests that are missing here.
+    pub(super) untold: u64,
 }
 
 /// One server.
@@ -64,10 +66,12 @@ impl Board {
             Published::Request { server, request } => {
                 self.servers.entry(server).or_default().request(&request, now);
             }
-            Published::Sent { model, request } => {
+            Published::Sent { model, untold, request } => {
                 let is_known = self.clients.contains_key(&model) || self.clients.len() < MODELS_MAX;
                 let model = if is_known { model } else { OTHER.to_owned() };
-                self.clients.entry(model).or_default().request(&request);
+                let client = self.clients.entry(model).or_default();
+                client.untold += untold;
+                client.request(&request);
             }
         }
     }
@@ -162,6 +166,7 @@ impl Default for Client {
             kernel_time_to_first_token: first,
             kernel_time_per_output_token: per_token,
             ended: BTreeMap::new(),
+            untold: 0,
         }
     }
 }

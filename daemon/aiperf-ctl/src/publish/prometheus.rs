@@ -69,6 +69,10 @@ pub(super) fn text(board: &Board, format: Format) -> String {
             line(&mut text, SENT, &format!("gen_ai_request_model=\"{model}\",outcome=\"{outcome}\""), *count);
         }
     }
+    head(&mut text, UNTOLD, "Requests of runs that are missing here because this process was slow.", "gauge");
+    for (model, of) in &board.clients {
+        line(&mut text, UNTOLD, &format!("gen_ai_request_model=\"{}\"", escaped(model)), of.untold);
+    }
     for (name, help, kind, value) in NUMBERS {
         head(&mut text, name, help, kind);
         for (server, of) in &board.servers {
@@ -190,6 +194,7 @@ const OF_CLIENTS: &[(&str, &str, OfClient)] = &[
 
 const ENDED: &str = "aiperfd_requests_total";
 const SENT: &str = "aiperf_run_requests_total";
+const UNTOLD: &str = "aiperf_run_requests_untold";
 /// Characters of a request's id that are shown.
 const ID_MAX: usize = 100;
 
