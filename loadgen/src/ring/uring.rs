@@ -442,7 +442,7 @@ impl From<&Address> for RawAddress {
                 let mut raw = libc::sockaddr_un { sun_family: family(libc::AF_UNIX), sun_path: [0; 108] };
                 // The last byte stays 0: a longer path is cut, and then there is nothing to connect to.
                 for (to, from) in raw.sun_path.iter_mut().take(107).zip(path.as_os_str().as_bytes()) {
-                    *to = from.cast_signed();
+                    *to = libc::c_char::from_ne_bytes([*from]);
                 }
                 // SAFETY: as above.
                 unsafe { (&raw mut storage).cast::<libc::sockaddr_un>().write(raw) };
