@@ -47,7 +47,7 @@ impl Transcript {
         }
     }
 
-    /// Its tokens; of messages that the template refuses those of their texts.
+    /// Its tokens; none of messages that the template refuses, for another count would be taken for the same.
     pub(super) fn tokens(
         &self,
         tokenizer: Option<&Tokenizer>,
@@ -57,14 +57,9 @@ impl Transcript {
         match self {
             Self::Texts(text) => Some(tokenizer.count(text)),
             Self::Messages(messages, tools) => {
-                let shown = template?.rendered(messages, tools.as_ref());
-                Some(tokenizer.count(&shown.unwrap_or_else(|_refused| texts(messages))))
+                let shown = template?.rendered(messages, tools.as_ref()).ok()?;
+                Some(tokenizer.count(&shown))
             }
         }
     }
-}
-
-fn texts(messages: &[Value]) -> String {
-    let turn = Turn { messages: Some(messages.to_vec()), ..Turn::default() };
-    turn.asked()
 }
