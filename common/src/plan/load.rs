@@ -39,7 +39,7 @@ pub enum CacheBust {
 /// A stretch of the run with one shape of load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// Its name: `profiling`, `warmup`.
+    /// Its name, of which there is one: `profiling`, `warmup`, or what the user called it.
     pub name: String,
     /// Whether it is left out of the results.
     pub is_warmup: bool,
@@ -171,10 +171,15 @@ impl Load {
         }
     }
 
-    /// The phase that is measured; of several, the first.
+    /// The phases whose requests make the results.
+    pub fn measured(&self) -> impl Iterator<Item = &Phase> {
+        self.phases.iter().filter(|phase| !phase.is_warmup)
+    }
+
+    /// The first of them: of most runs the only one.
     #[must_use]
     pub fn profiling(&self) -> Option<&Phase> {
-        self.phases.iter().find(|phase| !phase.is_warmup)
+        self.measured().next()
     }
 }
 

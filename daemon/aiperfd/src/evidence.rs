@@ -114,7 +114,7 @@ pub fn evidence(
         sent: sum(Counter::Sent),
         late: sum(Counter::Late),
         completed: tally.completed,
-        open_loop: plan.load.profiling().is_some_and(|phase| phase.shape != "concurrency"),
+        open_loop: plan.load.measured().any(|phase| phase.shape != "concurrency"),
         events: tally.events,
         unmatched_events: view.loss.unmatched_events.values().sum(),
         unmatched_requests: view.loss.unmatched_requests.values().sum(),
@@ -146,7 +146,7 @@ pub fn evidence(
 
 impl Evidence {
     /// What was read of the GPUs: why their clocks were low while the load was on, and what is missing of it.
-    pub fn take_gpus(&mut self, read: &gpus::Read, phases: &[Phase]) {
+    pub fn take_gpus(&mut self, read: &gpus::Read, plan: &Plan, phases: &[Phase]) {
         self.gpu_samples_lost = read.sources.iter().map(|source| source.dropped).sum();
         self.gpu_hung = read.sources.iter().any(|source| source.did_hang);
         let missed = read
@@ -154,8 +154,11 @@ impl Evidence {
             .iter()
             .map(|source| share(source.rounds_missed, source.rounds + source.rounds_missed));
         self.gpu_rounds_missed = missed.fold(0.0, f64::max);
-        if let Some(phase) = phases.iter().find(|phase| phase.name == metric::PROFILING) {
-            self.gpu_throttled = read.throttled.shares(phase.begun_ns, phase.ended_ns);
+        let is_measured = |phase: &&Phase| plan.load.measured().any(|measured| measured.name == phase.name);
+        let measured = || phases.iter().filter(is_measured);
+        let begin = measured().map(|phase| phase.begun_ns).min();
+        if let Some((begin, end)) = begin.zip(measured().map(|phase| phase.ended_ns).max()) {
+            self.gpu_throttled = read.throttled.shares(begin, end);
         }
     }
 

@@ -27,13 +27,19 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
     }
     let requests = directory.path().join("requests.parquet");
     anyhow::ensure!(requests.is_file(), "no part of run {run_id} was complete: nothing can be recovered");
-    let (mut begun, mut ended) = (None, None);
+    let mut phases = Vec::<Phase>::new();
     for batch in rows::<Request>(&requests)? {
-        for request in batch? {
-            begun = begun.into_iter().chain([request.due_ns]).min();
-            ended = ended.into_iter().chain([request.ended_ns]).max();
+        for Request { phase: name, due_ns, ended_ns, .. } in batch? {
+            match phases.iter_mut().find(|phase| phase.name == name) {
+                Some(phase) => {
+                    phase.begun_ns = phase.begun_ns.min(due_ns);
+                    phase.ended_ns = phase.ended_ns.max(ended_ns);
+                }
+                None => phases.push(Phase { name, begun_ns: due_ns, ended_ns, duration_ns: None }),
+            }
         }
     }
+    phases.sort_by_key(|phase| phase.begun_ns);
     let clock = clock::anchor();
     let why = "the daemon died; what was recorded until then was recovered";
     let reason = Reason {
@@ -53,12 +59,7 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
         host: host::describe(&[]),
         clock_begin: clock,
         clock_end: clock,
-        phases: vec![Phase {
-            name: "profiling".to_owned(),
-            begun_ns: begun.unwrap_or_default(),
-            ended_ns: ended.unwrap_or_default(),
-            duration_ns: None,
-        }],
+        phases,
         was_cancelled: true,
         is_complete: false,
         incomplete_reason: Some(why.to_owned()),

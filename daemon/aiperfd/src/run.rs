@@ -429,7 +429,7 @@ impl Active {
         evidence.incomplete_reason.clone_from(&stopped);
         evidence.governor.clone_from(&field.host.governor);
         let phases = phases(plan, &field.begun, &view.tally.ended);
-        evidence.take_gpus(&read, &phases);
+        evidence.take_gpus(&read, plan, &phases);
         let run = Run {
             schema_version: SCHEMA_VERSION.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -491,7 +491,6 @@ pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result
     }
 }
 
-/// Attaches the probes to the run's cgroup, if it has one.
 /// The rung of a run over a Unix socket.
 fn rung_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
     match wanted {
@@ -504,6 +503,7 @@ fn rung_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
     }
 }
 
+/// Attaches the probes to the run's cgroup, if it has one.
 fn attach(daemon: &Daemon, cgroup: Option<&Cgroup>) -> Result<(Option<KernelRings>, Option<Attached>)> {
     let Some(cgroup) = cgroup else { return Ok((None, None)) };
     let probes = Probes::attach(daemon.object()?, &cgroup.open()?, daemon.kernel_ring_bytes, None)?;
@@ -622,6 +622,7 @@ pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
         slice_duration: None,
         profiling: None,
         warmup: None,
+        measured: plan.load.measured().map(|phase| phase.name.clone()).collect(),
         phases: Vec::new(),
         steady_state: false,
         clock,

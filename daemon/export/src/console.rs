@@ -31,7 +31,7 @@ pub fn write(
     writeln!(out)?;
     out.write_all(views(artifacts, &mut marked).draw(width, colour).as_bytes())?;
     out.write_all(verdict(artifacts, width, colour).as_bytes())?;
-    let tables = [intervals(report), steady(report), errors(report), server(artifacts)]
+    let tables = [intervals(report), phases(report), steady(report), errors(report), server(artifacts)]
         .into_iter()
         .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)))
         .chain(gpu_tables::tables(artifacts, grouped));
@@ -114,6 +114,25 @@ fn intervals(report: &Report) -> Table {
                 table.row([(*label).to_owned(), view.to_owned()].into_iter().chain(cells).collect());
             }
         }
+    }
+    table
+}
+
+/// The measured phases side by side, where there are several.
+fn phases(report: &Report) -> Table {
+    let columns = PHASE_NUMBERS.map(|(label, ..)| (label, Side::Right));
+    let counts = [("Phase", Side::Left), ("Requests", Side::Right), ("Failed", Side::Right)];
+    let columns = counts.into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | Phases", &columns);
+    let measured = report.phases.iter().filter(|phase| phase.profiling_index.is_some());
+    let measured = measured.collect::<Vec<_>>();
+    for phase in measured.iter().filter(|_| measured.len() > 1) {
+        let numbers = PHASE_NUMBERS.map(|(_, tag, stat)| {
+            let result = phase.results.iter().find(|result| result.metric.tag == tag);
+            result.map_or_else(absent, |result| number(result, stat, &mut false))
+        });
+        let counts = [phase.name.clone(), phase.requests.to_string(), phase.failed.to_string()];
+        table.row(counts.into_iter().chain(numbers).collect());
     }
     table
 }
@@ -325,6 +344,15 @@ const VIEWS: &[(&str, &str, &str)] = &[
     ("Time to First Token (ms)", "time_to_first_token", "kernel_time_to_first_token"),
     ("Inter Token Latency (ms)", "inter_token_latency", "kernel_inter_token_latency"),
     ("Request Latency (ms)", "request_latency", "kernel_request_latency"),
+];
+
+const PHASE_NUMBERS: [(&str, &str, Stat); 6] = [
+    ("Requests/s", "request_throughput", Stat::Avg),
+    ("Output tokens/s", "output_token_throughput", Stat::Avg),
+    ("TTFT p50 (ms)", "time_to_first_token", Stat::P50),
+    ("TTFT p99 (ms)", "time_to_first_token", Stat::P99),
+    ("Kernel TTFT p99 (ms)", "kernel_time_to_first_token", Stat::P99),
+    ("Latency p99 (ms)", "request_latency", Stat::P99),
 ];
 
 const RATES: &[&str] = &["output_token_throughput", "request_throughput"];

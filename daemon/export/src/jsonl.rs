@@ -6,7 +6,7 @@ use crate::line::Line;
 use crate::trace;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
-use metric::{Case, Kind, List, METRICS, Metric, PROFILING, Settings, float, values};
+use metric::{Case, Kind, List, METRICS, Metric, PROFILING, Settings, WARMUP, float, values};
 use record::Request;
 use std::io::Write;
 
@@ -49,7 +49,7 @@ pub(crate) fn metadata(
     let correlation = String::from_utf8_lossy(&session_header);
     let case = Case { request, settings: artifacts.settings };
     let date = |stamp: MonoNs| artifacts.settings.clock.real(stamp).0;
-    let is_profiling = case.is_profiling();
+    let kind = if case.is_profiling() { PROFILING } else { WARMUP };
     line.put("session_num", &request.session)?;
     line.put("x_request_id", &request_id(artifacts, request))?;
     line.put("x_correlation_id", &correlation)?;
@@ -63,14 +63,14 @@ pub(crate) fn metadata(
     line.put("request_end_ns", &date(request.ended_ns))?;
     line.put("worker_id", &format!("worker_{}", request.worker))?;
     line.put("record_processor_id", "record_processor_0")?;
-    line.put("benchmark_phase", if is_profiling { PROFILING } else { "warmup" })?;
+    line.put("benchmark_phase", kind)?;
     let phase = artifacts.run.phases.iter().position(|phase| phase.name == request.phase).unwrap_or(0);
     line.put("phase_index", &phase)?;
-    if is_profiling {
-        line.put("profiling_index", &0)?;
+    if let Some(index) = case.profiling_index() {
+        line.put("profiling_index", &index)?;
     }
     line.put("phase_name", &request.phase)?;
-    line.put("phase_kind", if is_profiling { PROFILING } else { "warmup" })?;
+    line.put("phase_kind", kind)?;
     line.put("was_cancelled", &(request.outcome == Outcome::Cancelled))?;
     line.put("context_overflow_skip", &false)?;
     line.put("agent_depth", &0)?;

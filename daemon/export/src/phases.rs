@@ -4,8 +4,8 @@ use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::file::WholeFile;
 use crate::names::Names;
-use crate::{csv, gpus, json};
-use metric::{PROFILING, PhaseReport, Report};
+use crate::{csv, gpus, json, server, server_json};
+use metric::{PROFILING, PhaseReport, Report, WARMUP};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,11 +34,17 @@ pub(crate) fn write(
                 entry.insert((*key).to_owned(), name.into());
             }
         }
-        if let Some(told) = gpus_of(artifacts, phase).filter(|_| wanted(GPUS)) {
-            let name = format!("phases/{}/{GPUS}", folder(&phase.name));
-            let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &told)?);
-            written.push(whole(&directory.join(&name), write)?);
-            entry.insert("gpu_telemetry_json".to_owned(), name.into());
+        let told = [
+            ("gpu_telemetry_json", GPUS, gpus_of(artifacts, phase)),
+            ("server_metrics_json", SERVER, server_in(artifacts, phase)),
+        ];
+        for (key, file, told) in told {
+            if let Some(told) = told.filter(|_| wanted(file)) {
+                let name = format!("phases/{}/{file}", folder(&phase.name));
+                let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &told)?);
+                written.push(whole(&directory.join(&name), write)?);
+                entry.insert(key.to_owned(), name.into());
+            }
         }
         entry.sort_keys();
         entries.push(Value::Object(entry));
@@ -55,6 +61,14 @@ pub(crate) fn write(
 fn gpus_of(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
     let (_, window) = artifacts.settings.phases.iter().find(|(name, _)| *name == phase.name)?;
     gpus::document(artifacts, artifacts.gpus?, Some(*window))
+}
+
+/// What the server told of a phase.
+fn server_in(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
+    let server = artifacts.server.filter(|_| server::is_wanted(artifacts, "json"))?;
+    let place = artifacts.settings.phases.iter().position(|(name, _)| *name == phase.name)?;
+    let summary = server.summaries.phases.get(place)?;
+    Some(Value::Object(server_json::document(artifacts, server, &phase.name, summary)))
 }
 
 fn whole(
@@ -84,7 +98,6 @@ fn of_phase(phase: &PhaseReport) -> Report {
 
 /// What the manifest says of a phase, by AIPerf's keys: there too, an error's unknown facts are null.
 fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[Value]) -> Map<String, Value> {
-    let is_profiling = phase.name == PROFILING;
     let is_last = index + 1 == artifacts.report.phases.len();
     let errors = phase.errors.iter().map(|count| {
         let mut error = json::error(count, told);
@@ -98,9 +111,9 @@ fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[V
     });
     let entry = json!({
         "phase_index": index,
-        "profiling_index": is_profiling.then_some(0),
+        "profiling_index": phase.profiling_index,
         "phase_name": phase.name,
-        "phase_kind": if is_profiling { PROFILING } else { "warmup" },
+        "phase_kind": if phase.profiling_index.is_some() { PROFILING } else { WARMUP },
         "start_ns": phase.begin.0,
         "end_ns": phase.end.0,
         "was_cancelled": is_last && artifacts.run.was_cancelled,
@@ -130,6 +143,7 @@ const SUMMARIES: &[(&str, &str, &str, Writer)] = &[
 ];
 
 const GPUS: &str = "gpu_telemetry.json";
+const SERVER: &str = "server_metrics.json";
 const MANIFEST: &str = "phase_manifest.json";
 
 const DETAILS: &[&str] = &["cause", "cause_chain", "code", "details", "message", "type"];

@@ -5,8 +5,8 @@ use crate::error::ExportError;
 use crate::file::WholeFile;
 use crate::names::Names;
 use crate::{
-    console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server_csv, server_json, server_jsonl,
-    server_parquet, timeslices,
+    console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
+    server_jsonl, server_parquet, timeslices,
 };
 use common::plan::ExportLevel;
 use std::io::Write;
@@ -62,25 +62,25 @@ pub const EXPORTERS: &[Exporter] = &[
     Exporter {
         default: "server_metrics_export.json",
         ending: "_server_metrics.json",
-        wanted: |artifacts| wants_server(artifacts, "json"),
+        wanted: |artifacts| server::is_wanted(artifacts, "json"),
         write: server_json::write,
     },
     Exporter {
         default: "server_metrics_export.csv",
         ending: "_server_metrics.csv",
-        wanted: |artifacts| wants_server(artifacts, "csv"),
+        wanted: |artifacts| server::is_wanted(artifacts, "csv"),
         write: server_csv::write,
     },
     Exporter {
         default: "server_metrics_export.jsonl",
         ending: "_server_metrics.jsonl",
-        wanted: |artifacts| wants_server(artifacts, "jsonl"),
+        wanted: |artifacts| server::is_wanted(artifacts, "jsonl"),
         write: server_jsonl::write,
     },
     Exporter {
         default: "server_metrics_export.parquet",
         ending: "_server_metrics.parquet",
-        wanted: |artifacts| wants_server(artifacts, "parquet"),
+        wanted: |artifacts| server::is_wanted(artifacts, "parquet"),
         write: server_parquet::write,
     },
     Exporter {
@@ -124,13 +124,6 @@ pub fn write_wanted(
 
 fn has_slices(artifacts: &Artifacts<'_>) -> bool {
     artifacts.settings.slice_duration.is_some()
-}
-
-/// What the server said of itself, in a format that was asked for.
-fn wants_server(artifacts: &Artifacts<'_>, format: &str) -> bool {
-    let formats = &artifacts.run.plan.output.server_metrics_formats;
-    let is_wanted = formats.iter().any(|wanted| wanted == format);
-    is_wanted && artifacts.server.is_some_and(|server| server.answering().next().is_some())
 }
 
 /// What another tool received is in its own raw export.

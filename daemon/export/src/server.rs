@@ -1,5 +1,6 @@
 //! A server's own metrics as stored: their summaries, and their rows again and again.
 
+use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::parquet::rows;
 use metric::Settings;
@@ -44,6 +45,13 @@ impl ServerMetrics {
         let answering = self.summaries.endpoints.iter().filter(|(_, endpoint)| !endpoint.answered.is_empty());
         answering.map(|(url, _)| url.as_str())
     }
+}
+
+/// Whether what the server said of itself is told in this format.
+pub(crate) fn is_wanted(artifacts: &Artifacts<'_>, format: &str) -> bool {
+    let formats = &artifacts.run.plan.output.server_metrics_formats;
+    let is_wanted = formats.iter().any(|wanted| wanted == format);
+    is_wanted && artifacts.server.is_some_and(|server| server.answering().next().is_some())
 }
 
 fn samples(

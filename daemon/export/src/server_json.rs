@@ -14,25 +14,33 @@ use std::io::Write;
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     if let Some(server) = artifacts.server {
-        serde_json::to_writer_pretty(out, &document(artifacts, server))?;
+        let summaries = &server.summaries;
+        let mut document = document(artifacts, server, "profiling", &summaries.profiling);
+        if !summaries.warmup.is_empty() {
+            document.insert("warmup_metrics".to_owned(), families(&summaries.warmup));
+        }
+        serde_json::to_writer_pretty(out, &document)?;
     }
     Ok(())
 }
 
-fn document(artifacts: &Artifacts<'_>, server: &ServerMetrics) -> Value {
+/// What the server told of a phase.
+pub(crate) fn document(
+    artifacts: &Artifacts<'_>,
+    server: &ServerMetrics,
+    phase: &str,
+    summary: &Summary,
+) -> Map<String, Value> {
     let mut document = Map::new();
     let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
     put("schema_version", SCHEMA_VERSION.into());
     put("aiperf_version", AIPERF_VERSION.into());
     put("benchmark_id", artifacts.run.run_id.clone().into());
     put("summary", summary_of(artifacts, server));
-    put("metrics_phase", "profiling".into());
-    put("metrics", families(&server.summaries.profiling));
-    if !server.summaries.warmup.is_empty() {
-        put("warmup_metrics", families(&server.summaries.warmup));
-    }
+    put("metrics_phase", phase.into());
+    put("metrics", families(summary));
     put("input_config", summary::input_config(artifacts));
-    Value::Object(document)
+    document
 }
 
 fn summary_of(artifacts: &Artifacts<'_>, server: &ServerMetrics) -> Value {

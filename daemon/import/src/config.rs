@@ -12,7 +12,6 @@ pub(crate) struct Config {
     pub(crate) streaming: bool,
     pub(crate) use_server_token_count: bool,
     pub(crate) per_chunk_usage: bool,
-    pub(crate) fixed_schedule: bool,
     pub(crate) tokenizer: Option<String>,
     pub(crate) slos: BTreeMap<String, f64>,
     pub(crate) slice_duration_seconds: Option<f64>,
@@ -22,14 +21,16 @@ pub(crate) struct Config {
     pub(crate) artifact_dir: String,
     pub(crate) command_line: String,
     pub(crate) random_seed: u64,
-    pub(crate) load: Load,
+    /// The phases that make results, in order.
+    pub(crate) loads: Vec<Load>,
     /// Keys that the user put into every request.
     pub(crate) extra: Vec<String>,
 }
 
-/// The load of the profiling phase.
+/// The load of a phase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Load {
+    pub(crate) name: String,
     pub(crate) shape: String,
     pub(crate) request_rate: Option<f64>,
     pub(crate) concurrency: Option<u64>,
@@ -54,7 +55,6 @@ impl Config {
             streaming: endpoint["streaming"].as_bool().unwrap_or(!is_known && guessed_stream),
             use_server_token_count: endpoint["use_server_token_count"].as_bool().unwrap_or(false),
             per_chunk_usage: endpoint["per_chunk_usage"].as_bool().unwrap_or(false),
-            fixed_schedule: profiling(config)["type"] == "fixed_schedule",
             tokenizer: config["tokenizer"]["name"].as_str().map(str::to_owned),
             slos: slos.filter_map(|(tag, limit)| Some((tag.clone(), limit.as_f64()?))).collect(),
             slice_duration_seconds: artifacts["slice_duration"].as_f64(),
@@ -63,21 +63,25 @@ impl Config {
             artifact_dir: text(&artifacts["dir"]),
             command_line: text(&summary["run_info"]["cli_command"]),
             random_seed: summary["run_info"]["random_seed"].as_u64().unwrap_or(0),
-            load: load(profiling(config)),
+            loads: measured(config).map(load).collect(),
             extra: endpoint["extra"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect(),
         }
     }
 }
 
-/// The first phase that makes results.
-fn profiling(config: &Value) -> &Value {
+/// The phases that make results.
+fn measured(config: &Value) -> impl Iterator<Item = &Value> {
     let phases = config["phases"].as_array().map_or(&[][..], Vec::as_slice);
-    let counts = |phase: &&Value| phase["kind"] == "profiling" || phase["name"] == "profiling";
-    phases.iter().find(counts).or_else(|| phases.last()).unwrap_or(&Value::Null)
+    let is_warmup = |phase: &Value| {
+        let kind = phase["kind"].as_str().or_else(|| phase["name"].as_str());
+        kind == Some("warmup") || phase["exclude_from_results"] == true
+    };
+    phases.iter().filter(move |phase| !is_warmup(phase))
 }
 
 fn load(phase: &Value) -> Load {
     Load {
+        name: phase["name"].as_str().unwrap_or("profiling").to_owned(),
         shape: phase["type"].as_str().unwrap_or("unknown").to_owned(),
         request_rate: phase["rate"].as_f64(),
         concurrency: phase["concurrency"].as_u64(),
@@ -156,7 +160,7 @@ mod tests {
         let config = Config::of(&summary, &Value::Null);
         assert_eq!((config.endpoint.as_str(), config.streaming), ("completions", true), "what was asked");
         assert_eq!(config.slos["request_latency"].to_bits(), 250.0_f64.to_bits(), "a threshold");
-        assert_eq!(config.load.request_rate, Some(2.5), "of the phase that counts");
+        assert_eq!(config.loads[0].request_rate, Some(2.5), "of the phase that counts");
         assert_eq!((config.random_seed, config.tokenizer.as_deref()), (7, Some("t")), "the rest");
     }
 

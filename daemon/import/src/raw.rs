@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Api};
 use crate::error::ImportError;
 use crate::prompt::Prompt;
-use crate::run::Conversations;
+use crate::run::Seen;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 use common::id::RequestId;
@@ -16,7 +16,7 @@ use tokenizer::Tokenizer;
 pub struct RawLines {
     api: Api,
     tokenizer: Option<Tokenizer>,
-    conversations: Conversations,
+    seen: Seen,
     /// The keys by which a request asks for a length.
     asked: Vec<&'static str>,
     per_chunk_usage: bool,
@@ -29,13 +29,7 @@ impl RawLines {
     /// When the endpoint's answers are not understood.
     pub fn new(endpoint: &str, tokenizer: Option<Tokenizer>) -> Result<Self, ImportError> {
         let api = Api::of(endpoint)?;
-        Ok(Self {
-            api,
-            tokenizer,
-            conversations: Conversations::default(),
-            asked: MAX_TOKENS.to_vec(),
-            per_chunk_usage: false,
-        })
+        Ok(Self { api, tokenizer, seen: Seen::default(), asked: MAX_TOKENS.to_vec(), per_chunk_usage: false })
     }
 
     /// What the user put into every request asks for no length of AIPerf's own.
@@ -50,12 +44,17 @@ impl RawLines {
         self
     }
 
+    /// What all lines had in common.
+    pub(crate) fn into_seen(self) -> Seen {
+        self.seen
+    }
+
     /// A line as a request with its events.
     ///
     /// # Errors
     /// What the line lacks.
     pub fn exchange(&mut self, place: u64, line: &Value) -> Result<Exchange, String> {
-        let mut request = identity(place, line, &mut self.conversations)?;
+        let mut request = identity(place, line, &mut self.seen)?;
         let submitted = request.submitted_ns.unwrap_or(request.due_ns);
         let begun = line["start_perf_ns"].as_u64().ok_or("it has no `start_perf_ns`")?;
         let mut answer = Answer::default();
@@ -94,23 +93,16 @@ impl std::fmt::Debug for RawLines {
 }
 
 /// Who a line is about, when, and how it ended.
-pub(crate) fn identity(
-    place: u64,
-    line: &Value,
-    conversations: &mut Conversations,
-) -> Result<Request, String> {
+pub(crate) fn identity(place: u64, line: &Value, seen: &mut Seen) -> Result<Request, String> {
     let metadata = &line["metadata"];
     let date = |key: &str| metadata[key].as_u64().map(MonoNs);
     let needed = |key: &str| date(key).ok_or_else(|| format!("it has no `metadata.{key}`"));
     let submitted = needed("request_start_ns")?;
-    let is_profiling = metadata["benchmark_phase"].as_str().is_none_or(|phase| phase == metric::PROFILING);
-    let phase =
-        if is_profiling { metric::PROFILING } else { metadata["phase_name"].as_str().unwrap_or("warmup") };
     let mut request = Request {
         session: metadata["session_num"].as_u64().unwrap_or(place),
         turn: small(&metadata["turn_index"]).unwrap_or(0),
-        entry: conversations.entry(metadata["conversation_id"].as_str().unwrap_or_default()),
-        phase: phase.to_owned(),
+        entry: seen.conversation(metadata["conversation_id"].as_str().unwrap_or_default()),
+        phase: seen.phase(metadata),
         due_ns: date("credit_issued_ns").unwrap_or(submitted),
         submitted_ns: Some(submitted),
         head_reaped_ns: date("request_ack_ns"),

@@ -4,7 +4,7 @@
 //! after the first event of the answer.
 
 use crate::raw::{identity, milestones, told};
-use crate::run::Conversations;
+use crate::run::Seen;
 use common::clock::MonoNs;
 use common::reply_event::EventKind;
 use export::Exchange;
@@ -17,16 +17,12 @@ use serde_json::Value;
 /// # Errors
 /// What the line lacks.
 pub fn record_line(place: u64, line: &Value) -> Result<Exchange, String> {
-    exchange(place, line, &mut Conversations::default())
+    exchange(place, line, &mut Seen::default())
 }
 
 /// The same, where conversations keep their numbers from line to line.
-pub(crate) fn exchange(
-    place: u64,
-    line: &Value,
-    conversations: &mut Conversations,
-) -> Result<Exchange, String> {
-    let mut request = identity(place, line, conversations)?;
+pub(crate) fn exchange(place: u64, line: &Value, seen: &mut Seen) -> Result<Exchange, String> {
+    let mut request = identity(place, line, seen)?;
     let metrics = Metrics(&line["metrics"]);
     let submitted = request.submitted_ns.unwrap_or(request.due_ns);
     let at = |tag: &str| metrics.nanoseconds(tag).map(|since| MonoNs(submitted.0.saturating_add(since)));

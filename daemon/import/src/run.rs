@@ -7,8 +7,9 @@ use crate::raw::RawLines;
 use crate::records::{self, Metrics};
 use crate::window;
 use common::clock::Anchor;
-use common::plan::{Input, Load, Phase, Plan, Tokenizer as Counting};
+use common::plan::{Input, Phase, Plan, Tokenizer as Counting};
 use export::Exchange;
+use metric::PROFILING;
 use record::{Reason, Run, Standing, Verdict};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -30,17 +31,32 @@ pub struct Imported {
     pub warnings: Vec<String>,
 }
 
-/// The numbers of conversations: those in their names, or else in order of appearance.
+/// What lines share.
 #[derive(Debug, Default)]
-pub(crate) struct Conversations(HashMap<String, u32>);
+pub(crate) struct Seen {
+    conversations: HashMap<String, u32>,
+    /// The names of the phases that make the results.
+    measured: Vec<String>,
+}
 
-impl Conversations {
-    pub(crate) fn entry(&mut self, name: &str) -> u32 {
+impl Seen {
+    /// The number of a conversation: that in its name, or else in order of appearance.
+    pub(crate) fn conversation(&mut self, name: &str) -> u32 {
         let numbered = name.strip_prefix("session_").and_then(|number| number.parse().ok());
         numbered.unwrap_or_else(|| {
-            let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-            *self.0.entry(name.to_owned()).or_insert(next)
+            let next = u32::try_from(self.conversations.len()).unwrap_or(u32::MAX);
+            *self.conversations.entry(name.to_owned()).or_insert(next)
         })
+    }
+
+    /// The name of the phase that a line's metadata tells; without one, what AIPerf calls its kind.
+    pub(crate) fn phase(&mut self, metadata: &Value) -> String {
+        let kind = metadata["benchmark_phase"].as_str().unwrap_or(PROFILING);
+        let name = metadata["phase_name"].as_str().unwrap_or(kind);
+        if kind == PROFILING && !self.measured.iter().any(|known| known == name) {
+            self.measured.push(name.to_owned());
+        }
+        name.to_owned()
     }
 }
 
@@ -67,7 +83,7 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
             if config.streaming { "streaming" } else { "not streaming" },
         ));
     }
-    let exchanges = match &files.raw {
+    let (exchanges, mut measured) = match &files.raw {
         Some(raw) => read_raw(raw, &files, &config, tokenizer, &mut warnings)?,
         None => {
             warnings.push(
@@ -80,16 +96,22 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
     let begun =
         exchanges.iter().filter_map(|exchange| exchange.request.submitted_ns).map(|stamp| stamp.0).min();
     let utc_offset_seconds = window::utc_offset_seconds(&summary, begun);
-    let mut run = run(&config, &summary);
+    if measured.is_empty() {
+        measured.push(PROFILING.to_owned());
+    }
+    let busy_ns = busy_ns(&exchanges, &measured);
+    let phases = window::phases(&manifest, &summary, &measured[0], utc_offset_seconds, busy_ns);
+    measured.sort_by_key(|name| phases.iter().position(|phase| phase.name == *name));
+    let mut run = run(&config, &summary, &measured);
     run.plan.output.export_prefix.clone_from(&files.prefix);
-    run.phases = window::phases(&manifest, &summary, utc_offset_seconds, busy_ns(&exchanges));
+    run.phases = phases;
     Ok(Imported { run, exchanges, summary, utc_offset_seconds, warnings })
 }
 
 /// The sum of the lengths of the requests that count, as AIPerf's float dates have them.
-fn busy_ns(exchanges: &[Exchange]) -> f64 {
+fn busy_ns(exchanges: &[Exchange], measured: &[String]) -> f64 {
     let requests = exchanges.iter().map(|exchange| &exchange.request);
-    let counted = requests.filter(|request| request.phase == metric::PROFILING);
+    let counted = requests.filter(|request| measured.contains(&request.phase));
     let date = |stamp: common::clock::MonoNs| metric::float(stamp.0);
     counted
         .map(|request| date(request.ended_ns) - date(request.submitted_ns.unwrap_or(request.ended_ns)))
@@ -102,7 +124,7 @@ fn read_raw(
     config: &Config,
     tokenizer: Option<Tokenizer>,
     warnings: &mut Vec<String>,
-) -> Result<Vec<Exchange>, ImportError> {
+) -> Result<(Vec<Exchange>, Vec<String>), ImportError> {
     let counts_itself = !config.use_server_token_count;
     let (tokenizer, counted) = match (tokenizer, &files.records) {
         (Some(tokenizer), _) => (Some(tokenizer), HashMap::new()),
@@ -142,20 +164,20 @@ fn read_raw(
         }
         exchanges.push(exchange);
     }
-    Ok(exchanges)
+    Ok((exchanges, understood.into_seen().measured))
 }
 
-fn read_records(path: &Path) -> Result<Vec<Exchange>, ImportError> {
-    let mut conversations = Conversations::default();
+fn read_records(path: &Path) -> Result<(Vec<Exchange>, Vec<String>), ImportError> {
+    let mut seen = Seen::default();
     let mut exchanges = Vec::new();
     for line in lines(path)? {
         let (number, text) = line?;
         let line = parse(path, &(number, text))?;
         let place = exchanges.len() as u64;
-        let exchange = records::exchange(place, &line, &mut conversations);
+        let exchange = records::exchange(place, &line, &mut seen);
         exchanges.push(exchange.map_err(|why| refused(path, number, why))?);
     }
-    Ok(exchanges)
+    Ok((exchanges, seen.measured))
 }
 
 /// The metrics of each request by the request's id.
@@ -218,7 +240,7 @@ fn cached(name: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-fn run(config: &Config, summary: &Value) -> Run {
+fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
     let text = |key: &str| summary[key].as_str().map(str::to_owned);
     let reason = Reason {
         name: "foreign_stamps".to_owned(),
@@ -233,7 +255,7 @@ fn run(config: &Config, summary: &Value) -> Run {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: text("benchmark_id").unwrap_or_else(|| "000000000000".to_owned()),
         source: "import".to_owned(),
-        plan: plan(config),
+        plan: plan(config, measured),
         host: record::Host::default(),
         timestamps: "user".to_owned(),
         timestamps_reason: Some("AIPerf's own stamps".to_owned()),
@@ -252,7 +274,7 @@ fn run(config: &Config, summary: &Value) -> Run {
     }
 }
 
-fn plan(config: &Config) -> Plan {
+fn plan(config: &Config, measured: &[String]) -> Plan {
     let mut plan = Plan::unknown();
     plan.endpoint.kind.clone_from(&config.endpoint);
     plan.endpoint.urls.clone_from(&config.urls);
@@ -270,14 +292,7 @@ fn plan(config: &Config) -> Plan {
         output_tokens: None,
         change: Default::default(),
     };
-    let shape = if config.fixed_schedule { "fixed_schedule" } else { config.load.shape.as_str() };
-    plan.load = Load::of(Phase {
-        request_rate: config.load.request_rate,
-        concurrency: config.load.concurrency.and_then(|most| u32::try_from(most).ok()),
-        request_count: config.load.request_count,
-        duration_seconds: config.load.duration_seconds,
-        ..Phase::new("profiling", shape)
-    });
+    plan.load.phases = measured.iter().map(|name| phase(config, name)).collect();
     plan.output.artifact_dir.clone_from(&config.artifact_dir);
     plan.output.goodput.clone_from(&config.slos);
     plan.output.slice_duration_seconds = config.slice_duration_seconds;
@@ -286,4 +301,49 @@ fn plan(config: &Config) -> Plan {
     plan.random_seed = config.random_seed;
     plan.command_line.clone_from(&config.command_line);
     plan
+}
+
+/// A measured phase, as it was configured.
+fn phase(config: &Config, name: &str) -> Phase {
+    let load = config.loads.iter().find(|load| load.name == name).or_else(|| config.loads.first());
+    let Some(load) = load else { return Phase::new(name, "unknown") };
+    Phase {
+        request_rate: load.request_rate,
+        concurrency: load.concurrency.and_then(|most| u32::try_from(most).ok()),
+        request_count: load.request_count,
+        duration_seconds: load.duration_seconds,
+        ..Phase::new(name, &load.shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn phases_keep_the_names_that_lines_tell() {
+        let mut seen = Seen::default();
+        let mut check =
+            |metadata: Value, expected: &str| assert_eq!(seen.phase(&metadata), expected, "{metadata}");
+        check(json!({"benchmark_phase": "warmup", "phase_name": "cold"}), "cold");
+        check(json!({"benchmark_phase": "warmup"}), "warmup");
+        check(json!({"benchmark_phase": "profiling", "phase_name": "few"}), "few");
+        check(json!({"benchmark_phase": "profiling"}), "profiling");
+        check(json!({}), "profiling");
+        assert_eq!(seen.measured, ["few", "profiling"], "each once");
+    }
+
+    #[test]
+    fn a_measured_phase_has_the_load_that_it_was_configured_with() {
+        let summary = json!({"input_config": {"phases": [
+            {"name": "cold", "kind": "warmup", "type": "concurrency", "concurrency": 9},
+            {"name": "few", "kind": "profiling", "type": "concurrency", "concurrency": 1},
+            {"name": "many", "kind": "profiling", "type": "poisson", "rate": 8.0},
+        ]}});
+        let config = Config::of(&summary, &Value::Null);
+        assert_eq!(phase(&config, "few").concurrency, Some(1), "by its name");
+        let many = phase(&config, "many");
+        assert_eq!((many.shape.as_str(), many.request_rate), ("poisson", Some(8.0)), "by its name");
+    }
 }

@@ -8,20 +8,30 @@ use metric::{float, whole};
 use record::Phase;
 use serde_json::Value;
 
-/// The phases, as exactly as the files tell; none without a manifest and a summary. `busy_ns` is the sum of the lengths
+/// The phases, as exactly as the files tell; none without a manifest and a summary. Without a manifest there is one,
+/// whose name is `only`. `busy_ns` is the sum of the lengths
 /// of all requests that count.
-pub(crate) fn phases(manifest: &Value, summary: &Value, utc_offset_seconds: i64, busy_ns: f64) -> Vec<Phase> {
+pub(crate) fn phases(
+    manifest: &Value,
+    summary: &Value,
+    only: &str,
+    utc_offset_seconds: i64,
+    busy_ns: f64,
+) -> Vec<Phase> {
     let listed = manifest["phases"].as_array().into_iter().flatten().filter_map(listed).collect::<Vec<_>>();
-    if listed.is_empty() { only(summary, utc_offset_seconds, busy_ns).into_iter().collect() } else { listed }
+    if listed.is_empty() {
+        single(summary, only, utc_offset_seconds, busy_ns).into_iter().collect()
+    } else {
+        listed
+    }
 }
 
 fn listed(of: &Value) -> Option<Phase> {
-    let is_profiling = of["phase_kind"].as_str().is_none_or(|kind| kind == metric::PROFILING);
-    let name = if is_profiling { metric::PROFILING } else { of["phase_name"].as_str().unwrap_or("warmup") };
+    let name = of["phase_name"].as_str().or_else(|| of["phase_kind"].as_str())?;
     Some(phase(name, of["start_ns"].as_u64()?, of["end_ns"].as_u64()?))
 }
 
-fn only(summary: &Value, utc_offset_seconds: i64, busy_ns: f64) -> Option<Phase> {
+fn single(summary: &Value, name: &str, utc_offset_seconds: i64, busy_ns: f64) -> Option<Phase> {
     let date = |key: &str| {
         Some(local(summary[key].as_str()?)?.saturating_add_signed(-utc_offset_seconds * 1_000_000_000))
     };
@@ -41,7 +51,7 @@ fn only(summary: &Value, utc_offset_seconds: i64, busy_ns: f64) -> Option<Phase>
         (Some(length), None) => (begin, begin.saturating_add(length)),
         (None, end) => (begin, end?),
     };
-    Some(phase(metric::PROFILING, begin, end))
+    Some(phase(name, begin, end))
 }
 
 /// The begin nearest to `near` for which the window has its full length as AIPerf's float dates have it.
@@ -155,7 +165,7 @@ mod tests {
             "request_count": {"avg": 10.0},
             "request_throughput": {"avg": 4.0},
         });
-        let phases = phases(&Value::Null, &summary, 0, 0.0);
+        let phases = phases(&Value::Null, &summary, metric::PROFILING, 0, 0.0);
         assert_eq!(phases[0].ended_ns, MonoNs(3_500_000_500), "two and a half seconds");
     }
 }

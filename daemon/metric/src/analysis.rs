@@ -9,16 +9,17 @@
 
 use crate::case::Case;
 use crate::column::Column;
-use crate::events::{Event, EventJoin, Lists};
+use crate::events::{Event, EventJoin};
 use crate::group::{Group, Source};
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
 use crate::report::{self, ErrorCount, MetricResult, PhaseReport, Report, Slice};
-use crate::settings::{PROFILING, Settings, Window};
+use crate::settings::{Settings, Window};
 use crate::steady;
+use crate::totals::Observed;
 use crate::value::{Value, float, index, whole};
 use common::client_event::Outcome;
-use common::clock::RealNs;
+use common::clock::{DurationNs, RealNs};
 use record::{Request, Token};
 use std::collections::{BTreeMap, HashMap};
 
@@ -142,6 +143,10 @@ impl Analysis {
         let Self { settings, mut formulas, rows, events, phases, errors, accepted_drafts } = self;
         formulas.iter_mut().for_each(|formula| formula.column.close());
         let (lists, orphan_events) = events.finish();
+        let (measured, others) =
+            (0..).zip(&phases).partition::<Vec<_>, _>(|(_, name)| settings.measured.contains(name));
+        let [measured, others] =
+            [measured, others].map(|of| of.into_iter().map(|(place, _)| place).collect::<Vec<_>>());
         let profiling = places(&rows, |standing| standing.profiling);
         let warmup = places(&rows, |standing| !standing.profiling);
         let mut bins = settings
@@ -155,11 +160,16 @@ impl Analysis {
         let warmup_results = if warmup.is_empty() {
             Vec::new()
         } else {
-            source.first_results(&Group { places: &warmup, window: settings.warmup, slices: &[] }).whole
+            let window = settings.warmup;
+            let observed = window.map_or(Observed::Benchmark, |window| Observed::Window(window.length()));
+            source
+                .first_results(&Group { places: &warmup, phases: &others, window, observed, slices: &[] })
+                .whole
         };
-        let group = Group { places: &profiling, window: settings.profiling, slices: &bins };
+        let (window, observed) = (settings.profiling, settings.observed());
+        let group = Group { places: &profiling, phases: &measured, window, observed, slices: &bins };
         let mut results = source.last_results(&group);
-        if let Some(phase) = by_phase.iter_mut().find(|phase| phase.name == PROFILING) {
+        if let Some(phase) = by_phase.iter_mut().find(|phase| settings.measured == [phase.name.as_str()]) {
             phase.results.clone_from(&results.whole);
         }
         let (begin, end) = span(&rows, &profiling, &settings);
@@ -176,7 +186,7 @@ impl Analysis {
             steady,
             phases: by_phase,
             accepted_drafts,
-            errors: errors.of(phases.iter().position(|phase| phase == PROFILING)),
+            errors: errors.of(&measured),
             requests: profiling.len() as u64,
             failed,
             orphan_events,
@@ -212,38 +222,51 @@ impl Errors {
         Self(sorted.into_iter().map(|(failure, (count, _))| (failure, count)).collect())
     }
 
-    /// Those of one phase.
-    fn of(&self, phase: Option<usize>) -> Vec<ErrorCount> {
-        let of_phase = self.0.iter().filter(|(failure, _)| Some(usize::from(failure.phase)) == phase);
-        let count = |(failure, count): &(Failure, u64)| ErrorCount {
-            code: failure.code,
-            kind: failure.kind.clone(),
-            message: failure.message.clone(),
-            count: *count,
-        };
-        of_phase.map(count).collect()
+    /// Those of some phases, together.
+    fn of(&self, phases: &[u16]) -> Vec<ErrorCount> {
+        let mut counts = Vec::<ErrorCount>::new();
+        for (Failure { code, kind, message, .. }, count) in
+            self.0.iter().filter(|(failure, _)| phases.contains(&failure.phase))
+        {
+            let is_same =
+                |known: &&mut ErrorCount| (known.code, &known.kind, &known.message) == (*code, kind, message);
+            match counts.iter_mut().find(is_same) {
+                Some(known) => known.count += count,
+                None => counts.push(ErrorCount {
+                    code: *code,
+                    kind: kind.clone(),
+                    message: message.clone(),
+                    count: *count,
+                }),
+            }
+        }
+        counts.sort_by_key(|count| std::cmp::Reverse(count.count));
+        counts
     }
 }
 
 impl Source<'_> {
-    /// What each phase yields for itself, but for the results of `profiling`; nothing of a run with one phase.
+    /// What each phase yields for itself, but for the results of the only one that is measured; nothing of a run with
+    /// one phase.
     fn phases(&mut self, names: &[String], errors: &Errors) -> Vec<PhaseReport> {
         let (settings, rows) = (self.settings, self.rows);
         if settings.phases.len() < 2 {
             return Vec::new();
         }
         let phase = |(name, window): &(String, Window)| {
-            let place = names.iter().position(|other| other == name);
-            let is_of = |standing: RowStanding| Some(usize::from(standing.phase)) == place;
-            let places = places(rows, is_of);
-            let group = Group { places: &places, window: Some(*window), slices: &[] };
-            let is_needed = name != PROFILING && !places.is_empty();
+            let place = (0..).zip(names).find(|(_, other)| *other == name).map(|(place, _)| place);
+            let places = places(rows, |standing| Some(standing.phase) == place);
+            let phases = place.as_slice();
+            let observed = Observed::Window(window.length());
+            let group = Group { places: &places, phases, window: Some(*window), observed, slices: &[] };
+            let is_needed = settings.measured != [name.as_str()] && !places.is_empty();
             PhaseReport {
                 name: name.clone(),
+                profiling_index: settings.measured.iter().position(|measured| measured == name),
                 begin: settings.clock.real(window.begin),
                 end: settings.clock.real(window.end),
                 results: if is_needed { self.first_results(&group).whole } else { Vec::new() },
-                errors: errors.of(place),
+                errors: errors.of(phases),
                 requests: places.len() as u64,
                 failed: failures(rows, &places),
             }
@@ -327,9 +350,9 @@ impl Bin {
         }
     }
 
-    /// Its window in whole nanoseconds.
-    pub(crate) const fn window_ns(&self) -> u64 {
-        whole(self.end).saturating_sub(whole(self.begin))
+    /// How long it is, in whole nanoseconds.
+    pub(crate) const fn length(&self) -> DurationNs {
+        DurationNs(whole(self.end).saturating_sub(whole(self.begin)).cast_signed())
     }
 }
 
@@ -374,8 +397,3 @@ fn span(rows: &[Row], places: &[u32], settings: &Settings) -> (RealNs, RealNs) {
 
 /// More slices than anyone reads; requests that begin after them are in no slice.
 const MOST_SLICES: usize = 100_000;
-
-impl Lists {
-    /// How many numbers a list metric keeps exactly: 32 million gaps for AIPerf's, 2 million for each of ours.
-    pub(crate) const LIMITS: (usize, usize) = (32_000_000, 2_000_000);
-}

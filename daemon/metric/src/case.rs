@@ -1,6 +1,6 @@
 //! A request under the run's settings: which of its stamps and counts a formula gets to see.
 
-use crate::settings::{PROFILING, Settings};
+use crate::settings::Settings;
 use crate::value::Value;
 use common::clock::{MonoNs, RealNs};
 use record::Request;
@@ -51,7 +51,13 @@ impl Case<'_> {
     /// Whether it belongs to the results, as opposed to warm-up.
     #[must_use]
     pub fn is_profiling(&self) -> bool {
-        self.phase == PROFILING
+        self.profiling_index().is_some()
+    }
+
+    /// The place of its phase among the measured ones; none of warm-up.
+    #[must_use]
+    pub fn profiling_index(&self) -> Option<usize> {
+        self.settings.measured.iter().position(|name| *name == self.phase)
     }
 
     /// When it began: its hand-over to the kernel, or the closest known moment when it never came to that.

@@ -5,6 +5,8 @@
 
 use crate::analysis::RowStanding;
 use crate::gaps::Gaps;
+use crate::metric::List;
+use crate::stats::Stats;
 use common::clock::MonoNs;
 use common::id::RequestId;
 use record::{Request, Token};
@@ -13,11 +15,30 @@ use rustc_hash::FxHashMap;
 /// The numbers of all list metrics.
 #[derive(Debug)]
 pub(crate) struct Lists {
-    pub(crate) inter_chunk: Gaps,
-    pub(crate) kernel_inter_chunk: Gaps,
-    pub(crate) receive_overhead: Gaps,
-    /// For each request the place of its first gap in `inter_chunk`, and how many it has.
-    ranges: Vec<(u64, u32)>,
+    /// By phase.
+    phases: Vec<PhaseLists>,
+    /// Where each request's gaps are.
+    ranges: Vec<Range>,
+    /// How many more numbers of each kind there is room for.
+    room: ListsOf<usize>,
+}
+
+/// One of each list metric.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ListsOf<T> {
+    inter_chunk: T,
+    kernel_inter_chunk: T,
+    receive_overhead: T,
+}
+
+type PhaseLists = ListsOf<Gaps>;
+
+/// The gaps of a request among its phase's.
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
+    first: u64,
+    count: u32,
+    phase: u16,
 }
 
 /// Brings events and requests together.
@@ -86,75 +107,102 @@ struct Chain {
 }
 
 impl Lists {
-    /// The gaps of a request; none once they are too many to keep.
+    /// The gaps of a request; none once those of its phase are too many to keep.
     pub(crate) fn gaps(&self, row: u32) -> &[f64] {
-        if self.inter_chunk.is_counted() {
-            return &[];
-        }
-        let range = self.ranges.get(row as usize).and_then(|(first, count)| {
-            let first = usize::try_from(*first).ok()?;
-            self.inter_chunk.exact().get(first..first + *count as usize)
+        let range = self.ranges.get(row as usize).and_then(|range| {
+            let first = usize::try_from(range.first).ok()?;
+            let gaps = &self.phases.get(usize::from(range.phase))?.inter_chunk;
+            gaps.exact().get(first..first + range.count as usize)
         });
         range.unwrap_or_default()
+    }
+
+    /// The statistics of a list metric over some phases, each number multiplied by `factor`.
+    pub(crate) fn stats(&self, list: List, phases: &[u16], factor: f64) -> Stats {
+        let of_phase = |phase: &u16| Some(self.phases.get(usize::from(*phase))?.get(list));
+        Gaps::stats(&phases.iter().filter_map(of_phase).collect::<Vec<_>>(), factor)
+    }
+
+    /// The same for the last time: the numbers are given up.
+    pub(crate) fn last_stats(&mut self, list: List, phases: &[u16], factor: f64) -> Stats {
+        let only = match phases {
+            [only] => self.phases.get_mut(usize::from(*only)),
+            _ => None,
+        };
+        match only {
+            Some(only) => only.get_mut(list).last_stats(factor),
+            None => self.stats(list, phases, factor),
+        }
     }
 
     fn feed(&mut self, expected: Expected, chain: &mut Chain, seen: Seen) {
         if !expected.standing.valid {
             return;
         }
-        let counts = expected.standing.profiling;
-        if counts
-            && let Some(waited) =
-                seen.kernel.zip(seen.reaped).and_then(|(kernel, reaped)| reaped.checked_sub(kernel))
+        let place = usize::from(expected.standing.phase);
+        if self.phases.len() <= place {
+            self.phases.resize_with(place + 1, PhaseLists::default);
+        }
+        let lists = &mut self.phases[place];
+        if let Some(waited) =
+            seen.kernel.zip(seen.reaped).and_then(|(kernel, reaped)| reaped.checked_sub(kernel))
         {
-            self.receive_overhead.push(waited);
+            lists.receive_overhead.push(waited, &mut self.room.receive_overhead);
         }
         if !seen.is_content {
             return;
         }
-        if let Some(gap) =
-            chain.reaped.zip(seen.reaped).and_then(|(before, reaped)| reaped.checked_sub(before))
-        {
-            self.gap(expected, gap);
-        }
         let both = chain.kernel.zip(seen.kernel);
-        if counts && let Some(gap) = both.and_then(|(before, kernel)| kernel.checked_sub(before)) {
-            self.kernel_inter_chunk.push(gap);
+        if let Some(gap) = both.and_then(|(before, kernel)| kernel.checked_sub(before)) {
+            lists.kernel_inter_chunk.push(gap, &mut self.room.kernel_inter_chunk);
+        }
+        let both = chain.reaped.zip(seen.reaped);
+        if let Some(gap) = both.and_then(|(before, reaped)| reaped.checked_sub(before)) {
+            let first = lists.inter_chunk.len() as u64;
+            lists.inter_chunk.push(gap, &mut self.room.inter_chunk);
+            if !lists.inter_chunk.is_counted() {
+                self.count(expected, first);
+            }
         }
         *chain = Chain { reaped: seen.reaped, kernel: seen.kernel };
     }
 
-    fn gap(&mut self, expected: Expected, gap: u64) {
-        if self.inter_chunk.is_counted() {
-            if expected.standing.profiling {
-                self.inter_chunk.push(gap);
-            }
-            return;
-        }
+    /// Notes that a request has one more gap, at `place` of its phase's.
+    fn count(&mut self, expected: Expected, place: u64) {
         let row = expected.row as usize;
         if self.ranges.len() <= row {
-            self.ranges.resize(row + 1, (0, 0));
+            self.ranges.resize(row + 1, Range::default());
         }
-        let place = self.inter_chunk.len() as u64;
-        let (first, count) = &mut self.ranges[row];
-        if *count == 0 {
-            *first = place;
+        let range = &mut self.ranges[row];
+        if range.count == 0 {
+            *range = Range { first: place, count: 0, phase: expected.standing.phase };
         }
-        *count += 1;
-        self.inter_chunk.push(gap);
+        range.count += 1;
+    }
+}
+
+impl<T> ListsOf<T> {
+    const fn get(&self, list: List) -> &T {
+        match list {
+            List::InterChunk => &self.inter_chunk,
+            List::KernelInterChunk => &self.kernel_inter_chunk,
+            List::ReceiveOverhead => &self.receive_overhead,
+        }
+    }
+
+    const fn get_mut(&mut self, list: List) -> &mut T {
+        match list {
+            List::InterChunk => &mut self.inter_chunk,
+            List::KernelInterChunk => &mut self.kernel_inter_chunk,
+            List::ReceiveOverhead => &mut self.receive_overhead,
+        }
     }
 }
 
 impl EventJoin {
     pub(crate) fn new() -> Self {
-        let (aiperf, ours) = Lists::LIMITS;
         Self {
-            lists: Lists {
-                inter_chunk: Gaps::new(aiperf),
-                kernel_inter_chunk: Gaps::new(ours),
-                receive_overhead: Gaps::new(ours),
-                ranges: Vec::new(),
-            },
+            lists: Lists { phases: Vec::new(), ranges: Vec::new(), room: KEPT },
             rows: 0,
             waiting_requests: FxHashMap::default(),
             waiting_events: FxHashMap::default(),
@@ -231,6 +279,10 @@ impl EventJoin {
     }
 }
 
+/// How many numbers are kept exactly, of all phases together.
+const KEPT: ListsOf<usize> =
+    ListsOf { inter_chunk: 32_000_000, kernel_inter_chunk: 2_000_000, receive_overhead: 2_000_000 };
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,8 +312,9 @@ mod tests {
         assert_eq!(orphans, 0, "every event has its request");
         assert_eq!(lists.gaps(0), [4.0], "first request");
         assert_eq!(lists.gaps(1), [4.0], "second request");
-        assert_eq!(lists.kernel_inter_chunk.exact(), [3.0, 3.0], "arrivals");
-        assert_eq!(lists.receive_overhead.exact(), [1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0], "overheads");
+        assert_eq!(lists.phases[0].kernel_inter_chunk.exact(), [3.0, 3.0], "arrivals");
+        let overheads = lists.phases[0].receive_overhead.exact();
+        assert_eq!(overheads, [1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0], "overheads");
     }
 
     #[test]
@@ -300,5 +353,28 @@ mod tests {
         let mut join = EventJoin::new();
         tokens(7).iter().for_each(|token| join.event(token.into()));
         assert_eq!(join.finish().1, 4, "four orphans");
+    }
+
+    #[test]
+    fn phases_keep_their_numbers_apart() {
+        let of = |phase| RowStanding { valid: true, profiling: phase > 0, phase };
+        let mut join = EventJoin::new();
+        join.lists.room.inter_chunk = 1;
+        for (id, phase) in [(1, 0), (2, 1), (3, 1)] {
+            join.request(&request(id), of(phase));
+            tokens(id).iter().for_each(|token| join.event(token.into()));
+        }
+        let (mut lists, _) = join.finish();
+        let count = |stats: &Stats| stats.count();
+        assert_eq!(count(&lists.stats(List::InterChunk, &[0], 1.0)), Some(1), "exact");
+        assert_eq!(
+            count(&lists.stats(List::InterChunk, &[1], 1.0)),
+            Some(2),
+            "there was no room to keep these"
+        );
+        assert_eq!(count(&lists.stats(List::InterChunk, &[0, 1], 1.0)), Some(3), "together");
+        assert_eq!(lists.gaps(0), [4.0], "those of the first phase are still there");
+        assert_eq!(lists.gaps(1), [0.0; 0], "those of the second are not");
+        assert_eq!(count(&lists.last_stats(List::KernelInterChunk, &[1], 1.0)), Some(2), "arrivals");
     }
 }

@@ -1,19 +1,18 @@
 //! Numbers per event: kept exactly while they are few enough, in a histogram with four significant digits beyond.
 
-use crate::stats::{Stat, Stats};
+use crate::stats::{Sample, Stat, Stats};
 use crate::value::{float, whole};
 use hdrhistogram::Histogram;
 
 /// The numbers of a list metric, in nanoseconds, in the order in which they came.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Gaps {
     exact: Vec<f64>,
-    limit: usize,
     counted: Option<Box<Counted>>,
 }
 
 /// What remains of numbers that are too many to keep.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Counted {
     histogram: Histogram<u64>,
     count: u64,
@@ -24,11 +23,6 @@ struct Counted {
 }
 
 impl Gaps {
-    /// A list that keeps up to `limit` numbers exactly.
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self { exact: Vec::new(), limit, counted: None }
-    }
-
     /// How many numbers are kept exactly: the place of the next one.
     pub(crate) const fn len(&self) -> usize {
         self.exact.len()
@@ -45,19 +39,23 @@ impl Gaps {
     }
 
     /// Gives the exact numbers away.
-    pub(crate) fn take(&mut self) -> Vec<f64> {
+    fn take(&mut self) -> Vec<f64> {
         std::mem::take(&mut self.exact)
     }
 
-    pub(crate) fn push(&mut self, nanoseconds: u64) {
+    /// Takes a number. `room` is for how many more numbers there is room to keep them exactly, in all lists that share
+    /// it; the list that finds none goes on as a histogram and gives its own room back.
+    pub(crate) fn push(&mut self, nanoseconds: u64, room: &mut usize) {
         if let Some(counted) = &mut self.counted {
             counted.add(nanoseconds);
             return;
         }
-        if self.exact.len() >= self.limit {
+        let Some(left) = room.checked_sub(1) else {
+            *room += self.exact.len();
             self.count();
-            return self.push(nanoseconds);
-        }
+            return self.push(nanoseconds, room);
+        };
+        *room = left;
         if self.exact.len() == self.exact.capacity() {
             self.exact.reserve_exact((self.exact.len() / 4).max(4096));
         }
@@ -75,9 +73,22 @@ impl Gaps {
         self.counted = Some(counted);
     }
 
-    /// The statistics of what the histogram holds, each multiplied by `factor`.
-    pub(crate) fn counted_stats(&self, factor: f64) -> Option<Stats> {
-        self.counted.as_ref().map(|counted| counted.stats(factor))
+    /// The statistics of several lists together, each multiplied by `factor`.
+    pub(crate) fn stats(lists: &[&Self], factor: f64) -> Stats {
+        let exact = lists.iter().flat_map(|list| &list.exact);
+        let mut counted = lists.iter().filter_map(|list| list.counted.as_deref());
+        let Some(first) = counted.next() else {
+            return Sample::new(exact.copied().collect()).stats(factor);
+        };
+        let mut all = first.clone();
+        counted.for_each(|counted| all.join(counted));
+        exact.for_each(|number| all.add(whole(*number)));
+        all.stats(factor)
+    }
+
+    /// The statistics of this one; its exact numbers are given up.
+    pub(crate) fn last_stats(&mut self, factor: f64) -> Stats {
+        if self.is_counted() { Self::stats(&[self], factor) } else { Sample::new(self.take()).stats(factor) }
     }
 }
 
@@ -96,6 +107,17 @@ impl Counted {
         self.squares += number * number;
         self.least = self.least.min(number);
         self.most = self.most.max(number);
+    }
+
+    /// Takes what another one holds.
+    fn join(&mut self, other: &Self) {
+        // Both have the same bounds.
+        self.histogram.add(&other.histogram).ok();
+        self.count += other.count;
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
     }
 
     fn stats(&self, factor: f64) -> Stats {
@@ -125,12 +147,20 @@ mod tests {
 
     #[test]
     fn a_histogram_takes_over_beyond_the_limit() {
-        let mut gaps = Gaps::new(100);
+        let (mut gaps, mut few, mut room) = (Gaps::default(), Gaps::default(), 100);
+        few.push(10_000_000_000, &mut room);
         for number in 0..1000_u64 {
-            gaps.push(number * 1_000_000);
+            gaps.push(number * 1_000_000, &mut room);
         }
         assert!(gaps.is_counted() && gaps.len() == 0, "nothing is kept beyond the limit");
-        let stats = gaps.counted_stats(1e-6).unwrap();
+        assert!(!few.is_counted() && room == 99, "what was kept gives its room to others");
+        let both = Gaps::stats(&[&gaps, &few], 1e-6);
+        assert_eq!(
+            (both.count(), both.get(Stat::Max).map(Value::get)),
+            (Some(1001), Some(10_000.0)),
+            "both together"
+        );
+        let stats = Gaps::stats(&[&gaps], 1e-6);
         assert_eq!(stats.count(), Some(1000), "every number counts");
         let near = |stat, expected: f64| {
             let got = stats.get(stat).map_or(f64::NAN, Value::get);

@@ -11,7 +11,7 @@ use crate::replay;
 use crate::report::MetricResult;
 use crate::settings::{Settings, Window};
 use crate::stats::{Sample, Stat, Stats};
-use crate::totals::Totals;
+use crate::totals::{Observed, Totals};
 use crate::value::{Value, float, whole};
 use std::sync::Mutex;
 
@@ -28,7 +28,11 @@ pub(crate) struct Source<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group<'a> {
     pub(crate) places: &'a [u32],
+    /// The phases that they are of, by their places: all requests of these.
+    pub(crate) phases: &'a [u16],
     pub(crate) window: Option<Window>,
+    /// The time over which throughputs are taken.
+    pub(crate) observed: Observed,
     pub(crate) slices: &'a [Bin],
 }
 
@@ -49,26 +53,12 @@ struct Tally {
 impl Source<'_> {
     /// The results of the group that is the last to be asked for; the lists are given up.
     pub(crate) fn last_results(&mut self, group: &Group<'_>) -> Results {
-        let mut results = self.results(group, Lists::take_gaps, true);
-        let ours = [
-            (List::KernelInterChunk, &mut self.lists.kernel_inter_chunk),
-            (List::ReceiveOverhead, &mut self.lists.receive_overhead),
-        ];
-        for (list, gaps) in ours {
-            let Some(metric) = self.settings.list_metric(list) else { continue };
-            let factor = metric.display_factor();
-            let stats = gaps.counted_stats(factor).unwrap_or_else(|| Sample::new(gaps.take()).stats(factor));
-            if stats.count().is_some() {
-                results.whole.push(MetricResult { metric, stats });
-            }
-        }
-        results.whole.sort_by_key(|result| METRICS.iter().position(|metric| metric.tag == result.metric.tag));
-        results
+        self.results(group, Lists::last_stats, true)
     }
 
     /// The results of a group.
     pub(crate) fn first_results(&mut self, group: &Group<'_>) -> Results {
-        self.results(group, |lists, places| lists.gather(places), false)
+        self.results(group, |lists, list, phases, factor| lists.stats(list, phases, factor), false)
     }
 
     /// Two threads take columns as long as there are some; then one sweeps, for which only few columns are needed. Of
@@ -76,7 +66,7 @@ impl Source<'_> {
     fn results(
         &mut self,
         group: &Group<'_>,
-        gaps: fn(&mut Lists, &[u32]) -> Vec<f64>,
+        list_stats: fn(&mut Lists, List, &[u16], f64) -> Stats,
         is_last: bool,
     ) -> Results {
         let Self { settings, formulas, rows, lists } = self;
@@ -88,34 +78,37 @@ impl Source<'_> {
         let kept = columns.formulas.iter().map(Taken::Kept);
         let work: Work<'_> = Mutex::new(Box::new(given.into_iter().map(Taken::Given).chain(kept)));
         let inter_chunk = settings.list_metric(List::InterChunk);
-        let window = group.window.map(|window| window.length().0.max(0).unsigned_abs());
         let (lists, (mut whole, slices)) = std::thread::scope(|scope| {
             let swept = scope.spawn(|| {
                 let parts = columns.parts(group.places, &work);
                 let swept = sweeping.sweep(group, lists);
                 let slices = group.slices.iter().map(|bin| gap_stats(lists.gather(&bin.places), inter_chunk));
                 let slices = slices.collect::<Vec<_>>();
-                let whole = lists
-                    .inter_chunk
-                    .counted_stats(inter_chunk.map_or(1.0, Metric::display_factor))
-                    .or_else(|| gap_stats(gaps(lists, group.places), inter_chunk));
+                let mut whole = Vec::new();
+                for list in [List::InterChunk, List::KernelInterChunk, List::ReceiveOverhead] {
+                    if let Some(metric) = settings.list_metric(list) {
+                        let stats = list_stats(lists, list, group.phases, metric.display_factor());
+                        whole.extend(stats.count().is_some().then_some((metric.tag, stats)));
+                    }
+                }
                 ((swept, whole, slices), parts)
             });
-            let slices = group.slices.iter().map(|bin| columns.tally(&bin.places, Some(bin.window_ns())));
+            let slices =
+                group.slices.iter().map(|bin| columns.tally(&bin.places, Observed::Window(bin.length())));
             let slices = slices.collect::<Vec<_>>();
             let parts = columns.parts(group.places, &work);
             let due = columns.due_latencies(group.places);
             let (lists, others) = swept.join().expect("the sweep does not panic");
-            let mut whole = columns.tally_of(parts.into_iter().chain(others), window);
+            let mut whole = columns.tally_of(parts.into_iter().chain(others), group.observed);
             whole.stats.extend(due);
             (lists, (whole, slices))
         });
-        let (mut swept, whole_gaps, slice_gaps) = lists;
+        let (mut swept, whole_lists, slice_gaps) = lists;
         let slices_swept = swept.split_off(1.min(swept.len()));
-        whole.complete(inter_chunk, whole_gaps, swept.first());
+        whole.complete(whole_lists, swept.first());
         let slices =
             slices.into_iter().zip(slice_gaps).zip(slices_swept).map(|((mut tally, gaps), swept)| {
-                tally.complete(inter_chunk, gaps, Some(&swept));
+                tally.complete(gaps, Some(&swept));
                 tally.results(settings)
             });
         Results { slices: slices.collect(), whole: whole.results(settings) }
@@ -150,9 +143,9 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    fn tally(&self, places: &[u32], window_ns: Option<u64>) -> Tally {
+    fn tally(&self, places: &[u32], observed: Observed) -> Tally {
         let work: Work<'_> = Mutex::new(Box::new(self.formulas.iter().map(Taken::Kept)));
-        self.tally_of(self.parts(places, &work), window_ns)
+        self.tally_of(self.parts(places, &work), observed)
     }
 
     /// The parts of a tally that nobody else has taken.
@@ -200,8 +193,8 @@ impl Columns<'_> {
     }
 
     /// The parts together, and what is derived from them.
-    fn tally_of(&self, parts: impl IntoIterator<Item = Part>, window_ns: Option<u64>) -> Tally {
-        let mut tally = Tally { totals: Totals::new(window_ns), stats: Vec::new() };
+    fn tally_of(&self, parts: impl IntoIterator<Item = Part>, observed: Observed) -> Tally {
+        let mut tally = Tally { totals: Totals::new(observed), stats: Vec::new() };
         for Part { metric, total, stats } in parts {
             if stats.is_empty() {
                 tally.scalar(metric, Some(total.get()));
@@ -296,10 +289,8 @@ impl Tally {
         }
     }
 
-    fn complete(&mut self, inter_chunk: Option<&'static Metric>, gaps: Option<Stats>, swept: Option<&Swept>) {
-        if let Some((metric, gaps)) = inter_chunk.zip(gaps) {
-            self.stats.push((metric.tag, gaps));
-        }
+    fn complete(&mut self, lists: impl IntoIterator<Item = (&'static str, Stats)>, swept: Option<&Swept>) {
+        self.stats.extend(lists);
         self.replay();
         for metric in METRICS {
             if let Kind::Injected(injected) = metric.kind
@@ -347,12 +338,6 @@ impl Lists {
     fn gather(&self, places: &[u32]) -> Vec<f64> {
         places.iter().flat_map(|place| self.gaps(*place)).copied().collect()
     }
-
-    /// The gaps of these requests, moved out when there are no others.
-    fn take_gaps(&mut self, places: &[u32]) -> Vec<f64> {
-        let wanted = places.iter().map(|place| self.gaps(*place).len()).sum::<usize>();
-        if wanted == self.inter_chunk.len() { self.inter_chunk.take() } else { self.gather(places) }
-    }
 }
 
 impl Settings {
@@ -372,9 +357,10 @@ fn copy_of(metric: &Metric, is_such: fn(Injected) -> bool) -> Option<&'static Me
     })
 }
 
-fn gap_stats(gaps: Vec<f64>, metric: Option<&Metric>) -> Option<Stats> {
-    let stats = Sample::new(gaps).stats(metric?.display_factor());
-    stats.count().is_some().then_some(stats)
+fn gap_stats(gaps: Vec<f64>, metric: Option<&'static Metric>) -> Option<(&'static str, Stats)> {
+    let metric = metric?;
+    let stats = Sample::new(gaps).stats(metric.display_factor());
+    stats.count().is_some().then_some((metric.tag, stats))
 }
 
 /// The metrics of which a sweep takes each request's number.

@@ -40,7 +40,7 @@ impl Live {
         Self { settings, histograms, requests: 0 }
     }
 
-    /// Takes a request; only answered ones of the phase `profiling` count.
+    /// Takes a request; only answered ones of a measured phase count.
     pub fn request(&mut self, request: &Request) {
         let case = Case { request, settings: &self.settings };
         if !case.is_profiling() {

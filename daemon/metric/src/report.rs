@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// Everything that the exporters need to know about a run's numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The results of the phase `profiling`, in the order of the registry.
+    /// The results of the measured phases together, in the order of the registry.
     pub results: Vec<MetricResult>,
     /// The results of all other phases together; empty when there were none.
     pub warmup: Vec<MetricResult>,
@@ -20,17 +20,17 @@ pub struct Report {
     pub steady: Option<Steady>,
     /// The results of each phase for itself; empty of a run with one phase.
     pub phases: Vec<PhaseReport>,
-    /// Verifications of drafted tokens by how many each accepted, of all valid requests of the phase `profiling`.
+    /// Verifications of drafted tokens by how many each accepted, of all valid requests of the measured phases.
     pub accepted_drafts: BTreeMap<u32, u64>,
     /// What went wrong, the most frequent first.
     pub errors: Vec<ErrorCount>,
-    /// Requests of the phase `profiling`.
+    /// Requests of the measured phases.
     pub requests: u64,
     /// Requests among them without a valid answer.
     pub failed: u64,
     /// Events whose request never came, so that they count nowhere.
     pub orphan_events: u64,
-    /// When the results' time begins: the phase's begin, or else the first request.
+    /// When the results' time begins: the first measured phase's begin, or else the first request.
     pub begin: RealNs,
     /// When the results' time ends.
     pub end: RealNs,
@@ -80,6 +80,8 @@ pub struct Steady {
 pub struct PhaseReport {
     /// Its name.
     pub name: String,
+    /// Its place among the measured phases; none of a warm-up.
+    pub profiling_index: Option<usize>,
     /// When it begins.
     pub begin: RealNs,
     /// When it ends.

@@ -2,6 +2,7 @@
 
 use crate::goodput::Threshold;
 use crate::metric::{Flags, Metric};
+use crate::totals::Observed;
 use common::clock::{Anchor, DurationNs, MonoNs};
 use record::Run;
 
@@ -24,7 +25,10 @@ pub struct Settings {
     pub goodput: Vec<Threshold>,
     /// The length of a time slice, if slices were asked for.
     pub slice_duration: Option<DurationNs>,
-    /// When requests of the phase `profiling` could be sent; without it the requests themselves tell.
+    /// The names of the phases whose requests make the results, in order; all others are warm-up.
+    pub measured: Vec<String>,
+    /// When requests of those phases could be sent, from the first one's begin to the last one's end; without it the
+    /// requests themselves tell.
     pub profiling: Option<Window>,
     /// When requests of the other phases could be sent.
     pub warmup: Option<Window>,
@@ -65,8 +69,9 @@ impl Settings {
     /// whoever takes them from a user refuses them first.
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        let window = |wanted: fn(&str) -> bool| {
-            let phases = || run.phases.iter().filter(|phase| wanted(&phase.name));
+        let measured = run.plan.load.measured().map(|phase| phase.name.clone()).collect::<Vec<_>>();
+        let window = |is_measured: bool| {
+            let phases = || run.phases.iter().filter(|phase| measured.contains(&phase.name) == is_measured);
             Some(Window {
                 begin: phases().map(|phase| phase.begun_ns).min()?,
                 end: phases().map(|phase| phase.ended_ns).max()?,
@@ -78,17 +83,38 @@ impl Settings {
             capability: Capability::of_endpoint(&run.plan.endpoint.kind),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
             fixed_schedule: run.source != IMPORTED
-                && run.plan.load.profiling().is_some_and(|phase| phase.shape == "fixed_schedule"),
+                && run.plan.load.measured().any(|phase| phase.shape == "fixed_schedule"),
             show_trace_timing: run.plan.output.show_trace_timing,
             network_rtt_ms: run.plan.output.network_latency_mean_ms,
             goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
             slice_duration: run.plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
-            profiling: window(|name| name == PROFILING),
-            warmup: window(|name| name != PROFILING),
+            profiling: window(true),
+            warmup: window(false),
+            measured,
             phases: run.phases.iter().map(|phase| (phase.name.clone(), Window::of(phase))).collect(),
             steady_state: run.plan.output.steady_state,
             clock: run.clock_begin,
         }
+    }
+
+    /// The time over which throughputs are taken: of several measured phases, what they cover without what lies
+    /// between them.
+    pub(crate) fn observed(&self) -> Observed {
+        let Some(whole) = self.profiling else { return Observed::Benchmark };
+        let is_measured = |(name, _): &&(String, Window)| self.measured.contains(name);
+        let mut windows =
+            self.phases.iter().filter(is_measured).map(|(_, window)| *window).collect::<Vec<_>>();
+        if windows.len() < 2 {
+            return Observed::Window(whole.length());
+        }
+        windows.sort_by_key(|window| window.begin);
+        let (mut covered, mut until) = (DurationNs(0), whole.begin);
+        for window in windows {
+            let begin = window.begin.max(until);
+            until = until.max(window.end);
+            covered = DurationNs(covered.0.saturating_add((until - begin).0.max(0)));
+        }
+        Observed::Windows(covered)
     }
 
     /// Whether a metric can have a value in such a run.
@@ -158,5 +184,40 @@ pub const IMPORTED: &str = "import";
 /// AIPerf computes it for every endpoint, for metrics that apply to all of them require it; without tokens it is 0.
 const ALWAYS_COUNTED: &str = "output_sequence_length";
 
-/// The phase whose requests make the results; all others are warm-up.
+/// What AIPerf calls a phase whose requests make the results, and how the only one is named.
 pub const PROFILING: &str = "profiling";
+/// What it calls any other.
+pub const WARMUP: &str = "warmup";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn what_lies_between_phases_is_not_observed() {
+        let check = |windows: &[(&str, u64, u64)], expected: Observed| {
+            let window = |begin, end| Window { begin: MonoNs(begin), end: MonoNs(end) };
+            let phases = windows.iter().map(|(name, begin, end)| ((*name).to_owned(), window(*begin, *end)));
+            let measured = windows.iter().filter(|(name, ..)| *name != "cold");
+            let settings = Settings {
+                profiling: measured
+                    .clone()
+                    .map(|(_, begin, _)| *begin)
+                    .min()
+                    .zip(measured.clone().map(|(_, _, end)| *end).max())
+                    .map(|(begin, end)| window(begin, end)),
+                measured: measured.map(|(name, ..)| (*name).to_owned()).collect(),
+                phases: phases.collect(),
+                ..testing::settings()
+            };
+            assert_eq!(settings.observed(), expected, "{windows:?}");
+        };
+        let windows = |length| Observed::Windows(DurationNs(length));
+        check(&[], Observed::Benchmark);
+        check(&[("cold", 0, 5), ("a", 5, 9)], Observed::Window(DurationNs(4)));
+        check(&[("cold", 0, 5), ("a", 5, 9), ("b", 12, 20)], windows(12));
+        check(&[("a", 5, 15), ("b", 12, 20)], windows(15));
+        check(&[("a", 5, 25), ("b", 12, 20)], windows(20));
+    }
+}

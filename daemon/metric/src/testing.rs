@@ -22,6 +22,7 @@ pub(crate) fn settings() -> Settings {
         slice_duration: None,
         profiling: None,
         warmup: None,
+        measured: vec![crate::PROFILING.to_owned()],
         phases: Vec::new(),
         steady_state: false,
         clock: Anchor::default(),
@@ -89,7 +90,7 @@ pub(crate) fn check_by_server<R>(metric: &Metric, edit: fn(&mut Request) -> R, e
 #[track_caller]
 pub(crate) fn check_derived(metric: &Metric, totals: &[(&'static str, f64)], expected: Option<f64>) {
     let Kind::Derived(formula) = metric.kind else { panic!("{} is not derived", metric.tag) };
-    let mut all = Totals::new(None);
+    let mut all = Totals::new(crate::totals::Observed::Benchmark);
     for (tag, number) in totals {
         all.put(tag, Value::new(*number).unwrap());
     }

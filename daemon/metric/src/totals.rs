@@ -1,19 +1,40 @@
 //! What derived metrics are made of: the totals of the other metrics over a set of requests.
 
 use crate::value::{Value, float};
+use common::clock::DurationNs;
 
 /// The totals of a set of requests: sums of record metrics and the numbers of aggregate and derived ones.
 #[derive(Debug)]
 pub struct Totals {
     numbers: Vec<(&'static str, Value)>,
-    window_ns: Option<u64>,
+    observed: Observed,
+}
+
+/// The time over which throughputs are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// From the first request to the last token.
+    Benchmark,
+    /// The length of a window.
+    Window(DurationNs),
+    /// The lengths of several windows together, which are the benchmark's duration too.
+    Windows(DurationNs),
 }
 
 impl Totals {
-    /// No totals yet, over a window of this many nanoseconds if it is given.
+    /// No totals yet, over this time.
     #[must_use]
-    pub const fn new(window_ns: Option<u64>) -> Self {
-        Self { numbers: Vec::new(), window_ns }
+    pub const fn new(observed: Observed) -> Self {
+        Self { numbers: Vec::new(), observed }
+    }
+
+    /// The lengths of the windows in nanoseconds, where there are several.
+    #[must_use]
+    pub fn windows(&self) -> Option<Value> {
+        match self.observed {
+            Observed::Windows(length) => Value::new(float(length.0.max(0).unsigned_abs())),
+            Observed::Benchmark | Observed::Window(_) => None,
+        }
     }
 
     /// Adds the total of a metric.
@@ -30,9 +51,9 @@ impl Totals {
     /// The seconds over which throughputs are taken: the window, or else the benchmark's own duration.
     #[must_use]
     pub fn observed_seconds(&self) -> Option<Value> {
-        let nanoseconds = match self.window_ns {
-            Some(window) => float(window),
-            None => self.get("benchmark_duration")?.get(),
+        let nanoseconds = match self.observed {
+            Observed::Window(length) | Observed::Windows(length) => float(length.0.max(0).unsigned_abs()),
+            Observed::Benchmark => self.get("benchmark_duration")?.get(),
         };
         Value::new(nanoseconds * 1e-9).filter(|seconds| seconds.get() > 0.0)
     }

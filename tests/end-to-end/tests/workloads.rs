@@ -4,7 +4,7 @@
 use end_to_end::client::{Ended, Run};
 use end_to_end::needs_programs;
 use end_to_end::server::Server;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 
 /// A profile with a file of prompts.
@@ -62,12 +62,50 @@ fn phases_have_names() {
     ended.ended_with(0);
     let records = ended.records();
     let of = |name: &str| records.iter().filter(|record| metadata(record, "phase_name") == name).count();
-    assert_eq!((of("cold"), of("warm"), of("profiling")), (3, 4, 6), "each record says which it was of");
+    assert_eq!((of("cold"), of("warm"), of("steady")), (3, 4, 6), "each record says which it was of");
     assert_eq!(ended.json("profile_export_aiperf.json")["request_count"]["avg"], 6.0, "one is measured");
     let run = ended.json("run.json");
     let at = |place: usize, key: &str| run["phases"][place][key].as_u64().unwrap();
     assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
     assert!(at(2, "begun_ns") < at(1, "ended_ns"), "the last one did not wait: {}", run["phases"]);
+}
+
+/// Each measured phase has results of its own, and all of them make the run's.
+#[test]
+fn several_phases_are_measured() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 20 --fault status:503 --fault-every 9");
+    let phases = r#"[{"name":"cold","kind":"warmup","requests":3},
+        {"name":"few","requests":8,"concurrency":1},{"name":"many","requests":24,"concurrency":8}]"#;
+    let mut run = Run::of("profile");
+    let flags = "--model mock-model --streaming --isl 16 --ui none --artifact-dir artifacts --url";
+    run.command.args(flags.split(' ')).arg(server.url()).args(["--phases", phases]);
+    let ended = run.without_daemon().end();
+    ended.ended_with(0);
+    let count = |file: &str, tag: &str| ended.json(file)[tag]["avg"].as_f64().unwrap_or(0.0);
+    let of = |name: &str, tag: &str| count(&format!("phases/{name}/profile_export_aiperf.json"), tag);
+    let all = |tag: &str| count("profile_export_aiperf.json", tag);
+    let failed = all("error_request_count");
+    assert!(failed > 0.0, "some failed");
+    for (tag, sum) in [("request_count", 32.0 - failed), ("error_request_count", failed)] {
+        assert_eq!((all(tag), of("few", tag) + of("many", tag)), (sum, sum), "{tag}: warm-up is not in it");
+    }
+    let in_flight = |name| of(name, "effective_concurrency");
+    assert!(in_flight("few") <= 1.0 && in_flight("many") > 2.0, "{} {}", in_flight("few"), in_flight("many"));
+    let told = |name: &str| {
+        let records = ended.records();
+        let record = records.iter().find(|record| metadata(record, "phase_name") == name).unwrap();
+        (metadata(record, "benchmark_phase"), metadata(record, "profiling_index"))
+    };
+    let fact = |kind: &str, index: Option<u64>| (json!(kind), json!(index));
+    assert_eq!(told("cold"), fact("warmup", None), "warm-up has no place among those that are measured");
+    assert_eq!(told("few"), fact("profiling", Some(0)), "the first one");
+    assert_eq!(told("many"), fact("profiling", Some(1)), "the second one");
+    let manifest = ended.json("phase_manifest.json");
+    let places = manifest["phases"].as_array().unwrap().iter().map(|phase| &phase["profiling_index"]);
+    assert_eq!(places.collect::<Vec<_>>(), [&json!(null), &json!(0), &json!(1)], "{manifest}");
+    let console = fs::read_to_string(ended.artifacts().join("profile_export_console.txt")).unwrap();
+    assert!(console.contains("aiperfd | Phases"), "side by side: {console}");
 }
 
 #[test]

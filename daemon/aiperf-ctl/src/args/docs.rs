@@ -86,10 +86,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ),
     ("--tokenizer-revision", "of the local Hugging Face cache"),
     ("--public-dataset", "read from --dataset-path; nothing is downloaded"),
-    (
-        "--config",
-        "keys that have no flag here are refused by name; of `phases` one is measured, others are warm-ups",
-    ),
+    ("--config", "keys that have no flag here are refused by name; of `phases` the warm-ups come first"),
     (
         "--cache-bust",
         "`warmup_isolation_*` is refused: in which phase a request goes is not known when it is made",

@@ -53,7 +53,7 @@ struct GivenUp {
     delay: Option<f64>,
 }
 
-/// The phases of a JSON list. The one that is measured is called `profiling`, whatever its name was.
+/// The phases of a JSON list: warm-ups, then those that are measured.
 ///
 /// # Errors
 /// What is wrong with which of them.
@@ -65,22 +65,37 @@ pub(super) fn phases(json: &str) -> Checked<Vec<Phase>> {
         let name = phase.name.clone().unwrap_or_else(|| format!("phase {number}"));
         phases.push(phase.phase().or_else(|why| refuse(format!("phase `{name}`: {why}")))?);
     }
-    let measured = phases.iter().filter(|phase| !phase.is_warmup).count();
-    if measured > 1 {
-        return refuse(format!(
-            "{measured} phases are measured; one is offered: say `kind: warmup` or `exclude_from_results: true` of the others, \
-             or measure each in a run of its own"
-        ));
-    }
     for (number, phase) in phases.iter().enumerate() {
         if phases.iter().take(number).any(|before| before.name == phase.name) {
-            return refuse(format!("phase `{}` is there twice", phase.name));
+            return refuse(format!("phase `{}` is there twice: give each a name of its own", phase.name));
         }
     }
-    match phases.last() {
-        Some(last) if !last.is_warmup => Ok(phases),
-        _ if measured == 0 => refuse("no phase is measured: one needs `kind: profiling`"),
-        _ => refuse("the phase that is measured must be the last one: what follows it is not measured"),
+    let measured = phases.iter().skip_while(|phase| phase.is_warmup);
+    if let Some(late) = measured.clone().find(|phase| phase.is_warmup) {
+        return refuse(format!(
+            "phase `{}` is not measured, but follows one that is: what lies between measured phases would count as \
+             their time. Put it first, or measure the phases around it in runs of their own",
+            late.name
+        ));
+    }
+    if measured.count() == 0 {
+        return refuse("no phase is measured: one needs `kind: profiling`");
+    }
+    check_users(&phases)?;
+    Ok(phases)
+}
+
+/// Users stay from phase to phase, so all phases that have some have the same.
+fn check_users(phases: &[Phase]) -> Checked<()> {
+    let mut with_users = phases.iter().filter(|phase| phase.users.is_some());
+    let Some(first) = with_users.next() else { return Ok(()) };
+    let differs = |phase: &&Phase| (phase.users, phase.request_rate) != (first.users, first.request_rate);
+    match with_users.find(differs) {
+        Some(other) => refuse(format!(
+            "phases `{}` and `{}` have different users: measure each in a run of its own",
+            first.name, other.name
+        )),
+        None => Ok(()),
     }
 }
 
@@ -122,8 +137,7 @@ impl Written {
         }
         let concurrency =
             if shape == "concurrency" { Some(self.concurrency.unwrap_or(1)) } else { self.concurrency };
-        let name =
-            if is_warmup { self.name.unwrap_or_else(|| "warmup".to_owned()) } else { "profiling".to_owned() };
+        let name = self.name.unwrap_or_else(|| if is_warmup { "warmup" } else { "profiling" }.to_owned());
         if is_warmup && name == "profiling" {
             return Err("a phase that is not measured can't be called `profiling`".to_owned());
         }
@@ -206,7 +220,11 @@ mod tests {
             r#"[{"name":"cold","kind":"warmup","requests":2},
                 {"name":"ramp","type":"poisson","rate":5,"duration":1,"rate_ramp":{"duration":1},"exclude_from_results":true},
                 {"name":"steady","type":"constant","rate":5,"duration":1,"seamless":true}]"#,
-            Ok("cold concurrency warmup; ramp poisson warmup; profiling constant measured seamless"),
+            Ok("cold concurrency warmup; ramp poisson warmup; steady constant measured seamless"),
+        );
+        check(
+            r#"[{"name":"low","type":"poisson","rate":5,"duration":1},{"name":"high","type":"poisson","rate":9,"duration":1}]"#,
+            Ok("low poisson measured; high poisson measured"),
         );
     }
 
@@ -215,13 +233,20 @@ mod tests {
         check("{}", Err("no list of phases"));
         check(r#"[{"name":"a","colour":1}]"#, Err("colour"));
         check(r#"[{"name":"a","kind":"warmup"}]"#, Err("phase `a`: it has no end"));
-        check(r#"[{"name":"a","requests":1},{"name":"b","requests":1}]"#, Err("2 phases are measured"));
+        check(r#"[{"requests":1},{"requests":1}]"#, Err("`profiling` is there twice"));
         check(
             r#"[{"kind":"warmup","requests":1},{"kind":"warmup","requests":1}]"#,
             Err("`warmup` is there twice"),
         );
         check(r#"[{"name":"a","type":"poisson"}]"#, Err("phase `a`: `type: poisson` needs a `rate`"));
-        check(r#"[{"name":"a","requests":1},{"kind":"warmup","requests":1}]"#, Err("must be the last one"));
+        check(
+            r#"[{"name":"a","requests":1},{"kind":"warmup","requests":1}]"#,
+            Err("phase `warmup` is not measured, but follows"),
+        );
+        check(
+            r#"[{"name":"a","type":"user_centric","rate":1,"users":2},{"name":"b","type":"user_centric","rate":1,"users":3}]"#,
+            Err("phases `a` and `b` have different users"),
+        );
         check(r#"[{"name":"a","kind":"warmup","requests":1}]"#, Err("no phase is measured"));
         check(r#"[{"name":"a","requests":1,"concurrency_ramp":0}]"#, Err("phase `a`: a ramp must take time"));
     }

@@ -106,6 +106,7 @@ fn settings() -> Settings {
         slice_duration: None,
         profiling: None,
         warmup: None,
+        measured: vec![metric::PROFILING.to_owned()],
         phases: Vec::new(),
         steady_state: false,
         clock: Anchor {

@@ -1,4 +1,4 @@
-//! From the first request to the last token.
+//! From the first request to the last token, without what lies between measured phases.
 
 use crate::metric::{Group, Metric, Unit};
 use crate::totals::Totals;
@@ -8,10 +8,11 @@ use crate::value::Value;
 pub(crate) const METRIC: Metric = Metric::derived("benchmark_duration", "Benchmark Duration", value)
     .shown(Unit::Nanoseconds, Unit::Seconds)
     .group(Group::Hidden)
-    .text("max_response_timestamp - min_request_timestamp.");
+    .text("max_response_timestamp - min_request_timestamp; of several measured phases the sum of their windows.");
 
 fn value(totals: &Totals) -> Option<Value> {
-    Value::new(totals.get("max_response_timestamp")?.get() - totals.get("min_request_timestamp")?.get())
+    let span = totals.get("max_response_timestamp")?.get() - totals.get("min_request_timestamp")?.get();
+    totals.windows().or_else(|| Value::new(span))
 }
 
 #[cfg(test)]

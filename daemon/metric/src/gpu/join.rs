@@ -66,6 +66,8 @@ pub struct Join<'a> {
     passed_over: u64,
     /// Milliwatts of each gap.
     gaps: Gaps,
+    /// For how many more gaps there is room.
+    room: usize,
     before: Option<(RequestId, MonoNs)>,
 }
 
@@ -91,7 +93,8 @@ impl<'a> Join<'a> {
             fine,
             flights: Vec::new(),
             passed_over: 0,
-            gaps: Gaps::new(GAPS_EXACT),
+            gaps: Gaps::default(),
+            room: GAPS_EXACT,
             before: None,
         })
     }
@@ -125,7 +128,7 @@ impl<'a> Join<'a> {
             && let Some(curve) = &self.fine
         {
             let watts = curve.between(before, at) / (at - before).as_seconds();
-            self.gaps.push(whole(watts * 1e3));
+            self.gaps.push(whole(watts * 1e3), &mut self.room);
         }
         self.before = Some((event.request_id, at));
     }
@@ -151,8 +154,7 @@ impl<'a> Join<'a> {
         if let Some(input) = report.stat("total_isl", Stat::Avg) {
             put(&ENERGY_PER_INPUT_TOKEN, scalar(1e3 * energy / input.get()));
         }
-        let gaps = self.gaps.counted_stats(1e-3);
-        put(&POWER_IN_GAP, gaps.unwrap_or_else(|| Sample::new(self.gaps.take()).stats(1e-3)));
+        put(&POWER_IN_GAP, self.gaps.last_stats(1e-3));
         if let Some((by_power, by_counter)) = self.both_ways() {
             put(&ENERGY_BY_POWER, scalar(by_power));
             put(&COUNTER_DEVIATION, scalar(100.0 * (by_power - by_counter) / by_counter));

@@ -1,7 +1,7 @@
 //! The numbers of every GPU over time, by who told them.
 
 use crate::gaps::Gaps;
-use crate::stats::{Sample, Stats};
+use crate::stats::Stats;
 use common::clock::MonoNs;
 use record::gpu_metric::{
     AMD_ENERGY_CONSUMPTION, AMD_POWER, NVIDIA_ENERGY_CONSUMPTION, NVIDIA_POWER_INSTANT, NVIDIA_POWER_USAGE,
@@ -48,13 +48,14 @@ impl Gpus {
     /// # Errors
     /// The first error among the rows.
     pub fn of<E>(rows: impl Iterator<Item = Result<GpuSample, E>>) -> Result<Self, E> {
-        let mut gpus = Self { sources: BTreeMap::new(), calls: Gaps::new(CALLS_EXACT) };
+        let mut gpus = Self { sources: BTreeMap::new(), calls: Gaps::default() };
+        let mut room = CALLS_EXACT;
         let mut last_call = MonoNs(0);
         for row in rows {
             let row = row?;
             if row.asked_ns != last_call && row.value.is_some() {
                 last_call = row.asked_ns;
-                gpus.calls.push(row.answered_ns.0.saturating_sub(row.asked_ns.0));
+                gpus.calls.push(row.answered_ns.0.saturating_sub(row.asked_ns.0), &mut room);
             }
             if row.pid.is_none() {
                 gpus.take(row);
@@ -122,8 +123,7 @@ impl Gpus {
 
     /// How long calls to drivers took, in microseconds.
     pub(crate) fn call_stats(&self) -> Stats {
-        let counted = self.calls.counted_stats(1e-3);
-        counted.unwrap_or_else(|| Sample::new(self.calls.exact().to_vec()).stats(1e-3))
+        Gaps::stats(&[&self.calls], 1e-3)
     }
 }
 

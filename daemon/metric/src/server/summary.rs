@@ -9,15 +9,17 @@ use common::clock::MonoNs;
 use record::ServerSample;
 use std::collections::BTreeMap;
 
-/// The numbers of a server over the measured phase and the warmup.
+/// The numbers of a server over the measured phases and the warm-up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summaries {
     /// Each endpoint by its URL.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// The measured phase.
+    /// The measured phases together.
     pub profiling: Summary,
-    /// What came before it.
+    /// What came before them.
     pub warmup: Summary,
+    /// Each phase for itself, as the settings have them; empty of a run with one phase.
+    pub phases: Vec<Summary>,
 }
 
 /// The metrics by name.
@@ -109,10 +111,15 @@ impl Summaries {
         };
         let profiling = of(settings.profiling, MonoNs(u64::MAX));
         let next = settings.profiling.map_or(MonoNs(u64::MAX), |profiling| profiling.begin);
-        Ok(Self { profiling, warmup: of(settings.warmup, next), endpoints: collector.endpoints })
+        let warmup = of(settings.warmup, next);
+        let begins = settings.phases.iter().skip(1).map(|(_, window)| window.begin);
+        let nexts = begins.chain([MonoNs(u64::MAX)]);
+        let several = settings.phases.iter().zip(nexts).filter(|_| settings.phases.len() > 1);
+        let phases = several.map(|((_, window), next)| of(Some(*window), next)).collect();
+        Ok(Self { profiling, warmup, phases, endpoints: collector.endpoints })
     }
 
-    /// The first series of the measured phase whose metric has one of these names, `_total` or not.
+    /// The first series of the measured phases whose metric has one of these names, `_total` or not.
     #[must_use]
     pub fn find(&self, names: &[&str]) -> Option<(&str, &Series)> {
         names.iter().find_map(|name| {
