@@ -73,7 +73,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("tls", workload::tls),
     ("conversations", workload::conversations),
     ("dataset", workload::dataset),
-    ("telemetry", telemetry::streaming),
+    ("telemetry", telemetry::telemetry),
     ("memory", footprint::memory),
     ("start", footprint::start),
     ("observe", observe::watching),

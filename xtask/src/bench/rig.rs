@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where and how often is measured.
@@ -104,8 +104,20 @@ impl Rig {
         self.profile_on("0", address, flags)
     }
 
-    /// A profile whose hot core is core 0 and whose other threads may use `cores`.
+    /// A profile whose hot core is core 0 and whose other threads may use `cores`. No daemon listens where it looks for
+    /// one, so each run has one of its own.
     pub(super) fn profile_on(&self, cores: &str, address: &str, flags: &[&str]) -> Result<Outcome> {
+        self.profile_by(&self.folder.join("no-daemon.sock"), cores, address, flags)
+    }
+
+    /// The same by the daemon that listens at `socket`.
+    pub(super) fn profile_by(
+        &self,
+        socket: &Path,
+        cores: &str,
+        address: &str,
+        flags: &[&str],
+    ) -> Result<Outcome> {
         let folder = self.folder.join("profile");
         fs::remove_dir_all(&folder).ok();
         let mut command = Command::new("taskset");
@@ -127,8 +139,7 @@ impl Rig {
             "--random-seed",
             "1",
         ]);
-        // No daemon listens there, so each run has one of its own.
-        command.arg("--socket").arg(self.folder.join("no-daemon.sock")).arg("--artifact-dir").arg(&folder);
+        command.arg("--socket").arg(socket).arg("--artifact-dir").arg(&folder);
         let status =
             command.args(flags).stdout(Stdio::null()).status().context("failed to start `taskset`")?;
         if !status.success() {
@@ -146,9 +157,24 @@ impl Rig {
 
     /// The client's program.
     pub(super) fn client(&self) -> Command {
+        self.on_core_0(&self.client)
+    }
+
+    /// The daemon's program.
+    pub(super) fn daemon(&self) -> Command {
+        self.on_core_0(&self.client.with_file_name("aiperfd"))
+    }
+
+    fn on_core_0(&self, program: &Path) -> Command {
         let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(&self.client);
+        command.args(["-c", "0"]).arg(program);
         command
+    }
+
+    /// A program that `cargo xtask setup` installed for Python.
+    pub(super) fn of_python(&self, environment: &str, program: &str) -> Option<PathBuf> {
+        let path = self.folder.parent()?.join(environment).join("bin").join(program);
+        path.is_file().then_some(path)
     }
 }
 

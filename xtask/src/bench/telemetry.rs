@@ -1,43 +1,93 @@
-//! What it costs a run to be told to others meanwhile: at a high rate, by a collector that answers and by one that never does.
+//! What it costs a run to take more in and to be told to others meanwhile, at a high rate.
 
 use super::Row;
 use super::rig::Rig;
 use super::spread::{float, spread};
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-/// Open loop, told to nobody, to a collector that answers, and to one that takes connections and is silent.
-pub(super) fn streaming(rig: &Rig) -> Result<Vec<Row>> {
-    let silent = TcpListener::bind("127.0.0.1:0")?;
-    let answering = TcpListener::bind("127.0.0.1:0")?;
-    let collectors = [None, Some(answering.local_addr()?), Some(silent.local_addr()?)];
+/// Open loop: with nothing, and with each telemetry for itself.
+pub(super) fn telemetry(rig: &Rig) -> Result<Vec<Row>> {
+    let (answering, silent) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    let [alive, dead] = [answering.local_addr()?, silent.local_addr()?].map(|address| address.to_string());
     // It ends with the program.
     std::thread::spawn(move || answering.incoming().flatten().for_each(|stream| drop(answer(stream))));
-    let mut figures = [const { (Vec::new(), Vec::new()) }; 3];
+    let mlflow = Mlflow::start(rig)?;
+    let published = Published::start(rig)?;
+    let nowhere = rig.folder.join("no-daemon.sock");
+    let to_mlflow = ["--mlflow-tracking-uri", &mlflow.url];
+    let mut measured = vec![
+        Telemetry::new("nothing", &nowhere, &[]),
+        Telemetry::new("the server's own metrics scraped", &nowhere, &["--server-metrics"]),
+        Telemetry::new("each request over OTLP", &nowhere, &["--otel-url", &alive]),
+        Telemetry::new(
+            "each request over OTLP to a collector that never answers",
+            &nowhere,
+            &["--otel-url", &dead],
+        ),
+        Telemetry::new("published, and scraped every second", &published.socket, &[]),
+        Telemetry::new("live to an MLflow server on the server's core", &nowhere, &to_mlflow),
+    ];
     for _ in 0..rig.runs {
-        for (collector, (sent, overhead)) in collectors.iter().zip(&mut figures) {
-            let flags = ["--ttft-ms", "1", "--gap-ms", "0", "--tokens", "1", "--ignore-max-tokens"];
-            let server = rig.server(&flags)?;
-            let (rate, seconds) = (RATE.to_string(), SECONDS.to_string());
-            let load =
-                ["--request-rate", &rate, "--arrival-pattern", "constant", "--benchmark-duration", &seconds];
-            let rest = ["--concurrency", "4096", "--isl", "32", "--osl", "1", "--export-level", "summary"];
-            let url = collector.map(|address| address.to_string());
-            let told = url.iter().flat_map(|url| ["--otel-url", url]).collect::<Vec<_>>();
-            let outcome = rig.profile(server.address(), &[&load[..], &rest, &told].concat())?;
-            sent.push(outcome.count("requests_sent") / float(SECONDS));
-            overhead.push(outcome.statistic("client_send_overhead", "p99")? * 1e3);
+        for telemetry in &mut measured {
+            telemetry.measure(rig)?;
         }
     }
-    let [nobody, live, dead] = figures;
-    let row = |what: &str, (sent, overhead): &(Vec<f64>, Vec<f64>)| Row {
-        what: format!("requests/s; due → last byte sent, p99, µs; {what}"),
-        peer: format!("nobody: {}; {}", spread(&nobody.0, 0), spread(&nobody.1, 0)),
-        ours: format!("{}; {}", spread(sent, 0), spread(overhead, 0)),
-        how: format!("{RATE}/s at even distances asked, {SECONDS} s, each request streamed over OTLP/HTTP"),
+    let (nothing, others) = measured.split_first().context("there is a first one")?;
+    let row = |telemetry: &Telemetry| Row {
+        what: format!("requests/s; due → last byte sent, p99, µs; kernel TTFT, p50, µs: {}", telemetry.what),
+        peer: format!("nothing: {}", nothing.shown()),
+        ours: telemetry.shown(),
+        how: format!("{RATE}/s at even distances asked, {SECONDS} s"),
     };
-    Ok(vec![row("told to a collector", &live), row("to a collector that never answers", &dead)])
+    Ok(others.iter().map(row).collect())
+}
+
+/// A telemetry, and what was measured with it.
+struct Telemetry {
+    what: &'static str,
+    socket: PathBuf,
+    flags: Vec<String>,
+    rate: Vec<f64>,
+    overhead: Vec<f64>,
+    first_token: Vec<f64>,
+}
+
+impl Telemetry {
+    fn new(what: &'static str, socket: &Path, flags: &[&str]) -> Self {
+        let mut flags = flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>();
+        match flags.iter().position(|flag| flag == "--server-metrics") {
+            Some(place) => drop(flags.remove(place)),
+            None => flags.push("--no-server-metrics".to_owned()),
+        }
+        let none = Vec::new;
+        Self { what, socket: socket.to_owned(), flags, rate: none(), overhead: none(), first_token: none() }
+    }
+
+    fn measure(&mut self, rig: &Rig) -> Result<()> {
+        let server = ["--ttft-ms", "1", "--gap-ms", "0", "--tokens", "1", "--ignore-max-tokens"];
+        let server = rig.server(&server)?;
+        let (rate, seconds) = (RATE.to_string(), SECONDS.to_string());
+        let load =
+            ["--request-rate", &rate, "--arrival-pattern", "constant", "--benchmark-duration", &seconds];
+        let rest = ["--concurrency", "4096", "--isl", "32", "--osl", "1", "--export-level", "summary"];
+        let own = self.flags.iter().map(String::as_str).collect::<Vec<_>>();
+        let flags = [&load[..], &rest, &["--no-gpu-telemetry"], &own].concat();
+        let outcome = rig.profile_by(&self.socket, "0", server.address(), &flags)?;
+        self.rate.push(outcome.count("requests_sent") / float(SECONDS));
+        self.overhead.push(outcome.statistic("client_send_overhead", "p99")? * 1e3);
+        self.first_token.push(outcome.statistic("kernel_time_to_first_token", "p50")? * 1e3);
+        Ok(())
+    }
+
+    fn shown(&self) -> String {
+        [&self.rate, &self.overhead, &self.first_token].map(|values| spread(values, 0)).join("; ")
+    }
 }
 
 /// Takes what is sent, and says that it is well.
@@ -58,6 +108,100 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// A daemon on the client's core that publishes; something scrapes it as Prometheus would.
+struct Published {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Published {
+    fn start(rig: &Rig) -> Result<Self> {
+        let (socket, config) = (rig.folder.join("published.sock"), rig.folder.join("published.toml"));
+        let address = free()?;
+        fs::write(&config, format!("[publish]\nlisten = \"{address}\"\n"))
+            .context("failed to write a file")?;
+        let mut command = rig.daemon();
+        command.arg("--config").arg(&config).arg("--socket").arg(&socket);
+        command.arg("--state-dir").arg(rig.folder.join("published")).arg("--quit-on-stdin-eof");
+        let process = command.stdin(Stdio::piped()).spawn().context("failed to start aiperfd")?;
+        let published = Self { process, socket };
+        until("aiperfd", || scrape(address).is_ok() && published.socket.exists())?;
+        std::thread::spawn(move || {
+            while scrape(address).is_ok() {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        Ok(published)
+    }
+}
+
+impl Drop for Published {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn scrape(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
+}
+
+/// A real MLflow server on the server's core.
+struct Mlflow {
+    process: Child,
+    url: String,
+}
+
+impl Mlflow {
+    fn start(rig: &Rig) -> Result<Self> {
+        let program =
+            rig.of_python("mlflow", "mlflow").context("mlflow is missing: run `cargo xtask setup`")?;
+        let (address, folder) = (free()?, rig.folder.join("mlflow"));
+        fs::create_dir_all(&folder).context("failed to create a folder")?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", "1"]).arg(program).args([
+            "server",
+            "--workers",
+            "1",
+            "--host",
+            "127.0.0.1",
+            "--port",
+        ]);
+        command.arg(address.port().to_string()).current_dir(&folder);
+        command.arg("--backend-store-uri").arg(format!("sqlite:///{}/runs.db", folder.display()));
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let process = process.context("failed to start mlflow")?;
+        let mlflow = Self { process, url: format!("http://{address}") };
+        until("mlflow", || TcpStream::connect(address).is_ok())?;
+        Ok(mlflow)
+    }
+}
+
+impl Drop for Mlflow {
+    fn drop(&mut self) {
+        // It passes the signal on to its workers.
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        self.process.wait().ok();
+    }
+}
+
+fn free() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn until(what: &str, is_there: impl Fn() -> bool) -> Result<()> {
+    for _ in 0..600 {
+        if is_there() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bail!("{what} does not answer")
 }
 
 const RATE: u64 = 20_000;
