@@ -2,10 +2,10 @@
 
 use crate::args::TelemetryArgs;
 use crate::clock;
-use crate::plan::{Refusal, gpu};
+use crate::plan::{Profile, Refusal, gpu};
 use crate::say::say_warning;
+use crate::trust::tls;
 use anyhow::{Context, Result};
-use common::plan::Plan;
 use export::parquet::concat;
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +22,8 @@ pub(crate) struct GpuExporters {
 
 impl GpuExporters {
     /// Begins to ask; `None` if nothing is to be asked.
-    pub(crate) fn start(args: &TelemetryArgs, plan: &Plan, directory: &Path) -> Result<Option<Self>> {
+    pub(crate) fn start(args: &TelemetryArgs, profile: &Profile) -> Result<Option<Self>> {
+        let (plan, directory) = (&profile.plan, &profile.artifact_dir);
         let sources = gpu::sources(args, &plan.endpoint.urls)?;
         let usual = sources.usual_urls.into_iter().map(|url| (url, false));
         let urls = usual.chain(sources.urls.into_iter().map(|url| (url, true))).collect::<Vec<_>>();
@@ -33,8 +34,10 @@ impl GpuExporters {
         let parts = tempfile::tempdir_in(directory)
             .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
         let mut pollers = Vec::new();
+        let tls = tls(profile)?;
         for (place, (url, is_named)) in urls.into_iter().enumerate() {
-            let poll = Poll { url, interval: INTERVAL, now: clock::mono, insists: is_named };
+            let poll =
+                Poll { url, interval: INTERVAL, now: clock::mono, insists: is_named, tls: tls.clone() };
             let poller = Poller::start_dcgm(poll, &more, parts.path(), &format!("exporter-{place}"));
             pollers.push((poller.context("failed to start a thread")?, is_named));
         }

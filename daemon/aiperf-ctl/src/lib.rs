@@ -37,6 +37,7 @@ mod server_metrics;
 mod stream;
 mod tokenizer_file;
 mod trace;
+mod trust;
 mod upload;
 mod watched;
 

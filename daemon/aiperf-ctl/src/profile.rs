@@ -87,8 +87,8 @@ fn one(
     let provider = provider_of(&args.telemetry, &profile.plan)?;
     let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
     let stream = Stream::start(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
-    let server_metrics = ServerMetrics::start(&args.telemetry, &profile.plan, directory)?;
-    let gpu_exporters = GpuExporters::start(&args.telemetry, &profile.plan, directory)?;
+    let server_metrics = ServerMetrics::start(&args.telemetry, profile)?;
+    let gpu_exporters = GpuExporters::start(&args.telemetry, profile)?;
     let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));

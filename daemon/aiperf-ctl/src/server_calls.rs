@@ -2,17 +2,16 @@
 
 use crate::args::EndpointArgs;
 use crate::clock;
-use crate::plan::{Profile, Refusal};
+use crate::plan::Profile;
 use crate::say::{say_aside, say_warning};
+use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
-use common::plan::Trust;
 use endpoint::{Scheme, Turn, target};
 use serde_json::Value;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Asks the servers of a profile.
 pub(crate) struct ServerCalls<'a> {
@@ -26,22 +25,8 @@ pub(crate) struct ServerProfiler<'a>(Option<&'a ServerCalls<'a>>);
 
 impl<'a> ServerCalls<'a> {
     pub(crate) fn new(profile: &'a Profile, args: &'a EndpointArgs) -> Result<Self> {
-        let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::Anybody);
-        let tls = match &profile.authorities {
-            None => tls,
-            Some(file) => {
-                let pem = std::fs::read(file).map_err(|error| {
-                    Refusal(format!("--ca-certificate: failed to read `{}`: {error}", file.display()))
-                })?;
-                let certificates = parse_pem(&pem).filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                });
-                tls.root_certs(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>()))
-            }
-        };
         let config = Agent::config_builder()
-            .tls_config(tls.build())
+            .tls_config(tls(profile)?)
             .http_status_as_error(false)
             .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
             .proxy(None);

@@ -2,7 +2,9 @@
 
 use crate::args::TelemetryArgs;
 use crate::clock;
+use crate::plan::Profile;
 use crate::say::{say_aside, say_warning};
+use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use common::plan::Plan;
 use endpoint::{Scheme, target};
@@ -23,7 +25,8 @@ pub(crate) struct ServerMetrics {
 
 impl ServerMetrics {
     /// Begins to ask; `None` if nothing is to be asked.
-    pub(crate) fn start(args: &TelemetryArgs, plan: &Plan, directory: &Path) -> Result<Option<Self>> {
+    pub(crate) fn start(args: &TelemetryArgs, profile: &Profile) -> Result<Option<Self>> {
+        let (plan, directory) = (&profile.plan, &profile.artifact_dir);
         if args.no_server_metrics {
             return Ok(None);
         }
@@ -31,8 +34,9 @@ impl ServerMetrics {
         let parts = tempfile::tempdir_in(directory)
             .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
         let mut pollers = Vec::new();
+        let tls = tls(profile)?;
         for (place, url) in urls(plan, given)?.into_iter().enumerate() {
-            let poll = Poll { url, interval: INTERVAL, now: clock::mono, insists: true };
+            let poll = Poll { url, interval: INTERVAL, now: clock::mono, insists: true, tls: tls.clone() };
             let poller = Poller::start(poll, parts.path(), &format!("endpoint-{place}"));
             pollers.push(poller.context("failed to start a thread")?);
         }

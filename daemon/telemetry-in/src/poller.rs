@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use ureq::Agent;
+use ureq::tls::TlsConfig;
 
 /// What is asked, and how often.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Poll {
     pub now: fn() -> MonoNs,
     /// Whether it is asked on, although it did not answer the first time.
     pub insists: bool,
+    /// Whom to trust.
+    pub tls: TlsConfig,
 }
 
 /// An endpoint that is being asked.
@@ -134,6 +137,7 @@ impl<T: Teller> Asking<T> {
             .timeout_global(Some(SCRAPE_TIMEOUT))
             .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
             .proxy(None)
+            .tls_config(poll.tls.clone())
             .build()
             .new_agent();
         let outcome = Outcome {

@@ -78,6 +78,24 @@ fn whom_to_trust_is_the_users_choice() {
     assert!(anybody.err.contains("anybody may pretend"), "with a warning: {}", anybody.err);
 }
 
+/// The server's metrics, and exporters of GPUs, are asked as the load is sent.
+#[test]
+fn whom_to_trust_holds_for_metrics_too() {
+    needs_programs!();
+    let server = Server::start("");
+    let nginx = Nginx::before(&server);
+    for trust in [format!("--ca-certificate {}", nginx.authority()), "--insecure".to_owned()] {
+        let flags = format!("{trust} --gpu-telemetry {}/metrics", nginx.url());
+        let ended = profile(&nginx, &flags);
+        ended.ended_with(0);
+        let export = ended.json("server_metrics_export.json");
+        let stats = &export["metrics"]["mock_requests"]["series"][0]["stats"];
+        assert_eq!(stats["total"], 64.0, "{trust}: {}", ended.err);
+        let gpus = ended.err.lines().find(|line| line.contains("no GPU telemetry"));
+        assert!(gpus.is_none_or(|line| !line.contains("ertificate")), "{trust}: {gpus:?}");
+    }
+}
+
 /// Lets the connections of the look before a run through to the proxy (is it there, does it shake hands), and hangs up
 /// on all others in the middle of their handshake.
 fn let_two_through(nginx: &Nginx) -> u16 {

@@ -1,0 +1,20 @@
+//! Whom this program trusts when it asks a server beside the load: those whom the load generator trusts.
+
+use crate::plan::{Profile, Refusal};
+use anyhow::Result;
+use common::plan::Trust;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// As `--ca-certificate` and `--insecure` say.
+pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
+    let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::Anybody);
+    let Some(file) = &profile.authorities else { return Ok(tls.build()) };
+    let pem = std::fs::read(file).map_err(|error| {
+        Refusal(format!("--ca-certificate: failed to read `{}`: {error}", file.display()))
+    })?;
+    let certificates = parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    Ok(tls.root_certs(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>())).build())
+}
