@@ -147,7 +147,8 @@ pub fn evidence(
 impl Evidence {
     /// What was read of the GPUs: why their clocks were low while the load was on, and what is missing of it.
     pub fn take_gpus(&mut self, read: &gpus::Read, plan: &Plan, phases: &[Phase]) {
-        self.gpu_samples_lost = read.sources.iter().map(|source| source.dropped).sum();
+        let dropped = read.sources.iter().map(|source| source.dropped).sum::<u64>();
+        self.gpu_samples_lost = dropped + read.throttled.lost;
         self.gpu_hung = read.sources.iter().any(|source| source.did_hang);
         let missed = read
             .sources

@@ -8,6 +8,7 @@
 //! A driver that hangs costs its own rows: the sampler's threads are waited for a moment, then left behind.
 
 use crate::clock;
+use crate::host;
 use crate::run::{put_together, spawn_with_priority};
 use crate::store::RunDir;
 use anyhow::Result;
@@ -28,6 +29,7 @@ use std::time::Duration;
 /// The GPUs while they are sampled.
 pub struct Gpus {
     sampler: Sampler,
+    begun: MonoNs,
     over: Arc<AtomicBool>,
     writer: JoinHandle<Result<Written>>,
     /// Collectors that are not tried any more.
@@ -47,6 +49,8 @@ pub struct Read {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Throttled {
     changes: BTreeMap<String, Vec<(MonoNs, u64)>>,
+    /// Changes for which there was no room.
+    pub lost: u64,
 }
 
 #[derive(Debug, Default)]
@@ -57,13 +61,15 @@ struct Written {
 }
 
 impl Gpus {
-    /// Starts to sample what the plan wants, and waits a moment for the first numbers.
+    /// Starts to sample what the plan wants, off the hot cores; [`Gpus::ready`] waits for the first numbers.
     pub fn start(
         plan: &plan::Gpu,
         settings: &Settings,
         directory: &RunDir,
         metadata: &[(String, String)],
+        hot_cpus: &[u32],
     ) -> Result<Self> {
+        let begun = clock::mono();
         let interval = u64::try_from(plan.sample_interval.0).unwrap_or(0);
         let has_given_up = HUNG.load(Ordering::Relaxed) >= HUNG_MAX;
         let collectors = if has_given_up { Vec::new() } else { plan.collectors.clone() };
@@ -80,16 +86,27 @@ impl Gpus {
         let writing = Arc::clone(&over);
         // Encoding must never take time from the hot cores.
         let writer = spawn_with_priority("gpu-write", 19, move || write(parts, &rows, &writing))?;
-        let sampler = Sampler::start(&sampling, &to)?;
-        for source in sampler.opened(OPEN_PATIENCE) {
+        let hot_cpus = hot_cpus.to_vec();
+        // A thread has the priority and the cores of the one that starts it; so has what a driver's library starts.
+        let starter = spawn_with_priority("gpu-start", GIVES_WAY, move || {
+            host::keep_off(&hot_cpus);
+            Sampler::start(&sampling, &to)
+        });
+        let sampler = starter?.join().map_err(|_poisoned| anyhow::anyhow!("the GPUs' sampler died"))??;
+        Ok(Self { sampler, begun, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
+    }
+
+    /// Waits for the first numbers, from which the run's are counted: until a moment after it was started.
+    pub fn ready(&self) {
+        let waited = Duration::from_nanos((clock::mono() - self.begun).0.try_into().unwrap_or(0));
+        for source in self.sampler.opened(OPEN_PATIENCE.saturating_sub(waited)) {
             tracing::debug!(?source, "GPUs");
         }
-        Ok(Self { sampler, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
     }
 
     /// Ends, and puts together what was written; that it fails is never the run's failure.
     pub fn finish(self, directory: &RunDir) -> Read {
-        let Self { sampler, over, writer, given_up } = self;
+        let Self { sampler, over, writer, given_up, .. } = self;
         let mut sources = sampler.finish(END_PATIENCE);
         let hung = sources.iter().filter(|source| source.did_hang).count();
         HUNG.fetch_add(u32::try_from(hung).unwrap_or(u32::MAX), Ordering::Relaxed);
@@ -160,9 +177,10 @@ impl Throttled {
         let Some(bits) = row.value.filter(|_| row.metric == NVIDIA_THROTTLE_REASONS.name) else { return };
         let bits = metric::whole(bits);
         let changes = self.changes.entry(row.gpu_uuid.clone()).or_default();
-        let is_news = changes.last().is_none_or(|(_, before)| *before != bits);
-        if is_news && changes.len() < CHANGES_MAX {
-            changes.push((row.sampled_ns, bits));
+        match changes.last() {
+            Some((_, before)) if *before == bits => {}
+            _ if changes.len() < CHANGES_MAX => changes.push((row.sampled_ns, bits)),
+            _ => self.lost += 1,
         }
     }
 
@@ -196,6 +214,8 @@ const QUEUE: usize = 4096;
 const LOOK: Duration = Duration::from_millis(20);
 /// A part is ended after so much of the run: a kill loses no more than that.
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
+/// How much less of a core the samplers get than the load generator and the server.
+const GIVES_WAY: i32 = 10;
 /// How long a run waits for the state from which is counted.
 const OPEN_PATIENCE: Duration = Duration::from_millis(2000);
 /// How long a run waits for calls to come back.
@@ -247,5 +267,14 @@ mod tests {
         let shares = throttled.shares(MonoNs(50), MonoNs(250));
         assert_eq!(shares, [("power cap", 0.5), ("hardware thermal slowdown", 0.25)], "of 200 ns");
         assert_eq!(throttled.shares(MonoNs(10), MonoNs(10)), [], "no time, no share");
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let mut throttled = Throttled::default();
+        for (at, bits) in (0..).zip([0.0, 4.0].into_iter().cycle().take(CHANGES_MAX + 3)) {
+            throttled.take(&row(at, bits));
+        }
+        assert_eq!(throttled.lost, 3, "each");
     }
 }

@@ -34,6 +34,16 @@ pub fn all_cpus() -> Vec<u32> {
         .collect()
 }
 
+/// Keeps this thread, and those that it starts, off these cores, if that leaves any.
+pub fn keep_off(cpus: &[u32]) {
+    let Ok(mut set) = rustix::thread::sched_getaffinity(None) else { return };
+    cpus.iter().for_each(|cpu| set.unset(*cpu as usize));
+    if set.count() > 0 {
+        // Where the kernel refuses, the verdict sees the sharing.
+        rustix::thread::sched_setaffinity(None, &set).ok();
+    }
+}
+
 /// The other hardware threads of a core.
 pub fn siblings(cpu: u32) -> Vec<u32> {
     let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
@@ -137,6 +147,23 @@ pub fn named(sums: &[u64; COUNTERS.len()]) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_kept_off_keeps_its_threads_off() {
+        let all = all_cpus();
+        let first = all[0];
+        let allowed = std::thread::spawn(move || {
+            keep_off(&[first]);
+            std::thread::spawn(all_cpus).join().unwrap()
+        });
+        let allowed = allowed.join().unwrap();
+        assert_eq!(
+            allowed.contains(&first),
+            all.len() == 1,
+            "unless there is no other: {allowed:?} of {all:?}"
+        );
+        assert_eq!(all_cpus(), all, "nobody else");
+    }
 
     #[test]
     fn lists_of_cores() {

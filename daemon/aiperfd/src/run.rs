@@ -221,7 +221,8 @@ impl Active {
         let run_id = self.run_id();
         let cpus = daemon.cpus.reserve(&run_id, plan)?;
         let (rung, rung_reason) = self.rung(daemon, plan.timestamps)?;
-        let gpus = self.sample_gpus(daemon, plan, rung)?;
+        let hot_cpus = cpus.iter().flatten().copied().collect::<Vec<_>>();
+        let gpus = self.sample_gpus(daemon, plan, rung, &hot_cpus)?;
         let cgroup = match rung {
             Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
             _ => None,
@@ -248,7 +249,6 @@ impl Active {
             interval: Duration::from_millis(daemon.collect_interval_ms),
             over: Arc::clone(&over),
         };
-        let hot_cpus = cpus.iter().flatten().copied().collect::<Vec<_>>();
         let (host, clock_begin) = (host::describe(&hot_cpus), clock::anchor());
         let no_stamps = (rung == Timestamps::User).then_some(Unmatched::NoStamps);
         let pipeline = Pipeline {
@@ -265,6 +265,7 @@ impl Active {
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         // Encoding must never take time from the hot cores.
         let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
+        gpus.iter().for_each(Gpus::ready);
         let watch = Watch::begin(&cpus, loadgen.pid());
         let begun = clock::mono() + START_DELAY;
         self.tell(&counters, &view, begun, notices);
@@ -293,10 +294,16 @@ impl Active {
     }
 
     /// Starts to sample the GPUs, if the plan wants that.
-    pub(crate) fn sample_gpus(&self, daemon: &Daemon, plan: &Plan, rung: Timestamps) -> Result<Option<Gpus>> {
+    pub(crate) fn sample_gpus(
+        &self,
+        daemon: &Daemon,
+        plan: &Plan,
+        rung: Timestamps,
+        hot_cpus: &[u32],
+    ) -> Result<Option<Gpus>> {
         let Some(wanted) = &plan.gpu else { return Ok(None) };
         let metadata = metadata(&self.run_id(), rung, &clock::anchor(), &host::describe(&[]));
-        Ok(Some(Gpus::start(wanted, &daemon.gpus, &self.directory, &metadata)?))
+        Ok(Some(Gpus::start(wanted, &daemon.gpus, &self.directory, &metadata, hot_cpus)?))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a load generator is given comes from everywhere")]

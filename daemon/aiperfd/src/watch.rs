@@ -11,6 +11,7 @@ use crate::collect::client_ring::ClientRing;
 use crate::collect::{Collector, Shown};
 use crate::daemon::Daemon;
 use crate::evidence::Watch as Machine;
+use crate::gpus::Gpus;
 use crate::host;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View};
@@ -110,6 +111,7 @@ impl Active {
     pub(crate) fn prepare_watch(&self, daemon: &Daemon, plan: &Plan, watch: &Watch) -> Result<Field> {
         let run_id = self.run_id();
         let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
+        let gpus = self.sample_gpus(daemon, plan, rung, &[])?;
         let watched = Watched::find(daemon, &run_id, &watch.target, self.uid)?;
         let (snap_length, ports, reads) = (watch.snap_length, watch.ports.clone(), watch.socket_wait);
         let capturing = Capturing { snap_length, ports, reads };
@@ -147,6 +149,7 @@ impl Active {
         };
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
+        gpus.iter().for_each(Gpus::ready);
         let machine = Machine::begin(&[], observer.pid());
         let begun = clock::mono();
         self.tell(&[], &view, begun, Vec::new());
@@ -172,7 +175,7 @@ impl Active {
             met: BTreeMap::new(),
             models: Vec::new(),
             collected,
-            gpus: self.sample_gpus(daemon, plan, rung)?,
+            gpus,
         })
     }
 

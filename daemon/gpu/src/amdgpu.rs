@@ -3,7 +3,7 @@
 //! Units are the kernel's (`Documentation/gpu/amdgpu`, hwmon): power µW, temperature m°C, memory bytes, shares %.
 
 use crate::collector::{About, Call, CallError, Collector, Gpu, GpuError, Pace, Settings};
-use crate::round::Answer;
+use crate::round::{Answer, float};
 use record::GpuMetric;
 use record::gpu_metric as metric;
 use std::fs;
@@ -87,6 +87,32 @@ impl Card {
         answer.put(metric, number(&file)? * factor);
         Ok(())
     }
+
+    /// The counter of energy, in the table of metrics whose layout goes by its version.
+    fn put_energy(&self, answer: &mut Answer) -> Result<(), CallError> {
+        let file = self.device.join("gpu_metrics");
+        let table = fs::read(&file).map_err(|error| refused(&file, &error))?;
+        let version = table.get(2).zip(table.get(3)).map(|(format, content)| (*format, *content));
+        let place = ENERGY.iter().find(|(known, _)| Some(*known) == version).map(|(_, place)| *place);
+        let place = place.ok_or_else(|| {
+            let (format, content) = version.unwrap_or_default();
+            CallError::Never(format!(
+                "its `gpu_metrics` are of version {format}.{content}: no energy is known there"
+            ))
+        })?;
+        let found = table
+            .get(place..)
+            .and_then(|rest| rest.first_chunk::<8>())
+            .map(|eight| u64::from_le_bytes(*eight));
+        match found {
+            None => Err(CallError::Failed(format!("`{}` is too short", file.display()))),
+            Some(u64::MAX) => Err(CallError::Never("it does not count energy".to_owned())),
+            Some(energy) => {
+                answer.put(&metric::AMD_ENERGY_CONSUMPTION, float(energy) * ENERGY_MEGAJOULES);
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Gpu for Card {
@@ -104,6 +130,7 @@ impl Gpu for Card {
             "gpu_busy_percent" => self.put("gpu_busy_percent", &metric::AMD_GFX_ACTIVITY, 1.0, answer),
             "mem_busy_percent" => self.put("mem_busy_percent", &metric::AMD_UMC_ACTIVITY, 1.0, answer),
             "vcn_busy_percent" => self.put("vcn_busy_percent", &metric::AMD_MM_ACTIVITY, 1.0, answer),
+            "gpu_metrics" => self.put_energy(answer),
             "temperature" => self.put_sensor(&["temp1_input"], &metric::AMD_TEMPERATURE, 1e-3, answer),
             _ => self.put("mem_info_vram_used", &metric::AMD_MEMORY_USED, 1e-9, answer),
         }
@@ -115,24 +142,33 @@ fn is_amd(device: &Path) -> bool {
 }
 
 fn number(file: &Path) -> Result<f64, CallError> {
-    let text = fs::read_to_string(file).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
-            CallError::Never(format!("failed to read `{}`: {error}", file.display()))
-        }
-        _ => CallError::Failed(format!("failed to read `{}`: {error}", file.display())),
-    })?;
+    let text = fs::read_to_string(file).map_err(|error| refused(file, &error))?;
     let number = text.trim().parse::<f64>().ok();
     number.ok_or_else(|| CallError::Failed(format!("`{}` holds no number", file.display())))
+}
+
+fn refused(file: &Path, error: &std::io::Error) -> CallError {
+    let text = format!("failed to read `{}`: {error}", file.display());
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => CallError::Never(text),
+        _ => CallError::Failed(text),
+    }
 }
 
 const CALLS: &[Call] = &[
     Call { name: "power", pace: Pace::Interval },
     Call { name: "gpu_busy_percent", pace: Pace::Interval },
     Call { name: "mem_busy_percent", pace: Pace::Interval },
+    Call { name: "gpu_metrics", pace: Pace::Tenth },
     Call { name: "vcn_busy_percent", pace: Pace::Second },
     Call { name: "temperature", pace: Pace::Second },
     Call { name: "mem_info_vram_used", pace: Pace::Second },
 ];
+/// Where the counter of energy is, by format and content revision of the table (`gpu_metrics_v1_*` of the kernel's
+/// `kgd_pp_interface.h`): those that say its unit. Kernels have had two layouts of 1.6, so it is not among them.
+const ENERGY: &[((u8, u8), usize)] = &[((1, 4), 24), ((1, 5), 88), ((1, 7), 24), ((1, 8), 24)];
+/// Its unit, 2^-16 J.
+const ENERGY_MEGAJOULES: f64 = 1e-6 / 65536.0;
 const DRM: &str = "/sys/class/drm";
 /// AMD's number among makers of PCI devices.
 const AMD: &str = "0x1002";
@@ -165,6 +201,9 @@ mod tests {
             ("hwmon/hwmon3/temp1_input", "broken\n"),
         ];
         card(drm.path(), "card1", &files);
+        let energy = 5_u64 << 16;
+        let table = [[0, 0, 1, 4].as_slice(), &[0; 20], &energy.to_le_bytes(), &[0; 64]].concat();
+        fs::write(drm.path().join("card1/device/gpu_metrics"), table).unwrap();
         let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
         let cards = open(&settings).unwrap();
         let mut gpus = cards.gpus().unwrap();
@@ -191,11 +230,35 @@ mod tests {
             "power 305.0",
             "gpu_busy_percent 97.0",
             "mem_busy_percent never",
+            "gpu_metrics 5e-6",
             "vcn_busy_percent never",
             "temperature failed",
             "mem_info_vram_used 20.0",
         ];
         assert_eq!(told.collect::<Vec<_>>(), expected, "in AIPerf's units");
+    }
+
+    #[test]
+    fn a_table_that_is_not_known_has_no_energy() {
+        let drm = tempfile::tempdir().unwrap();
+        card(drm.path(), "card0", &[("vendor", "0x1002\n")]);
+        let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
+        let cards = open(&settings).unwrap();
+        let place = CALLS.iter().position(|call| call.name == "gpu_metrics").unwrap();
+        let mut ask = |table: &[u8]| {
+            fs::write(drm.path().join("card0/device/gpu_metrics"), table).unwrap();
+            cards.gpus().unwrap()[0].ask(place, &mut Answer::default())
+        };
+        let none = [[0, 0, 1, 8].as_slice(), &[0; 20], &[0xff; 8]].concat();
+        for (table, expected) in [
+            (&[0, 0, 1, 3][..], "version 1.3"),
+            (&[], "version 0.0"),
+            (&[0, 0, 1, 7, 0], "too short"),
+            (&none, "does not count"),
+        ] {
+            let refused = ask(table).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{table:?}: {refused}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Units are NVML's (`nvml.h`): power mW, energy mJ, memory bytes, clocks MHz, PCIe KB/s, GPM's rates MiB/s.
 
 use crate::collector::{About, Call, CallError, Collector, Gpu, GpuError, Pace, Settings};
-use crate::round::Answer;
+use crate::round::{Answer, float};
 use nvml_wrapper::enum_wrappers::device::{
     Clock, EccCounter, MemoryError, PcieUtilCounter, PerformancePolicy, PerformanceState, Sampling,
     TemperatureSensor,
@@ -332,11 +332,6 @@ fn number(value: &SampleValue) -> f64 {
         SampleValue::I64(number) if *number < 0 => -float(number.unsigned_abs()),
         SampleValue::I64(number) => float(number.unsigned_abs()),
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "bytes, millijoules and nanoseconds stay far below 2^53")]
-const fn float(number: u64) -> f64 {
-    number as f64
 }
 
 /// What is taken of the chip's own counters.

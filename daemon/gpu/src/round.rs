@@ -164,6 +164,15 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// A count as a number.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bytes, joules and nanoseconds stay far below 2^53 of their units"
+)]
+pub(crate) const fn float(count: u64) -> f64 {
+    count as f64
+}
+
 /// How long a call that failed is left alone.
 const RETRY: DurationNs = DurationNs::from_millis(1000);
 

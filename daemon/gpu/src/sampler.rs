@@ -30,11 +30,12 @@ pub struct Sampling {
     pub clocks: Clocks,
 }
 
-/// Reads GPUs until it is told to end.
+/// Reads GPUs until it is told to end, or dropped.
 #[derive(Debug)]
 pub struct Sampler {
     stop: Arc<AtomicBool>,
     sources: Vec<Source>,
+    mono: fn() -> MonoNs,
 }
 
 #[derive(Debug)]
@@ -47,7 +48,8 @@ struct Source {
 }
 
 impl Sampler {
-    /// Starts a thread for each collector; rows go into the queue, and what finds no room there is counted.
+    /// Starts a thread for each collector; rows go into the queue, and what finds no room there is counted. Priority
+    /// and cores of the threads are those of the caller's.
     ///
     /// # Errors
     /// When a thread can't be started.
@@ -75,14 +77,15 @@ impl Sampler {
             }
             sources.push(Source { state, opened, alive });
         }
-        Ok(Self { stop, sources })
+        Ok(Self { stop, sources, mono: sampling.clocks.mono })
     }
 
     /// Waits until every collector has found GPUs or none, but not longer than this; tells how they stand.
     #[must_use]
     pub fn opened(&self, patience: Duration) -> Vec<GpuSource> {
+        let begun = (self.mono)();
         let told = self.sources.iter().map(|source| {
-            let answer = source.opened.recv_timeout(patience);
+            let answer = source.opened.recv_timeout(self.left(begun, patience));
             let mut state = source.told();
             if answer == Err(RecvTimeoutError::Timeout) && state.problem.is_none() {
                 state.problem = Some("the driver has not answered yet".to_owned());
@@ -96,9 +99,11 @@ impl Sampler {
     #[must_use]
     pub fn finish(self, patience: Duration) -> Vec<GpuSource> {
         self.stop.store(true, Ordering::Release);
+        let begun = (self.mono)();
         let told = self.sources.iter().map(|source| {
             // Nothing is ever sent: it ends with the last sender.
-            let has_hung = source.alive.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
+            let ended = source.alive.recv_timeout(self.left(begun, patience));
+            let has_hung = ended == Err(RecvTimeoutError::Timeout);
             let mut state = source.told();
             state.did_hang = has_hung;
             if has_hung {
@@ -107,6 +112,17 @@ impl Sampler {
             state
         });
         told.collect()
+    }
+
+    /// What is left of the time that all collectors have together.
+    fn left(&self, begun: MonoNs, patience: Duration) -> Duration {
+        patience.saturating_sub(Duration::from_nanos((self.mono)().0.saturating_sub(begun.0)))
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
     }
 }
 

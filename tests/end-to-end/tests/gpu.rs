@@ -7,7 +7,7 @@ use end_to_end::server::Server;
 use fake_nvml::install;
 use fake_nvml::script::{Gpu, Script};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -85,6 +85,22 @@ fn what_gpus_draw_stands_beside_what_they_served() {
     let mut again = Run::of("report");
     again.command.arg(ended.artifacts());
     assert!(again.end().out.contains("GPU Power Efficiency"), "a report of the stored run says the same");
+}
+
+#[test]
+fn parts_of_a_divided_gpu_are_told_beside_it() {
+    needs_programs!();
+    let part = |uuid: &str| Gpu { uuid: uuid.to_owned(), ..Gpu::default() };
+    let parts = vec![part("MIG-a"), part("MIG-b")];
+    let whole = Gpu { power: vec![(0.0, 250.0)], parts, ..Gpu::default() };
+    let (ended, _folder) = profile(vec![whole], "");
+    ended.ended_with(0);
+    let uuids = ended.lines("gpu_telemetry_export.jsonl");
+    let uuids = uuids.iter().filter_map(|line| line["gpu_uuid"].as_str()).collect::<BTreeSet<_>>();
+    assert!(uuids.contains("MIG-a") && uuids.contains("MIG-b"), "each part: {uuids:?}");
+    assert_eq!(ended.json("run.json")["gpu"][0]["gpus"], 3, "the whole and two parts");
+    let export = ended.json("profile_export_aiperf.json");
+    near(&export["nvidia_total_gpu_power"]["avg"], 250.0, 0.0);
 }
 
 #[test]
