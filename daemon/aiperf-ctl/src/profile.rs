@@ -17,7 +17,7 @@ use crate::say::{say, say_aside, say_warning};
 use crate::series;
 use crate::server_calls::ServerCalls;
 use crate::server_metrics::ServerMetrics;
-use crate::stream::{Stream, provider_of};
+use crate::stream::{self, Stream, provider_of};
 use crate::tokenizer_file;
 use crate::upload::Upload;
 use crate::{FAILED, INTERRUPTED, VERDICT};
@@ -93,9 +93,7 @@ fn one(
     let interrupted =
         runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
     drop(profiler);
-    if let Some(stream) = stream {
-        stream.finish();
-    }
+    let streamed = stream.map(Stream::finish).unwrap_or_default();
     match server_metrics {
         Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
         Some(server_metrics) => server_metrics.discard(),
@@ -115,6 +113,7 @@ fn one(
         // Only an empty directory goes: what is in one was there before, or is worth keeping.
         std::fs::remove_dir(directory).ok();
     })?;
+    stream::note(streamed, directory)?;
     let reported = Reported::compute(directory)?;
     warn_of_rung(&reported.run);
     gpu_telemetry::tell_after(&reported.run);

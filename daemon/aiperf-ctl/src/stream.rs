@@ -3,14 +3,20 @@
 use crate::args::TelemetryArgs;
 use crate::client::Client;
 use crate::plan::Refusal;
+use crate::report::read_run;
 use crate::say::say_warning;
 use anyhow::Result;
 use common::plan::Plan;
 use control::{LiveRequest, Progress};
-use endpoint::target;
+use endpoint::{Scheme, target};
+use export::WholeFile;
+use record::{Run, Streamed};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use telemetry_out::{
-    Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Settings, Summary, operation, provider,
+    Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Server, Settings, Summary, operation,
+    provider,
 };
 use tokio::task::JoinHandle;
 
@@ -18,6 +24,8 @@ use tokio::task::JoinHandle;
 pub(crate) struct Stream {
     sender: Arc<Sender>,
     domains: Domains,
+    /// Requests of which the daemon did not tell this program: there was no room.
+    unheard: Arc<AtomicU64>,
 }
 
 impl Stream {
@@ -30,25 +38,37 @@ impl Stream {
         let domains = domains(&args.stream);
         // Where cores are few, being told goes after being sent.
         rustix::process::nice(GIVES_WAY).ok();
-        let sender = Sender::start(Settings { domains, attributes: attributes(args, plan)?, otlp, mlflow })?;
-        Ok(Some(Self { sender: Arc::new(sender), domains }))
+        let sender = Sender::start(Settings {
+            domains,
+            attributes: attributes(args, plan)?,
+            otlp,
+            mlflow,
+            server: server(plan)?,
+            room: room()?,
+            warn: say_warning,
+        })?;
+        Ok(Some(Self { sender: Arc::new(sender), domains, unheard: Arc::default() }))
     }
 
     /// Has the daemon tell each request as it ends.
     pub(crate) async fn follow(&self, client: &Client, run: &str) -> Result<JoinHandle<()>> {
-        let sender = self.domains.requests.then(|| Arc::clone(&self.sender));
-        let Some(sender) = sender else { return Ok(tokio::spawn(async {})) };
-        let mut lines = client.lines(&format!("{run}/requests")).await?;
+        let path = match self.domains {
+            Domains { spans: true, .. } => format!("{run}/requests?stages"),
+            Domains { requests: true, .. } => format!("{run}/requests"),
+            _ => return Ok(tokio::spawn(async {})),
+        };
+        let mut lines = client.lines(&path).await?;
+        let (sender, unheard) = (Arc::clone(&self.sender), Arc::clone(&self.unheard));
+        let mut wants_stages = self.domains.spans;
         Ok(tokio::spawn(async move {
-            let mut dropped = 0;
             while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
-                dropped = request.dropped;
-                say_dropped(sender.offer(Event::Request(request)));
-            }
-            if dropped > 0 {
-                say_warning(&format!(
-                    "{dropped} requests were not streamed: this program was too slow to hear them"
-                ));
+                if std::mem::take(&mut wants_stages) && request.stages.is_empty() {
+                    say_warning(
+                        "--stream spans: the daemon's version does not tell stages, so there are no spans",
+                    );
+                }
+                unheard.store(request.dropped, Ordering::Relaxed);
+                sender.offer(Event::Request(request));
             }
         }))
     }
@@ -56,32 +76,59 @@ impl Stream {
     /// Tells how the run goes.
     pub(crate) fn progress(&self, progress: &Progress) {
         if self.domains.timing {
-            say_dropped(self.sender.offer(Event::Progress(progress.clone())));
+            self.sender.offer(Event::Progress(progress.clone()));
         }
     }
 
     /// Sends what waits and says what did not arrive.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(self) -> Vec<Streamed> {
         let Some(sender) = Arc::into_inner(self.sender) else {
             say_warning("the last results that were to be streamed are lost");
-            return;
+            return Vec::new();
         };
+        let unheard = self.unheard.load(Ordering::Relaxed);
+        if unheard > 0 {
+            say_warning(&format!(
+                "{unheard} requests were not streamed: this program was too slow to hear them"
+            ));
+        }
         let Summary { dropped, exports } = sender.finish();
         if dropped > 0 {
             say_warning(&format!("{dropped} events were dropped before they were sent"));
         }
-        for Exports { to, succeeded, failed, problem } in exports {
+        let told = exports.into_iter().map(|Exports { to, succeeded, failed, dropped: alone, problem }| {
+            let problem = problem.map(|problem| problem.replace(char::is_control, " "));
+            if alone > 0 {
+                say_warning(&format!("{alone} of what was to go to the {to} was dropped"));
+            }
             if failed > 0 {
-                let (all, problem) = (failed + succeeded, problem.unwrap_or_default());
+                let (all, problem) = (failed + succeeded, problem.as_deref().unwrap_or_default());
                 say_warning(&format!("{failed} of {all} exports to the {to} failed: {problem}"));
             }
-        }
+            Streamed { to, succeeded, failed, dropped: unheard + dropped + alone, problem }
+        });
+        told.collect()
     }
+}
+
+/// Writes into the run's own words who was told of it.
+pub(crate) fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
+    if streamed.is_empty() {
+        return Ok(());
+    }
+    let run = Run { streamed, ..read_run(directory)? };
+    let mut file = WholeFile::create(&directory.join("run.json"))?;
+    serde_json::to_writer_pretty(&mut file, &run)?;
+    file.finish()?;
+    Ok(())
 }
 
 /// The collector, if one is given and reachable.
 fn collector(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
     let Some(given) = &args.otel_url else {
+        if args.stream.iter().any(|what| what == "spans") {
+            return Err(Refusal("--stream spans needs --otel-url: MLflow takes no spans".to_owned()).into());
+        }
         if !args.otel_resource_attributes.is_empty() {
             return Err(Refusal("--otel-resource-attributes needs --otel-url".to_owned()).into());
         }
@@ -100,16 +147,30 @@ fn collector(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
     Ok(Some(Collector { endpoint, resource }))
 }
 
-fn say_dropped(dropped: Option<u64>) {
-    if let Some(dropped) = dropped {
-        say_warning(&format!("{dropped} events were dropped: whoever is told is slower than the run"));
-    }
-}
-
 fn domains(stream: &[String]) -> Domains {
     let has = |name: &str| stream.iter().any(|given| given == name);
     let all = stream.is_empty() || has("default");
-    Domains { requests: all || has("metrics"), timing: all || has("timing"), served: false }
+    Domains {
+        requests: all || has("metrics"),
+        timing: all || has("timing"),
+        served: false,
+        spans: has("spans"),
+    }
+}
+
+/// How many events wait at most, by AIPerf's variable.
+fn room() -> Result<usize> {
+    let Ok(given) = std::env::var(ROOM) else { return Ok(USUAL_ROOM) };
+    let room = given.trim().parse::<usize>().ok().filter(|room| (1..=ROOM_MAX).contains(room));
+    room.ok_or_else(|| Refusal(format!("{ROOM}: `{given}` is no number from 1 to {ROOM_MAX}")).into())
+}
+
+/// The server, if there is one.
+fn server(plan: &Plan) -> Result<Option<Server>> {
+    let [url] = plan.endpoint.urls.as_slice() else { return Ok(None) };
+    let target = target(url, None, None)?;
+    let is_remote = target.scheme != Scheme::Unix;
+    Ok(is_remote.then_some(Server { host: target.host, port: target.port }))
 }
 
 /// What this program is.
@@ -156,3 +217,8 @@ fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>
 
 /// How much less of a core this program gets than the load generator, from here on.
 const GIVES_WAY: i32 = 10;
+const ROOM: &str = "AIPERF_OTEL_MAX_BUFFERED_RECORDS";
+/// AIPerf's.
+const USUAL_ROOM: usize = 10_000;
+/// More would be no bound.
+const ROOM_MAX: usize = 1_000_000;

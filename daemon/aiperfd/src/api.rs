@@ -2,10 +2,10 @@
 
 use crate::clock;
 use crate::daemon::Daemon;
-use crate::live::{Ear, EndedRequests};
+use crate::live::{Detail, Ear, EndedRequests};
 use crate::recover::recover;
 use crate::run::Active;
-use crate::store::new_run_id;
+use crate::store::{new_run_id, run_number};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use control::{Create, Created, Fault, Health, Problem, State, Status, Stop};
@@ -13,7 +13,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use std::convert::Infallible;
@@ -69,7 +69,7 @@ async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>)
         (Method::POST, ["runs", id, "start"]) => start(&daemon, id),
         (Method::POST, ["runs", id, "join"]) => join(&daemon, client, id),
         (Method::GET, ["runs", id, "progress"]) => progress(&daemon, id),
-        (Method::GET, ["runs", id, "requests"]) => requests(&daemon, id),
+        (Method::GET, ["runs", id, "requests"]) => requests(&daemon, id, detail(request.uri())),
         (Method::POST, ["runs", id, "stop"]) => stop(&daemon, id, request).await,
         (Method::POST, ["runs", id, "recover"]) => recovered(&daemon, id).await,
         (Method::GET, ["runs", id, "files"]) => files(&daemon, id),
@@ -106,7 +106,10 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         problem: None,
     };
     directory.write_plan(&create, &status).map_err(disk)?;
-    let live = Arc::<EndedRequests>::default();
+    let live = match create.plan.watch {
+        None => Arc::new(EndedRequests::of_run(run_number(&run_id).map_err(disk)?)),
+        Some(_) => Arc::default(),
+    };
     if create.plan.watch.is_none() {
         daemon.publish(&status.model, &live);
     }
@@ -200,11 +203,16 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
     Ok(Response::new(body))
 }
 
+/// How much is wanted of each request.
+fn detail(uri: &Uri) -> Detail {
+    if uri.query() == Some("stages") { Detail::Stages } else { Detail::Numbers }
+}
+
 /// Requests as they end, in pieces; the stream ends with the run.
-fn requests(daemon: &Daemon, id: &str) -> Answer {
+fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
     let run = running(daemon, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    run.live.open(Ear::Client);
+    run.live.open(Ear::Client, detail);
     tokio::spawn(async move {
         loop {
             let last = run.progress().state.is_final();

@@ -2,7 +2,7 @@
 
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
-use crate::live::{Ear, EndedRequests};
+use crate::live::{Detail, Ear, EndedRequests};
 use crate::nursery::Nursery;
 use crate::probe::Object;
 use crate::rules::Rules;
@@ -74,7 +74,7 @@ impl Daemon {
         if let Some(published) = &self.published
             && let Ok(mut published) = published.lock()
         {
-            live.open(Ear::Publisher);
+            live.open(Ear::Publisher, Detail::Numbers);
             let (live, untold) = (Arc::clone(live), Arc::default());
             published.push(PublishedRun { model: model.to_owned(), live, untold });
         }

@@ -67,6 +67,7 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
         counters: BTreeMap::new(),
         figures: BTreeMap::new(),
         gpu: Vec::new(),
+        streamed: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     };

@@ -455,6 +455,7 @@ impl Active {
             counters: if plan.watch.is_some() { field.met } else { host::named(&sums) },
             figures: figures(&field.watch, field.loadgen.cgroup_path()),
             gpu: read.sources,
+            streamed: Vec::new(),
             client: Some(self.client.clone()),
             verdict: verdict::judge(&evidence),
             loss: view.loss,

@@ -9,7 +9,7 @@ use crate::cgroup;
 use crate::clock;
 use crate::config::Observe;
 use crate::daemon::{Daemon, PublishedRun};
-use crate::live::{Ear, EndedRequests};
+use crate::live::{Detail, Ear, EndedRequests};
 use crate::publisher::Publisher;
 use crate::rolling::Kept;
 use crate::run::Active;
@@ -51,7 +51,7 @@ pub fn start(
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
         let kept = Kept { directory, part: observe.part(), bytes: observe.keep_bytes() };
         let live = Arc::<EndedRequests>::default();
-        live.open(Ear::Publisher);
+        live.open(Ear::Publisher, Detail::Numbers);
         let service = Arc::new(Service { observe, live, problem: Mutex::default() });
         services.push(Arc::clone(&service));
         let daemon = Arc::clone(daemon);

@@ -11,7 +11,8 @@
 //! POST   /v1/runs/{id}/start                        -> Status
 //! POST   /v1/runs/{id}/join                         -> Status    the caller's process is watched from now on
 //! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
-//! GET    /v1/runs/{id}/requests             LiveRequest, one JSON object a line, from when it is asked for
+//! GET    /v1/runs/{id}/requests             LiveRequest, one JSON object a line, from when it is asked for;
+//!                                           with `?stages` each with the moments of its stages
 //! POST   /v1/runs/{id}/stop                 Stop    -> Status
 //! GET    /v1/runs/{id}/files                [File]
 //! GET    /v1/runs/{id}/files/{name}         bytes
@@ -21,9 +22,14 @@
 //! A failure is a [`Problem`] with a status: 4xx is the client's or the plan's fault, 5xx the daemon's.
 #![forbid(unsafe_code)]
 
-use common::clock::MonoNs;
+mod by_name;
+
+pub use by_name::{ByName, Named};
+
+use common::clock::{MonoNs, RealNs};
 use common::plan::Plan;
-use record::Standing;
+use metric::Metric;
+use record::{Stage, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -154,7 +160,7 @@ pub struct Progress {
 /// A line of `GET /v1/runs/{id}/requests`: a request that has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LiveRequest {
-    /// Its `X-Request-ID`, where somebody else sent it, or its number.
+    /// Its `X-Request-ID`; of a watched request that has none, its number.
     #[serde(default)]
     pub id: String,
     /// The phase that it was sent in.
@@ -169,7 +175,10 @@ pub struct LiveRequest {
     /// The response's status, if there was one.
     pub http_status: Option<u32>,
     /// Its metrics by tag, in the unit in which each is shown.
-    pub values: BTreeMap<String, f64>,
+    pub values: ByName<Metric, f64>,
+    /// When each of its stages was, if whoever asked wants to know.
+    #[serde(default, skip_serializing_if = "ByName::is_empty")]
+    pub stages: ByName<Stage, RealNs>,
     /// Requests before it for which there was no room, because whoever asked was slow.
     pub dropped: u64,
 }

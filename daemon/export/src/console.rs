@@ -8,7 +8,7 @@ use crate::table::{Colour, Side, Table, wrap};
 use common::clock::RealNs;
 use metric::server::{KNOWN, Known, Series, Twin};
 use metric::{Group, MetricResult, Report, Stat, Steady, Value};
-use record::{Standing, Verdict};
+use record::{Standing, Streamed, Verdict};
 use std::io::Write;
 
 /// Writes `profile_export_console.txt`: 140 columns, no colours.
@@ -31,6 +31,7 @@ pub fn write(
     writeln!(out)?;
     out.write_all(views(artifacts, &mut marked).draw(width, colour).as_bytes())?;
     out.write_all(verdict(artifacts, width, colour).as_bytes())?;
+    out.write_all(streamed(artifacts, width).as_bytes())?;
     let tables = [intervals(report), phases(report), steady(report), errors(report), server(artifacts)]
         .into_iter()
         .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)))
@@ -259,6 +260,20 @@ fn verdict(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> String {
         }
     }
     text
+}
+
+/// Who was told meanwhile and did not hear everything.
+fn streamed(artifacts: &Artifacts<'_>, width: usize) -> String {
+    let missed = artifacts.run.streamed.iter().filter(|told| told.failed > 0 || told.dropped > 0);
+    let told = missed.map(|Streamed { to, succeeded, failed, dropped, problem }| {
+        let why = problem.as_ref().map(|why| format!(" (the last: {why})")).unwrap_or_default();
+        let text = format!(
+            "Streamed to the {to}: {dropped} dropped, {failed} of {} exports failed{why}. The files here are whole.",
+            failed + succeeded
+        );
+        format!("{}\n", wrap(&text, width.saturating_sub(1).max(20)).join("\n"))
+    });
+    told.collect()
 }
 
 fn errors(report: &Report) -> Table {

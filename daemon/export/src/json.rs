@@ -5,6 +5,7 @@ use crate::error::ExportError;
 use crate::gpus;
 use crate::summary;
 use metric::{ErrorCount, Report, Stat};
+use record::Streamed;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
@@ -59,9 +60,22 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     put("aiperfd_version", run.version.clone().into());
     put("timestamps", run.timestamps.clone().into());
     put("verdict", verdict(&run.verdict));
+    if !run.streamed.is_empty() {
+        put("streamed", run.streamed.iter().map(told_to).collect());
+    }
     put("intervals_95", intervals(report));
     put("too_few_samples", too_few(report));
     document
+}
+
+/// A place that was told of the run meanwhile, and what did not arrive there.
+fn told_to(streamed: &Streamed) -> Value {
+    let Streamed { to, succeeded, failed, dropped, problem } = streamed;
+    let mut told = json!({"to": to, "succeeded": succeeded, "failed": failed, "dropped": dropped});
+    if let Some(problem) = problem {
+        told["problem"] = problem.clone().into();
+    }
+    told
 }
 
 /// Which run it was, in its own words where another tool made it.

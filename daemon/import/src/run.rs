@@ -269,6 +269,7 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
         counters: BTreeMap::new(),
         figures: BTreeMap::new(),
         gpu: Vec::new(),
+        streamed: Vec::new(),
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
     }

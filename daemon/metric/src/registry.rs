@@ -6,6 +6,8 @@ use crate::{
     absent, client, count, experimental, gpu, http, injected, kernel, latency, length, media, network,
     replay, spec_decode, throughput,
 };
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
 
 /// Every metric.
 pub const METRICS: &[&Metric] = &[
@@ -220,7 +222,9 @@ pub const METRICS: &[&Metric] = &[
 /// The metric with this tag.
 #[must_use]
 pub fn find(tag: &str) -> Option<&'static Metric> {
-    METRICS.iter().copied().find(|metric| metric.tag == tag)
+    static BY_TAG: LazyLock<FxHashMap<&str, &Metric>> =
+        LazyLock::new(|| METRICS.iter().map(|metric| (metric.tag, *metric)).collect());
+    BY_TAG.get(tag).copied()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod request;
 mod response;
 mod run;
 mod server_sample;
+mod stage;
 mod token;
 mod verdict;
 
@@ -30,7 +31,8 @@ pub use gpu_sample::GpuSample;
 pub use payload::Payload;
 pub use request::Request;
 pub use response::Response;
-pub use run::{GpuSource, Host, Loss, Phase, Run, SCHEMA_VERSION};
+pub use run::{GpuSource, Host, Loss, Phase, Run, SCHEMA_VERSION, Streamed};
 pub use server_sample::{SCRAPE, ServerSample};
+pub use stage::{STAGES, Stage};
 pub use token::Token;
 pub use verdict::{Figure, Reason, Standing, Verdict};

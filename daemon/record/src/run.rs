@@ -49,6 +49,9 @@ pub struct Run {
     /// How the GPUs of the host were read, by collector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpu: Vec<GpuSource>,
+    /// Who was told meanwhile, and what did not arrive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streamed: Vec<Streamed>,
     /// Who asked for the run, from the control socket's peer credentials.
     pub client: Option<String>,
     /// Whether the numbers may be used.
@@ -78,6 +81,22 @@ pub struct GpuSource {
     pub calls: u64,
     /// How long these took together.
     pub call_seconds: f64,
+}
+
+/// A place that was told of a run while it went on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streamed {
+    /// The place, without a password.
+    pub to: String,
+    /// Exports that succeeded.
+    pub succeeded: u64,
+    /// Exports that failed.
+    pub failed: u64,
+    /// Requests, notes of progress and spans that were dropped before they were sent: whoever is told was slower than
+    /// the run.
+    pub dropped: u64,
+    /// Why the last failed export did.
+    pub problem: Option<String>,
 }
 
 /// Where a run ran.

@@ -8,8 +8,12 @@ use std::time::Duration;
 pub struct Endpoint {
     /// How it is spoken to.
     pub protocol: Protocol,
-    /// The full URL, with `/v1/metrics` for HTTP.
+    /// The full URL for metrics, with `/v1/metrics` for HTTP.
     pub url: String,
+    /// The full URL for spans, with `/v1/traces` for HTTP.
+    pub traces_url: String,
+    /// The address without what is appended for metrics and spans.
+    base: String,
     host: String,
     port: u16,
 }
@@ -55,15 +59,19 @@ impl Endpoint {
             return Err(refused());
         }
         let path = path.trim_end_matches('/');
-        let path = match protocol {
-            Protocol::Http if !path.ends_with(METRICS_PATH) => format!("{path}{METRICS_PATH}"),
-            Protocol::Http => path.to_owned(),
-            Protocol::Grpc => String::new(),
-        };
+        let path = path.strip_suffix(METRICS_PATH).unwrap_or(path);
         let credentials = &authority[..authority.len() - bare.len()];
-        let url = format!("{scheme}://{credentials}{host}:{port}{path}");
+        let base = format!("{scheme}://{credentials}{host}:{port}");
+        let (base, [url, traces_url]) = match protocol {
+            Protocol::Http => {
+                let base = base + path;
+                let urls = [METRICS_PATH, TRACES_PATH].map(|signal| format!("{base}{signal}"));
+                (base, urls)
+            }
+            Protocol::Grpc => (base.clone(), [base.clone(), base]),
+        };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { protocol, url, host, port })
+        Ok(Self { protocol, url, traces_url, base, host, port })
     }
 
     /// Whether somebody listens there.
@@ -78,7 +86,7 @@ impl Endpoint {
     /// The address as it may be shown.
     #[must_use]
     pub fn shown(&self) -> String {
-        without_password(&self.url)
+        without_password(&self.base)
     }
 }
 
@@ -90,6 +98,7 @@ pub(crate) fn without_password(url: &str) -> String {
 }
 
 const METRICS_PATH: &str = "/v1/metrics";
+const TRACES_PATH: &str = "/v1/traces";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -110,6 +119,9 @@ mod tests {
         for (given, expected) in table {
             assert_eq!(Endpoint::parse(given).unwrap().url, expected, "{given}");
         }
+        let traces = |given| Endpoint::parse(given).unwrap().traces_url;
+        assert_eq!(traces("https://a/otlp/v1/metrics"), "https://a:443/otlp/v1/traces", "beside the metrics");
+        assert_eq!(traces("grpc://a"), "http://a:4317", "the same service");
         for given in ["", "ftp://a", "a:b", "a b"] {
             assert!(Endpoint::parse(given).is_err(), "{given}");
         }
@@ -118,6 +130,6 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         let endpoint = Endpoint::parse("http://user:hush@a:1").unwrap();
-        assert_eq!(endpoint.shown(), "http://a:1/v1/metrics", "without them");
+        assert_eq!(endpoint.shown(), "http://a:1", "without them");
     }
 }

@@ -4,6 +4,7 @@
 //! event ──▶ queue.rs   bounded, drops its oldest ──▶ strategy/   one file per result domain
 //!  sender.rs                                            │
 //!                                                    sink.rs ──┬──▶ otlp.rs   OpenTelemetry's SDK ──▶ endpoint.rs
+//!                                                              │    spans.rs  in batches behind a queue
 //!                                                              └──▶ mlflow/   a point of each metric in a second
 //! ```
 //!
@@ -17,9 +18,10 @@ mod provider;
 mod queue;
 mod sender;
 mod sink;
+mod spans;
 mod strategy;
 
 pub use endpoint::{Endpoint, EndpointError, Protocol};
 pub use otlp::OtlpError;
 pub use provider::{operation, provider};
-pub use sender::{Collector, Domains, Event, Exports, LiveRun, Sender, Settings, Summary};
+pub use sender::{Collector, Domains, Event, Exports, LiveRun, Sender, Server, Settings, Summary};

@@ -1,8 +1,9 @@
-//! Metrics to an OpenTelemetry collector: the SDK sums them up, its reader sends them every two seconds.
+//! To an OpenTelemetry collector: metrics, which the SDK sums up and its reader sends every two seconds, and spans.
 
 use crate::endpoint::Protocol;
 use crate::sender::{Collector, Exports, key_values};
-use crate::sink::{Instruments, Sink};
+use crate::sink::{Instruments, Sink, Span};
+use crate::spans::Spans;
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
@@ -37,16 +38,17 @@ pub(crate) struct Otlp {
     counters: HashMap<String, Counter<f64>>,
     gauges: HashMap<String, UpDownCounter<f64>>,
     exports: Arc<Mutex<Exports>>,
+    spans: Option<Spans>,
     /// What gRPC runs on.
     _runtime: Option<Runtime>,
 }
 
 impl Otlp {
-    /// Begins to send.
+    /// Begins to send, also spans if there is somebody who does that.
     ///
     /// # Errors
     /// When the exporter or its thread cannot be made.
-    pub(crate) fn start(collector: &Collector) -> Result<Self, OtlpError> {
+    pub(crate) fn start(collector: &Collector, spans: Option<Spans>) -> Result<Self, OtlpError> {
         let to = format!("OTel collector at {}", collector.endpoint.shown());
         let exports = Arc::new(Mutex::new(Exports::new(to)));
         let (provider, runtime) = provider(collector, &exports)?;
@@ -57,6 +59,7 @@ impl Otlp {
             counters: HashMap::new(),
             gauges: HashMap::new(),
             exports,
+            spans,
             _runtime: runtime,
         })
     }
@@ -95,13 +98,21 @@ impl Instruments for Otlp {
         let make = || meter.f64_up_down_counter(name.to_owned()).with_unit(unit).build();
         self.gauges.entry(name.to_owned()).or_insert_with(make).add(value, attributes);
     }
+
+    fn span(&mut self, span: &Span) {
+        if let Some(spans) = &self.spans {
+            spans.offer(span.clone());
+        }
+    }
 }
 
 impl Sink for Otlp {
-    fn finish(self: Box<Self>) -> Exports {
+    fn finish(self: Box<Self>) -> Vec<Exports> {
+        let of_spans = self.spans.map(Spans::finish);
         // The last export is counted like every other; that it failed is told by what is given.
         self.provider.shutdown_with_timeout(EXPORT_TIMEOUT).ok();
-        self.exports.lock().map(|exports| exports.clone()).unwrap_or_default()
+        let of_metrics = self.exports.lock().map(|exports| exports.clone()).unwrap_or_default();
+        [of_metrics].into_iter().chain(of_spans).collect()
     }
 }
 
@@ -117,8 +128,7 @@ fn provider(
             (builder.build()?, None)
         }
         Protocol::Grpc => {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+            let runtime = runtime()?;
             let entered = runtime.enter();
             let builder = builder.with_tonic();
             let builder = builder.with_endpoint(&collector.endpoint.url).with_timeout(EXPORT_TIMEOUT);
@@ -129,8 +139,18 @@ fn provider(
     };
     let exporter = Counting { exporter, exports: Arc::clone(exports) };
     let reader = PeriodicReader::builder(exporter).with_interval(FLUSH_INTERVAL).build();
-    let resource = Resource::builder().with_attributes(key_values(&collector.resource)).build();
-    Ok((SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build(), runtime))
+    let provider = SdkMeterProvider::builder().with_reader(reader).with_resource(resource(collector));
+    Ok((provider.build(), runtime))
+}
+
+/// What the sender is.
+pub(crate) fn resource(collector: &Collector) -> Resource {
+    Resource::builder().with_attributes(key_values(&collector.resource)).build()
+}
+
+/// What gRPC runs on.
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 
 /// An exporter whose exports are counted.
@@ -161,12 +181,12 @@ impl PushMetricExporter for Counting {
     }
 }
 
-/// The transport: a request waits on the reader's own thread.
+/// The transport: a request waits on the thread of whoever sends.
 #[derive(Debug)]
-struct Client(ureq::Agent);
+pub(crate) struct Client(ureq::Agent);
 
 impl Client {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let config = ureq::Agent::config_builder();
         let config = config.timeout_global(Some(EXPORT_TIMEOUT)).http_status_as_error(false);
         Self(config.build().new_agent())
@@ -185,9 +205,9 @@ impl HttpClient for Client {
 }
 
 /// AIPerf's name of the meter.
-const METER: &str = "aiperf.records";
+pub(crate) const METER: &str = "aiperf.records";
 /// AIPerf's `AIPERF_OTEL_FLUSH_INTERVAL_SECONDS`.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a collector's answer that are read.
 const ANSWER_MAX: u64 = 4 << 20;

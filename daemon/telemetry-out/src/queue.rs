@@ -61,6 +61,28 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Waits until there are so many, or for this long; tells whether more may come.
+    pub(crate) fn wait_for(&self, enough: usize, patience: Duration) -> bool {
+        let Ok(state) = self.state.lock() else { return false };
+        let is_early = |state: &mut State<T>| state.waiting.len() < enough.min(self.size) && !state.is_closed;
+        self.news.wait_timeout_while(state, patience, is_early).is_ok_and(|(state, _)| !state.is_closed)
+    }
+
+    /// What waits, the oldest first, but no more than this.
+    pub(crate) fn take(&self, most: usize) -> Vec<T> {
+        let Ok(mut state) = self.state.lock() else { return Vec::new() };
+        let count = state.waiting.len().min(most);
+        state.waiting.drain(..count).collect()
+    }
+
+    /// Drops what waits.
+    pub(crate) fn give_up(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            state.dropped += state.waiting.len() as u64;
+            state.waiting.clear();
+        }
+    }
+
     /// How many were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.state.lock().map_or(0, |state| state.dropped)
@@ -88,5 +110,20 @@ mod tests {
             "the newest stay"
         );
         assert_eq!(queue.dropped(), 1001, "each is counted");
+    }
+
+    #[test]
+    fn many_are_taken_at_once() {
+        let queue = Queue::new(3);
+        assert!(queue.wait_for(2, Duration::ZERO), "nobody waits for ever");
+        for one in 0..3 {
+            assert_eq!(queue.push(one), None, "there is room");
+        }
+        assert!(queue.wait_for(512, Duration::MAX), "a full queue is enough");
+        assert_eq!(queue.take(2), [0, 1], "the oldest first");
+        queue.close();
+        assert!(!queue.wait_for(2, Duration::MAX), "no more will come");
+        queue.give_up();
+        assert_eq!((queue.take(9), queue.dropped()), (Vec::new(), 1), "what is given up is counted");
     }
 }

@@ -5,6 +5,7 @@ use crate::mlflow::{Live, Tracking};
 use crate::otlp::{Otlp, OtlpError};
 use crate::queue::Queue;
 use crate::sink::Sink;
+use crate::spans::Spans;
 use crate::strategy::strategies;
 use control::{LiveRequest, Progress};
 use opentelemetry::KeyValue;
@@ -23,6 +24,21 @@ pub struct Settings {
     pub otlp: Option<Collector>,
     /// A run of MLflow.
     pub mlflow: Option<LiveRun>,
+    /// Whom the requests go to, if that is one server.
+    pub server: Option<Server>,
+    /// Events that wait at most, and spans.
+    pub room: usize,
+    /// Who is told that something is dropped.
+    pub warn: fn(&str),
+}
+
+/// A server, as spans name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
 }
 
 /// An OpenTelemetry collector.
@@ -54,6 +70,8 @@ pub struct Domains {
     pub timing: bool,
     /// Each request that a watched server answered.
     pub served: bool,
+    /// Each request as a span; to an OpenTelemetry collector only.
+    pub spans: bool,
 }
 
 /// A result.
@@ -77,6 +95,7 @@ pub enum Event {
 pub struct Sender {
     queue: Arc<Queue<Event>>,
     thread: JoinHandle<Vec<Exports>>,
+    warn: fn(&str),
 }
 
 /// What came of it.
@@ -97,6 +116,8 @@ pub struct Exports {
     pub succeeded: u64,
     /// Exports that failed.
     pub failed: u64,
+    /// What was dropped before it was sent there alone.
+    pub dropped: u64,
     /// Why the last failed one did.
     pub problem: Option<String>,
 }
@@ -128,16 +149,17 @@ impl Sender {
     /// # Errors
     /// When an exporter or a thread cannot be made.
     pub fn start(settings: Settings) -> Result<Self, OtlpError> {
-        let Settings { domains, attributes, otlp, mlflow } = settings;
+        let Settings { domains, attributes, otlp, mlflow, server, room, warn } = settings;
         let mut sinks = Vec::<Box<dyn Sink>>::new();
         if let Some(collector) = otlp {
-            sinks.push(Box::new(Otlp::start(&collector)?));
+            let spans = domains.spans.then(|| Spans::start(&collector, room, warn)).transpose()?;
+            sinks.push(Box::new(Otlp::start(&collector, spans)?));
         }
         if let Some(run) = mlflow {
             sinks.push(Box::new(Live::start(run)?));
         }
-        let queue = Arc::new(Queue::new(EVENTS_MAX));
-        let mut strategies = strategies(domains, &key_values(&attributes));
+        let queue = Arc::new(Queue::new(room));
+        let mut strategies = strategies(domains, &key_values(&attributes), server.as_ref());
         let events = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("telemetry".to_owned()).spawn(move || {
             while let Some(event) = events.pop() {
@@ -145,14 +167,16 @@ impl Sender {
                     strategy.process(&event, &mut sinks);
                 }
             }
-            sinks.into_iter().map(Sink::finish).collect()
+            sinks.into_iter().flat_map(Sink::finish).collect()
         })?;
-        Ok(Self { queue, thread })
+        Ok(Self { queue, thread, warn })
     }
 
-    /// Takes an event and never waits; tells how many were dropped so far when that is to be said.
-    pub fn offer(&self, event: Event) -> Option<u64> {
-        self.queue.push(event)
+    /// Takes an event and never waits.
+    pub fn offer(&self, event: Event) {
+        if let Some(dropped) = self.queue.push(event) {
+            (self.warn)(&format!("events were dropped ({dropped}): whoever is told is slower than the run"));
+        }
     }
 
     /// Sends what waits, and ends.
@@ -167,6 +191,3 @@ impl Sender {
 pub(crate) fn key_values(pairs: &[(String, String)]) -> Vec<KeyValue> {
     pairs.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect()
 }
-
-/// Events that wait at most: AIPerf's `AIPERF_OTEL_MAX_BUFFERED_RECORDS`.
-const EVENTS_MAX: usize = 10_000;

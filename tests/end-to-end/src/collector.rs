@@ -1,9 +1,11 @@
 //! An OpenTelemetry collector that keeps what it is sent over HTTP, and answers as it is told.
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status, status};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,6 +13,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// It ends with the test.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub struct Collector {
 #[derive(Debug, Default)]
 struct Received {
     exports: Vec<ExportMetricsServiceRequest>,
+    traces: Vec<ExportTraceServiceRequest>,
     /// Lines of the last head, in small letters.
     head: Vec<String>,
 }
@@ -39,10 +43,53 @@ pub struct Point {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// A span.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// Its trace's id, as 32 digits.
+    pub trace_id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a client's.
+    pub is_client: bool,
+    /// When it began and ended, in nanoseconds since 1970.
+    pub times: (u64, u64),
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// Its events, and when each was.
+    pub events: BTreeMap<String, u64>,
+    /// Whether it says that something went wrong.
+    pub is_error: bool,
+    /// Who sent it.
+    pub service: String,
+}
+
+impl Traced {
+    fn new(span: &Span, service: &str) -> Self {
+        let status = span.status.as_ref().map(status_code);
+        Self {
+            trace_id: span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            name: span.name.clone(),
+            is_client: span.kind == CLIENT,
+            times: (span.start_time_unix_nano, span.end_time_unix_nano),
+            attributes: attributes(&span.attributes),
+            events: span.events.iter().map(|event| (event.name.clone(), event.time_unix_nano)).collect(),
+            is_error: status == Some(status::StatusCode::Error),
+            service: service.to_owned(),
+        }
+    }
+}
+
 impl Collector {
     /// Answers every export with this status.
     #[must_use]
     pub fn start(status: &'static str) -> Self {
+        Self::slow(status, Duration::ZERO)
+    }
+
+    /// The same, but each one only after this long.
+    #[must_use]
+    pub fn slow(status: &'static str, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (over, received) = (Arc::new(AtomicBool::new(false)), Arc::default());
@@ -53,7 +100,7 @@ impl Collector {
                     return;
                 }
                 // Whoever only looks whether somebody listens sends nothing.
-                take(stream.unwrap(), status, &keeps).ok();
+                take(stream.unwrap(), status, delay, &keeps).ok();
             }
         });
         Self { address, over, received, thread: Some(thread) }
@@ -103,6 +150,19 @@ impl Collector {
         }
     }
 
+    /// Every span that was sent.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Traced> {
+        let received = self.received.lock().unwrap();
+        let resources = received.traces.iter().flat_map(|request| &request.resource_spans);
+        let told = resources.flat_map(|resource| {
+            let service = attributes(&resource.resource.clone().unwrap_or_default().attributes);
+            let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
+            spans.map(|span| Traced::new(span, &service["service.name"])).collect::<Vec<_>>()
+        });
+        told.collect()
+    }
+
     /// A line of the head of the last export, in small letters, that begins so.
     #[must_use]
     pub fn header(&self, begin: &str) -> Option<String> {
@@ -126,11 +186,17 @@ impl Drop for Collector {
     }
 }
 
+fn status_code(status: &Status) -> status::StatusCode {
+    status.code()
+}
+
 fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
     let told = pairs.iter().map(|pair| {
         let value = pair.value.clone().and_then(|value| value.value);
         let value = match value {
             Some(Value::StringValue(text)) => text,
+            Some(Value::IntValue(number)) => number.to_string(),
+            Some(Value::DoubleValue(number)) => number.to_string(),
             other => format!("{other:?}"),
         };
         (pair.key.clone(), value)
@@ -138,11 +204,16 @@ fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
     told.collect()
 }
 
-fn take(mut stream: TcpStream, status: &str, received: &Mutex<Received>) -> std::io::Result<()> {
+fn take(
+    mut stream: TcpStream,
+    status: &str,
+    delay: Duration,
+    received: &Mutex<Received>,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let is_metrics = line.starts_with("POST /v1/metrics ");
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let (mut length, mut head) = (0, Vec::new());
     loop {
         line.clear();
@@ -162,10 +233,19 @@ fn take(mut stream: TcpStream, status: &str, received: &Mutex<Received>) -> std:
         flate2::read::GzDecoder::new(&*body).read_to_end(&mut plain)?;
         body = plain;
     }
-    if is_metrics {
+    // What is refused is not kept.
+    if status.starts_with('2') {
         let mut received = received.lock().unwrap();
-        received.exports.push(ExportMetricsServiceRequest::decode(&*body).unwrap());
+        match path.as_str() {
+            "/v1/metrics" => received.exports.push(ExportMetricsServiceRequest::decode(&*body).unwrap()),
+            "/v1/traces" => received.traces.push(ExportTraceServiceRequest::decode(&*body).unwrap()),
+            _ => return Ok(()),
+        }
         received.head = head;
     }
+    std::thread::sleep(delay);
     write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
 }
+
+/// `SPAN_KIND_CLIENT`
+const CLIENT: i32 = 3;

@@ -6,8 +6,10 @@ use end_to_end::needs_programs;
 use end_to_end::patience::until;
 use end_to_end::programs::of_python;
 use end_to_end::server::Server;
+use serde_json::Value;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A profile of 20 requests that sends to a collector at this address.
 fn profile(server: &Server, address: &str, flags: &str) -> Ended {
@@ -48,6 +50,7 @@ fn every_request_reaches_the_collector() {
     }
     let sent = collector.points("aiperf.timing.requests.sent");
     assert!(sent.iter().any(|point| (point.count - 20.0).abs() < 0.5), "{sent:?}");
+    assert!(collector.points("aiperf.request_latency_ns").is_empty(), "no name of before the conventions");
     let resource = collector.resource();
     assert_eq!((&*resource["service.name"], &*resource["team"]), ("aiperf", "a"), "{resource:?}");
 }
@@ -59,9 +62,8 @@ fn a_collector_that_is_not_there_costs_a_warning() {
     let address = Collector::start("200 OK").address();
     let ended = profile(&server, &address, "");
     ended.ended_with(0);
-    let expected = format!(
-        "OTel collector at http://{address}/v1/metrics is not reachable. Metrics will not be exported."
-    );
+    let expected =
+        format!("OTel collector at http://{address} is not reachable. Metrics will not be exported.");
     assert!(ended.err.contains(&expected), "{}", ended.err);
     assert_eq!(ended.records().len(), 20, "the run is whole");
 }
@@ -92,6 +94,89 @@ fn a_collector_is_told_who_sends() {
         Some("x-api-key: hush"),
         "as OpenTelemetry's SDKs do"
     );
+}
+
+/// What the collector was told of 20 requests holds against the records of the run.
+fn hold_spans(collector: &Collector, ended: &Ended) {
+    let spans = collector.spans();
+    assert_eq!(spans.len(), 20, "one for each request: {}", ended.err);
+    let records = ended.records();
+    for span in &spans {
+        assert_eq!((span.name.as_str(), span.is_client), ("chat mock-model", true), "{span:?}");
+        assert_eq!((span.service.as_str(), span.is_error), ("aiperf", false), "{span:?}");
+        let id = &span.attributes["aiperf.request.id"];
+        assert_eq!(span.trace_id, id.replace('-', ""), "the X-Request-ID is the trace's id");
+        let metadata = |record: &Value| record["metadata"].clone();
+        let record = records.iter().find(|record| record["metadata"]["x_request_id"] == id.as_str());
+        let metadata = metadata(record.expect("a record of the same request"));
+        let at = |key: &str| metadata[key].as_u64().expect(key);
+        assert_eq!(span.times.0, at("request_start_ns"), "where the record begins");
+        assert!(span.times.1 >= at("request_end_ns"), "its end is not before the last token");
+        let of = |stage: &str| span.events[&format!("aiperf.{stage}")];
+        let stages = ["due", "submitted", "first_token_reaped", "last_token_reaped", "ended"].map(of);
+        assert!(stages.is_sorted(), "{span:?}");
+        assert_eq!((stages[1], stages[4]), span.times, "{span:?}");
+        assert_eq!(span.attributes["gen_ai.provider.name"], "_OTHER", "{span:?}");
+        assert_eq!(span.attributes["gen_ai.usage.output_tokens"], "4", "{span:?}");
+        assert_eq!(span.attributes["http.response.status_code"], "200", "{span:?}");
+    }
+}
+
+#[test]
+fn every_request_is_a_span() {
+    needs_programs!();
+    let server = Server::start("");
+    let collector = Collector::start("200 OK");
+    let ended = profile(&server, &collector.address(), "--stream default,spans");
+    ended.ended_with(0);
+    hold_spans(&collector, &ended);
+    assert!(!collector.points("aiperf.timing.requests.sent").is_empty(), "and what else is streamed");
+    let silent = Collector::start("200 OK");
+    profile(&server, &silent.address(), "--stream default").ended_with(0);
+    assert!(silent.spans().is_empty(), "none unless they are wanted");
+    let nobody = Run::profile(&server.url(), "--request-count 1 --stream spans").end();
+    nobody.ended_with(2);
+    assert!(nobody.err.contains("--stream spans needs --otel-url"), "{}", nobody.err);
+}
+
+#[test]
+fn a_request_that_failed_is_a_span_that_says_so() {
+    needs_programs!();
+    let server = Server::start("--fault status:503 --fault-every 1");
+    let collector = Collector::start("200 OK");
+    let flags = format!("--request-count 4 --stream spans --otel-url {}", collector.address());
+    Run::profile(&server.url(), &flags).end().ended_with(1);
+    let spans = collector.spans();
+    assert_eq!(spans.len(), 4, "those that failed too");
+    for span in spans {
+        assert!(span.is_error, "{span:?}");
+        assert_eq!(span.attributes["error.type"], "http_5xx", "{span:?}");
+    }
+}
+
+#[test]
+fn what_a_slow_collector_has_no_time_for_is_in_the_report() {
+    needs_programs!();
+    let server = Server::start("");
+    let collector = Collector::slow("200 OK", Duration::from_millis(700));
+    let flags =
+        format!("--request-count 20 --concurrency 4 --stream spans --otel-url {}", collector.address());
+    let mut run = Run::profile(&server.url(), &flags);
+    run.command.env("AIPERF_OTEL_MAX_BUFFERED_RECORDS", "1");
+    let ended = run.end();
+    ended.ended_with(0);
+    assert_eq!(ended.records().len(), 20, "the run is whole");
+    assert!(ended.err.contains("were dropped (1)"), "the first is said at once: {}", ended.err);
+    assert!(ended.out.contains("dropped, 0 of "), "the report says it: {}", ended.out);
+    let streamed = &ended.json("profile_export_aiperf.json")["streamed"];
+    let told =
+        streamed.as_array().unwrap().iter().find(|told| told["to"].as_str().unwrap().ends_with("(spans)"));
+    let (told, sent) = (told.expect("the spans' place"), collector.spans().len() as u64);
+    // What was pushed out of the queue before it counts for each place; the two queues have room for one.
+    assert_eq!(told["dropped"].as_u64().unwrap() + sent, 20, "{streamed}");
+    let mut again = Run::of("report");
+    again.command.arg(ended.artifacts());
+    assert!(again.end().out.contains("dropped, 0 of "), "a report of the stored run says the same");
 }
 
 /// rotel, a receiver of OpenTelemetry that passes on what it understands; it ends with this.
@@ -148,12 +233,15 @@ fn another_receiver_understands_both_protocols() {
     for (protocol, scheme) in ["http://", "grpc://"].into_iter().enumerate() {
         let collector = Collector::start("200 OK");
         let Some(rotel) = Rotel::start(&collector) else { return };
-        let ended = profile(&server, &format!("{scheme}{}", rotel.addresses[protocol]), "");
+        let ended =
+            profile(&server, &format!("{scheme}{}", rotel.addresses[protocol]), "--stream default,spans");
         ended.ended_with(0);
         let name = "gen_ai.client.operation.time_to_first_chunk";
         let count = || collector.points(name).iter().map(|point| point.count).sum::<f64>();
         until("what was sent to arrive", || (count() > 19.5).then_some(()));
         assert!(count() < 20.5, "{scheme}: each request once, not {}", count());
         assert_eq!(collector.resource()["service.name"], "aiperf", "{scheme}");
+        until("the spans to arrive", || (collector.spans().len() >= 20).then_some(()));
+        hold_spans(&collector, &ended);
     }
 }

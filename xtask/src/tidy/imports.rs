@@ -22,7 +22,7 @@ const TABLE: &[(&str, May)] = &[
     ("metric", May::Import(&["common", "record"])),
     ("export", May::Import(&["common", "metric", "record"])),
     ("import", May::Import(&["common", "endpoint", "export", "metric", "record", "tokenizer"])),
-    ("control", May::Import(&["common", "record"])),
+    ("control", May::Import(&["common", "metric", "record"])),
     ("tokenizer", May::Import(&["common"])),
     ("endpoint", May::Import(&["common"])),
     ("aiperf-loadgen", May::Import(&["common", "endpoint", "tokenizer"])),

@@ -9,8 +9,8 @@ pub struct TelemetryArgs {
     /// Send metrics to this OpenTelemetry collector: host, host:port, a URL, or grpc://host:port.
     #[arg(long)]
     pub otel_url: Option<String>,
-    /// What is sent there: metrics, timing, or default for both.
-    #[arg(long, value_delimiter = ',', value_parser = ["metrics", "timing", "default"])]
+    /// What is sent there: metrics, timing, or default for both; spans, one for each request, if they are named.
+    #[arg(long, value_delimiter = ',', value_parser = ["metrics", "timing", "default", "spans"])]
     pub stream: Vec<String>,
     /// More resource attributes, as key=value.
     #[arg(long, value_delimiter = ',')]

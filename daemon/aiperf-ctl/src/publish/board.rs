@@ -84,7 +84,7 @@ impl Board {
 
 impl Server {
     fn request(&mut self, request: &LiveRequest, now: Duration) {
-        let value = |tag: &str| request.values.get(tag).copied();
+        let value = |tag: &str| request.values.get(tag);
         let (first_token, gap) = (value("kernel_time_to_first_token"), value("kernel_inter_token_latency"));
         let named = request.model.as_deref().unwrap_or("");
         let is_known = self.models.contains_key(named) || self.models.len() < MODELS_MAX;
@@ -209,6 +209,7 @@ const DURATION: &[f64] =
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use control::ByName;
 
     /// A board that was told of a request with these times in ms.
     pub(crate) fn told(model: &str, first_token: f64) -> Board {
@@ -224,7 +225,8 @@ pub(super) mod tests {
             model: Some(model.to_owned()),
             error: None,
             http_status: Some(200),
-            values: values.map(|(tag, value)| (tag.to_owned(), value)).into(),
+            values: values.map(|(tag, value)| (metric::find(tag).unwrap(), value)).into_iter().collect(),
+            stages: ByName::default(),
             dropped: 0,
         };
         board.take(Published::Request { server: "a".to_owned(), request }, Duration::ZERO);
@@ -262,7 +264,8 @@ pub(super) mod tests {
             model: None,
             error: None,
             http_status: None,
-            values: BTreeMap::new(),
+            values: ByName::default(),
+            stages: ByName::default(),
             dropped: 0,
         }
     }

@@ -76,9 +76,15 @@ fn sender(url: &str) -> Result<Sender> {
     let endpoint = Endpoint::parse(url).context("[publish] otel_url")?;
     let resource = [("service.name", "aiperfd"), ("service.version", env!("CARGO_PKG_VERSION"))];
     let resource = resource.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-    let domains = Domains { requests: false, timing: false, served: true };
-    let otlp = Some(Collector { endpoint, resource });
-    Ok(Sender::start(Settings { domains, attributes: Vec::new(), otlp, mlflow: None })?)
+    Ok(Sender::start(Settings {
+        domains: Domains { requests: false, timing: false, served: true, spans: false },
+        attributes: Vec::new(),
+        otlp: Some(Collector { endpoint, resource }),
+        mlflow: None,
+        server: None,
+        room: EVENTS_MAX,
+        warn: say_warning,
+    })?)
 }
 
 async fn serve(listener: TcpListener, board: Arc<Mutex<Board>>, begun: Moment) {
@@ -144,5 +150,7 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str =
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 const CONNECTIONS_MAX: usize = 64;
+/// Requests that wait for the collector at most.
+const EVENTS_MAX: usize = 10_000;
 /// How long a client may take to ask.
 const PATIENCE: Duration = Duration::from_secs(10);

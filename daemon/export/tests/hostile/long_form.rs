@@ -1,6 +1,6 @@
 //! A server's metrics in AIPerf's long form: labels as columns, counters and histograms as they grew.
 
-use crate::sample_run::sample_run;
+use crate::sample_run::{bare, sample_run};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
@@ -72,19 +72,8 @@ fn a_servers_metrics_are_told_as_aiperf_tells_them() {
     let window = Window { begin: MonoNs(100), end: MonoNs(300) };
     let settings = Settings { profiling: Some(window), ..Settings::of(&run) };
     let server = ServerMetrics::read(&stored, &settings).unwrap();
-    let exchanges = Vec::new();
-    let artifacts = Artifacts {
-        run: &run,
-        report: &Report::default(),
-        settings: &settings,
-        exchanges: &exchanges,
-        payloads: &Payloads::default(),
-        texts: None,
-        utc_offset_seconds: 0,
-        server: Some(&server),
-        gpus: None,
-        foreign: None,
-    };
+    let (report, payloads) = (Report::default(), Payloads::default());
+    let artifacts = Artifacts { server: Some(&server), ..bare(&run, &report, &settings, &payloads) };
     let exporter =
         EXPORTERS.iter().find(|exporter| exporter.default == "server_metrics_export.parquet").unwrap();
     let mut file = Vec::new();

@@ -14,6 +14,7 @@ use metric::gpu::{Gpus, Join};
 use metric::{Analysis, Live, Settings, Threshold, Window};
 use proptest::prelude::*;
 use record::{GPU_METRICS, GPU_TEXTS, GpuSample, Request, Response, Token};
+use sample_run::bare;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -59,20 +60,8 @@ proptest! {
             }
             report.add(join.finish(&report.clone(), Some(2)));
         }
-        let exchanges = Vec::new();
-        let artifacts = Artifacts {
-            run: &run,
-            report: &report,
-            settings: &settings,
-            exchanges: &exchanges,
-            payloads: &Payloads::default(),
-            texts: None,
-            utc_offset_seconds: 0,
-            server: None,
-            gpus: Some(&gpus),
-            foreign: None,
-        };
-        honest(&artifacts);
+        let payloads = Payloads::default();
+        honest(&Artifacts { gpus: Some(&gpus), ..bare(&run, &report, &settings, &payloads) });
     }
 }
 
@@ -92,19 +81,12 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
     assert!(live.percentiles().all(|live| live.p99_ms.is_finite()), "live percentiles are finite");
     let report = analysis.finish();
     let payloads = Payloads::new(vec![vec!["{\"messages\":[]}".to_owned(); 2]; 3]);
-    let artifacts = Artifacts {
-        run,
-        report: &report,
-        settings,
+    honest(&Artifacts {
         exchanges,
-        payloads: &payloads,
         texts: Some(&Echo),
         utc_offset_seconds: -3600,
-        server: None,
-        gpus: None,
-        foreign: None,
-    };
-    honest(&artifacts);
+        ..bare(run, &report, settings, &payloads)
+    });
 }
 
 /// Nothing infinite or undefined is written, and what is JSON can be read again.
@@ -159,19 +141,8 @@ fn phases_stay_in_their_folders() {
     let window = Window { begin: MonoNs(9), end: MonoNs(5) };
     settings.phases = ["../up", "profiling"].map(|name| (name.to_owned(), window)).to_vec();
     let report = Analysis::new(settings.clone()).finish();
-    let exchanges = Vec::new();
-    let artifacts = Artifacts {
-        run: &run,
-        report: &report,
-        settings: &settings,
-        exchanges: &exchanges,
-        payloads: &Payloads::default(),
-        texts: None,
-        utc_offset_seconds: 0,
-        server: None,
-        gpus: None,
-        foreign: None,
-    };
+    let payloads = Payloads::default();
+    let artifacts = bare(&run, &report, &settings, &payloads);
     let folder = tempfile::tempdir().unwrap();
     let written = write_wanted(&artifacts, folder.path(), |_| true).unwrap();
     let manifest = std::fs::read(folder.path().join("phase_manifest.json")).unwrap();

@@ -5,7 +5,9 @@ use common::plan::{
     Endpoint, ExportLevel, FailOn, Input, Length, Load, ModelChoice, Output, Phase as LoadPhase, Plan,
     Timestamps, Tokenizer, Wait, Workers,
 };
-use record::{Figure, Host, Loss, Reason, Run, Standing, Verdict};
+use export::{Artifacts, Exchange, Payloads};
+use metric::{Report, Settings};
+use record::{Figure, Host, Loss, Reason, Run, Standing, Streamed, Verdict};
 use std::collections::BTreeMap;
 
 /// A streamed chat run whose stamps count from `epoch_ns`.
@@ -38,8 +40,37 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
         counters: BTreeMap::new(),
         figures: BTreeMap::new(),
         gpu: Vec::new(),
+        streamed: vec![Streamed {
+            to: "OTel collector at http://localhost:4318 (spans)".to_owned(),
+            failed: 1,
+            dropped: 7,
+            problem: Some("it says no".to_owned()),
+            ..Streamed::default()
+        }],
         client: None,
         verdict: Verdict::from_reasons(vec![reason]),
+    }
+}
+
+/// A run and its numbers without anything else.
+pub(crate) fn bare<'a>(
+    run: &'a Run,
+    report: &'a Report,
+    settings: &'a Settings,
+    payloads: &'a Payloads,
+) -> Artifacts<'a> {
+    const NONE: &Vec<Exchange> = &Vec::new();
+    Artifacts {
+        run,
+        report,
+        settings,
+        exchanges: NONE,
+        payloads,
+        texts: None,
+        utc_offset_seconds: 0,
+        server: None,
+        gpus: None,
+        foreign: None,
     }
 }
 

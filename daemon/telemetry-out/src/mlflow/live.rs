@@ -104,9 +104,9 @@ impl Instruments for Live {
 }
 
 impl Sink for Live {
-    fn finish(self: Box<Self>) -> Exports {
+    fn finish(self: Box<Self>) -> Vec<Exports> {
         drop(self.stop);
-        self.thread.join().unwrap_or_else(|_| Exports::died("MLflow".to_owned()))
+        vec![self.thread.join().unwrap_or_else(|_| Exports::died("MLflow".to_owned()))]
     }
 }
 

@@ -2,9 +2,10 @@
 
 mod requests;
 mod served;
+mod spans;
 mod timing;
 
-use crate::sender::{Domains, Event};
+use crate::sender::{Domains, Event, Server};
 use crate::sink::Instruments;
 use opentelemetry::KeyValue;
 
@@ -16,8 +17,12 @@ pub(crate) trait Strategy: Send {
     fn process(&mut self, event: &Event, instruments: &mut dyn Instruments);
 }
 
-/// The strategies of the domains that are wanted; `common` are the attributes of every metric.
-pub(crate) fn strategies(domains: Domains, common: &[KeyValue]) -> Vec<Box<dyn Strategy>> {
+/// The strategies of the domains that are wanted; `common` are the attributes of everything.
+pub(crate) fn strategies(
+    domains: Domains,
+    common: &[KeyValue],
+    server: Option<&Server>,
+) -> Vec<Box<dyn Strategy>> {
     let mut strategies: Vec<Box<dyn Strategy>> = Vec::new();
     if domains.requests {
         strategies.push(Box::new(requests::Requests::new(common)));
@@ -27,6 +32,9 @@ pub(crate) fn strategies(domains: Domains, common: &[KeyValue]) -> Vec<Box<dyn S
     }
     if domains.served {
         strategies.push(Box::new(served::Served::new(common)));
+    }
+    if domains.spans {
+        strategies.push(Box::new(spans::Spans::new(common, server)));
     }
     strategies
 }

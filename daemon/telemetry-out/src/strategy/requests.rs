@@ -5,30 +5,35 @@ use super::Strategy;
 use crate::sender::Event;
 use crate::sink::Instruments;
 use control::LiveRequest;
-use metric::{Unit, find};
+use metric::{Metric, Unit};
 use opentelemetry::KeyValue;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// The strategy.
 pub(super) struct Requests {
     common: Vec<KeyValue>,
+    /// By the metric's tag, made when it is first met.
+    instruments: HashMap<&'static str, Instrument>,
 }
 
 impl Requests {
     pub(super) fn new(common: &[KeyValue]) -> Self {
-        Self { common: common.to_vec() }
+        Self { common: common.to_vec(), instruments: HashMap::new() }
     }
+}
 
-    fn attributes(&self, request: &LiveRequest) -> Vec<KeyValue> {
-        let mut attributes = self.common.clone();
-        attributes.extend([
-            KeyValue::new("aiperf.benchmark_phase", request.phase.clone()),
-            KeyValue::new("aiperf.worker.id", format!("worker_{}", request.worker)),
-            KeyValue::new("aiperf.was_cancelled", request.error.as_deref() == Some("cancelled")),
-            KeyValue::new("aiperf.has_error", request.error.is_some()),
-        ]);
-        attributes.extend(error_type(request).map(|kind| KeyValue::new("error.type", kind)));
-        attributes
-    }
+/// What a request's metrics and its span say alike.
+pub(super) fn attributes(common: &[KeyValue], request: &LiveRequest) -> Vec<KeyValue> {
+    let mut attributes = common.to_vec();
+    attributes.extend([
+        KeyValue::new("aiperf.benchmark_phase", request.phase.clone()),
+        KeyValue::new("aiperf.worker.id", format!("worker_{}", request.worker)),
+        KeyValue::new("aiperf.was_cancelled", request.error.as_deref() == Some("cancelled")),
+        KeyValue::new("aiperf.has_error", request.error.is_some()),
+    ]);
+    attributes.extend(error_type(request).map(|kind| KeyValue::new("error.type", kind)));
+    attributes
 }
 
 impl Strategy for Requests {
@@ -38,25 +43,45 @@ impl Strategy for Requests {
 
     fn process(&mut self, event: &Event, instruments: &mut dyn Instruments) {
         let Event::Request(request) = event else { return };
-        let attributes = self.attributes(request);
-        for (tag, value) in &request.values {
-            let Some(metric) = find(tag) else { continue };
-            if let Some(named) = NAMED.iter().find(|named| named.tag == tag) {
-                let mut attributes = attributes.clone();
-                attributes.extend(named.token_type.map(|kind| KeyValue::new("gen_ai.token.type", kind)));
-                let value = if named.unit == "s" { seconds(*value, metric.display) } else { *value };
-                instruments.record(named.name, named.unit, Some(named.bounds), value, &attributes);
-            } else if let Some(twin) = tag.strip_prefix("kernel_") {
-                let name = format!("aiperf.kernel.{twin}");
-                if is_time(metric.display) {
-                    let value = seconds(*value, metric.display);
-                    instruments.record(&name, "s", Some(CHUNK_BOUNDS), value, &attributes);
-                } else {
-                    instruments.record(&name, metric.display.name(), None, *value, &attributes);
-                }
-            } else {
-                let name = format!("aiperf.{tag}");
-                instruments.record(&name, metric.display.name(), None, *value, &attributes);
+        let mut attributes = attributes(&self.common, request);
+        let usual = attributes.len();
+        for (metric, value) in request.values.iter() {
+            let known = self.instruments.entry(metric.tag);
+            let Instrument { name, unit, bounds, token_type } =
+                known.or_insert_with(|| Instrument::of(metric));
+            let value = if *unit == "s" { seconds(value, metric.display) } else { value };
+            attributes.extend(token_type.map(|kind| KeyValue::new("gen_ai.token.type", kind)));
+            instruments.record(name, unit, *bounds, value, &attributes);
+            attributes.truncate(usual);
+        }
+    }
+}
+
+/// How a metric is told.
+#[derive(Clone, Debug, PartialEq)]
+struct Instrument {
+    name: Cow<'static, str>,
+    unit: &'static str,
+    bounds: Option<&'static [f64]>,
+    token_type: Option<&'static str>,
+}
+
+impl Instrument {
+    fn of(metric: &Metric) -> Self {
+        if let Some(named) = NAMED.iter().find(|named| named.tag == metric.tag) {
+            let Named { name, unit, bounds, token_type, .. } = *named;
+            return Self { name: name.into(), unit, bounds: Some(bounds), token_type };
+        }
+        let unit = metric.display.name();
+        match metric.tag.strip_prefix("kernel_") {
+            Some(twin) => {
+                let name = format!("aiperf.kernel.{twin}").into();
+                let is_time = is_time(metric.display);
+                let bounds = is_time.then_some(CHUNK_BOUNDS);
+                Self { name, unit: if is_time { "s" } else { unit }, bounds, token_type: None }
+            }
+            None => {
+                Self { name: format!("aiperf.{}", metric.tag).into(), unit, bounds: None, token_type: None }
             }
         }
     }
@@ -78,7 +103,8 @@ const fn is_time(unit: Unit) -> bool {
     matches!(unit, Unit::Nanoseconds | Unit::Microseconds | Unit::Milliseconds | Unit::Seconds)
 }
 
-fn seconds(value: f64, unit: Unit) -> f64 {
+/// A time of this unit in seconds.
+pub(super) fn seconds(value: f64, unit: Unit) -> f64 {
     match unit {
         Unit::Nanoseconds => value / 1e9,
         Unit::Microseconds => value / 1e6,

@@ -28,7 +28,7 @@ impl Strategy for Served {
         attributes.push(KeyValue::new("gen_ai.request.model", request.model.clone().unwrap_or_default()));
         attributes.extend(request.error.clone().map(|error| KeyValue::new("error.type", error)));
         for (tag, name, bounds) in NAMED {
-            if let Some(ms) = request.values.get(*tag) {
+            if let Some(ms) = request.values.get(tag) {
                 instruments.record(name, "s", Some(bounds), ms / 1e3, &attributes);
             }
         }

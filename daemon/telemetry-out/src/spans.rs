@@ -1,0 +1,138 @@
+//! Spans to an OpenTelemetry collector, in batches, on a thread of their own behind a queue that drops its oldest.
+
+use crate::endpoint::Protocol;
+use crate::otlp::{Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, resource, runtime};
+use crate::queue::Queue;
+use crate::sender::{Collector, Exports};
+use crate::sink::Span;
+use opentelemetry::InstrumentationScope;
+use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+/// Spans on their way.
+pub(crate) struct Spans {
+    queue: Arc<Queue<Span>>,
+    thread: JoinHandle<Exports>,
+    warn: fn(&str),
+}
+
+impl Spans {
+    /// Begins to send; this many may wait.
+    ///
+    /// # Errors
+    /// When the exporter or its thread cannot be made.
+    pub(crate) fn start(collector: &Collector, room: usize, warn: fn(&str)) -> Result<Self, OtlpError> {
+        let runtime = runtime()?;
+        let entered = runtime.enter();
+        let mut exporter = exporter(collector)?;
+        drop(entered);
+        exporter.set_resource(&resource(collector));
+        let queue = Arc::new(Queue::new(room));
+        let exports = Exports::new(format!("OTel collector at {} (spans)", collector.endpoint.shown()));
+        let sending = Sending { runtime, exporter, queue: Arc::clone(&queue), exports };
+        let thread = std::thread::Builder::new().name("spans".to_owned()).spawn(move || sending.run())?;
+        Ok(Self { queue, thread, warn })
+    }
+
+    /// Takes a span and never waits.
+    pub(crate) fn offer(&self, span: Span) {
+        if let Some(dropped) = self.queue.push(span) {
+            (self.warn)(&format!("spans were dropped ({dropped}): the collector is slower than the run"));
+        }
+    }
+
+    /// Sends what waits, and ends.
+    pub(crate) fn finish(self) -> Exports {
+        self.queue.close();
+        let exports = self.thread.join().unwrap_or_else(|_| Exports::died("OTel collector".to_owned()));
+        Exports { dropped: self.queue.dropped(), ..exports }
+    }
+}
+
+fn exporter(collector: &Collector) -> Result<SpanExporter, OtlpError> {
+    let url = &collector.endpoint.traces_url;
+    let builder = SpanExporter::builder();
+    Ok(match collector.endpoint.protocol {
+        Protocol::Http => {
+            let builder = builder.with_http().with_http_client(Client::new());
+            builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?
+        }
+        Protocol::Grpc => builder.with_tonic().with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?,
+    })
+}
+
+/// What the thread that sends has.
+struct Sending {
+    runtime: Runtime,
+    exporter: SpanExporter,
+    queue: Arc<Queue<Span>>,
+    exports: Exports,
+}
+
+impl Sending {
+    fn run(mut self) -> Exports {
+        let queue = Arc::clone(&self.queue);
+        let handle = self.runtime.handle().clone();
+        while queue.wait_for(BATCH, FLUSH_INTERVAL) {
+            handle.block_on(self.send(queue.take(BATCH)));
+        }
+        // What is left has as long as one export.
+        let rest = async {
+            loop {
+                let batch = queue.take(BATCH);
+                if batch.is_empty() {
+                    break;
+                }
+                self.send(batch).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        if handle.block_on(async { timeout(EXPORT_TIMEOUT, rest).await }).is_err() {
+            queue.give_up();
+        }
+        self.exports
+    }
+
+    async fn send(&mut self, batch: Vec<Span>) {
+        if !batch.is_empty() {
+            let result = self.exporter.export(batch.into_iter().map(data).collect()).await;
+            self.exports.count(&result);
+        }
+    }
+}
+
+/// A span as the SDK has it: the first of its trace.
+fn data(span: Span) -> SpanData {
+    let Span { trace_id, span_id, name, begun_ns, ended_ns, attributes, events, error } = span;
+    let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
+    let mut noted = SpanEvents::default();
+    noted.events = events.into_iter().map(|(name, at)| Event::new(name, time(at), Vec::new(), 0)).collect();
+    SpanData {
+        span_context: SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::default()),
+        parent_span_id: SpanId::INVALID,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Client,
+        name: name.into(),
+        start_time: time(begun_ns),
+        end_time: time(ended_ns),
+        attributes,
+        dropped_attributes_count: 0,
+        events: noted,
+        links: SpanLinks::default(),
+        status: error.map_or(Status::Unset, Status::error),
+        instrumentation_scope: InstrumentationScope::builder(METER).build(),
+    }
+}
+
+fn time(ns: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(ns)
+}
+
+/// Spans that are sent at once: what OpenTelemetry's SDKs send.
+const BATCH: usize = 512;
