@@ -19,6 +19,21 @@ impl Exporter {
     /// Tells the first of these bodies; the next one after [`Exporter::advance`].
     #[must_use]
     pub fn start(bodies: Vec<Vec<u8>>) -> Self {
+        Self::start_with(bodies, |_, body| body)
+    }
+
+    /// The same at `/prometheus/metrics`, as TensorRT-LLM does, and JSON everywhere else.
+    #[must_use]
+    pub fn start_elsewhere(bodies: Vec<Vec<u8>>) -> Self {
+        Self::start_with(
+            bodies,
+            |path, body| {
+                if path == "/prometheus/metrics" { body } else { b"[{\"iter\": 1}]" }
+            },
+        )
+    }
+
+    fn start_with(bodies: Vec<Vec<u8>>, choose: for<'b> fn(&str, &'b [u8]) -> &'b [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
@@ -30,7 +45,8 @@ impl Exporter {
                     return;
                 }
                 // Whoever hangs up in the middle has had enough.
-                answer(stream.unwrap(), &bodies[told.load(Ordering::Relaxed).min(bodies.len() - 1)]).ok();
+                let body = &bodies[told.load(Ordering::Relaxed).min(bodies.len() - 1)];
+                answer(stream.unwrap(), body, choose).ok();
             }
         });
         Self { address, over, place, thread: Some(thread) }
@@ -56,9 +72,15 @@ impl Drop for Exporter {
     }
 }
 
-fn answer(mut stream: TcpStream, body: &[u8]) -> std::io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    body: &[u8],
+    choose: for<'b> fn(&str, &'b [u8]) -> &'b [u8],
+) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let asked = lines.next().transpose()?.unwrap_or_default();
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    let body = choose(asked.split(' ').nth(1).unwrap_or_default(), body);
     write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len())?;
     stream.write_all(body)
 }

@@ -88,6 +88,19 @@ impl Mlflow {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// What its own command line says, asked of this server.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program().expect("mlflow is installed"));
+        let output =
+            command.args(arguments).env("MLFLOW_TRACKING_URI", self.url()).output().expect("it runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// A run's files in the two directories that it has, with their sizes.
     #[must_use]
     pub fn files(&self, run: &str) -> Vec<(String, u64)> {

@@ -1,11 +1,13 @@
 //! Runs in MLflow, read back from a real server through its API. `cargo xtask setup` installs it.
 
 use end_to_end::client::{Ended, Run};
+use end_to_end::collector::Collector;
 use end_to_end::mlflow::{Kept, Mlflow};
 use end_to_end::needs_programs;
 use end_to_end::server::Server;
 use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
 
 macro_rules! needs_mlflow {
     () => {
@@ -142,6 +144,80 @@ fn plots_come_later_and_children_have_parents() {
     assert!(of(&run_of(&mlflow, &orphan).1, "tags", "mlflow.parentRunId").is_null(), "none");
 }
 
+/// A command of AIPerf's tutorial with the addresses of this test, and the artifact directory that it makes.
+fn of_the_tutorial(server: &Server, flags: &str) -> (Ended, PathBuf) {
+    let mut run = Run::of("profile").without_daemon();
+    run.command.args(["--url", &server.url()]).args(flags.split_whitespace());
+    run.command.env("MLFLOW_HTTP_REQUEST_TIMEOUT", "60").env("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS", "120");
+    let ended = run.end();
+    ended.ended_with(0);
+    let mut made = fs::read_dir(ended.artifacts()).expect("artifacts").flatten();
+    let directory = made.next().expect("a directory").path();
+    assert!(made.next().is_none(), "and no other");
+    (ended, directory)
+}
+
+#[test]
+fn the_tutorials_commands_work() {
+    needs_mlflow!();
+    let server = Server::start("");
+    let (collector, mlflow) = (Collector::start("200 OK"), Mlflow::start(Kept::Proxied));
+    let common = "--model my-model --endpoint-type chat --endpoint /v1/chat/completions --streaming \
+                  --synthetic-input-tokens-mean 128 --output-tokens-mean 128 --request-count 64";
+    let (otel, uri) = (collector.address(), mlflow.url());
+    let flags = format!(
+        "{common} --concurrency 4 --otel-url http://{otel} --mlflow-tracking-uri {uri} --mlflow-experiment \
+         my-experiment --stream default"
+    );
+    let (first, directory) = of_the_tutorial(&server, &flags);
+    let counted =
+        collector.points("gen_ai.client.operation.duration").iter().map(|point| point.count).sum::<f64>();
+    assert!((counted - 64.0).abs() < 0.5, "each request once, not {counted}: {}", first.err);
+    let export: Value =
+        serde_json::from_slice(&fs::read(directory.join("mlflow_export.json")).unwrap()).unwrap();
+    let keys = ["tracking_uri", "experiment_name", "reused_live_run"].map(|key| &export[key]);
+    assert_eq!(keys, [&Value::from(uri.as_str()), &"my-experiment".into(), &true.into()], "{export}");
+    let run_id = export["run_id"].as_str().expect("a run");
+    let run = &mlflow.get(&format!("runs/get?run_id={run_id}"))["run"];
+    for name in [
+        "operation.duration",
+        "token.usage",
+        "operation.time_per_output_chunk",
+        "operation.time_to_first_chunk",
+    ] {
+        assert!(!of(run, "metrics", &format!("live.gen_ai.client.{name}")).is_null(), "live.{name}: {run}");
+    }
+
+    fs::create_dir(directory.join("plots")).unwrap();
+    fs::write(directory.join("plots/ttft.png"), b"a picture").unwrap();
+    let mut plots = Run::of("report");
+    plots.command.arg(&directory).arg("--mlflow-upload");
+    plots.end().ended_with(0);
+    assert!(mlflow.files(run_id).contains(&("plots/ttft.png".to_owned(), 9)), "{:?}", mlflow.files(run_id));
+
+    let made: Value =
+        serde_json::from_str(&mlflow.command(&["runs", "create", "--experiment-name", "my-sweep"])).unwrap();
+    let parent = made["run_id"].as_str().expect("the parent's id");
+    for concurrency in [4, 8] {
+        let flags = format!(
+            "{common} --mlflow-tracking-uri {uri} --mlflow-parent-run-id {parent} --concurrency {concurrency}"
+        );
+        let (_, directory) = of_the_tutorial(&server, &flags);
+        let export: Value =
+            serde_json::from_slice(&fs::read(directory.join("mlflow_export.json")).unwrap()).unwrap();
+        let child = mlflow.get(&format!("runs/get?run_id={}", export["run_id"].as_str().unwrap()));
+        assert_eq!(of(&child["run"], "tags", "mlflow.parentRunId"), parent, "a child of the sweep");
+    }
+
+    let flags = format!(
+        "--model my-model --endpoint-type chat --endpoint /v1/chat/completions --otel-url http://{otel} --stream \
+         default --gen-ai-provider vllm --concurrency 4 --request-count 64"
+    );
+    let (named, _) = of_the_tutorial(&server, &flags);
+    let points = collector.points("gen_ai.client.operation.duration");
+    assert!(points.iter().any(|point| point.attributes["gen_ai.provider.name"] == "vllm"), "{}", named.err);
+}
+
 #[test]
 fn a_server_that_is_not_there_costs_a_warning() {
     needs_programs!();
@@ -151,6 +227,10 @@ fn a_server_that_is_not_there_costs_a_warning() {
     ended.ended_with(0);
     let expected = "MLflow tracking server at http://127.0.0.1:9 did not respond within 5s";
     assert!(ended.err.contains(expected), "{}", ended.err);
+    let mut patient = Run::profile(&server.url(), flags);
+    patient.command.env("MLFLOW_HTTP_REQUEST_TIMEOUT", "7");
+    let patient = patient.end();
+    assert!(patient.err.contains("did not respond within 7s"), "as the variable says: {}", patient.err);
     assert_eq!(ended.records().len(), 20, "the run is whole");
     for entry in fs::read_dir(ended.artifacts()).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();

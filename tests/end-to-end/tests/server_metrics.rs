@@ -71,6 +71,41 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     assert!(again.end().out.contains("Requests Running"), "a report of the stored run says the same");
 }
 
+/// What an engine counts of time to first token, by the name that it has there.
+fn first_tokens(name: &str, count: u32) -> String {
+    format!(
+        "# TYPE {name} histogram\n{name}_bucket{{le=\"0.001\"}} 5\n{name}_bucket{{le=\"0.005\"}} {count}\n\
+         {name}_bucket{{le=\"+Inf\"}} {count}\n{name}_count {count}\n{name}_sum 1.5\n"
+    )
+}
+
+#[test]
+fn every_engine_is_understood() {
+    needs_programs!();
+    for (name, is_elsewhere) in [
+        ("sglang:time_to_first_token_seconds", false),
+        ("trtllm_time_to_first_token_seconds", true),
+        ("dynamo_frontend_time_to_first_token_seconds", false),
+    ] {
+        let server = Server::start("");
+        let bodies = vec![first_tokens(name, 5).into_bytes(), first_tokens(name, 25).into_bytes()];
+        let exporter = if is_elsewhere { Exporter::start_elsewhere(bodies) } else { Exporter::start(bodies) };
+        let flags = format!("--request-count 20 --request-rate 40 --server-metrics {}", exporter.url());
+        let running = Run::profile(&server.url(), &flags).start();
+        server.until_received(5);
+        exporter.advance();
+        let ended = running.end();
+        ended.ended_with(0);
+        let export = ended.json("server_metrics_export.json");
+        let series = &export["metrics"][name]["series"][0];
+        assert_eq!(series["stats"]["count"], 20, "{name}: {export}");
+        let told = series["endpoint_url"].as_str().unwrap();
+        assert_eq!(told.ends_with("/prometheus/metrics"), is_elsewhere, "{name} at {told}");
+        let table = ended.out.split("Verdict").next().unwrap();
+        assert!(table.contains("server"), "{name} beside client and kernel: {table}");
+    }
+}
+
 #[test]
 fn what_lies_costs_itself_only() {
     needs_programs!();
