@@ -48,9 +48,15 @@ pub struct Read {
 /// Why clocks were low: for each GPU when NVML's bits changed, and to what.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Throttled {
-    changes: BTreeMap<String, Vec<(MonoNs, u64)>>,
+    changes: BTreeMap<String, Changes>,
     /// Changes for which there was no room.
     pub lost: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Changes {
+    kept: Vec<(MonoNs, u64)>,
+    last: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -177,10 +183,13 @@ impl Throttled {
         let Some(bits) = row.value.filter(|_| row.metric == NVIDIA_THROTTLE_REASONS.name) else { return };
         let bits = metric::whole(bits);
         let changes = self.changes.entry(row.gpu_uuid.clone()).or_default();
-        match changes.last() {
-            Some((_, before)) if *before == bits => {}
-            _ if changes.len() < CHANGES_MAX => changes.push((row.sampled_ns, bits)),
-            _ => self.lost += 1,
+        if changes.last.replace(bits) == Some(bits) {
+            return;
+        }
+        if changes.kept.len() < CHANGES_MAX {
+            changes.kept.push((row.sampled_ns, bits));
+        } else {
+            self.lost += 1;
         }
     }
 
@@ -198,7 +207,7 @@ impl Throttled {
                 .sum::<f64>()
         };
         let share =
-            |bit| self.changes.values().map(|changes| held(changes, bit) / length).fold(0.0, f64::max);
+            |bit| self.changes.values().map(|changes| held(&changes.kept, bit) / length).fold(0.0, f64::max);
         let shares = REASONS.iter().map(|(bit, name)| (*name, share(*bit)));
         shares.filter(|(_, share)| *share > 0.0).collect()
     }

@@ -239,8 +239,7 @@ impl Active {
         self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, rung)?;
         let (replays, notices) = loadgen.prepared(|| self.wants(Stop::Now))?;
         raise_hot_threads(loadgen.pid());
-        let over = Arc::new(AtomicBool::new(false));
-        let view = Arc::new(Mutex::new(View::default()));
+        let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
         let counters = spools.counters();
         let collector = Collector {
             kernel: kernel_spool,

@@ -108,7 +108,7 @@ impl Card {
             None => Err(CallError::Failed(format!("`{}` is too short", file.display()))),
             Some(u64::MAX) => Err(CallError::Never("it does not count energy".to_owned())),
             Some(energy) => {
-                answer.put(&metric::AMD_ENERGY_CONSUMPTION, float(energy) * ENERGY_MEGAJOULES);
+                answer.put(&metric::AMD_ENERGY_CONSUMPTION, float(energy) * ENERGY_JOULES / 1e6);
                 Ok(())
             }
         }
@@ -168,7 +168,7 @@ const CALLS: &[Call] = &[
 /// `kgd_pp_interface.h`): those that say its unit. Kernels have had two layouts of 1.6, so it is not among them.
 const ENERGY: &[((u8, u8), usize)] = &[((1, 4), 24), ((1, 5), 88), ((1, 7), 24), ((1, 8), 24)];
 /// Its unit, 2^-16 J.
-const ENERGY_MEGAJOULES: f64 = 1e-6 / 65536.0;
+const ENERGY_JOULES: f64 = 1.0 / 65536.0;
 const DRM: &str = "/sys/class/drm";
 /// AMD's number among makers of PCI devices.
 const AMD: &str = "0x1002";
@@ -245,7 +245,7 @@ mod tests {
         let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
         let cards = open(&settings).unwrap();
         let place = CALLS.iter().position(|call| call.name == "gpu_metrics").unwrap();
-        let mut ask = |table: &[u8]| {
+        let ask = |table: &[u8]| {
             fs::write(drm.path().join("card0/device/gpu_metrics"), table).unwrap();
             cards.gpus().unwrap()[0].ask(place, &mut Answer::default())
         };

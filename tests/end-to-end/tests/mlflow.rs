@@ -138,6 +138,15 @@ fn plots_come_later_and_children_have_parents() {
         |parent: &str| format!("--mlflow-tracking-uri {} --mlflow-parent-run-id {parent}", mlflow.url());
     let child = profile(&server, &flags(parent));
     assert_eq!(of(&run_of(&mlflow, &child).1, "tags", "mlflow.parentRunId"), parent, "its parent");
+    let hurried = format!("--request-count 4 --mlflow-tracking-uri {}", mlflow.url());
+    let mut hurried = Run::profile(&server.url(), &hurried);
+    hurried
+        .command
+        .env("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+        .env("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS", "0.001");
+    let hurried = hurried.end();
+    hurried.ended_with(0);
+    assert!(hurried.err.contains("are over (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS)"), "{}", hurried.err);
     let orphan = profile(&server, &flags("nobody"));
     orphan.ended_with(0);
     assert!(orphan.err.contains("MLflow knows no run `nobody`"), "{}", orphan.err);
@@ -195,8 +204,11 @@ fn the_tutorials_commands_work() {
     plots.end().ended_with(0);
     assert!(mlflow.files(run_id).contains(&("plots/ttft.png".to_owned(), 9)), "{:?}", mlflow.files(run_id));
 
-    let made: Value =
-        serde_json::from_str(&mlflow.command(&["runs", "create", "--experiment-name", "my-sweep"])).unwrap();
+    let said = mlflow.command(&["runs", "create", "--experiment-name", "my-sweep"]);
+    // A link for people may stand before it.
+    let made = &said[said.find('{').expect("JSON")..];
+    let made =
+        serde_json::Deserializer::from_str(made).into_iter::<Value>().next().expect("a value").unwrap();
     let parent = made["run_id"].as_str().expect("the parent's id");
     for concurrency in [4, 8] {
         let flags = format!(

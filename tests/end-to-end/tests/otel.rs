@@ -72,12 +72,32 @@ fn a_collector_that_is_not_there_costs_a_warning() {
 fn a_collector_that_refuses_costs_a_warning() {
     needs_programs!();
     let server = Server::start("");
-    let collector = Collector::start("503 Service Unavailable");
-    let ended = profile(&server, &collector.address(), "--stream metrics");
-    ended.ended_with(0);
-    assert!(ended.err.contains("failed"), "{}", ended.err);
-    assert!(ended.err.contains("503"), "it says how: {}", ended.err);
-    assert_eq!(ended.records().len(), 20, "the run is whole");
+    for status in ["503 Service Unavailable", "404 Not Found"] {
+        let collector = Collector::start(status);
+        let ended = profile(&server, &collector.address(), "--stream metrics,spans");
+        ended.ended_with(0);
+        let number = status.split(' ').next().unwrap();
+        for place in [format!("http://{}", collector.address()), "(spans)".to_owned()] {
+            let told = ended.err.lines().find(|line| line.contains(&format!("{place} failed")));
+            assert!(told.is_some_and(|line| line.contains(number)), "{place} says how: {}", ended.err);
+        }
+        assert!(ended.out.contains("exports failed"), "and the report says it: {}", ended.out);
+        assert_eq!(ended.records().len(), 20, "the run is whole");
+    }
+}
+
+#[test]
+fn only_what_is_wanted_is_streamed() {
+    needs_programs!();
+    let server = Server::start("");
+    for (wanted, has_metrics, has_timing) in [("metrics", true, false), ("timing", false, true)] {
+        let collector = Collector::start("200 OK");
+        profile(&server, &collector.address(), &format!("--stream {wanted}")).ended_with(0);
+        let has = |name: &str| !collector.points(name).is_empty();
+        assert_eq!(has("gen_ai.client.operation.duration"), has_metrics, "--stream {wanted}");
+        assert_eq!(has("aiperf.timing.requests.sent"), has_timing, "--stream {wanted}");
+        assert!(collector.spans().is_empty(), "--stream {wanted}");
+    }
 }
 
 #[test]

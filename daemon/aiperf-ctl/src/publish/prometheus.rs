@@ -4,6 +4,7 @@
 use super::board::{Board, Client, Model, Server};
 use super::histogram::{Bucket, Exemplar, Histogram};
 use control::WatchedServer;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// How the text is written.
@@ -33,60 +34,33 @@ impl Format {
 /// The text of `/metrics`.
 pub(super) fn text(board: &Board, format: Format) -> String {
     let mut text = String::new();
-    for (name, help, histogram) in HISTOGRAMS {
-        head(&mut text, name, help, "histogram");
-        for (server, model, of) in models(board) {
-            let labels =
-                format!("server=\"{}\",gen_ai_request_model=\"{}\"", escaped(server), escaped(model));
-            draw(&mut text, name, &labels, histogram(of), format);
-        }
-    }
-    for (name, help, histogram) in OF_CLIENTS {
-        head(&mut text, name, help, "histogram");
-        for (model, of) in &board.clients {
-            draw(
-                &mut text,
-                name,
-                &format!("gen_ai_request_model=\"{}\"", escaped(model)),
-                histogram(of),
-                format,
-            );
-        }
-    }
+    let of_model = |model: &str| format!("gen_ai_request_model=\"{}\"", escaped(model));
+    let servers = board.servers.iter().map(|(name, of)| (format!("server=\"{}\"", escaped(name)), of));
+    let servers = servers.collect::<Vec<_>>();
+    let models = servers.iter().flat_map(|(server, of)| {
+        of.models.iter().map(move |(model, of)| (format!("{server},{}", of_model(model)), of))
+    });
+    let models = models.collect::<Vec<_>>();
+    let clients = board.clients.iter().map(|(model, of)| (of_model(model), of)).collect::<Vec<_>>();
+    histograms(&mut text, OF_MODELS, &models, format);
+    histograms(&mut text, OF_CLIENTS, &clients, format);
     counter(&mut text, ENDED, "Watched requests that have ended, by how.", format);
-    for (server, model, of) in models(board) {
-        for (outcome, count) in &of.ended {
-            let (server, model, outcome) = (escaped(server), escaped(model), escaped(outcome));
-            let labels =
-                format!("server=\"{server}\",gen_ai_request_model=\"{model}\",outcome=\"{outcome}\"");
-            line(&mut text, ENDED, &labels, *count);
-        }
-    }
+    counts(&mut text, ENDED, "outcome", &models, |of| &of.ended);
     counter(&mut text, SENT, "Requests of runs that have ended, by how.", format);
-    for (model, of) in &board.clients {
-        for (outcome, count) in &of.ended {
-            let (model, outcome) = (escaped(model), escaped(outcome));
-            line(&mut text, SENT, &format!("gen_ai_request_model=\"{model}\",outcome=\"{outcome}\""), *count);
-        }
-    }
+    counts(&mut text, SENT, "outcome", &clients, |of| &of.ended);
     head(&mut text, UNTOLD, "Requests of runs that are missing here because this process was slow.", "gauge");
-    for (model, of) in &board.clients {
-        line(&mut text, UNTOLD, &format!("gen_ai_request_model=\"{}\"", escaped(model)), of.untold);
+    for (labels, of) in &clients {
+        line(&mut text, UNTOLD, labels, of.untold);
     }
     for (name, help, kind, value) in NUMBERS {
         head(&mut text, name, help, kind);
-        for (server, of) in &board.servers {
-            line(&mut text, name, &format!("server=\"{}\"", escaped(server)), value(&of.watched));
+        for (labels, of) in &servers {
+            line(&mut text, name, labels, value(&of.watched));
         }
     }
-    for (name, help, label, counts) in BY_NAME {
+    for (name, help, label, named) in BY_NAME {
         head(&mut text, name, help, "gauge");
-        for (server, of) in &board.servers {
-            for (what, count) in counts(of) {
-                let labels = format!("server=\"{}\",{label}=\"{}\"", escaped(server), escaped(what));
-                line(&mut text, name, &labels, *count);
-            }
-        }
+        counts(&mut text, name, label, &servers, *named);
     }
     if format == Format::OpenMetrics {
         text.push_str("# EOF\n");
@@ -94,10 +68,23 @@ pub(super) fn text(board: &Board, format: Format) -> String {
     text
 }
 
-fn models(board: &Board) -> impl Iterator<Item = (&str, &str, &Model)> {
-    board.servers.iter().flat_map(|(name, server)| {
-        server.models.iter().map(move |(model, of)| (name.as_str(), model.as_str(), of))
-    })
+/// Histograms of everything of one kind, each with its labels.
+fn histograms<T>(text: &mut String, table: Histograms<T>, each: &[(String, &T)], format: Format) {
+    for (name, help, histogram) in table {
+        head(text, name, help, "histogram");
+        for (labels, of) in each {
+            draw(text, name, labels, histogram(of), format);
+        }
+    }
+}
+
+/// Counts by the values of one more label.
+fn counts<T>(text: &mut String, name: &str, label: &str, each: &[(String, &T)], of: Counts<T>) {
+    for (labels, one) in each {
+        for (what, count) in of(one) {
+            line(text, name, &format!("{labels},{label}=\"{}\"", escaped(what)), *count);
+        }
+    }
 }
 
 fn head(text: &mut String, name: &str, help: &str, kind: &str) {
@@ -137,9 +124,11 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-type OfModel = fn(&Model) -> &Histogram;
 /// Name, help, and which it is.
-const HISTOGRAMS: &[(&str, &str, OfModel)] = &[
+type Histograms<T> = &'static [(&'static str, &'static str, fn(&T) -> &Histogram)];
+type Counts<T> = fn(&T) -> &BTreeMap<String, u64>;
+
+const OF_MODELS: Histograms<Model> = &[
     (
         "gen_ai_server_time_to_first_token_seconds",
         "From the request's last byte to the first token, at the kernel.",
@@ -157,9 +146,8 @@ const HISTOGRAMS: &[(&str, &str, OfModel)] = &[
     ),
 ];
 
-type OfClient = fn(&Client) -> &Histogram;
-/// Name, help, and which it is: what AIPerf streams, by the names that its tutorial queries, and the kernel's twins.
-const OF_CLIENTS: &[(&str, &str, OfClient)] = &[
+/// What AIPerf streams, by the names that its tutorial queries, and the kernel's twins.
+const OF_CLIENTS: Histograms<Client> = &[
     (
         "gen_ai_client_operation_duration",
         "From sending a run's request to its last token, in seconds.",
@@ -224,9 +212,8 @@ const NUMBERS: &[(&str, &str, &str, OfServer)] = &[
     ),
 ];
 
-type Named = fn(&Server) -> &std::collections::BTreeMap<String, u64>;
 /// Name, help, label, and which they are.
-const BY_NAME: &[(&str, &str, &str, Named)] = &[
+const BY_NAME: &[(&str, &str, &str, Counts<Server>)] = &[
     ("aiperfd_kernel_dropped", "What the kernel's programs could not report.", "reason", |server| {
         &server.watched.kernel_dropped
     }),

@@ -12,12 +12,12 @@ use crate::stats::{Stat, Stats};
 use crate::value::Value;
 
 macro_rules! of_maker {
-    ($maker:ident $group:ident $first:literal) => {
+    ($maker:ident $prefix:literal $group:ident $first:literal) => {
         /// The metrics of one maker's GPUs.
         pub(crate) mod $maker {
             use super::{Flags, Group, Injected, Metric, Unit};
 
-            of_maker! { $maker $group $first
+            gpu_metrics! { $prefix group($group) $first
                 PERFORMANCE_PER_WATT "performance_per_watt" "Performance per Watt" "requests/sec/W" 10 (Flags::LARGER_IS_BETTER)
                     "request_throughput / mean power.";
                 OUTPUT_TPS_PER_WATT "output_tps_per_watt" "Output Tokens per Second per Watt" "tokens/sec/W" 12
@@ -43,19 +43,10 @@ macro_rules! of_maker {
             }
         }
     };
-    ($maker:ident $group:ident $first:literal $($name:ident $tag:literal $header:literal $unit:literal $order:literal ($flags:expr) $text:literal;)*) => {$(
-        #[doc = $header]
-        pub(crate) const $name: Metric = Metric::injected(concat!(stringify!($maker), "_", $tag), $header, Injected::Gpu)
-            .group(Group::$group)
-            .unit(Unit::Other($unit))
-            .order($first + $order)
-            .flags($flags)
-            .text($text);
-    )*};
 }
 
-of_maker!(amd AmdEfficiency 800);
-of_maker!(nvidia NvidiaEfficiency 700);
+of_maker!(amd "amd_" AmdEfficiency 800);
+of_maker!(nvidia "nvidia_" NvidiaEfficiency 700);
 
 /// The results of every maker of whose GPUs something is known.
 pub(crate) fn results(

@@ -21,19 +21,7 @@ use common::clock::MonoNs;
 use common::id::RequestId;
 use record::Request;
 
-macro_rules! ours {
-    ($($name:ident $tag:literal $header:literal $unit:literal $order:literal ($flags:expr) $text:literal;)*) => {$(
-        #[doc = $header]
-        pub(crate) const $name: Metric = Metric::injected($tag, $header, Injected::Gpu)
-            .unit(Unit::Other($unit))
-            .ours(Group::Gpu)
-            .order($order)
-            .flags($flags)
-            .text($text);
-    )*};
-}
-
-ours! {
+gpu_metrics! { "" ours(Gpu) 0
     ENERGY_IN_REQUEST "gpu_energy_in_request" "GPU Energy During Request" "J" 900 (Flags::NONE)
         "What all GPUs drew from kernel_sent_last (or submitted) to the last token, whoever else was served meanwhile.";
     ENERGY_SHARE "gpu_energy_share" "GPU Energy Share of Request" "J" 910 (Flags::NONE)
@@ -346,6 +334,21 @@ mod tests {
         check(&results, "nvidia_output_tokens_per_joule", Stat::Avg, 20.0 / 600.0, 1e-3);
         let of_amd = results.iter().any(|result| result.metric.tag.starts_with("amd_"));
         assert!(!of_amd, "no AMD GPU, no numbers of AMD");
+    }
+
+    #[test]
+    fn a_divided_gpu_draws_power_once() {
+        let part = |mig: u32, row: GpuSample| GpuSample { mig_index: Some(mig), ..row };
+        let rows = |uuid: [&'static str; 2]| {
+            let rows = (0..5).flat_map(move |at| {
+                let told = row("nvidia_power_usage", 1 + at, 100.0);
+                let told = move |mig: usize| GpuSample { gpu_uuid: uuid[mig].to_owned(), ..told.clone() };
+                [part(0, told(0)), part(1, told(1))]
+            });
+            Gpus::of(rows.map(Ok::<_, ()>)).unwrap().each().count()
+        };
+        assert_eq!(rows(["GPU-0", "GPU-0"]), 1, "an exporter's parts, each with the whole one's power");
+        assert_eq!(rows(["MIG-a", "MIG-b"]), 0, "parts are told beside the whole one, which draws");
     }
 
     #[test]

@@ -7,6 +7,20 @@
 //! requests, events ────────────────────────────────────────┴──▶ join.rs         ours, by request and gap
 //! ```
 
+/// Metrics of GPUs: how their tags begin, whose they are, and where they begin in the tables; then one a line.
+macro_rules! gpu_metrics {
+    ($prefix:literal $whose:ident($group:ident) $first:literal
+     $($name:ident $tag:literal $header:literal $unit:literal $order:literal ($flags:expr) $text:literal;)*) => {$(
+        #[doc = $header]
+        pub(crate) const $name: Metric = Metric::injected(concat!($prefix, $tag), $header, Injected::Gpu)
+            .unit(Unit::Other($unit))
+            .$whose(Group::$group)
+            .order($first + $order)
+            .flags($flags)
+            .text($text);
+    )*};
+}
+
 mod curve;
 pub(crate) mod efficiency;
 pub(crate) mod join;

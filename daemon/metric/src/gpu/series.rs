@@ -107,13 +107,15 @@ impl Gpus {
         self.sources.is_empty()
     }
 
-    /// Every whole GPU once, as its own driver tells it where several do.
+    /// Every whole GPU once, as its own driver tells it where several do. DCGM's exporter tells a divided one by its parts
+    /// alone, each with the whole one's name and power: the first stands for it.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Series> {
         let is_url = |source: &str| source.contains("://");
         let mut sources = self.sources.iter().collect::<Vec<_>>();
         sources.sort_by_key(|(source, _)| is_url(source));
         let mut seen = Vec::<&str>::new();
-        let all = sources.into_iter().flat_map(|(_, gpus)| gpus).filter(|gpu| gpu.mig_index.is_none());
+        let all = sources.into_iter().flat_map(|(_, gpus)| gpus);
+        let all = all.filter(|gpu| gpu.mig_index.is_none() || gpu.uuid.starts_with(WHOLE));
         all.filter(move |gpu| {
             let is_new = gpu.uuid.is_empty() || !seen.contains(&gpu.uuid.as_str());
             seen.push(&gpu.uuid);
@@ -161,5 +163,7 @@ impl Series {
     }
 }
 
+/// How the names of NVIDIA's GPUs begin; those of parts begin with `MIG-`.
+const WHOLE: &str = "GPU-";
 /// Durations of calls that are kept exactly.
 const CALLS_EXACT: usize = 2_000_000;
