@@ -64,6 +64,7 @@ impl EndedRequests {
         let told = LiveRequest {
             id: self.id(request),
             phase: request.phase.clone(),
+            is_warmup: !case.is_profiling(),
             worker: request.worker,
             model: request.model.clone(),
             error: (!case.is_valid()).then(|| request.outcome.name().to_owned()),

@@ -165,6 +165,9 @@ pub struct LiveRequest {
     pub id: String,
     /// The phase that it was sent in.
     pub phase: String,
+    /// Whether that is left out of the results.
+    #[serde(default)]
+    pub is_warmup: bool,
     /// The hot core that sent it.
     pub worker: u32,
     /// The model that it asks, of a request that others sent.

@@ -221,6 +221,7 @@ pub(super) mod tests {
         let request = LiveRequest {
             id: "r7".to_owned(),
             phase: "profiling".to_owned(),
+            is_warmup: false,
             worker: 0,
             model: Some(model.to_owned()),
             error: None,
@@ -260,6 +261,7 @@ pub(super) mod tests {
         LiveRequest {
             id: String::new(),
             phase: String::new(),
+            is_warmup: false,
             worker: 0,
             model: None,
             error: None,

@@ -5,7 +5,7 @@ use super::Strategy;
 use crate::sender::Event;
 use crate::sink::Instruments;
 use control::LiveRequest;
-use metric::{Metric, Unit};
+use metric::{Metric, PROFILING, Unit, WARMUP};
 use opentelemetry::KeyValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -27,7 +27,8 @@ impl Requests {
 pub(super) fn attributes(common: &[KeyValue], request: &LiveRequest) -> Vec<KeyValue> {
     let mut attributes = common.to_vec();
     attributes.extend([
-        KeyValue::new("aiperf.benchmark_phase", request.phase.clone()),
+        KeyValue::new("aiperf.benchmark_phase", if request.is_warmup { WARMUP } else { PROFILING }),
+        KeyValue::new("aiperf.phase_name", request.phase.clone()),
         KeyValue::new("aiperf.worker.id", format!("worker_{}", request.worker)),
         KeyValue::new("aiperf.was_cancelled", request.error.as_deref() == Some("cancelled")),
         KeyValue::new("aiperf.has_error", request.error.is_some()),
