@@ -7,6 +7,7 @@ use end_to_end::needs_programs;
 use end_to_end::server::Server;
 use serde_json::Value;
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 macro_rules! needs_mlflow {
@@ -214,7 +215,7 @@ fn the_tutorials_commands_work() {
         let flags = format!(
             "{common} --mlflow-tracking-uri {uri} --mlflow-parent-run-id {parent} --concurrency {concurrency}"
         );
-        let (_, directory) = of_the_tutorial(&server, &flags);
+        let (_ended, directory) = of_the_tutorial(&server, &flags);
         let export: Value =
             serde_json::from_slice(&fs::read(directory.join("mlflow_export.json")).unwrap()).unwrap();
         let child = mlflow.get(&format!("runs/get?run_id={}", export["run_id"].as_str().unwrap()));
@@ -239,10 +240,16 @@ fn a_server_that_is_not_there_costs_a_warning() {
     ended.ended_with(0);
     let expected = "MLflow tracking server at http://127.0.0.1:9 did not respond within 5s";
     assert!(ended.err.contains(expected), "{}", ended.err);
-    let mut patient = Run::profile(&server.url(), flags);
-    patient.command.env("MLFLOW_HTTP_REQUEST_TIMEOUT", "7");
-    let patient = patient.end();
-    assert!(patient.err.contains("did not respond within 7s"), "as the variable says: {}", patient.err);
+    // One that takes connections and never answers is waited for as long as the user says.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let flags = format!("--request-count 4 --mlflow-tracking-uri http://{address}");
+    let mut waited = Run::profile(&server.url(), &flags);
+    waited.command.env("MLFLOW_HTTP_REQUEST_TIMEOUT", "1");
+    let waited = waited.end();
+    waited.ended_with(0);
+    let expected = format!("MLflow tracking server at http://{address} did not respond within 1s");
+    assert!(waited.err.contains(&expected), "{}", waited.err);
     assert_eq!(ended.records().len(), 20, "the run is whole");
     for entry in fs::read_dir(ended.artifacts()).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();

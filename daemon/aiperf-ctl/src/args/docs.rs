@@ -74,6 +74,7 @@ fn cell(text: &str) -> String {
 
 const AIPERF_FLAGS: &str = include_str!("aiperf-flags.txt");
 const DIFFERENT: &[(&str, &str)] = &[
+    ("--stream", "`spans` too, if it is named: one for each request"),
     ("--model-names", "a list does not become a sweep; `weighted` with --model-weights too"),
     ("--convergence-metric", "runs can agree from the third on, not from the second"),
     ("--export-http-trace", "`trace_type` is `aiperfd`; the stages come from the kernel's stamps and ours"),

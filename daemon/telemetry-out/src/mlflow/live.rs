@@ -13,10 +13,13 @@ use std::time::Duration;
 
 /// A run that is told live.
 pub(crate) struct Live {
-    numbers: Arc<Mutex<BTreeMap<String, Number>>>,
+    numbers: Arc<Mutex<Numbers>>,
     stop: Sender<()>,
     thread: JoinHandle<Exports>,
 }
+
+/// By instrument, then by kind of token, which is empty for those that have none.
+type Numbers = BTreeMap<String, BTreeMap<String, Number>>;
 
 /// A metric since it was last told.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +36,7 @@ impl Live {
     /// # Errors
     /// When no thread can be started.
     pub(crate) fn start(LiveRun { tracking, run_id, now_ms }: LiveRun) -> std::io::Result<Self> {
-        let numbers = Arc::<Mutex<BTreeMap<String, Number>>>::default();
+        let numbers = Arc::<Mutex<Numbers>>::default();
         let (stop, stopped) = channel::<()>();
         let told = Arc::clone(&numbers);
         let thread = std::thread::Builder::new().name("mlflow".to_owned()).spawn(move || {
@@ -57,20 +60,20 @@ impl Live {
         Ok(Self { numbers, stop, thread })
     }
 
-    fn update(&self, name: &str, kind: Option<&str>, with: impl FnOnce(Option<Number>) -> Number) {
-        // Output tokens have the name alone, as AIPerf has no others.
-        let key = match kind.filter(|kind| *kind != "output") {
-            Some(kind) => format!("live.{name}.{kind}"),
-            None => format!("live.{name}"),
-        };
-        if let Ok(mut numbers) = self.numbers.lock() {
-            let number = numbers.get(&key).copied();
-            numbers.insert(key, with(number));
+    fn update(&self, name: &str, kind: &str, with: impl FnOnce(Option<Number>) -> Number) {
+        let Ok(mut numbers) = self.numbers.lock() else { return };
+        if !numbers.contains_key(name) {
+            numbers.insert(name.to_owned(), BTreeMap::new());
+        }
+        let Some(kinds) = numbers.get_mut(name) else { return };
+        match kinds.get_mut(kind) {
+            Some(number) => *number = with(Some(*number)),
+            None => drop(kinds.insert(kind.to_owned(), with(None))),
         }
     }
 
     fn shift_level(&self, name: &str, by: f64) {
-        self.update(name, None, |number| match number {
+        self.update(name, "", |number| match number {
             Some(Number::Level { value, .. }) => Number::Level { value: value + by, has_changed: true },
             _ => Number::Level { value: by, has_changed: true },
         });
@@ -87,8 +90,8 @@ impl Instruments for Live {
         attributes: &[KeyValue],
     ) {
         let kind = attributes.iter().find(|attribute| attribute.key.as_str() == "gen_ai.token.type");
-        let kind = kind.map(|kind| kind.value.as_str().into_owned());
-        self.update(name, kind.as_deref(), |number| match number {
+        let kind = kind.map(|kind| kind.value.as_str()).unwrap_or_default();
+        self.update(name, &kind, |number| match number {
             Some(Number::Mean { sum, count }) => Number::Mean { sum: sum + value, count: count + 1.0 },
             _ => Number::Mean { sum: value, count: 1.0 },
         });
@@ -111,19 +114,30 @@ impl Sink for Live {
 }
 
 /// What is to be told of everything that was heard since the last time.
-fn take(numbers: &Mutex<BTreeMap<String, Number>>, timestamp_ms: u64, step: u64) -> Vec<Point> {
+fn take(numbers: &Mutex<Numbers>, timestamp_ms: u64, step: u64) -> Vec<Point> {
     let Ok(mut numbers) = numbers.lock() else { return Vec::new() };
     let mut points = Vec::new();
-    numbers.retain(|key, number| {
-        let value = match number {
-            Number::Mean { sum, count } => Some(*sum / *count),
-            Number::Level { value, has_changed } => std::mem::take(has_changed).then_some(*value),
-        };
-        let value = value.filter(|value| value.is_finite());
-        points.extend(value.map(|value| Point { key: key.clone(), value, timestamp_ms, step }));
-        matches!(number, Number::Level { .. })
-    });
+    for (name, kinds) in &mut *numbers {
+        kinds.retain(|kind, number| {
+            let value = match number {
+                Number::Mean { sum, count } => Some(*sum / *count),
+                Number::Level { value, has_changed } => std::mem::take(has_changed).then_some(*value),
+            };
+            let value = value.filter(|value| value.is_finite());
+            points.extend(value.map(|value| Point { key: key(name, kind), value, timestamp_ms, step }));
+            matches!(number, Number::Level { .. })
+        });
+    }
+    numbers.retain(|_, kinds| !kinds.is_empty());
     points
+}
+
+/// Output tokens have the name alone, as AIPerf has no others.
+fn key(name: &str, kind: &str) -> String {
+    match kind {
+        "" | "output" => format!("live.{name}"),
+        kind => format!("live.{name}.{kind}"),
+    }
 }
 
 /// From one point to the next.
@@ -135,7 +149,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 mod tests {
     use super::*;
 
-    fn told(numbers: &Mutex<BTreeMap<String, Number>>, step: u64) -> Vec<String> {
+    fn told(numbers: &Mutex<Numbers>, step: u64) -> Vec<String> {
         let points = take(numbers, 7, step);
         points.into_iter().map(|point| format!("{} {} {}", point.key, point.value, point.step)).collect()
     }
@@ -156,8 +170,8 @@ mod tests {
         live.add("sent", "{request}", 3.0, &[]);
         let expected = [
             "live.gen_ai.client.operation.duration 2 0",
-            "live.gen_ai.client.token.usage 4 0",
             "live.gen_ai.client.token.usage.input 20 0",
+            "live.gen_ai.client.token.usage 4 0",
             "live.sent 5 0",
         ];
         assert_eq!(told(&live.numbers, 0), expected, "what came");

@@ -1,9 +1,10 @@
-//! The only place of the test that reads a clock.
+//! The only place of the tests, and of the example, that reads a clock.
 
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use rustix::time::{ClockId, clock_gettime};
 
-fn nanoseconds(clock: ClockId) -> u64 {
+/// A clock's reading.
+pub(crate) fn nanoseconds(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
