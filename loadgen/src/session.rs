@@ -261,6 +261,7 @@ fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
         template: template.clone(),
         dataset,
         pictures: lines(given, "pictures")?,
+        sounds: lines(given, "sounds")?,
         videos: lines(given, "videos")?,
     };
     let (conversations, notices) = prompt::conversations(plan, materials)

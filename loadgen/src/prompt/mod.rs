@@ -110,6 +110,8 @@ pub struct Materials {
     pub dataset: Option<Store>,
     /// The user's own pictures, a data URI a line.
     pub pictures: String,
+    /// Sounds that were made for the run, a format and bytes in Base64 a line.
+    pub sounds: String,
     /// Videos that were made for the run, a data URI a line.
     pub videos: String,
 }
@@ -125,7 +127,7 @@ pub fn conversations(
     if plan.endpoint.models.is_empty() {
         return Err(Problem::NoModel);
     }
-    let Materials { tokenizer, template, dataset, pictures, videos } = materials;
+    let Materials { tokenizer, template, dataset, pictures, sounds, videos } = materials;
     let source = match &plan.input {
         Input::Synthetic { made, .. } => made.corpus,
         Input::File { .. } => TextSource::default(),
@@ -146,6 +148,7 @@ pub fn conversations(
                 models: &models,
                 seed: plan.random_seed,
                 pictures: &pictures,
+                sounds: &sounds,
                 videos: &videos,
             };
             Arc::new(synthetic::conversations(&wanted, &corpus)?)

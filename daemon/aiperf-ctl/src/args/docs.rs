@@ -91,7 +91,10 @@ const DIFFERENT: &[(&str, &str)] = &[
         "--cache-bust",
         "`warmup_isolation_*` is refused: in which phase a request goes is not known when it is made",
     ),
-    ("--audio-format", "`mp3` is refused: no encoder under a licence that fits"),
+    (
+        "--audio-format",
+        "of `mp3` at most 256 different sounds are made, and sent in turn; `ffmpeg` encodes them",
+    ),
     ("--video-batch-size", "at most 64 different videos are made, and sent in turn; `ffmpeg` encodes them"),
     ("--concurrency", "one value, at most 65536; no sweep"),
     ("--prefill-concurrency", "one value; no sweep"),
