@@ -4,13 +4,14 @@ use super::head::Head;
 use super::{Kind, Next, Prepared};
 use crate::branching::Inherited;
 use crate::job::Inquiry;
-use crate::prompt::{Conversation, Conversations, Order, Planned, When, mark};
+use crate::prompt::{Conversation, Conversations, Markers, Order, Planned, When};
 use crate::shape::Users;
 use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
-use common::plan::{self, CacheBust};
+use common::plan;
 use endpoint::{Endpoint, Turn};
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// What a composer needs to make every request of one worker.
@@ -26,8 +27,10 @@ pub struct Composition {
     pub plan: Arc<plan::Endpoint>,
     /// Bodies of first turns, each made once.
     pub bodies: Arc<Bodies>,
-    /// Where each session's marker goes, if it has one.
-    pub cache_bust: Option<CacheBust>,
+    /// The markers of prompts, if there are any.
+    pub markers: Option<Markers>,
+    /// How many workers may still send requests of a warm-up that have a marker; none if no worker ever does.
+    pub warming: Option<Arc<AtomicU32>>,
     /// A head for each target.
     pub heads: Vec<Head>,
     /// What forked sessions had heard when they began.
@@ -58,7 +61,15 @@ pub struct Timeline {
 /// Bodies of first turns, kept where there are few enough.
 #[derive(Debug)]
 pub struct Bodies {
-    pub(super) kept: Vec<OnceLock<Arc<[u8]>>>,
+    pub(super) kept: Vec<OnceLock<Body>>,
+}
+
+/// What a request says.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    measured: Arc<[u8]>,
+    /// In a warm-up, if that is something else.
+    warmup: Option<Arc<[u8]>>,
 }
 
 impl Bodies {
@@ -96,12 +107,18 @@ impl Composition {
         request: RequestId,
         (session, root): (u64, u64),
         entry: u32,
-        body: &[u8],
+        body: &Body,
         mut bytes: Vec<u8>,
     ) -> Prepared {
         let target = usize::try_from(root % self.heads.len() as u64).unwrap_or(0);
         let ids = [&request.header(self.run_number), &RequestId(session).session_header(self.run_number)];
-        self.heads[target].fill(&mut bytes, ids, body);
+        bytes.clear();
+        self.heads[target].write(&mut bytes, ids, &body.measured);
+        let mut warmup_at = 0;
+        if let Some(warmup) = body.warmup.as_ref().filter(|_| self.is_warming()) {
+            warmup_at = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            self.heads[target].write(&mut bytes, ids, warmup);
+        }
         Prepared {
             bytes,
             request,
@@ -110,6 +127,7 @@ impl Composition {
             turn: 0,
             target: u16::try_from(target).unwrap_or(u16::MAX),
             due: MonoNs(0),
+            warmup_at,
             kind: Kind::Request,
             settles: true,
             next: Next::Over,
@@ -128,15 +146,33 @@ impl Composition {
         Ok(conversation)
     }
 
-    /// Gives a session its marker, if there are markers.
-    pub(super) fn mark(&self, turn: &mut Turn, session: u64) -> io::Result<()> {
-        let Some(place) = self.cache_bust else { return Ok(()) };
-        let name = RequestId(session).session_header(self.run_number);
-        mark(turn, place, &String::from_utf8_lossy(&name)).map_err(io::Error::other)
+    /// Whether any worker may be in a warm-up that has a marker.
+    fn is_warming(&self) -> bool {
+        self.warming.as_ref().is_some_and(|warming| warming.load(Ordering::Relaxed) > 0)
     }
 
-    pub(crate) fn body(&self, turns: &[Turn]) -> io::Result<Arc<[u8]>> {
-        self.endpoint.encode(turns, &self.plan).map(Arc::from).map_err(io::Error::other)
+    /// Gives a turn that nothing is sent before its session's marker, if there are such.
+    pub(crate) fn mark(&self, turn: &mut Turn, session: u64) -> io::Result<()> {
+        self.markers.map_or(Ok(()), |markers| markers.mark_session(turn, session)).map_err(io::Error::other)
+    }
+
+    /// What is asked with these turns. While any worker may be in a warm-up that has a marker, it is not known in which phase
+    /// the request will go, and both are made.
+    pub(crate) fn body(&self, turns: &[Turn]) -> io::Result<Body> {
+        let encoded = |turns: &[Turn]| {
+            self.endpoint.encode(turns, &self.plan).map(Arc::<[u8]>::from).map_err(io::Error::other)
+        };
+        let warmup = match self.markers.filter(|_| self.is_warming()) {
+            Some(markers) => {
+                let mut marked = turns.to_vec();
+                if let Some(first) = marked.first_mut() {
+                    markers.mark_warmup(first).map_err(io::Error::other)?;
+                }
+                Some(encoded(&marked)?)
+            }
+            None => None,
+        };
+        Ok(Body { measured: encoded(turns)?, warmup })
     }
 }
 

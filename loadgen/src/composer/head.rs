@@ -29,13 +29,13 @@ impl Head {
         Self { bytes: head.into_bytes(), request_id_at, session_id_at }
     }
 
-    /// Writes the request with its ids into `bytes`.
-    pub(super) fn fill(&self, bytes: &mut Vec<u8>, ids: [&[u8; ID_LENGTH]; 2], body: &[u8]) {
-        bytes.clear();
+    /// Writes the request with its ids behind what is in `bytes`.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>, ids: [&[u8; ID_LENGTH]; 2], body: &[u8]) {
+        let begin = bytes.len();
         bytes.reserve(self.bytes.len() + CONTENT_LENGTH_MAX + body.len());
         bytes.extend_from_slice(&self.bytes);
         for (at, id) in [self.request_id_at, self.session_id_at].into_iter().zip(ids) {
-            bytes[at..at + ID_LENGTH].copy_from_slice(id);
+            bytes[begin + at..begin + at + ID_LENGTH].copy_from_slice(id);
         }
         bytes.extend_from_slice(body.len().to_string().as_bytes());
         bytes.extend_from_slice(b"\r\n\r\n");

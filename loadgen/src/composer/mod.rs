@@ -17,6 +17,7 @@ mod session;
 mod tests;
 
 pub use answer::{Answer, Said};
+use composition::Body;
 pub use composition::{Bodies, Composition, Timeline};
 pub use head::Head;
 pub use prepared::{Kind, Next, Prepared};
@@ -31,8 +32,8 @@ use rustc_hash::FxHashMap;
 use session::{Session, woven};
 use std::collections::VecDeque;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One composer at work.
@@ -59,7 +60,7 @@ impl Composer {
         let kept = composition.bodies.kept.get(place);
         let (body, next) = match kept.and_then(OnceLock::get) {
             // Only of conversations that are over after it.
-            Some(body) => (Arc::clone(body), Next::Over),
+            Some(body) => (body.clone(), Next::Over),
             None => {
                 let mut conversation = composition.conversation(place, session)?;
                 let mut turns = std::mem::take(&mut conversation.turns).into_iter();
@@ -79,7 +80,7 @@ impl Composer {
                     return Ok(prepared);
                 }
                 if next == Next::Over {
-                    kept.map(|kept| kept.set(Arc::clone(&body)));
+                    kept.map(|kept| kept.set(body.clone()));
                 } else {
                     let mut begun = Session {
                         entry,
@@ -124,6 +125,7 @@ impl Composer {
             turn: 0,
             target: told.target,
             due,
+            warmup_at: 0,
             kind: Kind::Inquiry,
             settles: true,
             next,
@@ -139,7 +141,10 @@ impl Composer {
         };
         let composition = &self.composition;
         let Some(session) = self.sessions.get_mut(&answer.session) else { return Ok(None) };
-        let Some(planned) = session.later.pop_front() else { return Ok(None) };
+        let Some(mut planned) = session.later.pop_front() else { return Ok(None) };
+        if matches!(session.context, Context::Alone | Context::Woven) {
+            composition.mark(&mut planned.turn, answer.session)?;
+        }
         match session.context {
             Context::Live => session.history.push(said.meaning(composition.endpoint)),
             Context::Woven => {
@@ -173,7 +178,7 @@ impl Composer {
         Ok(Some(prepared))
     }
 
-    fn request(&mut self, session: u64, entry: u32, body: &[u8], bytes: Vec<u8>) -> Prepared {
+    fn request(&mut self, session: u64, entry: u32, body: &Body, bytes: Vec<u8>) -> Prepared {
         let composition = &self.composition;
         let request = RequestId(composition.worker + self.made * composition.workers);
         self.made += 1;

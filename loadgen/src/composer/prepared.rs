@@ -7,7 +7,7 @@ use common::id::RequestId;
 /// A request that only has to be sent.
 #[derive(Debug)]
 pub struct Prepared {
-    /// Head and body.
+    /// Head and body; of a request that a warm-up sends otherwise, both of the measurement's and then both of the warm-up's.
     pub bytes: Vec<u8>,
     /// Its number in the run.
     pub request: RequestId,
@@ -21,6 +21,8 @@ pub struct Prepared {
     pub target: u16,
     /// When it is due, if it is not the first turn.
     pub due: MonoNs,
+    /// Where the warm-up's begin, if there are such.
+    pub warmup_at: u32,
     /// What is to be done with it.
     pub kind: Kind,
     /// Whether it is what an answer was waited for.
@@ -59,6 +61,18 @@ pub enum Kind {
 }
 
 impl Prepared {
+    /// Keeps what is sent in a phase, which is a warm-up or is not.
+    #[cold]
+    #[inline(never)]
+    pub fn settle_on(&mut self, is_warmup: bool) {
+        let at = std::mem::take(&mut self.warmup_at) as usize;
+        if is_warmup {
+            self.bytes.drain(..at.min(self.bytes.len()));
+        } else {
+            self.bytes.truncate(at);
+        }
+    }
+
     /// Nothing to be sent.
     pub(crate) const fn nothing(session: u64, ends: bool) -> Self {
         Self {
@@ -69,6 +83,7 @@ impl Prepared {
             turn: 0,
             target: 0,
             due: MonoNs(0),
+            warmup_at: 0,
             kind: Kind::Nothing { ends },
             settles: false,
             next: Next::Over,

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::branching::Inherited;
-use crate::prompt::{Branch, BranchKind, Conversation, Order, Planned, When};
+use crate::prompt::{Branch, BranchKind, Conversation, Markers, Order, Planned, When};
 use crate::shape::Users;
 use common::clock::DurationNs;
 use common::plan::{CacheBust, Endpoint, Plan, Sampling};
 use endpoint::Turn;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 fn plan() -> Endpoint {
     Endpoint { streaming: true, models: vec!["m".to_owned()], ..Plan::unknown().endpoint }
@@ -23,7 +25,8 @@ fn composer(conversations: Vec<Conversation>, worker: u64, workers: u64) -> Comp
         order: Order::sampled(conversations.len(), Sampling::Sequential, 0),
         bodies: Arc::new(Bodies::new(conversations.len())),
         conversations: Arc::new(conversations),
-        cache_bust: None,
+        markers: None,
+        warming: None,
         endpoint: endpoint::by_name("chat").unwrap(),
         plan: Arc::new(plan()),
         heads: vec![head],
@@ -246,11 +249,43 @@ fn the_first_users_have_less_to_say() {
 #[test]
 fn sessions_have_markers_of_their_own() {
     let mut composer = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1);
-    composer.composition.cache_bust = Some(CacheBust::FirstTurnPrefix);
+    composer.composition.markers = Some(markers(CacheBust::FirstTurnPrefix));
     composer.composition.bodies = Arc::new(Bodies::new(0));
     let said = [0, 1].map(|_| messages(&composer.first_turn(Vec::new()).unwrap()));
     assert_ne!(said[0], said[1], "the same conversation twice");
-    assert!(said.iter().all(|said| said.starts_with("user:[") && said.ends_with("] hi")), "{said:?}");
+    assert!(said.iter().all(|said| said.starts_with("user:[rid:") && said.ends_with("]\n\nhi")), "{said:?}");
+}
+
+fn markers(place: CacheBust) -> Markers {
+    Markers::new(place, endpoint::by_name("chat").unwrap().metadata(), 9)
+}
+
+#[test]
+fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
+    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
+    let warming = Arc::new(AtomicU32::new(1));
+    composer.composition.markers = Some(markers(CacheBust::WarmupIsolationFirstTurn));
+    composer.composition.warming = Some(Arc::clone(&warming));
+    let sent = |prepared: &Prepared, is_warmup: bool| {
+        let (bytes, warmup_at) = (prepared.bytes.clone(), prepared.warmup_at);
+        let mut sent = Prepared { bytes, warmup_at, ..Prepared::nothing(0, false) };
+        sent.settle_on(is_warmup);
+        messages(&sent)
+    };
+    let first = composer.first_turn(Vec::new()).unwrap();
+    assert_eq!(
+        [true, false].map(|phase| sent(&first, phase)),
+        ["user:[warmup]\n\none", "user:one"],
+        "in either"
+    );
+    let second = composer.next_turn(&answered(0, "aye"), Vec::new()).unwrap().unwrap();
+    let expected = ["user:[warmup]\n\none assistant:aye user:two", "user:one assistant:aye user:two"];
+    assert_eq!([true, false].map(|phase| sent(&second, phase)), expected, "the session's begin, in either");
+    composer.first_turn(Vec::new()).unwrap();
+    warming.store(0, Ordering::Relaxed);
+    let later = composer.first_turn(Vec::new()).unwrap();
+    assert_eq!((later.warmup_at, messages(&later)), (0, "user:one".to_owned()), "when all warm-ups are over");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub use conversation::{Branch, BranchKind, Context, Conversation, Conversations,
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
 pub use inputs::inputs_json;
-pub(crate) use marker::mark;
+pub use marker::Markers;
 use models::Models;
 pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};

@@ -19,7 +19,7 @@ use common::plan::{self, Plan};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
@@ -42,8 +42,10 @@ impl Field {
     ) -> Result<Self, Failure> {
         let (ended_in, ended) = mpsc::channel();
         let mut field = Self { threads: Vec::new(), begins: Vec::new(), ended };
-        // Bodies with a marker are each session's own.
-        let kept = if setup.plan.load.cache_bust.is_some() { 0 } else { ready.conversations.count() };
+        // Bodies with a session's marker are its own.
+        let has_own = setup.plan.load.cache_bust.is_some_and(|place| !place.isolates_warmup());
+        let kept = if has_own { 0 } else { ready.conversations.count() };
+        let warming = warming(&setup.plan, setup.cpus.len());
         let bodies = Arc::new(Bodies::new(kept));
         let mut spools = Vec::new();
         let (ready_in, ready_out) = mpsc::channel();
@@ -51,7 +53,15 @@ impl Field {
             let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
             spools.push((spool, gauge));
             let told = Told { ready: ready_in.clone(), ended: ended_in.clone() };
-            field.worker(setup, &ready, &bodies, number, &memory, told, (will, threshold))?;
+            field.worker(
+                setup,
+                &ready,
+                &bodies,
+                number,
+                &memory,
+                told,
+                (will, threshold, warming.as_ref()),
+            )?;
         }
         let scribe = Scribe {
             spools,
@@ -61,6 +71,7 @@ impl Field {
             conversations: ready.conversations,
             inherited: ready.inherited,
             template: ready.template,
+            markers: ready.markers,
             plan: setup.plan.clone(),
             keep_raw: setup.keep_raw,
         };
@@ -87,7 +98,7 @@ impl Field {
         number: usize,
         memory: &OwnedFd,
         told: Told,
-        (will, threshold): (&Arc<AtomicU8>, Option<&Arc<Threshold>>),
+        (will, threshold, warming): (&Arc<AtomicU8>, Option<&Arc<Threshold>>, Option<&Arc<AtomicU32>>),
     ) -> Result<(), Failure> {
         let plan = &setup.plan;
         let workers = setup.cpus.len();
@@ -101,7 +112,8 @@ impl Field {
             endpoint: ready.endpoint,
             plan: Arc::new(plan.endpoint.clone()),
             bodies: Arc::clone(bodies),
-            cache_bust: plan.load.cache_bust,
+            markers: ready.markers,
+            warming: warming.map(Arc::clone),
             heads: ready.ways.heads.clone(),
             inherited: ready.inherited.clone(),
             inquiries: ready.ways.inquiries.clone(),
@@ -141,6 +153,7 @@ impl Field {
             threshold: threshold.map(Arc::clone),
             seed: plan.random_seed,
             will: Arc::clone(will),
+            warming: warming.map(Arc::clone),
         };
         let cpu = setup.cpus[number];
         self.threads.push(spawn(format!("hot-{number}"), move || {
@@ -191,6 +204,13 @@ fn tell_begin(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
 struct Told {
     ready: Sender<io::Result<()>>,
     ended: Sender<worker::Ended>,
+}
+
+/// The workers that have a warm-up before them, if its requests have a marker.
+fn warming(plan: &Plan, workers: usize) -> Option<Arc<AtomicU32>> {
+    let isolates = plan.load.cache_bust.is_some_and(plan::CacheBust::isolates_warmup);
+    let warms_up = plan.load.phases.iter().any(|phase| phase.is_warmup);
+    (isolates && warms_up).then(|| Arc::new(AtomicU32::new(u32::try_from(workers).unwrap_or(u32::MAX))))
 }
 
 /// How many requests may fail.

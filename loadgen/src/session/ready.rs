@@ -5,7 +5,7 @@ use super::way::{Ways, ways};
 use super::{Failure, with_cause};
 use crate::branching::Inherited;
 use crate::composer::Timeline;
-use crate::prompt::{self, Conversations, Materials};
+use crate::prompt::{self, Conversations, Markers, Materials};
 use common::clock::DurationNs;
 use common::handshake::Setup;
 use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan};
@@ -23,6 +23,7 @@ pub(super) struct Ready {
     pub(super) timeline: Timeline,
     pub(super) ways: Ways,
     pub(super) inherited: Inherited,
+    pub(super) markers: Option<Markers>,
     pub(super) template: Option<ChatTemplate>,
     pub(super) tokenizer: Option<Tokenizer>,
     pub(super) endpoint: &'static dyn Endpoint,
@@ -56,7 +57,9 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
     };
     let (conversations, notices) = prompt::conversations(plan, materials)
         .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
-    check_fit(&*conversations, endpoint, &plan.endpoint)?;
+    let metadata = endpoint.metadata();
+    let markers = plan.load.cache_bust.map(|place| Markers::new(place, metadata, setup.run_number));
+    check_fit(&*conversations, endpoint, &plan.endpoint, markers)?;
     settle(plan, &*conversations);
     let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
     let schedule = &plan.load.fixed_schedule;
@@ -78,6 +81,7 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
         timeline: Timeline { zero_ms, speedup },
         ways,
         inherited: Inherited::default(),
+        markers,
         template,
         tokenizer,
         endpoint,
@@ -102,9 +106,19 @@ fn check_fit(
     conversations: &dyn Conversations,
     endpoint: &dyn Endpoint,
     plan: &plan::Endpoint,
+    markers: Option<Markers>,
 ) -> Result<(), Failure> {
     let first = conversations.conversation(0).map_err(|error| Failure::Plan(with_cause(&error)))?;
     let turns = first.turns.first().map(|planned| planned.turn.clone());
+    if let (Some(markers), Some(turn)) = (markers, &turns) {
+        markers.check(turn).map_err(|why| Failure::Plan(why.to_owned()))?;
+        if !endpoint.metadata().tokenizes_input {
+            let name = endpoint.metadata().name;
+            return Err(Failure::Plan(format!(
+                "--cache-bust has no place in requests of {name}: they are no text"
+            )));
+        }
+    }
     endpoint.encode(turns.as_slice(), plan).map(drop).map_err(|error| Failure::Plan(with_cause(&error)))
 }
 

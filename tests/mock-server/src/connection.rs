@@ -368,7 +368,10 @@ impl Connection {
             Some(Fault::Split(bytes)) => usize::try_from(bytes.max(1)).expect("a length fits"),
             _ => usize::MAX,
         };
-        let request = self.log_entry(number, head.request_id);
+        let mut request = self.log_entry(number, head.request_id);
+        if shared.script.keeps_bodies {
+            request.body = Some(String::from_utf8_lossy(&body.bytes).into());
+        }
         self.begin(course, write_max, Some(request));
         Ok(())
     }
@@ -428,6 +431,7 @@ impl Connection {
             peer_port: self.peer_port,
             read: self.read_at,
             response_begin: self.written,
+            body: None,
         }
     }
 

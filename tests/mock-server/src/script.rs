@@ -49,6 +49,8 @@ pub(crate) struct Script {
     pub(crate) fault: Option<Fault>,
     /// It goes wrong in every so-manieth request.
     pub(crate) fault_every: u64,
+    /// Whether the log tells what was asked.
+    pub(crate) keeps_bodies: bool,
 }
 
 /// How many tokens a response has.
@@ -608,6 +610,7 @@ mod tests {
             done: Done::Sent,
             fault: None,
             fault_every: 1,
+            keeps_bodies: false,
         }
     }
 

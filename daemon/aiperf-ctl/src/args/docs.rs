@@ -87,10 +87,9 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--tokenizer-revision", "of the local Hugging Face cache"),
     ("--public-dataset", "read from --dataset-path; nothing is downloaded"),
     ("--config", "keys that have no flag here are refused by name; of `phases` the warm-ups come first"),
-    (
-        "--cache-bust",
-        "`warmup_isolation_*` is refused: in which phase a request goes is not known when it is made",
-    ),
+    ("--cache-bust", "a marker is sent beside the tokens of --isl, not as part of them"),
+    ("--dataset-filter", "any field of any dataset; of `exgentic` as in AIPerf"),
+    ("--num-dataset-entries", "of --public-dataset too: no more rows are read"),
     (
         "--audio-format",
         "of `mp3` at most 256 different sounds are made, and sent in turn; `ffmpeg` encodes them",

@@ -177,7 +177,7 @@ mod tests {
         check("--endpoint-type smoke", "there are: chat, completions");
         check("--random-range-ratio 1.5 --isl 5 --osl 5", "neither a number");
         check("--random-range-ratio {\"input\":0.5} --isl 5 --osl 5", "neither a number");
-        check("--cache-bust warmup_isolation_system", "is not offered");
+        check("--cache-bust warmup_isolation_system", "needs a system prompt");
         check("--model-selection-strategy weighted --model-weights 1,2", "2 weights for 1 models");
         check("--model-weights 1", "needs --model-selection-strategy weighted");
         check("--system-prompt-file /nowhere", "failed to read `/nowhere`");
