@@ -1,7 +1,7 @@
 //! Jobs: requests whose answer has to be asked for again until it is there, such as videos.
 //!
 //! ```text
-//! POST ──▶ job ──GET──▶ not yet ──GET──▶ done (──GET──▶ its content)      one request, one latency, one connection
+//! POST ──▶ job ──GET──▶ not yet ──GET──▶ done (──GET──▶ its content)      one request, one latency
 //! ```
 
 use common::id::RequestId;

@@ -546,7 +546,7 @@ impl Worker {
             Event::Sent(error) => {
                 let bytes = self.ring.take_sent(place);
                 self.queue.give_back(bytes);
-                self.failed(place, Outcome::SendFailed, error);
+                self.send_failed(place, error);
             }
             Event::Connected(error) => self.connected(place, error),
             Event::ReceiveEnded(error) => self.receive_ended(place, error),
@@ -681,7 +681,7 @@ impl Worker {
             self.connections[widen(place)].state = State::Securing;
             self.shake_hands(place);
         } else {
-            self.send(place);
+            self.begin_on(place);
         }
     }
 
@@ -716,6 +716,29 @@ impl Worker {
         self.settle(place);
     }
 
+    /// What was handed to the kernel could not be sent.
+    #[cold]
+    #[inline(never)]
+    fn send_failed(&mut self, place: u32, error: u32) {
+        let active = self.connections[widen(place)].active.as_ref();
+        if active.is_some_and(Active::is_job_begun) {
+            return self.receive_ended(place, error);
+        }
+        self.failed(place, Outcome::SendFailed, error);
+    }
+
+    /// A connection is ready for the request that waits for it.
+    #[cold]
+    #[inline(never)]
+    fn begin_on(&mut self, place: u32) {
+        let active = self.connections[widen(place)].active.as_ref();
+        if active.is_some_and(Active::is_job_begun) {
+            self.go_on_with_job(place);
+        } else {
+            self.send(place);
+        }
+    }
+
     /// A request ended with its connection.
     #[cold]
     #[inline(never)]
@@ -733,7 +756,7 @@ impl Worker {
         self.settle(place);
     }
 
-    /// A request ended before it was sent: it is reported as sent at no time, with no bytes.
+    /// A request ended before it was sent: it is reported as sent at no time, with no bytes. A job may have been begun.
     #[cold]
     #[inline(never)]
     fn fail_unsent(&mut self, active: Active, outcome: Outcome, now: MonoNs, errno: u32) {
@@ -750,8 +773,13 @@ impl Worker {
             phase: active.phase,
             reserved: 0,
         };
-        self.reporter.not_sent(prepared.request, &sent);
-        self.reporter.ended(prepared.request, now, outcome, 0, &client_event::Ended { errno, reads: 0 });
+        let mut end = 0;
+        if active.is_job_begun() {
+            end = active.response_begin;
+        } else {
+            self.reporter.not_sent(prepared.request, &sent);
+        }
+        self.reporter.ended(prepared.request, now, outcome, end, &client_event::Ended { errno, reads: 0 });
         self.request_over(active, outcome, now);
     }
 

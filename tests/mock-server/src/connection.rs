@@ -378,10 +378,18 @@ impl Connection {
 
     /// Tells how a job gets on.
     fn begin_status(&mut self, number: u64, head: Head, shared: &mut Shared) {
-        let request = self.log_entry(shared.next_number(), head.request_id);
+        let asked = shared.next_number();
+        let request = self.log_entry(asked, head.request_id);
+        let fault = shared.script.fault.filter(|_| asked.is_multiple_of(shared.script.fault_every));
+        let persistence =
+            if fault == Some(Fault::ConnectionClose) { Persistence::Close } else { head.persistence };
         match shared.jobs.status(number, self.read_at) {
-            Some(status) => self.begin_reply(200, status.as_bytes(), head.persistence, Some(request)),
-            None => self.begin_unknown(head.persistence, request),
+            Some(status) => self.begin_reply(200, status.as_bytes(), persistence, Some(request)),
+            None => self.begin_unknown(persistence, request),
+        }
+        if fault == Some(Fault::HangUp) {
+            self.answer =
+                self.answer.take().map(|answer| Answer { course: answer.course.hanging_up(), ..answer });
         }
     }
 

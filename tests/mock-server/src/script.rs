@@ -289,6 +289,11 @@ impl Course {
         }
     }
 
+    /// The same, and then the connection ends whatever was said of it.
+    pub(crate) fn hanging_up(self) -> Self {
+        Self { ending: Ending::Close, ..self }
+    }
+
     /// What the response is made of.
     pub(crate) fn runs(&self) -> &[Run] {
         &self.runs
@@ -514,9 +519,13 @@ fn bend(runs: &mut Vec<Run>, fault: Option<Fault>, persistence: Persistence) -> 
             Ending::Close
         }
         Some(Fault::Never) => Ending::Abandon,
-        Some(Fault::ConnectionClose | Fault::AcceptClose | Fault::Garbage | Fault::BadStatusLine) => {
-            Ending::Close
-        }
+        Some(
+            Fault::ConnectionClose
+            | Fault::AcceptClose
+            | Fault::Garbage
+            | Fault::BadStatusLine
+            | Fault::HangUp,
+        ) => Ending::Close,
         _ => Ending::after(persistence),
     }
 }
