@@ -250,6 +250,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
     let schedule = &args.schedule;
     let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
     let has_users = args.users.user_centric_rate.is_some();
+    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
     let offsets = schedule.fixed_schedule_auto_offset
         || schedule.fixed_schedule_start_offset.is_some()
         || schedule.fixed_schedule_end_offset.is_some();
@@ -271,6 +272,18 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             "--request-count and --conversation-num exclude each other",
         ),
         (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
+        (
+            load.prefill_concurrency.is_some() && !args.endpoint.streaming,
+            "--prefill-concurrency needs --streaming: without it the first token comes with the last",
+        ),
+        (
+            has_users && is_made_up && args.conversation.conversation_turn_mean.is_none_or(|mean| mean < 2.0),
+            "--user-centric-rate needs --conversation-turn-mean of at least 2: users come back",
+        ),
+        (
+            offsets && is_made_up && !schedule.fixed_schedule,
+            "the offsets of --fixed-schedule need --input-file with timestamps",
+        ),
         (
             load.request_rate_ramp_duration.is_some() && (schedule.fixed_schedule || has_users),
             "--request-rate-ramp-duration goes with --request-rate only",

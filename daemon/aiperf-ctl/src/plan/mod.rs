@@ -166,6 +166,9 @@ mod tests {
             "needs --arrival-pattern gamma",
         );
         check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
+        check("--concurrency 4 --prefill-concurrency 3", "needs --streaming");
+        check("--user-centric-rate 2 --num-users 2", "--conversation-turn-mean of at least 2");
+        check("--fixed-schedule-auto-offset", "need --input-file with timestamps");
         check("--request-count 2 --conversation-num 2", "exclude each other");
         check("--fixed-schedule", "needs --input-file");
         check("--warmup-concurrency 2", "needs a warmup");
