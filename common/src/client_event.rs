@@ -87,6 +87,8 @@ numbered! {
         Stamped = 8 "stamped";
         /// The worker has nothing more to say.
         Finished = 9 "finished";
+        /// The answer to a request comes on another connection than the request went: [`Moved`].
+        Moved = 10 "moved";
     }
 }
 
@@ -165,6 +167,18 @@ pub struct Sent {
     pub phase: u32,
     /// Always 0.
     pub reserved: u32,
+}
+
+/// The body of [`Kind::Moved`]: of a job, which is asked after on a new connection when its own was closed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Moved {
+    /// The connection on which the answer will come.
+    pub connection: ConnectionId,
+    /// Always 0.
+    pub reserved: u32,
+    /// The offset in its received stream at which the answer will begin.
+    pub response_begin: u64,
 }
 
 /// The body of [`Kind::Ended`].

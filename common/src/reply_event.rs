@@ -147,6 +147,8 @@ pub struct RequestEnded {
     pub session: u64,
     /// The socket that carried it.
     pub cookie: SocketCookie,
+    /// The socket that carried the response, if it was another one, else 0: then offsets of the response count there.
+    pub answer_cookie: SocketCookie,
     /// When the schedule wanted it sent.
     pub due: MonoNs,
     /// When its connect was handed to the kernel, if it opened its connection.
@@ -418,7 +420,7 @@ pub const fn known(count: u32) -> Option<u32> {
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
 const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 320, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 328, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

@@ -145,7 +145,7 @@ impl Branching {
             self.children += 1;
             let conversation = work.composition.conversations.conversation(branch.child);
             let mut rest = conversation.map_err(io::Error::other)?;
-            let Planned { turn, when, .. } = rest.turns.remove(0);
+            let Planned { mut turn, when, .. } = rest.turns.remove(0);
             let (mut history, waited_for) = match branch.kind {
                 BranchKind::Fork => (heard.clone(), None),
                 BranchKind::Spawn { join_at } => (Vec::new(), Some((parent, join_at))),
@@ -154,6 +154,9 @@ impl Branching {
                 work.composition.inherited.put(child, heard.clone());
                 // A child goes on the way its parent does, unless its row says otherwise.
                 rest.context = if rest.context == Context::Live { context } else { rest.context };
+            }
+            if history.is_empty() {
+                work.composition.mark(&mut turn, child)?;
             }
             history.push(turn);
             let entry = u32::try_from(branch.child).unwrap_or(u32::MAX);
@@ -173,12 +176,13 @@ impl Branching {
         if known.waits {
             return Ok(());
         }
-        let Some(Planned { turn, when, .. }) = known.later.pop_front() else {
+        let Some(Planned { mut turn, when, .. }) = known.later.pop_front() else {
             return self.over(session, work);
         };
         known.turn += 1;
         if known.context == Context::Alone {
             known.history.clear();
+            work.composition.mark(&mut turn, session)?;
         }
         known.history.push(turn);
         work.ask(session, known.root, (known.entry, known.turn), when, &known.history)

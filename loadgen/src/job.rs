@@ -1,7 +1,7 @@
 //! Jobs: requests whose answer has to be asked for again until it is there, such as videos.
 //!
 //! ```text
-//! POST ──▶ job ──GET──▶ not yet ──GET──▶ done (──GET──▶ its content)      one request, one latency, one connection
+//! POST ──▶ job ──GET──▶ not yet ──GET──▶ done (──GET──▶ its content)      one request, one latency
 //! ```
 
 use common::id::RequestId;
@@ -79,20 +79,8 @@ mod tests {
 
     fn plan(download_content: bool) -> plan::Endpoint {
         plan::Endpoint {
-            kind: "video_generation".to_owned(),
-            urls: Vec::new(),
-            path: None,
-            models: Vec::new(),
-            model_choice: plan::ModelChoice::default(),
-            streaming: false,
-            request_timeout_seconds: 1.0,
-            use_legacy_max_tokens: false,
-            use_server_token_count: false,
-            trust: plan::Trust::System,
-            session_header: "X-Correlation-ID".to_owned(),
-            header_names: Vec::new(),
-            extra_inputs: serde_json::Map::new(),
             dialect: plan::Dialect { download_content, ..plan::Dialect::default() },
+            ..plan::Plan::unknown().endpoint
         }
     }
 

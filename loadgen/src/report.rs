@@ -3,7 +3,7 @@
 use crate::composer::Said;
 use crate::ring::shared::Producer;
 use crate::wire::{Sink, content};
-use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
+use common::client_event::{Ended, Kind, Moved, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId};
 use common::ring::Counter;
@@ -42,6 +42,11 @@ impl Reporter {
     /// A request was to be sent and could not be: it is told with no time and no bytes, and not counted as sent.
     pub fn not_sent(&mut self, request: RequestId, body: &Sent) {
         self.record(Kind::Sent, request.0, MonoNs(0), body.begin, body, &[]);
+    }
+
+    /// The answer to a request comes on another connection.
+    pub fn moved(&mut self, request: RequestId, now: MonoNs, body: &Moved) {
+        self.record(Kind::Moved, request.0, now, 0, body, &[]);
     }
 
     /// A request ended; `end` is the offset after the last byte received of it.

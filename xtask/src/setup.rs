@@ -3,7 +3,8 @@
 //! ```text
 //! kernel programs   1  rustup's nightly with rust-src, and bpf-linker
 //!                   2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
-//! tests             ip, nft, nginx, curl, wrk and prometheus, on systems with apt-get as root; what they need of Python, under target/
+//! tests             ip, nft, nginx, curl, wrk, prometheus and ffmpeg, on systems with apt-get as root; what they need of Python,
+//!                   under target/
 //! ```
 
 use crate::bpf::{self, Compiler, DEBIAN_LLVM, LINKER};
@@ -115,7 +116,7 @@ fn nightly_with_source() -> bool {
 fn install_tools() -> Result<()> {
     let missing = missing_tools();
     if missing.is_empty() {
-        say("tools of the tests: ip, nft, nginx, curl, wrk and prometheus");
+        say(&format!("tools of the tests: {}", TOOLS.map(|(program, _)| program).join(", ")));
         return Ok(());
     }
     if process::is_root() && process::find("apt-get").is_some() {
@@ -157,13 +158,14 @@ fn apt_install(packages: &[&str]) -> Result<()> {
 const DEBIAN_PACKAGES: &[&str] =
     &["rustc-web", "rust-web-src", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev", "zlib1g-dev"];
 /// Programs that the kernel and end-to-end tests use, and their packages.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
     ("curl", "curl"),
     ("wrk", "wrk"),
     ("prometheus", "prometheus"),
+    ("ffmpeg", "ffmpeg"),
 ];
 
 const INSTRUCTIONS: &str = "\

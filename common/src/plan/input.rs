@@ -247,12 +247,26 @@ pub struct Audios {
     pub batch_size: u32,
     /// Seconds.
     pub seconds: Length,
+    /// How they are encoded.
+    #[serde(default)]
+    pub format: SoundFormat,
     /// Bits of a sample, one of which is drawn.
     pub depths: Vec<u16>,
     /// Samples per second, one of which is drawn.
     pub sample_rates_hz: Vec<u32>,
     /// 1 or 2.
     pub channels: u16,
+}
+
+/// How made-up sounds are encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundFormat {
+    /// As samples.
+    #[default]
+    Wav,
+    /// By the client, which uploads them as the input named `sounds`; they are taken from it in turn.
+    Mp3,
 }
 
 /// Made-up rankings.

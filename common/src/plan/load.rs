@@ -17,12 +17,12 @@ pub struct Load {
     pub sampling: Sampling,
     /// The share of failed requests, from 0 to 1, above which the run is stopped.
     pub failed_request_threshold: Option<f64>,
-    /// Where each session has a marker of its own, so that no server finds its prompt in a prefix cache.
+    /// Where prompts have a marker, so that no server finds them in a prefix cache.
     #[serde(default)]
     pub cache_bust: Option<CacheBust>,
 }
 
-/// Where a session's marker goes.
+/// Where a marker goes, each session's own unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CacheBust {
@@ -34,6 +34,28 @@ pub enum CacheBust {
     FirstTurnPrefix,
     /// After the first turn's text.
     FirstTurnSuffix,
+    /// Before the system prompt, of requests of a warm-up only: one marker for all of them.
+    WarmupIsolationSystem,
+    /// The same before the first turn's text.
+    WarmupIsolationFirstTurn,
+}
+
+impl CacheBust {
+    /// Whether requests of a warm-up have a marker, and no others.
+    #[must_use]
+    pub const fn isolates_warmup(self) -> bool {
+        matches!(self, Self::WarmupIsolationSystem | Self::WarmupIsolationFirstTurn)
+    }
+
+    /// The same where there is no system prompt.
+    #[must_use]
+    pub const fn in_first_turn(self) -> Self {
+        match self {
+            Self::SystemPrefix | Self::FirstTurnPrefix => Self::FirstTurnPrefix,
+            Self::SystemSuffix | Self::FirstTurnSuffix => Self::FirstTurnSuffix,
+            Self::WarmupIsolationSystem | Self::WarmupIsolationFirstTurn => Self::WarmupIsolationFirstTurn,
+        }
+    }
 }
 
 /// A stretch of the run with one shape of load.

@@ -14,7 +14,7 @@ pub use endpoint::{Dialect, Endpoint, ModelChoice, Trust};
 pub use gpu::Gpu;
 pub use input::{
     Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, Range, RangeStyle, Rankings,
-    Synthesis, Taking, TextSource, Tokenizer,
+    SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
 };
 pub use load::{
     CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,

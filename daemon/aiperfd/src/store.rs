@@ -179,7 +179,8 @@ const FETCHED: &[&str] = &[
     "loadgen.log",
 ];
 /// Inputs that clients may upload.
-const INPUTS: &[&str] = &["dataset", "tokenizer", "chat_template", "authorities", "pictures", "videos"];
+const INPUTS: &[&str] =
+    &["dataset", "tokenizer", "chat_template", "authorities", "pictures", "sounds", "videos"];
 const RUN_ID_LENGTH: usize = 12;
 
 #[cfg(test)]

@@ -171,6 +171,12 @@ impl Joiner {
             let read = connection.read.as_mut().filter(|read| read.frontier() >= ended.sent_end);
             request.server_read_ns = time(read.and_then(|read| read.arrival(ended.sent_end)));
         }
+        // What became of a job may be told on another connection than it was begun on.
+        let mut nothing = Connection::default();
+        let connection = match ended.answer_cookie {
+            SocketCookie(0) => connection,
+            other => self.connections.get_mut(&other).unwrap_or(&mut nothing),
+        };
         if ended.head_end > 0 {
             request.head_kernel_received_ns = time(connection.received.arrival(ended.head_end));
             if request.head_kernel_received_ns.is_none() {
@@ -448,6 +454,25 @@ mod tests {
              380/1 unmatched 0 None",
         );
         assert_eq!(joiner.pending(), 2, "the last step of each direction stays until the next request");
+    }
+
+    #[test]
+    fn an_answer_on_another_connection_has_its_stamps_there() {
+        let mut joiner = Joiner::new(&["profiling"], None);
+        let elsewhere = SocketCookie(8);
+        joiner.step(&opened());
+        joiner.segment(&segment(SENT, 500, 200, 100));
+        joiner.segment(&segment(RECEIVED, 9000, 400, 120));
+        joiner.step(&Step { cookie: elsewhere, ..opened() });
+        joiner.segment(&Stamp { cookie: elsewhere, ..segment(RECEIVED, 9000, 400, 380) });
+        let moved = RequestEnded { answer_cookie: elsewhere, ..ended() };
+        let Joined { request, tokens } = joiner.request(&moved, &[event(400, EventKind::Content, 390)]);
+        assert_eq!(request.kernel_sent_last_ns, Some(MonoNs(100)), "where it was asked");
+        assert_eq!(request.kernel_received_last_ns, Some(MonoNs(380)), "where it was answered");
+        assert_eq!(tokens[0].kernel_received_ns, Some(MonoNs(380)), "and so each event");
+        let unknown = RequestEnded { answer_cookie: SocketCookie(9), ..ended() };
+        let Joined { request, .. } = joiner.request(&unknown, &[event(400, EventKind::Content, 390)]);
+        assert_eq!(request.unmatched_events, 1, "of a connection that nobody knows");
     }
 
     #[test]

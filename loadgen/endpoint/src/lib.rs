@@ -28,6 +28,7 @@ pub mod image_retrieval;
 mod json;
 mod media;
 pub mod messages;
+mod mp3;
 pub mod nim_embeddings;
 pub mod nim_rankings;
 mod openai;
@@ -265,7 +266,7 @@ impl Turn {
         u32::try_from(self.images.len() + parts.filter(is_image).count()).unwrap_or(u32::MAX)
     }
 
-    /// Seconds of its first sound, as AIPerf counts them; known of WAV whose bytes are here.
+    /// Seconds of its first sound, as AIPerf counts them; known of WAV and MP3 whose bytes are here.
     #[must_use]
     pub fn audio_seconds(&self) -> Option<f64> {
         self.audios.first()?.seconds()

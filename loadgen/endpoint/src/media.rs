@@ -1,5 +1,6 @@
 //! Pictures, sounds and videos as requests carry them.
 
+use crate::mp3;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -46,15 +47,19 @@ impl Media {
         STANDARD.decode(data).ok()
     }
 
-    /// How long a sound lasts, as the head of its WAV file tells.
+    /// How long a sound lasts, as its WAV or MP3 file tells.
     pub(crate) fn seconds(&self) -> Option<f64> {
-        if self.sound().0 != "wav" || self.is_remote() {
-            return None;
+        match self.sound().0 {
+            _ if self.is_remote() => None,
+            "wav" => {
+                let bytes = self.bytes()?;
+                let sound = hound::WavReader::new(bytes.as_slice()).ok()?;
+                let rate = sound.spec().sample_rate;
+                (rate > 0).then(|| f64::from(sound.duration()) / f64::from(rate))
+            }
+            "mp3" | "mpeg" => mp3::seconds(&self.bytes()?),
+            _ => None,
         }
-        let bytes = self.bytes()?;
-        let sound = hound::WavReader::new(bytes.as_slice()).ok()?;
-        let rate = sound.spec().sample_rate;
-        (rate > 0).then(|| f64::from(sound.duration()) / f64::from(rate))
     }
 
     /// Whether it is somewhere else.

@@ -177,7 +177,7 @@ const SONNETS: &[&str] = &[include_str!("corpus.txt")];
 const CODE: &[&str] = &[
     include_str!("dataset.rs"),
     include_str!("synthetic.rs"),
-    include_str!("../composer.rs"),
+    include_str!("../composer/mod.rs"),
     include_str!("../schedule.rs"),
     include_str!("../wire/http.rs"),
 ];

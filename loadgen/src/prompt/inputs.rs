@@ -93,25 +93,10 @@ impl Serialize for Payloads<'_> {
 mod tests {
     use super::super::{Planned, When};
     use super::*;
-    use serde_json::{Map, Value};
+    use serde_json::Value;
 
     fn plan(streaming: bool) -> plan::Endpoint {
-        plan::Endpoint {
-            kind: "chat".to_owned(),
-            urls: Vec::new(),
-            path: None,
-            models: vec!["mock".to_owned()],
-            model_choice: plan::ModelChoice::default(),
-            streaming,
-            request_timeout_seconds: 1.0,
-            use_legacy_max_tokens: false,
-            use_server_token_count: false,
-            trust: plan::Trust::System,
-            session_header: "X-Correlation-ID".to_owned(),
-            header_names: Vec::new(),
-            extra_inputs: Map::new(),
-            dialect: plan::Dialect::default(),
-        }
+        plan::Endpoint { streaming, models: vec!["mock".to_owned()], ..plan::Plan::unknown().endpoint }
     }
 
     /// Takes the texts out of a golden file, and expects that very file from them.

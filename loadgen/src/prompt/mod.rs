@@ -34,7 +34,7 @@ pub use conversation::{Branch, BranchKind, Context, Conversation, Conversations,
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
 pub use inputs::inputs_json;
-pub(crate) use marker::mark;
+pub use marker::Markers;
 use models::Models;
 pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};
@@ -110,6 +110,8 @@ pub struct Materials {
     pub dataset: Option<Store>,
     /// The user's own pictures, a data URI a line.
     pub pictures: String,
+    /// Sounds that were made for the run, a format and bytes in Base64 a line.
+    pub sounds: String,
     /// Videos that were made for the run, a data URI a line.
     pub videos: String,
 }
@@ -125,7 +127,7 @@ pub fn conversations(
     if plan.endpoint.models.is_empty() {
         return Err(Problem::NoModel);
     }
-    let Materials { tokenizer, template, dataset, pictures, videos } = materials;
+    let Materials { tokenizer, template, dataset, pictures, sounds, videos } = materials;
     let source = match &plan.input {
         Input::Synthetic { made, .. } => made.corpus,
         Input::File { .. } => TextSource::default(),
@@ -146,6 +148,7 @@ pub fn conversations(
                 models: &models,
                 seed: plan.random_seed,
                 pictures: &pictures,
+                sounds: &sounds,
                 videos: &videos,
             };
             Arc::new(synthetic::conversations(&wanted, &corpus)?)
@@ -205,51 +208,12 @@ fn session_name(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::{self, Change, ExportLevel, FailOn, Load, Output, Phase, Timestamps, Wait, Workers};
+    use common::plan::Change;
 
     fn plan(input: Input) -> Plan {
-        Plan {
-            endpoint: plan::Endpoint {
-                kind: "chat".to_owned(),
-                urls: Vec::new(),
-                path: None,
-                models: vec!["a".to_owned(), "b".to_owned()],
-                model_choice: plan::ModelChoice::default(),
-                streaming: false,
-                request_timeout_seconds: 1.0,
-                use_legacy_max_tokens: false,
-                use_server_token_count: false,
-                trust: plan::Trust::System,
-                session_header: "X-Correlation-ID".to_owned(),
-                header_names: Vec::new(),
-                extra_inputs: serde_json::Map::new(),
-                dialect: plan::Dialect::default(),
-            },
-            tokenizer: plan::Tokenizer::None,
-            input,
-            load: Load::of(Phase::closed(1, 1)),
-            workers: Workers { cpus: Vec::new(), workers: 1, wait: Wait::Block },
-            timestamps: Timestamps::Auto,
-            output: Output {
-                artifact_dir: String::new(),
-                export_prefix: None,
-                export_level: ExportLevel::Records,
-                goodput: std::collections::BTreeMap::new(),
-                slice_duration_seconds: None,
-                show_trace_timing: false,
-                export_http_trace: false,
-                export_outputs: false,
-                steady_state: false,
-                network_latency_mean_ms: None,
-                server_metrics_formats: Vec::new(),
-                fail_on: FailOn::Invalid,
-                other: std::collections::BTreeMap::new(),
-            },
-            random_seed: 7,
-            command_line: String::new(),
-            watch: None,
-            gpu: None,
-        }
+        let mut plan = Plan { input, random_seed: 7, ..Plan::unknown() };
+        plan.endpoint.models = vec!["a".to_owned(), "b".to_owned()];
+        plan
     }
 
     fn of(dataset: Option<Store>) -> Materials {

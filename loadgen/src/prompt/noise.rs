@@ -96,7 +96,7 @@ const SECONDS_MIN: f64 = 0.1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Length;
+    use common::plan::{Length, SoundFormat};
     use rand::SeedableRng;
 
     fn decoded(media: &Media) -> Vec<u8> {
@@ -134,6 +134,7 @@ mod tests {
             let wanted = Audios {
                 batch_size: 1,
                 seconds: Length { mean: 0.5, stddev: 0.0 },
+                format: SoundFormat::Wav,
                 depths: vec![depth],
                 sample_rates_hz: vec![8000],
                 channels: 2,

@@ -4,7 +4,7 @@ use super::corpus::Corpus;
 use super::draw::{self, Lengths};
 use super::pictures::Pictures;
 use super::{Context, Conversation, Models, Planned, Problem, When, noise, session_name};
-use common::plan::{Length, Made, Pair, Range, RangeStyle, Rankings};
+use common::plan::{Length, Made, Pair, Range, RangeStyle, Rankings, SoundFormat};
 use endpoint::{Media, Text, Turn};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -22,6 +22,8 @@ pub(super) struct Wanted<'a> {
     pub(super) seed: u64,
     /// The user's own pictures, if those are wanted.
     pub(super) pictures: &'a str,
+    /// Sounds that were made for the run, a format and bytes in Base64 a line.
+    pub(super) sounds: &'a str,
     /// Videos that were made for the run, a data URI a line.
     pub(super) videos: &'a str,
 }
@@ -46,6 +48,7 @@ struct Maker<'a> {
     prefix: StdRng,
     noise: StdRng,
     pictures: Option<Pictures>,
+    sounds: Cycle<Lines<'a>>,
     videos: Cycle<Lines<'a>>,
     system: Option<String>,
     prefixes: Vec<String>,
@@ -75,6 +78,7 @@ impl<'a> Maker<'a> {
                 .as_ref()
                 .and_then(|images| images.source)
                 .map(|taking| Pictures::new(wanted.pictures, taking)),
+            sounds: wanted.sounds.lines().cycle(),
             videos: wanted.videos.lines().cycle(),
             system: made.system_prompt.clone().or(shared),
             prefix,
@@ -133,7 +137,15 @@ impl<'a> Maker<'a> {
             };
         }
         if let Some(audios) = &made.audios {
-            turn.audios = noise::sounds(audios, &mut self.noise)?;
+            turn.audios = match audios.format {
+                SoundFormat::Wav => noise::sounds(audios, &mut self.noise)?,
+                SoundFormat::Mp3 => {
+                    self.sounds.by_ref().take(audios.batch_size as usize).map(Media::new).collect()
+                }
+            };
+            if turn.audios.len() < audios.batch_size as usize {
+                return Err(Problem::Media("the client uploaded no sounds".to_owned()));
+            }
         }
         turn.videos.extend(self.videos.by_ref().take(made.videos as usize).map(Media::new));
         Ok(turn)
@@ -224,6 +236,7 @@ mod tests {
             models: &Models::default(),
             seed,
             pictures: "",
+            sounds: "",
             videos: "",
         };
         (conversations(&wanted, &corpus).unwrap(), corpus)

@@ -2,7 +2,7 @@
 
 use super::transcript::Transcript;
 use crate::branching::Inherited;
-use crate::prompt::{Context, Conversation, Conversations};
+use crate::prompt::{Context, Conversation, Conversations, Markers};
 use common::reply_event::Measure;
 use endpoint::Turn;
 use rustc_hash::FxHashMap;
@@ -20,6 +20,7 @@ pub struct Asked {
     /// What was said before sessions that others began.
     inherited: Inherited,
     template: Option<ChatTemplate>,
+    markers: Option<Markers>,
 }
 
 /// What a request asked.
@@ -45,7 +46,14 @@ impl Asked {
             said: FxHashMap::default(),
             inherited,
             template: None,
+            markers: None,
         }
+    }
+
+    /// Counts the markers of sessions too. That of a warm-up is not counted: sessions may outlive it.
+    #[must_use]
+    pub fn with_markers(self, markers: Option<Markers>) -> Self {
+        Self { markers: markers.filter(Markers::are_of_sessions), ..self }
     }
 
     /// Counts what a chat template makes of messages.
@@ -65,20 +73,30 @@ impl Asked {
         if let Some(facts) = self.alone.get(&(entry, turn)) {
             return *facts;
         }
-        let Ok(conversation) = self.conversations.conversation(entry as usize) else {
+        let Ok(mut conversation) = self.conversations.conversation(entry as usize) else {
             return Facts::default();
         };
-        let Some(planned) = conversation.turns.get(turn as usize) else { return Facts::default() };
+        let (is_only, context) = (conversation.turns.len() == 1, conversation.context);
+        let has_history =
+            self.inherited.has(session) || (turn > 0 && matches!(context, Context::Live | Context::Recorded));
+        let Some(planned) = conversation.turns.get_mut(turn as usize) else { return Facts::default() };
+        if let Some(markers) = self.markers.filter(|_| !has_history) {
+            // What can't be marked was never sent.
+            markers.mark_session(&mut planned.turn, session).ok();
+        }
+        let planned = &*planned;
         let requested_tokens = planned.turn.max_tokens;
         let audio_seconds = planned.turn.audio_seconds().map_or(Measure::UNKNOWN, Measure::new);
-        let is_alone = conversation.turns.len() == 1 || conversation.context == Context::Alone;
+        let is_alone = is_only || context == Context::Alone;
         if is_alone && !self.inherited.has(session) {
             let mut asked = self.transcript();
             asked.hear(&planned.turn);
             let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
             let images = planned.turn.images_asked();
             let facts = Facts { input_tokens, requested_tokens, audio_seconds, images };
-            self.alone.insert((entry, turn), facts);
+            if self.markers.is_none() {
+                self.alone.insert((entry, turn), facts);
+            }
             return facts;
         }
         let mut asked = self.said.remove(&session).unwrap_or_else(|| {
@@ -87,7 +105,7 @@ impl Asked {
             begun
         });
         // Of messages that are complete in themselves but for the answers, only those go on.
-        let answers = (conversation.context == Context::Woven).then(|| asked.clone());
+        let answers = (context == Context::Woven).then(|| asked.clone());
         asked.hear(&planned.turn);
         let before = conversation.turns.iter().take(turn as usize + 1);
         let images = before.map(|planned| planned.turn.images_asked()).sum();
@@ -133,6 +151,7 @@ impl Asked {
 mod tests {
     use super::*;
     use crate::prompt::{Planned, When};
+    use common::plan::CacheBust;
 
     fn counted(context: Context, template: Option<ChatTemplate>) -> Vec<Option<u32>> {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
@@ -160,6 +179,29 @@ mod tests {
         assert_eq!(counted(Context::Recorded), [Some(2), Some(6), Some(10)], "with recorded ones of three");
         assert_eq!(counted(Context::Alone), [Some(2), Some(1), Some(1)], "each for itself");
         assert_eq!(counted(Context::Woven), [Some(2), Some(3), Some(5)], "each with the answers before it");
+    }
+
+    #[test]
+    fn markers_of_sessions_count() {
+        let turn = Turn::user("hi".to_owned(), "m".to_owned());
+        let conversation = Conversation::single("s".to_owned(), turn, When::Unsaid);
+        let metadata = endpoint::by_name("chat").unwrap().metadata();
+        let tokenizer = Tokenizer::builtin();
+        let counted = |place, session| {
+            let markers = Some(Markers::new(place, metadata, 9));
+            let asked = Asked::new(Arc::new(vec![conversation.clone()]), Inherited::default());
+            let mut asked = asked.with_markers(markers);
+            asked.facts(session, (0, 0), None, Some(&tokenizer)).input_tokens
+        };
+        let sent = |session| {
+            let mut turn = conversation.turns[0].turn.clone();
+            Markers::new(CacheBust::FirstTurnPrefix, metadata, 9).mark_session(&mut turn, session).unwrap();
+            Some(tokenizer.count(&turn.joined()))
+        };
+        for session in [1, 2, 3] {
+            assert_eq!(counted(CacheBust::FirstTurnPrefix, session), sent(session), "as it was sent");
+        }
+        assert_eq!(counted(CacheBust::WarmupIsolationFirstTurn, 1), Some(1), "what is measured has none");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::asked::{Asked, Facts};
 use super::outcome;
 use super::record::{body, broken};
 use super::request::{Keep, Names, Request};
-use common::client_event::{self as client, Ended, Opened, Outcome, RecordHeader, Sent, Stamped};
+use common::client_event::{self as client, Ended, Moved, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId, SocketCookie};
 use common::plan::Plan;
@@ -110,6 +110,7 @@ impl<W: Write> Ledger<W> {
                 self.requests[place].head(header, bytes);
             }
             client::Kind::Sent => self.sent(worker, header, &body(bytes)?),
+            client::Kind::Moved => self.moved(worker, header, &body(bytes)?)?,
             client::Kind::Ended => self.ended(worker, header, body(bytes)?)?,
             client::Kind::Opened => self.opened(header, &body(bytes)?)?,
             client::Kind::Closed => self.closed(header)?,
@@ -157,7 +158,9 @@ impl<W: Write> Ledger<W> {
         self.free.push(place);
         let request = &mut self.requests[place];
         let (connection, was_sent) = (request.told.connection, request.told.sent_end > 0);
+        let moved_to = request.moved_to;
         request.clear();
+        moved_to.map_or(Ok(()), |connection| self.release(connection))?;
         if was_sent { self.release(connection) } else { Ok(()) }
     }
 
@@ -257,9 +260,22 @@ impl<W: Write> Ledger<W> {
             request.take_server_counts();
         }
         write_request(&mut self.replies, request, &verdict, self.keep)?;
-        let connection = request.told.connection;
+        let (connection, moved_to) = (request.told.connection, request.moved_to);
         request.clear();
+        moved_to.map_or(Ok(()), |connection| self.release(connection))?;
         self.release(connection)
+    }
+
+    /// The answer to a request comes on another connection, both of which are needed until it is told.
+    fn moved(&mut self, worker: u32, header: &RecordHeader, moved: &Moved) -> io::Result<()> {
+        let place = self.place(worker, header.request());
+        let connection = self.connections.entry(moved.connection.0).or_default();
+        connection.open_requests += 1;
+        let request = &mut self.requests[place];
+        request.told.answer_cookie = connection.cookie;
+        request.told.response_begin = moved.response_begin;
+        let before = request.moved_to.replace(moved.connection);
+        before.map_or(Ok(()), |connection| self.release(connection))
     }
 
     fn opened(&mut self, header: &RecordHeader, opened: &Opened) -> io::Result<()> {

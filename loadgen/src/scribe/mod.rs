@@ -19,7 +19,7 @@ mod request;
 mod transcript;
 
 use crate::branching::Inherited;
-use crate::prompt::Conversations;
+use crate::prompt::{Conversations, Markers};
 use crate::ring::shared::Gauge;
 pub use asked::{Asked, Facts};
 use common::plan::Plan;
@@ -50,6 +50,8 @@ pub struct Scribe {
     pub inherited: Inherited,
     /// What the model is shown of messages, if that is what is counted.
     pub template: Option<ChatTemplate>,
+    /// The markers of prompts, if there are any.
+    pub markers: Option<Markers>,
     /// The plan of the run.
     pub plan: Plan,
     /// Whether the bytes of responses are passed on.
@@ -93,7 +95,8 @@ pub fn run(scribe: Scribe) -> io::Result<()> {
     let spools = scribe.spools.into_iter();
     let mut spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
-    let asked = Asked::new(scribe.conversations, scribe.inherited).with_template(scribe.template);
+    let asked = Asked::new(scribe.conversations, scribe.inherited);
+    let asked = asked.with_template(scribe.template).with_markers(scribe.markers);
     let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan);
     if scribe.keep_raw {
         ledger.keep_raw();

@@ -2,6 +2,7 @@
 
 use super::asked::Facts;
 use common::client_event::{RecordHeader, Sent};
+use common::id::ConnectionId;
 use common::reply_event::{Event, EventKind, RequestEnded, UNKNOWN, known};
 use endpoint::{Endpoint, Extras, Reply, ReplyError, SpecDecode, spec_decode, sse};
 use tokenizer::Tokenizer;
@@ -13,6 +14,8 @@ pub(super) struct Request {
     pub(super) told: RequestEnded,
     /// Until the request ends, an event's `tokens` and `reserved` hold the lengths of both texts at its end.
     pub(super) events: Vec<Event>,
+    /// The connection on which its answer comes, if it is another one.
+    pub(super) moved_to: Option<ConnectionId>,
     /// The response's head.
     pub(super) head: Vec<u8>,
     /// The body; of a stream its events' bytes, if they are kept.

@@ -79,6 +79,11 @@ impl Connection {
 }
 
 impl Active {
+    /// Whether it is a job of which the server has told something.
+    pub(super) fn is_job_begun(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.is_begun())
+    }
+
     pub(super) const fn new(prepared: Prepared, due: MonoNs, phase: u32) -> Self {
         Self {
             prepared,

@@ -1,15 +1,16 @@
-//! HOT: requests whose answer has to be asked for again: each keeps its connection until it is over. Budget:
+//! HOT: requests whose answer has to be asked for again: each keeps its connection until it is over or the server closes it. Budget:
 //! docs/BUDGET.md, "sending on time".
 //!
 //! Of such a request the last answer is reported, as if it were the only one: what was said on the way is no event.
 
 use super::connection::{Active, State};
 use super::{Worker, outcome_of, widen};
+use crate::clock;
 use crate::composer::{Answer, Next, Prepared};
 use crate::job;
 use crate::wire::Sink;
 use crate::wire::http::AtEnd;
-use common::client_event::Outcome;
+use common::client_event::{Moved, Outcome};
 use common::clock::MonoNs;
 
 /// What is known of a job.
@@ -26,6 +27,15 @@ pub(super) struct Job {
     is_content: bool,
     /// Whether the connection can go on.
     keeps_alive: bool,
+    /// Whether an answer has come on this connection.
+    has_answered_here: bool,
+}
+
+impl Job {
+    /// Whether the server knows of it.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.status != 0
+    }
 }
 
 impl Sink for Job {
@@ -64,16 +74,24 @@ impl Worker {
         job.reaped = reaped;
         job.end = end;
         job.keeps_alive = keeps_alive && !is_sending;
+        job.has_answered_here = true;
         if outcome != Outcome::Ok || job.is_content {
             return self.job_over(place, outcome);
         }
+        self.have_read(place, reaped + self.poll_interval);
+    }
+
+    /// Has the composer read the last answer of a job; what follows is sent when it is due.
+    fn have_read(&mut self, place: u32, due: MonoNs) {
+        let connection = &mut self.connections[widen(place)];
+        let Some(active) = connection.active.as_mut() else { return };
+        let Some(job) = active.job.as_ref() else { return };
         connection.state = State::Waiting;
         let told = job::Told {
             request: active.prepared.request,
             target: active.prepared.target,
             body: job.body.clone(),
         };
-        let due = reaped + self.poll_interval;
         let answer =
             Answer { session: active.prepared.session, due, said: None, job: Some(told), is_branch: false };
         self.turns.tell(&mut self.queue, answer);
@@ -100,11 +118,42 @@ impl Worker {
         let Some(active) = connection.active.as_mut().filter(is_its) else { return };
         let Some(job) = active.job.as_mut() else { return };
         let Next::Ask(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };
-        if !job.keeps_alive {
-            return self.failed(place, Outcome::ClosedEarly, 0);
-        }
         job.is_content = wanted == job::Wanted::Content;
-        let mut bytes = prepared.bytes;
+        if job.keeps_alive {
+            return self.ask(place, prepared.bytes);
+        }
+        // The server has closed the connection meanwhile: a job is measured, and not a connection.
+        let Some(mut active) = connection.active.take() else { return };
+        active.prepared.bytes = prepared.bytes;
+        self.close(place, clock::mono());
+        self.open(active);
+    }
+
+    /// Goes on with a job on the connection that was opened for that.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn go_on_with_job(&mut self, place: u32) {
+        let connection = &mut self.connections[widen(place)];
+        let response_begin = connection.received_offset();
+        let id = connection.id;
+        let Some(active) = connection.active.as_mut() else { return };
+        let Some(job) = active.job.as_mut() else { return };
+        job.has_answered_here = false;
+        connection.uses += 1;
+        active.response_begin = response_begin;
+        let request = active.prepared.request;
+        let bytes = std::mem::take(&mut active.prepared.bytes);
+        let deadline = (active.submitted + self.timeout, place, request.0);
+        // It is the job's own, which is earlier than those of requests that were sent since.
+        let at = self.deadlines.partition_point(|other| other.0 <= deadline.0);
+        self.deadlines.insert(at, deadline);
+        self.reporter.moved(request, clock::mono(), &Moved { connection: id, reserved: 0, response_begin });
+        self.ask(place, bytes);
+    }
+
+    /// Sends what is to be asked of a job.
+    fn ask(&mut self, place: u32, mut bytes: Vec<u8>) {
+        let connection = &mut self.connections[widen(place)];
         let mut begin = connection.sent_offset;
         if let Some(tls) = connection.tls.as_mut() {
             let (sealed, before) = tls.sealed(&bytes);
@@ -147,6 +196,11 @@ impl Worker {
         let Some(Active { job: Some(job), .. }) = connection.active.as_mut() else { return };
         let end = connection.responses.finish(&mut **job);
         let answered = outcome_of(job.status);
+        if end == AtEnd::NotBegun && job.is_begun() && job.has_answered_here {
+            // It was closed before the question came: that is asked again on another one.
+            job.keeps_alive = false;
+            return self.have_read(place, now);
+        }
         let outcome = match (error, end) {
             (0, AtEnd::Complete) => return self.job_answered(place, answered, false, now),
             (0, AtEnd::Truncated) => Outcome::Truncated,

@@ -39,7 +39,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Thread;
 
@@ -81,6 +81,8 @@ pub struct Assignment {
     pub seed: u64,
     /// What the user wants: one of [`GO`], [`DRAIN`], [`STOP`].
     pub will: Arc<AtomicU8>,
+    /// How many workers may still send requests of a warm-up that have a marker, where that is of interest.
+    pub warming: Option<Arc<AtomicU32>>,
 }
 
 /// Where requests go.
@@ -185,6 +187,7 @@ struct Worker {
     threshold: Option<Arc<Threshold>>,
     seed: u64,
     will: Arc<AtomicU8>,
+    warming: Option<Arc<AtomicU32>>,
     in_flight: u32,
     /// Requests in flight that wait for their first token.
     prefilling: u32,
@@ -226,6 +229,7 @@ impl Worker {
             threshold: assignment.threshold,
             seed: assignment.seed,
             will: assignment.will,
+            warming: assignment.warming,
             in_flight: 0,
             prefilling: 0,
             cancelling: false,
@@ -234,6 +238,8 @@ impl Worker {
 
     /// Goes through the phases.
     fn run(&mut self, phases: Vec<Phase>) -> io::Result<()> {
+        let warmed = (0..).zip(&phases).filter(|(_, phase)| phase.is_warmup).map(|(number, _)| number + 1);
+        let warmed = warmed.last().unwrap_or(0);
         let mut phases = (0..).zip(phases).peekable();
         while let Some((number, phase)) = phases.next() {
             let begun = if phase.is_seamless && number > 0 {
@@ -244,6 +250,11 @@ impl Worker {
             };
             if number > 0 && self.will.load(Ordering::Relaxed) != GO {
                 return Ok(());
+            }
+            if number == warmed
+                && let Some(warming) = &self.warming
+            {
+                warming.fetch_sub(1, Ordering::Relaxed);
             }
             self.phase = number;
             self.is_warmup = phase.is_warmup;
@@ -373,7 +384,10 @@ impl Worker {
     }
 
     #[inline]
-    fn begin_request(&mut self, prepared: Prepared, due: MonoNs) {
+    fn begin_request(&mut self, mut prepared: Prepared, due: MonoNs) {
+        if prepared.warmup_at > 0 {
+            prepared.settle_on(self.is_warmup);
+        }
         self.in_flight += 1;
         self.prefilling += u32::from(self.limits_prefill);
         let mut active = Active::new(prepared, due, self.phase);
@@ -532,7 +546,7 @@ impl Worker {
             Event::Sent(error) => {
                 let bytes = self.ring.take_sent(place);
                 self.queue.give_back(bytes);
-                self.failed(place, Outcome::SendFailed, error);
+                self.send_failed(place, error);
             }
             Event::Connected(error) => self.connected(place, error),
             Event::ReceiveEnded(error) => self.receive_ended(place, error),
@@ -667,7 +681,7 @@ impl Worker {
             self.connections[widen(place)].state = State::Securing;
             self.shake_hands(place);
         } else {
-            self.send(place);
+            self.begin_on(place);
         }
     }
 
@@ -702,6 +716,29 @@ impl Worker {
         self.settle(place);
     }
 
+    /// What was handed to the kernel could not be sent.
+    #[cold]
+    #[inline(never)]
+    fn send_failed(&mut self, place: u32, error: u32) {
+        let active = self.connections[widen(place)].active.as_ref();
+        if active.is_some_and(Active::is_job_begun) {
+            return self.receive_ended(place, error);
+        }
+        self.failed(place, Outcome::SendFailed, error);
+    }
+
+    /// A connection is ready for the request that waits for it.
+    #[cold]
+    #[inline(never)]
+    fn begin_on(&mut self, place: u32) {
+        let active = self.connections[widen(place)].active.as_ref();
+        if active.is_some_and(Active::is_job_begun) {
+            self.go_on_with_job(place);
+        } else {
+            self.send(place);
+        }
+    }
+
     /// A request ended with its connection.
     #[cold]
     #[inline(never)]
@@ -719,7 +756,7 @@ impl Worker {
         self.settle(place);
     }
 
-    /// A request ended before it was sent: it is reported as sent at no time, with no bytes.
+    /// A request ended before it was sent: it is reported as sent at no time, with no bytes. A job may have been begun.
     #[cold]
     #[inline(never)]
     fn fail_unsent(&mut self, active: Active, outcome: Outcome, now: MonoNs, errno: u32) {
@@ -736,8 +773,13 @@ impl Worker {
             phase: active.phase,
             reserved: 0,
         };
-        self.reporter.not_sent(prepared.request, &sent);
-        self.reporter.ended(prepared.request, now, outcome, 0, &client_event::Ended { errno, reads: 0 });
+        let mut end = 0;
+        if active.is_job_begun() {
+            end = active.response_begin;
+        } else {
+            self.reporter.not_sent(prepared.request, &sent);
+        }
+        self.reporter.ended(prepared.request, now, outcome, end, &client_event::Ended { errno, reads: 0 });
         self.request_over(active, outcome, now);
     }
 

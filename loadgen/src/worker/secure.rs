@@ -17,7 +17,7 @@ impl Worker {
         let connection = &mut self.connections[widen(place)];
         let Some(tls) = connection.tls.as_mut() else { return };
         if tls.is_ready() {
-            return self.send(place);
+            return self.begin_on(place);
         }
         let bytes = tls.outgoing();
         if !bytes.is_empty() {

@@ -30,6 +30,8 @@ pub struct Served {
     pub read_ns: u64,
     /// What was written, in order.
     pub written: Vec<Written>,
+    /// What it asked, of a server with `--log-bodies`.
+    pub body: Option<String>,
 }
 
 /// One event that the server wrote.
@@ -186,5 +188,6 @@ fn served(line: &str) -> Option<Served> {
         connection: line["connection"].as_u64().unwrap(),
         read_ns: line["read_ns"].as_u64().unwrap(),
         written: written.collect(),
+        body: line["body"].as_str().map(str::to_owned),
     })
 }

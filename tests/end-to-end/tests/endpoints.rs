@@ -222,6 +222,61 @@ fn videos() {
     }
 }
 
+/// Whoever made it tells of it on any connection.
+#[test]
+fn a_video_outlives_its_connection() {
+    needs_programs!();
+    for (fault, every) in [("connection-close", 1), ("hang-up", 1), ("hang-up", 3)] {
+        let server = Server::start(&format!("--fault {fault} --fault-every {every}"));
+        let flags = "--endpoint-type video_generation --request-count 12 --concurrency 3 --video-poll-interval 0.002 \
+                     --download-video-content";
+        let ended = Run::plain_profile(&server.url(), flags).end();
+        ended.ended_with(0);
+        let run = ended.json("run.json");
+        assert_eq!(run["counters"]["requests_sent"], 12, "a job is one request, whatever it takes: {fault}");
+        for record in ended.records() {
+            assert_eq!(record.get("error"), None, "{fault}: {record}");
+            let value = |tag: &str| record["metrics"][tag]["value"].as_f64();
+            assert!(value(LATENCY) >= Some(5.0), "the whole job: {record}");
+            if skip::lacks_probes().is_none() {
+                let kernel = value("kernel_request_latency");
+                assert!(
+                    kernel >= Some(5.0) && kernel <= value(LATENCY),
+                    "from its begin to its end: {record}"
+                );
+            }
+        }
+        for place in ["unmatched_events", "unmatched_requests", "damaged"] {
+            assert_eq!(run["loss"][place], json!({}), "nothing is lost with {fault}: {}", run["loss"]);
+        }
+        let served = server.log();
+        let mut connections = std::collections::BTreeMap::<_, std::collections::BTreeSet<_>>::new();
+        for one in &served {
+            connections.entry(&one.request_id).or_default().insert(one.connection);
+        }
+        assert_eq!(connections.len(), 12, "every job");
+        assert!(
+            connections.values().any(|connections| connections.len() > 1),
+            "asked after elsewhere: {fault}"
+        );
+    }
+}
+
+#[test]
+fn a_video_whose_server_goes_is_an_error() {
+    needs_programs!();
+    let server = Server::start("--ttft-ms 60000 --fault hang-up");
+    let flags = "--endpoint-type video_generation --request-count 2 --concurrency 2 --request-timeout-seconds 0.3 \
+                 --video-poll-interval 0.01";
+    let ended = Run::plain_profile(&server.url(), flags).end();
+    ended.ended_with(1);
+    for record in ended.records() {
+        assert_eq!(record["error"]["type"], "timeout", "on whichever connection: {record}");
+        let latency = record["metrics"]["request_latency"]["value"].as_f64();
+        assert!(latency.is_none_or(|latency| latency < 5000.0), "no longer than it may take: {record}");
+    }
+}
+
 #[test]
 fn a_video_that_fails_is_an_error() {
     needs_programs!();

@@ -1,9 +1,11 @@
 //! Bytes from the network and from the kernel: nothing that comes makes a parser panic or lie about offsets.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bolero::check;
 use common::parse::tcp_header;
 use common::plan::{Change, DATASET_FORMATS, Input, Plan};
-use endpoint::Follow;
+use endpoint::{Follow, Media, Turn};
 use loadgen::prompt::{self, Materials, Store};
 use loadgen::ring::socket::software_stamp;
 use loadgen::wire::Sink;
@@ -201,6 +203,19 @@ fn rows_of_every_dataset_format() {
             let rows = prompt::conversations(&mut plan, Materials { dataset, ..Materials::default() });
             if let Ok((conversations, _)) = rows {
                 assert!(conversations.count() > 0, "{format}: rows make conversations");
+            }
+        }
+    });
+}
+
+#[test]
+fn sounds_that_users_bring() {
+    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+        for (kind, begin) in [("mp3", &b""[..]), ("mp3", b"\xff\xfb"), ("mp3", b"ID3"), ("wav", b"RIFF")] {
+            let content = format!("{kind},{}", STANDARD.encode([begin, bytes].concat()));
+            let turn = Turn { audios: vec![Media::new(&content)], ..Turn::default() };
+            if let Some(seconds) = turn.audio_seconds() {
+                assert!(seconds.is_finite() && seconds >= 0.0, "{seconds} s");
             }
         }
     });

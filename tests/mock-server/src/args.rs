@@ -143,6 +143,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 20_000_000, value_name = "EVENTS")]
     log_limit: usize,
 
+    /// Tell in the log what each inference request asked: its body, as text.
+    #[arg(long)]
+    log_bodies: bool,
+
     /// Quit, as at POST /mock/quit, when standard input ends.
     #[arg(long)]
     quit_on_stdin_eof: bool,
@@ -204,6 +208,7 @@ impl Args {
             done: if self.no_done { Done::Left } else { Done::Sent },
             fault: self.fault,
             fault_every: self.fault_every,
+            keeps_bodies: self.log_bodies,
         };
         let style = Style {
             line_end: self.line_end,

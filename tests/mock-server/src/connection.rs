@@ -368,17 +368,28 @@ impl Connection {
             Some(Fault::Split(bytes)) => usize::try_from(bytes.max(1)).expect("a length fits"),
             _ => usize::MAX,
         };
-        let request = self.log_entry(number, head.request_id);
+        let mut request = self.log_entry(number, head.request_id);
+        if shared.script.keeps_bodies {
+            request.body = Some(String::from_utf8_lossy(&body.bytes).into());
+        }
         self.begin(course, write_max, Some(request));
         Ok(())
     }
 
     /// Tells how a job gets on.
     fn begin_status(&mut self, number: u64, head: Head, shared: &mut Shared) {
-        let request = self.log_entry(shared.next_number(), head.request_id);
+        let asked = shared.next_number();
+        let request = self.log_entry(asked, head.request_id);
+        let fault = shared.script.fault.filter(|_| asked.is_multiple_of(shared.script.fault_every));
+        let persistence =
+            if fault == Some(Fault::ConnectionClose) { Persistence::Close } else { head.persistence };
         match shared.jobs.status(number, self.read_at) {
-            Some(status) => self.begin_reply(200, status.as_bytes(), head.persistence, Some(request)),
-            None => self.begin_unknown(head.persistence, request),
+            Some(status) => self.begin_reply(200, status.as_bytes(), persistence, Some(request)),
+            None => self.begin_unknown(persistence, request),
+        }
+        if fault == Some(Fault::HangUp) {
+            self.answer =
+                self.answer.take().map(|answer| Answer { course: answer.course.hanging_up(), ..answer });
         }
     }
 
@@ -428,6 +439,7 @@ impl Connection {
             peer_port: self.peer_port,
             read: self.read_at,
             response_begin: self.written,
+            body: None,
         }
     }
 

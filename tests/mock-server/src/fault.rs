@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     LateDone(DurationNs),
     /// The connection is closed as soon as it is accepted.
     AcceptClose,
+    /// The connection is closed after the whole answer, without a word of it.
+    HangUp,
 }
 
 /// How one fault is spelled.
@@ -154,6 +156,7 @@ pub(crate) const SPELLINGS: &[Spelling] = &[
     spelling("accept-close", None, "accepts and closes at once (in a query: closes unanswered)", |_| {
         Fault::AcceptClose
     }),
+    spelling("hang-up", None, "closes after the whole answer, without a word of it", |_| Fault::HangUp),
 ];
 
 const fn spelling(

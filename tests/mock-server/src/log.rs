@@ -64,6 +64,8 @@ pub(crate) struct Request {
     pub(crate) read: MonoNs,
     /// Where the response stream stood before the response's first byte.
     pub(crate) response_begin: u64,
+    /// What it asked, if that is kept.
+    pub(crate) body: Option<Box<str>>,
 }
 
 /// What the server counted that the log cannot know.
@@ -240,6 +242,10 @@ impl Request {
             out.extend_from_slice(name.as_bytes());
             push_decimal(value, out);
         }
+        if let Some(body) = &self.body {
+            out.extend_from_slice(b",\"body\":");
+            serde_json::to_writer(&mut *out, body).expect("a string is always JSON");
+        }
         out.extend_from_slice(b",\"events\":[");
     }
 }
@@ -325,6 +331,7 @@ mod tests {
             peer_port: 3,
             read: MonoNs(4),
             response_begin: 5,
+            body: None,
         }
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct Script {
     pub(crate) fault: Option<Fault>,
     /// It goes wrong in every so-manieth request.
     pub(crate) fault_every: u64,
+    /// Whether the log tells what was asked.
+    pub(crate) keeps_bodies: bool,
 }
 
 /// How many tokens a response has.
@@ -287,6 +289,11 @@ impl Course {
         }
     }
 
+    /// The same, and then the connection ends whatever was said of it.
+    pub(crate) fn hanging_up(self) -> Self {
+        Self { ending: Ending::Close, ..self }
+    }
+
     /// What the response is made of.
     pub(crate) fn runs(&self) -> &[Run] {
         &self.runs
@@ -512,9 +519,13 @@ fn bend(runs: &mut Vec<Run>, fault: Option<Fault>, persistence: Persistence) -> 
             Ending::Close
         }
         Some(Fault::Never) => Ending::Abandon,
-        Some(Fault::ConnectionClose | Fault::AcceptClose | Fault::Garbage | Fault::BadStatusLine) => {
-            Ending::Close
-        }
+        Some(
+            Fault::ConnectionClose
+            | Fault::AcceptClose
+            | Fault::Garbage
+            | Fault::BadStatusLine
+            | Fault::HangUp,
+        ) => Ending::Close,
         _ => Ending::after(persistence),
     }
 }
@@ -608,6 +619,7 @@ mod tests {
             done: Done::Sent,
             fault: None,
             fault_every: 1,
+            keeps_bodies: false,
         }
     }
 

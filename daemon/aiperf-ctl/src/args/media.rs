@@ -15,7 +15,7 @@ pub struct AudioArgs {
     /// Its standard deviation. [default: 0]
     #[arg(long, value_parser = not_negative)]
     pub audio_length_stddev: Option<f64>,
-    /// How it is encoded: wav or mp3. [default: wav]
+    /// How it is encoded: wav, or mp3 by the program `ffmpeg`. [default: wav]
     #[arg(long, value_parser = ["wav", "mp3"])]
     pub audio_format: Option<String>,
     /// Bits of a sample, drawn from these: 8, 16, 24, 32. [default: 16]

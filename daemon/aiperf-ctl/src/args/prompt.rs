@@ -69,7 +69,8 @@ pub struct PromptArgs {
     /// [default: sonnet]
     #[arg(long, value_parser = ["sonnet", "coding", "random"])]
     pub prompt_corpus: Option<String>,
-    /// Keep the server from finding a prompt in its prefix cache: where a marker goes that no other conversation has.
+    /// Keep the server from finding a prompt in its prefix cache: where a marker goes that no other conversation has; with
+    /// warmup_isolation_* one that all requests of a warm-up have, and no others.
     #[arg(
         long,
         value_parser = [

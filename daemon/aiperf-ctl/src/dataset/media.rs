@@ -72,8 +72,8 @@ fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Resu
     written.flush().map_err(|error| Refusal(format!("--input-file: failed to write its rows: {error}")))
 }
 
-/// Goes through a row and its turns; whether anything was changed.
-fn inline(row: &mut Value, base: &Path) -> Result<bool, String> {
+/// Writes local files into a row and its turns; whether anything was changed.
+pub(super) fn inline(row: &mut Value, base: &Path) -> Result<bool, String> {
     let mut changed = false;
     if let Some(turns) = row.get_mut("turns").and_then(Value::as_array_mut) {
         for turn in turns {
@@ -138,6 +138,13 @@ pub(super) fn sound(cell: &Value) -> Option<String> {
         _ => return None,
     };
     Some(format!("{format},{}", STANDARD.encode(bytes)))
+}
+
+/// A video of a table's cell, as a data URI; what it is, its name tells.
+pub(super) fn video(cell: &Value) -> Option<String> {
+    let name = cell.get("path").and_then(Value::as_str).unwrap_or_default();
+    let kind = Path::new(name).extension().and_then(std::ffi::OsStr::to_str).unwrap_or("mp4");
+    Some(format!("data:video/{};base64,{}", kind.to_ascii_lowercase(), STANDARD.encode(bytes(cell)?)))
 }
 
 fn bytes(cell: &Value) -> Option<Vec<u8>> {

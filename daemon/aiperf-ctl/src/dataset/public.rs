@@ -1,7 +1,7 @@
 //! Public datasets by name: where each is to be had, and what of its rows is asked.
 
-use super::Columns;
 use super::media::{self, data_uri};
+use super::{Columns, exgentic};
 use crate::plan::Refusal;
 use serde_json::{Value, json};
 use tokenizer::Tokenizer;
@@ -11,11 +11,40 @@ pub(super) struct PublicDataset {
     /// As AIPerf names it.
     pub(super) name: &'static str,
     /// Where it is to be had.
-    pub(super) home: &'static str,
+    pub(super) home: Home,
     /// What its rows become.
     pub(super) format: &'static str,
-    /// A row; `None` if it can't be asked.
-    pub(super) row: fn(&Columns, &Tokenizer) -> Option<Value>,
+    /// How they become that.
+    pub(super) rows: Rows,
+}
+
+/// Where a dataset is to be had.
+pub(super) enum Home {
+    /// A repository of Hugging Face, and what else `hf download` is told.
+    HuggingFace(&'static str, &'static str),
+    /// Elsewhere.
+    Other(&'static str),
+}
+
+/// How rows of a dataset become rows that are sent.
+pub(super) enum Rows {
+    /// Each by itself; `None` if it can't be asked.
+    Single(fn(&Columns, &Tokenizer) -> Option<Value>),
+    /// Each is a recorded session of several; these are the fields by which sessions can be found.
+    Sessions(&'static [&'static str]),
+}
+
+impl PublicDataset {
+    /// How to get a copy.
+    pub(super) fn how_to_get(&self) -> String {
+        match self.home {
+            Home::HuggingFace(repository, more) => format!(
+                "Get it by `hf download --repo-type dataset {repository}{more} --local-dir {}`",
+                self.name
+            ),
+            Home::Other(place) => format!("Get it from {place}"),
+        }
+    }
 }
 
 /// The dataset of a name.
@@ -28,52 +57,72 @@ pub(super) fn find(name: &str) -> Result<&'static PublicDataset, Refusal> {
     })
 }
 
-const SINGLE: &str = "single_turn";
-const MULTI: &str = "multi_turn";
-
-const fn text(
+const fn single(
     name: &'static str,
-    home: &'static str,
+    repository: &'static str,
     row: fn(&Columns, &Tokenizer) -> Option<Value>,
 ) -> PublicDataset {
-    PublicDataset { name, home, format: SINGLE, row }
+    let home = Home::HuggingFace(repository, "");
+    PublicDataset { name, home, format: "single_turn", rows: Rows::Single(row) }
+}
+
+const fn sessions(name: &'static str, home: Home, filters: &'static [&'static str]) -> PublicDataset {
+    PublicDataset { name, home, format: "mooncake_trace", rows: Rows::Sessions(filters) }
 }
 
 /// Every dataset. Columns are those of the datasets' own cards.
 const PUBLIC_DATASETS: &[PublicDataset] = &[
-    text("sharegpt", "anon8231489123/ShareGPT_Vicuna_unfiltered on Hugging Face", sharegpt),
-    text("aimo", "AI-MO/aimo-validation-amc on Hugging Face", problem),
-    text("aimo_aime", "AI-MO/aimo-validation-aime on Hugging Face", problem),
-    text("aimo_numina_cot", "AI-MO/NuminaMath-CoT on Hugging Face", problem),
-    text("aimo_numina_1_5", "AI-MO/NuminaMath-1.5 on Hugging Face", problem),
-    text("mmstar", "Lin-Chen/MMStar on Hugging Face", mmstar),
-    text("llava_onevision", "lmms-lab/LLaVA-OneVision-Data on Hugging Face", llava_onevision),
-    text("instruct_coder", "likaixin/InstructCoder on Hugging Face", instruct_coder),
-    text("blazedit_5k", "vdaita/edit_5k_char on Hugging Face", blazedit),
-    text("blazedit_10k", "vdaita/edit_10k_char on Hugging Face", blazedit),
-    text("spec_al_gsm8k", "openai/gsm8k on Hugging Face", |row, _| asked(row, "question")),
-    text("spec_al_math500", "HuggingFaceH4/MATH-500 on Hugging Face", problem),
-    text("spec_al_humaneval", "openai/openai_humaneval on Hugging Face", |row, _| asked(row, "prompt")),
-    text("spec_al_mbpp", "google-research-datasets/mbpp on Hugging Face", |row, _| {
+    single("sharegpt", "anon8231489123/ShareGPT_Vicuna_unfiltered", sharegpt),
+    single("aimo", "AI-MO/aimo-validation-amc", problem),
+    single("aimo_aime", "AI-MO/aimo-validation-aime", problem),
+    single("aimo_numina_cot", "AI-MO/NuminaMath-CoT", problem),
+    single("aimo_numina_1_5", "AI-MO/NuminaMath-1.5", problem),
+    single("mmstar", "Lin-Chen/MMStar", mmstar),
+    PublicDataset {
+        home: Home::HuggingFace("yale-nlp/MMVU", " --include validation.json"),
+        ..single("mmvu", "", mmvu)
+    },
+    single("vision_arena", "lmarena-ai/VisionArena-Chat", vision_arena),
+    single("llava_onevision", "lmms-lab/LLaVA-OneVision-Data", llava_onevision),
+    single("instruct_coder", "likaixin/InstructCoder", instruct_coder),
+    single("blazedit_5k", "vdaita/edit_5k_char", blazedit),
+    single("blazedit_10k", "vdaita/edit_10k_char", blazedit),
+    single("spec_al_gsm8k", "openai/gsm8k", |row, _| asked(row, "question")),
+    single("spec_al_math500", "HuggingFaceH4/MATH-500", problem),
+    single("spec_al_humaneval", "openai/openai_humaneval", |row, _| asked(row, "prompt")),
+    single("spec_al_mbpp", "google-research-datasets/mbpp", |row, _| {
         asked(row, "text").or_else(|| asked(row, "prompt"))
     }),
-    text("librispeech", "openslr/librispeech_asr on Hugging Face", speech),
-    text("voxpopuli", "facebook/voxpopuli on Hugging Face", speech),
-    text("gigaspeech", "speechcolab/gigaspeech on Hugging Face", speech),
-    text("ami", "edinburghcstr/ami on Hugging Face", speech),
-    text("spgispeech", "kensho/spgispeech on Hugging Face", speech),
+    single("librispeech", "openslr/librispeech_asr", speech),
+    single("voxpopuli", "facebook/voxpopuli", speech),
+    single("gigaspeech", "speechcolab/gigaspeech", speech),
+    single("ami", "edinburghcstr/ami", speech),
+    single("spgispeech", "kensho/spgispeech", speech),
     PublicDataset {
-        name: "spec_al_mtbench",
-        home: "HuggingFaceH4/mt_bench_prompts on Hugging Face",
-        format: MULTI,
-        row: |row, _| turns(row, "prompt"),
+        format: "multi_turn",
+        ..single("spec_al_mtbench", "HuggingFaceH4/mt_bench_prompts", |row, _| turns(row, "prompt"))
     },
     PublicDataset {
-        name: "spec_bench",
-        home: "hemingkx/Spec-Bench on GitHub (data/spec_bench/question.jsonl)",
-        format: MULTI,
-        row: |row, _| turns(row, "turns"),
+        home: Home::Other("hemingkx/Spec-Bench on GitHub (data/spec_bench/question.jsonl)"),
+        format: "multi_turn",
+        ..single("spec_bench", "", |row, _| turns(row, "turns"))
     },
+    sessions(
+        "exgentic",
+        Home::HuggingFace(
+            "Exgentic/agent-llm-traces",
+            " --revision 70036b93a04e61b0ea2706a68b962f4f26774587",
+        ),
+        exgentic::FILTERS,
+    ),
+    sessions(
+        "exgentic_v2",
+        Home::HuggingFace(
+            "Exgentic/agent-llm-traces-v2",
+            " --revision 4b8ad4ab198438e5a170f9171c19c6a2cf7c1814",
+        ),
+        exgentic::FILTERS_V2,
+    ),
 ];
 
 fn said<'a>(row: &'a Columns, column: &str) -> Option<&'a str> {
@@ -114,6 +163,32 @@ fn mmstar(row: &Columns, _: &Tokenizer) -> Option<Value> {
     Some(json!({ "text": said(row, "question")?, "image": data_uri(row.get("image")?)? }))
 }
 
+/// The question with its choices, as vLLM's benchmark writes them, about a video.
+fn mmvu(row: &Columns, _: &Tokenizer) -> Option<Value> {
+    let mut text = said(row, "question")?.to_owned();
+    for (letter, choice) in row.get("choices").and_then(Value::as_object).into_iter().flatten() {
+        if let Some(choice) = choice.as_str().filter(|choice| !choice.is_empty()) {
+            text += &format!(" {letter}.{choice}");
+        }
+    }
+    let video = row.get("video")?;
+    let video = video.as_str().filter(|place| !place.is_empty()).map(str::to_owned);
+    Some(json!({ "text": text, "video": video.or_else(|| media::video(row.get("video")?))? }))
+}
+
+/// What the user said first, about the first picture; each message is a list of its own.
+fn vision_arena(row: &Columns, _: &Tokenizer) -> Option<Value> {
+    let messages = row.get("conversation")?.as_array()?.iter();
+    let mut messages = messages.map(|message| message.get(0).unwrap_or(message));
+    let text = messages.find(|message| message["role"] == "user")?["content"].as_str()?.trim();
+    let images = row.get("images").and_then(Value::as_array).filter(|images| !images.is_empty());
+    match images {
+        _ if text.is_empty() => None,
+        Some(images) => Some(json!({ "text": text, "image": images.iter().find_map(data_uri)? })),
+        None => Some(json!({ "text": text })),
+    }
+}
+
 fn llava_onevision(row: &Columns, _: &Tokenizer) -> Option<Value> {
     let first = row.get("conversations")?.as_array()?.first()?;
     let text = first.get("value")?.as_str()?.replace("<image>", "");
@@ -145,7 +220,8 @@ mod tests {
 
     fn check(name: &str, row: Value, expected: Option<Value>) {
         let known = find(name).unwrap();
-        let made = (known.row)(row.as_object().unwrap(), &Tokenizer::builtin());
+        let Rows::Single(made) = known.rows else { panic!("{name} has sessions") };
+        let made = made(row.as_object().unwrap(), &Tokenizer::builtin());
         assert_eq!(made, expected, "{name}: {row}");
     }
 
@@ -178,6 +254,26 @@ mod tests {
         check("mmstar", row, Some(json!({"text": "what?", "image": "data:image/png;base64,iVBORw=="})));
         let row = json!({"conversations": [{"value": "<image>\nwhat?"}], "image": null});
         check("llava_onevision", row, Some(json!({"text": "what?"})));
+        let url = "https://host/0.mp4";
+        let row =
+            json!({"video": url, "question": "what?", "choices": {"A": "x", "B": null, "C": "", "D": "y"}});
+        check("mmvu", row, Some(json!({"text": "what? A.x D.y", "video": url})));
+        let row = json!({"video": {"bytes": "0001", "path": "a.webm"}, "question": "what?"});
+        check("mmvu", row, Some(json!({"text": "what?", "video": "data:video/webm;base64,AAE="})));
+        check("mmvu", json!({"question": "what?"}), None);
+        let image = json!({"bytes": "89504e47", "path": "a"});
+        let said =
+            json!([[{"role": "user", "content": " what? "}], [{"role": "assistant", "content": "that"}]]);
+        let row = json!({"conversation": said, "images": [image]});
+        check("vision_arena", row, Some(json!({"text": "what?", "image": "data:image/png;base64,iVBORw=="})));
+        check("vision_arena", json!({"conversation": said, "images": [{"bytes": "00"}]}), None);
+        let get = |name| find(name).unwrap().how_to_get();
+        assert!(
+            get("mmvu").ends_with("yale-nlp/MMVU --include validation.json --local-dir mmvu`"),
+            "{}",
+            get("mmvu")
+        );
+        assert!(get("spec_bench").contains("on GitHub"), "{}", get("spec_bench"));
         assert!(
             find("nobody").is_err_and(|error| error.to_string().contains("sharegpt")),
             "the names are told"

@@ -5,12 +5,26 @@ use crate::plan::Refusal;
 use arrow_array::RecordBatch;
 use arrow_json::LineDelimitedWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The rows of a file, or of all such files of a directory in the order of their names.
 pub(super) fn read(path: &Path, flag: &str) -> Result<Vec<Columns>, Refusal> {
+    let mut rows = Vec::new();
+    each(path, flag, &mut |row| {
+        rows.push(row);
+        Ok(true)
+    })?;
+    Ok(rows)
+}
+
+/// Hands out the same rows one after the other, until one is answered with `false`: few are in memory at a time.
+pub(super) fn each(path: &Path, flag: &str, take: &mut Take<'_>) -> Result<(), Refusal> {
     let refuse = |file: &Path, why: &dyn std::fmt::Display| {
         Refusal(format!("{flag}: failed to read `{}`: {why}", file.display()))
     };
@@ -19,11 +33,31 @@ pub(super) fn read(path: &Path, flag: &str) -> Result<Vec<Columns>, Refusal> {
     } else {
         vec![path.to_owned()]
     };
-    let mut rows = Vec::new();
     for file in files {
-        rows.append(&mut of_file(&file).map_err(|why| refuse(&file, &why))?);
+        match of_file(&file, take) {
+            Ok(()) => {}
+            Err(Stop::Enough) => return Ok(()),
+            Err(Stop::Refused(refusal)) => return Err(refusal),
+            Err(Stop::Broken(why)) => return Err(refuse(&file, &why)),
+        }
     }
-    Ok(rows)
+    Ok(())
+}
+
+/// What is done with a row; tells whether more are wanted.
+pub(super) type Take<'a> = dyn FnMut(Columns) -> Result<bool, Refusal> + 'a;
+
+/// Why no more rows come.
+enum Stop {
+    Enough,
+    Refused(Refusal),
+    Broken(Box<dyn std::error::Error>),
+}
+
+impl<E: std::error::Error + 'static> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Broken(error.into())
+    }
 }
 
 /// The files that hold rows, at any depth.
@@ -58,56 +92,109 @@ fn kind(path: &Path) -> Option<Kind> {
     }
 }
 
-fn of_file(path: &Path) -> Result<Vec<Columns>, Box<dyn std::error::Error>> {
+fn of_file(path: &Path, take: &mut Take<'_>) -> Result<(), Stop> {
     match kind(path) {
         Some(Kind::Parquet) => {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()?;
-            of_batches(reader)
+            let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+            of_batches(reader.with_batch_size(ROWS_AT_ONCE).build()?, take)
         }
         Some(Kind::Arrow) => match arrow_ipc::reader::FileReader::try_new(File::open(path)?, None) {
-            Ok(reader) => of_batches(reader),
+            Ok(reader) => of_batches(reader, take),
             // Hugging Face's cache holds streams.
-            Err(_) => of_batches(arrow_ipc::reader::StreamReader::try_new(File::open(path)?, None)?),
+            Err(_) => of_batches(arrow_ipc::reader::StreamReader::try_new(File::open(path)?, None)?, take),
         },
-        Some(Kind::Json) => of_json(&std::fs::read(path)?),
-        None => Err("it is neither .parquet, .arrow, .jsonl nor .json".into()),
+        Some(Kind::Json) => of_json(BufReader::with_capacity(READ_BYTES, File::open(path)?), take),
+        None => Err(Stop::Broken("it is neither .parquet, .arrow, .jsonl nor .json".into())),
     }
 }
 
 fn of_batches<E: std::error::Error + 'static>(
     batches: impl Iterator<Item = Result<RecordBatch, E>>,
-) -> Result<Vec<Columns>, Box<dyn std::error::Error>> {
-    let mut writer = LineDelimitedWriter::new(Vec::new());
+    take: &mut Take<'_>,
+) -> Result<(), Stop> {
     for batch in batches {
-        writer.write(&batch?)?;
+        let batch = batch?;
+        for begin in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+            let mut writer = LineDelimitedWriter::new(Vec::new());
+            writer.write(&batch.slice(begin, ROWS_AT_ONCE.min(batch.num_rows() - begin)))?;
+            writer.finish()?;
+            of_json(writer.into_inner().as_slice(), take)?;
+        }
     }
-    writer.finish()?;
-    of_json(&writer.into_inner())
+    Ok(())
 }
 
 /// Objects after each other, or arrays of such; an object whose `data` is an array of objects stands for that.
-fn of_json(bytes: &[u8]) -> Result<Vec<Columns>, Box<dyn std::error::Error>> {
-    let mut rows = Vec::new();
-    for value in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
-        take(value?, &mut rows)?;
+fn of_json(bytes: impl Read, take: &mut Take<'_>) -> Result<(), Stop> {
+    let mut stopped = None;
+    let mut values = serde_json::Deserializer::from_reader(bytes);
+    while values.end().is_err() {
+        let read = Rows { take, stopped: &mut stopped }.deserialize(&mut values);
+        if let Some(stopped) = stopped.take() {
+            return Err(stopped);
+        }
+        read?;
     }
-    Ok(rows)
+    Ok(())
 }
 
-fn take(value: Value, rows: &mut Vec<Columns>) -> Result<(), &'static str> {
-    match value {
-        Value::Array(values) => values.into_iter().try_for_each(|value| take(value, rows)),
-        Value::Object(mut row) => match row.remove("data") {
-            Some(data @ Value::Array(_)) if row.is_empty() => take(data, rows),
-            data => {
-                row.extend(data.map(|data| ("data".to_owned(), data)));
-                rows.push(row);
-                Ok(())
-            }
-        },
-        _ => Err("it holds a row that is no object"),
+/// Hands out the rows of a JSON value while it is read.
+struct Rows<'a, 'b> {
+    take: &'a mut Take<'b>,
+    stopped: &'a mut Option<Stop>,
+}
+
+impl Rows<'_, '_> {
+    fn row<E: Error>(&mut self, mut row: Columns) -> Result<(), E> {
+        if row.len() == 1
+            && let Some(Value::Array(values)) = row.get_mut("data")
+        {
+            return std::mem::take(values).into_iter().try_for_each(|value| match value {
+                Value::Object(row) => self.row(row),
+                _ => Err(E::custom(NO_OBJECT)),
+            });
+        }
+        let stopped = match (self.take)(row) {
+            Ok(true) => return Ok(()),
+            Ok(false) => Stop::Enough,
+            Err(refusal) => Stop::Refused(refusal),
+        };
+        *self.stopped = Some(stopped);
+        Err(E::custom("no more is read"))
     }
 }
+
+impl<'de> DeserializeSeed<'de> for Rows<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rows<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("rows: objects, or arrays of such")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        let Self { take, stopped } = self;
+        while values.next_element_seed(Rows { take: &mut *take, stopped: &mut *stopped })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, fields: A) -> Result<(), A::Error> {
+        let row = Columns::deserialize(MapAccessDeserializer::new(fields))?;
+        self.row(row)
+    }
+}
+
+/// Rows that are in memory at once: of pictures, a few hundred megabytes at most.
+const ROWS_AT_ONCE: usize = 64;
+const READ_BYTES: usize = 1 << 20;
+const NO_OBJECT: &str = "it holds a row that is no object";
 
 #[cfg(test)]
 mod tests {
@@ -144,7 +231,8 @@ mod tests {
         let text = r#"{"problem":"1+1","level":1,"bytes":"01ff"}{"problem":"2+2","level":2,"bytes":""}"#;
         std::fs::write(path("d.jsonl"), text).unwrap();
         std::fs::write(path("e.json"), format!("{{\"data\":[{}]}}", text.replace("}{", "},{"))).unwrap();
-        let expected = of_json(text.as_bytes()).unwrap();
+        let expected = serde_json::Deserializer::from_str(text).into_iter().map(Result::unwrap);
+        let expected = expected.collect::<Vec<Columns>>();
         for name in ["a.parquet", "b.arrow", "c.arrow", "d.jsonl", "e.json"] {
             assert_eq!(read(&path(name), "--x").unwrap(), expected, "{name}");
         }
@@ -154,6 +242,26 @@ mod tests {
         assert!(refused("f.txt").contains("neither .parquet"), "{}", refused("f.txt"));
         assert!(refused("none.json").contains("--x: failed to read"), "{}", refused("none.json"));
         std::fs::write(path("g.json"), "[1]").unwrap();
-        assert!(refused("g.json").contains("no object"), "{}", refused("g.json"));
+        assert!(refused("g.json").contains("rows: objects"), "{}", refused("g.json"));
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.json");
+        for text in ["{\"n\":1}\n{\"n\":2}\n{", "[{\"n\":1},{\"n\":2},{"] {
+            std::fs::write(&path, text).unwrap();
+            let mut taken = Vec::new();
+            each(&path, "--x", &mut |row| {
+                taken.push(row["n"].clone());
+                Ok(taken.len() < 2)
+            })
+            .unwrap();
+            assert_eq!(taken, [1, 2], "what is broken behind them is not met");
+            assert!(read(&path, "--x").is_err(), "unless all are wanted");
+        }
+        std::fs::write(&path, "{\"n\":1}").unwrap();
+        let refused = each(&path, "--x", &mut |_| Err(Refusal("why".to_owned()))).unwrap_err();
+        assert_eq!(refused.to_string(), "why", "as it was said");
     }
 }

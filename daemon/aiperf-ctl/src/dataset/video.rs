@@ -1,18 +1,18 @@
 //! Made-up videos: frames drawn here, encoded by the program `ffmpeg`, which runs as the user.
 
+use super::ffmpeg;
 use crate::args::VideoArgs;
 use crate::plan::Refusal;
 use crate::say::say_aside;
 use crate::upload::Upload;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::io::{ErrorKind, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
 use std::sync::Arc;
 
 /// As many different videos as are wanted, each as a data URI on a line of its own.
-pub(crate) fn videos(args: &VideoArgs, wanted: u32, seed: u64) -> Result<Upload, Refusal> {
-    let failed = |error: std::io::Error| Refusal(format!("made-up videos: {error}"));
+pub(super) fn videos(args: &VideoArgs, wanted: u32, seed: u64) -> Result<Upload, Refusal> {
+    let failed = |error: std::io::Error| Refusal(format!("{WHAT}: {error}"));
     let count = wanted.clamp(1, DIFFERENT_MAX);
     if count < wanted {
         say_aside(&format!("{count} different videos are made, and sent in turn"));
@@ -144,72 +144,47 @@ impl Scene {
 
     /// The video as `ffmpeg` encodes it.
     fn encoded(mut self, args: &VideoArgs) -> Result<Vec<u8>, Refusal> {
-        let failed = |error: std::io::Error| {
-            Refusal(match error.kind() {
-                ErrorKind::NotFound => MISSING.to_owned(),
-                _ => format!("made-up videos: failed to run `ffmpeg`: {error}"),
-            })
-        };
-        let mut command = Command::new("ffmpeg");
-        command.args(arguments(args, self.width, self.height, self.rate));
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = pipes.spawn().map_err(failed)?;
-        let input = process.stdin.take();
-        let writer = std::thread::spawn(move || {
-            let Some(mut input) = input else { return };
-            for number in 0..self.frames {
-                // Why it reads no more, it says itself.
-                if input.write_all(&self.frame(number)).is_err() {
-                    return;
-                }
-            }
-        });
-        let output = process.wait_with_output().map_err(failed)?;
-        writer.join().ok();
-        if !output.status.success() || output.stdout.is_empty() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().last().unwrap_or("it says nothing");
-            return Err(Refusal(format!("made-up videos: `ffmpeg` failed: {last}")));
+        let told = self.told(args);
+        ffmpeg::encoded(WHAT, &told, move |input| {
+            (0..self.frames).try_for_each(|number| input.write_all(&self.frame(number)))
+        })
+    }
+
+    /// What `ffmpeg` is told: raw frames in, a file out.
+    fn told(&self, args: &VideoArgs) -> String {
+        let Self { width, height, rate, random, .. } = self;
+        let format = args.video_format.as_deref().unwrap_or("webm");
+        let mut told =
+            format!("-f rawvideo -pix_fmt rgb24 -video_size {width}x{height} -framerate {rate} -i pipe:0");
+        let channels = args.video_audio_num_channels.unwrap_or(0);
+        if channels > 0 {
+            let given = args.video_audio_sample_rate.unwrap_or(44_100.0);
+            let hertz = if given < 1000.0 { given * 1000.0 } else { given };
+            let seed = random & u64::from(u32::MAX);
+            told += &format!(
+                " -f lavfi -i anoisesrc=sample_rate={hertz:.0}:amplitude=0.1:duration={}:seed={seed}",
+                args.video_duration.unwrap_or(5.0)
+            );
+            let samples = match args.video_audio_depth.as_deref() {
+                Some("8") => "u8",
+                Some("24" | "32") => "s32",
+                _ => "s16",
+            };
+            let default = if format == "mp4" { "libopus" } else { "libvorbis" };
+            let codec = args.video_audio_codec.as_deref().unwrap_or(default);
+            told += &format!(" -af aformat=sample_fmts={samples} -ac {channels} -c:a {codec} -shortest");
         }
-        Ok(output.stdout)
+        let codec = args.video_codec.as_deref().unwrap_or("libvpx-vp9");
+        told += &format!(" -c:v {codec} -pix_fmt yuv420p");
+        if format == "mp4" {
+            // A file that is written through a pipe can't have its index at the begin.
+            told += " -movflags frag_keyframe+empty_moov";
+        }
+        told + " -f " + format
     }
 }
 
-/// What `ffmpeg` is told: raw frames in, a file out, each through a pipe.
-fn arguments(args: &VideoArgs, width: usize, height: usize, rate: u32) -> Vec<String> {
-    let format = args.video_format.as_deref().unwrap_or("webm");
-    let mut words = format!(
-        "-hide_banner -loglevel error -f rawvideo -pix_fmt rgb24 -video_size {width}x{height} -framerate {rate} -i pipe:0"
-    );
-    let channels = args.video_audio_num_channels.unwrap_or(0);
-    if channels > 0 {
-        let given = args.video_audio_sample_rate.unwrap_or(44_100.0);
-        let hertz = if given < 1000.0 { given * 1000.0 } else { given };
-        words += &format!(
-            " -f lavfi -i anoisesrc=sample_rate={hertz:.0}:amplitude=0.1:duration={}",
-            args.video_duration.unwrap_or(5.0)
-        );
-        let samples = match args.video_audio_depth.as_deref() {
-            Some("8") => "u8",
-            Some("24" | "32") => "s32",
-            _ => "s16",
-        };
-        let default = if format == "mp4" { "libopus" } else { "libvorbis" };
-        let codec = args.video_audio_codec.as_deref().unwrap_or(default);
-        words += &format!(" -af aformat=sample_fmts={samples} -ac {channels} -c:a {codec} -shortest");
-    }
-    let codec = args.video_codec.as_deref().unwrap_or("libvpx-vp9");
-    words += &format!(" -c:v {codec} -pix_fmt yuv420p");
-    if format == "mp4" {
-        // A file that is written through a pipe can't have its index at the begin.
-        words += " -movflags frag_keyframe+empty_moov";
-    }
-    words += &format!(" -f {format} pipe:1");
-    words.split(' ').map(str::to_owned).collect()
-}
-
-const MISSING: &str = "made-up videos: the program `ffmpeg` is not there: install it (such as by `apt install ffmpeg`), or \
-                       bring videos by --input-file";
+const WHAT: &str = "made-up videos";
 /// More make a run wait for minutes before it begins.
 const DIFFERENT_MAX: u32 = 64;
 const SHAPES: usize = 5;
@@ -245,12 +220,14 @@ mod tests {
 
     #[test]
     fn the_encoder_is_told_what_is_wanted() {
-        let told = |flags: &str| arguments(&args(flags), 16, 8, 4).join(" ");
-        assert!(
-            told("").ends_with("-i pipe:0 -c:v libvpx-vp9 -pix_fmt yuv420p -f webm pipe:1"),
-            "{}",
-            told("")
-        );
+        let told = |flags: &str| {
+            let args = args(flags);
+            let told = Scene::new(&args, 7).unwrap().told(&args);
+            ffmpeg::words(&told).collect::<Vec<_>>().join(" ")
+        };
+        let plain = told("");
+        assert!(plain.contains("-i pipe:0 -c:v libvpx-vp9 -pix_fmt yuv420p -f webm -fflags"), "{plain}");
+        assert!(plain.ends_with("+bitexact -map_metadata -1 pipe:1"), "{plain}");
         let sound = told(
             "--video-format mp4 --video-codec libx264 --video-audio-num-channels 2 --video-audio-sample-rate 48",
         );

@@ -3,8 +3,8 @@
 use super::{Checked, pairs, refuse};
 use crate::args::ProfileArgs;
 use common::plan::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Range, RangeStyle, Rankings, Synthesis,
-    Taking, TextSource, Tokenizer,
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Range, RangeStyle, Rankings, SoundFormat,
+    Synthesis, Taking, TextSource, Tokenizer,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     let made_up = [
         ("--synthetic-input-tokens-mean", prompt.input_tokens_mean.is_some()),
         ("--synthetic-input-tokens-stddev", prompt.input_tokens_stddev.is_some()),
-        ("--num-dataset-entries", entries.is_some()),
+        ("--num-dataset-entries", entries.is_some() && args.input.public_dataset.is_none()),
         ("--seq-dist", prompt.sequence_distribution.is_some()),
         ("--shared-system-prompt-length", prompt.shared_system_prompt_length.is_some()),
         ("--user-context-prompt-length", prompt.user_context_prompt_length.is_some()),
@@ -206,27 +206,37 @@ fn images(args: &ProfileArgs) -> Checked<Option<Images>> {
 fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
     let args = &args.audio;
     let Some(seconds) = args.audio_length_mean.filter(|mean| *mean > 0.0) else { return Ok(None) };
-    if args.audio_format.as_deref() == Some("mp3") {
-        return refuse(
-            "--audio-format mp3: not offered, for there is no encoder under a licence that this program can be shipped with; \
-             wav is, and files of your own go by --input-file",
-        );
-    }
     if let Some(depth) = args.audio_depths.iter().find(|depth| ![8, 16, 24, 32].contains(*depth)) {
         return refuse(format!("--audio-depths: {depth} is none of 8, 16, 24 and 32"));
     }
     let rates = if args.audio_sample_rates.is_empty() { &[16.0] } else { args.audio_sample_rates.as_slice() };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
     let hz = |khz: &f64| (khz * 1000.0).round() as u32;
+    let sample_rates_hz = rates.iter().map(hz).collect::<Vec<_>>();
+    let format =
+        if args.audio_format.as_deref() == Some("mp3") { SoundFormat::Mp3 } else { SoundFormat::Wav };
+    if format == SoundFormat::Mp3
+        && let Some(rate) = sample_rates_hz.iter().find(|rate| !MP3_RATES_HZ.contains(rate))
+    {
+        let rates = MP3_RATES_HZ.map(|hz| (f64::from(hz) / 1000.0).to_string()).join(", ");
+        return refuse(format!(
+            "--audio-sample-rates: MP3 has no {} kHz; there are: {rates}",
+            f64::from(*rate) / 1000.0
+        ));
+    }
     let depths = if args.audio_depths.is_empty() { vec![16] } else { args.audio_depths.clone() };
     Ok(Some(Audios {
         batch_size: args.audio_batch_size.unwrap_or(1),
         seconds: length(Some(seconds), seconds, args.audio_length_stddev),
+        format,
         depths,
-        sample_rates_hz: rates.iter().map(hz).collect(),
+        sample_rates_hz,
         channels: args.audio_num_channels.unwrap_or(1),
     }))
 }
+
+/// Sample rates of MPEG-1, MPEG-2 and MPEG-2.5 (ISO/IEC 11172-3 and 13818-3).
+const MP3_RATES_HZ: [u32; 9] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
 /// For the endpoints that rank, whatever the flags say.
 fn rankings(args: &ProfileArgs) -> Option<Rankings> {

@@ -33,25 +33,32 @@ pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
         },
         sampling: sampling(args.input.dataset_sampling_strategy.as_deref()),
         failed_request_threshold: args.load.failed_request_threshold,
-        cache_bust: cache_bust(&args.prompt.cache_bust)?,
+        cache_bust: cache_bust(args)?,
         ..Load { phases, ..Load::of(Phase::new("", "")) }
     })
 }
 
-fn cache_bust(place: &str) -> Checked<Option<CacheBust>> {
-    Ok(Some(match place {
-        "none" => return Ok(None),
-        "system_prefix" => CacheBust::SystemPrefix,
-        "system_suffix" => CacheBust::SystemSuffix,
-        "first_turn_prefix" => CacheBust::FirstTurnPrefix,
-        "first_turn_suffix" => CacheBust::FirstTurnSuffix,
-        other => {
-            return refuse(format!(
-                "--cache-bust {other} is not offered: requests are made ready before it is known in which phase they are \
-                 sent; system_prefix keeps every session apart, warm-up and measurement too"
-            ));
+fn cache_bust(args: &ProfileArgs) -> Checked<Option<CacheBust>> {
+    let prompt = &args.prompt;
+    let has_system = prompt.system_prompt.is_some()
+        || prompt.system_prompt_file.is_some()
+        || prompt.shared_system_prompt_length.is_some();
+    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
+    Ok(match prompt.cache_bust.as_str() {
+        "system_prefix" => Some(CacheBust::SystemPrefix),
+        "system_suffix" => Some(CacheBust::SystemSuffix),
+        "first_turn_prefix" => Some(CacheBust::FirstTurnPrefix),
+        "first_turn_suffix" => Some(CacheBust::FirstTurnSuffix),
+        "warmup_isolation_system" if is_made_up && !has_system => {
+            return refuse(
+                "--cache-bust warmup_isolation_system needs a system prompt: give --system-prompt, --system-prompt-file or \
+                 --shared-system-prompt-length, or take warmup_isolation_first_turn",
+            );
         }
-    }))
+        "warmup_isolation_system" => Some(CacheBust::WarmupIsolationSystem),
+        "warmup_isolation_first_turn" => Some(CacheBust::WarmupIsolationFirstTurn),
+        _ => None,
+    })
 }
 
 /// A trace's times begin with its first one, unless the user says where.
@@ -243,6 +250,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
     let schedule = &args.schedule;
     let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
     let has_users = args.users.user_centric_rate.is_some();
+    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
     let offsets = schedule.fixed_schedule_auto_offset
         || schedule.fixed_schedule_start_offset.is_some()
         || schedule.fixed_schedule_end_offset.is_some();
@@ -264,6 +272,18 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             "--request-count and --conversation-num exclude each other",
         ),
         (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
+        (
+            load.prefill_concurrency.is_some() && !args.endpoint.streaming,
+            "--prefill-concurrency needs --streaming: without it the first token comes with the last",
+        ),
+        (
+            has_users && is_made_up && args.conversation.conversation_turn_mean.is_none_or(|mean| mean < 2.0),
+            "--user-centric-rate needs --conversation-turn-mean of at least 2: users come back",
+        ),
+        (
+            offsets && is_made_up && !schedule.fixed_schedule,
+            "the offsets of --fixed-schedule need --input-file with timestamps",
+        ),
         (
             load.request_rate_ramp_duration.is_some() && (schedule.fixed_schedule || has_users),
             "--request-rate-ramp-duration goes with --request-rate only",

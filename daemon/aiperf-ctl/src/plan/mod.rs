@@ -166,6 +166,9 @@ mod tests {
             "needs --arrival-pattern gamma",
         );
         check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
+        check("--concurrency 4 --prefill-concurrency 3", "needs --streaming");
+        check("--user-centric-rate 2 --num-users 2", "--conversation-turn-mean of at least 2");
+        check("--fixed-schedule-auto-offset", "need --input-file with timestamps");
         check("--request-count 2 --conversation-num 2", "exclude each other");
         check("--fixed-schedule", "needs --input-file");
         check("--warmup-concurrency 2", "needs a warmup");
@@ -177,7 +180,7 @@ mod tests {
         check("--endpoint-type smoke", "there are: chat, completions");
         check("--random-range-ratio 1.5 --isl 5 --osl 5", "neither a number");
         check("--random-range-ratio {\"input\":0.5} --isl 5 --osl 5", "neither a number");
-        check("--cache-bust warmup_isolation_system", "is not offered");
+        check("--cache-bust warmup_isolation_system", "needs a system prompt");
         check("--model-selection-strategy weighted --model-weights 1,2", "2 weights for 1 models");
         check("--model-weights 1", "needs --model-selection-strategy weighted");
         check("--system-prompt-file /nowhere", "failed to read `/nowhere`");

@@ -1,0 +1,247 @@
+//! Makes requests ready before they are due, on a thread of its own: head, body, ids, in one piece of memory each.
+//!
+//! ```text
+//! conversation ──body──▶ head, ids ──▶ ready ──▶ worker ──▶ kernel
+//!     ▲                     ▲                      │
+//!     │                     └──────── spent ◀──────┤    the memory comes back, so the hot core allocates nothing
+//!     └── next turn ◀── answer's meaning ◀─────────┘    only of sessions that have more to say
+//! ```
+
+mod answer;
+mod composition;
+mod head;
+mod prepared;
+mod queue;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Said};
+use composition::Body;
+pub use composition::{Bodies, Composition, Timeline};
+pub use head::Head;
+pub use prepared::{Kind, Next, Prepared};
+pub use queue::{Feed, PreparedQueue, queue};
+
+use crate::branching::Branching;
+use crate::job::{Told, Wanted};
+use crate::prompt::Context;
+use common::clock::MonoNs;
+use common::id::RequestId;
+use rustc_hash::FxHashMap;
+use session::{Session, woven};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// One composer at work.
+struct Composer {
+    composition: Composition,
+    sessions: FxHashMap<u64, Session>,
+    /// First turns made so far, and requests.
+    begun: u64,
+    made: u64,
+    /// Later turns for which the queue had no room.
+    waiting: VecDeque<Prepared>,
+    /// Sessions that begin others.
+    branching: Branching,
+}
+
+impl Composer {
+    /// The next session's first turn, in `bytes`.
+    fn first_turn(&mut self, bytes: Vec<u8>) -> io::Result<Prepared> {
+        let composition = &mut self.composition;
+        let session = composition.worker + self.begun * composition.workers;
+        self.begun += 1;
+        let place = composition.order.place(session);
+        let entry = u32::try_from(place).unwrap_or(u32::MAX);
+        let kept = composition.bodies.kept.get(place);
+        let (body, next) = match kept.and_then(OnceLock::get) {
+            // Only of conversations that are over after it.
+            Some(body) => (body.clone(), Next::Over),
+            None => {
+                let mut conversation = composition.conversation(place, session)?;
+                let mut turns = std::mem::take(&mut conversation.turns).into_iter();
+                let mut first =
+                    turns.next().ok_or_else(|| io::Error::other("a conversation says nothing"))?;
+                composition.mark(&mut first.turn, session)?;
+                let later = turns.collect::<VecDeque<_>>();
+                let body = composition.body(std::slice::from_ref(&first.turn))?;
+                let next = composition.timeline.next(later.front());
+                let branches = std::mem::take(&mut conversation.branches);
+                if !branches.is_empty() {
+                    conversation.turns = later.into();
+                    conversation.branches = branches;
+                    self.branching.begin(session, entry, first.turn, conversation);
+                    let mut prepared = self.request(session, entry, &body, bytes);
+                    prepared.next = Next::Tree;
+                    return Ok(prepared);
+                }
+                if next == Next::Over {
+                    kept.map(|kept| kept.set(body.clone()));
+                } else {
+                    let mut begun = Session {
+                        entry,
+                        turn: 0,
+                        context: conversation.context,
+                        history: Vec::new(),
+                        later,
+                        answers: Vec::new(),
+                    };
+                    begun.remember(first);
+                    self.sessions.insert(session, begun);
+                }
+                (body, next)
+            }
+        };
+        let mut prepared = self.request(session, entry, &body, bytes);
+        prepared.next = next;
+        Ok(prepared)
+    }
+
+    /// What is asked of a job next; nothing to be sent tells that it is over.
+    fn inquiry(&self, answer: &Answer, told: &Told) -> Prepared {
+        let composition = &self.composition;
+        let ids = [
+            told.request.header(composition.run_number),
+            RequestId(answer.session).session_header(composition.run_number),
+        ];
+        let inquiry = composition.inquiries.get(usize::from(told.target));
+        let next = inquiry.and_then(|inquiry| {
+            inquiry.next(told, composition.endpoint, &composition.plan, [&ids[0], &ids[1]])
+        });
+        let (bytes, next, due) = match next {
+            Some((bytes, wanted @ Wanted::Status)) => (bytes, Next::Ask(wanted), answer.due),
+            Some((bytes, wanted)) => (bytes, Next::Ask(wanted), MonoNs(0)),
+            None => (Vec::new(), Next::Over, MonoNs(0)),
+        };
+        Prepared {
+            bytes,
+            request: told.request,
+            session: answer.session,
+            entry: 0,
+            turn: 0,
+            target: told.target,
+            due,
+            warmup_at: 0,
+            kind: Kind::Inquiry,
+            settles: true,
+            next,
+        }
+    }
+
+    /// The turn after the one that was answered, if the session goes on.
+    fn next_turn(&mut self, answer: &Answer, bytes: Vec<u8>) -> io::Result<Option<Prepared>> {
+        let Some(said) = &answer.said else {
+            self.sessions.remove(&answer.session);
+            self.branching.forget(answer.session);
+            return Ok(None);
+        };
+        let composition = &self.composition;
+        let Some(session) = self.sessions.get_mut(&answer.session) else { return Ok(None) };
+        let Some(mut planned) = session.later.pop_front() else { return Ok(None) };
+        if matches!(session.context, Context::Alone | Context::Woven) {
+            composition.mark(&mut planned.turn, answer.session)?;
+        }
+        match session.context {
+            Context::Live => session.history.push(said.meaning(composition.endpoint)),
+            Context::Woven => {
+                let messages = session.history.last().and_then(|turn| turn.messages.as_ref());
+                let after = messages.map_or(0, Vec::len);
+                session.answers.push((after, said.meaning(composition.endpoint)));
+                session.history.clear();
+            }
+            Context::Recorded | Context::Alone => {}
+        }
+        session.turn += 1;
+        let (entry, turn) = (session.entry, session.turn);
+        let mut turns = std::mem::take(&mut session.history);
+        let answer_of_input = planned.answer;
+        turns.push(planned.turn);
+        let body = match session.context {
+            Context::Woven => composition.body(&[woven(&turns[0], &session.answers)])?,
+            _ => composition.body(&turns)?,
+        };
+        let next = composition.timeline.next(session.later.front());
+        if next == Next::Over {
+            self.sessions.remove(&answer.session);
+        } else if session.context != Context::Alone {
+            turns.extend(answer_of_input.filter(|_| session.context == Context::Recorded));
+            session.history = turns;
+        }
+        let mut prepared = self.request(answer.session, entry, &body, bytes);
+        prepared.turn = turn;
+        prepared.due = answer.due;
+        prepared.next = next;
+        Ok(Some(prepared))
+    }
+
+    fn request(&mut self, session: u64, entry: u32, body: &Body, bytes: Vec<u8>) -> Prepared {
+        let composition = &self.composition;
+        let request = RequestId(composition.worker + self.made * composition.workers);
+        self.made += 1;
+        composition.request(request, (session, session), entry, body, bytes)
+    }
+
+    /// Makes what is wanted; returns whether anything was.
+    fn work(&mut self, queue: &mut Feed) -> io::Result<bool> {
+        let mut has_worked = false;
+        while let Ok(answer) = queue.answers.pop() {
+            has_worked = true;
+            if let Some(told) = &answer.job {
+                let inquiry = self.inquiry(&answer, told);
+                self.waiting.push_back(inquiry);
+                continue;
+            }
+            if answer.is_branch {
+                let next = self.branching.follow(&answer, &self.composition, &mut self.made)?;
+                self.waiting.extend(next);
+                continue;
+            }
+            let bytes = queue.spent.pop().unwrap_or_default();
+            let next = self.next_turn(&answer, bytes)?;
+            self.waiting.extend(next);
+        }
+        while !queue.turns.is_full() {
+            let Some(prepared) = self.waiting.pop_front() else { break };
+            has_worked |= queue.turns.push(prepared).is_ok();
+        }
+        for _ in 0..BATCH {
+            if queue.ready.is_full() {
+                return Ok(has_worked);
+            }
+            let bytes = queue.spent.pop().unwrap_or_default();
+            let prepared = self.first_turn(bytes)?;
+            has_worked |= queue.ready.push(prepared).is_ok();
+        }
+        Ok(true)
+    }
+}
+
+/// Keeps the queues full until the worker has gone or `over` is set.
+///
+/// # Errors
+/// When a conversation can't be read any more.
+pub fn run(composition: Composition, mut queue: Feed, over: &AtomicBool) -> io::Result<()> {
+    let mut composer = Composer {
+        composition,
+        sessions: FxHashMap::default(),
+        begun: 0,
+        made: 0,
+        waiting: VecDeque::new(),
+        branching: Branching::default(),
+    };
+    while !queue.ready.is_abandoned() && !over.load(Ordering::Relaxed) {
+        if !composer.work(&mut queue)? {
+            std::thread::park_timeout(REFILL);
+        }
+    }
+    Ok(())
+}
+
+/// How long the composer sleeps when the queue is full and nobody answers.
+const REFILL: Duration = Duration::from_millis(1);
+/// First turns that are made before answers are looked for.
+const BATCH: usize = 64;

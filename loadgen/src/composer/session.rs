@@ -1,0 +1,42 @@
+//! A session that has more to say.
+
+use crate::prompt::{Context, Planned};
+use endpoint::Turn;
+use std::collections::VecDeque;
+
+/// A session that has more to say.
+pub(super) struct Session {
+    pub(super) entry: u32,
+    pub(super) turn: u32,
+    pub(super) context: Context,
+    pub(super) history: Vec<Turn>,
+    pub(super) later: VecDeque<Planned>,
+    /// Of [`Context::Woven`]: the answers, and after how many messages each stands.
+    pub(super) answers: Vec<(usize, Turn)>,
+}
+
+impl Session {
+    /// Keeps a turn that later ones are sent with.
+    pub(super) fn remember(&mut self, planned: Planned) {
+        match self.context {
+            Context::Alone => {}
+            Context::Live | Context::Woven => self.history.push(planned.turn),
+            Context::Recorded => {
+                self.history.push(planned.turn);
+                self.history.extend(planned.answer);
+            }
+        }
+    }
+}
+
+/// A turn's messages with the answers between them.
+pub(super) fn woven(turn: &Turn, answers: &[(usize, Turn)]) -> Turn {
+    let mut turn = turn.clone();
+    for (after, answer) in answers.iter().rev() {
+        let message = serde_json::json!({"role": answer.role, "content": answer.joined()});
+        if let Some(messages) = &mut turn.messages {
+            messages.insert((*after).min(messages.len()), message);
+        }
+    }
+    turn
+}

@@ -1,0 +1,250 @@
+//! The threads of a run, from their start to their end.
+
+use super::given::Given;
+use super::ready::Ready;
+use super::share::{connections, of_worker};
+use super::{Failure, spawn};
+use crate::clock;
+use crate::composer::{self, Bodies, Composition};
+use crate::orders::Reporter;
+use crate::report;
+use crate::ring::shared::{Gauge, Producer};
+use crate::ring::uring::SocketStamps;
+use crate::scribe::{self, Scribe};
+use crate::shape::{self, Starts, Users};
+use crate::worker::{self, Assignment, Threshold};
+use common::clock::{DurationNs, MonoNs};
+use common::handshake::{Report, Setup};
+use common::plan::{self, Plan};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+/// The threads of a run, set up and waiting for its begin.
+pub(super) struct Field {
+    pub(super) threads: Vec<JoinHandle<io::Result<()>>>,
+    pub(super) begins: Vec<Sender<MonoNs>>,
+    /// Heard when a worker is through with a phase.
+    pub(super) ended: Receiver<worker::Ended>,
+}
+
+impl Field {
+    /// Starts the composers, the workers and the scribe, and waits until every worker is ready.
+    pub(super) fn spread(
+        setup: &Setup,
+        given: Given,
+        ready: Ready,
+        will: &Arc<AtomicU8>,
+        threshold: Option<&Arc<Threshold>>,
+    ) -> Result<Self, Failure> {
+        let (ended_in, ended) = mpsc::channel();
+        let mut field = Self { threads: Vec::new(), begins: Vec::new(), ended };
+        // Bodies with a session's marker are its own.
+        let has_own = setup.plan.load.cache_bust.is_some_and(|place| !place.isolates_warmup());
+        let kept = if has_own { 0 } else { ready.conversations.count() };
+        let warming = warming(&setup.plan, setup.cpus.len());
+        let bodies = Arc::new(Bodies::new(kept));
+        let mut spools = Vec::new();
+        let (ready_in, ready_out) = mpsc::channel();
+        for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
+            let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
+            spools.push((spool, gauge));
+            let told = Told { ready: ready_in.clone(), ended: ended_in.clone() };
+            field.worker(
+                setup,
+                &ready,
+                &bodies,
+                number,
+                &memory,
+                told,
+                (will, threshold, warming.as_ref()),
+            )?;
+        }
+        let scribe = Scribe {
+            spools,
+            replies: given.replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
+            endpoint: ready.endpoint,
+            tokenizer: ready.tokenizer,
+            conversations: ready.conversations,
+            inherited: ready.inherited,
+            template: ready.template,
+            markers: ready.markers,
+            plan: setup.plan.clone(),
+            keep_raw: setup.keep_raw,
+        };
+        field.threads.push(spawn("scribe".to_owned(), move || {
+            // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
+            rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
+            scribe::run(scribe)
+        })?);
+        for _ in &field.begins {
+            let told = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));
+            told.map_err(|error| {
+                Failure::Load("set up io_uring (Linux 6.0 or newer, not disabled by sysctl)", error)
+            })?;
+        }
+        Ok(field)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a worker shares with the others, each once")]
+    fn worker(
+        &mut self,
+        setup: &Setup,
+        ready: &Ready,
+        bodies: &Arc<Bodies>,
+        number: usize,
+        memory: &OwnedFd,
+        told: Told,
+        (will, threshold, warming): (&Arc<AtomicU8>, Option<&Arc<Threshold>>, Option<&Arc<AtomicU32>>),
+    ) -> Result<(), Failure> {
+        let plan = &setup.plan;
+        let workers = setup.cpus.len();
+        let producer = Producer::map(memory.as_fd(), setup.ring_bytes)
+            .map_err(|error| Failure::Load("map a ring", error))?;
+        let connections = connections(plan, number, workers, ready.ways.targets.len());
+        let (feed, queue) = composer::queue(QUEUE_DEPTH, connections as usize);
+        let composition = Composition {
+            conversations: Arc::clone(&ready.conversations),
+            order: ready.order.clone(),
+            endpoint: ready.endpoint,
+            plan: Arc::new(plan.endpoint.clone()),
+            bodies: Arc::clone(bodies),
+            markers: ready.markers,
+            warming: warming.map(Arc::clone),
+            heads: ready.ways.heads.clone(),
+            inherited: ready.inherited.clone(),
+            inquiries: ready.ways.inquiries.clone(),
+            timeline: ready.timeline,
+            users: users(plan),
+            run_number: setup.run_number,
+            worker: number as u64,
+            workers: workers as u64,
+        };
+        let composer = spawn(format!("compose-{number}"), move || {
+            composer::run(composition, feed, &AtomicBool::new(false))
+        })?;
+        let (begin_in, begin_out) = mpsc::channel();
+        self.begins.push(begin_in);
+        let phases = plan.load.phases.iter();
+        let phases = phases.map(|phase| of_worker(phase, plan.random_seed, &ready.trace, number, workers));
+        let assignment = Assignment {
+            worker: u32::try_from(number).unwrap_or(u32::MAX),
+            phases: phases.collect::<Result<Vec<_>, _>>()?,
+            ready: told.ready,
+            begin: begin_out,
+            ended: told.ended,
+            queue,
+            composer: composer.thread().clone(),
+            reporter: report::Reporter::new(producer),
+            targets: ready.ways.targets.clone(),
+            connections,
+            wait: plan.workers.wait,
+            stamps: if setup.socket_stamps { SocketStamps::Software } else { SocketStamps::Off },
+            timeout: DurationNs::from_seconds(plan.endpoint.request_timeout_seconds),
+            reuse: plan.load.connection_reuse,
+            poll_interval: ready
+                .endpoint
+                .metadata()
+                .requires_polling
+                .then(|| DurationNs::from_millis(i64::from(plan.endpoint.dialect.poll_interval_ms))),
+            threshold: threshold.map(Arc::clone),
+            seed: plan.random_seed,
+            will: Arc::clone(will),
+            warming: warming.map(Arc::clone),
+        };
+        let cpu = setup.cpus[number];
+        self.threads.push(spawn(format!("hot-{number}"), move || {
+            settle_on(cpu);
+            worker::run(assignment)
+        })?);
+        self.threads.push(composer);
+        Ok(())
+    }
+
+    /// Has the workers go through the phases, each of which begins when all are through with the one before; gives the
+    /// threads, to be waited for.
+    pub(super) fn go_through(
+        self,
+        begin: MonoNs,
+        phases: &[plan::Phase],
+        reporter: &mut Reporter,
+    ) -> Vec<JoinHandle<io::Result<()>>> {
+        let mut begin = begin;
+        for (number, phase) in phases.iter().enumerate() {
+            let is_seamless = phase.is_seamless && number > 0;
+            if !is_seamless {
+                for worker in &self.begins {
+                    // A worker that has ended already told why.
+                    worker.send(begin).ok();
+                }
+                tell_begin(reporter, number, begin);
+            }
+            let mut begun = begin;
+            for _ in &self.begins {
+                let Ok(ended) = self.ended.recv() else { return self.threads };
+                begun = if is_seamless { begun.min(ended.begun).max(begin) } else { begun };
+            }
+            if is_seamless {
+                tell_begin(reporter, number, begun);
+            }
+            begin = clock::mono() + PHASE_DELAY;
+        }
+        self.threads
+    }
+}
+
+fn tell_begin(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
+    reporter.tell(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
+}
+
+/// Where a worker tells how it gets on.
+struct Told {
+    ready: Sender<io::Result<()>>,
+    ended: Sender<worker::Ended>,
+}
+
+/// The workers that have a warm-up before them, if its requests have a marker.
+fn warming(plan: &Plan, workers: usize) -> Option<Arc<AtomicU32>> {
+    let isolates = plan.load.cache_bust.is_some_and(plan::CacheBust::isolates_warmup);
+    let warms_up = plan.load.phases.iter().any(|phase| phase.is_warmup);
+    (isolates && warms_up).then(|| Arc::new(AtomicU32::new(u32::try_from(workers).unwrap_or(u32::MAX))))
+}
+
+/// How many requests may fail.
+pub(super) fn threshold(plan: &Plan) -> Option<Arc<Threshold>> {
+    let share = plan.load.failed_request_threshold?;
+    let concurrency = plan.load.profiling().and_then(|phase| phase.concurrency).unwrap_or(0);
+    Some(Arc::new(Threshold::new(share, u64::from(concurrency.max(THRESHOLD_ARMED_AFTER)))))
+}
+
+/// The users of the plan, if it has users.
+fn users(plan: &Plan) -> Option<Users> {
+    let phases = plan.load.phases.iter();
+    phases.filter(|phase| !phase.is_warmup).find_map(|phase| {
+        match (shape::by_name(&phase.shape)?.starts)(phase, 0, &Arc::from([])) {
+            Starts::Users(users) => Some(users),
+            Starts::Places | Starts::Requests(_) | Starts::Sessions(_) => None,
+        }
+    })
+}
+
+/// Pins this thread, and has the kernel wake it on time: timers of ordinary threads may fire 50 µs late.
+fn settle_on(cpu: Option<u32>) {
+    if let Some(cpu) = cpu {
+        let mut set = rustix::thread::CpuSet::new();
+        set.set(cpu as usize);
+        // The daemon chose a core that it may use; where the kernel refuses, the verdict sees the sharing.
+        rustix::thread::sched_setaffinity(None, &set).ok();
+    }
+    rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1)).ok();
+}
+
+/// Requests that are ready before they are due, per worker.
+const QUEUE_DEPTH: usize = 2048;
+/// From the end of one phase to the first due time of the next: enough for every worker to hear of it.
+const PHASE_DELAY: DurationNs = DurationNs::from_millis(1);
+/// Requests that must have ended before `--failed-request-threshold` is looked at, as in AIPerf.
+const THRESHOLD_ARMED_AFTER: u32 = 10;

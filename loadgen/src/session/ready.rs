@@ -1,0 +1,179 @@
+//! Everything that is known before the first request is due.
+
+use super::given::{Given, lines};
+use super::way::{Ways, ways};
+use super::{Failure, with_cause};
+use crate::branching::Inherited;
+use crate::composer::Timeline;
+use crate::prompt::{self, Conversations, Markers, Materials};
+use common::clock::DurationNs;
+use common::handshake::Setup;
+use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan};
+use endpoint::Endpoint;
+use std::io::Read;
+use std::sync::Arc;
+use tokenizer::{ChatTemplate, Tokenizer};
+
+/// Everything that is known before the first request is due.
+pub(super) struct Ready {
+    pub(super) conversations: Arc<dyn Conversations>,
+    pub(super) order: prompt::Order,
+    /// Offsets at which the input wants its sessions to begin, and how its times become offsets.
+    pub(super) trace: Arc<[DurationNs]>,
+    pub(super) timeline: Timeline,
+    pub(super) ways: Ways,
+    pub(super) inherited: Inherited,
+    pub(super) markers: Option<Markers>,
+    pub(super) template: Option<ChatTemplate>,
+    pub(super) tokenizer: Option<Tokenizer>,
+    pub(super) endpoint: &'static dyn Endpoint,
+    pub(super) notices: Vec<String>,
+}
+
+/// Reads the inputs and prepares what all requests have in common.
+pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
+    let endpoint = &setup.plan.endpoint;
+    let endpoint = endpoint::of_plan(endpoint).map_err(|error| Failure::Plan(with_cause(&error)))?;
+    let ways = ways(setup, given, endpoint)?;
+    let workers = setup.cpus.len();
+    let plan = &mut setup.plan;
+    check_places(plan, workers)?;
+    let tokenizer = tokenizer(plan, given)?;
+    let template = template(plan, given)?;
+    let dataset = match &plan.input {
+        Input::File { .. } => Some(
+            prompt::Store::file(given.input("dataset")?)
+                .map_err(|error| Failure::Load("read the dataset", error))?,
+        ),
+        Input::Synthetic { .. } => None,
+    };
+    let materials = Materials {
+        tokenizer: tokenizer.clone(),
+        template: template.clone(),
+        dataset,
+        pictures: lines(given, "pictures")?,
+        sounds: lines(given, "sounds")?,
+        videos: lines(given, "videos")?,
+    };
+    let (conversations, notices) = prompt::conversations(plan, materials)
+        .map_err(|error| Failure::Plan(named(&plan.input, &with_cause(&error))))?;
+    let metadata = endpoint.metadata();
+    let markers = plan.load.cache_bust.map(|place| Markers::new(place, metadata, setup.run_number));
+    check_fit(&*conversations, endpoint, &plan.endpoint, markers)?;
+    settle(plan, &*conversations);
+    let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
+    let schedule = &plan.load.fixed_schedule;
+    let speedup = schedule.speedup.unwrap_or(1.0);
+    let (order, trace, zero_ms) = if replays {
+        let replay = prompt::replay(&*conversations, schedule);
+        if replay.dues.is_empty() {
+            return Err(Failure::Plan("no row of the trace lies between the schedule's offsets".to_owned()));
+        }
+        (replay.order, replay.dues, replay.zero_ms)
+    } else {
+        let order = prompt::Order::sampled(conversations.count(), plan.load.sampling, plan.random_seed);
+        (order, Arc::from([]), 0.0)
+    };
+    Ok(Ready {
+        conversations,
+        order,
+        trace,
+        timeline: Timeline { zero_ms, speedup },
+        ways,
+        inherited: Inherited::default(),
+        markers,
+        template,
+        tokenizer,
+        endpoint,
+        notices,
+    })
+}
+
+/// Every worker must have a place for a session, or its share of the requests would wait for ever.
+fn check_places(plan: &Plan, workers: usize) -> Result<(), Failure> {
+    let limits = plan.load.phases.iter();
+    let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
+    match limits.flatten().find(|limit| (*limit as usize) < workers) {
+        Some(limit) => Err(Failure::Plan(format!(
+            "{workers} workers can't share {limit} sessions at once: name fewer --cpus, or ask for more at once"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether the input's first turn can be asked at all; where later ones can't, the run ends.
+fn check_fit(
+    conversations: &dyn Conversations,
+    endpoint: &dyn Endpoint,
+    plan: &plan::Endpoint,
+    markers: Option<Markers>,
+) -> Result<(), Failure> {
+    let first = conversations.conversation(0).map_err(|error| Failure::Plan(with_cause(&error)))?;
+    let turns = first.turns.first().map(|planned| planned.turn.clone());
+    if let (Some(markers), Some(turn)) = (markers, &turns) {
+        markers.check(turn).map_err(|why| Failure::Plan(why.to_owned()))?;
+        if !endpoint.metadata().tokenizes_input {
+            let name = endpoint.metadata().name;
+            return Err(Failure::Plan(format!(
+                "--cache-bust has no place in requests of {name}: they are no text"
+            )));
+        }
+    }
+    endpoint.encode(turns.as_slice(), plan).map(drop).map_err(|error| Failure::Plan(with_cause(&error)))
+}
+
+/// What is wrong with the prompts, with the file that the user named.
+fn named(input: &Input, problem: &str) -> String {
+    match input {
+        Input::File { name, .. } => format!("--input-file `{name}`: {problem}"),
+        Input::Synthetic { .. } => problem.to_owned(),
+    }
+}
+
+pub(super) fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokenizer>, Failure> {
+    match &plan.tokenizer {
+        TokenizerPlan::None => Ok(None),
+        TokenizerPlan::Builtin => Ok(Some(Tokenizer::builtin())),
+        TokenizerPlan::File { name } => {
+            let mut bytes = Vec::new();
+            let read = given.input("tokenizer")?.read_to_end(&mut bytes);
+            read.map_err(|error| Failure::Load("read the tokenizer", error))?;
+            let tokenizer = Tokenizer::from_json(&bytes)
+                .map_err(|error| Failure::Plan(format!("tokenizer `{name}`: {}", with_cause(&error))))?;
+            Ok(Some(tokenizer))
+        }
+    }
+}
+
+/// The chat template, if the plan wants one.
+fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Failure> {
+    if !plan.endpoint.dialect.applies_chat_template {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let read = given.input("chat_template")?.read_to_end(&mut bytes);
+    read.map_err(|error| Failure::Load("read the chat template", error))?;
+    ChatTemplate::from_json(&bytes).map(Some).map_err(|error| Failure::Plan(with_cause(&error)))
+}
+
+/// Completes the plan with what only the input can tell: whether it is a trace, and how much there is of it.
+fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
+    let is_trace = matches!(&plan.input, Input::File { format, .. } if TRACES.contains(&format.as_str()));
+    let replays =
+        plan.load.fixed_schedule.is_automatic && is_trace && conversations.timestamp_ms(0).is_some();
+    for phase in plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup) {
+        if replays {
+            REPLAY.clone_into(&mut phase.shape);
+        }
+        let ends = [phase.request_count, phase.session_count, phase.duration_seconds.map(|_| 0)];
+        if ends.iter().all(Option::is_none) && phase.shape != REPLAY {
+            phase.session_count = Some(conversations.count() as u64);
+        }
+    }
+}
+
+/// The shape that sends a trace at its own times.
+const REPLAY: &str = "fixed_schedule";
+/// Inputs whose timestamps are replayed unless the user says otherwise.
+const TRACES: &[&str] =
+    &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];

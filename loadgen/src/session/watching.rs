@@ -1,0 +1,47 @@
+//! Runs that send nothing: what others send is watched.
+
+use super::given::Given;
+use super::ready::tokenizer;
+use super::{Failure, obey, spawn};
+use crate::observe;
+use crate::orders::{Orders, Reporter};
+use crate::ring::shared::Gauge;
+use crate::worker::GO;
+use common::handshake::Report;
+use common::plan::{self, Plan};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+
+/// Watches what others send until the daemon has nothing more for it.
+pub(super) fn observe(
+    plan: &Plan,
+    watch: &plan::Watch,
+    mut given: Given,
+    orders: Orders,
+    reporter: &mut Reporter,
+) -> Result<(), Failure> {
+    let tokenizer = tokenizer(plan, &mut given)?;
+    let missing = || Failure::Load("set up", io::Error::other("descriptors are missing"));
+    let (memory, spool) = given.workers.pop().ok_or_else(missing)?;
+    let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
+    let replies = given.replies.take().ok_or_else(missing)?;
+    let over = Arc::new(AtomicU8::new(GO));
+    let will = Arc::clone(&over);
+    spawn("orders".to_owned(), move || obey(orders, will))?;
+    reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new() });
+    let spool = (spool, gauge);
+    // Parsing may be behind, for the spool holds; what is watched must not be.
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
+    let mut met = |counts: &observe::Counts| {
+        let models = counts.models.iter().cloned().collect();
+        reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
+    };
+    let side = watch.side;
+    let observer = observe::Observer { spool, replies, side, tokenizer, plan, over: &over, met: &mut met };
+    let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
+    met(&counts);
+    reporter.tell(&Report::Finished);
+    Ok(())
+}

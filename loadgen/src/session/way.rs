@@ -1,0 +1,100 @@
+//! How servers are reached: addresses, certificates, and what requests to them begin with.
+
+use super::Failure;
+use super::given::Given;
+use crate::composer::Head;
+use crate::job::Inquiry;
+use crate::ring::socket::Address;
+use crate::tls;
+use crate::worker::Destination;
+use common::handshake::Setup;
+use common::plan::{self, Trust};
+use endpoint::{Endpoint, Scheme};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+/// How each target is reached, and what requests to it begin with.
+pub(super) struct Ways {
+    pub(super) heads: Vec<Head>,
+    pub(super) inquiries: Vec<Inquiry>,
+    pub(super) targets: Vec<Destination>,
+}
+
+pub(super) fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) -> Result<Ways, Failure> {
+    let plan = &setup.plan.endpoint;
+    let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
+    let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
+    headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    headers.extend([format!("Accept: {accept}"), format!("Content-Type: {}", endpoint.content_type(plan))]);
+    let mut ways = Ways { heads: Vec::new(), inquiries: Vec::new(), targets: Vec::new() };
+    for (url, address) in &setup.addresses {
+        let path = endpoint.metadata().path(plan);
+        let target = endpoint::target(url, plan.path.as_deref(), path)
+            .map_err(|error| Failure::Plan(error.to_string()))?;
+        let tls = match target.scheme {
+            Scheme::Http | Scheme::Unix => None,
+            Scheme::Https => Some(encrypted(plan, given, &target, url, &internet(address)?)?),
+        };
+        let address = match target.scheme {
+            Scheme::Unix => local(&target.host)?,
+            Scheme::Http | Scheme::Https => Address::Internet(internet(address)?),
+        };
+        let (path, host) = (&target.path_and_query, &target.host_header);
+        ways.heads.push(Head::post(path, host, &headers, &plan.session_header));
+        ways.inquiries.push(Inquiry::new(path, host, &headers, &plan.session_header));
+        ways.targets.push(Destination { address, tls });
+    }
+    Ok(ways)
+}
+
+fn internet(address: &str) -> Result<SocketAddr, Failure> {
+    address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))
+}
+
+/// A Unix socket, tried out once, so that a user hears what is wrong.
+fn local(path: &str) -> Result<Address, Failure> {
+    UnixStream::connect(path).map_err(|error| {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let user = rustix::process::geteuid().as_raw();
+        let what_to_do = if denied {
+            format!("; the load generator runs as user {user}, who needs write permission (chmod o+w)")
+        } else {
+            String::new()
+        };
+        Failure::Plan(format!("failed to connect to --url unix://{path}: {error}{what_to_do}"))
+    })?;
+    Ok(Address::Unix(path.into()))
+}
+
+/// How connections to a target are encrypted; tried out once, so that a user hears what is wrong.
+fn encrypted(
+    plan: &plan::Endpoint,
+    given: &mut Given,
+    target: &endpoint::Target,
+    url: &str,
+    address: &SocketAddr,
+) -> Result<(Arc<ClientConfig>, ServerName<'static>), Failure> {
+    let mut authorities = None;
+    if plan.trust == Trust::File {
+        let mut pem = Vec::new();
+        let file = given.input("authorities")?;
+        io::Seek::rewind(file).map_err(|error| Failure::Load("read the certificates", error))?;
+        file.read_to_end(&mut pem).map_err(|error| Failure::Load("read the certificates", error))?;
+        authorities = Some(pem);
+    }
+    let config = tls::config(authorities.as_deref(), plan.trust == Trust::Anybody)
+        .map_err(|why| Failure::Plan(format!("--ca-certificate: {why}")))?;
+    let name = ServerName::try_from(target.host.clone())
+        .map_err(|error| Failure::Plan(format!("--url {url}: {error}")))?;
+    tls::try_out(&config, &name, address).map_err(|error| {
+        Failure::Plan(format!(
+            "failed to shake hands with {url}: {error}; --ca-certificate FILE trusts an authority of your own, --insecure \
+             trusts anybody"
+        ))
+    })?;
+    Ok((config, name))
+}
