@@ -32,6 +32,11 @@ use std::path::Path;
 /// A row by its columns.
 type Columns = Map<String, Value>;
 
+/// Refuses a public dataset that is not offered.
+pub(crate) fn check(name: &str) -> Result<(), Refusal> {
+    public::find(name).map(|_known| ())
+}
+
 /// The rows, if the plan has a dataset; the plan learns what they are.
 pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>> {
     if let Some(name) = &args.input.public_dataset {

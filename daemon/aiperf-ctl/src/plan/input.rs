@@ -2,6 +2,7 @@
 
 use super::{Checked, pairs, refuse};
 use crate::args::ProfileArgs;
+use crate::dataset;
 use common::plan::{
     Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Range, RangeStyle, Rankings, SoundFormat,
     Synthesis, Taking, TextSource, Tokenizer,
@@ -17,6 +18,7 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     let output_tokens =
         prompt.output_tokens_mean.map(|mean| length(Some(mean), mean, prompt.output_tokens_stddev));
     let name = args.input.public_dataset.clone();
+    name.as_deref().map_or(Ok(()), dataset::check)?;
     let Some(name) = name.or_else(|| args.input.input_file.as_ref().map(|file| file.display().to_string()))
     else {
         if !args.input.dataset_filters.is_empty() {

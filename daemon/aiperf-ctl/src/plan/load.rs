@@ -273,14 +273,6 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
         ),
         (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
         (
-            load.prefill_concurrency.is_some() && !args.endpoint.streaming,
-            "--prefill-concurrency needs --streaming: without it the first token comes with the last",
-        ),
-        (
-            has_users && is_made_up && args.conversation.conversation_turn_mean.is_none_or(|mean| mean < 2.0),
-            "--user-centric-rate needs --conversation-turn-mean of at least 2: users come back",
-        ),
-        (
             offsets && is_made_up && !schedule.fixed_schedule,
             "the offsets of --fixed-schedule need --input-file with timestamps",
         ),

@@ -160,14 +160,13 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
+        check("--public-dataset nope", "`nope` is not offered; there are");
         check("--arrival-pattern constant", "need --request-rate");
         check(
             "--request-rate 1 --arrival-pattern poisson --arrival-smoothness 2",
             "needs --arrival-pattern gamma",
         );
         check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
-        check("--concurrency 4 --prefill-concurrency 3", "needs --streaming");
-        check("--user-centric-rate 2 --num-users 2", "--conversation-turn-mean of at least 2");
         check("--fixed-schedule-auto-offset", "need --input-file with timestamps");
         check("--request-count 2 --conversation-num 2", "exclude each other");
         check("--fixed-schedule", "needs --input-file");
