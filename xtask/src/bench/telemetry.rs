@@ -127,9 +127,9 @@ impl Published {
         command.arg("--state-dir").arg(rig.folder.join("published")).arg("--quit-on-stdin-eof");
         let process = command.stdin(Stdio::piped()).spawn().context("failed to start aiperfd")?;
         let published = Self { process, socket };
-        until("aiperfd", || scrape(address).is_ok() && published.socket.exists())?;
+        until("aiperfd", || get(address, "/metrics").is_ok() && published.socket.exists())?;
         std::thread::spawn(move || {
-            while scrape(address).is_ok() {
+            while get(address, "/metrics").is_ok() {
                 std::thread::sleep(Duration::from_secs(1));
             }
         });
@@ -144,10 +144,11 @@ impl Drop for Published {
     }
 }
 
-fn scrape(address: SocketAddr) -> std::io::Result<()> {
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-    std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map(|_length| answer)
 }
 
 /// A real MLflow server on the server's core.
@@ -176,7 +177,8 @@ impl Mlflow {
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let process = process.context("failed to start mlflow")?;
         let mlflow = Self { process, url: format!("http://{address}") };
-        until("mlflow", || TcpStream::connect(address).is_ok())?;
+        // Its port is open long before its workers are through with starting.
+        until("mlflow", || get(address, "/health").is_ok_and(|answer| answer.contains(" 200 ")))?;
         Ok(mlflow)
     }
 }
