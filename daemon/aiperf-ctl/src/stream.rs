@@ -15,8 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use telemetry_out::{
-    Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Server, Settings, Summary, operation,
-    provider,
+    Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Server, Settings, Summary, USUAL_ROOM,
+    operation, provider,
 };
 use tokio::task::JoinHandle;
 
@@ -218,7 +218,5 @@ fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>
 /// How much less of a core this program gets than the load generator, from here on.
 const GIVES_WAY: i32 = 10;
 const ROOM: &str = "AIPERF_OTEL_MAX_BUFFERED_RECORDS";
-/// AIPerf's.
-const USUAL_ROOM: usize = 10_000;
 /// More would be no bound.
 const ROOM_MAX: usize = 1_000_000;

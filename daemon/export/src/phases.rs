@@ -25,11 +25,12 @@ pub(crate) fn write(
     let mut entries = Vec::new();
     for (index, phase) in artifacts.report.phases.iter().enumerate() {
         let report = of_phase(phase);
+        let folder = folder(&phase.name, index);
         let of_phase = Artifacts { report: &report, gpus: None, ..*artifacts };
         let mut entry = entry(artifacts, index, phase, &told);
         for (key, default, ending, write) in SUMMARIES {
             if wanted(default) {
-                let name = format!("phases/{}/{}", folder(&phase.name), names.file(default, ending));
+                let name = format!("phases/{folder}/{}", names.file(default, ending));
                 written.push(whole(&directory.join(&name), |out| write(&of_phase, out))?);
                 entry.insert((*key).to_owned(), name.into());
             }
@@ -40,7 +41,7 @@ pub(crate) fn write(
         ];
         for (key, file, told) in told {
             if let Some(told) = told.filter(|_| wanted(file)) {
-                let name = format!("phases/{}/{file}", folder(&phase.name));
+                let name = format!("phases/{folder}/{file}");
                 let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &told)?);
                 written.push(whole(&directory.join(&name), write)?);
                 entry.insert(key.to_owned(), name.into());
@@ -128,10 +129,13 @@ fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[V
     }
 }
 
-/// A folder's name that stays in its folder, whatever the phase is called.
-fn folder(phase: &str) -> String {
+/// The folder of a phase, by its name and its place: one that stays in its folder, and no other phase's, whatever they are
+/// called.
+fn folder(phase: &str, index: usize) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
-    phase.chars().map(|one| if is_plain(one) { one } else { '_' }).collect()
+    let plain = phase.chars().map(|one| if is_plain(one) { one } else { '_' }).collect::<String>();
+    // A dot is in no plain name.
+    if plain == phase && !plain.is_empty() { plain } else { format!("{plain}.{index}") }
 }
 
 type Writer = fn(&Artifacts<'_>, &mut dyn Write) -> Result<(), ExportError>;
@@ -153,9 +157,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_phase_leaves_its_folder() {
-        for (name, expected) in [("warmup", "warmup"), ("../x", "___x"), ("", ""), ("a b", "a_b")] {
-            assert_eq!(folder(name), expected, "`{name}`");
-        }
+    fn no_phase_leaves_its_folder_or_takes_another_ones() {
+        let names = ["warmup", "../x", "", "a b", "a_b", "a-b"];
+        let folders = names.iter().enumerate().map(|(index, name)| folder(name, index));
+        let expected = ["warmup", "___x.1", ".2", "a_b.3", "a_b", "a-b"];
+        assert_eq!(folders.collect::<Vec<_>>(), expected, "{names:?}");
     }
 }

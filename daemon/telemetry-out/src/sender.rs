@@ -191,3 +191,6 @@ impl Sender {
 pub(crate) fn key_values(pairs: &[(String, String)]) -> Vec<KeyValue> {
     pairs.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect()
 }
+
+/// Events that wait at most unless somebody says otherwise: AIPerf's `AIPERF_OTEL_MAX_BUFFERED_RECORDS`.
+pub const USUAL_ROOM: usize = 10_000;

@@ -6,6 +6,16 @@ use end_to_end::needs_programs;
 use end_to_end::server::Server;
 use std::fs;
 
+/// A profile during which the endpoint begins to tell its next state.
+fn profile_across(server: &Server, exporter: &Exporter, flags: &str) -> Ended {
+    let running = Run::profile(&server.url(), flags).start();
+    server.until_received(5);
+    exporter.advance();
+    let ended = running.end();
+    ended.ended_with(0);
+    ended
+}
+
 /// A profile of 20 requests beside which these endpoints are asked.
 fn profile(server: &Server, flags: &str) -> Ended {
     Run::profile(&server.url(), &format!("--request-count 20 --concurrency 2 {flags}")).end()
@@ -35,11 +45,7 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
         "--request-count 20 --request-rate 20 --server-metrics {} --server-metrics-formats json,csv,jsonl,parquet",
         exporter.url()
     );
-    let running = Run::profile(&server.url(), &flags).start();
-    server.until_received(5);
-    exporter.advance();
-    let ended = running.end();
-    ended.ended_with(0);
+    let ended = profile_across(&server, &exporter, &flags);
     let export = ended.json("server_metrics_export.json");
     assert_eq!(export["schema_version"], "1.1", "AIPerf's schema");
     assert_eq!(export["summary"]["endpoints_successful"].as_array().unwrap().len(), 2, "{export}");
@@ -91,11 +97,7 @@ fn every_engine_is_understood() {
         let bodies = vec![first_tokens(name, 5).into_bytes(), first_tokens(name, 25).into_bytes()];
         let exporter = if is_elsewhere { Exporter::start_elsewhere(bodies) } else { Exporter::start(bodies) };
         let flags = format!("--request-count 20 --request-rate 40 --server-metrics {}", exporter.url());
-        let running = Run::profile(&server.url(), &flags).start();
-        server.until_received(5);
-        exporter.advance();
-        let ended = running.end();
-        ended.ended_with(0);
+        let ended = profile_across(&server, &exporter, &flags);
         let export = ended.json("server_metrics_export.json");
         let series = &export["metrics"][name]["series"][0];
         assert_eq!(series["stats"]["count"], 20, "{name}: {export}");

@@ -20,17 +20,14 @@ pub(super) fn telemetry(rig: &Rig) -> Result<Vec<Row>> {
     let mlflow = Mlflow::start(rig)?;
     let published = Published::start(rig)?;
     let nowhere = rig.folder.join("no-daemon.sock");
-    let to_mlflow = ["--mlflow-tracking-uri", &mlflow.url];
+    let to_mlflow = [UNSCRAPED, "--mlflow-tracking-uri", &mlflow.url];
+    let to_dead = [UNSCRAPED, "--otel-url", &dead];
     let mut measured = vec![
-        Telemetry::new("nothing", &nowhere, &[]),
-        Telemetry::new("the server's own metrics scraped", &nowhere, &["--server-metrics"]),
-        Telemetry::new("each request over OTLP", &nowhere, &["--otel-url", &alive]),
-        Telemetry::new(
-            "each request over OTLP to a collector that never answers",
-            &nowhere,
-            &["--otel-url", &dead],
-        ),
-        Telemetry::new("published, and scraped every second", &published.socket, &[]),
+        Telemetry::new("nothing", &nowhere, &[UNSCRAPED]),
+        Telemetry::new("the server's own metrics scraped", &nowhere, &[]),
+        Telemetry::new("each request over OTLP", &nowhere, &[UNSCRAPED, "--otel-url", &alive]),
+        Telemetry::new("each request over OTLP to a collector that never answers", &nowhere, &to_dead),
+        Telemetry::new("published, and scraped every second", &published.socket, &[UNSCRAPED]),
         Telemetry::new("live to an MLflow server on the server's core", &nowhere, &to_mlflow),
     ];
     for _ in 0..rig.runs {
@@ -60,11 +57,7 @@ struct Telemetry {
 
 impl Telemetry {
     fn new(what: &'static str, socket: &Path, flags: &[&str]) -> Self {
-        let mut flags = flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>();
-        match flags.iter().position(|flag| flag == "--server-metrics") {
-            Some(place) => drop(flags.remove(place)),
-            None => flags.push("--no-server-metrics".to_owned()),
-        }
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let none = Vec::new;
         Self { what, socket: socket.to_owned(), flags, rate: none(), overhead: none(), first_token: none() }
     }
@@ -125,6 +118,7 @@ impl Published {
         let mut command = rig.daemon();
         command.arg("--config").arg(&config).arg("--socket").arg(&socket);
         command.arg("--state-dir").arg(rig.folder.join("published")).arg("--quit-on-stdin-eof");
+        command.env("AIPERFD_LOG", "warn");
         let process = command.stdin(Stdio::piped()).spawn().context("failed to start aiperfd")?;
         let published = Self { process, socket };
         until("aiperfd", || get(address, "/metrics").is_ok() && published.socket.exists())?;
@@ -206,5 +200,6 @@ fn until(what: &str, is_there: impl Fn() -> bool) -> Result<()> {
     bail!("{what} does not answer")
 }
 
+const UNSCRAPED: &str = "--no-server-metrics";
 const RATE: u64 = 20_000;
 const SECONDS: u64 = 4;

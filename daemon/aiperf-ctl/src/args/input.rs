@@ -39,3 +39,10 @@ pub struct InputArgs {
     #[arg(long, short = 'f')]
     pub config: Option<PathBuf>,
 }
+
+impl InputArgs {
+    /// Whether the user brings no prompts.
+    pub(crate) const fn is_made_up(&self) -> bool {
+        self.input_file.is_none() && self.public_dataset.is_none()
+    }
+}

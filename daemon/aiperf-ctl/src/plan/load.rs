@@ -43,7 +43,7 @@ fn cache_bust(args: &ProfileArgs) -> Checked<Option<CacheBust>> {
     let has_system = prompt.system_prompt.is_some()
         || prompt.system_prompt_file.is_some()
         || prompt.shared_system_prompt_length.is_some();
-    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
+    let is_made_up = args.input.is_made_up();
     Ok(match prompt.cache_bust.as_str() {
         "system_prefix" => Some(CacheBust::SystemPrefix),
         "system_suffix" => Some(CacheBust::SystemSuffix),
@@ -73,7 +73,7 @@ fn profiling(args: &ProfileArgs) -> Checked<Phase> {
         if shape == "concurrency" { Some(given.concurrency.unwrap_or(1)) } else { given.concurrency };
     let session_count = args.conversation.conversation_num;
     // An input that is not made up is sent once, unless the user says otherwise.
-    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
+    let is_made_up = args.input.is_made_up();
     let has_end = given.benchmark_duration.is_some() || session_count.is_some() || !is_made_up;
     let request_count = match given.request_count {
         // As many as AIPerf sends of made-up prompts.
@@ -250,7 +250,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
     let schedule = &args.schedule;
     let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
     let has_users = args.users.user_centric_rate.is_some();
-    let is_made_up = args.input.input_file.is_none() && args.input.public_dataset.is_none();
+    let is_made_up = args.input.is_made_up();
     let offsets = schedule.fixed_schedule_auto_offset
         || schedule.fixed_schedule_start_offset.is_some()
         || schedule.fixed_schedule_end_offset.is_some();
@@ -286,7 +286,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
         ),
         (schedule.fixed_schedule && (has_rate || has_users), "--fixed-schedule contradicts a rate"),
         (
-            schedule.fixed_schedule && args.input.input_file.is_none() && args.input.public_dataset.is_none(),
+            schedule.fixed_schedule && args.input.is_made_up(),
             "--fixed-schedule needs --input-file with timestamps",
         ),
         (

@@ -26,7 +26,7 @@ use prometheus::Format;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use telemetry_out::{Collector, Domains, Endpoint, Event, Exports, Sender, Settings};
+use telemetry_out::{Collector, Domains, Endpoint, Event, Exports, Sender, Settings, USUAL_ROOM};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -82,7 +82,7 @@ fn sender(url: &str) -> Result<Sender> {
         otlp: Some(Collector { endpoint, resource }),
         mlflow: None,
         server: None,
-        room: EVENTS_MAX,
+        room: USUAL_ROOM,
         warn: say_warning,
     })?)
 }
@@ -150,7 +150,5 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str =
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 const CONNECTIONS_MAX: usize = 64;
-/// Requests that wait for the collector at most.
-const EVENTS_MAX: usize = 10_000;
 /// How long a client may take to ask.
 const PATIENCE: Duration = Duration::from_secs(10);

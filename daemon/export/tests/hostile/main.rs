@@ -148,7 +148,7 @@ fn phases_stay_in_their_folders() {
     let manifest = std::fs::read(folder.path().join("phase_manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(
-        manifest["phases"][0]["metrics_json"], "phases/___up/profile_export_aiperf.json",
+        manifest["phases"][0]["metrics_json"], "phases/___up.0/profile_export_aiperf.json",
         "{manifest}"
     );
     assert!(written.iter().all(|path| path.starts_with(folder.path()) && path.is_file()), "{written:?}");
