@@ -1,11 +1,17 @@
 //! The load generator's program: a nursery that starts load generators, or a load generator.
 
+use build_info::BUILD;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("nursery") => loadgen::nursery::run(),
-        Some("run") => loadgen::session::run(),
+    let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect::<Vec<_>>();
+    let words = words.iter().map(String::as_str).collect::<Vec<_>>();
+    match words[..] {
+        ["nursery", ..] => loadgen::nursery::run(),
+        ["run", ..] => loadgen::session::run(),
+        ["--version" | "-V"] => print(&BUILD.line(PROGRAM)),
+        ["--version" | "-V", "--json"] => print(&BUILD.json(PROGRAM)),
         _ => {
             eprint(
                 "aiperf-loadgen is started by aiperfd, not by hand.\n\
@@ -16,7 +22,14 @@ fn main() -> ExitCode {
     }
 }
 
+fn print(text: &str) -> ExitCode {
+    let printed = std::io::stdout().write_all(text.as_bytes());
+    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn eprint(text: &str) {
     // Standard error may be closed; there is nobody to tell then.
-    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).ok();
+    std::io::stderr().write_all(text.as_bytes()).ok();
 }
+
+const PROGRAM: &str = "aiperf-loadgen";

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long)]
     vllm: Option<PathBuf>,
     /// A directory with a Hugging Face tokenizer that clients can read without the network.
-    #[arg(long, default_value = "../shared/golden/tokenizer")]
+    #[arg(long, default_value = "tests/golden/tokenizer")]
     tokenizer: PathBuf,
     /// Put the table into docs/CLIENTS.md.
     #[arg(long)]

@@ -1,19 +1,16 @@
-//! `cargo xtask demo`: from nothing to a report, against a scripted server on this machine.
+//! `cargo xtask demo`: from nothing but cargo to a report, against a scripted server on this machine.
 
+use crate::build;
 use crate::mock_server::MockServer;
 use crate::process;
 use crate::project::{Profile, Project};
 use crate::say::say;
-use crate::{build, setup};
 use anyhow::Result;
 use std::process::Command;
 
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Install nothing: take what is there.
-    #[arg(long)]
-    no_setup: bool,
     /// Build quickly instead of well: the numbers are those of an unoptimized client.
     #[arg(long)]
     debug: bool,
@@ -22,9 +19,7 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let profile = if args.debug { Profile::Dev } else { Profile::Release };
-    if !args.no_setup {
-        setup::install(project)?;
-    }
+    say("Building the programs; on two cores the first time takes a few minutes.");
     build::build(project, profile)?;
     let server = MockServer::start(&project.program(profile, "mock-server"), SERVER)?;
     say(&format!("mock-server {} listens on {}", SERVER.join(" "), server.address()));
@@ -36,9 +31,13 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     say(&format!(
         "The server waited 40 ms for the first token and 10 ms for each further one. Files: {ARTIFACTS}/"
     ));
+    say(if process::is_root() { LEFT_OUT } else { LEFT_OUT_AS_USER });
     Ok(())
 }
 
 const SERVER: &[&str] = &["--ttft-ms", "40", "--gap-ms", "10", "--tokens", "32"];
 const LOAD: &[&str] = &["--streaming", "--concurrency", "16", "--request-count", "200", "--isl", "128"];
+const LEFT_OUT: &str = "Left out: the tests (`cargo xtask test`) and what they need.";
+const LEFT_OUT_AS_USER: &str = "Left out: kernel timestamps, which take root (run the command again with sudo), and the tests \
+    (`cargo xtask test`).";
 const ARTIFACTS: &str = "artifacts/demo";

@@ -1,18 +1,20 @@
 //! What is done with this repository, one file per command: `cargo xtask --help`.
 //!
 //! ```text
-//! setup ──▶ build ──▶ demo | test | bench | test-clients | audit-clients | test-plot | test-real-server | test-gpu   what needs programs
-//! tidy      docs                                                     what needs only the sources
+//! build ──▶ demo | bench | audit-clients | test-plot | test-real-server | test-gpu      what needs programs
+//! setup ──▶ test | test-clients                                                         what needs more than cargo
+//! tidy      docs      ebpf                                                              what is made of the sources, or held against them
 //! ```
 
 mod audit_clients;
 mod bench;
-mod bpf;
 mod build;
 mod clients;
 mod clock;
 mod demo;
+mod dist;
 mod docs;
+mod ebpf;
 mod mock_server;
 mod process;
 mod project;
@@ -42,18 +44,25 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Installs what the kernel programs and the tests need and is missing, and says what it does.
+    /// Installs what the tests need and is missing, and says what it does.
     Setup(setup::Args),
-    /// Builds the kernel programs, then the workspace with them embedded.
+    /// Builds the programs, and the server that demonstrations measure.
     Build(build::Args),
+    /// Makes the kernel programs' object that every build embeds. For authors of probes.
+    Ebpf(ebpf::Args),
     /// Measures a scripted server on this machine and shows the report.
     Demo(demo::Args),
-    /// Sets up, builds, and runs every test: as root the kernel's too.
+    /// Installs what is missing, builds, and runs every test: as root the kernel's too.
     Test,
+    /// Runs the README's commands in a clone on a Debian of its own that has nothing but Rust. Takes root and an hour.
+    TestFresh(dist::Args),
     /// Checks the rules of this repository that no compiler checks.
     Tidy,
-    /// Makes docs/DATA.md and docs/METRICS.md from the code.
+    /// Makes the documents, manual pages and completions that come from the code.
     Docs(docs::Args),
+    /// Makes the packages, and tries them: see `cargo xtask dist --help`.
+    #[command(disable_help_flag = true)]
+    Dist(dist::Args),
     /// Measures the promises of docs/BUDGET.md on this machine.
     Bench(bench::Args),
     /// Has NVIDIA AIPerf draw its pictures of a run of ours. Takes Python, the network and Chromium.
@@ -83,9 +92,12 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Setup(args) => setup::run(&project, args),
         Command::Build(args) => build::run(&project, args),
+        Command::Ebpf(args) => ebpf::run(&project, args),
         Command::Demo(args) => demo::run(&project, args),
         Command::Test => test::run(&project),
+        Command::TestFresh(args) => dist::run_fresh(&project, args),
         Command::Tidy => tidy::run(&project),
+        Command::Dist(args) => dist::run(&project, args),
         Command::Docs(args) => docs::run(&project, args),
         Command::Bench(args) => bench::run(&project, args),
         Command::TestPlot(args) => test_plot::run(&project, args),

@@ -1,13 +1,14 @@
-//! `cargo xtask setup`: installs what is missing and says what it does; with everything there it only says so.
+//! `cargo xtask setup`: installs what tests need and is missing, and says what it does. What can't be installed is named and
+//! stops nothing: programs that users run need none of it.
 //!
 //! ```text
-//! kernel programs   1  rustup's nightly with rust-src, and bpf-linker
-//!                   2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
-//! tests             ip, nft, nginx, curl, wrk, prometheus and ffmpeg, on systems with apt-get as root; what they need of Python,
-//!                   under target/
+//! tests      ip, nft, nginx, curl, wrk, prometheus, ffmpeg and systemd-analyze, on systems with apt-get as root; their Python packages, under target/
+//! --probes   the compiler of the kernel programs, for whoever changes one:
+//!            1  rustup's nightly with rust-src, and bpf-linker
+//!            2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
 //! ```
 
-use crate::bpf::{self, Compiler, DEBIAN_LLVM, LINKER};
+use crate::ebpf::compiler::{self, Compiler, DEBIAN_LLVM, LINKER};
 use crate::process;
 use crate::project::Project;
 use crate::python;
@@ -21,36 +22,56 @@ pub(crate) struct Args {
     /// Only report: install nothing, and fail if something is missing.
     #[arg(long)]
     check: bool,
+    /// The compiler of the kernel programs too, which only the author of a probe needs.
+    #[arg(long)]
+    probes: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     if args.check {
-        return check(project);
+        return check(project, args.probes);
     }
-    install(project)?;
-    install_of_python(project);
+    let mut missing = install_for_tests(project);
+    if args.probes && !install_compiler(project) {
+        missing.push(COMPILER.to_owned());
+    }
+    match missing.is_empty() {
+        true => say("nothing is missing"),
+        false => say(&format!("still missing: {}", missing.join(", "))),
+    }
     Ok(())
 }
 
-/// Installs what is missing. What can't be installed here is told, and is no error: everything else works without.
-pub(crate) fn install(project: &Project) -> Result<()> {
-    match Compiler::find() {
-        Some(compiler) => say(&format!("compiler of the kernel programs: {}", compiler.name())),
-        None => install_compiler(project)?,
+/// Installs what tests need, as far as that can be done here; what is missing then.
+pub(crate) fn install_for_tests(project: &Project) -> Vec<String> {
+    if missing_tools().is_empty() {
+        say(&format!("tools of the tests: {}", TOOLS.map(|(program, _)| program).join(", ")));
+    } else {
+        attempt("tools of the tests", || apt_install(&TOOLS.map(|(_, package)| package)));
     }
-    install_tools()
+    let mut missing = missing_tools().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    for environment in python::OF_TESTS {
+        let what = environment.what;
+        match python::environment(&environment.folder(&project.target), environment.packages) {
+            Ok(_) => say(&format!("{what} for the tests: {}", environment.packages.join(", "))),
+            Err(error) => {
+                say(&format!("{what} could not be installed: {error:#}"));
+                missing.push(what.to_owned());
+            }
+        }
+    }
+    missing
 }
 
-fn check(project: &Project) -> Result<()> {
+fn check(project: &Project, with_probes: bool) -> Result<()> {
     let mut missing = missing_tools();
     let unmade = |environment: &&python::Environment| {
         !python::is_made(&environment.folder(&project.target), environment.packages)
     };
     missing.extend(python::OF_TESTS.iter().filter(unmade).map(|environment| environment.what));
-    match Compiler::find() {
-        Some(compiler) => say(&format!("compiler of the kernel programs: {}", compiler.name())),
-        None => missing.insert(0, "compiler of the kernel programs"),
+    if with_probes && Compiler::available().is_empty() {
+        missing.insert(0, COMPILER);
     }
     if missing.is_empty() {
         say("nothing is missing");
@@ -59,84 +80,61 @@ fn check(project: &Project) -> Result<()> {
     bail!("missing: {}; `cargo xtask setup` installs what it can", missing.join(", "))
 }
 
-fn install_compiler(project: &Project) -> Result<()> {
-    say("compiler of the kernel programs: missing");
-    if !bpf::debian_is_there() && nightly_with_source() {
-        return match process::find(LINKER) {
-            Some(_) => Ok(()),
-            None => process::run(project.cargo().args(["install", LINKER])),
-        };
+/// Tries each way to a compiler of the kernel programs until one is there.
+fn install_compiler(project: &Project) -> bool {
+    for (way, install) in WAYS {
+        if Compiler::available().is_empty() {
+            attempt(way, || install(project));
+        }
     }
-    if !(process::is_root() && process::find("apt-get").is_some()) {
+    let Some(compiler) = Compiler::available().first().copied() else {
         say(INSTRUCTIONS);
-        return Ok(());
+        return false;
+    };
+    say(&format!("{COMPILER}: {}", compiler.name()));
+    true
+}
+
+fn install_nightly(project: &Project) -> Result<()> {
+    if process::find("rustup").is_none() {
+        bail!("there is no rustup");
     }
-    if !bpf::debian_is_there() {
+    let commands: [&[&str]; 2] = [
+        &["component", "add", "rust-src", "--toolchain", "nightly"],
+        &["toolchain", "install", "nightly", "--profile", "minimal", "--component", "rust-src"],
+    ];
+    for command in commands {
+        if !compiler::nightly_has_source() {
+            attempt("rustup's nightly with rust-src", || process::run(Command::new("rustup").args(command)));
+        }
+    }
+    if !compiler::nightly_has_source() {
+        bail!("rustup has no nightly with rust-src");
+    }
+    if process::find(LINKER).is_none() {
+        process::run(project.cargo().args(["install", "--locked", LINKER]))?;
+    }
+    Ok(())
+}
+
+fn install_debian(project: &Project) -> Result<()> {
+    if !compiler::debian_is_there() {
         apt_install(DEBIAN_PACKAGES)?;
     }
     if process::find(LINKER).is_none() {
         let mut command = project.cargo();
-        command.args([
-            "install",
-            LINKER,
-            "--version",
-            "0.13.0",
-            "--no-default-features",
-            "--features",
-            "llvm-22",
-        ]);
+        command.args(["install", LINKER, "--version", "0.13.0"]);
+        command.args(["--no-default-features", "--features", "llvm-22"]);
         command.env("LLVM_PREFIX", DEBIAN_LLVM).env("LLVM_SYS_221_PREFIX", DEBIAN_LLVM);
-        process::run(command.env("PATH", bpf::search_path()))?;
-    }
-    if Compiler::find().is_none() {
-        say(INSTRUCTIONS);
+        process::run(command.env("PATH", compiler::search_path()))?;
     }
     Ok(())
 }
 
-/// Gets rustup's nightly with the source of `core`, if there is a rustup that can.
-fn nightly_with_source() -> bool {
-    if process::find("rustup").is_none() {
-        return false;
-    }
-    let attempts: [&[&str]; 2] = [
-        &["component", "add", "rust-src", "--toolchain", "nightly"],
-        &["toolchain", "install", "nightly", "--profile", "minimal", "--component", "rust-src"],
-    ];
-    bpf::nightly_has_source()
-        || attempts.iter().any(|attempt| match process::run(Command::new("rustup").args(*attempt)) {
-            Ok(()) => bpf::nightly_has_source(),
-            Err(error) => {
-                say(&format!("that did not work ({error:#}); going on with the next way"));
-                false
-            }
-        })
-}
-
-fn install_tools() -> Result<()> {
-    let missing = missing_tools();
-    if missing.is_empty() {
-        say(&format!("tools of the tests: {}", TOOLS.map(|(program, _)| program).join(", ")));
-        return Ok(());
-    }
-    if process::is_root() && process::find("apt-get").is_some() {
-        return apt_install(&TOOLS.map(|(_, package)| package));
-    }
-    say(&format!(
-        "tools of the tests: {} missing; tests that need them are skipped or fail",
-        missing.join(", ")
-    ));
-    Ok(())
-}
-
-/// Makes the environments of Python that tests need. Without Python or the network such tests are skipped.
-pub(crate) fn install_of_python(project: &Project) {
-    for environment in python::OF_TESTS {
-        let what = environment.what;
-        match python::environment(&environment.folder(&project.target), environment.packages) {
-            Ok(_) => say(&format!("{what} for the tests: {}", environment.packages.join(", "))),
-            Err(error) => say(&format!("{what} is missing, tests with it are skipped: {error:#}")),
-        }
+/// Does something whose failure is said and stops nothing.
+fn attempt(what: &str, work: impl FnOnce() -> Result<()>) {
+    if let Err(error) = work() {
+        say(&format!("{what}: that did not work ({error:#}); going on without"));
     }
 }
 
@@ -145,6 +143,12 @@ fn missing_tools() -> Vec<&'static str> {
 }
 
 fn apt_install(packages: &[&str]) -> Result<()> {
+    if process::find("apt-get").is_none() {
+        bail!("there is no apt-get; install by hand: {}", packages.join(", "));
+    }
+    if !process::is_root() {
+        bail!("only root installs packages: sudo apt-get install {}", packages.join(" "));
+    }
     let apt = || {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
@@ -154,11 +158,18 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     process::run(apt().args(["install", "-q", "-y", "--no-install-recommends"]).args(packages))
 }
 
-/// Packages of the second way.
+type Way = (&'static str, fn(&Project) -> Result<()>);
+
+/// The ways to a compiler of the kernel programs, first choice first.
+const WAYS: [Way; 2] = [
+    ("rustup's nightly and bpf-linker", install_nightly),
+    ("Debian's packages and bpf-linker", install_debian),
+];
+const COMPILER: &str = "compiler of the kernel programs";
 const DEBIAN_PACKAGES: &[&str] =
     &["rustc-web", "rust-web-src", "llvm-22-dev", "libpolly-22-dev", "libzstd-dev", "zlib1g-dev"];
 /// Programs that the kernel and end-to-end tests use, and their packages.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 8] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
@@ -166,11 +177,12 @@ const TOOLS: [(&str, &str); 7] = [
     ("wrk", "wrk"),
     ("prometheus", "prometheus"),
     ("ffmpeg", "ffmpeg"),
+    ("systemd-analyze", "systemd"),
 ];
 
 const INSTRUCTIONS: &str = "\
-The kernel programs can't be built here; everything else works, on the rungs below `ebpf`. To build them:
+The kernel programs can't be compiled here. Only a change to ebpf/ takes that: every build embeds the object that is in the
+repository. To get a compiler:
   either  rustup toolchain install nightly --component rust-src
-          cargo install bpf-linker
-  or      (Debian 12) run `cargo xtask setup` as root
-Then run `cargo xtask build`.";
+          cargo install bpf-linker                               (needs LLVM's development files)
+  or      (Debian 12) run `cargo xtask setup --probes` as root";

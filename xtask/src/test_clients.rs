@@ -2,9 +2,9 @@
 //! before the page of watched servers. Takes Python and the network.
 
 use crate::clients::{AIPERF, GUIDELLM, OPENAI, environment};
+use crate::process;
 use crate::project::Project;
 use crate::say::say;
-use crate::{build, process};
 use anyhow::Result;
 
 /// Flags of `test-clients`.
@@ -20,7 +20,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let guidellm = args.guidellm.then_some(GUIDELLM);
     let packages = [AIPERF, OPENAI].into_iter().chain(guidellm).collect::<Vec<_>>();
     let clients = environment(project, &packages)?;
-    build::build_with_tests(project)?;
+    process::run(project.cargo().args(["test", "--workspace", "--no-run"]))?;
     let mut tests = project.cargo();
     tests.args(["test", "-p", "end-to-end", "--test", "clients", "--", "--nocapture"]);
     tests.envs(guidellm.map(|_| ("AIPERFD_GUIDELLM", "1")));

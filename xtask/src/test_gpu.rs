@@ -21,7 +21,7 @@ use std::process::Command;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A directory with a Hugging Face tokenizer (tokenizer.json, tokenizer_config.json); the model is made for it.
-    #[arg(long, default_value = "../shared/golden/tokenizer")]
+    #[arg(long, default_value = "tests/golden/tokenizer")]
     tokenizer: PathBuf,
     /// NVML's library, if it is not where the system's linker finds it.
     #[arg(long, default_value = "libnvidia-ml.so.1")]

@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A directory with a Hugging Face tokenizer (tokenizer.json, tokenizer_config.json); the model is made for it.
-    #[arg(long, default_value = "../shared/golden/tokenizer")]
+    #[arg(long, default_value = "tests/golden/tokenizer")]
     tokenizer: PathBuf,
 }
 

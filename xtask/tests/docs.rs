@@ -1,9 +1,14 @@
-//! docs/DATA.md, docs/FLAGS.md and docs/METRICS.md are what the code says. With `XTASK_DOCS=write` they are made so.
+//! docs/DATA.md, docs/DOCTOR.md, docs/FLAGS.md, docs/METRICS.md, docs/man and docs/completions are what the code says.
+//! With `XTASK_DOCS=write` they are made so.
 
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
 use record::{
     Clock, ColumnInfo, GPU_METRICS, GpuKind, GpuSample, Request, Response, Row, ServerSample, Source, Token,
     Unit,
 };
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -23,9 +28,98 @@ fn flags() {
     check("FLAGS.md", &aiperf_ctl::flags_markdown());
 }
 
+#[test]
+fn doctor() {
+    check("DOCTOR.md", &doctor::markdown());
+}
+
+#[test]
+fn man_pages() {
+    let mut names = BTreeSet::new();
+    for (command, section) in
+        [(aiperf_ctl::command(), "1"), (aiperfd::Args::command(), "8"), (load_generator(), "8")]
+    {
+        let mut command = command.disable_help_subcommand(true);
+        command.build();
+        pages(&command, section, &mut names);
+    }
+    check_no_other("man", &names);
+}
+
+#[test]
+fn completions() {
+    let mut names = BTreeSet::new();
+    for (command, name) in [(aiperf_ctl::command(), "aiperf-ctl"), (aiperfd::Args::command(), "aiperfd")] {
+        for (shell, file) in [
+            (Shell::Bash, format!("{name}.bash")),
+            (Shell::Zsh, format!("_{name}")),
+            (Shell::Fish, format!("{name}.fish")),
+        ] {
+            check(&format!("completions/{file}"), &aiperf_ctl::completion_script(shell, &command, name));
+            names.insert(file);
+        }
+    }
+    check_no_other("completions", &names);
+}
+
+/// Makes the page of a command, and those of its subcommands.
+fn pages(command: &clap::Command, section: &str, names: &mut BTreeSet<String>) {
+    for subcommand in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        pages(subcommand, section, names);
+    }
+    let title = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let file = format!("{title}.{section}");
+    let mut page = Vec::new();
+    let source = format!("aiperfd {}", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone()).title(title).section(section).source(source).manual("aiperfd");
+    man.render(&mut page).expect("a vector takes every page");
+    let page = String::from_utf8(page).expect("a page is text");
+    check(&format!("man/{file}"), &readable(&page, command));
+    names.insert(file);
+}
+
+/// A page whose synopsis does not name a hundred flags, and whose last section is called by what it says.
+fn readable(page: &str, command: &clap::Command) -> String {
+    let page = page
+        .replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n")
+        .replace(".SH EXTRA\nExit status:\n", ".SH EXIT STATUS\n");
+    let page = LAST_SECTIONS.iter().fold(page, |page, heading| unfilled(&page, heading));
+    let (Some(begin), Some(end)) = (page.find(SYNOPSIS), page.find(".SH DESCRIPTION\n")) else { return page };
+    if command.get_arguments().count() <= FLAGS_NAMED {
+        return page;
+    }
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim().replace('-', "\\-");
+    format!("{}{SYNOPSIS}{usage}\n{}", &page[..begin], &page[end..])
+}
+
+/// The load generator's command line, which its program reads by hand.
+fn load_generator() -> clap::Command {
+    let flag = |name: &'static str, help: &'static str| {
+        clap::Arg::new(name).long(name).help(help).action(clap::ArgAction::SetTrue)
+    };
+    clap::Command::new("aiperf-loadgen")
+        .about("Sends a run's requests; aiperfd starts it, as a user without privileges")
+        .disable_help_flag(true)
+        .arg(
+            flag("version", "Print the version, the commit and the digest of the kernel programs").short('V'),
+        )
+        .arg(flag("json", "Print them as JSON"))
+}
+
+/// A folder that is made has nothing else.
+fn check_no_other(folder: &str, names: &BTreeSet<String>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(folder);
+    for entry in fs::read_dir(&path).expect("the folder is there") {
+        let name = entry.expect("the folder can be read").file_name().into_string().expect("names are text");
+        assert!(names.contains(&name), "docs/{folder}/{name} is of no command: remove it");
+    }
+}
+
 fn check(name: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     if std::env::var("XTASK_DOCS").is_ok_and(|mode| mode == "write") {
+        path.parent().map(fs::create_dir_all).expect("it has a folder").expect("the folder can be made");
         fs::write(&path, expected).expect("the folder of documents can be written to");
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
@@ -126,6 +220,19 @@ const fn source(source: Source) -> &'static str {
         Source::Driver => "driver",
     }
 }
+
+/// A page whose section of this heading keeps its lines as they are.
+fn unfilled(page: &str, heading: &str) -> String {
+    let Some((before, section)) = page.split_once(heading) else { return page.to_owned() };
+    let end = section.find("\n.SH ").map_or(section.len(), |end| end + 1);
+    let (section, after) = section.split_at(end);
+    format!("{before}{heading}.nf\n{}\n.fi\n{after}", section.trim_end())
+}
+
+const LAST_SECTIONS: [&str; 2] = [".SH EXAMPLES\n", ".SH EXIT STATUS\n"];
+const SYNOPSIS: &str = ".SH SYNOPSIS\n";
+/// Flags that a synopsis names one by one.
+const FLAGS_NAMED: usize = 20;
 
 const GPU_HEAD: &str = "
 The metrics by name. AIPerf's have its names and units; of a counter the run's share is the difference. Where a call

@@ -7,14 +7,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod alias;
 mod answers;
 mod args;
 mod audit;
 mod client;
 mod clock;
 mod compare;
+mod completion;
 mod daemon;
 mod dataset;
+mod doctor;
 mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
@@ -41,19 +44,22 @@ mod trust;
 mod upload;
 mod watched;
 
-pub use args::{Args, markdown as flags_markdown};
+pub use args::{Args, command, markdown as flags_markdown};
+pub use completion::script as completion_script;
 
 use args::{Command, Unparsed};
 use control::{Fault, Problem};
-use say::say_error;
+use record::Build;
+use say::{say, say_error};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Does what a command line asks for, the program's name first.
 #[must_use]
-pub fn main(words: &[OsString]) -> ExitCode {
+pub fn main(words: &[OsString], build: &Build) -> ExitCode {
+    words.first().iter().for_each(|word| say::called(word));
     match args::parse(words) {
-        Ok(args) => run(&args),
+        Ok(args) => run(&args, build),
         Err(Unparsed::Clap(error)) => {
             error.print().ok();
             ExitCode::from(if error.use_stderr() { BAD_INPUT } else { 0 })
@@ -65,7 +71,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> ExitCode {
+fn run(args: &Args, build: &Build) -> ExitCode {
     let result = match &args.command {
         Command::Profile(args) => profile::run(args),
         Command::Audit(args) => audit::run(args),
@@ -76,6 +82,14 @@ fn run(args: &Args) -> ExitCode {
         Command::Compare(args) => compare::run(args),
         Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
+        Command::Doctor(args) => doctor::run(args, build),
+        Command::InstallAlias(args) => alias::run(args),
+        Command::InstallCompletion(args) => completion::install(args),
+        Command::ShowCompletion(args) => completion::show(args),
+        Command::Version { json } => {
+            say(&if *json { build.json(say::PROGRAM) } else { build.line(say::program()) });
+            Ok(0)
+        }
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words = std::env::args_os().collect::<Vec<_>>();
-    aiperf_ctl::main(&words)
+    aiperf_ctl::main(&words, &build_info::BUILD)
 }

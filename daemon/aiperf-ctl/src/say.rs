@@ -1,6 +1,9 @@
 //! Where words for the user go: results to standard output, everything else to standard error.
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// A result. A reader that has gone wants no more.
 pub(crate) fn say(text: &str) {
@@ -8,10 +11,41 @@ pub(crate) fn say(text: &str) {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
 }
 
+/// Takes note of how the user called the program: by its name, or as `aiperf`.
+pub(crate) fn called(word: &OsStr) {
+    if Path::new(word).file_name() == Some(OsStr::new(ALIAS)) {
+        // The first call counts; there is only one.
+        CALLED.set(ALIAS).ok();
+    }
+}
+
+/// The program's name as the user typed it.
+pub(crate) fn program() -> &'static str {
+    CALLED.get().copied().unwrap_or(PROGRAM)
+}
+
+/// A text of ours with the program's name as the user typed it.
+pub(crate) fn named(text: &str) -> String {
+    renamed(text, program())
+}
+
+/// A text in which commands of ours begin with another name. Paths stay as they are.
+fn renamed(text: &str, name: &str) -> String {
+    let mut parts = text.split(COMMAND);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_path = whole.ends_with(|one: char| one == '/' || one == '-' || one.is_alphanumeric());
+        whole.push_str(if is_path { PROGRAM } else { name });
+        whole.push(' ');
+        whole.push_str(part);
+    }
+    whole
+}
+
 /// Something that the user should know.
 pub(crate) fn say_aside(text: &str) {
     let mut out = std::io::stderr().lock();
-    writeln!(out, "{text}").ok();
+    writeln!(out, "{}", named(text)).ok();
 }
 
 /// Why it did not work.
@@ -24,4 +58,33 @@ pub(crate) fn say_error(text: &str) {
 pub(crate) fn say_warning(text: &str) {
     let label = if std::io::stderr().is_terminal() { "\u{1b}[33mwarning:\u{1b}[0m" } else { "warning:" };
     say_aside(&format!("{label} {text}"));
+}
+
+/// The program's own name.
+pub(crate) const PROGRAM: &str = "aiperf-ctl";
+/// What else it may be called.
+pub(crate) const ALIAS: &str = "aiperf";
+static CALLED: OnceLock<&str> = OnceLock::new();
+/// The program's own name where it begins a command.
+const COMMAND: &str = "aiperf-ctl ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_named_as_the_user_types_them() {
+        let text = "run `aiperf-ctl runs list`; /usr/bin/aiperf-ctl is aiperf-ctl";
+        assert_eq!(
+            renamed(text, "aiperf"),
+            "run `aiperf runs list`; /usr/bin/aiperf-ctl is aiperf-ctl",
+            "commands"
+        );
+        assert_eq!(
+            renamed("aiperf-ctl x\n  aiperf-ctl y", "aiperf"),
+            "aiperf x\n  aiperf y",
+            "at begins of lines"
+        );
+        assert_eq!(renamed("", "aiperf"), "", "nothing");
+    }
 }

@@ -61,7 +61,9 @@ async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>)
     let method = request.method().clone();
     let answer = match (method, parts.as_slice()) {
         (Method::GET, ["health"]) => health(&daemon),
-        (Method::GET, ["capabilities"]) => json(StatusCode::OK, &daemon.capabilities()),
+        (Method::GET, ["capabilities"]) => {
+            json(StatusCode::OK, &daemon.capabilities(concurrency(request.uri())))
+        }
         (Method::GET, ["runs"]) => json(StatusCode::OK, &daemon.list()),
         (Method::POST, ["runs"]) => create(&daemon, client, request).await,
         (Method::GET, ["runs", id]) => status(&daemon, id),
@@ -82,7 +84,18 @@ async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>)
 
 fn health(daemon: &Daemon) -> Answer {
     let accepting = !daemon.draining.load(Ordering::Relaxed);
-    json(StatusCode::OK, &Health { version: env!("CARGO_PKG_VERSION").to_owned(), accepting })
+    let health = Health {
+        version: daemon.build.version.to_owned(),
+        commit: daemon.build.commit.to_owned(),
+        kernel_object: daemon.kernel_object.clone(),
+        accepting,
+    };
+    json(StatusCode::OK, &health)
+}
+
+/// The connections of `?concurrency=N`.
+fn concurrency(uri: &Uri) -> Option<u32> {
+    uri.query()?.strip_prefix("concurrency=")?.parse().ok()
 }
 
 async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> Answer {
@@ -253,8 +266,8 @@ async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
         return Err(Problem::new(Fault::Plan, message));
     }
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
-    let id_owned = id.to_owned();
-    let done = tokio::task::spawn_blocking(move || recover(&directory, &id_owned)).await;
+    let (id_owned, build) = (id.to_owned(), daemon.build);
+    let done = tokio::task::spawn_blocking(move || recover(&directory, &id_owned, &build)).await;
     done.map_err(|_poisoned| broken())?.map_err(disk)?;
     status(daemon, id)
 }

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 /// Started as root it attaches its probes to the cgroup of each run, keeps only the capabilities that this takes, and
 /// runs the load generator as a user of its own without any. Started as a plain user it works without probes and says so.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(disable_version_flag = true, max_term_width = 100)]
 pub struct Args {
     /// What else than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The control socket that clients connect to.
+    /// The control socket that clients connect to. A socket that systemd passes on (`LISTEN_FDS`) goes before it.
     #[arg(long, default_value = "/run/aiperfd/control.sock")]
     pub socket: PathBuf,
     /// Where runs are kept. Made if it is not there.
@@ -40,6 +40,10 @@ pub struct Args {
     /// Milliseconds between two looks at the rings.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub collect_interval_ms: u64,
+    /// Make the cgroups of runs below the daemon's own, not at the hierarchy's root: for a service manager that has delegated it
+    /// (systemd's `Delegate=yes`).
+    #[arg(long)]
+    pub delegated_cgroup: bool,
     /// End when standard input ends: how a client keeps a private daemon no longer than itself.
     #[arg(long)]
     pub quit_on_stdin_eof: bool,
@@ -48,6 +52,13 @@ pub struct Args {
 /// What else than serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Prints the version, the commit and the digest of the kernel programs.
+    #[command(short_flag = 'V', long_flag = "version")]
+    Version {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Waits for the daemon to end and removes what it left behind; the daemon starts it.
     #[command(hide = true)]
     Guard {

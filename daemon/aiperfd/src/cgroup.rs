@@ -5,10 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Where the daemon makes its cgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the hierarchy's root.
+    Root,
+    /// Below the cgroup that the daemon runs in, which its service manager has delegated to it.
+    Delegated,
+}
+
 /// The daemon's own cgroup, in which those of its runs lie.
 ///
 /// The guard removes it: the hierarchy's root is writable by nobody (mode 0555), so that takes a capability that
-/// the daemon gives up.
+/// the daemon gives up. A delegated cgroup belongs to the daemon's user, and takes none.
 #[derive(Debug)]
 pub struct Subtree {
     path: PathBuf,
@@ -22,10 +31,13 @@ pub struct Cgroup {
 
 impl Subtree {
     /// Makes it, and removes what dead daemons left.
-    pub fn create() -> Result<Self> {
-        let root = unified_mount()?;
-        sweep(&root);
-        let path = root.join(format!("{PREFIX}{}", std::process::id()));
+    pub fn create(place: Place) -> Result<Self> {
+        let parent = match place {
+            Place::Root => unified_mount()?,
+            Place::Delegated => own()?,
+        };
+        sweep(&parent);
+        let path = parent.join(format!("{PREFIX}{}", std::process::id()));
         make(&path)?;
         Ok(Self { path })
     }
@@ -118,7 +130,7 @@ pub fn remove(path: &Path) -> Result<()> {
 
 /// Moves processes of a user to the hierarchy's root. One that was just forked is met by the next look.
 fn let_go(path: &Path) {
-    let Some(root) = path.parent().and_then(Path::parent) else { return };
+    let Ok(root) = unified_mount() else { return };
     for _ in 0..LET_GO_ATTEMPTS {
         let processes = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
         if processes.is_empty() {
@@ -142,6 +154,13 @@ pub fn path_of_process(pid: u32) -> Result<Option<String>> {
     let text = fs::read_to_string(&path)
         .with_context(|| format!("failed to read `{path}`: is there such a process?"))?;
     Ok(text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned))
+}
+
+/// The cgroup that this process is in.
+fn own() -> Result<PathBuf> {
+    let path = path_of_process(std::process::id())?;
+    let path = path.map(|path| below_root(&path)).transpose()?.flatten();
+    path.context("this process is in no cgroup of version 2: start aiperfd without --delegated-cgroup")
 }
 
 /// The cgroup of a systemd unit, by its path below the hierarchy's root: systemd calls it as it calls the unit.
@@ -196,18 +215,9 @@ fn sweep(root: &Path) {
 fn unified_mount() -> Result<PathBuf> {
     let mounts =
         fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
-    find_unified(&mounts).context("cgroup v2 is not mounted: mount it, or use --timestamps so_timestamping")
-}
-
-/// The mount point of type cgroup2 in the text of mountinfo (man 5 proc: field 5 before, type after ` - `).
-fn find_unified(mounts: &str) -> Option<PathBuf> {
-    mounts.lines().find_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        if after.split(' ').next() != Some("cgroup2") {
-            return None;
-        }
-        before.split(' ').nth(4).map(PathBuf::from)
-    })
+    let mount = doctor::cgroup::unified(&mounts);
+    let mount = mount.context("cgroup v2 is not mounted: mount it, or use --timestamps so_timestamping")?;
+    Ok(PathBuf::from(mount.path))
 }
 
 /// What the cgroups of users' processes are called, before the run.
@@ -230,15 +240,5 @@ mod tests {
         fs::create_dir_all(&deep).unwrap();
         assert_eq!(named(folder.path(), "a.service", UNIT_DEPTH), Some(deep), "below its slices");
         assert_eq!(named(folder.path(), "b.service", UNIT_DEPTH), None, "not there");
-    }
-
-    #[test]
-    fn finds_the_unified_hierarchy() {
-        let hybrid = "30 29 0:26 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw\n\
-                      31 29 0:27 / /sys/fs/cgroup/systemd rw shared:10 - cgroup cgroup rw,name=systemd\n";
-        assert_eq!(find_unified(hybrid), Some(PathBuf::from("/sys/fs/cgroup/unified")), "hybrid");
-        let unified = "25 30 0:23 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
-        assert_eq!(find_unified(unified), Some(PathBuf::from("/sys/fs/cgroup")), "unified");
-        assert_eq!(find_unified("31 29 0:27 / /x rw - tmpfs tmpfs rw\n"), None, "none");
     }
 }

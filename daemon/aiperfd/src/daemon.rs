@@ -12,7 +12,10 @@ use crate::{host, privileges};
 use anyhow::{Context, Result};
 use common::plan::{Plan, Timestamps};
 use control::{Capabilities, Fault, Problem, State, Status, Stop};
+use doctor::{Folder, Host, Offer, Wanted};
+use record::{Build, Finding};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +23,12 @@ use std::sync::{Arc, Mutex};
 pub struct Daemon {
     /// Where runs are kept.
     pub store: Store,
+    /// What it was built from.
+    pub build: Build,
+    /// SHA-256 of the kernel programs that it has, or `none`.
+    pub kernel_object: String,
+    /// The folder of the store.
+    pub state_dir: PathBuf,
     /// Who holds which core.
     pub cpus: Cpus,
     /// Starts load generators.
@@ -81,7 +90,7 @@ impl Daemon {
     }
 
     /// What this daemon can do.
-    pub fn capabilities(&self) -> Capabilities {
+    pub fn capabilities(&self, concurrency: Option<u32>) -> Capabilities {
         let (rung, why) = self.best_rung();
         Capabilities {
             timestamps: rung.name().to_owned(),
@@ -89,7 +98,24 @@ impl Daemon {
             cpus: self.cpus.all.clone(),
             busy_cpus: self.cpus.held.lock().map(|held| held.keys().copied().collect()).unwrap_or_default(),
             loadgen_user: self.loadgen_user.clone(),
+            version: self.build.version.to_owned(),
+            commit: self.build.commit.to_owned(),
+            kernel_object: self.kernel_object.clone(),
+            doctor: self.examine(concurrency, &[]),
         }
+    }
+
+    /// What the checks of the host find, with this process's rights and limits.
+    pub fn examine(&self, concurrency: Option<u32>, hot_cpus: &[u32]) -> Vec<Finding> {
+        let (rung, reason) = self.best_rung();
+        let wanted = Wanted {
+            concurrency,
+            hot_cpus: hot_cpus.to_vec(),
+            folders: vec![Folder { name: "runs", path: self.state_dir.clone() }],
+            offer: Offer::Own { timestamps: rung.name().to_owned(), reason },
+            nvml_library: self.gpus.nvml_library.clone(),
+        };
+        doctor::examine(&Host::here(wanted))
     }
 
     /// The rung that a run gets, and why not a better one; an error when the one it names is not to be had.

@@ -19,6 +19,8 @@ pub fn start(cgroup: &Path) -> Result<Child> {
         .arg(cgroup)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        // The service manager hears from the daemon alone.
+        .env_remove("NOTIFY_SOCKET")
         .process_group(0)
         .spawn()
         .context("failed to start the guard")

@@ -1,6 +1,8 @@
 //! What the host says of itself: names, processors, and how their time went.
 
 use common::ring::COUNTERS;
+use doctor::processor;
+pub use doctor::processor::CpuTimes;
 use record::Host;
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,16 +11,11 @@ use std::fs;
 pub fn describe(hot_cpus: &[u32]) -> Host {
     let name = rustix::system::uname();
     let text = |bytes: &std::ffi::CStr| bytes.to_string_lossy().into_owned();
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let governor = hot_cpus.first().and_then(|cpu| {
-        let path = format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor");
-        Some(fs::read_to_string(path).ok()?.trim().to_owned())
-    });
+    let governor = hot_cpus.first().and_then(|cpu| processor::frequency_governor(&this(), *cpu));
     Host {
         kernel: format!("{} {}", text(name.release()), text(name.version())),
         hostname: text(name.nodename()),
-        cpu_model: model.unwrap_or("unknown").to_owned(),
+        cpu_model: processor::model(&this()).unwrap_or_else(|| "unknown".to_owned()),
         cores: u32::try_from(all_cpus().len()).unwrap_or(0),
         governor,
         hot_cpus: hot_cpus.to_vec(),
@@ -46,50 +43,17 @@ pub fn keep_off(cpus: &[u32]) {
 
 /// The other hardware threads of a core.
 pub fn siblings(cpu: u32) -> Vec<u32> {
-    let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
-    let list = fs::read_to_string(path).unwrap_or_default();
-    parse_list(list.trim()).into_iter().filter(|other| *other != cpu).collect()
+    processor::siblings(&this(), cpu)
 }
 
-/// `0-2,5` as numbers.
-fn parse_list(list: &str) -> Vec<u32> {
-    let mut numbers = Vec::new();
-    for part in list.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) {
-            numbers.extend(first..=last);
-        }
-    }
-    numbers
-}
-
-/// How the processors' time went since the machine started, in clock ticks (1/100 s).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CpuTimes {
-    /// For each core: ticks spent in processes, and ticks that the hypervisor took.
-    pub by_cpu: BTreeMap<u32, (u64, u64)>,
-    /// Ticks of all cores.
-    pub total: u64,
-    /// Ticks of all cores that the hypervisor took.
-    pub steal: u64,
-}
-
-/// Reads `/proc/stat` (man 5 proc: user nice system idle iowait irq softirq steal).
+/// How the processors' time went since the machine started.
 pub fn cpu_times() -> CpuTimes {
-    let mut times = CpuTimes::default();
-    for line in fs::read_to_string("/proc/stat").unwrap_or_default().lines() {
-        let Some(rest) = line.strip_prefix("cpu") else { continue };
-        let mut fields = rest.split_ascii_whitespace();
-        let numbered = rest.starts_with(|first: char| first.is_ascii_digit());
-        let cpu = if numbered { fields.next().and_then(|number| number.parse().ok()) } else { None };
-        let ticks = fields.filter_map(|field| field.parse::<u64>().ok()).collect::<Vec<_>>();
-        let [user, nice, system, _, _, _, _, steal, ..] = ticks[..] else { continue };
-        match cpu {
-            Some(cpu) => drop(times.by_cpu.insert(cpu, (user + nice + system, steal))),
-            None => (times.total, times.steal) = (ticks.iter().take(8).sum(), steal),
-        }
-    }
-    times
+    processor::cpu_times(&this())
+}
+
+/// This host, for readers that the checks of the host have too.
+fn this() -> doctor::Host {
+    doctor::Host::here(doctor::Wanted::default())
 }
 
 /// Ticks that the threads of a process spent, by thread name.
@@ -163,11 +127,5 @@ mod tests {
             "unless there is no other: {allowed:?} of {all:?}"
         );
         assert_eq!(all_cpus(), all, "nobody else");
-    }
-
-    #[test]
-    fn lists_of_cores() {
-        assert_eq!(parse_list("0-2,5"), [0, 1, 2, 5], "ranges and single numbers");
-        assert_eq!(parse_list(""), [0_u32; 0], "nothing");
     }
 }

@@ -31,26 +31,30 @@ pub mod run;
 pub mod service;
 pub mod spool;
 pub mod store;
+pub mod systemd;
 pub mod verdict;
 pub mod watch;
 
 use anyhow::{Context, Result};
 pub use args::Args;
 use args::Command;
-use cgroup::Subtree;
+use cgroup::{Place, Subtree};
 use config::Config;
 use control::Stop;
 use daemon::{Cpus, Daemon};
 use nursery::Nursery;
 use probe::Object;
 use publisher::Publisher;
+use record::Build;
 use rules::Rules;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use store::Store;
+use systemd::Manager;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -58,9 +62,14 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// # Errors
 /// When the daemon can't start or its socket breaks.
-pub fn run_daemon(args: &Args) -> Result<()> {
-    if let Some(Command::Guard { cgroup }) = &args.command {
-        return guard::run(cgroup);
+pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
+    match &args.command {
+        Some(Command::Guard { cgroup }) => return guard::run(cgroup),
+        Some(Command::Version { json }) => {
+            let text = if *json { build.json(PROGRAM) } else { build.line(PROGRAM) };
+            return Ok(std::io::stdout().write_all(text.as_bytes())?);
+        }
+        None => {}
     }
     let filter = tracing_subscriber::EnvFilter::try_from_env("AIPERFD_LOG")
         .unwrap_or_else(|_| "warn,aiperfd=info".into());
@@ -71,29 +80,36 @@ pub fn run_daemon(args: &Args) -> Result<()> {
     } else {
         Config::read(args.config.as_deref())?
     };
-    let listener = listen(&args.socket)?;
-    let Started { daemon, guard, publisher } = start(args, &config)?;
+    let manager = if args.quit_on_stdin_eof { Manager::none() } else { Manager::of_environment()? };
+    let listener = match manager.listener()? {
+        Some(listener) => listener,
+        None => listen(&args.socket, if args.quit_on_stdin_eof { UseBy::Owner } else { UseBy::Group })?,
+    };
+    let Started { daemon, guard, publisher } = start(args, &config, *build)?;
     let daemon = Arc::new(daemon);
     let services = match publisher {
         Some(publisher) => service::start(&daemon, config.observe, &args.state_dir, publisher)?,
         None => Vec::new(),
     };
-    let served = serve(args, daemon, listener);
+    let served = serve(args, daemon, listener, &manager);
     if served.is_ok() {
         // They have been told to end, and have records to put away.
         services.into_iter().for_each(|thread| drop(thread.join()));
     }
-    std::fs::remove_file(&args.socket).ok();
+    // A socket of systemd's outlives the daemon: clients that connect meanwhile are served by the next one.
+    if !manager.owns_socket() {
+        std::fs::remove_file(&args.socket).ok();
+    }
     drop(guard);
     served
 }
 
 /// Everything that takes root, in the order in which it is given up.
-fn start(args: &Args, config: &Config) -> Result<Started> {
+fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
     let store = Store::open(&args.state_dir)?;
     let user = privileges::loadgen_user()?;
     let program = args.loadgen.clone().map_or_else(|| beside_this("aiperf-loadgen"), Ok)?;
-    let cgroup = Subtree::create();
+    let cgroup = Subtree::create(if args.delegated_cgroup { Place::Delegated } else { Place::Root });
     let guard = match &cgroup {
         Ok(cgroup) => Some(Guarded(guard::start(cgroup.path())?)),
         Err(_) => None,
@@ -108,8 +124,12 @@ fn start(args: &Args, config: &Config) -> Result<Started> {
     };
     privileges::keep_only_needed()?;
     tracing::info!(loadgen_user = user.name, nursery = nursery.pid(), "started");
+    let object = Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}"));
     let daemon = Daemon {
         store,
+        build,
+        kernel_object: object.as_ref().map_or_else(|_| "none".to_owned(), Object::digest),
+        state_dir: args.state_dir.clone(),
         cpus: Cpus::all(),
         nursery,
         kernel_ring_bytes: args.kernel_ring_bytes,
@@ -117,7 +137,7 @@ fn start(args: &Args, config: &Config) -> Result<Started> {
         collect_interval_ms: args.collect_interval_ms,
         loadgen_user: user.name,
         cgroup: cgroup.map_err(|error| format!("{error:#}")),
-        object: Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}")),
+        object,
         active: std::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
@@ -136,13 +156,22 @@ struct Started {
 }
 
 /// Serves until a signal, or the end of standard input when that was asked for.
-fn serve(args: &Args, daemon: Arc<Daemon>, listener: std::os::unix::net::UnixListener) -> Result<()> {
+fn serve(
+    args: &Args,
+    daemon: Arc<Daemon>,
+    listener: std::os::unix::net::UnixListener,
+    manager: &Manager,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = tokio::net::UnixListener::from_std(listener)?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut serving = tokio::spawn(api::serve(Arc::clone(&daemon), listener));
+        manager.ready();
+        let reports = manager.clone();
+        let watched = Arc::clone(&daemon);
+        tokio::spawn(async move { reports.keep_alive(&watched).await });
         let how = tokio::select! {
             served = &mut serving => return served?,
             _ = terminate.recv() => Stop::Drain,
@@ -150,6 +179,7 @@ fn serve(args: &Args, daemon: Arc<Daemon>, listener: std::os::unix::net::UnixLis
             () = end_of_input(), if args.quit_on_stdin_eof => Stop::Now,
         };
         tracing::info!("draining");
+        manager.stopping();
         let draining = Arc::clone(&daemon);
         let drained = tokio::task::spawn_blocking(move || {
             draining.drain(how);
@@ -165,8 +195,17 @@ fn serve(args: &Args, daemon: Arc<Daemon>, listener: std::os::unix::net::UnixLis
     served
 }
 
-/// The control socket, for its owner and the group of clients.
-fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener> {
+/// Who may connect to a control socket.
+#[derive(Clone, Copy, Debug)]
+enum UseBy {
+    /// The user whose private daemon it is, who need not be of the group of clients.
+    Owner,
+    /// The owner and the group of clients.
+    Group,
+}
+
+/// The control socket.
+fn listen(path: &Path, use_by: UseBy) -> Result<std::os::unix::net::UnixListener> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
@@ -177,8 +216,12 @@ fn listen(path: &Path) -> Result<std::os::unix::net::UnixListener> {
     std::fs::remove_file(path).ok();
     let listener = std::os::unix::net::UnixListener::bind(path)
         .with_context(|| format!("failed to listen on `{}`", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    if let Some(group) = privileges::client_group() {
+    let (mode, group) = match use_by {
+        UseBy::Owner => (0o600, None),
+        UseBy::Group => (0o660, privileges::client_group()),
+    };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    if let Some(group) = group {
         chown(path, None, Some(group))
             .with_context(|| format!("failed to give `{}` to its group", path.display()))?;
     }
@@ -209,3 +252,5 @@ impl Drop for Guarded {
 
 /// The largest event must fit a ring several times.
 const CLIENT_RING_MIN: u32 = 8 << 20;
+/// The program's name.
+const PROGRAM: &str = "aiperfd";

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match aiperfd::run_daemon(&aiperfd::Args::parse()) {
+    match aiperfd::run_daemon(&aiperfd::Args::parse(), &build_info::BUILD) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed; there is nobody to tell then.

@@ -54,14 +54,23 @@ pub fn missing() -> Vec<String> {
 
 /// Gives up everything but [`NEEDED`], for good. Must run before any thread is started: capabilities are per thread.
 pub fn keep_only_needed() -> Result<()> {
-    let has = caps::read(None, CapSet::Permitted).context("failed to read own capabilities")?;
-    let keep = NEEDED.iter().copied().filter(|capability| has.contains(capability)).collect::<CapsHashSet>();
-    restrict(&keep)
+    restrict(&held_of(&NEEDED)?)
 }
 
 /// Gives up everything but the right to remove a cgroup from the hierarchy's root, for good.
 pub fn keep_only_for_removal() -> Result<()> {
-    restrict(&CapsHashSet::from([Capability::CAP_DAC_OVERRIDE]))
+    restrict(&held_of(&[Capability::CAP_DAC_OVERRIDE])?)
+}
+
+/// Everything that a daemon under systemd takes: what it keeps, and [`AT_START`]. The packaged unit allows just these.
+pub fn of_service() -> impl Iterator<Item = Capability> {
+    NEEDED.into_iter().chain(AT_START)
+}
+
+/// Which of these this process has.
+fn held_of(wanted: &[Capability]) -> Result<CapsHashSet> {
+    let held = caps::read(None, CapSet::Permitted).context("failed to read own capabilities")?;
+    Ok(wanted.iter().copied().filter(|capability| held.contains(capability)).collect())
 }
 
 fn restrict(keep: &CapsHashSet) -> Result<()> {
@@ -91,9 +100,40 @@ fn number(field: Option<&str>) -> Option<u32> {
 /// What the probes and the pinning of the collector take.
 const NEEDED: [Capability; 4] =
     [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_SYS_NICE];
+/// What it takes to start processes of the load generator's user.
+const AT_START: [Capability; 2] = [Capability::CAP_SETGID, Capability::CAP_SETUID];
 /// The load generator's user, if an administrator has made one.
 const USER: &str = "aiperf-loadgen";
 /// Members may use the control socket.
 const GROUP: &str = "aiperf";
 /// Numbers that distributions leave to dynamic users (systemd's range).
 const FREE_IDS: std::ops::Range<u32> = 61184..61200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doctor::stamps::CAPABILITIES_NEEDED;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_checks_of_the_host_look_for_what_is_needed() {
+        let checked = CAPABILITIES_NEEDED.iter().map(|one| (one.name.to_owned(), 1_u64 << one.bit));
+        let needed = NEEDED.iter().map(|one| (one.to_string(), one.bitmask()));
+        assert_eq!(checked.collect::<BTreeSet<_>>(), needed.collect(), "names and bits");
+    }
+
+    /// The packaged unit bounds the daemon to what this file says it takes, and to nothing else.
+    #[test]
+    fn the_unit_allows_what_is_needed() {
+        let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/aiperfd.service");
+        let unit = fs::read_to_string(unit).unwrap();
+        let lines = unit.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+        let allowed = lines.flat_map(str::split_whitespace).map(str::to_owned).collect::<BTreeSet<_>>();
+        let needed = of_service().map(|capability| capability.to_string()).collect::<BTreeSet<_>>();
+        assert_eq!(allowed, needed, "CapabilityBoundingSet of the unit");
+        assert!(
+            unit.lines().all(|line| !line.starts_with("AmbientCapabilities=")),
+            "root has no use for them"
+        );
+    }
+}

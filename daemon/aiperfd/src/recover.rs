@@ -5,12 +5,12 @@ use crate::store::RunDir;
 use crate::{clock, host};
 use anyhow::{Context, Result};
 use export::parquet::rows;
-use record::{Loss, Phase, Reason, Request, Run, SCHEMA_VERSION, Standing, Verdict};
+use record::{Build, Loss, Phase, Reason, Request, Run, SCHEMA_VERSION, Standing, Verdict};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Puts the parts of an interrupted run together and writes its `run.json`: never `valid`, and it says why.
-pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
+pub fn recover(directory: &RunDir, run_id: &str, build: &Build) -> Result<()> {
     let (plan, _) = directory.plan()?;
     // Parts of the others that no part of requests belongs to are of requests that were lost.
     let complete = parts(directory, "requests")?.len();
@@ -50,13 +50,16 @@ pub fn recover(directory: &RunDir, run_id: &str) -> Result<()> {
     };
     let run = Run {
         schema_version: SCHEMA_VERSION.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: build.version.to_owned(),
+        commit: Some(build.commit.to_owned()),
+        kernel_object: None,
         run_id: run_id.to_owned(),
         source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
         timestamps: plan.timestamps.name().to_owned(),
         timestamps_reason: None,
         plan,
         host: host::describe(&[]),
+        doctor: Vec::new(),
         clock_begin: clock,
         clock_end: clock,
         phases,

@@ -32,7 +32,7 @@ use control::{Create, Fault, Problem, Progress, State, Status, Stop, WatchedServ
 use export::parquet::{Limits, PartWriter, concat};
 use join::{Joiner, Unmatched};
 use metric::{Capability, Settings};
-use record::{Host, Phase, Run, SCHEMA_VERSION};
+use record::{Finding, Host, Phase, Run, SCHEMA_VERSION};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -203,6 +203,7 @@ impl Active {
     fn try_execute(&self, daemon: &Daemon) -> Result<()> {
         self.enter(State::Preparing);
         let plan = self.plan()?;
+        let found = daemon.examine(most_at_once(&plan), &plan.workers.cpus);
         let (field, stopped) = if let Some(watch) = &plan.watch {
             let field = self.prepare_watch(daemon, &plan, watch)?;
             self.enter(State::Running);
@@ -210,10 +211,10 @@ impl Active {
         } else {
             let field = self.prepare(daemon, &plan)?;
             self.enter(State::Running);
-            self.send(field)?
+            self.send(daemon, field)?
         };
         self.enter(State::Recording);
-        self.record(daemon, &plan, field, stopped)
+        self.record(daemon, &plan, field, stopped, found)
     }
 
     /// Makes everything ready and gives the order to start.
@@ -364,7 +365,7 @@ impl Active {
     }
 
     /// Watches the run until the load generator has finished; says what stopped it, if anything did.
-    fn send(&self, mut field: Field) -> Result<(Field, Option<String>)> {
+    fn send(&self, daemon: &Daemon, mut field: Field) -> Result<(Field, Option<String>)> {
         let mut told = None;
         let mut stopped: Option<String> = None;
         let mut watched = clock::mono();
@@ -396,7 +397,9 @@ impl Active {
             let will = self.will.lock().map(|will| *will).unwrap_or_default();
             if will != told {
                 told = will;
-                stopped.get_or_insert_with(|| "the user stopped it".to_owned());
+                let is_ending = daemon.draining.load(Ordering::Relaxed);
+                let why = if is_ending { "aiperfd was stopped" } else { "the user stopped it" };
+                stopped.get_or_insert_with(|| why.to_owned());
                 self.enter(State::Draining);
                 match will {
                     Some(Stop::Drain) => field.loadgen.order(&Order::Drain)?,
@@ -409,7 +412,14 @@ impl Active {
     }
 
     /// Drains and joins what is left, judges, and writes `run.json`.
-    fn record(&self, daemon: &Daemon, plan: &Plan, mut field: Field, stopped: Option<String>) -> Result<()> {
+    fn record(
+        &self,
+        daemon: &Daemon,
+        plan: &Plan,
+        mut field: Field,
+        stopped: Option<String>,
+        found: Vec<Finding>,
+    ) -> Result<()> {
         field.watch.end(field.loadgen.pid());
         let read = field.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
         field.stop_collecting()?;
@@ -438,11 +448,14 @@ impl Active {
         evidence.take_gpus(&read, plan, &phases);
         let run = Run {
             schema_version: SCHEMA_VERSION.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: daemon.build.version.to_owned(),
+            commit: Some(daemon.build.commit.to_owned()),
+            kernel_object: Some(daemon.kernel_object.clone()),
             run_id: self.run_id(),
             source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
             plan: plan.clone(),
             host: field.host,
+            doctor: found,
             timestamps: field.rung.name().to_owned(),
             timestamps_reason: field.rung_reason.clone(),
             clock_begin: field.clock_begin,
@@ -585,6 +598,11 @@ fn phases(plan: &Plan, begun: &[(u32, MonoNs)], ended: &BTreeMap<String, MonoNs>
             duration_ns: phase.duration_seconds.map(DurationNs::from_seconds),
         })
         .collect()
+}
+
+/// The most connections that a phase of the plan has at the same time, where it says.
+fn most_at_once(plan: &Plan) -> Option<u32> {
+    plan.load.phases.iter().filter_map(|phase| phase.concurrency).max()
 }
 
 /// How much the plan is about, where it says.

@@ -29,7 +29,7 @@ pub use by_name::{ByName, Named};
 use common::clock::{MonoNs, RealNs};
 use common::plan::Plan;
 use metric::Metric;
-use record::{Stage, Standing};
+use record::{Finding, Stage, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +38,12 @@ use std::collections::BTreeMap;
 pub struct Health {
     /// The daemon's version.
     pub version: String,
+    /// The commit that it was built from, or `unknown`.
+    #[serde(default)]
+    pub commit: String,
+    /// SHA-256 of the object with its kernel programs, or `none`.
+    #[serde(default)]
+    pub kernel_object: String,
     /// Whether it takes runs; not while it drains.
     pub accepting: bool,
 }
@@ -55,6 +61,18 @@ pub struct Capabilities {
     pub busy_cpus: Vec<u32>,
     /// The user that the load generator runs as.
     pub loadgen_user: String,
+    /// The daemon's version.
+    #[serde(default)]
+    pub version: String,
+    /// The commit that it was built from, or `unknown`.
+    #[serde(default)]
+    pub commit: String,
+    /// SHA-256 of the object with its kernel programs, or `none`.
+    #[serde(default)]
+    pub kernel_object: String,
+    /// What the daemon finds of the host, with its own rights and limits; `?concurrency=N` for so many connections.
+    #[serde(default)]
+    pub doctor: Vec<Finding>,
 }
 
 /// Body of `POST /v1/runs`.

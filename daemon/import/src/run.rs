@@ -253,10 +253,13 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
     Run {
         schema_version: record::SCHEMA_VERSION.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: None,
+        kernel_object: None,
         run_id: text("benchmark_id").unwrap_or_else(|| "000000000000".to_owned()),
         source: "import".to_owned(),
         plan: plan(config, measured),
         host: record::Host::default(),
+        doctor: Vec::new(),
         timestamps: "user".to_owned(),
         timestamps_reason: Some("AIPerf's own stamps".to_owned()),
         clock_begin: Anchor::default(),

@@ -148,7 +148,7 @@ const OURS: &str = "What no other tool has, and what other tools mean by the sam
 where a stamp is absent.";
 
 const SAME: &str = "What its registry lists, then what its analyses add. Real runs of AIPerf, reported again by \
-`aiperf-ctl report`, give the same numbers to 1e-9 (`daemon/aiperf-ctl/tests/golden.rs`).";
+`aiperf-ctl report`, give the same numbers to 1e-9 (`tests/golden_runs.rs`).";
 
 /// What AIPerf's files tell, and our own records do not.
 const FOREIGN_ONLY: &[&str] = &[

@@ -13,7 +13,9 @@
 //! A column is declared once, in its table; struct, Arrow schema, conversion both ways and `docs/DATA.md` follow.
 #![forbid(unsafe_code)]
 
+mod build;
 mod column;
+mod finding;
 pub mod gpu_metric;
 mod gpu_sample;
 mod payload;
@@ -25,7 +27,9 @@ mod stage;
 mod token;
 mod verdict;
 
+pub use build::Build;
 pub use column::{Clock, ColumnInfo, Row, RowError, Source, Unit};
+pub use finding::{Finding, Level};
 pub use gpu_metric::{GPU_METRICS, GPU_TEXTS, GpuKind, GpuMetric};
 pub use gpu_sample::GpuSample;
 pub use payload::Payload;

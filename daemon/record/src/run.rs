@@ -1,5 +1,6 @@
 //! What a run says of itself: the plan, the host, what was lost on the way, and the verdict.
 
+use crate::finding::Finding;
 use crate::verdict::Verdict;
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::plan::Plan;
@@ -16,6 +17,12 @@ pub struct Run {
     pub schema_version: String,
     /// The program's version.
     pub version: String,
+    /// The commit that it was built from; `unknown` outside a checkout, absent in runs of other tools and older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// SHA-256 of the object with the kernel programs that the daemon had; `none` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_object: Option<String>,
     /// 12 hexadecimal digits; from it follow the request ids on the wire.
     pub run_id: String,
     /// Where the traffic came from: `profile`, `audit`, `observe`, `import`.
@@ -24,6 +31,9 @@ pub struct Run {
     pub plan: Plan,
     /// Where it ran.
     pub host: Host,
+    /// What the checks of the host found when the run began; `docs/DOCTOR.md` lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doctor: Vec<Finding>,
     /// The rung that stamped it: `ebpf`, `so_timestamping`, `user`.
     pub timestamps: String,
     /// Why not a better rung, if one was wanted.

@@ -102,7 +102,7 @@ mod tests {
     /// Takes the texts out of a golden file, and expects that very file from them.
     fn check(golden: &str, streaming: bool) {
         let path = format!(
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/aiperf-0.13.0/{}/inputs.json"),
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/aiperf-0.13.0/{}/inputs.json"),
             golden
         );
         let expected = std::fs::read_to_string(path).unwrap();

@@ -217,7 +217,7 @@ mod tests {
     use tokenizer::Tokenizer;
 
     fn golden() -> Tokenizer {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/tokenizer/tokenizer.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/tokenizer/tokenizer.json");
         Tokenizer::from_json(&std::fs::read(path).unwrap()).unwrap()
     }
 

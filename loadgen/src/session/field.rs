@@ -82,9 +82,7 @@ impl Field {
         })?);
         for _ in &field.begins {
             let told = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));
-            told.map_err(|error| {
-                Failure::Load("set up io_uring (Linux 6.0 or newer, not disabled by sysctl)", error)
-            })?;
+            told.map_err(|error| Failure::Load(no_io_uring(&error), error))?;
         }
         Ok(field)
     }
@@ -240,6 +238,17 @@ fn settle_on(cpu: Option<u32>) {
         rustix::thread::sched_setaffinity(None, &set).ok();
     }
     rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1)).ok();
+}
+
+/// What failed when io_uring is not available, and what to do.
+fn no_io_uring(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        "set up io_uring, which a container's seccomp profile or the sysctl kernel.io_uring_disabled forbids: allow \
+         io_uring_setup, io_uring_enter and io_uring_register there (docker run --security-opt seccomp=PROFILE), or set \
+         kernel.io_uring_disabled=0"
+    } else {
+        "set up io_uring, which takes Linux 6.0 or newer"
+    }
 }
 
 /// Requests that are ready before they are due, per worker.

@@ -176,7 +176,7 @@ mod tests {
     }"#;
 
     static GOLDEN: LazyLock<Tokenizer> = LazyLock::new(|| {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/tokenizer/tokenizer.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/tokenizer/tokenizer.json");
         Tokenizer::from_json(&std::fs::read(path).unwrap()).unwrap()
     });
 

@@ -49,10 +49,7 @@ fn the_openai_package() {
 fn aiperf_and_what_it_says_itself() {
     needs_probes!();
     let Some(aiperf) = program("aiperf") else { return };
-    let tokenizer = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/tokenizer");
-    if !std::path::Path::new(tokenizer).is_dir() {
-        return kernel_tests::skip::skip("a tokenizer that AIPerf can read without the network is not there");
-    }
+    let tokenizer = concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/tokenizer");
     let server = Server::start("");
     let url = server.url();
     let profile =
@@ -92,8 +89,7 @@ fn guidellm_and_what_it_says_itself() {
     let Some(guidellm) = program("guidellm") else { return };
     let server = Server::start("--tokens 20");
     let backend = format!("kind=openai_http,target={},model=m", server.url());
-    let tokenizer =
-        concat!("kind=hf_auto,model=", env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden/tokenizer");
+    let tokenizer = concat!("kind=hf_auto,model=", env!("CARGO_MANIFEST_DIR"), "/../golden/tokenizer");
     let profile =
         ["run", "--backend", &backend, "--profile", "kind=concurrent,streams=4", "--tokenizer", tokenizer];
     let load = ["--constraint", "kind=max_requests,count=16", "--disable-console"];

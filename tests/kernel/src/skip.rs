@@ -9,6 +9,11 @@ use std::io::Write;
 pub fn skip(reason: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "skipped in CI: {reason}");
     writeln!(std::io::stderr(), "skipped: {reason}").ok();
+    // `cargo xtask test` says at its end what was left out.
+    if let Some(path) = std::env::var_os("AIPERFD_SKIPPED") {
+        let list = std::fs::OpenOptions::new().append(true).open(path);
+        list.and_then(|mut list| list.write_all(format!("{reason}\n").as_bytes())).ok();
+    }
 }
 
 /// Why the kernel programs can't be loaded and attached here, if so.

@@ -1,6 +1,6 @@
 //! A cgroup with the probes attached to it, and what they have said so far.
 
-use aiperfd::cgroup::{Cgroup, Subtree};
+use aiperfd::cgroup::{Cgroup, Place, Subtree};
 use aiperfd::collect::kernel_rings::KernelRings;
 use aiperfd::probe::{Attached, Capturing, Object, Probes};
 use common::id::SocketCookie;
@@ -178,8 +178,8 @@ impl Above {
         let mut shared = ABOVE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
             // The one before may be on its way out.
-            let fresh =
-                (0..ATTEMPTS).find_map(|_| Subtree::create().inspect_err(|_| std::thread::sleep(PAUSE)).ok());
+            let attempt = |_| Subtree::create(Place::Root).inspect_err(|_| std::thread::sleep(PAUSE)).ok();
+            let fresh = (0..ATTEMPTS).find_map(attempt);
             let above = Arc::new(Self(fresh.expect("a cgroup for this process can be made")));
             *shared = Arc::downgrade(&above);
             above

@@ -101,4 +101,4 @@ const TOKENS: u64 = 100;
 const SCRIPT_MS: f64 = 20.0;
 
 /// A tokenizer that AIPerf can read without the network, from the repository's root.
-const TOKENIZER: &str = "../shared/golden/tokenizer";
+const TOKENIZER: &str = "tests/golden/tokenizer";

@@ -23,6 +23,8 @@ pub(super) struct Rig {
     pub(super) with_aiperf: bool,
     /// Where benchmarks leave their files; emptied at the start.
     pub(super) folder: PathBuf,
+    /// What is measured.
+    pub(super) project: Project,
     server: PathBuf,
     client: PathBuf,
 }
@@ -72,6 +74,7 @@ impl Rig {
             memory_requests,
             with_aiperf,
             folder,
+            project: project.clone(),
             server: project.program(Profile::Release, "mock-server"),
             client: project.program(Profile::Release, "aiperf-ctl"),
         })

@@ -4,8 +4,8 @@ use super::Row;
 use super::rig::Rig;
 use super::spread::{float, spread};
 use crate::clock::mono_ns;
+use crate::process;
 use anyhow::{Context, Result};
-use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -142,14 +142,10 @@ pub(super) fn dataset(rig: &Rig) -> Result<Vec<Row>> {
 
 /// A certificate that nobody needs to trust, and its key.
 fn certificate(rig: &Rig) -> Result<(String, String)> {
-    let key = KeyPair::generate()?;
-    let made = CertificateParams::new(vec!["localhost".to_owned()])?.self_signed(&key)?;
-    let write = |name: &str, text: String| {
-        let path = rig.folder.join(name);
-        fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
-        Ok::<_, anyhow::Error>(path.display().to_string())
-    };
-    Ok((write("certificate.pem", made.pem())?, write("key.pem", key.serialize_pem())?))
+    let example = ["run", "-q", "--release", "--package", "mock-server", "--example", "certificate", "--"];
+    process::run(rig.project.cargo().args(example).arg(&rig.folder))?;
+    let path = |name: &str| rig.folder.join(name).display().to_string();
+    Ok((path("certificate.pem"), path("key.pem")))
 }
 
 const RATE: u64 = 20_000;

@@ -15,9 +15,12 @@ enum May {
 
 /// The table. Imports point at the nouns.
 const TABLE: &[(&str, May)] = &[
+    ("aiperfd-suite", May::Import(&["aiperf-ctl", "aiperf-loadgen", "aiperfd", "build-info"])),
     ("common", May::Import(&[])),
     ("aiperfd-ebpf", May::Import(&["common"])),
     ("record", May::Import(&["common"])),
+    ("build-info", May::Import(&["record"])),
+    ("doctor", May::Import(&["record"])),
     ("join", May::Import(&["common", "record"])),
     ("metric", May::Import(&["common", "record"])),
     ("export", May::Import(&["common", "metric", "record"])),
@@ -27,7 +30,7 @@ const TABLE: &[(&str, May)] = &[
     ("endpoint", May::Import(&["common"])),
     ("aiperf-loadgen", May::Import(&["common", "endpoint", "tokenizer"])),
     ("gpu", May::Import(&["common", "record"])),
-    ("aiperfd", May::Import(&["common", "control", "export", "gpu", "join", "metric", "record"])),
+    ("aiperfd", May::Import(&["common", "control", "doctor", "export", "gpu", "join", "metric", "record"])),
     ("telemetry-in", May::Import(&["common", "export", "record"])),
     ("telemetry-out", May::Import(&["control", "metric"])),
     (
@@ -35,6 +38,7 @@ const TABLE: &[(&str, May)] = &[
         May::Import(&[
             "common",
             "control",
+            "doctor",
             "endpoint",
             "export",
             "import",
@@ -47,6 +51,7 @@ const TABLE: &[(&str, May)] = &[
     ),
     ("mock-server", May::Import(&[])),
     ("xtask", May::Import(&[])),
+    ("dist", May::Import(&[])),
     (OTHER_TESTS, May::ImportAll),
 ];
 

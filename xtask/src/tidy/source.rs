@@ -34,7 +34,7 @@ impl File {
     }
 }
 
-/// Reads every text file below a folder that is not built, fetched or produced.
+/// Reads every file below a folder that is not built, fetched or produced.
 pub(super) fn read_files(root: &Path) -> Result<Files> {
     let mut files = Files::new();
     read_folder(root, "", &mut files)?;
@@ -54,9 +54,10 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Files) -> Result<()> {
         if kind.is_dir() {
             read_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file()
-            && let Ok(text) = fs::read_to_string(entry.path())
+            && let Ok(bytes) = fs::read(entry.path())
         {
-            let file = File::new(&path, text);
+            // What is no text is there, and says nothing.
+            let file = File::new(&path, String::from_utf8(bytes).unwrap_or_default());
             files.insert(path, file);
         }
     }

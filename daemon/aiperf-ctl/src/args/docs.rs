@@ -1,10 +1,29 @@
 //! `docs/FLAGS.md`: what became of each of AIPerf's flags, made from the flags themselves.
 
+use super::Args;
 use super::not_offered::why_not;
 use super::parse::{canonical, profile_command};
 use crate::plan::not_yet::is_not_yet;
+use crate::say::PROGRAM;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+
+/// The command line, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    without_hidden(&<Args as clap::CommandFactory>::command(), PROGRAM)
+}
+
+/// A command line without the subcommands that only programs call.
+pub(crate) fn without_hidden(whole: &clap::Command, name: &'static str) -> clap::Command {
+    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let bare = clap::Command::new(name)
+        .about(whole.get_about().cloned().unwrap_or_default())
+        .after_help(whole.get_after_help().cloned().unwrap_or_default())
+        .disable_version_flag(true)
+        .subcommand_required(whole.is_subcommand_required_set());
+    bare.args(whole.get_arguments().cloned()).subcommands(shown)
+}
 
 /// The text of `docs/FLAGS.md`.
 ///
@@ -88,7 +107,10 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--tokenizer-revision", "of the local Hugging Face cache"),
     ("--public-dataset", "read from --dataset-path; nothing is downloaded"),
     ("--config", "keys that have no flag here are refused by name; of `phases` the warm-ups come first"),
-    ("--cache-bust", "a marker is sent beside the tokens of --isl, not as part of them"),
+    (
+        "--cache-bust",
+        "a marker is sent beside the tokens of --isl, not as part of them; that of a warm-up is not counted as its input",
+    ),
     ("--dataset-filter", "any field of any dataset; of `exgentic` as in AIPerf"),
     ("--num-dataset-entries", "of --public-dataset too: no more rows are read"),
     (

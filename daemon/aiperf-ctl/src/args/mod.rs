@@ -1,9 +1,12 @@
 //! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
 
+mod alias;
 mod compare;
+mod completion;
 mod config;
 mod conversation;
 mod docs;
+mod doctor;
 mod endpoint;
 mod input;
 mod load;
@@ -26,8 +29,12 @@ mod trace;
 mod value;
 mod watch;
 
+pub(crate) use alias::AliasArgs;
 pub(crate) use compare::{CompareArgs, CompareFormat};
-pub use docs::markdown;
+pub(crate) use completion::{InstallCompletionArgs, ShellArg, ShellArgs};
+pub(crate) use docs::without_hidden;
+pub use docs::{command, markdown};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use endpoint::EndpointArgs;
 use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
@@ -56,7 +63,7 @@ pub(crate) use trace::TraceArgs;
 
 /// Measures LLM inference servers with kernel timestamps: what the kernel saw, beside what the client saw.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = EXIT_STATUSES)]
+#[command(disable_version_flag = true, max_term_width = 100, after_help = EXIT_STATUSES)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -88,6 +95,24 @@ pub enum Command {
     AnalyzeTrace(TraceArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
     Runs(RunsArgs),
+    /// Reports what this host can and can't do for a measurement, with the cause and the cure of each problem.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
+    /// Puts a command `aiperf` beside this program, so that scripts written for NVIDIA AIPerf run unchanged.
+    InstallAlias(AliasArgs),
+    /// Installs the completion of a shell for the user.
+    #[command(long_flag = "install-completion")]
+    InstallCompletion(InstallCompletionArgs),
+    /// Prints the completion of a shell.
+    #[command(long_flag = "show-completion")]
+    ShowCompletion(ShellArgs),
+    /// Prints the version, the commit and the digest of the kernel programs.
+    #[command(short_flag = 'V', long_flag = "version")]
+    Version {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Flags of `profile`.
@@ -183,6 +208,19 @@ Examples:
       --conversation-turn-mean 5 --conversation-turn-delay-mean 1000
 
 Exit status: 0 done, 1 failed, 2 bad input, 3 verdict (--fail-on), 130 Ctrl-C";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  # problems first, then one line for each group of checks
+  aiperf-ctl doctor
+
+  # whether this host has room for 4096 connections
+  aiperf-ctl doctor --concurrency 4096
+
+  # in CI: fail unless runs get kernel stamps
+  aiperf-ctl doctor --require ebpf --require io_uring
+
+Exit status: 0 whatever is found, 1 a check of --require is not ok, 2 bad input";
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:

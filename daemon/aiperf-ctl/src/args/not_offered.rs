@@ -5,6 +5,41 @@ pub(crate) fn why_not(flag: &str) -> Option<&'static str> {
     NOT_OFFERED.iter().find(|(flags, _)| flags.contains(&flag)).map(|(_, why)| *why)
 }
 
+/// What to use in place of a subcommand of AIPerf's that there is not here, if it is one.
+pub(crate) fn instead_of(subcommand: &str) -> Option<&'static str> {
+    NO_SUBCOMMANDS.iter().find(|(name, _)| *name == subcommand).map(|(_, instead)| *instead)
+}
+
+/// Subcommands of AIPerf 0.13 that there are not here, with what to use.
+pub(super) const NO_SUBCOMMANDS: &[(&str, &str)] = &[
+    (
+        "analyze",
+        "the Parquet files of a run hold every request and token; DuckDB, pandas or Polars read them (docs/DATA.md)",
+    ),
+    (
+        "chat",
+        "only loads are sent; talk to the server with `curl`, or with any chat client of the OpenAI API",
+    ),
+    ("config", "`profile --dry-run` prints what a command line or a --config file means, with every default"),
+    ("kube", "run aiperf-ctl in a pod of your own; nothing here talks to Kubernetes"),
+    (
+        "plot",
+        "AIPerf's own `aiperf plot DIR` draws the artifact directory of a run, and the Parquet files hold every point",
+    ),
+    ("plugins", "there are no plugins; everything that is offered is in `profile --help`"),
+    ("proxy", "there is no message bus between the programs"),
+    ("service", "`aiperfd` is the one service; `aiperf-ctl profile` starts a private one where none runs"),
+    ("speed-bench-report", "`compare DIR DIR ...` sets runs side by side"),
+    (
+        "synthesize",
+        "`profile` makes synthetic prompts itself (--isl, --osl), and changes traces (--synthesis-speedup-ratio and others)",
+    ),
+    (
+        "validate",
+        "`profile --dry-run` checks a command line and its files, `report DIR` reads a run's artifacts again",
+    ),
+];
+
 pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
     (
         &[

@@ -1,6 +1,7 @@
 //! From the words of a command line, and of the `--config` file that it names, to arguments.
 
 use super::{Args, Command, ProfileArgs, config, not_offered};
+use crate::say::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -39,7 +40,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
 }
 
 fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
-    let matches = Args::command().try_get_matches_from(words).map_err(unparsed)?;
+    let matches = command_of_user().try_get_matches_from(words).map_err(unparsed)?;
     let mut args = Args::from_arg_matches(&matches).map_err(unparsed)?;
     if let (Command::Profile(profile), Some(("profile", matches))) = (&mut args.command, matches.subcommand())
     {
@@ -48,7 +49,26 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
     Ok(args)
 }
 
+/// The command line, with examples that name the program as the user does.
+fn command_of_user() -> clap::Command {
+    let command = Args::command();
+    let names = command.get_subcommands().map(|one| one.get_name().to_owned()).collect::<Vec<_>>();
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |one| match one.get_after_help().map(|text| named(&text.to_string())) {
+            Some(examples) => one.after_help(examples),
+            None => one,
+        })
+    })
+}
+
 fn unparsed(error: clap::Error) -> Unparsed {
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(instead) = not_offered::instead_of(name)
+    {
+        return Unparsed::Refused(format!(
+            "`{name}` is a command of NVIDIA AIPerf that is not offered: {instead}"
+        ));
+    }
     let flag = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => flag.as_str(),
         _ => return Unparsed::Clap(Box::new(error)),
@@ -112,6 +132,11 @@ mod tests {
         check("aiperf-ctl profile -m m --wandb-project=p", "--wandb-project is not offered");
         check("aiperf-ctl profile -m m --concurrency 8,16", "would be a sweep");
         check("aiperf-ctl profile -m m --no-such-flag", "unexpected argument");
+        check(
+            "aiperf plot artifacts",
+            "`plot` is a command of NVIDIA AIPerf that is not offered: AIPerf's own",
+        );
+        check("aiperf-ctl no-such-command", "unrecognized subcommand");
     }
 
     #[test]

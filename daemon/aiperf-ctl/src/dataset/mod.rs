@@ -9,6 +9,7 @@
 //!
 //! All of it runs as the user: the load generator and the daemon open no path that a user named.
 
+mod arrow;
 mod baseten_trace;
 mod copy;
 mod directory;

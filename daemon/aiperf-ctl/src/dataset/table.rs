@@ -1,9 +1,8 @@
 //! Rows of files that other tools write: Parquet, Arrow IPC, lines of JSON, one JSON array.
 
-use super::Columns;
+use super::{Columns, arrow};
 use crate::plan::Refusal;
 use arrow_array::RecordBatch;
-use arrow_json::LineDelimitedWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -114,11 +113,13 @@ fn of_batches<E: std::error::Error + 'static>(
 ) -> Result<(), Stop> {
     for batch in batches {
         let batch = batch?;
-        for begin in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
-            let mut writer = LineDelimitedWriter::new(Vec::new());
-            writer.write(&batch.slice(begin, ROWS_AT_ONCE.min(batch.num_rows() - begin)))?;
-            writer.finish()?;
-            of_json(writer.into_inner().as_slice(), take)?;
+        for row in 0..batch.num_rows() {
+            let row = arrow::row(&batch, row).map_err(|why| Stop::Broken(why.into()))?;
+            match take(row) {
+                Ok(true) => {}
+                Ok(false) => return Err(Stop::Enough),
+                Err(refusal) => return Err(Stop::Refused(refusal)),
+            }
         }
     }
     Ok(())

@@ -8,11 +8,12 @@ mod read;
 mod segment;
 
 use crate::collect::kernel_rings::KernelRings;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 pub use capture::Capturing;
 use common::kernel_event::DROPS;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -61,10 +62,12 @@ impl Object {
                 std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
             return Ok(Self::Read(bytes));
         }
-        if EMBEDDED.is_empty() {
-            bail!("this aiperfd was built without its kernel programs (`cargo xtask build` builds them in)");
-        }
         Ok(Self::Embedded(EMBEDDED))
+    }
+
+    /// SHA-256 of the object, 64 hexadecimal digits.
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn bytes(&self) -> &[u8] {
@@ -130,4 +133,5 @@ impl Attached {
     }
 }
 
-static EMBEDDED: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ebpf.o"));
+/// Made from `ebpf/` by `cargo xtask ebpf`; one object serves every kernel.
+static EMBEDDED: &[u8] = aya::include_bytes_aligned!("../../../../ebpf/aiperfd-ebpf.o");

@@ -24,10 +24,13 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
     Run {
         schema_version: record::SCHEMA_VERSION.to_owned(),
         version: "0.1.0".to_owned(),
+        commit: None,
+        kernel_object: None,
         run_id: "bc99d7e4a1bf".to_owned(),
         source: "profile".to_owned(),
         plan: sample_plan(),
         host: Host::default(),
+        doctor: Vec::new(),
         timestamps: "ebpf".to_owned(),
         timestamps_reason: None,
         clock_begin: clock,

@@ -1,8 +1,6 @@
 //! Command lines as AIPerf's users write them: each is taken, or refused by name with the reason.
-//!
-//! The lists are beside the checkout; where they are not, there is nothing to check.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// What makes a line one that is refused, and what the refusal says.
@@ -19,9 +17,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not offered"),
 ];
 
-fn reference(name: &str) -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(name);
-    std::fs::read_to_string(path).ok()
+fn lines_of(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    std::fs::read_to_string(path).expect("the list is in the repository")
 }
 
 /// Runs `aiperf-ctl profile` with the line's words, dry, where the only file it may read is.
@@ -61,16 +59,12 @@ fn check<'l>(lines: impl Iterator<Item = &'l str>) {
 
 #[test]
 fn every_command_line_is_taken_or_refused_by_name() {
-    let Some(lines) = reference("aiperf-profile-commands.txt") else { return };
-    check(lines.lines().filter(|line| !line.trim().is_empty()));
+    check(lines_of("aiperf-profile-commands.txt").lines().filter(|line| !line.trim().is_empty()));
 }
 
 #[test]
 fn the_telemetry_guide_s_commands_parse_as_they_stand() {
-    let Some(text) = reference("otel-and-mlflow-telemetry.md") else { return };
-    let joined = text.replace("\\\n", " ");
-    let lines =
-        joined.lines().filter_map(|line| line.trim().strip_prefix("aiperf profile ")).collect::<Vec<_>>();
-    assert!(lines.len() >= 4, "the guide has commands");
-    check(lines.into_iter());
+    let lines = lines_of("aiperf-telemetry-commands.txt");
+    assert!(lines.lines().count() >= 4, "the guide has commands");
+    check(lines.lines());
 }

@@ -231,7 +231,7 @@ fn text(path: &Path) -> String {
 }
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
 const TOLERANCE: f64 = 1e-9;

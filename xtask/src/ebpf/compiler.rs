@@ -4,8 +4,9 @@
 
 use crate::process;
 use crate::project::Project;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,10 +20,13 @@ pub(crate) enum Compiler {
 }
 
 impl Compiler {
-    /// The compiler that is there, with its linker.
-    pub(crate) fn find() -> Option<Self> {
-        process::find(LINKER)?;
-        if nightly_has_source() { Some(Self::Nightly) } else { debian_is_there().then_some(Self::Debian) }
+    /// The compilers that are there, if their linker is.
+    pub(crate) fn available() -> Vec<Self> {
+        if process::find(LINKER).is_none() {
+            return Vec::new();
+        }
+        let there = [(Self::Nightly, nightly_has_source()), (Self::Debian, debian_is_there())];
+        there.into_iter().filter_map(|(compiler, is_there)| is_there.then_some(compiler)).collect()
     }
 
     /// What it is called in messages.
@@ -33,7 +37,24 @@ impl Compiler {
         }
     }
 
-    /// Builds the kernel programs into [`object`].
+    /// Which versions it is made of. Another version may choose other instructions.
+    pub(crate) fn versions(self) -> String {
+        let mut rustc = match self {
+            Self::Nightly => {
+                let mut command = Command::new("rustup");
+                command.args(["run", "nightly", "rustc"]);
+                command
+            }
+            Self::Debian => Command::new(DEBIAN_RUSTC),
+        };
+        let verbose = process::output(rustc.arg("-vV")).unwrap_or_default();
+        let line = |start: &str| verbose.lines().find(|line| line.starts_with(start)).unwrap_or("unknown");
+        let linker =
+            process::find(LINKER).and_then(|path| process::output(Command::new(path).arg("--version")));
+        format!("{}, {}, {}", line("rustc"), line("LLVM"), linker.as_deref().unwrap_or("no linker").trim())
+    }
+
+    /// Builds the kernel programs into [`built`].
     pub(crate) fn build(self, project: &Project) -> Result<()> {
         let mut command = match self {
             Self::Nightly => {
@@ -50,15 +71,33 @@ impl Compiler {
         for foreign in FOREIGN_VARIABLES {
             command.env_remove(foreign);
         }
-        command.args(["build", "--release", "-Z", "build-std=core", "--target", TARGET]);
+        command.args(FLAGS);
         command.current_dir(project.root.join("ebpf")).env("PATH", search_path());
         process::run(&mut command)
     }
 }
 
-/// Where the built kernel programs are; `daemon/aiperfd/build.rs` takes them from there.
-pub(crate) fn object(project: &Project) -> PathBuf {
+/// Where the compiler leaves the kernel programs.
+pub(crate) fn built(project: &Project) -> PathBuf {
     project.root.join("ebpf/target").join(TARGET).join("release/aiperfd-ebpf")
+}
+
+/// Every file that the last build read, from the repository's top folder: what rustc says, and what decides the versions.
+pub(crate) fn sources(project: &Project) -> Result<Vec<String>> {
+    let path = built(project).with_extension("d");
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    let (_, read) = text.split_once(": ").context("cargo lists no sources")?;
+    // A blank in a path is written with a backslash.
+    let read = read.replace("\\ ", "\0");
+    let relative = read.split_whitespace().map(|path| {
+        let path = path.replace('\0', " ");
+        let path = Path::new(&path).strip_prefix(&project.root).context("a source outside the repository")?;
+        Ok(path.to_string_lossy().into_owned())
+    });
+    let mut sources = relative.collect::<Result<Vec<_>>>()?;
+    sources.extend(MANIFESTS.map(str::to_owned));
+    sources.sort();
+    Ok(sources)
 }
 
 /// Whether rustup has a nightly with the source of `core`.
@@ -89,6 +128,10 @@ const DEBIAN_LLVM_CONFIG: &str = "/usr/lib/llvm-22/bin/llvm-config";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CORE: &str = "/usr/lib/rustlib/src/rust/library/core/src/lib.rs";
 const TARGET: &str = "bpfel-unknown-none";
+/// What decides which versions of dependencies the programs are made of, and how they are compiled.
+const MANIFESTS: [&str; 2] = ["ebpf/Cargo.toml", "ebpf/Cargo.lock"];
+/// What cargo is asked for.
+pub(crate) const FLAGS: &[&str] = &["build", "--release", "-Z", "build-std=core", "--target", TARGET];
 /// What the cargo and rustup that started this program set for themselves and what is meant for the host's code.
 const FOREIGN_VARIABLES: &[&str] = &[
     "CARGO_BUILD_TARGET",

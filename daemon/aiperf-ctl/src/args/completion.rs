@@ -1,0 +1,45 @@
+//! Flags of `--install-completion` and `--show-completion`.
+
+use clap::ValueEnum;
+use std::path::PathBuf;
+
+/// Flags of `--install-completion`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct InstallCompletionArgs {
+    /// The shell.
+    #[command(flatten)]
+    pub shell: ShellArgs,
+    /// Write the script to this file instead of the shell's folder.
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+}
+
+/// Which shell.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ShellArgs {
+    /// The shell. Default: that of $SHELL.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Option<ShellArg>,
+    /// The same, as a flag.
+    #[arg(long = "shell", id = "named_shell", value_enum, value_name = "SHELL", conflicts_with = "shell")]
+    pub named: Option<ShellArg>,
+}
+
+/// Shells for which there is a completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShellArg {
+    /// bash, with the package bash-completion.
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+impl ShellArgs {
+    /// The shell that was named, in either way.
+    #[must_use]
+    pub fn chosen(&self) -> Option<ShellArg> {
+        self.shell.or(self.named)
+    }
+}
