@@ -112,6 +112,11 @@ impl Shell {
     }
 }
 
+/// The folder of a manual page below `man`, by the section that ends its name.
+pub(crate) fn section(page: &str) -> &str {
+    page.rsplit('.').next().unwrap_or("1")
+}
+
 /// Files of a folder; none if there is no such folder.
 fn optional(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     if folder.is_dir() { files(folder) } else { Ok(BTreeMap::new()) }
@@ -159,7 +164,7 @@ pub(crate) fn example() -> Contents {
         debug: programs.into(),
         documents: bytes(&["README.md", "INSTALL.md", "LICENSE", "CHANGELOG.md", SBOM, THIRD_PARTY]),
         system: bytes(&system.each_ref().map(String::as_str)),
-        manuals: bytes(&["aiperfd.1"]),
+        manuals: bytes(&["aiperf-ctl.1", "aiperfd.8"]),
         completions: bytes(&["aiperf-ctl.bash", "aiperf-ctl.fish", "_aiperf-ctl"]),
         project: Project { root: nowhere.clone(), target: nowhere, version: "1.2.3".to_owned(), time: 1 },
     }

@@ -2,7 +2,7 @@
 //!
 //! What has to happen on the host stands in `packaging/`: `debian.postinst`, `debian.prerm`, `debian.postrm`.
 
-use crate::contents::{Contents, SBOM, Shell, THIRD_PARTY};
+use crate::contents::{self, Contents, SBOM, Shell, THIRD_PARTY};
 use crate::entry::{self, Entries, Entry, Kind};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,10 @@ fn files(contents: &Contents) -> Result<Entries> {
         entries.insert(path.to_owned(), Entry::file(contents.of_system(name)?));
     }
     for (name, bytes) in &contents.manuals {
-        entries.insert(format!("usr/share/man/man1/{name}.gz"), Entry::file(entry::gzip(bytes)?));
+        entries.insert(
+            format!("usr/share/man/man{}/{name}.gz", contents::section(name)),
+            Entry::file(entry::gzip(bytes)?),
+        );
     }
     for (name, bytes) in &contents.completions {
         if let Some((shell, command)) = Shell::of(name) {
@@ -146,7 +149,6 @@ License: Apache-2.0
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contents;
 
     fn example() -> Contents {
         let mut contents = contents::example();
@@ -181,6 +183,14 @@ mod tests {
         let control = control(&contents, &files).unwrap();
         assert_eq!(control["conffiles"], Entry::file("/etc/aiperfd.toml\n"));
         assert!(files.contains_key("etc/aiperfd.toml"), "and is there");
+    }
+
+    #[test]
+    fn manual_pages_lie_in_their_sections() {
+        let files = files(&example()).unwrap();
+        for page in ["man1/aiperf-ctl.1.gz", "man8/aiperfd.8.gz"] {
+            assert!(files.contains_key(&format!("usr/share/man/{page}")), "{page}");
+        }
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("failed to start `{name}`"))?;
     if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("`{name}` ended with {}: {}", output.status, complaint.trim());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        bail!("`{name}` ended with {}: {}\n{}", output.status, text(&output.stderr), text(&output.stdout));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -1,6 +1,6 @@
 //! The tarball: everything in one folder, to be unpacked anywhere. Debug information is in another one.
 
-use crate::contents::Contents;
+use crate::contents::{self, Contents};
 use crate::entry::{self, Entries, Entry};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn entries(contents: &Contents) -> Result<Entries> {
         entries.insert(name.clone(), Entry::file(bytes.as_slice()));
     }
     for (name, bytes) in &contents.manuals {
-        entries.insert(format!("man/man1/{name}"), Entry::file(bytes.as_slice()));
+        entries.insert(format!("man/man{}/{name}", contents::section(name)), Entry::file(bytes.as_slice()));
     }
     for (name, bytes) in &contents.completions {
         entries.insert(format!("completions/{name}"), Entry::file(bytes.as_slice()));
@@ -48,7 +48,6 @@ const SYSTEM: [&str; 5] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contents;
 
     #[test]
     fn programs_lie_beside_each_other() {
@@ -56,7 +55,7 @@ mod tests {
         for name in crate::build::PROGRAMS {
             assert_eq!(entries[&format!("bin/{name}")].mode, 0o755, "{name}");
         }
-        let others = ["LICENSE", "INSTALL.md", contents::SBOM, contents::THIRD_PARTY, "man/man1/aiperfd.1"];
+        let others = ["LICENSE", "INSTALL.md", contents::SBOM, contents::THIRD_PARTY, "man/man8/aiperfd.8"];
         for name in others {
             assert!(entries.contains_key(name), "{name}");
         }

@@ -179,6 +179,8 @@ const OF_DPKG: &[&str] = &[
     "etc/gshadow-",
     "etc/passwd-",
     "etc/shadow-",
+    // Written by systemctl itself, and gone with the next start of the host.
+    "run/systemd",
     "var/cache/",
     "var/lib/apt/",
     "var/lib/dpkg/",
