@@ -21,11 +21,28 @@ pub(crate) fn environment(venv: &Path, packages: &[&str]) -> Result<PathBuf> {
         return Ok(python);
     }
     process::run(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
-    process::run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages))?;
+    // It takes seconds where pip takes minutes, but knows nothing of pip's configuration.
+    let by_uv = uv(venv).and_then(|uv| {
+        process::run(Command::new(uv).args(["pip", "install", "-q", "--python"]).arg(&python).args(packages))
+    });
+    if by_uv.is_err() {
+        process::run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages))?;
+    }
     let made_for = venv.join(MADE_FOR);
     fs::write(&made_for, packages.join(" "))
         .with_context(|| format!("failed to write `{}`", made_for.display()))?;
     Ok(python)
+}
+
+/// The installer `uv`, in an environment of its own beside this one.
+fn uv(beside: &Path) -> Result<PathBuf> {
+    let venv = beside.with_file_name("uv");
+    let uv = venv.join("bin/uv");
+    if !uv.is_file() {
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        process::run(Command::new(venv.join("bin/pip")).args(["install", "-q", UV]))?;
+    }
+    Ok(uv)
 }
 
 /// Whether an environment is there and has these packages.
@@ -40,6 +57,7 @@ impl Environment {
     }
 }
 
+const UV: &str = "uv==0.13.9";
 /// Written when an environment is whole: its packages.
 const MADE_FOR: &str = "made-for";
 

@@ -98,7 +98,7 @@ impl Ring {
     /// A ring for at most `slots` sockets and `buffers` receive buffers (a power of two, at most 32,768).
     ///
     /// # Errors
-    /// When the kernel refuses: older than 6.0, io_uring disabled, or no memory.
+    /// When the kernel refuses: older than 6.1, io_uring disabled, or no memory.
     pub fn new(slots: u32, buffers: u16, stamps: SocketStamps) -> io::Result<Self> {
         let entries = slots.next_power_of_two().clamp(64, 4096);
         let uring = IoUring::builder()

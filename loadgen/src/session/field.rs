@@ -247,7 +247,7 @@ fn no_io_uring(error: &io::Error) -> &'static str {
          io_uring_setup, io_uring_enter and io_uring_register there (docker run --security-opt seccomp=PROFILE), or set \
          kernel.io_uring_disabled=0"
     } else {
-        "set up io_uring, which takes Linux 6.0 or newer"
+        "set up io_uring, which takes Linux 6.1 or newer"
     }
 }
 

@@ -8,7 +8,7 @@ mod read;
 mod segment;
 
 use crate::collect::kernel_rings::KernelRings;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::{Ebpf, EbpfLoader};
 pub use capture::Capturing;
@@ -57,6 +57,11 @@ pub enum Object {
 impl Object {
     /// The object that is built in, or the one at `path`.
     pub fn find(path: Option<&Path>) -> Result<Self> {
+        if cfg!(target_endian = "big") {
+            bail!(
+                "the kernel programs are compiled for little-endian processors; the other timestamp sources work here"
+            );
+        }
         if let Some(path) = path {
             let bytes =
                 std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
