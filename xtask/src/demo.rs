@@ -11,14 +11,14 @@ use std::process::Command;
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Build quickly instead of well: the numbers are those of an unoptimized client.
+    /// Build what users install instead of what is quick to compile. Takes twice as long.
     #[arg(long)]
-    debug: bool,
+    release: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
-    let profile = if args.debug { Profile::Dev } else { Profile::Release };
+    let profile = if args.release { Profile::Release } else { Profile::Dev };
     say("Building the programs; on two cores the first time takes a few minutes.");
     build::build(project, profile)?;
     let server = MockServer::start(&project.program(profile, "mock-server"), SERVER)?;
@@ -37,7 +37,8 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
 
 const SERVER: &[&str] = &["--ttft-ms", "40", "--gap-ms", "10", "--tokens", "32"];
 const LOAD: &[&str] = &["--streaming", "--concurrency", "16", "--request-count", "200", "--isl", "128"];
-const LEFT_OUT: &str = "Left out: the tests (`cargo xtask test`) and what they need.";
-const LEFT_OUT_AS_USER: &str = "Left out: kernel timestamps, which take root (run the command again with sudo), and the tests \
+const LEFT_OUT: &str = "Left out: the optimizer, but where requests are sent and stamped (`cargo xtask demo --release`), and the tests \
     (`cargo xtask test`).";
+const LEFT_OUT_AS_USER: &str = "Left out: kernel timestamps, which take root (run the command again with sudo); the optimizer, but \
+    where requests are sent and stamped (`cargo xtask demo --release`); the tests (`cargo xtask test`).";
 const ARTIFACTS: &str = "artifacts/demo";
