@@ -9,6 +9,7 @@
 mod audit_clients;
 mod bench;
 mod build;
+mod check_aarch64;
 mod clients;
 mod clock;
 mod demo;
@@ -50,6 +51,8 @@ enum Command {
     Build(build::Args),
     /// Makes the kernel programs' object that every build embeds. For authors of probes.
     Ebpf(ebpf::Args),
+    /// Checks that the programs compile for 64-bit Arm.
+    CheckAarch64,
     /// Measures a scripted server on this machine and shows the report.
     Demo(demo::Args),
     /// Installs what is missing, builds, and runs every test: as root the kernel's too.
@@ -93,6 +96,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Setup(args) => setup::run(&project, args),
         Command::Build(args) => build::run(&project, args),
         Command::Ebpf(args) => ebpf::run(&project, args),
+        Command::CheckAarch64 => check_aarch64::run(&project),
         Command::Demo(args) => demo::run(&project, args),
         Command::Test => test::run(&project),
         Command::TestFresh(args) => dist::run_fresh(&project, args),

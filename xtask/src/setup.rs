@@ -132,7 +132,7 @@ fn install_debian(project: &Project) -> Result<()> {
 }
 
 /// Does something whose failure is said and stops nothing.
-fn attempt(what: &str, work: impl FnOnce() -> Result<()>) {
+pub(crate) fn attempt(what: &str, work: impl FnOnce() -> Result<()>) {
     if let Err(error) = work() {
         say(&format!("{what}: that did not work ({error:#}); going on without"));
     }
@@ -142,7 +142,8 @@ fn missing_tools() -> Vec<&'static str> {
     TOOLS.iter().map(|(program, _)| *program).filter(|program| process::find(program).is_none()).collect()
 }
 
-fn apt_install(packages: &[&str]) -> Result<()> {
+/// Installs packages of Debian, as root.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     if process::find("apt-get").is_none() {
         bail!("there is no apt-get; install by hand: {}", packages.join(", "));
     }

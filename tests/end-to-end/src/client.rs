@@ -4,7 +4,9 @@ use crate::daemon::Daemon;
 use crate::{patience, programs};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -18,6 +20,8 @@ pub struct Run {
     pub folder: TempDir,
     /// The control socket that it is given.
     socket: Option<PathBuf>,
+    /// The programs, if they are not where they were built.
+    programs: Option<TempDir>,
 }
 
 /// A command of `aiperf-ctl` that runs.
@@ -25,6 +29,8 @@ pub struct Run {
 pub struct Running {
     process: Child,
     folder: TempDir,
+    /// Kept while it runs.
+    _programs: Option<TempDir>,
 }
 
 /// A command of `aiperf-ctl` that has ended.
@@ -48,12 +54,24 @@ impl Run {
         Self::by(command)
     }
 
+    /// A command of `aiperf-ctl` by another user, who may write to its working directory and run the programs wherever they were
+    /// built.
+    #[must_use]
+    pub fn of_user(user: u32, subcommand: &str) -> Self {
+        let programs = programs::for_everybody();
+        let mut command = Command::new(programs.path().join("aiperf-ctl"));
+        command.arg(subcommand).uid(user).gid(user);
+        let run = Self { programs: Some(programs), ..Self::by(command) };
+        fs::set_permissions(run.folder.path(), Permissions::from_mode(0o777)).unwrap();
+        run
+    }
+
     /// A command that is made already.
     #[must_use]
     pub fn by(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         command.current_dir(folder.path()).env_remove("AIPERF_API_KEY").stdin(Stdio::null());
-        Self { command, folder, socket: None }
+        Self { command, folder, socket: None, programs: None }
     }
 
     /// `aiperf-ctl profile` against a server at this URL: streaming, few short prompts, no daemon but a private one.
@@ -99,7 +117,7 @@ impl Run {
         let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
         self.command.stdout(output(OUT)).stderr(output(ERR));
         let process = self.command.spawn().unwrap();
-        Running { process, folder: self.folder }
+        Running { process, folder: self.folder, _programs: self.programs }
     }
 
     /// Runs it to its end.

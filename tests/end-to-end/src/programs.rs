@@ -1,6 +1,9 @@
 //! Where the programs are that were built with this test.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The folder of the programs.
 #[must_use]
@@ -8,6 +11,19 @@ pub fn folder() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     // target/PROFILE/deps/TEST
     this.parent().and_then(Path::parent).unwrap().to_owned()
+}
+
+/// The programs where every user can run them, wherever the checkout is.
+#[must_use]
+pub fn for_everybody() -> TempDir {
+    let readable = tempfile::tempdir().unwrap();
+    for name in &PROGRAMS[..3] {
+        let (from, to) = (folder().join(name), readable.path().join(name));
+        // A link costs nothing; across file systems there is none.
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).unwrap();
+    }
+    fs::set_permissions(readable.path(), Permissions::from_mode(0o755)).unwrap();
+    readable
 }
 
 /// A program of an environment of Python that `cargo xtask setup` makes; none, with a word, if it is not there.

@@ -13,7 +13,6 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
-use tempfile::TempDir;
 
 fn doctor(flags: &str) -> Ended {
     let mut run = Run::of("doctor");
@@ -34,7 +33,7 @@ fn doctor_as_nobody(flags: &str, socket: &Path) -> Option<Ended> {
         skip("to become another user takes root");
         return None;
     }
-    let installed = installed();
+    let installed = programs::for_everybody();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all"]);
     command.arg(installed.path().join("aiperf-ctl")).arg("doctor").args(flags.split_whitespace());
@@ -43,15 +42,6 @@ fn doctor_as_nobody(flags: &str, socket: &Path) -> Option<Ended> {
     let nobody = NOBODY.parse().unwrap();
     chown(run.folder.path(), Some(nobody), Some(nobody)).unwrap();
     Some(run.end())
-}
-
-/// The client where a plain user can run it.
-fn installed() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let (from, to) = (programs::folder().join("aiperf-ctl"), folder.path().join("aiperf-ctl"));
-    fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(|_| ())).unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    folder
 }
 
 #[track_caller]

@@ -14,7 +14,6 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -185,14 +184,8 @@ fn what_was_said_is_for_who_made_the_run() {
     std::fs::set_permissions(daemon.socket.parent().unwrap(), std::fs::Permissions::from_mode(0o755))
         .unwrap();
     std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o666)).unwrap();
-    let mut fetch = end_to_end::client::Run::of("runs");
-    std::fs::set_permissions(fetch.folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    fetch
-        .command
-        .args(["fetch", &id, "--artifact-dir", "got", "--socket"])
-        .arg(&daemon.socket)
-        .uid(NOBODY)
-        .gid(NOBODY);
+    let mut fetch = end_to_end::client::Run::of_user(NOBODY, "runs");
+    fetch.command.args(["fetch", &id, "--artifact-dir", "got", "--socket"]).arg(&daemon.socket);
     let refused = fetch.end();
     refused.ended_with(2);
     assert!(refused.err.contains("only who made the run"), "it says so: {}", refused.err);
@@ -200,10 +193,8 @@ fn what_was_said_is_for_who_made_the_run() {
 }
 
 fn watching_as_nobody(cgroup: &str) -> end_to_end::client::Run {
-    let mut run = end_to_end::client::Run::of("observe");
-    std::fs::set_permissions(run.folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let mut run = end_to_end::client::Run::of_user(NOBODY, "observe");
     run.command.args(["--cgroup", cgroup, "--duration", "0.2", "--artifact-dir", "artifacts"]);
-    run.command.uid(NOBODY).gid(NOBODY);
     run
 }
 

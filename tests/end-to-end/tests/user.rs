@@ -6,22 +6,8 @@ use end_to_end::server::Server;
 use end_to_end::{needs_programs, programs};
 use kernel_tests::skip::skip;
 use serde_json::json;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::process::Command;
-use tempfile::TempDir;
-
-/// The programs where a plain user can run them.
-fn installed() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in &programs::PROGRAMS[..3] {
-        let (from, to) = (programs::folder().join(name), folder.path().join(name));
-        // A link costs nothing; across file systems there is none.
-        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(|_| ())).unwrap();
-    }
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    folder
-}
 
 /// Runs a profile as `nobody`; `None` where that can't be done.
 fn as_nobody(server: &Server, flags: &str) -> Option<Ended> {
@@ -29,7 +15,7 @@ fn as_nobody(server: &Server, flags: &str) -> Option<Ended> {
         skip("to become another user takes root");
         return None;
     }
-    let installed = installed();
+    let installed = programs::for_everybody();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all"]);
     command.arg(installed.path().join("aiperf-ctl"));

@@ -1,7 +1,7 @@
 //! The one build that every package is made of: for an old glibc, without a trace of the host that built it.
 
 use crate::metadata;
-use crate::process::{self, say};
+use crate::process;
 use crate::project::{Project, Target};
 use crate::tools::{self, Zig};
 use anyhow::{Context, Result};
@@ -25,7 +25,7 @@ pub(crate) struct Built {
 pub(crate) fn build(project: &Project, target: Target) -> Result<Built> {
     tools::add_target(target.triple())?;
     let zig = Zig::ready(project)?;
-    let mut command = cargo(project, &zig, target, "zigbuild")?;
+    let mut command = cargo(project, &zig, target)?;
     command.args(["--profile", "dist", "--bins"]);
     process::run(&mut command)?;
     take(project, target, &project.target.join(target.triple()).join("dist"))
@@ -44,23 +44,10 @@ pub(crate) fn take(project: &Project, target: Target, folder: &Path) -> Result<B
     Ok(built)
 }
 
-/// Checks that the programs compile for a machine.
-pub(crate) fn check(project: &Project, target: Target) -> Result<()> {
-    tools::add_target(target.triple()).and_then(|()| {
-        let zig = Zig::ready(project)?;
-        // Build scripts compile C for the machine, and nothing is linked.
-        let mut command = cargo(project, &zig, target, "check")?;
-        command.arg("--bins");
-        process::run(&mut command)
-    })?;
-    say(&format!("the programs compile for {}", target.machine()));
-    Ok(())
-}
-
 /// A command of cargo for a machine and glibc 2.28.
-fn cargo(project: &Project, zig: &Zig, target: Target, subcommand: &str) -> Result<Command> {
+fn cargo(project: &Project, zig: &Zig, target: Target) -> Result<Command> {
     let mut command = zig.cargo(project)?;
-    command.args([subcommand, "--target", &format!("{}.{}", target.triple(), crate::elf::Glibc::LIMIT)]);
+    command.args(["zigbuild", "--target", &format!("{}.{}", target.triple(), crate::elf::Glibc::LIMIT)]);
     command.arg("--locked");
     if metadata::is_offline(project, target) {
         command.arg("--offline");

@@ -44,9 +44,6 @@ struct Args {
     /// The machine that packages are for.
     #[arg(long, value_enum, default_value = "x86_64")]
     target: Target,
-    /// Make nothing: check that the programs compile for aarch64.
-    #[arg(long)]
-    check_aarch64: bool,
     /// Try the packages that are in the output folder: install, use, upgrade and remove them in a Debian of their own. Takes
     /// root, mmdebstrap and Debian's packages.
     #[arg(long)]
@@ -87,9 +84,6 @@ fn run(args: &Args) -> Result<()> {
         project.version.clone_from(version);
     }
     let out = args.out.clone().unwrap_or_else(|| project.packages().join("out"));
-    if args.check_aarch64 {
-        return build::check(&project, Target::Aarch64);
-    }
     if let Some(wanted) = &args.fresh {
         return trial::run_fresh(&project, wanted, &args.newcomers);
     }
