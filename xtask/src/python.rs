@@ -23,7 +23,9 @@ pub(crate) fn environment(venv: &Path, packages: &[&str]) -> Result<PathBuf> {
     process::run(Command::new("python3").args(["-m", "venv"]).arg(venv))?;
     // It takes seconds where pip takes minutes, but knows nothing of pip's configuration.
     let by_uv = uv(venv).and_then(|uv| {
-        process::run(Command::new(uv).args(["pip", "install", "-q", "--python"]).arg(&python).args(packages))
+        // Where Python writes no bytecode, a server would compile all of it at each start.
+        let install = ["pip", "install", "-q", "--compile-bytecode", "--python"];
+        process::run(Command::new(uv).args(install).arg(&python).args(packages))
     });
     if by_uv.is_err() {
         process::run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages))?;
