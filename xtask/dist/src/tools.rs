@@ -9,7 +9,10 @@
 use crate::process;
 use crate::project::Project;
 use anyhow::{Context, Result, bail};
+use object::{Object, ObjectSection};
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -91,11 +94,34 @@ pub(crate) fn split(program: &Path, folder: &Path) -> Result<(Vec<u8>, Vec<u8>)>
         process::output(&mut command).map(|_| ())
     };
     copy(&["--only-keep-debug"], program, &debug)?;
-    // Debuggers find the information by the program's build id, which the linker made of its contents.
     copy(&["--strip-all"], program, &bare)?;
     let read =
         |path: &Path| std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()));
-    Ok((read(&bare)?, read(&debug)?))
+    identified(read(&bare)?, read(&debug)?)
+}
+
+/// Gives a program and its debug information, which debuggers find by it, a build id of what the program does. The linker's is a
+/// hash of debug information too, and of the folder in which that was made.
+fn identified(mut program: Vec<u8>, mut debug: Vec<u8>) -> Result<(Vec<u8>, Vec<u8>)> {
+    let place = build_id(&program)?;
+    program[place.clone()].fill(0);
+    let digest = Sha256::digest(&program);
+    let place_of_debug = build_id(&debug)?;
+    for (file, place) in [(&mut program, place), (&mut debug, place_of_debug)] {
+        let id = digest.get(..place.len()).context("a build id is longer than a digest")?;
+        file[place].copy_from_slice(id);
+    }
+    Ok((program, debug))
+}
+
+/// Where the build id is in a file.
+fn build_id(file: &[u8]) -> Result<Range<usize>> {
+    let parsed = object::File::parse(file).context("a program is no ELF file")?;
+    let note = parsed.section_by_name(".note.gnu.build-id").context("a program has no build id")?;
+    let (begin, size) = note.file_range().context("a build id that is nowhere in the file")?;
+    let (begin, end) = (usize::try_from(begin + NOTE_HEAD)?, usize::try_from(begin + size)?);
+    anyhow::ensure!(begin < end && end <= file.len(), "a build id that ends behind its file");
+    Ok(begin..end)
 }
 
 /// The toolchain's folder.
@@ -131,7 +157,30 @@ fn objcopy() -> Result<PathBuf> {
     }
 }
 
+/// Three numbers and the owner's name, before the id (the ELF specification's note section).
+const NOTE_HEAD: u64 = 16;
 const ZIG: &str = "0.17.1";
 const ZIGBUILD: &str = "0.24.1";
 const INSTEAD: &str =
     "without it there are no packages, and `cargo build --release` makes the programs for this host";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_id_is_of_the_program_alone() {
+        let program = std::fs::read("/bin/sh").unwrap();
+        let place = build_id(&program).unwrap();
+        let mut other = program.clone();
+        other[place.clone()].fill(7);
+        let (one, of_one) = identified(program.clone(), program.clone()).unwrap();
+        let (two, _) = identified(other.clone(), other).unwrap();
+        assert!(one == two, "whatever the linker's was");
+        assert_eq!(one[place.clone()], of_one[place.clone()], "debug information is found by it");
+        let mut changed = program.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        let (changed, _) = identified(changed.clone(), changed).unwrap();
+        assert_ne!(one[place.clone()], changed[place], "another program has another");
+    }
+}
