@@ -62,11 +62,6 @@ pub fn keep_only_for_removal() -> Result<()> {
     restrict(&held_of(&[Capability::CAP_DAC_OVERRIDE])?)
 }
 
-/// Everything that a daemon under systemd takes: what it keeps, and [`AT_START`]. The packaged unit allows just these.
-pub fn of_service() -> impl Iterator<Item = Capability> {
-    NEEDED.into_iter().chain(AT_START)
-}
-
 /// Which of these this process has.
 fn held_of(wanted: &[Capability]) -> Result<CapsHashSet> {
     let held = caps::read(None, CapSet::Permitted).context("failed to read own capabilities")?;
@@ -100,8 +95,6 @@ fn number(field: Option<&str>) -> Option<u32> {
 /// What the probes and the pinning of the collector take.
 const NEEDED: [Capability; 4] =
     [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_SYS_NICE];
-/// What it takes to start processes of the load generator's user.
-const AT_START: [Capability; 2] = [Capability::CAP_SETGID, Capability::CAP_SETUID];
 /// The load generator's user, if an administrator has made one.
 const USER: &str = "aiperf-loadgen";
 /// Members may use the control socket.
@@ -114,6 +107,9 @@ mod tests {
     use super::*;
     use doctor::stamps::CAPABILITIES_NEEDED;
     use std::collections::BTreeSet;
+
+    /// What it takes to start processes of the load generator's user.
+    const AT_START: [Capability; 2] = [Capability::CAP_SETGID, Capability::CAP_SETUID];
 
     #[test]
     fn the_checks_of_the_host_look_for_what_is_needed() {
@@ -129,7 +125,11 @@ mod tests {
         let unit = fs::read_to_string(unit).unwrap();
         let lines = unit.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet="));
         let allowed = lines.flat_map(str::split_whitespace).map(str::to_owned).collect::<BTreeSet<_>>();
-        let needed = of_service().map(|capability| capability.to_string()).collect::<BTreeSet<_>>();
+        let needed = NEEDED
+            .into_iter()
+            .chain(AT_START)
+            .map(|capability| capability.to_string())
+            .collect::<BTreeSet<_>>();
         assert_eq!(allowed, needed, "CapabilityBoundingSet of the unit");
         assert!(
             unit.lines().all(|line| !line.starts_with("AmbientCapabilities=")),
