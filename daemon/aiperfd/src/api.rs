@@ -170,7 +170,8 @@ async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> 
         daemon.rules.permit(&watch.target, caller.uid)?;
     }
     let waiting = waiting(daemon, caller.uid, bytes)?;
-    has_room(daemon, caller.uid)?;
+    may_keep(daemon, caller.uid)?;
+    has_room(daemon, caller.uid, 0)?;
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;
     let status = Status {
@@ -234,20 +235,25 @@ fn waiting(daemon: &Daemon, uid: u32, plan_bytes: usize) -> Result<Vec<Taken>, P
     Ok(vec![run, plan])
 }
 
-/// Refuses what would take more of the disk than the user may have.
-fn has_room(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
+/// Refuses so many bytes more when they would be more of the disk than the user may have.
+fn has_room(daemon: &Daemon, uid: u32, more: u64) -> Result<(), Problem> {
     if let Some(why) = disk_is_full(&daemon.store, &daemon.limits) {
         return Err(Problem::new(Fault::Disk, why));
     }
-    let (runs, bytes) = daemon.store.usage(uid);
     let limits = &daemon.limits;
-    if runs >= u64::from(limits.stored_runs_per_user) {
-        let what = "you keep too many runs: delete some (`aiperf-ctl runs rm`)";
-        return Err(limits::met("stored_runs_per_user", limits.stored_runs_per_user, what));
-    }
-    if bytes >= u64::from(limits.disk_gib_per_user) << 30 {
+    if daemon.store.usage(uid).1.saturating_add(more) >= u64::from(limits.disk_gib_per_user) << 30 {
         let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
         return Err(limits::met("disk_gib_per_user", format!("{} GiB", limits.disk_gib_per_user), what));
+    }
+    Ok(())
+}
+
+/// Refuses one run more of a user who keeps too many.
+fn may_keep(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
+    let most = daemon.limits.stored_runs_per_user;
+    if daemon.store.usage(uid).0 >= u64::from(most) {
+        let what = "you keep too many runs: delete some (`aiperf-ctl runs rm`)";
+        return Err(limits::met("stored_runs_per_user", most, what));
     }
     Ok(())
 }
@@ -302,12 +308,7 @@ async fn receive(
         if unchecked >= ROOM_LOOK_BYTES {
             unchecked = 0;
             created(daemon, id)?;
-            has_room(daemon, uid)?;
-            let (_, bytes) = daemon.store.usage(uid);
-            if bytes.saturating_add(sum) >= u64::from(daemon.limits.disk_gib_per_user) << 30 {
-                let limit = format!("{} GiB", daemon.limits.disk_gib_per_user);
-                return Err(limits::met("disk_gib_per_user", limit, "the upload takes too much of the disk"));
-            }
+            has_room(daemon, uid, sum)?;
         }
         file.write_all(data).await.map_err(|error| disk(error.into()))?;
     }

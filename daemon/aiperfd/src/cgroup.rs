@@ -287,7 +287,7 @@ fn sweep(root: &Path) {
 }
 
 /// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.
-fn unified_mount() -> Result<PathBuf> {
+pub(crate) fn unified_mount() -> Result<PathBuf> {
     let mounts =
         fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
     let mount = doctor::cgroup::unified(&mounts);

@@ -12,8 +12,8 @@ use landlock::{
 use std::path::Path;
 
 /// Confines this thread and all that it starts. Must be called before any other thread is started.
-pub(crate) fn to(state_dir: &Path, socket_dir: Option<&Path>) {
-    match restrict(state_dir, socket_dir) {
+pub(crate) fn to(state_dir: &Path, socket_dir: Option<&Path>, cgroups: Option<&Path>) {
+    match restrict(&[Some(state_dir), socket_dir, cgroups, Some(Path::new("/dev"))]) {
         Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => {}
         Ok(RulesetStatus::NotEnforced) => {
             tracing::info!("this kernel has no Landlock: the daemon's files are not confined");
@@ -22,7 +22,7 @@ pub(crate) fn to(state_dir: &Path, socket_dir: Option<&Path>) {
     }
 }
 
-fn restrict(state_dir: &Path, socket_dir: Option<&Path>) -> Result<RulesetStatus> {
+fn restrict(places: &[Option<&Path>]) -> Result<RulesetStatus> {
     // Reading is not restricted: what the daemon reads of the host is decided by its code alone, and is no secret of users.
     let writes = AccessFs::from_write(RULES) | AccessFs::Execute;
     let mut rules = Ruleset::default()
@@ -31,8 +31,7 @@ fn restrict(state_dir: &Path, socket_dir: Option<&Path>) -> Result<RulesetStatus
         .handle_access(AccessNet::from_all(RULES))?
         .create()?;
     let files = AccessFs::from_write(RULES) & !AccessFs::Execute;
-    let places = [Some(state_dir), socket_dir, Some(Path::new("/sys/fs/cgroup")), Some(Path::new("/dev"))];
-    for place in places.into_iter().flatten() {
+    for place in places.iter().flatten() {
         // A place that is not there needs no rule.
         if let Ok(opened) = PathFd::new(place) {
             rules = rules.add_rule(PathBeneath::new(opened, files))?;

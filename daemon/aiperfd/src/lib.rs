@@ -145,7 +145,8 @@ fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
     privileges::keep_only_needed()?;
     tracing::info!(loadgen_user = identities.name(), guard = guard.0.id(), "started");
     let object = Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}"));
-    confine::to(&args.state_dir, args.socket.parent().filter(|_| !args.private));
+    let cgroups = cgroup::unified_mount().ok();
+    confine::to(&args.state_dir, args.socket.parent().filter(|_| !args.private), cgroups.as_deref());
     let daemon = Daemon {
         store,
         build,
