@@ -98,7 +98,11 @@ impl Loadgen {
                     return Err(problem(&fault, message).into());
                 }
                 Told::Report(
-                    Report::Finished | Report::Phase { .. } | Report::Stopped { .. } | Report::Watched { .. },
+                    Report::Finished
+                    | Report::Phase { .. }
+                    | Report::Stopped { .. }
+                    | Report::Watched { .. }
+                    | Report::Exceeded { .. },
                 ) => {
                     bail!("the load generator finished before it began")
                 }
@@ -119,7 +123,7 @@ impl Loadgen {
             Told::Report(Report::Phase { phase, at_ns }) => Heard::Phase { phase, begun: at_ns },
             Told::Report(Report::Watched { counts, models }) => Heard::Watched { counts, models },
             Told::Report(Report::Stopped { why }) => Heard::Stopped(why),
-            Told::Report(Report::Prepared { .. }) | Told::Nothing => Heard::Nothing,
+            Told::Report(Report::Prepared { .. } | Report::Exceeded { .. }) | Told::Nothing => Heard::Nothing,
             Told::Gone => Heard::Gone,
         })
     }

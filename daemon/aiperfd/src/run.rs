@@ -335,6 +335,8 @@ impl Active {
             socket_stamps: rung == Timestamps::SoTimestamping,
             keep_raw: plan.output.keeps_responses(),
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+            replay: false,
+            own_user: false,
         };
         drop(create);
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![replies.as_fd(), inputs_json.as_fd()];

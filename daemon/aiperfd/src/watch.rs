@@ -204,6 +204,8 @@ impl Active {
             socket_stamps: false,
             keep_raw: false,
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+            replay: false,
+            own_user: false,
         };
         let mut descriptors: Vec<BorrowedFd<'_>> =
             vec![replies.as_fd(), nothing.as_fd(), gauge.descriptor(), spool.as_fd()];
