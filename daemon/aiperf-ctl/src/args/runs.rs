@@ -38,6 +38,7 @@ pub enum RunsCommand {
         run_id: String,
     },
     /// Removes it.
+    #[command(visible_alias = "delete")]
     Rm {
         /// Its id.
         run_id: String,

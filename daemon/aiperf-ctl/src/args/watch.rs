@@ -80,9 +80,9 @@ pub struct ObserveArgs {
 /// Flags of the command that joins a run and becomes another.
 #[derive(Clone, Debug, clap::Args)]
 pub struct JoinArgs {
-    /// The daemon's control socket.
+    /// The daemon's control socket. Without it, the socket of a private daemon comes over standard input.
     #[arg(long)]
-    pub socket: PathBuf,
+    pub socket: Option<PathBuf>,
     /// The run.
     #[arg(long)]
     pub run_id: String,
