@@ -9,6 +9,8 @@
 //! ```
 //!
 //! Either end takes the other's silence (end of file) as its death and ends.
+//!
+//! With [`Setup::replay`] nothing is sent: the spool of a daemon that died is parsed again, without an order to start.
 
 use crate::clock::MonoNs;
 use crate::plan::Plan;
@@ -57,6 +59,10 @@ pub struct Setup {
     pub keep_raw: bool,
     /// Names of the uploaded inputs, in the order of their descriptors.
     pub inputs: Vec<String>,
+    /// Whether the spool of a daemon that died is parsed again: nothing is sent and no order to start is awaited. The
+    /// descriptors have the same layout; each worker's memory says by `visible` how much of its spool there is.
+    #[serde(default)]
+    pub replay: bool,
 }
 
 /// What a load generator says.
@@ -71,6 +77,9 @@ pub enum Report {
         replays: bool,
         /// What the user should know at once.
         notices: Vec<String>,
+        /// What of its confinement this host does not offer, in words; empty when all of it holds.
+        #[serde(default)]
+        unconfined: Vec<String>,
     },
     /// It can't run: the plan's or its inputs' fault, or its own.
     Failed {
@@ -97,6 +106,12 @@ pub enum Report {
         counts: BTreeMap<String, u64>,
         /// The models that were asked.
         models: Vec<String>,
+    },
+    /// Bounds that something exceeded, and how much was left out or cut, by name; sent before [`Report::Finished`], and
+    /// only if there is any.
+    Exceeded {
+        /// By the names in `loadgen::bounds`.
+        counts: BTreeMap<String, u64>,
     },
     /// Every record is written.
     Finished,

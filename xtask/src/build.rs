@@ -46,7 +46,10 @@ fn missing(project: &Project) -> Vec<String> {
             "a C compiler (`cc`): install gcc and libc6-dev, or what your system calls them".to_owned(),
         );
     }
-    let fetched = process::output(project.cargo().args(["fetch", "--locked", "--offline"]));
+    // Of other systems no crate is needed, and none was downloaded.
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let fetched =
+        process::output(project.cargo().args(["fetch", "--locked", "--offline", "--target"]).arg(host));
     if fetched.is_none() {
         missing.push("crates that cargo could not download: is there a network, and a registry?".to_owned());
     }

@@ -1,85 +1,140 @@
 //! The control API: HTTP/1.1 with JSON on a unix socket. What is said is defined in `control`.
 
+use crate::access::{Call, Route, UNKNOWN, may_see, permit, printable, route};
 use crate::clock;
 use crate::daemon::Daemon;
+use crate::limits::{self, Refused, Taken};
+use crate::listener::Listener;
 use crate::live::{Detail, Ear, EndedRequests};
+use crate::plan_check;
 use crate::recover::recover;
 use crate::run::Active;
 use crate::store::{new_run_id, run_number};
-use anyhow::{Context, Result};
+use crate::supervise::disk_is_full;
 use bytes::Bytes;
 use control::{Create, Created, Fault, Health, Problem, State, Status, Stop};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
+use zeroize::Zeroize;
 
-/// Serves clients until the future is dropped.
-///
-/// # Errors
-/// When the socket breaks.
-pub async fn serve(daemon: Arc<Daemon>, listener: UnixListener) -> Result<()> {
+/// Serves clients until no more can come, or the future is dropped. A connection that can't be taken costs nobody else his.
+pub async fn serve(daemon: Arc<Daemon>, mut listener: Listener) {
+    let mut has_failed = false;
     loop {
-        let (stream, _) = listener.accept().await.context("failed to accept a client")?;
-        let daemon = Arc::clone(&daemon);
-        daemon.clients.fetch_add(1, Ordering::Relaxed);
-        let connected = Arc::clone(&daemon);
-        tokio::spawn(async move {
-            let client = Caller::of(&stream);
-            let service = service_fn(move |request| {
-                let (daemon, client) = (Arc::clone(&daemon), client);
-                async move { Ok::<_, Infallible>(answer(daemon, client, request).await) }
-            });
-            // A client that hangs up in the middle is its own business.
-            hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-                .ok();
-            connected.clients.fetch_sub(1, Ordering::Relaxed);
+        match listener.accept().await {
+            Ok(None) => return,
+            Ok(Some(stream)) => {
+                has_failed = false;
+                admit(&daemon, stream);
+            }
+            Err(error) => {
+                if !has_failed {
+                    tracing::warn!("a client can't be accepted at this moment: {error}");
+                }
+                has_failed = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection, unless its user or all of them have too many.
+fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
+    let limits = &daemon.limits;
+    let Some(caller) = Caller::of(&stream) else { return };
+    let (of_user, all) = (u64::from(limits.connections_per_user), u64::from(limits.connections));
+    let taken = match daemon.held.connections.take(caller.uid, 1, of_user, all) {
+        Ok(taken) => taken,
+        Err(refused) => {
+            let problem = match refused {
+                Refused::User => {
+                    limits::met("connections_per_user", of_user, "you have too many connections")
+                }
+                Refused::All => limits::met("connections", all, "there are too many connections"),
+            };
+            return turn_away(&stream, &problem);
+        }
+    };
+    let daemon = Arc::clone(daemon);
+    daemon.clients.fetch_add(1, Ordering::Relaxed);
+    tokio::spawn(async move {
+        let head_time = daemon.limits.head_time();
+        let served = Arc::clone(&daemon);
+        let service = service_fn(move |request| {
+            let daemon = Arc::clone(&served);
+            async move { Ok::<_, Infallible>(answer(daemon, caller, request).await) }
         });
+        // A client that hangs up in the middle is its own business.
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_time)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .await
+            .ok();
+        daemon.clients.fetch_sub(1, Ordering::Relaxed);
+        drop(taken);
+    });
+}
+
+/// Answers a connection that is not served, as far as that does not take waiting.
+fn turn_away(stream: &UnixStream, problem: &Problem) {
+    if let Ok(body) = serde_json::to_string(problem) {
+        let length = body.len();
+        let head = "HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\nconnection: close\r\n";
+        stream.try_write(format!("{head}content-length: {length}\r\n\r\n{body}").as_bytes()).ok();
     }
 }
 
 type Body = BoxBody<Bytes, io::Error>;
-type Answer = std::result::Result<Response<Body>, Problem>;
+type Answer = Result<Response<Body>, Problem>;
 
-async fn answer(daemon: Arc<Daemon>, client: Caller, request: Request<Incoming>) -> Response<Body> {
-    let path = request.uri().path().to_owned();
-    let parts = path.strip_prefix("/v1/").unwrap_or_default().split('/').collect::<Vec<_>>();
-    let method = request.method().clone();
-    let answer = match (method, parts.as_slice()) {
-        (Method::GET, ["health"]) => health(&daemon),
-        (Method::GET, ["capabilities"]) => {
-            json(StatusCode::OK, &daemon.capabilities(concurrency(request.uri())))
-        }
-        (Method::GET, ["runs"]) => json(StatusCode::OK, &daemon.list()),
-        (Method::POST, ["runs"]) => create(&daemon, client, request).await,
-        (Method::GET, ["runs", id]) => status(&daemon, id),
-        (Method::PUT, ["runs", id, "inputs", name]) => upload(&daemon, id, name, request).await,
-        (Method::POST, ["runs", id, "start"]) => start(&daemon, id),
-        (Method::POST, ["runs", id, "join"]) => join(&daemon, client, id),
-        (Method::GET, ["runs", id, "progress"]) => progress(&daemon, id),
-        (Method::GET, ["runs", id, "requests"]) => requests(&daemon, id, detail(request.uri())),
-        (Method::POST, ["runs", id, "stop"]) => stop(&daemon, id, request).await,
-        (Method::POST, ["runs", id, "recover"]) => recovered(&daemon, id).await,
-        (Method::GET, ["runs", id, "files"]) => files(&daemon, id),
-        (Method::GET, ["runs", id, "files", name]) => file(&daemon, client, id, name).await,
-        (Method::DELETE, ["runs", id]) => delete(&daemon, id),
-        _ => Err(Problem::new(Fault::Plan, format!("the control API has no `{path}`"))),
+async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+    let Some(route) = route(request.method(), request.uri().path()) else {
+        let what = printable(request.uri().path());
+        return refusal(&Problem::new(Fault::Plan, format!("{UNKNOWN} {what} in the control API")));
     };
-    answer.unwrap_or_else(|problem| refusal(&problem))
+    match permit(&daemon, &route, caller.uid) {
+        Ok(()) => handle(&daemon, caller, &route, request).await.unwrap_or_else(|problem| refusal(&problem)),
+        Err(problem) => refusal(&problem),
+    }
+}
+
+/// Does what the caller may have done.
+async fn handle(daemon: &Arc<Daemon>, caller: Caller, route: &Route, request: Request<Incoming>) -> Answer {
+    let id = route.run_id.as_str();
+    match route.call {
+        Call::Health => health(daemon),
+        Call::Capabilities => json(StatusCode::OK, &daemon.capabilities(concurrency(request.uri()))),
+        Call::List => list(daemon, caller),
+        Call::Create => create(daemon, caller, request).await,
+        Call::Status => status(daemon, id),
+        Call::Upload => upload(daemon, id, &route.name, request).await,
+        Call::Start => start(daemon, id),
+        Call::Join => join(daemon, caller, id),
+        Call::Progress => progress(daemon, id),
+        Call::Requests => requests(daemon, id, detail(request.uri())),
+        Call::Stop => stop(daemon, id, request).await,
+        Call::Recover => recovered(daemon, id).await,
+        Call::Files => files(daemon, id),
+        Call::File => file(daemon, id, &route.name).await,
+        Call::Delete => delete(daemon, id).await,
+    }
 }
 
 fn health(daemon: &Daemon) -> Answer {
@@ -98,14 +153,25 @@ fn concurrency(uri: &Uri) -> Option<u32> {
     uri.query()?.strip_prefix("concurrency=")?.parse().ok()
 }
 
-async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> Answer {
+/// The runs that the caller may see.
+fn list(daemon: &Daemon, caller: Caller) -> Answer {
+    let mut runs = daemon.list();
+    runs.retain(|status| may_see(daemon, status.owner, caller.uid));
+    json(StatusCode::OK, &runs)
+}
+
+async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> Answer {
     if daemon.draining.load(Ordering::Relaxed) {
         return Err(Problem::new(Fault::Busy, "aiperfd is shutting down and takes no runs"));
     }
-    let create: Create = read_json(request).await?;
+    let (create, bytes): (Create, usize) = read_json(daemon, request, daemon.limits.plan_bytes()).await?;
+    plan_check::check(&create)?;
     if let Some(watch) = &create.plan.watch {
-        daemon.rules.permit(&watch.target, client.uid)?;
+        daemon.rules.permit(&watch.target, caller.uid)?;
     }
+    let waiting = waiting(daemon, caller.uid, bytes)?;
+    may_keep(daemon, caller.uid)?;
+    has_room(daemon, caller.uid, 0)?;
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;
     let status = Status {
@@ -117,8 +183,12 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         model: create.plan.endpoint.models.first().cloned().unwrap_or_default(),
         standing: None,
         problem: None,
+        owner: caller.uid,
     };
-    directory.write_plan(&create, &status).map_err(disk)?;
+    if let Err(error) = directory.write_plan(&create, &status) {
+        directory.remove().ok();
+        return Err(disk(error));
+    }
     let live = match create.plan.watch {
         None => Arc::new(EndedRequests::of_run(run_number(&run_id).map_err(disk)?)),
         Some(_) => Arc::default(),
@@ -130,34 +200,137 @@ async fn create(daemon: &Daemon, client: Caller, request: Request<Incoming>) -> 
         directory,
         create: Mutex::new(create),
         status: Mutex::new(status),
-        client: client.name(),
+        client: caller.name(),
         will: Mutex::default(),
         watchers: AtomicUsize::new(0),
         live,
         telling: Mutex::default(),
-        uid: client.uid,
+        uid: caller.uid,
+        pid: caller.pid,
+        touched: Mutex::new(clock::mono()),
+        waiting: Mutex::new(waiting),
         watched: Mutex::default(),
         kept: None,
         health: Mutex::default(),
     };
     tracing::info!(run = run_id, client = run.client, "run created");
     active(daemon)?.insert(run_id.clone(), Arc::new(run));
+    daemon.store.refresh(&run_id);
     json(StatusCode::CREATED, &Created { run_id })
 }
 
-async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming>) -> Answer {
+/// What a run that waits to be started takes of its user's share.
+fn waiting(daemon: &Daemon, uid: u32, plan_bytes: usize) -> Result<Vec<Taken>, Problem> {
+    let limits = &daemon.limits;
+    let of_user = u64::from(limits.waiting_runs_per_user);
+    let run = daemon.held.waiting.take(uid, 1, of_user, u64::MAX).map_err(|_refused| {
+        limits::met("waiting_runs_per_user", of_user, "too many of your runs wait to be started")
+    })?;
+    let all = u64::from(limits.waiting_plans_mib) << 10;
+    let kib = u64::try_from(plan_bytes).unwrap_or(u64::MAX) / 1024 + 1;
+    let plan = daemon.held.plans.take(uid, kib, u64::MAX, all).map_err(|_refused| {
+        let limit = format!("{} MiB", limits.waiting_plans_mib);
+        limits::met("waiting_plans_mib", limit, "the plans of runs that wait are too large together")
+    })?;
+    Ok(vec![run, plan])
+}
+
+/// Refuses so many bytes more when they would be more of the disk than the user may have.
+fn has_room(daemon: &Daemon, uid: u32, more: u64) -> Result<(), Problem> {
+    if let Some(why) = disk_is_full(&daemon.store, &daemon.limits) {
+        return Err(Problem::new(Fault::Disk, why));
+    }
+    let limits = &daemon.limits;
+    if daemon.store.usage(uid).1.saturating_add(more) >= u64::from(limits.disk_gib_per_user) << 30 {
+        let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
+        return Err(limits::met("disk_gib_per_user", format!("{} GiB", limits.disk_gib_per_user), what));
+    }
+    Ok(())
+}
+
+/// Refuses one run more of a user who keeps too many.
+fn may_keep(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
+    let most = daemon.limits.stored_runs_per_user;
+    if daemon.store.usage(uid).0 >= u64::from(most) {
+        let what = "you keep too many runs: delete some (`aiperf-ctl runs rm`)";
+        return Err(limits::met("stored_runs_per_user", most, what));
+    }
+    Ok(())
+}
+
+/// A run that waits for its inputs: nothing is uploaded into one that was started.
+fn created(daemon: &Daemon, id: &str) -> Result<Arc<Active>, Problem> {
     let run = running(daemon, id)?;
-    let path = run.directory.input(name).ok_or_else(|| unknown(&format!("input `{name}`")))?;
-    let mut file = tokio::fs::File::create(&path).await.map_err(|error| disk(error.into()))?;
+    let state = run.status.lock().map_err(|_poisoned| broken())?.state;
+    if state != State::Created {
+        return Err(Problem::new(Fault::Plan, format!("run {id} was started before")));
+    }
+    *run.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
+    Ok(run)
+}
+
+async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming>) -> Answer {
+    let run = created(daemon, id)?;
+    let path = run.directory.input(name).ok_or_else(|| unknown(&format!("input {}", printable(name))))?;
+    // Beside its place until it is whole: a run that is started meanwhile does not read half of it.
+    let partial = path.with_extension(format!("{:x}", clock::mono().0));
+    let written = receive(daemon, run.uid, &partial, id, request).await;
+    let placed = match written {
+        Ok(()) => created(daemon, id)
+            .and_then(|_run| std::fs::rename(&partial, &path).map_err(|error| disk(error.into()))),
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = placed {
+        tokio::fs::remove_file(&partial).await.ok();
+        return Err(problem);
+    }
+    daemon.store.refresh(id);
+    Ok(Response::new(empty()))
+}
+
+/// Writes a body to a file, as far as its user's share of the disk goes.
+async fn receive(
+    daemon: &Daemon,
+    uid: u32,
+    path: &std::path::Path,
+    id: &str,
+    request: Request<Incoming>,
+) -> Result<(), Problem> {
+    let mut file = tokio::fs::File::create(path).await.map_err(|error| disk(error.into()))?;
     let mut body = request.into_body();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_poisoned| Problem::new(Fault::Plan, "the upload broke off"))?;
-        if let Some(data) = frame.data_ref() {
-            file.write_all(data).await.map_err(|error| disk(error.into()))?;
+    let mut unchecked = u64::MAX / 2;
+    let mut sum = 0_u64;
+    while let Some(frame) = piece(daemon, &mut body).await? {
+        let Some(data) = frame.data_ref() else { continue };
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        unchecked = unchecked.saturating_add(length);
+        sum += length;
+        if unchecked >= ROOM_LOOK_BYTES {
+            unchecked = 0;
+            created(daemon, id)?;
+            has_room(daemon, uid, sum)?;
+        }
+        file.write_all(data).await.map_err(|error| disk(error.into()))?;
+    }
+    file.flush().await.map_err(|error| disk(error.into()))
+}
+
+/// The next piece of a body, within the time for it.
+async fn piece(daemon: &Daemon, body: &mut Incoming) -> Result<Option<Frame<Bytes>>, Problem> {
+    let patience = daemon.limits.body_time();
+    match timeout(patience, body.frame()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(frame))) => Ok(Some(frame)),
+        Ok(Some(Err(_))) => Err(Problem::new(Fault::Plan, "the upload broke off")),
+        Err(_) => {
+            let seconds = daemon.limits.request_body_seconds;
+            Err(limits::met(
+                "request_body_seconds",
+                format!("{seconds} s"),
+                "nothing came of the request's body",
+            ))
         }
     }
-    file.flush().await.map_err(|error| disk(error.into()))?;
-    Ok(Response::new(empty()))
 }
 
 fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
@@ -169,6 +342,7 @@ fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
         }
         status.state = State::Preparing;
     }
+    run.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let (daemon, thread) = (Arc::clone(daemon), Arc::clone(&run));
     std::thread::Builder::new()
         .name(format!("run-{id}"))
@@ -178,9 +352,9 @@ fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
 }
 
 /// The caller's process joins a run that watches it.
-fn join(daemon: &Daemon, client: Caller, id: &str) -> Answer {
+fn join(daemon: &Daemon, caller: Caller, id: &str) -> Answer {
     let run = running(daemon, id)?;
-    run.adopt(client.uid, client.pid)?;
+    run.adopt(caller.uid, caller.pid)?;
     json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
@@ -254,7 +428,7 @@ fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
 
 async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
     let run = running(daemon, id)?;
-    let how: Stop = read_json(request).await?;
+    let (how, _): (Stop, usize) = read_json(daemon, request, ORDER_BYTES_MAX).await?;
     *run.will.lock().map_err(|_poisoned| broken())? = Some(how);
     json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
@@ -266,9 +440,16 @@ async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
         return Err(Problem::new(Fault::Plan, message));
     }
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
-    let (id_owned, build) = (id.to_owned(), daemon.build);
-    let done = tokio::task::spawn_blocking(move || recover(&directory, &id_owned, &build)).await;
+    let (owned, recovering) = (id.to_owned(), Arc::clone(daemon));
+    let _only_one = daemon.recovering.lock().await;
+    if daemon.status(id).is_none_or(|status| status.state != State::Interrupted) {
+        return status(daemon, id);
+    }
+    let done = tokio::task::spawn_blocking(move || recover(&recovering, &directory, &owned)).await;
     done.map_err(|_poisoned| broken())?.map_err(disk)?;
+    // From now on the store has it.
+    active(daemon)?.remove(id);
+    daemon.store.refresh(id);
     status(daemon, id)
 }
 
@@ -281,17 +462,9 @@ fn files(daemon: &Daemon, id: &str) -> Answer {
     json(StatusCode::OK, &directory.files())
 }
 
-async fn file(daemon: &Daemon, client: Caller, id: &str, name: &str) -> Answer {
-    if PRIVATE.contains(&name)
-        && client.uid != Some(0)
-        && (client.uid.is_none() || client.uid != daemon.owner(id))
-    {
-        let message =
-            format!("`{name}` of run {id} holds what was said: only who made the run, or root, may fetch it");
-        return Err(Problem::new(Fault::Plan, message));
-    }
+async fn file(daemon: &Daemon, id: &str, name: &str) -> Answer {
     let path = daemon.store.get(id).and_then(|run| run.file(name));
-    let path = path.ok_or_else(|| unknown(&format!("file `{name}` in run {id}")))?;
+    let path = path.ok_or_else(|| unknown(&format!("file {} in run {id}", printable(name))))?;
     stream_file(path).await.map_err(|error| disk(error.into()))
 }
 
@@ -317,7 +490,9 @@ async fn stream_file(path: PathBuf) -> io::Result<Response<Body>> {
     response.map_err(io::Error::other)
 }
 
-fn delete(daemon: &Daemon, id: &str) -> Answer {
+async fn delete(daemon: &Daemon, id: &str) -> Answer {
+    // A run that is being recovered is not removed under it.
+    let _only_one = daemon.recovering.lock().await;
     if let Some(run) = daemon.find(id) {
         let state = run.status.lock().map_err(|_poisoned| broken())?.state;
         if !state.is_final() && state != State::Created {
@@ -327,56 +502,63 @@ fn delete(daemon: &Daemon, id: &str) -> Answer {
     }
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     directory.remove().map_err(disk)?;
+    daemon.store.refresh(id);
     Ok(Response::new(empty()))
 }
 
-fn running(daemon: &Daemon, id: &str) -> std::result::Result<Arc<Active>, Problem> {
+fn running(daemon: &Daemon, id: &str) -> Result<Arc<Active>, Problem> {
     daemon.find(id).ok_or_else(|| unknown(&format!("run {id}")))
 }
 
 fn active(
     daemon: &Daemon,
-) -> std::result::Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<Active>>>, Problem>
-{
+) -> Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<Active>>>, Problem> {
     daemon.active.lock().map_err(|_poisoned| broken())
 }
 
-/// Files of a run that hold prompts and answers.
-const PRIVATE: [&str; 2] = ["payloads.parquet", "responses.parquet"];
 /// Requests that are sent in one piece.
 const REQUESTS_PIECE: usize = 32;
 /// The caller, by the credentials that the kernel vouches for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Caller {
-    uid: Option<u32>,
+    uid: u32,
     pid: Option<u32>,
 }
 
 impl Caller {
-    fn of(stream: &UnixStream) -> Self {
-        let Ok(credentials) = stream.peer_cred() else { return Self::default() };
+    fn of(stream: &UnixStream) -> Option<Self> {
+        let credentials = stream.peer_cred().ok()?;
         let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok());
-        Self { uid: Some(credentials.uid()), pid }
+        Some(Self { uid: credentials.uid(), pid })
     }
 
     fn name(self) -> String {
-        match self.uid {
-            Some(uid) => format!("uid {uid} pid {}", self.pid.unwrap_or(0)),
-            None => "unknown".to_owned(),
-        }
+        format!("uid {} pid {}", self.uid, self.pid.unwrap_or(0))
     }
 }
 
+/// A body of JSON, and its length.
 async fn read_json<T: serde::de::DeserializeOwned>(
+    daemon: &Daemon,
     request: Request<Incoming>,
-) -> std::result::Result<T, Problem> {
-    let limited = http_body_util::Limited::new(request.into_body(), JSON_BYTES_MAX);
-    let body = limited
-        .collect()
-        .await
-        .map_err(|error| Problem::new(Fault::Plan, format!("the body broke off: {error}")))?;
-    serde_json::from_slice(&body.to_bytes())
-        .map_err(|error| Problem::new(Fault::Plan, format!("the body is not what was expected: {error}")))
+    bytes_max: usize,
+) -> Result<(T, usize), Problem> {
+    let mut body = request.into_body();
+    let mut bytes = Vec::new();
+    while let Some(frame) = piece(daemon, &mut body).await? {
+        let Some(data) = frame.data_ref() else { continue };
+        if bytes.len() + data.len() > bytes_max {
+            let limit = format!("{} KiB", bytes_max / 1024);
+            return Err(limits::met("plan_kib", limit, "the request's body is too long"));
+        }
+        bytes.extend_from_slice(data);
+    }
+    let value = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::new(Fault::Plan, format!("the body is not what was expected: {error}")));
+    let length = bytes.len();
+    // It holds the user's keys.
+    bytes.zeroize();
+    Ok((value?, length))
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Answer {
@@ -414,8 +596,11 @@ fn broken() -> Problem {
     Problem::new(Fault::Load, "the daemon is broken: a thread of it panicked; restart aiperfd")
 }
 
-const UNKNOWN: &str = "there is no";
-const JSON_BYTES_MAX: usize = 64 << 20;
+const ORDER_BYTES_MAX: usize = 4 << 10;
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// How often it is looked whether an upload still has room.
+const ROOM_LOOK_BYTES: u64 = 8 << 20;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FILE_PIECE: usize = 256 << 10;
 const PROGRESS_QUICK: Duration = Duration::from_millis(20);
 const PROGRESS_SLOW: Duration = Duration::from_millis(500);

@@ -44,9 +44,13 @@ pub struct Args {
     /// (systemd's `Delegate=yes`).
     #[arg(long)]
     pub delegated_cgroup: bool,
-    /// End when standard input ends: how a client keeps a private daemon no longer than itself.
-    #[arg(long)]
+    /// End when standard input ends.
+    #[arg(long, hide = true)]
     pub quit_on_stdin_eof: bool,
+    /// Serve one client alone, which hands its connections over standard input, and end with it; `aiperf-ctl` starts it so when no
+    /// shared daemon listens. No socket is made and no configuration is read.
+    #[arg(long, conflicts_with_all = ["socket", "config", "quit_on_stdin_eof"])]
+    pub private: bool,
 }
 
 /// What else than serving.
@@ -59,12 +63,25 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Waits for the daemon to end and removes what it left behind; the daemon starts it.
+    /// Keeps a spawner running, and removes what the daemon left behind when it has ended; the daemon starts it.
     #[command(hide = true)]
     Guard {
+        /// The load generator's program.
+        #[arg(long)]
+        loadgen: PathBuf,
         /// The daemon's cgroup.
         #[arg(long)]
-        cgroup: PathBuf,
+        cgroup: Option<PathBuf>,
+        /// The daemon's process.
+        #[arg(long)]
+        daemon: Option<u32>,
+    },
+    /// Starts load generators as users of their own; the guard starts it.
+    #[command(hide = true)]
+    Spawner {
+        /// The load generator's program.
+        #[arg(long)]
+        loadgen: PathBuf,
     },
 }
 

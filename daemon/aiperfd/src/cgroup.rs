@@ -1,6 +1,6 @@
 //! The cgroups of the daemon and of its runs: what is in one is what the probes see.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,9 +47,26 @@ impl Subtree {
         &self.path
     }
 
-    /// A cgroup for processes of a user: they are let go, not ended, when it is removed.
-    pub fn guest(&self, run_id: &str) -> Result<Cgroup> {
-        self.child(&format!("{GUEST}{run_id}"))
+    /// A cgroup for processes of a user, below the cgroup of the one that asks: they stay within their limits. They are put back,
+    /// not ended, when it is removed.
+    ///
+    /// # Errors
+    /// When that cgroup is another user's to divide.
+    pub fn guest(&self, run_id: &str, pid: Option<u32>) -> Result<Cgroup> {
+        let name = format!("{GUEST}{}-{run_id}", std::process::id());
+        let home = pid.map(path_of_process).transpose()?.flatten();
+        let home = home.map(|path| below_root(&path)).transpose()?.flatten();
+        match home.filter(|home| unified_mount().is_ok_and(|root| *home != root)) {
+            // The hierarchy's root has no limits.
+            None => self.child(&name),
+            Some(home) => Cgroup::create(home.join(&name)).with_context(|| {
+                format!(
+                    "a command can't be watched below its own cgroup `{}`, which keeps its limits in force; run it in a cgroup that \
+                     root may divide: a login session, or a service",
+                    home.display()
+                )
+            }),
+        }
     }
 
     /// A cgroup for a run.
@@ -74,6 +91,22 @@ impl Cgroup {
         let procs = self.path.join("cgroup.procs");
         fs::write(&procs, pid.to_string())
             .with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
+    }
+
+    /// Moves a process of a user into it, from where the run was asked for and from nowhere else.
+    ///
+    /// # Errors
+    /// When it is somewhere else.
+    pub fn adopt(&self, pid: u32) -> Result<()> {
+        let is = path_of_process(pid)?.map(|path| below_root(&path)).transpose()?.flatten();
+        let (home, root) = (put_back_to(&self.path)?, unified_mount()?);
+        if is.as_ref() != Some(&home) && !(home == root && is.is_none()) {
+            bail!(
+                "process {pid} is in another cgroup than the one from which the run was asked for (`{}`)",
+                home.display()
+            );
+        }
+        self.take(pid)
     }
 
     /// Whether a process is in it or below it.
@@ -128,24 +161,62 @@ pub fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves processes of a user to the hierarchy's root. One that was just forked is met by the next look.
+/// Moves processes of a user back to where they were. One that was just forked is met by the next look.
 fn let_go(path: &Path) {
-    let Ok(root) = unified_mount() else { return };
+    let Ok(home) = put_back_to(path) else { return };
     for _ in 0..LET_GO_ATTEMPTS {
         let processes = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
         if processes.is_empty() {
             return;
         }
         for process in processes.lines() {
-            fs::write(root.join("cgroup.procs"), process).ok();
+            fs::write(home.join("cgroup.procs"), process).ok();
         }
     }
 }
 
-/// The user of a process, if there is such a process.
+/// Where processes of a guest's cgroup come from: the cgroup above it, or the hierarchy's root if that one is the daemon's.
+fn put_back_to(path: &Path) -> Result<PathBuf> {
+    let above = path.parent().context("a cgroup is below another one")?;
+    let is_ours =
+        above.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+    if is_ours { unified_mount() } else { Ok(above.to_owned()) }
+}
+
+/// Removes what a daemon that is gone, or is about to be, has left in the cgroups of users.
+pub fn remove_guests_of(daemon: u32) {
+    if let Ok(root) = unified_mount() {
+        remove_guests(&root, &|pid| pid == daemon, GUEST_DEPTH);
+    }
+}
+
+fn remove_guests(below: &Path, is_over: &dyn Fn(u32) -> bool, depth: u32) {
+    let entries = fs::read_dir(below).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        let name = entry.file_name();
+        let guest = name.to_str().and_then(|name| name.strip_prefix(GUEST)?.split_once('-'));
+        match guest.and_then(|(pid, _)| pid.parse().ok()) {
+            Some(pid) if is_over(pid) => {
+                if let Err(error) = remove(&entry.path()) {
+                    tracing::warn!("{error:#}");
+                }
+            }
+            _ if depth > 0 => remove_guests(&entry.path(), is_over, depth - 1),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a process, and what it executes, can gain no privilege.
+pub fn has_no_new_privileges(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"]))
+}
+
+/// The user of a process, if there is such a process. Its folder may be root's all the same, if it is not dumpable.
 pub fn owner_of(pid: u32) -> Option<u32> {
-    let process = fs::metadata(format!("/proc/{pid}")).ok()?;
-    Some(std::os::unix::fs::MetadataExt::uid(&process))
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// The cgroup that a process is in, by its path below the hierarchy's root, if it is in one of version 2.
@@ -197,6 +268,10 @@ fn make(path: &Path) -> Result<()> {
 
 /// Removes cgroups of daemons that are no more.
 fn sweep(root: &Path) {
+    let is_over = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
+    if let Ok(mount) = unified_mount() {
+        remove_guests(&mount, &is_over, GUEST_DEPTH);
+    }
     let Ok(entries) = fs::read_dir(root) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -212,7 +287,7 @@ fn sweep(root: &Path) {
 }
 
 /// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.
-fn unified_mount() -> Result<PathBuf> {
+pub(crate) fn unified_mount() -> Result<PathBuf> {
     let mounts =
         fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
     let mount = doctor::cgroup::unified(&mounts);
@@ -220,8 +295,10 @@ fn unified_mount() -> Result<PathBuf> {
     Ok(PathBuf::from(mount.path))
 }
 
-/// What the cgroups of users' processes are called, before the run.
-const GUEST: &str = "watch-";
+/// What the cgroups of users' processes are called, before the daemon and the run.
+const GUEST: &str = "aiperfd-watch-";
+/// Users' cgroups that lie deeper are not searched for what a killed daemon left.
+const GUEST_DEPTH: u32 = 12;
 const LET_GO_ATTEMPTS: u32 = 100;
 /// Slices that a unit lies below.
 const UNIT_DEPTH: u32 = 8;

@@ -7,12 +7,18 @@
 //!
 //! [[allow]]
 //! users = ["alice"]
-//! cgroups = ["system.slice/vllm.service"]
+//! cgroups = ["system.slice/vllm.service"]     # that they may observe
+//! runs_of = ["bob"]                           # whose runs they may use, "*" for everybody's
+//! may = "read"                                # or "control": stop, recover, delete as well
+//!
+//! [limits]
+//! disk_gib_per_user = 200
 //!
 //! [publish]
 //! listen = "127.0.0.1:9464"
 //! ```
 
+use crate::limits::Limits;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
 use common::plan::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
@@ -36,6 +42,9 @@ pub struct Config {
     /// Where numbers of what is watched are published.
     #[serde(default)]
     pub publish: Option<Publish>,
+    /// What users may take.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// Something that is watched for as long as the daemon runs.
@@ -72,14 +81,32 @@ pub struct Observe {
     pub keep_mib: u32,
 }
 
-/// A rule: these users may observe these cgroups and those below them.
+/// A rule: these users may observe these cgroups and those below them, and use the runs of these users.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Allow {
     /// Names of users, or their numbers.
     pub users: Vec<String>,
     /// Paths below the hierarchy's root.
+    #[serde(default)]
     pub cgroups: Vec<String>,
+    /// Names of users, or their numbers; `*` for everybody.
+    #[serde(default)]
+    pub runs_of: Vec<String>,
+    /// What they may do with those runs.
+    #[serde(default)]
+    pub may: May,
+}
+
+/// What a rule lets users do with the runs of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum May {
+    /// See them, follow them, fetch their files.
+    #[default]
+    Read,
+    /// Stop, recover and delete them as well.
+    Control,
 }
 
 /// Where numbers are published.
@@ -253,5 +280,7 @@ mod tests {
         );
         check("[publish]\nlisten = \"0.0.0.0:80\"\n", "no loopback");
         check("[[watch]]\n", "unknown field");
+        check("[limits]\nconnection = 1\n", "unknown field");
+        check("[limits]\nconnections = -1\n", "invalid value");
     }
 }

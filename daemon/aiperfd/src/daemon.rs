@@ -2,14 +2,17 @@
 
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
+use crate::limits::{self, Held, Limits, Refused, Taken};
 use crate::live::{Detail, Ear, EndedRequests};
-use crate::nursery::Nursery;
+use crate::privileges::Identities;
 use crate::probe::Object;
 use crate::rules::Rules;
 use crate::run::Active;
+use crate::spawner::Spawner;
 use crate::store::Store;
 use crate::{host, privileges};
 use anyhow::{Context, Result};
+use common::clock::DurationNs;
 use common::plan::{Plan, Timestamps};
 use control::{Capabilities, Fault, Problem, State, Status, Stop};
 use doctor::{Folder, Host, Offer, Wanted};
@@ -32,21 +35,27 @@ pub struct Daemon {
     /// Who holds which core.
     pub cpus: Cpus,
     /// Starts load generators.
-    pub nursery: Nursery,
+    pub spawner: Spawner,
+    /// The users that they run as.
+    pub identities: Identities,
+    /// What users may take.
+    pub limits: Limits,
+    /// What they hold.
+    pub held: Shares,
     /// Bytes of the kernel's ring.
     pub kernel_ring_bytes: u32,
     /// Bytes of each worker's ring.
     pub client_ring_bytes: u32,
     /// Milliseconds between two looks at the rings.
     pub collect_interval_ms: u64,
-    /// The user of load generators, for messages.
-    pub loadgen_user: String,
     /// The daemon's cgroup, in which those of runs are made; or why there is none.
     pub cgroup: std::result::Result<Subtree, String>,
     /// The kernel programs; or why there are none.
     pub object: std::result::Result<Object, String>,
     /// Runs that are not in the store yet.
     pub active: Mutex<BTreeMap<String, Arc<Active>>>,
+    /// Held by whoever recovers or removes a run.
+    pub recovering: tokio::sync::Mutex<()>,
     /// Whether new runs are refused.
     pub draining: AtomicBool,
     /// Clients that are connected.
@@ -63,7 +72,45 @@ pub struct Daemon {
 #[derive(Debug)]
 pub struct Cpus {
     all: Vec<u32>,
-    held: Mutex<BTreeMap<u32, String>>,
+    held: Mutex<BTreeMap<u32, Holder>>,
+}
+
+/// A run that holds a core.
+#[derive(Clone, Debug)]
+struct Holder {
+    run_id: String,
+    uid: u32,
+}
+
+impl Holder {
+    /// The run's name, for those whose run it is.
+    fn name_for(&self, uid: u32) -> String {
+        if uid == self.uid || uid == limits::ROOT { format!(" ({})", self.run_id) } else { String::new() }
+    }
+}
+
+/// What users hold of what the daemon has.
+#[derive(Debug, Default)]
+pub struct Shares {
+    /// Connections.
+    pub connections: Held,
+    /// Runs that wait.
+    pub waiting: Held,
+    /// KiB of plans of runs that wait.
+    pub plans: Held,
+    /// Runs that go on.
+    pub active: Held,
+    /// KiB of kernel memory.
+    pub kernel_memory: Held,
+}
+
+/// The cores of a run.
+#[derive(Debug)]
+pub struct Cores {
+    /// One for each worker; none of a worker that is not pinned.
+    pub cpus: Vec<Option<u32>>,
+    /// Whether the host has a core besides all that runs hold: only then may hot cores go before everything else.
+    pub leaves_one: bool,
 }
 
 /// A run of which the publishing process is told.
@@ -97,7 +144,7 @@ impl Daemon {
             timestamps_reason: why,
             cpus: self.cpus.all.clone(),
             busy_cpus: self.cpus.held.lock().map(|held| held.keys().copied().collect()).unwrap_or_default(),
-            loadgen_user: self.loadgen_user.clone(),
+            loadgen_user: self.identities.name(),
             version: self.build.version.to_owned(),
             commit: self.build.commit.to_owned(),
             kernel_object: self.kernel_object.clone(),
@@ -153,10 +200,10 @@ impl Daemon {
         }
     }
 
-    /// A cgroup for a command that is watched.
-    pub fn watched_cgroup(&self, run_id: &str) -> Result<Cgroup> {
+    /// A cgroup for a command that is watched, below that of the process which asks for it: its limits go on to hold.
+    pub fn watched_cgroup(&self, run_id: &str, pid: Option<u32>) -> Result<Cgroup> {
         match &self.cgroup {
-            Ok(cgroup) => cgroup.guest(run_id),
+            Ok(cgroup) => cgroup.guest(run_id, pid),
             Err(why) => Err(Problem::new(Fault::Kernel, why.clone()).into()),
         }
     }
@@ -166,21 +213,38 @@ impl Daemon {
         self.object.as_ref().map_err(|why| Problem::new(Fault::Kernel, why.clone()).into())
     }
 
+    /// What a run takes of its user's share while it goes on.
+    ///
+    /// # Errors
+    /// Which limit was met.
+    pub fn share(&self, run: &Active, plan: &Plan) -> Result<Vec<Taken>, Problem> {
+        let limits = &self.limits;
+        let (of_user, all) = (u64::from(limits.active_runs_per_user), u64::from(limits.active_runs));
+        let active = self.held.active.take(run.uid, 1, of_user, all).map_err(|refused| match refused {
+            Refused::User => limits::met("active_runs_per_user", of_user, "too many of your runs go on"),
+            Refused::All => limits::met("active_runs", all, "too many runs go on"),
+        })?;
+        let rings = u64::from(self.kernel_ring_bytes) * 2 / 1024;
+        let wanted = if plan.watch.is_some() { rings * u64::from(crate::watch::RING_FACTOR) } else { rings };
+        let most = u64::from(limits.kernel_memory_mib_per_user) * 1024;
+        let memory = self.held.kernel_memory.take(run.uid, wanted, most, u64::MAX).map_err(|_refused| {
+            let limit = format!("{} MiB", limits.kernel_memory_mib_per_user);
+            limits::met("kernel_memory_mib_per_user", limit, "your runs hold too much memory of the kernel")
+        })?;
+        Ok(vec![active, memory])
+    }
+
     /// Where a run stands, whether it runs or has ended.
     pub fn status(&self, run_id: &str) -> Option<Status> {
         if let Some(run) = self.find(run_id) {
             return run.status.lock().ok().map(|status| status.clone());
         }
-        self.store.list().into_iter().find(|status| status.run_id == run_id)
+        self.store.status(run_id)
     }
 
-    /// The user number of who made a run, if that is known.
+    /// The user number of who made a run, if there is such a run.
     pub fn owner(&self, run_id: &str) -> Option<u32> {
-        if let Some(run) = self.find(run_id) {
-            return run.uid;
-        }
-        let client = self.store.get(run_id)?.run()?.client?;
-        client.strip_prefix("uid ")?.split(' ').next()?.parse().ok()
+        self.status(run_id).map(|status| status.owner)
     }
 
     /// A run that has not ended.
@@ -202,9 +266,26 @@ impl Daemon {
         runs
     }
 
-    /// A run has ended well: its status is in the store from now on.
-    pub fn ended(&self, run_id: &str) {
-        tracing::info!(run = run_id, "run ended");
+    /// Forgets runs that ended a while ago, which the store has, and removes those that nobody starts.
+    pub fn tidy(&self) {
+        let now = clock::mono();
+        let waiting = DurationNs::from_seconds(f64::from(self.limits.waiting_seconds));
+        let Ok(mut active) = self.active.lock() else { return };
+        let over = active.extract_if(.., |_, run| {
+            let state = run.status.lock().map_or(State::Failed, |status| status.state);
+            let idle = run.touched.lock().map_or(DurationNs(0), |touched| now - *touched);
+            (state.is_final() && idle > FORGET) || (state == State::Created && idle > waiting)
+        });
+        let over = over.collect::<Vec<_>>();
+        drop(active);
+        for (run_id, run) in over {
+            let state = run.status.lock().map_or(State::Failed, |status| status.state);
+            if matches!(state, State::Created | State::Failed) {
+                tracing::info!(run = run_id, "removed: it was never started, or could not run");
+                run.directory.remove().ok();
+            }
+            self.store.refresh(&run_id);
+        }
     }
 
     /// Refuses new runs and asks those that run to stop, then waits for them.
@@ -260,9 +341,21 @@ impl Cpus {
 
     /// Gives a run its cores: those that it names, or free ones. Unnamed workers stay unpinned when every core is held
     /// by the only core there is.
-    pub fn reserve(&self, run_id: &str, plan: &Plan) -> Result<Vec<Option<u32>>> {
+    ///
+    /// # Errors
+    /// When they are not to be had.
+    pub fn reserve(&self, run_id: &str, uid: u32, plan: &Plan, of_user: u32) -> Result<Cores> {
         let mut held =
             self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
+        let wanted = if plan.workers.cpus.is_empty() {
+            usize::try_from(plan.workers.workers).context("too many workers")?
+        } else {
+            plan.workers.cpus.len()
+        };
+        let has = held.values().filter(|holder| holder.uid == uid).count();
+        if of_user > 0 && uid != limits::ROOT && has + wanted > of_user as usize {
+            return Err(limits::met("cores_per_user", of_user, "your runs would hold too many cores").into());
+        }
         let chosen = if plan.workers.cpus.is_empty() {
             if plan.workers.workers as usize > self.all.len() {
                 let message = format!(
@@ -291,28 +384,34 @@ impl Cpus {
                     return Err(Problem::new(Fault::Plan, message).into());
                 }
                 if let Some(other) = held.get(cpu) {
-                    let message =
-                        format!("core {cpu} of --cpus is held by run {other}: wait, or name another core");
+                    let message = format!(
+                        "core {cpu} of --cpus is held by another run{}: wait, or name another core",
+                        other.name_for(uid)
+                    );
                     return Err(Problem::new(Fault::Busy, message).into());
                 }
             }
             plan.workers.cpus.clone()
         };
-        held.extend(chosen.iter().map(|cpu| (*cpu, run_id.to_owned())));
-        Ok(chosen.into_iter().map(Some).collect())
+        let holder = Holder { run_id: run_id.to_owned(), uid };
+        held.extend(chosen.iter().map(|cpu| (*cpu, holder.clone())));
+        let leaves_one = held.len() < self.all.len();
+        Ok(Cores { cpus: chosen.into_iter().map(Some).collect(), leaves_one })
     }
 
     /// Frees the cores of a run.
     pub fn release(&self, run_id: &str) {
         if let Ok(mut held) = self.held.lock() {
-            held.retain(|_, holder| holder != run_id);
+            held.retain(|_, holder| holder.run_id != run_id);
         }
     }
 }
 
+/// How long a run that has ended is remembered for clients that ask late how it went.
+const FORGET: DurationNs = DurationNs::from_millis(60_000);
 /// How long a daemon that ends waits for its clients.
-const LINGER_MAX: common::clock::DurationNs = common::clock::DurationNs::from_millis(10_000);
+const LINGER_MAX: DurationNs = DurationNs::from_millis(10_000);
 /// Without a client for so long, none is fetching any more.
-const LINGER_QUIET: common::clock::DurationNs = common::clock::DurationNs::from_millis(200);
+const LINGER_QUIET: DurationNs = DurationNs::from_millis(200);
 /// How long a draining run may take before it is stopped.
-const DRAIN_PATIENCE: common::clock::DurationNs = common::clock::DurationNs::from_millis(30_000);
+const DRAIN_PATIENCE: DurationNs = DurationNs::from_millis(30_000);

@@ -8,8 +8,9 @@
 //! A driver that hangs costs its own rows: the sampler's threads are waited for a moment, then left behind.
 
 use crate::clock;
+use crate::finish::put_together;
 use crate::host;
-use crate::run::{put_together, spawn_with_priority};
+use crate::run::spawn_with_priority;
 use crate::store::RunDir;
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};

@@ -1,36 +1,44 @@
 //! The daemon: attaches probes to each run's cgroup, starts its load generator, joins what both saw, keeps the records.
 //!
 //! ```text
-//! main ─ root ─▶ guard, nursery, cgroup, socket ─ drop privileges ─▶ api ──▶ run ──▶ collect, pipeline
+//! main ─ root ─▶ socket, store, cgroup, guard, publisher ─ drop privileges, confine ─▶ api ──▶ run ──▶ collect, pipeline
 //! ```
 #![deny(unsafe_code)]
 
+pub mod access;
 pub mod api;
 pub mod args;
 pub mod cgroup;
 pub mod clock;
 pub mod collect;
 pub mod config;
+mod confine;
 pub mod daemon;
 pub mod evidence;
+mod finish;
 pub mod gpus;
 pub mod guard;
 pub mod host;
+pub mod limits;
+pub mod listener;
 pub mod live;
 pub mod loadgen;
-pub mod nursery;
 pub mod pipeline;
+pub mod plan_check;
 pub mod privileges;
 pub mod probe;
 pub mod publisher;
 pub mod recover;
+mod replay;
 pub mod reply;
 pub mod rolling;
 pub mod rules;
 pub mod run;
 pub mod service;
+pub mod spawner;
 pub mod spool;
 pub mod store;
+pub mod supervise;
 pub mod systemd;
 pub mod verdict;
 pub mod watch;
@@ -42,14 +50,15 @@ use cgroup::{Place, Subtree};
 use config::Config;
 use control::Stop;
 use daemon::{Cpus, Daemon};
-use nursery::Nursery;
+use listener::Source;
+use privileges::Identities;
 use probe::Object;
 use publisher::Publisher;
 use record::Build;
 use rules::Rules;
+use spawner::Spawner;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -64,26 +73,32 @@ use tokio::signal::unix::{SignalKind, signal};
 /// When the daemon can't start or its socket breaks.
 pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     match &args.command {
-        Some(Command::Guard { cgroup }) => return guard::run(cgroup),
+        Some(Command::Guard { loadgen, cgroup, daemon }) => {
+            log();
+            privileges::shut()?;
+            return guard::run(loadgen, cgroup.as_deref(), *daemon);
+        }
+        Some(Command::Spawner { loadgen }) => {
+            log();
+            privileges::shut()?;
+            return spawner::run(loadgen);
+        }
         Some(Command::Version { json }) => {
             let text = if *json { build.json(PROGRAM) } else { build.line(PROGRAM) };
             return Ok(std::io::stdout().write_all(text.as_bytes())?);
         }
         None => {}
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AIPERFD_LOG")
-        .unwrap_or_else(|_| "warn,aiperfd=info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log();
+    privileges::shut()?;
+    privileges::raise_descriptor_limit();
     // A private daemon is its client's, and does nothing that the host's administrator wants of one.
-    let config = if args.quit_on_stdin_eof && args.config.is_none() {
-        Config::default()
-    } else {
-        Config::read(args.config.as_deref())?
-    };
-    let manager = if args.quit_on_stdin_eof { Manager::none() } else { Manager::of_environment()? };
-    let listener = match manager.listener()? {
-        Some(listener) => listener,
-        None => listen(&args.socket, if args.quit_on_stdin_eof { UseBy::Owner } else { UseBy::Group })?,
+    let config = if args.private { Config::default() } else { Config::read(args.config.as_deref())? };
+    let manager = if args.private { Manager::none() } else { Manager::of_environment()? };
+    let source = match manager.listener()? {
+        Some(listener) => Source::Listening(listener),
+        None if args.private => Source::handed_on()?,
+        None => Source::listen(&args.socket, privileges::client_group())?,
     };
     let Started { daemon, guard, publisher } = start(args, &config, *build)?;
     let daemon = Arc::new(daemon);
@@ -91,13 +106,13 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
         Some(publisher) => service::start(&daemon, config.observe, &args.state_dir, publisher)?,
         None => Vec::new(),
     };
-    let served = serve(args, daemon, listener, &manager);
+    let served = serve(args, daemon, source, &manager);
     if served.is_ok() {
         // They have been told to end, and have records to put away.
         services.into_iter().for_each(|thread| drop(thread.join()));
     }
     // A socket of systemd's outlives the daemon: clients that connect meanwhile are served by the next one.
-    if !manager.owns_socket() {
+    if !manager.owns_socket() && !args.private {
         std::fs::remove_file(&args.socket).ok();
     }
     drop(guard);
@@ -107,38 +122,48 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
 /// Everything that takes root, in the order in which it is given up.
 fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
     let store = Store::open(&args.state_dir)?;
-    let user = privileges::loadgen_user()?;
+    let identities = Identities::of_host();
     let program = args.loadgen.clone().map_or_else(|| beside_this("aiperf-loadgen"), Ok)?;
+    anyhow::ensure!(
+        program.is_file(),
+        "there is no load generator `{}`; build it, or name it with --loadgen",
+        program.display()
+    );
     let cgroup = Subtree::create(if args.delegated_cgroup { Place::Delegated } else { Place::Root });
-    let guard = match &cgroup {
-        Ok(cgroup) => Some(Guarded(guard::start(cgroup.path())?)),
-        Err(_) => None,
-    };
-    let nursery = Nursery::start(&program, &user)?;
+    let (spawner, orders) = Spawner::pair()?;
+    let path = cgroup.as_ref().ok().map(Subtree::path);
+    let guard = Guarded(guard::start(&program, path, orders)?);
     let publisher = match &config.publish {
         None if config.observe.is_empty() => None,
         publish => {
             let publish = publish.clone().unwrap_or_default();
-            Some(Publisher::start(&beside_this("aiperf-ctl")?, &user, &publish)?)
+            // Kept as long as the daemon runs, so that no run gets the same.
+            let identity = identities.lend().keep();
+            Some(Publisher::start(&beside_this("aiperf-ctl")?, identity, &publish)?)
         }
     };
     privileges::keep_only_needed()?;
-    tracing::info!(loadgen_user = user.name, nursery = nursery.pid(), "started");
+    tracing::info!(loadgen_user = identities.name(), guard = guard.0.id(), "started");
     let object = Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}"));
+    let cgroups = cgroup::unified_mount().ok();
+    confine::to(&args.state_dir, args.socket.parent().filter(|_| !args.private), cgroups.as_deref());
     let daemon = Daemon {
         store,
         build,
         kernel_object: object.as_ref().map_or_else(|_| "none".to_owned(), Object::digest),
         state_dir: args.state_dir.clone(),
         cpus: Cpus::all(),
-        nursery,
+        spawner,
+        identities,
+        limits: config.limits.clone(),
+        held: daemon::Shares::default(),
         kernel_ring_bytes: args.kernel_ring_bytes,
         client_ring_bytes: args.client_ring_bytes.max(CLIENT_RING_MIN),
         collect_interval_ms: args.collect_interval_ms,
-        loadgen_user: user.name,
         cgroup: cgroup.map_err(|error| format!("{error:#}")),
         object,
         active: std::sync::Mutex::default(),
+        recovering: tokio::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
         published: publisher.as_ref().map(|_| std::sync::Mutex::default()),
@@ -148,34 +173,49 @@ fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
     Ok(Started { daemon, guard, publisher })
 }
 
+/// Logs to standard error.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG_FILTER);
+    let filter = filter.unwrap_or_else(|_| "warn,aiperfd=info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
 /// What was started while there was privilege.
 struct Started {
     daemon: Daemon,
-    guard: Option<Guarded>,
+    guard: Guarded,
     publisher: Option<Publisher>,
 }
 
 /// Serves until a signal, or the end of standard input when that was asked for.
-fn serve(
-    args: &Args,
-    daemon: Arc<Daemon>,
-    listener: std::os::unix::net::UnixListener,
-    manager: &Manager,
-) -> Result<()> {
+fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
-        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let listener = source.into_listener().context("failed to wait for clients")?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        // A file that grows too long is an error of that file, not the end of the daemon: a handler keeps it from being one.
+        let _too_long = signal(SignalKind::from_raw(SIGXFSZ))?;
         let mut serving = tokio::spawn(api::serve(Arc::clone(&daemon), listener));
         manager.ready();
         let reports = manager.clone();
         let watched = Arc::clone(&daemon);
         tokio::spawn(async move { reports.keep_alive(&watched).await });
+        let kept_tidy = Arc::clone(&daemon);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(TIDY_INTERVAL);
+            loop {
+                ticks.tick().await;
+                kept_tidy.tidy();
+            }
+        });
         let how = tokio::select! {
-            served = &mut serving => return served?,
+            // The one client of a private daemon is gone.
+            _ = &mut serving => Stop::Now,
             _ = terminate.recv() => Stop::Drain,
             _ = interrupt.recv() => Stop::Drain,
+            _ = hangup.recv() => Stop::Drain,
             () = end_of_input(), if args.quit_on_stdin_eof => Stop::Now,
         };
         tracing::info!("draining");
@@ -193,40 +233,6 @@ fn serve(
     // A read of standard input can't be called off, and must not keep the daemon.
     runtime.shutdown_background();
     served
-}
-
-/// Who may connect to a control socket.
-#[derive(Clone, Copy, Debug)]
-enum UseBy {
-    /// The user whose private daemon it is, who need not be of the group of clients.
-    Owner,
-    /// The owner and the group of clients.
-    Group,
-}
-
-/// The control socket.
-fn listen(path: &Path, use_by: UseBy) -> Result<std::os::unix::net::UnixListener> {
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("failed to create `{}`", directory.display()))?;
-    }
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        anyhow::bail!("another aiperfd listens on `{}`", path.display());
-    }
-    std::fs::remove_file(path).ok();
-    let listener = std::os::unix::net::UnixListener::bind(path)
-        .with_context(|| format!("failed to listen on `{}`", path.display()))?;
-    let (mode, group) = match use_by {
-        UseBy::Owner => (0o600, None),
-        UseBy::Group => (0o660, privileges::client_group()),
-    };
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    if let Some(group) = group {
-        chown(path, None, Some(group))
-            .with_context(|| format!("failed to give `{}` to its group", path.display()))?;
-    }
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 fn beside_this(name: &str) -> Result<PathBuf> {
@@ -254,3 +260,8 @@ impl Drop for Guarded {
 const CLIENT_RING_MIN: u32 = 8 << 20;
 /// The program's name.
 const PROGRAM: &str = "aiperfd";
+/// The environment's filter of log messages.
+pub(crate) const LOG_FILTER: &str = "AIPERFD_LOG";
+/// The signal of a file that is longer than its limit, the same on every architecture that we build for (man 7 signal).
+const SIGXFSZ: i32 = 25;
+const TIDY_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);

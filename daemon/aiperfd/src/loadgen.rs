@@ -1,7 +1,9 @@
 //! A load generator as the daemon sees it: a socket to give orders on, a cgroup that holds it.
 
 use crate::cgroup::Cgroup;
-use crate::nursery::{Nursery, send_with_descriptors};
+use crate::daemon::Daemon;
+use crate::privileges::Lent;
+use crate::spawner::{Spawner, send_with_descriptors};
 use anyhow::{Context, Result, bail};
 use common::clock::MonoNs;
 use common::handshake::{Order, Report};
@@ -12,14 +14,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// A running load generator. It ends when this value does.
 #[derive(Debug)]
-pub struct Loadgen {
+pub struct Loadgen<'a> {
     socket: UnixStream,
     heard: Vec<u8>,
     pid: u32,
+    spawner: &'a Spawner,
     cgroup: Option<Cgroup>,
+    /// The user number that it runs as, given back last of all.
+    _identity: Lent<'a>,
 }
 
 /// What was heard of a load generator.
@@ -41,6 +47,8 @@ pub enum Heard {
         /// The models that were asked.
         models: Vec<String>,
     },
+    /// Bounds that something exceeded, and how much was left out, by name.
+    Exceeded(BTreeMap<String, u64>),
     /// Nothing in the time given.
     Nothing,
     /// Every record is written.
@@ -51,15 +59,35 @@ pub enum Heard {
     Failed(Problem),
 }
 
-impl Loadgen {
-    /// Has a load generator started, and moves it into the run's cgroup before it opens a socket.
-    pub fn bear(nursery: &Nursery, cgroup: Option<Cgroup>) -> Result<Self> {
-        let (ours, theirs) = UnixStream::pair().context("failed to make a socket pair")?;
-        let pid = nursery.bear(theirs.as_fd())?;
-        if let Some(cgroup) = &cgroup {
+impl<'a> Loadgen<'a> {
+    /// Starts a load generator as a user of its own, and moves it into the run's cgroup before it opens a socket.
+    ///
+    /// # Errors
+    /// When the spawner can't start it.
+    pub fn start(daemon: &'a Daemon, cgroup: Option<Cgroup>) -> Result<Self> {
+        let identity = daemon.identities.lend();
+        let mut attempt = 0;
+        let (socket, pid) = loop {
+            let (ours, theirs) = UnixStream::pair().context("failed to make a socket pair")?;
+            match daemon.spawner.start(identity.identity(), theirs.as_fd()) {
+                Ok(pid) => break (ours, pid),
+                // The spawner died in the middle, and the guard starts another one. Should the first have started a load
+                // generator all the same, that ends with its socket.
+                Err(_) if attempt < START_ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        };
+        let started =
+            Self { socket, heard: Vec::new(), pid, spawner: &daemon.spawner, cgroup, _identity: identity };
+        if let Some(cgroup) = &started.cgroup {
             cgroup.take(pid)?;
         }
-        Ok(Self { socket: ours, heard: Vec::new(), pid, cgroup })
+        Ok(started)
+    }
+
+    /// Ends it by force. What it had written into shared memory is there.
+    pub fn end(&self) {
+        self.spawner.end(self.pid);
     }
 
     /// Its process number.
@@ -74,8 +102,13 @@ impl Loadgen {
 
     /// Gives it everything it needs.
     pub fn set_up(&mut self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
-        send_with_descriptors(self.socket.as_fd(), &line(order)?, descriptors)
-            .context("failed to set up the load generator")
+        // A load generator that does not read must not hold the run up for ever.
+        self.socket.set_write_timeout(Some(SETUP_PATIENCE))?;
+        let mut line = line(order)?;
+        let sent = send_with_descriptors(self.socket.as_fd(), &line, descriptors);
+        // It holds the user's keys.
+        line.zeroize();
+        sent.context("failed to set up the load generator")
     }
 
     /// Gives it an order. That it has ended meanwhile is told by [`Loadgen::hear`].
@@ -90,19 +123,32 @@ impl Loadgen {
 
     /// Waits until it is prepared; gives whether it replays a trace, and what the user should know. `give_up` is asked
     /// again and again.
-    pub fn prepared(&mut self, give_up: impl Fn() -> bool) -> Result<(bool, Vec<String>)> {
+    pub fn prepared(&mut self, give_up: &dyn Fn() -> bool) -> Result<(bool, Vec<String>)> {
         loop {
             match self.report(Duration::from_millis(20))? {
-                Told::Report(Report::Prepared { notices, replays, .. }) => return Ok((replays, notices)),
+                Told::Report(Report::Prepared { mut notices, replays, unconfined, .. }) => {
+                    notices.extend(
+                        unconfined
+                            .iter()
+                            .map(|what| format!("the load generator is not fully confined: {what}")),
+                    );
+                    return Ok((replays, notices));
+                }
                 Told::Report(Report::Failed { fault, message }) => {
                     return Err(problem(&fault, message).into());
                 }
                 Told::Report(
-                    Report::Finished | Report::Phase { .. } | Report::Stopped { .. } | Report::Watched { .. },
+                    Report::Finished
+                    | Report::Phase { .. }
+                    | Report::Stopped { .. }
+                    | Report::Watched { .. }
+                    | Report::Exceeded { .. },
                 ) => {
                     bail!("the load generator finished before it began")
                 }
-                Told::Gone => bail!("the load generator died while it prepared; see loadgen.log"),
+                Told::Gone => bail!(
+                    "the load generator died while it prepared: its input may be too large for the memory of the host"
+                ),
                 Told::Nothing if give_up() => {
                     return Err(Problem::new(Fault::Plan, "stopped before the first request").into());
                 }
@@ -119,6 +165,7 @@ impl Loadgen {
             Told::Report(Report::Phase { phase, at_ns }) => Heard::Phase { phase, begun: at_ns },
             Told::Report(Report::Watched { counts, models }) => Heard::Watched { counts, models },
             Told::Report(Report::Stopped { why }) => Heard::Stopped(why),
+            Told::Report(Report::Exceeded { counts }) => Heard::Exceeded(counts),
             Told::Report(Report::Prepared { .. }) | Told::Nothing => Heard::Nothing,
             Told::Gone => Heard::Gone,
         })
@@ -154,6 +201,13 @@ impl Loadgen {
     }
 }
 
+impl Drop for Loadgen<'_> {
+    fn drop(&mut self) {
+        // It ends with its socket too, unless it hangs.
+        self.end();
+    }
+}
+
 enum Told {
     Report(Report),
     Nothing,
@@ -176,5 +230,7 @@ fn problem(fault: &str, message: String) -> Problem {
     Problem::new(fault, message)
 }
 
+const START_ATTEMPTS: u32 = 2;
+const SETUP_PATIENCE: Duration = Duration::from_secs(30);
 /// The longest report that is taken.
 const REPORT_BYTES_MAX: usize = 1 << 20;

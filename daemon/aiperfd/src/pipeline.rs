@@ -12,7 +12,7 @@
 use crate::live::EndedRequests;
 use crate::reply::{Message, Replies, Reply};
 use crate::rolling::Rolling;
-use crate::spool::Reader;
+use crate::spool::{Keeping, Reader};
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use common::kernel_event::Kind;
@@ -47,6 +47,8 @@ pub struct Pipeline {
     pub live: Arc<EndedRequests>,
     /// Where parts go as they are full, of a watch that has no end.
     pub rolling: Option<Rolling>,
+    /// What is kept of the spool files; none of a run that is read again.
+    pub keeping: Option<Keeping>,
 }
 
 /// Where rows go.
@@ -116,7 +118,7 @@ impl Pipeline {
                         rolling.take_if_due(&mut self.writers, joined.request.ended_ns)?;
                     }
                     let begun = *part_begun.get_or_insert(joined.request.ended_ns);
-                    if joined.request.ended_ns - begun > PART_LENGTH {
+                    if joined.request.ended_ns - begun > self.part_length() {
                         self.writers.end_parts()?;
                         part_begun = None;
                     }
@@ -148,6 +150,14 @@ impl Pipeline {
             rolling.take(&mut self.writers)?;
         }
         Ok(self.writers)
+    }
+}
+
+impl Pipeline {
+    /// How much of the run a kill may cost: nothing while the spool files are whole.
+    fn part_length(&self) -> DurationNs {
+        let is_cut = self.keeping.as_ref().is_some_and(Keeping::is_cut);
+        if is_cut { PART_LENGTH_CUT } else { PART_LENGTH }
     }
 }
 
@@ -299,8 +309,10 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
 
 /// Stamps of different processors may be out of order by less than this.
 const SLACK: DurationNs = DurationNs::from_millis(50);
-/// A part is ended after so much of the run: a kill loses no more than that.
+/// A part is ended after so much of the run.
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
+/// The same once records were given back: a kill loses no more than that.
+const PART_LENGTH_CUT: DurationNs = DurationNs::from_millis(800);
 /// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
 const SHOW_EVERY: u64 = 256;
 /// Requests that the verdict's percentiles are taken of.

@@ -2,38 +2,134 @@
 
 use anyhow::{Context, Result};
 use caps::{CapSet, Capability, CapsHashSet};
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::BTreeSet;
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 
-/// Who the load generator runs as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadgenUser {
-    /// The user and group number, or `None` for the daemon's own.
-    pub ids: Option<(u32, u32)>,
-    /// How to call it in messages.
-    pub name: String,
+/// Who a load generator runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(Option<u32>);
+
+/// The user numbers that load generators get, one for each run.
+#[derive(Debug)]
+pub struct Identities {
+    /// Numbers that no user of the host has; none where the daemon may not change users.
+    free: Vec<u32>,
+    held: Mutex<BTreeSet<u32>>,
 }
 
-/// The user named [`USER`] if the host has one, else a number that no user has; without root, nobody else.
-pub fn loadgen_user() -> Result<LoadgenUser> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(LoadgenUser { ids: None, name: "the daemon's own user".to_owned() });
+/// A user number that no other run has while this value is there.
+#[derive(Debug)]
+pub struct Lent<'a> {
+    identities: &'a Identities,
+    uid: Option<u32>,
+}
+
+impl Identity {
+    /// The user number; none for the daemon's own.
+    #[must_use]
+    pub const fn uid(self) -> Option<u32> {
+        self.0
     }
-    let passwd = fs::read_to_string("/etc/passwd").context("failed to read `/etc/passwd`")?;
-    let mut taken = Vec::new();
-    for line in passwd.lines() {
-        let mut fields = line.split(':');
-        let (name, uid, gid) = (fields.next(), fields.nth(1), fields.next());
-        let (Some(uid), Some(gid)) = (number(uid), number(gid)) else { continue };
-        if name == Some(USER) {
-            return Ok(LoadgenUser { ids: Some((uid, gid)), name: USER.to_owned() });
+}
+
+impl Identities {
+    /// Those of this host. Without the right to change users, or where its user namespace has no numbers to spare, there are
+    /// none.
+    #[must_use]
+    pub fn of_host() -> Self {
+        let may = [Capability::CAP_SETUID, Capability::CAP_SETGID]
+            .iter()
+            .all(|capability| caps::has_cap(None, CapSet::Effective, *capability).unwrap_or(false));
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let groups_fixed = read("/proc/self/setgroups").trim() == "deny";
+        let free = if may && !groups_fixed {
+            free_ids(&read("/etc/passwd"), &read("/proc/self/uid_map"), &read("/proc/self/gid_map"))
+        } else {
+            Vec::new()
+        };
+        Self { free, held: Mutex::default() }
+    }
+
+    /// A number that neither a run nor any process of the host has; the daemon's own user where there is none.
+    pub fn lend(&self) -> Lent<'_> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = if self.free.is_empty() { BTreeSet::new() } else { users_of_processes() };
+        // Private daemons of root choose at the same time: from different places.
+        let begin = usize::try_from(std::process::id()).unwrap_or(0) * STRIDE + held.len();
+        let places = (0..self.free.len()).map(|place| self.free[(begin + place) % self.free.len()]);
+        let uid = places.into_iter().find(|uid| !held.contains(uid) && !used.contains(uid));
+        held.extend(uid);
+        Lent { identities: self, uid }
+    }
+
+    /// How to call them in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match (self.free.first(), self.free.last()) {
+            (Some(first), Some(last)) => {
+                format!("a user number of its own for each run, from {first} to {last}")
+            }
+            _ => "the daemon's own user".to_owned(),
         }
-        taken.push(uid);
     }
-    let free = FREE_IDS
-        .rev()
-        .find(|id| !taken.contains(id))
-        .context("no user number is free for the load generator")?;
-    Ok(LoadgenUser { ids: Some((free, free)), name: format!("uid {free}") })
+}
+
+impl Lent<'_> {
+    /// The identity.
+    #[must_use]
+    pub const fn identity(&self) -> Identity {
+        Identity(self.uid)
+    }
+}
+
+impl Lent<'_> {
+    /// Keeps the number for as long as the daemon runs.
+    #[must_use]
+    pub fn keep(mut self) -> Identity {
+        let identity = self.identity();
+        self.uid = None;
+        identity
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(uid) = self.uid {
+            self.identities.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+        }
+    }
+}
+
+/// Numbers of [`FREE_IDS`] that are mapped in this user namespace and that no user has.
+fn free_ids(passwd: &str, uid_map: &str, gid_map: &str) -> Vec<u32> {
+    let taken = passwd.lines().filter_map(|line| number(line.split(':').nth(2))).collect::<BTreeSet<_>>();
+    let is_mapped = |map: &str, id: u32| {
+        map.lines().any(|line| {
+            let mut fields = line.split_whitespace().map(|field| field.parse::<u64>().unwrap_or(0));
+            let (inside, _, count) = (fields.next(), fields.next(), fields.next());
+            let (inside, count) = (inside.unwrap_or(0), count.unwrap_or(0));
+            (inside..inside.saturating_add(count)).contains(&id.into())
+        })
+    };
+    let free = |id: &u32| !taken.contains(id) && is_mapped(uid_map, *id) && is_mapped(gid_map, *id);
+    FREE_IDS.filter(free).collect()
+}
+
+/// The users whom the processes of this host run as.
+fn users_of_processes() -> BTreeSet<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbered = processes.filter(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    // A process that is not dumpable shows itself as root's: its status tells.
+    let uid_of = |entry: fs::DirEntry| {
+        let status = fs::read_to_string(entry.path().join("status")).ok()?;
+        number(status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next())
+    };
+    numbered.filter_map(uid_of).collect()
 }
 
 /// The number of the group whose members may use the control socket, if the host has it.
@@ -57,9 +153,32 @@ pub fn keep_only_needed() -> Result<()> {
     restrict(&held_of(&NEEDED)?)
 }
 
-/// Gives up everything but the right to remove a cgroup from the hierarchy's root, for good.
-pub fn keep_only_for_removal() -> Result<()> {
-    restrict(&held_of(&[Capability::CAP_DAC_OVERRIDE])?)
+/// Gives up everything but what the guard and its spawner take, for good: to start and end processes of other users, and to
+/// remove a cgroup from the hierarchy's root.
+pub fn keep_only_for_guarding() -> Result<()> {
+    restrict(&held_of(&[GUARDING.as_slice(), &[Capability::CAP_DAC_OVERRIDE]].concat())?)
+}
+
+/// Gives up everything but the rights to start and end processes of other users, for good.
+pub fn keep_only_for_spawning() -> Result<()> {
+    restrict(&held_of(&GUARDING)?)
+}
+
+/// Keeps other processes, of the same user too, from reading this one's memory; children gain no rights by what they execute;
+/// files are the owner's alone. Must run first of all.
+pub fn shut() -> Result<()> {
+    rustix::thread::set_no_new_privs(true).context("failed to set no_new_privs")?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("failed to keep other processes out of this one's memory")?;
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    Ok(())
+}
+
+/// Has as many descriptors as the host's limit allows: each connection and each watch takes some.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // A refusal leaves the limit as it was, and connections are refused when it is met.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).ok();
 }
 
 /// Which of these this process has.
@@ -95,27 +214,46 @@ fn number(field: Option<&str>) -> Option<u32> {
 /// What the probes and the pinning of the collector take.
 const NEEDED: [Capability; 4] =
     [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_SYS_NICE];
-/// The load generator's user, if an administrator has made one.
-const USER: &str = "aiperf-loadgen";
+/// What it takes to start and end processes of other users.
+const GUARDING: [Capability; 3] = [Capability::CAP_KILL, Capability::CAP_SETGID, Capability::CAP_SETUID];
 /// Members may use the control socket.
 const GROUP: &str = "aiperf";
-/// Numbers that distributions leave to dynamic users (systemd's range).
-const FREE_IDS: std::ops::Range<u32> = 61184..61200;
+/// Numbers that no distribution gives away: between systemd's host users in containers and its dynamic users
+/// (https://systemd.io/UIDS-GIDS).
+const FREE_IDS: std::ops::Range<u32> = 60578..61184;
+/// Coprime to their number, so that neighbouring process numbers begin far apart.
+const STRIDE: usize = 101;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use doctor::stamps::CAPABILITIES_NEEDED;
-    use std::collections::BTreeSet;
-
-    /// What it takes to start processes of the load generator's user.
-    const AT_START: [Capability; 2] = [Capability::CAP_SETGID, Capability::CAP_SETUID];
 
     #[test]
     fn the_checks_of_the_host_look_for_what_is_needed() {
         let checked = CAPABILITIES_NEEDED.iter().map(|one| (one.name.to_owned(), 1_u64 << one.bit));
         let needed = NEEDED.iter().map(|one| (one.to_string(), one.bitmask()));
         assert_eq!(checked.collect::<BTreeSet<_>>(), needed.collect(), "names and bits");
+    }
+
+    #[test]
+    fn numbers_are_free_where_they_are_mapped_and_nobody_has_them() {
+        let everything = "         0          0 4294967295\n";
+        let free = free_ids("a:x:60578:1::/:\nb:x:0:0::/:\n", everything, everything);
+        assert_eq!((free.first(), free.len()), (Some(&60579), 605), "but the one that a user has");
+        assert_eq!(free_ids("", "0 1000 1\n", everything), [0; 0], "a namespace of one user has none");
+        assert_eq!(free_ids("", "0 100000 65536\n", "0 100000 65536\n").len(), 606, "a container's has");
+    }
+
+    #[test]
+    fn no_two_runs_have_the_same_number() {
+        let identities = Identities { free: vec![60600, 60601], held: Mutex::default() };
+        let (first, second, third) = (identities.lend(), identities.lend(), identities.lend());
+        assert_ne!(first.identity(), second.identity(), "a number each");
+        assert_eq!(third.identity().uid(), None, "none is left");
+        let again = first.identity();
+        drop(first);
+        assert_eq!(identities.lend().identity(), again, "one that was given back");
     }
 
     /// The packaged unit bounds the daemon to what this file says it takes, and to nothing else.
@@ -127,7 +265,7 @@ mod tests {
         let allowed = lines.flat_map(str::split_whitespace).map(str::to_owned).collect::<BTreeSet<_>>();
         let needed = NEEDED
             .into_iter()
-            .chain(AT_START)
+            .chain(GUARDING)
             .map(|capability| capability.to_string())
             .collect::<BTreeSet<_>>();
         assert_eq!(allowed, needed, "CapabilityBoundingSet of the unit");

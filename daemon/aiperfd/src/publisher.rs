@@ -2,7 +2,7 @@
 //! and never asked, so nothing that comes from the network comes here.
 
 use crate::config::Publish;
-use crate::privileges::LoadgenUser;
+use crate::privileges::Identity;
 use anyhow::{Context, Result};
 use control::Published;
 use std::fs::File;
@@ -20,11 +20,11 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts it as `user` from the program at `program`, which is `aiperf-ctl`.
+    /// Starts it as a user of its own from the program at `program`, which is `aiperf-ctl`.
     ///
     /// # Errors
     /// When it can't be started.
-    pub fn start(program: &Path, user: &LoadgenUser, publish: &Publish) -> Result<Self> {
+    pub fn start(program: &Path, identity: Identity, publish: &Publish) -> Result<Self> {
         // Opened here, as the user may not be allowed to walk the path.
         let opened = File::open(program).with_context(|| {
             format!("failed to open `{}`, which publishes what is watched", program.display())
@@ -36,12 +36,11 @@ impl Publisher {
             command.env(OTEL_URL, url);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::null()).current_dir("/").process_group(0);
-        if let Some((uid, gid)) = user.ids {
-            command.uid(uid).gid(gid);
+        if let Some(uid) = identity.uid() {
+            command.uid(uid).gid(uid);
         }
-        let mut process = command
-            .spawn()
-            .with_context(|| format!("failed to start `{}` as {}", program.display(), user.name))?;
+        let mut process =
+            command.spawn().with_context(|| format!("failed to start `{}`", program.display()))?;
         let told = process.stdin.take().map(BufWriter::new);
         Ok(Self { process, told })
     }

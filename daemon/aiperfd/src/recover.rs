@@ -1,34 +1,100 @@
-//! Makes a run of what a daemon that died left behind: its complete parts.
+//! Makes a run of what a daemon that died left behind: everything that it had collected, or at least its complete parts.
 
-use crate::run::put_together;
-use crate::store::RunDir;
-use crate::{clock, host};
+use crate::clock;
+use crate::daemon::Daemon;
+use crate::finish::{Parts, complete, put_together};
+use crate::host;
+use crate::pipeline::View;
+use crate::replay;
+use crate::run::as_run;
+use crate::store::{RunDir, Started};
 use anyhow::{Context, Result};
+use common::plan::{Plan, Timestamps};
 use export::parquet::rows;
-use record::{Build, Loss, Phase, Reason, Request, Run, SCHEMA_VERSION, Standing, Verdict};
+use record::{Phase, Reason, Request, Run, SCHEMA_VERSION, Standing, Verdict};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-/// Puts the parts of an interrupted run together and writes its `run.json`: never `valid`, and it says why.
-pub fn recover(directory: &RunDir, run_id: &str, build: &Build) -> Result<()> {
-    let (plan, _) = directory.plan()?;
-    // Parts of the others that no part of requests belongs to are of requests that were lost.
-    let complete = parts(directory, "requests")?.len();
-    for stem in ["requests", "tokens", "responses"] {
-        let mut parts = parts(directory, stem)?;
-        parts.truncate(complete);
-        if !parts.is_empty() {
-            put_together(&parts, directory, stem)?;
-        }
-    }
-    let gpus = parts(directory, "gpu")?;
+/// Makes a run of what is there and writes its `run.json`: never `valid`, and it says why.
+///
+/// # Errors
+/// When the run had not begun, or the disk refuses.
+pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> {
+    let (plan, status) = directory.plan()?;
+    let started = directory.started();
+    let replayed = started.as_ref().map(|started| replay::run(daemon, directory, &plan, started, &|| false));
+    let (parts, view, lost) = match replayed {
+        Some(Ok(replayed)) => (replayed.parts, Some(replayed.view), None),
+        Some(Err(error)) => (Parts::complete(directory), None, Some(format!("{error:#}"))),
+        None => (Parts::complete(directory), None, None),
+    };
+    anyhow::ensure!(
+        !parts.is_empty(),
+        "run {run_id} had not begun when it was cut off: nothing can be recovered"
+    );
+    parts.put_together(directory)?;
+    let gpus = complete(directory, "gpu");
     if !gpus.is_empty() {
         put_together(&gpus, directory, "gpu")?;
     }
+    let phases = phases(directory, &plan)?;
+    let started = started.unwrap_or_else(|| unknown(&plan));
+    let loss = view.map(|view: View| view.loss).unwrap_or_default();
+    let plan = as_run(&plan, started.replays, &[]);
+    let verdict = Verdict::from_reasons(vec![reason(lost)]);
+    let run = Run {
+        schema_version: SCHEMA_VERSION.to_owned(),
+        version: daemon.build.version.to_owned(),
+        commit: Some(daemon.build.commit.to_owned()),
+        kernel_object: Some(daemon.kernel_object.clone()),
+        run_id: run_id.to_owned(),
+        source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
+        timestamps: started.timestamps,
+        timestamps_reason: started.timestamps_reason,
+        plan,
+        host: started.host,
+        doctor: started.doctor,
+        clock_begin: started.clock_begin,
+        clock_end: started.clock_begin,
+        phases,
+        was_cancelled: false,
+        is_complete: false,
+        incomplete_reason: Some(WHY.to_owned()),
+        loss,
+        counters: BTreeMap::new(),
+        figures: BTreeMap::new(),
+        gpu: Vec::new(),
+        streamed: Vec::new(),
+        client: Some(started.client)
+            .filter(|client| !client.is_empty())
+            .or_else(|| Some(format!("uid {}", status.owner))),
+        verdict,
+    };
+    directory.write_run(&run)?;
+    directory.remove_scratch();
+    Ok(())
+}
+
+/// Why it is not valid; `lost` says why only complete parts are in it, if so.
+fn reason(lost: Option<String>) -> Reason {
+    let how = match lost {
+        None => "everything that had been collected is in it".to_owned(),
+        Some(why) => {
+            format!("only what was in complete files is in it, up to a second before, because {why}")
+        }
+    };
+    Reason {
+        name: "daemon_died".to_owned(),
+        standing: Standing::Invalid,
+        text: format!("{WHY}: {how}; what the kernel programs and the hot cores counted is not known"),
+        figures: Vec::new(),
+    }
+}
+
+/// The phases of the recorded requests: from the first that was due to the last that ended.
+fn phases(directory: &RunDir, plan: &Plan) -> Result<Vec<Phase>> {
     let requests = directory.path().join("requests.parquet");
-    anyhow::ensure!(requests.is_file(), "no part of run {run_id} was complete: nothing can be recovered");
     let mut phases = Vec::<Phase>::new();
-    for batch in rows::<Request>(&requests)? {
+    for batch in rows::<Request>(&requests).context("failed to read what was recovered")? {
         for Request { phase: name, due_ns, ended_ns, .. } in batch? {
             match phases.iter_mut().find(|phase| phase.name == name) {
                 Some(phase) => {
@@ -39,59 +105,31 @@ pub fn recover(directory: &RunDir, run_id: &str, build: &Build) -> Result<()> {
             }
         }
     }
+    for phase in &mut phases {
+        let planned = plan.load.phases.iter().find(|planned| planned.name == phase.name);
+        let seconds = planned.and_then(|planned| planned.duration_seconds);
+        phase.duration_ns = seconds.map(common::clock::DurationNs::from_seconds);
+    }
     phases.sort_by_key(|phase| phase.begun_ns);
-    let clock = clock::anchor();
-    let why = "the daemon died; what was recorded until then was recovered";
-    let reason = Reason {
-        name: "recovered".to_owned(),
-        standing: Standing::Degraded,
-        text: format!("{why}, and counters of loss are not known"),
-        figures: Vec::new(),
-    };
-    let run = Run {
-        schema_version: SCHEMA_VERSION.to_owned(),
-        version: build.version.to_owned(),
-        commit: Some(build.commit.to_owned()),
-        kernel_object: None,
-        run_id: run_id.to_owned(),
-        source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
-        timestamps: plan.timestamps.name().to_owned(),
-        timestamps_reason: None,
-        plan,
-        host: host::describe(&[]),
-        doctor: Vec::new(),
-        clock_begin: clock,
-        clock_end: clock,
-        phases,
-        was_cancelled: true,
-        is_complete: false,
-        incomplete_reason: Some(why.to_owned()),
-        loss: Loss::default(),
-        counters: BTreeMap::new(),
-        figures: BTreeMap::new(),
-        gpu: Vec::new(),
-        streamed: Vec::new(),
-        client: None,
-        verdict: Verdict::from_reasons(vec![reason]),
-    };
-    directory.write_run(&run)?;
-    directory.remove_scratch();
-    Ok(())
+    Ok(phases)
 }
 
-/// The complete parts of a table, in order.
-fn parts(directory: &RunDir, stem: &str) -> Result<Vec<PathBuf>> {
-    let folder = directory.path().join("parts");
-    let entries =
-        std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
-    let mut parts = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(stem) && name.ends_with(".parquet")
-        })
-        .collect::<Vec<_>>();
-    parts.sort();
-    Ok(parts)
+/// Of a run of a daemon that did not keep more.
+fn unknown(plan: &Plan) -> Started {
+    Started {
+        timestamps: match plan.timestamps {
+            Timestamps::Auto => Timestamps::User.name().to_owned(),
+            named => named.name().to_owned(),
+        },
+        timestamps_reason: None,
+        clock_begin: clock::anchor(),
+        host: host::describe(&[]),
+        doctor: Vec::new(),
+        client: String::new(),
+        workers: 0,
+        replays: false,
+        phases: Vec::new(),
+    }
 }
+
+const WHY: &str = "the daemon died during the run";

@@ -78,6 +78,13 @@ impl Replies {
         }
         let header: MessageHeader = zerocopy::transmute!(header);
         let length = usize::try_from(header.length).unwrap_or(0).saturating_sub(size_of::<MessageHeader>());
+        if length > MESSAGE_BYTES_MAX {
+            return Err(io::Error::other("the load generator sent a message that is too long"));
+        }
+        if self.message.len() * size_of::<u64>() > MESSAGE_BYTES_KEPT {
+            // One long message must not hold its memory for the rest of the run.
+            self.message = Vec::new();
+        }
         self.message.resize(length.div_ceil(size_of::<u64>()), 0);
         match self.pipe.read_exact(&mut self.message.as_mut_bytes()[..length]) {
             Ok(()) => {}
@@ -135,6 +142,10 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
 }
 
 const PIPE_BYTES: usize = 256 << 10;
+/// More than any message: the load generator bounds what it keeps of a response.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// What is kept for the next message.
+const MESSAGE_BYTES_KEPT: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@
 
 use crate::clock;
 use crate::pipeline::Writers;
+use crate::store::RunDir;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use export::parquet::concat;
@@ -21,6 +22,38 @@ pub struct Kept {
     pub part: DurationNs,
     /// Bytes that are kept: the oldest parts go first.
     pub bytes: u64,
+}
+
+impl Kept {
+    /// Takes the tables of a run that a killed daemon left as a part.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn take_up(&self, run: &RunDir) -> Result<()> {
+        let second = clock::real().0 / 1_000_000_000;
+        for stem in ["requests", "tokens", "responses", "payloads"] {
+            if let Some(table) = run.file(&format!("{stem}.parquet")) {
+                self.put(stem, &[table], second)?;
+            }
+        }
+        prune(&self.directory, self.bytes)
+    }
+
+    fn put(&self, stem: &str, parts: &[PathBuf], second: u64) -> Result<()> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let mut second = second;
+        let named = |second: u64| self.directory.join(format!("{stem}-{second}.parquet"));
+        while named(second).exists() {
+            second += 1;
+        }
+        concat(parts, &named(second))?;
+        for part in parts {
+            fs::remove_file(part).with_context(|| format!("failed to remove `{}`", part.display()))?;
+        }
+        Ok(())
+    }
 }
 
 /// The part that is being written.
@@ -64,25 +97,9 @@ impl Rolling {
             parts.push(("payloads", payloads.take_parts()?));
         }
         for (stem, parts) in parts {
-            self.put(stem, &parts, second)?;
+            self.kept.put(stem, &parts, second)?;
         }
         prune(&self.kept.directory, self.kept.bytes)
-    }
-
-    fn put(&self, stem: &str, parts: &[PathBuf], second: u64) -> Result<()> {
-        if parts.is_empty() {
-            return Ok(());
-        }
-        let mut second = second;
-        let named = |second: u64| self.kept.directory.join(format!("{stem}-{second}.parquet"));
-        while named(second).exists() {
-            second += 1;
-        }
-        concat(parts, &named(second))?;
-        for part in parts {
-            fs::remove_file(part).with_context(|| format!("failed to remove `{}`", part.display()))?;
-        }
-        Ok(())
     }
 }
 

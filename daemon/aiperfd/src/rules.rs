@@ -1,7 +1,8 @@
-//! Who may watch what, by the caller's user number: the rules of the configuration file.
+//! Who may watch what, and use whose runs, by the caller's user number: the rules of the configuration file.
 
+use crate::access::Role;
 use crate::cgroup;
-use crate::config::Allow;
+use crate::config::{Allow, May};
 use common::plan::Target;
 use control::{Fault, Problem};
 use std::fs;
@@ -16,6 +17,9 @@ pub struct Rules(Vec<Rule>);
 struct Rule {
     uids: Vec<u32>,
     cgroups: Vec<PathBuf>,
+    /// Whose runs; none for everybody's.
+    runs_of: Option<Vec<u32>>,
+    may: May,
 }
 
 impl Rules {
@@ -23,34 +27,54 @@ impl Rules {
     pub fn new(allow: &[Allow]) -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let rule = |allow: &Allow| {
-            let uids = allow.users.iter().filter_map(|user| {
+            let known = |user: &String| {
                 let uid = uid_of(user, &passwd);
                 if uid.is_none() {
                     tracing::warn!("[[allow]] names the user `{user}`, whom this host does not know");
                 }
                 uid
-            });
+            };
             let cgroups = allow.cgroups.iter().map(|path| PathBuf::from(path.trim_matches('/')));
-            Rule { uids: uids.collect(), cgroups: cgroups.collect() }
+            let of_everybody = allow.runs_of.iter().any(|user| user == EVERYBODY);
+            Rule {
+                uids: allow.users.iter().filter_map(known).collect(),
+                cgroups: cgroups.collect(),
+                runs_of: (!of_everybody).then(|| allow.runs_of.iter().filter_map(known).collect()),
+                may: allow.may,
+            }
         };
         Self(allow.iter().map(rule).collect())
+    }
+
+    /// What a user is to the runs of another one.
+    #[must_use]
+    pub fn role(&self, owner: u32, uid: u32) -> Role {
+        let rules = self.0.iter().filter(|rule| rule.uids.contains(&uid));
+        let mut rules =
+            rules.filter(|rule| rule.runs_of.as_ref().is_none_or(|owners| owners.contains(&owner)));
+        let mut role = Role::Member;
+        if let Some(first) = rules.next() {
+            let controls = first.may == May::Control || rules.any(|rule| rule.may == May::Control);
+            role = if controls { Role::Controller } else { Role::Reader };
+        }
+        role
     }
 
     /// Whether a user may watch this.
     ///
     /// # Errors
     /// When he may not, with what he may.
-    pub fn permit(&self, wanted: &Target, uid: Option<u32>) -> Result<(), Problem> {
-        if matches!(wanted, Target::Command(_)) || uid == Some(0) {
+    pub fn permit(&self, wanted: &Target, uid: u32) -> Result<(), Problem> {
+        if matches!(wanted, Target::Command(_)) || uid == 0 {
             return Ok(());
         }
         let target = target(wanted)?;
-        let may = self.0.iter().filter(|rule| uid.is_some_and(|uid| rule.uids.contains(&uid)));
+        let may = self.0.iter().filter(|rule| rule.uids.contains(&uid));
         let may = may.flat_map(|rule| &rule.cgroups).collect::<Vec<_>>();
         if may.iter().any(|path| target.starts_with(path)) {
             return Ok(());
         }
-        let who = uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"));
+        let who = format!("user {uid}");
         let message = if may.is_empty() {
             format!(
                 "{who} may not observe processes that are not his command: that takes root, or a rule ([[allow]]) in the \
@@ -88,6 +112,9 @@ fn target(target: &Target) -> Result<PathBuf, Problem> {
     }
 }
 
+/// Everybody, among users whose runs may be used.
+const EVERYBODY: &str = "*";
+
 fn uid_of(user: &str, passwd: &str) -> Option<u32> {
     if let Ok(uid) = user.parse() {
         return Some(uid);
@@ -102,11 +129,16 @@ mod tests {
 
     #[test]
     fn other_peoples_processes_take_root_or_a_rule() {
-        let allow = [Allow { users: vec!["1000".to_owned()], cgroups: vec!["/a/b".to_owned()] }];
+        let allow = [Allow {
+            users: vec!["1000".to_owned()],
+            cgroups: vec!["/a/b".to_owned()],
+            runs_of: Vec::new(),
+            may: May::Control,
+        }];
         let rules = Rules::new(&allow);
-        assert!(rules.permit(&Target::Command("curl".to_owned()), Some(1)).is_ok(), "a command of one's own");
+        assert!(rules.permit(&Target::Command("curl".to_owned()), 1).is_ok(), "a command of one's own");
         let check = |path: &str, uid: u32, expected: Option<&str>| {
-            let permitted = rules.permit(&Target::Cgroup(path.to_owned()), Some(uid));
+            let permitted = rules.permit(&Target::Cgroup(path.to_owned()), uid);
             let refused = permitted.err().map(|problem| problem.message);
             match expected {
                 None => assert_eq!(refused, None, "{path} for {uid}"),
@@ -122,6 +154,29 @@ mod tests {
         check("a/bc", 1000, Some("let him observe `a/b`"));
         check("a/b/../../x", 1000, Some("no path of a cgroup"));
         check("a/b", 1001, Some("takes root, or a rule"));
+    }
+
+    #[test]
+    fn a_rule_says_whose_runs_may_be_used() {
+        let allow = |users: &str, runs_of: &str, may: May| Allow {
+            users: vec![users.to_owned()],
+            cgroups: Vec::new(),
+            runs_of: vec![runs_of.to_owned()],
+            may,
+        };
+        let rules = Rules::new(&[
+            allow("1", "7", May::Read),
+            allow("1", "8", May::Control),
+            allow("2", "*", May::Read),
+        ]);
+        let check = |uid: u32, owner: u32, expected: Role| {
+            assert_eq!(rules.role(owner, uid), expected, "{uid} and the runs of {owner}");
+        };
+        check(1, 7, Role::Reader);
+        check(1, 8, Role::Controller);
+        check(1, 9, Role::Member);
+        check(2, 9, Role::Reader);
+        check(3, 7, Role::Member);
     }
 
     #[test]

@@ -10,34 +10,36 @@ use crate::cgroup::Cgroup;
 use crate::collect::client_ring::{ClientRing, Counters};
 use crate::collect::kernel_rings::KernelRings;
 use crate::collect::{Collected, Collector};
-use crate::daemon::Daemon;
-use crate::evidence::{HOT_THREAD, Watch, evidence, figures};
+use crate::daemon::{Cores, Daemon};
+use crate::evidence::{HOT_THREAD, Watch};
 use crate::gpus::Gpus;
+use crate::limits::Taken;
 use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View, Writers};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
 use crate::rolling::Kept;
-use crate::spool::Writer;
-use crate::store::{RunDir, run_number};
+use crate::spool::{Keeping, Reader, Writer};
+use crate::store::{RunDir, Started, run_number};
+use crate::supervise::{PipelineThread, Stopped, Supervisor, disk_is_full};
 use crate::watch::Watched;
-use crate::{clock, host, verdict};
+use crate::{clock, host};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::handshake::{Order, Setup};
 use common::plan::{Plan, Timestamps};
 use common::ring::{COUNTERS, Counter};
 use control::{Create, Fault, Problem, Progress, State, Status, Stop, WatchedServer};
-use export::parquet::{Limits, PartWriter, concat};
+use export::parquet::{Limits, PartWriter};
 use join::{Joiner, Unmatched};
 use metric::{Capability, Settings};
-use record::{Finding, Host, Phase, Run, SCHEMA_VERSION};
+use record::{Host, SCHEMA_VERSION};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -60,7 +62,13 @@ pub struct Active {
     /// What can be told while it runs.
     pub telling: Mutex<Telling>,
     /// The user number of who asked for it.
-    pub uid: Option<u32>,
+    pub uid: u32,
+    /// The process that asked for it, whose cgroup a command that joins must be in.
+    pub pid: Option<u32>,
+    /// When it was last heard of while it waited; when it ended.
+    pub touched: Mutex<MonoNs>,
+    /// What it holds of its user's share while it waits.
+    pub waiting: Mutex<Vec<Taken>>,
     /// The cgroup that a command may join, while one may.
     pub watched: Mutex<Option<Arc<Cgroup>>>,
     /// Where parts go as they are full, of a watch that has no end.
@@ -81,15 +89,17 @@ pub struct Telling {
 }
 
 /// What is there while requests are sent.
-pub(crate) struct Field {
+pub(crate) struct Field<'a> {
     pub(crate) counters: Vec<Counters>,
     pub(crate) view: Arc<Mutex<View>>,
     pub(crate) over: Arc<AtomicBool>,
     /// Until it is stopped.
     pub(crate) collector: Option<JoinHandle<std::io::Result<()>>>,
-    pub(crate) pipeline: JoinHandle<Result<Writers>>,
+    pub(crate) pipeline: PipelineThread,
+    /// Looks at the rings so far.
+    pub(crate) looks: Arc<AtomicU64>,
     pub(crate) attached: Option<Attached>,
-    pub(crate) loadgen: Loadgen,
+    pub(crate) loadgen: Loadgen<'a>,
     pub(crate) rung: Timestamps,
     pub(crate) rung_reason: Option<String>,
     pub(crate) host: Host,
@@ -105,17 +115,27 @@ pub(crate) struct Field {
     pub(crate) met: BTreeMap<String, u64>,
     /// The models that others asked.
     pub(crate) models: Vec<String>,
+    /// Bounds that something exceeded, and how much was left out, by name.
+    pub(crate) exceeded: BTreeMap<String, u64>,
     /// How much was collected, and how much of it the observer has read.
     pub(crate) collected: Collected,
     /// The GPUs, if they are sampled.
     pub(crate) gpus: Option<Gpus>,
 }
 
-impl Field {
+impl Field<'_> {
     /// Empties the rings a last time.
     pub(crate) fn stop_collecting(&mut self) -> Result<()> {
         self.over.store(true, Ordering::Release);
         let Some(collector) = self.collector.take() else { return Ok(()) };
+        let give_up = clock::mono() + COLLECTOR_PATIENCE;
+        while !collector.is_finished() {
+            if clock::mono() > give_up {
+                // It hangs in the disk, and is left behind.
+                anyhow::bail!("the disk does not answer");
+            }
+            std::thread::sleep(COLLECTOR_LOOK);
+        }
         let collected = collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
         collected.context("failed to spool records")
     }
@@ -125,27 +145,32 @@ impl Active {
     /// Runs it to its end. A failure is in the status.
     pub fn execute(&self, daemon: &Daemon) {
         let result = self.try_execute(daemon);
-        daemon.cpus.release(&self.run_id());
-        if let Ok(mut watched) = self.watched.lock() {
-            *watched = None;
-        }
+        let run_id = self.run_id();
+        daemon.cpus.release(&run_id);
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut keeps = false;
         if let Err(error) = result {
             let problem = match error.downcast::<Problem>() {
                 Ok(problem) => problem,
                 Err(error) => Problem::new(Fault::Load, format!("{error:#}")),
             };
             // The client tells its user; a private daemon would say it twice.
-            tracing::info!(run = self.run_id(), "run failed: {problem}");
-            if let Ok(mut status) = self.status.lock() {
-                status.state = State::Failed;
-                status.problem = Some(problem);
-            }
+            tracing::info!(run = run_id, "run failed: {problem}");
+            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            // What was collected of a run that had begun is kept: `recover` may do better once the disk is well.
+            keeps = self.directory.started().is_some();
+            status.state = if keeps { State::Interrupted } else { State::Failed };
+            status.problem = Some(problem);
         }
-        self.directory.remove_scratch();
+        if !keeps {
+            self.directory.remove_scratch();
+        }
+        daemon.store.refresh(&run_id);
+        tracing::info!(run = run_id, "run ended");
         let last = self.progress();
-        if let Ok(mut telling) = self.telling.lock() {
-            *telling = Telling { last: Some(last), ..Telling::default() };
-        }
+        *self.telling.lock().unwrap_or_else(PoisonError::into_inner) =
+            Telling { last: Some(last), ..Telling::default() };
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
     }
 
     /// What a client that follows it is shown.
@@ -203,24 +228,53 @@ impl Active {
     fn try_execute(&self, daemon: &Daemon) -> Result<()> {
         self.enter(State::Preparing);
         let plan = self.plan()?;
+        if let Some(why) = disk_is_full(&daemon.store, &daemon.limits) {
+            return Err(Problem::new(Fault::Disk, why).into());
+        }
+        let _share = daemon.share(self, &plan)?;
         let found = daemon.examine(most_at_once(&plan), &plan.workers.cpus);
-        let (field, stopped) = if let Some(watch) = &plan.watch {
-            let field = self.prepare_watch(daemon, &plan, watch)?;
-            self.enter(State::Running);
-            self.attend(field)?
-        } else {
-            let field = self.prepare(daemon, &plan)?;
-            self.enter(State::Running);
-            self.send(daemon, field)?
+        let mut field = match &plan.watch {
+            Some(watch) => self.prepare_watch(daemon, &plan, watch)?,
+            None => self.prepare(daemon, &plan)?,
         };
+        let mut started = Started {
+            timestamps: field.rung.name().to_owned(),
+            timestamps_reason: field.rung_reason.clone(),
+            clock_begin: field.clock_begin,
+            host: field.host.clone(),
+            doctor: found,
+            client: self.client.clone(),
+            workers: u32::try_from(field.counters.len()).unwrap_or(0),
+            replays: field.replays,
+            phases: Vec::new(),
+        };
+        self.directory.write_started(&started)?;
+        self.enter(State::Running);
+        let stopped = match plan.watch {
+            Some(_) => self.attend(daemon, &mut field),
+            None => self.send(daemon, &mut field),
+        };
+        started.phases = crate::finish::phases(&plan, &field.begun, &BTreeMap::new());
         self.enter(State::Recording);
-        self.record(daemon, &plan, field, stopped, found)
+        self.record(daemon, &plan, field, stopped, started)
+    }
+
+    /// Whether it is to give up while it prepares: it was told to, its client is gone, or it takes too long.
+    pub(crate) fn gives_up(&self, begun: MonoNs, daemon: &Daemon) -> bool {
+        let is_told = self.will.lock().is_ok_and(|will| will.is_some());
+        let taken = clock::mono() - begun;
+        let is_followed = self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0;
+        is_told
+            || (!is_followed && taken > CLIENT_PATIENCE)
+            || taken > DurationNs::from_seconds(f64::from(daemon.limits.prepare_seconds))
     }
 
     /// Makes everything ready and gives the order to start.
-    fn prepare(&self, daemon: &Daemon, plan: &Plan) -> Result<Field> {
+    fn prepare<'a>(&self, daemon: &'a Daemon, plan: &Plan) -> Result<Field<'a>> {
         let run_id = self.run_id();
-        let cpus = daemon.cpus.reserve(&run_id, plan)?;
+        let begun = clock::mono();
+        let cores = daemon.cpus.reserve(&run_id, self.uid, plan, daemon.limits.cores_per_user)?;
+        let Cores { cpus, leaves_one } = cores;
         let (rung, rung_reason) = self.rung(daemon, plan.timestamps)?;
         let hot_cpus = cpus.iter().flatten().copied().collect::<Vec<_>>();
         let gpus = self.sample_gpus(daemon, plan, rung, &hot_cpus)?;
@@ -229,17 +283,18 @@ impl Active {
             _ => None,
         };
         let (kernel_rings, attached) = attach(daemon, cgroup.as_ref())?;
-        let mut spools = Spools::create(&self.directory, cpus.len(), u64::from(daemon.client_ring_bytes))?;
-        let kernel_spool = match kernel_rings {
-            Some(rings) => Some((rings, Writer::create(&self.directory.path().join("spool/kernel"))?)),
-            None => None,
-        };
+        let keeping = Keeping::new(&self.directory.spool(), u64::from(daemon.limits.spool_mib) << 20);
+        let ring_bytes = u64::from(daemon.client_ring_bytes);
+        let mut spools = Spools::create(&self.directory, cpus.len(), ring_bytes, &keeping)?;
+        let kernel_spool = kernel_spool(&self.directory, kernel_rings, &keeping)?;
         let kernel_reader = kernel_spool.as_ref().map(|(_, spool)| spool.reader()).transpose()?;
         let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let mut loadgen = Loadgen::bear(&daemon.nursery, cgroup)?;
+        let mut loadgen = Loadgen::start(daemon, cgroup)?;
         self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, rung)?;
-        let (replays, notices) = loadgen.prepared(|| self.wants(Stop::Now))?;
-        raise_hot_threads(loadgen.pid());
+        let (replays, notices) = loadgen.prepared(&|| self.gives_up(begun, daemon))?;
+        if leaves_one {
+            raise_hot_threads(loadgen.pid());
+        }
         let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
         let counters = spools.counters();
         let collector = Collector {
@@ -248,19 +303,13 @@ impl Active {
             shown: None,
             interval: Duration::from_millis(daemon.collect_interval_ms),
             over: Arc::clone(&over),
+            looks: Arc::default(),
         };
+        let looks = Arc::clone(&collector.looks);
         let (host, clock_begin) = (host::describe(&hot_cpus), clock::anchor());
-        let no_stamps = (rung == Timestamps::User).then_some(Unmatched::NoStamps);
-        let pipeline = Pipeline {
-            replies: Replies::new(reply_read.into()),
-            kernel: kernel_reader,
-            joiner: Joiner::new(&phase_names(plan), no_stamps),
-            writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
-            view: Arc::clone(&view),
-            settings: settings(plan, clock_begin),
-            live: Arc::clone(&self.live),
-            rolling: None,
-        };
+        let inflow = Inflow { replies: Replies::new(reply_read.into()), kernel: kernel_reader, keeping };
+        let metadata = metadata(&run_id, rung, &clock_begin, &host);
+        let pipeline = self.pipeline(plan, rung, inflow, &metadata, clock_begin, &view);
         // Little work that must not wait: a full ring costs stamps.
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         // Encoding must never take time from the hot cores.
@@ -275,7 +324,8 @@ impl Active {
             view,
             over,
             collector: Some(collector),
-            pipeline,
+            pipeline: PipelineThread::new(pipeline),
+            looks,
             attached,
             loadgen,
             rung,
@@ -288,9 +338,34 @@ impl Active {
             watched: None,
             met: BTreeMap::new(),
             models: Vec::new(),
+            exceeded: BTreeMap::new(),
             collected: Collected::default(),
             gpus,
         })
+    }
+
+    /// The pipeline of a run that sends.
+    fn pipeline(
+        &self,
+        plan: &Plan,
+        rung: Timestamps,
+        inflow: Inflow,
+        metadata: &[(String, String)],
+        clock_begin: Anchor,
+        view: &Arc<Mutex<View>>,
+    ) -> Pipeline {
+        let no_stamps = (rung == Timestamps::User).then_some(Unmatched::NoStamps);
+        Pipeline {
+            replies: inflow.replies,
+            kernel: inflow.kernel,
+            joiner: Joiner::new(&phase_names(plan), no_stamps),
+            writers: writers(&self.directory.path().join("parts"), plan, metadata),
+            view: Arc::clone(view),
+            settings: settings(plan, clock_begin),
+            live: Arc::clone(&self.live),
+            rolling: None,
+            keeping: Some(inflow.keeping),
+        }
     }
 
     /// Starts to sample the GPUs, if the plan wants that.
@@ -309,7 +384,7 @@ impl Active {
     #[expect(clippy::too_many_arguments, reason = "what a load generator is given comes from everywhere")]
     fn set_up(
         &self,
-        loadgen: &mut Loadgen,
+        loadgen: &mut Loadgen<'_>,
         spools: &Spools,
         replies: OwnedFd,
         plan: &Plan,
@@ -335,6 +410,7 @@ impl Active {
             socket_stamps: rung == Timestamps::SoTimestamping,
             keep_raw: plan.output.keeps_responses(),
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+            replay: false,
         };
         drop(create);
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![replies.as_fd(), inputs_json.as_fd()];
@@ -360,154 +436,65 @@ impl Active {
         }
     }
 
-    pub(crate) fn wants(&self, what: Stop) -> bool {
-        self.will.lock().is_ok_and(|will| *will == Some(what))
-    }
-
     /// Watches the run until the load generator has finished; says what stopped it, if anything did.
-    fn send(&self, daemon: &Daemon, mut field: Field) -> Result<(Field, Option<String>)> {
+    fn send(&self, daemon: &Daemon, field: &mut Field<'_>) -> Option<Stopped> {
         let mut told = None;
-        let mut stopped: Option<String> = None;
+        let mut stopped: Option<Stopped> = None;
         let mut watched = clock::mono();
+        let mut supervisor = Supervisor::new(watched);
         loop {
-            match field.loadgen.hear(WATCH_INTERVAL)? {
-                Heard::Nothing | Heard::Watched { .. } => {}
-                Heard::Phase { phase, begun } => field.begun.push((phase, begun)),
-                Heard::Stopped(why) => {
-                    stopped.get_or_insert(why);
+            match field.loadgen.hear(WATCH_INTERVAL) {
+                Ok(Heard::Nothing | Heard::Watched { .. }) => {}
+                Ok(Heard::Phase { phase, begun }) => field.begun.push((phase, begun)),
+                Ok(Heard::Exceeded(counts)) => field.exceeded = counts,
+                Ok(Heard::Stopped(why)) => {
+                    stopped.get_or_insert_with(|| Stopped::asked(why));
                 }
-                Heard::Finished => return Ok((field, stopped)),
-                Heard::Gone => {
-                    return Ok((
-                        field,
-                        Some(stopped.unwrap_or_else(|| "the load generator died".to_owned())),
-                    ));
+                Ok(Heard::Finished) => return stopped,
+                Ok(Heard::Gone) => {
+                    return stopped.or_else(|| Some(Stopped::died("the load generator died")));
                 }
-                Heard::Failed(problem) => return Err(problem.into()),
+                Ok(Heard::Failed(problem)) => {
+                    return stopped.or_else(|| Some(Stopped::died(problem.message)));
+                }
+                Err(error) => return stopped.or_else(|| Some(Stopped::died(format!("{error:#}")))),
             }
             let now = clock::mono();
+            if let Some(problem) = supervisor.look(field, &daemon.store, &daemon.limits, now)
+                && stopped.as_ref().is_none_or(|known| known.cause == crate::supervise::Cause::Asked)
+            {
+                stopped = Some(problem);
+                self.wish(Stop::Now);
+            }
             if self.watchers.load(Ordering::Relaxed) > 0 {
                 watched = now;
             } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
-                stopped = Some("the client went away".to_owned());
-                if let Ok(mut will) = self.will.lock() {
-                    *will = Some(Stop::Now);
-                }
+                stopped = Some(Stopped::asked("the client went away"));
+                self.wish(Stop::Now);
             }
             let will = self.will.lock().map(|will| *will).unwrap_or_default();
             if will != told {
                 told = will;
                 let is_ending = daemon.draining.load(Ordering::Relaxed);
                 let why = if is_ending { "aiperfd was stopped" } else { "the user stopped it" };
-                stopped.get_or_insert_with(|| why.to_owned());
+                stopped.get_or_insert_with(|| Stopped::asked(why));
                 self.enter(State::Draining);
-                match will {
-                    Some(Stop::Drain) => field.loadgen.order(&Order::Drain)?,
-                    Some(Stop::Now) => field.loadgen.order(&Order::Stop)?,
-                    None => {}
+                let order = if will == Some(Stop::Now) { Order::Stop } else { Order::Drain };
+                field.loadgen.order(&order).ok();
+                if will == Some(Stop::Now) {
+                    supervisor.end_by(now + STOP_PATIENCE);
                 }
+            }
+            if supervisor.is_overdue(now) {
+                field.loadgen.end();
             }
             field.watch.look(field.loadgen.pid());
         }
     }
 
-    /// Drains and joins what is left, judges, and writes `run.json`.
-    fn record(
-        &self,
-        daemon: &Daemon,
-        plan: &Plan,
-        mut field: Field,
-        stopped: Option<String>,
-        found: Vec<Finding>,
-    ) -> Result<()> {
-        field.watch.end(field.loadgen.pid());
-        let read = field.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
-        field.stop_collecting()?;
-        let writers =
-            field.pipeline.join().map_err(|_poisoned| anyhow::anyhow!("the pipeline panicked"))??;
-        writers.finish(&self.directory)?;
-        let mut view =
-            field.view.lock().map_err(|_poisoned| anyhow::anyhow!("the run's view is broken"))?.clone();
-        if let Some(attached) = &field.attached {
-            view.loss.kernel = attached.dropped()?;
-        }
-        let mut sums = [0; COUNTERS.len()];
-        for counters in &field.counters {
-            counters.add_to(&mut sums);
-        }
-        let clock_end = clock::anchor();
-        let plan = &as_run(plan, field.replays, &field.models);
-        let mut evidence = evidence(plan, &sums, &view, &field.watch, field.rung);
-        if plan.watch.is_some() {
-            evidence.take_met(view.recorded, &field.met);
-        }
-        evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
-        evidence.incomplete_reason.clone_from(&stopped);
-        evidence.governor.clone_from(&field.host.governor);
-        let phases = phases(plan, &field.begun, &view.tally.ended);
-        evidence.take_gpus(&read, plan, &phases);
-        let run = Run {
-            schema_version: SCHEMA_VERSION.to_owned(),
-            version: daemon.build.version.to_owned(),
-            commit: Some(daemon.build.commit.to_owned()),
-            kernel_object: Some(daemon.kernel_object.clone()),
-            run_id: self.run_id(),
-            source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
-            plan: plan.clone(),
-            host: field.host,
-            doctor: found,
-            timestamps: field.rung.name().to_owned(),
-            timestamps_reason: field.rung_reason.clone(),
-            clock_begin: field.clock_begin,
-            clock_end,
-            phases,
-            was_cancelled: stopped.is_some(),
-            is_complete: stopped.is_none(),
-            incomplete_reason: stopped,
-            counters: if plan.watch.is_some() { field.met } else { host::named(&sums) },
-            figures: figures(&field.watch, field.loadgen.cgroup_path()),
-            gpu: read.sources,
-            streamed: Vec::new(),
-            client: Some(self.client.clone()),
-            verdict: verdict::judge(&evidence),
-            loss: view.loss,
-        };
-        drop(field.attached);
-        drop(field.watched);
-        drop(field.loadgen);
-        self.directory.write_run(&run)?;
-        daemon.ended(&run.run_id);
-        if let Ok(mut status) = self.status.lock() {
-            status.standing = Some(run.verdict.standing);
-            status.state = State::Finished;
-        }
-        Ok(())
-    }
-}
-
-impl Writers {
-    /// Closes the writers and puts their parts together.
-    pub fn finish(self, directory: &RunDir) -> Result<()> {
-        put_together(&self.requests.finish()?, directory, "requests")?;
-        put_together(&self.tokens.finish()?, directory, "tokens")?;
-        if let Some(responses) = self.responses {
-            put_together(&responses.finish()?, directory, "responses")?;
-        }
-        if let Some(payloads) = self.payloads {
-            put_together(&payloads.finish()?, directory, "payloads")?;
-        }
-        Ok(())
-    }
-}
-
-/// Makes one file of the complete parts of a table.
-pub fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
-    let whole = directory.path().join(format!("{stem}.parquet"));
-    match parts {
-        [only] => {
-            std::fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display()))
-        }
-        _ => Ok(concat(parts, &whole)?),
+    /// Wants the run to be stopped, whoever else does.
+    pub(crate) fn wish(&self, what: Stop) {
+        *self.will.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 }
 
@@ -521,6 +508,25 @@ fn rung_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
             Err(Problem::new(Fault::Plan, why).into())
         }
     }
+}
+
+/// What comes into the pipeline of a run.
+struct Inflow {
+    replies: Replies,
+    kernel: Option<Reader>,
+    keeping: Keeping,
+}
+
+/// The file that the kernel's rings are emptied into, if there are any.
+fn kernel_spool(
+    directory: &RunDir,
+    rings: Option<KernelRings>,
+    keeping: &Keeping,
+) -> Result<Option<(KernelRings, Writer)>> {
+    let Some(rings) = rings else { return Ok(None) };
+    let path = directory.spool().join("kernel");
+    let writer = Writer::create(&path, keeping.clone());
+    Ok(Some((rings, writer.with_context(|| format!("failed to create `{}`", path.display()))?)))
 }
 
 /// Attaches the probes to the run's cgroup, if it has one.
@@ -537,12 +543,12 @@ struct Spools {
 }
 
 impl Spools {
-    fn create(directory: &RunDir, workers: usize, ring_bytes: u64) -> Result<Self> {
+    fn create(directory: &RunDir, workers: usize, ring_bytes: u64, keeping: &Keeping) -> Result<Self> {
         let mut spools = Self { clients: Vec::new(), readers: Vec::new() };
         for worker in 0..workers {
-            let path = directory.path().join(format!("spool/worker-{worker}"));
-            let writer =
-                Writer::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+            let path = directory.spool().join(format!("worker-{worker}"));
+            let writer = Writer::create(&path, keeping.clone())
+                .with_context(|| format!("failed to create `{}`", path.display()))?;
             spools.readers.push(std::fs::File::open(&path)?);
             spools
                 .clients
@@ -556,21 +562,20 @@ impl Spools {
     }
 }
 
-pub(crate) fn writers(directory: &RunDir, plan: &Plan, metadata: &[(String, String)]) -> Writers {
-    let parts = directory.path().join("parts");
+pub(crate) fn writers(parts: &Path, plan: &Plan, metadata: &[(String, String)]) -> Writers {
     let limits = Limits::STANDARD;
     let payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
     let raw = payload || plan.output.keeps_responses();
     Writers {
-        requests: PartWriter::new(&parts, "requests", limits, metadata),
-        tokens: PartWriter::new(&parts, "tokens", limits, metadata),
-        responses: raw.then(|| PartWriter::new(&parts, "responses", limits, metadata)),
-        payloads: payload.then(|| PartWriter::new(&parts, "payloads", limits, metadata)),
+        requests: PartWriter::new(parts, "requests", limits, metadata),
+        tokens: PartWriter::new(parts, "tokens", limits, metadata),
+        responses: raw.then(|| PartWriter::new(parts, "responses", limits, metadata)),
+        payloads: payload.then(|| PartWriter::new(parts, "payloads", limits, metadata)),
     }
 }
 
 /// The plan, with what the load generator found in the input, or the observer in the traffic.
-fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
+pub(crate) fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
     let mut plan = plan.clone();
     for phase in plan.load.phases.iter_mut().filter(|phase| replays && !phase.is_warmup) {
         "fixed_schedule".clone_into(&mut phase.shape);
@@ -583,21 +588,6 @@ fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
 
 pub(crate) fn phase_names(plan: &Plan) -> Vec<&str> {
     plan.load.phases.iter().map(|phase| phase.name.as_str()).collect()
-}
-
-/// The phases that began, with when their last request ended.
-fn phases(plan: &Plan, begun: &[(u32, MonoNs)], ended: &BTreeMap<String, MonoNs>) -> Vec<Phase> {
-    let begun = begun
-        .iter()
-        .filter_map(|(place, at)| Some((plan.load.phases.get(usize::try_from(*place).ok()?)?, *at)));
-    begun
-        .map(|(phase, begun_ns)| Phase {
-            name: phase.name.clone(),
-            begun_ns,
-            ended_ns: ended.get(&phase.name).copied().unwrap_or(begun_ns),
-            duration_ns: phase.duration_seconds.map(DurationNs::from_seconds),
-        })
-        .collect()
 }
 
 /// The most connections that a phase of the plan has at the same time, where it says.
@@ -654,12 +644,6 @@ pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
     }
 }
 
-/// How far the real-time clock moved against the monotonic one.
-fn clock_step(begin: &Anchor, end: &Anchor) -> DurationNs {
-    let expected = begin.real(end.mono_ns);
-    DurationNs(end.real_ns.0.wrapping_sub(expected.0).cast_signed())
-}
-
 pub(crate) fn spawn_with_priority<T: Send + 'static>(
     name: &str,
     priority: i32,
@@ -697,5 +681,10 @@ const START_DELAY: DurationNs = DurationNs::from_millis(5);
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a run goes on although no client follows it.
 pub(crate) const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
+/// How long a load generator that was told to end at once may take; then it is ended.
+pub(crate) const STOP_PATIENCE: DurationNs = DurationNs::from_millis(10_000);
+/// How long the collector's last look may take.
+const COLLECTOR_PATIENCE: DurationNs = DurationNs::from_millis(30_000);
+const COLLECTOR_LOOK: Duration = Duration::from_micros(200);
 /// Why nothing is stamped.
 const NO_PACKETS: &str = "a Unix socket (unix://) carries no packets that the kernel could stamp";

@@ -9,8 +9,10 @@ use crate::cgroup;
 use crate::clock;
 use crate::config::Observe;
 use crate::daemon::{Daemon, PublishedRun};
+use crate::limits::ROOT;
 use crate::live::{Detail, Ear, EndedRequests};
 use crate::publisher::Publisher;
+use crate::recover::recover;
 use crate::rolling::Kept;
 use crate::run::Active;
 use crate::store::new_run_id;
@@ -66,6 +68,7 @@ pub fn start(
 impl Service {
     /// Watches again and again until the daemon drains.
     fn watch(&self, daemon: &Daemon, kept: &Kept) {
+        self.take_up(daemon, kept);
         while !daemon.draining.load(Ordering::Relaxed) {
             let problem = match self.watch_once(daemon, kept) {
                 Ok(problem) => problem,
@@ -84,6 +87,22 @@ impl Service {
         }
     }
 
+    /// What a daemon that was killed had watched and not put away yet goes to the parts.
+    fn take_up(&self, daemon: &Daemon, kept: &Kept) {
+        let left = daemon.store.list().into_iter().filter(|status| {
+            status.owner == ROOT && status.state == State::Interrupted && status.target == self.observe.name
+        });
+        for status in left {
+            let Some(directory) = daemon.store.get(&status.run_id) else { continue };
+            let taken = recover(daemon, &directory, &status.run_id).and_then(|()| kept.take_up(&directory));
+            if let Err(error) = taken {
+                tracing::warn!("what was left of watching `{}` is lost: {error:#}", self.observe.name);
+            }
+            directory.remove().ok();
+            daemon.store.refresh(&status.run_id);
+        }
+    }
+
     /// Watches until that ends; gives why it did, should that be a failure.
     fn watch_once(&self, daemon: &Daemon, kept: &Kept) -> Result<Option<String>> {
         let target = self.target()?;
@@ -98,6 +117,7 @@ impl Service {
         }
         // Its records are in parts elsewhere.
         run.directory.remove()?;
+        daemon.store.refresh(&run_id);
         Ok(status.and_then(|status| status.problem).map(|problem| problem.message))
     }
 
@@ -124,6 +144,7 @@ impl Service {
             model: String::new(),
             standing: None,
             problem: None,
+            owner: ROOT,
         };
         directory.write_plan(&create, &status)?;
         Ok(Active {
@@ -135,7 +156,10 @@ impl Service {
             watchers: AtomicUsize::new(0),
             live: Arc::clone(&self.live),
             telling: Mutex::default(),
-            uid: Some(0),
+            uid: ROOT,
+            pid: None,
+            touched: Mutex::new(clock::mono()),
+            waiting: Mutex::default(),
             watched: Mutex::default(),
             kept: Some(kept.clone()),
             health: Mutex::default(),

@@ -1,12 +1,15 @@
 //! Files that hold what was collected until it is processed: memory stays flat, however far the reader is behind.
+//!
+//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that
+//! the disk space of what was read is given back, and a mark in the folder says so.
 
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Appends to a spool file, buffered until it is published.
 #[derive(Debug)]
@@ -17,8 +20,51 @@ pub struct Writer {
     written: u64,
     /// What a reader in this process may read.
     published: Arc<AtomicU64>,
+    /// What is given back, and when.
+    keeping: Keeping,
     /// Bytes from the file's begin whose disk space has been given back.
     freed: u64,
+}
+
+/// How much of a run's spool files is kept once it was read. All files of a run share it.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// Bytes that each file may have before anything is given back.
+    bytes: u64,
+    /// The mark that something was given back.
+    mark: PathBuf,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Keeping {
+    /// Up to so many bytes of each file are kept; the mark is made in this folder.
+    #[must_use]
+    pub fn new(folder: &Path, bytes: u64) -> Self {
+        Self { bytes, mark: folder.join(CUT), is_cut: Arc::default() }
+    }
+
+    /// Whether something was given back: from then on only complete parts of the results survive a kill.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+
+    /// Whether bytes before this place may be given back now. The mark is on the disk before the first are.
+    fn gives_back(&self, place: u64) -> io::Result<bool> {
+        if place <= self.bytes && !self.is_cut() {
+            return Ok(false);
+        }
+        if !self.is_cut.swap(true, Ordering::Relaxed) {
+            File::create(&self.mark)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Whether all that was collected is still in the spool files of this folder.
+#[must_use]
+pub fn is_whole(folder: &Path) -> bool {
+    folder.is_dir() && !folder.join(CUT).exists()
 }
 
 /// Reads a spool file in this process.
@@ -35,6 +81,8 @@ pub struct Reader {
     freed: u64,
     /// How far another process has read, if one reads too: what it has not read is not given back.
     other: Option<Arc<AtomicU64>>,
+    /// What is given back; nothing of a file that is read again.
+    keeping: Option<Keeping>,
 }
 
 impl Writer {
@@ -42,10 +90,10 @@ impl Writer {
     ///
     /// # Errors
     /// When the file can't be made.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub fn create(path: &Path, keeping: Keeping) -> io::Result<Self> {
         let file = File::options().read(true).write(true).create_new(true).open(path)?;
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        Ok(Self { file, buffer, written: 0, published: Arc::default(), freed: 0 })
+        Ok(Self { file, buffer, written: 0, published: Arc::default(), keeping, freed: 0 })
     }
 
     /// A reader of this file, in this process.
@@ -61,6 +109,7 @@ impl Writer {
             place: 0,
             freed: 0,
             other: None,
+            keeping: Some(self.keeping.clone()),
         })
     }
 
@@ -110,7 +159,7 @@ impl Writer {
     /// # Errors
     /// When the file system refuses for another reason than that it can't.
     pub fn free_before(&mut self, place: u64) -> io::Result<()> {
-        if place.saturating_sub(self.freed) < FREE_BYTES {
+        if place.saturating_sub(self.freed) < FREE_BYTES || !self.keeping.gives_back(place)? {
             return Ok(());
         }
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
@@ -134,6 +183,25 @@ impl Writer {
 }
 
 impl Reader {
+    /// Reads a file that a daemon which is gone has left, to its end.
+    ///
+    /// # Errors
+    /// When it can't be opened.
+    pub fn again(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self {
+            file,
+            published: Arc::new(AtomicU64::new(length)),
+            buffer: Vec::new(),
+            taken: 0,
+            place: 0,
+            freed: 0,
+            other: None,
+            keeping: None,
+        })
+    }
+
     /// The next `count` bytes, if they are there already.
     ///
     /// # Errors
@@ -165,7 +233,8 @@ impl Reader {
         // A buffer behind the place has been taken; giving back its disk space may fail and costs space only.
         let other = self.other.as_ref().map_or(u64::MAX, |other| other.load(Ordering::Acquire));
         let taken = (self.place - kept as u64 - count as u64).min(other);
-        if taken.saturating_sub(self.freed) >= FREE_BYTES {
+        let Some(keeping) = &self.keeping else { return Ok(()) };
+        if taken.saturating_sub(self.freed) >= FREE_BYTES && keeping.gives_back(taken)? {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             fallocate(&self.file, flags, self.freed, taken - self.freed).ok();
             self.freed = taken;
@@ -174,6 +243,8 @@ impl Reader {
     }
 }
 
+/// The mark that something was given back.
+const CUT: &str = "cut";
 /// How much is buffered before it goes to the file.
 const BUFFER_BYTES: usize = 256 << 10;
 /// How much disk space is given back at once.
@@ -186,7 +257,8 @@ mod tests {
     #[test]
     fn what_is_published_can_be_read_once() {
         let directory = tempfile::tempdir().unwrap();
-        let mut writer = Writer::create(&directory.path().join("spool")).unwrap();
+        let mut writer =
+            Writer::create(&directory.path().join("spool"), Keeping::new(directory.path(), 1 << 30)).unwrap();
         let mut reader = writer.reader().unwrap();
         writer.append(b"abcd").unwrap();
         assert_eq!(reader.peek(4).unwrap(), None, "not published");
@@ -197,5 +269,27 @@ mod tests {
         writer.publish().unwrap();
         assert_eq!(reader.peek(3).unwrap(), Some([7; 3].as_slice()), "in order");
         assert_eq!(writer.length(), 4 + 5 + (BUFFER_BYTES as u64), "all of it is in the file");
+    }
+
+    #[test]
+    fn what_is_kept_is_whole_until_it_is_too_much() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeping = Keeping::new(directory.path(), FREE_BYTES * 2);
+        let mut writer = Writer::create(&directory.path().join("spool"), keeping.clone()).unwrap();
+        let piece = vec![7; 1 << 20];
+        for _ in 0..(FREE_BYTES >> 20) {
+            writer.append(&piece).unwrap();
+        }
+        writer.publish().unwrap();
+        writer.free_before(FREE_BYTES).unwrap();
+        assert!(is_whole(directory.path()) && !keeping.is_cut(), "nothing was given back");
+        let mut again = Reader::again(&directory.path().join("spool")).unwrap();
+        assert_eq!(again.peek(1).unwrap(), Some([7].as_slice()), "it can be read again");
+        for _ in 0..(2 * FREE_BYTES) >> 20 {
+            writer.append(&piece).unwrap();
+        }
+        writer.publish().unwrap();
+        writer.free_before(FREE_BYTES * 3).unwrap();
+        assert!(!is_whole(directory.path()) && keeping.is_cut(), "it was too much");
     }
 }

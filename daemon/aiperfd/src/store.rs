@@ -5,15 +5,32 @@
 //! ```
 
 use anyhow::{Context, Result, bail};
+use common::clock::Anchor;
 use control::{Create, File, State, Status};
-use record::Run;
+use record::{Finding, Host, Phase, Run};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// The directory of all runs.
-#[derive(Clone, Debug)]
+/// The directory of all runs, which belongs to one daemon at a time.
+#[derive(Debug)]
 pub struct Store {
     runs: PathBuf,
+    /// Held as long as the store is open.
+    _lock: fs::File,
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+/// What is known of a run without reading it again.
+#[derive(Clone, Debug)]
+struct Known {
+    status: Status,
+    bytes: u64,
 }
 
 /// The directory of one run.
@@ -22,22 +39,81 @@ pub struct RunDir {
     path: PathBuf,
 }
 
+/// What is known of a run once it has started: enough to make a run of what a killed daemon leaves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Started {
+    /// The source of timestamps that it got.
+    pub timestamps: String,
+    /// Why not a better one.
+    pub timestamps_reason: Option<String>,
+    /// The clocks when it began.
+    pub clock_begin: Anchor,
+    /// The host when it began.
+    pub host: Host,
+    /// What the checks of the host found.
+    pub doctor: Vec<Finding>,
+    /// Who asked for it.
+    pub client: String,
+    /// Its load generator's workers; 0 of a run that watches.
+    pub workers: u32,
+    /// Whether the load generator replays a trace.
+    pub replays: bool,
+    /// Phases that have begun.
+    pub phases: Vec<Phase>,
+}
+
 impl Store {
     /// The store below a state directory, made if it is not there.
+    ///
+    /// # Errors
+    /// When it can't be made, or another daemon uses it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let runs = state_dir.join("runs");
-        fs::create_dir_all(&runs).with_context(|| format!("failed to create `{}`", runs.display()))?;
-        Ok(Self { runs })
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(OWNER_ONLY);
+        private.create(&runs).with_context(|| format!("failed to create `{}`", runs.display()))?;
+        let lock = Self::lock(state_dir)?;
+        for folder in [state_dir, &runs] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(OWNER_ONLY))
+                .with_context(|| format!("failed to keep others out of `{}`", folder.display()))?;
+        }
+        let store = Self { runs, _lock: lock, known: Mutex::default() };
+        let entries = fs::read_dir(&store.runs)
+            .with_context(|| format!("failed to read `{}`", store.runs.display()))?;
+        for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+            if let Some(run) = store.get(&name) {
+                run.shut();
+                store.refresh(&name);
+            }
+        }
+        Ok(store)
+    }
+
+    /// The right to use a state directory, which the kernel takes back when the process ends.
+    fn lock(state_dir: &Path) -> Result<fs::File> {
+        let path = state_dir.join("lock");
+        let lock = fs::File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = lock.with_context(|| format!("failed to open `{}`", path.display()))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(lock),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                bail!("another aiperfd uses `{}`: end it, or choose another --state-dir", state_dir.display())
+            }
+            Err(error) => Err(error).with_context(|| format!("failed to lock `{}`", path.display())),
+        }
     }
 
     /// Makes the directory of a new run.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is left then.
     pub fn create(&self, run_id: &str) -> Result<RunDir> {
         let run = RunDir { path: self.runs.join(run_id) };
-        for directory in ["", "inputs", "parts", "spool"] {
-            let path = run.path.join(directory);
-            fs::create_dir(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        let made = run.make();
+        if made.is_err() {
+            fs::remove_dir_all(&run.path).ok();
         }
-        Ok(run)
+        made.map(|()| run)
     }
 
     /// The directory of a run that is there.
@@ -47,17 +123,69 @@ impl Store {
         (named && run.path.is_dir()).then_some(run)
     }
 
+    /// Looks at a run again: it was made, has ended, or was removed.
+    pub fn refresh(&self, run_id: &str) {
+        let found = self.get(run_id).map(|run| Known { status: run.status(run_id), bytes: size(&run.path) });
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match found {
+            Some(found) => known.insert(run_id.to_owned(), found),
+            None => known.remove(run_id),
+        };
+    }
+
+    /// How a run stood when it was last looked at.
+    pub fn status(&self, run_id: &str) -> Option<Status> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(run_id).map(|known| known.status.clone())
+    }
+
     /// Runs that are there, the oldest first.
     pub fn list(&self) -> Vec<Status> {
-        let Ok(entries) = fs::read_dir(&self.runs) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let mut runs = names.filter_map(|name| Some(self.get(&name)?.status(&name))).collect::<Vec<_>>();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = known.values().map(|known| known.status.clone()).collect::<Vec<_>>();
         runs.sort_by_key(|status| status.created_unix_seconds);
         runs
+    }
+
+    /// Runs of a user, and their bytes.
+    pub fn usage(&self, owner: u32) -> (u64, u64) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_user = known.values().filter(|known| known.status.owner == owner);
+        of_user.fold((0, 0), |(runs, bytes), known| (runs + 1, bytes + known.bytes))
+    }
+
+    /// Bytes that are free for the daemon on the disk, and those that the disk has.
+    pub fn disk(&self) -> (u64, u64) {
+        match rustix::fs::statvfs(&self.runs) {
+            Ok(disk) => (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize),
+            Err(_) => (u64::MAX, u64::MAX),
+        }
     }
 }
 
 impl RunDir {
+    fn make(&self) -> Result<()> {
+        for directory in ["", "inputs", "parts", "spool"] {
+            let path = self.path.join(directory);
+            fs::create_dir(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        }
+        let path = self.path.join(RESERVE);
+        let reserve =
+            fs::File::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        match fallocate(&reserve, FallocateFlags::empty(), 0, RESERVE_BYTES) {
+            // A file system that can't keep room has none kept.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => {
+                Err(error).with_context(|| format!("failed to keep room in `{}`", self.path.display()))
+            }
+        }
+    }
+
+    /// Keeps other users out of a run that an older daemon has left.
+    fn shut(&self) {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(OWNER_ONLY)).ok();
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -102,9 +230,39 @@ impl RunDir {
         serde_json::from_slice(&text).with_context(|| format!("failed to read `{}`", path.display()))
     }
 
-    /// Writes `run.json`, whole or not at all.
+    /// Keeps what is known of a run that has started.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn write_started(&self, started: &Started) -> Result<()> {
+        write_json(&self.path.join("started.json"), started)
+    }
+
+    /// What was known of the run when it had started, if it has.
+    pub fn started(&self) -> Option<Started> {
+        serde_json::from_slice(&fs::read(self.path.join("started.json")).ok()?).ok()
+    }
+
+    /// Writes `run.json`, whole or not at all; on a full disk in the room that was kept for it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
     pub fn write_run(&self, run: &Run) -> Result<()> {
-        write_json(&self.path.join("run.json"), run)
+        let path = self.path.join("run.json");
+        write_json(&path, run).or_else(|_| {
+            self.give_up_reserve();
+            write_json(&path, run)
+        })
+    }
+
+    /// Gives up the room that is kept for the end of the run.
+    pub fn give_up_reserve(&self) {
+        fs::remove_file(self.path.join(RESERVE)).ok();
+    }
+
+    /// Where spool files lie.
+    pub fn spool(&self) -> PathBuf {
+        self.path.join("spool")
     }
 
     /// `run.json`, if the run has ended.
@@ -117,9 +275,16 @@ impl RunDir {
         fs::remove_dir_all(&self.path).with_context(|| format!("failed to remove `{}`", self.path.display()))
     }
 
+    /// Gives back the disk space of what was collected: it is in the results, or can't be.
+    pub fn remove_spool(&self) {
+        fs::remove_dir_all(self.spool()).ok();
+    }
+
     /// Removes what a run needs only while it runs.
     pub fn remove_scratch(&self) {
-        for directory in ["inputs", "parts", "spool"] {
+        self.give_up_reserve();
+        fs::remove_file(self.path.join("started.json")).ok();
+        for directory in ["inputs", "parts", "replay", "spool"] {
             fs::remove_dir_all(self.path.join(directory)).ok();
         }
     }
@@ -139,6 +304,7 @@ impl RunDir {
                 model: String::new(),
                 standing,
                 problem: None,
+                owner: 0,
             },
         }
     }
@@ -160,7 +326,27 @@ pub fn run_number(run_id: &str) -> Result<u64> {
     }
 }
 
-fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+/// Bytes of the files below a directory, as far as they take disk space.
+fn size(path: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        Ok(found) => std::os::unix::fs::MetadataExt::blocks(&found) * BLOCK_BYTES,
+        Err(_) => 0,
+    };
+    entries.flatten().map(of).sum()
+}
+
+/// Whether the disk refused because it, or the user's share of it, is full.
+#[must_use]
+pub fn is_full(error: &anyhow::Error) -> bool {
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| full.contains(&error.kind())))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let temporary = path.with_extension("tmp");
     let text = serde_json::to_vec_pretty(value).context("failed to write JSON")?;
     fs::write(&temporary, text).with_context(|| format!("failed to write `{}`", temporary.display()))?;
@@ -182,6 +368,13 @@ const FETCHED: &[&str] = &[
 const INPUTS: &[&str] =
     &["dataset", "tokenizer", "chat_template", "authorities", "pictures", "sounds", "videos"];
 const RUN_ID_LENGTH: usize = 12;
+/// For the daemon alone: prompts and answers are not for every user of the host.
+const OWNER_ONLY: u32 = 0o700;
+/// Room that is kept for the end of a run whose disk is full.
+const RESERVE: &str = "reserve";
+const RESERVE_BYTES: u64 = 512 << 10;
+/// What `st_blocks` counts (man 3type stat).
+const BLOCK_BYTES: u64 = 512;
 
 #[cfg(test)]
 mod tests {
@@ -200,5 +393,36 @@ mod tests {
         }
         assert!(store.get("../runs/0123").is_none(), "a path is no run id");
         assert!(store.get("0123456789ab").is_some(), "the run");
+    }
+
+    #[test]
+    fn a_state_directory_belongs_to_one_daemon() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path()).unwrap();
+        let refused = format!("{:#}", Store::open(state.path()).unwrap_err());
+        assert!(refused.contains("another aiperfd uses"), "{refused}");
+        drop(store);
+        Store::open(state.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_is_the_daemons_alone() {
+        let state = tempfile::tempdir().unwrap();
+        fs::set_permissions(state.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(state.path().join("runs/0123456789ab")).unwrap();
+        let store = Store::open(state.path()).unwrap();
+        for folder in [state.path().to_owned(), store.runs.clone(), store.runs.join("0123456789ab")] {
+            let mode = folder.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, OWNER_ONLY, "{}", folder.display());
+        }
+        assert_eq!(store.usage(0).0, 1, "a run without an owner is root's");
+        assert_eq!(store.usage(1000), (0, 0), "and nobody else's");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let full: anyhow::Error = std::io::Error::from(ErrorKind::StorageFull).into();
+        assert!(is_full(&full.context("failed to write `x`")), "through its context");
+        assert!(!is_full(&std::io::Error::from(ErrorKind::PermissionDenied).into()), "another reason");
     }
 }

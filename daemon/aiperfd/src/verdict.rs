@@ -1,7 +1,9 @@
 //! Whether a run may be trusted: evidence in, reasons out; pure.
 
 use crate::gpus::POWER_CAP;
+use crate::supervise::{Cause, Stopped};
 use record::{Figure, Reason, Standing, Verdict};
+use std::collections::BTreeMap;
 
 /// What is known of a run when it ends. Shares are between 0 and 1.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,7 +55,9 @@ pub struct Evidence {
     /// The frequency governor of the hot cores.
     pub governor: Option<String>,
     /// Why the run ended before its plan was done.
-    pub incomplete_reason: Option<String>,
+    pub stopped: Option<Stopped>,
+    /// Bounds that responses or inputs exceeded, and how much was left out, by name.
+    pub exceeded: BTreeMap<String, u64>,
     /// Whether others were watched and no request of theirs was seen.
     pub nothing_seen: bool,
     /// What was met of others' traffic and not understood, with how often.
@@ -79,6 +83,7 @@ type Check = fn(&Evidence) -> Option<Reason>;
 /// Every check, in the order of the documents.
 const CHECKS: &[Check] = &[
     incomplete,
+    exceeded,
     kernel_ring,
     unreported,
     unmatched,
@@ -106,13 +111,22 @@ const CHECKS: &[Check] = &[
 ];
 
 fn incomplete(evidence: &Evidence) -> Option<Reason> {
-    let why = evidence.incomplete_reason.as_ref()?;
-    Some(reason(
-        "incomplete",
-        Standing::Degraded,
-        format!("the run ended before its plan was done: {why}"),
-        &[],
-    ))
+    let Stopped { cause, why } = evidence.stopped.as_ref()?;
+    let (name, standing) = match cause {
+        Cause::Asked => ("incomplete", Standing::Degraded),
+        Cause::Died => ("loadgen_died", Standing::Invalid),
+        Cause::Stalled => ("stalled", Standing::Invalid),
+        Cause::DiskFull => ("disk_full", Standing::Invalid),
+        Cause::DiskFailed => ("disk_failed", Standing::Invalid),
+    };
+    Some(reason(name, standing, format!("the run ended before its plan was done: {why}"), &[]))
+}
+
+fn exceeded(evidence: &Evidence) -> Option<Reason> {
+    let figures = evidence.exceeded.iter().map(|(name, count)| (name.as_str(), number(*count), "left out"));
+    let figures = figures.collect::<Vec<_>>();
+    let text = "responses were larger than what is kept of one; what was left out is counted, not measured";
+    (!figures.is_empty()).then(|| reason("limits_exceeded", Standing::Degraded, text, &figures))
 }
 
 fn kernel_ring(evidence: &Evidence) -> Option<Reason> {
@@ -391,6 +405,21 @@ mod tests {
     #[test]
     fn each_reason() {
         check(|_| {}, Standing::Valid, &[]);
+        let stopped = |cause| {
+            move |evidence: &mut Evidence| {
+                evidence.stopped = Some(Stopped { cause, why: "x".to_owned() });
+            }
+        };
+        check(stopped(Cause::Asked), Standing::Degraded, &["incomplete"]);
+        check(stopped(Cause::Died), Standing::Invalid, &["loadgen_died"]);
+        check(stopped(Cause::Stalled), Standing::Invalid, &["stalled"]);
+        check(stopped(Cause::DiskFull), Standing::Invalid, &["disk_full"]);
+        check(stopped(Cause::DiskFailed), Standing::Invalid, &["disk_failed"]);
+        check(
+            |evidence| evidence.exceeded = BTreeMap::from([("bytes".to_owned(), 7)]),
+            Standing::Degraded,
+            &["limits_exceeded"],
+        );
         check(|evidence| evidence.kernel_ring_full = 1, Standing::Degraded, &["kernel_ring_full"]);
         check(|evidence| evidence.kernel_ring_full = 400, Standing::Invalid, &["kernel_ring_full"]);
         check(|evidence| evidence.unmatched_events = 1, Standing::Degraded, &["unmatched"]);

@@ -13,15 +13,18 @@ use crate::daemon::Daemon;
 use crate::evidence::Watch as Machine;
 use crate::gpus::Gpus;
 use crate::host;
+use crate::limits::ROOT;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View};
 use crate::probe::{Attached, Capturing, Probes};
 use crate::reply::Replies;
 use crate::rolling::Rolling;
 use crate::run::{
-    Active, CLIENT_PATIENCE, Field, metadata, phase_names, settings, spawn_with_priority, writers,
+    Active, CLIENT_PATIENCE, Field, STOP_PATIENCE, metadata, phase_names, settings, spawn_with_priority,
+    writers,
 };
-use crate::spool::Writer;
+use crate::spool::{Keeping, Writer};
+use crate::supervise::{Cause, PipelineThread, Stopped, Supervisor};
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
 use common::handshake::Order;
@@ -31,7 +34,7 @@ use join::Joiner;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is watched: a cgroup of ours that a command joins, or one that was there.
@@ -44,8 +47,8 @@ pub enum Watched {
 }
 
 impl Watched {
-    /// Makes or finds the cgroup of a target, for this user.
-    fn find(daemon: &Daemon, run_id: &str, target: &Target, uid: Option<u32>) -> Result<Self> {
+    /// Makes or finds the cgroup of a target, for the user and the process that asked for the run.
+    fn find(daemon: &Daemon, run: &Active, target: &Target) -> Result<Self> {
         let found = |path: Option<std::path::PathBuf>, what: String| -> Result<Self> {
             let missing = || Problem::new(Fault::Plan, format!("{what} has no cgroup of version 2"));
             let path = path.filter(|path| path.is_dir()).ok_or_else(missing)?;
@@ -55,11 +58,12 @@ impl Watched {
             ))
         };
         match target {
-            Target::Command(_) => Ok(Self::Joined(Arc::new(daemon.watched_cgroup(run_id)?))),
+            Target::Command(_) => Ok(Self::Joined(Arc::new(daemon.watched_cgroup(&run.run_id(), run.pid)?))),
             Target::Process(pid) => {
                 let path = cgroup::path_of_process(*pid)?;
                 // The number may be another process's by now: what counts is where that one is.
-                path.iter().try_for_each(|path| daemon.rules.permit(&Target::Cgroup(path.clone()), uid))?;
+                path.iter()
+                    .try_for_each(|path| daemon.rules.permit(&Target::Cgroup(path.clone()), run.uid))?;
                 let path = path.map(|path| cgroup::below_root(&path)).transpose()?.flatten();
                 found(path, format!("process {pid}"))
             }
@@ -87,45 +91,53 @@ impl Active {
     /// Moves the calling process into the run's cgroup: what it sends from now on is watched.
     ///
     /// # Errors
-    /// When the run is not his, or no command can join it.
-    pub fn adopt(&self, uid: Option<u32>, pid: Option<u32>) -> std::result::Result<(), Problem> {
+    /// When no command can join it, or the process could gain privilege there or get out of its own cgroup's limits.
+    pub fn adopt(&self, uid: u32, pid: Option<u32>) -> std::result::Result<(), Problem> {
         let refuse = |why: &str| Problem::new(Fault::Plan, why);
-        if uid.is_none() || (uid != self.uid && uid != Some(0)) {
-            return Err(refuse("only who made the run may join it"));
-        }
         let pid = pid.ok_or_else(|| refuse("the caller's process is not known"))?;
         // The number is of the process that connected. Should that have ended, it may be another's by now.
-        if uid != Some(0) && cgroup::owner_of(pid) != uid {
+        if uid != ROOT && cgroup::owner_of(pid) != Some(uid) {
             return Err(refuse("the process that asked is not the caller's any more"));
         }
-        let watched = self.watched.lock().map_err(|_poisoned| refuse("the run is broken"))?;
+        if uid != ROOT && !cgroup::has_no_new_privileges(pid) {
+            return Err(refuse(
+                "a command that can gain privilege (setuid programs, sudo) is not watched for a user: set no_new_privs before it \
+                 joins, as `aiperf-ctl audit` does",
+            ));
+        }
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(cgroup) = &*watched else {
             return Err(refuse(
                 "no command can join this run: it has not begun, or it watches something else",
             ));
         };
-        cgroup.take(pid).map_err(|error| Problem::new(Fault::Kernel, format!("{error:#}")))
+        cgroup.adopt(pid).map_err(|error| Problem::new(Fault::Kernel, format!("{error:#}")))
     }
 
     /// Makes everything ready to watch, and watches.
-    pub(crate) fn prepare_watch(&self, daemon: &Daemon, plan: &Plan, watch: &Watch) -> Result<Field> {
-        let run_id = self.run_id();
+    pub(crate) fn prepare_watch<'a>(
+        &self,
+        daemon: &'a Daemon,
+        plan: &Plan,
+        watch: &Watch,
+    ) -> Result<Field<'a>> {
+        let (run_id, began) = (self.run_id(), clock::mono());
         let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
         let gpus = self.sample_gpus(daemon, plan, rung, &[])?;
-        let watched = Watched::find(daemon, &run_id, &watch.target, self.uid)?;
-        let (snap_length, ports, reads) = (watch.snap_length, watch.ports.clone(), watch.socket_wait);
-        let capturing = Capturing { snap_length, ports, reads };
+        let watched = Watched::find(daemon, self, &watch.target)?;
+        let (snap_length, ports) = (watch.snap_length, watch.ports.clone());
+        let capturing = Capturing { snap_length, ports, reads: watch.socket_wait };
         let ring_bytes = daemon.kernel_ring_bytes.saturating_mul(RING_FACTOR).min(1 << 30);
         let probes = Probes::attach(daemon.object()?, &watched.open()?, ring_bytes, Some(&capturing))?;
-        let path = self.directory.path().join("spool/kernel");
-        let spool =
-            Writer::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+        let (path, keeping) = (self.directory.spool().join("kernel"), self.keeping(daemon));
+        let spool = Writer::create(&path, keeping.clone())
+            .with_context(|| format!("failed to create `{}`", path.display()))?;
         let gauge = ClientRing::create(GAUGE_BYTES).context("failed to make shared memory")?;
         let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let mut observer = Loadgen::bear(&daemon.nursery, None)?;
+        let mut observer = Loadgen::start(daemon, None)?;
         let readable = File::open(&path)?;
         self.set_up_observer(&mut observer, plan, reply_write, &gauge, &readable)?;
-        observer.prepared(|| self.wants(Stop::Now))?;
+        observer.prepared(&|| self.gives_up(began, daemon))?;
         let shown = Shown::new(gauge);
         let collected = shown.collected();
         let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
@@ -134,11 +146,16 @@ impl Active {
             replies: Replies::new(reply_read.into()),
             kernel: Some(spool.reader_behind(collected.consumed())?),
             joiner: Joiner::watching(&phase_names(plan), watch.side == Side::Server),
-            writers: writers(&self.directory, plan, &metadata(&run_id, rung, &clock_begin, &host)),
+            writers: writers(
+                &self.directory.path().join("parts"),
+                plan,
+                &metadata(&run_id, rung, &clock_begin, &host),
+            ),
             view: Arc::clone(&view),
             settings: settings(plan, clock_begin),
             live: Arc::clone(&self.live),
             rolling: self.kept.clone().map(Rolling::begin),
+            keeping: Some(keeping),
         };
         let collector = Collector {
             kernel: Some((probes.rings, spool)),
@@ -146,22 +163,23 @@ impl Active {
             shown: Some(shown),
             interval: Duration::from_millis(daemon.collect_interval_ms),
             over: Arc::clone(&over),
+            looks: Arc::default(),
         };
+        let looks = Arc::clone(&collector.looks);
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
         gpus.iter().for_each(Gpus::ready);
         let machine = Machine::begin(&[], observer.pid());
         let begun = clock::mono();
         self.tell(&[], &view, begun, Vec::new());
-        if let (Watched::Joined(cgroup), Ok(mut joinable)) = (&watched, self.watched.lock()) {
-            *joinable = Some(Arc::clone(cgroup));
-        }
+        self.open(&watched);
         Ok(Field {
             counters: Vec::new(),
             view,
             over,
             collector: Some(collector),
-            pipeline,
+            pipeline: PipelineThread::new(pipeline),
+            looks,
             attached: Some(probes.attached),
             loadgen: observer,
             rung,
@@ -174,14 +192,28 @@ impl Active {
             watched: Some(watched),
             met: BTreeMap::new(),
             models: Vec::new(),
+            exceeded: BTreeMap::new(),
             collected,
             gpus,
         })
     }
 
+    /// Lets a command join from now on, if one may.
+    fn open(&self, watched: &Watched) {
+        if let Watched::Joined(cgroup) = watched {
+            *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(cgroup));
+        }
+    }
+
+    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack.
+    fn keeping(&self, daemon: &Daemon) -> Keeping {
+        let kept = if self.kept.is_some() { 0 } else { u64::from(daemon.limits.spool_mib) << 20 };
+        Keeping::new(&self.directory.spool(), kept)
+    }
+
     fn set_up_observer(
         &self,
-        observer: &mut Loadgen,
+        observer: &mut Loadgen<'_>,
         plan: &Plan,
         replies: std::os::fd::OwnedFd,
         gauge: &ClientRing,
@@ -204,6 +236,7 @@ impl Active {
             socket_stamps: false,
             keep_raw: false,
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+            replay: false,
         };
         let mut descriptors: Vec<BorrowedFd<'_>> =
             vec![replies.as_fd(), nothing.as_fd(), gauge.descriptor(), spool.as_fd()];
@@ -212,7 +245,7 @@ impl Active {
     }
 
     /// Takes down how the watch fares.
-    fn examine(&self, field: &Field) -> Result<()> {
+    fn examine(&self, field: &Field<'_>) -> Result<()> {
         let view = field.view.lock().map(|view| (view.in_flight, view.recorded)).unwrap_or_default();
         let kernel_dropped = field.attached.as_ref().map(Attached::dropped).transpose()?.unwrap_or_default();
         if let Ok(mut health) = self.health.lock() {
@@ -231,63 +264,72 @@ impl Active {
     }
 
     /// Watches until the user or the end of the command stops it; says what else did.
-    pub(crate) fn attend(&self, mut field: Field) -> Result<(Field, Option<String>)> {
+    pub(crate) fn attend(&self, daemon: &Daemon, field: &mut Field<'_>) -> Option<Stopped> {
         let mut told = None;
-        let mut stopped = None;
+        let mut stopped: Option<Stopped> = None;
         let mut watched = clock::mono();
         let mut looked = watched;
+        let mut supervisor = Supervisor::new(watched);
         loop {
-            match field.loadgen.hear(ATTEND_INTERVAL)? {
-                Heard::Watched { counts, models } => (field.met, field.models) = (counts, models),
-                Heard::Finished => return Ok((field, stopped)),
-                Heard::Gone => {
-                    return Ok((field, Some(stopped.unwrap_or_else(|| "the observer died".to_owned()))));
+            match field.loadgen.hear(ATTEND_INTERVAL) {
+                Ok(Heard::Watched { counts, models }) => (field.met, field.models) = (counts, models),
+                Ok(Heard::Exceeded(counts)) => field.exceeded = counts,
+                Ok(Heard::Finished) => return stopped,
+                Ok(Heard::Gone) => return stopped.or_else(|| Some(Stopped::died("the observer died"))),
+                Ok(Heard::Failed(problem)) => {
+                    return stopped.or_else(|| Some(Stopped::died(problem.message)));
                 }
-                Heard::Failed(problem) => return Err(why_failed(field, problem)),
-                Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_) => {}
+                Ok(Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_)) => {}
+                Err(error) => return stopped.or_else(|| Some(Stopped::died(format!("{error:#}")))),
             }
             let now = clock::mono();
             field.watch.look(field.loadgen.pid());
             if self.kept.is_some() && now - looked >= HEALTH_INTERVAL {
                 looked = now;
-                self.examine(&field)?;
+                // Numbers that can't be read are read the next time.
+                self.examine(field).ok();
+            }
+            if told.is_none()
+                && let Some(problem) = supervisor.look(field, &daemon.store, &daemon.limits, now)
+                && stopped.as_ref().is_none_or(|known| known.cause == Cause::Asked)
+            {
+                stopped = Some(problem);
+                self.wish(Stop::Now);
             }
             if self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0 {
                 watched = now;
             } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
-                stopped = Some("the client went away".to_owned());
-                if let Ok(mut will) = self.will.lock() {
-                    *will = Some(Stop::Now);
-                }
+                stopped = Some(Stopped::asked("the client went away"));
+                self.wish(Stop::Now);
             }
             let will = self.will.lock().map(|will| *will).unwrap_or_default();
-            let Some(how) = will else { continue };
-            let since = *told.get_or_insert(now);
-            self.enter(State::Draining);
-            let lingers = field.watched.as_ref().is_some_and(Watched::is_populated);
-            if how == Stop::Drain && lingers && now - since < LINGER {
-                continue;
+            if let Some(how) = will {
+                let since = *told.get_or_insert(now);
+                self.enter(State::Draining);
+                let lingers = field.watched.as_ref().is_some_and(Watched::is_populated);
+                if how == Stop::Drain && lingers && now - since < LINGER {
+                    continue;
+                }
+                if field.collector.is_some() {
+                    if let Err(error) = field.stop_collecting() {
+                        stopped
+                            .get_or_insert_with(|| Stopped::failed("the collector of records ended", &error));
+                    }
+                    field.loadgen.order(&Order::Drain).ok();
+                }
+                if how == Stop::Now {
+                    supervisor.end_by(now + STOP_PATIENCE);
+                }
             }
-            if field.collector.is_some() {
-                field.stop_collecting()?;
-                field.loadgen.order(&Order::Drain)?;
+            if supervisor.is_overdue(now) {
+                field.loadgen.end();
             }
         }
     }
 }
 
-/// Why a run failed whose observer says that it did: because nobody listened to it any more, perhaps.
-fn why_failed(field: Field, problem: Problem) -> anyhow::Error {
-    if field.pipeline.is_finished()
-        && let Ok(Err(error)) = field.pipeline.join()
-    {
-        return error.context("the pipeline failed");
-    }
-    problem.into()
-}
-
 /// The captures of a segment take many times the room of its stamp.
-const RING_FACTOR: u32 = 4;
+pub(crate) const RING_FACTOR: u32 = 4;
 /// Shared memory that holds no ring, only how far the spool may be read.
 const GAUGE_BYTES: u64 = 4096;
 const ATTEND_INTERVAL: Duration = Duration::from_millis(10);

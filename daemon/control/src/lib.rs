@@ -122,6 +122,9 @@ pub struct Status {
     pub standing: Option<Standing>,
     /// Why it failed, when it did.
     pub problem: Option<Problem>,
+    /// The user who made it; root of runs of daemons that did not say.
+    #[serde(default)]
+    pub owner: u32,
 }
 
 /// What a run is doing.

@@ -65,6 +65,7 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
         entries: ready.conversations.count() as u64,
         replays: !ready.trace.is_empty(),
         notices: ready.notices.clone(),
+        unconfined: Vec::new(),
     };
     // Kept until the end: while it lives the kernel stamps packets.
     let _stamping = if setup.socket_stamps {

@@ -30,7 +30,12 @@ pub(super) fn observe(
     let over = Arc::new(AtomicU8::new(GO));
     let will = Arc::clone(&over);
     spawn("orders".to_owned(), move || obey(orders, will))?;
-    reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new() });
+    reporter.tell(&Report::Prepared {
+        entries: 0,
+        replays: false,
+        notices: Vec::new(),
+        unconfined: Vec::new(),
+    });
     let spool = (spool, gauge);
     // Parsing may be behind, for the spool holds; what is watched must not be.
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();

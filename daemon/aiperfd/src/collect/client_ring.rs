@@ -102,6 +102,13 @@ impl ClientRing {
 }
 
 impl Counters {
+    /// How far the response parser has read of the spool file, and how far it may.
+    #[must_use]
+    pub fn parsed(&self) -> (u64, u64) {
+        let header = self.memory.header();
+        (header.consumed.0.load(Ordering::Acquire), header.visible.0.load(Ordering::Acquire))
+    }
+
     /// Adds each counter to the sum at its place.
     pub fn add_to(&self, sums: &mut [u64; COUNTERS.len()]) {
         for (sum, counter) in sums.iter_mut().zip(&self.memory.header().counters) {

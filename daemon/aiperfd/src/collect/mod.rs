@@ -33,6 +33,8 @@ pub struct Collector {
     pub interval: Duration,
     /// Set when the load generator has ended: one more look, then it is done.
     pub over: Arc<AtomicBool>,
+    /// Looks so far: one that stands still hangs.
+    pub looks: Arc<AtomicU64>,
 }
 
 /// The kernel's spool as another process sees it.
@@ -94,6 +96,7 @@ impl Collector {
         loop {
             let over = self.over.load(Ordering::Acquire);
             self.look()?;
+            self.looks.fetch_add(1, Ordering::Relaxed);
             if over {
                 return Ok(());
             }

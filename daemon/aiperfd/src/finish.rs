@@ -1,0 +1,220 @@
+//! The end of a run: what is left is drained and joined, the verdict is given, and `run.json` is written, whatever ended it.
+
+use crate::daemon::Daemon;
+use crate::evidence::{evidence, figures};
+use crate::pipeline::{View, Writers};
+use crate::replay;
+use crate::run::{Active, Field, as_run};
+use crate::store::{RunDir, Started};
+use crate::supervise::{Cause, Stopped};
+use crate::{clock, host, verdict};
+use anyhow::{Context, Result};
+use common::clock::{Anchor, DurationNs, MonoNs};
+use common::plan::Plan;
+use common::ring::COUNTERS;
+use control::State;
+use export::parquet::concat;
+use record::{Phase, Run, SCHEMA_VERSION};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+impl Active {
+    /// Drains and joins what is left, judges, and writes `run.json`.
+    pub(crate) fn record(
+        &self,
+        daemon: &Daemon,
+        plan: &Plan,
+        mut field: Field<'_>,
+        mut stopped: Option<Stopped>,
+        started: Started,
+    ) -> Result<()> {
+        field.watch.end(field.loadgen.pid());
+        let read = field.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
+        if let Err(error) = field.stop_collecting() {
+            stopped.get_or_insert_with(|| Stopped::failed("the collector of records ended", &error));
+        }
+        let (ended, mut view) = self.joined(daemon, plan, &started, &mut field, &mut stopped);
+        if let Some(attached) = &field.attached {
+            view.loss.kernel = attached.dropped()?;
+        }
+        let mut sums = [0; COUNTERS.len()];
+        for counters in &field.counters {
+            counters.add_to(&mut sums);
+        }
+        let clock_end = clock::anchor();
+        let plan = &as_run(plan, field.replays, &field.models);
+        let mut evidence = evidence(plan, &sums, &view, &field.watch, field.rung);
+        if plan.watch.is_some() {
+            evidence.take_met(view.recorded, &field.met);
+        }
+        evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
+        evidence.stopped.clone_from(&stopped);
+        evidence.exceeded.clone_from(&field.exceeded);
+        evidence.governor.clone_from(&field.host.governor);
+        let phases = phases(plan, &field.begun, &view.tally.ended);
+        evidence.take_gpus(&read, plan, &phases);
+        let was_cancelled = stopped.as_ref().is_some_and(|stopped| stopped.cause == Cause::Asked);
+        let run = Run {
+            schema_version: SCHEMA_VERSION.to_owned(),
+            version: daemon.build.version.to_owned(),
+            commit: Some(daemon.build.commit.to_owned()),
+            kernel_object: Some(daemon.kernel_object.clone()),
+            run_id: self.run_id(),
+            source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
+            plan: plan.clone(),
+            host: field.host.clone(),
+            doctor: started.doctor,
+            timestamps: field.rung.name().to_owned(),
+            timestamps_reason: field.rung_reason.clone(),
+            clock_begin: field.clock_begin,
+            clock_end,
+            phases,
+            was_cancelled,
+            is_complete: stopped.is_none(),
+            incomplete_reason: stopped.map(|stopped| stopped.why),
+            counters: if plan.watch.is_some() { field.met.clone() } else { host::named(&sums) },
+            figures: figures(&field.watch, field.loadgen.cgroup_path()),
+            gpu: read.sources,
+            streamed: Vec::new(),
+            client: Some(self.client.clone()),
+            verdict: verdict::judge(&evidence),
+            loss: view.loss,
+        };
+        drop(field);
+        // What was collected is in the parts: the room is needed to put them together on a disk that is full.
+        self.directory.remove_spool();
+        ended.put_together(&self.directory)?;
+        self.directory.write_run(&run)?;
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.standing = Some(run.verdict.standing);
+        status.state = State::Finished;
+        Ok(())
+    }
+
+    /// The results as complete parts, and what was seen of them. Of a load generator that died the records are read again by
+    /// another one; where that can't be done, the parts are those that were complete.
+    fn joined(
+        &self,
+        daemon: &Daemon,
+        plan: &Plan,
+        started: &Started,
+        field: &mut Field<'_>,
+        stopped: &mut Option<Stopped>,
+    ) -> (Parts, View) {
+        let view = std::sync::Arc::clone(&field.view);
+        let view = || view.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let recorded = || view().recorded;
+        let written = field.pipeline.wait(recorded, clock::mono).and_then(Writers::close);
+        let died =
+            stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
+        if died || written.is_err() {
+            field.loadgen.end();
+            match replay::run(daemon, &self.directory, plan, started, &|| false) {
+                Ok(replayed) => return (replayed.parts, replayed.view),
+                Err(error) => {
+                    tracing::info!(run = self.run_id(), "its records can't be read again: {error:#}")
+                }
+            }
+        }
+        let parts = written.unwrap_or_else(|error| {
+            stopped.get_or_insert_with(|| Stopped::failed("the pipeline ended", &error));
+            Parts::complete(&self.directory)
+        });
+        (parts, view())
+    }
+}
+
+/// The results of a run as complete parts, by table.
+#[derive(Debug, Default)]
+pub(crate) struct Parts(Vec<(&'static str, Vec<PathBuf>)>);
+
+impl Writers {
+    /// Closes the writers; gives their parts.
+    pub(crate) fn close(self) -> Result<Parts> {
+        let mut parts = vec![("requests", self.requests.finish()?), ("tokens", self.tokens.finish()?)];
+        if let Some(responses) = self.responses {
+            parts.push(("responses", responses.finish()?));
+        }
+        if let Some(payloads) = self.payloads {
+            parts.push(("payloads", payloads.finish()?));
+        }
+        Ok(Parts(parts))
+    }
+}
+
+impl Parts {
+    /// The parts in the run's folder that are complete, of writers that failed or were killed. Parts of other tables that no
+    /// part of requests belongs to are of requests that were lost.
+    pub(crate) fn complete(directory: &RunDir) -> Self {
+        let requests = complete(directory, "requests");
+        let count = requests.len();
+        let others = ["tokens", "responses", "payloads"].into_iter().map(|stem| {
+            let mut parts = complete(directory, stem);
+            parts.truncate(count);
+            (stem, parts)
+        });
+        Self(std::iter::once(("requests", requests.clone())).chain(others).collect())
+    }
+
+    /// Whether there is none of requests.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(|(stem, parts)| *stem != "requests" || parts.is_empty())
+    }
+
+    /// Makes one file of the parts of each table.
+    pub(crate) fn put_together(&self, directory: &RunDir) -> Result<()> {
+        for (stem, parts) in self.0.iter().filter(|(_, parts)| !parts.is_empty()) {
+            put_together(parts, directory, stem)?;
+        }
+        Ok(())
+    }
+}
+
+/// The complete parts of a table, in order.
+pub(crate) fn complete(directory: &RunDir, stem: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory.path().join("parts")).into_iter().flatten().flatten();
+    let mut parts = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-')) && name.ends_with(".parquet")
+        })
+        .collect::<Vec<_>>();
+    parts.sort();
+    parts
+}
+
+/// Makes one file of the complete parts of a table.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
+    let whole = directory.path().join(format!("{stem}.parquet"));
+    match parts {
+        [only] => fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display())),
+        _ => Ok(concat(parts, &whole)?),
+    }
+}
+
+/// The phases that began, with when their last request ended.
+pub(crate) fn phases(plan: &Plan, begun: &[(u32, MonoNs)], ended: &BTreeMap<String, MonoNs>) -> Vec<Phase> {
+    let begun = begun
+        .iter()
+        .filter_map(|(place, at)| Some((plan.load.phases.get(usize::try_from(*place).ok()?)?, *at)));
+    begun
+        .map(|(phase, begun_ns)| Phase {
+            name: phase.name.clone(),
+            begun_ns,
+            ended_ns: ended.get(&phase.name).copied().unwrap_or(begun_ns),
+            duration_ns: phase.duration_seconds.map(DurationNs::from_seconds),
+        })
+        .collect()
+}
+
+/// How far the real-time clock moved against the monotonic one.
+fn clock_step(begin: &Anchor, end: &Anchor) -> DurationNs {
+    let expected = begin.real(end.mono_ns);
+    DurationNs(end.real_ns.0.wrapping_sub(expected.0).cast_signed())
+}

@@ -1,0 +1,169 @@
+//! Reads the records of a run again, whose daemon or load generator died before they were understood.
+//!
+//! ```text
+//! spool/worker-N ──▶ a new load generator: its response parser alone ──▶ replies ─┐
+//! spool/kernel ──────────────────────────────────────────────────────────────────┴▶ join ──▶ replay/ (parts)
+//! ```
+//!
+//! Nothing is sent. Requests that were open are recorded as interrupted.
+
+use crate::clock;
+use crate::collect::client_ring::ClientRing;
+use crate::daemon::Daemon;
+use crate::finish::Parts;
+use crate::live::EndedRequests;
+use crate::loadgen::{Heard, Loadgen};
+use crate::pipeline::{Pipeline, View};
+use crate::reply::Replies;
+use crate::run::{metadata, phase_names, settings, spawn_with_priority, writers};
+use crate::spool::{self, Reader};
+use crate::store::{RunDir, Started, run_number};
+use crate::supervise::PipelineThread;
+use anyhow::{Context, Result, bail};
+use common::handshake::{Order, Setup};
+use common::plan::{Plan, Side, Timestamps};
+use join::{Joiner, Unmatched};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What was read again.
+pub(crate) struct Replayed {
+    pub(crate) parts: Parts,
+    pub(crate) view: View,
+}
+
+/// Reads a run's spool files again, into parts in a folder of their own.
+///
+/// # Errors
+/// When they are not whole, or can't be read.
+pub(crate) fn run(
+    daemon: &Daemon,
+    directory: &RunDir,
+    plan: &Plan,
+    started: &Started,
+    give_up: &dyn Fn() -> bool,
+) -> Result<Replayed> {
+    if !spool::is_whole(&directory.spool()) {
+        bail!("the run was so long that records were given back when they were in complete parts");
+    }
+    let timestamps = timestamps(&started.timestamps);
+    let folder = directory.path().join("replay");
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir(&folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
+    let kernel = directory.spool().join("kernel");
+    let reader = kernel.is_file().then(|| Reader::again(&kernel)).transpose()?;
+    let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let spools = Spools::open(directory, plan, started)?;
+    let mut parser = Loadgen::start(daemon, None)?;
+    spools.give(&mut parser, directory, plan, reply_write)?;
+    parser.prepared(give_up)?;
+    let view = Arc::new(Mutex::new(View::default()));
+    let no_stamps = (timestamps == Timestamps::User).then_some(Unmatched::NoStamps);
+    let joiner = match &plan.watch {
+        Some(watch) => Joiner::watching(&phase_names(plan), watch.side == Side::Server),
+        None => Joiner::new(&phase_names(plan), no_stamps),
+    };
+    let metadata = metadata(&run_id(directory), timestamps, &started.clock_begin, &started.host);
+    let pipeline = Pipeline {
+        replies: Replies::new(reply_read.into()),
+        kernel: reader,
+        joiner,
+        writers: writers(&folder, plan, &metadata),
+        view: Arc::clone(&view),
+        settings: settings(plan, started.clock_begin),
+        live: Arc::<EndedRequests>::default(),
+        rolling: None,
+        keeping: None,
+    };
+    let mut pipeline = PipelineThread::new(spawn_with_priority("replay", 5, move || pipeline.run())?);
+    let end = heard(&mut parser, give_up);
+    let recorded = || view.lock().unwrap_or_else(PoisonError::into_inner).recorded;
+    let parts = pipeline.wait(recorded, clock::mono)?.close()?;
+    end?;
+    let view = view.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(Replayed { parts, view })
+}
+
+/// Waits until the parser has read everything.
+fn heard(parser: &mut Loadgen<'_>, give_up: &dyn Fn() -> bool) -> Result<()> {
+    loop {
+        match parser.hear(LOOK)? {
+            Heard::Finished => return Ok(()),
+            Heard::Gone => bail!("the load generator that reads the records died"),
+            Heard::Failed(problem) => return Err(problem.into()),
+            _ if give_up() => bail!("it was stopped"),
+            _ => {}
+        }
+    }
+}
+
+/// The spool files that the parser reads, each with memory that says how far it may.
+struct Spools(Vec<(ClientRing, File)>);
+
+impl Spools {
+    fn open(directory: &RunDir, plan: &Plan, started: &Started) -> Result<Self> {
+        let names: Vec<String> = match plan.watch {
+            Some(_) => vec!["kernel".to_owned()],
+            None => (0..started.workers).map(|worker| format!("worker-{worker}")).collect(),
+        };
+        let open = |name: String| {
+            let path: PathBuf = directory.spool().join(name);
+            let file = File::open(&path).with_context(|| format!("failed to open `{}`", path.display()))?;
+            let gauge = ClientRing::create(GAUGE_BYTES).context("failed to make shared memory")?;
+            gauge.show(file.metadata()?.len());
+            Ok((gauge, file))
+        };
+        Ok(Self(names.into_iter().map(open).collect::<Result<_>>()?))
+    }
+
+    fn give(
+        &self,
+        parser: &mut Loadgen<'_>,
+        directory: &RunDir,
+        plan: &Plan,
+        replies: std::os::fd::OwnedFd,
+    ) -> Result<()> {
+        let nothing = File::options().write(true).open("/dev/null")?;
+        let inputs = directory.inputs();
+        let mut opened = Vec::new();
+        for (_, path) in &inputs {
+            opened.push(File::open(path)?);
+        }
+        let setup = Setup {
+            plan: plan.clone(),
+            secret_headers: BTreeMap::new(),
+            addresses: Vec::new(),
+            run_number: run_number(&run_id(directory))?,
+            cpus: vec![None; self.0.len()],
+            ring_bytes: GAUGE_BYTES,
+            socket_stamps: false,
+            keep_raw: plan.output.keeps_responses(),
+            inputs: inputs.into_iter().map(|(name, _)| name).collect(),
+            replay: true,
+        };
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![replies.as_fd(), nothing.as_fd()];
+        for (gauge, spool) in &self.0 {
+            descriptors.push(gauge.descriptor());
+            descriptors.push(spool.as_fd());
+        }
+        descriptors.extend(opened.iter().map(AsFd::as_fd));
+        parser.set_up(&Order::Setup(Box::new(setup)), &descriptors)
+    }
+}
+
+fn timestamps(name: &str) -> Timestamps {
+    let all = [Timestamps::Ebpf, Timestamps::SoTimestamping];
+    all.into_iter().find(|one| one.name() == name).unwrap_or(Timestamps::User)
+}
+
+fn run_id(directory: &RunDir) -> String {
+    directory.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+const LOOK: Duration = Duration::from_millis(20);
+/// Shared memory that holds no ring, only how far a spool file may be read.
+const GAUGE_BYTES: u64 = 4096;

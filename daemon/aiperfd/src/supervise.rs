@@ -1,0 +1,272 @@
+//! Sees that every part of a run is alive: a part that dies, hangs or stands still ends the run, with a reason.
+//!
+//! ```text
+//! collector   its looks at the rings go on          pipeline   it goes on, and reads what the response parser sends
+//! load generator   is no stopped process, ends when it is told to      disk   has room left
+//! ```
+
+use crate::collect::client_ring::Counters;
+use crate::limits::Limits;
+use crate::pipeline::Writers;
+use crate::run::Field;
+use crate::store::{Store, is_full};
+use anyhow::Result;
+use common::clock::{DurationNs, MonoNs};
+use std::fs;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+/// Why a run ended before its plan was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// What kind of end it is.
+    pub cause: Cause,
+    /// The reason, for the user.
+    pub why: String,
+}
+
+/// What kind of end a run that was not done has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The user, the client's end or the daemon's end asked for it, or the plan says so.
+    Asked,
+    /// A part of the run died.
+    Died,
+    /// A part of the run stood still.
+    Stalled,
+    /// The disk is full.
+    DiskFull,
+    /// The disk refused for another reason.
+    DiskFailed,
+}
+
+impl Stopped {
+    /// Somebody asked for it.
+    pub fn asked(why: impl Into<String>) -> Self {
+        Self { cause: Cause::Asked, why: why.into() }
+    }
+
+    /// A part of the run died.
+    pub fn died(why: impl Into<String>) -> Self {
+        Self { cause: Cause::Died, why: why.into() }
+    }
+
+    /// A part of the run stood still.
+    pub fn stalled(why: impl Into<String>) -> Self {
+        Self { cause: Cause::Stalled, why: why.into() }
+    }
+
+    /// What a thread failed with.
+    pub fn failed(what: &str, error: &anyhow::Error) -> Self {
+        let is_disk = error.chain().any(<dyn std::error::Error>::is::<std::io::Error>);
+        let cause = match (is_full(error), is_disk) {
+            (true, _) => Cause::DiskFull,
+            (false, true) => Cause::DiskFailed,
+            (false, false) => Cause::Died,
+        };
+        Self { cause, why: format!("{what}: {error:#}") }
+    }
+}
+
+/// What was seen of a run's parts at the last look.
+#[derive(Debug)]
+pub struct Supervisor {
+    looks: Since<u64>,
+    parsed: Since<Vec<(u64, u64)>>,
+    process: Since<bool>,
+    disk: MonoNs,
+    /// When the load generator is ended by force.
+    deadline: Option<MonoNs>,
+}
+
+/// A value, and since when it has been the same.
+#[derive(Debug)]
+struct Since<T> {
+    value: T,
+    since: MonoNs,
+}
+
+impl<T: PartialEq> Since<T> {
+    /// Takes a value; gives for how long it has been this one.
+    fn same(&mut self, value: T, now: MonoNs) -> DurationNs {
+        if self.value != value {
+            (self.value, self.since) = (value, now);
+        }
+        now - self.since
+    }
+}
+
+impl Supervisor {
+    /// Nothing was seen yet.
+    #[must_use]
+    pub fn new(now: MonoNs) -> Self {
+        Self {
+            looks: Since { value: 0, since: now },
+            parsed: Since { value: Vec::new(), since: now },
+            process: Since { value: false, since: now },
+            disk: now,
+            deadline: None,
+        }
+    }
+
+    /// Sets the moment after which a load generator that was told to end is ended by force.
+    pub fn end_by(&mut self, deadline: MonoNs) {
+        self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+    }
+
+    /// Whether the load generator has had its time to end.
+    #[must_use]
+    pub fn is_overdue(&self, now: MonoNs) -> bool {
+        self.deadline.is_some_and(|deadline| now > deadline)
+    }
+
+    /// Looks at every part; says what is wrong.
+    pub(crate) fn look(
+        &mut self,
+        field: &mut Field<'_>,
+        store: &Store,
+        limits: &Limits,
+        now: MonoNs,
+    ) -> Option<Stopped> {
+        if field.collector.as_ref().is_some_and(JoinHandle::is_finished) {
+            let error = field.stop_collecting().err()?;
+            return Some(Stopped::failed("the collector of records ended", &error));
+        }
+        if field.pipeline.ended_early() {
+            let error = field.pipeline.failure()?;
+            return Some(Stopped::failed("the pipeline ended", error));
+        }
+        self.stands_still(field, now).or_else(|| self.disk(store, limits, now))
+    }
+
+    fn stands_still(&mut self, field: &Field<'_>, now: MonoNs) -> Option<Stopped> {
+        let looks = field.looks.load(Ordering::Relaxed);
+        if field.collector.is_some() && self.looks.same(looks, now) > STANDSTILL {
+            return Some(Stopped::stalled("the collector of records stands still: the disk does not answer"));
+        }
+        let is_stopped = is_stopped(field.loadgen.pid());
+        if self.process.same(is_stopped, now) > STANDSTILL && is_stopped {
+            return Some(Stopped::stalled("the load generator was stopped by a signal and not continued"));
+        }
+        let parsed = field.counters.iter().map(Counters::parsed).collect::<Vec<_>>();
+        let is_behind = parsed.iter().any(|(consumed, visible)| consumed < visible);
+        // What may still be read grows while the parser stands: only how far it has read counts.
+        let consumed = parsed.into_iter().map(|(consumed, _)| (consumed, 0)).collect();
+        if self.parsed.same(consumed, now) > PARSER_STANDSTILL && is_behind {
+            return Some(Stopped::stalled("the response parser stands still"));
+        }
+        None
+    }
+
+    fn disk(&mut self, store: &Store, limits: &Limits, now: MonoNs) -> Option<Stopped> {
+        if now - self.disk < DISK_INTERVAL {
+            return None;
+        }
+        self.disk = now;
+        let why = disk_is_full(store, limits)?;
+        Some(Stopped { cause: Cause::DiskFull, why })
+    }
+}
+
+/// Why the disk of the state directory counts as full, if it does: what is left is for the end of runs.
+pub fn disk_is_full(store: &Store, limits: &Limits) -> Option<String> {
+    let (free, all) = store.disk();
+    let kept = (u64::from(limits.disk_free_mib) << 20).min(all / SHARE_FREE);
+    (free < kept).then(|| {
+        format!(
+            "{} MiB are free on the disk of the daemon's state directory, and {} stay free (`disk_free_mib` in [limits] of the \
+             daemon's configuration)",
+            free >> 20,
+            kept >> 20
+        )
+    })
+}
+
+/// The pipeline's thread, and what it ended with.
+pub(crate) struct PipelineThread {
+    thread: Option<JoinHandle<Result<Writers>>>,
+    result: Option<Result<Writers>>,
+}
+
+impl PipelineThread {
+    /// A thread that runs.
+    pub(crate) const fn new(thread: JoinHandle<Result<Writers>>) -> Self {
+        Self { thread: Some(thread), result: None }
+    }
+
+    /// Whether it has ended with a failure. That it has ended well, because the response parser is done, is for the load
+    /// generator to report.
+    pub(crate) fn ended_early(&mut self) -> bool {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Some(thread) = self.thread.take()
+        {
+            self.result = Some(thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked"))));
+        }
+        matches!(self.result, Some(Err(_)))
+    }
+
+    /// What it failed with.
+    pub(crate) fn failure(&self) -> Option<&anyhow::Error> {
+        self.result.as_ref()?.as_ref().err()
+    }
+
+    /// Waits for its end as long as it gets on, which `progress` shows; gives the writers.
+    ///
+    /// # Errors
+    /// What it failed with, or that it stands still: it is left behind then.
+    pub(crate) fn wait(&mut self, progress: impl Fn() -> u64, now: impl Fn() -> MonoNs) -> Result<Writers> {
+        let mut last = Since { value: progress(), since: now() };
+        loop {
+            self.ended_early();
+            if let Some(result) = self.result.take() {
+                return result;
+            }
+            anyhow::ensure!(self.thread.is_some(), "the pipeline was waited for before");
+            if last.same(progress(), now()) > PARSER_STANDSTILL {
+                anyhow::bail!("the pipeline stands still");
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Whether a process was stopped by a signal or a debugger (man 5 proc_pid_stat, field 3).
+fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, after)| after.starts_with(['T', 't']))
+}
+
+/// A part that does nothing for so long hangs.
+const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
+/// A response that takes longer to be understood is none.
+const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);
+const DISK_INTERVAL: DurationNs = DurationNs::from_millis(500);
+/// Of a small disk a twentieth is left for the end of runs.
+const SHARE_FREE: u64 = 20;
+const LOOK: std::time::Duration = std::time::Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn what_a_thread_fails_with_says_what_kind_of_end_it_is() {
+        let check = |error: anyhow::Error, cause: Cause| {
+            let stopped = Stopped::failed("x", &error.context("failed to spool records"));
+            assert_eq!(stopped.cause, cause, "{}", stopped.why);
+        };
+        check(Error::from(ErrorKind::StorageFull).into(), Cause::DiskFull);
+        check(Error::from(ErrorKind::ReadOnlyFilesystem).into(), Cause::DiskFailed);
+        check(anyhow::anyhow!("a record of unknown kind"), Cause::Died);
+    }
+
+    #[test]
+    fn only_what_stays_the_same_stands_still() {
+        let at = |ms: i64| MonoNs(0) + DurationNs::from_millis(ms);
+        let mut since = Since { value: 1, since: at(0) };
+        assert_eq!(since.same(1, at(5)), DurationNs::from_millis(5), "the same");
+        assert_eq!(since.same(2, at(6)), DurationNs::from_millis(0), "another");
+        assert_eq!(since.same(2, at(9)), DurationNs::from_millis(3), "since then");
+    }
+}

@@ -1,0 +1,243 @@
+//! Who may do what with a shared daemon: owners, root, those whom a rule names, and everybody else.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::ask::{ask, create, modes, usual};
+use end_to_end::client::Run;
+use end_to_end::daemon::Daemon;
+use end_to_end::server::Server;
+use end_to_end::{needs_programs, patience};
+use kernel_tests::skip::skip;
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// Every call that names a run, and a body for it.
+const CALLS: &[(&str, &str, &str)] = &[
+    ("GET", "", ""),
+    ("GET", "/files", ""),
+    ("GET", "/files/run.json", ""),
+    ("GET", "/files/inputs.json", ""),
+    ("GET", "/files/requests.parquet", ""),
+    ("GET", "/progress", ""),
+    ("GET", "/requests", ""),
+    ("PUT", "/inputs/dataset", "{}"),
+    ("PUT", "/inputs/authorities", "x"),
+    ("POST", "/start", ""),
+    ("POST", "/join", ""),
+    ("POST", "/stop", "\"now\""),
+    ("POST", "/recover", ""),
+    ("DELETE", "", ""),
+];
+
+/// To be other users takes root.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root() || {
+        skip("to ask as other users takes root");
+        false
+    }
+}
+
+#[test]
+fn nobody_else_learns_of_a_run_or_touches_it() {
+    needs_programs!();
+    if !is_root() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(state.path()).for_everybody();
+    let server = Server::start("");
+    let run = create(&daemon.socket, ALICE, &usual(&server.url()));
+    for (method, path, body) in CALLS {
+        let asked = ask(&daemon.socket, BOB, &format!("{method} /v1/runs/{run}{path}"), body.as_bytes());
+        assert_eq!(asked.status, 404, "{method} {path} of another's run: {asked:?}");
+        let nothing = "0".repeat(run.len());
+        let none = ask(&daemon.socket, BOB, &format!("{method} /v1/runs/{nothing}{path}"), body.as_bytes());
+        let answer = |body: &str| body.replace(&run, "RUN").replace(&nothing, "RUN");
+        assert_eq!(answer(&asked.body), answer(&none.body), "{method} {path}: as of a run that is not there");
+    }
+    let listed = |uid| ask(&daemon.socket, uid, "GET /v1/runs", b"").json().as_array().unwrap().len();
+    assert_eq!(
+        (listed(ALICE), listed(BOB), listed(0)),
+        (1, 0, 1),
+        "runs that are shown to owner, other, root"
+    );
+    let shown = ask(&daemon.socket, ALICE, &format!("GET /v1/runs/{run}"), b"");
+    assert_eq!(
+        (shown.json()["state"].clone(), shown.json()["owner"].clone()),
+        (json!("created"), json!(ALICE)),
+        "untouched"
+    );
+    assert_eq!(server.received(), 0, "nothing was sent");
+    assert_eq!(ask(&daemon.socket, 0, &format!("DELETE /v1/runs/{run}"), b"").status, 200, "root may");
+}
+
+/// While it runs and when it has ended, too.
+#[test]
+fn a_run_stays_its_owners_until_it_is_deleted() {
+    needs_programs!();
+    if !is_root() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(state.path()).for_everybody();
+    let server = Server::start("--tokens 20 --gap-ms 20");
+    let flags = "--concurrency 1 --benchmark-duration 2";
+    let mut client = Run::of_user(ALICE, "profile");
+    client.command.args([
+        "--model",
+        "mock-model",
+        "--url",
+        &server.url(),
+        "--streaming",
+        "--artifact-dir",
+        "artifacts",
+    ]);
+    client.command.args(flags.split_whitespace());
+    let running = client.with(&daemon).start();
+    let run = daemon.run_that_is("running");
+    let refused = |when: &str| {
+        for (method, path, body) in CALLS {
+            let asked = ask(&daemon.socket, BOB, &format!("{method} /v1/runs/{run}{path}"), body.as_bytes());
+            assert_eq!(asked.status, 404, "{method} {path} {when}: {asked:?}");
+        }
+    };
+    refused("while it runs");
+    // Not even its owner changes what it runs with.
+    let late = ask(&daemon.socket, ALICE, &format!("PUT /v1/runs/{run}/inputs/authorities"), b"x");
+    assert_eq!(late.status, 400, "an upload into a run that was started: {late:?}");
+    running.end().ended_with(0);
+    refused("when it has ended");
+    let fetched = ask(&daemon.socket, ALICE, &format!("GET /v1/runs/{run}/files/run.json"), b"");
+    assert_eq!(fetched.status, 200, "its owner fetches it");
+    for (path, mode) in modes(state.path()) {
+        assert_eq!(mode & 0o077, 0, "`{}` is for the daemon alone: {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn a_rule_makes_readers_and_controllers() {
+    needs_programs!();
+    if !is_root() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let rules = format!(
+        "[[allow]]\nusers = [\"{BOB}\"]\nruns_of = [\"{ALICE}\"]\n[[allow]]\nusers = [\"{CAROL}\"]\nruns_of = [\"*\"]\nmay = \"control\"\n"
+    );
+    let daemon = Daemon::configured(state.path(), Some(&rules)).for_everybody();
+    let run = create(&daemon.socket, ALICE, &usual("http://127.0.0.1:9"));
+    let asked =
+        |uid, request: &str| ask(&daemon.socket, uid, &request.replace("RUN", &run), b"\"now\"").status;
+    assert_eq!(asked(BOB, "GET /v1/runs/RUN"), 200, "a reader sees it");
+    assert_eq!(asked(BOB, "POST /v1/runs/RUN/stop"), 400, "and does not stop it");
+    assert_eq!(asked(BOB, "DELETE /v1/runs/RUN"), 400, "or delete it");
+    assert_eq!(asked(CAROL, "PUT /v1/runs/RUN/inputs/dataset"), 400, "a controller uploads nothing");
+    assert_eq!(asked(CAROL, "POST /v1/runs/RUN/start"), 400, "starts nothing in another's name");
+    assert_eq!(asked(CAROL, "POST /v1/runs/RUN/stop"), 200, "stops it");
+    assert_eq!(asked(CAROL, "DELETE /v1/runs/RUN"), 200, "and deletes it");
+}
+
+/// What no client of ours sends is refused, and costs nothing.
+#[test]
+fn absurd_plans_are_refused() {
+    needs_programs!();
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(state.path());
+    let whole = serde_json::to_value(usual("http://127.0.0.1:9")).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        ask(&daemon.socket, 0, "POST /v1/runs", changed.to_string().as_bytes())
+    };
+    for (pointer, value) in [
+        ("/plan/load/phases", json!([])),
+        ("/plan/load/phases/0/name", json!("x".repeat(1 << 20) + "\u{0}")),
+        ("/plan/load/phases/0/duration_seconds", json!(-1)),
+        ("/plan/load/phases/0/duration_seconds", json!(1e308)),
+        ("/plan/load/phases/0/request_rate", json!(-1e9)),
+        ("/plan/workers/workers", json!(0)),
+        ("/plan/workers/workers", json!(u32::MAX)),
+        ("/plan/output/export_prefix", json!("../../etc/passwd")),
+        ("/plan/endpoint/urls", json!([])),
+        ("/addresses", json!([["http://127.0.0.1:9", "/etc/passwd"]])),
+        ("/plan/endpoint/request_timeout_seconds", json!(-3)),
+    ] {
+        let refused = with(pointer, value.clone());
+        assert_eq!(refused.status, 400, "{pointer}: {refused:?}");
+    }
+    for body in ["", "null", "[]", "{", "{\"plan\":{}}", "\u{0}"] {
+        assert_eq!(ask(&daemon.socket, 0, "POST /v1/runs", body.as_bytes()).status, 400, "{body:?}");
+    }
+    let deep = "[".repeat(200_000);
+    assert_eq!(ask(&daemon.socket, 0, "POST /v1/runs", deep.as_bytes()).status, 400, "nested without an end");
+    assert_eq!(daemon.run_ids(), [""; 0], "nothing was made of them");
+    for path in [
+        "/v1/runs/../../etc/passwd",
+        "/v1/runs/%2e%2e",
+        "/v1/runs//files/..",
+        "//",
+        "/v1/runs/x/files/../../../lock",
+    ] {
+        assert_eq!(ask(&daemon.socket, 0, &format!("GET {path}"), b"").status, 404, "{path}");
+    }
+}
+
+/// Each part of the daemon has no more rights than it needs, and is closed to others.
+#[test]
+fn every_part_is_shut() {
+    needs_programs!();
+    if !is_root() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(state.path());
+    let server = Server::start("--tokens 50 --gap-ms 20");
+    let flags = "--concurrency 1 --benchmark-duration 3";
+    let running = Run::profile(&server.url(), flags).with(&daemon).start();
+    server.until_received(1);
+    let family = patience::until("every part", || {
+        let family = descendants(daemon.pid());
+        (family.len() >= 4).then_some(family)
+    });
+    let mut users = Vec::new();
+    for pid in family {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let field = |name: &str| {
+            status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+        };
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        let name = line.replace('\0', " ");
+        assert_eq!(field("NoNewPrivs:"), "1", "{name}");
+        let uid: u32 = field("Uid:").split_whitespace().next().unwrap().parse().unwrap();
+        if name.starts_with("aiperf-loadgen") {
+            assert!((60578..61184).contains(&uid), "{name} is of user {uid}");
+            assert_eq!(field("CapPrm:"), "0000000000000000", "{name}");
+            users.push(uid);
+            let peek = format!("setpriv --reuid {uid} --regid {uid} --clear-groups cat /proc/{pid}/environ");
+            assert!(
+                !Command::new("sh").args(["-c", &peek]).output().unwrap().status.success(),
+                "{name} is read by its own user"
+            );
+        }
+    }
+    assert_eq!(users.len(), 1, "one load generator runs");
+    running.end().ended_with(0);
+}
+
+/// A process and all that it has started.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut place = 0;
+    while let Some(parent) = found.get(place).copied() {
+        place += 1;
+        let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        }
+    }
+    found
+}
+
+const ALICE: u32 = 4001;
+const BOB: u32 = 4002;
+const CAROL: u32 = 4003;
