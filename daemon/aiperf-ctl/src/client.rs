@@ -212,7 +212,8 @@ fn trust(socket: &Path, listener: u32, user: u32) -> Result<(), String> {
 
 /// Whether the directory of a socket is `owner`'s alone, and every directory above it root's alone.
 fn is_given_by_root(socket: &Path, owner: u32) -> bool {
-    let directory = socket.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    let directory =
+        socket.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     let Some(directory) = directory.and_then(|directory| directory.canonicalize().ok()) else { return false };
     let is_of = |directory: &Path, owner: u32| {
         directory.symlink_metadata().is_ok_and(|found| found.uid() == owner && found.mode() & 0o022 == 0)
@@ -242,7 +243,8 @@ mod tests {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut byte = [0];
         let received =
-            recvmsg(&theirs, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC).unwrap();
+            recvmsg(&theirs, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+                .unwrap();
         assert_eq!((received.bytes, byte), (1, [1]), "one byte");
         let mut descriptors = Vec::new();
         for message in ancillary.drain() {
@@ -259,7 +261,11 @@ mod tests {
     #[test]
     fn only_root_and_the_user_are_trusted_in_a_place_of_everybody() {
         let check = |socket: &str, listener: u32, user: u32, expected: bool| {
-            assert_eq!(trust(Path::new(socket), listener, user).is_ok(), expected, "{socket} {listener} {user}");
+            assert_eq!(
+                trust(Path::new(socket), listener, user).is_ok(),
+                expected,
+                "{socket} {listener} {user}"
+            );
         };
         check("/tmp/x.sock", 0, 1000, true);
         check("/tmp/x.sock", 1000, 1000, true);

@@ -1,7 +1,7 @@
 //! The daemon of a run: the one that listens, or a private one for the length of the run.
 
-use crate::clock::Moment;
 use crate::client::{Client, Unreached};
+use crate::clock::Moment;
 use crate::private::{Folder, Private};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 use crate::args::TelemetryArgs;
 use crate::clock;
+use crate::interrupt::Scratch;
 use crate::plan::{Profile, Refusal, gpu};
 use crate::say::say_warning;
 use crate::trust::tls;
@@ -11,7 +12,6 @@ use export::source;
 use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{DcgmField, Outcome, Poll, Poller};
-use crate::interrupt::Scratch;
 
 /// Every exporter that is being asked.
 pub(crate) struct GpuExporters {

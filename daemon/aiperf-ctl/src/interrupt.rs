@@ -67,7 +67,10 @@ pub(crate) fn listen() -> Result<()> {
             std::io::Result::Ok(())
         })
     };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(heard).context("failed to start a thread")?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(heard)
+        .context("failed to start a thread")?;
     // A signal that comes meanwhile still has its usual effect; one that comes later is heard.
     has_begun.recv().context("failed to listen for signals")
 }
@@ -325,7 +328,11 @@ mod tests {
             (Signal::HUP, 129, "stopped by SIGHUP"),
         ] {
             let interrupted = Interrupted { signal };
-            assert_eq!((interrupted.status(), interrupted.to_string().as_str()), (status, text), "{signal:?}");
+            assert_eq!(
+                (interrupted.status(), interrupted.to_string().as_str()),
+                (status, text),
+                "{signal:?}"
+            );
         }
     }
 

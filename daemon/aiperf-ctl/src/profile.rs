@@ -26,6 +26,7 @@ use crate::{FAILED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use common::plan::{FailOn, Plan, Timestamps, Trust};
+use common::url::shown;
 use control::{Create, Created, State};
 use endpoint::Scheme;
 use export::{Names, source};
@@ -34,6 +35,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// Runs a profile; gives the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
@@ -79,8 +81,8 @@ fn one(
     let inputs = read_inputs(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
     calls.wait_for_models()?;
-    let plan = profile.plan.clone();
-    let addresses = interrupt::unless(move || resolve(&plan))??;
+    let urls = profile.urls.clone();
+    let addresses = interrupt::unless(move || resolve(&urls))??;
     let directory = &profile.artifact_dir;
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
@@ -165,9 +167,12 @@ async fn execute(
     ui: Ui,
     stream: Option<&Stream>,
 ) -> Result<()> {
-    let create =
+    let mut create =
         Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
-    let Created { run_id } = daemon.client.post("/v1/runs", &create).await?;
+    let created = daemon.client.post("/v1/runs", &create).await;
+    create.secret_headers.values_mut().for_each(Zeroize::zeroize);
+    create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
+    let Created { run_id } = created?;
     let mut run = Run::of(daemon, run_id).await?;
     let started = async {
         let (client, path) = (&run.daemon.client, run.path());
@@ -258,22 +263,22 @@ fn read(path: &Path, flag: &str) -> Result<Bytes> {
 }
 
 /// Resolves each URL where the user's resolver is, and makes sure that somebody listens.
-fn resolve(plan: &Plan) -> Result<Vec<(String, String)>> {
+fn resolve(urls: &[String]) -> Result<Vec<(String, String)>> {
     let mut resolved = Vec::new();
-    for url in &plan.endpoint.urls {
-        let target = endpoint::target(url, None, None)?;
+    for asked in urls {
+        let (target, url) = (endpoint::target(asked, None, None)?, &shown(asked));
         if target.scheme == Scheme::Unix {
             UnixStream::connect(&target.host).with_context(|| {
                 format!("no server answers at {url}; is it running, and may you write to its socket?")
             })?;
-            resolved.push((url.clone(), format!("unix:{}", target.host)));
+            resolved.push((asked.clone(), format!("unix:{}", target.host)));
             continue;
         }
         let addresses = (target.host.as_str(), target.port).to_socket_addrs().with_context(|| {
             format!("failed to resolve the server's name `{}` of --url {url}", target.host)
         })?;
         let address = first_that_listens(addresses, url)?;
-        resolved.push((url.clone(), address.to_string()));
+        resolved.push((asked.clone(), address.to_string()));
     }
     Ok(resolved)
 }

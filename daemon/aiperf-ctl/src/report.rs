@@ -339,7 +339,8 @@ fn tokenizer(given: Option<&str>) -> Result<Option<Tokenizer>> {
 /// `run.json` of a directory.
 pub(crate) fn read_run(directory: &Path) -> Result<Run> {
     let path = directory.join("run.json");
-    let text = source::read(&path, RUN_BYTES_MAX).with_context(|| format!("failed to read `{}`", path.display()))?;
+    let text =
+        source::read(&path, RUN_BYTES_MAX).with_context(|| format!("failed to read `{}`", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("failed to understand `{}`", path.display()))
 }
 

@@ -89,8 +89,8 @@ fn table(runs: &[Status]) -> Result<String> {
         let state = serde_json::to_value(run.state)?;
         let standing = run.standing.map_or("-", record::Standing::name);
         let state = state.as_str().unwrap_or("?");
-        let [run_id, model, target] =
-            [(&run.run_id, 32), (&run.model, 64), (&run.target, 128)].map(|(text, most)| visible_within(text, most));
+        let [run_id, model, target] = [(&run.run_id, 32), (&run.model, 64), (&run.target, 128)]
+            .map(|(text, most)| visible_within(text, most));
         writeln!(table, "{run_id:<14} {state:<12} {standing:<10} {model:<24} {target}")?;
     }
     Ok(table)
@@ -119,10 +119,14 @@ mod tests {
             model: "m\u{1b}]0;owned\u{7}\n\u{202e}evil".to_owned(),
             standing: None,
             problem: None,
+            owner: 0,
         };
         let table = table(&[status]).unwrap();
         assert_eq!(table.lines().count(), 2, "one line a run: {table}");
-        assert!(!table.chars().any(|one| one.is_control() && one != '\n') && !table.contains('\u{202e}'), "{table:?}");
+        assert!(
+            !table.chars().any(|one| one.is_control() && one != '\n') && !table.contains('\u{202e}'),
+            "{table:?}"
+        );
         assert!(table.contains("\\u001b]0;owned") && table.contains('…') && table.len() < 400, "{table}");
     }
 }

@@ -8,6 +8,7 @@ use crate::say::{say_aside, say_warning};
 use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
+use common::url::shown;
 use endpoint::{Scheme, Turn, target};
 use serde_json::Value;
 use std::time::Duration;
@@ -43,9 +44,9 @@ impl<'a> ServerCalls<'a> {
         let deadline = clock::mono() + DurationNs::from_seconds(patience);
         let seconds = self.args.wait_for_model_interval;
         let (pause, interval) = (Duration::from_secs_f64(seconds), DurationNs::from_seconds(seconds));
-        for url in &self.profile.plan.endpoint.urls {
-            let mut has_told = false;
-            while let Err(why) = self.look(url) {
+        for asked in &self.profile.urls {
+            let (mut has_told, url) = (false, shown(asked));
+            while let Err(why) = self.look(asked) {
                 interrupt::check()?;
                 if clock::mono() + interval > deadline {
                     bail!("the model did not answer at {url} within {patience} s: {why:#}");
@@ -84,8 +85,7 @@ impl<'a> ServerCalls<'a> {
             let body = response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
             anyhow::Ok(body)
         })??;
-        let said: Value =
-            serde_json::from_slice(&said).context("what it says at /v1/models is no JSON")?;
+        let said: Value = serde_json::from_slice(&said).context("what it says at /v1/models is no JSON")?;
         let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_listed = |model: &&String| listed.iter().any(|one| one["id"] == model.as_str());
         match self.profile.plan.endpoint.models.iter().find(|model| !is_listed(model)) {
@@ -134,7 +134,7 @@ impl<'a> ServerCalls<'a> {
     }
 
     fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
-        let urls = &self.profile.plan.endpoint.urls;
+        let urls = &self.profile.urls;
         urls.iter().try_for_each(|url| self.post(url, path, "application/json", b"", patience))
     }
 
@@ -160,7 +160,9 @@ impl<'a> ServerCalls<'a> {
         let scheme = match target.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
-            Scheme::Unix => bail!("{url}: over a Unix socket the server is asked for nothing but the load"),
+            Scheme::Unix => {
+                bail!("{}: over a Unix socket the server is asked for nothing but the load", shown(url))
+            }
         };
         Ok(format!("{scheme}://{}{}", target.host_header, target.path_and_query))
     }

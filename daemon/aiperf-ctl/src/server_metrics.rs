@@ -2,6 +2,7 @@
 
 use crate::args::TelemetryArgs;
 use crate::clock;
+use crate::interrupt::Scratch;
 use crate::plan::Profile;
 use crate::say::{say_aside, say_warning};
 use crate::trust::tls;
@@ -12,7 +13,6 @@ use export::parquet::concat;
 use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{Outcome, Poll, Poller};
-use crate::interrupt::Scratch;
 
 /// Everything that is being asked.
 pub(crate) struct ServerMetrics {

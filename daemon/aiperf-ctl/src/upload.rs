@@ -27,7 +27,9 @@ impl Upload {
     pub(crate) fn body(self) -> io::Result<Pieces> {
         match self {
             Self::Bytes(bytes) => Ok(Pieces { bytes: Some(bytes), file: None, kept: None }),
-            Self::File(path) => Ok(Pieces { bytes: None, file: Some(source::open(&path, FILE_BYTES_MAX)?), kept: None }),
+            Self::File(path) => {
+                Ok(Pieces { bytes: None, file: Some(source::open(&path, FILE_BYTES_MAX)?), kept: None })
+            }
             Self::Made(path) => {
                 Ok(Pieces { bytes: None, file: Some(File::open(path.path())?), kept: Some(path) })
             }

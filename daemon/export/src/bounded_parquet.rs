@@ -71,7 +71,8 @@ fn check_pages(
     for group in metadata.row_groups() {
         for column in group.columns() {
             let is_nested = column.column_descr().max_rep_level() > 0;
-            let named = |why: String| format!("column `{}`: {why}", crate::visible(column.column_descr().name()));
+            let named =
+                |why: String| format!("column `{}`: {why}", crate::visible(column.column_descr().name()));
             if is_nested && (nesting == Nesting::Refused || column.num_values() > NESTED_VALUES_MAX) {
                 return Err(named(format!("it has {} values in lists", column.num_values())));
             }
@@ -96,14 +97,19 @@ fn walk(file: &File, length: u64, column: &ColumnChunkMetaData, pages: &mut u64)
         let (header, header_bytes) = read_header(file, at, end)?;
         let Header { uncompressed, compressed, values, is_dictionary } = header;
         if uncompressed > PAGE_BYTES_MAX {
-            return Err(format!("a page of it claims {uncompressed} bytes: more than {PAGE_BYTES_MAX} are not read"));
+            return Err(format!(
+                "a page of it claims {uncompressed} bytes: more than {PAGE_BYTES_MAX} are not read"
+            ));
         }
         if is_dictionary && values > uncompressed {
             return Err(format!("its dictionary claims {values} values in {uncompressed} bytes"));
         }
         // Of a dictionary one value may be everything, and every row may name it.
         largest = largest.max(if is_dictionary { uncompressed } else { uncompressed / values.max(1) });
-        at = at.checked_add(header_bytes).and_then(|at| at.checked_add(compressed)).ok_or("a page has no end")?;
+        at = at
+            .checked_add(header_bytes)
+            .and_then(|at| at.checked_add(compressed))
+            .ok_or("a page has no end")?;
     }
     if at > end {
         return Err("a page of it claims to lie behind the column's end".to_owned());
@@ -277,7 +283,8 @@ mod tests {
             .set_dictionary_enabled(dictionary)
             .build();
         let file = tempfile::tempfile().unwrap();
-        let mut writer = ArrowWriter::try_new(file.try_clone().unwrap(), batch.schema(), Some(properties)).unwrap();
+        let mut writer =
+            ArrowWriter::try_new(file.try_clone().unwrap(), batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         file
@@ -292,7 +299,8 @@ mod tests {
         let texts = StringArray::from_iter_values((0..10_000).map(|number| format!("text {number}")));
         let numbers = Int64Array::from_iter_values(0..10_000);
         for dictionary in [false, true] {
-            let columns: Vec<(&str, ArrayRef)> = vec![("a", Arc::new(texts.clone())), ("b", Arc::new(numbers.clone()))];
+            let columns: Vec<(&str, ArrayRef)> =
+                vec![("a", Arc::new(texts.clone())), ("b", Arc::new(numbers.clone()))];
             let reader = open(written(columns, dictionary), 4096, Nesting::Refused).unwrap().build().unwrap();
             let rows = reader.map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>();
             assert_eq!(rows, [4096, 4096, 1808], "all rows, as many at once as were wanted");
@@ -313,16 +321,21 @@ mod tests {
     fn one_long_value_that_all_rows_name_is_read_in_few_rows() {
         let long = "x".repeat(64 << 20);
         let bomb: ArrayRef = Arc::new(StringArray::from_iter_values((0..500).map(|_| &long[..1 << 20])));
-        let mut reader = open(written(vec![("x", bomb)], true), 4096, Nesting::Refused).unwrap().build().unwrap();
+        let mut reader =
+            open(written(vec![("x", bomb)], true), 4096, Nesting::Refused).unwrap().build().unwrap();
         let rows = reader.next().unwrap().unwrap().num_rows();
         assert!((1..=256).contains(&rows), "{rows} rows of a megabyte");
     }
 
     #[test]
     fn lists_are_for_datasets() {
-        let lists = ListArray::from_iter_primitive::<arrow_array::types::Int64Type, _, _>([Some(vec![Some(1); 3])]);
+        let lists =
+            ListArray::from_iter_primitive::<arrow_array::types::Int64Type, _, _>([Some(vec![Some(1); 3])]);
         let columns = || vec![("x", Arc::new(lists.clone()) as ArrayRef)];
-        assert!(refused(written(columns(), true), Nesting::Refused).contains("values in lists"), "in records");
+        assert!(
+            refused(written(columns(), true), Nesting::Refused).contains("values in lists"),
+            "in records"
+        );
         assert!(open(written(columns(), true), 1, Nesting::Allowed).is_ok(), "in datasets");
     }
 
@@ -343,6 +356,12 @@ mod tests {
                 Thrift { bytes: &bytes, at: 0 }.page_header();
             }
         }
-        assert_eq!(Thrift { bytes: &[0x15, 0, 0x15, 20, 0x15, 10, 0], at: 0 }.page_header().map(|header| header.compressed), Some(5), "sizes");
+        assert_eq!(
+            Thrift { bytes: &[0x15, 0, 0x15, 20, 0x15, 10, 0], at: 0 }
+                .page_header()
+                .map(|header| header.compressed),
+            Some(5),
+            "sizes"
+        );
     }
 }

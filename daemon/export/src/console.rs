@@ -247,7 +247,10 @@ fn verdict(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> String {
         Standing::Invalid => "1;31",
     };
     let mut text = format!("\nVerdict: {}", colour.paint(attributes, standing.name()));
-    text.push_str(&format!("    Timestamps: {}", visible_within(&artifacts.run.timestamps, NAME_CHARACTERS_MAX)));
+    text.push_str(&format!(
+        "    Timestamps: {}",
+        visible_within(&artifacts.run.timestamps, NAME_CHARACTERS_MAX)
+    ));
     if let Some(reason) = &artifacts.run.timestamps_reason {
         text.push_str(&format!(" ({})", visible_within(reason, TEXT_CHARACTERS_MAX)));
     }

@@ -13,7 +13,10 @@ use std::io::Write;
 ///
 /// # Errors
 /// When the place to write to refuses.
-pub fn line(out: &mut dyn Write, cells: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), ExportError> {
+pub fn line(
+    out: &mut dyn Write,
+    cells: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<(), ExportError> {
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     for one in cells {
         writer.write_field(cell(one.as_ref()).as_bytes()).map_err(std::io::Error::from)?;
@@ -28,7 +31,8 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     let sorted = by_tag(artifacts, &artifacts.report.results);
     line(out, ["Metric"].into_iter().chain(COLUMNS.map(Stat::name)))?;
     for result in sorted.iter().filter(|result| is_distribution(result)) {
-        let number = |stat| result.stats.get(stat).map_or_else(String::new, |value| format!("{:.2}", value.get()));
+        let number =
+            |stat| result.stats.get(stat).map_or_else(String::new, |value| format!("{:.2}", value.get()));
         line(out, [name(result)].into_iter().chain(COLUMNS.map(number)))?;
     }
     writeln!(out)?;

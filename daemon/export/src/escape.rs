@@ -47,7 +47,8 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
 /// CSV injection. Numbers stay numbers.
 #[must_use]
 pub fn cell(text: &str) -> Cow<'_, str> {
-    let is_formula = text.trim_start_matches(' ').starts_with(FORMULA_BEGINS) || text.starts_with(FORMULA_BEGINS);
+    let is_formula =
+        text.trim_start_matches(' ').starts_with(FORMULA_BEGINS) || text.starts_with(FORMULA_BEGINS);
     if is_formula && text.parse::<f64>().is_err() {
         Cow::Owned(format!("'{text}"))
     } else {

@@ -75,7 +75,8 @@ impl Folder {
     /// The folder and the name of a file.
     pub(crate) fn of_file(path: &Path) -> Result<(Self, String), ExportError> {
         let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| ExportError::disk("create", path)(io::ErrorKind::InvalidFilename.into()))?;
+        let name =
+            name.ok_or_else(|| ExportError::disk("create", path)(io::ErrorKind::InvalidFilename.into()))?;
         Ok((Self::open(path.parent().unwrap_or_else(|| Path::new(".")))?, name.to_owned()))
     }
 
@@ -89,7 +90,8 @@ impl Folder {
         let mode = Mode::from_raw_mode(0o666);
         let mut opened = self.beneath(name, flags, mode);
         if matches!(opened, Err(Errno::EXIST)) {
-            opened = unlinkat(&*self.directory, name, AtFlags::empty()).and_then(|()| self.beneath(name, flags, mode));
+            opened = unlinkat(&*self.directory, name, AtFlags::empty())
+                .and_then(|()| self.beneath(name, flags, mode));
         }
         let failed = |error: Errno| ExportError::disk("create", &self.path.join(name))(error.into());
         Ok(File::from(opened.map_err(failed)?))
@@ -123,7 +125,9 @@ mod tests {
     fn nothing_is_written_outside() {
         let outer = tempfile::tempdir().unwrap();
         let folder = Folder::make(&outer.path().join("inner")).unwrap();
-        for name in ["../out.json", "/tmp/out.json", "a/b", "..", ".", "", "-o", "a\0b", "a\nb", &"x".repeat(300)] {
+        for name in
+            ["../out.json", "/tmp/out.json", "a/b", "..", ".", "", "-o", "a\0b", "a\nb", &"x".repeat(300)]
+        {
             assert!(folder.create(name).is_err() && folder.within(name).is_err(), "{name:?} is no name");
         }
         symlink(outer.path(), folder.path().join("link")).unwrap();

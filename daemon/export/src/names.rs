@@ -70,8 +70,8 @@ fn bad(name: &str) -> Option<&'static str> {
 
 /// What Linux takes, without the ending that a file has until it is whole.
 const NAME_BYTES_MAX: usize = 255 - ".tmp".len();
-/// The longest ending is `_server_metrics.parquet`.
-const PREFIX_BYTES_MAX: usize = NAME_BYTES_MAX - 32;
+/// With the longest ending, `_server_metrics.parquet`, it is still a name; daemons take no longer one.
+const PREFIX_BYTES_MAX: usize = 200;
 /// Prefixes whose `.json` is a file of its own: `run.json` and its like.
 const TAKEN: &[&str] = &["run", "inputs", "outputs", "mlflow_export", "phase_manifest", "client_and_kernel"];
 
@@ -82,7 +82,11 @@ mod tests {
     #[test]
     fn a_prefix_replaces_the_name() {
         let name = |prefix| Names::new(prefix).unwrap().file("profile_export_raw.jsonl", "_raw.jsonl");
-        assert_eq!(Names::new(Some("foo")).unwrap().file("outputs.json", ""), "outputs.json", "the same always");
+        assert_eq!(
+            Names::new(Some("foo")).unwrap().file("outputs.json", ""),
+            "outputs.json",
+            "the same always"
+        );
         assert_eq!(name(None), "profile_export_raw.jsonl", "AIPerf's own");
         for prefix in ["foo", "foo.json", "foo.csv"] {
             assert_eq!(name(Some(prefix)), "foo_raw.jsonl", "with {prefix}");
@@ -93,8 +97,20 @@ mod tests {
     fn a_prefix_that_is_a_path_or_takes_a_name_is_refused() {
         let long = "x".repeat(240);
         for prefix in [
-            "../escape", "/etc/x", "sub/dir/x", "..", ".", "-rf", "a\0b", "a\u{1b}b", "run", "run.json", "inputs",
-            "outputs.json", "...json", &long,
+            "../escape",
+            "/etc/x",
+            "sub/dir/x",
+            "..",
+            ".",
+            "-rf",
+            "a\0b",
+            "a\u{1b}b",
+            "run",
+            "run.json",
+            "inputs",
+            "outputs.json",
+            "...json",
+            &long,
         ] {
             assert!(Names::new(Some(prefix)).is_err(), "{prefix:?}");
         }

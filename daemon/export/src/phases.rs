@@ -137,9 +137,8 @@ fn folder(phase: &str, index: usize) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
     let characters = phase.chars().take(FOLDER_CHARACTERS_MAX).enumerate();
     // What begins with a dash is a flag to programs.
-    let plain = characters.map(|(place, one)| {
-        if is_plain(one) && (place > 0 || one != '-') { one } else { '_' }
-    });
+    let plain =
+        characters.map(|(place, one)| if is_plain(one) && (place > 0 || one != '-') { one } else { '_' });
     let plain = plain.collect::<String>();
     // A dot is in no plain name.
     if plain == phase && !plain.is_empty() { plain } else { format!("{plain}.{index}") }

@@ -93,7 +93,10 @@ fn info_section(infos: &[(&String, &Family)], out: &mut dyn Write) -> Result<(),
         for series in &family.series {
             for (label, value) in labels(&series.labels) {
                 let endpoint = shown(&series.endpoint_url).to_owned();
-                line(out, [endpoint, (*name).clone(), label, text(Some(&value)), family.description.clone()])?;
+                line(
+                    out,
+                    [endpoint, (*name).clone(), label, text(Some(&value)), family.description.clone()],
+                )?;
             }
         }
     }

@@ -99,7 +99,9 @@ impl Read for Pipe {
                 // Its writer may not have come yet.
                 Ok(0) if !self.has_begun && looked < WRITER_LOOKS => std::thread::sleep(LOOK),
                 Ok(0) if !self.has_begun => return Err(refused("it is a pipe, and nobody writes into it")),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && looked < SILENCE_LOOKS => self.wait()?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && looked < SILENCE_LOOKS => {
+                    self.wait()?
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(refused("it is a pipe, and nothing came out of it for a minute"));
                 }
@@ -263,6 +265,10 @@ mod tests {
         assert!(next_line(&mut lines, &mut line, 4).unwrap() && line == b"x", "without an end");
         assert!(!next_line(&mut lines, &mut line, 4).unwrap(), "no more");
         assert!(next_line(&mut &b"abcde\n"[..], &mut line, 4).is_err(), "too long");
-        assert_eq!((size(3 << 30), size(5 << 20), size(1000)), ("3 GiB".into(), "5 MiB".into(), "1000 bytes".into()), "sizes");
+        assert_eq!(
+            (size(3 << 30), size(5 << 20), size(1000)),
+            ("3 GiB".into(), "5 MiB".into(), "1000 bytes".into()),
+            "sizes"
+        );
     }
 }

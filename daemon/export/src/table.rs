@@ -55,7 +55,11 @@ impl Table {
     /// An empty table.
     pub(crate) fn new(title: impl Into<String>, columns: &[(&str, Side)]) -> Self {
         let column = |(name, side): &(&str, Side)| Column { name: visible(name).into_owned(), side: *side };
-        Self { title: visible_within(&title.into(), CELL_CHARACTERS_MAX), columns: columns.iter().map(column).collect(), rows: Vec::new() }
+        Self {
+            title: visible_within(&title.into(), CELL_CHARACTERS_MAX),
+            columns: columns.iter().map(column).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row; cells that are missing are empty. What others named stands there as text, whatever it holds.
@@ -186,7 +190,10 @@ mod tests {
         table.row(vec!["\u{1b}]8;;http://x\u{7}click\u{9b}2J\u{202e}".to_owned()]);
         table.row(vec!["x".repeat(1 << 20)]);
         let drawn = table.draw(80, Colour::Plain);
-        assert!(!drawn.chars().any(|one| one != '\n' && one.is_control()) && !drawn.contains('\u{202e}'), "{drawn}");
+        assert!(
+            !drawn.chars().any(|one| one != '\n' && one.is_control()) && !drawn.contains('\u{202e}'),
+            "{drawn}"
+        );
         assert!(drawn.lines().count() < 30, "a long one is cut");
         assert_eq!(wrap("a\u{1b}b", 80), ["a\\u001bb"], "as are sentences");
     }

@@ -20,8 +20,13 @@ impl Budget {
     /// # Errors
     /// When there is no more.
     pub(crate) fn exchange(&mut self, exchange: &Exchange) -> Result<(), String> {
-        let told = exchange.told.as_ref().map_or(0, |told| told.metadata.len() + told.error.as_ref().map_or(0, String::len));
-        self.take(size_of::<Exchange>() + REQUEST_TEXTS + told + exchange.tokens.capacity() * size_of::<Token>())
+        let told = exchange
+            .told
+            .as_ref()
+            .map_or(0, |told| told.metadata.len() + told.error.as_ref().map_or(0, String::len));
+        self.take(
+            size_of::<Exchange>() + REQUEST_TEXTS + told + exchange.tokens.capacity() * size_of::<Token>(),
+        )
     }
 
     /// Takes so many bytes.

@@ -32,8 +32,14 @@ pub fn noticed(directory: &Path) -> Result<Vec<Noticed>, ImportError> {
     for line in lines(path)? {
         let (number, text) = line?;
         if let Some(noticed) = of_line(&parse(path, &(number, text))?) {
-            let bytes = size_of::<Noticed>() + noticed.client_request_id.len() + noticed.events.len() * size_of::<MonoNs>();
-            budget.take(bytes).map_err(|why| ImportError::Line { path: path.to_owned(), line: number, why })?;
+            let bytes = size_of::<Noticed>()
+                + noticed.client_request_id.len()
+                + noticed.events.len() * size_of::<MonoNs>();
+            budget.take(bytes).map_err(|why| ImportError::Line {
+                path: path.to_owned(),
+                line: number,
+                why,
+            })?;
             found.push(noticed);
         }
     }

@@ -176,7 +176,8 @@ fn read_records(path: &Path) -> Result<(Vec<Exchange>, Vec<String>), ImportError
         let (number, text) = line?;
         let line = parse(path, &(number, text))?;
         let place = exchanges.len() as u64;
-        let exchange = records::exchange(place, &line, &mut seen).map_err(|why| refused(path, number, why))?;
+        let exchange =
+            records::exchange(place, &line, &mut seen).map_err(|why| refused(path, number, why))?;
         budget.exchange(&exchange).map_err(|why| refused(path, number, why))?;
         exchanges.push(exchange);
     }

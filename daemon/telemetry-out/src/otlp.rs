@@ -49,7 +49,11 @@ impl Otlp {
     ///
     /// # Errors
     /// When the exporter or its thread cannot be made.
-    pub(crate) fn start(collector: &Collector, spans: Option<Spans>, warn: fn(&str)) -> Result<Self, OtlpError> {
+    pub(crate) fn start(
+        collector: &Collector,
+        spans: Option<Spans>,
+        warn: fn(&str),
+    ) -> Result<Self, OtlpError> {
         let to = format!("OTel collector at {}", collector.endpoint.shown());
         let exports = Arc::new(Mutex::new(Exports::new(to)));
         let (provider, runtime) = provider(collector, &exports, warn)?;

@@ -1,7 +1,9 @@
 //! Spans to an OpenTelemetry collector, in batches, on a thread of their own behind a queue that drops its oldest.
 
 use crate::endpoint::Protocol;
-use crate::otlp::{count, resource, runtime, silence, Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError};
+use crate::otlp::{
+    Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, count, resource, runtime, silence,
+};
 use crate::queue::Queue;
 use crate::sender::{Collector, Exports};
 use crate::sink::Span;

@@ -25,7 +25,8 @@ fn daemon_of(running: &Running) -> u32 {
         pids.into_iter().find(|pid| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             let parent = format!(" {} ", running.pid());
-            stat.contains("(aiperfd) ") && stat.split_once(") ").is_some_and(|(_, rest)| rest[1..].starts_with(&parent))
+            stat.contains("(aiperfd) ")
+                && stat.split_once(") ").is_some_and(|(_, rest)| rest[1..].starts_with(&parent))
         })
     })
 }
@@ -51,7 +52,10 @@ fn it_has_no_name_and_no_secret() {
     let server = Server::start(STEADY);
     let temporary = tempfile::tempdir().unwrap();
     let mut run = Run::profile(&server.url(), LONG);
-    run.command.env("TMPDIR", temporary.path()).env("AIPERF_API_KEY", "hush-key").env("MLFLOW_TRACKING_TOKEN", "hush-token");
+    run.command
+        .env("TMPDIR", temporary.path())
+        .env("AIPERF_API_KEY", "hush-key")
+        .env("MLFLOW_TRACKING_TOKEN", "hush-token");
     let running = run.start();
     server.until_received(4);
     let daemon = daemon_of(&running);
@@ -66,14 +70,20 @@ fn it_has_no_name_and_no_secret() {
     let folders = kept_in(running.state());
     let private = running.state().join("aiperfd/private");
     for place in [private.clone(), private.join(&folders[0])] {
-        assert_eq!(place.metadata().unwrap().mode() & 0o777, 0o700, "{} is the user's alone", place.display());
+        assert_eq!(
+            place.metadata().unwrap().mode() & 0o777,
+            0o700,
+            "{} is the user's alone",
+            place.display()
+        );
     }
     running.signal(Signal::INT);
     let ended = running.end();
     ended.ended_with(130);
     has_ended(daemon);
     assert_eq!(ended.kept(), Vec::<String>::new(), "a run that ended leaves nothing");
-    let hidden = ended.left_behind().into_iter().filter(|name| name.split('/').any(|part| part.starts_with('.')));
+    let hidden =
+        ended.left_behind().into_iter().filter(|name| name.split('/').any(|part| part.starts_with('.')));
     assert_eq!(hidden.collect::<Vec<_>>(), Vec::<String>::new(), "nor in the artifact directory");
 }
 
@@ -145,7 +155,9 @@ fn somebody_else_is_not_taken_for_the_daemon() {
     let listens = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\nprint('ready', flush=True)\n\
                    while True:\n  c, _ = s.accept()\n  c.settimeout(5)\n  print(repr(c.recv(65536)), flush=True)\n";
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", "61234", "--regid", "61234", "--clear-groups", "python3", "-c", listens]).arg(&socket);
+    command
+        .args(["--reuid", "61234", "--regid", "61234", "--clear-groups", "python3", "-c", listens])
+        .arg(&socket);
     // Root's own Python may lie where nobody else can run it.
     command.env("PATH", "/usr/bin:/bin");
     let mut other = command.stdout(Stdio::piped()).spawn().unwrap();

@@ -19,7 +19,9 @@ const SLOW: &str = "--tokens 20000 --gap-ms 20";
 #[track_caller]
 fn left_nothing_hidden(ended: &Ended) {
     let hidden = ended.left_behind().into_iter().filter(|name| {
-        name.split('/').any(|part| part.starts_with('.') || std::path::Path::new(part).extension().is_some_and(|it| it == "tmp"))
+        name.split('/').any(|part| {
+            part.starts_with('.') || std::path::Path::new(part).extension().is_some_and(|it| it == "tmp")
+        })
     });
     assert_eq!(hidden.collect::<Vec<_>>(), Vec::<String>::new(), "{}", ended.err);
     assert_eq!(ended.kept(), Vec::<String>::new(), "{}", ended.err);
@@ -84,7 +86,9 @@ fn a_repetition_ends_with_what_its_runs_have_in_common() {
     let server = Server::start(STEADY);
     let flags = "--concurrency 4 --request-count 8 --num-profile-runs 5 --profile-run-cooldown-seconds 30";
     let running = Run::profile(&server.url(), flags).start();
-    patience::until("the pause behind the first run", || running.err().contains("before the next run").then_some(()));
+    patience::until("the pause behind the first run", || {
+        running.err().contains("before the next run").then_some(())
+    });
     running.signal(Signal::TERM);
     let ended = running.end();
     ended.ended_with(143);
@@ -99,7 +103,7 @@ fn a_repetition_ends_with_what_its_runs_have_in_common() {
 fn a_later_run_of_a_repetition_hears_it_as_the_first_does() {
     needs_programs!();
     let server = Server::start(STEADY);
-    let flags = "--concurrency 2 --benchmark-duration 0.3 --num-profile-runs 100";
+    let flags = "--concurrency 2 --benchmark-duration 0.8 --num-profile-runs 10";
     for signal in [Signal::INT, Signal::TERM] {
         let running = Run::profile(&server.url(), flags).start();
         patience::until("the third run", || running.err().contains("run 3 of").then_some(()));
@@ -108,7 +112,7 @@ fn a_later_run_of_a_repetition_hears_it_as_the_first_does() {
         ended.ended_with(128 + signal.as_raw());
         let aggregate = ended.json("aggregate/profile_export_aiperf_aggregate.json");
         let runs = aggregate["metadata"]["num_successful_runs"].as_u64().unwrap();
-        assert!((2..100).contains(&runs), "the runs until then: {aggregate}");
+        assert!((2..10).contains(&runs), "the runs until then: {aggregate}");
         left_nothing_hidden(&ended);
     }
 }
@@ -170,7 +174,8 @@ fn an_audit_passes_it_on_and_reports() {
     ended.ended_with(143);
     assert_eq!(ended.json("run.json")["source"], "audit", "the report is there");
     left_nothing_hidden(&ended);
-    let stubborn = end_to_end::watched::audit(&[], &["sh", "-c", "trap '' TERM; echo begun; while :; do sleep 1; done"]);
+    let stubborn =
+        end_to_end::watched::audit(&[], &["sh", "-c", "trap '' TERM; echo begun; while :; do sleep 1; done"]);
     let running = stubborn.start();
     patience::until("the command", || running.out().contains("begun").then_some(()));
     running.signal(Signal::TERM);

@@ -68,7 +68,8 @@ pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
         }
         return Err(Refusal(format!("`{label}` holds neither records nor profile_export_aiperf.json")).into());
     }
-    let text = source::read(path, DOCUMENT_BYTES_MAX).map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
+    let text = source::read(path, DOCUMENT_BYTES_MAX)
+        .map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
     let document: Value =
         serde_json::from_slice(&text).with_context(|| format!("failed to understand `{label}`"))?;
     match of_document(&label, &document) {

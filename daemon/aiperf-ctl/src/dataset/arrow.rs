@@ -28,7 +28,8 @@ struct Room(usize);
 
 impl Room {
     fn take(&mut self, values: usize) -> Result<(), String> {
-        self.0 = self.0.checked_sub(values).ok_or_else(|| format!("a row has more than {VALUES_MAX} values"))?;
+        self.0 =
+            self.0.checked_sub(values).ok_or_else(|| format!("a row has more than {VALUES_MAX} values"))?;
         Ok(())
     }
 }
@@ -131,7 +132,10 @@ fn key(array: &dyn Array, row: usize) -> Result<usize, String> {
 
 fn list(elements: &dyn Array, room: &mut Room) -> Result<Value, String> {
     room.take(elements.len())?;
-    (0..elements.len()).map(|place| value(elements, place, room)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+    (0..elements.len())
+        .map(|place| value(elements, place, room))
+        .collect::<Result<Vec<_>, _>>()
+        .map(Value::Array)
 }
 
 fn fields(array: &StructArray, row: usize, room: &mut Room) -> Result<Columns, String> {

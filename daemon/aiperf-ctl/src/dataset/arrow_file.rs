@@ -63,7 +63,8 @@ fn check_stream(file: &File, length: u64) -> Result<(), String> {
             break;
         }
         let bytes = piece(file, length, metadata, |_| Some(at))?;
-        let message = arrow_ipc::root_as_message(&bytes).map_err(|error| format!("a message of it is none: {error}"))?;
+        let message = arrow_ipc::root_as_message(&bytes)
+            .map_err(|error| format!("a message of it is none: {error}"))?;
         let body = u64::try_from(message.bodyLength()).ok();
         let end = at.checked_add(metadata).zip(body).and_then(|(at, body)| at.checked_add(body));
         at = end.filter(|end| *end <= length).ok_or("a message of it claims to lie behind its end")?;
@@ -144,7 +145,10 @@ mod tests {
         }
         let mut claims = vec![0xff; 4];
         claims.extend(i32::MAX.to_le_bytes());
-        assert!(kind_of(&claims).unwrap_err().contains("claim 2147483647 bytes"), "two gigabytes of metadata");
+        assert!(
+            kind_of(&claims).unwrap_err().contains("claim 2147483647 bytes"),
+            "two gigabytes of metadata"
+        );
         let mut footer = b"ARROW1\0\0".to_vec();
         footer.extend(i32::MAX.to_le_bytes());
         footer.extend(b"ARROW1");

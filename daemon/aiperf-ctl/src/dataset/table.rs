@@ -104,9 +104,13 @@ fn of_file(path: &Path, take: &mut Take<'_>) -> Result<(), Stop> {
         Some(Kind::Arrow) => {
             let file = source::open(path, FILE_BYTES_MAX)?;
             match arrow_file::kind(&file).map_err(|why| Stop::Broken(why.into()))? {
-                arrow_file::Kind::File => of_batches(arrow_ipc::reader::FileReader::try_new(file, None)?, take),
+                arrow_file::Kind::File => {
+                    of_batches(arrow_ipc::reader::FileReader::try_new(file, None)?, take)
+                }
                 // Hugging Face's cache holds streams.
-                arrow_file::Kind::Stream => of_batches(arrow_ipc::reader::StreamReader::try_new(file, None)?, take),
+                arrow_file::Kind::Stream => {
+                    of_batches(arrow_ipc::reader::StreamReader::try_new(file, None)?, take)
+                }
             }
         }
         Some(Kind::Json) => of_json(source::open(path, FILE_BYTES_MAX)?, take),
@@ -165,7 +169,8 @@ impl<R: Read> Read for RowByRow<R> {
     fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
         let read = self.from.read(bytes)?;
         let left = self.left.get().checked_sub(read as u64);
-        let too_long = || std::io::Error::other(format!("it has a row of more than {}", source::size(ROW_BYTES_MAX)));
+        let too_long =
+            || std::io::Error::other(format!("it has a row of more than {}", source::size(ROW_BYTES_MAX)));
         self.left.set(left.ok_or_else(too_long)?);
         Ok(read)
     }

@@ -60,7 +60,9 @@ impl Mlflow {
         let asked = tracking.clone();
         if let Err(error) = interrupt::unless(move || asked.check())? {
             let why = match &error {
-                LogError::Http(..) => format!("did not respond within {}s ({})", timeout.as_secs(), told(&error)),
+                LogError::Http(..) => {
+                    format!("did not respond within {}s ({})", timeout.as_secs(), told(&error))
+                }
                 // It did respond: with a redirect, a refusal, or something else.
                 _ => format!("can't be used: {}", told(&error)),
             };

@@ -9,12 +9,12 @@ mod aggregate;
 mod collated;
 mod convergence;
 
+use crate::FAILED;
 use crate::args::{MultiRunArgs, ProfileArgs};
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
 use crate::say::{say, say_aside, say_warning};
-use crate::FAILED;
 use aggregate::{Aggregate, Failed};
 use anyhow::{Result, bail};
 use collated::Collated;

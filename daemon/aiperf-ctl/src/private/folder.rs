@@ -66,14 +66,20 @@ impl Folder {
         make_private(root)?;
         let lock = lock_of(root)?;
         flock(&lock, FlockOperation::LockShared)?;
-        let path = only_ours(&mut tempfile::Builder::new()).prefix("").rand_bytes(12).tempdir_in(root)?.keep();
+        let path =
+            only_ours(&mut tempfile::Builder::new()).prefix("").rand_bytes(12).tempdir_in(root)?.keep();
         Ok(Self { path, lock: Some(Arc::new(lock)) })
     }
 
     /// The one that has a run, if one has.
     pub(crate) fn of_run(run_id: &str) -> Result<Option<Self>> {
-        let Some(kept) = kept().into_iter().find(|kept| kept.status.run_id == run_id) else { return Ok(None) };
-        anyhow::ensure!(!kept.is_in_use, "run {run_id} is at work: another aiperf-ctl and its daemon hold it");
+        let Some(kept) = kept().into_iter().find(|kept| kept.status.run_id == run_id) else {
+            return Ok(None);
+        };
+        anyhow::ensure!(
+            !kept.is_in_use,
+            "run {run_id} is at work: another aiperf-ctl and its daemon hold it"
+        );
         Ok(Some(Self { path: kept.folder, lock: None }))
     }
 
@@ -248,7 +254,8 @@ fn status(run: &Path, is_in_use: bool) -> Status {
     };
     let ended = read("run.json");
     // A daemon writes the plan with the first status behind it.
-    let first = read("plan.json").and_then(|plan| serde_json::from_value::<Status>(plan.get(1)?.clone()).ok());
+    let first =
+        read("plan.json").and_then(|plan| serde_json::from_value::<Status>(plan.get(1)?.clone()).ok());
     let unknown = Status {
         run_id: name.clone(),
         state: State::Interrupted,
@@ -258,6 +265,7 @@ fn status(run: &Path, is_in_use: bool) -> Status {
         model: String::new(),
         standing: None,
         problem: None,
+        owner: rustix::process::geteuid().as_raw(),
     };
     let state = match &ended {
         Some(_) => State::Finished,

@@ -39,19 +39,23 @@ pub(crate) struct Private {
 impl Private {
     /// Starts one on the runs of a folder; returns when it answers.
     pub(crate) async fn start(mut folder: Folder) -> Result<Self> {
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .context("failed to make a socket")?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .context("failed to make a socket")?;
         let process = spawn(&folder, theirs)?;
         folder.starting()?;
         let mut private = Self { process, control: Arc::new(ours), folder };
-        let answered = tokio::time::timeout(START_PATIENCE, private.client().get::<Health>("/v1/health")).await;
+        let answered =
+            tokio::time::timeout(START_PATIENCE, private.client().get::<Health>("/v1/health")).await;
         match answered {
             Ok(Ok(_)) => {
                 private.folder.started();
                 Ok(private)
             }
             Ok(Err(error)) => match private.ended_within(DEATH_PATIENCE) {
-                Some(status) => bail!("the private daemon ended at once with {status}; its own words are above"),
+                Some(status) => {
+                    bail!("the private daemon ended at once with {status}; its own words are above")
+                }
                 None => Err(error.context("the private daemon did not start")),
             },
             Err(_too_late) => bail!("the private daemon did not answer within {START_PATIENCE:?}"),

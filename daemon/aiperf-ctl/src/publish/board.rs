@@ -1,8 +1,8 @@
 //! What is known of everything that is watched: sums since the beginning, and the last minute.
 
 use super::histogram::Histogram;
-use export::visible;
 use control::{LiveRequest, Published, WatchedServer};
+use export::visible;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

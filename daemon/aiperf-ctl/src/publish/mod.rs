@@ -128,9 +128,17 @@ async fn attend(stream: TcpStream, own: IpAddr, board: Arc<Mutex<Board>>, begun:
     server.serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
-fn answer<B>(request: &Request<B>, own: IpAddr, board: &Mutex<Board>, begun: Moment) -> Response<Full<Bytes>> {
+fn answer<B>(
+    request: &Request<B>,
+    own: IpAddr,
+    board: &Mutex<Board>,
+    begun: Moment,
+) -> Response<Full<Bytes>> {
     if !is_for_us(request, own) {
-        return plain(StatusCode::MISDIRECTED_REQUEST, "ask for localhost, or for the address that is listened on");
+        return plain(
+            StatusCode::MISDIRECTED_REQUEST,
+            "ask for localhost, or for the address that is listened on",
+        );
     }
     let Ok(board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
     match (request.method(), request.uri().path()) {
@@ -153,7 +161,9 @@ fn is_for_us<B>(request: &Request<B>, own: IpAddr) -> bool {
     let (Some(host), None) = (named.next(), named.next()) else { return false };
     let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
     let asked = request.uri().authority().cloned();
-    host.is_some_and(|host| [Some(host), asked].into_iter().flatten().all(|host| is_this_host(host.host(), own)))
+    host.is_some_and(|host| {
+        [Some(host), asked].into_iter().flatten().all(|host| is_this_host(host.host(), own))
+    })
 }
 
 fn is_this_host(host: &str, own: IpAddr) -> bool {
@@ -209,7 +219,15 @@ mod tests {
         for host in ["localhost", "LOCALHOST:9400", "127.0.0.1:9400", "127.0.0.9:1", "[::1]:9400"] {
             check("/metrics", &[host], 200);
         }
-        for host in ["evil.example", "evil.example:9400", "localhost.evil.example", "10.0.0.1", "", "a b", "@localhost@"] {
+        for host in [
+            "evil.example",
+            "evil.example:9400",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "",
+            "a b",
+            "@localhost@",
+        ] {
             check("/metrics", &[host], 421);
         }
         check("/metrics", &[], 421);

@@ -117,7 +117,8 @@ fn is_result(path: &Path, length: u64) -> bool {
     if !is_json || length > DOCUMENT_MAX {
         return false;
     }
-    let document = source::read(path, DOCUMENT_MAX).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let document =
+        source::read(path, DOCUMENT_MAX).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     document.is_some_and(|document| compare::of_document("", &document).is_some())
 }
 
