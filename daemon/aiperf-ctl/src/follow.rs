@@ -138,7 +138,7 @@ impl Run {
         let why = hung_up.map_or_else(String::new, |error| format!(": {error:#}"));
         say_warning(&format!("the daemon hung up under run {run_id}{why}"));
         let lost =
-            || format!("run {run_id} is not recovered; what is left of it `aiperf-ctl runs list` shows");
+            || format!("run {run_id} is not recovered yet; once its daemon is there, `aiperf-ctl runs recover {run_id}` tries again");
         let again = interrupt::or_since(&mut self.seen, self.daemon.again()).await;
         again.map_err(anyhow::Error::from).flatten().with_context(lost)?;
         let client = &self.daemon.client;

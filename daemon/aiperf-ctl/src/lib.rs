@@ -23,6 +23,7 @@ mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
 mod interrupt;
+mod memory;
 mod mlflow;
 mod multi_run;
 mod network_latency;

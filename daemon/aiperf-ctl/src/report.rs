@@ -6,6 +6,7 @@ use crate::args::{FormatArg, ReportArgs};
 use crate::daemon::Daemon;
 use crate::gpu_report;
 use crate::interrupt::Scratch;
+use crate::memory;
 use crate::mlflow;
 use crate::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
@@ -31,6 +32,7 @@ use tokenizer::Tokenizer;
 
 /// Computes the report of a stored run again.
 pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
+    memory::limit();
     let given = args.input.clone().or_else(|| args.run.as_ref().map(PathBuf::from)).unwrap_or_default();
     let fetched;
     let directory = match &args.run {
@@ -98,6 +100,7 @@ impl Reported {
                     .context("the run's own goodput thresholds: override them with --goodput")?;
             }
             if args.profile_export_prefix.is_some() {
+                output::prefix(args.profile_export_prefix.as_deref())?;
                 output.export_prefix.clone_from(&args.profile_export_prefix);
             }
             if let Some(level) = args.export_level {

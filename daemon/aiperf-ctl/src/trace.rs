@@ -1,6 +1,7 @@
 //! `aiperf-ctl analyze-trace`: what a trace asks: lengths, times, what its requests share, and what a cache could save.
 
 use crate::args::TraceArgs;
+use crate::memory;
 use crate::plan::Refusal;
 use crate::say::say;
 use crate::upload::FILE_BYTES_MAX;
@@ -12,6 +13,7 @@ use std::io::{BufRead, BufReader};
 
 /// Reads a trace and tells of it; gives the exit status.
 pub(crate) fn run(args: &TraceArgs) -> Result<u8> {
+    memory::limit();
     let path = args.file.as_ref().or(args.input_file.as_ref());
     let path = path.ok_or_else(|| Refusal("name a trace: aiperf-ctl analyze-trace FILE".to_owned()))?;
     let file = source::open(path, FILE_BYTES_MAX)

@@ -9,9 +9,13 @@
 //! names. The reader allocates what a page's header says, so the header is what must be bounded.
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Type;
+use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// Whether columns may hold lists and maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +109,11 @@ fn walk(file: &File, length: u64, column: &ColumnChunkMetaData, pages: &mut u64)
             return Err(format!("its dictionary claims {values} values in {uncompressed} bytes"));
         }
         // Of a dictionary one value may be everything, and every row may name it.
-        largest = largest.max(if is_dictionary { uncompressed } else { uncompressed / values.max(1) });
+        largest = largest.max(match (is_dictionary, uncompressed) {
+            (false, _) => uncompressed / values.max(1),
+            (true, ..=SMALL_DICTIONARY_BYTES) => uncompressed,
+            (true, _) => longest_in_dictionary(file, column)?,
+        });
         at = at
             .checked_add(header_bytes)
             .and_then(|at| at.checked_add(compressed))
@@ -115,6 +123,28 @@ fn walk(file: &File, length: u64, column: &ColumnChunkMetaData, pages: &mut u64)
         return Err("a page of it claims to lie behind the column's end".to_owned());
     }
     Ok(largest)
+}
+
+/// The bytes of the longest value in the dictionary of a column chunk, whose size is known to be bounded.
+fn longest_in_dictionary(file: &File, column: &ColumnChunkMetaData) -> Result<u64, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("its dictionary can't be read: {error}");
+    let file = file.try_clone().map_err(|error| failed(&error))?;
+    let rows = usize::try_from(column.num_values()).map_err(|error| failed(&error))?;
+    let reader = SerializedPageReader::new(Arc::new(file), column, rows, None);
+    let page = reader.and_then(|mut reader| reader.get_next_page()).map_err(|error| failed(&error))?;
+    let Some(Page::DictionaryPage { buf, .. }) = page else { return Err(failed(&"it is none")) };
+    if column.column_type() != Type::BYTE_ARRAY {
+        return Ok(u64::try_from(column.column_descr().type_length()).unwrap_or(0).max(16));
+    }
+    // Each value is its length, then its bytes.
+    let (mut rest, mut longest) = (&buf[..], 0);
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length);
+        longest = longest.max(u64::from(length));
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        rest = behind.get(length..).ok_or_else(|| failed(&"a value of it has no end"))?;
+    }
+    Ok(longest)
 }
 
 /// What a page's header says.
@@ -264,6 +294,8 @@ const FOOTER_BYTES_MAX: u64 = 256 << 20;
 const COLUMNS_MAX: usize = 10_000;
 /// Values in lists of one column of one row group: all may belong to one row.
 const NESTED_VALUES_MAX: i64 = 1 << 26;
+/// A dictionary that may be one value in every row that is read.
+const SMALL_DICTIONARY_BYTES: u64 = 64 << 10;
 /// What the rows that are read together may take in one column.
 const BATCH_BYTES_MAX: u64 = 256 << 20;
 
@@ -274,7 +306,6 @@ mod tests {
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{Compression, ZstdLevel};
     use parquet::file::properties::WriterProperties;
-    use std::sync::Arc;
 
     fn written(columns: Vec<(&str, ArrayRef)>, dictionary: bool) -> File {
         let batch = RecordBatch::try_from_iter(columns).unwrap();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run, Running, kept_in};
+use end_to_end::daemon::Daemon;
 use end_to_end::server::Server;
 use end_to_end::{needs_programs, patience};
 use kernel_tests::skip::skip;
@@ -141,6 +142,23 @@ fn a_daemon_that_dies_loses_no_run() {
     let status = if run["verdict"]["standing"] == "invalid" { 3 } else { 0 };
     ended.ended_with(status);
     assert_eq!(ended.kept(), Vec::<String>::new(), "nothing is left of it");
+}
+
+#[test]
+fn a_shared_daemon_that_comes_back_is_gone_on_with() {
+    needs_programs!();
+    let state = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(state.path());
+    let server = Server::start(STEADY);
+    let running = Run::profile(&server.url(), LONG).with(&daemon).start();
+    server.until_received(60);
+    daemon.kill();
+    daemon.again();
+    let ended = running.end();
+    assert!(ended.err.contains("the daemon died"), "it says so: {}", ended.err);
+    assert!(ended.records().len() >= 40, "what was recorded until then: {}", ended.records().len());
+    assert_ne!(ended.json("run.json")["verdict"]["standing"], "valid", "and it is not valid");
+    assert_eq!(daemon.run_ids().len(), 1, "the daemon keeps the run");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub struct AuditArgs {
     /// What is watched.
     #[command(flatten)]
     pub watch: WatchArgs,
-    /// The command and its arguments.
+    /// The command and its arguments. Unless you are root, programs in it can't gain privilege (sudo, setuid).
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }

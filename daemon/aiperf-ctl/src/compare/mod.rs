@@ -19,6 +19,7 @@ mod vllm;
 
 use crate::GATE;
 use crate::args::{CompareArgs, CompareFormat};
+use crate::memory;
 use crate::plan::Refusal;
 use crate::report;
 use crate::say::{say, say_warning};
@@ -31,6 +32,7 @@ use std::path::Path;
 
 /// Compares; gives the exit status.
 pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
+    memory::limit();
     let gates = args.fail_if.iter().map(|text| Gate::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let runs = args.runs.iter().map(|path| read(path, args.tokenizer.as_deref()));
     let runs = runs.collect::<Result<Vec<_>>>()?;

@@ -203,6 +203,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
     fn only_who_asks_for_this_host_is_answered() {
@@ -234,5 +235,27 @@ mod tests {
         check("/metrics", &["localhost", "evil.example"], 421);
         check("http://evil.example/metrics", &["localhost"], 421);
         check("http://localhost/metrics", &["localhost"], 200);
+    }
+    #[tokio::test]
+    async fn whoever_says_nothing_keeps_nobody_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve(listener, address.ip(), Arc::default(), Moment::now()));
+        let mut silent = Vec::new();
+        for place in 0..3 * CONNECTIONS_MAX {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // Some say half of something.
+            if place % 2 == 0 {
+                stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").await.unwrap();
+            }
+            silent.push(stream);
+        }
+        let mut asking = TcpStream::connect(address).await.unwrap();
+        let asked = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        asking.write_all(asked).await.unwrap();
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        serving.abort();
     }
 }
