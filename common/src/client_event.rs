@@ -126,6 +126,8 @@ numbered! {
         Empty = 12 "invalid_response";
         /// The server's certificate was refused, or it broke the rules of TLS.
         TlsFailed = 13 "tls_failed";
+        /// The daemon died before the response was whole: found when its spool is parsed again, never by a hot core.
+        Interrupted = 14 "interrupted";
     }
 }
 
@@ -189,6 +191,10 @@ pub struct Ended {
     pub errno: u32,
     /// Reads in which the response came.
     pub reads: u32,
+    /// Comments of one line in the response's stream, of which there is no record.
+    pub comments: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// The body of [`Kind::Stamped`].

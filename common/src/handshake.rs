@@ -63,6 +63,9 @@ pub struct Setup {
     /// descriptors have the same layout; each worker's memory says by `visible` how much of its spool there is.
     #[serde(default)]
     pub replay: bool,
+    /// Whether no other process has the load generator's user: then the number of its threads is limited.
+    #[serde(default)]
+    pub own_user: bool,
 }
 
 /// What a load generator says.

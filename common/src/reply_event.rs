@@ -229,6 +229,12 @@ pub struct RequestEnded {
     pub raw_head_length: u32,
     /// The phase's place in the plan.
     pub phase: u32,
+    /// Events without data (comments, keep-alives), which are no [`Event`]s.
+    pub bare_events: u32,
+    /// Events with data that were not kept because there were too many: no [`Event`]s either.
+    pub events_left_out: u32,
+    /// Bytes of the response that were not kept because there were too many, whether parsed or raw.
+    pub bytes_left_out: u64,
 }
 
 /// A number that need not be whole, as the bits of a float; none where nobody told one.
@@ -409,6 +415,9 @@ pub struct Event {
     pub reserved: u32,
 }
 
+/// No message is longer: what would make it longer is left out and counted before it is written.
+pub const MESSAGE_BYTES_MAX: u32 = 64 << 20;
+
 /// A count that nobody told.
 pub const UNKNOWN: u32 = u32::MAX;
 
@@ -420,7 +429,7 @@ pub const fn known(count: u32) -> Option<u32> {
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
 const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 328, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 344, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

@@ -11,11 +11,12 @@
 
 #![deny(unsafe_code)]
 
+pub mod bounds;
 pub mod branching;
 pub mod clock;
 pub mod composer;
+pub mod confine;
 pub mod job;
-pub mod nursery;
 pub mod observe;
 pub mod orders;
 pub mod prompt;
@@ -25,6 +26,7 @@ pub mod report;
 pub mod ring;
 pub mod schedule;
 pub mod scribe;
+pub mod secrets;
 pub mod session;
 pub mod shape;
 pub mod tls;

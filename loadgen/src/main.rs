@@ -1,4 +1,4 @@
-//! The load generator's program: a nursery that starts load generators, or a load generator.
+//! The load generator's program.
 
 use build_info::BUILD;
 use std::io::Write;
@@ -8,7 +8,6 @@ fn main() -> ExitCode {
     let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect::<Vec<_>>();
     let words = words.iter().map(String::as_str).collect::<Vec<_>>();
     match words[..] {
-        ["nursery", ..] => loadgen::nursery::run(),
         ["run", ..] => loadgen::session::run(),
         ["--version" | "-V"] => print(&BUILD.line(PROGRAM)),
         ["--version" | "-V", "--json"] => print(&BUILD.json(PROGRAM)),

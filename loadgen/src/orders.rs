@@ -6,6 +6,7 @@ use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use zeroize::Zeroize;
 
 /// The load generator's end of the socket to the daemon.
 #[derive(Debug)]
@@ -29,12 +30,17 @@ impl Orders {
     pub fn hear(&mut self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
         loop {
             if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
-                let line = self.heard.drain(..=end).collect::<Vec<_>>();
-                let order = serde_json::from_slice(&line).map_err(io::Error::other)?;
+                let rest = self.heard.split_off(end + 1);
+                let mut line = std::mem::replace(&mut self.heard, rest);
+                let order = serde_json::from_slice(&line).map_err(io::Error::other);
+                // Keys stand in it.
+                line.zeroize();
+                let order = order?;
                 return Ok(Some((order, std::mem::take(&mut self.descriptors))));
             }
-            let Some((bytes, descriptors)) = receive(self.socket.as_fd())? else { return Ok(None) };
+            let Some((mut bytes, descriptors)) = receive(self.socket.as_fd())? else { return Ok(None) };
             self.heard.extend_from_slice(&bytes);
+            bytes.zeroize();
             self.descriptors.extend(descriptors);
         }
     }

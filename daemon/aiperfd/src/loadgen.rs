@@ -25,7 +25,7 @@ pub struct Loadgen<'a> {
     spawner: &'a Spawner,
     cgroup: Option<Cgroup>,
     /// The user number that it runs as, given back last of all.
-    _identity: Lent<'a>,
+    identity: Lent<'a>,
 }
 
 /// What was heard of a load generator.
@@ -77,8 +77,7 @@ impl<'a> Loadgen<'a> {
                 Err(error) => return Err(error),
             }
         };
-        let started =
-            Self { socket, heard: Vec::new(), pid, spawner: &daemon.spawner, cgroup, _identity: identity };
+        let started = Self { socket, heard: Vec::new(), pid, spawner: &daemon.spawner, cgroup, identity };
         if let Some(cgroup) = &started.cgroup {
             cgroup.take(pid)?;
         }
@@ -93,6 +92,11 @@ impl<'a> Loadgen<'a> {
     /// Its process number.
     pub const fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Whether no process but this one has its user number.
+    pub const fn has_own_user(&self) -> bool {
+        self.identity.identity().uid().is_some()
     }
 
     /// Where its cgroup is.

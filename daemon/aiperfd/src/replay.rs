@@ -144,6 +144,7 @@ impl Spools {
             keep_raw: plan.output.keeps_responses(),
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
             replay: true,
+            own_user: parser.has_own_user(),
         };
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![replies.as_fd(), nothing.as_fd()];
         for (gauge, spool) in &self.0 {

@@ -1,7 +1,8 @@
 //! Reads the scribe's messages: fixed layouts, lengths checked, nothing parsed.
 
 use common::reply_event::{
-    ConnectionOpened, Event, InFlight, Kind, MessageHeader, Passed, RequestEnded, StretchStamped,
+    ConnectionOpened, Event, InFlight, Kind, MESSAGE_BYTES_MAX, MessageHeader, Passed, RequestEnded,
+    StretchStamped,
 };
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -78,7 +79,7 @@ impl Replies {
         }
         let header: MessageHeader = zerocopy::transmute!(header);
         let length = usize::try_from(header.length).unwrap_or(0).saturating_sub(size_of::<MessageHeader>());
-        if length > MESSAGE_BYTES_MAX {
+        if header.length > MESSAGE_BYTES_MAX {
             return Err(io::Error::other("the load generator sent a message that is too long"));
         }
         if self.message.len() * size_of::<u64>() > MESSAGE_BYTES_KEPT {
@@ -142,8 +143,6 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
 }
 
 const PIPE_BYTES: usize = 256 << 10;
-/// More than any message: the load generator bounds what it keeps of a response.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// What is kept for the next message.
 const MESSAGE_BYTES_KEPT: usize = 1 << 20;
 

@@ -345,7 +345,7 @@ impl Active {
     }
 
     /// The pipeline of a run that sends.
-    fn pipeline(
+    pub(crate) fn pipeline(
         &self,
         plan: &Plan,
         rung: Timestamps,
@@ -411,6 +411,7 @@ impl Active {
             keep_raw: plan.output.keeps_responses(),
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
             replay: false,
+            own_user: loadgen.has_own_user(),
         };
         drop(create);
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![replies.as_fd(), inputs_json.as_fd()];
@@ -511,10 +512,10 @@ fn rung_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
 }
 
 /// What comes into the pipeline of a run.
-struct Inflow {
-    replies: Replies,
-    kernel: Option<Reader>,
-    keeping: Keeping,
+pub(crate) struct Inflow {
+    pub(crate) replies: Replies,
+    pub(crate) kernel: Option<Reader>,
+    pub(crate) keeping: Keeping,
 }
 
 /// The file that the kernel's rings are emptied into, if there are any.

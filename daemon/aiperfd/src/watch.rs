@@ -20,8 +20,7 @@ use crate::probe::{Attached, Capturing, Probes};
 use crate::reply::Replies;
 use crate::rolling::Rolling;
 use crate::run::{
-    Active, CLIENT_PATIENCE, Field, STOP_PATIENCE, metadata, phase_names, settings, spawn_with_priority,
-    writers,
+    Active, CLIENT_PATIENCE, Field, Inflow, STOP_PATIENCE, metadata, phase_names, spawn_with_priority,
 };
 use crate::spool::{Keeping, Writer};
 use crate::supervise::{Cause, PipelineThread, Stopped, Supervisor};
@@ -135,27 +134,22 @@ impl Active {
         let gauge = ClientRing::create(GAUGE_BYTES).context("failed to make shared memory")?;
         let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut observer = Loadgen::start(daemon, None)?;
-        let readable = File::open(&path)?;
-        self.set_up_observer(&mut observer, plan, reply_write, &gauge, &readable)?;
+        self.set_up_observer(&mut observer, plan, reply_write, &gauge, &File::open(&path)?)?;
         observer.prepared(&|| self.gives_up(began, daemon))?;
         let shown = Shown::new(gauge);
         let collected = shown.collected();
         let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
         let (host, clock_begin) = (host::describe(&[]), clock::anchor());
-        let pipeline = Pipeline {
+        let inflow = Inflow {
             replies: Replies::new(reply_read.into()),
             kernel: Some(spool.reader_behind(collected.consumed())?),
+            keeping,
+        };
+        let metadata = metadata(&run_id, rung, &clock_begin, &host);
+        let pipeline = Pipeline {
             joiner: Joiner::watching(&phase_names(plan), watch.side == Side::Server),
-            writers: writers(
-                &self.directory.path().join("parts"),
-                plan,
-                &metadata(&run_id, rung, &clock_begin, &host),
-            ),
-            view: Arc::clone(&view),
-            settings: settings(plan, clock_begin),
-            live: Arc::clone(&self.live),
             rolling: self.kept.clone().map(Rolling::begin),
-            keeping: Some(keeping),
+            ..self.pipeline(plan, rung, inflow, &metadata, clock_begin, &view)
         };
         let collector = Collector {
             kernel: Some((probes.rings, spool)),
@@ -237,6 +231,7 @@ impl Active {
             keep_raw: false,
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
             replay: false,
+            own_user: observer.has_own_user(),
         };
         let mut descriptors: Vec<BorrowedFd<'_>> =
             vec![replies.as_fd(), nothing.as_fd(), gauge.descriptor(), spool.as_fd()];

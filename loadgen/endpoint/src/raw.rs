@@ -76,6 +76,13 @@ pub(crate) fn field(
     plan: &plan::Endpoint,
     endpoint: &'static str,
 ) -> Result<Option<Expression<'static>>, Unfit> {
+    let longest = plan.dialect.response_field.as_ref().map_or(0, String::len);
+    if longest > FIELD_BYTES_MAX {
+        return Err(Unfit {
+            endpoint,
+            why: format!("`response_field` is longer than {FIELD_BYTES_MAX} bytes"),
+        });
+    }
     let compile = |field: &String| jmespath::compile(field);
     plan.dialect.response_field.as_ref().map(compile).transpose().map_err(|error| {
         let why = format!("`response_field` is no JMESPath: {}", error.reason);
@@ -83,6 +90,8 @@ pub(crate) fn field(
     })
 }
 
+/// Bytes of a JMESPath: its parser calls itself, so a longer one may end the program.
+const FIELD_BYTES_MAX: usize = 1024;
 const METADATA: Metadata = Metadata {
     name: "raw",
     supports_audio: true,

@@ -103,6 +103,7 @@ pub(crate) fn configured(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint,
     let Some(source) = &plan.dialect.template else { return Err(unfit(NO_TEMPLATE.to_owned())) };
     let named = NAMED.iter().find(|(name, _)| name == source).map(|(_, source)| (*source).to_owned());
     let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment
         .add_template_owned(NAME, named.unwrap_or_else(|| source.clone()))
@@ -119,6 +120,8 @@ const METADATA: Metadata = Metadata {
     ..Metadata::TEXT
 };
 const NAME: &str = "payload_template";
+/// What one body may cost: an instruction costs 1, and so do 64 bytes that it makes, so it makes 1 GiB at most.
+const FUEL: u64 = 16 << 20;
 const NO_TEMPLATE: &str = "give a template: --extra-inputs payload_template:FILE";
 /// Templates that have a name.
 const NAMED: &[(&str, &str)] = &[("nv-embedqa", r#"{"text": {{ texts|tojson }}}"#)];

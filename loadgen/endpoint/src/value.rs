@@ -4,6 +4,7 @@ use crate::openai::{odd_event, reported};
 use crate::reply::Reply;
 use crate::usage::Told;
 use common::reply_event::Usage;
+use memchr::memchr3_iter;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,7 +35,32 @@ pub(crate) fn items<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = &'v
 }
 
 fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    // A value in memory is many times as long as it may be written.
+    let values = memchr3_iter(b',', b'[', b'{', bytes).take(VALUES_MAX + 1).count();
+    if values > VALUES_MAX {
+        return Err(serde::de::Error::custom(format!("it may hold more than {VALUES_MAX} values")));
+    }
     serde_json::from_slice(bytes)
+}
+
+/// Values of one body or event: some 300 MB of memory.
+const VALUES_MAX: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_values_are_refused() {
+        let most = format!("[{}0]", "0,".repeat(VALUES_MAX - 1));
+        assert!(whole(most.as_bytes()).is_ok(), "as many as there may be");
+        let more = format!("[{}0]", "0,".repeat(VALUES_MAX));
+        let refused = whole(more.as_bytes()).err().and_then(|reply| reply.error).unwrap();
+        assert!(refused.message.contains("more than 4194304 values"), "{}", refused.message);
+        assert!(size_of::<Value>() <= 80, "{} bytes of a value", size_of::<Value>());
+        let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(whole(nested.as_bytes()).is_err(), "what is nested too deep");
+    }
 }
 
 fn sound(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {

@@ -20,20 +20,23 @@ mod stream;
 mod talk;
 mod watch;
 
+use crate::bounds::{Bound, Exceeded};
 use crate::clock;
 use crate::ring::shared::Gauge;
-use crate::scribe::Source;
+use crate::scribe::{Source, freed};
 use common::clock::DurationNs;
 use common::plan::{Plan, Side};
 pub use counts::Counts;
+pub(crate) use requests::BODY_BYTES_MAX;
 pub use requests::{NotFollowed, Progress, Question, Requests};
 use std::fs::File;
 use std::io::{self, BufWriter};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 pub use stream::{Content, Segment, Stream, Stretch};
 use tokenizer::Tokenizer;
-pub use watch::Watch;
+pub use watch::{CONNECTIONS_MAX, Watch};
 
 /// What an observer needs.
 pub struct Observer<'a> {
@@ -51,6 +54,10 @@ pub struct Observer<'a> {
     pub over: &'a AtomicU8,
     /// Is told now and then what was met so far.
     pub met: &'a mut dyn FnMut(&Counts),
+    /// Whether the spool is that of a daemon that died: what is no record there is its end, and counted.
+    pub is_replay: bool,
+    /// What was left out.
+    pub exceeded: Arc<Exceeded>,
 }
 
 /// Works until the spool grows no more and is read; gives what was met.
@@ -58,14 +65,21 @@ pub struct Observer<'a> {
 /// # Errors
 /// When the spool can't be read, is malformed, or the replies can't be written.
 pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
-    let Observer { spool, replies, side, tokenizer, plan, over, met } = observer;
+    let Observer { spool, replies, side, tokenizer, plan, over, met, is_replay, exceeded } = observer;
     let mut told = clock::mono();
-    let mut watch = Watch::new(BufWriter::with_capacity(REPLY_BUFFER, replies), side, tokenizer, plan);
-    let mut reader = Reader { offset: 0, buffer: vec![0; READ_BYTES] };
+    let replies = BufWriter::with_capacity(REPLY_BUFFER, replies);
+    let mut watch = Watch::new(replies, side, tokenizer, plan).counting(Arc::clone(&exceeded));
+    let mut reader = Reader { offset: 0, buffer: vec![0; READ_BYTES], may_be_freed: is_replay };
     loop {
         // Seen before what is visible: whatever comes later is not waited for, and nothing is missed.
         let is_over = over.load(Ordering::Acquire) != 0;
-        let has_read = reader.read(&spool, &mut watch)?;
+        let has_read = match reader.read(&spool, &mut watch) {
+            Err(error) if is_replay && error.kind() == io::ErrorKind::InvalidData => {
+                exceeded.count(Bound::SpoolBytes, reader.give_up(&spool));
+                false
+            }
+            read => read?,
+        };
         let now = clock::mono();
         if now - told >= TELL_INTERVAL {
             told = now;
@@ -86,6 +100,8 @@ pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
 struct Reader {
     offset: u64,
     buffer: Vec<u8>,
+    /// Whether its beginning may have been given back to the disk: then it reads as zeroes, up to a record.
+    may_be_freed: bool,
 }
 
 impl Reader {
@@ -97,13 +113,27 @@ impl Reader {
             return Ok(false);
         }
         let count = source.read_at(&mut self.buffer[..wanted], self.offset)?;
-        let mut taken = 0;
-        while let Some(length) = watch.record(self.buffer.get(taken..count).unwrap_or_default())? {
-            taken += length;
-        }
+        let bytes = &self.buffer[..count];
+        let mut taken = if self.may_be_freed { freed(bytes) } else { 0 };
+        self.may_be_freed &= taken == bytes.len();
+        let result = loop {
+            match watch.record(bytes.get(taken..).unwrap_or_default()) {
+                Ok(Some(length)) => taken += length,
+                Ok(None) => break Ok(taken > 0),
+                Err(error) => break Err(error),
+            }
+        };
         self.offset += taken as u64;
         source.set_consumed(self.offset);
-        Ok(taken > 0)
+        result
+    }
+
+    /// Reads no more of it; gives how many bytes are left.
+    fn give_up(&mut self, source: &impl Source) -> u64 {
+        let visible = source.visible();
+        let left = visible.saturating_sub(self.offset);
+        self.offset = visible;
+        left
     }
 }
 

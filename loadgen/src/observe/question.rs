@@ -29,7 +29,7 @@ pub(super) fn facts(question: &Question, tokenizer: Option<&Tokenizer>) -> (Fact
     let number =
         |key: &str| body.get(key).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
     let facts = Facts {
-        input_tokens: tokenizer.map(|tokenizer| tokenizer.count(&texts(&body).join(" "))),
+        input_tokens: tokenizer.and_then(|tokenizer| tokenizer.try_count(&texts(&body).join(" "))),
         requested_tokens: number("max_completion_tokens").or_else(|| number("max_tokens")),
         ..Facts::default()
     };

@@ -313,7 +313,7 @@ const HEADERS_MAX: usize = 64;
 /// Bytes that are kept of a request's id.
 const REQUEST_ID_MAX: usize = 128;
 /// Bytes that are kept of a body.
-const BODY_BYTES_MAX: usize = 16 << 20;
+pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {

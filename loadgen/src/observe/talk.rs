@@ -308,7 +308,7 @@ impl Talk {
         let end = self.responses.offset().max(exchange.response_begin);
         let mut header = RecordHeader::new(Kind::Ended, exchange.request.0, time, end, 0);
         header.detail = outcome.number();
-        let ended = Ended { errno: 0, reads: exchange.stretches };
+        let ended = Ended { reads: exchange.stretches, ..Ended::default() };
         shared.ledger.record(0, &header, ended.as_bytes())?;
         shared.ledger.in_flight()
     }

@@ -3,6 +3,7 @@
 use super::counts::{CONNECTIONS, Counts};
 use super::stream::{Segment, Stream};
 use super::talk::{Shared, Standing, Talk};
+use crate::bounds::{self, Exceeded};
 use crate::branching::Inherited;
 use crate::scribe::{Asked, Ledger};
 use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
@@ -61,6 +62,14 @@ impl<W: Write> Watch<W> {
         let shared = Shared { ledger, counts: Counts::default(), next_request: 0, keeps_payload };
         let connections = FxHashMap::default();
         Self { side, connections, next_connection: 0, shared, latest: MonoNs(0), untold: 0 }
+    }
+
+    /// Counts what has no room.
+    #[must_use]
+    pub fn counting(mut self, exceeded: Arc<Exceeded>) -> Self {
+        let room = bounds::open_bytes(CONNECTIONS_MAX as u64);
+        self.shared.ledger = self.shared.ledger.within(room, exceeded);
+        self
     }
 
     /// Takes the first record of some bytes; gives its length, or nothing if it is not whole.
@@ -240,6 +249,8 @@ impl Connection {
     }
 }
 
+/// Connections that are followed at once.
+pub const CONNECTIONS_MAX: usize = 4096;
 /// Segments of a connection after which the daemon is told what it may forget.
 const LET_GO_SEGMENTS: u32 = 64;
 /// Records after which the daemon is told how far they were read, whatever they are.

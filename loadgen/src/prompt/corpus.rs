@@ -103,7 +103,7 @@ impl Corpus {
                 let there = if begun.is_empty() { 0 } else { tokenizer.count(&begun) as usize };
                 if there > length {
                     let cut = tokenizer.encode(&begun);
-                    return tokenizer.decode(&cut[..length]);
+                    return tokenizer.decode(cut.get(..length).unwrap_or_default());
                 }
                 let mut own = passages(tokens, begins, length - there, generator);
                 for _ in 0..MENDS_MAX {

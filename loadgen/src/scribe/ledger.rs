@@ -1,11 +1,15 @@
 //! Records of all workers in, messages out.
 //!
-//! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event.
+//! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event, within
+//! the bounds of [`crate::bounds`].
 
 use super::asked::{Asked, Facts};
 use super::outcome;
 use super::record::{body, broken};
 use super::request::{Keep, Names, Request};
+use super::room::Room;
+use crate::bounds::{self, Bound, Exceeded};
+use crate::secrets::Secrets;
 use common::client_event::{self as client, Ended, Moved, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, RequestId, SocketCookie};
@@ -14,6 +18,7 @@ use common::reply_event::{ConnectionOpened, InFlight, Kind, MessageHeader, Passe
 use endpoint::Endpoint;
 use rustc_hash::FxHashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use tokenizer::Tokenizer;
 use zerocopy::{Immutable, IntoBytes};
 
@@ -26,13 +31,20 @@ pub struct Ledger<W> {
     timeout_seconds: f64,
     use_server_token_count: bool,
     per_chunk_usage: bool,
-    keep: Keep,
+    keeps_raw: bool,
+    secrets: Secrets,
+    room: Room,
+    exceeded: Arc<Exceeded>,
     /// Open requests: places in `requests`.
     open: FxHashMap<u64, usize>,
     requests: Vec<Request>,
     free: Vec<usize>,
     connections: FxHashMap<u32, Connection>,
     finished: usize,
+    /// The time of the latest record.
+    latest: MonoNs,
+    /// Whether requests without a beginning are left out, and counted.
+    wants_beginnings: bool,
 }
 
 /// A connection that has not been told closed.
@@ -54,7 +66,6 @@ impl<W: Write> Ledger<W> {
         asked: Asked,
         plan: &Plan,
     ) -> Self {
-        let keep = Keep { texts: tokenizer.is_some(), raw: false };
         Self {
             replies,
             endpoint,
@@ -63,18 +74,46 @@ impl<W: Write> Ledger<W> {
             timeout_seconds: plan.endpoint.request_timeout_seconds,
             use_server_token_count: plan.endpoint.use_server_token_count,
             per_chunk_usage: plan.endpoint.dialect.per_chunk_usage,
-            keep,
+            keeps_raw: false,
+            secrets: Secrets::default(),
+            room: Room::of(bounds::open_bytes(0)),
+            exceeded: Arc::default(),
             open: FxHashMap::default(),
             requests: Vec::new(),
             free: Vec::new(),
             connections: FxHashMap::default(),
             finished: 0,
+            latest: MonoNs(0),
+            wants_beginnings: false,
         }
+    }
+
+    /// Leaves out requests whose beginning is not among the records, and counts them.
+    pub const fn want_beginnings(&mut self) {
+        self.wants_beginnings = true;
     }
 
     /// Passes the bytes of responses on.
     pub const fn keep_raw(&mut self) {
-        self.keep.raw = true;
+        self.keeps_raw = true;
+    }
+
+    /// Replaces these wherever something is kept that a server said.
+    #[must_use]
+    pub fn without_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Holds no more than `bytes` of all open responses, and counts what has no room.
+    #[must_use]
+    pub fn within(self, bytes: u64, exceeded: Arc<Exceeded>) -> Self {
+        Self { room: Room::of(bytes), exceeded, ..self }
+    }
+
+    /// What was left out so far.
+    #[must_use]
+    pub fn exceeded(&self) -> &Exceeded {
+        &self.exceeded
     }
 
     /// What tokens are counted with.
@@ -95,15 +134,18 @@ impl<W: Write> Ledger<W> {
     #[inline]
     pub fn record(&mut self, worker: u32, header: &RecordHeader, bytes: &[u8]) -> io::Result<()> {
         let kind = client::Kind::from_number(header.kind).ok_or_else(broken)?;
+        self.latest = self.latest.max(header.time);
         match kind {
             client::Kind::Event => {
                 let place = self.place(worker, header.request());
                 let endpoint = self.endpoint_of(place);
-                self.requests[place].event(header, bytes, endpoint, self.keep);
+                let keep = keep(self.tokenizer.as_ref(), self.keeps_raw, &self.secrets);
+                self.requests[place].event(header, bytes, endpoint, keep, &mut self.room);
             }
             client::Kind::Body => {
                 let place = self.place(worker, header.request());
-                self.requests[place].piece(header, bytes, self.keep);
+                let keep = keep(self.tokenizer.as_ref(), self.keeps_raw, &self.secrets);
+                self.requests[place].piece(header, bytes, keep, &mut self.room);
             }
             client::Kind::Head => {
                 let place = self.place(worker, header.request());
@@ -159,7 +201,7 @@ impl<W: Write> Ledger<W> {
         let request = &mut self.requests[place];
         let (connection, was_sent) = (request.told.connection, request.told.sent_end > 0);
         let moved_to = request.moved_to;
-        request.clear();
+        request.clear(&mut self.room);
         moved_to.map_or(Ok(()), |connection| self.release(connection))?;
         if was_sent { self.release(connection) } else { Ok(()) }
     }
@@ -183,15 +225,36 @@ impl<W: Write> Ledger<W> {
     /// # Errors
     /// When a message can't be written.
     pub fn finish(&mut self) -> io::Result<()> {
-        let mut left = self.open.keys().copied().collect::<Vec<_>>();
-        left.sort_unstable();
-        for id in left {
+        for id in self.left() {
             let mut header = RecordHeader { id, ..RecordHeader::default() };
             header.detail = Outcome::Cancelled.number();
             self.ended(0, &header, Ended::default())?;
         }
         self.message(Kind::Finished, &())?;
         self.replies.flush()
+    }
+
+    /// Ends what is open where the records of a daemon that died end.
+    ///
+    /// # Errors
+    /// When a message can't be written.
+    pub fn interrupt(&mut self) -> io::Result<()> {
+        for id in self.left() {
+            let Some(request) = self.open.get(&id).and_then(|place| self.requests.get(*place)) else {
+                continue;
+            };
+            let end = request.latest_end();
+            let mut header = RecordHeader { id, time: self.latest, end, ..RecordHeader::default() };
+            header.detail = Outcome::Interrupted.number();
+            self.ended(request.told.worker, &header, Ended::default())?;
+        }
+        Ok(())
+    }
+
+    fn left(&self) -> Vec<u64> {
+        let mut left = self.open.keys().copied().collect::<Vec<_>>();
+        left.sort_unstable();
+        left
     }
 
     /// Where the request stands in `requests`; a place is made for one that is new.
@@ -208,6 +271,7 @@ impl<W: Write> Ledger<W> {
             self.requests.push(Request::default());
             self.requests.len() - 1
         });
+        self.room.use_kept(std::mem::take(&mut self.requests[place].kept));
         let told = &mut self.requests[place].told;
         told.request = request;
         told.worker = worker;
@@ -230,18 +294,26 @@ impl<W: Write> Ledger<W> {
 
     fn ended(&mut self, worker: u32, header: &RecordHeader, ended: Ended) -> io::Result<()> {
         let place = self.place(worker, header.request());
+        if self.wants_beginnings && !self.requests[place].is_begun {
+            self.exceeded.count(Bound::Beginnings, 1);
+            return self.forget(header.request());
+        }
         self.open.remove(&header.id);
         self.free.push(place);
         let endpoint = self.endpoint_of(place);
+        let keep = keep(self.tokenizer.as_ref(), self.keeps_raw, &self.secrets);
         let request = &mut self.requests[place];
         let said = Outcome::from_number(header.detail).ok_or_else(broken)?;
-        request.body_is_whole(endpoint, self.keep);
-        let verdict = outcome::judge(said, request, ended.errno, self.timeout_seconds);
-        request.count_tokens(self.tokenizer.as_ref());
+        request.body_is_whole(endpoint, keep, &mut self.room);
+        let verdict = outcome::judge(said, request, ended.errno, self.timeout_seconds, &self.secrets);
+        if request.count_tokens(self.tokenizer.as_ref()) {
+            self.exceeded.count(Bound::Texts, 1);
+        }
         let told = &mut request.told;
         told.ended = header.time;
         told.response_end = header.end;
         told.reads = ended.reads;
+        told.bare_events = told.bare_events.saturating_add(ended.comments);
         told.outcome = u32::from(verdict.outcome.number());
         let answer = (verdict.outcome == Outcome::Ok).then(|| request.answered());
         let told = &request.told;
@@ -259,9 +331,10 @@ impl<W: Write> Ledger<W> {
         if self.use_server_token_count {
             request.take_server_counts();
         }
-        write_request(&mut self.replies, request, &verdict, self.keep)?;
+        write_request(&mut self.replies, request, &verdict, keep)?;
+        count_left_out(&self.exceeded, request);
         let (connection, moved_to) = (request.told.connection, request.moved_to);
-        request.clear();
+        request.clear(&mut self.room);
         moved_to.map_or(Ok(()), |connection| self.release(connection))?;
         self.release(connection)
     }
@@ -325,6 +398,22 @@ impl<W: Write> Ledger<W> {
     }
 }
 
+/// What is kept of a response.
+#[inline]
+const fn keep<'a>(tokenizer: Option<&Tokenizer>, raw: bool, secrets: &'a Secrets) -> Keep<'a> {
+    Keep { texts: tokenizer.is_some(), raw, secrets }
+}
+
+/// Counts what was left out of a request that has ended.
+#[inline]
+fn count_left_out(exceeded: &Exceeded, request: &Request) {
+    if request.exceeds() {
+        exceeded.count(Bound::Requests, 1);
+        exceeded.count(Bound::Events, u64::from(request.told.events_left_out));
+        exceeded.count(Bound::ResponseBytes, request.told.bytes_left_out);
+    }
+}
+
 fn connection_of(header: &RecordHeader) -> io::Result<ConnectionId> {
     u32::try_from(header.id).map(ConnectionId).map_err(|_too_large| broken())
 }
@@ -339,11 +428,15 @@ fn write_request(
     to: &mut impl Write,
     request: &mut Request,
     verdict: &outcome::Verdict,
-    keep: Keep,
+    keep: Keep<'_>,
 ) -> io::Result<()> {
     let histogram = request.drafts_histogram();
     let histogram = histogram.as_bytes();
+    if keep.raw {
+        request.limit_raw();
+    }
     let (head, raw) = if keep.raw { (&*request.head, &*request.body) } else { (&b""[..], &b""[..]) };
+    let head = &*keep.secrets.redacted(head);
     let events = request.events.as_bytes();
     let (error_type, error_message) = (verdict.error_type.as_bytes(), verdict.error_message.as_bytes());
     let Names { model, client_request_id, payload } = &request.names;
@@ -398,7 +491,7 @@ mod tests {
         let messages = understand(&records, "chat", Some(Tokenizer::builtin()));
         let expected = [
             "opened 1 cookie 1001",
-            "request 7: ok, 200; events role(0) reasoning(3) content(1) empty(0) content(2) usage(0) done(0); \
+            "request 7: ok, 200; events role(0) reasoning(3) content(1) content(2) usage(0) done(0); \
              output 3, reasoning 3, input 21, requested 31; usage 8 12",
             "closed 1 cookie 1001",
             "finished",
@@ -425,6 +518,7 @@ mod tests {
             entry: 1,
             turn: 5,
             reads: 9,
+            bare_events: 1,
             ..request
         };
         assert_eq!(request, expected, "stamps, offsets and names");

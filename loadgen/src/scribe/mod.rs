@@ -16,11 +16,15 @@ mod ledger;
 mod outcome;
 mod record;
 mod request;
+mod room;
 mod transcript;
 
+use crate::bounds::{self, Bound, Exceeded};
 use crate::branching::Inherited;
 use crate::prompt::{Conversations, Markers};
 use crate::ring::shared::Gauge;
+use crate::secrets::Secrets;
+use crate::worker::STOP;
 pub use asked::{Asked, Facts};
 use common::plan::Plan;
 use endpoint::Endpoint;
@@ -31,6 +35,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokenizer::{ChatTemplate, Tokenizer};
 
@@ -56,6 +61,12 @@ pub struct Scribe {
     pub plan: Plan,
     /// Whether the bytes of responses are passed on.
     pub keep_raw: bool,
+    /// What is never passed on.
+    pub secrets: Secrets,
+    /// Connections of all workers, by which what is held of their responses is bounded.
+    pub connections: u64,
+    /// What was left out.
+    pub exceeded: Arc<Exceeded>,
 }
 
 /// Bytes that grow while they are read.
@@ -92,15 +103,7 @@ impl Source for (File, Gauge) {
 /// # Errors
 /// When a spool can't be read, is malformed, or the replies can't be written.
 pub fn run(scribe: Scribe) -> io::Result<()> {
-    let spools = scribe.spools.into_iter();
-    let mut spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
-    let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
-    let asked = Asked::new(scribe.conversations, scribe.inherited);
-    let asked = asked.with_template(scribe.template).with_markers(scribe.markers);
-    let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan);
-    if scribe.keep_raw {
-        ledger.keep_raw();
-    }
+    let (mut spools, mut ledger) = begin(scribe);
     while ledger.finished() < spools.len() {
         let mut has_read = false;
         for spool in &mut spools {
@@ -115,20 +118,77 @@ pub fn run(scribe: Scribe) -> io::Result<()> {
     ledger.finish()
 }
 
+/// Works until all that a dead daemon spooled is read, or the user stops it: what is open there was interrupted.
+///
+/// # Errors
+/// When a spool can't be read, or the replies can't be written.
+pub fn replay(scribe: Scribe, will: &AtomicU8) -> io::Result<()> {
+    let exceeded = Arc::clone(&scribe.exceeded);
+    let (mut spools, mut ledger) = begin(scribe);
+    for spool in &mut spools {
+        spool.may_be_freed = true;
+    }
+    ledger.want_beginnings();
+    replay_all(&mut spools, &mut ledger, &exceeded, will)?;
+    ledger.interrupt()?;
+    ledger.finish()
+}
+
+fn begin(scribe: Scribe) -> (Vec<Spool<(File, Gauge)>>, Ledger<BufWriter<File>>) {
+    let spools = scribe.spools.into_iter();
+    let spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
+    let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
+    let asked = Asked::new(scribe.conversations, scribe.inherited);
+    let asked = asked.with_template(scribe.template).with_markers(scribe.markers);
+    let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan)
+        .within(bounds::open_bytes(scribe.connections), scribe.exceeded)
+        .without_secrets(scribe.secrets);
+    if scribe.keep_raw {
+        ledger.keep_raw();
+    }
+    (spools, ledger)
+}
+
+/// Reads every spool to its end, in turns as when it was written. A part of a record is the end; so is what is no record,
+/// which is counted.
+fn replay_all<S: Source>(
+    spools: &mut [Spool<S>],
+    ledger: &mut Ledger<impl Write>,
+    exceeded: &Exceeded,
+    will: &AtomicU8,
+) -> io::Result<()> {
+    let mut has_read = true;
+    while has_read && will.load(Ordering::Relaxed) != STOP {
+        has_read = false;
+        for spool in spools.iter_mut() {
+            match spool.read(ledger) {
+                Ok(more) => has_read |= more,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    exceeded.count(Bound::SpoolBytes, spool.give_up());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One worker's records, and how far they are read.
 struct Spool<S> {
     worker: u32,
     source: S,
     offset: u64,
     buffer: Vec<u8>,
+    /// Whether its beginning may have been given back to the disk: then it reads as zeroes, up to a record.
+    may_be_freed: bool,
 }
 
 impl<S: Source> Spool<S> {
     fn new(worker: u32, source: S) -> Self {
-        Self { worker, source, offset: 0, buffer: vec![0; READ_BYTES] }
+        Self { worker, source, offset: 0, buffer: vec![0; READ_BYTES], may_be_freed: false }
     }
 
-    /// Reads once; returns whether anything whole was there.
+    /// Reads once; returns whether more may be there.
     fn read(&mut self, ledger: &mut Ledger<impl Write>) -> io::Result<bool> {
         let visible = self.source.visible();
         let room = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
@@ -137,40 +197,65 @@ impl<S: Source> Spool<S> {
             return Ok(false);
         }
         let count = self.source.read_at(&mut self.buffer[..wanted], self.offset)?;
-        let mut rest = &self.buffer[..count];
-        let mut read = 0;
+        let bytes = &self.buffer[..count];
+        let mut read = if self.may_be_freed { freed(bytes) } else { 0 };
+        self.may_be_freed &= read == bytes.len();
         let needed = loop {
-            let stride = match record::next(rest)? {
-                Next::Record { header, bytes, stride } => {
-                    ledger.record(self.worker, &header, bytes)?;
-                    stride
+            let rest = bytes.get(read..).unwrap_or_default();
+            let stride = match record::next(rest) {
+                Ok(Next::Record { header, bytes, stride }) => {
+                    match ledger.record(self.worker, &header, bytes) {
+                        Ok(()) => stride,
+                        Err(error) => break Err(error),
+                    }
                 }
-                Next::Padding { stride } => stride,
-                Next::Partial { needed } => break needed,
+                Ok(Next::Padding { stride }) => stride,
+                Ok(Next::Partial { needed }) => break Ok(needed),
+                Err(error) => break Err(error),
             };
-            read += stride as u64;
-            rest = rest.get(stride..).unwrap_or_default();
+            read += stride;
         };
-        self.offset += read;
+        self.offset += read as u64;
         self.source.set_consumed(self.offset);
+        let needed = needed?;
+        if needed > RECORD_BYTES_MAX {
+            return Err(record::broken());
+        }
         if needed > self.buffer.len() {
             self.buffer.resize(needed, 0);
+            return Ok(read > 0 || visible >= self.offset + needed as u64);
         }
         Ok(read > 0)
     }
+
+    /// Reads no more of it; gives how many bytes are left.
+    fn give_up(&mut self) -> u64 {
+        let visible = self.source.visible();
+        let left = visible.saturating_sub(self.offset);
+        self.offset = visible;
+        left
+    }
+}
+
+/// Bytes of whole words of zeroes with which these begin.
+pub(crate) fn freed(bytes: &[u8]) -> usize {
+    let zeroes = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    zeroes / 8 * 8
 }
 
 /// How long the scribe sleeps when there is nothing to read.
 const POLL: Duration = Duration::from_millis(2);
 const READ_BYTES: usize = 512 << 10;
 const REPLY_BUFFER: usize = 256 << 10;
+/// No record is longer: events, heads and pieces of bodies have bounds where they are cut.
+const RECORD_BYTES_MAX: usize = 8 << 20;
 
 #[cfg(test)]
 mod testing;
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{Records, ledger};
+    use super::testing::{Records, ledger, messages, told};
     use super::*;
     use std::cell::Cell;
 
@@ -205,7 +290,7 @@ mod tests {
         let bytes = records.bytes();
         let length = bytes.len() as u64;
         let source = Slow { bytes, visible: Cell::new(0), step, consumed: Cell::new(0) };
-        let mut spool = Spool { worker: 3, source, offset: 0, buffer: vec![0; buffer] };
+        let mut spool = Spool { worker: 3, source, offset: 0, buffer: vec![0; buffer], may_be_freed: false };
         let mut ledger = ledger("chat", None);
         for _ in 0..length {
             spool.read(&mut ledger).unwrap();
@@ -214,6 +299,103 @@ mod tests {
         assert_eq!(ledger.finished(), 1, "the worker has finished");
         ledger.finish().unwrap();
         ledger.into_replies()
+    }
+
+    /// What is told of the first `visible` bytes of a dead daemon's spool, and what was left out.
+    fn replayed(bytes: &[u8], visible: usize) -> (Vec<String>, Vec<String>) {
+        let bytes = bytes[..visible].to_vec();
+        let step = bytes.len() as u64;
+        let source = Slow { bytes, visible: Cell::new(0), step, consumed: Cell::new(0) };
+        let mut spools = [Spool { worker: 3, source, offset: 0, buffer: vec![0; 64], may_be_freed: true }];
+        let mut ledger = ledger("chat", None);
+        ledger.want_beginnings();
+        let exceeded = Exceeded::default();
+        replay_all(&mut spools, &mut ledger, &exceeded, &AtomicU8::new(0)).unwrap();
+        ledger.interrupt().unwrap();
+        let left_out = [exceeded.named(), ledger.exceeded().named()];
+        ledger.finish().unwrap();
+        let lines = messages(&ledger.into_replies()).into_iter().map(|message| message.line().to_owned());
+        let left_out = left_out.into_iter().flatten().map(|(name, count)| format!("{name} {count}"));
+        (lines.collect(), left_out.collect())
+    }
+
+    fn two_requests() -> Records {
+        let mut records = Records::default();
+        let hi = r#"data: {"choices":[{"delta":{"content":"hi"}}]}"#;
+        records
+            .opened(1)
+            .sent(7, 1)
+            .head(7, 200)
+            .event(7, hi)
+            .padding(24)
+            .opened(2)
+            .sent(8, 2)
+            .ended(7, "ok");
+        records.closed(1).head(8, 200).event(8, hi).event(8, "data: [DONE]").ended(8, "ok").finished();
+        records
+    }
+
+    /// Wherever a daemon died, the requests that had ended are told as before, and the open ones as interrupted.
+    #[test]
+    fn a_replay_tells_what_had_ended_and_what_was_interrupted() {
+        let bytes = two_requests().bytes();
+        let (whole, left_out) = replayed(&bytes, bytes.len());
+        let ended = |line: &&String| line.contains("request 7: ok") || line.contains("request 8: ok");
+        assert_eq!(whole.iter().filter(ended).count(), 2, "{whole:?}");
+        assert_eq!(left_out, [""; 0], "nothing");
+        let mut interrupted = 0;
+        for visible in 0..bytes.len() {
+            let (lines, left_out) = replayed(&bytes, visible);
+            assert_eq!(left_out, [""; 0], "{visible} bytes");
+            let requests = lines.iter().filter(|line| line.starts_with("request"));
+            for line in requests {
+                let is_interrupted = line.contains(": interrupted, ");
+                interrupted += u32::from(is_interrupted);
+                assert!(is_interrupted || whole.contains(line), "{visible} bytes: {line}");
+            }
+            let ids = |id| lines.iter().filter(|line| line.starts_with(id)).count();
+            assert!(ids("request 7:") <= 1 && ids("request 8:") <= 1, "each once: {lines:?}");
+            assert_eq!(lines.last().map(String::as_str), Some("finished"), "{visible} bytes");
+        }
+        assert!(interrupted > 100, "{interrupted} in all");
+    }
+
+    #[test]
+    fn an_interrupted_request_ends_with_the_last_record() {
+        let mut records = Records::default();
+        let hi = r#"data: {"choices":[{"delta":{"content":"hi"}}]}"#;
+        records.opened(1).sent(7, 1).head(7, 200).event(7, hi).opened(2);
+        let mut ledger = ledger("chat", None);
+        records.feed(&mut ledger);
+        ledger.interrupt().unwrap();
+        let told = told(&messages(&ledger.into_replies()), 0);
+        assert_eq!(
+            (told.ended.0, told.response_end),
+            (5, 1004),
+            "time of the last record, end of the last event"
+        );
+        assert_eq!((told.worker, told.events), (3, 1), "all that is known");
+    }
+
+    #[test]
+    fn what_was_freed_is_passed_over_and_what_is_broken_is_counted() {
+        let whole = two_requests().bytes();
+        // The first four records: what is left of request 7 is its end.
+        let first = (0..4).fold(0, |place, _| match record::next(&whole[place..]).unwrap() {
+            Next::Record { stride, .. } => place + stride,
+            _ => panic!("a record"),
+        });
+        let mut bytes = whole.clone();
+        bytes[..first].fill(0);
+        let (lines, left_out) = replayed(&bytes, bytes.len());
+        assert!(lines.iter().any(|line| line.starts_with("request 8: ok")), "{lines:?}");
+        assert_eq!(left_out, ["requests_without_beginning 1"], "{lines:?}");
+        let mut bytes = whole.clone();
+        let end = bytes.len();
+        bytes.extend([0xff; 64]);
+        let (lines, left_out) = replayed(&bytes, bytes.len());
+        assert!(lines.iter().any(|line| line.starts_with("request 8: ok")), "{lines:?}");
+        assert_eq!(left_out, [format!("spool_bytes_unreadable {}", bytes.len() - end)], "{lines:?}");
     }
 
     #[test]

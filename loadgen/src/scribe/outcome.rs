@@ -1,6 +1,7 @@
 //! How a request ended, in words: what AIPerf's users know by name keeps that name.
 
 use super::request::{MESSAGE_BYTES, Request};
+use crate::secrets::Secrets;
 use common::client_event::{ON_PURPOSE, Outcome};
 use std::io;
 
@@ -11,17 +12,27 @@ pub(super) struct Verdict {
     pub(super) error_message: String,
 }
 
-/// Judges by what the hot core says and by what was understood of the response.
-pub(super) fn judge(outcome: Outcome, request: &mut Request, errno: u32, timeout_seconds: f64) -> Verdict {
+/// Judges by what the hot core says and by what was understood of the response. No secret is in its words.
+pub(super) fn judge(
+    outcome: Outcome,
+    request: &mut Request,
+    errno: u32,
+    timeout_seconds: f64,
+    secrets: &Secrets,
+) -> Verdict {
+    if secrets.are_forgotten() {
+        forget_words(request);
+    }
     let (outcome, error_type, error_message) = match outcome {
         Outcome::Ok if request.error.is_none() && request.has_content => {
             return Verdict { outcome, error_type: String::new(), error_message: String::new() };
         }
+        Outcome::Interrupted => (outcome, named(outcome), INTERRUPTED.to_owned()),
         Outcome::Ok | Outcome::StreamError | Outcome::Empty => match request.error.take() {
             Some(error) => (Outcome::StreamError, error.kind, error.message),
             None => (Outcome::Empty, NO_CONTENT_TYPE.to_owned(), no_content(request)),
         },
-        Outcome::HttpStatus => (outcome, reason(request), refusal(request)),
+        Outcome::HttpStatus => (outcome, reason(request), refusal(request, secrets)),
         Outcome::Redirect => (outcome, reason(request), redirect(request)),
         Outcome::Cancelled if errno == ON_PURPOSE => {
             (outcome, CANCELLED_TYPE.to_owned(), CANCELLED_ON_PURPOSE.to_owned())
@@ -46,7 +57,26 @@ pub(super) fn judge(outcome: Outcome, request: &mut Request, errno: u32, timeout
         }
         Outcome::Malformed => (outcome, named(outcome), "what came is no HTTP/1.1 response".to_owned()),
     };
+    let (error_type, error_message) =
+        (secrets.redacted_text(error_type), secrets.redacted_text(error_message));
     Verdict { outcome, error_type, error_message }
+}
+
+/// Leaves out what the server said: it may hold a key that is not known any more.
+#[cold]
+fn forget_words(request: &mut Request) {
+    request.head.clear();
+    if let Some(error) = &mut request.error {
+        WITHHELD.clone_into(&mut error.message);
+        "error".clone_into(&mut error.kind);
+    }
+    request.body.clear();
+    for event in &mut request.events {
+        event.bytes = 0;
+    }
+    if !request.is_success() {
+        request.body.extend_from_slice(WITHHELD.as_bytes());
+    }
 }
 
 fn named(outcome: Outcome) -> String {
@@ -80,9 +110,8 @@ fn reason(request: &Request) -> String {
 }
 
 /// What the server says of its refusal.
-fn refusal(request: &Request) -> String {
-    let body = &request.body[..request.body.len().min(MESSAGE_BYTES)];
-    String::from_utf8_lossy(body).into_owned()
+fn refusal(request: &Request, secrets: &Secrets) -> String {
+    String::from_utf8_lossy(&secrets.redacted_up_to(&request.body, MESSAGE_BYTES)).into_owned()
 }
 
 fn redirect(request: &Request) -> String {
@@ -102,6 +131,8 @@ const NO_CONTENT_TYPE: &str = "InvalidInferenceResultError";
 const CANCELLED_TYPE: &str = "RequestCancellationError";
 const CANCELLED_ON_PURPOSE: &str = "the request was cancelled as --request-cancellation-rate wants it";
 const CANCELLED: &str = "the run ended while the request was in flight";
+const INTERRUPTED: &str = "the daemon ended before the response was whole";
+const WITHHELD: &str = "not kept: it may hold a key, which is not known any more";
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +143,7 @@ mod tests {
         request.head.extend_from_slice(head.as_bytes());
         request.body.extend_from_slice(body.as_bytes());
         request.told.status = 503;
-        let verdict = judge(outcome, &mut request, errno, 1.5);
+        let verdict = judge(outcome, &mut request, errno, 1.5, &Secrets::default());
         assert_eq!(
             [verdict.error_type.as_str(), verdict.error_message.as_str()],
             expected,

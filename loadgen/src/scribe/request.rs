@@ -1,6 +1,12 @@
 //! What has been understood of one request so far.
 
 use super::asked::Facts;
+use super::room::Room;
+use crate::bounds::{
+    BODY_BYTES_MAX, ERROR_BYTES_MAX, ERROR_TYPE_BYTES_MAX, EVENTS_MAX, HISTOGRAM_BYTES_MAX, RAW_BYTES_MAX,
+    TEXT_BYTES_MAX,
+};
+use crate::secrets::Secrets;
 use common::client_event::{RecordHeader, Sent};
 use common::id::ConnectionId;
 use common::reply_event::{Event, EventKind, RequestEnded, UNKNOWN, known};
@@ -25,14 +31,24 @@ pub(super) struct Request {
     pub(super) has_content: bool,
     /// What its answer means and what it asked, where that was told with it.
     pub(super) known: Option<(&'static dyn Endpoint, Facts)>,
+    /// Whether the record of its beginning was read.
+    pub(super) is_begun: bool,
     /// How whoever sent it calls it and the model, where that is not us.
     pub(super) names: Names,
     spec_decode: Option<SpecDecode>,
     /// Bytes of the body that came, and the last piece of it.
-    body_bytes: usize,
+    body_bytes: u64,
     last_piece: Event,
     answer: String,
     reasoning: String,
+    /// What it takes of the room that all open requests share.
+    held: usize,
+    /// Whether some of its texts were left out: then their tokens can't be counted.
+    lacks_text: bool,
+    /// Whether some of its body, or of its raw bytes, was left out: then nothing more of it is kept.
+    lacks_bytes: bool,
+    /// Memory that it keeps for the next one.
+    pub(super) kept: usize,
 }
 
 /// What a request that somebody else sent says of itself.
@@ -47,17 +63,20 @@ pub struct Names {
 }
 
 /// What is kept of a response besides its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Keep {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keep<'a> {
     /// Texts, because tokens are counted.
     pub(super) texts: bool,
     /// Every byte, for the raw export.
     pub(super) raw: bool,
+    /// What is never kept.
+    pub(super) secrets: &'a Secrets,
 }
 
 impl Request {
-    /// Makes it another request's, its memory kept.
-    pub(super) fn clear(&mut self) {
+    /// Makes it another request's, its memory kept as far as `may_keep` allows.
+    pub(super) fn clear(&mut self, room: &mut Room) {
+        room.give_back(self.held);
         let mut kept = std::mem::take(self);
         for bytes in [&mut kept.head, &mut kept.body] {
             bytes.clear();
@@ -70,11 +89,16 @@ impl Request {
         kept.events.clear();
         kept.events.shrink_to(KEPT_BYTES / size_of::<Event>());
         let Self { events, head, body, answer, reasoning, .. } = kept;
-        *self = Self { events, head, body, answer, reasoning, ..Self::default() };
+        let texts = answer.capacity() + reasoning.capacity();
+        let kept = head.capacity() + body.capacity() + texts + events.capacity() * size_of::<Event>();
+        if room.may_keep(kept) {
+            *self = Self { events, head, body, answer, reasoning, kept, ..Self::default() };
+        }
     }
 
     /// It was handed to the kernel.
     pub(super) fn sent(&mut self, header: &RecordHeader, sent: &Sent) {
+        self.is_begun = true;
         self.told.session = sent.session;
         self.told.due = sent.due;
         self.told.submitted = header.time;
@@ -94,64 +118,90 @@ impl Request {
         self.told.head_reaped = header.time;
         self.told.head_end = header.end;
         self.head.clear();
+        // A head has a bound where it is cut.
         self.head.extend_from_slice(bytes);
     }
 
     /// An event of the stream came.
-    pub(super) fn event(&mut self, header: &RecordHeader, bytes: &[u8], endpoint: &dyn Endpoint, keep: Keep) {
+    pub(super) fn event(
+        &mut self,
+        header: &RecordHeader,
+        bytes: &[u8],
+        endpoint: &dyn Endpoint,
+        keep: Keep<'_>,
+        room: &mut Room,
+    ) {
         if !self.is_success() {
-            self.keep_refusal(bytes, keep);
-            return self.push(header, EventKind::Error, bytes.len());
-        }
-        if keep.raw {
-            self.body.extend_from_slice(bytes);
+            let kept = self.keep_refusal(bytes, keep, room);
+            return self.push(header, EventKind::Error, if keep.raw { kept } else { bytes.len() }, room);
         }
         let fields = sse::fields(bytes);
         let reply = match fields.error() {
             Some(reply) => reply,
+            // One that opens the response tells when that began; others tell nothing.
+            None if fields.data.is_empty() && !self.events.is_empty() => {
+                self.told.bare_events = self.told.bare_events.saturating_add(1);
+                return;
+            }
             None if fields.data.is_empty() => Reply::bare(EventKind::Empty),
             None => endpoint.event(&fields.data),
         };
-        let kind = self.take_in(reply, keep);
-        self.push(header, kind, bytes.len());
+        let length = if keep.raw { self.keep_raw(bytes, keep.secrets, room) } else { bytes.len() };
+        let kind = self.take_in(reply, keep, room);
+        self.push(header, kind, length, room);
     }
 
     /// A piece of a body that is no stream came.
-    pub(super) fn piece(&mut self, header: &RecordHeader, bytes: &[u8], keep: Keep) {
+    pub(super) fn piece(&mut self, header: &RecordHeader, bytes: &[u8], keep: Keep<'_>, room: &mut Room) {
         if self.is_success() {
-            self.body.extend_from_slice(bytes);
+            let most = BODY_BYTES_MAX.saturating_sub(self.body.len());
+            let taken = if self.lacks_bytes { 0 } else { self.take_room(bytes.len().min(most), room) };
+            self.body.extend_from_slice(&bytes[..taken]);
+            self.leave_out(bytes.len() - taken);
         } else {
-            self.keep_refusal(bytes, keep);
+            self.keep_refusal(bytes, keep, room);
         }
-        self.body_bytes += bytes.len();
+        self.body_bytes += bytes.len() as u64;
         self.last_piece = Event { reaped: header.time, end: header.end, ..Event::default() };
     }
 
     /// All pieces of the body are there.
-    pub(super) fn body_is_whole(&mut self, endpoint: &dyn Endpoint, keep: Keep) {
+    pub(super) fn body_is_whole(&mut self, endpoint: &dyn Endpoint, keep: Keep<'_>, room: &mut Room) {
         if self.body_bytes == 0 {
             return;
         }
         let body = std::mem::take(&mut self.body);
-        let kind =
-            if self.is_success() { self.take_in(endpoint.whole(&body), keep) } else { EventKind::Error };
+        let kind = match self.is_success() {
+            true if self.lacks_bytes => self.take_in(too_large(), keep, room),
+            true => self.take_in(endpoint.whole(&body), keep, room),
+            false => EventKind::Error,
+        };
         self.body = body;
+        let length = if keep.raw {
+            self.redact_body(keep.secrets);
+            self.body.len()
+        } else {
+            usize::try_from(self.body_bytes).unwrap_or(usize::MAX)
+        };
         let header =
             RecordHeader { time: self.last_piece.reaped, end: self.last_piece.end, ..Default::default() };
-        self.push(&header, kind, self.body_bytes);
+        self.push(&header, kind, length, room);
     }
 
     /// Counts tokens: all together, and for each event those whose last byte it brought.
-    pub(super) fn count_tokens(&mut self, tokenizer: Option<&Tokenizer>) {
-        let Some(tokenizer) = tokenizer else {
+    ///
+    /// Tells whether there was a text that the tokenizer can't count.
+    pub(super) fn count_tokens(&mut self, tokenizer: Option<&Tokenizer>) -> bool {
+        let ends = tokenizer.filter(|_| !self.lacks_text).and_then(|tokenizer| {
+            Some((tokenizer.try_ends(&self.answer)?, tokenizer.try_ends(&self.reasoning)?))
+        });
+        let Some((answer, reasoning)) = ends else {
             for event in &mut self.events {
                 (event.tokens, event.reserved) = (UNKNOWN, 0);
             }
             (self.told.output_tokens, self.told.reasoning_tokens) = (UNKNOWN, UNKNOWN);
-            return;
+            return tokenizer.is_some();
         };
-        let answer = tokenizer.ends(&self.answer);
-        let reasoning = tokenizer.ends(&self.reasoning);
         self.told.output_tokens = narrow(answer.len());
         self.told.reasoning_tokens = narrow(reasoning.len());
         let (mut answer, mut reasoning) = (answer.into_iter().peekable(), reasoning.into_iter().peekable());
@@ -167,6 +217,7 @@ impl Request {
             }
             (event.tokens, event.reserved) = (tokens, 0);
         }
+        false
     }
 
     /// Takes the server's counts for ours.
@@ -183,7 +234,8 @@ impl Request {
     pub(super) fn drafts_histogram(&mut self) -> String {
         let Some(SpecDecode::Told { drafts, histogram }) = &self.spec_decode else { return String::new() };
         self.told.drafts = *drafts;
-        spec_decode::written(histogram)
+        let written = spec_decode::written(histogram);
+        if written.len() > HISTOGRAM_BYTES_MAX { String::new() } else { written }
     }
 
     /// What later turns of the session are sent with: the answer, or the reasoning if there was nothing else.
@@ -195,8 +247,32 @@ impl Request {
         self.told.status / 100 == 2
     }
 
+    /// Whether anything of it was left out.
+    pub(super) const fn exceeds(&self) -> bool {
+        self.told.events_left_out > 0 || self.told.bytes_left_out > 0
+    }
+
+    /// Where what is known of its response ends.
+    pub(super) fn latest_end(&self) -> u64 {
+        let events = self.events.last().map_or(0, |event| event.end);
+        let told = &self.told;
+        [events, self.last_piece.end, told.head_end, told.response_begin].into_iter().max().unwrap_or(0)
+    }
+
+    /// Leaves out of the raw export what is too much of a body that is no stream.
+    pub(super) fn limit_raw(&mut self) {
+        if self.body.len() > RAW_BYTES_MAX {
+            let surplus = self.body.len() - RAW_BYTES_MAX;
+            self.body.truncate(RAW_BYTES_MAX);
+            self.leave_out(surplus);
+            if let Some(event) = self.events.last_mut() {
+                event.bytes = narrow(RAW_BYTES_MAX);
+            }
+        }
+    }
+
     #[inline]
-    fn take_in(&mut self, reply: Reply<'_>, keep: Keep) -> EventKind {
+    fn take_in(&mut self, reply: Reply<'_>, keep: Keep<'_>, room: &mut Room) -> EventKind {
         self.has_content |= reply.kind.is_content();
         if let Some(usage) = reply.usage {
             if reply.kind.is_content() && self.told.first_chunk_tokens == 0 {
@@ -205,17 +281,36 @@ impl Request {
             self.told.usage.update(&usage);
         }
         if keep.texts {
-            self.answer.push_str(&reply.content);
-            self.answer.push_str(&reply.tool_call);
-            self.reasoning.push_str(&reply.reasoning);
+            self.take_text(reply.content.len() + reply.tool_call.len() + reply.reasoning.len(), room);
+            if !self.lacks_text {
+                self.answer.push_str(&reply.content);
+                self.answer.push_str(&reply.tool_call);
+                self.reasoning.push_str(&reply.reasoning);
+            }
         }
         if let Some(extras) = reply.extras {
             self.take_extras(*extras);
         }
-        if reply.error.is_some() && self.error.is_none() {
-            self.error = reply.error;
+        if self.error.is_none()
+            && let Some(ReplyError { kind, message }) = reply.error
+        {
+            let (kind, message) =
+                (shortened(kind, ERROR_TYPE_BYTES_MAX), shortened(message, ERROR_BYTES_MAX));
+            self.error = Some(ReplyError { kind, message });
         }
         reply.kind
+    }
+
+    /// Takes room for texts; once there is none, no text of this response is taken any more.
+    #[inline]
+    fn take_text(&mut self, length: usize, room: &mut Room) {
+        let there = self.answer.len() + self.reasoning.len();
+        if !self.lacks_text && there + length <= TEXT_BYTES_MAX && room.take(length) {
+            self.held += length;
+        } else if length > 0 {
+            self.lacks_text = true;
+            self.told.bytes_left_out += length as u64;
+        }
     }
 
     #[cold]
@@ -227,26 +322,103 @@ impl Request {
     }
 
     #[inline]
-    fn push(&mut self, header: &RecordHeader, kind: EventKind, bytes: usize) {
-        self.events.push(Event {
+    fn push(&mut self, header: &RecordHeader, kind: EventKind, bytes: usize, room: &mut Room) {
+        let event = Event {
             reaped: header.time,
             end: header.end,
             kind: kind.number(),
             tokens: narrow(self.answer.len()),
             bytes: narrow(bytes),
             reserved: narrow(self.reasoning.len()),
-        });
+        };
+        if self.events.len() < EVENTS_MAX && room.take(size_of::<Event>()) {
+            self.held += size_of::<Event>();
+            self.events.push(event);
+        } else {
+            self.replace_last(event);
+        }
     }
 
-    /// Of a refusal, only as much as the error's message needs, unless every byte is kept.
+    /// There are too many events: the last row is that of the last one, so that the response ends when it did.
     #[cold]
-    fn keep_refusal(&mut self, bytes: &[u8], keep: Keep) {
-        let room = if keep.raw { bytes.len() } else { MESSAGE_BYTES.saturating_sub(self.body.len()) };
-        self.body.extend_from_slice(&bytes[..room.min(bytes.len())]);
+    fn replace_last(&mut self, event: Event) {
+        self.told.events_left_out = self.told.events_left_out.saturating_add(1);
+        match self.events.last_mut() {
+            // Its raw bytes stay where they are.
+            Some(last) => *last = Event { bytes: last.bytes, ..event },
+            None => self.events.push(event),
+        }
+    }
+
+    /// Keeps an event's bytes for the raw export; gives how many. Once there was no room, none is kept any more.
+    fn keep_raw(&mut self, bytes: &[u8], secrets: &Secrets, room: &mut Room) -> usize {
+        let redacted = secrets.redacted(bytes);
+        let fits = self.body.len() + redacted.len() <= RAW_BYTES_MAX && self.events.len() < EVENTS_MAX;
+        if !self.lacks_bytes && fits && room.take(redacted.len()) {
+            self.held += redacted.len();
+            self.body.extend_from_slice(&redacted);
+            return redacted.len();
+        }
+        self.lacks_bytes = true;
+        self.leave_out(bytes.len());
+        0
+    }
+
+    /// Of a refusal, only as much as the error's message needs, unless every byte is kept; gives how many were.
+    #[cold]
+    fn keep_refusal(&mut self, bytes: &[u8], keep: Keep<'_>, room: &mut Room) -> usize {
+        if keep.raw {
+            return self.keep_raw(bytes, keep.secrets, room);
+        }
+        // A key that begins within the message must be there whole to be found.
+        let most = (MESSAGE_BYTES + keep.secrets.longest()).saturating_sub(self.body.len());
+        let taken = self.take_room(bytes.len().min(most), room);
+        self.body.extend_from_slice(&bytes[..taken]);
+        taken
+    }
+
+    fn redact_body(&mut self, secrets: &Secrets) {
+        if let std::borrow::Cow::Owned(redacted) = secrets.redacted(&self.body) {
+            self.body = redacted;
+        }
+        if self.lacks_bytes && self.is_success() {
+            // The end of what is there may be the beginning of a key.
+            self.body.truncate(self.body.len().saturating_sub(secrets.longest()));
+        }
+    }
+
+    fn take_room(&mut self, bytes: usize, room: &mut Room) -> usize {
+        let taken = if room.take(bytes) { bytes } else { 0 };
+        self.held += taken;
+        taken
+    }
+
+    fn leave_out(&mut self, bytes: usize) {
+        self.lacks_bytes |= bytes > 0;
+        self.told.bytes_left_out += bytes as u64;
     }
 }
 
-/// Texts and events of one response stay far below 4 GiB.
+/// What a body means that is too large to be parsed.
+#[cold]
+fn too_large() -> Reply<'static> {
+    let most = BODY_BYTES_MAX >> 20;
+    Reply::failed(
+        "response_too_large",
+        format!("the body is larger than {most} MiB, or too many are open at once"),
+    )
+}
+
+/// A text that is no longer than `most` bytes.
+fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// Texts and events of one response have bounds far below 4 GiB.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -81,7 +81,7 @@ impl Records {
 
     pub(super) fn ended(&mut self, request: u64, outcome: &str) -> &mut Self {
         let detail = Outcome::from_name(outcome).unwrap().number();
-        self.add(Kind::Ended, request, detail, &Ended { errno: 0, reads: 9 }, b"")
+        self.add(Kind::Ended, request, detail, &Ended { errno: 0, reads: 9, comments: 0, reserved: 0 }, b"")
     }
 
     pub(super) fn finished(&mut self) -> &mut Self {
@@ -144,6 +144,13 @@ pub(super) struct Message {
     pub(super) events: Vec<Event>,
     pub(super) error: (String, String),
     pub(super) raw: String,
+}
+
+impl Message {
+    /// It in words.
+    pub(super) fn line(&self) -> &str {
+        &self.line
+    }
 }
 
 /// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server`.

@@ -47,7 +47,7 @@ impl Transcript {
         }
     }
 
-    /// Its tokens; none of messages that the template refuses, for another count would be taken for the same.
+    /// Its tokens; none of texts that are too long to be counted, nor of messages that the template refuses, for another count would be taken for the same.
     pub(super) fn tokens(
         &self,
         tokenizer: Option<&Tokenizer>,
@@ -55,10 +55,10 @@ impl Transcript {
     ) -> Option<u32> {
         let tokenizer = tokenizer?;
         match self {
-            Self::Texts(text) => Some(tokenizer.count(text)),
+            Self::Texts(text) => tokenizer.try_count(text),
             Self::Messages(messages, tools) => {
                 let shown = template?.rendered(messages, tools.as_ref()).ok()?;
-                Some(tokenizer.count(&shown))
+                tokenizer.try_count(&shown)
             }
         }
     }

@@ -4,6 +4,7 @@ use super::given::Given;
 use super::ready::Ready;
 use super::share::{connections, of_worker};
 use super::{Failure, spawn};
+use crate::bounds::Exceeded;
 use crate::clock;
 use crate::composer::{self, Bodies, Composition};
 use crate::orders::Reporter;
@@ -11,6 +12,7 @@ use crate::report;
 use crate::ring::shared::{Gauge, Producer};
 use crate::ring::uring::SocketStamps;
 use crate::scribe::{self, Scribe};
+use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
 use crate::worker::{self, Assignment, Threshold};
 use common::clock::{DurationNs, MonoNs};
@@ -31,14 +33,26 @@ pub(super) struct Field {
     pub(super) ended: Receiver<worker::Ended>,
 }
 
+/// What all threads share.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a> {
+    /// What the user wants.
+    pub(super) will: &'a Arc<AtomicU8>,
+    /// How many requests may fail.
+    pub(super) threshold: Option<&'a Arc<Threshold>>,
+    /// What is never passed on.
+    pub(super) secrets: &'a Secrets,
+    /// What was left out.
+    pub(super) exceeded: &'a Arc<Exceeded>,
+}
+
 impl Field {
     /// Starts the composers, the workers and the scribe, and waits until every worker is ready.
     pub(super) fn spread(
         setup: &Setup,
         given: Given,
         ready: Ready,
-        will: &Arc<AtomicU8>,
-        threshold: Option<&Arc<Threshold>>,
+        shared: &Shared<'_>,
     ) -> Result<Self, Failure> {
         let (ended_in, ended) = mpsc::channel();
         let mut field = Self { threads: Vec::new(), begins: Vec::new(), ended };
@@ -53,15 +67,7 @@ impl Field {
             let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
             spools.push((spool, gauge));
             let told = Told { ready: ready_in.clone(), ended: ended_in.clone() };
-            field.worker(
-                setup,
-                &ready,
-                &bodies,
-                number,
-                &memory,
-                told,
-                (will, threshold, warming.as_ref()),
-            )?;
+            field.worker(setup, &ready, &bodies, number, &memory, told, (shared, warming.as_ref()))?;
         }
         let scribe = Scribe {
             spools,
@@ -74,6 +80,9 @@ impl Field {
             markers: ready.markers,
             plan: setup.plan.clone(),
             keep_raw: setup.keep_raw,
+            secrets: shared.secrets.clone(),
+            connections: super::connections(setup),
+            exceeded: Arc::clone(shared.exceeded),
         };
         field.threads.push(spawn("scribe".to_owned(), move || {
             // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
@@ -96,7 +105,7 @@ impl Field {
         number: usize,
         memory: &OwnedFd,
         told: Told,
-        (will, threshold, warming): (&Arc<AtomicU8>, Option<&Arc<Threshold>>, Option<&Arc<AtomicU32>>),
+        (shared, warming): (&Shared<'_>, Option<&Arc<AtomicU32>>),
     ) -> Result<(), Failure> {
         let plan = &setup.plan;
         let workers = setup.cpus.len();
@@ -148,9 +157,10 @@ impl Field {
                 .metadata()
                 .requires_polling
                 .then(|| DurationNs::from_millis(i64::from(plan.endpoint.dialect.poll_interval_ms))),
-            threshold: threshold.map(Arc::clone),
+            threshold: shared.threshold.map(Arc::clone),
             seed: plan.random_seed,
-            will: Arc::clone(will),
+            will: Arc::clone(shared.will),
+            exceeded: Arc::clone(shared.exceeded),
             warming: warming.map(Arc::clone),
         };
         let cpu = setup.cpus[number];

@@ -31,6 +31,13 @@ impl Given {
         Ok(Self { replies, inputs_json, workers, inputs })
     }
 
+    /// Bytes of all inputs.
+    pub(super) fn input_bytes(&self) -> u64 {
+        let lengths =
+            self.inputs.iter().map(|(_, file)| file.metadata().map_or(0, |metadata| metadata.len()));
+        lengths.fold(0, u64::saturating_add)
+    }
+
     pub(super) fn input(&mut self, name: &str) -> Result<&mut File, Failure> {
         let found = self.inputs.iter_mut().find(|(input, _)| input == name);
         found

@@ -4,18 +4,24 @@ mod field;
 mod given;
 mod inputs;
 mod ready;
+mod replaying;
 mod share;
 mod watching;
 mod way;
 
+use crate::bounds::{self, Exceeded};
+use crate::confine::{self, Confinement};
 use crate::orders::{Orders, Reporter};
 use crate::ring::socket;
+use crate::secrets::Secrets;
 use crate::worker::{DRAIN, GO, STOP};
-use common::handshake::{Order, Report};
+use common::handshake::{Order, Report, Setup};
 use field::{Field, threshold};
 use given::Given;
 use inputs::Inputs;
-use ready::prepare;
+use ready::{Ready, prepare};
+use replaying::replay;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -24,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use watching::observe;
+use zeroize::Zeroize;
 
 /// Why a load generator can't run. The variants say whose fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -39,43 +46,64 @@ pub enum Failure {
 /// Runs with standard input as the socket to the daemon, until all is sent and told or the daemon is gone.
 #[must_use]
 pub fn run() -> ExitCode {
-    rustix::thread::set_no_new_privs(true).ok();
+    let mut confinement = Confinement::begin();
     let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let orders = Orders::new(UnixStream::from(socket));
     let Ok(mut reporter) = orders.reporter() else { return ExitCode::FAILURE };
-    match serve(orders, &mut reporter) {
+    let mut secrets = Secrets::default();
+    match serve(orders, &mut reporter, &mut confinement, &mut secrets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let fault = if matches!(error, Failure::Plan(_)) { "plan" } else { "load" };
-            reporter.tell(&Report::Failed { fault: fault.to_owned(), message: with_cause(&error) });
+            let message = secrets.redacted_text(with_cause(&error));
+            reporter.tell(&Report::Failed { fault: fault.to_owned(), message });
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
+fn serve(
+    mut orders: Orders,
+    reporter: &mut Reporter,
+    confinement: &mut Confinement,
+    secrets: &mut Secrets,
+) -> Result<(), Failure> {
     let order = orders.hear().map_err(|error| Failure::Load("hear the daemon", error))?;
     let Some((Order::Setup(mut setup), descriptors)) = order else { return Ok(()) };
+    *secrets = Secrets::of(&setup);
     let mut given = Given::sort(&setup, descriptors)?;
+    limit(confinement, &setup, &given);
     if let Some(watch) = setup.plan.watch.clone() {
-        return observe(&setup.plan, &watch, given, orders, reporter);
+        confinement.seal(&BTreeSet::new());
+        return observe(&setup, &watch, given, orders, reporter, confinement);
     }
     let ready = prepare(&mut setup, &mut given)?;
-    let prepared = Report::Prepared {
-        entries: ready.conversations.count() as u64,
-        replays: !ready.trace.is_empty(),
-        notices: ready.notices.clone(),
-        unconfined: Vec::new(),
-    };
+    // Requests begin with them now: nothing else has to know them.
+    setup.secret_headers.values_mut().for_each(Zeroize::zeroize);
+    confinement.seal(&ports(&ready));
+    if setup.replay {
+        return replay(&setup, given, ready, orders, reporter, (confinement, secrets));
+    }
+    let exceeded = Arc::default();
+    send(&setup, given, ready, orders, reporter, (confinement, secrets), &exceeded)?;
+    tell_exceeded(reporter, &exceeded);
+    reporter.tell(&Report::Finished);
+    Ok(())
+}
+
+/// Sends the plan's requests, until all of them are told.
+fn send(
+    setup: &Setup,
+    given: Given,
+    ready: Ready,
+    mut orders: Orders,
+    reporter: &mut Reporter,
+    (confinement, secrets): (&Confinement, &Secrets),
+    exceeded: &Arc<Exceeded>,
+) -> Result<(), Failure> {
+    let mut prepared = prepared(&ready, confinement);
     // Kept until the end: while it lives the kernel stamps packets.
-    let _stamping = if setup.socket_stamps {
-        Some(
-            socket::warm_up_stamps()
-                .map_err(|error| Failure::Load("have the kernel stamp packets", error))?,
-        )
-    } else {
-        None
-    };
+    let _stamping = stamping(setup)?;
     let will = Arc::new(AtomicU8::new(GO));
     let threshold = threshold(&setup.plan);
     let inputs_json =
@@ -87,14 +115,18 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
         hot: setup.cpus.iter().flatten().copied().collect(),
         will: Arc::clone(&will),
     };
-    let field = Field::spread(&setup, given, ready, &will, threshold.as_ref())?;
+    let shared = field::Shared { will: &will, threshold: threshold.as_ref(), secrets, exceeded };
+    let field = Field::spread(setup, given, ready, &shared)?;
+    if let (Err(why), Report::Prepared { unconfined, .. }) = (confine::close_rings(), &mut prepared) {
+        unconfined.push(format!("io_uring: {why}"));
+    }
     reporter.tell(&prepared);
     let begin = loop {
         match orders.hear().map_err(|error| Failure::Load("hear the daemon", error))? {
             Some((Order::Start { at_ns }, _)) => break at_ns,
             Some((Order::Setup(_), _)) => {}
             // Stopped before it began, or the daemon is gone.
-            Some((Order::Drain | Order::Stop, _)) | None => return Ok(()),
+            Some((Order::Drain | Order::Stop, _)) | None => std::process::exit(0),
         }
     };
     spawn("orders".to_owned(), move || obey(orders, will))?;
@@ -111,8 +143,53 @@ fn serve(mut orders: Orders, reporter: &mut Reporter) -> Result<(), Failure> {
             why: "more requests failed than --failed-request-threshold allows".to_owned(),
         });
     }
-    reporter.tell(&Report::Finished);
     Ok(())
+}
+
+/// What is told when everything is ready.
+fn prepared(ready: &Ready, confinement: &Confinement) -> Report {
+    Report::Prepared {
+        entries: ready.conversations.count() as u64,
+        replays: !ready.trace.is_empty(),
+        notices: ready.notices.clone(),
+        unconfined: confinement.missing().to_vec(),
+    }
+}
+
+/// Has the kernel stamp packets, if the plan wants that.
+fn stamping(setup: &Setup) -> Result<Option<std::net::UdpSocket>, Failure> {
+    let warmed = setup.socket_stamps.then(socket::warm_up_stamps).transpose();
+    warmed.map_err(|error| Failure::Load("have the kernel stamp packets", error))
+}
+
+/// Bounds memory and threads by what the set-up may need.
+fn limit(confinement: &mut Confinement, setup: &Setup, given: &Given) {
+    let workers = setup.cpus.len();
+    let threads = setup.own_user.then(|| confine::threads(workers));
+    confinement.limit(bounds::data_bytes(setup, connections(setup), given.input_bytes()), threads);
+}
+
+/// Connections of all workers; of a run that watches, as many as are followed.
+fn connections(setup: &Setup) -> u64 {
+    if setup.plan.watch.is_some() {
+        return crate::observe::CONNECTIONS_MAX as u64;
+    }
+    let (workers, targets) = (setup.cpus.len(), setup.addresses.len());
+    (0..workers).map(|worker| u64::from(share::connections(&setup.plan, worker, workers, targets))).sum()
+}
+
+/// The ports of all targets.
+fn ports(ready: &Ready) -> BTreeSet<u16> {
+    let ports = ready.ways.targets.iter().map(|target| target.address.port());
+    ports.filter(|port| *port > 0).collect()
+}
+
+/// Tells what was left out, if anything was.
+fn tell_exceeded(reporter: &mut Reporter, exceeded: &Exceeded) {
+    let counts = exceeded.named();
+    if !counts.is_empty() {
+        reporter.tell(&Report::Exceeded { counts });
+    }
 }
 
 /// Passes on the user's will, on a thread of its own; without a daemon there is nobody to send for.

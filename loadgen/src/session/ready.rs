@@ -34,7 +34,7 @@ pub(super) struct Ready {
 pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Failure> {
     let endpoint = &setup.plan.endpoint;
     let endpoint = endpoint::of_plan(endpoint).map_err(|error| Failure::Plan(with_cause(&error)))?;
-    let ways = ways(setup, given, endpoint)?;
+    let ways = if setup.replay { Ways::none() } else { ways(setup, given, endpoint)? };
     let workers = setup.cpus.len();
     let plan = &mut setup.plan;
     check_places(plan, workers)?;

@@ -2,40 +2,41 @@
 
 use super::given::Given;
 use super::ready::tokenizer;
-use super::{Failure, obey, spawn};
+use super::{Failure, obey, spawn, tell_exceeded};
+use crate::bounds::Exceeded;
+use crate::confine::Confinement;
 use crate::observe;
 use crate::orders::{Orders, Reporter};
 use crate::ring::shared::Gauge;
-use crate::worker::GO;
-use common::handshake::Report;
-use common::plan::{self, Plan};
+use crate::worker::{DRAIN, GO};
+use common::handshake::{Report, Setup};
+use common::plan;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
-/// Watches what others send until the daemon has nothing more for it.
+/// Watches what others send until the daemon has nothing more for it; of a daemon that died, reads what it spooled.
 pub(super) fn observe(
-    plan: &Plan,
+    setup: &Setup,
     watch: &plan::Watch,
     mut given: Given,
     orders: Orders,
     reporter: &mut Reporter,
+    confinement: &Confinement,
 ) -> Result<(), Failure> {
+    let plan = &setup.plan;
     let tokenizer = tokenizer(plan, &mut given)?;
     let missing = || Failure::Load("set up", io::Error::other("descriptors are missing"));
     let (memory, spool) = given.workers.pop().ok_or_else(missing)?;
     let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
     let replies = given.replies.take().ok_or_else(missing)?;
-    let over = Arc::new(AtomicU8::new(GO));
+    // A spool that is read again grows no more.
+    let over = Arc::new(AtomicU8::new(if setup.replay { DRAIN } else { GO }));
     let will = Arc::clone(&over);
     spawn("orders".to_owned(), move || obey(orders, will))?;
-    reporter.tell(&Report::Prepared {
-        entries: 0,
-        replays: false,
-        notices: Vec::new(),
-        unconfined: Vec::new(),
-    });
+    let unconfined = confinement.missing().to_vec();
+    reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new(), unconfined });
     let spool = (spool, gauge);
     // Parsing may be behind, for the spool holds; what is watched must not be.
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
@@ -44,9 +45,21 @@ pub(super) fn observe(
         reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
     };
     let side = watch.side;
-    let observer = observe::Observer { spool, replies, side, tokenizer, plan, over: &over, met: &mut met };
+    let exceeded = Arc::<Exceeded>::default();
+    let observer = observe::Observer {
+        spool,
+        replies,
+        side,
+        tokenizer,
+        plan,
+        over: &over,
+        met: &mut met,
+        is_replay: setup.replay,
+        exceeded: Arc::clone(&exceeded),
+    };
     let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
     met(&counts);
+    tell_exceeded(reporter, &exceeded);
     reporter.tell(&Report::Finished);
     Ok(())
 }

@@ -16,6 +16,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use zeroize::Zeroize;
 
 /// How each target is reached, and what requests to it begin with.
 pub(super) struct Ways {
@@ -24,13 +25,20 @@ pub(super) struct Ways {
     pub(super) targets: Vec<Destination>,
 }
 
+impl Ways {
+    /// Nobody is reached.
+    pub(super) const fn none() -> Self {
+        Self { heads: Vec::new(), inquiries: Vec::new(), targets: Vec::new() }
+    }
+}
+
 pub(super) fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) -> Result<Ways, Failure> {
     let plan = &setup.plan.endpoint;
     let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
     let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
     headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
     headers.extend([format!("Accept: {accept}"), format!("Content-Type: {}", endpoint.content_type(plan))]);
-    let mut ways = Ways { heads: Vec::new(), inquiries: Vec::new(), targets: Vec::new() };
+    let mut ways = Ways::none();
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
         let target = endpoint::target(url, plan.path.as_deref(), path)
@@ -48,6 +56,7 @@ pub(super) fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) ->
         ways.inquiries.push(Inquiry::new(path, host, &headers, &plan.session_header));
         ways.targets.push(Destination { address, tls });
     }
+    headers.iter_mut().for_each(Zeroize::zeroize);
     Ok(ways)
 }
 
@@ -91,6 +100,8 @@ fn encrypted(
     let name = ServerName::try_from(target.host.clone())
         .map_err(|error| Failure::Plan(format!("--url {url}: {error}")))?;
     tls::try_out(&config, &name, address).map_err(|error| {
+        // A key may stand in the query.
+        let url = url.split('?').next().unwrap_or_default();
         Failure::Plan(format!(
             "failed to shake hands with {url}: {error}; --ca-certificate FILE trusts an authority of your own, --insecure \
              trusts anybody"

@@ -16,6 +16,7 @@ mod session;
 
 pub use session::Threshold;
 
+use crate::bounds::Exceeded;
 use crate::clock;
 use crate::composer::{Next, Prepared, PreparedQueue, Said};
 use crate::report::Reporter;
@@ -83,6 +84,8 @@ pub struct Assignment {
     pub will: Arc<AtomicU8>,
     /// How many workers may still send requests of a warm-up that have a marker, where that is of interest.
     pub warming: Option<Arc<AtomicU32>>,
+    /// What was left out.
+    pub exceeded: Arc<Exceeded>,
 }
 
 /// Where requests go.
@@ -188,6 +191,7 @@ struct Worker {
     seed: u64,
     will: Arc<AtomicU8>,
     warming: Option<Arc<AtomicU32>>,
+    exceeded: Arc<Exceeded>,
     in_flight: u32,
     /// Requests in flight that wait for their first token.
     prefilling: u32,
@@ -230,6 +234,7 @@ impl Worker {
             seed: assignment.seed,
             will: assignment.will,
             warming: assignment.warming,
+            exceeded: assignment.exceeded,
             in_flight: 0,
             prefilling: 0,
             cancelling: false,
@@ -631,7 +636,7 @@ impl Worker {
     fn finish(&mut self, place: u32, outcome: Outcome, now: MonoNs, errno: u32) {
         let connection = &mut self.connections[widen(place)];
         let Some(active) = connection.active.take() else { return };
-        let ended = client_event::Ended { errno, reads: active.reads };
+        let ended = client_event::Ended { errno, reads: active.reads, ..client_event::Ended::default() };
         self.reporter.ended(active.prepared.request, now, outcome, connection.received_offset(), &ended);
         if connection.state == State::Busy {
             connection.state = State::Idle;
@@ -779,7 +784,13 @@ impl Worker {
         } else {
             self.reporter.not_sent(prepared.request, &sent);
         }
-        self.reporter.ended(prepared.request, now, outcome, end, &client_event::Ended { errno, reads: 0 });
+        self.reporter.ended(
+            prepared.request,
+            now,
+            outcome,
+            end,
+            &client_event::Ended { errno, ..client_event::Ended::default() },
+        );
         self.request_over(active, outcome, now);
     }
 

@@ -43,11 +43,15 @@ impl ChatTemplate {
     /// # Errors
     /// When it is none, or can't show a message.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ChatTemplateError> {
+        if bytes.len() > TEMPLATE_BYTES_MAX {
+            return Err(ChatTemplateError::Syntax(format!("it is longer than {TEMPLATE_BYTES_MAX} bytes")));
+        }
         let Written { template, tokens } = serde_json::from_slice(bytes).map_err(ChatTemplateError::Json)?;
         let mut environment = Environment::new();
         // What transformers sets for them.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| ChatTemplateError::Syntax(error.to_string()))?);
+        environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |why: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, why))
@@ -86,6 +90,10 @@ impl fmt::Debug for ChatTemplate {
 }
 
 const NAME: &str = "chat_template";
+/// What one rendering may cost: an instruction costs 1, and so do 64 bytes that it makes, so it makes 256 MiB at most.
+const FUEL: u64 = 4 << 20;
+/// Bytes of a template with its tokens: the longest known ones have 30,000.
+const TEMPLATE_BYTES_MAX: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -121,5 +129,30 @@ mod tests {
         check("{% for %}", "understand the chat template");
         check("{{ messages[0].nothing() }}", "apply the chat template");
         assert!(ChatTemplate::from_json(b"{}").is_err(), "no template at all");
+        let long = "x".repeat(TEMPLATE_BYTES_MAX + 1);
+        check(&long, "is longer than");
+    }
+
+    #[test]
+    fn what_never_ends_or_grows_without_bound_is_refused() {
+        let loops = "{% for a in range(9999) %}".repeat(4) + &"{% endfor %}".repeat(4);
+        let doubles = "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}";
+        let macros = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
+        for text in [&*loops, doubles, macros, "{{ 'a' * 4000000000 }}", "{{ [1] * 4000000000 }}"] {
+            let refused = template(text).unwrap_err().to_string();
+            assert!(refused.contains("apply the chat template"), "{refused} of {text}");
+        }
+        // Methods and filters of a text that is long already.
+        for more in [
+            "messages[0].content.replace('a', 'b' * 10000)",
+            "messages[0].content | indent(1000000)",
+            "('a' * 1000000).replace('', 'b' * 1000)",
+        ] {
+            let text = format!("{{{{ {more} }}}}");
+            let Ok(made) = template(&text) else { continue };
+            let long = [json!({"role": "user", "content": "a\n".repeat(1 << 20)})];
+            let rendered = made.rendered(&long, None);
+            assert!(rendered.is_err(), "{text} makes {:?} bytes", rendered.map(|text| text.len()));
+        }
     }
 }

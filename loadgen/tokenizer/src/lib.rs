@@ -5,8 +5,12 @@
 #![forbid(unsafe_code)]
 
 mod chat_template;
+mod growth;
+mod pieces;
 
 pub use chat_template::{ChatTemplate, ChatTemplateError};
+use growth::Growth;
+use pieces::{Pieces, Unsplit};
 use std::sync::Arc;
 use tiktoken_rs::CoreBPE;
 
@@ -19,7 +23,7 @@ pub struct Tokenizer {
 #[derive(Clone)]
 enum Vocabulary {
     Builtin(&'static CoreBPE),
-    File(Arc<tokenizers::Tokenizer>),
+    File(Arc<tokenizers::Tokenizer>, Growth),
 }
 
 /// Why there is no tokenizer: the plan's fault.
@@ -41,32 +45,53 @@ impl Tokenizer {
     /// they would falsify counts.
     ///
     /// # Errors
-    /// When the bytes describe no tokenizer.
+    /// When the bytes describe no tokenizer, or one that makes texts longer without bound.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TokenizerError> {
+        let growth = Growth::of(bytes).map_err(|why| TokenizerError::Json(why.into()))?;
         let mut file = tokenizers::Tokenizer::from_bytes(bytes).map_err(TokenizerError::Json)?;
         file.with_truncation(None).map_err(TokenizerError::Json)?;
         file.with_padding(None);
-        Ok(Self { vocabulary: Vocabulary::File(Arc::new(file)) })
+        Ok(Self { vocabulary: Vocabulary::File(Arc::new(file), growth) })
     }
 
-    /// How many tokens the text has.
+    /// How many tokens the text has; `u32::MAX` of one that [`Tokenizer::try_count`] can't count.
     #[must_use]
     pub fn count(&self, text: &str) -> u32 {
-        let count = match &self.vocabulary {
-            Vocabulary::Builtin(bpe) => bpe.count_ordinary(text),
-            Vocabulary::File(file) => file.encode_fast(text, false).map_or(0, |encoding| encoding.len()),
-        };
-        u32::try_from(count).unwrap_or(u32::MAX)
+        self.try_count(text).unwrap_or(u32::MAX)
     }
 
-    /// The text's tokens.
+    /// How many tokens the text has. None are told of a text that would take more memory than a tokenizer may: of the
+    /// built-in one, half a mebibyte in which no token is sure to end; of another one, so much that its normalizer makes
+    /// 16 MiB of it.
+    #[must_use]
+    pub fn try_count(&self, text: &str) -> Option<u32> {
+        let count = match &self.vocabulary {
+            Vocabulary::Builtin(bpe) => {
+                let mut count = 0;
+                for piece in Pieces::of(text) {
+                    count += bpe.count_ordinary(piece.ok()?);
+                }
+                count
+            }
+            Vocabulary::File(file, growth) => {
+                fits(*growth, text).then(|| file.encode_fast(text, false).ok())??.len()
+            }
+        };
+        Some(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// The text's tokens; none of one that [`Tokenizer::try_count`] can't count.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
         match &self.vocabulary {
-            Vocabulary::Builtin(bpe) => bpe.encode_ordinary(text),
-            Vocabulary::File(file) => {
+            Vocabulary::Builtin(bpe) => {
+                let pieces = Pieces::of(text).map(|piece| Ok(bpe.encode_ordinary(piece?)));
+                pieces.collect::<Result<Vec<_>, Unsplit>>().unwrap_or_default().concat()
+            }
+            Vocabulary::File(file, growth) if fits(*growth, text) => {
                 file.encode_fast(text, false).map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default()
             }
+            Vocabulary::File(..) => Vec::new(),
         }
     }
 
@@ -78,28 +103,35 @@ impl Tokenizer {
                 let bytes = bpe.decode_bytes(tokens).unwrap_or_else(|_unknown| known_bytes(bpe, tokens));
                 String::from_utf8_lossy(&bytes).into_owned()
             }
-            Vocabulary::File(file) => file.decode(tokens, true).unwrap_or_default(),
+            Vocabulary::File(file, _) => file.decode(tokens, true).unwrap_or_default(),
         }
     }
 
-    /// For each token of the text the offset after its last byte, in order.
+    /// For each token of the text the offset after its last byte, in order; none of one that [`Tokenizer::try_count`]
+    /// can't count.
     ///
     /// So a token that was streamed belongs to the event that brought the byte before that offset. Of a character
     /// that several tokens make up, each token ends where the character ends.
     #[must_use]
-    pub fn ends(&self, text: &str) -> Vec<usize> {
+    pub fn try_ends(&self, text: &str) -> Option<Vec<usize>> {
         match &self.vocabulary {
-            Vocabulary::Builtin(bpe) => builtin_ends(bpe, text),
-            Vocabulary::File(file) => {
+            Vocabulary::Builtin(bpe) => builtin_ends(bpe, text).ok(),
+            Vocabulary::File(file, growth) => {
                 let mut last = 0;
-                let Ok(encoding) = file.encode(text, false) else { return Vec::new() };
+                let encoding = fits(*growth, text).then(|| file.encode(text, false).ok())??;
                 let ends = encoding.get_offsets().iter().map(|&(_, end)| {
                     last = end.clamp(last, text.len());
                     last
                 });
-                ends.collect()
+                Some(ends.collect())
             }
         }
+    }
+
+    /// As [`Tokenizer::try_ends`]; nothing where that tells nothing.
+    #[must_use]
+    pub fn ends(&self, text: &str) -> Vec<usize> {
+        self.try_ends(text).unwrap_or_default()
     }
 
     /// Token numbers are below this.
@@ -107,7 +139,7 @@ impl Tokenizer {
     pub fn vocabulary_size(&self) -> u32 {
         match &self.vocabulary {
             Vocabulary::Builtin(_) => BUILTIN_SIZE,
-            Vocabulary::File(file) => u32::try_from(file.get_vocab_size(true)).unwrap_or(u32::MAX),
+            Vocabulary::File(file, _) => u32::try_from(file.get_vocab_size(true)).unwrap_or(u32::MAX),
         }
     }
 
@@ -116,7 +148,7 @@ impl Tokenizer {
     pub fn special_tokens(&self) -> u32 {
         match &self.vocabulary {
             Vocabulary::Builtin(_) => 0,
-            Vocabulary::File(file) => {
+            Vocabulary::File(file, _) => {
                 use tokenizers::PostProcessor;
                 let count = file.get_post_processor().map_or(0, |post| post.added_tokens(false));
                 u32::try_from(count).unwrap_or(u32::MAX)
@@ -129,7 +161,7 @@ impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match &self.vocabulary {
             Vocabulary::Builtin(_) => "Tokenizer(o200k_base)",
-            Vocabulary::File(_) => "Tokenizer(file)",
+            Vocabulary::File(..) => "Tokenizer(file)",
         })
     }
 }
@@ -139,17 +171,25 @@ fn known_bytes(bpe: &CoreBPE, tokens: &[u32]) -> Vec<u8> {
     tokens.iter().filter_map(|token| bpe.decode_bytes(&[*token]).ok()).flatten().collect()
 }
 
-fn builtin_ends(bpe: &CoreBPE, text: &str) -> Vec<usize> {
+fn builtin_ends(bpe: &CoreBPE, text: &str) -> Result<Vec<usize>, Unsplit> {
     let mut end = 0;
-    let tokens = bpe.encode_ordinary(text).into_iter();
-    tokens
-        .map(|token| {
+    let mut ends = Vec::new();
+    for piece in Pieces::of(text) {
+        for token in bpe.encode_ordinary(piece?) {
             end += bpe.decode_bytes(&[token]).map_or(0, |bytes| bytes.len());
-            text.ceil_char_boundary(end)
-        })
-        .collect()
+            ends.push(text.ceil_char_boundary(end));
+        }
+    }
+    Ok(ends)
 }
 
+/// Whether a text is short enough for what a tokenizer's normalizer makes of it.
+const fn fits(growth: Growth, text: &str) -> bool {
+    growth.of_bytes(text.len()) <= NORMALIZED_BYTES_MAX
+}
+
+/// Bytes of a text that is tokenized at once, after it was normalized: some 50 times as many are needed meanwhile.
+const NORMALIZED_BYTES_MAX: usize = 16 << 20;
 /// The tokens of `o200k_base` that are text: the special ones come after them.
 const BUILTIN_SIZE: u32 = 199_998;
 
@@ -226,6 +266,22 @@ mod tests {
         assert_eq!(builtin.special_tokens(), 0, "it adds none");
         assert_eq!(builtin.decode(&builtin.encode("grüße 🦀")), "grüße 🦀", "there and back");
         assert_eq!(builtin.decode(&[24912, u32::MAX]), "hello", "an unknown token has no text");
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_counted() {
+        let builtin = Tokenizer::builtin();
+        let long = "a".repeat(pieces::UNSPLIT_MAX + 1);
+        assert_eq!((builtin.try_count(&long), builtin.count(&long)), (None, u32::MAX), "it can't be cut");
+        assert!(builtin.encode(&long).is_empty() && builtin.try_ends(&long).is_none(), "nor encoded");
+        let longer = "one two ".repeat(1 << 18);
+        assert_eq!(builtin.try_count(&longer), Some((2 << 18) + 1), "what can be cut has no bound");
+        assert_eq!(builtin.ends(&longer)[..2], [3, 7], "and the same ends");
+        let tiny = Tokenizer::from_json(TINY.as_bytes()).unwrap();
+        let long = "a ".repeat(8 << 20);
+        assert_eq!(tiny.try_count(&long), Some(8 << 20), "16 MiB");
+        assert_eq!(tiny.try_count(&format!("{long}a")), None, "and one byte more");
+        assert!(tiny.try_ends(&format!("{long}a")).is_none(), "nor its ends");
     }
 
     #[test]

@@ -112,5 +112,21 @@ pub fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
+/// A process and all that it has started.
+#[must_use]
+pub fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut place = 0;
+    while let Some(parent) = found.get(place).copied() {
+        place += 1;
+        let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        }
+    }
+    found
+}
+
 /// More than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -45,4 +45,13 @@ impl Drop for Own {
     }
 }
 
+/// The cgroup of a daemon, if it is there.
+#[must_use]
+pub fn of_daemon(pid: u32) -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let line = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    let path = Path::new(line.split(' ').nth(4)?).join(format!("aiperfd-{pid}"));
+    path.exists().then_some(path)
+}
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);

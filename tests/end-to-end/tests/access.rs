@@ -1,7 +1,6 @@
 //! Who may do what with a shared daemon: owners, root, those whom a rule names, and everybody else.
-#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
-use end_to_end::ask::{ask, create, modes, usual};
+use end_to_end::ask::{ask, create, descendants, modes, usual};
 use end_to_end::client::Run;
 use end_to_end::daemon::Daemon;
 use end_to_end::server::Server;
@@ -221,21 +220,6 @@ fn every_part_is_shut() {
     }
     assert_eq!(users.len(), 1, "one load generator runs");
     running.end().ended_with(0);
-}
-
-/// A process and all that it has started.
-fn descendants(pid: u32) -> Vec<u32> {
-    let mut found = vec![pid];
-    let mut place = 0;
-    while let Some(parent) = found.get(place).copied() {
-        place += 1;
-        let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-        for task in tasks {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-        }
-    }
-    found
 }
 
 const ALICE: u32 = 4001;

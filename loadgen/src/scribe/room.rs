@@ -1,0 +1,68 @@
+//! The memory that all open requests share: what has no room is left out, and whoever leaves it out counts it.
+
+use crate::bounds::KEPT_BYTES_MAX;
+
+/// How much more may be held.
+#[derive(Debug)]
+pub(super) struct Room {
+    left: usize,
+    /// Memory of requests that have ended, kept for the next ones.
+    kept: usize,
+}
+
+impl Room {
+    /// Room for so many bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        Self { left: usize::try_from(bytes).unwrap_or(usize::MAX), kept: 0 }
+    }
+
+    /// Takes room; tells whether there was as much.
+    #[inline]
+    pub(super) const fn take(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.left;
+        if fits {
+            self.left -= bytes;
+        }
+        fits
+    }
+
+    /// Gives room back.
+    pub(super) const fn give_back(&mut self, bytes: usize) {
+        self.left = self.left.saturating_add(bytes);
+    }
+
+    /// Whether a request that has ended may keep so much memory for the next one; it does then.
+    pub(super) const fn may_keep(&mut self, bytes: usize) -> bool {
+        let fits = self.kept + bytes <= KEPT_BYTES_MAX;
+        if fits {
+            self.kept += bytes;
+        }
+        fits
+    }
+
+    /// Memory that was kept is used again.
+    pub(super) const fn use_kept(&mut self, bytes: usize) {
+        self.kept = self.kept.saturating_sub(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let mut room = Room::of(10);
+        assert!(room.take(7) && !room.take(4), "four do not fit");
+        room.give_back(7);
+        assert!(room.take(10) && !room.take(1), "all of it");
+    }
+
+    #[test]
+    fn little_is_kept_for_later() {
+        let mut room = Room::of(0);
+        assert!(room.may_keep(KEPT_BYTES_MAX) && !room.may_keep(1), "up to the bound");
+        room.use_kept(KEPT_BYTES_MAX);
+        assert!(room.may_keep(1), "it is used again");
+    }
+}
