@@ -20,3 +20,5 @@ pub mod parse;
 pub mod plan;
 pub mod reply_event;
 pub mod ring;
+#[cfg(feature = "plan")]
+pub mod url;

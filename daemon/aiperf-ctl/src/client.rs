@@ -1,35 +1,60 @@
 //! The control API from the client's side: HTTP/1.1 over a unix socket, a connection for each call.
+//!
+//! ```text
+//! a shared daemon    connect to its socket's path, then ask the kernel who listens there (SO_PEERCRED)
+//! a private daemon   socketpair, one end of it handed on (SCM_RIGHTS) over the socket that is its standard input
+//! ```
+//!
+//! The socket of a private daemon has no name: nobody else can be it, and nobody else can reach it.
 
 use crate::upload::Upload;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use control::Problem;
+use export::Folder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+    socketpair,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io::{self, IoSlice, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use tokio::io::AsyncWriteExt;
+use std::sync::Arc;
 use tokio::net::UnixStream;
 
-/// A daemon that is reached by its socket.
+/// A daemon that can be asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
-    socket: PathBuf,
+pub(crate) enum Client {
+    /// The daemon that listens at this path.
+    Shared(PathBuf),
+    /// The private daemon at the other end of this socket.
+    Private(Arc<OwnedFd>),
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreached {
+    /// Nobody listens, or this user may not connect.
+    #[error("{0}")]
+    Refused(#[from] io::Error),
+    /// Somebody listens who need not be the daemon.
+    #[error("{0}")]
+    Untrusted(String),
 }
 
 impl Client {
-    /// The daemon behind this socket.
-    pub(crate) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
-    }
-
-    /// Its socket.
-    pub(crate) fn socket(&self) -> &Path {
-        &self.socket
+    /// The daemon behind a socket.
+    pub(crate) fn at(socket: &Path) -> Self {
+        Self::Shared(socket.to_owned())
     }
 
     /// Asks for a value.
@@ -54,30 +79,49 @@ impl Client {
         Ok(())
     }
 
-    /// Downloads into a file, whole or not at all.
-    pub(crate) async fn fetch(&self, path: &str, to: &Path) -> Result<()> {
+    /// Downloads into a file of a directory, whole or not at all.
+    pub(crate) async fn fetch(&self, path: &str, to: &Folder, name: &str) -> Result<()> {
         let mut body = self.call(Method::GET, path, Bytes::new().into()).await?.into_body();
-        let mut name = to.as_os_str().to_owned();
-        name.push(".tmp");
-        let temporary = PathBuf::from(name);
-        let written = async {
-            let mut file = tokio::fs::File::create(&temporary).await?;
-            while let Some(frame) = body.frame().await {
-                if let Ok(data) = frame?.into_data() {
-                    file.write_all(&data).await?;
-                }
+        let mut file = to.create(name)?;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.with_context(|| format!("the daemon hung up in the middle of `{name}`"))?;
+            if let Ok(data) = frame.into_data() {
+                file.write_all(&data).with_context(|| format!("failed to write `{name}`"))?;
             }
-            file.flush().await?;
-            anyhow::Ok(())
-        };
-        written.await.with_context(|| format!("failed to write `{}`", to.display()))?;
-        std::fs::rename(&temporary, to).with_context(|| format!("failed to write `{}`", to.display()))
+        }
+        file.finish()?;
+        Ok(())
     }
 
     /// Opens a stream of JSON lines.
     pub(crate) async fn lines(&self, path: &str) -> Result<Lines> {
         let response = self.call(Method::GET, path, Bytes::new().into()).await?;
-        Ok(Lines { body: response.into_body(), heard: Vec::new() })
+        Ok(Lines { body: response.into_body(), received: Vec::new() })
+    }
+
+    /// A connection of its own.
+    pub(crate) async fn connect(&self) -> Result<UnixStream, Unreached> {
+        match self {
+            Self::Shared(path) => {
+                let stream = UnixStream::connect(path).await?;
+                let listener = stream.peer_cred()?.uid();
+                trust(path, listener, rustix::process::geteuid().as_raw()).map_err(Unreached::Untrusted)?;
+                Ok(stream)
+            }
+            Self::Private(control) => {
+                let stream = std::os::unix::net::UnixStream::from(hand_on(control.as_fd())?);
+                stream.set_nonblocking(true)?;
+                Ok(UnixStream::from_std(stream)?)
+            }
+        }
+    }
+
+    /// How it is named in messages.
+    fn shown(&self) -> String {
+        match self {
+            Self::Shared(path) => format!("the daemon at `{}`", path.display()),
+            Self::Private(_) => "the private daemon".to_owned(),
+        }
     }
 
     async fn value<T: DeserializeOwned>(&self, method: Method, path: &str, body: Upload) -> Result<T> {
@@ -87,9 +131,8 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, upload: Upload) -> Result<Response<Incoming>> {
-        let stream = UnixStream::connect(&self.socket)
-            .await
-            .with_context(|| format!("failed to reach the daemon at `{}`", self.socket.display()))?;
+        let reached = self.connect().await;
+        let stream = reached.with_context(|| format!("failed to reach {}", self.shown()))?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.context("failed to greet the daemon")?;
         tokio::spawn(connection);
@@ -110,25 +153,129 @@ impl Client {
 #[derive(Debug)]
 pub(crate) struct Lines {
     body: Incoming,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
 impl Lines {
     /// The next line, `None` when the stream has ended.
     pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         loop {
-            if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
-                let line = self.heard.drain(..=end).collect::<Vec<_>>();
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let line = self.received.drain(..=end).collect::<Vec<_>>();
                 return Ok(Some(serde_json::from_slice(&line)?));
+            }
+            if self.received.len() > LINE_BYTES_MAX {
+                bail!("the daemon sends a line that is longer than {LINE_BYTES_MAX} bytes");
             }
             match self.body.frame().await {
                 None => return Ok(None),
                 Some(frame) => {
                     if let Ok(data) = frame.context("the daemon hung up")?.into_data() {
-                        self.heard.extend_from_slice(&data);
+                        self.received.extend_from_slice(&data);
                     }
                 }
             }
         }
+    }
+}
+
+/// Makes a connection to the private daemon that has the other end of `control`: gives this end of it.
+pub(crate) fn hand_on(control: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    send_descriptors(control, &[theirs.as_fd()])?;
+    Ok(ours)
+}
+
+/// Sends descriptors over a unix socket, with one byte.
+pub(crate) fn send_descriptors(to: BorrowedFd<'_>, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    sendmsg(to, &[IoSlice::new(&[1])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Whether whoever listens at a path may be told secrets: root, this user, or the user to whom root gave the directory that
+/// the socket lies in. `/tmp` is everybody's, so whoever listens there may be anybody.
+fn trust(socket: &Path, listener: u32, user: u32) -> Result<(), String> {
+    if listener == 0 || listener == user || is_given_by_root(socket, listener) {
+        return Ok(());
+    }
+    Err(format!(
+        "user {listener} listens at `{}`, who is neither root nor you, in a directory that root has not given to that user: \
+         nothing was sent there",
+        socket.display()
+    ))
+}
+
+/// Whether the directory of a socket is `owner`'s alone, and every directory above it root's alone.
+fn is_given_by_root(socket: &Path, owner: u32) -> bool {
+    let directory =
+        socket.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    let Some(directory) = directory.and_then(|directory| directory.canonicalize().ok()) else { return false };
+    let is_of = |directory: &Path, owner: u32| {
+        directory.symlink_metadata().is_ok_and(|found| found.uid() == owner && found.mode() & 0o022 == 0)
+    };
+    is_of(&directory, owner) && directory.ancestors().skip(1).all(|above| is_of(above, 0))
+}
+
+/// Descriptors that are sent in one message.
+const DESCRIPTORS_MAX: usize = 2;
+/// The longest line is progress with its live percentiles, or one request.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+    use std::io::{IoSliceMut, Read};
+
+    #[test]
+    fn a_handed_on_connection_arrives() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        let mut connection = std::os::unix::net::UnixStream::from(hand_on(ours.as_fd()).unwrap());
+        connection.write_all(b"asked").unwrap();
+        drop(connection);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut byte = [0];
+        let received =
+            recvmsg(&theirs, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+                .unwrap();
+        assert_eq!((received.bytes, byte), (1, [1]), "one byte");
+        let mut descriptors = Vec::new();
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(sent) = message {
+                descriptors.extend(sent);
+            }
+        }
+        let [descriptor] = <[OwnedFd; 1]>::try_from(descriptors).unwrap();
+        let mut text = String::new();
+        std::os::unix::net::UnixStream::from(descriptor).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "asked", "the same connection");
+    }
+
+    #[test]
+    fn only_root_and_the_user_are_trusted_in_a_place_of_everybody() {
+        let check = |socket: &str, listener: u32, user: u32, expected: bool| {
+            assert_eq!(
+                trust(Path::new(socket), listener, user).is_ok(),
+                expected,
+                "{socket} {listener} {user}"
+            );
+        };
+        check("/tmp/x.sock", 0, 1000, true);
+        check("/tmp/x.sock", 1000, 1000, true);
+        check("/tmp/x.sock", 1001, 1000, false);
+        check("/tmp/x.sock", 1001, 0, false);
+        check("/run/x.sock", 1001, 0, false);
+        check("/no/such/directory/x.sock", 1001, 1000, false);
+        let folder = tempfile::tempdir().unwrap();
+        let owner = folder.path().metadata().unwrap().uid();
+        let inside = folder.path().join("x.sock");
+        assert!(!is_given_by_root(&inside, owner), "/tmp is above it, which is everybody's");
     }
 }

@@ -1,14 +1,11 @@
 //! The daemon of a run: the one that listens, or a private one for the length of the run.
 
-use crate::client::Client;
+use crate::client::{Client, Unreached};
 use crate::clock::Moment;
+use crate::private::{Folder, Private};
 use anyhow::{Context, Result, bail};
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// A daemon that can be asked for runs.
 #[derive(Debug)]
@@ -19,20 +16,40 @@ pub(crate) struct Daemon {
     private: Option<Private>,
 }
 
-#[derive(Debug)]
-struct Private {
-    process: Child,
-    /// Its state, removed with it.
-    _state: TempDir,
-}
-
 impl Daemon {
-    /// The daemon at `socket` if one listens there, else a private one whose state lies below `near`.
-    pub(crate) fn find_or_start(socket: &Path, near: &Path) -> Result<Self> {
-        if UnixStream::connect(socket).is_ok() {
-            return Ok(Self { client: Client::new(socket), private: None });
+    /// The daemon at `socket` if one listens there, else a private one whose runs lie in the user's state directory, or else
+    /// below `near`.
+    pub(crate) async fn find_or_start(socket: &Path, near: &Path) -> Result<Self> {
+        match Self::shared(socket).await? {
+            Some(shared) => Ok(shared),
+            None => Self::private(Folder::create(near)?).await,
         }
-        Self::start(near)
+    }
+
+    /// The daemon that has a run: a private one that is started on what an earlier one left, or the one at `socket`.
+    pub(crate) async fn of_run(socket: &Path, run_id: &str) -> Result<Self> {
+        match Folder::of_run(run_id)? {
+            Some(folder) => Self::private(folder).await,
+            None => Ok(Self { client: Client::at(socket), private: None }),
+        }
+    }
+
+    /// The daemon at `socket`, if one listens there.
+    ///
+    /// # Errors
+    /// When somebody listens there who need not be the daemon.
+    pub(crate) async fn shared(socket: &Path) -> Result<Option<Self>> {
+        let client = Client::at(socket);
+        match client.connect().await {
+            Ok(_) => Ok(Some(Self { client, private: None })),
+            Err(Unreached::Refused(_)) => Ok(None),
+            Err(untrusted @ Unreached::Untrusted(_)) => Err(untrusted.into()),
+        }
+    }
+
+    async fn private(folder: Folder) -> Result<Self> {
+        let private = Private::start(folder).await?;
+        Ok(Self { client: private.client(), private: Some(private) })
     }
 
     /// Whether it was started for this run only.
@@ -40,50 +57,35 @@ impl Daemon {
         self.private.is_some()
     }
 
-    fn start(near: &Path) -> Result<Self> {
-        let program = std::env::current_exe()
-            .context("failed to find this program's own path")?
-            .with_file_name("aiperfd");
-        // The socket's path must be short (108 bytes), so it lies apart from the state.
-        let state = tempfile::Builder::new()
-            .prefix(".aiperfd-")
-            .tempdir_in(near)
-            .with_context(|| format!("failed to make a directory in `{}`", near.display()))?;
-        let sockets = std::env::temp_dir();
-        let socket = sockets.join(format!("aiperfd-{}.sock", std::process::id()));
-        let process = Command::new(&program)
-            .arg("--socket")
-            .arg(&socket)
-            .arg("--state-dir")
-            .arg(state.path())
-            .arg("--quit-on-stdin-eof")
-            .env("AIPERFD_LOG", std::env::var("AIPERFD_LOG").unwrap_or_else(|_| "warn".to_owned()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            // A Ctrl-C is for this process, which tells the daemon what the user wants.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("failed to start `{}`", program.display()))?;
-        let mut private = Private { process, _state: state };
-        let begun = Moment::now();
-        while UnixStream::connect(&socket).is_err() {
-            if let Some(status) = private.process.try_wait()? {
-                bail!("aiperfd ended at once with {status}");
-            }
-            if begun.elapsed() > START_PATIENCE {
-                bail!("aiperfd did not listen on `{}` within {START_PATIENCE:?}", socket.display());
-            }
-            std::thread::sleep(Duration::from_millis(1));
+    /// Has a daemon again after this one died: a private one on the same runs, or the shared one once it listens again.
+    pub(crate) async fn again(&mut self) -> Result<()> {
+        if let Some(dead) = self.private.take() {
+            let folder = dead.into_folder();
+            *self = Self::private(folder).await?;
+            return Ok(());
         }
-        Ok(Self { client: Client::new(&socket), private: Some(private) })
+        let Client::Shared(socket) = &self.client else { return Ok(()) };
+        let socket: PathBuf = socket.clone();
+        let begun = Moment::now();
+        while Self::shared(&socket).await?.is_none() {
+            if begun.elapsed() > RETURN_PATIENCE {
+                bail!("no daemon listened at `{}` within {RETURN_PATIENCE:?}", socket.display());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Removes a run of a private daemon's: its files have been fetched.
+    pub(crate) async fn forget(&self, run_id: &str) -> Result<()> {
+        if self.is_private() {
+            let removed = self.client.delete(&format!("/v1/runs/{run_id}")).await;
+            removed.context("failed to remove what the private daemon kept of the run")?;
+        }
+        Ok(())
     }
 }
 
-impl Drop for Private {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        self.process.wait().ok();
-    }
-}
-
-const START_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a shared daemon that died may take to listen again: a service manager starts it within seconds.
+const RETURN_PATIENCE: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(100);

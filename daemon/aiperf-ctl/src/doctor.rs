@@ -61,7 +61,7 @@ fn ask(socket: &Path, concurrency: Option<u32>) -> (Offer, Vec<Finding>) {
 }
 
 fn answered(socket: &Path, concurrency: Option<u32>) -> Result<(Health, Capabilities)> {
-    let client = Client::new(socket);
+    let client = Client::at(socket);
     let query = concurrency.map(|count| format!("?concurrency={count}")).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

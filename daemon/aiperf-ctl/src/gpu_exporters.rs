@@ -2,22 +2,23 @@
 
 use crate::args::TelemetryArgs;
 use crate::clock;
+use crate::interrupt::Scratch;
 use crate::plan::{Profile, Refusal, gpu};
 use crate::say::say_warning;
 use crate::trust::tls;
 use anyhow::{Context, Result};
 use export::parquet::concat;
+use export::source;
 use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{DcgmField, Outcome, Poll, Poller};
-use tempfile::TempDir;
 
 /// Every exporter that is being asked.
 pub(crate) struct GpuExporters {
     /// Each with whether the user named it, and wants to know if it is not there.
     pollers: Vec<(Poller, bool)>,
     /// Where rows wait.
-    parts: TempDir,
+    parts: Scratch,
 }
 
 impl GpuExporters {
@@ -31,8 +32,7 @@ impl GpuExporters {
             return Ok(None);
         }
         let more = sources.metrics_file.as_deref().map(fields).transpose()?.unwrap_or_default();
-        let parts = tempfile::tempdir_in(directory)
-            .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
+        let parts = Scratch::within(directory)?;
         let mut pollers = Vec::new();
         let tls = tls(profile)?;
         for (place, (url, is_named)) in urls.into_iter().enumerate() {
@@ -74,7 +74,7 @@ impl GpuExporters {
 
 /// The file with more metrics.
 fn fields(file: &Path) -> Result<Vec<DcgmField>> {
-    let text = std::fs::read_to_string(file)
+    let text = source::read_text(file, FIELDS_BYTES_MAX)
         .map_err(|error| Refusal(format!("--gpu-telemetry: failed to read `{}`: {error}", file.display())))?;
     let (fields, bad_lines) = DcgmField::parse_all(&text);
     if bad_lines > 0 {
@@ -100,5 +100,7 @@ fn tell(outcome: &Outcome, is_named: bool) {
     }
 }
 
+/// A line a metric.
+const FIELDS_BYTES_MAX: u64 = 16 << 20;
 /// AIPerf's.
 const INTERVAL: Duration = Duration::from_millis(333);

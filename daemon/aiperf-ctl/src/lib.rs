@@ -18,15 +18,19 @@ mod completion;
 mod daemon;
 mod dataset;
 mod doctor;
+mod follow;
 mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
+mod interrupt;
+mod memory;
 mod mlflow;
 mod multi_run;
 mod network_latency;
 mod observe;
 mod plain_file;
 mod plan;
+mod private;
 mod profile;
 mod progress;
 mod publish;
@@ -47,6 +51,7 @@ mod watched;
 pub use args::{Args, command, markdown as flags_markdown};
 pub use completion::script as completion_script;
 
+use anyhow::Result;
 use args::{Command, Unparsed};
 use control::{Fault, Problem};
 use record::Build;
@@ -72,7 +77,19 @@ pub fn main(words: &[OsString], build: &Build) -> ExitCode {
 }
 
 fn run(args: &Args, build: &Build) -> ExitCode {
-    let result = match &args.command {
+    // A process that becomes a command has that command's signals.
+    let heard = if let Command::JoinRun(_) = &args.command { Ok(()) } else { interrupt::listen() };
+    match heard.and_then(|()| done(args, build)) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            say_error(&format!("{error:#}"));
+            ExitCode::from(status_of(&error))
+        }
+    }
+}
+
+fn done(args: &Args, build: &Build) -> Result<u8> {
+    match &args.command {
         Command::Profile(args) => profile::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Observe(args) => observe::run(args),
@@ -90,18 +107,14 @@ fn run(args: &Args, build: &Build) -> ExitCode {
             say(&if *json { build.json(say::PROGRAM) } else { build.line(say::program()) });
             Ok(0)
         }
-    };
-    match result {
-        Ok(status) => ExitCode::from(status),
-        Err(error) => {
-            say_error(&format!("{error:#}"));
-            ExitCode::from(status_of(&error))
-        }
     }
 }
 
 /// Bad input is status 2, everything else that prevents a result 1.
 fn status_of(error: &anyhow::Error) -> u8 {
+    if let Some(interrupted) = error.downcast_ref::<interrupt::Interrupted>() {
+        return interrupted.status();
+    }
     let refused = error.downcast_ref::<plan::Refusal>().is_some();
     let plan_problem = error.downcast_ref::<Problem>().is_some_and(|problem| problem.fault == Fault::Plan);
     if refused || plan_problem { BAD_INPUT } else { FAILED }
@@ -115,5 +128,3 @@ pub(crate) const BAD_INPUT: u8 = 2;
 pub(crate) const VERDICT: u8 = 3;
 /// A condition of `--fail-if` holds.
 pub(crate) const GATE: u8 = 4;
-/// Stopped by Ctrl-C.
-pub(crate) const INTERRUPTED: u8 = 130;

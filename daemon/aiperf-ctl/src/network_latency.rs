@@ -4,12 +4,11 @@ use crate::args::TelemetryArgs;
 use crate::clock;
 use crate::say::say_warning;
 use anyhow::{Context, Result};
-use export::Names;
+use export::{Folder, Names, source};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{Ping, Pinger, Pinging};
 
@@ -31,7 +30,7 @@ impl NetworkLatency {
             if asked.iter().all(|(_, known, _)| *known != address) {
                 let pinging = Pinging { address, interval, now: clock::mono, date: clock::real };
                 let pinger = Pinger::start(pinging).context("failed to start a thread")?;
-                asked.push((url.clone(), address, pinger));
+                asked.push((common::url::shown(url), address, pinger));
             }
         }
         Ok(Self(asked))
@@ -53,38 +52,39 @@ impl NetworkLatency {
         if answers == 0 {
             say_warning("--network-latency-automatic: no connection was accepted, so nothing is adjusted");
         }
-        let path = path(directory, names);
-        let written = File::create(&path)
-            .and_then(|mut file| lines.iter().try_for_each(|line| writeln!(file, "{line}")));
-        if let Err(error) = written {
-            say_warning(&format!(
-                "the network's latency is lost: failed to write `{}`: {error}",
-                path.display()
-            ));
+        let written = || {
+            let mut file = Folder::open(directory)?.create(&name(names))?;
+            lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
+            file.finish()?;
+            anyhow::Ok(())
+        };
+        if let Err(error) = written() {
+            say_warning(&format!("the network's latency is lost: {error:#}"));
         }
     }
 }
 
 /// The mean round trip that a run's directory holds, in milliseconds.
 pub(crate) fn stored_mean_ms(directory: &Path, names: &Names) -> Result<Option<f64>> {
-    let path = path(directory, names);
+    let path = directory.join(name(names));
     let read = || format!("failed to read `{}`", path.display());
-    let file = match File::open(&path) {
+    let file = match source::open(&path, BYTES_MAX) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(read),
     };
     let mut round_trips = Vec::new();
-    for line in BufReader::new(file).lines() {
-        let line: Value = serde_json::from_str(&line.with_context(read)?).with_context(read)?;
+    let (mut file, mut line) = (BufReader::new(file), Vec::new());
+    while source::next_line(&mut file, &mut line, LINE_BYTES_MAX).with_context(read)? {
+        let line: Value = serde_json::from_slice(&line).with_context(read)?;
         round_trips.extend(line["rtt_ns"].as_u64().map(metric::float));
     }
     let mean = round_trips.iter().sum::<f64>() / metric::float_of(round_trips.len());
     Ok(Some(mean / 1e6).filter(|mean| mean.is_finite()))
 }
 
-fn path(directory: &Path, names: &Names) -> PathBuf {
-    directory.join(names.file("profile_export_network_latency.jsonl", "_network_latency.jsonl"))
+fn name(names: &Names) -> String {
+    names.file("profile_export_network_latency.jsonl", "_network_latency.jsonl")
 }
 
 /// AIPerf's keys.
@@ -104,6 +104,9 @@ fn line(url: &str, address: SocketAddr, ping: &Ping) -> Value {
     line
 }
 
+/// A line a second and address: years.
+const BYTES_MAX: u64 = 1 << 30;
+const LINE_BYTES_MAX: usize = 64 << 10;
 /// AIPerf's.
 const INTERVAL_SECONDS: f64 = 1.0;
 
@@ -115,7 +118,7 @@ mod tests {
     #[test]
     fn a_mean_is_taken_of_what_succeeded() {
         let directory = tempfile::tempdir().unwrap();
-        let names = Names::new(Some("x"));
+        let names = Names::new(Some("x")).unwrap();
         assert_eq!(stored_mean_ms(directory.path(), &names).unwrap(), None, "nothing was measured");
         let ping = |round_trip| Ping { at: RealNs(1), round_trip };
         let address = "10.0.0.1:80".parse().unwrap();

@@ -2,16 +2,16 @@
 
 use crate::args::{ObserveArgs, SideArg};
 use crate::daemon::Daemon;
+use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
 use crate::say::{say, say_aside};
-use crate::watched::{self, Running};
+use crate::watched;
 use anyhow::{Context, Result, bail};
 use common::plan::{Side, Target};
-use control::Stop;
+use control::{State, Stop};
 use std::process::Command;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Watches until the time is over or the user has seen enough.
 pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
@@ -37,11 +37,12 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     }
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
-    let daemon = Daemon::find_or_start(&args.watch.socket, directory)?;
+    let _orderly = interrupt::orderly(interrupt::OF_A_RUN);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).context("failed to wait for Ctrl-C")?;
-        let mut running = Running::begin(&daemon.client, plan, &args.watch.tokenizer).await?;
+        let daemon = Daemon::find_or_start(&args.watch.socket, directory);
+        let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
+        let mut run = watched::begin(daemon, plan, &args.watch.tokenizer).await?;
         if !args.watch.quiet {
             say_aside("watching; Ctrl-C ends it");
         }
@@ -53,12 +54,11 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
         };
         tokio::select! {
             () = until => {}
-            _ = interrupt.recv() => {}
-            ended = running.ended() => ended?,
+            // A signal ends it too: what was seen is kept.
+            ended = run.until(State::is_final, watched::noticed) => drop(ended?),
         }
-        running.end(&daemon, Stop::Drain, directory).await
+        watched::end(run, Stop::Drain, directory).await
     })?;
-    drop(daemon);
     let reported = Reported::compute(directory)?;
     reported.write(directory)?;
     if !args.watch.quiet {

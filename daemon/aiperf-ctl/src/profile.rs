@@ -3,16 +3,18 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
+use crate::follow::Run;
 use crate::gpu_exporters::GpuExporters;
 use crate::gpu_telemetry;
+use crate::interrupt;
 use crate::mlflow::Mlflow;
 use crate::multi_run;
 use crate::network_latency::NetworkLatency;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, not_yet, plan};
+use crate::private::{self, KEPT_MAX, Tidied};
 use crate::progress::Show;
 use crate::report::Reported;
-use crate::runs::fetch;
 use crate::say::{say, say_aside, say_warning};
 use crate::series;
 use crate::server_calls::ServerCalls;
@@ -20,19 +22,20 @@ use crate::server_metrics::ServerMetrics;
 use crate::stream::{self, Stream, provider_of};
 use crate::tokenizer_file;
 use crate::upload::Upload;
-use crate::{FAILED, INTERRUPTED, VERDICT};
+use crate::{FAILED, VERDICT};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use common::plan::{FailOn, Plan, Timestamps, Trust};
-use control::{Create, Created, Progress, State, Status, Stop};
+use common::url::shown;
+use control::{Create, Created, State};
 use endpoint::Scheme;
-use export::Names;
-use record::{Run, Standing};
+use export::{Names, source};
+use record::{Run as Stored, Standing};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroize;
 
 /// Runs a profile; gives the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
@@ -48,6 +51,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         return Ok(0);
     }
     usable?;
+    tidy_up();
     read_template(&mut profile.plan);
     if let Some(file) = &args.load.request_rate_series {
         series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
@@ -73,46 +77,40 @@ fn one(
     profile: &Profile,
     uploads: &[(&'static str, Upload)],
 ) -> Result<multi_run::Outcome> {
+    let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     let inputs = read_inputs(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
     calls.wait_for_models()?;
-    let addresses = resolve(&profile.plan)?;
+    let urls = profile.urls.clone();
+    let addresses = interrupt::unless(move || resolve(&urls))??;
     let directory = &profile.artifact_dir;
     std::fs::create_dir_all(directory)
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
+    let _gone_if_empty = GoneIfEmpty(directory);
     calls.reset_kv_cache()?;
     let profiler = calls.profiler()?;
-    let daemon = Daemon::find_or_start(&args.timing.socket, directory)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let daemon = Daemon::find_or_start(&args.timing.socket, directory);
+    let daemon = runtime.block_on(interrupt::or(daemon))??;
     let provider = provider_of(&args.telemetry, &profile.plan)?;
     let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
     let stream = Stream::start(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
-    let server_metrics = ServerMetrics::start(&args.telemetry, profile)?;
-    let gpu_exporters = GpuExporters::start(&args.telemetry, profile)?;
-    let network_latency = NetworkLatency::start(&args.telemetry, &addresses)?;
-    let interrupted =
-        runtime.block_on(execute(&daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
+    let observers = Observers {
+        server_metrics: ServerMetrics::start(&args.telemetry, profile)?,
+        gpu_exporters: GpuExporters::start(&args.telemetry, profile)?,
+        network_latency: NetworkLatency::start(&args.telemetry, &addresses)?,
+    };
+    let executed =
+        runtime.block_on(execute(daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
+    // What was measured is reported whatever came before; who insists still ends at once.
+    let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     drop(profiler);
     let streamed = stream.map(Stream::finish).unwrap_or_default();
-    match server_metrics {
-        Some(server_metrics) if interrupted.is_ok() => server_metrics.finish(directory),
-        Some(server_metrics) => server_metrics.discard(),
-        None => {}
+    match &executed {
+        Ok(()) => observers.finish(profile)?,
+        Err(_) => observers.discard(),
     }
-    match gpu_exporters {
-        Some(gpu_exporters) if interrupted.is_ok() => gpu_exporters.finish(directory),
-        Some(gpu_exporters) => gpu_exporters.discard(),
-        None => {}
-    }
-    if interrupted.is_ok() {
-        let names = Names::new(profile.plan.output.export_prefix.as_deref());
-        network_latency.finish(directory, &names);
-    }
-    drop(daemon);
-    let interrupted = interrupted.inspect_err(|_| {
-        // Only an empty directory goes: what is in one was there before, or is worth keeping.
-        std::fs::remove_dir(directory).ok();
-    })?;
+    executed?;
     stream::note(streamed, directory)?;
     let reported = Reported::compute(directory)?;
     warn_of_rung(&reported.run);
@@ -122,74 +120,107 @@ fn one(
     if let Some(mlflow) = mlflow {
         mlflow.finish(&reported, directory);
     }
-    let status = status(&reported, interrupted, profile.plan.output.fail_on);
+    let status = status(&reported, profile.plan.output.fail_on);
     Ok((reported, status))
 }
 
-/// Uploads, starts, follows and fetches a run; tells whether the user stopped it.
+/// What is asked of others while the run goes on.
+struct Observers {
+    server_metrics: Option<ServerMetrics>,
+    gpu_exporters: Option<GpuExporters>,
+    network_latency: NetworkLatency,
+}
+
+impl Observers {
+    /// Stores what they saw.
+    fn finish(self, profile: &Profile) -> Result<()> {
+        let directory = &profile.artifact_dir;
+        let names = Names::new(profile.plan.output.export_prefix.as_deref())?;
+        self.server_metrics.into_iter().for_each(|server_metrics| server_metrics.finish(directory));
+        self.gpu_exporters.into_iter().for_each(|gpu_exporters| gpu_exporters.finish(directory));
+        self.network_latency.finish(directory, &names);
+        Ok(())
+    }
+
+    /// Forgets it.
+    fn discard(self) {
+        self.server_metrics.into_iter().for_each(ServerMetrics::discard);
+        self.gpu_exporters.into_iter().for_each(GpuExporters::discard);
+    }
+}
+
+/// An artifact directory that goes if a run left nothing in it; what is in one was there before, or is worth keeping.
+struct GoneIfEmpty<'a>(&'a Path);
+
+impl Drop for GoneIfEmpty<'_> {
+    fn drop(&mut self) {
+        std::fs::remove_dir(self.0).ok();
+    }
+}
+
+/// Uploads, starts, follows and fetches a run.
 async fn execute(
-    daemon: &Daemon,
+    daemon: Daemon,
     profile: &Profile,
     inputs: Vec<(&'static str, Upload)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
     stream: Option<&Stream>,
-) -> Result<bool> {
-    let client = &daemon.client;
-    let create =
+) -> Result<()> {
+    let mut create =
         Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
-    let Created { run_id } = client.post("/v1/runs", &create).await?;
-    let path = format!("/v1/runs/{run_id}");
-    for (name, upload) in inputs {
-        client.put(&format!("{path}/inputs/{name}"), upload).await?;
-    }
-    let mut lines = client.lines(&format!("{path}/progress")).await?;
-    let live = match stream {
-        Some(stream) => Some(stream.follow(client, &path).await?),
-        None => None,
+    let created = daemon.client.post("/v1/runs", &create).await;
+    create.secret_headers.values_mut().for_each(Zeroize::zeroize);
+    create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
+    let Created { run_id } = created?;
+    let mut run = Run::of(daemon, run_id).await?;
+    let started = async {
+        let (client, path) = (&run.daemon.client, run.path());
+        for (name, upload) in inputs {
+            client.put(&format!("{path}/inputs/{name}"), upload).await?;
+        }
+        let live = match stream {
+            Some(stream) => Some(stream.follow(client, &path).await?),
+            None => None,
+        };
+        run.start().await?;
+        anyhow::Ok(live)
     };
-    let _: Status = client.post(&format!("{path}/start"), &()).await?;
-    let mut show = Show::new(ui);
-    let lost = || format!("the daemon died; `aiperf-ctl runs recover {run_id}` may save what it recorded");
-    // Heard from here on, also while something else is waited for.
-    let mut interrupt = signal(SignalKind::interrupt()).context("failed to wait for Ctrl-C")?;
-    let mut interrupts = 0;
-    let last = loop {
-        tokio::select! {
-            line = lines.next::<Progress>() => match line.with_context(lost)? {
-                Some(progress) => {
-                    show.update(&progress);
-                    stream.into_iter().for_each(|stream| stream.progress(&progress));
-                    if progress.state.is_final() {
-                        break progress;
-                    }
-                }
-                None => bail!(lost()),
-            },
-            _ = interrupt.recv() => {
-                interrupts += 1;
-                let how = if interrupts == 1 { Stop::Drain } else { Stop::Now };
-                if interrupts == 1 {
-                    say_aside("stopping: waiting for requests in flight (Ctrl-C again to stop now)");
-                }
-                let _: Status = client.post(&format!("{path}/stop"), &how).await?;
-            }
+    let live = match interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
+        Ok(live) => live,
+        Err(error) => {
+            run.give_up().await;
+            return Err(error);
         }
     };
+    let _orderly = interrupt::orderly(interrupt::OF_A_RUN);
+    let mut show = Show::new(ui);
+    let ended = run.until(State::is_final, |progress| {
+        show.update(progress);
+        stream.into_iter().for_each(|stream| stream.progress(progress));
+    });
+    let ended = ended.await;
     show.finish();
+    ended?;
     if let Some(live) = live {
         // It ends with the run; whatever it did not hear is in the records.
         tokio::time::timeout(LIVE_PATIENCE, live).await.ok();
     }
-    if last.state == State::Failed {
-        let problem = last.problem.context("the run failed without a reason")?;
-        return Err(problem.into());
+    run.fetch(&profile.artifact_dir).await
+}
+
+/// Removes what earlier private daemons left for nothing, and says what can still be saved.
+fn tidy_up() {
+    let Tidied { kept, removed } = private::tidy();
+    if kept > 0 {
+        say_aside(&format!(
+            "{kept} runs of earlier commands that were killed are kept: `aiperf-ctl runs list` shows them, `runs recover` and \
+             `runs fetch` make reports of them, `runs delete` removes them"
+        ));
     }
-    fetch(client, &run_id, &profile.artifact_dir).await?;
-    if daemon.is_private() {
-        client.delete(&path).await?;
+    if removed > 0 {
+        say_aside(&format!("{removed} older ones were removed: no more than {KEPT_MAX} are kept"));
     }
-    Ok(interrupts > 0)
 }
 
 /// The text of the template, if what the user gave names a file.
@@ -225,29 +256,29 @@ fn read_inputs(
 }
 
 fn read(path: &Path, flag: &str) -> Result<Bytes> {
-    match std::fs::read(path) {
+    match source::read(path, tokenizer_file::BYTES_MAX) {
         Ok(bytes) => Ok(Bytes::from(bytes)),
         Err(error) => Err(Refusal(format!("{flag}: failed to read `{}`: {error}", path.display())).into()),
     }
 }
 
 /// Resolves each URL where the user's resolver is, and makes sure that somebody listens.
-fn resolve(plan: &Plan) -> Result<Vec<(String, String)>> {
+fn resolve(urls: &[String]) -> Result<Vec<(String, String)>> {
     let mut resolved = Vec::new();
-    for url in &plan.endpoint.urls {
-        let target = endpoint::target(url, None, None)?;
+    for asked in urls {
+        let (target, url) = (endpoint::target(asked, None, None)?, &shown(asked));
         if target.scheme == Scheme::Unix {
             UnixStream::connect(&target.host).with_context(|| {
                 format!("no server answers at {url}; is it running, and may you write to its socket?")
             })?;
-            resolved.push((url.clone(), format!("unix:{}", target.host)));
+            resolved.push((asked.clone(), format!("unix:{}", target.host)));
             continue;
         }
         let addresses = (target.host.as_str(), target.port).to_socket_addrs().with_context(|| {
             format!("failed to resolve the server's name `{}` of --url {url}", target.host)
         })?;
         let address = first_that_listens(addresses, url)?;
-        resolved.push((url.clone(), address.to_string()));
+        resolved.push((asked.clone(), address.to_string()));
     }
     Ok(resolved)
 }
@@ -279,7 +310,7 @@ fn warn_of_tokenizer(args: &ProfileArgs, plan: &Plan) {
     }
 }
 
-fn warn_of_rung(run: &Run) {
+fn warn_of_rung(run: &Stored) {
     if run.plan.timestamps == Timestamps::Auto
         && let Some(why) = &run.timestamps_reason
     {
@@ -287,7 +318,7 @@ fn warn_of_rung(run: &Run) {
     }
 }
 
-fn status(reported: &Reported, interrupted: bool, fail_on: FailOn) -> u8 {
+fn status(reported: &Reported, fail_on: FailOn) -> u8 {
     let standing = reported.run.verdict.standing;
     let worst = match fail_on {
         FailOn::Degraded => Some(Standing::Degraded),
@@ -299,8 +330,10 @@ fn status(reported: &Reported, interrupted: bool, fail_on: FailOn) -> u8 {
     let threshold = reported.run.plan.load.failed_request_threshold;
     let stopped = !reported.run.is_complete
         && threshold.is_some_and(|share| metric::float(failures) > share * metric::float(requests));
+    if let Some(interrupted) = interrupt::came() {
+        return interrupted.status();
+    }
     match () {
-        () if interrupted => INTERRUPTED,
         () if failed => {
             say_warning("every request failed; the error summary above says why");
             FAILED

@@ -3,18 +3,21 @@
 
 use crate::answers::Answers;
 use crate::args::{FormatArg, ReportArgs};
-use crate::client::Client;
+use crate::daemon::Daemon;
 use crate::gpu_report;
+use crate::interrupt::Scratch;
+use crate::memory;
 use crate::mlflow;
 use crate::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
 use crate::runs::fetch;
 use crate::say::{say, say_warning};
+use crate::tokenizer_file;
 use anyhow::{Context, Result, bail};
 use common::plan::{ExportLevel, Output};
 use export::parquet::{Limits, PartWriter, concat};
 use export::{
-    Artifacts, Colour, Exchanges, Names, Payloads, ServerMetrics, Stored, Texts, WholeFile, console,
+    Artifacts, Colour, Exchanges, Folder, Names, Payloads, ServerMetrics, Stored, Texts, console, source,
     write_wanted,
 };
 use import::Imported;
@@ -29,16 +32,19 @@ use tokenizer::Tokenizer;
 
 /// Computes the report of a stored run again.
 pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
+    memory::limit();
     let given = args.input.clone().or_else(|| args.run.as_ref().map(PathBuf::from)).unwrap_or_default();
     let fetched;
     let directory = match &args.run {
         Some(id) if !given.is_dir() => {
-            fetched = tempfile::tempdir().context("failed to make a temporary directory")?;
+            fetched = Scratch::anywhere()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let client = Client::new(&args.socket);
-            runtime
-                .block_on(fetch(&client, id, fetched.path()))
-                .with_context(|| format!("`{id}` is neither a directory nor a run that the daemon keeps"))?;
+            let to = Folder::open(fetched.path())?;
+            let done = runtime.block_on(async {
+                let daemon = Daemon::of_run(&args.socket, id).await?;
+                fetch(&daemon.client, id, &to).await
+            });
+            done.with_context(|| format!("`{id}` is neither a directory nor a run that a daemon keeps"))?;
             fetched.path().to_owned()
         }
         _ => given,
@@ -94,6 +100,7 @@ impl Reported {
                     .context("the run's own goodput thresholds: override them with --goodput")?;
             }
             if args.profile_export_prefix.is_some() {
+                output::prefix(args.profile_export_prefix.as_deref())?;
                 output.export_prefix.clone_from(&args.profile_export_prefix);
             }
             if let Some(level) = args.export_level {
@@ -139,7 +146,7 @@ impl Reported {
     ) -> Result<Self> {
         let mut run = read_run(directory)?;
         let output = &mut run.plan.output;
-        let measured = stored_mean_ms(directory, &Names::new(output.export_prefix.as_deref()))?;
+        let measured = stored_mean_ms(directory, &Names::new(output.export_prefix.as_deref())?)?;
         output.network_latency_mean_ms = output.network_latency_mean_ms.or(measured);
         change(output)?;
         let settings = Settings::of(&run);
@@ -224,7 +231,7 @@ impl Reported {
         }
         if formats.is_empty() {
             let output = &self.run.plan.output;
-            let names = Names::new(output.export_prefix.as_deref());
+            let names = Names::new(output.export_prefix.as_deref())?;
             import::copy_exchanges(source, directory, &names, output.export_level == ExportLevel::Raw)?;
         }
         Ok(())
@@ -232,8 +239,7 @@ impl Reported {
 
     /// What `aiperf-ctl report` needs to read the run again from there.
     fn write_records(&self, directory: &Path) -> Result<()> {
-        let parts = tempfile::tempdir_in(directory)
-            .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
+        let parts = Scratch::within(directory)?;
         let mut requests = PartWriter::new(parts.path(), "requests", Limits::STANDARD, &[]);
         let mut tokens = PartWriter::new(parts.path(), "tokens", Limits::STANDARD, &[]);
         for exchange in self.exchanges.iter()? {
@@ -245,7 +251,7 @@ impl Reported {
         }
         finish(requests, &directory.join("requests.parquet"))?;
         finish(tokens, &directory.join("tokens.parquet"))?;
-        let mut file = WholeFile::create(&directory.join("run.json"))?;
+        let mut file = Folder::open(directory)?.create("run.json")?;
         serde_json::to_writer_pretty(&mut file, &self.run)?;
         file.finish()?;
         Ok(())
@@ -326,7 +332,7 @@ fn tokenizer(given: Option<&str>) -> Result<Option<Tokenizer>> {
         Some(path) => Path::new(path),
     };
     let path = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
-    let bytes = fs::read(&path)
+    let bytes = source::read(&path, tokenizer_file::BYTES_MAX)
         .map_err(|error| Refusal(format!("--tokenizer: failed to read `{}`: {error}", path.display())))?;
     let tokenizer = Tokenizer::from_json(&bytes)
         .map_err(|error| Refusal(format!("--tokenizer `{}`: {error}", path.display())))?;
@@ -336,10 +342,13 @@ fn tokenizer(given: Option<&str>) -> Result<Option<Tokenizer>> {
 /// `run.json` of a directory.
 pub(crate) fn read_run(directory: &Path) -> Result<Run> {
     let path = directory.join("run.json");
-    let text = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    let text =
+        source::read(&path, RUN_BYTES_MAX).with_context(|| format!("failed to read `{}`", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("failed to understand `{}`", path.display()))
 }
 
+/// A plan with its phases, and what was found of the host.
+const RUN_BYTES_MAX: u64 = 64 << 20;
 /// The width that is taken where no terminal tells, as in the file.
 const CONSOLE_WIDTH: usize = 140;
 const CONSOLE_WIDTH_MIN: usize = 60;

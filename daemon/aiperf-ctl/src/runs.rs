@@ -1,63 +1,99 @@
-//! The runs that a daemon keeps.
+//! The runs that a daemon keeps, and those that private daemons left.
 
 use crate::args::{RunsArgs, RunsCommand};
 use crate::client::Client;
+use crate::daemon::Daemon;
+use crate::private;
 use crate::report::Reported;
 use crate::say::say;
 use anyhow::{Context, Result, bail};
 use control::{File, Status};
+use export::{Folder, visible_within};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Does what `runs` asks for.
 pub(crate) fn run(args: &RunsArgs) -> Result<u8> {
-    let client = Client::new(&args.socket);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match &args.command {
-            RunsCommand::List => list(&client).await?,
+            RunsCommand::List => list(&args.socket).await?,
             RunsCommand::Show { run_id } => {
-                let status: Status = client.get(&path(run_id)?).await?;
-                say(&format!("{}\n", serde_json::to_string_pretty(&status)?));
+                let path = path(run_id)?;
+                let daemon = Daemon::of_run(&args.socket, run_id).await?;
+                shown(&daemon.client.get(&path).await?)?;
             }
             RunsCommand::Fetch { run_id, artifact_dir } => {
-                let created = std::fs::create_dir_all(artifact_dir);
-                created.with_context(|| format!("failed to create `{}`", artifact_dir.display()))?;
-                fetch(&client, run_id, artifact_dir).await?;
-                let reported = Reported::compute(artifact_dir)?;
-                reported.write(artifact_dir)?;
-                reported.print()?;
+                path(run_id)?;
+                let to = Folder::make(artifact_dir)?;
+                let daemon = Daemon::of_run(&args.socket, run_id).await?;
+                fetch(&daemon.client, run_id, &to).await?;
+                report(artifact_dir)?;
             }
             RunsCommand::Recover { run_id } => {
-                let status: Status = client.post(&format!("{}/recover", path(run_id)?), &()).await?;
-                say(&format!("{}\n", serde_json::to_string_pretty(&status)?));
+                let path = path(run_id)?;
+                let daemon = Daemon::of_run(&args.socket, run_id).await?;
+                shown(&daemon.client.post(&format!("{path}/recover"), &()).await?)?;
             }
-            RunsCommand::Rm { run_id } => client.delete(&path(run_id)?).await?,
+            RunsCommand::Rm { run_id } => {
+                let path = path(run_id)?;
+                let daemon = Daemon::of_run(&args.socket, run_id).await?;
+                daemon.client.delete(&path).await?;
+            }
         }
         Ok(0)
     })
 }
 
-/// Fetches every file of a run into a directory.
-pub(crate) async fn fetch(client: &Client, run_id: &str, to: &Path) -> Result<()> {
-    let files: Vec<File> = client.get(&format!("{}/files", path(run_id)?)).await?;
-    for file in files {
-        client.fetch(&format!("{}/files/{}", path(run_id)?, file.name), &to.join(&file.name)).await?;
+/// Fetches every file of a run into a folder.
+pub(crate) async fn fetch(client: &Client, run_id: &str, to: &Folder) -> Result<()> {
+    let path = path(run_id)?;
+    let files: Vec<File> = client.get(&format!("{path}/files")).await?;
+    for File { name, .. } in files {
+        // The daemon may be another version's, and a name that is a path would be written elsewhere.
+        export::check_name(&name).context("the daemon offers a file that can't be fetched")?;
+        client.fetch(&format!("{path}/files/{name}"), to, &name).await?;
     }
     Ok(())
 }
 
-async fn list(client: &Client) -> Result<()> {
-    let runs: Vec<Status> = client.get("/v1/runs").await?;
+fn report(directory: &Path) -> Result<()> {
+    let reported = Reported::compute(directory)?;
+    reported.write(directory)?;
+    reported.print()
+}
+
+fn shown(status: &Status) -> Result<()> {
+    say(&format!("{}\n", serde_json::to_string_pretty(status)?));
+    Ok(())
+}
+
+/// The shared daemon's runs, and those that private ones left.
+async fn list(socket: &Path) -> Result<()> {
+    let shared = Daemon::shared(socket).await?;
+    let kept = private::kept();
+    let mut runs: Vec<Status> = match shared {
+        Some(daemon) => daemon.client.get("/v1/runs").await?,
+        // Without either there is nothing to list, which is said with its reason.
+        None if kept.is_empty() => Client::at(socket).get("/v1/runs").await?,
+        None => Vec::new(),
+    };
+    runs.extend(kept.into_iter().map(|kept| kept.status));
+    say(&table(&runs)?);
+    Ok(())
+}
+
+fn table(runs: &[Status]) -> Result<String> {
     let mut table = format!("{:<14} {:<12} {:<10} {:<24} {}\n", "RUN", "STATE", "VERDICT", "MODEL", "TARGET");
     for run in runs {
         let state = serde_json::to_value(run.state)?;
         let standing = run.standing.map_or("-", record::Standing::name);
         let state = state.as_str().unwrap_or("?");
-        writeln!(table, "{:<14} {state:<12} {standing:<10} {:<24} {}", run.run_id, run.model, run.target)?;
+        let [run_id, model, target] = [(&run.run_id, 32), (&run.model, 64), (&run.target, 128)]
+            .map(|(text, most)| visible_within(text, most));
+        writeln!(table, "{run_id:<14} {state:<12} {standing:<10} {model:<24} {target}")?;
     }
-    say(&table);
-    Ok(())
+    Ok(table)
 }
 
 fn path(run_id: &str) -> Result<String> {
@@ -65,4 +101,32 @@ fn path(run_id: &str) -> Result<String> {
         bail!("`{run_id}` is no run id: ids are 12 hexadecimal digits, as `aiperf-ctl runs list` shows them");
     }
     Ok(format!("/v1/runs/{run_id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use control::State;
+
+    #[test]
+    fn what_others_named_can_not_move_the_cursor() {
+        let status = Status {
+            run_id: "0123456789ab".to_owned(),
+            state: State::Finished,
+            created_ns: common::clock::MonoNs(0),
+            created_unix_seconds: 0,
+            target: format!("http://h/{}", "x".repeat(1000)),
+            model: "m\u{1b}]0;owned\u{7}\n\u{202e}evil".to_owned(),
+            standing: None,
+            problem: None,
+            owner: 0,
+        };
+        let table = table(&[status]).unwrap();
+        assert_eq!(table.lines().count(), 2, "one line a run: {table}");
+        assert!(
+            !table.chars().any(|one| one.is_control() && one != '\n') && !table.contains('\u{202e}'),
+            "{table:?}"
+        );
+        assert!(table.contains("\\u001b]0;owned") && table.contains('…') && table.len() < 400, "{table}");
+    }
 }

@@ -1,5 +1,7 @@
-//! Where words for the user go: results to standard output, everything else to standard error.
+//! Where words for the user go: results to standard output, everything else to standard error. Whatever others named in
+//! them, nothing of it is obeyed by a terminal.
 
+use export::visible_lines;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -8,7 +10,7 @@ use std::sync::OnceLock;
 /// A result. A reader that has gone wants no more.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    out.write_all(visible_lines(text).as_bytes()).and_then(|()| out.flush()).ok();
 }
 
 /// Takes note of how the user called the program: by its name, or as `aiperf`.
@@ -45,19 +47,24 @@ fn renamed(text: &str, name: &str) -> String {
 /// Something that the user should know.
 pub(crate) fn say_aside(text: &str) {
     let mut out = std::io::stderr().lock();
-    writeln!(out, "{}", named(text)).ok();
+    writeln!(out, "{}", visible_lines(&named(text))).ok();
 }
 
 /// Why it did not work.
 pub(crate) fn say_error(text: &str) {
     let label = if std::io::stderr().is_terminal() { "\u{1b}[31merror:\u{1b}[0m" } else { "error:" };
-    say_aside(&format!("{label} {text}"));
+    say_aside(&format!("{label} {}", indented(text)));
 }
 
 /// Something that the user should weigh.
 pub(crate) fn say_warning(text: &str) {
     let label = if std::io::stderr().is_terminal() { "\u{1b}[33mwarning:\u{1b}[0m" } else { "warning:" };
-    say_aside(&format!("{label} {text}"));
+    say_aside(&format!("{label} {}", indented(text)));
+}
+
+/// A text of which every line but the first is indented, so that none of them passes for a line of ours.
+fn indented(text: &str) -> String {
+    text.trim_end().replace('\n', "\n  ")
 }
 
 /// The program's own name.
@@ -71,6 +78,11 @@ const COMMAND: &str = "aiperf-ctl ";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_others_is_none_of_ours() {
+        assert_eq!(indented("failed\nwarning: all is well\n"), "failed\n  warning: all is well", "indented");
+    }
 
     #[test]
     fn commands_are_named_as_the_user_types_them() {

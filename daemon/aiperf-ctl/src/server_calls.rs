@@ -2,16 +2,18 @@
 
 use crate::args::EndpointArgs;
 use crate::clock;
+use crate::interrupt;
 use crate::plan::Profile;
 use crate::say::{say_aside, say_warning};
 use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
+use common::url::shown;
 use endpoint::{Scheme, Turn, target};
 use serde_json::Value;
 use std::time::Duration;
 use ureq::Agent;
-use ureq::http::Response;
+use ureq::http::{self, Response};
 
 /// Asks the servers of a profile.
 pub(crate) struct ServerCalls<'a> {
@@ -42,16 +44,17 @@ impl<'a> ServerCalls<'a> {
         let deadline = clock::mono() + DurationNs::from_seconds(patience);
         let seconds = self.args.wait_for_model_interval;
         let (pause, interval) = (Duration::from_secs_f64(seconds), DurationNs::from_seconds(seconds));
-        for url in &self.profile.plan.endpoint.urls {
-            let mut has_told = false;
-            while let Err(why) = self.look(url) {
+        for asked in &self.profile.urls {
+            let (mut has_told, url) = (false, shown(asked));
+            while let Err(why) = self.look(asked) {
+                interrupt::check()?;
                 if clock::mono() + interval > deadline {
                     bail!("the model did not answer at {url} within {patience} s: {why:#}");
                 }
                 if !std::mem::replace(&mut has_told, true) {
                     say_aside(&format!("waiting for the model at {url}, up to {patience} s: {why:#}"));
                 }
-                std::thread::sleep(pause);
+                interrupt::pause(pause)?;
             }
         }
         Ok(())
@@ -70,14 +73,19 @@ impl<'a> ServerCalls<'a> {
 
     /// Whether `/v1/models` lists all models.
     fn look_for_models(&self, url: &str) -> Result<()> {
-        let mut request = self.agent.get(self.address(url, MODELS_PATH)?);
+        let mut request = http::Request::get(self.address(url, MODELS_PATH)?);
         for (name, value) in self.headers() {
             request = request.header(name, value);
         }
-        let request = request.config().timeout_global(Some(PATIENCE)).build();
-        let mut response = succeeded(request.call()?)?;
-        let said: Value = serde_json::from_slice(&response.body_mut().read_to_vec()?)
-            .context("what it says at /v1/models is no JSON")?;
+        let agent = self.agent.clone();
+        let said = interrupt::unless(move || {
+            let request = request.body(())?;
+            let request = agent.configure_request(request).timeout_global(Some(PATIENCE)).build();
+            let mut response = succeeded(agent.run(request)?)?;
+            let body = response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
+            anyhow::Ok(body)
+        })??;
+        let said: Value = serde_json::from_slice(&said).context("what it says at /v1/models is no JSON")?;
         let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_listed = |model: &&String| listed.iter().any(|one| one["id"] == model.as_str());
         match self.profile.plan.endpoint.models.iter().find(|model| !is_listed(model)) {
@@ -126,18 +134,20 @@ impl<'a> ServerCalls<'a> {
     }
 
     fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
-        let urls = &self.profile.plan.endpoint.urls;
+        let urls = &self.profile.urls;
         urls.iter().try_for_each(|url| self.post(url, path, "application/json", b"", patience))
     }
 
     fn post(&self, url: &str, path: &str, content_type: &str, body: &[u8], patience: Duration) -> Result<()> {
-        let mut request = self.agent.post(self.address(url, path)?).header("content-type", content_type);
+        let mut request = http::Request::post(self.address(url, path)?).header("content-type", content_type);
         for (name, value) in self.headers() {
             request = request.header(name, value);
         }
-        let request = request.config().timeout_global(Some(patience)).build();
-        succeeded(request.send(body)?)?;
-        Ok(())
+        let (agent, body) = (self.agent.clone(), body.to_vec());
+        interrupt::unless(move || {
+            let request = agent.configure_request(request.body(body)?).timeout_global(Some(patience)).build();
+            succeeded(agent.run(request)?).map(drop)
+        })?
     }
 
     fn headers(&self) -> impl Iterator<Item = (&String, &String)> {
@@ -150,7 +160,9 @@ impl<'a> ServerCalls<'a> {
         let scheme = match target.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
-            Scheme::Unix => bail!("{url}: over a Unix socket the server is asked for nothing but the load"),
+            Scheme::Unix => {
+                bail!("{}: over a Unix socket the server is asked for nothing but the load", shown(url))
+            }
         };
         Ok(format!("{scheme}://{}{}", target.host_header, target.path_and_query))
     }
@@ -175,6 +187,8 @@ fn succeeded<T>(response: Response<T>) -> Result<Response<T>> {
     Ok(response)
 }
 
+/// More than any list of models.
+const BODY_BYTES_MAX: u64 = 16 << 20;
 const MODELS_PATH: &str = "/v1/models";
 /// How long one call may take, unless the user says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,6 +2,7 @@
 
 use crate::args::TelemetryArgs;
 use crate::clock;
+use crate::interrupt::Scratch;
 use crate::plan::Profile;
 use crate::say::{say_aside, say_warning};
 use crate::trust::tls;
@@ -12,13 +13,12 @@ use export::parquet::concat;
 use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{Outcome, Poll, Poller};
-use tempfile::TempDir;
 
 /// Everything that is being asked.
 pub(crate) struct ServerMetrics {
     pollers: Vec<Poller>,
     /// Where rows wait.
-    parts: TempDir,
+    parts: Scratch,
     /// Whether the user named an endpoint, and wants to know if it is not there.
     is_explicit: bool,
 }
@@ -31,8 +31,7 @@ impl ServerMetrics {
             return Ok(None);
         }
         let given = args.server_metrics.as_deref().unwrap_or_default();
-        let parts = tempfile::tempdir_in(directory)
-            .with_context(|| format!("failed to make a temporary directory in `{}`", directory.display()))?;
+        let parts = Scratch::within(directory)?;
         let mut pollers = Vec::new();
         let tls = tls(profile)?;
         for (place, url) in urls(plan, given)?.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use common::plan::Plan;
 use control::{LiveRequest, Progress};
 use endpoint::{Scheme, target};
-use export::WholeFile;
+use export::Folder;
 use record::{Run, Streamed};
 use std::path::Path;
 use std::sync::Arc;
@@ -96,17 +96,18 @@ impl Stream {
         if dropped > 0 {
             say_warning(&format!("{dropped} events were dropped before they were sent"));
         }
-        let told = exports.into_iter().map(|Exports { to, succeeded, failed, dropped: alone, problem }| {
-            let problem = problem.map(|problem| problem.replace(char::is_control, " "));
-            if alone > 0 {
-                say_warning(&format!("{alone} of what was to go to the {to} was dropped"));
-            }
-            if failed > 0 {
-                let (all, problem) = (failed + succeeded, problem.as_deref().unwrap_or_default());
-                say_warning(&format!("{failed} of {all} exports to the {to} failed: {problem}"));
-            }
-            Streamed { to, succeeded, failed, dropped: unheard + dropped + alone, problem }
-        });
+        let told =
+            exports.into_iter().map(|Exports { to, succeeded, failed, dropped: alone, problem, .. }| {
+                let problem = problem.map(|problem| problem.replace(char::is_control, " "));
+                if alone > 0 {
+                    say_warning(&format!("{alone} of what was to go to the {to} was dropped"));
+                }
+                if failed > 0 {
+                    let (all, problem) = (failed + succeeded, problem.as_deref().unwrap_or_default());
+                    say_warning(&format!("{failed} of {all} exports to the {to} failed: {problem}"));
+                }
+                Streamed { to, succeeded, failed, dropped: unheard + dropped + alone, problem }
+            });
         told.collect()
     }
 }
@@ -117,7 +118,7 @@ pub(crate) fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
         return Ok(());
     }
     let run = Run { streamed, ..read_run(directory)? };
-    let mut file = WholeFile::create(&directory.join("run.json"))?;
+    let mut file = Folder::open(directory)?.create("run.json")?;
     serde_json::to_writer_pretty(&mut file, &run)?;
     file.finish()?;
     Ok(())

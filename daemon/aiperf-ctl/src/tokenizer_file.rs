@@ -1,6 +1,7 @@
 //! Where the file of a tokenizer is: in a directory, or in the local cache of the Hugging Face hub. Nothing is downloaded.
 
 use crate::plan::Refusal;
+use export::source;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub(crate) fn of(name: &Path, revision: Option<&str>) -> PathBuf {
 /// # Errors
 /// When there is none, or it is of no use.
 pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
-    let beside = |name: &str| std::fs::read_to_string(tokenizer.with_file_name(name)).ok();
+    let beside = |name: &str| source::read_text(&tokenizer.with_file_name(name), CONFIG_BYTES_MAX).ok();
     let config = beside("tokenizer_config.json").and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let config = config.unwrap_or_default();
     let of_config = || match config.get("chat_template")? {
@@ -59,7 +60,7 @@ fn cached(hub: &Path, name: &str, revision: &str) -> Option<PathBuf> {
         return None;
     }
     let model = hub.join(format!("models--{}", name.replace('/', "--")));
-    let commit = std::fs::read_to_string(model.join("refs").join(revision));
+    let commit = source::read_text(&model.join("refs").join(revision), REF_BYTES_MAX);
     let commit = commit.map_or_else(|_no_branch| revision.to_owned(), |commit| commit.trim().to_owned());
     let file = model.join("snapshots").join(commit).join("tokenizer.json");
     file.exists().then_some(file)
@@ -72,6 +73,11 @@ fn hub() -> Option<PathBuf> {
         .or_else(|| Some(variable("HF_HOME")?.join("hub")))
         .or_else(|| Some(variable("HOME")?.join(".cache/huggingface/hub")))
 }
+
+/// Several times the largest `tokenizer.json` that is published.
+pub(crate) const BYTES_MAX: u64 = 512 << 20;
+const CONFIG_BYTES_MAX: u64 = 64 << 20;
+const REF_BYTES_MAX: u64 = 4096;
 
 #[cfg(test)]
 mod tests {

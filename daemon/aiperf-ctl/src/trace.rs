@@ -1,19 +1,22 @@
 //! `aiperf-ctl analyze-trace`: what a trace asks: lengths, times, what its requests share, and what a cache could save.
 
 use crate::args::TraceArgs;
+use crate::memory;
 use crate::plan::Refusal;
 use crate::say::say;
+use crate::upload::FILE_BYTES_MAX;
 use anyhow::{Context, Result};
+use export::source;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 /// Reads a trace and tells of it; gives the exit status.
 pub(crate) fn run(args: &TraceArgs) -> Result<u8> {
+    memory::limit();
     let path = args.file.as_ref().or(args.input_file.as_ref());
     let path = path.ok_or_else(|| Refusal("name a trace: aiperf-ctl analyze-trace FILE".to_owned()))?;
-    let file = File::open(path)
+    let file = source::open(path, FILE_BYTES_MAX)
         .map_err(|error| Refusal(format!("failed to read the trace `{}`: {error}", path.display())))?;
     let analysis = analyze(BufReader::new(file), args.block_size)
         .map_err(|why| Refusal(format!("`{}`: {why}", path.display())))?;
@@ -126,14 +129,17 @@ fn analyze(rows: impl BufRead, block_size: u32) -> Result<Analysis, String> {
 
 fn read(mut rows: impl BufRead) -> Result<Vec<Row>, String> {
     let mut read = Vec::new();
-    let mut line = String::new();
+    let mut line = Vec::new();
     for number in 1_u64.. {
-        line.clear();
-        if rows.read_line(&mut line).map_err(|error| format!("line {number}: {error}"))? == 0 {
+        let failed = |error: &dyn std::fmt::Display| format!("line {number}: {error}");
+        if !source::next_line(&mut rows, &mut line, LINE_BYTES_MAX).map_err(|error| failed(&error))? {
             break;
         }
-        if !line.trim().is_empty() {
-            read.push(serde_json::from_str(&line).map_err(|error| format!("line {number}: {error}"))?);
+        if !line.trim_ascii().is_empty() {
+            read.push(serde_json::from_slice(&line).map_err(|error| failed(&error))?);
+        }
+        if read.len() > ROWS_MAX {
+            return Err(format!("it has more than {ROWS_MAX} rows"));
         }
     }
     if read.is_empty() { Err("it has no rows".to_owned()) } else { Ok(read) }
@@ -205,6 +211,11 @@ impl Analysis {
         text
     }
 }
+
+/// A row of a trace, with the hashes of its blocks.
+const LINE_BYTES_MAX: usize = 64 << 20;
+/// They are in memory at once.
+const ROWS_MAX: usize = 20_000_000;
 
 #[cfg(test)]
 mod tests {

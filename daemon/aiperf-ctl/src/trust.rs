@@ -3,13 +3,14 @@
 use crate::plan::{Profile, Refusal};
 use anyhow::Result;
 use common::plan::Trust;
+use export::source;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// As `--ca-certificate` and `--insecure` say.
 pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
     let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::Anybody);
     let Some(file) = &profile.authorities else { return Ok(tls.build()) };
-    let pem = std::fs::read(file).map_err(|error| {
+    let pem = source::read(file, PEM_BYTES_MAX).map_err(|error| {
         Refusal(format!("--ca-certificate: failed to read `{}`: {error}", file.display()))
     })?;
     let certificates = parse_pem(&pem).filter_map(|item| match item {
@@ -18,3 +19,6 @@ pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
     });
     Ok(tls.root_certs(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>())).build())
 }
+
+/// More than all authorities that there are.
+const PEM_BYTES_MAX: u64 = 16 << 20;

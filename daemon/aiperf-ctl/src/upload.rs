@@ -1,6 +1,8 @@
 //! What is uploaded to the daemon: bytes in memory, or a file of the user's, read piece by piece.
 
+use crate::interrupt::ScratchFile;
 use bytes::Bytes;
+use export::source;
 use hyper::body::{Body, Frame, SizeHint};
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,7 +10,6 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tempfile::TempPath;
 
 /// What is uploaded.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub(crate) enum Upload {
     /// A file of the user's.
     File(PathBuf),
     /// A file that was made for the run, and goes with it.
-    Made(Arc<TempPath>),
+    Made(Arc<ScratchFile>),
 }
 
 impl Upload {
@@ -26,9 +27,11 @@ impl Upload {
     pub(crate) fn body(self) -> io::Result<Pieces> {
         match self {
             Self::Bytes(bytes) => Ok(Pieces { bytes: Some(bytes), file: None, kept: None }),
-            Self::File(path) => Ok(Pieces { bytes: None, file: Some(File::open(path)?), kept: None }),
+            Self::File(path) => {
+                Ok(Pieces { bytes: None, file: Some(source::open(&path, FILE_BYTES_MAX)?), kept: None })
+            }
             Self::Made(path) => {
-                Ok(Pieces { bytes: None, file: Some(File::open(&**path)?), kept: Some(path) })
+                Ok(Pieces { bytes: None, file: Some(File::open(path.path())?), kept: Some(path) })
             }
         }
     }
@@ -47,7 +50,7 @@ pub(crate) struct Pieces {
     file: Option<File>,
     /// Keeps a file that was made until it has been read.
     #[expect(dead_code, reason = "held for its end")]
-    kept: Option<Arc<TempPath>>,
+    kept: Option<Arc<ScratchFile>>,
 }
 
 impl Body for Pieces {
@@ -80,4 +83,6 @@ impl Body for Pieces {
     }
 }
 
+/// The largest file that is uploaded.
+pub(crate) const FILE_BYTES_MAX: u64 = 64 << 30;
 const PIECE: usize = 256 << 10;

@@ -1,15 +1,17 @@
 //! What `audit` and `observe` have in common: a run that only watches.
 
 use crate::args::WatchArgs;
-use crate::client::{Client, Lines};
 use crate::daemon::Daemon;
+use crate::follow::Run;
+use crate::interrupt;
 use crate::plan::{Refusal, redacted};
-use crate::runs::fetch;
 use crate::say::say_warning;
-use anyhow::{Context, Result, bail};
+use crate::tokenizer_file::BYTES_MAX as TOKENIZER_BYTES_MAX;
+use anyhow::Result;
 use bytes::Bytes;
 use common::plan::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
-use control::{Create, Created, Progress, State, Status, Stop};
+use control::{Create, Created, Progress, State, Stop};
+use export::source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -46,75 +48,47 @@ pub(crate) fn plan(
     Ok(plan)
 }
 
-/// A run that watches at this moment.
-pub(crate) struct Running {
-    client: Client,
-    run_id: String,
-    lines: Lines,
+/// Has the daemon watch; returns when it does, or when the run has ended already.
+pub(crate) async fn begin(daemon: Daemon, plan: Plan, tokenizer: &str) -> Result<Run> {
+    let input = match &plan.tokenizer {
+        Tokenizer::File { .. } => Some(read(tokenizer)?),
+        _ => None,
+    };
+    let create = Create { plan, secret_headers: BTreeMap::new(), addresses: Vec::new() };
+    let Created { run_id } = daemon.client.post("/v1/runs", &create).await?;
+    let mut run = Run::of(daemon, run_id).await?;
+    let started = async {
+        if let Some(bytes) = input {
+            run.daemon.client.put(&format!("{}/inputs/tokenizer", run.path()), bytes.into()).await?;
+        }
+        run.start().await
+    };
+    if let Err(error) = interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
+        run.give_up().await;
+        return Err(error);
+    }
+    run.until(|state| state == State::Running, noticed).await?;
+    Ok(run)
 }
 
-impl Running {
-    /// Has the daemon watch; returns when it does.
-    pub(crate) async fn begin(client: &Client, plan: Plan, tokenizer: &str) -> Result<Self> {
-        let input = match &plan.tokenizer {
-            Tokenizer::File { .. } => Some(read(tokenizer)?),
-            _ => None,
-        };
-        let create = Create { plan, secret_headers: BTreeMap::new(), addresses: Vec::new() };
-        let Created { run_id } = client.post("/v1/runs", &create).await?;
-        let path = format!("/v1/runs/{run_id}");
-        if let Some(bytes) = input {
-            client.put(&format!("{path}/inputs/tokenizer"), bytes.into()).await?;
-        }
-        let lines = client.lines(&format!("{path}/progress")).await?;
-        let _: Status = client.post(&format!("{path}/start"), &()).await?;
-        let mut running = Self { client: client.clone(), run_id, lines };
-        running.until(|state| state == State::Running).await?;
-        Ok(running)
-    }
+/// Stops a run and fetches its files.
+pub(crate) async fn end(mut run: Run, how: Stop, directory: &Path) -> Result<()> {
+    run.stop(how).await?;
+    run.until(State::is_final, noticed).await?;
+    run.fetch(directory).await
+}
 
-    /// The run's id.
-    pub(crate) fn run_id(&self) -> &str {
-        &self.run_id
-    }
-
-    /// Waits until the run has ended although nobody stopped it.
-    pub(crate) async fn ended(&mut self) -> Result<()> {
-        self.until(State::is_final).await
-    }
-
-    /// Stops it and fetches its files.
-    pub(crate) async fn end(&mut self, daemon: &Daemon, how: Stop, directory: &Path) -> Result<()> {
-        let path = format!("/v1/runs/{}", self.run_id);
-        let _: Status = self.client.post(&format!("{path}/stop"), &how).await?;
-        self.until(State::is_final).await?;
-        fetch(&self.client, &self.run_id, directory).await?;
-        if daemon.is_private() {
-            self.client.delete(&path).await?;
-        }
-        Ok(())
-    }
-
-    async fn until(&mut self, is_there: impl Fn(State) -> bool) -> Result<()> {
-        while let Some(progress) = self.lines.next::<Progress>().await.context("the daemon died")? {
-            if let Some(notice) = progress.notice {
-                say_warning(&notice);
-            }
-            if progress.state == State::Failed {
-                return Err(progress.problem.context("the run failed without a reason")?.into());
-            }
-            if is_there(progress.state) {
-                return Ok(());
-            }
-        }
-        bail!("the daemon died")
+/// Says what the user should know at once.
+pub(crate) fn noticed(progress: &Progress) {
+    if let Some(notice) = &progress.notice {
+        say_warning(notice);
     }
 }
 
 fn read(tokenizer: &str) -> Result<Bytes> {
     let path = PathBuf::from(tokenizer);
     let path = if path.is_dir() { path.join("tokenizer.json") } else { path };
-    let bytes = std::fs::read(&path)
+    let bytes = source::read(&path, TOKENIZER_BYTES_MAX)
         .map_err(|error| Refusal(format!("--tokenizer: failed to read `{}`: {error}", path.display())))?;
     Ok(Bytes::from(bytes))
 }

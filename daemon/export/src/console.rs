@@ -2,6 +2,7 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::escape::visible_within;
 use crate::gpu_tables;
 use crate::json::NOT_STEADY;
 use crate::table::{Colour, Side, Table, wrap};
@@ -246,13 +247,17 @@ fn verdict(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> String {
         Standing::Invalid => "1;31",
     };
     let mut text = format!("\nVerdict: {}", colour.paint(attributes, standing.name()));
-    text.push_str(&format!("    Timestamps: {}", artifacts.run.timestamps));
+    text.push_str(&format!(
+        "    Timestamps: {}",
+        visible_within(&artifacts.run.timestamps, NAME_CHARACTERS_MAX)
+    ));
     if let Some(reason) = &artifacts.run.timestamps_reason {
-        text.push_str(&format!(" ({reason})"));
+        text.push_str(&format!(" ({})", visible_within(reason, TEXT_CHARACTERS_MAX)));
     }
     text.push('\n');
     for reason in reasons {
-        let line = format!("{}: {}", reason.name, reason.text);
+        let name = visible_within(&reason.name, NAME_CHARACTERS_MAX);
+        let line = format!("{name}: {}", visible_within(&reason.text, TEXT_CHARACTERS_MAX));
         for (place, part) in wrap(&line, width.saturating_sub(4).max(20)).into_iter().enumerate() {
             text.push_str(if place == 0 { "  - " } else { "    " });
             text.push_str(&part);
@@ -337,6 +342,10 @@ fn grouped(number: f64) -> String {
     let is_negative = number < 0.0 && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
     format!("{}{out}.{decimals}", if is_negative { "-" } else { "" })
 }
+
+/// Names and sentences of a run that others stored are cut there.
+const NAME_CHARACTERS_MAX: usize = 64;
+const TEXT_CHARACTERS_MAX: usize = 2000;
 
 /// The width of the file.
 pub const FILE_WIDTH: usize = 140;

@@ -2,31 +2,44 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
+use crate::escape::cell;
 use crate::gpus::telemetry_data;
 use metric::{MetricResult, Origin, Stat, Unit};
 use record::GpuMetric;
 use serde_json::Value;
 use std::io::Write;
 
+/// Writes a line of cells, with quotes where they are needed; what a spreadsheet would run is written as text.
+///
+/// # Errors
+/// When the place to write to refuses.
+pub fn line(
+    out: &mut dyn Write,
+    cells: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<(), ExportError> {
+    let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    for one in cells {
+        writer.write_field(cell(one.as_ref()).as_bytes()).map_err(std::io::Error::from)?;
+    }
+    writer.write_record(None::<&[u8]>).map_err(std::io::Error::from)?;
+    let line = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(out.write_all(&line)?)
+}
+
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let sorted = by_tag(artifacts, &artifacts.report.results);
-    let names = COLUMNS.map(Stat::name).join(",");
-    writeln!(out, "Metric,{names}")?;
+    line(out, ["Metric"].into_iter().chain(COLUMNS.map(Stat::name)))?;
     for result in sorted.iter().filter(|result| is_distribution(result)) {
-        write!(out, "{}", field(&name(result)))?;
-        for stat in COLUMNS {
-            match result.stats.get(stat) {
-                Some(value) => write!(out, ",{:.2}", value.get())?,
-                None => write!(out, ",")?,
-            }
-        }
-        writeln!(out)?;
+        let number =
+            |stat| result.stats.get(stat).map_or_else(String::new, |value| format!("{:.2}", value.get()));
+        line(out, [name(result)].into_iter().chain(COLUMNS.map(number)))?;
     }
-    writeln!(out, "\nMetric,Value")?;
+    writeln!(out)?;
+    line(out, ["Metric", "Value"])?;
     for result in sorted.iter().filter(|result| !is_distribution(result)) {
         if let Some(value) = result.stats.get(Stat::Avg) {
-            writeln!(out, "{},{:.2}", field(&name(result)), value.get())?;
+            line(out, [name(result), format!("{:.2}", value.get())])?;
         }
     }
     if let Some(told) = telemetry_data(artifacts) {
@@ -37,7 +50,6 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
 
 /// A line for each number of each GPU.
 fn write_gpus(told: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
-    let names = COLUMNS.map(Stat::name).join(",");
     let of_endpoints = || told["endpoints"].as_object().into_iter().flatten();
     let gpus = || {
         of_endpoints().flat_map(|(endpoint, told)| {
@@ -46,8 +58,10 @@ fn write_gpus(told: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
     };
     let more = PLACES.iter().filter(|(_, key)| gpus().any(|(_, gpu)| gpu[*key].is_string()));
     let more = more.collect::<Vec<_>>();
-    let headers = more.iter().map(|(header, _)| format!(",{header}")).collect::<String>();
-    writeln!(out, "\n\nEndpoint,GPU_Index,GPU_Name,GPU_UUID,Platform,Metric,{names}{headers}")?;
+    writeln!(out, "\n")?;
+    let first = ["Endpoint", "GPU_Index", "GPU_Name", "GPU_UUID", "Platform", "Metric"];
+    let headers = more.iter().map(|(header, _)| *header);
+    line(out, first.into_iter().chain(COLUMNS.map(Stat::name)).chain(headers))?;
     for (endpoint, gpu) in gpus() {
         let text = |key: &str| gpu[key].as_str().unwrap_or_default().to_owned();
         for (name, metric) in gpu["metrics"].as_object().into_iter().flatten() {
@@ -59,8 +73,7 @@ fn write_gpus(told: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
                 metric[stat.name()].as_f64().map_or_else(String::new, |value| format!("{value:.2}"))
             }));
             cells.extend(more.iter().map(|(_, key)| text(key)));
-            let cells = cells.iter().map(|cell| field(cell)).collect::<Vec<_>>();
-            writeln!(out, "{}", cells.join(","))?;
+            line(out, cells)?;
         }
     }
     Ok(())
@@ -73,15 +86,6 @@ pub(crate) fn by_tag<'a>(artifacts: &Artifacts<'_>, results: &'a [MetricResult])
     let mut sorted = results.iter().filter(is_wanted).collect::<Vec<_>>();
     sorted.sort_by_key(|result| result.metric.tag);
     sorted
-}
-
-/// A field, in quotes where it needs them.
-pub(crate) fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 fn is_distribution(result: &MetricResult) -> bool {
@@ -117,3 +121,20 @@ pub(crate) const COLUMNS: [Stat; 14] = [
     Stat::P99,
     Stat::Std,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_and_run_nothing() {
+        let check = |cells: &[&str], expected: &str| {
+            let mut out = Vec::new();
+            line(&mut out, cells).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{cells:?}");
+        };
+        check(&["a", "", "-1.5"], "a,,-1.5\n");
+        check(&["a,b", "say \"x\"", "two\nlines"], "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\"\n");
+        check(&["=HYPERLINK(\"http://x\",1)", "@SUM(1)"], "\"'=HYPERLINK(\"\"http://x\"\",1)\",'@SUM(1)\n");
+    }
+}

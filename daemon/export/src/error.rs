@@ -15,6 +15,30 @@ pub enum ExportError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A name that would be a file's is none.
+    #[error("`{}` can't be the name of a file: {why}", crate::visible(name))]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A prefix that would begin files' names is none.
+    #[error("the export prefix `{}` can't begin the names of files: {why}", crate::visible(prefix))]
+    Prefix {
+        /// The prefix.
+        prefix: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file of others is none that can be read, or larger than it may be.
+    #[error("failed to read `{path}`: {why}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The place to write to refused.
     #[error("failed to write an export")]
     Write(#[from] std::io::Error),

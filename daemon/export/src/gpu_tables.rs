@@ -37,9 +37,7 @@ fn efficiency(report: &Report, group: Group, title: &str, number: fn(f64) -> Str
 
 fn of_gpu(artifacts: &Artifacts<'_>, source: &str, gpu: &Series, number: fn(f64) -> String) -> Table {
     let part = gpu.mig_index.map_or_else(String::new, |part| format!(", part {part}"));
-    // An exporter may say anything, and a terminal obeys control characters.
-    let model = name(gpu).chars().filter(|one| !one.is_control()).collect::<String>();
-    let title = format!("{} | GPU {}{part} | {model}", shown(source), gpu.index);
+    let title = format!("{} | GPU {}{part} | {}", shown(source), gpu.index, name(gpu));
     let columns = STATS.map(|stat| (stat.name(), Side::Right));
     let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new(title, &columns);

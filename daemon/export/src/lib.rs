@@ -7,6 +7,8 @@
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        what GPUs did, with gpu_jsonl.rs gpu_tables.rs
 //! parquet.rs    rows to files and back               file.rs        files that are whole or not there
+//! folder.rs     where files go, and nowhere else     escape.rs      text of others, made harmless
+//! source.rs     files of others: regular, and bounded  bounded_parquet.rs  the same of Parquet
 //! feed.rs       stored rows to an analysis
 //! ```
 //!
@@ -15,11 +17,14 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+pub mod bounded_parquet;
 pub mod console;
-mod csv;
+pub mod csv;
 mod error;
+mod escape;
 mod feed;
 mod file;
+mod folder;
 mod gpu_jsonl;
 mod gpu_tables;
 mod gpus;
@@ -38,6 +43,7 @@ mod server_csv;
 mod server_json;
 mod server_jsonl;
 mod server_parquet;
+pub mod source;
 mod summary;
 mod table;
 mod texts;
@@ -46,10 +52,12 @@ mod trace;
 
 pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored, Told};
 pub use error::ExportError;
+pub use escape::{cell, visible, visible_lines, visible_within};
 pub use feed::feed;
-pub use file::WholeFile;
+pub use file::{WholeFile, remove_unfinished};
+pub use folder::Folder;
 pub use gpus::gpus;
-pub use names::Names;
+pub use names::{Names, check_name};
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;

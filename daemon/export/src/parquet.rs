@@ -4,8 +4,10 @@
 //! rows ──▶ PartWriter ──▶ tokens-00000.parquet  tokens-00001.parquet ... ──▶ concat ──▶ tokens.parquet ──▶ rows()
 //! ```
 
+use crate::bounded_parquet::{self, Nesting};
 use crate::error::ExportError;
 use crate::file::WholeFile;
+use crate::source;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
@@ -152,7 +154,7 @@ impl<R: Row> PartWriter<R> {
 pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
     let mut joined: Option<SerializedFileWriter<WholeFile>> = None;
     for part in parts {
-        let file = File::open(part).map_err(ExportError::disk("open", part))?;
+        let file = open(part)?;
         let metadata =
             ParquetMetaDataReader::new().parse_and_finish(&file).map_err(ExportError::parquet(part))?;
         let mut writer = match joined.take() {
@@ -176,9 +178,7 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
 /// # Errors
 /// When the file cannot be opened or is no Parquet file; later ones come as items.
 pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
-    let file = File::open(path).map_err(ExportError::disk("open", path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
-    let reader = builder.with_batch_size(READ_ROWS).build().map_err(ExportError::parquet(path))?;
+    let reader = reader(path, READ_ROWS)?.build().map_err(ExportError::parquet(path))?;
     Ok(Rows { path: path.to_owned(), reader, marker: std::marker::PhantomData })
 }
 
@@ -187,10 +187,9 @@ pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
 /// # Errors
 /// When the file cannot be opened or is no Parquet file; later ones come as items.
 pub fn events(path: &Path) -> Result<Events, ExportError> {
-    let file = File::open(path).map_err(ExportError::disk("open", path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(ExportError::parquet(path))?;
+    let builder = reader(path, BATCH_ROWS)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), EVENT_COLUMNS);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build();
+    let reader = builder.with_projection(mask).build();
     Ok(Events { path: path.to_owned(), reader: reader.map_err(ExportError::parquet(path))? })
 }
 
@@ -256,6 +255,16 @@ impl<R: Row> Iterator for Rows<R> {
     }
 }
 
+/// A reader of a file that may be others'.
+fn reader(path: &Path, rows_at_once: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, ExportError> {
+    bounded_parquet::open(open(path)?, rows_at_once, Nesting::Refused)
+        .map_err(|why| ExportError::Unreadable { path: path.to_owned(), why: why.to_string() })
+}
+
+fn open(path: &Path) -> Result<File, ExportError> {
+    source::open(path, FILE_BYTES_MAX).map_err(ExportError::disk("open", path))
+}
+
 fn properties<R: Row>(limits: &Limits, metadata: &[(String, String)]) -> WriterProperties {
     let key_value = |(key, value): &(String, String)| KeyValue::new(key.clone(), value.clone());
     let builder = WriterProperties::builder()
@@ -319,6 +328,9 @@ fn copy_groups(
 }
 
 const EVENT_COLUMNS: [&str; 4] = ["request_id", "kind", "kernel_received_ns", "reaped_ns"];
+
+/// The longest file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 40;
 
 /// Rows that are encoded together.
 const BATCH_ROWS: usize = 1 << 14;

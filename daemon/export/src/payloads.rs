@@ -36,7 +36,7 @@ impl Payloads {
         if !path.is_file() {
             return Ok(Self::default());
         }
-        let text = std::fs::read(path).map_err(ExportError::disk("read", path))?;
+        let text = crate::source::read(path, INPUTS_BYTES_MAX).map_err(ExportError::disk("read", path))?;
         let inputs: Inputs = serde_json::from_slice(&text)
             .map_err(|source| ExportError::Inputs { path: path.to_owned(), source })?;
         let turns = |session: Session| session.payloads.iter().map(Value::to_string).collect();
@@ -132,6 +132,9 @@ fn messages(payload: &str) -> Option<Vec<Value>> {
 fn list_key(payload: &Map<String, Value>) -> Option<&'static str> {
     ["messages", "input"].into_iter().find(|key| payload.get(*key).is_some_and(Value::is_array))
 }
+
+/// What was sent: a long trace has hundreds of megabytes.
+const INPUTS_BYTES_MAX: u64 = 4 << 30;
 
 #[cfg(test)]
 mod tests {

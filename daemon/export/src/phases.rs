@@ -2,25 +2,25 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::file::WholeFile;
+use crate::folder::Folder;
 use crate::names::Names;
 use crate::{csv, gpus, json, server, server_json};
 use metric::{PROFILING, PhaseReport, Report, WARMUP};
 use serde_json::{Map, Value, json};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Writes the files whose default names are wanted; tells their paths.
 pub(crate) fn write(
     artifacts: &Artifacts<'_>,
-    directory: &Path,
+    to: &Folder,
+    names: &Names,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<PathBuf>, ExportError> {
     let mut written = Vec::new();
     if artifacts.report.phases.is_empty() {
         return Ok(written);
     }
-    let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref());
     let told = json::told_errors(artifacts)?;
     let mut entries = Vec::new();
     for (index, phase) in artifacts.report.phases.iter().enumerate() {
@@ -30,9 +30,9 @@ pub(crate) fn write(
         let mut entry = entry(artifacts, index, phase, &told);
         for (key, default, ending, write) in SUMMARIES {
             if wanted(default) {
-                let name = format!("phases/{folder}/{}", names.file(default, ending));
-                written.push(whole(&directory.join(&name), |out| write(&of_phase, out))?);
-                entry.insert((*key).to_owned(), name.into());
+                let file = names.file(default, ending);
+                written.push(whole(&within(to, &folder)?, &file, |out| write(&of_phase, out))?);
+                entry.insert((*key).to_owned(), format!("phases/{folder}/{file}").into());
             }
         }
         let told = [
@@ -41,10 +41,9 @@ pub(crate) fn write(
         ];
         for (key, file, told) in told {
             if let Some(told) = told.filter(|_| wanted(file)) {
-                let name = format!("phases/{folder}/{file}");
                 let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &told)?);
-                written.push(whole(&directory.join(&name), write)?);
-                entry.insert(key.to_owned(), name.into());
+                written.push(whole(&within(to, &folder)?, file, write)?);
+                entry.insert(key.to_owned(), format!("phases/{folder}/{file}").into());
             }
         }
         entry.sort_keys();
@@ -53,7 +52,7 @@ pub(crate) fn write(
     if wanted(MANIFEST) {
         let manifest = json!({ "phases": entries, "schema_version": 1 });
         let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &manifest)?);
-        written.push(whole(&directory.join(MANIFEST), write)?);
+        written.push(whole(to, MANIFEST, write)?);
     }
     Ok(written)
 }
@@ -72,14 +71,17 @@ fn server_in(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
     Some(Value::Object(server_json::document(artifacts, server, &phase.name, summary)))
 }
 
+/// The folder of a phase.
+fn within(to: &Folder, folder: &str) -> Result<Folder, ExportError> {
+    to.within("phases")?.within(folder)
+}
+
 fn whole(
-    path: &Path,
+    to: &Folder,
+    name: &str,
     write: impl FnOnce(&mut dyn Write) -> Result<(), ExportError>,
 ) -> Result<PathBuf, ExportError> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(ExportError::disk("create", folder))?;
-    }
-    let mut file = WholeFile::create(path)?;
+    let mut file = to.create(name)?;
     write(&mut file)?;
     file.finish()
 }
@@ -133,7 +135,11 @@ fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[V
 /// called.
 fn folder(phase: &str, index: usize) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
-    let plain = phase.chars().map(|one| if is_plain(one) { one } else { '_' }).collect::<String>();
+    let characters = phase.chars().take(FOLDER_CHARACTERS_MAX).enumerate();
+    // What begins with a dash is a flag to programs.
+    let plain =
+        characters.map(|(place, one)| if is_plain(one) && (place > 0 || one != '-') { one } else { '_' });
+    let plain = plain.collect::<String>();
     // A dot is in no plain name.
     if plain == phase && !plain.is_empty() { plain } else { format!("{plain}.{index}") }
 }
@@ -146,6 +152,8 @@ const SUMMARIES: &[(&str, &str, &str, Writer)] = &[
     ("metrics_csv", "profile_export_aiperf.csv", ".csv", csv::write),
 ];
 
+/// More of a phase's name is not in its folder's.
+const FOLDER_CHARACTERS_MAX: usize = 64;
 const GPUS: &str = "gpu_telemetry.json";
 const SERVER: &str = "server_metrics.json";
 const MANIFEST: &str = "phase_manifest.json";
@@ -158,9 +166,10 @@ mod tests {
 
     #[test]
     fn no_phase_leaves_its_folder_or_takes_another_ones() {
-        let names = ["warmup", "../x", "", "a b", "a_b", "a-b"];
+        let names = ["warmup", "../x", "", "a b", "a_b", "a-b", "-rf"];
         let folders = names.iter().enumerate().map(|(index, name)| folder(name, index));
-        let expected = ["warmup", "___x.1", ".2", "a_b.3", "a_b", "a-b"];
+        let expected = ["warmup", "___x.1", ".2", "a_b.3", "a_b", "a-b", "_rf.6"];
         assert_eq!(folders.collect::<Vec<_>>(), expected, "{names:?}");
+        assert_eq!(folder(&"x".repeat(1 << 20), 3).len(), FOLDER_CHARACTERS_MAX + 2, "a long one is cut");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::file::WholeFile;
+use crate::folder::Folder;
 use crate::names::Names;
 use crate::{
     console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
@@ -107,18 +107,18 @@ pub fn write_wanted(
     directory: &Path,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<PathBuf>, ExportError> {
-    let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref());
+    let names = Names::new(artifacts.run.plan.output.export_prefix.as_deref())?;
+    let folder = Folder::open(directory)?;
     let mut written = EXPORTERS
         .iter()
         .filter(|exporter| wanted(exporter.default) && (exporter.wanted)(artifacts))
         .map(|exporter| {
-            let path = directory.join(names.file(exporter.default, exporter.ending));
-            let mut file = WholeFile::create(&path)?;
+            let mut file = folder.create(&names.file(exporter.default, exporter.ending))?;
             (exporter.write)(artifacts, &mut file)?;
             file.finish()
         })
         .collect::<Result<Vec<_>, _>>()?;
-    written.extend(phases::write(artifacts, directory, wanted)?);
+    written.extend(phases::write(artifacts, &folder, &names, wanted)?);
     Ok(written)
 }
 

@@ -1,8 +1,9 @@
 //! `server_metrics_export.csv`: AIPerf's tables of a server's own metrics, one for each type, then info labels.
 
 use crate::artifacts::Artifacts;
-use crate::csv::field;
+use crate::csv::line;
 use crate::error::ExportError;
+use crate::escape::visible;
 use crate::json::AIPERF_VERSION;
 use crate::server::{labels, shown};
 use metric::server::{Family, Series, Summary, unit};
@@ -15,7 +16,7 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     let Some(server) = artifacts.server else { return Ok(()) };
     let summary = &server.summaries.profiling;
     writeln!(out, "# AIPerf Server Metrics Export (CSV)\n# aiperf_version: {AIPERF_VERSION}")?;
-    writeln!(out, "# schema_version: 1.0\n# benchmark_id: {}", artifacts.run.run_id)?;
+    writeln!(out, "# schema_version: 1.0\n# benchmark_id: {}", visible(&artifacts.run.run_id))?;
     writeln!(out, "# Note: Same benchmark_id and version appear in JSON and Parquet exports\n#")?;
     let mut is_first = true;
     for (kind, stats) in SECTIONS {
@@ -66,7 +67,7 @@ fn section(kind: &str, stats: &[&str], rows: &[Row<'_>], out: &mut dyn Write) ->
     if kind == "histogram" {
         header.push("buckets".to_owned());
     }
-    line(&header, out)?;
+    line(out, &header)?;
     for (name, family, series) in rows {
         let told = labels(&series.labels);
         let mut cells = vec![shown(&series.endpoint_url).to_owned(), kind.to_owned(), (*name).to_owned()];
@@ -80,31 +81,25 @@ fn section(kind: &str, stats: &[&str], rows: &[Row<'_>], out: &mut dyn Write) ->
             let buckets = series.buckets.iter().map(|(le, count)| format!("{le}={count}"));
             cells.push(buckets.collect::<Vec<_>>().join(";"));
         }
-        line(&cells, out)?;
+        line(out, &cells)?;
     }
     Ok(())
 }
 
 /// What a server says of its configuration stands in labels: a line for each.
 fn info_section(infos: &[(&String, &Family)], out: &mut dyn Write) -> Result<(), ExportError> {
-    line(&["Endpoint", "Metric", "Key", "Value", "Description"].map(str::to_owned), out)?;
+    line(out, ["Endpoint", "Metric", "Key", "Value", "Description"])?;
     for (name, family) in infos {
         for series in &family.series {
             for (label, value) in labels(&series.labels) {
                 let endpoint = shown(&series.endpoint_url).to_owned();
                 line(
-                    &[endpoint, (*name).clone(), label, text(Some(&value)), family.description.clone()],
                     out,
+                    [endpoint, (*name).clone(), label, text(Some(&value)), family.description.clone()],
                 )?;
             }
         }
     }
-    Ok(())
-}
-
-fn line(cells: &[String], out: &mut dyn Write) -> Result<(), ExportError> {
-    let cells = cells.iter().map(|cell| field(cell)).collect::<Vec<_>>();
-    writeln!(out, "{}", cells.join(","))?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use crate::artifacts::Artifacts;
 use common::clock::RealNs;
 use common::plan::{Input, Output, Phase, Plan, Tokenizer};
+use common::url::shown;
 use metric::{MetricResult, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
@@ -43,7 +44,7 @@ pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
 fn config_of(run: &Run) -> Value {
     let plan = &run.plan;
     let models = plan.endpoint.models.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
-    let urls = plan.endpoint.urls.iter().map(|url| without_password(url)).collect::<Vec<_>>();
+    let urls = plan.endpoint.urls.iter().map(|url| shown(url)).collect::<Vec<_>>();
     let mut endpoint = Map::new();
     endpoint.insert("urls".to_owned(), urls.into());
     endpoint.insert("type".to_owned(), plan.endpoint.kind.clone().into());
@@ -122,16 +123,6 @@ fn phase(planned: &Phase) -> Value {
     Value::Object(phase)
 }
 
-/// A URL without the user and password that it may carry.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://<redacted>@{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
-}
-
 /// A date as AIPerf writes it: local, without a zone, with microseconds as a float of seconds rounds them.
 pub(crate) fn date(time: RealNs, utc_offset_seconds: i64) -> String {
     let seconds = metric::float(time.0) / 1e9;
@@ -174,11 +165,5 @@ mod tests {
         for (time, offset, expected) in table {
             assert_eq!(date(RealNs(time), offset), expected, "{time} at {offset}");
         }
-    }
-
-    #[test]
-    fn passwords_leave_urls() {
-        assert_eq!(without_password("http://u:p@host:1/v1"), "http://<redacted>@host:1/v1", "hidden");
-        assert_eq!(without_password("http://host/a@b"), "http://host/a@b", "no password there");
     }
 }

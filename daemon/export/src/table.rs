@@ -1,5 +1,6 @@
 //! Tables drawn with box characters, as AIPerf's console shows them.
 
+use crate::escape::{visible, visible_within};
 use unicode_width::UnicodeWidthStr;
 
 /// A table: a title, a header and rows of text.
@@ -53,13 +54,17 @@ impl Colour {
 impl Table {
     /// An empty table.
     pub(crate) fn new(title: impl Into<String>, columns: &[(&str, Side)]) -> Self {
-        let column = |(name, side): &(&str, Side)| Column { name: (*name).to_owned(), side: *side };
-        Self { title: title.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
+        let column = |(name, side): &(&str, Side)| Column { name: visible(name).into_owned(), side: *side };
+        Self {
+            title: visible_within(&title.into(), CELL_CHARACTERS_MAX),
+            columns: columns.iter().map(column).collect(),
+            rows: Vec::new(),
+        }
     }
 
-    /// Adds a row; cells that are missing are empty.
+    /// Adds a row; cells that are missing are empty. What others named stands there as text, whatever it holds.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| visible_within(cell, CELL_CHARACTERS_MAX)).collect());
     }
 
     /// Whether it has no rows.
@@ -142,7 +147,7 @@ fn rule(widths: &[usize], [left, line, cross, right]: [&str; 4]) -> String {
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let mut rest = word.to_owned();
+        let mut rest = visible(word).into_owned();
         let last = lines.last().map_or(0, |line| line.width());
         if last > 0 && last + 1 + rest.width() <= width {
             lines.last_mut().into_iter().for_each(|line| line.extend([" ", &rest]));
@@ -163,6 +168,8 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 const NARROWEST: usize = 16;
+/// More of a text is in the other files.
+const CELL_CHARACTERS_MAX: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -175,6 +182,20 @@ mod tests {
         let expected = "       Title\n┏━━━━━━━━━━━┳━━━━━━┓\n┃    Metric ┃  avg ┃\n┡━━━━━━━━━━━╇━━━━━━┩\n\
                         │ TTFT (ms) │ 1.50 │\n└───────────┴──────┘\n";
         assert_eq!(table.draw(80, Colour::Plain), expected, "as AIPerf draws it");
+    }
+
+    #[test]
+    fn what_others_named_is_text() {
+        let mut table = Table::new("GPU \u{1b}[2J", &[("Message", Side::Left)]);
+        table.row(vec!["\u{1b}]8;;http://x\u{7}click\u{9b}2J\u{202e}".to_owned()]);
+        table.row(vec!["x".repeat(1 << 20)]);
+        let drawn = table.draw(80, Colour::Plain);
+        assert!(
+            !drawn.chars().any(|one| one != '\n' && one.is_control()) && !drawn.contains('\u{202e}'),
+            "{drawn}"
+        );
+        assert!(drawn.lines().count() < 30, "a long one is cut");
+        assert_eq!(wrap("a\u{1b}b", 80), ["a\\u001bb"], "as are sentences");
     }
 
     #[test]

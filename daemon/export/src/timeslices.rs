@@ -1,7 +1,7 @@
 //! `profile_export_aiperf_timeslices.json` and `.csv`: the metrics of each time slice.
 
 use crate::artifacts::Artifacts;
-use crate::csv::{COLUMNS, by_tag, field};
+use crate::csv::{COLUMNS, by_tag, line};
 use crate::error::ExportError;
 use crate::summary;
 use metric::Slice;
@@ -18,15 +18,16 @@ pub(crate) fn write_json(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Resu
 
 /// Writes the CSV file: one line per slice, metric and statistic.
 pub(crate) fn write_csv(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    writeln!(out, "Timeslice,Start_NS,End_NS,Metric,Unit,Stat,Value")?;
+    line(out, ["Timeslice", "Start_NS", "End_NS", "Metric", "Unit", "Stat", "Value"])?;
     for (number, slice) in artifacts.report.slices.iter().enumerate() {
-        let place = format!("{number},{},{}", slice.begin.0, slice.end.0);
+        let place = [number.to_string(), slice.begin.0.to_string(), slice.end.0.to_string()];
         for result in by_tag(artifacts, &slice.results) {
-            let header = field(result.metric.header);
-            let unit = field(result.metric.display.name());
+            let (header, unit) = (result.metric.header, result.metric.display.name());
             for stat in COLUMNS {
                 if let Some(value) = result.stats.get(stat) {
-                    writeln!(out, "{place},{header},{unit},{},{:.2}", stat.name(), value.get())?;
+                    let value = format!("{:.2}", value.get());
+                    let place = place.iter().map(String::as_str);
+                    line(out, place.chain([header, unit, stat.name(), &value]))?;
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! Which files of an AIPerf run a directory has, whatever their prefix, compressed or not.
 
 use crate::error::ImportError;
-use export::{Names, WholeFile};
+use export::source::Bounded;
+use export::{Folder, Names, source};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The files that matter; each may be missing.
@@ -39,11 +39,10 @@ pub fn copy_exchanges(from: &Path, to: &Path, names: &Names, raw: bool) -> Resul
     let inputs = files.inputs.map(|path| (path, "inputs.json".to_owned()));
     let raw = raw.map(|path| (path, names.file("profile_export_raw.jsonl", "_raw.jsonl")));
     for (path, name) in inputs.into_iter().chain(raw) {
-        let copy = to.join(name);
-        if copy == path {
+        if to.join(&name) == path {
             continue;
         }
-        let mut file = WholeFile::create(&copy)?;
+        let mut file = Folder::open(to)?.create(&name)?;
         std::io::copy(&mut open(&path)?, &mut file).map_err(ImportError::disk(&path))?;
         file.finish()?;
     }
@@ -103,23 +102,39 @@ pub(crate) fn lines(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<(usize, String), ImportError>> + use<>, ImportError> {
     let of = path.to_owned();
-    let lines = BufReader::with_capacity(1 << 16, open(path)?).lines().zip(1..);
-    let read = lines.map(move |(line, number)| Ok((number, line.map_err(ImportError::disk(&of))?)));
+    let mut from = BufReader::with_capacity(1 << 16, open(path)?);
+    let mut line = Vec::new();
+    let lines = std::iter::from_fn(move || match source::next_line(&mut from, &mut line, LINE_BYTES_MAX) {
+        Ok(true) => Some(Ok(String::from_utf8_lossy(&line).into_owned())),
+        Ok(false) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let read = lines.zip(1..).map(move |(line, number)| Ok((number, line.map_err(ImportError::disk(&of))?)));
     Ok(read.filter(|line| line.as_ref().map_or(true, |(_, text)| !text.trim().is_empty())))
 }
 
 /// A whole JSON file.
 pub(crate) fn json(path: &Path) -> Result<Value, ImportError> {
     let mut text = Vec::new();
-    open(path)?.read_to_end(&mut text).map_err(ImportError::disk(path))?;
+    let mut bounded = Bounded::new(open(path)?, DOCUMENT_BYTES_MAX);
+    bounded.read_to_end(&mut text).map_err(ImportError::disk(path))?;
     serde_json::from_slice(&text).map_err(ImportError::json(path))
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
-    let file = File::open(path).map_err(ImportError::disk(path))?;
+    let file = source::open(path, FILE_BYTES_MAX).map_err(ImportError::disk(path))?;
     let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    // A few megabytes of gzip can stand for gigabytes.
+    let bounded = |file| Bounded::new(MultiGzDecoder::new(file), FILE_BYTES_MAX);
+    Ok(if is_compressed { Box::new(bounded(file)) } else { Box::new(file) })
 }
+
+/// A line is a request with all of its answer.
+const LINE_BYTES_MAX: usize = 64 << 20;
+/// A summary, or what was sent in all.
+const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
+/// The longest file that is read, before and after it is uncompressed.
+const FILE_BYTES_MAX: u64 = 32 << 30;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod budget;
 mod config;
 mod error;
 mod files;

@@ -1,5 +1,6 @@
 //! When another tool noticed what, request by request, by the id that it put on the wire.
 
+use crate::budget::Budget;
 use crate::error::ImportError;
 use crate::files::{Files, lines};
 use crate::run::parse;
@@ -27,9 +28,20 @@ pub fn noticed(directory: &Path) -> Result<Vec<Noticed>, ImportError> {
     let files = Files::find(directory)?;
     let path = files.raw.as_deref().or(files.records.as_deref());
     let path = path.ok_or_else(|| ImportError::NoRecords(directory.to_owned()))?;
-    let mut found = Vec::new();
+    let (mut found, mut budget) = (Vec::new(), Budget::new());
     for line in lines(path)? {
-        found.extend(of_line(&parse(path, &line?)?));
+        let (number, text) = line?;
+        if let Some(noticed) = of_line(&parse(path, &(number, text))?) {
+            let bytes = size_of::<Noticed>()
+                + noticed.client_request_id.len()
+                + noticed.events.len() * size_of::<MonoNs>();
+            budget.take(bytes).map_err(|why| ImportError::Line {
+                path: path.to_owned(),
+                line: number,
+                why,
+            })?;
+            found.push(noticed);
+        }
     }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! A foreign run as a whole: what it says of itself, and its requests.
 
+use crate::budget::Budget;
 use crate::config::Config;
 use crate::error::ImportError;
 use crate::files::{Files, json, lines};
@@ -145,7 +146,7 @@ fn read_raw(
     let mut understood = RawLines::new(&config.endpoint, tokenizer)?
         .without_extra(&config.extra)
         .with_chunk_counts(config.per_chunk_usage && config.use_server_token_count);
-    let mut exchanges = Vec::new();
+    let (mut exchanges, mut budget) = (Vec::new(), Budget::new());
     for line in lines(path)? {
         let (number, text) = line?;
         let line = parse(path, &(number, text))?;
@@ -162,6 +163,7 @@ fn read_raw(
                 ..usage
             };
         }
+        budget.exchange(&exchange).map_err(|why| refused(path, number, why))?;
         exchanges.push(exchange);
     }
     Ok((exchanges, understood.into_seen().measured))
@@ -169,22 +171,26 @@ fn read_raw(
 
 fn read_records(path: &Path) -> Result<(Vec<Exchange>, Vec<String>), ImportError> {
     let mut seen = Seen::default();
-    let mut exchanges = Vec::new();
+    let (mut exchanges, mut budget) = (Vec::new(), Budget::new());
     for line in lines(path)? {
         let (number, text) = line?;
         let line = parse(path, &(number, text))?;
         let place = exchanges.len() as u64;
-        let exchange = records::exchange(place, &line, &mut seen);
-        exchanges.push(exchange.map_err(|why| refused(path, number, why))?);
+        let exchange =
+            records::exchange(place, &line, &mut seen).map_err(|why| refused(path, number, why))?;
+        budget.exchange(&exchange).map_err(|why| refused(path, number, why))?;
+        exchanges.push(exchange);
     }
     Ok((exchanges, seen.measured))
 }
 
 /// The metrics of each request by the request's id.
 fn by_request(path: &Path) -> Result<HashMap<String, Value>, ImportError> {
-    let mut found = HashMap::new();
+    let (mut found, mut budget) = (HashMap::new(), Budget::new());
     for line in lines(path)? {
-        let mut line = parse(path, &line?)?;
+        let (number, text) = line?;
+        budget.take(text.len() * VALUE_FACTOR).map_err(|why| refused(path, number, why))?;
+        let mut line = parse(path, &(number, text))?;
         if let Some(id) = line["metadata"]["x_request_id"].as_str().map(str::to_owned) {
             found.insert(id, line["metrics"].take());
         }
@@ -219,7 +225,7 @@ fn stored_tokenizer(config: &Config, records: &Path) -> Result<Option<Tokenizer>
     let mut candidates = folders.map(|folder| folder.join("tokenizer.json"));
     match candidates.find(|path| path.is_file()) {
         Some(path) => {
-            let bytes = std::fs::read(&path).map_err(ImportError::disk(&path))?;
+            let bytes = export::source::read(&path, TOKENIZER_BYTES_MAX).map_err(ImportError::disk(&path))?;
             Tokenizer::from_json(&bytes)
                 .map(Some)
                 .map_err(|source| ImportError::TokenizerFile { path, source })
@@ -319,6 +325,11 @@ fn phase(config: &Config, name: &str) -> Phase {
         ..Phase::new(name, &load.shape)
     }
 }
+
+/// What JSON takes in memory for each of its bytes, at worst.
+const VALUE_FACTOR: usize = 16;
+/// Several times the largest `tokenizer.json` that is published.
+const TOKENIZER_BYTES_MAX: u64 = 512 << 20;
 
 #[cfg(test)]
 mod tests {

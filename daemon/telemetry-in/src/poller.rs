@@ -4,6 +4,7 @@ use crate::changes::{Changes, Moments, Teller};
 use crate::dcgm::{Dcgm, DcgmField};
 use crate::exposition::{Exposition, parse};
 use common::clock::{DurationNs, MonoNs};
+use common::url::shown;
 use export::parquet::{Limits, PartWriter};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -141,7 +142,7 @@ impl<T: Teller> Asking<T> {
             .build()
             .new_agent();
         let outcome = Outcome {
-            url: poll.url.clone(),
+            url: shown(&poll.url),
             parts: Vec::new(),
             succeeded: 0,
             failed: 0,
@@ -222,19 +223,17 @@ impl<T: Teller> Asking<T> {
 
     /// TensorRT-LLM has JSON at `/metrics` and Prometheus' format below it.
     fn falls_back(&mut self, error: &ScrapeError) -> bool {
-        let base = self
-            .outcome
-            .url
-            .strip_suffix("/metrics")
-            .filter(|_| T::MAY_BE_ELSEWHERE && !self.has_fallen_back);
+        let base =
+            self.poll.url.strip_suffix("/metrics").filter(|_| T::MAY_BE_ELSEWHERE && !self.has_fallen_back);
         let Some(base) = base.filter(|_| matches!(error, ScrapeError::NotPrometheus)) else { return false };
-        self.outcome.url = format!("{base}/prometheus/metrics");
+        self.poll.url = format!("{base}/prometheus/metrics");
+        self.outcome.url = shown(&self.poll.url);
         self.has_fallen_back = true;
         true
     }
 
     fn scrape(&self) -> Result<Exposition, ScrapeError> {
-        let mut response = self.agent.get(&self.outcome.url).header("accept", ACCEPT).call()?;
+        let mut response = self.agent.get(&self.poll.url).header("accept", ACCEPT).call()?;
         let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec()?;
         let found = parse(&String::from_utf8_lossy(&body));
         if found.readings.is_empty() && !body.is_empty() {

@@ -15,6 +15,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -48,10 +49,14 @@ impl Otlp {
     ///
     /// # Errors
     /// When the exporter or its thread cannot be made.
-    pub(crate) fn start(collector: &Collector, spans: Option<Spans>) -> Result<Self, OtlpError> {
+    pub(crate) fn start(
+        collector: &Collector,
+        spans: Option<Spans>,
+        warn: fn(&str),
+    ) -> Result<Self, OtlpError> {
         let to = format!("OTel collector at {}", collector.endpoint.shown());
         let exports = Arc::new(Mutex::new(Exports::new(to)));
-        let (provider, runtime) = provider(collector, &exports)?;
+        let (provider, runtime) = provider(collector, &exports, warn)?;
         Ok(Self {
             meter: provider.meter(METER),
             provider,
@@ -109,9 +114,14 @@ impl Instruments for Otlp {
 impl Sink for Otlp {
     fn finish(self: Box<Self>) -> Vec<Exports> {
         let of_spans = self.spans.map(Spans::finish);
-        // The last export is counted like every other; that it failed is told by what is given.
-        self.provider.shutdown_with_timeout(EXPORT_TIMEOUT).ok();
-        let of_metrics = self.exports.lock().map(|exports| exports.clone()).unwrap_or_default();
+        // The last export is counted like every other, unless it is still waited for.
+        let is_over = self.provider.shutdown_with_timeout(EXPORT_TIMEOUT).is_ok();
+        let mut of_metrics = self.exports.lock().map(|exports| exports.clone()).unwrap_or_default();
+        if !is_over && (of_metrics.under_way > 0 || of_metrics.failed == 0) {
+            // A collector that takes connections and never answers: neither this export nor the one behind it arrived.
+            of_metrics.failed += of_metrics.under_way.max(1);
+            of_metrics.problem = Some(silence());
+        }
         [of_metrics].into_iter().chain(of_spans).collect()
     }
 }
@@ -119,6 +129,7 @@ impl Sink for Otlp {
 fn provider(
     collector: &Collector,
     exports: &Arc<Mutex<Exports>>,
+    warn: fn(&str),
 ) -> Result<(SdkMeterProvider, Option<Runtime>), OtlpError> {
     let builder = MetricExporter::builder();
     let (exporter, runtime) = match collector.endpoint.protocol {
@@ -137,7 +148,7 @@ fn provider(
             (exporter, Some(runtime))
         }
     };
-    let exporter = Counting { exporter, exports: Arc::clone(exports) };
+    let exporter = Counting { exporter, exports: Arc::clone(exports), warn };
     let reader = PeriodicReader::builder(exporter).with_interval(FLUSH_INTERVAL).build();
     let provider = SdkMeterProvider::builder().with_reader(reader).with_resource(resource(collector));
     Ok((provider.build(), runtime))
@@ -157,14 +168,33 @@ pub(crate) fn runtime() -> std::io::Result<Runtime> {
 struct Counting {
     exporter: MetricExporter,
     exports: Arc<Mutex<Exports>>,
+    warn: fn(&str),
+}
+
+/// Counts an export, and says of the first that failed that it did.
+pub(crate) fn count(exports: &mut Exports, result: &Result<(), impl Display>, warn: fn(&str)) {
+    exports.count(result);
+    if let (Err(error), 1) = (result, exports.failed) {
+        warn(&format!("an export to the {} failed: {error}; later ones are counted", exports.to));
+    }
+}
+
+impl Counting {
+    fn note(&self, note: impl FnOnce(&mut Exports)) {
+        if let Ok(mut exports) = self.exports.lock() {
+            note(&mut exports);
+        }
+    }
 }
 
 impl PushMetricExporter for Counting {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        self.note(|exports| exports.under_way += 1);
         let result = self.exporter.export(metrics).await;
-        if let Ok(mut exports) = self.exports.lock() {
-            exports.count(&result);
-        }
+        self.note(|exports| {
+            exports.under_way = exports.under_way.saturating_sub(1);
+            count(exports, &result, self.warn);
+        });
         result
     }
 
@@ -202,6 +232,11 @@ impl HttpClient for Client {
         let bytes = body.with_config().limit(ANSWER_MAX).read_to_vec()?;
         Ok(Response::from_parts(parts, Bytes::from(bytes)))
     }
+}
+
+/// What is said of a collector that does not answer.
+pub(crate) fn silence() -> String {
+    format!("it did not answer within {} s", EXPORT_TIMEOUT.as_secs())
 }
 
 /// AIPerf's name of the meter.

@@ -120,6 +120,8 @@ pub struct Exports {
     pub dropped: u64,
     /// Why the last failed one did.
     pub problem: Option<String>,
+    /// Exports that are waited for.
+    pub(crate) under_way: u64,
 }
 
 impl Exports {
@@ -153,7 +155,7 @@ impl Sender {
         let mut sinks = Vec::<Box<dyn Sink>>::new();
         if let Some(collector) = otlp {
             let spans = domains.spans.then(|| Spans::start(&collector, room, warn)).transpose()?;
-            sinks.push(Box::new(Otlp::start(&collector, spans)?));
+            sinks.push(Box::new(Otlp::start(&collector, spans, warn)?));
         }
         if let Some(run) = mlflow {
             sinks.push(Box::new(Live::start(run)?));

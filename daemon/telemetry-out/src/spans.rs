@@ -1,7 +1,9 @@
 //! Spans to an OpenTelemetry collector, in batches, on a thread of their own behind a queue that drops its oldest.
 
 use crate::endpoint::Protocol;
-use crate::otlp::{Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, resource, runtime};
+use crate::otlp::{
+    Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, count, resource, runtime, silence,
+};
 use crate::queue::Queue;
 use crate::sender::{Collector, Exports};
 use crate::sink::Span;
@@ -35,7 +37,7 @@ impl Spans {
         exporter.set_resource(&resource(collector));
         let queue = Arc::new(Queue::new(room));
         let exports = Exports::new(format!("OTel collector at {} (spans)", collector.endpoint.shown()));
-        let sending = Sending { runtime, exporter, queue: Arc::clone(&queue), exports };
+        let sending = Sending { runtime, exporter, queue: Arc::clone(&queue), exports, warn };
         let thread = std::thread::Builder::new().name("spans".to_owned()).spawn(move || sending.run())?;
         Ok(Self { queue, thread, warn })
     }
@@ -73,6 +75,7 @@ struct Sending {
     exporter: SpanExporter,
     queue: Arc<Queue<Span>>,
     exports: Exports,
+    warn: fn(&str),
 }
 
 impl Sending {
@@ -95,6 +98,9 @@ impl Sending {
         };
         if handle.block_on(async { timeout(EXPORT_TIMEOUT, rest).await }).is_err() {
             queue.give_up();
+            // What was on its way did not arrive either.
+            self.exports.failed += 1;
+            self.exports.problem = Some(silence());
         }
         self.exports
     }
@@ -102,7 +108,7 @@ impl Sending {
     async fn send(&mut self, batch: Vec<Span>) {
         if !batch.is_empty() {
             let result = self.exporter.export(batch.into_iter().map(data).collect()).await;
-            self.exports.count(&result);
+            count(&mut self.exports, &result, self.warn);
         }
     }
 }

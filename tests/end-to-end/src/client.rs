@@ -18,6 +18,8 @@ pub struct Run {
     pub command: Command,
     /// Its working directory.
     pub folder: TempDir,
+    /// Where private daemons of it keep their runs.
+    pub state: TempDir,
     /// The control socket that it is given.
     socket: Option<PathBuf>,
     /// The programs, if they are not where they were built.
@@ -29,6 +31,7 @@ pub struct Run {
 pub struct Running {
     process: Child,
     folder: TempDir,
+    state: TempDir,
     /// Kept while it runs.
     _programs: Option<TempDir>,
 }
@@ -43,6 +46,8 @@ pub struct Ended {
     /// What it said on standard error.
     pub err: String,
     folder: TempDir,
+    /// Where private daemons of it kept their runs.
+    pub state: TempDir,
 }
 
 impl Run {
@@ -70,8 +75,10 @@ impl Run {
     #[must_use]
     pub fn by(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let state = tempfile::tempdir().unwrap();
         command.current_dir(folder.path()).env_remove("AIPERF_API_KEY").stdin(Stdio::null());
-        Self { command, folder, socket: None, programs: None }
+        command.env("XDG_STATE_HOME", state.path());
+        Self { command, folder, state, socket: None, programs: None }
     }
 
     /// `aiperf-ctl profile` against a server at this URL: streaming, few short prompts, no daemon but a private one.
@@ -117,7 +124,7 @@ impl Run {
         let output = |name: &str| File::create(self.folder.path().join(name)).unwrap();
         self.command.stdout(output(OUT)).stderr(output(ERR));
         let process = self.command.spawn().unwrap();
-        Running { process, folder: self.folder, _programs: self.programs }
+        Running { process, folder: self.folder, state: self.state, _programs: self.programs }
     }
 
     /// Runs it to its end.
@@ -139,6 +146,18 @@ impl Running {
         self.process.id()
     }
 
+    /// Where private daemons of it keep their runs.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// What it has said on standard output so far.
+    #[must_use]
+    pub fn out(&self) -> String {
+        fs::read_to_string(self.folder.path().join(OUT)).unwrap()
+    }
+
     /// What it has said on standard error so far.
     #[must_use]
     pub fn err(&self) -> String {
@@ -151,8 +170,9 @@ impl Running {
         let status = patience::end_of(&mut self.process).and_then(|status| status.code());
         let read = |name: &str| fs::read_to_string(self.folder.path().join(name)).unwrap();
         let (out, err) = (read(OUT), read(ERR));
-        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
-        Ended { status, out, err, folder }
+        let taken = |folder: &mut TempDir| std::mem::replace(folder, tempfile::tempdir().unwrap());
+        let (folder, state) = (taken(&mut self.folder), taken(&mut self.state));
+        Ended { status, out, err, folder, state }
     }
 }
 
@@ -180,6 +200,12 @@ impl Ended {
         let inner = names(&self.artifacts()).into_iter().map(|name| format!("{ARTIFACTS}/{name}"));
         let outer = names(self.folder.path()).into_iter();
         outer.filter(|name| ![OUT, ERR, ARTIFACTS].contains(&name.as_str())).chain(inner).collect()
+    }
+
+    /// What private daemons of it left.
+    #[must_use]
+    pub fn kept(&self) -> Vec<String> {
+        kept_in(self.state.path())
     }
 
     /// A JSON file of the artifact directory.
@@ -215,6 +241,14 @@ impl Ended {
         let path = self.artifacts().join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}\n{}", self.err))
     }
+}
+
+/// What private daemons left in a state directory.
+#[must_use]
+pub fn kept_in(state: &Path) -> Vec<String> {
+    let entries = fs::read_dir(state.join("aiperfd/private")).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
 pub(crate) fn signal(process: &Child, signal: Signal) {

@@ -35,23 +35,13 @@ impl Daemon {
         let socket = folder.path().join("control.sock");
         let file = folder.path().join("aiperfd.toml");
         std::fs::write(&file, config.unwrap_or_default()).unwrap();
-        let mut process = Command::new(programs::folder().join("aiperfd"))
-            .arg("--config")
-            .arg(&file)
-            .arg("--socket")
-            .arg(&socket)
-            .arg("--state-dir")
-            .arg(state)
-            .arg("--quit-on-stdin-eof")
-            .env("AIPERFD_LOG", "warn")
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        patience::until("the daemon to listen", || {
-            assert_eq!(process.try_wait().unwrap(), None, "the daemon ended at once");
-            UnixStream::connect(&socket).ok()
-        });
+        let process = started(&socket, &file, state);
         Self { process, state: state.to_owned(), socket, _folder: folder }
+    }
+
+    /// Starts another one in place of one that was killed, as a service manager does.
+    pub fn again(&mut self) {
+        self.process = started(&self.socket, &self._folder.path().join("aiperfd.toml"), &self.state);
     }
 
     /// Lets every user connect, as a group of clients would.
@@ -116,6 +106,26 @@ impl Daemon {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
+}
+
+fn started(socket: &Path, config: &Path, state: &Path) -> Child {
+    let mut process = Command::new(programs::folder().join("aiperfd"))
+        .arg("--config")
+        .arg(config)
+        .arg("--socket")
+        .arg(socket)
+        .arg("--state-dir")
+        .arg(state)
+        .arg("--quit-on-stdin-eof")
+        .env("AIPERFD_LOG", "warn")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    patience::until("the daemon to listen", || {
+        assert_eq!(process.try_wait().unwrap(), None, "the daemon ended at once");
+        UnixStream::connect(socket).ok()
+    });
+    process
 }
 
 impl Drop for Daemon {

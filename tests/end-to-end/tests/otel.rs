@@ -199,6 +199,22 @@ fn what_a_slow_collector_has_no_time_for_is_in_the_report() {
     assert!(again.end().out.contains("dropped, 0 of "), "a report of the stored run says the same");
 }
 
+/// It takes connections and never answers: the run is whole, and says what did not arrive.
+#[test]
+fn a_silent_collector_is_told_of() {
+    needs_programs!();
+    let server = Server::start("");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let ended = profile(&server, &address, "");
+    ended.ended_with(0);
+    assert_eq!(ended.err.matches("exports to the OTel collector").count(), 1, "said once: {}", ended.err);
+    let run = ended.json("run.json");
+    let streamed = &run["streamed"][0];
+    assert!(streamed["failed"].as_u64().is_some_and(|failed| failed >= 1) && streamed["succeeded"] == 0, "counted: {streamed}");
+    assert!(ended.out.contains("exports failed"), "the report says it: {}", ended.out);
+}
+
 /// rotel, a receiver of OpenTelemetry that passes on what it understands; it ends with this.
 struct Rotel {
     process: Child,

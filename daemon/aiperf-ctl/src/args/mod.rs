@@ -193,7 +193,7 @@ Exit status:
   2    the command line or an input file is wrong
   3    the verdict is as bad as --fail-on says, or worse
   4    a condition of --fail-if holds (compare)
-  130  stopped by Ctrl-C; what was measured until then is reported";
+  130  stopped by Ctrl-C (SIGINT), 143 by SIGTERM, 129 by SIGHUP; what was measured until then is reported";
 
 const PROFILE_EXAMPLES: &str = "\
 Examples:
@@ -207,7 +207,7 @@ Examples:
   aiperf-ctl profile --model m --url localhost:8000 --streaming --concurrency 10 --conversation-num 50 \\
       --conversation-turn-mean 5 --conversation-turn-delay-mean 1000
 
-Exit status: 0 done, 1 failed, 2 bad input, 3 verdict (--fail-on), 130 Ctrl-C";
+Exit status: 0 done, 1 failed, 2 bad input, 3 verdict (--fail-on), 130 Ctrl-C, 143 SIGTERM";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -231,4 +231,5 @@ Examples:
   # a benchmark client, beside what it says itself
   aiperf-ctl audit --artifact-dir artifacts/audit -- aiperf profile -m m -u localhost:8000 --streaming
 
-Output and exit status are the command's own; the report goes to standard error.";
+Output and exit status are the command's own; the report goes to standard error. Unless you are root the command can't gain
+privilege (no_new_privs): sudo and other setuid programs do not work in it.";

@@ -10,7 +10,7 @@ pub struct OutputArgs {
     /// Where results go. Default: artifacts/<model>-openai-<endpoint>-<load>.
     #[arg(long, visible_alias = "output-artifact-dir")]
     pub artifact_dir: Option<PathBuf>,
-    /// A base name for the exported files.
+    /// A base name for the exported files: a name, not a path, and not that of another file such as `run`.
     #[arg(long, visible_alias = "profile-export-file")]
     pub profile_export_prefix: Option<String>,
     /// How much is exported: summary, records (a line per request too) or raw (every response too).

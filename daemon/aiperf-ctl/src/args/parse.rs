@@ -28,8 +28,8 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let Command::Profile(profile) = &args.command else { return Ok(args) };
     let Some(path) = &profile.input.config else { return Ok(args) };
     let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
-    let text =
-        std::fs::read_to_string(path).map_err(|error| refused(format!("failed to read it: {error}")))?;
+    let text = export::source::read_text(path, CONFIG_BYTES_MAX)
+        .map_err(|error| refused(format!("failed to read it: {error}")))?;
     let flags = config::flags(&text, |name| std::env::var(name).ok()).map_err(refused)?;
     let mut all = words.get(..2).unwrap_or_default().to_vec();
     for flag in flags.into_iter().filter(|flag| !profile.given.contains(&canonical(flag.name))) {
@@ -104,6 +104,9 @@ pub(super) fn canonical(name: &str) -> String {
 pub(super) fn profile_command() -> clap::Command {
     <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile"))
 }
+
+/// More than anybody writes.
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ pub struct RunsArgs {
 /// What to do with runs.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RunsCommand {
-    /// Lists them, the oldest first.
+    /// Lists them, the oldest first; also those that private daemons left, for which no daemon need run.
     List,
     /// Shows where one stands, as JSON.
     Show {
@@ -38,6 +38,7 @@ pub enum RunsCommand {
         run_id: String,
     },
     /// Removes it.
+    #[command(visible_alias = "delete")]
     Rm {
         /// Its id.
         run_id: String,

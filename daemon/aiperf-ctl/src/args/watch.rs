@@ -41,7 +41,7 @@ pub struct AuditArgs {
     /// What is watched.
     #[command(flatten)]
     pub watch: WatchArgs,
-    /// The command and its arguments.
+    /// The command and its arguments. Unless you are root, programs in it can't gain privilege (sudo, setuid).
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -80,9 +80,9 @@ pub struct ObserveArgs {
 /// Flags of the command that joins a run and becomes another.
 #[derive(Clone, Debug, clap::Args)]
 pub struct JoinArgs {
-    /// The daemon's control socket.
+    /// The daemon's control socket. Without it, the socket of a private daemon comes over standard input.
     #[arg(long)]
-    pub socket: PathBuf,
+    pub socket: Option<PathBuf>,
     /// The run.
     #[arg(long)]
     pub run_id: String,

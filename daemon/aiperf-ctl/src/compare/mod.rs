@@ -19,10 +19,12 @@ mod vllm;
 
 use crate::GATE;
 use crate::args::{CompareArgs, CompareFormat};
+use crate::memory;
 use crate::plan::Refusal;
 use crate::report;
 use crate::say::{say, say_warning};
 use anyhow::{Context, Result};
+use export::source;
 pub(crate) use figures::Figures;
 use gate::Gate;
 use serde_json::Value;
@@ -30,6 +32,7 @@ use std::path::Path;
 
 /// Compares; gives the exit status.
 pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
+    memory::limit();
     let gates = args.fail_if.iter().map(|text| Gate::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let runs = args.runs.iter().map(|path| read(path, args.tokenizer.as_deref()));
     let runs = runs.collect::<Result<Vec<_>>>()?;
@@ -67,7 +70,8 @@ pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
         }
         return Err(Refusal(format!("`{label}` holds neither records nor profile_export_aiperf.json")).into());
     }
-    let text = std::fs::read(path).map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
+    let text = source::read(path, DOCUMENT_BYTES_MAX)
+        .map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
     let document: Value =
         serde_json::from_slice(&text).with_context(|| format!("failed to understand `{label}`"))?;
     match of_document(&label, &document) {
@@ -86,3 +90,6 @@ pub(crate) fn of_document(label: &str, document: &Value) -> Option<Figures> {
     let (_, read) = readers.iter().find(|(is_it, _)| is_it(document))?;
     Some(read(label.to_owned(), document))
 }
+
+/// A summary; the largest are GuideLLM's, which hold every request.
+const DOCUMENT_BYTES_MAX: u64 = 1 << 30;

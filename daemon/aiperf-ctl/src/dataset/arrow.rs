@@ -20,13 +20,29 @@ use std::fmt::Write;
 pub(super) fn row(batch: &RecordBatch, row: usize) -> Result<Columns, String> {
     let schema = batch.schema_ref();
     let names = schema.fields().iter().map(|field| field.name().as_str());
-    object(names.zip(batch.columns()), row)
+    object(names.zip(batch.columns()), row, &mut Room(VALUES_MAX))
 }
 
-fn object<'a>(columns: impl Iterator<Item = (&'a str, &'a ArrayRef)>, row: usize) -> Result<Columns, String> {
+/// Values that a row may still have: lists within lists can stand for any number of them in no bytes at all.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, values: usize) -> Result<(), String> {
+        self.0 =
+            self.0.checked_sub(values).ok_or_else(|| format!("a row has more than {VALUES_MAX} values"))?;
+        Ok(())
+    }
+}
+
+fn object<'a>(
+    columns: impl Iterator<Item = (&'a str, &'a ArrayRef)>,
+    row: usize,
+    room: &mut Room,
+) -> Result<Columns, String> {
     let mut object = Columns::new();
     for (name, column) in columns {
-        let value = value(column.as_ref(), row).map_err(|why| format!("column `{name}`: {why}"))?;
+        room.take(1)?;
+        let value = value(column.as_ref(), row, room).map_err(|why| format!("column `{name}`: {why}"))?;
         if !value.is_null() {
             object.insert(name.to_owned(), value);
         }
@@ -34,7 +50,7 @@ fn object<'a>(columns: impl Iterator<Item = (&'a str, &'a ArrayRef)>, row: usize
     Ok(object)
 }
 
-fn value(array: &dyn Array, row: usize) -> Result<Value, String> {
+fn value(array: &dyn Array, row: usize, room: &mut Room) -> Result<Value, String> {
     if array.is_null(row) {
         return Ok(Value::Null);
     }
@@ -64,14 +80,14 @@ fn value(array: &dyn Array, row: usize) -> Result<Value, String> {
         DataType::Date32 => date::<Date32Type>(array, row),
         DataType::Date64 => date::<Date64Type>(array, row),
         DataType::Timestamp(unit, zone) => moment(*unit, zone.is_some(), array, row),
-        DataType::List(_) => list(array.as_list::<i32>().value(row).as_ref())?,
-        DataType::LargeList(_) => list(array.as_list::<i64>().value(row).as_ref())?,
-        DataType::FixedSizeList(..) => list(array.as_fixed_size_list().value(row).as_ref())?,
-        DataType::Struct(_) => Value::Object(fields(array.as_struct(), row)?),
-        DataType::Map(..) => map(&array.as_map().value(row))?,
+        DataType::List(_) => list(array.as_list::<i32>().value(row).as_ref(), room)?,
+        DataType::LargeList(_) => list(array.as_list::<i64>().value(row).as_ref(), room)?,
+        DataType::FixedSizeList(..) => list(array.as_fixed_size_list().value(row).as_ref(), room)?,
+        DataType::Struct(_) => Value::Object(fields(array.as_struct(), row, room)?),
+        DataType::Map(..) => map(&array.as_map().value(row), room)?,
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
-            value(dictionary.values().as_ref(), dictionary.normalized_keys()[row])?
+            value(dictionary.values().as_ref(), key(array, row)?, room)?
         }
         other => return Err(format!("its type {other} is not read")),
     })
@@ -107,22 +123,34 @@ fn moment(unit: TimeUnit, is_utc: bool, array: &dyn Array, row: usize) -> Value 
     moment.map_or(Value::Null, |moment| format!("{}{zone}", moment.format("%Y-%m-%dT%H:%M:%S%.f")).into())
 }
 
-fn list(elements: &dyn Array) -> Result<Value, String> {
-    (0..elements.len()).map(|place| value(elements, place)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+/// The place of a row's value in its dictionary.
+fn key(array: &dyn Array, row: usize) -> Result<usize, String> {
+    let keys = array.slice(row, 1);
+    let key = keys.as_any_dictionary().normalized_keys().first().copied();
+    key.ok_or_else(|| "its dictionary is empty".to_owned())
 }
 
-fn fields(array: &StructArray, row: usize) -> Result<Columns, String> {
-    object(array.column_names().into_iter().zip(array.columns()), row)
+fn list(elements: &dyn Array, room: &mut Room) -> Result<Value, String> {
+    room.take(elements.len())?;
+    (0..elements.len())
+        .map(|place| value(elements, place, room))
+        .collect::<Result<Vec<_>, _>>()
+        .map(Value::Array)
+}
+
+fn fields(array: &StructArray, row: usize, room: &mut Room) -> Result<Columns, String> {
+    object(array.column_names().into_iter().zip(array.columns()), row, room)
 }
 
 /// An object, if the keys are text.
-fn map(entries: &StructArray) -> Result<Value, String> {
+fn map(entries: &StructArray, room: &mut Room) -> Result<Value, String> {
+    room.take(entries.len())?;
     let mut object = Columns::new();
     for place in 0..entries.len() {
-        let Value::String(key) = value(entries.column(0).as_ref(), place)? else {
+        let Value::String(key) = value(entries.column(0).as_ref(), place, room)? else {
             return Err("a map's key is no text".to_owned());
         };
-        object.insert(key, value(entries.column(1).as_ref(), place)?);
+        object.insert(key, value(entries.column(1).as_ref(), place, room)?);
     }
     Ok(Value::Object(object))
 }
@@ -134,6 +162,9 @@ fn hexadecimal(bytes: &[u8]) -> Value {
     }
     Value::String(text)
 }
+
+/// A picture or a conversation has some thousands.
+const VALUES_MAX: usize = 4_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -195,6 +226,16 @@ mod tests {
         let number: ArrayRef = Arc::new(UInt64Array::from(vec![1, 2]));
         let structs = StructArray::try_from(vec![("text", text), ("number", number)]).unwrap();
         check(structs, &[json!({"text": "a", "number": 1}), json!({"number": 2})]);
+    }
+
+    #[test]
+    fn a_row_of_any_number_of_values_is_refused() {
+        let nulls: ArrayRef = Arc::new(NullArray::new(5_000_000));
+        let field = Arc::new(arrow_schema::Field::new_list_field(DataType::Null, true));
+        let lists = arrow_array::FixedSizeListArray::new(field, 5_000_000, nulls, None);
+        let batch = RecordBatch::try_from_iter([("x", Arc::new(lists) as ArrayRef)]).unwrap();
+        let why = row(&batch, 0).unwrap_err();
+        assert_eq!(why, "column `x`: a row has more than 4000000 values", "in no bytes at all");
     }
 
     #[test]

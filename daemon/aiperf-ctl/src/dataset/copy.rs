@@ -3,12 +3,14 @@
 use super::public::{self, PublicDataset, Rows};
 use super::{Columns, exgentic, media, table};
 use crate::args::ProfileArgs;
+use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
 use crate::say::say_aside;
 use crate::tokenizer_file;
 use crate::upload::Upload;
 use anyhow::{Context, Result};
 use common::plan::{Input, Phase, Plan, Sampling, Tokenizer};
+use export::source;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
@@ -20,7 +22,7 @@ pub(super) fn read(name: &str, args: &ProfileArgs, plan: &mut Plan) -> Result<Up
     let known = public::find(name)?;
     let filters = filters(known, &args.input.dataset_filters)?;
     let path = path(args, known)?;
-    let made = tempfile::NamedTempFile::new().context("failed to write the dataset's rows")?;
+    let made = ScratchFile::new().context("failed to write the dataset's rows")?;
     let copying = Copying {
         known,
         filters,
@@ -31,7 +33,7 @@ pub(super) fn read(name: &str, args: &ProfileArgs, plan: &mut Plan) -> Result<Up
     };
     copying.copy(&path, made.as_file())?;
     settle(known, plan);
-    Ok(Upload::Made(Arc::new(made.into_temp_path())))
+    Ok(Upload::Made(Arc::new(made)))
 }
 
 /// How rows are taken.
@@ -222,7 +224,7 @@ fn settle(known: &PublicDataset, plan: &mut Plan) {
 fn tokenizer(plan: &Plan, args: &ProfileArgs) -> Result<tokenizer::Tokenizer> {
     let Tokenizer::File { name } = &plan.tokenizer else { return Ok(tokenizer::Tokenizer::builtin()) };
     let path = tokenizer_file::of(Path::new(name), args.tokenizer.tokenizer_revision.as_deref());
-    let bytes = std::fs::read(&path)
+    let bytes = source::read(&path, tokenizer_file::BYTES_MAX)
         .map_err(|error| Refusal(format!("--tokenizer: failed to read `{}`: {error}", path.display())))?;
     tokenizer::Tokenizer::from_json(&bytes).with_context(|| format!("failed to use `{}`", path.display()))
 }
@@ -252,7 +254,7 @@ mod tests {
         let Upload::Made(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())? else {
             panic!("rows are written to a file")
         };
-        let text = fs::read_to_string(&**made).unwrap();
+        let text = fs::read_to_string(made.path()).unwrap();
         Ok((text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), plan))
     }
 

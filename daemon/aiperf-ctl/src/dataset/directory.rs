@@ -3,6 +3,7 @@
 use super::media::inlined_rows;
 use crate::plan::Refusal;
 use common::plan::Change;
+use export::source;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -116,7 +117,7 @@ fn stem(file: &Path) -> String {
 }
 
 fn text(file: &Path) -> Result<String, Refusal> {
-    fs::read_to_string(file)
+    source::read_text(file, FILE_BYTES_MAX)
         .map_err(|error| Refusal(format!("--input-file: failed to read `{}`: {error}", file.display())))
 }
 
@@ -145,6 +146,9 @@ fn mixed(seed: u64, place: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
+
+/// A file of a directory, all of which are in memory at once.
+const FILE_BYTES_MAX: u64 = 1 << 30;
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,13 @@
 //! Pictures, sounds and videos of local files, written into the rows that name them: read as the user, never by a server.
 
+use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
-use crate::upload::Upload;
+use crate::upload::{FILE_BYTES_MAX, Upload};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use export::source::{self, Bounded, Opened};
 use memchr::memmem::Finder;
 use serde_json::Value;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,14 +16,23 @@ use std::sync::Arc;
 pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal> {
     let failed =
         |error: io::Error| Refusal(format!("--input-file: failed to read `{}`: {error}", path.display()));
-    let lines = || Ok(BufReader::with_capacity(READ_BYTES, File::open(path)?));
-    if !has_media(lines().map_err(failed)?, format).map_err(failed)? {
-        return Ok(Upload::File(path.to_owned()));
-    }
-    let made = tempfile::NamedTempFile::new().map_err(failed)?;
     let base = path.parent().unwrap_or_else(|| Path::new("."));
+    let (at, upload) = match source::open_any(path, FILE_BYTES_MAX).map_err(failed)? {
+        Opened::File(_) => (path.to_owned(), Upload::File(path.to_owned())),
+        // It can be read once, and is read twice.
+        Opened::Pipe(pipe) => {
+            let made = ScratchFile::new().map_err(failed)?;
+            io::copy(&mut Bounded::new(pipe, PIPE_BYTES_MAX), &mut made.as_file()).map_err(failed)?;
+            (made.path().to_owned(), Upload::Made(Arc::new(made)))
+        }
+    };
+    let lines = || Ok(BufReader::with_capacity(READ_BYTES, source::open(&at, FILE_BYTES_MAX)?));
+    if !has_media(lines().map_err(failed)?, format).map_err(failed)? {
+        return Ok(upload);
+    }
+    let made = ScratchFile::new().map_err(failed)?;
     inlined(lines().map_err(failed)?, BufWriter::new(made.as_file()), base)?;
-    Ok(Upload::Made(Arc::new(made.into_temp_path())))
+    Ok(Upload::Made(Arc::new(made)))
 }
 
 /// The same of rows in memory.
@@ -43,11 +53,10 @@ fn has_media(mut rows: impl BufRead, format: &str) -> io::Result<bool> {
     let fields = FIELDS.iter().map(|(field, _)| format!("\"{field}"));
     let finders = fields.map(|field| Finder::new(field.as_bytes()).into_owned()).collect::<Vec<_>>();
     let mut line = Vec::new();
-    while rows.read_until(b'\n', &mut line)? > 0 {
+    while source::next_line(&mut rows, &mut line, LINE_BYTES_MAX)? {
         if finders.iter().any(|finder| finder.find(&line).is_some()) {
             return Ok(true);
         }
-        line.clear();
     }
     Ok(false)
 }
@@ -56,8 +65,7 @@ fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Resu
     let mut line = Vec::new();
     for number in 1_u64.. {
         let failed = |error: &dyn std::fmt::Display| Refusal(format!("--input-file: line {number}: {error}"));
-        line.clear();
-        if rows.read_until(b'\n', &mut line).map_err(|error| failed(&error))? == 0 {
+        if !source::next_line(&mut rows, &mut line, LINE_BYTES_MAX).map_err(|error| failed(&error))? {
             break;
         }
         // What is no JSON is refused later, with its line.
@@ -65,8 +73,8 @@ fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Resu
             && inline(&mut row, base).map_err(|why| failed(&why))?
         {
             line = row.to_string().into_bytes();
-            line.push(b'\n');
         }
+        line.push(b'\n');
         written.write_all(&line).map_err(|error| failed(&error))?;
     }
     written.flush().map_err(|error| Refusal(format!("--input-file: failed to write its rows: {error}")))
@@ -101,7 +109,7 @@ fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
         },
         Value::String(text) if is_path(text) => {
             let path = base.join(text.strip_prefix("file://").unwrap_or(text));
-            let bytes = std::fs::read(&path)
+            let bytes = source::read(&path, MEDIA_BYTES_MAX)
                 .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
             let ending =
                 path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
@@ -160,11 +168,11 @@ pub(crate) fn pictures(directory: &Path) -> Result<Upload, Refusal> {
     let entries = std::fs::read_dir(directory).map_err(|error| failed(&error))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>();
     paths.sort();
-    let made = tempfile::NamedTempFile::new().map_err(|error| failed(&error))?;
+    let made = ScratchFile::new().map_err(|error| failed(&error))?;
     let mut written = BufWriter::new(made.as_file());
     let mut count = 0_u32;
     for path in paths.into_iter().filter(|path| path.is_file()) {
-        let bytes = std::fs::read(&path).map_err(|error| failed(&error))?;
+        let bytes = source::read(&path, MEDIA_BYTES_MAX).map_err(|error| failed(&error))?;
         if let Some(kind @ ("png" | "jpeg")) = sniffed(&bytes) {
             writeln!(written, "data:image/{kind};base64,{}", STANDARD.encode(bytes))
                 .map_err(|error| failed(&error))?;
@@ -176,7 +184,7 @@ pub(crate) fn pictures(directory: &Path) -> Result<Upload, Refusal> {
     if count == 0 {
         return Err(failed(&"it holds no PNG or JPEG picture"));
     }
-    Ok(Upload::Made(Arc::new(made.into_temp_path())))
+    Ok(Upload::Made(Arc::new(made)))
 }
 
 /// A picture of a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.
@@ -200,6 +208,12 @@ fn sniffed(bytes: &[u8]) -> Option<&'static str> {
 const FIELDS: &[(&str, &str)] = &[("image", "image"), ("audio", "audio"), ("video", "video")];
 
 const READ_BYTES: usize = 1 << 20;
+/// What a pipe may have: it is kept where temporary files are.
+const PIPE_BYTES_MAX: u64 = 16 << 30;
+/// A picture, a sound or a video of a row.
+const MEDIA_BYTES_MAX: u64 = 256 << 20;
+/// A row, its pictures, sounds and videos included.
+const LINE_BYTES_MAX: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {

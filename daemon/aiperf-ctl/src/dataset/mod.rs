@@ -10,6 +10,7 @@
 //! All of it runs as the user: the load generator and the daemon open no path that a user named.
 
 mod arrow;
+mod arrow_file;
 mod baseten_trace;
 mod copy;
 mod directory;

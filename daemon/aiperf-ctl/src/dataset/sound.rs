@@ -1,6 +1,7 @@
 //! Made-up sounds as MP3: noise drawn here, encoded by the program `ffmpeg`. As WAV the load generator makes them itself.
 
 use super::ffmpeg;
+use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
 use crate::say::say_aside;
 use crate::upload::Upload;
@@ -20,12 +21,12 @@ pub(super) fn sounds(wanted: &Audios, count: u32, seed: u64) -> Result<Upload, R
     if different < count {
         say_aside(&format!("{different} different sounds are made, and sent in turn"));
     }
-    let mut made = tempfile::NamedTempFile::new().map_err(failed)?;
+    let made = ScratchFile::new().map_err(failed)?;
     for number in 0..different {
         let noise = Noise::drawn(wanted, StdRng::seed_from_u64(seed.wrapping_add(u64::from(number))));
-        writeln!(made, "mp3,{}", STANDARD.encode(noise.encoded()?)).map_err(failed)?;
+        writeln!(made.as_file(), "mp3,{}", STANDARD.encode(noise.encoded()?)).map_err(failed)?;
     }
-    Ok(Upload::Made(Arc::new(made.into_temp_path())))
+    Ok(Upload::Made(Arc::new(made)))
 }
 
 /// A sound before it is encoded.

@@ -1,16 +1,19 @@
 //! Rows of files that other tools write: Parquet, Arrow IPC, lines of JSON, one JSON array.
 
-use super::{Columns, arrow};
+use super::{Columns, arrow, arrow_file};
 use crate::plan::Refusal;
+use crate::upload::FILE_BYTES_MAX;
 use arrow_array::RecordBatch;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use export::bounded_parquet::{self, Nesting};
+use export::source;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::fs::File;
+use std::cell::Cell;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The rows of a file, or of all such files of a directory in the order of their names.
 pub(super) fn read(path: &Path, flag: &str) -> Result<Vec<Columns>, Refusal> {
@@ -50,10 +53,10 @@ pub(super) type Take<'a> = dyn FnMut(Columns) -> Result<bool, Refusal> + 'a;
 enum Stop {
     Enough,
     Refused(Refusal),
-    Broken(Box<dyn std::error::Error>),
+    Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl<E: std::error::Error + 'static> From<E> for Stop {
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Stop {
     fn from(error: E) -> Self {
         Self::Broken(error.into())
     }
@@ -94,25 +97,36 @@ fn kind(path: &Path) -> Option<Kind> {
 fn of_file(path: &Path, take: &mut Take<'_>) -> Result<(), Stop> {
     match kind(path) {
         Some(Kind::Parquet) => {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-            of_batches(reader.with_batch_size(ROWS_AT_ONCE).build()?, take)
+            let file = source::open(path, FILE_BYTES_MAX)?;
+            let reader = bounded_parquet::open(file, ROWS_AT_ONCE, Nesting::Allowed);
+            of_batches(reader.map_err(Stop::Broken)?.build()?, take)
         }
-        Some(Kind::Arrow) => match arrow_ipc::reader::FileReader::try_new(File::open(path)?, None) {
-            Ok(reader) => of_batches(reader, take),
-            // Hugging Face's cache holds streams.
-            Err(_) => of_batches(arrow_ipc::reader::StreamReader::try_new(File::open(path)?, None)?, take),
-        },
-        Some(Kind::Json) => of_json(BufReader::with_capacity(READ_BYTES, File::open(path)?), take),
+        Some(Kind::Arrow) => {
+            let file = source::open(path, FILE_BYTES_MAX)?;
+            match arrow_file::kind(&file).map_err(|why| Stop::Broken(why.into()))? {
+                arrow_file::Kind::File => {
+                    of_batches(arrow_ipc::reader::FileReader::try_new(file, None)?, take)
+                }
+                // Hugging Face's cache holds streams.
+                arrow_file::Kind::Stream => {
+                    of_batches(arrow_ipc::reader::StreamReader::try_new(file, None)?, take)
+                }
+            }
+        }
+        Some(Kind::Json) => of_json(source::open(path, FILE_BYTES_MAX)?, take),
         None => Err(Stop::Broken("it is neither .parquet, .arrow, .jsonl nor .json".into())),
     }
 }
 
-fn of_batches<E: std::error::Error + 'static>(
+fn of_batches<E: std::error::Error + Send + Sync + 'static>(
     batches: impl Iterator<Item = Result<RecordBatch, E>>,
     take: &mut Take<'_>,
 ) -> Result<(), Stop> {
     for batch in batches {
         let batch = batch?;
+        if batch.num_rows() > ROWS_MAX {
+            return Err(Stop::Broken(format!("it claims a batch of {} rows", batch.num_rows()).into()));
+        }
         for row in 0..batch.num_rows() {
             let row = arrow::row(&batch, row).map_err(|why| Stop::Broken(why.into()))?;
             match take(row) {
@@ -126,17 +140,40 @@ fn of_batches<E: std::error::Error + 'static>(
 }
 
 /// Objects after each other, or arrays of such; an object whose `data` is an array of objects stands for that.
-fn of_json(bytes: impl Read, take: &mut Take<'_>) -> Result<(), Stop> {
+fn of_json(from: impl Read, take: &mut Take<'_>) -> Result<(), Stop> {
+    let left = Rc::new(Cell::new(ROW_BYTES_MAX));
+    let bytes = BufReader::with_capacity(READ_BYTES, RowByRow { from, left: Rc::clone(&left) });
+    let mut take = |row| {
+        left.set(ROW_BYTES_MAX);
+        take(row)
+    };
     let mut stopped = None;
     let mut values = serde_json::Deserializer::from_reader(bytes);
     while values.end().is_err() {
-        let read = Rows { take, stopped: &mut stopped }.deserialize(&mut values);
+        let read = Rows { take: &mut take, stopped: &mut stopped }.deserialize(&mut values);
         if let Some(stopped) = stopped.take() {
             return Err(stopped);
         }
         read?;
     }
     Ok(())
+}
+
+/// Reads only so much without a row that ends.
+struct RowByRow<R> {
+    from: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for RowByRow<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.from.read(bytes)?;
+        let left = self.left.get().checked_sub(read as u64);
+        let too_long =
+            || std::io::Error::other(format!("it has a row of more than {}", source::size(ROW_BYTES_MAX)));
+        self.left.set(left.ok_or_else(too_long)?);
+        Ok(read)
+    }
 }
 
 /// Hands out the rows of a JSON value while it is read.
@@ -194,6 +231,10 @@ impl<'de> Visitor<'de> for Rows<'_, '_> {
 
 /// Rows that are in memory at once: of pictures, a few hundred megabytes at most.
 const ROWS_AT_ONCE: usize = 64;
+/// Rows of one batch, which need no bytes if they have no values.
+const ROWS_MAX: usize = 100_000_000;
+/// A row of JSON, with its pictures.
+const ROW_BYTES_MAX: u64 = 512 << 20;
 const READ_BYTES: usize = 1 << 20;
 const NO_OBJECT: &str = "it holds a row that is no object";
 
@@ -201,6 +242,7 @@ const NO_OBJECT: &str = "it holds a row that is no object";
 mod tests {
     use super::*;
     use arrow_array::{ArrayRef, BinaryArray, Int64Array, StringArray};
+    use std::fs::File;
     use std::sync::Arc;
 
     fn batch() -> RecordBatch {

@@ -2,6 +2,7 @@
 
 use super::ffmpeg;
 use crate::args::VideoArgs;
+use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
 use crate::say::say_aside;
 use crate::upload::Upload;
@@ -17,13 +18,13 @@ pub(super) fn videos(args: &VideoArgs, wanted: u32, seed: u64) -> Result<Upload,
     if count < wanted {
         say_aside(&format!("{count} different videos are made, and sent in turn"));
     }
-    let mut made = tempfile::NamedTempFile::new().map_err(failed)?;
+    let made = ScratchFile::new().map_err(failed)?;
     for number in 0..count {
         let video = Scene::new(args, seed.wrapping_add(u64::from(number)))?.encoded(args)?;
         let kind = args.video_format.as_deref().unwrap_or("webm");
-        writeln!(made, "data:video/{kind};base64,{}", STANDARD.encode(video)).map_err(failed)?;
+        writeln!(made.as_file(), "data:video/{kind};base64,{}", STANDARD.encode(video)).map_err(failed)?;
     }
-    Ok(Upload::Made(Arc::new(made.into_temp_path())))
+    Ok(Upload::Made(Arc::new(made)))
 }
 
 /// What a video shows.

@@ -2,10 +2,10 @@
 
 use crate::say::say_warning;
 use anyhow::{Context, Result};
+use export::{ExportError, Folder, source};
 use serde::Serialize;
 use serde_json::Value;
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use telemetry_out::mlflow::{RunInfo, Tracking};
 
@@ -59,7 +59,7 @@ impl Export {
 pub(super) fn read(directory: &Path) -> Result<Option<Value>> {
     let path = directory.join(NAME);
     let read = || format!("failed to read `{}`", path.display());
-    match fs::read(&path) {
+    match source::read(&path, BYTES_MAX) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(read),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(read),
@@ -67,10 +67,17 @@ pub(super) fn read(directory: &Path) -> Result<Option<Value>> {
 }
 
 pub(super) fn write(directory: &Path, value: &Value) {
-    let path = directory.join(NAME);
-    if let Err(error) = fs::write(&path, format!("{value:#}\n")) {
-        say_warning(&format!("failed to write `{}`: {error}", path.display()));
+    let written = || {
+        let mut file = Folder::open(directory)?.create(NAME)?;
+        file.write_all(format!("{value:#}\n").as_bytes())?;
+        file.finish().map(drop)
+    };
+    let written: Result<(), ExportError> = written();
+    if let Err(error) = written {
+        say_warning(&format!("failed to write `{NAME}`: {error}"));
     }
 }
 
+/// Names and keys.
+const BYTES_MAX: u64 = 16 << 20;
 const NAME: &str = "mlflow_export.json";

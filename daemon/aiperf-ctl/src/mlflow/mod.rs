@@ -12,6 +12,7 @@ mod numbers;
 
 use crate::args::{ReportArgs, TelemetryArgs};
 use crate::clock::{self, Moment};
+use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
 use crate::say::{say, say_warning};
@@ -56,12 +57,17 @@ impl Mlflow {
         let timeout = seconds_of("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(REQUEST_TIMEOUT);
         let tracking = Tracking::new(uri, &credentials(), timeout)
             .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
-        if tracking.check().is_err() {
-            say_warning(&format!(
-                "MLflow tracking server at {} did not respond within {}s. The run is not logged there.",
-                tracking.shown(),
-                timeout.as_secs()
-            ));
+        let asked = tracking.clone();
+        if let Err(error) = interrupt::unless(move || asked.check())? {
+            let why = match &error {
+                LogError::Http(..) => {
+                    format!("did not respond within {}s ({})", timeout.as_secs(), told(&error))
+                }
+                // It did respond: with a redirect, a refusal, or something else.
+                _ => format!("can't be used: {}", told(&error)),
+            };
+            let shown = tracking.shown();
+            say_warning(&format!("MLflow tracking server at {shown} {why}. The run is not logged there."));
             return Ok(None);
         }
         match Self::begin(args, tracking, tags, provider) {
@@ -168,7 +174,16 @@ fn upload(tracking: &Tracking, run: &RunInfo, files: &Files, directory: &Path) -
     let begun = Moment::now();
     let found = files.of(directory);
     let mut uploaded = Vec::new();
+    let seen = interrupt::seen();
     for (place, (from, to)) in found.iter().enumerate() {
+        if interrupt::seen() > seen {
+            say_warning(&format!(
+                "{} of {} files are not in MLflow: `aiperf-ctl report --mlflow-upload` uploads them later",
+                found.len() - place,
+                found.len()
+            ));
+            break;
+        }
         if begun.elapsed() > limit {
             say_warning(&format!(
                 "{} of {} files are not in MLflow: {}s are over (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS); `aiperf-ctl \

@@ -1,12 +1,11 @@
 //! Mean, deviation and interval of every number over runs, in the files that AIPerf writes of several runs.
 
 use anyhow::Result;
-use export::WholeFile;
+use export::Folder;
+use export::csv::line;
 use metric::{METRICS, Report, Stat, confidence, float_of};
 use serde_json::{Map, Value, json};
-use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
 
 /// A run without numbers.
 #[derive(Clone, Debug)]
@@ -139,12 +138,12 @@ impl Aggregate {
     }
 
     /// Writes `profile_export_aiperf_aggregate.json` and `.csv`.
-    pub(super) fn write(&self, directory: &Path) -> Result<()> {
-        let mut json = WholeFile::create(&directory.join("profile_export_aiperf_aggregate.json"))?;
+    pub(super) fn write(&self, to: &Folder) -> Result<()> {
+        let mut json = to.create("profile_export_aiperf_aggregate.json")?;
         serde_json::to_writer_pretty(&mut json, &self.json())?;
         json.finish()?;
-        let mut csv = WholeFile::create(&directory.join("profile_export_aiperf_aggregate.csv"))?;
-        csv.write_all(self.csv()?.as_bytes())?;
+        let mut csv = to.create("profile_export_aiperf_aggregate.csv")?;
+        csv.write_all(&self.csv()?)?;
         csv.finish()?;
         Ok(())
     }
@@ -167,21 +166,33 @@ impl Aggregate {
         })
     }
 
-    fn csv(&self) -> Result<String> {
-        let mut text = "metric,mean,std,min,max,cv,se,ci_low,ci_high,t_critical,unit\n".to_owned();
+    fn csv(&self) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        line(&mut out, COLUMNS)?;
         for (key, unit, spread) in &self.numbers {
             let Spread { mean, std, min, max, cv, se, interval } = spread;
-            let cv = cv.map_or_else(String::new, |cv| format!("{cv:.4}"));
-            let ends = interval
-                .map_or_else(|| ",,".to_owned(), |(low, high, t)| format!("{low:.2},{high:.2},{t:.4}"));
-            writeln!(text, "{key},{mean:.2},{std:.2},{min:.2},{max:.2},{cv},{se:.4},{ends},{unit}")?;
+            let mut cells = vec![key.clone()];
+            cells.extend([mean, std, min, max].map(|number| format!("{number:.2}")));
+            cells.push(cv.map_or_else(String::new, |cv| format!("{cv:.4}")));
+            cells.push(format!("{se:.4}"));
+            cells.extend(interval.map_or_else(Default::default, |(low, high, t)| {
+                [format!("{low:.2}"), format!("{high:.2}"), format!("{t:.4}")]
+            }));
+            cells.push((*unit).to_owned());
+            line(&mut out, cells)?;
         }
-        writeln!(text, "\nAggregation Type,confidence")?;
-        writeln!(text, "Total Runs,{}", self.labels.len() + self.failed.len())?;
-        writeln!(text, "Successful Runs,{}", self.labels.len())?;
-        writeln!(text, "Confidence Level,{}", self.confidence)?;
-        writeln!(text, "Cooldown Seconds,{}", self.cooldown_seconds)?;
-        Ok(text)
+        writeln!(out)?;
+        let runs = self.labels.len() + self.failed.len();
+        for (name, value) in [
+            ("Aggregation Type", "confidence".to_owned()),
+            ("Total Runs", runs.to_string()),
+            ("Successful Runs", self.labels.len().to_string()),
+            ("Confidence Level", self.confidence.to_string()),
+            ("Cooldown Seconds", self.cooldown_seconds.to_string()),
+        ] {
+            line(&mut out, [name, &value])?;
+        }
+        Ok(out)
     }
 
     /// The numbers that people look at first.
@@ -212,6 +223,8 @@ impl Aggregate {
     }
 }
 
+const COLUMNS: [&str; 11] =
+    ["metric", "mean", "std", "min", "max", "cv", "se", "ci_low", "ci_high", "t_critical", "unit"];
 const USUAL: &[&str] = &[
     "time_to_first_token_avg",
     "time_to_first_token_p99",
@@ -251,7 +264,7 @@ mod tests {
             level in prop_oneof![Just(0.5), Just(0.95), Just(1.0 - f64::EPSILON)],
         ) {
             let aggregate = Aggregate::new(runs.iter().map(|run| of_numbers(run)).collect(), Vec::new(), level, 0.0);
-            let texts = [aggregate.json().to_string(), aggregate.csv().unwrap(), aggregate.table()];
+            let texts = [aggregate.json().to_string(), String::from_utf8(aggregate.csv().unwrap()).unwrap(), aggregate.table()];
             for text in texts {
                 for word in ["NaN", "nan", "inf,", "inf ", "-inf", "null"] {
                     prop_assert!(!text.contains(word), "{word} in {text}");

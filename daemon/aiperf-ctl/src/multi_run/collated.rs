@@ -3,11 +3,10 @@
 
 use super::aggregate::Failed;
 use anyhow::Result;
-use export::WholeFile;
+use export::Folder;
 use metric::{METRICS, Stat, Stats, float};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// The numbers of all requests by metric and run.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +25,8 @@ impl Collated {
     }
 
     /// Writes `profile_export_aiperf_collated.json`.
-    pub(super) fn write(&self, directory: &Path, labels: &[String], failed: &[Failed]) -> Result<()> {
-        let mut file = WholeFile::create(&directory.join("profile_export_aiperf_collated.json"))?;
+    pub(super) fn write(&self, to: &Folder, labels: &[String], failed: &[Failed]) -> Result<()> {
+        let mut file = to.create("profile_export_aiperf_collated.json")?;
         serde_json::to_writer_pretty(&mut file, &self.json(labels, failed))?;
         file.finish()?;
         Ok(())

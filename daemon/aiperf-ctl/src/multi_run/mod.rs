@@ -9,15 +9,17 @@ mod aggregate;
 mod collated;
 mod convergence;
 
+use crate::FAILED;
 use crate::args::{MultiRunArgs, ProfileArgs};
+use crate::interrupt::{self, Interrupted};
 use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
 use crate::say::{say, say_aside, say_warning};
-use crate::{FAILED, INTERRUPTED};
 use aggregate::{Aggregate, Failed};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use collated::Collated;
 use convergence::{Criterion, Observed};
+use export::Folder;
 use metric::Report;
 use std::path::Path;
 use std::time::Duration;
@@ -42,22 +44,27 @@ pub(crate) fn run(
     let multi = &args.multi_run;
     let directory = &profile.artifact_dir;
     let mut series = Series { criterion: Criterion::of(multi)?, ..Series::default() };
+    // A signal ends the series with a report of the runs that there are, also between two of them.
+    let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     for number in 1..=multi.num_profile_runs {
         if number > 1 && multi.profile_run_cooldown_seconds > 0.0 {
             say_aside(&format!("waiting {} s before the next run", multi.profile_run_cooldown_seconds));
-            std::thread::sleep(Duration::from_secs_f64(multi.profile_run_cooldown_seconds));
+            if interrupt::pause(Duration::from_secs_f64(multi.profile_run_cooldown_seconds)).is_err() {
+                break;
+            }
         }
         let label = format!("run_{number:04}");
         say_aside(&format!("run {number} of {}", multi.num_profile_runs));
         match one(&of_run(profile, multi, args.input.random_seed, number)) {
             Ok(outcome) => series.take(label, outcome)?,
+            Err(error) if error.is::<Interrupted>() => break,
             Err(error) => {
                 say_warning(&format!("{label}: {error:#}"));
                 series.worst = series.worst.max(FAILED);
                 series.failed.push(Failed { label, error: format!("{error:#}") });
             }
         }
-        if series.worst == INTERRUPTED {
+        if interrupt::came().is_some() {
             break;
         }
         if let Some(how) = series.agreement() {
@@ -108,10 +115,10 @@ impl Series {
     fn finish(self, multi: &MultiRunArgs, directory: &Path) -> Result<u8> {
         let Self { runs, failed, worst, criterion, collated, .. } = self;
         if runs.is_empty() {
+            interrupt::check()?;
             bail!("no run succeeded");
         }
-        let to = directory.join("aggregate");
-        std::fs::create_dir_all(&to).with_context(|| format!("failed to create `{}`", to.display()))?;
+        let to = Folder::make(directory)?.within("aggregate")?;
         if criterion.is_some() {
             let labels = runs.iter().map(|(label, _)| label.clone()).collect::<Vec<_>>();
             collated.write(&to, &labels, &failed)?;
@@ -121,7 +128,7 @@ impl Series {
         aggregate.write(&to)?;
         say(&aggregate.table());
         say(&format!("Results are in {}\n", directory.display()));
-        Ok(worst)
+        Ok(interrupt::came().map_or(worst, Interrupted::status))
     }
 }
 

@@ -3,11 +3,16 @@
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
 use common::plan::{Dialect, Endpoint, ModelChoice, Trust};
+use common::url::{shown, without_keys};
 use endpoint::KeyHeader;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, String>) -> Checked<Endpoint> {
+/// The endpoint as it is stored, and its URLs as they are asked: with the keys that they may hold.
+pub(super) fn endpoint(
+    args: &ProfileArgs,
+    secret_headers: &BTreeMap<String, String>,
+) -> Checked<(Endpoint, Vec<String>)> {
     // Without a tokenizer the server's counts are all there is.
     let server_counts = args.tokenizer.tokenizer.as_deref() == Some("none");
     let applies_chat_template = args.tokenizer.apply_chat_template;
@@ -17,10 +22,18 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         let names = endpoint::ENDPOINTS.iter().map(|endpoint| endpoint.metadata().name).collect::<Vec<_>>();
         return refuse(format!("--endpoint-type `{kind}` is not offered; there are: {}", names.join(", ")));
     };
+    // A key that the path holds goes with each URL.
+    let (path, keys) = args.path.as_deref().map(without_keys).unzip();
     let mut urls = Vec::new();
     for url in &args.urls {
-        let url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
-        endpoint::target(&url, args.path.as_deref(), known.metadata().path)
+        let mut url = if url.contains("://") { url.clone() } else { format!("http://{url}") };
+        for key in keys.iter().flatten() {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(key);
+        }
+        // What is refused is shown, so it is tried as it may be shown.
+        endpoint::target(&shown(&url), path.as_deref(), known.metadata().path)
+            .and_then(|_| endpoint::target(&url, path.as_deref(), known.metadata().path))
             .map_err(|error| Refusal(format!("--url: {error}")))?;
         urls.push(url);
     }
@@ -31,10 +44,10 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
     if applies_chat_template && !CHATS.contains(&kind.as_str()) {
         return refuse(format!("--apply-chat-template is for APIs of messages: {}", CHATS.join(", ")));
     }
-    Ok(Endpoint {
+    let endpoint = Endpoint {
         kind: kind.clone(),
-        urls,
-        path: args.path.clone(),
+        urls: urls.iter().map(|url| shown(url)).collect(),
+        path,
         model_choice: model_choice(args, models.len())?,
         models,
         streaming,
@@ -50,7 +63,8 @@ pub(super) fn endpoint(args: &ProfileArgs, secret_headers: &BTreeMap<String, Str
         header_names: secret_headers.keys().cloned().collect(),
         extra_inputs,
         dialect,
-    })
+    };
+    Ok((endpoint, urls))
 }
 
 fn models(args: &EndpointArgs) -> Checked<Vec<String>> {

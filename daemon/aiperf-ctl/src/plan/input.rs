@@ -145,11 +145,14 @@ fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
     if args.output.dry_run {
         return Ok(Some(format!("(what is in `{}`)", file.display())));
     }
-    match std::fs::read_to_string(file) {
+    match export::source::read_text(file, PROMPT_BYTES_MAX) {
         Ok(text) => Ok(Some(text)),
         Err(error) => refuse(format!("--system-prompt-file: failed to read `{}`: {error}", file.display())),
     }
 }
+
+/// More than any model takes.
+const PROMPT_BYTES_MAX: u64 = 64 << 20;
 
 /// One ratio for both, or `{"input": R, "output": R}`.
 fn range(args: &ProfileArgs) -> Checked<Option<Range>> {

@@ -26,6 +26,8 @@ pub(crate) struct Profile {
     pub(crate) plan: Plan,
     /// Values of the user's headers and keys.
     pub(crate) secret_headers: BTreeMap<String, String>,
+    /// Where requests go: the plan's URLs, with the keys that they may hold.
+    pub(crate) urls: Vec<String>,
     /// The directory of the tokenizer; `None` for one that is no file.
     pub(crate) tokenizer_dir: Option<PathBuf>,
     /// The file with certificate authorities.
@@ -55,7 +57,7 @@ type Checked<T> = Result<T, Refusal>;
 pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
     let secret_headers = endpoint::headers(&args.endpoint)?;
     let load = load::load(args)?;
-    let endpoint = endpoint::endpoint(args, &secret_headers)?;
+    let (endpoint, urls) = endpoint::endpoint(args, &secret_headers)?;
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
@@ -75,6 +77,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     Ok(Profile {
         plan,
         secret_headers,
+        urls,
         tokenizer_dir,
         authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),
         artifact_dir,
@@ -195,6 +198,9 @@ mod tests {
         check("--goodput ttft", "want `tag:number`");
         check("--goodput request_count:1", "failed to find metric");
         check("--slice-duration 0", "must be greater than 0");
+        for prefix in ["../x", "/etc/x", "a/b", "..", "run", "inputs.json"] {
+            check(&format!("--profile-export-prefix {prefix}"), "--profile-export-prefix: the export prefix `");
+        }
     }
 
     #[test]
@@ -217,6 +223,23 @@ mod tests {
         let headers =
             profile.secret_headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         assert_eq!(headers, ["Anthropic-Version=1", "x-api-key=k"], "the user's version counts");
+    }
+
+    #[test]
+    fn keys_in_urls_are_asked_with_and_not_stored() {
+        let line = "aiperf-ctl profile -m m --url h:1/v1?api-version=1&api-key=hush --url https://i --custom-endpoint /x?y=1&token=hush2";
+        let profile = parsed(line).unwrap();
+        let stored = serde_json::to_string(&profile.plan).unwrap();
+        assert!(!stored.contains("hush"), "no secret in {stored}");
+        let urls = ["http://h:1/v1?api-version=1&api-key=hush&token=hush2", "https://i?token=hush2"];
+        assert_eq!(profile.urls, urls, "but they are sent");
+        assert_eq!(profile.plan.endpoint.path.as_deref(), Some("/x?y=1"), "what is no key stays");
+        let url = "http://h:1/v1?api-version=1&api-key=[redacted]&token=[redacted]";
+        assert_eq!(profile.plan.endpoint.urls[0], url, "as it is stored");
+        for bad in ["ftp://h?api-key=hush", "http://h:x?api-key=hush", "http://u:hush@h"] {
+            let refused = parsed(&format!("aiperf-ctl profile -m m --url {bad}")).unwrap_err();
+            assert!(!refused.contains("hush"), "{refused}");
+        }
     }
 
     #[test]

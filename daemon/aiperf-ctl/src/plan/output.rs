@@ -3,11 +3,13 @@
 use super::{Checked, refuse};
 use crate::args::{ExportLevelArg, FailOnArg, MetricArgs, ProfileArgs};
 use common::plan::{Endpoint, ExportLevel, FailOn, Load, Output};
+use export::Names;
 use metric::Threshold;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output> {
+    prefix(args.output.profile_export_prefix.as_deref())?;
     let mut output = Output {
         artifact_dir: artifact_dir.display().to_string(),
         export_prefix: args.output.profile_export_prefix.clone(),
@@ -29,6 +31,17 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
     };
     metrics(&args.metrics, &mut output)?;
     Ok(output)
+}
+
+/// Whether files may be called so.
+///
+/// # Errors
+/// When the prefix is a path, or takes the name of another file.
+pub(crate) fn prefix(given: Option<&str>) -> Checked<()> {
+    match Names::new(given) {
+        Ok(_) => Ok(()),
+        Err(error) => refuse(format!("--profile-export-prefix: {error}")),
+    }
 }
 
 /// AIPerf's default: a summary for machines and one for tables.

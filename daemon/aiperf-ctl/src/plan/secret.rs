@@ -1,4 +1,6 @@
-//! What never reaches a file: values of keys and headers.
+//! What never reaches a file: values of keys and headers, and keys in URLs.
+
+use common::url::shown;
 
 /// The command line without the values of flags that hold secrets.
 pub(crate) fn redacted(command_line: &[String]) -> String {
@@ -14,22 +16,12 @@ pub(crate) fn redacted(command_line: &[String]) -> String {
             _ if argument.starts_with("-H") && argument.len() > 2 => redacted.push("-H<redacted>".to_owned()),
             _ => {
                 hide_next = SECRET_FLAGS.contains(&argument.as_str());
-                let argument = without_password(argument);
+                let argument = shown(argument);
                 redacted.push(if argument.contains(' ') { format!("'{argument}'") } else { argument });
             }
         }
     }
     redacted.join(" ")
-}
-
-/// An argument without who asks, if it is a URL that says so.
-fn without_password(argument: &str) -> String {
-    let Some((before, rest)) = argument.split_once("://") else { return argument.to_owned() };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    match authority.rsplit_once('@') {
-        Some((user, _)) => format!("{before}://<redacted>{}", &rest[user.len()..]),
-        None => argument.to_owned(),
-    }
 }
 
 const SECRET_FLAGS: &[&str] = &["--api-key", "--header", "-H"];
@@ -52,9 +44,13 @@ mod tests {
             "https://user:hush@b:5000/m",
             "--otel-url=http://u:p@c",
             "a b",
+            "--url",
+            "h:1/v1?api-key=k",
+            "--custom-endpoint=/x?token=k",
         ];
         let expected = "aiperf-ctl --api-key <redacted> -H<redacted> --header=<redacted> --url http://a/x@y \
-                        --mlflow-tracking-uri https://<redacted>@b:5000/m --otel-url=http://<redacted>@c 'a b'";
+                        --mlflow-tracking-uri https://<redacted>@b:5000/m --otel-url=http://<redacted>@c 'a b' --url h:1/v1?api-key=[redacted] \
+                        --custom-endpoint=/x?token=[redacted]";
         assert_eq!(redacted(&words.map(str::to_owned)), expected, "what a run keeps of its command line");
     }
 }

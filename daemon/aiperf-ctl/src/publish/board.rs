@@ -2,6 +2,7 @@
 
 use super::histogram::Histogram;
 use control::{LiveRequest, Published, WatchedServer};
+use export::visible;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -122,9 +123,9 @@ impl Server {
         let WatchedServer { is_watching, problem, in_flight, recorded, lag_bytes, kernel_dropped, .. } =
             &self.watched;
         json!({
-            "name": name,
+            "name": visible(name),
             "is_watching": is_watching,
-            "problem": problem,
+            "problem": problem.as_deref().map(visible),
             "in_flight": in_flight,
             "requests_recorded": recorded,
             "requests_last_minute": count,
@@ -132,7 +133,7 @@ impl Server {
             "gap_ms": percentiles(&mut gaps),
             "parser_lag_bytes": lag_bytes,
             "dropped": kernel_dropped.values().sum::<u64>(),
-            "models": self.models.keys().collect::<Vec<_>>(),
+            "models": self.models.keys().map(|model| visible(model)).collect::<Vec<_>>(),
         })
     }
 }

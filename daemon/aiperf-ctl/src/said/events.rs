@@ -2,17 +2,17 @@
 //!
 //! A request is found by the `X-Request-ID` that the client sent; its events are the same in the same order.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use common::clock::MonoNs;
 use common::id::RequestId;
 use export::parquet::rows;
+use export::{Folder, cell};
 use import::Noticed;
 use metric::Stats;
 use record::{Request, Token};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// How late a client noticed events.
@@ -42,9 +42,7 @@ pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<De
     }
     let by_id = noticed.iter().map(|request| (request.client_request_id.as_str(), request)).collect();
     let known = known(&directory.join("requests.parquet"), &by_id)?;
-    let path = directory.join(FILE);
-    let file = File::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
-    let mut file = BufWriter::new(file);
+    let mut file = Folder::open(directory)?.create(FILE)?;
     writeln!(file, "request_id,client_request_id,index,kernel_received_ns,client_noticed_ns,late_ns")?;
     let (mut matched, mut early, mut late) = (0, 0, Vec::new());
     for batch in rows::<Token>(&directory.join("tokens.parquet"))? {
@@ -56,10 +54,10 @@ pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<De
             late.push(metric::float(late_ns.max(0).unsigned_abs()) / 1e6);
             let (id, index) = (token.request_id.0, token.index);
             let named = plain(&noticed.client_request_id);
-            writeln!(file, "{id},{named},{index},{},{},{late_ns}", kernel.0, client.0)?;
+            writeln!(file, "{id},{},{index},{},{},{late_ns}", cell(&named), kernel.0, client.0)?;
         }
     }
-    file.flush().with_context(|| format!("failed to write `{}`", path.display()))?;
+    file.finish()?;
     Ok(Some(Delays { matched, told, early, late: Stats::of_sample(late) }))
 }
 

@@ -1,6 +1,7 @@
 //! Finds what a command wrote of its own measurement: the results among the files that are new or changed.
 
 use crate::compare;
+use export::source;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -116,7 +117,8 @@ fn is_result(path: &Path, length: u64) -> bool {
     if !is_json || length > DOCUMENT_MAX {
         return false;
     }
-    let document = fs::read(path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let document =
+        source::read(path, DOCUMENT_MAX).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     document.is_some_and(|document| compare::of_document("", &document).is_some())
 }
 

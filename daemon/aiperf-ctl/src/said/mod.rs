@@ -16,10 +16,11 @@ use crate::report::Reported;
 use crate::say::say_warning;
 use anyhow::{Context, Result};
 use beside::Beside;
+use export::Folder;
 pub(crate) use find::Search;
 use import::Noticed;
 use std::collections::HashSet;
-use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Sets what a command wrote beside the audit's records in a directory, writes files there, and gives the table; nothing
@@ -48,9 +49,9 @@ pub(crate) fn set_beside(
             None => beside,
         }
     };
-    let json = directory.join(FILE);
-    fs::write(&json, format!("{:#}\n", beside.json()))
-        .with_context(|| format!("failed to write `{}`", json.display()))?;
+    let mut json = Folder::open(directory)?.create(FILE)?;
+    writeln!(json, "{:#}", beside.json()).with_context(|| format!("failed to write `{FILE}`"))?;
+    json.finish()?;
     Ok(Some(beside.text()))
 }
 

@@ -1,0 +1,157 @@
+//! Arrow's files and streams of others: what they claim is held against how long they are, before anything is allocated for it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// What a file of Arrow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// With a footer that says where its batches are.
+    File,
+    /// Batch after batch.
+    Stream,
+}
+
+/// Which it is, once all that it claims lies within it.
+pub(super) fn kind(file: &File) -> Result<Kind, String> {
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    let mut magic = [0; MAGIC.len()];
+    if length >= magic.len() as u64 && read(file, &mut magic, 0).is_ok() && magic == MAGIC {
+        check_footer(file, length)?;
+        return Ok(Kind::File);
+    }
+    check_stream(file, length)?;
+    Ok(Kind::Stream)
+}
+
+fn check_footer(file: &File, length: u64) -> Result<(), String> {
+    let mut end = [0; 10];
+    let at = length.checked_sub(10).ok_or("it is too short for Arrow")?;
+    read(file, &mut end, at)?;
+    let [a, b, c, d, magic @ ..] = end;
+    if magic != MAGIC {
+        return Err("it does not end as an Arrow file does".to_owned());
+    }
+    let bytes = piece(file, at, u64::from(u32::from_le_bytes([a, b, c, d])), |bytes| at.checked_sub(bytes))?;
+    let footer = arrow_ipc::root_as_footer(&bytes).map_err(|error| format!("its footer is none: {error}"))?;
+    let blocks = [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten();
+    for block in blocks {
+        let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
+        let end = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(u64::try_from(*part).ok()?));
+        if end.is_none_or(|end| end > length) {
+            return Err("a batch of it claims to lie behind its end".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn check_stream(file: &File, length: u64) -> Result<(), String> {
+    let mut at = 0_u64;
+    while at + 4 <= length {
+        let mut size = [0; 4];
+        read(file, &mut size, at)?;
+        at += 4;
+        if size == CONTINUES {
+            if at + 4 > length {
+                break;
+            }
+            read(file, &mut size, at)?;
+            at += 4;
+        }
+        let metadata = u64::from(u32::from_le_bytes(size));
+        if metadata == 0 {
+            break;
+        }
+        let bytes = piece(file, length, metadata, |_| Some(at))?;
+        let message = arrow_ipc::root_as_message(&bytes)
+            .map_err(|error| format!("a message of it is none: {error}"))?;
+        let body = u64::try_from(message.bodyLength()).ok();
+        let end = at.checked_add(metadata).zip(body).and_then(|(at, body)| at.checked_add(body));
+        at = end.filter(|end| *end <= length).ok_or("a message of it claims to lie behind its end")?;
+    }
+    Ok(())
+}
+
+/// So many bytes at a place, all before `end`.
+fn piece(
+    file: &File,
+    end: u64,
+    bytes: u64,
+    place: impl FnOnce(u64) -> Option<u64>,
+) -> Result<Vec<u8>, String> {
+    let at = place(bytes).filter(|at| at.checked_add(bytes).is_some_and(|to| to <= end));
+    let at = at.filter(|_| bytes <= METADATA_BYTES_MAX);
+    let at = at.ok_or_else(|| format!("its metadata claim {bytes} bytes"))?;
+    let mut read_bytes = vec![0; usize::try_from(bytes).map_err(|error| error.to_string())?];
+    read(file, &mut read_bytes, at)?;
+    Ok(read_bytes)
+}
+
+fn read(file: &File, bytes: &mut [u8], at: u64) -> Result<(), String> {
+    file.read_exact_at(bytes, at).map_err(|error| error.to_string())
+}
+
+const MAGIC: [u8; 6] = *b"ARROW1";
+const CONTINUES: [u8; 4] = [0xff; 4];
+/// More than any schema.
+const METADATA_BYTES_MAX: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+    use std::sync::Arc;
+
+    fn bytes(kind: Kind) -> Vec<u8> {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let mut bytes = Vec::new();
+        if kind == Kind::File {
+            let mut writer = arrow_ipc::writer::FileWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+        } else {
+            let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+        }
+        bytes
+    }
+
+    fn kind_of(bytes: &[u8]) -> Result<Kind, String> {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        kind(&file)
+    }
+
+    #[test]
+    fn both_kinds_are_known() {
+        for kind in [Kind::File, Kind::Stream] {
+            assert_eq!(kind_of(&bytes(kind)), Ok(kind), "as it was written");
+        }
+    }
+
+    #[test]
+    fn nothing_may_lie_behind_the_end() {
+        for kind in [Kind::File, Kind::Stream] {
+            let whole = bytes(kind);
+            // Cut anywhere, and with any byte changed, it is refused or read, and nothing is allocated for what is not there.
+            for place in 0..whole.len() {
+                kind_of(&whole[..place]).ok();
+                let mut changed = whole.clone();
+                changed[place] = 0xff;
+                kind_of(&changed).ok();
+            }
+        }
+        let mut claims = vec![0xff; 4];
+        claims.extend(i32::MAX.to_le_bytes());
+        assert!(
+            kind_of(&claims).unwrap_err().contains("claim 2147483647 bytes"),
+            "two gigabytes of metadata"
+        );
+        let mut footer = b"ARROW1\0\0".to_vec();
+        footer.extend(i32::MAX.to_le_bytes());
+        footer.extend(b"ARROW1");
+        assert!(kind_of(&footer).unwrap_err().contains("claim 2147483647 bytes"), "two gigabytes of footer");
+    }
+}

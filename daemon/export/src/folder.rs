@@ -1,0 +1,152 @@
+//! A folder that results go to: what is written below it is named, never given as a path, and no link leads out of it.
+//!
+//! Names may come from others, such as the prefix in a fetched `run.json`. The folder itself is the user's choice and may be
+//! a link; it is opened once, so whoever renames it or puts a link in its place meanwhile changes nothing.
+
+use crate::error::ExportError;
+use crate::file::WholeFile;
+use crate::names::check_name;
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, unlinkat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A folder that results go to.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    directory: Arc<OwnedFd>,
+}
+
+impl Folder {
+    /// A folder that is there.
+    ///
+    /// # Errors
+    /// When it is not, or is none.
+    pub fn open(path: &Path) -> Result<Self, ExportError> {
+        let of = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let directory = rustix::fs::open(of, OPEN, Mode::empty());
+        let directory = directory.map_err(|error| ExportError::disk("open", path)(error.into()))?;
+        Ok(Self { path: path.to_owned(), directory: Arc::new(directory) })
+    }
+
+    /// A folder, made if it is not there.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn make(path: &Path) -> Result<Self, ExportError> {
+        std::fs::create_dir_all(path).map_err(ExportError::disk("create", path))?;
+        Self::open(path)
+    }
+
+    /// A folder in this one, made if it is not there.
+    ///
+    /// # Errors
+    /// When the name is a path, or what has the name is no folder: a link to one neither.
+    pub fn within(&self, name: &str) -> Result<Self, ExportError> {
+        let path = self.place(name)?;
+        let made = match mkdirat(&*self.directory, name, Mode::from_raw_mode(0o777)) {
+            Err(Errno::EXIST) => Ok(()),
+            other => other,
+        };
+        let opened = made.and_then(|()| self.beneath(name, OPEN, Mode::empty()));
+        let directory = opened.map_err(|error| ExportError::disk("create", &path)(error.into()))?;
+        Ok(Self { path, directory: Arc::new(directory) })
+    }
+
+    /// Begins a file in it.
+    ///
+    /// # Errors
+    /// When the name is a path, or the folder refuses.
+    pub fn create(&self, name: &str) -> Result<WholeFile, ExportError> {
+        self.place(name)?;
+        WholeFile::within(self, name)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder and the name of a file.
+    pub(crate) fn of_file(path: &Path) -> Result<(Self, String), ExportError> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name =
+            name.ok_or_else(|| ExportError::disk("create", path)(io::ErrorKind::InvalidFilename.into()))?;
+        Ok((Self::open(path.parent().unwrap_or_else(|| Path::new(".")))?, name.to_owned()))
+    }
+
+    pub(crate) const fn directory(&self) -> &Arc<OwnedFd> {
+        &self.directory
+    }
+
+    /// A file that was not there before: one that was is removed first, a link too.
+    pub(crate) fn new_file(&self, name: &str) -> Result<File, ExportError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let mut opened = self.beneath(name, flags, mode);
+        if matches!(opened, Err(Errno::EXIST)) {
+            opened = unlinkat(&*self.directory, name, AtFlags::empty())
+                .and_then(|()| self.beneath(name, flags, mode));
+        }
+        let failed = |error: Errno| ExportError::disk("create", &self.path.join(name))(error.into());
+        Ok(File::from(opened.map_err(failed)?))
+    }
+
+    /// Opens a name that is no path, with the kernel's word that it leads nowhere else.
+    fn beneath(&self, name: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&*self.directory, name, flags, mode, beneath) {
+            // Some sandboxes have no openat2: of a name without slashes, NOFOLLOW says the same.
+            Err(Errno::NOSYS | Errno::PERM) => openat(&*self.directory, name, flags | OFlags::NOFOLLOW, mode),
+            opened => opened,
+        }
+    }
+
+    fn place(&self, name: &str) -> Result<PathBuf, ExportError> {
+        check_name(name)?;
+        Ok(self.path.join(name))
+    }
+}
+
+const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn nothing_is_written_outside() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Folder::make(&outer.path().join("inner")).unwrap();
+        for name in
+            ["../out.json", "/tmp/out.json", "a/b", "..", ".", "", "-o", "a\0b", "a\nb", &"x".repeat(300)]
+        {
+            assert!(folder.create(name).is_err() && folder.within(name).is_err(), "{name:?} is no name");
+        }
+        symlink(outer.path(), folder.path().join("link")).unwrap();
+        assert!(folder.within("link").is_err(), "a link to a folder is not followed");
+        let mut file = folder.within("made").unwrap().create("out.json").unwrap();
+        file.write_all(b"{}").unwrap();
+        assert_eq!(file.finish().unwrap(), outer.path().join("inner/made/out.json"), "below it");
+        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1, "nothing beside it");
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_stays_the_same() {
+        let outer = tempfile::tempdir().unwrap();
+        let (here, there) = (outer.path().join("here"), outer.path().join("there"));
+        let folder = Folder::make(&here).unwrap();
+        let file = folder.create("x").unwrap();
+        std::fs::rename(&here, &there).unwrap();
+        symlink("/nowhere", &here).unwrap();
+        file.finish().unwrap();
+        assert!(there.join("x").is_file(), "where the folder is now");
+    }
+}
