@@ -70,7 +70,7 @@ impl Exceeded {
 ///
 /// ```text
 /// 3 GiB: programs, tokenizer, one text being tokenized, one body being parsed
-/// + 2 x open responses + 2 x answers of sessions + events that are not whole
+/// + 2 x open responses + 4 x answers of sessions + events that are not whole
 /// + workers    x 768 MiB: 128 MiB of receive buffers, and requests that are ready
 /// + connections x 1 MiB: TLS, requests that are being sent
 /// + inputs     x 48
@@ -80,7 +80,7 @@ impl Exceeded {
 pub fn data_bytes(setup: &Setup, connections: u64, inputs: u64) -> u64 {
     let workers = setup.cpus.len() as u64;
     let open =
-        open_bytes(connections).saturating_mul(2).saturating_add(answer_bytes(connections).saturating_mul(2));
+        open_bytes(connections).saturating_mul(2).saturating_add(answer_bytes(connections).saturating_mul(4));
     [
         3 << 30,
         open,
@@ -164,7 +164,7 @@ pub const SAID_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one answer that later turns of its session are sent with.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a job's answer.
-pub const JOB_BYTES_MAX: usize = 4 << 20;
+pub const JOB_BYTES_MAX: usize = 16 << 20;
 /// Bytes of requests that are ready before they are due, of all workers; each has a few, however large.
 pub const READY_BYTES_MAX: usize = 512 << 20;
 /// Threads that no worker needs.

@@ -3,6 +3,7 @@
 //! Each answer of a session in a tree is settled with at least one message, so that the worker knows that nothing is
 //! owed: its next turn, the first turns of its children, or that there is nothing to be sent.
 
+use crate::bounds::Bound;
 use crate::composer::{Answer, Composition, Next, Prepared, Said};
 use crate::prompt::{Branch, BranchKind, Context, Conversation, Planned, When};
 use common::clock::MonoNs;
@@ -111,9 +112,10 @@ impl Branching {
         let mut work = Work { composition, made, now: answer.due, prepared: Vec::new(), ends: false };
         if let Some(session) = self.sessions.get_mut(&answer.session) {
             match &answer.said {
-                Some(said) => {
-                    session.hear(said, composition);
-                    self.branch(answer.session, &mut work)?;
+                Some(said) if session.hear(said, composition) => self.branch(answer.session, &mut work)?,
+                Some(_) => {
+                    composition.exceeded.count(Bound::Sessions, 1);
+                    session.later.clear();
                 }
                 None => session.later.clear(),
             }
@@ -209,10 +211,15 @@ impl Branching {
 }
 
 impl Session {
-    fn hear(&mut self, said: &Said, composition: &Composition) {
-        if self.context == Context::Live {
-            self.history.push(said.meaning(composition.endpoint));
+    /// Takes in an answer, if it goes on with it; tells whether it can go on.
+    fn hear(&mut self, said: &Said, composition: &Composition) -> bool {
+        if self.context != Context::Live {
+            return true;
         }
+        let heard = said.meaning(composition.endpoint);
+        let can_go_on = heard.is_some();
+        self.history.extend(heard);
+        can_go_on
     }
 }
 

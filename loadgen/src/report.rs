@@ -74,7 +74,17 @@ impl Reporter {
     /// A sink for the bytes of one read, reaped at `reaped`.
     #[inline]
     pub const fn sink(&mut self, request: RequestId, reaped: MonoNs) -> ReadSink<'_> {
-        ReadSink { reporter: self, request, reaped, status: 0, said: None, awaits_content: false, end: None }
+        ReadSink {
+            reporter: self,
+            request,
+            reaped,
+            status: 0,
+            said: None,
+            awaits_content: false,
+            has_event: false,
+            comments: 0,
+            end: None,
+        }
     }
 
     /// The ring, for its counters.
@@ -110,6 +120,10 @@ pub struct ReadSink<'a> {
     pub said: Option<&'a mut Said>,
     /// Whether no content has come yet and somebody waits for it.
     pub awaits_content: bool,
+    /// Whether the response has had an event: the first one has a record, whatever it brings.
+    pub has_event: bool,
+    /// Comments of one line, which have no record.
+    pub comments: u32,
     /// Where on the wire ends what is cut, if its bytes were encrypted.
     pub end: Option<u64>,
 }
@@ -125,14 +139,19 @@ impl Sink for ReadSink<'_> {
 
     #[inline]
     fn event(&mut self, bytes: &[u8], end: u64) {
+        self.reporter.producer.count(Counter::Events, 1);
+        if self.has_event && is_comment(bytes) {
+            self.comments = self.comments.saturating_add(1);
+            return;
+        }
+        self.has_event = true;
         let end = self.end.unwrap_or(end);
         let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
-        self.reporter.producer.count(Counter::Events, 1);
         if let Some(said) = &mut self.said {
             said.is_stream = true;
-            said.bytes.extend_from_slice(bytes);
-            said.bytes.extend_from_slice(b"\n\n");
+            said.add(bytes);
+            said.add(b"\n\n");
         }
         if self.awaits_content && content::is_in(bytes) {
             self.awaits_content = false;
@@ -144,10 +163,16 @@ impl Sink for ReadSink<'_> {
         let header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
         if let Some(said) = &mut self.said {
-            said.bytes.extend_from_slice(bytes);
+            said.add(bytes);
         }
         self.awaits_content = false;
     }
+}
+
+/// Whether an event is one line that only keeps the connection open.
+#[inline]
+fn is_comment(event: &[u8]) -> bool {
+    event.first() == Some(&b':') && memchr::memchr2(b'\n', b'\r', event).is_none()
 }
 
 fn length_of<T>(_body: &T) -> u32 {

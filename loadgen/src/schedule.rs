@@ -232,13 +232,20 @@ impl Schedule {
         }
     }
 
-    /// A session ended with a request that was `submitted`: its place is free since `now`.
+    /// A session ended with a request that was `submitted`: its place is free from `free` on. A rate is not slowed by that.
     #[inline]
-    pub fn session_ended(&mut self, submitted: MonoNs, now: MonoNs) {
+    pub fn session_ended(&mut self, submitted: MonoNs, free: MonoNs) {
         self.open_sessions = self.open_sessions.saturating_sub(1);
         match &mut self.pacing {
-            Pacing::Places(free_since) => free_since.push_back(now),
-            Pacing::Users { starts, gap } => starts.push(Reverse(now.max(submitted + *gap))),
+            Pacing::Places(free_since) => {
+                // Nearly always the last one: only places whose server was not there are free later.
+                let place = match free_since.back() {
+                    Some(last) if *last > free => free_since.partition_point(|other| *other <= free),
+                    _ => free_since.len(),
+                };
+                free_since.insert(place, free);
+            }
+            Pacing::Users { starts, gap } => starts.push(Reverse(free.max(submitted + *gap))),
             Pacing::Requests(_) | Pacing::Sessions(_) => {}
         }
     }
@@ -397,6 +404,26 @@ mod tests {
         assert_eq!(schedule.start_by(at(8)), Some(at(7)), "due since the place was free");
         schedule.take_start();
         assert!(schedule.is_done(at(8)), "three requests were asked for");
+    }
+
+    #[test]
+    fn a_place_whose_server_was_not_there_is_free_later_and_no_other() {
+        let mut schedule = Schedule::places(at(0), &limits(None, None), 0);
+        schedule.take_start();
+        schedule.take_start();
+        schedule.session_ended(at(0), at(250));
+        schedule.session_ended(at(0), at(7));
+        assert_eq!(schedule.start_by(at(8)), Some(at(7)), "the other place");
+        schedule.take_start();
+        assert_eq!(
+            (schedule.start_by(at(249)), schedule.next_start()),
+            (None, Some(at(250))),
+            "then this one"
+        );
+        let mut schedule = open(limits(None, None));
+        schedule.take_start();
+        schedule.session_ended(at(0), at(250));
+        assert_eq!(schedule.next_start(), Some(at(1)), "a rate goes on");
     }
 
     #[test]

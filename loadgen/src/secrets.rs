@@ -204,8 +204,27 @@ const KEY_NAMES: &[&str] = &["code", "sig"];
 const KEY_WORDS: &[&str] = &["key", "token", "secret", "signature", "auth", "passw", "credential"];
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use common::plan::Plan;
+    use std::collections::BTreeMap;
+
+    /// A set-up without anything.
+    pub(crate) fn setup() -> Setup {
+        Setup {
+            plan: Plan::unknown(),
+            secret_headers: BTreeMap::new(),
+            addresses: Vec::new(),
+            run_number: 0,
+            cpus: Vec::new(),
+            ring_bytes: 0,
+            socket_stamps: false,
+            keep_raw: false,
+            inputs: Vec::new(),
+            replay: false,
+            own_user: false,
+        }
+    }
 
     const KEY: &str = "sk-Ab/9+=x%z\"é-0123";
 
@@ -236,6 +255,18 @@ mod tests {
         }
         let hex = KEY.bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
         check(&secrets, &hex, "[redacted]");
+    }
+
+    #[test]
+    fn keys_of_a_set_up_are_secrets() {
+        let mut setup = setup();
+        setup.secret_headers.insert("Authorization".to_owned(), "Bearer abcdefghij".to_owned());
+        setup.secret_headers.insert("Accept".to_owned(), "text/event-stream".to_owned());
+        setup
+            .addresses
+            .push(("http://h/v1?subscription-key=klmnopqrst".to_owned(), "127.0.0.1:1".to_owned()));
+        let secrets = Secrets::of(&setup);
+        check(&secrets, "abcdefghij klmnopqrst text/event-stream", "[redacted] [redacted] text/event-stream");
     }
 
     #[test]

@@ -55,17 +55,38 @@ pub fn try_out(
     name: &ServerName<'static>,
     address: &SocketAddr,
 ) -> io::Result<()> {
+    let begun = crate::clock::mono();
     let mut socket = TcpStream::connect_timeout(address, PATIENCE)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut session = ClientConnection::new(Arc::clone(config), name.clone()).map_err(io::Error::other)?;
     while session.is_handshaking() {
-        session.complete_io(&mut socket)?;
+        session.complete_io(&mut socket).map_err(in_words)?;
+        // One byte now and then is no answer.
+        if (crate::clock::mono() - begun).as_seconds() > 2.0 * PATIENCE.as_secs_f64() {
+            return Err(in_words(io::ErrorKind::TimedOut.into()));
+        }
     }
     session.send_close_notify();
     // What it says to a goodbye is of no interest.
     session.complete_io(&mut socket).ok();
     Ok(())
+}
+
+/// A socket's patience is told as something that may be tried again; a user wants to know that nobody answered.
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            let seconds = PATIENCE.as_secs();
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!(
+                    "the server did not answer the TLS handshake within {seconds} s; does it speak TLS on this port?"
+                ),
+            )
+        }
+        _ => error,
+    }
 }
 
 /// Trusts whatever certificate it is shown, for `--insecure`.

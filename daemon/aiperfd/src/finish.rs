@@ -4,7 +4,7 @@ use crate::daemon::Daemon;
 use crate::evidence::{evidence, figures};
 use crate::pipeline::{View, Writers};
 use crate::replay;
-use crate::run::{Active, Field, as_run};
+use crate::run::{Active, Field, as_run, metadata, writers};
 use crate::store::{RunDir, Started};
 use crate::supervise::{Cause, Stopped};
 use crate::{clock, host, verdict};
@@ -111,6 +111,8 @@ impl Active {
             stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
         if died || written.is_err() {
             field.loadgen.end();
+            self.directory.give_up_reserve();
+            remove_incomplete(&self.directory);
             match replay::run(daemon, &self.directory, plan, started, &|| false) {
                 Ok(replayed) => return (replayed.parts, replayed.view),
                 Err(error) => {
@@ -122,6 +124,12 @@ impl Active {
             stopped.get_or_insert_with(|| Stopped::failed("the pipeline ended", &error));
             Parts::complete(&self.directory)
         });
+        if parts.is_empty() {
+            // A run without requests is a run all the same, and its verdict says why.
+            let metadata = metadata(&self.run_id(), field.rung, &field.clock_begin, &field.host);
+            let empty = writers(&self.directory.path().join("parts"), plan, &metadata).close();
+            return (empty.unwrap_or(parts), view());
+        }
         (parts, view())
     }
 }
@@ -184,6 +192,13 @@ pub(crate) fn complete(directory: &RunDir, stem: &str) -> Vec<PathBuf> {
         .collect::<Vec<_>>();
     parts.sort();
     parts
+}
+
+/// Removes parts that were being written when their writer failed: their room is needed.
+fn remove_incomplete(directory: &RunDir) {
+    let entries = fs::read_dir(directory.path().join("parts")).into_iter().flatten().flatten();
+    let incomplete = entries.filter(|entry| !entry.file_name().to_string_lossy().ends_with(".parquet"));
+    incomplete.for_each(|entry| drop(fs::remove_file(entry.path())));
 }
 
 /// Makes one file of the complete parts of a table.

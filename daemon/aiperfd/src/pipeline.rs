@@ -120,6 +120,7 @@ impl Pipeline {
                     let begun = *part_begun.get_or_insert(joined.request.ended_ns);
                     if joined.request.ended_ns - begun > self.part_length() {
                         self.writers.end_parts()?;
+                        self.keeping.iter().for_each(Keeping::ended_parts);
                         part_begun = None;
                     }
                     live.request(&joined.request);
@@ -154,10 +155,10 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// How much of the run a kill may cost: nothing while the spool files are whole.
+    /// How long a part is. While the spool files are whole, a kill costs nothing, however long.
     fn part_length(&self) -> DurationNs {
-        let is_cut = self.keeping.as_ref().is_some_and(Keeping::is_cut);
-        if is_cut { PART_LENGTH_CUT } else { PART_LENGTH }
+        let is_short = self.keeping.as_ref().is_some_and(Keeping::is_short);
+        if is_short { PART_LENGTH_SHORT } else { PART_LENGTH }
     }
 }
 
@@ -311,8 +312,8 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
 const SLACK: DurationNs = DurationNs::from_millis(50);
 /// A part is ended after so much of the run.
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
-/// The same once records were given back: a kill loses no more than that.
-const PART_LENGTH_CUT: DurationNs = DurationNs::from_millis(800);
+/// The same once records are given back that are in complete parts: a kill loses no more than that.
+const PART_LENGTH_SHORT: DurationNs = DurationNs::from_millis(800);
 /// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
 const SHOW_EVERY: u64 = 256;
 /// Requests that the verdict's percentiles are taken of.

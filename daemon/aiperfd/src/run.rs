@@ -115,6 +115,8 @@ pub(crate) struct Field<'a> {
     pub(crate) met: BTreeMap<String, u64>,
     /// The models that others asked.
     pub(crate) models: Vec<String>,
+    /// What is kept of the spool files.
+    pub(crate) keeping: Keeping,
     /// Bounds that something exceeded, and how much was left out, by name.
     pub(crate) exceeded: BTreeMap<String, u64>,
     /// How much was collected, and how much of it the observer has read.
@@ -307,7 +309,11 @@ impl Active {
         };
         let looks = Arc::clone(&collector.looks);
         let (host, clock_begin) = (host::describe(&hot_cpus), clock::anchor());
-        let inflow = Inflow { replies: Replies::new(reply_read.into()), kernel: kernel_reader, keeping };
+        let inflow = Inflow {
+            replies: Replies::new(reply_read.into()),
+            kernel: kernel_reader,
+            keeping: keeping.clone(),
+        };
         let metadata = metadata(&run_id, rung, &clock_begin, &host);
         let pipeline = self.pipeline(plan, rung, inflow, &metadata, clock_begin, &view);
         // Little work that must not wait: a full ring costs stamps.
@@ -338,6 +344,7 @@ impl Active {
             watched: None,
             met: BTreeMap::new(),
             models: Vec::new(),
+            keeping,
             exceeded: BTreeMap::new(),
             collected: Collected::default(),
             gpus,

@@ -1,7 +1,8 @@
 //! Files that hold what was collected until it is processed: memory stays flat, however far the reader is behind.
 //!
-//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that
-//! the disk space of what was read is given back, and a mark in the folder says so.
+//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that, or
+//! when the disk runs short, the disk space of what was read is given back as soon as it is in complete parts of the
+//! results, and a mark in the folder says so.
 
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;
@@ -10,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Appends to a spool file, buffered until it is published.
 #[derive(Debug)]
@@ -22,42 +24,98 @@ pub struct Writer {
     published: Arc<AtomicU64>,
     /// What is given back, and when.
     keeping: Keeping,
-    /// Bytes from the file's begin whose disk space has been given back.
-    freed: u64,
+    durable: Durable,
+    /// How far it was read at the last look.
+    read: u64,
 }
 
-/// How much of a run's spool files is kept once it was read. All files of a run share it.
+/// How much of a run's spool files is kept once it was read. All files of a run, and its pipeline, share it.
 #[derive(Clone, Debug)]
-pub struct Keeping {
+pub struct Keeping(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
     /// Bytes that each file may have before anything is given back.
     bytes: u64,
     /// The mark that something was given back.
     mark: PathBuf,
-    is_cut: Arc<AtomicBool>,
+    /// Whether parts are short, so that something can be given back soon.
+    is_short: AtomicBool,
+    /// Whether something was given back.
+    is_cut: AtomicBool,
+    /// How often the pipeline has ended its parts.
+    parts: AtomicU64,
+}
+
+/// How far one file may be given back: what was read before the parts were ended twice is in complete ones.
+#[derive(Debug, Default)]
+struct Durable {
+    parts: u64,
+    /// How far it had been read when the parts were ended last.
+    read: u64,
+    /// How far it had been read when they were ended the time before.
+    safe: u64,
+    /// Bytes from the file's begin whose disk space has been given back.
+    freed: u64,
 }
 
 impl Keeping {
     /// Up to so many bytes of each file are kept; the mark is made in this folder.
     #[must_use]
     pub fn new(folder: &Path, bytes: u64) -> Self {
-        Self { bytes, mark: folder.join(CUT), is_cut: Arc::default() }
+        Self(Arc::new(Kept {
+            bytes,
+            mark: folder.join(CUT),
+            is_short: AtomicBool::new(bytes == 0),
+            is_cut: AtomicBool::new(false),
+            parts: AtomicU64::new(0),
+        }))
     }
 
-    /// Whether something was given back: from then on only complete parts of the results survive a kill.
+    /// Keeps no more than parts lack: the disk runs short.
+    pub fn press(&self) {
+        self.0.is_short.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether parts are to be short: then only complete ones survive a kill, or soon will.
     #[must_use]
-    pub fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::Relaxed)
+    pub fn is_short(&self) -> bool {
+        self.0.is_short.load(Ordering::Relaxed)
     }
 
-    /// Whether bytes before this place may be given back now. The mark is on the disk before the first are.
-    fn gives_back(&self, place: u64) -> io::Result<bool> {
-        if place <= self.bytes && !self.is_cut() {
-            return Ok(false);
+    /// The pipeline has ended its parts.
+    pub fn ended_parts(&self) {
+        self.0.parts.fetch_add(1, Ordering::Release);
+    }
+
+    /// Gives back what is in complete parts of a file that has been read up to `read`.
+    fn give_back(&self, file: &File, durable: &mut Durable, read: u64) -> io::Result<()> {
+        if read > self.0.bytes {
+            self.press();
         }
-        if !self.is_cut.swap(true, Ordering::Relaxed) {
-            File::create(&self.mark)?;
+        let parts = self.0.parts.load(Ordering::Acquire);
+        if parts != durable.parts {
+            durable.parts = parts;
+            durable.safe = durable.read;
+            durable.read = read;
         }
-        Ok(true)
+        let least = if self.0.bytes == 0 { FREE_BYTES } else { PRESSED_BYTES };
+        if !self.is_short() || durable.safe.saturating_sub(durable.freed) < least {
+            return Ok(());
+        }
+        // The mark is on the disk before the first bytes are gone.
+        if !self.0.is_cut.swap(true, Ordering::Relaxed) {
+            File::create(&self.0.mark)?;
+        }
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match fallocate(file, flags, durable.freed, durable.safe - durable.freed) {
+            // A file system without holes keeps everything.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {
+                durable.freed = durable.safe;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -77,8 +135,7 @@ pub struct Reader {
     taken: usize,
     /// The offset in the file after the buffer.
     place: u64,
-    /// Bytes from the file's begin whose disk space has been given back.
-    freed: u64,
+    durable: Durable,
     /// How far another process has read, if one reads too: what it has not read is not given back.
     other: Option<Arc<AtomicU64>>,
     /// What is given back; nothing of a file that is read again.
@@ -93,7 +150,15 @@ impl Writer {
     pub fn create(path: &Path, keeping: Keeping) -> io::Result<Self> {
         let file = File::options().read(true).write(true).create_new(true).open(path)?;
         let buffer = Vec::with_capacity(BUFFER_BYTES);
-        Ok(Self { file, buffer, written: 0, published: Arc::default(), keeping, freed: 0 })
+        Ok(Self {
+            file,
+            buffer,
+            written: 0,
+            published: Arc::default(),
+            keeping,
+            durable: Durable::default(),
+            read: 0,
+        })
     }
 
     /// A reader of this file, in this process.
@@ -107,7 +172,7 @@ impl Writer {
             buffer: Vec::new(),
             taken: 0,
             place: 0,
-            freed: 0,
+            durable: Durable::default(),
             other: None,
             keeping: Some(self.keeping.clone()),
         })
@@ -129,11 +194,6 @@ impl Writer {
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.buffer.len() + bytes.len() > BUFFER_BYTES {
             self.flush()?;
-            if bytes.len() >= BUFFER_BYTES {
-                self.file.write_all_at(bytes, self.written)?;
-                self.written += bytes.len() as u64;
-                return Ok(());
-            }
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -154,30 +214,35 @@ impl Writer {
         self.written
     }
 
-    /// Gives back the disk space of bytes that nobody will read again.
+    /// Gives back the disk space of bytes before this place, once they are in complete parts.
     ///
     /// # Errors
     /// When the file system refuses for another reason than that it can't.
     pub fn free_before(&mut self, place: u64) -> io::Result<()> {
-        if place.saturating_sub(self.freed) < FREE_BYTES || !self.keeping.gives_back(place)? {
-            return Ok(());
-        }
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        match fallocate(&self.file, flags, self.freed, place - self.freed) {
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {
-                self.freed = place;
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.read = place;
+        self.keeping.give_back(&self.file, &mut self.durable, place)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if !self.buffer.is_empty() {
-            self.file.write_all_at(&self.buffer, self.written)?;
-            self.written += self.buffer.len() as u64;
-            self.buffer.clear();
+        if self.buffer.is_empty() {
+            return Ok(());
         }
+        let mut attempt = 0;
+        loop {
+            match self.file.write_all_at(&self.buffer, self.written) {
+                Ok(()) => break,
+                // What is in complete parts soon makes room; the rings hold what comes meanwhile.
+                Err(error) if attempt < FULL_ATTEMPTS && error.kind() == io::ErrorKind::StorageFull => {
+                    attempt += 1;
+                    self.keeping.press();
+                    std::thread::sleep(FULL_PAUSE);
+                    self.keeping.give_back(&self.file, &mut self.durable, self.read).ok();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
         Ok(())
     }
 }
@@ -196,7 +261,7 @@ impl Reader {
             buffer: Vec::new(),
             taken: 0,
             place: 0,
-            freed: 0,
+            durable: Durable::default(),
             other: None,
             keeping: None,
         })
@@ -233,11 +298,8 @@ impl Reader {
         // A buffer behind the place has been taken; giving back its disk space may fail and costs space only.
         let other = self.other.as_ref().map_or(u64::MAX, |other| other.load(Ordering::Acquire));
         let taken = (self.place - kept as u64 - count as u64).min(other);
-        let Some(keeping) = &self.keeping else { return Ok(()) };
-        if taken.saturating_sub(self.freed) >= FREE_BYTES && keeping.gives_back(taken)? {
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            fallocate(&self.file, flags, self.freed, taken - self.freed).ok();
-            self.freed = taken;
+        if let Some(keeping) = &self.keeping {
+            keeping.give_back(&self.file, &mut self.durable, taken).ok();
         }
         Ok(())
     }
@@ -249,6 +311,11 @@ const CUT: &str = "cut";
 const BUFFER_BYTES: usize = 256 << 10;
 /// How much disk space is given back at once.
 const FREE_BYTES: u64 = 64 << 20;
+/// The same when the disk runs short, or much was collected.
+const PRESSED_BYTES: u64 = 1 << 20;
+/// A full disk is tried again for three seconds.
+const FULL_ATTEMPTS: u32 = 150;
+const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
@@ -274,22 +341,48 @@ mod tests {
     #[test]
     fn what_is_kept_is_whole_until_it_is_too_much() {
         let directory = tempfile::tempdir().unwrap();
-        let keeping = Keeping::new(directory.path(), FREE_BYTES * 2);
+        let keeping = Keeping::new(directory.path(), 8 << 20);
         let mut writer = Writer::create(&directory.path().join("spool"), keeping.clone()).unwrap();
-        let piece = vec![7; 1 << 20];
-        for _ in 0..(FREE_BYTES >> 20) {
-            writer.append(&piece).unwrap();
-        }
-        writer.publish().unwrap();
-        writer.free_before(FREE_BYTES).unwrap();
-        assert!(is_whole(directory.path()) && !keeping.is_cut(), "nothing was given back");
+        let mut write = |mebibytes: u64| {
+            for _ in 0..mebibytes {
+                writer.append(&vec![7; 1 << 20]).unwrap();
+            }
+            writer.publish().unwrap();
+            let length = writer.length();
+            writer.free_before(length).unwrap();
+        };
+        write(4);
+        keeping.ended_parts();
+        write(2);
+        keeping.ended_parts();
+        write(1);
+        assert!(is_whole(directory.path()) && !keeping.is_short(), "nothing was given back");
         let mut again = Reader::again(&directory.path().join("spool")).unwrap();
         assert_eq!(again.peek(1).unwrap(), Some([7].as_slice()), "it can be read again");
-        for _ in 0..(2 * FREE_BYTES) >> 20 {
-            writer.append(&piece).unwrap();
-        }
+        write(4);
+        assert!(
+            keeping.is_short() && is_whole(directory.path()),
+            "too much, and not yet in two complete parts"
+        );
+        keeping.ended_parts();
+        write(1);
+        assert!(!is_whole(directory.path()), "what was read before the parts before is given back");
+    }
+
+    #[test]
+    fn a_disk_that_runs_short_is_helped() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeping = Keeping::new(directory.path(), 1 << 30);
+        let mut writer = Writer::create(&directory.path().join("spool"), keeping.clone()).unwrap();
+        writer.append(&vec![7; 4 << 20]).unwrap();
         writer.publish().unwrap();
-        writer.free_before(FREE_BYTES * 3).unwrap();
-        assert!(!is_whole(directory.path()) && keeping.is_cut(), "it was too much");
+        for _ in 0..2 {
+            keeping.ended_parts();
+            writer.free_before(4 << 20).unwrap();
+        }
+        assert!(is_whole(directory.path()), "there is room");
+        keeping.press();
+        writer.free_before(4 << 20).unwrap();
+        assert!(!is_whole(directory.path()), "there is none");
     }
 }

@@ -169,16 +169,22 @@ impl RunDir {
             let path = self.path.join(directory);
             fs::create_dir(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
         }
-        let path = self.path.join(RESERVE);
-        let reserve =
-            fs::File::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
-        match fallocate(&reserve, FallocateFlags::empty(), 0, RESERVE_BYTES) {
-            // A file system that can't keep room has none kept.
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
-            Err(error) => {
-                Err(error).with_context(|| format!("failed to keep room in `{}`", self.path.display()))
+        let folder = self.path.join(RESERVE);
+        fs::create_dir(&folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
+        for place in 0..RESERVE_FILES {
+            let path = folder.join(place.to_string());
+            let file =
+                fs::File::create(&path).with_context(|| format!("failed to create `{}`", path.display()))?;
+            match fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES / RESERVE_FILES) {
+                // A file system that can't keep room has none kept.
+                Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("failed to keep room in `{}`", self.path.display()));
+                }
             }
         }
+        Ok(())
     }
 
     /// Keeps other users out of a run that an older daemon has left.
@@ -257,7 +263,7 @@ impl RunDir {
 
     /// Gives up the room that is kept for the end of the run.
     pub fn give_up_reserve(&self) {
-        fs::remove_file(self.path.join(RESERVE)).ok();
+        fs::remove_dir_all(self.path.join(RESERVE)).ok();
     }
 
     /// Where spool files lie.
@@ -372,7 +378,9 @@ const RUN_ID_LENGTH: usize = 12;
 const OWNER_ONLY: u32 = 0o700;
 /// Room that is kept for the end of a run whose disk is full.
 const RESERVE: &str = "reserve";
-const RESERVE_BYTES: u64 = 512 << 10;
+const RESERVE_BYTES: u64 = 4 << 20;
+/// Files too: a disk may lack those.
+const RESERVE_FILES: u64 = 10;
 /// What `st_blocks` counts (man 3type stat).
 const BLOCK_BYTES: u64 = 512;
 

@@ -136,7 +136,7 @@ impl Supervisor {
             let error = field.pipeline.failure()?;
             return Some(Stopped::failed("the pipeline ended", error));
         }
-        self.stands_still(field, now).or_else(|| self.disk(store, limits, now))
+        self.stands_still(field, now).or_else(|| self.disk(field, store, limits, now))
     }
 
     fn stands_still(&mut self, field: &Field<'_>, now: MonoNs) -> Option<Stopped> {
@@ -158,11 +158,15 @@ impl Supervisor {
         None
     }
 
-    fn disk(&mut self, store: &Store, limits: &Limits, now: MonoNs) -> Option<Stopped> {
+    fn disk(&mut self, field: &Field<'_>, store: &Store, limits: &Limits, now: MonoNs) -> Option<Stopped> {
         if now - self.disk < DISK_INTERVAL {
             return None;
         }
         self.disk = now;
+        let (free, all) = store.disk();
+        if free < kept_free(limits, all) * EARLIER {
+            field.keeping.press();
+        }
         let why = disk_is_full(store, limits)?;
         Some(Stopped { cause: Cause::DiskFull, why })
     }
@@ -171,7 +175,7 @@ impl Supervisor {
 /// Why the disk of the state directory counts as full, if it does: what is left is for the end of runs.
 pub fn disk_is_full(store: &Store, limits: &Limits) -> Option<String> {
     let (free, all) = store.disk();
-    let kept = (u64::from(limits.disk_free_mib) << 20).min(all / SHARE_FREE);
+    let kept = kept_free(limits, all);
     (free < kept).then(|| {
         format!(
             "{} MiB are free on the disk of the daemon's state directory, and {} stay free (`disk_free_mib` in [limits] of the \
@@ -180,6 +184,11 @@ pub fn disk_is_full(store: &Store, limits: &Limits) -> Option<String> {
             kept >> 20
         )
     })
+}
+
+/// Bytes that stay free on a disk of so many.
+fn kept_free(limits: &Limits, all: u64) -> u64 {
+    (u64::from(limits.disk_free_mib) << 20).min(all / SHARE_FREE)
 }
 
 /// The pipeline's thread, and what it ended with.
@@ -240,7 +249,9 @@ fn is_stopped(pid: u32) -> bool {
 const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
 /// A response that takes longer to be understood is none.
 const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);
-const DISK_INTERVAL: DurationNs = DurationNs::from_millis(500);
+const DISK_INTERVAL: DurationNs = DurationNs::from_millis(100);
+/// So many times what stays free, and records are given back that are in complete parts.
+const EARLIER: u64 = 4;
 /// Of a small disk a twentieth is left for the end of runs.
 const SHARE_FREE: u64 = 20;
 const LOOK: std::time::Duration = std::time::Duration::from_millis(1);

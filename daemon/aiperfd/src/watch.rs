@@ -143,7 +143,7 @@ impl Active {
         let inflow = Inflow {
             replies: Replies::new(reply_read.into()),
             kernel: Some(spool.reader_behind(collected.consumed())?),
-            keeping,
+            keeping: keeping.clone(),
         };
         let metadata = metadata(&run_id, rung, &clock_begin, &host);
         let pipeline = Pipeline {
@@ -186,6 +186,7 @@ impl Active {
             watched: Some(watched),
             met: BTreeMap::new(),
             models: Vec::new(),
+            keeping,
             exceeded: BTreeMap::new(),
             collected,
             gpus,

@@ -1,5 +1,6 @@
 //! What the server said, and what it means.
 
+use crate::bounds::{ANSWER_BYTES_MAX, SAID_BYTES_MAX};
 use crate::job::Told;
 use common::clock::MonoNs;
 use endpoint::{Endpoint, Reply, Turn, sse};
@@ -26,11 +27,30 @@ pub struct Said {
     pub bytes: Vec<u8>,
     /// Whether it is a stream.
     pub is_stream: bool,
+    /// Whether it was too much to be kept: then the session can't go on.
+    pub is_over: bool,
 }
 
 impl Said {
-    /// The answer as a turn of the conversation; of one that only reasoned, the reasoning.
-    pub(crate) fn meaning(&self, endpoint: &dyn Endpoint) -> Turn {
+    /// Takes in more of it, as long as it is not too much.
+    #[inline]
+    pub fn add(&mut self, bytes: &[u8]) {
+        if self.is_over || self.bytes.len() + bytes.len() > SAID_BYTES_MAX {
+            return self.give_up();
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Keeps nothing of it.
+    #[cold]
+    pub fn give_up(&mut self) {
+        self.is_over = true;
+        self.bytes = Vec::new();
+    }
+
+    /// The answer as a turn of the conversation; of one that only reasoned, the reasoning. None of an answer that is too
+    /// long to be sent again.
+    pub(crate) fn meaning(&self, endpoint: &dyn Endpoint) -> Option<Turn> {
         let mut content = String::new();
         let mut reasoning = String::new();
         let mut take = |reply: Reply<'_>| {
@@ -51,8 +71,11 @@ impl Said {
             take(endpoint.whole(&self.bytes));
         }
         let text = if content.is_empty() { reasoning } else { content };
+        if self.is_over || text.len() > ANSWER_BYTES_MAX {
+            return None;
+        }
         let mut turn = Turn::user(text, String::new());
         "assistant".clone_into(&mut turn.role);
-        turn
+        Some(turn)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::head::Head;
 use super::{Kind, Next, Prepared};
+use crate::bounds::Exceeded;
 use crate::branching::Inherited;
 use crate::job::Inquiry;
 use crate::prompt::{Conversation, Conversations, Markers, Order, Planned, When};
@@ -47,6 +48,10 @@ pub struct Composition {
     pub worker: u64,
     /// How many workers there are: the worker's sessions are every `workers`-th.
     pub workers: u64,
+    /// Bytes of answers that all sessions may go on with.
+    pub heard_max: usize,
+    /// What was left out.
+    pub exceeded: Arc<Exceeded>,
 }
 
 /// How the input's times become offsets from the phase's begin.

@@ -23,6 +23,7 @@ pub use head::Head;
 pub use prepared::{Kind, Next, Prepared};
 pub use queue::{Feed, PreparedQueue, queue};
 
+use crate::bounds::{Bound, READY_BYTES_MAX};
 use crate::branching::Branching;
 use crate::job::{Told, Wanted};
 use crate::prompt::Context;
@@ -45,6 +46,10 @@ struct Composer {
     made: u64,
     /// Later turns for which the queue had no room.
     waiting: VecDeque<Prepared>,
+    /// Bytes of answers that sessions go on with.
+    heard: usize,
+    /// Bytes of the request that was made last.
+    latest: usize,
     /// Sessions that begin others.
     branching: Branching,
 }
@@ -89,6 +94,7 @@ impl Composer {
                         history: Vec::new(),
                         later,
                         answers: Vec::new(),
+                        heard: 0,
                     };
                     begun.remember(first);
                     self.sessions.insert(session, begun);
@@ -135,7 +141,7 @@ impl Composer {
     /// The turn after the one that was answered, if the session goes on.
     fn next_turn(&mut self, answer: &Answer, bytes: Vec<u8>) -> io::Result<Option<Prepared>> {
         let Some(said) = &answer.said else {
-            self.sessions.remove(&answer.session);
+            self.forget(answer.session);
             self.branching.forget(answer.session);
             return Ok(None);
         };
@@ -145,15 +151,22 @@ impl Composer {
         if matches!(session.context, Context::Alone | Context::Woven) {
             composition.mark(&mut planned.turn, answer.session)?;
         }
-        match session.context {
-            Context::Live => session.history.push(said.meaning(composition.endpoint)),
-            Context::Woven => {
+        if matches!(session.context, Context::Live | Context::Woven) {
+            let heard = said.meaning(composition.endpoint);
+            let Some(heard) = heard.filter(|turn| self.heard + turn_bytes(turn) <= composition.heard_max)
+            else {
+                return Ok(Some(self.give_up(answer.session)));
+            };
+            session.heard += turn_bytes(&heard);
+            self.heard += turn_bytes(&heard);
+            if session.context == Context::Live {
+                session.history.push(heard);
+            } else {
                 let messages = session.history.last().and_then(|turn| turn.messages.as_ref());
                 let after = messages.map_or(0, Vec::len);
-                session.answers.push((after, said.meaning(composition.endpoint)));
+                session.answers.push((after, heard));
                 session.history.clear();
             }
-            Context::Recorded | Context::Alone => {}
         }
         session.turn += 1;
         let (entry, turn) = (session.entry, session.turn);
@@ -166,6 +179,7 @@ impl Composer {
         };
         let next = composition.timeline.next(session.later.front());
         if next == Next::Over {
+            self.heard -= session.heard;
             self.sessions.remove(&answer.session);
         } else if session.context != Context::Alone {
             turns.extend(answer_of_input.filter(|_| session.context == Context::Recorded));
@@ -178,11 +192,32 @@ impl Composer {
         Ok(Some(prepared))
     }
 
+    /// Ends a session whose answers are too long to go on with.
+    #[cold]
+    fn give_up(&mut self, session: u64) -> Prepared {
+        self.composition.exceeded.count(Bound::Sessions, 1);
+        self.forget(session);
+        Prepared { settles: true, ..Prepared::nothing(session, true) }
+    }
+
+    fn forget(&mut self, session: u64) {
+        if let Some(gone) = self.sessions.remove(&session) {
+            self.heard -= gone.heard;
+        }
+    }
+
     fn request(&mut self, session: u64, entry: u32, body: &Body, bytes: Vec<u8>) -> Prepared {
         let composition = &self.composition;
         let request = RequestId(composition.worker + self.made * composition.workers);
         self.made += 1;
         composition.request(request, (session, session), entry, body, bytes)
+    }
+
+    /// Whether the requests that are ready are large enough: of large ones there are few.
+    fn has_enough(&self, queue: &Feed) -> bool {
+        let ready = queue.ready.buffer().capacity() - queue.ready.slots();
+        let workers = usize::try_from(self.composition.workers).unwrap_or(1).max(1);
+        ready >= READY_LEAST && ready.saturating_mul(self.latest) > READY_BYTES_MAX / workers
     }
 
     /// Makes what is wanted; returns whether anything was.
@@ -209,11 +244,12 @@ impl Composer {
             has_worked |= queue.turns.push(prepared).is_ok();
         }
         for _ in 0..BATCH {
-            if queue.ready.is_full() {
+            if queue.ready.is_full() || self.has_enough(queue) {
                 return Ok(has_worked);
             }
             let bytes = queue.spent.pop().unwrap_or_default();
             let prepared = self.first_turn(bytes)?;
+            self.latest = prepared.bytes.len();
             has_worked |= queue.ready.push(prepared).is_ok();
         }
         Ok(true)
@@ -231,6 +267,8 @@ pub fn run(composition: Composition, mut queue: Feed, over: &AtomicBool) -> io::
         begun: 0,
         made: 0,
         waiting: VecDeque::new(),
+        heard: 0,
+        latest: 0,
         branching: Branching::default(),
     };
     while !queue.ready.is_abandoned() && !over.load(Ordering::Relaxed) {
@@ -241,6 +279,13 @@ pub fn run(composition: Composition, mut queue: Feed, over: &AtomicBool) -> io::
     Ok(())
 }
 
+/// Bytes of a turn's text.
+fn turn_bytes(turn: &endpoint::Turn) -> usize {
+    turn.contents().map(str::len).sum()
+}
+
+/// Requests that are ready, however large.
+const READY_LEAST: usize = 32;
 /// How long the composer sleeps when the queue is full and nobody answers.
 const REFILL: Duration = Duration::from_millis(1);
 /// First turns that are made before answers are looked for.

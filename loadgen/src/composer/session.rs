@@ -13,6 +13,8 @@ pub(super) struct Session {
     pub(super) later: VecDeque<Planned>,
     /// Of [`Context::Woven`]: the answers, and after how many messages each stands.
     pub(super) answers: Vec<(usize, Turn)>,
+    /// Bytes of all answers among what it has heard.
+    pub(super) heard: usize,
 }
 
 impl Session {

@@ -37,6 +37,8 @@ fn composer(conversations: Vec<Conversation>, worker: u64, workers: u64) -> Comp
         run_number: 9,
         worker,
         workers,
+        heard_max: usize::MAX,
+        exceeded: Arc::default(),
     };
     Composer {
         composition,
@@ -44,6 +46,8 @@ fn composer(conversations: Vec<Conversation>, worker: u64, workers: u64) -> Comp
         begun: 0,
         made: 0,
         waiting: VecDeque::new(),
+        heard: 0,
+        latest: 0,
         branching: Branching::default(),
     }
 }
@@ -86,7 +90,7 @@ fn answered(session: u64, text: &str) -> Answer {
     Answer {
         session,
         due: MonoNs(77),
-        said: Some(Said { bytes, is_stream: true }),
+        said: Some(Said { bytes, is_stream: true, is_over: false }),
         job: None,
         is_branch: false,
     }
@@ -308,4 +312,33 @@ fn memory_comes_back() {
         over.store(true, Ordering::Relaxed);
         composing.join().unwrap().unwrap();
     });
+}
+
+/// A session whose answer is too long to be sent again ends, and the worker is told.
+#[test]
+fn an_answer_that_is_too_long_ends_its_session() {
+    let turns = [("hi", When::Unsaid, None), ("ho", When::Unsaid, None), ("hu", When::Unsaid, None)];
+    let check = |heard_max, answers: [usize; 2], expected: [bool; 2], left: usize| {
+        let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
+        composer.composition.heard_max = heard_max;
+        composer.first_turn(Vec::new()).unwrap();
+        for (length, expected) in answers.into_iter().zip(expected) {
+            let answer = answered(0, &"x".repeat(length));
+            let next = composer.next_turn(&answer, Vec::new()).unwrap();
+            let goes_on = next.as_ref().is_some_and(|next| next.kind == Kind::Request);
+            assert_eq!(goes_on, expected, "{length} bytes of {answers:?}");
+            if let Some(next) = next.filter(|_| !goes_on) {
+                assert!(
+                    next.settles && next.kind == Kind::Nothing { ends: true },
+                    "the worker does not wait"
+                );
+            }
+        }
+        assert_eq!((composer.heard, composer.sessions.len()), (left, usize::from(left > 0)), "{answers:?}");
+        composer.composition.exceeded.named().get("sessions_over_limit").copied()
+    };
+    let most = crate::bounds::ANSWER_BYTES_MAX;
+    assert_eq!(check(usize::MAX, [most, 5], [true, true], 0), None, "what was heard is forgotten");
+    assert_eq!(check(usize::MAX, [most + 1, 5], [false, false], 0), Some(1), "one answer");
+    assert_eq!(check(100, [60, 50], [true, false], 0), Some(1), "all together");
 }

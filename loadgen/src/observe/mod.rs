@@ -36,7 +36,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 pub use stream::{Content, Segment, Stream, Stretch};
 use tokenizer::Tokenizer;
-pub use watch::{CONNECTIONS_MAX, Watch};
+pub(crate) use watch::OPEN_MAX;
+pub use watch::Watch;
 
 /// What an observer needs.
 pub struct Observer<'a> {

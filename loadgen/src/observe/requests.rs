@@ -106,6 +106,12 @@ impl Requests {
         &mut self.question
     }
 
+    /// Memory that it holds of a request.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.carry.capacity() + self.question.body.capacity()
+    }
+
     /// Takes content up to the next step; gives how many bytes were taken and the step.
     ///
     /// # Errors
@@ -218,6 +224,7 @@ impl Requests {
         let begin = self.question.begin;
         let mut body_kept = std::mem::take(&mut self.question.body);
         body_kept.clear();
+        body_kept.shrink_to(KEPT_BYTES);
         self.question = Question {
             begin,
             method: request.method.unwrap_or_default().to_owned(),
@@ -312,6 +319,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 64;
 /// Bytes that are kept of a request's id.
 const REQUEST_ID_MAX: usize = 128;
+/// Memory that is kept of a body for the next one.
+const KEPT_BYTES: usize = 32 << 10;
 /// Bytes that are kept of a body.
 pub(crate) const BODY_BYTES_MAX: usize = 16 << 20;
 

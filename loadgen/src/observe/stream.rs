@@ -80,6 +80,12 @@ impl Stream {
         self.next
     }
 
+    /// Memory of segments that wait.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held + self.ahead.len() * size_of::<(u64, Waiting)>()
+    }
+
     /// Takes a segment and gives what has become whole by it.
     pub fn segment(&mut self, segment: &Segment<'_>, mut give: impl FnMut(Stretch<'_>)) {
         let base = *self.base.get_or_insert(segment.sequence);

@@ -89,6 +89,20 @@ impl Talk {
         self.standing
     }
 
+    /// Memory that it holds of what is not whole.
+    pub(super) fn held(&self) -> usize {
+        self.requests.held() + self.responses.held() + self.exchanges.capacity() * size_of::<Exchange>()
+    }
+
+    /// Follows it no more: it holds too much.
+    pub(super) fn ignore(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
+        self.standing = Standing::Ignored;
+        let ended = self.end_all(Outcome::Malformed, time, shared);
+        (self.requests, self.responses) = (Requests::default(), Responses::new());
+        self.exchanges = VecDeque::new();
+        ended
+    }
+
     /// Before which offset of the requests nothing matters any more, and of the responses, which stand at `answered`.
     /// `None` while a request is open that will be told.
     pub(super) fn passed(&self, asked: u64, answered: u64) -> Option<(u64, u64)> {

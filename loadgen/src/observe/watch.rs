@@ -3,7 +3,7 @@
 use super::counts::{CONNECTIONS, Counts};
 use super::stream::{Segment, Stream};
 use super::talk::{Shared, Standing, Talk};
-use crate::bounds::{self, Exceeded};
+use crate::bounds::{self, Bound, Exceeded};
 use crate::branching::Inherited;
 use crate::scribe::{Asked, Ledger};
 use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
@@ -32,9 +32,13 @@ pub struct Watch<W> {
     latest: MonoNs,
     /// Records since the daemon was last told how far they were read.
     untold: u32,
+    /// Memory that all connections hold of what is not whole.
+    held: usize,
 }
 
 struct Connection {
+    /// Memory that it holds of what is not whole, as counted among that of all.
+    held: usize,
     id: ConnectionId,
     asks: Stream,
     answers: Stream,
@@ -61,13 +65,13 @@ impl<W: Write> Watch<W> {
         }
         let shared = Shared { ledger, counts: Counts::default(), next_request: 0, keeps_payload };
         let connections = FxHashMap::default();
-        Self { side, connections, next_connection: 0, shared, latest: MonoNs(0), untold: 0 }
+        Self { side, connections, next_connection: 0, shared, latest: MonoNs(0), untold: 0, held: 0 }
     }
 
     /// Counts what has no room.
     #[must_use]
     pub fn counting(mut self, exceeded: Arc<Exceeded>) -> Self {
-        let room = bounds::open_bytes(CONNECTIONS_MAX as u64);
+        let room = bounds::open_bytes(OPEN_MAX);
         self.shared.ledger = self.shared.ledger.within(room, exceeded);
         self
     }
@@ -139,6 +143,10 @@ impl<W: Write> Watch<W> {
             Side::Server => ACCEPTED,
         };
         match step.stage {
+            OPENED | ACCEPTED if self.connections.len() >= CONNECTIONS_MAX => {
+                self.shared.ledger.exceeded().count(Bound::Watched, 1);
+                Ok(())
+            }
             OPENED | ACCEPTED => {
                 let (sent, received) = (step.sent_sequence, step.received_sequence);
                 let (asks, answers) =
@@ -156,6 +164,7 @@ impl<W: Write> Watch<W> {
 
     fn closed(&mut self, step: &Step) -> io::Result<()> {
         let Some(mut connection) = self.connections.remove(&step.cookie) else { return Ok(()) };
+        self.held -= connection.held;
         connection.drain(&mut self.shared)?;
         connection.talk.closed(step.time, &mut self.shared)?;
         let passed = Passed { cookie: step.cookie, time: self.latest, is_ignored: 1, ..Passed::default() };
@@ -168,6 +177,10 @@ impl<W: Write> Watch<W> {
         let stamp = &capture.stamp;
         self.latest = self.latest.max(stamp.time);
         if !self.connections.contains_key(&stamp.cookie) {
+            if self.connections.len() >= CONNECTIONS_MAX {
+                // It was counted when it was opened, or was open before.
+                return Ok(());
+            }
             self.connect(stamp.cookie, Talk::from_middle)?;
         }
         let Some(connection) = self.connections.get_mut(&stamp.cookie) else { return Ok(()) };
@@ -190,7 +203,23 @@ impl<W: Write> Watch<W> {
             });
         }
         result?;
+        self.account(stamp.cookie)?;
         self.let_go(stamp.cookie)
+    }
+
+    /// Keeps what all connections hold within its bound: the one that went beyond it is not followed any more.
+    fn account(&mut self, cookie: SocketCookie) -> io::Result<()> {
+        let Some(connection) = self.connections.get_mut(&cookie) else { return Ok(()) };
+        let held = connection.asks.held() + connection.answers.held() + connection.talk.held();
+        self.held = self.held - connection.held + held;
+        connection.held = held;
+        if self.held <= HELD_MAX {
+            return Ok(());
+        }
+        self.held -= std::mem::take(&mut connection.held);
+        (connection.asks, connection.answers) = (Stream::default(), Stream::default());
+        self.shared.ledger.exceeded().count(Bound::Watched, 1);
+        connection.talk.ignore(self.latest, &mut self.shared)
     }
 
     /// Tells the daemon now and then what it may forget: what the kernel said of bytes that no request will be told of,
@@ -227,7 +256,8 @@ impl<W: Write> Watch<W> {
         let header = RecordHeader::new(Record::Opened, u64::from(id.0), MonoNs(0), 0, 0);
         self.shared.ledger.record(0, &header, opened.as_bytes())?;
         let (asks, answers) = (Stream::default(), Stream::default());
-        let connection = Connection { id, asks, answers, talk: talk(id), untold: 0, was_ignored: false };
+        let connection =
+            Connection { held: 0, id, asks, answers, talk: talk(id), untold: 0, was_ignored: false };
         Ok(self.connections.entry(cookie).insert_entry(connection).into_mut())
     }
 }
@@ -250,7 +280,11 @@ impl Connection {
 }
 
 /// Connections that are followed at once.
-pub const CONNECTIONS_MAX: usize = 4096;
+const CONNECTIONS_MAX: usize = 1 << 16;
+/// Connections for whose responses there is room at once.
+pub(crate) const OPEN_MAX: u64 = 4096;
+/// Memory that all connections may hold of what is not whole.
+const HELD_MAX: usize = 1 << 30;
 /// Segments of a connection after which the daemon is told what it may forget.
 const LET_GO_SEGMENTS: u32 = 64;
 /// Records after which the daemon is told how far they were read, whatever they are.

@@ -11,6 +11,7 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Lines(row),
     context: Context::Live,
     fits: |row| row.get("chat_id").is_some() && row.get("parent_chat_id").is_some(),
+    lengths: super::limits::NAMES,
 };
 
 #[derive(Deserialize)]

@@ -1,11 +1,16 @@
 //! `burst_gpt_trace`: BurstGPT's traces: a CSV file of moments and lengths.
 
 use super::dataset::{Fault, Format, Reading, Row, Written};
-use super::{Context, Planned, When};
+use super::{Context, Planned, When, limits};
 use endpoint::Turn;
 
-pub(super) const FORMAT: Format =
-    Format { name: "burst_gpt_trace", read: Reading::Whole(rows), context: Context::Alone, fits: |_| false };
+pub(super) const FORMAT: Format = Format {
+    name: "burst_gpt_trace",
+    read: Reading::Whole(rows),
+    context: Context::Alone,
+    fits: |_| false,
+    lengths: ["Request tokens", "Response tokens"],
+};
 
 fn rows(file: &[u8]) -> Result<Vec<Row>, Fault> {
     let text = std::str::from_utf8(file).map_err(|error| (1, error.to_string()))?;
@@ -43,9 +48,10 @@ fn row(cells: &[&str], at: usize, input: usize, output: usize) -> Result<Option<
     }
     let turn = Turn { role: "user".to_owned(), max_tokens: Some(output), ..Turn::default() };
     let when = When::At { timestamp_ms: number(at)? * 1000.0 };
-    Ok(Some(Row {
+    let row = Row {
         turns: vec![Planned { turn, when, answer: None }],
         written: Some(Written { tokens: u64::from(tokens), hash_ids: Vec::new(), block_size: 1 }),
         ..Row::default()
-    }))
+    };
+    limits::of_row(&row, FORMAT.lengths).map(|()| Some(row))
 }

@@ -22,6 +22,7 @@ pub(super) const FORMAT: Format = Format {
         let turns = row.get("turns").and_then(Value::as_array);
         turns.is_some_and(|turns| turns.iter().any(|turn| turn.get("messages").is_some()))
     },
+    lengths: ["input_length", "max_tokens"],
 };
 
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use super::trace::{Reuse, Writer};
 use super::tree::{Link, Trees};
 use super::{
     BranchKind, Context, Conversation, Conversations, Models, Planned, Problem, When, bailian_trace,
-    burst_gpt_trace, dag_jsonl, draw, inputs_json_rows, mixed, mooncake_trace, multi_turn, random_pool,
-    raw_payload, sagemaker_data_capture, session_name, single_turn,
+    burst_gpt_trace, dag_jsonl, draw, inputs_json_rows, limits, mixed, mooncake_trace, multi_turn,
+    random_pool, raw_payload, sagemaker_data_capture, session_name, single_turn,
 };
 use common::plan::{Change, Length};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -30,6 +30,8 @@ pub struct Format {
     pub(super) context: Context,
     /// Whether a file that begins with this row is of the format.
     pub(super) fits: fn(&Value) -> bool,
+    /// What a row calls its input length and its output length.
+    pub(super) lengths: [&'static str; 2],
 }
 
 /// How rows are found.
@@ -214,7 +216,8 @@ impl Dataset {
             Reading::Lines(read) => {
                 let mut spans = Vec::new();
                 lines(&store, |number, span, text| {
-                    let row = read(text).map_err(|problem| Problem::Row { line: number, problem })?;
+                    let row = read(text).and_then(|row| limits::of_row(&row, format.lengths).map(|()| row));
+                    let row = row.map_err(|problem| Problem::Row { line: number, problem })?;
                     if index.take(&row, &mut treatment) {
                         spans.push(span);
                         index.link(number, row);
@@ -227,6 +230,10 @@ impl Dataset {
                 let mut bytes = Vec::new();
                 store.reader().read_to_end(&mut bytes).map_err(Problem::Read)?;
                 let mut rows = read(&bytes).map_err(|(line, problem)| Problem::Row { line, problem })?;
+                for row in &rows {
+                    limits::of_row(row, format.lengths)
+                        .map_err(|problem| Problem::Row { line: 1, problem })?;
+                }
                 rows.retain(|row| index.take(row, &mut treatment));
                 Rows::Whole(rows)
             }
@@ -316,7 +323,8 @@ impl Conversations for Dataset {
         for number in self.members.get(*begin as usize..*end as usize).unwrap_or_default() {
             let mut row = self.row(*number)?;
             if let (Some(written), Some(planned)) = (row.written.take(), row.turns.first_mut()) {
-                self.treatment.write(&written, planned, u64::from(*number));
+                let made = self.treatment.write(&written, planned, u64::from(*number));
+                made.map_err(|problem| Problem::Row { line: u64::from(*number) + 1, problem })?;
             }
             if let Some(session) = row.session.take().filter(|_| !self.is_pool()) {
                 conversation.session = session;
@@ -349,11 +357,11 @@ impl Treatment {
     }
 
     /// Makes up the text of a turn, and changes its lengths as the plan says.
-    fn write(&self, written: &Written, planned: &mut Planned, number: u64) {
+    fn write(&self, written: &Written, planned: &mut Planned, number: u64) -> Result<(), String> {
         let synthesis = &self.change.synthesis;
         let block_size = self.change.block_size.unwrap_or(written.block_size);
         let written = Written { block_size, ..written.clone() };
-        let written = self.reuse.changed(&written, synthesis, mixed(self.seed, number));
+        let written = self.reuse.changed(&written, synthesis, mixed(self.seed, number))?;
         planned.turn.texts = vec![endpoint::Text {
             name: String::new(),
             contents: vec![self.writer.text(&written, mixed(self.seed ^ OWN_TEXT, number))],
@@ -364,6 +372,7 @@ impl Treatment {
             let most = synthesis.max_osl.and_then(|most| u32::try_from(most).ok()).unwrap_or(u32::MAX);
             scaled.min(most)
         });
+        Ok(())
     }
 }
 

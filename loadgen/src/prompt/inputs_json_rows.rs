@@ -11,6 +11,7 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Whole(rows),
     context: Context::Alone,
     fits: |row| row.get("data").and_then(Value::as_array).is_some_and(|data| !data.is_empty()),
+    lengths: super::limits::NAMES,
 };
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ mod dataset;
 mod draw;
 mod inputs;
 mod inputs_json_rows;
+mod limits;
 mod marker;
 mod models;
 mod mooncake_trace;
@@ -91,6 +92,9 @@ pub enum Problem {
     /// Pictures or sounds that can't be made: the plan's fault.
     #[error("failed to make up media: {0}")]
     Media(String),
+    /// More than can be made up: the plan's fault.
+    #[error("failed to make up prompts: {0}")]
+    TooMuch(String),
     /// Tokens of no vocabulary.
     #[error("failed to make up prompts: --prompt-corpus random needs a tokenizer")]
     NoVocabulary,
@@ -140,6 +144,7 @@ pub fn conversations(
     let models = Models::new(&plan.endpoint, plan.random_seed);
     let conversations: Arc<dyn Conversations> = match &mut plan.input {
         Input::Synthetic { entries, input_tokens, output_tokens, made } => {
+            limits::of_made(*entries, *input_tokens, *output_tokens, made).map_err(Problem::TooMuch)?;
             let wanted = synthetic::Wanted {
                 entries: *entries,
                 input: Length { mean: (input_tokens.mean - f64::from(wrapper)).max(1.0), ..*input_tokens },

@@ -15,6 +15,7 @@ pub(super) const FORMAT: Format = Format {
     fits: |row| {
         ["input_length", "text_input", "messages", "payload"].iter().any(|key| row.get(key).is_some())
     },
+    lengths: super::limits::NAMES,
 };
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Lines(row),
     context: Context::Live,
     fits: |row| row.get("turns").is_some_and(Value::is_array),
+    lengths: super::limits::NAMES,
 };
 
 #[derive(Deserialize)]

@@ -9,4 +9,5 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Lines(single_turn::row),
     context: Context::Alone,
     fits: |_| false,
+    lengths: super::limits::NAMES,
 };

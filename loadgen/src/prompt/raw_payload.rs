@@ -11,6 +11,7 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Lines(row),
     context: Context::Alone,
     fits: |row| row.get("model").is_some(),
+    lengths: super::limits::NAMES,
 };
 
 fn row(line: &[u8]) -> Result<Row, String> {

@@ -13,6 +13,7 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Lines(row),
     context: Context::Alone,
     fits: |row| row.get("captureData").is_some(),
+    lengths: ["input_length", "max_tokens"],
 };
 
 #[derive(Deserialize)]

@@ -11,6 +11,7 @@ pub(super) const FORMAT: Format = Format {
     read: Reading::Lines(row),
     context: Context::Alone,
     fits: |row| KEYS.iter().any(|key| row.get(key).is_some()),
+    lengths: super::limits::NAMES,
 };
 
 /// A row as it is written. Fields that are not listed are let pass.

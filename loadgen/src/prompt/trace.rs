@@ -2,7 +2,7 @@
 
 use super::corpus::Corpus;
 use super::dataset::Written;
-use super::{draw, mixed};
+use super::{draw, limits, mixed};
 use common::plan::Synthesis;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -55,17 +55,28 @@ impl Reuse {
 
     /// A request as the plan wants it: its shared prefix stretched or cut, its own part scaled, its blocks' ids moved to
     /// one of several copies. A block is shared when it occurs more than once; the prefix is the leading run of such.
-    pub(super) fn changed(&self, written: &Written, synthesis: &Synthesis, drawn: u64) -> Written {
+    ///
+    /// # Errors
+    /// In words, when it becomes too long to be made up.
+    pub(super) fn changed(
+        &self,
+        written: &Written,
+        synthesis: &Synthesis,
+        drawn: u64,
+    ) -> Result<Written, String> {
         let is_shared = |hash: &&u64| self.uses.get(*hash).is_some_and(|uses| *uses > 1);
         let prefix = written.hash_ids.iter().take_while(is_shared).copied().collect::<Vec<_>>();
         let block_size = u64::from(written.block_size);
-        let own = written.tokens.saturating_sub(prefix.len() as u64 * block_size);
+        let own = written.tokens.saturating_sub((prefix.len() as u64).saturating_mul(block_size));
         let is_untouched = [synthesis.prefix_len_multiplier, synthesis.prompt_len_multiplier]
             .iter()
             .all(|multiplier| (multiplier - 1.0).abs() < f64::EPSILON);
         if is_untouched && synthesis.prefix_root_multiplier == 1 {
-            return written.clone();
+            return Ok(written.clone());
         }
+        let longest = scaled(prefix.len() as u64, synthesis.prefix_len_multiplier);
+        let longest = longest * scaled(block_size, 1.0) + scaled(own, synthesis.prompt_len_multiplier);
+        limits::tokens("a prompt that the --synthesis options stretch to a length", whole(longest))?;
         let root = drawn % u64::from(synthesis.prefix_root_multiplier.max(1));
         let mut hash_ids = stretched(&prefix, synthesis.prefix_len_multiplier);
         if root > 0 {
@@ -73,8 +84,13 @@ impl Reuse {
         }
         let own = u64::from(draw::at_least_one(scaled(own, synthesis.prompt_len_multiplier)));
         let tokens = hash_ids.len() as u64 * block_size + own;
-        Written { tokens, hash_ids, block_size: written.block_size }
+        Ok(Written { tokens, hash_ids, block_size: written.block_size })
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+const fn whole(count: f64) -> u64 {
+    count as u64
 }
 
 /// A prefix of another length: longer, with blocks that follow from its own, or shorter, but of one block at least.

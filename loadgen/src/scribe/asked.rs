@@ -1,6 +1,7 @@
 //! What requests asked: their input tokens, history included, and the output tokens that they wanted.
 
 use super::transcript::Transcript;
+use crate::bounds;
 use crate::branching::Inherited;
 use crate::prompt::{Context, Conversation, Conversations, Markers};
 use common::reply_event::Measure;
@@ -15,8 +16,11 @@ pub struct Asked {
     conversations: Arc<dyn Conversations>,
     /// Of turns that are sent without a history, by conversation and turn.
     alone: FxHashMap<(u32, u32), Facts>,
-    /// What was said so far in sessions that go on.
-    said: FxHashMap<u64, Transcript>,
+    /// What was said so far in sessions that go on; nothing of one of which it was too much.
+    said: FxHashMap<u64, Option<Transcript>>,
+    /// Bytes of all that was said, and how many there may be.
+    said_bytes: usize,
+    said_max: usize,
     /// What was said before sessions that others began.
     inherited: Inherited,
     template: Option<ChatTemplate>,
@@ -44,6 +48,8 @@ impl Asked {
             conversations,
             alone: FxHashMap::default(),
             said: FxHashMap::default(),
+            said_bytes: 0,
+            said_max: usize::try_from(bounds::answer_bytes(0)).unwrap_or(usize::MAX),
             inherited,
             template: None,
             markers: None,
@@ -54,6 +60,12 @@ impl Asked {
     #[must_use]
     pub fn with_markers(self, markers: Option<Markers>) -> Self {
         Self { markers: markers.filter(Markers::are_of_sessions), ..self }
+    }
+
+    /// Keeps no more than `bytes` of what was said in sessions that go on: of others no input tokens are told.
+    #[must_use]
+    pub fn within(self, bytes: u64) -> Self {
+        Self { said_max: usize::try_from(bytes).unwrap_or(usize::MAX), ..self }
     }
 
     /// Counts what a chat template makes of messages.
@@ -99,27 +111,47 @@ impl Asked {
             }
             return facts;
         }
-        let mut asked = self.said.remove(&session).unwrap_or_else(|| {
+        let known = self.take_said(session).unwrap_or_else(|| {
             let mut begun = self.transcript();
             self.inherited.take(session).iter().flatten().for_each(|turn| begun.hear(turn));
-            begun
+            Some(begun)
         });
-        // Of messages that are complete in themselves but for the answers, only those go on.
-        let answers = (context == Context::Woven).then(|| asked.clone());
-        asked.hear(&planned.turn);
         let before = conversation.turns.iter().take(turn as usize + 1);
         let images = before.map(|planned| planned.turn.images_asked()).sum();
+        let goes_on = answer.filter(|_| (turn as usize) + 1 < conversation.turns.len());
+        let Some(mut asked) = known else {
+            if goes_on.is_some() {
+                self.said.insert(session, None);
+            }
+            return Facts { input_tokens: None, requested_tokens, audio_seconds, images };
+        };
+        // Of messages that are complete in themselves but for the answers, only those go on.
+        let answers = (context == Context::Woven && goes_on.is_some()).then(|| asked.clone());
+        if let Some(planned) = conversation.turns.get(turn as usize) {
+            asked.hear(&planned.turn);
+        }
         let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
-        if let Some(answer) = answer
-            && (turn as usize) + 1 < conversation.turns.len()
-        {
+        if let Some(answer) = goes_on {
             let mut goes_on = answers.unwrap_or(asked);
             if let Some(answer) = remembered(&conversation, turn, answer) {
                 goes_on.hear(&answer);
             }
-            self.said.insert(session, goes_on);
+            self.keep_said(session, goes_on);
         }
         Facts { input_tokens, requested_tokens, audio_seconds, images }
+    }
+
+    fn take_said(&mut self, session: u64) -> Option<Option<Transcript>> {
+        let said = self.said.remove(&session)?;
+        self.said_bytes -= said.as_ref().map_or(0, Transcript::bytes);
+        Some(said)
+    }
+
+    fn keep_said(&mut self, session: u64, said: Transcript) {
+        let bytes = said.bytes();
+        let fits = self.said_bytes + bytes <= self.said_max;
+        self.said_bytes += if fits { bytes } else { 0 };
+        self.said.insert(session, fits.then_some(said));
     }
 
     fn transcript(&self) -> Transcript {

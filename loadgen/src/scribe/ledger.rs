@@ -110,6 +110,17 @@ impl<W: Write> Ledger<W> {
         Self { room: Room::of(bytes), exceeded, ..self }
     }
 
+    /// Bytes that are held of all open responses.
+    #[must_use]
+    pub const fn held(&self) -> u64 {
+        self.room.taken() as u64
+    }
+
+    /// The messages so far.
+    pub fn into_replies(self) -> W {
+        self.replies
+    }
+
     /// What was left out so far.
     #[must_use]
     pub fn exceeded(&self) -> &Exceeded {
@@ -459,13 +470,6 @@ fn write_request(
 
 fn length(bytes: usize) -> io::Result<u32> {
     u32::try_from(bytes).map_err(io::Error::other)
-}
-
-#[cfg(test)]
-impl<W> Ledger<W> {
-    pub(crate) fn into_replies(self) -> W {
-        self.replies
-    }
 }
 
 #[cfg(test)]

@@ -140,6 +140,7 @@ fn begin(scribe: Scribe) -> (Vec<Spool<(File, Gauge)>>, Ledger<BufWriter<File>>)
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
     let asked = Asked::new(scribe.conversations, scribe.inherited);
     let asked = asked.with_template(scribe.template).with_markers(scribe.markers);
+    let asked = asked.within(bounds::answer_bytes(scribe.connections));
     let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan)
         .within(bounds::open_bytes(scribe.connections), scribe.exceeded)
         .without_secrets(scribe.secrets);
@@ -250,6 +251,8 @@ const REPLY_BUFFER: usize = 256 << 10;
 /// No record is longer: events, heads and pieces of bodies have bounds where they are cut.
 const RECORD_BYTES_MAX: usize = 8 << 20;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod testing;
 

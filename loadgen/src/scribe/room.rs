@@ -5,6 +5,7 @@ use crate::bounds::KEPT_BYTES_MAX;
 /// How much more may be held.
 #[derive(Debug)]
 pub(super) struct Room {
+    all: usize,
     left: usize,
     /// Memory of requests that have ended, kept for the next ones.
     kept: usize,
@@ -13,7 +14,13 @@ pub(super) struct Room {
 impl Room {
     /// Room for so many bytes.
     pub(super) fn of(bytes: u64) -> Self {
-        Self { left: usize::try_from(bytes).unwrap_or(usize::MAX), kept: 0 }
+        let all = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { all, left: all, kept: 0 }
+    }
+
+    /// What is taken.
+    pub(super) const fn taken(&self) -> usize {
+        self.all - self.left
     }
 
     /// Takes room; tells whether there was as much.

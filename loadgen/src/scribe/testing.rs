@@ -84,6 +84,12 @@ impl Records {
         self.add(Kind::Ended, request, detail, &Ended { errno: 0, reads: 9, comments: 0, reserved: 0 }, b"")
     }
 
+    /// An end that tells of comments without a record.
+    pub(super) fn ended_with(&mut self, request: u64, outcome: &str, comments: u32) -> &mut Self {
+        let detail = Outcome::from_name(outcome).unwrap().number();
+        self.add(Kind::Ended, request, detail, &Ended { errno: 0, reads: 9, comments, reserved: 0 }, b"")
+    }
+
     pub(super) fn finished(&mut self) -> &mut Self {
         self.add(Kind::Finished, 0, 0, &(), b"")
     }

@@ -9,8 +9,8 @@ use tokenizer::{ChatTemplate, Tokenizer};
 pub(super) enum Transcript {
     /// Joined by spaces.
     Texts(String),
-    /// In the API's own form, and the tools that may be called.
-    Messages(Vec<Value>, Option<Value>),
+    /// In the API's own form, the tools that may be called, and bytes of the texts among them.
+    Messages(Vec<Value>, Option<Value>, usize),
 }
 
 impl Transcript {
@@ -19,7 +19,15 @@ impl Transcript {
     }
 
     pub(super) const fn of_messages() -> Self {
-        Self::Messages(Vec::new(), None)
+        Self::Messages(Vec::new(), None, 0)
+    }
+
+    /// Bytes of its texts.
+    pub(super) const fn bytes(&self) -> usize {
+        match self {
+            Self::Texts(text) => text.len(),
+            Self::Messages(.., bytes) => *bytes,
+        }
     }
 
     /// Takes in what was said.
@@ -32,7 +40,8 @@ impl Transcript {
                 }
                 text.push_str(&more);
             }
-            Self::Messages(messages, tools) => {
+            Self::Messages(messages, tools, bytes) => {
+                *bytes += turn.contents().map(str::len).sum::<usize>();
                 let said = |role: &str, text: &str| json!({"role": role, "content": text});
                 messages.extend(turn.system.iter().map(|text| said("system", text)));
                 messages.extend(turn.context.iter().map(|text| said("user", text)));
@@ -56,7 +65,7 @@ impl Transcript {
         let tokenizer = tokenizer?;
         match self {
             Self::Texts(text) => tokenizer.try_count(text),
-            Self::Messages(messages, tools) => {
+            Self::Messages(messages, tools, _) => {
                 let shown = template?.rendered(messages, tools.as_ref()).ok()?;
                 tokenizer.try_count(&shown)
             }

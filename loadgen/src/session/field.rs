@@ -4,7 +4,7 @@ use super::given::Given;
 use super::ready::Ready;
 use super::share::{connections, of_worker};
 use super::{Failure, spawn};
-use crate::bounds::Exceeded;
+use crate::bounds::{self, Exceeded};
 use crate::clock;
 use crate::composer::{self, Bodies, Composition};
 use crate::orders::Reporter;
@@ -129,6 +129,8 @@ impl Field {
             run_number: setup.run_number,
             worker: number as u64,
             workers: workers as u64,
+            heard_max: usize::try_from(bounds::answer_bytes(u64::from(connections))).unwrap_or(usize::MAX),
+            exceeded: Arc::clone(shared.exceeded),
         };
         let composer = spawn(format!("compose-{number}"), move || {
             composer::run(composition, feed, &AtomicBool::new(false))

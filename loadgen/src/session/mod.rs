@@ -169,10 +169,10 @@ fn limit(confinement: &mut Confinement, setup: &Setup, given: &Given) {
     confinement.limit(bounds::data_bytes(setup, connections(setup), given.input_bytes()), threads);
 }
 
-/// Connections of all workers; of a run that watches, as many as are followed.
+/// Connections of all workers; of a run that watches, as many as there is room for.
 fn connections(setup: &Setup) -> u64 {
     if setup.plan.watch.is_some() {
-        return crate::observe::CONNECTIONS_MAX as u64;
+        return crate::observe::OPEN_MAX;
     }
     let (workers, targets) = (setup.cpus.len(), setup.addresses.len());
     (0..workers).map(|worker| u64::from(share::connections(&setup.plan, worker, workers, targets))).sum()

@@ -1,6 +1,7 @@
 //! HOT: frames HTTP/1.1 responses (RFC 9112): heads, lengths, chunks, trailers, and the end of each response.
 //! Budget: the row "one-token streaming requests" of docs/BUDGET.md.
 
+use crate::bounds::RESPONSE_BYTES_MAX;
 use crate::wire::Sink;
 use crate::wire::sse::Cutter;
 
@@ -17,6 +18,11 @@ pub struct Responses {
     keep_alive: bool,
     /// Whether any byte of the response that is awaited has come.
     begun: bool,
+    /// Where the response that is awaited begins.
+    response_begin: u64,
+    /// Interim heads and trailer bytes of it: what no server needs many of.
+    interim: u32,
+    trailers: usize,
     /// Whether the response that is awaited has no body whatever its head says: it answers `HEAD`.
     bodiless: bool,
 }
@@ -54,6 +60,9 @@ pub enum Malformed {
     /// Bytes of a head or of chunk framing are missing.
     #[error("a part of the response that frames it is missing")]
     Hole,
+    /// The response is longer than [`RESPONSE_BYTES_MAX`].
+    #[error("the response does not end")]
+    TooLong,
     /// The server switches protocols, which nobody asked for.
     #[error("the server wants to switch protocols")]
     Upgrade,
@@ -94,13 +103,17 @@ impl Responses {
             event_stream: false,
             keep_alive: true,
             begun: false,
+            response_begin: 0,
+            interim: 0,
+            trailers: 0,
             bodiless: false,
         }
     }
 
     /// Makes it that of a new connection, its buffers kept.
     pub fn reconnect(&mut self) {
-        self.carry.clear();
+        self.empty_carry();
+        self.cutter.reset();
         self.offset = 0;
         self.state = State::Complete;
     }
@@ -108,7 +121,9 @@ impl Responses {
     /// A request was sent: its response is awaited.
     pub fn expect(&mut self) {
         self.state = State::Head;
-        self.carry.clear();
+        self.empty_carry();
+        self.response_begin = self.offset;
+        (self.interim, self.trailers) = (0, 0);
         self.begun = false;
         self.bodiless = false;
     }
@@ -125,6 +140,19 @@ impl Responses {
     pub fn seek(&mut self, offset: u64) {
         self.offset = offset;
         self.expect();
+    }
+
+    /// Memory that it holds of what is not whole.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.carry.capacity() + self.cutter.held()
+    }
+
+    fn empty_carry(&mut self) {
+        self.carry.clear();
+        if self.carry.capacity() > KEPT_BYTES {
+            self.carry.shrink_to(KEPT_BYTES);
+        }
     }
 
     /// The offset of the next byte of the connection.
@@ -155,6 +183,9 @@ impl Responses {
     pub fn feed_one(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(usize, Progress), Malformed> {
         let mut rest = bytes;
         self.begun |= !bytes.is_empty();
+        if self.offset - self.response_begin > RESPONSE_BYTES_MAX {
+            return Err(Malformed::TooLong);
+        }
         while !rest.is_empty() && self.state != State::Complete {
             let taken = match self.state {
                 State::Head => self.head(rest, sink)?,
@@ -278,7 +309,8 @@ impl Responses {
             return Err(Malformed::Upgrade);
         }
         if (100..200).contains(&status) {
-            return Ok(Some(length));
+            self.interim += 1;
+            return if self.interim > INTERIM_MAX { Err(Malformed::HeadTooLarge) } else { Ok(Some(length)) };
         }
         let framing = Framing::of(&response)?;
         self.keep_alive = framing.keep_alive;
@@ -369,9 +401,12 @@ impl Responses {
         };
         self.carry.extend_from_slice(&bytes[..line_end]);
         let empty = matches!(self.carry.as_slice(), b"" | b"\r");
+        self.trailers += self.carry.len() + 1;
         self.carry.clear();
         if empty {
             self.state = State::Complete;
+        } else if self.trailers > HEAD_BYTES_MAX {
+            return Err(Malformed::HeadTooLarge);
         }
         Ok(line_end + 1)
     }
@@ -497,6 +532,10 @@ pub const HEAD_BYTES_MAX: usize = 64 << 10;
 /// The most header lines that are taken.
 pub const HEADERS_MAX: usize = 64;
 const CHUNK_LINE_MAX: usize = 4 << 10;
+/// The most interim heads of one response.
+const INTERIM_MAX: u32 = 64;
+/// Memory that is kept of a head for the next one.
+const KEPT_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

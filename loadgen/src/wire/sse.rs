@@ -6,7 +6,7 @@ use memchr::memchr2;
 /// Cuts one event stream. Fields are not looked at: that is the scribe's work.
 #[derive(Debug, Default)]
 pub struct Cutter {
-    /// Bytes of the event that is not whole yet. Kept between responses, so it grows once.
+    /// Bytes of the event that is not whole yet. A little is kept between events, so it grows once.
     carry: Vec<u8>,
     /// Whether the line that the next byte belongs to has content.
     in_line: bool,
@@ -21,7 +21,7 @@ pub struct EventTooLarge;
 impl Cutter {
     /// Begins a new stream.
     pub fn reset(&mut self) {
-        self.carry.clear();
+        self.empty();
         self.in_line = false;
         self.after_return = false;
     }
@@ -89,7 +89,21 @@ impl Cutter {
         if !trimmed(&self.carry).is_empty() {
             event(trimmed(&self.carry), end);
         }
+        self.empty();
+    }
+
+    /// Memory that it holds.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.carry.capacity()
+    }
+
+    #[inline]
+    fn empty(&mut self) {
         self.carry.clear();
+        if self.carry.capacity() > KEPT_BYTES {
+            self.carry.shrink_to(KEPT_BYTES);
+        }
     }
 
     fn keep(&mut self, rest: &[u8]) -> Result<(), EventTooLarge> {
@@ -113,6 +127,8 @@ const fn widen(count: usize) -> u64 {
 
 /// The largest event that is cut: larger ones are a server gone wrong.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
+/// Memory that is kept of an event for the next one.
+const KEPT_BYTES: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {

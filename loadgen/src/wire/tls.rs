@@ -48,6 +48,12 @@ impl Tls {
         self.received + self.partial.len() as u64
     }
 
+    /// Memory that it holds of records that are not whole.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.partial.capacity() + self.plaintext.capacity()
+    }
+
     /// What TLS itself wants sent.
     #[must_use]
     pub fn outgoing(&mut self) -> Vec<u8> {

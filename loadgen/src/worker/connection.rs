@@ -21,6 +21,10 @@ pub(super) struct Connection {
     pub(super) connect_begun: MonoNs,
     pub(super) active: Option<Active>,
     pub(super) tls: Option<Box<Tls>>,
+    /// Memory that it holds of what is not whole, as counted in the worker.
+    pub(super) partial: usize,
+    /// Attempts in a row on this place that no response came to.
+    pub(super) failures: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,9 @@ pub(super) struct Active {
     pub(super) phase: u32,
     /// Whether it waits for its first token, and others for that.
     pub(super) is_prefilling: bool,
+    /// Whether its response has had an event, and how many comments have no record.
+    pub(super) has_event: bool,
+    pub(super) comments: u32,
     /// What the server said, of a session that has more to say.
     pub(super) said: Option<Said>,
     /// Of a job, its last answer.
@@ -74,7 +81,15 @@ impl Connection {
             connect_begun: MonoNs(0),
             active: None,
             tls: None,
+            partial: 0,
+            failures: 0,
         }
+    }
+
+    /// Memory that it holds of what is not whole.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.responses.held() + self.tls.as_ref().map_or(0, |tls| tls.held())
     }
 }
 
@@ -82,6 +97,13 @@ impl Active {
     /// Whether it is a job of which the server has told something.
     pub(super) fn is_job_begun(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.is_begun())
+    }
+
+    /// Bytes of the response that it holds: what its session goes on with, or the answer of a job.
+    #[inline]
+    pub(super) fn kept(&self) -> u64 {
+        let said = self.said.as_ref().map_or(0, |said| said.bytes.len());
+        (said + self.job.as_ref().map_or(0, |job| job.held())) as u64
     }
 
     pub(super) const fn new(prepared: Prepared, due: MonoNs, phase: u32) -> Self {
@@ -94,6 +116,8 @@ impl Active {
             reads: 0,
             phase,
             is_prefilling: false,
+            has_event: false,
+            comments: 0,
             said: None,
             job: None,
         }

@@ -5,6 +5,7 @@
 
 use super::connection::{Active, State};
 use super::{Worker, outcome_of, widen};
+use crate::bounds::{Bound, JOB_BYTES_MAX};
 use crate::clock;
 use crate::composer::{Answer, Next, Prepared};
 use crate::job;
@@ -29,12 +30,26 @@ pub(super) struct Job {
     keeps_alive: bool,
     /// Whether an answer has come on this connection.
     has_answered_here: bool,
+    /// Bytes of the last answer that were too many.
+    left_out: u64,
 }
 
 impl Job {
     /// Whether the server knows of it.
     pub(super) const fn is_begun(&self) -> bool {
         self.status != 0
+    }
+
+    /// Bytes of its last answer.
+    pub(super) const fn held(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Keeps nothing more of its last answer.
+    #[cold]
+    pub(super) fn give_up(&mut self) {
+        self.left_out += self.body.len() as u64;
+        self.body = Vec::new();
     }
 }
 
@@ -45,6 +60,7 @@ impl Sink for Job {
         self.is_content &= outcome_of(status) == Outcome::Ok;
         if !self.is_content {
             self.body.clear();
+            self.left_out = 0;
             self.head.clear();
             self.head.extend_from_slice(bytes);
         }
@@ -55,9 +71,13 @@ impl Sink for Job {
     }
 
     fn body(&mut self, bytes: &[u8], _end: u64) {
-        if !self.is_content {
-            self.body.extend_from_slice(bytes);
+        if self.is_content {
+            return;
         }
+        let room = JOB_BYTES_MAX.saturating_sub(self.body.len());
+        let taken = if self.left_out > 0 { 0 } else { bytes.len().min(room) };
+        self.body.extend_from_slice(&bytes[..taken]);
+        self.left_out += (bytes.len() - taken) as u64;
     }
 }
 
@@ -171,10 +191,15 @@ impl Worker {
     fn job_over(&mut self, place: u32, outcome: Outcome) {
         let connection = &mut self.connections[widen(place)];
         let Some(active) = connection.active.as_mut() else { return };
+        self.kept -= active.kept();
         let Some(job) = active.job.take() else { return };
-        if let Some(said) = active.said.as_mut() {
-            said.bytes.extend_from_slice(&job.body);
+        if job.left_out > 0 {
+            self.exceeded.count(Bound::JobBytes, job.left_out);
         }
+        if let Some(said) = active.said.as_mut() {
+            said.add(&job.body);
+        }
+        self.kept += active.kept();
         let mut sink = self.reporter.sink(active.prepared.request, job.reaped);
         sink.end = Some(job.end);
         sink.head(job.status, &job.head, job.end);

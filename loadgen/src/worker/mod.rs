@@ -16,14 +16,14 @@ mod session;
 
 pub use session::Threshold;
 
-use crate::bounds::Exceeded;
+use crate::bounds::{self, Bound, Exceeded};
 use crate::clock;
 use crate::composer::{Next, Prepared, PreparedQueue, Said};
 use crate::report::Reporter;
 use crate::ring::socket::{self, Address};
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
 use crate::schedule::Schedule;
-use crate::wire::http::{AtEnd, Progress};
+use crate::wire::http::{AtEnd, Malformed, Progress};
 use crate::wire::tls::Tls;
 use common::client_event::{self, ON_PURPOSE, Opened, Outcome, Sent};
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
@@ -196,6 +196,13 @@ struct Worker {
     /// Requests in flight that wait for their first token.
     prefilling: u32,
     cancelling: bool,
+    /// Memory that all connections hold of what is not whole, and bytes of responses that sessions go on with.
+    partial: usize,
+    kept: u64,
+    /// How long the place of a request that is ending stays empty: its server was not there.
+    backoff: DurationNs,
+    /// The same for the place of a tree of sessions, which the composer ends.
+    tree_backoff: DurationNs,
 }
 
 impl Worker {
@@ -238,6 +245,10 @@ impl Worker {
             in_flight: 0,
             prefilling: 0,
             cancelling: false,
+            partial: 0,
+            kept: 0,
+            backoff: DurationNs::ZERO,
+            tree_backoff: DurationNs::ZERO,
         }
     }
 
@@ -356,7 +367,7 @@ impl Worker {
         self.schedule.grow(now);
         self.turns.hear(&mut self.queue);
         for _ in 0..std::mem::take(&mut self.turns.ended) {
-            self.schedule.session_ended(now, now);
+            self.schedule.session_ended(now, now + self.tree_backoff);
         }
         self.ask_after_jobs(now);
         if self.stranded.is_some()
@@ -486,6 +497,7 @@ impl Worker {
             Ok(tls) => (address, tls),
             Err(_unusable) => {
                 self.free.push(place);
+                self.back_off(place);
                 self.fail_unsent(active, Outcome::TlsFailed, now, 0);
                 return;
             }
@@ -496,6 +508,7 @@ impl Worker {
             Ok(cookie) => cookie,
             Err(error) => {
                 self.free.push(place);
+                self.back_off(place);
                 self.fail_unsent(active, Outcome::ConnectFailed, now, errno(&error));
                 return;
             }
@@ -510,6 +523,7 @@ impl Worker {
         connection.uses = 0;
         connection.tls = tls;
         connection.responses.reconnect();
+        self.partial -= std::mem::take(&mut connection.partial);
         connection.connect_begun = now;
         connection.state = State::Connecting;
         self.deadlines.push_back((now + self.timeout, place, active.prepared.request.0));
@@ -578,12 +592,49 @@ impl Worker {
             self.ring.recycle(buffer);
             self.received_sealed(place, &bytes, reaped);
         } else {
-            let outcome = feed(connection, &mut self.reporter, &mut self.prefilling, bytes, None, reaped);
+            let tally =
+                Tally { prefilling: &mut self.prefilling, kept: &mut self.kept, exceeded: &self.exceeded };
+            let outcome = feed(connection, &mut self.reporter, tally, bytes, None, reaped);
             self.ring.recycle(buffer);
             self.progressed(place, outcome, reaped);
         }
+        self.account(place);
         if rearm {
             self.rearm(place);
+        }
+    }
+
+    /// Keeps what all connections hold within its bounds: the one that went beyond them gives up.
+    #[inline]
+    fn account(&mut self, place: u32) {
+        let connection = &mut self.connections[widen(place)];
+        let held = connection.held();
+        self.partial = self.partial - connection.partial + held;
+        connection.partial = held;
+        let connections = self.connections.len() as u64;
+        if self.partial as u64 > bounds::partial_bytes(connections)
+            || self.kept > bounds::answer_bytes(connections)
+        {
+            self.give_up_memory(place);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_up_memory(&mut self, place: u32) {
+        let connections = self.connections.len() as u64;
+        if self.kept > bounds::answer_bytes(connections)
+            && let Some(active) = self.connections[widen(place)].active.as_mut()
+        {
+            self.kept -= active.kept();
+            active.said.iter_mut().for_each(Said::give_up);
+            active.job.iter_mut().for_each(|job| job.give_up());
+        }
+        if self.partial as u64 > bounds::partial_bytes(connections)
+            && self.connections[widen(place)].active.is_some()
+        {
+            self.exceeded.count(Bound::Responses, 1);
+            self.failed(place, Outcome::Malformed, 0);
         }
     }
 
@@ -636,7 +687,11 @@ impl Worker {
     fn finish(&mut self, place: u32, outcome: Outcome, now: MonoNs, errno: u32) {
         let connection = &mut self.connections[widen(place)];
         let Some(active) = connection.active.take() else { return };
-        let ended = client_event::Ended { errno, reads: active.reads, ..client_event::Ended::default() };
+        if active.status != 0 {
+            connection.failures = 0;
+        }
+        let ended =
+            client_event::Ended { errno, reads: active.reads, comments: active.comments, reserved: 0 };
         self.reporter.ended(active.prepared.request, now, outcome, connection.received_offset(), &ended);
         if connection.state == State::Busy {
             connection.state = State::Idle;
@@ -750,6 +805,12 @@ impl Worker {
     fn failed(&mut self, place: u32, outcome: Outcome, errno: u32) {
         let now = clock::mono();
         let connection = &self.connections[widen(place)];
+        let has_answered =
+            connection.active.as_ref().is_some_and(|active| active.status != 0 || active.is_job_begun());
+        if is_unreached(outcome) && !has_answered {
+            self.back_off(place);
+        }
+        let connection = &self.connections[widen(place)];
         if matches!(connection.state, State::Connecting | State::Securing)
             && let Some(active) = self.connections[widen(place)].active.take()
         {
@@ -759,6 +820,15 @@ impl Worker {
         }
         self.close(place, now);
         self.settle(place);
+    }
+
+    /// An attempt on this place came to nothing: the next one waits longer than this one did.
+    #[cold]
+    #[inline(never)]
+    fn back_off(&mut self, place: u32) {
+        let connection = &mut self.connections[widen(place)];
+        self.backoff = backoff(connection.failures);
+        connection.failures = connection.failures.saturating_add(1);
     }
 
     /// A request ended before it was sent: it is reported as sent at no time, with no bytes. A job may have been begun.
@@ -890,48 +960,96 @@ impl Worker {
     }
 }
 
+/// What the worker counts over all connections, and a read may change.
+struct Tally<'a> {
+    /// Requests that wait for their first token.
+    prefilling: &'a mut u32,
+    /// Bytes of responses that sessions go on with.
+    kept: &'a mut u64,
+    /// What was left out.
+    exceeded: &'a Exceeded,
+}
+
+impl Tally<'_> {
+    /// What came is no response that is taken; counts it if it is too large to be one.
+    #[cold]
+    fn malformed(&self, why: Malformed) -> (Outcome, bool) {
+        if matches!(why, Malformed::TooLong | Malformed::EventTooLarge | Malformed::HeadTooLarge) {
+            self.exceeded.count(Bound::Responses, 1);
+        }
+        (Outcome::Malformed, false)
+    }
+}
+
 /// Cuts bytes of a response; what is cut ends at `end` on the wire, if that is not where its bytes end. Tells how the
 /// response ended, if it did, and whether the connection can go on.
 #[inline]
 fn feed(
     connection: &mut Connection,
     reporter: &mut Reporter,
-    prefilling: &mut u32,
+    tally: Tally<'_>,
     bytes: &[u8],
     end: Option<u64>,
     reaped: MonoNs,
 ) -> Option<(Outcome, bool)> {
     match (connection.state, connection.active.as_mut()) {
         (State::Busy, Some(Active { job: Some(job), .. })) => {
-            match connection.responses.feed(bytes, &mut **job) {
+            let before = job.held() as u64;
+            let progress = connection.responses.feed(bytes, &mut **job);
+            *tally.kept = *tally.kept + job.held() as u64 - before;
+            match progress {
                 Ok(Progress::More) => None,
                 Ok(Progress::Complete { keep_alive }) => Some((outcome_of(job.status), keep_alive)),
-                Err(_malformed) => Some((Outcome::Malformed, false)),
+                Err(why) => Some(tally.malformed(why)),
             }
         }
         (State::Busy, Some(active)) => {
+            let before = active.kept();
             let mut sink = reporter.sink(active.prepared.request, reaped);
             sink.end = end;
             sink.said = active.said.as_mut();
             sink.awaits_content = active.is_prefilling;
+            sink.has_event = active.has_event;
             let progress = connection.responses.feed(bytes, &mut sink);
             if sink.status != 0 {
                 active.status = sink.status;
             }
+            active.has_event = sink.has_event;
+            active.comments = active.comments.saturating_add(sink.comments);
             if active.is_prefilling && !sink.awaits_content {
                 active.is_prefilling = false;
-                *prefilling -= 1;
+                *tally.prefilling -= 1;
             }
+            *tally.kept = *tally.kept + active.kept() - before;
             match progress {
                 Ok(Progress::More) => None,
                 Ok(Progress::Complete { keep_alive }) => Some((outcome_of(active.status), keep_alive)),
-                Err(_malformed) => Some((Outcome::Malformed, false)),
+                Err(why) => Some(tally.malformed(why)),
             }
         }
         // Bytes that nobody asked for: the connection can't be trusted with another request.
         (State::Idle | State::Waiting, _) => Some((Outcome::Malformed, false)),
         _ => None,
     }
+}
+
+/// Whether a request that ended so has not reached a server that answers.
+const fn is_unreached(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::ConnectFailed
+            | Outcome::TlsFailed
+            | Outcome::ClosedEarly
+            | Outcome::SendFailed
+            | Outcome::Reset
+    )
+}
+
+/// How long the place of a request stays empty after so many failures before this one, all of them in a row.
+const fn backoff(failures: u32) -> DurationNs {
+    let doublings = if failures > 8 { 8 } else { failures };
+    let pause = DurationNs(BACKOFF_LEAST.0 << doublings);
+    if pause.0 > BACKOFF_MOST.0 { BACKOFF_MOST } else { pause }
 }
 
 const fn outcome_of(status: u16) -> Outcome {
@@ -961,6 +1079,9 @@ const fn narrow(count: usize) -> u32 {
     count as u32
 }
 
+/// After the first failure of a place, and after many of them.
+const BACKOFF_LEAST: DurationNs = DurationNs::from_millis(1);
+const BACKOFF_MOST: DurationNs = DurationNs::from_millis(250);
 /// How often the loop looks at the user's will at least.
 const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
 /// How long the loop waits for the composer.

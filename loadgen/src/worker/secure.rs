@@ -1,7 +1,7 @@
 //! HOT: connections that are encrypted. Budget: docs/BUDGET.md, "TLS".
 
 use super::connection::State;
-use super::{Worker, feed, widen};
+use super::{Tally, Worker, feed, widen};
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 
@@ -43,8 +43,12 @@ impl Worker {
             let end = tls.received();
             let plaintext = tls.plaintext();
             if !plaintext.is_empty() {
-                let outcome =
-                    feed(connection, &mut self.reporter, &mut self.prefilling, &plaintext, Some(end), reaped);
+                let tally = Tally {
+                    prefilling: &mut self.prefilling,
+                    kept: &mut self.kept,
+                    exceeded: &self.exceeded,
+                };
+                let outcome = feed(connection, &mut self.reporter, tally, &plaintext, Some(end), reaped);
                 if let Some(tls) = connection.tls.as_mut() {
                     tls.give_back(plaintext);
                 }

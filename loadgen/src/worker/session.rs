@@ -3,6 +3,7 @@
 
 use super::connection::{Active, State};
 use super::{STOP, Worker, widen};
+use crate::bounds::Bound;
 use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue};
 use crate::schedule::Schedule;
 use common::client_event::Outcome;
@@ -198,14 +199,22 @@ impl Worker {
     pub(super) fn request_over(&mut self, mut active: Active, outcome: Outcome, now: MonoNs) {
         self.in_flight -= 1;
         self.prefilling -= u32::from(active.is_prefilling);
+        self.kept -= active.kept();
+        if active.said.as_ref().is_some_and(|said| said.is_over) && outcome == Outcome::Ok {
+            self.exceeded.count(Bound::Sessions, 1);
+        }
+        // The place of a request that reached no server stays empty for a while, and only that one.
+        let free = now + std::mem::take(&mut self.backoff);
+        let submitted = if active.submitted == MonoNs(0) { active.due } else { active.submitted };
         match (outcome, active.said.take()) {
             (_, said) if active.prepared.next == Next::Tree => {
-                let said = said.filter(|_| outcome == Outcome::Ok);
+                self.tree_backoff = free - now;
+                let said = said.filter(|said| outcome == Outcome::Ok && !said.is_over);
                 let session = active.prepared.session;
                 let answer = Answer { session, due: now, said, job: None, is_branch: true };
                 self.turns.tell(&mut self.queue, answer);
             }
-            (Outcome::Ok, Some(said)) if active.prepared.next != Next::Over => {
+            (Outcome::Ok, Some(said)) if active.prepared.next != Next::Over && !said.is_over => {
                 let wanted = match active.prepared.next {
                     Next::At(offset) => self.schedule.begin() + offset,
                     Next::After(delay) => now + delay,
@@ -222,7 +231,7 @@ impl Worker {
                     let over = Answer { session, due: MonoNs(0), said: None, job: None, is_branch: false };
                     self.turns.tell(&mut self.queue, over);
                 }
-                self.schedule.session_ended(active.submitted, now);
+                self.schedule.session_ended(submitted, free);
             }
         }
         if let Some(threshold) = &self.threshold

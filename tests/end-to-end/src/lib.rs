@@ -17,6 +17,7 @@ pub mod client;
 pub mod collector;
 pub mod daemon;
 pub mod exporter;
+pub mod hostile;
 pub mod mlflow;
 pub mod nginx;
 pub mod patience;

@@ -57,7 +57,7 @@ fn a_load_generator_has_given_up_everything_else() {
     assert_eq!(limit("Max core file size"), "0", "no core file");
     let data = limit("Max data size").parse::<u64>().unwrap();
     assert!((1 << 30..64 << 30).contains(&data), "{data} bytes of memory");
-    assert_eq!(fs::metadata(format!("/proc/{pid}")).unwrap().uid(), 0, "it can't be dumped");
+    assert_eq!(fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0, "it can't be dumped");
     let user = status(pid, "Uid").unwrap().split_whitespace().next().unwrap().parse::<u32>().unwrap();
     if user != 0 {
         // Another program of the same user finds nothing of it.

@@ -166,8 +166,7 @@ fn a_killed_daemon_leaves_nothing_running() {
     let again = Daemon::start(state.path());
     assert_eq!(again.show(&id)["state"], "interrupted", "the run is not lost sight of");
     let recovered = again.runs(&format!("recover {id}"));
-    recovered.ended_with(1);
-    assert!(recovered.err.contains("nothing can be recovered"), "no part was complete: {}", recovered.err);
+    recovered.ended_with(0);
     again.runs(&format!("rm {id}")).ended_with(0);
 }
 

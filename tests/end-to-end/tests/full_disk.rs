@@ -52,7 +52,7 @@ fn run(server: &Server, daemon: &Daemon) -> Ended {
 
 #[track_caller]
 fn ends_full(ended: &Ended) {
-    ended.ended_with(1);
+    ended.ended_with(INVALID);
     let verdict = ended.json("run.json")["verdict"].clone();
     assert_eq!(verdict["standing"], "invalid", "{verdict}");
     assert_eq!(verdict["reasons"][0]["name"], "disk_full", "{verdict}");
@@ -82,10 +82,10 @@ fn a_disk_that_somebody_fills_ends_the_run() {
     let running = Run::profile(&server.url(), flags).with(&daemon).start();
     server.until_received(100);
     let fill = disk.path().join("filled");
-    let filled = Command::new("dd")
-        .args(["if=/dev/zero", "bs=1M", "status=none"])
-        .arg(format!("of={}", fill.display()));
-    let _ends_when_it_is_full = { filled }.stderr(std::process::Stdio::null()).status().unwrap();
+    let mut filling = Command::new("dd");
+    filling.args(["if=/dev/zero", "bs=1M", "status=none"]).arg(format!("of={}", fill.display()));
+    // It ends when there is no room.
+    filling.stderr(std::process::Stdio::null()).status().unwrap();
     let ended = running.end();
     ends_full(&ended);
     let refused = Run::profile(&server.url(), "--request-count 5").with(&daemon).end();
@@ -116,7 +116,7 @@ fn a_disk_without_inodes_ends_the_run() {
     }
     let refused = Run::profile(&server.url(), "--request-count 5").with(&daemon).end();
     assert_ne!(refused.status, Some(0), "no run begins without inodes");
-    assert!(refused.err.contains("failed to create"), "and it says why: {}", refused.err);
+    assert!(refused.err.contains("No space left"), "and it says why: {}", refused.err);
 }
 
 /// Nothing can be written any more: the client is told, and the run can be recovered once the disk is well.
@@ -134,7 +134,7 @@ fn a_disk_that_turns_read_only_ends_the_run() {
     let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).output().unwrap();
     if !remounted.status.success() {
         running.signal(rustix::process::Signal::INT);
-        running.end();
+        drop(running.end());
         return;
     }
     let ended = running.end();
@@ -143,3 +143,6 @@ fn a_disk_that_turns_read_only_ends_the_run() {
     assert_eq!(daemon.show(&id)["state"], "interrupted", "it is not lost");
     daemon.runs(&format!("recover {id}")).ended_with(0);
 }
+
+/// The exit status of a run that is invalid.
+const INVALID: i32 = 3;

@@ -4,7 +4,7 @@
 
 use common::id::RequestId;
 use end_to_end::ask::descendants;
-use end_to_end::client::Run;
+use end_to_end::client::{Ended, Run};
 use end_to_end::daemon::Daemon;
 use end_to_end::server::{Served, Server};
 use end_to_end::{needs_probes, needs_programs, patience};
@@ -64,6 +64,12 @@ fn holds_everything(folder: &Path, run: &str, log: &[Served], killed_ns: u64) ->
     compared
 }
 
+/// The exit status is that of a run that is invalid, or of one in which every request failed.
+#[track_caller]
+fn failed(ended: &Ended) {
+    assert!([Some(1), Some(3)].contains(&ended.status), "{:?}: {}", ended.status, ended.err);
+}
+
 /// The daemon dies at twenty moments: what the server had written a second before is in the recovered run.
 #[test]
 fn a_killed_daemon_loses_nothing() {
@@ -117,7 +123,7 @@ fn a_killed_load_generator_ends_its_run() {
         let killed_ns = now_ns();
         signal(loadgen, Signal::KILL);
         let ended = running.end();
-        ended.ended_with(1);
+        failed(&ended);
         let run = ended.json("run.json");
         assert_eq!(run["verdict"]["standing"], "invalid", "{}", run["verdict"]);
         assert_eq!(run["verdict"]["reasons"][0]["name"], "loadgen_died", "{}", run["verdict"]);
@@ -139,7 +145,7 @@ fn a_stopped_load_generator_ends_its_run() {
     server.until_received(4);
     signal(part(&daemon, "aiperf-loadgen run").expect("a load generator"), Signal::STOP);
     let ended = running.end();
-    ended.ended_with(1);
+    failed(&ended);
     let verdict = ended.json("run.json")["verdict"].clone();
     assert_eq!(verdict["reasons"][0]["name"], "stalled", "{verdict}");
     assert!(!ended.records().is_empty(), "what had been received is there");
@@ -170,13 +176,13 @@ fn a_killed_guard_costs_nothing() {
     let state = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(state.path());
     let server = Server::start("");
-    signal(part(&daemon, "aiperfd guard").expect("a guard"), Signal::KILL);
+    signal(patience::until("a guard", || part(&daemon, "aiperfd guard")), Signal::KILL);
     Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
     let pid = daemon.pid();
     daemon.kill();
     let again = Daemon::start(state.path());
-    assert_eq!(end_to_end::cgroup::of_daemon(pid), None, "the cgroup is gone");
     assert_eq!(again.run_ids().len(), 1, "the run is there");
+    assert_eq!(end_to_end::cgroup::of_daemon(pid), None, "the cgroup is gone");
 }
 
 /// A client that is killed takes its private daemon with it, at any moment.

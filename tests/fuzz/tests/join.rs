@@ -7,8 +7,8 @@ use common::kernel_event::Kind;
 use common::kernel_event::connection::{OPENED, Step};
 use common::kernel_event::segment::Stamp;
 use common::reply_event::{Event, RequestEnded};
+use fuzz::{cases, time};
 use join::{Joiner, Stream};
-use std::time::Duration;
 
 #[derive(Debug, TypeGenerator)]
 enum Record {
@@ -21,12 +21,14 @@ enum Record {
 
 #[test]
 fn arbitrary_records() {
-    check!().with_test_time(TIME).with_type::<Vec<Record>>().for_each(|records| {
-        let mut joiner = Joiner::new(&["profiling"], None);
-        for record in records {
-            take(&mut joiner, record);
-        }
-    });
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).with_type::<Vec<Record>>().for_each(
+        |records| {
+            let mut joiner = Joiner::new(&["profiling"], None);
+            for record in records {
+                take(&mut joiner, record);
+            }
+        },
+    );
 }
 
 fn take(joiner: &mut Joiner, record: &Record) {
@@ -81,26 +83,30 @@ fn take(joiner: &mut Joiner, record: &Record) {
 /// Against a model that remembers every byte: the time of a byte is the latest first arrival of those up to it.
 #[test]
 fn arrivals_are_those_of_a_model() {
-    check!().with_test_time(TIME).with_type::<(u32, Vec<(u8, u8)>)>().for_each(|(base, segments)| {
-        let mut stream = Stream::from_sequence(*base);
-        let mut first_seen = [None; 512];
-        for (time, (begin, length)) in (1..).zip(segments) {
-            let range = usize::from(*begin)..usize::from(*begin) + usize::from(*length);
-            // The model has no opinion on a segment without payload; neither has the stream.
-            for seen in &mut first_seen[range] {
-                seen.get_or_insert(time);
+    check!()
+        .with_iterations(cases())
+        .with_test_time(time(SECONDS))
+        .with_type::<(u32, Vec<(u8, u8)>)>()
+        .for_each(|(base, segments)| {
+            let mut stream = Stream::from_sequence(*base);
+            let mut first_seen = [None; 512];
+            for (time, (begin, length)) in (1..).zip(segments) {
+                let range = usize::from(*begin)..usize::from(*begin) + usize::from(*length);
+                // The model has no opinion on a segment without payload; neither has the stream.
+                for seen in &mut first_seen[range] {
+                    seen.get_or_insert(time);
+                }
+                stream.segment(base.wrapping_add(u32::from(*begin)), u32::from(*length), MonoNs(time), 0);
             }
-            stream.segment(base.wrapping_add(u32::from(*begin)), u32::from(*length), MonoNs(time), 0);
-        }
-        let mut latest = 0;
-        for (place, seen) in first_seen.iter().enumerate() {
-            let Some(seen) = seen else { break };
-            latest = latest.max(*seen);
-            let end = place as u64 + 1;
-            let told = stream.arrival(end).expect("the byte is there");
-            assert!(told.time.0 >= latest, "byte {place} was not there before {latest}: {segments:?}");
-        }
-    });
+            let mut latest = 0;
+            for (place, seen) in first_seen.iter().enumerate() {
+                let Some(seen) = seen else { break };
+                latest = latest.max(*seen);
+                let end = place as u64 + 1;
+                let told = stream.arrival(end).expect("the byte is there");
+                assert!(told.time.0 >= latest, "byte {place} was not there before {latest}: {segments:?}");
+            }
+        });
 }
 
 fn stamp(cookie: u8, direction: bool, sequence: u32, payload_length: u32, time: u64) -> Stamp {
@@ -120,4 +126,5 @@ fn cookie_of(cookie: u8) -> SocketCookie {
     SocketCookie(u64::from(cookie % 4))
 }
 
-const TIME: Duration = Duration::from_secs(4);
+/// Seconds of each target.
+const SECONDS: u64 = 4;

@@ -10,8 +10,8 @@ use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, Step};
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::{RECEIVED, SENT, Stamp};
 use common::plan::{Plan, Side};
+use fuzz::{cases, time};
 use loadgen::observe::Watch;
-use std::time::Duration;
 use zerocopy::IntoBytes;
 
 /// A record of the kernel.
@@ -55,8 +55,11 @@ const ANSWERED: &[u8] =
 
 #[test]
 fn arbitrary_captures() {
-    check!().with_test_time(TIME).with_type::<(bool, bool, u32, Vec<Record>)>().for_each(
-        |(is_server, is_known, base, records)| {
+    check!()
+        .with_iterations(cases())
+        .with_test_time(time(SECONDS))
+        .with_type::<(bool, bool, u32, Vec<Record>)>()
+        .for_each(|(is_server, is_known, base, records)| {
             let side = if *is_server { Side::Server } else { Side::Client };
             let mut watch = Watch::new(std::io::sink(), side, None, &Plan::unknown());
             let mut time = 0;
@@ -69,41 +72,44 @@ fn arbitrary_captures() {
                 take(&mut watch, record, *base, side, MonoNs(time));
             }
             watch.finish().expect("nowhere is full");
-        },
-    );
+        });
 }
 
 /// However the pieces of a talk come, each at least once and whole, the same requests are told.
 #[test]
 fn order_and_repetition_do_not_matter() {
-    check!().with_test_time(TIME).with_type::<(u32, Vec<(bool, u16, u8)>)>().for_each(|(base, pieces)| {
-        let mut told = Vec::new();
-        let mut watch = Watch::new(&mut told, Side::Client, None, &Plan::unknown());
-        feed(&mut watch, step(TALK, OPENED, *base, *base).as_bytes());
-        let whole = [(true, ASKED), (false, ANSWERED)];
-        // What was asked is there before what was answered, as it is on a wire.
-        for (direction, all) in whole {
-            let some = pieces.iter().filter(|(asked, ..)| *asked == direction);
-            let some = some.map(|(_, begin, length)| {
-                let begin = usize::from(*begin) % all.len();
-                (begin, (begin + usize::from(*length)).min(all.len()))
-            });
-            for (begin, end) in some.chain([(0, all.len())]) {
-                let sequence = base.wrapping_add(u32::try_from(begin).unwrap_or_default());
-                let length = u32::try_from(end - begin).unwrap_or_default();
-                let capture = captured(TALK, direction, sequence, length, &all[begin..end], MonoNs(1));
-                feed(&mut watch, &capture);
+    check!()
+        .with_iterations(cases())
+        .with_test_time(time(SECONDS))
+        .with_type::<(u32, Vec<(bool, u16, u8)>)>()
+        .for_each(|(base, pieces)| {
+            let mut told = Vec::new();
+            let mut watch = Watch::new(&mut told, Side::Client, None, &Plan::unknown());
+            feed(&mut watch, step(TALK, OPENED, *base, *base).as_bytes());
+            let whole = [(true, ASKED), (false, ANSWERED)];
+            // What was asked is there before what was answered, as it is on a wire.
+            for (direction, all) in whole {
+                let some = pieces.iter().filter(|(asked, ..)| *asked == direction);
+                let some = some.map(|(_, begin, length)| {
+                    let begin = usize::from(*begin) % all.len();
+                    (begin, (begin + usize::from(*length)).min(all.len()))
+                });
+                for (begin, end) in some.chain([(0, all.len())]) {
+                    let sequence = base.wrapping_add(u32::try_from(begin).unwrap_or_default());
+                    let length = u32::try_from(end - begin).unwrap_or_default();
+                    let capture = captured(TALK, direction, sequence, length, &all[begin..end], MonoNs(1));
+                    feed(&mut watch, &capture);
+                }
             }
-        }
-        watch.finish().expect("a vector takes everything");
-        let counts = watch.counts().named().clone();
-        assert_eq!(counts.get("watched_requests_of_other_paths"), Some(&1), "{counts:?}");
-        assert!(
-            !counts.keys().any(|name| name.contains("not_followed")),
-            "all of it was followed: {counts:?}"
-        );
-        assert_eq!(watch.counts().models.iter().collect::<Vec<_>>(), ["m"], "the model that was asked");
-    });
+            watch.finish().expect("a vector takes everything");
+            let counts = watch.counts().named().clone();
+            assert_eq!(counts.get("watched_requests_of_other_paths"), Some(&1), "{counts:?}");
+            assert!(
+                !counts.keys().any(|name| name.contains("not_followed")),
+                "all of it was followed: {counts:?}"
+            );
+            assert_eq!(watch.counts().models.iter().collect::<Vec<_>>(), ["m"], "the model that was asked");
+        });
 }
 
 fn take(watch: &mut Watch<impl std::io::Write>, record: &Record, base: u32, side: Side, time: MonoNs) {
@@ -183,4 +189,5 @@ fn captured(
 }
 
 const TALK: SocketCookie = SocketCookie(1 << 20);
-const TIME: Duration = Duration::from_secs(2);
+/// Seconds of each target.
+const SECONDS: u64 = 2;

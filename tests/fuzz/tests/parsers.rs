@@ -6,12 +6,12 @@ use bolero::check;
 use common::parse::tcp_header;
 use common::plan::{Change, DATASET_FORMATS, Input, Plan};
 use endpoint::{Follow, Media, Turn};
+use fuzz::{cases, time};
 use loadgen::prompt::{self, Materials, Store};
 use loadgen::ring::socket::software_stamp;
 use loadgen::wire::Sink;
 use loadgen::wire::http::{Progress, Responses};
 use loadgen::wire::sse::Cutter;
-use std::time::Duration;
 
 /// What was cut, with offsets that must grow and stay within what was fed.
 #[derive(Default)]
@@ -70,37 +70,47 @@ const HEAD: &[u8] =
 
 #[test]
 fn http_responses() {
-    check!().with_test_time(TIME).with_type::<(Vec<u8>, Vec<u8>)>().for_each(|(bytes, cuts)| {
-        respond(bytes, cuts);
-        // Behind a sound head the body's parsers are reached.
-        respond(&[HEAD, bytes].concat(), cuts);
-    });
+    check!()
+        .with_iterations(cases())
+        .with_test_time(time(SECONDS))
+        .with_type::<(Vec<u8>, Vec<u8>)>()
+        .for_each(|(bytes, cuts)| {
+            respond(bytes, cuts);
+            // Behind a sound head the body's parsers are reached.
+            respond(&[HEAD, bytes].concat(), cuts);
+        });
 }
 
 #[test]
 fn a_chunked_stream_is_the_same_however_it_is_split() {
-    check!().with_test_time(TIME).with_type::<(Vec<u8>, Vec<u8>, u8)>().for_each(|(stream, cuts, chunk)| {
-        let mut framed = HEAD.to_vec();
-        for piece in stream.chunks(usize::from(*chunk).max(1)) {
-            framed.extend(format!("{:x}\r\n", piece.len()).bytes());
-            framed.extend_from_slice(piece);
-            framed.extend_from_slice(b"\r\n");
-        }
-        framed.extend_from_slice(b"0\r\n\r\n");
-        assert_eq!(respond(&framed, &[]), respond(&framed, cuts), "{framed:?}");
-    });
+    check!()
+        .with_iterations(cases())
+        .with_test_time(time(SECONDS))
+        .with_type::<(Vec<u8>, Vec<u8>, u8)>()
+        .for_each(|(stream, cuts, chunk)| {
+            let mut framed = HEAD.to_vec();
+            for piece in stream.chunks(usize::from(*chunk).max(1)) {
+                framed.extend(format!("{:x}\r\n", piece.len()).bytes());
+                framed.extend_from_slice(piece);
+                framed.extend_from_slice(b"\r\n");
+            }
+            framed.extend_from_slice(b"0\r\n\r\n");
+            assert_eq!(respond(&framed, &[]), respond(&framed, cuts), "{framed:?}");
+        });
 }
 
 #[test]
 fn event_streams() {
-    check!().with_test_time(TIME).with_type::<(Vec<u8>, u8)>().for_each(|(bytes, size)| {
-        let whole = cut(bytes, bytes.len().max(1));
-        let pieces = cut(bytes, usize::from(*size).max(1));
-        assert_eq!(whole, pieces, "{bytes:?} in pieces of {size}");
-        for event in &whole {
-            assert!(endpoint::sse::fields(event).data.len() <= event.len(), "data is part of its event");
-        }
-    });
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).with_type::<(Vec<u8>, u8)>().for_each(
+        |(bytes, size)| {
+            let whole = cut(bytes, bytes.len().max(1));
+            let pieces = cut(bytes, usize::from(*size).max(1));
+            assert_eq!(whole, pieces, "{bytes:?} in pieces of {size}");
+            for event in &whole {
+                assert!(endpoint::sse::fields(event).data.len() <= event.len(), "data is part of its event");
+            }
+        },
+    );
 }
 
 fn cut(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
@@ -119,7 +129,7 @@ fn cut(bytes: &[u8], size: usize) -> Vec<Vec<u8>> {
 fn replies_of_every_endpoint() {
     let mut plan = Plan::unknown().endpoint;
     plan.dialect.download_content = true;
-    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         for endpoint in endpoint::ENDPOINTS {
             endpoint.event(bytes);
             endpoint.whole(bytes);
@@ -138,7 +148,7 @@ fn replies_of_every_endpoint() {
 
 #[test]
 fn metrics_of_a_server() {
-    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         // Behind a sound declaration the parts of a histogram are reached.
         for text in [
@@ -155,7 +165,7 @@ fn metrics_of_a_server() {
 
 #[test]
 fn fields_of_an_exporter() {
-    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         for text in [text.to_string(), format!("DCGM_FI_{text}, gauge, {text} (in {text})")] {
             let (fields, bad_lines) = telemetry_in::DcgmField::parse_all(&text);
@@ -169,7 +179,7 @@ fn fields_of_an_exporter() {
 #[test]
 fn records_of_another_tool() {
     let metadata = r#""metadata":{"request_start_ns":5,"request_end_ns":9}"#;
-    check!().with_test_time(TIME).with_type::<(Vec<u8>, u64, f64)>().for_each(|(bytes, number, float)| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).with_type::<(Vec<u8>, u64, f64)>().for_each(|(bytes, number, float)| {
         let text = serde_json::Value::from(String::from_utf8_lossy(bytes));
         let packet = format!(r#"{{"perf_ns":{number},"packets":[{{"name":"data","value":{text}}}]}}"#);
         let raw = format!(r#"{{{metadata},"start_perf_ns":3,"responses":[{packet}],"payload":{{"prompt":{text}}}}}"#);
@@ -191,7 +201,7 @@ fn records_of_another_tool() {
 fn rows_of_every_dataset_format() {
     let mut plan = Plan::unknown();
     plan.endpoint.models = vec!["m".to_owned()];
-    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         for format in DATASET_FORMATS {
             plan.input = Input::File {
                 format: (*format).to_owned(),
@@ -210,7 +220,7 @@ fn rows_of_every_dataset_format() {
 
 #[test]
 fn sounds_that_users_bring() {
-    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         for (kind, begin) in [("mp3", &b""[..]), ("mp3", b"\xff\xfb"), ("mp3", b"ID3"), ("wav", b"RIFF")] {
             let content = format!("{kind},{}", STANDARD.encode([begin, bytes].concat()));
             let turn = Turn { audios: vec![Media::new(&content)], ..Turn::default() };
@@ -223,7 +233,7 @@ fn sounds_that_users_bring() {
 
 #[test]
 fn packet_headers() {
-    check!().with_test_time(TIME).for_each(|packet: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|packet: &[u8]| {
         if let Ok(Some(header)) = tcp_header(packet) {
             assert!(header.payload_offset >= 40, "an IP and a TCP header at least");
             assert!(packet.len() >= 34, "both were read");
@@ -233,9 +243,10 @@ fn packet_headers() {
 
 #[test]
 fn control_data() {
-    check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
+    check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         assert_ne!(software_stamp(bytes).map(|stamp| stamp.0), Some(0), "no stamp is zero");
     });
 }
 
-const TIME: Duration = Duration::from_secs(4);
+/// Seconds of each target.
+const SECONDS: u64 = 4;
