@@ -61,8 +61,9 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
     let status = runtime.block_on(async {
         let daemon = Daemon::find_or_start(&args.watch.socket, directory);
         let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
-        let run = watched::begin(daemon, plan, &args.watch.tokenizer).await?;
+        let mut run = watched::begin(daemon, plan, &args.watch.tokenizer).await?;
         let status = command(&run, &args.command).await;
+        run.pass_over_signals();
         // What was seen is kept whatever became of the command.
         watched::end(run, Stop::Drain, directory).await?;
         status

@@ -23,7 +23,7 @@ pub(crate) fn install(args: &InstallCompletionArgs) -> Result<u8> {
         None => Folders::of_user(|name| env::var_os(name))?.file(shell, program()),
     };
     let script = script(shell.into(), &command(), program());
-    if std::fs::read(&path).is_ok_and(|found| found == script.as_bytes()) {
+    if export::source::read(&path, SCRIPT_BYTES_MAX).is_ok_and(|found| found == script.as_bytes()) {
         say(&format!("The completion is installed already: {}\n", path.display()));
         return Ok(0);
     }
@@ -124,6 +124,8 @@ impl Folders {
     }
 }
 
+/// More than a script has.
+const SCRIPT_BYTES_MAX: u64 = 16 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;

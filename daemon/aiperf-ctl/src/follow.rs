@@ -48,6 +48,11 @@ impl Run {
         format!("/v1/runs/{}", self.run_id)
     }
 
+    /// Takes the signals until here for those of others, such as the command that is watched.
+    pub(crate) fn pass_over_signals(&mut self) {
+        self.seen = interrupt::seen();
+    }
+
     /// Starts it.
     pub(crate) async fn start(&self) -> Result<()> {
         let _: Status = self.daemon.client.post(&format!("{}/start", self.path()), &()).await?;
@@ -137,8 +142,11 @@ impl Run {
         let run_id = &self.run_id;
         let why = hung_up.map_or_else(String::new, |error| format!(": {error:#}"));
         say_warning(&format!("the daemon hung up under run {run_id}{why}"));
-        let lost =
-            || format!("run {run_id} is not recovered yet; once its daemon is there, `aiperf-ctl runs recover {run_id}` tries again");
+        let lost = || {
+            format!(
+                "run {run_id} is not recovered yet; once its daemon is there, `aiperf-ctl runs recover {run_id}` tries again"
+            )
+        };
         let again = interrupt::or_since(&mut self.seen, self.daemon.again()).await;
         again.map_err(anyhow::Error::from).flatten().with_context(lost)?;
         let client = &self.daemon.client;

@@ -157,23 +157,23 @@ pub(crate) fn pause(time: Duration) -> Result<(), Interrupted> {
 }
 
 /// Work that blocks and can't be called off, such as a call of a server: done by a thread, which is left behind when a
-/// signal comes before it is done.
+/// signal comes before it is done. Signals that came earlier are others': what is put in order after them is still done.
 ///
 /// # Errors
 /// The signal, or that there is no thread.
 pub(crate) fn unless<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    check()?;
+    let seen = seen();
     let (to, from) = mpsc::channel();
     let work = move || {
         // Whoever waited may be gone.
         to.send(work()).ok();
-        SHARED.came.notify_all();
     };
     std::thread::Builder::new().name("call".to_owned()).spawn(work).context("failed to start a thread")?;
     loop {
         match from.recv_timeout(LOOK) {
             Ok(done) => return Ok(done),
-            Err(mpsc::RecvTimeoutError::Timeout) => check()?,
+            Err(mpsc::RecvTimeoutError::Timeout) if state().signals > seen => check()?,
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => anyhow::bail!("a thread ended without its result"),
         }
     }
@@ -297,6 +297,7 @@ fn name(signal: Signal) -> &'static str {
 }
 
 /// Whether this process was started with the signal ignored (proc_pid_status(5)).
+#[expect(clippy::disallowed_methods, reason = "the path is the kernel's, and nobody's to choose")]
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

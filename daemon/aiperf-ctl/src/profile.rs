@@ -80,6 +80,7 @@ fn one(
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     let inputs = read_inputs(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
+    interrupt::check()?;
     calls.wait_for_models()?;
     let urls = profile.urls.clone();
     let addresses = interrupt::unless(move || resolve(&urls))??;
@@ -88,6 +89,7 @@ fn one(
         .with_context(|| format!("failed to create `{}`", directory.display()))?;
     let _gone_if_empty = GoneIfEmpty(directory);
     calls.reset_kv_cache()?;
+    interrupt::check()?;
     let profiler = calls.profiler()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory);

@@ -30,9 +30,11 @@ impl Upload {
             Self::File(path) => {
                 Ok(Pieces { bytes: None, file: Some(source::open(&path, FILE_BYTES_MAX)?), kept: None })
             }
-            Self::Made(path) => {
-                Ok(Pieces { bytes: None, file: Some(File::open(path.path())?), kept: Some(path) })
-            }
+            Self::Made(path) => Ok(Pieces {
+                bytes: None,
+                file: Some(source::open(path.path(), FILE_BYTES_MAX)?),
+                kept: Some(path),
+            }),
         }
     }
 }

@@ -48,10 +48,15 @@ enum Batch {
 
 fn read(requests: &[PathBuf], tokens: &[PathBuf], to: &SyncSender<Batch>) -> Result<(), ExportError> {
     let mut events = Ahead { files: tokens.iter(), open: None, read: 0 };
-    let mut wanted = 0;
+    let (mut wanted, mut all) = (0, 0);
     for path in requests {
         for batch in rows::<Request>(path)? {
             let batch = batch?;
+            all += batch.len();
+            if all > REQUESTS_MAX {
+                let why = format!("it has more than {REQUESTS_MAX} requests");
+                return Err(ExportError::Unreadable { path: path.clone(), why });
+            }
             wanted += batch.iter().map(|request| u64::from(request.events)).sum::<u64>();
             to.send(Batch::Requests(batch)).ok();
             while events.read < wanted
@@ -90,5 +95,7 @@ impl Ahead<'_> {
     }
 }
 
+/// Requests of which each number is in memory at once. A file of others can claim any number of equal ones in no bytes.
+const REQUESTS_MAX: usize = 100_000_000;
 /// Batches that wait: few, for a batch of requests takes megabytes.
 const QUEUE: usize = 2;

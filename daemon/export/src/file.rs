@@ -135,7 +135,7 @@ mod tests {
         let mut whole = WholeFile::create(&path).unwrap();
         whole.write_all(b"whole").unwrap();
         assert_eq!(whole.finish().unwrap(), path, "under its name");
-        assert_eq!(std::fs::read(&path).unwrap(), b"whole", "as written");
+        assert_eq!(crate::source::read(&path, 99).unwrap(), b"whole", "as written");
     }
 
     #[test]
@@ -149,9 +149,9 @@ mod tests {
         let mut file = WholeFile::create(&path("out.txt")).unwrap();
         file.write_all(b"new").unwrap();
         file.finish().unwrap();
-        assert_eq!(std::fs::read(path("other")).unwrap(), b"kept", "where the links led");
+        assert_eq!(crate::source::read(&path("other"), 99).unwrap(), b"kept", "where the links led");
         assert!(path("out.txt").symlink_metadata().unwrap().is_file(), "a file took the link's place");
-        assert_eq!(std::fs::read(path("out.txt")).unwrap(), b"new", "with the bytes");
+        assert_eq!(crate::source::read(&path("out.txt"), 99).unwrap(), b"new", "with the bytes");
     }
 
     #[test]

@@ -27,7 +27,10 @@ fn is_plain(what: &str, text: &str) {
 fn is_plain_everywhere(ended: &Ended) {
     is_plain("standard output", &ended.out);
     is_plain("standard error", &ended.err);
-    is_plain("the console's file", &fs::read_to_string(ended.artifacts().join("profile_export_console.txt")).unwrap());
+    is_plain(
+        "the console's file",
+        &fs::read_to_string(ended.artifacts().join("profile_export_console.txt")).unwrap(),
+    );
 }
 
 /// A server that refuses every request with these words.
@@ -43,11 +46,16 @@ fn refusing(words: &str) -> String {
                 let (mut line, mut length) = (String::new(), 0);
                 while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
                     let lowered = line.to_lowercase();
-                    length = lowered.strip_prefix("content-length:").map_or(length, |it| it.trim().parse().unwrap());
+                    length = lowered
+                        .strip_prefix("content-length:")
+                        .map_or(length, |it| it.trim().parse().unwrap());
                     line.clear();
                 }
                 std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok();
-                let head = format!("HTTP/1.1 500 Bad\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 500 Bad\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
                 let mut stream = stream;
                 stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok();
             });
@@ -79,7 +87,8 @@ fn a_stored_runs_words_are_text() {
     for word in ["timestamps", "timestamps_reason", "run_id", "version"] {
         run[word] = HOSTILE.into();
     }
-    run["streamed"] = serde_json::json!([{ "to": HOSTILE, "succeeded": 0, "failed": 1, "dropped": 1, "problem": HOSTILE }]);
+    run["streamed"] =
+        serde_json::json!([{ "to": HOSTILE, "succeeded": 0, "failed": 1, "dropped": 1, "problem": HOSTILE }]);
     fs::write(&path, run.to_string()).unwrap();
     let mut report = Run::of("report");
     report.command.arg(ended.artifacts());

@@ -49,15 +49,17 @@ impl Odd {
 
 /// `aiperf-ctl` with these words, which may take four gigabytes of address space.
 fn bounded(words: &[&str]) -> Run {
-    let run = Run::of("x");
+    let mut run = Run::of("x");
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v 4194304; exec \"$0\" \"$@\""]).arg(run.command.get_program()).args(words);
-    command.current_dir(run.folder.path()).env("XDG_STATE_HOME", run.state.path());
-    Run { command, ..run }
+    command.current_dir(run.folder.path()).env("XDG_STATE_HOME", run.state.path()).stdin(Stdio::null());
+    run.command = command;
+    run
 }
 
 fn profile(url: &str, words: &[&str]) -> Run {
-    let profile = ["profile", "--model", "m", "--url", url, "--request-count", "3", "--artifact-dir", "artifacts"];
+    let profile =
+        ["profile", "--model", "m", "--url", url, "--request-count", "3", "--artifact-dir", "artifacts"];
     bounded(&[&profile[..], words].concat()).without_daemon()
 }
 
@@ -109,10 +111,9 @@ fn media_that_rows_name_must_be_files() {
     let (server, odd) = (Server::start(""), Odd::make());
     for (path, word) in odd.paths() {
         for kind in ["image", "audio", "video"] {
-            let mut run = profile(&server.url(), &["--input-file", "rows.jsonl"]);
+            let run = profile(&server.url(), &["--input-file", "rows.jsonl"]);
             let row = json!({ "text": "x", kind: path });
             fs::write(run.folder.path().join("rows.jsonl"), format!("{row}\n")).unwrap();
-            run.command.stdin(Stdio::null());
             refused(&run.end(), word, &format!("{kind} {}", path.display()));
         }
     }
@@ -122,7 +123,8 @@ fn media_that_rows_name_must_be_files() {
 fn rows_may_come_through_a_pipe() {
     needs_programs!();
     let server = Server::start("");
-    let mut run = profile(&server.url(), &["--input-file", "/dev/stdin", "--custom-dataset-type", "single_turn"]);
+    let mut run =
+        profile(&server.url(), &["--input-file", "/dev/stdin", "--custom-dataset-type", "single_turn"]);
     let (from, mut to) = std::io::pipe().unwrap();
     run.command.stdin(from);
     let writer = std::thread::spawn(move || {
@@ -140,7 +142,10 @@ fn rows_may_come_through_a_pipe() {
 fn compressed_files_are_read_only_as_far_as_they_may_be_long() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();
-    let mut bomb = GzEncoder::new(File::create(folder.path().join("profile_export_raw.jsonl.gz")).unwrap(), Compression::fast());
+    let mut bomb = GzEncoder::new(
+        File::create(folder.path().join("profile_export_raw.jsonl.gz")).unwrap(),
+        Compression::fast(),
+    );
     let zeros = vec![b' '; 1 << 20];
     bomb.write_all(b"{\"a\":\"").unwrap();
     for _ in 0..512 {
@@ -151,16 +156,11 @@ fn compressed_files_are_read_only_as_far_as_they_may_be_long() {
     refused(&ended, "line of more than 64 MiB", "one endless line");
 }
 
-fn stored() -> Option<(Server, Ended)> {
+/// A run whose own words are changed.
+fn changed(change: impl FnOnce(&mut Value)) -> (TempDir, PathBuf) {
     let server = Server::start("");
     let ended = Run::profile(&server.url(), "--request-count 4").end();
     ended.ended_with(0);
-    Some((server, ended))
-}
-
-/// A run whose own words are changed.
-fn changed(change: impl FnOnce(&mut Value)) -> (TempDir, PathBuf) {
-    let (_server, ended) = stored().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("outer/run");
     fs::create_dir_all(&run).unwrap();
@@ -174,7 +174,10 @@ fn changed(change: impl FnOnce(&mut Value)) -> (TempDir, PathBuf) {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>();
+    let mut names = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect::<Vec<_>>();
     names.sort();
     names
 }
@@ -182,7 +185,8 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_name_that_a_run_brings_is_never_a_path() {
     needs_programs!();
-    for prefix in ["../escape", "/tmp/aiperf-escape", "sub/dir", "..", "-rf", "a\u{0}b", "a\u{1b}[2Jb", "run"] {
+    for prefix in ["../escape", "/tmp/aiperf-escape", "sub/dir", "..", "-rf", "a\u{0}b", "a\u{1b}[2Jb", "run"]
+    {
         let (folder, run) = changed(|own| own["plan"]["output"]["export_prefix"] = prefix.into());
         let to = folder.path().join("outer/to");
         for words in [
@@ -222,9 +226,18 @@ fn links_in_the_artifact_directory_are_replaced_and_not_followed() {
     let victim = tempfile::NamedTempFile::new().unwrap();
     fs::write(victim.path(), "kept").unwrap();
     let files = [
-        "run.json", "inputs.json", "requests.parquet", "tokens.parquet", "responses.parquet", "profile_export.jsonl",
-        "profile_export_raw.jsonl", "profile_export_aiperf.json", "profile_export_aiperf.csv", "profile_export_console.txt",
-        "profile_export_aiperf_timeslices.json", "profile_export_aiperf_timeslices.csv",
+        "run.json",
+        "inputs.json",
+        "requests.parquet",
+        "tokens.parquet",
+        "responses.parquet",
+        "profile_export.jsonl",
+        "profile_export_raw.jsonl",
+        "profile_export_aiperf.json",
+        "profile_export_aiperf.csv",
+        "profile_export_console.txt",
+        "profile_export_aiperf_timeslices.json",
+        "profile_export_aiperf_timeslices.csv",
     ];
     for file in files {
         symlink(victim.path(), artifacts.join(file)).unwrap();

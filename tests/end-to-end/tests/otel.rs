@@ -211,7 +211,10 @@ fn a_silent_collector_is_told_of() {
     assert_eq!(ended.err.matches("exports to the OTel collector").count(), 1, "said once: {}", ended.err);
     let run = ended.json("run.json");
     let streamed = &run["streamed"][0];
-    assert!(streamed["failed"].as_u64().is_some_and(|failed| failed >= 1) && streamed["succeeded"] == 0, "counted: {streamed}");
+    assert!(
+        streamed["failed"].as_u64().is_some_and(|failed| failed >= 1) && streamed["succeeded"] == 0,
+        "counted: {streamed}"
+    );
     assert!(ended.out.contains("exports failed"), "the report says it: {}", ended.out);
 }
 

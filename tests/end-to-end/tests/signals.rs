@@ -174,12 +174,15 @@ fn an_audit_passes_it_on_and_reports() {
     ended.ended_with(143);
     assert_eq!(ended.json("run.json")["source"], "audit", "the report is there");
     left_nothing_hidden(&ended);
-    let stubborn =
-        end_to_end::watched::audit(&[], &["sh", "-c", "trap '' TERM; echo begun; while :; do sleep 1; done"]);
+    let stubborn = end_to_end::watched::audit(
+        &[],
+        &["sh", "-c", "trap 'echo heard' TERM; echo begun; while :; do sleep 0.1; done"],
+    );
     let running = stubborn.start();
     patience::until("the command", || running.out().contains("begun").then_some(()));
     running.signal(Signal::TERM);
-    running.signal(Signal::HUP);
+    patience::until("the first to reach the command", || running.out().contains("heard").then_some(()));
+    running.signal(Signal::TERM);
     let ended = running.end();
     ended.ended_with(137);
     assert_eq!(ended.json("run.json")["source"], "audit", "the report is there");

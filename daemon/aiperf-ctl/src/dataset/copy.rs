@@ -254,7 +254,7 @@ mod tests {
         let Upload::Made(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())? else {
             panic!("rows are written to a file")
         };
-        let text = fs::read_to_string(made.path()).unwrap();
+        let text = source::read_text(made.path(), 1 << 20).unwrap();
         Ok((text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), plan))
     }
 

@@ -102,7 +102,7 @@ fn files(directory: &Path, deep: bool) -> Result<Vec<PathBuf>, Refusal> {
     for path in paths {
         if path.is_file() && path.extension().is_some_and(|ending| ending == "jsonl" || ending == "json") {
             found.push(path);
-        } else if deep && path.is_dir() {
+        } else if deep && path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             found.append(&mut files(&path, deep)?);
         }
     }

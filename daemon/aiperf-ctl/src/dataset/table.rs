@@ -259,15 +259,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let batch = batch();
-        let file = File::create(path("a.parquet")).unwrap();
+        let file = File::create_new(path("a.parquet")).unwrap();
         let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
-        let file = File::create(path("b.arrow")).unwrap();
+        let file = File::create_new(path("b.arrow")).unwrap();
         let mut writer = arrow_ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
         writer.write(&batch).unwrap();
         writer.finish().unwrap();
-        let file = File::create(path("c.arrow")).unwrap();
+        let file = File::create_new(path("c.arrow")).unwrap();
         let mut writer = arrow_ipc::writer::StreamWriter::try_new(file, &batch.schema()).unwrap();
         writer.write(&batch).unwrap();
         writer.finish().unwrap();

@@ -199,7 +199,10 @@ mod tests {
         check("--goodput request_count:1", "failed to find metric");
         check("--slice-duration 0", "must be greater than 0");
         for prefix in ["../x", "/etc/x", "a/b", "..", "run", "inputs.json"] {
-            check(&format!("--profile-export-prefix {prefix}"), "--profile-export-prefix: the export prefix `");
+            check(
+                &format!("--profile-export-prefix {prefix}"),
+                "--profile-export-prefix: the export prefix `",
+            );
         }
     }
 

@@ -300,7 +300,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (empty, kept, used) =
             (left(root.path(), "a", 0), left(root.path(), "b", 9), left(root.path(), "c", 0));
-        let lock = File::create(used.join(LOCK)).unwrap();
+        let lock = lock_of(&used).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         assert_eq!(tidy_in(root.path()), Tidied { kept: 1, removed: 0 }, "one can be recovered");
         assert!(!empty.exists() && kept.exists() && used.exists(), "what nobody needs is gone");

@@ -151,7 +151,7 @@ mod tests {
         let told = [noticed("a", &[3_000_000, 4_000_001]), noticed("b", &[5])];
         let delays = matched(folder.path(), &told).unwrap().unwrap();
         assert_eq!((delays.matched, delays.told, delays.early), (2, 3, 0), "{delays:?}");
-        let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        let text = export::source::read_text(&folder.path().join(FILE), 1 << 20).unwrap();
         assert_eq!(text.lines().nth(1), Some("0,a,0,1000000,3000000,2000000"), "{text}");
         assert!(matched(folder.path(), &[noticed("a", &[])]).unwrap().is_none(), "no events");
     }

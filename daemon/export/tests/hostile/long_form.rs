@@ -80,7 +80,8 @@ fn a_servers_metrics_are_told_as_aiperf_tells_them() {
     (exporter.write)(&artifacts, &mut file).unwrap();
     let path = folder.path().join("long.parquet");
     fs::write(&path, file).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&path).unwrap()).unwrap();
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(export::source::open(&path, 1 << 30).unwrap()).unwrap();
     let names = reader.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     assert_eq!(names[5..8], ["timestamp_ns", "model", "rank"], "a label that is called as a column has none");
     let told_of_file = reader.metadata().file_metadata().key_value_metadata().unwrap();

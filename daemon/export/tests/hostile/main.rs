@@ -145,7 +145,7 @@ fn phases_stay_in_their_folders() {
     let artifacts = bare(&run, &report, &settings, &payloads);
     let folder = tempfile::tempdir().unwrap();
     let written = write_wanted(&artifacts, folder.path(), |_| true).unwrap();
-    let manifest = std::fs::read(folder.path().join("phase_manifest.json")).unwrap();
+    let manifest = export::source::read(&folder.path().join("phase_manifest.json"), 1 << 20).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(
         manifest["phases"][0]["metrics_json"], "phases/___up.0/profile_export_aiperf.json",
