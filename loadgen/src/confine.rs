@@ -160,7 +160,7 @@ fn conditional() -> Result<Rules, seccompiler::BackendError> {
         let value = u64::from(value.cast_unsigned());
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
     };
-    let is = |argument, value| Ok(SeccompRule::new(vec![word(argument, SeccompCmpOp::Eq, value)?])?);
+    let is = |argument, value| SeccompRule::new(vec![word(argument, SeccompCmpOp::Eq, value)?]);
     let none_of = |argument, values: &[libc::c_int]| {
         let differs = values.iter().map(|value| word(argument, SeccompCmpOp::Ne, *value));
         SeccompRule::new(differs.collect::<Result<Vec<_>, _>>()?)

@@ -134,7 +134,10 @@ pub fn replay(scribe: Scribe, will: &AtomicU8) -> io::Result<()> {
     ledger.finish()
 }
 
-fn begin(scribe: Scribe) -> (Vec<Spool<(File, Gauge)>>, Ledger<BufWriter<File>>) {
+/// The spools of all workers.
+type Spools = Vec<Spool<(File, Gauge)>>;
+
+fn begin(scribe: Scribe) -> (Spools, Ledger<BufWriter<File>>) {
     let spools = scribe.spools.into_iter();
     let spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
