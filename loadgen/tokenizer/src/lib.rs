@@ -60,7 +60,7 @@ impl Tokenizer {
         self.try_count(text).unwrap_or(u32::MAX)
     }
 
-    /// How many tokens the text has. None are told of a text that would take more memory than a tokenizer may: of the
+    /// How many tokens the text has; none for a text that would take more memory than a tokenizer may: of the
     /// built-in one, half a mebibyte in which no token is sure to end; of another one, so much that its normalizer makes
     /// 16 MiB of it.
     #[must_use]
