@@ -129,7 +129,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
     }
     // A few megabytes of gzip can stand for gigabytes, but not of records.
     let packed = file.metadata().map_err(ImportError::disk(path))?.len();
-    let unpacked = packed.saturating_mul(RATIO_MAX).max(SMALL_BYTES).min(FILE_BYTES_MAX);
+    let unpacked = packed.saturating_mul(RATIO_MAX).clamp(SMALL_BYTES, FILE_BYTES_MAX);
     Ok(Box::new(Bounded::new(MultiGzDecoder::new(file), unpacked)))
 }
 
