@@ -1,4 +1,4 @@
-//! What all runs of a daemon share: the store, the cores, the nursery, the kernel programs.
+//! What all runs of a daemon share: the store, the cores, the spawner, the kernel programs.
 
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;

@@ -297,17 +297,11 @@ impl Active {
         if leaves_one {
             raise_hot_threads(loadgen.pid());
         }
-        let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
+        let view = Arc::new(Mutex::new(View::default()));
         let counters = spools.counters();
-        let collector = Collector {
-            kernel: kernel_spool,
-            clients: std::mem::take(&mut spools.clients),
-            shown: None,
-            interval: Duration::from_millis(daemon.collect_interval_ms),
-            over: Arc::clone(&over),
-            looks: Arc::default(),
-        };
-        let looks = Arc::clone(&collector.looks);
+        let clients = std::mem::take(&mut spools.clients);
+        let collector = Collector::new(kernel_spool, clients, None, daemon.collect_interval_ms);
+        let (over, looks) = (Arc::clone(&collector.over), Arc::clone(&collector.looks));
         let (host, clock_begin) = (host::describe(&hot_cpus), clock::anchor());
         let inflow = Inflow {
             replies: Replies::new(reply_read.into()),

@@ -32,7 +32,7 @@ use control::{Fault, Problem, State, Stop, WatchedServer};
 use join::Joiner;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ impl Active {
         observer.prepared(&|| self.gives_up(began, daemon))?;
         let shown = Shown::new(gauge);
         let collected = shown.collected();
-        let (over, view) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(View::default())));
+        let view = Arc::new(Mutex::new(View::default()));
         let (host, clock_begin) = (host::describe(&[]), clock::anchor());
         let inflow = Inflow {
             replies: Replies::new(reply_read.into()),
@@ -151,15 +151,9 @@ impl Active {
             rolling: self.kept.clone().map(Rolling::begin),
             ..self.pipeline(plan, rung, inflow, &metadata, clock_begin, &view)
         };
-        let collector = Collector {
-            kernel: Some((probes.rings, spool)),
-            clients: Vec::new(),
-            shown: Some(shown),
-            interval: Duration::from_millis(daemon.collect_interval_ms),
-            over: Arc::clone(&over),
-            looks: Arc::default(),
-        };
-        let looks = Arc::clone(&collector.looks);
+        let kernel = Some((probes.rings, spool));
+        let collector = Collector::new(kernel, Vec::new(), Some(shown), daemon.collect_interval_ms);
+        let (over, looks) = (Arc::clone(&collector.over), Arc::clone(&collector.looks));
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
         gpus.iter().for_each(Gpus::ready);

@@ -14,6 +14,7 @@ pub mod ask;
 pub mod certificate;
 pub mod cgroup;
 pub mod client;
+pub mod clock;
 pub mod collector;
 pub mod daemon;
 pub mod exporter;

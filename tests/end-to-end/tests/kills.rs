@@ -5,6 +5,7 @@
 use common::id::RequestId;
 use end_to_end::ask::descendants;
 use end_to_end::client::{Ended, Run};
+use end_to_end::clock;
 use end_to_end::daemon::Daemon;
 use end_to_end::server::{Served, Server};
 use end_to_end::{needs_probes, needs_programs, patience};
@@ -26,11 +27,6 @@ fn part(daemon: &Daemon, words: &str) -> Option<u32> {
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
-}
-
-fn now_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    u64::try_from(now.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap()
 }
 
 /// The tokens of each request in a folder of results, by its id on the wire.
@@ -85,7 +81,7 @@ fn a_killed_daemon_loses_nothing() {
         std::thread::sleep(Duration::from_millis(173 * moment % 2900));
         let run = daemon.run_that_is("running");
         let family = descendants(daemon.pid());
-        let killed_ns = now_ns();
+        let killed_ns = clock::mono_ns();
         daemon.kill();
         patience::until("its parts to end", || {
             let left = family.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
@@ -120,7 +116,7 @@ fn a_killed_load_generator_ends_its_run() {
         server.until_received(4);
         std::thread::sleep(Duration::from_millis(331 * moment % 2000));
         let loadgen = part(&daemon, "aiperf-loadgen run").expect("a load generator");
-        let killed_ns = now_ns();
+        let killed_ns = clock::mono_ns();
         signal(loadgen, Signal::KILL);
         let ended = running.end();
         failed(&ended);

@@ -37,11 +37,9 @@ pub(crate) fn make(contents: &Contents, out: &Path) -> Result<Vec<PathBuf>> {
 
 /// Users, and folders that programs write to.
 fn system() -> Entries {
-    let passwd = format!(
-        "root:x:0:0:root:/:/sbin/nologin\naiperf:x:{USER}:{USER}:aiperf:{HOME}:/sbin/nologin\n\
-         aiperf-loadgen:x:{LOADGEN}:{LOADGEN}:load generators:/:/sbin/nologin\n"
-    );
-    let group = format!("root:x:0:\naiperf:x:{USER}:\naiperf-loadgen:x:{LOADGEN}:\n");
+    let passwd =
+        format!("root:x:0:0:root:/:/sbin/nologin\naiperf:x:{USER}:{USER}:aiperf:{HOME}:/sbin/nologin\n");
+    let group = format!("root:x:0:\naiperf:x:{USER}:\n");
     let home = HOME.trim_start_matches('/').to_owned();
     Entries::from([
         ("etc/passwd".to_owned(), Entry::file(passwd)),
@@ -142,7 +140,6 @@ fn labels(contents: &Contents, origin: &str) -> Value {
 
 /// Who uses it, unless `--user` says otherwise.
 const USER: u32 = 65_532;
-const LOADGEN: u32 = 65_531;
 /// Results are written there.
 const HOME: &str = "/results";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

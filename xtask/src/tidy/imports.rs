@@ -32,7 +32,7 @@ const TABLE: &[(&str, May)] = &[
     ("gpu", May::Import(&["common", "record"])),
     ("aiperfd", May::Import(&["common", "control", "doctor", "export", "gpu", "join", "metric", "record"])),
     ("telemetry-in", May::Import(&["common", "export", "record"])),
-    ("telemetry-out", May::Import(&["control", "metric"])),
+    ("telemetry-out", May::Import(&["common", "control", "metric"])),
     (
         "aiperf-ctl",
         May::Import(&[

@@ -88,6 +88,17 @@ impl Shown {
 }
 
 impl Collector {
+    /// Collects from these, once it runs.
+    pub fn new(
+        kernel: Option<(KernelRings, Writer)>,
+        clients: Vec<(ClientRing, Writer)>,
+        shown: Option<Shown>,
+        interval_ms: u64,
+    ) -> Self {
+        let interval = Duration::from_millis(interval_ms);
+        Self { kernel, clients, shown, interval, over: Arc::default(), looks: Arc::default() }
+    }
+
     /// Collects until it is over; gives back the clients' rings, for their counters.
     ///
     /// # Errors

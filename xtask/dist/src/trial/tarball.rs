@@ -18,6 +18,6 @@ pub(super) fn run(trial: &Trial<'_>) -> Result<()> {
     let verify = "systemd-analyze verify aiperfd.service aiperfd.socket 2>&1 | grep -v \"'man \" || true";
     let verified = root.sh(User::Root, verify)?;
     ensure!(verified.trim().is_empty(), "systemd complains of the units: {verified}");
-    root.sh(User::Root, "systemctl is-enabled aiperfd.socket && getent passwd aiperf-loadgen >/dev/null")?;
+    root.sh(User::Root, "systemctl is-enabled aiperfd.socket && getent group aiperf >/dev/null")?;
     Ok(())
 }
