@@ -109,6 +109,9 @@ _aiperf__ctl() {
             aiperf__ctl__subcmd__help__subcmd__runs,show)
                 cmd="aiperf__ctl__subcmd__help__subcmd__runs__subcmd__show"
                 ;;
+            aiperf__ctl__subcmd__runs,delete)
+                cmd="aiperf__ctl__subcmd__runs__subcmd__rm"
+                ;;
             aiperf__ctl__subcmd__runs,fetch)
                 cmd="aiperf__ctl__subcmd__runs__subcmd__fetch"
                 ;;
@@ -1626,7 +1629,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__runs)
-            opts="-h --socket --help list show fetch recover rm help"
+            opts="-h --socket --help list show fetch recover rm delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -238,7 +238,7 @@ cv\t'The deviation over runs, divided by the mean, is below the threshold'
 distribution\t'The last run\'s requests could be of the same distribution as all before: Smirnov\'s test has p above it'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l convergence-threshold -d 'How well runs are to agree. Default: 0.1 for ci_width, 0.05 otherwise' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l artifact-dir -l output-artifact-dir -d 'Where results go. Default: artifacts/<model>-openai-<endpoint>-<load>' -r -F
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l profile-export-prefix -l profile-export-file -d 'A base name for the exported files' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l profile-export-prefix -l profile-export-file -d 'A base name for the exported files: a name, not a path, and not that of another file such as `run`' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-level -l profile-export-level -d 'How much is exported: summary, records (a line per request too) or raw (every response too)' -r -f -a "summary\t'Only the summaries'
 records\t'A line per request too'
 raw\t'Every response too'"
@@ -367,14 +367,15 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand analyze-trace" -l 
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand analyze-trace" -l block-size -d 'Tokens that a hash id stands for' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand analyze-trace" -l output-file -d 'Write the figures to this file too, as JSON' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand analyze-trace" -s h -l help -d 'Print help'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -l socket -d 'The daemon\'s control socket' -r -F
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -s h -l help -d 'Print help'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -f -a "list" -d 'Lists them, the oldest first'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -f -a "show" -d 'Shows where one stands, as JSON'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -f -a "fetch" -d 'Fetches its files and writes its report'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -f -a "recover" -d 'Makes a run of what a daemon that died left behind'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -f -a "rm" -d 'Removes it'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -l socket -d 'The daemon\'s control socket' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -s h -l help -d 'Print help'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "list" -d 'Lists them, the oldest first; also those that private daemons left, for which no daemon need run'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "show" -d 'Shows where one stands, as JSON'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "fetch" -d 'Fetches its files and writes its report'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "recover" -d 'Makes a run of what a daemon that died left behind'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "rm" -d 'Removes it'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "delete" -d 'Removes it'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and not __fish_seen_subcommand_from list show fetch recover rm delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from list" -l socket -d 'The daemon\'s control socket' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from show" -l socket -d 'The daemon\'s control socket' -r -F
@@ -386,7 +387,9 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_s
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from rm" -l socket -d 'The daemon\'s control socket' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists them, the oldest first'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from delete" -l socket -d 'The daemon\'s control socket' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists them, the oldest first; also those that private daemons left, for which no daemon need run'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Shows where one stands, as JSON'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "fetch" -d 'Fetches its files and writes its report'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Makes a run of what a daemon that died left behind'
@@ -457,7 +460,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and not __fi
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and not __fish_seen_subcommand_from profile audit observe report compare analyze-trace runs doctor install-alias install-completion show-completion version help" -f -a "show-completion" -d 'Prints the completion of a shell'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and not __fish_seen_subcommand_from profile audit observe report compare analyze-trace runs doctor install-alias install-completion show-completion version help" -f -a "version" -d 'Prints the version, the commit and the digest of the kernel programs'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and not __fish_seen_subcommand_from profile audit observe report compare analyze-trace runs doctor install-alias install-completion show-completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "list" -d 'Lists them, the oldest first'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "list" -d 'Lists them, the oldest first; also those that private daemons left, for which no daemon need run'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "show" -d 'Shows where one stands, as JSON'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "fetch" -d 'Fetches its files and writes its report'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "recover" -d 'Makes a run of what a daemon that died left behind'

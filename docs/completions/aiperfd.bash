@@ -35,7 +35,7 @@ _aiperfd() {
 
     case "${cmd}" in
         aiperfd)
-            opts="-h --socket --state-dir --config --loadgen --ebpf-object --nvml-library --kernel-ring-bytes --client-ring-bytes --collect-interval-ms --delegated-cgroup --quit-on-stdin-eof --help version help"
+            opts="-h --socket --state-dir --config --loadgen --ebpf-object --nvml-library --kernel-ring-bytes --client-ring-bytes --collect-interval-ms --delegated-cgroup --quit-on-stdin-eof --private --help version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

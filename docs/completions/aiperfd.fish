@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_aiperfd_global_optspecs
-    string join \n socket= state-dir= config= loadgen= ebpf-object= nvml-library= kernel-ring-bytes= client-ring-bytes= collect-interval-ms= delegated-cgroup quit-on-stdin-eof h/help
+    string join \n socket= state-dir= config= loadgen= ebpf-object= nvml-library= kernel-ring-bytes= client-ring-bytes= collect-interval-ms= delegated-cgroup quit-on-stdin-eof private h/help
 end
 
 function __fish_aiperfd_needs_command
@@ -34,7 +34,8 @@ complete -c aiperfd -n "__fish_aiperfd_needs_command" -l kernel-ring-bytes -d 'B
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l client-ring-bytes -d 'Bytes of each worker\'s shared ring, a power of two of at least 8 MiB' -r
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l collect-interval-ms -d 'Milliseconds between two looks at the rings' -r
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l delegated-cgroup -d 'Make the cgroups of runs below the daemon\'s own, not at the hierarchy\'s root: for a service manager that has delegated it (systemd\'s `Delegate=yes`)'
-complete -c aiperfd -n "__fish_aiperfd_needs_command" -l quit-on-stdin-eof -d 'End when standard input ends: how a client keeps a private daemon no longer than itself'
+complete -c aiperfd -n "__fish_aiperfd_needs_command" -l quit-on-stdin-eof -d 'End when standard input ends'
+complete -c aiperfd -n "__fish_aiperfd_needs_command" -l private -d 'Serve one client alone, which hands its connections over standard input, and end with it; `aiperf-ctl` starts it so when no shared daemon listens. No socket is made and no configuration is read'
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -s h -l help -d 'Print help'
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -f -a "version" -d 'Prints the version, the commit and the digest of the kernel programs'
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use control::Problem;
 use export::Folder;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response};
@@ -126,7 +126,7 @@ impl Client {
 
     async fn value<T: DeserializeOwned>(&self, method: Method, path: &str, body: Upload) -> Result<T> {
         let response = self.call(method, path, body).await?;
-        let bytes = response.into_body().collect().await.context("the daemon hung up")?.to_bytes();
+        let bytes = whole(response).await?;
         serde_json::from_slice(&bytes).context("the daemon's answer is not what this version expects")
     }
 
@@ -142,11 +142,18 @@ impl Client {
         if response.status().is_success() {
             return Ok(response);
         }
-        let bytes = response.into_body().collect().await.context("the daemon hung up")?.to_bytes();
+        let bytes = whole(response).await?;
         let problem: Problem =
             serde_json::from_slice(&bytes).context("the daemon refused without a reason")?;
         Err(problem.into())
     }
+}
+
+/// The body of a response, which is not endless.
+async fn whole(response: Response<Incoming>) -> Result<Bytes> {
+    let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!(error)).context("the daemon hung up")?;
+    Ok(body.to_bytes())
 }
 
 /// A stream of JSON lines.
@@ -223,6 +230,8 @@ fn is_given_by_root(socket: &Path, owner: u32) -> bool {
 
 /// Descriptors that are sent in one message.
 const DESCRIPTORS_MAX: usize = 2;
+/// The longest answer is a list of runs.
+const BODY_BYTES_MAX: usize = 256 << 20;
 /// The longest line is progress with its live percentiles, or one request.
 const LINE_BYTES_MAX: usize = 16 << 20;
 

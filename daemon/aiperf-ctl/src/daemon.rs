@@ -4,8 +4,10 @@ use crate::client::{Client, Unreached};
 use crate::clock::Moment;
 use crate::private::{Folder, Private};
 use anyhow::{Context, Result, bail};
+use control::Health;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// A daemon that can be asked for runs.
 #[derive(Debug)]
@@ -67,13 +69,18 @@ impl Daemon {
         let Client::Shared(socket) = &self.client else { return Ok(()) };
         let socket: PathBuf = socket.clone();
         let begun = Moment::now();
-        while Self::shared(&socket).await?.is_none() {
+        loop {
+            // One that dies may still take a connection, but it answers nothing.
+            if let Some(daemon) = Self::shared(&socket).await?
+                && let Ok(Ok(_)) = timeout(HEALTH_PATIENCE, daemon.client.get::<Health>("/v1/health")).await
+            {
+                return Ok(());
+            }
             if begun.elapsed() > RETURN_PATIENCE {
                 bail!("no daemon listened at `{}` within {RETURN_PATIENCE:?}", socket.display());
             }
             tokio::time::sleep(LOOK).await;
         }
-        Ok(())
     }
 
     /// Removes a run of a private daemon's: its files have been fetched.
@@ -88,4 +95,5 @@ impl Daemon {
 
 /// How long a shared daemon that died may take to listen again: a service manager starts it within seconds.
 const RETURN_PATIENCE: Duration = Duration::from_secs(15);
+const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);

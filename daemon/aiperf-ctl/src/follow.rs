@@ -157,6 +157,9 @@ impl Run {
             self.lines = client.lines(&format!("{path}/progress")).await.with_context(lost)?;
             return Ok(());
         }
+        if let Some(problem) = status.problem.filter(|_| status.state == State::Failed) {
+            return Err(problem.into());
+        }
         if status.state == State::Interrupted {
             let _: Status = client.post(&format!("{path}/recover"), &()).await.with_context(lost)?;
         }

@@ -216,12 +216,14 @@ fn tidy_up() {
     let Tidied { kept, removed } = private::tidy();
     if kept > 0 {
         say_aside(&format!(
-            "{kept} runs of earlier commands that were killed are kept: `aiperf-ctl runs list` shows them, `runs recover` and \
+            "runs of earlier commands that were killed: {kept} are kept; `aiperf-ctl runs list` shows them, `runs recover` and \
              `runs fetch` make reports of them, `runs delete` removes them"
         ));
     }
     if removed > 0 {
-        say_aside(&format!("{removed} older ones were removed: no more than {KEPT_MAX} are kept"));
+        say_aside(&format!(
+            "runs that were older: {removed} are removed, for no more than {KEPT_MAX} are kept"
+        ));
     }
 }
 

@@ -107,6 +107,30 @@ fn path(run_id: &str) -> Result<String> {
 mod tests {
     use super::*;
     use control::State;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
+    #[tokio::test]
+    async fn a_daemon_that_names_paths_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut asked = [0; 4096];
+                let read = stream.read(&mut asked).await.unwrap();
+                let is_list = String::from_utf8_lossy(&asked[..read]).contains("/files HTTP");
+                let body = if is_list { r#"[{"name":"../escape","bytes":2}]"# } else { "{}" };
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).await.unwrap();
+            }
+        });
+        let inner = Folder::make(&folder.path().join("inner")).unwrap();
+        let refused = fetch(&Client::at(&socket), "0123456789ab", &inner).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("`../escape` can't be the name of a file"), "{refused:#}");
+        assert!(!folder.path().join("escape").exists(), "nothing outside");
+        serving.abort();
+    }
 
     #[test]
     fn what_others_named_can_not_move_the_cursor() {

@@ -103,7 +103,9 @@ impl Read for Pipe {
                     self.wait()?
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(refused("it is a pipe, and nothing came out of it for a minute"));
+                    return Err(refused(
+                        "it is a pipe, and nothing came out of it for a quarter of a minute",
+                    ));
                 }
                 other => {
                     self.has_begun = true;
@@ -176,6 +178,14 @@ pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>, bytes_max: usize) 
     Ok(read > 0)
 }
 
+/// Bytes of memory that the host has.
+#[must_use]
+pub fn host_memory() -> u64 {
+    let host = rustix::system::sysinfo();
+    // Both are as wide as the machine's words.
+    (host.totalram as u64).saturating_mul(u64::from(host.mem_unit))
+}
+
 /// A number of bytes as people say it.
 #[must_use]
 pub fn size(bytes: u64) -> String {
@@ -196,10 +206,10 @@ fn refused(why: impl Into<String>) -> io::Error {
 
 /// Between two looks at a pipe.
 const LOOK: Duration = Duration::from_millis(100);
-/// Two seconds.
-const WRITER_LOOKS: u32 = 20;
-/// A minute.
-const SILENCE_LOOKS: u32 = 600;
+/// A second.
+const WRITER_LOOKS: u32 = 10;
+/// A quarter of a minute.
+const SILENCE_LOOKS: u32 = 150;
 /// proc, sysfs, debugfs, tracefs (linux/magic.h): reading some of their files waits, or takes from others.
 const KERNEL_FILE_SYSTEMS: [i64; 4] = [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163];
 

@@ -1,6 +1,6 @@
 //! How much memory the records of another tool's run may take: a small compressed file can hold any number of them.
 
-use export::Exchange;
+use export::{Exchange, source};
 use record::Token;
 
 /// What is left for records.
@@ -35,14 +35,14 @@ impl Budget {
     /// When there are no more.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), String> {
         self.left = self.left.checked_sub(bytes as u64).ok_or_else(|| {
-            format!("the records until here need more than {} of memory", export::source::size(BYTES_MAX))
+            format!("the records until here need more than {} of memory", source::size(BYTES_MAX))
         })?;
         Ok(())
     }
 }
 
-/// A run of a million requests with 30 events each.
-const BYTES_MAX: u64 = 4 << 30;
+/// A run of 100,000 requests with 150 events each, or of a million with few.
+const BYTES_MAX: u64 = 2 << 30;
 /// The texts of a request: its phase, its ids.
 const REQUEST_TEXTS: usize = 256;
 
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn there_is_an_end() {
         let mut budget = Budget::new();
-        assert!(budget.take(4 << 30).is_ok(), "all of it");
-        assert!(budget.take(1).unwrap_err().contains("more than 4 GiB"), "no more");
+        assert!(budget.take(2 << 30).is_ok(), "all of it");
+        assert!(budget.take(1).unwrap_err().contains("more than 2 GiB"), "no more");
     }
 }

@@ -124,15 +124,23 @@ pub(crate) fn json(path: &Path) -> Result<Value, ImportError> {
 fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
     let file = source::open(path, FILE_BYTES_MAX).map_err(ImportError::disk(path))?;
     let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
-    // A few megabytes of gzip can stand for gigabytes.
-    let bounded = |file| Bounded::new(MultiGzDecoder::new(file), FILE_BYTES_MAX);
-    Ok(if is_compressed { Box::new(bounded(file)) } else { Box::new(file) })
+    if !is_compressed {
+        return Ok(Box::new(file));
+    }
+    // A few megabytes of gzip can stand for gigabytes, but not of records.
+    let packed = file.metadata().map_err(ImportError::disk(path))?.len();
+    let unpacked = packed.saturating_mul(RATIO_MAX).clamp(SMALL_BYTES, FILE_BYTES_MAX);
+    Ok(Box::new(Bounded::new(MultiGzDecoder::new(file), unpacked)))
 }
 
 /// A line is a request with all of its answer.
 const LINE_BYTES_MAX: usize = 64 << 20;
 /// A summary, or what was sent in all.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
+/// Records of one run are alike, and shrink to a fiftieth.
+const RATIO_MAX: u64 = 200;
+/// What may be unpacked of however few bytes.
+const SMALL_BYTES: u64 = 256 << 20;
 /// The longest file that is read, before and after it is uncompressed.
 const FILE_BYTES_MAX: u64 = 32 << 30;
 

@@ -119,10 +119,14 @@ fn without_its_client_it_ends_and_its_run_can_be_had() {
     };
     let other = next(state.path());
     other.ended_with(0);
-    assert!(other.err.contains("1 runs of earlier commands"), "the next command says so: {}", other.err);
+    assert!(
+        other.err.contains("runs of earlier commands that were killed: 1 are kept"),
+        "the next command says so: {}",
+        other.err
+    );
     runs(state.path(), &format!("delete {id}")).ended_with(0);
     assert_eq!(kept_in(state.path()), Vec::<String>::new(), "removed with its folder");
-    assert!(!next(state.path()).err.contains("earlier commands"), "and forgotten");
+    assert!(!next(state.path()).err.contains("earlier commands that were killed"), "and forgotten");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use common::plan::Plan;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
+use zeroize::Zeroize;
 
 /// A plan, and what belongs to a run but is not stored with it.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,13 @@ pub(crate) struct Profile {
     pub(crate) authorities: Option<PathBuf>,
     /// Where results go.
     pub(crate) artifact_dir: PathBuf,
+}
+
+/// What is secret does not stay in memory.
+impl Drop for Profile {
+    fn drop(&mut self) {
+        self.secret_headers.values_mut().chain(&mut self.urls).for_each(Zeroize::zeroize);
+    }
 }
 
 /// Why arguments make no plan: one sentence that says what to do.

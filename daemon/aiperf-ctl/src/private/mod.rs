@@ -127,6 +127,8 @@ const PASSED_ON: &[&str] = &[
     "PATH",
     "RUST_BACKTRACE",
     "RUST_LOG",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
     "TMPDIR",
     "TZ",
     "USER",
