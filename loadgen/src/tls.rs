@@ -73,7 +73,7 @@ pub fn try_out(
     Ok(())
 }
 
-/// A socket's patience is told as something that may be tried again; a user wants to know that nobody answered.
+/// A socket's timeout reads as "temporarily unavailable"; a user wants to know that nothing answered.
 fn in_words(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {

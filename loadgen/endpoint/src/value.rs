@@ -43,6 +43,12 @@ fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(bytes)
 }
 
+fn sound(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {
+    let is = |key: &str| value.get(key).and_then(Value::as_str) == Some("error");
+    let has_error = value.get("error").is_some_and(|error| !error.is_null());
+    if has_error || is("object") || is("type") { Err(Box::new(reported(json))) } else { Ok(value) }
+}
+
 /// Values of one body or event: some 300 MB of memory.
 const VALUES_MAX: usize = 4 << 20;
 
@@ -61,10 +67,4 @@ mod tests {
         let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(whole(nested.as_bytes()).is_err(), "what is nested too deep");
     }
-}
-
-fn sound(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {
-    let is = |key: &str| value.get(key).and_then(Value::as_str) == Some("error");
-    let has_error = value.get("error").is_some_and(|error| !error.is_null());
-    if has_error || is("object") || is("type") { Err(Box::new(reported(json))) } else { Ok(value) }
 }

@@ -314,7 +314,7 @@ fn memory_comes_back() {
     });
 }
 
-/// A session whose answer is too long to be sent again ends, and the worker is told.
+/// A session whose answer is too long to be sent again ends, and the worker is notified.
 #[test]
 fn an_answer_that_is_too_long_ends_its_session() {
     let turns = [("hi", When::Unsaid, None), ("ho", When::Unsaid, None), ("hu", When::Unsaid, None)];

@@ -18,16 +18,21 @@ pub(super) fn of_row(row: &Row, [input, output]: [&str; 2]) -> Result<(), String
             return Err(format!("`{output}` of {tokens} tokens is more than {OUTPUT_TOKENS_MAX}"));
         }
         match planned.when {
-            When::At { timestamp_ms } if !(timestamp_ms.abs() <= TIMESTAMP_MS_MAX) => {
+            When::At { timestamp_ms } if !is_within(timestamp_ms.abs(), TIMESTAMP_MS_MAX) => {
                 return Err(format!("`timestamp` of {timestamp_ms:e} ms is beyond {TIMESTAMP_MS_MAX:e}"));
             }
-            When::After { delay_ms } if !(delay_ms.abs() <= DELAY_MS_MAX) => {
+            When::After { delay_ms } if !is_within(delay_ms.abs(), DELAY_MS_MAX) => {
                 return Err(format!("`delay` of {delay_ms:e} ms is more than {DELAY_MS_MAX:e}"));
             }
             When::At { .. } | When::After { .. } | When::Unsaid => {}
         }
     }
     Ok(())
+}
+
+/// Whether a number is one and no more than this.
+fn is_within(number: f64, most: f64) -> bool {
+    !number.is_nan() && number <= most
 }
 
 /// Whether a text of so many tokens can be made up.
@@ -51,14 +56,11 @@ pub(super) fn of_made(
     output: Option<Length>,
     made: &Made,
 ) -> Result<(), String> {
-    let tokens = INPUT_TOKENS_MAX as f64;
-    let lengths = [("--isl", Some(input), tokens), ("--osl", output, OUTPUT_TOKENS_MAX as f64)];
+    let (tokens, asked) = (float(INPUT_TOKENS_MAX), float(OUTPUT_TOKENS_MAX));
+    let lengths = [("--isl", Some(input), tokens), ("--osl", output, asked)];
     let turns = [("--conversation-turn-mean", Some(made.turns), TURNS_MAX)];
     let pairs = made.pairs.iter().flat_map(|pair| {
-        [
-            ("--seq-dist", Some(pair.input), tokens),
-            ("--seq-dist", Some(pair.output), OUTPUT_TOKENS_MAX as f64),
-        ]
+        [("--seq-dist", Some(pair.input), tokens), ("--seq-dist", Some(pair.output), asked)]
     });
     let images = made.images.iter().flat_map(|images| {
         [
@@ -79,7 +81,7 @@ pub(super) fn of_made(
         let Some(Length { mean, stddev }) = length else { continue };
         // No draw is as far from the mean as that.
         let longest = mean + 10.0 * stddev.max(0.0);
-        if !(longest <= most) {
+        if !is_within(longest, most) {
             return Err(format!(
                 "{option}: a mean of {mean:e} with a deviation of {stddev:e} is more than {most}"
             ));
@@ -100,6 +102,11 @@ pub(super) fn of_made(
         Some((option, count, most)) => Err(format!("{option}: {count} is more than {most}")),
         None => Ok(()),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the bounds are exact in a float")]
+const fn float(most: u64) -> f64 {
+    most as f64
 }
 
 /// What lengths are called in rows of JSON.

@@ -8,6 +8,7 @@
 
 use crate::ring::socket::{self, Address};
 use common::clock::{DurationNs, MonoNs, RealNs};
+use io_uring::register::Restriction;
 use io_uring::types::{BufRingEntry, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -102,6 +103,7 @@ impl Ring {
     pub fn new(slots: u32, buffers: u16, stamps: SocketStamps) -> io::Result<Self> {
         let entries = slots.next_power_of_two().clamp(64, 4096);
         let uring = IoUring::builder()
+            .setup_r_disabled()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_taskrun_flag()
@@ -110,6 +112,7 @@ impl Ring {
             .build(entries)?;
         uring.submitter().register_files_sparse(slots)?;
         let pool = BufferPool::register(&uring, buffers)?;
+        restrict(&uring)?;
         Ok(Self {
             uring,
             reaped: Vec::with_capacity(65536),
@@ -343,6 +346,20 @@ impl Ring {
     }
 }
 
+/// Lets the ring do nothing but connect, send and receive on sockets that were registered, for good: its operations pass
+/// system call filters by. Then it may be used.
+fn restrict(uring: &IoUring) -> io::Result<()> {
+    let operations =
+        [opcode::Connect::CODE, opcode::Send::CODE, opcode::RecvMulti::CODE, opcode::RecvMsgMulti::CODE];
+    let mut allowed = operations.into_iter().map(Restriction::sqe_op).collect::<Vec<_>>();
+    let flags = squeue::Flags::FIXED_FILE | squeue::Flags::BUFFER_SELECT;
+    allowed.push(Restriction::sqe_flags_required(squeue::Flags::FIXED_FILE.bits()));
+    allowed.push(Restriction::sqe_flags_allowed(flags.bits()));
+    allowed.push(Restriction::register_op(FILES_UPDATE));
+    uring.submitter().register_restrictions(&mut allowed)?;
+    uring.submitter().register_enable_rings()
+}
+
 /// Buffers that the kernel fills in any order and that user space gives back.
 struct BufferPool {
     entries: *mut BufRingEntry,
@@ -523,5 +540,7 @@ const RECEIVE_HEADER: usize = 16;
 /// Bytes for control data: one `SCM_TIMESTAMPING` of three times is 64.
 const STAMP_CONTROL: u32 = 64;
 const STAMPED_OVERHEAD: u32 = 16 + STAMP_CONTROL;
+/// `IORING_REGISTER_FILES_UPDATE` (include/uapi/linux/io_uring.h).
+const FILES_UPDATE: u8 = 6;
 /// The number of the only buffer pool.
 const POOL: u16 = 0;

@@ -16,9 +16,9 @@ pub struct Asked {
     conversations: Arc<dyn Conversations>,
     /// Of turns that are sent without a history, by conversation and turn.
     alone: FxHashMap<(u32, u32), Facts>,
-    /// What was said so far in sessions that go on; nothing of one of which it was too much.
+    /// Transcripts of sessions that go on; nothing of one whose transcript is too long.
     said: FxHashMap<u64, Option<Transcript>>,
-    /// Bytes of all that was said, and how many there may be.
+    /// Bytes of all transcripts, and how many there may be.
     said_bytes: usize,
     said_max: usize,
     /// What was said before sessions that others began.
@@ -62,7 +62,7 @@ impl Asked {
         Self { markers: markers.filter(Markers::are_of_sessions), ..self }
     }
 
-    /// Keeps no more than `bytes` of what was said in sessions that go on: of others no input tokens are told.
+    /// Keeps no more than `bytes` of transcripts of sessions that go on: of others the input tokens are unknown.
     #[must_use]
     pub fn within(self, bytes: u64) -> Self {
         Self { said_max: usize::try_from(bytes).unwrap_or(usize::MAX), ..self }

@@ -58,7 +58,7 @@ fn of_too_many_events_the_last_one_has_the_last_row() {
     assert_eq!(events[EVENTS_MAX - 1].end + 1, request.response_end, "the last row is the last event's");
     let tokens = events.iter().map(|event| u64::from(event.tokens)).sum::<u64>();
     assert_eq!(tokens, u64::from(request.output_tokens), "no token is lost");
-    assert_eq!(left_out, "requests_with_limits 1 events_over_limit 11 ", "counted");
+    assert_eq!(left_out, "events_over_limit 11 requests_with_limits 1 ", "counted");
 }
 
 #[test]

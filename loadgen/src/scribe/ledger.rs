@@ -98,7 +98,7 @@ impl<W: Write> Ledger<W> {
         self.keeps_raw = true;
     }
 
-    /// Replaces these wherever something is kept that a server said.
+    /// Replaces these in everything that is kept of a response.
     #[must_use]
     pub fn without_secrets(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }

@@ -134,7 +134,10 @@ pub fn replay(scribe: Scribe, will: &AtomicU8) -> io::Result<()> {
     ledger.finish()
 }
 
-fn begin(scribe: Scribe) -> (Vec<Spool<(File, Gauge)>>, Ledger<BufWriter<File>>) {
+/// The spools of all workers.
+type Spools = Vec<Spool<(File, Gauge)>>;
+
+fn begin(scribe: Scribe) -> (Spools, Ledger<BufWriter<File>>) {
     let spools = scribe.spools.into_iter();
     let spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
@@ -304,7 +307,7 @@ mod tests {
         ledger.into_replies()
     }
 
-    /// What is told of the first `visible` bytes of a dead daemon's spool, and what was left out.
+    /// What is reported of the first `visible` bytes of a dead daemon's spool, and what was left out.
     fn replayed(bytes: &[u8], visible: usize) -> (Vec<String>, Vec<String>) {
         let bytes = bytes[..visible].to_vec();
         let step = bytes.len() as u64;
@@ -338,7 +341,7 @@ mod tests {
         records
     }
 
-    /// Wherever a daemon died, the requests that had ended are told as before, and the open ones as interrupted.
+    /// Wherever a daemon died, the requests that had ended are reported as before, and the open ones as interrupted.
     #[test]
     fn a_replay_tells_what_had_ended_and_what_was_interrupted() {
         let bytes = two_requests().bytes();

@@ -62,7 +62,7 @@ pub(super) fn judge(
     Verdict { outcome, error_type, error_message }
 }
 
-/// Leaves out what the server said: it may hold a key that is not known any more.
+/// Leaves out the server's words: they may hold a key that is not known any more.
 #[cold]
 fn forget_words(request: &mut Request) {
     request.head.clear();

@@ -1,4 +1,4 @@
-//! The memory that all open requests share: what has no room is left out, and whoever leaves it out counts it.
+//! The memory that all open requests share: what has no room is left out and counted.
 
 use crate::bounds::KEPT_BYTES_MAX;
 

@@ -91,7 +91,7 @@ fn serve(
     Ok(())
 }
 
-/// Sends the plan's requests, until all of them are told.
+/// Sends the plan's requests, until all of them are reported.
 fn send(
     setup: &Setup,
     given: Given,
@@ -146,7 +146,7 @@ fn send(
     Ok(())
 }
 
-/// What is told when everything is ready.
+/// The report that everything is ready.
 fn prepared(ready: &Ready, confinement: &Confinement) -> Report {
     Report::Prepared {
         entries: ready.conversations.count() as u64,

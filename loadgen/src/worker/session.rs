@@ -291,6 +291,13 @@ mod tests {
     }
 
     #[test]
+    fn a_place_waits_longer_after_each_failure() {
+        let pauses =
+            [0, 1, 2, 7, 8, 9, u32::MAX].map(|failures| super::super::backoff(failures).0 / 1_000_000);
+        assert_eq!(pauses, [1, 2, 4, 128, 250, 250, 250], "milliseconds");
+    }
+
+    #[test]
     fn the_threshold_arms_itself() {
         let threshold = Threshold::new(0.5, 4);
         assert!(!(0..3).any(|_| threshold.is_crossed_by(true)), "too few to tell");

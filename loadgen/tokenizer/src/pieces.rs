@@ -104,7 +104,7 @@ mod tests {
         let expected = ["It's", " one", ",", " two", "\n\n", "three", " (four", ")", " 12345", " f\u{fc}nf"];
         assert_eq!(cut, expected, "at every place where it is certain");
         let text = include_str!("../../src/prompt/corpus.txt");
-        for wanted in [1, 2, 3, 10, 100, 1000, text.len()] {
+        for wanted in [1, 10, 1000, text.len()] {
             check(text, wanted);
         }
     }
@@ -122,26 +122,9 @@ mod tests {
     #[test]
     fn the_longest_stretches_are_merged() {
         let bpe = tiktoken_rs::o200k_base_singleton();
-        for unit in [
-            "a",
-            "A",
-            " ",
-            "\n",
-            "\t",
-            "7",
-            "!",
-            "/",
-            "'s",
-            "\u{4e2d}",
-            "\u{301}",
-            " \n",
-            "A\u{301}",
-            "\u{1f980}",
-        ] {
-            let text = unit.repeat((UNSPLIT_MAX - 1) / unit.len());
+        for unit in ["a", " ", "\n", "\t", "7", "!", "'s", "\u{4e2d}", "\u{301}", "A\u{301}", "\u{1f980}"] {
+            let text = unit.repeat((UNSPLIT_MAX - 1) / unit.len()) + "x";
             assert!(!bpe.encode_ordinary(&text).is_empty(), "{unit:?}");
-            let text = text[unit.len()..].to_owned() + "x";
-            assert!(!bpe.encode_ordinary(&text).is_empty(), "{unit:?} and a letter");
         }
     }
 
