@@ -4,7 +4,7 @@
 use end_to_end::client::{Ended, Run, Running, kept_in};
 use end_to_end::daemon::Daemon;
 use end_to_end::server::Server;
-use end_to_end::{needs_programs, patience};
+use end_to_end::{needs_probes, needs_programs, patience};
 use kernel_tests::skip::skip;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -197,6 +197,43 @@ fn somebody_else_is_not_taken_for_the_daemon() {
     let mut heard = String::new();
     other.stdout.take().unwrap().read_to_string(&mut heard).unwrap();
     assert!(heard.lines().skip(1).all(|line| line == "b''"), "nothing was sent there: {heard}");
+}
+
+#[test]
+fn a_user_without_a_home_leaves_nothing_either() {
+    needs_programs!();
+    if !rustix::process::geteuid().is_root() {
+        return skip("to become another user takes root");
+    }
+    let server = Server::start("");
+    let mut run = Run::of_user(61234, "profile").without_daemon();
+    run.command.args(["--model", "mock-model", "--url", &server.url(), "--request-count", "4"]);
+    // Neither is the user's, so neither is taken.
+    run.command.args(["--artifact-dir", "artifacts"]).env("HOME", "/root");
+    let ended = run.end();
+    ended.ended_with(0);
+    assert_eq!(ended.records().len(), 4, "the run is whole");
+    let hidden = ended.left_behind().into_iter().filter(|name| name.contains("/."));
+    assert_eq!(
+        hidden.collect::<Vec<_>>(),
+        Vec::<String>::new(),
+        "what lay in the artifact directory is gone"
+    );
+    assert_eq!(ended.kept(), Vec::<String>::new(), "and nothing lies in others' directories");
+}
+
+/// What is watched can be read by the user, so it must not be a program that may do more than the user.
+#[test]
+fn what_a_user_audits_can_not_gain_privilege() {
+    needs_probes!();
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(state.path()).for_everybody();
+    let mut run = Run::of_user(61234, "audit");
+    run.command.arg("--socket").arg(&daemon.socket).args(["--artifact-dir", "artifacts", "--"]);
+    run.command.args(["grep", "NoNewPrivs", "/proc/self/status"]);
+    let ended = run.end();
+    ended.ended_with(0);
+    assert_eq!(ended.out.trim(), "NoNewPrivs:\t1", "the command's own words: {}", ended.err);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What is known of everything that is watched: sums since the beginning, and the last minute.
 
 use super::histogram::Histogram;
+use super::prometheus::Format;
+use bytes::Bytes;
 use control::{LiveRequest, Published, WatchedServer};
 use export::visible;
 use serde_json::{Value, json};
@@ -13,6 +15,16 @@ pub(super) struct Board {
     pub(super) servers: BTreeMap<String, Server>,
     /// What runs asked, by model.
     pub(super) clients: BTreeMap<String, Client>,
+    /// The metrics as they were told last.
+    pub(super) told: Option<Told>,
+}
+
+/// Metrics as they were told at a moment.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) format: Format,
+    pub(super) at: Duration,
+    pub(super) text: Bytes,
 }
 
 /// What runs asked of one model, as the client saw it and as the kernel did.

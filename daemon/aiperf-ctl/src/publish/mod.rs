@@ -15,7 +15,7 @@ use crate::clock::Moment;
 use crate::interrupt;
 use crate::say::say_warning;
 use anyhow::{Context, Result};
-use board::Board;
+use board::{Board, Told};
 use bytes::Bytes;
 use control::Published;
 use http_body_util::Full;
@@ -140,12 +140,18 @@ fn answer<B>(
             "ask for localhost, or for the address that is listened on",
         );
     }
-    let Ok(board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
+    let Ok(mut board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => {
             let accept = request.headers().get("accept").and_then(|accept| accept.to_str().ok());
             let format = Format::of(accept.unwrap_or_default());
-            of_type(format.content_type(), prometheus::text(&board, format))
+            let now = begun.elapsed();
+            if board.told.as_ref().is_none_or(|told| told.format != format || now > told.at + FRESH) {
+                let text = prometheus::text(&board, format);
+                board.told = Some(Told { format, at: now, text: text.into() });
+            }
+            let text = board.told.as_ref().map(|told| told.text.clone());
+            of_type(format.content_type(), text.unwrap_or_default())
         }
         (&Method::GET, "/live.json") => of_type("application/json", board.live(begun.elapsed()).to_string()),
         (&Method::GET, "/") => of_type("text/html; charset=utf-8", PAGE.to_owned()),
@@ -172,8 +178,8 @@ fn is_this_host(host: &str, own: IpAddr) -> bool {
     is_address || host.eq_ignore_ascii_case("localhost")
 }
 
-fn of_type(kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn of_type(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     let headers = response.headers_mut();
     headers.insert("content-type", hyper::header::HeaderValue::from_static(kind));
     headers.insert("content-security-policy", hyper::header::HeaderValue::from_static(POLICY));
@@ -191,6 +197,8 @@ const PAGE: &str = include_str!("page.html");
 /// The page is all that it needs.
 const POLICY: &str =
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+/// Whoever asks for metrics again and again gets the same text for so long.
+const FRESH: Duration = Duration::from_millis(250);
 const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may stay open: longer than Prometheus waits between scrapes.
 const LIFE_MAX: Duration = Duration::from_secs(120);
