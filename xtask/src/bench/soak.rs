@@ -193,7 +193,7 @@ impl Watch {
 
     fn end(self) -> Result<Report> {
         self.over.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the thread that looks died"))?;
+        self.thread.join().map_err(|_panic| anyhow::anyhow!("the thread that looks died"))?;
         let samples = std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Report(samples))
     }
