@@ -1,7 +1,7 @@
 //! What is done with this repository, one file per command: `cargo xtask --help`.
 //!
 //! ```text
-//! build ──▶ demo | bench | audit-clients | test-plot | test-real-server | test-gpu      what needs programs
+//! build ──▶ demo | bench | soak | audit-clients | test-plot | test-real-server | test-gpu      what needs programs
 //! setup ──▶ test | test-clients                                                         what needs more than cargo
 //! tidy      docs      ebpf                                                              what is made of the sources, or held against them
 //! ```
@@ -68,6 +68,8 @@ enum Command {
     Dist(dist::Args),
     /// Measures the promises of docs/BUDGET.md on this machine.
     Bench(bench::Args),
+    /// Loads a daemon, or has it watch a server, for an hour, and holds that nothing grows and nothing is lost.
+    Soak(bench::soak::Args),
     /// Has NVIDIA AIPerf draw its pictures of a run of ours. Takes Python, the network and Chromium.
     TestPlot(test_plot::Args),
     /// Audits clients that others wrote in the end-to-end tests: AIPerf and the `openai` package.
@@ -104,6 +106,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Dist(args) => dist::run(&project, args),
         Command::Docs(args) => docs::run(&project, args),
         Command::Bench(args) => bench::run(&project, args),
+        Command::Soak(args) => bench::soak::run(&project, args),
         Command::TestPlot(args) => test_plot::run(&project, args),
         Command::TestClients(args) => test_clients::run(&project, args),
         Command::AuditClients(args) => audit_clients::run(&project, args),

@@ -71,7 +71,7 @@ impl Default for Limits {
             stored_runs_per_user: 10_000,
             disk_gib_per_user: 200,
             disk_free_mib: 256,
-            kernel_memory_mib_per_user: 2048,
+            kernel_memory_mib_per_user: 1024,
             cores_per_user: 0,
             prepare_seconds: 3600,
             spool_mib: 1024,

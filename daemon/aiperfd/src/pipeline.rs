@@ -292,16 +292,17 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
     }
     if let Some(payloads) = &mut writers.payloads {
         let (request_id, data) = (joined.request.request_id, reply.payload.to_vec());
-        payloads.push(Payload { request_id, data })?;
+        let length = data.len();
+        payloads.push_with(Payload { request_id, data }, length)?;
     }
     if let Some(responses) = &mut writers.responses {
         let request_id = joined.request.request_id;
         let (head, mut rest) = reply.raw.split_at(reply.raw_head_length());
-        responses.push(Response { request_id, index: None, data: head.to_vec() })?;
+        responses.push_with(Response { request_id, index: None, data: head.to_vec() }, head.len())?;
         for (index, event) in (0_u32..).zip(reply.events) {
             let length = usize::try_from(event.bytes).unwrap_or(0).min(rest.len());
             let (data, later) = rest.split_at(length);
-            responses.push(Response { request_id, index: Some(index), data: data.to_vec() })?;
+            responses.push_with(Response { request_id, index: Some(index), data: data.to_vec() }, length)?;
             rest = later;
         }
     }

@@ -42,6 +42,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// A run that this daemon holds.
 pub struct Active {
@@ -421,7 +422,12 @@ impl Active {
             descriptors.push(spool.as_fd());
         }
         descriptors.extend(opened.iter().map(AsFd::as_fd));
-        loadgen.set_up(&Order::Setup(Box::new(setup)), &descriptors)
+        let mut order = Order::Setup(Box::new(setup));
+        let sent = loadgen.set_up(&order, &descriptors);
+        if let Order::Setup(setup) = &mut order {
+            wipe(&mut setup.secret_headers);
+        }
+        sent
     }
 
     pub(crate) fn tell(
@@ -498,6 +504,17 @@ impl Active {
     pub(crate) fn wish(&self, what: Stop) {
         *self.will.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        wipe(&mut self.create.get_mut().unwrap_or_else(PoisonError::into_inner).secret_headers);
+    }
+}
+
+/// Overwrites keys that are not needed any more.
+fn wipe(secrets: &mut BTreeMap<String, String>) {
+    secrets.values_mut().for_each(Zeroize::zeroize);
 }
 
 /// The rung of a run over a Unix socket.

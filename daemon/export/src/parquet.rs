@@ -55,6 +55,8 @@ pub struct PartWriter<R: Row> {
     limits: Limits,
     metadata: Vec<(String, String)>,
     waiting: Vec<R>,
+    /// Bytes that the waiting rows hold beside themselves.
+    waiting_bytes: usize,
     open: Option<(ArrowWriter<WholeFile>, PathBuf, u64)>,
     parts: Vec<PathBuf>,
 }
@@ -69,6 +71,7 @@ impl<R: Row> PartWriter<R> {
             limits,
             metadata: metadata.to_vec(),
             waiting: Vec::with_capacity(BATCH_ROWS),
+            waiting_bytes: 0,
             open: None,
             parts: Vec::new(),
         }
@@ -79,8 +82,18 @@ impl<R: Row> PartWriter<R> {
     /// # Errors
     /// When the disk refuses; the writer is of no use after that.
     pub fn push(&mut self, row: R) -> Result<(), ExportError> {
+        self.push_with(row, 0)
+    }
+
+    /// Takes a row that holds so many bytes beside itself: long ones are written sooner, so that memory stays bounded.
+    ///
+    /// # Errors
+    /// When the disk refuses; the writer is of no use after that.
+    pub fn push_with(&mut self, row: R, bytes: usize) -> Result<(), ExportError> {
         self.waiting.push(row);
-        if self.waiting.len() >= BATCH_ROWS { self.write_waiting() } else { Ok(()) }
+        self.waiting_bytes += bytes;
+        let is_full = self.waiting.len() >= BATCH_ROWS || self.waiting_bytes >= BATCH_BYTES;
+        if is_full { self.write_waiting() } else { Ok(()) }
     }
 
     /// Ends the open part, so that all rows so far are in complete files.
@@ -129,6 +142,10 @@ impl<R: Row> PartWriter<R> {
         writer.write(&batch).map_err(ExportError::parquet(&path))?;
         let rows = rows + self.waiting.len() as u64;
         self.waiting.clear();
+        self.waiting_bytes = 0;
+        if writer.memory_size() >= GROUP_BYTES {
+            writer.flush().map_err(ExportError::parquet(&path))?;
+        }
         let bytes = writer.bytes_written() as u64;
         self.open = Some((writer, path, rows));
         if rows >= self.limits.rows_per_part || bytes >= self.limits.bytes_per_part {
@@ -334,6 +351,10 @@ const FILE_BYTES_MAX: u64 = 1 << 40;
 
 /// Rows that are encoded together.
 const BATCH_ROWS: usize = 1 << 14;
+/// Bytes of long rows that wait to be written.
+const BATCH_BYTES: usize = 16 << 20;
+/// Memory of a row group that is being written; then it is ended.
+const GROUP_BYTES: usize = 64 << 20;
 
 /// Rows that are read together: a request takes a kilobyte in memory.
 const READ_ROWS: usize = 1 << 12;
@@ -357,6 +378,34 @@ mod tests {
             tokens: Some(1),
             unmatched: None,
         }
+    }
+
+    /// Bytes of answers are not held until there are as many rows as usual.
+    #[test]
+    fn long_rows_are_written_sooner() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer =
+            PartWriter::<record::Response>::new(folder.path(), "responses", Limits::STANDARD, &[]);
+        for request in 0..40_u64 {
+            let mut data = vec![0_u8; 4 << 20];
+            // Nothing that compresses well.
+            let mut state = request + 1;
+            for byte in &mut data {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                *byte = state.to_be_bytes()[0];
+            }
+            let length = data.len();
+            writer
+                .push_with(record::Response { request_id: RequestId(request), index: None, data }, length)
+                .unwrap();
+            assert!(writer.waiting_bytes < BATCH_BYTES, "{} bytes wait", writer.waiting_bytes);
+            if let Some((open, ..)) = &writer.open {
+                assert!(open.memory_size() < GROUP_BYTES + 2 * BATCH_BYTES, "{} bytes", open.memory_size());
+            }
+        }
+        let parts = writer.finish().unwrap();
+        let rows = parts.iter().flat_map(|part| rows::<record::Response>(part).unwrap());
+        assert_eq!(rows.map(|batch| batch.unwrap().len()).sum::<usize>(), 40, "all of them");
     }
 
     #[test]

@@ -32,8 +32,9 @@ pub struct Watch<W> {
     latest: MonoNs,
     /// Records since the daemon was last told how far they were read.
     untold: u32,
-    /// Memory that all connections hold of what is not whole.
+    /// Memory that all connections hold of what is not whole, and how much they may.
     held: usize,
+    held_max: usize,
 }
 
 struct Connection {
@@ -65,7 +66,16 @@ impl<W: Write> Watch<W> {
         }
         let shared = Shared { ledger, counts: Counts::default(), next_request: 0, keeps_payload };
         let connections = FxHashMap::default();
-        Self { side, connections, next_connection: 0, shared, latest: MonoNs(0), untold: 0, held: 0 }
+        Self {
+            side,
+            connections,
+            next_connection: 0,
+            shared,
+            latest: MonoNs(0),
+            untold: 0,
+            held: 0,
+            held_max: HELD_MAX,
+        }
     }
 
     /// Counts what has no room.
@@ -213,7 +223,7 @@ impl<W: Write> Watch<W> {
         let held = connection.asks.held() + connection.answers.held() + connection.talk.held();
         self.held = self.held - connection.held + held;
         connection.held = held;
-        if self.held <= HELD_MAX {
+        if self.held <= self.held_max {
             return Ok(());
         }
         self.held -= std::mem::take(&mut connection.held);
@@ -517,6 +527,36 @@ mod tests {
         }
         let kept = let_go(&begun).iter().all(|(sent, ..)| *sent <= u64::from(gone));
         assert!(kept, "when it began is not forgotten: {:?}", let_go(&begun));
+    }
+
+    #[test]
+    fn a_connection_that_holds_too_much_is_not_followed() {
+        let head = "POST /v1/completions HTTP/1.1\r\ncontent-length: 9000000\r\n\r\n";
+        let check = |held_max, expected: Option<u64>| {
+            let mut records = Records::default();
+            records.step(OPENED).segment(SENT, head);
+            for _ in 0..64 {
+                records.segment(SENT, &"x".repeat(60_000));
+            }
+            let exceeded = Arc::<Exceeded>::default();
+            let mut watch = Watch::new(Vec::new(), Side::Client, None, &Plan::unknown());
+            watch = watch.counting(Arc::clone(&exceeded));
+            watch.held_max = held_max;
+            let mut rest = &*records.bytes;
+            while let Some(length) = watch.record(rest).unwrap() {
+                rest = &rest[length..];
+                assert!(watch.held <= held_max, "{} bytes are held", watch.held);
+            }
+            watch.finish().unwrap();
+            assert_eq!(
+                exceeded.named().get("watched_connections_over_limit").copied(),
+                expected,
+                "{held_max}"
+            );
+            messages(&watch.into_replies())
+        };
+        assert!(check(100_000, Some(1)).contains("malformed_response"), "what was open ends");
+        assert!(check(1 << 30, None).contains("cancelled"), "as at any end");
     }
 
     #[test]

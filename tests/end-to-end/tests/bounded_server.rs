@@ -114,6 +114,51 @@ fn one_line_without_end() {
     });
 }
 
+/// Each line alone is short enough; all at once are more than a load generator holds of what is not whole.
+#[test]
+fn many_long_lines_at_once() {
+    needs_programs!();
+    let server = Hostile::answering(|_, _, stream| {
+        write(stream, &[STREAM, b"data: {\"choices\":[{\"delta\":{\"content\":\""]);
+        repeat(stream, b"word ", 3 << 20);
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        write(stream, &[b"\"}}]}\n\n", DONE]);
+    });
+    let flags = "--request-count 100 --concurrency 100 --request-timeout-seconds 60";
+    let ended = Run::profile(&server.url(), flags).end();
+    let records = ended.records();
+    let failed = records.iter().filter(|record| record["error"]["type"] == "malformed_response").count();
+    assert_eq!(records.len(), 100, "a record for each request");
+    assert!((1..90).contains(&failed), "{failed} of them were given up");
+    let whole = records.iter().filter(|record| record.get("error").is_none()).count();
+    assert_eq!(whole + failed, 100, "the others are whole");
+    let peak = ended.json("run.json")["figures"]["loadgen_peak_memory_bytes"].as_f64().unwrap();
+    assert!(peak < LOADGEN_BYTES, "the load generator took {peak} bytes");
+}
+
+/// A session can't go on with an answer that is too long to be sent again: others begin in its place.
+#[test]
+fn answers_that_no_session_can_go_on_with() {
+    needs_programs!();
+    let server = Hostile::answering(|_, _, stream| {
+        write(stream, &[STREAM]);
+        let long = format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
+            "word ".repeat(300_000)
+        );
+        write(stream, &[long.as_bytes(), DONE]);
+    });
+    let flags = "--request-count 6 --concurrency 2 --conversation-turn-mean 3 --tokenizer builtin";
+    let ended = Run::profile(&server.url(), flags).end();
+    ended.ended_with(0);
+    let records = ended.records();
+    assert_eq!(records.len(), 6, "the run goes on");
+    assert!(
+        records.iter().all(|record| record["metadata"]["turn_index"] == 0),
+        "with first turns: {records:?}"
+    );
+}
+
 #[test]
 fn heads_and_framing_without_end() {
     needs_programs!();

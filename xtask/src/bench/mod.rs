@@ -12,6 +12,7 @@ mod footprint;
 mod observe;
 mod rig;
 mod sending;
+pub(crate) mod soak;
 mod spread;
 mod telemetry;
 mod throughput;

@@ -118,13 +118,13 @@ impl Drop for Observer {
 }
 
 /// A cgroup for the server.
-struct Group {
+pub(super) struct Group {
     path: PathBuf,
-    name: String,
+    pub(super) name: String,
 }
 
 impl Group {
-    fn make() -> Result<Self> {
+    pub(super) fn make() -> Result<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read the mounts")?;
         let line =
             mounts.lines().find(|line| line.contains(" - cgroup2 ")).context("cgroup v2 is not mounted")?;
@@ -136,7 +136,7 @@ impl Group {
     }
 
     /// Does something while this process is in it; what is started meanwhile stays.
-    fn within<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(super) fn within<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
         let text = fs::read_to_string("/proc/self/cgroup").context("failed to read this process's cgroup")?;
         let own =
             text.lines().find_map(|line| line.strip_prefix("0::/")).context("this process has no cgroup")?;

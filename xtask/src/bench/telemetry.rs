@@ -18,7 +18,7 @@ pub(super) fn telemetry(rig: &Rig) -> Result<Vec<Row>> {
     // It ends with the program.
     std::thread::spawn(move || answering.incoming().flatten().for_each(|stream| drop(answer(stream))));
     let mlflow = Mlflow::start(rig)?;
-    let published = Published::start(rig)?;
+    let published = Published::start(rig, "")?;
     let nowhere = rig.folder.join("no-daemon.sock");
     let to_mlflow = [UNSCRAPED, "--mlflow-tracking-uri", &mlflow.url];
     let to_dead = [UNSCRAPED, "--otel-url", &dead];
@@ -84,7 +84,7 @@ impl Telemetry {
 }
 
 /// Takes what is sent, and says that it is well.
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+pub(super) fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut bytes = vec![0; 64 << 10];
     let mut seen = Vec::new();
     loop {
@@ -104,23 +104,26 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 /// A daemon on the client's core that publishes; something scrapes it as Prometheus would.
-struct Published {
+pub(super) struct Published {
     process: Child,
-    socket: PathBuf,
+    pub(super) socket: PathBuf,
+    /// Where it answers Prometheus.
+    pub(super) address: SocketAddr,
 }
 
 impl Published {
-    fn start(rig: &Rig) -> Result<Self> {
+    /// Starts one, with more in its configuration.
+    pub(super) fn start(rig: &Rig, more: &str) -> Result<Self> {
         let (socket, config) = (rig.folder.join("published.sock"), rig.folder.join("published.toml"));
         let address = free()?;
-        fs::write(&config, format!("[publish]\nlisten = \"{address}\"\n"))
+        fs::write(&config, format!("{more}[publish]\nlisten = \"{address}\"\n"))
             .context("failed to write a file")?;
         let mut command = rig.daemon();
         command.arg("--config").arg(&config).arg("--socket").arg(&socket);
         command.arg("--state-dir").arg(rig.folder.join("published")).arg("--quit-on-stdin-eof");
         command.env("AIPERFD_LOG", "warn");
         let process = command.stdin(Stdio::piped()).spawn().context("failed to start aiperfd")?;
-        let published = Self { process, socket };
+        let published = Self { process, socket, address };
         until("aiperfd", || get(address, "/metrics").is_ok() && published.socket.exists())?;
         std::thread::spawn(move || {
             while get(address, "/metrics").is_ok() {
@@ -131,6 +134,13 @@ impl Published {
     }
 }
 
+impl Published {
+    /// The daemon's process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
 impl Drop for Published {
     fn drop(&mut self) {
         self.process.kill().ok();
@@ -138,7 +148,7 @@ impl Drop for Published {
     }
 }
 
-fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+pub(super) fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
@@ -190,7 +200,7 @@ fn free() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn until(what: &str, is_there: impl Fn() -> bool) -> Result<()> {
+pub(super) fn until(what: &str, is_there: impl Fn() -> bool) -> Result<()> {
     for _ in 0..600 {
         if is_there() {
             return Ok(());

@@ -1,0 +1,77 @@
+//! A command that is watched stays where it was: within the limits of its own cgroup, without new privileges.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use common::plan::{Side, Target, Timestamps, Watch};
+use end_to_end::ask::{ask, create, usual};
+use end_to_end::cgroup::Own;
+use end_to_end::client::Run;
+use end_to_end::daemon::Daemon;
+use end_to_end::server::Server;
+use end_to_end::{needs_probes, patience};
+use std::fs;
+use std::process::Command;
+
+/// The cgroup of a process, of version 2.
+fn cgroup_of(pid: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+#[test]
+fn an_audited_command_stays_below_its_own_cgroup() {
+    needs_probes!();
+    let group = Own::make();
+    let server = Server::start("");
+    let program = end_to_end::programs::folder().join("aiperf-ctl");
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes()).arg(program);
+    // What the command leaves running is put back when the run is over.
+    let asks = format!(
+        "cat /proc/self/cgroup > where; sleep 300 >/dev/null 2>&1 & echo $! > left; \
+         curl -s -o /dev/null -H 'content-type: application/json' -d '{{\"model\":\"m\",\"messages\":[],\"stream\":true}}' {}",
+        server.chat_url()
+    );
+    command.args(["audit", "--artifact-dir", "artifacts", "--socket", "none.sock", "--", "sh", "-c", &asks]);
+    let ended = Run::by(command).end();
+    ended.ended_with(0);
+    let read = |name: &str| fs::read_to_string(ended.artifacts().with_file_name(name)).unwrap();
+    let inside = read("where");
+    let expected = format!("0::/{}/aiperfd-watch-", group.name());
+    assert!(inside.lines().any(|line| line.starts_with(&expected)), "{inside} is below {}", group.name());
+    let left = read("left").trim().to_owned();
+    assert_eq!(cgroup_of(&left), Some(format!("/{}", group.name())), "what is left is back where it was");
+    let below = fs::read_dir(group.processes().parent().unwrap()).unwrap().flatten();
+    assert_eq!(below.filter(|entry| entry.path().is_dir()).count(), 0, "and the run's cgroup is gone");
+}
+
+/// Whoever speaks to the socket himself is held to it as well.
+#[test]
+fn a_process_that_may_gain_privilege_does_not_join() {
+    needs_probes!();
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(state.path()).for_everybody();
+    let mut watch = usual("http://127.0.0.1:9");
+    watch.plan.timestamps = Timestamps::Ebpf;
+    watch.plan.watch = Some(Watch {
+        target: Target::Command("x".to_owned()),
+        side: Side::Client,
+        ports: Vec::new(),
+        snap_length: 1024,
+        payload: true,
+        socket_wait: false,
+    });
+    let run = create(&daemon.socket, ALICE, &watch);
+    let call = |call: &str| ask(&daemon.socket, ALICE, &format!("POST /v1/runs/{run}/{call}"), b"\"now\"");
+    let follow = format!("GET /v1/runs/{run}/progress");
+    let socket = daemon.socket.clone();
+    let follower = std::thread::spawn(move || ask(&socket, ALICE, &follow, b""));
+    assert_eq!(call("start").status, 200, "it starts");
+    patience::until("it to run", || (daemon.show(&run)["state"] == "running").then_some(()));
+    let refused = call("join");
+    assert_eq!(refused.status, 400, "{refused:?}");
+    assert!(refused.body.contains("no_new_privs"), "{refused:?}");
+    assert_eq!(call("stop").status, 200, "it stops");
+    assert_eq!(follower.join().unwrap().status, 200, "and was followed to its end");
+}
+
+const ALICE: u32 = 4201;
