@@ -6,19 +6,23 @@ use crate::plan::Refusal;
 use crate::say::say;
 use crate::upload::FILE_BYTES_MAX;
 use anyhow::{Context, Result};
-use export::source;
+use export::source::{self, Bounded, Opened};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 
 /// Reads a trace and tells of it; gives the exit status.
 pub(crate) fn run(args: &TraceArgs) -> Result<u8> {
     memory::limit();
     let path = args.file.as_ref().or(args.input_file.as_ref());
     let path = path.ok_or_else(|| Refusal("name a trace: aiperf-ctl analyze-trace FILE".to_owned()))?;
-    let file = source::open(path, FILE_BYTES_MAX)
+    let opened = source::open_any(path, FILE_BYTES_MAX)
         .map_err(|error| Refusal(format!("failed to read the trace `{}`: {error}", path.display())))?;
-    let analysis = analyze(BufReader::new(file), args.block_size)
+    let rows: Box<dyn Read> = match opened {
+        Opened::File(file) => Box::new(file),
+        Opened::Pipe(pipe) => Box::new(Bounded::new(pipe, FILE_BYTES_MAX)),
+    };
+    let analysis = analyze(BufReader::new(rows), args.block_size)
         .map_err(|why| Refusal(format!("`{}`: {why}", path.display())))?;
     if let Some(output) = &args.output_file {
         let text = serde_json::to_string_pretty(&analysis)?;
