@@ -188,7 +188,7 @@ fn what_was_said_is_for_who_made_the_run() {
     fetch.command.args(["fetch", &id, "--artifact-dir", "got", "--socket"]).arg(&daemon.socket);
     let refused = fetch.end();
     refused.ended_with(2);
-    assert!(refused.err.contains("only who made the run"), "it says so: {}", refused.err);
+    assert!(refused.err.contains("there is no run"), "others do not learn that it is there: {}", refused.err);
     assert_eq!(daemon.runs(&format!("fetch {id} --artifact-dir got")).status, Some(0), "who made it");
 }
 
