@@ -1,5 +1,4 @@
 //! A command that is watched stays where it was: within the limits of its own cgroup, without new privileges.
-#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use common::plan::{Side, Target, Timestamps, Watch};
 use end_to_end::ask::{ask, create, usual};
