@@ -116,6 +116,10 @@ fn status_of(error: &anyhow::Error) -> u8 {
         return interrupted.status();
     }
     let refused = error.downcast_ref::<plan::Refusal>().is_some();
+    // A run that was stopped before its first request is no fault of its plan.
+    if let Some(interrupted) = interrupt::came().filter(|_| !refused) {
+        return interrupted.status();
+    }
     let plan_problem = error.downcast_ref::<Problem>().is_some_and(|problem| problem.fault == Fault::Plan);
     if refused || plan_problem { BAD_INPUT } else { FAILED }
 }

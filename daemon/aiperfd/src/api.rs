@@ -133,12 +133,12 @@ async fn handle(daemon: &Arc<Daemon>, caller: Caller, route: &Route, request: Re
         Call::Recover => recovered(daemon, id).await,
         Call::Files => files(daemon, id),
         Call::File => file(daemon, id, &route.name).await,
-        Call::Delete => delete(daemon, id).await,
+        Call::Delete => delete(daemon, id),
     }
 }
 
 fn health(daemon: &Daemon) -> Answer {
-    let accepting = !daemon.draining.load(Ordering::Relaxed);
+    let accepting = !daemon.draining.load(Ordering::Relaxed) && !daemon.spawner.is_gone();
     let health = Health {
         version: daemon.build.version.to_owned(),
         commit: daemon.build.commit.to_owned(),
@@ -171,7 +171,7 @@ async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> 
     }
     let waiting = waiting(daemon, caller.uid, bytes)?;
     may_keep(daemon, caller.uid)?;
-    has_room(daemon, caller.uid, 0)?;
+    has_room(daemon, caller.uid)?;
     let run_id = new_run_id().map_err(disk)?;
     let directory = daemon.store.create(&run_id).map_err(disk)?;
     let status = Status {
@@ -235,17 +235,12 @@ fn waiting(daemon: &Daemon, uid: u32, plan_bytes: usize) -> Result<Vec<Taken>, P
     Ok(vec![run, plan])
 }
 
-/// Refuses so many bytes more when they would be more of the disk than the user may have.
-fn has_room(daemon: &Daemon, uid: u32, more: u64) -> Result<(), Problem> {
+/// Refuses what would be more of the disk than there is, or than the user may have.
+fn has_room(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
     if let Some(why) = disk_is_full(&daemon.store, &daemon.limits) {
         return Err(Problem::new(Fault::Disk, why));
     }
-    let limits = &daemon.limits;
-    if daemon.store.usage(uid).1.saturating_add(more) >= u64::from(limits.disk_gib_per_user) << 30 {
-        let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
-        return Err(limits::met("disk_gib_per_user", format!("{} GiB", limits.disk_gib_per_user), what));
-    }
-    Ok(())
+    daemon.take_room(uid, 0).map(drop)
 }
 
 /// Refuses one run more of a user who keeps too many.
@@ -298,17 +293,17 @@ async fn receive(
 ) -> Result<(), Problem> {
     let mut file = tokio::fs::File::create(path).await.map_err(|error| disk(error.into()))?;
     let mut body = request.into_body();
-    let mut unchecked = u64::MAX / 2;
-    let mut sum = 0_u64;
+    let mut taken = Vec::new();
+    let mut unchecked = ROOM_LOOK_BYTES;
     while let Some(frame) = piece(daemon, &mut body).await? {
         let Some(data) = frame.data_ref() else { continue };
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-        unchecked = unchecked.saturating_add(length);
-        sum += length;
+        unchecked += length;
         if unchecked >= ROOM_LOOK_BYTES {
-            unchecked = 0;
             created(daemon, id)?;
-            has_room(daemon, uid, sum)?;
+            has_room(daemon, uid)?;
+            taken.push(daemon.take_room(uid, unchecked)?);
+            unchecked = 0;
         }
         file.write_all(data).await.map_err(|error| disk(error.into()))?;
     }
@@ -342,7 +337,8 @@ fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
         }
         status.state = State::Preparing;
     }
-    run.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    // It waits no more; its plan is there until it ends.
+    run.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(WAITS);
     let (daemon, thread) = (Arc::clone(daemon), Arc::clone(&run));
     std::thread::Builder::new()
         .name(format!("run-{id}"))
@@ -440,16 +436,22 @@ async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
         return Err(Problem::new(Fault::Plan, message));
     }
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+    let held = daemon.hold(id)?;
     let (owned, recovering) = (id.to_owned(), Arc::clone(daemon));
-    let _only_one = daemon.recovering.lock().await;
-    if daemon.status(id).is_none_or(|status| status.state != State::Interrupted) {
-        return status(daemon, id);
-    }
-    let done = tokio::task::spawn_blocking(move || recover(&recovering, &directory, &owned)).await;
-    done.map_err(|_poisoned| broken())?.map_err(disk)?;
-    // From now on the store has it.
-    active(daemon)?.remove(id);
-    daemon.store.refresh(id);
+    // A client that hangs up does not stop it, so everything that belongs to it goes with it.
+    let done = tokio::task::spawn_blocking(move || {
+        let done = recover(&recovering, &directory, &owned);
+        if done.is_ok()
+            && let Ok(mut active) = recovering.active.lock()
+        {
+            // From now on the store has it.
+            active.remove(&owned);
+        }
+        recovering.store.refresh(&owned);
+        drop(held);
+        done
+    });
+    done.await.map_err(|_poisoned| broken())?.map_err(disk)?;
     status(daemon, id)
 }
 
@@ -490,9 +492,9 @@ async fn stream_file(path: PathBuf) -> io::Result<Response<Body>> {
     response.map_err(io::Error::other)
 }
 
-async fn delete(daemon: &Daemon, id: &str) -> Answer {
+fn delete(daemon: &Arc<Daemon>, id: &str) -> Answer {
     // A run that is being recovered is not removed under it.
-    let _only_one = daemon.recovering.lock().await;
+    let _held = daemon.hold(id)?;
     if let Some(run) = daemon.find(id) {
         let state = run.status.lock().map_err(|_poisoned| broken())?.state;
         if !state.is_final() && state != State::Created {
@@ -537,7 +539,7 @@ impl Caller {
     }
 }
 
-/// A body of JSON, and its length.
+/// A body of JSON, and about how much it takes in memory.
 async fn read_json<T: serde::de::DeserializeOwned>(
     daemon: &Daemon,
     request: Request<Incoming>,
@@ -553,9 +555,15 @@ async fn read_json<T: serde::de::DeserializeOwned>(
         }
         bytes.extend_from_slice(data);
     }
+    let values = plan_check::values(&bytes);
+    if values > plan_check::VALUES_MAX {
+        let most = plan_check::VALUES_MAX;
+        return Err(Problem::new(Fault::Plan, format!("the request's body holds more than {most} values")));
+    }
     let value = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::new(Fault::Plan, format!("the body is not what was expected: {error}")));
-    let length = bytes.len();
+    // Each value takes so much in memory, however short it is.
+    let length = bytes.len() + values * plan_check::VALUE_BYTES;
     // It holds the user's keys.
     bytes.zeroize();
     Ok((value?, length))
@@ -597,6 +605,8 @@ fn broken() -> Problem {
 }
 
 const ORDER_BYTES_MAX: usize = 4 << 10;
+/// The place of what a run takes as long as it waits, among what it takes; see [`waiting`].
+const WAITS: usize = 0;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How often it is looked whether an upload still has room.
 const ROOM_LOOK_BYTES: u64 = 8 << 20;

@@ -268,7 +268,6 @@ fn make(path: &Path) -> Result<()> {
 
 /// Removes cgroups of daemons that are no more.
 fn sweep(root: &Path) {
-    let is_over = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
     if let Ok(mount) = unified_mount() {
         remove_guests(&mount, &is_over, GUEST_DEPTH);
     }
@@ -276,14 +275,17 @@ fn sweep(root: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        let ours = pid.parse::<u32>().is_ok();
-        if ours
-            && !Path::new("/proc").join(pid).exists()
-            && let Err(error) = remove(&entry.path())
-        {
+        let is_left = pid.parse::<u32>().is_ok_and(is_over);
+        if is_left && let Err(error) = remove(&entry.path()) {
             tracing::warn!("{error:#}");
         }
     }
+}
+
+/// Whether a process has ended, though its parent may not have looked.
+fn is_over(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with('Z'))
 }
 
 /// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.

@@ -17,10 +17,10 @@ use common::plan::{Plan, Timestamps};
 use control::{Capabilities, Fault, Problem, State, Status, Stop};
 use doctor::{Folder, Host, Offer, Wanted};
 use record::{Build, Finding};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A daemon.
 pub struct Daemon {
@@ -54,8 +54,8 @@ pub struct Daemon {
     pub object: std::result::Result<Object, String>,
     /// Runs that are not in the store yet.
     pub active: Mutex<BTreeMap<String, Arc<Active>>>,
-    /// Held by whoever recovers or removes a run.
-    pub recovering: tokio::sync::Mutex<()>,
+    /// Runs that are being recovered or removed.
+    pub changing: Arc<Mutex<BTreeSet<String>>>,
     /// Whether new runs are refused.
     pub draining: AtomicBool,
     /// Clients that are connected.
@@ -102,6 +102,21 @@ pub struct Shares {
     pub active: Held,
     /// KiB of kernel memory.
     pub kernel_memory: Held,
+    /// KiB of uploads that are not whole yet.
+    pub uploads: Held,
+}
+
+/// The right to change a run that has ended, which nobody else has as long as this value is there.
+#[derive(Debug)]
+pub struct Changing {
+    runs: Arc<Mutex<BTreeSet<String>>>,
+    run_id: String,
+}
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run_id);
+    }
 }
 
 /// The cores of a run.
@@ -234,6 +249,40 @@ impl Daemon {
         Ok(vec![active, memory])
     }
 
+    /// The right to recover or remove a run.
+    ///
+    /// # Errors
+    /// When somebody does that already.
+    pub fn hold(&self, run_id: &str) -> Result<Changing, Problem> {
+        let mut runs = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !runs.insert(run_id.to_owned()) {
+            return Err(Problem::new(
+                Fault::Busy,
+                format!("run {run_id} is being recovered or removed at this moment"),
+            ));
+        }
+        Ok(Changing { runs: Arc::clone(&self.changing), run_id: run_id.to_owned() })
+    }
+
+    /// So many bytes of a user's share of the disk, until they are in the store.
+    ///
+    /// # Errors
+    /// When he has no more.
+    pub fn take_room(&self, uid: u32, bytes: u64) -> Result<Taken, Problem> {
+        let limit = u64::from(self.limits.disk_gib_per_user) << 20;
+        let stored = self.store.usage(uid).1 >> 10;
+        let refused = || {
+            let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
+            limits::met("disk_gib_per_user", format!("{} GiB", self.limits.disk_gib_per_user), what)
+        };
+        if stored >= limit {
+            return Err(refused());
+        }
+        // Root has the same share as others.
+        let taken = self.held.uploads.take(uid, bytes >> 10, limit - stored, u64::MAX);
+        taken.map_err(|_refused| refused())
+    }
+
     /// Where a run stands, whether it runs or has ended.
     pub fn status(&self, run_id: &str) -> Option<Status> {
         if let Some(run) = self.find(run_id) {
@@ -310,7 +359,8 @@ impl Daemon {
                     }
                 }
             }
-            if !running {
+            // What ignores even that hangs, and ends with the process.
+            if !running || clock::mono() > give_up + LEAVE_BEHIND {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
@@ -407,6 +457,8 @@ impl Cpus {
     }
 }
 
+/// How long a run that was stopped may take to be recorded while the daemon ends.
+const LEAVE_BEHIND: DurationNs = DurationNs::from_millis(90_000);
 /// How long a run that has ended is remembered for clients that ask late how it went.
 const FORGET: DurationNs = DurationNs::from_millis(60_000);
 /// How long a daemon that ends waits for its clients.

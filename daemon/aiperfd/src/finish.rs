@@ -113,7 +113,7 @@ impl Active {
             field.loadgen.end();
             self.directory.give_up_reserve();
             remove_incomplete(&self.directory);
-            match replay::run(daemon, &self.directory, plan, started, &|| false) {
+            match replay::run(daemon, &self.directory, plan, started) {
                 Ok(replayed) => return (replayed.parts, replayed.view),
                 Err(error) => {
                     tracing::info!(run = self.run_id(), "its records can't be read again: {error:#}")

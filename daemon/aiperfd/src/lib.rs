@@ -163,7 +163,7 @@ fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
         cgroup: cgroup.map_err(|error| format!("{error:#}")),
         object,
         active: std::sync::Mutex::default(),
-        recovering: tokio::sync::Mutex::default(),
+        changing: Arc::default(),
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
         published: publisher.as_ref().map(|_| std::sync::Mutex::default()),
@@ -210,6 +210,8 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
                 kept_tidy.tidy();
             }
         });
+        let spawner = Arc::clone(&daemon);
+        let mut is_lost = false;
         let how = tokio::select! {
             // The one client of a private daemon is gone.
             _ = &mut serving => Stop::Now,
@@ -217,6 +219,10 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
             _ = interrupt.recv() => Stop::Drain,
             _ = hangup.recv() => Stop::Drain,
             () = end_of_input(), if args.quit_on_stdin_eof => Stop::Now,
+            () = lost(&spawner) => {
+                is_lost = true;
+                Stop::Drain
+            }
         };
         tracing::info!("draining");
         manager.stopping();
@@ -228,6 +234,7 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
             }
         });
         drained.await?;
+        anyhow::ensure!(!is_lost, "the guard and the spawner are gone: no run can be started any more");
         Ok(())
     });
     // A read of standard input can't be called off, and must not keep the daemon.
@@ -238,6 +245,14 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
 fn beside_this(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe().context("failed to find this program's own path")?;
     Ok(this.with_file_name(name))
+}
+
+/// Ends when no load generator can be started any more: a service manager then starts another daemon.
+async fn lost(daemon: &Daemon) {
+    while !daemon.spawner.is_gone() {
+        tokio::time::sleep(TIDY_INTERVAL).await;
+    }
+    tracing::error!("the guard and the spawner are gone; ending when the runs have");
 }
 
 async fn end_of_input() {

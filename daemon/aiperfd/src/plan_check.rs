@@ -181,6 +181,22 @@ fn headers(create: &Create) -> Result<(), Problem> {
     Err(refuse("secret_headers", "a header has no name, or holds an end of line"))
 }
 
+/// How many values a text of JSON may hold, from its commas and brackets: before it is read, which takes many times its length.
+#[must_use]
+pub fn values(json: &[u8]) -> usize {
+    let (mut is_text, mut is_escaped, mut values) = (false, false, 0);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'[' | b'{' | b',' if !is_text => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
 /// Whether a text is the name of a file and nothing else.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {
@@ -196,6 +212,10 @@ fn refuse(path: &str, why: impl std::fmt::Display) -> Problem {
     Problem::new(Fault::Plan, format!("`{path}` of the plan: {why}"))
 }
 
+/// Values of a plan, ten times those of a long series of rates.
+pub const VALUES_MAX: usize = 200_000;
+/// What a value takes in memory, its place in a list among it.
+pub const VALUE_BYTES: usize = 512;
 /// What a name may be in an ext4 or XFS folder, less the endings that files are given.
 const FILE_NAME_MAX: usize = 200;
 /// More than any time, rate or count of a load.
@@ -274,6 +294,13 @@ mod tests {
         refused("/plan/output/export_prefix", json!("-rf"), "output.export_prefix");
         refused("/addresses", json!([["http://a", "nowhere"]]), "addresses");
         refused("/secret_headers", json!({"X": "a\r\nHost: b"}), "secret_headers");
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        assert_eq!(values(br#"{"a":[[0],[0]],"b":"[,[\",["}"#), 6, "brackets and commas");
+        let whole = serde_json::to_vec(&usual()).unwrap();
+        assert!(values(&whole) < VALUES_MAX / 100, "a usual plan is far from it");
     }
 
     #[test]

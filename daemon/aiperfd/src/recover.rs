@@ -21,16 +21,19 @@ use std::collections::BTreeMap;
 pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> {
     let (plan, status) = directory.plan()?;
     let started = directory.started();
-    let replayed = started.as_ref().map(|started| replay::run(daemon, directory, &plan, started, &|| false));
+    let replayed = started.as_ref().map(|started| replay::run(daemon, directory, &plan, started));
     let (parts, view, lost) = match replayed {
         Some(Ok(replayed)) => (replayed.parts, Some(replayed.view), None),
         Some(Err(error)) => (Parts::complete(directory), None, Some(format!("{error:#}"))),
         None => (Parts::complete(directory), None, None),
     };
-    anyhow::ensure!(
-        !parts.is_empty(),
-        "run {run_id} had not begun when it was cut off: nothing can be recovered"
-    );
+    if parts.is_empty() {
+        match lost {
+            // Its records are there and may be read the next time.
+            Some(why) => anyhow::bail!("the records of run {run_id} can't be read: {why}"),
+            None => anyhow::bail!("run {run_id} had not begun when it was cut off: nothing can be recovered"),
+        }
+    }
     parts.put_together(directory)?;
     let gpus = complete(directory, "gpu");
     if !gpus.is_empty() {

@@ -18,8 +18,9 @@ use crate::reply::Replies;
 use crate::run::{metadata, phase_names, settings, spawn_with_priority, writers};
 use crate::spool::{self, Reader};
 use crate::store::{RunDir, Started, run_number};
-use crate::supervise::PipelineThread;
+use crate::supervise::{PARSER_STANDSTILL, PipelineThread, STANDSTILL, is_stopped};
 use anyhow::{Context, Result, bail};
+use common::clock::DurationNs;
 use common::handshake::{Order, Setup};
 use common::plan::{Plan, Side, Timestamps};
 use join::{Joiner, Unmatched};
@@ -40,13 +41,7 @@ pub(crate) struct Replayed {
 ///
 /// # Errors
 /// When they are not whole, or can't be read.
-pub(crate) fn run(
-    daemon: &Daemon,
-    directory: &RunDir,
-    plan: &Plan,
-    started: &Started,
-    give_up: &dyn Fn() -> bool,
-) -> Result<Replayed> {
+pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &Started) -> Result<Replayed> {
     if !spool::is_whole(&directory.spool()) {
         bail!("the run was so long that records were given back when they were in complete parts");
     }
@@ -60,7 +55,11 @@ pub(crate) fn run(
     let spools = Spools::open(directory, plan, started)?;
     let mut parser = Loadgen::start(daemon, None)?;
     spools.give(&mut parser, directory, plan, reply_write)?;
-    parser.prepared(give_up)?;
+    let (begun, pid) = (clock::mono(), parser.pid());
+    let hangs = || {
+        clock::mono() - begun > PREPARE_PATIENCE || (is_stopped(pid) && clock::mono() - begun > STANDSTILL)
+    };
+    parser.prepared(&hangs)?;
     let view = Arc::new(Mutex::new(View::default()));
     let no_stamps = (timestamps == Timestamps::User).then_some(Unmatched::NoStamps);
     let joiner = match &plan.watch {
@@ -80,23 +79,33 @@ pub(crate) fn run(
         keeping: None,
     };
     let mut pipeline = PipelineThread::new(spawn_with_priority("replay", 5, move || pipeline.run())?);
-    let end = heard(&mut parser, give_up);
     let recorded = || view.lock().unwrap_or_else(PoisonError::into_inner).recorded;
+    let end = heard(&mut parser, || spools.parsed() + recorded());
+    // Without it the pipeline has no more to read.
+    drop(parser);
     let parts = pipeline.wait(recorded, clock::mono)?.close()?;
     end?;
     let view = view.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(Replayed { parts, view })
 }
 
-/// Waits until the parser has read everything.
-fn heard(parser: &mut Loadgen<'_>, give_up: &dyn Fn() -> bool) -> Result<()> {
+/// Waits until the parser has read everything, as long as it gets on.
+fn heard(parser: &mut Loadgen<'_>, progress: impl Fn() -> u64) -> Result<()> {
+    let (mut last, mut since) = (progress(), clock::mono());
     loop {
         match parser.hear(LOOK)? {
             Heard::Finished => return Ok(()),
             Heard::Gone => bail!("the load generator that reads the records died"),
             Heard::Failed(problem) => return Err(problem.into()),
-            _ if give_up() => bail!("it was stopped"),
             _ => {}
+        }
+        let now = progress();
+        if now != last {
+            (last, since) = (now, clock::mono());
+        }
+        let patience = if is_stopped(parser.pid()) { STANDSTILL } else { PARSER_STANDSTILL };
+        if clock::mono() - since > patience {
+            bail!("the load generator that reads the records stands still");
         }
     }
 }
@@ -118,6 +127,11 @@ impl Spools {
             Ok((gauge, file))
         };
         Ok(Self(names.into_iter().map(open).collect::<Result<_>>()?))
+    }
+
+    /// Bytes that were read so far.
+    fn parsed(&self) -> u64 {
+        self.0.iter().map(|(gauge, _)| gauge.counters().parsed().0).sum()
     }
 
     fn give(
@@ -165,6 +179,8 @@ fn run_id(directory: &RunDir) -> String {
     directory.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+/// The inputs are read again before the records are.
+const PREPARE_PATIENCE: DurationNs = DurationNs::from_millis(600_000);
 const LOOK: Duration = Duration::from_millis(20);
 /// Shared memory that holds no ring, only how far a spool file may be read.
 const GAUGE_BYTES: u64 = 4096;

@@ -174,6 +174,9 @@ impl Active {
         *self.telling.lock().unwrap_or_else(PoisonError::into_inner) =
             Telling { last: Some(last), ..Telling::default() };
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
+        // It is remembered for a while, and its plan is in the store.
+        self.create.lock().unwrap_or_else(PoisonError::into_inner).plan = Plan::unknown();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What a client that follows it is shown.

@@ -86,6 +86,15 @@ impl Spawner {
         }
     }
 
+    /// Whether no spawner is there and none will be: the guard is gone as well.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ends = [PollFd::new(&asking.socket, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut ends, Some(&now)).is_ok_and(|count| count > 0) && ends[0].revents().contains(PollFlags::HUP)
+    }
+
     /// Ends a load generator that it started, if that still runs.
     pub fn end(&self, pid: u32) {
         if let Err(error) = self.ask(END, pid, &[]) {

@@ -240,15 +240,15 @@ impl PipelineThread {
 }
 
 /// Whether a process was stopped by a signal or a debugger (man 5 proc_pid_stat, field 3).
-fn is_stopped(pid: u32) -> bool {
+pub(crate) fn is_stopped(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, after)| after.starts_with(['T', 't']))
 }
 
 /// A part that does nothing for so long hangs.
-const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
+pub(crate) const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
 /// A response that takes longer to be understood is none.
-const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);
+pub(crate) const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);
 const DISK_INTERVAL: DurationNs = DurationNs::from_millis(100);
 /// So many times what stays free, and records are given back that are in complete parts.
 const EARLIER: u64 = 4;

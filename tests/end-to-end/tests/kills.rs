@@ -179,6 +179,22 @@ fn a_killed_guard_costs_nothing() {
     assert_eq!(end_to_end::cgroup::of_daemon(pid), None, "the cgroup is gone");
 }
 
+/// A daemon that can start no run any more ends, so that a service manager starts another one; what runs ends well.
+#[test]
+fn without_guard_and_spawner_a_daemon_ends() {
+    needs_programs!();
+    let state = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(state.path());
+    let server = Server::start("");
+    let spawner = patience::until("a spawner", || part(&daemon, "aiperfd spawner"));
+    let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 2").with(&daemon).start();
+    let _run = daemon.run_that_is("running");
+    signal(part(&daemon, "aiperfd guard").expect("a guard"), Signal::KILL);
+    signal(spawner, Signal::KILL);
+    assert!(running.end().status.is_some(), "what runs is ended");
+    assert!(!daemon.ends_well(), "it says by its exit status that another one is needed");
+}
+
 /// A client that is killed takes its private daemon with it, at any moment.
 #[test]
 fn a_killed_client_leaves_nothing_running() {

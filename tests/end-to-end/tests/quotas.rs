@@ -102,6 +102,11 @@ fn what_waits_is_bounded() {
     assert!(refusals.len() >= 3, "20 MiB of plans hold two of 7 MiB");
     refusals.iter().for_each(|one| refused(one, "waiting_plans_mib"));
     assert_eq!(ask(&daemon.socket, ALICE, &format!("DELETE /v1/runs/{run}"), b"").status, 200, "{run}");
+    // A value takes many times its letters.
+    let mut nested = serde_json::to_value(usual("http://127.0.0.1:9")).unwrap();
+    nested["plan"]["endpoint"]["extra_inputs"] = serde_json::json!({"a": vec![[0]; 1_000_000]});
+    let refused = ask(&daemon.socket, MALLORY + 9, "POST /v1/runs", nested.to_string().as_bytes());
+    assert_eq!(refused.status, 400, "{refused:?}");
     assert!(memory(daemon.pid()) < 300, "{} MiB", memory(daemon.pid()));
 }
 
