@@ -16,6 +16,16 @@ const STEADY: &str = "--tokens 20 --gap-ms 20";
 /// A response takes minutes.
 const SLOW: &str = "--tokens 20000 --gap-ms 20";
 
+/// The signals that ask a command to end, and its exit status. Where this test itself ignores SIGHUP (`nohup`), so do the
+/// commands that it starts.
+fn signals() -> Vec<(Signal, i32)> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    let ignores_hang_ups = u64::from_str_radix(ignored.trim(), 16).is_ok_and(|ignored| ignored & 1 != 0);
+    let all = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
+    all.into_iter().filter(|(signal, _)| !(ignores_hang_ups && *signal == Signal::HUP)).collect()
+}
+
 #[track_caller]
 fn left_nothing_hidden(ended: &Ended) {
     let hidden = ended.left_behind().into_iter().filter(|name| {
@@ -30,7 +40,7 @@ fn left_nothing_hidden(ended: &Ended) {
 #[test]
 fn every_request_to_end_is_heard_as_ctrl_c_is() {
     needs_programs!();
-    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+    for (signal, status) in signals() {
         let server = Server::start(STEADY);
         let running = Run::profile(&server.url(), LONG).start();
         server.until_received(6);
@@ -153,7 +163,7 @@ fn whatever_is_waited_for_the_wait_ends() {
 fn a_watch_ends_with_its_report() {
     needs_probes!();
     let pid = std::process::id().to_string();
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+    for (signal, _) in signals() {
         let running = watching("observe", &["--pid", &pid, "--port", "1"]).start();
         patience::until("the watch", || running.err().contains("watching").then_some(()));
         running.signal(signal);
