@@ -37,7 +37,8 @@ pub fn without_keys(path: &str) -> (String, Vec<String>) {
 }
 
 /// Whether a pair of a query is a key: by its name, or because its value looks drawn.
-fn is_key(name: &str, value: &str) -> bool {
+#[must_use]
+pub fn is_key(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
     let is_drawn = value.len() >= DRAWN_BYTES_MIN && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);

@@ -4,6 +4,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use common::handshake::Setup;
+use common::url::is_key;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -121,13 +122,6 @@ fn of_query(url: &str) -> Vec<String> {
         .collect()
 }
 
-fn is_key(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
-    let is_random = value.len() >= 20 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
-    KEY_NAMES.contains(&name.as_str()) || KEY_WORDS.iter().any(|word| name.contains(word)) || is_random
-}
-
 /// Every form in which a server may echo a value.
 fn forms(value: &str) -> Vec<Vec<u8>> {
     let bytes = value.as_bytes();
@@ -199,9 +193,6 @@ const OPEN_HEADERS: &[&str] = &[
     "content-type",
     "user-agent",
 ];
-/// Names of a query's keys, and words in them.
-const KEY_NAMES: &[&str] = &["code", "sig"];
-const KEY_WORDS: &[&str] = &["key", "token", "secret", "signature", "auth", "passw", "credential"];
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -11,7 +11,7 @@ use crate::orders::Reporter;
 use crate::report;
 use crate::ring::shared::{Gauge, Producer};
 use crate::ring::uring::SocketStamps;
-use crate::scribe::{self, Scribe};
+use crate::scribe;
 use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
 use crate::worker::{self, Assignment, Threshold};
@@ -69,21 +69,8 @@ impl Field {
             let told = Told { ready: ready_in.clone(), ended: ended_in.clone() };
             field.worker(setup, &ready, &bodies, number, &memory, told, (shared, warming.as_ref()))?;
         }
-        let scribe = Scribe {
-            spools,
-            replies: given.replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
-            endpoint: ready.endpoint,
-            tokenizer: ready.tokenizer,
-            conversations: ready.conversations,
-            inherited: ready.inherited,
-            template: ready.template,
-            markers: ready.markers,
-            plan: setup.plan.clone(),
-            keep_raw: setup.keep_raw,
-            secrets: shared.secrets.clone(),
-            connections: super::connections(setup),
-            exceeded: Arc::clone(shared.exceeded),
-        };
+        let (secrets, exceeded) = (shared.secrets.clone(), Arc::clone(shared.exceeded));
+        let scribe = ready.into_scribe(setup, spools, given.replies, secrets, exceeded)?;
         field.threads.push(spawn("scribe".to_owned(), move || {
             // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
             rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();

@@ -2,15 +2,20 @@
 
 use super::given::{Given, lines};
 use super::way::{Ways, ways};
-use super::{Failure, with_cause};
+use super::{Failure, connections, with_cause};
+use crate::bounds::Exceeded;
 use crate::branching::Inherited;
 use crate::composer::Timeline;
 use crate::prompt::{self, Conversations, Markers, Materials};
+use crate::ring::shared::Gauge;
+use crate::scribe::Scribe;
+use crate::secrets::Secrets;
 use common::clock::DurationNs;
 use common::handshake::Setup;
 use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan};
 use endpoint::Endpoint;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 use tokenizer::{ChatTemplate, Tokenizer};
 
@@ -28,6 +33,34 @@ pub(super) struct Ready {
     pub(super) tokenizer: Option<Tokenizer>,
     pub(super) endpoint: &'static dyn Endpoint,
     pub(super) notices: Vec<String>,
+}
+
+impl Ready {
+    /// The response parser of these spools.
+    pub(super) fn into_scribe(
+        self,
+        setup: &Setup,
+        spools: Vec<(File, Gauge)>,
+        replies: Option<File>,
+        secrets: Secrets,
+        exceeded: Arc<Exceeded>,
+    ) -> Result<Scribe, Failure> {
+        Ok(Scribe {
+            spools,
+            replies: replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
+            endpoint: self.endpoint,
+            tokenizer: self.tokenizer,
+            conversations: self.conversations,
+            inherited: self.inherited,
+            template: self.template,
+            markers: self.markers,
+            plan: setup.plan.clone(),
+            keep_raw: setup.keep_raw,
+            secrets,
+            connections: connections(setup),
+            exceeded,
+        })
+    }
 }
 
 /// Reads the inputs and prepares what all requests have in common.

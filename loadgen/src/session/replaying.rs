@@ -2,16 +2,15 @@
 
 use super::given::Given;
 use super::ready::Ready;
-use super::{Failure, connections, obey, prepared, spawn, tell_exceeded};
+use super::{Failure, obey, prepared, spawn, tell_exceeded};
 use crate::bounds::Exceeded;
 use crate::confine::Confinement;
 use crate::orders::{Orders, Reporter};
 use crate::ring::shared::Gauge;
-use crate::scribe::{self, Scribe};
+use crate::scribe;
 use crate::secrets::Secrets;
 use crate::worker::GO;
 use common::handshake::{Report, Setup};
-use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
@@ -35,21 +34,7 @@ pub(super) fn replay(
     spawn("orders".to_owned(), move || obey(orders, obeyed))?;
     reporter.tell(&prepared(&ready, confinement));
     let exceeded = Arc::<Exceeded>::default();
-    let scribe = Scribe {
-        spools,
-        replies: given.replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
-        endpoint: ready.endpoint,
-        tokenizer: ready.tokenizer,
-        conversations: ready.conversations,
-        inherited: ready.inherited,
-        template: ready.template,
-        markers: ready.markers,
-        plan: setup.plan.clone(),
-        keep_raw: setup.keep_raw,
-        secrets: secrets.clone(),
-        connections: connections(setup),
-        exceeded: Arc::clone(&exceeded),
-    };
+    let scribe = ready.into_scribe(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
     scribe::replay(scribe, &will).map_err(|error| Failure::Load("parse the spool again", error))?;
     tell_exceeded(reporter, &exceeded);
     reporter.tell(&Report::Finished);
