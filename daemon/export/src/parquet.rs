@@ -164,6 +164,42 @@ impl<R: Row> PartWriter<R> {
     }
 }
 
+/// Joins the parts of a table into one file at `path`: large ones as they are, small ones by writing their rows again, as each
+/// row group takes room for itself in a file and time to read.
+///
+/// # Errors
+/// When a part can't be read, or the disk refuses.
+pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
+    let (mut rows, mut groups, mut metadata) = (0, 0, Vec::new());
+    for part in parts {
+        let found = ParquetMetaDataReader::new().parse_and_finish(&open(part)?);
+        let found = found.map_err(ExportError::parquet(part))?;
+        rows += found.file_metadata().num_rows();
+        groups += i64::try_from(found.num_row_groups()).unwrap_or(i64::MAX);
+        let pairs = found.file_metadata().key_value_metadata().into_iter().flatten();
+        // Arrow's own pair is written anew.
+        let ours = pairs.filter(|pair| pair.key.starts_with("aiperfd."));
+        metadata = ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect();
+    }
+    if groups < 2 || rows / groups >= ROWS_WORTH_COPYING {
+        return concat(parts, path);
+    }
+    let properties = properties::<R>(&Limits::STANDARD, &metadata);
+    let mut writer = ArrowWriter::try_new(WholeFile::create(path)?, R::schema(), Some(properties))
+        .map_err(ExportError::parquet(path))?;
+    for part in parts {
+        for batch in self::rows::<R>(part)? {
+            let batch = R::to_batch(&batch?).map_err(ExportError::rows(path))?;
+            writer.write(&batch).map_err(ExportError::parquet(path))?;
+            if writer.memory_size() >= GROUP_BYTES {
+                writer.flush().map_err(ExportError::parquet(path))?;
+            }
+        }
+    }
+    writer.into_inner().map_err(ExportError::parquet(path))?.finish()?;
+    Ok(())
+}
+
 /// Joins parts into one file at `path` by copying their column chunks as they are.
 ///
 /// # Errors
@@ -356,6 +392,9 @@ const BATCH_BYTES: usize = 16 << 20;
 /// Memory of a row group that is being written; then it is ended.
 const GROUP_BYTES: usize = 64 << 20;
 
+/// Rows of a row group, of the usual one of some parts, with which it is copied as it is.
+const ROWS_WORTH_COPYING: i64 = 1 << 12;
+
 /// Rows that are read together: a request takes a kilobyte in memory.
 const READ_ROWS: usize = 1 << 12;
 
@@ -378,6 +417,35 @@ mod tests {
             tokens: Some(1),
             unmatched: None,
         }
+    }
+
+    /// A watch that ends a part every second must not make a file of nothing but row groups.
+    #[test]
+    fn small_parts_become_one_row_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = [("aiperfd.run_id".to_owned(), "7".to_owned())];
+        let mut writer =
+            PartWriter::<record::Payload>::new(folder.path(), "payloads", Limits::STANDARD, &metadata);
+        for request in 0..60_u64 {
+            let data = request.to_string().into_bytes();
+            writer.push(record::Payload { request_id: RequestId(request), data }).unwrap();
+            if request % 3 == 2 {
+                writer.end_part().unwrap();
+            }
+        }
+        let (parts, whole) = (writer.finish().unwrap(), folder.path().join("payloads.parquet"));
+        assert_eq!(parts.len(), 20, "parts");
+        join::<record::Payload>(&parts, &whole).unwrap();
+        let found = ParquetMetaDataReader::new().parse_and_finish(&open(&whole).unwrap()).unwrap();
+        assert_eq!(
+            (found.num_row_groups(), found.file_metadata().num_rows()),
+            (1, 60),
+            "row groups and rows"
+        );
+        let pairs = found.file_metadata().key_value_metadata().unwrap();
+        assert!(pairs.iter().any(|pair| pair.key == "aiperfd.run_id"), "what the parts say of their run");
+        let ids = rows::<record::Payload>(&whole).unwrap().flat_map(|batch| batch.unwrap());
+        assert!(ids.map(|row| row.request_id.0).eq(0..60), "in order");
     }
 
     /// Bytes of answers are not held until there are as many rows as usual.
