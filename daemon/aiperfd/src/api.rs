@@ -246,7 +246,7 @@ fn has_room(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
 /// Refuses one run more of a user who keeps too many.
 fn may_keep(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
     let most = daemon.limits.stored_runs_per_user;
-    if daemon.store.usage(uid).0 >= u64::from(most) {
+    if uid != limits::ROOT && daemon.store.usage(uid).0 >= u64::from(most) {
         let what = "you keep too many runs: delete some (`aiperf-ctl runs rm`)";
         return Err(limits::met("stored_runs_per_user", most, what));
     }
@@ -496,7 +496,7 @@ fn delete(daemon: &Arc<Daemon>, id: &str) -> Answer {
     // A run that is being recovered is not removed under it.
     let _held = daemon.hold(id)?;
     if let Some(run) = daemon.find(id) {
-        let state = run.status.lock().map_err(|_poisoned| broken())?.state;
+        let state = run.close();
         if !state.is_final() && state != State::Created {
             return Err(Problem::new(Fault::Busy, format!("run {id} is running: stop it first")));
         }

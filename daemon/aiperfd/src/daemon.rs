@@ -275,11 +275,10 @@ impl Daemon {
             let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
             limits::met("disk_gib_per_user", format!("{} GiB", self.limits.disk_gib_per_user), what)
         };
-        if stored >= limit {
+        if stored >= limit && uid != limits::ROOT {
             return Err(refused());
         }
-        // Root has the same share as others.
-        let taken = self.held.uploads.take(uid, bytes >> 10, limit - stored, u64::MAX);
+        let taken = self.held.uploads.take(uid, bytes >> 10, limit.saturating_sub(stored), u64::MAX);
         taken.map_err(|_refused| refused())
     }
 
@@ -323,13 +322,15 @@ impl Daemon {
         let over = active.extract_if(.., |_, run| {
             let state = run.status.lock().map_or(State::Failed, |status| status.state);
             let idle = run.touched.lock().map_or(DurationNs(0), |touched| now - *touched);
-            (state.is_final() && idle > FORGET) || (state == State::Created && idle > waiting)
+            // Whoever starts it at this moment comes first, or too late.
+            (state.is_final() && idle > FORGET)
+                || (state == State::Created && idle > waiting && run.close() == State::Created)
         });
         let over = over.collect::<Vec<_>>();
         drop(active);
         for (run_id, run) in over {
             let state = run.status.lock().map_or(State::Failed, |status| status.state);
-            if matches!(state, State::Created | State::Failed) {
+            if state == State::Failed {
                 tracing::info!(run = run_id, "removed: it was never started, or could not run");
                 run.directory.remove().ok();
             }
@@ -360,7 +361,12 @@ impl Daemon {
                 }
             }
             // What ignores even that hangs, and ends with the process.
-            if !running || clock::mono() > give_up + LEAVE_BEHIND {
+            if running && clock::mono() > give_up + LEAVE_BEHIND {
+                return tracing::warn!(
+                    "a run does not end, and is left as it is: `runs recover` reads what it collected"
+                );
+            }
+            if !running {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));

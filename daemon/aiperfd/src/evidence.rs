@@ -106,46 +106,47 @@ pub fn evidence(
     rung: Timestamps,
 ) -> Evidence {
     let sum = |counter: Counter| sums[counter.index()];
-    let kernel = |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
-    let ring_full = kernel(&["ring_full", "connection_ring_full"]);
-    let mut tally = view.tally.clone();
     Evidence {
         due: sum(Counter::Sent) + sum(Counter::Unsent),
         sent: sum(Counter::Sent),
         late: sum(Counter::Late),
-        completed: tally.completed,
         open_loop: plan.load.measured().any(|phase| phase.shape != "concurrency"),
-        events: tally.events,
-        unmatched_events: view.loss.unmatched_events.values().sum(),
-        unmatched_requests: view.loss.unmatched_requests.values().sum(),
-        kernel_stamps: rung != Timestamps::User,
-        kernel_ring_full: ring_full,
-        kernel_unreported: view.loss.kernel.values().sum::<u64>() - ring_full,
         client_ring_full: sum(Counter::RingFull),
         starved: sum(Counter::Starved),
-        damaged: view.loss.damaged.values().sum(),
-        retransmits: tally.retransmits,
-        kernel_ttft_p50_ms: percentile_ms(&mut tally.kernel_ttfts_ns, 50),
-        client_overhead_p99_ms: percentile_ms(&mut tally.overheads_ns, 99),
         // A spinning core is busy by order.
         hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
-        clock_step_ms: 0.0,
         steal: watch.steal(),
         foreign_on_hot_core: watch.foreign(),
         sibling_busy: watch.siblings(),
-        governor: None,
-        stopped: None,
-        exceeded: BTreeMap::new(),
-        nothing_seen: false,
-        not_followed: Vec::new(),
-        gpu_throttled: Vec::new(),
-        gpu_samples_lost: 0,
-        gpu_rounds_missed: 0.0,
-        gpu_hung: false,
+        ..Evidence::of_records(view, rung)
     }
 }
 
 impl Evidence {
+    /// What the recorded requests say, as all that is known of a run that was cut off: what was sent is what is recorded.
+    pub fn of_records(view: &View, rung: Timestamps) -> Self {
+        let kernel =
+            |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
+        let ring_full = kernel(&["ring_full", "connection_ring_full"]);
+        let mut tally = view.tally.clone();
+        Self {
+            due: view.recorded,
+            sent: view.recorded,
+            completed: tally.completed,
+            events: tally.events,
+            unmatched_events: view.loss.unmatched_events.values().sum(),
+            unmatched_requests: view.loss.unmatched_requests.values().sum(),
+            kernel_stamps: rung != Timestamps::User,
+            kernel_ring_full: ring_full,
+            kernel_unreported: view.loss.kernel.values().sum::<u64>() - ring_full,
+            damaged: view.loss.damaged.values().sum(),
+            retransmits: tally.retransmits,
+            kernel_ttft_p50_ms: percentile_ms(&mut tally.kernel_ttfts_ns, 50),
+            client_overhead_p99_ms: percentile_ms(&mut tally.overheads_ns, 99),
+            ..Self::default()
+        }
+    }
+
     /// What was read of the GPUs: why their clocks were low while the load was on, and what is missing of it.
     pub fn take_gpus(&mut self, read: &gpus::Read, plan: &Plan, phases: &[Phase]) {
         let dropped = read.sources.iter().map(|source| source.dropped).sum::<u64>();

@@ -3,9 +3,9 @@
 use crate::daemon::Daemon;
 use crate::evidence::{evidence, figures};
 use crate::pipeline::{View, Writers};
-use crate::replay;
+use crate::replay::{self, Reported};
 use crate::run::{Active, Field, as_run, metadata, writers};
-use crate::store::{RunDir, Started};
+use crate::store::{RunDir, Started, is_full};
 use crate::supervise::{Cause, Stopped};
 use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
@@ -13,11 +13,11 @@ use common::clock::{Anchor, DurationNs, MonoNs};
 use common::plan::Plan;
 use common::ring::COUNTERS;
 use control::State;
-use export::parquet::concat;
-use record::{Phase, Run, SCHEMA_VERSION};
+use export::parquet::join as join_rows;
+use record::{GpuSample, Payload, Phase, Request, Response, Run, SCHEMA_VERSION, Token};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 impl Active {
@@ -83,9 +83,14 @@ impl Active {
             loss: view.loss,
         };
         drop(field);
-        // What was collected is in the parts: the room is needed to put them together on a disk that is full.
-        self.directory.remove_spool();
-        ended.put_together(&self.directory)?;
+        ended.put_together(&self.directory).or_else(|error| {
+            if !is_full(&error) {
+                return Err(error);
+            }
+            // What was collected is in the parts: its room is enough to put them together.
+            self.directory.remove_spool();
+            ended.put_together(&self.directory)
+        })?;
         self.directory.write_run(&run)?;
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.standing = Some(run.verdict.standing);
@@ -105,16 +110,21 @@ impl Active {
     ) -> (Parts, View) {
         let view = std::sync::Arc::clone(&field.view);
         let view = || view.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let recorded = || view().recorded;
-        let written = field.pipeline.wait(recorded, clock::mono).and_then(Writers::close);
         let died =
             stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
-        if died || written.is_err() {
+        if died {
+            // The pipeline ends with what it still sends.
             field.loadgen.end();
+        }
+        let written = field.pipeline.wait(clock::mono).and_then(Writers::close);
+        if died || written.is_err() {
             self.directory.give_up_reserve();
             remove_incomplete(&self.directory);
             match replay::run(daemon, &self.directory, plan, started) {
-                Ok(replayed) => return (replayed.parts, replayed.view),
+                Ok(replayed) => {
+                    field.take(replayed.reported);
+                    return (replayed.parts, replayed.view);
+                }
                 Err(error) => {
                     tracing::info!(run = self.run_id(), "its records can't be read again: {error:#}")
                 }
@@ -131,6 +141,15 @@ impl Active {
             return (empty.unwrap_or(parts), view());
         }
         (parts, view())
+    }
+}
+
+impl Field<'_> {
+    /// Takes what was reported when the records were read again.
+    fn take(&mut self, reported: Reported) {
+        let Reported { exceeded, met, models } = reported;
+        self.exceeded = exceeded;
+        (self.met, self.models) = (met, models);
     }
 }
 
@@ -208,9 +227,25 @@ fn remove_incomplete(directory: &RunDir) {
 pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
     let whole = directory.path().join(format!("{stem}.parquet"));
     match parts {
+        // It was put there before the disk was full.
+        [only] if !only.exists() && whole.exists() => Ok(()),
         [only] => fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display())),
-        _ => Ok(concat(parts, &whole)?),
+        _ => join(parts, &whole, stem),
     }
+}
+
+/// Joins the parts of a table.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
+    Ok(match stem {
+        "requests" => join_rows::<Request>(parts, whole),
+        "tokens" => join_rows::<Token>(parts, whole),
+        "responses" => join_rows::<Response>(parts, whole),
+        "payloads" => join_rows::<Payload>(parts, whole),
+        _ => join_rows::<GpuSample>(parts, whole),
+    }?)
 }
 
 /// The phases that began, with when their last request ended.

@@ -106,7 +106,7 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
         Some(publisher) => service::start(&daemon, config.observe, &args.state_dir, publisher)?,
         None => Vec::new(),
     };
-    let served = serve(args, daemon, source, &manager);
+    let served = serve(args, Arc::clone(&daemon), source, &manager);
     if served.is_ok() {
         // They have been told to end, and have records to put away.
         services.into_iter().for_each(|thread| drop(thread.join()));
@@ -115,6 +115,8 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     if !manager.owns_socket() && !args.private {
         std::fs::remove_file(&args.socket).ok();
     }
+    // A thread that hangs in the disk may hold the daemon: the spawner, and with it the guard, are told.
+    daemon.spawner.close();
     drop(guard);
     served
 }
@@ -266,11 +268,19 @@ struct Guarded(Child);
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        self.0.wait().ok();
+        for _ in 0..GUARD_LOOKS {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(GUARD_LOOK);
+        }
+        tracing::warn!("the guard does not end; the next daemon removes what it leaves");
     }
 }
 
+/// The guard removes cgroups, which takes a moment, and is left behind if it hangs.
+const GUARD_LOOKS: u32 = 1000;
+const GUARD_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
 /// The largest event must fit a ring several times.
 const CLIENT_RING_MIN: u32 = 8 << 20;
 /// The program's name.

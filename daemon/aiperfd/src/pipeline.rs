@@ -26,6 +26,7 @@ use join::{Joined, Joiner};
 use metric::{Live, Settings};
 use record::{Loss, Payload, Request, Response, Token};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use zerocopy::FromBytes;
 
@@ -49,6 +50,8 @@ pub struct Pipeline {
     pub rolling: Option<Rolling>,
     /// What is kept of the spool files; none of a run that is read again.
     pub keeping: Option<Keeping>,
+    /// Messages so far: a pipeline in which they stand still hangs.
+    pub heard: Arc<AtomicU64>,
 }
 
 /// Where rows go.
@@ -102,6 +105,7 @@ impl Pipeline {
         let mut shown = 0_u64;
         let mut part_begun = None;
         while let Some(message) = self.replies.hear().context("failed to read the scribe's messages")? {
+            self.heard.fetch_add(1, Ordering::Relaxed);
             match message {
                 Message::Opened(_) => {}
                 Message::Closed(closed) => self.joiner.forget(closed.cookie),

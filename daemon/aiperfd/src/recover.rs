@@ -5,13 +5,15 @@ use crate::daemon::Daemon;
 use crate::finish::{Parts, complete, put_together};
 use crate::host;
 use crate::pipeline::View;
-use crate::replay;
+use crate::replay::{self, Replayed, Reported};
 use crate::run::as_run;
 use crate::store::{RunDir, Started};
+use crate::supervise::{Cause, Stopped};
+use crate::verdict::{self, Evidence};
 use anyhow::{Context, Result};
 use common::plan::{Plan, Timestamps};
 use export::parquet::rows;
-use record::{Phase, Reason, Request, Run, SCHEMA_VERSION, Standing, Verdict};
+use record::{Phase, Request, Run, SCHEMA_VERSION};
 use std::collections::BTreeMap;
 
 /// Makes a run of what is there and writes its `run.json`: never `valid`, and it says why.
@@ -22,28 +24,32 @@ pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> 
     let (plan, status) = directory.plan()?;
     let started = directory.started();
     let replayed = started.as_ref().map(|started| replay::run(daemon, directory, &plan, started));
-    let (parts, view, lost) = match replayed {
-        Some(Ok(replayed)) => (replayed.parts, Some(replayed.view), None),
-        Some(Err(error)) => (Parts::complete(directory), None, Some(format!("{error:#}"))),
-        None => (Parts::complete(directory), None, None),
+    let (replayed, lost) = match replayed {
+        Some(Ok(replayed)) => (replayed, None),
+        Some(Err(error)) => (complete_parts(directory), Some(format!("{error:#}"))),
+        None => (complete_parts(directory), None),
     };
-    if parts.is_empty() {
+    if replayed.parts.is_empty() {
         match lost {
             // Its records are there and may be read the next time.
             Some(why) => anyhow::bail!("the records of run {run_id} can't be read: {why}"),
             None => anyhow::bail!("run {run_id} had not begun when it was cut off: nothing can be recovered"),
         }
     }
-    parts.put_together(directory)?;
+    replayed.parts.put_together(directory)?;
     let gpus = complete(directory, "gpu");
     if !gpus.is_empty() {
         put_together(&gpus, directory, "gpu")?;
     }
-    let phases = phases(directory, &plan)?;
+    let Recorded { phases, completed } = recorded(directory, &plan)?;
     let started = started.unwrap_or_else(|| unknown(&plan));
-    let loss = view.map(|view: View| view.loss).unwrap_or_default();
-    let plan = as_run(&plan, started.replays, &[]);
-    let verdict = Verdict::from_reasons(vec![reason(lost)]);
+    let plan = as_run(&plan, started.replays, &replayed.reported.models);
+    let evidence = Evidence {
+        completed,
+        stopped: Some(died(lost)),
+        exceeded: replayed.reported.exceeded,
+        ..Evidence::of_records(&replayed.view, replay::timestamps(&started.timestamps))
+    };
     let run = Run {
         schema_version: SCHEMA_VERSION.to_owned(),
         version: daemon.build.version.to_owned(),
@@ -62,43 +68,53 @@ pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> 
         was_cancelled: false,
         is_complete: false,
         incomplete_reason: Some(WHY.to_owned()),
-        loss,
-        counters: BTreeMap::new(),
+        loss: replayed.view.loss,
+        counters: replayed.reported.met,
         figures: BTreeMap::new(),
         gpu: Vec::new(),
         streamed: Vec::new(),
         client: Some(started.client)
             .filter(|client| !client.is_empty())
             .or_else(|| Some(format!("uid {}", status.owner))),
-        verdict,
+        verdict: verdict::judge(&evidence),
     };
     directory.write_run(&run)?;
     directory.remove_scratch();
     Ok(())
 }
 
+/// What is in complete parts, where the records can't be read again.
+fn complete_parts(directory: &RunDir) -> Replayed {
+    Replayed { parts: Parts::complete(directory), view: View::default(), reported: Reported::default() }
+}
+
 /// Why it is not valid; `lost` says why only complete parts are in it, if so.
-fn reason(lost: Option<String>) -> Reason {
+fn died(lost: Option<String>) -> Stopped {
     let how = match lost {
         None => "everything that had been collected is in it".to_owned(),
         Some(why) => {
             format!("only what was in complete files is in it, up to a second before, because {why}")
         }
     };
-    Reason {
-        name: "daemon_died".to_owned(),
-        standing: Standing::Invalid,
-        text: format!("{WHY}: {how}; what the kernel programs and the hot cores counted is not known"),
-        figures: Vec::new(),
-    }
+    let why = format!("{WHY}: {how}; what the kernel programs and the hot cores counted is not known");
+    Stopped { cause: Cause::DaemonDied, why }
 }
 
-/// The phases of the recorded requests: from the first that was due to the last that ended.
-fn phases(directory: &RunDir, plan: &Plan) -> Result<Vec<Phase>> {
+/// What the recorded requests say.
+struct Recorded {
+    /// The phases: from the first request that was due to the last that ended.
+    phases: Vec<Phase>,
+    /// Requests that ended well.
+    completed: u64,
+}
+
+fn recorded(directory: &RunDir, plan: &Plan) -> Result<Recorded> {
     let requests = directory.path().join("requests.parquet");
-    let mut phases = Vec::<Phase>::new();
+    let (mut phases, mut completed) = (Vec::<Phase>::new(), 0);
     for batch in rows::<Request>(&requests).context("failed to read what was recovered")? {
-        for Request { phase: name, due_ns, ended_ns, .. } in batch? {
+        for request in batch? {
+            completed += u64::from(request.succeeded());
+            let Request { phase: name, due_ns, ended_ns, .. } = request;
             match phases.iter_mut().find(|phase| phase.name == name) {
                 Some(phase) => {
                     phase.begun_ns = phase.begun_ns.min(due_ns);
@@ -114,7 +130,7 @@ fn phases(directory: &RunDir, plan: &Plan) -> Result<Vec<Phase>> {
         phase.duration_ns = seconds.map(common::clock::DurationNs::from_seconds);
     }
     phases.sort_by_key(|phase| phase.begun_ns);
-    Ok(phases)
+    Ok(Recorded { phases, completed })
 }
 
 /// Of a run of a daemon that did not keep more.
@@ -131,7 +147,6 @@ fn unknown(plan: &Plan) -> Started {
         client: String::new(),
         workers: 0,
         replays: false,
-        phases: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View};
 use crate::reply::Replies;
-use crate::run::{metadata, phase_names, settings, spawn_with_priority, writers};
+use crate::run::{metadata, phase_names, settings, writers};
 use crate::spool::{self, Reader};
 use crate::store::{RunDir, Started, run_number};
 use crate::supervise::{PARSER_STANDSTILL, PipelineThread, STANDSTILL, is_stopped};
@@ -35,6 +35,18 @@ use std::time::Duration;
 pub(crate) struct Replayed {
     pub(crate) parts: Parts,
     pub(crate) view: View,
+    pub(crate) reported: Reported,
+}
+
+/// What the load generator reports besides the requests.
+#[derive(Default)]
+pub(crate) struct Reported {
+    /// Bounds that something exceeded, and how much was left out, by name.
+    pub(crate) exceeded: BTreeMap<String, u64>,
+    /// What was met of others' traffic, by name.
+    pub(crate) met: BTreeMap<String, u64>,
+    /// The models that others asked.
+    pub(crate) models: Vec<String>,
 }
 
 /// Reads a run's spool files again, into parts in a folder of their own.
@@ -77,27 +89,29 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
         live: Arc::<EndedRequests>::default(),
         rolling: None,
         keeping: None,
+        heard: Arc::default(),
     };
-    let mut pipeline = PipelineThread::new(spawn_with_priority("replay", 5, move || pipeline.run())?);
-    let recorded = || view.lock().unwrap_or_else(PoisonError::into_inner).recorded;
-    let end = heard(&mut parser, || spools.parsed() + recorded());
+    let mut pipeline = PipelineThread::start("replay", 5, pipeline)?;
+    let reported = heard(&mut parser, || spools.parsed() + pipeline.heard());
     // Without it the pipeline has no more to read.
     drop(parser);
-    let parts = pipeline.wait(recorded, clock::mono)?.close()?;
-    end?;
+    let parts = pipeline.wait(clock::mono)?.close()?;
     let view = view.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(Replayed { parts, view })
+    Ok(Replayed { parts, view, reported: reported? })
 }
 
-/// Waits until the parser has read everything, as long as it gets on.
-fn heard(parser: &mut Loadgen<'_>, progress: impl Fn() -> u64) -> Result<()> {
+/// Waits until the parser has read everything, as long as it gets on; gives what it reports.
+fn heard(parser: &mut Loadgen<'_>, progress: impl Fn() -> u64) -> Result<Reported> {
     let (mut last, mut since) = (progress(), clock::mono());
+    let mut reported = Reported::default();
     loop {
         match parser.hear(LOOK)? {
-            Heard::Finished => return Ok(()),
+            Heard::Finished => return Ok(reported),
+            Heard::Exceeded(counts) => reported.exceeded = counts,
+            Heard::Watched { counts, models } => (reported.met, reported.models) = (counts, models),
             Heard::Gone => bail!("the load generator that reads the records died"),
             Heard::Failed(problem) => return Err(problem.into()),
-            _ => {}
+            Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_) => {}
         }
         let now = progress();
         if now != last {
@@ -170,7 +184,8 @@ impl Spools {
     }
 }
 
-fn timestamps(name: &str) -> Timestamps {
+/// The source of timestamps of this name.
+pub(crate) fn timestamps(name: &str) -> Timestamps {
     let all = [Timestamps::Ebpf, Timestamps::SoTimestamping];
     all.into_iter().find(|one| one.name() == name).unwrap_or(Timestamps::User)
 }

@@ -5,11 +5,11 @@
 //! ```
 
 use crate::clock;
+use crate::finish::join;
 use crate::pipeline::Writers;
 use crate::store::RunDir;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
-use export::parquet::concat;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ impl Kept {
         while named(second).exists() {
             second += 1;
         }
-        concat(parts, &named(second))?;
+        join(parts, &named(second), stem)?;
         for part in parts {
             fs::remove_file(part).with_context(|| format!("failed to remove `{}`", part.display()))?;
         }

@@ -126,6 +126,13 @@ pub(crate) struct Field<'a> {
     pub(crate) gpus: Option<Gpus>,
 }
 
+impl Drop for Field<'_> {
+    fn drop(&mut self) {
+        // A collector whose run failed in between must not go on for ever.
+        self.over.store(true, Ordering::Release);
+    }
+}
+
 impl Field<'_> {
     /// Empties the rings a last time.
     pub(crate) fn stop_collecting(&mut self) -> Result<()> {
@@ -243,7 +250,7 @@ impl Active {
             Some(watch) => self.prepare_watch(daemon, &plan, watch)?,
             None => self.prepare(daemon, &plan)?,
         };
-        let mut started = Started {
+        let started = Started {
             timestamps: field.rung.name().to_owned(),
             timestamps_reason: field.rung_reason.clone(),
             clock_begin: field.clock_begin,
@@ -252,7 +259,6 @@ impl Active {
             client: self.client.clone(),
             workers: u32::try_from(field.counters.len()).unwrap_or(0),
             replays: field.replays,
-            phases: Vec::new(),
         };
         self.directory.write_started(&started)?;
         self.enter(State::Running);
@@ -260,7 +266,6 @@ impl Active {
             Some(_) => self.attend(daemon, &mut field),
             None => self.send(daemon, &mut field),
         };
-        started.phases = crate::finish::phases(&plan, &field.begun, &BTreeMap::new());
         self.enter(State::Recording);
         self.record(daemon, &plan, field, stopped, started)
     }
@@ -317,7 +322,7 @@ impl Active {
         // Little work that must not wait: a full ring costs stamps.
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         // Encoding must never take time from the hot cores.
-        let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
+        let pipeline = PipelineThread::start("pipeline", 19, pipeline)?;
         gpus.iter().for_each(Gpus::ready);
         let watch = Watch::begin(&cpus, loadgen.pid());
         let begun = clock::mono() + START_DELAY;
@@ -328,7 +333,7 @@ impl Active {
             view,
             over,
             collector: Some(collector),
-            pipeline: PipelineThread::new(pipeline),
+            pipeline,
             looks,
             attached,
             loadgen,
@@ -370,6 +375,7 @@ impl Active {
             live: Arc::clone(&self.live),
             rolling: None,
             keeping: Some(inflow.keeping),
+            heard: Arc::default(),
         }
     }
 
@@ -501,6 +507,16 @@ impl Active {
             }
             field.watch.look(field.loadgen.pid());
         }
+    }
+
+    /// Where it stands. From now on one that waited to be started never will be.
+    pub(crate) fn close(&self) -> State {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = status.state;
+        if state == State::Created {
+            status.state = State::Failed;
+        }
+        state
     }
 
     /// Wants the run to be stopped, whoever else does.

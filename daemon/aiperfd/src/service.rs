@@ -95,10 +95,11 @@ impl Service {
         for status in left {
             let Some(directory) = daemon.store.get(&status.run_id) else { continue };
             let taken = recover(daemon, &directory, &status.run_id).and_then(|()| kept.take_up(&directory));
-            if let Err(error) = taken {
-                tracing::warn!("what was left of watching `{}` is lost: {error:#}", self.observe.name);
+            let removed = taken.and_then(|()| directory.remove());
+            if let Err(error) = removed {
+                let (name, run) = (&self.observe.name, &status.run_id);
+                tracing::warn!("what was left of watching `{name}` stays in run {run}: {error:#}");
             }
-            directory.remove().ok();
             daemon.store.refresh(&status.run_id);
         }
     }
@@ -110,6 +111,7 @@ impl Service {
         let run = Arc::new(self.run(daemon, &run_id, target, kept)?);
         let insert = |run| daemon.active.lock().map(|mut active| active.insert(run_id.clone(), run));
         insert(Arc::clone(&run)).map_err(|_poisoned| anyhow::anyhow!("the list of runs is broken"))?;
+        daemon.store.refresh(&run_id);
         run.execute(daemon);
         let status = run.status.lock().map(|status| status.clone()).ok();
         if let Ok(mut active) = daemon.active.lock() {

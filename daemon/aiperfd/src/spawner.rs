@@ -14,7 +14,7 @@ use common::clock::DurationNs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeMap;
@@ -86,10 +86,17 @@ impl Spawner {
         }
     }
 
+    /// Lets the spawner end, and with it the guard.
+    pub fn close(&self) {
+        let asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        rustix::net::shutdown(&asking.socket, Shutdown::Both).ok();
+    }
+
     /// Whether no spawner is there and none will be: the guard is gone as well.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        let asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is asked something at this moment is waited for there.
+        let Ok(asking) = self.socket.try_lock() else { return false };
         let mut ends = [PollFd::new(&asking.socket, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut ends, Some(&now)).is_ok_and(|count| count > 0) && ends[0].revents().contains(PollFlags::HUP)

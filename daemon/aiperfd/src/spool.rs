@@ -72,6 +72,17 @@ impl Keeping {
         }))
     }
 
+    /// Nothing is kept that is in complete parts, and the mark says so from the beginning.
+    ///
+    /// # Errors
+    /// When the mark can't be made.
+    pub fn nothing(folder: &Path) -> io::Result<Self> {
+        let keeping = Self::new(folder, 0);
+        File::create(&keeping.0.mark)?;
+        keeping.0.is_cut.store(true, Ordering::Relaxed);
+        Ok(keeping)
+    }
+
     /// Keeps no more than parts lack: the disk runs short.
     pub fn press(&self) {
         self.0.is_short.store(true, Ordering::Relaxed);
@@ -361,6 +372,13 @@ mod tests {
         assert_eq!(again.peek(1).unwrap(), Some([7].as_slice()), "it can be read again");
         write(4);
         assert!(keeping.is_short() && !is_whole(directory.path()), "what is in complete parts is given back");
+    }
+
+    #[test]
+    fn what_is_put_away_meanwhile_is_never_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let keeping = Keeping::nothing(directory.path()).unwrap();
+        assert!(keeping.is_short() && !is_whole(directory.path()), "from the beginning");
     }
 
     #[test]

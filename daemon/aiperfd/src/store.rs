@@ -7,7 +7,7 @@
 use anyhow::{Context, Result, bail};
 use common::clock::Anchor;
 use control::{Create, File, State, Status};
-use record::{Finding, Host, Phase, Run};
+use record::{Finding, Host, Run};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,8 +58,6 @@ pub struct Started {
     pub workers: u32,
     /// Whether the load generator replays a trace.
     pub replays: bool,
-    /// Phases that have begun.
-    pub phases: Vec<Phase>,
 }
 
 impl Store {

@@ -7,13 +7,14 @@
 
 use crate::collect::client_ring::Counters;
 use crate::limits::Limits;
-use crate::pipeline::Writers;
-use crate::run::Field;
+use crate::pipeline::{Pipeline, Writers};
+use crate::run::{Field, spawn_with_priority};
 use crate::store::{Store, is_full};
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
 use std::fs;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 /// Why a run ended before its plan was done.
@@ -34,6 +35,8 @@ pub enum Cause {
     Died,
     /// A part of the run stood still.
     Stalled,
+    /// The daemon died under it.
+    DaemonDied,
     /// The disk is full.
     DiskFull,
     /// The disk refused for another reason.
@@ -58,7 +61,10 @@ impl Stopped {
 
     /// What a thread failed with.
     pub fn failed(what: &str, error: &anyhow::Error) -> Self {
-        let is_disk = error.chain().any(<dyn std::error::Error>::is::<std::io::Error>);
+        // What the kernel refused has a number; what one part finds wrong with another has none.
+        let is_disk = error.chain().any(|cause| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.raw_os_error().is_some())
+        });
         let cause = match (is_full(error), is_disk) {
             (true, _) => Cause::DiskFull,
             (false, true) => Cause::DiskFailed,
@@ -72,7 +78,7 @@ impl Stopped {
 #[derive(Debug)]
 pub struct Supervisor {
     looks: Since<u64>,
-    parsed: Since<Vec<(u64, u64)>>,
+    parser: Parser,
     process: Since<bool>,
     disk: MonoNs,
     /// When the load generator is ended by force.
@@ -96,13 +102,25 @@ impl<T: PartialEq> Since<T> {
     }
 }
 
+/// How far the response parser has read, and whether there is more to read.
+#[derive(Debug)]
+struct Parser(Since<(bool, u64)>);
+
+impl Parser {
+    /// Takes how far it has read and how far it may; tells whether it has had something to read for long and reads nothing.
+    fn stands_still(&mut self, (consumed, visible): (u64, u64), now: MonoNs) -> bool {
+        let is_behind = consumed < visible;
+        self.0.same((is_behind, consumed), now) > PARSER_STANDSTILL && is_behind
+    }
+}
+
 impl Supervisor {
     /// Nothing was seen yet.
     #[must_use]
     pub fn new(now: MonoNs) -> Self {
         Self {
             looks: Since { value: 0, since: now },
-            parsed: Since { value: Vec::new(), since: now },
+            parser: Parser(Since { value: (false, 0), since: now }),
             process: Since { value: false, since: now },
             disk: now,
             deadline: None,
@@ -148,11 +166,9 @@ impl Supervisor {
         if self.process.same(is_stopped, now) > STANDSTILL && is_stopped {
             return Some(Stopped::stalled("the load generator was stopped by a signal and not continued"));
         }
-        let parsed = field.counters.iter().map(Counters::parsed).collect::<Vec<_>>();
-        let is_behind = parsed.iter().any(|(consumed, visible)| consumed < visible);
-        // What may still be read grows while the parser stands: only how far it has read counts.
-        let consumed = parsed.into_iter().map(|(consumed, _)| (consumed, 0)).collect();
-        if self.parsed.same(consumed, now) > PARSER_STANDSTILL && is_behind {
+        let workers = field.counters.iter().map(Counters::parsed);
+        let all = workers.fold(field.collected.parsed(), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        if self.parser.stands_still(all, now) {
             return Some(Stopped::stalled("the response parser stands still"));
         }
         None
@@ -191,16 +207,27 @@ fn kept_free(limits: &Limits, all: u64) -> u64 {
     (u64::from(limits.disk_free_mib) << 20).min(all / SHARE_FREE)
 }
 
-/// The pipeline's thread, and what it ended with.
+/// The pipeline's thread, how far it is, and what it ended with.
 pub(crate) struct PipelineThread {
     thread: Option<JoinHandle<Result<Writers>>>,
+    heard: Arc<AtomicU64>,
     result: Option<Result<Writers>>,
 }
 
 impl PipelineThread {
-    /// A thread that runs.
-    pub(crate) const fn new(thread: JoinHandle<Result<Writers>>) -> Self {
-        Self { thread: Some(thread), result: None }
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(name: &str, priority: i32, pipeline: Pipeline) -> Result<Self> {
+        let heard = Arc::clone(&pipeline.heard);
+        let thread = spawn_with_priority(name, priority, move || pipeline.run())?;
+        Ok(Self { thread: Some(thread), heard, result: None })
+    }
+
+    /// Messages of the response parser so far.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Whether it has ended with a failure. That it has ended well, because the response parser is done, is for the load
@@ -219,19 +246,19 @@ impl PipelineThread {
         self.result.as_ref()?.as_ref().err()
     }
 
-    /// Waits for its end as long as it gets on, which `progress` shows; gives the writers.
+    /// Waits for its end as long as it gets on; gives the writers.
     ///
     /// # Errors
     /// What it failed with, or that it stands still: it is left behind then.
-    pub(crate) fn wait(&mut self, progress: impl Fn() -> u64, now: impl Fn() -> MonoNs) -> Result<Writers> {
-        let mut last = Since { value: progress(), since: now() };
+    pub(crate) fn wait(&mut self, now: impl Fn() -> MonoNs) -> Result<Writers> {
+        let mut last = Since { value: self.heard(), since: now() };
         loop {
             self.ended_early();
             if let Some(result) = self.result.take() {
                 return result;
             }
             anyhow::ensure!(self.thread.is_some(), "the pipeline was waited for before");
-            if last.same(progress(), now()) > PARSER_STANDSTILL {
+            if last.same(self.heard(), now()) > PARSER_STANDSTILL {
                 anyhow::bail!("the pipeline stands still");
             }
             std::thread::sleep(LOOK);
@@ -268,8 +295,25 @@ mod tests {
             assert_eq!(stopped.cause, cause, "{}", stopped.why);
         };
         check(Error::from(ErrorKind::StorageFull).into(), Cause::DiskFull);
-        check(Error::from(ErrorKind::ReadOnlyFilesystem).into(), Cause::DiskFailed);
+        check(Error::from_raw_os_error(READ_ONLY).into(), Cause::DiskFailed);
+        check(Error::other("the load generator corrupted its ring").into(), Cause::Died);
         check(anyhow::anyhow!("a record of unknown kind"), Cause::Died);
+    }
+
+    /// `EROFS` (include/uapi/asm-generic/errno-base.h).
+    const READ_ONLY: i32 = 30;
+
+    /// A server that thinks for minutes leaves the parser nothing to read.
+    #[test]
+    fn a_parser_that_has_nothing_to_read_does_not_stand_still() {
+        let at = |seconds: i64| MonoNs(0) + DurationNs::from_millis(seconds * 1000);
+        let mut parser = Parser(Since { value: (false, 0), since: at(0) });
+        assert!(!parser.stands_still((7, 7), at(1)), "it has read everything");
+        assert!(!parser.stands_still((7, 9), at(300)), "records come after minutes without any");
+        assert!(!parser.stands_still((7, 9), at(359)), "it may take a while");
+        assert!(!parser.stands_still((8, 30), at(360)), "it reads");
+        assert!(!parser.stands_still((8, 40), at(419)), "what comes is no reading");
+        assert!(parser.stands_still((8, 50), at(421)), "a minute without reading");
     }
 
     #[test]

@@ -116,6 +116,7 @@ fn incomplete(evidence: &Evidence) -> Option<Reason> {
         Cause::Asked => ("incomplete", Standing::Degraded),
         Cause::Died => ("loadgen_died", Standing::Invalid),
         Cause::Stalled => ("stalled", Standing::Invalid),
+        Cause::DaemonDied => ("daemon_died", Standing::Invalid),
         Cause::DiskFull => ("disk_full", Standing::Invalid),
         Cause::DiskFailed => ("disk_failed", Standing::Invalid),
     };
@@ -413,6 +414,7 @@ mod tests {
         check(stopped(Cause::Asked), Standing::Degraded, &["incomplete"]);
         check(stopped(Cause::Died), Standing::Invalid, &["loadgen_died"]);
         check(stopped(Cause::Stalled), Standing::Invalid, &["stalled"]);
+        check(stopped(Cause::DaemonDied), Standing::Invalid, &["daemon_died"]);
         check(stopped(Cause::DiskFull), Standing::Invalid, &["disk_full"]);
         check(stopped(Cause::DiskFailed), Standing::Invalid, &["disk_failed"]);
         check(

@@ -128,7 +128,7 @@ impl Active {
         let capturing = Capturing { snap_length, ports, reads: watch.socket_wait };
         let ring_bytes = daemon.kernel_ring_bytes.saturating_mul(RING_FACTOR).min(1 << 30);
         let probes = Probes::attach(daemon.object()?, &watched.open()?, ring_bytes, Some(&capturing))?;
-        let (path, keeping) = (self.directory.spool().join("kernel"), self.keeping(daemon));
+        let (path, keeping) = (self.directory.spool().join("kernel"), self.keeping(daemon)?);
         let spool = Writer::create(&path, keeping.clone())
             .with_context(|| format!("failed to create `{}`", path.display()))?;
         let gauge = ClientRing::create(GAUGE_BYTES).context("failed to make shared memory")?;
@@ -155,7 +155,7 @@ impl Active {
         let collector = Collector::new(kernel, Vec::new(), Some(shown), daemon.collect_interval_ms);
         let (over, looks) = (Arc::clone(&collector.over), Arc::clone(&collector.looks));
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
-        let pipeline = spawn_with_priority("pipeline", 19, move || pipeline.run())?;
+        let pipeline = PipelineThread::start("pipeline", 19, pipeline)?;
         gpus.iter().for_each(Gpus::ready);
         let machine = Machine::begin(&[], observer.pid());
         let begun = clock::mono();
@@ -166,7 +166,7 @@ impl Active {
             view,
             over,
             collector: Some(collector),
-            pipeline: PipelineThread::new(pipeline),
+            pipeline,
             looks,
             attached: Some(probes.attached),
             loadgen: observer,
@@ -194,10 +194,13 @@ impl Active {
         }
     }
 
-    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack.
-    fn keeping(&self, daemon: &Daemon) -> Keeping {
-        let kept = if self.kept.is_some() { 0 } else { u64::from(daemon.limits.spool_mib) << 20 };
-        Keeping::new(&self.directory.spool(), kept)
+    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack: those before were put away.
+    fn keeping(&self, daemon: &Daemon) -> Result<Keeping> {
+        let folder = self.directory.spool();
+        if self.kept.is_some() {
+            return Keeping::nothing(&folder).context("failed to mark what is kept");
+        }
+        Ok(Keeping::new(&folder, u64::from(daemon.limits.spool_mib) << 20))
     }
 
     fn set_up_observer(

@@ -57,9 +57,16 @@ impl Collected {
         self.records.load(Ordering::Relaxed)
     }
 
+    /// How far the other process has read, and how far it may.
+    pub fn parsed(&self) -> (u64, u64) {
+        let consumed = self.consumed.load(Ordering::Acquire);
+        (consumed, self.spooled.load(Ordering::Acquire))
+    }
+
     /// Bytes that the other process has not read.
     pub fn lag_bytes(&self) -> u64 {
-        self.spooled.load(Ordering::Acquire).saturating_sub(self.consumed.load(Ordering::Acquire))
+        let (consumed, spooled) = self.parsed();
+        spooled.saturating_sub(consumed)
     }
 
     /// How far the other process has read.
