@@ -5,7 +5,9 @@ use end_to_end::ask::{Answered, answer, ask, connect, create, usual};
 use end_to_end::daemon::Daemon;
 use end_to_end::{needs_programs, patience};
 use kernel_tests::skip::skip;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 
 /// A daemon with these limits, to which every user may connect; none where other users can't be played.
 fn limited(state: &std::path::Path, limits: &str) -> Option<Daemon> {
@@ -154,6 +156,35 @@ fn the_disk_is_shared_out() {
     });
     assert!(left, "half an upload is removed");
     assert_eq!(ask(&daemon.socket, ALICE, "POST /v1/runs", &plan).status, 201, "another user has room");
+}
+
+/// Uploads that are not whole yet count as well, so that many at a time take no more than one after the other.
+#[test]
+fn uploads_at_the_same_time_share_the_disk() {
+    needs_programs!();
+    let state = tempfile::tempdir().unwrap();
+    let Some(daemon) = limited(state.path(), "disk_gib_per_user = 1\n") else { return };
+    let run = create(&daemon.socket, MALLORY, &usual("http://127.0.0.1:9"));
+    let head = format!(
+        "PUT /v1/runs/{run}/inputs/dataset HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000\r\n\r\nx"
+    );
+    // Each takes 8 MiB of the user's share before it writes a byte.
+    let mut uploads = (0..130).map(|_| connect(&daemon.socket, MALLORY)).collect::<Vec<_>>();
+    for upload in &mut uploads {
+        upload.write_all(head.as_bytes()).unwrap();
+    }
+    let mut over = patience::until("one to be refused", || {
+        let place = uploads.iter().position(has_bytes);
+        place.map(|place| uploads.swap_remove(place))
+    });
+    refused(&answer(&mut over), "disk_gib_per_user");
+}
+
+/// Whether something has come on a connection.
+fn has_bytes(stream: &UnixStream) -> bool {
+    let mut ready = [PollFd::new(stream, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut ready, Some(&now)).is_ok_and(|count| count > 0)
 }
 
 const ALICE: u32 = 4101;
