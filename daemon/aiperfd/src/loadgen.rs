@@ -127,7 +127,7 @@ impl<'a> Loadgen<'a> {
 
     /// Waits until it is prepared; gives whether it replays a trace, and what the user should know. `give_up` is asked
     /// again and again.
-    pub fn prepared(&mut self, give_up: &dyn Fn() -> bool) -> Result<(bool, Vec<String>)> {
+    pub fn prepared(&mut self, give_up: &dyn Fn() -> Option<Problem>) -> Result<(bool, Vec<String>)> {
         loop {
             match self.report(Duration::from_millis(20))? {
                 Told::Report(Report::Prepared { mut notices, replays, unconfined, .. }) => {
@@ -153,10 +153,11 @@ impl<'a> Loadgen<'a> {
                 Told::Gone => bail!(
                     "the load generator died while it prepared: its input may be too large for the memory of the host"
                 ),
-                Told::Nothing if give_up() => {
-                    return Err(Problem::new(Fault::Plan, "stopped before the first request").into());
+                Told::Nothing => {
+                    if let Some(why) = give_up() {
+                        return Err(why.into());
+                    }
                 }
-                Told::Nothing => {}
             }
         }
     }

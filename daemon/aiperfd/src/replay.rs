@@ -23,6 +23,7 @@ use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
 use common::handshake::{Order, Setup};
 use common::plan::{Plan, Side, Timestamps};
+use control::{Fault, Problem};
 use join::{Joiner, Unmatched};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -69,7 +70,9 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
     spools.give(&mut parser, directory, plan, reply_write)?;
     let (begun, pid) = (clock::mono(), parser.pid());
     let hangs = || {
-        clock::mono() - begun > PREPARE_PATIENCE || (is_stopped(pid) && clock::mono() - begun > STANDSTILL)
+        let taken = clock::mono() - begun;
+        let hangs = taken > PREPARE_PATIENCE || (is_stopped(pid) && taken > STANDSTILL);
+        hangs.then(|| Problem::new(Fault::Load, "the load generator that reads the records stands still"))
     };
     parser.prepared(&hangs)?;
     let view = Arc::new(Mutex::new(View::default()));

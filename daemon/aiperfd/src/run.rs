@@ -13,7 +13,7 @@ use crate::collect::{Collected, Collector};
 use crate::daemon::{Cores, Daemon};
 use crate::evidence::{HOT_THREAD, Watch};
 use crate::gpus::Gpus;
-use crate::limits::Taken;
+use crate::limits::{self, Taken};
 use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
 use crate::pipeline::{Pipeline, View, Writers};
@@ -270,14 +270,21 @@ impl Active {
         self.record(daemon, &plan, field, stopped, started)
     }
 
-    /// Whether it is to give up while it prepares: it was told to, its client is gone, or it takes too long.
-    pub(crate) fn gives_up(&self, begun: MonoNs, daemon: &Daemon) -> bool {
-        let is_told = self.will.lock().is_ok_and(|will| will.is_some());
+    /// Why it is to give up while it prepares, if it is: it was told to, its client is gone, or it takes too long.
+    pub(crate) fn gives_up(&self, begun: MonoNs, daemon: &Daemon) -> Option<Problem> {
         let taken = clock::mono() - begun;
+        let seconds = daemon.limits.prepare_seconds;
         let is_followed = self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0;
-        is_told
-            || (!is_followed && taken > CLIENT_PATIENCE)
-            || taken > DurationNs::from_seconds(f64::from(daemon.limits.prepare_seconds))
+        if self.will.lock().is_ok_and(|will| will.is_some()) {
+            return Some(Problem::new(Fault::Load, "stopped before the first request"));
+        }
+        if !is_followed && taken > CLIENT_PATIENCE {
+            return Some(Problem::new(Fault::Load, "the client went away before the first request"));
+        }
+        let is_late = taken > DurationNs::from_seconds(f64::from(seconds));
+        is_late.then(|| {
+            limits::met("prepare_seconds", format!("{seconds} s"), "the inputs take too long to prepare")
+        })
     }
 
     /// Makes everything ready and gives the order to start.
