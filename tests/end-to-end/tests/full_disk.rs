@@ -8,7 +8,7 @@ use end_to_end::server::Server;
 use kernel_tests::skip::skip;
 use std::path::Path;
 use std::process::Command;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// A file system in memory, unmounted with the test.
 struct Disk(TempDir);
@@ -27,14 +27,6 @@ impl Disk {
 
     fn path(&self) -> &Path {
         self.0.path()
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        assert!(
-            Command::new("mount").args(["-o", &options]).arg(self.path()).status().unwrap().success(),
-            "{options}"
-        );
     }
 }
 
@@ -119,29 +111,77 @@ fn a_disk_without_inodes_ends_the_run() {
     assert!(refused.err.contains("No space left"), "and it says why: {}", refused.err);
 }
 
-/// Nothing can be written any more: the client is told, and the run can be recovered once the disk is well.
+/// A disk of its own, which can break.
+struct Disk4 {
+    image: NamedTempFile,
+    folder: TempDir,
+}
+
+impl Disk4 {
+    fn make() -> Option<Self> {
+        let disk = Self { image: NamedTempFile::new().unwrap(), folder: tempfile::tempdir().unwrap() };
+        disk.image.as_file().set_len(512 << 20).unwrap();
+        let made =
+            Command::new("mkfs.ext4").args(["-q", "-O", "^has_journal"]).arg(disk.image.path()).status();
+        if !made.is_ok_and(|status| status.success()) || !disk.mount() {
+            skip("a disk of its own takes root, mkfs.ext4 and a loop device");
+            return None;
+        }
+        Some(disk)
+    }
+
+    fn mount(&self) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).arg(self.image.path()).arg(self.folder.path());
+        mount.status().is_ok_and(|status| status.success())
+    }
+
+    /// Has it break: whatever is open, nothing can be written any more (`abort`, Documentation/admin-guide/ext4.rst).
+    fn break_now(&self) {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "remount,abort"]).arg(self.folder.path());
+        assert!(mount.status().unwrap().success(), "it breaks");
+    }
+
+    fn mend(&self) {
+        assert!(Command::new("umount").arg(self.folder.path()).status().unwrap().success(), "nobody has it");
+        // It says by its status that it mended something.
+        Command::new("e2fsck").args(["-fy"]).arg(self.image.path()).output().unwrap();
+        assert!(self.mount(), "it is well again");
+    }
+}
+
+impl Drop for Disk4 {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(self.folder.path()).status().ok();
+    }
+}
+
+/// Nothing can be written any more: the client is told why, and the run can be recovered once the disk is well.
 #[test]
 fn a_disk_that_turns_read_only_ends_the_run() {
     needs_programs!();
-    let Some(disk) = Disk::mount("size=512m") else { return };
-    let daemon = Daemon::start(disk.path());
+    let Some(disk) = Disk4::make() else { return };
+    let state = disk.folder.path().join("state");
+    let daemon = Daemon::start(&state);
     let server = Server::start("--tokens 20 --gap-ms 1");
     let running =
         Run::profile(&server.url(), "--concurrency 4 --benchmark-duration 60").with(&daemon).start();
     server.until_received(100);
     let id = daemon.run_that_is("running");
-    // Files that are open for writing keep a file system writable; a lazily read-only one refuses new files.
-    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).output().unwrap();
-    if !remounted.status.success() {
-        running.signal(rustix::process::Signal::INT);
-        drop(running.end());
-        return;
-    }
+    // What was spooled is on the disk when it breaks.
+    Command::new("sync").arg("-f").arg(&state).status().unwrap();
+    disk.break_now();
     let ended = running.end();
     assert_ne!(ended.status, Some(0), "{}", ended.err);
-    disk.remount("rw");
-    assert_eq!(daemon.show(&id)["state"], "interrupted", "it is not lost");
-    daemon.runs(&format!("recover {id}")).ended_with(0);
+    assert!(ended.err.contains("Read-only file system"), "it says why: {}", ended.err);
+    drop(daemon);
+    disk.mend();
+    let again = Daemon::start(&state);
+    assert_eq!(again.show(&id)["state"], "interrupted", "it is not lost");
+    again.runs(&format!("recover {id}")).ended_with(0);
+    let fetched = again.runs(&format!("fetch {id} --artifact-dir artifacts"));
+    assert!(fetched.records().len() >= 90, "what was on the disk: {} requests", fetched.records().len());
 }
 
 /// The exit status of a run that is invalid.
