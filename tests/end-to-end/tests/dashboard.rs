@@ -107,7 +107,8 @@ fn every_query_of_the_dashboard_has_an_answer() {
             assert!(value.is_finite(), "{query}: {series}");
         }
     }
-    let examples = prometheus.ask("query_exemplars", "aiperf_kernel_time_to_first_token_bucket").unwrap();
+    let examples =
+        prometheus.ask("query_exemplars", "aiperf_kernel_time_to_first_token_seconds_bucket").unwrap();
     let labels = &examples[0]["exemplars"][0]["labels"];
     assert!(labels["request_id"].is_string(), "a slow request has a name: {examples}");
 }

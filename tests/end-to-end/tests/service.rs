@@ -85,7 +85,7 @@ fn what_the_configuration_names_is_watched_and_published() {
     assert_eq!(series(&metrics, duration), Some(10.0), "{metrics}");
     // How the daemon fares comes twice a second, requests when they end.
     until("the kernel's records to be counted", || {
-        series(&get(address, "/metrics")?, "aiperfd_kernel_records").filter(|count| *count > 0.0)
+        series(&get(address, "/metrics")?, "aiperfd_kernel_records_total").filter(|count| *count > 0.0)
     });
     let live: Value = serde_json::from_str(&get(address, "/live.json").unwrap()).unwrap();
     assert_eq!(live[0]["requests_last_minute"], 10, "{live}");

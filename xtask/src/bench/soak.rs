@@ -151,7 +151,8 @@ fn profiles(
 fn lost(address: SocketAddr) -> Result<f64> {
     let text = get(address, "/metrics").context("the daemon does not answer")?;
     let lines = text.lines().filter(|line| {
-        line.starts_with("aiperfd_kernel_dropped{") || line.starts_with("aiperfd_requests_untold{")
+        line.starts_with("aiperfd_kernel_dropped_total{")
+            || line.starts_with("aiperfd_requests_dropped_total{")
     });
     Ok(sum(lines))
 }

@@ -48,18 +48,23 @@ pub(super) fn text(board: &Board, format: Format) -> String {
     counts(&mut text, ENDED, "outcome", &models, |of| &of.ended);
     counter(&mut text, SENT, "Requests of runs that have ended, by how.", format);
     counts(&mut text, SENT, "outcome", &clients, |of| &of.ended);
-    head(&mut text, UNTOLD, "Requests of runs that are missing here because this process was slow.", "gauge");
+    let missing = "Requests of runs that are missing here because this process was slow.";
+    counter(&mut text, DROPPED, missing, format);
     for (labels, of) in &clients {
-        line(&mut text, UNTOLD, labels, of.untold);
+        line(&mut text, DROPPED, labels, of.untold);
     }
-    for (name, help, kind, value) in NUMBERS {
-        head(&mut text, name, help, kind);
+    for (name, help, value) in NUMBERS {
+        if name.ends_with("_total") {
+            counter(&mut text, name, help, format);
+        } else {
+            head(&mut text, name, help, "gauge");
+        }
         for (labels, of) in &servers {
             line(&mut text, name, labels, value(&of.watched));
         }
     }
     for (name, help, label, named) in BY_NAME {
-        head(&mut text, name, help, "gauge");
+        counter(&mut text, name, help, format);
         counts(&mut text, name, label, &servers, *named);
     }
     if format == Format::OpenMetrics {
@@ -164,17 +169,17 @@ const OF_CLIENTS: Histograms<Client> = &[
         |client| &client.time_per_output_chunk,
     ),
     (
-        "aiperf_kernel_request_latency",
+        "aiperf_kernel_request_latency_seconds",
         "From a run's request's last byte to its last token, at the kernel, in seconds.",
         |client| &client.kernel_duration,
     ),
     (
-        "aiperf_kernel_time_to_first_token",
+        "aiperf_kernel_time_to_first_token_seconds",
         "From a run's request's last byte to its first token, at the kernel, in seconds.",
         |client| &client.kernel_time_to_first_token,
     ),
     (
-        "aiperf_kernel_inter_token_latency",
+        "aiperf_kernel_inter_token_latency_seconds",
         "Mean time between a run's tokens after the first, at the kernel, in seconds.",
         |client| &client.kernel_time_per_output_token,
     ),
@@ -182,42 +187,38 @@ const OF_CLIENTS: Histograms<Client> = &[
 
 const ENDED: &str = "aiperfd_requests_total";
 const SENT: &str = "aiperf_run_requests_total";
-const UNTOLD: &str = "aiperf_run_requests_untold";
+const DROPPED: &str = "aiperf_run_requests_dropped_total";
 /// Characters of a request's id that are shown.
 const ID_MAX: usize = 100;
 
 type OfServer = fn(&WatchedServer) -> u64;
-/// Name, help, kind, and which it is.
-const NUMBERS: &[(&str, &str, &str, OfServer)] = &[
-    ("aiperfd_watching", "1 while the kernel's programs are attached.", "gauge", |server| {
+/// Name, help, and which it is; counters end in `_total`.
+const NUMBERS: &[(&str, &str, OfServer)] = &[
+    ("aiperfd_watching", "1 while the kernel's programs are attached.", |server| {
         u64::from(server.is_watching)
     }),
-    ("aiperfd_requests_in_flight", "Requests that have begun and not ended.", "gauge", |server| {
-        server.in_flight
-    }),
+    ("aiperfd_requests_in_flight", "Requests that have started and not ended.", |server| server.in_flight),
     (
-        "aiperfd_kernel_records",
+        "aiperfd_kernel_records_total",
         "Records that the kernel's programs made since they were attached.",
-        "gauge",
         |server| server.kernel_records,
     ),
-    ("aiperfd_parser_lag_bytes", "Bytes of them that are not parsed yet.", "gauge", |server| {
-        server.lag_bytes
-    }),
+    ("aiperfd_parser_lag_bytes", "Bytes of them that are not parsed yet.", |server| server.lag_bytes),
     (
-        "aiperfd_requests_untold",
+        "aiperfd_requests_dropped_total",
         "Requests that are missing here because this process was slow.",
-        "gauge",
         |server| server.untold,
     ),
 ];
 
 /// Name, help, label, and which they are.
 const BY_NAME: &[(&str, &str, &str, Counts<Server>)] = &[
-    ("aiperfd_kernel_dropped", "What the kernel's programs could not report.", "reason", |server| {
+    ("aiperfd_kernel_dropped_total", "What the kernel's programs could not report.", "reason", |server| {
         &server.watched.kernel_dropped
     }),
-    ("aiperfd_met", "What was met, and what was not followed and why.", "what", |server| &server.watched.met),
+    ("aiperfd_met_total", "What was met, and what was not followed and why.", "what", |server| {
+        &server.watched.met
+    }),
 ];
 
 #[cfg(test)]
@@ -239,6 +240,8 @@ mod tests {
             format!("aiperfd_requests_total{{{labels},outcome=\"ok\"}} 1\n"),
             "aiperfd_requests_in_flight{server=\"a\"} 2\n".to_owned(),
             "# TYPE gen_ai_server_request_duration_seconds histogram\n".to_owned(),
+            "# TYPE aiperfd_requests_dropped_total counter\n".to_owned(),
+            "# TYPE aiperf_kernel_request_latency_seconds histogram\n".to_owned(),
         ] {
             assert!(text.contains(&expected), "{expected} is not in\n{text}");
         }
