@@ -235,7 +235,16 @@ pub struct RequestEnded {
     pub events_left_out: u32,
     /// Bytes of the response that were not kept because there were too many, whether parsed or raw.
     pub bytes_left_out: u64,
+    /// [`EVENT_STREAM`] or [`ONE_BODY`], or 0 where nothing of the body came.
+    pub body: u32,
+    /// 0.
+    pub reserved: u32,
 }
+
+/// The response is a stream of events.
+pub const EVENT_STREAM: u32 = 1;
+/// The response is one body.
+pub const ONE_BODY: u32 = 2;
 
 /// A number that need not be whole, as the bits of a float; none where nobody told one.
 #[repr(transparent)]
@@ -429,7 +438,7 @@ pub const fn known(count: u32) -> Option<u32> {
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
 const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 344, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 352, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

@@ -195,7 +195,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__audit)
-            opts="-h --output-artifact-dir --artifact-dir --client-result --port --snap-length --tokenizer --payload --socket --quiet --help"
+            opts="-h --output-artifact-dir --artifact-dir --client-result --port --snap-length --tokenizer --payload --socket --fail-on --console --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -229,6 +229,14 @@ _aiperf__ctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "degraded invalid never" -- "${cur}"))
+                    return 0
+                    ;;
+                --console)
+                    COMPREPLY=($(compgen -W "summary full" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -237,7 +245,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__compare)
-            opts="-h --metric --fail-if --format --tokenizer --help"
+            opts="-h --metric --fail-if --format --console --tokenizer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -253,6 +261,10 @@ _aiperf__ctl() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --console)
+                    COMPREPLY=($(compgen -W "summary full" -- "${cur}"))
                     return 0
                     ;;
                 --tokenizer)
@@ -615,7 +627,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__observe)
-            opts="-h --pid --cgroup --unit --side --socket-wait --duration --output-artifact-dir --artifact-dir --port --snap-length --tokenizer --payload --socket --quiet --help"
+            opts="-h --pid --cgroup --unit --side --socket-wait --duration --output-artifact-dir --artifact-dir --port --snap-length --tokenizer --payload --socket --fail-on --console --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -665,6 +677,14 @@ _aiperf__ctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "degraded invalid never" -- "${cur}"))
+                    return 0
+                    ;;
+                --console)
+                    COMPREPLY=($(compgen -W "summary full" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -673,7 +693,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__profile)
-            opts="-m -u -H -f -b -v -h --model-names --model --model-selection-strategy --model-weights --url --url-strategy --endpoint-type --custom-endpoint --endpoint --streaming --request-timeout-seconds --wait-for-model-timeout --wait-for-model-mode --wait-for-model-interval --reset-kv-cache --reset-kv-cache-timeout-seconds --reset-kv-cache-path --server-profiler --server-profiler-timeout-seconds --server-profiler-start-path --server-profiler-stop-path --api-key --transport-type --transport --header --extra-inputs --use-legacy-max-tokens --use-server-token-count --per-chunk-usage --connection-reuse-strategy --download-video-content --video-poll-interval --request-content-type --session-header --uuid-and-strip --ca-certificate --insecure --tokenizer --tokenizer-revision --apply-chat-template --input-file --custom-dataset-type --public-dataset --dataset-path --dataset-filter --dataset-sampling-strategy --ignore-trace-delays --trace-session-sample-ratio --random-seed --config --num-conversations --num-sessions --conversation-num --num-prompts --num-dataset-entries --session-turns-mean --conversation-turn-mean --session-turns-stddev --conversation-turn-stddev --session-turn-delay-mean --conversation-turn-delay-mean --session-turn-delay-stddev --conversation-turn-delay-stddev --session-delay-ratio --conversation-turn-delay-ratio --inter-turn-delay-cap-seconds --max-idle-gap-cap-seconds --replay-speedup --open-loop-replay --no-open-loop-replay --open-loop-strict --omit-kv-hints --force-min-tokens --no-force-min-tokens --synthetic-input-tokens-mean --isl --prompt-input-tokens-mean --synthetic-input-tokens-stddev --isl-stddev --prompt-input-tokens-stddev --synthetic-input-tokens-block-size --isl-block-size --prompt-input-tokens-block-size --output-tokens-mean --osl --prompt-output-tokens-mean --output-tokens-stddev --osl-stddev --prompt-output-tokens-stddev --sequence-distribution --seq-dist --random-range-ratio --random-corpus-style --batch-size-text --batch-size --prompt-batch-size --prompt-corpus --cache-bust --system-prompt --system-prompt-file --prefix-prompt-pool-size --num-prefix-prompts --prompt-prefix-pool-size --prefix-prompt-length --prompt-prefix-length --shared-system-prompt-length --user-context-prompt-length --image-width-mean --image-width-stddev --image-height-mean --image-height-stddev --batch-size-image --image-batch-size --image-format --image-source --image-source-sampling --batch-size-audio --audio-batch-size --audio-length-mean --audio-length-stddev --audio-format --audio-depths --audio-sample-rates --audio-num-channels --batch-size-video --video-batch-size --video-duration --video-fps --video-width --video-height --video-synth-type --video-format --video-codec --video-audio-sample-rate --video-audio-num-channels --video-audio-codec --video-audio-depth --rankings-passages-mean --rankings-passages-stddev --rankings-passages-prompt-token-mean --rankings-passages-prompt-token-stddev --rankings-query-prompt-token-mean --rankings-query-prompt-token-stddev --synthesis-speedup-ratio --synthesis-prefix-len-multiplier --synthesis-prefix-root-multiplier --synthesis-prompt-len-multiplier --synthesis-output-len-multiplier --synthesis-max-isl --synthesis-max-osl --concurrency --prefill-concurrency --request-rate --request-rate-mode --arrival-pattern --vllm-burstiness --arrival-smoothness --request-rate-series --num-requests --request-count --benchmark-duration --benchmark-grace-period --concurrency-ramp-duration --prefill-concurrency-ramp-duration --request-rate-ramp-duration --ramp-strategy --phases --failed-request-threshold --fixed-schedule --no-fixed-schedule --fixed-schedule-auto-offset --fixed-schedule-start-offset --fixed-schedule-end-offset --num-warmup-requests --warmup-request-count --warmup-duration --num-warmup-sessions --warmup-concurrency --warmup-prefill-concurrency --warmup-request-rate --warmup-arrival-pattern --warmup-grace-period --warmup-concurrency-ramp-duration --warmup-prefill-concurrency-ramp-duration --warmup-request-rate-ramp-duration --user-centric-rate --num-users --request-cancellation-rate --request-cancellation-delay --timestamps --cpus --workers-max --max-workers --workers --spin --fail-on --socket --goodput --slice-duration --steady-state --show-trace-timing --num-profile-runs --profile-run-cooldown-seconds --confidence-level --convergence-metric --convergence-stat --convergence-mode --convergence-threshold --profile-run-disable-warmup-after-first --no-profile-run-disable-warmup-after-first --set-consistent-seed --no-set-consistent-seed --output-artifact-dir --artifact-dir --profile-export-file --profile-export-prefix --profile-export-level --export-level --export-outputs-json --export-http-trace --ui-type --ui --dry-run --otel-url --stream --otel-resource-attributes --gen-ai-provider --mlflow-tracking-uri --mlflow-experiment --mlflow-run-name --mlflow-tag --mlflow-parent-run-id --mlflow-artifact-glob --gpu-telemetry --no-gpu-telemetry --gpu-sample-interval --server-metrics --no-server-metrics --server-metrics-formats --network-latency-automatic --network-latency-mean --network-latency-ping-interval --log-level --verbose --extra-verbose --record-processors --record-processor-service-count --stats-interval --help"
+            opts="-m -u -H -f -b -v -h --model-names --model --model-selection-strategy --model-weights --url --url-strategy --endpoint-type --custom-endpoint --endpoint --streaming --request-timeout-seconds --wait-for-model-timeout --wait-for-model-mode --wait-for-model-interval --reset-kv-cache --reset-kv-cache-timeout-seconds --reset-kv-cache-path --server-profiler --server-profiler-timeout-seconds --server-profiler-start-path --server-profiler-stop-path --api-key --transport-type --transport --header --extra-inputs --use-legacy-max-tokens --use-server-token-count --per-chunk-usage --connection-reuse-strategy --download-video-content --video-poll-interval --request-content-type --session-header --uuid-and-strip --ca-certificate --insecure --tokenizer --tokenizer-revision --apply-chat-template --input-file --custom-dataset-type --public-dataset --dataset-path --dataset-filter --dataset-sampling-strategy --ignore-trace-delays --trace-session-sample-ratio --random-seed --config --num-conversations --num-sessions --conversation-num --num-prompts --num-dataset-entries --session-turns-mean --conversation-turn-mean --session-turns-stddev --conversation-turn-stddev --session-turn-delay-mean --conversation-turn-delay-mean --session-turn-delay-stddev --conversation-turn-delay-stddev --session-delay-ratio --conversation-turn-delay-ratio --inter-turn-delay-cap-seconds --max-idle-gap-cap-seconds --replay-speedup --open-loop-replay --no-open-loop-replay --open-loop-strict --omit-kv-hints --force-min-tokens --no-force-min-tokens --synthetic-input-tokens-mean --isl --prompt-input-tokens-mean --synthetic-input-tokens-stddev --isl-stddev --prompt-input-tokens-stddev --synthetic-input-tokens-block-size --isl-block-size --prompt-input-tokens-block-size --output-tokens-mean --osl --prompt-output-tokens-mean --output-tokens-stddev --osl-stddev --prompt-output-tokens-stddev --sequence-distribution --seq-dist --random-range-ratio --random-corpus-style --batch-size-text --batch-size --prompt-batch-size --prompt-corpus --cache-bust --system-prompt --system-prompt-file --prefix-prompt-pool-size --num-prefix-prompts --prompt-prefix-pool-size --prefix-prompt-length --prompt-prefix-length --shared-system-prompt-length --user-context-prompt-length --image-width-mean --image-width-stddev --image-height-mean --image-height-stddev --batch-size-image --image-batch-size --image-format --image-source --image-source-sampling --batch-size-audio --audio-batch-size --audio-length-mean --audio-length-stddev --audio-format --audio-depths --audio-sample-rates --audio-num-channels --batch-size-video --video-batch-size --video-duration --video-fps --video-width --video-height --video-synth-type --video-format --video-codec --video-audio-sample-rate --video-audio-num-channels --video-audio-codec --video-audio-depth --rankings-passages-mean --rankings-passages-stddev --rankings-passages-prompt-token-mean --rankings-passages-prompt-token-stddev --rankings-query-prompt-token-mean --rankings-query-prompt-token-stddev --synthesis-speedup-ratio --synthesis-prefix-len-multiplier --synthesis-prefix-root-multiplier --synthesis-prompt-len-multiplier --synthesis-output-len-multiplier --synthesis-max-isl --synthesis-max-osl --concurrency --prefill-concurrency --request-rate --request-rate-mode --arrival-pattern --vllm-burstiness --arrival-smoothness --request-rate-series --num-requests --request-count --benchmark-duration --benchmark-grace-period --concurrency-ramp-duration --prefill-concurrency-ramp-duration --request-rate-ramp-duration --ramp-strategy --phases --failed-request-threshold --fixed-schedule --no-fixed-schedule --fixed-schedule-auto-offset --fixed-schedule-start-offset --fixed-schedule-end-offset --num-warmup-requests --warmup-request-count --warmup-duration --num-warmup-sessions --warmup-concurrency --warmup-prefill-concurrency --warmup-request-rate --warmup-arrival-pattern --warmup-grace-period --warmup-concurrency-ramp-duration --warmup-prefill-concurrency-ramp-duration --warmup-request-rate-ramp-duration --user-centric-rate --num-users --request-cancellation-rate --request-cancellation-delay --timestamps --cpus --workers-max --max-workers --workers --spin --fail-on --socket --goodput --slice-duration --steady-state --show-trace-timing --num-profile-runs --profile-run-cooldown-seconds --confidence-level --convergence-metric --convergence-stat --convergence-mode --convergence-threshold --profile-run-disable-warmup-after-first --no-profile-run-disable-warmup-after-first --set-consistent-seed --no-set-consistent-seed --output-artifact-dir --artifact-dir --profile-export-file --profile-export-prefix --profile-export-level --export-level --export-outputs-json --export-http-trace --ui-type --ui --console --dry-run --otel-url --stream --otel-resource-attributes --gen-ai-provider --mlflow-tracking-uri --mlflow-experiment --mlflow-run-name --mlflow-tag --mlflow-parent-run-id --mlflow-artifact-glob --gpu-telemetry --no-gpu-telemetry --gpu-sample-interval --server-metrics --no-server-metrics --server-metrics-formats --network-latency-automatic --network-latency-mean --network-latency-ping-interval --log-level --verbose --extra-verbose --record-processors --record-processor-service-count --stats-interval --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1471,6 +1491,10 @@ _aiperf__ctl() {
                     COMPREPLY=($(compgen -W "simple none" -- "${cur}"))
                     return 0
                     ;;
+                --console)
+                    COMPREPLY=($(compgen -W "summary full" -- "${cur}"))
+                    return 0
+                    ;;
                 --otel-url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1559,7 +1583,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__report)
-            opts="-h --input --output-artifact-dir --artifact-dir --format --tokenizer --goodput --slice-duration --steady-state --show-trace-timing --profile-export-file --profile-export-prefix --profile-export-level --export-level --mlflow-upload --mlflow-tracking-uri --mlflow-run-id --socket --help"
+            opts="-h --input --output-artifact-dir --artifact-dir --format --tokenizer --goodput --slice-duration --steady-state --show-trace-timing --profile-export-file --profile-export-prefix --profile-export-level --export-level --console --mlflow-upload --mlflow-tracking-uri --mlflow-run-id --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1607,6 +1631,10 @@ _aiperf__ctl() {
                     ;;
                 --profile-export-level)
                     COMPREPLY=($(compgen -W "summary records raw" -- "${cur}"))
+                    return 0
+                    ;;
+                --console)
+                    COMPREPLY=($(compgen -W "summary full" -- "${cur}"))
                     return 0
                     ;;
                 --mlflow-tracking-uri)

@@ -219,7 +219,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l worker
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l fail-on -d 'Exit with status 3 when the run\'s verdict is this or worse' -r -f -a "degraded\t'A run that is not valid'
 invalid\t'A run that is invalid'
 never\t'No run'"
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l socket -d 'The daemon\'s control socket. Without a daemon there, a private one is started for the length of the run' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l socket -d 'The daemon\'s control socket; `private` starts a daemon for this run alone, as happens when none listens at the default' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l goodput -d 'What makes a request a good one: limits by metric in its shown unit, such as "time_to_first_token:200 inter_token_latency:10"' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l slice-duration -d 'Seconds of a time slice: the metrics of each slice are exported too' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l num-profile-runs -d 'How often to run. From two on, the mean over runs is written with its confidence interval to aggregate/' -r
@@ -244,6 +244,8 @@ records\t'A line per request too'
 raw\t'Every response too'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l ui -l ui-type -d 'Progress: simple (a bar on a terminal, plain lines elsewhere) or none' -r -f -a "simple\t'A bar on a terminal, plain lines elsewhere'
 none\t'Nothing'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l console -d 'How much of the report is printed: one screen, or every table. The file has every table' -r -f -a "summary\t'One screen that ends with the verdict'
+full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l otel-url -d 'Send metrics to this OpenTelemetry collector: host, host:port, a URL, or grpc://host:port' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l stream -d 'What is sent there: metrics, timing, or default for both; spans, one for each request, if they are named' -r -f -a "metrics\t''
 timing\t''
@@ -317,11 +319,16 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l client-r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l port -d 'Watch only connections with one of these ports, local or remote; at most 16. Default: all connections' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l snap-length -d 'Bytes that are captured of each network segment; what lies beyond is passed over, and counted where it mattered' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l tokenizer -d 'What counts tokens: a directory with tokenizer.json, `builtin` (o200k_base), or `none` to take the server\'s counts' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l socket -d 'The daemon\'s control socket; if no daemon listens there, a private one is started for the length of the run' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l socket -d 'The daemon\'s control socket; `private` starts a daemon for this run alone, as happens when none listens at the default' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l fail-on -d 'Exit with status 3 when the verdict is this or worse; `audit` does so where the command itself succeeded' -r -f -a "degraded\t'A run that is not valid'
+invalid\t'A run that is invalid'
+never\t'No run'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l console -d 'How much of the report is printed: one screen, or every table. The file has every table' -r -f -a "summary\t'One screen that ends with the verdict'
+full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l payload -d 'Store what requests and responses say, in payloads.parquet and responses.parquet. They may hold secrets'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -l quiet -d 'Write the files and print nothing but what the command prints'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -s h -l help -d 'Print help'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l pid -d 'Watch the cgroup that this process is in' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l pid -d 'Watch the cgroup that this process is in: all processes there count. In the root cgroup that takes --port' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l cgroup -d 'Watch this cgroup, by its path below the hierarchy\'s root' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l unit -d 'Watch the cgroup of this systemd unit' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l side -d 'Which end of the connections the processes are' -r -f -a "client\t'They ask'
@@ -331,7 +338,12 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l artifa
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l port -d 'Watch only connections with one of these ports, local or remote; at most 16. Default: all connections' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l snap-length -d 'Bytes that are captured of each network segment; what lies beyond is passed over, and counted where it mattered' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l tokenizer -d 'What counts tokens: a directory with tokenizer.json, `builtin` (o200k_base), or `none` to take the server\'s counts' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l socket -d 'The daemon\'s control socket; if no daemon listens there, a private one is started for the length of the run' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l socket -d 'The daemon\'s control socket; `private` starts a daemon for this run alone, as happens when none listens at the default' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l fail-on -d 'Exit with status 3 when the verdict is this or worse; `audit` does so where the command itself succeeded' -r -f -a "degraded\t'A run that is not valid'
+invalid\t'A run that is invalid'
+never\t'No run'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l console -d 'How much of the report is printed: one screen, or every table. The file has every table' -r -f -a "summary\t'One screen that ends with the verdict'
+full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l socket-wait -d 'Watch too when the server reads its sockets, so that the time which a request waits there is told apart. Needs Linux 6.3 and its type information, and costs at each read of any socket on the host'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l payload -d 'Store what requests and responses say, in payloads.parquet and responses.parquet. They may hold secrets'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand observe" -l quiet -d 'Write the files and print nothing but what the command prints'
@@ -350,6 +362,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l profile
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l export-level -l profile-export-level -d 'How much is exported: summary, records (a line per request too) or raw (every response too, if the run has them)' -r -f -a "summary\t'Only the summaries'
 records\t'A line per request too'
 raw\t'Every response too'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l console -d 'How much of the report is printed: one screen, or every table' -r -f -a "summary\t'One screen that ends with the verdict'
+full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-tracking-uri -d 'Another MLflow server than it names' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-run-id -d 'Another run in MLflow than it names' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l socket -d 'The daemon\'s control socket, for a run given by id' -r -F
@@ -361,6 +375,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l metric
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if -d 'Exit with status 4 if this holds of a run: TAG.STAT OP LIMIT, such as \'time_to_first_token.p99 > 1.05x\' (times the baseline) or \'request_latency.p99 > 250\' (in the metric\'s unit). OP is one of > >= < <=' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l format -d 'How the comparison is printed' -r -f -a "table\t'A table'
 json\t'One JSON object'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l console -d 'How much of the table is printed: latencies, rates and failures, or everything that runs have in common' -r -f -a "summary\t'One screen that ends with the verdict'
+full\t'Every table'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l tokenizer -d 'For raw exports of AIPerf, what counts tokens: a directory with tokenizer.json, or `builtin`' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand analyze-trace" -l input-file -d 'The same, by name' -r -F

@@ -136,12 +136,7 @@ fn audit(project: &Project, args: &Args, client: &Client, streams: u32, programs
     let artifacts = folder.join("audit");
     let mut command = Command::new(project.program(Profile::Release, "aiperf-ctl"));
     command.args(["audit", "--quiet", "--artifact-dir"]).arg(&artifacts).arg("--client-result");
-    command
-        .arg(&result)
-        .arg("--socket")
-        .arg(folder.join("none.sock"))
-        .arg("--")
-        .args((client.command)(&load));
+    command.arg(&result).arg("--socket").arg("private").arg("--").args((client.command)(&load));
     process::run(command.current_dir(&folder))?;
     let read = |name: &str| -> Result<Value> {
         let path = artifacts.join(name);

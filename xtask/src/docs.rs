@@ -27,7 +27,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     say(if args.check {
         "the documents are what the code says"
     } else {
-        "what is made of the code in docs/ is written: DATA.md, DOCTOR.md, FLAGS.md, METRICS.md, man/ and completions/"
+        "what is made of the code in docs/ is written: DATA.md, DOCTOR.md, FLAGS.md, METRICS.md, VERDICT.md, man/ and completions/"
     });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! docs/DATA.md, docs/DOCTOR.md, docs/FLAGS.md, docs/METRICS.md, docs/man and docs/completions are what the code says.
+//! docs/DATA.md, docs/DOCTOR.md, docs/FLAGS.md, docs/METRICS.md, docs/VERDICT.md, docs/man and docs/completions are what the code says.
 //! With `XTASK_DOCS=write` they are made so.
 
 use clap::CommandFactory;
@@ -31,6 +31,11 @@ fn flags() {
 #[test]
 fn doctor() {
     check("DOCTOR.md", &doctor::markdown());
+}
+
+#[test]
+fn verdict() {
+    check("VERDICT.md", &aiperfd::verdict::markdown());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::report::Reported;
 use crate::said::{self, Search};
 use crate::say::{say_aside, say_error, say_warning};
 use crate::watched;
-use crate::{BAD_INPUT, FAILED};
+use crate::{BAD_INPUT, FAILED, VERDICT};
 use anyhow::{Context, Result};
 use common::plan::{Side, Target};
 use control::{Status, Stop};
@@ -79,11 +79,14 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
         None
     });
     if !args.watch.quiet {
-        say_aside(&reported.text()?);
+        say_aside(&reported.text(args.watch.console)?);
         beside.iter().for_each(|text| say_aside(text));
-        say_aside(&format!("Results are in {}", directory.display()));
+        say_aside(&reported.closing(directory)?);
     }
-    Ok(of(status))
+    Ok(match of(status) {
+        0 if reported.fails(args.watch.fail_on.into()) => VERDICT,
+        status => status,
+    })
 }
 
 /// Runs the command to its end. What the terminal sends reaches it as it reaches this process, which outlives it; what came

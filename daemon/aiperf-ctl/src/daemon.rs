@@ -1,7 +1,9 @@
 //! The daemon of a run: the one that listens, or a private one for the length of the run.
 
+use crate::args::SOCKET;
 use crate::client::{Client, Unreached};
 use crate::clock::Moment;
+use crate::plan::Refusal;
 use crate::private::{Folder, Private};
 use anyhow::{Context, Result, bail};
 use control::Health;
@@ -21,11 +23,24 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// The daemon at `socket` if one listens there, else a private one whose runs lie in the user's state directory, or else
     /// below `near`.
+    ///
+    /// # Errors
+    /// When the user named a socket and no daemon listens there.
     pub(crate) async fn find_or_start(socket: &Path, near: &Path) -> Result<Self> {
-        match Self::shared(socket).await? {
-            Some(shared) => Ok(shared),
-            None => Self::private(Folder::create(near)?).await,
+        if socket != Path::new(PRIVATE) {
+            if let Some(shared) = Self::shared(socket).await? {
+                return Ok(shared);
+            }
+            if socket != Path::new(SOCKET) {
+                let socket = socket.display();
+                return Err(Refusal(format!(
+                    "--socket: no daemon listens at `{socket}`; start one there (aiperfd --socket {socket}), or give \
+                     `--socket {PRIVATE}` for one of this run's own"
+                ))
+                .into());
+            }
         }
+        Self::private(Folder::create(near)?).await
     }
 
     /// The daemon that has a run: a private one that is started on what an earlier one left, or the one at `socket`.
@@ -93,6 +108,8 @@ impl Daemon {
     }
 }
 
+/// In place of a socket: no daemon is looked for.
+const PRIVATE: &str = "private";
 /// How long a shared daemon that died may take to listen again: a service manager starts it within seconds.
 const RETURN_PATIENCE: Duration = Duration::from_secs(15);
 const HEALTH_PATIENCE: Duration = Duration::from_secs(2);

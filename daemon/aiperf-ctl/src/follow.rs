@@ -11,7 +11,7 @@ use crate::daemon::Daemon;
 use crate::interrupt;
 use crate::runs;
 use crate::say::{say_aside, say_warning};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use control::{Problem, Progress, State, Status, Stop};
 use export::Folder;
 use std::path::Path;
@@ -70,9 +70,8 @@ impl Run {
                 line = self.lines.next::<Progress>() => match line {
                     Ok(Some(progress)) => {
                         tell(&progress);
-                        if progress.state == State::Failed {
-                            let problem = progress.problem.clone().context("the run failed without a reason")?;
-                            return Err(problem.into());
+                        if let Some(error) = self.ended_without_report(progress.state, progress.problem.clone()) {
+                            return Err(error);
                         }
                         self.is_over = progress.state.is_final();
                         if is_wanted(progress.state) {
@@ -135,6 +134,19 @@ impl Run {
             say_aside("stopping: waiting for requests in flight (Ctrl-C again to stop now)");
         }
         self.stop(how).await
+    }
+
+    /// Why a run that is over has no report, if it has none.
+    fn ended_without_report(&self, state: State, problem: Option<Problem>) -> Option<anyhow::Error> {
+        let run_id = &self.run_id;
+        match (state, problem) {
+            (State::Failed, None) => Some(anyhow!("the run failed without a reason")),
+            (State::Failed, Some(problem)) => Some(problem.into()),
+            (State::Interrupted, Some(problem)) => Some(anyhow::Error::from(problem).context(format!(
+                "the report could not be written; `aiperf-ctl runs recover {run_id}` tries again"
+            ))),
+            _ => None,
+        }
     }
 
     /// Goes on after the daemon hung up: with the run if it still goes on, or else with what it recorded.

@@ -80,6 +80,10 @@ fn run(args: &Args, build: &Build) -> ExitCode {
     // A process that becomes a command has that command's signals.
     let heard = if let Command::JoinRun(_) = &args.command { Ok(()) } else { interrupt::listen() };
     match heard.and_then(|()| done(args, build)) {
+        Ok(0) if let Some(why) = say::unwritten() => {
+            say_error(&format!("failed to write the results to standard output: {why}"));
+            ExitCode::from(FAILED)
+        }
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             say_error(&format!("{error:#}"));

@@ -1,5 +1,6 @@
 //! `aiperf-ctl observe`: processes that run already, watched by the kernel.
 
+use crate::VERDICT;
 use crate::args::{ObserveArgs, SideArg};
 use crate::daemon::Daemon;
 use crate::interrupt;
@@ -62,10 +63,10 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     let reported = Reported::compute(directory)?;
     reported.write(directory)?;
     if !args.watch.quiet {
-        reported.print()?;
-        say(&format!("Results are in {}\n", directory.display()));
+        reported.print(args.watch.console)?;
+        say(&format!("{}\n", reported.closing(directory)?));
     }
-    Ok(0)
+    Ok(if reported.fails(args.watch.fail_on.into()) { VERDICT } else { 0 })
 }
 
 fn target(args: &ObserveArgs) -> Result<Target> {

@@ -30,7 +30,7 @@ use common::url::shown;
 use control::{Create, Created, State};
 use endpoint::Scheme;
 use export::{Names, source};
-use record::{Run as Stored, Standing};
+use record::Run as Stored;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -66,8 +66,8 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     if args.multi_run.num_profile_runs > 1 {
         return multi_run::run(args, &profile, |profile| one(args, profile, &uploads));
     }
-    let (_, status) = one(args, &profile, &uploads)?;
-    say(&format!("Results are in {}\n", profile.artifact_dir.display()));
+    let (reported, status) = one(args, &profile, &uploads)?;
+    say(&format!("{}\n", reported.closing(&profile.artifact_dir)?));
     Ok(status)
 }
 
@@ -118,7 +118,11 @@ fn one(
     warn_of_rung(&reported.run);
     gpu_telemetry::tell_after(&reported.run);
     reported.write(directory)?;
-    reported.print()?;
+    if args.multi_run.num_profile_runs > 1 {
+        say_aside(&reported.line());
+    } else {
+        reported.print(args.output.console)?;
+    }
     if let Some(mlflow) = mlflow {
         mlflow.finish(&reported, directory);
     }
@@ -323,12 +327,6 @@ fn warn_of_rung(run: &Stored) {
 }
 
 fn status(reported: &Reported, fail_on: FailOn) -> u8 {
-    let standing = reported.run.verdict.standing;
-    let worst = match fail_on {
-        FailOn::Degraded => Some(Standing::Degraded),
-        FailOn::Invalid => Some(Standing::Invalid),
-        FailOn::Never => None,
-    };
     let (failures, requests) = (reported.report.failed, reported.report.requests);
     let failed = failures == requests;
     let threshold = reported.run.plan.load.failed_request_threshold;
@@ -339,14 +337,14 @@ fn status(reported: &Reported, fail_on: FailOn) -> u8 {
     }
     match () {
         () if failed => {
-            say_warning("every request failed; the error summary above says why");
+            say_warning("every request failed; the errors above say why");
             FAILED
         }
         () if stopped => {
             say_warning("the run was stopped: more requests failed than --failed-request-threshold allows");
             FAILED
         }
-        () if worst.is_some_and(|worst| standing >= worst) => VERDICT,
+        () if reported.fails(fail_on) => VERDICT,
         () => 0,
     }
 }

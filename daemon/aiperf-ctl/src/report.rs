@@ -2,7 +2,7 @@
 //! that another tool made.
 
 use crate::answers::Answers;
-use crate::args::{FormatArg, ReportArgs};
+use crate::args::{ConsoleArg, FormatArg, ReportArgs};
 use crate::daemon::Daemon;
 use crate::gpu_report;
 use crate::interrupt::Scratch;
@@ -14,16 +14,16 @@ use crate::runs::fetch;
 use crate::say::{say, say_warning};
 use crate::tokenizer_file;
 use anyhow::{Context, Result, bail};
-use common::plan::{ExportLevel, Output};
+use common::plan::{ExportLevel, FailOn, Output};
 use export::parquet::{Limits, PartWriter, concat};
 use export::{
-    Artifacts, Colour, Exchanges, Folder, Names, Payloads, ServerMetrics, Stored, Texts, console, source,
-    write_wanted,
+    Artifacts, Colour, Exchanges, Extent, Folder, Names, Payloads, ServerMetrics, Stored, Texts, console,
+    source, write_wanted,
 };
 use import::Imported;
 use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
-use record::{Request, Row, Run};
+use record::{Request, Row, Run, Standing};
 use serde_json::Value;
 use std::fs;
 use std::io::IsTerminal;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
         fs::create_dir_all(to).with_context(|| format!("failed to create `{}`", to.display()))?;
         reported.write_formats(to, &args.format)?;
     }
-    reported.print()?;
+    reported.print(args.console)?;
     if args.mlflow_upload {
         mlflow::upload_again(args, args.artifact_dir.as_deref().unwrap_or(&directory))?;
     }
@@ -270,25 +270,73 @@ impl Reported {
     }
 
     /// Prints the console report, in colours only to a terminal.
-    pub(crate) fn print(&self) -> Result<()> {
+    pub(crate) fn print(&self, console: ConsoleArg) -> Result<()> {
         let terminal = std::io::stdout().is_terminal();
         let colour =
             if terminal && std::env::var_os("NO_COLOR").is_none() { Colour::Ansi } else { Colour::Plain };
         let width =
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
-        let width = if width < CONSOLE_WIDTH_MIN { CONSOLE_WIDTH } else { width };
-        say(&self.shown(width, colour)?);
+        let width = match console {
+            ConsoleArg::Full if width < CONSOLE_WIDTH_MIN => CONSOLE_WIDTH,
+            _ => width,
+        };
+        say(&self.shown(console, width, colour)?);
         Ok(())
     }
 
-    /// The report as a file has it.
-    pub(crate) fn text(&self) -> Result<String> {
-        self.shown(CONSOLE_WIDTH, Colour::Plain)
+    /// The report without colours.
+    pub(crate) fn text(&self, console: ConsoleArg) -> Result<String> {
+        self.shown(console, CONSOLE_WIDTH, Colour::Plain)
     }
 
-    fn shown(&self, width: usize, colour: Colour) -> Result<String> {
+    /// One line of a run among others.
+    pub(crate) fn line(&self) -> String {
+        let report = &self.report;
+        let reasons = self.run.verdict.reasons.iter().filter(|reason| reason.standing > Standing::Valid);
+        let names = reasons.map(|reason| reason.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { names } else { format!(" ({names})") };
+        let (requests, failed) = (report.requests, report.failed);
+        format!(
+            "{requests} requests, {failed} without an answer: {}{names}",
+            self.run.verdict.standing.name()
+        )
+    }
+
+    /// Why no request has an answer, if none has.
+    pub(crate) fn nothing_answered(&self) -> Option<String> {
+        let report = &self.report;
+        let is_so = report.failed == report.requests;
+        let first = report.errors.first().map(|error| format!("{}: {}", error.kind, error.message));
+        is_so.then(|| first.unwrap_or_else(|| "no request was sent".to_owned()))
+    }
+
+    /// Where the files are.
+    pub(crate) fn closing(&self, directory: &Path) -> Result<String> {
+        let names = Names::new(self.run.plan.output.export_prefix.as_deref())?;
+        let console = names.file("profile_export_console.txt", "_console.txt");
+        let (results, tables) =
+            (format!("Results: {}", directory.display()), format!("every table: {console}"));
+        let one_line = format!("{results} ({tables})");
+        Ok(if one_line.len() <= CLOSING_WIDTH { one_line } else { format!("{results}\n         {tables}") })
+    }
+
+    /// Whether the verdict is as bad as `--fail-on` says.
+    pub(crate) fn fails(&self, fail_on: FailOn) -> bool {
+        let standing = self.run.verdict.standing;
+        match fail_on {
+            FailOn::Degraded => standing >= Standing::Degraded,
+            FailOn::Invalid => standing >= Standing::Invalid,
+            FailOn::Never => false,
+        }
+    }
+
+    fn shown(&self, console: ConsoleArg, width: usize, colour: Colour) -> Result<String> {
+        let extent = match console {
+            ConsoleArg::Summary => Extent::Screen,
+            ConsoleArg::Full => Extent::Full,
+        };
         let mut text = Vec::new();
-        console::write(&self.artifacts(), width, colour, &mut text)?;
+        console::write(&self.artifacts(), extent, width, colour, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -313,11 +361,16 @@ pub(crate) fn holds_records(directory: &Path) -> Result<bool> {
     Ok(directory.join("requests.parquet").is_file() || import::is_foreign(directory)?)
 }
 
-/// The results of the run in a directory. A run of ours needs no tokenizer.
-pub(crate) fn figures(directory: &Path, tokenizer: Option<&str>) -> Result<Vec<MetricResult>> {
+/// The results of the run in a directory, and the verdict of a run of ours. Such a run needs no tokenizer.
+pub(crate) fn figures(
+    directory: &Path,
+    tokenizer: Option<&str>,
+) -> Result<(Vec<MetricResult>, Option<String>)> {
     let is_ours = directory.join("requests.parquet").is_file();
     let tokenizer = tokenizer.filter(|_| !is_ours);
-    Ok(Reported::read_changed(directory, tokenizer, |_| Ok(()))?.report.results)
+    let reported = Reported::read_changed(directory, tokenizer, |_| Ok(()))?;
+    let verdict = is_ours.then(|| reported.run.verdict.standing.name().to_owned());
+    Ok((reported.report.results, verdict))
 }
 
 fn finish<R: Row>(writer: PartWriter<R>, path: &Path) -> Result<()> {
@@ -352,3 +405,5 @@ const RUN_BYTES_MAX: u64 = 64 << 20;
 /// The width that is taken where no terminal tells, as in the file.
 const CONSOLE_WIDTH: usize = 140;
 const CONSOLE_WIDTH_MIN: usize = 60;
+/// Longer last lines are two.
+const CLOSING_WIDTH: usize = 80;

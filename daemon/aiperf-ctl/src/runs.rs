@@ -1,6 +1,6 @@
 //! The runs that a daemon keeps, and those that private daemons left.
 
-use crate::args::{RunsArgs, RunsCommand};
+use crate::args::{ConsoleArg, RunsArgs, RunsCommand};
 use crate::client::Client;
 use crate::daemon::Daemon;
 use crate::private;
@@ -60,7 +60,7 @@ pub(crate) async fn fetch(client: &Client, run_id: &str, to: &Folder) -> Result<
 fn report(directory: &Path) -> Result<()> {
     let reported = Reported::compute(directory)?;
     reported.write(directory)?;
-    reported.print()
+    reported.print(ConsoleArg::Summary)
 }
 
 fn shown(status: &Status) -> Result<()> {

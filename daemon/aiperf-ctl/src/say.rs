@@ -3,14 +3,24 @@
 
 use export::visible_lines;
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// A result. A reader that has gone wants no more.
+/// A result. A reader that has gone wants no more; that another one could not be written is in [`unwritten`].
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    out.write_all(visible_lines(text).as_bytes()).and_then(|()| out.flush()).ok();
+    if let Err(error) = out.write_all(visible_lines(text).as_bytes()).and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // The first failure counts.
+        UNWRITTEN.set(error.to_string()).ok();
+    }
+}
+
+/// Why results could not be written to standard output, if so.
+pub(crate) fn unwritten() -> Option<&'static str> {
+    UNWRITTEN.get().map(String::as_str)
 }
 
 /// Takes note of how the user called the program: by its name, or as `aiperf`.
@@ -72,6 +82,7 @@ pub(crate) const PROGRAM: &str = "aiperf-ctl";
 /// What else it may be called.
 pub(crate) const ALIAS: &str = "aiperf";
 static CALLED: OnceLock<&str> = OnceLock::new();
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// The program's own name where it begins a command.
 const COMMAND: &str = "aiperf-ctl ";
 

@@ -34,6 +34,17 @@ pub fn anchor() -> Anchor {
     best
 }
 
+/// By how many seconds this process's `CLOCK_MONOTONIC` is off the kernel's, which stamps packets: in a time namespace (man
+/// 7 time_namespaces) it may be.
+#[must_use]
+pub fn shift_seconds() -> f64 {
+    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
+    let line =
+        offsets.lines().find_map(|line| line.trim_start().strip_prefix("monotonic")).unwrap_or_default();
+    let mut numbers = line.split_whitespace().map(|number| number.parse::<f64>().unwrap_or(0.0));
+    numbers.next().unwrap_or(0.0) + numbers.next().unwrap_or(0.0) / 1e9
+}
+
 const fn nanoseconds(time: Timespec) -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }

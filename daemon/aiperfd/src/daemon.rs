@@ -201,6 +201,11 @@ impl Daemon {
             format!("no kernel probes: {why}")
         } else if let Err(why) = &self.cgroup {
             format!("no kernel probes: {why}")
+        } else if clock::shift_seconds() != 0.0 {
+            let shift = clock::shift_seconds();
+            format!(
+                "aiperfd is in a time namespace whose clock is {shift} s off the one that kernel probes stamp with"
+            )
         } else {
             return (Timestamps::Ebpf, None);
         };

@@ -1,10 +1,12 @@
 //! Gathers what the verdict judges: counters, sums over requests, and how the processors' time went.
 
-use crate::gpus;
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
-use crate::verdict::Evidence;
-use common::plan::{Plan, Timestamps, Wait};
+use crate::supervise::is_stopped;
+use crate::verdict::{Evidence, Requests};
+use crate::{clock, gpus};
+use common::clock::{DurationNs, MonoNs};
+use common::plan::{Plan, Timestamps, Tokenizer, Wait};
 use common::ring::{COUNTERS, Counter};
 use record::Phase;
 use std::collections::BTreeMap;
@@ -20,6 +22,24 @@ pub struct Watch {
     threads_end: BTreeMap<String, u64>,
     peak_loadgen_bytes: u64,
     cpu_seconds_begin: f64,
+    stopped: Stopped,
+}
+
+/// How long the load generator was a stopped process (SIGSTOP, a debugger), as far as looks at it show.
+#[derive(Debug, Default)]
+struct Stopped {
+    since: Option<MonoNs>,
+    longest: DurationNs,
+}
+
+impl Stopped {
+    fn look(&mut self, is_stopped: bool, now: MonoNs) {
+        let since = is_stopped.then(|| self.since.unwrap_or(now));
+        if let Some(since) = since.or(self.since) {
+            self.longest = self.longest.max(now - since);
+        }
+        self.since = since;
+    }
 }
 
 impl Watch {
@@ -35,6 +55,7 @@ impl Watch {
             threads_begin,
             peak_loadgen_bytes: 0,
             cpu_seconds_begin: own_cpu_seconds(),
+            stopped: Stopped::default(),
         }
     }
 
@@ -45,6 +66,7 @@ impl Watch {
             self.threads_end = threads;
             self.end = host::cpu_times();
         }
+        self.stopped.look(is_stopped(pid), clock::mono());
         self.peak_loadgen_bytes = host::peak_memory(pid).unwrap_or(0).max(self.peak_loadgen_bytes);
     }
 
@@ -103,48 +125,82 @@ pub fn evidence(
     sums: &[u64; COUNTERS.len()],
     view: &View,
     watch: &Watch,
-    rung: Timestamps,
+    source: Timestamps,
 ) -> Evidence {
     let sum = |counter: Counter| sums[counter.index()];
+    let of_records = Evidence::of_records(plan, view, source);
     Evidence {
         due: sum(Counter::Sent) + sum(Counter::Unsent),
         sent: sum(Counter::Sent),
         late: sum(Counter::Late),
         open_loop: plan.load.measured().any(|phase| phase.shape != "concurrency"),
+        concurrency_limit: plan.load.measured().filter_map(|phase| phase.concurrency).max(),
         client_ring_full: sum(Counter::RingFull),
         starved: sum(Counter::Starved),
         // A spinning core is busy by order.
         hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
+        standstill_ms: of_records.standstill_ms.max(watch.stopped.longest.as_millis()),
         steal: watch.steal(),
         foreign_on_hot_core: watch.foreign(),
         sibling_busy: watch.siblings(),
-        ..Evidence::of_records(view, rung)
+        ..of_records
     }
 }
 
 impl Evidence {
     /// What the recorded requests say, as all that is known of a run that was cut off: what was sent is what is recorded.
-    pub fn of_records(view: &View, rung: Timestamps) -> Self {
+    pub fn of_records(plan: &Plan, view: &View, source: Timestamps) -> Self {
         let kernel =
             |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
         let ring_full = kernel(&["ring_full", "connection_ring_full"]);
         let mut tally = view.tally.clone();
+        let requests = |is_warmup: bool| {
+            let mut all = Requests::default();
+            let phases = plan.load.phases.iter().filter(|phase| phase.is_warmup == is_warmup);
+            let recorded = phases.filter_map(|phase| tally.phases.get(&phase.name));
+            recorded.for_each(|phase| all.add(&phase.requests));
+            if !plan.endpoint.streaming {
+                (all.streams, all.not_streamed, all.buffered) = (0, 0, 0);
+            }
+            if plan.watch.is_some() {
+                // What others asked for is not known: only what came as a stream can be none.
+                (all.streams, all.not_streamed) = (all.streams - all.not_streamed, 0);
+            }
+            all
+        };
         Self {
+            is_watch: plan.watch.is_some(),
             due: view.recorded,
             sent: view.recorded,
-            completed: tally.completed,
+            requests: requests(false),
+            warmup: requests(true),
+            uses_server_tokens: plan.endpoint.use_server_token_count,
+            tokenizer: match &plan.tokenizer {
+                Tokenizer::None => None,
+                Tokenizer::Builtin => Some("builtin".to_owned()),
+                Tokenizer::File { name } => Some(name.clone()),
+            },
             events: tally.events,
             unmatched_events: view.loss.unmatched_events.values().sum(),
             unmatched_requests: view.loss.unmatched_requests.values().sum(),
-            kernel_stamps: rung != Timestamps::User,
+            kernel_stamps: source != Timestamps::User,
             kernel_ring_full: ring_full,
             kernel_unreported: view.loss.kernel.values().sum::<u64>() - ring_full,
             damaged: view.loss.damaged.values().sum(),
             retransmits: tally.retransmits,
+            standstill_ms: tally.longest_unread.as_millis(),
+            read_before_arrival: tally.read_before_arrival,
             kernel_ttft_p50_ms: percentile_ms(&mut tally.kernel_ttfts_ns, 50),
             client_overhead_p99_ms: percentile_ms(&mut tally.overheads_ns, 99),
             ..Self::default()
         }
+    }
+
+    /// How long the measured phases took.
+    pub fn take_phases(&mut self, plan: &Plan, phases: &[Phase]) {
+        let is_measured = |phase: &&Phase| plan.load.measured().any(|measured| measured.name == phase.name);
+        let lengths = phases.iter().filter(is_measured).map(|phase| phase.ended_ns - phase.begun_ns);
+        self.measured_ms = lengths.map(DurationNs::as_millis).sum();
     }
 
     /// What was read of the GPUs: why their clocks were low while the load was on, and what is missing of it.
@@ -168,7 +224,6 @@ impl Evidence {
     /// In a run that only watched there is no schedule: what was seen is what was due.
     pub fn take_met(&mut self, recorded: u64, met: &BTreeMap<String, u64>) {
         (self.due, self.sent) = (recorded, recorded);
-        self.nothing_seen = recorded == 0;
         let not_followed =
             met.iter().filter_map(|(name, count)| Some((name.strip_prefix(NOT_FOLLOWED)?, *count)));
         self.not_followed = not_followed.map(|(name, count)| (name.to_owned(), count)).collect();
@@ -224,3 +279,21 @@ const NOT_FOLLOWED: &str = "watched_not_followed_";
 pub const HOT_THREAD: &str = "hot-";
 /// `USER_HZ`, which is 100 on every architecture that Linux runs eBPF on (include/asm-generic/param.h).
 const TICKS_PER_SECOND: f64 = 100.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_stop_counts() {
+        let mut stopped = Stopped::default();
+        for (at, is_stopped) in [(0, false), (10, true), (30, true), (40, false), (50, true), (60, false)] {
+            stopped.look(is_stopped, MonoNs(at));
+        }
+        assert_eq!(
+            stopped.longest,
+            DurationNs(30),
+            "from the first look that found it to the first that did not"
+        );
+    }
+}

@@ -7,6 +7,7 @@ use crate::replay::{self, Reported};
 use crate::run::{Active, Field, as_run, metadata, writers};
 use crate::store::{RunDir, Started, is_full};
 use crate::supervise::{Cause, Stopped};
+use crate::tally::Tally;
 use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
@@ -15,7 +16,6 @@ use common::ring::COUNTERS;
 use control::State;
 use export::parquet::join as join_rows;
 use record::{GpuSample, Payload, Phase, Request, Response, Run, SCHEMA_VERSION, Token};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -53,7 +53,8 @@ impl Active {
         evidence.stopped.clone_from(&stopped);
         evidence.exceeded.clone_from(&field.exceeded);
         evidence.governor.clone_from(&field.host.governor);
-        let phases = phases(plan, &field.begun, &view.tally.ended);
+        let phases = phases(plan, &field.begun, &view.tally);
+        evidence.take_phases(plan, &phases);
         evidence.take_gpus(&read, plan, &phases);
         let was_cancelled = stopped.as_ref().is_some_and(|stopped| stopped.cause == Cause::Asked);
         let run = Run {
@@ -249,7 +250,7 @@ pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
 }
 
 /// The phases that began, with when their last request ended.
-pub(crate) fn phases(plan: &Plan, begun: &[(u32, MonoNs)], ended: &BTreeMap<String, MonoNs>) -> Vec<Phase> {
+pub(crate) fn phases(plan: &Plan, begun: &[(u32, MonoNs)], tally: &Tally) -> Vec<Phase> {
     let begun = begun
         .iter()
         .filter_map(|(place, at)| Some((plan.load.phases.get(usize::try_from(*place).ok()?)?, *at)));
@@ -257,7 +258,7 @@ pub(crate) fn phases(plan: &Plan, begun: &[(u32, MonoNs)], ended: &BTreeMap<Stri
         .map(|(phase, begun_ns)| Phase {
             name: phase.name.clone(),
             begun_ns,
-            ended_ns: ended.get(&phase.name).copied().unwrap_or(begun_ns),
+            ended_ns: tally.phases.get(&phase.name).map_or(begun_ns, |phase| phase.ended),
             duration_ns: phase.duration_seconds.map(DurationNs::from_seconds),
         })
         .collect()

@@ -40,6 +40,7 @@ pub mod spool;
 pub mod store;
 pub mod supervise;
 pub mod systemd;
+pub mod tally;
 pub mod verdict;
 pub mod watch;
 

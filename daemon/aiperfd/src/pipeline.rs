@@ -13,6 +13,7 @@ use crate::live::EndedRequests;
 use crate::reply::{Message, Replies, Reply};
 use crate::rolling::Rolling;
 use crate::spool::{Keeping, Reader};
+use crate::tally::Tally;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use common::kernel_event::Kind;
@@ -79,23 +80,6 @@ pub struct View {
     pub tally: Tally,
     /// Watched requests that have begun and not ended.
     pub in_flight: u64,
-}
-
-/// Sums over requests for the verdict.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Events seen.
-    pub events: u64,
-    /// Requests that ended well.
-    pub completed: u64,
-    /// Segments retransmitted.
-    pub retransmits: u64,
-    /// When the last request of each phase ended.
-    pub ended: BTreeMap<String, MonoNs>,
-    /// What the client added to first tokens, in ns.
-    pub overheads_ns: Vec<u64>,
-    /// Kernel times to first token, in ns.
-    pub kernel_ttfts_ns: Vec<u64>,
 }
 
 impl Pipeline {
@@ -200,33 +184,7 @@ impl View {
         if let Some(why) = &request.unmatched {
             *self.loss.unmatched_requests.entry(why.clone()).or_default() += 1;
         }
-        self.tally.take(request);
-    }
-}
-
-impl Tally {
-    fn take(&mut self, request: &Request) {
-        self.events += u64::from(request.events);
-        self.completed += u64::from(request.succeeded());
-        self.retransmits += u64::from(request.retransmits.unwrap_or(0));
-        if let Some(ended) = self.ended.get_mut(&request.phase) {
-            *ended = request.ended_ns.max(*ended);
-        } else {
-            self.ended.insert(request.phase.clone(), request.ended_ns);
-        }
-        let (Some(kernel), Some(reaped)) = (request.first_token_kernel_ns, request.first_token_reaped_ns)
-        else {
-            return;
-        };
-        let (Some(sent), Some(submitted)) = (request.kernel_sent_last_ns, request.submitted_ns) else {
-            return;
-        };
-        // A sample of the first requests serves a verdict; a run of millions must not grow.
-        if self.kernel_ttfts_ns.len() < TALLY_MAX {
-            self.kernel_ttfts_ns.push((kernel - sent).0.max(0).unsigned_abs());
-            let overhead = (reaped - kernel) + (sent - submitted);
-            self.overheads_ns.push(overhead.0.max(0).unsigned_abs());
-        }
+        self.tally.take(joined);
     }
 }
 
@@ -246,6 +204,8 @@ fn pull_kernel(kernel: Option<&mut Reader>, joiner: &mut Joiner, until: MonoNs) 
             }
             Some(Kind::Connection) => size_of::<Step>(),
             Some(Kind::Read) => size_of::<Read>(),
+            // Blocks that a disk which broke never wrote read as zeros: there is no more.
+            None if kind == 0 => return Ok(()),
             None => anyhow::bail!("the kernel's spool holds a record of unknown kind {kind}"),
         };
         let Some(bytes) = spool.peek(length)? else { return Ok(()) };
@@ -321,5 +281,3 @@ const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
 const PART_LENGTH_SHORT: DurationNs = DurationNs::from_millis(800);
 /// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
 const SHOW_EVERY: u64 = 256;
-/// Requests that the verdict's percentiles are taken of.
-const TALLY_MAX: usize = 1 << 18;

@@ -41,15 +41,15 @@ pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> 
     if !gpus.is_empty() {
         put_together(&gpus, directory, "gpu")?;
     }
-    let Recorded { phases, completed } = recorded(directory, &plan)?;
+    let phases = recorded(directory, &plan)?;
     let started = started.unwrap_or_else(|| unknown(&plan));
     let plan = as_run(&plan, started.replays, &replayed.reported.models);
-    let evidence = Evidence {
-        completed,
+    let mut evidence = Evidence {
         stopped: Some(died(lost)),
         exceeded: replayed.reported.exceeded,
-        ..Evidence::of_records(&replayed.view, replay::timestamps(&started.timestamps))
+        ..Evidence::of_records(&plan, &replayed.view, replay::timestamps(&started.timestamps))
     };
+    evidence.take_phases(&plan, &phases);
     let run = Run {
         schema_version: SCHEMA_VERSION.to_owned(),
         version: daemon.build.version.to_owned(),
@@ -100,20 +100,12 @@ fn died(lost: Option<String>) -> Stopped {
     Stopped { cause: Cause::DaemonDied, why }
 }
 
-/// What the recorded requests say.
-struct Recorded {
-    /// The phases: from the first request that was due to the last that ended.
-    phases: Vec<Phase>,
-    /// Requests that ended well.
-    completed: u64,
-}
-
-fn recorded(directory: &RunDir, plan: &Plan) -> Result<Recorded> {
+/// The phases of the recorded requests: from the first that was due to the last that ended.
+fn recorded(directory: &RunDir, plan: &Plan) -> Result<Vec<Phase>> {
     let requests = directory.path().join("requests.parquet");
-    let (mut phases, mut completed) = (Vec::<Phase>::new(), 0);
+    let mut phases = Vec::<Phase>::new();
     for batch in rows::<Request>(&requests).context("failed to read what was recovered")? {
         for request in batch? {
-            completed += u64::from(request.succeeded());
             let Request { phase: name, due_ns, ended_ns, .. } = request;
             match phases.iter_mut().find(|phase| phase.name == name) {
                 Some(phase) => {
@@ -130,7 +122,7 @@ fn recorded(directory: &RunDir, plan: &Plan) -> Result<Recorded> {
         phase.duration_ns = seconds.map(common::clock::DurationNs::from_seconds);
     }
     phases.sort_by_key(|phase| phase.begun_ns);
-    Ok(Recorded { phases, completed })
+    Ok(phases)
 }
 
 /// Of a run of a daemon that did not keep more.

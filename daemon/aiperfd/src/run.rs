@@ -675,6 +675,7 @@ pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
         streaming: plan.endpoint.streaming,
         capability: Capability::of_endpoint(&plan.endpoint.kind),
         use_server_token_count: plan.endpoint.use_server_token_count,
+        is_import: false,
         fixed_schedule: false,
         show_trace_timing: false,
         network_rtt_ms: None,

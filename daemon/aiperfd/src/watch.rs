@@ -47,7 +47,7 @@ pub enum Watched {
 
 impl Watched {
     /// Makes or finds the cgroup of a target, for the user and the process that asked for the run.
-    fn find(daemon: &Daemon, run: &Active, target: &Target) -> Result<Self> {
+    fn find(daemon: &Daemon, run: &Active, watch: &Watch) -> Result<Self> {
         let found = |path: Option<std::path::PathBuf>, what: String| -> Result<Self> {
             let missing = || Problem::new(Fault::Plan, format!("{what} has no cgroup of version 2"));
             let path = path.filter(|path| path.is_dir()).ok_or_else(missing)?;
@@ -56,13 +56,16 @@ impl Watched {
                 opened.with_context(|| format!("failed to open the cgroup `{}`", path.display()))?,
             ))
         };
-        match target {
+        match &watch.target {
             Target::Command(_) => Ok(Self::Joined(Arc::new(daemon.watched_cgroup(&run.run_id(), run.pid)?))),
             Target::Process(pid) => {
                 let path = cgroup::path_of_process(*pid)?;
                 // The number may be another process's by now: what counts is where that one is.
                 path.iter()
                     .try_for_each(|path| daemon.rules.permit(&Target::Cgroup(path.clone()), run.uid))?;
+                if path.as_deref() == Some("/") && watch.ports.is_empty() {
+                    return Err(Problem::new(Fault::Plan, of_the_whole_host(*pid)).into());
+                }
                 let path = path.map(|path| cgroup::below_root(&path)).transpose()?.flatten();
                 found(path, format!("process {pid}"))
             }
@@ -84,6 +87,14 @@ impl Watched {
             Self::Found(_) => false,
         }
     }
+}
+
+/// Why a process in the root cgroup is not watched.
+fn of_the_whole_host(pid: u32) -> String {
+    format!(
+        "process {pid} is in the root cgroup, so every connection of this host would be counted: name the server's ports \
+         with --port, or start it in a cgroup of its own (systemd-run --scope COMMAND) and watch that"
+    )
 }
 
 impl Active {
@@ -123,7 +134,7 @@ impl Active {
         let (run_id, began) = (self.run_id(), clock::mono());
         let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
         let gpus = self.sample_gpus(daemon, plan, rung, &[])?;
-        let watched = Watched::find(daemon, self, &watch.target)?;
+        let watched = Watched::find(daemon, self, watch)?;
         let (snap_length, ports) = (watch.snap_length, watch.ports.clone());
         let capturing = Capturing { snap_length, ports, reads: watch.socket_wait };
         let ring_bytes = daemon.kernel_ring_bytes.saturating_mul(RING_FACTOR).min(1 << 30);

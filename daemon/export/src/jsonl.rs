@@ -55,7 +55,7 @@ pub(crate) fn metadata(
     line.put("x_correlation_id", &correlation)?;
     line.put("conversation_id", &conversation_id(request))?;
     line.put("turn_index", &request.turn)?;
-    line.put("credit_issued_ns", &date(request.due_ns))?;
+    line.put("credit_issued_ns", &date(case.released()))?;
     line.put("request_start_ns", &date(case.begun()))?;
     if let Some(head) = request.head_reaped_ns {
         line.put("request_ack_ns", &date(head))?;

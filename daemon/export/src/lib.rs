@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! registry.rs   EXPORTERS, the table of contents     artifacts.rs   what they get
-//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console.rs outputs.rs   one exporter each
+//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console/ outputs.rs   one exporter each
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   what was sent and what was answered
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        what GPUs did, with gpu_jsonl.rs gpu_tables.rs
@@ -51,6 +51,7 @@ mod timeslices;
 mod trace;
 
 pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored, Told};
+pub use console::Extent;
 pub use error::ExportError;
 pub use escape::{cell, visible, visible_lines, visible_within};
 pub use feed::feed;

@@ -7,7 +7,9 @@ use common::id::SocketCookie;
 use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, RETRANSMITTED, Step};
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::{SENT, Stamp};
-use common::reply_event::{Event, EventKind, Passed, RequestEnded, StretchStamped, known};
+use common::reply_event::{
+    EVENT_STREAM, Event, EventKind, ONE_BODY, Passed, RequestEnded, StretchStamped, known,
+};
 use record::{Request, Token};
 use std::collections::HashMap;
 
@@ -245,18 +247,21 @@ fn received(request: &mut Request, stream: &mut Stream, events: &[Event], why: U
             unmatched: if arrival.is_none() { Some(why.name().to_owned()) } else { None },
         });
     }
-    share_segments(&mut tokens);
+    request.event_segments = share_segments(&mut tokens).filter(|_| request.unmatched_events == 0);
     tokens
 }
 
-/// Tells each event with how many others it shares the segment that completed it.
-fn share_segments(tokens: &mut [Token]) {
+/// Gives each event the number of events that share the segment which completed it; counts those segments.
+fn share_segments(tokens: &mut [Token]) -> Option<u32> {
+    let mut segments = 0;
     for group in tokens.chunk_by_mut(|a, b| a.segment == b.segment) {
+        segments += 1;
         let sharing = u32::try_from(group.len()).ok();
         for token in group {
             token.events_in_segment = token.segment.and(sharing);
         }
     }
+    Some(segments).filter(|segments| *segments > 0)
 }
 
 fn milestones(request: &mut Request, kind: EventKind, reaped: Option<MonoNs>, kernel: Option<MonoNs>) {
@@ -305,6 +310,11 @@ fn told(ended: &RequestEnded, phase: &str) -> Request {
         received_bytes: ended.response_end.saturating_sub(ended.response_begin),
         reads: ended.reads,
         http_status: Some(ended.status).filter(|&status| status != 0),
+        event_stream: match ended.body {
+            EVENT_STREAM => Some(true),
+            ONE_BODY => Some(false),
+            _ => None,
+        },
         outcome: u16::try_from(ended.outcome)
             .ok()
             .and_then(Outcome::from_number)

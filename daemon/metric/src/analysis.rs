@@ -105,13 +105,14 @@ impl Analysis {
         let place = self.rows.len();
         for formula in &mut self.formulas {
             if formula.metric.flags.has(Flags::ERROR_ONLY) != standing.valid
+                && case.has(formula.metric)
                 && let Some(value) = (formula.formula)(&case)
             {
                 formula.column.put(place, value);
             }
         }
         self.rows.push(Row {
-            due: case.date(case.due_ns),
+            due: case.date(case.released()),
             start: case.date(case.begun()),
             end: case.date(case.ended_ns),
             standing,
@@ -314,7 +315,11 @@ pub fn values<'a>(case: &'a Case<'a>) -> impl Iterator<Item = (&'static Metric, 
     METRICS.iter().copied().filter_map(move |metric| {
         let (Kind::Record(formula) | Kind::Sum(formula)) = metric.kind else { return None };
         let skipped = metric.is_hidden() || metric.flags.has(Flags::NO_INDIVIDUAL_RECORDS);
-        if skipped || metric.flags.has(Flags::ERROR_ONLY) == valid || !case.settings.apply(metric) {
+        if skipped
+            || metric.flags.has(Flags::ERROR_ONLY) == valid
+            || !case.settings.apply(metric)
+            || !case.has(metric)
+        {
             return None;
         }
         Some((metric, metric.shown_value(formula(case)?)?))

@@ -1,5 +1,6 @@
 //! A request under the run's settings: which of its stamps and counts a formula gets to see.
 
+use crate::metric::{Flags, Metric};
 use crate::settings::Settings;
 use crate::value::Value;
 use common::clock::{MonoNs, RealNs};
@@ -58,6 +59,22 @@ impl Case<'_> {
     #[must_use]
     pub fn profiling_index(&self) -> Option<usize> {
         self.settings.measured.iter().position(|name| *name == self.phase)
+    }
+
+    /// Whether a metric of a run can have a value of this request: of an answer that came as one body none of streams has.
+    #[must_use]
+    pub fn has(&self, metric: &Metric) -> bool {
+        self.event_stream != Some(false) || !metric.flags.has(Flags::STREAMING_ONLY)
+    }
+
+    /// When it was released to be sent, once the schedule and every limit allowed it: AIPerf's `credit_issued_ns`. What it
+    /// waited for a limit is between this and when it was due.
+    #[must_use]
+    pub fn released(&self) -> MonoNs {
+        if self.settings.is_import {
+            return self.due_ns;
+        }
+        self.connect_begun_ns.or(self.submitted_ns).unwrap_or(self.due_ns)
     }
 
     /// When it began: its hand-over to the kernel, or the closest known moment when it never came to that.

@@ -11,6 +11,8 @@ use record::Run;
 pub struct Settings {
     /// Whether answers were asked for as streams.
     pub streaming: bool,
+    /// Whether another tool made the run: what its records call due is when it released a request.
+    pub is_import: bool,
     /// What the endpoint can do.
     pub capability: Capability,
     /// Whether token counts are the server's own.
@@ -82,6 +84,7 @@ impl Settings {
             streaming: run.plan.endpoint.streaming,
             capability: Capability::of_endpoint(&run.plan.endpoint.kind),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
+            is_import: run.source == IMPORTED,
             fixed_schedule: run.source != IMPORTED
                 && run.plan.load.measured().any(|phase| phase.shape == "fixed_schedule"),
             show_trace_timing: run.plan.output.show_trace_timing,

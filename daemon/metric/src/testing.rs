@@ -13,6 +13,7 @@ use record::Request;
 pub(crate) fn settings() -> Settings {
     Settings {
         streaming: true,
+        is_import: false,
         capability: Capability::TEXT,
         use_server_token_count: false,
         fixed_schedule: false,
@@ -56,7 +57,8 @@ pub(crate) fn request() -> Request {
         sent_bytes: 2048,
         received_bytes: 4096,
         sent_segments: Some(1),
-        received_segments: Some(6),
+        received_segments: Some(7),
+        event_segments: Some(6),
         reads: 7,
         smoothed_rtt_us: Some(150),
         retransmits: Some(1),

@@ -83,6 +83,8 @@ columns! {
         sent_segments: Option<u32>, Count, None, Kernel;
         /// Segments in which the response came.
         received_segments: Option<u32>, Count, None, Kernel;
+        /// Segments that completed at least one event.
+        event_segments: Option<u32>, Count, None, Join;
         /// Reads in which the response came.
         reads: u32, Count, None, HotCore;
         /// The socket's smoothed round-trip time when the request left.
@@ -91,6 +93,8 @@ columns! {
         retransmits: Option<u32>, Count, None, Kernel;
         /// The HTTP status, if a head came.
         http_status: Option<u32>, Plain, None, Server;
+        /// Whether the response was a stream of events, as opposed to one body; absent where nothing of its body came.
+        event_stream: Option<bool>, Plain, None, Server;
         /// How it ended.
         outcome: Outcome, Plain, None, Scribe;
         /// The kind of the error, if it did not end well.

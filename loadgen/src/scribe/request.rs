@@ -9,7 +9,7 @@ use crate::bounds::{
 use crate::secrets::Secrets;
 use common::client_event::{RecordHeader, Sent};
 use common::id::ConnectionId;
-use common::reply_event::{Event, EventKind, RequestEnded, UNKNOWN, known};
+use common::reply_event::{EVENT_STREAM, Event, EventKind, ONE_BODY, RequestEnded, UNKNOWN, known};
 use endpoint::{Endpoint, Extras, Reply, ReplyError, SpecDecode, spec_decode, sse};
 use tokenizer::Tokenizer;
 
@@ -131,6 +131,7 @@ impl Request {
         keep: Keep<'_>,
         room: &mut Room,
     ) {
+        self.told.body = EVENT_STREAM;
         if !self.is_success() {
             let kept = self.keep_refusal(bytes, keep, room);
             return self.push(header, EventKind::Error, if keep.raw { kept } else { bytes.len() }, room);
@@ -170,6 +171,7 @@ impl Request {
         if self.body_bytes == 0 {
             return;
         }
+        self.told.body = ONE_BODY;
         let body = std::mem::take(&mut self.body);
         let kind = match self.is_success() {
             true if self.lacks_bytes => self.take_in(too_large(), keep, room),

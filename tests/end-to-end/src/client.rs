@@ -101,10 +101,10 @@ impl Run {
         run.without_daemon()
     }
 
-    /// Gives it a socket at which no daemon listens.
+    /// Gives it a daemon of its own, whatever listens on this machine.
     #[must_use]
     pub fn without_daemon(mut self) -> Self {
-        self.socket = Some("none.sock".into());
+        self.socket = Some("private".into());
         self
     }
 

@@ -46,7 +46,7 @@ pub fn lacks(program: &str) -> bool {
 #[must_use]
 pub fn watching(subcommand: &str, flags: &[&str]) -> Run {
     let mut run = Run::of(subcommand);
-    run.command.args(["--artifact-dir", "artifacts", "--socket", "none.sock"]).args(flags);
+    run.command.args(["--artifact-dir", "artifacts", "--socket", "private"]).args(flags);
     run
 }
 

@@ -72,10 +72,10 @@ fn what_is_encrypted_is_named() {
                   s.sendall(bytes([22, 3, 1, 0, 5, 1, 0, 0, 1, 3])); s.close()";
     let port = server.address.port().to_string();
     let ended = audit(&[], &["python3", "-c", client, &port]).end();
-    ended.ended_with(0);
+    ended.ended_with(3);
     let run = ended.json("run.json");
     assert_eq!(run["counters"]["watched_not_followed_tls"], 1, "{}", run["counters"]);
-    assert_eq!(run["verdict"]["standing"], "degraded", "{}", run["verdict"]);
+    assert_eq!(run["verdict"]["standing"], "invalid", "{}", run["verdict"]);
     assert!(ended.err.contains("traffic_not_followed"), "the report says so: {}", ended.err);
 }
 

@@ -32,7 +32,7 @@ fn an_audited_command_stays_below_its_own_cgroup() {
          curl -s -o /dev/null -H 'content-type: application/json' -d '{{\"model\":\"m\",\"messages\":[],\"stream\":true}}' {}",
         server.chat_url()
     );
-    command.args(["audit", "--artifact-dir", "artifacts", "--socket", "none.sock", "--", "sh", "-c", &asks]);
+    command.args(["audit", "--artifact-dir", "artifacts", "--socket", "private", "--", "sh", "-c", &asks]);
     let ended = Run::by(command).end();
     ended.ended_with(0);
     let read = |name: &str| fs::read_to_string(ended.artifacts().with_file_name(name)).unwrap();

@@ -120,7 +120,7 @@ fn unusual_events_are_understood() {
 fn some_may_fail() {
     needs_programs!();
     let ended = run("--fault status:503 --fault-every 3", "");
-    ended.ended_with(0);
+    ended.ended_with(3);
     let failed = ended.records().iter().filter(|record| record.get("error").is_some()).count();
     assert_eq!(failed, 1, "every third request: {:?}", ended.records());
     assert!(ended.out.contains("Service Unavailable"), "the console tells of it: {}", ended.out);

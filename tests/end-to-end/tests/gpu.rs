@@ -51,7 +51,7 @@ fn what_gpus_draw_stands_beside_what_they_served() {
     let second = Gpu { uuid: "GPU-1".to_owned(), power: vec![(0.0, 150.0)], ..Gpu::default() };
     let first =
         Gpu { power: vec![(0.0, 250.0)], gpm: BTreeMap::from([(2, 33.0), (5, 12.0)]), ..Gpu::default() };
-    let (ended, _folder) = profile(vec![first, second], "");
+    let (ended, _folder) = profile(vec![first, second], "--console full");
     ended.ended_with(0);
     let export = ended.json("profile_export_aiperf.json");
     let gpu = &export["telemetry_data"]["endpoints"]["localhost"]["gpus"]["gpu_0"];
@@ -83,7 +83,7 @@ fn what_gpus_draw_stands_beside_what_they_served() {
     let sources = &ended.json("run.json")["gpu"];
     assert_eq!((&sources[0]["gpus"], &sources[0]["dropped"]), (&2.into(), &0.into()), "{sources}");
     let mut again = Run::of("report");
-    again.command.arg(ended.artifacts());
+    again.command.arg(ended.artifacts()).args(["--console", "full"]);
     assert!(again.end().out.contains("GPU Power Efficiency"), "a report of the stored run says the same");
 }
 

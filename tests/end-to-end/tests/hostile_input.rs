@@ -115,7 +115,7 @@ fn a_server_that_comes_back_is_found() {
     });
     let flags = "--concurrency 2 --request-count 40 --connection-reuse-strategy never";
     let ended = Run::profile(&server.url(), flags).end();
-    ended.ended_with(0);
+    ended.ended_with(3);
     let failed = ended.records().iter().filter(|record| record.get("error").is_some()).count();
     assert_eq!(failed, 12, "those before it came back");
 }
@@ -240,7 +240,7 @@ fn random_servers() {
         let server = Hostile::answering(move |number, _, stream| behave(seed * 1_000_003 + number, stream));
         let load = format!("--request-count 150 --concurrency 8 --request-timeout-seconds 5 {flags}");
         let ended = Run::profile(&server.url(), &load).end();
-        assert!(matches!(ended.status, Some(0 | 1)), "{:?}: {}", ended.status, ended.err);
+        assert!(matches!(ended.status, Some(0 | 1 | 3)), "{:?}: {}", ended.status, ended.err);
         let records = ended.records();
         let ids = records.iter().map(|record| record["metadata"]["x_request_id"].to_string());
         let ids = ids.collect::<std::collections::HashSet<_>>();

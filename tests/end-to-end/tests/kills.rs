@@ -170,6 +170,8 @@ fn a_killed_guard_costs_nothing() {
     let state = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(state.path());
     let server = Server::start("");
+    // One that has no spawner yet takes it with it.
+    patience::until("a spawner", || part(&daemon, "aiperfd spawner"));
     signal(patience::until("a guard", || part(&daemon, "aiperfd guard")), Signal::KILL);
     Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
     let pid = daemon.pid();

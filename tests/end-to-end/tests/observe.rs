@@ -243,3 +243,22 @@ fn at_the_clients_end_no_server_reads() {
     ended.ended_with(2);
     assert!(ended.err.contains("--socket-wait: only with --side server"), "{}", ended.err);
 }
+
+/// A process that shares the root cgroup with the whole host is watched by its ports, or not at all.
+#[test]
+fn the_whole_host_is_not_watched() {
+    needs_probes!();
+    let server = Server::start("");
+    let cgroup = std::fs::read_to_string(format!("/proc/{}/cgroup", server.pid())).unwrap();
+    if !cgroup.lines().any(|line| line == "0::/") {
+        return skip("tests run in a cgroup of their own here");
+    }
+    let pid = server.pid().to_string();
+    let ended = watching("observe", &["--pid", &pid, "--duration", "0.2"]).end();
+    ended.ended_with(2);
+    assert!(ended.err.contains("in the root cgroup"), "{}", ended.err);
+    let port = server.address.port().to_string();
+    let limited = watching("observe", &["--pid", &pid, "--port", &port, "--duration", "0.2"]).end();
+    limited.ended_with(3);
+    assert_eq!(limited.json("run.json")["verdict"]["reasons"][0]["name"], "nothing_seen", "{}", limited.err);
+}

@@ -215,7 +215,7 @@ fn a_forbidden_io_uring_is_named() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_restricted"));
     command.arg(&forbidding).arg(programs::folder().join("aiperf-ctl"));
     command.args(["profile", "--model", "mock-model", "--url", &server.url(), "--streaming", "--isl", "16"]);
-    command.args(["--request-count", "4", "--artifact-dir", "artifacts", "--socket", "none.sock"]);
+    command.args(["--request-count", "4", "--artifact-dir", "artifacts", "--socket", "private"]);
     let ended = Run::by(command).end();
     ended.ended_with(1);
     for expected in ["io_uring", "seccomp", "kernel.io_uring_disabled"] {

@@ -20,7 +20,7 @@ fn as_nobody(server: &Server, flags: &str) -> Option<Ended> {
     command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all"]);
     command.arg(installed.path().join("aiperf-ctl"));
     command.args(["profile", "--model", "mock-model", "--url", &server.url(), "--streaming", "--isl", "16"]);
-    command.args(["--artifact-dir", "artifacts", "--socket", "none.sock"]).args(flags.split_whitespace());
+    command.args(["--artifact-dir", "artifacts", "--socket", "private"]).args(flags.split_whitespace());
     let run = Run::by(command);
     let nobody = NOBODY.parse().unwrap();
     chown(run.folder.path(), Some(nobody), Some(nobody)).unwrap();

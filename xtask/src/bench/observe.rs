@@ -79,7 +79,7 @@ impl Observer {
         let said = rig.folder.join("observe.txt");
         let mut command = rig.client();
         command.args(["observe", "--cgroup", &group.name, "--side", "server", "--tokenizer", "none"]);
-        command.arg("--artifact-dir").arg(folder).arg("--socket").arg(rig.folder.join("no-daemon.sock"));
+        command.arg("--artifact-dir").arg(folder).args(["--socket", "private"]);
         let process = command.stdout(Stdio::null()).stderr(fs::File::create(&said)?).spawn();
         let mut observer = Self { process: process.context("failed to start the observer")?, said };
         for _ in 0..PATIENCE_TENTHS {

@@ -1,5 +1,6 @@
 //! Flags of `compare`.
 
+use super::ConsoleArg;
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -20,6 +21,9 @@ pub struct CompareArgs {
     /// How the comparison is printed.
     #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
     pub format: CompareFormat,
+    /// How much of the table is printed: latencies, rates and failures, or everything that runs have in common.
+    #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
+    pub console: ConsoleArg,
     /// For raw exports of AIPerf, what counts tokens: a directory with tokenizer.json, or `builtin`.
     #[arg(long)]
     pub tokenizer: Option<String>,

@@ -1,5 +1,6 @@
 //! Flags of `doctor`.
 
+use super::SOCKET;
 use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
@@ -31,6 +32,6 @@ pub struct DoctorArgs {
     #[arg(long, visible_alias = "output-artifact-dir", default_value = ".")]
     pub artifact_dir: PathBuf,
     /// The daemon's control socket.
-    #[arg(long, default_value = "/run/aiperfd/control.sock")]
+    #[arg(long, default_value = SOCKET)]
     pub socket: PathBuf,
 }

@@ -40,7 +40,7 @@ use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
-pub(crate) use output::{ExportLevelArg, OutputArgs, Ui};
+pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
 pub(crate) use parse::{Unparsed, parse};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
@@ -60,6 +60,9 @@ use synthesis::SynthesisArgs;
 pub(crate) use telemetry::TelemetryArgs;
 use tokenizer::TokenizerArgs;
 pub(crate) use trace::TraceArgs;
+
+/// Where the system's daemon listens.
+pub(crate) const SOCKET: &str = "/run/aiperfd/control.sock";
 
 /// Measures LLM inference servers with kernel timestamps: what the kernel saw, beside what the client saw.
 #[derive(Debug, Parser)]

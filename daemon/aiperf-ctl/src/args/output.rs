@@ -25,6 +25,9 @@ pub struct OutputArgs {
     /// Progress: simple (a bar on a terminal, plain lines elsewhere) or none.
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
     pub ui: Ui,
+    /// How much of the report is printed: one screen, or every table. The file has every table.
+    #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
+    pub console: ConsoleArg,
     /// Check everything, print the plan as JSON with every default, and end: no socket or network is touched, and no file
     /// but --config.
     #[arg(long)]
@@ -50,4 +53,13 @@ pub enum Ui {
     Simple,
     /// Nothing.
     None,
+}
+
+/// Values of --console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConsoleArg {
+    /// One screen that ends with the verdict.
+    Summary,
+    /// Every table.
+    Full,
 }

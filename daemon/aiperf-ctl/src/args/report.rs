@@ -1,6 +1,6 @@
 //! Flags of `report`.
 
-use super::{ExportLevelArg, MetricArgs};
+use super::{ConsoleArg, ExportLevelArg, MetricArgs, SOCKET};
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -31,6 +31,9 @@ pub struct ReportArgs {
     /// How much is exported: summary, records (a line per request too) or raw (every response too, if the run has them).
     #[arg(long, visible_alias = "profile-export-level", value_enum)]
     pub export_level: Option<ExportLevelArg>,
+    /// How much of the report is printed: one screen, or every table.
+    #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
+    pub console: ConsoleArg,
     /// Upload the directory's files, plots too, to the run in MLflow that its `mlflow_export.json` names.
     #[arg(long)]
     pub mlflow_upload: bool,
@@ -41,7 +44,7 @@ pub struct ReportArgs {
     #[arg(long, requires = "mlflow_upload")]
     pub mlflow_run_id: Option<String>,
     /// The daemon's control socket, for a run given by id.
-    #[arg(long, default_value = "/run/aiperfd/control.sock")]
+    #[arg(long, default_value = SOCKET)]
     pub socket: PathBuf,
 }
 

@@ -1,5 +1,6 @@
 //! Flags of `runs`.
 
+use super::SOCKET;
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunsArgs {
     /// The daemon's control socket.
-    #[arg(long, default_value = "/run/aiperfd/control.sock", global = true)]
+    #[arg(long, default_value = SOCKET, global = true)]
     pub socket: PathBuf,
     /// What to do with runs.
     #[command(subcommand)]

@@ -1,6 +1,8 @@
 //! How it is measured.
 
+use super::SOCKET;
 use clap::ValueEnum;
+use common::plan::FailOn;
 use std::path::PathBuf;
 
 /// How it is measured.
@@ -22,8 +24,8 @@ pub struct TimingArgs {
     /// Exit with status 3 when the run's verdict is this or worse.
     #[arg(long, value_enum, default_value_t = FailOnArg::Invalid)]
     pub fail_on: FailOnArg,
-    /// The daemon's control socket. Without a daemon there, a private one is started for the length of the run.
-    #[arg(long, default_value = "/run/aiperfd/control.sock")]
+    /// The daemon's control socket; `private` starts a daemon for this run alone, as happens when none listens at the default.
+    #[arg(long, default_value = SOCKET)]
     pub socket: PathBuf,
 }
 
@@ -50,4 +52,14 @@ pub enum FailOnArg {
     Invalid,
     /// No run.
     Never,
+}
+
+impl From<FailOnArg> for FailOn {
+    fn from(given: FailOnArg) -> Self {
+        match given {
+            FailOnArg::Degraded => Self::Degraded,
+            FailOnArg::Invalid => Self::Invalid,
+            FailOnArg::Never => Self::Never,
+        }
+    }
 }

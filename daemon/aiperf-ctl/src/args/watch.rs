@@ -1,5 +1,6 @@
 //! Flags of `audit` and `observe`.
 
+use super::{ConsoleArg, FailOnArg, SOCKET};
 use clap::ValueEnum;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,9 +20,15 @@ pub struct WatchArgs {
     /// Store what requests and responses say, in payloads.parquet and responses.parquet. They may hold secrets.
     #[arg(long)]
     pub payload: bool,
-    /// The daemon's control socket; if no daemon listens there, a private one is started for the length of the run.
-    #[arg(long, default_value = "/run/aiperfd/control.sock")]
+    /// The daemon's control socket; `private` starts a daemon for this run alone, as happens when none listens at the default.
+    #[arg(long, default_value = SOCKET)]
     pub socket: PathBuf,
+    /// Exit with status 3 when the verdict is this or worse; `audit` does so where the command itself succeeded.
+    #[arg(long, value_enum, default_value_t = FailOnArg::Invalid)]
+    pub fail_on: FailOnArg,
+    /// How much of the report is printed: one screen, or every table. The file has every table.
+    #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
+    pub console: ConsoleArg,
     /// Write the files and print nothing but what the command prints.
     #[arg(long)]
     pub quiet: bool,
@@ -50,7 +57,7 @@ pub struct AuditArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[group(id = "target", required = true, multiple = false, args = ["pid", "cgroup", "unit"])]
 pub struct ObserveArgs {
-    /// Watch the cgroup that this process is in.
+    /// Watch the cgroup that this process is in: all processes there count. In the root cgroup that takes --port.
     #[arg(long)]
     pub pid: Option<u32>,
     /// Watch this cgroup, by its path below the hierarchy's root.

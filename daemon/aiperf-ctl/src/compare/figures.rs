@@ -18,13 +18,15 @@ pub(crate) struct Figures {
     pub(crate) label: String,
     /// Which tool made it.
     pub(crate) tool: &'static str,
+    /// Its verdict, of a run of ours.
+    pub(crate) verdict: Option<String>,
     figures: BTreeMap<(&'static str, &'static str), Figure>,
 }
 
 impl Figures {
     /// A run without figures.
     pub(crate) const fn new(label: String, tool: &'static str) -> Self {
-        Self { label, tool, figures: BTreeMap::new() }
+        Self { label, tool, verdict: None, figures: BTreeMap::new() }
     }
 
     /// Of records, which give every interval.

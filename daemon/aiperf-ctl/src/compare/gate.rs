@@ -10,6 +10,7 @@ pub(super) struct Gate {
     text: String,
     tag: &'static str,
     stat: &'static str,
+    unit: &'static str,
     is_met: fn(&f64, &f64) -> bool,
     limit: Limit,
 }
@@ -45,7 +46,8 @@ impl Gate {
             Some(times) => number(times).map(Limit::Times),
             None => number(rest.strip_suffix(metric.display.name()).unwrap_or(rest)).map(Limit::Absolute),
         };
-        Ok(Self { text: text.to_owned(), tag: metric.tag, stat, is_met, limit: limit.ok_or_else(form)? })
+        let (text, unit) = (text.to_owned(), metric.display.name());
+        Ok(Self { text, tag: metric.tag, stat, unit, is_met, limit: limit.ok_or_else(form)? })
     }
 
     /// What fails, in a sentence for each run. The baseline is held only against an absolute limit, and only if alone.
@@ -71,8 +73,8 @@ impl Gate {
             let value = figure(run)?;
             if (self.is_met)(&value, &limit) {
                 failures.push(format!(
-                    "failed: {}: {}.{} is {value:.6}, and the limit is {limit:.6} ({})",
-                    run.label, self.tag, self.stat, self.text
+                    "failed: {}: {}.{} is {value:.6} {}, and the limit is {limit:.6} {} ({})",
+                    run.label, self.tag, self.stat, self.unit, self.unit, self.text
                 ));
             }
         }

@@ -18,7 +18,7 @@ mod table;
 mod vllm;
 
 use crate::GATE;
-use crate::args::{CompareArgs, CompareFormat};
+use crate::args::{CompareArgs, CompareFormat, ConsoleArg};
 use crate::memory;
 use crate::plan::Refusal;
 use crate::report;
@@ -38,7 +38,11 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
     let runs = runs.collect::<Result<Vec<_>>>()?;
     let wanted = |tag: &str, stat: &str| {
         let named = |name: &String| *name == tag || name.split_once('.') == Some((tag, stat));
-        if args.metrics.is_empty() { table::is_usual(tag, stat) } else { args.metrics.iter().any(named) }
+        match args.console {
+            _ if !args.metrics.is_empty() => args.metrics.iter().any(named),
+            ConsoleArg::Summary if args.format == CompareFormat::Table => table::is_on_screen(tag, stat),
+            _ => table::is_usual(tag, stat),
+        }
     };
     say(&match args.format {
         CompareFormat::Table => table::draw(&runs, wanted),
@@ -62,7 +66,10 @@ pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
     let label = path.display().to_string();
     if path.is_dir() {
         if report::holds_records(path)? {
-            return report::figures(path, tokenizer).map(|results| Figures::of_report(label, &results));
+            let (results, verdict) = report::figures(path, tokenizer)?;
+            let mut figures = Figures::of_report(label, &results);
+            figures.verdict = verdict;
+            return Ok(figures);
         }
         let inside = path.join("profile_export_aiperf.json");
         if inside.is_file() {

@@ -6,7 +6,12 @@ use metric::{Group, METRICS, Metric, Stat};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// What is shown unless metrics are named: latencies, lengths and rates, by the statistics that people compare.
+/// What one screen shows: the latencies of both views, the rates and the failures.
+pub(super) fn is_on_screen(tag: &str, stat: &str) -> bool {
+    ON_SCREEN.iter().any(|(shown, stats)| *shown == tag && stats.contains(&stat))
+}
+
+/// What `--console full` shows: latencies, lengths and rates, by the statistics that people compare.
 pub(super) fn is_usual(tag: &str, stat: &str) -> bool {
     let is_usual_stat = ["avg", "p50", "p90", "p99"].contains(&stat);
     let group = metric::find(tag).map(|metric| metric.group);
@@ -53,7 +58,10 @@ pub(super) fn draw(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> Str
     }
     let mut text = String::new();
     for (letter, run) in LETTERS.chars().zip(runs) {
-        writeln!(text, "{letter} = {} ({})", run.label, run.tool).expect("a string takes every text");
+        let verdict =
+            run.verdict.as_ref().map_or_else(String::new, |verdict| format!(", verdict: {verdict}"));
+        writeln!(text, "{letter} = {} ({}{verdict})", run.label, run.tool)
+            .expect("a string takes every text");
     }
     text.push('\n');
     text.push_str(&aligned(&lines));
@@ -112,16 +120,32 @@ pub(super) fn json(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> Val
         metrics
             .insert(format!("{}.{stat}", metric.tag), json!({"unit": metric.display.name(), "runs": values}));
     }
-    let runs = runs.iter().map(|run| json!({"path": run.label, "made_by": run.tool})).collect::<Vec<_>>();
+    let run = |run: &Figures| match &run.verdict {
+        Some(verdict) => json!({"path": run.label, "made_by": run.tool, "verdict": verdict}),
+        None => json!({"path": run.label, "made_by": run.tool}),
+    };
+    let runs = runs.iter().map(run).collect::<Vec<_>>();
     json!({"runs": runs, "metrics": metrics})
 }
+
+const ON_SCREEN: &[(&str, &[&str])] = &[
+    ("time_to_first_token", &["p50", "p99"]),
+    ("kernel_time_to_first_token", &["p50", "p99"]),
+    ("inter_token_latency", &["p50", "p99"]),
+    ("kernel_inter_token_latency", &["p50", "p99"]),
+    ("request_latency", &["p50", "p99"]),
+    ("kernel_request_latency", &["p50", "p99"]),
+    ("output_token_throughput", &["avg"]),
+    ("request_throughput", &["avg"]),
+    ("request_error_rate", &["avg"]),
+];
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 const NOTE: &str = "
-real? tells whether the difference is more than noise: the interval that holds it with 95 % confidence excludes zero.
-It is unknown where a run has no interval: a percentile without records, or a rate. - is a figure that a run has not
-by this definition.
+real? tells whether the difference is more than noise: the interval that holds it
+with 95 % confidence excludes zero. It is unknown where a run has no interval (a
+percentile without records, a rate). - is a figure that a run does not have.
 ";
 
 #[cfg(test)]

@@ -199,28 +199,43 @@ impl Aggregate {
     pub(super) fn table(&self) -> String {
         let level = self.confidence * 100.0;
         let mut text = format!(
-            "\nOver {} runs ({level}% interval of the mean; CV is deviation / mean)\n\n{:<48}{:>12}{:>26}{:>8}  {}\n",
+            "\nOver {} runs ({level}% interval of the mean; CV is deviation / mean)\n\n{:<34}{:>11}{:>22}{:>7}  {}\n",
             self.labels.len(),
             "metric",
             "mean",
             "interval",
             "CV",
-            "repeatable"
+            "repeats"
         );
         for (key, unit, spread) in self.numbers.iter().filter(|(key, _, _)| USUAL.contains(&key.as_str())) {
             let interval = spread
                 .interval
                 .map_or_else(|| "-".to_owned(), |(low, high, _)| format!("{low:.2} .. {high:.2}"));
             let cv = spread.cv.map_or_else(|| "-".to_owned(), |cv| format!("{:.1}%", cv * 100.0));
-            let label = format!("{key} ({unit})");
+            let label = short(key, unit);
             text.push_str(&format!(
-                "{label:<48}{:>12.2}{interval:>26}{cv:>8}  {}\n",
+                "{label:<34}{:>11.2}{interval:>22}{cv:>7}  {}\n",
                 spread.mean,
                 spread.verdict()
             ));
         }
+        for Failed { label, error } in &self.failed {
+            text.push_str(&format!("{label} is not in it: {error}\n"));
+        }
         text
     }
+}
+
+/// A number's name where room is short.
+fn short(key: &str, unit: &str) -> String {
+    let (tag, stat) = key.rsplit_once('_').unwrap_or((key, ""));
+    let stat = if stat == "avg" { "" } else { stat };
+    let name = metric::find(tag).map_or(tag, |metric| metric.short);
+    [name, stat, &format!("({unit})")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 const COLUMNS: [&str; 11] =

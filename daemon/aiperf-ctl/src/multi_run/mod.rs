@@ -89,6 +89,10 @@ struct Series {
 impl Series {
     fn take(&mut self, label: String, (reported, status): Outcome) -> Result<()> {
         self.worst = self.worst.max(status);
+        if let Some(error) = reported.nothing_answered() {
+            self.failed.push(Failed { label, error });
+            return Ok(());
+        }
         if let Some(criterion) = &self.criterion {
             let stat = reported.report.stat(criterion.metric().tag, criterion.stat());
             let mut observed = Observed { stat: stat.map(metric::Value::get), numbers: Vec::new() };

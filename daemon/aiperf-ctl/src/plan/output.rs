@@ -1,8 +1,8 @@
 //! What is written, and where.
 
 use super::{Checked, refuse};
-use crate::args::{ExportLevelArg, FailOnArg, MetricArgs, ProfileArgs};
-use common::plan::{Endpoint, ExportLevel, FailOn, Load, Output};
+use crate::args::{ExportLevelArg, MetricArgs, ProfileArgs};
+use common::plan::{Endpoint, ExportLevel, Load, Output};
 use export::Names;
 use metric::Threshold;
 use std::collections::BTreeMap;
@@ -22,11 +22,7 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
         steady_state: false,
         network_latency_mean_ms: args.telemetry.network_latency_mean,
         server_metrics_formats: server_metrics_formats(args),
-        fail_on: match args.timing.fail_on {
-            FailOnArg::Degraded => FailOn::Degraded,
-            FailOnArg::Invalid => FailOn::Invalid,
-            FailOnArg::Never => FailOn::Never,
-        },
+        fail_on: args.timing.fail_on.into(),
         other: BTreeMap::new(),
     };
     metrics(&args.metrics, &mut output)?;

@@ -100,6 +100,7 @@ fn settings() -> Settings {
         streaming: true,
         capability: Capability::TEXT,
         use_server_token_count: false,
+        is_import: false,
         fixed_schedule: false,
         show_trace_timing: false,
         network_rtt_ms: None,

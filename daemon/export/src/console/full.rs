@@ -1,5 +1,6 @@
-//! What a person reads when the run is over: both views side by side, the verdict, errors, then AIPerf's tables.
+//! Everything: both views side by side, intervals, phases, errors, the server's numbers, AIPerf's tables, and the verdict.
 
+use super::{VIEW_STATS, VIEWS, View, absent, from_server, grouped, label, number, of_histogram};
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::escape::visible_within;
@@ -7,21 +8,13 @@ use crate::gpu_tables;
 use crate::json::NOT_STEADY;
 use crate::table::{Colour, Side, Table, wrap};
 use common::clock::RealNs;
-use metric::server::{KNOWN, Known, Series, Twin};
-use metric::{Group, MetricResult, Report, Stat, Steady, Value};
+use metric::server::Twin;
+use metric::{Group, Report, Stat, Steady};
 use record::{Standing, Streamed, Verdict};
 use std::io::Write;
 
-/// Writes `profile_export_console.txt`: 140 columns, no colours.
-pub(crate) fn write_file(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    write(artifacts, FILE_WIDTH, Colour::Plain, out)
-}
-
-/// Writes the console's text for a terminal of this width.
-///
-/// # Errors
-/// When the place to write to refuses.
-pub fn write(
+/// Writes all tables.
+pub(super) fn write(
     artifacts: &Artifacts<'_>,
     width: usize,
     colour: Colour,
@@ -31,8 +24,6 @@ pub fn write(
     let mut marked = false;
     writeln!(out)?;
     out.write_all(views(artifacts, &mut marked).draw(width, colour).as_bytes())?;
-    out.write_all(verdict(artifacts, width, colour).as_bytes())?;
-    out.write_all(streamed(artifacts, width).as_bytes())?;
     let tables = [intervals(report), phases(report), steady(report), errors(report), server(artifacts)]
         .into_iter()
         .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)))
@@ -47,9 +38,11 @@ pub fn write(
     if artifacts.settings.steady_state {
         out.write_all(steady_says(report, width).as_bytes())?;
     }
+    out.write_all(streamed(artifacts, width).as_bytes())?;
     if marked {
         writeln!(out, "\n* Too few samples for this percentile: another run may well give another number.")?;
     }
+    out.write_all(verdict(artifacts, width, colour).as_bytes())?;
     Ok(())
 }
 
@@ -60,9 +53,8 @@ fn views(artifacts: &Artifacts<'_>, marked: &mut bool) -> Table {
     let columns =
         [("Metric", Side::Right), ("View", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new("aiperfd | Client View and Kernel View", &columns);
-    for (label, client, kernel) in VIEWS {
+    for View { label, client, kernel, added } in VIEWS {
         let rows = [("client", report.get(client)), ("kernel", report.get(kernel))];
-        let both = rows.iter().all(|(_, result)| result.is_some());
         let mut label = Some(*label);
         for (view, result) in rows {
             let Some(result) = result else { continue };
@@ -75,14 +67,9 @@ fn views(artifacts: &Artifacts<'_>, marked: &mut bool) -> Table {
                     .collect(),
             );
         }
-        if both {
-            let numbers = VIEW_STATS.map(|stat| {
-                let (client, kernel) = (report.stat(client, stat), report.stat(kernel, stat));
-                let difference =
-                    client.zip(kernel).and_then(|(client, kernel)| Value::new(client.get() - kernel.get()));
-                difference.map_or_else(absent, |value| grouped(value.get()))
-            });
-            table.row(["", "difference"].map(str::to_owned).into_iter().chain(numbers).collect());
+        if let Some(added) = report.get(added) {
+            let numbers = VIEW_STATS.map(|stat| number(added, stat, marked));
+            table.row(["", "added"].map(str::to_owned).into_iter().chain(numbers).collect());
         }
         if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
             let numbers = VIEW_STATS.map(|stat| of_histogram(server, stat, 1e3));
@@ -104,7 +91,7 @@ fn intervals(report: &Report) -> Table {
     let columns =
         [("Metric", Side::Right), ("View", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new("aiperfd | 95% Confidence Intervals", &columns);
-    for (label, client, kernel) in VIEWS {
+    for View { label, client, kernel, .. } in VIEWS {
         for (view, tag) in [("client", client), ("kernel", kernel)] {
             let Some(result) = report.get(tag) else { continue };
             let cells = INTERVAL_STATS.map(|stat| {
@@ -144,7 +131,7 @@ fn steady(report: &Report) -> Table {
     let columns = STATS.map(|stat| (stat.name(), Side::Right));
     let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new("aiperfd | Steady State", &columns);
-    let latencies = VIEWS.iter().flat_map(|(_, client, kernel)| [*client, *kernel]);
+    let latencies = VIEWS.iter().flat_map(|view| [view.client, view.kernel]);
     for tag in latencies.chain(RATES.iter().copied()).chain(["effective_concurrency"]) {
         let results = report.steady.iter().flat_map(|steady| &steady.slice.results);
         if let Some(result) = results.into_iter().find(|result| result.metric.tag == tag) {
@@ -191,33 +178,6 @@ fn steady_says(report: &Report, width: usize) -> String {
     };
     let lines = wrap(&text, width.saturating_sub(1).max(20)).join("\n");
     format!("\n{lines}\n")
-}
-
-/// What the server calls one of the known things, with its numbers.
-fn from_server<'a>(
-    artifacts: &Artifacts<'a>,
-    twin: Twin,
-) -> impl Iterator<Item = (&'static Known, &'a Series)> + use<'a> {
-    let server = artifacts.server;
-    KNOWN.iter().filter(move |known| known.twin == twin).filter_map(move |known| {
-        let (_, series) = server?.summaries.find(known.names)?;
-        (series.get("count") != Some(0.0)).then_some((known, series))
-    })
-}
-
-/// A statistic of a server's histogram; quantiles are estimates within a bucket, and say so.
-fn of_histogram(series: &Series, stat: Stat, factor: f64) -> String {
-    if stat == Stat::Avg {
-        return series.get("avg").map_or_else(absent, |avg| grouped(avg * factor));
-    }
-    let name = format!("{}_estimate", stat.name());
-    let Some(quantile) = series.quantiles.iter().find(|quantile| quantile.name == name) else {
-        return absent();
-    };
-    match quantile.estimate {
-        Some(estimate) => format!("~{}", grouped(estimate * factor)),
-        None => format!(">{}", grouped(quantile.low * factor)),
-    }
 }
 
 /// What only the server knows.
@@ -308,47 +268,9 @@ fn table(report: &Report, (group, title): (Group, &str), marked: &mut bool) -> T
     table
 }
 
-fn label(result: &MetricResult) -> String {
-    format!("{} ({})", result.metric.header, result.metric.display.name())
-}
-
-/// A statistic with a mark where the sample is too small for it.
-fn number(result: &MetricResult, stat: Stat, marked: &mut bool) -> String {
-    let Some(value) = result.stats.get(stat) else { return absent() };
-    let text = grouped(value.get());
-    if result.stats.supports(stat) {
-        text
-    } else {
-        *marked = true;
-        format!("{text}*")
-    }
-}
-
-fn absent() -> String {
-    "N/A".to_owned()
-}
-
-/// Two decimals, with commas between thousands.
-fn grouped(number: f64) -> String {
-    let text = format!("{:.2}", number.abs());
-    let (whole, decimals) = text.split_once('.').unwrap_or((&text, "00"));
-    let mut out = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    let is_negative = number < 0.0 && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
-    format!("{}{out}.{decimals}", if is_negative { "-" } else { "" })
-}
-
 /// Names and sentences of a run that others stored are cut there.
 const NAME_CHARACTERS_MAX: usize = 64;
 const TEXT_CHARACTERS_MAX: usize = 2000;
-
-/// The width of the file.
-pub const FILE_WIDTH: usize = 140;
 
 const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
 
@@ -360,15 +282,7 @@ const INTERVAL_STATS: [Stat; 4] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
 /// In place of an interval.
 const TOO_FEW: &str = "too few";
 
-const VIEW_STATS: [Stat; 5] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99, Stat::Max];
-
 const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];
-
-const VIEWS: &[(&str, &str, &str)] = &[
-    ("Time to First Token (ms)", "time_to_first_token", "kernel_time_to_first_token"),
-    ("Inter Token Latency (ms)", "inter_token_latency", "kernel_inter_token_latency"),
-    ("Request Latency (ms)", "request_latency", "kernel_request_latency"),
-];
 
 const PHASE_NUMBERS: [(&str, &str, Stat); 6] = [
     ("Requests/s", "request_throughput", Stat::Avg),
@@ -392,17 +306,3 @@ const GROUPS: &[(Group, &str)] = &[
     (Group::Main, "aiperfd | LLM Metrics"),
     (Group::Gpu, "aiperfd | GPU Energy by Request and Gap"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        let table =
-            [(1234567.891, "1,234,567.89"), (999.0, "999.00"), (-1234.5, "-1,234.50"), (-0.001, "0.00")];
-        for (number, expected) in table {
-            assert_eq!(grouped(number), expected, "{number}");
-        }
-    }
-}

@@ -1,5 +1,6 @@
 //! What the client saw and added, by the definitions that other tools use.
 
+pub(crate) mod client_added;
 pub(crate) mod client_overhead_share;
 pub(crate) mod client_receive_overhead;
 pub(crate) mod client_receive_overhead_first_token;

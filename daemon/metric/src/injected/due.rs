@@ -1,22 +1,23 @@
-//! How long requests waited and took from when they were due, failed ones too: free of coordinated omission.
+//! How long requests waited and took from when they were released, failed ones too. What a limit on requests in flight held
+//! back is not in it, as in AIPerf's; `request_latency_from_due` has that.
 
 use crate::metric::{Group, Injected, Metric};
 use crate::value::float;
 use common::clock::RealNs;
 
-/// From due to begin.
+/// From release to begin.
 pub(crate) const CREDIT_TO_START: Metric =
     Metric::injected("credit_to_start_latency", "Credit-to-Start Latency", Injected::DueToStart)
         .latency()
         .group(Group::Hidden)
-        .text("max(0, submitted - due) of all requests, by dates rounded to 256 ns as AIPerf's are.");
+        .text("max(0, submitted - released) of all requests, released being when the schedule and every limit allowed it (AIPerf's credit), by dates rounded to 256 ns as AIPerf's are.");
 
-/// From due to end.
+/// From release to end.
 pub(crate) const EFFECTIVE_LATENCY: Metric =
     Metric::injected("effective_latency", "Effective Latency (CO-aware)", Injected::DueToEnd)
         .latency()
         .group(Group::Effective)
-        .text("max(0, ended - due) of all requests, by dates rounded to 256 ns as AIPerf's are.");
+        .text("max(0, ended - released) of all requests, released being when the schedule and every limit allowed it (AIPerf's credit), by dates rounded to 256 ns as AIPerf's are.");
 
 /// The milliseconds between two dates as floats of nanoseconds, which round to 256, never less than none.
 pub(crate) fn between(due: RealNs, later: RealNs) -> f64 {

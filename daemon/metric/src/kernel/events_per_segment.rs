@@ -10,12 +10,12 @@ pub(crate) const METRIC: Metric = Metric::record("events_per_segment", "Events p
     .ours(Group::Kernel)
     .order(3110)
     .flags(Flags::STREAMING_ONLY)
-    .text("events / received_segments.");
+    .text("events / event_segments: segments that completed no event, such as that of the head alone, do not count.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
     Value::ratio(
         Value::count(case.events),
-        Value::count(case.received_segments.filter(|segments| *segments > 0)?),
+        Value::count(case.event_segments.filter(|segments| *segments > 0)?),
     )
 }
 
@@ -26,6 +26,7 @@ mod tests {
     #[test]
     fn it_is_a_mean() {
         check(&super::METRIC, |_| (), Some(2.0));
-        check(&super::METRIC, |request| request.received_segments = Some(0), None);
+        check(&super::METRIC, |request| request.received_segments = Some(9), Some(2.0));
+        check(&super::METRIC, |request| request.event_segments = Some(0), None);
     }
 }

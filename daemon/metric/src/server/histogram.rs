@@ -11,7 +11,8 @@ pub type Buckets = Vec<(String, f64)>;
 pub struct Quantile {
     /// Its name: `p99_estimate`.
     pub name: &'static str,
-    /// On the straight line between the bounds, as Prometheus' `histogram_quantile`; none in a bucket without an end.
+    /// On the straight line between the bounds, as Prometheus' `histogram_quantile`; none in the first bucket, which has no
+    /// begin of its own, and in one without an end.
     pub estimate: Option<f64>,
     /// Where its bucket begins.
     pub low: f64,
@@ -93,7 +94,8 @@ fn quantiles(buckets: &Buckets) -> Vec<Quantile> {
         let high = Some(bound(le)).filter(|bound| bound.is_finite());
         let inside = upto - before;
         let part = if inside > 0.0 { (rank - before) / inside } else { 1.0 };
-        let estimate = high.map(|high| low + (high - low) * part);
+        // The first bucket reaches down to 0: what lies in it may be a thousandth of its end.
+        let estimate = high.filter(|_| place > 0).map(|high| low + (high - low) * part);
         Some(Quantile { name: name(*stat), estimate, low, high })
     };
     Stat::PERCENTILES.iter().filter_map(of).filter(|quantile| quantile.low.is_finite()).collect()

@@ -81,6 +81,10 @@ fn quantiles_have_bounds() {
     check(rows.clone(), "avg", Some(0.5));
     check(rows.clone(), "p50_estimate", Some(0.1 + 0.4 * 5.0 / 8.0));
     check(rows, "p99_estimate", None);
+    let first = [histogram(1, [0.0; 4], 0.0), histogram(4, [9.0, 9.0, 9.0, 9.0], 0.001)].concat();
+    let first = check(first, "p50_estimate", None);
+    let within = Quantile { name: "p99_estimate", estimate: None, low: 0.0, high: Some(0.1) };
+    assert_eq!(first.profiling["x"].series[0].quantiles.last(), Some(&within), "an upper bound only");
     let last = summaries.profiling["x"].series[0].quantiles.last().copied();
     let beyond = Quantile { name: "p99_estimate", estimate: None, low: 0.5, high: None };
     assert_eq!(last, Some(beyond), "a bucket without an end gives a lower bound only");

@@ -1,0 +1,208 @@
+//! The verdict of runs of which something is true, and of the same runs without it; and the screen that ends with it.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::ask::descendants;
+use end_to_end::client::{Ended, Run};
+use end_to_end::hostile::Hostile as Scripted;
+use end_to_end::patience::until;
+use end_to_end::server::Server;
+use end_to_end::watched::audit;
+use end_to_end::{needs_probes, needs_programs, programs};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+/// The verdict's level and the reasons that speak against the run.
+fn verdict(ended: &Ended) -> (String, Vec<String>) {
+    let verdict = ended.json("run.json")["verdict"].clone();
+    let reasons = verdict["reasons"].as_array().unwrap().iter();
+    let reasons = reasons.filter(|reason| reason["standing"] != "valid");
+    let names = reasons.map(|reason| reason["name"].as_str().unwrap().to_owned()).collect();
+    (verdict["standing"].as_str().unwrap().to_owned(), names)
+}
+
+#[track_caller]
+fn check(ended: &Ended, status: i32, standing: &str, reason: &str) {
+    ended.ended_with(status);
+    let (found, reasons) = verdict(ended);
+    assert_eq!(found, standing, "{reasons:?}");
+    assert!(reasons.iter().any(|name| name == reason), "{reason} is among {reasons:?}");
+    assert!(ended.out.contains(&format!("Verdict: {standing}")), "{}", ended.out);
+}
+
+fn run(server: &str, flags: &str) -> Ended {
+    let server = Server::start(server);
+    Run::profile(&server.url(), flags).end()
+}
+
+#[test]
+fn failures_speak_against_a_run() {
+    needs_programs!();
+    for (fault, cause) in [
+        ("status:401", "HTTP 401"),
+        ("status:404", "HTTP 404"),
+        ("status:429", "HTTP 429"),
+        ("status:500", "HTTP 500"),
+        ("close", "response_truncated"),
+        ("redirect", "HTTP 302"),
+        ("error-object", ""),
+    ] {
+        let ended = run(&format!("--fault {fault}"), "--request-count 6 --concurrency 2");
+        check(&ended, 1, "invalid", "requests_failed");
+        let said = format!("every request failed, the first with: {cause}");
+        assert!(ended.json("run.json")["verdict"].to_string().contains(&said), "{fault}: {}", ended.out);
+    }
+    let half = run("--fault status:503 --fault-every 2", "--request-count 20 --concurrency 2");
+    check(&half, 3, "invalid", "requests_failed");
+    let some = run("--fault status:503 --fault-every 20", "--request-count 40 --concurrency 2");
+    check(&some, 0, "degraded", "requests_failed");
+    let never = run("--fault status:503 --fault-every 2", "--request-count 20 --fail-on never");
+    check(&never, 0, "invalid", "requests_failed");
+}
+
+#[test]
+fn nothing_speaks_against_a_good_run() {
+    needs_programs!();
+    let ended = run("--separate-writes", "--request-count 40 --concurrency 4");
+    ended.ended_with(0);
+    let (standing, reasons) = verdict(&ended);
+    let of_host =
+        ["hot_core_shared", "sibling_busy", "client_overhead", "standstill", "governor", "steal_time"];
+    let speaking = reasons.iter().filter(|name| !of_host.contains(&name.as_str())).collect::<Vec<_>>();
+    assert!(speaking.is_empty(), "{standing}: {reasons:?}");
+}
+
+#[test]
+fn answers_that_were_not_streamed_are_named() {
+    needs_programs!();
+    let together = run("--events-per-write 16", "--request-count 10 --concurrency 2 --osl 16");
+    check(&together, 0, "degraded", "buffered");
+    // The server answers with one body, whatever was wanted.
+    let whole = run("", "--request-count 10 --concurrency 2 --osl 16 --extra-inputs stream:false");
+    check(&whole, 0, "degraded", "not_streamed");
+    let summary = whole.json("profile_export_aiperf.json");
+    for tag in ["time_to_first_token", "inter_token_latency", "time_to_second_token"] {
+        assert!(summary.get(tag).is_none(), "{tag}: {}", summary[tag]);
+    }
+    assert!(summary["request_latency"]["avg"].is_number(), "the latency stays");
+    assert!(!whole.out.contains("Time to First Token"), "{}", whole.out);
+    let wanted = Server::start("");
+    let plain = Run::plain_profile(&wanted.url(), "--request-count 10 --osl 16").end();
+    assert!(verdict(&plain).1.iter().all(|name| name != "not_streamed"), "nobody asked for a stream");
+}
+
+/// A server that counts other tokens than anybody else.
+#[test]
+fn token_counts_that_disagree_are_named() {
+    needs_programs!();
+    let server = Scripted::answering(|_, _, stream| {
+        let chunk = |text: &str| {
+            format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+        };
+        let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":52,\"total_tokens\":61}}\n\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).ok();
+        for word in ["one", " two", " three"] {
+            stream.write_all(chunk(word).as_bytes()).ok();
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        stream.write_all(usage.as_bytes()).ok();
+        stream.write_all(b"data: [DONE]\n\n").ok();
+    });
+    let flags = "--request-count 10 --concurrency 1";
+    check(&Run::profile(&server.url(), flags).end(), 0, "degraded", "token_counts_differ");
+    let by_server = Run::profile(&server.url(), &format!("{flags} --use-server-token-count")).end();
+    assert!(verdict(&by_server).1.is_empty(), "the server's own counts are used: {:?}", verdict(&by_server));
+}
+
+#[test]
+fn a_standstill_is_named() {
+    needs_probes!();
+    let server = Server::start("--tokens 50 --gap-ms 4");
+    let flags = "--concurrency 4 --benchmark-duration 5 --benchmark-grace-period 5";
+    let running = Run::profile(&server.url(), flags).start();
+    server.until_received(8);
+    let loadgen = until("a load generator", || part(running.pid(), "aiperf-loadgen"));
+    signal(loadgen, Signal::STOP);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    signal(loadgen, Signal::CONT);
+    check(&running.end(), 3, "invalid", "standstill");
+}
+
+#[test]
+fn a_watch_that_saw_nothing_is_invalid() {
+    needs_probes!();
+    let ended = audit(&[], &["true"]).end();
+    ended.ended_with(3);
+    assert_eq!(verdict(&ended), ("invalid".to_owned(), vec!["nothing_seen".to_owned()]), "{}", ended.err);
+    audit(&["--fail-on", "never"], &["true"]).end().ended_with(0);
+    audit(&[], &["false"]).end().ended_with(1);
+}
+
+/// At 80 columns nothing wraps, all of it fits on a screen of 24 lines, and it ends with the verdict and the files.
+#[test]
+fn the_report_is_one_screen() {
+    needs_programs!();
+    let server = Server::start("--fault status:503 --fault-every 2");
+    let flags = "--request-count 20 --concurrency 2";
+    let ended = Run::profile(&server.url(), flags).end();
+    let lines = ended.out.lines().collect::<Vec<_>>();
+    assert!(lines.len() <= 23, "{} lines:\n{}", lines.len(), ended.out);
+    let widest =
+        lines.iter().filter(|line| !line.starts_with("Results")).map(|line| line.chars().count()).max();
+    assert!(widest.unwrap() <= 80, "{}", ended.out);
+    let verdict = lines.iter().position(|line| line.starts_with("Verdict: invalid")).expect("a verdict");
+    let results = lines.iter().position(|line| line.starts_with("Results: ")).expect("where the files are");
+    assert!(verdict < results && results + 2 >= lines.len(), "at the end: {}", ended.out);
+    let full = Run::profile(&server.url(), &format!("{flags} --console full")).end();
+    assert!(full.out.lines().count() > 40, "every table: {}", full.out);
+    let file = std::fs::read_to_string(full.artifacts().join("profile_export_console.txt")).unwrap();
+    assert!(file.contains("LLM Metrics"), "and they are in the file: {file}");
+}
+
+#[test]
+fn repetitions_of_failures_are_no_successes() {
+    needs_programs!();
+    let server = Server::start("--fault status:503");
+    let ended = Run::profile(&server.url(), "--request-count 3 --num-profile-runs 2").end();
+    ended.ended_with(1);
+    assert!(ended.err.contains("no run succeeded"), "{}", ended.err);
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// The process of the load generator that sends, not the one that starts such.
+fn part(pid: u32, name: &str) -> Option<u32> {
+    descendants(pid).into_iter().find(|pid| {
+        let line =
+            std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(&format!("{name} run"))
+    })
+}
+
+/// The kernel's stamps are of another clock there: they are not taken, and the run says why.
+#[test]
+fn in_a_time_namespace_other_stamps_are_taken() {
+    needs_probes!();
+    let server = Server::start("");
+    let mut command = Command::new("unshare");
+    command.args(["--time", "--monotonic", "100000", "--"]).arg(programs::folder().join("aiperf-ctl"));
+    command.args(["profile", "--model", "mock-model", "--url", &server.url(), "--streaming"]);
+    command.args(["--request-count", "8", "--isl", "8", "--osl", "4", "--artifact-dir", "artifacts"]);
+    let ended = Run::by(command).without_daemon().end();
+    ended.ended_with(0);
+    let run = ended.json("run.json");
+    assert_eq!(run["timestamps"], "so_timestamping", "{}", run["timestamps_reason"]);
+    assert!(
+        run["timestamps_reason"].as_str().unwrap().contains("time namespace"),
+        "{}",
+        run["timestamps_reason"]
+    );
+    for record in ended.records() {
+        let overhead = record["metrics"]["client_receive_overhead_first_token"]["value"].as_f64().unwrap();
+        assert!((0.0..60_000.0).contains(&overhead), "{record}");
+    }
+}
