@@ -208,6 +208,7 @@ const fn unit(unit: Unit) -> &'static str {
 const fn clock(clock: Clock) -> &'static str {
     match clock {
         Clock::Monotonic => "monotonic",
+        Clock::Realtime => "Unix time",
         Clock::None => "–",
     }
 }

@@ -13,14 +13,16 @@ use crate::live::EndedRequests;
 use crate::reply::{Message, Replies, Reply};
 use crate::rolling::Rolling;
 use crate::spool::{Keeping, Reader};
+use crate::store::run_number;
 use crate::tally::Tally;
 use anyhow::{Context, Result};
-use common::clock::{DurationNs, MonoNs};
+use common::clock::{Anchor, DurationNs, MonoNs};
 use common::kernel_event::Kind;
 use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::Step;
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
+use common::plan::Plan;
 use control::LivePercentiles;
 use export::parquet::PartWriter;
 use join::{Joined, Joiner};
@@ -45,6 +47,8 @@ pub struct Pipeline {
     pub view: Arc<Mutex<View>>,
     /// What live percentiles are taken of.
     pub settings: Settings,
+    /// What is known of all requests; nothing of those that others send.
+    pub naming: Naming,
     /// Whoever asks for requests as they end.
     pub live: Arc<EndedRequests>,
     /// Where parts go as they are full, of a watch that has no end.
@@ -53,6 +57,40 @@ pub struct Pipeline {
     pub keeping: Option<Keeping>,
     /// Messages so far: a pipeline in which they stand still hangs.
     pub heard: Arc<AtomicU64>,
+}
+
+/// What every request of a run has in common.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    /// The run's number, which its requests' ids are made of.
+    pub run: Option<u64>,
+    /// The model, where there is only one.
+    pub model: Option<String>,
+}
+
+impl Naming {
+    /// Of the requests of this run.
+    #[must_use]
+    pub fn of(run_id: &str, plan: &Plan) -> Self {
+        if plan.watch.is_some() {
+            return Self::default();
+        }
+        let model = plan.endpoint.models.first().filter(|_| plan.endpoint.models.len() == 1);
+        Self { run: run_number(run_id).ok(), model: model.cloned() }
+    }
+
+    /// Names a request, and gives its date.
+    fn name(&self, request: &mut Request, clock: &Anchor) {
+        let begun = request.submitted_ns.or(request.connect_begun_ns).or(request.kernel_sent_first_ns);
+        request.started_unix_ns = begun.map(|begun| clock.real(begun).0);
+        if request.model.is_none() {
+            request.model.clone_from(&self.model);
+        }
+        if let Some(run) = self.run.filter(|_| request.client_request_id.is_none()) {
+            let id = request.request_id.header(run);
+            request.client_request_id = Some(String::from_utf8_lossy(&id).into_owned());
+        }
+    }
 }
 
 /// Where rows go.
@@ -100,7 +138,8 @@ impl Pipeline {
                 }
                 Message::Request(reply) => {
                     pull_kernel(self.kernel.as_mut(), &mut self.joiner, reply.ended.ended + SLACK)?;
-                    let joined = joined(&mut self.joiner, &reply);
+                    let mut joined = joined(&mut self.joiner, &reply);
+                    self.naming.name(&mut joined.request, &self.settings.clock);
                     write(&mut self.writers, &reply, &joined)?;
                     if let Some(rolling) = &mut self.rolling {
                         rolling.take_if_due(&mut self.writers, joined.request.ended_ns)?;

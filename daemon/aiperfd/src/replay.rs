@@ -13,7 +13,7 @@ use crate::daemon::Daemon;
 use crate::finish::Parts;
 use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
-use crate::pipeline::{Pipeline, View};
+use crate::pipeline::{Naming, Pipeline, View};
 use crate::reply::Replies;
 use crate::run::{metadata, phase_names, settings, writers};
 use crate::spool::{self, Reader};
@@ -89,6 +89,7 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
         writers: writers(&folder, plan, &metadata),
         view: Arc::clone(&view),
         settings: settings(plan, started.clock_begin),
+        naming: Naming::of(&run_id(directory), plan),
         live: Arc::<EndedRequests>::default(),
         rolling: None,
         keeping: None,

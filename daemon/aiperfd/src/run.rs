@@ -16,7 +16,7 @@ use crate::gpus::Gpus;
 use crate::limits::{self, Taken};
 use crate::live::EndedRequests;
 use crate::loadgen::{Heard, Loadgen};
-use crate::pipeline::{Pipeline, View, Writers};
+use crate::pipeline::{Naming, Pipeline, View, Writers};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
 use crate::rolling::Kept;
@@ -379,6 +379,7 @@ impl Active {
             writers: writers(&self.directory.path().join("parts"), plan, metadata),
             view: Arc::clone(view),
             settings: settings(plan, clock_begin),
+            naming: Naming::of(&self.run_id(), plan),
             live: Arc::clone(&self.live),
             rolling: None,
             keeping: Some(inflow.keeping),

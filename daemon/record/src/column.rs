@@ -41,6 +41,8 @@ pub enum Unit {
 pub enum Clock {
     /// `CLOCK_MONOTONIC`.
     Monotonic,
+    /// `CLOCK_REALTIME`: time since the Unix epoch.
+    Realtime,
     /// The column is no stamp.
     None,
 }

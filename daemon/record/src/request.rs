@@ -158,9 +158,12 @@ columns! {
         spec_decode_acceptance_rate: Option<f64>, Plain, None, Server;
         /// Verifications by how many drafted tokens each accepted, from 0, with commas between.
         spec_decode_histogram: Option<String>, Plain, None, Server;
-        /// The model that a watched request names.
+        /// When it began as a date: its hand-over to the kernel by the run's one reading of both clocks; of a watched request
+        /// the departure or arrival of its first byte.
+        started_unix_ns: Option<u64>, Nanoseconds, Realtime, Join;
+        /// The model that was asked: of a run with several, and of a watched request, the one that the request names.
         model: Option<String>, Identity, None, Scribe;
-        /// The `X-Request-ID` of a watched request, which whoever sent it chose.
+        /// The request's `X-Request-ID`; of a watched one, what its sender chose.
         client_request_id: Option<String>, Identity, None, Scribe;
         /// When the server's process had read a watched request's last byte out of its socket.
         server_read_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;

@@ -235,12 +235,19 @@ impl<T: Teller> Asking<T> {
     fn scrape(&self) -> Result<Exposition, ScrapeError> {
         let mut response = self.agent.get(&self.poll.url).header("accept", ACCEPT).call()?;
         let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec()?;
-        let found = parse(&String::from_utf8_lossy(&body));
-        if found.readings.is_empty() && !body.is_empty() {
+        let text = String::from_utf8_lossy(&body);
+        let found = parse(&text);
+        // A server that has served nothing may name its metrics and have no numbers yet.
+        if found.readings.is_empty() && !body.is_empty() && !names_metrics(&text) {
             return Err(ScrapeError::NotPrometheus);
         }
         Ok(found)
     }
+}
+
+/// Whether a text names metrics in Prometheus' way, with numbers or without.
+fn names_metrics(text: &str) -> bool {
+    text.lines().any(|line| ["# TYPE ", "# HELP ", "# EOF"].iter().any(|begin| line.starts_with(begin)))
 }
 
 /// An error with what caused it.

@@ -42,7 +42,7 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     let server = Server::start("");
     let exporter = Exporter::start(vec![vllm(5, 1.0, 0), vllm(25, 1.05, 2)]);
     let flags = format!(
-        "--request-count 20 --request-rate 20 --server-metrics {} --server-metrics-formats json,csv,jsonl,parquet",
+        "--console full --request-count 20 --request-rate 20 --server-metrics {} --server-metrics-formats json,csv,jsonl,parquet",
         exporter.url()
     );
     let ended = profile_across(&server, &exporter, &flags);
@@ -73,7 +73,7 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     let lines = ended.lines("server_metrics_export.jsonl");
     assert!(lines.len() >= 2 && lines.iter().all(|line| line["metrics"].is_object()), "{lines:?}");
     let mut again = Run::of("report");
-    again.command.arg(ended.artifacts());
+    again.command.arg(ended.artifacts()).args(["--console", "full"]);
     assert!(again.end().out.contains("Requests Running"), "a report of the stored run says the same");
 }
 
@@ -104,8 +104,25 @@ fn every_engine_is_understood() {
         let told = series["endpoint_url"].as_str().unwrap();
         assert_eq!(told.ends_with("/prometheus/metrics"), is_elsewhere, "{name} at {told}");
         let table = ended.out.split("Verdict").next().unwrap();
-        assert!(table.contains("server"), "{name} beside client and kernel: {table}");
+        assert!(table.contains("by the server's metrics"), "{name} below what was seen: {table}");
     }
+}
+
+/// A server that has served nothing names its metrics and has no numbers: they count from nothing on.
+#[test]
+fn metrics_may_begin_with_the_first_request() {
+    needs_programs!();
+    let server = Server::start("");
+    let name = "vllm:time_to_first_token_seconds";
+    let bodies = vec![
+        format!("# HELP {name} x\n# TYPE {name} histogram\n").into_bytes(),
+        first_tokens(name, 20).into_bytes(),
+    ];
+    let exporter = Exporter::start(bodies);
+    let flags = format!("--request-count 20 --request-rate 40 --server-metrics {}", exporter.url());
+    let ended = profile_across(&server, &exporter, &flags);
+    let export = ended.json("server_metrics_export.json");
+    assert_eq!(export["metrics"][name]["series"][0]["stats"]["count"], 20, "{export}");
 }
 
 #[test]

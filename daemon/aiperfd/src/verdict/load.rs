@@ -36,7 +36,7 @@ const NOTHING_SEEN: Rule = Rule::new("nothing_seen", nothing_seen)
         "What was watched sent no request to a model in HTTP/1.1, used other ports, or opened its sockets in another \
          cgroup.",
     )
-    .cure("check --ports and that requests went out while it watched");
+    .cure("check --port and that requests went out while it watched");
 
 fn nothing_seen(evidence: &Evidence) -> Option<Found> {
     (evidence.is_watch && evidence.sent == 0).then(|| invalid("no request was seen", &[]))

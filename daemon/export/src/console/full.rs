@@ -9,7 +9,7 @@ use crate::json::NOT_STEADY;
 use crate::table::{Colour, Side, Table, wrap};
 use common::clock::RealNs;
 use metric::server::Twin;
-use metric::{Group, Report, Stat, Steady};
+use metric::{Group, MetricResult, Report, Stat, Steady};
 use record::{Standing, Streamed, Verdict};
 use std::io::Write;
 
@@ -23,11 +23,12 @@ pub(super) fn write(
     let report = artifacts.report;
     let mut marked = false;
     writeln!(out)?;
-    out.write_all(views(artifacts, &mut marked).draw(width, colour).as_bytes())?;
-    let tables = [intervals(report), phases(report), steady(report), errors(report), server(artifacts)]
-        .into_iter()
-        .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)))
-        .chain(gpu_tables::tables(artifacts, grouped));
+    let views = views(artifacts, &mut marked);
+    let tables =
+        [views, intervals(report), phases(report), steady(report), errors(report), server(artifacts)]
+            .into_iter()
+            .chain(GROUPS.iter().map(|group| table(report, *group, &mut marked)))
+            .chain(gpu_tables::tables(artifacts, grouped));
     for table in tables.collect::<Vec<_>>().iter().filter(|table| !table.is_empty()) {
         writeln!(out)?;
         out.write_all(table.draw(width, colour).as_bytes())?;
@@ -252,6 +253,12 @@ fn errors(report: &Report) -> Table {
     table
 }
 
+/// Whether it is a curve of tokens or first tokens that no request had: AIPerf's files have it as 0.
+fn is_of_nothing(result: &MetricResult) -> bool {
+    matches!(result.metric.group, Group::Effective | Group::Active)
+        && result.stats.get(Stat::Max).is_some_and(|most| most.get() == 0.0)
+}
+
 fn table(report: &Report, (group, title): (Group, &str), marked: &mut bool) -> Table {
     let columns = STATS.map(|stat| (stat.name(), Side::Right));
     let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
@@ -259,7 +266,8 @@ fn table(report: &Report, (group, title): (Group, &str), marked: &mut bool) -> T
     if group == Group::HttpTrace && !report.show_trace_timing {
         return table;
     }
-    let mut results = report.results.iter().filter(|result| result.metric.group == group).collect::<Vec<_>>();
+    let is_shown = |result: &&MetricResult| result.metric.group == group && !is_of_nothing(result);
+    let mut results = report.results.iter().filter(is_shown).collect::<Vec<_>>();
     results.sort_by_key(|result| result.metric.order.unwrap_or(u32::MAX));
     for result in results {
         let numbers = STATS.map(|stat| number(result, stat, marked));

@@ -9,7 +9,7 @@ use crate::escape::visible_within;
 use crate::table::{Colour, wrap};
 use metric::server::Twin;
 use metric::{Report, Stat};
-use record::{Reason, Run, Standing};
+use record::{Reason, Run, Standing, Streamed};
 use std::io::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -28,11 +28,13 @@ pub(super) fn write(
     lines.extend(latencies(artifacts, width, colour, &mut marked));
     lines.extend(totals(artifacts.report));
     lines.extend(errors(artifacts.report, width));
-    lines.extend(exports(artifacts.run));
+    lines.extend(exports(artifacts.run, width));
     if marked {
         lines.push("* too few requests for this percentile: another run may well give another".to_owned());
     }
-    lines.push(String::new());
+    if lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
+    }
     let room = LINES_MAX.saturating_sub(lines.len());
     lines.extend(verdict(artifacts.run, room, width, colour));
     for line in lines {
@@ -49,7 +51,7 @@ fn head(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> Vec<String> 
     let urls = endpoint.urls.join(", ");
     let mut what = vec![run.source.clone()];
     what.extend(Some(models).filter(|models| !models.is_empty()));
-    what.extend(Some(endpoint.kind.clone()).filter(|kind| !kind.is_empty()));
+    what.extend(Some(endpoint.kind.clone()).filter(|_| run.plan.watch.is_none()));
     what.extend(Some(urls).filter(|urls| !urls.is_empty()).map(|urls| format!("at {urls}")));
     let seconds = metric::float(artifacts.report.end.0.saturating_sub(artifacts.report.begin.0)) / 1e9;
     let requests = grouped_count(artifacts.report.requests);
@@ -157,11 +159,17 @@ fn errors(report: &Report, width: usize) -> Vec<String> {
 }
 
 /// Exporters that did not get everything.
-fn exports(run: &Run) -> Option<String> {
+fn exports(run: &Run, width: usize) -> Vec<String> {
     let missed = run.streamed.iter().filter(|export| export.failed > 0 || export.dropped > 0);
-    let missed = missed.map(|export| format!("{} ({} dropped)", export.to, export.dropped));
-    let missed = missed.collect::<Vec<_>>().join(", ");
-    (!missed.is_empty()).then(|| format!("Not delivered everything: {missed}; the files are whole"))
+    let missed = missed.map(|export| {
+        let Streamed { to, succeeded, failed, dropped, .. } = export;
+        let all = failed + succeeded;
+        cut(
+            &format!("To the {to}: {dropped} dropped, {failed} of {all} exports failed; the files are whole"),
+            width,
+        )
+    });
+    missed.take(EXPORTS_SHOWN).collect()
 }
 
 /// The verdict with its reasons, worst first, in as many lines as there is room.
@@ -229,6 +237,8 @@ const WIDEST: usize = 100;
 /// A column of numbers.
 const CELL: usize = 10;
 const ERRORS_SHOWN: usize = 2;
+/// Lines of exporters that did not get everything.
+const EXPORTS_SHOWN: usize = 4;
 /// Lines of one reason.
 const REASON_LINES: usize = 3;
 const TEXT_MAX: usize = 2000;

@@ -110,6 +110,14 @@ impl Replay {
 }
 
 impl State {
+    /// What a counter or a histogram is before anything was counted.
+    pub(super) const fn zero(&self) -> Self {
+        match self {
+            Self::Scalar(_) => Self::Scalar(Some(0.0)),
+            Self::Histogram { .. } => Self::Histogram { sum: 0.0, count: 0.0, buckets: Vec::new() },
+        }
+    }
+
     fn set(&mut self, part: Option<String>, value: Option<f64>) {
         match (self, part) {
             (Self::Scalar(scalar), None) => *scalar = value,

@@ -163,19 +163,25 @@ impl Collector {
         if scrape.is_news {
             endpoint.news.push(scrape.answered);
         }
+        let before =
+            endpoint.answered.len().checked_sub(2).and_then(|place| endpoint.answered.get(place).copied());
         for (key, entry) in entries {
-            self.point(scrape, key, entry);
+            self.point(scrape, key, entry, before);
         }
     }
 
-    /// Gauges are samples, so each scrape counts; of counters a scrape without news says nothing.
-    fn point(&mut self, scrape: &Scrape, key: &Key, entry: &Entry) {
+    /// Gauges are samples, so each scrape counts; of counters a scrape without news says nothing. One that was not there at
+    /// the scrape `before` has counted from zero since.
+    fn point(&mut self, scrape: &Scrape, key: &Key, entry: &Entry, before: Option<MonoNs>) {
         let place = (scrape.endpoint_url.clone(), key.clone());
         let is_gauge = !matches!(entry.kind.as_str(), "counter" | "histogram");
         let points = self.series.entry(place).or_insert_with(|| Points {
             kind: entry.kind.clone(),
             description: entry.description.clone(),
-            points: Vec::new(),
+            points: match before {
+                Some(before) if !is_gauge => vec![(before, entry.state.zero())],
+                _ => Vec::new(),
+            },
         });
         if is_gauge || entry.is_news || points.points.is_empty() {
             points.points.push((scrape.answered, entry.state.clone()));

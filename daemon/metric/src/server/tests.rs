@@ -51,6 +51,14 @@ fn a_counter_grows_from_the_scrape_before_the_phase() {
 }
 
 #[test]
+fn a_counter_that_appears_has_counted_from_zero() {
+    let late = [up(1), up(3), row(3, "counter", "x", None, 20.0), up(5), row(5, "counter", "x", None, 30.0)];
+    check(late.to_vec(), "total", Some(30.0));
+    let unknown = [up(3), row(3, "counter", "x", None, 20.0), up(5), row(5, "counter", "x", None, 30.0)];
+    check(unknown.to_vec(), "total", Some(10.0));
+}
+
+#[test]
 fn a_gauge_is_a_sample_of_the_phase() {
     let rows = vec![
         up(1),
