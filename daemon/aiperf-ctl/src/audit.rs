@@ -79,7 +79,7 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
         None
     });
     if !args.watch.quiet {
-        say_aside(&reported.text(args.watch.console)?);
+        say_aside(reported.text(args.watch.console)?.trim_end());
         beside.iter().for_each(|text| say_aside(text));
         say_aside(&reported.closing(directory)?);
     }

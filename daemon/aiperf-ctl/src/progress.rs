@@ -18,14 +18,20 @@ impl Show {
     /// The way that the user wants.
     pub(crate) fn new(ui: Ui) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = (ui == Ui::Simple && terminal).then(|| {
+        if ui == Ui::Dashboard {
+            say_warning(
+                "--ui dashboard: there is no dashboard yet, so progress is shown as with --ui simple",
+            );
+        }
+        let is_shown = ui != Ui::None;
+        let bar = (is_shown && terminal).then(|| {
             let bar = ProgressBar::new(0);
             let style = ProgressStyle::with_template("{bar:30} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style);
             bar
         });
-        Self { bar, plain: ui == Ui::Simple && !terminal, last_line_seconds: 0.0, noticed: false }
+        Self { bar, plain: is_shown && !terminal, last_line_seconds: 0.0, noticed: false }
     }
 
     /// Shows where the run stands.

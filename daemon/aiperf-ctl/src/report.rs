@@ -284,9 +284,13 @@ impl Reported {
         Ok(())
     }
 
-    /// The report without colours.
+    /// The report without colours, for a reader of standard error.
     pub(crate) fn text(&self, console: ConsoleArg) -> Result<String> {
-        self.shown(console, CONSOLE_WIDTH, Colour::Plain)
+        let width = match console {
+            ConsoleArg::Summary => CLOSING_WIDTH,
+            ConsoleArg::Full => CONSOLE_WIDTH,
+        };
+        self.shown(console, width, Colour::Plain)
     }
 
     /// One line of a run among others.
@@ -405,5 +409,5 @@ const RUN_BYTES_MAX: u64 = 64 << 20;
 /// The width that is taken where no terminal tells, as in the file.
 const CONSOLE_WIDTH: usize = 140;
 const CONSOLE_WIDTH_MIN: usize = 60;
-/// Longer last lines are two.
+/// Of a screen; longer last lines are two.
 const CLOSING_WIDTH: usize = 80;

@@ -146,7 +146,8 @@ fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
         }
     };
     privileges::keep_only_needed()?;
-    tracing::info!(loadgen_user = identities.name(), guard = guard.0.id(), "started");
+    let socket = if args.private { "the client's own".into() } else { args.socket.to_string_lossy() };
+    tracing::info!(%socket, loadgen_user = identities.name(), guard = guard.0.id(), "started");
     let object = Object::find(args.ebpf_object.as_deref()).map_err(|error| format!("{error:#}"));
     let cgroups = cgroup::unified_mount().ok();
     confine::to(&args.state_dir, args.socket.parent().filter(|_| !args.private), cgroups.as_deref());

@@ -50,6 +50,12 @@ impl Nginx {
         format!("https://localhost:{}", self.port)
     }
 
+    /// A base URL below which it buffers responses, as it does unless told otherwise.
+    #[must_use]
+    pub fn buffering_url(&self) -> String {
+        format!("{}/buffered", self.url())
+    }
+
     /// The file with the authority that signed its certificate.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -75,7 +81,8 @@ http {{ access_log off; {temporary} keepalive_requests 100000;
   upstream scripted {{ server {}; keepalive 64; }}
   server {{ listen 127.0.0.1:{port} ssl; ssl_certificate certificate.pem; ssl_certificate_key key.pem;
     location / {{ proxy_pass http://scripted; proxy_http_version 1.1; proxy_set_header Connection \"\";
-      proxy_buffering off; }} }} }}
+      proxy_buffering off; }}
+    location /buffered/ {{ proxy_pass http://scripted/; proxy_http_version 1.1; proxy_set_header Connection \"\"; }} }} }}
 ",
         server.address
     )

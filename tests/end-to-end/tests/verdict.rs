@@ -4,6 +4,7 @@
 use end_to_end::ask::descendants;
 use end_to_end::client::{Ended, Run};
 use end_to_end::hostile::Hostile as Scripted;
+use end_to_end::nginx::Nginx;
 use end_to_end::patience::until;
 use end_to_end::server::Server;
 use end_to_end::watched::audit;
@@ -90,6 +91,19 @@ fn answers_that_were_not_streamed_are_named() {
     let wanted = Server::start("");
     let plain = Run::plain_profile(&wanted.url(), "--request-count 10 --osl 16").end();
     assert!(verdict(&plain).1.iter().all(|name| name != "not_streamed"), "nobody asked for a stream");
+}
+
+/// The same server, behind a proxy that passes events on and behind one that collects them.
+#[test]
+fn a_proxy_that_buffers_is_named() {
+    needs_programs!();
+    let server = Server::start("--tokens 12 --gap-ms 3 --ignore-max-tokens");
+    let nginx = Nginx::before(&server);
+    let flags = format!("--request-count 10 --concurrency 2 --ca-certificate {}", nginx.authority());
+    let streamed = Run::profile(&nginx.url(), &flags).end();
+    streamed.ended_with(0);
+    assert!(verdict(&streamed).1.iter().all(|name| name != "buffered"), "{}", streamed.out);
+    check(&Run::profile(&nginx.buffering_url(), &flags).end(), 0, "degraded", "buffered");
 }
 
 /// A server that counts other tokens than anybody else.

@@ -49,8 +49,10 @@ pub enum ExportLevelArg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Ui {
     /// A bar on a terminal, plain lines elsewhere.
-    #[value(alias = "dashboard")]
     Simple,
+    /// Not there yet: shown as `simple`, with a warning.
+    #[value(hide = true)]
+    Dashboard,
     /// Nothing.
     None,
 }
