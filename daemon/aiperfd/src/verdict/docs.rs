@@ -27,7 +27,7 @@ const HEAD: &str = "\
 <!-- Made by `cargo xtask docs`; do not edit. -->
 
 Every run ends with a verdict, which stands at the end of the console report and, with the figures behind each reason, in
-`run.json` and `profile_export_aiperfd.json` under `verdict`.
+`run.json` and `profile_export_aiperf.json` under `verdict`.
 
 - `valid`: nothing speaks against the numbers. Its notes are worth knowing and change nothing.
 - `degraded`: the numbers hold with the reservations that the reasons state.
