@@ -10,8 +10,8 @@ use zerocopy::{FromBytes, IntoBytes};
 
 /// Reads messages from the scribe's pipe.
 #[derive(Debug)]
-pub struct Replies {
-    pipe: BufReader<File>,
+pub struct Replies<R = File> {
+    pipe: BufReader<R>,
     /// Words, not bytes, so that the layouts in it are aligned.
     message: Vec<u64>,
 }
@@ -60,9 +60,9 @@ pub struct Reply<'a> {
     pub raw: &'a [u8],
 }
 
-impl Replies {
+impl<R: Read> Replies<R> {
     /// Reads from the pipe.
-    pub fn new(pipe: File) -> Self {
+    pub fn new(pipe: R) -> Self {
         Self { pipe: BufReader::with_capacity(PIPE_BYTES, pipe), message: Vec::new() }
     }
 

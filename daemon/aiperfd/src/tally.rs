@@ -110,12 +110,13 @@ impl Requests {
             self.input_tokens.0 += u64::from(ours);
             self.input_tokens.1 += u64::from(servers);
         }
+        let is_whole = request.event_stream != Some(true);
         let tokens = servers.or(ours).unwrap_or(0).max(request.content_events);
-        if tokens < 2 {
+        if tokens < 2 && !is_whole {
             return;
         }
         self.streams += 1;
-        if request.event_stream != Some(true) || request.content_events < 2 {
+        if is_whole || request.content_events < 2 {
             self.not_streamed += 1;
         } else if came_together(request, &joined.tokens) {
             self.buffered += 1;
@@ -198,6 +199,8 @@ mod tests {
         assert_eq!(sums(&whole).not_streamed, 1, "one event with many tokens");
         whole.request.event_stream = Some(false);
         assert_eq!(sums(&whole).not_streamed, 1, "a body with many tokens");
+        whole.request.usage_completion_tokens = None;
+        assert_eq!(sums(&whole).not_streamed, 1, "a body of which nobody knows how many");
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl Case<'_> {
         self.event_stream != Some(false) || !metric.flags.has(Flags::STREAMING_ONLY)
     }
 
+    /// Whether all of a streamed answer came in one event: then there is no time between its tokens.
+    #[must_use]
+    pub fn came_in_one_event(&self) -> bool {
+        self.event_stream == Some(true) && self.content_events < 2
+    }
+
     /// When it was released to be sent, once the schedule and every limit allowed it: AIPerf's `credit_issued_ns`. What it
     /// waited for a limit is between this and when it was due.
     #[must_use]

@@ -1,6 +1,6 @@
 //! Every parser of foreign bytes under fuzz; the targets are in `tests/`.
 //!
-//! `cargo test --workspace --test parsers` (`join`, `observe`, `files`, `run`) runs each with random bytes and with the corpora
+//! `cargo test --workspace --test parsers` (`messages`, `join`, `observe`, `files`, `run`) runs each with random bytes and with the corpora
 //! in `tests/__fuzz__`: so many cases as it has time for in some seconds. `AIPERFD_FUZZ_CASES=1000000` runs each for exactly so
 //! many cases instead, however long that takes; one target is `cargo test --workspace --test parsers http_responses`. A
 //! fuzzing engine finds more: `cargo bolero test -p fuzz http_responses` (cargo-bolero, nightly).

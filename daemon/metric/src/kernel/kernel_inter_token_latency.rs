@@ -13,9 +13,12 @@ pub(crate) const METRIC: Metric =
         .ours(Group::Kernel)
         .order(3060)
         .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
-        .text("kernel_decode_duration / (output_sequence_length - 1); needs two tokens.");
+        .text("kernel_decode_duration / (output_sequence_length - 1); needs two tokens, and two events.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
+    if case.came_in_one_event() {
+        return None;
+    }
     let gaps = case.output_length()?.checked_sub(1).filter(|gaps| *gaps > 0)?;
     Value::ratio(kernel_decode_duration::value(case)?, Value::count(gaps))
 }
@@ -27,5 +30,10 @@ mod tests {
     #[test]
     fn it_is_a_mean_over_the_gaps() {
         check(&super::METRIC, |_| (), Some(8e6));
+        check(
+            &super::METRIC,
+            |request| (request.event_stream, request.content_events) = (Some(true), 1),
+            None,
+        );
     }
 }

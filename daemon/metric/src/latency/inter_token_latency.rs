@@ -16,11 +16,14 @@ pub(crate) const METRIC: Metric = Metric::record("inter_token_latency", "Inter T
             .and(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS),
     )
     .text(
-        "(request_latency - time_to_first_token) / (output_sequence_length - 1); needs two tokens. With --per-chunk-usage \
+        "(request_latency - time_to_first_token) / (output_sequence_length - 1); needs two tokens, and two events. With --per-chunk-usage \
          the tokens of the first chunk are taken off instead of one.",
     );
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
+    if case.came_in_one_event() {
+        return None;
+    }
     let tokens = case.output_length()?;
     let after = |first: u32| tokens.checked_sub(first).filter(|rest| *rest > 0);
     let bundled = case.first_chunk_tokens.filter(|first| *first > 0 && case.settings.use_server_token_count);
@@ -45,6 +48,11 @@ mod tests {
     #[test]
     fn it_is_a_mean_over_the_gaps() {
         check(&super::METRIC, |_| (), Some(8e6));
+        check(
+            &super::METRIC,
+            |request| (request.event_stream, request.content_events) = (Some(true), 1),
+            None,
+        );
         check(
             &super::METRIC,
             |request| (request.output_tokens, request.reasoning_tokens) = (Some(1), None),
