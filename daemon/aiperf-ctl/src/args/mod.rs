@@ -1,6 +1,7 @@
 //! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
 
 mod alias;
+mod common;
 mod compare;
 mod completion;
 mod config;

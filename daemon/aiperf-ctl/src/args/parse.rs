@@ -1,6 +1,6 @@
 //! From the words of a command line, and of the `--config` file that it names, to arguments.
 
-use super::{Args, Command, ProfileArgs, config, not_offered};
+use super::{Args, Command, ProfileArgs, common, config, not_offered};
 use crate::say::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -51,7 +51,7 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
 
 /// The command line, with examples that name the program as the user does.
 fn command_of_user() -> clap::Command {
-    let command = Args::command();
+    let command = common::first(Args::command());
     let names = command.get_subcommands().map(|one| one.get_name().to_owned()).collect::<Vec<_>>();
     names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, |one| match one.get_after_help().map(|text| named(&text.to_string())) {
