@@ -25,8 +25,8 @@ pub struct OutputArgs {
     /// Progress: simple (a bar on a terminal, plain lines elsewhere) or none.
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
     pub ui: Ui,
-    /// Check everything, print the plan as JSON with every default, and end: no socket or network is touched, and no file
-    /// but --config.
+    /// Check everything but the server: read the files, print the plan as JSON with every default, and end. Nothing is
+    /// written, and no socket or network is touched.
     #[arg(long)]
     pub dry_run: bool,
 }
