@@ -1264,11 +1264,11 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --arrival-pattern)
-                    COMPREPLY=($(compgen -W "constant poisson gamma" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "constant poisson gamma concurrency_burst" -- "${cur}"))
                     return 0
                     ;;
                 --request-rate-mode)
-                    COMPREPLY=($(compgen -W "constant poisson gamma" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "constant poisson gamma concurrency_burst" -- "${cur}"))
                     return 0
                     ;;
                 --arrival-smoothness)
@@ -1360,7 +1360,7 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --warmup-arrival-pattern)
-                    COMPREPLY=($(compgen -W "constant poisson gamma" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "constant poisson gamma concurrency_burst" -- "${cur}"))
                     return 0
                     ;;
                 --warmup-grace-period)
@@ -1500,7 +1500,7 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --stream)
-                    COMPREPLY=($(compgen -W "metrics timing default spans" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "metrics timing default none spans" -- "${cur}"))
                     return 0
                     ;;
                 --otel-resource-attributes)

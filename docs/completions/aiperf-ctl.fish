@@ -54,10 +54,10 @@ inference\t''
 both\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l wait-for-model-interval -d 'Seconds between two looks' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache-timeout-seconds -d 'Seconds that this may take' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache-path -d 'Where to. [default: /reset_prefix_cache]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache-path -d 'Where to: a path of each server, or the URL of another one. [default: /reset_prefix_cache]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler-timeout-seconds -d 'Seconds that starting or stopping it may take' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler-start-path -d 'Where it is started. [default: /start_profile]' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler-stop-path -d 'Where it is stopped. [default: /stop_profile]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler-start-path -d 'Where it is started: a path or a URL. [default: /start_profile]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler-stop-path -d 'Where it is stopped: a path or a URL. [default: /stop_profile]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l api-key -d 'Sent as `Authorization: Bearer KEY` (`x-api-key: KEY` with messages). Never stored. Better given in the environment' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l transport -l transport-type -d 'How bytes travel: by HTTP/1.1, whatever the scheme' -r -f -a "http\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -s H -l header -d 'More headers, as Name:Value or a JSON object. Values are never stored' -r
@@ -84,7 +84,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l trace-
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l random-seed -d 'Seed of everything that is drawn: the same seed gives the same prompts and due times. Default: drawn, and stored' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -s f -l config -d 'A YAML file in AIPerf\'s form; flags given here count more than what it says' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l conversation-num -l num-conversations -l num-sessions -d 'Conversations to start' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l num-dataset-entries -l num-prompts -d 'Different conversations to make up; requests take them in turn. [default: 100]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l num-dataset-entries -l num-prompts -d 'Different conversations to make up, or to take of a file; requests take them in turn. [default: as many as are sent by --conversation-num or --request-count, up to 16384, else 100]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l conversation-turn-mean -l session-turns-mean -d 'Mean number of turns. [default: 1]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l conversation-turn-stddev -l session-turns-stddev -d 'Its standard deviation. [default: 0]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l conversation-turn-delay-mean -l session-turn-delay-mean -d 'Mean milliseconds between an answer and the next turn. [default: 0]' -r
@@ -119,12 +119,12 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l prompt
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l prompt-prefix-length -l prefix-prompt-length -d 'Tokens of a prefix' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l shared-system-prompt-length -d 'Tokens of a made-up system prompt that all conversations share' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l user-context-prompt-length -d 'Tokens of a made-up context with which each conversation begins, each its own' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-width-mean -d 'Mean width in pixels; without it there is no picture' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-width-mean -d 'Mean width in pixels; where nothing says how pictures look, there are none. [default: 512]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-width-stddev -d 'Its standard deviation. [default: 0]' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-height-mean -d 'Mean height in pixels' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-height-mean -d 'Mean height in pixels. [default: 512]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-height-stddev -d 'Its standard deviation. [default: 0]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-batch-size -l batch-size-image -d 'Pictures in one request. [default: 1]' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-format -d 'How they are encoded: png, jpeg or random. [default: png]' -r -f -a "png\t''
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-format -d 'How they are encoded: png, jpeg or random. [default: jpeg]' -r -f -a "png\t''
 jpeg\t''
 random\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l image-source -d 'What they show: noise, or the pictures of a directory, resized. [default: noise]' -r
@@ -140,7 +140,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l audio-
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l audio-sample-rates -d 'Sample rates in kHz, drawn from these. [default: 16]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l audio-num-channels -d '1 for mono, 2 for stereo. [default: 1]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-batch-size -l batch-size-video -d 'Videos in one request. [default: 1]' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-duration -d 'Seconds of a video. [default: 5]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-duration -d 'Seconds of a video. [default: 1]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-fps -d 'Frames per second. [default: 4]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-width -d 'Width in pixels; without it there is no video' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-height -d 'Height in pixels' -r
@@ -150,7 +150,7 @@ noise\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-format -d 'The container. [default: webm]' -r -f -a "webm\t''
 mp4\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-codec -d 'The codec, by its name in ffmpeg. [default: libvpx-vp9]' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-audio-sample-rate -d 'Sample rate of the sound, in Hz or, below 1000, in kHz. [default: 44100]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-audio-sample-rate -d 'Sample rate of the sound, in Hz or, up to 96, in kHz. [default: 44100]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-audio-num-channels -d '0 for no sound, 1 for mono, 2 for stereo. [default: 0]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l video-audio-codec -d 'The sound\'s codec. [default: libopus in mp4, libvorbis in webm]' -r -f -a "libvorbis\t''
 libopus\t''
@@ -175,12 +175,13 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l synthe
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency -d 'Most conversations under way. Without --request-rate one is due as soon as another has ended. [default: 1]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l prefill-concurrency -d 'Most requests that wait for their first token; more wait until one has it' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l request-rate -d 'Requests per second, sent when they are due whether others have ended or not (up to --concurrency)' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l arrival-pattern -l request-rate-mode -d 'How due times are spread with --request-rate: constant, poisson or gamma. [default: poisson]' -r -f -a "constant\t''
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l arrival-pattern -l request-rate-mode -d 'How due times are spread with --request-rate: constant, poisson or gamma; concurrency_burst without one. [default: poisson]' -r -f -a "constant\t''
 poisson\t''
-gamma\t''"
+gamma\t''
+concurrency_burst\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l arrival-smoothness -l vllm-burstiness -d 'Shape of the gamma distribution: 1 is poisson, less is burstier, more is smoother. [default: 1]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l request-rate-series -d 'A JSON file with the rate over time, straight lines between its points: {"points": [{"time_s": 0, "qps": 1}, {"time_s": 60, "qps": 20}]}' -r -F
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l request-count -l num-requests -d 'Requests to send. [default without --benchmark-duration: twice --concurrency, at least 10]' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l request-count -l num-requests -d 'Requests to send. [default of made-up prompts, where nothing else ends the run: 10; of a file: as many as it has]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l benchmark-duration -d 'Seconds after which no request is sent any more' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l benchmark-grace-period -d 'Seconds to wait for requests in flight after --benchmark-duration; `inf` waits for all. [default: 30]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-ramp-duration -d 'Seconds in which --concurrency is reached, from 1' -r
@@ -201,7 +202,8 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l warmup
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l warmup-request-rate -d 'As --request-rate, for the warmup. [default: the same]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l warmup-arrival-pattern -d 'As --arrival-pattern, for the warmup. [default: the same]' -r -f -a "constant\t''
 poisson\t''
-gamma\t''"
+gamma\t''
+concurrency_burst\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l warmup-grace-period -d 'Seconds to wait for the warmup\'s requests in flight. [default: until they have ended]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l warmup-concurrency-ramp-duration -d 'As --concurrency-ramp-duration, for the warmup. [default: the same]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l warmup-prefill-concurrency-ramp-duration -d 'As --prefill-concurrency-ramp-duration, for the warmup. [default: the same]' -r
@@ -250,6 +252,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l otel-u
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l stream -d 'What is sent there: metrics, timing, or default for both; spans, one for each request, if they are named' -r -f -a "metrics\t''
 timing\t''
 default\t''
+none\t''
 spans\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l otel-resource-attributes -d 'More resource attributes, as key=value' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l gen-ai-provider -d 'The attribute `gen_ai.provider.name`. [default: from the server\'s name]' -r
@@ -268,7 +271,7 @@ jsonl\t''
 parquet\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l network-latency-mean -d 'Take this many milliseconds as the network\'s latency' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l network-latency-ping-interval -d 'Seconds between two measurements of it. [default: 1]' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l log-level -d 'How much a private daemon logs. [default: INFO]' -r -f -a "TRACE\t''
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l log-level -d 'How much a private daemon logs to standard error. [default: WARNING]' -r -f -a "TRACE\t''
 DEBUG\t''
 INFO\t''
 NOTICE\t''
@@ -279,7 +282,7 @@ CRITICAL\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l record-processor-service-count -l record-processors -d 'No effect: one thread counts tokens, beside the daemon\'s' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l stats-interval -d 'No effect: progress shows as it comes' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l streaming -d 'Ask for the answer as a stream of server-sent events'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache -d 'Ask the server to forget its prefix cache before the run (POST to --reset-kv-cache-path)'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache -d 'Ask the server to forget its prefix cache before the run (POST to --reset-kv-cache-path, which asks for it too)'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler -d 'Have the server\'s profiler run during the measured phases (POST to its start and stop paths)'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l use-legacy-max-tokens -d 'Send `max_tokens` instead of `max_completion_tokens`'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l use-server-token-count -d 'Take token counts from the server\'s `usage` instead of counting'
@@ -307,7 +310,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l set-co
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l no-set-consistent-seed -d 'Draw a seed for each run'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-outputs-json -d 'Write the texts of the answers to outputs.json'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-http-trace -d 'Write the stages of each request\'s HTTP exchange to its line in profile_export.jsonl'
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l dry-run -d 'Check everything, print the plan as JSON with every default, and end: no socket or network is touched, and no file but --config'
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l dry-run -d 'Check everything but the server: read the files, print the plan as JSON with every default, and end. Nothing is written, and no socket or network is touched'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l no-gpu-telemetry -d 'Do not'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l no-server-metrics -d 'Do not'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l network-latency-automatic -d 'Measure the network\'s latency and tell it from the server\'s'

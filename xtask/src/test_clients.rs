@@ -1,5 +1,5 @@
-//! `cargo xtask test-clients`: AIPerf and the `openai` package, audited in the end-to-end tests, and Chromium, if it is there,
-//! before the page of watched servers. Takes Python and the network.
+//! `cargo xtask test-clients`: AIPerf and the `openai` package, audited in the end-to-end tests, AIPerf's own reading of our
+//! artifacts and flags, and Chromium, if it is there, before the page of watched servers. Takes Python and the network.
 
 use crate::clients::{AIPERF, GUIDELLM, OPENAI, environment};
 use crate::process;
@@ -22,7 +22,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let clients = environment(project, &packages)?;
     process::run(project.cargo().args(["test", "--workspace", "--no-run"]))?;
     let mut tests = project.cargo();
-    tests.args(["test", "-p", "end-to-end", "--test", "clients", "--", "--nocapture"]);
+    tests.args(["test", "-p", "end-to-end", "--test", "clients", "--test", "aiperf", "--", "--nocapture"]);
     tests.envs(guidellm.map(|_| ("AIPERFD_GUIDELLM", "1")));
     process::run(tests.env("AIPERFD_CLIENTS", clients))?;
     let Some(browser) = process::find("chromium") else {

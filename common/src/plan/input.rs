@@ -64,12 +64,31 @@ pub struct Change {
     pub delay_cap_seconds: Option<f64>,
     /// Tokens that a hash id stands for; without it the format's own number.
     pub block_size: Option<u32>,
+    /// No more conversations are taken than these first ones.
+    pub entries: Option<u32>,
+    /// What the texts of traces are made of.
+    pub corpus: TextSource,
     /// Conversations of a pool, from which they are drawn.
     pub pool_conversations: Option<u32>,
+    /// What a request takes of a pool, if that is not one of its rows.
+    pub pool_batch: Option<PoolBatch>,
     /// How a trace is changed.
     pub synthesis: Synthesis,
     /// Pictures that a conversation has shown before are sent as their uuid only.
     pub strips_seen_images: bool,
+}
+
+/// How much of each kind a request takes of a pool, each drawn by itself; 0 leaves a kind out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolBatch {
+    /// Texts.
+    pub texts: u32,
+    /// Pictures.
+    pub images: u32,
+    /// Sounds.
+    pub audios: u32,
+    /// Videos.
+    pub videos: u32,
 }
 
 /// How the requests of a trace are changed.

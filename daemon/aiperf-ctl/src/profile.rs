@@ -3,15 +3,17 @@
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
 use crate::dataset;
+use crate::earlier;
 use crate::follow::Run;
 use crate::gpu_exporters::GpuExporters;
 use crate::gpu_telemetry;
 use crate::interrupt;
-use crate::mlflow::Mlflow;
+use crate::mlflow::{self, Mlflow};
 use crate::multi_run;
 use crate::network_latency::NetworkLatency;
+use crate::once;
 use crate::plain_file;
-use crate::plan::{Profile, Refusal, not_yet, plan};
+use crate::plan::{Profile, Refusal, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::progress::Show;
 use crate::report::Reported;
@@ -29,7 +31,7 @@ use common::plan::{FailOn, Plan, Timestamps, Trust};
 use common::url::shown;
 use control::{Create, Created, State};
 use endpoint::Scheme;
-use export::{Names, source};
+use export::Names;
 use record::Run as Stored;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
@@ -42,33 +44,50 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let command_line = std::env::args().collect::<Vec<_>>();
     let mut profile = plan(args, &command_line)?;
     multi_run::check(&args.multi_run)?;
-    let usable = not_yet::check(&args.given);
+    profile.warnings.iter().for_each(|warning| say_warning(warning));
+    private::log_at(args.service.level());
     if args.output.dry_run {
-        if let Err(why) = usable {
-            say_warning(&format!("a run would be refused: {why}"));
-        }
-        say(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
-        return Ok(0);
+        return dry_run(args, &mut profile);
     }
-    usable?;
     tidy_up();
-    read_template(&mut profile.plan);
-    if let Some(file) = &args.load.request_rate_series {
-        series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
-    }
-    let mut uploads = dataset::media(args, &profile.plan)?;
-    uploads.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
+    let uploads = read_files(args, &mut profile)?;
     if profile.plan.endpoint.trust == Trust::Anybody {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);
     gpu_telemetry::tell_before(&args.telemetry, &profile.plan.endpoint.urls);
     if args.multi_run.num_profile_runs > 1 {
-        return multi_run::run(args, &profile, |profile| one(args, profile, &uploads));
+        let status = multi_run::run(args, &profile, |profile| one(args, profile, &uploads))?;
+        let prefix = profile.plan.output.export_prefix.as_deref();
+        earlier::remove_beside_series(&profile.artifact_dir, prefix, args.multi_run.num_profile_runs)?;
+        return Ok(status);
     }
     let (reported, status) = one(args, &profile, &uploads)?;
     say(&format!("{}\n", reported.closing(&profile.artifact_dir)?));
     Ok(status)
+}
+
+/// Checks all that a run would before it asks the server, and prints the plan: reads the user's files, and writes none.
+fn dry_run(args: &ProfileArgs, profile: &mut Profile) -> Result<u8> {
+    let uploads = read_files(args, profile)?;
+    read_inputs(profile, &uploads, args.tokenizer.tokenizer_revision.as_deref())?;
+    tokenizer_file::check(profile.tokenizer_dir.as_deref(), args.tokenizer.tokenizer_revision.as_deref())?;
+    ServerCalls::new(profile, &args.endpoint)?;
+    stream::check(&args.telemetry, &profile.plan)?;
+    mlflow::check(&args.telemetry)?;
+    say(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
+    Ok(0)
+}
+
+/// The user's files that become part of the plan, and those that are uploaded; the plan learns what they are.
+fn read_files(args: &ProfileArgs, profile: &mut Profile) -> Result<Vec<(&'static str, Upload)>> {
+    read_template(&mut profile.plan);
+    if let Some(file) = &args.load.request_rate_series {
+        series::fill(&mut profile.plan.load, &read(file, "--request-rate-series")?)?;
+    }
+    let mut uploads = dataset::media(args, &profile.plan)?;
+    uploads.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
+    Ok(uploads)
 }
 
 /// One run from its plan to its report, with the exit status that it alone has.
@@ -212,6 +231,8 @@ async fn execute(
         // It ends with the run; whatever it did not hear is in the records.
         tokio::time::timeout(LIVE_PATIENCE, live).await.ok();
     }
+    let kept: &[&str] = if stream.is_some_and(Stream::logs_to_mlflow) { &[earlier::MLFLOW] } else { &[] };
+    earlier::remove(&profile.artifact_dir, profile.plan.output.export_prefix.as_deref(), kept)?;
     run.fetch(&profile.artifact_dir).await
 }
 
@@ -252,7 +273,7 @@ fn read_inputs(
     }
     if let Some(directory) = &profile.tokenizer_dir {
         let file = tokenizer_file::of(directory, revision);
-        inputs.push(("tokenizer", read(&file, "--tokenizer")?.into()));
+        inputs.push(("tokenizer", tokenizer_file::read(directory, revision)?.into()));
         if profile.plan.endpoint.dialect.applies_chat_template {
             inputs.push(("chat_template", Bytes::from(tokenizer_file::chat_template(&file)?).into()));
         }
@@ -264,8 +285,8 @@ fn read_inputs(
 }
 
 fn read(path: &Path, flag: &str) -> Result<Bytes> {
-    match source::read(path, tokenizer_file::BYTES_MAX) {
-        Ok(bytes) => Ok(Bytes::from(bytes)),
+    match once::read(path, tokenizer_file::BYTES_MAX) {
+        Ok(bytes) => Ok(bytes),
         Err(error) => Err(Refusal(format!("{flag}: failed to read `{}`: {error}", path.display())).into()),
     }
 }

@@ -16,6 +16,7 @@ struct Series {
 /// When the file is no series whose times grow and whose rates are not negative.
 pub(crate) fn fill(load: &mut Load, file: &[u8]) -> Result<(), Refusal> {
     let refused = |why: String| Refusal(format!("--request-rate-series: {why}"));
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let series: Series = serde_json::from_slice(file).map_err(|error| refused(error.to_string()))?;
     let points = series.points;
     let is_usable = |point: &RatePoint| {
@@ -56,7 +57,7 @@ mod tests {
         );
         check(r#"{"points":[{"time_s":0,"qps":-1}]}"#, "point 0 has a time or a rate below 0");
         check(r#"{"points":[{"time_s":1,"qps":1},{"time_s":1,"qps":2}]}"#, "point 1 is not later");
-        check(r#"{"points":[]}"#, "no point has a rate above 0");
+        check("\u{feff}{\"points\":[]}", "no point has a rate above 0");
         check("[]", "invalid length 0");
     }
 }

@@ -12,8 +12,8 @@ use common::url::shown;
 use endpoint::{Scheme, Turn, target};
 use serde_json::Value;
 use std::time::Duration;
-use ureq::Agent;
 use ureq::http::{self, Response};
+use ureq::{Agent, Body};
 
 /// Asks the servers of a profile.
 pub(crate) struct ServerCalls<'a> {
@@ -71,27 +71,34 @@ impl<'a> ServerCalls<'a> {
         Ok(())
     }
 
-    /// Whether `/v1/models` lists all models.
+    /// Whether `/v1/models` lists all models; of a server without such a list, whether it answers at its base.
     fn look_for_models(&self, url: &str) -> Result<()> {
-        let mut request = http::Request::get(self.address(url, MODELS_PATH)?);
-        for (name, value) in self.headers() {
-            request = request.header(name, value);
+        let mut said = self.get(self.address(url, MODELS_PATH)?)?;
+        if said.status().as_u16() == NOT_FOUND {
+            let base = self.get(self.address(url, "")?)?;
+            return succeeded(base).map(drop).context("there is no /v1/models, and at its base URL");
         }
-        let agent = self.agent.clone();
-        let said = interrupt::unless(move || {
-            let request = request.body(())?;
-            let request = agent.configure_request(request).timeout_global(Some(PATIENCE)).build();
-            let mut response = succeeded(agent.run(request)?)?;
-            let body = response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
-            anyhow::Ok(body)
-        })??;
-        let said: Value = serde_json::from_slice(&said).context("what it says at /v1/models is no JSON")?;
+        said = succeeded(said)?;
+        let body = said.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
+        let said: Value = serde_json::from_slice(&body).context("what it says at /v1/models is no JSON")?;
         let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_listed = |model: &&String| listed.iter().any(|one| one["id"] == model.as_str());
         match self.profile.plan.endpoint.models.iter().find(|model| !is_listed(model)) {
             Some(model) => bail!("/v1/models does not list `{model}`"),
             None => Ok(()),
         }
+    }
+
+    fn get(&self, address: String) -> Result<Response<Body>> {
+        let mut request = http::Request::get(address);
+        for (name, value) in self.headers() {
+            request = request.header(name, value);
+        }
+        let agent = self.agent.clone();
+        interrupt::unless(move || {
+            let request = agent.configure_request(request.body(())?).timeout_global(Some(PATIENCE)).build();
+            anyhow::Ok(agent.run(request)?)
+        })?
     }
 
     /// Whether each model answers a request for one token.
@@ -110,7 +117,12 @@ impl<'a> ServerCalls<'a> {
 
     /// Has every server forget its prefix cache, if the user wants that.
     pub(crate) fn reset_kv_cache(&self) -> Result<()> {
-        if !self.args.reset_kv_cache {
+        let args = self.args;
+        // Saying how asks for it too.
+        let is_wanted = args.reset_kv_cache
+            || args.reset_kv_cache_path.is_some()
+            || args.reset_kv_cache_timeout_seconds.is_some();
+        if !is_wanted {
             return Ok(());
         }
         let path = self.args.reset_kv_cache_path.as_deref().unwrap_or("/reset_prefix_cache");
@@ -120,7 +132,12 @@ impl<'a> ServerCalls<'a> {
 
     /// Starts every server's profiler, if the user wants that.
     pub(crate) fn profiler(&'a self) -> Result<ServerProfiler<'a>> {
-        if !self.args.server_profiler {
+        let args = self.args;
+        let is_wanted = args.server_profiler
+            || args.server_profiler_start_path.is_some()
+            || args.server_profiler_stop_path.is_some()
+            || args.server_profiler_timeout_seconds.is_some();
+        if !is_wanted {
             return Ok(ServerProfiler(None));
         }
         let path = self.args.server_profiler_start_path.as_deref().unwrap_or("/start_profile");
@@ -133,14 +150,19 @@ impl<'a> ServerCalls<'a> {
         self.args.server_profiler_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64)
     }
 
+    /// At a path of every server, or once at a URL of its own.
     fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
+        if path.contains("://") {
+            return self.post(path, "", "application/json", b"", patience);
+        }
         let urls = &self.profile.urls;
         urls.iter().try_for_each(|url| self.post(url, path, "application/json", b"", patience))
     }
 
     fn post(&self, url: &str, path: &str, content_type: &str, body: &[u8], patience: Duration) -> Result<()> {
         let mut request = http::Request::post(self.address(url, path)?).header("content-type", content_type);
-        for (name, value) in self.headers() {
+        // What the server's own headers hold is for nobody else.
+        for (name, value) in self.headers().filter(|_| self.is_of_profile(url)) {
             request = request.header(name, value);
         }
         let (agent, body) = (self.agent.clone(), body.to_vec());
@@ -148,6 +170,13 @@ impl<'a> ServerCalls<'a> {
             let request = agent.configure_request(request.body(body)?).timeout_global(Some(patience)).build();
             succeeded(agent.run(request)?).map(drop)
         })?
+    }
+
+    /// Whether a URL is at a host that the load goes to.
+    fn is_of_profile(&self, url: &str) -> bool {
+        let host = |url: &str| target(url, None, None).ok().map(|target| target.host);
+        let wanted = host(url);
+        wanted.is_some() && self.profile.urls.iter().any(|known| host(known) == wanted)
     }
 
     fn headers(&self) -> impl Iterator<Item = (&String, &String)> {
@@ -189,6 +218,7 @@ fn succeeded<T>(response: Response<T>) -> Result<Response<T>> {
 
 /// More than any list of models.
 const BODY_BYTES_MAX: u64 = 16 << 20;
+const NOT_FOUND: u16 = 404;
 const MODELS_PATH: &str = "/v1/models";
 /// How long one call may take, unless the user says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);

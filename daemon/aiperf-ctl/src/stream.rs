@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct Stream {
     sender: Arc<Sender>,
     domains: Domains,
+    logs_to_mlflow: bool,
     /// Requests of which the daemon did not tell this program: there was no room.
     unheard: Arc<AtomicU64>,
 }
@@ -36,6 +37,7 @@ impl Stream {
             return Ok(None);
         }
         let domains = domains(&args.stream);
+        let logs_to_mlflow = mlflow.is_some();
         // Where cores are few, being told goes after being sent.
         rustix::process::nice(GIVES_WAY).ok();
         let sender = Sender::start(Settings {
@@ -47,7 +49,12 @@ impl Stream {
             room: room()?,
             warn: say_warning,
         })?;
-        Ok(Some(Self { sender: Arc::new(sender), domains, unheard: Arc::default() }))
+        Ok(Some(Self { sender: Arc::new(sender), domains, logs_to_mlflow, unheard: Arc::default() }))
+    }
+
+    /// Whether the run is logged to MLflow while it goes on.
+    pub(crate) const fn logs_to_mlflow(&self) -> bool {
+        self.logs_to_mlflow
     }
 
     /// Has the daemon tell each request as it ends.
@@ -124,28 +131,37 @@ pub(crate) fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether results can be sent as the flags say, whether somebody listens there or not.
+///
+/// # Errors
+/// What is wrong with which flag.
+pub(crate) fn check(args: &TelemetryArgs, plan: &Plan) -> Result<()> {
+    named(args, plan)?;
+    attributes(args, plan)?;
+    room().map(drop)
+}
+
 /// The collector, if one is given and reachable.
 fn collector(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
+    let Some(collector) = named(args, plan)? else { return Ok(None) };
+    if !collector.endpoint.is_reachable() {
+        let shown = collector.endpoint.shown();
+        say_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
+        return Ok(None);
+    }
+    Ok(Some(collector))
+}
+
+/// The collector that the flags name.
+fn named(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
     let Some(given) = &args.otel_url else {
         if args.stream.iter().any(|what| what == "spans") {
             return Err(Refusal("--stream spans needs --otel-url: MLflow takes no spans".to_owned()).into());
         }
-        if !args.otel_resource_attributes.is_empty() {
-            return Err(Refusal("--otel-resource-attributes needs --otel-url".to_owned()).into());
-        }
-        if !args.stream.is_empty() && args.mlflow_tracking_uri.is_none() {
-            return Err(Refusal("--stream needs --otel-url or --mlflow-tracking-uri".to_owned()).into());
-        }
         return Ok(None);
     };
     let endpoint = Endpoint::parse(given).map_err(|error| Refusal(format!("--otel-url: {error}")))?;
-    let resource = resource(args, plan)?;
-    if !endpoint.is_reachable() {
-        let shown = endpoint.shown();
-        say_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
-        return Ok(None);
-    }
-    Ok(Some(Collector { endpoint, resource }))
+    Ok(Some(Collector { endpoint, resource: resource(args, plan)? }))
 }
 
 fn domains(stream: &[String]) -> Domains {

@@ -1,8 +1,12 @@
 //! Where the file of a tokenizer is: in a directory, or in the local cache of the Hugging Face hub. Nothing is downloaded.
 
+use crate::once;
 use crate::plan::Refusal;
+use bytes::Bytes;
 use export::source;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The `tokenizer.json` of a directory, or of a model by its name at the hub. What is not there is taken for a directory.
@@ -14,15 +18,129 @@ pub(crate) fn of(name: &Path, revision: Option<&str>) -> PathBuf {
     hub().and_then(|hub| cached(&hub, name.to_str()?, revision.unwrap_or("main"))).unwrap_or(given)
 }
 
+/// What counts tokens: the `tokenizer.json` of a directory, or of a model by its name at the hub, with the tokens that files
+/// beside it add.
+///
+/// # Errors
+/// When there is none, with how to get it.
+pub(crate) fn read(name: &Path, revision: Option<&str>) -> Result<Bytes, Refusal> {
+    let file = of(name, revision);
+    let bytes = once::read(&file, BYTES_MAX).map_err(|error| {
+        let hint = if error.kind() == ErrorKind::NotFound { how_to_get(name) } else { String::new() };
+        Refusal(format!("--tokenizer: failed to read `{}`: {error}{hint}", file.display()))
+    })?;
+    let added = added_beside(&file);
+    Ok(if added.is_empty() { bytes } else { with_added(&bytes, added).map_or(bytes, Bytes::from) })
+}
+
+/// Whether a tokenizer can be used.
+///
+/// # Errors
+/// When it is not there, or is none.
+pub(crate) fn check(name: Option<&Path>, revision: Option<&str>) -> Result<(), Refusal> {
+    let Some(name) = name else { return Ok(()) };
+    let used = tokenizer::Tokenizer::from_json(&read(name, revision)?);
+    used.map(drop).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Refusal(format!("--tokenizer `{}`: {error}{cause}", name.display()))
+    })
+}
+
+/// What to do where there is no `tokenizer.json`.
+fn how_to_get(name: &Path) -> String {
+    let shown = name.display();
+    let has = |file: &str| name.join(file).is_file();
+    let convert = |what: &str| {
+        format!(
+            "; it holds {what}: make tokenizer.json of it once, by `python -c \"from transformers import AutoTokenizer as T; \
+             T.from_pretrained('{shown}').save_pretrained('{shown}')\"`"
+        )
+    };
+    if has("tokenizer.model") || has("spiece.model") || has("sentencepiece.bpe.model") {
+        return convert("a SentencePiece model");
+    }
+    if has("tekken.json") {
+        return convert("Mistral's tekken.json (which takes the package mistral-common too)");
+    }
+    if has("vocab.json") || has("vocab.txt") {
+        return convert("a vocabulary without tokenizer.json");
+    }
+    let is_hub_name = |name: &str| {
+        let parts = name.split('/').collect::<Vec<_>>();
+        let is_part = |part: &&str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        parts.len() <= 2 && parts.iter().all(is_part)
+    };
+    match name.to_str().filter(|text| is_hub_name(text) && !name.exists()) {
+        Some(text) => format!(
+            "; nor is `{text}` in the local Hugging Face cache, and nothing is downloaded here: get it by `hf download {text} \
+             --include 'tokenizer*' --include '*.jinja'`, after which its name is enough"
+        ),
+        None => String::new(),
+    }
+}
+
+/// The tokens that `tokenizer_config.json` and `added_tokens.json` add, by their numbers.
+fn added_beside(tokenizer: &Path) -> BTreeMap<u64, Value> {
+    let beside = |name: &str| json_beside(tokenizer, name);
+    let mut added = BTreeMap::new();
+    let plain = beside("added_tokens.json");
+    for (content, number) in plain.as_object().into_iter().flatten() {
+        if let Some(number) = number.as_u64() {
+            added.insert(number, json!({ "content": content }));
+        }
+    }
+    let config = beside("tokenizer_config.json");
+    for (number, token) in config["added_tokens_decoder"].as_object().into_iter().flatten() {
+        if let (Ok(number), true) = (number.parse(), token["content"].is_string()) {
+            added.insert(number, token.clone());
+        }
+    }
+    added
+}
+
+/// A `tokenizer.json` with these tokens too; nothing if it has them all, or is none.
+fn with_added(tokenizer: &[u8], added: BTreeMap<u64, Value>) -> Option<Vec<u8>> {
+    let mut tokenizer: Value = serde_json::from_slice(tokenizer).ok()?;
+    let there = tokenizer.get_mut("added_tokens")?.as_array_mut()?;
+    let known = there.iter().filter_map(|token| token["content"].as_str().map(str::to_owned));
+    let known = known.collect::<BTreeSet<_>>();
+    let missing = added
+        .into_iter()
+        .filter(|(_, token)| token["content"].as_str().is_some_and(|content| !known.contains(content)));
+    let mut has_more = false;
+    for (number, token) in missing {
+        let is = |key: &str| token[key].as_bool().unwrap_or(false);
+        has_more = true;
+        there.push(json!({
+            "id": number, "content": token["content"], "single_word": is("single_word"), "lstrip": is("lstrip"),
+            "rstrip": is("rstrip"), "normalized": is("normalized"), "special": is("special"),
+        }));
+    }
+    there.sort_by_key(|token| token["id"].as_u64());
+    has_more.then(|| tokenizer.to_string().into_bytes())
+}
+
+fn json_beside(tokenizer: &Path, name: &str) -> Value {
+    let text = text_beside(tokenizer, name);
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+fn text_beside(tokenizer: &Path, name: &str) -> Option<String> {
+    let text = source::read_text(&tokenizer.with_file_name(name), CONFIG_BYTES_MAX).ok()?;
+    Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
 /// The chat template that lies beside a tokenizer, as the load generator reads it: `chat_template.jinja`, or that of
-/// `tokenizer_config.json`, with the texts of special tokens.
+/// `tokenizer_config.json` or `chat_template.json`, with the texts of special tokens.
 ///
 /// # Errors
 /// When there is none, or it is of no use.
 pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
-    let beside = |name: &str| source::read_text(&tokenizer.with_file_name(name), CONFIG_BYTES_MAX).ok();
-    let config = beside("tokenizer_config.json").and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let config = config.unwrap_or_default();
+    let config = json_beside(tokenizer, "tokenizer_config.json");
     let of_config = || match config.get("chat_template")? {
         Value::String(text) => Some(text.clone()),
         Value::Array(named) => {
@@ -32,7 +150,11 @@ pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
         }
         _ => None,
     };
-    let Some(template) = beside("chat_template.jinja").or_else(of_config) else {
+    let of_processor =
+        || json_beside(tokenizer, "chat_template.json")["chat_template"].as_str().map(str::to_owned);
+    let Some(template) =
+        text_beside(tokenizer, "chat_template.jinja").or_else(of_config).or_else(of_processor)
+    else {
         return Err(Refusal(format!(
             "--apply-chat-template: there is neither chat_template.jinja nor a `chat_template` in tokenizer_config.json \
              beside `{}`",
@@ -40,10 +162,13 @@ pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
         )));
     };
     let mut written = json!({ "template": template });
-    for name in ["bos_token", "eos_token", "pad_token", "unk_token"] {
-        let token = &config[name];
-        let text = token.as_str().or_else(|| token.get("content")?.as_str()).unwrap_or_default();
-        written[name] = Value::from(text);
+    let map = json_beside(tokenizer, "special_tokens_map.json");
+    // What is not set is not there, as templates ask.
+    for (name, token) in [&map, &config].into_iter().filter_map(Value::as_object).flatten() {
+        let text = token.as_str().or_else(|| token.get("content")?.as_str());
+        if let Some(text) = text.filter(|_| name.ends_with("_token")) {
+            written[name] = Value::from(text);
+        }
     }
     let written = written.to_string().into_bytes();
     match tokenizer::ChatTemplate::from_json(&written) {
@@ -98,6 +223,7 @@ mod tests {
                 (Some(expected), Some("<s>")),
                 "{file}"
             );
+            assert_eq!(found.get("unk_token"), None, "{file}: what is not set is not there");
         };
         let config = r#"{"bos_token":{"content":"<s>"},"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}"#;
         check("tokenizer_config.json", config, "d");
@@ -105,6 +231,47 @@ mod tests {
         check("chat_template.jinja", "j", "j");
         fs::write(folder.path().join("chat_template.jinja"), "{% if %}").unwrap();
         assert!(chat_template(&tokenizer).is_err(), "no template");
+    }
+
+    #[test]
+    fn tokens_that_stand_beside_a_tokenizer_are_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/tokenizer/tokenizer.json");
+        fs::copy(golden, folder.path().join("tokenizer.json")).unwrap();
+        let count = || {
+            tokenizer::Tokenizer::from_json(&read(folder.path(), None).unwrap())
+                .unwrap()
+                .count("<|new_one|>x<|old|>")
+        };
+        let before = count();
+        let config = r#"{"added_tokens_decoder":{"900001":{"content":"<|new_one|>","special":true}}}"#;
+        fs::write(folder.path().join("tokenizer_config.json"), config).unwrap();
+        let with_one = count();
+        fs::write(folder.path().join("added_tokens.json"), r#"{"<|old|>":900000}"#).unwrap();
+        let with_both = count();
+        assert!(before > with_one && with_one > with_both, "{before}, {with_one}, {with_both} tokens");
+        assert_eq!(with_both, 3, "one for each, and the letter");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_its_cure() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |file: &str, expected: &str| {
+            fs::write(folder.path().join(file), "x").unwrap();
+            let refused = read(folder.path(), None).unwrap_err().to_string();
+            fs::remove_file(folder.path().join(file)).unwrap();
+            assert!(refused.contains(expected), "{refused}");
+        };
+        check("tokenizer.model", "it holds a SentencePiece model: make tokenizer.json of it once");
+        check("tekken.json", "mistral-common");
+        check("vocab.json", "a vocabulary without tokenizer.json");
+        let refused = |name: &str| read(Path::new(name), None).unwrap_err().to_string();
+        assert!(
+            refused("no-such/model-7B").contains("`hf download no-such/model-7B "),
+            "{}",
+            refused("no-such/model-7B")
+        );
+        assert!(!refused("./no/such/place").contains("hf download"), "{}", refused("./no/such/place"));
     }
 
     #[test]

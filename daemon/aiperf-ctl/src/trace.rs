@@ -139,6 +139,9 @@ fn read(mut rows: impl BufRead) -> Result<Vec<Row>, String> {
         if !source::next_line(&mut rows, &mut line, LINE_BYTES_MAX).map_err(|error| failed(&error))? {
             break;
         }
+        if number == 1 && line.starts_with(b"\xef\xbb\xbf") {
+            line.drain(..3);
+        }
         if !line.trim_ascii().is_empty() {
             read.push(serde_json::from_slice(&line).map_err(|error| failed(&error))?);
         }

@@ -1,16 +1,16 @@
 //! Whom this program trusts when it asks a server beside the load: those whom the load generator trusts.
 
+use crate::once;
 use crate::plan::{Profile, Refusal};
 use anyhow::Result;
 use common::plan::Trust;
-use export::source;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// As `--ca-certificate` and `--insecure` say.
 pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
     let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::Anybody);
     let Some(file) = &profile.authorities else { return Ok(tls.build()) };
-    let pem = source::read(file, PEM_BYTES_MAX).map_err(|error| {
+    let pem = once::read(file, PEM_BYTES_MAX).map_err(|error| {
         Refusal(format!("--ca-certificate: failed to read `{}`: {error}", file.display()))
     })?;
     let certificates = parse_pem(&pem).filter_map(|item| match item {

@@ -32,6 +32,12 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
             line.object("response_headers", |line| response_headers(line, head))?;
         }
         line.array("responses", |line| responses(line, &exchange))?;
+        // Beside them, as readers of AIPerf's records take no more keys within them.
+        let kernel = exchange.tokens.iter().map(|token| token.kernel_received_ns.map(|stamp| stamp.0));
+        let kernel = kernel.collect::<Vec<_>>();
+        if kernel.iter().any(Option::is_some) {
+            line.put("responses_kernel_ns", &kernel)?;
+        }
         if !case.is_valid() {
             line.object("error", |line| jsonl::error(line, request))?;
         }
@@ -74,9 +80,6 @@ fn responses(line: &mut Line, exchange: &Exchange) -> Result<(), ExportError> {
         let response = exchange.response(token);
         line.item(|line| {
             line.put("perf_ns", &token.reaped_ns.0)?;
-            if let Some(kernel) = token.kernel_received_ns {
-                line.put("kernel_ns", &kernel.0)?;
-            }
             match response {
                 Some(response) => content(line, token, response),
                 None => Ok(()),
@@ -88,9 +91,10 @@ fn responses(line: &mut Line, exchange: &Exchange) -> Result<(), ExportError> {
 
 fn content(line: &mut Line, token: &Token, response: &Response) -> Result<(), ExportError> {
     let text = String::from_utf8_lossy(&response.data);
-    if token.kind == common::reply_event::EventKind::Body {
+    if token.kind == common::reply_event::EventKind::Body || !is_event(&text) {
         line.put("text", &text)?;
-        return line.put("content_type", "application/json");
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        return line.put("content_type", if is_json { "application/json" } else { "text/plain" });
     }
     line.array("packets", |line| {
         for field in text.lines().filter(|field| !field.is_empty()) {
@@ -105,6 +109,31 @@ fn content(line: &mut Line, token: &Token, response: &Response) -> Result<(), Ex
     })
 }
 
+/// Whether bytes are an event of a stream: lines of fields that events have. A whole body is none, whatever it means.
+fn is_event(text: &str) -> bool {
+    let is_field = |line: &str| {
+        let name = line.split_once(':').map_or(line, |(name, _)| name);
+        ["", "data", "event", "id", "retry"].contains(&name)
+    };
+    text.lines().all(is_field)
+}
+
 const REDACTED: &str = "<redacted>";
 
 const SECRET_HEADERS: &[&str] = &["set-cookie", "authorization", "proxy-authorization", "x-api-key"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_body_is_no_event() {
+        let check = |text: &str, expected: bool| assert_eq!(is_event(text), expected, "{text}");
+        check("data: {\"a\":1}", true);
+        check("event: ping\ndata", true);
+        check(": keep-alive", true);
+        check("{\"error\":{\"message\":\"no\"}}", false);
+        check("{\n  \"id\": 3\n}", false);
+        check("<html>", false);
+    }
+}

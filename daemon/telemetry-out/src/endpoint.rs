@@ -48,6 +48,8 @@ impl Endpoint {
             "grpc" => (Protocol::Grpc, "http", 4317),
             _ => return Err(refused()),
         };
+        // A query, such as a key that a collector wants, stays behind what is appended to the path.
+        let (rest, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let bare = authority.rsplit_once('@').map_or(authority, |(_, bare)| bare);
         let (host, port) = match bare.rsplit_once(':') {
@@ -65,8 +67,8 @@ impl Endpoint {
         let (base, [url, traces_url]) = match protocol {
             Protocol::Http => {
                 let base = base + path;
-                let urls = [METRICS_PATH, TRACES_PATH].map(|signal| format!("{base}{signal}"));
-                (base, urls)
+                let urls = [METRICS_PATH, TRACES_PATH].map(|signal| format!("{base}{signal}{query}"));
+                (base + query, urls)
             }
             Protocol::Grpc => (base.clone(), [base.clone(), base]),
         };
@@ -92,7 +94,7 @@ impl Endpoint {
 
 pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     common::url::shown(&format!("{scheme}://{host}{path}"))
 }
@@ -115,6 +117,9 @@ mod tests {
             ("https://a/otlp/", "https://a:443/otlp/v1/metrics"),
             ("grpc://a", "http://a:4317"),
             ("[::1]:4318", "http://[::1]:4318/v1/metrics"),
+            ("https://a/otlp?tenant=t/1", "https://a:443/otlp/v1/metrics?tenant=t/1"),
+            ("http://a/v1/metrics?token=x", "http://a:4318/v1/metrics?token=x"),
+            ("a:1?b=c", "http://a:1/v1/metrics?b=c"),
         ];
         for (given, expected) in table {
             assert_eq!(Endpoint::parse(given).unwrap().url, expected, "{given}");
@@ -131,5 +136,7 @@ mod tests {
     fn passwords_are_not_shown() {
         let endpoint = Endpoint::parse("http://user:hush@a:1").unwrap();
         assert_eq!(endpoint.shown(), "http://a:1", "without them");
+        let endpoint = Endpoint::parse("http://a:1/x?token=hush").unwrap();
+        assert!(!endpoint.shown().contains("hush"), "nor keys: {}", endpoint.shown());
     }
 }

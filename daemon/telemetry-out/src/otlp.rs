@@ -218,7 +218,8 @@ pub(crate) struct Client(ureq::Agent);
 impl Client {
     pub(crate) fn new() -> Self {
         let config = ureq::Agent::config_builder();
-        let config = config.timeout_global(Some(EXPORT_TIMEOUT)).http_status_as_error(false);
+        // As everything else here: no proxy of the environment sees what is sent.
+        let config = config.timeout_global(Some(EXPORT_TIMEOUT)).http_status_as_error(false).proxy(None);
         Self(config.build().new_agent())
     }
 }

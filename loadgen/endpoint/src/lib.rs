@@ -79,7 +79,7 @@ pub trait Endpoint: Sync {
 
     /// The `Content-Type` of what [`Endpoint::encode`] gives.
     fn content_type(&self, _plan: &plan::Endpoint) -> &'static str {
-        "application/json"
+        JSON
     }
 
     /// What the data of one event means.
@@ -289,6 +289,34 @@ impl Turn {
 /// What APIs call a part of a message that is an image.
 const IMAGE_PARTS: &[&str] = &["image_url", "input_image", "image"];
 
+/// The body of a request as it is sent: one that the input has as a whole is sent as it is, whatever the endpoint.
+///
+/// # Errors
+/// When these turns can't be asked.
+pub fn encoded(endpoint: &dyn Endpoint, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    let Some(payload) = whole_body(turns) else { return endpoint.encode(turns, plan) };
+    if endpoint.content_type(plan) != JSON {
+        let why = "its requests are forms, and the input's bodies are JSON that is sent as it is".to_owned();
+        return Err(Unfit { endpoint: endpoint.metadata().name, why });
+    }
+    Ok(payload.as_bytes().to_vec())
+}
+
+/// The fields of that body.
+#[must_use]
+pub fn fields(endpoint: &dyn Endpoint, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    let whole = whole_body(turns).and_then(|payload| serde_json::from_str(payload).ok());
+    whole.unwrap_or_else(|| endpoint.body(turns, plan))
+}
+
+/// The body that the last turn has as a whole.
+fn whole_body(turns: &[Turn]) -> Option<&str> {
+    turns.last()?.payload.as_deref()
+}
+
+/// What bodies are unless an endpoint says otherwise.
+const JSON: &str = "application/json";
+
 /// The endpoint that has this name on the command line.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Endpoint> {
@@ -347,6 +375,23 @@ mod tests {
             assert!(std::ptr::eq(found.metadata(), endpoint.metadata()), "another endpoint is called {name}");
         }
         assert!(by_name("telepathy").is_none(), "no such endpoint");
+    }
+
+    #[test]
+    fn whole_bodies_are_sent_as_they_are_whatever_the_endpoint() {
+        let body = r#"{"b": 1,  "a":[2]}"#;
+        let turn = Turn { payload: Some(body.to_owned()), ..Turn::default() };
+        for endpoint in ENDPOINTS {
+            let (name, plan) = (endpoint.metadata().name, testing::plan("stream"));
+            let sent = encoded(*endpoint, std::slice::from_ref(&turn), &plan);
+            if endpoint.content_type(&plan) == JSON {
+                assert_eq!(sent.as_deref(), Ok(body.as_bytes()), "{name}: nothing is merged");
+            } else {
+                assert!(sent.is_err_and(|unfit| unfit.why.contains("forms")), "{name}: no form");
+            }
+            let fields = fields(*endpoint, std::slice::from_ref(&turn), &plan);
+            assert_eq!(fields["a"], serde_json::json!([2]), "{name}: the same in inputs.json");
+        }
     }
 
     #[test]

@@ -165,7 +165,9 @@ impl Composition {
     /// the request will go, and both are made.
     pub(crate) fn body(&self, turns: &[Turn]) -> io::Result<Body> {
         let encoded = |turns: &[Turn]| {
-            self.endpoint.encode(turns, &self.plan).map(Arc::<[u8]>::from).map_err(io::Error::other)
+            endpoint::encoded(self.endpoint, turns, &self.plan)
+                .map(Arc::<[u8]>::from)
+                .map_err(io::Error::other)
         };
         let warmup = match self.markers.filter(|_| self.is_warming()) {
             Some(markers) => {

@@ -108,10 +108,9 @@ fn forks(
             Value::String(name) => name,
             Value::Object(fields) => {
                 known(&place, fields, &["child", "background"])?;
-                if fields.get("background").is_some_and(|background| *background != Value::Bool(false)) {
-                    return Err(format!(
-                        "{place}.background: branches that nobody waits for are not supported"
-                    ));
+                // The parent of a fork goes on whether that is asked for or not.
+                if fields.get("background").is_some_and(|background| !background.is_boolean()) {
+                    return Err(format!("{place}.background: it is true or false"));
                 }
                 text(&place, fields, "child")?
             }

@@ -5,6 +5,7 @@
 //!   └──by row──▶ row ──▶ change ──▶ text (trace) ──▶ conversation
 //! ```
 
+use super::pool::Pool;
 use super::trace::{Reuse, Writer};
 use super::tree::{Link, Trees};
 use super::{
@@ -12,7 +13,7 @@ use super::{
     burst_gpt_trace, dag_jsonl, draw, inputs_json_rows, limits, mixed, mooncake_trace, multi_turn,
     random_pool, raw_payload, sagemaker_data_capture, session_name, single_turn,
 };
-use common::plan::{Change, Length};
+use common::plan::{Change, Length, PoolBatch};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::fs::File;
@@ -40,7 +41,15 @@ pub(super) enum Reading {
     /// One a line.
     Lines(fn(&[u8]) -> Result<Row, String>),
     /// In the file as a whole.
-    Whole(fn(&[u8]) -> Result<Vec<Row>, Fault>),
+    Whole(fn(&[u8]) -> Result<Table, Fault>),
+}
+
+/// The rows of a file that is read as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) rows: Vec<Row>,
+    /// How many more there are, which can't be asked.
+    pub(super) left_out: u64,
 }
 
 /// What is wrong with a file that is read as a whole, and with which of its lines.
@@ -102,12 +111,20 @@ pub(super) struct Dataset {
     members: Vec<u32>,
     timestamps: Vec<f64>,
     trees: Trees,
+    /// What a request takes of the rows, if that is not one of them.
+    pool: Option<(Pool, PoolBatch)>,
+    left_out: u64,
+    makes_texts: bool,
     treatment: Treatment,
 }
 
 /// What is done to each conversation.
 pub(super) struct Treatment {
     pub(super) change: Change,
+    /// The milliseconds of the input's time between which rows are taken.
+    pub(super) window: Option<(f64, f64)>,
+    /// A conversation's leading system turn belongs to the turn after it.
+    pub(super) hoists_system: bool,
     pub(super) output: Option<Length>,
     pub(super) models: Models,
     pub(super) seed: u64,
@@ -182,26 +199,46 @@ impl Read for AtOffset<'_> {
 /// The format of a file, seen from its first row.
 pub(super) fn detected(store: &Store) -> Result<&'static Format, Problem> {
     let mut reader = BufReader::new(store.reader());
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).map_err(Problem::Read)? > 0 && line.trim_ascii().is_empty() {
+    let (mut line, mut number) = (Vec::new(), 1);
+    while reader.read_until(b'\n', &mut line).map_err(Problem::Read)? > 0
+        && without_mark(&line).trim_ascii().is_empty()
+    {
         line.clear();
+        number += 1;
     }
-    let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
+    let text = without_mark(&line).trim_ascii();
     if text.is_empty() {
         return Err(Problem::NoRows);
     }
-    if text.starts_with(b"Timestamp,") {
+    if burst_gpt_trace::is_head(text) {
         return Ok(&burst_gpt_trace::FORMAT);
     }
-    let Ok(row) = serde_json::from_slice::<Value>(text) else {
-        // A line that is no JSON by itself may begin a file that is.
-        return if text.starts_with(b"{") && !text.ends_with(b"}") {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(row) => {
+            let found = FORMATS.iter().find(|format| (format.fits)(&row)).copied();
+            found.ok_or_else(|| Problem::Undetected { fields: fields_of(&row) })
+        }
+        // Where JSON is broken into lines, they end in these.
+        Err(_) if text.ends_with(b"{") || text.ends_with(b"[") || text.ends_with(b",") => {
             Ok(&inputs_json_rows::FORMAT)
-        } else {
-            Err(Problem::Undetected)
-        };
-    };
-    FORMATS.iter().find(|format| (format.fits)(&row)).copied().ok_or(Problem::Undetected)
+        }
+        Err(error) if text.starts_with(b"{") || text.starts_with(b"[") => {
+            Err(Problem::Row { line: number, problem: single_turn::one_line(&error) })
+        }
+        Err(_) => Err(Problem::NoJson { line: number }),
+    }
+}
+
+/// The names of a row's fields, few enough to be shown.
+fn fields_of(row: &Value) -> String {
+    let Some(fields) = row.as_object() else { return "it is no object".to_owned() };
+    let mut names = fields.keys().take(FIELDS_SHOWN).map(|name| name.chars().take(40).collect::<String>());
+    let shown = names.by_ref().collect::<Vec<_>>().join(", ");
+    if fields.is_empty() { "no fields".to_owned() } else { format!("fields: {shown}") }
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
 impl Dataset {
@@ -212,13 +249,23 @@ impl Dataset {
         mut treatment: Treatment,
     ) -> Result<Self, Problem> {
         let mut index = Index::default();
+        let mut pool =
+            treatment.change.pool_batch.filter(|_| is_pool(format)).map(|batch| (Pool::default(), batch));
+        let mut take = |line: u64, number: usize, row: &Row, treatment: &mut Treatment, index: &mut Index| {
+            let turn = row.turns.first().map(|planned| &planned.turn);
+            if let (Some((pool, _)), Some(turn)) = (&mut pool, turn) {
+                let taken = pool.take(u32::try_from(number).unwrap_or(u32::MAX), turn);
+                taken.map_err(|problem| Problem::Row { line, problem })?;
+            }
+            Ok::<_, Problem>(index.take(row, treatment))
+        };
         let rows = match format.read {
             Reading::Lines(read) => {
                 let mut spans = Vec::new();
                 lines(&store, |number, span, text| {
                     let row = read(text).and_then(|row| limits::of_row(&row, format.lengths).map(|()| row));
                     let row = row.map_err(|problem| Problem::Row { line: number, problem })?;
-                    if index.take(&row, &mut treatment) {
+                    if take(number, spans.len(), &row, &mut treatment, &mut index)? {
                         spans.push(span);
                         index.link(number, row);
                     }
@@ -229,27 +276,47 @@ impl Dataset {
             Reading::Whole(read) => {
                 let mut bytes = Vec::new();
                 store.reader().read_to_end(&mut bytes).map_err(Problem::Read)?;
-                let mut rows = read(&bytes).map_err(|(line, problem)| Problem::Row { line, problem })?;
-                for row in &rows {
-                    limits::of_row(row, format.lengths)
+                let read = read(without_mark(&bytes));
+                let Table { rows, left_out } =
+                    read.map_err(|(line, problem)| Problem::Row { line, problem })?;
+                index.left_out += left_out;
+                let mut taken = Vec::new();
+                for row in rows {
+                    limits::of_row(&row, format.lengths)
                         .map_err(|problem| Problem::Row { line: 1, problem })?;
+                    if take(1, taken.len(), &row, &mut treatment, &mut index)? {
+                        taken.push(row);
+                    }
                 }
-                rows.retain(|row| index.take(row, &mut treatment));
-                Rows::Whole(rows)
+                Rows::Whole(taken)
             }
         };
         let links = std::mem::take(&mut index.links);
         let trees = Trees::new(links, index.timestamps.len(), |name| index.named(name))?;
-        let Index { places, timestamps, .. } = index;
+        let Index { places, timestamps, left_out, outside, makes_texts, .. } = index;
         if places.is_empty() {
-            return Err(Problem::NoRows);
+            return Err(match (outside, left_out) {
+                (0, 0) => Problem::NoRows,
+                (0, left_out) => Problem::NoneUsable { left_out },
+                _ => Problem::OutsideWindow,
+            });
+        }
+        let pool = pool.filter(|(pool, batch)| pool.is_wanted(*batch));
+        if let Some((pool, batch)) = &pool {
+            pool.check(*batch)?;
         }
         let (begins, members) = grouped(&places, timestamps.len());
-        Ok(Self { format, rows, begins, members, timestamps, trees, treatment })
+        Ok(Self { format, rows, begins, members, timestamps, trees, pool, left_out, makes_texts, treatment })
     }
 
-    fn is_pool(&self) -> bool {
-        self.format.name == random_pool::FORMAT.name
+    /// Whether the texts of any rows are made up: only those have lengths and blocks that can be changed.
+    pub(super) const fn makes_texts(&self) -> bool {
+        self.makes_texts
+    }
+
+    /// How many rows can't be asked, or are longer than the plan wants.
+    pub(super) const fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     fn row(&self, number: u32) -> Result<Row, Problem> {
@@ -259,9 +326,23 @@ impl Dataset {
                 let (offset, length) = *spans.get(number as usize).ok_or(Problem::NoRows)?;
                 let mut line = vec![0; length as usize];
                 store.read_at(&mut line, offset).map_err(Problem::Read)?;
-                read(&line).map_err(|problem| Problem::Row { line: u64::from(number) + 1, problem })
+                read(&line).map_err(|problem| Problem::Row { line: self.line(number), problem })
             }
         }
+    }
+
+    /// The line at which a row stands, which is counted when somebody wants to know it.
+    #[cold]
+    fn line(&self, number: u32) -> u64 {
+        let Rows::Lines { store, spans, .. } = &self.rows else { return u64::from(number) + 1 };
+        let begin = spans.get(number as usize).map_or(0, |(offset, _)| *offset);
+        let mut before = BufReader::with_capacity(READ_BYTES, store.reader().take(begin));
+        let (mut line, mut ends) = (Vec::new(), 1);
+        while before.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            ends += u64::from(line.ends_with(b"\n"));
+            line.clear();
+        }
+        ends
     }
 
     fn treat(&self, conversation: &mut Conversation, place: usize) {
@@ -284,8 +365,14 @@ impl Dataset {
                     .filter(|image| !seen.insert(image.uuid.clone()))
                     .for_each(|image| image.content.clear());
             }
-            if number == 0 && change.system_prompt.is_some() {
-                planned.turn.system.clone_from(&change.system_prompt);
+            if number == 0
+                && let Some(system) = &change.system_prompt
+            {
+                let theirs = planned.turn.system.take();
+                planned.turn.system = Some(match theirs {
+                    Some(theirs) => format!("{system}\n\n{theirs}"),
+                    None => system.clone(),
+                });
             }
         }
     }
@@ -294,8 +381,13 @@ impl Dataset {
 impl Conversations for Dataset {
     fn count(&self) -> usize {
         match self.treatment.change.pool_conversations {
-            Some(count) if self.is_pool() => count as usize,
-            _ => self.trees.roots(self.timestamps.len()),
+            Some(count) if is_pool(self.format) => count as usize,
+            _ => {
+                let count = self.trees.roots(self.timestamps.len());
+                // Of conversations that begin others all are taken.
+                let most = self.treatment.change.entries.filter(|_| self.children() == 0);
+                most.map_or(count, |most| count.min(most as usize))
+            }
         }
     }
 
@@ -304,7 +396,13 @@ impl Conversations for Dataset {
     }
 
     fn conversation(&self, place: usize) -> Result<Conversation, Problem> {
-        let taken = if self.is_pool() {
+        if let Some((pool, batch)) = &self.pool {
+            let turn = pool.draw(*batch, (self.treatment.seed, place), |number| self.row(number))?;
+            let mut drawn = Conversation::single(session_name(place), turn, When::Unsaid);
+            self.treat(&mut drawn, place);
+            return Ok(drawn);
+        }
+        let taken = if is_pool(self.format) {
             let drawn = mixed(self.treatment.seed, place as u64) % self.timestamps.len() as u64;
             usize::try_from(drawn).unwrap_or(0)
         } else {
@@ -324,13 +422,16 @@ impl Conversations for Dataset {
             let mut row = self.row(*number)?;
             if let (Some(written), Some(planned)) = (row.written.take(), row.turns.first_mut()) {
                 let made = self.treatment.write(&written, planned, u64::from(*number));
-                made.map_err(|problem| Problem::Row { line: u64::from(*number) + 1, problem })?;
+                made.map_err(|problem| Problem::Row { line: self.line(*number), problem })?;
             }
-            if let Some(session) = row.session.take().filter(|_| !self.is_pool()) {
+            if let Some(session) = row.session.take().filter(|_| !is_pool(self.format)) {
                 conversation.session = session;
             }
             conversation.context = row.context.unwrap_or(conversation.context);
             conversation.turns.append(&mut row.turns);
+        }
+        if self.treatment.hoists_system {
+            hoist(&mut conversation.turns);
         }
         self.treat(&mut conversation, place);
         Ok(conversation)
@@ -346,6 +447,14 @@ impl Conversations for Dataset {
 }
 
 impl Treatment {
+    /// The turn with which rows begin: a system turn that belongs to the one after it is none.
+    fn first<'a>(&self, turns: &'a [Planned]) -> Option<&'a Planned> {
+        match turns {
+            [first, second, ..] if self.hoists_system && leads(first, second) => Some(second),
+            _ => turns.first(),
+        }
+    }
+
     /// Whether a row is left in; counts what it shares with others.
     fn keeps(&mut self, row: &Row) -> bool {
         let Some(written) = &row.written else { return true };
@@ -376,6 +485,38 @@ impl Treatment {
     }
 }
 
+/// Makes what a leading system turn says the system prompt of the turn after it.
+fn hoist(turns: &mut Vec<Planned>) {
+    if let [first, second, ..] = turns.as_slice()
+        && leads(first, second)
+    {
+        let first = turns.remove(0).turn;
+        let said = first.contents().collect::<Vec<_>>().join("\n");
+        if let Some(next) = turns.first_mut() {
+            next.turn.system = Some(said);
+        }
+    }
+}
+
+/// Whether a turn is a system prompt and nothing else, and the one after it is none.
+fn leads(first: &Planned, second: &Planned) -> bool {
+    let turn = &first.turn;
+    turn.role == SYSTEM
+        && second.turn.role != SYSTEM
+        && first.when == When::Unsaid
+        && turn.max_tokens.is_none()
+        && turn.extra.is_empty()
+        && turn.images.is_empty()
+        && turn.audios.is_empty()
+        && turn.videos.is_empty()
+        && turn.contents().next().is_some()
+}
+
+/// Whether conversations draw their rows.
+fn is_pool(format: &Format) -> bool {
+    format.name == random_pool::FORMAT.name
+}
+
 /// A moment with what the plan changes of it.
 fn changed(when: When, change: &Change) -> When {
     match when {
@@ -401,6 +542,12 @@ struct Index {
     /// When each conversation begins; not a number where nothing is said.
     timestamps: Vec<f64>,
     links: Vec<Link>,
+    /// Rows that can't be asked, or are longer than the plan wants.
+    left_out: u64,
+    makes_texts: bool,
+    /// Rows outside the schedule's window, and the sessions that begin there.
+    outside: u64,
+    outside_sessions: FxHashSet<u64>,
 }
 
 impl Index {
@@ -415,16 +562,36 @@ impl Index {
         self.links.extend(row.branches.into_iter().map(|named| Link { line, parent, named }));
     }
 
+    /// Whether a row lies outside the schedule's window: at its own time, or with the begin of its session.
+    fn is_outside(&mut self, session: Option<u64>, when: Option<When>, treatment: &Treatment) -> bool {
+        let Some((begin, end)) = treatment.window else { return false };
+        match when {
+            Some(When::At { timestamp_ms }) if !(begin..=end).contains(&timestamp_ms) => {
+                self.outside_sessions.extend(session.filter(|session| !self.by_name.contains_key(session)));
+                true
+            }
+            Some(When::At { .. }) | None => false,
+            Some(When::Unsaid | When::After { .. }) => session.is_some_and(|session| {
+                self.outside_sessions.contains(&session) && !self.by_name.contains_key(&session)
+            }),
+        }
+    }
+
     /// Takes a row in, unless it is left out.
     fn take(&mut self, row: &Row, treatment: &mut Treatment) -> bool {
-        if !treatment.keeps(row) {
+        let known = row.session.as_ref().map(|name| self.hasher.hash_one(name));
+        let when = treatment.first(&row.turns).map(|planned| planned.when);
+        if self.is_outside(known, when, treatment) {
+            self.outside += 1;
             return false;
         }
-        let known = row.session.as_ref().map(|name| self.hasher.hash_one(name));
+        if !treatment.keeps(row) {
+            self.left_out += 1;
+            return false;
+        }
         let parent = row.parent.as_ref().map(|name| self.hasher.hash_one(name));
         let there = [parent, known].into_iter().flatten().find_map(|hash| self.by_name.get(&hash).copied());
         let place = there.unwrap_or_else(|| {
-            let when = row.turns.first().map(|planned| planned.when);
             let at = match when {
                 Some(When::At { timestamp_ms }) if !treatment.change.ignores_delays => timestamp_ms,
                 _ => f64::NAN,
@@ -432,6 +599,7 @@ impl Index {
             self.timestamps.push(at);
             u32::try_from(self.timestamps.len() - 1).unwrap_or(u32::MAX)
         });
+        self.makes_texts |= row.written.is_some();
         if let Some(hash) = known {
             self.by_name.insert(hash, place);
         }
@@ -489,191 +657,12 @@ fn lines(
 }
 
 const READ_BYTES: usize = 1 << 20;
+/// Fields of a row that are named where its format is not known.
+const FIELDS_SHOWN: usize = 8;
+const SYSTEM: &str = "system";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Keeps what is a request's own apart from what is drawn for it.
 const OWN_TEXT: u64 = 0x6f77_6e74_6578_7421;
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::super::corpus::Corpus;
-    use super::*;
-    use common::plan::TextSource;
-    use std::sync::Arc;
-
-    fn index(format: &'static Format, rows: &str, change: Change) -> Result<Dataset, Problem> {
-        let treatment = Treatment {
-            change,
-            output: None,
-            models: Models::default(),
-            seed: 7,
-            writer: Writer::new(Arc::new(Corpus::new(None, TextSource::Sonnet).unwrap())),
-            reuse: Reuse::default(),
-        };
-        Dataset::index(format, Store::Memory(rows.into()), treatment)
-    }
-
-    /// All conversations of some rows.
-    pub(in super::super) fn read(format: &'static Format, rows: &str) -> Result<Vec<Conversation>, Problem> {
-        let dataset = index(format, rows, Change::default())?;
-        (0..dataset.count()).map(|place| dataset.conversation(place)).collect()
-    }
-
-    /// Compares rows, seen as what they are, with `format: session: turn, turn; ...`.
-    fn check(rows: &str, expected: &str) {
-        let described = detected(&Store::Memory(rows.into())).and_then(|format| {
-            let conversations = read(format, rows)?;
-            let described = conversations.iter().map(described).collect::<Vec<_>>().join("; ");
-            Ok(format!("{}: {described}", format.name))
-        });
-        assert_eq!(described.unwrap_or_else(|problem| problem.to_string()), expected, "{rows}");
-    }
-
-    fn described(conversation: &Conversation) -> String {
-        let turns = conversation.turns.iter().map(|planned| {
-            let turn = &planned.turn;
-            let mut said = turn.payload.clone().unwrap_or_else(|| match &turn.messages {
-                Some(messages) => serde_json::to_string(messages).unwrap(),
-                None if turn.joined().split(' ').count() > 4 => {
-                    format!("{} words", turn.joined().split(' ').count())
-                }
-                None => turn.joined(),
-            });
-            if let Some(tokens) = turn.max_tokens {
-                said += &format!(" >{tokens}");
-            }
-            match planned.when {
-                When::Unsaid => said,
-                When::At { timestamp_ms } => format!("{said} @{timestamp_ms}"),
-                When::After { delay_ms } => format!("{said} +{delay_ms}"),
-            }
-        });
-        format!(
-            "{}: {} {:?}",
-            conversation.session,
-            turns.collect::<Vec<_>>().join(", "),
-            conversation.context
-        )
-    }
-
-    #[test]
-    fn formats_are_seen_and_read() {
-        check("{\"text\":\"a\"}\n", "single_turn: session_000000: a Alone");
-        check(
-            "{\"session_id\":\"s\",\"turns\":[{\"text\":\"a\"},{\"text\":\"b\",\"delay\":5}]}",
-            "multi_turn: s: a, b +5 Live",
-        );
-        check(
-            "{\"timestamp\":10,\"input_length\":9,\"output_length\":3}\n{\"text_input\":\"hi\",\"delay\":2}",
-            "mooncake_trace: session_000000: 9 words >3 @10 Live; session_000001: hi +2 Live",
-        );
-        check(
-            "{\"messages\":[{\"role\":\"user\"}]}",
-            "mooncake_trace: session_000000: [{\"role\":\"user\"}] Alone",
-        );
-        check(
-            "{\"chat_id\":1,\"parent_chat_id\":-1,\"timestamp\":1.5,\"input_length\":6,\"output_length\":2}\n\
-             {\"chat_id\":2,\"parent_chat_id\":1,\"timestamp\":2,\"input_length\":7,\"output_length\":2}",
-            "bailian_trace: 2: 6 words >2 @1500, 7 words >2 @2000 Live",
-        );
-        check(
-            "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,7,2,9,x\n6,ChatGPT,7,0,7,x\n",
-            "burst_gpt_trace: session_000000: 7 words >2 @5000 Alone",
-        );
-        check(
-            "{\"model\":\"m\", \"prompt\":\"a\"}",
-            "raw_payload: session_000000: {\"model\":\"m\", \"prompt\":\"a\"} Alone",
-        );
-        check(
-            "{\n\"data\": [{\"session_id\":\"s\",\"payloads\":[{\"a\":1},{ }]}]}",
-            "inputs_json: s: {\"a\":1}, { } Alone",
-        );
-        check(
-            r#"{"captureData":{"endpointInput":{"data":"{\"messages\":[1],\"max_tokens\":4}","encoding":"JSON"}},"eventMetadata":{"inferenceTime":"1970-01-01T00:00:01Z"}}"#,
-            "sagemaker_data_capture: session_000000: [1] >4 @1000 Alone",
-        );
-        check(
-            r#"{"session_id":"s","turns":[{"messages":[1]},{"messages":[2],"delay":3}]}"#,
-            "dag_jsonl: s: [1], [2] +3 Live",
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_its_place() {
-        check(
-            "{\"nothing\":1}",
-            "failed to see what the dataset's rows are: say it by --custom-dataset-type",
-        );
-        let dag = |turns: &str| format!(r#"{{"session_id":"s","turns":[{{"messages":[1]{turns}}}]}}"#);
-        check(&dag(r#","forks":["x"]"#), "line 1: s.turns[0].forks[0]: there is no conversation `x`");
-        check(
-            &dag(r#","forks":["s"]"#),
-            "line 1: s.turns[0].forks[0]: conversations begin each other in a circle",
-        );
-        check(
-            &dag(r#","forks":[{"child":"x","background":true}]"#),
-            "line 1: s.turns[0].forks[0].background: branches that nobody waits for are not supported",
-        );
-        check(
-            &dag(r#","spawns":[{"children":["x"],"join_at":3}]"#),
-            "line 1: s.turns[0].spawns[0].join_at: it must be a later turn, or the number of turns for the end",
-        );
-        check(
-            r#"{"session_id":"s","turns":[{"messages":[1]}],"rounds":3}"#,
-            "line 1: s.rounds: the orchestration of whole conversations is not supported",
-        );
-        let twice = format!(
-            "{}\n{}",
-            dag(r#","spawns":["x","x"]"#),
-            r#"{"session_id":"x","turns":[{"messages":[2]}]}"#
-        );
-        check(&twice, "line 1: s.turns[0].spawns[1]: `x` is begun by another turn too");
-        check("{\"input_length\":0}", "line 1: `input_length` and `output_length` must be at least 1");
-        check("Timestamp,Request tokens,Response tokens\nx,1,1\n", "line 2: `x` is not a number");
-        check("Timestamp,Model\n", "line 1: the head has no column `Request tokens`");
-    }
-
-    #[test]
-    fn equal_blocks_have_equal_text() {
-        let rows = "{\"input_length\":1100,\"hash_ids\":[1,2]}\n{\"input_length\":1100,\"hash_ids\":[1,3]}\n";
-        let texts = read(&mooncake_trace::FORMAT, rows).unwrap();
-        let text = |place: usize| texts[place].turns[0].turn.joined();
-        let words = |place: usize| text(place).split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(words(0)[..512], words(1)[..512], "the shared block");
-        assert_ne!(words(0)[512..1024], words(1)[512..1024], "another block");
-        assert_eq!((words(0).len(), words(1).len()), (1100, 1100), "of their length");
-        let synthesis =
-            common::plan::Synthesis { prefix_len_multiplier: 2.0, max_isl: Some(2000), ..Default::default() };
-        let change = Change { synthesis, ..Change::default() };
-        let stretched = index(&mooncake_trace::FORMAT, rows, change).unwrap();
-        let turn = stretched.conversation(0).unwrap().turns.remove(0).turn;
-        assert_eq!(
-            turn.joined().split(' ').count(),
-            2 * 512 + 588,
-            "twice the shared block, and the own part"
-        );
-    }
-
-    #[test]
-    fn pictures_that_were_seen_are_sent_by_name() {
-        let row = |uuid: &str| {
-            format!(r#"{{"session_id":"s","text":"x","image":"http://h/i.png","image_uuids":["{uuid}"]}}"#)
-        };
-        let rows = ["a", "b", "a"].map(row).join("\n");
-        let change = Change { strips_seen_images: true, ..Change::default() };
-        let conversation = index(&single_turn::FORMAT, &rows, change).unwrap().conversation(0).unwrap();
-        let images = conversation.turns.iter().map(|planned| planned.turn.images[0].url().is_empty());
-        assert_eq!(images.collect::<Vec<_>>(), [false, false, true], "the third one was there");
-    }
-
-    #[test]
-    fn a_pool_is_drawn_from() {
-        let rows = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n";
-        let change = Change { pool_conversations: Some(50), ..Change::default() };
-        let pool = index(&random_pool::FORMAT, rows, change).unwrap();
-        let drawn = (0..pool.count()).map(|place| pool.conversation(place).unwrap().turns[0].turn.joined());
-        let drawn = drawn.collect::<Vec<_>>();
-        let a = drawn.iter().filter(|text| *text == "a").count();
-        assert_eq!(drawn.len(), 50, "as many as wanted");
-        assert!((10..40).contains(&a), "{a} of 50");
-    }
-}
+pub(super) mod tests;

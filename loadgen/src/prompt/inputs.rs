@@ -80,7 +80,7 @@ impl Serialize for Payloads<'_> {
                 turns.clear();
             }
             turns.push(planned.turn.clone());
-            list.serialize_element(&inputs.endpoint.body(&turns, inputs.plan))?;
+            list.serialize_element(&endpoint::fields(inputs.endpoint, &turns, inputs.plan))?;
             if conversation.context == Context::Recorded {
                 turns.extend(planned.answer.clone());
             }

@@ -1,6 +1,6 @@
 //! `inputs_json`: the file of bodies that AIPerf and this program write, sent again.
 
-use super::dataset::{Fault, Format, Reading, Row};
+use super::dataset::{Fault, Format, Reading, Row, Table};
 use super::{Context, raw_payload};
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,10 +27,11 @@ struct Session<'a> {
     payloads: Vec<&'a RawValue>,
 }
 
-fn rows(file: &[u8]) -> Result<Vec<Row>, Fault> {
+fn rows(file: &[u8]) -> Result<Table, Fault> {
     let inputs = serde_json::from_slice::<Inputs<'_>>(file)
         .map_err(|error| (u64::try_from(error.line()).unwrap_or(1), error.to_string()))?;
-    inputs.data.into_iter().map(row).collect()
+    let rows = inputs.data.into_iter().map(row).collect::<Result<_, _>>()?;
+    Ok(Table { rows, left_out: 0 })
 }
 
 fn row(session: Session<'_>) -> Result<Row, Fault> {

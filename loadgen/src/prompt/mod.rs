@@ -22,6 +22,7 @@ mod multi_turn;
 mod noise;
 mod order;
 mod pictures;
+mod pool;
 mod random_pool;
 mod raw_payload;
 mod sagemaker_data_capture;
@@ -30,7 +31,7 @@ mod synthetic;
 mod trace;
 mod tree;
 
-use common::plan::{Input, Length, Plan, TextSource};
+use common::plan::{Change, FixedSchedule, Input, Length, Plan, Synthesis, TextSource};
 pub use conversation::{Branch, BranchKind, Context, Conversation, Conversations, Planned};
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
@@ -86,9 +87,32 @@ pub enum Problem {
         /// Its name.
         format: String,
     },
+    /// Rows, and none that can be asked.
+    #[error("failed to use the dataset: none of its {left_out} rows can be asked")]
+    NoneUsable {
+        /// How many there are.
+        left_out: u64,
+    },
+    /// Rows, and none of them in the schedule's window.
+    #[error("no row of the trace lies between the schedule's offsets")]
+    OutsideWindow,
+    /// Requests that would hold nothing.
+    #[error("failed to make requests: {0}")]
+    TooLittle(String),
     /// Rows of no known format.
-    #[error("failed to see what the dataset's rows are: say it by --custom-dataset-type")]
-    Undetected,
+    #[error("cannot detect the dataset's format ({fields}); use --custom-dataset-type")]
+    Undetected {
+        /// What its first row has.
+        fields: String,
+    },
+    /// Neither JSON nor a table.
+    #[error(
+        "line {line} is neither JSON nor the head of a CSV trace (Timestamp, Request tokens, Response tokens, with commas)"
+    )]
+    NoJson {
+        /// The line, from 1.
+        line: u64,
+    },
     /// Pictures or sounds that can't be made: the plan's fault.
     #[error("failed to make up media: {0}")]
     Media(String),
@@ -132,9 +156,13 @@ pub fn conversations(
         return Err(Problem::NoModel);
     }
     let Materials { tokenizer, template, dataset, pictures, sounds, videos } = materials;
+    let schedule = plan.load.fixed_schedule;
+    let consumes_system = endpoint::by_name(&plan.endpoint.kind)
+        .is_some_and(|endpoint| endpoint.metadata().consumes_system_message);
+    let mut notices = Vec::new();
     let source = match &plan.input {
         Input::Synthetic { made, .. } => made.corpus,
-        Input::File { .. } => TextSource::default(),
+        Input::File { change, .. } => change.corpus,
     };
     let wrapper = tokenizer
         .as_ref()
@@ -160,26 +188,23 @@ pub fn conversations(
         }
         Input::File { format, output_tokens, change, .. } => {
             let store = dataset.ok_or(Problem::NoDataset)?;
-            let known = match format.as_str() {
-                AUTO => dataset::detected(&store)?,
-                name => FORMATS
-                    .iter()
-                    .find(|known| known.name == name)
-                    .ok_or_else(|| Problem::Format { format: format.clone() })?,
-            };
+            let known = known(format, &store)?;
             known.name.clone_into(format);
             let treatment = dataset::Treatment {
                 change: change.clone(),
+                window: window(&schedule).filter(|_| !change.ignores_delays),
+                hoists_system: consumes_system && known.name == multi_turn::FORMAT.name,
                 output: *output_tokens,
                 models,
                 seed: plan.random_seed,
                 writer: trace::Writer::new(Arc::clone(&corpus)),
                 reuse: trace::Reuse::default(),
             };
-            Arc::new(dataset::Dataset::index(known, store, treatment)?)
+            let dataset = dataset::Dataset::index(known, store, treatment)?;
+            notices.extend(notices_of(&dataset, change, known.name));
+            Arc::new(dataset)
         }
     };
-    let mut notices = Vec::new();
     let makes_texts = matches!(plan.input, Input::Synthetic { .. });
     if makes_texts && corpus.counts_words() {
         notices.push("without a tokenizer, one word of synthetic text is taken for one token".to_owned());
@@ -188,6 +213,53 @@ pub fn conversations(
         notices.push(format!("{} synthetic texts miss their token count by a few tokens", corpus.inexact()));
     }
     Ok((conversations, notices))
+}
+
+/// What the user should know of a dataset: flags without effect on rows with texts of their own, and rows left out.
+fn notices_of(dataset: &dataset::Dataset, change: &Change, name: &str) -> Vec<String> {
+    let mut notices = Vec::new();
+    if !dataset.makes_texts() && changes_texts(change) {
+        notices.push(format!(
+            "--synthesis-prefix-*, --synthesis-prompt-len-multiplier, --synthesis-max-isl, --isl-block-size and \
+             --prompt-corpus have no effect: rows of {name} have texts of their own"
+        ));
+    }
+    if dataset.left_out() > 0 {
+        notices.push(format!(
+            "{} rows of the dataset are left out: they have no input or no output tokens, or more input than \
+             --synthesis-max-isl",
+            dataset.left_out()
+        ));
+    }
+    notices
+}
+
+/// Whether a plan wants something of texts that are made up for rows.
+fn changes_texts(change: &Change) -> bool {
+    let (wanted, usual) = (change.synthesis, Synthesis::default());
+    let usual = Synthesis {
+        speedup_ratio: wanted.speedup_ratio,
+        output_len_multiplier: wanted.output_len_multiplier,
+        max_osl: wanted.max_osl,
+        ..usual
+    };
+    wanted != usual || change.block_size.is_some() || change.corpus != TextSource::default()
+}
+
+/// The format that the plan names, or that is seen from the rows.
+fn known(format: &str, store: &Store) -> Result<&'static dataset::Format, Problem> {
+    if format == AUTO {
+        return dataset::detected(store);
+    }
+    let known = FORMATS.iter().find(|known| known.name == format).copied();
+    known.ok_or_else(|| Problem::Format { format: format.to_owned() })
+}
+
+/// The milliseconds of the input's time between which a schedule takes rows, if it does not take all.
+fn window(schedule: &FixedSchedule) -> Option<(f64, f64)> {
+    let (begin, end) = (schedule.start_offset_ms, schedule.end_offset_ms);
+    let is_given = begin.is_some() || end.is_some();
+    is_given.then(|| (begin.unwrap_or(f64::NEG_INFINITY), end.unwrap_or(f64::INFINITY)))
 }
 
 /// Tokens that a chat template puts around a text.
@@ -213,7 +285,6 @@ fn session_name(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Change;
 
     fn plan(input: Input) -> Plan {
         let mut plan = Plan { input, random_seed: 7, ..Plan::unknown() };
@@ -244,6 +315,10 @@ mod tests {
         let expected = [("a", Some(3)), ("b", Some(9)), ("a", Some(9))];
         assert_eq!(made, expected.map(|(model, tokens)| (model.to_owned(), tokens)), "models and lengths");
         assert!(notices.is_empty(), "nothing to tell: {notices:?}");
+        let Input::File { change, .. } = &mut plan.input else { panic!("a file") };
+        change.synthesis.max_isl = Some(5);
+        let (_, notices) = conversations(&mut plan, of(Some(Store::Memory(rows.into())))).unwrap();
+        assert!(notices[0].contains("rows of single_turn have texts of their own"), "{notices:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::dataset::{Format, Reading, Row};
 use super::single_turn::one_line;
 use super::{Context, Planned, When};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use endpoint::Turn;
 use serde::Deserialize;
@@ -35,6 +37,21 @@ struct Body {
     encoding: Option<String>,
 }
 
+impl Body {
+    /// The request: as it is, or in Base64, as SageMaker writes what it does not know to be JSON.
+    fn json(self) -> Result<Vec<u8>, String> {
+        match self.encoding.as_deref() {
+            Some("JSON") => Ok(self.data.into_bytes()),
+            None if self.data.trim_start().starts_with('{') => Ok(self.data.into_bytes()),
+            None | Some("BASE64") => {
+                let decoded = STANDARD.decode(self.data.trim());
+                decoded.map_err(|error| format!("`endpointInput.data` is no Base64: {error}"))
+            }
+            Some(other) => Err(format!("`endpointInput` is encoded as {other}, not as JSON or BASE64")),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
@@ -52,10 +69,7 @@ struct Request {
 fn row(line: &[u8]) -> Result<Row, String> {
     let fields = serde_json::from_slice::<Fields>(line).map_err(|error| one_line(&error))?;
     let body = fields.capture_data.endpoint_input;
-    if body.encoding.is_some_and(|encoding| encoding != "JSON") {
-        return Err("`endpointInput` is not encoded as JSON".to_owned());
-    }
-    let request = serde_json::from_str::<Request>(&body.data)
+    let request = serde_json::from_slice::<Request>(&body.json()?)
         .map_err(|error| format!("`endpointInput.data`: {}", one_line(&error)))?;
     let turn = Turn {
         role: "user".to_owned(),

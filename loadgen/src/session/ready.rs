@@ -152,7 +152,9 @@ fn check_fit(
             )));
         }
     }
-    endpoint.encode(turns.as_slice(), plan).map(drop).map_err(|error| Failure::Plan(with_cause(&error)))
+    endpoint::encoded(endpoint, turns.as_slice(), plan)
+        .map(drop)
+        .map_err(|error| Failure::Plan(with_cause(&error)))
 }
 
 /// What is wrong with the prompts, with the file that the user named.

@@ -1,10 +1,12 @@
 //! Chat templates: what a model is shown of a list of messages, for input lengths as the server counts them.
 
+use crate::{clock, python};
+use chrono::format::{Item, StrftimeItems};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value as Json, json};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 pub struct ChatTemplate {
     environment: Arc<Environment<'static>>,
     /// The texts of special tokens, by name.
-    tokens: Arc<Map<String, Value>>,
+    tokens: Arc<Map<String, Json>>,
 }
 
 /// Why a chat template is of no use: the plan's fault.
@@ -34,7 +36,7 @@ pub enum ChatTemplateError {
 struct Written {
     template: String,
     #[serde(flatten)]
-    tokens: Map<String, Value>,
+    tokens: Map<String, Json>,
 }
 
 impl ChatTemplate {
@@ -52,14 +54,18 @@ impl ChatTemplate {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| ChatTemplateError::Syntax(error.to_string()))?);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(python::method);
+        environment.set_formatter(|out, _state, value| {
+            out.write_str(&python::text_of(value)).map_err(|_full| Error::from(ErrorKind::WriteFailure))
+        });
+        environment.add_filter("tojson", |value: Value, options: Kwargs| python::tojson(&value, &options));
+        environment.add_filter("string", |value: Value| python::text_of(&value));
         environment.add_function("raise_exception", |why: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, why))
         });
-        // The day is of no matter to a length.
-        environment.add_function("strftime_now", |_format: String| "01 Jan 2026".to_owned());
+        environment.add_function("strftime_now", |format: String| dated(&format));
         environment
-            .add_template_owned(NAME, template)
+            .add_template_owned(NAME, without_generation(&template))
             .map_err(|error| ChatTemplateError::Syntax(format!("{error:#}")))?;
         let made = Self { environment: Arc::new(environment), tokens: Arc::new(tokens) };
         made.rendered(&[json!({"role": "user", "content": "hi"})], None)?;
@@ -70,17 +76,55 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// When the template refuses them.
-    pub fn rendered(&self, messages: &[Value], tools: Option<&Value>) -> Result<String, ChatTemplateError> {
+    pub fn rendered(&self, messages: &[Json], tools: Option<&Json>) -> Result<String, ChatTemplateError> {
         let failed = |error: Error| ChatTemplateError::Render(format!("{error:#}"));
         let template = self.environment.get_template(NAME).map_err(failed)?;
         let known = context! {
-            messages => minijinja::Value::from(Serde(messages)),
-            tools => tools.map(|tools| minijinja::Value::from(Serde(tools))),
+            messages => Value::from(Serde(messages)),
+            tools => tools.map(|tools| Value::from(Serde(tools))),
             add_generation_prompt => true,
-            ..minijinja::Value::from(Serde(&*self.tokens))
+            ..Value::from(Serde(&*self.tokens))
         };
         template.render(known).map_err(failed)
     }
+}
+
+/// The moment in a form of Python's `strftime`.
+fn dated(format: &str) -> Result<String, Error> {
+    let items = StrftimeItems::new(format).collect::<Vec<_>>();
+    if items.contains(&Item::Error) {
+        let why = format!("`{format}` is no form of a date");
+        return Err(Error::new(ErrorKind::InvalidOperation, why));
+    }
+    Ok(clock::now().format_with_items(items.iter()).to_string())
+}
+
+/// A template without the tag `generation`, with which transformers marks what a model said: what it encloses is shown.
+fn without_generation(template: &str) -> String {
+    let mut written = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, tag)) = rest.split_once("{%") {
+        written.push_str(before);
+        written.push_str("{%");
+        let Some((inside, after)) = tag.split_once("%}") else {
+            rest = tag;
+            continue;
+        };
+        let name = inside.trim_matches(|one: char| one.is_whitespace() || one == '-' || one == '+');
+        let instead = match name {
+            "generation" => Some("if true"),
+            "endgeneration" => Some("endif"),
+            _ => None,
+        };
+        match instead {
+            Some(instead) => written.push_str(&inside.replace(name, &format!(" {instead} "))),
+            None => written.push_str(inside),
+        }
+        written.push_str("%}");
+        rest = after;
+    }
+    written.push_str(rest);
+    written
 }
 
 impl fmt::Debug for ChatTemplate {
@@ -120,6 +164,33 @@ mod tests {
         assert!(refused.contains("no such role"), "{refused}");
     }
 
+    /// What transformers rendered, as `tests/golden/chat-templates/make.py` had it: one case for each thing that its Jinja has
+    /// and others have not.
+    #[test]
+    fn templates_are_rendered_as_transformers_renders_them() {
+        let cases = include_str!("../../../tests/golden/chat-templates/cases.json");
+        let cases: Vec<Json> = serde_json::from_str(cases).unwrap();
+        assert!(cases.len() > 10, "there are cases");
+        for case in cases {
+            let mut written = case["tokens"].clone();
+            written["template"] = case["template"].clone();
+            let template = ChatTemplate::from_json(written.to_string().as_bytes())
+                .unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
+            let tools = Some(&case["tools"]).filter(|tools| !tools.is_null());
+            let rendered = template.rendered(case["messages"].as_array().unwrap(), tools);
+            let rendered = rendered.unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
+            assert_eq!(rendered, case["expected"].as_str().unwrap(), "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn the_day_is_of_today() {
+        let shown = template("{{ strftime_now('%Y-%m-%d') }}").unwrap().rendered(&[], None).unwrap();
+        assert_eq!(shown, clock::now().format("%Y-%m-%d").to_string(), "by UTC");
+        let refused = template("{{ strftime_now('%!') }}").unwrap_err().to_string();
+        assert!(refused.contains("is no form of a date"), "{refused}");
+    }
+
     #[test]
     fn what_is_no_template_is_refused() {
         let check = |text: &str, expected: &str| {
@@ -147,6 +218,7 @@ mod tests {
             "messages[0].content.replace('a', 'b' * 10000)",
             "messages[0].content | indent(1000000)",
             "('a' * 1000000).replace('', 'b' * 1000)",
+            "messages | tojson(indent=64) | tojson(ensure_ascii=true) | replace('a', 'b' * 100)",
         ] {
             let text = format!("{{{{ {more} }}}}");
             let Ok(made) = template(&text) else { continue };

@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod chat_template;
+mod clock;
 mod growth;
 mod pieces;
+mod python;
 
 pub use chat_template::{ChatTemplate, ChatTemplateError};
 use growth::Growth;

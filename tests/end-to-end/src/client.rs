@@ -87,7 +87,7 @@ impl Run {
         let mut run = Self::of("profile");
         run.command
             .args(["--model", "mock-model", "--url", url])
-            .args(PROFILE)
+            .args(common(flags))
             .args(flags.split_whitespace());
         run.without_daemon()
     }
@@ -96,7 +96,7 @@ impl Run {
     #[must_use]
     pub fn plain_profile(url: &str, flags: &str) -> Self {
         let mut run = Self::of("profile");
-        let common = PROFILE.iter().filter(|flag| **flag != "--streaming");
+        let common = common(flags).filter(|flag| *flag != "--streaming");
         run.command.args(["--model", "mock-model", "--url", url]).args(common).args(flags.split_whitespace());
         run.without_daemon()
     }
@@ -254,6 +254,12 @@ pub fn kept_in(state: &Path) -> Vec<String> {
 pub(crate) fn signal(process: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(process.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
+}
+
+/// Flags of a profile with these: where requests are no text, nothing is said of its length.
+fn common(flags: &str) -> impl Iterator<Item = &'static str> {
+    let is_text = !["image_retrieval", "audio_transcription"].iter().any(|endpoint| flags.contains(endpoint));
+    PROFILE.into_iter().filter(move |flag| is_text || !["--isl", "16"].contains(flag))
 }
 
 /// Flags of every profile here.

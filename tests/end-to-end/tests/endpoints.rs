@@ -26,9 +26,11 @@ fn check(promise: &Promise<'_>, path: &str, rows: Option<&str>) -> Ended {
     let server = Server::start("");
     let mut run = Run::of("profile");
     let url = format!("{}{path}", server.url());
-    let common = "--model mock-model --concurrency 2 --request-count 8 --random-seed 1 --tokenizer builtin --ui none \
+    let common = "--model mock-model --concurrency 2 --request-count 8 --random-seed 1 --ui none \
                   --artifact-dir artifacts --export-level raw --no-server-metrics";
     run.command.args(common.split_whitespace()).args(["--url", &url]);
+    let texts = !["image_retrieval", "audio_transcription"].iter().any(|kind| promise.flags.contains(kind));
+    run.command.args(["--tokenizer", "builtin"].iter().filter(|_| texts));
     run.command.args(promise.flags.split_whitespace());
     if let Some(rows) = rows {
         fs::write(run.folder.path().join("rows.jsonl"), rows).unwrap();
@@ -176,8 +178,8 @@ fn images() {
     let ended =
         check(&Promise { flags: streamed, exact: &[], present: &[LATENCY], absent: &[GAP] }, "", None);
     assert!(replies(&ended).iter().all(|reply| reply.contains("image_generation.completed")), "the last one");
-    let pictures = "--isl 8 --image-width-mean 16 --image-height-mean 16";
-    check_other(&format!("--endpoint-type image_edit {pictures}"), None, "b64_json");
+    let pictures = "--image-width-mean 16 --image-height-mean 16";
+    check_other(&format!("--endpoint-type image_edit --isl 8 {pictures}"), None, "b64_json");
     check_other(&format!("--endpoint-type image_retrieval {pictures}"), None, "bounding_boxes");
 }
 

@@ -34,7 +34,8 @@ fn wrong_flags() {
     let url = "http://127.0.0.1:1";
     check(Run::profile(url, "--no-such-flag"), 2, "unexpected argument '--no-such-flag'");
     check(Run::profile(url, "--concurrency 0"), 2, "--concurrency");
-    check(Run::profile(url, "--arrival-pattern constant"), 2, "need --request-rate");
+    check(Run::profile(url, "--arrival-smoothness 2"), 2, "needs --request-rate");
+    check(Run::profile(url, "--goodput ttft:200"), 2, "did you mean time_to_first_token:200?");
     check(Run::profile(url, "--benchmark-grace-period 3"), 2, "--benchmark-grace-period needs");
     check(Run::profile(url, "--input-file x.jsonl"), 2, "contradicts --input-file");
     check(Run::profile("ftp://127.0.0.1:1", ""), 2, "none of http, https and unix");
@@ -60,6 +61,7 @@ fn wrong_tokenizers() {
     needs_programs!();
     let server = Server::start("");
     check(Run::profile(&server.url(), "--tokenizer nowhere"), 2, "failed to read `nowhere/tokenizer.json`");
+    check(Run::profile(&server.url(), "--tokenizer no/where"), 2, "`hf download no/where ");
     let run = Run::profile(&server.url(), "--tokenizer given");
     fs::create_dir(run.folder.path().join("given")).unwrap();
     fs::write(run.folder.path().join("given/tokenizer.json"), "{}").unwrap();
@@ -79,7 +81,13 @@ fn cores_that_are_not_there() {
     needs_programs!();
     let server = Server::start("");
     check(Run::profile(&server.url(), "--cpus 4000"), 2, "core 4000 of --cpus");
-    check(Run::profile(&server.url(), "--workers 250 --concurrency 250"), 2, "more than the");
+    let ended = Run::profile(&server.url(), "--workers-max 250 --concurrency 250 --request-count 4").end();
+    ended.ended_with(0);
+    assert!(
+        ended.err.contains("--workers 250: this host has"),
+        "no more than there are cores: {}",
+        ended.err
+    );
 }
 
 #[test]
@@ -97,7 +105,7 @@ fn reports_of_what_is_no_run() {
 #[test]
 fn a_dry_run_touches_nothing() {
     needs_programs!();
-    let flags = "--dry-run --api-key hush --concurrency 3";
+    let flags = "--dry-run --api-key hush --concurrency 3 --use-server-token-count";
     let ended = Run::profile("http://no-such-host.invalid:80", flags).end();
     ended.ended_with(0);
     let plan: Value = serde_json::from_str(&ended.out).unwrap();
@@ -106,4 +114,27 @@ fn a_dry_run_touches_nothing() {
     assert!(!ended.out.contains("hush"), "the key stays secret: {plan}");
     assert_eq!(ended.left_behind(), [""; 0], "nothing is written");
     assert_eq!(ended.err, "", "nothing else is said");
+}
+
+/// What a run would refuse before it asks the server, a dry run refuses too, and no server is needed.
+#[test]
+fn a_dry_run_finds_what_a_run_would() {
+    needs_programs!();
+    let dry = |flags: &str| Run::profile("http://no-such-host.invalid:80", &format!("--dry-run {flags}"));
+    check(dry("--tokenizer nowhere"), 2, "failed to read `nowhere/tokenizer.json`");
+    check(dry("--ca-certificate nowhere.pem"), 2, "failed to read `nowhere.pem`");
+    check(dry("--request-rate-series nowhere.json"), 2, "failed to read `nowhere.json`");
+    check(dry("--system-prompt-file nowhere.txt"), 2, "failed to read `nowhere.txt`");
+    check(dry("--image-source nowhere"), 2, "failed to read `nowhere`");
+    check(dry("--stream metrics"), 2, "--stream needs --otel-url");
+    check(dry("--otel-resource-attributes a=1"), 2, "needs --otel-url");
+    check(dry("--otel-url ftp://a"), 2, "--otel-url: failed to use");
+    check(dry("--otel-url a --otel-resource-attributes a"), 2, "`a` is not key=value");
+    check(dry("--mlflow-tag a:b"), 2, "--mlflow-tag needs --mlflow-tracking-uri");
+    check(dry("--mlflow-tracking-uri http://a --mlflow-tag a"), 2, "`a` is not key:value");
+    check(dry("--mlflow-tracking-uri file:///tmp/x"), 2, "mlflow server --backend-store-uri");
+    let mut missing = Run::of("profile");
+    let flags = "--model m --url http://no-such-host.invalid --dry-run --input-file";
+    missing.command.args(flags.split(' ')).arg("nowhere.jsonl");
+    check(missing, 2, "failed to read `nowhere.jsonl`");
 }

@@ -155,7 +155,7 @@ fn with_copy(flags: &str, rows: &[Value]) -> (Ended, usize) {
     let mut run = Run::of("profile");
     let text = rows.iter().map(|row| format!("{row}\n")).collect::<String>();
     fs::write(run.folder.path().join("copy.jsonl"), text).unwrap();
-    fs::write(run.folder.path().join("clip.mp4"), [0, 1]).unwrap();
+    fs::write(run.folder.path().join("clip.mp4"), b"\0\0\0\x18ftypmp42").unwrap();
     let common = "--model mock-model --streaming --concurrency 1 --ui none --artifact-dir artifacts --dataset-path copy.jsonl --url";
     run.command.args(common.split(' ')).arg(server.url()).args(flags.split_whitespace());
     let ended = run.without_daemon().end();
@@ -176,7 +176,11 @@ fn datasets_of_videos_and_pictures() {
     assert_eq!(served, 2, "what can be asked");
     let videos = parts(&ended, "video_url");
     let urls = videos.iter().map(|video| video["url"].as_str().unwrap()).collect::<Vec<_>>();
-    assert_eq!(urls, ["https://host/0.mp4", "data:video/mp4;base64,AAE="], "by URL, or from beside the copy");
+    assert_eq!(
+        urls,
+        ["https://host/0.mp4", "data:video/mp4;base64,AAAAGGZ0eXBtcDQy"],
+        "by URL, or from beside the copy"
+    );
     assert!(ended.json("inputs.json").to_string().contains("what? A.this B.that"), "the choices");
     assert!(ended.err.contains("mmvu: 1 rows have nothing that can be asked"), "{}", ended.err);
     let said = json!([[{"role": "user", "content": "look"}], [{"role": "assistant", "content": "nice"}]]);

@@ -156,7 +156,7 @@ fn every_request_is_a_span() {
     assert!(silent.spans().is_empty(), "none unless they are wanted");
     let nobody = Run::profile(&server.url(), "--request-count 1 --stream spans").end();
     nobody.ended_with(2);
-    assert!(nobody.err.contains("--stream spans needs --otel-url"), "{}", nobody.err);
+    assert!(nobody.err.contains("--stream needs --otel-url"), "{}", nobody.err);
 }
 
 #[test]

@@ -175,10 +175,12 @@ fn measure(rig: &Rig, streams: u32, server: &[&str]) -> Result<Vec<Request>> {
 /// Events are told in the order in which they were written, which is the order in which they came.
 fn together(logged: &LogLine, seen: RawLine) -> Request {
     let written = logged.events.iter().filter(|(kind, ..)| kind != "head");
-    let events = written.zip(&seen.responses).map(|((kind, before, ..), response)| Event {
+    let kernel = seen.responses_kernel_ns.iter().copied().chain(std::iter::repeat(None));
+    let events = written.zip(seen.responses.iter().zip(kernel));
+    let events = events.map(|((kind, before, ..), (response, kernel_ns))| Event {
         is_token: kind == "token",
         written_ns: *before,
-        kernel_ns: response.kernel_ns,
+        kernel_ns,
         user_ns: response.perf_ns,
     });
     Request {
@@ -197,6 +199,8 @@ struct RawLine {
     sent_kernel_ns: Option<u64>,
     #[serde(default)]
     responses: Vec<Response>,
+    #[serde(default)]
+    responses_kernel_ns: Vec<Option<u64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -207,7 +211,6 @@ struct Metadata {
 #[derive(Debug, Deserialize)]
 struct Response {
     perf_ns: u64,
-    kernel_ns: Option<u64>,
 }
 
 /// A line of the mock server's log; the last line is a summary and has no request.

@@ -1,6 +1,6 @@
 //! Conversations: how many, how long, with what pauses.
 
-use super::value::{not_negative, one_count, positive};
+use super::value::{not_negative, one_count, one_whole, positive};
 
 /// Conversations: how many, how long, with what pauses.
 #[derive(Clone, Debug, clap::Args)]
@@ -9,11 +9,12 @@ pub struct ConversationArgs {
     /// Conversations to start.
     #[arg(long, visible_aliases = ["num-conversations", "num-sessions"], value_parser = one_count)]
     pub conversation_num: Option<u64>,
-    /// Different conversations to make up; requests take them in turn. [default: 100]
+    /// Different conversations to make up, or to take of a file; requests take them in turn. [default: as many as are sent by
+    /// --conversation-num or --request-count, up to 16384, else 100]
     #[arg(long, visible_alias = "num-prompts", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub num_dataset_entries: Option<u32>,
     /// Mean number of turns. [default: 1]
-    #[arg(long, visible_alias = "session-turns-mean", value_parser = positive)]
+    #[arg(long, visible_alias = "session-turns-mean", value_parser = one_whole)]
     pub conversation_turn_mean: Option<f64>,
     /// Its standard deviation. [default: 0]
     #[arg(long, visible_alias = "session-turns-stddev", value_parser = not_negative)]

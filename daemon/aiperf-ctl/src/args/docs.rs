@@ -3,7 +3,6 @@
 use super::Args;
 use super::not_offered::why_not;
 use super::parse::{canonical, profile_command};
-use crate::plan::not_yet::is_not_yet;
 use crate::say::PROGRAM;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -75,7 +74,6 @@ fn row(text: &mut String, profile: &clap::Command, line: &str) -> Option<String>
     }
     let difference = DIFFERENT.iter().find(|(flag, _)| *flag == first).map(|(_, how)| *how);
     let (here, note) = match difference {
-        _ if is_not_yet(&ours) => ("not yet", "understood, but a run with it is refused"),
         Some(how) => ("different", how),
         None => ("same", ""),
     };
@@ -98,7 +96,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--convergence-metric", "runs can agree from the third on, not from the second"),
     ("--export-http-trace", "`trace_type` is `aiperfd`; the stages come from the kernel's stamps and ours"),
     ("--api-key", "read from the environment too (`AIPERF_API_KEY`), and never stored"),
-    ("--header", "values are never stored"),
+    ("--header", "values are never stored; commas do not part headers"),
     ("--model-selection-strategy", "`weighted` too, with --model-weights"),
     (
         "--tokenizer",
@@ -112,7 +110,7 @@ const DIFFERENT: &[(&str, &str)] = &[
         "a marker is sent beside the tokens of --isl, not as part of them; that of a warm-up is not counted as its input",
     ),
     ("--dataset-filter", "any field of any dataset; of `exgentic` as in AIPerf"),
-    ("--num-dataset-entries", "of --public-dataset too: no more rows are read"),
+    ("--num-dataset-entries", "of files too: no more rows are read; at most 16384 are made by default"),
     (
         "--audio-format",
         "of `mp3` at most 256 different sounds are made, and sent in turn; `ffmpeg` encodes them",
@@ -129,7 +127,10 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--prompt-output-tokens-mean", "one value; no sweep"),
     ("--image-source", "`assets` is not offered: there are no pictures inside"),
     ("--output-artifact-dir", "default `artifacts/<model>-openai-<endpoint>-<load>`"),
-    ("--workers-max", "threads with a core of their own; default 1"),
+    ("--workers-max", "threads with a core of their own, at most as many as there are; default 1"),
+    ("--log-level", "of a private daemon; default `WARNING`"),
+    ("--profile-export-prefix", "a name, not a path"),
+    ("--mlflow-tracking-uri", "of a server (`http:`, `https:`): no store in a folder"),
     ("--ui-type", "`dashboard` is taken as `simple`"),
     ("--record-processor-service-count", "no effect: one thread counts tokens"),
     ("--stats-interval", "no effect: progress shows as it comes"),
@@ -141,6 +142,7 @@ const HEAD: &str = "# AIPerf's flags
 <!-- Made by `cargo xtask docs`; do not edit. -->
 
 Each flag of `aiperf profile` (AIPerf 0.13.0), and what `aiperf-ctl profile` makes of it: `same`, `different` (how), `not
-yet` (understood, but a run with it is refused), `not offered` (refused by name, with the reason). Every name of a flag
-works, not only the first.
+offered` (refused by name, with the reason). Every name of a flag works, not only the first. Names of values are known in any
+case and with either kind of dash, and lists are written with spaces, with commas or by repetition. A flag that would do nothing
+in a run is refused where AIPerf refuses it, and otherwise named in a warning.
 ";

@@ -21,7 +21,13 @@ pub struct EndpointArgs {
     #[arg(long, value_delimiter = ',', value_parser = positive)]
     pub model_weights: Vec<f64>,
     /// Base URLs of the server; several take turns. `http://` is added where no scheme is given; `unix://PATH` works too.
-    #[arg(long = "url", short = 'u', value_delimiter = ',', default_value = "http://localhost:8000")]
+    #[arg(
+        long = "url",
+        short = 'u',
+        num_args = 1..,
+        value_delimiter = ',',
+        default_value = "http://localhost:8000"
+    )]
     pub urls: Vec<String>,
     /// How conversations choose among several URLs.
     #[arg(long, value_parser = ["round_robin"], default_value = "round_robin")]
@@ -47,26 +53,26 @@ pub struct EndpointArgs {
     /// Seconds between two looks.
     #[arg(long, default_value_t = 5.0, value_parser = positive)]
     pub wait_for_model_interval: f64,
-    /// Ask the server to forget its prefix cache before the run (POST to --reset-kv-cache-path).
+    /// Ask the server to forget its prefix cache before the run (POST to --reset-kv-cache-path, which asks for it too).
     #[arg(long)]
     pub reset_kv_cache: bool,
     /// Seconds that this may take.
-    #[arg(long, value_parser = positive, requires = "reset_kv_cache")]
+    #[arg(long, value_parser = positive)]
     pub reset_kv_cache_timeout_seconds: Option<f64>,
-    /// Where to. [default: /reset_prefix_cache]
-    #[arg(long, requires = "reset_kv_cache")]
+    /// Where to: a path of each server, or the URL of another one. [default: /reset_prefix_cache]
+    #[arg(long)]
     pub reset_kv_cache_path: Option<String>,
     /// Have the server's profiler run during the measured phases (POST to its start and stop paths).
     #[arg(long)]
     pub server_profiler: bool,
     /// Seconds that starting or stopping it may take.
-    #[arg(long, value_parser = positive, requires = "server_profiler")]
+    #[arg(long, value_parser = positive)]
     pub server_profiler_timeout_seconds: Option<f64>,
-    /// Where it is started. [default: /start_profile]
-    #[arg(long, requires = "server_profiler")]
+    /// Where it is started: a path or a URL. [default: /start_profile]
+    #[arg(long)]
     pub server_profiler_start_path: Option<String>,
-    /// Where it is stopped. [default: /stop_profile]
-    #[arg(long, requires = "server_profiler")]
+    /// Where it is stopped: a path or a URL. [default: /stop_profile]
+    #[arg(long)]
     pub server_profiler_stop_path: Option<String>,
     /// Sent as `Authorization: Bearer KEY` (`x-api-key: KEY` with messages). Never stored. Better given in the environment.
     #[arg(long, env = "AIPERF_API_KEY", hide_env_values = true)]
@@ -75,10 +81,10 @@ pub struct EndpointArgs {
     #[arg(long, visible_alias = "transport-type", value_parser = ["http"])]
     pub transport: Option<String>,
     /// More headers, as Name:Value or a JSON object. Values are never stored.
-    #[arg(long = "header", short = 'H')]
+    #[arg(long = "header", short = 'H', num_args = 1..)]
     pub headers: Vec<String>,
     /// Merged into every request's JSON, over what is there: key:value pairs, or a JSON object.
-    #[arg(long)]
+    #[arg(long, num_args = 1..)]
     pub extra_inputs: Vec<String>,
     /// Send `max_tokens` instead of `max_completion_tokens`.
     #[arg(long)]
@@ -87,7 +93,7 @@ pub struct EndpointArgs {
     #[arg(long)]
     pub use_server_token_count: bool,
     /// Ask for a running `usage` with every chunk, so that a first chunk of several tokens is counted as such.
-    #[arg(long, requires = "use_server_token_count")]
+    #[arg(long)]
     pub per_chunk_usage: bool,
     /// When connections are opened: kept in a pool, one for each request, or one for each conversation.
     #[arg(long, value_parser = ["pooled", "never", "sticky-user-sessions"], default_value = "pooled")]

@@ -18,8 +18,9 @@ pub struct LoadArgs {
     /// Requests per second, sent when they are due whether others have ended or not (up to --concurrency).
     #[arg(long, value_parser = one_positive)]
     pub request_rate: Option<f64>,
-    /// How due times are spread with --request-rate: constant, poisson or gamma. [default: poisson]
-    #[arg(long, visible_alias = "request-rate-mode", value_parser = ["constant", "poisson", "gamma"])]
+    /// How due times are spread with --request-rate: constant, poisson or gamma; concurrency_burst without one.
+    /// [default: poisson]
+    #[arg(long, visible_alias = "request-rate-mode", value_parser = ["constant", "poisson", "gamma", "concurrency_burst"])]
     pub arrival_pattern: Option<String>,
     /// Shape of the gamma distribution: 1 is poisson, less is burstier, more is smoother. [default: 1]
     #[arg(long, visible_alias = "vllm-burstiness", value_parser = positive)]
@@ -28,7 +29,7 @@ pub struct LoadArgs {
     /// {"points": [{"time_s": 0, "qps": 1}, {"time_s": 60, "qps": 20}]}.
     #[arg(long, conflicts_with_all = ["request_rate", "request_rate_ramp_duration"])]
     pub request_rate_series: Option<PathBuf>,
-    /// Requests to send. [default without --benchmark-duration: twice --concurrency, at least 10]
+    /// Requests to send. [default of made-up prompts, where nothing else ends the run: 10; of a file: as many as it has]
     #[arg(long, visible_alias = "num-requests", value_parser = one_count)]
     pub request_count: Option<u64>,
     /// Seconds after which no request is sent any more.
@@ -38,10 +39,10 @@ pub struct LoadArgs {
     #[arg(long, value_parser = grace)]
     pub benchmark_grace_period: Option<f64>,
     /// Seconds in which --concurrency is reached, from 1.
-    #[arg(long, value_parser = positive, requires = "concurrency")]
+    #[arg(long, value_parser = positive)]
     pub concurrency_ramp_duration: Option<f64>,
     /// Seconds in which --prefill-concurrency is reached, from 1.
-    #[arg(long, value_parser = positive, requires = "prefill_concurrency")]
+    #[arg(long, value_parser = positive)]
     pub prefill_concurrency_ramp_duration: Option<f64>,
     /// Seconds in which --request-rate is reached.
     #[arg(long, value_parser = positive, requires = "request_rate")]
@@ -106,7 +107,7 @@ pub struct WarmupArgs {
     #[arg(long, value_parser = positive)]
     pub warmup_request_rate: Option<f64>,
     /// As --arrival-pattern, for the warmup. [default: the same]
-    #[arg(long, value_parser = ["constant", "poisson", "gamma"])]
+    #[arg(long, value_parser = ["constant", "poisson", "gamma", "concurrency_burst"])]
     pub warmup_arrival_pattern: Option<String>,
     /// Seconds to wait for the warmup's requests in flight. [default: until they have ended]
     #[arg(long, value_parser = grace)]

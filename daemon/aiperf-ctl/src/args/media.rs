@@ -1,6 +1,6 @@
 //! Made-up pictures, sounds, videos and rankings.
 
-use super::value::{not_negative, positive};
+use super::value::{not_negative, positive, sample_rate};
 
 /// Made-up sounds.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,13 +33,13 @@ pub struct AudioArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Image")]
 pub struct ImageArgs {
-    /// Mean width in pixels; without it there is no picture.
+    /// Mean width in pixels; where nothing says how pictures look, there are none. [default: 512]
     #[arg(long, value_parser = not_negative)]
     pub image_width_mean: Option<f64>,
     /// Its standard deviation. [default: 0]
     #[arg(long, value_parser = not_negative)]
     pub image_width_stddev: Option<f64>,
-    /// Mean height in pixels.
+    /// Mean height in pixels. [default: 512]
     #[arg(long, value_parser = not_negative)]
     pub image_height_mean: Option<f64>,
     /// Its standard deviation. [default: 0]
@@ -48,7 +48,7 @@ pub struct ImageArgs {
     /// Pictures in one request. [default: 1]
     #[arg(long, visible_alias = "batch-size-image")]
     pub image_batch_size: Option<u32>,
-    /// How they are encoded: png, jpeg or random. [default: png]
+    /// How they are encoded: png, jpeg or random. [default: jpeg]
     #[arg(long, value_parser = ["png", "jpeg", "random"])]
     pub image_format: Option<String>,
     /// What they show: noise, or the pictures of a directory, resized. [default: noise]
@@ -66,7 +66,7 @@ pub struct VideoArgs {
     /// Videos in one request. [default: 1]
     #[arg(long, visible_alias = "batch-size-video")]
     pub video_batch_size: Option<u32>,
-    /// Seconds of a video. [default: 5]
+    /// Seconds of a video. [default: 1]
     #[arg(long, value_parser = positive)]
     pub video_duration: Option<f64>,
     /// Frames per second. [default: 4]
@@ -87,8 +87,8 @@ pub struct VideoArgs {
     /// The codec, by its name in ffmpeg. [default: libvpx-vp9]
     #[arg(long)]
     pub video_codec: Option<String>,
-    /// Sample rate of the sound, in Hz or, below 1000, in kHz. [default: 44100]
-    #[arg(long, value_parser = positive)]
+    /// Sample rate of the sound, in Hz or, up to 96, in kHz. [default: 44100]
+    #[arg(long, value_parser = sample_rate)]
     pub video_audio_sample_rate: Option<f64>,
     /// 0 for no sound, 1 for mono, 2 for stereo. [default: 0]
     #[arg(long, value_parser = clap::value_parser!(u16).range(0..=2))]

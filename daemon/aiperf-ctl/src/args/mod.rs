@@ -29,6 +29,7 @@ mod tokenizer;
 mod trace;
 mod value;
 mod watch;
+mod words;
 
 pub(crate) use alias::AliasArgs;
 pub(crate) use compare::{CompareArgs, CompareFormat};
@@ -42,6 +43,8 @@ pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
+#[cfg(test)]
+pub(crate) use parse::profile_command;
 pub(crate) use parse::{Unparsed, parse};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};

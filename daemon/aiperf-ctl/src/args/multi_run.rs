@@ -20,13 +20,13 @@ pub struct MultiRunArgs {
     #[arg(long)]
     pub convergence_metric: Option<String>,
     /// The statistic of the metric on which runs are to agree.
-    #[arg(long, value_enum, default_value_t = ConvergenceStat::Avg, requires = "convergence_metric")]
+    #[arg(long, value_enum, default_value_t = ConvergenceStat::Avg)]
     pub convergence_stat: ConvergenceStat,
     /// What agreeing means.
-    #[arg(long, value_enum, default_value_t = ConvergenceMode::CiWidth, requires = "convergence_metric")]
+    #[arg(long, value_enum, default_value_t = ConvergenceMode::CiWidth)]
     pub convergence_mode: ConvergenceMode,
     /// How well runs are to agree. Default: 0.1 for ci_width, 0.05 otherwise.
-    #[arg(long, value_parser = share, requires = "convergence_metric")]
+    #[arg(long, value_parser = share)]
     pub convergence_threshold: Option<f64>,
     /// Warm up before the first run only. [default]
     #[arg(long, overrides_with = "no_profile_run_disable_warmup_after_first")]

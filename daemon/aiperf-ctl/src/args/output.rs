@@ -28,8 +28,8 @@ pub struct OutputArgs {
     /// How much of the report is printed: one screen, or every table. The file has every table.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
-    /// Check everything, print the plan as JSON with every default, and end: no socket or network is touched, and no file
-    /// but --config.
+    /// Check everything but the server: read the files, print the plan as JSON with every default, and end. Nothing is
+    /// written, and no socket or network is touched.
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -1,6 +1,6 @@
 //! From the words of a command line, and of the `--config` file that it names, to arguments.
 
-use super::{Args, Command, ProfileArgs, common, config, not_offered};
+use super::{Args, Command, ProfileArgs, common, config, not_offered, words};
 use crate::say::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -40,7 +40,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
 }
 
 fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
-    let matches = command_of_user().try_get_matches_from(words).map_err(unparsed)?;
+    let matches = command_of_user().try_get_matches_from(words::known(words)).map_err(unparsed)?;
     let mut args = Args::from_arg_matches(&matches).map_err(unparsed)?;
     if let (Command::Profile(profile), Some(("profile", matches))) = (&mut args.command, matches.subcommand())
     {
@@ -52,6 +52,12 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
 /// The command line, with examples that name the program as the user does.
 fn command_of_user() -> clap::Command {
     let command = common::first(Args::command());
+    // A number below 0 is refused as one, not taken for a flag that there is not.
+    let numbers = |one: clap::Arg| {
+        let is_number = one.get_action().takes_values() && words::is_number(one.get_value_parser());
+        one.allow_negative_numbers(is_number)
+    };
+    let command = command.mut_subcommand("profile", |profile| profile.mut_args(numbers));
     let names = command.get_subcommands().map(|one| one.get_name().to_owned()).collect::<Vec<_>>();
     names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, |one| match one.get_after_help().map(|text| named(&text.to_string())) {
@@ -101,7 +107,7 @@ pub(super) fn canonical(name: &str) -> String {
     flag.and_then(clap::Arg::get_long).unwrap_or(name).to_owned()
 }
 
-pub(super) fn profile_command() -> clap::Command {
+pub(crate) fn profile_command() -> clap::Command {
     <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile"))
 }
 
@@ -135,11 +141,60 @@ mod tests {
         check("aiperf-ctl profile -m m --wandb-project=p", "--wandb-project is not offered");
         check("aiperf-ctl profile -m m --concurrency 8,16", "would be a sweep");
         check("aiperf-ctl profile -m m --no-such-flag", "unexpected argument");
+        check("aiperf-ctl profile -m m --profile-run-cooldown-seconds -1", "must not be negative");
+        check("aiperf-ctl profile -m m --request-count -1", "`-1` is not a whole number from 1 on");
+        check("aiperf-ctl profile -m m --benchmark-duration 10s", "a number of seconds, without a unit: 10");
+        check("aiperf-ctl profile -m m --slice-duration 2m", "a number of seconds, without a unit: 120");
+        check("aiperf-ctl profile -m m --isl 1.5", "`1.5` is not a whole number");
         check(
             "aiperf plot artifacts",
             "`plot` is a command of NVIDIA AIPerf that is not offered: AIPerf's own",
         );
         check("aiperf-ctl no-such-command", "unrecognized subcommand");
+    }
+
+    #[test]
+    fn lists_are_written_by_spaces_or_by_repetition() {
+        let lists = |line: &str| {
+            let words = format!("aiperf-ctl profile {line}");
+            let words = words.split(' ').map(OsString::from).collect::<Vec<_>>();
+            let Command::Profile(profile) = parse(&words).expect(line).command else { panic!("profile") };
+            let (endpoint, telemetry) = (profile.endpoint, profile.telemetry);
+            [
+                endpoint.urls,
+                endpoint.headers,
+                endpoint.extra_inputs,
+                telemetry.stream,
+                telemetry.otel_resource_attributes,
+                telemetry.mlflow_tags,
+                telemetry.mlflow_artifact_globs,
+                telemetry.server_metrics_formats,
+                telemetry.server_metrics.unwrap_or_default(),
+                telemetry.gpu_telemetry.unwrap_or_default(),
+            ]
+        };
+        let of = |word: [&str; 2]| word.map(str::to_owned).to_vec();
+        let expected = [
+            of(["a:1", "b:2"]),
+            of(["A:1", "B:2"]),
+            of(["a:1", "b:2"]),
+            of(["metrics", "timing"]),
+            of(["a=1", "b=2"]),
+            of(["a:1", "b:2"]),
+            of(["*.json", "*.csv"]),
+            of(["json", "csv"]),
+            of(["http://a", "http://b"]),
+            of(["http://a", "http://b"]),
+        ];
+        let by_spaces = "-m m --url a:1 b:2 --header A:1 B:2 --extra-inputs a:1 b:2 --stream metrics timing \
+                         --otel-resource-attributes a=1 b=2 --mlflow-tag a:1 b:2 --mlflow-artifact-glob *.json *.csv \
+                         --server-metrics-formats json csv --server-metrics http://a http://b --gpu-telemetry http://a http://b";
+        assert_eq!(lists(by_spaces), expected, "by spaces");
+        let again = "-m m -u a:1 -u b:2 -H A:1 -H B:2 --extra-inputs a:1 --extra-inputs b:2 --stream metrics --stream timing \
+                     --otel-resource-attributes a=1,b=2 --mlflow-tag a:1 --mlflow-tag b:2 --mlflow-artifact-glob *.json \
+                     --mlflow-artifact-glob *.csv --server-metrics-formats json,csv --server-metrics http://a \
+                     --server-metrics http://b --gpu-telemetry http://a --gpu-telemetry http://b";
+        assert_eq!(lists(again), expected, "one by one");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Made-up prompts: how long, of what text, and what they share.
 
-use super::value::{not_negative, one_positive};
+use super::value::{not_negative, one_whole};
 use std::path::PathBuf;
 
 /// Made-up prompts: how long, of what text, and what they share.
@@ -11,7 +11,7 @@ pub struct PromptArgs {
     #[arg(
         long = "prompt-input-tokens-mean",
         visible_aliases = ["synthetic-input-tokens-mean", "isl"],
-        value_parser = one_positive
+        value_parser = one_whole
     )]
     pub input_tokens_mean: Option<f64>,
     /// Their standard deviation. [default: 0]
@@ -33,7 +33,7 @@ pub struct PromptArgs {
     #[arg(
         long = "prompt-output-tokens-mean",
         visible_aliases = ["output-tokens-mean", "osl"],
-        value_parser = one_positive
+        value_parser = one_whole
     )]
     pub output_tokens_mean: Option<f64>,
     /// Their standard deviation. [default: 0]
@@ -100,6 +100,6 @@ pub struct PromptArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub shared_system_prompt_length: Option<u32>,
     /// Tokens of a made-up context with which each conversation begins, each its own.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), requires = "num_dataset_entries")]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub user_context_prompt_length: Option<u32>,
 }

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Programs")]
 pub struct ServiceArgs {
-    /// How much a private daemon logs. [default: INFO]
+    /// How much a private daemon logs to standard error. [default: WARNING]
     #[arg(
         long,
         ignore_case = true,
@@ -23,4 +23,45 @@ pub struct ServiceArgs {
     /// No effect: progress shows as it comes.
     #[arg(long)]
     pub stats_interval: Option<f64>,
+}
+
+impl ServiceArgs {
+    /// How much a private daemon logs, in its own words; the most of what is given.
+    pub(crate) fn level(&self) -> Option<&'static str> {
+        let named = self.log_level.as_deref().map(|level| match level.to_ascii_uppercase().as_str() {
+            "TRACE" => "trace",
+            "DEBUG" => "debug",
+            "INFO" | "NOTICE" | "SUCCESS" => "info",
+            "WARNING" => "warn",
+            _ => "error",
+        });
+        match (self.extra_verbose, self.verbose) {
+            (true, _) | (_, 2..) => Some("trace"),
+            (false, 1) => Some("debug"),
+            (false, 0) => named,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::{Command, parse};
+    use std::ffi::OsString;
+
+    #[test]
+    fn the_most_of_what_is_given_is_logged() {
+        let check = |flags: &str, expected: Option<&str>| {
+            let line = format!("aiperf-ctl profile -m m {flags}");
+            let words = line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+            let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
+            assert_eq!(args.service.level(), expected, "{flags}");
+        };
+        check("", None);
+        check("--log-level success", Some("info"));
+        check("--log-level WARNING", Some("warn"));
+        check("--log-level critical", Some("error"));
+        check("-v --log-level error", Some("debug"));
+        check("-vv", Some("trace"));
+        check("--extra-verbose", Some("trace"));
+    }
 }

@@ -10,10 +10,10 @@ pub struct TelemetryArgs {
     #[arg(long)]
     pub otel_url: Option<String>,
     /// What is sent there: metrics, timing, or default for both; spans, one for each request, if they are named.
-    #[arg(long, value_delimiter = ',', value_parser = ["metrics", "timing", "default", "spans"])]
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_parser = ["metrics", "timing", "default", "none", "spans"])]
     pub stream: Vec<String>,
     /// More resource attributes, as key=value.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, num_args = 1.., value_delimiter = ',')]
     pub otel_resource_attributes: Vec<String>,
     /// The attribute `gen_ai.provider.name`. [default: from the server's name]
     #[arg(long)]
@@ -28,13 +28,13 @@ pub struct TelemetryArgs {
     #[arg(long)]
     pub mlflow_run_name: Option<String>,
     /// Its tags, as key:value.
-    #[arg(long = "mlflow-tag")]
+    #[arg(long = "mlflow-tag", num_args = 1..)]
     pub mlflow_tags: Vec<String>,
     /// The run of which it is a part.
     #[arg(long)]
     pub mlflow_parent_run_id: Option<String>,
     /// Which files are uploaded.
-    #[arg(long = "mlflow-artifact-glob")]
+    #[arg(long = "mlflow-artifact-glob", num_args = 1..)]
     pub mlflow_artifact_globs: Vec<String>,
     /// Read the GPUs meanwhile: pynvml or amdsmi (those of the daemon's host), URLs of DCGM exporters, or a .csv file
     /// with more of their metrics. [default: all that is found, if the server is on this host]
@@ -53,7 +53,7 @@ pub struct TelemetryArgs {
     #[arg(long)]
     pub no_server_metrics: bool,
     /// Files that they are written to: json, csv, jsonl, parquet. [default: json,csv]
-    #[arg(long, value_delimiter = ',', value_parser = ["json", "csv", "jsonl", "parquet"])]
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_parser = ["json", "csv", "jsonl", "parquet"])]
     pub server_metrics_formats: Vec<String>,
     /// Measure the network's latency and tell it from the server's.
     #[arg(long)]

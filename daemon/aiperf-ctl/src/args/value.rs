@@ -1,8 +1,34 @@
 //! Values that flags take.
 
 fn number(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_malformed| format!("`{text}` is not a number"))?;
+    let number: f64 = text.parse().map_err(|_malformed| match seconds(text) {
+        Some(seconds) => {
+            format!("`{text}` is not a number: want a number of seconds, without a unit: {seconds}")
+        }
+        None => format!("`{text}` is not a number"),
+    })?;
     if number.is_finite() { Ok(number) } else { Err("must be finite".to_owned()) }
+}
+
+/// The seconds of a time with its unit.
+fn seconds(text: &str) -> Option<f64> {
+    let units = [("ms", 0.001), ("min", 60.0), ("sec", 1.0), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (number, factor) = units.iter().find_map(|(unit, factor)| {
+        Some((text.strip_suffix(unit)?.trim_end().parse::<f64>().ok()?, factor))
+    })?;
+    Some(number * factor)
+}
+
+/// A number of tokens or turns, at least 1.
+pub(super) fn one_whole(text: &str) -> Result<f64, String> {
+    let count: u32 = one(text)?.parse().map_err(|_malformed| not_whole(text))?;
+    if count > 0 { Ok(f64::from(count)) } else { Err("must be at least 1".to_owned()) }
+}
+
+fn not_whole(text: &str) -> String {
+    let is_negative = text.strip_prefix('-').is_some_and(|rest| rest.parse::<u64>().is_ok());
+    let from = if is_negative { " from 1 on" } else { "" };
+    format!("`{text}` is not a whole number{from}")
 }
 
 pub(super) fn positive(text: &str) -> Result<f64, String> {
@@ -18,6 +44,13 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
 /// As AIPerf takes it: `inf` waits for ever, which is a century here.
 pub(super) fn grace(text: &str) -> Result<f64, String> {
     if matches!(text, "inf" | "infinity") { Ok(CENTURY_SECONDS) } else { not_negative(text) }
+}
+
+/// Samples per second, in kHz or, above 96, in Hz.
+pub(super) fn sample_rate(text: &str) -> Result<f64, String> {
+    let given = number(text)?;
+    let khz = if given > 96.0 { given / 1000.0 } else { given };
+    if (8.0..=96.0).contains(&khz) { Ok(given) } else { Err("must be from 8 to 96 kHz".to_owned()) }
 }
 
 /// A share: 0 to 1.
@@ -44,13 +77,13 @@ pub(super) fn one_positive(text: &str) -> Result<f64, String> {
 
 /// A number of requests, sessions or users, at least 1.
 pub(super) fn one_count(text: &str) -> Result<u64, String> {
-    let count: u64 = one(text)?.parse().map_err(|_malformed| format!("`{text}` is not a whole number"))?;
+    let count: u64 = one(text)?.parse().map_err(|_malformed| not_whole(text))?;
     if count > 0 { Ok(count) } else { Err("must be at least 1".to_owned()) }
 }
 
 /// What may be under way at a time.
 pub(super) fn one_concurrency(text: &str) -> Result<u32, String> {
-    let count: u32 = one(text)?.parse().map_err(|_malformed| format!("`{text}` is not a whole number"))?;
+    let count: u32 = one(text)?.parse().map_err(|_malformed| not_whole(text))?;
     if (1..=CONCURRENCY_MAX).contains(&count) {
         Ok(count)
     } else {

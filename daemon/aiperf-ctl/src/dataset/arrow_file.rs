@@ -41,6 +41,42 @@ fn check_footer(file: &File, length: u64) -> Result<(), String> {
         if end.is_none_or(|end| end > length) {
             return Err("a batch of it claims to lie behind its end".to_owned());
         }
+        let [begin, metadata, _] = parts.map(|part| u64::try_from(part).unwrap_or(0));
+        let message = piece(file, length, metadata, |_| Some(begin))?;
+        let message = message_of(&message)?;
+        check_compressed(file, length, begin.saturating_add(metadata), &message)?;
+    }
+    Ok(())
+}
+
+/// A message, of which the first bytes may tell its length again.
+fn message_of(bytes: &[u8]) -> Result<arrow_ipc::Message<'_>, String> {
+    let bare = bytes.strip_prefix(&CONTINUES).map_or(bytes, |rest| rest.get(4..).unwrap_or_default());
+    arrow_ipc::root_as_message(bare).map_err(|error| format!("a message of it is none: {error}"))
+}
+
+/// Compressed buffers begin with what they claim to become, which the reader allocates.
+fn check_compressed(
+    file: &File,
+    length: u64,
+    body: u64,
+    message: &arrow_ipc::Message<'_>,
+) -> Result<(), String> {
+    let batch = message.header_as_record_batch().or_else(|| message.header_as_dictionary_batch()?.data());
+    let Some(batch) = batch.filter(|batch| batch.compression().is_some()) else { return Ok(()) };
+    let mut sum = 0_u64;
+    for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 0) {
+        let at = u64::try_from(buffer.offset()).ok().and_then(|offset| body.checked_add(offset));
+        let at = at.filter(|at| at.checked_add(8).is_some_and(|end| end <= length));
+        let mut claim = [0; 8];
+        read(file, &mut claim, at.ok_or("a buffer of it claims to lie behind its end")?)?;
+        // Below 0 stands for a buffer that is not compressed.
+        sum = sum.saturating_add(u64::try_from(i64::from_le_bytes(claim)).unwrap_or(0));
+    }
+    if sum > BATCH_BYTES_MAX {
+        return Err(format!(
+            "a batch of it claims to become {sum} bytes: more than {BATCH_BYTES_MAX} are not read"
+        ));
     }
     Ok(())
 }
@@ -63,8 +99,8 @@ fn check_stream(file: &File, length: u64) -> Result<(), String> {
             break;
         }
         let bytes = piece(file, length, metadata, |_| Some(at))?;
-        let message = arrow_ipc::root_as_message(&bytes)
-            .map_err(|error| format!("a message of it is none: {error}"))?;
+        let message = message_of(&bytes)?;
+        check_compressed(file, length, at.saturating_add(metadata), &message)?;
         let body = u64::try_from(message.bodyLength()).ok();
         let end = at.checked_add(metadata).zip(body).and_then(|(at, body)| at.checked_add(body));
         at = end.filter(|end| *end <= length).ok_or("a message of it claims to lie behind its end")?;
@@ -93,6 +129,8 @@ fn read(file: &File, bytes: &mut [u8], at: u64) -> Result<(), String> {
 
 const MAGIC: [u8; 6] = *b"ARROW1";
 const CONTINUES: [u8; 4] = [0xff; 4];
+/// Bytes of a batch that is decompressed.
+const BATCH_BYTES_MAX: u64 = 2 << 30;
 /// More than any schema.
 const METADATA_BYTES_MAX: u64 = 64 << 20;
 
@@ -116,6 +154,27 @@ mod tests {
             writer.finish().unwrap();
         }
         bytes
+    }
+
+    /// A stream of one compressed batch, whose only buffer of values has 800 bytes.
+    fn compressed() -> Vec<u8> {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(std::iter::repeat_n(7, 100)));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let options = arrow_ipc::writer::IpcWriteOptions::default();
+        let options = options.try_with_compression(Some(arrow_ipc::CompressionType::LZ4_FRAME)).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer =
+            arrow_ipc::writer::StreamWriter::try_new_with_options(&mut bytes, &batch.schema(), options)
+                .unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(kind_of(&bytes), Ok(Kind::Stream), "as it was written");
+        bytes
+    }
+
+    /// Where a buffer says that it becomes so many bytes.
+    fn claim_of(bytes: &[u8], claim: i64) -> usize {
+        bytes.windows(8).rposition(|eight| eight == claim.to_le_bytes()).unwrap()
     }
 
     fn kind_of(bytes: &[u8]) -> Result<Kind, String> {
@@ -143,6 +202,11 @@ mod tests {
                 kind_of(&changed).ok();
             }
         }
+        let mut bomb = compressed();
+        let place = claim_of(&bomb, 800);
+        bomb[place..place + 8].copy_from_slice(&(3_i64 << 30).to_le_bytes());
+        let refused = kind_of(&bomb).unwrap_err();
+        assert!(refused.contains("claims to become 3221225472 bytes"), "{refused}");
         let mut claims = vec![0xff; 4];
         claims.extend(i32::MAX.to_le_bytes());
         assert!(

@@ -10,7 +10,6 @@ use crate::tokenizer_file;
 use crate::upload::Upload;
 use anyhow::{Context, Result};
 use common::plan::{Input, Phase, Plan, Sampling, Tokenizer};
-use export::source;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
@@ -223,16 +222,15 @@ fn settle(known: &PublicDataset, plan: &mut Plan) {
 /// What counts the answers of a public dataset.
 fn tokenizer(plan: &Plan, args: &ProfileArgs) -> Result<tokenizer::Tokenizer> {
     let Tokenizer::File { name } = &plan.tokenizer else { return Ok(tokenizer::Tokenizer::builtin()) };
-    let path = tokenizer_file::of(Path::new(name), args.tokenizer.tokenizer_revision.as_deref());
-    let bytes = source::read(&path, tokenizer_file::BYTES_MAX)
-        .map_err(|error| Refusal(format!("--tokenizer: failed to read `{}`: {error}", path.display())))?;
-    tokenizer::Tokenizer::from_json(&bytes).with_context(|| format!("failed to use `{}`", path.display()))
+    let bytes = tokenizer_file::read(Path::new(name), args.tokenizer.tokenizer_revision.as_deref())?;
+    tokenizer::Tokenizer::from_json(&bytes).with_context(|| format!("failed to use `{name}`"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::args::{Command, parse};
+    use export::source;
     use serde_json::json;
     use std::ffi::OsString;
     use std::fs;
@@ -242,7 +240,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let rows = copy.iter().map(|row| format!("{row}\n")).collect::<String>();
         fs::write(directory.path().join("rows.jsonl"), rows).unwrap();
-        fs::write(directory.path().join("clip.mp4"), [0, 1]).unwrap();
+        fs::write(directory.path().join("clip.mp4"), b"\0\0\0\x18ftypmp42").unwrap();
         let line = format!(
             "aiperf-ctl profile --model m --tokenizer builtin --dataset-path {} --public-dataset {flags}",
             directory.path().display()
@@ -281,7 +279,7 @@ mod tests {
         let (sent, _) = sent("mmvu", &rows).unwrap();
         assert_eq!(
             sent,
-            [json!({"text": "what?", "video": "data:video/mp4;base64,AAE="})],
+            [json!({"text": "what?", "video": "data:video/mp4;base64,AAAAGGZ0eXBtcDQy"})],
             "what can be asked"
         );
     }

@@ -2,7 +2,7 @@
 
 use super::media::inlined_rows;
 use crate::plan::Refusal;
-use common::plan::Change;
+use common::plan::{Change, PoolBatch};
 use export::source;
 use serde_json::{Value, json};
 use std::fs;
@@ -25,6 +25,13 @@ pub(super) fn read(
                 rows.push(b'\n');
             }
             Ok((rows, "sagemaker_data_capture"))
+        }
+        "random_pool" if change.pool_batch.is_some_and(|batch| batch != ONE_OF_EACH) => {
+            Err(Refusal(format!(
+                "--input-file `{}` is a directory, whose files are pools of their own: --prompt-batch-size, --image-batch-size and \
+             the like are for one file",
+                directory.display()
+            )))
         }
         "random_pool" => Ok((pools(&files, change.pool_conversations.unwrap_or(100), seed)?, "single_turn")),
         _ => Err(Refusal(format!(
@@ -118,6 +125,7 @@ fn stem(file: &Path) -> String {
 
 fn text(file: &Path) -> Result<String, Refusal> {
     source::read_text(file, FILE_BYTES_MAX)
+        .map(|text| text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
         .map_err(|error| Refusal(format!("--input-file: failed to read `{}`: {error}", file.display())))
 }
 
@@ -147,6 +155,8 @@ fn mixed(seed: u64, place: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// What a request takes of each pool.
+const ONE_OF_EACH: PoolBatch = PoolBatch { texts: 1, images: 1, audios: 1, videos: 1 };
 /// A file of a directory, all of which are in memory at once.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
@@ -192,7 +202,7 @@ mod tests {
     fn pools_are_drawn_from_together() {
         let files = [
             ("ask.jsonl", "{\"text\":\"one\"}\n{\"text\":\"two\"}"),
-            ("ctx.jsonl", "{\"texts\":[\"long\"]}"),
+            ("ctx.jsonl", "\u{feff}{\"texts\":[\"long\"]}"),
         ];
         let (rows, format) = read_as("random_pool", &files).unwrap();
         assert_eq!((rows.lines().count(), format), (50, "single_turn"), "as many as are wanted");
@@ -212,5 +222,8 @@ mod tests {
         check("raw_payload", &[], "holds no .jsonl file");
         check("raw_payload", &[("a.jsonl", "{")], "line 1 is no JSON");
         check("random_pool", &[("a.jsonl", "\n")], "has no rows");
+        let change = Change { pool_batch: Some(PoolBatch { texts: 2, ..ONE_OF_EACH }), ..Change::default() };
+        let refused = read(directory(&[("a.jsonl", "{}")]).path(), "random_pool", &change, 7).unwrap_err();
+        assert!(refused.0.contains("--prompt-batch-size"), "{refused}");
     }
 }

@@ -68,6 +68,9 @@ fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Resu
         if !source::next_line(&mut rows, &mut line, LINE_BYTES_MAX).map_err(|error| failed(&error))? {
             break;
         }
+        if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
+        }
         // What is no JSON is refused later, with its line.
         if let Ok(mut row) = serde_json::from_slice::<Value>(&line)
             && inline(&mut row, base).map_err(|why| failed(&why))?
@@ -111,16 +114,32 @@ fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
             let path = base.join(text.strip_prefix("file://").unwrap_or(text));
             let bytes = source::read(&path, MEDIA_BYTES_MAX)
                 .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
+            let refused = |why: &str| format!("`{}` {why}", path.display());
+            if bytes.is_empty() {
+                return Err(refused("is empty"));
+            }
             let ending =
                 path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-            *value = if kind == "audio" {
+            *value = Value::String(match kind {
                 // As AIPerf's rows have it: the format, then the bytes.
-                Value::String(format!("{ending},{}", STANDARD.encode(bytes)))
-            } else {
-                let subtype = sniffed(&bytes).map_or(ending, str::to_owned);
-                let subtype = if subtype == "jpg" { "jpeg".to_owned() } else { subtype };
-                Value::String(format!("data:{kind}/{subtype};base64,{}", STANDARD.encode(bytes)))
-            };
+                "audio" => {
+                    let format = sound_format(&bytes).map(str::to_owned);
+                    let format = format.or_else(|| is_raw_sound(&ending).then_some(ending));
+                    let format = format.ok_or_else(|| refused("holds no sound of a kind that is known"))?;
+                    format!("{format},{}", STANDARD.encode(bytes))
+                }
+                "video" => {
+                    let subtype = video_format(&bytes, &ending);
+                    let subtype = subtype.ok_or_else(|| refused("holds no video of a kind that is known"))?;
+                    format!("data:video/{subtype};base64,{}", STANDARD.encode(bytes))
+                }
+                _ => {
+                    let subtype = sniffed(&bytes);
+                    let subtype =
+                        subtype.ok_or_else(|| refused("holds no picture of a kind that is known"))?;
+                    format!("data:image/{subtype};base64,{}", STANDARD.encode(bytes))
+                }
+            });
             Ok(true)
         }
         _ => Ok(false),
@@ -138,14 +157,52 @@ fn is_path(text: &str) -> bool {
 /// A sound of a table's cell, `{"bytes": HEX, "path": ...}`, as its format and its bytes.
 pub(super) fn sound(cell: &Value) -> Option<String> {
     let bytes = bytes(cell)?;
-    let format = match bytes.as_slice() {
-        [b'f', b'L', b'a', b'C', ..] => "flac",
-        [b'R', b'I', b'F', b'F', ..] => "wav",
+    Some(format!("{},{}", sound_format(&bytes)?, STANDARD.encode(bytes)))
+}
+
+/// What a sound is by its first bytes.
+fn sound_format(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'f', b'L', b'a', b'C', ..] => Some("flac"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some("wav"),
+        [b'O', b'g', b'g', b'S', ..] => Some("ogg"),
+        [b'I', b'D', b'3', ..] => Some("mp3"),
+        // Frames of MPEG: of layer 3, or of AAC, whose layer is 0.
+        [0xff, second, ..] if second & 0xf6 == 0xf0 => Some("aac"),
+        [0xff, 0xe0..=0xff, ..] => Some("mp3"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("m4a"),
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => Some("webm"),
+        [b'F', b'O', b'R', b'M', ..] => Some("aiff"),
+        _ => None,
+    }
+}
+
+/// Samples without a head, which nothing but their name tells.
+fn is_raw_sound(ending: &str) -> bool {
+    ["pcm", "pcm16", "raw", "ulaw", "alaw"].contains(&ending)
+}
+
+/// What a video is by its first bytes; of one that is known, its name may say more.
+fn video_format(bytes: &[u8], ending: &str) -> Option<String> {
+    let kind = match bytes {
+        [_, _, _, _, b'f', b't', b'y', b'p' | b'm' | b'w', ..]
+        | [_, _, _, _, b'm', b'o' | b'd', ..]
+        | [_, _, _, _, b'w', b'i', b'd', b'e', ..] => "mp4",
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => "webm",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', ..] => "x-msvideo",
         [b'O', b'g', b'g', b'S', ..] => "ogg",
-        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] => "mp3",
+        [0x00, 0x00, 0x01, 0xb3 | 0xba, ..] => "mpeg",
+        [0x47, ..] if ending == "ts" => "mp2t",
+        [b'F', b'L', b'V', ..] => "x-flv",
+        [b'G', b'I', b'F', b'8', ..] => "gif",
         _ => return None,
     };
-    Some(format!("{format},{}", STANDARD.encode(bytes)))
+    let names = match kind {
+        "mp4" => &["mp4", "mov", "m4v", "3gp", "quicktime"][..],
+        "webm" => &["webm", "mkv"],
+        _ => &[],
+    };
+    Some(if names.contains(&ending) { ending.to_owned() } else { kind.to_owned() })
 }
 
 /// A video of a table's cell, as a data URI; what it is, its name tells.
@@ -156,7 +213,7 @@ pub(super) fn video(cell: &Value) -> Option<String> {
 }
 
 fn bytes(cell: &Value) -> Option<Vec<u8>> {
-    let digits = cell.get("bytes")?.as_str()?.as_bytes().chunks_exact(2);
+    let digits = cell.get("bytes").unwrap_or(cell).as_str()?.as_bytes().chunks_exact(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
@@ -200,10 +257,16 @@ fn sniffed(bytes: &[u8]) -> Option<&'static str> {
         [0xff, 0xd8, 0xff, ..] => Some("jpeg"),
         [b'G', b'I', b'F', b'8', ..] => Some("gif"),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
+        [b'B', b'M', ..] => Some("bmp"),
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => Some("tiff"),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f', ..] => Some("avif"),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h' | b'm', b'e' | b'i', ..] => Some("heic"),
+        [0, 0, 1, 0, ..] => Some("x-icon"),
         _ => None,
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Fields of a row, each with its plural, and the kind of what they hold.
 const FIELDS: &[(&str, &str)] = &[("image", "image"), ("audio", "audio"), ("video", "video")];
 
@@ -223,7 +286,8 @@ mod tests {
     fn local_files_are_written_into_the_rows() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("a.bin"), b"\x89PNG").unwrap();
-        std::fs::write(directory.path().join("b.wav"), b"RIFF").unwrap();
+        std::fs::write(directory.path().join("b.wav"), b"RIFF....WAVE").unwrap();
+        std::fs::write(directory.path().join("c.mov"), b"\0\0\0\x14ftypqt").unwrap();
         let check = |row: &str, expected: &str| {
             let made = inlined_rows(row.as_bytes().to_vec(), "auto", directory.path()).unwrap();
             assert_eq!(String::from_utf8(made).unwrap().trim_end(), expected, "{row}");
@@ -233,7 +297,10 @@ mod tests {
             r#"{"turns":[{"images":[{"name":"n","contents":["file://a.bin"]}]}]}"#,
             r#"{"turns":[{"images":[{"name":"n","contents":["data:image/png;base64,iVBORw=="]}]}]}"#,
         );
-        check(r#"{"audios":["b.wav"]}"#, r#"{"audios":["wav,UklGRg=="]}"#);
+        check(r#"{"audios":["b.wav"]}"#, r#"{"audios":["wav,UklGRi4uLi5XQVZF"]}"#);
+        check(r#"{"video":"c.mov"}"#, r#"{"video":"data:video/mov;base64,AAAAFGZ0eXBxdA=="}"#);
+        let marked = inlined_rows(b"\xef\xbb\xbf{\"image\":\"a.bin\"}".to_vec(), "auto", directory.path());
+        assert!(marked.unwrap().starts_with(b"{\"image\":\"data:image/png"), "behind a byte order mark");
         for row in [
             r#"{"text":"x", "image":"https://host/x.png"}"#,
             r#"{"image": "data:image/png;base64,AA=="}"#,
@@ -246,5 +313,20 @@ mod tests {
         let rows = b"\n{\"image\":\"none.png\"}".to_vec();
         let refused = inlined_rows(rows, "auto", directory.path()).unwrap_err();
         assert!(refused.to_string().starts_with("--input-file: line 2: failed to read"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_empty_or_something_else_is_not_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("empty.png"), b"").unwrap();
+        std::fs::write(directory.path().join("page.png"), b"<!DOCTYPE html>").unwrap();
+        let check = |row: &str, expected: &str| {
+            let refused = inlined_rows(row.as_bytes().to_vec(), "auto", directory.path()).unwrap_err();
+            assert!(refused.to_string().ends_with(expected), "{row}: {refused}");
+        };
+        check(r#"{"image":"empty.png"}"#, "empty.png` is empty");
+        check(r#"{"text":"x","images":["page.png"]}"#, "page.png` holds no picture of a kind that is known");
+        check(r#"{"audio":"page.png"}"#, "page.png` holds no sound of a kind that is known");
+        check(r#"{"video":"page.png"}"#, "page.png` holds no video of a kind that is known");
     }
 }

@@ -34,6 +34,11 @@ use std::path::Path;
 /// A row by its columns.
 type Columns = Map<String, Value>;
 
+/// The names of public datasets.
+pub(crate) fn public_names() -> impl Iterator<Item = &'static str> {
+    public::names()
+}
+
 /// Refuses a public dataset that is not offered.
 pub(crate) fn check(name: &str) -> Result<(), Refusal> {
     public::find(name).map(|_known| ())
@@ -50,7 +55,9 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
     let rows = if format == "baseten_trace" {
         "single_turn".clone_into(format);
         let rows = table::read(path, "--input-file")?;
-        lines(baseten_trace::rows(&rows, args, seed)?.into_iter(), "baseten_trace")?
+        let rows = lines(baseten_trace::rows(&rows, args, seed)?.into_iter(), "baseten_trace")?;
+        replay(args, plan);
+        rows
     } else if path.is_dir() {
         let (rows, now) = directory::read(path, format, change, seed)?;
         now.clone_into(format);
@@ -59,6 +66,18 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
         return Ok(Some(media::inlined_file(path, format)?));
     };
     Ok(Some(Upload::Bytes(Bytes::from(rows))))
+}
+
+/// Has rows sent at their times, unless the user wants something else.
+fn replay(args: &ProfileArgs, plan: &mut Plan) {
+    if !plan.load.fixed_schedule.is_automatic {
+        return;
+    }
+    let closed = plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup && phase.shape == "concurrency");
+    for phase in closed {
+        "fixed_schedule".clone_into(&mut phase.shape);
+        phase.concurrency = args.load.concurrency;
+    }
 }
 
 /// Pictures, sounds and videos for made-up requests, by the names of their inputs.
@@ -72,6 +91,8 @@ pub(crate) fn media(args: &ProfileArgs, plan: &Plan) -> Result<Vec<(&'static str
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
     let turns = (f64::from(*entries) * made.turns.mean).ceil() as u32;
+    // That one can be made is all that there is to check.
+    let turns = if args.output.dry_run { 1 } else { turns };
     if let Some(audios) = made.audios.as_ref().filter(|audios| audios.format == SoundFormat::Mp3) {
         let wanted = turns.saturating_mul(audios.batch_size);
         uploads.push(("sounds", sound::sounds(audios, wanted, plan.random_seed)?));

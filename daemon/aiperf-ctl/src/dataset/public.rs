@@ -47,10 +47,15 @@ impl PublicDataset {
     }
 }
 
+/// The names of all datasets.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    PUBLIC_DATASETS.iter().map(|known| known.name)
+}
+
 /// The dataset of a name.
 pub(super) fn find(name: &str) -> Result<&'static PublicDataset, Refusal> {
     PUBLIC_DATASETS.iter().find(|known| known.name == name).ok_or_else(|| {
-        let names = PUBLIC_DATASETS.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
+        let names = names().collect::<Vec<_>>().join(", ");
         Refusal(format!(
             "--public-dataset `{name}` is not offered; there are: {names}. Any other can be brought by --input-file"
         ))
@@ -72,7 +77,10 @@ const fn sessions(name: &'static str, home: Home, filters: &'static [&'static st
 
 /// Every dataset. Columns are those of the datasets' own cards.
 const PUBLIC_DATASETS: &[PublicDataset] = &[
-    single("sharegpt", "anon8231489123/ShareGPT_Vicuna_unfiltered", sharegpt),
+    PublicDataset {
+        format: "multi_turn",
+        ..single("sharegpt", "anon8231489123/ShareGPT_Vicuna_unfiltered", sharegpt)
+    },
     single("aimo", "AI-MO/aimo-validation-amc", problem),
     single("aimo_aime", "AI-MO/aimo-validation-aime", problem),
     single("aimo_numina_cot", "AI-MO/NuminaMath-CoT", problem),
@@ -148,15 +156,56 @@ fn turns(row: &Columns, column: &str) -> Option<Value> {
     (!turns.is_empty()).then(|| json!({ "turns": turns }))
 }
 
-/// The first question with as many tokens as its answer had, by the rule of vLLM's benchmark: neither of less than 4
-/// tokens, the question of at most 1,024, both of at most 2,048.
+/// Every question that is followed by its answer, each a turn with as many tokens as that answer had. A conversation with one
+/// that does not fit the rule of vLLM's benchmark is left out: question and answer have 4 tokens at least, the question 1,024
+/// at most, both 2,048.
 fn sharegpt(row: &Columns, tokenizer: &Tokenizer) -> Option<Value> {
-    let said = row.get("conversations")?.as_array()?;
-    let value = |place: usize| said.get(place)?.get("value")?.as_str();
-    let (question, answer) = (value(0)?, value(1)?);
-    let (input, output) = (tokenizer.count(question), tokenizer.count(answer));
-    let fits = input >= 4 && output >= 4 && input <= 1024 && input + output <= 2048;
-    fits.then(|| json!({ "text": question, "output_length": output }))
+    let turn = |(question, answer): (&str, &str)| {
+        let (input, output) = (tokenizer.count(question), tokenizer.count(answer));
+        let fits = input >= 4 && output >= 4 && input <= 1024 && input.saturating_add(output) <= 2048;
+        fits.then(|| json!({ "text": question, "output_length": output }))
+    };
+    let exchanges = exchanges(row.get("conversations")?.as_array()?);
+    let turns = exchanges.into_iter().map(turn).collect::<Option<Vec<_>>>()?;
+    (!turns.is_empty()).then(|| json!({ "turns": turns }))
+}
+
+/// Questions with their answers: what a human said right before a model. Where nobody is named, the first two.
+fn exchanges(messages: &[Value]) -> Vec<(&str, &str)> {
+    let named = messages.iter().filter_map(|message| Some((speaker(message)?, message))).collect::<Vec<_>>();
+    let pairs = match (named.is_empty(), messages) {
+        (true, [question, answer, ..]) => vec![(question, answer)],
+        (true, _) => Vec::new(),
+        (false, _) => {
+            let pairs = named.windows(2).filter_map(|pair| match pair {
+                [(Speaker::Human, question), (Speaker::Model, answer)] => Some((*question, *answer)),
+                _ => None,
+            });
+            pairs.collect()
+        }
+    };
+    pairs.into_iter().filter_map(|(question, answer)| Some((text(question)?, text(answer)?))).collect()
+}
+
+/// What a message says, if that is anything.
+fn text(message: &Value) -> Option<&str> {
+    message.get("value")?.as_str().filter(|text| !text.is_empty())
+}
+
+/// Who says something in a conversation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    Human,
+    Model,
+}
+
+/// Who says a message, by the names that copies of ShareGPT have; system prompts and tools are neither.
+fn speaker(message: &Value) -> Option<Speaker> {
+    match message.get("from")?.as_str()? {
+        "human" | "user" => Some(Speaker::Human),
+        "gpt" | "assistant" | "chatgpt" | "bing" | "bard" => Some(Speaker::Model),
+        _ => None,
+    }
 }
 
 fn mmstar(row: &Columns, _: &Tokenizer) -> Option<Value> {
@@ -190,8 +239,9 @@ fn vision_arena(row: &Columns, _: &Tokenizer) -> Option<Value> {
 }
 
 fn llava_onevision(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    let first = row.get("conversations")?.as_array()?.first()?;
-    let text = first.get("value")?.as_str()?.replace("<image>", "");
+    let asks = |message: &&Value| speaker(message) == Some(Speaker::Human) || message.get("from").is_none();
+    let asked = row.get("conversations")?.as_array()?.iter().find(asks)?;
+    let text = asked.get("value")?.as_str()?.replace("<image>", "");
     let text = text.trim();
     match row.get("image").filter(|image| !image.is_null()) {
         Some(image) => Some(json!({ "text": text, "image": data_uri(image)? })),
@@ -228,9 +278,26 @@ mod tests {
     #[test]
     fn rows_become_what_is_asked() {
         let (question, answer) = ("How far is it to the moon?", "About 384,000 km.");
-        let row = json!({"id": "1", "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]});
         let tokens = Tokenizer::builtin().count(answer);
-        check("sharegpt", row, Some(json!({"text": question, "output_length": tokens})));
+        let turn = json!({"text": question, "output_length": tokens});
+        let sharegpt = |said: &[(&str, &str)], turns: usize| {
+            let said = said.iter().map(|(from, value)| json!({"from": from, "value": value}));
+            let row = json!({"id": "1", "conversations": said.collect::<Vec<_>>()});
+            let turns = vec![turn.clone(); turns];
+            check("sharegpt", row, (!turns.is_empty()).then(|| json!({ "turns": turns })));
+        };
+        sharegpt(&[("human", question), ("gpt", answer)], 1);
+        sharegpt(&[("human", question), ("gpt", answer), ("user", question), ("assistant", answer)], 2);
+        sharegpt(&[("gpt", "before"), ("human", question), ("gpt", answer), ("human", "again?")], 1);
+        sharegpt(&[("system", "be brief"), ("human", "first"), ("human", question), ("gpt", answer)], 1);
+        sharegpt(&[("human", question), ("gpt", answer), ("human", "Hi"), ("gpt", answer)], 0);
+        sharegpt(&[("gpt", answer), ("human", question)], 0);
+        sharegpt(&[("human", ""), ("gpt", answer)], 0);
+        check(
+            "sharegpt",
+            json!({"conversations": [{"value": question}, {"value": answer}]}),
+            Some(json!({"turns": [turn]})),
+        );
         check("sharegpt", json!({"conversations": [{"value": "Hi"}, {"value": answer}]}), None);
         check("sharegpt", json!({"conversations": [{"value": question}]}), None);
         let spoken = json!({"audio": {"bytes": "664c6143", "path": "a.flac"}, "text": "hello"});
@@ -252,6 +319,8 @@ mod tests {
         );
         let row = json!({"question": "what?", "image": {"bytes": "89504e47", "path": null}});
         check("mmstar", row, Some(json!({"text": "what?", "image": "data:image/png;base64,iVBORw=="})));
+        let row = json!({"conversations": [{"from": "gpt", "value": "x"}, {"from": "human", "value": "<image>\nwhat?"}]});
+        check("llava_onevision", row, Some(json!({"text": "what?"})));
         let row = json!({"conversations": [{"value": "<image>\nwhat?"}], "image": null});
         check("llava_onevision", row, Some(json!({"text": "what?"})));
         let url = "https://host/0.mp4";

@@ -1,17 +1,20 @@
 //! Rows of files that other tools write: Parquet, Arrow IPC, lines of JSON, one JSON array.
 
 use super::{Columns, arrow, arrow_file};
+use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
 use crate::upload::FILE_BYTES_MAX;
 use arrow_array::RecordBatch;
 use export::bounded_parquet::{self, Nesting};
-use export::source;
+use export::source::{self, Bounded, Opened};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::cell::Cell;
-use std::io::{BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -63,7 +66,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Stop {
 }
 
 /// The files that hold rows, at any depth.
-fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut entries = std::fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -95,26 +98,47 @@ fn kind(path: &Path) -> Option<Kind> {
 }
 
 fn of_file(path: &Path, take: &mut Take<'_>) -> Result<(), Stop> {
+    let file = match source::open_any(path, FILE_BYTES_MAX)? {
+        Opened::File(file) => file,
+        // Tables are read from their end, so it is kept where temporary files are; its name says nothing.
+        Opened::Pipe(pipe) => {
+            let made = ScratchFile::new()?;
+            io::copy(&mut Bounded::new(pipe, PIPE_BYTES_MAX), &mut made.as_file())?;
+            let kind = seen(made.as_file())?;
+            return of_kind(kind, source::open(made.path(), FILE_BYTES_MAX)?, take);
+        }
+    };
     match kind(path) {
-        Some(Kind::Parquet) => {
-            let file = source::open(path, FILE_BYTES_MAX)?;
+        Some(kind) => of_kind(kind, file, take),
+        None => Err(Stop::Broken("it is neither .parquet, .arrow, .jsonl nor .json".into())),
+    }
+}
+
+/// What a file is by its first bytes.
+fn seen(file: &File) -> io::Result<Kind> {
+    let mut begin = [0; 6];
+    let count = file.read_at(&mut begin, 0)?;
+    Ok(match begin.get(..count).unwrap_or_default() {
+        [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
+        [b'A', b'R', b'R', b'O', b'W', b'1'] | [0xff, 0xff, 0xff, 0xff, ..] => Kind::Arrow,
+        _ => Kind::Json,
+    })
+}
+
+fn of_kind(kind: Kind, file: File, take: &mut Take<'_>) -> Result<(), Stop> {
+    match kind {
+        Kind::Parquet => {
             let reader = bounded_parquet::open(file, ROWS_AT_ONCE, Nesting::Allowed);
             of_batches(reader.map_err(Stop::Broken)?.build()?, take)
         }
-        Some(Kind::Arrow) => {
-            let file = source::open(path, FILE_BYTES_MAX)?;
-            match arrow_file::kind(&file).map_err(|why| Stop::Broken(why.into()))? {
-                arrow_file::Kind::File => {
-                    of_batches(arrow_ipc::reader::FileReader::try_new(file, None)?, take)
-                }
-                // Hugging Face's cache holds streams.
-                arrow_file::Kind::Stream => {
-                    of_batches(arrow_ipc::reader::StreamReader::try_new(file, None)?, take)
-                }
+        Kind::Arrow => match arrow_file::kind(&file).map_err(|why| Stop::Broken(why.into()))? {
+            arrow_file::Kind::File => of_batches(arrow_ipc::reader::FileReader::try_new(file, None)?, take),
+            // Hugging Face's cache holds streams.
+            arrow_file::Kind::Stream => {
+                of_batches(arrow_ipc::reader::StreamReader::try_new(file, None)?, take)
             }
-        }
-        Some(Kind::Json) => of_json(source::open(path, FILE_BYTES_MAX)?, take),
-        None => Err(Stop::Broken("it is neither .parquet, .arrow, .jsonl nor .json".into())),
+        },
+        Kind::Json => of_json(file, take),
     }
 }
 
@@ -142,7 +166,10 @@ fn of_batches<E: std::error::Error + Send + Sync + 'static>(
 /// Objects after each other, or arrays of such; an object whose `data` is an array of objects stands for that.
 fn of_json(from: impl Read, take: &mut Take<'_>) -> Result<(), Stop> {
     let left = Rc::new(Cell::new(ROW_BYTES_MAX));
-    let bytes = BufReader::with_capacity(READ_BYTES, RowByRow { from, left: Rc::clone(&left) });
+    let mut bytes = BufReader::with_capacity(READ_BYTES, RowByRow { from, left: Rc::clone(&left) });
+    if bytes.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        bytes.consume(BYTE_ORDER_MARK.len());
+    }
     let mut take = |row| {
         left.set(ROW_BYTES_MAX);
         take(row)
@@ -166,11 +193,11 @@ struct RowByRow<R> {
 }
 
 impl<R: Read> Read for RowByRow<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let read = self.from.read(bytes)?;
         let left = self.left.get().checked_sub(read as u64);
         let too_long =
-            || std::io::Error::other(format!("it has a row of more than {}", source::size(ROW_BYTES_MAX)));
+            || io::Error::other(format!("it has a row of more than {}", source::size(ROW_BYTES_MAX)));
         self.left.set(left.ok_or_else(too_long)?);
         Ok(read)
     }
@@ -236,13 +263,19 @@ const ROWS_MAX: usize = 100_000_000;
 /// A row of JSON, with its pictures.
 const ROW_BYTES_MAX: u64 = 512 << 20;
 const READ_BYTES: usize = 1 << 20;
+/// What a pipe may have: it is kept where temporary files are.
+const PIPE_BYTES_MAX: u64 = 16 << 30;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const NO_OBJECT: &str = "it holds a row that is no object";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow_array::{ArrayRef, BinaryArray, Int64Array, StringArray};
-    use std::fs::File;
+    use arrow_ipc::CompressionType;
+    use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+    use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+    use parquet::file::properties::WriterProperties;
     use std::sync::Arc;
 
     fn batch() -> RecordBatch {
@@ -264,11 +297,11 @@ mod tests {
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         let file = File::create_new(path("b.arrow")).unwrap();
-        let mut writer = arrow_ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
+        let mut writer = FileWriter::try_new(file, &batch.schema()).unwrap();
         writer.write(&batch).unwrap();
         writer.finish().unwrap();
         let file = File::create_new(path("c.arrow")).unwrap();
-        let mut writer = arrow_ipc::writer::StreamWriter::try_new(file, &batch.schema()).unwrap();
+        let mut writer = StreamWriter::try_new(file, &batch.schema()).unwrap();
         writer.write(&batch).unwrap();
         writer.finish().unwrap();
         let text = r#"{"problem":"1+1","level":1,"bytes":"01ff"}{"problem":"2+2","level":2,"bytes":""}"#;
@@ -286,6 +319,69 @@ mod tests {
         assert!(refused("none.json").contains("--x: failed to read"), "{}", refused("none.json"));
         std::fs::write(path("g.json"), "[1]").unwrap();
         assert!(refused("g.json").contains("rows: objects"), "{}", refused("g.json"));
+    }
+
+    /// Writes the batch as others do: with a codec, and long enough to be worth it.
+    #[test]
+    fn every_codec_of_other_writers_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let texts = (0..1000).map(|number| format!("how much is {number} and {number}?")).collect::<Vec<_>>();
+        let column: ArrayRef = Arc::new(StringArray::from(texts));
+        let batch = RecordBatch::try_from_iter([("problem", column)]).unwrap();
+        let expect = |name: &str| {
+            let rows = read(&directory.path().join(name), "--x").unwrap();
+            assert_eq!(
+                (rows.len(), &rows[999]["problem"]),
+                (1000, &"how much is 999 and 999?".into()),
+                "{name}"
+            );
+        };
+        for (name, codec) in [
+            ("plain.parquet", Compression::UNCOMPRESSED),
+            ("snappy.parquet", Compression::SNAPPY),
+            ("gzip.parquet", Compression::GZIP(GzipLevel::default())),
+            ("brotli.parquet", Compression::BROTLI(BrotliLevel::default())),
+            ("lz4.parquet", Compression::LZ4),
+            ("lz4_raw.parquet", Compression::LZ4_RAW),
+            ("zstd.parquet", Compression::ZSTD(ZstdLevel::default())),
+        ] {
+            let file = File::create_new(directory.path().join(name)).unwrap();
+            let properties = WriterProperties::builder().set_compression(codec).build();
+            let writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(properties));
+            let mut writer = writer.unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            expect(name);
+        }
+        for (name, codec) in [("lz4", CompressionType::LZ4_FRAME), ("zstd", CompressionType::ZSTD)] {
+            let options = || IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+            let file = File::create_new(directory.path().join(format!("{name}.feather"))).unwrap();
+            let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options()).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+            expect(&format!("{name}.feather"));
+            let file = File::create_new(directory.path().join(format!("{name}.arrow"))).unwrap();
+            let mut writer = StreamWriter::try_new_with_options(file, &batch.schema(), options()).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+            expect(&format!("{name}.arrow"));
+        }
+    }
+
+    #[test]
+    fn marks_and_pipes_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.json");
+        std::fs::write(&path, "\u{feff}[{\"n\":1},{\"n\":2}]").unwrap();
+        assert_eq!(read(&path, "--x").unwrap().len(), 2, "behind a byte order mark");
+        let kind = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            io::Write::write_all(&mut file, bytes).unwrap();
+            seen(&file).unwrap()
+        };
+        assert!(matches!(kind(b"PAR1...."), Kind::Parquet), "by its magic");
+        assert!(matches!(kind(b"ARROW1\0\0"), Kind::Arrow), "by its magic");
+        assert!(matches!(kind(b"{\"a\":1}"), Kind::Json) && matches!(kind(b""), Kind::Json), "else JSON");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Scene {
             return Err(Refusal("--video-width and --video-height need each other".to_owned()));
         };
         let rate = args.video_fps.unwrap_or(4);
-        let frames = (args.video_duration.unwrap_or(5.0) * f64::from(rate)).round().max(1.0);
+        let frames = (args.video_duration.unwrap_or(1.0) * f64::from(rate)).round().max(1.0);
         if frames * f64::from(width) * f64::from(height) > PIXELS_MAX {
             return Err(Refusal("--video-duration: a video of so many pixels is too long".to_owned()));
         }
@@ -146,7 +146,7 @@ impl Scene {
     /// The video as `ffmpeg` encodes it.
     fn encoded(mut self, args: &VideoArgs) -> Result<Vec<u8>, Refusal> {
         let told = self.told(args);
-        ffmpeg::encoded(WHAT, &told, move |input| {
+        ffmpeg::encoded_whole(WHAT, &told, move |input| {
             (0..self.frames).try_for_each(|number| input.write_all(&self.frame(number)))
         })
     }
@@ -160,11 +160,11 @@ impl Scene {
         let channels = args.video_audio_num_channels.unwrap_or(0);
         if channels > 0 {
             let given = args.video_audio_sample_rate.unwrap_or(44_100.0);
-            let hertz = if given < 1000.0 { given * 1000.0 } else { given };
+            let hertz = if given > 96.0 { given } else { given * 1000.0 };
             let seed = random & u64::from(u32::MAX);
             told += &format!(
                 " -f lavfi -i anoisesrc=sample_rate={hertz:.0}:amplitude=0.1:duration={}:seed={seed}",
-                args.video_duration.unwrap_or(5.0)
+                args.video_duration.unwrap_or(1.0)
             );
             let samples = match args.video_audio_depth.as_deref() {
                 Some("8") => "u8",
@@ -178,8 +178,8 @@ impl Scene {
         let codec = args.video_codec.as_deref().unwrap_or("libvpx-vp9");
         told += &format!(" -c:v {codec} -pix_fmt yuv420p");
         if format == "mp4" {
-            // A file that is written through a pipe can't have its index at the begin.
-            told += " -movflags frag_keyframe+empty_moov";
+            // Its index at the begin, as players want it that read while they load.
+            told += " -movflags +faststart";
         }
         told + " -f " + format
     }
@@ -215,8 +215,8 @@ mod tests {
             assert_ne!(frame(7, 3), frame(8, 3), "{kind}: another one");
         }
         let mut scene = Scene::new(&args(""), 7).unwrap();
-        assert_ne!(scene.frame(0), scene.frame(5), "shapes move");
-        assert_eq!(scene.frames, 20, "five seconds of four frames");
+        assert_ne!(scene.frame(0), scene.frame(3), "shapes move");
+        assert_eq!(scene.frames, 4, "a second of four frames");
     }
 
     #[test]
@@ -228,11 +228,11 @@ mod tests {
         };
         let plain = told("");
         assert!(plain.contains("-i pipe:0 -c:v libvpx-vp9 -pix_fmt yuv420p -f webm -fflags"), "{plain}");
-        assert!(plain.ends_with("+bitexact -map_metadata -1 pipe:1"), "{plain}");
+        assert!(plain.ends_with("+bitexact -map_metadata -1"), "{plain}");
         let sound = told(
             "--video-format mp4 --video-codec libx264 --video-audio-num-channels 2 --video-audio-sample-rate 48",
         );
-        for part in ["sample_rate=48000", "-ac 2 -c:a libopus", "-c:v libx264", "empty_moov -f mp4"] {
+        for part in ["sample_rate=48000", "-ac 2 -c:a libopus", "-c:v libx264", "+faststart -f mp4"] {
             assert!(sound.contains(part), "{part} in {sound}");
         }
     }

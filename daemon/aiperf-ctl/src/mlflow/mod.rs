@@ -48,15 +48,8 @@ impl Drop for Mlflow {
 impl Mlflow {
     /// Begins a run, if there is to be one and the server answers.
     pub(crate) fn start(args: &TelemetryArgs, provider: &str, directory: &Path) -> Result<Option<Self>> {
-        let Some(uri) = &args.mlflow_tracking_uri else {
-            refuse_without_uri(args)?;
-            return Ok(None);
-        };
-        let tags = args.mlflow_tags.iter().map(|tag| pair(tag)).collect::<Result<Vec<_>>>()?;
-        let files = Files::new(&args.mlflow_artifact_globs)?;
-        let timeout = seconds_of("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(REQUEST_TIMEOUT);
-        let tracking = Tracking::new(uri, &credentials(), timeout)
-            .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
+        let Some(wanted) = wanted(args)? else { return Ok(None) };
+        let Wanted { tags, files, tracking, timeout } = wanted;
         let asked = tracking.clone();
         if let Err(error) = interrupt::unless(move || asked.check())? {
             let why = match &error {
@@ -221,18 +214,37 @@ fn known_parent(given: Option<&str>, tracking: &Tracking) -> Result<Option<Strin
     }
 }
 
-fn refuse_without_uri(args: &TelemetryArgs) -> Result<()> {
-    let given = [
-        ("--mlflow-experiment", args.mlflow_experiment.is_some()),
-        ("--mlflow-run-name", args.mlflow_run_name.is_some()),
-        ("--mlflow-tag", !args.mlflow_tags.is_empty()),
-        ("--mlflow-parent-run-id", args.mlflow_parent_run_id.is_some()),
-        ("--mlflow-artifact-glob", !args.mlflow_artifact_globs.is_empty()),
-    ];
-    match given.iter().find(|(_, is_given)| *is_given) {
-        Some((flag, _)) => Err(Refusal(format!("{flag} needs --mlflow-tracking-uri")).into()),
-        None => Ok(()),
+/// Whether a run can be logged as the flags say, whether the server is there or not.
+///
+/// # Errors
+/// What is wrong with which flag.
+pub(crate) fn check(args: &TelemetryArgs) -> Result<()> {
+    wanted(args).map(drop)
+}
+
+/// What the flags say of a run in MLflow.
+struct Wanted {
+    tags: Vec<(String, String)>,
+    files: Files,
+    tracking: Tracking,
+    timeout: Duration,
+}
+
+fn wanted(args: &TelemetryArgs) -> Result<Option<Wanted>> {
+    let Some(uri) = &args.mlflow_tracking_uri else { return Ok(None) };
+    let tags = args.mlflow_tags.iter().map(|tag| pair(tag)).collect::<Result<Vec<_>>>()?;
+    let files = Files::new(&args.mlflow_artifact_globs)?;
+    let timeout = seconds_of("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(REQUEST_TIMEOUT);
+    if uri.starts_with("file:") {
+        return Err(Refusal(format!(
+            "--mlflow-tracking-uri {uri}: runs are logged to an MLflow server, not to files: start one on that folder by \
+             `mlflow server --backend-store-uri {uri} --host 127.0.0.1`, and give http://127.0.0.1:5000"
+        ))
+        .into());
     }
+    let tracking = Tracking::new(uri, &credentials(), timeout)
+        .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
+    Ok(Some(Wanted { tags, files, tracking, timeout }))
 }
 
 fn pair(tag: &str) -> Result<(String, String)> {

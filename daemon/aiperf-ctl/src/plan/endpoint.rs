@@ -2,11 +2,12 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
-use common::plan::{Dialect, Endpoint, ModelChoice, Trust};
+use common::plan::{Dialect, Endpoint, ModelChoice, Plan, Trust};
 use common::url::{shown, without_keys};
 use endpoint::KeyHeader;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 /// The endpoint as it is stored, and its URLs as they are asked: with the keys that they may hold.
 pub(super) fn endpoint(
@@ -34,13 +35,14 @@ pub(super) fn endpoint(
         // What is refused is shown, so it is tried as it may be shown.
         endpoint::target(&shown(&url), path.as_deref(), known.metadata().path)
             .and_then(|_| endpoint::target(&url, path.as_deref(), known.metadata().path))
-            .map_err(|error| Refusal(format!("--url: {error}")))?;
+            .map_err(|error| Refusal(format!("--url: {error}{}", bracketed(&url))))?;
         urls.push(url);
     }
     let models = models(args)?;
     let streaming = args.streaming && known.metadata().supports_streaming;
     let mut extra_inputs = extra_inputs(&args.extra_inputs)?;
     let dialect = Dialect { applies_chat_template, ..dialect(args, &mut extra_inputs)? };
+    content_type(args, known)?;
     if applies_chat_template && !CHATS.contains(&kind.as_str()) {
         return refuse(format!("--apply-chat-template is for APIs of messages: {}", CHATS.join(", ")));
     }
@@ -65,6 +67,42 @@ pub(super) fn endpoint(
         dialect,
     };
     Ok((endpoint, urls))
+}
+
+/// What to write where a URL's host is an address of IPv6 without brackets.
+fn bracketed(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let is_address = |host: &str| host.parse::<Ipv6Addr>().is_ok();
+    let with_port =
+        authority.rsplit_once(':').filter(|(host, port)| is_address(host) && port.parse::<u16>().is_ok());
+    let written = match with_port {
+        Some((host, port)) => format!("[{host}]:{port}"),
+        None if is_address(authority) => format!("[{authority}]"),
+        None => return String::new(),
+    };
+    format!("; write the address in brackets: {scheme}://{written}{}", shown(path))
+}
+
+/// Refuses a content type that the endpoint does not know.
+fn content_type(args: &EndpointArgs, endpoint: &dyn endpoint::Endpoint) -> Checked<()> {
+    let Some(wanted) = args.request_content_type.as_deref() else { return Ok(()) };
+    let mut plan = Plan::unknown().endpoint;
+    plan.dialect.sends_forms = wanted == FORM;
+    let has = endpoint.content_type(&plan);
+    if has.starts_with(wanted) {
+        return Ok(());
+    }
+    let what = if has.starts_with(FORM) { "forms" } else { "JSON" };
+    refuse(format!("--request-content-type {wanted}: requests of {} are {what}", endpoint.metadata().name))
+}
+
+/// Whether requests are forms: as the user says, or as AIPerf's are.
+fn sends_forms(args: &EndpointArgs) -> bool {
+    match args.request_content_type.as_deref() {
+        Some(kind) => kind == FORM,
+        None => args.endpoint_type == "video_generation",
+    }
 }
 
 fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
@@ -111,7 +149,7 @@ fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checke
     let finds_answers = is_template || args.endpoint_type == "raw";
     Ok(Dialect {
         per_chunk_usage: args.per_chunk_usage,
-        sends_forms: args.request_content_type.as_deref() == Some("multipart/form-data"),
+        sends_forms: sends_forms(args),
         template,
         response_field: if finds_answers { take("response_field")? } else { None },
         applies_chat_template: false,
@@ -166,8 +204,8 @@ fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Ch
     Ok(())
 }
 
-/// `key:value` pairs (the value JSON if it parses, else text) or JSON objects, merged in order.
-fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
+/// `key:value` pairs, several with commas between them, or JSON objects, merged in order.
+pub(super) fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
     let mut merged = Map::new();
     for extra in given {
         if extra.trim_start().starts_with('{') {
@@ -178,13 +216,36 @@ fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
             }
             continue;
         }
-        let Some((key, value)) = extra.split_once(':') else {
-            return refuse(format!("--extra-inputs `{extra}` is neither key:value nor a JSON object"));
-        };
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        merged.insert(key.to_owned(), value);
+        for pair in pairs(extra) {
+            let Some((key, value)) = pair.split_once(':') else {
+                return refuse(format!("--extra-inputs `{extra}` is neither key:value nor a JSON object"));
+            };
+            merged.insert(key.trim().to_owned(), value_of(value.trim()));
+        }
     }
     Ok(merged)
+}
+
+/// The pairs of a text: a comma parts them where a key follows it, and belongs to a value where none does.
+fn pairs(text: &str) -> Vec<&str> {
+    let is_key = |key: &str| {
+        !key.trim().is_empty()
+            && key.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    };
+    let is_pair = |part: &str| part.split_once(':').is_some_and(|(key, _)| is_key(key));
+    // A value that is JSON of its own has commas of its own.
+    let is_nested = text.contains(['{', '[', '"']);
+    if is_nested || !text.split(',').all(is_pair) { vec![text] } else { text.split(',').collect() }
+}
+
+/// A value as JSON has it, or Python; a text if it is neither.
+fn value_of(text: &str) -> Value {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        "none" | "null" => Value::Null,
+        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    }
 }
 
 /// The header that carries a session's id.
@@ -205,3 +266,40 @@ fn poll_interval_ms(seconds: f64) -> u32 {
 /// APIs whose requests are messages, which a server puts into its chat template.
 const CHATS: &[&str] = &["chat", "responses", "messages", "chat_embeddings"];
 const TEMPLATE: &str = "payload_template";
+const FORM: &str = "multipart/form-data";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extra_inputs_are_pairs_or_objects() {
+        let check = |given: &[&str], expected: &str| {
+            let given = given.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+            assert_eq!(serde_json::to_string(&extra_inputs(&given).unwrap()).unwrap(), expected, "{given:?}");
+        };
+        check(&["a:1", "b:x:y"], r#"{"a":1,"b":"x:y"}"#);
+        check(&["temperature:0.5,top_p:0.9, n:2"], r#"{"temperature":0.5,"top_p":0.9,"n":2}"#);
+        check(&["ignore_eos:True,stop:None"], r#"{"ignore_eos":true,"stop":null}"#);
+        check(&["stop:one, two"], r#"{"stop":"one, two"}"#);
+        check(&[r#"stop:["a:b","c:d"]"#], r#"{"stop":["a:b","c:d"]}"#);
+        check(&[r#"{"a":1}"#, "a:2"], r#"{"a":2}"#);
+        assert!(extra_inputs(&["a".to_owned()]).is_err(), "no pair");
+    }
+
+    #[test]
+    fn an_address_without_brackets_is_shown_with_them() {
+        let check = |url: &str, expected: &str| {
+            let expected = if expected.is_empty() {
+                String::new()
+            } else {
+                format!("; write the address in brackets: {expected}")
+            };
+            assert_eq!(bracketed(url), expected, "{url}");
+        };
+        check("http://::1:80", "http://[::1]:80");
+        check("http://fe80::1/v1", "http://[fe80::1]/v1");
+        check("http://[::1]:80", "");
+        check("http://host:80", "");
+    }
+}

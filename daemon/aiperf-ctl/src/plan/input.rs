@@ -1,17 +1,17 @@
 //! What requests say, and how it is counted.
 
-use super::{Checked, pairs, refuse};
+use super::{Checked, effect, pairs, refuse};
 use crate::args::ProfileArgs;
 use crate::dataset;
 use common::plan::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Range, RangeStyle, Rankings, SoundFormat,
-    Synthesis, Taking, TextSource, Tokenizer,
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, PoolBatch, Range, RangeStyle, Rankings,
+    SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
 };
 use serde_json::Value;
 use std::path::PathBuf;
 
 pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
-    let (prompt, entries) = (&args.prompt, args.conversation.num_dataset_entries);
+    let prompt = &args.prompt;
     if prompt.output_tokens_stddev.is_some() && prompt.output_tokens_mean.is_none() {
         return refuse("--output-tokens-stddev needs --output-tokens-mean");
     }
@@ -21,9 +21,6 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     name.as_deref().map_or(Ok(()), dataset::check)?;
     let Some(name) = name.or_else(|| args.input.input_file.as_ref().map(|file| file.display().to_string()))
     else {
-        if !args.input.dataset_filters.is_empty() {
-            return refuse("--dataset-filter is for rows of --public-dataset");
-        }
         if args.endpoint.uuid_and_strip {
             return refuse("--uuid-and-strip needs --input-file with rows that have `image_uuids`");
         }
@@ -31,51 +28,76 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
             return refuse(format!("--custom-dataset-type {kind} needs --input-file"));
         }
         return Ok(Input::Synthetic {
-            entries: entries.unwrap_or(100),
+            entries: entries(args).unwrap_or(ENTRIES),
             input_tokens: length(prompt.input_tokens_mean, 550.0, prompt.input_tokens_stddev),
             output_tokens,
             made: Box::new(made(args)?),
         });
     };
-    let made_up = [
-        ("--synthetic-input-tokens-mean", prompt.input_tokens_mean.is_some()),
-        ("--synthetic-input-tokens-stddev", prompt.input_tokens_stddev.is_some()),
-        ("--num-dataset-entries", entries.is_some() && args.input.public_dataset.is_none()),
-        ("--seq-dist", prompt.sequence_distribution.is_some()),
-        ("--shared-system-prompt-length", prompt.shared_system_prompt_length.is_some()),
-        ("--user-context-prompt-length", prompt.user_context_prompt_length.is_some()),
-        ("--prompt-prefix-pool-size", prompt.prefix_pool_size.is_some()),
-        ("--conversation-turn-mean", args.conversation.conversation_turn_mean.is_some()),
-        ("--image-width-mean", args.image.image_width_mean.is_some()),
-        ("--audio-length-mean", args.audio.audio_length_mean.is_some()),
-    ];
-    let given = if args.input.public_dataset.is_some() { "--public-dataset" } else { "--input-file" };
-    if let Some((flag, _)) = made_up.iter().find(|(_, given)| *given) {
-        return refuse(format!(
-            "{flag} is for made-up prompts and contradicts {given}: leave one of them out"
-        ));
-    }
-    let format = args.input.custom_dataset_type.as_deref().unwrap_or("auto");
+    let format = format(args);
     if !DATASET_FORMATS.contains(&format) {
         return refuse(format!(
             "--custom-dataset-type `{format}` is not known; there are: {}",
             DATASET_FORMATS.join(", ")
         ));
     }
+    collisions(args, format)?;
     Ok(Input::File { format: format.to_owned(), name, output_tokens, change: change(args, format)? })
 }
+
+/// What the rows of the user's file are, or `auto`: a table in columns can only be a recorded one.
+pub(super) fn format(args: &ProfileArgs) -> &str {
+    let is_columnar = args.input.input_file.as_deref().is_some_and(effect::is_columnar);
+    let seen = if is_columnar { "baseten_trace" } else { "auto" };
+    args.input.custom_dataset_type.as_deref().unwrap_or(seen)
+}
+
+/// Different conversations, as AIPerf counts them: as many as are wanted by name, or else as are sent.
+fn entries(args: &ProfileArgs) -> Option<u32> {
+    let sent = args.conversation.conversation_num.or(args.load.request_count);
+    let sent = sent.map(|count| u32::try_from(count).unwrap_or(u32::MAX).min(ENTRIES_MAX));
+    args.conversation.num_dataset_entries.or(sent)
+}
+
+/// What rows of baseten_trace bring themselves would silently replace what the user merges.
+fn collisions(args: &ProfileArgs, format: &str) -> Checked<()> {
+    let conversation = &args.conversation;
+    let brought = [
+        ("min_tokens", !conversation.no_force_min_tokens, "--no-force-min-tokens"),
+        ("hash_ids", !conversation.omit_kv_hints, "--omit-kv-hints"),
+        ("block_size", !conversation.omit_kv_hints, "--omit-kv-hints"),
+    ];
+    if format != "baseten_trace" {
+        return Ok(());
+    }
+    let extra = super::endpoint::extra_inputs(&args.endpoint.extra_inputs)?;
+    match brought.iter().find(|(key, is_brought, _)| *is_brought && extra.contains_key(*key)) {
+        Some((key, _, flag)) => refuse(format!(
+            "--extra-inputs {key}: each row of baseten_trace brings its own; {flag} leaves it out"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// AIPerf's number of different prompts.
+const ENTRIES: u32 = 100;
+/// Different prompts that are made because so many requests are sent; more are made where they are wanted by name.
+const ENTRIES_MAX: u32 = 16_384;
 
 /// What is changed of a file's rows.
 fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
     let (conversation, synthesis, none) = (&args.conversation, &args.synthesis, Synthesis::default());
-    let pool = conversation.conversation_num.and_then(|count| u32::try_from(count).ok()).unwrap_or(100);
+    let is_pool = format == "random_pool";
     Ok(Change {
         system_prompt: system_prompt(args)?,
         ignores_delays: args.input.ignore_trace_delays,
         delay_ratio: conversation.conversation_turn_delay_ratio,
         delay_cap_seconds: conversation.inter_turn_delay_cap_seconds,
         block_size: args.prompt.input_tokens_block_size,
-        pool_conversations: (format == "random_pool").then_some(pool),
+        entries: conversation.num_dataset_entries.filter(|_| args.input.public_dataset.is_none()),
+        corpus: corpus(args),
+        pool_conversations: is_pool.then(|| entries(args).unwrap_or(ENTRIES)),
+        pool_batch: is_pool.then(|| pool_batch(args)).flatten(),
         synthesis: Synthesis {
             speedup_ratio: synthesis.synthesis_speedup_ratio.unwrap_or(none.speedup_ratio),
             prefix_len_multiplier: synthesis
@@ -110,9 +132,10 @@ fn strips_seen_images(args: &ProfileArgs, format: &str) -> Checked<bool> {
 /// What is made up beside a text.
 fn made(args: &ProfileArgs) -> Checked<Made> {
     let (prompt, conversation) = (&args.prompt, &args.conversation);
-    if prompt.prefix_pool_size.is_some() != prompt.prefix_length.is_some() {
-        return refuse("--prompt-prefix-pool-size and --prompt-prefix-length need each other");
+    if prompt.prompt_batch_size == Some(0) {
+        return refuse("--prompt-batch-size must be at least 1 where prompts are made up");
     }
+    let has_prefixes = prompt.prefix_pool_size.is_some() && prompt.prefix_length.is_some();
     let delay = conversation.conversation_turn_delay_mean.filter(|mean| *mean > 0.0);
     Ok(Made {
         turns: length(conversation.conversation_turn_mean, 1.0, conversation.conversation_turn_stddev),
@@ -122,16 +145,12 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
         pairs: prompt.sequence_distribution.as_deref().map(pairs::pairs).transpose()?.unwrap_or_default(),
         batch_size: prompt.prompt_batch_size.unwrap_or(1),
         range: range(args)?,
-        corpus: match prompt.prompt_corpus.as_deref() {
-            Some("coding") => TextSource::Coding,
-            Some("random") => TextSource::Random,
-            _ => TextSource::Sonnet,
-        },
+        corpus: corpus(args),
         system_prompt: system_prompt(args)?,
         shared_system_tokens: prompt.shared_system_prompt_length,
         user_context_tokens: prompt.user_context_prompt_length,
-        prefixes: prompt.prefix_pool_size.unwrap_or(0),
-        prefix_tokens: prompt.prefix_length.unwrap_or(0),
+        prefixes: prompt.prefix_pool_size.filter(|_| has_prefixes).unwrap_or(0),
+        prefix_tokens: prompt.prefix_length.filter(|_| has_prefixes).unwrap_or(0),
         images: images(args)?,
         audios: audios(args)?,
         videos: if args.video.video_width.is_some() { args.video.video_batch_size.unwrap_or(1) } else { 0 },
@@ -139,15 +158,41 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
     })
 }
 
+/// What texts are made of.
+fn corpus(args: &ProfileArgs) -> TextSource {
+    match args.prompt.prompt_corpus.as_deref() {
+        Some("coding") => TextSource::Coding,
+        Some("random") => TextSource::Random,
+        _ => TextSource::Sonnet,
+    }
+}
+
+/// What a request takes of a pool, if the flags say.
+fn pool_batch(args: &ProfileArgs) -> Option<PoolBatch> {
+    let sizes = [
+        args.prompt.prompt_batch_size,
+        args.image.image_batch_size,
+        args.audio.audio_batch_size,
+        args.video.video_batch_size,
+    ];
+    let [texts, images, audios, videos] = sizes.map(|size| size.unwrap_or(1));
+    sizes.iter().any(Option::is_some).then_some(PoolBatch { texts, images, audios, videos })
+}
+
 /// The system prompt, from wherever it is given.
 fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
-    let Some(file) = &args.prompt.system_prompt_file else { return Ok(args.prompt.system_prompt.clone()) };
-    if args.output.dry_run {
-        return Ok(Some(format!("(what is in `{}`)", file.display())));
-    }
-    match export::source::read_text(file, PROMPT_BYTES_MAX) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => refuse(format!("--system-prompt-file: failed to read `{}`: {error}", file.display())),
+    let (flag, text) = match &args.prompt.system_prompt_file {
+        None => ("--system-prompt", args.prompt.system_prompt.clone()),
+        Some(file) => match export::source::read_text(file, PROMPT_BYTES_MAX) {
+            Ok(text) => ("--system-prompt-file", Some(text.trim_start_matches('\u{feff}').to_owned())),
+            Err(error) => {
+                return refuse(format!("--system-prompt-file: failed to read `{}`: {error}", file.display()));
+            }
+        },
+    };
+    match text {
+        Some(text) if text.trim().is_empty() => refuse(format!("{flag} is empty")),
+        text => Ok(text),
     }
 }
 
@@ -177,8 +222,8 @@ fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
     }
 }
 
-fn images(args: &ProfileArgs) -> Checked<Option<Images>> {
-    let args = &args.image;
+fn images(whole: &ProfileArgs) -> Checked<Option<Images>> {
+    let args = &whole.image;
     let source = match (args.image_source.as_deref(), args.image_source_sampling.as_deref()) {
         (None | Some("noise"), None) => None,
         (None | Some("noise"), Some(_)) => {
@@ -191,22 +236,35 @@ fn images(args: &ProfileArgs) -> Checked<Option<Images>> {
         (Some(_), Some("sequential-cycle")) => Some(Taking::SequentialCycle),
         (Some(_), _) => Some(Taking::RandomWithReplacement),
     };
-    let wanted = |mean: Option<f64>| mean.filter(|mean| *mean > 0.0);
-    match (wanted(args.image_width_mean), wanted(args.image_height_mean)) {
-        (None, None) if source.is_none() => Ok(None),
-        (Some(width), Some(height)) => Ok(Some(Images {
-            batch_size: args.image_batch_size.unwrap_or(1),
-            width: length(Some(width), width, args.image_width_stddev),
-            height: length(Some(height), height, args.image_height_stddev),
-            format: args.image_format.clone().unwrap_or_else(|| "png".to_owned()),
-            source,
-        })),
-        (None, None) if source.is_some() => refuse(
-            "--image-source needs --image-width-mean and --image-height-mean, to which pictures are resized",
-        ),
-        _ => refuse("--image-width-mean and --image-height-mean need each other"),
+    let size = |mean: Option<f64>| mean.unwrap_or(PIXELS);
+    let (width, height) = (size(args.image_width_mean), size(args.image_height_mean));
+    let batch_size = args.image_batch_size.unwrap_or(1);
+    if !shapes_images(whole) || batch_size == 0 || width <= 0.0 || height <= 0.0 {
+        return Ok(None);
     }
+    Ok(Some(Images {
+        batch_size,
+        width: length(Some(width), width, args.image_width_stddev),
+        height: length(Some(height), height, args.image_height_stddev),
+        format: args.image_format.clone().unwrap_or_else(|| "jpeg".to_owned()),
+        source,
+    }))
 }
+
+/// Whether the flags ask for pictures: any that says how they look, not how they are encoded.
+pub(super) fn shapes_images(args: &ProfileArgs) -> bool {
+    let image = &args.image;
+    let numbers = [
+        image.image_width_mean,
+        image.image_width_stddev,
+        image.image_height_mean,
+        image.image_height_stddev,
+    ];
+    numbers.iter().any(Option::is_some) || image.image_batch_size.is_some() || image.image_source.is_some()
+}
+
+/// AIPerf's width and height of pictures.
+const PIXELS: f64 = 512.0;
 
 fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
     let args = &args.audio;

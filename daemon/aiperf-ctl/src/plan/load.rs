@@ -76,8 +76,8 @@ fn profiling(args: &ProfileArgs) -> Checked<Phase> {
     let is_made_up = args.input.is_made_up();
     let has_end = given.benchmark_duration.is_some() || session_count.is_some() || !is_made_up;
     let request_count = match given.request_count {
-        // As many as AIPerf sends of made-up prompts.
-        None if !has_end => Some(10.max(2 * u64::from(concurrency.or(args.users.num_users).unwrap_or(1)))),
+        // As many as AIPerf sends of made-up prompts, but one for each user.
+        None if !has_end => Some(REQUESTS.max(u64::from(args.users.num_users.unwrap_or(1)))),
         count => count,
     };
     let curve = curve(given.ramp_strategy.as_deref());
@@ -120,9 +120,9 @@ fn shape(args: &ProfileArgs) -> Checked<&'static str> {
         return Ok("user_centric");
     }
     if given.request_rate.is_none() && given.request_rate_series.is_none() {
-        return match given.arrival_pattern {
-            None if given.arrival_smoothness.is_none() => Ok("concurrency"),
-            _ => refuse("--arrival-pattern and --arrival-smoothness need --request-rate"),
+        return match given.arrival_smoothness {
+            None => Ok("concurrency"),
+            Some(_) => refuse("--arrival-smoothness needs --request-rate"),
         };
     }
     pattern(given.arrival_pattern.as_deref(), given.arrival_smoothness)
@@ -133,7 +133,7 @@ fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<&'static s
     match (pattern, smoothness) {
         (Some("gamma"), _) | (None, Some(_)) => Ok("gamma"),
         (_, Some(_)) => refuse("--arrival-smoothness needs --arrival-pattern gamma"),
-        (None | Some("poisson"), None) => Ok("poisson"),
+        (None | Some("poisson" | "concurrency_burst"), None) => Ok("poisson"),
         (Some("constant"), None) => Ok("constant"),
         (Some(other), None) => {
             refuse(format!("--arrival-pattern `{other}` is not offered; there are: constant, poisson, gamma"))
@@ -146,29 +146,12 @@ fn warmup(given: &WarmupArgs, profiling: &Phase) -> Checked<Option<Phase>> {
     let has_end = given.warmup_request_count.is_some()
         || given.warmup_duration.is_some()
         || given.num_warmup_sessions.is_some();
-    let others = [
-        ("--warmup-concurrency", given.warmup_concurrency.is_some()),
-        ("--warmup-prefill-concurrency", given.warmup_prefill_concurrency.is_some()),
-        ("--warmup-request-rate", given.warmup_request_rate.is_some()),
-        ("--warmup-arrival-pattern", given.warmup_arrival_pattern.is_some()),
-        ("--warmup-grace-period", given.warmup_grace_period.is_some()),
-    ];
     if !has_end {
-        return match others.iter().find(|(_, is_given)| *is_given) {
-            Some((flag, _)) => refuse(format!(
-                "{flag} needs a warmup: give --warmup-request-count, --warmup-duration or --num-warmup-sessions"
-            )),
-            None => Ok(None),
-        };
-    }
-    if given.warmup_request_count.is_some() && given.num_warmup_sessions.is_some() {
-        return refuse("--warmup-request-count and --num-warmup-sessions exclude each other");
+        return Ok(None);
     }
     let request_rate = given.warmup_request_rate.or(profiling.request_rate);
     let shape = match given.warmup_arrival_pattern.as_deref() {
-        Some(_) if request_rate.is_none() => {
-            return refuse("--warmup-arrival-pattern needs --warmup-request-rate or --request-rate");
-        }
+        Some(_) if request_rate.is_none() => "concurrency",
         Some(name) => pattern(Some(name), profiling.arrival_smoothness.filter(|_| name == "gamma"))?,
         // A trace or users are no warmup: requests come at the rate, or as fast as they are answered.
         None if matches!(profiling.shape.as_str(), "fixed_schedule" | "user_centric" | "concurrency") => {
@@ -251,9 +234,8 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
     let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
     let has_users = args.users.user_centric_rate.is_some();
     let is_made_up = args.input.is_made_up();
-    let offsets = schedule.fixed_schedule_auto_offset
-        || schedule.fixed_schedule_start_offset.is_some()
-        || schedule.fixed_schedule_end_offset.is_some();
+    let users = args.users.num_users.map(u64::from).filter(|_| has_users);
+    let is_below_users = |count: Option<u64>| users.zip(count).is_some_and(|(users, count)| count < users);
     let starts_after_end = match (schedule.fixed_schedule_start_offset, schedule.fixed_schedule_end_offset) {
         (Some(start), Some(end)) => start > end,
         _ => false,
@@ -267,15 +249,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             load.benchmark_grace_period.is_some() && load.benchmark_duration.is_none(),
             "--benchmark-grace-period needs --benchmark-duration",
         ),
-        (
-            load.request_count.is_some() && args.conversation.conversation_num.is_some(),
-            "--request-count and --conversation-num exclude each other",
-        ),
         (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
-        (
-            offsets && is_made_up && !schedule.fixed_schedule,
-            "the offsets of --fixed-schedule need --input-file with timestamps",
-        ),
         (
             load.request_rate_ramp_duration.is_some() && (schedule.fixed_schedule || has_users),
             "--request-rate-ramp-duration goes with --request-rate only",
@@ -285,17 +259,27 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             "--arrival-pattern contradicts --user-centric-rate: users send at even distances",
         ),
         (schedule.fixed_schedule && (has_rate || has_users), "--fixed-schedule contradicts a rate"),
+        (schedule.fixed_schedule && is_made_up, "--fixed-schedule needs --input-file with timestamps"),
         (
-            schedule.fixed_schedule && args.input.is_made_up(),
-            "--fixed-schedule needs --input-file with timestamps",
-        ),
-        (
-            schedule.fixed_schedule && args.input.dataset_sampling_strategy.is_some(),
+            schedule.fixed_schedule
+                && args
+                    .input
+                    .dataset_sampling_strategy
+                    .as_deref()
+                    .is_some_and(|strategy| strategy != "sequential"),
             "--dataset-sampling-strategy contradicts --fixed-schedule: a trace has its own order",
         ),
         (
-            offsets && !schedule.fixed_schedule && schedule.no_fixed_schedule,
-            "the offsets of --fixed-schedule contradict --no-fixed-schedule",
+            has_users && is_made_up && args.conversation.conversation_turn_mean.unwrap_or(1.0) < 2.0,
+            "--user-centric-rate needs conversations of at least 2 turns: give --conversation-turn-mean, or take --request-rate",
+        ),
+        (
+            is_below_users(args.conversation.conversation_num),
+            "--conversation-num is less than --num-users: each user needs at least one session",
+        ),
+        (
+            is_below_users(load.request_count),
+            "--request-count is less than --num-users: each user needs at least one request",
         ),
         (starts_after_end, "--fixed-schedule-start-offset lies after --fixed-schedule-end-offset"),
     ];
@@ -305,5 +289,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
     }
 }
 
+/// AIPerf's number of requests where nothing else ends a run.
+const REQUESTS: u64 = 10;
 /// AIPerf's default, in seconds.
 pub(super) const DEFAULT_GRACE_S: f64 = 30.0;

@@ -1,10 +1,11 @@
-//! Arguments become a plan, once: checked, with every default filled in. Touches no file, socket or network.
+//! Arguments become a plan, once: checked, with every default filled in. Touches no socket or network, and no file but that of
+//! the system prompt.
 
+mod effect;
 mod endpoint;
 pub(crate) mod gpu;
 mod input;
 mod load;
-pub(crate) mod not_yet;
 pub(crate) mod output;
 mod pairs;
 mod phases;
@@ -35,6 +36,8 @@ pub(crate) struct Profile {
     pub(crate) authorities: Option<PathBuf>,
     /// Where results go.
     pub(crate) artifact_dir: PathBuf,
+    /// What the user should know before the run: flags that do nothing in it.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What is secret does not stay in memory.
@@ -63,6 +66,7 @@ type Checked<T> = Result<T, Refusal>;
 /// # Errors
 /// The first contradiction found.
 pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
+    let mut warnings = effect::check(args)?;
     let secret_headers = endpoint::headers(&args.endpoint)?;
     let load = load::load(args)?;
     let (endpoint, urls) = endpoint::endpoint(args, &secret_headers)?;
@@ -72,7 +76,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     let plan = Plan {
         input: input::input(args)?,
         tokenizer,
-        workers: timing::workers(&args.timing, &load)?,
+        workers: timing::workers(&args.timing, &load, cores(), &mut warnings)?,
         timestamps: timing::timestamps(&args.timing),
         output: output::output(args, &artifact_dir)?,
         random_seed: args.input.random_seed.unwrap_or_else(drawn_seed),
@@ -89,7 +93,13 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         tokenizer_dir,
         authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),
         artifact_dir,
+        warnings,
     })
+}
+
+/// Cores that this process may use, which are those of the daemon's host.
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
 /// A seed that differs from run to run: the standard library seeds its hashers from the kernel's generator.
@@ -128,7 +138,7 @@ mod tests {
     fn defaults_are_visible() {
         let profile = parsed("aiperf-ctl profile --model m --concurrency 8 --random-seed 1").unwrap();
         let json = serde_json::to_value(&profile.plan).unwrap();
-        assert_eq!(json["load"]["phases"][0]["request_count"], 16, "twice the concurrency");
+        assert_eq!(json["load"]["phases"][0]["request_count"], 10, "AIPerf's default");
         assert_eq!(json["load"]["phases"][0]["shape"], "concurrency", "a closed loop");
         assert_eq!(json["endpoint"]["urls"][0], "http://localhost:8000", "where servers listen");
         assert_eq!(json["input"]["input_tokens"]["mean"], 550.0, "AIPerf's default");
@@ -148,41 +158,22 @@ mod tests {
         assert_eq!((warmup.concurrency, warmup.request_count), (Some(2), Some(5)), "as the flags say");
         assert_eq!(
             (profiling.concurrency, profiling.request_count),
-            (Some(8), Some(16)),
+            (Some(8), Some(10)),
             "not of the warmup"
         );
         assert!(warmup.is_warmup && !profiling.is_warmup, "only one is measured");
     }
 
     #[test]
-    fn there_are_no_more_workers_than_sessions_to_share() {
-        let workers = |flags: &str| {
-            let profile = parsed(&format!("aiperf-ctl profile --model m --workers 8 {flags}")).unwrap();
-            profile.plan.workers.workers
-        };
-        assert_eq!(workers("--concurrency 3"), 3, "one for each");
-        assert_eq!(
-            workers("--concurrency 30 --warmup-request-count 9 --warmup-concurrency 2"),
-            2,
-            "in every phase"
-        );
-        assert_eq!(workers("--request-rate 30"), 8, "without a limit as many as were asked for");
-    }
-
-    #[test]
     fn contradictions_are_refused() {
         check("--public-dataset nope", "`nope` is not offered; there are");
-        check("--arrival-pattern constant", "need --request-rate");
         check(
             "--request-rate 1 --arrival-pattern poisson --arrival-smoothness 2",
             "needs --arrival-pattern gamma",
         );
         check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
-        check("--fixed-schedule-auto-offset", "need --input-file with timestamps");
-        check("--request-count 2 --conversation-num 2", "exclude each other");
+        check("--fixed-schedule-auto-offset", "needs --fixed-schedule");
         check("--fixed-schedule", "needs --input-file");
-        check("--warmup-concurrency 2", "needs a warmup");
-        check("--warmup-request-count 2 --warmup-arrival-pattern gamma", "needs --warmup-request-rate");
         check("--request-cancellation-delay 2", "--request-cancellation-rate");
         check("--benchmark-grace-period 3", "--benchmark-grace-period needs --benchmark-duration");
         check("--input-file x --isl 5", "contradicts --input-file");
@@ -204,7 +195,23 @@ mod tests {
         check("--concurrency 0", "0 is not in 1..=65536");
         check("--no-such-flag", "unexpected argument");
         check("--goodput ttft", "want `tag:number`");
+        check("--goodput ttft:200", "did you mean time_to_first_token:200?");
+        check("--goodput request_latncy:200", "did you mean request_latency:200?");
         check("--goodput request_count:1", "failed to find metric");
+        check(
+            "--goodput time_to_first_token:200",
+            "time_to_first_token is measured of streams only: add --streaming",
+        );
+        check("--url http://::1:80", "write the address in brackets: http://[::1]:80");
+        check("--user-centric-rate 5 --num-users 3", "at least 2 turns");
+        let users = "--user-centric-rate 5 --num-users 3 --session-turns-mean 2";
+        check(&format!("{users} --num-sessions 2"), "at least one session");
+        check(&format!("{users} --request-count 2"), "at least one request");
+        check("-b 0", "must be at least 1");
+        check("--system-prompt=", "--system-prompt is empty");
+        check("--video-audio-sample-rate 7", "from 8 to 96 kHz");
+        check("--request-content-type multipart/form-data", "chat are JSON");
+        check("--endpoint-type image_edit --request-content-type application/json", "image_edit are forms");
         check("--slice-duration 0", "must be greater than 0");
         for prefix in ["../x", "/etc/x", "a/b", "..", "run", "inputs.json"] {
             check(

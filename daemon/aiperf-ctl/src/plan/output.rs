@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output> {
-    prefix(args.output.profile_export_prefix.as_deref())?;
+    // Nothing before the usual names are the usual names.
+    let export_prefix = args.output.profile_export_prefix.clone().filter(|prefix| !prefix.is_empty());
+    prefix(export_prefix.as_deref())?;
     let mut output = Output {
         artifact_dir: artifact_dir.display().to_string(),
-        export_prefix: args.output.profile_export_prefix.clone(),
+        export_prefix,
         export_level: level(args.output.export_level),
         goodput: BTreeMap::new(),
         slice_duration_seconds: None,
@@ -26,7 +28,19 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
         other: BTreeMap::new(),
     };
     metrics(&args.metrics, &mut output)?;
+    let streams = args.endpoint.streaming
+        && endpoint::by_name(&args.endpoint.endpoint_type)
+            .is_none_or(|endpoint| endpoint.metadata().supports_streaming);
+    if let Some(tag) = output.goodput.keys().find(|tag| !streams && is_of_streams(tag)) {
+        return refuse(format!("--goodput: {tag} is measured of streams only: add --streaming"));
+    }
     Ok(output)
+}
+
+/// Whether a metric is of streams only.
+fn is_of_streams(tag: &str) -> bool {
+    let metric = metric::METRICS.iter().find(|metric| metric.tag == tag);
+    metric.is_some_and(|metric| metric.flags.has(metric::Flags::STREAMING_ONLY))
 }
 
 /// Whether files may be called so.
@@ -66,7 +80,7 @@ pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
                 let limits = thresholds.into_iter();
                 output.goodput = limits.map(|limit| (limit.metric.tag.to_owned(), limit.limit)).collect();
             }
-            Err(error) => return refuse(format!("--goodput: {error}")),
+            Err(error) => return refuse(format!("--goodput: {error}{}", suggested(goodput))),
         }
     }
     output.slice_duration_seconds = args.slice_duration.or(output.slice_duration_seconds);
@@ -75,9 +89,54 @@ pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
     Ok(())
 }
 
+/// What may be meant by the first word that names no metric.
+fn suggested(goodput: &str) -> String {
+    let is_known = |tag: &str| Threshold::new(tag, 0.0).is_ok();
+    let unknown =
+        goodput.split_whitespace().filter_map(|word| word.split_once(':')).find(|(tag, _)| !is_known(tag));
+    let Some((tag, limit)) = unknown else { return String::new() };
+    let short = SHORT_NAMES.iter().find(|(short, _)| tag.eq_ignore_ascii_case(short)).map(|(_, tag)| *tag);
+    let near = || {
+        let known = metric::METRICS.iter().map(|metric| metric.tag).filter(|known| is_known(known));
+        let near = known.map(|known| (distance(tag, known), known)).min();
+        near.filter(|(distance, _)| *distance <= 3).map(|(_, known)| known)
+    };
+    short.or_else(near).map_or_else(String::new, |known| format!("; did you mean {known}:{limit}?"))
+}
+
+/// How many characters have to be put in, left out or replaced to make one text of another (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let first = (0..=other.chars().count()).collect::<Vec<_>>();
+    let last = one.chars().zip(1..).fold(first, |row, (a, number)| {
+        let mut next = vec![number];
+        for (b, above) in other.chars().zip(row.windows(2)) {
+            let (&[diagonal, over], Some(&left)) = (above, next.last()) else { continue };
+            next.push((diagonal + usize::from(a != b)).min(over + 1).min(left + 1));
+        }
+        next
+    });
+    last.last().copied().unwrap_or_default()
+}
+
+/// What people call metrics.
+const SHORT_NAMES: &[(&str, &str)] = &[
+    ("ttft", "time_to_first_token"),
+    ("ttst", "time_to_second_token"),
+    ("itl", "inter_token_latency"),
+    ("tpot", "inter_token_latency"),
+    ("e2e", "request_latency"),
+    ("e2el", "request_latency"),
+    ("latency", "request_latency"),
+    ("osl", "output_sequence_length"),
+    ("isl", "input_sequence_length"),
+];
+
 /// AIPerf's layout: `artifacts/<model>-<service>-<endpoint>-<load>`.
 pub(super) fn default_dir(endpoint: &Endpoint, load: &Load) -> PathBuf {
     let model = endpoint.models.first().map_or("model", String::as_str).replace(['/', ':'], "_");
+    // A name that is not hidden, and no longer than names may be.
+    let visible = model.strip_prefix('.').map_or_else(|| model.clone(), |rest| format!("_{rest}"));
+    let model = visible.get(..visible.floor_char_boundary(MODEL_BYTES_MAX)).unwrap_or_default();
     let phase = load.profiling();
     let rate = phase.and_then(|phase| phase.request_rate);
     let stimulus = match (rate, phase.and_then(|phase| phase.concurrency)) {
@@ -86,4 +145,41 @@ pub(super) fn default_dir(endpoint: &Endpoint, load: &Load) -> PathBuf {
         (None, concurrency) => format!("concurrency{}", concurrency.unwrap_or(1)),
     };
     PathBuf::from("artifacts").join(format!("{model}-openai-{}-{stimulus}", endpoint.kind))
+}
+
+/// Bytes of a model's name in the name of a directory, with the endpoint and the load behind it.
+const MODEL_BYTES_MAX: usize = 150;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::plan::Phase;
+
+    #[test]
+    fn a_models_name_makes_a_directorys() {
+        let check = |model: &str, expected: &str| {
+            let mut endpoint = common::plan::Plan::unknown().endpoint;
+            "chat".clone_into(&mut endpoint.kind);
+            endpoint.models = vec![model.to_owned()];
+            let directory = default_dir(&endpoint, &Load::of(Phase::new("", "concurrency")));
+            assert_eq!(
+                directory,
+                Path::new("artifacts").join(format!("{expected}-openai-chat-concurrency1")),
+                "{model}"
+            );
+        };
+        check("org/model:7b", "org_model_7b");
+        check("../../up", "_._.._up");
+        check(".", "_");
+        check(&"\u{e4}".repeat(100), &"\u{e4}".repeat(75));
+    }
+
+    #[test]
+    fn what_may_be_meant_is_suggested() {
+        let check = |given: &str, expected: &str| assert_eq!(suggested(given), expected, "{given}");
+        check("itl:10", "; did you mean inter_token_latency:10?");
+        check("request_latency:5 TTFT:10", "; did you mean time_to_first_token:10?");
+        check("inter_token_latncy:10", "; did you mean inter_token_latency:10?");
+        check("colour:10", "");
+    }
 }

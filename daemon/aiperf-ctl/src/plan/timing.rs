@@ -4,8 +4,13 @@ use super::{Checked, Refusal, refuse};
 use crate::args::{TimestampsArg, TimingArgs};
 use common::plan::{Load, Timestamps, Wait, Workers};
 
-/// `--workers` is a most: no more than there are sessions to share.
-pub(super) fn workers(args: &TimingArgs, load: &Load) -> Checked<Workers> {
+/// `--workers` is a most: no more than there are sessions to share, or cores that can be had.
+pub(super) fn workers(
+    args: &TimingArgs,
+    load: &Load,
+    cores: u32,
+    warnings: &mut Vec<String>,
+) -> Checked<Workers> {
     let limits = load.phases.iter();
     let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
     let fewest = limits.flatten().min().unwrap_or(u32::MAX);
@@ -16,11 +21,15 @@ pub(super) fn workers(args: &TimingArgs, load: &Load) -> Checked<Workers> {
             cpus.len()
         ));
     }
-    Ok(Workers {
-        cpus,
-        workers: args.workers.min(fewest),
-        wait: if args.spin { Wait::Spin } else { Wait::Block },
-    })
+    let wanted = args.workers.min(fewest);
+    let workers = if wanted > cores { cores.saturating_sub(1).max(1) } else { wanted };
+    if workers < wanted && cpus.is_empty() {
+        warnings.push(format!(
+            "--workers {}: this host has {cores} cores, so {workers} are started",
+            args.workers
+        ));
+    }
+    Ok(Workers { cpus, workers, wait: if args.spin { Wait::Spin } else { Wait::Block } })
 }
 
 pub(super) fn timestamps(args: &TimingArgs) -> Timestamps {
@@ -53,4 +62,33 @@ fn cpus(list: &str) -> Checked<Vec<u32>> {
         }
     }
     Ok(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Command, parse};
+    use common::plan::Phase;
+    use std::ffi::OsString;
+
+    fn check(flags: &str, cores: u32, limits: &[Option<u32>], expected: (u32, bool)) {
+        let line = format!("aiperf-ctl profile --model m {flags}");
+        let words = line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
+        let phases = limits.iter().map(|limit| Phase { concurrency: *limit, ..Phase::new("", "") });
+        let load = Load { phases: phases.collect(), ..Load::of(Phase::new("", "")) };
+        let mut warnings = Vec::new();
+        let workers = workers(&args.timing, &load, cores, &mut warnings).unwrap().workers;
+        assert_eq!((workers, !warnings.is_empty()), expected, "{flags} on {cores} cores, {limits:?} at once");
+    }
+
+    #[test]
+    fn there_are_no_more_workers_than_sessions_to_share_or_cores() {
+        check("--workers 8", 16, &[Some(3)], (3, false));
+        check("--workers 8", 16, &[Some(30), Some(2)], (2, false));
+        check("--workers 8", 16, &[None], (8, false));
+        check("--workers-max 8", 2, &[None], (1, true));
+        check("--workers-max 8", 6, &[Some(100)], (5, true));
+        check("--workers 2", 2, &[None], (2, false));
+    }
 }

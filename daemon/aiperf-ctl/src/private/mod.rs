@@ -25,7 +25,7 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, so
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A private daemon's process; it ends with this value.
@@ -107,13 +107,22 @@ fn spawn(folder: &Folder, input: OwnedFd) -> Result<Child> {
         name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_"))
     }));
     if std::env::var_os(LOG).is_none() {
-        command.env(LOG, "warn");
+        command.env(LOG, LEVEL.get().copied().unwrap_or("warn"));
     }
     // A Ctrl-C is for this process, which tells the daemon what the user wants.
     command.stdin(Stdio::from(input)).stdout(Stdio::null()).process_group(0);
     command.spawn().with_context(|| format!("failed to start `{}`", program.display()))
 }
 
+/// Has private daemons log this much, unless the environment says otherwise.
+pub(crate) fn log_at(level: Option<&'static str>) {
+    if let Some(level) = level {
+        // The command line says it once.
+        LEVEL.set(level).ok();
+    }
+}
+
+static LEVEL: OnceLock<&'static str> = OnceLock::new();
 const LOG: &str = "AIPERFD_LOG";
 /// What a private daemon sees of the environment: where programs and libraries are, and what is said for it.
 const PASSED_ON: &[&str] = &[

@@ -1,0 +1,207 @@
+//! What an earlier run left in an artifact directory: gone before the files of a new one come, so that all of them are of one
+//! run. Only names that runs give are removed; whatever else lies there stays.
+
+use anyhow::{Context, Result};
+use export::{EXPORTERS, Names};
+use serde_json::Value;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Removes what earlier runs left, single ones and series, but for the files in `kept`, which are new.
+///
+/// # Errors
+/// When a file can't be removed.
+pub(crate) fn remove(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> Result<()> {
+    of_a_run(directory, prefix, kept)?;
+    of_a_series(directory, prefix, 0)
+}
+
+/// Removes what does not belong to a series of so many runs: what single runs left, and later runs of a longer series.
+///
+/// # Errors
+/// When a file can't be removed.
+pub(crate) fn remove_beside_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> {
+    of_a_run(directory, prefix, &[])?;
+    of_a_series(directory, prefix, runs)
+}
+
+fn of_a_run(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> Result<()> {
+    let written = prefix_of(directory);
+    let prefixes = [None, prefix, written.as_deref()];
+    let mut names = OTHERS.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut in_phases = IN_PHASES.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for prefix in prefixes {
+        // A prefix of others may be no name at all.
+        let Ok(prefixed) = Names::new(prefix) else { continue };
+        names.extend(EXPORTERS.iter().map(|exporter| prefixed.file(exporter.default, exporter.ending)));
+        names.push(prefixed.file("profile_export_network_latency.jsonl", "_network_latency.jsonl"));
+        in_phases.push(prefixed.file("profile_export_aiperf.json", ".json"));
+        in_phases.push(prefixed.file("profile_export_aiperf.csv", ".csv"));
+    }
+    for name in names.iter().filter(|name| !kept.contains(&name.as_str())) {
+        file(&directory.join(name))?;
+    }
+    let phases = directory.join("phases");
+    for phase in folders(&phases) {
+        in_phases.iter().try_for_each(|name| file(&phase.join(name)))?;
+        fs::remove_dir(&phase).ok();
+    }
+    // What somebody else put there stays, and its folder with it.
+    fs::remove_dir(&phases).ok();
+    Ok(())
+}
+
+/// The runs of a series from one on, and without any, what they had in common.
+fn of_a_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> {
+    let all = directory.join("profile_runs");
+    for run in folders(&all) {
+        let number =
+            run.file_name().and_then(|name| name.to_str()?.strip_prefix("run_")?.parse::<u32>().ok());
+        if number.is_some_and(|number| number > runs) {
+            of_a_run(&run, prefix, &[])?;
+            fs::remove_dir(&run).ok();
+        }
+    }
+    if runs == 0 {
+        let aggregate = directory.join("aggregate");
+        if is_folder(&aggregate) {
+            IN_AGGREGATE.iter().try_for_each(|name| file(&aggregate.join(name)))?;
+            fs::remove_dir(&aggregate).ok();
+        }
+        fs::remove_dir(&all).ok();
+    }
+    Ok(())
+}
+
+/// The prefix that the run in a directory had.
+fn prefix_of(directory: &Path) -> Option<String> {
+    let text = export::source::read(&directory.join("run.json"), RUN_BYTES_MAX).ok()?;
+    let run = serde_json::from_slice::<Value>(&text).ok()?;
+    run.pointer("/plan/output/export_prefix")?.as_str().map(str::to_owned)
+}
+
+/// The folders in a folder; links are none.
+fn folders(directory: &Path) -> Vec<PathBuf> {
+    if !is_folder(directory) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| is_folder(path)).collect()
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
+}
+
+/// Removes a file, or a link, if it is there.
+fn file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if ![ErrorKind::NotFound, ErrorKind::IsADirectory].contains(&error.kind()) => Err(error)
+            .with_context(|| format!("failed to remove `{}`, which an earlier run left", path.display())),
+        _ => Ok(()),
+    }
+}
+
+/// What runs write beside their exports.
+const OTHERS: &[&str] = &[
+    "run.json",
+    "inputs.json",
+    "requests.parquet",
+    "tokens.parquet",
+    "responses.parquet",
+    "payloads.parquet",
+    "gpu.parquet",
+    "server_metrics.parquet",
+    "phase_manifest.json",
+    "client_and_kernel.json",
+    "client_events.csv",
+    MLFLOW,
+];
+/// What is written before the run's own files come, where it is logged to MLflow.
+pub(crate) const MLFLOW: &str = "mlflow_export.json";
+const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json"];
+const IN_AGGREGATE: &[&str] = &[
+    "profile_export_aiperf_aggregate.json",
+    "profile_export_aiperf_aggregate.csv",
+    "profile_export_aiperf_collated.json",
+];
+const RUN_BYTES_MAX: u64 = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// A directory with these files.
+    fn directory(files: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for name in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let text =
+                if *name == "run.json" { r#"{"plan":{"output":{"export_prefix":"old"}}}"# } else { "x" };
+            fs::write(path, text).unwrap();
+        }
+        directory
+    }
+
+    fn left(directory: &Path) -> BTreeSet<String> {
+        let mut left = BTreeSet::new();
+        for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                left.extend(self::left(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
+            } else {
+                left.insert(name);
+            }
+        }
+        left
+    }
+
+    const RUN: &[&str] = &[
+        "run.json",
+        "requests.parquet",
+        "tokens.parquet",
+        "responses.parquet",
+        "outputs.json",
+        "old.json",
+        "old_raw.jsonl",
+        "profile_export_raw.jsonl",
+        "profile_export_aiperf_timeslices.csv",
+        "mlflow_export.json",
+        "phase_manifest.json",
+        "phases/0_low/old.json",
+        "phases/1_high/profile_export_aiperf.csv",
+        "aggregate/profile_export_aiperf_aggregate.json",
+        "profile_runs/run_0001/run.json",
+        "profile_runs/run_0002/run.json",
+    ];
+
+    #[test]
+    fn all_files_of_earlier_runs_go_and_others_stay() {
+        let theirs = ["notes.txt", "phases/0_low/notes.txt", "my_raw.jsonl", "profile_runs/mine/x"];
+        let directory = directory(&[RUN, &theirs].concat());
+        remove(directory.path(), Some("new"), &[MLFLOW]).unwrap();
+        let expected = theirs.into_iter().chain([MLFLOW]).map(str::to_owned).collect();
+        assert_eq!(left(directory.path()), expected, "what runs did not write, and what is new");
+        remove(directory.path(), Some("my"), &[]).unwrap();
+        assert!(!directory.path().join("my_raw.jsonl").exists(), "the new run's own names are free");
+    }
+
+    #[test]
+    fn a_shorter_series_leaves_no_run_of_a_longer_one() {
+        let directory = directory(RUN);
+        remove_beside_series(directory.path(), None, 1).unwrap();
+        let expected = ["aggregate/profile_export_aiperf_aggregate.json", "profile_runs/run_0001/run.json"];
+        assert_eq!(left(directory.path()), expected.map(str::to_owned).into(), "the series of one run");
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let (directory, other) = (directory(&["x"]), directory(&["0/profile_export_aiperf.json"]));
+        std::os::unix::fs::symlink(other.path(), directory.path().join("phases")).unwrap();
+        remove(directory.path(), None, &[]).unwrap();
+        assert_eq!(left(other.path()).len(), 1, "nothing outside the directory");
+    }
+}
