@@ -50,6 +50,10 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
     let rows = if format == "baseten_trace" {
         "single_turn".clone_into(format);
         let rows = table::read(path, "--input-file")?;
+        if plan.load.fixed_schedule.is_automatic && plan.load.contradicts_replay().is_none() {
+            // Whatever else the rows become, they have times.
+            plan.load.replay();
+        }
         lines(baseten_trace::rows(&rows, args, seed)?.into_iter(), "baseten_trace")?
     } else if path.is_dir() {
         let (rows, now) = directory::read(path, format, change, seed)?;
