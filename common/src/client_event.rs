@@ -16,7 +16,8 @@ pub struct RecordHeader {
     pub length: u32,
     /// A number of [`Kind`].
     pub kind: u16,
-    /// [`Kind::Head`]: the HTTP status. [`Kind::Ended`]: a number of [`Outcome`]. Else 0.
+    /// [`Kind::Head`]: the HTTP status. [`Kind::Ended`]: a number of [`Outcome`]. [`Kind::Body`]: 1 when its bytes came
+    /// encrypted, so that all of them were there at `end` and none before. Else 0.
     pub detail: u16,
     /// The request; for [`Kind::Opened`], [`Kind::Closed`] and [`Kind::Stamped`] the connection.
     pub id: u64,
@@ -71,7 +72,8 @@ numbered! {
         Padding = 0 "padding";
         /// A connection was opened: [`Opened`].
         Opened = 1 "opened";
-        /// A request was handed to the kernel: [`Sent`].
+        /// A request was handed to the kernel: [`Sent`]. A second one of the same request replaces the first: its connection
+        /// ended before a byte of the answer, and it went to a new one.
         Sent = 2 "sent";
         /// The response's head came: its bytes follow.
         Head = 3 "head";
@@ -187,7 +189,8 @@ pub struct Moved {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Ended {
-    /// The error number of the system call that failed, or 0; [`ON_PURPOSE`] of a request that the plan gave up.
+    /// The error number of the system call that failed, or 0; [`ON_PURPOSE`] of a request that the plan gave up; of
+    /// [`Outcome::Malformed`] what was malformed, by its number in the load generator.
     pub errno: u32,
     /// Reads in which the response came.
     pub reads: u32,

@@ -84,6 +84,11 @@ counters! {
     Starved = "prepared_requests_missing";
     /// Times that the kernel found no receive buffer and a receive had to be armed again.
     BuffersExhausted = "receive_buffers_exhausted";
+    /// Requests that were sent again on a new connection: the server ended the kept one as they were sent, before a byte of
+    /// an answer.
+    KeepAliveRaces = "keep_alive_races";
+    /// Requests whose place stayed empty for a while because their server was not reached.
+    BackedOff = "requests_backed_off";
     /// 1 once the worker has ended.
     Ended = "worker_ended";
 }

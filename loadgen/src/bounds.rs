@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! one response    4 GiB on the wire; 524,288 events; 16 MiB of text; 64 MiB of a body that is parsed; 24 MiB of raw bytes
+//!                 of a coded one also: 256 MiB decoded, 16 MiB of window
 //! all that are    open at once   512 MiB and 256 KiB for each connection, in the response parser; as much again of answers
-//!                 that sessions go on with; 256 MiB and 64 KiB for each connection of events that are not whole
+//!                 that sessions go on with; 2 GiB of windows of coded ones; 256 MiB and 64 KiB for each connection of events that are not whole
 //! the process     `RLIMIT_DATA`, by [`data_bytes`]: the backstop
 //! ```
 
@@ -40,6 +41,10 @@ bounds! {
     JobBytes = "job_bytes_over_limit";
     /// Watched connections that were not followed: there were too many, or too much of them was not whole.
     Watched = "watched_connections_over_limit";
+    /// Streams that ended well but for a sign of their end: perhaps they were cut off.
+    Unfinished = "streams_without_finish_reason";
+    /// Responses that were not decoded: too many were being decoded at once.
+    Decoders = "coded_responses_over_limit";
     /// Bytes of a dead daemon's spool that are no records.
     SpoolBytes = "spool_bytes_unreadable";
     /// Requests of a dead daemon's spool whose beginning is not in it any more.
@@ -69,7 +74,7 @@ impl Exceeded {
 /// Bytes of private memory that a run may need: the sum of all bounds, the inputs many times, and room for what has none.
 ///
 /// ```text
-/// 3 GiB: programs, tokenizer, one text being tokenized, one body being parsed
+/// 5 GiB: programs, tokenizer, one text being tokenized, one body being parsed, windows of coded responses
 /// + 2 x open responses + 4 x answers of sessions + events that are not whole
 /// + workers    x 768 MiB: 128 MiB of receive buffers, and requests that are ready
 /// + connections x 1 MiB: TLS, requests that are being sent
@@ -82,7 +87,7 @@ pub fn data_bytes(setup: &Setup, connections: u64, inputs: u64) -> u64 {
     let open =
         open_bytes(connections).saturating_mul(2).saturating_add(answer_bytes(connections).saturating_mul(4));
     [
-        3 << 30,
+        (3 << 30) + DECODERS_BYTES_MAX as u64,
         open,
         partial_bytes(connections),
         workers.saturating_mul(768 << 20),
@@ -143,6 +148,12 @@ pub const fn partial_bytes(connections: u64) -> u64 {
 
 /// Bytes of one response on the wire: more is a server gone wrong.
 pub const RESPONSE_BYTES_MAX: u64 = 4 << 30;
+/// Bytes to which a coded response may decode, and the largest window of `zstd`: no browser takes more (RFC 9659).
+pub const DECODED_BYTES_MAX: u64 = 256 << 20;
+/// The logarithm of that window.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Bytes of the windows of all responses that are being decoded.
+pub const DECODERS_BYTES_MAX: usize = 2 << 30;
 /// Events of one response that have a row. The last row is that of the last event, whatever their number.
 pub const EVENTS_MAX: usize = 1 << 19;
 /// Bytes of answer and reasoning of one response.

@@ -4,7 +4,7 @@
 //! owed: its next turn, the first turns of its children, or that there is nothing to be sent.
 
 use crate::bounds::Bound;
-use crate::composer::{Answer, Composition, Next, Prepared, Said};
+use crate::composer::{Answer, Composition, Heard, Next, Prepared, Said};
 use crate::prompt::{Branch, BranchKind, Context, Conversation, Planned, When};
 use common::clock::MonoNs;
 use common::id::RequestId;
@@ -216,10 +216,12 @@ impl Session {
         if self.context != Context::Live {
             return true;
         }
-        let heard = said.meaning(composition.endpoint);
-        let can_go_on = heard.is_some();
-        self.history.extend(heard);
-        can_go_on
+        match said.meaning(composition.endpoint) {
+            Heard::Answer(turn) => self.history.push(*turn),
+            Heard::Nothing => {}
+            Heard::TooMuch => return false,
+        }
+        true
     }
 }
 

@@ -4,9 +4,14 @@
 //! POST ──▶ job ──GET──▶ not yet ──GET──▶ done (──GET──▶ its content)      one request, one latency
 //! ```
 
+use crate::bounds::JOB_BYTES_MAX;
+use crate::coding::decoded;
+use crate::composer::{REQUEST_ID, has_header};
+use crate::wire::coding::Coding;
 use common::id::RequestId;
 use common::plan;
 use endpoint::{Endpoint, Follow};
+use std::borrow::Cow;
 
 /// How servers are asked after jobs; one for each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +20,8 @@ pub struct Inquiry {
     path: String,
     /// The request's head from the `Host` line on, up to its ids.
     headers: String,
-    session_header: String,
+    /// The names of the headers that the ids of request and session go by, where the user has none of these names.
+    id_headers: [Option<String>; 2],
 }
 
 /// What a server said of a job.
@@ -27,18 +33,30 @@ pub struct Told {
     pub target: u16,
     /// The answer's body.
     pub body: Vec<u8>,
+    /// How it is coded.
+    pub coding: Coding,
 }
 
 impl Inquiry {
     /// For jobs that are begun at `path` of a host, with whole header lines.
     #[must_use]
     pub fn new(path: &str, host: &str, headers: &[String], session_header: &str) -> Self {
-        let mut text = format!("Host: {host}\r\n");
-        for header in headers.iter().filter(|header| !header.starts_with("Content-Type:")) {
+        let mut text = String::new();
+        if !has_header(headers, "Host") {
+            text.push_str("Host: ");
+            text.push_str(host);
+            text.push_str("\r\n");
+        }
+        // There is no body whose type could be told.
+        for header in
+            headers.iter().filter(|header| !has_header(std::slice::from_ref(header), "Content-Type"))
+        {
             text.push_str(header);
             text.push_str("\r\n");
         }
-        Self { path: path.to_owned(), headers: text, session_header: session_header.to_owned() }
+        let id_headers =
+            [REQUEST_ID, session_header].map(|name| (!has_header(headers, name)).then(|| name.to_owned()));
+        Self { path: path.to_owned(), headers: text, id_headers }
     }
 
     /// What is to be sent next; `None` when the job is over, well or not.
@@ -50,16 +68,22 @@ impl Inquiry {
         plan: &plan::Endpoint,
         ids: [&[u8]; 2],
     ) -> Option<(Vec<u8>, Wanted)> {
-        let (path, wanted) = match endpoint.follow(&self.path, &told.body, plan) {
+        // What can't be decoded is no answer.
+        let body = match told.coding {
+            Coding::Identity => Cow::Borrowed(&*told.body),
+            coding => Cow::Owned(decoded(coding, &told.body, JOB_BYTES_MAX).ok()?),
+        };
+        let (path, wanted) = match endpoint.follow(&self.path, &body, plan) {
             Follow::Nothing => return None,
             Follow::Again(path) => (path, Wanted::Status),
             Follow::Content(path) => (path, Wanted::Content),
         };
-        let [request, session] = ids.map(String::from_utf8_lossy);
-        let text = format!(
-            "GET {path} HTTP/1.1\r\n{}X-Request-ID: {request}\r\n{}: {session}\r\n\r\n",
-            self.headers, self.session_header
-        );
+        let mut text = format!("GET {path} HTTP/1.1\r\n{}", self.headers);
+        for (name, id) in self.id_headers.iter().zip(ids) {
+            let id = String::from_utf8_lossy(id);
+            text.extend(name.iter().flat_map(|name| [name.as_str(), ": ", &id, "\r\n"]));
+        }
+        text.push_str("\r\n");
         Some((text.into_bytes(), wanted))
     }
 }
@@ -87,7 +111,12 @@ mod tests {
     fn check(body: &str, download: bool, expected: Option<(&str, Wanted)>) {
         let headers = ["Content-Type: application/json".to_owned(), "Accept: application/json".to_owned()];
         let inquiry = Inquiry::new("/v1/videos", "h:1", &headers, "X-Correlation-ID");
-        let told = Told { request: RequestId(1), target: 0, body: body.as_bytes().to_vec() };
+        let told = Told {
+            request: RequestId(1),
+            target: 0,
+            body: body.as_bytes().to_vec(),
+            coding: Coding::Identity,
+        };
         let endpoint = endpoint::by_name("video_generation").unwrap();
         let next = inquiry.next(&told, endpoint, &plan(download), [b"r", b"s"]);
         let next = next.map(|(bytes, wanted)| (String::from_utf8(bytes).unwrap(), wanted));

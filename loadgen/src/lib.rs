@@ -14,6 +14,7 @@
 pub mod bounds;
 pub mod branching;
 pub mod clock;
+pub mod coding;
 pub mod composer;
 pub mod confine;
 pub mod job;

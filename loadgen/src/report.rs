@@ -2,6 +2,7 @@
 
 use crate::composer::Said;
 use crate::ring::shared::Producer;
+use crate::wire::coding::Coding;
 use crate::wire::{Sink, content};
 use common::client_event::{Ended, Kind, Moved, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
@@ -36,6 +37,14 @@ impl Reporter {
     pub fn sent(&mut self, request: RequestId, submitted: MonoNs, end: u64, body: &Sent) {
         self.record(Kind::Sent, request.0, submitted, end, body, &[]);
         self.producer.count(Counter::Sent, 1);
+        self.producer.count(Counter::SentBytes, end - body.begin);
+    }
+
+    /// A request that was handed to the kernel before is handed to it again, on another connection: it is counted once.
+    #[cold]
+    pub fn sent_again(&mut self, request: RequestId, submitted: MonoNs, end: u64, body: &Sent) {
+        self.record(Kind::Sent, request.0, submitted, end, body, &[]);
+        self.producer.count(Counter::KeepAliveRaces, 1);
         self.producer.count(Counter::SentBytes, end - body.begin);
     }
 
@@ -81,7 +90,6 @@ impl Reporter {
             status: 0,
             said: None,
             awaits_content: false,
-            has_event: false,
             comments: 0,
             end: None,
         }
@@ -120,8 +128,6 @@ pub struct ReadSink<'a> {
     pub said: Option<&'a mut Said>,
     /// Whether no content has come yet and somebody waits for it.
     pub awaits_content: bool,
-    /// Whether the response has had an event: the first one has a record, whatever it brings.
-    pub has_event: bool,
     /// Comments of one line, which have no record.
     pub comments: u32,
     /// Where on the wire ends what is cut, if its bytes were encrypted.
@@ -137,14 +143,21 @@ impl Sink for ReadSink<'_> {
         self.reporter.producer.append(&header, &(), bytes);
     }
 
+    #[cold]
+    fn coded(&mut self, coding: Coding, is_event_stream: bool) {
+        if let Some(said) = &mut self.said {
+            said.coding = coding;
+            said.is_stream = is_event_stream;
+        }
+    }
+
     #[inline]
     fn event(&mut self, bytes: &[u8], end: u64) {
         self.reporter.producer.count(Counter::Events, 1);
-        if self.has_event && is_comment(bytes) {
+        if is_comment(bytes) {
             self.comments = self.comments.saturating_add(1);
             return;
         }
-        self.has_event = true;
         let end = self.end.unwrap_or(end);
         let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
@@ -159,12 +172,15 @@ impl Sink for ReadSink<'_> {
     }
 
     fn body(&mut self, bytes: &[u8], end: u64) {
+        let is_sealed = self.end.is_some();
         let end = self.end.unwrap_or(end);
-        let header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
+        let mut header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
+        header.detail = u16::from(is_sealed);
         self.reporter.producer.append(&header, &(), bytes);
         if let Some(said) = &mut self.said {
             said.add(bytes);
         }
+        // Of a body that is coded it is not known what it says.
         self.awaits_content = false;
     }
 }

@@ -250,6 +250,21 @@ impl Schedule {
         }
     }
 
+    /// Servers that were not reached answer again: places that would be free later are.
+    #[cold]
+    pub fn recovered(&mut self, now: MonoNs) {
+        if let Pacing::Places(free_since) = &mut self.pacing {
+            let later = free_since.partition_point(|free| *free <= now);
+            for free in free_since.range_mut(later..) {
+                // A place that a ramp has yet to open stays where it is.
+                if self.sessions.openings.binary_search(free).is_err() {
+                    *free = now;
+                }
+            }
+            free_since.make_contiguous().sort_unstable();
+        }
+    }
+
     /// Sends nothing more that is due from `now` on.
     pub fn end(&mut self, now: MonoNs) {
         if now < self.end {
@@ -424,6 +439,24 @@ mod tests {
         schedule.take_start();
         schedule.session_ended(at(0), at(250));
         assert_eq!(schedule.next_start(), Some(at(1)), "a rate goes on");
+    }
+
+    #[test]
+    fn places_are_free_at_once_when_a_server_answers_again_and_a_ramp_goes_on() {
+        let ramp = Some(vec![DurationNs(0), DurationNs(0), DurationNs::from_millis(400)]);
+        let limits = Limits { sessions_at_once: ramp, ..limits(None, None) };
+        let mut schedule = Schedule::places(at(0), &limits, 0);
+        schedule.take_start();
+        schedule.take_start();
+        schedule.session_ended(at(0), at(250));
+        schedule.session_ended(at(0), at(500));
+        schedule.recovered(at(9));
+        for _ in 0..2 {
+            assert_eq!(schedule.start_by(at(9)), Some(at(9)), "those that were held back");
+            schedule.take_start();
+        }
+        schedule.grow(at(400));
+        assert_eq!(schedule.next_start(), Some(at(400)), "the third opens when the ramp says");
     }
 
     #[test]

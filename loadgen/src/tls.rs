@@ -1,10 +1,15 @@
 //! Whom to trust, and a first handshake that tells a user what is wrong before a run begins.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
+};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -26,7 +31,15 @@ pub fn config(authorities: Option<&[u8]>, insecure: bool) -> Result<Arc<ClientCo
             .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
             .with_no_client_auth()
     } else {
-        builder.with_root_certificates(roots(authorities)?).with_no_client_auth()
+        let roots = Arc::new(roots(authorities)?);
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .map_err(|_no_root| NO_AUTHORITIES.to_owned())?;
+        let pinned = authorities.map(certificates).transpose()?.unwrap_or_default();
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Pinning { verifier, pinned }))
+            .with_no_client_auth()
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
@@ -39,11 +52,15 @@ fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, String> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| format!("it is no PEM file: {error}"))?;
+    for certificate in certificates(pem)? {
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     if roots.is_empty() { Err("it holds no certificate".to_owned()) } else { Ok(roots) }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>();
+    certificates.map_err(|error| format!("it is no PEM file: {error}"))
 }
 
 /// Shakes hands once, and hangs up.
@@ -61,10 +78,10 @@ pub fn try_out(
     socket.set_write_timeout(Some(PATIENCE))?;
     let mut session = ClientConnection::new(Arc::clone(config), name.clone()).map_err(io::Error::other)?;
     while session.is_handshaking() {
-        session.complete_io(&mut socket).map_err(in_words)?;
+        session.complete_io(&mut socket).map_err(|error| in_words(&error))?;
         // One byte now and then is no answer.
         if (crate::clock::mono() - begun).as_seconds() > 2.0 * PATIENCE.as_secs_f64() {
-            return Err(in_words(io::ErrorKind::TimedOut.into()));
+            return Err(in_words(&io::ErrorKind::TimedOut.into()));
         }
     }
     session.send_close_notify();
@@ -73,20 +90,90 @@ pub fn try_out(
     Ok(())
 }
 
-/// A socket's timeout reads as "temporarily unavailable"; a user wants to know that nothing answered.
-fn in_words(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            let seconds = PATIENCE.as_secs();
-            io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!(
-                    "the server did not answer the TLS handshake within {seconds} s; does it speak TLS on this port?"
-                ),
+/// What went wrong, with its cause and its cure: a socket's timeout reads as "temporarily unavailable".
+fn in_words(error: &io::Error) -> io::Error {
+    let tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let message = match (error.kind(), tls) {
+        (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, _) => {
+            format!("the server did not answer the TLS handshake within {} s; {NO_TLS}", PATIENCE.as_secs())
+        }
+        (io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset, _) => {
+            format!("the server closed the connection in the TLS handshake; {NO_TLS}")
+        }
+        (_, Some(rustls::Error::InvalidMessage(_))) => format!("the server did not answer with TLS; {NO_TLS}"),
+        (_, Some(rustls::Error::NoApplicationProtocol))
+        | (_, Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol))) => {
+            "the server does not offer HTTP/1.1 (ALPN), which is all that is spoken here: servers of HTTP/2 alone can't be \
+             measured"
+                .to_owned()
+        }
+        (_, Some(error @ rustls::Error::InvalidCertificate(_))) => {
+            format!(
+                "{error}; --ca-certificate FILE trusts an authority of your own, or that very certificate, --insecure trusts \
+                 anybody"
             )
         }
-        _ => error,
+        _ => error.to_string(),
+    };
+    io::Error::new(error.kind(), message)
+}
+
+/// Verifies as the web does, and takes a certificate that the user named itself for what it is, an authority or not: curl and OpenSSL
+/// do, for a server's certificate that signs itself.
+#[derive(Debug)]
+struct Pinning {
+    verifier: Arc<WebPkiServerVerifier>,
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Pinning {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified =
+            self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            // Its time was looked at before that; what is left is its name.
+            Err(error) if is_authority(&error) && self.pinned.iter().any(|pinned| pinned == end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
     }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate was refused because it is an authority's, and for nothing else.
+fn is_authority(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
+    matches!(other.0.downcast_ref::<webpki::Error>(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// Trusts whatever certificate it is shown, for `--insecure`.
@@ -128,5 +215,10 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
+/// What to look at when a server does not speak TLS.
+const NO_TLS: &str = "if it speaks none on this port, its URL begins with http://";
+/// Without authorities nobody is trusted.
+const NO_AUTHORITIES: &str =
+    "this host has no certificate authorities: install them (ca-certificates), or name a file";
 /// How long a server may take to shake hands before a run.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -151,6 +151,9 @@ pub struct FixedSchedule {
     pub end_offset_ms: Option<f64>,
     /// Times are divided by this; 1 where it is not given.
     pub speedup: Option<f64>,
+    /// Whether the user asked for the concurrency of the phases: then it holds for a replay too.
+    #[serde(default)]
+    pub keeps_concurrency: bool,
 }
 
 /// How requests share connections.
@@ -192,6 +195,27 @@ impl Load {
             cache_bust: None,
         }
     }
+
+    /// The shape of a measured phase that a replay would contradict, if there is one: all but a closed loop's.
+    #[must_use]
+    pub fn contradicts_replay(&self) -> Option<&str> {
+        let shapes = self.measured().map(|phase| phase.shape.as_str());
+        shapes.into_iter().find(|shape| !["concurrency", Self::REPLAY].contains(shape))
+    }
+
+    /// Has the measured phases replay a trace at its own times. A concurrency that is only a default does not hold it up.
+    pub fn replay(&mut self) {
+        let keeps_concurrency = self.fixed_schedule.keeps_concurrency;
+        for phase in self.phases.iter_mut().filter(|phase| !phase.is_warmup) {
+            phase.shape = String::from(Self::REPLAY);
+            if !keeps_concurrency {
+                (phase.concurrency, phase.concurrency_ramp) = (None, None);
+            }
+        }
+    }
+
+    /// The shape that sends a trace at its own times.
+    pub const REPLAY: &'static str = "fixed_schedule";
 
     /// The phases whose requests make the results.
     pub fn measured(&self) -> impl Iterator<Item = &Phase> {

@@ -623,8 +623,8 @@ pub(crate) fn writers(parts: &Path, plan: &Plan, metadata: &[(String, String)]) 
 /// The plan, with what the load generator found in the input, or the observer in the traffic.
 pub(crate) fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
     let mut plan = plan.clone();
-    for phase in plan.load.phases.iter_mut().filter(|phase| replays && !phase.is_warmup) {
-        "fixed_schedule".clone_into(&mut phase.shape);
+    if replays {
+        plan.load.replay();
     }
     if plan.watch.is_some() {
         plan.endpoint.models = models.to_vec();

@@ -107,6 +107,7 @@ const METADATA: Metadata = Metadata {
     supports_images: true,
     supports_videos: true,
     consumes_system_message: true,
+    ends_streams: true,
     ..Metadata::TEXT
 };
 const OBJECTS: &[&str] = &["chat.completion.chunk", "chat.completion"];
@@ -242,8 +243,16 @@ mod tests {
         check(
             &Chat,
             &chunk(r#"{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}"#),
-            "content <ab>",
+            "content <a> 1:<b>",
         );
+        check(
+            &Chat,
+            &chunk(r#"{"delta":{"reasoning":"hm","tool_calls":[{"function":{"name":"f"}}]},"index":2}"#),
+            "reasoning_and_content 2:(hm)[f]",
+        );
+        check(&Chat, &chunk(r#"{"delta":{"content":"a"}},{"delta":{"content":"b"}}"#), "content <a> 1:<b>");
+        check(&Chat, &delta(r#""refusal":"no""#), "content <no>");
+        check(&Chat, &delta(r#""function_call":{"name":"f","arguments":"{}"}"#), "tool_call [f{}]");
         check(&Chat, &chunk(""), "empty");
     }
 
@@ -268,19 +277,36 @@ mod tests {
         check(
             &Chat,
             r#"{"error":{"message":"out of memory","type":"ServerError","code":500}}"#,
-            "error ServerError: out of memory",
+            "error ServerError: out of memory (code 500)",
         );
         check(&Chat, r#"{"error":"out of memory"}"#, "error error: out of memory");
         check(&Chat, r#"{"error":{"code":42}}"#, r#"error 42: {"error":{"code":42}}"#);
         check(
             &Chat,
             r#"{"object":"error","message":"too long","type":"BadRequestError","code":400}"#,
-            "error BadRequestError: too long",
+            "error BadRequestError: too long (code 400)",
         );
         check(
             &Chat,
             r#"{"object":"chat.completion.chunk","error":null,"choices":[{"delta":{"content":"x"}}]}"#,
             "content <x>",
+        );
+        for none in ["false", "\"\"", "{}", "[]", "0", "0.0"] {
+            let chunk =
+                format!(r#"{{"error":{none},"choices":[{{"delta":{{"content":"x"}},"error":{none}}}]}}"#);
+            check(&Chat, &chunk, "content <x>");
+        }
+        check(
+            &Chat,
+            r#"{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":502,"message":"provider gone"}}]}"#,
+            "error 502: provider gone",
+        );
+        let given_up = r#"{"choices":[{"delta":{},"finish_reason":"abort"}]}"#;
+        check(&Chat, given_up, &format!("error error: {given_up}"));
+        check(
+            &Chat,
+            r#"{"choices":[{"delta":{"content":"a\ud83d"},"logprobs":{"x":NaN}}]}"#,
+            "content <a\u{fffd}>",
         );
         check(&Chat, r#"{"object":"list","choices":[{"delta":{"content":"x"}}]}"#, "empty");
         check(&Chat, r#"{"choices":[{"delta":{"content":"x"}}]}"#, "content <x>");

@@ -44,7 +44,8 @@ fn prompt(turn: &Turn) -> Value {
     Value::from(turn.joined())
 }
 
-const METADATA: Metadata = Metadata { name: "completions", path: Some("/v1/completions"), ..Metadata::TEXT };
+const METADATA: Metadata =
+    Metadata { name: "completions", path: Some("/v1/completions"), ends_streams: true, ..Metadata::TEXT };
 const OBJECTS: &[&str] = &["text_completion", "completion"];
 
 #[cfg(test)]
@@ -91,6 +92,6 @@ mod tests {
         check(&Completions, "[DONE]", "done");
         let whole =
             Completions.whole(br#"{"object":"text_completion","choices":[{"text":"a"},{"text":"b"}]}"#);
-        assert_eq!(described(&whole), "body <ab>", "a whole answer of two choices");
+        assert_eq!(described(&whole), "body <a> 1:<b>", "a whole answer of two choices");
     }
 }

@@ -22,6 +22,10 @@ pub(crate) struct Seconds(pub(crate) Measure);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Present(pub(crate) bool);
 
+/// Whether there is anything that says something: not `null`, `false`, 0, or an empty text, list or object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Telling(pub(crate) bool);
+
 /// Visits of scalars that say nothing where they stand.
 macro_rules! ignore_scalars {
     ($nothing:expr) => {
@@ -153,5 +157,142 @@ impl<'de> Deserialize<'de> for Seconds {
 impl<'de> Deserialize<'de> for Present {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(Self(Option::<IgnoredAny>::deserialize(from)?.is_some()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Telling {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(TellingVisitor)
+    }
+}
+
+struct TellingVisitor;
+
+impl<'de> Visitor<'de> for TellingVisitor {
+    type Value = Telling;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("anything")
+    }
+
+    fn visit_bool<E>(self, is: bool) -> Result<Self::Value, E> {
+        Ok(Telling(is))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Telling(number != 0))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Telling(number != 0))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Telling(number.abs() > 0.0))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Telling(!text.is_empty()))
+    }
+
+    ignore_scalars!(Telling(false), visit_unit());
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let mut tells = false;
+        while parts.next_element::<IgnoredAny>()?.is_some() {
+            tells = true;
+        }
+        Ok(Telling(tells))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut tells = false;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            tells = true;
+        }
+        Ok(Telling(tells))
+    }
+}
+
+/// Whether a value says something, as [`Telling`].
+pub(crate) fn tells(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(is) => *is,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() > 0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(parts) => !parts.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+    }
+}
+
+/// What is no JSON only by what most parsers take: a surrogate without its other half, a number that is none, bytes that are no
+/// UTF-8. `None` if there is nothing of that kind.
+#[cold]
+pub(crate) fn repaired(json: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(json);
+    let mut is_changed = matches!(text, Cow::Owned(_));
+    let (mut fixed, mut rest, mut is_text) = (Vec::with_capacity(json.len()), text.as_bytes(), false);
+    while let Some(first) = rest.first() {
+        let number = NO_NUMBERS.iter().find(|number| !is_text && rest.starts_with(number));
+        let (taken, written): (usize, &[u8]) = match (first, number) {
+            (_, Some(number)) => (number.len(), b"null"),
+            (b'\\', None) if is_text => match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
+                (Some(Half::High), Some(Half::Low)) => (12, rest.get(..12).unwrap_or_default()),
+                (Some(_), _) => (6, b"\\ufffd"),
+                (None, _) => (rest.len().min(2), rest.get(..2).unwrap_or(rest)),
+            },
+            (first, None) => {
+                is_text ^= *first == b'"';
+                (1, rest.get(..1).unwrap_or_default())
+            }
+        };
+        is_changed |= rest.get(..taken) != Some(written);
+        fixed.extend_from_slice(written);
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    is_changed.then_some(fixed)
+}
+
+/// One half of a character beyond the first plane.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    High,
+    Low,
+}
+
+/// The half that these bytes begin with, written as an escape.
+fn surrogate(bytes: &[u8]) -> Option<Half> {
+    let digits = bytes.strip_prefix(b"\\u").and_then(|rest| std::str::from_utf8(rest.get(..4)?).ok())?;
+    match u16::from_str_radix(digits, 16).ok()? {
+        0xd800..=0xdbff => Some(Half::High),
+        0xdc00..=0xdfff => Some(Half::Low),
+        _ => None,
+    }
+}
+
+/// What is written for numbers that are none.
+const NO_NUMBERS: &[&[u8]] = &[b"NaN", b"-Infinity", b"Infinity"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_most_parsers_take_is_repaired() {
+        let check = |json: &[u8], expected: Option<&str>| {
+            let fixed = repaired(json).map(|bytes| String::from_utf8(bytes).unwrap());
+            assert_eq!(fixed.as_deref(), expected, "{}", String::from_utf8_lossy(json));
+        };
+        check(br#"{"a":"\ud83d"}"#, Some(r#"{"a":"\ufffd"}"#));
+        check(br#"{"a":"\ude00\ud83d\ud83d\ude00"}"#, Some(r#"{"a":"\ufffd\ufffd\ud83d\ude00"}"#));
+        check(
+            br#"{"a":NaN,"b":[-Infinity,Infinity],"c":"NaN"}"#,
+            Some(r#"{"a":null,"b":[null,null],"c":"NaN"}"#),
+        );
+        check(b"{\"a\":\"\xff\"}", Some("{\"a\":\"\u{fffd}\"}"));
+        check(br#"{"a":"\\ud83d","b":"\"NaN"}"#, None);
+        check(br#"{"a":"#, None);
+        check(br#"{"a":"\"#, None);
     }
 }

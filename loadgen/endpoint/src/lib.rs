@@ -47,7 +47,7 @@ pub mod video_generation;
 
 use common::plan;
 pub use media::Media;
-pub use reply::{Extras, Reply, ReplyError};
+pub use reply::{Choice, Extras, Reply, ReplyError};
 use serde_json::{Map, Value};
 pub use spec_decode::SpecDecode;
 pub use target::{Scheme, Target, TargetError, target};
@@ -138,6 +138,8 @@ pub struct Metadata {
     pub requires_form_data: bool,
     /// The answer has to be asked for again until it is done.
     pub requires_polling: bool,
+    /// A stream says when it has ended: by a finish reason, or an event that is its end.
+    pub ends_streams: bool,
     /// Media are sent in the request, never by URL.
     pub requires_inline_media: bool,
     /// How the user's key is sent.
@@ -194,6 +196,8 @@ pub struct Turn {
     pub payload: Option<String>,
     /// Merged into the request's JSON last.
     pub extra: Map<String, Value>,
+    /// Of an answer: by what the server knows it.
+    pub response_id: Option<String>,
 }
 
 /// One text of a turn, or several of one name.
@@ -223,6 +227,7 @@ impl Metadata {
         consumes_system_message: false,
         requires_form_data: false,
         requires_polling: false,
+        ends_streams: false,
         requires_inline_media: false,
         key_header: KeyHeader::Bearer,
         headers: &[],

@@ -136,6 +136,7 @@ const METADATA: Metadata = Metadata {
     path: Some("/v1/messages"),
     supports_images: true,
     consumes_system_message: true,
+    ends_streams: true,
     key_header: KeyHeader::ApiKey,
     headers: &[("anthropic-version", "2023-06-01")],
     ..Metadata::TEXT

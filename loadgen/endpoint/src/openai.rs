@@ -1,12 +1,12 @@
 //! Replies of the OpenAI APIs that answer with `choices`: of each the text, the reasoning and the tool calls.
 //!
-//! Of several choices the texts are put together. Objects of another type mean nothing; a missing type is forgiven.
+//! Each choice has texts of its own. Objects of another type mean nothing; a missing type is forgiven.
 
-use crate::json::{Present, Text, append, ignore_scalars};
-use crate::reply::{Extras, Reply};
+use crate::json::{Count, Present, Telling, Text, append, ignore_scalars, repaired, tells};
+use crate::reply::{Choice, Extras, Reply};
 use crate::spec_decode::SpecDecode;
 use crate::usage::Told;
-use common::reply_event::EventKind;
+use common::reply_event::{EventKind, UNKNOWN};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -15,15 +15,23 @@ use std::fmt;
 pub(crate) fn event<'a>(data: &'a [u8], objects: &[&str]) -> Reply<'a> {
     match Answer::read(data) {
         Ok(answer) => answer.reply(data, objects),
-        Err(odd) => odd_event(data, &odd),
+        Err(odd) => repaired_reply(data, objects).unwrap_or_else(|| odd_event(data, &odd)),
     }
+}
+
+/// Means by JSON that only a strict parser refuses.
+#[cold]
+fn repaired_reply(data: &[u8], objects: &[&str]) -> Option<Reply<'static>> {
+    let fixed = repaired(data)?;
+    Answer::read(&fixed).ok().map(|answer| answer.reply(&fixed, objects).into_owned())
 }
 
 /// Means by a whole body.
 pub(crate) fn whole<'a>(body: &'a [u8], objects: &[&str]) -> Reply<'a> {
     let mut reply = match Answer::read(body) {
         Ok(answer) => answer.reply(body, objects),
-        Err(odd) => Reply::failed("invalid_json", format!("the body is no JSON: {odd}")),
+        Err(odd) => repaired_reply(body, objects)
+            .unwrap_or_else(|| Reply::failed(INVALID_JSON, format!("the body is no JSON: {odd}"))),
     };
     if reply.kind.is_content() {
         reply.kind = EventKind::Body;
@@ -38,17 +46,19 @@ pub(crate) fn odd_event(data: &[u8], odd: &serde_json::Error) -> Reply<'static> 
     match data.trim_ascii() {
         b"[DONE]" => Reply::bare(EventKind::Done),
         b"" => Reply::bare(EventKind::Empty),
-        _ => Reply::failed("invalid_json", format!("an event's data is no JSON: {odd}")),
+        _ => Reply::failed(INVALID_JSON, format!("an event's data is no JSON: {odd}")),
     }
 }
 
-/// What was found in an object, its choices put together.
+/// What was found in an object.
 #[derive(Default)]
 struct Answer<'a> {
     object: Cow<'a, str>,
-    content: Cow<'a, str>,
-    reasoning: Cow<'a, str>,
-    tool_call: Cow<'a, str>,
+    first: Choice<'a>,
+    others: Vec<Choice<'a>>,
+    /// The choice that is being read, and how many came before it.
+    choice: Choice<'a>,
+    choices: u32,
     finish_reason: Cow<'a, str>,
     usage: Told,
     has_role: bool,
@@ -71,7 +81,7 @@ impl<'a> Answer<'a> {
 
     fn reply(self, json: &'a [u8], objects: &[&str]) -> Reply<'a> {
         let object = &*self.object;
-        if self.has_error || object == "error" {
+        if self.has_error || object == "error" || FAILURES.contains(&&*self.finish_reason) {
             return reported(json);
         }
         if !object.is_empty() && !objects.contains(&object) {
@@ -79,19 +89,34 @@ impl<'a> Answer<'a> {
         }
         Reply {
             kind: self.kind(),
-            content: self.content,
-            reasoning: self.reasoning,
-            tool_call: self.tool_call,
+            content: self.first.content,
+            reasoning: self.first.reasoning,
+            tool_call: self.first.tool_call,
             usage: self.usage.0,
             finish_reason: self.finish_reason,
             error: None,
             extras: self.extras,
+            others: self.others,
+        }
+    }
+
+    /// A choice is read: it goes to what is known of it.
+    fn keep_choice(&mut self) {
+        let choice = std::mem::take(&mut self.choice);
+        if choice.index == 0 {
+            append(&mut self.first.content, choice.content);
+            append(&mut self.first.reasoning, choice.reasoning);
+            append(&mut self.first.tool_call, choice.tool_call);
+        } else if !choice.is_empty() {
+            self.others.push(choice);
         }
     }
 
     fn kind(&self) -> EventKind {
-        let calls = !self.tool_call.is_empty();
-        match (!self.reasoning.is_empty(), calls || !self.content.is_empty()) {
+        let all = || std::iter::once(&self.first).chain(&self.others);
+        let calls = all().any(|choice| !choice.tool_call.is_empty());
+        let answers = calls || all().any(|choice| !choice.content.is_empty());
+        match (all().any(|choice| !choice.reasoning.is_empty()), answers) {
             (true, true) => EventKind::ReasoningAndContent,
             (true, false) => EventKind::Reasoning,
             (false, true) if calls => EventKind::ToolCall,
@@ -130,7 +155,7 @@ impl<'de> Part<'_, 'de> {
                 "object" => self.answer.object = map.next_value::<Text<'de>>()?.0,
                 "choices" => map.next_value_seed(self.within(Place::Choice))?,
                 "usage" => self.answer.usage = map.next_value()?,
-                "error" => self.answer.has_error = map.next_value::<Present>()?.0,
+                "error" => self.answer.has_error |= map.next_value::<Telling>()?.0,
                 "metrics" => self.answer.extras = extras(&map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -139,10 +164,17 @@ impl<'de> Part<'_, 'de> {
     }
 
     fn choice<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.answer.choice.index = self.answer.choices;
+        self.answer.choices = self.answer.choices.saturating_add(1);
         while let Some(Text(key)) = map.next_key()? {
             match &*key {
                 "delta" | "message" => map.next_value_seed(self.within(Place::Message))?,
-                "text" => append(&mut self.answer.content, map.next_value::<Text<'de>>()?.0),
+                "text" => append(&mut self.answer.choice.content, map.next_value::<Text<'de>>()?.0),
+                "index" => match map.next_value::<Count>()?.0 {
+                    UNKNOWN => {}
+                    index => self.answer.choice.index = index,
+                },
+                "error" => self.answer.has_error |= map.next_value::<Telling>()?.0,
                 "finish_reason" => {
                     let Text(reason) = map.next_value()?;
                     if self.answer.finish_reason.is_empty() {
@@ -152,6 +184,7 @@ impl<'de> Part<'_, 'de> {
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
+        self.answer.keep_choice();
         Ok(())
     }
 
@@ -160,16 +193,20 @@ impl<'de> Part<'_, 'de> {
         let (mut reasoning, mut reasoning_content) = (Text::default(), Text::default());
         while let Some(Text(key)) = map.next_key()? {
             match &*key {
-                "content" => append(&mut self.answer.content, map.next_value::<Text<'de>>()?.0),
+                // What a model says instead of an answer is text as well.
+                "content" | "refusal" => {
+                    append(&mut self.answer.choice.content, map.next_value::<Text<'de>>()?.0);
+                }
                 "role" => self.answer.has_role |= map.next_value::<Present>()?.0,
                 "reasoning_content" => reasoning_content = map.next_value()?,
                 "reasoning" => reasoning = map.next_value()?,
                 "tool_calls" => map.next_value_seed(self.within(Place::Call))?,
+                "function_call" => map.next_value_seed(self.within(Place::Function))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         let first = if reasoning_content.0.is_empty() { reasoning } else { reasoning_content };
-        append(&mut self.answer.reasoning, first.0);
+        append(&mut self.answer.choice.reasoning, first.0);
         Ok(())
     }
 
@@ -193,8 +230,8 @@ impl<'de> Part<'_, 'de> {
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        append(&mut self.answer.tool_call, name.0);
-        append(&mut self.answer.tool_call, arguments.0);
+        append(&mut self.answer.choice.tool_call, name.0);
+        append(&mut self.answer.choice.tool_call, arguments.0);
         Ok(())
     }
 }
@@ -244,16 +281,36 @@ fn extras(metrics: &serde_json::Value) -> Option<Box<Extras>> {
 #[cold]
 pub(crate) fn reported(json: &[u8]) -> Reply<'static> {
     let value = serde_json::from_slice::<serde_json::Value>(json).unwrap_or_default();
-    let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(&value);
+    let of_choices = || {
+        let choices = value.get("choices").and_then(serde_json::Value::as_array).into_iter().flatten();
+        choices.filter_map(|choice| choice.get("error")).find(|error| tells(error))
+    };
+    let error = value.get("error").filter(|error| tells(error)).or_else(of_choices).unwrap_or(&value);
     let word = |key: &str| match error.get(key) {
         Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text.clone()),
         Some(serde_json::Value::Number(number)) => Some(number.to_string()),
         _ => None,
     };
-    let kind = word("type").or_else(|| word("code")).unwrap_or_else(|| "error".to_owned());
+    let code = word("code");
+    let kind = word("type").or_else(|| code.clone()).unwrap_or_else(|| "error".to_owned());
     let message = error.as_str().map(str::to_owned).or_else(|| word("message"));
-    Reply::failed(&kind, message.unwrap_or_else(|| value.to_string()))
+    Reply::failed(
+        &kind,
+        match (message, code) {
+            (None, _) => value.to_string(),
+            // A code that is not said otherwise is part of what happened.
+            (Some(message), Some(code)) if code != kind && !message.contains(&code) => {
+                format!("{message} (code {code})")
+            }
+            (Some(message), _) => message,
+        },
+    )
 }
+
+/// How servers say that an answer was given up (OpenRouter, vLLM).
+const FAILURES: &[&str] = &["error", "abort"];
+/// What data that is no JSON is called.
+pub(crate) const INVALID_JSON: &str = "invalid_json";
 
 #[cfg(test)]
 mod tests {

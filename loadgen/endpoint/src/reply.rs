@@ -23,6 +23,21 @@ pub struct Reply<'a> {
     pub error: Option<ReplyError>,
     /// What few servers tell.
     pub extras: Option<Box<Extras>>,
+    /// Of an API that was asked for several answers at once: the texts of those after the first, whose texts are the reply's own.
+    pub others: Vec<Choice<'a>>,
+}
+
+/// The texts of one of several answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice<'a> {
+    /// Which one, from 0.
+    pub index: u32,
+    /// Answer text.
+    pub content: Cow<'a, str>,
+    /// Reasoning text.
+    pub reasoning: Cow<'a, str>,
+    /// Names and arguments of tool calls.
+    pub tool_call: Cow<'a, str>,
 }
 
 /// What few servers tell beside texts and counts.
@@ -34,6 +49,8 @@ pub struct Extras {
     pub video_seconds: Measure,
     /// Mebibytes that a video took.
     pub video_megabytes: Measure,
+    /// By what the server knows the answer, where later requests may build on it.
+    pub response_id: Option<String>,
 }
 
 /// An error that a server reports in a response that began well, or that the response is.
@@ -43,6 +60,40 @@ pub struct ReplyError {
     pub kind: String,
     /// What happened.
     pub message: String,
+}
+
+impl Reply<'_> {
+    /// The same, whatever it was read from.
+    #[cold]
+    #[must_use]
+    pub(crate) fn into_owned(self) -> Reply<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let others = self.others.into_iter().map(|choice| Choice {
+            index: choice.index,
+            content: owned(choice.content),
+            reasoning: owned(choice.reasoning),
+            tool_call: owned(choice.tool_call),
+        });
+        Reply {
+            kind: self.kind,
+            content: owned(self.content),
+            reasoning: owned(self.reasoning),
+            tool_call: owned(self.tool_call),
+            usage: self.usage,
+            finish_reason: owned(self.finish_reason),
+            error: self.error,
+            extras: self.extras,
+            others: others.collect(),
+        }
+    }
+}
+
+impl Choice<'_> {
+    /// Whether it says nothing.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.content.is_empty() && self.reasoning.is_empty() && self.tool_call.is_empty()
+    }
 }
 
 impl Reply<'static> {
@@ -58,6 +109,7 @@ impl Reply<'static> {
             finish_reason: Cow::Borrowed(""),
             error: None,
             extras: None,
+            others: Vec::new(),
         }
     }
 

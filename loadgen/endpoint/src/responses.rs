@@ -1,7 +1,7 @@
 //! `responses`: the OpenAI Responses API.
 
-use crate::json::{Text, append};
-use crate::{Endpoint, Metadata, Reply, Turn, body, value};
+use crate::json::{Text, append, repaired};
+use crate::{Endpoint, Extras, Metadata, Reply, Turn, body, value};
 use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,15 @@ impl Endpoint for Responses {
 
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
-        body.insert("input".to_owned(), Value::Array(input(turns)));
+        // A server that keeps answers knows what was said before.
+        let previous =
+            turns.iter().rev().find_map(|turn| turn.response_id.as_deref()).filter(|_| is_stored(plan));
+        let newest = turns.len().saturating_sub(1);
+        let asked = if previous.is_some() { turns.get(newest..).unwrap_or_default() } else { turns };
+        body.insert("input".to_owned(), Value::Array(input(asked)));
+        if let Some(previous) = previous {
+            body.insert("previous_response_id".to_owned(), Value::from(previous));
+        }
         if let Some(turn) = turns.last() {
             body.insert("model".to_owned(), Value::from(turn.model.as_str()));
             body.insert("stream".to_owned(), Value::Bool(plan.streaming));
@@ -47,7 +55,8 @@ impl Endpoint for Responses {
         // Most events are short: their type, the text, and numbers that say nothing here.
         match serde_json::from_slice::<Delta<'a>>(data) {
             Ok(delta) if delta.kind.0.ends_with(".delta") => delta.reply(),
-            _ => value::event(data).map_or_else(|odd| *odd, |value| rare(&value)),
+            Ok(_) => rare(data),
+            Err(_) => repaired_delta(data).unwrap_or_else(|| rare(data)),
         }
     }
 
@@ -115,31 +124,78 @@ impl<'a> Delta<'a> {
 }
 
 /// An event that adds no text: what has been said in pieces is not taken again.
-fn rare(value: &Value) -> Reply<'static> {
+fn rare(data: &[u8]) -> Reply<'static> {
+    let value = match value::event(data) {
+        Ok(value) => value,
+        Err(odd) => return *odd,
+    };
     let nothing = json!({});
     let response = value.get("response").unwrap_or(&nothing);
     match value.get("type").and_then(Value::as_str).unwrap_or_default() {
-        "response.completed" | "response.incomplete" => {
+        kind @ ("response.completed" | "response.incomplete") => {
             let usage = value::usage(response);
-            let kind = if usage.is_some() { EventKind::Usage } else { EventKind::Empty };
-            Reply { usage, finish_reason: Cow::Owned(value::text(response, "/status")), ..Reply::bare(kind) }
+            let status = value::text(response, "/status");
+            let told = if usage.is_some() { EventKind::Usage } else { EventKind::Empty };
+            // An event that ends the stream says so, whatever else it says.
+            let finish_reason = if status.is_empty() { kind.to_owned() } else { status };
+            let extras = response_id(response);
+            Reply { usage, finish_reason: Cow::Owned(finish_reason), extras, ..Reply::bare(told) }
         }
-        "response.failed" => {
-            Reply::failed(&value::text(response, "/error/code"), value::text(response, "/error/message"))
-        }
+        "response.failed" | "response.cancelled" => failed(response),
         _ => Reply::bare(EventKind::Empty),
     }
 }
 
+/// A response that the server gave up.
+fn failed(response: &Value) -> Reply<'static> {
+    let (code, message) = (value::text(response, "/error/code"), value::text(response, "/error/message"));
+    let status = value::text(response, "/status");
+    let kind = if code.is_empty() { &status } else { &code };
+    Reply::failed(
+        kind,
+        if message.is_empty() { format!("the response's status is `{status}`") } else { message },
+    )
+}
+
+/// By what the server knows a response that is complete.
+fn response_id(response: &Value) -> Option<Box<Extras>> {
+    let is_complete = value::text(response, "/status") == "completed";
+    let id =
+        response.get("id").and_then(Value::as_str).filter(|id| is_complete && id.len() <= ID_BYTES_MAX)?;
+    Some(Box::new(Extras { response_id: Some(id.to_owned()), ..Extras::default() }))
+}
+
+/// Whether the server is asked to keep answers (AIPerf takes a text for the word as well).
+fn is_stored(plan: &plan::Endpoint) -> bool {
+    match plan.extra_inputs.get("store") {
+        Some(Value::Bool(is)) => *is,
+        Some(Value::String(text)) => text.trim().eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+/// A delta of which only a strict parser refuses the JSON.
+#[cold]
+fn repaired_delta(data: &[u8]) -> Option<Reply<'static>> {
+    let fixed = repaired(data)?;
+    let delta = serde_json::from_slice::<Delta<'_>>(&fixed).ok()?;
+    delta.kind.0.ends_with(".delta").then(|| delta.reply().into_owned())
+}
+
 fn whole(value: &Value) -> Reply<'static> {
+    if matches!(value::text(value, "/status").as_str(), "failed" | "cancelled") {
+        return failed(value);
+    }
     let mut reply = Reply::bare(EventKind::Empty);
     for item in value::items(value, "output") {
         match item.get("type").and_then(Value::as_str).unwrap_or_default() {
             "reasoning" => value::items(item, "summary")
                 .chain(value::items(item, "content"))
                 .for_each(|part| append(&mut reply.reasoning, Cow::Owned(value::text(part, "/text")))),
-            "message" => value::items(item, "content")
-                .for_each(|part| append(&mut reply.content, Cow::Owned(value::text(part, "/text")))),
+            "message" => value::items(item, "content").for_each(|part| {
+                append(&mut reply.content, Cow::Owned(value::text(part, "/text")));
+                append(&mut reply.content, Cow::Owned(value::text(part, "/refusal")));
+            }),
             "function_call" => ["/name", "/arguments"]
                 .iter()
                 .for_each(|path| append(&mut reply.tool_call, Cow::Owned(value::text(item, path)))),
@@ -152,7 +208,8 @@ fn whole(value: &Value) -> Reply<'static> {
     if !(reply.content.is_empty() && reply.reasoning.is_empty() && reply.tool_call.is_empty()) {
         reply.kind = EventKind::Body;
     }
-    Reply { usage: value::usage(value), finish_reason: Cow::Owned(value::text(value, "/status")), ..reply }
+    let finish_reason = Cow::Owned(value::text(value, "/status"));
+    Reply { usage: value::usage(value), finish_reason, extras: response_id(value), ..reply }
 }
 
 const METADATA: Metadata = Metadata {
@@ -161,8 +218,11 @@ const METADATA: Metadata = Metadata {
     supports_audio: true,
     supports_images: true,
     consumes_system_message: true,
+    ends_streams: true,
     ..Metadata::TEXT
 };
+/// Bytes of the longest id that is sent again.
+const ID_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -184,6 +244,38 @@ mod tests {
         );
         turn.videos.push(Media::new("http://x/a.mp4"));
         check_unfit(&Responses, &turn, "no videos");
+    }
+
+    #[test]
+    fn later_turns_build_on_answers_that_the_server_keeps() {
+        let said = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
+        let answer =
+            Turn { role: "assistant".to_owned(), response_id: Some("resp_1".to_owned()), ..said("hello") };
+        let turns = [said("hi"), answer, said("a turn that failed"), said("ho")];
+        let mut plan = plan("");
+        let texts = |plan: &plan::Endpoint| {
+            let body = Responses.body(&turns, plan);
+            let texts =
+                body["input"].as_array().unwrap().iter().map(|item| item["content"][0]["text"].clone());
+            (texts.collect::<Vec<_>>(), body.get("previous_response_id").cloned())
+        };
+        let all = ["hi", "hello", "a turn that failed", "ho"].map(Value::from);
+        assert_eq!(texts(&plan), (all.to_vec(), None), "nobody keeps anything");
+        for stored in [json!(true), json!("True")] {
+            plan.extra_inputs.insert("store".to_owned(), stored);
+            let expected = (vec![json!("ho")], Some(json!("resp_1")));
+            assert_eq!(texts(&plan), expected, "only the newest turn is sent");
+        }
+        let completed = r#"{"type":"response.completed","response":{"id":"resp_2","status":"completed"}}"#;
+        let id = |data: &str| Responses.event(data.as_bytes()).extras.and_then(|extras| extras.response_id);
+        assert_eq!(id(completed).as_deref(), Some("resp_2"), "of a stream");
+        assert_eq!(
+            id(&completed.replace("completed\"}", "incomplete\"}")),
+            None,
+            "of an answer that is none"
+        );
+        let whole = Responses.whole(br#"{"id":"resp_3","status":"completed","output_text":"x"}"#);
+        assert_eq!(whole.extras.and_then(|extras| extras.response_id).as_deref(), Some("resp_3"), "whole");
     }
 
     #[test]
@@ -214,7 +306,7 @@ mod tests {
         check(
             &Responses,
             r#"{"type":"error","code":"rate_limit","message":"slow down"}"#,
-            "error error: slow down",
+            "error error: slow down (code rate_limit)",
         );
         check(&Responses, "[DONE]", "done");
     }
@@ -228,5 +320,17 @@ mod tests {
         );
         check_whole(&Responses, r#"{"output":[],"output_text":"hi"}"#, "body <hi>");
         check_whole(&Responses, r#"{"output":[]}"#, "empty");
+        check_whole(
+            &Responses,
+            r#"{"status":"failed","error":{"code":"server_error","message":"no"}}"#,
+            "error server_error: no",
+        );
+        check_whole(
+            &Responses,
+            r#"{"status":"cancelled"}"#,
+            "error cancelled: the response's status is `cancelled`",
+        );
+        let refused = r#"{"output":[{"type":"message","content":[{"type":"refusal","refusal":"no"}]}]}"#;
+        check_whole(&Responses, refused, "body <no>");
     }
 }

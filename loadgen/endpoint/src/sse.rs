@@ -1,5 +1,7 @@
 //! The fields of one server-sent event.
 
+use crate::Endpoint;
+use crate::openai::INVALID_JSON;
 use crate::reply::Reply;
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
@@ -60,7 +62,22 @@ impl Fields<'_> {
     #[inline]
     #[must_use]
     pub fn error(&self) -> Option<Reply<'static>> {
-        if self.event == b"error" { Some(self.reported()) } else { None }
+        if self.event.eq_ignore_ascii_case(b"error") { Some(self.reported()) } else { None }
+    }
+
+    /// What the event means to an endpoint. One of a type of its own whose data is no JSON, as keep-alives are, is not of the answer:
+    /// it means nothing.
+    #[inline]
+    #[must_use]
+    pub fn meaning<'d>(&'d self, endpoint: &dyn Endpoint) -> Option<Reply<'d>> {
+        let reply = endpoint.event(&self.data);
+        if reply.error.is_some() && self.is_foreign(&reply) { None } else { Some(reply) }
+    }
+
+    #[cold]
+    fn is_foreign(&self, reply: &Reply<'_>) -> bool {
+        let is_odd = reply.error.as_ref().is_some_and(|error| error.kind == INVALID_JSON);
+        is_odd && !matches!(self.event, b"" | b"message")
     }
 
     #[cold]
@@ -77,6 +94,7 @@ pub const ERROR_KIND: &str = "SSEResponseError";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::reply_event::EventKind;
     use proptest::prelude::*;
 
     fn check(event: &str, expected: [&str; 3]) {
@@ -110,8 +128,26 @@ mod tests {
             "the comment tells"
         );
         assert_eq!(message("event: error\ndata: busy"), expected("busy"), "no comment, so the data tells");
-        assert_eq!(message("event: ERROR\ndata: busy"), None, "types are told apart by case");
+        assert_eq!(
+            message("event: ERROR\ndata: busy"),
+            expected("busy"),
+            "in letters of either case, as AIPerf"
+        );
         assert_eq!(message("data: error"), None, "data is no type");
+    }
+
+    #[test]
+    fn events_of_a_foreign_type_are_not_of_the_answer() {
+        let kind = |event: &str| fields(event.as_bytes()).meaning(&crate::chat::Chat).map(|reply| reply.kind);
+        assert_eq!(kind("event: ping\ndata: 2026-01-01 00:00"), None, "a keep-alive");
+        assert_eq!(kind("event: message\ndata: x"), Some(EventKind::Error), "a message that is broken");
+        assert_eq!(kind("data: x"), Some(EventKind::Error), "so is this");
+        let chunk = r#"{"choices":[{"delta":{"content":"x"}}]}"#;
+        assert_eq!(
+            kind(&format!("event: delta\ndata: {chunk}")),
+            Some(EventKind::Content),
+            "JSON is understood"
+        );
     }
 
     proptest! {

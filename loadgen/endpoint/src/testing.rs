@@ -38,6 +38,16 @@ pub(crate) fn described(reply: &Reply<'_>) -> String {
             write!(line, "{open}{text}{close}").unwrap();
         }
     }
+    for choice in &reply.others {
+        write!(line, " {}:", choice.index).unwrap();
+        for (open, text, close) in
+            [("<", &choice.content, ">"), ("(", &choice.reasoning, ")"), ("[", &choice.tool_call, "]")]
+        {
+            if !text.is_empty() {
+                write!(line, "{open}{text}{close}").unwrap();
+            }
+        }
+    }
     line += &usage_described(reply.usage);
     if let Some(error) = &reply.error {
         write!(line, " {}: {}", error.kind, error.message).unwrap();

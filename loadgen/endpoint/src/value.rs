@@ -1,5 +1,6 @@
 //! Replies read as JSON values, for APIs whose answers are few: what is no JSON and what is an error.
 
+use crate::json::{repaired, tells};
 use crate::openai::{odd_event, reported};
 use crate::reply::Reply;
 use crate::usage::Told;
@@ -40,12 +41,15 @@ fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     if values > VALUES_MAX {
         return Err(serde::de::Error::custom(format!("it may hold more than {VALUES_MAX} values")));
     }
-    serde_json::from_slice(bytes)
+    serde_json::from_slice(bytes).or_else(|odd| match repaired(bytes) {
+        Some(fixed) => serde_json::from_slice(&fixed).map_err(|_as_odd| odd),
+        None => Err(odd),
+    })
 }
 
 fn sound(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {
     let is = |key: &str| value.get(key).and_then(Value::as_str) == Some("error");
-    let has_error = value.get("error").is_some_and(|error| !error.is_null());
+    let has_error = value.get("error").is_some_and(tells);
     if has_error || is("object") || is("type") { Err(Box::new(reported(json))) } else { Ok(value) }
 }
 

@@ -42,6 +42,10 @@ pub struct Composition {
     pub timeline: Timeline,
     /// The users of the plan, if it has users: the first ones have less to say.
     pub users: Option<Users>,
+    /// Whether each session has a row of its own in a trace's order: then a phase begins with the first row.
+    pub replays: bool,
+    /// How many times the worker's sessions have been counted anew, which the worker says.
+    pub numbering: Arc<AtomicU32>,
     /// The number from which ids on the wire are made.
     pub run_number: u64,
     /// The worker's number.
@@ -135,14 +139,15 @@ impl Composition {
             warmup_at,
             kind: Kind::Request,
             settles: true,
+            numbering: 0,
             next: Next::Over,
         }
     }
 
-    /// What a session says: with users, the first ones have been there for a while.
-    pub(super) fn conversation(&self, place: usize, session: u64) -> io::Result<Conversation> {
+    /// What a session says, which is so many-th of its phase: with users, the first ones have been there for a while.
+    pub(super) fn conversation(&self, place: usize, number: u64) -> io::Result<Conversation> {
         let mut conversation = self.conversations.conversation(place).map_err(io::Error::other)?;
-        if let (Some(users), Ok(number)) = (&self.users, u32::try_from(session))
+        if let (Some(users), Ok(number)) = (&self.users, u32::try_from(number))
             && number < users.count
         {
             let turns = u32::try_from(conversation.turns.len()).unwrap_or(u32::MAX);

@@ -16,10 +16,11 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answer::Heard;
 pub use answer::{Answer, Said};
 use composition::Body;
 pub use composition::{Bodies, Composition, Timeline};
-pub use head::Head;
+pub use head::{Head, REQUEST_ID, has_header};
 pub use prepared::{Kind, Next, Prepared};
 pub use queue::{Feed, PreparedQueue, queue};
 
@@ -41,9 +42,12 @@ use std::time::Duration;
 struct Composer {
     composition: Composition,
     sessions: FxHashMap<u64, Session>,
-    /// First turns made so far, and requests.
+    /// First turns made so far, how many of them before sessions were counted anew, and requests.
     begun: u64,
+    begun_before: u64,
     made: u64,
+    /// How many times sessions have been counted anew.
+    numbering: u32,
     /// Later turns for which the queue had no room.
     waiting: VecDeque<Prepared>,
     /// Bytes of answers that sessions go on with.
@@ -59,15 +63,16 @@ impl Composer {
     fn first_turn(&mut self, bytes: Vec<u8>) -> io::Result<Prepared> {
         let composition = &mut self.composition;
         let session = composition.worker + self.begun * composition.workers;
+        let number = composition.worker + (self.begun - self.begun_before) * composition.workers;
         self.begun += 1;
-        let place = composition.order.place(session);
+        let place = composition.order.place(if composition.replays { number } else { session });
         let entry = u32::try_from(place).unwrap_or(u32::MAX);
         let kept = composition.bodies.kept.get(place);
         let (body, next) = match kept.and_then(OnceLock::get) {
             // Only of conversations that are over after it.
             Some(body) => (body.clone(), Next::Over),
             None => {
-                let mut conversation = composition.conversation(place, session)?;
+                let mut conversation = composition.conversation(place, number)?;
                 let mut turns = std::mem::take(&mut conversation.turns).into_iter();
                 let mut first =
                     turns.next().ok_or_else(|| io::Error::other("a conversation says nothing"))?;
@@ -81,7 +86,7 @@ impl Composer {
                     conversation.branches = branches;
                     self.branching.begin(session, entry, first.turn, conversation);
                     let mut prepared = self.request(session, entry, &body, bytes);
-                    prepared.next = Next::Tree;
+                    (prepared.next, prepared.numbering) = (Next::Tree, self.numbering);
                     return Ok(prepared);
                 }
                 if next == Next::Over {
@@ -103,8 +108,17 @@ impl Composer {
             }
         };
         let mut prepared = self.request(session, entry, &body, bytes);
-        prepared.next = next;
+        (prepared.next, prepared.numbering) = (next, self.numbering);
         Ok(prepared)
+    }
+
+    /// Counts sessions anew if the worker wants that: those that were made ahead are not sent.
+    fn count_anew(&mut self) {
+        let numbering = self.composition.numbering.load(Ordering::Acquire);
+        if numbering != self.numbering {
+            self.numbering = numbering;
+            self.begun_before = self.begun;
+        }
     }
 
     /// What is asked of a job next; nothing to be sent tells that it is over.
@@ -134,6 +148,7 @@ impl Composer {
             warmup_at: 0,
             kind: Kind::Inquiry,
             settles: true,
+            numbering: 0,
             next,
         }
     }
@@ -152,19 +167,16 @@ impl Composer {
             composition.mark(&mut planned.turn, answer.session)?;
         }
         if matches!(session.context, Context::Live | Context::Woven) {
-            let heard = said.meaning(composition.endpoint);
-            let Some(heard) = heard.filter(|turn| self.heard + turn_bytes(turn) <= composition.heard_max)
-            else {
-                return Ok(Some(self.give_up(answer.session)));
-            };
-            session.heard += turn_bytes(&heard);
-            self.heard += turn_bytes(&heard);
-            if session.context == Context::Live {
-                session.history.push(heard);
-            } else {
-                let messages = session.history.last().and_then(|turn| turn.messages.as_ref());
-                let after = messages.map_or(0, Vec::len);
-                session.answers.push((after, heard));
+            match said.meaning(composition.endpoint) {
+                Heard::Answer(turn) if self.heard + turn_bytes(&turn) <= composition.heard_max => {
+                    session.heard += turn_bytes(&turn);
+                    self.heard += turn_bytes(&turn);
+                    session.hear(*turn);
+                }
+                Heard::Nothing => {}
+                Heard::Answer(_) | Heard::TooMuch => return Ok(Some(self.give_up(answer.session))),
+            }
+            if session.context == Context::Woven {
                 session.history.clear();
             }
         }
@@ -223,6 +235,7 @@ impl Composer {
     /// Makes what is wanted; returns whether anything was.
     fn work(&mut self, queue: &mut Feed) -> io::Result<bool> {
         let mut has_worked = false;
+        self.count_anew();
         while let Ok(answer) = queue.answers.pop() {
             has_worked = true;
             if let Some(told) = &answer.job {
@@ -265,7 +278,9 @@ pub fn run(composition: Composition, mut queue: Feed, over: &AtomicBool) -> io::
         composition,
         sessions: FxHashMap::default(),
         begun: 0,
+        begun_before: 0,
         made: 0,
+        numbering: 0,
         waiting: VecDeque::new(),
         heard: 0,
         latest: 0,

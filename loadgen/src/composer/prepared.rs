@@ -27,6 +27,8 @@ pub struct Prepared {
     pub kind: Kind,
     /// Whether it is what an answer was waited for.
     pub settles: bool,
+    /// How many times sessions had been counted anew when it was made.
+    pub numbering: u32,
     /// What follows it in its session.
     pub next: Next,
 }
@@ -86,6 +88,7 @@ impl Prepared {
             warmup_at: 0,
             kind: Kind::Nothing { ends },
             settles: false,
+            numbering: 0,
             next: Next::Over,
         }
     }

@@ -18,6 +18,16 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Keeps the answer to the turn that was sent last.
+    pub(super) fn hear(&mut self, answer: Turn) {
+        if self.context == Context::Woven {
+            let messages = self.history.last().and_then(|turn| turn.messages.as_ref());
+            self.answers.push((messages.map_or(0, Vec::len), answer));
+        } else {
+            self.history.push(answer);
+        }
+    }
+
     /// Keeps a turn that later ones are sent with.
     pub(super) fn remember(&mut self, planned: Planned) {
         match self.context {

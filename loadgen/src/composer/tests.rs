@@ -7,6 +7,7 @@ use crate::shape::Users;
 use common::clock::DurationNs;
 use common::plan::{CacheBust, Endpoint, Plan, Sampling};
 use endpoint::Turn;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -34,6 +35,8 @@ fn composer(conversations: Vec<Conversation>, worker: u64, workers: u64) -> Comp
         inherited: Inherited::default(),
         timeline: Timeline { zero_ms: 0.0, speedup: 1.0 },
         users: None,
+        replays: false,
+        numbering: Arc::default(),
         run_number: 9,
         worker,
         workers,
@@ -44,7 +47,9 @@ fn composer(conversations: Vec<Conversation>, worker: u64, workers: u64) -> Comp
         composition,
         sessions: FxHashMap::default(),
         begun: 0,
+        begun_before: 0,
         made: 0,
+        numbering: 0,
         waiting: VecDeque::new(),
         heard: 0,
         latest: 0,
@@ -90,7 +95,7 @@ fn answered(session: u64, text: &str) -> Answer {
     Answer {
         session,
         due: MonoNs(77),
-        said: Some(Said { bytes, is_stream: true, is_over: false }),
+        said: Some(Said { bytes, is_stream: true, ..Said::default() }),
         job: None,
         is_branch: false,
     }
@@ -149,6 +154,91 @@ fn answers_are_threaded_in() {
     check(Context::Alone, ["user:one", "user:two", "user:three"]);
 }
 
+/// A request failed, or the server's answer is an error or says nothing.
+fn unanswered(session: u64) -> [Answer; 3] {
+    let said = |bytes: &[u8]| Said { bytes: bytes.to_vec(), is_stream: true, ..Said::default() };
+    let error = said(b"data: {\"error\":{\"message\":\"no\"}}\n\n");
+    let said = [Said::lost(), error, said(b"data: [DONE]\n\n")];
+    said.map(|said| Answer { said: Some(said), ..answered(session, "xx") })
+}
+
+#[test]
+fn a_session_goes_on_after_a_turn_that_failed() {
+    let turns = [("one", When::Unsaid, Some("recorded")), ("two", When::Unsaid, None)];
+    for (context, expected) in [
+        (Context::Live, "user:one user:two"),
+        (Context::Recorded, "user:one assistant:recorded user:two"),
+        (Context::Alone, "user:two"),
+    ] {
+        for failed in unanswered(0) {
+            let mut composer = composer(vec![saying(&turns, context)], 0, 1);
+            composer.first_turn(Vec::new()).unwrap();
+            let second = composer.next_turn(&failed, Vec::new()).unwrap().unwrap();
+            assert_eq!(
+                (messages(&second), second.due),
+                (expected.to_owned(), MonoNs(77)),
+                "{context:?} {failed:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn answers_are_heard_however_they_are_coded() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let plain = answered(0, "live").said.unwrap();
+    encoder.write_all(&plain.bytes).unwrap();
+    let coded = Said { bytes: encoder.finish().unwrap(), coding: crate::wire::coding::Coding::Gzip, ..plain };
+    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    for is_stream in [true, false] {
+        let said = Said { bytes: coded.bytes.clone(), is_stream, coding: coded.coding, ..Said::default() };
+        let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
+        composer.first_turn(Vec::new()).unwrap();
+        let answer = Answer { said: Some(said), ..answered(0, "xx") };
+        let second = composer.next_turn(&answer, Vec::new()).unwrap().unwrap();
+        assert_eq!(messages(&second), "user:one assistant:live user:two", "called a stream: {is_stream}");
+    }
+}
+
+/// What is sent before a phase does not shift the rows of its schedule, nor the age of its users.
+#[test]
+fn sessions_are_counted_anew() {
+    let row =
+        |text: &str, timestamp_ms: f64| saying(&[(text, When::At { timestamp_ms }, None)], Context::Live);
+    let rows = ["one", "two", "three", "four"].iter().zip([0.0, 1.0, 2.0, 3.0]);
+    let rows = rows.map(|(text, at)| row(text, at)).collect::<Vec<_>>();
+    for (worker, expected) in [(0, ["user:one", "user:three"]), (1, ["user:two", "user:four"])] {
+        let mut composer = composer(rows.clone(), worker, 2);
+        composer.composition.order =
+            crate::prompt::replay(&rows, &common::plan::FixedSchedule::default()).order;
+        composer.composition.replays = true;
+        let sent = |composer: &mut Composer| {
+            composer.count_anew();
+            let prepared = composer.first_turn(Vec::new()).unwrap();
+            (messages(&prepared), prepared.numbering, prepared.session)
+        };
+        let warmup = [sent(&mut composer), sent(&mut composer), sent(&mut composer)];
+        assert_eq!(warmup[2].0, expected[0], "again from the first row");
+        composer.composition.numbering.store(1, Ordering::Release);
+        for (place, expected) in expected.into_iter().enumerate() {
+            let (text, numbering, session) = sent(&mut composer);
+            assert_eq!((text.as_str(), numbering), (expected, 1), "worker {worker}, row {place}");
+            assert_eq!(session, worker + (3 + place as u64) * 2, "a session's number is its own");
+        }
+    }
+    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None), ("three", When::Unsaid, None)];
+    let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
+    composer.composition.users = Some(Users { count: 2, gap: DurationNs(0) });
+    let left = |composer: &mut Composer| {
+        composer.count_anew();
+        let prepared = composer.first_turn(Vec::new()).unwrap();
+        composer.sessions.get(&prepared.session).map_or(0, |session| session.later.len())
+    };
+    assert_eq!([(); 3].map(|()| left(&mut composer)), [1, 2, 2], "the first user has less to say");
+    composer.composition.numbering.store(1, Ordering::Release);
+    assert_eq!([(); 2].map(|()| left(&mut composer)), [1, 2], "and the first of the next phase");
+}
+
 /// A session of a tree: each message with its own words, as its row has it.
 fn row(session: &str, turns: &[&str], branches: Vec<Branch>) -> Conversation {
     let planned = |text: &&str| {
@@ -199,7 +289,7 @@ fn sessions_begin_others_and_wait_for_them() {
         "a fork heard everything, a spawn nothing"
     );
     assert_eq!(follow(&mut composer, 0, Some("bee")), ["nothing false"], "the root waits for the spawn");
-    assert_eq!(follow(&mut composer, fork, None), ["nothing false"], "the fork failed, and is over");
+    assert_eq!(follow(&mut composer, fork, None), ["nothing false"], "the fork is over");
     assert_eq!(
         follow(&mut composer, spawn, Some("yes")),
         ["10000000001: user:fresh assistant:yes user:more"],

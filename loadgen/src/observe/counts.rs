@@ -49,7 +49,7 @@ pub(super) const PICKED_UP: &str = "watched_connections_picked_up";
 pub(super) const OTHER_REQUESTS: &str = "watched_requests_of_other_paths";
 /// Events whose beginning or end was not captured.
 pub(super) const EVENTS_CUT: &str = "watched_not_followed_events_cut";
-/// Responses with a content coding.
+/// Responses with a content coding that is not decoded, or of which a part was not captured.
 pub(super) const COMPRESSED: &str = "watched_not_followed_compressed_response";
 /// Bytes that answer no request that was seen.
 pub(super) const UNASKED: &str = "watched_not_followed_unasked_bytes";

@@ -6,6 +6,7 @@ use super::requests::{self, NotFollowed, Requests, is_request};
 use super::stream::{Content, Stretch};
 use crate::scribe::{Ledger, Names};
 use crate::wire::Sink;
+use crate::wire::coding::Coding;
 use crate::wire::http::{AtEnd, Malformed, Progress, Responses};
 use common::client_event::{Ended, Kind, Outcome, RecordHeader, Sent};
 use common::clock::MonoNs;
@@ -184,6 +185,10 @@ impl Talk {
                     self.responses.pass_over(count, &mut cut).map(|(cuts_event, progress)| {
                         content = Content::Bytes(&[]);
                         cut.exchange.cuts_event |= cuts_event;
+                        if self.responses.is_coded() && cut.exchange.is_recorded {
+                            // Nothing behind a hole can be decoded.
+                            cut.not_decoded();
+                        }
                         progress
                     })
                 }
@@ -385,14 +390,20 @@ impl<W: Write> Cut<'_, W> {
     }
 }
 
+impl<W: Write> Cut<'_, W> {
+    /// The response can't be decoded: its request is not recorded.
+    fn not_decoded(&mut self) {
+        self.counts.add(COMPRESSED, 1);
+        self.exchange.is_recorded = false;
+        self.result = self.ledger.forget(self.exchange.request).and_then(|()| self.ledger.in_flight());
+    }
+}
+
 impl<W: Write> Sink for Cut<'_, W> {
     fn head(&mut self, status: u16, bytes: &[u8], end: u64) {
         self.exchange.status = status;
-        if self.exchange.is_recorded && is_compressed(bytes) {
-            self.counts.add(COMPRESSED, 1);
-            self.exchange.is_recorded = false;
-            self.result = self.ledger.forget(self.exchange.request).and_then(|()| self.ledger.in_flight());
-            return;
+        if self.exchange.is_recorded && Coding::of_head(bytes).0 == Coding::Other {
+            return self.not_decoded();
         }
         self.record(Kind::Head, status, bytes, end);
     }
@@ -408,19 +419,6 @@ impl<W: Write> Sink for Cut<'_, W> {
     fn body(&mut self, bytes: &[u8], end: u64) {
         self.record(Kind::Body, 0, bytes, end);
     }
-}
-
-/// Whether the response's body has a content coding (RFC 9110 §8.4).
-fn is_compressed(head: &[u8]) -> bool {
-    let mut headers = [httparse::EMPTY_HEADER; crate::wire::http::HEADERS_MAX];
-    let mut response = httparse::Response::new(&mut headers);
-    if response.parse(head).is_err() {
-        return false;
-    }
-    response.headers.iter().any(|header| {
-        header.name.eq_ignore_ascii_case("content-encoding")
-            && !header.value.trim_ascii().eq_ignore_ascii_case(b"identity")
-    })
 }
 
 /// Requests of one connection that may wait for their responses.

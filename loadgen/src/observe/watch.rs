@@ -462,8 +462,8 @@ mod tests {
         };
         check("\u{16}\u{3}\u{1}", "x", "| connections=1 not_followed_tls=1");
         check("PRI * HTTP/2.0\r\n\r\n", "x", "| connections=1 not_followed_http2=1");
-        let gzip = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx";
-        check(&question(), gzip, "| connections=1 not_followed_compressed_response=1");
+        let coded = "HTTP/1.1 200 OK\r\ncontent-encoding: compress\r\ncontent-length: 1\r\n\r\nx";
+        check(&question(), coded, "| connections=1 not_followed_compressed_response=1");
         let other = "GET /metrics HTTP/1.1\r\n\r\n";
         check(
             other,

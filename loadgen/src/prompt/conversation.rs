@@ -83,6 +83,11 @@ pub trait Conversations: Send + Sync {
 
     /// When the input wants its first turn sent, in milliseconds of the input's own time.
     fn timestamp_ms(&self, place: usize) -> Option<f64>;
+
+    /// The line on which the input has it, if it is of a file of lines.
+    fn line(&self, _place: usize) -> Option<u64> {
+        None
+    }
 }
 
 impl Conversations for Vec<Conversation> {

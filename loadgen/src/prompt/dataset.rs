@@ -444,6 +444,11 @@ impl Conversations for Dataset {
             .filter(|at| at.is_finite())
             .map(|at| at / speedup)
     }
+
+    fn line(&self, place: usize) -> Option<u64> {
+        let begin = self.begins.get(self.trees.number(place) as usize)?;
+        self.members.get(*begin as usize).map(|row| u64::from(*row) + 1)
+    }
 }
 
 impl Treatment {

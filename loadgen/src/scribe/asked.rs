@@ -74,7 +74,7 @@ impl Asked {
         Self { template, ..self }
     }
 
-    /// What the turn of a session asked, which was answered with `answer`; no answer ends the session.
+    /// What the turn of a session asked, which was answered with `answer`, or failed: its session goes on in either case.
     pub(super) fn facts(
         &mut self,
         session: u64,
@@ -118,20 +118,20 @@ impl Asked {
         });
         let before = conversation.turns.iter().take(turn as usize + 1);
         let images = before.map(|planned| planned.turn.images_asked()).sum();
-        let goes_on = answer.filter(|_| (turn as usize) + 1 < conversation.turns.len());
+        let goes_on = (turn as usize) + 1 < conversation.turns.len();
         let Some(mut asked) = known else {
-            if goes_on.is_some() {
+            if goes_on {
                 self.said.insert(session, None);
             }
             return Facts { input_tokens: None, requested_tokens, audio_seconds, images };
         };
         // Of messages that are complete in themselves but for the answers, only those go on.
-        let answers = (context == Context::Woven && goes_on.is_some()).then(|| asked.clone());
+        let answers = (context == Context::Woven && goes_on).then(|| asked.clone());
         if let Some(planned) = conversation.turns.get(turn as usize) {
             asked.hear(&planned.turn);
         }
         let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
-        if let Some(answer) = goes_on {
+        if goes_on {
             let mut goes_on = answers.unwrap_or(asked);
             if let Some(answer) = remembered(&conversation, turn, answer) {
                 goes_on.hear(&answer);
@@ -159,12 +159,12 @@ impl Asked {
     }
 }
 
-/// The answer that later turns are sent with.
-fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: &str) -> Option<Cow<'a, Turn>> {
+/// The answer that later turns are sent with, if there is one.
+fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str>) -> Option<Cow<'a, Turn>> {
     if conversation.context == Context::Recorded {
         return conversation.turns.get(turn as usize)?.answer.as_ref().map(Cow::Borrowed);
     }
-    let mut live = Turn::user(answer.to_owned(), String::new());
+    let mut live = Turn::user(answer?.to_owned(), String::new());
     "assistant".clone_into(&mut live.role);
     Some(Cow::Owned(live))
 }

@@ -31,14 +31,10 @@ fn comments_have_no_row_and_are_counted() {
     for _ in 0..1000 {
         records.event(7, ": ping").event(7, "id: 7").event(7, "event: ping\ndata:");
     }
-    records.event(7, &content("hi")).ended_with(7, "ok", 77);
+    records.event(7, &content("hi")).event(7, "data: [DONE]").ended_with(7, "ok", 77);
     let (messages, left_out) = fed(ledger("chat", None), &records);
     let request = told(&messages, 0);
-    assert_eq!(
-        (request.bare_events, messages[0].events.len()),
-        (3077, 2),
-        "the first one, and the one with text"
-    );
+    assert_eq!((request.bare_events, messages[0].events.len()), (3078, 2), "the one with text, and the end");
     assert_eq!(left_out, "", "nothing that says anything is missing");
 }
 

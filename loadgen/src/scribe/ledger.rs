@@ -41,6 +41,8 @@ pub struct Ledger<W> {
     free: Vec<usize>,
     connections: FxHashMap<u32, Connection>,
     finished: usize,
+    /// Whether a stream has said that it ended: then those that do not were cut off.
+    ends_streams: bool,
     /// The time of the latest record.
     latest: MonoNs,
     /// Whether requests without a beginning are left out, and counted.
@@ -83,6 +85,7 @@ impl<W: Write> Ledger<W> {
             free: Vec::new(),
             connections: FxHashMap::default(),
             finished: 0,
+            ends_streams: false,
             latest: MonoNs(0),
             wants_beginnings: false,
         }
@@ -155,14 +158,15 @@ impl<W: Write> Ledger<W> {
             }
             client::Kind::Body => {
                 let place = self.place(worker, header.request());
+                let endpoint = self.endpoint_of(place);
                 let keep = keep(self.tokenizer.as_ref(), self.keeps_raw, &self.secrets);
-                self.requests[place].piece(header, bytes, keep, &mut self.room);
+                self.requests[place].piece(header, bytes, endpoint, keep, &mut self.room);
             }
             client::Kind::Head => {
                 let place = self.place(worker, header.request());
                 self.requests[place].head(header, bytes);
             }
-            client::Kind::Sent => self.sent(worker, header, &body(bytes)?),
+            client::Kind::Sent => self.sent(worker, header, &body(bytes)?)?,
             client::Kind::Moved => self.moved(worker, header, &body(bytes)?)?,
             client::Kind::Ended => self.ended(worker, header, body(bytes)?)?,
             client::Kind::Opened => self.opened(header, &body(bytes)?)?,
@@ -290,9 +294,12 @@ impl<W: Write> Ledger<W> {
         place
     }
 
-    fn sent(&mut self, worker: u32, header: &RecordHeader, sent: &Sent) {
+    /// A request was sent; if it was before, on a connection that ended at that moment, this time counts.
+    fn sent(&mut self, worker: u32, header: &RecordHeader, sent: &Sent) -> io::Result<()> {
         let place = self.place(worker, header.request());
         let request = &mut self.requests[place];
+        let before = request.is_begun.then_some(request.told.connection);
+        (request.told.connect_begun, request.told.connected) = (MonoNs(0), MonoNs(0));
         request.sent(header, sent);
         let connection = self.connections.entry(sent.connection.0).or_default();
         connection.open_requests += 1;
@@ -301,6 +308,7 @@ impl<W: Write> Ledger<W> {
             request.told.connect_begun = connection.connect_begun;
             request.told.connected = connection.connected;
         }
+        before.map_or(Ok(()), |connection| self.release(connection))
     }
 
     fn ended(&mut self, worker: u32, header: &RecordHeader, ended: Ended) -> io::Result<()> {
@@ -315,7 +323,10 @@ impl<W: Write> Ledger<W> {
         let keep = keep(self.tokenizer.as_ref(), self.keeps_raw, &self.secrets);
         let request = &mut self.requests[place];
         let said = Outcome::from_number(header.detail).ok_or_else(broken)?;
-        request.body_is_whole(endpoint, keep, &mut self.room);
+        if request.body_is_whole(endpoint, keep, &mut self.room) {
+            self.exceeded.count(Bound::Decoders, 1);
+        }
+        let said = finished(said, request, endpoint, &mut self.ends_streams, &self.exceeded);
         let verdict = outcome::judge(said, request, ended.errno, self.timeout_seconds, &self.secrets);
         if request.count_tokens(self.tokenizer.as_ref()) {
             self.exceeded.count(Bound::Texts, 1);
@@ -409,6 +420,31 @@ impl<W: Write> Ledger<W> {
     }
 }
 
+/// How a response ended that came whole: a stream without a finish reason or another end was cut off, if this server's streams have
+/// one. Until one had, it is only counted.
+#[inline]
+fn finished(
+    outcome: Outcome,
+    request: &mut Request,
+    endpoint: &dyn Endpoint,
+    ends_streams: &mut bool,
+    exceeded: &Exceeded,
+) -> Outcome {
+    if outcome != Outcome::Ok || !request.is_answering_stream() || !endpoint.metadata().ends_streams {
+        return outcome;
+    }
+    if request.has_end {
+        *ends_streams = true;
+        return outcome;
+    }
+    if *ends_streams {
+        request.is_cut_off = true;
+        return Outcome::Truncated;
+    }
+    exceeded.count(Bound::Unfinished, 1);
+    outcome
+}
+
 /// What is kept of a response.
 #[inline]
 const fn keep<'a>(tokenizer: Option<&Tokenizer>, raw: bool, secrets: &'a Secrets) -> Keep<'a> {
@@ -474,7 +510,7 @@ fn length(bytes: usize) -> io::Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Records, check, told, understand};
+    use super::super::testing::{Records, check, ledger, messages, told, understand};
     use super::*;
     use common::reply_event::Drafts;
 
@@ -526,6 +562,159 @@ mod tests {
             ..request
         };
         assert_eq!(request, expected, "stamps, offsets and names");
+    }
+
+    /// A keep-alive race: the connection that answers counts, and both are told closed.
+    #[test]
+    fn a_request_that_was_sent_again_is_that_of_its_second_connection() {
+        let mut records = Records::default();
+        records
+            .opened(1)
+            .sent(7, 1)
+            .closed(1)
+            .opened(2)
+            .sent(7, 2)
+            .head(7, 200)
+            .event(7, HI)
+            .ended(7, "ok")
+            .closed(2);
+        let messages = understand(records.finished(), "chat", None);
+        let expected = [
+            "opened 1 cookie 1001",
+            "opened 2 cookie 1002",
+            "closed 1 cookie 1001",
+            "request 7: ok, 200; events content(?); output ?, reasoning ?, input 21, requested 31",
+            "closed 2 cookie 1002",
+            "finished",
+        ];
+        check(&messages, &expected);
+        assert_eq!(told(&messages, 0).connection, ConnectionId(2), "the second one");
+    }
+
+    fn choice(index: u32, text: &str) -> String {
+        format!(r#"data: {{"choices":[{{"index":{index},"delta":{{"content":"{text}"}}}}]}}"#)
+    }
+
+    /// However their pieces are mixed, answers have the tokens that each has alone.
+    #[test]
+    fn tokens_of_several_answers_are_counted_within_each() {
+        let mut records = Records::default();
+        records.sent(7, 1).head(7, 200).event(7, &choice(0, "hel")).event(7, &choice(1, "one"));
+        records.event(7, &choice(0, "lo")).event(7, &choice(1, " two")).event(7, &choice(200, "many"));
+        records.event(7, &choice(0, " world")).event(7, "data: [DONE]").ended(7, "ok").finished();
+        let expected = "request 7: ok, 200; events content(0) content(1) content(1) content(1) content(1) content(1) \
+                        done(0); output 5, reasoning 0, input 21, requested 31";
+        check(&understand(&records, "chat", Some(Tokenizer::builtin())), &[expected, "finished"]);
+    }
+
+    /// The count of the first chunk with content is taken, and no later one, which is of several.
+    #[test]
+    fn only_the_first_chunk_tells_its_tokens() {
+        let chunk = |text: &str, usage: &str| {
+            format!(r#"data: {{"choices":[{{"delta":{{"content":"{text}"}}}}]{usage}}}"#)
+        };
+        let first = |usages: [&str; 3]| {
+            let mut records = Records::default();
+            records.sent(7, 1).head(7, 200);
+            for usage in usages {
+                records.event(7, &chunk("x", usage));
+            }
+            records.ended(7, "ok");
+            told(&understand(&records, "chat chunks", None), 0).first_chunk_tokens
+        };
+        let of = |count: u32| format!(r#","usage":{{"completion_tokens":{count}}}"#);
+        assert_eq!(first([&of(5), &of(6), &of(7)]), 5, "the first one's");
+        assert_eq!(first(["", &of(6), &of(7)]), 0, "of two chunks");
+        assert_eq!(first([&of(0), &of(5), &of(7)]), 0, "none for a chunk that has some");
+    }
+
+    const CODED: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n";
+
+    /// A coded stream is one of the same events, each with the end of the coded bytes from which its last byte came.
+    #[test]
+    fn coded_streams_are_understood() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut ends = Vec::new();
+        for event in [HI, WORLD, "data: [DONE]"] {
+            write!(encoder, "{event}\n\n").unwrap();
+            encoder.flush().unwrap();
+            ends.push(encoder.get_ref().len());
+        }
+        let bytes = encoder.finish().unwrap();
+        for step in [1, 7, 1000] {
+            for is_sealed in [false, true] {
+                let mut records = Records::default();
+                records.sent(7, 1).head_with(7, 200, CODED);
+                let mut end = 2000;
+                for piece in bytes.chunks(step) {
+                    end += piece.len() as u64;
+                    records.piece(7, piece, end, is_sealed);
+                }
+                records.ended(7, "ok").finished();
+                let messages = understand(&records, "chat", Some(Tokenizer::builtin()));
+                let expected = "request 7: ok, 200; events content(1) content(2) done(0); \
+                                output 3, reasoning 0, input 21, requested 31";
+                check(&messages, &[expected, "finished"]);
+                let found = messages[0].events.iter().map(|event| event.end);
+                for (found, flushed) in found.zip(&ends) {
+                    // An event is there before the flush's own bytes are.
+                    let latest = 2000 + *flushed as u64;
+                    let piece = (latest - 2000).div_ceil(step as u64) * step as u64 + 2000;
+                    let most = if is_sealed { piece.min(end) } else { latest };
+                    assert!(
+                        found <= most && found + 8 + step as u64 > latest,
+                        "{found} of {latest}, {step} at a time"
+                    );
+                }
+            }
+        }
+        let mut records = Records::default();
+        records.sent(7, 1).head_with(7, 200, CODED).piece(7, &bytes[..30], 2030, false).ended(7, "ok");
+        let messages = understand(&records, "chat", None);
+        assert!(messages[0].line().starts_with("request 7: stream_error"), "{}", messages[0].line());
+        let other = CODED.replace("gzip", "compress");
+        let mut records = Records::default();
+        records.sent(7, 1).head_with(7, 200, &other).piece(7, b"\x1f\x9d", 2002, false).ended(7, "ok");
+        let messages = understand(&records, "chat", None);
+        assert!(messages[0].line().contains("content-encoding `compress`"), "{}", messages[0].line());
+        let mut records = Records::default();
+        let refusal = CODED.replace("text/event-stream", "application/json").replace("200 OK", "429 no");
+        records.sent(7, 1).head_with(7, 429, &refusal).piece(7, &bytes, 2002, false).ended(7, "http_status");
+        let messages = understand(&records, "chat", None);
+        assert!(messages[0].line().contains("hello"), "a refusal's words: {}", messages[0].line());
+    }
+
+    /// Of a server whose streams say when they end, one that does not was cut off.
+    #[test]
+    fn streams_without_an_end_were_cut_off() {
+        let run = |streams: &[&[&str]]| {
+            let mut records = Records::default();
+            for (number, events) in (7..).zip(streams) {
+                records.sent(number, 1).head(number, 200);
+                for event in *events {
+                    records.event(number, event);
+                }
+                records.ended(number, "ok");
+            }
+            let mut ledger = ledger("chat", None);
+            records.feed(&mut ledger);
+            let counted = ledger.exceeded().named().get("streams_without_finish_reason").copied();
+            let outcomes = messages(&ledger.into_replies());
+            let outcomes = outcomes
+                .iter()
+                .map(|message| message.line().split([':', ',']).nth(1).unwrap().trim().to_owned());
+            (outcomes.collect::<Vec<_>>(), counted)
+        };
+        let finish = r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+        assert_eq!(
+            run(&[&[HI], &[HI]]),
+            (vec!["ok".to_owned(), "ok".to_owned()], Some(2)),
+            "none of them has one"
+        );
+        let cut = vec!["ok".to_owned(), "response_truncated".to_owned()];
+        assert_eq!(run(&[&[HI, finish], &[HI]]), (cut.clone(), None), "the first has a finish reason");
+        assert_eq!(run(&[&[HI, "data: [DONE]"], &[HI]]), (cut, None), "or an end");
     }
 
     #[test]
@@ -653,7 +842,7 @@ mod tests {
 
     #[test]
     fn memory_is_used_again_and_nothing_leaks_into_the_next_request() {
-        let mut ledger = super::super::testing::ledger("chat", Some(Tokenizer::builtin()));
+        let mut ledger = ledger("chat", Some(Tokenizer::builtin()));
         let mut records = Records::default();
         for id in 0..50 {
             records.sent(id, 1).head(id, 200).event(id, HI).event(id, USAGE).ended(id, "ok");
@@ -661,7 +850,7 @@ mod tests {
         records.sent(50, 1).ended(50, "timeout");
         records.feed(&mut ledger);
         assert_eq!(ledger.requests.len(), 1, "one request is open at a time");
-        let messages = super::super::testing::messages(&ledger.into_replies());
+        let messages = messages(&ledger.into_replies());
         let last = told(&messages, 50);
         assert_eq!(
             (last.events, last.usage),
@@ -673,13 +862,13 @@ mod tests {
 
     #[test]
     fn raw_bytes_are_passed_on() {
-        let mut ledger = super::super::testing::ledger("chat", None);
+        let mut ledger = ledger("chat", None);
         ledger.keep_raw();
         let mut records = Records::default();
         records.sent(7, 1).head(7, 200).event(7, HI).event(7, "data: [DONE]").ended(7, "ok");
         records.sent(8, 1).head(8, 500).body(8, &"x".repeat(5000)).ended(8, "http_status");
         records.feed(&mut ledger);
-        let messages = super::super::testing::messages(&ledger.into_replies());
+        let messages = messages(&ledger.into_replies());
         let [first, second] = messages.as_slice() else { panic!("two requests, not {}", messages.len()) };
         let head = "HTTP/1.1 200 Some Reason\r\n\r\n";
         assert_eq!(first.raw, format!("{head}{HI}data: [DONE]"), "the head, then each event");

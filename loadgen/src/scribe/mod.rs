@@ -12,11 +12,13 @@
 //! Only this module's [`run`] touches files; the [`Ledger`] takes bytes and gives bytes, whatever they come from.
 
 mod asked;
+mod decoding;
 mod ledger;
 mod outcome;
 mod record;
 mod request;
 mod room;
+mod tokens;
 mod transcript;
 
 use crate::bounds::{self, Bound, Exceeded};
@@ -333,6 +335,7 @@ mod tests {
             .sent(7, 1)
             .head(7, 200)
             .event(7, hi)
+            .event(7, "data: [DONE]")
             .padding(24)
             .opened(2)
             .sent(8, 2)

@@ -2,6 +2,7 @@
 
 use super::request::{MESSAGE_BYTES, Request};
 use crate::secrets::Secrets;
+use crate::wire::http::Malformed;
 use common::client_event::{ON_PURPOSE, Outcome};
 use std::io;
 
@@ -44,18 +45,17 @@ pub(super) fn judge(
         Outcome::ConnectFailed => (outcome, named(outcome), with_cause("failed to connect", errno)),
         Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
         Outcome::Reset => (outcome, named(outcome), with_cause("the connection was reset", errno)),
+        Outcome::Truncated if request.is_cut_off => (outcome, named(outcome), UNFINISHED.to_owned()),
         Outcome::Truncated => (
             outcome,
             named(outcome),
             "the server closed the connection before the response was whole".to_owned(),
         ),
-        Outcome::ClosedEarly => {
-            (outcome, named(outcome), "the server closed the connection before the response began".to_owned())
-        }
+        Outcome::ClosedEarly => (outcome, named(outcome), CLOSED_EARLY.to_owned()),
         Outcome::TlsFailed => {
             (outcome, named(outcome), "TLS failed: see --ca-certificate and --insecure".to_owned())
         }
-        Outcome::Malformed => (outcome, named(outcome), "what came is no HTTP/1.1 response".to_owned()),
+        Outcome::Malformed => (outcome, named(outcome), Malformed::from_number(errno).to_string()),
     };
     let (error_type, error_message) =
         (secrets.redacted_text(error_type), secrets.redacted_text(error_message));
@@ -126,6 +126,11 @@ fn redirect(request: &Request) -> String {
     format!("the server redirects to {}, which is not followed", String::from_utf8_lossy(location))
 }
 
+/// What may be wrong with a server that says nothing at all.
+const CLOSED_EARLY: &str = "the server closed the connection before the response began; does it speak HTTP/1.1 without TLS on \
+                            this port? (https:// for TLS; HTTP/2 alone is not spoken)";
+const UNFINISHED: &str =
+    "the stream ended without a finish_reason or [DONE], which others of this server have: it was cut off";
 /// AIPerf's names.
 const NO_CONTENT_TYPE: &str = "InvalidInferenceResultError";
 const CANCELLED_TYPE: &str = "RequestCancellationError";
@@ -153,6 +158,8 @@ mod tests {
 
     #[test]
     fn errors_in_words() {
+        use crate::wire::http::HEADERS_MAX;
+        use crate::wire::http::Malformed::{EventTooLarge, HeadTooLarge};
         use Outcome::*;
         let head = "HTTP/1.1 503 Service Unavailable\r\nLocation:  /x \r\n\r\n";
         check(HttpStatus, head, "busy", 0, ["Service Unavailable", "busy"]);
@@ -169,6 +176,11 @@ mod tests {
         check(Timeout, "", "", 0, ["timeout", "no complete response within 1.5 s"]);
         let refused = "failed to connect: Connection refused (os error 111)";
         check(ConnectFailed, "", "", 111, ["connect_failed", refused]);
+        let many = format!("the response's head is larger than 64 KiB or has more than {HEADERS_MAX} lines");
+        check(Malformed, "", "", HeadTooLarge.number(), ["malformed_response", &many]);
+        let large = "an event of the response is larger than 4 MiB";
+        check(Malformed, "", "", EventTooLarge.number(), ["malformed_response", large]);
+        check(Malformed, "", "", 0, ["malformed_response", "what came is no HTTP/1.1 response"]);
         check(Reset, "", "", 0, ["connection_reset", "the connection was reset"]);
         check(Ok, "", "", 0, ["InvalidInferenceResultError", "the response is empty"]);
         check(

@@ -1,16 +1,19 @@
 //! What has been understood of one request so far.
 
 use super::asked::Facts;
+use super::decoding::{Decoded, Decoding, Failure};
 use super::room::Room;
+use super::tokens::{CHOICES_MAX, Ends, Other};
 use crate::bounds::{
     BODY_BYTES_MAX, ERROR_BYTES_MAX, ERROR_TYPE_BYTES_MAX, EVENTS_MAX, HISTOGRAM_BYTES_MAX, RAW_BYTES_MAX,
     TEXT_BYTES_MAX,
 };
 use crate::secrets::Secrets;
+use crate::wire::coding::Coding;
 use common::client_event::{RecordHeader, Sent};
 use common::id::ConnectionId;
 use common::reply_event::{EVENT_STREAM, Event, EventKind, ONE_BODY, RequestEnded, UNKNOWN, known};
-use endpoint::{Endpoint, Extras, Reply, ReplyError, SpecDecode, spec_decode, sse};
+use endpoint::{Choice, Endpoint, Extras, Reply, ReplyError, SpecDecode, spec_decode, sse};
 use tokenizer::Tokenizer;
 
 /// A request whose end has not been read.
@@ -36,11 +39,19 @@ pub(super) struct Request {
     /// How whoever sent it calls it and the model, where that is not us.
     pub(super) names: Names,
     spec_decode: Option<SpecDecode>,
+    /// Of a coded body.
+    decoding: Option<Box<Decoding>>,
     /// Bytes of the body that came, and the last piece of it.
     body_bytes: u64,
     last_piece: Event,
     answer: String,
     reasoning: String,
+    /// Of a request for several answers: the texts of those after the first.
+    others: Vec<Other>,
+    others_bytes: usize,
+    /// Whether its stream said that it had ended, and whether it should have and did not.
+    pub(super) has_end: bool,
+    pub(super) is_cut_off: bool,
     /// What it takes of the room that all open requests share.
     held: usize,
     /// Whether some of its texts were left out: then their tokens can't be counted.
@@ -77,6 +88,7 @@ impl Request {
     /// Makes it another request's, its memory kept as far as `may_keep` allows.
     pub(super) fn clear(&mut self, room: &mut Room) {
         room.give_back(self.held);
+        room.give_back_decoder(self.decoding.as_ref().map_or(0, |decoding| decoding.memory()));
         let mut kept = std::mem::take(self);
         for bytes in [&mut kept.head, &mut kept.body] {
             bytes.clear();
@@ -120,6 +132,7 @@ impl Request {
         self.head.clear();
         // A head has a bound where it is cut.
         self.head.extend_from_slice(bytes);
+        self.decoding = Decoding::of(bytes, self.is_success()).map(Box::new);
     }
 
     /// An event of the stream came.
@@ -138,22 +151,106 @@ impl Request {
         }
         let fields = sse::fields(bytes);
         let reply = match fields.error() {
-            Some(reply) => reply,
-            // One that opens the response tells when that began; others tell nothing.
-            None if fields.data.is_empty() && !self.events.is_empty() => {
-                self.told.bare_events = self.told.bare_events.saturating_add(1);
-                return;
-            }
-            None if fields.data.is_empty() => Reply::bare(EventKind::Empty),
-            None => endpoint.event(&fields.data),
+            Some(reply) => Some(reply),
+            None if fields.data.is_empty() => None,
+            None => fields.meaning(endpoint),
+        };
+        // A comment, a keep-alive or an event without data is no part of the answer, be it the first of all.
+        let Some(reply) = reply else {
+            self.told.bare_events = self.told.bare_events.saturating_add(1);
+            return;
         };
         let length = if keep.raw { self.keep_raw(bytes, keep.secrets, room) } else { bytes.len() };
         let kind = self.take_in(reply, keep, room);
         self.push(header, kind, length, room);
     }
 
+    /// A piece of a body came that is no stream, or is coded.
+    pub(super) fn piece(
+        &mut self,
+        header: &RecordHeader,
+        bytes: &[u8],
+        endpoint: &dyn Endpoint,
+        keep: Keep<'_>,
+        room: &mut Room,
+    ) {
+        match self.decoding.take() {
+            Some(decoding) => self.coded_piece(decoding, header, bytes, endpoint, keep, room),
+            None => self.plain_piece(header, bytes, keep, room),
+        }
+    }
+
+    /// A piece of a coded body came: what it decodes to ended where the coded bytes did from which it came.
+    #[cold]
+    fn coded_piece(
+        &mut self,
+        mut decoding: Box<Decoding>,
+        header: &RecordHeader,
+        bytes: &[u8],
+        endpoint: &dyn Endpoint,
+        keep: Keep<'_>,
+        room: &mut Room,
+    ) {
+        // Of an encrypted connection no byte was there before the last one of its record.
+        let is_sealed = header.detail != 0;
+        decoding.prepare(bytes, room);
+        decoding.feed(bytes, |decoded, behind| {
+            let end = header.end.saturating_sub(if is_sealed { 0 } else { behind as u64 });
+            self.decoded(decoded, &RecordHeader { end, ..*header }, endpoint, keep, room);
+        });
+        decoding.account(room);
+        self.decoding = Some(decoding);
+        self.last_piece = Event { reaped: header.time, end: header.end, ..Event::default() };
+    }
+
+    fn decoded(
+        &mut self,
+        decoded: Decoded<'_>,
+        header: &RecordHeader,
+        endpoint: &dyn Endpoint,
+        keep: Keep<'_>,
+        room: &mut Room,
+    ) {
+        match decoded {
+            Decoded::Event(event) => self.event(header, event, endpoint, keep, room),
+            Decoded::Piece(piece) => self.plain_piece(header, piece, keep, room),
+        }
+    }
+
+    /// Nothing more of a coded body comes: takes what is left of it; one that could not be decoded failed, unless it is the body of a
+    /// refusal, which then says so.
+    #[cold]
+    fn coding_ended(
+        &mut self,
+        mut decoding: Box<Decoding>,
+        endpoint: &dyn Endpoint,
+        keep: Keep<'_>,
+        room: &mut Room,
+    ) -> bool {
+        let header = RecordHeader {
+            time: self.last_piece.reaped,
+            end: self.last_piece.end,
+            ..RecordHeader::default()
+        };
+        decoding.finish(|decoded| self.decoded(decoded, &header, endpoint, keep, room));
+        let failure = decoding.failure();
+        if let Some(failure) = failure {
+            let (_, name) = Coding::of_head(&self.head);
+            let message = failure.message(&String::from_utf8_lossy(name));
+            if self.is_success() {
+                let kind = "content_encoding".to_owned();
+                self.error.get_or_insert(ReplyError { kind, message });
+            } else {
+                self.body.clear();
+                self.body.extend_from_slice(message.as_bytes());
+            }
+        }
+        self.decoding = Some(decoding);
+        failure == Some(Failure::NoRoom)
+    }
+
     /// A piece of a body that is no stream came.
-    pub(super) fn piece(&mut self, header: &RecordHeader, bytes: &[u8], keep: Keep<'_>, room: &mut Room) {
+    fn plain_piece(&mut self, header: &RecordHeader, bytes: &[u8], keep: Keep<'_>, room: &mut Room) {
         if self.is_success() {
             let most = BODY_BYTES_MAX.saturating_sub(self.body.len());
             let taken = if self.lacks_bytes { 0 } else { self.take_room(bytes.len().min(most), room) };
@@ -166,10 +263,12 @@ impl Request {
         self.last_piece = Event { reaped: header.time, end: header.end, ..Event::default() };
     }
 
-    /// All pieces of the body are there.
-    pub(super) fn body_is_whole(&mut self, endpoint: &dyn Endpoint, keep: Keep<'_>, room: &mut Room) {
+    /// All pieces of the body are there; tells whether they could not be decoded because others were.
+    pub(super) fn body_is_whole(&mut self, endpoint: &dyn Endpoint, keep: Keep<'_>, room: &mut Room) -> bool {
+        let has_no_room =
+            self.decoding.take().is_some_and(|decoding| self.coding_ended(decoding, endpoint, keep, room));
         if self.body_bytes == 0 {
-            return;
+            return has_no_room;
         }
         self.told.body = ONE_BODY;
         let body = std::mem::take(&mut self.body);
@@ -188,38 +287,44 @@ impl Request {
         let header =
             RecordHeader { time: self.last_piece.reaped, end: self.last_piece.end, ..Default::default() };
         self.push(&header, kind, length, room);
+        has_no_room
     }
 
     /// Counts tokens: all together, and for each event those whose last byte it brought.
     ///
     /// Tells whether there was a text that the tokenizer can't count.
     pub(super) fn count_tokens(&mut self, tokenizer: Option<&Tokenizer>) -> bool {
-        let ends = tokenizer.filter(|_| !self.lacks_text).and_then(|tokenizer| {
-            Some((tokenizer.try_ends(&self.answer)?, tokenizer.try_ends(&self.reasoning)?))
-        });
-        let Some((answer, reasoning)) = ends else {
+        let counted =
+            tokenizer.filter(|_| !self.lacks_text).and_then(|tokenizer| self.tokens_by_event(tokenizer));
+        let (answer, reasoning) = counted.unwrap_or_else(|| {
             for event in &mut self.events {
                 (event.tokens, event.reserved) = (UNKNOWN, 0);
             }
-            (self.told.output_tokens, self.told.reasoning_tokens) = (UNKNOWN, UNKNOWN);
-            return tokenizer.is_some();
-        };
-        self.told.output_tokens = narrow(answer.len());
-        self.told.reasoning_tokens = narrow(reasoning.len());
-        let (mut answer, mut reasoning) = (answer.into_iter().peekable(), reasoning.into_iter().peekable());
+            (UNKNOWN, UNKNOWN)
+        });
+        (self.told.output_tokens, self.told.reasoning_tokens) = (answer, reasoning);
+        tokenizer.is_some() && counted.is_none()
+    }
+
+    /// Gives each event its tokens, those of all answers together; gives how many there are of answers and of reasoning.
+    fn tokens_by_event(&mut self, tokenizer: &Tokenizer) -> Option<(u32, u32)> {
+        let (mut answer, mut reasoning, mut ends) = Ends::of(tokenizer, &self.answer, &self.reasoning)?;
+        let others = self.others.iter().map(|other| other.counted(tokenizer)).collect::<Option<Vec<_>>>()?;
         for event in &mut self.events {
-            let answer_end = event.tokens as usize;
-            let reasoning_end = event.reserved as usize;
-            let mut tokens = 0;
-            while answer.next_if(|end| *end <= answer_end && answer_end > 0).is_some() {
-                tokens += 1;
-            }
-            while reasoning.next_if(|end| *end <= reasoning_end && reasoning_end > 0).is_some() {
-                tokens += 1;
-            }
-            (event.tokens, event.reserved) = (tokens, 0);
+            (event.tokens, event.reserved) = (ends.up_to(event.tokens, event.reserved), 0);
         }
-        false
+        let last = self.events.len().saturating_sub(1);
+        for other in others {
+            answer = answer.saturating_add(other.answer);
+            reasoning = reasoning.saturating_add(other.reasoning);
+            for (event, tokens) in other.brought {
+                // What has no event of its own came with the last one.
+                if let Some(event) = self.events.get_mut(last.min(event as usize)) {
+                    event.tokens = event.tokens.saturating_add(tokens);
+                }
+            }
+        }
+        Some((answer, reasoning))
     }
 
     /// Takes the server's counts for ours.
@@ -243,6 +348,11 @@ impl Request {
     /// What later turns of the session are sent with: the answer, or the reasoning if there was nothing else.
     pub(super) fn answered(&self) -> &str {
         if self.answer.is_empty() { &self.reasoning } else { &self.answer }
+    }
+
+    /// Whether it is a stream that succeeded and says something.
+    pub(super) fn is_answering_stream(&self) -> bool {
+        self.is_success() && self.body_bytes == 0 && self.has_content && self.error.is_none()
     }
 
     pub(super) const fn is_success(&self) -> bool {
@@ -275,9 +385,12 @@ impl Request {
 
     #[inline]
     fn take_in(&mut self, reply: Reply<'_>, keep: Keep<'_>, room: &mut Room) -> EventKind {
+        let is_first = reply.kind.is_content() && !self.has_content;
         self.has_content |= reply.kind.is_content();
+        self.has_end |= reply.kind == EventKind::Done || !reply.finish_reason.is_empty();
         if let Some(usage) = reply.usage {
-            if reply.kind.is_content() && self.told.first_chunk_tokens == 0 {
+            if is_first {
+                // A later count is of more than the first chunk.
                 self.told.first_chunk_tokens = known(usage.completion).unwrap_or(0);
             }
             self.told.usage.update(&usage);
@@ -288,6 +401,9 @@ impl Request {
                 self.answer.push_str(&reply.content);
                 self.answer.push_str(&reply.tool_call);
                 self.reasoning.push_str(&reply.reasoning);
+            }
+            if !reply.others.is_empty() {
+                self.take_others(&reply.others, room);
             }
         }
         if let Some(extras) = reply.extras {
@@ -306,7 +422,7 @@ impl Request {
     /// Takes room for texts; once there is none, no text of this response is taken any more.
     #[inline]
     fn take_text(&mut self, length: usize, room: &mut Room) {
-        let there = self.answer.len() + self.reasoning.len();
+        let there = self.answer.len() + self.reasoning.len() + self.others_bytes;
         if !self.lacks_text && there + length <= TEXT_BYTES_MAX && room.take(length) {
             self.held += length;
         } else if length > 0 {
@@ -315,8 +431,30 @@ impl Request {
         }
     }
 
+    /// Takes the texts of answers after the first.
     #[cold]
-    fn take_extras(&mut self, Extras { spec_decode, video_seconds, video_megabytes }: Extras) {
+    fn take_others(&mut self, others: &[Choice<'_>], room: &mut Room) {
+        let event = narrow(self.events.len());
+        for choice in others {
+            let length = choice.content.len() + choice.tool_call.len() + choice.reasoning.len();
+            self.take_text(length + Other::MARK_BYTES, room);
+            if self.lacks_text {
+                return;
+            }
+            self.others_bytes += length;
+            // More than any API gives are counted as one.
+            let place = (choice.index.min(CHOICES_MAX) as usize).saturating_sub(1);
+            if self.others.len() <= place {
+                self.others.resize_with(place + 1, Other::default);
+            }
+            if let Some(other) = self.others.get_mut(place) {
+                other.take(choice, event);
+            }
+        }
+    }
+
+    #[cold]
+    fn take_extras(&mut self, Extras { spec_decode, video_seconds, video_megabytes, .. }: Extras) {
         if let Some(told) = spec_decode {
             self.spec_decode = Some(told.and(self.spec_decode.take()));
         }

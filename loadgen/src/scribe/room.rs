@@ -1,12 +1,14 @@
 //! The memory that all open requests share: what has no room is left out and counted.
 
-use crate::bounds::KEPT_BYTES_MAX;
+use crate::bounds::{DECODERS_BYTES_MAX, KEPT_BYTES_MAX};
 
 /// How much more may be held.
 #[derive(Debug)]
 pub(super) struct Room {
     all: usize,
     left: usize,
+    /// How much more decoders may hold.
+    decoders_left: usize,
     /// Memory of requests that have ended, kept for the next ones.
     kept: usize,
 }
@@ -15,7 +17,7 @@ impl Room {
     /// Room for so many bytes.
     pub(super) fn of(bytes: u64) -> Self {
         let all = usize::try_from(bytes).unwrap_or(usize::MAX);
-        Self { all, left: all, kept: 0 }
+        Self { all, left: all, decoders_left: DECODERS_BYTES_MAX, kept: 0 }
     }
 
     /// What is taken.
@@ -31,6 +33,20 @@ impl Room {
             self.left -= bytes;
         }
         fits
+    }
+
+    /// Takes room for a decoder; tells whether there was as much.
+    pub(super) const fn take_decoder(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.decoders_left;
+        if fits {
+            self.decoders_left -= bytes;
+        }
+        fits
+    }
+
+    /// Gives a decoder's room back.
+    pub(super) const fn give_back_decoder(&mut self, bytes: usize) {
+        self.decoders_left = self.decoders_left.saturating_add(bytes);
     }
 
     /// Gives room back.

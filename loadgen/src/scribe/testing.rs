@@ -71,6 +71,19 @@ impl Records {
         self.add(Kind::Head, request, status, &(), head.as_bytes())
     }
 
+    /// A head with these lines.
+    pub(super) fn head_with(&mut self, request: u64, status: u16, head: &str) -> &mut Self {
+        self.add(Kind::Head, request, status, &(), head.as_bytes())
+    }
+
+    /// A piece of a body that ends there on the wire, and of which each byte does if the connection is encrypted.
+    pub(super) fn piece(&mut self, request: u64, bytes: &[u8], end: u64, is_sealed: bool) -> &mut Self {
+        self.count += 1;
+        let rest = u32::try_from(bytes.len()).unwrap();
+        let header = RecordHeader::new(Kind::Body, request, MonoNs(self.count), end, rest);
+        self.append(RecordHeader { detail: u16::from(is_sealed), ..header }, &(), bytes)
+    }
+
     pub(super) fn event(&mut self, request: u64, event: &str) -> &mut Self {
         self.add(Kind::Event, request, 0, &(), event.as_bytes())
     }
@@ -159,7 +172,7 @@ impl Message {
     }
 }
 
-/// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server`.
+/// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server` or `chunks`, for who counts.
 pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
     let asked = Asked::knowing(
@@ -279,7 +292,7 @@ fn plan(options: &str) -> Plan {
             session_header: "X-Correlation-ID".to_owned(),
             header_names: Vec::new(),
             extra_inputs: serde_json::Map::new(),
-            dialect: plan::Dialect::default(),
+            dialect: plan::Dialect { per_chunk_usage: options == "chunks", ..plan::Dialect::default() },
         },
         tokenizer: plan::Tokenizer::None,
         input: plan::Input::Synthetic {

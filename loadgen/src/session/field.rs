@@ -100,6 +100,7 @@ impl Field {
             .map_err(|error| Failure::Load("map a ring", error))?;
         let connections = connections(plan, number, workers, ready.ways.targets.len());
         let (feed, queue) = composer::queue(QUEUE_DEPTH, connections as usize);
+        let numbering = Arc::<AtomicU32>::default();
         let composition = Composition {
             conversations: Arc::clone(&ready.conversations),
             order: ready.order.clone(),
@@ -113,6 +114,8 @@ impl Field {
             inquiries: ready.ways.inquiries.clone(),
             timeline: ready.timeline,
             users: users(plan),
+            replays: !ready.trace.is_empty(),
+            numbering: Arc::clone(&numbering),
             run_number: setup.run_number,
             worker: number as u64,
             workers: workers as u64,
@@ -134,6 +137,7 @@ impl Field {
             ended: told.ended,
             queue,
             composer: composer.thread().clone(),
+            numbering,
             reporter: report::Reporter::new(producer),
             targets: ready.ways.targets.clone(),
             connections,

@@ -38,6 +38,9 @@ pub enum Failure {
     /// The plan or its inputs.
     #[error("{0}")]
     Plan(String),
+    /// The server.
+    #[error("{0}")]
+    Server(String),
     /// The host: memory, descriptors, io_uring.
     #[error("failed to {0}")]
     Load(&'static str, #[source] io::Error),
@@ -54,7 +57,11 @@ pub fn run() -> ExitCode {
     match serve(orders, &mut reporter, &mut confinement, &mut secrets) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let fault = if matches!(error, Failure::Plan(_)) { "plan" } else { "load" };
+            let fault = match error {
+                Failure::Plan(_) => "plan",
+                Failure::Server(_) => "server",
+                Failure::Load(..) => "load",
+            };
             let message = secrets.redacted_text(with_cause(&error));
             reporter.tell(&Report::Failed { fault: fault.to_owned(), message });
             ExitCode::FAILURE

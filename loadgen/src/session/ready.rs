@@ -12,7 +12,7 @@ use crate::scribe::Scribe;
 use crate::secrets::Secrets;
 use common::clock::DurationNs;
 use common::handshake::Setup;
-use common::plan::{self, Input, Plan, Tokenizer as TokenizerPlan};
+use common::plan::{self, Input, Load, Plan, Tokenizer as TokenizerPlan};
 use endpoint::Endpoint;
 use std::fs::File;
 use std::io::{self, Read};
@@ -93,11 +93,12 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
     let metadata = endpoint.metadata();
     let markers = plan.load.cache_bust.map(|place| Markers::new(place, metadata, setup.run_number));
     check_fit(&*conversations, endpoint, &plan.endpoint, markers)?;
-    settle(plan, &*conversations);
-    let replays = plan.load.phases.iter().any(|phase| phase.shape == REPLAY);
+    settle(plan, &*conversations)?;
+    let replays = plan.load.phases.iter().any(|phase| phase.shape == Load::REPLAY);
     let schedule = &plan.load.fixed_schedule;
     let speedup = schedule.speedup.unwrap_or(1.0);
     let (order, trace, zero_ms) = if replays {
+        check_times(&*conversations).map_err(|problem| Failure::Plan(named(&plan.input, &problem)))?;
         let replay = prompt::replay(&*conversations, schedule);
         if replay.dues.is_empty() {
             return Err(Failure::Plan("no row of the trace lies between the schedule's offsets".to_owned()));
@@ -120,6 +121,19 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
         endpoint,
         notices,
     })
+}
+
+/// Whether each row of a schedule says when it is sent.
+fn check_times(conversations: &dyn Conversations) -> Result<(), String> {
+    let without = (0..conversations.count()).find(|place| conversations.timestamp_ms(*place).is_none());
+    let Some(place) = without else { return Ok(()) };
+    let place = match conversations.line(place) {
+        Some(line) => format!("line {line}"),
+        None => format!("conversation {}", place + 1),
+    };
+    Err(format!(
+        "{place}: there is no timestamp, which --fixed-schedule needs; --no-fixed-schedule sends rows without their times"
+    ))
 }
 
 /// Every worker must have a place for a session, or its share of the requests would wait for ever.
@@ -192,23 +206,28 @@ fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Fail
 }
 
 /// Completes the plan with what only the input can tell: whether it is a trace, and how much there is of it.
-fn settle(plan: &mut Plan, conversations: &dyn Conversations) {
+fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Failure> {
     let is_trace = matches!(&plan.input, Input::File { format, .. } if TRACES.contains(&format.as_str()));
     let replays =
         plan.load.fixed_schedule.is_automatic && is_trace && conversations.timestamp_ms(0).is_some();
-    for phase in plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup) {
-        if replays {
-            REPLAY.clone_into(&mut phase.shape);
+    if replays {
+        if let Some(shape) = plan.load.contradicts_replay() {
+            return Err(Failure::Plan(format!(
+                "the rows have timestamps, at which they are sent: leave out what asks for the shape `{shape}`, or give \
+                 --no-fixed-schedule"
+            )));
         }
+        plan.load.replay();
+    }
+    for phase in plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup) {
         let ends = [phase.request_count, phase.session_count, phase.duration_seconds.map(|_| 0)];
-        if ends.iter().all(Option::is_none) && phase.shape != REPLAY {
+        if ends.iter().all(Option::is_none) && phase.shape != Load::REPLAY {
             phase.session_count = Some(conversations.count() as u64);
         }
     }
+    Ok(())
 }
 
-/// The shape that sends a trace at its own times.
-const REPLAY: &str = "fixed_schedule";
 /// Inputs whose timestamps are replayed unless the user says otherwise.
 const TRACES: &[&str] =
     &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];

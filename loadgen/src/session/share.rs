@@ -58,6 +58,7 @@ pub(super) fn of_worker(
         shape::by_name(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
     let limits = limits(phase, seed, worker, workers);
     let starts = (shape.starts)(phase, seed, trace);
+    let counts_anew = matches!(starts, Starts::Sessions(_) | Starts::Users(_));
     let share = (u32::try_from(worker).unwrap_or(0), u32::try_from(workers).unwrap_or(1));
     Ok(Phase {
         schedule: Box::new(move |begin, held| match starts {
@@ -72,6 +73,7 @@ pub(super) fn of_worker(
         }),
         is_seamless: phase.is_seamless,
         is_warmup: phase.is_warmup,
+        counts_anew,
         cancellation: phase.cancellation.filter(|_| !phase.is_warmup),
         limits_prefill: phase.prefill_concurrency.is_some(),
     })

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::given::Given;
-use crate::composer::Head;
+use crate::composer::{Head, has_header};
 use crate::job::Inquiry;
 use crate::ring::socket::Address;
 use crate::tls;
@@ -34,10 +34,7 @@ impl Ways {
 
 pub(super) fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) -> Result<Ways, Failure> {
     let plan = &setup.plan.endpoint;
-    let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
-    let mut headers = vec![format!("User-Agent: aiperfd/{}", env!("CARGO_PKG_VERSION"))];
-    headers.extend(setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")));
-    headers.extend([format!("Accept: {accept}"), format!("Content-Type: {}", endpoint.content_type(plan))]);
+    let mut headers = headers(setup, endpoint)?;
     let mut ways = Ways::none();
     for (url, address) in &setup.addresses {
         let path = endpoint.metadata().path(plan);
@@ -58,6 +55,35 @@ pub(super) fn ways(setup: &Setup, given: &mut Given, endpoint: &dyn Endpoint) ->
     }
     headers.iter_mut().for_each(Zeroize::zeroize);
     Ok(ways)
+}
+
+/// The lines that every request has but for its ids and its length: the user's own in place of ours.
+fn headers(setup: &Setup, endpoint: &dyn Endpoint) -> Result<Vec<String>, Failure> {
+    let plan = &setup.plan.endpoint;
+    let accept = if plan.streaming { "text/event-stream" } else { "application/json" };
+    let content_type = endpoint.content_type(plan);
+    let own = [
+        ("User-Agent", concat!("aiperfd/", env!("CARGO_PKG_VERSION"))),
+        ("Accept", accept),
+        ("Content-Type", content_type),
+    ];
+    let given =
+        setup.secret_headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>();
+    if let Some(framing) =
+        ["Content-Length", "Transfer-Encoding"].iter().find(|name| has_header(&given, name))
+    {
+        return Err(Failure::Plan(format!("--header {framing}: each request's own body says that")));
+    }
+    if has_header(&given, "Content-Type") && content_type.starts_with("multipart/") {
+        return Err(Failure::Plan(
+            "--header Content-Type: bodies are forms here, whose type names the boundary between their parts"
+                .to_owned(),
+        ));
+    }
+    let own = own.iter().filter(|(name, _)| !has_header(&given, name));
+    let mut headers = own.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>();
+    headers.extend(given);
+    Ok(headers)
 }
 
 fn internet(address: &str) -> Result<SocketAddr, Failure> {
@@ -102,10 +128,7 @@ fn encrypted(
     tls::try_out(&config, &name, address).map_err(|error| {
         // A key may stand in the query.
         let url = url.split('?').next().unwrap_or_default();
-        Failure::Plan(format!(
-            "failed to shake hands with {url}: {error}; --ca-certificate FILE trusts an authority of your own, --insecure \
-             trusts anybody"
-        ))
+        Failure::Server(format!("failed to shake hands with {url}: {error}"))
     })?;
     Ok((config, name))
 }

@@ -3,7 +3,9 @@
 
 use crate::bounds::RESPONSE_BYTES_MAX;
 use crate::wire::Sink;
-use crate::wire::sse::Cutter;
+use crate::wire::coding::is_event_stream_type;
+pub use crate::wire::coding::{Coding, begins_stream};
+use crate::wire::sse::{Cutter, EVENT_BYTES_MAX};
 
 /// One connection's responses, one after the other.
 #[derive(Debug)]
@@ -15,6 +17,11 @@ pub struct Responses {
     /// The offset of the next byte.
     offset: u64,
     event_stream: bool,
+    coding: Coding,
+    /// Whether it is not known yet if the body is a stream of events that nothing calls so, and what is there of it.
+    is_undecided: bool,
+    lead: [u8; LEAD],
+    lead_length: u8,
     keep_alive: bool,
     /// Whether any byte of the response that is awaited has come.
     begun: bool,
@@ -43,29 +50,69 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The status line or a header line is malformed.
-    #[error("the response's head is malformed")]
+    #[error("what came is no HTTP/1.1 response")]
     Head,
     /// The head is larger than [`HEAD_BYTES_MAX`] or has more than [`HEADERS_MAX`] lines.
-    #[error("the response's head is too large")]
+    #[error("the response's head is larger than {} KiB or has more than {HEADERS_MAX} lines", HEAD_BYTES_MAX >> 10)]
     HeadTooLarge,
     /// A chunk's size line or end is malformed.
     #[error("a chunk of the response is malformed")]
     Chunk,
-    /// An event is too large.
-    #[error("an event of the response is too large")]
+    /// An event is larger than [`EVENT_BYTES_MAX`].
+    #[error("an event of the response is larger than {} MiB", EVENT_BYTES_MAX >> 20)]
     EventTooLarge,
     /// Bytes came that belong to no request.
     #[error("the server sent bytes after its response")]
     Surplus,
+    /// The server speaks TLS, and was asked without.
+    #[error("the server answered with TLS: its URL begins with https://")]
+    Tls,
+    /// The server speaks HTTP/2.
+    #[error("the server answered with HTTP/2; only HTTP/1.1 is spoken here")]
+    Http2,
+    /// Too much of all responses that are open was not whole.
+    #[error("too much of the responses that are open at once is not whole")]
+    NoRoom,
     /// Bytes of a head or of chunk framing are missing.
     #[error("a part of the response that frames it is missing")]
     Hole,
     /// The response is longer than [`RESPONSE_BYTES_MAX`].
-    #[error("the response does not end")]
+    #[error("the response is longer than {} GiB", RESPONSE_BYTES_MAX >> 30)]
     TooLong,
     /// The server switches protocols, which nobody asked for.
     #[error("the server wants to switch protocols")]
     Upgrade,
+}
+
+impl Malformed {
+    /// Every case, by its number less one.
+    const ALL: &[Self] = &[
+        Self::Head,
+        Self::HeadTooLarge,
+        Self::Chunk,
+        Self::EventTooLarge,
+        Self::Surplus,
+        Self::Tls,
+        Self::Http2,
+        Self::NoRoom,
+        Self::Hole,
+        Self::TooLong,
+        Self::Upgrade,
+    ];
+
+    /// The number that stands for the case in a record.
+    #[cold]
+    #[must_use]
+    pub fn number(self) -> u32 {
+        Self::ALL.iter().zip(1..).find(|(case, _)| **case == self).map_or(0, |(_, number)| number)
+    }
+
+    /// The case that a number stands for; for none, that what came is no response.
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        let place = usize::try_from(number).unwrap_or(0).wrapping_sub(1);
+        Self::ALL.get(place).copied().unwrap_or(Self::Head)
+    }
 }
 
 /// How a connection's end fits the response that was awaited.
@@ -101,6 +148,10 @@ impl Responses {
             cutter: Cutter::default(),
             offset: 0,
             event_stream: false,
+            coding: Coding::Identity,
+            is_undecided: false,
+            lead: [0; LEAD],
+            lead_length: 0,
             keep_alive: true,
             begun: false,
             response_begin: 0,
@@ -142,6 +193,18 @@ impl Responses {
         self.expect();
     }
 
+    /// Whether the body of the response is coded.
+    #[must_use]
+    pub fn is_coded(&self) -> bool {
+        self.coding != Coding::Identity
+    }
+
+    /// Whether any byte of the response that is awaited has come.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Memory that it holds of what is not whole.
     #[must_use]
     pub const fn held(&self) -> usize {
@@ -171,7 +234,8 @@ impl Responses {
         }
         let (taken, progress) = self.feed_one(bytes, sink)?;
         if taken < bytes.len() {
-            return Err(Malformed::Surplus);
+            // The response was whole: what follows it costs the connection, and not the request.
+            return Ok(Progress::Complete { keep_alive: false });
         }
         Ok(progress)
     }
@@ -230,6 +294,7 @@ impl Responses {
         };
         self.offset += count;
         self.cutter.reset();
+        self.is_undecided = false;
         if self.state == State::Complete {
             self.end_content(sink);
         }
@@ -299,7 +364,7 @@ impl Responses {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(Malformed::HeadTooLarge),
-            Err(_) => return Err(Malformed::Head),
+            Err(_) => return Err(other_protocol(bytes)),
         };
         if length > HEAD_BYTES_MAX {
             return Err(Malformed::HeadTooLarge);
@@ -314,7 +379,10 @@ impl Responses {
         }
         let framing = Framing::of(&response)?;
         self.keep_alive = framing.keep_alive;
-        self.event_stream = framing.event_stream;
+        self.coding = framing.coding;
+        self.event_stream = framing.event_stream && framing.coding == Coding::Identity;
+        self.is_undecided = !framing.event_stream && framing.coding == Coding::Identity && status / 100 == 2;
+        self.lead_length = 0;
         self.state = match (status, framing.chunked, framing.length) {
             (204 | 304, ..) | (_, false, Some(0)) => State::Complete,
             _ if self.bodiless => State::Complete,
@@ -327,6 +395,9 @@ impl Responses {
         };
         self.cutter.reset();
         sink.head(status, &bytes[..length], offset + widen(length));
+        if self.coding != Coding::Identity {
+            sink.coded(self.coding, framing.event_stream);
+        }
         Ok(Some(length))
     }
 
@@ -417,11 +488,45 @@ impl Responses {
             let cut = self.cutter.feed(bytes, self.offset, |event, end| sink.event(event, end));
             return cut.map_err(|_too_large| Malformed::EventTooLarge);
         }
+        if self.is_undecided {
+            return self.begin_content(bytes, sink);
+        }
         sink.body(bytes, self.offset + widen(bytes.len()));
         Ok(())
     }
 
+    /// The first bytes of a body that nothing calls a stream of events: they say whether it is one.
+    #[cold]
+    #[inline(never)]
+    fn begin_content(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Malformed> {
+        let begin = usize::from(self.lead_length);
+        let taken = bytes.len().min(LEAD - begin);
+        self.lead[begin..begin + taken].copy_from_slice(&bytes[..taken]);
+        let known = begins_stream(&self.lead[..begin + taken]);
+        if known.is_none() && begin + bytes.len() < LEAD {
+            self.lead_length += u8::try_from(taken).unwrap_or(0);
+            return Ok(());
+        }
+        self.is_undecided = false;
+        self.event_stream = known == Some(true);
+        self.lead_length = 0;
+        let lead = &self.lead[..begin];
+        if self.event_stream {
+            // No event ends in it.
+            let cut = self.cutter.feed(lead, self.offset, |event, end| sink.event(event, end));
+            cut.map_err(|_too_large| Malformed::EventTooLarge)?;
+        } else if begin > 0 {
+            sink.body(lead, self.offset);
+        }
+        self.content(bytes, sink)
+    }
+
     fn end_content(&mut self, sink: &mut impl Sink) {
+        if self.lead_length > 0 {
+            // It was too short to be a stream.
+            let length = usize::from(std::mem::take(&mut self.lead_length));
+            sink.body(&self.lead[..length], self.offset);
+        }
         if self.event_stream {
             self.cutter.finish(self.offset, |event, end| sink.event(event, end));
         }
@@ -440,6 +545,7 @@ struct Framing {
     length: Option<u64>,
     keep_alive: bool,
     event_stream: bool,
+    coding: Coding,
 }
 
 impl Framing {
@@ -449,6 +555,7 @@ impl Framing {
             length: None,
             keep_alive: response.version != Some(0),
             event_stream: false,
+            coding: Coding::Identity,
         };
         for header in response.headers.iter() {
             let name = header.name;
@@ -467,7 +574,15 @@ impl Framing {
                     framing.keep_alive = true;
                 }
             } else if name.eq_ignore_ascii_case("content-type") {
-                framing.event_stream = starts_with_token(header.value, b"text/event-stream");
+                framing.event_stream = is_event_stream_type(header.value);
+            } else if name.eq_ignore_ascii_case("content-encoding") {
+                let coding = Coding::named(header.value);
+                let is_one = framing.coding == Coding::Identity || coding == Coding::Identity;
+                framing.coding = match (is_one, coding) {
+                    (true, Coding::Identity) => framing.coding,
+                    (true, coding) => coding,
+                    (false, _) => Coding::Other,
+                };
             }
         }
         Ok(framing)
@@ -496,8 +611,16 @@ fn ends_with_token(value: &[u8], token: &[u8]) -> bool {
     tokens(value).last().is_some_and(|one| one.eq_ignore_ascii_case(token))
 }
 
-fn starts_with_token(value: &[u8], token: &[u8]) -> bool {
-    value.trim_ascii().get(..token.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(token))
+/// What bytes are that are no HTTP/1.1 response.
+#[cold]
+fn other_protocol(bytes: &[u8]) -> Malformed {
+    match bytes {
+        // An alert or a handshake of TLS (RFC 8446 §5.1).
+        [0x15 | 0x16, 0x03, ..] => Malformed::Tls,
+        // SETTINGS or GOAWAY of the whole connection (RFC 9113 §4.1): with what each server begins or gives up.
+        [0, _, _, 4 | 7, _, 0, 0, 0, 0, ..] => Malformed::Http2,
+        _ => Malformed::Head,
+    }
 }
 
 /// The size in a chunk's first line; extensions after a semicolon are passed over (RFC 9112 §7.1.1).
@@ -530,12 +653,14 @@ const fn narrow(count: u64) -> usize {
 /// The largest head that is taken.
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
 /// The most header lines that are taken.
-pub const HEADERS_MAX: usize = 64;
+pub const HEADERS_MAX: usize = 128;
 const CHUNK_LINE_MAX: usize = 4 << 10;
 /// The most interim heads of one response.
 const INTERIM_MAX: u32 = 64;
 /// Memory that is kept of a head for the next one.
 const KEPT_BYTES: usize = 4 << 10;
+/// Bytes by which a stream of events is told that nothing calls so.
+const LEAD: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -554,6 +679,10 @@ mod tests {
 
         fn event(&mut self, bytes: &[u8], end: u64) {
             write!(self.0, "event {} @{end}; ", String::from_utf8_lossy(bytes).escape_debug()).unwrap();
+        }
+
+        fn coded(&mut self, coding: Coding, is_event_stream: bool) {
+            write!(self.0, "{coding:?} {is_event_stream}; ").unwrap();
         }
 
         fn body(&mut self, bytes: &[u8], end: u64) {
@@ -619,9 +748,67 @@ mod tests {
         check("HTTP/1.1 101 Up\r\n\r\n", "Upgrade");
         check("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxy", "Head");
         check("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n", "head 200 47B @47; Chunk");
-        check("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxy", "head 200 38B @38; body x @39; Surplus");
+        check(
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nxy",
+            "head 200 38B @38; body x @39; complete false; ",
+        );
         check(&format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(HEAD_BYTES_MAX)), "HeadTooLarge");
         check(&format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX + 1)), "HeadTooLarge");
+    }
+
+    #[test]
+    fn other_protocols_are_named() {
+        check("\u{15}\u{3}\u{1}\0\u{2}\u{2}F", "Tls");
+        check("\0\0\u{12}\u{4}\0\0\0\0\0\0\u{3}", "Http2");
+        for case in Malformed::ALL {
+            assert_eq!(Malformed::from_number(case.number()), *case, "{case}");
+        }
+        assert_eq!(Malformed::from_number(0), Malformed::Head, "of an older record");
+    }
+
+    /// A body of these pieces, one a chunk, under a head with these lines.
+    fn body(lines: &str, pieces: &[&str]) -> String {
+        let mut stream = format!("HTTP/1.1 200 OK\r\n{lines}transfer-encoding: chunked\r\n\r\n");
+        for piece in pieces {
+            write!(stream, "{:x}\r\n{piece}\r\n", piece.len()).unwrap();
+        }
+        let whole = journal(&[format!("{stream}0\r\n\r\n").as_bytes()]);
+        let whole = whole.split_once("; ").unwrap().1.replace("complete true; ", "");
+        whole.split("; ").map(|part| part.split(" @").next().unwrap()).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn streams_that_nothing_calls_so_are_cut() {
+        for lines in ["", "content-type: application/json\r\n", "content-type: text/plain\r\n"] {
+            assert_eq!(
+                body(lines, &["data: a\n\ndata: b\n\n"]),
+                "event data: a; event data: b; ",
+                "{lines:?}"
+            );
+        }
+        assert_eq!(body("", &["d", "ata: a\n", "\n"]), "event data: a; ", "in pieces");
+        assert_eq!(
+            body("", &["\u{feff}", "\r\n: x\n\ndata: a\n\n"]),
+            "event : x; event data: a; ",
+            "behind a mark"
+        );
+        assert_eq!(body("", &["{\"a\":", "1}"]), "body {\\\"a\\\":; body 1}; ", "JSON is none");
+        assert_eq!(body("", &["da", "y"]), "body da; body y; ", "nor is what only begins so");
+        assert_eq!(body("", &["ev"]), "body ev; ", "nor what ends there");
+        assert_eq!(
+            body("", &["\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\nx"]).matches('x').count(),
+            1,
+            "nor blank lines"
+        );
+    }
+
+    #[test]
+    fn coded_bodies_come_in_pieces() {
+        let lines = "content-type: text/event-stream\r\ncontent-encoding: gzip\r\n";
+        assert_eq!(body(lines, &["data: a\n\n"]), "Gzip true; body data: a\\n\\n; ", "not cut");
+        let lines = "content-encoding: br\r\nContent-Encoding: gzip\r\n";
+        assert_eq!(body(lines, &["x"]), "Other false; body x; ", "two codings");
+        assert_eq!(body("content-encoding: identity\r\n", &["x"]), "body x; ", "none");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! HOT: cuts a body into server-sent events at their blank lines, whatever the line ends and wherever reads split.
 //! Budget: the row "events sharing segments" of docs/BUDGET.md.
 
+use super::coding::BYTE_ORDER_MARK;
 use memchr::memchr2;
 
 /// Cuts one event stream. Fields are not looked at: that is the scribe's work.
@@ -12,6 +13,10 @@ pub struct Cutter {
     in_line: bool,
     /// Whether the last byte was a carriage return: a line feed right after it ends no second line.
     after_return: bool,
+    /// Whether the stream has begun: a byte order mark before it is passed over.
+    has_begun: bool,
+    /// Bytes of a mark with which it may begin.
+    mark: u8,
 }
 
 /// An event larger than any server sends.
@@ -24,6 +29,7 @@ impl Cutter {
         self.empty();
         self.in_line = false;
         self.after_return = false;
+        (self.has_begun, self.mark) = (false, 0);
     }
 
     /// Takes bytes whose first has this offset; calls `event` with each event that they complete and the offset
@@ -39,6 +45,9 @@ impl Cutter {
     ) -> Result<(), EventTooLarge> {
         if bytes.is_empty() {
             return Ok(());
+        }
+        if !self.has_begun {
+            return self.begin(bytes, offset, event);
         }
         let mut begin = 0;
         let mut place = 0;
@@ -68,6 +77,32 @@ impl Cutter {
         }
         self.in_line |= place < bytes.len();
         self.keep(&bytes[begin..])
+    }
+
+    /// Passes over a byte order mark before the first event.
+    #[cold]
+    #[inline(never)]
+    fn begin(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        event: impl FnMut(&[u8], u64),
+    ) -> Result<(), EventTooLarge> {
+        let known = usize::from(self.mark);
+        let wanted = BYTE_ORDER_MARK.get(known..).unwrap_or_default();
+        let same = wanted.iter().zip(bytes).take_while(|(one, other)| one == other).count();
+        if same == bytes.len() && same < wanted.len() {
+            self.mark += u8::try_from(same).unwrap_or(0);
+            return Ok(());
+        }
+        self.has_begun = true;
+        if same == wanted.len() {
+            return self.feed(&bytes[same..], offset + widen(same), event);
+        }
+        // It began like a mark, and is none.
+        self.keep(&BYTE_ORDER_MARK[..known])?;
+        self.in_line = known > 0;
+        self.feed(bytes, offset, event)
     }
 
     /// Ends the stream: what is left without a blank line is the last event.
@@ -162,6 +197,18 @@ mod tests {
         check("data: a\r\n\r\ndata: b\r\n\r\n", &[("data: a", 111), ("data: b", 122)]);
         check("data: a\r\rdata: b\r\r", &[("data: a", 109), ("data: b", 118)]);
         check("data: a\n\r\ndata: b\r\n\n", &[("data: a", 110), ("data: b", 120)]);
+    }
+
+    #[test]
+    fn one_mark_at_the_beginning_is_passed_over() {
+        check("\u{feff}data: a\n\n", &[("data: a", 112)]);
+        check("\u{feff}\n\ndata: a\n\n", &[("data: a", 114)]);
+        check("\u{feff}\u{feff}data: a\n\n", &[("\u{feff}data: a", 115)]);
+        check("data: \u{feff}\n\n\u{feff}data: b\n\n", &[("data: \u{feff}", 111), ("\u{feff}data: b", 123)]);
+        let pieces = [&b"\xef"[..], b"\xbb", b"\xbfdata: a\n", b"\n"];
+        assert_eq!(cut(&pieces), [("data: a".to_owned(), 112)], "in pieces");
+        let pieces = [&b"\xef\xbb"[..], b"x\n\n"];
+        assert_eq!(cut(&pieces), [("\u{fffd}x".to_owned(), 105)], "what is none is kept");
     }
 
     #[test]

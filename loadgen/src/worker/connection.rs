@@ -23,8 +23,6 @@ pub(super) struct Connection {
     pub(super) tls: Option<Box<Tls>>,
     /// Memory that it holds of what is not whole, as counted in the worker.
     pub(super) partial: usize,
-    /// Attempts in a row on this place that no response came to.
-    pub(super) failures: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +47,14 @@ pub(super) struct Active {
     pub(super) status: u16,
     pub(super) reads: u32,
     pub(super) phase: u32,
+    /// Of a response that is malformed, what is: its number.
+    pub(super) malformed: u32,
     /// Whether it waits for its first token, and others for that.
     pub(super) is_prefilling: bool,
-    /// Whether its response has had an event, and how many comments have no record.
-    pub(super) has_event: bool,
+    /// Comments of its response, which have no record.
     pub(super) comments: u32,
+    /// Whether it was sent before, on a connection that the server ended at that moment.
+    pub(super) is_retried: bool,
     /// What the server said, of a session that has more to say.
     pub(super) said: Option<Said>,
     /// Of a job, its last answer.
@@ -82,7 +83,6 @@ impl Connection {
             active: None,
             tls: None,
             partial: 0,
-            failures: 0,
         }
     }
 
@@ -116,8 +116,9 @@ impl Active {
             reads: 0,
             phase,
             is_prefilling: false,
-            has_event: false,
             comments: 0,
+            malformed: 0,
+            is_retried: false,
             said: None,
             job: None,
         }

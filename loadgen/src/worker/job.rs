@@ -10,6 +10,7 @@ use crate::clock;
 use crate::composer::{Answer, Next, Prepared};
 use crate::job;
 use crate::wire::Sink;
+use crate::wire::coding::Coding;
 use crate::wire::http::AtEnd;
 use common::client_event::{Moved, Outcome};
 use common::clock::MonoNs;
@@ -30,6 +31,8 @@ pub(super) struct Job {
     keeps_alive: bool,
     /// Whether an answer has come on this connection.
     has_answered_here: bool,
+    /// How the last answer is coded.
+    coding: Coding,
     /// Bytes of the last answer that were too many.
     left_out: u64,
 }
@@ -45,6 +48,12 @@ impl Job {
         self.body.len()
     }
 
+    /// Its connection is of no more use.
+    #[cold]
+    pub(super) const fn hang_up(&mut self) {
+        self.keeps_alive = false;
+    }
+
     /// Keeps nothing more of its last answer.
     #[cold]
     pub(super) fn give_up(&mut self) {
@@ -57,6 +66,7 @@ impl Sink for Job {
     fn head(&mut self, status: u16, bytes: &[u8], _end: u64) {
         self.status = status;
         // What the job has made is received and not kept; that there is nothing is.
+        self.coding = Coding::Identity;
         self.is_content &= outcome_of(status) == Outcome::Ok;
         if !self.is_content {
             self.body.clear();
@@ -64,6 +74,10 @@ impl Sink for Job {
             self.head.clear();
             self.head.extend_from_slice(bytes);
         }
+    }
+
+    fn coded(&mut self, coding: Coding, _is_event_stream: bool) {
+        self.coding = coding;
     }
 
     fn event(&mut self, bytes: &[u8], end: u64) {
@@ -111,6 +125,7 @@ impl Worker {
             request: active.prepared.request,
             target: active.prepared.target,
             body: job.body.clone(),
+            coding: job.coding,
         };
         let answer =
             Answer { session: active.prepared.session, due, said: None, job: Some(told), is_branch: false };
@@ -197,6 +212,7 @@ impl Worker {
             self.exceeded.count(Bound::JobBytes, job.left_out);
         }
         if let Some(said) = active.said.as_mut() {
+            said.coding = job.coding;
             said.add(&job.body);
         }
         self.kept += active.kept();
@@ -243,7 +259,7 @@ impl Worker {
         if let Some(job) =
             self.connections[widen(place)].active.as_mut().and_then(|active| active.job.as_mut())
         {
-            job.keeps_alive = false;
+            job.hang_up();
         }
     }
 }

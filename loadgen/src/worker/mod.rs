@@ -11,6 +11,8 @@
 
 mod connection;
 mod job;
+mod race;
+mod reach;
 mod secure;
 mod session;
 
@@ -32,6 +34,7 @@ use common::kernel_event::segment::{RECEIVED, SENT};
 use common::plan::{Cancellation, ConnectionReuse, Wait};
 use common::ring::Counter;
 use connection::{Active, Connection, State};
+use reach::{Reach, is_unreached};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use session::Turns;
@@ -60,6 +63,8 @@ pub struct Assignment {
     pub queue: PreparedQueue,
     /// Makes them; woken when a session goes on.
     pub composer: Thread,
+    /// Tells the composer to count sessions anew.
+    pub numbering: Arc<AtomicU32>,
     /// Where it reports.
     pub reporter: Reporter,
     /// Where requests go, by [`Prepared::target`].
@@ -107,6 +112,8 @@ pub struct Phase {
     pub is_warmup: bool,
     /// Requests that are given up on purpose.
     pub cancellation: Option<Cancellation>,
+    /// Whether its sessions are counted from the first one: those of a schedule have each its own row, and users their age.
+    pub counts_anew: bool,
     /// Whether few enough requests wait for their first token that it must be noticed.
     pub limits_prefill: bool,
 }
@@ -169,6 +176,7 @@ struct Worker {
     begin: Receiver<MonoNs>,
     phase_ended: Sender<Ended>,
     queue: PreparedQueue,
+    numbering: Arc<AtomicU32>,
     turns: Turns,
     reporter: Reporter,
     targets: Vec<Destination>,
@@ -185,8 +193,8 @@ struct Worker {
     deadlines: VecDeque<(MonoNs, u32, u64)>,
     /// When requests are given up on purpose.
     cancels: BinaryHeap<Reverse<(MonoNs, u32, u64)>>,
-    /// A request for which no connection could be had yet: one is being closed.
-    stranded: Option<Active>,
+    /// Requests for which no connection could be had yet: one is being closed.
+    stranded: VecDeque<Active>,
     threshold: Option<Arc<Threshold>>,
     seed: u64,
     will: Arc<AtomicU8>,
@@ -199,7 +207,9 @@ struct Worker {
     /// Memory that all connections hold of what is not whole, and bytes of responses that sessions go on with.
     partial: usize,
     kept: u64,
-    /// How long the place of a request that is ending stays empty: its server was not there.
+    /// Whether each target is reached.
+    reach: Vec<Reach>,
+    /// How long the place of a request that is ending stays empty: its server was not reached.
     backoff: DurationNs,
     /// The same for the place of a tree of sessions, which the composer ends.
     tree_backoff: DurationNs,
@@ -224,8 +234,10 @@ impl Worker {
             begin: assignment.begin,
             phase_ended: assignment.ended,
             queue: assignment.queue,
+            numbering: assignment.numbering,
             turns: Turns::new(assignment.composer),
             reporter: assignment.reporter,
+            reach: vec![Reach::default(); assignment.targets.len()],
             targets: assignment.targets,
             wait: assignment.wait,
             stamps: assignment.stamps,
@@ -236,7 +248,7 @@ impl Worker {
             timeout: assignment.timeout,
             deadlines: VecDeque::with_capacity(widen(places)),
             cancels: BinaryHeap::new(),
-            stranded: None,
+            stranded: VecDeque::new(),
             threshold: assignment.threshold,
             seed: assignment.seed,
             will: assignment.will,
@@ -264,6 +276,9 @@ impl Worker {
                 let Ok(begun) = self.begin.recv() else { return Ok(()) };
                 begun
             };
+            if phase.is_seamless && phase.counts_anew && number > 0 {
+                self.count_anew();
+            }
             if number > 0 && self.will.load(Ordering::Relaxed) != GO {
                 return Ok(());
             }
@@ -283,6 +298,10 @@ impl Worker {
             if result.is_err() {
                 // The others must not wait for a phase that this worker will never end.
                 self.will.fetch_max(STOP, Ordering::Relaxed);
+            }
+            if phases.peek().is_some_and(|(_, next)| next.counts_anew && !next.is_seamless) {
+                // Its first requests are ready before it is known when it begins.
+                self.count_anew();
             }
             // Nobody waits for the end of a run that is being stopped.
             self.phase_ended.send(Ended { phase: number, begun }).ok();
@@ -349,7 +368,7 @@ impl Worker {
 
     fn has_room(&self) -> bool {
         self.schedule.may_prefill(self.prefilling)
-            && self.stranded.is_none()
+            && self.stranded.is_empty()
             && !(self.idle.is_empty() && self.free.is_empty() && self.turns.owned.is_empty())
     }
 
@@ -370,11 +389,8 @@ impl Worker {
             self.schedule.session_ended(now, now + self.tree_backoff);
         }
         self.ask_after_jobs(now);
-        if self.stranded.is_some()
-            && !self.free.is_empty()
-            && let Some(active) = self.stranded.take()
-        {
-            self.open(active);
+        if !self.stranded.is_empty() {
+            self.land(now);
         }
         while self.has_room() {
             if let Some(due) = self.turns.next_due().and_then(|due| self.schedule.turn_from(due))
@@ -449,7 +465,8 @@ impl Worker {
             let (sealed, handshake) = tls.sealed(&bytes);
             // What is left of the handshake goes with the request, but is not of it.
             begin += handshake;
-            self.queue.give_back(std::mem::replace(&mut bytes, sealed));
+            // Sealed for this connection, it can't be sent again: what was sealed is kept.
+            active.prepared.bytes = std::mem::replace(&mut bytes, sealed);
         }
         connection.request_begin = begin;
         connection.sent_offset += bytes.len() as u64;
@@ -472,10 +489,14 @@ impl Worker {
         };
         connection.uses += 1;
         self.ring.send(place, bytes);
-        if submitted - active.due > LATE {
-            self.reporter.counters().count(Counter::Late, 1);
+        if active.is_retried {
+            self.reporter.sent_again(active.prepared.request, submitted, connection.sent_offset, &sent);
+        } else {
+            if submitted - active.due > LATE {
+                self.reporter.counters().count(Counter::Late, 1);
+            }
+            self.reporter.sent(active.prepared.request, submitted, connection.sent_offset, &sent);
         }
-        self.reporter.sent(active.prepared.request, submitted, connection.sent_offset, &sent);
         self.deadlines.push_back((submitted + self.timeout, place, active.prepared.request.0));
     }
 
@@ -488,7 +509,7 @@ impl Worker {
             if self.closing == 0 {
                 self.evict(now);
             }
-            self.stranded = Some(active);
+            self.stranded.push_back(active);
             return;
         };
         let Destination { address, tls } = &self.targets[usize::from(active.prepared.target)];
@@ -497,7 +518,7 @@ impl Worker {
             Ok(tls) => (address, tls),
             Err(_unusable) => {
                 self.free.push(place);
-                self.back_off(place);
+                self.back_off(active.prepared.target, now);
                 self.fail_unsent(active, Outcome::TlsFailed, now, 0);
                 return;
             }
@@ -508,7 +529,7 @@ impl Worker {
             Ok(cookie) => cookie,
             Err(error) => {
                 self.free.push(place);
-                self.back_off(place);
+                self.back_off(active.prepared.target, now);
                 self.fail_unsent(active, Outcome::ConnectFailed, now, errno(&error));
                 return;
             }
@@ -532,6 +553,20 @@ impl Worker {
         self.ring.connect(place, &self.targets[target].address);
     }
 
+    /// Opens connections for requests that wait for places, as far as there are any.
+    #[cold]
+    #[inline(never)]
+    fn land(&mut self, now: MonoNs) {
+        while !self.free.is_empty()
+            && let Some(active) = self.stranded.pop_front()
+        {
+            self.open(active);
+        }
+        if !self.stranded.is_empty() && self.closing == 0 {
+            self.evict(now);
+        }
+    }
+
     /// Closes an idle connection, to make room: its place is free when its receive has ended.
     fn evict(&mut self, now: MonoNs) {
         let owned = self.turns.owned.iter().next().map(|(session, place)| (*session, *place));
@@ -549,8 +584,9 @@ impl Worker {
         match completion.event {
             Event::Received(buffer) => self.received(place, buffer),
             Event::Sent(0) => {
-                let bytes = self.ring.take_sent(place);
-                self.queue.give_back(bytes);
+                if self.keep_or_give_back(place) {
+                    return;
+                }
                 if self.stamps == SocketStamps::Software {
                     self.stamp_sent(place);
                 }
@@ -563,14 +599,29 @@ impl Worker {
                 self.settle(place);
             }
             Event::Sent(error) => {
-                let bytes = self.ring.take_sent(place);
-                self.queue.give_back(bytes);
-                self.send_failed(place, error);
+                if !self.keep_or_give_back(place) {
+                    self.send_failed(place, error);
+                }
             }
             Event::Connected(error) => self.connected(place, error),
             Event::ReceiveEnded(error) => self.receive_ended(place, error),
             Event::PoolEmpty | Event::Disarmed => self.rearm(place),
         }
+    }
+
+    /// A send has completed: its bytes are used again, unless they may have to be sent again. Tells whether they are, elsewhere.
+    #[inline]
+    fn keep_or_give_back(&mut self, place: u32) -> bool {
+        let mut bytes = self.ring.take_sent(place);
+        let connection = &mut self.connections[widen(place)];
+        if connection.tls.is_none()
+            && (connection.may_race() || connection.state == State::Closing)
+            && let Some(active) = connection.active.as_mut()
+        {
+            bytes = std::mem::replace(&mut active.prepared.bytes, bytes);
+        }
+        self.queue.give_back(bytes);
+        self.connections[widen(place)].state == State::Closing && self.move_on(place)
     }
 
     /// Bytes came: stamp, cut, report.
@@ -634,7 +685,7 @@ impl Worker {
             && self.connections[widen(place)].active.is_some()
         {
             self.exceeded.count(Bound::Responses, 1);
-            self.failed(place, Outcome::Malformed, 0);
+            self.failed(place, Outcome::Malformed, Malformed::NoRoom.number());
         }
     }
 
@@ -686,20 +737,22 @@ impl Worker {
     #[inline]
     fn finish(&mut self, place: u32, outcome: Outcome, now: MonoNs, errno: u32) {
         let connection = &mut self.connections[widen(place)];
-        let Some(active) = connection.active.take() else { return };
-        if active.status != 0 {
-            connection.failures = 0;
-        }
+        let Some(mut active) = connection.active.take() else { return };
+        let errno = if outcome == Outcome::Malformed { errno.max(active.malformed) } else { errno };
         let ended =
             client_event::Ended { errno, reads: active.reads, comments: active.comments, reserved: 0 };
         self.reporter.ended(active.prepared.request, now, outcome, connection.received_offset(), &ended);
+        self.queue.give_back(std::mem::take(&mut active.prepared.bytes));
         if connection.state == State::Busy {
             connection.state = State::Idle;
             if self.reuse == ConnectionReuse::Pooled {
                 self.idle.push(place);
             } else {
-                self.keep_or_close(place, &active, outcome, now);
+                self.keep_or_close(place, &active, now);
             }
+        }
+        if has_answered(outcome) {
+            self.reached(active.prepared.target, now);
         }
         self.request_over(active, outcome, now);
         while let Some((_, place, request)) = self.deadlines.front() {
@@ -754,6 +807,10 @@ impl Worker {
         if connection.state == State::Waiting {
             return self.job_left(place);
         }
+        if self.sent_again(place) {
+            return;
+        }
+        let connection = &mut self.connections[widen(place)];
         if connection.state == State::Busy
             && let Some(active) = connection.active.as_ref()
         {
@@ -780,6 +837,9 @@ impl Worker {
     #[cold]
     #[inline(never)]
     fn send_failed(&mut self, place: u32, error: u32) {
+        if self.sent_again(place) {
+            return;
+        }
         let active = self.connections[widen(place)].active.as_ref();
         if active.is_some_and(Active::is_job_begun) {
             return self.receive_ended(place, error);
@@ -808,7 +868,7 @@ impl Worker {
         let has_answered =
             connection.active.as_ref().is_some_and(|active| active.status != 0 || active.is_job_begun());
         if is_unreached(outcome) && !has_answered {
-            self.back_off(place);
+            self.back_off(connection.target, now);
         }
         let connection = &self.connections[widen(place)];
         if matches!(connection.state, State::Connecting | State::Securing)
@@ -820,15 +880,6 @@ impl Worker {
         }
         self.close(place, now);
         self.settle(place);
-    }
-
-    /// An attempt on this place came to nothing: the next one waits longer than this one did.
-    #[cold]
-    #[inline(never)]
-    fn back_off(&mut self, place: u32) {
-        let connection = &mut self.connections[widen(place)];
-        self.backoff = backoff(connection.failures);
-        connection.failures = connection.failures.saturating_add(1);
     }
 
     /// A request ended before it was sent: it is reported as sent at no time, with no bytes. A job may have been begun.
@@ -949,7 +1000,7 @@ impl Worker {
         if std::mem::replace(&mut self.cancelling, true) {
             return;
         }
-        if let Some(active) = self.stranded.take() {
+        while let Some(active) = self.stranded.pop_front() {
             self.fail_unsent(active, Outcome::Cancelled, now, 0);
         }
         for place in 0..narrow(self.connections.len()) {
@@ -971,9 +1022,10 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    /// What came is no response that is taken; counts it if it is too large to be one.
+    /// What came is no response that is taken, which `number` says; counts it if it is too large to be one.
     #[cold]
-    fn malformed(&self, why: Malformed) -> (Outcome, bool) {
+    fn malformed(&self, why: Malformed, number: &mut u32) -> (Outcome, bool) {
+        *number = why.number();
         if matches!(why, Malformed::TooLong | Malformed::EventTooLarge | Malformed::HeadTooLarge) {
             self.exceeded.count(Bound::Responses, 1);
         }
@@ -993,14 +1045,14 @@ fn feed(
     reaped: MonoNs,
 ) -> Option<(Outcome, bool)> {
     match (connection.state, connection.active.as_mut()) {
-        (State::Busy, Some(Active { job: Some(job), .. })) => {
+        (State::Busy, Some(Active { job: Some(job), malformed, .. })) => {
             let before = job.held() as u64;
             let progress = connection.responses.feed(bytes, &mut **job);
             *tally.kept = *tally.kept + job.held() as u64 - before;
             match progress {
                 Ok(Progress::More) => None,
                 Ok(Progress::Complete { keep_alive }) => Some((outcome_of(job.status), keep_alive)),
-                Err(why) => Some(tally.malformed(why)),
+                Err(why) => Some(tally.malformed(why, malformed)),
             }
         }
         (State::Busy, Some(active)) => {
@@ -1009,12 +1061,10 @@ fn feed(
             sink.end = end;
             sink.said = active.said.as_mut();
             sink.awaits_content = active.is_prefilling;
-            sink.has_event = active.has_event;
             let progress = connection.responses.feed(bytes, &mut sink);
             if sink.status != 0 {
                 active.status = sink.status;
             }
-            active.has_event = sink.has_event;
             active.comments = active.comments.saturating_add(sink.comments);
             if active.is_prefilling && !sink.awaits_content {
                 active.is_prefilling = false;
@@ -1024,32 +1074,25 @@ fn feed(
             match progress {
                 Ok(Progress::More) => None,
                 Ok(Progress::Complete { keep_alive }) => Some((outcome_of(active.status), keep_alive)),
-                Err(why) => Some(tally.malformed(why)),
+                Err(why) => Some(tally.malformed(why, &mut active.malformed)),
             }
         }
         // Bytes that nobody asked for: the connection can't be trusted with another request.
-        (State::Idle | State::Waiting, _) => Some((Outcome::Malformed, false)),
+        (State::Idle, _) => Some((Outcome::Malformed, false)),
+        (State::Waiting, Some(Active { job: Some(job), .. })) => {
+            job.hang_up();
+            None
+        }
         _ => None,
     }
 }
 
-/// Whether a request that ended so has not reached a server that answers.
-const fn is_unreached(outcome: Outcome) -> bool {
+/// Whether the server of a request that ended so answers.
+const fn has_answered(outcome: Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::ConnectFailed
-            | Outcome::TlsFailed
-            | Outcome::ClosedEarly
-            | Outcome::SendFailed
-            | Outcome::Reset
+        Outcome::Ok | Outcome::HttpStatus | Outcome::Redirect | Outcome::Truncated | Outcome::Malformed
     )
-}
-
-/// How long the place of a request stays empty after so many failures before this one, all of them in a row.
-const fn backoff(failures: u32) -> DurationNs {
-    let doublings = if failures > 8 { 8 } else { failures };
-    let pause = DurationNs(BACKOFF_LEAST.0 << doublings);
-    if pause.0 > BACKOFF_MOST.0 { BACKOFF_MOST } else { pause }
 }
 
 const fn outcome_of(status: u16) -> Outcome {
@@ -1079,9 +1122,6 @@ const fn narrow(count: usize) -> u32 {
     count as u32
 }
 
-/// After the first failure of a place, and after many of them.
-const BACKOFF_LEAST: DurationNs = DurationNs::from_millis(1);
-const BACKOFF_MOST: DurationNs = DurationNs::from_millis(250);
 /// How often the loop looks at the user's will at least.
 const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
 /// How long the loop waits for the composer.

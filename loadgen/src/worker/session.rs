@@ -2,9 +2,9 @@
 //! docs/BUDGET.md, "sending on time".
 
 use super::connection::{Active, State};
-use super::{STOP, Worker, widen};
+use super::{GO, STOP, Worker, widen};
 use crate::bounds::Bound;
-use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue};
+use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue, Said};
 use crate::schedule::Schedule;
 use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
@@ -103,6 +103,11 @@ impl Turns {
         self.due.peek().map(|next| next.0.0)
     }
 
+    /// Has the composer look at what it has to do.
+    pub(super) fn wake(&self) {
+        self.composer.unpark();
+    }
+
     /// Whether the composer has turns to make.
     pub(super) const fn are_awaited(&self) -> bool {
         self.awaited > 0
@@ -194,6 +199,35 @@ impl Threshold {
 }
 
 impl Worker {
+    /// Has the composer begin again with the first session; what was made ahead is not sent.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn count_anew(&mut self) {
+        let numbering = self.numbering.fetch_add(1, Ordering::Release) + 1;
+        while self.will.load(Ordering::Relaxed) == GO {
+            match self.queue.ready.peek() {
+                Ok(prepared) if prepared.numbering == numbering => return,
+                Ok(_) => self.leave_out(),
+                Err(_) if self.queue.ready.is_abandoned() => return,
+                Err(_) => {
+                    self.turns.wake();
+                    std::thread::yield_now();
+                }
+            }
+        }
+    }
+
+    /// Does not send the first of the requests that are ready.
+    fn leave_out(&mut self) {
+        let Ok(prepared) = self.queue.ready.pop() else { return };
+        if prepared.next != Next::Over {
+            let session = prepared.session;
+            let over = Answer { session, due: MonoNs(0), said: None, job: None, is_branch: false };
+            self.turns.tell(&mut self.queue, over);
+        }
+        self.queue.give_back(prepared.bytes);
+    }
+
     /// A request is over: its session goes on or ends.
     #[inline]
     pub(super) fn request_over(&mut self, mut active: Active, outcome: Outcome, now: MonoNs) {
@@ -209,20 +243,23 @@ impl Worker {
         match (outcome, active.said.take()) {
             (_, said) if active.prepared.next == Next::Tree => {
                 self.tree_backoff = free - now;
-                let said = said.filter(|said| outcome == Outcome::Ok && !said.is_over);
+                let said = heard(outcome, said).filter(|said| !said.is_over);
                 let session = active.prepared.session;
                 let answer = Answer { session, due: now, said, job: None, is_branch: true };
                 self.turns.tell(&mut self.queue, answer);
             }
-            (Outcome::Ok, Some(said)) if active.prepared.next != Next::Over && !said.is_over => {
+            (_, Some(said)) if active.prepared.next != Next::Over && goes_on(outcome, &said) => {
                 let wanted = match active.prepared.next {
                     Next::At(offset) => self.schedule.begin() + offset,
                     Next::After(delay) => now + delay,
                     Next::Over | Next::Ask(_) | Next::Tree => now,
                 };
-                let due = self.schedule.turn_due(active.submitted, now, wanted);
+                let due = self.schedule.turn_due(submitted, now, wanted);
+                // One that reached no server is not followed at once.
+                let due = if free > now { due.max(free) } else { due };
+                let said = heard(outcome, Some(said));
                 let session = active.prepared.session;
-                let answer = Answer { session, due, said: Some(said), job: None, is_branch: false };
+                let answer = Answer { session, due, said, job: None, is_branch: false };
                 self.turns.tell(&mut self.queue, answer);
             }
             (_, said) => {
@@ -246,9 +283,8 @@ impl Worker {
     /// What becomes of an idle connection that is not for everybody.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, outcome: Outcome, now: MonoNs) {
-        let next = active.prepared.next;
-        let goes_on = outcome == Outcome::Ok && !matches!(next, Next::Over | Next::Tree);
+    pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, now: MonoNs) {
+        let goes_on = !matches!(active.prepared.next, Next::Over | Next::Tree);
         if self.reuse == ConnectionReuse::StickyUserSessions && goes_on {
             self.turns.owned.insert(active.prepared.session, place);
         } else {
@@ -273,6 +309,18 @@ impl Worker {
     }
 }
 
+/// What a session heard of a request that ended so: of one that failed, nothing.
+#[inline]
+fn heard(outcome: Outcome, said: Option<Said>) -> Option<Said> {
+    if outcome == Outcome::Ok { said } else { Some(Said::lost()) }
+}
+
+/// Whether a session goes on after a request that ended so: unless its answer was too long, whether it failed or not.
+#[inline]
+fn goes_on(outcome: Outcome, said: &Said) -> bool {
+    outcome != Outcome::Ok || !said.is_over
+}
+
 /// A number from 0 to 1 for each request, the same for a seed whatever the number of workers.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are kept")]
 fn share_of(seed: u64, request: u64) -> f64 {
@@ -288,13 +336,6 @@ mod tests {
         let drawn = (0..10_000).filter(|request| share_of(7, *request) < 0.25).count();
         assert!((2_300..2_700).contains(&drawn), "{drawn} of 10,000 below a quarter");
         assert!((share_of(7, 3) - share_of(7, 3)).abs() < f64::EPSILON, "the same each time");
-    }
-
-    #[test]
-    fn a_place_waits_longer_after_each_failure() {
-        let pauses =
-            [0, 1, 2, 7, 8, 9, u32::MAX].map(|failures| super::super::backoff(failures).0 / 1_000_000);
-        assert_eq!(pauses, [1, 2, 4, 128, 250, 250, 250], "milliseconds");
     }
 
     #[test]

@@ -71,8 +71,15 @@ pub fn repeat(stream: &mut TcpStream, unit: &[u8], bytes: usize) {
     }
 }
 
-/// The head of a request, whose body is read too.
-fn read_request(stream: &TcpStream) -> Option<String> {
+/// The head of a request, whose body is read too; nothing where the connection has ended.
+#[must_use]
+pub fn read_request(stream: &TcpStream) -> Option<String> {
+    read_request_with_body(stream).map(|(head, _)| head)
+}
+
+/// The head of a request and its body; nothing where the connection has ended.
+#[must_use]
+pub fn read_request_with_body(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     loop {
@@ -83,8 +90,9 @@ fn read_request(stream: &TcpStream) -> Option<String> {
         }
     }
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.trim().parse().ok())?;
-    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
-    Some(head)
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).ok()?;
+    Some((head, body))
 }
 
 /// The head of a stream that ends with its connection.

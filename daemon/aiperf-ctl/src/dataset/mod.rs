@@ -55,9 +55,11 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
     let rows = if format == "baseten_trace" {
         "single_turn".clone_into(format);
         let rows = table::read(path, "--input-file")?;
-        let rows = lines(baseten_trace::rows(&rows, args, seed)?.into_iter(), "baseten_trace")?;
-        replay(args, plan);
-        rows
+        if plan.load.fixed_schedule.is_automatic && plan.load.contradicts_replay().is_none() {
+            // Whatever else the rows become, they have times.
+            plan.load.replay();
+        }
+        lines(baseten_trace::rows(&rows, args, seed)?.into_iter(), "baseten_trace")?
     } else if path.is_dir() {
         let (rows, now) = directory::read(path, format, change, seed)?;
         now.clone_into(format);
@@ -66,18 +68,6 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
         return Ok(Some(media::inlined_file(path, format)?));
     };
     Ok(Some(Upload::Bytes(Bytes::from(rows))))
-}
-
-/// Has rows sent at their times, unless the user wants something else.
-fn replay(args: &ProfileArgs, plan: &mut Plan) {
-    if !plan.load.fixed_schedule.is_automatic {
-        return;
-    }
-    let closed = plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup && phase.shape == "concurrency");
-    for phase in closed {
-        "fixed_schedule".clone_into(&mut phase.shape);
-        phase.concurrency = args.load.concurrency;
-    }
 }
 
 /// Pictures, sounds and videos for made-up requests, by the names of their inputs.

@@ -46,6 +46,17 @@ pub(super) fn endpoint(
     if applies_chat_template && !CHATS.contains(&kind.as_str()) {
         return refuse(format!("--apply-chat-template is for APIs of messages: {}", CHATS.join(", ")));
     }
+    let is_stored = match extra_inputs.get("store") {
+        Some(Value::Bool(is)) => *is,
+        Some(Value::String(text)) => text.trim().eq_ignore_ascii_case("true"),
+        _ => false,
+    };
+    if kind == "responses" && is_stored && !(args.use_server_token_count || server_counts) {
+        return refuse(
+            "--extra-inputs store:true sends only the newest turn, so that input tokens are known to the server alone: add \
+             --use-server-token-count",
+        );
+    }
     let endpoint = Endpoint {
         kind: kind.clone(),
         urls: urls.iter().map(|url| shown(url)).collect(),
@@ -162,16 +173,19 @@ fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checke
 pub(super) fn headers(args: &EndpointArgs) -> Checked<BTreeMap<String, String>> {
     let metadata = endpoint::by_name(&args.endpoint_type).map(endpoint::Endpoint::metadata);
     let needed = metadata.map(|metadata| metadata.headers).unwrap_or_default();
-    let mut headers = needed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut headers: BTreeMap<_, _> =
+        needed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     given_headers(&mut headers, &args.headers)?;
     if let Some(key) = &args.api_key {
         if key.bytes().any(|byte| byte.is_ascii_control()) {
             return refuse("--api-key holds control characters");
         }
-        match metadata.map(|metadata| metadata.key_header) {
-            Some(KeyHeader::ApiKey) => headers.insert("x-api-key".to_owned(), key.clone()),
-            _ => headers.insert("Authorization".to_owned(), format!("Bearer {key}")),
+        let (name, value) = match metadata.map(|metadata| metadata.key_header) {
+            Some(KeyHeader::ApiKey) => ("x-api-key", key.clone()),
+            _ => ("Authorization", format!("Bearer {key}")),
         };
+        headers.retain(|there, _| !there.eq_ignore_ascii_case(name));
+        headers.insert(name.to_owned(), value);
     }
     Ok(headers)
 }
@@ -197,6 +211,9 @@ fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Ch
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if !is_token || value.bytes().any(|byte| byte.is_ascii_control()) {
             return refuse(format!("--header `{name}` has a name or a value that HTTP does not allow"));
+        }
+        if FRAMING_HEADERS.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
+            return refuse(format!("--header `{name}`: it is made for each request from its body"));
         }
         headers.retain(|there, _| !there.eq_ignore_ascii_case(name));
         headers.insert(name.to_owned(), value.to_owned());
@@ -263,6 +280,8 @@ fn poll_interval_ms(seconds: f64) -> u32 {
     ((seconds * 1000.0).round() as u32).max(1)
 }
 
+/// Headers that say where a body ends: another value than the body's own would break the connection.
+const FRAMING_HEADERS: &[&str] = &["Content-Length", "Transfer-Encoding"];
 /// APIs whose requests are messages, which a server puts into its chat template.
 const CHATS: &[&str] = &["chat", "responses", "messages", "chat_embeddings"];
 const TEMPLATE: &str = "payload_template";

@@ -17,7 +17,7 @@ pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
         None => {
             let profiling = profiling(args)?;
             let mut phases = Vec::new();
-            phases.extend(warmup(&args.warmup, &profiling)?);
+            phases.extend(warmup(&args.warmup, &profiling, args.load.concurrency)?);
             phases.push(profiling);
             phases
         }
@@ -30,6 +30,7 @@ pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
             start_offset_ms: args.schedule.fixed_schedule_start_offset.map(millis),
             end_offset_ms: args.schedule.fixed_schedule_end_offset.map(millis),
             speedup: args.conversation.replay_speedup,
+            keeps_concurrency: args.load.concurrency.is_some() || args.load.phases.is_some(),
         },
         sampling: sampling(args.input.dataset_sampling_strategy.as_deref()),
         failed_request_threshold: args.load.failed_request_threshold,
@@ -141,8 +142,9 @@ fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<&'static s
     }
 }
 
-/// What comes before the measurement: like it, but for what the flags say.
-fn warmup(given: &WarmupArgs, profiling: &Phase) -> Checked<Option<Phase>> {
+/// What comes before the measurement: like it, but for what the flags say. `concurrency` is what the user asked for; that which a
+/// closed loop has by default holds no rate up.
+fn warmup(given: &WarmupArgs, profiling: &Phase, concurrency: Option<u32>) -> Checked<Option<Phase>> {
     let has_end = given.warmup_request_count.is_some()
         || given.warmup_duration.is_some()
         || given.num_warmup_sessions.is_some();
@@ -163,7 +165,7 @@ fn warmup(given: &WarmupArgs, profiling: &Phase) -> Checked<Option<Phase>> {
         }
         None => profiling.shape.as_str(),
     };
-    let concurrency = given.warmup_concurrency.or(profiling.concurrency);
+    let concurrency = given.warmup_concurrency.or(concurrency);
     let ramp = |seconds: Option<f64>, inherited: Option<Ramp>| match (seconds, inherited) {
         (Some(seconds), inherited) => {
             Some(Ramp { seconds, curve: inherited.map_or(Curve::Linear, |ramp| ramp.curve) })

@@ -70,6 +70,11 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     let secret_headers = endpoint::headers(&args.endpoint)?;
     let load = load::load(args)?;
     let (endpoint, urls) = endpoint::endpoint(args, &secret_headers)?;
+    if !endpoint.streaming && load.phases.iter().any(|phase| phase.prefill_concurrency.is_some()) {
+        return refuse(
+            "--prefill-concurrency needs --streaming: without it a request waits for its whole answer, as under --concurrency",
+        );
+    }
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
@@ -241,6 +246,36 @@ mod tests {
         let headers =
             profile.secret_headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         assert_eq!(headers, ["Anthropic-Version=1", "x-api-key=k"], "the user's version counts");
+    }
+
+    #[test]
+    fn a_default_holds_no_rate_up() {
+        let phases = |flags: &str| {
+            let profile = parsed(&format!("aiperf-ctl profile -m m --streaming {flags}")).unwrap();
+            let phases = profile.plan.load.phases.iter();
+            phases.map(|phase| (phase.shape.clone(), phase.concurrency)).collect::<Vec<_>>()
+        };
+        let warmup = "--warmup-request-count 5 --warmup-request-rate 50";
+        let closed = |concurrency| ("concurrency".to_owned(), Some(concurrency));
+        assert_eq!(phases(warmup), [("poisson".to_owned(), None), closed(1)], "nobody asked for one at once");
+        let asked = format!("{warmup} --concurrency 3");
+        assert_eq!(phases(&asked), [("poisson".to_owned(), Some(3)), closed(3)], "the user did");
+        check("--prefill-concurrency 2 --concurrency 4", "needs --streaming");
+        check("--warmup-prefill-concurrency 2 --warmup-request-count 4", "needs --streaming");
+        check("--streaming --endpoint-type embeddings --prefill-concurrency 2", "needs --streaming");
+    }
+
+    #[test]
+    fn no_header_is_sent_twice_or_breaks_the_framing() {
+        let profile =
+            parsed("aiperf-ctl profile -m m --api-key k -H authorization:x -H host:a -H Host:b").unwrap();
+        let headers =
+            profile.secret_headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        assert_eq!(headers, ["Authorization=Bearer k", "Host=b"], "the last of a name, in any case");
+        for bad in ["Content-Length:3", "content-length:3", "Transfer-Encoding:chunked"] {
+            let refused = parsed(&format!("aiperf-ctl profile -m m -H {bad}")).unwrap_err();
+            assert!(refused.contains("from its body"), "{refused}");
+        }
     }
 
     #[test]
