@@ -45,9 +45,12 @@ fn dry_run(line: &str) -> Output {
 fn fault(line: &str) -> Option<String> {
     let output = dry_run(line);
     let said = String::from_utf8_lossy(&output.stderr);
-    let right = match REFUSED.iter().find(|(mark, _)| line.contains(mark)) {
+    let refused = REFUSED.iter().find(|(mark, _)| line.contains(mark)).map(|(_, why)| *why);
+    // AIPerf's own examples of it lack the other flag, without which AIPerf refuses them as well.
+    let waits = line.contains("--prefill-concurrency") && !line.contains("--streaming");
+    let right = match refused.or_else(|| waits.then_some("--prefill-concurrency needs --streaming")) {
         None => output.status.success(),
-        Some((_, why)) => output.status.code() == Some(2) && said.contains(why),
+        Some(why) => output.status.code() == Some(2) && said.contains(why),
     };
     (!right).then(|| format!("{line}\n{said}"))
 }

@@ -87,7 +87,7 @@ counters! {
     /// Requests that were sent again on a new connection: the server ended the kept one as they were sent, before a byte of
     /// an answer.
     KeepAliveRaces = "keep_alive_races";
-    /// Requests whose place stayed empty for a while because their server was not reached.
+    /// Requests that reached no server; in a closed loop their places stayed empty for a while.
     BackedOff = "requests_backed_off";
     /// 1 once the worker has ended.
     Ended = "worker_ended";

@@ -41,6 +41,9 @@ bounds! {
     JobBytes = "job_bytes_over_limit";
     /// Watched connections that were not followed: there were too many, or too much of them was not whole.
     Watched = "watched_connections_over_limit";
+    /// Answers whose first chunk claims all of their tokens although more followed, or that were one chunk: with
+    /// `--per-chunk-usage` their gaps count it as one token.
+    FirstChunks = "per_chunk_usage_unusable";
     /// Streams that ended well but for a sign of their end: perhaps they were cut off.
     Unfinished = "streams_without_finish_reason";
     /// Responses that were not decoded: too many were being decoded at once.

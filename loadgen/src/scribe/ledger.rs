@@ -349,6 +349,8 @@ impl<W: Write> Ledger<W> {
         (told.audio_seconds, told.images) = (facts.audio_seconds, facts.images);
         if !self.per_chunk_usage {
             told.first_chunk_tokens = 0;
+        } else if told.first_chunk_tokens > 0 && told.first_chunk_tokens >= told.usage.completion {
+            self.exceeded.count(Bound::FirstChunks, 1);
         }
         if self.use_server_token_count {
             request.take_server_counts();
@@ -620,12 +622,16 @@ mod tests {
                 records.event(7, &chunk("x", usage));
             }
             records.ended(7, "ok");
-            told(&understand(&records, "chat chunks", None), 0).first_chunk_tokens
+            let mut ledger = ledger("chat chunks", None);
+            records.feed(&mut ledger);
+            let unusable = ledger.exceeded().named().get("per_chunk_usage_unusable").copied();
+            (told(&messages(&ledger.into_replies()), 0).first_chunk_tokens, unusable)
         };
         let of = |count: u32| format!(r#","usage":{{"completion_tokens":{count}}}"#);
-        assert_eq!(first([&of(5), &of(6), &of(7)]), 5, "the first one's");
-        assert_eq!(first(["", &of(6), &of(7)]), 0, "of two chunks");
-        assert_eq!(first([&of(0), &of(5), &of(7)]), 0, "none for a chunk that has some");
+        assert_eq!(first([&of(5), &of(6), &of(7)]), (5, None), "the first one's");
+        assert_eq!(first(["", &of(6), &of(7)]), (0, None), "of two chunks");
+        assert_eq!(first([&of(0), &of(5), &of(7)]), (0, None), "none for a chunk that has some");
+        assert_eq!(first([&of(7), &of(7), &of(7)]), (7, Some(1)), "all of them at once is counted");
     }
 
     const CODED: &str =

@@ -137,22 +137,31 @@ const RECORD_ROOM: usize = 256;
 mod tests {
     use super::*;
     use crate::tls;
+    use rustls::pki_types::CertificateDer;
     use rustls::{ServerConfig, ServerConnection};
 
     /// A server with a certificate of its own making, and a client that trusts it.
     fn pair() -> (Tls, ServerConnection) {
         let made = rcgen::generate_simple_self_signed(vec!["server.test".to_owned()]).unwrap();
-        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let server = server(made.cert.der().clone(), made.signing_key.serialize_der());
+        (client(&made.cert.pem(), "server.test"), server)
+    }
+
+    fn client(trusted: &str, name: &str) -> Tls {
+        let config = tls::config(Some(trusted.as_bytes()), false).unwrap();
+        Tls::new(&config, &ServerName::try_from(name.to_owned()).unwrap()).unwrap()
+    }
+
+    fn server(certificate: CertificateDer<'static>, key: Vec<u8>) -> ServerConnection {
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let server = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
+            .with_single_cert(vec![certificate], key)
             .unwrap();
-        let config = tls::config(Some(made.cert.pem().as_bytes()), false).unwrap();
-        let name = ServerName::try_from("server.test").unwrap();
-        (Tls::new(&config, &name).unwrap(), ServerConnection::new(Arc::new(server)).unwrap())
+        ServerConnection::new(Arc::new(server)).unwrap()
     }
 
     /// Moves bytes to the server, and its answer back in pieces of `step` bytes; gives the client's plaintext.
@@ -215,11 +224,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_stranger_is_refused() {
-        let (_, mut server) = pair();
-        let config = tls::config(None, false).unwrap();
-        let mut client = Tls::new(&config, &ServerName::try_from("server.test").unwrap()).unwrap();
+    /// What the client makes of the server's first flight.
+    fn greeted(client: &mut Tls, server: &mut ServerConnection) -> Option<rustls::Error> {
         server.read_tls(&mut client.outgoing().as_slice()).unwrap();
         server.process_new_packets().unwrap();
         let mut answer = Vec::new();
@@ -227,7 +233,41 @@ mod tests {
             server.write_tls(&mut answer).unwrap();
         }
         let mut rest = answer.as_slice();
-        let refused = (0..10).find_map(|_| client.take_record(&mut rest).err());
+        (0..10).find_map(|_| client.take_record(&mut rest).err())
+    }
+
+    /// A certificate that signs itself and is an authority's too is what many servers have: named by the user, it is trusted.
+    #[test]
+    fn an_authority_that_is_the_server_itself_is_trusted_where_it_is_named() {
+        let authority = |name: &str| {
+            let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let key = rcgen::KeyPair::generate().unwrap();
+            (params.self_signed(&key).unwrap(), key.serialize_der())
+        };
+        let (certificate, key) = authority("server.test");
+        let start = || server(certificate.der().clone(), key.clone());
+        let named = greeted(&mut client(&certificate.pem(), "server.test"), &mut start());
+        assert_eq!(named, None, "it is the user's own");
+        let (other, _) = authority("server.test");
+        let stranger = greeted(&mut client(&other.pem(), "server.test"), &mut start());
+        assert!(
+            matches!(stranger, Some(rustls::Error::InvalidCertificate(_))),
+            "another of that name: {stranger:?}"
+        );
+        let elsewhere = greeted(&mut client(&certificate.pem(), "other.test"), &mut start());
+        assert!(
+            matches!(elsewhere, Some(rustls::Error::InvalidCertificate(_))),
+            "another name: {elsewhere:?}"
+        );
+    }
+
+    #[test]
+    fn a_stranger_is_refused() {
+        let (_, mut server) = pair();
+        let config = tls::config(None, false).unwrap();
+        let mut client = Tls::new(&config, &ServerName::try_from("server.test").unwrap()).unwrap();
+        let refused = greeted(&mut client, &mut server);
         assert!(matches!(refused, Some(rustls::Error::InvalidCertificate(_))), "{refused:?}");
     }
 }

@@ -466,7 +466,12 @@ impl Worker {
             // What is left of the handshake goes with the request, but is not of it.
             begin += handshake;
             // Sealed for this connection, it can't be sent again: what was sealed is kept.
-            active.prepared.bytes = std::mem::replace(&mut bytes, sealed);
+            let plain = std::mem::replace(&mut bytes, sealed);
+            if connection.uses > 0 {
+                active.prepared.bytes = plain;
+            } else {
+                self.queue.give_back(plain);
+            }
         }
         connection.request_begin = begin;
         connection.sent_offset += bytes.len() as u64;
@@ -636,6 +641,10 @@ impl Worker {
         self.reporter.counters().count(Counter::ReceivedBytes, bytes.len() as u64);
         if let Some(active) = connection.active.as_mut() {
             active.reads += 1;
+            if active.reads == 1 && connection.tls.is_none() {
+                // It is answered: it will not be sent again.
+                self.queue.give_back(std::mem::take(&mut active.prepared.bytes));
+            }
         }
         let rearm = buffer.last;
         if connection.tls.is_some() {

@@ -71,7 +71,7 @@ fn whom_to_trust_is_the_users_choice() {
     let server = Server::start("");
     let nginx = Nginx::before(&server);
     let stranger = profile(&nginx, "");
-    assert_eq!(stranger.status, Some(2), "an unknown certificate is refused: {}", stranger.err);
+    assert_eq!(stranger.status, Some(1), "an unknown certificate is refused: {}", stranger.err);
     assert!(stranger.err.contains("--ca-certificate"), "and the user is told what to do: {}", stranger.err);
     let anybody = profile(&nginx, "--insecure");
     anybody.ended_with(0);

@@ -145,6 +145,7 @@ fn the_spool_of_a_dead_daemon() {
         record(2, Kind::Sent, 0, 0, &sent(0, 0), &[]),
         record(3, Kind::Head, 0, 200, &(), b"HTTP/1.1 200 OK\r\n\r\n"),
         record(4, Kind::Event, 0, 0, &(), token),
+        record(4, Kind::Event, 0, 0, &(), b"data: [DONE]"),
         record(5, Kind::Ended, 0, Outcome::Ok.number(), &Ended::default(), &[]),
         record(6, Kind::Sent, 1, 0, &sent(1, 1), &[]),
         record(7, Kind::Head, 1, 200, &(), b"HTTP/1.1 200 OK\r\n\r\n"),

@@ -512,6 +512,7 @@ const ALWAYS: &[&str] = &[
     "ca-certificate",
     "cache-bust",
     "config",
+    "console",
     "connection-reuse-strategy",
     "conversation-num",
     "conversation-turn-delay-ratio",
