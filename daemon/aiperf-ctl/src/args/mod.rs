@@ -1,7 +1,6 @@
 //! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
 
 mod alias;
-mod common;
 mod compare;
 mod completion;
 mod config;
@@ -22,6 +21,7 @@ mod publish;
 mod report;
 mod runs;
 mod service;
+mod short_help;
 mod synthesis;
 mod telemetry;
 mod timing;

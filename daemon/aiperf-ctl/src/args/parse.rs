@@ -1,6 +1,6 @@
 //! From the words of a command line, and of the `--config` file that it names, to arguments.
 
-use super::{Args, Command, ProfileArgs, common, config, not_offered, words};
+use super::{Args, Command, ProfileArgs, config, not_offered, short_help, words};
 use crate::say::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -51,7 +51,7 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
 
 /// The command line, with examples that name the program as the user does.
 fn command_of_user() -> clap::Command {
-    let command = common::first(Args::command());
+    let command = short_help::common_first(Args::command());
     // A number below 0 is refused as one, not taken for a flag that there is not.
     let numbers = |one: clap::Arg| {
         let is_number = one.get_action().takes_values() && words::is_number(one.get_value_parser());

@@ -1,7 +1,7 @@
 //! The flags of `profile` that most runs need: `-h` shows these, `--help` every one.
 
 /// The command line whose short help shows common flags only.
-pub(super) fn first(command: clap::Command) -> clap::Command {
+pub(super) fn common_first(command: clap::Command) -> clap::Command {
     command.mut_subcommand("profile", |profile| {
         let profile = profile.before_help(SHORT).before_long_help(LONG);
         profile.mut_args(|arg| {
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn common_flags_are_flags_and_few() {
-        let mut command = first(Args::command());
+        let mut command = common_first(Args::command());
         command.build();
         let profile = command.find_subcommand_mut("profile").unwrap();
         let flags = profile.get_arguments().filter_map(clap::Arg::get_long).collect::<Vec<_>>();
