@@ -38,10 +38,11 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
 /// What the user asked for, in the shape of AIPerf's configuration.
 pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
     let told = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();
-    told.unwrap_or_else(|| config_of(artifacts.run))
+    told.unwrap_or_else(|| config_of(artifacts.run, artifacts.report.requests))
 }
 
-fn config_of(run: &Run) -> Value {
+/// The same of a run that sent so many requests.
+fn config_of(run: &Run, requests: u64) -> Value {
     let plan = &run.plan;
     let models = plan.endpoint.models.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
     let urls = plan.endpoint.urls.iter().map(|url| shown(url)).collect::<Vec<_>>();
@@ -54,6 +55,9 @@ fn config_of(run: &Run) -> Value {
     if plan.endpoint.use_server_token_count {
         endpoint.insert("use_server_token_count".to_owned(), true.into());
     }
+    if let Some(body) = &plan.endpoint.dialect.template {
+        endpoint.insert("template".to_owned(), json!({ "body": body }));
+    }
     let tokenizer = match &plan.tokenizer {
         Tokenizer::None => Value::Null,
         Tokenizer::Builtin => "builtin".into(),
@@ -63,7 +67,7 @@ fn config_of(run: &Run) -> Value {
         "models": { "items": models },
         "endpoint": endpoint,
         "datasets": [dataset(plan)],
-        "phases": plan.load.phases.iter().map(phase).collect::<Vec<_>>(),
+        "phases": plan.load.phases.iter().map(|planned| phase(planned, requests)).collect::<Vec<_>>(),
         "artifacts": output(&plan.output),
     });
     if let Value::Object(config) = &mut config {
@@ -90,7 +94,15 @@ fn output(output: &Output) -> Value {
 fn dataset(plan: &Plan) -> Value {
     match &plan.input {
         Input::File { format, name, .. } => {
-            json!({ "name": "main", "type": "file", "format": format, "path": name, "random_seed": plan.random_seed })
+            let mut file =
+                json!({ "name": "main", "type": "file", "path": name, "random_seed": plan.random_seed });
+            // AIPerf knows no format that is still to be found out.
+            if let Value::Object(file) = &mut file
+                && format != "auto"
+            {
+                file.insert("format".to_owned(), format.clone().into());
+            }
+            file
         }
         Input::Synthetic { entries, input_tokens, output_tokens, .. } => json!({
             "name": "main",
@@ -105,16 +117,21 @@ fn dataset(plan: &Plan) -> Value {
     }
 }
 
-fn phase(planned: &Phase) -> Value {
+fn phase(planned: &Phase, requests: u64) -> Value {
     let mut phase = Map::new();
     phase.insert("name".to_owned(), planned.name.clone().into());
     phase.insert("kind".to_owned(), if planned.is_warmup { "warmup" } else { "profiling" }.into());
     phase.insert("type".to_owned(), planned.shape.clone().into());
+    let has_end = planned.session_count.is_some()
+        || planned.duration_seconds.is_some()
+        || planned.request_count.is_some();
+    // A file is sent once; AIPerf's phases have an end that is written down.
+    let count = if has_end { planned.request_count } else { Some(requests.max(1)) };
     let facts = [
-        ("requests", planned.request_count.map(Value::from)),
+        ("requests", count.map(Value::from)),
         ("sessions", planned.session_count.map(Value::from)),
         ("rate", planned.request_rate.map(Value::from)),
-        ("users", planned.users.map(Value::from)),
+        ("users", planned.users.filter(|_| planned.shape == "user_centric").map(Value::from)),
         ("concurrency", planned.concurrency.map(Value::from)),
         ("prefill_concurrency", planned.prefill_concurrency.map(Value::from)),
         ("duration", planned.duration_seconds.map(Value::from)),

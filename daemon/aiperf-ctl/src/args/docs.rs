@@ -119,7 +119,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--concurrency", "one value, at most 65536; no sweep"),
     ("--prefill-concurrency", "one value; no sweep"),
     ("--request-rate", "one value; no sweep"),
-    ("--request-count", "one value; no sweep"),
+    ("--request-count", "one value; no sweep; with no end given, a file is sent once"),
     ("--benchmark-duration", "one value; no sweep"),
     ("--conversation-num", "one value; no sweep"),
     ("--num-users", "one value; no sweep"),

@@ -55,6 +55,11 @@ fn artifacts(server: &str, flags: &str) -> Ended {
         r#"{"session_id":"two","turns":[{"text":"c"}]}"#,
     ];
     fs::write(run.folder.path().join("turns.jsonl"), rows.join("\n")).unwrap();
+    let dag = [
+        r#"{"session_id":"root","turns":[{"messages":[{"role":"user","content":"a"}],"forks":["child"]}]}"#,
+        r#"{"session_id":"child","turns":[{"messages":[{"role":"user","content":"b"}]}]}"#,
+    ];
+    fs::write(run.folder.path().join("dag.jsonl"), dag.join("\n")).unwrap();
     let trace = r#"{"timestamp":0,"input_length":20,"output_length":2,"hash_ids":[1]}"#;
     fs::write(run.folder.path().join("trace.jsonl"), trace).unwrap();
     let common =
@@ -71,6 +76,19 @@ const RUNS: &[(&str, &str)] = &[
     ("", "--endpoint-type embeddings --isl 8 --request-count 2"),
     ("", "--endpoint-type completions --streaming --isl 8 --request-count 2 --goodput request_latency:1000"),
     ("", "--input-file turns.jsonl --custom-dataset-type multi_turn --streaming"),
+    ("", "--input-file turns.jsonl --streaming --benchmark-duration 1"),
+    ("", "--input-file dag.jsonl --custom-dataset-type dag_jsonl --streaming"),
+    (
+        "",
+        "--endpoint-type template --isl 8 --request-count 2 --extra-inputs payload_template:{\"messages\":[],\"model\":{{model|tojson}}} --custom-endpoint /v1/chat/completions",
+    ),
+    ("", "--endpoint-type image_generation --isl 8 --request-count 2"),
+    ("", "--endpoint-type video_generation --isl 8 --request-count 2 --video-poll-interval 0.1"),
+    (
+        "",
+        "--request-rate 50 --isl 8 --num-users 2 --streaming --request-count 4 --osl 4 --session-turns-mean 2",
+    ),
+    ("", "--user-centric-rate 20 --num-users 3 --session-turns-mean 2 --isl 8 --streaming --request-count 6"),
     ("", "--input-file trace.jsonl --custom-dataset-type mooncake_trace --fixed-schedule --streaming"),
     ("--fault status --fault-every 2", "--isl 8 --request-count 4"),
     (
