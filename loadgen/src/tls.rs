@@ -108,8 +108,10 @@ fn in_words(error: &io::Error) -> io::Error {
                 .to_owned()
         }
         (_, Some(error @ rustls::Error::InvalidCertificate(_))) => {
+            let what =
+                if is_authority(error) { "its certificate signs itself".to_owned() } else { error.to_string() };
             format!(
-                "{error}; --ca-certificate FILE trusts an authority of your own, or that very certificate, --insecure trusts \
+                "{what}; --ca-certificate FILE trusts an authority of your own, or that very certificate, --insecure trusts \
                  anybody"
             )
         }

@@ -345,6 +345,10 @@ mod tests {
 
         /// A segment of which only the first bytes were captured.
         fn captured(&mut self, direction: u32, payload: &str, count: usize) -> &mut Self {
+            self.raw(direction, payload.as_bytes(), count)
+        }
+
+        fn raw(&mut self, direction: u32, payload: &[u8], count: usize) -> &mut Self {
             self.time += 1;
             let place = direction as usize;
             let length = u32::try_from(payload.len()).unwrap();
@@ -362,7 +366,7 @@ mod tests {
             let captured_length = u32::try_from(count).unwrap();
             let capture = Capture { stamp, captured_length, local_port: 1, remote_port: 2 };
             self.bytes.extend_from_slice(capture.as_bytes());
-            self.bytes.extend_from_slice(&payload.as_bytes()[..count]);
+            self.bytes.extend_from_slice(&payload[..count]);
             self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
             self
         }
@@ -473,6 +477,26 @@ mod tests {
         let head = "HEAD / HTTP/1.1\r\n\r\n".to_owned() + &question();
         let both = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nHTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n";
         check(&head, both, "19..148 due 2 ended 3 http_status:; | connections=1 requests_of_other_paths=1");
+    }
+
+    /// A coded response is understood as any other, unless a part of it was not captured.
+    #[test]
+    fn coded_responses_are_decoded() {
+        let data = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n";
+        // One block of stored bytes (RFC 1951 §3.2.4).
+        let length = u8::try_from(data.len()).unwrap();
+        let coded = [&[1, length, 0, !length, 0xff], data.as_slice()].concat();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: deflate\r\nconnection: close\r\n\r\n";
+        let mut records = Records::default();
+        records.step(OPENED).segment(SENT, &question()).segment(RECEIVED, head);
+        records.raw(RECEIVED, &coded, coded.len()).step(CLOSED);
+        let text = watched(&records.bytes, Side::Client);
+        assert!(text.contains(" ok: content@") && text.ends_with("| connections=1"), "{text}");
+        let mut records = Records::default();
+        records.step(OPENED).segment(SENT, &question()).segment(RECEIVED, head);
+        records.captured(RECEIVED, "some bytes", 4).step(CLOSED);
+        let text = watched(&records.bytes, Side::Client);
+        assert_eq!(text, "| connections=1 not_followed_compressed_response=1", "a hole");
     }
 
     /// What the daemon was told it may forget: requests before, responses before, whether all of the connection.

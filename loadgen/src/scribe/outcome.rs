@@ -44,6 +44,11 @@ pub(super) fn judge(
         }
         Outcome::ConnectFailed => (outcome, named(outcome), with_cause("failed to connect", errno)),
         Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
+        // What speaks another protocol often hangs up at the first request.
+        Outcome::Reset if request.told.status == 0 && request.told.reused == 0 => {
+            let reset = with_cause("the connection was reset before the response began", errno);
+            (outcome, named(outcome), format!("{reset}; {OTHER_PROTOCOL}"))
+        }
         Outcome::Reset => (outcome, named(outcome), with_cause("the connection was reset", errno)),
         Outcome::Truncated if request.is_cut_off => (outcome, named(outcome), UNFINISHED.to_owned()),
         Outcome::Truncated => (
@@ -51,7 +56,10 @@ pub(super) fn judge(
             named(outcome),
             "the server closed the connection before the response was whole".to_owned(),
         ),
-        Outcome::ClosedEarly => (outcome, named(outcome), CLOSED_EARLY.to_owned()),
+        Outcome::ClosedEarly => {
+            let closed = "the server closed the connection before the response began";
+            (outcome, named(outcome), format!("{closed}; {OTHER_PROTOCOL}"))
+        }
         Outcome::TlsFailed => {
             (outcome, named(outcome), "TLS failed: see --ca-certificate and --insecure".to_owned())
         }
@@ -127,8 +135,9 @@ fn redirect(request: &Request) -> String {
 }
 
 /// What may be wrong with a server that says nothing at all.
-const CLOSED_EARLY: &str = "the server closed the connection before the response began; does it speak HTTP/1.1 without TLS on \
-                            this port? (https:// for TLS; HTTP/2 alone is not spoken)";
+const OTHER_PROTOCOL: &str =
+    "does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not spoken)";
+/// What is wrong with a stream that does not end as others do.
 const UNFINISHED: &str =
     "the stream ended without a finish_reason or [DONE], which others of this server have: it was cut off";
 /// AIPerf's names.
@@ -182,6 +191,16 @@ mod tests {
         check(Malformed, "", "", EventTooLarge.number(), ["malformed_response", large]);
         check(Malformed, "", "", 0, ["malformed_response", "what came is no HTTP/1.1 response"]);
         check(Reset, "", "", 0, ["connection_reset", "the connection was reset"]);
+        let mut silent = Request::default();
+        let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
+        assert!(verdict.error_message.contains("(os error 104); does it speak"), "{}", verdict.error_message);
+        silent.told.reused = 1;
+        let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
+        assert!(
+            !verdict.error_message.contains("does it speak"),
+            "it answered before: {}",
+            verdict.error_message
+        );
         check(Ok, "", "", 0, ["InvalidInferenceResultError", "the response is empty"]);
         check(
             Cancelled,
