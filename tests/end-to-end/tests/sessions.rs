@@ -98,7 +98,8 @@ fn sessions_go_on_after_turns_that_fail() {
     for fault in ["--fault status:503 --fault-every 3", "--fault close:2 --fault-every 3"] {
         let server = Server::start(fault);
         let ended = Run::profile(&server.url(), flags).end();
-        ended.ended_with(0);
+        // A third of the requests failed, and the verdict says so.
+        ended.ended_with(3);
         let records = ended.records();
         assert_eq!(records.len(), 20, "five sessions of four turns: {fault}");
         assert!(records.iter().any(|record| record.get("error").is_some()), "some failed: {fault}");

@@ -452,12 +452,13 @@ const RULES: &[Rule] = &[
     Rule {
         works: |run| run.has("otel-url"),
         otherwise: Refused("needs --otel-url"),
-        flags: &["otel-resource-attributes", "gen-ai-provider"],
+        flags: &["otel-resource-attributes"],
     },
     Rule {
         works: |run| run.has("otel-url") || run.has("mlflow-tracking-uri"),
         otherwise: Refused("needs --otel-url"),
-        flags: &["stream"],
+        // A run in MLflow has the provider as a tag.
+        flags: &["stream", "gen-ai-provider"],
     },
     Rule {
         works: |run| run.has("mlflow-tracking-uri"),

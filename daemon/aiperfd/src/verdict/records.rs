@@ -12,6 +12,8 @@ pub(super) const RULES: &[&Rule] = &[
     &DAMAGED_MESSAGES,
     &CLIENT_RING_FULL,
     &LIMITS_EXCEEDED,
+    &STREAMS_WITHOUT_END,
+    &PER_CHUNK_USAGE_UNUSABLE,
     &RETRANSMITS,
 ];
 
@@ -104,9 +106,30 @@ const LIMITS_EXCEEDED: Rule = Rule::new("limits_exceeded", exceeded)
     .cure("what was left out is counted, not measured");
 
 fn exceeded(evidence: &Evidence) -> Option<Found> {
-    let figures = evidence.exceeded.iter().map(|(name, count)| (name.as_str(), number(*count), "left out"));
+    let limits = evidence.exceeded.iter().filter(|(name, _)| !OF_THEIR_OWN.contains(&name.as_str()));
+    let figures = limits.map(|(name, count)| (name.as_str(), number(*count), "left out"));
     let figures = figures.collect::<Vec<_>>();
     (!figures.is_empty()).then(|| degraded("responses were larger than what is kept of one", &figures))
+}
+
+const STREAMS_WITHOUT_END: Rule = Rule::new("streams_without_finish_reason", |evidence| {
+    let text = "streams ended cleanly, but with neither a finish_reason nor [DONE]: whether they are whole is not known";
+    counted(evidence, NO_END).map(|count| note(text, &[("streams", count, "requests")]))
+})
+.threshold("noted when there was any, in a run of whose streams none has an end; else such a stream has failed")
+.cause("The server marks the end of its answers in no way that the API knows.")
+.cure("compare output lengths with what was asked for");
+
+const PER_CHUNK_USAGE_UNUSABLE: Rule = Rule::new("per_chunk_usage_unusable", |evidence| {
+    let text = "--per-chunk-usage: the first chunk's usage could not be told from the whole answer's";
+    counted(evidence, NO_CHUNK_USAGE).map(|count| note(text, &[("requests", count, "requests")]))
+})
+.threshold("noted when there was any")
+.cause("The server reports no usage in the first chunk, or only that of the whole answer.")
+.cure("leave --per-chunk-usage out: one token is taken off instead");
+
+fn counted(evidence: &Evidence, name: &str) -> Option<f64> {
+    evidence.exceeded.get(name).filter(|count| **count > 0).map(|count| number(*count))
 }
 
 const RETRANSMITS: Rule = Rule::new("retransmits", retransmits)
@@ -125,6 +148,10 @@ fn level(lost: f64) -> Standing {
     if lost > INVALID_LOSS { Standing::Invalid } else { Standing::Degraded }
 }
 
+const NO_END: &str = "streams_without_finish_reason";
+const NO_CHUNK_USAGE: &str = "per_chunk_usage_unusable";
+/// Counts of the load generator that are reasons of their own, not limits.
+const OF_THEIR_OWN: [&str; 2] = [NO_END, NO_CHUNK_USAGE];
 /// More lost than this, and the run is invalid.
 const INVALID_LOSS: f64 = 0.01;
 /// So many segments for each request may be sent again.
@@ -150,6 +177,10 @@ mod tests {
         check(|evidence| evidence.client_ring_full = 1, Degraded, &["client_ring_full"]);
         let exceeded = BTreeMap::from([("bytes".to_owned(), 7)]);
         check(|evidence| evidence.exceeded = exceeded, Degraded, &["limits_exceeded"]);
+        let without_end = BTreeMap::from([("streams_without_finish_reason".to_owned(), 7)]);
+        check(|evidence| evidence.exceeded = without_end, Valid, &["streams_without_finish_reason"]);
+        let no_usage = BTreeMap::from([("per_chunk_usage_unusable".to_owned(), 7)]);
+        check(|evidence| evidence.exceeded = no_usage, Valid, &["per_chunk_usage_unusable"]);
         check(|evidence| evidence.retransmits = 2, Valid, &["retransmits"]);
         check(|evidence| evidence.retransmits = 20, Degraded, &["retransmits"]);
     }
