@@ -833,7 +833,9 @@ mod tests {
                 "opened 2 cookie 1002",
                 "stamped cookie 1002 2 40..1007 at 7",
                 &format!(
-                    "request 8: connection_reset, 0, connection_reset: the connection was reset; events; {tail}"
+                    "request 8: connection_reset, 0, connection_reset: the connection was reset before the response \
+                     began; does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not \
+                     spoken); events; {tail}"
                 ),
                 "closed 1 cookie 1001",
                 &format!(
