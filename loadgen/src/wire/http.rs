@@ -161,10 +161,15 @@ impl Responses {
         }
     }
 
-    /// Makes it that of a new connection, its buffers kept.
-    pub fn reconnect(&mut self) {
+    /// Forgets what is not whole, and gives back the memory that it took.
+    pub fn release(&mut self) {
         self.empty_carry();
         self.cutter.reset();
+    }
+
+    /// Makes it that of a new connection, its buffers kept.
+    pub fn reconnect(&mut self) {
+        self.release();
         self.offset = 0;
         self.state = State::Complete;
     }

@@ -667,16 +667,21 @@ impl Worker {
     /// Keeps what all connections hold within its bounds: the one that went beyond them gives up.
     #[inline]
     fn account(&mut self, place: u32) {
-        let connection = &mut self.connections[widen(place)];
-        let held = connection.held();
-        self.partial = self.partial - connection.partial + held;
-        connection.partial = held;
+        self.count_held(place);
         let connections = self.connections.len() as u64;
         if self.partial as u64 > bounds::partial_bytes(connections)
             || self.kept > bounds::answer_bytes(connections)
         {
             self.give_up_memory(place);
         }
+    }
+
+    #[inline]
+    fn count_held(&mut self, place: u32) {
+        let connection = &mut self.connections[widen(place)];
+        let held = connection.held();
+        self.partial = self.partial - connection.partial + held;
+        connection.partial = held;
     }
 
     #[cold]
@@ -943,6 +948,10 @@ impl Worker {
         let was_open = connection.state != State::Connecting;
         connection.state = State::Closing;
         self.closing += 1;
+        // What was not whole never will be: others may have its room at once.
+        connection.responses.release();
+        self.count_held(place);
+        let connection = &mut self.connections[widen(place)];
         if was_open {
             self.reporter.closed(connection.id, now);
         }

@@ -129,8 +129,7 @@ fn many_long_lines_at_once() {
     let records = ended.records();
     let failed = records.iter().filter(|record| record["error"]["type"] == "malformed_response").count();
     assert_eq!(records.len(), 100, "a record for each request");
-    // How many there is room for at once depends on how they come.
-    assert!((1..100).contains(&failed), "{failed} of them were given up");
+    assert!((1..90).contains(&failed), "{failed} of them were given up");
     let whole = records.iter().filter(|record| record.get("error").is_none()).count();
     assert_eq!(whole + failed, 100, "the others are whole");
     let peak = ended.json("run.json")["figures"]["loadgen_peak_memory_bytes"].as_f64().unwrap();
