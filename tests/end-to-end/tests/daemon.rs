@@ -53,9 +53,10 @@ fn a_report_is_the_same_again() {
     needs_programs!();
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(state.path());
-    let server = Server::start("--jitter 0.5 --fault status:503 --fault-every 20");
+    let server = Server::start("--jitter 0.5 --fault status:503 --fault-every 7");
     let ended = Run::profile(&server.url(), "--request-count 40 --concurrency 4").with(&daemon).end();
-    ended.ended_with(0);
+    // One in seven failed, and the verdict says so.
+    ended.ended_with(3);
     let id = ended.json("run.json")["run_id"].as_str().unwrap().to_owned();
     for run in [ended.artifacts().into_os_string(), id.into()] {
         let mut report = Run::of("report");

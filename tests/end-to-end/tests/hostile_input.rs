@@ -240,7 +240,13 @@ fn random_servers() {
         let server = Hostile::answering(move |number, _, stream| behave(seed * 1_000_003 + number, stream));
         let load = format!("--request-count 150 --concurrency 8 --request-timeout-seconds 5 {flags}");
         let ended = Run::profile(&server.url(), &load).end();
-        assert!(matches!(ended.status, Some(0 | 1 | 3)), "{:?}: {}", ended.status, ended.err);
+        let is_invalid = ended.json("run.json")["verdict"]["standing"] == "invalid";
+        let is_right = match ended.status {
+            Some(0) => !is_invalid,
+            Some(1 | 3) => is_invalid,
+            _ => false,
+        };
+        assert!(is_right, "{:?} with an invalid verdict: {is_invalid}: {}", ended.status, ended.err);
         let records = ended.records();
         let ids = records.iter().map(|record| record["metadata"]["x_request_id"].to_string());
         let ids = ids.collect::<std::collections::HashSet<_>>();

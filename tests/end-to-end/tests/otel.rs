@@ -81,7 +81,7 @@ fn a_collector_that_refuses_costs_a_warning() {
             let told = ended.err.lines().find(|line| line.contains(&format!("{place} failed")));
             assert!(told.is_some_and(|line| line.contains(number)), "{place} says how: {}", ended.err);
         }
-        assert!(ended.out.contains("dropped, "), "and the report says it: {}", ended.out);
+        assert!(ended.out.contains("exports failed"), "and the report says it: {}", ended.out);
         assert_eq!(ended.records().len(), 20, "the run is whole");
     }
 }
@@ -215,7 +215,7 @@ fn a_silent_collector_is_told_of() {
         streamed["failed"].as_u64().is_some_and(|failed| failed >= 1) && streamed["succeeded"] == 0,
         "counted: {streamed}"
     );
-    assert!(ended.out.contains("dropped, "), "the report says it: {}", ended.out);
+    assert!(ended.out.contains("exports failed"), "the report says it: {}", ended.out);
 }
 
 /// rotel, a receiver of OpenTelemetry that passes on what it understands; it ends with this.
