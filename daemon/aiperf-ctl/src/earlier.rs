@@ -1,6 +1,7 @@
 //! What an earlier run left in an artifact directory: gone before the files of a new one come, so that all of them are of one
 //! run. Only names that runs give are removed; whatever else lies there stays.
 
+use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
 use export::{EXPORTERS, Names};
 use serde_json::Value;
@@ -126,7 +127,6 @@ const IN_AGGREGATE: &[&str] = &[
     "profile_export_aiperf_aggregate.csv",
     "profile_export_aiperf_collated.json",
 ];
-const RUN_BYTES_MAX: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {

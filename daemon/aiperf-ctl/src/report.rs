@@ -405,7 +405,7 @@ pub(crate) fn read_run(directory: &Path) -> Result<Run> {
 }
 
 /// A plan with its phases, and what was found of the host.
-const RUN_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const RUN_BYTES_MAX: u64 = 64 << 20;
 /// The width that is taken where no terminal tells, as in the file.
 const CONSOLE_WIDTH: usize = 140;
 const CONSOLE_WIDTH_MIN: usize = 60;

@@ -22,17 +22,17 @@ pub struct Watch {
     threads_end: BTreeMap<String, u64>,
     peak_loadgen_bytes: u64,
     cpu_seconds_begin: f64,
-    stopped: Stopped,
+    stops: Stops,
 }
 
 /// How long the load generator was a stopped process (SIGSTOP, a debugger), as far as looks at it show.
 #[derive(Debug, Default)]
-struct Stopped {
+struct Stops {
     since: Option<MonoNs>,
     longest: DurationNs,
 }
 
-impl Stopped {
+impl Stops {
     fn look(&mut self, is_stopped: bool, now: MonoNs) {
         let since = is_stopped.then(|| self.since.unwrap_or(now));
         if let Some(since) = since.or(self.since) {
@@ -55,7 +55,7 @@ impl Watch {
             threads_begin,
             peak_loadgen_bytes: 0,
             cpu_seconds_begin: own_cpu_seconds(),
-            stopped: Stopped::default(),
+            stops: Stops::default(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Watch {
             self.threads_end = threads;
             self.end = host::cpu_times();
         }
-        self.stopped.look(is_stopped(pid), clock::mono());
+        self.stops.look(is_stopped(pid), clock::mono());
         self.peak_loadgen_bytes = host::peak_memory(pid).unwrap_or(0).max(self.peak_loadgen_bytes);
     }
 
@@ -139,7 +139,7 @@ pub fn evidence(
         starved: sum(Counter::Starved),
         // A spinning core is busy by order.
         hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
-        standstill_ms: of_records.standstill_ms.max(watch.stopped.longest.as_millis()),
+        standstill_ms: of_records.standstill_ms.max(watch.stops.longest.as_millis()),
         steal: watch.steal(),
         foreign_on_hot_core: watch.foreign(),
         sibling_busy: watch.siblings(),
@@ -286,12 +286,12 @@ mod tests {
 
     #[test]
     fn the_longest_stop_counts() {
-        let mut stopped = Stopped::default();
+        let mut stops = Stops::default();
         for (at, is_stopped) in [(0, false), (10, true), (30, true), (40, false), (50, true), (60, false)] {
-            stopped.look(is_stopped, MonoNs(at));
+            stops.look(is_stopped, MonoNs(at));
         }
         assert_eq!(
-            stopped.longest,
+            stops.longest,
             DurationNs(30),
             "from the first look that found it to the first that did not"
         );

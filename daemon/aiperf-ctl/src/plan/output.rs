@@ -39,8 +39,7 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
 
 /// Whether a metric is of streams only.
 fn is_of_streams(tag: &str) -> bool {
-    let metric = metric::METRICS.iter().find(|metric| metric.tag == tag);
-    metric.is_some_and(|metric| metric.flags.has(metric::Flags::STREAMING_ONLY))
+    metric::find(tag).is_some_and(|metric| metric.flags.has(metric::Flags::STREAMING_ONLY))
 }
 
 /// Whether files may be called so.
@@ -98,24 +97,10 @@ fn suggested(goodput: &str) -> String {
     let short = SHORT_NAMES.iter().find(|(short, _)| tag.eq_ignore_ascii_case(short)).map(|(_, tag)| *tag);
     let near = || {
         let known = metric::METRICS.iter().map(|metric| metric.tag).filter(|known| is_known(known));
-        let near = known.map(|known| (distance(tag, known), known)).min();
+        let near = known.map(|known| (strsim::levenshtein(tag, known), known)).min();
         near.filter(|(distance, _)| *distance <= 3).map(|(_, known)| known)
     };
     short.or_else(near).map_or_else(String::new, |known| format!("; did you mean {known}:{limit}?"))
-}
-
-/// How many characters have to be put in, left out or replaced to make one text of another (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let first = (0..=other.chars().count()).collect::<Vec<_>>();
-    let last = one.chars().zip(1..).fold(first, |row, (a, number)| {
-        let mut next = vec![number];
-        for (b, above) in other.chars().zip(row.windows(2)) {
-            let (&[diagonal, over], Some(&left)) = (above, next.last()) else { continue };
-            next.push((diagonal + usize::from(a != b)).min(over + 1).min(left + 1));
-        }
-        next
-    });
-    last.last().copied().unwrap_or_default()
 }
 
 /// What people call metrics.

@@ -161,11 +161,12 @@ fn errors(report: &Report, width: usize) -> Vec<String> {
 /// Exporters that did not get everything.
 fn exports(run: &Run, width: usize) -> Vec<String> {
     let missed = run.streamed.iter().filter(|export| export.failed > 0 || export.dropped > 0);
-    let missed = missed.map(|export| {
+    // The counts come first: an address may be as long as it likes.
+    let missed = missed.flat_map(|export| {
         let Streamed { to, succeeded, failed, dropped, .. } = export;
         let all = failed + succeeded;
-        cut(
-            &format!("To the {to}: {dropped} dropped, {failed} of {all} exports failed; the files are whole"),
+        wrap(
+            &format!("{dropped} dropped, {failed} of {all} exports failed: {to}; the files are whole"),
             width,
         )
     });
