@@ -5,7 +5,7 @@
 //! their connection.
 
 use crate::clock::MonoNs;
-use crate::id::{ConnectionId, RequestId, SocketCookie};
+use crate::id::{ConnectionId, Lineage, RequestId, SocketCookie};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The head of every record.
@@ -159,6 +159,8 @@ pub struct Sent {
     pub response_begin: u64,
     /// The session (conversation) that it belongs to.
     pub session: u64,
+    /// Where that session stands in its tree.
+    pub lineage: Lineage,
     /// The connection.
     pub connection: ConnectionId,
     /// 1 when the connection had carried a request before, else 0.

@@ -24,6 +24,40 @@ ids! {
     SocketCookie(u64);
 }
 
+/// Where a session stands in its tree: sessions may start others.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Lineage {
+    /// The session that started it; its own number where none did.
+    pub parent: u64,
+    /// The session that started the tree; its own number where none did.
+    pub root: u64,
+    /// The turn of its parent after which it started.
+    pub after: u32,
+    /// How many turns it has, if others may depend on it.
+    pub turns: u32,
+    /// How many sessions are above it.
+    pub depth: u16,
+    /// 1 when it goes on from what its parent had said and heard, else 0.
+    pub is_fork: u16,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+impl Lineage {
+    /// That of a session which no other started.
+    #[must_use]
+    pub const fn root(session: u64) -> Self {
+        Self { parent: session, root: session, after: 0, turns: 0, depth: 0, is_fork: 0, reserved: 0 }
+    }
+
+    /// That of a session which `parent`, whose own lineage this is, started after a turn.
+    #[must_use]
+    pub const fn child(self, parent: u64, after: u32) -> Self {
+        Self { parent, after, depth: self.depth.saturating_add(1), turns: 0, is_fork: 0, ..self }
+    }
+}
+
 impl RequestId {
     /// The value of the `X-Request-ID` header: a UUID (version 8) made of the run's id and the request's number.
     ///
@@ -61,6 +95,15 @@ fn uuid(run: u64, salt: u64, number: u64) -> [u8; 36] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tree_has_one_root() {
+        let child = Lineage::root(7).child(7, 0);
+        assert_eq!((child.parent, child.root, child.depth), (7, 7, 1), "of the root");
+        let grandchild = child.child(9, 3);
+        assert_eq!((grandchild.parent, grandchild.root, grandchild.depth), (9, 7, 2), "of the child");
+        assert_eq!(grandchild.after, 3, "when");
+    }
 
     #[test]
     fn request_headers_are_uuids_and_differ() {

@@ -5,7 +5,7 @@
 
 use crate::client_event::numbered;
 use crate::clock::MonoNs;
-use crate::id::{ConnectionId, RequestId, SocketCookie};
+use crate::id::{ConnectionId, Lineage, RequestId, SocketCookie};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The head of every message.
@@ -145,6 +145,8 @@ pub struct RequestEnded {
     pub request: RequestId,
     /// The session that it belongs to.
     pub session: u64,
+    /// Where that session stands in its tree.
+    pub lineage: Lineage,
     /// The socket that carried it.
     pub cookie: SocketCookie,
     /// The socket that carried the response, if it was another one, else 0: then offsets of the response count there.
@@ -221,7 +223,9 @@ pub struct RequestEnded {
     pub client_request_id_length: u32,
     /// Bytes of the drafts' histogram (UTF-8), which follow the `X-Request-ID`.
     pub histogram_length: u32,
-    /// Bytes of the request's body, which follow the histogram; none unless payloads are kept.
+    /// Bytes of the conversation's own name in the input (UTF-8), which follow the histogram; none where it has none.
+    pub conversation_length: u32,
+    /// Bytes of the request's body, which follow the conversation's name; none unless payloads are kept.
     pub payload_length: u32,
     /// Bytes of raw data, which follow the payload: the response's head, then each event's, by [`Event::bytes`].
     pub raw_length: u32,
@@ -233,12 +237,10 @@ pub struct RequestEnded {
     pub bare_events: u32,
     /// Events with data that were not kept because there were too many: no [`Event`]s either.
     pub events_left_out: u32,
-    /// Bytes of the response that were not kept because there were too many, whether parsed or raw.
-    pub bytes_left_out: u64,
     /// [`EVENT_STREAM`] or [`ONE_BODY`], or 0 where nothing of the body came.
     pub body: u32,
-    /// 0.
-    pub reserved: u32,
+    /// Bytes of the response that were not kept because there were too many, whether parsed or raw.
+    pub bytes_left_out: u64,
 }
 
 /// The response is a stream of events.
@@ -438,7 +440,7 @@ pub const fn known(count: u32) -> Option<u32> {
 
 const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
 const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 352, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<RequestEnded>() == 384, "the layout that scribe and daemon agree on");
 
 #[cfg(test)]
 mod tests {

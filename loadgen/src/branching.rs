@@ -7,7 +7,7 @@ use crate::bounds::Bound;
 use crate::composer::{Answer, Composition, Heard, Next, Prepared, Said};
 use crate::prompt::{Branch, BranchKind, Context, Conversation, Planned, When};
 use common::clock::MonoNs;
-use common::id::RequestId;
+use common::id::{Lineage, RequestId};
 use endpoint::Turn;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ struct Session {
     history: Vec<Turn>,
     later: VecDeque<Planned>,
     branches: Vec<Branch>,
-    root: u64,
+    lineage: Lineage,
     /// Who waits for it, and before which turn.
     waited_for: Option<(u64, usize)>,
     /// Children that are not over, by the turn that waits for them.
@@ -68,7 +68,7 @@ impl Branching {
     /// Takes up a session that begins others: its first turn was asked.
     pub(crate) fn begin(&mut self, session: u64, entry: u32, first: Turn, rest: Conversation) {
         self.open.insert(session, 1);
-        self.take_up(session, entry, vec![first], rest, (session, None));
+        self.take_up(session, entry, vec![first], rest, (Lineage::root(session), None));
     }
 
     fn take_up(
@@ -77,7 +77,7 @@ impl Branching {
         entry: u32,
         history: Vec<Turn>,
         rest: Conversation,
-        (root, waited_for): (u64, Option<(u64, usize)>),
+        (lineage, waited_for): (Lineage, Option<(u64, usize)>),
     ) {
         let Conversation { turns, context, branches, .. } = rest;
         let begun = Session {
@@ -87,7 +87,7 @@ impl Branching {
             history,
             later: turns.into(),
             branches,
-            root,
+            lineage,
             waited_for,
             joins: Vec::new(),
             waits: false,
@@ -98,7 +98,7 @@ impl Branching {
     /// Forgets a session whose phase is over.
     pub(crate) fn forget(&mut self, session: u64) {
         if let Some(gone) = self.sessions.remove(&session) {
-            self.open.remove(&gone.root);
+            self.open.remove(&gone.lineage.root);
         }
     }
 
@@ -133,7 +133,8 @@ impl Branching {
     /// Begins the children of the turn that was answered.
     fn branch(&mut self, parent: u64, work: &mut Work<'_>) -> io::Result<()> {
         let Some(session) = self.sessions.get_mut(&parent) else { return Ok(()) };
-        let (turn, root, context) = (session.turn as usize, session.root, session.context);
+        let (turn, context) = (session.turn as usize, session.context);
+        let begun_by = session.lineage.child(parent, session.turn);
         let begun = session.branches.iter().filter(|branch| branch.after == turn).copied();
         let begun = begun.collect::<Vec<_>>();
         let joins = begun.iter().filter_map(|branch| match branch.kind {
@@ -147,12 +148,15 @@ impl Branching {
             self.children += 1;
             let conversation = work.composition.conversations.conversation(branch.child);
             let mut rest = conversation.map_err(io::Error::other)?;
+            let is_fork = branch.kind == BranchKind::Fork;
+            let turns = u32::try_from(rest.turns.len()).unwrap_or(u32::MAX);
+            let lineage = Lineage { turns, is_fork: u16::from(is_fork), ..begun_by };
             let Planned { mut turn, when, .. } = rest.turns.remove(0);
             let (mut history, waited_for) = match branch.kind {
                 BranchKind::Fork => (heard.clone(), None),
                 BranchKind::Spawn { join_at } => (Vec::new(), Some((parent, join_at))),
             };
-            if branch.kind == BranchKind::Fork {
+            if is_fork {
                 work.composition.inherited.put(child, heard.clone());
                 // A child goes on the way its parent does, unless its row says otherwise.
                 rest.context = if rest.context == Context::Live { context } else { rest.context };
@@ -162,9 +166,9 @@ impl Branching {
             }
             history.push(turn);
             let entry = u32::try_from(branch.child).unwrap_or(u32::MAX);
-            work.ask(child, root, (entry, 0), when, &history)?;
-            *self.open.entry(root).or_default() += 1;
-            self.take_up(child, entry, history, rest, (root, waited_for));
+            work.ask(child, lineage, (entry, 0), when, &history)?;
+            *self.open.entry(lineage.root).or_default() += 1;
+            self.take_up(child, entry, history, rest, (lineage, waited_for));
         }
         Ok(())
     }
@@ -187,18 +191,18 @@ impl Branching {
             work.composition.mark(&mut turn, session)?;
         }
         known.history.push(turn);
-        work.ask(session, known.root, (known.entry, known.turn), when, &known.history)
+        work.ask(session, known.lineage, (known.entry, known.turn), when, &known.history)
     }
 
     /// A session is over: its parent may go on, or its tree is over too.
     fn over(&mut self, session: u64, work: &mut Work<'_>) -> io::Result<()> {
         let Some(gone) = self.sessions.remove(&session) else { return Ok(()) };
-        let left = self.open.get_mut(&gone.root).map_or(0, |open| {
+        let left = self.open.get_mut(&gone.lineage.root).map_or(0, |open| {
             *open = open.saturating_sub(1);
             *open
         });
         if left == 0 {
-            self.open.remove(&gone.root);
+            self.open.remove(&gone.lineage.root);
             work.ends = true;
         }
         let Some((parent, join_at)) = gone.waited_for else { return Ok(()) };
@@ -238,7 +242,7 @@ impl Work<'_> {
     fn ask(
         &mut self,
         session: u64,
-        root: u64,
+        lineage: Lineage,
         (entry, turn): (u32, u32),
         when: When,
         turns: &[Turn],
@@ -250,7 +254,7 @@ impl Work<'_> {
         let body = self.composition.body(turns)?;
         let request = RequestId(self.composition.worker + *self.made * self.composition.workers);
         *self.made += 1;
-        let prepared = self.composition.request(request, (session, root), entry, &body, Vec::new());
+        let prepared = self.composition.request(request, (session, lineage), entry, &body, Vec::new());
         self.prepared.push(Prepared {
             turn,
             due: self.now + delay,

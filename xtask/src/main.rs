@@ -78,7 +78,8 @@ enum Command {
     AuditClients(audit_clients::Args),
     /// Reads a real NVIDIA GPU while a model is served on it, and says what that costs. Does nothing without a GPU.
     TestGpu(test_gpu::Args),
-    /// Measures a real inference server (Hugging Face transformers on the CPU) with a tiny model made on the spot.
+    /// Measures inference servers and proxies that others wrote, with a tiny model made on the spot, and holds what they count and
+    /// log against the report. Takes Python and the network.
     TestRealServer(test_real_server::Args),
 }
 

@@ -115,14 +115,14 @@ fn one(
     let daemon = runtime.block_on(interrupt::or(daemon))??;
     let provider = provider_of(&args.telemetry, &profile.plan)?;
     let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
-    let stream = Stream::start(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
+    let mut stream = Stream::of(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
     let observers = Observers {
         server_metrics: ServerMetrics::start(&args.telemetry, profile)?,
         gpu_exporters: GpuExporters::start(&args.telemetry, profile)?,
         network_latency: NetworkLatency::start(&args.telemetry, &addresses)?,
     };
     let executed =
-        runtime.block_on(execute(daemon, profile, inputs, addresses, args.output.ui, stream.as_ref()));
+        runtime.block_on(execute(daemon, profile, inputs, addresses, args.output.ui, stream.as_mut()));
     // What was measured is reported whatever came before; who insists still ends at once.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     drop(profiler);
@@ -190,7 +190,7 @@ async fn execute(
     inputs: Vec<(&'static str, Upload)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
-    stream: Option<&Stream>,
+    mut stream: Option<&mut Stream>,
 ) -> Result<()> {
     let mut create =
         Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
@@ -198,14 +198,15 @@ async fn execute(
     create.secret_headers.values_mut().for_each(Zeroize::zeroize);
     create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
     let Created { run_id } = created?;
+    let id = run_id.clone();
     let mut run = Run::of(daemon, run_id).await?;
     let started = async {
         let (client, path) = (&run.daemon.client, run.path());
         for (name, upload) in inputs {
             client.put(&format!("{path}/inputs/{name}"), upload).await?;
         }
-        let live = match stream {
-            Some(stream) => Some(stream.follow(client, &path).await?),
+        let live = match &mut stream {
+            Some(stream) => Some(stream.follow(client, &id, &path).await?),
             None => None,
         };
         run.start().await?;
@@ -222,7 +223,7 @@ async fn execute(
     let mut show = Show::new(ui);
     let ended = run.until(State::is_final, |progress| {
         show.update(progress);
-        stream.into_iter().for_each(|stream| stream.progress(progress));
+        stream.iter().for_each(|stream| stream.progress(progress));
     });
     let ended = ended.await;
     show.finish();
@@ -231,7 +232,8 @@ async fn execute(
         // It ends with the run; whatever it did not hear is in the records.
         tokio::time::timeout(LIVE_PATIENCE, live).await.ok();
     }
-    let kept: &[&str] = if stream.is_some_and(Stream::logs_to_mlflow) { &[earlier::MLFLOW] } else { &[] };
+    let kept: &[&str] =
+        if stream.is_some_and(|stream| stream.logs_to_mlflow()) { &[earlier::MLFLOW] } else { &[] };
     earlier::remove(&profile.artifact_dir, profile.plan.output.export_prefix.as_deref(), kept)?;
     run.fetch(&profile.artifact_dir).await
 }

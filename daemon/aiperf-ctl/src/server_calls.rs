@@ -12,7 +12,7 @@ use common::url::shown;
 use endpoint::{Scheme, Turn, target};
 use serde_json::Value;
 use std::time::Duration;
-use ureq::http::{self, Response};
+use ureq::http::{self, Response, StatusCode};
 use ureq::{Agent, Body};
 
 /// Asks the servers of a profile.
@@ -45,48 +45,57 @@ impl<'a> ServerCalls<'a> {
         let seconds = self.args.wait_for_model_interval;
         let (pause, interval) = (Duration::from_secs_f64(seconds), DurationNs::from_seconds(seconds));
         for asked in &self.profile.urls {
-            let (mut has_told, url) = (false, shown(asked));
-            while let Err(why) = self.look(asked) {
+            let (mut attempts, url) = (0, shown(asked));
+            let ready = loop {
+                attempts += 1;
+                let why = match self.look(asked) {
+                    Ok(ready) => break ready,
+                    Err(why) => why,
+                };
                 interrupt::check()?;
                 if clock::mono() + interval > deadline {
-                    bail!("the model did not answer at {url} within {patience} s: {why:#}");
+                    bail!("Timed out: the model did not answer at {url} within {patience} s: {why:#}");
                 }
-                if !std::mem::replace(&mut has_told, true) {
+                if attempts == 1 {
                     say_aside(&format!("waiting for the model at {url}, up to {patience} s: {why:#}"));
                 }
                 interrupt::pause(pause)?;
-            }
+            };
+            say_aside(&format!("{ready} at {url}, attempt {attempts}"));
         }
         Ok(())
     }
 
-    fn look(&self, url: &str) -> Result<()> {
-        let mode = self.args.wait_for_model_mode.as_str();
-        if mode != "inference" {
-            self.look_for_models(url)?;
+    /// Asks once; says what is ready.
+    fn look(&self, url: &str) -> Result<String> {
+        match self.args.wait_for_model_mode.as_str() {
+            "models" => self.look_for_models(url),
+            "inference" => self.ask_once(url),
+            _ => Ok(format!("{}; {}", self.look_for_models(url)?, self.ask_once(url)?)),
         }
-        if mode != "models" {
-            self.ask_once(url)?;
-        }
-        Ok(())
     }
 
     /// Whether `/v1/models` lists all models; of a server without such a list, whether it answers at its base.
-    fn look_for_models(&self, url: &str) -> Result<()> {
+    fn look_for_models(&self, url: &str) -> Result<String> {
         let mut said = self.get(self.address(url, MODELS_PATH)?)?;
         if said.status().as_u16() == NOT_FOUND {
             let base = self.get(self.address(url, "")?)?;
-            return succeeded(base).map(drop).context("there is no /v1/models, and at its base URL");
+            let base = succeeded(base).context("there is no /v1/models, and at its base URL")?;
+            let status = base.status().as_u16();
+            return Ok(format!(
+                "no /v1/models; its base URL answers with status {status}: accepting as ready"
+            ));
         }
         said = succeeded(said)?;
         let body = said.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
         let said: Value = serde_json::from_slice(&body).context("what it says at /v1/models is no JSON")?;
         let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_listed = |model: &&String| listed.iter().any(|one| one["id"] == model.as_str());
-        match self.profile.plan.endpoint.models.iter().find(|model| !is_listed(model)) {
-            Some(model) => bail!("/v1/models does not list `{model}`"),
-            None => Ok(()),
+        let models = &self.profile.plan.endpoint.models;
+        if let Some(model) = models.iter().find(|model| !is_listed(model)) {
+            bail!("Model '{model}' not yet in /v1/models");
         }
+        Ok(format!("Model '{}' ready", models.join("', '")))
     }
 
     fn get(&self, address: String) -> Result<Response<Body>> {
@@ -101,8 +110,8 @@ impl<'a> ServerCalls<'a> {
         })?
     }
 
-    /// Whether each model answers a request for one token.
-    fn ask_once(&self, url: &str) -> Result<()> {
+    /// Whether each model answers a request for one token. A refusal is an answer, as for AIPerf: the request is a guess.
+    fn ask_once(&self, url: &str) -> Result<String> {
         let mut plan = self.profile.plan.endpoint.clone();
         plan.streaming = false;
         let endpoint = endpoint::of_plan(&plan)?;
@@ -110,9 +119,12 @@ impl<'a> ServerCalls<'a> {
         for model in &plan.models {
             let turn = Turn { max_tokens: Some(1), ..Turn::user("hi".to_owned(), model.clone()) };
             let body = endpoint.encode(&[turn], &plan)?;
-            self.post(url, path, endpoint.content_type(&plan), &body, PATIENCE)?;
+            let status = self.post(url, path, endpoint.content_type(&plan), &body, PATIENCE)?.as_u16();
+            if status >= SERVER_ERRORS {
+                bail!("the inference probe returned {status}");
+            }
         }
-        Ok(())
+        Ok("Inference probe ready".to_owned())
     }
 
     /// Has every server forget its prefix cache, if the user wants that.
@@ -153,13 +165,29 @@ impl<'a> ServerCalls<'a> {
     /// At a path of every server, or once at a URL of its own.
     fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
         if path.contains("://") {
-            return self.post(path, "", "application/json", b"", patience);
+            return self.order(path, "", patience);
         }
         let urls = &self.profile.urls;
-        urls.iter().try_for_each(|url| self.post(url, path, "application/json", b"", patience))
+        urls.iter().try_for_each(|url| self.order(url, path, patience))
     }
 
-    fn post(&self, url: &str, path: &str, content_type: &str, body: &[u8], patience: Duration) -> Result<()> {
+    /// Asks for what only success is an answer to.
+    fn order(&self, url: &str, path: &str, patience: Duration) -> Result<()> {
+        let status = self.post(url, path, "application/json", b"", patience)?;
+        if !status.is_success() {
+            bail!("it answers with status {}", status.as_u16());
+        }
+        Ok(())
+    }
+
+    fn post(
+        &self,
+        url: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<StatusCode> {
         let mut request = http::Request::post(self.address(url, path)?).header("content-type", content_type);
         // What the server's own headers hold is for nobody else.
         for (name, value) in self.headers().filter(|_| self.is_of_profile(url)) {
@@ -168,7 +196,7 @@ impl<'a> ServerCalls<'a> {
         let (agent, body) = (self.agent.clone(), body.to_vec());
         interrupt::unless(move || {
             let request = agent.configure_request(request.body(body)?).timeout_global(Some(patience)).build();
-            succeeded(agent.run(request)?).map(drop)
+            anyhow::Ok(agent.run(request)?.status())
         })?
     }
 
@@ -219,6 +247,8 @@ fn succeeded<T>(response: Response<T>) -> Result<Response<T>> {
 /// More than any list of models.
 const BODY_BYTES_MAX: u64 = 16 << 20;
 const NOT_FOUND: u16 = 404;
+/// Statuses from here on say that the server can't answer.
+const SERVER_ERRORS: u16 = 500;
 const MODELS_PATH: &str = "/v1/models";
 /// How long one call may take, unless the user says otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);

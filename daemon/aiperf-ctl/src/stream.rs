@@ -22,7 +22,9 @@ use tokio::task::JoinHandle;
 
 /// Who is told meanwhile.
 pub(crate) struct Stream {
-    sender: Arc<Sender>,
+    /// What the sender is started with, once the run has a name.
+    settings: Option<Settings>,
+    sender: Option<Arc<Sender>>,
     domains: Domains,
     logs_to_mlflow: bool,
     /// Requests of which the daemon did not tell this program: there was no room.
@@ -30,8 +32,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Begins to tell, if anybody is to be told.
-    pub(crate) fn start(args: &TelemetryArgs, plan: &Plan, mlflow: Option<LiveRun>) -> Result<Option<Self>> {
+    /// What is to be told to whom, if anybody is.
+    pub(crate) fn of(args: &TelemetryArgs, plan: &Plan, mlflow: Option<LiveRun>) -> Result<Option<Self>> {
         let otlp = collector(args, plan)?;
         if otlp.is_none() && mlflow.is_none() {
             return Ok(None);
@@ -40,7 +42,7 @@ impl Stream {
         let logs_to_mlflow = mlflow.is_some();
         // Where cores are few, being told goes after being sent.
         rustix::process::nice(GIVES_WAY).ok();
-        let sender = Sender::start(Settings {
+        let settings = Settings {
             domains,
             attributes: attributes(args, plan)?,
             otlp,
@@ -48,8 +50,9 @@ impl Stream {
             server: server(plan)?,
             room: room()?,
             warn: say_warning,
-        })?;
-        Ok(Some(Self { sender: Arc::new(sender), domains, logs_to_mlflow, unheard: Arc::default() }))
+        };
+        let settings = Some(settings);
+        Ok(Some(Self { settings, sender: None, domains, logs_to_mlflow, unheard: Arc::default() }))
     }
 
     /// Whether the run is logged to MLflow while it goes on.
@@ -57,15 +60,20 @@ impl Stream {
         self.logs_to_mlflow
     }
 
-    /// Has the daemon tell each request as it ends.
-    pub(crate) async fn follow(&self, client: &Client, run: &str) -> Result<JoinHandle<()>> {
+    /// Begins to tell of a run, which has an id and a path; has the daemon tell each request as it ends.
+    pub(crate) async fn follow(&mut self, client: &Client, id: &str, run: &str) -> Result<JoinHandle<()>> {
+        let Some(mut settings) = self.settings.take() else { return Ok(tokio::spawn(async {})) };
+        let resource = settings.otlp.iter_mut().map(|collector| &mut collector.resource);
+        resource.for_each(|resource| resource.push(("aiperf.benchmark.id".to_owned(), id.to_owned())));
+        let sender = Arc::new(Sender::start(settings)?);
+        self.sender = Some(Arc::clone(&sender));
         let path = match self.domains {
             Domains { spans: true, .. } => format!("{run}/requests?stages"),
             Domains { requests: true, .. } => format!("{run}/requests"),
             _ => return Ok(tokio::spawn(async {})),
         };
         let mut lines = client.lines(&path).await?;
-        let (sender, unheard) = (Arc::clone(&self.sender), Arc::clone(&self.unheard));
+        let unheard = Arc::clone(&self.unheard);
         let mut wants_stages = self.domains.spans;
         Ok(tokio::spawn(async move {
             while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
@@ -82,14 +90,15 @@ impl Stream {
 
     /// Tells how the run goes.
     pub(crate) fn progress(&self, progress: &Progress) {
-        if self.domains.timing {
-            self.sender.offer(Event::Progress(progress.clone()));
+        if let Some(sender) = self.sender.as_ref().filter(|_| self.domains.timing) {
+            sender.offer(Event::Progress(progress.clone()));
         }
     }
 
     /// Sends what waits and says what did not arrive.
     pub(crate) fn finish(self) -> Vec<Streamed> {
-        let Some(sender) = Arc::into_inner(self.sender) else {
+        let Some(sender) = self.sender else { return Vec::new() };
+        let Some(sender) = Arc::into_inner(sender) else {
             say_warning("the last results that were to be streamed are lost");
             return Vec::new();
         };

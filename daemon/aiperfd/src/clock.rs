@@ -1,6 +1,6 @@
 //! The only place of the daemon that reads a clock.
 
-use common::clock::{Anchor, MonoNs, RealNs};
+use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// The moment on `CLOCK_MONOTONIC`.
@@ -38,11 +38,9 @@ pub fn anchor() -> Anchor {
 /// 7 time_namespaces) it may be.
 #[must_use]
 pub fn shift_seconds() -> f64 {
-    let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
-    let line =
-        offsets.lines().find_map(|line| line.trim_start().strip_prefix("monotonic")).unwrap_or_default();
-    let mut numbers = line.split_whitespace().map(|number| number.parse::<f64>().unwrap_or(0.0));
-    numbers.next().unwrap_or(0.0) + numbers.next().unwrap_or(0.0) / 1e9
+    let offsets = std::fs::read_to_string(doctor::clocks::OFFSETS).unwrap_or_default();
+    let (seconds, nanoseconds) = doctor::clocks::shift(&offsets).unwrap_or((0, 0));
+    DurationNs(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)).as_seconds()
 }
 
 const fn nanoseconds(time: Timespec) -> u64 {

@@ -33,6 +33,11 @@ struct Stops {
 }
 
 impl Stops {
+    /// How long it has been stopped.
+    fn lasted(&self, now: MonoNs) -> DurationNs {
+        self.since.map_or(DurationNs(0), |since| now - since)
+    }
+
     fn look(&mut self, is_stopped: bool, now: MonoNs) {
         let since = is_stopped.then(|| self.since.unwrap_or(now));
         if let Some(since) = since.or(self.since) {
@@ -68,6 +73,11 @@ impl Watch {
         }
         self.stops.look(is_stopped(pid), clock::mono());
         self.peak_loadgen_bytes = host::peak_memory(pid).unwrap_or(0).max(self.peak_loadgen_bytes);
+    }
+
+    /// How long the load generator has been a stopped process, by the last look.
+    pub fn stopped_for(&self, now: MonoNs) -> DurationNs {
+        self.stops.lasted(now)
     }
 
     /// Ends the watch.
@@ -290,6 +300,9 @@ mod tests {
         for (at, is_stopped) in [(0, false), (10, true), (30, true), (40, false), (50, true), (60, false)] {
             stops.look(is_stopped, MonoNs(at));
         }
+        assert_eq!(stops.lasted(MonoNs(90)), DurationNs(0), "it goes on");
+        stops.look(true, MonoNs(95));
+        assert_eq!(stops.lasted(MonoNs(99)), DurationNs(4), "it is stopped again");
         assert_eq!(
             stops.longest,
             DurationNs(30),

@@ -285,6 +285,7 @@ fn joined(joiner: &mut Joiner, reply: &Reply<'_>) -> Joined {
     joined.request.model = named(reply.model);
     joined.request.client_request_id = named(reply.client_request_id);
     joined.request.spec_decode_histogram = named(reply.histogram);
+    joined.request.conversation = named(reply.conversation);
     joined
 }
 

@@ -54,6 +54,8 @@ pub struct Reply<'a> {
     pub client_request_id: &'a [u8],
     /// Verifications by how many drafted tokens each accepted, with commas between.
     pub histogram: &'a [u8],
+    /// The conversation's own name in the input, if it has one.
+    pub conversation: &'a [u8],
     /// The body of a watched request, where payloads are kept.
     pub payload: &'a [u8],
     /// The response's head and its events' bytes, with the raw export.
@@ -128,6 +130,7 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
     let (client_request_id, rest) =
         rest.split_at_checked(usize::try_from(ended.client_request_id_length).ok()?)?;
     let (histogram, rest) = rest.split_at_checked(usize::try_from(ended.histogram_length).ok()?)?;
+    let (conversation, rest) = rest.split_at_checked(usize::try_from(ended.conversation_length).ok()?)?;
     let (payload, raw) = rest.split_at_checked(usize::try_from(ended.payload_length).ok()?)?;
     (raw.len() == usize::try_from(ended.raw_length).ok()?).then_some(Reply {
         ended,
@@ -137,6 +140,7 @@ fn reply(message: &[u8]) -> Option<Reply<'_>> {
         model,
         client_request_id,
         histogram,
+        conversation,
         payload,
         raw,
     })

@@ -79,7 +79,6 @@ impl Stopped {
 pub struct Supervisor {
     looks: Since<u64>,
     parser: Parser,
-    process: Since<bool>,
     disk: MonoNs,
     /// When the load generator is ended by force.
     deadline: Option<MonoNs>,
@@ -121,7 +120,6 @@ impl Supervisor {
         Self {
             looks: Since { value: 0, since: now },
             parser: Parser(Since { value: (false, 0), since: now }),
-            process: Since { value: false, since: now },
             disk: now,
             deadline: None,
         }
@@ -162,8 +160,7 @@ impl Supervisor {
         if field.collector.is_some() && self.looks.same(looks, now) > STANDSTILL {
             return Some(Stopped::stalled("the collector of records stands still: the disk does not answer"));
         }
-        let is_stopped = is_stopped(field.loadgen.pid());
-        if self.process.same(is_stopped, now) > STANDSTILL && is_stopped {
+        if field.watch.stopped_for(now) > STANDSTILL {
             return Some(Stopped::stalled("the load generator was stopped by a signal and not continued"));
         }
         let workers = field.counters.iter().map(Counters::parsed);

@@ -19,7 +19,7 @@ pub(crate) const TIME_NAMESPACE: Check = Check {
     name: "time_namespace",
     group: "clocks",
     weight: Weight::Problem,
-    looks_at: "/proc/self/timens_offsets",
+    looks_at: OFFSETS,
     why: "in a time namespace CLOCK_MONOTONIC is shifted for processes and not for kernel programs: their stamps would not \
           be on one clock",
     cure: "start the programs outside of it (without `unshare --time`, or the container's option for it)",
@@ -51,17 +51,29 @@ fn clock_source(host: &Host) -> Option<Look> {
 
 fn time_namespace(host: &Host) -> Option<Look> {
     // Without the file the kernel has no time namespaces.
-    let offsets = host.text("/proc/self/timens_offsets").unwrap_or_default();
-    let line = offsets.lines().find_map(|line| line.trim_start().strip_prefix("monotonic")).unwrap_or("0 0");
-    let numbers = line.split_whitespace().map(str::parse::<i64>).collect::<Vec<_>>();
-    Some(match numbers[..] {
-        [Ok(0), Ok(0)] => Look::ok("the host's own"),
-        [Ok(seconds), Ok(_)] => {
+    Some(match shift(&host.text(OFFSETS).unwrap_or_default()) {
+        Some((0, 0)) => Look::ok("the host's own"),
+        Some((seconds, _)) => {
             Look::warning(format!("shifted by {seconds} s"), "this process is in a time namespace of its own")
         }
-        _ => Look::warning("unknown", "/proc/self/timens_offsets is not as expected"),
+        None => Look::warning("unknown", format!("{OFFSETS} is not as expected")),
     })
 }
+
+/// By how many seconds and nanoseconds `CLOCK_MONOTONIC` is off the kernel's, by the file that tells it; `None` where the
+/// file is not as expected.
+#[must_use]
+pub fn shift(offsets: &str) -> Option<(i64, i64)> {
+    let line = offsets.lines().find_map(|line| line.trim_start().strip_prefix("monotonic")).unwrap_or("0 0");
+    let mut numbers = line.split_whitespace().map(str::parse::<i64>);
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(seconds)), Some(Ok(nanoseconds)), None) => Some((seconds, nanoseconds)),
+        _ => None,
+    }
+}
+
+/// The offsets of this process's clocks (man 7 time_namespaces).
+pub const OFFSETS: &str = "/proc/self/timens_offsets";
 
 fn time_sync(host: &Host) -> Option<Look> {
     let running = SERVICES.iter().find(|(_, marks)| marks.iter().any(|mark| host.is_there(mark)));

@@ -54,6 +54,9 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
             report.accepted_drafts.iter().map(|(accepted, count)| (accepted.to_string(), (*count).into()));
         put("pooled_spec_decode_acceptance_histogram", buckets.collect::<Map<_, _>>().into());
     }
+    if !report.branches.is_empty() {
+        put("branch_stats", json!(report.branches));
+    }
     if artifacts.settings.steady_state {
         put("steady_state", steady(report));
     }

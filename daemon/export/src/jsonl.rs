@@ -8,6 +8,7 @@ use common::client_event::Outcome;
 use common::clock::MonoNs;
 use metric::{Case, Kind, List, METRICS, Metric, PROFILING, Settings, WARMUP, float, values};
 use record::Request;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Writes the file.
@@ -45,14 +46,14 @@ pub(crate) fn metadata(
     request: &Request,
 ) -> Result<(), ExportError> {
     let run = run_number(artifacts);
-    let session_header = common::id::RequestId(request.session).session_header(run);
-    let correlation = String::from_utf8_lossy(&session_header);
+    let correlation = |session| correlation_id(run, session);
+    let root = request.root_session.unwrap_or(request.session);
     let case = Case { request, settings: artifacts.settings };
     let date = |stamp: MonoNs| artifacts.settings.clock.real(stamp).0;
     let kind = if case.is_profiling() { PROFILING } else { WARMUP };
-    line.put("session_num", &request.session)?;
+    line.put("session_num", &request.request_id.0)?;
     line.put("x_request_id", &request_id(artifacts, request))?;
-    line.put("x_correlation_id", &correlation)?;
+    line.put("x_correlation_id", &correlation(request.session))?;
     line.put("conversation_id", &conversation_id(request))?;
     line.put("turn_index", &request.turn)?;
     line.put("credit_issued_ns", &date(case.released()))?;
@@ -73,8 +74,16 @@ pub(crate) fn metadata(
     line.put("phase_kind", kind)?;
     line.put("was_cancelled", &(request.outcome == Outcome::Cancelled))?;
     line.put("context_overflow_skip", &false)?;
-    line.put("agent_depth", &0)?;
-    line.put("root_correlation_id", &correlation)
+    line.put("agent_depth", &request.depth.unwrap_or(0))?;
+    if let Some(parent) = request.parent_session {
+        line.put("parent_correlation_id", &correlation(parent))?;
+    }
+    line.put("root_correlation_id", &correlation(root))
+}
+
+/// A session's name on the wire.
+pub(crate) fn correlation_id(run: u64, session: u64) -> String {
+    String::from_utf8_lossy(&common::id::RequestId(session).session_header(run)).into_owned()
 }
 
 /// What the server told of drafted tokens, by AIPerf's keys.
@@ -113,8 +122,11 @@ pub(crate) fn request_id(artifacts: &Artifacts<'_>, request: &Request) -> String
 }
 
 /// The conversation's name in `inputs.json`.
-pub(crate) fn conversation_id(request: &Request) -> String {
-    format!("session_{:06}", request.entry)
+pub(crate) fn conversation_id(request: &Request) -> Cow<'_, str> {
+    match &request.conversation {
+        Some(own) => Cow::Borrowed(own),
+        None => Cow::Owned(format!("session_{:06}", request.entry)),
+    }
 }
 
 fn run_number(artifacts: &Artifacts<'_>) -> u64 {

@@ -8,22 +8,18 @@ use record::Request;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
-/// Writes the file: sessions by number, their turns in order.
+/// Writes the file, in the order of the schedule.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut outputs = Vec::new();
     for exchange in artifacts.exchanges.iter()? {
         let exchange = exchange?;
         let case = Case { request: &exchange.request, settings: artifacts.settings };
         if case.is_profiling() {
-            outputs.push((
-                exchange.request.session,
-                exchange.request.turn,
-                output(artifacts, &case, &exchange),
-            ));
+            outputs.push((exchange.request.request_id, output(artifacts, &case, &exchange)));
         }
     }
-    outputs.sort_by_key(|(session, turn, _)| (*session, *turn));
-    let data = outputs.into_iter().map(|(_, _, output)| output).collect::<Vec<_>>();
+    outputs.sort_by_key(|(request, _)| *request);
+    let data = outputs.into_iter().map(|(_, output)| output).collect::<Vec<_>>();
     serde_json::to_writer_pretty(out, &json!({ "schema_version": SCHEMA_VERSION, "data": data }))?;
     Ok(())
 }
@@ -35,7 +31,7 @@ fn output(artifacts: &Artifacts<'_>, case: &Case<'_>, exchange: &Exchange) -> Va
     let shown = values(case).filter(|(metric, _)| SHOWN.contains(&metric.tag));
     let metrics = shown.map(|(metric, value)| (metric.tag.to_owned(), number(metric, value)));
     json!({
-        "session_num": request.session,
+        "session_num": request.request_id.0,
         "conversation_id": jsonl::conversation_id(request),
         "turn_index": request.turn,
         "x_request_id": jsonl::request_id(artifacts, request),

@@ -58,17 +58,28 @@ struct Session {
     payloads: Vec<Value>,
 }
 
-/// Follows sessions from turn to turn. Requests of a session come in order.
+/// Follows sessions from turn to turn. Requests of a session come in order, and after those of its parent that it goes on
+/// from.
 pub(crate) struct Sent<'a> {
     payloads: &'a Payloads,
     texts: Option<&'a dyn Texts>,
-    /// What was answered so far in sessions that go on.
-    answers: HashMap<u64, Vec<String>>,
+    /// What was said so far in sessions that go on, or that others go on from.
+    sessions: HashMap<u64, Said>,
+    /// Whether others may go on from any session.
+    has_forks: bool,
+}
+
+/// What was said in a session.
+struct Said {
+    entry: u32,
+    /// The session and its turn that this one goes on from.
+    fork_of: Option<(u64, u32)>,
+    answers: Vec<String>,
 }
 
 impl<'a> Sent<'a> {
-    pub(crate) fn new(payloads: &'a Payloads, texts: Option<&'a dyn Texts>) -> Self {
-        Self { payloads, texts, answers: HashMap::new() }
+    pub(crate) fn new(payloads: &'a Payloads, texts: Option<&'a dyn Texts>, has_forks: bool) -> Self {
+        Self { payloads, texts, sessions: HashMap::new(), has_forks }
     }
 
     /// The payload of the next request; none where it is not known, such as when an answer before it was not kept.
@@ -77,33 +88,54 @@ impl<'a> Sent<'a> {
         let turns = self.payloads.turns(request.entry);
         let turn = usize::try_from(request.turn).ok()?;
         let plain = turns.get(turn)?;
-        let before = self.answers.remove(&request.session).unwrap_or_default();
-        let payload = match live_places(turns, turn) {
-            None => Some(Cow::Borrowed(plain.as_str())),
-            Some(places) => self.threaded(plain, &places, &before).map(Cow::Owned),
+        let fork_of = request.parent_session.zip(request.parent_turn);
+        let fork_of = fork_of.filter(|_| request.is_fork == Some(true));
+        let before = self.sessions.remove(&request.session);
+        let mut said = before.unwrap_or(Said { entry: request.entry, fork_of, answers: Vec::new() });
+        let payload = match (live_places(turns, turn), fork_of) {
+            (None, None) => Some(Cow::Borrowed(plain.as_str())),
+            _ => self
+                .payload(&said, turn)
+                .and_then(|payload| serde_json::to_string(&payload).ok())
+                .map(Cow::Owned),
         };
-        if turn + 1 < turns.len()
-            && let Some(said) = self.texts.and_then(|texts| texts.said(exchange))
+        if (turn + 1 < turns.len() || self.has_forks)
+            && let Some(answered) = self.texts.and_then(|texts| texts.said(exchange))
         {
-            let answers = before.into_iter().chain([said.answer]).collect();
-            self.answers.insert(request.session, answers);
+            said.answers.push(answered.answer);
+            self.sessions.insert(request.session, said);
         }
         payload
     }
 
-    /// The payload with each answer at its place.
-    fn threaded(&self, plain: &str, places: &[usize], answers: &[String]) -> Option<String> {
-        if places.len() != answers.len() {
+    /// The payload of a session's turn: what it goes on from, and each answer at its place.
+    fn payload(&self, said: &Said, turn: usize) -> Option<Map<String, Value>> {
+        let turns = self.payloads.turns(said.entry);
+        let mut payload: Map<String, Value> = serde_json::from_str(turns.get(turn)?).ok()?;
+        let places = live_places(turns, turn).unwrap_or_default();
+        let answers = said.answers.get(..places.len())?;
+        if !places.is_empty() && said.answers.len() < turn {
             return None;
         }
-        let mut payload: Map<String, Value> = serde_json::from_str(plain).ok()?;
         let key = list_key(&payload)?;
         let list = payload.get_mut(key).and_then(Value::as_array_mut)?;
         for (added, (place, answer)) in places.iter().zip(answers).enumerate() {
             let message = self.texts?.message(answer)?;
             list.insert((place + added).min(list.len()), message);
         }
-        serde_json::to_string(&payload).ok()
+        if let Some((parent, turn)) = said.fork_of {
+            list.splice(..0, self.heard(parent, usize::try_from(turn).ok()?)?);
+        }
+        Some(payload)
+    }
+
+    /// What was said in a session up to the answer to a turn.
+    fn heard(&self, session: u64, turn: usize) -> Option<Vec<Value>> {
+        let said = self.sessions.get(&session)?;
+        let mut payload = self.payload(said, turn)?;
+        let Some(Value::Array(mut list)) = payload.remove(list_key(&payload)?) else { return None };
+        list.push(self.texts?.message(said.answers.get(turn)?)?);
+        Some(list)
     }
 }
 
@@ -165,7 +197,7 @@ mod tests {
 
     fn check(turns: &[&[&str]], texts: Option<&dyn Texts>, expected: &[Option<&[&str]>]) {
         let payloads = Payloads::new(vec![turns.iter().map(|texts| payload(texts)).collect()]);
-        let mut sent = Sent::new(&payloads, texts);
+        let mut sent = Sent::new(&payloads, texts, false);
         for (turn, expected) in (0..).zip(expected) {
             let request = Request { turn, session: 7, ..Request::blank(RequestId(0)) };
             let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), told: None };
@@ -187,6 +219,47 @@ mod tests {
         ];
         check(&live, Some(&Numbered), &sent);
         check(&live, None, &[sent[0], None, None]);
+    }
+
+    #[test]
+    fn a_fork_is_sent_with_what_its_parent_had_heard() {
+        let turns = |turns: &[&[&str]]| turns.iter().map(|texts| payload(texts)).collect::<Vec<_>>();
+        let entries =
+            [turns(&[&["s", "u0"], &["s", "u0", "u1"]]), turns(&[&["f0"], &["f0", "f1"]]), turns(&[&["g0"]])];
+        let payloads = Payloads::new(entries.to_vec());
+        let check = |texts: Option<&dyn Texts>, expected: [Option<&[&str]>; 3]| {
+            let mut sent = Sent::new(&payloads, texts, true);
+            let mut next = |session: u64, turn: u32, parent: Option<(u64, u32)>| {
+                let request = Request {
+                    session,
+                    turn,
+                    entry: u32::try_from(session).unwrap(),
+                    parent_session: parent.map(|(session, _)| session),
+                    parent_turn: parent.map(|(_, turn)| turn),
+                    is_fork: parent.map(|_| true),
+                    ..Request::blank(RequestId(0))
+                };
+                let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), told: None };
+                sent.next(&exchange).map(Cow::into_owned)
+            };
+            next(0, 0, None);
+            next(0, 1, None);
+            let sent = [next(1, 0, Some((0, 0))), next(1, 1, Some((0, 0))), next(2, 0, Some((1, 1)))];
+            assert_eq!(
+                sent,
+                expected.map(|texts| texts.map(payload)),
+                "a child, its second turn, its own child"
+            );
+        };
+        check(
+            Some(&Numbered),
+            [
+                Some(&["s", "u0", "answer 0", "f0"]),
+                Some(&["s", "u0", "answer 0", "f0", "answer 0", "f1"]),
+                Some(&["s", "u0", "answer 0", "f0", "answer 0", "f1", "answer 1", "g0"]),
+            ],
+        );
+        check(None, [None; 3]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::io::Write;
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut line = Line::default();
-    let mut sent = Sent::new(artifacts.payloads, artifacts.texts);
+    let mut sent = Sent::new(artifacts.payloads, artifacts.texts, !artifacts.report.branches.is_empty());
     for exchange in artifacts.exchanges.iter()? {
         let exchange = exchange?;
         let request = &exchange.request;
@@ -56,10 +56,9 @@ pub(crate) fn request_headers(
     let request = &exchange.request;
     let endpoint = &artifacts.run.plan.endpoint;
     let run = u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0);
-    let session = common::id::RequestId(request.session).session_header(run);
     line.put("User-Agent", &format!("aiperfd/{}", artifacts.run.version))?;
     line.put("X-Request-ID", &String::from_utf8_lossy(&request.request_id.header(run)))?;
-    line.put("X-Correlation-ID", &String::from_utf8_lossy(&session))?;
+    line.put("X-Correlation-ID", &jsonl::correlation_id(run, request.session))?;
     line.put("Accept", if endpoint.streaming { "text/event-stream" } else { "application/json" })?;
     line.put("Content-Type", "application/json")?;
     endpoint.header_names.iter().try_for_each(|name| line.put(name, REDACTED))

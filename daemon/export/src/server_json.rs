@@ -70,15 +70,17 @@ fn summary_of(artifacts: &Artifacts<'_>, server: &ServerMetrics) -> Value {
 }
 
 fn endpoint_info(artifacts: &Artifacts<'_>, endpoint: &Endpoint) -> Value {
+    // AIPerf's models take no `null` here.
     let date = |stamp: Option<&common::clock::MonoNs>| {
-        stamp.map_or(Value::Null, |stamp| artifacts.settings.clock.real(*stamp).0.into())
+        Value::from(stamp.map_or(0, |stamp| artifacts.settings.clock.real(*stamp).0))
     };
     let mut info = Map::new();
     let mut put = |key: &str, value: Value| info.insert(key.to_owned(), value);
     put("total_fetches", endpoint.answered.len().into());
     put("first_fetch_ns", date(endpoint.answered.first()));
     put("last_fetch_ns", date(endpoint.answered.last()));
-    put("avg_fetch_latency_ms", (endpoint.waited_ns / float_of(endpoint.answered.len()) / 1e6).into());
+    let answered = float_of(endpoint.answered.len().max(1));
+    put("avg_fetch_latency_ms", (endpoint.waited_ns / answered / 1e6).into());
     put("unique_updates", endpoint.news.len().into());
     put("first_update_ns", date(endpoint.news.first()));
     put("last_update_ns", date(endpoint.news.last()));

@@ -4,7 +4,7 @@ use crate::artifacts::Artifacts;
 use common::clock::RealNs;
 use common::plan::{Input, Output, Phase, Plan, Tokenizer};
 use common::url::shown;
-use metric::{MetricResult, Stat, Stats};
+use metric::{Capability, MetricResult, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
 
@@ -38,11 +38,11 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
 /// What the user asked for, in the shape of AIPerf's configuration.
 pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
     let told = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();
-    told.unwrap_or_else(|| config_of(artifacts.run, artifacts.report.requests))
+    told.unwrap_or_else(|| config_of(artifacts.run, artifacts.report.requests, artifacts.settings.capability))
 }
 
-/// The same of a run that sent so many requests.
-fn config_of(run: &Run, requests: u64) -> Value {
+/// The same of a run that sent so many requests, at an endpoint that can do so much.
+fn config_of(run: &Run, requests: u64, capability: Capability) -> Value {
     let plan = &run.plan;
     let models = plan.endpoint.models.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
     let urls = plan.endpoint.urls.iter().map(|url| shown(url)).collect::<Vec<_>>();
@@ -74,7 +74,10 @@ fn config_of(run: &Run, requests: u64) -> Value {
         if !plan.output.goodput.is_empty() {
             config.insert("slos".to_owned(), json!(plan.output.goodput));
         }
-        config.insert("tokenizer".to_owned(), json!({ "name": tokenizer }));
+        // AIPerf's models take none of an endpoint that knows no tokens.
+        if capability.produces_tokens || capability.tokenizes_input {
+            config.insert("tokenizer".to_owned(), json!({ "name": tokenizer }));
+        }
     }
     config
 }

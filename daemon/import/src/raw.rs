@@ -98,10 +98,12 @@ pub(crate) fn identity(place: u64, line: &Value, seen: &mut Seen) -> Result<Requ
     let date = |key: &str| metadata[key].as_u64().map(MonoNs);
     let needed = |key: &str| date(key).ok_or_else(|| format!("it has no `metadata.{key}`"));
     let submitted = needed("request_start_ns")?;
+    let conversation = metadata["conversation_id"].as_str().unwrap_or_default();
     let mut request = Request {
-        session: metadata["session_num"].as_u64().unwrap_or(place),
+        session: seen.session(metadata["x_correlation_id"].as_str(), place),
         turn: small(&metadata["turn_index"]).unwrap_or(0),
-        entry: seen.conversation(metadata["conversation_id"].as_str().unwrap_or_default()),
+        entry: seen.conversation(conversation),
+        conversation: (!conversation.is_empty()).then(|| conversation.to_owned()),
         phase: seen.phase(metadata),
         due_ns: date("credit_issued_ns").unwrap_or(submitted),
         submitted_ns: Some(submitted),
@@ -168,7 +170,7 @@ mod tests {
         };
         json!({
             "metadata": {
-                "session_num": 3, "conversation_id": "session_000007", "turn_index": 1, "credit_issued_ns": 900,
+                "session_num": 3, "x_correlation_id": "s", "conversation_id": "session_000007", "turn_index": 1, "credit_issued_ns": 900,
                 "request_start_ns": 1000, "request_end_ns": 1500, "benchmark_phase": "profiling",
             },
             "start_perf_ns": 50,
@@ -182,10 +184,12 @@ mod tests {
     fn a_line_is_a_request() {
         let mut lines = RawLines::new("chat", Some(Tokenizer::builtin())).unwrap();
         let Exchange { request, tokens, told, .. } = lines.exchange(4, &line()).unwrap();
-        assert_eq!((request.session, request.turn, request.entry), (3, 1, 7), "who");
+        assert_eq!((request.session, request.turn, request.entry), (4, 1, 7), "who");
         assert_eq!(tokens.iter().map(|token| token.reaped_ns.0).collect::<Vec<_>>(), [1100, 1200], "when");
         let lengths = (request.input_tokens, request.output_tokens, request.requested_output_tokens);
         assert_eq!(lengths, (Some(2), Some(2), Some(12)), "how much");
+        let later = lines.exchange(5, &line()).unwrap().request;
+        assert_eq!(later.session, 4, "of the same session");
         assert!(told.unwrap().metadata.contains("session_000007"), "in its own words");
     }
 

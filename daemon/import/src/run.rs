@@ -36,6 +36,7 @@ pub struct Imported {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     conversations: HashMap<String, u32>,
+    sessions: HashMap<String, u64>,
     /// The names of the phases that make the results.
     measured: Vec<String>,
 }
@@ -48,6 +49,11 @@ impl Seen {
             let next = u32::try_from(self.conversations.len()).unwrap_or(u32::MAX);
             *self.conversations.entry(name.to_owned()).or_insert(next)
         })
+    }
+
+    /// The number of a session: in order of appearance by what its requests have in common, or else the line's place.
+    pub(crate) fn session(&mut self, correlation: Option<&str>, place: u64) -> u64 {
+        correlation.map_or(place, |name| *self.sessions.entry(name.to_owned()).or_insert(place))
     }
 
     /// The name of the phase that a line's metadata tells; without one, what AIPerf calls its kind.

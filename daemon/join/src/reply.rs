@@ -290,9 +290,16 @@ fn milestones(request: &mut Request, kind: EventKind, reaped: Option<MonoNs>, ke
 
 /// The row as far as the client alone can tell it.
 fn told(ended: &RequestEnded, phase: &str) -> Request {
-    let (usage, drafts) = (&ended.usage, &ended.drafts);
+    let (usage, drafts, lineage) = (&ended.usage, &ended.drafts, &ended.lineage);
+    let is_child = lineage.depth > 0;
     Request {
         session: ended.session,
+        parent_session: is_child.then_some(lineage.parent),
+        root_session: is_child.then_some(lineage.root),
+        parent_turn: is_child.then_some(lineage.after),
+        depth: is_child.then_some(u32::from(lineage.depth)),
+        is_fork: is_child.then_some(lineage.is_fork != 0),
+        session_turns: is_child.then_some(lineage.turns),
         turn: ended.turn,
         phase: phase.to_owned(),
         entry: ended.entry,

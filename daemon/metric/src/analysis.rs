@@ -7,6 +7,7 @@
 //!              dates and token counts ──▶ sweep ───┘
 //! ```
 
+use crate::branches::Branches;
 use crate::case::Case;
 use crate::column::Column;
 use crate::events::{Event, EventJoin};
@@ -34,6 +35,7 @@ pub struct Analysis {
     phases: Vec<String>,
     errors: HashMap<Failure, (u64, usize)>,
     accepted_drafts: BTreeMap<u32, u64>,
+    branches: Branches,
 }
 
 /// What went wrong with a request, and in which phase.
@@ -94,6 +96,7 @@ impl Analysis {
             phases: Vec::new(),
             errors: HashMap::new(),
             accepted_drafts: BTreeMap::new(),
+            branches: Branches::default(),
         }
     }
 
@@ -118,6 +121,9 @@ impl Analysis {
             standing,
         });
         self.events.request(request, standing);
+        if standing.profiling {
+            self.branches.request(request);
+        }
         if standing.valid && standing.profiling {
             for (accepted, count) in case.accepted_drafts() {
                 *self.accepted_drafts.entry(accepted).or_default() += count;
@@ -141,7 +147,7 @@ impl Analysis {
     /// Takes the statistics.
     #[must_use]
     pub fn finish(self) -> Report {
-        let Self { settings, mut formulas, rows, events, phases, errors, accepted_drafts } = self;
+        let Self { settings, mut formulas, rows, events, phases, errors, accepted_drafts, branches } = self;
         formulas.iter_mut().for_each(|formula| formula.column.close());
         let (lists, orphan_events) = events.finish();
         let (measured, others) =
@@ -187,6 +193,7 @@ impl Analysis {
             steady,
             phases: by_phase,
             accepted_drafts,
+            branches: branches.counts(),
             errors: errors.of(&measured),
             requests: profiling.len() as u64,
             failed,

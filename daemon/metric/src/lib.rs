@@ -18,6 +18,7 @@
 mod absent;
 mod aiperf;
 mod analysis;
+mod branches;
 mod case;
 mod client;
 mod column;

@@ -22,6 +22,8 @@ pub struct Report {
     pub phases: Vec<PhaseReport>,
     /// Verifications of drafted tokens by how many each accepted, of all valid requests of the measured phases.
     pub accepted_drafts: BTreeMap<u32, u64>,
+    /// What became of sessions that others started, by AIPerf's names; empty of a run without such.
+    pub branches: BTreeMap<&'static str, u64>,
     /// What went wrong, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// Requests of the measured phases.

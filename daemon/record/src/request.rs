@@ -165,6 +165,20 @@ columns! {
         model: Option<String>, Identity, None, Scribe;
         /// The request's `X-Request-ID`; of a watched one, what its sender chose.
         client_request_id: Option<String>, Identity, None, Scribe;
+        /// The conversation's own name in the input; absent where its name is `session_` and its place.
+        conversation: Option<String>, Identity, None, Schedule;
+        /// The session that started this one; absent of a session that no other started.
+        parent_session: Option<u64>, Identity, None, Schedule;
+        /// The turn of that session after which this one started.
+        parent_turn: Option<u32>, Identity, None, Schedule;
+        /// The session that started the tree which this one is in; absent of a session that no other started.
+        root_session: Option<u64>, Identity, None, Schedule;
+        /// How many sessions are above this one; absent of a session that no other started.
+        depth: Option<u32>, Count, None, Schedule;
+        /// Whether this session goes on from what its parent had said and heard; absent of a session that no other started.
+        is_fork: Option<bool>, Plain, None, Schedule;
+        /// How many turns this session has; absent of a session that no other started.
+        session_turns: Option<u32>, Count, None, Schedule;
         /// When the server's process had read a watched request's last byte out of its socket.
         server_read_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
     }

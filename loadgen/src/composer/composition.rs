@@ -8,7 +8,7 @@ use crate::job::Inquiry;
 use crate::prompt::{Conversation, Conversations, Markers, Order, Planned, When};
 use crate::shape::Users;
 use common::clock::{DurationNs, MonoNs};
-use common::id::RequestId;
+use common::id::{Lineage, RequestId};
 use common::plan;
 use endpoint::{Endpoint, Turn};
 use std::io;
@@ -114,12 +114,12 @@ impl Composition {
     pub(crate) fn request(
         &self,
         request: RequestId,
-        (session, root): (u64, u64),
+        (session, lineage): (u64, Lineage),
         entry: u32,
         body: &Body,
         mut bytes: Vec<u8>,
     ) -> Prepared {
-        let target = usize::try_from(root % self.heads.len() as u64).unwrap_or(0);
+        let target = usize::try_from(lineage.root % self.heads.len() as u64).unwrap_or(0);
         let ids = [&request.header(self.run_number), &RequestId(session).session_header(self.run_number)];
         bytes.clear();
         self.heads[target].write(&mut bytes, ids, &body.measured);
@@ -132,6 +132,7 @@ impl Composition {
             bytes,
             request,
             session,
+            lineage,
             entry,
             turn: 0,
             target: u16::try_from(target).unwrap_or(u16::MAX),

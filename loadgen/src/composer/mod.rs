@@ -29,7 +29,7 @@ use crate::branching::Branching;
 use crate::job::{Told, Wanted};
 use crate::prompt::Context;
 use common::clock::MonoNs;
-use common::id::RequestId;
+use common::id::{Lineage, RequestId};
 use rustc_hash::FxHashMap;
 use session::{Session, woven};
 use std::collections::VecDeque;
@@ -141,6 +141,7 @@ impl Composer {
             bytes,
             request: told.request,
             session: answer.session,
+            lineage: Lineage::root(answer.session),
             entry: 0,
             turn: 0,
             target: told.target,
@@ -222,7 +223,7 @@ impl Composer {
         let composition = &self.composition;
         let request = RequestId(composition.worker + self.made * composition.workers);
         self.made += 1;
-        composition.request(request, (session, session), entry, body, bytes)
+        composition.request(request, (session, Lineage::root(session)), entry, body, bytes)
     }
 
     /// Whether the requests that are ready are large enough: of large ones there are few.

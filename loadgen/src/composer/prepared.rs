@@ -2,7 +2,7 @@
 
 use crate::job::Wanted;
 use common::clock::{DurationNs, MonoNs};
-use common::id::RequestId;
+use common::id::{Lineage, RequestId};
 
 /// A request that only has to be sent.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Prepared {
     pub request: RequestId,
     /// The session that it belongs to.
     pub session: u64,
+    /// Where that session stands in its tree.
+    pub lineage: Lineage,
     /// Which conversation it is from.
     pub entry: u32,
     /// The turn within the session, from 0.
@@ -81,6 +83,7 @@ impl Prepared {
             bytes: Vec::new(),
             request: RequestId(0),
             session,
+            lineage: Lineage::root(session),
             entry: 0,
             turn: 0,
             target: 0,

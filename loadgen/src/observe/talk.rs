@@ -10,7 +10,7 @@ use crate::wire::coding::Coding;
 use crate::wire::http::{AtEnd, Malformed, Progress, Responses};
 use common::client_event::{Ended, Kind, Outcome, RecordHeader, Sent};
 use common::clock::MonoNs;
-use common::id::{ConnectionId, RequestId};
+use common::id::{ConnectionId, Lineage, RequestId};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use zerocopy::IntoBytes;
@@ -359,7 +359,8 @@ fn tell_sent(
     let reused = u32::from(std::mem::replace(has_carried, true));
     let (due, begin, response_begin) = (exchange.due, exchange.begin, exchange.response_begin);
     let session = exchange.request.0;
-    let sent = Sent { due, begin, response_begin, session, connection, reused, ..Sent::default() };
+    let lineage = Lineage::root(session);
+    let sent = Sent { due, begin, response_begin, session, lineage, connection, reused, ..Sent::default() };
     ledger.record(0, &RecordHeader::new(Kind::Sent, exchange.request.0, UNSEEN, end, 0), sent.as_bytes())
 }
 

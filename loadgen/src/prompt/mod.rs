@@ -278,7 +278,7 @@ const SAMPLES: &[&str] =
 const AUTO: &str = "auto";
 
 /// The name of the session that has this number.
-fn session_name(number: usize) -> String {
+pub(crate) fn session_name(number: usize) -> String {
     format!("session_{number:06}")
 }
 

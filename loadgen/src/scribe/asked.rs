@@ -3,7 +3,7 @@
 use super::transcript::Transcript;
 use crate::bounds;
 use crate::branching::Inherited;
-use crate::prompt::{Context, Conversation, Conversations, Markers};
+use crate::prompt::{Context, Conversation, Conversations, Markers, session_name};
 use common::reply_event::Measure;
 use endpoint::Turn;
 use rustc_hash::FxHashMap;
@@ -28,8 +28,10 @@ pub struct Asked {
 }
 
 /// What a request asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// The conversation's name in the input, if it has one of its own.
+    pub conversation: Option<Arc<str>>,
     /// Input tokens by our tokenizer.
     pub input_tokens: Option<u32>,
     /// Output tokens that it asks for.
@@ -83,7 +85,7 @@ impl Asked {
         tokenizer: Option<&Tokenizer>,
     ) -> Facts {
         if let Some(facts) = self.alone.get(&(entry, turn)) {
-            return *facts;
+            return facts.clone();
         }
         let Ok(mut conversation) = self.conversations.conversation(entry as usize) else {
             return Facts::default();
@@ -91,6 +93,7 @@ impl Asked {
         let (is_only, context) = (conversation.turns.len() == 1, conversation.context);
         let has_history =
             self.inherited.has(session) || (turn > 0 && matches!(context, Context::Live | Context::Recorded));
+        let name = own_name(&conversation.session, entry);
         let Some(planned) = conversation.turns.get_mut(turn as usize) else { return Facts::default() };
         if let Some(markers) = self.markers.filter(|_| !has_history) {
             // What can't be marked was never sent.
@@ -105,9 +108,9 @@ impl Asked {
             asked.hear(&planned.turn);
             let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
             let images = planned.turn.images_asked();
-            let facts = Facts { input_tokens, requested_tokens, audio_seconds, images };
+            let facts = Facts { conversation: name, input_tokens, requested_tokens, audio_seconds, images };
             if self.markers.is_none() {
-                self.alone.insert((entry, turn), facts);
+                self.alone.insert((entry, turn), facts.clone());
             }
             return facts;
         }
@@ -123,7 +126,7 @@ impl Asked {
             if goes_on {
                 self.said.insert(session, None);
             }
-            return Facts { input_tokens: None, requested_tokens, audio_seconds, images };
+            return Facts { conversation: name, input_tokens: None, requested_tokens, audio_seconds, images };
         };
         // Of messages that are complete in themselves but for the answers, only those go on.
         let answers = (context == Context::Woven && goes_on).then(|| asked.clone());
@@ -138,7 +141,7 @@ impl Asked {
             }
             self.keep_said(session, goes_on);
         }
-        Facts { input_tokens, requested_tokens, audio_seconds, images }
+        Facts { conversation: name, input_tokens, requested_tokens, audio_seconds, images }
     }
 
     fn take_said(&mut self, session: u64) -> Option<Option<Transcript>> {
@@ -159,6 +162,12 @@ impl Asked {
     }
 }
 
+/// The conversation's name, unless it is the one that follows from its place. One that is no name but a text is left out.
+fn own_name(name: &str, entry: u32) -> Option<Arc<str>> {
+    let is_own = name.len() <= NAME_BYTES_MAX && name != session_name(entry as usize);
+    (is_own && !name.is_empty()).then(|| name.into())
+}
+
 /// The answer that later turns are sent with, if there is one.
 fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str>) -> Option<Cow<'a, Turn>> {
     if conversation.context == Context::Recorded {
@@ -168,6 +177,9 @@ fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str
     "assistant".clone_into(&mut live.role);
     Some(Cow::Owned(live))
 }
+
+/// Longer names are not kept.
+const NAME_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 impl Asked {

@@ -224,7 +224,7 @@ impl<W: Write> Ledger<W> {
     /// What a request's answer is understood by.
     #[inline]
     fn endpoint_of(&self, place: usize) -> &'static dyn Endpoint {
-        self.requests[place].known.map_or(self.endpoint, |(endpoint, _)| endpoint)
+        self.requests[place].known.as_ref().map_or(self.endpoint, |(endpoint, _)| *endpoint)
     }
 
     /// Sends on what has been written.
@@ -339,8 +339,8 @@ impl<W: Write> Ledger<W> {
         told.outcome = u32::from(verdict.outcome.number());
         let answer = (verdict.outcome == Outcome::Ok).then(|| request.answered());
         let told = &request.told;
-        let facts = match request.known {
-            Some((_, facts)) => facts,
+        let facts = match &request.known {
+            Some((_, facts)) => facts.clone(),
             None => self.asked.facts(told.session, (told.entry, told.turn), answer, self.tokenizer.as_ref()),
         };
         let told = &mut request.told;
@@ -355,7 +355,7 @@ impl<W: Write> Ledger<W> {
         if self.use_server_token_count {
             request.take_server_counts();
         }
-        write_request(&mut self.replies, request, &verdict, keep)?;
+        write_request(&mut self.replies, request, &verdict, facts.conversation.as_deref(), keep)?;
         count_left_out(&self.exceeded, request);
         let (connection, moved_to) = (request.told.connection, request.moved_to);
         request.clear(&mut self.room);
@@ -477,6 +477,7 @@ fn write_request(
     to: &mut impl Write,
     request: &mut Request,
     verdict: &outcome::Verdict,
+    conversation: Option<&str>,
     keep: Keep<'_>,
 ) -> io::Result<()> {
     let histogram = request.drafts_histogram();
@@ -490,18 +491,20 @@ fn write_request(
     let (error_type, error_message) = (verdict.error_type.as_bytes(), verdict.error_message.as_bytes());
     let Names { model, client_request_id, payload } = &request.names;
     let (model, named) = (model.as_bytes(), client_request_id.as_bytes());
+    let conversation = conversation.unwrap_or_default().as_bytes();
     let told = &mut request.told;
     told.payload_length = length(payload.len())?;
     told.model_length = length(model.len())?;
     told.client_request_id_length = length(named.len())?;
     told.histogram_length = length(histogram.len())?;
+    told.conversation_length = length(conversation.len())?;
     told.events = length(events.len() / size_of::<common::reply_event::Event>())?;
     told.error_type_length = length(error_type.len())?;
     told.error_message_length = length(error_message.len())?;
     told.raw_length = length(head.len() + raw.len())?;
     told.raw_head_length = length(head.len())?;
-    let parts =
-        [told.as_bytes(), events, error_type, error_message, model, named, histogram, payload, head, raw];
+    let texts = [error_type, error_message, model, named, histogram, conversation];
+    let parts = [&[told.as_bytes(), events][..], &texts, &[payload, head, raw]].concat();
     write_head(to, Kind::Request, parts.iter().map(|part| part.len()).sum())?;
     parts.into_iter().try_for_each(|part| to.write_all(part))
 }
@@ -543,6 +546,8 @@ mod tests {
         let expected = common::reply_event::RequestEnded {
             request: RequestId(7),
             session: 70,
+            lineage: common::id::Lineage::root(4).child(5, 6),
+            conversation_length: 1,
             cookie: SocketCookie(1001),
             due: MonoNs(3),
             connect_begun: MonoNs(100),

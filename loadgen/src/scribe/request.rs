@@ -112,6 +112,7 @@ impl Request {
     pub(super) fn sent(&mut self, header: &RecordHeader, sent: &Sent) {
         self.is_begun = true;
         self.told.session = sent.session;
+        self.told.lineage = sent.lineage;
         self.told.due = sent.due;
         self.told.submitted = header.time;
         self.told.sent_begin = sent.begin;

@@ -5,7 +5,7 @@ use super::ledger::Ledger;
 use super::record::{self, Next};
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
-use common::id::{ConnectionId, SocketCookie};
+use common::id::{ConnectionId, Lineage, SocketCookie};
 use common::plan::{self, Plan};
 use common::reply_event::{
     self, ConnectionOpened, Event, EventKind, Measure, MessageHeader, Passed, RequestEnded, StretchStamped,
@@ -48,6 +48,7 @@ impl Records {
             begin: 500,
             response_begin: 700,
             session: request * 10,
+            lineage: Lineage::root(4).child(5, 6),
             connection: ConnectionId(connection),
             reused: 0,
             entry: 1,
@@ -179,6 +180,7 @@ pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<
         1,
         5,
         Facts {
+            conversation: Some("a".into()),
             input_tokens: Some(21),
             requested_tokens: Some(31),
             audio_seconds: Measure::new(1.5),
@@ -249,7 +251,9 @@ fn request_of(body: &[u8]) -> Message {
     }
     let (error_type, rest) = rest.split_at(told.error_type_length as usize);
     let (error_message, rest) = rest.split_at(told.error_message_length as usize);
-    let (_, raw) = rest.split_at(told.histogram_length as usize);
+    let (_, rest) = rest.split_at(told.histogram_length as usize);
+    let (conversation, raw) = rest.split_at(told.conversation_length as usize);
+    assert_eq!(conversation, &b"a"[..conversation.len()], "the conversation's own name, if it has one");
     let named = [told.model_length, told.client_request_id_length, told.payload_length];
     assert_eq!(named, [0; 3], "only requests of others say who they are");
     assert_eq!(raw.len(), told.raw_length as usize, "nothing after the raw bytes");

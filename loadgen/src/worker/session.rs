@@ -301,8 +301,9 @@ impl Worker {
         let Some(active) = connection.active.as_ref().filter(|_| connection.state == State::Busy) else {
             return;
         };
-        let request = active.prepared.request.0;
-        if share_of(self.seed, request) * 100.0 < cancellation.rate_percent {
+        let Prepared { request, session, turn, .. } = &active.prepared;
+        let request = request.0;
+        if share_of(self.seed, *session, *turn) * 100.0 < cancellation.rate_percent {
             let moment = crate::clock::mono() + DurationNs::from_seconds(cancellation.delay_seconds);
             self.cancels.push(Reverse((moment, place, request)));
         }
@@ -321,10 +322,12 @@ fn goes_on(outcome: Outcome, said: &Said) -> bool {
     outcome != Outcome::Ok || !said.is_over
 }
 
-/// A number from 0 to 1 for each request, the same for a seed whatever the number of workers.
+/// A number from 0 to 1 for each turn of a session, the same for a seed whatever the number of workers and however turns of
+/// several sessions follow each other.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are kept")]
-fn share_of(seed: u64, request: u64) -> f64 {
-    (crate::prompt::mixed(seed, request) >> 11) as f64 / (1_u64 << 53) as f64
+fn share_of(seed: u64, session: u64, turn: u32) -> f64 {
+    let of_turn = crate::prompt::mixed(seed, u64::from(turn));
+    (crate::prompt::mixed(of_turn, session) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]
@@ -332,10 +335,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_drawn_for_each_request() {
-        let drawn = (0..10_000).filter(|request| share_of(7, *request) < 0.25).count();
+    fn a_share_is_drawn_for_each_turn() {
+        let drawn = (0..10_000).filter(|session| share_of(7, *session, 0) < 0.25).count();
         assert!((2_300..2_700).contains(&drawn), "{drawn} of 10,000 below a quarter");
-        assert!((share_of(7, 3) - share_of(7, 3)).abs() < f64::EPSILON, "the same each time");
+        let drawn = (0..10_000).filter(|turn| share_of(7, 3, *turn) < 0.25).count();
+        assert!((2_300..2_700).contains(&drawn), "{drawn} of 10,000 turns below a quarter");
+        assert!((share_of(7, 3, 1) - share_of(7, 3, 1)).abs() < f64::EPSILON, "the same each time");
     }
 
     #[test]

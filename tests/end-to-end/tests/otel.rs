@@ -53,6 +53,7 @@ fn every_request_reaches_the_collector() {
     assert!(collector.points("aiperf.request_latency_ns").is_empty(), "no name of before the conventions");
     let resource = collector.resource();
     assert_eq!((&*resource["service.name"], &*resource["team"]), ("aiperf", "a"), "{resource:?}");
+    assert_eq!(ended.json("run.json")["run_id"], resource["aiperf.benchmark.id"], "{resource:?}");
 }
 
 #[test]

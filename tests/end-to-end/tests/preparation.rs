@@ -67,7 +67,7 @@ fn a_server_is_waited_for_and_prepared() {
     check(
         &server.url(),
         &format!("{wait} --wait-for-model-mode models --model other"),
-        "does not list `other`",
+        "Model 'other' not yet in /v1/models",
     );
     check(&server.url(), "--reset-kv-cache --reset-kv-cache-path /nowhere", "status 404");
     check(&server.url(), "--server-profiler --server-profiler-start-path /nowhere", "did not start");

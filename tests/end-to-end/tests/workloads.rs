@@ -119,6 +119,7 @@ fn turns_of_a_session_follow_each_other() {
     assert_eq!(records.len(), 3, "a request for each turn");
     let ids = records.iter().map(|record| metadata(record, "x_correlation_id")).collect::<Vec<_>>();
     assert!(ids.iter().all(|id| *id == ids[0]), "one session: {ids:?}");
+    assert!(records.iter().all(|record| metadata(record, "conversation_id") == "s"), "its row's name");
     let tokens = |record: &Value| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap();
     assert!(
         tokens(&records[0]) + 3 < tokens(&records[1]) && tokens(&records[1]) + 3 < tokens(&records[2]),
@@ -157,6 +158,26 @@ fn sessions_begin_others() {
     let lengths = records.iter().map(input).collect::<Vec<_>>();
     // "one", the answer of four tokens and "other" are what a fork is asked.
     assert!(lengths.iter().filter(|length| **length >= 6).count() >= 6, "forks inherit: {lengths:?}");
+    let of = |name: &str| {
+        records.iter().filter(|record| metadata(record, "conversation_id") == name).collect::<Vec<_>>()
+    };
+    let (roots, begun) = (of("root"), ["fork", "a", "b"].map(of).concat());
+    assert_eq!((roots.len(), begun.len()), (3 * 2, 3 * 4), "each is called as its row is");
+    for root in &roots {
+        assert_eq!(metadata(root, "agent_depth"), 0, "{root}");
+        assert_eq!(metadata(root, "parent_correlation_id"), Value::Null, "{root}");
+        assert_eq!(metadata(root, "root_correlation_id"), metadata(root, "x_correlation_id"), "{root}");
+    }
+    for session in &begun {
+        let above = ["parent_correlation_id", "root_correlation_id"].map(|key| metadata(session, key));
+        assert_eq!(metadata(session, "agent_depth"), 1, "{session}");
+        assert_eq!(above[0], above[1], "a root began it: {session}");
+        assert!(roots.iter().any(|root| metadata(root, "x_correlation_id") == above[0]), "{session}");
+    }
+    let mut numbers =
+        records.iter().map(|record| metadata(record, "session_num").as_u64()).collect::<Vec<_>>();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..18).map(Some).collect::<Vec<_>>(), "each request has a number of its own");
     let inputs = ended.json("inputs.json");
     assert_eq!(inputs["data"].as_array().unwrap().len(), 4, "every conversation: {inputs}");
     let mut run = Run::of("profile");

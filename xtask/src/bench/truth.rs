@@ -247,7 +247,8 @@ mod tests {
         let log = r#"{"request_id":"a","connection":1,"read_ns":100,"response_begin":0,
             "events":[["head",190,191,5],["role",190,191,9],["token",200,201,20],["done",300,301,30]]}"#;
         let raw = r#"{"metadata":{"x_request_id":"a"},"start_perf_ns":40,"sent_kernel_ns":50,
-            "responses":[{"perf_ns":195},{"perf_ns":260,"kernel_ns":210,"packets":[]},{"perf_ns":360,"kernel_ns":305}]}"#;
+            "responses":[{"perf_ns":195},{"perf_ns":260,"packets":[]},{"perf_ns":360}],
+            "responses_kernel_ns":[null,210,305]}"#;
         let request = together(&serde_json::from_str(log).unwrap(), serde_json::from_str(raw).unwrap());
         let token = request.first_token().unwrap();
         assert_eq!(

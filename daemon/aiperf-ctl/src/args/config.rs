@@ -33,7 +33,9 @@ pub(super) fn flags(text: &str, variable: impl Fn(&str) -> Option<String>) -> Re
             return Err(format!("`{key}` is not offered: {why}"));
         }
     }
-    top.remove("schema_version");
+    for key in ["schema_version", "schemaVersion"] {
+        top.remove(key);
+    }
     let mut flags = Vec::new();
     if let Some(seed) = top.remove("random_seed") {
         put(&mut flags, "--random-seed", "random_seed", seed)?;

@@ -59,7 +59,7 @@ pub(crate) use media::VideoArgs;
 use media::{AudioArgs, ImageArgs, RankingsArgs};
 use prompt::PromptArgs;
 use service::ServiceArgs;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use synthesis::SynthesisArgs;
 pub(crate) use telemetry::TelemetryArgs;
 use tokenizer::TokenizerArgs;
@@ -188,9 +188,9 @@ pub struct ProfileArgs {
     /// How the programs behave.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// Names of the flags that were given, as they stand first in the help: `concurrency`.
+    /// The flags that were given: names as they stand first in the help, `concurrency`, and as the user wrote them.
     #[arg(skip)]
-    pub given: BTreeSet<String>,
+    pub given: BTreeMap<String, String>,
 }
 
 const EXIT_STATUSES: &str = "\

@@ -5,7 +5,7 @@ use crate::say::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 /// Why words are no arguments.
@@ -32,7 +32,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
         .map_err(|error| refused(format!("failed to read it: {error}")))?;
     let flags = config::flags(&text, |name| std::env::var(name).ok()).map_err(refused)?;
     let mut all = words.get(..2).unwrap_or_default().to_vec();
-    for flag in flags.into_iter().filter(|flag| !profile.given.contains(&canonical(flag.name))) {
+    for flag in flags.into_iter().filter(|flag| !profile.given.contains_key(&canonical(flag.name))) {
         all.extend(flag.words().map(OsString::from));
     }
     all.extend(words.iter().skip(2).cloned());
@@ -44,7 +44,7 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
     let mut args = Args::from_arg_matches(&matches).map_err(unparsed)?;
     if let (Command::Profile(profile), Some(("profile", matches))) = (&mut args.command, matches.subcommand())
     {
-        profile.given = given(matches);
+        profile.given = given(matches, words);
     }
     Ok(args)
 }
@@ -85,8 +85,8 @@ fn unparsed(error: clap::Error) -> Unparsed {
     }
 }
 
-/// The long names of the flags that were given, in words or in the environment.
-fn given(matches: &ArgMatches) -> BTreeSet<String> {
+/// The long names of the flags that were given, in words or in the environment, each with the name that the user wrote.
+fn given(matches: &ArgMatches, words: &[OsString]) -> BTreeMap<String, String> {
     let given = |id: &str| {
         matches
             .try_contains_id(id)
@@ -94,7 +94,18 @@ fn given(matches: &ArgMatches) -> BTreeSet<String> {
     };
     let profile = profile_command();
     let flags = profile.get_arguments().filter(|flag| given(flag.get_id().as_str()));
-    flags.filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
+    let written =
+        words.iter().filter_map(|word| word.to_str()).map(|word| word.split('=').next().unwrap_or(word));
+    let written = written.collect::<Vec<_>>();
+    let name = |flag: &clap::Arg| {
+        let long = flag.get_long()?;
+        let aliases = flag.get_all_aliases().unwrap_or_default();
+        let names = std::iter::once(long).chain(aliases).map(|name| format!("--{name}"));
+        let short = flag.get_short().map(|short| format!("-{short}"));
+        let name = names.chain(short).find(|name| written.contains(&name.as_str()));
+        Some((long.to_owned(), name.unwrap_or_else(|| format!("--{long}"))))
+    };
+    flags.filter_map(name).collect()
 }
 
 /// The long name of the flag that also has this name, which may begin with dashes.

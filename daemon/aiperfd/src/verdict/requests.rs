@@ -92,10 +92,10 @@ const BUFFERED: Rule = Rule::new("buffered", buffered)
     .threshold("degraded above 1 % of the answered requests that asked for a stream of several tokens")
     .cause(
         "The events of a stream arrived together: all at the same moment, or at least four at a time. A proxy buffers \
-         (nginx `proxy_buffering`, HAProxy, gzip), or the server writes several tokens at once. Times to first token \
-         and between tokens are those of the buffer.",
+         (HAProxy by default, nginx with `gzip` and `proxy_buffering`), or the server writes several tokens at once. \
+         Times to first token and between tokens are those of the buffer.",
     )
-    .cure("turn off buffering in proxies (`X-Accel-Buffering: no`), or measure the server itself");
+    .cure("turn off buffering in proxies (HAProxy: `option http-no-delay`; nginx: `proxy_buffering off`), or measure the server itself");
 
 fn buffered(evidence: &Evidence) -> Option<Found> {
     let requests = &evidence.requests;

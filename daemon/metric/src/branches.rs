@@ -1,0 +1,118 @@
+//! What became of sessions that others started, by AIPerf's names (`branch_stats`).
+
+use record::Request;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Sessions that others started, request by request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Branches {
+    children: HashMap<u64, Child>,
+    /// The last turn that was sent of each session that started others, from then on.
+    parents: HashMap<u64, u32>,
+}
+
+/// A session that another one started.
+#[derive(Clone, Copy, Debug)]
+struct Child {
+    parent: u64,
+    parent_turn: u32,
+    is_fork: bool,
+    turns: u32,
+    last_turn: u32,
+    /// Whether its last turn was answered.
+    is_answered: bool,
+}
+
+impl Branches {
+    /// Takes a request of a measured phase; of a session that waits for others after them.
+    pub(crate) fn request(&mut self, request: &Request) {
+        let turn = request.turn;
+        if let Some(last) = self.parents.get_mut(&request.session) {
+            *last = turn.max(*last);
+        }
+        let (Some(parent), Some(parent_turn)) = (request.parent_session, request.parent_turn) else { return };
+        self.parents.entry(parent).or_default();
+        let child = self.children.entry(request.session).or_insert_with(|| Child {
+            parent,
+            parent_turn,
+            is_fork: request.is_fork.unwrap_or(false),
+            turns: request.session_turns.unwrap_or(0),
+            last_turn: 0,
+            is_answered: false,
+        });
+        if turn >= child.last_turn {
+            (child.last_turn, child.is_answered) = (turn, request.succeeded());
+        }
+    }
+
+    /// The counts; none of a run without such sessions.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        if self.children.is_empty() {
+            return BTreeMap::new();
+        }
+        let count =
+            |is: &dyn Fn(&Child) -> bool| self.children.values().filter(|child| is(child)).count() as u64;
+        let is_whole = |child: &Child| child.last_turn.saturating_add(1) >= child.turns;
+        // Who spawned others waits for them; nobody waits for a fork.
+        let spawned = self.children.values().filter(|child| !child.is_fork);
+        let waits = spawned.map(|child| (child.parent, child.parent_turn)).collect::<HashSet<_>>();
+        let went_on = |(parent, turn): &&(u64, u32)| self.parents.get(parent).is_some_and(|last| last > turn);
+        BTreeMap::from([
+            ("children_spawned", self.children.len() as u64),
+            ("children_completed", count(&|child| child.is_answered && is_whole(child))),
+            ("children_errored", count(&|child| !child.is_answered)),
+            ("children_truncated", count(&|child| child.is_answered && !is_whole(child))),
+            ("parents_suspended", waits.len() as u64),
+            ("parents_resumed", waits.iter().filter(went_on).count() as u64),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::client_event::Outcome;
+    use common::id::RequestId;
+
+    fn request(session: u64, turn: u32, child: Option<(u32, bool)>) -> Request {
+        Request {
+            session,
+            turn,
+            parent_session: child.map(|_| 1),
+            parent_turn: child.map(|_| 0),
+            session_turns: child.map(|(turns, _)| turns),
+            is_fork: child.map(|(_, is_fork)| is_fork),
+            ..Request::blank(RequestId(session))
+        }
+    }
+
+    fn counts(requests: &[Request]) -> Vec<(&'static str, u64)> {
+        let mut branches = Branches::default();
+        requests.iter().for_each(|request| branches.request(request));
+        branches.counts().into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    #[test]
+    fn children_are_counted_by_what_became_of_them() {
+        assert!(counts(&[request(1, 0, None), request(1, 1, None)]).is_empty(), "nobody started another one");
+        let failed = Request { outcome: Outcome::Reset, ..request(4, 0, Some((1, true))) };
+        let all = [
+            request(1, 0, None),
+            request(2, 0, Some((2, false))),
+            request(2, 1, Some((2, false))),
+            request(3, 0, Some((2, false))),
+            failed,
+            request(1, 1, None),
+        ];
+        let expected = [
+            ("children_completed", 1),
+            ("children_errored", 1),
+            ("children_spawned", 3),
+            ("children_truncated", 1),
+            ("parents_resumed", 1),
+            ("parents_suspended", 1),
+        ];
+        assert_eq!(counts(&all), expected, "one of each");
+        assert_eq!(counts(&all[..2]).last(), Some(&("parents_suspended", 1)), "and does not go on");
+    }
+}
