@@ -34,6 +34,16 @@ pub struct Artifacts<'a> {
     pub foreign: Option<&'a serde_json::Value>,
 }
 
+impl Artifacts<'_> {
+    /// All requests, each with its number in its phase in the order in which they were released.
+    pub(crate) fn numbered(
+        &self,
+    ) -> Result<impl Iterator<Item = (Result<Exchange, ExportError>, u32)> + '_, ExportError> {
+        let numbers = self.report.numbers.iter().copied().chain(std::iter::repeat(u32::MAX));
+        Ok(self.exchanges.iter()?.zip(numbers))
+    }
+}
+
 /// One request with its events and, of a raw run, their bytes.
 #[derive(Clone, Debug)]
 pub struct Exchange {

@@ -14,13 +14,13 @@ use std::io::Write;
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut line = Line::default();
-    for exchange in artifacts.exchanges.iter()? {
+    for (exchange, number) in artifacts.numbered()? {
         let exchange = exchange?;
         let case = Case { request: &exchange.request, settings: artifacts.settings };
         line.begin();
         match &exchange.told {
             Some(told) => line.put_json("metadata", &told.metadata)?,
-            None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request))?,
+            None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request, number))?,
         }
         line.object("metrics", |line| metrics(line, &case, &exchange))?;
         if artifacts.run.plan.output.export_http_trace && exchange.request.sent_bytes > 0 {
@@ -44,6 +44,7 @@ pub(crate) fn metadata(
     line: &mut Line,
     artifacts: &Artifacts<'_>,
     request: &Request,
+    number: u32,
 ) -> Result<(), ExportError> {
     let run = run_number(artifacts);
     let correlation = |session| correlation_id(run, session);
@@ -51,7 +52,7 @@ pub(crate) fn metadata(
     let case = Case { request, settings: artifacts.settings };
     let date = |stamp: MonoNs| artifacts.settings.clock.real(stamp).0;
     let kind = if case.is_profiling() { PROFILING } else { WARMUP };
-    line.put("session_num", &request.request_id.0)?;
+    line.put("session_num", &number)?;
     line.put("x_request_id", &request_id(artifacts, request))?;
     line.put("x_correlation_id", &correlation(request.session))?;
     line.put("conversation_id", &conversation_id(request))?;

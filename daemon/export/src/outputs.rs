@@ -8,30 +8,30 @@ use record::Request;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 
-/// Writes the file, in the order of the schedule.
+/// Writes the file, in the order in which requests were released.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut outputs = Vec::new();
-    for exchange in artifacts.exchanges.iter()? {
+    for (exchange, number) in artifacts.numbered()? {
         let exchange = exchange?;
         let case = Case { request: &exchange.request, settings: artifacts.settings };
         if case.is_profiling() {
-            outputs.push((exchange.request.request_id, output(artifacts, &case, &exchange)));
+            outputs.push((number, output(artifacts, &case, &exchange, number)));
         }
     }
-    outputs.sort_by_key(|(request, _)| *request);
+    outputs.sort_by_key(|(number, _)| *number);
     let data = outputs.into_iter().map(|(_, output)| output).collect::<Vec<_>>();
     serde_json::to_writer_pretty(out, &json!({ "schema_version": SCHEMA_VERSION, "data": data }))?;
     Ok(())
 }
 
-fn output(artifacts: &Artifacts<'_>, case: &Case<'_>, exchange: &Exchange) -> Value {
+fn output(artifacts: &Artifacts<'_>, case: &Case<'_>, exchange: &Exchange, session_num: u32) -> Value {
     let request: &Request = case.request;
     let date = |stamp| artifacts.settings.clock.real(stamp).0;
     let said = artifacts.texts.and_then(|texts| texts.said(exchange)).filter(|said| !said.all.is_empty());
     let shown = values(case).filter(|(metric, _)| SHOWN.contains(&metric.tag));
     let metrics = shown.map(|(metric, value)| (metric.tag.to_owned(), number(metric, value)));
     json!({
-        "session_num": request.request_id.0,
+        "session_num": session_num,
         "conversation_id": jsonl::conversation_id(request),
         "turn_index": request.turn,
         "x_request_id": jsonl::request_id(artifacts, request),

@@ -13,12 +13,12 @@ use std::io::Write;
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     let mut line = Line::default();
     let mut sent = Sent::new(artifacts.payloads, artifacts.texts, !artifacts.report.branches.is_empty());
-    for exchange in artifacts.exchanges.iter()? {
+    for (exchange, number) in artifacts.numbered()? {
         let exchange = exchange?;
         let request = &exchange.request;
         let case = Case { request, settings: artifacts.settings };
         line.begin();
-        line.object("metadata", |line| jsonl::metadata(line, artifacts, request))?;
+        line.object("metadata", |line| jsonl::metadata(line, artifacts, request, number))?;
         line.put("start_perf_ns", &case.begun().0)?;
         if let Some(sent) = request.kernel_sent_last_ns {
             line.put("sent_kernel_ns", &sent.0)?;

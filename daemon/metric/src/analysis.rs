@@ -193,6 +193,7 @@ impl Analysis {
             steady,
             phases: by_phase,
             accepted_drafts,
+            numbers: numbers(&rows),
             branches: branches.counts(),
             errors: errors.of(&measured),
             requests: profiling.len() as u64,
@@ -312,6 +313,19 @@ fn phase_place(phases: &mut Vec<String>, name: &str) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
 }
 
+/// The number of each row in its phase, in the order in which they were released.
+fn numbers(rows: &[Row]) -> Vec<u32> {
+    let mut order = (0..rows.len()).collect::<Vec<_>>();
+    order.sort_by_key(|place| (rows[*place].standing.phase, rows[*place].due));
+    let mut numbers = vec![0; rows.len()];
+    for phase in order.chunk_by(|a, b| rows[*a].standing.phase == rows[*b].standing.phase) {
+        for (number, place) in (0..).zip(phase) {
+            numbers[*place] = number;
+        }
+    }
+    numbers
+}
+
 fn failures(rows: &[Row], places: &[u32]) -> u64 {
     places.iter().filter(|place| !rows[**place as usize].standing.valid).count() as u64
 }
@@ -409,3 +423,20 @@ fn span(rows: &[Row], places: &[u32], settings: &Settings) -> (RealNs, RealNs) {
 
 /// More slices than anyone reads; requests that begin after them are in no slice.
 const MOST_SLICES: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_numbered_by_phase_as_they_were_released() {
+        let row = |phase, due| Row {
+            due: RealNs(due),
+            start: RealNs(due),
+            end: RealNs(due),
+            standing: RowStanding { valid: true, profiling: true, phase },
+        };
+        let rows = [row(1, 30), row(0, 9), row(1, 10), row(1, 30), row(0, 5)];
+        assert_eq!(numbers(&rows), [1, 1, 0, 2, 0], "of the same moment the first recorded is the first");
+    }
+}

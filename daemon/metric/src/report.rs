@@ -22,6 +22,8 @@ pub struct Report {
     pub phases: Vec<PhaseReport>,
     /// Verifications of drafted tokens by how many each accepted, of all valid requests of the measured phases.
     pub accepted_drafts: BTreeMap<u32, u64>,
+    /// Of each request, in the order of the records, its number in its phase, from 0 in the order in which they were released.
+    pub numbers: Vec<u32>,
     /// What became of sessions that others started, by AIPerf's names; empty of a run without such.
     pub branches: BTreeMap<&'static str, u64>,
     /// What went wrong, the most frequent first.
