@@ -203,7 +203,7 @@ fn explained(reason: &Reason, width: usize) -> Vec<String> {
     if parts.len() > REASON_LINES {
         parts.truncate(REASON_LINES);
         if let Some(last) = parts.last_mut() {
-            *last = format!("{} ...", cut(last, width - 8));
+            *last = cut(&format!("{last} ..."), width - 4);
         }
     }
     let first = |place: usize| if place == 0 { "  - " } else { "    " };
