@@ -34,27 +34,27 @@ pub struct Lineage {
     pub root: u64,
     /// The turn of its parent after which it started.
     pub after: u32,
-    /// How many turns it has, if others may depend on it.
+    /// How many turns it has; 0 of a session that no other started.
     pub turns: u32,
     /// How many sessions are above it.
     pub depth: u16,
     /// 1 when it goes on from what its parent had said and heard, else 0.
     pub is_fork: u16,
-    /// Always 0.
-    pub reserved: u32,
+    /// The turn of its parent that waits until it is over, or the number of its turns for its end; 0 where nobody waits.
+    pub join_at: u32,
 }
 
 impl Lineage {
     /// That of a session which no other started.
     #[must_use]
     pub const fn root(session: u64) -> Self {
-        Self { parent: session, root: session, after: 0, turns: 0, depth: 0, is_fork: 0, reserved: 0 }
+        Self { parent: session, root: session, after: 0, turns: 0, depth: 0, is_fork: 0, join_at: 0 }
     }
 
     /// That of a session which `parent`, whose own lineage this is, started after a turn.
     #[must_use]
     pub const fn child(self, parent: u64, after: u32) -> Self {
-        Self { parent, after, depth: self.depth.saturating_add(1), turns: 0, is_fork: 0, ..self }
+        Self { parent, after, depth: self.depth.saturating_add(1), turns: 0, is_fork: 0, join_at: 0, ..self }
     }
 }
 

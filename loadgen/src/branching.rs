@@ -150,8 +150,12 @@ impl Branching {
             let mut rest = conversation.map_err(io::Error::other)?;
             let is_fork = branch.kind == BranchKind::Fork;
             let turns = u32::try_from(rest.turns.len()).unwrap_or(u32::MAX);
-            let lineage = Lineage { turns, is_fork: u16::from(is_fork), ..begun_by };
             let Planned { mut turn, when, .. } = rest.turns.remove(0);
+            let join_at = match branch.kind {
+                BranchKind::Fork => 0,
+                BranchKind::Spawn { join_at } => u32::try_from(join_at).unwrap_or(u32::MAX),
+            };
+            let lineage = Lineage { turns, is_fork: u16::from(is_fork), join_at, ..begun_by };
             let (mut history, waited_for) = match branch.kind {
                 BranchKind::Fork => (heard.clone(), None),
                 BranchKind::Spawn { join_at } => (Vec::new(), Some((parent, join_at))),

@@ -299,6 +299,7 @@ fn told(ended: &RequestEnded, phase: &str) -> Request {
         parent_turn: is_child.then_some(lineage.after),
         depth: is_child.then_some(u32::from(lineage.depth)),
         is_fork: is_child.then_some(lineage.is_fork != 0),
+        join_turn: Some(lineage.join_at).filter(|turn| *turn > 0),
         session_turns: is_child.then_some(lineage.turns),
         turn: ended.turn,
         phase: phase.to_owned(),

@@ -315,12 +315,13 @@ fn phase_place(phases: &mut Vec<String>, name: &str) -> u16 {
 
 /// The number of each row in its phase, in the order in which they were released.
 fn numbers(rows: &[Row]) -> Vec<u32> {
-    let mut order = (0..rows.len()).collect::<Vec<_>>();
-    order.sort_by_key(|place| (rows[*place].standing.phase, rows[*place].due));
+    let row = |place: &u32| &rows[*place as usize];
+    let mut order = places(rows, |_| true);
+    order.sort_by_key(|place| (row(place).standing.phase, row(place).due));
     let mut numbers = vec![0; rows.len()];
-    for phase in order.chunk_by(|a, b| rows[*a].standing.phase == rows[*b].standing.phase) {
+    for phase in order.chunk_by(|a, b| row(a).standing.phase == row(b).standing.phase) {
         for (number, place) in (0..).zip(phase) {
-            numbers[*place] = number;
+            numbers[*place as usize] = number;
         }
     }
     numbers

@@ -16,7 +16,7 @@ pub(crate) struct Branches {
 struct Child {
     parent: u64,
     parent_turn: u32,
-    is_fork: bool,
+    join_turn: Option<u32>,
     turns: u32,
     last_turn: u32,
     /// Whether its last turn was answered.
@@ -35,7 +35,7 @@ impl Branches {
         let child = self.children.entry(request.session).or_insert_with(|| Child {
             parent,
             parent_turn,
-            is_fork: request.is_fork.unwrap_or(false),
+            join_turn: request.join_turn,
             turns: request.session_turns.unwrap_or(0),
             last_turn: 0,
             is_answered: false,
@@ -53,18 +53,23 @@ impl Branches {
         let count =
             |is: &dyn Fn(&Child) -> bool| self.children.values().filter(|child| is(child)).count() as u64;
         let is_whole = |child: &Child| child.last_turn.saturating_add(1) >= child.turns;
-        // Who spawned others waits for them; nobody waits for a fork.
-        let spawned = self.children.values().filter(|child| !child.is_fork);
-        let waits = spawned.map(|child| (child.parent, child.parent_turn)).collect::<HashSet<_>>();
-        let went_on = |(parent, turn): &&(u64, u32)| self.parents.get(parent).is_some_and(|last| last > turn);
-        BTreeMap::from([
+        let mut counts = BTreeMap::from([
             ("children_spawned", self.children.len() as u64),
             ("children_completed", count(&|child| child.is_answered && is_whole(child))),
             ("children_errored", count(&|child| !child.is_answered)),
             ("children_truncated", count(&|child| child.is_answered && !is_whole(child))),
-            ("parents_suspended", waits.len() as u64),
-            ("parents_resumed", waits.iter().filter(went_on).count() as u64),
-        ])
+        ]);
+        let joined = |child: &Child| Some((child.parent, child.parent_turn, child.join_turn?));
+        let joins = self.children.values().filter_map(joined).collect::<HashSet<_>>();
+        // Whether a session had to wait at a turn after the next one is not known, so then neither count is.
+        if joins.iter().all(|(_, turn, join)| turn + 1 == *join) {
+            let went_on = |(parent, _, join): &&(u64, u32, u32)| {
+                self.parents.get(parent).is_some_and(|last| last >= join)
+            };
+            counts.insert("parents_suspended", joins.len() as u64);
+            counts.insert("parents_resumed", joins.iter().filter(went_on).count() as u64);
+        }
+        counts
     }
 }
 
@@ -74,14 +79,15 @@ mod tests {
     use common::client_event::Outcome;
     use common::id::RequestId;
 
-    fn request(session: u64, turn: u32, child: Option<(u32, bool)>) -> Request {
+    /// A turn of a session; of one that another started, how many turns it has and which turn waits for it.
+    fn request(session: u64, turn: u32, child: Option<(u32, u32)>) -> Request {
         Request {
             session,
             turn,
             parent_session: child.map(|_| 1),
             parent_turn: child.map(|_| 0),
             session_turns: child.map(|(turns, _)| turns),
-            is_fork: child.map(|(_, is_fork)| is_fork),
+            join_turn: child.map(|(_, join)| join).filter(|join| *join > 0),
             ..Request::blank(RequestId(session))
         }
     }
@@ -95,12 +101,12 @@ mod tests {
     #[test]
     fn children_are_counted_by_what_became_of_them() {
         assert!(counts(&[request(1, 0, None), request(1, 1, None)]).is_empty(), "nobody started another one");
-        let failed = Request { outcome: Outcome::Reset, ..request(4, 0, Some((1, true))) };
+        let failed = Request { outcome: Outcome::Reset, ..request(4, 0, Some((1, 0))) };
         let all = [
             request(1, 0, None),
-            request(2, 0, Some((2, false))),
-            request(2, 1, Some((2, false))),
-            request(3, 0, Some((2, false))),
+            request(2, 0, Some((2, 1))),
+            request(2, 1, Some((2, 1))),
+            request(3, 0, Some((2, 1))),
             failed,
             request(1, 1, None),
         ];
@@ -114,5 +120,11 @@ mod tests {
         ];
         assert_eq!(counts(&all), expected, "one of each");
         assert_eq!(counts(&all[..2]).last(), Some(&("parents_suspended", 1)), "and does not go on");
+        let later = [request(2, 0, Some((1, 2)))];
+        assert_eq!(
+            counts(&later),
+            [("children_completed", 1), ("children_spawned", 1)],
+            "who waits is not known"
+        );
     }
 }

@@ -174,6 +174,10 @@ fn sessions_begin_others() {
         assert_eq!(above[0], above[1], "a root began it: {session}");
         assert!(roots.iter().any(|root| metadata(root, "x_correlation_id") == above[0]), "{session}");
     }
+    let branches = &ended.json("profile_export_aiperf.json")["branch_stats"];
+    let expected = json!({"children_spawned": 9, "children_completed": 9, "children_errored": 0, "children_truncated": 0,
+        "parents_suspended": 3, "parents_resumed": 3});
+    assert_eq!(branches, &expected, "of each tree a fork and two spawns, for which the root waits once");
     let mut numbers =
         records.iter().map(|record| metadata(record, "session_num").as_u64()).collect::<Vec<_>>();
     numbers.sort_unstable();
