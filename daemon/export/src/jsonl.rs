@@ -46,8 +46,7 @@ pub(crate) fn metadata(
     request: &Request,
     number: u32,
 ) -> Result<(), ExportError> {
-    let run = run_number(artifacts);
-    let correlation = |session| correlation_id(run, session);
+    let correlation = |session| correlation_id(artifacts, session);
     let root = request.root_session.unwrap_or(request.session);
     let case = Case { request, settings: artifacts.settings };
     let date = |stamp: MonoNs| artifacts.settings.clock.real(stamp).0;
@@ -83,8 +82,9 @@ pub(crate) fn metadata(
 }
 
 /// A session's name on the wire.
-pub(crate) fn correlation_id(run: u64, session: u64) -> String {
-    String::from_utf8_lossy(&common::id::RequestId(session).session_header(run)).into_owned()
+pub(crate) fn correlation_id(artifacts: &Artifacts<'_>, session: u64) -> String {
+    let header = common::id::RequestId(session).session_header(run_number(artifacts));
+    String::from_utf8_lossy(&header).into_owned()
 }
 
 /// What the server told of drafted tokens, by AIPerf's keys.

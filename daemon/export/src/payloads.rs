@@ -74,7 +74,8 @@ struct Said {
     entry: u32,
     /// The session and its turn that this one goes on from.
     fork_of: Option<(u64, u32)>,
-    answers: Vec<String>,
+    /// By turn; none where an answer was not kept.
+    answers: Vec<Option<String>>,
 }
 
 impl<'a> Sent<'a> {
@@ -99,10 +100,9 @@ impl<'a> Sent<'a> {
                 .and_then(|payload| serde_json::to_string(&payload).ok())
                 .map(Cow::Owned),
         };
-        if (turn + 1 < turns.len() || self.has_forks)
-            && let Some(answered) = self.texts.and_then(|texts| texts.said(exchange))
-        {
-            said.answers.push(answered.answer);
+        if turn + 1 < turns.len() || self.has_forks {
+            let answered = self.texts.and_then(|texts| texts.said(exchange));
+            said.answers.push(answered.map(|answered| answered.answer));
             self.sessions.insert(request.session, said);
         }
         payload
@@ -114,13 +114,10 @@ impl<'a> Sent<'a> {
         let mut payload: Map<String, Value> = serde_json::from_str(turns.get(turn)?).ok()?;
         let places = live_places(turns, turn).unwrap_or_default();
         let answers = said.answers.get(..places.len())?;
-        if !places.is_empty() && said.answers.len() < turn {
-            return None;
-        }
         let key = list_key(&payload)?;
         let list = payload.get_mut(key).and_then(Value::as_array_mut)?;
         for (added, (place, answer)) in places.iter().zip(answers).enumerate() {
-            let message = self.texts?.message(answer)?;
+            let message = self.texts?.message(answer.as_deref()?)?;
             list.insert((place + added).min(list.len()), message);
         }
         if let Some((parent, turn)) = said.fork_of {
@@ -134,7 +131,7 @@ impl<'a> Sent<'a> {
         let said = self.sessions.get(&session)?;
         let mut payload = self.payload(said, turn)?;
         let Some(Value::Array(mut list)) = payload.remove(list_key(&payload)?) else { return None };
-        list.push(self.texts?.message(said.answers.get(turn)?)?);
+        list.push(self.texts?.message(said.answers.get(turn)?.as_deref()?)?);
         Some(list)
     }
 }
@@ -189,6 +186,20 @@ mod tests {
         }
     }
 
+    /// Knows every answer but the parent's first.
+    struct FirstLost;
+
+    impl Texts for FirstLost {
+        fn said(&self, exchange: &Exchange) -> Option<Said> {
+            let is_lost = (exchange.request.session, exchange.request.turn) == (0, 0);
+            if is_lost { None } else { Numbered.said(exchange) }
+        }
+
+        fn message(&self, answer: &str) -> Option<Value> {
+            Numbered.message(answer)
+        }
+    }
+
     fn payload(texts: &[&str]) -> String {
         let role = |text: &&str| if text.starts_with('a') { "assistant" } else { "user" };
         let messages = texts.iter().map(|text| json!({"role": role(text), "content": text}));
@@ -224,10 +235,10 @@ mod tests {
     #[test]
     fn a_fork_is_sent_with_what_its_parent_had_heard() {
         let turns = |turns: &[&[&str]]| turns.iter().map(|texts| payload(texts)).collect::<Vec<_>>();
-        let entries =
-            [turns(&[&["s", "u0"], &["s", "u0", "u1"]]), turns(&[&["f0"], &["f0", "f1"]]), turns(&[&["g0"]])];
+        let parent = turns(&[&["s", "u0"], &["s", "u0", "u1"], &["s", "u0", "u1", "u2"]]);
+        let entries = [parent, turns(&[&["f0"], &["f0", "f1"]]), turns(&[&["g0"]])];
         let payloads = Payloads::new(entries.to_vec());
-        let check = |texts: Option<&dyn Texts>, expected: [Option<&[&str]>; 3]| {
+        let check = |texts: Option<&dyn Texts>, after: u32, expected: [Option<&[&str]>; 3]| {
             let mut sent = Sent::new(&payloads, texts, true);
             let mut next = |session: u64, turn: u32, parent: Option<(u64, u32)>| {
                 let request = Request {
@@ -242,9 +253,9 @@ mod tests {
                 let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), told: None };
                 sent.next(&exchange).map(Cow::into_owned)
             };
-            next(0, 0, None);
-            next(0, 1, None);
-            let sent = [next(1, 0, Some((0, 0))), next(1, 1, Some((0, 0))), next(2, 0, Some((1, 1)))];
+            (0..3).for_each(|turn| drop(next(0, turn, None)));
+            let parent = Some((0, after));
+            let sent = [next(1, 0, parent), next(1, 1, parent), next(2, 0, Some((1, 1)))];
             assert_eq!(
                 sent,
                 expected.map(|texts| texts.map(payload)),
@@ -253,13 +264,16 @@ mod tests {
         };
         check(
             Some(&Numbered),
+            0,
             [
                 Some(&["s", "u0", "answer 0", "f0"]),
                 Some(&["s", "u0", "answer 0", "f0", "answer 0", "f1"]),
                 Some(&["s", "u0", "answer 0", "f0", "answer 0", "f1", "answer 1", "g0"]),
             ],
         );
-        check(None, [None; 3]);
+        check(None, 0, [None; 3]);
+        // Where the parent's first answer is not known, nothing that was sent after it is.
+        check(Some(&FirstLost), 1, [None; 3]);
     }
 
     #[test]

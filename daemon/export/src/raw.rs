@@ -55,10 +55,9 @@ pub(crate) fn request_headers(
 ) -> Result<(), ExportError> {
     let request = &exchange.request;
     let endpoint = &artifacts.run.plan.endpoint;
-    let run = u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0);
     line.put("User-Agent", &format!("aiperfd/{}", artifacts.run.version))?;
-    line.put("X-Request-ID", &String::from_utf8_lossy(&request.request_id.header(run)))?;
-    line.put("X-Correlation-ID", &jsonl::correlation_id(run, request.session))?;
+    line.put("X-Request-ID", &jsonl::request_id(artifacts, request))?;
+    line.put("X-Correlation-ID", &jsonl::correlation_id(artifacts, request.session))?;
     line.put("Accept", if endpoint.streaming { "text/event-stream" } else { "application/json" })?;
     line.put("Content-Type", "application/json")?;
     endpoint.header_names.iter().try_for_each(|name| line.put(name, REDACTED))

@@ -162,10 +162,10 @@ impl Asked {
     }
 }
 
-/// The conversation's name, unless it is the one that follows from its place. One that is no name but a text is left out.
+/// The conversation's name, unless it is the one that follows from its place.
 fn own_name(name: &str, entry: u32) -> Option<Arc<str>> {
-    let is_own = name.len() <= NAME_BYTES_MAX && name != session_name(entry as usize);
-    (is_own && !name.is_empty()).then(|| name.into())
+    let is_own = !name.is_empty() && name != session_name(entry as usize);
+    is_own.then(|| name[..name.floor_char_boundary(NAME_BYTES_MAX)].into())
 }
 
 /// The answer that later turns are sent with, if there is one.
@@ -178,7 +178,7 @@ fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str
     Some(Cow::Owned(live))
 }
 
-/// Longer names are not kept.
+/// So much is kept of a name.
 const NAME_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]

@@ -503,8 +503,9 @@ fn write_request(
     told.error_message_length = length(error_message.len())?;
     told.raw_length = length(head.len() + raw.len())?;
     told.raw_head_length = length(head.len())?;
-    let texts = [error_type, error_message, model, named, histogram, conversation];
-    let parts = [&[told.as_bytes(), events][..], &texts, &[payload, head, raw]].concat();
+    let told = told.as_bytes();
+    let parts =
+        [told, events, error_type, error_message, model, named, histogram, conversation, payload, head, raw];
     write_head(to, Kind::Request, parts.iter().map(|part| part.len()).sum())?;
     parts.into_iter().try_for_each(|part| to.write_all(part))
 }
