@@ -21,7 +21,8 @@ use std::path::Path;
 pub(crate) struct Run {
     /// The daemon.
     pub(crate) daemon: Daemon,
-    run_id: String,
+    /// Its id.
+    pub(crate) run_id: String,
     lines: Lines,
     /// Signals that are known to this run.
     seen: u32,

@@ -198,7 +198,6 @@ async fn execute(
     create.secret_headers.values_mut().for_each(Zeroize::zeroize);
     create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
     let Created { run_id } = created?;
-    let id = run_id.clone();
     let mut run = Run::of(daemon, run_id).await?;
     let started = async {
         let (client, path) = (&run.daemon.client, run.path());
@@ -206,7 +205,7 @@ async fn execute(
             client.put(&format!("{path}/inputs/{name}"), upload).await?;
         }
         let live = match &mut stream {
-            Some(stream) => Some(stream.follow(client, &id, &path).await?),
+            Some(stream) => Some(stream.follow(&run).await?),
             None => None,
         };
         run.start().await?;

@@ -80,13 +80,14 @@ impl<'a> ServerCalls<'a> {
         let mut said = self.get(self.address(url, MODELS_PATH)?)?;
         if said.status().as_u16() == NOT_FOUND {
             let base = self.get(self.address(url, "")?)?;
-            let base = succeeded(base).context("there is no /v1/models, and at its base URL")?;
-            let status = base.status().as_u16();
+            let status = base.status();
+            succeeded(status).context("there is no /v1/models, and at its base URL")?;
+            let status = status.as_u16();
             return Ok(format!(
                 "no /v1/models; its base URL answers with status {status}: accepting as ready"
             ));
         }
-        said = succeeded(said)?;
+        succeeded(said.status())?;
         let body = said.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
         let said: Value = serde_json::from_slice(&body).context("what it says at /v1/models is no JSON")?;
         let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -173,11 +174,7 @@ impl<'a> ServerCalls<'a> {
 
     /// Asks for what only success is an answer to.
     fn order(&self, url: &str, path: &str, patience: Duration) -> Result<()> {
-        let status = self.post(url, path, "application/json", b"", patience)?;
-        if !status.is_success() {
-            bail!("it answers with status {}", status.as_u16());
-        }
-        Ok(())
+        succeeded(self.post(url, path, "application/json", b"", patience)?)
     }
 
     fn post(
@@ -236,12 +233,11 @@ impl Drop for ServerProfiler<'_> {
     }
 }
 
-fn succeeded<T>(response: Response<T>) -> Result<Response<T>> {
-    let status = response.status();
+fn succeeded(status: StatusCode) -> Result<()> {
     if !status.is_success() {
         bail!("it answers with status {}", status.as_u16());
     }
-    Ok(response)
+    Ok(())
 }
 
 /// More than any list of models.

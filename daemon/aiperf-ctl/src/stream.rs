@@ -1,7 +1,7 @@
 //! Results to a collector and to MLflow while the run goes on.
 
 use crate::args::TelemetryArgs;
-use crate::client::Client;
+use crate::follow::Run as Followed;
 use crate::plan::Refusal;
 use crate::report::read_run;
 use crate::say::say_warning;
@@ -60,19 +60,19 @@ impl Stream {
         self.logs_to_mlflow
     }
 
-    /// Begins to tell of a run, which has an id and a path; has the daemon tell each request as it ends.
-    pub(crate) async fn follow(&mut self, client: &Client, id: &str, run: &str) -> Result<JoinHandle<()>> {
+    /// Begins to tell of a run; has its daemon tell each request as it ends.
+    pub(crate) async fn follow(&mut self, run: &Followed) -> Result<JoinHandle<()>> {
         let Some(mut settings) = self.settings.take() else { return Ok(tokio::spawn(async {})) };
         let resource = settings.otlp.iter_mut().map(|collector| &mut collector.resource);
-        resource.for_each(|resource| resource.push(("aiperf.benchmark.id".to_owned(), id.to_owned())));
+        resource.for_each(|resource| resource.push(("aiperf.benchmark.id".to_owned(), run.run_id.clone())));
         let sender = Arc::new(Sender::start(settings)?);
         self.sender = Some(Arc::clone(&sender));
         let path = match self.domains {
-            Domains { spans: true, .. } => format!("{run}/requests?stages"),
-            Domains { requests: true, .. } => format!("{run}/requests"),
+            Domains { spans: true, .. } => format!("{}/requests?stages", run.path()),
+            Domains { requests: true, .. } => format!("{}/requests", run.path()),
             _ => return Ok(tokio::spawn(async {})),
         };
-        let mut lines = client.lines(&path).await?;
+        let mut lines = run.daemon.client.lines(&path).await?;
         let unheard = Arc::clone(&self.unheard);
         let mut wants_stages = self.domains.spans;
         Ok(tokio::spawn(async move {

@@ -56,7 +56,10 @@ fn a_server_is_waited_for_and_prepared() {
     let server = Server::start("");
     let flags = "--request-count 2 --wait-for-model-timeout 5 --wait-for-model-interval 0.1 --wait-for-model-mode both \
                  --reset-kv-cache --server-profiler";
-    Run::profile(&server.url(), flags).end().ended_with(0);
+    let ready = Run::profile(&server.url(), flags).end();
+    ready.ended_with(0);
+    let expected = "Model 'mock-model' ready; Inference probe ready at http://";
+    assert!(ready.err.contains(expected) && ready.err.contains("attempt 1"), "{}", ready.err);
     let check = |url: &str, flags: &str, expected: &str| {
         let ended = Run::profile(url, &format!("--request-count 2 {flags}")).end();
         ended.ended_with(1);
@@ -68,6 +71,12 @@ fn a_server_is_waited_for_and_prepared() {
         &server.url(),
         &format!("{wait} --wait-for-model-mode models --model other"),
         "Model 'other' not yet in /v1/models",
+    );
+    let busy = Server::start("--fault status:503");
+    check(
+        &busy.url(),
+        &format!("{wait} --wait-for-model-mode inference"),
+        "the inference probe returned 503",
     );
     check(&server.url(), "--reset-kv-cache --reset-kv-cache-path /nowhere", "status 404");
     check(&server.url(), "--server-profiler --server-profiler-start-path /nowhere", "did not start");
