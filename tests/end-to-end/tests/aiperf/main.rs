@@ -60,12 +60,18 @@ fn artifacts(server: &str, flags: &str) -> Ended {
         r#"{"session_id":"child","turns":[{"messages":[{"role":"user","content":"b"}]}]}"#,
     ];
     fs::write(run.folder.path().join("dag.jsonl"), dag.join("\n")).unwrap();
+    let image = r#"{"image":"data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="}"#;
+    fs::write(run.folder.path().join("image.jsonl"), image).unwrap();
     let trace = r#"{"timestamp":0,"input_length":20,"output_length":2,"hash_ids":[1]}"#;
     fs::write(run.folder.path().join("trace.jsonl"), trace).unwrap();
-    let common =
-        "--model mock-model --tokenizer builtin --ui none --artifact-dir artifacts --export-level raw";
+    let common = "--model mock-model --ui none --artifact-dir artifacts --export-level raw";
+    if !flags.contains("image_retrieval") {
+        run.command.args(["--tokenizer", "builtin"]);
+    }
     run.command.args(common.split(' ')).args(["--url", &server.url()]).args(flags.split_whitespace());
-    run.without_daemon().end()
+    let ended = run.without_daemon().end();
+    assert!(ended.artifacts().join("run.json").is_file(), "{flags}: {}", ended.err);
+    ended
 }
 
 /// Flags of a server and of a profile.
@@ -91,6 +97,8 @@ const RUNS: &[(&str, &str)] = &[
     ("", "--user-centric-rate 20 --num-users 3 --session-turns-mean 2 --isl 8 --streaming --request-count 6"),
     ("", "--input-file trace.jsonl --custom-dataset-type mooncake_trace --fixed-schedule --streaming"),
     ("--fault status --fault-every 2", "--isl 8 --request-count 4"),
+    ("--fault status", "--isl 8 --request-count 2"),
+    ("", "--input-file image.jsonl --custom-dataset-type single_turn --endpoint-type image_retrieval"),
     (
         "",
         "--streaming --isl 8 --request-count 8 --request-cancellation-rate 100 --request-cancellation-delay 0",
