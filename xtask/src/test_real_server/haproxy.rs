@@ -4,30 +4,25 @@
 use super::checks::Arrival::{OneByOne, Together};
 use super::findings::Findings;
 use super::proxy::{self, Coding, Way};
-use super::server::{Server, free_address};
 use super::{Rig, debian_program};
 use anyhow::{Context, Result};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 /// Measures it each way.
 pub(super) fn measure(rig: &Rig, findings: &mut Findings) -> Result<()> {
     let program = debian_program("haproxy", "haproxy")?;
-    for way in WAYS {
-        let (_running, scripted) = proxy::scripted(rig)?;
-        let work = rig.work(way.case)?;
-        let address = free_address()?;
+    let configured = |way: &Way, work: &Path, [address, scripted]: [SocketAddr; 2]| {
         let path = work.join("haproxy.cfg");
         fs::write(&path, configuration(address, scripted, way.directives))
             .with_context(|| format!("failed to write `{}`", path.display()))?;
         let mut command = Command::new(&program);
         command.args(["-db", "-f"]).arg(&path);
-        let mut haproxy = Server::by("haproxy", &mut command, address, work.join("haproxy.log"))?;
-        haproxy.wait_until_it_listens()?;
-        proxy::measure(rig, way, &haproxy, scripted, &[], findings)?;
-    }
-    Ok(())
+        Ok(command)
+    };
+    proxy::each(rig, "haproxy", WAYS, configured, findings)
 }
 
 fn configuration(address: SocketAddr, scripted: SocketAddr, directives: &str) -> String {

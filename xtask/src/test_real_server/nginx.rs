@@ -3,30 +3,25 @@
 use super::checks::Arrival::{OneByOne, Together};
 use super::findings::Findings;
 use super::proxy::{self, Coding, Way};
-use super::server::{Server, free_address};
 use super::{Rig, debian_program};
 use anyhow::{Context, Result};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 /// Measures it each way.
 pub(super) fn measure(rig: &Rig, findings: &mut Findings) -> Result<()> {
     let program = debian_program("nginx", "nginx-light")?;
-    for way in WAYS {
-        let (_running, scripted) = proxy::scripted(rig)?;
-        let work = rig.work(way.case)?;
-        let address = free_address()?;
+    let configured = |way: &Way, work: &Path, [address, scripted]: [SocketAddr; 2]| {
         let path = work.join("nginx.conf");
         fs::write(&path, configuration(address, scripted, way.directives))
             .with_context(|| format!("failed to write `{}`", path.display()))?;
         let mut command = Command::new(&program);
-        command.arg("-p").arg(&work).args(["-c", "nginx.conf", "-e", "error.log"]);
-        let mut nginx = Server::by("nginx", &mut command, address, work.join("nginx.log"))?;
-        nginx.wait_until_it_listens()?;
-        proxy::measure(rig, way, &nginx, scripted, &[], findings)?;
-    }
-    Ok(())
+        command.arg("-p").arg(work).args(["-c", "nginx.conf", "-e", "error.log"]);
+        Ok(command)
+    };
+    proxy::each(rig, "nginx", WAYS, configured, findings)
 }
 
 fn configuration(address: SocketAddr, scripted: SocketAddr, directives: &str) -> String {

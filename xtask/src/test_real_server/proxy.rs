@@ -3,11 +3,13 @@
 use super::checks::{self, Arrival, Tokenizer};
 use super::findings::Findings;
 use super::profile::{Load, profile};
-use super::server::Server;
+use super::server::{Server, free_address};
 use super::{Rig, http, scripted};
 use crate::mock_server::MockServer;
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 
 /// One way to be configured.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,26 @@ pub(super) fn scripted(rig: &Rig) -> Result<(MockServer, SocketAddr)> {
     let server = MockServer::start(&rig.program("mock-server"), &flags)?;
     let address = server.address().parse().context("the scripted server has no address")?;
     Ok((server, address))
+}
+
+/// Measures a proxy each way; `configured` writes into a folder what it needs to listen at the first address before the scripted
+/// server at the second, and gives its command.
+pub(super) fn each(
+    rig: &Rig,
+    name: &'static str,
+    ways: &[Way],
+    configured: impl Fn(&Way, &Path, [SocketAddr; 2]) -> Result<Command>,
+    findings: &mut Findings,
+) -> Result<()> {
+    for way in ways {
+        let (_running, scripted) = scripted(rig)?;
+        let (work, address) = (rig.work(way.case)?, free_address()?);
+        let mut command = configured(way, &work, [address, scripted])?;
+        let mut proxy = Server::by(name, &mut command, address, work.join("proxy.log"))?;
+        proxy.wait_until_it_listens()?;
+        measure(rig, way, &proxy, scripted, &[], findings)?;
+    }
+    Ok(())
 }
 
 /// Measures through a proxy that runs.
