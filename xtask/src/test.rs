@@ -2,26 +2,168 @@
 //!
 //! Tests that need root, a kernel feature or a tool say `skipped: REASON` where these are missing, and at the end it is said
 //! again how many were; with `CI=true` in the environment they fail instead.
+//!
+//! ```text
+//! cargo test --no-run ──▶ test programs, those that take long first ──▶ two at a time ──▶ cargo test --doc
+//! ```
+//!
+//! Many tests of whole runs wait: for a server, for a timeout, for a process to be started again. Two programs at a time fill
+//! the cores, where cargo runs one after the other. What a program prints stands together.
 
+use crate::clock;
 use crate::process;
 use crate::project::Project;
 use crate::say::say;
 use crate::setup;
-use anyhow::{Context, Result};
-use std::collections::BTreeMap;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let missing = setup::install_for_tests(project);
     let skipped = project.target.join("skipped-tests");
     fs::write(&skipped, "").with_context(|| format!("failed to write `{}`", skipped.display()))?;
-    let mut command = project.cargo();
-    process::run(command.args(["test", "--workspace"]).env("AIPERFD_SKIPPED", &skipped))?;
+    let failed = run_all(longest_first(compile(project)?), &skipped);
+    if !failed.is_empty() {
+        bail!("these test programs failed: {}", failed.join(", "));
+    }
+    process::run(project.cargo().args(["test", "--workspace", "--doc"]).env("AIPERFD_SKIPPED", &skipped))?;
     let reasons = fs::read_to_string(&skipped).unwrap_or_default();
     say(&format!("\nevery test passed{}", left_out(&reasons, &missing)));
     Ok(())
 }
+
+/// A compiled program of tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TestProgram {
+    /// Its package's folder, in which cargo runs tests, and its own name: `tests/end-to-end mlflow`.
+    name: String,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+/// Of cargo's messages (`cargo help test`, `--message-format json`), what tells of programs of tests.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    manifest_path: Option<PathBuf>,
+    profile: Option<CompiledAs>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct CompiledAs {
+    test: bool,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Compiles all tests, and the programs that they start.
+fn compile(project: &Project) -> Result<Vec<TestProgram>> {
+    let mut command = project.cargo();
+    command.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+    say("+ cargo test --workspace --no-run");
+    let output = command.stderr(Stdio::inherit()).output().context("failed to start cargo")?;
+    if !output.status.success() {
+        bail!("the tests do not compile");
+    }
+    let programs = programs(&project.root, &String::from_utf8_lossy(&output.stdout))?;
+    if programs.is_empty() {
+        bail!("cargo names no program of tests");
+    }
+    Ok(programs)
+}
+
+fn programs(root: &Path, messages: &str) -> Result<Vec<TestProgram>> {
+    let mut programs = Vec::new();
+    for line in messages.lines().filter(|line| line.starts_with('{')) {
+        let message: Message =
+            serde_json::from_str(line).with_context(|| format!("cargo said something unexpected: {line}"))?;
+        let Message { executable: Some(path), manifest_path: Some(manifest), profile, target } = message
+        else {
+            continue;
+        };
+        let (Some(CompiledAs { test: true }), Some(target), Some(folder)) =
+            (profile, target, manifest.parent())
+        else {
+            continue;
+        };
+        let package = folder.strip_prefix(root).unwrap_or(folder).display();
+        programs.push(TestProgram {
+            name: format!("{package} {}", target.name).trim_start().to_owned(),
+            path,
+            folder: folder.to_owned(),
+        });
+    }
+    Ok(programs)
+}
+
+/// Whoever takes long begins early, so that no long one is left for the end.
+fn longest_first(mut programs: Vec<TestProgram>) -> Vec<TestProgram> {
+    let place = |program: &TestProgram| {
+        LONG.iter().position(|long| program.name.ends_with(&format!(" {long}"))).unwrap_or(LONG.len())
+    };
+    programs.sort_by_key(place);
+    programs
+}
+
+/// Runs all of them; the names of those that failed.
+fn run_all(programs: Vec<TestProgram>, skipped: &Path) -> Vec<String> {
+    let (waiting, failed) = (Mutex::new(VecDeque::from(programs)), Mutex::new(Vec::new()));
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(program) = next() {
+                    if !passes(&program, skipped) {
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).push(program.name);
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn passes(program: &TestProgram, skipped: &Path) -> bool {
+    let begun = clock::mono_ns();
+    let result =
+        printed(Command::new(&program.path).current_dir(&program.folder).env("AIPERFD_SKIPPED", skipped));
+    let seconds = clock::seconds_since(begun);
+    let (passed, text) = match result {
+        Ok((status, text)) => (status.success(), format!("{text}\n     {status}")),
+        Err(error) => (false, format!("     {error:#}")),
+    };
+    say(&format!("\n     Ran {} in {seconds:.0} s\n{}", program.name, text.trim_end()));
+    passed
+}
+
+/// Runs a program to its end; what it printed to both of its outputs, in order. It goes by a file: a pipe would be waited for as
+/// long as a process that the program left behind has it open.
+fn printed(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let file = rustix::fs::memfd_create("printed", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = fs::File::from(file);
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file.try_clone()?);
+    let status = command.status().context("failed to start it")?;
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut text)?;
+    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// As many as this repository's servers of tests and load generators share two cores with.
+const AT_A_TIME: usize = 2;
+/// Those that take more than ten seconds, the longest first.
+const LONG: &[&str] = &["mlflow", "kills", "full_disk"];
 
 /// What the tests could not show here.
 fn left_out(reasons: &str, missing: &[String]) -> String {
@@ -45,6 +187,38 @@ fn left_out(reasons: &str, missing: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_of_tests_are_those_that_cargo_names() {
+        let messages = r#"{"reason":"compiler-artifact","manifest_path":"/p/a/Cargo.toml","target":{"name":"a"},"profile":{"test":true},"executable":"/t/a-1"}
+{"reason":"compiler-artifact","manifest_path":"/p/Cargo.toml","target":{"name":"tool"},"profile":{"test":false},"executable":"/t/tool"}
+{"reason":"compiler-artifact","manifest_path":"/p/a/Cargo.toml","target":{"name":"mlflow"},"profile":{"test":true},"executable":"/t/mlflow-1"}
+{"reason":"compiler-artifact","manifest_path":"/r/x/Cargo.toml","target":{"name":"x"},"profile":{"test":false},"executable":null}
+{"reason":"build-finished","success":true}"#;
+        let found = longest_first(programs(Path::new("/p"), messages).unwrap());
+        let names = found.iter().map(|program| (program.name.as_str(), program.folder.as_path()));
+        let expected = [("a mlflow", Path::new("/p/a")), ("a a", Path::new("/p/a"))];
+        assert_eq!(names.collect::<Vec<_>>(), expected, "no other program, and the long one first");
+        assert!(programs(Path::new("/p"), "{").is_err(), "a message that is none");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named_and_the_others_run() {
+        let skipped = tempfile::NamedTempFile::new().unwrap();
+        let program = |name: &str, path: &str| TestProgram {
+            name: name.to_owned(),
+            path: path.into(),
+            folder: "/".into(),
+        };
+        let programs =
+            vec![program("well", "true"), program("ill", "false"), program("gone", "/nonexistent")];
+        let mut failed = run_all(programs, skipped.path());
+        failed.sort();
+        assert_eq!(failed, ["gone", "ill"], "one that failed, one that could not be started");
+        let mut both = Command::new("sh");
+        let (status, text) = printed(both.args(["-c", "echo out; echo err >&2; exit 3"])).unwrap();
+        assert_eq!((status.code(), text.as_str()), (Some(3), "out\nerr\n"), "both outputs, in order");
+    }
 
     #[test]
     fn what_is_left_out_is_said() {
