@@ -1,4 +1,4 @@
-"""Streams chat completions with the openai package and says when it noticed each chunk.
+"""Streams chat completions with the openai package and reports when it noticed each chunk.
 
 usage: openai_client.py BASE_URL STREAMS REQUESTS RESULT
 
@@ -57,7 +57,7 @@ def percentiles(name, values):
     return {f"p{percent}_{name}_ms": at(percent) for percent in (50, 90, 99)} if values else {}
 
 
-said = {"completed": len(ttfts), "request_throughput": len(ttfts) / seconds, "ttfts": ttfts, "itls": itls}
-said |= percentiles("ttft", ttfts) | percentiles("itl", [gap for gaps in itls for gap in gaps])
+result = {"completed": len(ttfts), "request_throughput": len(ttfts) / seconds, "ttfts": ttfts, "itls": itls}
+result |= percentiles("ttft", ttfts) | percentiles("itl", [gap for gaps in itls for gap in gaps])
 with open(result, "w", encoding="utf-8") as file:
-    json.dump(said, file)
+    json.dump(result, file)

@@ -66,22 +66,28 @@ struct Load<'a> {
 }
 
 const CLIENTS: &[Client] = &[
-    Client { name: "aiperf", title: "AIPerf 0.13.0", package: Some(AIPERF), result: "said", command: aiperf },
+    Client {
+        name: "aiperf",
+        title: "AIPerf 0.13.0",
+        package: Some(AIPERF),
+        result: "result",
+        command: aiperf,
+    },
     Client {
         name: "openai",
         title: "a script with the `openai` package",
         package: Some(OPENAI),
-        result: "said.json",
+        result: "result.json",
         command: openai,
     },
     Client {
         name: "guidellm",
         title: "GuideLLM 0.8.1",
         package: Some(GUIDELLM),
-        result: "said.json",
+        result: "result.json",
         command: guidellm,
     },
-    Client { name: "vllm", title: "vllm bench serve", package: None, result: "said.json", command: vllm },
+    Client { name: "vllm", title: "vllm bench serve", package: None, result: "result.json", command: vllm },
 ];
 
 /// Runs the command.
@@ -273,7 +279,7 @@ fn vllm(load: &Load<'_>) -> Vec<String> {
         "--result-dir",
         &directory,
         "--result-filename",
-        "said",
+        "result",
     ];
     words.map(str::to_owned).to_vec()
 }
@@ -292,7 +298,7 @@ fn write(project: &Project, table: &str) -> Result<()> {
 const REQUESTS_MIN: u32 = 64;
 const BEGIN: &str = "<!-- audited -->";
 const END: &str = "<!-- /audited -->";
-const HEAD: &str = "| client | streams | TTFT p50, said / kernel | TTFT p99, said / kernel | gap p99, said / kernel | \
+const HEAD: &str = "| client | streams | TTFT p50, reported / kernel | TTFT p99, reported / kernel | gap p99, reported / kernel | \
                     events noticed late, p99 | requests | drops |";
 const RULE: &str = "| --- | --- | --- | --- | --- | --- | --- | --- |";
 /// What the truth is.

@@ -7,7 +7,7 @@ use crate::setup;
 use anyhow::{Result, bail};
 use std::process::Command;
 
-/// Runs the command. Where the target or a compiler of C for it can't be had, that is said and, but in CI, no error.
+/// Runs the command. A missing target or C compiler for it is reported; it is an error only in CI.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let target = process::run(Command::new("rustup").args(["target", "add", TARGET]));
     if process::find(COMPILER).is_none() {

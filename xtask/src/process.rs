@@ -22,7 +22,7 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Where a program is, if it is to be had: on `PATH`, where cargo installs, or where administration tools lie.
+/// Where a program is, if it is installed: on `PATH`, where cargo installs, or where administration tools lie.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);

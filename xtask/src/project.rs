@@ -53,7 +53,7 @@ impl Profile {
         }
     }
 
-    /// What cargo is told.
+    /// Cargo's flags.
     pub(crate) const fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Dev => &[],

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tests      ip, nft, nginx, curl, wrk, prometheus, ffmpeg and systemd-analyze, on systems with apt-get as root; their Python packages, under target/
-//! --probes   the compiler of the kernel programs, for whoever changes one:
+//! --probes   the compiler of the kernel programs, for authors of probes:
 //!            1  rustup's nightly with rust-src, and bpf-linker
 //!            2  else, on Debian 12 as root: rustc-web, rust-web-src, LLVM 22, and bpf-linker built with it
 //! ```
@@ -131,7 +131,7 @@ fn install_debian(project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// Does something whose failure is said and stops nothing.
+/// Does something whose failure is reported and stops nothing.
 pub(crate) fn attempt(what: &str, work: impl FnOnce() -> Result<()>) {
     if let Err(error) = work() {
         say(&format!("{what}: that did not work ({error:#}); going on without"));

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is, from nothing.
 //!
-//! Tests that need root, a kernel feature or a tool say `skipped: REASON` where these are missing, and at the end it is said
-//! again how many were; with `CI=true` in the environment they fail instead.
+//! Tests that need root, a kernel feature or a tool print `skipped: REASON` where these are missing, and the end lists how many
+//! were skipped; with `CI=true` in the environment they fail instead.
 //!
 //! ```text
 //! cargo test --no-run ──▶ test programs, those that take long first ──▶ two at a time ──▶ cargo test --doc
@@ -48,7 +48,7 @@ struct TestProgram {
     folder: PathBuf,
 }
 
-/// Of cargo's messages (`cargo help test`, `--message-format json`), what tells of programs of tests.
+/// Of cargo's messages (`cargo help test`, `--message-format json`), what describes test programs.
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,
@@ -86,8 +86,8 @@ fn compile(project: &Project) -> Result<Vec<TestProgram>> {
 fn programs(root: &Path, messages: &str) -> Result<Vec<TestProgram>> {
     let mut programs = Vec::new();
     for line in messages.lines().filter(|line| line.starts_with('{')) {
-        let message: Message =
-            serde_json::from_str(line).with_context(|| format!("cargo said something unexpected: {line}"))?;
+        let message: Message = serde_json::from_str(line)
+            .with_context(|| format!("cargo printed something unexpected: {line}"))?;
         let Message { executable: Some(path), manifest_path: Some(manifest), profile, target } = message
         else {
             continue;
@@ -107,7 +107,7 @@ fn programs(root: &Path, messages: &str) -> Result<Vec<TestProgram>> {
     Ok(programs)
 }
 
-/// Whoever takes long begins early, so that no long one is left for the end.
+/// Long programs start first, so that none is left for the end.
 fn longest_first(mut programs: Vec<TestProgram>) -> Vec<TestProgram> {
     let place = |program: &TestProgram| {
         LONG.iter().position(|long| program.name.ends_with(&format!(" {long}"))).unwrap_or(LONG.len())

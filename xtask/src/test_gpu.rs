@@ -1,7 +1,7 @@
 //! `cargo xtask test-gpu`: GPU telemetry on a machine that has an NVIDIA GPU. Elsewhere it says so and is done.
 //!
 //! ```text
-//! 1 the collector alone against the machine's NVML: what it tells, what it costs, energy counter against power
+//! 1 the collector alone against the machine's NVML: its readings, its cost, energy counter against power
 //! 2 xtask/real_server/make_model.py ──▶ transformers serve on the GPU ──▶ aiperf-ctl profile: joules by request and token
 //! ```
 //!

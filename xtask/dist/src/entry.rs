@@ -90,7 +90,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     packed.write_all(bytes).and_then(|()| packed.finish()).context("failed to compress")
 }
 
-/// The byte of a gzip header that tells the system: not this one.
+/// The byte of a gzip header that names the operating system: left unknown.
 const OS_UNKNOWN: u8 = 255;
 
 #[cfg(test)]

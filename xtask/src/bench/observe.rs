@@ -34,7 +34,7 @@ pub(super) fn watching(rig: &Rig) -> Result<Vec<Row>> {
     }])
 }
 
-/// Events a second over a server in a cgroup of its own, observed if somebody wants that.
+/// Events a second over a server in a cgroup of its own, observed or not.
 fn load(rig: &Rig, observed: Option<&Path>) -> Result<f64> {
     let group = Group::make()?;
     // A socket belongs to the cgroup in which it was opened, and those that are accepted to that of the listening one.
@@ -54,7 +54,7 @@ fn load(rig: &Rig, observed: Option<&Path>) -> Result<f64> {
     Ok(rate * TOKENS)
 }
 
-/// What the observer could not tell.
+/// What the observer could not match.
 fn losses(folder: &Path) -> Result<u64> {
     let text = fs::read(folder.join("run.json")).context("the observer left no run.json")?;
     let run: Value = serde_json::from_slice(&text).context("run.json is no JSON")?;
@@ -70,24 +70,24 @@ fn losses(folder: &Path) -> Result<u64> {
 /// `aiperf-ctl observe` on the client's core.
 struct Observer {
     process: Child,
-    said: PathBuf,
+    report: PathBuf,
 }
 
 impl Observer {
     fn start(rig: &Rig, group: &Group, folder: &Path) -> Result<Self> {
         fs::remove_dir_all(folder).ok();
-        let said = rig.folder.join("observe.txt");
+        let report = rig.folder.join("observe.txt");
         let mut command = rig.client();
         command.args(["observe", "--cgroup", &group.name, "--side", "server", "--tokenizer", "none"]);
         command.arg("--artifact-dir").arg(folder).args(["--socket", "private"]);
-        let process = command.stdout(Stdio::null()).stderr(fs::File::create(&said)?).spawn();
-        let mut observer = Self { process: process.context("failed to start the observer")?, said };
+        let process = command.stdout(Stdio::null()).stderr(fs::File::create(&report)?).spawn();
+        let mut observer = Self { process: process.context("failed to start the observer")?, report };
         for _ in 0..PATIENCE_TENTHS {
-            if fs::read_to_string(&observer.said)?.contains("watching") {
+            if fs::read_to_string(&observer.report)?.contains("watching") {
                 return Ok(observer);
             }
             if let Some(status) = observer.process.try_wait()? {
-                bail!("the observer ended with {status}: {}", fs::read_to_string(&observer.said)?);
+                bail!("the observer ended with {status}: {}", fs::read_to_string(&observer.report)?);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -104,7 +104,7 @@ impl Observer {
         anyhow::ensure!(
             status.success(),
             "the observer ended with {status}: {}",
-            fs::read_to_string(&self.said)?
+            fs::read_to_string(&self.report)?
         );
         Ok(())
     }

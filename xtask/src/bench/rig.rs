@@ -29,6 +29,9 @@ pub(super) struct Rig {
     client: PathBuf,
 }
 
+/// The value of `--socket` for a daemon of the run's own.
+pub(super) const PRIVATE: &str = "private";
+
 /// What a profile left behind.
 #[derive(Debug)]
 pub(super) struct Outcome {
@@ -107,10 +110,9 @@ impl Rig {
         self.profile_on("0", address, flags)
     }
 
-    /// A profile whose hot core is core 0 and whose other threads may use `cores`. No daemon listens where it looks for
-    /// one, so each run has one of its own.
+    /// A profile whose hot core is core 0 and whose other threads may use `cores`, by a private daemon.
     pub(super) fn profile_on(&self, cores: &str, address: &str, flags: &[&str]) -> Result<Outcome> {
-        self.profile_by(&self.folder.join("no-daemon.sock"), cores, address, flags)
+        self.profile_by(Path::new(PRIVATE), cores, address, flags)
     }
 
     /// The same by the daemon that listens at `socket`.
@@ -184,10 +186,10 @@ impl Rig {
 impl Outcome {
     /// Fails unless the run's stamps are the kernel programs'.
     pub(super) fn with_kernel_stamps(self) -> Result<Self> {
-        let rung = &self.run.timestamps;
+        let source = &self.run.timestamps;
         anyhow::ensure!(
-            rung == "ebpf",
-            "the run's stamps are of rung `{rung}`, not `ebpf`: run this as root after `cargo xtask setup`"
+            source == "ebpf",
+            "the run's timestamp source is `{source}`, not `ebpf`: run this as root"
         );
         Ok(self)
     }
@@ -227,5 +229,32 @@ impl Outcome {
     pub(super) fn lost(&self) -> u64 {
         let Loss { kernel, unmatched_events, unmatched_requests } = &self.run.loss;
         kernel.values().chain(unmatched_events.values()).chain(unmatched_requests.values()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel_tests::skip::skip;
+
+    /// The flags of every benchmark's profiles are accepted, by a private daemon and where none listens.
+    #[test]
+    fn a_profile_of_a_benchmark_ends_well() {
+        let project = Project::find().unwrap();
+        let program = |name: &str| project.program(Profile::Dev, name);
+        let (server, client) = (program("mock-server"), program("aiperf-ctl"));
+        if !server.is_file() || !client.is_file() || process::find("taskset").is_none() {
+            skip("the programs are not built (`cargo build`), or taskset is missing");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_owned();
+        let rig = Rig { runs: 1, memory_requests: 0, with_aiperf: false, folder, project, server, client };
+        let server = MockServer::start(&rig.server, &["--tokens", "2"]).unwrap();
+        let outcome = rig.profile(server.address(), &["--request-count", "3"]).unwrap();
+        assert_eq!(outcome.count("requests_completed"), 3.0, "all of them");
+        let elsewhere = rig.folder.join("no-daemon.sock");
+        let refused = rig.profile_by(&elsewhere, "0", server.address(), &["--request-count", "3"]);
+        assert!(refused.is_err(), "a daemon that is not there is not replaced in silence");
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! load      core 1: mock-server     core 0: aiperfd with /metrics and a collector, one aiperf-ctl profile after the other
-//! observe   core 1: mock-server     core 0: aiperfd that watches it as a service, the same profiles as somebody's load
+//! observe   core 1: mock-server     core 0: aiperfd that watches it as a service, the same profiles as its load
 //! ```
 //!
 //! Every ten seconds each process of the daemon is looked at. The first third of the samples is for filling up; flat is what does
 //! not grow from the second third to the last.
 
 use super::observe::Group;
-use super::rig::Rig;
+use super::rig::{PRIVATE, Rig};
 use super::spread::float;
 use super::telemetry::{Published, answer, get, until};
 use crate::build;
@@ -48,7 +48,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// Runs through a daemon that publishes them, each request told to a collector.
+    /// Runs through a daemon that publishes them, each request sent to a collector.
     Load,
     /// A server that the daemon watches as a service.
     Observe,
@@ -89,8 +89,8 @@ fn load(rig: &Rig, args: &Args, server: &[&str]) -> Result<(Report, String)> {
     let published = Published::start(rig, "")?;
     let server = rig.server(server)?;
     let watch = Watch::start(published.pid(), rig.folder.join("published"));
-    let (told, _) = profiles(rig, args, &published.socket, &server, &["--otel-url", &collector_address])?;
-    Ok((watch.end()?, told))
+    let (summary, _) = profiles(rig, args, &published.socket, &server, &["--otel-url", &collector_address])?;
+    Ok((watch.end()?, summary))
 }
 
 /// A server that is watched as a service, under the same load.
@@ -107,14 +107,14 @@ fn observe(rig: &Rig, args: &Args, server: &[&str]) -> Result<(Report, String)> 
             .is_ok_and(|text| text.contains("aiperfd_watching{server=\"soaked\"} 1"))
     })?;
     let watch = Watch::start(published.pid(), rig.folder.join("published"));
-    let (told, sent) = profiles(rig, args, &rig.folder.join("no-daemon.sock"), &server, &[])?;
+    let (summary, sent) = profiles(rig, args, Path::new(PRIVATE), &server, &[])?;
     until("every request to be published", || seen(published.address).is_ok_and(|seen| seen >= sent))
         .with_context(|| format!("{:?} of {sent} requests were seen", seen(published.address)))?;
     let lost = lost(published.address)?;
     if lost > 0.0 {
         bail!("{lost} records or requests of the watched server were lost");
     }
-    Ok((watch.end()?, told))
+    Ok((watch.end()?, summary))
 }
 
 /// Runs one after the other until the time is over; each must have lost nothing.
@@ -147,7 +147,7 @@ fn profiles(
     Ok((format!("{runs} runs, {requests:.0} requests, {seconds:.0} s, nothing lost"), requests))
 }
 
-/// What a watched service says that it lost.
+/// What the daemon reports as lost of an observed service.
 fn lost(address: SocketAddr) -> Result<f64> {
     let text = get(address, "/metrics").context("the daemon does not answer")?;
     let lines = text.lines().filter(|line| {

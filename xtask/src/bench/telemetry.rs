@@ -1,7 +1,7 @@
-//! What it costs a run to take more in and to be told to others meanwhile, at a high rate.
+//! What telemetry in and out costs a run at a high rate.
 
 use super::Row;
-use super::rig::Rig;
+use super::rig::{PRIVATE, Rig};
 use super::spread::{float, spread};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -19,16 +19,16 @@ pub(super) fn telemetry(rig: &Rig) -> Result<Vec<Row>> {
     std::thread::spawn(move || answering.incoming().flatten().for_each(|stream| drop(answer(stream))));
     let mlflow = Mlflow::start(rig)?;
     let published = Published::start(rig, "")?;
-    let nowhere = rig.folder.join("no-daemon.sock");
+    let private = Path::new(PRIVATE);
     let to_mlflow = [UNSCRAPED, "--mlflow-tracking-uri", &mlflow.url];
     let to_dead = [UNSCRAPED, "--otel-url", &dead];
     let mut measured = vec![
-        Telemetry::new("nothing", &nowhere, &[UNSCRAPED]),
-        Telemetry::new("the server's own metrics scraped", &nowhere, &[]),
-        Telemetry::new("each request over OTLP", &nowhere, &[UNSCRAPED, "--otel-url", &alive]),
-        Telemetry::new("each request over OTLP to a collector that never answers", &nowhere, &to_dead),
+        Telemetry::new("nothing", private, &[UNSCRAPED]),
+        Telemetry::new("the server's own metrics scraped", private, &[]),
+        Telemetry::new("each request over OTLP", private, &[UNSCRAPED, "--otel-url", &alive]),
+        Telemetry::new("each request over OTLP to a collector that never answers", private, &to_dead),
         Telemetry::new("published, and scraped every second", &published.socket, &[UNSCRAPED]),
-        Telemetry::new("live to an MLflow server on the server's core", &nowhere, &to_mlflow),
+        Telemetry::new("live to an MLflow server on the server's core", private, &to_mlflow),
     ];
     for _ in 0..rig.runs {
         for telemetry in &mut measured {
@@ -83,7 +83,7 @@ impl Telemetry {
     }
 }
 
-/// Takes what is sent, and says that it is well.
+/// Reads a request and responds 200.
 pub(super) fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let mut bytes = vec![0; 64 << 10];
     let mut seen = Vec::new();

@@ -172,7 +172,7 @@ fn measure(rig: &Rig, streams: u32, server: &[&str]) -> Result<Vec<Request>> {
         .collect())
 }
 
-/// Events are told in the order in which they were written, which is the order in which they came.
+/// Events are recorded in the order in which they were written, which is the order in which they arrived.
 fn together(logged: &LogLine, seen: RawLine) -> Request {
     let written = logged.events.iter().filter(|(kind, ..)| kind != "head");
     let kernel = seen.responses_kernel_ns.iter().copied().chain(std::iter::repeat(None));

@@ -42,10 +42,7 @@ impl<'a> Wrk<'a> {
         command.arg("-s").arg(&script).arg(format!("http://{address}/v1/chat/completions"));
         let text = process::output(&mut command).context("wrk failed")?;
         let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-        line.context("wrk did not say how many requests a second")?
-            .trim()
-            .parse()
-            .context("wrk said no number")
+        line.context("wrk printed no requests/s")?.trim().parse().context("wrk printed no number")
     }
 
     fn payload(&self) -> Result<String> {

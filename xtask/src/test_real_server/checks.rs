@@ -35,18 +35,18 @@ pub(super) fn answers(outcome: &Outcome, tokenizer: Tokenizer, findings: &mut Fi
     if u64::try_from(answered) != Ok(REQUESTS) {
         findings.differs(&format!("{answered} of {REQUESTS} requests were answered"));
     }
-    let untold = answers.iter().filter(|answer| answer.reported.usage_completion.is_none()).count();
-    if untold > 0 {
-        findings.differs(&format!("{untold} answers tell no usage"));
+    let without_usage = answers.iter().filter(|answer| answer.reported.usage_completion.is_none()).count();
+    if without_usage > 0 {
+        findings.differs(&format!("{without_usage} responses report no usage"));
     }
     let output =
         answers.iter().filter(|it| it.reported.output_tokens != it.reported.usage_completion).count();
     let input = answers.iter().filter(|it| it.reported.input_tokens != it.reported.usage_prompt).count();
     if output > 0 {
-        findings.differs(&format!("{output} answers have other output tokens than their usage tells"));
+        findings.differs(&format!("{output} responses have other output tokens than their usage reports"));
     }
     if input > 0 && tokenizer == Tokenizer::OfTheModel {
-        findings.differs(&format!("{input} requests have other input tokens than their usage tells"));
+        findings.differs(&format!("{input} requests have other input tokens than their usage reports"));
     }
     let otherwise = answers.iter().filter(|answer| !is_of_its_stamps(answer)).count();
     if otherwise > 0 {

@@ -1,4 +1,4 @@
-//! What was found out about one server: said as it is found, and kept where it is not as it should be.
+//! Findings about one server: printed as they are made, and kept where something is not as it should be.
 
 use crate::say::say;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Findings {
         ours.sort_unstable();
         gaps.sort_unstable();
         let (Some(least), Some(most)) = (gaps.first(), gaps.last()) else {
-            self.differs(&format!("{what}: the server told nothing to compare with"));
+            self.differs(&format!("{what}: the server reported nothing to compare with"));
             return;
         };
         if less > 0 {
@@ -87,7 +87,7 @@ mod tests {
         );
         check(
             |findings| findings.not_less("ttft", &[], micros(1)),
-            &["a: ttft: the server told nothing to compare with"],
+            &["a: ttft: the server reported nothing to compare with"],
         );
     }
 }

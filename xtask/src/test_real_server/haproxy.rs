@@ -1,4 +1,4 @@
-//! HAProxy before the scripted server. Unless told not to delay, it holds a stream's events back for up to 200 ms each time. Its
+//! HAProxy before the scripted server. Without `option http-no-delay` it holds a stream's events back for up to 200 ms each time. Its
 //! gzip keeps the last bytes of an event until the next one comes, so each is whole only then.
 
 use super::checks::Arrival::{OneByOne, Together};

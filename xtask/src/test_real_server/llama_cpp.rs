@@ -1,4 +1,4 @@
-//! llama.cpp's server. Its counters tell tokens, each answer how long its prompt took.
+//! llama.cpp's server. Its counters report tokens, each response how long its prompt took.
 
 use super::answer::Answer;
 use super::checks::{self, Arrival, Tokenizer};
@@ -77,11 +77,11 @@ impl Counters {
 
 /// From when it took up a request until it had the first token.
 fn prompt_time(answer: &Answer) -> Option<Duration> {
-    let told = answer.events.iter().find_map(|event| event.data["timings"]["prompt_ms"].as_f64())?;
-    Duration::try_from_secs_f64(told / 1000.0).ok()
+    let prompt_ms = answer.events.iter().find_map(|event| event.data["timings"]["prompt_ms"].as_f64())?;
+    Duration::try_from_secs_f64(prompt_ms / 1000.0).ok()
 }
 
 const PACKAGES: &[&str] = &["xllamacpp==2026.10.11549", "gguf==0.19.0"];
 const LAUNCHED: &str = "processing task, is_child = 0";
-/// It tells microseconds.
+/// It reports microseconds.
 const RESOLUTION: Duration = Duration::from_micros(1);

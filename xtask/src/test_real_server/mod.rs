@@ -1,4 +1,4 @@
-//! `cargo xtask test-real-server`: profiles of servers and proxies that nobody wrote for us. Takes Python and the network.
+//! `cargo xtask test-real-server`: profiles of real servers and proxies. Takes Python and the network.
 //!
 //! ```text
 //! transformers, vllm, llama-cpp    a tiny model ──▶ server ◀──────── aiperf-ctl profile

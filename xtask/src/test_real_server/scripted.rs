@@ -109,7 +109,7 @@ mod tests {
         );
         check(
             &[answer("b", &[10, 20])],
-            &[": 1 requests reached no server", ": kernel TTFT: the server told nothing to compare with"],
+            &[": 1 requests reached no server", ": kernel TTFT: the server reported nothing to compare with"],
         );
     }
 }

@@ -38,7 +38,7 @@ impl Server {
         Ok(Self { process, address, name, log })
     }
 
-    /// Waits until somebody could be answered.
+    /// Waits until it accepts connections.
     pub(crate) fn wait_until_it_listens(&mut self) -> Result<()> {
         self.wait(|address| TcpStream::connect(address).is_ok())
     }
@@ -54,8 +54,8 @@ impl Server {
                 return Ok(());
             }
             if let Some(status) = self.process.try_wait()? {
-                let said = self.log().unwrap_or_default();
-                let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+                let text = self.log().unwrap_or_default();
+                let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
                 bail!("{} ended with {status}: {last} (see {})", self.name, self.log.display());
             }
             std::thread::sleep(TENTH);
@@ -63,10 +63,10 @@ impl Server {
         bail!("{} does not serve: see {}", self.name, self.log.display())
     }
 
-    /// What it has said so far.
+    /// Its log so far.
     pub(super) fn log(&self) -> Result<String> {
-        let said = fs::read(&self.log).with_context(|| format!("failed to read `{}`", self.log.display()))?;
-        Ok(String::from_utf8_lossy(&said).into_owned())
+        let text = fs::read(&self.log).with_context(|| format!("failed to read `{}`", self.log.display()))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Asks it to end, for what it has started to end with it.

@@ -1,4 +1,4 @@
-//! `transformers serve` of Hugging Face. It tells its counts in answers and a line per request in its log.
+//! `transformers serve` of Hugging Face. It reports counts in its responses and logs a line per request.
 
 use super::checks::{self, Arrival, Tokenizer};
 use super::findings::Findings;

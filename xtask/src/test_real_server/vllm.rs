@@ -1,4 +1,4 @@
-//! vLLM on the CPU. Its counters tell requests and tokens, a histogram its times to first token.
+//! vLLM on the CPU. Its counters report requests and tokens, a histogram its times to first token.
 
 use super::checks::{self, Arrival, Tokenizer};
 use super::findings::Findings;
@@ -121,7 +121,7 @@ impl Counters {
         }
         let ours = reported().filter_map(|it| it.ttft).collect::<Vec<_>>();
         findings.equal("first tokens", u64::try_from(ours.len())?, self.first_tokens);
-        // Which request a time belongs to is not told, so only means can be compared.
+        // Which request a time belongs to is not reported, so only means can be compared.
         let of_ours = u32::try_from(ours.len())?.max(1);
         let servers = Duration::try_from_secs_f64(self.ttft_seconds).unwrap_or_default() / of_ours;
         let mean = ours.iter().sum::<Duration>() / of_ours;

@@ -35,7 +35,7 @@ pub(super) fn run(trial: &Trial<'_>) -> Result<()> {
         archive.unpack(root.path()).context("failed to unpack a layer")?;
     }
     root.with_kernel()?;
-    let user = config["config"]["User"].as_str().context("it says no user")?;
+    let user = config["config"]["User"].as_str().context("it names no user")?;
     ensure!(!user.starts_with('0'), "it is root's");
     profile(trial, root.path(), &config["config"], user, "so_timestamping")?;
     profile(trial, root.path(), &config["config"], "0:0", "ebpf")
