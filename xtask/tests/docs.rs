@@ -217,7 +217,7 @@ const fn source(source: Source) -> &'static str {
     match source {
         Source::Schedule => "schedule",
         Source::HotCore => "hot core",
-        Source::Scribe => "scribe",
+        Source::ResponseParser => "response parser",
         Source::Kernel => "kernel",
         Source::Join => "join",
         Source::Server => "server",

@@ -55,7 +55,7 @@ pub enum Source {
     /// The load generator's hot core.
     HotCore,
     /// The load generator's scribe, which parses replies.
-    Scribe,
+    ResponseParser,
     /// The kernel's stamps, by the rung of the run.
     Kernel,
     /// The join of stamps and bytes.

@@ -46,31 +46,31 @@ columns! {
         /// When the first event of any kind had arrived whole.
         first_event_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the first event of any kind was reaped.
-        first_event_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        first_event_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the first event with text or reasoning had arrived whole.
         first_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the first event with text or reasoning was reaped.
-        first_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        first_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the second event with text or reasoning had arrived whole.
         second_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the second event with text or reasoning was reaped.
-        second_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        second_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the first event with answer text (not reasoning only) had arrived whole.
         first_answer_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the first event with answer text (not reasoning only) was reaped.
-        first_answer_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        first_answer_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the last event with text or reasoning had arrived whole.
         last_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the last event with text or reasoning was reaped.
-        last_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        last_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the last byte that was received of the response had arrived.
         kernel_received_last_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
         /// When it ended, well or not.
         ended_ns: MonoNs, Nanoseconds, Monotonic, HotCore;
         /// Events in the response.
-        events: u32, Count, None, Scribe;
+        events: u32, Count, None, ResponseParser;
         /// Events with text or reasoning among them.
-        content_events: u32, Count, None, Scribe;
+        content_events: u32, Count, None, ResponseParser;
         /// Events that have no kernel stamp, with the reason in `tokens.parquet`.
         unmatched_events: u32, Count, None, Join;
         /// Why its own sent and head bytes have no kernel stamp, if they don't.
@@ -96,17 +96,17 @@ columns! {
         /// Whether the response was a stream of events, as opposed to one body; absent where nothing of its body came.
         event_stream: Option<bool>, Plain, None, Server;
         /// How it ended.
-        outcome: Outcome, Plain, None, Scribe;
+        outcome: Outcome, Plain, None, ResponseParser;
         /// The kind of the error, if it did not end well.
-        error_type: Option<String>, Plain, None, Scribe;
+        error_type: Option<String>, Plain, None, ResponseParser;
         /// What the error says.
-        error_message: Option<String>, Plain, None, Scribe;
+        error_message: Option<String>, Plain, None, ResponseParser;
         /// Input tokens by our tokenizer.
-        input_tokens: Option<u32>, Tokens, None, Scribe;
+        input_tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Answer tokens by our tokenizer, over the concatenated text, tool calls included.
-        output_tokens: Option<u32>, Tokens, None, Scribe;
+        output_tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Reasoning tokens by our tokenizer, over the concatenated reasoning.
-        reasoning_tokens: Option<u32>, Tokens, None, Scribe;
+        reasoning_tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Output tokens that the request asked for.
         requested_output_tokens: Option<u32>, Tokens, None, Schedule;
         /// The server's count of prompt tokens.
@@ -162,9 +162,9 @@ columns! {
         /// the departure or arrival of its first byte.
         started_unix_ns: Option<u64>, Nanoseconds, Realtime, Join;
         /// The model that was asked: of a run with several, and of a watched request, the one that the request names.
-        model: Option<String>, Identity, None, Scribe;
+        model: Option<String>, Identity, None, ResponseParser;
         /// The request's `X-Request-ID`; of a watched one, what its sender chose.
-        client_request_id: Option<String>, Identity, None, Scribe;
+        client_request_id: Option<String>, Identity, None, ResponseParser;
         /// The conversation's own name in the input, or its first 1,024 bytes; absent where its name is `session_` and its place.
         conversation: Option<String>, Identity, None, Schedule;
         /// The session that started this one; absent of a session that no other started.

@@ -9,7 +9,7 @@ columns! {
         /// The request that it answers.
         request_id: RequestId, Identity, None, Schedule;
         /// The event's place in the response, from 0; absent for the response's head.
-        index: Option<u32>, Identity, None, Scribe;
+        index: Option<u32>, Identity, None, ResponseParser;
         /// The bytes as they came.
         data: Vec<u8>, Bytes, None, Server;
     }

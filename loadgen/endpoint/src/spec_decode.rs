@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SpecDecode {
     /// One of them tells it.
-    Told {
+    Reported {
         /// The counts.
         drafts: Drafts,
         /// Verifications by how many drafted tokens each accepted, from 0.
@@ -48,7 +48,7 @@ impl SpecDecode {
         let has_buckets = longest.is_null()
             || longest.as_u64().is_some_and(|most| most.checked_add(1) == Some(histogram.len() as u64));
         (has_buckets && is_consistent(&drafts, &histogram) && fits_steps(&drafts, told))
-            .then_some(Self::Told { drafts, histogram })
+            .then_some(Self::Reported { drafts, histogram })
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_vllm_tells_is_taken() {
-        let Some(SpecDecode::Told { drafts, histogram }) = SpecDecode::of(&object()) else {
+        let Some(SpecDecode::Reported { drafts, histogram }) = SpecDecode::of(&object()) else {
             panic!("it is told")
         };
         assert_eq!(written(&histogram), "1,0,3", "with empty buckets");

@@ -22,8 +22,8 @@ mod watch;
 
 use crate::bounds::{Bound, Exceeded};
 use crate::clock;
+use crate::response_parser::{Source, freed};
 use crate::ring::shared::Gauge;
-use crate::scribe::{Source, freed};
 use common::clock::DurationNs;
 use common::plan::{Plan, Side};
 pub use counts::Counts;

@@ -1,7 +1,7 @@
 //! What a request of somebody else's asks: told by its path and its JSON.
 
 use super::requests::Question;
-use crate::scribe::Facts;
+use crate::response_parser::Facts;
 use endpoint::{ENDPOINTS, Endpoint};
 use serde_json::Value;
 use tokenizer::Tokenizer;

@@ -4,7 +4,7 @@ use super::counts::{COMPRESSED, Counts, EVENTS_CUT, MALFORMED, OTHER_REQUESTS, P
 use super::question;
 use super::requests::{self, NotFollowed, Requests, is_request};
 use super::stream::{Content, Stretch};
-use crate::scribe::{Ledger, Names};
+use crate::response_parser::{Names, RequestTable};
 use crate::wire::Sink;
 use crate::wire::coding::Coding;
 use crate::wire::http::{AtEnd, Malformed, Progress, Responses};
@@ -17,7 +17,7 @@ use zerocopy::IntoBytes;
 
 /// What all connections share.
 pub(super) struct Shared<W> {
-    pub(super) ledger: Ledger<W>,
+    pub(super) table: RequestTable<W>,
     pub(super) counts: Counts,
     pub(super) next_request: u64,
     /// Whether what requests and responses say is told.
@@ -175,7 +175,7 @@ impl Talk {
             };
             exchange.stretches += 1;
             let mut cut =
-                Cut { ledger: &mut shared.ledger, counts: &mut shared.counts, exchange, result: Ok(()) };
+                Cut { table: &mut shared.table, counts: &mut shared.counts, exchange, result: Ok(()) };
             let fed = match content {
                 Content::Bytes(bytes) => self.responses.feed_one(bytes, &mut cut).map(|(taken, progress)| {
                     content = Content::Bytes(bytes.get(taken..).unwrap_or_default());
@@ -215,7 +215,7 @@ impl Talk {
             && let Some(exchange) = self.exchanges.front_mut()
         {
             let mut cut =
-                Cut { ledger: &mut shared.ledger, counts: &mut shared.counts, exchange, result: Ok(()) };
+                Cut { table: &mut shared.table, counts: &mut shared.counts, exchange, result: Ok(()) };
             let end = self.responses.finish(&mut cut);
             cut.result?;
             let outcome = match end {
@@ -258,10 +258,10 @@ impl Talk {
         };
         if let Some(endpoint) = endpoint {
             shared.next_request += 1;
-            shared.ledger.asked(exchange.request, endpoint, Default::default());
+            shared.table.asked(exchange.request, endpoint, Default::default());
             let client_request_id = question.client_request_id.clone();
-            shared.ledger.named(exchange.request, Names { client_request_id, ..Names::default() });
-            shared.ledger.in_flight()?;
+            shared.table.named(exchange.request, Names { client_request_id, ..Names::default() });
+            shared.table.in_flight()?;
         } else {
             shared.counts.add(OTHER_REQUESTS, 1);
         }
@@ -281,14 +281,14 @@ impl Talk {
         }
         let question = self.requests.question();
         let Some(endpoint) = question::endpoint(question) else { return Ok(()) };
-        let (facts, model) = question::facts(question, shared.ledger.tokenizer());
+        let (facts, model) = question::facts(question, shared.table.tokenizer());
         let model = model.filter(|model| model.len() <= MODEL_NAME_MAX).unwrap_or_default();
         shared.counts.model(&model);
-        shared.ledger.asked(exchange.request, endpoint, facts);
+        shared.table.asked(exchange.request, endpoint, facts);
         let client_request_id = std::mem::take(&mut question.client_request_id);
         let payload = if shared.keeps_payload { question.body.clone() } else { Vec::new() };
-        shared.ledger.named(exchange.request, Names { model, client_request_id, payload });
-        tell_sent(exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)
+        shared.table.named(exchange.request, Names { model, client_request_id, payload });
+        tell_sent(exchange, end, self.connection, &mut self.has_carried, &mut shared.table)
     }
 
     fn expect(&mut self) {
@@ -322,14 +322,14 @@ impl Talk {
         }
         if !exchange.is_sent {
             let end = self.requests.offset();
-            tell_sent(&mut exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)?;
+            tell_sent(&mut exchange, end, self.connection, &mut self.has_carried, &mut shared.table)?;
         }
         let end = self.responses.offset().max(exchange.response_begin);
         let mut header = RecordHeader::new(Kind::Ended, exchange.request.0, time, end, 0);
         header.detail = outcome.number();
         let ended = Ended { reads: exchange.stretches, ..Ended::default() };
-        shared.ledger.record(0, &header, ended.as_bytes())?;
-        shared.ledger.in_flight()
+        shared.table.record(0, &header, ended.as_bytes())?;
+        shared.table.in_flight()
     }
 
     /// What comes can't be followed.
@@ -353,7 +353,7 @@ fn tell_sent(
     end: u64,
     connection: ConnectionId,
     has_carried: &mut bool,
-    ledger: &mut Ledger<impl Write>,
+    table: &mut RequestTable<impl Write>,
 ) -> io::Result<()> {
     exchange.is_sent = true;
     let reused = u32::from(std::mem::replace(has_carried, true));
@@ -361,7 +361,7 @@ fn tell_sent(
     let session = exchange.request.0;
     let lineage = Lineage::root(session);
     let sent = Sent { due, begin, response_begin, session, lineage, connection, reused, ..Sent::default() };
-    ledger.record(0, &RecordHeader::new(Kind::Sent, exchange.request.0, UNSEEN, end, 0), sent.as_bytes())
+    table.record(0, &RecordHeader::new(Kind::Sent, exchange.request.0, UNSEEN, end, 0), sent.as_bytes())
 }
 
 /// How a whole response ends its request, by its status.
@@ -375,7 +375,7 @@ const fn of_status(status: u16) -> Outcome {
 
 /// Passes what was cut from a response on to the ledger.
 struct Cut<'a, W> {
-    ledger: &'a mut Ledger<W>,
+    table: &'a mut RequestTable<W>,
     counts: &'a mut Counts,
     exchange: &'a mut Exchange,
     result: io::Result<()>,
@@ -386,7 +386,7 @@ impl<W: Write> Cut<'_, W> {
         if self.exchange.is_recorded && self.result.is_ok() {
             let mut header = RecordHeader::new(kind, self.exchange.request.0, UNSEEN, end, 0);
             header.detail = detail;
-            self.result = self.ledger.record(0, &header, bytes);
+            self.result = self.table.record(0, &header, bytes);
         }
     }
 }
@@ -396,7 +396,7 @@ impl<W: Write> Cut<'_, W> {
     fn not_decoded(&mut self) {
         self.counts.add(COMPRESSED, 1);
         self.exchange.is_recorded = false;
-        self.result = self.ledger.forget(self.exchange.request).and_then(|()| self.ledger.in_flight());
+        self.result = self.table.forget(self.exchange.request).and_then(|()| self.table.in_flight());
     }
 }
 

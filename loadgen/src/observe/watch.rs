@@ -5,7 +5,7 @@ use super::stream::{Segment, Stream};
 use super::talk::{Shared, Standing, Talk};
 use crate::bounds::{self, Bound, Exceeded};
 use crate::branching::Inherited;
-use crate::scribe::{Asked, Ledger};
+use crate::response_parser::{Asked, RequestTable};
 use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
@@ -59,12 +59,12 @@ impl<W: Write> Watch<W> {
     /// Watches from one side and writes messages to `replies`.
     pub fn new(replies: W, side: Side, tokenizer: Option<Tokenizer>, plan: &Plan) -> Self {
         let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()), Inherited::default());
-        let mut ledger = Ledger::new(replies, &Chat, tokenizer, nothing, plan);
+        let mut table = RequestTable::new(replies, &Chat, tokenizer, nothing, plan);
         let keeps_payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
         if keeps_payload {
-            ledger.keep_raw();
+            table.keep_raw();
         }
-        let shared = Shared { ledger, counts: Counts::default(), next_request: 0, keeps_payload };
+        let shared = Shared { table, counts: Counts::default(), next_request: 0, keeps_payload };
         let connections = FxHashMap::default();
         Self {
             side,
@@ -82,7 +82,7 @@ impl<W: Write> Watch<W> {
     #[must_use]
     pub fn counting(mut self, exceeded: Arc<Exceeded>) -> Self {
         let room = bounds::open_bytes(OPEN_MAX);
-        self.shared.ledger = self.shared.ledger.within(room, exceeded);
+        self.shared.table = self.shared.table.within(room, exceeded);
         self
     }
 
@@ -123,7 +123,7 @@ impl<W: Write> Watch<W> {
     /// # Errors
     /// When it can't be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.shared.ledger.flush()
+        self.shared.table.flush()
     }
 
     /// Nothing more will come: ends what is open, and says that nothing follows.
@@ -137,13 +137,13 @@ impl<W: Write> Watch<W> {
             connection.drain(&mut self.shared)?;
             connection.talk.end_all(Outcome::Cancelled, self.latest, &mut self.shared)?;
         }
-        self.shared.ledger.finish()
+        self.shared.table.finish()
     }
 
     /// The messages, of a watch that is over.
     #[cfg(test)]
     fn into_replies(self) -> W {
-        self.shared.ledger.into_replies()
+        self.shared.table.into_replies()
     }
 
     fn step(&mut self, step: &Step) -> io::Result<()> {
@@ -154,7 +154,7 @@ impl<W: Write> Watch<W> {
         };
         match step.stage {
             OPENED | ACCEPTED if self.connections.len() >= CONNECTIONS_MAX => {
-                self.shared.ledger.exceeded().count(Bound::Watched, 1);
+                self.shared.table.exceeded().count(Bound::Watched, 1);
                 Ok(())
             }
             OPENED | ACCEPTED => {
@@ -178,9 +178,9 @@ impl<W: Write> Watch<W> {
         connection.drain(&mut self.shared)?;
         connection.talk.closed(step.time, &mut self.shared)?;
         let passed = Passed { cookie: step.cookie, time: self.latest, is_ignored: 1, ..Passed::default() };
-        self.shared.ledger.passed(&passed)?;
+        self.shared.table.passed(&passed)?;
         let header = RecordHeader::new(Record::Closed, u64::from(connection.id.0), step.time, 0, 0);
-        self.shared.ledger.record(0, &header, &[])
+        self.shared.table.record(0, &header, &[])
     }
 
     fn segment(&mut self, capture: &Capture, bytes: &[u8]) -> io::Result<()> {
@@ -228,7 +228,7 @@ impl<W: Write> Watch<W> {
         }
         self.held -= std::mem::take(&mut connection.held);
         (connection.asks, connection.answers) = (Stream::default(), Stream::default());
-        self.shared.ledger.exceeded().count(Bound::Watched, 1);
+        self.shared.table.exceeded().count(Bound::Watched, 1);
         connection.talk.ignore(self.latest, &mut self.shared)
     }
 
@@ -251,7 +251,7 @@ impl<W: Write> Watch<W> {
             None => return Ok(()),
         };
         self.untold = 0;
-        self.shared.ledger.passed(&passed)
+        self.shared.table.passed(&passed)
     }
 
     fn connect(
@@ -264,7 +264,7 @@ impl<W: Write> Watch<W> {
         self.shared.counts.add(CONNECTIONS, 1);
         let opened = Opened { cookie, ..Opened::default() };
         let header = RecordHeader::new(Record::Opened, u64::from(id.0), MonoNs(0), 0, 0);
-        self.shared.ledger.record(0, &header, opened.as_bytes())?;
+        self.shared.table.record(0, &header, opened.as_bytes())?;
         let (asks, answers) = (Stream::default(), Stream::default());
         let connection =
             Connection { held: 0, id, asks, answers, talk: talk(id), untold: 0, was_ignored: false };

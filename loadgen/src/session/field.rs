@@ -9,9 +9,9 @@ use crate::clock;
 use crate::composer::{self, Bodies, Composition};
 use crate::orders::Reporter;
 use crate::report;
+use crate::response_parser;
 use crate::ring::shared::{Gauge, Producer};
 use crate::ring::uring::SocketStamps;
-use crate::scribe;
 use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
 use crate::worker::{self, Assignment, Threshold};
@@ -70,11 +70,11 @@ impl Field {
             field.worker(setup, &ready, &bodies, number, &memory, told, (shared, warming.as_ref()))?;
         }
         let (secrets, exceeded) = (shared.secrets.clone(), Arc::clone(shared.exceeded));
-        let scribe = ready.into_scribe(setup, spools, given.replies, secrets, exceeded)?;
-        field.threads.push(spawn("scribe".to_owned(), move || {
+        let parser = ready.into_response_parser(setup, spools, given.replies, secrets, exceeded)?;
+        field.threads.push(spawn("response-parser".to_owned(), move || {
             // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
             rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
-            scribe::run(scribe)
+            response_parser::run(parser)
         })?);
         for _ in &field.begins {
             let told = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));

@@ -7,8 +7,8 @@ use crate::bounds::Exceeded;
 use crate::branching::Inherited;
 use crate::composer::Timeline;
 use crate::prompt::{self, Conversations, Markers, Materials};
+use crate::response_parser::ResponseParser;
 use crate::ring::shared::Gauge;
-use crate::scribe::Scribe;
 use crate::secrets::Secrets;
 use common::clock::DurationNs;
 use common::handshake::Setup;
@@ -37,15 +37,15 @@ pub(super) struct Ready {
 
 impl Ready {
     /// The response parser of these spools.
-    pub(super) fn into_scribe(
+    pub(super) fn into_response_parser(
         self,
         setup: &Setup,
         spools: Vec<(File, Gauge)>,
         replies: Option<File>,
         secrets: Secrets,
         exceeded: Arc<Exceeded>,
-    ) -> Result<Scribe, Failure> {
-        Ok(Scribe {
+    ) -> Result<ResponseParser, Failure> {
+        Ok(ResponseParser {
             spools,
             replies: replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
             endpoint: self.endpoint,

@@ -6,8 +6,8 @@ use super::{Failure, obey, prepared, spawn, tell_exceeded};
 use crate::bounds::Exceeded;
 use crate::confine::Confinement;
 use crate::orders::{Orders, Reporter};
+use crate::response_parser;
 use crate::ring::shared::Gauge;
-use crate::scribe;
 use crate::secrets::Secrets;
 use crate::worker::GO;
 use common::handshake::{Report, Setup};
@@ -34,8 +34,9 @@ pub(super) fn replay(
     spawn("orders".to_owned(), move || obey(orders, obeyed))?;
     reporter.tell(&prepared(&ready, confinement));
     let exceeded = Arc::<Exceeded>::default();
-    let scribe = ready.into_scribe(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
-    scribe::replay(scribe, &will).map_err(|error| Failure::Load("parse the spool again", error))?;
+    let parser =
+        ready.into_response_parser(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
+    response_parser::replay(parser, &will).map_err(|error| Failure::Load("parse the spool again", error))?;
     tell_exceeded(reporter, &exceeded);
     reporter.tell(&Report::Finished);
     Ok(())

@@ -11,7 +11,7 @@ use fuzz::{cases, time};
 use loadgen::bounds::Exceeded;
 use loadgen::branching::Inherited;
 use loadgen::prompt::Conversation;
-use loadgen::scribe::{Asked, Ledger};
+use loadgen::response_parser::{Asked, RequestTable};
 use loadgen::wire::Sink;
 use loadgen::wire::http::{AtEnd, Progress, Responses};
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ const ANSWERS: &[&[u8]] = &[
 
 /// The worker's side of a run, without sockets: each connection carries one request after another.
 struct Worker {
-    ledger: Ledger<Vec<u8>>,
+    table: RequestTable<Vec<u8>>,
     time: u64,
     next_request: u64,
     connections: BTreeMap<u8, Connection>,
@@ -83,13 +83,13 @@ impl Worker {
         let endpoint = endpoint::by_name("chat").expect("chat is an endpoint");
         let asked = Asked::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
         let tokenizer = Some(Tokenizer::builtin());
-        let ledger = Ledger::new(Vec::new(), endpoint, tokenizer, asked, &Plan::unknown());
-        let mut ledger = ledger.within(room, exceeded);
+        let table = RequestTable::new(Vec::new(), endpoint, tokenizer, asked, &Plan::unknown());
+        let mut table = table.within(room, exceeded);
         if raw {
-            ledger.keep_raw();
+            table.keep_raw();
         }
         Self {
-            ledger,
+            table,
             time: 1,
             next_request: 0,
             connections: BTreeMap::new(),
@@ -108,9 +108,7 @@ impl Worker {
         self.time += 1;
         let mut header = RecordHeader::new(kind, id, MonoNs(self.time), end, 0);
         header.detail = detail;
-        self.ledger
-            .record(0, &header, &[body.as_bytes(), bytes].concat())
-            .expect("a vector takes everything");
+        self.table.record(0, &header, &[body.as_bytes(), bytes].concat()).expect("a vector takes everything");
     }
 
     /// The connection, which is opened and carries a request.
@@ -309,25 +307,25 @@ fn every_request_ends_once_and_nothing_comes_before_its_cause() {
             let mut worker = Worker::new(room, Arc::clone(&exceeded), *raw);
             for one in acts {
                 act(&mut worker, one);
-                assert!(worker.ledger.held() <= room, "no more is held than there is room for");
+                assert!(worker.table.held() <= room, "no more is held than there is room for");
             }
             let open = worker.connections.len();
             if *is_interrupted {
-                worker.ledger.interrupt().expect("a vector takes everything");
+                worker.table.interrupt().expect("a vector takes everything");
             } else {
                 while let Some(number) = worker.connections.keys().next().copied() {
                     worker.close(number, false);
                 }
             }
-            worker.ledger.finish().expect("a vector takes everything");
-            assert_eq!(worker.ledger.held(), 0, "all room is given back");
+            worker.table.finish().expect("a vector takes everything");
+            assert_eq!(worker.table.held(), 0, "all room is given back");
             check(worker, if *is_interrupted { open } else { 0 }, &exceeded);
         });
 }
 
 fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
-    let Worker { ledger, outcomes, next_request, data_events, comments, .. } = worker;
-    let requests = requests(&ledger.into_replies());
+    let Worker { table, outcomes, next_request, data_events, comments, .. } = worker;
+    let requests = requests(&table.into_replies());
     let mut ids = requests.iter().map(|(ended, _)| ended.request.0).collect::<Vec<_>>();
     ids.sort_unstable();
     assert_eq!(ids, (0..next_request).collect::<Vec<_>>(), "every request ends once");

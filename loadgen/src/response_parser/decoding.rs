@@ -1,8 +1,8 @@
-//! A response whose body is coded: decoded as its bytes come, and cut into events where it is a stream of them.
+//! A response whose body is compressed: decoded as its bytes arrive, and cut into events if it is a stream of them.
 //!
 //! ```text
-//! piece of the body ──▶ coding::Decoder ──▶ a stream? ──▶ wire::sse ──▶ events, each with the end of the coded bytes
-//!                                             └─────────▶ the body          from which its last byte came
+//! piece of the body ──▶ coding::Decoder ──▶ a stream? ──▶ wire::sse ──▶ events, each with the end of the compressed
+//!                                             └─────────▶ the body          bytes from which its last byte was decoded
 //! ```
 
 use super::room::Room;
@@ -16,7 +16,7 @@ pub(super) struct Decoding {
     coding: Coding,
     /// Nothing before the first byte has come, nor after a failure.
     decoder: Option<Decoder>,
-    has_begun: bool,
+    has_started: bool,
     stream: Stream,
     /// What it takes of the room for decoders, and what of that is for an event that is not whole.
     memory: usize,
@@ -65,7 +65,7 @@ impl Decoding {
         (coding != Coding::Identity).then_some(Self {
             coding,
             decoder: None,
-            has_begun: false,
+            has_started: false,
             stream,
             memory: 0,
             held: 0,
@@ -77,7 +77,7 @@ impl Decoding {
     pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(Decoded<'_>, usize)) {
         let mut rest = bytes;
         while !rest.is_empty() && self.failure.is_none() {
-            // Of a stream each byte is asked what it completes: its events came with different segments.
+            // A stream is decoded byte by byte, to find which byte completes which event: they arrived in different segments.
             let step = if matches!(self.stream, Stream::IsNot) { rest.len() } else { 1 };
             let (piece, behind) = rest.split_at(step);
             rest = behind;
@@ -109,8 +109,8 @@ impl Decoding {
 
     /// Makes ready for a piece of the body.
     pub(super) fn prepare(&mut self, bytes: &[u8], room: &mut Room) {
-        if let (false, Some(first)) = (self.has_begun, bytes.first()) {
-            self.begin(*first, room);
+        if let (false, Some(first)) = (self.has_started, bytes.first()) {
+            self.start(*first, room);
         }
     }
 
@@ -128,8 +128,8 @@ impl Decoding {
     }
 
     #[cold]
-    fn begin(&mut self, first: u8, room: &mut Room) {
-        self.has_begun = true;
+    fn start(&mut self, first: u8, room: &mut Room) {
+        self.has_started = true;
         let memory = Decoder::memory(self.coding, first);
         if !room.take_decoder(memory) {
             self.failure = Some(Failure::NoRoom);
@@ -155,7 +155,7 @@ impl Decoding {
 }
 
 impl Stream {
-    /// Takes decoded bytes; tells whether no event is too large.
+    /// Takes decoded bytes; returns whether no event is too large.
     fn take(&mut self, bytes: &[u8], out: &mut dyn FnMut(Decoded<'_>)) -> bool {
         match self {
             Self::Is(cutter) => cutter.feed(bytes, 0, |event, _| out(Decoded::Event(event))).is_ok(),
@@ -181,7 +181,7 @@ impl Stream {
 }
 
 impl Failure {
-    /// What is wrong, in words; `coding` is what the response calls it.
+    /// What is wrong, as text; `coding` is the response's own name of it.
     pub(super) fn message(self, coding: &str) -> String {
         match self {
             Self::Coding(why) => format!("content-encoding `{coding}`: {why}"),

@@ -10,14 +10,14 @@ pub(super) enum Next<'a> {
     Record { header: RecordHeader, bytes: &'a [u8], stride: usize },
     /// Nothing, up to the next record. It may reach beyond the bytes that are there.
     Padding { stride: usize },
-    /// The beginning of something, of which this many bytes are needed.
+    /// The start of a record, of which this many bytes are needed.
     Partial { needed: usize },
 }
 
 /// Looks at the first record. After it the next one is `stride` bytes further.
 ///
 /// # Errors
-/// When there is no record: whoever wrote the spool is broken.
+/// When there is no record: the process that wrote the spool is faulty.
 pub(super) fn next(bytes: &[u8]) -> io::Result<Next<'_>> {
     let Ok(([length, kind], _)) = <[u32; 2]>::read_from_prefix(bytes) else {
         return Ok(Next::Partial { needed: LEAST });

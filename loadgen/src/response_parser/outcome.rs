@@ -1,4 +1,4 @@
-//! How a request ended, in words: what AIPerf's users know by name keeps that name.
+//! How a request ended, as outcome and error message: kinds of errors that AIPerf's users know keep their names.
 
 use super::request::{MESSAGE_BYTES, Request};
 use crate::secrets::Secrets;
@@ -13,7 +13,7 @@ pub(super) struct Verdict {
     pub(super) error_message: String,
 }
 
-/// Judges by what the hot core says and by what was understood of the response. No secret is in its words.
+/// Judges by the outcome that the hot core recorded and by what was parsed of the response. No secret is in its messages.
 pub(super) fn judge(
     outcome: Outcome,
     request: &mut Request,
@@ -44,8 +44,8 @@ pub(super) fn judge(
         }
         Outcome::ConnectFailed => (outcome, named(outcome), with_cause("failed to connect", errno)),
         Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
-        // What speaks another protocol often hangs up at the first request.
-        Outcome::Reset if request.told.status == 0 && request.told.reused == 0 => {
+        // A server of another protocol often closes the connection at the first request.
+        Outcome::Reset if request.report.status == 0 && request.report.reused == 0 => {
             let reset = with_cause("the connection was reset before the response began", errno);
             (outcome, named(outcome), format!("{reset}; {OTHER_PROTOCOL}"))
         }
@@ -70,7 +70,7 @@ pub(super) fn judge(
     Verdict { outcome, error_type, error_message }
 }
 
-/// Leaves out the server's words: they may hold a key that is not known any more.
+/// Leaves out the server's text: it may hold a key that is not known any more.
 #[cold]
 fn forget_words(request: &mut Request) {
     request.head.clear();
@@ -112,12 +112,12 @@ fn reason(request: &Request) -> String {
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let reason = words.nth(2).unwrap_or_default().trim_ascii();
     if reason.is_empty() {
-        return format!("HTTP {}", request.told.status);
+        return format!("HTTP {}", request.report.status);
     }
     String::from_utf8_lossy(reason).into_owned()
 }
 
-/// What the server says of its refusal.
+/// The server's error message in an error response.
 fn refusal(request: &Request, secrets: &Secrets) -> String {
     String::from_utf8_lossy(&secrets.redacted_up_to(&request.body, MESSAGE_BYTES)).into_owned()
 }
@@ -134,7 +134,7 @@ fn redirect(request: &Request) -> String {
     format!("the server redirects to {}, which is not followed", String::from_utf8_lossy(location))
 }
 
-/// What may be wrong with a server that says nothing at all.
+/// What may be wrong with a server that sends nothing at all.
 const OTHER_PROTOCOL: &str =
     "does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not spoken)";
 /// What is wrong with a stream that does not end as others do.
@@ -143,7 +143,7 @@ const UNFINISHED: &str =
 /// AIPerf's names.
 const NO_CONTENT_TYPE: &str = "InvalidInferenceResultError";
 const CANCELLED_TYPE: &str = "RequestCancellationError";
-const CANCELLED_ON_PURPOSE: &str = "the request was cancelled as --request-cancellation-rate wants it";
+const CANCELLED_ON_PURPOSE: &str = "the request was cancelled as --request-cancellation-rate requires";
 const CANCELLED: &str = "the run ended while the request was in flight";
 const INTERRUPTED: &str = "the daemon ended before the response was whole";
 const WITHHELD: &str = "not kept: it may hold a key, which is not known any more";
@@ -156,7 +156,7 @@ mod tests {
         let mut request = Request::default();
         request.head.extend_from_slice(head.as_bytes());
         request.body.extend_from_slice(body.as_bytes());
-        request.told.status = 503;
+        request.report.status = 503;
         let verdict = judge(outcome, &mut request, errno, 1.5, &Secrets::default());
         assert_eq!(
             [verdict.error_type.as_str(), verdict.error_message.as_str()],
@@ -194,11 +194,11 @@ mod tests {
         let mut silent = Request::default();
         let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
         assert!(verdict.error_message.contains("(os error 104); does it speak"), "{}", verdict.error_message);
-        silent.told.reused = 1;
+        silent.report.reused = 1;
         let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
         assert!(
             !verdict.error_message.contains("does it speak"),
-            "it answered before: {}",
+            "it responded before: {}",
             verdict.error_message
         );
         check(Ok, "", "", 0, ["InvalidInferenceResultError", "the response is empty"]);
