@@ -174,7 +174,7 @@ pub const HISTOGRAM_BYTES_MAX: usize = 16 << 10;
 /// Memory of responses that have ended, which the next ones use again.
 pub const KEPT_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one response as it came that a session goes on with.
-pub const SAID_BYTES_MAX: usize = 64 << 20;
+pub const SESSION_RESPONSE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one answer that later turns of its session are sent with.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a job's answer.

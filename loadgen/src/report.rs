@@ -1,6 +1,6 @@
 //! HOT: what the worker saw, as records in shared memory. Budget: docs/BUDGET.md, "CPU per event".
 
-use crate::composer::Said;
+use crate::composer::Response;
 use crate::ring::shared::Producer;
 use crate::wire::coding::Coding;
 use crate::wire::{Sink, content};
@@ -88,7 +88,7 @@ impl Reporter {
             request,
             reaped,
             status: 0,
-            said: None,
+            response: None,
             awaits_content: false,
             comments: 0,
             end: None,
@@ -125,7 +125,7 @@ pub struct ReadSink<'a> {
     /// The HTTP status, if the read completed a head; else 0.
     pub status: u16,
     /// Where the response is kept, if its session has more to say.
-    pub said: Option<&'a mut Said>,
+    pub response: Option<&'a mut Response>,
     /// Whether no content has come yet and somebody waits for it.
     pub awaits_content: bool,
     /// Comments of one line, which have no record.
@@ -145,9 +145,9 @@ impl Sink for ReadSink<'_> {
 
     #[cold]
     fn coded(&mut self, coding: Coding, is_event_stream: bool) {
-        if let Some(said) = &mut self.said {
-            said.coding = coding;
-            said.is_stream = is_event_stream;
+        if let Some(response) = &mut self.response {
+            response.coding = coding;
+            response.is_stream = is_event_stream;
         }
     }
 
@@ -161,10 +161,10 @@ impl Sink for ReadSink<'_> {
         let end = self.end.unwrap_or(end);
         let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
-        if let Some(said) = &mut self.said {
-            said.is_stream = true;
-            said.add(bytes);
-            said.add(b"\n\n");
+        if let Some(response) = &mut self.response {
+            response.is_stream = true;
+            response.add(bytes);
+            response.add(b"\n\n");
         }
         if self.awaits_content && content::is_in(bytes) {
             self.awaits_content = false;
@@ -177,8 +177,8 @@ impl Sink for ReadSink<'_> {
         let mut header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
         header.detail = u16::from(is_sealed);
         self.reporter.producer.append(&header, &(), bytes);
-        if let Some(said) = &mut self.said {
-            said.add(bytes);
+        if let Some(response) = &mut self.response {
+            response.add(bytes);
         }
         // Of a body that is coded it is not known what it says.
         self.awaits_content = false;

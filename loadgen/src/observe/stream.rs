@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! segments   [0..100) [300..400) [100..300 of which 64 captured)
-//! given      bytes 0..100 │ bytes 100..164 │ hole 164..300 │ bytes 300..400
+//! delivered  bytes 0..100 │ bytes 100..164 │ hole 164..300 │ bytes 300..400
 //! ```
 //!
-//! Offsets are those of `join`: they count from the sequence number with which the connection began, or from the first
+//! Offsets are those of `join`: they count from the sequence number with which the connection started, or from the first
 //! segment seen of a connection that was open before.
 
 use common::clock::{DurationNs, MonoNs};
@@ -47,7 +47,7 @@ pub struct Stretch<'a> {
     pub content: Content<'a>,
     /// When all of it and all before it had passed.
     pub time: MonoNs,
-    /// Whether a segment begins with it: where the next message may begin.
+    /// Whether it is the start of a segment: where the next message may start.
     pub begins_segment: bool,
 }
 
@@ -56,7 +56,7 @@ pub struct Stretch<'a> {
 pub enum Content<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// So many bytes that nobody captured.
+    /// A number of bytes that were not captured.
     Hole(u64),
 }
 
@@ -86,7 +86,7 @@ impl Stream {
         self.held + self.ahead.len() * size_of::<(u64, Waiting)>()
     }
 
-    /// Takes a segment and gives what has become whole by it.
+    /// Adds a segment and delivers what is in order now.
     pub fn segment(&mut self, segment: &Segment<'_>, mut give: impl FnMut(Stretch<'_>)) {
         let base = *self.base.get_or_insert(segment.sequence);
         let Some(begin) = self.offset(segment.sequence.wrapping_sub(base)) else { return };
@@ -106,7 +106,7 @@ impl Stream {
         }
     }
 
-    /// Gives what is there although something before it never came: nothing more will come.
+    /// Delivers what is there although something before it is missing: nothing more will arrive.
     pub fn end(&mut self, mut give: impl FnMut(Stretch<'_>)) {
         while !self.ahead.is_empty() {
             self.give_up_gap(&mut give);
@@ -142,7 +142,7 @@ impl Stream {
         }
     }
 
-    /// Gives what a segment that touches the next byte has of new bytes.
+    /// Delivers the new bytes of a segment that touches the next byte.
     fn deliver(
         &mut self,
         begin: u64,
@@ -248,7 +248,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes in whatever order, what is given is in order, complete, and what was sent.
+        /// In whatever order segments arrive, what is delivered is in order, complete, and what was sent.
         #[test]
         fn order_does_not_matter(
             base in any::<u32>(),

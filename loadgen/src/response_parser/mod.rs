@@ -124,14 +124,14 @@ pub fn run(parser: ResponseParser) -> io::Result<()> {
 ///
 /// # Errors
 /// When a spool can't be read, or the replies can't be written.
-pub fn replay(parser: ResponseParser, will: &AtomicU8) -> io::Result<()> {
+pub fn replay(parser: ResponseParser, stop_request: &AtomicU8) -> io::Result<()> {
     let exceeded = Arc::clone(&parser.exceeded);
     let (mut spools, mut table) = open(parser);
     for spool in &mut spools {
         spool.may_be_freed = true;
     }
     table.require_starts();
-    replay_all(&mut spools, &mut table, &exceeded, will)?;
+    replay_all(&mut spools, &mut table, &exceeded, stop_request)?;
     table.interrupt()?;
     table.finish()
 }
@@ -161,10 +161,10 @@ fn replay_all<S: Source>(
     spools: &mut [Spool<S>],
     table: &mut RequestTable<impl Write>,
     exceeded: &Exceeded,
-    will: &AtomicU8,
+    stop_request: &AtomicU8,
 ) -> io::Result<()> {
     let mut has_read = true;
-    while has_read && will.load(Ordering::Relaxed) != STOP {
+    while has_read && stop_request.load(Ordering::Relaxed) != STOP {
         has_read = false;
         for spool in spools.iter_mut() {
             match spool.read(table) {

@@ -37,7 +37,7 @@ pub(super) struct Field {
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {
     /// What the user wants.
-    pub(super) will: &'a Arc<AtomicU8>,
+    pub(super) stop_request: &'a Arc<AtomicU8>,
     /// How many requests may fail.
     pub(super) threshold: Option<&'a Arc<Threshold>>,
     /// What is never passed on.
@@ -119,7 +119,8 @@ impl Field {
             run_number: setup.run_number,
             worker: number as u64,
             workers: workers as u64,
-            heard_max: usize::try_from(bounds::answer_bytes(u64::from(connections))).unwrap_or(usize::MAX),
+            answer_bytes_max: usize::try_from(bounds::answer_bytes(u64::from(connections)))
+                .unwrap_or(usize::MAX),
             exceeded: Arc::clone(shared.exceeded),
         };
         let composer = spawn(format!("compose-{number}"), move || {
@@ -152,7 +153,7 @@ impl Field {
                 .then(|| DurationNs::from_millis(i64::from(plan.endpoint.dialect.poll_interval_ms))),
             threshold: shared.threshold.map(Arc::clone),
             seed: plan.random_seed,
-            will: Arc::clone(shared.will),
+            stop_request: Arc::clone(shared.stop_request),
             exceeded: Arc::clone(shared.exceeded),
             warming: warming.map(Arc::clone),
         };
@@ -198,7 +199,7 @@ impl Field {
 }
 
 fn tell_begin(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
-    reporter.tell(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
+    reporter.send(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
 }
 
 /// Where a worker tells how it gets on.

@@ -63,7 +63,7 @@ pub fn run() -> ExitCode {
                 Failure::Load(..) => "load",
             };
             let message = secrets.redacted_text(with_cause(&error));
-            reporter.tell(&Report::Failed { fault: fault.to_owned(), message });
+            reporter.send(&Report::Failed { fault: fault.to_owned(), message });
             ExitCode::FAILURE
         }
     }
@@ -75,7 +75,7 @@ fn serve(
     confinement: &mut Confinement,
     secrets: &mut Secrets,
 ) -> Result<(), Failure> {
-    let order = orders.hear().map_err(|error| Failure::Load("hear the daemon", error))?;
+    let order = orders.receive().map_err(|error| Failure::Load("hear the daemon", error))?;
     let Some((Order::Setup(mut setup), descriptors)) = order else { return Ok(()) };
     *secrets = Secrets::of(&setup);
     let mut given = Given::sort(&setup, descriptors)?;
@@ -94,7 +94,7 @@ fn serve(
     let exceeded = Arc::default();
     send(&setup, given, ready, orders, reporter, (confinement, secrets), &exceeded)?;
     tell_exceeded(reporter, &exceeded);
-    reporter.tell(&Report::Finished);
+    reporter.send(&Report::Finished);
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn send(
     let mut prepared = prepared(&ready, confinement);
     // Kept until the end: while it lives the kernel stamps packets.
     let _stamping = stamping(setup)?;
-    let will = Arc::new(AtomicU8::new(GO));
+    let stop_request = Arc::new(AtomicU8::new(GO));
     let threshold = threshold(&setup.plan);
     let inputs_json =
         given.inputs_json.try_clone().map_err(|error| Failure::Load("write `inputs.json`", error))?;
@@ -120,23 +120,24 @@ fn send(
         endpoint: ready.endpoint,
         plan: setup.plan.endpoint.clone(),
         hot: setup.cpus.iter().flatten().copied().collect(),
-        will: Arc::clone(&will),
+        stop_request: Arc::clone(&stop_request),
     };
-    let shared = field::Shared { will: &will, threshold: threshold.as_ref(), secrets, exceeded };
+    let shared =
+        field::Shared { stop_request: &stop_request, threshold: threshold.as_ref(), secrets, exceeded };
     let field = Field::spread(setup, given, ready, &shared)?;
     if let (Err(why), Report::Prepared { unconfined, .. }) = (confine::close_rings(), &mut prepared) {
         unconfined.push(format!("io_uring: {why}"));
     }
-    reporter.tell(&prepared);
+    reporter.send(&prepared);
     let begin = loop {
-        match orders.hear().map_err(|error| Failure::Load("hear the daemon", error))? {
+        match orders.receive().map_err(|error| Failure::Load("hear the daemon", error))? {
             Some((Order::Start { at_ns }, _)) => break at_ns,
             Some((Order::Setup(_), _)) => {}
             // Stopped before it began, or the daemon is gone.
             Some((Order::Drain | Order::Stop, _)) | None => std::process::exit(0),
         }
     };
-    spawn("orders".to_owned(), move || obey(orders, will))?;
+    spawn("orders".to_owned(), move || obey(orders, stop_request))?;
     let inputs = spawn("inputs".to_owned(), move || inputs.write(&inputs_json))?;
     let threads = field.go_through(begin, &setup.plan.load.phases, reporter);
     for thread in threads {
@@ -146,7 +147,7 @@ fn send(
     let written = inputs.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
     written.map_err(|error| Failure::Load("write `inputs.json`", error))?;
     if threshold.is_some_and(|threshold| threshold.is_crossed()) {
-        reporter.tell(&Report::Stopped {
+        reporter.send(&Report::Stopped {
             why: "more requests failed than --failed-request-threshold allows".to_owned(),
         });
     }
@@ -195,18 +196,18 @@ fn ports(ready: &Ready) -> BTreeSet<u16> {
 fn tell_exceeded(reporter: &mut Reporter, exceeded: &Exceeded) {
     let counts = exceeded.named();
     if !counts.is_empty() {
-        reporter.tell(&Report::Exceeded { counts });
+        reporter.send(&Report::Exceeded { counts });
     }
 }
 
 /// Passes on the user's will, on a thread of its own; without a daemon there is nobody to send for.
-fn obey(mut orders: Orders, will: Arc<AtomicU8>) {
+fn obey(mut orders: Orders, stop_request: Arc<AtomicU8>) {
     loop {
-        match orders.hear() {
+        match orders.receive() {
             Ok(Some((Order::Drain, _))) => {
-                will.store(DRAIN.max(will.load(Ordering::Relaxed)), Ordering::Relaxed)
+                stop_request.store(DRAIN.max(stop_request.load(Ordering::Relaxed)), Ordering::Relaxed)
             }
-            Ok(Some((Order::Stop, _))) => will.store(STOP, Ordering::Relaxed),
+            Ok(Some((Order::Stop, _))) => stop_request.store(STOP, Ordering::Relaxed),
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => std::process::exit(1),
         }

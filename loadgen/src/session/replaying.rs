@@ -29,15 +29,16 @@ pub(super) fn replay(
         let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
         spools.push((spool, gauge));
     }
-    let will = Arc::new(AtomicU8::new(GO));
-    let obeyed = Arc::clone(&will);
+    let stop_request = Arc::new(AtomicU8::new(GO));
+    let obeyed = Arc::clone(&stop_request);
     spawn("orders".to_owned(), move || obey(orders, obeyed))?;
-    reporter.tell(&prepared(&ready, confinement));
+    reporter.send(&prepared(&ready, confinement));
     let exceeded = Arc::<Exceeded>::default();
     let parser =
         ready.into_response_parser(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
-    response_parser::replay(parser, &will).map_err(|error| Failure::Load("parse the spool again", error))?;
+    response_parser::replay(parser, &stop_request)
+        .map_err(|error| Failure::Load("parse the spool again", error))?;
     tell_exceeded(reporter, &exceeded);
-    reporter.tell(&Report::Finished);
+    reporter.send(&Report::Finished);
     Ok(())
 }

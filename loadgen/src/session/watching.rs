@@ -33,16 +33,16 @@ pub(super) fn observe(
     let replies = given.replies.take().ok_or_else(missing)?;
     // A spool that is read again grows no more.
     let over = Arc::new(AtomicU8::new(if setup.replay { DRAIN } else { GO }));
-    let will = Arc::clone(&over);
-    spawn("orders".to_owned(), move || obey(orders, will))?;
+    let stop_request = Arc::clone(&over);
+    spawn("orders".to_owned(), move || obey(orders, stop_request))?;
     let unconfined = confinement.missing().to_vec();
-    reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new(), unconfined });
+    reporter.send(&Report::Prepared { entries: 0, replays: false, notices: Vec::new(), unconfined });
     let spool = (spool, gauge);
     // Parsing may be behind, for the spool holds; what is watched must not be.
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
     let mut met = |counts: &observe::Counts| {
         let models = counts.models.iter().cloned().collect();
-        reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
+        reporter.send(&Report::Watched { counts: counts.named().clone(), models });
     };
     let side = watch.side;
     let exceeded = Arc::<Exceeded>::default();
@@ -60,6 +60,6 @@ pub(super) fn observe(
     let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
     met(&counts);
     tell_exceeded(reporter, &exceeded);
-    reporter.tell(&Report::Finished);
+    reporter.send(&Report::Finished);
     Ok(())
 }

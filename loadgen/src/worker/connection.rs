@@ -1,7 +1,7 @@
 //! HOT: a connection and the request that it carries. Budget: docs/BUDGET.md, "memory".
 
 use super::job::Job;
-use crate::composer::{Prepared, Said};
+use crate::composer::{Prepared, Response};
 use crate::wire::http::Responses;
 use crate::wire::tls::Tls;
 use common::clock::MonoNs;
@@ -56,7 +56,7 @@ pub(super) struct Active {
     /// Whether it was sent before, on a connection that the server ended at that moment.
     pub(super) is_retried: bool,
     /// What the server said, of a session that has more to say.
-    pub(super) said: Option<Said>,
+    pub(super) response: Option<Response>,
     /// Of a job, its last answer.
     pub(super) job: Option<Box<Job>>,
 }
@@ -102,8 +102,8 @@ impl Active {
     /// Bytes of the response that it holds: what its session goes on with, or the answer of a job.
     #[inline]
     pub(super) fn kept(&self) -> u64 {
-        let said = self.said.as_ref().map_or(0, |said| said.bytes.len());
-        (said + self.job.as_ref().map_or(0, |job| job.held())) as u64
+        let response = self.response.as_ref().map_or(0, |response| response.bytes.len());
+        (response + self.job.as_ref().map_or(0, |job| job.held())) as u64
     }
 
     pub(super) const fn new(prepared: Prepared, due: MonoNs, phase: u32) -> Self {
@@ -119,7 +119,7 @@ impl Active {
             comments: 0,
             malformed: 0,
             is_retried: false,
-            said: None,
+            response: None,
             job: None,
         }
     }

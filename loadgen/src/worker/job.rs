@@ -121,15 +121,20 @@ impl Worker {
         let Some(active) = connection.active.as_mut() else { return };
         let Some(job) = active.job.as_ref() else { return };
         connection.state = State::Waiting;
-        let told = job::Told {
+        let response = job::JobResponse {
             request: active.prepared.request,
             target: active.prepared.target,
             body: job.body.clone(),
             coding: job.coding,
         };
-        let answer =
-            Answer { session: active.prepared.session, due, said: None, job: Some(told), is_branch: false };
-        self.turns.tell(&mut self.queue, answer);
+        let answer = Answer {
+            session: active.prepared.session,
+            due,
+            response: None,
+            job: Some(response),
+            is_branch: false,
+        };
+        self.turns.send(&mut self.queue, answer);
         self.turns.jobs.insert(active.prepared.request.0, place);
     }
 
@@ -152,7 +157,7 @@ impl Worker {
         // It may have been given up meanwhile.
         let Some(active) = connection.active.as_mut().filter(is_its) else { return };
         let Some(job) = active.job.as_mut() else { return };
-        let Next::Ask(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };
+        let Next::Poll(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };
         job.is_content = wanted == job::Wanted::Content;
         if job.keeps_alive {
             return self.ask(place, prepared.bytes);
@@ -211,9 +216,9 @@ impl Worker {
         if job.left_out > 0 {
             self.exceeded.count(Bound::JobBytes, job.left_out);
         }
-        if let Some(said) = active.said.as_mut() {
-            said.coding = job.coding;
-            said.add(&job.body);
+        if let Some(response) = active.response.as_mut() {
+            response.coding = job.coding;
+            response.add(&job.body);
         }
         self.kept += active.kept();
         let mut sink = self.reporter.sink(active.prepared.request, job.reaped);

@@ -20,7 +20,7 @@ pub use session::Threshold;
 
 use crate::bounds::{self, Bound, Exceeded};
 use crate::clock;
-use crate::composer::{Next, Prepared, PreparedQueue, Said};
+use crate::composer::{Next, Prepared, PreparedQueue, Response};
 use crate::report::Reporter;
 use crate::ring::socket::{self, Address};
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
@@ -86,7 +86,7 @@ pub struct Assignment {
     /// From what is drawn which requests are given up.
     pub seed: u64,
     /// What the user wants: one of [`GO`], [`DRAIN`], [`STOP`].
-    pub will: Arc<AtomicU8>,
+    pub stop_request: Arc<AtomicU8>,
     /// How many workers may still send requests of a warm-up that have a marker, where that is of interest.
     pub warming: Option<Arc<AtomicU32>>,
     /// What was left out.
@@ -197,7 +197,7 @@ struct Worker {
     stranded: VecDeque<Active>,
     threshold: Option<Arc<Threshold>>,
     seed: u64,
-    will: Arc<AtomicU8>,
+    stop_request: Arc<AtomicU8>,
     warming: Option<Arc<AtomicU32>>,
     exceeded: Arc<Exceeded>,
     in_flight: u32,
@@ -251,7 +251,7 @@ impl Worker {
             stranded: VecDeque::new(),
             threshold: assignment.threshold,
             seed: assignment.seed,
-            will: assignment.will,
+            stop_request: assignment.stop_request,
             warming: assignment.warming,
             exceeded: assignment.exceeded,
             in_flight: 0,
@@ -279,7 +279,7 @@ impl Worker {
             if phase.is_seamless && phase.counts_anew && number > 0 {
                 self.count_anew();
             }
-            if number > 0 && self.will.load(Ordering::Relaxed) != GO {
+            if number > 0 && self.stop_request.load(Ordering::Relaxed) != GO {
                 return Ok(());
             }
             if number == warmed
@@ -297,7 +297,7 @@ impl Worker {
             let result = self.run_phase(drains);
             if result.is_err() {
                 // The others must not wait for a phase that this worker will never end.
-                self.will.fetch_max(STOP, Ordering::Relaxed);
+                self.stop_request.fetch_max(STOP, Ordering::Relaxed);
             }
             if phases.peek().is_some_and(|(_, next)| next.counts_anew && !next.is_seamless) {
                 // Its first requests are ready before it is known when it begins.
@@ -375,7 +375,7 @@ impl Worker {
     /// Sends every request that is due and has room.
     #[inline]
     fn issue(&mut self, now: MonoNs) {
-        match self.will.load(Ordering::Relaxed) {
+        match self.stop_request.load(Ordering::Relaxed) {
             GO => {}
             DRAIN => self.schedule.end(now),
             _ => self.cancel_all(now),
@@ -384,7 +384,7 @@ impl Worker {
             self.cancel_all(now);
         }
         self.schedule.grow(now);
-        self.turns.hear(&mut self.queue);
+        self.turns.receive(&mut self.queue);
         for _ in 0..std::mem::take(&mut self.turns.ended) {
             self.schedule.session_ended(now, now + self.tree_backoff);
         }
@@ -425,7 +425,7 @@ impl Worker {
         let mut active = Active::new(prepared, due, self.phase);
         active.is_prefilling = self.limits_prefill;
         if active.prepared.next != Next::Over {
-            active.said = Some(Said::default());
+            active.response = Some(Response::default());
         }
         if self.sends_jobs {
             active.job = Some(Box::default());
@@ -693,7 +693,7 @@ impl Worker {
             && let Some(active) = self.connections[widen(place)].active.as_mut()
         {
             self.kept -= active.kept();
-            active.said.iter_mut().for_each(Said::give_up);
+            active.response.iter_mut().for_each(Response::give_up);
             active.job.iter_mut().for_each(|job| job.give_up());
         }
         if self.partial as u64 > bounds::partial_bytes(connections)
@@ -1079,7 +1079,7 @@ fn feed(
             let before = active.kept();
             let mut sink = reporter.sink(active.prepared.request, reaped);
             sink.end = end;
-            sink.said = active.said.as_mut();
+            sink.response = active.response.as_mut();
             sink.awaits_content = active.is_prefilling;
             let progress = connection.responses.feed(bytes, &mut sink);
             if sink.status != 0 {
