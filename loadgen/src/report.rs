@@ -48,12 +48,12 @@ impl Reporter {
         self.producer.count(Counter::SentBytes, end - body.begin);
     }
 
-    /// A request was to be sent and could not be: it is told with no time and no bytes, and not counted as sent.
+    /// A request could not be sent: it is recorded with no time and no bytes, and not counted as sent.
     pub fn not_sent(&mut self, request: RequestId, body: &Sent) {
         self.record(Kind::Sent, request.0, MonoNs(0), body.begin, body, &[]);
     }
 
-    /// The answer to a request comes on another connection.
+    /// The response to a request arrives on another connection.
     pub fn moved(&mut self, request: RequestId, now: MonoNs, body: &Moved) {
         self.record(Kind::Moved, request.0, now, 0, body, &[]);
     }
@@ -124,9 +124,9 @@ pub struct ReadSink<'a> {
     reaped: MonoNs,
     /// The HTTP status, if the read completed a head; else 0.
     pub status: u16,
-    /// Where the response is kept, if its session has more to say.
+    /// Where the response is kept, if its session has further turns.
     pub response: Option<&'a mut Response>,
-    /// Whether no content has come yet and somebody waits for it.
+    /// Whether no content has arrived yet and the worker waits for it.
     pub awaits_content: bool,
     /// Comments of one line, which have no record.
     pub comments: u32,
@@ -180,7 +180,7 @@ impl Sink for ReadSink<'_> {
         if let Some(response) = &mut self.response {
             response.add(bytes);
         }
-        // Of a body that is coded it is not known what it says.
+        // The content of a compressed body is not known.
         self.awaits_content = false;
     }
 }

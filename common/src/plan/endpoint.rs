@@ -26,7 +26,7 @@ pub struct Endpoint {
     pub use_legacy_max_tokens: bool,
     /// Token counts are taken from the server's `usage`.
     pub use_server_token_count: bool,
-    /// Whom encrypted connections trust.
+    /// The certificates that encrypted connections trust.
     pub trust: Trust,
     /// The header that carries a session's id.
     pub session_header: String,
@@ -75,7 +75,7 @@ pub struct Dialect {
     pub poll_interval_ms: u32,
 }
 
-/// Whom encrypted connections trust.
+/// The certificates that encrypted connections trust.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
@@ -84,6 +84,7 @@ pub enum Trust {
     System,
     /// Those of a file that the client uploads as the input named `authorities`.
     File,
-    /// Anybody.
-    Anybody,
+    /// Any certificate is accepted.
+    #[serde(rename = "anybody")]
+    AnyCertificate,
 }

@@ -70,7 +70,7 @@ fn is_system(message: &Value) -> bool {
     message.get("role").and_then(Value::as_str) == Some("system")
 }
 
-/// One text is a plain string, as every server understands; several texts and media are parts.
+/// One text is a plain string, which every server accepts; several texts and media are parts.
 fn message(turn: &Turn) -> Value {
     let has_media = !(turn.images.is_empty() && turn.audios.is_empty() && turn.videos.is_empty());
     let content = match turn.texts.as_slice() {
@@ -92,7 +92,7 @@ fn parts(turn: &Turn) -> impl Iterator<Item = Value> {
         part
     });
     let audios = turn.audios.iter().map(|audio| {
-        let (format, data) = audio.sound();
+        let (format, data) = audio.audio();
         json!({"type": "input_audio", "input_audio": {"data": data, "format": format}})
     });
     let videos =
@@ -201,7 +201,7 @@ mod tests {
             {"role": "user", "content": "hi"},
             {"role": "user", "content": "ho"},
         ]);
-        assert_eq!(body["messages"], expected, "before what the turns say");
+        assert_eq!(body["messages"], expected, "before the turns' texts");
         assert_eq!(body["tools"], json!([{"type": "function"}]), "tools hold on");
         turn.messages = Some(vec![json!({"role": "system", "content": "own"})]);
         turn.context = None;

@@ -22,11 +22,11 @@ pub(crate) struct Seconds(pub(crate) Measure);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Present(pub(crate) bool);
 
-/// Whether there is anything that says something: not `null`, `false`, 0, or an empty text, list or object.
+/// Whether a value is anything but `null`, `false`, 0, or an empty text, list or object.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Telling(pub(crate) bool);
+pub(crate) struct Truthy(pub(crate) bool);
 
-/// Visits of scalars that say nothing where they stand.
+/// Visits of scalars that mean nothing at their place.
 macro_rules! ignore_scalars {
     ($nothing:expr) => {
         ignore_scalars!($nothing, visit_unit());
@@ -160,62 +160,62 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
-impl<'de> Deserialize<'de> for Telling {
+impl<'de> Deserialize<'de> for Truthy {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(TellingVisitor)
+        from.deserialize_any(TruthyVisitor)
     }
 }
 
-struct TellingVisitor;
+struct TruthyVisitor;
 
-impl<'de> Visitor<'de> for TellingVisitor {
-    type Value = Telling;
+impl<'de> Visitor<'de> for TruthyVisitor {
+    type Value = Truthy;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("anything")
     }
 
     fn visit_bool<E>(self, is: bool) -> Result<Self::Value, E> {
-        Ok(Telling(is))
+        Ok(Truthy(is))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Telling(number != 0))
+        Ok(Truthy(number != 0))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Telling(number != 0))
+        Ok(Truthy(number != 0))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Telling(number.abs() > 0.0))
+        Ok(Truthy(number.abs() > 0.0))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Telling(!text.is_empty()))
+        Ok(Truthy(!text.is_empty()))
     }
 
-    ignore_scalars!(Telling(false), visit_unit());
+    ignore_scalars!(Truthy(false), visit_unit());
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let mut tells = false;
+        let mut is_truthy = false;
         while parts.next_element::<IgnoredAny>()?.is_some() {
-            tells = true;
+            is_truthy = true;
         }
-        Ok(Telling(tells))
+        Ok(Truthy(is_truthy))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut tells = false;
+        let mut is_truthy = false;
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            tells = true;
+            is_truthy = true;
         }
-        Ok(Telling(tells))
+        Ok(Truthy(is_truthy))
     }
 }
 
-/// Whether a value says something, as [`Telling`].
-pub(crate) fn tells(value: &Value) -> bool {
+/// Whether a value is truthy, as [`Truthy`].
+pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(is) => *is,
@@ -261,7 +261,7 @@ enum Half {
     Low,
 }
 
-/// The half that these bytes begin with, written as an escape.
+/// The half with which these bytes start, written as an escape.
 fn surrogate(bytes: &[u8]) -> Option<Half> {
     let digits = bytes.strip_prefix(b"\\u").and_then(|rest| std::str::from_utf8(rest.get(..4)?).ok())?;
     match u16::from_str_radix(digits, 16).ok()? {

@@ -3,7 +3,7 @@
 use crate::bounds::{ANSWER_BYTES_MAX, SESSION_RESPONSE_BYTES_MAX};
 use crate::coding::decoded;
 use crate::job::JobResponse;
-use crate::wire::http::{Coding, begins_stream};
+use crate::wire::http::{Coding, is_stream_start};
 use crate::wire::sse::Cutter;
 use common::clock::MonoNs;
 use endpoint::{Endpoint, Reply, Turn, sse};
@@ -91,7 +91,7 @@ impl Response {
             }
             (false, Coding::Identity) => meaning.take(endpoint.whole(&self.bytes)),
             (false, coding) => match decoded(coding, &self.bytes, SESSION_RESPONSE_BYTES_MAX) {
-                Ok(bytes) if self.is_stream || begins_stream(&bytes) == Some(true) => {
+                Ok(bytes) if self.is_stream || is_stream_start(&bytes) == Some(true) => {
                     let mut cutter = Cutter::default();
                     let cut = cutter.feed(&bytes, 0, |event, _| meaning.event(event, endpoint));
                     cutter.finish(0, |event, _| meaning.event(event, endpoint));

@@ -221,7 +221,7 @@ impl Follower {
             let outcome = match end {
                 AtEnd::Complete => of_status(exchange.status),
                 AtEnd::Truncated => Outcome::Truncated,
-                AtEnd::NotBegun => Outcome::ClosedEarly,
+                AtEnd::NotStarted => Outcome::ClosedEarly,
             };
             self.end_first(outcome, time, shared)?;
         }
@@ -263,7 +263,7 @@ impl Follower {
         };
         if let Some(endpoint) = endpoint {
             shared.next_request += 1;
-            shared.table.asked(exchange.request, endpoint, Default::default());
+            shared.table.set_facts(exchange.request, endpoint, Default::default());
             let client_request_id = question.client_request_id.clone();
             shared.table.named(exchange.request, Names { client_request_id, ..Names::default() });
             shared.table.in_flight()?;
@@ -289,7 +289,7 @@ impl Follower {
         let (facts, model) = question::facts(question, shared.table.tokenizer());
         let model = model.filter(|model| model.len() <= MODEL_NAME_MAX).unwrap_or_default();
         shared.counts.model(&model);
-        shared.table.asked(exchange.request, endpoint, facts);
+        shared.table.set_facts(exchange.request, endpoint, facts);
         let client_request_id = std::mem::take(&mut question.client_request_id);
         let payload = if shared.keeps_payload { question.body.clone() } else { Vec::new() };
         shared.table.named(exchange.request, Names { model, client_request_id, payload });

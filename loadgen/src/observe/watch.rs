@@ -5,7 +5,7 @@ use super::follower::{FollowState, Follower, Shared};
 use super::stream::{Segment, Stream};
 use crate::bounds::{self, Bound, Exceeded};
 use crate::branching::Inherited;
-use crate::response_parser::{Asked, RequestTable};
+use crate::response_parser::{RequestFacts, RequestTable};
 use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
@@ -58,7 +58,8 @@ fn broken() -> io::Error {
 impl<W: Write> Watch<W> {
     /// Watches from one side and writes messages to `replies`.
     pub fn new(replies: W, side: Side, tokenizer: Option<Tokenizer>, plan: &Plan) -> Self {
-        let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()), Inherited::default());
+        let nothing =
+            RequestFacts::new(Arc::new(Vec::<crate::prompt::Conversation>::new()), Inherited::default());
         let mut table = RequestTable::new(replies, &Chat, tokenizer, nothing, plan);
         let keeps_payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
         if keeps_payload {

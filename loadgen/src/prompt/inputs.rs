@@ -99,7 +99,7 @@ mod tests {
         plan::Endpoint { streaming, models: vec!["mock".to_owned()], ..plan::Plan::unknown().endpoint }
     }
 
-    /// Takes the texts out of a golden file, and expects that very file from them.
+    /// Reads the texts of a golden file, and expects that very file from them.
     fn check(golden: &str, streaming: bool) {
         let path = format!(
             concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/aiperf-0.13.0/{}/inputs.json"),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     /// The texts of each payload of a session of two turns.
-    fn said(context: Context) -> Vec<Vec<String>> {
+    fn texts(context: Context) -> Vec<Vec<String>> {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let planned =
             |text: &str| Planned { turn: turn(text), when: When::Unsaid, answer: Some(turn("answer")) };
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn later_turns_have_what_was_said_before_them() {
-        assert_eq!(said(Context::Live), [vec!["one"], vec!["one", "two"]], "answers are not known");
+    fn later_turns_have_the_history_before_them() {
+        assert_eq!(texts(Context::Live), [vec!["one"], vec!["one", "two"]], "answers are not known");
         assert_eq!(
-            said(Context::Recorded),
+            texts(Context::Recorded),
             [vec!["one"], vec!["one", "answer", "two"]],
             "the input's answer"
         );
-        assert_eq!(said(Context::Alone), [["one"], ["two"]], "each for itself");
+        assert_eq!(texts(Context::Alone), [["one"], ["two"]], "each for itself");
     }
 
     #[test]

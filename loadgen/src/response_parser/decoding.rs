@@ -7,7 +7,7 @@
 
 use super::room::Room;
 use crate::coding::{Decoder, Undecoded};
-use crate::wire::coding::{Coding, begins_stream, is_event_stream};
+use crate::wire::coding::{Coding, is_event_stream, is_stream_start};
 use crate::wire::sse::Cutter;
 
 /// The body of one response.
@@ -166,7 +166,7 @@ impl Stream {
             Self::Unknown(lead) => {
                 lead.extend_from_slice(bytes);
                 let lead = std::mem::take(lead);
-                *self = match begins_stream(&lead) {
+                *self = match is_stream_start(&lead) {
                     None => {
                         *self = Self::Unknown(lead);
                         return true;

@@ -11,8 +11,8 @@
 //!
 //! Only this module's [`run`] touches files; the [`RequestTable`] reads bytes and writes bytes, whatever their source.
 
-mod asked;
 mod decoding;
+mod facts;
 mod outcome;
 mod record;
 mod request;
@@ -27,9 +27,9 @@ use crate::prompt::{Conversations, Markers};
 use crate::ring::shared::Gauge;
 use crate::secrets::Secrets;
 use crate::worker::STOP;
-pub use asked::{Asked, Facts};
 use common::plan::Plan;
 use endpoint::Endpoint;
+pub use facts::{Facts, RequestFacts};
 use record::Next;
 pub use request::Names;
 pub use request_table::RequestTable;
@@ -143,10 +143,10 @@ fn open(parser: ResponseParser) -> (Spools, RequestTable<BufWriter<File>>) {
     let spools = parser.spools.into_iter();
     let spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, parser.replies);
-    let asked = Asked::new(parser.conversations, parser.inherited);
-    let asked = asked.with_template(parser.template).with_markers(parser.markers);
-    let asked = asked.within(bounds::answer_bytes(parser.connections));
-    let mut table = RequestTable::new(replies, parser.endpoint, parser.tokenizer, asked, &parser.plan)
+    let facts = RequestFacts::new(parser.conversations, parser.inherited);
+    let facts = facts.with_template(parser.template).with_markers(parser.markers);
+    let facts = facts.within(bounds::answer_bytes(parser.connections));
+    let mut table = RequestTable::new(replies, parser.endpoint, parser.tokenizer, facts, &parser.plan)
         .within(bounds::open_bytes(parser.connections), parser.exceeded)
         .without_secrets(parser.secrets);
     if parser.keep_raw {

@@ -1,7 +1,7 @@
 //! One open request: what has been parsed of its response so far.
 
-use super::asked::Facts;
 use super::decoding::{Decoded, Decoding, Failure};
+use super::facts::Facts;
 use super::room::Room;
 use super::tokens::{CHOICES_MAX, Ends, Other};
 use crate::bounds::{

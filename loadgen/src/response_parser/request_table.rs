@@ -3,7 +3,7 @@
 //! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event, within
 //! the bounds of [`crate::bounds`].
 
-use super::asked::{Asked, Facts};
+use super::facts::{Facts, RequestFacts};
 use super::outcome;
 use super::record::{body, broken};
 use super::request::{Keep, Names, Request};
@@ -27,7 +27,7 @@ pub struct RequestTable<W> {
     replies: W,
     endpoint: &'static dyn Endpoint,
     tokenizer: Option<Tokenizer>,
-    asked: Asked,
+    facts: RequestFacts,
     timeout_seconds: f64,
     use_server_token_count: bool,
     per_chunk_usage: bool,
@@ -65,14 +65,14 @@ impl<W: Write> RequestTable<W> {
         replies: W,
         endpoint: &'static dyn Endpoint,
         tokenizer: Option<Tokenizer>,
-        asked: Asked,
+        facts: RequestFacts,
         plan: &Plan,
     ) -> Self {
         Self {
             replies,
             endpoint,
             tokenizer,
-            asked,
+            facts,
             timeout_seconds: plan.endpoint.request_timeout_seconds,
             use_server_token_count: plan.endpoint.use_server_token_count,
             per_chunk_usage: plan.endpoint.dialect.per_chunk_usage,
@@ -179,7 +179,7 @@ impl<W: Write> RequestTable<W> {
     }
 
     /// Sets the facts of a request that none of the conversations has: another client sent it.
-    pub fn asked(&mut self, request: RequestId, endpoint: &'static dyn Endpoint, facts: Facts) {
+    pub fn set_facts(&mut self, request: RequestId, endpoint: &'static dyn Endpoint, facts: Facts) {
         let place = self.place(0, request);
         self.requests[place].known = Some((endpoint, facts));
     }
@@ -342,7 +342,7 @@ impl<W: Write> RequestTable<W> {
         let facts = match &request.known {
             Some((_, facts)) => facts.clone(),
             None => {
-                self.asked.facts(report.session, (report.entry, report.turn), answer, self.tokenizer.as_ref())
+                self.facts.facts(report.session, (report.entry, report.turn), answer, self.tokenizer.as_ref())
             }
         };
         let report = &mut request.report;

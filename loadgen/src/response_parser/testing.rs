@@ -1,6 +1,6 @@
 //! How tests write records and read messages.
 
-use super::asked::{Asked, Facts};
+use super::facts::{Facts, RequestFacts};
 use super::record::{self, Next};
 use super::request_table::RequestTable;
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
@@ -177,7 +177,7 @@ impl Message {
 /// counts are from.
 pub(super) fn table(options: &str, tokenizer: Option<Tokenizer>) -> RequestTable<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
-    let asked = Asked::knowing(
+    let facts = RequestFacts::knowing(
         1,
         5,
         Facts {
@@ -188,7 +188,7 @@ pub(super) fn table(options: &str, tokenizer: Option<Tokenizer>) -> RequestTable
             images: 2,
         },
     );
-    RequestTable::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, asked, &plan(rest))
+    RequestTable::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, facts, &plan(rest))
 }
 
 /// The messages for records that are fed at once.

@@ -34,7 +34,7 @@ impl Transcript {
     pub(super) fn add(&mut self, turn: &Turn) {
         match self {
             Self::Texts(text) => {
-                let more = turn.asked();
+                let more = turn.input_text();
                 if !text.is_empty() && !more.is_empty() {
                     text.push(' ');
                 }
@@ -47,7 +47,7 @@ impl Transcript {
                 messages.extend(turn.context.iter().map(|text| message("user", text)));
                 match &turn.messages {
                     Some(given) => messages.extend(given.iter().cloned()),
-                    None => messages.push(message(&turn.role, &turn.asked_alone())),
+                    None => messages.push(message(&turn.role, &turn.own_text())),
                 }
                 if turn.tools.is_some() {
                     tools.clone_from(&turn.tools);

@@ -20,7 +20,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Writes `inputs.json`, taking time from nobody; no more of it once the user wants the run's end at once.
+    /// Writes `inputs.json`, at lower priority than everything else; stops once the user ends the run at once.
     pub(super) fn write(&self, file: &File) -> io::Result<()> {
         rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
         keep_off(&self.hot);

@@ -14,7 +14,7 @@ pub(super) struct Connection {
     pub(super) cookie: SocketCookie,
     pub(super) target: u16,
     pub(super) sent_offset: u64,
-    /// Where the last request begins in the sent stream.
+    /// Where the last request starts in the sent stream.
     pub(super) request_begin: u64,
     pub(super) uses: u32,
     pub(super) opened: u32,
@@ -33,7 +33,7 @@ pub(super) enum State {
     Securing,
     Idle,
     Busy,
-    /// Its request is a job that is to be asked after.
+    /// Its request is a job that is to be polled.
     Waiting,
     Closing,
 }
@@ -55,7 +55,7 @@ pub(super) struct Active {
     pub(super) comments: u32,
     /// Whether it was sent before, on a connection that the server ended at that moment.
     pub(super) is_retried: bool,
-    /// What the server said, of a session that has more to say.
+    /// The response, if its session has further turns.
     pub(super) response: Option<Response>,
     /// Of a job, its last answer.
     pub(super) job: Option<Box<Job>>,
@@ -94,12 +94,12 @@ impl Connection {
 }
 
 impl Active {
-    /// Whether it is a job of which the server has told something.
-    pub(super) fn is_job_begun(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| job.is_begun())
+    /// Whether it is a job to which the server has responded.
+    pub(super) fn is_job_started(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.has_started())
     }
 
-    /// Bytes of the response that it holds: what its session goes on with, or the answer of a job.
+    /// Bytes of the response that it holds: for its session's next turn, or of a job.
     #[inline]
     pub(super) fn kept(&self) -> u64 {
         let response = self.response.as_ref().map_or(0, |response| response.bytes.len());

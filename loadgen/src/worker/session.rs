@@ -28,7 +28,7 @@ pub(super) struct Turns {
     composer: Thread,
     /// Connections that wait for their session's next turn.
     pub(super) owned: FxHashMap<u64, u32>,
-    /// What is to be asked of jobs, by when it is due and then by the request's number.
+    /// Polls of jobs, by when each is due and then by the request's number.
     inquiries: BinaryHeap<Reverse<(MonoNs, u64, usize)>>,
     /// Trees of sessions that have ended, and whose place is not free yet.
     pub(super) ended: u32,
@@ -64,7 +64,7 @@ impl Turns {
         }
     }
 
-    /// Takes the turns that the composer has made.
+    /// Receives the turns that the composer has made.
     #[inline]
     pub(super) fn receive(&mut self, queue: &mut PreparedQueue) {
         if self.awaited == 0 && self.backlog.is_empty() {
@@ -144,7 +144,7 @@ impl Turns {
         self.composer.unpark();
     }
 
-    /// Ends every session that waits: its phase is over. Gives the number of turns that should have been sent.
+    /// Ends every session that waits: its phase is over. Returns the number of turns that should have been sent.
     pub(super) fn forget(&mut self, queue: &mut PreparedQueue, schedule: &Schedule) -> u64 {
         let mut unsent = 0;
         while self.awaited > 0 && !queue.turns.is_abandoned() {
@@ -199,7 +199,7 @@ impl Threshold {
 }
 
 impl Worker {
-    /// Has the composer begin again with the first session; what was made ahead is not sent.
+    /// Has the composer start again with the first session; what was made ahead is not sent.
     #[cold]
     #[inline(never)]
     pub(super) fn count_anew(&mut self) {
@@ -281,7 +281,7 @@ impl Worker {
         }
     }
 
-    /// What becomes of an idle connection that is not for everybody.
+    /// Keeps or closes an idle connection that not every session may use.
     #[cold]
     #[inline(never)]
     pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, now: MonoNs) {
@@ -311,7 +311,7 @@ impl Worker {
     }
 }
 
-/// What a session heard of a request that ended so: of one that failed, nothing.
+/// The response that the composer is sent for a request that ended so: of one that failed, an empty one.
 #[inline]
 fn for_session(outcome: Outcome, response: Option<Response>) -> Option<Response> {
     if outcome == Outcome::Ok { response } else { Some(Response::lost()) }

@@ -11,7 +11,7 @@ use fuzz::{cases, time};
 use loadgen::bounds::Exceeded;
 use loadgen::branching::Inherited;
 use loadgen::prompt::Conversation;
-use loadgen::response_parser::{Asked, RequestTable};
+use loadgen::response_parser::{RequestFacts, RequestTable};
 use loadgen::wire::Sink;
 use loadgen::wire::http::{AtEnd, Progress, Responses};
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ struct Connection {
 impl Worker {
     fn new(room: u64, exceeded: Arc<Exceeded>, raw: bool) -> Self {
         let endpoint = endpoint::by_name("chat").expect("chat is an endpoint");
-        let asked = Asked::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
+        let asked = RequestFacts::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
         let tokenizer = Some(Tokenizer::builtin());
         let table = RequestTable::new(Vec::new(), endpoint, tokenizer, asked, &Plan::unknown());
         let mut table = table.within(room, exceeded);
@@ -174,7 +174,7 @@ impl Worker {
             _ if is_reset => Outcome::Reset,
             AtEnd::Complete => of_status(connection.status),
             AtEnd::Truncated => Outcome::Truncated,
-            AtEnd::NotBegun => Outcome::ClosedEarly,
+            AtEnd::NotStarted => Outcome::ClosedEarly,
         };
         self.end(&connection, outcome);
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokenizer::{ChatTemplate, Tokenizer};
 
 /// Determines the facts of requests, those of a conversation without history only once.
-pub struct Asked {
+pub struct RequestFacts {
     conversations: Arc<dyn Conversations>,
     /// Facts of turns that are sent without a history, by conversation and turn.
     alone: FxHashMap<(u32, u32), Facts>,
@@ -42,7 +42,7 @@ pub struct Facts {
     pub images: u32,
 }
 
-impl Asked {
+impl RequestFacts {
     /// The facts of these conversations' requests.
     #[must_use]
     pub fn new(conversations: Arc<dyn Conversations>, inherited: Inherited) -> Self {
@@ -104,10 +104,10 @@ impl Asked {
         let audio_seconds = planned.turn.audio_seconds().map_or(Measure::UNKNOWN, Measure::new);
         let is_alone = is_only || context == Context::Alone;
         if is_alone && !self.inherited.has(session) {
-            let mut asked = self.transcript();
-            asked.add(&planned.turn);
-            let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
-            let images = planned.turn.images_asked();
+            let mut transcript = self.transcript();
+            transcript.add(&planned.turn);
+            let input_tokens = transcript.tokens(tokenizer, self.template.as_ref());
+            let images = planned.turn.image_count();
             let facts = Facts { conversation: name, input_tokens, requested_tokens, audio_seconds, images };
             if self.markers.is_none() {
                 self.alone.insert((entry, turn), facts.clone());
@@ -120,22 +120,22 @@ impl Asked {
             Some(transcript)
         });
         let before = conversation.turns.iter().take(turn as usize + 1);
-        let images = before.map(|planned| planned.turn.images_asked()).sum();
+        let images = before.map(|planned| planned.turn.image_count()).sum();
         let goes_on = (turn as usize) + 1 < conversation.turns.len();
-        let Some(mut asked) = known else {
+        let Some(mut transcript) = known else {
             if goes_on {
                 self.transcripts.insert(session, None);
             }
             return Facts { conversation: name, input_tokens: None, requested_tokens, audio_seconds, images };
         };
         // Where messages are complete in themselves but for the answers, only those are kept for later turns.
-        let answers = (context == Context::Woven && goes_on).then(|| asked.clone());
+        let answers = (context == Context::Woven && goes_on).then(|| transcript.clone());
         if let Some(planned) = conversation.turns.get(turn as usize) {
-            asked.add(&planned.turn);
+            transcript.add(&planned.turn);
         }
-        let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
+        let input_tokens = transcript.tokens(tokenizer, self.template.as_ref());
         if goes_on {
-            let mut goes_on = answers.unwrap_or(asked);
+            let mut goes_on = answers.unwrap_or(transcript);
             if let Some(answer) = remembered(&conversation, turn, answer) {
                 goes_on.add(&answer);
             }
@@ -182,12 +182,12 @@ fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str
 const NAME_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
-impl Asked {
+impl RequestFacts {
     /// Knows one turn's facts, and nothing else.
     pub(super) fn knowing(entry: u32, turn: u32, facts: Facts) -> Self {
-        let mut asked = Self::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
-        asked.alone.insert((entry, turn), facts);
-        asked
+        let mut request_facts = Self::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
+        request_facts.alone.insert((entry, turn), facts);
+        request_facts
     }
 }
 
@@ -206,13 +206,13 @@ mod tests {
         };
         let turns = ["one two", "three", "four"].map(planned).to_vec();
         let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
-        let mut asked =
-            Asked::new(Arc::new(vec![conversation]), Inherited::default()).with_template(template);
+        let mut facts =
+            RequestFacts::new(Arc::new(vec![conversation]), Inherited::default()).with_template(template);
         let tokenizer = Tokenizer::builtin();
         let counts = (0..3)
-            .map(|turn| asked.facts(9, (0, turn), Some("live answer"), Some(&tokenizer)).input_tokens)
+            .map(|turn| facts.facts(9, (0, turn), Some("live answer"), Some(&tokenizer)).input_tokens)
             .collect();
-        assert!(asked.transcripts.is_empty(), "nothing is kept of a session that is over");
+        assert!(facts.transcripts.is_empty(), "nothing is kept of a session that is over");
         counts
     }
 
@@ -233,9 +233,9 @@ mod tests {
         let tokenizer = Tokenizer::builtin();
         let counted = |place, session| {
             let markers = Some(Markers::new(place, metadata, 9));
-            let asked = Asked::new(Arc::new(vec![conversation.clone()]), Inherited::default());
-            let mut asked = asked.with_markers(markers);
-            asked.facts(session, (0, 0), None, Some(&tokenizer)).input_tokens
+            let facts = RequestFacts::new(Arc::new(vec![conversation.clone()]), Inherited::default());
+            let mut facts = transcript.with_markers(markers);
+            facts.facts(session, (0, 0), None, Some(&tokenizer)).input_tokens
         };
         let sent = |session| {
             let mut turn = conversation.turns[0].turn.clone();
