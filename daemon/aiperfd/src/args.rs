@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 /// Measures LLM inference servers with kernel timestamps.
 ///
-/// Started as root it attaches its probes to the cgroup of each run, keeps only the capabilities that this takes, and
-/// runs the load generator as a user of its own without any. Started as a plain user it works without probes and says so.
+/// Started as root it attaches its probes to the cgroup of each run, keeps only the capabilities that it needs for this, and
+/// runs the load generator as a user of its own without any. Started as a plain user it works without probes and reports so.
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = true, max_term_width = 100)]
 pub struct Args {
     /// What else than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The control socket that clients connect to. A socket that systemd passes on (`LISTEN_FDS`) goes before it.
+    /// The control socket that clients connect to. A socket from systemd (`LISTEN_FDS`) takes precedence.
     #[arg(long, default_value = "/run/aiperfd/control.sock")]
     pub socket: PathBuf,
     /// Where runs are kept. Made if it is not there.
@@ -22,7 +22,7 @@ pub struct Args {
     /// The configuration: what is watched as a service, and who may watch what. Default: /etc/aiperfd.toml, if it is there.
     #[arg(long)]
     pub config: Option<PathBuf>,
-    /// The load generator's program. Default: `aiperf-loadgen` beside this program.
+    /// The load generator's program. Default: `aiperf-loadgen` next to this program.
     #[arg(long)]
     pub loadgen: Option<PathBuf>,
     /// The kernel programs, if not those that were built in.

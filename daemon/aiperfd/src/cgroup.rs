@@ -14,16 +14,16 @@ pub enum Place {
     Delegated,
 }
 
-/// The daemon's own cgroup, in which those of its runs lie.
+/// The daemon's own cgroup, which contains those of its runs.
 ///
-/// The guard removes it: the hierarchy's root is writable by nobody (mode 0555), so that takes a capability that
-/// the daemon gives up. A delegated cgroup belongs to the daemon's user, and takes none.
+/// The guard removes it: no user may write to the hierarchy's root (mode 0555), so removing it needs a capability that the
+/// daemon drops. A delegated cgroup belongs to the daemon's user, and needs none.
 #[derive(Debug)]
 pub struct Subtree {
     path: PathBuf,
 }
 
-/// A run's cgroup, removed with everything in it when this value goes.
+/// A run's cgroup, removed with everything in it when this value is dropped.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
@@ -47,11 +47,11 @@ impl Subtree {
         &self.path
     }
 
-    /// A cgroup for processes of a user, below the cgroup of the one that asks: they stay within their limits. They are put back,
-    /// not ended, when it is removed.
+    /// A cgroup for processes of a user, below the cgroup of the requesting process: they stay within their limits. They are
+    /// moved back, not ended, when it is removed.
     ///
     /// # Errors
-    /// When that cgroup is another user's to divide.
+    /// When that cgroup is another user's.
     pub fn guest(&self, run_id: &str, pid: Option<u32>) -> Result<Cgroup> {
         let name = format!("{GUEST}{}-{run_id}", std::process::id());
         let home = pid.map(path_of_process).transpose()?.flatten();
@@ -93,16 +93,16 @@ impl Cgroup {
             .with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
     }
 
-    /// Moves a process of a user into it, from where the run was asked for and from nowhere else.
+    /// Moves a process of a user into it, from the cgroup in which the run was requested and from no other.
     ///
     /// # Errors
-    /// When it is somewhere else.
+    /// When it is in another one.
     pub fn adopt(&self, pid: u32) -> Result<()> {
         let is = path_of_process(pid)?.map(|path| below_root(&path)).transpose()?.flatten();
         let (home, root) = (put_back_to(&self.path)?, unified_mount()?);
         if is.as_ref() != Some(&home) && !(home == root && is.is_none()) {
             bail!(
-                "process {pid} is in another cgroup than the one from which the run was asked for (`{}`)",
+                "process {pid} is in another cgroup than the one in which the run was requested (`{}`)",
                 home.display()
             );
         }
@@ -288,7 +288,7 @@ fn is_over(pid: u32) -> bool {
     stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with('Z'))
 }
 
-/// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.
+/// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or next to v1 somewhere below it.
 pub(crate) fn unified_mount() -> Result<PathBuf> {
     let mounts =
         fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;

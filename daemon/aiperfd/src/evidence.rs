@@ -12,7 +12,7 @@ use record::Phase;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Watches how the processors' time goes while requests are sent.
+/// Watches how the processors' time is used while requests are sent.
 #[derive(Debug)]
 pub struct Watch {
     hot_cpus: Vec<u32>,
@@ -48,8 +48,8 @@ impl Stops {
 }
 
 impl Watch {
-    /// Begins to watch these cores and this load generator.
-    pub fn begin(cpus: &[Option<u32>], pid: u32) -> Self {
+    /// Starts to watch these cores and this load generator.
+    pub fn start(cpus: &[Option<u32>], pid: u32) -> Self {
         let begin = host::cpu_times();
         let threads_begin = host::thread_times(pid);
         Self {
@@ -64,7 +64,7 @@ impl Watch {
         }
     }
 
-    /// Looks once while the load generator lives: afterwards its threads can't be asked.
+    /// Reads the counters while the load generator lives: afterwards its threads have none.
     pub fn look(&mut self, pid: u32) {
         let threads = host::thread_times(pid);
         if threads.keys().any(|name| name.starts_with(HOT_THREAD)) {
@@ -97,7 +97,7 @@ impl Watch {
         shares.fold(0.0, f64::max)
     }
 
-    /// The busiest hot thread's share of its core, kernel time counted; none when the run was too short to tell.
+    /// The busiest hot thread's share of its core, kernel time counted; `None` when the run was too short to measure it.
     fn hot_core_busy(&self) -> Option<f64> {
         let shares = self.hot_cpus.iter().enumerate().map(|(worker, cpu)| {
             let own = ticks_between(&self.threads_begin, &self.threads_end, &format!("{HOT_THREAD}{worker}"));
@@ -106,7 +106,7 @@ impl Watch {
         shares.reduce(f64::max)
     }
 
-    /// The worst busy share of a hardware thread beside a hot core.
+    /// The worst busy share of the other hardware thread of a hot core.
     fn siblings(&self) -> f64 {
         let siblings = self.hot_cpus.iter().flat_map(|cpu| host::siblings(*cpu));
         let others = siblings.filter(|cpu| !self.hot_cpus.contains(cpu));
@@ -158,7 +158,7 @@ pub fn evidence(
 }
 
 impl Evidence {
-    /// What the recorded requests say, as all that is known of a run that was cut off: what was sent is what is recorded.
+    /// Evidence from the recorded requests, as all that is known of a run that was cut off: what was sent is what is recorded.
     pub fn of_records(plan: &Plan, view: &View, source: Timestamps) -> Self {
         let kernel =
             |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
@@ -173,7 +173,7 @@ impl Evidence {
                 (all.streams, all.not_streamed, all.buffered) = (0, 0, 0);
             }
             if plan.watch.is_some() {
-                // What others asked for is not known: only what came as a stream can be none.
+                // What other clients requested is not known: only what arrived as a stream can be none.
                 (all.streams, all.not_streamed) = (all.streams - all.not_streamed, 0);
             }
             all

@@ -62,7 +62,7 @@ pub fn run(loadgen: &Path, cgroup: Option<&Path>, daemon: Option<u32>) -> Result
     cgroup.map_or(Ok(()), cgroup::remove)
 }
 
-/// This program again, for a part of its work: with nothing of the daemon's environment but what its log takes.
+/// This program again, as another process: with nothing of the daemon's environment but the log's settings.
 fn of_this_program(part: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("aiperfd").arg(part).stdout(Stdio::null()).process_group(0).env_clear();

@@ -32,7 +32,7 @@ pub struct Limits {
     pub waiting_runs_per_user: u32,
     /// MiB of the plans of all runs that wait.
     pub waiting_plans_mib: u32,
-    /// Seconds after which a run that nobody starts, and for which nothing is uploaded, is removed.
+    /// Seconds after which a run that is not started, and for which nothing is uploaded, is removed.
     pub waiting_seconds: u32,
     /// Runs of a user that go on at the same time.
     pub active_runs_per_user: u32,
@@ -113,7 +113,7 @@ pub fn met(name: &str, limit: impl std::fmt::Display, what: &str) -> Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Held(Arc<Mutex<BTreeMap<u32, u64>>>);
 
-/// What was counted for a user until this value goes.
+/// What was counted for a user until this value is dropped.
 #[derive(Debug)]
 pub struct Taken {
     held: Held,

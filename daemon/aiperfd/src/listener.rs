@@ -77,7 +77,7 @@ impl Source {
         let socket =
             io::stdin().as_fd().try_clone_to_owned().context("failed to take over standard input")?;
         rustix::net::sockopt::socket_type(&socket)
-            .context("--private takes a socket as standard input, as aiperf-ctl makes it")?;
+            .context("--private requires a socket as standard input, as aiperf-ctl makes it")?;
         Ok(Self::Handed(socket))
     }
 
@@ -150,7 +150,7 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<OwnedFd>> {
 
 /// Connections that wait to be served.
 const CONNECTIONS_WAITING: usize = 16;
-/// The kernel passes no more with one message (`SCM_MAX_FD`, include/net/scm.h); what else comes is closed.
+/// The kernel passes no more with one message (`SCM_MAX_FD`, include/net/scm.h); any others are closed.
 const DESCRIPTORS_MAX: usize = 253;
 
 #[cfg(test)]

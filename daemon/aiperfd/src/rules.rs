@@ -17,13 +17,13 @@ pub struct Rules(Vec<Rule>);
 struct Rule {
     uids: Vec<u32>,
     cgroups: Vec<PathBuf>,
-    /// Whose runs; none for everybody's.
+    /// Whose runs; `None` for all users'.
     runs_of: Option<Vec<u32>>,
     may: May,
 }
 
 impl Rules {
-    /// The rules with the numbers of their users. One whom the host does not know is told, and is nobody.
+    /// The rules with the numbers of their users. A user whom the host does not know is logged, and matches no user.
     pub fn new(allow: &[Allow]) -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let rule = |allow: &Allow| {
@@ -77,7 +77,7 @@ impl Rules {
         let who = format!("user {uid}");
         let message = if may.is_empty() {
             format!(
-                "{who} may not observe processes that are not his command: that takes root, or a rule ([[allow]]) in the \
+                "{who} may not observe processes that are not his command: that requires root, or a rule ([[allow]]) in the \
                  daemon's configuration; a command of one's own is run with `aiperf-ctl audit`"
             )
         } else {
@@ -112,7 +112,7 @@ fn target(target: &Target) -> Result<PathBuf, Problem> {
     }
 }
 
-/// Everybody, among users whose runs may be used.
+/// All users, among users whose runs may be used.
 const EVERYBODY: &str = "*";
 
 fn uid_of(user: &str, passwd: &str) -> Option<u32> {
@@ -143,7 +143,10 @@ mod tests {
             match expected {
                 None => assert_eq!(refused, None, "{path} for {uid}"),
                 Some(words) => {
-                    assert!(refused.as_ref().is_some_and(|said| said.contains(words)), "{path}: {refused:?}")
+                    assert!(
+                        refused.as_ref().is_some_and(|message| message.contains(words)),
+                        "{path}: {refused:?}"
+                    )
                 }
             }
         };
@@ -153,11 +156,11 @@ mod tests {
         check("a", 1000, Some("let him observe `a/b`"));
         check("a/bc", 1000, Some("let him observe `a/b`"));
         check("a/b/../../x", 1000, Some("no path of a cgroup"));
-        check("a/b", 1001, Some("takes root, or a rule"));
+        check("a/b", 1001, Some("requires root, or a rule"));
     }
 
     #[test]
-    fn a_rule_says_whose_runs_may_be_used() {
+    fn a_rule_sets_whose_runs_may_be_used() {
         let allow = |users: &str, runs_of: &str, may: May| Allow {
             users: vec![users.to_owned()],
             cgroups: Vec::new(),

@@ -37,11 +37,11 @@ pub struct Spawner {
 #[derive(Debug)]
 struct Asking {
     socket: OwnedFd,
-    /// The number of the last request: an answer to an earlier one comes too late.
-    asked: u32,
+    /// The number of the last request: a response to an earlier one is too late.
+    last_request: u32,
 }
 
-/// What the daemon asks for.
+/// A request of the daemon.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 struct Request {
@@ -72,15 +72,15 @@ impl Spawner {
         let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
         let pair =
             socketpair(family, kind, SocketFlags::CLOEXEC, None).context("failed to make a socket pair")?;
-        Ok((Self { socket: Mutex::new(Asking { socket: pair.0, asked: 0 }) }, pair.1))
+        Ok((Self { socket: Mutex::new(Asking { socket: pair.0, last_request: 0 }) }, pair.1))
     }
 
-    /// Starts a load generator that takes its orders from `orders`; gives its process number.
+    /// Starts a load generator that receives its orders from `orders`; returns its process number.
     ///
     /// # Errors
-    /// When the spawner does not answer, or can't start it.
+    /// When the spawner does not respond, or can't start it.
     pub fn start(&self, identity: Identity, orders: BorrowedFd<'_>) -> Result<u32> {
-        match self.ask(START, identity.uid().unwrap_or(OWN_USER), &[orders])? {
+        match self.call(START, identity.uid().unwrap_or(OWN_USER), &[orders])? {
             0 => bail!("the spawner failed to start a load generator; its reason is in the daemon's log"),
             pid => Ok(pid),
         }
@@ -95,7 +95,7 @@ impl Spawner {
     /// Whether no spawner is there and none will be: the guard is gone as well.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        // One that is asked something at this moment is waited for there.
+        // A call that is in progress at this moment is waited for there.
         let Ok(asking) = self.socket.try_lock() else { return false };
         let mut ends = [PollFd::new(&asking.socket, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -104,15 +104,15 @@ impl Spawner {
 
     /// Ends a load generator that it started, if that still runs.
     pub fn end(&self, pid: u32) {
-        if let Err(error) = self.ask(END, pid, &[]) {
+        if let Err(error) = self.call(END, pid, &[]) {
             tracing::debug!("load generator {pid} may still run: {error:#}");
         }
     }
 
-    fn ask(&self, kind: u32, subject: u32, descriptors: &[BorrowedFd<'_>]) -> Result<u32> {
+    fn call(&self, kind: u32, subject: u32, descriptors: &[BorrowedFd<'_>]) -> Result<u32> {
         let mut asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        asking.asked = asking.asked.wrapping_add(1);
-        let request = Request { number: asking.asked, kind, subject, reserved: 0 };
+        asking.last_request = asking.last_request.wrapping_add(1);
+        let request = Request { number: asking.last_request, kind, subject, reserved: 0 };
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -132,7 +132,7 @@ impl Spawner {
             if read == 0 {
                 bail!("the spawner of load generators is gone: restart aiperfd");
             }
-            if read == size_of::<Answer>() && answer.number == asking.asked {
+            if read == size_of::<Answer>() && answer.number == asking.last_request {
                 return Ok(answer.pid);
             }
         }

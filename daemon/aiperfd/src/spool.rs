@@ -1,8 +1,8 @@
 //! Files that hold what was collected until it is processed: memory stays flat, however far the reader is behind.
 //!
-//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that, or
-//! when the disk runs short, the disk space of what was read is given back as soon as it is in complete parts of the
-//! results, and a mark in the folder says so.
+//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that,
+//! or when the disk runs short, the disk space of what was read is freed as soon as it is in complete parts of the results,
+//! and a mark in the folder records that.
 
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;
@@ -55,7 +55,7 @@ struct Durable {
     read: u64,
     /// How far it had been read when they were ended the time before.
     safe: u64,
-    /// Bytes from the file's begin whose disk space has been given back.
+    /// Bytes from the file's start whose disk space has been freed.
     freed: u64,
 }
 
@@ -72,7 +72,7 @@ impl Keeping {
         }))
     }
 
-    /// Nothing is kept that is in complete parts, and the mark says so from the beginning.
+    /// Nothing is kept that is in complete parts, and the mark is there from the start.
     ///
     /// # Errors
     /// When the mark can't be made.
@@ -99,7 +99,7 @@ impl Keeping {
         self.0.parts.fetch_add(1, Ordering::Release);
     }
 
-    /// Gives back what is in complete parts of a file that has been read up to `read`.
+    /// Frees what is in complete parts of a file that has been read up to `read`.
     fn give_back(&self, file: &File, durable: &mut Durable, read: u64) -> io::Result<()> {
         if read > self.0.bytes {
             self.press();
@@ -189,7 +189,7 @@ impl Writer {
         })
     }
 
-    /// The same for a file that another process reads too, which has come as far as `other` says.
+    /// The same for a file that another process reads too, as far as `other` holds.
     ///
     /// # Errors
     /// When the file's descriptor can't be duplicated.
@@ -225,10 +225,10 @@ impl Writer {
         self.written
     }
 
-    /// Gives back the disk space of bytes before this place, once they are in complete parts.
+    /// Frees the disk space of bytes before this place, once they are in complete parts.
     ///
     /// # Errors
-    /// When the file system refuses for another reason than that it can't.
+    /// When the file system fails for another reason than that it does not support this.
     pub fn free_before(&mut self, place: u64) -> io::Result<()> {
         self.read = place;
         self.keeping.give_back(&self.file, &mut self.durable, place)
@@ -242,7 +242,7 @@ impl Writer {
         loop {
             match self.file.write_all_at(&self.buffer, self.written) {
                 Ok(()) => break,
-                // What is in complete parts soon makes room; the rings hold what comes meanwhile.
+                // What is in complete parts soon makes room; the rings hold what arrives meanwhile.
                 Err(error) if attempt < FULL_ATTEMPTS && error.kind() == io::ErrorKind::StorageFull => {
                     attempt += 1;
                     self.keeping.press();
@@ -318,7 +318,7 @@ impl Reader {
 
 /// The mark that something was given back.
 const CUT: &str = "cut";
-/// How much is buffered before it goes to the file.
+/// Bytes that are buffered before they are written to the file.
 const BUFFER_BYTES: usize = 256 << 10;
 /// How much disk space is given back at once.
 const FREE_BYTES: u64 = 64 << 20;
@@ -378,7 +378,7 @@ mod tests {
     fn what_is_put_away_meanwhile_is_never_read_again() {
         let directory = tempfile::tempdir().unwrap();
         let keeping = Keeping::nothing(directory.path()).unwrap();
-        assert!(keeping.is_short() && !is_whole(directory.path()), "from the beginning");
+        assert!(keeping.is_short() && !is_whole(directory.path()), "from the start");
     }
 
     #[test]

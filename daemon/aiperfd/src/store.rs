@@ -46,13 +46,13 @@ pub struct Started {
     pub timestamps: String,
     /// Why not a better one.
     pub timestamps_reason: Option<String>,
-    /// The clocks when it began.
+    /// The clocks when it started.
     pub clock_begin: Anchor,
-    /// The host when it began.
+    /// The host when it started.
     pub host: Host,
     /// What the checks of the host found.
     pub doctor: Vec<Finding>,
-    /// Who asked for it.
+    /// The client that created it.
     pub client: String,
     /// Its load generator's workers; 0 of a run that watches.
     pub workers: u32,
@@ -87,7 +87,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The right to use a state directory, which the kernel takes back when the process ends.
+    /// The lock on a state directory, which the kernel releases when the process ends.
     fn lock(state_dir: &Path) -> Result<fs::File> {
         let path = state_dir.join("lock");
         let lock = fs::File::options().create(true).truncate(false).write(true).open(&path);
@@ -202,7 +202,7 @@ impl RunDir {
         (fetched && path.is_file()).then_some(path)
     }
 
-    /// Where an input that a client uploads goes; `None` for a name that no input has.
+    /// The path of an input that a client uploads; `None` for a name that no input has.
     pub fn input(&self, name: &str) -> Option<PathBuf> {
         INPUTS.contains(&name).then(|| self.path.join("inputs").join(name))
     }
@@ -259,7 +259,7 @@ impl RunDir {
         })
     }
 
-    /// Gives up the room that is kept for the end of the run.
+    /// Frees the room that is reserved for the end of the run.
     pub fn give_up_reserve(&self) {
         fs::remove_dir_all(self.path.join(RESERVE)).ok();
     }
@@ -279,7 +279,7 @@ impl RunDir {
         fs::remove_dir_all(&self.path).with_context(|| format!("failed to remove `{}`", self.path.display()))
     }
 
-    /// Gives back the disk space of what was collected: it is in the results, or can't be.
+    /// Frees the disk space of what was collected: it is in the results, or can't be.
     pub fn remove_spool(&self) {
         fs::remove_dir_all(self.spool()).ok();
     }
@@ -422,11 +422,11 @@ mod tests {
             assert_eq!(mode, OWNER_ONLY, "{}", folder.display());
         }
         assert_eq!(store.usage(0).0, 1, "a run without an owner is root's");
-        assert_eq!(store.usage(1000), (0, 0), "and nobody else's");
+        assert_eq!(store.usage(1000), (0, 0), "and no other user's");
     }
 
     #[test]
-    fn a_full_disk_is_told_from_a_broken_one() {
+    fn a_full_disk_is_distinguished_from_a_broken_one() {
         let full: anyhow::Error = std::io::Error::from(ErrorKind::StorageFull).into();
         assert!(is_full(&full.context("failed to write `x`")), "through its context");
         assert!(!is_full(&std::io::Error::from(ErrorKind::PermissionDenied).into()), "another reason");

@@ -85,12 +85,12 @@ impl ClientRing {
         Ok(())
     }
 
-    /// Lets the scribe read the spool file up to `visible`.
+    /// Lets the response parser read the spool file up to `visible`.
     pub fn show(&self, visible: u64) {
         self.memory.header().visible.0.store(visible, Ordering::Release);
     }
 
-    /// How far the scribe has read the spool file for good.
+    /// How far the response parser needs the spool file no more.
     pub fn consumed(&self) -> u64 {
         self.consumed_of(self.drained)
     }
@@ -124,8 +124,8 @@ impl Mapping {
         unsafe { self.base.cast().as_ref() }
     }
 
-    /// Bytes of the ring that the worker has written and will not touch before they are drained. Should it do so all
-    /// the same, they are garbage to the scribe, which is of the same user; nothing here depends on them.
+    /// Bytes of the ring that the worker has written and will not touch before they are drained. Should it do so all the same,
+    /// they are garbage to the response parser, which has the same user; nothing here depends on them.
     fn bytes(&self, begin: u64, count: u64) -> &[u8] {
         let count = usize::try_from(count).unwrap_or(0);
         let begin = usize::try_from(begin).unwrap_or(0);

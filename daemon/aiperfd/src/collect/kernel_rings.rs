@@ -1,4 +1,4 @@
-//! HOT: takes records out of the BPF ring buffers. Budget: docs/BUDGET.md, "CPU per event".
+//! HOT: reads records out of the BPF ring buffers. Budget: docs/BUDGET.md, "CPU per event".
 
 use aya::maps::{MapData, RingBuf};
 use common::clock::MonoNs;

@@ -10,7 +10,7 @@ pub(super) const RULES: &[&Rule] =
     &[&CLIENT_OVERHEAD, &STANDSTILL, &HOT_CORE_SATURATED, &HOT_CORE_SHARED, &SIBLING_BUSY];
 
 impl Evidence {
-    /// Whether the client may have changed what is measured: it did, or nobody can tell.
+    /// Whether the client may have changed what is measured: it did, or it is not known.
     pub(super) fn client_shows(&self) -> bool {
         let is_late = self.open_loop && super::share(self.late, self.sent) > LATE_SHOWS;
         !self.kernel_stamps || client_overhead(self).is_some() || standstill(self).is_some() || is_late

@@ -12,7 +12,7 @@ pub fn markdown() -> String {
         text.push_str("| --- | --- | --- | --- |\n");
         for rule in *rules {
             let (name, threshold, cause, cure) = (rule.name, rule.threshold, rule.cause, rule.cure);
-            // A string takes every text.
+            // A string accepts every text.
             writeln!(text, "| `{name}` | {threshold} | {cause} | {cure} |").ok();
         }
     }

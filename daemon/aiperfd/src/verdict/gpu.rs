@@ -44,13 +44,13 @@ fn gpu_lost(evidence: &Evidence) -> Option<Found> {
 
 const GPU_DRIVER_SLOW: Rule = Rule::new("gpu_driver_slow", gpu_slow)
     .threshold("noted above 20 % of the readings")
-    .cause("The GPUs' driver answers more slowly than it is asked.")
+    .cause("The GPUs' driver responds more slowly than it is polled.")
     .cure("raise --gpu-sample-interval");
 
 fn gpu_slow(evidence: &Evidence) -> Option<Found> {
     let missed = evidence.gpu_rounds_missed;
     let figures = [("readings left out", missed * 100.0, "%")];
-    (missed > GPU_MISSED).then(|| note("the GPUs' driver answers more slowly than it is asked", &figures))
+    (missed > GPU_MISSED).then(|| note("the GPUs' driver responds more slowly than it is polled", &figures))
 }
 
 const GPU_DRIVER_HUNG: Rule = Rule::new("gpu_driver_hung", gpu_hung)

@@ -47,7 +47,7 @@ fn unreported(evidence: &Evidence) -> Option<Found> {
 
 const UNMATCHED: Rule = Rule::new("unmatched", unmatched)
     .threshold("degraded when there was any; invalid above 1 % of the events and requests")
-    .cause("Events or requests have no kernel stamp, although the timestamp source gives stamps.")
+    .cause("Events or requests have no kernel stamp, although the timestamp source has stamps.")
     .cure("see loss in run.json for the reasons");
 
 fn unmatched(evidence: &Evidence) -> Option<Found> {
@@ -118,10 +118,11 @@ const STREAMS_WITHOUT_END: Rule = Rule::new("streams_without_finish_reason", |ev
 })
 .threshold("noted when there was any, in a run of whose streams none has an end; else such a stream has failed")
 .cause("The server marks the end of its answers in no way that the API knows.")
-.cure("compare output lengths with what was asked for");
+.cure("compare output lengths with the requested ones");
 
 const PER_CHUNK_USAGE_UNUSABLE: Rule = Rule::new("per_chunk_usage_unusable", |evidence| {
-    let text = "--per-chunk-usage: the first chunk's usage could not be told from the whole answer's";
+    let text =
+        "--per-chunk-usage: the first chunk's usage could not be distinguished from the whole answer's";
     counted(evidence, NO_CHUNK_USAGE).map(|count| note(text, &[("requests", count, "requests")]))
 })
 .threshold("noted when there was any")

@@ -18,7 +18,7 @@ pub(super) const RULES: &[&Rule] = &[
 const NOTHING_COMPLETED: Rule = Rule::new("nothing_completed", nothing_completed)
     .threshold("invalid when no request of the measured phases ended well or failed")
     .cause("The run was stopped, or every request was cancelled, before one was answered.")
-    .cure("let the run go on for longer than one answer takes");
+    .cure("let the run last longer than one answer");
 
 fn nothing_completed(evidence: &Evidence) -> Option<Found> {
     let requests = &evidence.requests;
@@ -71,9 +71,9 @@ fn warmup_failed(evidence: &Evidence) -> Option<Found> {
 }
 
 const NOT_STREAMED: Rule = Rule::new("not_streamed", not_streamed)
-    .threshold("degraded above 1 % of the answered requests that asked for a stream of several tokens")
+    .threshold("degraded above 1 % of the answered requests for a stream of several tokens")
     .cause(
-        "The answer came as one body, or as one event, although a stream was asked for. Its time to first token is its \
+        "The answer arrived as one body, or as one event, although a stream was requested. Its time to first token is its \
          latency; of one body no streaming metric is reported.",
     )
     .cure("check that the server, and every proxy before it, streams; or leave --streaming out");
@@ -84,12 +84,12 @@ fn not_streamed(evidence: &Evidence) -> Option<Found> {
     let figures =
         [("not streamed", number(requests.not_streamed), "requests"), ("share", whole * 100.0, "%")];
     (whole > STREAMS_TOLERATED).then(|| {
-        degraded(format!("{} of the answers came whole instead of streamed", percent(whole)), &figures)
+        degraded(format!("{} of the answers arrived whole instead of streamed", percent(whole)), &figures)
     })
 }
 
 const BUFFERED: Rule = Rule::new("buffered", buffered)
-    .threshold("degraded above 1 % of the answered requests that asked for a stream of several tokens")
+    .threshold("degraded above 1 % of the answered requests for a stream of several tokens")
     .cause(
         "The events of a stream arrived together: all at the same moment, or at least four at a time. A proxy buffers \
          (HAProxy by default, nginx with `gzip` and `proxy_buffering`), or the server writes several tokens at once. \
@@ -112,7 +112,7 @@ fn buffered(evidence: &Evidence) -> Option<Found> {
 const TOKEN_COUNTS_DIFFER: Rule = Rule::new("token_counts_differ", token_counts_differ)
     .threshold("degraded when the two counts of more than 10 % of the compared requests are more than 10 % apart")
     .cause(
-        "The server reports other output token counts (`usage`) than the tokenizer of this run gives. Throughput in \
+        "The server reports other output token counts (`usage`) than the tokenizer of this run. Throughput in \
          tokens, inter-token latency and output lengths use the tokenizer's count.",
     )
     .cure("give the model's own --tokenizer, or use the server's counts: --use-server-token-count");
@@ -139,7 +139,7 @@ fn token_counts_differ(evidence: &Evidence) -> Option<Found> {
 const INPUT_COUNTS_DIFFER: Rule = Rule::new("input_counts_differ", input_counts_differ)
     .threshold("noted when the two counts of more than 10 % of the compared requests are more than 10 % apart")
     .cause(
-        "The server reports other prompt token counts (`usage`) than the tokenizer of this run gives: it adds a chat \
+        "The server reports other prompt token counts (`usage`) than the tokenizer of this run: it adds a chat \
          template, or its tokenizer is another one. Input lengths use the tokenizer's count; no latency depends on it.",
     )
     .cure("give the model's own --tokenizer with --apply-chat-template, or --use-server-token-count");
@@ -173,7 +173,7 @@ fn few_samples(evidence: &Evidence) -> Option<Found> {
     (completed > 0 && completed < P99_SAMPLES).then(|| note(text, &figures))
 }
 
-/// Above this, p99 of the requests that ended well says nothing of all of them.
+/// Above this, p99 of the requests that ended well does not describe all of them.
 const DEGRADED_FAILURES: f64 = 0.01;
 /// Above this, p90 does not either.
 const INVALID_FAILURES: f64 = 0.10;
