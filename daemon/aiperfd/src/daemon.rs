@@ -136,7 +136,7 @@ pub struct PublishedRun {
     /// Its requests as they end.
     pub live: Arc<EndedRequests>,
     /// Requests that were dropped for lack of room, as far as that was reported.
-    pub untold: Arc<AtomicU64>,
+    pub dropped: Arc<AtomicU64>,
 }
 
 impl Daemon {
@@ -146,8 +146,8 @@ impl Daemon {
             && let Ok(mut published) = published.lock()
         {
             live.open(Subscriber::Publisher, Detail::Numbers);
-            let (live, untold) = (Arc::clone(live), Arc::default());
-            published.push(PublishedRun { model: model.to_owned(), live, untold });
+            let (live, dropped) = (Arc::clone(live), Arc::default());
+            published.push(PublishedRun { model: model.to_owned(), live, dropped });
         }
     }
 

@@ -169,30 +169,30 @@ impl Service {
     }
 
     /// How it fares at this moment.
-    fn health(&self, daemon: &Daemon, untold: u64) -> WatchedServer {
+    fn health(&self, daemon: &Daemon, dropped: u64) -> WatchedServer {
         let active = daemon.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>());
         let ours = active.unwrap_or_default().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
         let health = ours.and_then(|run| run.health.lock().ok().map(|health| health.clone()));
         let problem = self.problem.lock().ok().and_then(|problem| problem.clone());
         let health = health.unwrap_or_default();
         let problem = problem.filter(|_| !health.is_watching);
-        WatchedServer { name: self.observe.name.clone(), problem, untold, ..health }
+        WatchedServer { name: self.observe.name.clone(), problem, dropped, ..health }
     }
 }
 
 /// Sends to the publisher until it is gone or the daemon is.
 fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher) {
-    let mut untold = vec![0; services.len()];
+    let mut dropped = vec![0; services.len()];
     loop {
-        for (service, untold) in services.iter().zip(&mut untold) {
+        for (service, dropped) in services.iter().zip(&mut dropped) {
             for request in service.live.take(Subscriber::Publisher) {
-                *untold = request.dropped;
+                *dropped = request.dropped;
                 let server = service.observe.name.clone();
                 if publisher.send(&Published::Request { server, request }).is_err() {
                     return tracing::warn!("the publishing process has ended: nothing is published any more");
                 }
             }
-            let health = service.health(daemon, *untold);
+            let health = service.health(daemon, *dropped);
             if publisher.send(&Published::Watched(health)).and_then(|()| publisher.flush()).is_err() {
                 return tracing::warn!("the publishing process has ended: nothing is published any more");
             }
@@ -203,7 +203,7 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
         if daemon.draining.load(Ordering::Relaxed) {
             return;
         }
-        std::thread::sleep(TELL_INTERVAL);
+        std::thread::sleep(PUBLISH_INTERVAL);
     }
 }
 
@@ -218,11 +218,11 @@ fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<(
         }
         Err(_) => return Ok(()),
     };
-    for PublishedRun { model, live, untold } in &runs {
+    for PublishedRun { model, live, dropped: reported } in &runs {
         for request in live.take(Subscriber::Publisher) {
-            let dropped = request.dropped;
-            let untold = dropped.saturating_sub(untold.swap(dropped, Ordering::Relaxed));
-            publisher.send(&Published::Sent { model: model.clone(), untold, request })?;
+            let all = request.dropped;
+            let dropped = all.saturating_sub(reported.swap(all, Ordering::Relaxed));
+            publisher.send(&Published::Sent { model: model.clone(), dropped, request })?;
         }
     }
     Ok(())
@@ -235,4 +235,4 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 /// How long it waits before it tries again to watch what is not there.
 const AGAIN: common::clock::DurationNs = common::clock::DurationNs::from_millis(2000);
 const PATIENCE: Duration = Duration::from_millis(50);
-const TELL_INTERVAL: Duration = Duration::from_millis(500);
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(500);

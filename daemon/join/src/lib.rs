@@ -1,4 +1,4 @@
-//! Matches kernel stamps to bytes to tokens: what the kernel saw, by byte offset, joined with what the client cut.
+//! Matches kernel stamps to bytes to tokens: the kernel's segments, by byte offset, joined with the client's events.
 //!
 //! ```text
 //! kernel:  segment at seq 1000, 300 bytes, 12:00.001 ┐      bytes   0 ───── 300 ──── 450 ── 512

@@ -1,4 +1,4 @@
-//! What a watched request says, where that is kept.
+//! The content of a watched request, where that is kept.
 
 use crate::column::columns;
 use common::id::RequestId;

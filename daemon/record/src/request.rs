@@ -27,7 +27,7 @@ columns! {
         socket_cookie: SocketCookie, Identity, None, Kernel;
         /// Whether the connection had carried a request before.
         connection_reused: bool, Plain, None, HotCore;
-        /// When the schedule wanted it sent.
+        /// When the schedule had it due.
         due_ns: MonoNs, Nanoseconds, Monotonic, Schedule;
         /// When its connect was handed to the kernel, if it opened its connection.
         connect_begun_ns: Option<MonoNs>, Nanoseconds, Monotonic, HotCore;
@@ -81,25 +81,25 @@ columns! {
         received_bytes: u64, Bytes, None, HotCore;
         /// Segments in which the request left, retransmissions not counted.
         sent_segments: Option<u32>, Count, None, Kernel;
-        /// Segments in which the response came.
+        /// Segments in which the response arrived.
         received_segments: Option<u32>, Count, None, Kernel;
         /// Segments that completed at least one event.
         event_segments: Option<u32>, Count, None, Join;
-        /// Reads in which the response came.
+        /// Reads in which the response arrived.
         reads: u32, Count, None, HotCore;
         /// The socket's smoothed round-trip time when the request left.
         smoothed_rtt_us: Option<u32>, Microseconds, None, Kernel;
         /// Segments of the request that were sent again.
         retransmits: Option<u32>, Count, None, Kernel;
-        /// The HTTP status, if a head came.
+        /// The HTTP status, if a head arrived.
         http_status: Option<u32>, Plain, None, Server;
-        /// Whether the response was a stream of events, as opposed to one body; absent where nothing of its body came.
+        /// Whether the response was a stream of events, as opposed to one body; absent where nothing of its body arrived.
         event_stream: Option<bool>, Plain, None, Server;
         /// How it ended.
         outcome: Outcome, Plain, None, ResponseParser;
         /// The kind of the error, if it did not end well.
         error_type: Option<String>, Plain, None, ResponseParser;
-        /// What the error says.
+        /// The error's message.
         error_message: Option<String>, Plain, None, ResponseParser;
         /// Input tokens by our tokenizer.
         input_tokens: Option<u32>, Tokens, None, ResponseParser;
@@ -107,7 +107,7 @@ columns! {
         output_tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Reasoning tokens by our tokenizer, over the concatenated reasoning.
         reasoning_tokens: Option<u32>, Tokens, None, ResponseParser;
-        /// Output tokens that the request asked for.
+        /// Output tokens that the request has as its maximum.
         requested_output_tokens: Option<u32>, Tokens, None, Schedule;
         /// The server's count of prompt tokens.
         usage_prompt_tokens: Option<u32>, Tokens, None, Server;
@@ -158,10 +158,10 @@ columns! {
         spec_decode_acceptance_rate: Option<f64>, Plain, None, Server;
         /// Verifications by how many drafted tokens each accepted, from 0, with commas between.
         spec_decode_histogram: Option<String>, Plain, None, Server;
-        /// When it began as a date: its hand-over to the kernel by the run's one reading of both clocks; of a watched request
+        /// When it started as a date: its hand-over to the kernel by the run's one reading of both clocks; of a watched request
         /// the departure or arrival of its first byte.
         started_unix_ns: Option<u64>, Nanoseconds, Realtime, Join;
-        /// The model that was asked: of a run with several, and of a watched request, the one that the request names.
+        /// The requested model: of a run with several, and of a watched request, the one that the request names.
         model: Option<String>, Identity, None, ResponseParser;
         /// The request's `X-Request-ID`; of a watched one, what its sender chose.
         client_request_id: Option<String>, Identity, None, ResponseParser;
@@ -175,7 +175,7 @@ columns! {
         root_session: Option<u64>, Identity, None, Schedule;
         /// How many sessions are above this one; absent of a session that no other started.
         depth: Option<u32>, Count, None, Schedule;
-        /// Whether this session goes on from what its parent had said and heard; absent of a session that no other started.
+        /// Whether this session continues the history of its parent; absent of a session that no other started.
         is_fork: Option<bool>, Plain, None, Schedule;
         /// The turn of its parent that waits until this session is over, or the number of its turns for its end; absent where none
         /// waits.
@@ -194,7 +194,7 @@ impl Request {
         self.outcome == Outcome::Ok
     }
 
-    /// The error's number as AIPerf tells it: the HTTP status of a refusal, 499 of a request that was given up.
+    /// The error's number as AIPerf reports it: the HTTP status of an error response, 499 of a request that was cancelled.
     #[must_use]
     pub fn error_code(&self) -> Option<u32> {
         match self.outcome {

@@ -34,7 +34,7 @@ columns! {
 }
 
 impl Token {
-    /// An event that was noticed, of which no more is known.
+    /// An event that was seen, of which no more is known.
     #[must_use]
     pub const fn noticed(request_id: RequestId, index: u32, kind: EventKind, reaped_ns: MonoNs) -> Self {
         Self {
