@@ -40,15 +40,15 @@ pub struct Args {
     /// Milliseconds between two looks at the rings.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub collect_interval_ms: u64,
-    /// Make the cgroups of runs below the daemon's own, not at the hierarchy's root: for a service manager that has delegated it
-    /// (systemd's `Delegate=yes`).
+    /// Make the cgroups of runs below the daemon's own, not at the hierarchy's root: for a service manager that has delegated
+    /// it (systemd's `Delegate=yes`).
     #[arg(long)]
     pub delegated_cgroup: bool,
     /// End when standard input ends.
     #[arg(long, hide = true)]
     pub quit_on_stdin_eof: bool,
-    /// Serve one client alone, which hands its connections over standard input, and end with it; `aiperf-ctl` starts it so when no
-    /// shared daemon listens. No socket is made and no configuration is read.
+    /// Serve one client alone, which hands its connections over standard input, and end with it; `aiperf-ctl` starts it so
+    /// when no shared daemon listens. No socket is made and no configuration is read.
     #[arg(long, conflicts_with_all = ["socket", "config", "quit_on_stdin_eof"])]
     pub private: bool,
 }

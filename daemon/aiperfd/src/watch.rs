@@ -206,7 +206,8 @@ impl ActiveRun {
         }
     }
 
-    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack: those before were put away.
+    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack: those before were
+    /// stored.
     fn keeping(&self, daemon: &Daemon) -> Result<Keeping> {
         let folder = self.directory.spool();
         if self.kept.is_some() {

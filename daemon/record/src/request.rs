@@ -165,7 +165,8 @@ columns! {
         model: Option<String>, Identity, None, ResponseParser;
         /// The request's `X-Request-ID`; of a watched one, what its sender chose.
         client_request_id: Option<String>, Identity, None, ResponseParser;
-        /// The conversation's own name in the input, or its first 1,024 bytes; absent where its name is `session_` and its place.
+        /// The conversation's own name in the input, or its first 1,024 bytes; absent where its name is `session_` and its
+        /// place.
         conversation: Option<String>, Identity, None, Schedule;
         /// The session that started this one; absent of a session that no other started.
         parent_session: Option<u64>, Identity, None, Schedule;
@@ -177,8 +178,8 @@ columns! {
         depth: Option<u32>, Count, None, Schedule;
         /// Whether this session continues the history of its parent; absent of a session that no other started.
         is_fork: Option<bool>, Plain, None, Schedule;
-        /// The turn of its parent that waits until this session is over, or the number of its turns for its end; absent where none
-        /// waits.
+        /// The turn of its parent that waits until this session is over, or the number of its turns for its end; absent where
+        /// none waits.
         join_turn: Option<u32>, Identity, None, Schedule;
         /// How many turns this session has; absent of a session that no other started.
         session_turns: Option<u32>, Count, None, Schedule;

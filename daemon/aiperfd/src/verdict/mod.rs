@@ -1,10 +1,10 @@
 //! Whether a run may be trusted: evidence in, reasons out; pure.
 //!
 //! ```text
-//! Evidence ──▶ RULES: load · requests · records · client · host · gpu ──▶ reasons, each with its level ──▶ the worst is the verdict
+//! Evidence ──▶ RULES: load · requests · records · client · host · gpu ──▶ reasons with levels ──▶ the worst is the verdict
 //! ```
 //!
-//! A new reason is one [`Rule`] in the file of what it is about, and one line in [`RULES`]; docs/VERDICT.md is made of both.
+//! A new reason is one [`Rule`] in the file of its subject, and one line in [`RULES`]; docs/VERDICT.md is made of both.
 
 mod client;
 mod docs;
