@@ -13,7 +13,7 @@ pub enum SpecDecode {
         /// Verifications by how many drafted tokens each accepted, from 0.
         histogram: Vec<u32>,
     },
-    /// A number is missing, or they contradict each other, or several answers report them, which can't be told apart.
+    /// A number is missing, or they contradict each other, or several answers report them, which can't be distinguished.
     Unclear,
 }
 

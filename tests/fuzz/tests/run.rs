@@ -1,5 +1,5 @@
-//! A whole run against a server that does anything: bytes split anywhere, resets, garbage, ends too soon. What the worker
-//! records of it becomes messages in which every request ends once and nothing comes before its cause.
+//! A whole run against a server that does anything: bytes split anywhere, resets, garbage, early ends. The worker's records
+//! become messages in which every request ends once and nothing precedes its cause.
 
 use bolero::{TypeGenerator, check};
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent};
@@ -81,9 +81,9 @@ struct Connection {
 impl Worker {
     fn new(room: u64, exceeded: Arc<Exceeded>, raw: bool) -> Self {
         let endpoint = endpoint::by_name("chat").expect("chat is an endpoint");
-        let asked = RequestFacts::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
+        let facts = RequestFacts::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
         let tokenizer = Some(Tokenizer::builtin());
-        let table = RequestTable::new(Vec::new(), endpoint, tokenizer, asked, &Plan::unknown());
+        let table = RequestTable::new(Vec::new(), endpoint, tokenizer, facts, &Plan::unknown());
         let mut table = table.within(room, exceeded);
         if raw {
             table.keep_raw();
@@ -108,7 +108,9 @@ impl Worker {
         self.time += 1;
         let mut header = RecordHeader::new(kind, id, MonoNs(self.time), end, 0);
         header.detail = detail;
-        self.table.record(0, &header, &[body.as_bytes(), bytes].concat()).expect("a vector takes everything");
+        self.table
+            .record(0, &header, &[body.as_bytes(), bytes].concat())
+            .expect("a vector accepts everything");
     }
 
     /// The connection, which is opened and carries a request.
@@ -124,8 +126,8 @@ impl Worker {
             self.record((Kind::Sent, request, 0, 9), &sent, &[]);
             let mut responses = Responses::new();
             responses.expect();
-            let begun = Connection { request, responses, status: 0, has_event: false, comments: 0 };
-            self.connections.insert(number, begun);
+            let connection = Connection { request, responses, status: 0, has_event: false, comments: 0 };
+            self.connections.insert(number, connection);
         }
         self.connections.get_mut(&number).expect("it was put there")
     }
@@ -270,7 +272,7 @@ fn request(body: &[u8]) -> (RequestEnded, Vec<Event>) {
     let (ended, mut rest) = RequestEnded::read_from_prefix(body).expect("a request");
     let mut events = Vec::new();
     for _ in 0..ended.events {
-        let (event, later) = Event::read_from_prefix(rest).expect("as many events as are told");
+        let (event, later) = Event::read_from_prefix(rest).expect("as many events as are reported");
         events.push(event);
         rest = later;
     }
@@ -283,11 +285,7 @@ fn request(body: &[u8]) -> (RequestEnded, Vec<Event>) {
         ended.payload_length,
         ended.raw_length,
     ];
-    assert_eq!(
-        rest.len(),
-        lengths.iter().map(|length| *length as usize).sum::<usize>(),
-        "as long as it says"
-    );
+    assert_eq!(rest.len(), lengths.iter().map(|length| *length as usize).sum::<usize>(), "as long as stated");
     let raw = events.iter().map(|event| event.bytes as usize).sum::<usize>();
     if ended.raw_length > 0 {
         assert_eq!(raw, (ended.raw_length - ended.raw_head_length) as usize, "raw bytes are the events'");
@@ -311,13 +309,13 @@ fn every_request_ends_once_and_nothing_comes_before_its_cause() {
             }
             let open = worker.connections.len();
             if *is_interrupted {
-                worker.table.interrupt().expect("a vector takes everything");
+                worker.table.interrupt().expect("a vector accepts everything");
             } else {
                 while let Some(number) = worker.connections.keys().next().copied() {
                     worker.close(number, false);
                 }
             }
-            worker.table.finish().expect("a vector takes everything");
+            worker.table.finish().expect("a vector accepts everything");
             assert_eq!(worker.table.held(), 0, "all room is given back");
             check(worker, if *is_interrupted { open } else { 0 }, &exceeded);
         });
@@ -329,8 +327,8 @@ fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
     let mut ids = requests.iter().map(|(ended, _)| ended.request.0).collect::<Vec<_>>();
     ids.sort_unstable();
     assert_eq!(ids, (0..next_request).collect::<Vec<_>>(), "every request ends once");
-    let told = requests.iter().filter(|(ended, _)| ended.outcome == u32::from(Outcome::Interrupted.number()));
-    assert_eq!(told.count(), interrupted, "those that were open");
+    let open = requests.iter().filter(|(ended, _)| ended.outcome == u32::from(Outcome::Interrupted.number()));
+    assert_eq!(open.count(), interrupted, "those that were open");
     let mut left_out = 0;
     let mut seen = 0;
     let mut bare = 0;
@@ -338,7 +336,7 @@ fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
         assert!(ended.submitted <= ended.ended, "it ends after it was sent");
         assert!(
             ended.head_reaped == MonoNs(0) || ended.submitted <= ended.head_reaped,
-            "its head comes after that"
+            "its head is after that"
         );
         let times = events.iter().map(|event| event.reaped).collect::<Vec<_>>();
         assert!(
@@ -348,7 +346,7 @@ fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
         let ends = events.iter().map(|event| event.end).collect::<Vec<_>>();
         assert!(ends.is_sorted() && ends.iter().all(|end| *end <= ended.response_end), "{ends:?} {ended:?}");
         if let Some(outcome) = outcomes.get(&ended.request.0).filter(|outcome| **outcome != Outcome::Ok) {
-            assert_eq!(ended.outcome, u32::from(outcome.number()), "what the worker says of a failure holds");
+            assert_eq!(ended.outcome, u32::from(outcome.number()), "the worker's outcome of a failure holds");
         }
         left_out += u64::from(ended.events_left_out);
         bare += u64::from(ended.bare_events);

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// Connects a socket whose first payload byte has this sequence number.
 ///
 /// In repair mode the next sequence number may be set (man 7 tcp: TCP_REPAIR; net/ipv4/tcp.c, TCP_QUEUE_SEQ), and a
-/// connect after it uses the number for its SYN, which takes one.
+/// connect after it uses the number for its SYN, which consumes one.
 pub(crate) fn connect_from(sequence: u32, address: &SocketAddr) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -25,7 +25,7 @@ pub(crate) fn connect_from(sequence: u32, address: &SocketAddr) -> io::Result<Tc
 pub(crate) fn data_segments(socket: &TcpStream) -> io::Result<(u32, u32)> {
     let mut info = [0_u32; TCP_INFO_WORDS];
     let mut length = libc::socklen_t::try_from(size_of_val(&info)).map_err(io::Error::other)?;
-    // SAFETY: the kernel writes at most `length` bytes to `info`, which has so many and takes any bytes.
+    // SAFETY: the kernel writes at most `length` bytes to `info`, which has so many and may hold any bytes.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
