@@ -103,7 +103,7 @@ pub enum Report {
         /// The reason.
         why: String,
     },
-    /// What was met of traffic that others sent.
+    /// Counts of other clients' traffic.
     Watched {
         /// What was followed and what was not, by name.
         counts: BTreeMap<String, u64>,

@@ -36,7 +36,7 @@ bounds! {
     Texts = "texts_over_limit";
     /// Sessions that ended before their time: an answer was too long to go on with.
     Sessions = "sessions_over_limit";
-    /// Responses that were given up: too long, or too much of them was not whole.
+    /// Responses that were dropped: too long, or too much of them was not whole.
     Responses = "responses_over_limit";
     /// Responses of jobs of which only the start was read.
     JobBytes = "job_bytes_over_limit";
@@ -150,7 +150,7 @@ pub const fn partial_bytes(connections: u64) -> u64 {
     (256 << 20) + connections.saturating_mul(64 << 10)
 }
 
-/// Bytes of one response on the wire: more is a server gone wrong.
+/// Bytes of one response on the wire: a server that sends more is faulty.
 pub const RESPONSE_BYTES_MAX: u64 = 4 << 30;
 /// Bytes to which a compressed response may decode, and the largest window of `zstd` that browsers accept (RFC 9659).
 pub const DECODED_BYTES_MAX: u64 = 256 << 20;

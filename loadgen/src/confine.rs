@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What this process has given up, and what of it the host does not offer.
+/// What this process has dropped, and what of it the host does not offer.
 #[derive(Debug, Default)]
 pub struct Confinement {
     missing: Vec<String>,
@@ -194,7 +194,7 @@ pub fn threads(workers: usize) -> u64 {
     4 * workers as u64 + bounds::OTHER_THREADS
 }
 
-/// Rights to files that are given up: all that this version knows.
+/// Rights to files that are dropped: all that this version knows.
 const FILES: ABI = ABI::V5;
 /// Signals and abstract sockets of other processes.
 const SCOPES: ABI = ABI::V6;
@@ -555,7 +555,7 @@ mod tests {
             return confined("no_more_rings_are_made");
         }
         drop(Confinement::start());
-        // The test's own main thread has not given up anything: where all threads can't follow, the kernel refuses.
+        // The test's own main thread has not dropped anything: where all threads can't follow, the kernel refuses.
         let setup = BTreeMap::from([(libc::SYS_io_uring_setup, Vec::new())]);
         let filter = program(setup, SeccompAction::Allow, errno(libc::EPERM)).unwrap();
         seccompiler::apply_filter(&filter).unwrap();
@@ -574,6 +574,6 @@ mod tests {
         assert_eq!(getrlimit(Resource::Data).current, Some(256 << 20), "memory");
         let mut bytes = Vec::<u8>::new();
         assert!(bytes.try_reserve(512 << 20).is_err(), "more is refused");
-        assert!(bytes.try_reserve(1 << 20).is_ok(), "and the rest goes on");
+        assert!(bytes.try_reserve(1 << 20).is_ok(), "and the rest is available");
     }
 }

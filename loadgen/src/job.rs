@@ -59,7 +59,7 @@ impl Inquiry {
         Self { path: path.to_owned(), headers: text, id_headers }
     }
 
-    /// What is to be sent next; `None` when the job is over, well or not.
+    /// The next poll; `None` when the job is over, successful or not.
     #[must_use]
     pub fn next(
         &self,

@@ -73,7 +73,7 @@ impl Reporter {
         self.record(Kind::Stamped, u64::from(connection.0), time, end, &body, &[]);
     }
 
-    /// Nothing more will come of this worker.
+    /// The worker has no more records.
     pub fn finished(&mut self, now: MonoNs) {
         self.record(Kind::Finished, 0, now, 0, &(), &[]);
         self.producer.set(Counter::Ended, 1);

@@ -20,7 +20,7 @@ pub struct Endpoint {
     pub model_choice: ModelChoice,
     /// Whether the answer is requested as a stream of events.
     pub streaming: bool,
-    /// Seconds from submission to the end of the response before a request is given up.
+    /// Seconds from submission to the end of the response before a request times out.
     pub request_timeout_seconds: f64,
     /// `max_tokens` instead of `max_completion_tokens`.
     pub use_legacy_max_tokens: bool,

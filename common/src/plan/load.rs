@@ -95,7 +95,7 @@ pub struct Phase {
     pub grace_period_seconds: Option<f64>,
     /// Whether it starts as soon as the one before it has sent its last request, not when that has ended.
     pub is_seamless: bool,
-    /// Requests that are given up on purpose.
+    /// Requests that are cancelled on purpose.
     pub cancellation: Option<Cancellation>,
 }
 
@@ -129,7 +129,7 @@ pub enum Curve {
     Poisson,
 }
 
-/// Requests that are given up on purpose.
+/// Requests that are cancelled on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cancellation {
     /// Their share of all requests, in percent.
@@ -149,7 +149,7 @@ pub struct FixedSchedule {
     pub start_offset_ms: Option<f64>,
     /// Rows after this are left out.
     pub end_offset_ms: Option<f64>,
-    /// Times are divided by this; 1 where it is not given.
+    /// Times are divided by this; 1 if it is not set.
     pub speedup: Option<f64>,
     /// Whether the user set the concurrency of the phases: then it holds for a replay too.
     #[serde(default)]

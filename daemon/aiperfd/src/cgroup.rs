@@ -161,7 +161,7 @@ pub fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves processes of a user back to where they were. One that was just forked is met by the next look.
+/// Moves processes of a user back to where they were. One that was just forked is found by the next look.
 fn let_go(path: &Path) {
     let Ok(home) = put_back_to(path) else { return };
     for _ in 0..LET_GO_ATTEMPTS {
@@ -183,7 +183,7 @@ fn put_back_to(path: &Path) -> Result<PathBuf> {
     if is_ours { unified_mount() } else { Ok(above.to_owned()) }
 }
 
-/// Removes what a daemon that is gone, or is about to be, has left in the cgroups of users.
+/// Removes what a daemon that has ended, or is about to, has left in the cgroups of users.
 pub fn remove_guests_of(daemon: u32) {
     if let Ok(root) = unified_mount() {
         remove_guests(&root, &|pid| pid == daemon, GUEST_DEPTH);

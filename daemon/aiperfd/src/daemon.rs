@@ -236,7 +236,7 @@ impl Daemon {
     /// What a run uses of its user's share while it is active.
     ///
     /// # Errors
-    /// Which limit was met.
+    /// Which limit was reached.
     pub fn share(&self, run: &ActiveRun, plan: &Plan) -> Result<Vec<Taken>, Problem> {
         let limits = &self.limits;
         let (of_user, all) = (u64::from(limits.active_runs_per_user), u64::from(limits.active_runs));

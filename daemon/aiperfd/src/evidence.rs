@@ -300,7 +300,7 @@ mod tests {
         for (at, is_stopped) in [(0, false), (10, true), (30, true), (40, false), (50, true), (60, false)] {
             stops.look(is_stopped, MonoNs(at));
         }
-        assert_eq!(stops.lasted(MonoNs(90)), DurationNs(0), "it goes on");
+        assert_eq!(stops.lasted(MonoNs(90)), DurationNs(0), "it has not ended");
         stops.look(true, MonoNs(95));
         assert_eq!(stops.lasted(MonoNs(99)), DurationNs(4), "it is stopped again");
         assert_eq!(

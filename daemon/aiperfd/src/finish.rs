@@ -1,4 +1,4 @@
-//! The end of a run: what is left is drained and joined, the verdict is given, and `run.json` is written, whatever ended it.
+//! The end of a run: what is left is drained and joined, the verdict is made, and `run.json` is written, whatever ended it.
 
 use crate::daemon::Daemon;
 use crate::evidence::{evidence, figures};

@@ -236,7 +236,7 @@ const INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// Changes that are kept for each GPU.
 const CHANGES_MAX: usize = 1 << 18;
 
-/// NVML's bits (`nvmlClocksThrottleReason*`) that slow a GPU down against its user's will.
+/// NVML's bits (`nvmlClocksThrottleReason*`) that slow a GPU down without its user's request.
 const REASONS: &[(u64, &str)] = &[
     (0x04, "power cap"),
     (0x08, "hardware slowdown"),

@@ -31,7 +31,7 @@ pub fn start(loadgen: &Path, cgroup: Option<&Path>, orders: OwnedFd) -> Result<C
 /// The guard itself.
 ///
 /// # Errors
-/// When rights can't be given up, or the cgroup not be removed.
+/// When privileges can't be dropped, or the cgroup not be removed.
 pub fn run(loadgen: &Path, cgroup: Option<&Path>, daemon: Option<u32>) -> Result<()> {
     privileges::keep_only_for_guarding()?;
     for attempt in 0_u32.. {

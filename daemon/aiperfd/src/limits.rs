@@ -99,7 +99,7 @@ impl Limits {
     }
 }
 
-/// A limit that was met, by its name in the configuration.
+/// A limit that was reached, by its name in the configuration.
 #[must_use]
 pub fn met(name: &str, limit: impl std::fmt::Display, what: &str) -> Problem {
     let message = format!(
@@ -121,7 +121,7 @@ pub struct Taken {
     amount: u64,
 }
 
-/// Why something is not given.
+/// Why something is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The user holds too much already.
@@ -134,7 +134,7 @@ impl Held {
     /// Counts `amount` for a user, unless that is more than he, or all, may have.
     ///
     /// # Errors
-    /// Whose limit was met.
+    /// Whose limit was reached.
     pub fn take(&self, uid: u32, amount: u64, per_user: u64, all: u64) -> Result<Taken, Refused> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_user = held.get(&uid).copied().unwrap_or(0);
@@ -174,7 +174,7 @@ mod tests {
         let first = held.take(1000, 2, 2, 3).unwrap();
         assert_eq!(held.take(1000, 1, 2, 3).unwrap_err(), Refused::User, "his own limit");
         let second = held.take(1001, 1, 2, 3).unwrap();
-        assert_eq!(held.take(1001, 1, 2, 3).unwrap_err(), Refused::All, "everybody's");
+        assert_eq!(held.take(1001, 1, 2, 3).unwrap_err(), Refused::All, "all users'");
         assert_eq!(held.take(ROOT, 1, 0, 3).unwrap_err(), Refused::All, "root's too");
         drop(first);
         let root = held.take(ROOT, 2, 0, 3).unwrap();

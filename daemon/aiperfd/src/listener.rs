@@ -105,7 +105,7 @@ impl Source {
 }
 
 impl Listener {
-    /// The next connection; `None` when no more will come, because the one client is gone.
+    /// The next connection; `None` when no more can follow, because the one client is gone.
     ///
     /// # Errors
     /// When one connection can't be taken; the next one may be.

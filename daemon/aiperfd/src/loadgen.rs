@@ -24,7 +24,7 @@ pub struct Loadgen<'a> {
     pid: u32,
     spawner: &'a Spawner,
     cgroup: Option<Cgroup>,
-    /// The user number that it runs as, given back last of all.
+    /// The user number that it runs as, returned last of all.
     identity: Lent<'a>,
 }
 
@@ -40,7 +40,7 @@ pub enum Received {
     },
     /// It stops before the plan is done, for this reason.
     Stopped(String),
-    /// What it met of others' traffic.
+    /// Counts of other clients' traffic.
     Watched {
         /// By name.
         counts: BTreeMap<String, u64>,
@@ -49,7 +49,7 @@ pub enum Received {
     },
     /// Bounds that something exceeded, and how much was left out, by name.
     Exceeded(BTreeMap<String, u64>),
-    /// Nothing in the time given.
+    /// No message in the time.
     Nothing,
     /// Every record is written.
     Finished,

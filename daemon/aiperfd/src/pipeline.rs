@@ -319,7 +319,7 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
 const SLACK: DurationNs = DurationNs::from_millis(50);
 /// A part is ended after so much of the run.
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
-/// The same once records are given back that are in complete parts: a kill loses no more than that.
+/// The same once records are freed that are in complete parts: a kill loses no more than that.
 const PART_LENGTH_SHORT: DurationNs = DurationNs::from_millis(800);
 /// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
 const SHOW_EVERY: u64 = 256;

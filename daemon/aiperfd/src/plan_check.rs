@@ -217,7 +217,7 @@ fn refuse(path: &str, why: impl std::fmt::Display) -> Problem {
 pub const VALUES_MAX: usize = 200_000;
 /// Memory of a value, its place in a list included.
 pub const VALUE_BYTES: usize = 512;
-/// What a name may be in an ext4 or XFS folder, less the endings that files are given.
+/// What a name may be in an ext4 or XFS folder, less the endings that files get.
 const FILE_NAME_MAX: usize = 200;
 /// More than any time, rate or count of a load.
 const NUMBER_MAX: f64 = 1e15;

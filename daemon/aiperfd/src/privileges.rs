@@ -118,7 +118,7 @@ fn free_ids(passwd: &str, uid_map: &str, gid_map: &str) -> Vec<u32> {
     FREE_IDS.filter(free).collect()
 }
 
-/// The users whom the processes of this host run as.
+/// The users that the processes of this host run as.
 fn users_of_processes() -> BTreeSet<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbered = processes.filter(|entry| {
@@ -177,7 +177,7 @@ pub fn shut() -> Result<()> {
 /// Raises the number of descriptors to the host's limit: each connection and each watch needs some.
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was, and connections are refused when it is met.
+    // If it is refused the limit stays as it was, and connections are refused when it is reached.
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).ok();
 }
 
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(third.identity().uid(), None, "none is left");
         let again = first.identity();
         drop(first);
-        assert_eq!(identities.lend().identity(), again, "one that was given back");
+        assert_eq!(identities.lend().identity(), again, "one that was returned");
     }
 
     /// The packaged unit bounds the daemon to what this file states that it needs, and to nothing else.

@@ -44,7 +44,7 @@ pub(crate) struct Replayed {
 pub(crate) struct Reported {
     /// Bounds that something exceeded, and how much was left out, by name.
     pub(crate) exceeded: BTreeMap<String, u64>,
-    /// What was met of others' traffic, by name.
+    /// Counts of other clients' traffic, by name.
     pub(crate) met: BTreeMap<String, u64>,
     /// The models that other clients requested.
     pub(crate) models: Vec<String>,
@@ -56,7 +56,7 @@ pub(crate) struct Reported {
 /// When they are not whole, or can't be read.
 pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &Started) -> Result<Replayed> {
     if !spool::is_whole(&directory.spool()) {
-        bail!("the run was so long that records were given back when they were in complete parts");
+        bail!("the run was so long that records were freed when they were in complete parts");
     }
     let timestamps = timestamps(&started.timestamps);
     let folder = directory.path().join("replay");

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, IntoBytes};
 #[derive(Debug)]
 pub struct Replies<R = File> {
     pipe: BufReader<R>,
-    /// Words, not bytes, so that the layouts in it are aligned.
+    /// 64-bit words, not bytes, so that the layouts in it are aligned.
     message: Vec<u64>,
 }
 

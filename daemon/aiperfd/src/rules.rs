@@ -35,11 +35,11 @@ impl Rules {
                 uid
             };
             let cgroups = allow.cgroups.iter().map(|path| PathBuf::from(path.trim_matches('/')));
-            let of_everybody = allow.runs_of.iter().any(|user| user == EVERYBODY);
+            let of_all = allow.runs_of.iter().any(|user| user == ALL_USERS);
             Rule {
                 uids: allow.users.iter().filter_map(known).collect(),
                 cgroups: cgroups.collect(),
-                runs_of: (!of_everybody).then(|| allow.runs_of.iter().filter_map(known).collect()),
+                runs_of: (!of_all).then(|| allow.runs_of.iter().filter_map(known).collect()),
                 may: allow.may,
             }
         };
@@ -113,7 +113,7 @@ fn target(target: &Target) -> Result<PathBuf, Problem> {
 }
 
 /// All users, among users whose runs may be used.
-const EVERYBODY: &str = "*";
+const ALL_USERS: &str = "*";
 
 fn uid_of(user: &str, passwd: &str) -> Option<u32> {
     if let Ok(uid) = user.parse() {
@@ -187,6 +187,6 @@ mod tests {
         let passwd = "root:x:0:0::/root:/bin/sh\nme:x:1000:1000::/:/bin/sh\n";
         assert_eq!(uid_of("me", passwd), Some(1000), "a name");
         assert_eq!(uid_of("77", passwd), Some(77), "a number");
-        assert_eq!(uid_of("you", passwd), None, "nobody");
+        assert_eq!(uid_of("you", passwd), None, "no user");
     }
 }

@@ -1,8 +1,8 @@
 //! One run from its plan to its records: who is started, in which order, and what is cleaned up whatever happens.
 //!
 //! ```text
-//! prepare   cgroup, probes, rings, spools; load generator born, moved into the cgroup, given its orders
-//! send      collector, pipeline and load generator run; this thread watches and passes on the user's will
+//! prepare   cgroup, probes, rings, spools; load generator started, moved into the cgroup, sent its orders
+//! send      collector, pipeline and load generator run; this thread watches and passes on the user's stop request
 //! record    everything is drained and joined; verdict; run.json
 //! ```
 
@@ -112,7 +112,7 @@ pub(crate) struct RunResources<'a> {
     pub(crate) watch: Watch,
     /// What is watched, in a run that sends nothing.
     pub(crate) watched: Option<Watched>,
-    /// What was met of others' traffic, by name.
+    /// Counts of other clients' traffic, by name.
     pub(crate) met: BTreeMap<String, u64>,
     /// The models that other clients requested.
     pub(crate) models: Vec<String>,
@@ -409,7 +409,7 @@ impl ActiveRun {
         Ok(Some(Gpus::start(wanted, &daemon.gpus, &self.directory, &metadata, hot_cpus)?))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a load generator is given comes from everywhere")]
+    #[expect(clippy::too_many_arguments, reason = "a load generator's inputs are from many places")]
     fn set_up(
         &self,
         loadgen: &mut Loadgen<'_>,

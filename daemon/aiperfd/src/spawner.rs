@@ -142,7 +142,7 @@ impl Spawner {
 /// The spawner itself: serves on standard input until the daemon's end of it closes.
 ///
 /// # Errors
-/// When the load generator's program can't be opened, or rights not be given up.
+/// When the load generator's program can't be opened, or privileges not be dropped.
 pub fn run(loadgen: &Path) -> Result<()> {
     // Opened while everything may be: the program may lie where other users can't walk.
     let program = File::open(loadgen).with_context(|| {

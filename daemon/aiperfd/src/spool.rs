@@ -22,7 +22,7 @@ pub struct Writer {
     written: u64,
     /// What a reader in this process may read.
     published: Arc<AtomicU64>,
-    /// What is given back, and when.
+    /// What is freed, and when.
     keeping: Keeping,
     durable: Durable,
     /// How far it was read at the last look.
@@ -35,19 +35,19 @@ pub struct Keeping(Arc<Kept>);
 
 #[derive(Debug)]
 struct Kept {
-    /// Bytes that each file may have before anything is given back.
+    /// Bytes that each file may have before anything is freed.
     bytes: u64,
-    /// The mark that something was given back.
+    /// The mark that something was freed.
     mark: PathBuf,
-    /// Whether parts are short, so that something can be given back soon.
+    /// Whether parts are short, so that something can be freed soon.
     is_short: AtomicBool,
-    /// Whether something was given back.
+    /// Whether something was freed.
     is_cut: AtomicBool,
     /// How often the pipeline has ended its parts.
     parts: AtomicU64,
 }
 
-/// How far one file may be given back: what was read before the parts were ended twice is in complete ones.
+/// How far one file may be freed: what was read before the parts were ended twice is in complete ones.
 #[derive(Debug, Default)]
 struct Durable {
     parts: u64,
@@ -114,7 +114,7 @@ impl Keeping {
         if !self.is_short() || durable.safe.saturating_sub(durable.freed) < least {
             return Ok(());
         }
-        // The mark is on the disk before the first bytes are gone.
+        // The mark is on the disk before the first bytes are freed.
         if !self.0.is_cut.swap(true, Ordering::Relaxed) {
             File::create(&self.0.mark)?;
         }
@@ -147,9 +147,9 @@ pub struct Reader {
     /// The offset in the file after the buffer.
     place: u64,
     durable: Durable,
-    /// How far another process has read, if one reads too: what it has not read is not given back.
+    /// How far another process has read, if one reads too: what it has not read is not freed.
     other: Option<Arc<AtomicU64>>,
-    /// What is given back; nothing of a file that is read again.
+    /// What is freed; nothing of a file that is read again.
     keeping: Option<Keeping>,
 }
 
@@ -259,7 +259,7 @@ impl Writer {
 }
 
 impl Reader {
-    /// Reads a file that a daemon which is gone has left, to its end.
+    /// Reads a file that a dead daemon has left, to its end.
     ///
     /// # Errors
     /// When it can't be opened.
@@ -316,11 +316,11 @@ impl Reader {
     }
 }
 
-/// The mark that something was given back.
+/// The mark that something was freed.
 const CUT: &str = "cut";
 /// Bytes that are buffered before they are written to the file.
 const BUFFER_BYTES: usize = 256 << 10;
-/// How much disk space is given back at once.
+/// How much disk space is freed at once.
 const FREE_BYTES: u64 = 64 << 20;
 /// The same when the disk runs short, or much was collected.
 const PRESSED_BYTES: u64 = 1 << 20;
@@ -367,11 +367,11 @@ mod tests {
         write(2);
         keeping.ended_parts();
         write(1);
-        assert!(is_whole(directory.path()) && !keeping.is_short(), "nothing was given back");
+        assert!(is_whole(directory.path()) && !keeping.is_short(), "nothing was freed");
         let mut again = Reader::again(&directory.path().join("spool")).unwrap();
         assert_eq!(again.peek(1).unwrap(), Some([7].as_slice()), "it can be read again");
         write(4);
-        assert!(keeping.is_short() && !is_whole(directory.path()), "what is in complete parts is given back");
+        assert!(keeping.is_short() && !is_whole(directory.path()), "what is in complete parts is freed");
     }
 
     #[test]

@@ -281,7 +281,7 @@ pub(crate) const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
 /// A response that takes longer to parse is treated as a hang.
 pub(crate) const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);
 const DISK_INTERVAL: DurationNs = DurationNs::from_millis(100);
-/// So many times what stays free, and records are given back that are in complete parts.
+/// At this multiple of the room that stays free, records that are in complete parts are freed.
 const EARLIER: u64 = 4;
 /// Of a small disk a twentieth is left for the end of runs.
 const SHARE_FREE: u64 = 20;

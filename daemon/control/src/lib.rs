@@ -137,7 +137,7 @@ pub enum State {
     Preparing,
     /// Requests are sent.
     Running,
-    /// Nothing more is sent; requests in flight end.
+    /// No more requests are sent; requests in flight end.
     Draining,
     /// Records are joined and written.
     Recording,
@@ -251,14 +251,14 @@ pub struct WatchedServer {
     pub lag_bytes: u64,
     /// What was lost in the kernel, by reason.
     pub kernel_dropped: BTreeMap<String, u64>,
-    /// What the observer met, by name.
+    /// The observer's counts, by name.
     pub met: BTreeMap<String, u64>,
     /// Requests that were dropped, because the publishing process was slow.
     #[serde(rename = "untold")]
     pub dropped: u64,
 }
 
-/// Percentiles of a metric while the run goes on.
+/// Percentiles of a metric while the run is active.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LivePercentiles {
     /// The median, in milliseconds.

@@ -88,7 +88,7 @@ impl Card {
         Ok(())
     }
 
-    /// The counter of energy, in the table of metrics whose layout goes by its version.
+    /// The counter of energy, in the table of metrics whose layout depends on its version.
     fn put_energy(&self, answer: &mut Answer) -> Result<(), CallError> {
         let file = self.device.join("gpu_metrics");
         let table = fs::read(&file).map_err(|error| refused(&file, &error))?;

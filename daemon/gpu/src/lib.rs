@@ -1,4 +1,4 @@
-//! Reads the GPUs of a host while a run goes on: one file per collector, each on threads of its own.
+//! Reads the GPUs of a host during a run: one file per collector, each on threads of its own.
 //!
 //! ```text
 //! collector.rs   what a collector is, and the list of them     nvml.rs amdgpu.rs   one collector each

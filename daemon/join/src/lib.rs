@@ -9,7 +9,7 @@
 //! ```
 //!
 //! An event's kernel time is the first moment at which every byte up to its last one was there. Nothing here reads
-//! a clock, opens a file or knows where the records come from: the same input gives the same output.
+//! a clock, opens a file or knows where the records are from: the same input has the same output.
 #![forbid(unsafe_code)]
 
 mod reply;

@@ -75,7 +75,7 @@ pub struct GpuSource {
     pub source: String,
     /// GPUs that it found, and parts of divided ones.
     pub gpus: u32,
-    /// Why it found none, or what it met last that a user should know.
+    /// Why it found none, or its last problem that a user should know.
     pub problem: Option<String>,
     /// Whether a call had not come back when the run ended.
     pub did_hang: bool,

@@ -45,7 +45,7 @@ pub(crate) enum ParsedAnswer {
     Answer(Box<Turn>),
     /// Nothing that can be sent again: the request failed, or the server's answer is an error or empty.
     Nothing,
-    /// An answer that is too long to be sent again.
+    /// An answer that is too long for later turns.
     TooMuch,
 }
 

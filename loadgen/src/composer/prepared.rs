@@ -1,10 +1,10 @@
-//! What is ready to be sent, and what follows it.
+//! A request that is ready, and what follows it.
 
 use crate::job::Wanted;
 use common::clock::{DurationNs, MonoNs};
 use common::id::{Lineage, RequestId};
 
-/// A request that only has to be sent.
+/// A request that is ready.
 #[derive(Debug)]
 pub struct Prepared {
     /// Head and body; of a request that a warm-up sends otherwise, both of the measurement's and then both of the warm-up's.
@@ -77,7 +77,7 @@ impl Prepared {
         }
     }
 
-    /// Nothing to be sent.
+    /// No request.
     pub(crate) const fn nothing(session: u64, ends: bool) -> Self {
         Self {
             bytes: Vec::new(),

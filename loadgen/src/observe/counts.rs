@@ -1,9 +1,9 @@
-//! What was met while watching, by name: what was followed, and what was not and why.
+//! Counts of watched traffic, by name: what was followed, and what was not and why.
 
 use super::requests::NotFollowed;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was met.
+/// Counts of watched traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     named: BTreeMap<String, u64>,

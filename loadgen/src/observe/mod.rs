@@ -101,7 +101,7 @@ pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
 struct Reader {
     offset: u64,
     buffer: Vec<u8>,
-    /// Whether its start may have been given back to the disk: then it reads as zeroes, up to a record.
+    /// Whether its start may have been freed on disk: then it reads as zeroes, up to a record.
     may_be_freed: bool,
 }
 

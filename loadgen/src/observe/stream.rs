@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub struct Stream {
     /// The sequence number of byte 0.
     base: Option<u32>,
-    /// Everything below this offset has been given.
+    /// Everything below this offset has been delivered.
     next: u64,
     /// Segments beyond it, by their first byte.
     ahead: BTreeMap<u64, Waiting>,
@@ -74,7 +74,7 @@ impl Stream {
         Self { base: Some(base), ..Self::default() }
     }
 
-    /// The offset of the next byte to be given.
+    /// The next offset to be delivered.
     #[must_use]
     pub const fn next(&self) -> u64 {
         self.next
@@ -198,9 +198,9 @@ fn narrow(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// Bytes that wait behind a gap before it is given up.
+/// Bytes that wait behind a gap before it becomes a hole.
 const HELD_MAX: usize = 1 << 20;
-/// Segments that wait behind a gap before it is given up.
+/// Segments that wait behind a gap before it becomes a hole.
 const WAITING_MAX: usize = 1024;
 /// How long a gap is waited for; the kernel's first retransmissions come sooner.
 const PATIENCE: DurationNs = DurationNs::from_millis(3000);
@@ -211,7 +211,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fmt::Write;
 
-    /// Segments as (sequence, bytes, bytes captured), given one after the other.
+    /// Segments as (sequence, bytes, bytes captured), added one after the other.
     fn check(base: u32, segments: &[(u32, &str, usize)], expected: &str) {
         let mut stream = Stream::from_sequence(base);
         let mut text = String::new();

@@ -114,7 +114,7 @@ impl<W: Write> Watch<W> {
         }
     }
 
-    /// What was met so far.
+    /// The counts so far.
     pub const fn counts(&self) -> &Counts {
         &self.shared.counts
     }

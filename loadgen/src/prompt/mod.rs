@@ -331,8 +331,8 @@ mod tests {
         check(&file("single_turn", None), None, "failed to find the dataset that the plan names");
         check(&file("single_turn", None), Some("\n \n"), "failed to use the dataset: it has no rows");
         check(&file("x", None), Some(""), "failed to use the dataset: `x` is no format that is known");
-        let mut nobody = file("single_turn", None);
-        nobody.endpoint.models.clear();
-        check(&nobody, Some("{\"text\":\"x\"}"), "failed to make requests: the plan names no model");
+        let mut no_model = file("single_turn", None);
+        no_model.endpoint.models.clear();
+        check(&no_model, Some("{\"text\":\"x\"}"), "failed to make requests: the plan names no model");
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Decoding {
     decoder: Option<Decoder>,
     has_started: bool,
     stream: Stream,
-    /// What it takes of the room for decoders, and what of that is for an event that is not whole.
+    /// Bytes that it uses of the room for decoders, and how many of them are for an event that is not whole.
     memory: usize,
     held: usize,
     failure: Option<Failure>,
@@ -73,7 +73,7 @@ impl Decoding {
         })
     }
 
-    /// Takes a piece of the body; gives what it decodes to, each part with how many bytes of the piece are behind it.
+    /// Decodes a piece of the body; calls `out` with each part and the number of the piece's bytes that follow it.
     pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(Decoded<'_>, usize)) {
         let mut rest = bytes;
         while !rest.is_empty() && self.failure.is_none() {
@@ -85,7 +85,7 @@ impl Decoding {
         }
     }
 
-    /// The body has ended, whole or not: gives what is left of it.
+    /// The body has ended, whole or not: delivers what is left of it.
     pub(super) fn finish(&mut self, mut out: impl FnMut(Decoded<'_>)) {
         match &mut self.stream {
             Stream::Is(cutter) => cutter.finish(0, |event, _| out(Decoded::Event(event))),
@@ -102,7 +102,7 @@ impl Decoding {
         self.failure
     }
 
-    /// What it takes of the room for decoders.
+    /// Bytes that it uses of the room for decoders.
     pub(super) const fn memory(&self) -> usize {
         self.memory
     }
@@ -155,7 +155,7 @@ impl Decoding {
 }
 
 impl Stream {
-    /// Takes decoded bytes; returns whether no event is too large.
+    /// Processes decoded bytes; returns whether no event is too large.
     fn take(&mut self, bytes: &[u8], out: &mut dyn FnMut(Decoded<'_>)) -> bool {
         match self {
             Self::Is(cutter) => cutter.feed(bytes, 0, |event, _| out(Decoded::Event(event))).is_ok(),

@@ -185,7 +185,7 @@ struct Spool<S> {
     source: S,
     offset: u64,
     buffer: Vec<u8>,
-    /// Whether its start may have been given back to the disk: then it reads as zeroes, up to a record.
+    /// Whether its start may have been freed on disk: then it reads as zeroes, up to a record.
     may_be_freed: bool,
 }
 
@@ -234,7 +234,7 @@ impl<S: Source> Spool<S> {
         Ok(read > 0)
     }
 
-    /// Reads no more of it; gives how many bytes are left.
+    /// Reads no more of it; returns how many bytes are left.
     fn give_up(&mut self) -> u64 {
         let visible = self.source.visible();
         let left = visible.saturating_sub(self.offset);
@@ -243,7 +243,7 @@ impl<S: Source> Spool<S> {
     }
 }
 
-/// Bytes of whole words of zeroes at the start of these.
+/// Bytes of the leading run of zeroes, in whole 64-bit words.
 pub(crate) fn freed(bytes: &[u8]) -> usize {
     let zeroes = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     zeroes / 8 * 8

@@ -46,7 +46,7 @@ pub(super) fn judge(
         Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
         // A server of another protocol often closes the connection at the first request.
         Outcome::Reset if request.report.status == 0 && request.report.reused == 0 => {
-            let reset = with_cause("the connection was reset before the response began", errno);
+            let reset = with_cause("the connection was reset before the response started", errno);
             (outcome, named(outcome), format!("{reset}; {OTHER_PROTOCOL}"))
         }
         Outcome::Reset => (outcome, named(outcome), with_cause("the connection was reset", errno)),
@@ -57,7 +57,7 @@ pub(super) fn judge(
             "the server closed the connection before the response was whole".to_owned(),
         ),
         Outcome::ClosedEarly => {
-            let closed = "the server closed the connection before the response began";
+            let closed = "the server closed the connection before the response started";
             (outcome, named(outcome), format!("{closed}; {OTHER_PROTOCOL}"))
         }
         Outcome::TlsFailed => {
@@ -136,7 +136,7 @@ fn redirect(request: &Request) -> String {
 
 /// What may be wrong with a server that sends nothing at all.
 const OTHER_PROTOCOL: &str =
-    "does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not spoken)";
+    "does it serve HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not supported)";
 /// What is wrong with a stream that does not end as others do.
 const UNFINISHED: &str =
     "the stream ended without a finish_reason or [DONE], which others of this server have: it was cut off";
@@ -189,15 +189,15 @@ mod tests {
         check(Malformed, "", "", HeadTooLarge.number(), ["malformed_response", &many]);
         let large = "an event of the response is larger than 4 MiB";
         check(Malformed, "", "", EventTooLarge.number(), ["malformed_response", large]);
-        check(Malformed, "", "", 0, ["malformed_response", "what came is no HTTP/1.1 response"]);
+        check(Malformed, "", "", 0, ["malformed_response", "what arrived is no HTTP/1.1 response"]);
         check(Reset, "", "", 0, ["connection_reset", "the connection was reset"]);
         let mut silent = Request::default();
         let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
-        assert!(verdict.error_message.contains("(os error 104); does it speak"), "{}", verdict.error_message);
+        assert!(verdict.error_message.contains("(os error 104); does it serve"), "{}", verdict.error_message);
         silent.report.reused = 1;
         let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
         assert!(
-            !verdict.error_message.contains("does it speak"),
+            !verdict.error_message.contains("does it serve"),
             "it responded before: {}",
             verdict.error_message
         );

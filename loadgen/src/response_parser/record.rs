@@ -4,7 +4,7 @@ use common::client_event::{HEADER_LENGTH, Kind, RecordHeader};
 use std::io;
 use zerocopy::FromBytes;
 
-/// What stands next in a spool.
+/// The next item of a spool.
 pub(super) enum Next<'a> {
     /// A record: its header and what follows it.
     Record { header: RecordHeader, bytes: &'a [u8], stride: usize },

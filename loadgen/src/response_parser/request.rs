@@ -56,7 +56,7 @@ pub(super) struct Request {
     held: usize,
     /// Whether some of its texts were left out: then their tokens can't be counted.
     lacks_text: bool,
-    /// Whether some of its body, or of its raw bytes, was left out: then nothing more of it is kept.
+    /// Whether some of its body, or of its raw bytes, was left out: then no more of it is kept.
     lacks_bytes: bool,
     /// Bytes of buffers that it keeps for the next request.
     pub(super) kept: usize,
@@ -328,7 +328,7 @@ impl Request {
         Some((answer, reasoning))
     }
 
-    /// Takes the server's counts for ours.
+    /// Uses the server's counts as ours.
     pub(super) fn take_server_counts(&mut self) {
         let usage = &self.report.usage;
         let reasoning = known(usage.reasoning);
@@ -422,7 +422,7 @@ impl Request {
         reply.kind
     }
 
-    /// Takes room for texts; once there is none, no text of this response is taken any more.
+    /// Takes room for texts; once there is none, no more text of this response is kept.
     #[inline]
     fn take_text(&mut self, length: usize, room: &mut Room) {
         let there = self.answer.len() + self.reasoning.len() + self.others_bytes;
@@ -445,7 +445,7 @@ impl Request {
                 return;
             }
             self.others_bytes += length;
-            // More than any API gives are counted as one.
+            // More than any API returns are counted as one.
             let place = (choice.index.min(CHOICES_MAX) as usize).saturating_sub(1);
             if self.others.len() <= place {
                 self.others.resize_with(place + 1, Other::default);
@@ -493,7 +493,7 @@ impl Request {
         }
     }
 
-    /// Keeps an event's bytes for the raw export; gives how many. Once there was no room, none is kept any more.
+    /// Keeps an event's bytes for the raw export; returns how many. Once there was no room, none is kept any more.
     fn keep_raw(&mut self, bytes: &[u8], secrets: &Secrets, room: &mut Room) -> usize {
         let redacted = secrets.redacted(bytes);
         let fits = self.body.len() + redacted.len() <= RAW_BYTES_MAX && self.events.len() < EVENTS_MAX;
@@ -507,7 +507,7 @@ impl Request {
         0
     }
 
-    /// Of a refusal, only as much as the error's message needs, unless every byte is kept; gives how many were.
+    /// Of an error response, keeps only as much as the error's message needs, unless every byte is kept; returns how many were.
     #[cold]
     fn keep_refusal(&mut self, bytes: &[u8], keep: Keep<'_>, room: &mut Room) -> usize {
         if keep.raw {

@@ -141,7 +141,7 @@ impl<W: Write> RequestTable<W> {
         self.finished
     }
 
-    /// Takes one record of a worker: its header and what follows it.
+    /// Processes one record of a worker: its header and what follows it.
     ///
     /// # Errors
     /// When the record is malformed or a message can't be written.
@@ -272,7 +272,7 @@ impl<W: Write> RequestTable<W> {
         left
     }
 
-    /// Where the request stands in `requests`; a place is made for one that is new.
+    /// The request's index in `requests`; a new one gets an index.
     #[inline]
     fn place(&mut self, worker: u32, request: RequestId) -> usize {
         match self.open.get(&request.0) {
@@ -853,8 +853,8 @@ mod tests {
                 "stamped cookie 1002 2 40..1007 at 7",
                 &format!(
                     "request 8: connection_reset, 0, connection_reset: the connection was reset before the response \
-                     began; does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not \
-                     spoken); events; {tail}"
+                     started; does it serve HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not \
+                     supported); events; {tail}"
                 ),
                 "closed 1 cookie 1001",
                 &format!(

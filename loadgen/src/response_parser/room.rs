@@ -44,12 +44,12 @@ impl Room {
         fits
     }
 
-    /// Gives a decoder's room back.
+    /// Returns a decoder's room.
     pub(super) const fn give_back_decoder(&mut self, bytes: usize) {
         self.decoders_left = self.decoders_left.saturating_add(bytes);
     }
 
-    /// Gives room back.
+    /// Returns room.
     pub(super) const fn give_back(&mut self, bytes: usize) {
         self.left = self.left.saturating_add(bytes);
     }

@@ -30,14 +30,14 @@ pub(super) struct Counted {
     pub(super) brought: Vec<(u32, u32)>,
 }
 
-/// Where the tokens of an answer's texts end that no event has been given yet.
+/// The ends of the tokens of an answer's texts that are not assigned to an event yet.
 pub(super) struct Ends {
     answer: Peekable<IntoIter<usize>>,
     reasoning: Peekable<IntoIter<usize>>,
 }
 
 impl Other {
-    /// Takes what an event brought of it.
+    /// Adds what an event brought of it.
     pub(super) fn take(&mut self, choice: &Choice<'_>, event: u32) {
         self.answer.push_str(&choice.content);
         self.answer.push_str(&choice.tool_call);

@@ -211,7 +211,7 @@ impl Drop for Producer {
         #[expect(clippy::cast_possible_truncation, reason = "it was mapped with this length")]
         let length = RING_OFFSET + self.capacity as usize;
         // SAFETY: the whole mapping that `map` made, and nothing refers into it any more. A failure leaves it
-        // mapped until the process ends, which harms nobody.
+        // mapped until the process ends, which does no harm.
         unsafe { munmap(self.header.as_ptr().cast(), length) }.ok();
     }
 }

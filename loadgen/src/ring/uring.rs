@@ -66,9 +66,9 @@ pub enum Event {
     Disarmed,
 }
 
-/// A filled receive buffer, to be given back with [`Ring::recycle`].
+/// A filled receive buffer, to be returned with [`Ring::recycle`].
 #[derive(Debug)]
-#[must_use = "a buffer that is not given back is lost to the pool"]
+#[must_use = "a buffer that is not returned is lost to the pool"]
 pub struct Buffer {
     id: u16,
     begin: u32,
@@ -169,7 +169,7 @@ impl Ring {
         self.slots[widen(slot)].lent
     }
 
-    /// Sends all of `bytes`; [`Ring::take_sent`] gives them back after [`Event::Sent`].
+    /// Sends all of `bytes`; [`Ring::take_sent`] returns them after [`Event::Sent`].
     ///
     /// # Panics
     /// When the send before it has not completed: its bytes are still the kernel's.
@@ -367,7 +367,7 @@ struct BufferPool {
     memory: *mut u8,
     memory_bytes: usize,
     count: u16,
-    /// Buffers given back so far; the kernel reads it as the ring's tail.
+    /// Buffers returned so far; the kernel reads it as the ring's tail.
     tail: u16,
 }
 

@@ -32,7 +32,7 @@ use threads::{RunThreads, threshold};
 use watching::observe;
 use zeroize::Zeroize;
 
-/// Why a load generator can't run. The variants state whose fault it is.
+/// Why a load generator can't run. The variants state what is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The plan or its inputs.

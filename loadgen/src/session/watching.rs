@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
-/// Watches what others send until the daemon has nothing more for it; of a daemon that died, reads what it spooled.
+/// Watches other clients' traffic until the daemon has no more of it; of a daemon that died, reads what it spooled.
 pub(super) fn observe(
     setup: &Setup,
     watch: &plan::Watch,

@@ -143,7 +143,7 @@ mod tests {
             let count = 100_000;
             let last = arrivals(shape, 5_000.0, 7).nth(count - 1).unwrap();
             let rate = 100_000.0 / last.as_seconds();
-            assert!((rate / 5_000.0 - 1.0).abs() < 0.01, "{shape} gives {rate} requests/s");
+            assert!((rate / 5_000.0 - 1.0).abs() < 0.01, "{shape} has {rate} requests/s");
         }
     }
 

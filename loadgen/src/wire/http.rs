@@ -50,7 +50,7 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The status line or a header line is malformed.
-    #[error("what came is no HTTP/1.1 response")]
+    #[error("what arrived is no HTTP/1.1 response")]
     Head,
     /// The head is larger than [`HEAD_BYTES_MAX`] or has more than [`HEADERS_MAX`] lines.
     #[error("the response's head is larger than {} KiB or has more than {HEADERS_MAX} lines", HEAD_BYTES_MAX >> 10)]
@@ -64,7 +64,7 @@ pub enum Malformed {
     /// Bytes arrived that belong to no request.
     #[error("the server sent bytes after its response")]
     Surplus,
-    /// The server requires TLS, and the request came without.
+    /// The server requires TLS, and the request was sent without.
     #[error("the server responded with TLS: use a URL that starts with https://")]
     Tls,
     /// The server sent HTTP/2.
@@ -79,7 +79,7 @@ pub enum Malformed {
     /// The response is longer than [`RESPONSE_BYTES_MAX`].
     #[error("the response is longer than {} GiB", RESPONSE_BYTES_MAX >> 30)]
     TooLong,
-    /// The server switches protocols, which no request asked for.
+    /// The server switches protocols, which no request requested.
     #[error("the server requires another protocol")]
     Upgrade,
 }
@@ -673,7 +673,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fmt::Write;
 
-    /// Writes down what it is given.
+    /// Records the calls of a sink.
     #[derive(Default)]
     struct Journal(String);
 
@@ -824,7 +824,7 @@ mod tests {
     }
 
     proptest! {
-        /// A stream split at any bytes gives the same events at the same offsets.
+        /// A stream split at any bytes has the same events at the same offsets.
         #[test]
         fn splits_do_not_matter(sizes in prop::collection::vec(1_usize..40, 1..6), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
             let mut stream = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream; x\r\n\r\n".to_owned();

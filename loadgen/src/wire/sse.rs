@@ -160,7 +160,7 @@ const fn widen(count: usize) -> u64 {
     count as u64
 }
 
-/// The largest event that is cut: larger ones are a server gone wrong.
+/// The largest event that is cut: a server that sends larger ones is faulty.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
 /// Memory that is kept of an event for the next one.
 const KEPT_BYTES: usize = 32 << 10;

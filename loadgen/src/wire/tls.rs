@@ -54,7 +54,7 @@ impl Tls {
         self.partial.capacity() + self.plaintext.capacity()
     }
 
-    /// Bytes of TLS itself that are to be sent.
+    /// Bytes of TLS itself that must be sent.
     #[must_use]
     pub fn outgoing(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -54,7 +54,7 @@ impl Job {
         self.keeps_alive = false;
     }
 
-    /// Keeps nothing more of its last answer.
+    /// Drops the rest of its last response.
     #[cold]
     pub(super) fn give_up(&mut self) {
         self.left_out += self.body.len() as u64;
@@ -154,7 +154,7 @@ impl Worker {
         let Some(place) = self.turns.jobs.remove(&prepared.request.0) else { return };
         let connection = &mut self.connections[widen(place)];
         let is_its = |active: &&mut Active| active.prepared.request == prepared.request;
-        // It may have been given up meanwhile.
+        // It may have been cancelled meanwhile.
         let Some(active) = connection.active.as_mut().filter(is_its) else { return };
         let Some(job) = active.job.as_mut() else { return };
         let Next::Poll(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };

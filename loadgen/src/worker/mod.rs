@@ -47,7 +47,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Thread;
 
-/// What a worker is given.
+/// The inputs of a worker.
 pub struct Assignment {
     /// Its number, from 0.
     pub worker: u32,
@@ -59,9 +59,9 @@ pub struct Assignment {
     pub begin: Receiver<MonoNs>,
     /// Receives the end of each phase.
     pub ended: Sender<Ended>,
-    /// Requests ready to be sent.
+    /// Requests that are ready.
     pub queue: PreparedQueue,
-    /// Makes them; woken when a session goes on.
+    /// The thread that makes them; woken when a session goes on.
     pub composer: Thread,
     /// Has the composer count sessions anew.
     pub numbering: Arc<AtomicU32>,
@@ -83,7 +83,7 @@ pub struct Assignment {
     pub poll_interval: Option<DurationNs>,
     /// How many requests may fail, if the plan limits it.
     pub threshold: Option<Arc<Threshold>>,
-    /// From what is drawn which requests are given up.
+    /// The seed of the choice of requests that are cancelled.
     pub seed: u64,
     /// The user's stop request: one of [`GO`], [`DRAIN`], [`STOP`].
     pub stop_request: Arc<AtomicU8>,
@@ -110,7 +110,7 @@ pub struct Phase {
     pub is_seamless: bool,
     /// Whether it is left out of the results.
     pub is_warmup: bool,
-    /// Requests that are given up on purpose.
+    /// Requests that are cancelled on purpose.
     pub cancellation: Option<Cancellation>,
     /// Whether its sessions are counted from the first one: those of a schedule have each its own row, and users their age.
     pub counts_anew: bool,
@@ -127,11 +127,11 @@ pub struct Ended {
     pub started: MonoNs,
 }
 
-/// The user's will: go on.
+/// No stop request: go on.
 pub const GO: u8 = 0;
-/// The user's will: send nothing more, let requests in flight end.
+/// The user's stop request: send nothing more, let requests in flight end.
 pub const DRAIN: u8 = 1;
-/// The user's will: end now.
+/// The user's stop request: end now.
 pub const STOP: u8 = 2;
 
 /// Runs a worker on this thread until its schedule is done and nothing is in flight.
@@ -191,7 +191,7 @@ struct Worker {
     timeout: DurationNs,
     /// Deadlines of requests in the order in which they were submitted, which is the order of their deadlines.
     deadlines: VecDeque<(MonoNs, u32, u64)>,
-    /// When requests are given up on purpose.
+    /// When requests are cancelled on purpose.
     cancels: BinaryHeap<Reverse<(MonoNs, u32, u64)>>,
     /// Requests for which no connection could be had yet: one is being closed.
     stranded: VecDeque<Active>,
@@ -1143,7 +1143,7 @@ const fn narrow(count: usize) -> u32 {
     count as u32
 }
 
-/// How often the loop looks at the user's will at least.
+/// The longest interval at which the loop checks the user's stop request.
 const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
 /// How long the loop waits for the composer.
 const STARVED_WAIT: DurationNs = DurationNs(50_000);

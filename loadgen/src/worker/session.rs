@@ -293,7 +293,7 @@ impl Worker {
         }
     }
 
-    /// The request of a connection is fully sent: if it is one that is given up, it is given up in a while.
+    /// The request of a connection is fully sent: if it is one that is cancelled on purpose, its time is set.
     #[cold]
     #[inline(never)]
     pub(super) fn plan_cancel(&mut self, place: u32) {

@@ -71,7 +71,7 @@ impl ClientRing {
         let header = self.memory.header();
         let written = header.written.0.load(Ordering::Acquire);
         let capacity = self.memory.capacity;
-        // A worker gone wrong could claim anything; more than the ring holds can't be read.
+        // A faulty worker could claim anything; more than the ring holds can't be read.
         if written.wrapping_sub(self.drained) > capacity {
             return Err(io::Error::other("the load generator corrupted its ring"));
         }

@@ -28,7 +28,7 @@ impl KernelRings {
                 (None, Some(_)) => false,
                 (Some(sent), Some(received)) => time(sent) <= time(received),
             };
-            // A record is given back before the next of its ring can be had.
+            // A record is released before the next of its ring is available.
             if sent_is_next {
                 let record = sent;
                 record.map_or(Ok(()), |record| take(&record))?;

@@ -1,4 +1,4 @@
-//! Whether the records are whole: stamps that were lost, messages that were damaged, bounds that were met.
+//! Whether the records are whole: stamps that were lost, messages that were damaged, bounds that were exceeded.
 
 use super::{Evidence, Found, Rule, degraded, found, invalid, note, number, percent, share};
 use record::Standing;
@@ -36,12 +36,12 @@ fn kernel_ring(evidence: &Evidence) -> Option<Found> {
 
 const PACKETS_UNREPORTED: Rule = Rule::new("packets_unreported", unreported)
     .threshold("degraded when there was any")
-    .cause("The probes met packets whose headers they could not read.")
+    .cause("The probes saw packets whose headers they could not read.")
     .cure("see loss in run.json");
 
 fn unreported(evidence: &Evidence) -> Option<Found> {
     let count = evidence.kernel_unreported;
-    let text = "the probes met packets that they could not read";
+    let text = "the probes saw packets that they could not read";
     (count > 0).then(|| degraded(text, &[("packets", number(count), "packets")]))
 }
 
