@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_free_at_once_when_a_server_answers_again_and_a_ramp_goes_on() {
+    fn places_are_free_at_once_when_a_server_responds_again_and_a_ramp_continues() {
         let ramp = Some(vec![DurationNs(0), DurationNs(0), DurationNs::from_millis(400)]);
         let limits = Limits { sessions_at_once: ramp, ..limits(None, None) };
         let mut schedule = Schedule::places(at(0), &limits, 0);
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_an_earlier_phase_holds_come_free_when_it_lets_go() {
+    fn places_of_an_earlier_phase_are_free_when_its_sessions_end() {
         let mut schedule = Schedule::places(at(0), &limits(None, None), 1);
         schedule.take_start();
         assert_eq!(schedule.start_by(at(5)), None, "one place is held");
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_turn_takes_an_arrival_of_a_rate() {
+    fn a_later_turn_uses_an_arrival_of_a_rate() {
         let mut schedule = open(limits(None, None));
         schedule.take_start();
         assert_eq!(schedule.turn_from(at(0)), Some(at(1)), "not before the next arrival");
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn users_come_one_after_the_other_and_keep_their_distance() {
+    fn users_start_one_after_the_other_and_keep_their_distance() {
         let users = Users { count: 2, gap: DurationNs::from_millis(10) };
         let none = Limits { sessions_at_once: None, ..limits(None, None) };
         let mut schedule = Schedule::users(&users, (0, 1), at(0), &none, 0);

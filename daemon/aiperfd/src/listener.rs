@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_come_over_the_socket_that_was_handed_on() {
+    fn connections_arrive_over_the_socket_that_was_passed_on() {
         let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
         let (ours, theirs) = pair.unwrap();
         let (mine, given) = net::UnixStream::pair().unwrap();

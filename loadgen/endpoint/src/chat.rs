@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn system_prompt_and_context_come_first() {
+    fn system_prompt_and_context_are_first() {
         let mut turn = Turn::user("hi".to_owned(), "m".to_owned());
         turn.system = Some("be brief".to_owned());
         turn.context = Some("long ago".to_owned());
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_kept_wherever_it_comes() {
+    fn usage_is_kept_wherever_it_is() {
         check(
             &Chat,
             r#"{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":12,"total_tokens":20,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":0}}}"#,

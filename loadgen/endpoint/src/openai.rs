@@ -340,7 +340,7 @@ mod tests {
 
         /// Whatever a text is made of, it arrives as it was sent.
         #[test]
-        fn texts_come_back(content in any::<String>(), reasoning in any::<String>()) {
+        fn texts_round_trip(content in any::<String>(), reasoning in any::<String>()) {
             let data = serde_json::json!({"choices": [{"delta": {"content": content, "reasoning": reasoning}}]}).to_string();
             let reply = event(data.as_bytes(), OBJECTS);
             prop_assert_eq!(reply.content, content);

@@ -388,7 +388,7 @@ fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
 }
 
 #[test]
-fn memory_comes_back() {
+fn memory_is_released() {
     let composition = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1).composition;
     let (feed, mut worker) = queue(4, 1);
     let over = AtomicBool::new(false);

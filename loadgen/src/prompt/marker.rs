@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_marker_goes_where_it_is_wanted() {
+    fn the_marker_is_placed_where_configured() {
         check(CacheBust::SystemPrefix, Some("be kind"), [Some("[7]\n\nbe kind"), Some("hi")]);
         check(CacheBust::SystemSuffix, Some("be kind"), [Some("be kind\n\n[7]"), Some("hi")]);
         check(CacheBust::SystemPrefix, None, [None, Some("[7]\n\nhi")]);

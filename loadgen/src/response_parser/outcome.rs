@@ -22,7 +22,7 @@ pub(super) fn judge(
     secrets: &Secrets,
 ) -> Verdict {
     if secrets.are_forgotten() {
-        forget_words(request);
+        forget_text(request);
     }
     let (outcome, error_type, error_message) = match outcome {
         Outcome::Ok if request.error.is_none() && request.has_content => {
@@ -72,7 +72,7 @@ pub(super) fn judge(
 
 /// Leaves out the server's text: it may hold a key that is not known any more.
 #[cold]
-fn forget_words(request: &mut Request) {
+fn forget_text(request: &mut Request) {
     request.head.clear();
     if let Some(error) = &mut request.error {
         WITHHELD.clone_into(&mut error.message);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_in_words() {
+    fn error_messages() {
         use crate::wire::http::HEADERS_MAX;
         use crate::wire::http::Malformed::{EventTooLarge, HeadTooLarge};
         use Outcome::*;

@@ -808,7 +808,7 @@ mod tests {
     }
 
     #[test]
-    fn coded_bodies_come_in_pieces() {
+    fn coded_bodies_arrive_in_pieces() {
         let lines = "content-type: text/event-stream\r\ncontent-encoding: gzip\r\n";
         assert_eq!(body(lines, &["data: a\n\n"]), "Gzip true; body data: a\\n\\n; ", "not cut");
         let lines = "content-encoding: br\r\nContent-Encoding: gzip\r\n";

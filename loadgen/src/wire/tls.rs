@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_opened_however_they_come() {
+    fn records_are_decrypted_however_they_arrive() {
         for step in [1, 7, 100, 100_000] {
             check(step);
         }

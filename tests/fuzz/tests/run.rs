@@ -40,7 +40,7 @@ enum Act {
         connection: u8,
         is_reset: bool,
     },
-    /// The client gives up.
+    /// The client times out.
     TimeOut {
         connection: u8,
     },
@@ -294,7 +294,7 @@ fn request(body: &[u8]) -> (RequestEnded, Vec<Event>) {
 }
 
 #[test]
-fn every_request_ends_once_and_nothing_comes_before_its_cause() {
+fn every_request_ends_once_and_nothing_precedes_its_cause() {
     check!()
         .with_iterations(cases())
         .with_test_time(time(SECONDS))
@@ -316,7 +316,7 @@ fn every_request_ends_once_and_nothing_comes_before_its_cause() {
                 }
             }
             worker.table.finish().expect("a vector accepts everything");
-            assert_eq!(worker.table.held(), 0, "all room is given back");
+            assert_eq!(worker.table.held(), 0, "all room is returned");
             check(worker, if *is_interrupted { open } else { 0 }, &exceeded);
         });
 }

@@ -54,7 +54,7 @@ fn check(snap_length: u32, sent: u32, received: u32) {
 }
 
 #[test]
-fn segments_come_with_their_first_bytes() {
+fn segments_have_their_first_bytes() {
     if let Some(why) = lacks_probes() {
         return skip(&why);
     }

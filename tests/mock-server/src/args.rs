@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
 
-    /// The CPU to run on; any if not given.
+    /// The CPU to run on; any by default.
     #[arg(long, value_name = "CPU")]
     cpu: Option<usize>,
 

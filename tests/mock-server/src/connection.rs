@@ -556,7 +556,7 @@ impl Connection {
     }
 }
 
-/// Whether the client will send nothing more.
+/// Whether the client will send no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hangup {
     /// It has not.

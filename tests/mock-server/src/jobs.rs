@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_done_when_its_time_has_come() {
+    fn a_job_is_done_when_its_time_is_reached() {
         let mut jobs = Jobs::default();
         let job =
             |fails| Job { created: MonoNs(10), ready: MonoNs(2_500_010), model: "\"m\"".to_owned(), fails };

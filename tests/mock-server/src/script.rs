@@ -203,7 +203,7 @@ pub(crate) enum Ending {
     Reset,
     /// Its writing half is closed.
     ShutdownWrite,
-    /// It is left as it is, and serves nothing more.
+    /// It is left as it is, and serves no more requests.
     Abandon,
 }
 
@@ -744,7 +744,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_not_streamed_comes_when_its_last_token_would() {
+    fn a_whole_reply_is_sent_when_its_last_token_would_be() {
         check(&script(), &Inference { delivery: Delivery::Whole, ..inference() }, "30 Head+Body | KeepAlive");
     }
 
@@ -792,9 +792,9 @@ mod tests {
     fn jitter_stays_in_its_bounds_and_follows_the_seed() {
         let jitter = Script { jitter_millionths: 100_000, tokens: Tokens::Fixed(1000), ..script() };
         let first = writes(&jitter, &inference());
-        assert_eq!(first, writes(&jitter, &inference()), "the same seed gives the same schedule");
+        assert_eq!(first, writes(&jitter, &inference()), "the same seed makes the same schedule");
         let other = Script { seed: 1, ..jitter.clone() };
-        assert_ne!(first, writes(&other, &inference()), "another seed gives another schedule");
+        assert_ne!(first, writes(&other, &inference()), "another seed makes another schedule");
         assert_ne!(
             first,
             writes(&jitter, &Inference { number: 2, ..inference() }),

@@ -249,7 +249,7 @@ fn the_other_routes_answer() {
 }
 
 #[test]
-fn a_request_may_come_in_pieces_and_in_chunks() {
+fn a_request_may_arrive_in_pieces_and_in_chunks() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     client.set_nodelay(true).unwrap();
@@ -390,7 +390,7 @@ fn a_fault_may_hit_every_second_request() {
 }
 
 #[test]
-fn an_answer_under_way_at_the_end_is_logged_as_far_as_it_came() {
+fn an_unfinished_answer_is_logged_as_far_as_it_was_sent() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
     let server = Server::start(&["--gap-ms=3600000", "--log", path.to_str().unwrap()]);

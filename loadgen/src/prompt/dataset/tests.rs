@@ -272,7 +272,7 @@ fn rows_outside_the_window_are_not_there() {
 }
 
 #[test]
-fn a_pool_gives_batches() {
+fn a_pool_makes_batches() {
     let rows = "{\"text\":\"a\",\"image\":\"http://h/1\"}\n{\"texts\":[\"b\",\"c\"]}\n";
     let pool = |texts: u32, images: u32, rows: &str| {
         let batch = PoolBatch { texts, images, audios: 1, videos: 1 };

@@ -51,7 +51,7 @@ fn set(socket: &OwnedFd, option: i32, value: i32) -> io::Result<()> {
 const TCP_SEND_QUEUE: i32 = 2;
 /// include/uapi/linux/tcp.h: leave repair mode without a window probe.
 const TCP_REPAIR_OFF_NO_WP: i32 = -1;
-/// Offsets in `struct tcp_info` (include/uapi/linux/tcp.h), in words of 32 bits.
+/// Offsets in `struct tcp_info` (include/uapi/linux/tcp.h), in 32-bit words.
 const DATA_SEGS_IN: usize = 38;
 const DATA_SEGS_OUT: usize = 39;
 const TCP_INFO_WORDS: usize = 40;
