@@ -76,7 +76,7 @@ impl Answer {
     }
 
     /// Whether its events came at once, or at least four at a time.
-    pub(super) fn arrived_together(&self) -> bool {
+    pub(super) fn came_together(&self) -> bool {
         let arrivals = self.content().collect::<Vec<_>>();
         let pieces = 1 + arrivals.windows(2).filter(|pair| pair[0] != pair[1]).count();
         arrivals.len() > 1 && (pieces == 1 || pieces * 4 <= arrivals.len())
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn events_that_came_together() {
-        let together = |stamps: &[u64]| answer("a", stamps).arrived_together();
+        let together = |stamps: &[u64]| answer("a", stamps).came_together();
         assert!(together(&[10, 10]), "at once");
         assert!(together(&[10, 10, 10, 10, 20, 20, 20, 20]), "four at a time");
         assert!(!together(&[10, 10, 20, 20]), "two at a time");

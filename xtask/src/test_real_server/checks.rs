@@ -57,7 +57,7 @@ pub(super) fn answers(outcome: &Outcome, tokenizer: Tokenizer, findings: &mut Fi
 /// The verdict is right about how events came, and names nothing else that is the server's.
 pub(super) fn verdict(outcome: &Outcome, arrival: Arrival, tokenizer: Tokenizer, findings: &mut Findings) {
     let verdict = &outcome.verdict;
-    let together = outcome.answers.iter().filter(|answer| answer.arrived_together()).count();
+    let together = outcome.answers.iter().filter(|answer| answer.came_together()).count();
     let streams = outcome.answers.len();
     say(&format!("  verdict {}", verdict.shown()));
     say(&format!("  events came together in {together} of {streams} streams"));
