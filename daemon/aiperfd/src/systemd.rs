@@ -116,8 +116,8 @@ impl Manager {
     fn notify(&self, states: &[NotifyState<'_>]) {
         let Some(address) = &self.notified else { return };
         let text = states.iter().map(|state| format!("{state}\n")).collect::<String>();
-        // A slow service manager must never block the threads that serve: what its queue has no room for is dropped, and the next
-        // notification of the watchdog is in time.
+        // A slow service manager must never block the threads that serve: what its queue has no room for is dropped, and
+        // the next notification of the watchdog is in time.
         let sent = UnixDatagram::unbound().and_then(|socket| {
             socket.set_nonblocking(true)?;
             socket.send_to_addr(text.as_bytes(), address)

@@ -84,7 +84,8 @@ impl Object {
 }
 
 impl Probes {
-    /// Loads the programs with rings of so many bytes and attaches the probes to the cgroup; with `capturing`, those that copy payload.
+    /// Loads the programs with rings of `ring_bytes` and attaches the probes to the cgroup; with `capturing`, those that copy
+    /// payload.
     pub fn attach(
         object: &Object,
         cgroup: &File,
