@@ -255,7 +255,7 @@ impl Work<'_> {
     ) -> io::Result<()> {
         let delay = match when {
             When::After { delay_ms } => self.composition.timeline.delay(delay_ms),
-            When::At { .. } | When::Unsaid => common::clock::DurationNs(0),
+            When::At { .. } | When::Unscheduled => common::clock::DurationNs(0),
         };
         let body = self.composition.body(turns)?;
         let request = RequestId(self.composition.worker + *self.made * self.composition.workers);

@@ -102,7 +102,7 @@ impl Timeline {
     pub(super) fn next(self, planned: Option<&Planned>) -> Next {
         match planned.map(|planned| planned.when) {
             None => Next::Over,
-            Some(When::Unsaid) => Next::After(DurationNs(0)),
+            Some(When::Unscheduled) => Next::After(DurationNs(0)),
             Some(When::After { delay_ms }) => Next::After(self.delay(delay_ms)),
             Some(When::At { timestamp_ms }) => Next::At(self.offset(timestamp_ms)),
         }

@@ -103,7 +103,7 @@ fn answered(session: u64, text: &str) -> Answer {
 
 #[test]
 fn a_request_is_whole_and_carries_its_ids() {
-    let mut composer = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 1, 2);
+    let mut composer = composer(vec![saying(&[("hi", When::Unscheduled, None)], Context::Live)], 1, 2);
     for _ in 0..3 {
         composer.first_turn(Vec::new()).unwrap();
     }
@@ -122,8 +122,11 @@ fn a_request_is_whole_and_carries_its_ids() {
 #[test]
 fn answers_are_threaded_in() {
     let delay = When::After { delay_ms: 5.0 };
-    let turns =
-        [("one", When::Unsaid, Some("recorded")), ("two", delay, None), ("three", When::Unsaid, None)];
+    let turns = [
+        ("one", When::Unscheduled, Some("recorded")),
+        ("two", delay, None),
+        ("three", When::Unscheduled, None),
+    ];
     let check = |context: Context, expected: [&str; 3]| {
         let mut composer = composer(vec![saying(&turns, context)], 0, 1);
         let first = composer.first_turn(Vec::new()).unwrap();
@@ -164,7 +167,7 @@ fn unanswered(session: u64) -> [Answer; 3] {
 
 #[test]
 fn a_session_goes_on_after_a_turn_that_failed() {
-    let turns = [("one", When::Unsaid, Some("recorded")), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, Some("recorded")), ("two", When::Unscheduled, None)];
     for (context, expected) in [
         (Context::Live, "user:one user:two"),
         (Context::Recorded, "user:one assistant:recorded user:two"),
@@ -190,7 +193,7 @@ fn answers_are_parsed_however_they_are_coded() {
     encoder.write_all(&plain.bytes).unwrap();
     let coded =
         Response { bytes: encoder.finish().unwrap(), coding: crate::wire::coding::Coding::Gzip, ..plain };
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, None), ("two", When::Unscheduled, None)];
     for is_stream in [true, false] {
         let response =
             Response { bytes: coded.bytes.clone(), is_stream, coding: coded.coding, ..Response::default() };
@@ -228,7 +231,11 @@ fn sessions_are_counted_anew() {
             assert_eq!(session, worker + (3 + place as u64) * 2, "a session's number is its own");
         }
     }
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None), ("three", When::Unsaid, None)];
+    let turns = [
+        ("one", When::Unscheduled, None),
+        ("two", When::Unscheduled, None),
+        ("three", When::Unscheduled, None),
+    ];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     composer.composition.users = Some(Users { count: 2, gap: DurationNs(0) });
     let left = |composer: &mut Composer| {
@@ -246,7 +253,7 @@ fn row(session: &str, turns: &[&str], branches: Vec<Branch>) -> Conversation {
     let planned = |text: &&str| {
         let messages = vec![serde_json::json!({"role": "user", "content": text})];
         let turn = Turn { messages: Some(messages), model: "m".to_owned(), ..Turn::default() };
-        Planned { turn, when: When::Unsaid, answer: None }
+        Planned { turn, when: When::Unscheduled, answer: None }
     };
     let turns = turns.iter().map(planned).collect();
     Conversation { session: session.to_owned(), turns, context: Context::Live, branches }
@@ -322,7 +329,7 @@ fn answers_are_woven_into_messages() {
 
 #[test]
 fn a_session_that_broke_off_is_forgotten() {
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, None), ("two", When::Unscheduled, None)];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     composer.first_turn(Vec::new()).unwrap();
     let over = Answer { session: 0, due: MonoNs(0), response: None, job: None, is_branch: false };
@@ -332,7 +339,11 @@ fn a_session_that_broke_off_is_forgotten() {
 
 #[test]
 fn the_first_users_have_fewer_turns_left() {
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None), ("three", When::Unsaid, None)];
+    let turns = [
+        ("one", When::Unscheduled, None),
+        ("two", When::Unscheduled, None),
+        ("three", When::Unscheduled, None),
+    ];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     composer.composition.users = Some(Users { count: 2, gap: DurationNs(0) });
     let left = (0..3).map(|_| {
@@ -344,7 +355,7 @@ fn the_first_users_have_fewer_turns_left() {
 
 #[test]
 fn sessions_have_markers_of_their_own() {
-    let mut composer = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1);
+    let mut composer = composer(vec![saying(&[("hi", When::Unscheduled, None)], Context::Live)], 0, 1);
     composer.composition.markers = Some(markers(CacheBust::FirstTurnPrefix));
     composer.composition.bodies = Arc::new(Bodies::new(0));
     let response = [0, 1].map(|_| messages(&composer.first_turn(Vec::new()).unwrap()));
@@ -361,7 +372,7 @@ fn markers(place: CacheBust) -> Markers {
 
 #[test]
 fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, None), ("two", When::Unscheduled, None)];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     let warming = Arc::new(AtomicU32::new(1));
     composer.composition.markers = Some(markers(CacheBust::WarmupIsolationFirstTurn));
@@ -389,7 +400,8 @@ fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
 
 #[test]
 fn memory_is_released() {
-    let composition = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1).composition;
+    let composition =
+        composer(vec![saying(&[("hi", When::Unscheduled, None)], Context::Live)], 0, 1).composition;
     let (feed, mut worker) = queue(4, 1);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -412,7 +424,8 @@ fn memory_is_released() {
 /// A session whose answer is too long to be sent again ends, and the worker is notified.
 #[test]
 fn an_answer_that_is_too_long_ends_its_session() {
-    let turns = [("hi", When::Unsaid, None), ("ho", When::Unsaid, None), ("hu", When::Unsaid, None)];
+    let turns =
+        [("hi", When::Unscheduled, None), ("ho", When::Unscheduled, None), ("hu", When::Unscheduled, None)];
     let check = |answer_bytes_max, answers: [usize; 2], expected: [bool; 2], left: usize| {
         let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
         composer.composition.answer_bytes_max = answer_bytes_max;

@@ -102,7 +102,7 @@ impl Conversations for Vec<Conversation> {
     fn timestamp_ms(&self, place: usize) -> Option<f64> {
         match self.get(place)?.turns.first()?.when {
             When::At { timestamp_ms } => Some(timestamp_ms),
-            When::Unsaid | When::After { .. } => None,
+            When::Unscheduled | When::After { .. } => None,
         }
     }
 }

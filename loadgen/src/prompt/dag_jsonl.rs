@@ -194,7 +194,7 @@ fn planned(step: Step) -> Planned {
         extra: step.extra.unwrap_or_default(),
         ..Turn::default()
     };
-    let when = step.delay.map_or(When::Unsaid, |delay_ms| When::After { delay_ms });
+    let when = step.delay.map_or(When::Unscheduled, |delay_ms| When::After { delay_ms });
     Planned { turn, when, answer: None }
 }
 

@@ -398,7 +398,7 @@ impl Conversations for Dataset {
     fn conversation(&self, place: usize) -> Result<Conversation, Problem> {
         if let Some((pool, batch)) = &self.pool {
             let turn = pool.draw(*batch, (self.treatment.seed, place), |number| self.row(number))?;
-            let mut drawn = Conversation::single(session_name(place), turn, When::Unsaid);
+            let mut drawn = Conversation::single(session_name(place), turn, When::Unscheduled);
             self.treat(&mut drawn, place);
             return Ok(drawn);
         }
@@ -508,7 +508,7 @@ fn leads(first: &Planned, second: &Planned) -> bool {
     let turn = &first.turn;
     turn.role == SYSTEM
         && second.turn.role != SYSTEM
-        && first.when == When::Unsaid
+        && first.when == When::Unscheduled
         && turn.max_tokens.is_none()
         && turn.extra.is_empty()
         && turn.images.is_empty()
@@ -525,14 +525,14 @@ fn is_pool(format: &Format) -> bool {
 /// A moment with what the plan changes of it.
 fn changed(when: When, change: &Change) -> When {
     match when {
-        _ if change.ignores_delays => When::Unsaid,
+        _ if change.ignores_delays => When::Unscheduled,
         When::At { timestamp_ms } => When::At { timestamp_ms: timestamp_ms / change.synthesis.speedup_ratio },
         When::After { delay_ms } => {
             let delay_ms = delay_ms * change.delay_ratio.unwrap_or(1.0);
             let most = change.delay_cap_seconds.map_or(f64::INFINITY, |seconds| seconds * 1000.0);
             When::After { delay_ms: delay_ms.min(most) }
         }
-        When::Unsaid => when,
+        When::Unscheduled => when,
     }
 }
 
@@ -576,7 +576,7 @@ impl Index {
                 true
             }
             Some(When::At { .. }) | None => false,
-            Some(When::Unsaid | When::After { .. }) => session.is_some_and(|session| {
+            Some(When::Unscheduled | When::After { .. }) => session.is_some_and(|session| {
                 self.outside_sessions.contains(&session) && !self.by_name.contains_key(&session)
             }),
         }

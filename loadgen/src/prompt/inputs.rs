@@ -114,7 +114,7 @@ mod tests {
             let mut turn = Turn::user(text, "mock".to_owned());
             turn.max_tokens =
                 payload["max_completion_tokens"].as_u64().map(|count| u32::try_from(count).unwrap());
-            Conversation::single(session["session_id"].as_str().unwrap().to_owned(), turn, When::Unsaid)
+            Conversation::single(session["session_id"].as_str().unwrap().to_owned(), turn, When::Unscheduled)
         });
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
@@ -127,7 +127,7 @@ mod tests {
     fn texts(context: Context) -> Vec<Vec<String>> {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let planned =
-            |text: &str| Planned { turn: turn(text), when: When::Unsaid, answer: Some(turn("answer")) };
+            |text: &str| Planned { turn: turn(text), when: When::Unscheduled, answer: Some(turn("answer")) };
         let turns = vec![planned("one"), planned("two")];
         let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
         let mut written = Vec::new();

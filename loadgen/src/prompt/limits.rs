@@ -24,7 +24,7 @@ pub(super) fn of_row(row: &Row, [input, output]: [&str; 2]) -> Result<(), String
             When::After { delay_ms } if !is_within(delay_ms.abs(), DELAY_MS_MAX) => {
                 return Err(format!("`delay` of {delay_ms:e} ms is more than {DELAY_MS_MAX:e}"));
             }
-            When::At { .. } | When::After { .. } | When::Unsaid => {}
+            When::At { .. } | When::After { .. } | When::Unscheduled => {}
         }
     }
     Ok(())

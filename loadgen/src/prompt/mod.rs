@@ -48,7 +48,7 @@ use tokenizer::{ChatTemplate, Tokenizer};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
     /// The input has no time for it.
-    Unsaid,
+    Unscheduled,
     /// At this moment of the schedule.
     At {
         /// Milliseconds.

@@ -14,7 +14,7 @@ pub(super) const FORMAT: Format = Format {
     lengths: super::limits::NAMES,
 };
 
-/// A row as it is written. Fields that are not listed are let pass.
+/// A row as it is written. Fields that are not listed are ignored.
 #[derive(Deserialize)]
 pub(super) struct Fields {
     text: Option<String>,
@@ -64,7 +64,7 @@ impl Fields {
             (Some(_), Some(_)) => return Err("`timestamp` and `delay` exclude each other".to_owned()),
             (Some(timestamp_ms), None) => When::At { timestamp_ms },
             (None, Some(delay_ms)) => When::After { delay_ms },
-            (None, None) => When::Unsaid,
+            (None, None) => When::Unscheduled,
         };
         if self.output_length == Some(0) {
             return Err("`output_length` must be at least 1".to_owned());
@@ -192,7 +192,7 @@ mod tests {
         if !turn.extra.is_empty() {
             write!(line, " {}", serde_json::to_string(&turn.extra).unwrap()).unwrap();
         }
-        if planned.when != When::Unsaid {
+        if planned.when != When::Unscheduled {
             write!(line, " {:?}", planned.when).unwrap();
         }
         line + "; "

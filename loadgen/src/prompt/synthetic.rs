@@ -107,7 +107,7 @@ impl<'a> Maker<'a> {
             Some(delay) if place > 0 => {
                 When::After { delay_ms: f64::from(delay.draw()) * self.wanted.made.turn_delay_ratio }
             }
-            _ => When::Unsaid,
+            _ => When::Unscheduled,
         }
     }
 

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Makes texts up.
+/// Synthesizes texts.
 #[derive(Clone)]
 pub(super) struct Writer {
     corpus: Arc<Corpus>,

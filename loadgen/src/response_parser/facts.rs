@@ -201,7 +201,7 @@ mod tests {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let planned = |text: &str| Planned {
             turn: turn(text),
-            when: When::Unsaid,
+            when: When::Unscheduled,
             answer: Some(turn("a recorded answer")),
         };
         let turns = ["one two", "three", "four"].map(planned).to_vec();
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn markers_of_sessions_count() {
         let turn = Turn::user("hi".to_owned(), "m".to_owned());
-        let conversation = Conversation::single("s".to_owned(), turn, When::Unsaid);
+        let conversation = Conversation::single("s".to_owned(), turn, When::Unscheduled);
         let metadata = endpoint::by_name("chat").unwrap().metadata();
         let tokenizer = Tokenizer::builtin();
         let counted = |place, session| {

@@ -53,11 +53,11 @@ pub struct Assignment {
     pub worker: u32,
     /// What it does, phase by phase.
     pub phases: Vec<Phase>,
-    /// Receives the result of setting up the worker.
+    /// Sends the result of setting up the worker.
     pub ready: Sender<io::Result<()>>,
-    /// Sends the start of each phase that is not seamless.
+    /// Receives the start of each phase that is not seamless.
     pub begin: Receiver<MonoNs>,
-    /// Receives the end of each phase.
+    /// Sends the end of each phase.
     pub ended: Sender<Ended>,
     /// Requests that are ready.
     pub queue: PreparedQueue,

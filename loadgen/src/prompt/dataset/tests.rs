@@ -52,7 +52,7 @@ fn described(conversation: &Conversation) -> String {
             text += &format!(" >{tokens}");
         }
         match planned.when {
-            When::Unsaid => text,
+            When::Unscheduled => text,
             When::At { timestamp_ms } => format!("{text} @{timestamp_ms}"),
             When::After { delay_ms } => format!("{text} +{delay_ms}"),
         }
