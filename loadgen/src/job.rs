@@ -91,7 +91,7 @@ impl Inquiry {
 /// What a further request of a job requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// How it gets on.
+    /// Its status.
     Status,
     /// What it has made.
     Content,

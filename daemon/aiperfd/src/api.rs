@@ -79,7 +79,7 @@ fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
             let daemon = Arc::clone(&served);
             async move { Ok::<_, Infallible>(answer(daemon, caller, request).await) }
         });
-        // A client that hangs up in the middle is its own business.
+        // A client that disconnects in the middle is no error of the daemon's.
         hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_time)
@@ -92,7 +92,7 @@ fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
     });
 }
 
-/// Answers a connection that is not served, as far as that does not take waiting.
+/// Responds to a connection that is not served, as far as that does not block.
 fn turn_away(stream: &UnixStream, problem: &Problem) {
     if let Ok(body) = serde_json::to_string(problem) {
         let length = body.len();

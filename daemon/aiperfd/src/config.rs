@@ -42,7 +42,7 @@ pub struct Config {
     /// Where numbers of what is watched are published.
     #[serde(default)]
     pub publish: Option<Publish>,
-    /// What users may take.
+    /// Limits of users.
     #[serde(default)]
     pub limits: Limits,
 }

@@ -38,7 +38,7 @@ pub struct Daemon {
     pub spawner: Spawner,
     /// The users that they run as.
     pub identities: Identities,
-    /// What users may take.
+    /// Limits of users.
     pub limits: Limits,
     /// What they hold.
     pub held: Shares,

@@ -1,12 +1,12 @@
-//! What one user, and all of them, may take of the daemon: every limit with its name in the configuration, its default and
-//! its refusal.
+//! Limits of one user, and of all of them, on the daemon's resources: every limit with its name in the configuration, its
+//! default and its refusal.
 //!
 //! ```toml
 //! [limits]
 //! connections_per_user = 256    # see docs/SECURITY.md for all of them
 //! ```
 //!
-//! Defaults are such that a busy team never meets one. Root is held to the limits for all.
+//! Defaults are such that a busy team never reaches one. Root is held to the limits for all.
 
 use control::{Fault, Problem};
 use serde::Deserialize;
@@ -80,13 +80,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What a request's head may take.
+    /// The timeout of a request's head.
     #[must_use]
     pub fn head_time(&self) -> Duration {
         Duration::from_secs(self.request_head_seconds.into())
     }
 
-    /// What the next piece of a body may take.
+    /// The timeout of the next piece of a body.
     #[must_use]
     pub fn body_time(&self) -> Duration {
         Duration::from_secs(self.request_body_seconds.into())

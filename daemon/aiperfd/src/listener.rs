@@ -1,11 +1,11 @@
-//! Where connections of clients come from: a socket at a path, or a socket that the client of a private daemon handed on.
+//! Sources of clients' connections: a socket at a path, or a socket that the client of a private daemon passed on.
 //!
 //! ```text
 //! shared:   client ── connect ──▶ /run/aiperfd/control.sock ──▶ accept
 //! private:  client ── socketpair, one end sent over standard input ──▶ receive
 //! ```
 //!
-//! A private daemon has no name that another process could take or connect to.
+//! A private daemon has no name that another process could use or connect to.
 
 use anyhow::{Context, Result};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -33,7 +33,7 @@ pub enum Listener {
 pub enum Source {
     /// A listening socket, not blocking.
     Listening(net::UnixListener),
-    /// The socket that was handed on.
+    /// The socket that was passed on.
     Handed(OwnedFd),
 }
 
@@ -54,7 +54,7 @@ impl Source {
         let listener = net::UnixListener::bind(path)
             .with_context(|| format!("failed to listen on `{}`", path.display()))?;
         let given = group.map(|group| chown(path, None, Some(group)));
-        // Without the right to give files away (a user namespace, a container) the owner alone may connect.
+        // Without the privilege to change a file's owner (a user namespace, a container) the owner alone may connect.
         let mode = if let Some(Err(error)) = &given {
             tracing::warn!(
                 "`{}` can't be given to its group, only its owner may connect: {error}",
@@ -69,7 +69,7 @@ impl Source {
         Ok(Self::Listening(listener))
     }
 
-    /// Standard input as the socket that a client handed on.
+    /// Standard input as the socket that a client passed on.
     ///
     /// # Errors
     /// When it is no socket.

@@ -1,4 +1,4 @@
-//! A load generator as the daemon sees it: a socket to give orders on, a cgroup that holds it.
+//! A load generator as the daemon sees it: a socket to send orders on, a cgroup that holds it.
 
 use crate::cgroup::Cgroup;
 use crate::daemon::Daemon;

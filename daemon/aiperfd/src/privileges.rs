@@ -211,7 +211,7 @@ fn number(field: Option<&str>) -> Option<u32> {
     field?.parse().ok()
 }
 
-/// What the probes and the pinning of the collector take.
+/// The capabilities that the probes and the pinning of the collector need.
 const NEEDED: [Capability; 4] =
     [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_SYS_NICE];
 /// The capabilities needed to start and end processes of other users.

@@ -68,9 +68,9 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
     let spools = Spools::open(directory, plan, started)?;
     let mut parser = Loadgen::start(daemon, None)?;
     spools.give(&mut parser, directory, plan, reply_write)?;
-    let (started, pid) = (clock::mono(), parser.pid());
+    let (since, pid) = (clock::mono(), parser.pid());
     let hangs = || {
-        let taken = clock::mono() - started;
+        let taken = clock::mono() - since;
         let hangs = taken > PREPARE_PATIENCE || (is_stopped(pid) && taken > STANDSTILL);
         hangs.then(|| Problem::new(Fault::Load, "the load generator that reads the records hangs"))
     };

@@ -1,4 +1,4 @@
-//! Who may watch what, and use whose runs, by the caller's user number: the rules of the configuration file.
+//! Which users may watch what, and use which users' runs, by the caller's user number: the rules of the configuration file.
 
 use crate::access::Role;
 use crate::cgroup;

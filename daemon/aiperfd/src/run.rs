@@ -128,7 +128,7 @@ pub(crate) struct RunResources<'a> {
 
 impl Drop for RunResources<'_> {
     fn drop(&mut self) {
-        // A collector whose run failed in between must not go on for ever.
+        // A collector whose run failed in between must not run for ever.
         self.over.store(true, Ordering::Release);
     }
 }

@@ -337,7 +337,7 @@ impl ActiveRun {
     }
 }
 
-/// The captures of a segment take many times the room of its stamp.
+/// The captures of a segment need many times the room of its stamp.
 pub(crate) const RING_FACTOR: u32 = 4;
 /// Shared memory that holds no ring, only how far the spool may be read.
 const GAUGE_BYTES: u64 = 4096;

@@ -1,4 +1,4 @@
-//! Pieces of JSON that take whatever a server writes in their place, so that one odd field never hides the others.
+//! Pieces of JSON that accept whatever a server writes in their place, so that one odd field never hides the others.
 
 use common::reply_event::{Measure, UNKNOWN};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -226,8 +226,8 @@ pub(crate) fn is_truthy(value: &Value) -> bool {
     }
 }
 
-/// What is no JSON only by what most parsers take: a surrogate without its other half, a number that is none, bytes that are no
-/// UTF-8. `None` if there is nothing of that kind.
+/// JSON with common faults repaired, which most parsers accept: a surrogate without its other half, a number that is none,
+/// bytes that are no UTF-8. `None` if there is nothing of that kind.
 #[cold]
 pub(crate) fn repaired(json: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(json);

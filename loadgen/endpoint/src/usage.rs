@@ -1,5 +1,5 @@
-//! The server's own token counts, by the names that servers give them. Of several names for one count the first in
-//! [`count_of`]'s order that is present is taken.
+//! The server's own token counts, by the names that servers use. Of several names for one count the first in
+//! [`count_of`]'s order that is present counts.
 
 use crate::json::{Count, Seconds, Text, ignore_scalars};
 use common::reply_event::{Measure, UNKNOWN, Usage};

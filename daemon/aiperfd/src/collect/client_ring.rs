@@ -63,10 +63,10 @@ impl ClientRing {
         Counters { memory: Arc::clone(&self.memory) }
     }
 
-    /// Hands what the worker has written since the last time to `take`, in at most two pieces.
+    /// Passes what the worker has written since the last time to `take`, in at most two pieces.
     ///
     /// # Errors
-    /// What `take` fails with.
+    /// The error of `take`.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let header = self.memory.header();
         let written = header.written.0.load(Ordering::Acquire);

@@ -15,10 +15,10 @@ pub struct KernelRings {
 }
 
 impl KernelRings {
-    /// Hands each record that is there to `take`, those of both rings in the order of their times.
+    /// Passes each record that is there to `take`, those of both rings in the order of their times.
     ///
     /// # Errors
-    /// What `take` fails with; records are then lost, and with them the run.
+    /// The error of `take`; records are then lost, and with them the run.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let (mut sent, mut received) = (self.sent.next(), self.received.next());
         loop {
