@@ -234,7 +234,7 @@ mod tests {
         let counted = |place, session| {
             let markers = Some(Markers::new(place, metadata, 9));
             let facts = RequestFacts::new(Arc::new(vec![conversation.clone()]), Inherited::default());
-            let mut facts = transcript.with_markers(markers);
+            let mut facts = facts.with_markers(markers);
             facts.facts(session, (0, 0), None, Some(&tokenizer)).input_tokens
         };
         let sent = |session| {

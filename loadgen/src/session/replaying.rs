@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use super::ready::Ready;
-use super::{Failure, obey, prepared, spawn, tell_exceeded};
+use super::{Failure, obey, prepared, report_exceeded, spawn};
 use crate::bounds::Exceeded;
 use crate::confine::Confinement;
 use crate::orders::{Orders, Reporter};
@@ -38,7 +38,7 @@ pub(super) fn replay(
         ready.into_response_parser(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
     response_parser::replay(parser, &stop_request)
         .map_err(|error| Failure::Load("parse the spool again", error))?;
-    tell_exceeded(reporter, &exceeded);
+    report_exceeded(reporter, &exceeded);
     reporter.send(&Report::Finished);
     Ok(())
 }

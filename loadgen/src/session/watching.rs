@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use super::ready::tokenizer;
-use super::{Failure, obey, spawn, tell_exceeded};
+use super::{Failure, obey, report_exceeded, spawn};
 use crate::bounds::Exceeded;
 use crate::confine::Confinement;
 use crate::observe;
@@ -59,7 +59,7 @@ pub(super) fn observe(
     };
     let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
     met(&counts);
-    tell_exceeded(reporter, &exceeded);
+    report_exceeded(reporter, &exceeded);
     reporter.send(&Report::Finished);
     Ok(())
 }
