@@ -39,7 +39,7 @@ pub(crate) const TIME_SYNC: Check = Check {
 fn clock_source(host: &Host) -> Option<Look> {
     let name = host.text(&format!("{SOURCES}/current_clocksource")).unwrap_or_default();
     Some(match name.as_str() {
-        "" => Look::warning("unknown", format!("{SOURCES} does not name it")),
+        "" => Look::warning("unknown", format!("{SOURCES} does not name the clock")),
         name if FAST.contains(&name) => Look::ok(name),
         name => {
             let others = host.text(&format!("{SOURCES}/available_clocksource")).unwrap_or_default();

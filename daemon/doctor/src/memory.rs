@@ -48,7 +48,7 @@ fn memory(host: &Host) -> Option<Look> {
     let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     let Some(bytes) = kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024)) else {
-        return Some(Look::warning("unknown", "/proc/meminfo does not contain what is available"));
+        return Some(Look::warning("unknown", "/proc/meminfo has no MemAvailable"));
     };
     let connections = u64::from(host.wanted.concurrency.unwrap_or(0));
     let needed = MEMORY_OF_RUN + connections.saturating_mul(MEMORY_OF_CONNECTION);
@@ -62,7 +62,7 @@ fn memory(host: &Host) -> Option<Look> {
 
 fn memlock(host: &Host) -> Option<Look> {
     let Some(limit) = host.limit("Max locked memory") else {
-        return Some(Look::warning("unknown", "/proc/self/limits does not contain it"));
+        return Some(Look::warning("unknown", "/proc/self/limits does not list this limit"));
     };
     Some(match limit.soft {
         u64::MAX => Look::ok("no limit"),

@@ -86,7 +86,7 @@ fn ports_free(host: &Host) -> Option<u64> {
 
 fn descriptors(host: &Host) -> Option<Look> {
     let Some(limit) = host.limit("Max open files") else {
-        return Some(Look::warning("unknown", "/proc/self/limits does not contain it"));
+        return Some(Look::warning("unknown", "/proc/self/limits does not list this limit"));
     };
     let found = match limit.soft {
         u64::MAX => "no limit".to_owned(),

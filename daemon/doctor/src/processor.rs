@@ -42,7 +42,7 @@ pub(crate) const LOAD: Check = Check {
     group: "processor",
     weight: Weight::Problem,
     looks_at: "the load average of the last minute against the number of cores",
-    why: "other processes take turns with the load generator, and delays what it sends and reads",
+    why: "other processes take turns with the load generator, and delay what it sends and reads",
     cure: "end other work, or keep it off the worker's core (`taskset`, --cpus)",
     look: load,
 };
@@ -159,7 +159,7 @@ fn cores(host: &Host) -> Option<Look> {
     let count = allowed(host).len();
     let found = format!("{count} cores");
     Some(match count {
-        0 => Look::warning("unknown", "/proc/self/status does not contain them"),
+        0 => Look::warning("unknown", "/proc/self/status does not list the cores"),
         1..CORES_WANTED => {
             Look::warning(found, "worker, token counting, daemon and a local server share them")
         }
