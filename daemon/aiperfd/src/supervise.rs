@@ -32,9 +32,9 @@ pub struct Stopped {
 pub enum Cause {
     /// Requested by the user, by the client's end or the daemon's end, or the plan requires it.
     Requested,
-    /// A part of the run died.
+    /// A thread or process of the run died.
     Died,
-    /// A part of the run stood still.
+    /// A thread or process of the run made no progress.
     Stalled,
     /// The daemon died under it.
     DaemonDied,
@@ -50,19 +50,19 @@ impl Stopped {
         Self { cause: Cause::Requested, why: why.into() }
     }
 
-    /// A part of the run died.
+    /// A thread or process of the run died.
     pub fn died(why: impl Into<String>) -> Self {
         Self { cause: Cause::Died, why: why.into() }
     }
 
-    /// A part of the run stood still.
+    /// A thread or process of the run made no progress.
     pub fn stalled(why: impl Into<String>) -> Self {
         Self { cause: Cause::Stalled, why: why.into() }
     }
 
     /// What a thread failed with.
     pub fn failed(what: &str, error: &anyhow::Error) -> Self {
-        // What the kernel refused has a number; what one part finds wrong with another has none.
+        // What the kernel refused has a number; what one thread finds wrong with another has none.
         let is_disk = error.chain().any(|cause| {
             cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.raw_os_error().is_some())
         });
@@ -75,7 +75,7 @@ impl Stopped {
     }
 }
 
-/// What was seen of a run's parts at the last look.
+/// What was seen of a run's threads and processes at the last look.
 #[derive(Debug)]
 pub struct Supervisor {
     looks: Since<u64>,
@@ -276,7 +276,7 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, after)| after.starts_with(['T', 't']))
 }
 
-/// A part that does nothing for so long hangs.
+/// A thread or process that does nothing for so long hangs.
 pub(crate) const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
 /// A response that takes longer to parse is treated as a hang.
 pub(crate) const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);

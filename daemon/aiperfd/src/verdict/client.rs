@@ -1,4 +1,4 @@
-//! What the client did to the numbers: what it added to times, standstills, and who took its core.
+//! The client's effect on the numbers: what it added to times, standstills, and other processes on its core.
 //!
 //! A core that others share, or a busy sibling, is no reason by itself: it is one where the times or the load show it.
 
@@ -59,7 +59,7 @@ fn standstill(evidence: &Evidence) -> Option<Found> {
         () => return None,
     };
     let figures = [("longest standstill", still, "ms"), ("share of the measured time", part * 100.0, "%")];
-    Some(found(level, format!("the load generator stood still for {:.2} s", still / 1e3), &figures))
+    Some(found(level, format!("the load generator was stalled for {:.2} s", still / 1e3), &figures))
 }
 
 const HOT_CORE_SATURATED: Rule = Rule::new("hot_core_saturated", hot_core)
@@ -102,7 +102,7 @@ fn sibling(evidence: &Evidence) -> Option<Found> {
 const CLIENT_OVERHEAD_SHARE: f64 = 0.10;
 /// What the client adds is never worth a word below this.
 const CLIENT_OVERHEAD_FLOOR_MS: f64 = 0.2;
-/// A standstill is worth a word from here on.
+/// A standstill is reported from here on.
 const STANDSTILL_MS: f64 = 250.0;
 const STANDSTILL_SHARE: f64 = 0.02;
 /// From here on the throughput is another one.
