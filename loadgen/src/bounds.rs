@@ -45,7 +45,7 @@ bounds! {
     /// Answers whose first chunk claims all of their tokens although more followed, or that were one chunk: with
     /// `--per-chunk-usage` their gaps count it as one token.
     FirstChunks = "per_chunk_usage_unusable";
-    /// Streams that ended well but for a sign of their end: perhaps they were cut off.
+    /// Streams that succeeded without an end marker: perhaps they were cut off.
     Unfinished = "streams_without_finish_reason";
     /// Responses that were not decoded: too many were being decoded at once.
     Decoders = "coded_responses_over_limit";

@@ -162,7 +162,7 @@ pub struct Progress {
     pub seconds_planned: Option<f64>,
     /// Requests handed to the kernel.
     pub requests_sent: u64,
-    /// Requests that ended well.
+    /// Requests that succeeded.
     pub requests_completed: u64,
     /// Requests that ended in any other way.
     pub requests_failed: u64,
@@ -194,7 +194,7 @@ pub struct LiveRequest {
     /// The model that it requests, of a request of another client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// What became of it, unless it ended well.
+    /// Its outcome, unless it succeeded.
     pub error: Option<String>,
     /// The response's status, if there was one.
     pub http_status: Option<u32>,

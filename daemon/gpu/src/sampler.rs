@@ -88,7 +88,7 @@ impl Sampler {
             let answer = source.opened.recv_timeout(self.left(started, patience));
             let mut state = source.state();
             if answer == Err(RecvTimeoutError::Timeout) && state.problem.is_none() {
-                state.problem = Some("the driver has not answered yet".to_owned());
+                state.problem = Some("the driver has not responded yet".to_owned());
             }
             state
         });
@@ -107,7 +107,7 @@ impl Sampler {
             let mut state = source.state();
             state.did_hang = has_hung;
             if has_hung {
-                state.problem = Some("a call to the driver did not come back".to_owned());
+                state.problem = Some("a call to the driver did not return".to_owned());
             }
             state
         });

@@ -189,7 +189,7 @@ columns! {
 }
 
 impl Request {
-    /// Whether it counts as a success: it ended well, with content.
+    /// Whether it counts as a success: its outcome is `ok`, and it has content.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.outcome == Outcome::Ok

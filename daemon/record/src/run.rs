@@ -81,7 +81,7 @@ pub struct GpuSource {
     pub did_hang: bool,
     /// Numbers that were read.
     pub samples: u64,
-    /// Numbers that found no room on their way to the disk.
+    /// Numbers that were dropped because the queue to the disk was full.
     pub dropped: u64,
     /// Times that all GPUs were read.
     pub rounds: u64,

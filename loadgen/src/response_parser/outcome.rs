@@ -6,7 +6,7 @@ use crate::wire::http::Malformed;
 use common::client_event::{ON_PURPOSE, Outcome};
 use std::io;
 
-/// How a request ended, with the error's type and message; both are empty when it ended well.
+/// How a request ended, with the error's type and message; both are empty when it succeeded.
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
     pub(super) error_type: String,

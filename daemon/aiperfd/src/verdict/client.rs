@@ -75,7 +75,7 @@ fn hot_core(evidence: &Evidence) -> Option<Found> {
 const HOT_CORE_SHARED: Rule = Rule::new("hot_core_shared", foreign_work)
     .threshold(
         "degraded when others took more than 10 % of a hot core and it shows: in client_overhead, standstill or \
-         late_requests, or no kernel stamps could tell",
+         late_requests, or there are no kernel stamps to show it",
     )
     .cause("Other processes ran on a hot core, perhaps the server.")
     .cure("keep them apart with --cpus");

@@ -49,12 +49,12 @@ const INCOMPLETE: Rule = Rule::new("incomplete", |evidence| ended(evidence, Caus
 
 const LOADGEN_DIED: Rule = Rule::new("loadgen_died", |evidence| ended(evidence, Cause::Died))
     .threshold("invalid")
-    .cause("The load generator, or another part of the run, died in the middle: killed, out of memory, or by a fault.")
+    .cause("The load generator, or another process or thread of the run, died in the middle: killed, out of memory, or by a fault.")
     .cure("see dmesg and the daemon's log; if nothing killed it, report it");
 
 const STALLED: Rule = Rule::new("stalled", |evidence| ended(evidence, Cause::Stalled))
     .threshold("invalid")
-    .cause("A part of the run stopped answering, and the run was ended.")
+    .cause("A process or thread of the run stopped responding, and the run was ended.")
     .cure("see the daemon's log; if nothing stopped it, report it");
 
 const DAEMON_DIED: Rule = Rule::new("daemon_died", |evidence| ended(evidence, Cause::DaemonDied))
@@ -79,7 +79,7 @@ fn ended(evidence: &Evidence, cause: Cause) -> Option<Found> {
 }
 
 const LATE_REQUESTS: Rule = Rule::new("late_requests", late)
-    .threshold("degraded above 1 % of the requests, in shapes that promise times")
+    .threshold("degraded above 1 % of the requests, in shapes with scheduled times")
     .cause("Requests were sent more than 1 ms after they were due.")
     .cure("latencies from the due time (`*_from_due`) count the delay");
 
@@ -97,7 +97,7 @@ fn late(evidence: &Evidence) -> Option<Found> {
 }
 
 const UNSENT_REQUESTS: Rule = Rule::new("unsent_requests", unsent)
-    .threshold("degraded above 1 % of the requests, in shapes that promise times; invalid above 10 %")
+    .threshold("degraded above 1 % of the requests, in shapes with scheduled times; invalid above 10 %")
     .cause("Requests of the schedule were never sent: the server, or the limit on requests in flight, held them back.")
     .cure("raise --concurrency, or lower the rate: the server did not get the requested load");
 

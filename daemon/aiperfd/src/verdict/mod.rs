@@ -99,7 +99,7 @@ pub struct Evidence {
     pub gpu_samples_lost: u64,
     /// Share of the times at which GPUs could not be read because the time before took too long.
     pub gpu_rounds_missed: f64,
-    /// Whether a call to a GPU's driver did not come back.
+    /// Whether a call to a GPU's driver did not return.
     pub gpu_hung: bool,
 }
 
@@ -108,7 +108,7 @@ pub struct Evidence {
 pub struct Requests {
     /// Requests that ended, well or not.
     pub ended: u64,
-    /// Those that ended well.
+    /// Those that succeeded.
     pub completed: u64,
     /// Those that failed. One that was cancelled, on purpose or because the run ended, has not failed.
     pub failed: u64,

@@ -16,7 +16,7 @@ pub(super) const RULES: &[&Rule] = &[
 ];
 
 const NOTHING_COMPLETED: Rule = Rule::new("nothing_completed", nothing_completed)
-    .threshold("invalid when no request of the measured phases ended well or failed")
+    .threshold("invalid when no request of the measured phases succeeded or failed")
     .cause("The run was stopped, or every request was cancelled, before one was answered.")
     .cure("let the run last longer than one answer");
 
@@ -28,10 +28,10 @@ fn nothing_completed(evidence: &Evidence) -> Option<Found> {
 }
 
 const REQUESTS_FAILED: Rule = Rule::new("requests_failed", requests_failed)
-    .threshold("noted when one failed; degraded above 1 % of the requests that ended well or failed; invalid above 10 %")
+    .threshold("noted when one failed; degraded above 1 % of the requests that succeeded or failed; invalid above 10 %")
     .cause(
-        "Failed requests are in no latency: above 1 % the 99th percentile, above 10 % the 90th is one of the lucky \
-         requests alone.",
+        "Failed requests are in no latency: above 1 % the 99th percentile, above 10 % the 90th is that of the \
+         successful requests alone.",
     )
     .cure("see the errors in the report, and the server's log");
 
@@ -164,7 +164,7 @@ fn input_counts_differ(evidence: &Evidence) -> Option<Found> {
 const FEW_SAMPLES: Rule = Rule::new("few_samples", few_samples)
     .threshold("noted below 662 completed requests")
     .cause("MLPerf LoadGen's bound: fewer samples don't hold a 99th percentile at 99 % confidence.")
-    .cure("send more requests for a p99 that another run repeats");
+    .cure("send more requests for a reproducible p99");
 
 fn few_samples(evidence: &Evidence) -> Option<Found> {
     let completed = evidence.requests.completed;
@@ -173,7 +173,7 @@ fn few_samples(evidence: &Evidence) -> Option<Found> {
     (completed > 0 && completed < P99_SAMPLES).then(|| note(text, &figures))
 }
 
-/// Above this, p99 of the requests that ended well does not describe all of them.
+/// Above this, p99 of the successful requests does not describe all of them.
 const DEGRADED_FAILURES: f64 = 0.01;
 /// Above this, p90 does not either.
 const INVALID_FAILURES: f64 = 0.10;
