@@ -228,7 +228,7 @@ const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
 const GIVES_WAY: i32 = 10;
 /// How long a run waits for the state from which is counted.
 const OPEN_PATIENCE: Duration = Duration::from_millis(2000);
-/// How long a run waits for calls to come back.
+/// How long a run waits for calls to return.
 const END_PATIENCE: Duration = Duration::from_millis(1500);
 /// The shortest interval that a client may set.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);

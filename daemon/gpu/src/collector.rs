@@ -18,7 +18,7 @@ pub struct Settings {
 pub struct Kind {
     /// Its name in plans and records.
     pub name: &'static str,
-    /// Opens what it reads from. May take long, or never come back.
+    /// Opens what it reads from. May take long, or never return.
     pub(crate) open: fn(&Settings) -> Result<Box<dyn Collector>, GpuError>,
 }
 
@@ -28,7 +28,7 @@ pub const COLLECTORS: &[Kind] =
 
 /// An open way to the GPUs of one maker, for several threads.
 pub(crate) trait Collector: Send + Sync {
-    /// The GPUs, and the parts of divided ones. May take long, or never come back.
+    /// The GPUs, and the parts of divided ones. May take long, or never return.
     fn gpus(&self) -> Result<Vec<Box<dyn Gpu + '_>>, GpuError>;
 }
 

@@ -180,7 +180,7 @@ macro_rules! number_cell {
     )*};
 }
 
-// Parquet readers meet signed integers everywhere; the same bits come back.
+// Parquet readers support signed integers everywhere; the same bits are read.
 number_cell! {
     u64 as Int64Type, Int64Builder, i64: |value| value.cast_signed(), i64::cast_unsigned;
     MonoNs as Int64Type, Int64Builder, i64: |value| value.0.cast_signed(), |int| Self(int.cast_unsigned());

@@ -77,7 +77,7 @@ pub struct GpuSource {
     pub gpus: u32,
     /// Why it found none, or its last problem that a user should know.
     pub problem: Option<String>,
-    /// Whether a call had not come back when the run ended.
+    /// Whether a call had not returned when the run ended.
     pub did_hang: bool,
     /// Numbers that were read.
     pub samples: u64,

@@ -55,7 +55,7 @@ pub struct Gpu {
     pub parts: Vec<Self>,
     /// What calls return instead of an answer, by name.
     pub fails: BTreeMap<String, u32>,
-    /// Calls that do not come back, by name: the first one that does not.
+    /// Calls that do not return, by name: the first one that does not.
     pub hangs: BTreeMap<String, u64>,
     /// Calls that take their time, by name: milliseconds.
     pub takes_ms: BTreeMap<String, u64>,
