@@ -15,7 +15,7 @@ pub enum Call {
     Health,
     /// `GET /v1/capabilities`
     Capabilities,
-    /// `GET /v1/runs`: those that he may see.
+    /// `GET /v1/runs`: those that the caller may see.
     List,
     /// `POST /v1/runs`
     Create,
@@ -43,16 +43,16 @@ pub enum Call {
     Delete,
 }
 
-/// What a caller is to a run. Who is more than one of them is the first.
+/// A caller's role for a run: the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Who made it.
+    /// The user who created it.
     Owner,
     /// Root.
     Root,
-    /// A rule lets him control its owner's runs.
+    /// A rule grants control of its owner's runs.
     Controller,
-    /// A rule lets him read its owner's runs.
+    /// A rule grants reading of its owner's runs.
     Reader,
     /// Any other user whom the socket lets connect.
     Member,
@@ -167,7 +167,7 @@ fn allows(call: Call, role: Role) -> bool {
     row.is_some_and(|(_, _, may)| may[role as usize])
 }
 
-/// A name that a caller made, safe to be shown to him.
+/// A name from a caller, safe to be shown.
 pub fn printable(name: &str) -> String {
     let shown =
         name.chars().take(NAME_SHOWN).map(|letter| if letter.is_ascii_graphic() { letter } else { '?' });

@@ -115,7 +115,7 @@ async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request<Incoming>)
     }
 }
 
-/// Does what the caller may have done.
+/// Handles a permitted call.
 async fn handle(daemon: &Arc<Daemon>, caller: Caller, route: &Route, request: Request<Incoming>) -> Answer {
     let id = route.run_id.as_str();
     match route.call {
@@ -354,7 +354,7 @@ fn join(daemon: &Daemon, caller: Caller, id: &str) -> Answer {
     json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
-/// A line of progress at once and then again and again, the last when the run has ended.
+/// A line of progress at once and then at intervals, the last when the run has ended.
 fn progress(daemon: &Daemon, id: &str) -> Answer {
     let run = running(daemon, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
@@ -364,7 +364,7 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
         loop {
             let progress = run.progress();
             let last = progress.state.is_final();
-            // While it prepares a client waits for the first request; later, twice a second does.
+            // While it prepares, a client waits for the first request; later twice a second is enough.
             let busy = matches!(progress.state, State::Running | State::Draining);
             let due = last || asleep.is_zero() || asleep >= if busy { PROGRESS_SLOW } else { PROGRESS_QUICK };
             if due {
@@ -608,7 +608,7 @@ const ORDER_BYTES_MAX: usize = 4 << 10;
 /// The index of a waiting run's share among what it holds; see [`waiting`].
 const WAITS: usize = 0;
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// How often it is looked whether an upload still has room.
+/// How often it is checked whether an upload still has room.
 const ROOM_LOOK_BYTES: u64 = 8 << 20;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FILE_PIECE: usize = 256 << 10;

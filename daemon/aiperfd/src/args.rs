@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = true, max_term_width = 100)]
 pub struct Args {
-    /// What else than serving.
+    /// A command other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The control socket that clients connect to. A socket from systemd (`LISTEN_FDS`) takes precedence.
@@ -53,7 +53,7 @@ pub struct Args {
     pub private: bool,
 }
 
-/// What else than serving.
+/// A command other than serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Prints the version, the commit and the digest of the kernel programs.

@@ -42,7 +42,7 @@ impl Subtree {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -81,7 +81,7 @@ impl Cgroup {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -234,7 +234,7 @@ fn own() -> Result<PathBuf> {
     path.context("this process is in no cgroup of version 2: start aiperfd without --delegated-cgroup")
 }
 
-/// The cgroup of a systemd unit, by its path below the hierarchy's root: systemd calls it as it calls the unit.
+/// The cgroup of a systemd unit, by its path below the hierarchy's root: it has the unit's name.
 pub fn of_unit(unit: &str) -> Result<Option<String>> {
     let root = unified_mount()?;
     let is_plain = Path::new(unit).components().count() == 1 && !unit.contains('/') && unit != "..";
@@ -242,7 +242,7 @@ pub fn of_unit(unit: &str) -> Result<Option<String>> {
     Ok(found.and_then(|path| path.strip_prefix(&root).ok()?.to_str().map(str::to_owned)))
 }
 
-/// The nearest cgroup below a path that is called so.
+/// The nearest cgroup of this name below a path.
 fn named(path: &Path, name: &str, depth: u32) -> Option<PathBuf> {
     let candidate = path.join(name);
     if candidate.is_dir() {
@@ -266,7 +266,7 @@ fn make(path: &Path) -> Result<()> {
     fs::create_dir(path).with_context(|| format!("failed to create the cgroup `{}`", path.display()))
 }
 
-/// Removes cgroups of daemons that are no more.
+/// Removes cgroups of dead daemons.
 fn sweep(root: &Path) {
     if let Ok(mount) = unified_mount() {
         remove_guests(&mount, &is_over, GUEST_DEPTH);
@@ -282,7 +282,7 @@ fn sweep(root: &Path) {
     }
 }
 
-/// Whether a process has ended, though its parent may not have looked.
+/// Whether a process has ended, though its parent may not have reaped it.
 fn is_over(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with('Z'))
@@ -297,7 +297,7 @@ pub(crate) fn unified_mount() -> Result<PathBuf> {
     Ok(PathBuf::from(mount.path))
 }
 
-/// What the cgroups of users' processes are called, before the daemon and the run.
+/// The start of the names of users' cgroups, before the daemon and the run.
 const GUEST: &str = "aiperfd-watch-";
 /// Users' cgroups that lie deeper are not searched for what a killed daemon left.
 const GUEST_DEPTH: u32 = 12;
@@ -305,7 +305,7 @@ const LET_GO_ATTEMPTS: u32 = 100;
 /// Slices that a unit lies below.
 const UNIT_DEPTH: u32 = 8;
 const REMOVE_ATTEMPTS: u32 = 200;
-/// What the daemon's cgroup is called before its process number.
+/// The start of the name of the daemon's cgroup, before its process number.
 const PREFIX: &str = "aiperfd-";
 
 #[cfg(test)]

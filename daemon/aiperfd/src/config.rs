@@ -36,7 +36,7 @@ pub struct Config {
     /// What is watched for as long as the daemon runs.
     #[serde(default)]
     pub observe: Vec<Observe>,
-    /// Who may observe what that is not his own command.
+    /// Users who may observe other processes than their own commands.
     #[serde(default)]
     pub allow: Vec<Allow>,
     /// Where numbers of what is watched are published.
@@ -51,7 +51,7 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observe {
-    /// What it is called in metrics and in the folder of its records.
+    /// Its name in metrics and in the folder of its records.
     pub name: String,
     /// Its cgroup, by the path below the hierarchy's root.
     pub cgroup: Option<String>,
@@ -66,11 +66,11 @@ pub struct Observe {
     /// Bytes that are captured of each segment.
     #[serde(default = "snap_length")]
     pub snap_length: u32,
-    /// Whether tokens are counted here; else only the server's own counts are taken, and without those there is no time per
+    /// Whether tokens are counted here; else only the server's own counts are used, and without those there is no time per
     /// token.
     #[serde(default = "yes")]
     pub count_tokens: bool,
-    /// Whether it is watched when the server reads its sockets.
+    /// Whether the server's reads of its sockets are recorded.
     #[serde(default)]
     pub socket_wait: bool,
     /// Seconds of a part of the records.
@@ -98,11 +98,11 @@ pub struct Allow {
     pub may: May,
 }
 
-/// What a rule lets users do with the runs of others.
+/// Rights of users on the runs of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum May {
-    /// See them, follow them, fetch their files.
+    /// List them, follow them, fetch their files.
     #[default]
     Read,
     /// Stop, recover and delete them as well.
@@ -113,7 +113,7 @@ pub enum May {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
-    /// A loopback address for Prometheus and people.
+    /// A loopback address for Prometheus and browsers.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
     /// An OpenTelemetry collector.

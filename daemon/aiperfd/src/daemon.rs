@@ -32,7 +32,7 @@ pub struct Daemon {
     pub kernel_object: String,
     /// The folder of the store.
     pub state_dir: PathBuf,
-    /// Who holds which core.
+    /// Which run holds which core.
     pub cpus: Cpus,
     /// Starts load generators.
     pub spawner: Spawner,
@@ -62,13 +62,13 @@ pub struct Daemon {
     pub clients: AtomicUsize,
     /// Runs whose requests are sent to the publishing process; none if there is no such process.
     pub published: Option<Mutex<Vec<PublishedRun>>>,
-    /// Who may watch what.
+    /// Which users may watch what.
     pub rules: Rules,
     /// Where GPUs are looked for.
     pub gpus: gpu::Settings,
 }
 
-/// Who holds which core.
+/// Which run holds which core.
 #[derive(Debug)]
 pub struct Cpus {
     all: Vec<u32>,
@@ -83,13 +83,13 @@ struct Holder {
 }
 
 impl Holder {
-    /// The run's name, for those whose run it is.
+    /// The run's name, shown to its user.
     fn name_for(&self, uid: u32) -> String {
         if uid == self.uid || uid == limits::ROOT { format!(" ({})", self.run_id) } else { String::new() }
     }
 }
 
-/// What users hold of what the daemon has.
+/// Resources that users hold.
 #[derive(Debug, Default)]
 pub struct Shares {
     /// Connections.
@@ -98,7 +98,7 @@ pub struct Shares {
     pub waiting: Held,
     /// KiB of plans of runs that wait.
     pub plans: Held,
-    /// Runs that go on.
+    /// Active runs.
     pub active: Held,
     /// KiB of kernel memory.
     pub kernel_memory: Held,
@@ -124,7 +124,7 @@ impl Drop for Changing {
 pub struct Cores {
     /// One for each worker; none of a worker that is not pinned.
     pub cpus: Vec<Option<u32>>,
-    /// Whether the host has a core besides all that runs hold: only then may hot cores go before everything else.
+    /// Whether the host has a core besides all that runs hold: only then may hot cores have priority over everything else.
     pub leaves_one: bool,
 }
 
@@ -167,7 +167,7 @@ impl Daemon {
         }
     }
 
-    /// What the checks of the host find, with this process's rights and limits.
+    /// Results of the checks of the host, with this process's privileges and limits.
     pub fn examine(&self, concurrency: Option<u32>, hot_cpus: &[u32]) -> Vec<Finding> {
         let (timestamp_source, reason) = self.best_timestamp_source();
         let wanted = Wanted {
@@ -269,10 +269,10 @@ impl Daemon {
         Ok(Changing { runs: Arc::clone(&self.changing), run_id: run_id.to_owned() })
     }
 
-    /// So many bytes of a user's share of the disk, until they are in the store.
+    /// Reserves bytes of a user's share of the disk, until they are in the store.
     ///
     /// # Errors
-    /// When he has no more.
+    /// When the share is used up.
     pub fn take_room(&self, uid: u32, bytes: u64) -> Result<Taken, Problem> {
         let limit = u64::from(self.limits.disk_gib_per_user) << 20;
         let stored = self.store.usage(uid).1 >> 10;
@@ -295,7 +295,7 @@ impl Daemon {
         self.store.status(run_id)
     }
 
-    /// The user number of who made a run, if there is such a run.
+    /// The user number of a run's creator, if there is such a run.
     pub fn owner(&self, run_id: &str) -> Option<u32> {
         self.status(run_id).map(|status| status.owner)
     }
@@ -473,7 +473,7 @@ const LEAVE_BEHIND: DurationNs = DurationNs::from_millis(90_000);
 const FORGET: DurationNs = DurationNs::from_millis(60_000);
 /// How long a daemon that ends waits for its clients.
 const LINGER_MAX: DurationNs = DurationNs::from_millis(10_000);
-/// Without a client for so long, none is fetching any more.
+/// Without a request for so long, no client is fetching any more.
 const LINGER_QUIET: DurationNs = DurationNs::from_millis(200);
 /// How long a draining run may take before it is stopped.
 const DRAIN_PATIENCE: DurationNs = DurationNs::from_millis(30_000);

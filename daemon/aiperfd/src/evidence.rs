@@ -1,4 +1,4 @@
-//! Gathers what the verdict judges: counters, sums over requests, and how the processors' time went.
+//! Gathers what the verdict judges: counters, sums over requests, and how the processors' time was used.
 
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
@@ -85,7 +85,7 @@ impl Watch {
         self.look(pid);
     }
 
-    /// The worst hot core's share of time that went to others than its hot thread.
+    /// The worst hot core's share of time that other threads than its hot thread used.
     fn foreign(&self) -> f64 {
         let shares = self.hot_cpus.iter().enumerate().map(|(worker, cpu)| {
             let (busy, elapsed) = self.ticks(*cpu);
@@ -121,7 +121,7 @@ impl Watch {
         share(self.end.steal - self.begin.steal, self.end.total - self.begin.total)
     }
 
-    /// Ticks that a core spent in processes, and ticks that went by for each core.
+    /// Ticks that a core spent in processes, and ticks that passed for each core.
     fn ticks(&self, cpu: u32) -> (u64, u64) {
         let of = |times: &CpuTimes| times.by_cpu.get(&cpu).map_or(0, |(busy, _)| *busy);
         let cores = u64::try_from(self.end.by_cpu.len().max(1)).unwrap_or(1);
@@ -147,7 +147,7 @@ pub fn evidence(
         concurrency_limit: plan.load.measured().filter_map(|phase| phase.concurrency).max(),
         client_ring_full: sum(Counter::RingFull),
         starved: sum(Counter::Starved),
-        // A spinning core is busy by order.
+        // A spinning core is busy by configuration.
         hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
         standstill_ms: of_records.standstill_ms.max(watch.stops.longest.as_millis()),
         steal: watch.steal(),
@@ -283,9 +283,9 @@ const fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// How the observer calls what it could not understand, before the reason.
+/// The start of the names of the observer's counts of what it could not parse, before the reason.
 const NOT_FOLLOWED: &str = "watched_not_followed_";
-/// How hot threads are called, before their number.
+/// The start of hot threads' names, before their number.
 pub const HOT_THREAD: &str = "hot-";
 /// `USER_HZ`, which is 100 on every architecture that Linux runs eBPF on (include/asm-generic/param.h).
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -88,7 +88,7 @@ impl ActiveRun {
             if !is_full(&error) {
                 return Err(error);
             }
-            // What was collected is in the parts: its room is enough to put them together.
+            // What was collected is in the parts: its room is enough to join them.
             self.directory.remove_spool();
             ended.put_together(&self.directory)
         })?;
@@ -225,7 +225,7 @@ fn remove_incomplete(directory: &RunDir) {
 /// Makes one file of the complete parts of a table.
 ///
 /// # Errors
-/// When the disk refuses.
+/// On an error of the disk.
 pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
     let whole = directory.path().join(format!("{stem}.parquet"));
     match parts {
@@ -239,7 +239,7 @@ pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) ->
 /// Joins the parts of a table.
 ///
 /// # Errors
-/// When the disk refuses.
+/// On an error of the disk.
 pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
     Ok(match stem {
         "requests" => join_rows::<Request>(parts, whole),

@@ -40,7 +40,7 @@ pub struct Gpus {
 /// What was read of the GPUs.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// How each collector fared.
+    /// The state of each collector at its end.
     pub sources: Vec<GpuSource>,
     /// Why clocks were low, by GPU.
     pub throttled: Throttled,
@@ -50,7 +50,7 @@ pub struct Read {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Throttled {
     changes: BTreeMap<String, Changes>,
-    /// Changes for which there was no room.
+    /// Changes that were dropped for lack of room.
     pub lost: u64,
 }
 
@@ -111,7 +111,7 @@ impl Gpus {
         }
     }
 
-    /// Ends, and puts together what was written; that it fails is never the run's failure.
+    /// Ends, and combines what was written; its failure never fails the run.
     pub fn finish(self, directory: &RunDir) -> Read {
         let Self { sampler, over, writer, given_up, .. } = self;
         let mut sources = sampler.finish(END_PATIENCE);
@@ -216,7 +216,7 @@ impl Throttled {
 
 /// How often calls have not returned since the daemon started: each time threads were left behind.
 static HUNG: AtomicU32 = AtomicU32::new(0);
-/// So often, and drivers are left alone.
+/// After this many, drivers are not called any more.
 const HUNG_MAX: u32 = 4;
 /// Batches that wait for the disk.
 const QUEUE: usize = 4096;

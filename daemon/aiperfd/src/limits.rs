@@ -22,7 +22,7 @@ pub struct Limits {
     pub connections_per_user: u32,
     /// Connections of all users.
     pub connections: u32,
-    /// Seconds in which the head of a request must have come.
+    /// Seconds in which the head of a request must have arrived.
     pub request_head_seconds: u32,
     /// Seconds for the next piece of a request's body.
     pub request_body_seconds: u32,
@@ -34,9 +34,9 @@ pub struct Limits {
     pub waiting_plans_mib: u32,
     /// Seconds after which a run that is not started, and for which nothing is uploaded, is removed.
     pub waiting_seconds: u32,
-    /// Runs of a user that go on at the same time.
+    /// Runs of a user that are active at the same time.
     pub active_runs_per_user: u32,
-    /// Runs of all users that go on at the same time.
+    /// Runs of all users that are active at the same time.
     pub active_runs: u32,
     /// Runs of a user that are kept.
     pub stored_runs_per_user: u32,
@@ -131,7 +131,7 @@ pub enum Refused {
 }
 
 impl Held {
-    /// Counts `amount` for a user, unless that is more than he, or all, may have.
+    /// Counts `amount` for a user, unless that is more than the user, or all, may have.
     ///
     /// # Errors
     /// Whose limit was reached.

@@ -53,7 +53,7 @@ pub enum Received {
     Nothing,
     /// Every record is written.
     Finished,
-    /// It ended without a word.
+    /// It ended without a message.
     Gone,
     /// It can't go on.
     Failed(Problem),
@@ -106,7 +106,7 @@ impl<'a> Loadgen<'a> {
 
     /// Sends it the set-up with everything it needs.
     pub fn set_up(&mut self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
-        // A load generator that does not read must not hold the run up for ever.
+        // A load generator that does not read must not block the run for ever.
         self.socket.set_write_timeout(Some(SETUP_PATIENCE))?;
         let mut line = line(order)?;
         let sent = send_with_descriptors(self.socket.as_fd(), &line, descriptors);

@@ -43,11 +43,11 @@ pub struct Pipeline {
     pub joiner: Joiner,
     /// Where rows go.
     pub writers: Writers,
-    /// What others may see while it runs.
+    /// Shared state, to be read while it runs.
     pub view: Arc<Mutex<View>>,
-    /// What live percentiles are taken of.
+    /// Settings of live percentiles.
     pub settings: Settings,
-    /// What is known of all requests; nothing of those that others send.
+    /// Values that all requests share; none of other clients' requests.
     pub naming: Naming,
     /// Subscribers to requests as they end.
     pub live: Arc<EndedRequests>,
@@ -105,7 +105,7 @@ pub struct Writers {
     pub payloads: Option<PartWriter<Payload>>,
 }
 
-/// What others may see while the pipeline runs.
+/// State to be read while the pipeline runs.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Requests recorded.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 
-/// Who a load generator runs as.
+/// The user that a load generator runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity(Option<u32>);
 

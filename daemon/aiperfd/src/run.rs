@@ -1,4 +1,4 @@
-//! One run from its plan to its records: who is started, in which order, and what is cleaned up whatever happens.
+//! One run from its plan to its records: what is started, in which order, and what is cleaned up whatever happens.
 //!
 //! ```text
 //! prepare   cgroup, probes, rings, spools; load generator started, moved into the cgroup, sent its orders
@@ -74,7 +74,7 @@ pub struct ActiveRun {
     pub watched: Mutex<Option<Arc<Cgroup>>>,
     /// Where parts go as they are full, of a watch that has no end.
     pub kept: Option<Kept>,
-    /// How a watch fares.
+    /// How a watch is doing.
     pub health: Mutex<WatchedServer>,
 }
 
@@ -717,7 +717,7 @@ pub(crate) fn spawn_with_priority<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(with_priority).context("failed to start a thread")
 }
 
-/// Sets this thread's priority, -20 first to 19 last. A refusal costs nothing but manners.
+/// Sets this thread's priority, -20 first to 19 last. A refused priority changes no result.
 fn set_priority(priority: i32) {
     // On Linux a thread number identifies that thread alone (man 2 setpriority).
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), priority).ok();

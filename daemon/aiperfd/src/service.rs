@@ -168,7 +168,7 @@ impl Service {
         })
     }
 
-    /// How it fares at this moment.
+    /// Its state at this moment.
     fn health(&self, daemon: &Daemon, dropped: u64) -> WatchedServer {
         let active = daemon.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>());
         let ours = active.unwrap_or_default().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));

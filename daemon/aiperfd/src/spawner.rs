@@ -54,7 +54,7 @@ struct Request {
     reserved: u32,
 }
 
-/// What the spawner answers.
+/// The spawner's response.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 struct Answer {
@@ -144,7 +144,7 @@ impl Spawner {
 /// # Errors
 /// When the load generator's program can't be opened, or privileges not be dropped.
 pub fn run(loadgen: &Path) -> Result<()> {
-    // Opened while everything may be: the program may lie where other users can't walk.
+    // Opened while privileges allow it: the program may be where other users can't walk.
     let program = File::open(loadgen).with_context(|| {
         format!(
             "failed to open the load generator `{}`; build it, or name it with --loadgen",
@@ -226,7 +226,7 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<(Request, Option<OwnedFd>)>> {
     Ok((received.bytes > 0).then_some((request, descriptor)))
 }
 
-/// Sends bytes on a socket; the descriptors come with the first of them.
+/// Sends bytes on a socket; the descriptors are sent with the first of them.
 ///
 /// # Errors
 /// When the other end is gone.
@@ -251,5 +251,5 @@ const START: u32 = 1;
 const END: u32 = 2;
 /// For a load generator of the daemon's own user.
 const OWN_USER: u32 = u32::MAX;
-/// A spawner that was killed in the middle of a request never answers it; the next one serves the next request.
+/// A spawner that was killed in the middle of a request never responds to it; the next one serves the next request.
 const ANSWER_PATIENCE: DurationNs = DurationNs::from_millis(5000);

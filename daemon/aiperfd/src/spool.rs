@@ -142,7 +142,7 @@ pub struct Reader {
     file: File,
     published: Arc<AtomicU64>,
     buffer: Vec<u8>,
-    /// How much of the buffer has been taken.
+    /// How much of the buffer has been consumed.
     taken: usize,
     /// The offset in the file after the buffer.
     place: u64,
@@ -289,7 +289,7 @@ impl Reader {
         Ok(self.buffer.get(self.taken..self.taken + count))
     }
 
-    /// Passes over bytes that were peeked at.
+    /// Skips bytes that were peeked at.
     pub const fn take(&mut self, count: usize) {
         self.taken += count;
     }
@@ -306,7 +306,7 @@ impl Reader {
         self.buffer.resize(kept + count, 0);
         self.file.read_exact_at(&mut self.buffer[kept..], self.place)?;
         self.place += count as u64;
-        // A buffer behind the place has been taken; giving back its disk space may fail and costs space only.
+        // A buffer behind the place has been consumed; freeing its disk space may fail and costs space only.
         let other = self.other.as_ref().map_or(u64::MAX, |other| other.load(Ordering::Acquire));
         let taken = (self.place - kept as u64 - count as u64).min(other);
         if let Some(keeping) = &self.keeping {

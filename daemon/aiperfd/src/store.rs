@@ -44,7 +44,7 @@ pub struct RunDir {
 pub struct Started {
     /// The source of timestamps that it got.
     pub timestamps: String,
-    /// Why not a better one.
+    /// Why a better one was not available.
     pub timestamps_reason: Option<String>,
     /// The clocks when it started.
     pub clock_begin: Anchor,
@@ -104,7 +104,7 @@ impl Store {
     /// Makes the directory of a new run.
     ///
     /// # Errors
-    /// When the disk refuses; nothing is left then.
+    /// On an error of the disk; nothing is left then.
     pub fn create(&self, run_id: &str) -> Result<RunDir> {
         let run = RunDir { path: self.runs.join(run_id) };
         let made = run.make();
@@ -131,7 +131,7 @@ impl Store {
         };
     }
 
-    /// How a run stood when it was last looked at.
+    /// The state of a run when it was last looked at.
     pub fn status(&self, run_id: &str) -> Option<Status> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(run_id).map(|known| known.status.clone())
@@ -190,7 +190,7 @@ impl RunDir {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(OWNER_ONLY)).ok();
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -237,7 +237,7 @@ impl RunDir {
     /// Keeps what is known of a run that has started.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn write_started(&self, started: &Started) -> Result<()> {
         write_json(&self.path.join("started.json"), started)
     }
@@ -250,7 +250,7 @@ impl RunDir {
     /// Writes `run.json`, whole or not at all; on a full disk in the room that was kept for it.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn write_run(&self, run: &Run) -> Result<()> {
         let path = self.path.join("run.json");
         write_json(&path, run).or_else(|_| {
@@ -264,7 +264,7 @@ impl RunDir {
         fs::remove_dir_all(self.path.join(RESERVE)).ok();
     }
 
-    /// Where spool files lie.
+    /// The folder of spool files.
     pub fn spool(&self) -> PathBuf {
         self.path.join("spool")
     }
@@ -341,7 +341,7 @@ fn size(path: &Path) -> u64 {
     entries.flatten().map(of).sum()
 }
 
-/// Whether the disk refused because it, or the user's share of it, is full.
+/// Whether the error is that the disk, or the user's share of it, is full.
 #[must_use]
 pub fn is_full(error: &anyhow::Error) -> bool {
     let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];

@@ -234,7 +234,7 @@ impl PipelineThread {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Whether it has ended with a failure. That it has ended well, because the response parser is done, is for the load
+    /// Whether it has ended with a failure. That it has succeeded, because the response parser is done, is for the load
     /// generator to report.
     pub(crate) fn ended_early(&mut self) -> bool {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished)

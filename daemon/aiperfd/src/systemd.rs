@@ -89,7 +89,7 @@ impl Manager {
         self.notify(&[NotifyState::Ready, NotifyState::Status("Ready for runs")]);
     }
 
-    /// No new runs are taken, and those that run are brought to their end.
+    /// No new runs are accepted, and those that are active are ended.
     pub fn stopping(&self) {
         self.notify(&[NotifyState::Stopping, NotifyState::Status("Ending runs; their verdicts are written")]);
     }

@@ -1,4 +1,4 @@
-//! A run that watches what others send: its cgroup is theirs, and the load generator's program observes instead.
+//! A run that watches other clients' traffic: its cgroup is theirs, and the load generator's program observes, not sends.
 //!
 //! ```text
 //! command ── joins ──▶ cgroup ── capture, connection ──▶ kernel's ring ── collect ──▶ spool ──▶ observer (own user)
@@ -342,7 +342,7 @@ pub(crate) const RING_FACTOR: u32 = 4;
 /// Shared memory that holds no ring, only how far the spool may be read.
 const GAUGE_BYTES: u64 = 4096;
 const ATTEND_INTERVAL: Duration = Duration::from_millis(10);
-/// How often it is taken down how a watch fares.
+/// How often the state of a watch is recorded.
 const HEALTH_INTERVAL: DurationNs = DurationNs::from_millis(500);
-/// How long children of a command that has ended are watched on.
+/// How long children of a command that has ended continue to be watched.
 const LINGER: DurationNs = DurationNs::from_millis(2000);

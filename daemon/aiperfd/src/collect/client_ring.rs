@@ -95,7 +95,7 @@ impl ClientRing {
         self.consumed_of(self.drained)
     }
 
-    /// The same for a spool file that does not come from this ring and has so many bytes.
+    /// The same for a spool file of this length that is not of this ring.
     pub fn consumed_of(&self, length: u64) -> u64 {
         self.memory.header().consumed.0.load(Ordering::Acquire).min(length)
     }

@@ -100,12 +100,12 @@ fn sibling(evidence: &Evidence) -> Option<Found> {
 
 /// The client may add this share of the latency that it measures.
 const CLIENT_OVERHEAD_SHARE: f64 = 0.10;
-/// What the client adds is never worth a word below this.
+/// What the client adds is never reported below this.
 const CLIENT_OVERHEAD_FLOOR_MS: f64 = 0.2;
 /// A standstill is reported from here on.
 const STANDSTILL_MS: f64 = 250.0;
 const STANDSTILL_SHARE: f64 = 0.02;
-/// From here on the throughput is another one.
+/// From here on the throughput is wrong.
 const STANDSTILL_INVALID_MS: f64 = 1000.0;
 const STANDSTILL_INVALID: f64 = 0.10;
 const SATURATED: f64 = 0.95;

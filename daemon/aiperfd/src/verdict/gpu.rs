@@ -1,4 +1,4 @@
-//! What GPUs did, and what is missing of what was read of them.
+//! Clocks of GPUs, and what is missing of their samples.
 
 use super::{Evidence, Found, Rule, degraded, note, number};
 use crate::gpus::POWER_CAP;

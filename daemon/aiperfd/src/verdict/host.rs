@@ -1,4 +1,4 @@
-//! What the host did: its clocks, its hypervisor, its cores' frequency.
+//! The host's effect on the numbers: its clocks, its hypervisor, its cores' frequency.
 
 use super::{Evidence, Found, Rule, degraded, note};
 

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 /// otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
-    /// Whether the requests are those of others, which were watched.
+    /// Whether the requests are watched ones of other clients.
     pub is_watch: bool,
     /// Requests that were due, in all phases.
     pub due: u64,
@@ -37,7 +37,7 @@ pub struct Evidence {
     pub requests: Requests,
     /// The same of the warm-up.
     pub warmup: Requests,
-    /// Whether the shape promises a rate, so that a late request is a broken promise.
+    /// Whether the shape schedules requests, so that a late request violates the plan.
     pub open_loop: bool,
     /// The limit on requests in flight that the plan sets, which can hold a schedule back.
     pub concurrency_limit: Option<u32>,
@@ -53,7 +53,7 @@ pub struct Evidence {
     pub unmatched_requests: u64,
     /// Whether the timestamp source has kernel stamps at all.
     pub kernel_stamps: bool,
-    /// Records that found no room in the kernel's ring.
+    /// Records that were dropped because the kernel's ring was full.
     pub kernel_ring_full: u64,
     /// Other packets that the probes could not report.
     pub kernel_unreported: u64,
@@ -95,7 +95,7 @@ pub struct Evidence {
     pub not_followed: Vec<(String, u64)>,
     /// Why clocks of a GPU were low, with the share of the time.
     pub gpu_throttled: Vec<(&'static str, f64)>,
-    /// Numbers of GPUs that found no room.
+    /// Numbers of GPUs that were dropped.
     pub gpu_samples_lost: u64,
     /// Share of the times at which GPUs could not be read because the time before took too long.
     pub gpu_rounds_missed: f64,
@@ -172,9 +172,9 @@ pub fn judge(evidence: &Evidence) -> Verdict {
 struct Rule {
     /// Its stable name.
     name: &'static str,
-    /// From where on it counts, and as what.
+    /// Its threshold, and its level.
     threshold: &'static str,
-    /// What it is about and what brings it about.
+    /// What it is and what causes it.
     cause: &'static str,
     /// What to do about it.
     cure: &'static str,

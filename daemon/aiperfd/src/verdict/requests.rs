@@ -177,7 +177,7 @@ fn few_samples(evidence: &Evidence) -> Option<Found> {
 const DEGRADED_FAILURES: f64 = 0.01;
 /// Above this, p90 does not either.
 const INVALID_FAILURES: f64 = 0.10;
-/// So many answers may come otherwise than streamed.
+/// This share of answers may arrive not streamed.
 const STREAMS_TOLERATED: f64 = 0.01;
 /// So many requests may have counts that are far apart.
 const COUNTS_TOLERATED: f64 = 0.10;
