@@ -66,7 +66,7 @@ impl Exceeded {
         self.0[bound as usize].fetch_add(more, Ordering::Relaxed);
     }
 
-    /// What was counted so far, by name; nothing of what never happened.
+    /// What was counted so far, by name; without what never happened.
     #[must_use]
     pub fn named(&self) -> BTreeMap<String, u64> {
         let counts =
@@ -103,7 +103,7 @@ pub fn data_bytes(setup: &Setup, connections: u64, inputs: u64) -> u64 {
     .fold(0, u64::saturating_add)
 }
 
-/// Bytes of what is made up, generously.
+/// Bytes of synthetic content, generously.
 fn made_bytes(plan: &Plan, inputs: u64) -> u64 {
     let Input::Synthetic { entries, input_tokens, made, .. } = &plan.input else { return 0 };
     let most = |length: &Length| (length.mean + 8.0 * length.stddev).max(1.0);
@@ -138,7 +138,7 @@ pub const fn open_bytes(connections: u64) -> u64 {
     (512 << 20) + connections.saturating_mul(256 << 10)
 }
 
-/// Bytes of answers that sessions go on with, of a worker and of its composer each.
+/// Bytes of answers in sessions' histories, of a worker and of its composer each.
 #[must_use]
 pub const fn answer_bytes(connections: u64) -> u64 {
     (512 << 20) + connections.saturating_mul(256 << 10)

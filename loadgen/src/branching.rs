@@ -36,7 +36,7 @@ struct Session {
     later: VecDeque<Planned>,
     branches: Vec<Branch>,
     lineage: Lineage,
-    /// Who waits for it, and before which turn.
+    /// The session that waits for it, and before which turn.
     waited_for: Option<(u64, usize)>,
     /// Children that are not over, by the turn that waits for them.
     joins: Vec<usize>,

@@ -18,7 +18,7 @@ pub struct Decoder {
     scratch: Vec<u8>,
     /// Bytes decoded so far.
     produced: u64,
-    /// Whether the coding's own end has come.
+    /// Whether the end of the compressed data was found.
     is_whole: bool,
 }
 
@@ -31,7 +31,7 @@ pub enum Undecoded {
     /// The bytes are not of the coding that the response names.
     #[error("the response's bytes do not match its content-encoding")]
     Broken,
-    /// It needs more memory than any server's answer does.
+    /// It needs more memory than any server's response does.
     #[error("the response needs a larger decompression window than browsers accept")]
     Window,
     /// It decodes to more than [`DECODED_BYTES_MAX`].
@@ -156,7 +156,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the coding's own end has come: else the body was cut off.
+    /// Whether the end of the compressed data was found: else the body was cut off.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.is_whole
@@ -340,7 +340,7 @@ fn narrow(count: u64) -> usize {
 const SCRATCH_BYTES: usize = 16 << 10;
 /// Memory that a decoder needs besides its window, generously.
 const OTHER_BYTES: usize = 256 << 10;
-/// The fixed part of a gzip header, its trailer, and the longest header that is taken.
+/// The fixed part of a gzip header, its trailer, and the longest header that is accepted.
 const GZIP_FIXED: usize = 10;
 const GZIP_TRAILER: usize = 8;
 const GZIP_HEADER_MAX: usize = 4 << 10;

@@ -138,8 +138,7 @@ impl Gpus {
 
 /// The state of a collector that is not tried any more.
 fn given_up(collector: &str) -> GpuSource {
-    let problem =
-        "calls to a driver did not return in earlier runs; restart aiperfd to have it tried again";
+    let problem = "calls to a driver did not return in earlier runs; restart aiperfd to have it tried again";
     GpuSource {
         source: collector.to_owned(),
         problem: Some(problem.to_owned()),

@@ -43,7 +43,7 @@ pub struct Response {
 pub(crate) enum ParsedAnswer {
     /// The answer, as a turn of the conversation.
     Answer(Box<Turn>),
-    /// Nothing that can be sent again: the request failed, or the server's answer is an error or empty.
+    /// No answer for later turns: the request failed, or the server's answer is an error or empty.
     Nothing,
     /// An answer that is too long for later turns.
     TooMuch,

@@ -42,7 +42,7 @@ pub(super) enum FollowState {
     Followed,
     /// It was open before, or was lost: the next request is waited for.
     Waiting,
-    /// It never will be.
+    /// It never will be followed.
     Ignored,
 }
 
@@ -186,7 +186,7 @@ impl Follower {
                         content = Content::Bytes(&[]);
                         cut.exchange.cuts_event |= cuts_event;
                         if self.responses.is_coded() && cut.exchange.is_recorded {
-                            // Nothing behind a hole can be decoded.
+                            // Nothing after a hole can be decoded.
                             cut.not_decoded();
                         }
                         progress

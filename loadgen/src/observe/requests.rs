@@ -173,7 +173,7 @@ impl Requests {
 
     fn head(&mut self, bytes: &[u8]) -> Result<(usize, Progress), NotFollowed> {
         if self.carry.is_empty() {
-            // Empty lines before a request are passed over (RFC 9112 §2.2).
+            // Empty lines before a request are skipped (RFC 9112 §2.2).
             let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             if blank > 0 {
                 return Ok((blank, Progress::More));
@@ -422,7 +422,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a stream is split, the same requests come out.
+        /// However a stream is split, the same requests are found.
         #[test]
         fn splits_do_not_matter(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
             let stream = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n\

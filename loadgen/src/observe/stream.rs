@@ -1,4 +1,4 @@
-//! Puts one direction of a connection together again: segments in any order in, bytes and holes in order out.
+//! Reassembles one direction of a connection: segments in any order in, bytes and holes in order out.
 //!
 //! ```text
 //! segments   [0..100) [300..400) [100..300 of which 64 captured)
@@ -202,7 +202,7 @@ fn narrow(count: u64) -> usize {
 const HELD_MAX: usize = 1 << 20;
 /// Segments that wait behind a gap before it becomes a hole.
 const WAITING_MAX: usize = 1024;
-/// How long a gap is waited for; the kernel's first retransmissions come sooner.
+/// How long a gap is waited for; the kernel's first retransmissions arrive sooner.
 const PATIENCE: DurationNs = DurationNs::from_millis(3000);
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ impl<W: Write> Watch<W> {
         self.let_go(stamp.cookie)
     }
 
-    /// Keeps what all connections hold within its bound: the one that went beyond it is not followed any more.
+    /// Keeps what all connections hold within its bound: the one that exceeded it is not followed any more.
     fn account(&mut self, cookie: SocketCookie) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(&cookie) else { return Ok(()) };
         let held = connection.requests.held() + connection.responses.held() + connection.follower.held();
@@ -622,7 +622,7 @@ mod tests {
     }
 
     proptest! {
-        /// However segments are cut, the same events come out at the same offsets.
+        /// However segments are cut, the same events are found at the same offsets.
         #[test]
         fn splits_do_not_matter(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
             let stream = format!("{HEAD}{}{}{DONE}", token(), token());

@@ -14,7 +14,7 @@ use crate::wire::sse::Cutter;
 #[derive(Debug)]
 pub(super) struct Decoding {
     coding: Coding,
-    /// Nothing before the first byte has come, nor after a failure.
+    /// `None` before the first byte has arrived, and after a failure.
     decoder: Option<Decoder>,
     has_started: bool,
     stream: Stream,
@@ -54,7 +54,7 @@ pub(super) enum Decoded<'a> {
 }
 
 impl Decoding {
-    /// Of the response with this head, if it is coded; a stream is looked for in what succeeded only.
+    /// Of the response with this head, if it is compressed; a stream is looked for in what succeeded only.
     pub(super) fn of(head: &[u8], is_success: bool) -> Option<Self> {
         let (coding, _) = Coding::of_head(head);
         let stream = match (is_event_stream(head), is_success) {

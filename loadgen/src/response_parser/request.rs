@@ -39,7 +39,7 @@ pub(super) struct Request {
     /// The names that its sender gave it and its model, if the sender is another client.
     pub(super) names: Names,
     spec_decode: Option<SpecDecode>,
-    /// Of a coded body.
+    /// Of a compressed body.
     decoding: Option<Box<Decoding>>,
     /// Bytes of the body so far, and its last piece.
     body_bytes: u64,
@@ -367,7 +367,7 @@ impl Request {
         self.report.events_left_out > 0 || self.report.bytes_left_out > 0
     }
 
-    /// Where what is known of its response ends.
+    /// The end of what is known of its response.
     pub(super) fn latest_end(&self) -> u64 {
         let events = self.events.last().map_or(0, |event| event.end);
         let report = &self.report;

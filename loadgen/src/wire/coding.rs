@@ -49,7 +49,7 @@ impl Coding {
     }
 }
 
-/// Whether the body that follows this head is called a stream of events.
+/// Whether the body that follows this head is declared a stream of events.
 #[must_use]
 pub fn is_event_stream(head: &[u8]) -> bool {
     values(head, b"content-type").last().is_some_and(is_event_stream_type)

@@ -18,12 +18,12 @@ pub struct Responses {
     offset: u64,
     event_stream: bool,
     coding: Coding,
-    /// Whether it is not known yet if the body is a stream of events that nothing calls so, and what is there of it.
+    /// While it is not known whether the body is a stream of events that no header declares: what is there of it.
     is_undecided: bool,
     lead: [u8; LEAD],
     lead_length: u8,
     keep_alive: bool,
-    /// Whether any byte of the response that is awaited has come.
+    /// Whether any byte of the awaited response has arrived.
     has_started: bool,
     /// Where the awaited response starts.
     response_begin: u64,
@@ -122,7 +122,7 @@ pub enum AtEnd {
     Complete,
     /// The response was not whole.
     Truncated,
-    /// Not one byte of the response had come.
+    /// Not one byte of the response had arrived.
     NotStarted,
 }
 
@@ -198,13 +198,13 @@ impl Responses {
         self.expect();
     }
 
-    /// Whether the body of the response is coded.
+    /// Whether the body of the response is compressed.
     #[must_use]
     pub fn is_coded(&self) -> bool {
         self.coding != Coding::Identity
     }
 
-    /// Whether any byte of the response that is awaited has come.
+    /// Whether any byte of the awaited response has arrived.
     #[must_use]
     pub const fn has_started(&self) -> bool {
         self.has_started
@@ -616,7 +616,7 @@ fn ends_with_token(value: &[u8], token: &[u8]) -> bool {
     tokens(value).last().is_some_and(|one| one.eq_ignore_ascii_case(token))
 }
 
-/// What bytes are that are no HTTP/1.1 response.
+/// The error for bytes that are no HTTP/1.1 response.
 #[cold]
 fn other_protocol(bytes: &[u8]) -> Malformed {
     match bytes {
@@ -628,7 +628,7 @@ fn other_protocol(bytes: &[u8]) -> Malformed {
     }
 }
 
-/// The size in a chunk's first line; extensions after a semicolon are passed over (RFC 9112 §7.1.1).
+/// The size in a chunk's first line; extensions after a semicolon are skipped (RFC 9112 §7.1.1).
 fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let after = line[digits..].trim_ascii();
@@ -655,9 +655,9 @@ const fn narrow(count: u64) -> usize {
     count as usize
 }
 
-/// The largest head that is taken.
+/// The largest head that is accepted.
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
-/// The most header lines that are taken.
+/// The most header lines that are accepted.
 pub const HEADERS_MAX: usize = 128;
 const CHUNK_LINE_MAX: usize = 4 << 10;
 /// The most interim heads of one response.

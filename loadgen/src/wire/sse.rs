@@ -79,7 +79,7 @@ impl Cutter {
         self.keep(&bytes[begin..])
     }
 
-    /// Passes over a byte order mark before the first event.
+    /// Skips a byte order mark before the first event.
     #[cold]
     #[inline(never)]
     fn begin(
@@ -220,7 +220,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a stream is split, the same events come out, and none ends later than its blank line.
+        /// However a stream is split, the same events are cut, and none ends later than its blank line.
         #[test]
         fn splits_do_not_matter(text in "(data: [a-c]{0,3}|: x)?(\n|\r\n|\r)(data: [a-c]{0,3})?(\n|\r\n|\r|\n\n|\r\n\r\n|\r\r){0,4}(data: z)?(\n\n|\r\n\r\n|\r\r)?", cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
             let bytes = text.as_bytes();

@@ -20,10 +20,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// A connection that has yet to shake hands.
+    /// A connection whose handshake is still to be done.
     ///
     /// # Errors
-    /// When the configuration is of no use.
+    /// When the configuration is not usable.
     pub fn new(config: &Arc<ClientConfig>, name: &ServerName<'static>) -> Result<Self, rustls::Error> {
         let mut session = ClientConnection::new(Arc::clone(config), name.clone())?;
         session.set_buffer_limit(None);
@@ -236,7 +236,7 @@ mod tests {
         (0..10).find_map(|_| client.take_record(&mut rest).err())
     }
 
-    /// A certificate that signs itself and is an authority's too is what many servers have: named by the user, it is trusted.
+    /// A self-signed certificate that is also an authority's is what many servers have: named by the user, it is trusted.
     #[test]
     fn an_authority_that_is_the_server_itself_is_trusted_where_it_is_named() {
         let authority = |name: &str| {
