@@ -1,14 +1,14 @@
-//! What the daemon and a load generator say to each other besides records: one JSON object a line on a socket.
+//! The messages between the daemon and a load generator besides records: one JSON object a line on a socket.
 //!
 //! ```text
 //! aiperfd ── Setup + file descriptors ──▶ aiperf-loadgen      reads inputs, prepares requests
 //!         ◀───────── Prepared ───────────
 //!         ── Start ─────────────────────▶                     sends
-//!         ── Drain / Stop (at will) ────▶
+//!         ── Drain / Stop (any time) ───▶
 //!         ◀───────── Finished ───────────                     every record is written
 //! ```
 //!
-//! Either end takes the other's silence (end of file) as its death and ends.
+//! Either end treats an end of file as the other's death and ends.
 //!
 //! With [`Setup::replay`] nothing is sent: the spool of a daemon that died is parsed again, without an order to start.
 
@@ -19,7 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-/// What the daemon says.
+/// A message of the daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -53,14 +53,14 @@ pub struct Setup {
     pub cpus: Vec<Option<u32>>,
     /// Bytes of each worker's ring, a power of two.
     pub ring_bytes: u64,
-    /// Whether sockets are asked for software stamps (rung `so_timestamping`).
+    /// Whether software stamps are enabled on sockets (timestamp source `so_timestamping`).
     pub socket_stamps: bool,
     /// Whether events' bytes are passed on for the raw export.
     pub keep_raw: bool,
     /// Names of the uploaded inputs, in the order of their descriptors.
     pub inputs: Vec<String>,
     /// Whether the spool of a daemon that died is parsed again: nothing is sent and no order to start is awaited. The
-    /// descriptors have the same layout; each worker's memory says by `visible` how much of its spool there is.
+    /// descriptors have the same layout; `visible` in each worker's memory is how much of its spool there is.
     #[serde(default)]
     pub replay: bool,
     /// Whether no other process has the load generator's user: then the number of its threads is limited.
@@ -68,7 +68,7 @@ pub struct Setup {
     pub own_user: bool,
 }
 
-/// What a load generator says.
+/// A message of a load generator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
@@ -80,7 +80,7 @@ pub enum Report {
         replays: bool,
         /// What the user should know at once.
         notices: Vec<String>,
-        /// What of its confinement this host does not offer, in words; empty when all of it holds.
+        /// What of its confinement this host does not offer, as texts; empty when all of it holds.
         #[serde(default)]
         unconfined: Vec<String>,
     },
@@ -91,7 +91,7 @@ pub enum Report {
         /// What happened and what to do.
         message: String,
     },
-    /// A phase has begun.
+    /// A phase has started.
     Phase {
         /// Its place in the plan.
         phase: u32,
@@ -103,11 +103,11 @@ pub enum Report {
         /// The reason.
         why: String,
     },
-    /// What was met of traffic that others sent.
+    /// Counts of other clients' traffic.
     Watched {
         /// What was followed and what was not, by name.
         counts: BTreeMap<String, u64>,
-        /// The models that were asked.
+        /// The requested models.
         models: Vec<String>,
     },
     /// Bounds that something exceeded, and how much was left out or cut, by name; sent before [`Report::Finished`], and

@@ -1,4 +1,4 @@
-//! URLs as they may be stored and shown: without who asks, and without keys in their queries.
+//! URLs as they may be stored and shown: without user names, and without keys in their queries.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -25,7 +25,7 @@ pub fn shown(url: &str) -> String {
     format!("{scheme}{authority}{path}?{}{fragment}", pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Takes the pairs of a query that hold keys out of a path: what is left, and them.
+/// Splits the pairs of a query that hold keys from a path: what is left, and the keys.
 #[must_use]
 pub fn without_keys(path: &str) -> (String, Vec<String>) {
     let Some((path, query)) = path.split_once('?') else { return (path.to_string(), Vec::new()) };

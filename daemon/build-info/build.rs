@@ -47,7 +47,7 @@ fn git_folder(root: &Path) -> Option<PathBuf> {
     Some(root.join(read(&git)?.trim().strip_prefix("gitdir: ")?))
 }
 
-/// The digest that is recorded beside the kernel object.
+/// The digest that is recorded next to the kernel object.
 fn kernel_object(root: &Path) -> Option<String> {
     let record = root.join("ebpf/aiperfd-ebpf.toml");
     // It may come later.
@@ -69,7 +69,7 @@ fn digits(text: &str) -> Option<String> {
     is_digest.then(|| text.to_owned())
 }
 
-/// Whether a text from outside may stand in a line of the build's output.
+/// Whether a text from outside is safe in a line of the build's output.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
 }

@@ -1,10 +1,11 @@
-//! How much of anything a load generator takes in, whatever a server sends, and what did not fit, counted by name.
+//! Bounds on everything a load generator stores, whatever a server sends, and counts by name of what exceeded them.
 //!
 //! ```text
 //! one response    4 GiB on the wire; 524,288 events; 16 MiB of text; 64 MiB of a body that is parsed; 24 MiB of raw bytes
-//!                 of a coded one also: 256 MiB decoded, 16 MiB of window
+//!                 of a compressed one also: 256 MiB decoded, 16 MiB of window
 //! all that are    open at once   512 MiB and 256 KiB for each connection, in the response parser; as much again of answers
-//!                 that sessions go on with; 2 GiB of windows of coded ones; 256 MiB and 64 KiB for each connection of events that are not whole
+//!                 in sessions' histories; 2 GiB of windows of compressed ones; 256 MiB and 64 KiB for each connection of
+//!                 events that are not whole
 //! the process     `RLIMIT_DATA`, by [`data_bytes`]: the backstop
 //! ```
 
@@ -35,22 +36,22 @@ bounds! {
     Texts = "texts_over_limit";
     /// Sessions that ended before their time: an answer was too long to go on with.
     Sessions = "sessions_over_limit";
-    /// Responses that were given up: too long, or too much of them was not whole.
+    /// Responses that were dropped: too long, or too much of them was not whole.
     Responses = "responses_over_limit";
-    /// Answers of jobs of which only the beginning was read.
+    /// Responses of jobs of which only the start was read.
     JobBytes = "job_bytes_over_limit";
     /// Watched connections that were not followed: there were too many, or too much of them was not whole.
     Watched = "watched_connections_over_limit";
     /// Answers whose first chunk claims all of their tokens although more followed, or that were one chunk: with
     /// `--per-chunk-usage` their gaps count it as one token.
     FirstChunks = "per_chunk_usage_unusable";
-    /// Streams that ended well but for a sign of their end: perhaps they were cut off.
+    /// Streams that succeeded without an end marker: perhaps they were cut off.
     Unfinished = "streams_without_finish_reason";
     /// Responses that were not decoded: too many were being decoded at once.
     Decoders = "coded_responses_over_limit";
     /// Bytes of a dead daemon's spool that are no records.
     SpoolBytes = "spool_bytes_unreadable";
-    /// Requests of a dead daemon's spool whose beginning is not in it any more.
+    /// Requests of a dead daemon's spool whose start is not in it any more.
     Beginnings = "requests_without_beginning";
 }
 
@@ -65,7 +66,7 @@ impl Exceeded {
         self.0[bound as usize].fetch_add(more, Ordering::Relaxed);
     }
 
-    /// What was counted so far, by name; nothing of what never happened.
+    /// What was counted so far, by name; without what never happened.
     #[must_use]
     pub fn named(&self) -> BTreeMap<String, u64> {
         let counts =
@@ -77,12 +78,12 @@ impl Exceeded {
 /// Bytes of private memory that a run may need: the sum of all bounds, the inputs many times, and room for what has none.
 ///
 /// ```text
-/// 5 GiB: programs, tokenizer, one text being tokenized, one body being parsed, windows of coded responses
+/// 5 GiB: programs, tokenizer, one text being tokenized, one body being parsed, windows of compressed responses
 /// + 2 x open responses + 4 x answers of sessions + events that are not whole
 /// + workers    x 768 MiB: 128 MiB of receive buffers, and requests that are ready
 /// + connections x 1 MiB: TLS, requests that are being sent
 /// + inputs     x 48
-/// + synthetic prompts x 32 bytes a token, pictures x 16 bytes a pixel, sounds x 32 bytes a sample
+/// + synthetic prompts x 32 bytes a token, images x 16 bytes a pixel, audio x 32 bytes a sample
 /// ```
 #[must_use]
 pub fn data_bytes(setup: &Setup, connections: u64, inputs: u64) -> u64 {
@@ -102,7 +103,7 @@ pub fn data_bytes(setup: &Setup, connections: u64, inputs: u64) -> u64 {
     .fold(0, u64::saturating_add)
 }
 
-/// Bytes of what is made up, generously.
+/// Bytes of synthetic content, generously.
 fn made_bytes(plan: &Plan, inputs: u64) -> u64 {
     let Input::Synthetic { entries, input_tokens, made, .. } = &plan.input else { return 0 };
     let most = |length: &Length| (length.mean + 8.0 * length.stddev).max(1.0);
@@ -122,7 +123,7 @@ fn made_bytes(plan: &Plan, inputs: u64) -> u64 {
         let rate = audios.sample_rates_hz.iter().copied().max().unwrap_or(48_000);
         f64::from(audios.batch_size) * most(&audios.seconds) * f64::from(rate)
     });
-    // Uploaded pictures, sounds and videos are in each conversation that shows them.
+    // Uploaded images, audio clips and videos are in each conversation that shows them.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let uploaded = f64::from(made.videos.min(1)) * inputs as f64;
     let turn = 32.0 * (tokens + passages) + 16.0 * pixels + 32.0 * samples + uploaded + 4096.0;
@@ -137,7 +138,7 @@ pub const fn open_bytes(connections: u64) -> u64 {
     (512 << 20) + connections.saturating_mul(256 << 10)
 }
 
-/// Bytes of answers that sessions go on with, of a worker and of its composer each.
+/// Bytes of answers in sessions' histories, of a worker and of its composer each.
 #[must_use]
 pub const fn answer_bytes(connections: u64) -> u64 {
     (512 << 20) + connections.saturating_mul(256 << 10)
@@ -149,9 +150,9 @@ pub const fn partial_bytes(connections: u64) -> u64 {
     (256 << 20) + connections.saturating_mul(64 << 10)
 }
 
-/// Bytes of one response on the wire: more is a server gone wrong.
+/// Bytes of one response on the wire: a server that sends more is faulty.
 pub const RESPONSE_BYTES_MAX: u64 = 4 << 30;
-/// Bytes to which a coded response may decode, and the largest window of `zstd`: no browser takes more (RFC 9659).
+/// Bytes to which a compressed response may decode, and the largest window of `zstd` that browsers accept (RFC 9659).
 pub const DECODED_BYTES_MAX: u64 = 256 << 20;
 /// The logarithm of that window.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -169,12 +170,12 @@ pub const RAW_BYTES_MAX: usize = 24 << 20;
 pub const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Bytes of an error's type.
 pub const ERROR_TYPE_BYTES_MAX: usize = 256;
-/// Bytes of the histogram that a server tells of its drafts.
+/// Bytes of the histogram of draft tokens that a server reports.
 pub const HISTOGRAM_BYTES_MAX: usize = 16 << 10;
 /// Memory of responses that have ended, which the next ones use again.
 pub const KEPT_BYTES_MAX: usize = 64 << 20;
-/// Bytes of one response as it came that a session goes on with.
-pub const SAID_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one response, as it arrived, from which a session's next turn is made.
+pub const SESSION_RESPONSE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one answer that later turns of its session are sent with.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a job's answer.
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_never_happened_is_not_told() {
+    fn counts_of_zero_are_not_reported() {
         let exceeded = Exceeded::default();
         assert!(exceeded.named().is_empty(), "nothing");
         exceeded.count(Bound::Events, 3);

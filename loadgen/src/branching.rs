@@ -1,10 +1,10 @@
-//! Sessions that begin others: their branches, what waits for what, and when a whole tree is over.
+//! Sessions that start others: their branches, what waits for what, and when a whole tree is over.
 //!
 //! Each answer of a session in a tree is settled with at least one message, so that the worker knows that nothing is
 //! owed: its next turn, the first turns of its children, or that there is nothing to be sent.
 
 use crate::bounds::Bound;
-use crate::composer::{Answer, Composition, Heard, Next, Prepared, Said};
+use crate::composer::{Answer, Composition, Next, ParsedAnswer, Prepared, Response};
 use crate::prompt::{Branch, BranchKind, Context, Conversation, Planned, When};
 use common::clock::MonoNs;
 use common::id::{Lineage, RequestId};
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-/// What forked sessions had heard when they began, for whoever counts what requests ask, by session.
+/// The histories that forked sessions started with, by session, for counting their input tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Inherited(Arc<Mutex<FxHashMap<u64, Vec<Turn>>>>);
 
@@ -36,7 +36,7 @@ struct Session {
     later: VecDeque<Planned>,
     branches: Vec<Branch>,
     lineage: Lineage,
-    /// Who waits for it, and before which turn.
+    /// The session that waits for it, and before which turn.
     waited_for: Option<(u64, usize)>,
     /// Children that are not over, by the turn that waits for them.
     joins: Vec<usize>,
@@ -45,19 +45,19 @@ struct Session {
 }
 
 impl Inherited {
-    fn put(&self, session: u64, heard: Vec<Turn>) {
+    fn put(&self, session: u64, history: Vec<Turn>) {
         if let Ok(mut known) = self.0.lock() {
-            known.insert(session, heard);
+            known.insert(session, history);
         }
     }
 
-    /// Whether a session had heard anything when it began.
+    /// Whether a session started with a history.
     #[must_use]
     pub fn has(&self, session: u64) -> bool {
         self.0.lock().is_ok_and(|known| known.contains_key(&session))
     }
 
-    /// What a session had heard when it began.
+    /// The history that a session started with.
     #[must_use]
     pub fn take(&self, session: u64) -> Option<Vec<Turn>> {
         self.0.lock().ok()?.remove(&session)
@@ -65,8 +65,8 @@ impl Inherited {
 }
 
 impl Branching {
-    /// Takes up a session that begins others: its first turn was asked.
-    pub(crate) fn begin(&mut self, session: u64, entry: u32, first: Turn, rest: Conversation) {
+    /// Adds a session that starts others: its first turn is ready.
+    pub(crate) fn start(&mut self, session: u64, entry: u32, first: Turn, rest: Conversation) {
         self.open.insert(session, 1);
         self.take_up(session, entry, vec![first], rest, (Lineage::root(session), None));
     }
@@ -80,7 +80,7 @@ impl Branching {
         (lineage, waited_for): (Lineage, Option<(u64, usize)>),
     ) {
         let Conversation { turns, context, branches, .. } = rest;
-        let begun = Session {
+        let opened = Session {
             entry,
             turn: 0,
             context,
@@ -92,7 +92,7 @@ impl Branching {
             joins: Vec::new(),
             waits: false,
         };
-        self.sessions.insert(session, begun);
+        self.sessions.insert(session, opened);
     }
 
     /// Forgets a session whose phase is over.
@@ -111,8 +111,10 @@ impl Branching {
     ) -> io::Result<Vec<Prepared>> {
         let mut work = Work { composition, made, now: answer.due, prepared: Vec::new(), ends: false };
         if let Some(session) = self.sessions.get_mut(&answer.session) {
-            match &answer.said {
-                Some(said) if session.hear(said, composition) => self.branch(answer.session, &mut work)?,
+            match &answer.response {
+                Some(response) if session.add_answer(response, composition) => {
+                    self.branch(answer.session, &mut work)?
+                }
                 Some(_) => {
                     composition.exceeded.count(Bound::Sessions, 1);
                     session.later.clear();
@@ -130,20 +132,20 @@ impl Branching {
         Ok(work.prepared)
     }
 
-    /// Begins the children of the turn that was answered.
+    /// Starts the children of the answered turn.
     fn branch(&mut self, parent: u64, work: &mut Work<'_>) -> io::Result<()> {
         let Some(session) = self.sessions.get_mut(&parent) else { return Ok(()) };
         let (turn, context) = (session.turn as usize, session.context);
-        let begun_by = session.lineage.child(parent, session.turn);
-        let begun = session.branches.iter().filter(|branch| branch.after == turn).copied();
-        let begun = begun.collect::<Vec<_>>();
-        let joins = begun.iter().filter_map(|branch| match branch.kind {
+        let started_by = session.lineage.child(parent, session.turn);
+        let branches = session.branches.iter().filter(|branch| branch.after == turn).copied();
+        let branches = branches.collect::<Vec<_>>();
+        let joins = branches.iter().filter_map(|branch| match branch.kind {
             BranchKind::Spawn { join_at } => Some(join_at),
             BranchKind::Fork => None,
         });
         session.joins.extend(joins);
-        let heard = session.history.clone();
-        for branch in begun {
+        let parent_history = session.history.clone();
+        for branch in branches {
             let child = CHILDREN | (work.composition.worker + self.children * work.composition.workers);
             self.children += 1;
             let conversation = work.composition.conversations.conversation(branch.child);
@@ -155,14 +157,14 @@ impl Branching {
                 BranchKind::Fork => 0,
                 BranchKind::Spawn { join_at } => u32::try_from(join_at).unwrap_or(u32::MAX),
             };
-            let lineage = Lineage { turns, is_fork: u16::from(is_fork), join_at, ..begun_by };
+            let lineage = Lineage { turns, is_fork: u16::from(is_fork), join_at, ..started_by };
             let (mut history, waited_for) = match branch.kind {
-                BranchKind::Fork => (heard.clone(), None),
+                BranchKind::Fork => (parent_history.clone(), None),
                 BranchKind::Spawn { join_at } => (Vec::new(), Some((parent, join_at))),
             };
             if is_fork {
-                work.composition.inherited.put(child, heard.clone());
-                // A child goes on the way its parent does, unless its row says otherwise.
+                work.composition.inherited.put(child, parent_history.clone());
+                // A child continues in its parent's context mode, unless its row has another.
                 rest.context = if rest.context == Context::Live { context } else { rest.context };
             }
             if history.is_empty() {
@@ -170,14 +172,14 @@ impl Branching {
             }
             history.push(turn);
             let entry = u32::try_from(branch.child).unwrap_or(u32::MAX);
-            work.ask(child, lineage, (entry, 0), when, &history)?;
+            work.prepare(child, lineage, (entry, 0), when, &history)?;
             *self.open.entry(lineage.root).or_default() += 1;
             self.take_up(child, entry, history, rest, (lineage, waited_for));
         }
         Ok(())
     }
 
-    /// Sends a session's next turn, unless it waits for children; one that has nothing more to say is over.
+    /// Sends a session's next turn, unless it waits for children; one without further turns is over.
     fn go_on(&mut self, session: u64, work: &mut Work<'_>) -> io::Result<()> {
         let Some(known) = self.sessions.get_mut(&session) else { return Ok(()) };
         let next = known.turn as usize + 1;
@@ -195,7 +197,7 @@ impl Branching {
             work.composition.mark(&mut turn, session)?;
         }
         known.history.push(turn);
-        work.ask(session, known.lineage, (known.entry, known.turn), when, &known.history)
+        work.prepare(session, known.lineage, (known.entry, known.turn), when, &known.history)
     }
 
     /// A session is over: its parent may go on, or its tree is over too.
@@ -219,15 +221,15 @@ impl Branching {
 }
 
 impl Session {
-    /// Takes in an answer, if it goes on with it; tells whether it can go on.
-    fn hear(&mut self, said: &Said, composition: &Composition) -> bool {
+    /// Adds an answer to the history, if the session has one; returns whether the session can go on.
+    fn add_answer(&mut self, response: &Response, composition: &Composition) -> bool {
         if self.context != Context::Live {
             return true;
         }
-        match said.meaning(composition.endpoint) {
-            Heard::Answer(turn) => self.history.push(*turn),
-            Heard::Nothing => {}
-            Heard::TooMuch => return false,
+        match response.meaning(composition.endpoint) {
+            ParsedAnswer::Answer(turn) => self.history.push(*turn),
+            ParsedAnswer::Nothing => {}
+            ParsedAnswer::TooMuch => return false,
         }
         true
     }
@@ -243,7 +245,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn ask(
+    fn prepare(
         &mut self,
         session: u64,
         lineage: Lineage,
@@ -253,7 +255,7 @@ impl Work<'_> {
     ) -> io::Result<()> {
         let delay = match when {
             When::After { delay_ms } => self.composition.timeline.delay(delay_ms),
-            When::At { .. } | When::Unsaid => common::clock::DurationNs(0),
+            When::At { .. } | When::Unscheduled => common::clock::DurationNs(0),
         };
         let body = self.composition.body(turns)?;
         let request = RequestId(self.composition.worker + *self.made * self.composition.workers);
@@ -270,5 +272,5 @@ impl Work<'_> {
     }
 }
 
-/// Numbers from here on are of sessions that others begin; no run has so many others.
+/// Numbers from here on are of sessions that others start; no run has so many others.
 const CHILDREN: u64 = 1 << 40;

@@ -1,10 +1,10 @@
-//! Content codings of responses (RFC 9110 §8.4): gzip, deflate, brotli and zstd, decoded as their bytes come.
+//! Content codings of responses (RFC 9110 §8.4): gzip, deflate, brotli and zstd, decoded as their bytes arrive.
 //!
 //! ```text
 //! bytes of a read ──▶ Decoder ──▶ at most 16 KiB at a time, each as soon as its last byte is there
 //! ```
 //!
-//! What a body decodes to has bounds wherever it goes; here are those of the memory and of the work of decoding.
+//! Decoded bodies have bounds where they are used; here are the bounds of the memory and of the work of decoding.
 
 use crate::bounds::{DECODED_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use crate::wire::coding::Coding;
@@ -18,7 +18,7 @@ pub struct Decoder {
     scratch: Vec<u8>,
     /// Bytes decoded so far.
     produced: u64,
-    /// Whether the coding's own end has come.
+    /// Whether the end of the compressed data was found.
     is_whole: bool,
 }
 
@@ -29,10 +29,10 @@ pub enum Undecoded {
     #[error("the response has a content coding that is not decoded; gzip, deflate, br and zstd are")]
     Unknown,
     /// The bytes are not of the coding that the response names.
-    #[error("the response is not coded as its content-encoding says")]
+    #[error("the response's bytes do not match its content-encoding")]
     Broken,
-    /// It needs more memory than any server's answer does.
-    #[error("the response is coded with a window that is larger than any browser takes")]
+    /// It needs more memory than any server's response does.
+    #[error("the response needs a larger decompression window than browsers accept")]
     Window,
     /// It decodes to more than [`DECODED_BYTES_MAX`].
     #[error("the response decodes to more than {} MiB", DECODED_BYTES_MAX >> 20)]
@@ -41,7 +41,7 @@ pub enum Undecoded {
 
 enum Kind {
     Gzip(Gzip),
-    /// `None` until the first bytes have told which of both it is, which are kept.
+    /// `None` until the first bytes, which are kept, have shown which of the two formats it is.
     Deflate(Option<Decompress>, Vec<u8>),
     Brotli(Box<Brotli>),
     Zstd(Box<zstd::stream::raw::Decoder<'static>>),
@@ -58,7 +58,7 @@ struct Gzip {
     carry: Vec<u8>,
 }
 
-/// Where in a member the next byte stands.
+/// The part of a member that the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Header,
@@ -90,7 +90,7 @@ impl Decoder {
         Ok(Self { kind, scratch: vec![0; SCRATCH_BYTES], produced: 0, is_whole: false })
     }
 
-    /// Bytes of memory that decoding a body may take which begins with this byte.
+    /// Bytes of memory that decoding a body may need whose first byte is this one.
     #[must_use]
     pub const fn memory(coding: Coding, first: u8) -> usize {
         let window = match coding {
@@ -101,7 +101,7 @@ impl Decoder {
         window + OTHER_BYTES
     }
 
-    /// Takes the next bytes; gives what they decode to.
+    /// Decodes the next bytes.
     ///
     /// # Errors
     /// When they can't be decoded: nothing that follows can be either.
@@ -156,7 +156,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the coding's own end has come: else the body was cut off.
+    /// Whether the end of the compressed data was found: else the body was cut off.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.is_whole
@@ -193,7 +193,7 @@ pub fn decoded(coding: Coding, bytes: &[u8], most: usize) -> Result<Vec<u8>, Und
 
 type Give<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Undecoded>;
 
-/// Inflates once; tells whether that was the end.
+/// Inflates once; returns whether that was the end.
 fn inflated(
     inflate: &mut Decompress,
     rest: &mut &[u8],
@@ -201,10 +201,11 @@ fn inflated(
     give: Give<'_>,
 ) -> Result<bool, Undecoded> {
     loop {
-        let begun = (inflate.total_in(), inflate.total_out());
+        let before = (inflate.total_in(), inflate.total_out());
         let status = inflate.decompress(rest, scratch, FlushDecompress::None);
         let status = status.map_err(|_broken| Undecoded::Broken)?;
-        let (taken, written) = (narrow(inflate.total_in() - begun.0), narrow(inflate.total_out() - begun.1));
+        let (taken, written) =
+            (narrow(inflate.total_in() - before.0), narrow(inflate.total_out() - before.1));
         *rest = rest.get(taken..).unwrap_or_default();
         give(scratch.get(..written).unwrap_or_default())?;
         match status {
@@ -218,7 +219,7 @@ fn inflated(
     }
 }
 
-/// Decodes brotli; tells whether that was the end.
+/// Decodes brotli; returns whether that was the end.
 fn brotli(state: &mut Brotli, bytes: &[u8], scratch: &mut [u8], give: Give<'_>) -> Result<bool, Undecoded> {
     let (mut left, mut offset) = (bytes.len(), 0);
     loop {
@@ -248,7 +249,7 @@ impl Gzip {
         Self { inflate: Decompress::new(false), crc: Crc::new(), part: Part::Header, carry: Vec::new() }
     }
 
-    /// Takes what belongs to one part.
+    /// Consumes the bytes of one part.
     fn step(&mut self, rest: &mut &[u8], scratch: &mut [u8], give: Give<'_>) -> Result<(), Undecoded> {
         match self.part {
             Part::Header => {
@@ -337,9 +338,9 @@ fn narrow(count: u64) -> usize {
 
 /// Bytes that are decoded at a time.
 const SCRATCH_BYTES: usize = 16 << 10;
-/// What a decoder needs beside its window, generously.
+/// Memory that a decoder needs besides its window, generously.
 const OTHER_BYTES: usize = 256 << 10;
-/// The fixed part of a gzip header, its trailer, and the longest header that is taken.
+/// The fixed part of a gzip header, its trailer, and the longest header that is accepted.
 const GZIP_FIXED: usize = 10;
 const GZIP_TRAILER: usize = 8;
 const GZIP_HEADER_MAX: usize = 4 << 10;

@@ -1,14 +1,14 @@
-//! Gives up what a load generator never needs, before it reads a byte from outside: it parses what any server sends.
+//! Drops privileges that a load generator never needs, before it reads a byte from outside: it parses any server's bytes.
 //!
 //! ```text
-//! begin   not dumpable, no new privileges, no core files, no new processes, few system calls, no files but certificates
+//! start   not dumpable, no new privileges, no core files, no new processes, few system calls, no files but certificates
 //! limit   memory and threads, by the set-up
 //! seal    no file at all, no port but the targets'
 //! close   no further io_uring, once every worker has its own
 //! ```
 //!
-//! Each is kept by the threads that are started afterwards, and none can be undone. What the host does not offer is
-//! reported, never fatal: a kernel without Landlock can still measure.
+//! Each restriction holds for the threads that are started afterwards, and none can be undone. What the host does not offer
+//! is reported, never fatal: a kernel without Landlock can still measure.
 
 use crate::bounds;
 use landlock::{
@@ -25,16 +25,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What this process has given up, and what of it the host does not offer.
+/// What this process has dropped, and what of it the host does not offer.
 #[derive(Debug, Default)]
 pub struct Confinement {
     missing: Vec<String>,
 }
 
 impl Confinement {
-    /// Gives up everything that no set-up needs.
+    /// Drops everything that no set-up needs.
     #[must_use]
-    pub fn begin() -> Self {
+    pub fn start() -> Self {
         let mut confinement = Self::default();
         let mut try_to = |what: &str, result: Result<(), String>| {
             confinement.missing.extend(result.err().map(|why| format!("{what}: {why}")));
@@ -68,15 +68,15 @@ impl Confinement {
         }
     }
 
-    /// From now on no file is opened and no port but these is connected to. Asked before other threads are started.
+    /// From now on no file is opened and no port but these is connected to. Called before other threads are started.
     pub fn seal(&mut self, ports: &BTreeSet<u16>) {
-        // What the kernel does not offer was reported when it was asked first.
+        // What the kernel does not offer was reported by the first call.
         let is_known = self.missing.iter().any(|missing| missing.starts_with("landlock"));
         let sealed = landlock(&[], Some(ports));
         self.missing.extend(sealed.err().filter(|_| !is_known).map(|why| format!("landlock: {why}")));
     }
 
-    /// What the host does not offer, in words.
+    /// What the host does not offer, as text.
     #[must_use]
     pub fn missing(&self) -> &[String] {
         &self.missing
@@ -145,7 +145,7 @@ fn seccomp() -> Result<(), String> {
     let mut refused = REFUSED.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
     refused.extend(conditional().map_err(|error| error.to_string())?);
     let refusing = program(refused, SeccompAction::Allow, errno(libc::EPERM))?;
-    // Where both refuse, the one that was added last says how.
+    // Where both refuse, the program that was added last decides the error.
     for program in [existing, refusing] {
         seccompiler::apply_filter(&program).map_err(|error| error.to_string())?;
     }
@@ -154,7 +154,7 @@ fn seccomp() -> Result<(), String> {
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// Calls that are refused by what they ask for.
+/// Calls that are refused depending on their arguments.
 fn conditional() -> Result<Rules, seccompiler::BackendError> {
     let word = |argument, operator, value: libc::c_int| {
         let value = u64::from(value.cast_unsigned());
@@ -194,7 +194,7 @@ pub fn threads(workers: usize) -> u64 {
     4 * workers as u64 + bounds::OTHER_THREADS
 }
 
-/// Rights to files that are given up: all that this version knows.
+/// Rights to files that are dropped: all that this version knows.
 const FILES: ABI = ABI::V5;
 /// Signals and abstract sockets of other processes.
 const SCOPES: ABI = ABI::V6;
@@ -406,7 +406,7 @@ const ALLOWED_HERE: &[i64] = &[
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[i64] = &[];
-/// What is refused by name, so that a test and a trace of system calls can tell it from what does not exist.
+/// Calls refused by name, so that tests and traces of system calls can distinguish refused calls from missing ones.
 const REFUSED: &[i64] = &[
     libc::SYS_acct,
     libc::SYS_add_key,
@@ -492,7 +492,7 @@ mod tests {
         assert!(both.is_empty(), "{both:?}");
     }
 
-    /// This test in a process of its own, which gives everything up.
+    /// Runs this test in a process of its own, which drops everything.
     fn confined(test: &str) {
         let test = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
         let mut child = Command::new(std::env::current_exe().unwrap());
@@ -518,7 +518,7 @@ mod tests {
         let (address, other) = (listener.local_addr().unwrap(), other.local_addr().unwrap());
         let trusted = || rustls_native_certs::load_native_certs().certs.len();
         let before = trusted();
-        let mut confinement = Confinement::begin();
+        let mut confinement = Confinement::start();
         assert_eq!(trusted(), before, "certificates can be read");
         let has_landlock = !confinement.missing().iter().any(|missing| missing.starts_with("landlock"));
         assert!(Command::new("/bin/true").spawn().is_err(), "no other program");
@@ -539,10 +539,10 @@ mod tests {
             let denied = TcpStream::connect(other).map_err(|error| error.kind());
             assert_eq!(denied.err(), Some(ErrorKind::PermissionDenied), "no other port");
             let denied = TcpListener::bind("127.0.0.1:0").map_err(|error| error.kind());
-            assert_eq!(denied.err(), Some(ErrorKind::PermissionDenied), "nobody is served");
+            assert_eq!(denied.err(), Some(ErrorKind::PermissionDenied), "no client is served");
             let folder = std::fs::read_dir("/etc/ssl").map_err(|error| error.kind());
             assert_ne!(folder.err(), None, "no certificates any more");
-            assert_eq!(trusted(), 0, "by nobody");
+            assert_eq!(trusted(), 0, "by no certificate");
         }
         UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(io_uring::IoUring::new(8).is_ok(), "rings can be made");
@@ -554,8 +554,8 @@ mod tests {
         if !is_child() {
             return confined("no_more_rings_are_made");
         }
-        drop(Confinement::begin());
-        // The test's own main thread has not given up anything: where all threads can't follow, the kernel refuses.
+        drop(Confinement::start());
+        // The test's own main thread has not dropped anything: where all threads can't follow, the kernel refuses.
         let setup = BTreeMap::from([(libc::SYS_io_uring_setup, Vec::new())]);
         let filter = program(setup, SeccompAction::Allow, errno(libc::EPERM)).unwrap();
         seccompiler::apply_filter(&filter).unwrap();
@@ -574,6 +574,6 @@ mod tests {
         assert_eq!(getrlimit(Resource::Data).current, Some(256 << 20), "memory");
         let mut bytes = Vec::<u8>::new();
         assert!(bytes.try_reserve(512 << 20).is_err(), "more is refused");
-        assert!(bytes.try_reserve(1 << 20).is_ok(), "and the rest goes on");
+        assert!(bytes.try_reserve(1 << 20).is_ok(), "and the rest is available");
     }
 }

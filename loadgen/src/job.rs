@@ -1,4 +1,4 @@
-//! Jobs: requests whose answer has to be asked for again until it is there, such as videos.
+//! Jobs: requests whose result is polled until it is there, such as videos.
 //!
 //! ```text
 //! POST ──▶ job ──GET──▶ not yet ──GET──▶ done (──GET──▶ its content)      one request, one latency
@@ -13,10 +13,10 @@ use common::plan;
 use endpoint::{Endpoint, Follow};
 use std::borrow::Cow;
 
-/// How servers are asked after jobs; one for each target.
+/// How servers are polled for jobs; one for each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inquiry {
-    /// Where jobs are begun.
+    /// Where jobs are started.
     path: String,
     /// The request's head from the `Host` line on, up to its ids.
     headers: String,
@@ -24,9 +24,9 @@ pub struct Inquiry {
     id_headers: [Option<String>; 2],
 }
 
-/// What a server said of a job.
+/// A server's response for a job.
 #[derive(Debug)]
-pub struct Told {
+pub struct JobResponse {
     /// The request.
     pub request: RequestId,
     /// The target.
@@ -38,7 +38,7 @@ pub struct Told {
 }
 
 impl Inquiry {
-    /// For jobs that are begun at `path` of a host, with whole header lines.
+    /// For jobs that are started at `path` of a host, with whole header lines.
     #[must_use]
     pub fn new(path: &str, host: &str, headers: &[String], session_header: &str) -> Self {
         let mut text = String::new();
@@ -47,7 +47,7 @@ impl Inquiry {
             text.push_str(host);
             text.push_str("\r\n");
         }
-        // There is no body whose type could be told.
+        // There is no body that could have a type.
         for header in
             headers.iter().filter(|header| !has_header(std::slice::from_ref(header), "Content-Type"))
         {
@@ -59,19 +59,19 @@ impl Inquiry {
         Self { path: path.to_owned(), headers: text, id_headers }
     }
 
-    /// What is to be sent next; `None` when the job is over, well or not.
+    /// The next poll; `None` when the job is over, successful or not.
     #[must_use]
     pub fn next(
         &self,
-        told: &Told,
+        response: &JobResponse,
         endpoint: &dyn Endpoint,
         plan: &plan::Endpoint,
         ids: [&[u8]; 2],
     ) -> Option<(Vec<u8>, Wanted)> {
         // What can't be decoded is no answer.
-        let body = match told.coding {
-            Coding::Identity => Cow::Borrowed(&*told.body),
-            coding => Cow::Owned(decoded(coding, &told.body, JOB_BYTES_MAX).ok()?),
+        let body = match response.coding {
+            Coding::Identity => Cow::Borrowed(&*response.body),
+            coding => Cow::Owned(decoded(coding, &response.body, JOB_BYTES_MAX).ok()?),
         };
         let (path, wanted) = match endpoint.follow(&self.path, &body, plan) {
             Follow::Nothing => return None,
@@ -88,10 +88,10 @@ impl Inquiry {
     }
 }
 
-/// What a further request of a job asks for.
+/// What a further request of a job requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// How it gets on.
+    /// Its status.
     Status,
     /// What it has made.
     Content,
@@ -111,14 +111,14 @@ mod tests {
     fn check(body: &str, download: bool, expected: Option<(&str, Wanted)>) {
         let headers = ["Content-Type: application/json".to_owned(), "Accept: application/json".to_owned()];
         let inquiry = Inquiry::new("/v1/videos", "h:1", &headers, "X-Correlation-ID");
-        let told = Told {
+        let response = JobResponse {
             request: RequestId(1),
             target: 0,
             body: body.as_bytes().to_vec(),
             coding: Coding::Identity,
         };
         let endpoint = endpoint::by_name("video_generation").unwrap();
-        let next = inquiry.next(&told, endpoint, &plan(download), [b"r", b"s"]);
+        let next = inquiry.next(&response, endpoint, &plan(download), [b"r", b"s"]);
         let next = next.map(|(bytes, wanted)| (String::from_utf8(bytes).unwrap(), wanted));
         let expected = expected.map(|(path, wanted)| {
             let headers =
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_asked_after_until_it_is_over() {
+    fn a_job_is_polled_until_it_is_over() {
         check(r#"{"id":"v1","status":"queued"}"#, true, Some(("/v1/videos/v1", Wanted::Status)));
         check(r#"{"id":"v1","status":"completed"}"#, true, Some(("/v1/videos/v1/content", Wanted::Content)));
         check(r#"{"id":"v1","status":"completed"}"#, false, None);

@@ -1,4 +1,4 @@
-//! The load generator: decides what is due, sends it, reaps replies, stamps them and cuts them into events.
+//! The load generator: decides when requests are due, sends them, reads responses, stamps them and cuts them into events.
 //!
 //! ```text
 //! prompt ──▶ endpoint ──▶ composer ──queue──▶ worker (HOT) ──▶ ring ──▶ server
@@ -6,7 +6,7 @@
 //!                                                wire  ◀────────┘
 //!                                                 │ report (HOT)
 //!                                                 ▼
-//!                            shared memory ──▶ collector's spool ──▶ scribe ──▶ replies
+//!                            shared memory ──▶ collector's spool ──▶ response_parser ──▶ replies
 //! ```
 
 #![deny(unsafe_code)]
@@ -24,9 +24,9 @@ pub mod prompt;
 pub mod ramp;
 mod rate;
 pub mod report;
+pub mod response_parser;
 pub mod ring;
 pub mod schedule;
-pub mod scribe;
 pub mod secrets;
 pub mod session;
 pub mod shape;

@@ -27,7 +27,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn eprint(text: &str) {
-    // Standard error may be closed; there is nobody to tell then.
+    // Standard error may be closed; then the error can't be reported.
     std::io::stderr().write_all(text.as_bytes()).ok();
 }
 

@@ -1,4 +1,4 @@
-//! Orders on a socket, some of which come with file descriptors.
+//! Orders on a socket, some of them with file descriptors.
 
 use common::handshake::{Order, Report};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -12,34 +12,34 @@ use zeroize::Zeroize;
 #[derive(Debug)]
 pub struct Orders {
     socket: UnixStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     descriptors: Vec<OwnedFd>,
 }
 
 impl Orders {
-    /// Orders that come on this socket.
+    /// Receives orders on this socket.
     #[must_use]
     pub const fn new(socket: UnixStream) -> Self {
-        Self { socket, heard: Vec::new(), descriptors: Vec::new() }
+        Self { socket, received: Vec::new(), descriptors: Vec::new() }
     }
 
-    /// The next order, with the descriptors that came up to it; `None` when the daemon is gone.
+    /// The next order, with the descriptors received up to it; `None` when the daemon is gone.
     ///
     /// # Errors
-    /// When the socket breaks, or what comes is no order.
-    pub fn hear(&mut self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
+    /// When the socket breaks, or when what arrives is no order.
+    pub fn receive(&mut self) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
         loop {
-            if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
-                let rest = self.heard.split_off(end + 1);
-                let mut line = std::mem::replace(&mut self.heard, rest);
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let rest = self.received.split_off(end + 1);
+                let mut line = std::mem::replace(&mut self.received, rest);
                 let order = serde_json::from_slice(&line).map_err(io::Error::other);
-                // Keys stand in it.
+                // It contains keys.
                 line.zeroize();
                 let order = order?;
                 return Ok(Some((order, std::mem::take(&mut self.descriptors))));
             }
             let Some((mut bytes, descriptors)) = receive(self.socket.as_fd())? else { return Ok(None) };
-            self.heard.extend_from_slice(&bytes);
+            self.received.extend_from_slice(&bytes);
             bytes.zeroize();
             self.descriptors.extend(descriptors);
         }
@@ -61,8 +61,8 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Tells the daemon. That it is gone is told by [`Orders::hear`].
-    pub fn tell(&mut self, report: &Report) {
+    /// Sends the daemon a report. That the daemon is gone is found by [`Orders::receive`].
+    pub fn send(&mut self, report: &Report) {
         if let Ok(mut line) = serde_json::to_vec(report) {
             line.push(b'\n');
             self.socket.write_all(&line).ok();
@@ -70,7 +70,7 @@ impl Reporter {
     }
 }
 
-/// Bytes with the descriptors that came with them; `None` at the end of the stream.
+/// Bytes with the descriptors that arrived with them; `None` at the end of the stream.
 ///
 /// # Errors
 /// When the socket breaks.

@@ -5,7 +5,7 @@ use common::plan::{Curve, Ramp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// The offsets from the phase's begin at which each of `places` places opens, growing: the first one at once, the last
+/// The offsets from the phase's start at which each of `places` places opens, growing: the first one at once, the last
 /// one when the ramp ends.
 #[must_use]
 pub fn openings(places: u32, ramp: Option<Ramp>, seed: u64) -> Vec<DurationNs> {

@@ -3,7 +3,7 @@
 use common::clock::DurationNs;
 use common::plan::{Phase, RatePoint};
 
-/// A rate over time, linear in pieces, that can tell when so many arrivals are expected.
+/// A rate over time, linear in pieces, with the time at which a number of arrivals is expected.
 #[derive(Clone, Debug)]
 pub(crate) struct Rate {
     pieces: Vec<Piece>,
@@ -12,7 +12,7 @@ pub(crate) struct Rate {
 #[derive(Clone, Copy, Debug)]
 struct Piece {
     begin_s: f64,
-    /// Arrivals expected before it begins.
+    /// Arrivals expected before it starts.
     before: f64,
     qps: f64,
     /// Growth of the rate, per second.
@@ -22,13 +22,13 @@ struct Piece {
 }
 
 impl Rate {
-    /// The rate that a phase asks for.
+    /// The rate of a phase.
     pub(crate) fn of(phase: &Phase) -> Self {
         let target = phase.request_rate.unwrap_or(1.0);
         match phase.request_rate_ramp_seconds {
             _ if !phase.request_rate_series.is_empty() => Self::through(&phase.request_rate_series),
             Some(seconds) => {
-                // AIPerf begins its ramps with the rate that is reached after its first step of 0.1 s.
+                // AIPerf starts its ramps with the rate that is reached after its first step of 0.1 s.
                 let first = target * (RAMP_STEP_S / seconds).min(1.0);
                 Self::through(&[
                     RatePoint { time_s: 0.0, qps: first },

@@ -1,6 +1,6 @@
 //! HOT: what the worker saw, as records in shared memory. Budget: docs/BUDGET.md, "CPU per event".
 
-use crate::composer::Said;
+use crate::composer::Response;
 use crate::ring::shared::Producer;
 use crate::wire::coding::Coding;
 use crate::wire::{Sink, content};
@@ -48,12 +48,12 @@ impl Reporter {
         self.producer.count(Counter::SentBytes, end - body.begin);
     }
 
-    /// A request was to be sent and could not be: it is told with no time and no bytes, and not counted as sent.
+    /// A request could not be sent: it is recorded with no time and no bytes, and not counted as sent.
     pub fn not_sent(&mut self, request: RequestId, body: &Sent) {
         self.record(Kind::Sent, request.0, MonoNs(0), body.begin, body, &[]);
     }
 
-    /// The answer to a request comes on another connection.
+    /// The response to a request arrives on another connection.
     pub fn moved(&mut self, request: RequestId, now: MonoNs, body: &Moved) {
         self.record(Kind::Moved, request.0, now, 0, body, &[]);
     }
@@ -73,7 +73,7 @@ impl Reporter {
         self.record(Kind::Stamped, u64::from(connection.0), time, end, &body, &[]);
     }
 
-    /// Nothing more will come of this worker.
+    /// The worker has no more records.
     pub fn finished(&mut self, now: MonoNs) {
         self.record(Kind::Finished, 0, now, 0, &(), &[]);
         self.producer.set(Counter::Ended, 1);
@@ -88,7 +88,7 @@ impl Reporter {
             request,
             reaped,
             status: 0,
-            said: None,
+            response: None,
             awaits_content: false,
             comments: 0,
             end: None,
@@ -124,9 +124,9 @@ pub struct ReadSink<'a> {
     reaped: MonoNs,
     /// The HTTP status, if the read completed a head; else 0.
     pub status: u16,
-    /// Where the response is kept, if its session has more to say.
-    pub said: Option<&'a mut Said>,
-    /// Whether no content has come yet and somebody waits for it.
+    /// Where the response is kept, if its session has further turns.
+    pub response: Option<&'a mut Response>,
+    /// Whether no content has arrived yet and the worker waits for it.
     pub awaits_content: bool,
     /// Comments of one line, which have no record.
     pub comments: u32,
@@ -145,9 +145,9 @@ impl Sink for ReadSink<'_> {
 
     #[cold]
     fn coded(&mut self, coding: Coding, is_event_stream: bool) {
-        if let Some(said) = &mut self.said {
-            said.coding = coding;
-            said.is_stream = is_event_stream;
+        if let Some(response) = &mut self.response {
+            response.coding = coding;
+            response.is_stream = is_event_stream;
         }
     }
 
@@ -161,10 +161,10 @@ impl Sink for ReadSink<'_> {
         let end = self.end.unwrap_or(end);
         let header = RecordHeader::new(Kind::Event, self.request.0, self.reaped, end, narrow(bytes.len()));
         self.reporter.producer.append(&header, &(), bytes);
-        if let Some(said) = &mut self.said {
-            said.is_stream = true;
-            said.add(bytes);
-            said.add(b"\n\n");
+        if let Some(response) = &mut self.response {
+            response.is_stream = true;
+            response.add(bytes);
+            response.add(b"\n\n");
         }
         if self.awaits_content && content::is_in(bytes) {
             self.awaits_content = false;
@@ -177,10 +177,10 @@ impl Sink for ReadSink<'_> {
         let mut header = RecordHeader::new(Kind::Body, self.request.0, self.reaped, end, narrow(bytes.len()));
         header.detail = u16::from(is_sealed);
         self.reporter.producer.append(&header, &(), bytes);
-        if let Some(said) = &mut self.said {
-            said.add(bytes);
+        if let Some(response) = &mut self.response {
+            response.add(bytes);
         }
-        // Of a body that is coded it is not known what it says.
+        // The content of a compressed body is not known.
         self.awaits_content = false;
     }
 }

@@ -25,15 +25,15 @@ pub struct Schedule {
 
 /// What makes requests due.
 enum Pacing {
-    /// Sessions begin when places are free; these are the moments since when.
+    /// Sessions start when places are free; these are the moments since when.
     Places(VecDeque<MonoNs>),
-    /// Each request takes an arrival.
+    /// Each request uses an arrival.
     Requests(Arrivals),
-    /// Each session takes an arrival.
+    /// Each session uses an arrival.
     Sessions(Arrivals),
     /// Users: the moments at which new ones come, and the distance between one's requests.
     Users {
-        /// When sessions begin.
+        /// When sessions start.
         starts: BinaryHeap<Reverse<MonoNs>>,
         /// From one request of a user to the next.
         gap: DurationNs,
@@ -57,7 +57,7 @@ struct Limit {
 /// A worker's share of the limits.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long requests are sent, if the plan says so.
+    /// How long requests are sent, if the plan limits it.
     pub duration: Option<DurationNs>,
     /// How long requests in flight may take after that.
     pub grace: Option<DurationNs>,
@@ -65,9 +65,9 @@ pub struct Limits {
     pub sessions_at_once: Option<Vec<DurationNs>>,
     /// Offsets at which the places for requests without a first token open; no list is no limit.
     pub prefills_at_once: Option<Vec<DurationNs>>,
-    /// Most requests, if the plan says so.
+    /// Maximum number of requests, if the plan limits it.
     pub requests: Option<u64>,
-    /// Most sessions, if the plan says so.
+    /// Maximum number of sessions, if the plan limits it.
     pub sessions: Option<u64>,
 }
 
@@ -86,8 +86,8 @@ impl Schedule {
         Self::new(Pacing::Places(VecDeque::new()), MonoNs(0), &limits, 0)
     }
 
-    /// A schedule of sessions that begin when places are free. `held` places are taken by sessions of an earlier phase
-    /// that are still open: they come free when those end.
+    /// A schedule of sessions that start when places are free. `held` places are occupied by sessions of an earlier phase that
+    /// are still open: they are freed when those end.
     #[must_use]
     pub fn places(begin: MonoNs, limits: &Limits, held: u32) -> Self {
         let openings = limits.sessions_at_once.iter().flatten();
@@ -131,13 +131,13 @@ impl Schedule {
         }
     }
 
-    /// When the phase began.
+    /// When the phase started.
     #[must_use]
     pub const fn begin(&self) -> MonoNs {
         self.begin
     }
 
-    /// Sessions that have begun and not ended.
+    /// Sessions that have started and not ended.
     #[must_use]
     pub const fn open_sessions(&self) -> u32 {
         self.open_sessions
@@ -164,7 +164,7 @@ impl Schedule {
         next(&self.sessions).into_iter().chain(next(&self.prefills)).min()
     }
 
-    /// When the next session is to begin, if there is room for it and one ever will.
+    /// When the next session is to start, if there is room for it and one ever will.
     #[must_use]
     #[inline]
     pub fn next_start(&self) -> Option<MonoNs> {
@@ -179,14 +179,14 @@ impl Schedule {
         due.filter(|due| *due < self.end)
     }
 
-    /// When the session was due that is to begin now, if one is.
+    /// When the session was due that is to start now, if one is.
     #[must_use]
     #[inline]
     pub fn start_by(&self, now: MonoNs) -> Option<MonoNs> {
         self.next_start().filter(|due| *due <= now && now < self.end)
     }
 
-    /// Counts the session that was due next as begun, and its first request as sent.
+    /// Counts the session that was due next as started, and its first request as sent.
     #[inline]
     pub fn take_start(&mut self) {
         self.requests_left = self.requests_left.saturating_sub(1);
@@ -203,7 +203,7 @@ impl Schedule {
         }
     }
 
-    /// When a later turn that is due may go: with a rate for requests it takes the next arrival.
+    /// When a later turn that is due may be sent: with a rate for requests it uses the next arrival.
     #[must_use]
     #[inline]
     pub fn turn_from(&self, due: MonoNs) -> Option<MonoNs> {
@@ -223,7 +223,8 @@ impl Schedule {
         }
     }
 
-    /// When the next turn of a session is due whose request was `submitted`, ended `now`, and wants it `wanted`.
+    /// When a session's next turn is due whose last request was `submitted` and ended `now`, if the input schedules it at
+    /// `wanted`.
     #[must_use]
     pub fn turn_due(&self, submitted: MonoNs, now: MonoNs, wanted: MonoNs) -> MonoNs {
         match &self.pacing {
@@ -301,7 +302,7 @@ impl Schedule {
         self.requests_left > 0 && due < self.end && !matches!(self.pacing, Pacing::Requests(_))
     }
 
-    /// What was due before the end and not sent: arrivals, and users who should have come. Asked once, when all is over.
+    /// Arrivals and users that were due before the end and not sent. Called once, when all is over.
     #[must_use]
     pub fn unsent(&mut self) -> u64 {
         let mut unsent = 0;
@@ -411,14 +412,14 @@ mod tests {
     fn a_closed_loop_is_due_when_a_place_is_free() {
         let mut schedule = Schedule::places(at(0), &limits(None, Some(3)), 0);
         for _ in 0..2 {
-            assert_eq!(schedule.start_by(at(0)), Some(at(0)), "two places are free at the begin");
+            assert_eq!(schedule.start_by(at(0)), Some(at(0)), "two places are free at the start");
             schedule.take_start();
         }
         assert_eq!(schedule.start_by(at(50)), None, "no place is free");
         schedule.session_ended(at(0), at(7));
         assert_eq!(schedule.start_by(at(8)), Some(at(7)), "due since the place was free");
         schedule.take_start();
-        assert!(schedule.is_done(at(8)), "three requests were asked for");
+        assert!(schedule.is_done(at(8)), "the plan has three requests");
     }
 
     #[test]
@@ -442,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_free_at_once_when_a_server_answers_again_and_a_ramp_goes_on() {
+    fn places_are_free_at_once_when_a_server_responds_again_and_a_ramp_continues() {
         let ramp = Some(vec![DurationNs(0), DurationNs(0), DurationNs::from_millis(400)]);
         let limits = Limits { sessions_at_once: ramp, ..limits(None, None) };
         let mut schedule = Schedule::places(at(0), &limits, 0);
@@ -456,11 +457,11 @@ mod tests {
             schedule.take_start();
         }
         schedule.grow(at(400));
-        assert_eq!(schedule.next_start(), Some(at(400)), "the third opens when the ramp says");
+        assert_eq!(schedule.next_start(), Some(at(400)), "the third opens by the ramp");
     }
 
     #[test]
-    fn places_that_an_earlier_phase_holds_come_free_when_it_lets_go() {
+    fn places_of_an_earlier_phase_are_free_when_its_sessions_end() {
         let mut schedule = Schedule::places(at(0), &limits(None, None), 1);
         schedule.take_start();
         assert_eq!(schedule.start_by(at(5)), None, "one place is held");
@@ -479,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_turn_takes_an_arrival_of_a_rate() {
+    fn a_later_turn_uses_an_arrival_of_a_rate() {
         let mut schedule = open(limits(None, None));
         schedule.take_start();
         assert_eq!(schedule.turn_from(at(0)), Some(at(1)), "not before the next arrival");
@@ -488,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn users_come_one_after_the_other_and_keep_their_distance() {
+    fn users_start_one_after_the_other_and_keep_their_distance() {
         let users = Users { count: 2, gap: DurationNs::from_millis(10) };
         let none = Limits { sessions_at_once: None, ..limits(None, None) };
         let mut schedule = Schedule::users(&users, (0, 1), at(0), &none, 0);
@@ -499,7 +500,7 @@ mod tests {
         assert_eq!(schedule.turn_due(at(0), at(3), at(3)), at(10), "a gap after the last one was sent");
         assert_eq!(schedule.turn_due(at(0), at(30), at(30)), at(30), "or when its answer is there");
         schedule.session_ended(at(5), at(7));
-        assert_eq!(schedule.next_start(), Some(at(15)), "another user comes when this one would have sent");
+        assert_eq!(schedule.next_start(), Some(at(15)), "another user starts when this one would have sent");
     }
 
     #[test]
@@ -535,7 +536,7 @@ mod tests {
     fn a_drained_schedule_waits_for_what_is_in_flight() {
         let mut schedule = open(limits(None, None));
         schedule.end(at(5));
-        assert!(schedule.is_done(at(5)), "the user wants no more");
+        assert!(schedule.is_done(at(5)), "the user stops the run");
         assert!(!schedule.grace_is_over(at(1_000_000)), "but what is in flight may end");
     }
 }

@@ -1,4 +1,4 @@
-//! Keys that must not be stored, wherever a server echoes them: in an error's words, in a header, in a body.
+//! Keys that must not be stored, wherever a server echoes them: in an error's message, in a header, in a body.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
@@ -14,7 +14,7 @@ pub struct Secrets {
     finder: Option<AhoCorasick>,
     /// Bytes of the longest form.
     longest: usize,
-    /// Whether there are secrets that are not known any more: then nothing that a refusal says is stored.
+    /// Whether there are secrets that are not known any more: then nothing of an error response is stored.
     are_forgotten: bool,
 }
 
@@ -44,11 +44,11 @@ impl Secrets {
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::LeftmostLongest)
             .build(forms);
-        // Without forms there is nothing to be found; their number is far below what a finder takes.
+        // Without forms there is nothing to be found; their number is far below the finder's limit.
         Self { finder: builder.ok().filter(|_| longest > 0), longest, are_forgotten: false }
     }
 
-    /// Whether what a refusal says must not be stored at all.
+    /// Whether the text of error responses must not be stored at all.
     #[must_use]
     pub const fn are_forgotten(&self) -> bool {
         self.are_forgotten
@@ -66,7 +66,7 @@ impl Secrets {
         self.redacted_up_to(bytes, bytes.len())
     }
 
-    /// The first `most` bytes, with each secret that begins in them replaced; it may end beyond them.
+    /// The first `most` bytes, with each secret that starts in them replaced; it may end beyond them.
     #[must_use]
     pub fn redacted_up_to<'a>(&self, bytes: &'a [u8], most: usize) -> Cow<'a, [u8]> {
         let most = most.min(bytes.len());
@@ -111,7 +111,7 @@ fn of_header(value: &str) -> Vec<String> {
     values
 }
 
-/// Values in the query of a URL that look like keys, as they stand there and decoded.
+/// Values in the query of a URL that look like keys, as written there and decoded.
 fn of_query(url: &str) -> Vec<String> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
@@ -135,7 +135,7 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
     forms.push(percent_encoded(bytes, b"-_.* ").replace(' ', "+"));
     let mut forms = forms.into_iter().map(String::into_bytes).collect::<Vec<_>>();
     for engine in [STANDARD, URL_SAFE] {
-        // Whatever stands before it: three bytes are four characters, those at both ends depend on what is beside.
+        // At any offset: three bytes are four characters, those at both ends depend on their neighbours.
         for before in 0..3 {
             let encoded = engine.encode([&vec![0; before], bytes].concat());
             let begin = (before * 8).div_ceil(6);
@@ -179,7 +179,7 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const REDACTED: &[u8] = b"[redacted]";
 /// Shorter values would be found in every text.
 const LEAST: usize = 8;
@@ -275,7 +275,7 @@ pub(crate) mod tests {
         assert_eq!(
             of_query("http://h/v1?api-key=a%2Fb&x=1#y"),
             ["a%2Fb", "a/b"],
-            "a key, as it stands and decoded"
+            "a key, as written and decoded"
         );
     }
 
@@ -284,7 +284,7 @@ pub(crate) mod tests {
         let secrets = Secrets::known(["0123456789".to_owned()]);
         let text = b"abc0123456789def";
         assert_eq!(&*secrets.redacted_up_to(text, 5), b"abc[redacted]", "no part of it is left");
-        assert_eq!(&*secrets.redacted_up_to(text, 14), b"abc[redacted]d", "and the rest goes on behind it");
-        assert_eq!(&*secrets.redacted_up_to(text, 3), b"abc", "what begins later is not there");
+        assert_eq!(&*secrets.redacted_up_to(text, 14), b"abc[redacted]d", "the rest follows");
+        assert_eq!(&*secrets.redacted_up_to(text, 3), b"abc", "what starts later is not there");
     }
 }

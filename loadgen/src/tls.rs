@@ -1,4 +1,4 @@
-//! Whom to trust, and a first handshake that tells a user what is wrong before a run begins.
+//! Trusted certificates, and a first handshake that reports to the user what is wrong before a run starts.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How connections are encrypted: trusting the certificates of `authorities` (PEM) instead of the system's, or, with
-/// `insecure`, anybody. All connections share it, and with it their sessions.
+/// `insecure`, accepting any certificate. All connections share it, and with it their sessions.
 ///
 /// # Errors
-/// When the certificates can't be read, in words for the user.
+/// When the certificates can't be read, as text for the user.
 pub fn config(authorities: Option<&[u8]>, insecure: bool) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -28,7 +28,7 @@ pub fn config(authorities: Option<&[u8]>, insecure: bool) -> Result<Arc<ClientCo
     let mut config = if insecure {
         builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             .with_no_client_auth()
     } else {
         let roots = Arc::new(roots(authorities)?);
@@ -48,7 +48,7 @@ pub fn config(authorities: Option<&[u8]>, insecure: bool) -> Result<Arc<ClientCo
 fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let Some(pem) = authorities else {
-        // A system without certificates trusts nobody; the handshake says so.
+        // A system without certificates trusts no server; the handshake's error states it.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };
@@ -63,16 +63,16 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     certificates.map_err(|error| format!("it is no PEM file: {error}"))
 }
 
-/// Shakes hands once, and hangs up.
+/// Performs one handshake, and closes the connection.
 ///
 /// # Errors
-/// What went wrong: the peer's certificate, its protocol, or that it speaks no TLS.
+/// What went wrong: the peer's certificate, its protocol, or that it does not support TLS.
 pub fn try_out(
     config: &Arc<ClientConfig>,
     name: &ServerName<'static>,
     address: &SocketAddr,
 ) -> io::Result<()> {
-    let begun = crate::clock::mono();
+    let started = crate::clock::mono();
     let mut socket = TcpStream::connect_timeout(address, PATIENCE)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
@@ -80,12 +80,12 @@ pub fn try_out(
     while session.is_handshaking() {
         session.complete_io(&mut socket).map_err(|error| in_words(&error))?;
         // One byte now and then is no answer.
-        if (crate::clock::mono() - begun).as_seconds() > 2.0 * PATIENCE.as_secs_f64() {
+        if (crate::clock::mono() - started).as_seconds() > 2.0 * PATIENCE.as_secs_f64() {
             return Err(in_words(&io::ErrorKind::TimedOut.into()));
         }
     }
     session.send_close_notify();
-    // What it says to a goodbye is of no interest.
+    // A response to the close is of no interest.
     session.complete_io(&mut socket).ok();
     Ok(())
 }
@@ -103,16 +103,16 @@ fn in_words(error: &io::Error) -> io::Error {
         (_, Some(rustls::Error::InvalidMessage(_))) => format!("the server did not answer with TLS; {NO_TLS}"),
         (_, Some(rustls::Error::NoApplicationProtocol))
         | (_, Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol))) => {
-            "the server does not offer HTTP/1.1 (ALPN), which is all that is spoken here: servers of HTTP/2 alone can't be \
+            "the server does not offer HTTP/1.1 (ALPN), the only protocol supported: servers of HTTP/2 alone can't be \
              measured"
                 .to_owned()
         }
         (_, Some(error @ rustls::Error::InvalidCertificate(_))) => {
             let what =
-                if is_authority(error) { "its certificate signs itself".to_owned() } else { error.to_string() };
+                if is_authority(error) { "its certificate is self-signed".to_owned() } else { error.to_string() };
             format!(
-                "{what}; --ca-certificate FILE trusts an authority of your own, or that very certificate, --insecure trusts \
-                 anybody"
+                "{what}; --ca-certificate FILE trusts an authority of your own, or that very certificate, --insecure accepts \
+                 any certificate"
             )
         }
         _ => error.to_string(),
@@ -120,8 +120,8 @@ fn in_words(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), message)
 }
 
-/// Verifies as the web does, and takes a certificate that the user named itself for what it is, an authority or not: curl and OpenSSL
-/// do, for a server's certificate that signs itself.
+/// Verifies as web clients do, and trusts a certificate that the user named itself, whether it is an authority or not: curl
+/// and OpenSSL do, for a server's self-signed certificate.
 #[derive(Debug)]
 struct Pinning {
     verifier: Arc<WebPkiServerVerifier>,
@@ -180,9 +180,9 @@ fn is_authority(error: &rustls::Error) -> bool {
 
 /// Trusts whatever certificate it is shown, for `--insecure`.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -217,9 +217,9 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-/// What to look at when a server does not speak TLS.
-const NO_TLS: &str = "if it speaks none on this port, its URL begins with http://";
-/// Without authorities nobody is trusted.
+/// What to look at when a server does not support TLS.
+const NO_TLS: &str = "if this port has no TLS, use a URL that starts with http://";
+/// Without authorities no server is trusted.
 const NO_AUTHORITIES: &str =
     "this host has no certificate authorities: install them (ca-certificates), or name a file";
 /// How long a server may take to shake hands before a run.

@@ -217,7 +217,7 @@ const fn source(source: Source) -> &'static str {
     match source {
         Source::Schedule => "schedule",
         Source::HotCore => "hot core",
-        Source::Scribe => "scribe",
+        Source::ResponseParser => "response parser",
         Source::Kernel => "kernel",
         Source::Join => "join",
         Source::Server => "server",
@@ -242,7 +242,7 @@ const FLAGS_NAMED: usize = 20;
 
 const GPU_HEAD: &str = "
 The metrics by name. AIPerf's have its names and units; of a counter the run's share is the difference. Where a call
-fails, a row has the call's name in place of the metric and says why, once. Names with `_sample` are the driver's own
+fails, a row has the call's name in place of the metric and the error as its text, once. Names with `_sample` are the driver's own
 samples, each with its own time; `nvidia_power_usage` is what the driver averages over a second on most chips since
 Ampere, `nvidia_power_instant` is not. `nvidia_throttle_reasons` are the bits of `nvmlClocksEventReasons`.
 
@@ -253,17 +253,18 @@ Ampere, `nvidia_power_instant` is not. `nvidia_throttle_reasons` are the bits of
 const HEAD: &str = "# Data
 
 Made by `cargo xtask docs` from `daemon/record`; do not edit. Each file is Parquet; its key-value metadata
-(`aiperfd.*`) holds the schema's version, the run's id and rung, the kernel, the processor, and one moment on both
-clocks (`aiperfd.clock_mono_ns`, `aiperfd.clock_real_ns`), by which stamps become dates.
+(`aiperfd.*`) holds the schema's version, the run's id and timestamp source, the kernel, the processor, and one moment on
+both clocks (`aiperfd.clock_mono_ns`, `aiperfd.clock_real_ns`), by which stamps become dates.
 
 Stamps are nanoseconds on `CLOCK_MONOTONIC`, the clock of `bpf_ktime_get_ns`. A column that may be absent is null where
 there is no value; nothing is ever filled in. Sources: the *schedule* decides, the *hot core* sends and reads, the
-*scribe* parses what was read, the *kernel* stamps segments (by the run's rung), the *join* matches stamps to bytes, the
-*server* says, the *scraper* asks it for its metrics, the *collector* asks a GPU's *driver*. `run.json` beside these files holds the plan, the host, counters of loss and the verdict.
+*response parser* parses what was read, the *kernel* stamps segments (by the run's timestamp source), the *join* matches
+stamps to bytes, the *server* responds, the *scraper* reads its metrics, the *collector* polls a GPU's *driver*. `run.json`
+next to these files holds the plan, the host, counters of loss and the verdict.
 
-Rows stand in the order in which requests ended; the events of a request are next to each other, by their place in the
+Rows are in the order in which requests ended; the events of a request are next to each other, by their place in the
 response. A row group has 262,144 rows, with the least and the greatest value of each column. Integers are delta-encoded
-(`DELTA_BINARY_PACKED`), texts stand in a dictionary, everything is compressed with Zstandard: an event takes 7
+(`DELTA_BINARY_PACKED`), texts are in a dictionary, everything is compressed with Zstandard: an event takes 7
 bytes, a request 44 (20,000 requests of 500 events). pyarrow, DuckDB and Polars read the same from them (`daemon/export/tests/readers`).
 
 ```sql

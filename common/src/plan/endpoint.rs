@@ -13,20 +13,20 @@ pub struct Endpoint {
     pub urls: Vec<String>,
     /// A path that replaces the endpoint's own.
     pub path: Option<String>,
-    /// The models that are asked for.
+    /// The requested models.
     pub models: Vec<String>,
     /// How conversations choose among several models.
     #[serde(default)]
     pub model_choice: ModelChoice,
-    /// Whether the answer is asked for as a stream of events.
+    /// Whether the answer is requested as a stream of events.
     pub streaming: bool,
-    /// Seconds from submission to the end of the response before a request is given up.
+    /// Seconds from submission to the end of the response before a request times out.
     pub request_timeout_seconds: f64,
     /// `max_tokens` instead of `max_completion_tokens`.
     pub use_legacy_max_tokens: bool,
     /// Token counts are taken from the server's `usage`.
     pub use_server_token_count: bool,
-    /// Whom encrypted connections trust.
+    /// The certificates that encrypted connections trust.
     pub trust: Trust,
     /// The header that carries a session's id.
     pub session_header: String,
@@ -34,7 +34,7 @@ pub struct Endpoint {
     pub header_names: Vec<String>,
     /// Merged into every request body.
     pub extra_inputs: serde_json::Map<String, serde_json::Value>,
-    /// How requests and replies differ from what the API says.
+    /// How requests and replies differ from the API.
     #[serde(default)]
     pub dialect: Dialect,
 }
@@ -55,17 +55,17 @@ pub enum ModelChoice {
     },
 }
 
-/// How requests and replies differ from what an API says.
+/// How requests and replies differ from an API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dialect {
-    /// A running `usage` is asked for with every chunk.
+    /// A running `usage` is requested with every chunk.
     pub per_chunk_usage: bool,
-    /// Bodies are forms, where the API takes both forms and JSON.
+    /// Bodies are forms, where the API accepts both forms and JSON.
     pub sends_forms: bool,
     /// The text of the template of which bodies are made, or its name.
     pub template: Option<String>,
-    /// Where the answer stands in a reply, as JMESPath.
+    /// The place of the answer in a reply, as JMESPath.
     pub response_field: Option<String>,
     /// Whether input tokens are counted with the tokenizer's chat template, uploaded as the input `chat_template`.
     pub applies_chat_template: bool,
@@ -75,7 +75,7 @@ pub struct Dialect {
     pub poll_interval_ms: u32,
 }
 
-/// Whom encrypted connections trust.
+/// The certificates that encrypted connections trust.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
@@ -84,6 +84,7 @@ pub enum Trust {
     System,
     /// Those of a file that the client uploads as the input named `authorities`.
     File,
-    /// Anybody.
-    Anybody,
+    /// Any certificate is accepted.
+    #[serde(rename = "anybody")]
+    AnyCertificate,
 }

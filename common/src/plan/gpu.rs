@@ -12,6 +12,6 @@ pub struct Gpu {
     pub collectors: Vec<String>,
     /// From one reading to the next.
     pub sample_interval: DurationNs,
-    /// Whether the user asked for it, and wants to know why there is nothing to be read.
+    /// Whether the user requested it, and needs to know why there is nothing to be read.
     pub is_explicit: bool,
 }

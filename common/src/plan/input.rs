@@ -1,4 +1,4 @@
-//! What requests say, and how it is counted.
+//! The content of requests, and how it is counted.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -20,7 +20,7 @@ pub enum Tokenizer {
     },
 }
 
-/// What the requests say.
+/// The content of the requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Input {
@@ -30,7 +30,7 @@ pub enum Input {
         format: String,
         /// What the user called it.
         name: String,
-        /// Output tokens to ask for where a row does not say.
+        /// Maximum output tokens of requests whose row does not set it.
         output_tokens: Option<Length>,
         /// What is changed of the rows.
         #[serde(default)]
@@ -42,7 +42,7 @@ pub enum Input {
         entries: u32,
         /// Input tokens.
         input_tokens: Length,
-        /// Output tokens to ask for; without it the server decides.
+        /// Maximum output tokens of requests; without it the server decides.
         output_tokens: Option<Length>,
         /// What else is made up.
         #[serde(default)]
@@ -62,7 +62,7 @@ pub struct Change {
     pub delay_ratio: Option<f64>,
     /// Longest delay between turns, in seconds.
     pub delay_cap_seconds: Option<f64>,
-    /// Tokens that a hash id stands for; without it the format's own number.
+    /// Tokens of one hash id; without it the format's own number.
     pub block_size: Option<u32>,
     /// No more conversations are taken than these first ones.
     pub entries: Option<u32>,
@@ -70,22 +70,22 @@ pub struct Change {
     pub corpus: TextSource,
     /// Conversations of a pool, from which they are drawn.
     pub pool_conversations: Option<u32>,
-    /// What a request takes of a pool, if that is not one of its rows.
+    /// How a request is made of a pool, if it is not one of its rows.
     pub pool_batch: Option<PoolBatch>,
     /// How a trace is changed.
     pub synthesis: Synthesis,
-    /// Pictures that a conversation has shown before are sent as their uuid only.
+    /// Images that a conversation has shown before are sent as their uuid only.
     pub strips_seen_images: bool,
 }
 
-/// How much of each kind a request takes of a pool, each drawn by itself; 0 leaves a kind out.
+/// How much of each kind a request uses of a pool, each drawn by itself; 0 leaves a kind out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolBatch {
     /// Texts.
     pub texts: u32,
-    /// Pictures.
+    /// Images.
     pub images: u32,
-    /// Sounds.
+    /// Audio clips.
     pub audios: u32,
     /// Videos.
     pub videos: u32,
@@ -107,7 +107,7 @@ pub struct Synthesis {
     pub output_len_multiplier: f64,
     /// Requests with more input tokens are left out.
     pub max_isl: Option<u64>,
-    /// No more output tokens are asked for.
+    /// An upper limit of the maximum output tokens.
     pub max_osl: Option<u64>,
 }
 
@@ -125,7 +125,7 @@ impl Default for Synthesis {
     }
 }
 
-/// What is made up beside one text of a length.
+/// Synthetic content besides one text of a length.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Made {
@@ -147,15 +147,15 @@ pub struct Made {
     pub system_prompt: Option<String>,
     /// Tokens of a system prompt that all conversations share.
     pub shared_system_tokens: Option<u32>,
-    /// Tokens of the context with which each conversation begins.
+    /// Tokens of the context with which each conversation starts.
     pub user_context_tokens: Option<u32>,
-    /// Different prefixes, of which each conversation's first turn begins with one.
+    /// Different prefixes, of which each conversation's first turn starts with one.
     pub prefixes: u32,
     /// Tokens of a prefix.
     pub prefix_tokens: u32,
-    /// Pictures of each turn.
+    /// Images of each turn.
     pub images: Option<Images>,
-    /// Sounds of each turn.
+    /// Audio clips of each turn.
     pub audios: Option<Audios>,
     /// Videos of each turn, taken in turn from those that the client uploads as the input named `videos`.
     pub videos: u32,
@@ -231,10 +231,10 @@ pub struct Pair {
     pub percent: f64,
 }
 
-/// Made-up pictures: noise, or the user's own in another size.
+/// Synthetic images: noise, or the user's own in another size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Images {
-    /// Pictures of a turn.
+    /// Images of a turn.
     pub batch_size: u32,
     /// Pixels.
     pub width: Length,
@@ -247,7 +247,7 @@ pub struct Images {
     pub source: Option<Taking>,
 }
 
-/// How pictures are taken from a number of them.
+/// How images are taken from a number of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Taking {
@@ -259,10 +259,10 @@ pub enum Taking {
     SequentialCycle,
 }
 
-/// Made-up sounds: noise.
+/// Synthetic audio: noise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Audios {
-    /// Sounds of a turn.
+    /// Audio clips of a turn.
     pub batch_size: u32,
     /// Seconds.
     pub seconds: Length,
@@ -277,18 +277,18 @@ pub struct Audios {
     pub channels: u16,
 }
 
-/// How made-up sounds are encoded.
+/// How synthetic audio is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SoundFormat {
     /// As samples.
     #[default]
     Wav,
-    /// By the client, which uploads them as the input named `sounds`; they are taken from it in turn.
+    /// By the client, which uploads them as the input named `sounds`; they are used in turn.
     Mp3,
 }
 
-/// Made-up rankings.
+/// Synthetic rankings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rankings {
     /// Passages of a query.

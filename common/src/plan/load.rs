@@ -22,7 +22,7 @@ pub struct Load {
     pub cache_bust: Option<CacheBust>,
 }
 
-/// Where a marker goes, each session's own unless it says otherwise.
+/// Where a marker is placed, each session's own unless stated otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CacheBust {
@@ -87,22 +87,22 @@ pub struct Phase {
     pub users: Option<u32>,
     /// Requests to send.
     pub request_count: Option<u64>,
-    /// Sessions to begin.
+    /// Sessions to start.
     pub session_count: Option<u64>,
     /// Seconds after which no request is sent any more.
     pub duration_seconds: Option<f64>,
     /// Seconds to wait for requests in flight after that; without it they are waited for.
     pub grace_period_seconds: Option<f64>,
-    /// Whether it begins as soon as the one before it has sent its last request, not when that has ended.
+    /// Whether it starts as soon as the one before it has sent its last request, not when that has ended.
     pub is_seamless: bool,
-    /// Requests that are given up on purpose.
+    /// Requests that are cancelled on purpose.
     pub cancellation: Option<Cancellation>,
 }
 
 /// A rate at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RatePoint {
-    /// Seconds from the phase's begin.
+    /// Seconds from the phase's start.
     pub time_s: f64,
     /// Requests per second.
     pub qps: f64,
@@ -111,7 +111,7 @@ pub struct RatePoint {
 /// How a limit is grown to, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ramp {
-    /// How long it takes.
+    /// Its duration.
     pub seconds: f64,
     /// The curve.
     pub curve: Curve,
@@ -129,7 +129,7 @@ pub enum Curve {
     Poisson,
 }
 
-/// Requests that are given up on purpose.
+/// Requests that are cancelled on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cancellation {
     /// Their share of all requests, in percent.
@@ -141,17 +141,17 @@ pub struct Cancellation {
 /// Which rows of a trace are replayed. Times are the trace's own, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FixedSchedule {
-    /// Whether a trace whose first row has a timestamp is replayed although nobody asked for it.
+    /// Whether a trace whose first row has a timestamp is replayed although the user did not request it.
     pub is_automatic: bool,
-    /// Whether the first row is sent at the phase's begin.
+    /// Whether the first row is sent at the phase's start.
     pub is_auto_offset: bool,
-    /// Rows before this are left out, and this is the phase's begin.
+    /// Rows before this are left out, and this is the phase's start.
     pub start_offset_ms: Option<f64>,
     /// Rows after this are left out.
     pub end_offset_ms: Option<f64>,
-    /// Times are divided by this; 1 where it is not given.
+    /// Times are divided by this; 1 if it is not set.
     pub speedup: Option<f64>,
-    /// Whether the user asked for the concurrency of the phases: then it holds for a replay too.
+    /// Whether the user set the concurrency of the phases: then it holds for a replay too.
     #[serde(default)]
     pub keeps_concurrency: bool,
 }
@@ -160,7 +160,7 @@ pub struct FixedSchedule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionReuse {
-    /// A request takes any idle connection to its server.
+    /// A request uses any idle connection to its server.
     #[default]
     Pooled,
     /// Each request opens its own.
@@ -173,7 +173,7 @@ pub enum ConnectionReuse {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
-    /// As they stand, again from the first after the last.
+    /// In their order, again from the first after the last.
     #[default]
     Sequential,
     /// Any, each time anew.
@@ -183,7 +183,7 @@ pub enum Sampling {
 }
 
 impl Load {
-    /// A load of one phase, with nothing else asked for.
+    /// A load of one phase, with default settings.
     #[must_use]
     pub fn of(phase: Phase) -> Self {
         Self {

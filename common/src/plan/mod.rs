@@ -36,13 +36,13 @@ pub struct Plan {
     pub endpoint: Endpoint,
     /// How tokens are counted.
     pub tokenizer: Tokenizer,
-    /// What the requests say.
+    /// The content of the requests.
     pub input: Input,
     /// When requests are sent and when the run ends.
     pub load: Load,
     /// Where the load generator runs.
     pub workers: Workers,
-    /// Which rung of kernel timestamps was asked for.
+    /// The requested timestamp source.
     pub timestamps: Timestamps,
     /// What is written.
     pub output: Output,
@@ -59,7 +59,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan of which nothing is known: what a run of another tool begins with, and tests.
+    /// A plan of which nothing is known: the start for a run of another tool, and for tests.
     #[must_use]
     pub fn unknown() -> Self {
         Self {

@@ -17,7 +17,7 @@ pub struct Output {
     /// What makes a request a good one: limits by metric, in the unit in which the metric is shown.
     #[serde(default)]
     pub goodput: BTreeMap<String, f64>,
-    /// Seconds of a time slice, if slices were asked for.
+    /// Seconds of a time slice, if slices were requested.
     #[serde(default)]
     pub slice_duration_seconds: Option<f64>,
     /// Whether the console shows the stages of the HTTP exchange.
@@ -40,7 +40,7 @@ pub struct Output {
     pub server_metrics_formats: Vec<String>,
     /// Which verdict makes the exit status non-zero.
     pub fail_on: FailOn,
-    /// What else the command line said, by flag, for later readers of `run.json`.
+    /// Other flags of the command line, for later readers of `run.json`.
     pub other: BTreeMap<String, String>,
 }
 

@@ -20,15 +20,15 @@ pub struct Workers {
 pub enum Wait {
     /// In the kernel; the core is free for others meanwhile.
     Block,
-    /// By asking again and again; the core is never free.
+    /// By polling; the core is never free.
     Spin,
 }
 
-/// The rungs of kernel timestamps.
+/// The timestamp sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Timestamps {
-    /// The best rung that is to be had.
+    /// The best available timestamp source.
     Auto,
     /// eBPF programs stamp every segment.
     Ebpf,
@@ -39,7 +39,7 @@ pub enum Timestamps {
 }
 
 impl Timestamps {
-    /// The rung's name on the command line and in `run.json`.
+    /// The timestamp source's name on the command line and in `run.json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ pub struct Watch {
     pub ports: Vec<u16>,
     /// Bytes that are captured of each segment.
     pub snap_length: u32,
-    /// Whether what requests and responses say is stored.
+    /// Whether the content of requests and responses is stored.
     #[serde(default)]
     pub payload: bool,
     /// Whether it is watched when the server reads its sockets.
@@ -27,7 +27,7 @@ pub struct Watch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// That of a command which joins the run before it begins, and of its children.
+    /// That of a command which joins the run before it starts, and of its children.
     Command(String),
     /// That of the cgroup which a process is in.
     Process(u32),
@@ -39,14 +39,14 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The one that asks.
+    /// The sending side.
     Client,
     /// The one that answers.
     Server,
 }
 
 impl Watch {
-    /// Where the traffic comes from, as `run.json` calls it.
+    /// The source of the traffic, as in `run.json`.
     #[must_use]
     pub const fn source(&self) -> &'static str {
         match self.target {

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     }
     tidy_up();
     let uploads = read_files(args, &mut profile)?;
-    if profile.plan.endpoint.trust == Trust::Anybody {
+    if profile.plan.endpoint.trust == Trust::AnyCertificate {
         say_warning("--insecure: anybody may pretend to be the server");
     }
     warn_of_tokenizer(args, &profile.plan);

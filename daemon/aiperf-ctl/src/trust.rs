@@ -8,7 +8,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// As `--ca-certificate` and `--insecure` say.
 pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
-    let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::Anybody);
+    let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::AnyCertificate);
     let Some(file) = &profile.authorities else { return Ok(tls.build()) };
     let pem = once::read(file, PEM_BYTES_MAX).map_err(|error| {
         Refusal(format!("--ca-certificate: failed to read `{}`: {error}", file.display()))

@@ -1,21 +1,21 @@
-//! Who may do what: one table, asked before any request is handled.
+//! Access rights: one table, consulted before any request is handled.
 //!
-//! A caller is who the kernel says that he is (`SO_PEERCRED`). Of a run that he may not see he learns nothing, not even that
-//! it is there. `docs/SECURITY.md` has the same table, and a test holds the two together.
+//! A caller is identified by the kernel (`SO_PEERCRED`). Of a run that the caller may not see nothing is revealed, not even
+//! that it exists. `docs/SECURITY.md` has the same table, and a test keeps the two equal.
 
 use crate::daemon::Daemon;
 use crate::limits::ROOT;
 use control::{Fault, Problem};
 use hyper::Method;
 
-/// What a caller asks for. Those with a run name it.
+/// A call of the API. Those on a run name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `GET /v1/health`
     Health,
     /// `GET /v1/capabilities`
     Capabilities,
-    /// `GET /v1/runs`: those that he may see.
+    /// `GET /v1/runs`: those that the caller may see.
     List,
     /// `POST /v1/runs`
     Create,
@@ -27,7 +27,7 @@ pub enum Call {
     Files,
     /// `GET /v1/runs/{id}/files/{name}`
     File,
-    /// `GET /v1/runs/{id}/requests`: takes requests out of a queue.
+    /// `GET /v1/runs/{id}/requests`: removes requests from a queue.
     Requests,
     /// `PUT /v1/runs/{id}/inputs/{name}`
     Upload,
@@ -43,18 +43,18 @@ pub enum Call {
     Delete,
 }
 
-/// What a caller is to a run. Who is more than one of them is the first.
+/// A caller's role for a run: the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Who made it.
+    /// The user who created it.
     Owner,
     /// Root.
     Root,
-    /// A rule lets him control its owner's runs.
+    /// A rule grants control of its owner's runs.
     Controller,
-    /// A rule lets him read its owner's runs.
+    /// A rule grants reading of its owner's runs.
     Reader,
-    /// Anybody else whom the socket lets connect.
+    /// Any other user whom the socket lets connect.
     Member,
 }
 
@@ -86,7 +86,7 @@ const N: bool = false;
 /// A request's path, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What is asked for.
+    /// The call.
     pub call: Call,
     /// The run, of calls that name one.
     pub run_id: String,
@@ -94,7 +94,7 @@ pub struct Route {
     pub name: String,
 }
 
-/// What a request asks for, if the API has that.
+/// The call that a request makes, if the API has it.
 #[must_use]
 pub fn route(method: &Method, path: &str) -> Option<Route> {
     let parts = path.strip_prefix("/v1/")?.split('/').collect::<Vec<_>>();
@@ -119,7 +119,7 @@ pub fn route(method: &Method, path: &str) -> Option<Route> {
     Some(Route { call, run_id: run_id.to_owned(), name: name.to_owned() })
 }
 
-/// Lets a call pass, or says that there is no such run.
+/// Lets a call pass, or returns the error for a run that does not exist.
 ///
 /// # Errors
 /// When the caller may not make it.
@@ -167,14 +167,14 @@ fn allows(call: Call, role: Role) -> bool {
     row.is_some_and(|(_, _, may)| may[role as usize])
 }
 
-/// A name that a caller made, safe to be shown to him.
+/// A name from a caller, safe to be shown.
 pub fn printable(name: &str) -> String {
     let shown =
         name.chars().take(NAME_SHOWN).map(|letter| if letter.is_ascii_graphic() { letter } else { '?' });
     format!("`{}`", shown.collect::<String>())
 }
 
-/// How refusals of what is not there begin.
+/// How the refusals for what does not exist start.
 pub const UNKNOWN: &str = "there is no";
 const NAME_SHOWN: usize = 64;
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_touches_a_run() {
+    fn no_other_user_touches_a_run() {
         for (call, _, may) in TABLE {
             let names_a_run = !matches!(call, Call::Health | Call::Capabilities | Call::List | Call::Create);
             assert!(may[Role::Owner as usize] && may[Role::Root as usize], "{call:?} for owner and root");

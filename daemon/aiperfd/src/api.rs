@@ -1,14 +1,14 @@
-//! The control API: HTTP/1.1 with JSON on a unix socket. What is said is defined in `control`.
+//! The control API: HTTP/1.1 with JSON on a unix socket. Its types are defined in `control`.
 
 use crate::access::{Call, Route, UNKNOWN, may_see, permit, printable, route};
 use crate::clock;
 use crate::daemon::Daemon;
 use crate::limits::{self, Refused, Taken};
 use crate::listener::Listener;
-use crate::live::{Detail, Ear, EndedRequests};
+use crate::live::{Detail, EndedRequests, Subscriber};
 use crate::plan_check;
 use crate::recover::recover;
-use crate::run::Active;
+use crate::run::ActiveRun;
 use crate::store::{new_run_id, run_number};
 use crate::supervise::disk_is_full;
 use bytes::Bytes;
@@ -32,7 +32,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use zeroize::Zeroize;
 
-/// Serves clients until no more can come, or the future is dropped. A connection that can't be taken costs nobody else his.
+/// Serves clients until none can connect any more, or the future is dropped. A failed connection affects no other client.
 pub async fn serve(daemon: Arc<Daemon>, mut listener: Listener) {
     let mut has_failed = false;
     loop {
@@ -79,7 +79,7 @@ fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
             let daemon = Arc::clone(&served);
             async move { Ok::<_, Infallible>(answer(daemon, caller, request).await) }
         });
-        // A client that hangs up in the middle is its own business.
+        // A client that disconnects in the middle is no error of the daemon's.
         hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_time)
@@ -92,7 +92,7 @@ fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
     });
 }
 
-/// Answers a connection that is not served, as far as that does not take waiting.
+/// Responds to a connection that is not served, as far as that does not block.
 fn turn_away(stream: &UnixStream, problem: &Problem) {
     if let Ok(body) = serde_json::to_string(problem) {
         let length = body.len();
@@ -115,7 +115,7 @@ async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request<Incoming>)
     }
 }
 
-/// Does what the caller may have done.
+/// Handles a permitted call.
 async fn handle(daemon: &Arc<Daemon>, caller: Caller, route: &Route, request: Request<Incoming>) -> Answer {
     let id = route.run_id.as_str();
     match route.call {
@@ -162,7 +162,7 @@ fn list(daemon: &Daemon, caller: Caller) -> Answer {
 
 async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> Answer {
     if daemon.draining.load(Ordering::Relaxed) {
-        return Err(Problem::new(Fault::Busy, "aiperfd is shutting down and takes no runs"));
+        return Err(Problem::new(Fault::Busy, "aiperfd is shutting down and accepts no runs"));
     }
     let (create, bytes): (Create, usize) = read_json(daemon, request, daemon.limits.plan_bytes()).await?;
     plan_check::check(&create)?;
@@ -196,15 +196,15 @@ async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> 
     if create.plan.watch.is_none() {
         daemon.publish(&status.model, &live);
     }
-    let run = Active {
+    let run = ActiveRun {
         directory,
         create: Mutex::new(create),
         status: Mutex::new(status),
         client: caller.name(),
-        will: Mutex::default(),
+        stop_request: Mutex::default(),
         watchers: AtomicUsize::new(0),
         live,
-        telling: Mutex::default(),
+        progress_source: Mutex::default(),
         uid: caller.uid,
         pid: caller.pid,
         touched: Mutex::new(clock::mono()),
@@ -219,7 +219,7 @@ async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> 
     json(StatusCode::CREATED, &Created { run_id })
 }
 
-/// What a run that waits to be started takes of its user's share.
+/// What a run that waits to be started uses of its user's share.
 fn waiting(daemon: &Daemon, uid: u32, plan_bytes: usize) -> Result<Vec<Taken>, Problem> {
     let limits = &daemon.limits;
     let of_user = u64::from(limits.waiting_runs_per_user);
@@ -254,7 +254,7 @@ fn may_keep(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
 }
 
 /// A run that waits for its inputs: nothing is uploaded into one that was started.
-fn created(daemon: &Daemon, id: &str) -> Result<Arc<Active>, Problem> {
+fn created(daemon: &Daemon, id: &str) -> Result<Arc<ActiveRun>, Problem> {
     let run = running(daemon, id)?;
     let state = run.status.lock().map_err(|_poisoned| broken())?.state;
     if state != State::Created {
@@ -267,7 +267,7 @@ fn created(daemon: &Daemon, id: &str) -> Result<Arc<Active>, Problem> {
 async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming>) -> Answer {
     let run = created(daemon, id)?;
     let path = run.directory.input(name).ok_or_else(|| unknown(&format!("input {}", printable(name))))?;
-    // Beside its place until it is whole: a run that is started meanwhile does not read half of it.
+    // In another file until it is whole: a run that is started meanwhile does not read half of it.
     let partial = path.with_extension(format!("{:x}", clock::mono().0));
     let written = receive(daemon, run.uid, &partial, id, request).await;
     let placed = match written {
@@ -283,7 +283,7 @@ async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming
     Ok(Response::new(empty()))
 }
 
-/// Writes a body to a file, as far as its user's share of the disk goes.
+/// Writes a body to a file, within its user's share of the disk.
 async fn receive(
     daemon: &Daemon,
     uid: u32,
@@ -322,7 +322,7 @@ async fn piece(daemon: &Daemon, body: &mut Incoming) -> Result<Option<Frame<Byte
             Err(limits::met(
                 "request_body_seconds",
                 format!("{seconds} s"),
-                "nothing came of the request's body",
+                "no data of the request's body arrived in time",
             ))
         }
     }
@@ -354,7 +354,7 @@ fn join(daemon: &Daemon, caller: Caller, id: &str) -> Answer {
     json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
-/// A line of progress at once and then again and again, the last when the run has ended.
+/// A line of progress at once and then at intervals, the last when the run has ended.
 fn progress(daemon: &Daemon, id: &str) -> Answer {
     let run = running(daemon, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
@@ -364,7 +364,7 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
         loop {
             let progress = run.progress();
             let last = progress.state.is_final();
-            // While it prepares a client waits for the first request; later, twice a second does.
+            // While it prepares, a client waits for the first request; later twice a second is enough.
             let busy = matches!(progress.state, State::Running | State::Draining);
             let due = last || asleep.is_zero() || asleep >= if busy { PROGRESS_SLOW } else { PROGRESS_QUICK };
             if due {
@@ -386,7 +386,7 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
     Ok(Response::new(body))
 }
 
-/// How much is wanted of each request.
+/// The details that are requested of each request.
 fn detail(uri: &Uri) -> Detail {
     if uri.query() == Some("stages") { Detail::Stages } else { Detail::Numbers }
 }
@@ -395,11 +395,11 @@ fn detail(uri: &Uri) -> Detail {
 fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
     let run = running(daemon, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    run.live.open(Ear::Client, detail);
+    run.live.open(Subscriber::Client, detail);
     tokio::spawn(async move {
         loop {
             let last = run.progress().state.is_final();
-            for piece in run.live.take(Ear::Client).chunks(REQUESTS_PIECE) {
+            for piece in run.live.take(Subscriber::Client).chunks(REQUESTS_PIECE) {
                 let mut lines = Vec::new();
                 for request in piece {
                     if serde_json::to_writer(&mut lines, request).is_ok() {
@@ -425,7 +425,7 @@ fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
 async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
     let run = running(daemon, id)?;
     let (how, _): (Stop, usize) = read_json(daemon, request, ORDER_BYTES_MAX).await?;
-    *run.will.lock().map_err(|_poisoned| broken())? = Some(how);
+    *run.stop_request.lock().map_err(|_poisoned| broken())? = Some(how);
     json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
 }
 
@@ -438,7 +438,7 @@ async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     let held = daemon.hold(id)?;
     let (owned, recovering) = (id.to_owned(), Arc::clone(daemon));
-    // A client that hangs up does not stop it, so everything that belongs to it goes with it.
+    // A client that disconnects does not stop it, so everything that belongs to it moves into it.
     let done = tokio::task::spawn_blocking(move || {
         let done = recover(&recovering, &directory, &owned);
         if done.is_ok()
@@ -508,13 +508,13 @@ fn delete(daemon: &Arc<Daemon>, id: &str) -> Answer {
     Ok(Response::new(empty()))
 }
 
-fn running(daemon: &Daemon, id: &str) -> Result<Arc<Active>, Problem> {
+fn running(daemon: &Daemon, id: &str) -> Result<Arc<ActiveRun>, Problem> {
     daemon.find(id).ok_or_else(|| unknown(&format!("run {id}")))
 }
 
 fn active(
     daemon: &Daemon,
-) -> Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<Active>>>, Problem> {
+) -> Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<ActiveRun>>>, Problem> {
     daemon.active.lock().map_err(|_poisoned| broken())
 }
 
@@ -539,7 +539,7 @@ impl Caller {
     }
 }
 
-/// A body of JSON, and about how much it takes in memory.
+/// A body of JSON, and about how much memory it uses.
 async fn read_json<T: serde::de::DeserializeOwned>(
     daemon: &Daemon,
     request: Request<Incoming>,
@@ -562,7 +562,7 @@ async fn read_json<T: serde::de::DeserializeOwned>(
     }
     let value = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::new(Fault::Plan, format!("the body is not what was expected: {error}")));
-    // Each value takes so much in memory, however short it is.
+    // Each value uses this much memory, however short it is.
     let length = bytes.len() + values * plan_check::VALUE_BYTES;
     // It holds the user's keys.
     bytes.zeroize();
@@ -605,10 +605,10 @@ fn broken() -> Problem {
 }
 
 const ORDER_BYTES_MAX: usize = 4 << 10;
-/// The place of what a run takes as long as it waits, among what it takes; see [`waiting`].
+/// The index of a waiting run's share among what it holds; see [`waiting`].
 const WAITS: usize = 0;
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// How often it is looked whether an upload still has room.
+/// How often it is checked whether an upload still has room.
 const ROOM_LOOK_BYTES: u64 = 8 << 20;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FILE_PIECE: usize = 256 << 10;

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 /// Measures LLM inference servers with kernel timestamps.
 ///
-/// Started as root it attaches its probes to the cgroup of each run, keeps only the capabilities that this takes, and
-/// runs the load generator as a user of its own without any. Started as a plain user it works without probes and says so.
+/// Started as root it attaches its probes to the cgroup of each run, keeps only the capabilities that it needs for this, and
+/// runs the load generator as a user of its own without any. Started as a plain user it works without probes and reports so.
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = true, max_term_width = 100)]
 pub struct Args {
-    /// What else than serving.
+    /// A command other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The control socket that clients connect to. A socket that systemd passes on (`LISTEN_FDS`) goes before it.
+    /// The control socket that clients connect to. A socket from systemd (`LISTEN_FDS`) takes precedence.
     #[arg(long, default_value = "/run/aiperfd/control.sock")]
     pub socket: PathBuf,
     /// Where runs are kept. Made if it is not there.
@@ -22,7 +22,7 @@ pub struct Args {
     /// The configuration: what is watched as a service, and who may watch what. Default: /etc/aiperfd.toml, if it is there.
     #[arg(long)]
     pub config: Option<PathBuf>,
-    /// The load generator's program. Default: `aiperf-loadgen` beside this program.
+    /// The load generator's program. Default: `aiperf-loadgen` next to this program.
     #[arg(long)]
     pub loadgen: Option<PathBuf>,
     /// The kernel programs, if not those that were built in.
@@ -40,20 +40,20 @@ pub struct Args {
     /// Milliseconds between two looks at the rings.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub collect_interval_ms: u64,
-    /// Make the cgroups of runs below the daemon's own, not at the hierarchy's root: for a service manager that has delegated it
-    /// (systemd's `Delegate=yes`).
+    /// Make the cgroups of runs below the daemon's own, not at the hierarchy's root: for a service manager that has delegated
+    /// it (systemd's `Delegate=yes`).
     #[arg(long)]
     pub delegated_cgroup: bool,
     /// End when standard input ends.
     #[arg(long, hide = true)]
     pub quit_on_stdin_eof: bool,
-    /// Serve one client alone, which hands its connections over standard input, and end with it; `aiperf-ctl` starts it so when no
-    /// shared daemon listens. No socket is made and no configuration is read.
+    /// Serve one client alone, which hands its connections over standard input, and end with it; `aiperf-ctl` starts it so
+    /// when no shared daemon listens. No socket is made and no configuration is read.
     #[arg(long, conflicts_with_all = ["socket", "config", "quit_on_stdin_eof"])]
     pub private: bool,
 }
 
-/// What else than serving.
+/// A command other than serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Prints the version, the commit and the digest of the kernel programs.

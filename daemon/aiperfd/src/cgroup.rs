@@ -14,16 +14,16 @@ pub enum Place {
     Delegated,
 }
 
-/// The daemon's own cgroup, in which those of its runs lie.
+/// The daemon's own cgroup, which contains those of its runs.
 ///
-/// The guard removes it: the hierarchy's root is writable by nobody (mode 0555), so that takes a capability that
-/// the daemon gives up. A delegated cgroup belongs to the daemon's user, and takes none.
+/// The guard removes it: no user may write to the hierarchy's root (mode 0555), so removing it needs a capability that the
+/// daemon drops. A delegated cgroup belongs to the daemon's user, and needs none.
 #[derive(Debug)]
 pub struct Subtree {
     path: PathBuf,
 }
 
-/// A run's cgroup, removed with everything in it when this value goes.
+/// A run's cgroup, removed with everything in it when this value is dropped.
 #[derive(Debug)]
 pub struct Cgroup {
     path: PathBuf,
@@ -42,16 +42,16 @@ impl Subtree {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A cgroup for processes of a user, below the cgroup of the one that asks: they stay within their limits. They are put back,
-    /// not ended, when it is removed.
+    /// A cgroup for processes of a user, below the cgroup of the requesting process: they stay within their limits. They are
+    /// moved back, not ended, when it is removed.
     ///
     /// # Errors
-    /// When that cgroup is another user's to divide.
+    /// When that cgroup is another user's.
     pub fn guest(&self, run_id: &str, pid: Option<u32>) -> Result<Cgroup> {
         let name = format!("{GUEST}{}-{run_id}", std::process::id());
         let home = pid.map(path_of_process).transpose()?.flatten();
@@ -81,7 +81,7 @@ impl Cgroup {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -93,16 +93,16 @@ impl Cgroup {
             .with_context(|| format!("failed to move process {pid} into `{}`", self.path.display()))
     }
 
-    /// Moves a process of a user into it, from where the run was asked for and from nowhere else.
+    /// Moves a process of a user into it, from the cgroup in which the run was requested and from no other.
     ///
     /// # Errors
-    /// When it is somewhere else.
+    /// When it is in another one.
     pub fn adopt(&self, pid: u32) -> Result<()> {
         let is = path_of_process(pid)?.map(|path| below_root(&path)).transpose()?.flatten();
         let (home, root) = (put_back_to(&self.path)?, unified_mount()?);
         if is.as_ref() != Some(&home) && !(home == root && is.is_none()) {
             bail!(
-                "process {pid} is in another cgroup than the one from which the run was asked for (`{}`)",
+                "process {pid} is in another cgroup than the one in which the run was requested (`{}`)",
                 home.display()
             );
         }
@@ -161,7 +161,7 @@ pub fn remove(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves processes of a user back to where they were. One that was just forked is met by the next look.
+/// Moves processes of a user back to where they were. One that was just forked is found by the next look.
 fn let_go(path: &Path) {
     let Ok(home) = put_back_to(path) else { return };
     for _ in 0..LET_GO_ATTEMPTS {
@@ -183,7 +183,7 @@ fn put_back_to(path: &Path) -> Result<PathBuf> {
     if is_ours { unified_mount() } else { Ok(above.to_owned()) }
 }
 
-/// Removes what a daemon that is gone, or is about to be, has left in the cgroups of users.
+/// Removes what a daemon that has ended, or is about to, has left in the cgroups of users.
 pub fn remove_guests_of(daemon: u32) {
     if let Ok(root) = unified_mount() {
         remove_guests(&root, &|pid| pid == daemon, GUEST_DEPTH);
@@ -234,7 +234,7 @@ fn own() -> Result<PathBuf> {
     path.context("this process is in no cgroup of version 2: start aiperfd without --delegated-cgroup")
 }
 
-/// The cgroup of a systemd unit, by its path below the hierarchy's root: systemd calls it as it calls the unit.
+/// The cgroup of a systemd unit, by its path below the hierarchy's root: it has the unit's name.
 pub fn of_unit(unit: &str) -> Result<Option<String>> {
     let root = unified_mount()?;
     let is_plain = Path::new(unit).components().count() == 1 && !unit.contains('/') && unit != "..";
@@ -242,7 +242,7 @@ pub fn of_unit(unit: &str) -> Result<Option<String>> {
     Ok(found.and_then(|path| path.strip_prefix(&root).ok()?.to_str().map(str::to_owned)))
 }
 
-/// The nearest cgroup below a path that is called so.
+/// The nearest cgroup of this name below a path.
 fn named(path: &Path, name: &str, depth: u32) -> Option<PathBuf> {
     let candidate = path.join(name);
     if candidate.is_dir() {
@@ -266,7 +266,7 @@ fn make(path: &Path) -> Result<()> {
     fs::create_dir(path).with_context(|| format!("failed to create the cgroup `{}`", path.display()))
 }
 
-/// Removes cgroups of daemons that are no more.
+/// Removes cgroups of dead daemons.
 fn sweep(root: &Path) {
     if let Ok(mount) = unified_mount() {
         remove_guests(&mount, &is_over, GUEST_DEPTH);
@@ -282,13 +282,13 @@ fn sweep(root: &Path) {
     }
 }
 
-/// Whether a process has ended, though its parent may not have looked.
+/// Whether a process has ended, though its parent may not have reaped it.
 fn is_over(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with('Z'))
 }
 
-/// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or beside v1 somewhere below it.
+/// Where cgroup v2 is mounted: at `/sys/fs/cgroup`, or next to v1 somewhere below it.
 pub(crate) fn unified_mount() -> Result<PathBuf> {
     let mounts =
         fs::read_to_string("/proc/self/mountinfo").context("failed to read `/proc/self/mountinfo`")?;
@@ -297,7 +297,7 @@ pub(crate) fn unified_mount() -> Result<PathBuf> {
     Ok(PathBuf::from(mount.path))
 }
 
-/// What the cgroups of users' processes are called, before the daemon and the run.
+/// The start of the names of users' cgroups, before the daemon and the run.
 const GUEST: &str = "aiperfd-watch-";
 /// Users' cgroups that lie deeper are not searched for what a killed daemon left.
 const GUEST_DEPTH: u32 = 12;
@@ -305,7 +305,7 @@ const LET_GO_ATTEMPTS: u32 = 100;
 /// Slices that a unit lies below.
 const UNIT_DEPTH: u32 = 8;
 const REMOVE_ATTEMPTS: u32 = 200;
-/// What the daemon's cgroup is called before its process number.
+/// The start of the name of the daemon's cgroup, before its process number.
 const PREFIX: &str = "aiperfd-";
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! [[allow]]
 //! users = ["alice"]
 //! cgroups = ["system.slice/vllm.service"]     # that they may observe
-//! runs_of = ["bob"]                           # whose runs they may use, "*" for everybody's
+//! runs_of = ["bob"]                           # whose runs they may use, "*" for all users'
 //! may = "read"                                # or "control": stop, recover, delete as well
 //!
 //! [limits]
@@ -36,13 +36,13 @@ pub struct Config {
     /// What is watched for as long as the daemon runs.
     #[serde(default)]
     pub observe: Vec<Observe>,
-    /// Who may observe what that is not his own command.
+    /// Users who may observe other processes than their own commands.
     #[serde(default)]
     pub allow: Vec<Allow>,
     /// Where numbers of what is watched are published.
     #[serde(default)]
     pub publish: Option<Publish>,
-    /// What users may take.
+    /// Limits of users.
     #[serde(default)]
     pub limits: Limits,
 }
@@ -51,7 +51,7 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observe {
-    /// What it is called in metrics and in the folder of its records.
+    /// Its name in metrics and in the folder of its records.
     pub name: String,
     /// Its cgroup, by the path below the hierarchy's root.
     pub cgroup: Option<String>,
@@ -66,11 +66,11 @@ pub struct Observe {
     /// Bytes that are captured of each segment.
     #[serde(default = "snap_length")]
     pub snap_length: u32,
-    /// Whether tokens are counted here; else only the server's own counts are taken, and without those there is no time per
+    /// Whether tokens are counted here; else only the server's own counts are used, and without those there is no time per
     /// token.
     #[serde(default = "yes")]
     pub count_tokens: bool,
-    /// Whether it is watched when the server reads its sockets.
+    /// Whether the server's reads of its sockets are recorded.
     #[serde(default)]
     pub socket_wait: bool,
     /// Seconds of a part of the records.
@@ -90,7 +90,7 @@ pub struct Allow {
     /// Paths below the hierarchy's root.
     #[serde(default)]
     pub cgroups: Vec<String>,
-    /// Names of users, or their numbers; `*` for everybody.
+    /// Names of users, or their numbers; `*` for all users.
     #[serde(default)]
     pub runs_of: Vec<String>,
     /// What they may do with those runs.
@@ -98,11 +98,11 @@ pub struct Allow {
     pub may: May,
 }
 
-/// What a rule lets users do with the runs of others.
+/// Rights of users on the runs of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum May {
-    /// See them, follow them, fetch their files.
+    /// List them, follow them, fetch their files.
     #[default]
     Read,
     /// Stop, recover and delete them as well.
@@ -113,7 +113,7 @@ pub enum May {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
-    /// A loopback address for Prometheus and people.
+    /// A loopback address for Prometheus and browsers.
     #[serde(default = "listen")]
     pub listen: SocketAddr,
     /// An OpenTelemetry collector.
@@ -130,7 +130,7 @@ impl Config {
     /// Reads the file that was named, or else the usual one, which need not be there.
     ///
     /// # Errors
-    /// When it can't be read, or says what makes no sense.
+    /// When it can't be read, or is not valid.
     pub fn read(named: Option<&Path>) -> Result<Self> {
         let path = named.unwrap_or_else(|| Path::new(USUAL));
         let text = match fs::read_to_string(path) {
@@ -166,11 +166,11 @@ impl Observe {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_plain) {
             bail!(
-                "[[observe]] name = \"{name}\": want 1 to {NAME_MAX} lower-case letters, digits and hyphens"
+                "[[observe]] name = \"{name}\": must have 1 to {NAME_MAX} lower-case letters, digits and hyphens"
             );
         }
         if self.cgroup.is_some() == self.unit.is_some() {
-            bail!("[[observe]] `{name}`: want either cgroup or unit");
+            bail!("[[observe]] `{name}`: set either cgroup or unit");
         }
         if self.ports.len() > common::kernel_event::capture::PORTS_MAX {
             bail!("[[observe]] `{name}`: at most {} ports", common::kernel_event::capture::PORTS_MAX);
@@ -255,14 +255,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_says_what_is_watched() {
+    fn a_file_configures_what_is_watched() {
         let config = Config::parse(
             "[[observe]]\nname = \"a\"\nunit = \"a.service\"\n[[allow]]\nusers = [\"me\"]\ncgroups = [\"x\"]\n",
         );
         let config = config.unwrap();
         let watch = config.observe[0].plan(Target::Cgroup("x".to_owned())).watch.unwrap();
-        assert_eq!((watch.side, watch.snap_length), (Side::Server, 16384), "what is not said");
-        assert_eq!(config.publish.unwrap_or_default().listen.port(), 9464, "what is not said");
+        assert_eq!((watch.side, watch.snap_length), (Side::Server, 16384), "defaults");
+        assert_eq!(config.publish.unwrap_or_default().listen.port(), 9464, "default");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
 use crate::limits::{self, Held, Limits, Refused, Taken};
-use crate::live::{Detail, Ear, EndedRequests};
+use crate::live::{Detail, EndedRequests, Subscriber};
 use crate::privileges::Identities;
 use crate::probe::Object;
 use crate::rules::Rules;
-use crate::run::Active;
+use crate::run::ActiveRun;
 use crate::spawner::Spawner;
 use crate::store::Store;
 use crate::{host, privileges};
@@ -32,13 +32,13 @@ pub struct Daemon {
     pub kernel_object: String,
     /// The folder of the store.
     pub state_dir: PathBuf,
-    /// Who holds which core.
+    /// Which run holds which core.
     pub cpus: Cpus,
     /// Starts load generators.
     pub spawner: Spawner,
     /// The users that they run as.
     pub identities: Identities,
-    /// What users may take.
+    /// Limits of users.
     pub limits: Limits,
     /// What they hold.
     pub held: Shares,
@@ -53,22 +53,22 @@ pub struct Daemon {
     /// The kernel programs; or why there are none.
     pub object: std::result::Result<Object, String>,
     /// Runs that are not in the store yet.
-    pub active: Mutex<BTreeMap<String, Arc<Active>>>,
+    pub active: Mutex<BTreeMap<String, Arc<ActiveRun>>>,
     /// Runs that are being recovered or removed.
     pub changing: Arc<Mutex<BTreeSet<String>>>,
     /// Whether new runs are refused.
     pub draining: AtomicBool,
     /// Clients that are connected.
     pub clients: AtomicUsize,
-    /// Runs of which the publishing process is told; none if there is no such process.
+    /// Runs whose requests are sent to the publishing process; none if there is no such process.
     pub published: Option<Mutex<Vec<PublishedRun>>>,
-    /// Who may watch what.
+    /// Which users may watch what.
     pub rules: Rules,
     /// Where GPUs are looked for.
     pub gpus: gpu::Settings,
 }
 
-/// Who holds which core.
+/// Which run holds which core.
 #[derive(Debug)]
 pub struct Cpus {
     all: Vec<u32>,
@@ -83,13 +83,13 @@ struct Holder {
 }
 
 impl Holder {
-    /// The run's name, for those whose run it is.
+    /// The run's name, shown to its user.
     fn name_for(&self, uid: u32) -> String {
         if uid == self.uid || uid == limits::ROOT { format!(" ({})", self.run_id) } else { String::new() }
     }
 }
 
-/// What users hold of what the daemon has.
+/// Resources that users hold.
 #[derive(Debug, Default)]
 pub struct Shares {
     /// Connections.
@@ -98,7 +98,7 @@ pub struct Shares {
     pub waiting: Held,
     /// KiB of plans of runs that wait.
     pub plans: Held,
-    /// Runs that go on.
+    /// Active runs.
     pub active: Held,
     /// KiB of kernel memory.
     pub kernel_memory: Held,
@@ -106,7 +106,7 @@ pub struct Shares {
     pub uploads: Held,
 }
 
-/// The right to change a run that has ended, which nobody else has as long as this value is there.
+/// The exclusive right to change a run that has ended, as long as this value lives.
 #[derive(Debug)]
 pub struct Changing {
     runs: Arc<Mutex<BTreeSet<String>>>,
@@ -124,38 +124,38 @@ impl Drop for Changing {
 pub struct Cores {
     /// One for each worker; none of a worker that is not pinned.
     pub cpus: Vec<Option<u32>>,
-    /// Whether the host has a core besides all that runs hold: only then may hot cores go before everything else.
+    /// Whether the host has a core besides all that runs hold: only then may hot cores have priority over everything else.
     pub leaves_one: bool,
 }
 
-/// A run of which the publishing process is told.
+/// A run whose requests are sent to the publishing process.
 #[derive(Clone, Debug)]
 pub struct PublishedRun {
-    /// The model that it asks.
+    /// The model that it requests.
     pub model: String,
     /// Its requests as they end.
     pub live: Arc<EndedRequests>,
-    /// Requests for which there was no room, as far as that was told.
-    pub untold: Arc<AtomicU64>,
+    /// Requests that were dropped for lack of room, as far as that was reported.
+    pub dropped: Arc<AtomicU64>,
 }
 
 impl Daemon {
-    /// Has the publishing process told of a run's requests, if there is one.
+    /// Has a run's requests sent to the publishing process, if there is one.
     pub fn publish(&self, model: &str, live: &Arc<EndedRequests>) {
         if let Some(published) = &self.published
             && let Ok(mut published) = published.lock()
         {
-            live.open(Ear::Publisher, Detail::Numbers);
-            let (live, untold) = (Arc::clone(live), Arc::default());
-            published.push(PublishedRun { model: model.to_owned(), live, untold });
+            live.open(Subscriber::Publisher, Detail::Numbers);
+            let (live, dropped) = (Arc::clone(live), Arc::default());
+            published.push(PublishedRun { model: model.to_owned(), live, dropped });
         }
     }
 
     /// What this daemon can do.
     pub fn capabilities(&self, concurrency: Option<u32>) -> Capabilities {
-        let (rung, why) = self.best_rung();
+        let (timestamp_source, why) = self.best_timestamp_source();
         Capabilities {
-            timestamps: rung.name().to_owned(),
+            timestamps: timestamp_source.name().to_owned(),
             timestamps_reason: why,
             cpus: self.cpus.all.clone(),
             busy_cpus: self.cpus.held.lock().map(|held| held.keys().copied().collect()).unwrap_or_default(),
@@ -167,33 +167,33 @@ impl Daemon {
         }
     }
 
-    /// What the checks of the host find, with this process's rights and limits.
+    /// Results of the checks of the host, with this process's privileges and limits.
     pub fn examine(&self, concurrency: Option<u32>, hot_cpus: &[u32]) -> Vec<Finding> {
-        let (rung, reason) = self.best_rung();
+        let (timestamp_source, reason) = self.best_timestamp_source();
         let wanted = Wanted {
             concurrency,
             hot_cpus: hot_cpus.to_vec(),
             folders: vec![Folder { name: "runs", path: self.state_dir.clone() }],
-            offer: Offer::Own { timestamps: rung.name().to_owned(), reason },
+            offer: Offer::Own { timestamps: timestamp_source.name().to_owned(), reason },
             nvml_library: self.gpus.nvml_library.clone(),
         };
         doctor::examine(&Host::here(wanted))
     }
 
-    /// The rung that a run gets, and why not a better one; an error when the one it names is not to be had.
-    pub fn choose_rung(&self, wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
-        let (best, why) = self.best_rung();
+    /// The timestamp source of a run, and why a better one is not available; an error when the one it names is not.
+    pub fn choose_timestamp_source(&self, wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
+        let (best, why) = self.best_timestamp_source();
         match wanted {
             Timestamps::Auto => Ok((best, why)),
             Timestamps::Ebpf if best != Timestamps::Ebpf => {
                 let why = why.unwrap_or_default();
-                Err(Problem::new(Fault::Kernel, format!("--timestamps ebpf is not to be had: {why}")).into())
+                Err(Problem::new(Fault::Kernel, format!("--timestamps ebpf is not available: {why}")).into())
             }
             named => Ok((named, None)),
         }
     }
 
-    fn best_rung(&self) -> (Timestamps, Option<String>) {
+    fn best_timestamp_source(&self) -> (Timestamps, Option<String>) {
         let missing = privileges::missing();
         let why = if !missing.is_empty() {
             format!("no kernel probes: aiperfd lacks {} (start it as root)", missing.join(", "))
@@ -220,7 +220,7 @@ impl Daemon {
         }
     }
 
-    /// A cgroup for a command that is watched, below that of the process which asks for it: its limits go on to hold.
+    /// A cgroup for a command that is watched, below that of the requesting process: its limits continue to apply.
     pub fn watched_cgroup(&self, run_id: &str, pid: Option<u32>) -> Result<Cgroup> {
         match &self.cgroup {
             Ok(cgroup) => cgroup.guest(run_id, pid),
@@ -233,11 +233,11 @@ impl Daemon {
         self.object.as_ref().map_err(|why| Problem::new(Fault::Kernel, why.clone()).into())
     }
 
-    /// What a run takes of its user's share while it goes on.
+    /// What a run uses of its user's share while it is active.
     ///
     /// # Errors
-    /// Which limit was met.
-    pub fn share(&self, run: &Active, plan: &Plan) -> Result<Vec<Taken>, Problem> {
+    /// Which limit was reached.
+    pub fn share(&self, run: &ActiveRun, plan: &Plan) -> Result<Vec<Taken>, Problem> {
         let limits = &self.limits;
         let (of_user, all) = (u64::from(limits.active_runs_per_user), u64::from(limits.active_runs));
         let active = self.held.active.take(run.uid, 1, of_user, all).map_err(|refused| match refused {
@@ -257,7 +257,7 @@ impl Daemon {
     /// The right to recover or remove a run.
     ///
     /// # Errors
-    /// When somebody does that already.
+    /// When another client does that already.
     pub fn hold(&self, run_id: &str) -> Result<Changing, Problem> {
         let mut runs = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if !runs.insert(run_id.to_owned()) {
@@ -269,10 +269,10 @@ impl Daemon {
         Ok(Changing { runs: Arc::clone(&self.changing), run_id: run_id.to_owned() })
     }
 
-    /// So many bytes of a user's share of the disk, until they are in the store.
+    /// Reserves bytes of a user's share of the disk, until they are in the store.
     ///
     /// # Errors
-    /// When he has no more.
+    /// When the share is used up.
     pub fn take_room(&self, uid: u32, bytes: u64) -> Result<Taken, Problem> {
         let limit = u64::from(self.limits.disk_gib_per_user) << 20;
         let stored = self.store.usage(uid).1 >> 10;
@@ -287,7 +287,7 @@ impl Daemon {
         taken.map_err(|_refused| refused())
     }
 
-    /// Where a run stands, whether it runs or has ended.
+    /// The status of a run, whether it is active or has ended.
     pub fn status(&self, run_id: &str) -> Option<Status> {
         if let Some(run) = self.find(run_id) {
             return run.status.lock().ok().map(|status| status.clone());
@@ -295,13 +295,13 @@ impl Daemon {
         self.store.status(run_id)
     }
 
-    /// The user number of who made a run, if there is such a run.
+    /// The user number of a run's creator, if there is such a run.
     pub fn owner(&self, run_id: &str) -> Option<u32> {
         self.status(run_id).map(|status| status.owner)
     }
 
     /// A run that has not ended.
-    pub fn find(&self, run_id: &str) -> Option<Arc<Active>> {
+    pub fn find(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
         self.active.lock().ok()?.get(run_id).cloned()
     }
 
@@ -319,7 +319,7 @@ impl Daemon {
         runs
     }
 
-    /// Forgets runs that ended a while ago, which the store has, and removes those that nobody starts.
+    /// Forgets runs that ended a while ago, which the store has, and removes those that are never started.
     pub fn tidy(&self) {
         let now = clock::mono();
         let waiting = DurationNs::from_seconds(f64::from(self.limits.waiting_seconds));
@@ -327,7 +327,7 @@ impl Daemon {
         let over = active.extract_if(.., |_, run| {
             let state = run.status.lock().map_or(State::Failed, |status| status.state);
             let idle = run.touched.lock().map_or(DurationNs(0), |touched| now - *touched);
-            // Whoever starts it at this moment comes first, or too late.
+            // A client that starts it at this moment is either first, or too late.
             (state.is_final() && idle > FORGET)
                 || (state == State::Created && idle > waiting && run.close() == State::Created)
         });
@@ -343,7 +343,7 @@ impl Daemon {
         }
     }
 
-    /// Refuses new runs and asks those that run to stop, then waits for them.
+    /// Refuses new runs and stops the active ones, then waits for them.
     pub fn drain(&self, how: Stop) {
         self.draining.store(true, Ordering::Relaxed);
         let give_up = clock::mono() + DRAIN_PATIENCE;
@@ -360,8 +360,8 @@ impl Daemon {
                 if !waits {
                     running = true;
                     let how = if clock::mono() > give_up { Stop::Now } else { how };
-                    if let Ok(mut will) = run.will.lock() {
-                        *will = Some(how);
+                    if let Ok(mut stop_request) = run.stop_request.lock() {
+                        *stop_request = Some(how);
                     }
                 }
             }
@@ -380,8 +380,7 @@ impl Daemon {
 }
 
 impl Daemon {
-    /// Waits, not for ever, until no client has asked for anything for a while: those whose runs were drained fetch
-    /// their results.
+    /// Waits, within bounds, until no client has sent a request for a while: those whose runs were drained fetch their results.
     pub fn linger(&self) {
         let give_up = clock::mono() + LINGER_MAX;
         let mut quiet_since = clock::mono();
@@ -400,11 +399,11 @@ impl Cpus {
         Self { all: host::all_cpus(), held: Mutex::default() }
     }
 
-    /// Gives a run its cores: those that it names, or free ones. Unnamed workers stay unpinned when every core is held
-    /// by the only core there is.
+    /// Reserves a run's cores: those that it names, or free ones. Unnamed workers stay unpinned when the only core there is is
+    /// held already.
     ///
     /// # Errors
-    /// When they are not to be had.
+    /// When they are not available.
     pub fn reserve(&self, run_id: &str, uid: u32, plan: &Plan, of_user: u32) -> Result<Cores> {
         let mut held =
             self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
@@ -431,7 +430,7 @@ impl Cpus {
             let chosen = free.take(count).collect::<Vec<_>>();
             if chosen.len() < count {
                 let message = format!(
-                    "{count} cores are wanted and {} are free; other runs hold the rest: wait, or ask for fewer --workers",
+                    "{count} cores are needed and {} are free; other runs hold the rest: wait, or set fewer --workers",
                     chosen.len()
                 );
                 return Err(Problem::new(Fault::Busy, message).into());
@@ -470,11 +469,11 @@ impl Cpus {
 
 /// How long a run that was stopped may take to be recorded while the daemon ends.
 const LEAVE_BEHIND: DurationNs = DurationNs::from_millis(90_000);
-/// How long a run that has ended is remembered for clients that ask late how it went.
+/// How long a run that has ended is remembered for clients that request its status late.
 const FORGET: DurationNs = DurationNs::from_millis(60_000);
 /// How long a daemon that ends waits for its clients.
 const LINGER_MAX: DurationNs = DurationNs::from_millis(10_000);
-/// Without a client for so long, none is fetching any more.
+/// Without a request for so long, no client is fetching any more.
 const LINGER_QUIET: DurationNs = DurationNs::from_millis(200);
 /// How long a draining run may take before it is stopped.
 const DRAIN_PATIENCE: DurationNs = DurationNs::from_millis(30_000);

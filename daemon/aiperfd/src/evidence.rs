@@ -1,4 +1,4 @@
-//! Gathers what the verdict judges: counters, sums over requests, and how the processors' time went.
+//! Gathers what the verdict judges: counters, sums over requests, and how the processors' time was used.
 
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
@@ -12,7 +12,7 @@ use record::Phase;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Watches how the processors' time goes while requests are sent.
+/// Watches how the processors' time is used while requests are sent.
 #[derive(Debug)]
 pub struct Watch {
     hot_cpus: Vec<u32>,
@@ -48,8 +48,8 @@ impl Stops {
 }
 
 impl Watch {
-    /// Begins to watch these cores and this load generator.
-    pub fn begin(cpus: &[Option<u32>], pid: u32) -> Self {
+    /// Starts to watch these cores and this load generator.
+    pub fn start(cpus: &[Option<u32>], pid: u32) -> Self {
         let begin = host::cpu_times();
         let threads_begin = host::thread_times(pid);
         Self {
@@ -64,7 +64,7 @@ impl Watch {
         }
     }
 
-    /// Looks once while the load generator lives: afterwards its threads can't be asked.
+    /// Reads the counters while the load generator lives: afterwards its threads have none.
     pub fn look(&mut self, pid: u32) {
         let threads = host::thread_times(pid);
         if threads.keys().any(|name| name.starts_with(HOT_THREAD)) {
@@ -85,7 +85,7 @@ impl Watch {
         self.look(pid);
     }
 
-    /// The worst hot core's share of time that went to others than its hot thread.
+    /// The worst hot core's share of time that other threads than its hot thread used.
     fn foreign(&self) -> f64 {
         let shares = self.hot_cpus.iter().enumerate().map(|(worker, cpu)| {
             let (busy, elapsed) = self.ticks(*cpu);
@@ -97,7 +97,7 @@ impl Watch {
         shares.fold(0.0, f64::max)
     }
 
-    /// The busiest hot thread's share of its core, kernel time counted; none when the run was too short to tell.
+    /// The busiest hot thread's share of its core, kernel time counted; `None` when the run was too short to measure it.
     fn hot_core_busy(&self) -> Option<f64> {
         let shares = self.hot_cpus.iter().enumerate().map(|(worker, cpu)| {
             let own = ticks_between(&self.threads_begin, &self.threads_end, &format!("{HOT_THREAD}{worker}"));
@@ -106,7 +106,7 @@ impl Watch {
         shares.reduce(f64::max)
     }
 
-    /// The worst busy share of a hardware thread beside a hot core.
+    /// The worst busy share of the other hardware thread of a hot core.
     fn siblings(&self) -> f64 {
         let siblings = self.hot_cpus.iter().flat_map(|cpu| host::siblings(*cpu));
         let others = siblings.filter(|cpu| !self.hot_cpus.contains(cpu));
@@ -121,7 +121,7 @@ impl Watch {
         share(self.end.steal - self.begin.steal, self.end.total - self.begin.total)
     }
 
-    /// Ticks that a core spent in processes, and ticks that went by for each core.
+    /// Ticks that a core spent in processes, and ticks that passed for each core.
     fn ticks(&self, cpu: u32) -> (u64, u64) {
         let of = |times: &CpuTimes| times.by_cpu.get(&cpu).map_or(0, |(busy, _)| *busy);
         let cores = u64::try_from(self.end.by_cpu.len().max(1)).unwrap_or(1);
@@ -147,7 +147,7 @@ pub fn evidence(
         concurrency_limit: plan.load.measured().filter_map(|phase| phase.concurrency).max(),
         client_ring_full: sum(Counter::RingFull),
         starved: sum(Counter::Starved),
-        // A spinning core is busy by order.
+        // A spinning core is busy by configuration.
         hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
         standstill_ms: of_records.standstill_ms.max(watch.stops.longest.as_millis()),
         steal: watch.steal(),
@@ -158,7 +158,7 @@ pub fn evidence(
 }
 
 impl Evidence {
-    /// What the recorded requests say, as all that is known of a run that was cut off: what was sent is what is recorded.
+    /// Evidence from the recorded requests, as all that is known of a run that was cut off: what was sent is what is recorded.
     pub fn of_records(plan: &Plan, view: &View, source: Timestamps) -> Self {
         let kernel =
             |names: &[&str]| names.iter().filter_map(|name| view.loss.kernel.get(*name)).sum::<u64>();
@@ -173,7 +173,7 @@ impl Evidence {
                 (all.streams, all.not_streamed, all.buffered) = (0, 0, 0);
             }
             if plan.watch.is_some() {
-                // What others asked for is not known: only what came as a stream can be none.
+                // What other clients requested is not known: only what arrived as a stream can be none.
                 (all.streams, all.not_streamed) = (all.streams - all.not_streamed, 0);
             }
             all
@@ -283,9 +283,9 @@ const fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// How the observer calls what it could not understand, before the reason.
+/// The start of the names of the observer's counts of what it could not parse, before the reason.
 const NOT_FOLLOWED: &str = "watched_not_followed_";
-/// How hot threads are called, before their number.
+/// The start of hot threads' names, before their number.
 pub const HOT_THREAD: &str = "hot-";
 /// `USER_HZ`, which is 100 on every architecture that Linux runs eBPF on (include/asm-generic/param.h).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -300,7 +300,7 @@ mod tests {
         for (at, is_stopped) in [(0, false), (10, true), (30, true), (40, false), (50, true), (60, false)] {
             stops.look(is_stopped, MonoNs(at));
         }
-        assert_eq!(stops.lasted(MonoNs(90)), DurationNs(0), "it goes on");
+        assert_eq!(stops.lasted(MonoNs(90)), DurationNs(0), "it has not ended");
         stops.look(true, MonoNs(95));
         assert_eq!(stops.lasted(MonoNs(99)), DurationNs(4), "it is stopped again");
         assert_eq!(

@@ -1,10 +1,10 @@
-//! The end of a run: what is left is drained and joined, the verdict is given, and `run.json` is written, whatever ended it.
+//! The end of a run: what is left is drained and joined, the verdict is made, and `run.json` is written, whatever ended it.
 
 use crate::daemon::Daemon;
 use crate::evidence::{evidence, figures};
 use crate::pipeline::{View, Writers};
 use crate::replay::{self, Reported};
-use crate::run::{Active, Field, as_run, metadata, writers};
+use crate::run::{ActiveRun, RunResources, as_run, metadata, writers};
 use crate::store::{RunDir, Started, is_full};
 use crate::supervise::{Cause, Stopped};
 use crate::tally::Tally;
@@ -20,43 +20,43 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-impl Active {
+impl ActiveRun {
     /// Drains and joins what is left, judges, and writes `run.json`.
     pub(crate) fn record(
         &self,
         daemon: &Daemon,
         plan: &Plan,
-        mut field: Field<'_>,
+        mut resources: RunResources<'_>,
         mut stopped: Option<Stopped>,
         started: Started,
     ) -> Result<()> {
-        field.watch.end(field.loadgen.pid());
-        let read = field.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
-        if let Err(error) = field.stop_collecting() {
+        resources.watch.end(resources.loadgen.pid());
+        let read = resources.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
+        if let Err(error) = resources.stop_collecting() {
             stopped.get_or_insert_with(|| Stopped::failed("the collector of records ended", &error));
         }
-        let (ended, mut view) = self.joined(daemon, plan, &started, &mut field, &mut stopped);
-        if let Some(attached) = &field.attached {
+        let (ended, mut view) = self.joined(daemon, plan, &started, &mut resources, &mut stopped);
+        if let Some(attached) = &resources.attached {
             view.loss.kernel = attached.dropped()?;
         }
         let mut sums = [0; COUNTERS.len()];
-        for counters in &field.counters {
+        for counters in &resources.counters {
             counters.add_to(&mut sums);
         }
         let clock_end = clock::anchor();
-        let plan = &as_run(plan, field.replays, &field.models);
-        let mut evidence = evidence(plan, &sums, &view, &field.watch, field.rung);
+        let plan = &as_run(plan, resources.replays, &resources.models);
+        let mut evidence = evidence(plan, &sums, &view, &resources.watch, resources.timestamp_source);
         if plan.watch.is_some() {
-            evidence.take_met(view.recorded, &field.met);
+            evidence.take_met(view.recorded, &resources.met);
         }
-        evidence.clock_step_ms = clock_step(&field.clock_begin, &clock_end).as_millis();
+        evidence.clock_step_ms = clock_step(&resources.clock_begin, &clock_end).as_millis();
         evidence.stopped.clone_from(&stopped);
-        evidence.exceeded.clone_from(&field.exceeded);
-        evidence.governor.clone_from(&field.host.governor);
-        let phases = phases(plan, &field.begun, &view.tally);
+        evidence.exceeded.clone_from(&resources.exceeded);
+        evidence.governor.clone_from(&resources.host.governor);
+        let phases = phases(plan, &resources.started_phases, &view.tally);
         evidence.take_phases(plan, &phases);
         evidence.take_gpus(&read, plan, &phases);
-        let was_cancelled = stopped.as_ref().is_some_and(|stopped| stopped.cause == Cause::Asked);
+        let was_cancelled = stopped.as_ref().is_some_and(|stopped| stopped.cause == Cause::Requested);
         let run = Run {
             schema_version: SCHEMA_VERSION.to_owned(),
             version: daemon.build.version.to_owned(),
@@ -65,30 +65,30 @@ impl Active {
             run_id: self.run_id(),
             source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
             plan: plan.clone(),
-            host: field.host.clone(),
+            host: resources.host.clone(),
             doctor: started.doctor,
-            timestamps: field.rung.name().to_owned(),
-            timestamps_reason: field.rung_reason.clone(),
-            clock_begin: field.clock_begin,
+            timestamps: resources.timestamp_source.name().to_owned(),
+            timestamps_reason: resources.timestamp_source_reason.clone(),
+            clock_begin: resources.clock_begin,
             clock_end,
             phases,
             was_cancelled,
             is_complete: stopped.is_none(),
             incomplete_reason: stopped.map(|stopped| stopped.why),
-            counters: if plan.watch.is_some() { field.met.clone() } else { host::named(&sums) },
-            figures: figures(&field.watch, field.loadgen.cgroup_path()),
+            counters: if plan.watch.is_some() { resources.met.clone() } else { host::named(&sums) },
+            figures: figures(&resources.watch, resources.loadgen.cgroup_path()),
             gpu: read.sources,
             streamed: Vec::new(),
             client: Some(self.client.clone()),
             verdict: verdict::judge(&evidence),
             loss: view.loss,
         };
-        drop(field);
+        drop(resources);
         ended.put_together(&self.directory).or_else(|error| {
             if !is_full(&error) {
                 return Err(error);
             }
-            // What was collected is in the parts: its room is enough to put them together.
+            // What was collected is in the parts: its room is enough to join them.
             self.directory.remove_spool();
             ended.put_together(&self.directory)
         })?;
@@ -106,24 +106,24 @@ impl Active {
         daemon: &Daemon,
         plan: &Plan,
         started: &Started,
-        field: &mut Field<'_>,
+        resources: &mut RunResources<'_>,
         stopped: &mut Option<Stopped>,
     ) -> (Parts, View) {
-        let view = std::sync::Arc::clone(&field.view);
+        let view = std::sync::Arc::clone(&resources.view);
         let view = || view.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let died =
             stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
         if died {
             // The pipeline ends with what it still sends.
-            field.loadgen.end();
+            resources.loadgen.end();
         }
-        let written = field.pipeline.wait(clock::mono).and_then(Writers::close);
+        let written = resources.pipeline.wait(clock::mono).and_then(Writers::close);
         if died || written.is_err() {
             self.directory.give_up_reserve();
             remove_incomplete(&self.directory);
             match replay::run(daemon, &self.directory, plan, started) {
                 Ok(replayed) => {
-                    field.take(replayed.reported);
+                    resources.take(replayed.reported);
                     return (replayed.parts, replayed.view);
                 }
                 Err(error) => {
@@ -136,8 +136,9 @@ impl Active {
             Parts::complete(&self.directory)
         });
         if parts.is_empty() {
-            // A run without requests is a run all the same, and its verdict says why.
-            let metadata = metadata(&self.run_id(), field.rung, &field.clock_begin, &field.host);
+            // A run without requests is a run all the same, and its verdict states why.
+            let metadata =
+                metadata(&self.run_id(), resources.timestamp_source, &resources.clock_begin, &resources.host);
             let empty = writers(&self.directory.path().join("parts"), plan, &metadata).close();
             return (empty.unwrap_or(parts), view());
         }
@@ -145,8 +146,8 @@ impl Active {
     }
 }
 
-impl Field<'_> {
-    /// Takes what was reported when the records were read again.
+impl RunResources<'_> {
+    /// Adopts what was reported when the records were read again.
     fn take(&mut self, reported: Reported) {
         let Reported { exceeded, met, models } = reported;
         self.exceeded = exceeded;
@@ -159,7 +160,7 @@ impl Field<'_> {
 pub(crate) struct Parts(Vec<(&'static str, Vec<PathBuf>)>);
 
 impl Writers {
-    /// Closes the writers; gives their parts.
+    /// Closes the writers; returns their parts.
     pub(crate) fn close(self) -> Result<Parts> {
         let mut parts = vec![("requests", self.requests.finish()?), ("tokens", self.tokens.finish()?)];
         if let Some(responses) = self.responses {
@@ -224,7 +225,7 @@ fn remove_incomplete(directory: &RunDir) {
 /// Makes one file of the complete parts of a table.
 ///
 /// # Errors
-/// When the disk refuses.
+/// On an error of the disk.
 pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
     let whole = directory.path().join(format!("{stem}.parquet"));
     match parts {
@@ -238,7 +239,7 @@ pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) ->
 /// Joins the parts of a table.
 ///
 /// # Errors
-/// When the disk refuses.
+/// On an error of the disk.
 pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
     Ok(match stem {
         "requests" => join_rows::<Request>(parts, whole),
@@ -249,12 +250,12 @@ pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
     }?)
 }
 
-/// The phases that began, with when their last request ended.
-pub(crate) fn phases(plan: &Plan, begun: &[(u32, MonoNs)], tally: &Tally) -> Vec<Phase> {
-    let begun = begun
+/// The phases that started, with when their last request ended.
+pub(crate) fn phases(plan: &Plan, started: &[(u32, MonoNs)], tally: &Tally) -> Vec<Phase> {
+    let started = started
         .iter()
         .filter_map(|(place, at)| Some((plan.load.phases.get(usize::try_from(*place).ok()?)?, *at)));
-    begun
+    started
         .map(|(phase, begun_ns)| Phase {
             name: phase.name.clone(),
             begun_ns,

@@ -30,7 +30,7 @@ use std::time::Duration;
 /// The GPUs while they are sampled.
 pub struct Gpus {
     sampler: Sampler,
-    begun: MonoNs,
+    started: MonoNs,
     over: Arc<AtomicBool>,
     writer: JoinHandle<Result<Written>>,
     /// Collectors that are not tried any more.
@@ -40,7 +40,7 @@ pub struct Gpus {
 /// What was read of the GPUs.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// How each collector fared.
+    /// The state of each collector at its end.
     pub sources: Vec<GpuSource>,
     /// Why clocks were low, by GPU.
     pub throttled: Throttled,
@@ -50,7 +50,7 @@ pub struct Read {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Throttled {
     changes: BTreeMap<String, Changes>,
-    /// Changes for which there was no room.
+    /// Changes that were dropped for lack of room.
     pub lost: u64,
 }
 
@@ -68,7 +68,7 @@ struct Written {
 }
 
 impl Gpus {
-    /// Starts to sample what the plan wants, off the hot cores; [`Gpus::ready`] waits for the first numbers.
+    /// Starts to sample what the plan requires, off the hot cores; [`Gpus::ready`] waits for the first numbers.
     pub fn start(
         plan: &plan::Gpu,
         settings: &Settings,
@@ -76,7 +76,7 @@ impl Gpus {
         metadata: &[(String, String)],
         hot_cpus: &[u32],
     ) -> Result<Self> {
-        let begun = clock::mono();
+        let started = clock::mono();
         let interval = u64::try_from(plan.sample_interval.0).unwrap_or(0);
         let has_given_up = HUNG.load(Ordering::Relaxed) >= HUNG_MAX;
         let collectors = if has_given_up { Vec::new() } else { plan.collectors.clone() };
@@ -100,18 +100,18 @@ impl Gpus {
             Sampler::start(&sampling, &to)
         });
         let sampler = starter?.join().map_err(|_poisoned| anyhow::anyhow!("the GPUs' sampler died"))??;
-        Ok(Self { sampler, begun, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
+        Ok(Self { sampler, started, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
     }
 
     /// Waits for the first numbers, from which the run's are counted: until a moment after it was started.
     pub fn ready(&self) {
-        let waited = Duration::from_nanos((clock::mono() - self.begun).0.try_into().unwrap_or(0));
+        let waited = Duration::from_nanos((clock::mono() - self.started).0.try_into().unwrap_or(0));
         for source in self.sampler.opened(OPEN_PATIENCE.saturating_sub(waited)) {
             tracing::debug!(?source, "GPUs");
         }
     }
 
-    /// Ends, and puts together what was written; that it fails is never the run's failure.
+    /// Ends, and combines what was written; its failure never fails the run.
     pub fn finish(self, directory: &RunDir) -> Read {
         let Self { sampler, over, writer, given_up, .. } = self;
         let mut sources = sampler.finish(END_PATIENCE);
@@ -136,10 +136,9 @@ impl Gpus {
     }
 }
 
-/// What is said of a collector that is not tried any more.
+/// The state of a collector that is not tried any more.
 fn given_up(collector: &str) -> GpuSource {
-    let problem =
-        "calls to a driver did not come back in earlier runs; restart aiperfd to have it tried again";
+    let problem = "calls to a driver did not return in earlier runs; restart aiperfd to have it tried again";
     GpuSource {
         source: collector.to_owned(),
         problem: Some(problem.to_owned()),
@@ -148,14 +147,14 @@ fn given_up(collector: &str) -> GpuSource {
     }
 }
 
-/// Writes rows until nobody sends any more, or the run is over and the queue is empty.
+/// Writes rows until all senders are gone, or the run is over and the queue is empty.
 fn write(
     mut parts: PartWriter<GpuSample>,
     rows: &Receiver<Vec<GpuSample>>,
     over: &AtomicBool,
 ) -> Result<Written> {
     let mut written = Written::default();
-    let mut begun = None;
+    let mut started = None;
     loop {
         let batch = match rows.recv_timeout(LOOK) {
             Ok(batch) => batch,
@@ -167,10 +166,10 @@ fn write(
         for row in batch {
             written.rows += 1;
             written.throttled.take(&row);
-            let since = *begun.get_or_insert(row.answered_ns);
+            let since = *started.get_or_insert(row.answered_ns);
             if row.answered_ns - since > PART_LENGTH {
                 parts.end_part()?;
-                begun = None;
+                started = None;
             }
             parts.push(row)?;
         }
@@ -214,9 +213,9 @@ impl Throttled {
     }
 }
 
-/// How often calls have not come back since the daemon began: each time threads were left behind.
+/// How often calls have not returned since the daemon started: each time threads were left behind.
 static HUNG: AtomicU32 = AtomicU32::new(0);
-/// So often, and drivers are left alone.
+/// After this many, drivers are not called any more.
 const HUNG_MAX: u32 = 4;
 /// Batches that wait for the disk.
 const QUEUE: usize = 4096;
@@ -228,15 +227,15 @@ const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
 const GIVES_WAY: i32 = 10;
 /// How long a run waits for the state from which is counted.
 const OPEN_PATIENCE: Duration = Duration::from_millis(2000);
-/// How long a run waits for calls to come back.
+/// How long a run waits for calls to return.
 const END_PATIENCE: Duration = Duration::from_millis(1500);
-/// What a client may ask for.
+/// The shortest interval that a client may set.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 const INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// Changes that are kept for each GPU.
 const CHANGES_MAX: usize = 1 << 18;
 
-/// NVML's bits (`nvmlClocksThrottleReason*`) that slow a GPU down against its user's will.
+/// NVML's bits (`nvmlClocksThrottleReason*`) that slow a GPU down without its user's request.
 const REASONS: &[(u64, &str)] = &[
     (0x04, "power cap"),
     (0x08, "hardware slowdown"),

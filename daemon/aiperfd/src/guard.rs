@@ -31,7 +31,7 @@ pub fn start(loadgen: &Path, cgroup: Option<&Path>, orders: OwnedFd) -> Result<C
 /// The guard itself.
 ///
 /// # Errors
-/// When rights can't be given up, or the cgroup not be removed.
+/// When privileges can't be dropped, or the cgroup not be removed.
 pub fn run(loadgen: &Path, cgroup: Option<&Path>, daemon: Option<u32>) -> Result<()> {
     privileges::keep_only_for_guarding()?;
     for attempt in 0_u32.. {
@@ -62,7 +62,7 @@ pub fn run(loadgen: &Path, cgroup: Option<&Path>, daemon: Option<u32>) -> Result
     cgroup.map_or(Ok(()), cgroup::remove)
 }
 
-/// This program again, for a part of its work: with nothing of the daemon's environment but what its log takes.
+/// This program again, as another process: with nothing of the daemon's environment but the log's settings.
 fn of_this_program(part: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("aiperfd").arg(part).stdout(Stdio::null()).process_group(0).env_clear();

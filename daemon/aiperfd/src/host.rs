@@ -1,4 +1,4 @@
-//! What the host says of itself: names, processors, and how their time went.
+//! The host's own description: names, processors, and how their time was used.
 
 use common::ring::COUNTERS;
 use doctor::processor;
@@ -71,7 +71,7 @@ pub fn thread_times(pid: u32) -> BTreeMap<String, u64> {
     times
 }
 
-/// Threads of a process whose names begin so.
+/// Threads of a process whose names start with a prefix.
 pub fn threads_named(pid: u32, prefix: &str) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let named = threads.flatten().filter(|thread| {
@@ -126,6 +126,6 @@ mod tests {
             all.len() == 1,
             "unless there is no other: {allowed:?} of {all:?}"
         );
-        assert_eq!(all_cpus(), all, "nobody else");
+        assert_eq!(all_cpus(), all, "no others");
     }
 }

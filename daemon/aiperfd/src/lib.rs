@@ -68,7 +68,7 @@ use systemd::Manager;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the daemon, or the process beside it that the arguments ask for.
+/// Runs the daemon, or the helper process that the arguments select.
 ///
 /// # Errors
 /// When the daemon can't start or its socket breaks.
@@ -93,7 +93,7 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     log();
     privileges::shut()?;
     privileges::raise_descriptor_limit();
-    // A private daemon is its client's, and does nothing that the host's administrator wants of one.
+    // A private daemon belongs to its client, and ignores the configuration of the host's administrator.
     let config = if args.private { Config::default() } else { Config::read(args.config.as_deref())? };
     let manager = if args.private { Manager::none() } else { Manager::of_environment()? };
     let source = match manager.listener()? {
@@ -109,20 +109,20 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     };
     let served = serve(args, Arc::clone(&daemon), source, &manager);
     if served.is_ok() {
-        // They have been told to end, and have records to put away.
+        // They have been notified to end, and have records to store.
         services.into_iter().for_each(|thread| drop(thread.join()));
     }
     // A socket of systemd's outlives the daemon: clients that connect meanwhile are served by the next one.
     if !manager.owns_socket() && !args.private {
         std::fs::remove_file(&args.socket).ok();
     }
-    // A thread that hangs in the disk may hold the daemon: the spawner, and with it the guard, are told.
+    // A thread that hangs in the disk may hold the daemon: the spawner, and with it the guard, are notified.
     daemon.spawner.close();
     drop(guard);
     served
 }
 
-/// Everything that takes root, in the order in which it is given up.
+/// Everything that requires root, in the order in which privileges are dropped.
 fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
     let store = Store::open(&args.state_dir)?;
     let identities = Identities::of_host();
@@ -191,7 +191,7 @@ struct Started {
     publisher: Option<Publisher>,
 }
 
-/// Serves until a signal, or the end of standard input when that was asked for.
+/// Serves until a signal, or until the end of standard input if that was requested.
 fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
@@ -280,7 +280,7 @@ impl Drop for Guarded {
     }
 }
 
-/// The guard removes cgroups, which takes a moment, and is left behind if it hangs.
+/// The guard removes cgroups, which needs a moment, and is left behind if it hangs.
 const GUARD_LOOKS: u32 = 1000;
 const GUARD_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
 /// The largest event must fit a ring several times.

@@ -1,12 +1,12 @@
-//! What one user, and all of them, may take of the daemon: every limit with its name in the configuration, its default and
-//! its refusal.
+//! Limits of one user, and of all of them, on the daemon's resources: every limit with its name in the configuration, its
+//! default and its refusal.
 //!
 //! ```toml
 //! [limits]
 //! connections_per_user = 256    # see docs/SECURITY.md for all of them
 //! ```
 //!
-//! Defaults are such that a busy team never meets one. Root is held to the limits for all.
+//! Defaults are such that a busy team never reaches one. Root is held to the limits for all.
 
 use control::{Fault, Problem};
 use serde::Deserialize;
@@ -22,7 +22,7 @@ pub struct Limits {
     pub connections_per_user: u32,
     /// Connections of all users.
     pub connections: u32,
-    /// Seconds in which the head of a request must have come.
+    /// Seconds in which the head of a request must have arrived.
     pub request_head_seconds: u32,
     /// Seconds for the next piece of a request's body.
     pub request_body_seconds: u32,
@@ -32,11 +32,11 @@ pub struct Limits {
     pub waiting_runs_per_user: u32,
     /// MiB of the plans of all runs that wait.
     pub waiting_plans_mib: u32,
-    /// Seconds after which a run that nobody starts, and for which nothing is uploaded, is removed.
+    /// Seconds after which a run that is not started, and for which nothing is uploaded, is removed.
     pub waiting_seconds: u32,
-    /// Runs of a user that go on at the same time.
+    /// Runs of a user that are active at the same time.
     pub active_runs_per_user: u32,
-    /// Runs of all users that go on at the same time.
+    /// Runs of all users that are active at the same time.
     pub active_runs: u32,
     /// Runs of a user that are kept.
     pub stored_runs_per_user: u32,
@@ -80,13 +80,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What a request's head may take.
+    /// The timeout of a request's head.
     #[must_use]
     pub fn head_time(&self) -> Duration {
         Duration::from_secs(self.request_head_seconds.into())
     }
 
-    /// What the next piece of a body may take.
+    /// The timeout of the next piece of a body.
     #[must_use]
     pub fn body_time(&self) -> Duration {
         Duration::from_secs(self.request_body_seconds.into())
@@ -99,7 +99,7 @@ impl Limits {
     }
 }
 
-/// A limit that was met, by its name in the configuration.
+/// A limit that was reached, by its name in the configuration.
 #[must_use]
 pub fn met(name: &str, limit: impl std::fmt::Display, what: &str) -> Problem {
     let message = format!(
@@ -113,7 +113,7 @@ pub fn met(name: &str, limit: impl std::fmt::Display, what: &str) -> Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Held(Arc<Mutex<BTreeMap<u32, u64>>>);
 
-/// What was counted for a user until this value goes.
+/// What was counted for a user until this value is dropped.
 #[derive(Debug)]
 pub struct Taken {
     held: Held,
@@ -121,7 +121,7 @@ pub struct Taken {
     amount: u64,
 }
 
-/// Why something is not given.
+/// Why something is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The user holds too much already.
@@ -131,10 +131,10 @@ pub enum Refused {
 }
 
 impl Held {
-    /// Counts `amount` for a user, unless that is more than he, or all, may have.
+    /// Counts `amount` for a user, unless that is more than the user, or all, may have.
     ///
     /// # Errors
-    /// Whose limit was met.
+    /// Whose limit was reached.
     pub fn take(&self, uid: u32, amount: u64, per_user: u64, all: u64) -> Result<Taken, Refused> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_user = held.get(&uid).copied().unwrap_or(0);
@@ -174,7 +174,7 @@ mod tests {
         let first = held.take(1000, 2, 2, 3).unwrap();
         assert_eq!(held.take(1000, 1, 2, 3).unwrap_err(), Refused::User, "his own limit");
         let second = held.take(1001, 1, 2, 3).unwrap();
-        assert_eq!(held.take(1001, 1, 2, 3).unwrap_err(), Refused::All, "everybody's");
+        assert_eq!(held.take(1001, 1, 2, 3).unwrap_err(), Refused::All, "all users'");
         assert_eq!(held.take(ROOT, 1, 0, 3).unwrap_err(), Refused::All, "root's too");
         drop(first);
         let root = held.take(ROOT, 2, 0, 3).unwrap();

@@ -1,11 +1,11 @@
-//! Where connections of clients come from: a socket at a path, or a socket that the client of a private daemon handed on.
+//! Sources of clients' connections: a socket at a path, or a socket that the client of a private daemon passed on.
 //!
 //! ```text
 //! shared:   client ── connect ──▶ /run/aiperfd/control.sock ──▶ accept
 //! private:  client ── socketpair, one end sent over standard input ──▶ receive
 //! ```
 //!
-//! A private daemon has no name that another process could take or connect to.
+//! A private daemon has no name that another process could use or connect to.
 
 use anyhow::{Context, Result};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -33,7 +33,7 @@ pub enum Listener {
 pub enum Source {
     /// A listening socket, not blocking.
     Listening(net::UnixListener),
-    /// The socket that was handed on.
+    /// The socket that was passed on.
     Handed(OwnedFd),
 }
 
@@ -54,7 +54,7 @@ impl Source {
         let listener = net::UnixListener::bind(path)
             .with_context(|| format!("failed to listen on `{}`", path.display()))?;
         let given = group.map(|group| chown(path, None, Some(group)));
-        // Without the right to give files away (a user namespace, a container) the owner alone may connect.
+        // Without the privilege to change a file's owner (a user namespace, a container) the owner alone may connect.
         let mode = if let Some(Err(error)) = &given {
             tracing::warn!(
                 "`{}` can't be given to its group, only its owner may connect: {error}",
@@ -69,7 +69,7 @@ impl Source {
         Ok(Self::Listening(listener))
     }
 
-    /// Standard input as the socket that a client handed on.
+    /// Standard input as the socket that a client passed on.
     ///
     /// # Errors
     /// When it is no socket.
@@ -77,7 +77,7 @@ impl Source {
         let socket =
             io::stdin().as_fd().try_clone_to_owned().context("failed to take over standard input")?;
         rustix::net::sockopt::socket_type(&socket)
-            .context("--private takes a socket as standard input, as aiperf-ctl makes it")?;
+            .context("--private requires a socket as standard input, as aiperf-ctl makes it")?;
         Ok(Self::Handed(socket))
     }
 
@@ -105,7 +105,7 @@ impl Source {
 }
 
 impl Listener {
-    /// The next connection; `None` when no more will come, because the one client is gone.
+    /// The next connection; `None` when no more can follow, because the one client is gone.
     ///
     /// # Errors
     /// When one connection can't be taken; the next one may be.
@@ -150,7 +150,7 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<OwnedFd>> {
 
 /// Connections that wait to be served.
 const CONNECTIONS_WAITING: usize = 16;
-/// The kernel passes no more with one message (`SCM_MAX_FD`, include/net/scm.h); what else comes is closed.
+/// The kernel passes no more with one message (`SCM_MAX_FD`, include/net/scm.h); any others are closed.
 const DESCRIPTORS_MAX: usize = 253;
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_come_over_the_socket_that_was_handed_on() {
+    fn connections_arrive_over_the_socket_that_was_passed_on() {
         let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
         let (ours, theirs) = pair.unwrap();
         let (mine, given) = net::UnixStream::pair().unwrap();

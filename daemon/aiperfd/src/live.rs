@@ -1,4 +1,4 @@
-//! The numbers of each request as it ends, for whoever asks: a bounded queue that drops its oldest.
+//! The numbers of each request as it ends, for subscribers: a bounded queue that drops its oldest.
 
 use control::{ByName, LiveRequest};
 use metric::{Case, Settings, values};
@@ -6,24 +6,24 @@ use record::{Request, STAGES};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-/// Requests that wait to be told, for each of those who may ask. Nothing is kept before somebody asks.
+/// Ended requests that wait, for each subscriber. Nothing is kept before a subscriber opens its queue.
 #[derive(Debug, Default)]
 pub struct EndedRequests {
-    ears: Mutex<[Option<Waiting>; EARS]>,
+    subscribers: Mutex<[Option<Waiting>; SUBSCRIBERS]>,
     /// The number of the run that sends them, from which their ids are made.
     run: Option<u64>,
 }
 
-/// Who asks.
+/// The reader of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ear {
+pub enum Subscriber {
     /// A client, over the control socket.
     Client,
     /// The publishing process.
     Publisher,
 }
 
-/// What is told of each request.
+/// What a subscriber receives of each request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
     /// Its numbers.
@@ -47,21 +47,21 @@ impl EndedRequests {
         Self { run: Some(number), ..Self::default() }
     }
 
-    /// Begins to keep requests.
-    pub fn open(&self, ear: Ear, detail: Detail) {
-        if let Ok(mut ears) = self.ears.lock() {
-            ears[ear as usize].get_or_insert_default().detail = detail;
+    /// Opens a subscriber's queue.
+    pub fn open(&self, subscriber: Subscriber, detail: Detail) {
+        if let Ok(mut subscribers) = self.subscribers.lock() {
+            subscribers[subscriber as usize].get_or_insert_default().detail = detail;
         }
     }
 
-    /// Takes the numbers of a request that has ended, if anybody asks.
+    /// Queues the numbers of a request that has ended, if there is any subscriber.
     pub fn offer(&self, request: &Request, settings: &Settings) {
-        let Ok(mut ears) = self.ears.lock() else { return };
-        if ears.iter().all(Option::is_none) {
+        let Ok(mut subscribers) = self.subscribers.lock() else { return };
+        if subscribers.iter().all(Option::is_none) {
             return;
         }
         let case = Case { request, settings };
-        let told = LiveRequest {
+        let ended = LiveRequest {
             id: self.id(request),
             phase: request.phase.clone(),
             is_warmup: !case.is_profiling(),
@@ -73,7 +73,7 @@ impl EndedRequests {
             stages: ByName::default(),
             dropped: 0,
         };
-        for waiting in ears.iter_mut().flatten() {
+        for waiting in subscribers.iter_mut().flatten() {
             if waiting.requests.len() >= WAITING_MAX {
                 waiting.requests.pop_front();
                 waiting.dropped += 1;
@@ -85,7 +85,7 @@ impl EndedRequests {
                     passed.map(|(stage, at)| (stage, settings.clock.real(at))).collect()
                 }
             };
-            waiting.requests.push_back(LiveRequest { stages, dropped: waiting.dropped, ..told.clone() });
+            waiting.requests.push_back(LiveRequest { stages, dropped: waiting.dropped, ..ended.clone() });
         }
     }
 
@@ -98,13 +98,16 @@ impl EndedRequests {
         }
     }
 
-    /// Gives what waits.
-    pub fn take(&self, ear: Ear) -> Vec<LiveRequest> {
-        let Ok(mut ears) = self.ears.lock() else { return Vec::new() };
-        ears[ear as usize].as_mut().map(|waiting| waiting.requests.drain(..).collect()).unwrap_or_default()
+    /// Removes and returns what waits.
+    pub fn take(&self, subscriber: Subscriber) -> Vec<LiveRequest> {
+        let Ok(mut subscribers) = self.subscribers.lock() else { return Vec::new() };
+        subscribers[subscriber as usize]
+            .as_mut()
+            .map(|waiting| waiting.requests.drain(..).collect())
+            .unwrap_or_default()
     }
 }
 
-const EARS: usize = 2;
+const SUBSCRIBERS: usize = 2;
 /// Requests that wait at most.
 const WAITING_MAX: usize = 10_000;

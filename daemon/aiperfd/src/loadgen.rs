@@ -1,4 +1,4 @@
-//! A load generator as the daemon sees it: a socket to give orders on, a cgroup that holds it.
+//! A load generator as the daemon sees it: a socket to send orders on, a cgroup that holds it.
 
 use crate::cgroup::Cgroup;
 use crate::daemon::Daemon;
@@ -20,40 +20,40 @@ use zeroize::Zeroize;
 #[derive(Debug)]
 pub struct Loadgen<'a> {
     socket: UnixStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     pid: u32,
     spawner: &'a Spawner,
     cgroup: Option<Cgroup>,
-    /// The user number that it runs as, given back last of all.
+    /// The user number that it runs as, returned last of all.
     identity: Lent<'a>,
 }
 
-/// What was heard of a load generator.
+/// A message of a load generator, or that there is none.
 #[derive(Debug)]
-pub enum Heard {
-    /// A phase has begun.
+pub enum Received {
+    /// A phase has started.
     Phase {
         /// Its place in the plan.
         phase: u32,
         /// When.
-        begun: MonoNs,
+        started: MonoNs,
     },
     /// It stops before the plan is done, for this reason.
     Stopped(String),
-    /// What it met of others' traffic.
+    /// Counts of other clients' traffic.
     Watched {
         /// By name.
         counts: BTreeMap<String, u64>,
-        /// The models that were asked.
+        /// The requested models.
         models: Vec<String>,
     },
     /// Bounds that something exceeded, and how much was left out, by name.
     Exceeded(BTreeMap<String, u64>),
-    /// Nothing in the time given.
+    /// No message in the time.
     Nothing,
     /// Every record is written.
     Finished,
-    /// It ended without a word.
+    /// It ended without a message.
     Gone,
     /// It can't go on.
     Failed(Problem),
@@ -77,7 +77,7 @@ impl<'a> Loadgen<'a> {
                 Err(error) => return Err(error),
             }
         };
-        let started = Self { socket, heard: Vec::new(), pid, spawner: &daemon.spawner, cgroup, identity };
+        let started = Self { socket, received: Vec::new(), pid, spawner: &daemon.spawner, cgroup, identity };
         if let Some(cgroup) = &started.cgroup {
             cgroup.take(pid)?;
         }
@@ -104,9 +104,9 @@ impl<'a> Loadgen<'a> {
         self.cgroup.as_ref().map(Cgroup::path)
     }
 
-    /// Gives it everything it needs.
+    /// Sends it the set-up with everything it needs.
     pub fn set_up(&mut self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<()> {
-        // A load generator that does not read must not hold the run up for ever.
+        // A load generator that does not read must not block the run for ever.
         self.socket.set_write_timeout(Some(SETUP_PATIENCE))?;
         let mut line = line(order)?;
         let sent = send_with_descriptors(self.socket.as_fd(), &line, descriptors);
@@ -115,7 +115,7 @@ impl<'a> Loadgen<'a> {
         sent.context("failed to set up the load generator")
     }
 
-    /// Gives it an order. That it has ended meanwhile is told by [`Loadgen::hear`].
+    /// Sends it an order. That it has ended meanwhile is found by [`Loadgen::receive`].
     pub fn order(&mut self, order: &Order) -> Result<()> {
         match self.socket.write_all(&line(order)?) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -125,12 +125,12 @@ impl<'a> Loadgen<'a> {
         }
     }
 
-    /// Waits until it is prepared; gives whether it replays a trace, and what the user should know. `give_up` is asked
-    /// again and again.
+    /// Waits until it is prepared; returns whether it replays a trace, and notices for the user. `give_up` is called
+    /// repeatedly.
     pub fn prepared(&mut self, give_up: &dyn Fn() -> Option<Problem>) -> Result<(bool, Vec<String>)> {
         loop {
             match self.report(Duration::from_millis(20))? {
-                Told::Report(Report::Prepared { mut notices, replays, unconfined, .. }) => {
+                Incoming::Report(Report::Prepared { mut notices, replays, unconfined, .. }) => {
                     notices.extend(
                         unconfined
                             .iter()
@@ -138,22 +138,22 @@ impl<'a> Loadgen<'a> {
                     );
                     return Ok((replays, notices));
                 }
-                Told::Report(Report::Failed { fault, message }) => {
+                Incoming::Report(Report::Failed { fault, message }) => {
                     return Err(problem(&fault, message).into());
                 }
-                Told::Report(
+                Incoming::Report(
                     Report::Finished
                     | Report::Phase { .. }
                     | Report::Stopped { .. }
                     | Report::Watched { .. }
                     | Report::Exceeded { .. },
                 ) => {
-                    bail!("the load generator finished before it began")
+                    bail!("the load generator finished before it started")
                 }
-                Told::Gone => bail!(
+                Incoming::Gone => bail!(
                     "the load generator died while it prepared: its input may be too large for the memory of the host"
                 ),
-                Told::Nothing => {
+                Incoming::Nothing => {
                     if let Some(why) = give_up() {
                         return Err(why.into());
                     }
@@ -162,45 +162,46 @@ impl<'a> Loadgen<'a> {
         }
     }
 
-    /// What it says within a time.
-    pub fn hear(&mut self, patience: Duration) -> Result<Heard> {
+    /// Its next message, within a time.
+    pub fn receive(&mut self, patience: Duration) -> Result<Received> {
         Ok(match self.report(patience)? {
-            Told::Report(Report::Finished) => Heard::Finished,
-            Told::Report(Report::Failed { fault, message }) => Heard::Failed(problem(&fault, message)),
-            Told::Report(Report::Phase { phase, at_ns }) => Heard::Phase { phase, begun: at_ns },
-            Told::Report(Report::Watched { counts, models }) => Heard::Watched { counts, models },
-            Told::Report(Report::Stopped { why }) => Heard::Stopped(why),
-            Told::Report(Report::Exceeded { counts }) => Heard::Exceeded(counts),
-            Told::Report(Report::Prepared { .. }) | Told::Nothing => Heard::Nothing,
-            Told::Gone => Heard::Gone,
+            Incoming::Report(Report::Finished) => Received::Finished,
+            Incoming::Report(Report::Failed { fault, message }) => Received::Failed(problem(&fault, message)),
+            Incoming::Report(Report::Phase { phase, at_ns }) => Received::Phase { phase, started: at_ns },
+            Incoming::Report(Report::Watched { counts, models }) => Received::Watched { counts, models },
+            Incoming::Report(Report::Stopped { why }) => Received::Stopped(why),
+            Incoming::Report(Report::Exceeded { counts }) => Received::Exceeded(counts),
+            Incoming::Report(Report::Prepared { .. }) | Incoming::Nothing => Received::Nothing,
+            Incoming::Gone => Received::Gone,
         })
     }
 
-    fn report(&mut self, patience: Duration) -> Result<Told> {
+    fn report(&mut self, patience: Duration) -> Result<Incoming> {
         loop {
-            if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
-                let told = self.heard.drain(..=end).collect::<Vec<_>>();
-                let report = serde_json::from_slice(&told).context("the load generator speaks in tongues")?;
-                return Ok(Told::Report(report));
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let message = self.received.drain(..=end).collect::<Vec<_>>();
+                let report =
+                    serde_json::from_slice(&message).context("the load generator sent an invalid report")?;
+                return Ok(Incoming::Report(report));
             }
-            if self.heard.len() > REPORT_BYTES_MAX {
+            if self.received.len() > REPORT_BYTES_MAX {
                 bail!("the load generator does not stop talking");
             }
             self.socket.set_read_timeout(Some(patience))?;
             let mut bytes = [0; 4096];
             match self.socket.read(&mut bytes) {
-                Ok(0) => return Ok(Told::Gone),
-                Ok(count) => self.heard.extend_from_slice(&bytes[..count]),
+                Ok(0) => return Ok(Incoming::Gone),
+                Ok(count) => self.received.extend_from_slice(&bytes[..count]),
                 Err(error)
                     if matches!(
                         error.kind(),
                         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
                     ) =>
                 {
-                    return Ok(Told::Nothing);
+                    return Ok(Incoming::Nothing);
                 }
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Told::Gone),
-                Err(error) => return Err(error).context("failed to hear the load generator"),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Incoming::Gone),
+                Err(error) => return Err(error).context("failed to read the load generator's reports"),
             }
         }
     }
@@ -213,7 +214,7 @@ impl Drop for Loadgen<'_> {
     }
 }
 
-enum Told {
+enum Incoming {
     Report(Report),
     Nothing,
     Gone,

@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match aiperfd::run_daemon(&aiperfd::Args::parse(), &build_info::BUILD) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error may be closed; there is nobody to tell then.
+            // Standard error may be closed; then the error can't be reported.
             writeln!(std::io::stderr(), "aiperfd: {error:#}").ok();
             ExitCode::FAILURE
         }

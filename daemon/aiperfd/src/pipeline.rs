@@ -1,10 +1,10 @@
 //! The pipeline of a run, drawn and wired: replies in, rows on disk out.
 //!
 //! ```text
-//! scribe ──pipe──▶ reply message ─┐
-//!                                 ├─▶ join ──▶ Request, Tokens ──▶ Parquet parts
-//! kernel's spool ──▶ stamps ──────┘               │
-//!                                                 └──▶ live percentiles, evidence for the verdict
+//! response parser ──pipe──▶ reply message ─┐
+//!                                          ├─▶ join ──▶ Request, Tokens ──▶ Parquet parts
+//! kernel's spool ──▶ stamps ───────────────┘               │
+//!                                                          └──▶ live percentiles, evidence for the verdict
 //! ```
 //!
 //! Runs on a thread of low priority; when it is behind, the spool files wait.
@@ -35,28 +35,28 @@ use zerocopy::FromBytes;
 
 /// What the pipeline is made of.
 pub struct Pipeline {
-    /// Messages of the scribe.
+    /// Messages of the response parser.
     pub replies: Replies,
-    /// The kernel's stamps; none on a rung without probes.
+    /// The kernel's stamps; `None` for a timestamp source without probes.
     pub kernel: Option<Reader>,
     /// Matches the two.
     pub joiner: Joiner,
     /// Where rows go.
     pub writers: Writers,
-    /// What others may see while it runs.
+    /// Shared state, to be read while it runs.
     pub view: Arc<Mutex<View>>,
-    /// What live percentiles are taken of.
+    /// Settings of live percentiles.
     pub settings: Settings,
-    /// What is known of all requests; nothing of those that others send.
+    /// Values that all requests share; none of other clients' requests.
     pub naming: Naming,
-    /// Whoever asks for requests as they end.
+    /// Subscribers to requests as they end.
     pub live: Arc<EndedRequests>,
     /// Where parts go as they are full, of a watch that has no end.
     pub rolling: Option<Rolling>,
     /// What is kept of the spool files; none of a run that is read again.
     pub keeping: Option<Keeping>,
-    /// Messages so far: a pipeline in which they stand still hangs.
-    pub heard: Arc<AtomicU64>,
+    /// Messages so far: a pipeline in which their number does not grow hangs.
+    pub received: Arc<AtomicU64>,
 }
 
 /// What every request of a run has in common.
@@ -79,10 +79,10 @@ impl Naming {
         Self { run: run_number(run_id).ok(), model: model.cloned() }
     }
 
-    /// Names a request, and gives its date.
+    /// Sets a request's id and its date.
     fn name(&self, request: &mut Request, clock: &Anchor) {
-        let begun = request.submitted_ns.or(request.connect_begun_ns).or(request.kernel_sent_first_ns);
-        request.started_unix_ns = begun.map(|begun| clock.real(begun).0);
+        let started = request.submitted_ns.or(request.connect_begun_ns).or(request.kernel_sent_first_ns);
+        request.started_unix_ns = started.map(|started| clock.real(started).0);
         if request.model.is_none() {
             request.model.clone_from(&self.model);
         }
@@ -101,11 +101,11 @@ pub struct Writers {
     pub tokens: PartWriter<Token>,
     /// `responses.parquet`, with the raw export.
     pub responses: Option<PartWriter<Response>>,
-    /// `payloads.parquet`, of a run that watches and keeps what is said.
+    /// `payloads.parquet`, of a run that watches and keeps requests' bodies.
     pub payloads: Option<PartWriter<Payload>>,
 }
 
-/// What others may see while the pipeline runs.
+/// State to be read while the pipeline runs.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Requests recorded.
@@ -114,20 +114,22 @@ pub struct View {
     pub live: BTreeMap<String, LivePercentiles>,
     /// What could not be matched so far.
     pub loss: Loss,
-    /// What the verdict will want to know.
+    /// Counts for the verdict.
     pub tally: Tally,
-    /// Watched requests that have begun and not ended.
+    /// Watched requests that have started and not ended.
     pub in_flight: u64,
 }
 
 impl Pipeline {
-    /// Runs until the scribe has finished or is gone; gives back the writers, to be closed.
+    /// Runs until the response parser has finished or is gone; returns the writers, to be closed.
     pub fn run(mut self) -> Result<Writers> {
         let mut live = Live::new(self.settings.clone());
         let mut shown = 0_u64;
-        let mut part_begun = None;
-        while let Some(message) = self.replies.hear().context("failed to read the scribe's messages")? {
-            self.heard.fetch_add(1, Ordering::Relaxed);
+        let mut part_start = None;
+        while let Some(message) =
+            self.replies.receive().context("failed to read the response parser's messages")?
+        {
+            self.received.fetch_add(1, Ordering::Relaxed);
             match message {
                 Message::Opened(_) => {}
                 Message::Closed(closed) => self.joiner.forget(closed.cookie),
@@ -144,11 +146,11 @@ impl Pipeline {
                     if let Some(rolling) = &mut self.rolling {
                         rolling.take_if_due(&mut self.writers, joined.request.ended_ns)?;
                     }
-                    let begun = *part_begun.get_or_insert(joined.request.ended_ns);
-                    if joined.request.ended_ns - begun > self.part_length() {
+                    let started = *part_start.get_or_insert(joined.request.ended_ns);
+                    if joined.request.ended_ns - started > self.part_length() {
                         self.writers.end_parts()?;
                         self.keeping.iter().for_each(Keeping::ended_parts);
-                        part_begun = None;
+                        part_start = None;
                     }
                     live.request(&joined.request);
                     self.live.offer(&joined.request, &self.settings);
@@ -190,7 +192,7 @@ impl Pipeline {
 }
 
 impl Writers {
-    /// Ends the open parts: what is in them survives whatever comes. The requests' comes last: where it is complete, so
+    /// Ends the open parts: what is in them survives whatever happens. The requests' part is ended last: if it is complete, so
     /// are the others.
     fn end_parts(&mut self) -> Result<()> {
         self.tokens.end_part()?;
@@ -317,7 +319,7 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
 const SLACK: DurationNs = DurationNs::from_millis(50);
 /// A part is ended after so much of the run.
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
-/// The same once records are given back that are in complete parts: a kill loses no more than that.
+/// The same once records are freed that are in complete parts: a kill loses no more than that.
 const PART_LENGTH_SHORT: DurationNs = DurationNs::from_millis(800);
 /// Live percentiles are refreshed every so many requests, and whenever their number has doubled.
 const SHOW_EVERY: u64 = 256;

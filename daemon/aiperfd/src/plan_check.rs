@@ -1,6 +1,6 @@
-//! Refuses plans that no client of ours makes: whoever can connect to the socket can send any JSON.
+//! Refuses plans that no client of ours makes: any process that can connect to the socket can send any JSON.
 //!
-//! What needs the inputs to be known (formats, endpoints, templates) is refused by the load generator, which has no rights.
+//! What needs the inputs (formats, endpoints, templates) is checked by the load generator, which has no privileges.
 
 use common::kernel_event::capture::{PORTS_MAX, SNAP_MAX};
 use common::plan::{Phase, Plan, Watch};
@@ -72,14 +72,14 @@ fn walk(path: &str, value: &Value) -> Result<(), Problem> {
 fn workers(plan: &Plan) -> Result<(), Problem> {
     let workers = &plan.workers;
     if plan.watch.is_none() && workers.cpus.is_empty() && workers.workers == 0 {
-        return Err(refuse("workers.workers", "a load takes at least one worker"));
+        return Err(refuse("workers.workers", "at least one worker is required"));
     }
     if workers.cpus.len() > CPUS_MAX || workers.workers as usize > CPUS_MAX {
         return Err(refuse("workers", format_args!("more than {CPUS_MAX} workers")));
     }
     let distinct = workers.cpus.iter().collect::<BTreeSet<_>>().len();
     if distinct < workers.cpus.len() {
-        return Err(refuse("workers.cpus", "a core stands there twice"));
+        return Err(refuse("workers.cpus", "a core is listed twice"));
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn workers(plan: &Plan) -> Result<(), Problem> {
 fn output(plan: &Plan) -> Result<(), Problem> {
     match &plan.output.export_prefix {
         Some(prefix) if !is_file_name(prefix) => {
-            Err(refuse("output.export_prefix", "want the name of a file, without a path"))
+            Err(refuse("output.export_prefix", "must be the name of a file, without a path"))
         }
         _ => Ok(()),
     }
@@ -106,14 +106,14 @@ fn watched(watch: &Watch) -> Result<(), Problem> {
 fn load(plan: &Plan) -> Result<(), Problem> {
     let urls = &plan.endpoint.urls;
     if urls.is_empty() {
-        return Err(refuse("endpoint.urls", "a load takes at least one URL"));
+        return Err(refuse("endpoint.urls", "at least one URL is required"));
     }
     if let Some(url) = urls.iter().find(|url| !SCHEMES.iter().any(|scheme| url.starts_with(scheme))) {
-        return Err(refuse("endpoint.urls", format_args!("`{url}` begins with none of {SCHEMES:?}")));
+        return Err(refuse("endpoint.urls", format_args!("`{url}` starts with none of {SCHEMES:?}")));
     }
     let phases = &plan.load.phases;
     if phases.is_empty() || phases.len() > PHASES_MAX {
-        return Err(refuse("load.phases", format_args!("want 1 to {PHASES_MAX} phases")));
+        return Err(refuse("load.phases", format_args!("must have 1 to {PHASES_MAX} phases")));
     }
     if phases.iter().all(|phase| phase.is_warmup) {
         return Err(refuse("load.phases", "every phase is a warm-up: nothing would be measured"));
@@ -128,7 +128,7 @@ fn load(plan: &Plan) -> Result<(), Problem> {
 fn check_phase(place: usize, phase: &Phase) -> Result<(), Problem> {
     let at = |field: &str| format!("load.phases[{place}].{field}");
     if phase.name.is_empty() || phase.name.len() > PHASE_NAME_MAX {
-        return Err(refuse(&at("name"), format_args!("want 1 to {PHASE_NAME_MAX} bytes")));
+        return Err(refuse(&at("name"), format_args!("must have 1 to {PHASE_NAME_MAX} bytes")));
     }
     let whole = [
         ("concurrency", phase.concurrency.map(u64::from)),
@@ -146,7 +146,7 @@ fn check_phase(place: usize, phase: &Phase) -> Result<(), Problem> {
     }
     let positive = [("duration_seconds", phase.duration_seconds), ("request_rate", phase.request_rate)];
     if let Some((name, _)) = positive.iter().find(|(_, value)| value.is_some_and(|value| value <= 0.0)) {
-        return Err(refuse(&at(name), "want more than 0"));
+        return Err(refuse(&at(name), "must be more than 0"));
     }
     Ok(())
 }
@@ -158,7 +158,7 @@ fn addresses(create: &Create) -> Result<(), Problem> {
     for (url, address) in &create.addresses {
         let is_local = address.strip_prefix("unix:").is_some_and(|path| path.starts_with('/'));
         if url.len() > NAME_MAX || !(is_local || address.parse::<SocketAddr>().is_ok()) {
-            return Err(refuse("addresses", "want pairs of a URL and an address with a port"));
+            return Err(refuse("addresses", "must be pairs of a URL and an address with a port"));
         }
     }
     Ok(())
@@ -173,7 +173,7 @@ fn headers(create: &Create) -> Result<(), Problem> {
             format_args!("more than {HEADERS_MAX} headers or {TEXT_MAX} bytes"),
         ));
     }
-    // Their values are secrets and stand in no message.
+    // Their values are secrets and must not be in messages.
     let is_plain = |text: &String| !text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
     if headers.iter().all(|(name, value)| !name.is_empty() && is_plain(name) && is_plain(value)) {
         return Ok(());
@@ -181,7 +181,8 @@ fn headers(create: &Create) -> Result<(), Problem> {
     Err(refuse("secret_headers", "a header has no name, or holds an end of line"))
 }
 
-/// How many values a text of JSON may hold, from its commas and brackets: before it is read, which takes many times its length.
+/// An upper bound of the values in a text of JSON, from its commas and brackets: before it is parsed, which needs many times
+/// its length in memory.
 #[must_use]
 pub fn values(json: &[u8]) -> usize {
     let (mut is_text, mut is_escaped, mut values) = (false, false, 0);
@@ -214,9 +215,9 @@ fn refuse(path: &str, why: impl std::fmt::Display) -> Problem {
 
 /// Values of a plan, ten times those of a long series of rates.
 pub const VALUES_MAX: usize = 200_000;
-/// What a value takes in memory, its place in a list among it.
+/// Memory of a value, its place in a list included.
 pub const VALUE_BYTES: usize = 512;
-/// What a name may be in an ext4 or XFS folder, less the endings that files are given.
+/// What a name may be in an ext4 or XFS folder, less the endings that files get.
 const FILE_NAME_MAX: usize = 200;
 /// More than any time, rate or count of a load.
 const NUMBER_MAX: f64 = 1e15;

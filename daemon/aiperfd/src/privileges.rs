@@ -1,4 +1,4 @@
-//! What the daemon may do: it begins as root or not, and keeps only what its probes need.
+//! The daemon's privileges: it starts as root or not, and keeps only what its probes need.
 
 use anyhow::{Context, Result};
 use caps::{CapSet, Capability, CapsHashSet};
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 
-/// Who a load generator runs as.
+/// The user that a load generator runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity(Option<u32>);
 
@@ -118,13 +118,13 @@ fn free_ids(passwd: &str, uid_map: &str, gid_map: &str) -> Vec<u32> {
     FREE_IDS.filter(free).collect()
 }
 
-/// The users whom the processes of this host run as.
+/// The users that the processes of this host run as.
 fn users_of_processes() -> BTreeSet<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbered = processes.filter(|entry| {
         entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
     });
-    // A process that is not dumpable shows itself as root's: its status tells.
+    // A process that is not dumpable appears to be root's: its status file has the user.
     let uid_of = |entry: fs::DirEntry| {
         let status = fs::read_to_string(entry.path().join("status")).ok()?;
         number(status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next())
@@ -148,18 +148,18 @@ pub fn missing() -> Vec<String> {
         .collect()
 }
 
-/// Gives up everything but [`NEEDED`], for good. Must run before any thread is started: capabilities are per thread.
+/// Drops everything but [`NEEDED`], for good. Must run before any thread is started: capabilities are per thread.
 pub fn keep_only_needed() -> Result<()> {
     restrict(&held_of(&NEEDED)?)
 }
 
-/// Gives up everything but what the guard and its spawner take, for good: to start and end processes of other users, and to
+/// Drops everything but what the guard and its spawner need, for good: to start and end processes of other users, and to
 /// remove a cgroup from the hierarchy's root.
 pub fn keep_only_for_guarding() -> Result<()> {
     restrict(&held_of(&[GUARDING.as_slice(), &[Capability::CAP_DAC_OVERRIDE]].concat())?)
 }
 
-/// Gives up everything but the rights to start and end processes of other users, for good.
+/// Drops everything but the privileges to start and end processes of other users, for good.
 pub fn keep_only_for_spawning() -> Result<()> {
     restrict(&held_of(&GUARDING)?)
 }
@@ -174,10 +174,10 @@ pub fn shut() -> Result<()> {
     Ok(())
 }
 
-/// Has as many descriptors as the host's limit allows: each connection and each watch takes some.
+/// Raises the number of descriptors to the host's limit: each connection and each watch needs some.
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was, and connections are refused when it is met.
+    // If it is refused the limit stays as it was, and connections are refused when it is reached.
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).ok();
 }
 
@@ -211,17 +211,17 @@ fn number(field: Option<&str>) -> Option<u32> {
     field?.parse().ok()
 }
 
-/// What the probes and the pinning of the collector take.
+/// The capabilities that the probes and the pinning of the collector need.
 const NEEDED: [Capability; 4] =
     [Capability::CAP_BPF, Capability::CAP_NET_ADMIN, Capability::CAP_PERFMON, Capability::CAP_SYS_NICE];
-/// What it takes to start and end processes of other users.
+/// The capabilities needed to start and end processes of other users.
 const GUARDING: [Capability; 3] = [Capability::CAP_KILL, Capability::CAP_SETGID, Capability::CAP_SETUID];
 /// Members may use the control socket.
 const GROUP: &str = "aiperf";
-/// Numbers that no distribution gives away: between systemd's host users in containers and its dynamic users
+/// Numbers that no distribution assigns: between systemd's host users in containers and its dynamic users
 /// (https://systemd.io/UIDS-GIDS).
 const FREE_IDS: std::ops::Range<u32> = 60578..61184;
-/// Coprime to their number, so that neighbouring process numbers begin far apart.
+/// Coprime to their number, so that neighbouring process numbers start far apart.
 const STRIDE: usize = 101;
 
 #[cfg(test)]
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_free_where_they_are_mapped_and_nobody_has_them() {
+    fn numbers_are_free_where_they_are_mapped_and_not_used() {
         let everything = "         0          0 4294967295\n";
         let free = free_ids("a:x:60578:1::/:\nb:x:0:0::/:\n", everything, everything);
         assert_eq!((free.first(), free.len()), (Some(&60579), 605), "but the one that a user has");
@@ -253,10 +253,10 @@ mod tests {
         assert_eq!(third.identity().uid(), None, "none is left");
         let again = first.identity();
         drop(first);
-        assert_eq!(identities.lend().identity(), again, "one that was given back");
+        assert_eq!(identities.lend().identity(), again, "one that was returned");
     }
 
-    /// The packaged unit bounds the daemon to what this file says it takes, and to nothing else.
+    /// The packaged unit bounds the daemon to what this file states that it needs, and to nothing else.
     #[test]
     fn the_unit_allows_what_is_needed() {
         let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/aiperfd.service");

@@ -1,5 +1,5 @@
-//! The process that answers Prometheus and browsers: of the load generator's user, without a capability. It is only told
-//! and never asked, so nothing that comes from the network comes here.
+//! The process that serves Prometheus and browsers: as the load generator's user, without a capability. The daemon only
+//! sends to it and reads nothing from it, so nothing from the network reaches the daemon.
 
 use crate::config::Publish;
 use crate::privileges::Identity;
@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 #[derive(Debug)]
 pub struct Publisher {
     process: Child,
-    told: Option<BufWriter<ChildStdin>>,
+    input: Option<BufWriter<ChildStdin>>,
 }
 
 impl Publisher {
@@ -32,7 +32,7 @@ impl Publisher {
         let mut command = Command::new(format!("/proc/self/fd/{}", opened.as_raw_fd()));
         command.env_clear().arg0("aiperf-ctl").args(["publish", "--listen", &publish.listen.to_string()]);
         if let Some(url) = &publish.otel_url {
-            // Not as an argument, which everybody may read: the address may hold a key.
+            // Not as an argument, which any user may read: the address may contain a key.
             command.env(OTEL_URL, url);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::null()).current_dir("/").process_group(0);
@@ -41,26 +41,26 @@ impl Publisher {
         }
         let mut process =
             command.spawn().with_context(|| format!("failed to start `{}`", program.display()))?;
-        let told = process.stdin.take().map(BufWriter::new);
-        Ok(Self { process, told })
+        let input = process.stdin.take().map(BufWriter::new);
+        Ok(Self { process, input })
     }
 
-    /// Tells it something.
+    /// Sends it a message.
     ///
     /// # Errors
     /// When it has ended.
-    pub fn tell(&mut self, published: &Published) -> io::Result<()> {
-        let told = self.told.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        serde_json::to_writer(&mut *told, published)?;
-        told.write_all(b"\n")
+    pub fn send(&mut self, published: &Published) -> io::Result<()> {
+        let input = self.input.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        serde_json::to_writer(&mut *input, published)?;
+        input.write_all(b"\n")
     }
 
-    /// Sends what it was told.
+    /// Flushes its messages.
     ///
     /// # Errors
     /// When it has ended.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.told.as_mut().map_or(Ok(()), Write::flush)
+        self.input.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 
@@ -69,7 +69,7 @@ const OTEL_URL: &str = "AIPERFD_OTEL_URL";
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        drop(self.told.take());
+        drop(self.input.take());
         self.process.wait().ok();
     }
 }

@@ -16,10 +16,10 @@ use export::parquet::rows;
 use record::{Phase, Request, Run, SCHEMA_VERSION};
 use std::collections::BTreeMap;
 
-/// Makes a run of what is there and writes its `run.json`: never `valid`, and it says why.
+/// Makes a run of what is there and writes its `run.json`: never `valid`, with the reason.
 ///
 /// # Errors
-/// When the run had not begun, or the disk refuses.
+/// When the run had not started, or on an error of the disk.
 pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> {
     let (plan, status) = directory.plan()?;
     let started = directory.started();
@@ -33,7 +33,9 @@ pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> 
         match lost {
             // Its records are there and may be read the next time.
             Some(why) => anyhow::bail!("the records of run {run_id} can't be read: {why}"),
-            None => anyhow::bail!("run {run_id} had not begun when it was cut off: nothing can be recovered"),
+            None => {
+                anyhow::bail!("run {run_id} had not started when it was cut off: nothing can be recovered")
+            }
         }
     }
     replayed.parts.put_together(directory)?;
@@ -88,7 +90,7 @@ fn complete_parts(directory: &RunDir) -> Replayed {
     Replayed { parts: Parts::complete(directory), view: View::default(), reported: Reported::default() }
 }
 
-/// Why it is not valid; `lost` says why only complete parts are in it, if so.
+/// Why it is not valid; `lost` is why only complete parts are in it, if so.
 fn died(lost: Option<String>) -> Stopped {
     let how = match lost {
         None => "everything that had been collected is in it".to_owned(),

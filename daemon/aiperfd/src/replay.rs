@@ -1,4 +1,4 @@
-//! Reads the records of a run again, whose daemon or load generator died before they were understood.
+//! Reads the records of a run again, whose daemon or load generator died before they were parsed.
 //!
 //! ```text
 //! spool/worker-N ──▶ a new load generator: its response parser alone ──▶ replies ─┐
@@ -12,7 +12,7 @@ use crate::collect::client_ring::ClientRing;
 use crate::daemon::Daemon;
 use crate::finish::Parts;
 use crate::live::EndedRequests;
-use crate::loadgen::{Heard, Loadgen};
+use crate::loadgen::{Loadgen, Received};
 use crate::pipeline::{Naming, Pipeline, View};
 use crate::reply::Replies;
 use crate::run::{metadata, phase_names, settings, writers};
@@ -44,9 +44,9 @@ pub(crate) struct Replayed {
 pub(crate) struct Reported {
     /// Bounds that something exceeded, and how much was left out, by name.
     pub(crate) exceeded: BTreeMap<String, u64>,
-    /// What was met of others' traffic, by name.
+    /// Counts of other clients' traffic, by name.
     pub(crate) met: BTreeMap<String, u64>,
-    /// The models that others asked.
+    /// The models that other clients requested.
     pub(crate) models: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Reported {
 /// When they are not whole, or can't be read.
 pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &Started) -> Result<Replayed> {
     if !spool::is_whole(&directory.spool()) {
-        bail!("the run was so long that records were given back when they were in complete parts");
+        bail!("the run was so long that records were freed when they were in complete parts");
     }
     let timestamps = timestamps(&started.timestamps);
     let folder = directory.path().join("replay");
@@ -68,11 +68,11 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
     let spools = Spools::open(directory, plan, started)?;
     let mut parser = Loadgen::start(daemon, None)?;
     spools.give(&mut parser, directory, plan, reply_write)?;
-    let (begun, pid) = (clock::mono(), parser.pid());
+    let (since, pid) = (clock::mono(), parser.pid());
     let hangs = || {
-        let taken = clock::mono() - begun;
+        let taken = clock::mono() - since;
         let hangs = taken > PREPARE_PATIENCE || (is_stopped(pid) && taken > STANDSTILL);
-        hangs.then(|| Problem::new(Fault::Load, "the load generator that reads the records stands still"))
+        hangs.then(|| Problem::new(Fault::Load, "the load generator that reads the records hangs"))
     };
     parser.prepared(&hangs)?;
     let view = Arc::new(Mutex::new(View::default()));
@@ -93,10 +93,10 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
         live: Arc::<EndedRequests>::default(),
         rolling: None,
         keeping: None,
-        heard: Arc::default(),
+        received: Arc::default(),
     };
     let mut pipeline = PipelineThread::start("replay", 5, pipeline)?;
-    let reported = heard(&mut parser, || spools.parsed() + pipeline.heard());
+    let reported = wait_for_parser(&mut parser, || spools.parsed() + pipeline.received());
     // Without it the pipeline has no more to read.
     drop(parser);
     let parts = pipeline.wait(clock::mono)?.close()?;
@@ -104,18 +104,18 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
     Ok(Replayed { parts, view, reported: reported? })
 }
 
-/// Waits until the parser has read everything, as long as it gets on; gives what it reports.
-fn heard(parser: &mut Loadgen<'_>, progress: impl Fn() -> u64) -> Result<Reported> {
+/// Waits until the parser has read everything, as long as it makes progress; returns what it reports.
+fn wait_for_parser(parser: &mut Loadgen<'_>, progress: impl Fn() -> u64) -> Result<Reported> {
     let (mut last, mut since) = (progress(), clock::mono());
     let mut reported = Reported::default();
     loop {
-        match parser.hear(LOOK)? {
-            Heard::Finished => return Ok(reported),
-            Heard::Exceeded(counts) => reported.exceeded = counts,
-            Heard::Watched { counts, models } => (reported.met, reported.models) = (counts, models),
-            Heard::Gone => bail!("the load generator that reads the records died"),
-            Heard::Failed(problem) => return Err(problem.into()),
-            Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_) => {}
+        match parser.receive(LOOK)? {
+            Received::Finished => return Ok(reported),
+            Received::Exceeded(counts) => reported.exceeded = counts,
+            Received::Watched { counts, models } => (reported.met, reported.models) = (counts, models),
+            Received::Gone => bail!("the load generator that reads the records died"),
+            Received::Failed(problem) => return Err(problem.into()),
+            Received::Nothing | Received::Phase { .. } | Received::Stopped(_) => {}
         }
         let now = progress();
         if now != last {
@@ -123,12 +123,12 @@ fn heard(parser: &mut Loadgen<'_>, progress: impl Fn() -> u64) -> Result<Reporte
         }
         let patience = if is_stopped(parser.pid()) { STANDSTILL } else { PARSER_STANDSTILL };
         if clock::mono() - since > patience {
-            bail!("the load generator that reads the records stands still");
+            bail!("the load generator that reads the records hangs");
         }
     }
 }
 
-/// The spool files that the parser reads, each with memory that says how far it may.
+/// The spool files that the parser reads, each with shared memory that holds how far it may be read.
 struct Spools(Vec<(ClientRing, File)>);
 
 impl Spools {

@@ -1,4 +1,4 @@
-//! Reads the scribe's messages: fixed layouts, lengths checked, nothing parsed.
+//! Reads the response parser's messages: fixed layouts, lengths checked, nothing parsed.
 
 use common::reply_event::{
     ConnectionOpened, Event, InFlight, Kind, MESSAGE_BYTES_MAX, MessageHeader, Passed, RequestEnded,
@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// Reads messages from the scribe's pipe.
+/// Reads messages from the response parser's pipe.
 #[derive(Debug)]
 pub struct Replies<R = File> {
     pipe: BufReader<R>,
-    /// Words, not bytes, so that the layouts in it are aligned.
+    /// 64-bit words, not bytes, so that the layouts in it are aligned.
     message: Vec<u64>,
 }
 
@@ -27,7 +27,7 @@ pub enum Message<'a> {
     Stamped(StretchStamped),
     /// A request ended.
     Request(Reply<'a>),
-    /// Bytes belong to no request that will be told.
+    /// Bytes that belong to no request that will be reported.
     Passed(Passed),
     /// The message contradicts itself.
     Damaged,
@@ -37,7 +37,7 @@ pub enum Message<'a> {
     Finished,
 }
 
-/// A request that ended, as the scribe tells it.
+/// A request that ended, as the response parser reports it.
 #[derive(Debug)]
 pub struct Reply<'a> {
     /// The fixed part.
@@ -46,7 +46,7 @@ pub struct Reply<'a> {
     pub events: &'a [Event],
     /// The error's type, if it ended badly.
     pub error_type: &'a [u8],
-    /// What the error says.
+    /// The error's message.
     pub error_message: &'a [u8],
     /// The model that a watched request names.
     pub model: &'a [u8],
@@ -68,11 +68,11 @@ impl<R: Read> Replies<R> {
         Self { pipe: BufReader::with_capacity(PIPE_BYTES, pipe), message: Vec::new() }
     }
 
-    /// The next message; `None` when the scribe is gone.
+    /// The next message; `None` when the response parser is gone.
     ///
     /// # Errors
     /// When the pipe breaks.
-    pub fn hear(&mut self) -> io::Result<Option<Message<'_>>> {
+    pub fn receive(&mut self) -> io::Result<Option<Message<'_>>> {
         let mut header = [0; size_of::<MessageHeader>()];
         match self.pipe.read_exact(&mut header) {
             Ok(()) => {}

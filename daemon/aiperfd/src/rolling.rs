@@ -25,10 +25,10 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Takes the tables of a run that a killed daemon left as a part.
+    /// Stores the tables of a run that a killed daemon left as a part.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn take_up(&self, run: &RunDir) -> Result<()> {
         let second = clock::real().0 / 1_000_000_000;
         for stem in ["requests", "tokens", "responses", "payloads"] {
@@ -60,32 +60,32 @@ impl Kept {
 #[derive(Debug)]
 pub struct Rolling {
     kept: Kept,
-    begun: Option<MonoNs>,
+    started: Option<MonoNs>,
 }
 
 impl Rolling {
     /// Nothing is written yet.
-    pub const fn begin(kept: Kept) -> Self {
-        Self { kept, begun: None }
+    pub const fn start(kept: Kept) -> Self {
+        Self { kept, started: None }
     }
 
-    /// Takes a part that is long enough when the next request comes.
+    /// Stores a part that is long enough when the next request arrives.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn take_if_due(&mut self, writers: &mut Writers, now: MonoNs) -> Result<()> {
-        let begun = *self.begun.get_or_insert(now);
-        if now - begun < self.kept.part {
+        let started = *self.started.get_or_insert(now);
+        if now - started < self.kept.part {
             return Ok(());
         }
-        self.begun = Some(now);
+        self.started = Some(now);
         self.take(writers)
     }
 
-    /// Takes what is there as a part, and removes what is too old.
+    /// Stores what is there as a part, and removes what is too old.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn take(&self, writers: &mut Writers) -> Result<()> {
         let second = clock::real().0 / 1_000_000_000;
         let mut parts =

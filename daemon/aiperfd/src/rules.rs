@@ -1,4 +1,4 @@
-//! Who may watch what, and use whose runs, by the caller's user number: the rules of the configuration file.
+//! Which users may watch what, and use which users' runs, by the caller's user number: the rules of the configuration file.
 
 use crate::access::Role;
 use crate::cgroup;
@@ -17,13 +17,13 @@ pub struct Rules(Vec<Rule>);
 struct Rule {
     uids: Vec<u32>,
     cgroups: Vec<PathBuf>,
-    /// Whose runs; none for everybody's.
+    /// Whose runs; `None` for all users'.
     runs_of: Option<Vec<u32>>,
     may: May,
 }
 
 impl Rules {
-    /// The rules with the numbers of their users. One whom the host does not know is told, and is nobody.
+    /// The rules with the numbers of their users. A user whom the host does not know is logged, and matches no user.
     pub fn new(allow: &[Allow]) -> Self {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let rule = |allow: &Allow| {
@@ -35,11 +35,11 @@ impl Rules {
                 uid
             };
             let cgroups = allow.cgroups.iter().map(|path| PathBuf::from(path.trim_matches('/')));
-            let of_everybody = allow.runs_of.iter().any(|user| user == EVERYBODY);
+            let of_all = allow.runs_of.iter().any(|user| user == ALL_USERS);
             Rule {
                 uids: allow.users.iter().filter_map(known).collect(),
                 cgroups: cgroups.collect(),
-                runs_of: (!of_everybody).then(|| allow.runs_of.iter().filter_map(known).collect()),
+                runs_of: (!of_all).then(|| allow.runs_of.iter().filter_map(known).collect()),
                 may: allow.may,
             }
         };
@@ -77,7 +77,7 @@ impl Rules {
         let who = format!("user {uid}");
         let message = if may.is_empty() {
             format!(
-                "{who} may not observe processes that are not his command: that takes root, or a rule ([[allow]]) in the \
+                "{who} may not observe processes that are not his command: that requires root, or a rule ([[allow]]) in the \
                  daemon's configuration; a command of one's own is run with `aiperf-ctl audit`"
             )
         } else {
@@ -112,8 +112,8 @@ fn target(target: &Target) -> Result<PathBuf, Problem> {
     }
 }
 
-/// Everybody, among users whose runs may be used.
-const EVERYBODY: &str = "*";
+/// All users, among users whose runs may be used.
+const ALL_USERS: &str = "*";
 
 fn uid_of(user: &str, passwd: &str) -> Option<u32> {
     if let Ok(uid) = user.parse() {
@@ -143,7 +143,10 @@ mod tests {
             match expected {
                 None => assert_eq!(refused, None, "{path} for {uid}"),
                 Some(words) => {
-                    assert!(refused.as_ref().is_some_and(|said| said.contains(words)), "{path}: {refused:?}")
+                    assert!(
+                        refused.as_ref().is_some_and(|message| message.contains(words)),
+                        "{path}: {refused:?}"
+                    )
                 }
             }
         };
@@ -153,11 +156,11 @@ mod tests {
         check("a", 1000, Some("let him observe `a/b`"));
         check("a/bc", 1000, Some("let him observe `a/b`"));
         check("a/b/../../x", 1000, Some("no path of a cgroup"));
-        check("a/b", 1001, Some("takes root, or a rule"));
+        check("a/b", 1001, Some("requires root, or a rule"));
     }
 
     #[test]
-    fn a_rule_says_whose_runs_may_be_used() {
+    fn a_rule_sets_whose_runs_may_be_used() {
         let allow = |users: &str, runs_of: &str, may: May| Allow {
             users: vec![users.to_owned()],
             cgroups: Vec::new(),
@@ -184,6 +187,6 @@ mod tests {
         let passwd = "root:x:0:0::/root:/bin/sh\nme:x:1000:1000::/:/bin/sh\n";
         assert_eq!(uid_of("me", passwd), Some(1000), "a name");
         assert_eq!(uid_of("77", passwd), Some(77), "a number");
-        assert_eq!(uid_of("you", passwd), None, "nobody");
+        assert_eq!(uid_of("you", passwd), None, "no user");
     }
 }

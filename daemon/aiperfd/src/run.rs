@@ -1,8 +1,8 @@
-//! One run from its plan to its records: who is started, in which order, and what is cleaned up whatever happens.
+//! One run from its plan to its records: what is started, in which order, and what is cleaned up whatever happens.
 //!
 //! ```text
-//! prepare   cgroup, probes, rings, spools; load generator born, moved into the cgroup, given its orders
-//! send      collector, pipeline and load generator run; this thread watches and passes on the user's will
+//! prepare   cgroup, probes, rings, spools; load generator started, moved into the cgroup, sent its orders
+//! send      collector, pipeline and load generator run; this thread watches and passes on the user's stop request
 //! record    everything is drained and joined; verdict; run.json
 //! ```
 
@@ -15,7 +15,7 @@ use crate::evidence::{HOT_THREAD, Watch};
 use crate::gpus::Gpus;
 use crate::limits::{self, Taken};
 use crate::live::EndedRequests;
-use crate::loadgen::{Heard, Loadgen};
+use crate::loadgen::{Loadgen, Received};
 use crate::pipeline::{Naming, Pipeline, View, Writers};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
@@ -45,28 +45,28 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 /// A run that this daemon holds.
-pub struct Active {
+pub struct ActiveRun {
     /// Its directory.
     pub directory: RunDir,
-    /// What the client asked for; the secrets go when the run has begun.
+    /// The client's request; its secrets are wiped when the run has started.
     pub create: Mutex<Create>,
-    /// Where it stands.
+    /// Its status.
     pub status: Mutex<Status>,
-    /// Who asked for it.
+    /// The client that created it.
     pub client: String,
-    /// What the user wants.
-    pub will: Mutex<Option<Stop>>,
+    /// The user's stop request.
+    pub stop_request: Mutex<Option<Stop>>,
     /// How many clients follow its progress.
     pub watchers: AtomicUsize,
-    /// Its requests as they end, for whoever asks.
+    /// Its requests as they end, for subscribers.
     pub live: Arc<EndedRequests>,
-    /// What can be told while it runs.
-    pub telling: Mutex<Telling>,
-    /// The user number of who asked for it.
+    /// The source of its progress while it is active.
+    pub progress_source: Mutex<ProgressSource>,
+    /// The user number of the client that created it.
     pub uid: u32,
-    /// The process that asked for it, whose cgroup a command that joins must be in.
+    /// The process that created it; a command that joins must be in its cgroup.
     pub pid: Option<u32>,
-    /// When it was last heard of while it waited; when it ended.
+    /// When a client last sent a request for it while it waited; when it ended.
     pub touched: Mutex<MonoNs>,
     /// What it holds of its user's share while it waits.
     pub waiting: Mutex<Vec<Taken>>,
@@ -74,23 +74,23 @@ pub struct Active {
     pub watched: Mutex<Option<Arc<Cgroup>>>,
     /// Where parts go as they are full, of a watch that has no end.
     pub kept: Option<Kept>,
-    /// How a watch fares.
+    /// How a watch is doing.
     pub health: Mutex<WatchedServer>,
 }
 
-/// What can be told while a run runs.
+/// The source of a run's progress while it is active.
 #[derive(Clone, Default)]
-pub struct Telling {
+pub struct ProgressSource {
     counters: Vec<Counters>,
     view: Arc<Mutex<View>>,
-    begun: Option<MonoNs>,
+    start: Option<MonoNs>,
     notice: Option<String>,
-    /// What was told last, once the run has ended and its memory is given back.
+    /// The last progress, once the run has ended and its memory is freed.
     last: Option<Progress>,
 }
 
 /// What is there while requests are sent.
-pub(crate) struct Field<'a> {
+pub(crate) struct RunResources<'a> {
     pub(crate) counters: Vec<Counters>,
     pub(crate) view: Arc<Mutex<View>>,
     pub(crate) over: Arc<AtomicBool>,
@@ -101,20 +101,20 @@ pub(crate) struct Field<'a> {
     pub(crate) looks: Arc<AtomicU64>,
     pub(crate) attached: Option<Attached>,
     pub(crate) loadgen: Loadgen<'a>,
-    pub(crate) rung: Timestamps,
-    pub(crate) rung_reason: Option<String>,
+    pub(crate) timestamp_source: Timestamps,
+    pub(crate) timestamp_source_reason: Option<String>,
     pub(crate) host: Host,
     /// Whether the load generator found a trace and replays it.
     pub(crate) replays: bool,
-    /// Phases that have begun, and when.
-    pub(crate) begun: Vec<(u32, MonoNs)>,
+    /// Phases that have started, and when.
+    pub(crate) started_phases: Vec<(u32, MonoNs)>,
     pub(crate) clock_begin: Anchor,
     pub(crate) watch: Watch,
     /// What is watched, in a run that sends nothing.
     pub(crate) watched: Option<Watched>,
-    /// What was met of others' traffic, by name.
+    /// Counts of other clients' traffic, by name.
     pub(crate) met: BTreeMap<String, u64>,
-    /// The models that others asked.
+    /// The models that other clients requested.
     pub(crate) models: Vec<String>,
     /// What is kept of the spool files.
     pub(crate) keeping: Keeping,
@@ -126,14 +126,14 @@ pub(crate) struct Field<'a> {
     pub(crate) gpus: Option<Gpus>,
 }
 
-impl Drop for Field<'_> {
+impl Drop for RunResources<'_> {
     fn drop(&mut self) {
-        // A collector whose run failed in between must not go on for ever.
+        // A collector whose run failed in between must not run for ever.
         self.over.store(true, Ordering::Release);
     }
 }
 
-impl Field<'_> {
+impl RunResources<'_> {
     /// Empties the rings a last time.
     pub(crate) fn stop_collecting(&mut self) -> Result<()> {
         self.over.store(true, Ordering::Release);
@@ -151,7 +151,7 @@ impl Field<'_> {
     }
 }
 
-impl Active {
+impl ActiveRun {
     /// Runs it to its end. A failure is in the status.
     pub fn execute(&self, daemon: &Daemon) {
         let result = self.try_execute(daemon);
@@ -164,10 +164,10 @@ impl Active {
                 Ok(problem) => problem,
                 Err(error) => Problem::new(Fault::Load, format!("{error:#}")),
             };
-            // The client tells its user; a private daemon would say it twice.
+            // The client reports it to its user; a private daemon would report it twice.
             tracing::info!(run = run_id, "run failed: {problem}");
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-            // What was collected of a run that had begun is kept: `recover` may do better once the disk is well.
+            // What was collected of a run that had started is kept: `recover` may do better once the disk works.
             keeps = self.directory.started().is_some();
             status.state = if keeps { State::Interrupted } else { State::Failed };
             status.problem = Some(problem);
@@ -178,8 +178,8 @@ impl Active {
         daemon.store.refresh(&run_id);
         tracing::info!(run = run_id, "run ended");
         let last = self.progress();
-        *self.telling.lock().unwrap_or_else(PoisonError::into_inner) =
-            Telling { last: Some(last), ..Telling::default() };
+        *self.progress_source.lock().unwrap_or_else(PoisonError::into_inner) =
+            ProgressSource { last: Some(last), ..ProgressSource::default() };
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
         // It is remembered for a while, and its plan is in the store.
         self.create.lock().unwrap_or_else(PoisonError::into_inner).plan = Plan::unknown();
@@ -189,20 +189,24 @@ impl Active {
     /// What a client that follows it is shown.
     pub fn progress(&self) -> Progress {
         let status = self.status.lock().map(|status| status.clone()).ok();
-        let telling = self.telling.lock().map(|telling| telling.clone()).unwrap_or_default();
-        if let Some(last) = telling.last {
+        let progress_source =
+            self.progress_source.lock().map(|progress_source| progress_source.clone()).unwrap_or_default();
+        if let Some(last) = progress_source.last {
             return last;
         }
         let planned = self.create.lock().map(|create| planned(&create.plan)).unwrap_or_default();
         let mut sums = [0; COUNTERS.len()];
-        for counters in &telling.counters {
+        for counters in &progress_source.counters {
             counters.add_to(&mut sums);
         }
-        let view = telling.view.lock().map(|view| (view.recorded, view.live.clone())).unwrap_or_default();
+        let view =
+            progress_source.view.lock().map(|view| (view.recorded, view.live.clone())).unwrap_or_default();
         let sum = |counter: Counter| sums[counter.index()];
         Progress {
             state: status.as_ref().map_or(State::Failed, |status| status.state),
-            elapsed_seconds: telling.begun.map_or(0.0, |begun| (clock::mono() - begun).as_seconds().max(0.0)),
+            elapsed_seconds: progress_source
+                .start
+                .map_or(0.0, |start| (clock::mono() - start).as_seconds().max(0.0)),
             requests_planned: planned.requests,
             seconds_planned: planned.seconds,
             requests_sent: sum(Counter::Sent),
@@ -211,7 +215,7 @@ impl Active {
             requests_in_flight: sum(Counter::InFlight),
             requests_recorded: view.0,
             live: view.1,
-            notice: telling.notice,
+            notice: progress_source.notice,
             problem: status.and_then(|status| status.problem),
         }
     }
@@ -231,11 +235,15 @@ impl Active {
         Ok(create.plan.clone())
     }
 
-    /// The rung, and why it is no better one; a server may be reached without packets.
-    fn rung(&self, daemon: &Daemon, wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
+    /// The timestamp source, and why a better one is not available; a server may be reached without packets.
+    fn choose_timestamp_source(
+        &self,
+        daemon: &Daemon,
+        wanted: Timestamps,
+    ) -> Result<(Timestamps, Option<String>)> {
         let create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
         let is_local = create.addresses.iter().any(|(_, address)| address.starts_with("unix:"));
-        if is_local { rung_of_local(wanted) } else { daemon.choose_rung(wanted) }
+        if is_local { timestamp_source_of_local(wanted) } else { daemon.choose_timestamp_source(wanted) }
     }
 
     fn try_execute(&self, daemon: &Daemon) -> Result<()> {
@@ -246,36 +254,36 @@ impl Active {
         }
         let _share = daemon.share(self, &plan)?;
         let found = daemon.examine(most_at_once(&plan), &plan.workers.cpus);
-        let mut field = match &plan.watch {
+        let mut resources = match &plan.watch {
             Some(watch) => self.prepare_watch(daemon, &plan, watch)?,
             None => self.prepare(daemon, &plan)?,
         };
         let started = Started {
-            timestamps: field.rung.name().to_owned(),
-            timestamps_reason: field.rung_reason.clone(),
-            clock_begin: field.clock_begin,
-            host: field.host.clone(),
+            timestamps: resources.timestamp_source.name().to_owned(),
+            timestamps_reason: resources.timestamp_source_reason.clone(),
+            clock_begin: resources.clock_begin,
+            host: resources.host.clone(),
             doctor: found,
             client: self.client.clone(),
-            workers: u32::try_from(field.counters.len()).unwrap_or(0),
-            replays: field.replays,
+            workers: u32::try_from(resources.counters.len()).unwrap_or(0),
+            replays: resources.replays,
         };
         self.directory.write_started(&started)?;
         self.enter(State::Running);
         let stopped = match plan.watch {
-            Some(_) => self.attend(daemon, &mut field),
-            None => self.send(daemon, &mut field),
+            Some(_) => self.attend(daemon, &mut resources),
+            None => self.send(daemon, &mut resources),
         };
         self.enter(State::Recording);
-        self.record(daemon, &plan, field, stopped, started)
+        self.record(daemon, &plan, resources, stopped, started)
     }
 
-    /// Why it is to give up while it prepares, if it is: it was told to, its client is gone, or it takes too long.
-    pub(crate) fn gives_up(&self, begun: MonoNs, daemon: &Daemon) -> Option<Problem> {
-        let taken = clock::mono() - begun;
+    /// Why it is to give up while it prepares, if it is: a stop request, its client is gone, or it takes too long.
+    pub(crate) fn gives_up(&self, since: MonoNs, daemon: &Daemon) -> Option<Problem> {
+        let taken = clock::mono() - since;
         let seconds = daemon.limits.prepare_seconds;
         let is_followed = self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0;
-        if self.will.lock().is_ok_and(|will| will.is_some()) {
+        if self.stop_request.lock().is_ok_and(|stop_request| stop_request.is_some()) {
             return Some(Problem::new(Fault::Load, "stopped before the first request"));
         }
         if !is_followed && taken > CLIENT_PATIENCE {
@@ -287,16 +295,17 @@ impl Active {
         })
     }
 
-    /// Makes everything ready and gives the order to start.
-    fn prepare<'a>(&self, daemon: &'a Daemon, plan: &Plan) -> Result<Field<'a>> {
+    /// Prepares everything and sends the order to start.
+    fn prepare<'a>(&self, daemon: &'a Daemon, plan: &Plan) -> Result<RunResources<'a>> {
         let run_id = self.run_id();
-        let begun = clock::mono();
+        let since = clock::mono();
         let cores = daemon.cpus.reserve(&run_id, self.uid, plan, daemon.limits.cores_per_user)?;
         let Cores { cpus, leaves_one } = cores;
-        let (rung, rung_reason) = self.rung(daemon, plan.timestamps)?;
+        let (timestamp_source, timestamp_source_reason) =
+            self.choose_timestamp_source(daemon, plan.timestamps)?;
         let hot_cpus = cpus.iter().flatten().copied().collect::<Vec<_>>();
-        let gpus = self.sample_gpus(daemon, plan, rung, &hot_cpus)?;
-        let cgroup = match rung {
+        let gpus = self.sample_gpus(daemon, plan, timestamp_source, &hot_cpus)?;
+        let cgroup = match timestamp_source {
             Timestamps::Ebpf => Some(daemon.run_cgroup(&run_id)?),
             _ => None,
         };
@@ -308,8 +317,8 @@ impl Active {
         let kernel_reader = kernel_spool.as_ref().map(|(_, spool)| spool.reader()).transpose()?;
         let (reply_read, reply_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let mut loadgen = Loadgen::start(daemon, cgroup)?;
-        self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, rung)?;
-        let (replays, notices) = loadgen.prepared(&|| self.gives_up(begun, daemon))?;
+        self.set_up(&mut loadgen, &spools, reply_write, plan, &cpus, daemon, timestamp_source)?;
+        let (replays, notices) = loadgen.prepared(&|| self.gives_up(since, daemon))?;
         if leaves_one {
             raise_hot_threads(loadgen.pid());
         }
@@ -324,18 +333,18 @@ impl Active {
             kernel: kernel_reader,
             keeping: keeping.clone(),
         };
-        let metadata = metadata(&run_id, rung, &clock_begin, &host);
-        let pipeline = self.pipeline(plan, rung, inflow, &metadata, clock_begin, &view);
+        let metadata = metadata(&run_id, timestamp_source, &clock_begin, &host);
+        let pipeline = self.pipeline(plan, timestamp_source, inflow, &metadata, clock_begin, &view);
         // Little work that must not wait: a full ring costs stamps.
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         // Encoding must never take time from the hot cores.
         let pipeline = PipelineThread::start("pipeline", 19, pipeline)?;
         gpus.iter().for_each(Gpus::ready);
-        let watch = Watch::begin(&cpus, loadgen.pid());
-        let begun = clock::mono() + START_DELAY;
-        self.tell(&counters, &view, begun, notices);
-        loadgen.order(&Order::Start { at_ns: begun })?;
-        Ok(Field {
+        let watch = Watch::start(&cpus, loadgen.pid());
+        let start = clock::mono() + START_DELAY;
+        self.set_progress_source(&counters, &view, start, notices);
+        loadgen.order(&Order::Start { at_ns: start })?;
+        Ok(RunResources {
             counters,
             view,
             over,
@@ -344,11 +353,11 @@ impl Active {
             looks,
             attached,
             loadgen,
-            rung,
-            rung_reason,
+            timestamp_source,
+            timestamp_source_reason,
             host,
             replays,
-            begun: Vec::new(),
+            started_phases: Vec::new(),
             clock_begin,
             watch,
             watched: None,
@@ -365,13 +374,13 @@ impl Active {
     pub(crate) fn pipeline(
         &self,
         plan: &Plan,
-        rung: Timestamps,
+        timestamp_source: Timestamps,
         inflow: Inflow,
         metadata: &[(String, String)],
         clock_begin: Anchor,
         view: &Arc<Mutex<View>>,
     ) -> Pipeline {
-        let no_stamps = (rung == Timestamps::User).then_some(Unmatched::NoStamps);
+        let no_stamps = (timestamp_source == Timestamps::User).then_some(Unmatched::NoStamps);
         Pipeline {
             replies: inflow.replies,
             kernel: inflow.kernel,
@@ -383,24 +392,24 @@ impl Active {
             live: Arc::clone(&self.live),
             rolling: None,
             keeping: Some(inflow.keeping),
-            heard: Arc::default(),
+            received: Arc::default(),
         }
     }
 
-    /// Starts to sample the GPUs, if the plan wants that.
+    /// Starts to sample the GPUs, if the plan requires it.
     pub(crate) fn sample_gpus(
         &self,
         daemon: &Daemon,
         plan: &Plan,
-        rung: Timestamps,
+        timestamp_source: Timestamps,
         hot_cpus: &[u32],
     ) -> Result<Option<Gpus>> {
         let Some(wanted) = &plan.gpu else { return Ok(None) };
-        let metadata = metadata(&self.run_id(), rung, &clock::anchor(), &host::describe(&[]));
+        let metadata = metadata(&self.run_id(), timestamp_source, &clock::anchor(), &host::describe(&[]));
         Ok(Some(Gpus::start(wanted, &daemon.gpus, &self.directory, &metadata, hot_cpus)?))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a load generator is given comes from everywhere")]
+    #[expect(clippy::too_many_arguments, reason = "a load generator's inputs are from many places")]
     fn set_up(
         &self,
         loadgen: &mut Loadgen<'_>,
@@ -409,7 +418,7 @@ impl Active {
         plan: &Plan,
         cpus: &[Option<u32>],
         daemon: &Daemon,
-        rung: Timestamps,
+        timestamp_source: Timestamps,
     ) -> Result<()> {
         let inputs_json = std::fs::File::create(self.directory.path().join("inputs.json"))?;
         let inputs = self.directory.inputs();
@@ -426,7 +435,7 @@ impl Active {
             run_number: run_number(&self.run_id())?,
             cpus: cpus.to_vec(),
             ring_bytes: u64::from(daemon.client_ring_bytes),
-            socket_stamps: rung == Timestamps::SoTimestamping,
+            socket_stamps: timestamp_source == Timestamps::SoTimestamping,
             keep_raw: plan.output.keeps_responses(),
             inputs: inputs.into_iter().map(|(name, _)| name).collect(),
             replay: false,
@@ -447,77 +456,77 @@ impl Active {
         sent
     }
 
-    pub(crate) fn tell(
+    pub(crate) fn set_progress_source(
         &self,
         counters: &[Counters],
         view: &Arc<Mutex<View>>,
-        begun: MonoNs,
+        start: MonoNs,
         notices: Vec<String>,
     ) {
-        if let Ok(mut telling) = self.telling.lock() {
+        if let Ok(mut progress_source) = self.progress_source.lock() {
             let notice = if notices.is_empty() { None } else { Some(notices.join("; ")) };
             let (counters, view) = (counters.to_vec(), Arc::clone(view));
-            *telling = Telling { counters, view, begun: Some(begun), notice, last: None };
+            *progress_source = ProgressSource { counters, view, start: Some(start), notice, last: None };
         }
     }
 
-    /// Watches the run until the load generator has finished; says what stopped it, if anything did.
-    fn send(&self, daemon: &Daemon, field: &mut Field<'_>) -> Option<Stopped> {
-        let mut told = None;
+    /// Watches the run until the load generator has finished; returns what stopped it, if anything did.
+    fn send(&self, daemon: &Daemon, resources: &mut RunResources<'_>) -> Option<Stopped> {
+        let mut handled = None;
         let mut stopped: Option<Stopped> = None;
         let mut watched = clock::mono();
         let mut supervisor = Supervisor::new(watched);
         loop {
-            match field.loadgen.hear(WATCH_INTERVAL) {
-                Ok(Heard::Nothing | Heard::Watched { .. }) => {}
-                Ok(Heard::Phase { phase, begun }) => field.begun.push((phase, begun)),
-                Ok(Heard::Exceeded(counts)) => field.exceeded = counts,
-                Ok(Heard::Stopped(why)) => {
-                    stopped.get_or_insert_with(|| Stopped::asked(why));
+            match resources.loadgen.receive(WATCH_INTERVAL) {
+                Ok(Received::Nothing | Received::Watched { .. }) => {}
+                Ok(Received::Phase { phase, started }) => resources.started_phases.push((phase, started)),
+                Ok(Received::Exceeded(counts)) => resources.exceeded = counts,
+                Ok(Received::Stopped(why)) => {
+                    stopped.get_or_insert_with(|| Stopped::requested(why));
                 }
-                Ok(Heard::Finished) => return stopped,
-                Ok(Heard::Gone) => {
+                Ok(Received::Finished) => return stopped,
+                Ok(Received::Gone) => {
                     return stopped.or_else(|| Some(Stopped::died("the load generator died")));
                 }
-                Ok(Heard::Failed(problem)) => {
+                Ok(Received::Failed(problem)) => {
                     return stopped.or_else(|| Some(Stopped::died(problem.message)));
                 }
                 Err(error) => return stopped.or_else(|| Some(Stopped::died(format!("{error:#}")))),
             }
             let now = clock::mono();
-            if let Some(problem) = supervisor.look(field, &daemon.store, &daemon.limits, now)
-                && stopped.as_ref().is_none_or(|known| known.cause == crate::supervise::Cause::Asked)
+            if let Some(problem) = supervisor.look(resources, &daemon.store, &daemon.limits, now)
+                && stopped.as_ref().is_none_or(|known| known.cause == crate::supervise::Cause::Requested)
             {
                 stopped = Some(problem);
-                self.wish(Stop::Now);
+                self.request_stop(Stop::Now);
             }
             if self.watchers.load(Ordering::Relaxed) > 0 {
                 watched = now;
             } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
-                stopped = Some(Stopped::asked("the client went away"));
-                self.wish(Stop::Now);
+                stopped = Some(Stopped::requested("the client went away"));
+                self.request_stop(Stop::Now);
             }
-            let will = self.will.lock().map(|will| *will).unwrap_or_default();
-            if will != told {
-                told = will;
+            let stop_request = self.stop_request.lock().map(|stop_request| *stop_request).unwrap_or_default();
+            if stop_request != handled {
+                handled = stop_request;
                 let is_ending = daemon.draining.load(Ordering::Relaxed);
                 let why = if is_ending { "aiperfd was stopped" } else { "the user stopped it" };
-                stopped.get_or_insert_with(|| Stopped::asked(why));
+                stopped.get_or_insert_with(|| Stopped::requested(why));
                 self.enter(State::Draining);
-                let order = if will == Some(Stop::Now) { Order::Stop } else { Order::Drain };
-                field.loadgen.order(&order).ok();
-                if will == Some(Stop::Now) {
+                let order = if stop_request == Some(Stop::Now) { Order::Stop } else { Order::Drain };
+                resources.loadgen.order(&order).ok();
+                if stop_request == Some(Stop::Now) {
                     supervisor.end_by(now + STOP_PATIENCE);
                 }
             }
             if supervisor.is_overdue(now) {
-                field.loadgen.end();
+                resources.loadgen.end();
             }
-            field.watch.look(field.loadgen.pid());
+            resources.watch.look(resources.loadgen.pid());
         }
     }
 
-    /// Where it stands. From now on one that waited to be started never will be.
+    /// Its state. From now on one that waited to be started never will be.
     pub(crate) fn close(&self) -> State {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let state = status.state;
@@ -527,13 +536,13 @@ impl Active {
         state
     }
 
-    /// Wants the run to be stopped, whoever else does.
-    pub(crate) fn wish(&self, what: Stop) {
-        *self.will.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    /// Requests that the run be stopped.
+    pub(crate) fn request_stop(&self, what: Stop) {
+        *self.stop_request.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
 }
 
-impl Drop for Active {
+impl Drop for ActiveRun {
     fn drop(&mut self) {
         wipe(&mut self.create.get_mut().unwrap_or_else(PoisonError::into_inner).secret_headers);
     }
@@ -544,19 +553,19 @@ fn wipe(secrets: &mut BTreeMap<String, String>) {
     secrets.values_mut().for_each(Zeroize::zeroize);
 }
 
-/// The rung of a run over a Unix socket.
-fn rung_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
+/// The timestamp source of a run over a Unix socket.
+fn timestamp_source_of_local(wanted: Timestamps) -> Result<(Timestamps, Option<String>)> {
     match wanted {
         Timestamps::User => Ok((Timestamps::User, None)),
         Timestamps::Auto => Ok((Timestamps::User, Some(NO_PACKETS.to_owned()))),
         named => {
-            let why = format!("--timestamps {} is not to be had: {NO_PACKETS}", named.name());
+            let why = format!("--timestamps {} is not available: {NO_PACKETS}", named.name());
             Err(Problem::new(Fault::Plan, why).into())
         }
     }
 }
 
-/// What comes into the pipeline of a run.
+/// The inputs of a run's pipeline.
 pub(crate) struct Inflow {
     pub(crate) replies: Replies,
     pub(crate) kernel: Option<Reader>,
@@ -636,12 +645,12 @@ pub(crate) fn phase_names(plan: &Plan) -> Vec<&str> {
     plan.load.phases.iter().map(|phase| phase.name.as_str()).collect()
 }
 
-/// The most connections that a phase of the plan has at the same time, where it says.
+/// The most connections that a phase of the plan has at the same time, if it limits them.
 fn most_at_once(plan: &Plan) -> Option<u32> {
     plan.load.phases.iter().filter_map(|phase| phase.concurrency).max()
 }
 
-/// How much the plan is about, where it says.
+/// The size of the plan's load, as far as the plan sets it.
 #[derive(Default)]
 struct Planned {
     requests: Option<u64>,
@@ -656,12 +665,17 @@ fn planned(plan: &Plan) -> Planned {
     }
 }
 
-/// What a Parquet file says of the run it is from, should it ever be alone.
-pub(crate) fn metadata(run_id: &str, rung: Timestamps, clock: &Anchor, host: &Host) -> Vec<(String, String)> {
+/// Metadata of a Parquet file about its run, in case it is ever alone.
+pub(crate) fn metadata(
+    run_id: &str,
+    timestamp_source: Timestamps,
+    clock: &Anchor,
+    host: &Host,
+) -> Vec<(String, String)> {
     let pairs = [
         ("schema_version", SCHEMA_VERSION.to_owned()),
         ("run_id", run_id.to_owned()),
-        ("timestamps", rung.name().to_owned()),
+        ("timestamps", timestamp_source.name().to_owned()),
         ("clock_mono_ns", clock.mono_ns.0.to_string()),
         ("clock_real_ns", clock.real_ns.0.to_string()),
         ("kernel", host.kernel.clone()),
@@ -703,14 +717,14 @@ pub(crate) fn spawn_with_priority<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(with_priority).context("failed to start a thread")
 }
 
-/// Sets this thread's priority, -20 first to 19 last. A refusal costs nothing but manners.
+/// Sets this thread's priority, -20 first to 19 last. A refused priority changes no result.
 fn set_priority(priority: i32) {
-    // On Linux a thread number stands for that thread alone (man 2 setpriority).
+    // On Linux a thread number identifies that thread alone (man 2 setpriority).
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), priority).ok();
 }
 
-/// Hot threads go before everything else on their cores, which takes `CAP_SYS_NICE`; without it they take their turn,
-/// and the verdict sees what others took.
+/// Gives hot threads priority on their cores, which needs `CAP_SYS_NICE`; without it they are scheduled like others, and
+/// the verdict sees the time that others used.
 fn raise_hot_threads(pid: u32) {
     // Composers feed them, so they must not wait behind others either.
     for name in [HOT_THREAD, "compose-"] {
@@ -726,9 +740,9 @@ fn raise_hot_threads(pid: u32) {
 const START_DELAY: DurationNs = DurationNs::from_millis(5);
 /// How often a run is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
-/// How long a run goes on although no client follows it.
+/// How long a run continues although no client follows it.
 pub(crate) const CLIENT_PATIENCE: DurationNs = DurationNs::from_millis(3000);
-/// How long a load generator that was told to end at once may take; then it is ended.
+/// How long a load generator may take that was ordered to end at once; then it is killed.
 pub(crate) const STOP_PATIENCE: DurationNs = DurationNs::from_millis(10_000);
 /// How long the collector's last look may take.
 const COLLECTOR_PATIENCE: DurationNs = DurationNs::from_millis(30_000);

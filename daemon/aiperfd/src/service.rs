@@ -1,4 +1,4 @@
-//! What the configuration says is to be watched, watched for as long as the daemon runs, and told to who publishes it.
+//! Services of the configuration, watched for as long as the daemon runs, and sent to the publisher.
 //!
 //! ```text
 //! [[observe]] ── one thread each ──▶ a run that watches ──▶ rolling parts
@@ -10,11 +10,11 @@ use crate::clock;
 use crate::config::Observe;
 use crate::daemon::{Daemon, PublishedRun};
 use crate::limits::ROOT;
-use crate::live::{Detail, Ear, EndedRequests};
+use crate::live::{Detail, EndedRequests, Subscriber};
 use crate::publisher::Publisher;
 use crate::recover::recover;
 use crate::rolling::Kept;
-use crate::run::Active;
+use crate::run::ActiveRun;
 use crate::store::new_run_id;
 use anyhow::{Context, Result};
 use common::plan::Target;
@@ -36,7 +36,7 @@ struct Service {
     problem: Mutex<Option<String>>,
 }
 
-/// Begins to watch all of them; the threads end when the daemon has drained.
+/// Starts to watch all of them; the threads end when the daemon has drained.
 ///
 /// # Errors
 /// When a folder can't be made or a thread not be started.
@@ -53,7 +53,7 @@ pub fn start(
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
         let kept = Kept { directory, part: observe.part(), bytes: observe.keep_bytes() };
         let live = Arc::<EndedRequests>::default();
-        live.open(Ear::Publisher, Detail::Numbers);
+        live.open(Subscriber::Publisher, Detail::Numbers);
         let service = Arc::new(Service { observe, live, problem: Mutex::default() });
         services.push(Arc::clone(&service));
         let daemon = Arc::clone(daemon);
@@ -87,7 +87,7 @@ impl Service {
         }
     }
 
-    /// What a daemon that was killed had watched and not put away yet goes to the parts.
+    /// Moves what a killed daemon had watched and not stored yet to the parts.
     fn take_up(&self, daemon: &Daemon, kept: &Kept) {
         let left = daemon.store.list().into_iter().filter(|status| {
             status.owner == ROOT && status.state == State::Interrupted && status.target == self.observe.name
@@ -104,7 +104,7 @@ impl Service {
         }
     }
 
-    /// Watches until that ends; gives why it did, should that be a failure.
+    /// Watches until that ends; returns why it did, if that is a failure.
     fn watch_once(&self, daemon: &Daemon, kept: &Kept) -> Result<Option<String>> {
         let target = self.target()?;
         let run_id = new_run_id()?;
@@ -133,7 +133,7 @@ impl Service {
         Ok(Target::Cgroup(path))
     }
 
-    fn run(&self, daemon: &Daemon, run_id: &str, target: Target, kept: &Kept) -> Result<Active> {
+    fn run(&self, daemon: &Daemon, run_id: &str, target: Target, kept: &Kept) -> Result<ActiveRun> {
         let directory = daemon.store.create(run_id)?;
         let (plan, secret_headers) = (self.observe.plan(target), BTreeMap::new());
         let create = Create { plan, secret_headers, addresses: Vec::new() };
@@ -149,15 +149,15 @@ impl Service {
             owner: ROOT,
         };
         directory.write_plan(&create, &status)?;
-        Ok(Active {
+        Ok(ActiveRun {
             directory,
             create: Mutex::new(create),
             status: Mutex::new(status),
             client: "the daemon's configuration".to_owned(),
-            will: Mutex::default(),
+            stop_request: Mutex::default(),
             watchers: AtomicUsize::new(0),
             live: Arc::clone(&self.live),
-            telling: Mutex::default(),
+            progress_source: Mutex::default(),
             uid: ROOT,
             pid: None,
             touched: Mutex::new(clock::mono()),
@@ -168,32 +168,32 @@ impl Service {
         })
     }
 
-    /// How it fares at this moment.
-    fn health(&self, daemon: &Daemon, untold: u64) -> WatchedServer {
+    /// Its state at this moment.
+    fn health(&self, daemon: &Daemon, dropped: u64) -> WatchedServer {
         let active = daemon.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>());
         let ours = active.unwrap_or_default().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
         let health = ours.and_then(|run| run.health.lock().ok().map(|health| health.clone()));
         let problem = self.problem.lock().ok().and_then(|problem| problem.clone());
         let health = health.unwrap_or_default();
         let problem = problem.filter(|_| !health.is_watching);
-        WatchedServer { name: self.observe.name.clone(), problem, untold, ..health }
+        WatchedServer { name: self.observe.name.clone(), problem, dropped, ..health }
     }
 }
 
-/// Tells the publisher until it is gone or the daemon is.
+/// Sends to the publisher until it is gone or the daemon is.
 fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher) {
-    let mut untold = vec![0; services.len()];
+    let mut dropped = vec![0; services.len()];
     loop {
-        for (service, untold) in services.iter().zip(&mut untold) {
-            for request in service.live.take(Ear::Publisher) {
-                *untold = request.dropped;
+        for (service, dropped) in services.iter().zip(&mut dropped) {
+            for request in service.live.take(Subscriber::Publisher) {
+                *dropped = request.dropped;
                 let server = service.observe.name.clone();
-                if publisher.tell(&Published::Request { server, request }).is_err() {
+                if publisher.send(&Published::Request { server, request }).is_err() {
                     return tracing::warn!("the publishing process has ended: nothing is published any more");
                 }
             }
-            let health = service.health(daemon, *untold);
-            if publisher.tell(&Published::Watched(health)).and_then(|()| publisher.flush()).is_err() {
+            let health = service.health(daemon, *dropped);
+            if publisher.send(&Published::Watched(health)).and_then(|()| publisher.flush()).is_err() {
                 return tracing::warn!("the publishing process has ended: nothing is published any more");
             }
         }
@@ -203,14 +203,14 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
         if daemon.draining.load(Ordering::Relaxed) {
             return;
         }
-        std::thread::sleep(TELL_INTERVAL);
+        std::thread::sleep(PUBLISH_INTERVAL);
     }
 }
 
-/// Tells of the requests of runs that clients asked for; one that is over is told a last time and forgotten.
+/// Sends the requests of clients' runs; a run that is over is sent a last time and forgotten.
 fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<()> {
     let Some(published) = &daemon.published else { return Ok(()) };
-    // Whoever creates a run must never wait for a process that does not read.
+    // A client that creates a run must never wait for a process that does not read.
     let runs = match published.lock() {
         Ok(mut runs) => {
             let over = runs.extract_if(.., |run| Arc::strong_count(&run.live) == 1).collect::<Vec<_>>();
@@ -218,11 +218,11 @@ fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<(
         }
         Err(_) => return Ok(()),
     };
-    for PublishedRun { model, live, untold } in &runs {
-        for request in live.take(Ear::Publisher) {
-            let dropped = request.dropped;
-            let untold = dropped.saturating_sub(untold.swap(dropped, Ordering::Relaxed));
-            publisher.tell(&Published::Sent { model: model.clone(), untold, request })?;
+    for PublishedRun { model, live, dropped: reported } in &runs {
+        for request in live.take(Subscriber::Publisher) {
+            let all = request.dropped;
+            let dropped = all.saturating_sub(reported.swap(all, Ordering::Relaxed));
+            publisher.send(&Published::Sent { model: model.clone(), dropped, request })?;
         }
     }
     Ok(())
@@ -235,4 +235,4 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 /// How long it waits before it tries again to watch what is not there.
 const AGAIN: common::clock::DurationNs = common::clock::DurationNs::from_millis(2000);
 const PATIENCE: Duration = Duration::from_millis(50);
-const TELL_INTERVAL: Duration = Duration::from_millis(500);
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(500);

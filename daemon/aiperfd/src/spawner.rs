@@ -37,11 +37,11 @@ pub struct Spawner {
 #[derive(Debug)]
 struct Asking {
     socket: OwnedFd,
-    /// The number of the last request: an answer to an earlier one comes too late.
-    asked: u32,
+    /// The number of the last request: a response to an earlier one is too late.
+    last_request: u32,
 }
 
-/// What the daemon asks for.
+/// A request of the daemon.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 struct Request {
@@ -54,7 +54,7 @@ struct Request {
     reserved: u32,
 }
 
-/// What the spawner answers.
+/// The spawner's response.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 struct Answer {
@@ -72,15 +72,15 @@ impl Spawner {
         let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
         let pair =
             socketpair(family, kind, SocketFlags::CLOEXEC, None).context("failed to make a socket pair")?;
-        Ok((Self { socket: Mutex::new(Asking { socket: pair.0, asked: 0 }) }, pair.1))
+        Ok((Self { socket: Mutex::new(Asking { socket: pair.0, last_request: 0 }) }, pair.1))
     }
 
-    /// Starts a load generator that takes its orders from `orders`; gives its process number.
+    /// Starts a load generator that receives its orders from `orders`; returns its process number.
     ///
     /// # Errors
-    /// When the spawner does not answer, or can't start it.
+    /// When the spawner does not respond, or can't start it.
     pub fn start(&self, identity: Identity, orders: BorrowedFd<'_>) -> Result<u32> {
-        match self.ask(START, identity.uid().unwrap_or(OWN_USER), &[orders])? {
+        match self.call(START, identity.uid().unwrap_or(OWN_USER), &[orders])? {
             0 => bail!("the spawner failed to start a load generator; its reason is in the daemon's log"),
             pid => Ok(pid),
         }
@@ -95,7 +95,7 @@ impl Spawner {
     /// Whether no spawner is there and none will be: the guard is gone as well.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        // One that is asked something at this moment is waited for there.
+        // A call that is in progress at this moment is waited for there.
         let Ok(asking) = self.socket.try_lock() else { return false };
         let mut ends = [PollFd::new(&asking.socket, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -104,15 +104,15 @@ impl Spawner {
 
     /// Ends a load generator that it started, if that still runs.
     pub fn end(&self, pid: u32) {
-        if let Err(error) = self.ask(END, pid, &[]) {
+        if let Err(error) = self.call(END, pid, &[]) {
             tracing::debug!("load generator {pid} may still run: {error:#}");
         }
     }
 
-    fn ask(&self, kind: u32, subject: u32, descriptors: &[BorrowedFd<'_>]) -> Result<u32> {
+    fn call(&self, kind: u32, subject: u32, descriptors: &[BorrowedFd<'_>]) -> Result<u32> {
         let mut asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        asking.asked = asking.asked.wrapping_add(1);
-        let request = Request { number: asking.asked, kind, subject, reserved: 0 };
+        asking.last_request = asking.last_request.wrapping_add(1);
+        let request = Request { number: asking.last_request, kind, subject, reserved: 0 };
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -132,7 +132,7 @@ impl Spawner {
             if read == 0 {
                 bail!("the spawner of load generators is gone: restart aiperfd");
             }
-            if read == size_of::<Answer>() && answer.number == asking.asked {
+            if read == size_of::<Answer>() && answer.number == asking.last_request {
                 return Ok(answer.pid);
             }
         }
@@ -142,9 +142,9 @@ impl Spawner {
 /// The spawner itself: serves on standard input until the daemon's end of it closes.
 ///
 /// # Errors
-/// When the load generator's program can't be opened, or rights not be given up.
+/// When the load generator's program can't be opened, or privileges not be dropped.
 pub fn run(loadgen: &Path) -> Result<()> {
-    // Opened while everything may be: the program may lie where other users can't walk.
+    // Opened while privileges allow it: the program may be where other users can't walk.
     let program = File::open(loadgen).with_context(|| {
         format!(
             "failed to open the load generator `{}`; build it, or name it with --loadgen",
@@ -226,7 +226,7 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<(Request, Option<OwnedFd>)>> {
     Ok((received.bytes > 0).then_some((request, descriptor)))
 }
 
-/// Sends bytes on a socket; the descriptors come with the first of them.
+/// Sends bytes on a socket; the descriptors are sent with the first of them.
 ///
 /// # Errors
 /// When the other end is gone.
@@ -251,5 +251,5 @@ const START: u32 = 1;
 const END: u32 = 2;
 /// For a load generator of the daemon's own user.
 const OWN_USER: u32 = u32::MAX;
-/// A spawner that was killed in the middle of a request never answers it; the next one serves the next request.
+/// A spawner that was killed in the middle of a request never responds to it; the next one serves the next request.
 const ANSWER_PATIENCE: DurationNs = DurationNs::from_millis(5000);

@@ -1,8 +1,8 @@
 //! Files that hold what was collected until it is processed: memory stays flat, however far the reader is behind.
 //!
-//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that, or
-//! when the disk runs short, the disk space of what was read is given back as soon as it is in complete parts of the
-//! results, and a mark in the folder says so.
+//! A spool file is kept whole up to a number of bytes: as long as it is, a daemon that was killed loses nothing. Beyond that,
+//! or when the disk runs short, the disk space of what was read is freed as soon as it is in complete parts of the results,
+//! and a mark in the folder records that.
 
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;
@@ -22,7 +22,7 @@ pub struct Writer {
     written: u64,
     /// What a reader in this process may read.
     published: Arc<AtomicU64>,
-    /// What is given back, and when.
+    /// What is freed, and when.
     keeping: Keeping,
     durable: Durable,
     /// How far it was read at the last look.
@@ -35,19 +35,19 @@ pub struct Keeping(Arc<Kept>);
 
 #[derive(Debug)]
 struct Kept {
-    /// Bytes that each file may have before anything is given back.
+    /// Bytes that each file may have before anything is freed.
     bytes: u64,
-    /// The mark that something was given back.
+    /// The mark that something was freed.
     mark: PathBuf,
-    /// Whether parts are short, so that something can be given back soon.
+    /// Whether parts are short, so that something can be freed soon.
     is_short: AtomicBool,
-    /// Whether something was given back.
+    /// Whether something was freed.
     is_cut: AtomicBool,
     /// How often the pipeline has ended its parts.
     parts: AtomicU64,
 }
 
-/// How far one file may be given back: what was read before the parts were ended twice is in complete ones.
+/// How far one file may be freed: what was read before the parts were ended twice is in complete ones.
 #[derive(Debug, Default)]
 struct Durable {
     parts: u64,
@@ -55,7 +55,7 @@ struct Durable {
     read: u64,
     /// How far it had been read when they were ended the time before.
     safe: u64,
-    /// Bytes from the file's begin whose disk space has been given back.
+    /// Bytes from the file's start whose disk space has been freed.
     freed: u64,
 }
 
@@ -72,7 +72,7 @@ impl Keeping {
         }))
     }
 
-    /// Nothing is kept that is in complete parts, and the mark says so from the beginning.
+    /// Nothing is kept that is in complete parts, and the mark is there from the start.
     ///
     /// # Errors
     /// When the mark can't be made.
@@ -99,7 +99,7 @@ impl Keeping {
         self.0.parts.fetch_add(1, Ordering::Release);
     }
 
-    /// Gives back what is in complete parts of a file that has been read up to `read`.
+    /// Frees what is in complete parts of a file that has been read up to `read`.
     fn give_back(&self, file: &File, durable: &mut Durable, read: u64) -> io::Result<()> {
         if read > self.0.bytes {
             self.press();
@@ -114,7 +114,7 @@ impl Keeping {
         if !self.is_short() || durable.safe.saturating_sub(durable.freed) < least {
             return Ok(());
         }
-        // The mark is on the disk before the first bytes are gone.
+        // The mark is on the disk before the first bytes are freed.
         if !self.0.is_cut.swap(true, Ordering::Relaxed) {
             File::create(&self.0.mark)?;
         }
@@ -142,14 +142,14 @@ pub struct Reader {
     file: File,
     published: Arc<AtomicU64>,
     buffer: Vec<u8>,
-    /// How much of the buffer has been taken.
+    /// How much of the buffer has been consumed.
     taken: usize,
     /// The offset in the file after the buffer.
     place: u64,
     durable: Durable,
-    /// How far another process has read, if one reads too: what it has not read is not given back.
+    /// How far another process has read, if one reads too: what it has not read is not freed.
     other: Option<Arc<AtomicU64>>,
-    /// What is given back; nothing of a file that is read again.
+    /// What is freed; nothing of a file that is read again.
     keeping: Option<Keeping>,
 }
 
@@ -189,7 +189,7 @@ impl Writer {
         })
     }
 
-    /// The same for a file that another process reads too, which has come as far as `other` says.
+    /// The same for a file that another process reads too, as far as `other` holds.
     ///
     /// # Errors
     /// When the file's descriptor can't be duplicated.
@@ -225,10 +225,10 @@ impl Writer {
         self.written
     }
 
-    /// Gives back the disk space of bytes before this place, once they are in complete parts.
+    /// Frees the disk space of bytes before this place, once they are in complete parts.
     ///
     /// # Errors
-    /// When the file system refuses for another reason than that it can't.
+    /// When the file system fails for another reason than that it does not support this.
     pub fn free_before(&mut self, place: u64) -> io::Result<()> {
         self.read = place;
         self.keeping.give_back(&self.file, &mut self.durable, place)
@@ -242,7 +242,7 @@ impl Writer {
         loop {
             match self.file.write_all_at(&self.buffer, self.written) {
                 Ok(()) => break,
-                // What is in complete parts soon makes room; the rings hold what comes meanwhile.
+                // What is in complete parts soon makes room; the rings hold what arrives meanwhile.
                 Err(error) if attempt < FULL_ATTEMPTS && error.kind() == io::ErrorKind::StorageFull => {
                     attempt += 1;
                     self.keeping.press();
@@ -259,7 +259,7 @@ impl Writer {
 }
 
 impl Reader {
-    /// Reads a file that a daemon which is gone has left, to its end.
+    /// Reads a file that a dead daemon has left, to its end.
     ///
     /// # Errors
     /// When it can't be opened.
@@ -289,7 +289,7 @@ impl Reader {
         Ok(self.buffer.get(self.taken..self.taken + count))
     }
 
-    /// Passes over bytes that were peeked at.
+    /// Skips bytes that were peeked at.
     pub const fn take(&mut self, count: usize) {
         self.taken += count;
     }
@@ -306,7 +306,7 @@ impl Reader {
         self.buffer.resize(kept + count, 0);
         self.file.read_exact_at(&mut self.buffer[kept..], self.place)?;
         self.place += count as u64;
-        // A buffer behind the place has been taken; giving back its disk space may fail and costs space only.
+        // A buffer behind the place has been consumed; freeing its disk space may fail and costs space only.
         let other = self.other.as_ref().map_or(u64::MAX, |other| other.load(Ordering::Acquire));
         let taken = (self.place - kept as u64 - count as u64).min(other);
         if let Some(keeping) = &self.keeping {
@@ -316,11 +316,11 @@ impl Reader {
     }
 }
 
-/// The mark that something was given back.
+/// The mark that something was freed.
 const CUT: &str = "cut";
-/// How much is buffered before it goes to the file.
+/// Bytes that are buffered before they are written to the file.
 const BUFFER_BYTES: usize = 256 << 10;
-/// How much disk space is given back at once.
+/// How much disk space is freed at once.
 const FREE_BYTES: u64 = 64 << 20;
 /// The same when the disk runs short, or much was collected.
 const PRESSED_BYTES: u64 = 1 << 20;
@@ -367,18 +367,18 @@ mod tests {
         write(2);
         keeping.ended_parts();
         write(1);
-        assert!(is_whole(directory.path()) && !keeping.is_short(), "nothing was given back");
+        assert!(is_whole(directory.path()) && !keeping.is_short(), "nothing was freed");
         let mut again = Reader::again(&directory.path().join("spool")).unwrap();
         assert_eq!(again.peek(1).unwrap(), Some([7].as_slice()), "it can be read again");
         write(4);
-        assert!(keeping.is_short() && !is_whole(directory.path()), "what is in complete parts is given back");
+        assert!(keeping.is_short() && !is_whole(directory.path()), "what is in complete parts is freed");
     }
 
     #[test]
     fn what_is_put_away_meanwhile_is_never_read_again() {
         let directory = tempfile::tempdir().unwrap();
         let keeping = Keeping::nothing(directory.path()).unwrap();
-        assert!(keeping.is_short() && !is_whole(directory.path()), "from the beginning");
+        assert!(keeping.is_short() && !is_whole(directory.path()), "from the start");
     }
 
     #[test]

@@ -44,15 +44,15 @@ pub struct RunDir {
 pub struct Started {
     /// The source of timestamps that it got.
     pub timestamps: String,
-    /// Why not a better one.
+    /// Why a better one was not available.
     pub timestamps_reason: Option<String>,
-    /// The clocks when it began.
+    /// The clocks when it started.
     pub clock_begin: Anchor,
-    /// The host when it began.
+    /// The host when it started.
     pub host: Host,
     /// What the checks of the host found.
     pub doctor: Vec<Finding>,
-    /// Who asked for it.
+    /// The client that created it.
     pub client: String,
     /// Its load generator's workers; 0 of a run that watches.
     pub workers: u32,
@@ -87,7 +87,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The right to use a state directory, which the kernel takes back when the process ends.
+    /// The lock on a state directory, which the kernel releases when the process ends.
     fn lock(state_dir: &Path) -> Result<fs::File> {
         let path = state_dir.join("lock");
         let lock = fs::File::options().create(true).truncate(false).write(true).open(&path);
@@ -104,7 +104,7 @@ impl Store {
     /// Makes the directory of a new run.
     ///
     /// # Errors
-    /// When the disk refuses; nothing is left then.
+    /// On an error of the disk; nothing is left then.
     pub fn create(&self, run_id: &str) -> Result<RunDir> {
         let run = RunDir { path: self.runs.join(run_id) };
         let made = run.make();
@@ -131,7 +131,7 @@ impl Store {
         };
     }
 
-    /// How a run stood when it was last looked at.
+    /// The state of a run when it was last looked at.
     pub fn status(&self, run_id: &str) -> Option<Status> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(run_id).map(|known| known.status.clone())
@@ -190,7 +190,7 @@ impl RunDir {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(OWNER_ONLY)).ok();
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -202,7 +202,7 @@ impl RunDir {
         (fetched && path.is_file()).then_some(path)
     }
 
-    /// Where an input that a client uploads goes; `None` for a name that no input has.
+    /// The path of an input that a client uploads; `None` for a name that no input has.
     pub fn input(&self, name: &str) -> Option<PathBuf> {
         INPUTS.contains(&name).then(|| self.path.join("inputs").join(name))
     }
@@ -237,7 +237,7 @@ impl RunDir {
     /// Keeps what is known of a run that has started.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn write_started(&self, started: &Started) -> Result<()> {
         write_json(&self.path.join("started.json"), started)
     }
@@ -250,7 +250,7 @@ impl RunDir {
     /// Writes `run.json`, whole or not at all; on a full disk in the room that was kept for it.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// On an error of the disk.
     pub fn write_run(&self, run: &Run) -> Result<()> {
         let path = self.path.join("run.json");
         write_json(&path, run).or_else(|_| {
@@ -259,12 +259,12 @@ impl RunDir {
         })
     }
 
-    /// Gives up the room that is kept for the end of the run.
+    /// Frees the room that is reserved for the end of the run.
     pub fn give_up_reserve(&self) {
         fs::remove_dir_all(self.path.join(RESERVE)).ok();
     }
 
-    /// Where spool files lie.
+    /// The folder of spool files.
     pub fn spool(&self) -> PathBuf {
         self.path.join("spool")
     }
@@ -279,7 +279,7 @@ impl RunDir {
         fs::remove_dir_all(&self.path).with_context(|| format!("failed to remove `{}`", self.path.display()))
     }
 
-    /// Gives back the disk space of what was collected: it is in the results, or can't be.
+    /// Frees the disk space of what was collected: it is in the results, or can't be.
     pub fn remove_spool(&self) {
         fs::remove_dir_all(self.spool()).ok();
     }
@@ -341,7 +341,7 @@ fn size(path: &Path) -> u64 {
     entries.flatten().map(of).sum()
 }
 
-/// Whether the disk refused because it, or the user's share of it, is full.
+/// Whether the error is that the disk, or the user's share of it, is full.
 #[must_use]
 pub fn is_full(error: &anyhow::Error) -> bool {
     let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
@@ -422,11 +422,11 @@ mod tests {
             assert_eq!(mode, OWNER_ONLY, "{}", folder.display());
         }
         assert_eq!(store.usage(0).0, 1, "a run without an owner is root's");
-        assert_eq!(store.usage(1000), (0, 0), "and nobody else's");
+        assert_eq!(store.usage(1000), (0, 0), "and no other user's");
     }
 
     #[test]
-    fn a_full_disk_is_told_from_a_broken_one() {
+    fn a_full_disk_is_distinguished_from_a_broken_one() {
         let full: anyhow::Error = std::io::Error::from(ErrorKind::StorageFull).into();
         assert!(is_full(&full.context("failed to write `x`")), "through its context");
         assert!(!is_full(&std::io::Error::from(ErrorKind::PermissionDenied).into()), "another reason");

@@ -1,14 +1,15 @@
-//! Sees that every part of a run is alive: a part that dies, hangs or stands still ends the run, with a reason.
+//! Checks that every thread and process of a run is alive: one that dies, hangs or makes no progress ends the run, with a
+//! reason.
 //!
 //! ```text
-//! collector   its looks at the rings go on          pipeline   it goes on, and reads what the response parser sends
-//! load generator   is no stopped process, ends when it is told to      disk   has room left
+//! collector   it looks at the rings        pipeline   it makes progress, and reads what the response parser sends
+//! load generator   is no stopped process, ends when it is ordered to      disk   has room left
 //! ```
 
 use crate::collect::client_ring::Counters;
 use crate::limits::Limits;
 use crate::pipeline::{Pipeline, Writers};
-use crate::run::{Field, spawn_with_priority};
+use crate::run::{RunResources, spawn_with_priority};
 use crate::store::{Store, is_full};
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
@@ -29,11 +30,11 @@ pub struct Stopped {
 /// What kind of end a run that was not done has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The user, the client's end or the daemon's end asked for it, or the plan says so.
-    Asked,
-    /// A part of the run died.
+    /// Requested by the user, by the client's end or the daemon's end, or the plan requires it.
+    Requested,
+    /// A thread or process of the run died.
     Died,
-    /// A part of the run stood still.
+    /// A thread or process of the run made no progress.
     Stalled,
     /// The daemon died under it.
     DaemonDied,
@@ -44,24 +45,24 @@ pub enum Cause {
 }
 
 impl Stopped {
-    /// Somebody asked for it.
-    pub fn asked(why: impl Into<String>) -> Self {
-        Self { cause: Cause::Asked, why: why.into() }
+    /// It was requested.
+    pub fn requested(why: impl Into<String>) -> Self {
+        Self { cause: Cause::Requested, why: why.into() }
     }
 
-    /// A part of the run died.
+    /// A thread or process of the run died.
     pub fn died(why: impl Into<String>) -> Self {
         Self { cause: Cause::Died, why: why.into() }
     }
 
-    /// A part of the run stood still.
+    /// A thread or process of the run made no progress.
     pub fn stalled(why: impl Into<String>) -> Self {
         Self { cause: Cause::Stalled, why: why.into() }
     }
 
     /// What a thread failed with.
     pub fn failed(what: &str, error: &anyhow::Error) -> Self {
-        // What the kernel refused has a number; what one part finds wrong with another has none.
+        // What the kernel refused has a number; what one thread finds wrong with another has none.
         let is_disk = error.chain().any(|cause| {
             cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.raw_os_error().is_some())
         });
@@ -74,7 +75,7 @@ impl Stopped {
     }
 }
 
-/// What was seen of a run's parts at the last look.
+/// What was seen of a run's threads and processes at the last look.
 #[derive(Debug)]
 pub struct Supervisor {
     looks: Since<u64>,
@@ -92,7 +93,7 @@ struct Since<T> {
 }
 
 impl<T: PartialEq> Since<T> {
-    /// Takes a value; gives for how long it has been this one.
+    /// Updates the value; returns how long it has been this one.
     fn same(&mut self, value: T, now: MonoNs) -> DurationNs {
         if self.value != value {
             (self.value, self.since) = (value, now);
@@ -106,7 +107,7 @@ impl<T: PartialEq> Since<T> {
 struct Parser(Since<(bool, u64)>);
 
 impl Parser {
-    /// Takes how far it has read and how far it may; tells whether it has had something to read for long and reads nothing.
+    /// Updates how far it has read and how far it may; returns whether it has had something to read for long and reads nothing.
     fn stands_still(&mut self, (consumed, visible): (u64, u64), now: MonoNs) -> bool {
         let is_behind = consumed < visible;
         self.0.same((is_behind, consumed), now) > PARSER_STANDSTILL && is_behind
@@ -125,7 +126,7 @@ impl Supervisor {
         }
     }
 
-    /// Sets the moment after which a load generator that was told to end is ended by force.
+    /// Sets the deadline after which a load generator that was ordered to end is killed.
     pub fn end_by(&mut self, deadline: MonoNs) {
         self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
     }
@@ -136,49 +137,55 @@ impl Supervisor {
         self.deadline.is_some_and(|deadline| now > deadline)
     }
 
-    /// Looks at every part; says what is wrong.
+    /// Checks everything; returns what is wrong.
     pub(crate) fn look(
         &mut self,
-        field: &mut Field<'_>,
+        resources: &mut RunResources<'_>,
         store: &Store,
         limits: &Limits,
         now: MonoNs,
     ) -> Option<Stopped> {
-        if field.collector.as_ref().is_some_and(JoinHandle::is_finished) {
-            let error = field.stop_collecting().err()?;
+        if resources.collector.as_ref().is_some_and(JoinHandle::is_finished) {
+            let error = resources.stop_collecting().err()?;
             return Some(Stopped::failed("the collector of records ended", &error));
         }
-        if field.pipeline.ended_early() {
-            let error = field.pipeline.failure()?;
+        if resources.pipeline.ended_early() {
+            let error = resources.pipeline.failure()?;
             return Some(Stopped::failed("the pipeline ended", error));
         }
-        self.stands_still(field, now).or_else(|| self.disk(field, store, limits, now))
+        self.stands_still(resources, now).or_else(|| self.disk(resources, store, limits, now))
     }
 
-    fn stands_still(&mut self, field: &Field<'_>, now: MonoNs) -> Option<Stopped> {
-        let looks = field.looks.load(Ordering::Relaxed);
-        if field.collector.is_some() && self.looks.same(looks, now) > STANDSTILL {
-            return Some(Stopped::stalled("the collector of records stands still: the disk does not answer"));
+    fn stands_still(&mut self, resources: &RunResources<'_>, now: MonoNs) -> Option<Stopped> {
+        let looks = resources.looks.load(Ordering::Relaxed);
+        if resources.collector.is_some() && self.looks.same(looks, now) > STANDSTILL {
+            return Some(Stopped::stalled("the collector of records hangs: the disk does not respond"));
         }
-        if field.watch.stopped_for(now) > STANDSTILL {
+        if resources.watch.stopped_for(now) > STANDSTILL {
             return Some(Stopped::stalled("the load generator was stopped by a signal and not continued"));
         }
-        let workers = field.counters.iter().map(Counters::parsed);
-        let all = workers.fold(field.collected.parsed(), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let workers = resources.counters.iter().map(Counters::parsed);
+        let all = workers.fold(resources.collected.parsed(), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         if self.parser.stands_still(all, now) {
-            return Some(Stopped::stalled("the response parser stands still"));
+            return Some(Stopped::stalled("the response parser hangs"));
         }
         None
     }
 
-    fn disk(&mut self, field: &Field<'_>, store: &Store, limits: &Limits, now: MonoNs) -> Option<Stopped> {
+    fn disk(
+        &mut self,
+        resources: &RunResources<'_>,
+        store: &Store,
+        limits: &Limits,
+        now: MonoNs,
+    ) -> Option<Stopped> {
         if now - self.disk < DISK_INTERVAL {
             return None;
         }
         self.disk = now;
         let (free, all) = store.disk();
         if free < kept_free(limits, all) * EARLIER {
-            field.keeping.press();
+            resources.keeping.press();
         }
         let why = disk_is_full(store, limits)?;
         Some(Stopped { cause: Cause::DiskFull, why })
@@ -207,7 +214,7 @@ fn kept_free(limits: &Limits, all: u64) -> u64 {
 /// The pipeline's thread, how far it is, and what it ended with.
 pub(crate) struct PipelineThread {
     thread: Option<JoinHandle<Result<Writers>>>,
-    heard: Arc<AtomicU64>,
+    received: Arc<AtomicU64>,
     result: Option<Result<Writers>>,
 }
 
@@ -217,17 +224,17 @@ impl PipelineThread {
     /// # Errors
     /// When no thread can be started.
     pub(crate) fn start(name: &str, priority: i32, pipeline: Pipeline) -> Result<Self> {
-        let heard = Arc::clone(&pipeline.heard);
+        let received = Arc::clone(&pipeline.received);
         let thread = spawn_with_priority(name, priority, move || pipeline.run())?;
-        Ok(Self { thread: Some(thread), heard, result: None })
+        Ok(Self { thread: Some(thread), received, result: None })
     }
 
     /// Messages of the response parser so far.
-    pub(crate) fn heard(&self) -> u64 {
-        self.heard.load(Ordering::Relaxed)
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
-    /// Whether it has ended with a failure. That it has ended well, because the response parser is done, is for the load
+    /// Whether it has ended with a failure. That it has succeeded, because the response parser is done, is for the load
     /// generator to report.
     pub(crate) fn ended_early(&mut self) -> bool {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
@@ -243,20 +250,20 @@ impl PipelineThread {
         self.result.as_ref()?.as_ref().err()
     }
 
-    /// Waits for its end as long as it gets on; gives the writers.
+    /// Waits for its end as long as it makes progress; returns the writers.
     ///
     /// # Errors
-    /// What it failed with, or that it stands still: it is left behind then.
+    /// Its error, or that it hangs: it is left behind then.
     pub(crate) fn wait(&mut self, now: impl Fn() -> MonoNs) -> Result<Writers> {
-        let mut last = Since { value: self.heard(), since: now() };
+        let mut last = Since { value: self.received(), since: now() };
         loop {
             self.ended_early();
             if let Some(result) = self.result.take() {
                 return result;
             }
             anyhow::ensure!(self.thread.is_some(), "the pipeline was waited for before");
-            if last.same(self.heard(), now()) > PARSER_STANDSTILL {
-                anyhow::bail!("the pipeline stands still");
+            if last.same(self.received(), now()) > PARSER_STANDSTILL {
+                anyhow::bail!("the pipeline hangs");
             }
             std::thread::sleep(LOOK);
         }
@@ -269,12 +276,12 @@ pub(crate) fn is_stopped(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, after)| after.starts_with(['T', 't']))
 }
 
-/// A part that does nothing for so long hangs.
+/// A thread or process that does nothing for so long hangs.
 pub(crate) const STANDSTILL: DurationNs = DurationNs::from_millis(10_000);
-/// A response that takes longer to be understood is none.
+/// A response that takes longer to parse is treated as a hang.
 pub(crate) const PARSER_STANDSTILL: DurationNs = DurationNs::from_millis(60_000);
 const DISK_INTERVAL: DurationNs = DurationNs::from_millis(100);
-/// So many times what stays free, and records are given back that are in complete parts.
+/// At this multiple of the room that stays free, records that are in complete parts are freed.
 const EARLIER: u64 = 4;
 /// Of a small disk a twentieth is left for the end of runs.
 const SHARE_FREE: u64 = 20;
@@ -286,7 +293,7 @@ mod tests {
     use std::io::{Error, ErrorKind};
 
     #[test]
-    fn what_a_thread_fails_with_says_what_kind_of_end_it_is() {
+    fn a_threads_error_decides_the_kind_of_end() {
         let check = |error: anyhow::Error, cause: Cause| {
             let stopped = Stopped::failed("x", &error.context("failed to spool records"));
             assert_eq!(stopped.cause, cause, "{}", stopped.why);
@@ -309,7 +316,7 @@ mod tests {
         assert!(!parser.stands_still((7, 9), at(300)), "records come after minutes without any");
         assert!(!parser.stands_still((7, 9), at(359)), "it may take a while");
         assert!(!parser.stands_still((8, 30), at(360)), "it reads");
-        assert!(!parser.stands_still((8, 40), at(419)), "what comes is no reading");
+        assert!(!parser.stands_still((8, 40), at(419)), "new data is no reading");
         assert!(parser.stands_still((8, 50), at(421)), "a minute without reading");
     }
 

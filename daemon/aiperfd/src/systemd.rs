@@ -8,7 +8,7 @@
 //! Without `LISTEN_FDS` and `NOTIFY_SOCKET` in the environment nothing of this happens.
 
 use crate::daemon::Daemon;
-use crate::run::Active;
+use crate::run::ActiveRun;
 use anyhow::{Context, Result, bail};
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// The service manager that started this process, if one did.
 #[derive(Clone, Debug)]
 pub struct Manager {
-    /// Its socket, until the daemon takes it.
+    /// Its socket, until the daemon uses it.
     socket: Arc<Mutex<Option<UnixListener>>>,
     owns_socket: bool,
     /// The pause between two watchdog notifications.
@@ -39,7 +39,7 @@ impl Manager {
         Self { socket: Arc::default(), owns_socket: false, watchdog: None, notified: None }
     }
 
-    /// What the environment passes on. Must run before any thread is started, as it takes `LISTEN_FDS` out of the environment.
+    /// What the environment passes on. Must run before any thread is started, as it removes `LISTEN_FDS` from the environment.
     ///
     /// # Errors
     /// When that is not one listening Unix socket, or notifications can't be addressed.
@@ -47,7 +47,7 @@ impl Manager {
         let mut passed = ListenFd::from_env();
         if passed.len() > 1 {
             bail!(
-                "systemd passes on {} sockets and aiperfd takes one: leave one ListenStream= in its socket unit",
+                "systemd passes on {} sockets and aiperfd accepts one: leave one ListenStream= in its socket unit",
                 passed.len()
             );
         }
@@ -89,7 +89,7 @@ impl Manager {
         self.notify(&[NotifyState::Ready, NotifyState::Status("Ready for runs")]);
     }
 
-    /// No new runs are taken, and those that run are brought to their end.
+    /// No new runs are accepted, and those that are active are ended.
     pub fn stopping(&self) {
         self.notify(&[NotifyState::Stopping, NotifyState::Status("Ending runs; their verdicts are written")]);
     }
@@ -116,8 +116,8 @@ impl Manager {
     fn notify(&self, states: &[NotifyState<'_>]) {
         let Some(address) = &self.notified else { return };
         let text = states.iter().map(|state| format!("{state}\n")).collect::<String>();
-        // A service manager that is slow must never hold up the threads that serve: what its queue has no room for is dropped,
-        // and the next notification of the watchdog comes in time.
+        // A slow service manager must never block the threads that serve: what its queue has no room for is dropped, and
+        // the next notification of the watchdog is in time.
         let sent = UnixDatagram::unbound().and_then(|socket| {
             socket.set_nonblocking(true)?;
             socket.send_to_addr(text.as_bytes(), address)
@@ -134,7 +134,7 @@ impl Manager {
 /// How many runs have not ended yet; none if the list of runs is lost, so that the watchdog gets no more notifications.
 fn running(daemon: &Daemon) -> Option<usize> {
     let active = daemon.active.lock().ok()?;
-    let is_running = |run: &&Arc<Active>| run.status.lock().is_ok_and(|status| !status.state.is_final());
+    let is_running = |run: &&Arc<ActiveRun>| run.status.lock().is_ok_and(|status| !status.state.is_final());
     Some(active.values().filter(is_running).count())
 }
 
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn notifications_are_twice_as_frequent_as_they_must_be() {
         assert_eq!(half(Duration::from_secs(30)), Duration::from_secs(15), "half");
-        assert!(half(Duration::ZERO) > Duration::ZERO, "an interval that tokio takes");
+        assert!(half(Duration::ZERO) > Duration::ZERO, "an interval that tokio accepts");
     }
 
     #[test]

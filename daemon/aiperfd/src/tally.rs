@@ -36,7 +36,7 @@ pub struct Phase {
 }
 
 impl Tally {
-    /// Takes a request that ended.
+    /// Counts a request that ended.
     pub fn take(&mut self, joined: &Joined) {
         let request = &joined.request;
         self.events += u64::from(request.events);
@@ -79,7 +79,7 @@ impl Tally {
 }
 
 impl Requests {
-    /// Takes one that ended.
+    /// Counts one that ended.
     fn take(&mut self, joined: &Joined) {
         let request = &joined.request;
         self.ended += 1;
@@ -118,14 +118,14 @@ impl Requests {
         self.streams += 1;
         if is_whole || request.content_events < 2 {
             self.not_streamed += 1;
-        } else if came_together(request, &joined.tokens) {
+        } else if arrived_together(request, &joined.tokens) {
             self.buffered += 1;
         }
     }
 }
 
-/// Whether a stream's events came at once, or many at a time.
-fn came_together(request: &Request, tokens: &[Token]) -> bool {
+/// Whether a stream's events arrived at once, or many at a time.
+fn arrived_together(request: &Request, tokens: &[Token]) -> bool {
     let content = || tokens.iter().filter(|token| token.kind.is_content());
     let arrival = |token: &Token| token.kernel_received_ns.or_else(|| token.reaped_ns.stamped());
     let mut last = None;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_by_how_they_came() {
+    fn streams_by_how_they_arrived() {
         let check = |arrivals: &[u64], expected: (u64, u64, u64)| {
             let found = sums(&streamed(arrivals));
             assert_eq!((found.streams, found.not_streamed, found.buffered), expected, "{arrivals:?}");
@@ -200,7 +200,7 @@ mod tests {
         whole.request.event_stream = Some(false);
         assert_eq!(sums(&whole).not_streamed, 1, "a body with many tokens");
         whole.request.usage_completion_tokens = None;
-        assert_eq!(sums(&whole).not_streamed, 1, "a body of which nobody knows how many");
+        assert_eq!(sums(&whole).not_streamed, 1, "a body of an unknown number");
     }
 
     #[test]

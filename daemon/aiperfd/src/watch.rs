@@ -1,4 +1,4 @@
-//! A run that watches what others send: its cgroup is theirs, and the load generator's program observes instead.
+//! A run that watches other clients' traffic: its cgroup is theirs, and the load generator's program observes, not sends.
 //!
 //! ```text
 //! command ── joins ──▶ cgroup ── capture, connection ──▶ kernel's ring ── collect ──▶ spool ──▶ observer (own user)
@@ -14,13 +14,14 @@ use crate::evidence::Watch as Machine;
 use crate::gpus::Gpus;
 use crate::host;
 use crate::limits::ROOT;
-use crate::loadgen::{Heard, Loadgen};
+use crate::loadgen::{Loadgen, Received};
 use crate::pipeline::{Pipeline, View};
 use crate::probe::{Attached, Capturing, Probes};
 use crate::reply::Replies;
 use crate::rolling::Rolling;
 use crate::run::{
-    Active, CLIENT_PATIENCE, Field, Inflow, STOP_PATIENCE, metadata, phase_names, spawn_with_priority,
+    ActiveRun, CLIENT_PATIENCE, Inflow, RunResources, STOP_PATIENCE, metadata, phase_names,
+    spawn_with_priority,
 };
 use crate::spool::{Keeping, Writer};
 use crate::supervise::{Cause, PipelineThread, Stopped, Supervisor};
@@ -41,13 +42,13 @@ use std::time::Duration;
 pub enum Watched {
     /// Ours.
     Joined(Arc<Cgroup>),
-    /// Somebody's.
+    /// Another process's.
     Found(File),
 }
 
 impl Watched {
-    /// Makes or finds the cgroup of a target, for the user and the process that asked for the run.
-    fn find(daemon: &Daemon, run: &Active, watch: &Watch) -> Result<Self> {
+    /// Makes or finds the cgroup of a target, for the user and the process that created the run.
+    fn find(daemon: &Daemon, run: &ActiveRun, watch: &Watch) -> Result<Self> {
         let found = |path: Option<std::path::PathBuf>, what: String| -> Result<Self> {
             let missing = || Problem::new(Fault::Plan, format!("{what} has no cgroup of version 2"));
             let path = path.filter(|path| path.is_dir()).ok_or_else(missing)?;
@@ -97,7 +98,7 @@ fn of_the_whole_host(pid: u32) -> String {
     )
 }
 
-impl Active {
+impl ActiveRun {
     /// Moves the calling process into the run's cgroup: what it sends from now on is watched.
     ///
     /// # Errors
@@ -107,7 +108,7 @@ impl Active {
         let pid = pid.ok_or_else(|| refuse("the caller's process is not known"))?;
         // The number is of the process that connected. Should that have ended, it may be another's by now.
         if uid != ROOT && cgroup::owner_of(pid) != Some(uid) {
-            return Err(refuse("the process that asked is not the caller's any more"));
+            return Err(refuse("the requesting process is not the caller's any more"));
         }
         if uid != ROOT && !cgroup::has_no_new_privileges(pid) {
             return Err(refuse(
@@ -118,7 +119,7 @@ impl Active {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(cgroup) = &*watched else {
             return Err(refuse(
-                "no command can join this run: it has not begun, or it watches something else",
+                "no command can join this run: it has not started, or it watches something else",
             ));
         };
         cgroup.adopt(pid).map_err(|error| Problem::new(Fault::Kernel, format!("{error:#}")))
@@ -130,10 +131,10 @@ impl Active {
         daemon: &'a Daemon,
         plan: &Plan,
         watch: &Watch,
-    ) -> Result<Field<'a>> {
+    ) -> Result<RunResources<'a>> {
         let (run_id, began) = (self.run_id(), clock::mono());
-        let (rung, rung_reason) = daemon.choose_rung(Timestamps::Ebpf)?;
-        let gpus = self.sample_gpus(daemon, plan, rung, &[])?;
+        let (timestamp_source, timestamp_source_reason) = daemon.choose_timestamp_source(Timestamps::Ebpf)?;
+        let gpus = self.sample_gpus(daemon, plan, timestamp_source, &[])?;
         let watched = Watched::find(daemon, self, watch)?;
         let (snap_length, ports) = (watch.snap_length, watch.ports.clone());
         let capturing = Capturing { snap_length, ports, reads: watch.socket_wait };
@@ -156,11 +157,11 @@ impl Active {
             kernel: Some(spool.reader_behind(collected.consumed())?),
             keeping: keeping.clone(),
         };
-        let metadata = metadata(&run_id, rung, &clock_begin, &host);
+        let metadata = metadata(&run_id, timestamp_source, &clock_begin, &host);
         let pipeline = Pipeline {
             joiner: Joiner::watching(&phase_names(plan), watch.side == Side::Server),
-            rolling: self.kept.clone().map(Rolling::begin),
-            ..self.pipeline(plan, rung, inflow, &metadata, clock_begin, &view)
+            rolling: self.kept.clone().map(Rolling::start),
+            ..self.pipeline(plan, timestamp_source, inflow, &metadata, clock_begin, &view)
         };
         let kernel = Some((probes.rings, spool));
         let collector = Collector::new(kernel, Vec::new(), Some(shown), daemon.collect_interval_ms);
@@ -168,11 +169,11 @@ impl Active {
         let collector = spawn_with_priority("collect", -20, move || collector.run())?;
         let pipeline = PipelineThread::start("pipeline", 19, pipeline)?;
         gpus.iter().for_each(Gpus::ready);
-        let machine = Machine::begin(&[], observer.pid());
-        let begun = clock::mono();
-        self.tell(&[], &view, begun, Vec::new());
+        let machine = Machine::start(&[], observer.pid());
+        let start = clock::mono();
+        self.set_progress_source(&[], &view, start, Vec::new());
         self.open(&watched);
-        Ok(Field {
+        Ok(RunResources {
             counters: Vec::new(),
             view,
             over,
@@ -181,11 +182,11 @@ impl Active {
             looks,
             attached: Some(probes.attached),
             loadgen: observer,
-            rung,
-            rung_reason,
+            timestamp_source,
+            timestamp_source_reason,
             host,
             replays: false,
-            begun: vec![(0, begun)],
+            started_phases: vec![(0, start)],
             clock_begin,
             watch: machine,
             watched: Some(watched),
@@ -205,7 +206,8 @@ impl Active {
         }
     }
 
-    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack: those before were put away.
+    /// What is kept of the spool file. A watch without an end keeps no more than what its parts lack: those before were
+    /// stored.
     fn keeping(&self, daemon: &Daemon) -> Result<Keeping> {
         let folder = self.directory.spool();
         if self.kept.is_some() {
@@ -248,96 +250,99 @@ impl Active {
         observer.set_up(&Order::Setup(Box::new(setup)), &descriptors)
     }
 
-    /// Takes down how the watch fares.
-    fn examine(&self, field: &Field<'_>) -> Result<()> {
-        let view = field.view.lock().map(|view| (view.in_flight, view.recorded)).unwrap_or_default();
-        let kernel_dropped = field.attached.as_ref().map(Attached::dropped).transpose()?.unwrap_or_default();
+    /// Records how the watch is doing.
+    fn examine(&self, resources: &RunResources<'_>) -> Result<()> {
+        let view = resources.view.lock().map(|view| (view.in_flight, view.recorded)).unwrap_or_default();
+        let kernel_dropped =
+            resources.attached.as_ref().map(Attached::dropped).transpose()?.unwrap_or_default();
         if let Ok(mut health) = self.health.lock() {
             *health = WatchedServer {
                 is_watching: true,
                 in_flight: view.0,
                 recorded: view.1,
-                kernel_records: field.collected.records(),
-                lag_bytes: field.collected.lag_bytes(),
+                kernel_records: resources.collected.records(),
+                lag_bytes: resources.collected.lag_bytes(),
                 kernel_dropped,
-                met: field.met.clone(),
+                met: resources.met.clone(),
                 ..WatchedServer::default()
             };
         }
         Ok(())
     }
 
-    /// Watches until the user or the end of the command stops it; says what else did.
-    pub(crate) fn attend(&self, daemon: &Daemon, field: &mut Field<'_>) -> Option<Stopped> {
-        let mut told = None;
+    /// Watches until the user or the end of the command stops it; returns what else did.
+    pub(crate) fn attend(&self, daemon: &Daemon, resources: &mut RunResources<'_>) -> Option<Stopped> {
+        let mut stopping_since = None;
         let mut stopped: Option<Stopped> = None;
         let mut watched = clock::mono();
         let mut looked = watched;
         let mut supervisor = Supervisor::new(watched);
         loop {
-            match field.loadgen.hear(ATTEND_INTERVAL) {
-                Ok(Heard::Watched { counts, models }) => (field.met, field.models) = (counts, models),
-                Ok(Heard::Exceeded(counts)) => field.exceeded = counts,
-                Ok(Heard::Finished) => return stopped,
-                Ok(Heard::Gone) => return stopped.or_else(|| Some(Stopped::died("the observer died"))),
-                Ok(Heard::Failed(problem)) => {
+            match resources.loadgen.receive(ATTEND_INTERVAL) {
+                Ok(Received::Watched { counts, models }) => {
+                    (resources.met, resources.models) = (counts, models)
+                }
+                Ok(Received::Exceeded(counts)) => resources.exceeded = counts,
+                Ok(Received::Finished) => return stopped,
+                Ok(Received::Gone) => return stopped.or_else(|| Some(Stopped::died("the observer died"))),
+                Ok(Received::Failed(problem)) => {
                     return stopped.or_else(|| Some(Stopped::died(problem.message)));
                 }
-                Ok(Heard::Nothing | Heard::Phase { .. } | Heard::Stopped(_)) => {}
+                Ok(Received::Nothing | Received::Phase { .. } | Received::Stopped(_)) => {}
                 Err(error) => return stopped.or_else(|| Some(Stopped::died(format!("{error:#}")))),
             }
             let now = clock::mono();
-            field.watch.look(field.loadgen.pid());
+            resources.watch.look(resources.loadgen.pid());
             if self.kept.is_some() && now - looked >= HEALTH_INTERVAL {
                 looked = now;
                 // Numbers that can't be read are read the next time.
-                self.examine(field).ok();
+                self.examine(resources).ok();
             }
-            if told.is_none()
-                && let Some(problem) = supervisor.look(field, &daemon.store, &daemon.limits, now)
-                && stopped.as_ref().is_none_or(|known| known.cause == Cause::Asked)
+            if stopping_since.is_none()
+                && let Some(problem) = supervisor.look(resources, &daemon.store, &daemon.limits, now)
+                && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
             {
                 stopped = Some(problem);
-                self.wish(Stop::Now);
+                self.request_stop(Stop::Now);
             }
             if self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0 {
                 watched = now;
             } else if now - watched > CLIENT_PATIENCE && stopped.is_none() {
-                stopped = Some(Stopped::asked("the client went away"));
-                self.wish(Stop::Now);
+                stopped = Some(Stopped::requested("the client went away"));
+                self.request_stop(Stop::Now);
             }
-            let will = self.will.lock().map(|will| *will).unwrap_or_default();
-            if let Some(how) = will {
-                let since = *told.get_or_insert(now);
+            let stop_request = self.stop_request.lock().map(|stop_request| *stop_request).unwrap_or_default();
+            if let Some(how) = stop_request {
+                let since = *stopping_since.get_or_insert(now);
                 self.enter(State::Draining);
-                let lingers = field.watched.as_ref().is_some_and(Watched::is_populated);
+                let lingers = resources.watched.as_ref().is_some_and(Watched::is_populated);
                 if how == Stop::Drain && lingers && now - since < LINGER {
                     continue;
                 }
-                if field.collector.is_some() {
-                    if let Err(error) = field.stop_collecting() {
+                if resources.collector.is_some() {
+                    if let Err(error) = resources.stop_collecting() {
                         stopped
                             .get_or_insert_with(|| Stopped::failed("the collector of records ended", &error));
                     }
-                    field.loadgen.order(&Order::Drain).ok();
+                    resources.loadgen.order(&Order::Drain).ok();
                 }
                 if how == Stop::Now {
                     supervisor.end_by(now + STOP_PATIENCE);
                 }
             }
             if supervisor.is_overdue(now) {
-                field.loadgen.end();
+                resources.loadgen.end();
             }
         }
     }
 }
 
-/// The captures of a segment take many times the room of its stamp.
+/// The captures of a segment need many times the room of its stamp.
 pub(crate) const RING_FACTOR: u32 = 4;
 /// Shared memory that holds no ring, only how far the spool may be read.
 const GAUGE_BYTES: u64 = 4096;
 const ATTEND_INTERVAL: Duration = Duration::from_millis(10);
-/// How often it is taken down how a watch fares.
+/// How often the state of a watch is recorded.
 const HEALTH_INTERVAL: DurationNs = DurationNs::from_millis(500);
-/// How long children of a command that has ended are watched on.
+/// How long children of a command that has ended continue to be watched.
 const LINGER: DurationNs = DurationNs::from_millis(2000);

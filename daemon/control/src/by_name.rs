@@ -157,7 +157,7 @@ mod tests {
         let text = r#"{"request_latency":20.5,"of_a_newer_daemon":1.0,"time_to_first_token":3.0}"#;
         let read: ByName<Metric, f64> = serde_json::from_str(text).unwrap();
         assert_eq!(read.get("time_to_first_token"), Some(3.0), "{read:?}");
-        assert_eq!(read.get("of_a_newer_daemon"), None, "nobody knows what it is");
+        assert_eq!(read.get("of_a_newer_daemon"), None, "a name that is not known");
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(written, r#"{"request_latency":20.5,"time_to_first_token":3.0}"#, "by name, in order");
         assert_eq!(serde_json::from_str::<ByName<Metric, f64>>(&written).unwrap(), read, "and back");

@@ -1,4 +1,4 @@
-//! What client and daemon say to each other over the control socket: HTTP/1.1 with JSON.
+//! The control API between clients and the daemon, over the control socket: HTTP/1.1 with JSON.
 //!
 //! ```text
 //! GET    /v1/health                         Health
@@ -11,8 +11,8 @@
 //! POST   /v1/runs/{id}/start                        -> Status
 //! POST   /v1/runs/{id}/join                         -> Status    the caller's process is watched from now on
 //! GET    /v1/runs/{id}/progress             Progress, one JSON object a line until the run has ended
-//! GET    /v1/runs/{id}/requests             LiveRequest, one JSON object a line, from when it is asked for;
-//!                                           with `?stages` each with the moments of its stages
+//! GET    /v1/runs/{id}/requests             LiveRequest, one JSON object a line, from the first such request on;
+//!                                           with `?stages` each with the times of its stages
 //! POST   /v1/runs/{id}/stop                 Stop    -> Status
 //! GET    /v1/runs/{id}/files                [File]
 //! GET    /v1/runs/{id}/files/{name}         bytes
@@ -44,14 +44,14 @@ pub struct Health {
     /// SHA-256 of the object with its kernel programs, or `none`.
     #[serde(default)]
     pub kernel_object: String,
-    /// Whether it takes runs; not while it drains.
+    /// Whether it accepts runs; not while it drains.
     pub accepting: bool,
 }
 
 /// Answer to `GET /v1/capabilities`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    /// The best rung of kernel timestamps: `ebpf`, `so_timestamping`, `user`.
+    /// The best available timestamp source: `ebpf`, `so_timestamping`, `user`.
     pub timestamps: String,
     /// Why not a better one, naming the missing capability or feature.
     pub timestamps_reason: Option<String>,
@@ -103,7 +103,7 @@ pub enum Stop {
     Now,
 }
 
-/// Where a run stands.
+/// The status of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The run.
@@ -116,13 +116,13 @@ pub struct Status {
     pub created_unix_seconds: u64,
     /// Where its requests go.
     pub target: String,
-    /// The model it asks for.
+    /// The model it requests.
     pub model: String,
     /// How it ended, once it has.
     pub standing: Option<Standing>,
     /// Why it failed, when it did.
     pub problem: Option<Problem>,
-    /// The user who made it; root of runs of daemons that did not say.
+    /// The user who made it; root of runs of daemons that did not report it.
     #[serde(default)]
     pub owner: u32,
 }
@@ -137,13 +137,13 @@ pub enum State {
     Preparing,
     /// Requests are sent.
     Running,
-    /// Nothing more is sent; requests in flight end.
+    /// No more requests are sent; requests in flight end.
     Draining,
     /// Records are joined and written.
     Recording,
     /// Done; its files are there.
     Finished,
-    /// It could not run; [`Status::problem`] says why.
+    /// It could not run; [`Status::problem`] is the reason.
     Failed,
     /// The daemon that ran it is gone; `recover` makes a run of what is there.
     Interrupted,
@@ -156,13 +156,13 @@ pub struct Progress {
     pub state: State,
     /// Seconds since the first request was due.
     pub elapsed_seconds: f64,
-    /// Requests that the plan wants, if it wants a number.
+    /// Requests that the plan has, if it has a number.
     pub requests_planned: Option<u64>,
-    /// Seconds that the plan wants, if it wants a time.
+    /// Seconds that the plan lasts, if it has a duration.
     pub seconds_planned: Option<f64>,
     /// Requests handed to the kernel.
     pub requests_sent: u64,
-    /// Requests that ended well.
+    /// Requests that succeeded.
     pub requests_completed: u64,
     /// Requests that ended in any other way.
     pub requests_failed: u64,
@@ -172,7 +172,7 @@ pub struct Progress {
     pub requests_recorded: u64,
     /// Live percentiles by metric tag, in milliseconds, of the requests recorded so far.
     pub live: BTreeMap<String, LivePercentiles>,
-    /// A warning that the user should see at once, said once.
+    /// A warning that the user should see at once, shown once.
     pub notice: Option<String>,
     /// Why it failed, in the last line of a run that did.
     pub problem: Option<Problem>,
@@ -191,19 +191,19 @@ pub struct LiveRequest {
     pub is_warmup: bool,
     /// The hot core that sent it.
     pub worker: u32,
-    /// The model that it asks, of a request that others sent.
+    /// The model that it requests, of a request of another client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// What became of it, unless it ended well.
+    /// Its outcome, unless it succeeded.
     pub error: Option<String>,
     /// The response's status, if there was one.
     pub http_status: Option<u32>,
     /// Its metrics by tag, in the unit in which each is shown.
     pub values: ByName<Metric, f64>,
-    /// When each of its stages was, if whoever asked wants to know.
+    /// When each of its stages was, if the client requested the stages.
     #[serde(default, skip_serializing_if = "ByName::is_empty")]
     pub stages: ByName<Stage, RealNs>,
-    /// Requests before it for which there was no room, because whoever asked was slow.
+    /// Requests before it that were dropped, because the client was slow.
     pub dropped: u64,
 }
 
@@ -220,10 +220,11 @@ pub enum Published {
     },
     /// A request of a run has ended.
     Sent {
-        /// The model that it asks.
+        /// The model that it requests.
         model: String,
-        /// Requests of its run, after the one that was told before it, that are told to nobody: there was no room.
-        untold: u64,
+        /// Requests of its run that were dropped after the one that was sent before it: the queue was full.
+        #[serde(rename = "untold")]
+        dropped: u64,
         /// The request.
         request: LiveRequest,
     },
@@ -231,7 +232,7 @@ pub enum Published {
     Watched(WatchedServer),
 }
 
-/// How the watch of one server fares. Counts are of the watch that is going on, which begins anew when it was lost.
+/// How the watch of one server is doing. Counts are of the current watch; a watch that was lost starts again from zero.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WatchedServer {
     /// The name of what is watched.
@@ -240,7 +241,7 @@ pub struct WatchedServer {
     pub is_watching: bool,
     /// Why not, if not.
     pub problem: Option<String>,
-    /// Requests that have begun and not ended.
+    /// Requests that have started and not ended.
     pub in_flight: u64,
     /// Requests that were recorded.
     pub recorded: u64,
@@ -250,13 +251,14 @@ pub struct WatchedServer {
     pub lag_bytes: u64,
     /// What was lost in the kernel, by reason.
     pub kernel_dropped: BTreeMap<String, u64>,
-    /// What the observer met, by name.
+    /// The observer's counts, by name.
     pub met: BTreeMap<String, u64>,
-    /// Requests that nobody was told of, because the publishing process was slow.
-    pub untold: u64,
+    /// Requests that were dropped, because the publishing process was slow.
+    #[serde(rename = "untold")]
+    pub dropped: u64,
 }
 
-/// Percentiles of a metric while the run goes on.
+/// Percentiles of a metric while the run is active.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LivePercentiles {
     /// The median, in milliseconds.
@@ -298,7 +300,7 @@ pub enum Fault {
     Kernel,
     /// A disk or directory.
     Disk,
-    /// Somebody else uses what the run needs.
+    /// Another process uses what the run needs.
     Busy,
 }
 

@@ -1,11 +1,11 @@
-//! Where cgroup v2 is mounted, and how: what the mount table says.
+//! Where cgroup v2 is mounted, and how, according to the mount table.
 
 /// Where a hierarchy of cgroups is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounted {
     /// The folder.
     pub path: String,
-    /// Whether it may not be changed there, whoever asks.
+    /// Whether it may not be changed there by any user.
     pub is_read_only: bool,
 }
 

@@ -8,7 +8,7 @@ pub(crate) const CLOCK_SOURCE: Check = Check {
     group: "clocks",
     weight: Weight::Problem,
     looks_at: "the kernel's current clock source",
-    why: "every stamp reads the clock; one that takes a system call or a device costs a microsecond instead of 20 ns, on \
+    why: "every stamp reads the clock; one that needs a system call or a device costs a microsecond instead of 20 ns, on \
           every event",
     cure: "`echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource` if it is among \
            available_clocksource; else look in `dmesg` for why the kernel does not trust it",
@@ -39,11 +39,11 @@ pub(crate) const TIME_SYNC: Check = Check {
 fn clock_source(host: &Host) -> Option<Look> {
     let name = host.text(&format!("{SOURCES}/current_clocksource")).unwrap_or_default();
     Some(match name.as_str() {
-        "" => Look::warning("unknown", format!("{SOURCES} does not say which")),
+        "" => Look::warning("unknown", format!("{SOURCES} does not name the clock")),
         name if FAST.contains(&name) => Look::ok(name),
         name => {
             let others = host.text(&format!("{SOURCES}/available_clocksource")).unwrap_or_default();
-            let cause = format!("reading it takes a system call (available: {})", short(&others));
+            let cause = format!("reading it needs a system call (available: {})", short(&others));
             Look::warning(short(name), cause)
         }
     })
@@ -60,7 +60,7 @@ fn time_namespace(host: &Host) -> Option<Look> {
     })
 }
 
-/// By how many seconds and nanoseconds `CLOCK_MONOTONIC` is off the kernel's, by the file that tells it; `None` where the
+/// By how many seconds and nanoseconds `CLOCK_MONOTONIC` differs from the kernel's, according to this file; `None` if the
 /// file is not as expected.
 #[must_use]
 pub fn shift(offsets: &str) -> Option<(i64, i64)> {

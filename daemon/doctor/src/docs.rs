@@ -27,7 +27,7 @@ pub fn markdown() -> String {
 }
 
 fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    text.write_fmt(line).expect("a string takes every text");
+    text.write_fmt(line).expect("a string accepts every text");
 }
 
 const HEAD: &str = "# What `aiperf-ctl doctor` checks

@@ -46,7 +46,7 @@ fn library(host: &Host) -> Option<String> {
     }
     let folders = LIBRARY_FOLDERS.iter().map(|folder| format!("{folder}/{LIBRARY}"));
     let found = folders.into_iter().find(|path| host.is_there(path));
-    // Where the linker looks otherwise stands in its cache.
+    // Other places that the linker searches are in its cache.
     found.or_else(|| {
         let cache = host.bytes("/etc/ld.so.cache").ok()?;
         let is_listed = cache.windows(LIBRARY.len()).any(|window| window == LIBRARY.as_bytes());

@@ -1,4 +1,4 @@
-//! The host as files below a root, what is wanted of it, and the two questions that no file answers.
+//! The host as files below a root, what is required of it, and the two questions that no file answers.
 
 use io_uring::{IoUring, cqueue, squeue};
 use rustix::fs::Access;
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Host {
     root: PathBuf,
-    /// What is wanted of it.
+    /// What is required of it.
     pub wanted: Wanted,
     /// What no file answers.
     pub probes: Probes,
 }
 
-/// What is wanted of a host.
+/// What is required of a host.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Connections at the same time.
@@ -69,7 +69,7 @@ pub enum Offer {
         /// Why not a better one.
         reason: Option<String>,
     },
-    /// The process that asks is the daemon.
+    /// The calling process is the daemon.
     Own {
         /// The best timestamp source that it has.
         timestamps: String,

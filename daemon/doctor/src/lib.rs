@@ -48,7 +48,7 @@ pub struct Check {
 pub enum Weight {
     /// A problem of the host.
     Problem,
-    /// Worth a note: another check tells the problem that follows from it, or nothing depends on it unless it is required.
+    /// A note: another check reports the problem that follows from it, or nothing depends on it unless it is required.
     Note,
 }
 
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(names.len(), CHECKS.len(), "each name once");
         for one in CHECKS {
             let texts = [one.group, one.looks_at, one.why, one.cure];
-            assert!(texts.iter().all(|text| !text.is_empty()), "{} says everything", one.name);
+            assert!(texts.iter().all(|text| !text.is_empty()), "{} has all its texts", one.name);
             assert_eq!(check(one.name).map(|found| found.group), Some(one.group), "{} is found", one.name);
         }
     }

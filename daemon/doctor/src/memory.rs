@@ -7,7 +7,7 @@ pub(crate) const MEMORY: Check = Check {
     name: "memory",
     group: "room",
     weight: Weight::Problem,
-    looks_at: "MemAvailable against what a run with --concurrency takes",
+    looks_at: "MemAvailable against what a run with --concurrency needs",
     why: "when memory runs out the kernel ends a process of the run, or pages of the worker are read from disk again",
     cure: "free memory, or use fewer connections",
     look: memory,
@@ -48,13 +48,13 @@ fn memory(host: &Host) -> Option<Look> {
     let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     let Some(bytes) = kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024)) else {
-        return Some(Look::warning("unknown", "/proc/meminfo does not say what is available"));
+        return Some(Look::warning("unknown", "/proc/meminfo has no MemAvailable"));
     };
     let connections = u64::from(host.wanted.concurrency.unwrap_or(0));
     let needed = MEMORY_OF_RUN + connections.saturating_mul(MEMORY_OF_CONNECTION);
     let found = format!("{} available", size(bytes));
     Some(if bytes < needed {
-        Look::warning(found, format!("a run takes about {}", size(needed)))
+        Look::warning(found, format!("a run needs about {}", size(needed)))
     } else {
         Look::ok(found)
     })
@@ -62,7 +62,7 @@ fn memory(host: &Host) -> Option<Look> {
 
 fn memlock(host: &Host) -> Option<Look> {
     let Some(limit) = host.limit("Max locked memory") else {
-        return Some(Look::warning("unknown", "/proc/self/limits does not say"));
+        return Some(Look::warning("unknown", "/proc/self/limits does not list this limit"));
     };
     Some(match limit.soft {
         u64::MAX => Look::ok("no limit"),
@@ -79,7 +79,7 @@ fn disk(host: &Host) -> Option<Look> {
         }
         let found = format!("{} free for {}", size(space.bytes), folder.name);
         match space.bytes {
-            0..DISK_LEAST => Look::missing(found, "that is less than a short run takes"),
+            0..DISK_LEAST => Look::missing(found, "that is less than a short run needs"),
             DISK_LEAST..DISK_ENOUGH => Look::warning(found, "a long run may not fit"),
             _ => Look::ok(found),
         }
@@ -91,14 +91,14 @@ fn inodes(host: &Host) -> Option<Look> {
         let Some(count) = space.inodes else { return Look::ok(format!("no limit for {}", folder.name)) };
         let found = format!("{count} for {}", folder.name);
         match count {
-            0..INODES_LEAST => Look::missing(found, "that is less than one run takes"),
+            0..INODES_LEAST => Look::missing(found, "that is less than one run needs"),
             INODES_LEAST..INODES_ENOUGH => Look::warning(found, "that is a few runs' worth"),
             _ => Look::ok(found),
         }
     })
 }
 
-/// The worst of what is found of each folder; the first of equals. None if no folder is wanted.
+/// The worst of what is found of each folder; the first of equals. `None` if no folder is required.
 fn worst(host: &Host, judge: impl Fn(&Folder, &std::path::Path, Space) -> Look) -> Option<Look> {
     let looks = host.wanted.folders.iter().map(|folder| {
         let path = host.existing(&folder.path);
@@ -106,7 +106,7 @@ fn worst(host: &Host, judge: impl Fn(&Folder, &std::path::Path, Space) -> Look) 
             Some(space) => judge(folder, &path, space),
             None => Look::warning(
                 format!("unknown for {}", folder.name),
-                "the file system does not say what is free",
+                "the file system does not report what is free",
             ),
         }
     });
@@ -149,7 +149,7 @@ mod tests {
             "memory",
             |tree| tree.put("/proc/meminfo", b"MemAvailable:  100000 kB\n"),
             Level::Warning,
-            "takes about",
+            "needs about",
         );
         check(
             "memory",
@@ -161,7 +161,7 @@ mod tests {
         let tree = Tree::healthy();
         let mut host = tree.host();
         host.wanted.concurrency = Some(u32::MAX);
-        check_host(&host, "memory", Level::Warning, "takes about");
+        check_host(&host, "memory", Level::Warning, "needs about");
         check("memlock", |_| {}, Level::Ok, "8.3 MB");
         check(
             "memlock",

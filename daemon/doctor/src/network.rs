@@ -7,7 +7,7 @@ pub(crate) const PORTS: Check = Check {
     group: "network",
     weight: Weight::Problem,
     looks_at: "net.ipv4.ip_local_port_range, less ip_local_reserved_ports, against --concurrency",
-    why: "each connection to one address of a server takes a port of its own; when there is none left connecting fails",
+    why: "each connection to one address of a server uses a port of its own; when there is none left connecting fails",
     cure: "`sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or several --url",
     look: ports,
 };
@@ -53,7 +53,7 @@ pub(crate) const PORT_REUSE: Check = Check {
     look: port_reuse,
 };
 
-/// What is wanted, where the user named it; else what is enough for most runs.
+/// The required number, where the user named it; else what is enough for most runs.
 fn wanted(host: &Host) -> u64 {
     host.wanted.concurrency.map_or(CONCURRENCY_USUAL, u64::from)
 }
@@ -65,9 +65,9 @@ fn ports(host: &Host) -> Option<Look> {
     let found = format!("{count} for connections to one address");
     let wanted = wanted(host);
     Some(if wanted > count {
-        Look::missing(found, format!("{wanted} connections are wanted"))
+        Look::missing(found, format!("{wanted} connections are required"))
     } else if wanted.saturating_mul(10) > count.saturating_mul(9) {
-        Look::warning(found, format!("{wanted} connections are wanted, and other programs take ports too"))
+        Look::warning(found, format!("{wanted} connections are required, and other programs use ports too"))
     } else {
         Look::ok(found)
     })
@@ -86,7 +86,7 @@ fn ports_free(host: &Host) -> Option<u64> {
 
 fn descriptors(host: &Host) -> Option<Look> {
     let Some(limit) = host.limit("Max open files") else {
-        return Some(Look::warning("unknown", "/proc/self/limits does not say"));
+        return Some(Look::warning("unknown", "/proc/self/limits does not list this limit"));
     };
     let found = match limit.soft {
         u64::MAX => "no limit".to_owned(),
@@ -147,7 +147,7 @@ fn port_reuse(host: &Host) -> Option<Look> {
 
 /// What is looked for where the user named no number: as many as a large run on one host has.
 const CONCURRENCY_USUAL: u64 = 512;
-/// Files that a load generator has open beside its connections.
+/// Files that a load generator has open besides its connections.
 const DESCRIPTORS_OTHER: u64 = 64;
 
 #[cfg(test)]
@@ -168,7 +168,7 @@ mod tests {
     fn ports_for_so_many_connections() {
         check_wanted("ports", 20_000, |_| {}, Level::Ok, "28232 for");
         check_wanted("ports", 27_000, |_| {}, Level::Warning, "27000");
-        check_wanted("ports", 60_000, |_| {}, Level::Missing, "60000 connections are wanted");
+        check_wanted("ports", 60_000, |_| {}, Level::Missing, "60000 connections are required");
         let reserved =
             |tree: &Tree| tree.put("/proc/sys/net/ipv4/ip_local_reserved_ports", b"1-5,40000-50000\n");
         check_wanted("ports", 1, reserved, Level::Ok, "18231 for");

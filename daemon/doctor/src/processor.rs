@@ -42,7 +42,7 @@ pub(crate) const LOAD: Check = Check {
     group: "processor",
     weight: Weight::Problem,
     looks_at: "the load average of the last minute against the number of cores",
-    why: "what else runs takes turns with the load generator, and delays what it sends and reads",
+    why: "other processes take turns with the load generator, and delay what it sends and reads",
     cure: "end other work, or keep it off the worker's core (`taskset`, --cpus)",
     look: load,
 };
@@ -62,7 +62,7 @@ pub(crate) const IDLE_STATES: Check = Check {
     group: "processor",
     weight: Weight::Problem,
     looks_at: "the idle states (C-states) of the worker's core that are enabled, and how long waking up takes",
-    why: "the wake-up is part of every time that user space takes, and of the delay before a packet is stamped",
+    why: "the wake-up is part of every user-space timestamp, and of the delay before a packet is stamped",
     cure: "`sudo cpupower idle-set -D 10`, or --spin, which never lets the worker's core sleep",
     look: idle_states,
 };
@@ -150,7 +150,7 @@ pub(crate) fn allowed(host: &Host) -> Vec<u32> {
     parse_list(&host.status("Cpus_allowed_list").unwrap_or_default())
 }
 
-/// The core that the daemon gives the first worker: the last one, unless the user names one.
+/// The core that the daemon assigns to the first worker: the last one, unless the user names one.
 fn hot_cpu(host: &Host) -> Option<u32> {
     host.wanted.hot_cpus.first().copied().or_else(|| allowed(host).last().copied())
 }
@@ -159,7 +159,7 @@ fn cores(host: &Host) -> Option<Look> {
     let count = allowed(host).len();
     let found = format!("{count} cores");
     Some(match count {
-        0 => Look::warning("unknown", "/proc/self/status does not say which"),
+        0 => Look::warning("unknown", "/proc/self/status does not list the cores"),
         1..CORES_WANTED => {
             Look::warning(found, "worker, token counting, daemon and a local server share them")
         }
@@ -266,7 +266,7 @@ fn steal(host: &Host) -> Option<Look> {
     let stolen = if times.total == 0 { 0.0 } else { float(times.steal) / float(times.total) };
     let found = format!("{machine}, {:.2} % of time taken since boot", stolen * 100.0);
     Some(if stolen > STEAL_MAX {
-        Look::warning(found, "the hypervisor gives time of these cores to other machines")
+        Look::warning(found, "the hypervisor runs other machines on these cores")
     } else {
         Look::ok(found)
     })
@@ -282,7 +282,7 @@ const CPUS: &str = "/sys/devices/system/cpu";
 const CPUS_MAX: usize = 65_536;
 /// One for a worker, one for its other threads, one for the daemon, one for others.
 const CORES_WANTED: usize = 4;
-/// Cores that may be busy without being noticed.
+/// The share of busy cores that is not reported.
 const LOAD_SHARE: f64 = 0.25;
 /// Waking up takes a tenth of this from the states of most servers that are not the deepest.
 const IDLE_LATENCY_MAX_US: u64 = 50;

@@ -36,7 +36,7 @@ pub(crate) const SO_TIMESTAMPING: Check = Check {
     name: "so_timestamping",
     group: "timestamps",
     weight: Weight::Problem,
-    looks_at: "whether sockets can be asked for software timestamps",
+    looks_at: "whether sockets support software timestamps",
     why: "it is what a run without privileges gets: the kernel's receive time of each read, and the send time",
     cure: "use a Linux kernel (no emulation of one), or --timestamps user",
     look: so_timestamping,
@@ -68,7 +68,7 @@ pub(crate) const CAPABILITIES: Check = Check {
     group: "timestamps",
     weight: Weight::Note,
     looks_at: "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_NICE of this process",
-    why: "loading and attaching kernel programs takes them; only who starts the daemon needs them",
+    why: "loading and attaching kernel programs requires them; only the process that starts the daemon needs them",
     cure: "start aiperfd as root; in a container add `--cap-add BPF --cap-add PERFMON --cap-add NET_ADMIN --cap-add \
            SYS_NICE`",
     look: capabilities,
@@ -104,7 +104,7 @@ fn ebpf(host: &Host) -> Option<Look> {
             return Some(Look::ok(format!("the daemon at {} offers it", short(socket))));
         }
         Offer::Own { reason, .. } | Offer::Offered { reason, .. } => {
-            reason.as_deref().map_or_else(|| "the daemon does not say why".to_owned(), short)
+            reason.as_deref().map_or_else(|| "the daemon does not report why".to_owned(), short)
         }
         Offer::Private | Offer::Refused { .. } | Offer::Broken { .. } => lacking(host).join("; "),
     };
@@ -212,7 +212,7 @@ fn cgroup_v2(host: &Host) -> Option<Look> {
     })
 }
 
-/// Whether a daemon has said that it has kernel programs.
+/// Whether a daemon has reported that it has kernel programs.
 fn has_programs(host: &Host) -> bool {
     match &host.wanted.offer {
         Offer::Own { timestamps, .. } | Offer::Offered { timestamps, .. } => timestamps == EBPF.name,
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_user_is_told_what_is_lacking() {
+    fn a_plain_user_sees_what_is_missing() {
         let plain = |tree: &Tree| tree.status("CapEff:\t0000000000000000\nUid:\t7\t7\t7\t7\n");
         check("ebpf", plain, Level::Missing, "lacks CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_NICE");
         check("timestamps", plain, Level::Ok, "so_timestamping");

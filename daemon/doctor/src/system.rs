@@ -31,7 +31,7 @@ pub(crate) const CONTAINER: Check = Check {
     group: "system",
     weight: Weight::Note,
     looks_at: "whether this process runs in a container, and under a seccomp filter",
-    why: "containers hide cgroups, limit capabilities and block io_uring; the other checks tell what that costs here",
+    why: "containers hide cgroups, limit capabilities and block io_uring; the other checks report what that costs here",
     cure: "run on the host, or see the checks `io_uring`, `cgroup_v2` and `capabilities`",
     look: container,
 };
@@ -39,7 +39,7 @@ pub(crate) const CONTAINER: Check = Check {
 fn kernel(host: &Host) -> Option<Look> {
     let release = host.text("/proc/sys/kernel/osrelease").unwrap_or_default();
     let Some(version) = version(&release) else {
-        return Some(Look::warning("unknown", "/proc/sys/kernel/osrelease does not begin with a version"));
+        return Some(Look::warning("unknown", "/proc/sys/kernel/osrelease does not start with a version"));
     };
     let found = format!("Linux {}", short(&release));
     Some(if version < KERNEL_NEEDED {

@@ -80,7 +80,7 @@ impl Card {
         let Some(sensors) = &self.sensors else {
             return Err(CallError::Never("it has no sensors".to_owned()));
         };
-        // Older drivers tell an average, newer ones the moment's.
+        // Older drivers report an average, newer ones the current value.
         let file = files.iter().map(|file| sensors.join(file)).find(|file| file.is_file());
         let file =
             file.ok_or_else(|| CallError::Never(format!("it has no sensor {}", files.join(" or "))))?;
@@ -88,7 +88,7 @@ impl Card {
         Ok(())
     }
 
-    /// The counter of energy, in the table of metrics whose layout goes by its version.
+    /// The counter of energy, in the table of metrics whose layout depends on its version.
     fn put_energy(&self, answer: &mut Answer) -> Result<(), CallError> {
         let file = self.device.join("gpu_metrics");
         let table = fs::read(&file).map_err(|error| refused(&file, &error))?;
@@ -124,7 +124,7 @@ impl Gpu for Card {
         CALLS
     }
 
-    fn ask(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
+    fn poll(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
         match CALLS[place].name {
             "power" => self.put_sensor(&["power1_input", "power1_average"], &metric::AMD_POWER, 1e-6, answer),
             "gpu_busy_percent" => self.put("gpu_busy_percent", &metric::AMD_GFX_ACTIVITY, 1.0, answer),
@@ -165,7 +165,7 @@ const CALLS: &[Call] = &[
     Call { name: "mem_info_vram_used", pace: Pace::Second },
 ];
 /// Where the counter of energy is, by format and content revision of the table (`gpu_metrics_v1_*` of the kernel's
-/// `kgd_pp_interface.h`): those that say its unit. Kernels have had two layouts of 1.6, so it is not among them.
+/// `kgd_pp_interface.h`): those that define its unit. Kernels have had two layouts of 1.6, so it is not among them.
 const ENERGY: &[((u8, u8), usize)] = &[((1, 4), 24), ((1, 5), 88), ((1, 7), 24), ((1, 8), 24)];
 /// Its unit, 2^-16 J.
 const ENERGY_JOULES: f64 = 1.0 / 65536.0;
@@ -209,9 +209,9 @@ mod tests {
         let mut gpus = cards.gpus().unwrap();
         assert_eq!(gpus.len(), 1, "one card is AMD's");
         assert_eq!(gpus[0].about().uuid, "cafe", "its own name");
-        let told = CALLS.iter().enumerate().map(|(place, call)| {
+        let lines = CALLS.iter().enumerate().map(|(place, call)| {
             let mut answer = Answer::default();
-            let result = gpus[0].ask(place, &mut answer);
+            let result = gpus[0].poll(place, &mut answer);
             let kind = match result {
                 Ok(()) => format!("{answer:?}")
                     .split("value: ")
@@ -235,7 +235,7 @@ mod tests {
             "temperature failed",
             "mem_info_vram_used 20.0",
         ];
-        assert_eq!(told.collect::<Vec<_>>(), expected, "in AIPerf's units");
+        assert_eq!(lines.collect::<Vec<_>>(), expected, "in AIPerf's units");
     }
 
     #[test]
@@ -245,9 +245,9 @@ mod tests {
         let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
         let cards = open(&settings).unwrap();
         let place = CALLS.iter().position(|call| call.name == "gpu_metrics").unwrap();
-        let ask = |table: &[u8]| {
+        let poll = |table: &[u8]| {
             fs::write(drm.path().join("card0/device/gpu_metrics"), table).unwrap();
-            cards.gpus().unwrap()[0].ask(place, &mut Answer::default())
+            cards.gpus().unwrap()[0].poll(place, &mut Answer::default())
         };
         let none = [[0, 0, 1, 8].as_slice(), &[0; 20], &[0xff; 8]].concat();
         for (table, expected) in [
@@ -256,13 +256,13 @@ mod tests {
             (&[0, 0, 1, 7, 0], "too short"),
             (&none, "does not count"),
         ] {
-            let refused = ask(table).unwrap_err().to_string();
+            let refused = poll(table).unwrap_err().to_string();
             assert!(refused.contains(expected), "{table:?}: {refused}");
         }
     }
 
     #[test]
-    fn a_host_without_cards_says_so() {
+    fn a_host_without_cards_is_reported() {
         let drm = tempfile::tempdir().unwrap();
         let settings = Settings { drm_folder: Some(drm.path().to_owned()), ..Settings::default() };
         assert!(matches!(open(&settings), Err(GpuError::Missing(_))), "no card");

@@ -4,7 +4,7 @@ use crate::round::Answer;
 use crate::{amdgpu, nvml};
 use std::path::PathBuf;
 
-/// What the host's administrator says of where collectors look.
+/// The host administrator's settings of where collectors look.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// NVML's library, if it is not where the system's linker finds it.
@@ -18,7 +18,7 @@ pub struct Settings {
 pub struct Kind {
     /// Its name in plans and records.
     pub name: &'static str,
-    /// Opens what it reads from. May take long, or never come back.
+    /// Opens what it reads from. May take long, or never return.
     pub(crate) open: fn(&Settings) -> Result<Box<dyn Collector>, GpuError>,
 }
 
@@ -28,7 +28,7 @@ pub const COLLECTORS: &[Kind] =
 
 /// An open way to the GPUs of one maker, for several threads.
 pub(crate) trait Collector: Send + Sync {
-    /// The GPUs, and the parts of divided ones. May take long, or never come back.
+    /// The GPUs, and the parts of divided ones. May take long, or never return.
     fn gpus(&self) -> Result<Vec<Box<dyn Gpu + '_>>, GpuError>;
 }
 
@@ -36,10 +36,10 @@ pub(crate) trait Collector: Send + Sync {
 pub(crate) trait Gpu {
     /// Which one it is.
     fn about(&self) -> &About;
-    /// What can be asked of it.
+    /// The calls that it supports.
     fn calls(&self) -> &'static [Call];
-    /// Asks one of these, by its place. May take long, or never come back.
-    fn ask(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError>;
+    /// Makes one of these calls, by its place. May take long, or never return.
+    fn poll(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError>;
 }
 
 /// Which GPU it is.
@@ -55,16 +55,16 @@ pub(crate) struct About {
     pub(crate) texts: Vec<(&'static str, String)>,
 }
 
-/// Something that can be asked of a GPU.
+/// A call that polls a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     /// What the library calls it.
     pub(crate) name: &'static str,
-    /// How often it is asked.
+    /// How often it is made.
     pub(crate) pace: Pace,
 }
 
-/// How often something is asked.
+/// How often a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// At every interval.
@@ -89,7 +89,7 @@ pub(crate) enum CallError {
 /// Why there are no GPUs to read.
 #[derive(Debug, thiserror::Error)]
 pub enum GpuError {
-    /// What it takes is not on this host.
+    /// What it needs is not on this host.
     #[error("{0}")]
     Missing(String),
     /// It is there and does not work.

@@ -1,4 +1,4 @@
-//! NVIDIA's GPUs by NVML, whose library is loaded when a run begins and closed when it ends.
+//! NVIDIA's GPUs by NVML, whose library is loaded when a run starts and closed when it ends.
 //!
 //! Units are NVML's (`nvml.h`): power mW, energy mJ, memory bytes, clocks MHz, PCIe KB/s, GPM's rates MiB/s.
 
@@ -39,7 +39,7 @@ struct Library {
 
 impl Collector for Library {
     fn gpus(&self) -> Result<Vec<Box<dyn Gpu + '_>>, GpuError> {
-        let broken = |error| GpuError::Broken(format!("NVML does not tell its GPUs: {error}"));
+        let broken = |error| GpuError::Broken(format!("NVML does not list its GPUs: {error}"));
         let driver = self.nvml.sys_driver_version().unwrap_or_default();
         let mut gpus = Vec::<Box<dyn Gpu + '_>>::new();
         let mut refused = None;
@@ -107,9 +107,9 @@ impl Gpu for NvmlGpu<'_> {
         &CALLS
     }
 
-    fn ask(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
-        match ASKED[place].2(self, answer) {
-            // Nobody used it, or nothing has been sampled yet.
+    fn poll(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
+        match POLLED[place].2(self, answer) {
+            // No process used it, or nothing has been sampled yet.
             Err(NvmlError::NotFound | NvmlError::NoData) => Ok(()),
             Err(
                 error @ (NvmlError::NotSupported
@@ -124,10 +124,10 @@ impl Gpu for NvmlGpu<'_> {
     }
 }
 
-type Ask = fn(&mut NvmlGpu<'_>, &mut Answer) -> Result<(), NvmlError>;
+type Poll = fn(&mut NvmlGpu<'_>, &mut Answer) -> Result<(), NvmlError>;
 
-/// What is asked, in the order in which it is asked.
-const ASKED: &[(&str, Pace, Ask)] = &[
+/// The calls, in the order in which they are made.
+const POLLED: &[(&str, Pace, Poll)] = &[
     ("nvmlDeviceGetPowerUsage", Pace::Interval, |gpu, answer| {
         answer.put(&metric::NVIDIA_POWER_USAGE, f64::from(gpu.device.power_usage()?) * 1e-3);
         Ok(())
@@ -234,7 +234,7 @@ const ASKED: &[(&str, Pace, Ask)] = &[
         answer.put(&metric::NVIDIA_PCIE_REPLAYS, f64::from(gpu.device.pcie_replay_counter()?));
         Ok(())
     }),
-    // It counts for 20 ms before it comes back.
+    // It counts for 20 ms before it returns.
     ("nvmlDeviceGetPcieThroughput", Pace::Second, |gpu, answer| {
         let kilobytes = |way| gpu.device.pcie_throughput(way).map(|count| f64::from(count) * 1e-3);
         answer.put(&metric::NVIDIA_PCIE_TX, kilobytes(PcieUtilCounter::Send)?);
@@ -253,12 +253,12 @@ const ASKED: &[(&str, Pace, Ask)] = &[
     ("nvmlDeviceGetProcessUtilization", Pace::Second, process_utilization),
 ];
 
-/// The names and paces of what is asked.
-const CALLS: [Call; ASKED.len()] = {
-    let mut calls = [Call { name: "", pace: Pace::Second }; ASKED.len()];
+/// The names and paces of the calls.
+const CALLS: [Call; POLLED.len()] = {
+    let mut calls = [Call { name: "", pace: Pace::Second }; POLLED.len()];
     let mut place = 0;
-    while place < ASKED.len() {
-        calls[place] = Call { name: ASKED[place].0, pace: ASKED[place].1 };
+    while place < POLLED.len() {
+        calls[place] = Call { name: POLLED[place].0, pace: POLLED[place].1 };
         place += 1;
     }
     calls
@@ -270,7 +270,7 @@ fn field(gpu: &NvmlGpu<'_>, id: u32) -> Result<f64, NvmlError> {
     Ok(number(&value?.value?))
 }
 
-/// What the driver sampled by itself since it was asked before.
+/// What the driver sampled by itself since the last call.
 fn samples(
     gpu: &mut NvmlGpu<'_>,
     kind: Sampling,
@@ -288,7 +288,7 @@ fn samples(
     Ok(())
 }
 
-/// What the chip's own counters say of the time since they were read before; Hopper and later have them.
+/// What the chip's own counters counted since they were read before; Hopper and later have them.
 fn gpm(gpu: &mut NvmlGpu<'_>, answer: &mut Answer) -> Result<(), NvmlError> {
     if gpu.gpm_before.is_none() && !gpu.device.gpm_support()? {
         return Err(NvmlError::NotSupported);

@@ -55,7 +55,7 @@ impl Answer {
 }
 
 /// A GPU with what is known of its calls.
-pub(crate) struct Asked<'a> {
+pub(crate) struct PolledGpu<'a> {
     source: &'static str,
     gpu: Box<dyn Gpu + 'a>,
     turns: Vec<Turn>,
@@ -66,19 +66,19 @@ pub(crate) struct Asked<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Turn {
     is_over: bool,
-    /// It is not asked before.
+    /// It is not made before.
     not_before: MonoNs,
-    /// What it said when it failed last, so that it is written down once.
-    said: Option<String>,
+    /// Its last error, which is recorded once.
+    last_error: Option<String>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> PolledGpu<'a> {
     pub(crate) fn new(source: &'static str, gpu: Box<dyn Gpu + 'a>) -> Self {
         let turns = vec![Turn::default(); gpu.calls().len()];
         Self { source, gpu, turns, answer: Answer::default() }
     }
 
-    /// The rows that say which GPU it is.
+    /// The rows that identify the GPU.
     pub(crate) fn introduction(&self, now: MonoNs) -> Vec<GpuSample> {
         let About { texts, .. } = self.gpu.about();
         let row = |(name, text): &(&'static str, String)| GpuSample {
@@ -88,8 +88,8 @@ impl<'a> Asked<'a> {
         texts.iter().map(row).collect()
     }
 
-    /// Asks everything that is due at this pace.
-    pub(crate) fn ask(&mut self, pace: Pace, clocks: Clocks, rows: &mut Vec<GpuSample>, cost: &mut Cost) {
+    /// Makes every call that is due at this pace.
+    pub(crate) fn poll(&mut self, pace: Pace, clocks: Clocks, rows: &mut Vec<GpuSample>, cost: &mut Cost) {
         for (place, call) in self.gpu.calls().iter().enumerate() {
             if call.pace != pace || self.turns[place].is_over {
                 continue;
@@ -99,12 +99,12 @@ impl<'a> Asked<'a> {
                 continue;
             }
             self.answer.found.clear();
-            let result = self.gpu.ask(place, &mut self.answer);
+            let result = self.gpu.poll(place, &mut self.answer);
             let answered = (clocks.mono)();
             cost.calls += 1;
             cost.nanoseconds += answered.0.saturating_sub(asked.0);
             match result {
-                Ok(()) => self.turns[place].said = None,
+                Ok(()) => self.turns[place].last_error = None,
                 Err(error) => self.failed(place, call.name, error, [asked, answered], rows),
             }
             self.take(clocks, [asked, answered], rows);
@@ -140,8 +140,8 @@ impl<'a> Asked<'a> {
             CallError::Never(_) => turn.is_over = true,
             CallError::Failed(_) => turn.not_before = answered + RETRY,
         }
-        if turn.said.as_deref() != Some(text.as_str()) {
-            turn.said = Some(text.clone());
+        if turn.last_error.as_deref() != Some(text.as_str()) {
+            turn.last_error = Some(text.clone());
             rows.push(GpuSample { text: Some(text), ..self.row(name, asked, answered) });
         }
     }
@@ -195,7 +195,7 @@ mod tests {
 
     struct Scripted {
         about: About,
-        asked: u32,
+        polls: u32,
     }
 
     const CALLS: &[Call] = &[
@@ -214,8 +214,8 @@ mod tests {
             CALLS
         }
 
-        fn ask(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
-            self.asked += 1;
+        fn poll(&mut self, place: usize, answer: &mut Answer) -> Result<(), CallError> {
+            self.polls += 1;
             match place {
                 0 => answer.put(&NVIDIA_POWER_USAGE, 70.5),
                 1 => return Err(CallError::Never("not on this chip".to_owned())),
@@ -229,30 +229,30 @@ mod tests {
         }
     }
 
-    fn rows(asked: &mut Asked<'_>, pace: Pace) -> Vec<String> {
+    fn rows(gpu: &mut PolledGpu<'_>, pace: Pace) -> Vec<String> {
         let (mut rows, mut cost) = (Vec::new(), Cost::default());
-        asked.ask(pace, CLOCKS, &mut rows, &mut cost);
+        gpu.poll(pace, CLOCKS, &mut rows, &mut cost);
         assert!(cost.nanoseconds == cost.calls * 1000, "each call took a microsecond: {cost:?}");
-        let told = rows.iter().map(|row| {
-            let told = row.value.map(|value| value.to_string()).or_else(|| row.text.clone());
-            format!("{} {} at {}", row.metric, told.unwrap_or_default(), row.sampled_ns.0 - row.asked_ns.0)
+        let lines = rows.iter().map(|row| {
+            let text = row.value.map(|value| value.to_string()).or_else(|| row.text.clone());
+            format!("{} {} at {}", row.metric, text.unwrap_or_default(), row.sampled_ns.0 - row.asked_ns.0)
         });
-        told.collect()
+        lines.collect()
     }
 
     #[test]
-    fn each_number_has_its_time_and_each_failure_is_said_once() {
-        let mut asked = Asked::new("test", Box::new(Scripted { about: About::default(), asked: 0 }));
-        let first = rows(&mut asked, Pace::Interval);
+    fn each_number_has_its_time_and_each_failure_is_recorded_once() {
+        let mut gpu = PolledGpu::new("test", Box::new(Scripted { about: About::default(), polls: 0 }));
+        let first = rows(&mut gpu, Pace::Interval);
         assert_eq!(
             first,
             ["nvidia_power_usage 70.5 at 500", "never not on this chip at 500", "sometimes busy at 500"],
             "the middle of the call"
         );
-        assert_eq!(rows(&mut asked, Pace::Interval), ["nvidia_power_usage 70.5 at 500"], "no retry yet");
+        assert_eq!(rows(&mut gpu, Pace::Interval), ["nvidia_power_usage 70.5 at 500"], "no retry yet");
         NOW.with(|now| now.set(now.get() + 2_000_000_000));
-        assert_eq!(rows(&mut asked, Pace::Interval).len(), 1, "the same failure is not said again");
+        assert_eq!(rows(&mut gpu, Pace::Interval).len(), 1, "the same failure is not recorded again");
         NOW.with(|now| now.set(1_000_000));
-        assert_eq!(rows(&mut asked, Pace::Second), ["nvidia_power_sample 80 at 1000000"], "by the driver");
+        assert_eq!(rows(&mut gpu, Pace::Second), ["nvidia_power_sample 80 at 1000000"], "by the driver");
     }
 }

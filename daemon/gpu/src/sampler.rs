@@ -1,14 +1,14 @@
-//! The threads that read GPUs: two for each collector, so that what is slow never delays what is fast.
+//! The threads that read GPUs: two for each collector, so that slow calls never delay fast ones.
 //!
 //! ```text
-//! gpu-nvml        opens the library, then asks at every interval ──┐
-//! gpu-nvml-slow   asks once a second what may take long ───────────┴──▶ bounded queue of rows
+//! gpu-nvml        opens the library, then polls at every interval ────┐
+//! gpu-nvml-slow   polls once a second with calls that may take long ──┴──▶ bounded queue of rows
 //! ```
 //!
-//! A thread that is inside a call which does not come back is left behind: the run ends without it.
+//! A thread that is inside a call which does not return is left behind: the run ends without it.
 
 use crate::collector::{COLLECTORS, Collector, Kind, Pace, Settings};
-use crate::round::{Asked, Clocks, Cost};
+use crate::round::{Clocks, Cost, PolledGpu};
 use common::clock::{DurationNs, MonoNs};
 use record::{GpuSample, GpuSource};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// What is sampled, and how.
 #[derive(Clone, Debug)]
 pub struct Sampling {
-    /// By which collectors; names that are none are told as a problem.
+    /// By which collectors; names that are none are reported as a problem.
     pub collectors: Vec<String>,
     /// From one reading to the next.
     pub interval: Duration,
@@ -30,7 +30,7 @@ pub struct Sampling {
     pub clocks: Clocks,
 }
 
-/// Reads GPUs until it is told to end, or dropped.
+/// Reads GPUs until it is stopped, or dropped.
 #[derive(Debug)]
 pub struct Sampler {
     stop: Arc<AtomicBool>,
@@ -41,7 +41,7 @@ pub struct Sampler {
 #[derive(Debug)]
 struct Source {
     state: Arc<Mutex<GpuSource>>,
-    /// Hears once whether there are GPUs.
+    /// Receives once when it is known whether there are GPUs.
     opened: Receiver<()>,
     /// Ends when no thread is left.
     alive: Receiver<()>,
@@ -80,43 +80,43 @@ impl Sampler {
         Ok(Self { stop, sources, mono: sampling.clocks.mono })
     }
 
-    /// Waits until every collector has found GPUs or none, but not longer than this; tells how they stand.
+    /// Waits until every collector has found GPUs or none, but not longer than this; returns their states.
     #[must_use]
     pub fn opened(&self, patience: Duration) -> Vec<GpuSource> {
-        let begun = (self.mono)();
-        let told = self.sources.iter().map(|source| {
-            let answer = source.opened.recv_timeout(self.left(begun, patience));
-            let mut state = source.told();
+        let started = (self.mono)();
+        let states = self.sources.iter().map(|source| {
+            let answer = source.opened.recv_timeout(self.left(started, patience));
+            let mut state = source.state();
             if answer == Err(RecvTimeoutError::Timeout) && state.problem.is_none() {
-                state.problem = Some("the driver has not answered yet".to_owned());
+                state.problem = Some("the driver has not responded yet".to_owned());
             }
             state
         });
-        told.collect()
+        states.collect()
     }
 
-    /// Has the threads end and waits for them, but not longer than this; tells how they fared.
+    /// Has the threads end and waits for them, but not longer than this; returns their states.
     #[must_use]
     pub fn finish(self, patience: Duration) -> Vec<GpuSource> {
         self.stop.store(true, Ordering::Release);
-        let begun = (self.mono)();
-        let told = self.sources.iter().map(|source| {
+        let started = (self.mono)();
+        let states = self.sources.iter().map(|source| {
             // Nothing is ever sent: it ends with the last sender.
-            let ended = source.alive.recv_timeout(self.left(begun, patience));
+            let ended = source.alive.recv_timeout(self.left(started, patience));
             let has_hung = ended == Err(RecvTimeoutError::Timeout);
-            let mut state = source.told();
+            let mut state = source.state();
             state.did_hang = has_hung;
             if has_hung {
-                state.problem = Some("a call to the driver did not come back".to_owned());
+                state.problem = Some("a call to the driver did not return".to_owned());
             }
             state
         });
-        told.collect()
+        states.collect()
     }
 
     /// What is left of the time that all collectors have together.
-    fn left(&self, begun: MonoNs, patience: Duration) -> Duration {
-        patience.saturating_sub(Duration::from_nanos((self.mono)().0.saturating_sub(begun.0)))
+    fn left(&self, started: MonoNs, patience: Duration) -> Duration {
+        patience.saturating_sub(Duration::from_nanos((self.mono)().0.saturating_sub(started.0)))
     }
 }
 
@@ -127,7 +127,7 @@ impl Drop for Sampler {
 }
 
 impl Source {
-    fn told(&self) -> GpuSource {
+    fn state(&self) -> GpuSource {
         self.state.lock().map(|state| state.clone()).unwrap_or_default()
     }
 }
@@ -139,19 +139,19 @@ struct Reader {
     state: Arc<Mutex<GpuSource>>,
     stop: Arc<AtomicBool>,
     rows: SyncSender<Vec<GpuSample>>,
-    /// Goes with the thread.
+    /// Dropped with the thread.
     _live: Sender<()>,
 }
 
 impl Reader {
-    /// Opens the collector, starts the thread for what is slow, and asks what is fast.
+    /// Opens the collector, starts the thread for slow calls, and makes the fast ones.
     fn run(self, opened: &Sender<()>) {
         let collector: Arc<dyn Collector> = match (self.kind.open)(&self.sampling.settings) {
             Ok(collector) => collector.into(),
             Err(error) => return self.trouble(&error.to_string()),
         };
         let mut gpus = match collector.gpus() {
-            Ok(gpus) => gpus.into_iter().map(|gpu| Asked::new(self.kind.name, gpu)).collect::<Vec<_>>(),
+            Ok(gpus) => gpus.into_iter().map(|gpu| PolledGpu::new(self.kind.name, gpu)).collect::<Vec<_>>(),
             Err(error) => return self.trouble(&error.to_string()),
         };
         if gpus.is_empty() {
@@ -166,12 +166,12 @@ impl Reader {
         if let Err(error) = slow {
             self.trouble(&format!("failed to start a thread: {error}"));
         }
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         opened.send(()).ok();
-        self.ask(&mut gpus, self.sampling.interval, &[Pace::Interval, Pace::Tenth]);
+        self.poll(&mut gpus, self.sampling.interval, &[Pace::Interval, Pace::Tenth]);
     }
 
-    /// Starts the thread that asks what is slow.
+    /// Starts the thread that makes slow calls.
     fn again(&self, collector: Arc<dyn Collector>) -> std::io::Result<()> {
         let reader = Self {
             kind: self.kind,
@@ -184,30 +184,30 @@ impl Reader {
         let run = move || match collector.gpus() {
             Ok(gpus) => {
                 let mut gpus =
-                    gpus.into_iter().map(|gpu| Asked::new(reader.kind.name, gpu)).collect::<Vec<_>>();
-                reader.ask(&mut gpus, SLOW, &[Pace::Second]);
+                    gpus.into_iter().map(|gpu| PolledGpu::new(reader.kind.name, gpu)).collect::<Vec<_>>();
+                reader.poll(&mut gpus, SLOW, &[Pace::Second]);
             }
             Err(error) => reader.trouble(&error.to_string()),
         };
         Builder::new().name(format!("gpu-{}-slow", self.kind.name)).spawn(run).map(drop)
     }
 
-    /// Asks all GPUs in intervals until it is told to end, and once more then: counters are wanted at the end.
-    fn ask(&self, gpus: &mut [Asked<'_>], interval: Duration, paces: &[Pace]) {
+    /// Polls all GPUs in intervals until it is stopped, and once more then: counters are needed at the end.
+    fn poll(&self, gpus: &mut [PolledGpu<'_>], interval: Duration, paces: &[Pace]) {
         let mono = self.sampling.clocks.mono;
         let step = DurationNs(i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1));
         let mut due = mono();
         let mut tenth = due;
         loop {
             let is_last = self.stop.load(Ordering::Acquire);
-            let begun = mono();
-            let is_tenth = begun >= tenth || is_last;
+            let started = mono();
+            let is_tenth = started >= tenth || is_last;
             if is_tenth {
-                tenth = begun + TENTH;
+                tenth = started + TENTH;
             }
             let (mut rows, mut cost) = (Vec::new(), Cost::default());
             for pace in paces.iter().filter(|pace| **pace != Pace::Tenth || is_tenth) {
-                gpus.iter_mut().for_each(|gpu| gpu.ask(*pace, self.sampling.clocks, &mut rows, &mut cost));
+                gpus.iter_mut().for_each(|gpu| gpu.poll(*pace, self.sampling.clocks, &mut rows, &mut cost));
             }
             self.send(rows, cost);
             if is_last {
@@ -230,7 +230,7 @@ impl Reader {
         MonoNs(due.0 + (missed + 1) * step.0.unsigned_abs())
     }
 
-    /// In short steps, so that the end of the run is soon noticed.
+    /// In short steps, so that the end of the run is seen soon.
     fn sleep_until(&self, due: MonoNs) {
         while !self.stop.load(Ordering::Acquire) {
             let left = due.0.saturating_sub((self.sampling.clocks.mono)().0);
@@ -270,5 +270,5 @@ fn trouble(state: &Mutex<GpuSource>, what: &str) {
 const SLOW: Duration = Duration::from_secs(1);
 /// From one reading of what changes more slowly to the next.
 const TENTH: DurationNs = DurationNs::from_millis(100);
-/// How soon the end of the run is noticed.
+/// How soon the end of the run is seen.
 const NOTICE: Duration = Duration::from_millis(50);

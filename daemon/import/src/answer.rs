@@ -110,7 +110,7 @@ impl Answer {
             request.output_tokens = counted(&self.text);
             request.reasoning_tokens = counted(&self.reasoning);
         }
-        if let Some(SpecDecode::Told { drafts, histogram }) = &self.spec_decode {
+        if let Some(SpecDecode::Reported { drafts, histogram }) = &self.spec_decode {
             request.spec_decode_steps = known(drafts.steps);
             request.spec_decode_accepted_tokens = known(drafts.accepted);
             request.spec_decode_draft_tokens = known(drafts.drafted);

@@ -1,4 +1,4 @@
-//! Matches kernel stamps to bytes to tokens: what the kernel saw, by byte offset, joined with what the client cut.
+//! Matches kernel stamps to bytes to tokens: the kernel's segments, by byte offset, joined with the client's events.
 //!
 //! ```text
 //! kernel:  segment at seq 1000, 300 bytes, 12:00.001 ┐      bytes   0 ───── 300 ──── 450 ── 512
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! An event's kernel time is the first moment at which every byte up to its last one was there. Nothing here reads
-//! a clock, opens a file or knows where the records come from: the same input gives the same output.
+//! a clock, opens a file or knows where the records are from: the same input has the same output.
 #![forbid(unsafe_code)]
 
 mod reply;

@@ -28,9 +28,9 @@ pub struct Joiner {
 /// Why bytes that the client saw have no kernel stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unmatched {
-    /// The run took no kernel stamps (rung `user`).
+    /// The run has no kernel stamps (timestamp source `user`).
     NoStamps,
-    /// The kernel told of no connection with this cookie.
+    /// The kernel reported no connection with this cookie.
     ConnectionUnknown,
     /// The connection is known, the segment that completed the bytes was not stamped.
     SegmentMissing,
@@ -49,7 +49,7 @@ pub struct Joined {
 struct Connection {
     sent: Stream,
     received: Stream,
-    /// Segments sent again since the last request was joined, where the kernel tells of such things.
+    /// Segments sent again since the last request was joined, if the kernel reports them.
     retransmits: Option<u32>,
     /// What the server's process took out of the socket, where that is watched.
     read: Option<Stream>,
@@ -58,21 +58,21 @@ struct Connection {
 }
 
 impl Joiner {
-    /// A joiner for the requests of these phases. `without_stamps` says why no kernel stamp will ever come, if so.
+    /// A joiner for the requests of these phases. `without_stamps` is why no kernel stamp will ever arrive, if so.
     #[must_use]
     pub fn new(phases: &[&str], without_stamps: Option<Unmatched>) -> Self {
         let phases = phases.iter().map(|&phase| phase.to_owned()).collect();
         Self { connections: HashMap::new(), phases, without_stamps, is_watching: false, is_server: false }
     }
 
-    /// A joiner for requests that others send, of which only the kernel has stamps. `is_server` tells whether the stamps are
-    /// of the server's sockets.
+    /// A joiner for requests of other clients, of which only the kernel has stamps. `is_server` is whether the stamps are of
+    /// the server's sockets.
     #[must_use]
     pub fn watching(phases: &[&str], is_server: bool) -> Self {
         Self { is_watching: true, is_server, ..Self::new(phases, None) }
     }
 
-    /// Takes a step in a connection's life.
+    /// Adds a step in a connection's life.
     pub fn step(&mut self, step: &Step) {
         match step.stage {
             OPENED | ACCEPTED => {
@@ -99,7 +99,7 @@ impl Joiner {
         }
     }
 
-    /// Takes a stamped segment.
+    /// Adds a stamped segment.
     pub fn segment(&mut self, stamp: &Stamp) {
         let connection = self.connections.entry(stamp.cookie).or_default();
         if connection.is_ignored {
@@ -110,7 +110,7 @@ impl Joiner {
         stream.segment(stamp.sequence, stamp.payload_length, stamp.time, stamp.smoothed_rtt_us);
     }
 
-    /// Takes a read of a socket of the server.
+    /// Adds a read of a socket of the server.
     pub fn read(&mut self, read: &Read) {
         let Some(connection) = self.connections.get_mut(&read.cookie) else { return };
         if let Some(taken) = &mut connection.read {
@@ -119,7 +119,7 @@ impl Joiner {
         }
     }
 
-    /// Forgets what the kernel said of bytes that no request will be told of.
+    /// Forgets the kernel's stamps of bytes that belong to no request that will be reported.
     pub fn pass(&mut self, passed: &Passed) {
         let Some(connection) = self.connections.get_mut(&passed.cookie) else { return };
         if passed.is_ignored != 0 {
@@ -134,7 +134,7 @@ impl Joiner {
         }
     }
 
-    /// Takes a stamped stretch, from a rung that knows offsets and not sequence numbers.
+    /// Adds a stamped stretch, from a timestamp source with offsets and without sequence numbers.
     pub fn stretch(&mut self, stamp: &StretchStamped) {
         let connection = self.connections.entry(stamp.cookie).or_default();
         let stream = if stamp.direction == SENT { &mut connection.sent } else { &mut connection.received };
@@ -166,14 +166,14 @@ impl Joiner {
         let mut nothing = Connection::default();
         let connection = connection.unwrap_or(&mut nothing);
         let phase = self.phases.get(usize::try_from(ended.phase).unwrap_or(usize::MAX));
-        let mut request = told(ended, phase.map_or("", String::as_str));
+        let mut request = client_row(ended, phase.map_or("", String::as_str));
         let was_sent = self.is_watching || ended.submitted.stamped().is_some();
         if was_sent && ended.sent_end > ended.sent_begin {
             sent(&mut request, connection, ended, why);
             let read = connection.read.as_mut().filter(|read| read.frontier() >= ended.sent_end);
             request.server_read_ns = time(read.and_then(|read| read.arrival(ended.sent_end)));
         }
-        // What became of a job may be told on another connection than it was begun on.
+        // The result of a job may arrive on another connection than the one it was started on.
         let mut nothing = Connection::default();
         let connection = match ended.answer_cookie {
             SocketCookie(0) => connection,
@@ -251,7 +251,7 @@ fn received(request: &mut Request, stream: &mut Stream, events: &[Event], why: U
     tokens
 }
 
-/// Gives each event the number of events that share the segment which completed it; counts those segments.
+/// Sets for each event the number of events that share the segment which completed it; counts those segments.
 fn share_segments(tokens: &mut [Token]) -> Option<u32> {
     let mut segments = 0;
     for group in tokens.chunk_by_mut(|a, b| a.segment == b.segment) {
@@ -288,8 +288,8 @@ fn milestones(request: &mut Request, kind: EventKind, reaped: Option<MonoNs>, ke
     }
 }
 
-/// The row as far as the client alone can tell it.
-fn told(ended: &RequestEnded, phase: &str) -> Request {
+/// The row as far as the client alone knows it.
+fn client_row(ended: &RequestEnded, phase: &str) -> Request {
     let (usage, drafts, lineage) = (&ended.usage, &ended.drafts, &ended.lineage);
     let is_child = lineage.depth > 0;
     Request {
@@ -485,16 +485,16 @@ mod tests {
         joiner.segment(&Stamp { cookie: elsewhere, ..segment(RECEIVED, 9000, 400, 380) });
         let moved = RequestEnded { answer_cookie: elsewhere, ..ended() };
         let Joined { request, tokens } = joiner.request(&moved, &[event(400, EventKind::Content, 390)]);
-        assert_eq!(request.kernel_sent_last_ns, Some(MonoNs(100)), "where it was asked");
+        assert_eq!(request.kernel_sent_last_ns, Some(MonoNs(100)), "on the connection of the request");
         assert_eq!(request.kernel_received_last_ns, Some(MonoNs(380)), "where it was answered");
         assert_eq!(tokens[0].kernel_received_ns, Some(MonoNs(380)), "and so each event");
         let unknown = RequestEnded { answer_cookie: SocketCookie(9), ..ended() };
         let Joined { request, .. } = joiner.request(&unknown, &[event(400, EventKind::Content, 390)]);
-        assert_eq!(request.unmatched_events, 1, "of a connection that nobody knows");
+        assert_eq!(request.unmatched_events, 1, "of an unknown connection");
     }
 
     #[test]
-    fn a_lost_stamp_is_told() {
+    fn a_lost_stamp_is_reported() {
         let mut joiner = Joiner::new(&["profiling"], None);
         joiner.step(&opened());
         joiner.segment(&segment(SENT, 500, 200, 100));
@@ -517,7 +517,7 @@ mod tests {
             joiner.read(&Read { kind, length, cookie: COOKIE, time: MonoNs(time) });
         }
         let request = joiner.request(&ended(), &[]).request;
-        assert_eq!(request.kernel_sent_last_ns, Some(MonoNs(100)), "its last byte came");
+        assert_eq!(request.kernel_sent_last_ns, Some(MonoNs(100)), "its last byte arrived");
         assert_eq!(request.server_read_ns, Some(MonoNs(130)), "its last byte was read");
         let later = RequestEnded { sent_begin: 200, sent_end: 300, ..ended() };
         assert_eq!(joiner.request(&later, &[]).request.server_read_ns, None, "not read yet");
@@ -530,7 +530,7 @@ mod tests {
         for number in 0..10 {
             joiner.segment(&segment(SENT, 500 + 10 * number, 10, 100 + u64::from(number)));
         }
-        assert_eq!(joiner.pending(), 10, "nothing was asked for yet");
+        assert_eq!(joiner.pending(), 10, "nothing was looked up yet");
         let passed = Passed { cookie: COOKIE, sent: 95, ..Passed::default() };
         joiner.pass(&passed);
         assert_eq!(joiner.pending(), 1, "what has passed is forgotten");
@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_the_kernel_did_not_tell_of() {
+    fn a_connection_that_the_kernel_did_not_report() {
         check(
             &mut Joiner::new(&["profiling"], None),
             "sent None head None first None answer None last None events -/- -/- -/- -/- unmatched 4 \

@@ -48,7 +48,7 @@ impl Stream {
         Self { base: Some(base), ..Self::default() }
     }
 
-    /// Takes a stamped segment. Without a known base, the first one's first byte is byte 0.
+    /// Adds a stamped segment. Without a known base, the first one's first byte is byte 0.
     pub fn segment(&mut self, sequence: u32, length: u32, time: MonoNs, smoothed_rtt_us: u32) {
         let base = *self.base.get_or_insert(sequence);
         let begin = self.unwrap(sequence.wrapping_sub(base));
@@ -56,7 +56,7 @@ impl Stream {
         self.stretch(begin, begin + u64::from(length), time, smoothed_rtt_us);
     }
 
-    /// Takes a stamped stretch of bytes whose offsets are known.
+    /// Adds a stamped stretch of bytes whose offsets are known.
     pub fn stretch(&mut self, begin: u64, end: u64, time: MonoNs, smoothed_rtt_us: u32) {
         if end <= self.frontier {
             return;
@@ -75,10 +75,10 @@ impl Stream {
         self.absorb();
     }
 
-    /// When every byte below `end` was there. Must be asked with growing offsets: what lies behind is forgotten.
+    /// When every byte below `end` was there. Must be called with growing offsets: what is before one is forgotten.
     ///
-    /// `None` when a stamp is missing although the client saw the bytes. The stream then goes on after them, so one
-    /// lost stamp costs the events that needed it and no more.
+    /// `None` when a stamp is missing although the client saw the bytes. The stream then continues after them, so one lost
+    /// stamp costs the events that needed it and no more.
     pub fn arrival(&mut self, end: u64) -> Option<Arrival> {
         if end > self.frontier {
             self.frontier = end;
@@ -91,7 +91,7 @@ impl Stream {
         self.steps.front().copied()
     }
 
-    /// Forgets when bytes came that nobody will ask for: those before an offset.
+    /// Forgets the arrival of bytes before an offset, which will not be looked up.
     pub fn forget_before(&mut self, offset: u64) {
         if offset > self.frontier {
             self.frontier = offset;
@@ -114,13 +114,13 @@ impl Stream {
         self.segments
     }
 
-    /// Steps kept: what has arrived and was not asked for yet.
+    /// Steps kept: arrivals that were not looked up yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.steps.len() + self.ahead.len()
     }
 
-    /// Takes in the stretches that touch the frontier now.
+    /// Absorbs the stretches that touch the frontier now.
     fn absorb(&mut self) {
         while let Some(entry) = self.ahead.first_entry() {
             if *entry.key() > self.frontier {
@@ -131,7 +131,7 @@ impl Stream {
         }
     }
 
-    /// Moves the frontier to the end of a stretch that touches it, no earlier than it came there before.
+    /// Moves the frontier to the end of a stretch that touches it, with a time no earlier than the one before.
     fn advance(&mut self, stretch: Stretch) {
         if stretch.end <= self.frontier {
             return;
@@ -146,8 +146,8 @@ impl Stream {
         });
     }
 
-    /// The 64-bit offset, nearest to the frontier, that a 32-bit distance from the base stands for (RFC 9293 §3.4:
-    /// sequence numbers are modulo 2^32; a window is far below 2^31). `None` for a byte before the first.
+    /// The 64-bit offset, nearest to the frontier, for a 32-bit distance from the base (RFC 9293 §3.4: sequence numbers are
+    /// modulo 2^32; a window is far below 2^31). `None` for a byte before the first.
     fn unwrap(&self, distance: u32) -> Option<u64> {
         #[expect(clippy::cast_possible_truncation, reason = "the low half is what the wire carries")]
         let low = self.frontier as u32;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asks_for_is_forgotten() {
+    fn what_is_not_looked_up_is_forgotten() {
         let mut stream = Stream::from_sequence(0);
         for (sequence, time) in [(0, 1), (100, 2), (300, 4), (400, 5)] {
             stream.segment(sequence, 100, MonoNs(time), 0);
@@ -235,8 +235,8 @@ mod tests {
         stream.forget_before(150);
         assert_eq!(stream.pending(), 3, "the step that holds byte 150, and what is beyond the hole");
         stream.forget_before(350);
-        assert_eq!(stream.pending(), 2, "nobody waits for the hole");
-        assert_eq!(stream.arrival(400).map(|step| step.time.0), Some(4), "what comes after is as it was");
+        assert_eq!(stream.pending(), 2, "the hole is not waited for");
+        assert_eq!(stream.arrival(400).map(|step| step.time.0), Some(4), "what follows is as it was");
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
     }
 
     proptest! {
-        /// However segments are cut, shuffled and repeated: a byte is there when the last of those below it came.
+        /// However segments are cut, shuffled and repeated: a byte is there when the last of those below it arrived.
         #[test]
         fn any_order(base: u32, cuts in prop::collection::vec(1_u32..2000, 1..40), order in prop::collection::vec(any::<prop::sample::Index>(), 1..120)) {
             let mut begins = vec![0_u32];

@@ -46,7 +46,7 @@ impl Build {
     }
 }
 
-/// Digits that tell commits apart for a reader.
+/// Digits of a commit's hash that are shown.
 const SHORT: usize = 12;
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub enum Unit {
     Tokens,
     /// Things that are counted.
     Count,
-    /// A name or number that says who or which, not how much.
+    /// A name or number that identifies, not a quantity.
     Identity,
     /// Text or a truth value.
     Plain,
@@ -54,19 +54,19 @@ pub enum Source {
     Schedule,
     /// The load generator's hot core.
     HotCore,
-    /// The load generator's scribe, which parses replies.
-    Scribe,
-    /// The kernel's stamps, by the rung of the run.
+    /// The load generator's response parser.
+    ResponseParser,
+    /// The kernel's stamps, by the run's timestamp source.
     Kernel,
     /// The join of stamps and bytes.
     Join,
-    /// What the server said.
+    /// The server's response.
     Server,
-    /// Whoever scrapes the server's metrics.
+    /// The scraper of the server's metrics.
     Scraper,
-    /// Whoever reads the GPUs.
+    /// The GPU collector.
     Collector,
-    /// A GPU's driver, or an exporter that speaks for it.
+    /// A GPU's driver, or an exporter in its place.
     Driver,
 }
 
@@ -85,7 +85,7 @@ pub struct ColumnInfo {
     pub clock: Clock,
     /// Who its values come from.
     pub source: Source,
-    /// What it says, in a sentence or two.
+    /// Its meaning, in a sentence or two.
     pub text: String,
 }
 
@@ -180,7 +180,7 @@ macro_rules! number_cell {
     )*};
 }
 
-// Parquet readers meet signed integers everywhere; the same bits come back.
+// Parquet readers support signed integers everywhere; the same bits are read.
 number_cell! {
     u64 as Int64Type, Int64Builder, i64: |value| value.cast_signed(), i64::cast_unsigned;
     MonoNs as Int64Type, Int64Builder, i64: |value| value.0.cast_signed(), |int| Self(int.cast_unsigned());

@@ -106,7 +106,7 @@ gpu_metrics! {
     NVIDIA_PROCESS_MEMORY_UTILIZATION "nvidia_process_memory_utilization" "NVIDIA Memory Utilization by a Process" "%" Gauge ours;
 }
 
-/// The texts about a GPU, which stand where a metric's name stands.
+/// The texts about a GPU, in the column of metrics' names.
 pub const GPU_TEXTS: &[&str] =
     &["gpu_model_name", "pci_bus_id", "device", "hostname", "namespace", "pod_name", "driver_version"];
 

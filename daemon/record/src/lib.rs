@@ -1,4 +1,4 @@
-//! What one request and one token are: columns, units, clocks, schema; and what a run says of itself.
+//! Requests and tokens as records: columns, units, clocks, schema; and the description of a run.
 //!
 //! ```text
 //! requests.parquet   one [`Request`] a row      columns in request.rs

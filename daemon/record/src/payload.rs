@@ -1,4 +1,4 @@
-//! What a watched request says, where that is kept.
+//! The content of a watched request, where that is kept.
 
 use crate::column::columns;
 use common::id::RequestId;
@@ -7,8 +7,8 @@ columns! {
     /// The body of a watched request, a row of `payloads.parquet`.
     Payload {
         /// The request.
-        request_id: RequestId, Identity, None, Scribe;
+        request_id: RequestId, Identity, None, ResponseParser;
         /// Its body; empty where not all of it was captured.
-        data: Vec<u8>, Plain, None, Scribe;
+        data: Vec<u8>, Plain, None, ResponseParser;
     }
 }

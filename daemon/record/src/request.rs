@@ -27,7 +27,7 @@ columns! {
         socket_cookie: SocketCookie, Identity, None, Kernel;
         /// Whether the connection had carried a request before.
         connection_reused: bool, Plain, None, HotCore;
-        /// When the schedule wanted it sent.
+        /// When the schedule had it due.
         due_ns: MonoNs, Nanoseconds, Monotonic, Schedule;
         /// When its connect was handed to the kernel, if it opened its connection.
         connect_begun_ns: Option<MonoNs>, Nanoseconds, Monotonic, HotCore;
@@ -46,31 +46,31 @@ columns! {
         /// When the first event of any kind had arrived whole.
         first_event_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the first event of any kind was reaped.
-        first_event_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        first_event_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the first event with text or reasoning had arrived whole.
         first_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the first event with text or reasoning was reaped.
-        first_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        first_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the second event with text or reasoning had arrived whole.
         second_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the second event with text or reasoning was reaped.
-        second_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        second_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the first event with answer text (not reasoning only) had arrived whole.
         first_answer_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the first event with answer text (not reasoning only) was reaped.
-        first_answer_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        first_answer_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the last event with text or reasoning had arrived whole.
         last_token_kernel_ns: Option<MonoNs>, Nanoseconds, Monotonic, Join;
         /// When the last event with text or reasoning was reaped.
-        last_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, Scribe;
+        last_token_reaped_ns: Option<MonoNs>, Nanoseconds, Monotonic, ResponseParser;
         /// When the last byte that was received of the response had arrived.
         kernel_received_last_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
         /// When it ended, well or not.
         ended_ns: MonoNs, Nanoseconds, Monotonic, HotCore;
         /// Events in the response.
-        events: u32, Count, None, Scribe;
+        events: u32, Count, None, ResponseParser;
         /// Events with text or reasoning among them.
-        content_events: u32, Count, None, Scribe;
+        content_events: u32, Count, None, ResponseParser;
         /// Events that have no kernel stamp, with the reason in `tokens.parquet`.
         unmatched_events: u32, Count, None, Join;
         /// Why its own sent and head bytes have no kernel stamp, if they don't.
@@ -81,33 +81,33 @@ columns! {
         received_bytes: u64, Bytes, None, HotCore;
         /// Segments in which the request left, retransmissions not counted.
         sent_segments: Option<u32>, Count, None, Kernel;
-        /// Segments in which the response came.
+        /// Segments in which the response arrived.
         received_segments: Option<u32>, Count, None, Kernel;
         /// Segments that completed at least one event.
         event_segments: Option<u32>, Count, None, Join;
-        /// Reads in which the response came.
+        /// Reads in which the response arrived.
         reads: u32, Count, None, HotCore;
         /// The socket's smoothed round-trip time when the request left.
         smoothed_rtt_us: Option<u32>, Microseconds, None, Kernel;
         /// Segments of the request that were sent again.
         retransmits: Option<u32>, Count, None, Kernel;
-        /// The HTTP status, if a head came.
+        /// The HTTP status, if a head arrived.
         http_status: Option<u32>, Plain, None, Server;
-        /// Whether the response was a stream of events, as opposed to one body; absent where nothing of its body came.
+        /// Whether the response was a stream of events, as opposed to one body; absent where nothing of its body arrived.
         event_stream: Option<bool>, Plain, None, Server;
         /// How it ended.
-        outcome: Outcome, Plain, None, Scribe;
+        outcome: Outcome, Plain, None, ResponseParser;
         /// The kind of the error, if it did not end well.
-        error_type: Option<String>, Plain, None, Scribe;
-        /// What the error says.
-        error_message: Option<String>, Plain, None, Scribe;
+        error_type: Option<String>, Plain, None, ResponseParser;
+        /// The error's message.
+        error_message: Option<String>, Plain, None, ResponseParser;
         /// Input tokens by our tokenizer.
-        input_tokens: Option<u32>, Tokens, None, Scribe;
+        input_tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Answer tokens by our tokenizer, over the concatenated text, tool calls included.
-        output_tokens: Option<u32>, Tokens, None, Scribe;
+        output_tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Reasoning tokens by our tokenizer, over the concatenated reasoning.
-        reasoning_tokens: Option<u32>, Tokens, None, Scribe;
-        /// Output tokens that the request asked for.
+        reasoning_tokens: Option<u32>, Tokens, None, ResponseParser;
+        /// Output tokens that the request has as its maximum.
         requested_output_tokens: Option<u32>, Tokens, None, Schedule;
         /// The server's count of prompt tokens.
         usage_prompt_tokens: Option<u32>, Tokens, None, Server;
@@ -158,14 +158,15 @@ columns! {
         spec_decode_acceptance_rate: Option<f64>, Plain, None, Server;
         /// Verifications by how many drafted tokens each accepted, from 0, with commas between.
         spec_decode_histogram: Option<String>, Plain, None, Server;
-        /// When it began as a date: its hand-over to the kernel by the run's one reading of both clocks; of a watched request
+        /// When it started as a date: its hand-over to the kernel by the run's one reading of both clocks; of a watched request
         /// the departure or arrival of its first byte.
         started_unix_ns: Option<u64>, Nanoseconds, Realtime, Join;
-        /// The model that was asked: of a run with several, and of a watched request, the one that the request names.
-        model: Option<String>, Identity, None, Scribe;
+        /// The requested model: of a run with several, and of a watched request, the one that the request names.
+        model: Option<String>, Identity, None, ResponseParser;
         /// The request's `X-Request-ID`; of a watched one, what its sender chose.
-        client_request_id: Option<String>, Identity, None, Scribe;
-        /// The conversation's own name in the input, or its first 1,024 bytes; absent where its name is `session_` and its place.
+        client_request_id: Option<String>, Identity, None, ResponseParser;
+        /// The conversation's own name in the input, or its first 1,024 bytes; absent where its name is `session_` and its
+        /// place.
         conversation: Option<String>, Identity, None, Schedule;
         /// The session that started this one; absent of a session that no other started.
         parent_session: Option<u64>, Identity, None, Schedule;
@@ -175,10 +176,10 @@ columns! {
         root_session: Option<u64>, Identity, None, Schedule;
         /// How many sessions are above this one; absent of a session that no other started.
         depth: Option<u32>, Count, None, Schedule;
-        /// Whether this session goes on from what its parent had said and heard; absent of a session that no other started.
+        /// Whether this session continues the history of its parent; absent of a session that no other started.
         is_fork: Option<bool>, Plain, None, Schedule;
-        /// The turn of its parent that waits until this session is over, or the number of its turns for its end; absent where none
-        /// waits.
+        /// The turn of its parent that waits until this session is over, or the number of its turns for its end; absent where
+        /// none waits.
         join_turn: Option<u32>, Identity, None, Schedule;
         /// How many turns this session has; absent of a session that no other started.
         session_turns: Option<u32>, Count, None, Schedule;
@@ -188,13 +189,13 @@ columns! {
 }
 
 impl Request {
-    /// Whether it counts as a success: it ended well, with content.
+    /// Whether it counts as a success: its outcome is `ok`, and it has content.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         self.outcome == Outcome::Ok
     }
 
-    /// The error's number as AIPerf tells it: the HTTP status of a refusal, 499 of a request that was given up.
+    /// The error's number as AIPerf reports it: the HTTP status of an error response, 499 of a request that was cancelled.
     #[must_use]
     pub fn error_code(&self) -> Option<u32> {
         match self.outcome {

@@ -1,4 +1,4 @@
-//! What a run says of itself: the plan, the host, what was lost on the way, and the verdict.
+//! The description of a run: the plan, the host, what was lost on the way, and the verdict.
 
 use crate::finding::Finding;
 use crate::verdict::Verdict;
@@ -25,20 +25,20 @@ pub struct Run {
     pub kernel_object: Option<String>,
     /// 12 hexadecimal digits; from it follow the request ids on the wire.
     pub run_id: String,
-    /// Where the traffic came from: `profile`, `audit`, `observe`, `import`.
+    /// The source of the traffic: `profile`, `audit`, `observe`, `import`.
     pub source: String,
     /// What the run was to do.
     pub plan: Plan,
     /// Where it ran.
     pub host: Host,
-    /// What the checks of the host found when the run began; `docs/DOCTOR.md` lists them.
+    /// What the checks of the host found when the run started; `docs/DOCTOR.md` lists them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doctor: Vec<Finding>,
-    /// The rung that stamped it: `ebpf`, `so_timestamping`, `user`.
+    /// The timestamp source that stamped it: `ebpf`, `so_timestamping`, `user`.
     pub timestamps: String,
-    /// Why not a better rung, if one was wanted.
+    /// Why a better timestamp source was not available, if one was requested.
     pub timestamps_reason: Option<String>,
-    /// The moment that ties the monotonic clock to the calendar, taken when the run began.
+    /// The moment that ties the monotonic clock to the calendar, taken when the run started.
     pub clock_begin: Anchor,
     /// The same, taken when the run ended: the two differ by a clock step or drift.
     pub clock_end: Anchor,
@@ -59,10 +59,10 @@ pub struct Run {
     /// How the GPUs of the host were read, by collector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpu: Vec<GpuSource>,
-    /// Who was told meanwhile, and what did not arrive.
+    /// Exporters that received the run while it was active, and what was dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streamed: Vec<Streamed>,
-    /// Who asked for the run, from the control socket's peer credentials.
+    /// The client that created the run, from the control socket's peer credentials.
     pub client: Option<String>,
     /// Whether the numbers may be used.
     pub verdict: Verdict,
@@ -75,13 +75,13 @@ pub struct GpuSource {
     pub source: String,
     /// GPUs that it found, and parts of divided ones.
     pub gpus: u32,
-    /// Why it found none, or what it met last that a user should know.
+    /// Why it found none, or its last problem that a user should know.
     pub problem: Option<String>,
-    /// Whether a call had not come back when the run ended.
+    /// Whether a call had not returned when the run ended.
     pub did_hang: bool,
     /// Numbers that were read.
     pub samples: u64,
-    /// Numbers that found no room on their way to the disk.
+    /// Numbers that were dropped because the queue to the disk was full.
     pub dropped: u64,
     /// Times that all GPUs were read.
     pub rounds: u64,
@@ -93,7 +93,7 @@ pub struct GpuSource {
     pub call_seconds: f64,
 }
 
-/// A place that was told of a run while it went on.
+/// An exporter that received a run while it was active.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streamed {
     /// The place, without a password.
@@ -102,8 +102,7 @@ pub struct Streamed {
     pub succeeded: u64,
     /// Exports that failed.
     pub failed: u64,
-    /// Requests, notes of progress and spans that were dropped before they were sent: whoever is told was slower than
-    /// the run.
+    /// Requests, progress events and spans that were dropped before they were sent: the exporter was slower than the run.
     pub dropped: u64,
     /// Why the last failed export did.
     pub problem: Option<String>,

@@ -1,4 +1,4 @@
-//! One number of a server's Prometheus metrics: as the server said it, when it was asked.
+//! One number of a server's Prometheus metrics, as the server reported it, with the time of the scrape.
 
 use crate::column::columns;
 use common::clock::MonoNs;
@@ -11,7 +11,7 @@ columns! {
     ServerSample {
         /// Where it was scraped.
         endpoint_url: String, Identity, None, Scraper;
-        /// When the server was asked.
+        /// When the server was scraped.
         asked_ns: MonoNs, Nanoseconds, Monotonic, Scraper;
         /// When its answer was there.
         answered_ns: MonoNs, Nanoseconds, Monotonic, Scraper;
@@ -19,13 +19,13 @@ columns! {
         metric_name: String, Identity, None, Server;
         /// `gauge`, `counter`, `histogram` or `unknown`.
         metric_type: String, Plain, None, Server;
-        /// What the server says that the metric is; of a failed scrape, why.
+        /// The server's description of the metric; of a failed scrape, why.
         description: String, Plain, None, Server;
         /// The labels as a JSON object, by name; without `le`.
         labels: String, Identity, None, Server;
         /// Which number of a histogram it is: `sum`, `count`, or the upper bound of a bucket.
         part: Option<String>, Identity, None, Server;
-        /// The number; absent if the server no longer tells it.
+        /// The number; absent if the server no longer reports it.
         value: Option<f64>, Plain, None, Server;
     }
 }

@@ -11,9 +11,9 @@ columns! {
         /// The request that it answers.
         request_id: RequestId, Identity, None, Schedule;
         /// The event's place in the response, from 0.
-        index: u32, Identity, None, Scribe;
+        index: u32, Identity, None, ResponseParser;
         /// What it is.
-        kind: EventKind, Plain, None, Scribe;
+        kind: EventKind, Plain, None, ResponseParser;
         /// When the segment arrived that completed it: every byte up to its last one was there.
         kernel_received_ns: Option<MonoNs>, Nanoseconds, Monotonic, Kernel;
         /// When the read that completed it was reaped by the hot core.
@@ -27,14 +27,14 @@ columns! {
         /// Events that share its segment, itself counted: they share its stamp, and no one can separate them.
         events_in_segment: Option<u32>, Count, None, Join;
         /// Output tokens that end in it, by our tokenizer.
-        tokens: Option<u32>, Tokens, None, Scribe;
+        tokens: Option<u32>, Tokens, None, ResponseParser;
         /// Why it has no kernel stamp, if it has none.
         unmatched: Option<String>, Plain, None, Join;
     }
 }
 
 impl Token {
-    /// An event that was noticed, of which no more is known.
+    /// An event that was seen, of which no more is known.
     #[must_use]
     pub const fn noticed(request_id: RequestId, index: u32, kind: EventKind, reaped_ns: MonoNs) -> Self {
         Self {

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a run stands.
+/// The level of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Nothing speaks against the numbers.
+    /// No problem with the numbers was found.
     Valid,
     /// The numbers hold with the reservations that the reasons state.
     Degraded,
@@ -38,7 +38,7 @@ pub struct Reason {
     pub figures: Vec<Figure>,
 }
 
-/// A run's standing with its reasons.
+/// A run's level with its reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The worst of the reasons.
@@ -58,7 +58,7 @@ impl Verdict {
 }
 
 impl Standing {
-    /// The standing's name in the console and in `run.json`.
+    /// The level's name in the console and in `run.json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! `audio_transcription`: the OpenAI Transcriptions API, text from sound.
+//! `audio_transcription`: the OpenAI Transcriptions API, text from audio.
 
 use crate::{Endpoint, Metadata, Reply, Turn, Unfit, body, form, value};
 use common::plan;
@@ -14,7 +14,7 @@ impl Endpoint for AudioTranscription {
         &METADATA
     }
 
-    /// The form's fields beside the sound.
+    /// The form's fields besides the audio.
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
@@ -28,7 +28,7 @@ impl Endpoint for AudioTranscription {
     fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
         let audio = turns.last().and_then(|turn| turn.audios.first());
         match audio {
-            None => Some("a row needs an `audio`; of made-up ones give --audio-length-mean".to_owned()),
+            None => Some("a row needs an `audio`; for synthetic ones set --audio-length-mean".to_owned()),
             Some(audio) if audio.is_remote() || audio.bytes().is_none() => {
                 Some("its audio is neither `format,BASE64` nor a data URI".to_owned())
             }
@@ -42,9 +42,9 @@ impl Endpoint for AudioTranscription {
             return Err(unfit(why));
         }
         let audio = turns.last().and_then(|turn| turn.audios.first());
-        let kind = audio.map(|audio| format!("audio/{}", audio.sound().0)).unwrap_or_default();
+        let kind = audio.map(|audio| format!("audio/{}", audio.audio().0)).unwrap_or_default();
         let files = audio.iter().filter_map(|audio| {
-            let name = format!("audio.{}", audio.sound().0);
+            let name = format!("audio.{}", audio.audio().0);
             Some(form::File { field: "file", name, kind: &kind, bytes: audio.bytes()? })
         });
         form::encoded(&self.body(turns, plan), &files.collect::<Vec<_>>()).map_err(unfit)
@@ -89,7 +89,7 @@ mod tests {
     use crate::testing::{check_unfit, check_whole, plan};
 
     #[test]
-    fn a_form_with_a_sound() {
+    fn a_form_with_audio() {
         let mut turn = Turn::user(String::new(), "m".to_owned());
         check_unfit(&AudioTranscription, &turn, "needs an `audio`");
         turn.audios.push(Media::new("wav,aGk="));

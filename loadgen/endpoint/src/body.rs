@@ -4,7 +4,7 @@ use crate::Turn;
 use common::plan;
 use serde_json::{Map, Value, json};
 
-/// Merges the user's fields, then asks for token counts at a stream's end, unless the user has said something about that.
+/// Merges the user's fields, then requests token counts at a stream's end, unless the user's fields configure that.
 pub(crate) fn merge(body: &mut Map<String, Value>, turn: &Turn, plan: &plan::Endpoint) {
     merge_extra(body, turn, plan);
     if plan.streaming {

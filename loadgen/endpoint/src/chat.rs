@@ -70,7 +70,7 @@ fn is_system(message: &Value) -> bool {
     message.get("role").and_then(Value::as_str) == Some("system")
 }
 
-/// One text is a plain string, as every server understands; several texts and media are parts.
+/// One text is a plain string, which every server accepts; several texts and media are parts.
 fn message(turn: &Turn) -> Value {
     let has_media = !(turn.images.is_empty() && turn.audios.is_empty() && turn.videos.is_empty());
     let content = match turn.texts.as_slice() {
@@ -92,7 +92,7 @@ fn parts(turn: &Turn) -> impl Iterator<Item = Value> {
         part
     });
     let audios = turn.audios.iter().map(|audio| {
-        let (format, data) = audio.sound();
+        let (format, data) = audio.audio();
         json!({"type": "input_audio", "input_audio": {"data": data, "format": format}})
     });
     let videos =
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn system_prompt_and_context_come_first() {
+    fn system_prompt_and_context_are_first() {
         let mut turn = Turn::user("hi".to_owned(), "m".to_owned());
         turn.system = Some("be brief".to_owned());
         turn.context = Some("long ago".to_owned());
@@ -201,7 +201,7 @@ mod tests {
             {"role": "user", "content": "hi"},
             {"role": "user", "content": "ho"},
         ]);
-        assert_eq!(body["messages"], expected, "before what the turns say");
+        assert_eq!(body["messages"], expected, "before the turns' texts");
         assert_eq!(body["tools"], json!([{"type": "function"}]), "tools hold on");
         turn.messages = Some(vec![json!({"role": "system", "content": "own"})]);
         turn.context = None;
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_kept_wherever_it_comes() {
+    fn usage_is_kept_wherever_it_is() {
         check(
             &Chat,
             r#"{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":12,"total_tokens":20,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":0}}}"#,

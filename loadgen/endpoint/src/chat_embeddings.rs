@@ -1,4 +1,4 @@
-//! `chat_embeddings`: embeddings of a chat, as vLLM offers them for pictures and texts.
+//! `chat_embeddings`: embeddings of a chat, as vLLM offers them for images and texts.
 
 use crate::chat::Chat;
 use crate::{Endpoint, Metadata, Reply, Turn, detect};
@@ -44,7 +44,7 @@ mod tests {
     use crate::testing::{check_body, check_whole, plan};
 
     #[test]
-    fn a_chat_is_asked_and_embeddings_come() {
+    fn a_chat_is_sent_and_embeddings_are_received() {
         let turn = Turn::user("hi".to_owned(), "m".to_owned());
         let expected = r#"{"messages":[{"role":"user","content":"hi"}],"model":"m","stream":false}"#;
         check_body(&ChatEmbeddings, &turn, &plan(""), expected);

@@ -1,4 +1,4 @@
-//! Replies whose API nobody named: embeddings, rankings or text, whatever is found first.
+//! Replies of an unknown API: embeddings, rankings or text, whatever is found first.
 
 use crate::reply::Reply;
 use crate::value;
@@ -11,7 +11,7 @@ pub(crate) fn whole(body: &[u8]) -> Reply<'static> {
     value::whole(body).map_or_else(|odd| *odd, |value| found(&value))
 }
 
-/// Means by a body in which the answer is where the user says; else by what is found.
+/// Parses a body whose answer is at the user's `response_field`, else the first answer that is found.
 pub(crate) fn whole_at(field: Option<&Expression<'static>>, body: &[u8]) -> Reply<'static> {
     if std::str::from_utf8(body).is_ok() && !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
         let text = String::from_utf8_lossy(body).trim().to_owned();
@@ -20,7 +20,7 @@ pub(crate) fn whole_at(field: Option<&Expression<'static>>, body: &[u8]) -> Repl
     value::whole(body).map_or_else(|odd| *odd, |value| answered(field, &value))
 }
 
-/// Means by an event's data in which the answer is where the user says; else by what is found.
+/// Parses an event's data whose answer is at the user's `response_field`, else the first answer that is found.
 pub(crate) fn event_at(field: Option<&Expression<'static>>, data: &[u8]) -> Reply<'static> {
     let mut reply = value::event(data).map_or_else(|odd| *odd, |value| answered(field, &value));
     as_event(&mut reply);

@@ -15,7 +15,7 @@ impl Endpoint for HuggingfaceGenerate {
         &METADATA
     }
 
-    /// The plan's fields are parameters; the turn's stand beside them.
+    /// The plan's fields are parameters; the turn's are next to them.
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {

@@ -1,4 +1,4 @@
-//! `image_edit`: the OpenAI Images API, pictures from pictures and text.
+//! `image_edit`: the OpenAI Images API, images from images and text.
 
 use crate::{Endpoint, Metadata, Reply, Turn, Unfit, body, form, image_generation};
 use common::plan;
@@ -19,7 +19,7 @@ impl Endpoint for ImageEdit {
         if let Some(turn) = turns.last() {
             body::merge_extra(&mut body, turn, plan);
             body.retain(|key, _| !RESERVED.contains(&key.as_str()));
-            for (key, value) in image_generation::asked(turn) {
+            for (key, value) in image_generation::fields(turn) {
                 body.entry(key).or_insert(value);
             }
             if let Some(image) = turn.images.first() {
@@ -34,7 +34,7 @@ impl Endpoint for ImageEdit {
         let image = turns.last().and_then(|turn| turn.images.first());
         match image {
             None => Some(
-                "a row needs an `image`; of made-up ones give --image-width-mean and --image-height-mean"
+                "a row needs an `image`; for synthetic ones set --image-width-mean and --image-height-mean"
                     .to_owned(),
             ),
             Some(image) if image.is_remote() || (image.data().is_some() && image.bytes().is_some()) => None,
@@ -91,7 +91,7 @@ mod tests {
     use crate::testing::{check_unfit, check_whole, plan};
 
     #[test]
-    fn a_form_with_a_picture() {
+    fn a_form_with_an_image() {
         let mut turn = Turn::user("add a hat".to_owned(), "m".to_owned());
         check_unfit(&ImageEdit, &turn, "needs an `image`");
         turn.images.push(Media::new("data:image/png;base64,aGk="));

@@ -1,4 +1,4 @@
-//! `image_generation`: the OpenAI Images API, pictures from text.
+//! `image_generation`: the OpenAI Images API, images from text.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, value};
 use common::plan;
@@ -17,7 +17,7 @@ impl Endpoint for ImageGeneration {
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
-            body.extend(asked(turn));
+            body.extend(fields(turn));
             if plan.streaming {
                 body.insert("stream".to_owned(), Value::Bool(true));
             }
@@ -40,8 +40,8 @@ impl Endpoint for ImageGeneration {
     }
 }
 
-/// What is asked of the Images API, whether a picture is made or edited.
-pub(crate) fn asked(turn: &Turn) -> [(String, Value); 4] {
+/// The fields of a request to the Images API, whether an image is made or edited.
+pub(crate) fn fields(turn: &Turn) -> [(String, Value); 4] {
     [
         ("prompt".to_owned(), Value::from(turn.joined())),
         ("model".to_owned(), Value::from(turn.model.as_str())),
@@ -50,7 +50,7 @@ pub(crate) fn asked(turn: &Turn) -> [(String, Value); 4] {
     ]
 }
 
-/// A list of pictures.
+/// A list of images.
 pub(crate) fn whole(body: &[u8]) -> Reply<'static> {
     let reply = |value: Value| match value::items(&value, "data").next() {
         Some(_) => Reply::body(String::new(), value::usage(&value)),
@@ -74,7 +74,7 @@ mod tests {
     use crate::testing::{check, check_body, check_whole, plan};
 
     #[test]
-    fn pictures_are_asked_for_and_come() {
+    fn images_are_requested_and_received() {
         let turn = Turn::user("a cat".to_owned(), "m".to_owned());
         let expected = r#"{"prompt":"a cat","model":"m","response_format":"b64_json","n":1"#;
         check_body(&ImageGeneration, &turn, &plan(""), &format!("{expected}}}"));

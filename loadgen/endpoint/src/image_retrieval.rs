@@ -1,4 +1,4 @@
-//! `image_retrieval`: NVIDIA NIM's detection of page elements, tables and graphics in pictures.
+//! `image_retrieval`: NVIDIA NIM's detection of page elements, tables and graphics in images.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, image_generation};
 use common::plan;
@@ -27,11 +27,11 @@ impl Endpoint for ImageRetrieval {
         let images = turns.last().map(|turn| turn.images.as_slice()).unwrap_or_default();
         match images {
             [] => Some(
-                "a row needs an `image`; of made-up ones give --image-width-mean and --image-height-mean"
+                "a row needs an `image`; for synthetic ones set --image-width-mean and --image-height-mean"
                     .to_owned(),
             ),
             images if images.iter().any(crate::Media::is_remote) => {
-                Some("pictures must be in the request, as data URIs".to_owned())
+                Some("images must be in the request, as data URIs".to_owned())
             }
             _ => None,
         }
@@ -63,7 +63,7 @@ mod tests {
     use crate::testing::{check_body, check_unfit, check_whole, plan};
 
     #[test]
-    fn pictures_are_sent_inline() {
+    fn images_are_sent_inline() {
         let mut turn = Turn::user(String::new(), "m".to_owned());
         check_unfit(&ImageRetrieval, &turn, "needs an `image`");
         turn.images.push(Media::new("data:image/png;base64,AA=="));

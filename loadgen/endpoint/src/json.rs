@@ -1,4 +1,4 @@
-//! Pieces of JSON that take whatever a server writes in their place, so that one odd field never hides the others.
+//! Pieces of JSON that accept whatever a server writes in their place, so that one odd field never hides the others.
 
 use common::reply_event::{Measure, UNKNOWN};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -22,11 +22,11 @@ pub(crate) struct Seconds(pub(crate) Measure);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Present(pub(crate) bool);
 
-/// Whether there is anything that says something: not `null`, `false`, 0, or an empty text, list or object.
+/// Whether a value is anything but `null`, `false`, 0, or an empty text, list or object.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Telling(pub(crate) bool);
+pub(crate) struct Truthy(pub(crate) bool);
 
-/// Visits of scalars that say nothing where they stand.
+/// Visits of scalars that mean nothing at their place.
 macro_rules! ignore_scalars {
     ($nothing:expr) => {
         ignore_scalars!($nothing, visit_unit());
@@ -160,62 +160,62 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
-impl<'de> Deserialize<'de> for Telling {
+impl<'de> Deserialize<'de> for Truthy {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(TellingVisitor)
+        from.deserialize_any(TruthyVisitor)
     }
 }
 
-struct TellingVisitor;
+struct TruthyVisitor;
 
-impl<'de> Visitor<'de> for TellingVisitor {
-    type Value = Telling;
+impl<'de> Visitor<'de> for TruthyVisitor {
+    type Value = Truthy;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("anything")
     }
 
     fn visit_bool<E>(self, is: bool) -> Result<Self::Value, E> {
-        Ok(Telling(is))
+        Ok(Truthy(is))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Telling(number != 0))
+        Ok(Truthy(number != 0))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Telling(number != 0))
+        Ok(Truthy(number != 0))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Telling(number.abs() > 0.0))
+        Ok(Truthy(number.abs() > 0.0))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Telling(!text.is_empty()))
+        Ok(Truthy(!text.is_empty()))
     }
 
-    ignore_scalars!(Telling(false), visit_unit());
+    ignore_scalars!(Truthy(false), visit_unit());
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let mut tells = false;
+        let mut is_truthy = false;
         while parts.next_element::<IgnoredAny>()?.is_some() {
-            tells = true;
+            is_truthy = true;
         }
-        Ok(Telling(tells))
+        Ok(Truthy(is_truthy))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut tells = false;
+        let mut is_truthy = false;
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            tells = true;
+            is_truthy = true;
         }
-        Ok(Telling(tells))
+        Ok(Truthy(is_truthy))
     }
 }
 
-/// Whether a value says something, as [`Telling`].
-pub(crate) fn tells(value: &Value) -> bool {
+/// Whether a value is truthy, as [`Truthy`].
+pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(is) => *is,
@@ -226,8 +226,8 @@ pub(crate) fn tells(value: &Value) -> bool {
     }
 }
 
-/// What is no JSON only by what most parsers take: a surrogate without its other half, a number that is none, bytes that are no
-/// UTF-8. `None` if there is nothing of that kind.
+/// JSON with common faults repaired, which most parsers accept: a surrogate without its other half, a number that is none,
+/// bytes that are no UTF-8. `None` if there is nothing of that kind.
 #[cold]
 pub(crate) fn repaired(json: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(json);
@@ -261,7 +261,7 @@ enum Half {
     Low,
 }
 
-/// The half that these bytes begin with, written as an escape.
+/// The half with which these bytes start, written as an escape.
 fn surrogate(bytes: &[u8]) -> Option<Half> {
     let digits = bytes.strip_prefix(b"\\u").and_then(|rest| std::str::from_utf8(rest.get(..4)?).ok())?;
     match u16::from_str_radix(digits, 16).ok()? {

@@ -10,7 +10,6 @@
 
 #![forbid(unsafe_code)]
 
-mod asked;
 pub mod audio_transcription;
 mod body;
 pub mod chat;
@@ -25,6 +24,7 @@ pub mod huggingface_generate;
 pub mod image_edit;
 pub mod image_generation;
 pub mod image_retrieval;
+mod input_text;
 mod json;
 mod media;
 pub mod messages;
@@ -57,18 +57,18 @@ pub trait Endpoint: Sync {
     /// What is fixed about it.
     fn metadata(&self) -> &'static Metadata;
 
-    /// The request's fields. The last turn is the one that is asked; those before it are its history.
+    /// The request's fields. The last turn is the new one; those before it are its history.
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value>;
 
-    /// Why these turns can't be asked, if they can't.
+    /// Why these turns can't be sent, if they can't.
     fn unfit(&self, _turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
         None
     }
 
-    /// The request's body as it is sent: the JSON of its fields, unless the endpoint wants something else.
+    /// The request's body as it is sent: the JSON of its fields, unless the endpoint requires another form.
     ///
     /// # Errors
-    /// When these turns can't be asked.
+    /// When these turns can't be sent.
     fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
         let unfit = |why| Unfit { endpoint: self.metadata().name, why };
         if let Some(why) = self.unfit(turns, plan) {
@@ -77,7 +77,7 @@ pub trait Endpoint: Sync {
         serde_json::to_vec(&self.body(turns, plan)).map_err(|error| unfit(error.to_string()))
     }
 
-    /// The `Content-Type` of what [`Endpoint::encode`] gives.
+    /// The `Content-Type` of what [`Endpoint::encode`] returns.
     fn content_type(&self, _plan: &plan::Endpoint) -> &'static str {
         JSON
     }
@@ -88,7 +88,7 @@ pub trait Endpoint: Sync {
     /// What a body that is no event stream means.
     fn whole<'a>(&self, body: &'a [u8]) -> Reply<'a>;
 
-    /// Of an API of jobs ([`Metadata::requires_polling`]): what follows the answer about a job that was begun at `path`.
+    /// Of an API of jobs ([`Metadata::requires_polling`]): what follows a response about a job that was started at `path`.
     fn follow(&self, _path: &str, _body: &[u8], _plan: &plan::Endpoint) -> Follow {
         Follow::Nothing
     }
@@ -99,7 +99,7 @@ pub trait Endpoint: Sync {
 pub enum Follow {
     /// Nothing: the job is over, well or not.
     Nothing,
-    /// It is asked after again, at this path.
+    /// It is polled again, at this path.
     Again(String),
     /// What it has made is fetched, from this path.
     Content(String),
@@ -110,13 +110,13 @@ pub enum Follow {
 pub struct Metadata {
     /// Its name on the command line.
     pub name: &'static str,
-    /// Where the server offers it; `None` takes the URL as it is.
+    /// Where the server offers it; `None` uses the URL as it is.
     pub path: Option<&'static str>,
     /// Where it is offered when streaming, if elsewhere.
     pub streaming_path: Option<&'static str>,
     /// The title of its metrics on the console.
     pub metrics_title: &'static str,
-    /// The answer can be asked for as a stream of events.
+    /// The answer can be requested as a stream of events.
     pub supports_streaming: bool,
     /// The answer is made of tokens.
     pub produces_tokens: bool,
@@ -136,9 +136,9 @@ pub struct Metadata {
     pub consumes_system_message: bool,
     /// The request is a form, not JSON.
     pub requires_form_data: bool,
-    /// The answer has to be asked for again until it is done.
+    /// The result has to be polled until it is done.
     pub requires_polling: bool,
-    /// A stream says when it has ended: by a finish reason, or an event that is its end.
+    /// A stream marks its end: by a finish reason, or an event that is its end.
     pub ends_streams: bool,
     /// Media are sent in the request, never by URL.
     pub requires_inline_media: bool,
@@ -157,7 +157,7 @@ pub enum KeyHeader {
     ApiKey,
 }
 
-/// Why turns can't be asked: the plan's fault.
+/// Why turns can't be sent: the plan's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to make a request for `{endpoint}`: {why}")]
 pub struct Unfit {
@@ -167,26 +167,26 @@ pub struct Unfit {
     pub why: String,
 }
 
-/// What one request asks.
+/// The input of one request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Turn {
-    /// Who speaks: `user` unless the input says otherwise.
+    /// The message's role: `user` unless the input has another.
     pub role: String,
     /// The texts.
     pub texts: Vec<Text>,
-    /// Pictures.
+    /// Images.
     pub images: Vec<Media>,
-    /// Sounds.
+    /// Audio clips.
     pub audios: Vec<Media>,
     /// Videos.
     pub videos: Vec<Media>,
-    /// The model that is asked.
+    /// The model that is requested.
     pub model: String,
-    /// Most output tokens, if the server is told.
+    /// Maximum number of output tokens, if it is sent to the server.
     pub max_tokens: Option<u32>,
-    /// Of a conversation's first turn: what the system prompt says.
+    /// Of a conversation's first turn: the system prompt.
     pub system: Option<String>,
-    /// Of a conversation's first turn: what a user says before it, without being answered.
+    /// Of a conversation's first turn: a user message before it that is not answered.
     pub context: Option<String>,
     /// Messages in the API's own form, instead of texts and media.
     pub messages: Option<Vec<Value>>,
@@ -203,14 +203,14 @@ pub struct Turn {
 /// One text of a turn, or several of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    /// What the text is for, where an endpoint tells texts apart: `query`, `passages`; else empty.
+    /// What the text is for, where an endpoint distinguishes texts: `query`, `passages`; else empty.
     pub name: String,
     /// The text, or the texts that are sent in one request.
     pub contents: Vec<String>,
 }
 
 impl Metadata {
-    /// An endpoint that reads text and writes text, as a stream if it is asked to.
+    /// An endpoint that reads text and writes text, as a stream if one is requested.
     pub(crate) const TEXT: Self = Self {
         name: "",
         path: None,
@@ -244,7 +244,7 @@ impl Metadata {
 }
 
 impl Turn {
-    /// What a user says.
+    /// A user's message.
     #[must_use]
     pub fn user(text: String, model: String) -> Self {
         let texts = vec![Text { name: String::new(), contents: vec![text] }];
@@ -262,16 +262,16 @@ impl Turn {
         texts.flat_map(|text| &text.contents).map(String::as_str)
     }
 
-    /// How many images it asks about, those in messages of the API's own form counted.
+    /// The number of images in it, those in messages of the API's own form included.
     #[must_use]
-    pub fn images_asked(&self) -> u32 {
+    pub fn image_count(&self) -> u32 {
         let parts =
             self.messages.iter().flatten().filter_map(|message| message["content"].as_array()).flatten();
         let is_image = |part: &&Value| part["type"].as_str().is_some_and(|kind| IMAGE_PARTS.contains(&kind));
         u32::try_from(self.images.len() + parts.filter(is_image).count()).unwrap_or(u32::MAX)
     }
 
-    /// Seconds of its first sound, as AIPerf counts them; known of WAV and MP3 whose bytes are here.
+    /// Seconds of its first audio clip, as AIPerf counts them; known of WAV and MP3 whose bytes are here.
     #[must_use]
     pub fn audio_seconds(&self) -> Option<f64> {
         self.audios.first()?.seconds()
@@ -297,7 +297,7 @@ const IMAGE_PARTS: &[&str] = &["image_url", "input_image", "image"];
 /// The body of a request as it is sent: one that the input has as a whole is sent as it is, whatever the endpoint.
 ///
 /// # Errors
-/// When these turns can't be asked.
+/// When these turns can't be sent.
 pub fn encoded(endpoint: &dyn Endpoint, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
     let Some(payload) = whole_body(turns) else { return endpoint.encode(turns, plan) };
     if endpoint.content_type(plan) != JSON {
@@ -319,7 +319,7 @@ fn whole_body(turns: &[Turn]) -> Option<&str> {
     turns.last()?.payload.as_deref()
 }
 
-/// What bodies are unless an endpoint says otherwise.
+/// The content type of bodies unless an endpoint has another.
 const JSON: &str = "application/json";
 
 /// The endpoint that has this name on the command line.
@@ -328,10 +328,10 @@ pub fn by_name(name: &str) -> Option<&'static dyn Endpoint> {
     ENDPOINTS.iter().find(|endpoint| endpoint.metadata().name == name).copied()
 }
 
-/// The endpoint of a plan, which lasts as long as the program: one run is all that it does.
+/// The endpoint of a plan, which lives as long as the program: a program handles one run.
 ///
 /// # Errors
-/// When what the plan says of requests and replies can't be understood.
+/// When the plan's settings for requests and replies are invalid.
 pub fn of_plan(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
     match plan.kind.as_str() {
         "template" => template::configured(plan),

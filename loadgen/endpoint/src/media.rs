@@ -1,13 +1,13 @@
-//! Pictures, sounds and videos as requests carry them.
+//! Images, audio clips and videos as requests contain them.
 
 use crate::mp3;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A picture, a sound or a video.
+/// An image, an audio clip or a video.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Media {
-    /// A URL, a data URI, or of a sound its format, a comma and its bytes in Base64.
+    /// A URL, a data URI, or of an audio clip its format, a comma and its bytes in Base64.
     pub content: String,
     /// How the server may know it again.
     pub uuid: Option<String>,
@@ -26,9 +26,9 @@ impl Media {
         &self.content
     }
 
-    /// A sound's format and its bytes in Base64.
+    /// An audio clip's format and its bytes in Base64.
     #[must_use]
-    pub fn sound(&self) -> (&str, &str) {
+    pub fn audio(&self) -> (&str, &str) {
         match self.data() {
             Some((kind, data)) => (kind.rsplit('/').next().unwrap_or(kind), data),
             None => self.content.split_once(',').unwrap_or(("wav", &self.content)),
@@ -43,19 +43,19 @@ impl Media {
 
     /// The bytes, if they are here.
     pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
-        let data = self.data().map_or_else(|| self.sound().1, |(_, data)| data);
+        let data = self.data().map_or_else(|| self.audio().1, |(_, data)| data);
         STANDARD.decode(data).ok()
     }
 
-    /// How long a sound lasts, as its WAV or MP3 file tells.
+    /// The length of an audio clip, by its WAV or MP3 file.
     pub(crate) fn seconds(&self) -> Option<f64> {
-        match self.sound().0 {
+        match self.audio().0 {
             _ if self.is_remote() => None,
             "wav" => {
                 let bytes = self.bytes()?;
-                let sound = hound::WavReader::new(bytes.as_slice()).ok()?;
-                let rate = sound.spec().sample_rate;
-                (rate > 0).then(|| f64::from(sound.duration()) / f64::from(rate))
+                let audio = hound::WavReader::new(bytes.as_slice()).ok()?;
+                let rate = audio.spec().sample_rate;
+                (rate > 0).then(|| f64::from(audio.duration()) / f64::from(rate))
             }
             "mp3" | "mpeg" => mp3::seconds(&self.bytes()?),
             _ => None,
@@ -72,14 +72,14 @@ impl Media {
 mod tests {
     use super::*;
 
-    fn check(content: &str, sound: (&str, &str), bytes: Option<&[u8]>) {
+    fn check(content: &str, audio: (&str, &str), bytes: Option<&[u8]>) {
         let media = Media::new(content);
-        assert_eq!(media.sound(), sound, "{content}");
+        assert_eq!(media.audio(), audio, "{content}");
         assert_eq!(media.bytes().as_deref(), bytes, "{content}");
     }
 
     #[test]
-    fn a_sound_tells_how_long_it_lasts() {
+    fn an_audio_clip_has_a_length() {
         let spec = hound::WavSpec {
             channels: 2,
             sample_rate: 8000,
@@ -90,8 +90,8 @@ mod tests {
         let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
         (0..2 * 2000_i16).for_each(|sample| writer.write_sample(sample).unwrap());
         writer.finalize().unwrap();
-        let sound = format!("wav,{}", STANDARD.encode(file.into_inner()));
-        assert_eq!(Media::new(&sound).seconds(), Some(0.25), "2,000 samples on each of two channels");
+        let audio = format!("wav,{}", STANDARD.encode(file.into_inner()));
+        assert_eq!(Media::new(&audio).seconds(), Some(0.25), "2,000 samples on each of two channels");
         for other in ["wav,AAE=", "mp3,AAE=", "https://x/y.wav", "wav,!", ""] {
             assert_eq!(Media::new(other).seconds(), None, "{other}");
         }

@@ -37,7 +37,7 @@ impl Endpoint for Messages {
 
     fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
         let has_media = turns.iter().any(|turn| !turn.videos.is_empty() || !turn.audios.is_empty());
-        has_media.then(|| "it takes neither sounds nor videos".to_owned())
+        has_media.then(|| "it accepts neither audio nor videos".to_owned())
     }
 
     fn event<'a>(&self, data: &'a [u8]) -> Reply<'a> {
@@ -141,7 +141,7 @@ const METADATA: Metadata = Metadata {
     headers: &[("anthropic-version", "2023-06-01")],
     ..Metadata::TEXT
 };
-/// The API wants a number; this is AIPerf's.
+/// The API requires a number; this is AIPerf's.
 const MAX_TOKENS: u32 = 1024;
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// The frame of MPEG-1, MPEG-2 or MPEG-2.5 Layer III with which the bytes begin (ISO/IEC 11172-3, 2.4.1.3; ISO/IEC 13818-3,
+    /// The frame of MPEG-1, MPEG-2 or MPEG-2.5 Layer III with which the bytes start (ISO/IEC 11172-3, 2.4.1.3; ISO/IEC 13818-3,
     /// 2.4.2.3).
     fn at(bytes: &[u8]) -> Option<Self> {
         let [0xff, version, rates, ..] = *bytes else { return None };
@@ -46,7 +46,7 @@ fn is_about_the_file(frame: &[u8]) -> bool {
     begin.windows(4).any(|word| word == b"Xing" || word == b"Info")
 }
 
-/// The length of the tag with which a file may begin (ID3v2, 3.1).
+/// The length of the tag with which a file may start (ID3v2, 3.1).
 fn tag_length(bytes: &[u8]) -> usize {
     match *bytes {
         [b'I', b'D', b'3', _, _, _, a, b, c, d, ..] => {

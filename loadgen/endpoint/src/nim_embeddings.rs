@@ -1,4 +1,4 @@
-//! `nim_embeddings`: NVIDIA NIM's embeddings of texts and pictures.
+//! `nim_embeddings`: NVIDIA NIM's embeddings of texts and images.
 
 use crate::{Endpoint, Metadata, Reply, Turn, embeddings};
 use common::plan;
@@ -21,9 +21,8 @@ impl Endpoint for NimEmbeddings {
     fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
         let turn = turns.last()?;
         let (texts, images) = (turn.contents().count(), turn.images.len());
-        (texts > 0 && images > 0 && texts != images).then(|| {
-            format!("it takes a picture for each text; there are {texts} texts and {images} pictures")
-        })
+        (texts > 0 && images > 0 && texts != images)
+            .then(|| format!("it requires one image per text; there are {texts} texts and {images} images"))
     }
 
     fn event<'a>(&self, data: &'a [u8]) -> Reply<'a> {
@@ -35,7 +34,7 @@ impl Endpoint for NimEmbeddings {
     }
 }
 
-/// Texts, pictures, or of both a text and its picture together.
+/// Texts, images, or of both a text and its image together.
 fn input(turn: &Turn) -> impl Iterator<Item = String> {
     let mut texts = turn.contents();
     let mut images = turn.images.iter().map(crate::Media::url);
@@ -61,13 +60,13 @@ mod tests {
     use crate::testing::{check_body, check_unfit, check_whole, plan};
 
     #[test]
-    fn texts_and_pictures_are_paired() {
+    fn texts_and_images_are_paired() {
         let mut turn = Turn::user("a cat".to_owned(), "m".to_owned());
         turn.images.push(Media::new("data:image/png;base64,AA=="));
         let expected = r#"{"model":"m","input":["a cat data:image/png;base64,AA=="]}"#;
         check_body(&NimEmbeddings, &turn, &plan(""), expected);
         turn.images.push(Media::new("data:image/png;base64,AA=="));
-        check_unfit(&NimEmbeddings, &turn, "1 texts and 2 pictures");
+        check_unfit(&NimEmbeddings, &turn, "1 texts and 2 images");
         check_whole(&NimEmbeddings, r#"{"data":[{"object":"embedding","embedding":[1]}]}"#, "body");
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Each choice has texts of its own. Objects of another type mean nothing; a missing type is forgiven.
 
-use crate::json::{Count, Present, Telling, Text, append, ignore_scalars, repaired, tells};
+use crate::json::{Count, Present, Text, Truthy, append, ignore_scalars, is_truthy, repaired};
 use crate::reply::{Choice, Extras, Reply};
 use crate::spec_decode::SpecDecode;
-use crate::usage::Told;
+use crate::usage::ReportedUsage;
 use common::reply_event::{EventKind, UNKNOWN};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -56,11 +56,11 @@ struct Answer<'a> {
     object: Cow<'a, str>,
     first: Choice<'a>,
     others: Vec<Choice<'a>>,
-    /// The choice that is being read, and how many came before it.
+    /// The choice that is being read, and how many preceded it.
     choice: Choice<'a>,
     choices: u32,
     finish_reason: Cow<'a, str>,
-    usage: Told,
+    usage: ReportedUsage,
     has_role: bool,
     has_error: bool,
     extras: Option<Box<Extras>>,
@@ -100,7 +100,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// A choice is read: it goes to what is known of it.
+    /// A choice is read: it is added to the answer.
     fn keep_choice(&mut self) {
         let choice = std::mem::take(&mut self.choice);
         if choice.index == 0 {
@@ -128,7 +128,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Where in an object a value stands. A list of things is read as those things, one after the other.
+/// A value's place in an object. A list is read as its items, one after the other.
 #[derive(Clone, Copy)]
 enum Place {
     Object,
@@ -138,7 +138,7 @@ enum Place {
     Function,
 }
 
-/// Reads the value at a place straight into the answer; a value of an unexpected type tells nothing.
+/// Reads the value at a place straight into the answer; a value of an unexpected type is ignored.
 struct Part<'r, 'a> {
     answer: &'r mut Answer<'a>,
     place: Place,
@@ -155,7 +155,7 @@ impl<'de> Part<'_, 'de> {
                 "object" => self.answer.object = map.next_value::<Text<'de>>()?.0,
                 "choices" => map.next_value_seed(self.within(Place::Choice))?,
                 "usage" => self.answer.usage = map.next_value()?,
-                "error" => self.answer.has_error |= map.next_value::<Telling>()?.0,
+                "error" => self.answer.has_error |= map.next_value::<Truthy>()?.0,
                 "metrics" => self.answer.extras = extras(&map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -174,7 +174,7 @@ impl<'de> Part<'_, 'de> {
                     UNKNOWN => {}
                     index => self.answer.choice.index = index,
                 },
-                "error" => self.answer.has_error |= map.next_value::<Telling>()?.0,
+                "error" => self.answer.has_error |= map.next_value::<Truthy>()?.0,
                 "finish_reason" => {
                     let Text(reason) = map.next_value()?;
                     if self.answer.finish_reason.is_empty() {
@@ -189,11 +189,11 @@ impl<'de> Part<'_, 'de> {
     }
 
     fn message<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        // Reasoning comes by either name; some servers send it by both.
+        // Reasoning arrives by either name; some servers send it by both.
         let (mut reasoning, mut reasoning_content) = (Text::default(), Text::default());
         while let Some(Text(key)) = map.next_key()? {
             match &*key {
-                // What a model says instead of an answer is text as well.
+                // A model's refusal, sent instead of an answer, is text as well.
                 "content" | "refusal" => {
                     append(&mut self.answer.choice.content, map.next_value::<Text<'de>>()?.0);
                 }
@@ -270,22 +270,22 @@ impl<'de> Visitor<'de> for Part<'_, 'de> {
     ignore_scalars!(());
 }
 
-/// What vLLM tells with `--per-request-spec-decode-metrics`.
+/// The metrics that vLLM reports with `--per-request-spec-decode-metrics`.
 #[cold]
 fn extras(metrics: &serde_json::Value) -> Option<Box<Extras>> {
     let spec_decode = SpecDecode::of(&metrics["speculative_decoding"])?;
     Some(Box::new(Extras { spec_decode: Some(spec_decode), ..Extras::default() }))
 }
 
-/// An error object within a response that began well, read at leisure.
+/// An error object within a response whose status is a success, parsed in full.
 #[cold]
 pub(crate) fn reported(json: &[u8]) -> Reply<'static> {
     let value = serde_json::from_slice::<serde_json::Value>(json).unwrap_or_default();
     let of_choices = || {
         let choices = value.get("choices").and_then(serde_json::Value::as_array).into_iter().flatten();
-        choices.filter_map(|choice| choice.get("error")).find(|error| tells(error))
+        choices.filter_map(|choice| choice.get("error")).find(|error| is_truthy(error))
     };
-    let error = value.get("error").filter(|error| tells(error)).or_else(of_choices).unwrap_or(&value);
+    let error = value.get("error").filter(|error| is_truthy(error)).or_else(of_choices).unwrap_or(&value);
     let word = |key: &str| match error.get(key) {
         Some(serde_json::Value::String(text)) if !text.is_empty() => Some(text.clone()),
         Some(serde_json::Value::Number(number)) => Some(number.to_string()),
@@ -298,7 +298,7 @@ pub(crate) fn reported(json: &[u8]) -> Reply<'static> {
         &kind,
         match (message, code) {
             (None, _) => value.to_string(),
-            // A code that is not said otherwise is part of what happened.
+            // A code that is not part of the kind or the message is added.
             (Some(message), Some(code)) if code != kind && !message.contains(&code) => {
                 format!("{message} (code {code})")
             }
@@ -307,7 +307,7 @@ pub(crate) fn reported(json: &[u8]) -> Reply<'static> {
     )
 }
 
-/// How servers say that an answer was given up (OpenRouter, vLLM).
+/// Finish reasons by which servers report that an answer was given up (OpenRouter, vLLM).
 const FAILURES: &[&str] = &["error", "abort"];
 /// What data that is no JSON is called.
 pub(crate) const INVALID_JSON: &str = "invalid_json";
@@ -338,9 +338,9 @@ mod tests {
             event(&data, OBJECTS);
         }
 
-        /// Whatever a text is made of, it comes back as it was sent.
+        /// Whatever a text is made of, it arrives as it was sent.
         #[test]
-        fn texts_come_back(content in any::<String>(), reasoning in any::<String>()) {
+        fn texts_round_trip(content in any::<String>(), reasoning in any::<String>()) {
             let data = serde_json::json!({"choices": [{"delta": {"content": content, "reasoning": reasoning}}]}).to_string();
             let reply = event(data.as_bytes(), OBJECTS);
             prop_assert_eq!(reply.content, content);

@@ -34,7 +34,7 @@ pub(crate) fn whole(body: &[u8], key: &str) -> Reply<'static> {
     }
 }
 
-/// The turn that tests ask.
+/// The turn of tests.
 #[cfg(test)]
 pub(crate) fn sample() -> Turn {
     let text = |name: &str, contents: &[&str]| crate::Text {

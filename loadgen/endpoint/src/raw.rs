@@ -5,7 +5,7 @@ use common::plan;
 use jmespath::Expression;
 use serde_json::{Map, Value};
 
-/// The endpoint, without a place at which the answer stands.
+/// The endpoint, without a place of the answer.
 #[derive(Debug)]
 pub struct Raw;
 
@@ -34,7 +34,7 @@ impl Endpoint for Raw {
     }
 }
 
-/// With the place at which the answer stands.
+/// With the place of the answer.
 #[derive(Debug)]
 struct Placed {
     field: Expression<'static>,
@@ -71,7 +71,7 @@ pub(crate) fn configured(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint,
     Ok(Box::leak(Box::new(Placed { field })))
 }
 
-/// The place at which the answer stands, if the plan says.
+/// The place of the answer, if the plan sets one.
 pub(crate) fn field(
     plan: &plan::Endpoint,
     endpoint: &'static str,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_stand_where_the_plan_says() {
+    fn answers_are_found_at_the_plans_place() {
         check(&Raw, r#"{"choices":[{"delta":{"content":"hi"}}]}"#, "content <hi>");
         check_whole(&Raw, r#"{"response":"hi"}"#, "body <hi>");
         let mut plan = plan("");

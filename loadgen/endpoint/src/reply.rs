@@ -15,15 +15,15 @@ pub struct Reply<'a> {
     pub reasoning: Cow<'a, str>,
     /// Names and arguments of tool calls.
     pub tool_call: Cow<'a, str>,
-    /// The server's token counts, if it told any.
+    /// The server's token counts, if it reported any.
     pub usage: Option<Usage>,
     /// Why the answer ends here; empty when it does not.
     pub finish_reason: Cow<'a, str>,
     /// The error that it reports.
     pub error: Option<ReplyError>,
-    /// What few servers tell.
+    /// Metadata that few servers send.
     pub extras: Option<Box<Extras>>,
-    /// Of an API that was asked for several answers at once: the texts of those after the first, whose texts are the reply's own.
+    /// Of an API with several answers at once: the texts of those after the first, whose texts are the reply's own.
     pub others: Vec<Choice<'a>>,
 }
 
@@ -40,7 +40,7 @@ pub struct Choice<'a> {
     pub tool_call: Cow<'a, str>,
 }
 
-/// What few servers tell beside texts and counts.
+/// Metadata that few servers send besides texts and counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extras {
     /// What became of drafted tokens.
@@ -53,7 +53,7 @@ pub struct Extras {
     pub response_id: Option<String>,
 }
 
-/// An error that a server reports in a response that began well, or that the response is.
+/// An error that a server reports in a response whose status is a success, or in an error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyError {
     /// What the server calls this kind of error.
@@ -89,7 +89,7 @@ impl Reply<'_> {
 }
 
 impl Choice<'_> {
-    /// Whether it says nothing.
+    /// Whether it has no content.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.content.is_empty() && self.reasoning.is_empty() && self.tool_call.is_empty()

@@ -18,7 +18,7 @@ impl Endpoint for Responses {
 
     fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
-        // A server that keeps answers knows what was said before.
+        // A server that keeps answers has the history.
         let previous =
             turns.iter().rev().find_map(|turn| turn.response_id.as_deref()).filter(|_| is_stored(plan));
         let newest = turns.len().saturating_sub(1);
@@ -48,11 +48,11 @@ impl Endpoint for Responses {
     }
 
     fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
-        turns.iter().any(|turn| !turn.videos.is_empty()).then(|| "it takes no videos".to_owned())
+        turns.iter().any(|turn| !turn.videos.is_empty()).then(|| "it accepts no videos".to_owned())
     }
 
     fn event<'a>(&self, data: &'a [u8]) -> Reply<'a> {
-        // Most events are short: their type, the text, and numbers that say nothing here.
+        // Most events are short: their type, the text, and numbers that are not needed here.
         match serde_json::from_slice::<Delta<'a>>(data) {
             Ok(delta) if delta.kind.0.ends_with(".delta") => delta.reply(),
             Ok(_) => rare(data),
@@ -86,7 +86,7 @@ fn parts(turn: &Turn) -> Vec<Value> {
     let mut parts = turn.contents().map(|content| json!({"type": text, "text": content})).collect::<Vec<_>>();
     parts.extend(turn.images.iter().map(|image| json!({"type": "input_image", "image_url": image.url()})));
     parts.extend(turn.audios.iter().map(|audio| {
-        let (format, data) = audio.sound();
+        let (format, data) = audio.audio();
         json!({"type": "input_audio", "input_audio": {"data": data, "format": format}})
     }));
     parts
@@ -123,7 +123,7 @@ impl<'a> Delta<'a> {
     }
 }
 
-/// An event that adds no text: what has been said in pieces is not taken again.
+/// An event that adds no text: text that arrived in pieces is not added again.
 fn rare(data: &[u8]) -> Reply<'static> {
     let value = match value::event(data) {
         Ok(value) => value,
@@ -135,11 +135,11 @@ fn rare(data: &[u8]) -> Reply<'static> {
         kind @ ("response.completed" | "response.incomplete") => {
             let usage = value::usage(response);
             let status = value::text(response, "/status");
-            let told = if usage.is_some() { EventKind::Usage } else { EventKind::Empty };
-            // An event that ends the stream says so, whatever else it says.
+            let event_kind = if usage.is_some() { EventKind::Usage } else { EventKind::Empty };
+            // An event that ends the stream has a finish reason, whatever else it contains.
             let finish_reason = if status.is_empty() { kind.to_owned() } else { status };
             let extras = response_id(response);
-            Reply { usage, finish_reason: Cow::Owned(finish_reason), extras, ..Reply::bare(told) }
+            Reply { usage, finish_reason: Cow::Owned(finish_reason), extras, ..Reply::bare(event_kind) }
         }
         "response.failed" | "response.cancelled" => failed(response),
         _ => Reply::bare(EventKind::Empty),
@@ -165,7 +165,7 @@ fn response_id(response: &Value) -> Option<Box<Extras>> {
     Some(Box::new(Extras { response_id: Some(id.to_owned()), ..Extras::default() }))
 }
 
-/// Whether the server is asked to keep answers (AIPerf takes a text for the word as well).
+/// Whether the server is requested to keep answers (as in AIPerf, text counts as true).
 fn is_stored(plan: &plan::Endpoint) -> bool {
     match plan.extra_inputs.get("store") {
         Some(Value::Bool(is)) => *is,
@@ -248,10 +248,10 @@ mod tests {
 
     #[test]
     fn later_turns_build_on_answers_that_the_server_keeps() {
-        let said = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
+        let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let answer =
-            Turn { role: "assistant".to_owned(), response_id: Some("resp_1".to_owned()), ..said("hello") };
-        let turns = [said("hi"), answer, said("a turn that failed"), said("ho")];
+            Turn { role: "assistant".to_owned(), response_id: Some("resp_1".to_owned()), ..turn("hello") };
+        let turns = [turn("hi"), answer, turn("a turn that failed"), turn("ho")];
         let mut plan = plan("");
         let texts = |plan: &plan::Endpoint| {
             let body = Responses.body(&turns, plan);
@@ -260,7 +260,7 @@ mod tests {
             (texts.collect::<Vec<_>>(), body.get("previous_response_id").cloned())
         };
         let all = ["hi", "hello", "a turn that failed", "ho"].map(Value::from);
-        assert_eq!(texts(&plan), (all.to_vec(), None), "nobody keeps anything");
+        assert_eq!(texts(&plan), (all.to_vec(), None), "the server keeps nothing");
         for stored in [json!(true), json!("True")] {
             plan.extra_inputs.insert("store".to_owned(), stored);
             let expected = (vec![json!("ho")], Some(json!("resp_1")));

@@ -1,54 +1,54 @@
-//! What vLLM says of speculative decoding in a response (`metrics.speculative_decoding` at its root): AIPerf's checks.
+//! vLLM's speculative decoding metrics in a response (`metrics.speculative_decoding` at its root): AIPerf's checks.
 
 use common::reply_event::{Drafts, Measure};
 use serde_json::Value;
 
-/// What responses to a request say of drafted tokens.
+/// The draft token counts in the responses to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SpecDecode {
-    /// One of them tells it.
-    Told {
+    /// One of them reports the counts.
+    Reported {
         /// The counts.
         drafts: Drafts,
         /// Verifications by how many drafted tokens each accepted, from 0.
         histogram: Vec<u32>,
     },
-    /// A number is missing, or they contradict each other, or several answers tell it, which nobody can tell apart.
+    /// A number is missing, or they contradict each other, or several answers report them, which can't be distinguished.
     Unclear,
 }
 
 impl SpecDecode {
-    /// What the object says; `None` where there is none, or nothing in it.
+    /// The counts in the object; `None` where there is none, or nothing in it.
     #[must_use]
-    pub fn of(told: &Value) -> Option<Self> {
-        let is_told = told.as_object().is_some_and(|told| !told.is_empty());
-        is_told.then(|| Self::read(told).unwrap_or(Self::Unclear))
+    pub fn of(object: &Value) -> Option<Self> {
+        let is_reported = object.as_object().is_some_and(|object| !object.is_empty());
+        is_reported.then(|| Self::read(object).unwrap_or(Self::Unclear))
     }
 
-    /// What it says together with another response.
+    /// The counts together with those of another response.
     #[must_use]
     pub fn and(self, other: Option<Self>) -> Self {
         if other.is_some() { Self::Unclear } else { self }
     }
 
-    fn read(told: &Value) -> Option<Self> {
+    fn read(object: &Value) -> Option<Self> {
         let count = |value: &Value| value.as_u64().and_then(|count| u32::try_from(count).ok());
-        let measure = |key: &str| told[key].as_f64().map(Measure::new);
+        let measure = |key: &str| object[key].as_f64().map(Measure::new);
         let drafts = Drafts {
-            steps: count(&told["num_spec_steps"])?,
-            accepted: count(&told["num_accepted_draft_tokens"])?,
-            drafted: count(&told["num_draft_tokens"])?,
+            steps: count(&object["num_spec_steps"])?,
+            accepted: count(&object["num_accepted_draft_tokens"])?,
+            drafted: count(&object["num_draft_tokens"])?,
             acceptance_length: measure("mean_acceptance_length")?,
             acceptance_rate: measure("draft_acceptance_rate")?,
             reserved: 0,
         };
         let histogram =
-            told["acceptance_histogram"].as_array()?.iter().map(count).collect::<Option<Vec<_>>>()?;
-        let longest = &told["num_spec_tokens"];
+            object["acceptance_histogram"].as_array()?.iter().map(count).collect::<Option<Vec<_>>>()?;
+        let longest = &object["num_spec_tokens"];
         let has_buckets = longest.is_null()
             || longest.as_u64().is_some_and(|most| most.checked_add(1) == Some(histogram.len() as u64));
-        (has_buckets && is_consistent(&drafts, &histogram) && fits_steps(&drafts, told))
-            .then_some(Self::Told { drafts, histogram })
+        (has_buckets && is_consistent(&drafts, &histogram) && fits_steps(&drafts, object))
+            .then_some(Self::Reported { drafts, histogram })
     }
 }
 
@@ -67,9 +67,9 @@ fn is_consistent(drafts: &Drafts, histogram: &[u32]) -> bool {
         && drafts.accepted <= drafts.drafted
 }
 
-/// Whether what is told step by step adds up to the same.
-fn fits_steps(drafts: &Drafts, told: &Value) -> bool {
-    let numbers = |key: &str| match &told[key] {
+/// Whether the counts of single steps add up to the same.
+fn fits_steps(drafts: &Drafts, object: &Value) -> bool {
+    let numbers = |key: &str| match &object[key] {
         Value::Null => Some(None),
         Value::Array(list) => list.iter().map(Value::as_u64).collect::<Option<Vec<_>>>().map(Some),
         _ => None,
@@ -102,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn what_vllm_tells_is_taken() {
-        let Some(SpecDecode::Told { drafts, histogram }) = SpecDecode::of(&object()) else {
-            panic!("it is told")
+    fn what_vllm_reports_is_used() {
+        let Some(SpecDecode::Reported { drafts, histogram }) = SpecDecode::of(&object()) else {
+            panic!("it is reported")
         };
         assert_eq!(written(&histogram), "1,0,3", "with empty buckets");
         assert_eq!((drafts.steps, drafts.accepted, drafts.drafted), (4, 6, 8), "counts");
@@ -114,7 +114,7 @@ mod tests {
             "shares"
         );
         for nothing in [json!({}), Value::Null, json!(7)] {
-            assert_eq!(SpecDecode::of(&nothing), None, "{nothing} tells nothing");
+            assert_eq!(SpecDecode::of(&nothing), None, "{nothing} reports nothing");
         }
     }
 
@@ -132,11 +132,11 @@ mod tests {
             ("per_step_accepted", json!([2, 2, 2])),
             ("per_step_accepted", json!([u64::MAX, u64::MAX, 4, 4])),
         ] {
-            let mut told = object();
-            told[key] = value;
-            assert_eq!(SpecDecode::of(&told), Some(SpecDecode::Unclear), "{key}");
+            let mut object = object();
+            object[key] = value;
+            assert_eq!(SpecDecode::of(&object), Some(SpecDecode::Unclear), "{key}");
         }
-        let told = SpecDecode::of(&object()).unwrap();
-        assert_eq!(told.clone().and(Some(told)), SpecDecode::Unclear, "of two answers");
+        let object = SpecDecode::of(&object()).unwrap();
+        assert_eq!(object.clone().and(Some(object)), SpecDecode::Unclear, "of two answers");
     }
 }

@@ -65,8 +65,8 @@ impl Fields<'_> {
         if self.event.eq_ignore_ascii_case(b"error") { Some(self.reported()) } else { None }
     }
 
-    /// What the event means to an endpoint. One of a type of its own whose data is no JSON, as keep-alives are, is not of the answer:
-    /// it means nothing.
+    /// The event's reply, as the endpoint parses it. An event of another type whose data is no JSON, such as a keep-alive, is
+    /// not part of the answer: `None`.
     #[inline]
     #[must_use]
     pub fn meaning<'d>(&'d self, endpoint: &dyn Endpoint) -> Option<Reply<'d>> {
@@ -125,9 +125,13 @@ mod tests {
         assert_eq!(
             message("event: error\n: rate limit\ndata: {}"),
             expected("rate limit"),
-            "the comment tells"
+            "the comment holds the message"
         );
-        assert_eq!(message("event: error\ndata: busy"), expected("busy"), "no comment, so the data tells");
+        assert_eq!(
+            message("event: error\ndata: busy"),
+            expected("busy"),
+            "no comment, so the data holds the message"
+        );
         assert_eq!(
             message("event: ERROR\ndata: busy"),
             expected("busy"),
@@ -143,11 +147,7 @@ mod tests {
         assert_eq!(kind("event: message\ndata: x"), Some(EventKind::Error), "a message that is broken");
         assert_eq!(kind("data: x"), Some(EventKind::Error), "so is this");
         let chunk = r#"{"choices":[{"delta":{"content":"x"}}]}"#;
-        assert_eq!(
-            kind(&format!("event: delta\ndata: {chunk}")),
-            Some(EventKind::Content),
-            "JSON is understood"
-        );
+        assert_eq!(kind(&format!("event: delta\ndata: {chunk}")), Some(EventKind::Content), "JSON is parsed");
     }
 
     proptest! {

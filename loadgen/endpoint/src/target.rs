@@ -1,6 +1,6 @@
-//! Where a request goes: a base URL and an endpoint's path become the parts that HTTP needs.
+//! The target of a request: a base URL and an endpoint's path become the parts that HTTP needs.
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Whether the connection is encrypted.
@@ -11,11 +11,11 @@ pub struct Target {
     pub port: u16,
     /// The value of the `Host` header.
     pub host_header: String,
-    /// What the request line asks for; begins with a slash.
+    /// The request target of the request line; starts with a slash.
     pub path_and_query: String,
 }
 
-/// How a server is spoken to.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// In the clear.
@@ -35,7 +35,7 @@ pub enum TargetError {
         /// The URL.
         url: String,
     },
-    /// A socket that can't be, for its path is relative or longer than the kernel takes.
+    /// A socket that is not valid, for its path is relative or longer than the kernel accepts.
     #[error("failed to use the URL `{url}`: write unix:// and an absolute path of at most 107 bytes")]
     Socket {
         /// The URL.
@@ -68,8 +68,8 @@ pub enum TargetError {
 
 /// Joins a base URL with the path that replaces the endpoint's, or else the endpoint's.
 ///
-/// What both have is taken once: a base that ends in the whole path is used as it is, and of a base that ends in
-/// `/v1` and a path that begins with `v1/` one is left out. The base's query is kept, before the path's own.
+/// What both have is used once: a base that ends in the whole path is used as it is, and of a base that ends in `/v1` and a
+/// path that starts with `v1/` one is left out. The base's query is kept, before the path's own.
 ///
 /// # Errors
 /// When the URL can't be used.

@@ -44,7 +44,7 @@ struct Configured {
 
 impl Configured {
     fn rendered(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Map<String, Value>, String> {
-        let turn = turns.last().ok_or("there is nothing to ask")?;
+        let turn = turns.last().ok_or("there is no turn to send")?;
         let template = self.environment.get_template(NAME).map_err(|error| error.to_string())?;
         let text = template.render(variables(turn, turns, plan)).map_err(|error| format!("{error:#}"))?;
         let mut fields: Map<String, Value> = serde_json::from_str(&text)
@@ -107,7 +107,7 @@ pub(crate) fn configured(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint,
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
     environment
         .add_template_owned(NAME, named.unwrap_or_else(|| source.clone()))
-        .map_err(|error| unfit(format!("the template can't be understood: {error:#}")))?;
+        .map_err(|error| unfit(format!("the template is not valid: {error:#}")))?;
     let field = field(plan, METADATA.name)?;
     Ok(Box::leak(Box::new(Configured { environment, field })))
 }
@@ -153,7 +153,7 @@ mod tests {
         );
         check("{{ nothing }}", Err("undefined"));
         check("[1]", Err("no JSON object"));
-        check("{% if %}", Err("can't be understood"));
+        check("{% if %}", Err("is not valid"));
     }
 
     #[test]

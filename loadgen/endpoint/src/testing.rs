@@ -20,7 +20,7 @@ pub(crate) fn check_whole(endpoint: &dyn Endpoint, body: &str, expected: &str) {
     assert_eq!(described(&endpoint.whole(body.as_bytes())), expected, "{body}");
 }
 
-/// Compares why a turn can't be asked.
+/// Compares why a turn can't be sent.
 pub(crate) fn check_unfit(endpoint: &dyn Endpoint, turn: &Turn, expected: &str) {
     let error = endpoint.encode(std::slice::from_ref(turn), &plan("")).expect_err("unfit");
     assert!(error.why.contains(expected), "{error}");

@@ -1,14 +1,14 @@
-//! The server's own token counts, by the names that servers give them. Of several names for one count the first in
-//! [`count_of`]'s order that is present is taken.
+//! The server's own token counts, by the names that servers use. Of several names for one count the first in
+//! [`count_of`]'s order that is present counts.
 
 use crate::json::{Count, Seconds, Text, ignore_scalars};
 use common::reply_event::{Measure, UNKNOWN, Usage};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// A `usage` object; `None` when it tells nothing.
+/// A `usage` object; `None` when it has no counts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Told(pub(crate) Option<Usage>);
+pub(crate) struct ReportedUsage(pub(crate) Option<Usage>);
 
 /// Which count a key names, and how early it is among the names for it.
 type Named = (Field, u8);
@@ -76,7 +76,7 @@ fn completion_detail_of(key: &str) -> Option<Named> {
     }
 }
 
-/// Counts with how early the name was that told each.
+/// Counts, with the rank of the name under which each was found.
 struct Counts {
     prompt_audio_seconds: Measure,
     counts: [u32; FIELDS],
@@ -96,7 +96,7 @@ impl Counts {
         self.counts[field as usize]
     }
 
-    /// Anthropic and Bedrock count cached tokens beside the input tokens, not among them.
+    /// Anthropic and Bedrock count cached tokens separately from the input tokens, not among them.
     fn prompt(&self) -> u32 {
         let mut prompt = self.count(Field::Prompt);
         if matches!(self.ranks[Field::Prompt as usize], BESIDE_CACHE | BESIDE_CACHE_TOO) {
@@ -132,7 +132,7 @@ impl Counts {
     }
 }
 
-impl<'de> Deserialize<'de> for Told {
+impl<'de> Deserialize<'de> for ReportedUsage {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut counts = Counts {
             prompt_audio_seconds: Measure::UNKNOWN,
@@ -144,7 +144,7 @@ impl<'de> Deserialize<'de> for Told {
     }
 }
 
-/// Reads an object's counts. Anything else, as `null`, tells nothing.
+/// Reads an object's counts. Anything else, such as `null`, has none.
 struct Object<'a> {
     counts: &'a mut Counts,
     named: fn(&str) -> Option<Named>,
@@ -207,8 +207,8 @@ mod tests {
     use crate::testing::usage_described;
 
     fn check(usage: &str, expected: &str) {
-        let Told(told) = serde_json::from_str(usage).unwrap();
-        assert_eq!(usage_described(told), expected, "{usage}");
+        let ReportedUsage(found) = serde_json::from_str(usage).unwrap();
+        assert_eq!(usage_described(found), expected, "{usage}");
     }
 
     #[test]

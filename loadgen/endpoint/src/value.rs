@@ -1,9 +1,9 @@
 //! Replies read as JSON values, for APIs whose answers are few: what is no JSON and what is an error.
 
-use crate::json::{repaired, tells};
+use crate::json::{is_truthy, repaired};
 use crate::openai::{odd_event, reported};
 use crate::reply::Reply;
-use crate::usage::Told;
+use crate::usage::ReportedUsage;
 use common::reply_event::Usage;
 use memchr::memchr3_iter;
 use serde::Deserialize;
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 /// The value of an event's data, or what it means that it is none.
 pub(crate) fn event(data: &[u8]) -> Result<Value, Box<Reply<'static>>> {
-    read(data).map_err(|odd| Box::new(odd_event(data, &odd))).and_then(|value| sound(value, data))
+    read(data).map_err(|odd| Box::new(odd_event(data, &odd))).and_then(|value| checked(value, data))
 }
 
 /// The value of a body, or what it means that it is none.
 pub(crate) fn whole(body: &[u8]) -> Result<Value, Box<Reply<'static>>> {
     let odd = |odd| Box::new(Reply::failed("invalid_json", format!("the body is no JSON: {odd}")));
-    read(body).map_err(odd).and_then(|value| sound(value, body))
+    read(body).map_err(odd).and_then(|value| checked(value, body))
 }
 
 /// The server's token counts.
 pub(crate) fn usage(value: &Value) -> Option<Usage> {
-    Told::deserialize(value.get("usage")?).ok()?.0
+    ReportedUsage::deserialize(value.get("usage")?).ok()?.0
 }
 
 /// The text at a path; empty if there is none.
@@ -47,9 +47,9 @@ fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     })
 }
 
-fn sound(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {
+fn checked(value: Value, json: &[u8]) -> Result<Value, Box<Reply<'static>>> {
     let is = |key: &str| value.get(key).and_then(Value::as_str) == Some("error");
-    let has_error = value.get("error").is_some_and(tells);
+    let has_error = value.get("error").is_some_and(is_truthy);
     if has_error || is("object") || is("type") { Err(Box::new(reported(json))) } else { Ok(value) }
 }
 

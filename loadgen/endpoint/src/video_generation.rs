@@ -1,4 +1,4 @@
-//! `video_generation`: the OpenAI Videos API: a job is submitted, and asked after until it is done.
+//! `video_generation`: the OpenAI Videos API: a job is submitted, and polled until it is done.
 
 use crate::{Endpoint, Extras, Follow, Metadata, Reply, Turn, Unfit, body, form, value};
 use common::plan;
@@ -78,7 +78,7 @@ impl Endpoint for VideoGeneration {
     }
 }
 
-/// What vLLM-Omni says of the work.
+/// vLLM-Omni's metrics of the work.
 fn extras(job: &Value) -> Extras {
     let measure = |key: &str| job[key].as_f64().map_or(Measure::UNKNOWN, Measure::new);
     let (video_seconds, video_megabytes) = (measure("inference_time_s"), measure("peak_memory_mb"));

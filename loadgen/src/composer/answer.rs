@@ -1,31 +1,31 @@
-//! What the server said, and what it means.
+//! A server's response, and the answer in it.
 
-use crate::bounds::{ANSWER_BYTES_MAX, SAID_BYTES_MAX};
+use crate::bounds::{ANSWER_BYTES_MAX, SESSION_RESPONSE_BYTES_MAX};
 use crate::coding::decoded;
-use crate::job::Told;
-use crate::wire::http::{Coding, begins_stream};
+use crate::job::JobResponse;
+use crate::wire::http::{Coding, is_stream_start};
 use crate::wire::sse::Cutter;
 use common::clock::MonoNs;
 use endpoint::{Endpoint, Reply, Turn, sse};
 
-/// What became of a request whose session has more to say.
+/// The result of a request whose session has further turns.
 #[derive(Debug)]
 pub struct Answer {
     /// The session.
     pub session: u64,
     /// When its next turn is due.
     pub due: MonoNs,
-    /// What the server said, be it nothing; `None` ends the session.
-    pub said: Option<Said>,
-    /// Of a job that may not be over, what the server said of it; then the session goes on whatever was said.
-    pub job: Option<Told>,
-    /// Whether its session is one of a tree; `due` is then when it ended, and the composer says what follows.
+    /// The response, which may be empty; `None` ends the session.
+    pub response: Option<Response>,
+    /// The response for a job that may not be over; then the session goes on whatever `response` is.
+    pub job: Option<JobResponse>,
+    /// Whether its session is one of a tree; `due` is then when it ended, and the composer decides what follows.
     pub is_branch: bool,
 }
 
-/// A response as it came.
+/// A response as it arrived.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct Response {
     /// The body; of a stream its events, each followed by a blank line.
     pub bytes: Vec<u8>,
     /// Whether it is a stream.
@@ -38,22 +38,22 @@ pub struct Said {
     pub is_lost: bool,
 }
 
-/// What a session heard.
+/// The answer of a response, for the session's later turns.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Heard {
+pub(crate) enum ParsedAnswer {
     /// The answer, as a turn of the conversation.
     Answer(Box<Turn>),
-    /// Nothing that can be said again: the request failed, or the server's answer is an error or says nothing.
+    /// No answer for later turns: the request failed, or the server's answer is an error or empty.
     Nothing,
-    /// An answer that is too long to be sent again.
+    /// An answer that is too long for later turns.
     TooMuch,
 }
 
-impl Said {
-    /// Takes in more of it, as long as it is not too much.
+impl Response {
+    /// Adds more of it, as long as it is not too much.
     #[inline]
     pub fn add(&mut self, bytes: &[u8]) {
-        if self.is_over || self.bytes.len() + bytes.len() > SAID_BYTES_MAX {
+        if self.is_over || self.bytes.len() + bytes.len() > SESSION_RESPONSE_BYTES_MAX {
             return self.give_up();
         }
         self.bytes.extend_from_slice(bytes);
@@ -72,14 +72,14 @@ impl Said {
         Self { is_lost: true, ..Self::default() }
     }
 
-    /// What was heard; of an answer that only reasoned, the reasoning.
-    pub(crate) fn meaning(&self, endpoint: &dyn Endpoint) -> Heard {
+    /// The answer in it; of a response with reasoning only, the reasoning.
+    pub(crate) fn meaning(&self, endpoint: &dyn Endpoint) -> ParsedAnswer {
         if self.is_over {
-            return Heard::TooMuch;
+            return ParsedAnswer::TooMuch;
         }
         let mut meaning = Meaning::default();
         match (self.is_lost, self.coding) {
-            (true, _) => return Heard::Nothing,
+            (true, _) => return ParsedAnswer::Nothing,
             (false, Coding::Identity) if self.is_stream => {
                 // Each event is followed by a blank line.
                 let finder = memchr::memmem::Finder::new(b"\n\n");
@@ -90,18 +90,18 @@ impl Said {
                 }
             }
             (false, Coding::Identity) => meaning.take(endpoint.whole(&self.bytes)),
-            (false, coding) => match decoded(coding, &self.bytes, SAID_BYTES_MAX) {
-                Ok(bytes) if self.is_stream || begins_stream(&bytes) == Some(true) => {
+            (false, coding) => match decoded(coding, &self.bytes, SESSION_RESPONSE_BYTES_MAX) {
+                Ok(bytes) if self.is_stream || is_stream_start(&bytes) == Some(true) => {
                     let mut cutter = Cutter::default();
                     let cut = cutter.feed(&bytes, 0, |event, _| meaning.event(event, endpoint));
                     cutter.finish(0, |event, _| meaning.event(event, endpoint));
                     meaning.is_error |= cut.is_err();
                 }
                 Ok(bytes) => meaning.take(endpoint.whole(&bytes)),
-                Err(_) => return Heard::Nothing,
+                Err(_) => return ParsedAnswer::Nothing,
             },
         }
-        meaning.heard()
+        meaning.parsed()
     }
 }
 
@@ -133,16 +133,16 @@ impl Meaning {
             reply.extras.and_then(|extras| extras.response_id).or_else(|| self.response_id.take());
     }
 
-    fn heard(self) -> Heard {
+    fn parsed(self) -> ParsedAnswer {
         let text = if self.content.is_empty() { self.reasoning } else { self.content };
         if self.is_error || (text.is_empty() && !self.has_call) {
-            return Heard::Nothing;
+            return ParsedAnswer::Nothing;
         }
         if text.len() > ANSWER_BYTES_MAX {
-            return Heard::TooMuch;
+            return ParsedAnswer::TooMuch;
         }
         let mut turn = Turn { response_id: self.response_id, ..Turn::user(text, String::new()) };
         "assistant".clone_into(&mut turn.role);
-        Heard::Answer(Box::new(turn))
+        ParsedAnswer::Answer(Box::new(turn))
     }
 }

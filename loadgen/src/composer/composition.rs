@@ -18,13 +18,13 @@ use std::sync::{Arc, OnceLock};
 /// What a composer needs to make every request of one worker.
 #[derive(Clone)]
 pub struct Composition {
-    /// What sessions say.
+    /// The content of sessions.
     pub conversations: Arc<dyn Conversations>,
     /// Which conversation each session has.
     pub order: Order,
     /// What bodies look like.
     pub endpoint: &'static dyn Endpoint,
-    /// What the plan says of them.
+    /// The plan of the endpoint.
     pub plan: Arc<plan::Endpoint>,
     /// Bodies of first turns, each made once.
     pub bodies: Arc<Bodies>,
@@ -34,17 +34,17 @@ pub struct Composition {
     pub warming: Option<Arc<AtomicU32>>,
     /// A head for each target.
     pub heads: Vec<Head>,
-    /// What forked sessions had heard when they began.
+    /// The history that forked sessions started with.
     pub inherited: Inherited,
-    /// How each target is asked after jobs.
+    /// How each target is asked for the status of jobs.
     pub inquiries: Vec<Inquiry>,
-    /// Milliseconds of the input's time at which the phase begins, and by what its times are divided.
+    /// Milliseconds of the input's time at which the phase starts, and by what its times are divided.
     pub timeline: Timeline,
-    /// The users of the plan, if it has users: the first ones have less to say.
+    /// The users of the plan, if it has users: the first ones have fewer turns left.
     pub users: Option<Users>,
-    /// Whether each session has a row of its own in a trace's order: then a phase begins with the first row.
+    /// Whether each session has a row of its own in a trace's order: then a phase starts with the first row.
     pub replays: bool,
-    /// How many times the worker's sessions have been counted anew, which the worker says.
+    /// How many times the worker has had its sessions counted anew.
     pub numbering: Arc<AtomicU32>,
     /// The number from which ids on the wire are made.
     pub run_number: u64,
@@ -52,16 +52,16 @@ pub struct Composition {
     pub worker: u64,
     /// How many workers there are: the worker's sessions are every `workers`-th.
     pub workers: u64,
-    /// Bytes of answers that all sessions may go on with.
-    pub heard_max: usize,
+    /// Bytes of answers in the histories of all sessions.
+    pub answer_bytes_max: usize,
     /// What was left out.
     pub exceeded: Arc<Exceeded>,
 }
 
-/// How the input's times become offsets from the phase's begin.
+/// How the input's times become offsets from the phase's start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timeline {
-    /// Milliseconds that are the phase's begin.
+    /// Milliseconds at the phase's start.
     pub zero_ms: f64,
     /// By what times and delays are divided.
     pub speedup: f64,
@@ -73,7 +73,7 @@ pub struct Bodies {
     pub(super) kept: Vec<OnceLock<Body>>,
 }
 
-/// What a request says.
+/// The content of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
     measured: Arc<[u8]>,
@@ -102,7 +102,7 @@ impl Timeline {
     pub(super) fn next(self, planned: Option<&Planned>) -> Next {
         match planned.map(|planned| planned.when) {
             None => Next::Over,
-            Some(When::Unsaid) => Next::After(DurationNs(0)),
+            Some(When::Unscheduled) => Next::After(DurationNs(0)),
             Some(When::After { delay_ms }) => Next::After(self.delay(delay_ms)),
             Some(When::At { timestamp_ms }) => Next::At(self.offset(timestamp_ms)),
         }
@@ -110,7 +110,7 @@ impl Timeline {
 }
 
 impl Composition {
-    /// A request of a session; those of a tree go where its root goes.
+    /// A request of a session; those of a tree are sent to the target of its root.
     pub(crate) fn request(
         &self,
         request: RequestId,
@@ -145,7 +145,7 @@ impl Composition {
         }
     }
 
-    /// What a session says, which is so many-th of its phase: with users, the first ones have been there for a while.
+    /// The content of a session, by its number within its phase: with users, the first ones are in the middle of theirs.
     pub(super) fn conversation(&self, place: usize, number: u64) -> io::Result<Conversation> {
         let mut conversation = self.conversations.conversation(place).map_err(io::Error::other)?;
         if let (Some(users), Ok(number)) = (&self.users, u32::try_from(number))
@@ -162,13 +162,13 @@ impl Composition {
         self.warming.as_ref().is_some_and(|warming| warming.load(Ordering::Relaxed) > 0)
     }
 
-    /// Gives a turn that nothing is sent before its session's marker, if there are such.
+    /// Adds the session's marker, if there are markers, to a turn without history.
     pub(crate) fn mark(&self, turn: &mut Turn, session: u64) -> io::Result<()> {
         self.markers.map_or(Ok(()), |markers| markers.mark_session(turn, session)).map_err(io::Error::other)
     }
 
-    /// What is asked with these turns. While any worker may be in a warm-up that has a marker, it is not known in which phase
-    /// the request will go, and both are made.
+    /// The body for these turns. While any worker may be in a warm-up that has a marker, it is not known in which phase the
+    /// request will be sent, and bodies for both are made.
     pub(crate) fn body(&self, turns: &[Turn]) -> io::Result<Body> {
         let encoded = |turns: &[Turn]| {
             endpoint::encoded(self.endpoint, turns, &self.plan)

@@ -1,6 +1,6 @@
-//! What a request begins with on the wire.
+//! The head of a request on the wire.
 
-/// What a request to one target begins with, with places for the ids.
+/// The head of requests to one target, with places for the ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     bytes: Vec<u8>,

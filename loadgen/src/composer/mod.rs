@@ -1,10 +1,10 @@
-//! Makes requests ready before they are due, on a thread of its own: head, body, ids, in one piece of memory each.
+//! Makes requests ready before they are due, on a thread of its own: head, body, ids, in one buffer each.
 //!
 //! ```text
 //! conversation ──body──▶ head, ids ──▶ ready ──▶ worker ──▶ kernel
 //!     ▲                     ▲                      │
-//!     │                     └──────── spent ◀──────┤    the memory comes back, so the hot core allocates nothing
-//!     └── next turn ◀── answer's meaning ◀─────────┘    only of sessions that have more to say
+//!     │                     └──────── spent ◀──────┤    the buffer returns, so the hot core allocates nothing
+//!     └── next turn ◀── answer's text ◀────────────┘    only of sessions with further turns
 //! ```
 
 mod answer;
@@ -16,8 +16,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::Heard;
-pub use answer::{Answer, Said};
+pub(crate) use answer::ParsedAnswer;
+pub use answer::{Answer, Response};
 use composition::Body;
 pub use composition::{Bodies, Composition, Timeline};
 pub use head::{Head, REQUEST_ID, has_header};
@@ -26,7 +26,7 @@ pub use queue::{Feed, PreparedQueue, queue};
 
 use crate::bounds::{Bound, READY_BYTES_MAX};
 use crate::branching::Branching;
-use crate::job::{Told, Wanted};
+use crate::job::{JobResponse, Wanted};
 use crate::prompt::Context;
 use common::clock::MonoNs;
 use common::id::{Lineage, RequestId};
@@ -43,18 +43,18 @@ struct Composer {
     composition: Composition,
     sessions: FxHashMap<u64, Session>,
     /// First turns made so far, how many of them before sessions were counted anew, and requests.
-    begun: u64,
-    begun_before: u64,
+    started: u64,
+    started_before: u64,
     made: u64,
     /// How many times sessions have been counted anew.
     numbering: u32,
     /// Later turns for which the queue had no room.
     waiting: VecDeque<Prepared>,
-    /// Bytes of answers that sessions go on with.
-    heard: usize,
+    /// Bytes of answers in the histories of all sessions.
+    answer_bytes: usize,
     /// Bytes of the request that was made last.
     latest: usize,
-    /// Sessions that begin others.
+    /// Sessions that start others.
     branching: Branching,
 }
 
@@ -62,9 +62,9 @@ impl Composer {
     /// The next session's first turn, in `bytes`.
     fn first_turn(&mut self, bytes: Vec<u8>) -> io::Result<Prepared> {
         let composition = &mut self.composition;
-        let session = composition.worker + self.begun * composition.workers;
-        let number = composition.worker + (self.begun - self.begun_before) * composition.workers;
-        self.begun += 1;
+        let session = composition.worker + self.started * composition.workers;
+        let number = composition.worker + (self.started - self.started_before) * composition.workers;
+        self.started += 1;
         let place = composition.order.place(if composition.replays { number } else { session });
         let entry = u32::try_from(place).unwrap_or(u32::MAX);
         let kept = composition.bodies.kept.get(place);
@@ -74,8 +74,7 @@ impl Composer {
             None => {
                 let mut conversation = composition.conversation(place, number)?;
                 let mut turns = std::mem::take(&mut conversation.turns).into_iter();
-                let mut first =
-                    turns.next().ok_or_else(|| io::Error::other("a conversation says nothing"))?;
+                let mut first = turns.next().ok_or_else(|| io::Error::other("a conversation has no turn"))?;
                 composition.mark(&mut first.turn, session)?;
                 let later = turns.collect::<VecDeque<_>>();
                 let body = composition.body(std::slice::from_ref(&first.turn))?;
@@ -84,7 +83,7 @@ impl Composer {
                 if !branches.is_empty() {
                     conversation.turns = later.into();
                     conversation.branches = branches;
-                    self.branching.begin(session, entry, first.turn, conversation);
+                    self.branching.start(session, entry, first.turn, conversation);
                     let mut prepared = self.request(session, entry, &body, bytes);
                     (prepared.next, prepared.numbering) = (Next::Tree, self.numbering);
                     return Ok(prepared);
@@ -92,17 +91,17 @@ impl Composer {
                 if next == Next::Over {
                     kept.map(|kept| kept.set(body.clone()));
                 } else {
-                    let mut begun = Session {
+                    let mut started = Session {
                         entry,
                         turn: 0,
                         context: conversation.context,
                         history: Vec::new(),
                         later,
                         answers: Vec::new(),
-                        heard: 0,
+                        answer_bytes: 0,
                     };
-                    begun.remember(first);
-                    self.sessions.insert(session, begun);
+                    started.remember(first);
+                    self.sessions.insert(session, started);
                 }
                 (body, next)
             }
@@ -112,39 +111,39 @@ impl Composer {
         Ok(prepared)
     }
 
-    /// Counts sessions anew if the worker wants that: those that were made ahead are not sent.
+    /// Counts sessions anew if the worker requires it: those that were made ahead are not sent.
     fn count_anew(&mut self) {
         let numbering = self.composition.numbering.load(Ordering::Acquire);
         if numbering != self.numbering {
             self.numbering = numbering;
-            self.begun_before = self.begun;
+            self.started_before = self.started;
         }
     }
 
-    /// What is asked of a job next; nothing to be sent tells that it is over.
-    fn inquiry(&self, answer: &Answer, told: &Told) -> Prepared {
+    /// The next status request for a job; one with no bytes means that it is over.
+    fn inquiry(&self, answer: &Answer, response: &JobResponse) -> Prepared {
         let composition = &self.composition;
         let ids = [
-            told.request.header(composition.run_number),
+            response.request.header(composition.run_number),
             RequestId(answer.session).session_header(composition.run_number),
         ];
-        let inquiry = composition.inquiries.get(usize::from(told.target));
+        let inquiry = composition.inquiries.get(usize::from(response.target));
         let next = inquiry.and_then(|inquiry| {
-            inquiry.next(told, composition.endpoint, &composition.plan, [&ids[0], &ids[1]])
+            inquiry.next(response, composition.endpoint, &composition.plan, [&ids[0], &ids[1]])
         });
         let (bytes, next, due) = match next {
-            Some((bytes, wanted @ Wanted::Status)) => (bytes, Next::Ask(wanted), answer.due),
-            Some((bytes, wanted)) => (bytes, Next::Ask(wanted), MonoNs(0)),
+            Some((bytes, wanted @ Wanted::Status)) => (bytes, Next::Poll(wanted), answer.due),
+            Some((bytes, wanted)) => (bytes, Next::Poll(wanted), MonoNs(0)),
             None => (Vec::new(), Next::Over, MonoNs(0)),
         };
         Prepared {
             bytes,
-            request: told.request,
+            request: response.request,
             session: answer.session,
             lineage: Lineage::root(answer.session),
             entry: 0,
             turn: 0,
-            target: told.target,
+            target: response.target,
             due,
             warmup_at: 0,
             kind: Kind::Inquiry,
@@ -154,9 +153,9 @@ impl Composer {
         }
     }
 
-    /// The turn after the one that was answered, if the session goes on.
+    /// The turn after the answered one, if the session goes on.
     fn next_turn(&mut self, answer: &Answer, bytes: Vec<u8>) -> io::Result<Option<Prepared>> {
-        let Some(said) = &answer.said else {
+        let Some(response) = &answer.response else {
             self.forget(answer.session);
             self.branching.forget(answer.session);
             return Ok(None);
@@ -168,14 +167,18 @@ impl Composer {
             composition.mark(&mut planned.turn, answer.session)?;
         }
         if matches!(session.context, Context::Live | Context::Woven) {
-            match said.meaning(composition.endpoint) {
-                Heard::Answer(turn) if self.heard + turn_bytes(&turn) <= composition.heard_max => {
-                    session.heard += turn_bytes(&turn);
-                    self.heard += turn_bytes(&turn);
-                    session.hear(*turn);
+            match response.meaning(composition.endpoint) {
+                ParsedAnswer::Answer(turn)
+                    if self.answer_bytes + turn_bytes(&turn) <= composition.answer_bytes_max =>
+                {
+                    session.answer_bytes += turn_bytes(&turn);
+                    self.answer_bytes += turn_bytes(&turn);
+                    session.add_answer(*turn);
                 }
-                Heard::Nothing => {}
-                Heard::Answer(_) | Heard::TooMuch => return Ok(Some(self.give_up(answer.session))),
+                ParsedAnswer::Nothing => {}
+                ParsedAnswer::Answer(_) | ParsedAnswer::TooMuch => {
+                    return Ok(Some(self.give_up(answer.session)));
+                }
             }
             if session.context == Context::Woven {
                 session.history.clear();
@@ -192,7 +195,7 @@ impl Composer {
         };
         let next = composition.timeline.next(session.later.front());
         if next == Next::Over {
-            self.heard -= session.heard;
+            self.answer_bytes -= session.answer_bytes;
             self.sessions.remove(&answer.session);
         } else if session.context != Context::Alone {
             turns.extend(answer_of_input.filter(|_| session.context == Context::Recorded));
@@ -215,7 +218,7 @@ impl Composer {
 
     fn forget(&mut self, session: u64) {
         if let Some(gone) = self.sessions.remove(&session) {
-            self.heard -= gone.heard;
+            self.answer_bytes -= gone.answer_bytes;
         }
     }
 
@@ -233,14 +236,14 @@ impl Composer {
         ready >= READY_LEAST && ready.saturating_mul(self.latest) > READY_BYTES_MAX / workers
     }
 
-    /// Makes what is wanted; returns whether anything was.
+    /// Makes the requests that have room in the queues; returns whether there were any.
     fn work(&mut self, queue: &mut Feed) -> io::Result<bool> {
         let mut has_worked = false;
         self.count_anew();
         while let Ok(answer) = queue.answers.pop() {
             has_worked = true;
-            if let Some(told) = &answer.job {
-                let inquiry = self.inquiry(&answer, told);
+            if let Some(response) = &answer.job {
+                let inquiry = self.inquiry(&answer, response);
                 self.waiting.push_back(inquiry);
                 continue;
             }
@@ -278,12 +281,12 @@ pub fn run(composition: Composition, mut queue: Feed, over: &AtomicBool) -> io::
     let mut composer = Composer {
         composition,
         sessions: FxHashMap::default(),
-        begun: 0,
-        begun_before: 0,
+        started: 0,
+        started_before: 0,
         made: 0,
         numbering: 0,
         waiting: VecDeque::new(),
-        heard: 0,
+        answer_bytes: 0,
         latest: 0,
         branching: Branching::default(),
     };
@@ -302,7 +305,7 @@ fn turn_bytes(turn: &endpoint::Turn) -> usize {
 
 /// Requests that are ready, however large.
 const READY_LEAST: usize = 32;
-/// How long the composer sleeps when the queue is full and nobody answers.
+/// How long the composer sleeps when the queue is full and no answer arrives.
 const REFILL: Duration = Duration::from_millis(1);
 /// First turns that are made before answers are looked for.
 const BATCH: usize = 64;

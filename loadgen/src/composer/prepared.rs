@@ -1,10 +1,10 @@
-//! What is ready to be sent, and what follows it.
+//! A request that is ready, and what follows it.
 
 use crate::job::Wanted;
 use common::clock::{DurationNs, MonoNs};
 use common::id::{Lineage, RequestId};
 
-/// A request that only has to be sent.
+/// A request that is ready.
 #[derive(Debug)]
 pub struct Prepared {
     /// Head and body; of a request that a warm-up sends otherwise, both of the measurement's and then both of the warm-up's.
@@ -13,17 +13,17 @@ pub struct Prepared {
     pub request: RequestId,
     /// The session that it belongs to.
     pub session: u64,
-    /// Where that session stands in its tree.
+    /// That session's place in its tree.
     pub lineage: Lineage,
     /// Which conversation it is from.
     pub entry: u32,
     /// The turn within the session, from 0.
     pub turn: u32,
-    /// Which of the targets it goes to.
+    /// The index of its target.
     pub target: u16,
     /// When it is due, if it is not the first turn.
     pub due: MonoNs,
-    /// Where the warm-up's begin, if there are such.
+    /// Where the warm-up's bytes start, if there are any.
     pub warmup_at: u32,
     /// What is to be done with it.
     pub kind: Kind,
@@ -42,11 +42,11 @@ pub enum Next {
     Over,
     /// Another turn, so long after this one has ended.
     After(DurationNs),
-    /// Another turn, at this offset from the phase's begin.
+    /// Another turn, at this offset from the phase's start.
     At(DurationNs),
-    /// Of a job: what these bytes ask for.
-    Ask(Wanted),
-    /// What the composer says: sessions begin each other.
+    /// Of a job: what these bytes request.
+    Poll(Wanted),
+    /// The composer decides: sessions of a tree start each other.
     Tree,
 }
 
@@ -77,7 +77,7 @@ impl Prepared {
         }
     }
 
-    /// Nothing to be sent.
+    /// No request.
     pub(crate) const fn nothing(session: u64, ends: bool) -> Self {
         Self {
             bytes: Vec::new(),

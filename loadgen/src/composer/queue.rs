@@ -25,7 +25,7 @@ pub struct Feed {
 }
 
 impl PreparedQueue {
-    /// Gives back the memory of a request that was sent.
+    /// Returns the buffer of a request that was sent.
     #[inline]
     pub fn give_back(&mut self, bytes: Vec<u8>) {
         if bytes.capacity() > 0 {

@@ -1,25 +1,25 @@
-//! A session that has more to say.
+//! A session with further turns.
 
 use crate::prompt::{Context, Planned};
 use endpoint::Turn;
 use std::collections::VecDeque;
 
-/// A session that has more to say.
+/// A session with further turns.
 pub(super) struct Session {
     pub(super) entry: u32,
     pub(super) turn: u32,
     pub(super) context: Context,
     pub(super) history: Vec<Turn>,
     pub(super) later: VecDeque<Planned>,
-    /// Of [`Context::Woven`]: the answers, and after how many messages each stands.
+    /// Of [`Context::Woven`]: the answers, and the number of messages before each.
     pub(super) answers: Vec<(usize, Turn)>,
-    /// Bytes of all answers among what it has heard.
-    pub(super) heard: usize,
+    /// Bytes of all answers in its history.
+    pub(super) answer_bytes: usize,
 }
 
 impl Session {
     /// Keeps the answer to the turn that was sent last.
-    pub(super) fn hear(&mut self, answer: Turn) {
+    pub(super) fn add_answer(&mut self, answer: Turn) {
         if self.context == Context::Woven {
             let messages = self.history.last().and_then(|turn| turn.messages.as_ref());
             self.answers.push((messages.map_or(0, Vec::len), answer));

@@ -40,18 +40,18 @@ fn composer(conversations: Vec<Conversation>, worker: u64, workers: u64) -> Comp
         run_number: 9,
         worker,
         workers,
-        heard_max: usize::MAX,
+        answer_bytes_max: usize::MAX,
         exceeded: Arc::default(),
     };
     Composer {
         composition,
         sessions: FxHashMap::default(),
-        begun: 0,
-        begun_before: 0,
+        started: 0,
+        started_before: 0,
         made: 0,
         numbering: 0,
         waiting: VecDeque::new(),
-        heard: 0,
+        answer_bytes: 0,
         latest: 0,
         branching: Branching::default(),
     }
@@ -78,10 +78,10 @@ fn messages(prepared: &Prepared) -> String {
     assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "the length of {body}");
     let body = serde_json::from_str::<serde_json::Value>(body).unwrap();
     let messages = body["messages"].as_array().unwrap().iter();
-    let said = messages.map(|message| {
+    let response = messages.map(|message| {
         format!("{}:{}", message["role"].as_str().unwrap(), message["content"].as_str().unwrap())
     });
-    said.collect::<Vec<_>>().join(" ")
+    response.collect::<Vec<_>>().join(" ")
 }
 
 fn answered(session: u64, text: &str) -> Answer {
@@ -95,7 +95,7 @@ fn answered(session: u64, text: &str) -> Answer {
     Answer {
         session,
         due: MonoNs(77),
-        said: Some(Said { bytes, is_stream: true, ..Said::default() }),
+        response: Some(Response { bytes, is_stream: true, ..Response::default() }),
         job: None,
         is_branch: false,
     }
@@ -103,7 +103,7 @@ fn answered(session: u64, text: &str) -> Answer {
 
 #[test]
 fn a_request_is_whole_and_carries_its_ids() {
-    let mut composer = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 1, 2);
+    let mut composer = composer(vec![saying(&[("hi", When::Unscheduled, None)], Context::Live)], 1, 2);
     for _ in 0..3 {
         composer.first_turn(Vec::new()).unwrap();
     }
@@ -122,14 +122,17 @@ fn a_request_is_whole_and_carries_its_ids() {
 #[test]
 fn answers_are_threaded_in() {
     let delay = When::After { delay_ms: 5.0 };
-    let turns =
-        [("one", When::Unsaid, Some("recorded")), ("two", delay, None), ("three", When::Unsaid, None)];
+    let turns = [
+        ("one", When::Unscheduled, Some("recorded")),
+        ("two", delay, None),
+        ("three", When::Unscheduled, None),
+    ];
     let check = |context: Context, expected: [&str; 3]| {
         let mut composer = composer(vec![saying(&turns, context)], 0, 1);
         let first = composer.first_turn(Vec::new()).unwrap();
         assert_eq!(first.next, Next::After(DurationNs::from_millis(5)), "the second turn waits");
         let second = composer.next_turn(&answered(0, "live"), Vec::new()).unwrap().unwrap();
-        assert_eq!((second.turn, second.due), (1, MonoNs(77)), "when the worker wants it");
+        assert_eq!((second.turn, second.due), (1, MonoNs(77)), "when the worker requires it");
         let third = composer.next_turn(&answered(0, "again"), Vec::new()).unwrap().unwrap();
         assert_eq!(third.next, Next::Over, "the last turn");
         assert_eq!([&first, &second, &third].map(messages), expected, "{context:?}");
@@ -154,17 +157,17 @@ fn answers_are_threaded_in() {
     check(Context::Alone, ["user:one", "user:two", "user:three"]);
 }
 
-/// A request failed, or the server's answer is an error or says nothing.
+/// A request failed, or the server's answer is an error or empty.
 fn unanswered(session: u64) -> [Answer; 3] {
-    let said = |bytes: &[u8]| Said { bytes: bytes.to_vec(), is_stream: true, ..Said::default() };
-    let error = said(b"data: {\"error\":{\"message\":\"no\"}}\n\n");
-    let said = [Said::lost(), error, said(b"data: [DONE]\n\n")];
-    said.map(|said| Answer { said: Some(said), ..answered(session, "xx") })
+    let response = |bytes: &[u8]| Response { bytes: bytes.to_vec(), is_stream: true, ..Response::default() };
+    let error = response(b"data: {\"error\":{\"message\":\"no\"}}\n\n");
+    let response = [Response::lost(), error, response(b"data: [DONE]\n\n")];
+    response.map(|response| Answer { response: Some(response), ..answered(session, "xx") })
 }
 
 #[test]
 fn a_session_goes_on_after_a_turn_that_failed() {
-    let turns = [("one", When::Unsaid, Some("recorded")), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, Some("recorded")), ("two", When::Unscheduled, None)];
     for (context, expected) in [
         (Context::Live, "user:one user:two"),
         (Context::Recorded, "user:one assistant:recorded user:two"),
@@ -184,17 +187,19 @@ fn a_session_goes_on_after_a_turn_that_failed() {
 }
 
 #[test]
-fn answers_are_heard_however_they_are_coded() {
+fn answers_are_parsed_however_they_are_coded() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let plain = answered(0, "live").said.unwrap();
+    let plain = answered(0, "live").response.unwrap();
     encoder.write_all(&plain.bytes).unwrap();
-    let coded = Said { bytes: encoder.finish().unwrap(), coding: crate::wire::coding::Coding::Gzip, ..plain };
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let coded =
+        Response { bytes: encoder.finish().unwrap(), coding: crate::wire::coding::Coding::Gzip, ..plain };
+    let turns = [("one", When::Unscheduled, None), ("two", When::Unscheduled, None)];
     for is_stream in [true, false] {
-        let said = Said { bytes: coded.bytes.clone(), is_stream, coding: coded.coding, ..Said::default() };
+        let response =
+            Response { bytes: coded.bytes.clone(), is_stream, coding: coded.coding, ..Response::default() };
         let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
         composer.first_turn(Vec::new()).unwrap();
-        let answer = Answer { said: Some(said), ..answered(0, "xx") };
+        let answer = Answer { response: Some(response), ..answered(0, "xx") };
         let second = composer.next_turn(&answer, Vec::new()).unwrap().unwrap();
         assert_eq!(messages(&second), "user:one assistant:live user:two", "called a stream: {is_stream}");
     }
@@ -226,7 +231,11 @@ fn sessions_are_counted_anew() {
             assert_eq!(session, worker + (3 + place as u64) * 2, "a session's number is its own");
         }
     }
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None), ("three", When::Unsaid, None)];
+    let turns = [
+        ("one", When::Unscheduled, None),
+        ("two", When::Unscheduled, None),
+        ("three", When::Unscheduled, None),
+    ];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     composer.composition.users = Some(Users { count: 2, gap: DurationNs(0) });
     let left = |composer: &mut Composer| {
@@ -234,17 +243,17 @@ fn sessions_are_counted_anew() {
         let prepared = composer.first_turn(Vec::new()).unwrap();
         composer.sessions.get(&prepared.session).map_or(0, |session| session.later.len())
     };
-    assert_eq!([(); 3].map(|()| left(&mut composer)), [1, 2, 2], "the first user has less to say");
+    assert_eq!([(); 3].map(|()| left(&mut composer)), [1, 2, 2], "the first user has fewer turns left");
     composer.composition.numbering.store(1, Ordering::Release);
     assert_eq!([(); 2].map(|()| left(&mut composer)), [1, 2], "and the first of the next phase");
 }
 
-/// A session of a tree: each message with its own words, as its row has it.
+/// A session of a tree: each message with its own text, as in its row.
 fn row(session: &str, turns: &[&str], branches: Vec<Branch>) -> Conversation {
     let planned = |text: &&str| {
         let messages = vec![serde_json::json!({"role": "user", "content": text})];
         let turn = Turn { messages: Some(messages), model: "m".to_owned(), ..Turn::default() };
-        Planned { turn, when: When::Unsaid, answer: None }
+        Planned { turn, when: When::Unscheduled, answer: None }
     };
     let turns = turns.iter().map(planned).collect();
     Conversation { session: session.to_owned(), turns, context: Context::Live, branches }
@@ -252,20 +261,20 @@ fn row(session: &str, turns: &[&str], branches: Vec<Branch>) -> Conversation {
 
 /// The answers of one to many follow a list: the messages of what is sent then, or that nothing is.
 fn follow(composer: &mut Composer, session: u64, answer: Option<&str>) -> Vec<String> {
-    let said = answer.and_then(|text| answered(session, text).said);
-    let answer = Answer { session, due: MonoNs(5), said, job: None, is_branch: true };
+    let response = answer.and_then(|text| answered(session, text).response);
+    let answer = Answer { session, due: MonoNs(5), response, job: None, is_branch: true };
     let Composer { branching, composition, made, .. } = composer;
     let next = branching.follow(&answer, composition, made).unwrap();
     assert_eq!(next.iter().filter(|prepared| prepared.settles).count(), 1, "one settles the answer");
-    let told = |prepared: &Prepared| match prepared.kind {
+    let response = |prepared: &Prepared| match prepared.kind {
         Kind::Nothing { ends } => format!("nothing {ends}"),
         _ => format!("{:x}: {}", prepared.session, messages(prepared)),
     };
-    next.iter().map(told).collect()
+    next.iter().map(response).collect()
 }
 
 #[test]
-fn sessions_begin_others_and_wait_for_them() {
+fn sessions_start_others_and_wait_for_them() {
     let branches = vec![
         Branch { after: 0, child: 1, kind: BranchKind::Fork },
         Branch { after: 0, child: 2, kind: BranchKind::Spawn { join_at: 2 } },
@@ -286,7 +295,7 @@ fn sessions_begin_others_and_wait_for_them() {
             "10000000001: user:fresh",
             "0: user:one assistant:aye user:two"
         ],
-        "a fork heard everything, a spawn nothing"
+        "a fork has the whole history, a spawn none"
     );
     assert_eq!(follow(&mut composer, 0, Some("bee")), ["nothing false"], "the root waits for the spawn");
     assert_eq!(follow(&mut composer, fork, None), ["nothing false"], "the fork is over");
@@ -301,7 +310,7 @@ fn sessions_begin_others_and_wait_for_them() {
         "its end lets the root go on"
     );
     assert_eq!(follow(&mut composer, 0, Some("off")), ["nothing true"], "and the tree is over");
-    assert_eq!(follow(&mut composer, 0, Some("off")), ["nothing false"], "nobody is left");
+    assert_eq!(follow(&mut composer, 0, Some("off")), ["nothing false"], "no session is left");
 }
 
 #[test]
@@ -320,17 +329,21 @@ fn answers_are_woven_into_messages() {
 
 #[test]
 fn a_session_that_broke_off_is_forgotten() {
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, None), ("two", When::Unscheduled, None)];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     composer.first_turn(Vec::new()).unwrap();
-    let over = Answer { session: 0, due: MonoNs(0), said: None, job: None, is_branch: false };
+    let over = Answer { session: 0, due: MonoNs(0), response: None, job: None, is_branch: false };
     assert!(composer.next_turn(&over, Vec::new()).unwrap().is_none(), "nothing follows");
     assert!(composer.sessions.is_empty(), "nothing is kept");
 }
 
 #[test]
-fn the_first_users_have_less_to_say() {
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None), ("three", When::Unsaid, None)];
+fn the_first_users_have_fewer_turns_left() {
+    let turns = [
+        ("one", When::Unscheduled, None),
+        ("two", When::Unscheduled, None),
+        ("three", When::Unscheduled, None),
+    ];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     composer.composition.users = Some(Users { count: 2, gap: DurationNs(0) });
     let left = (0..3).map(|_| {
@@ -342,12 +355,15 @@ fn the_first_users_have_less_to_say() {
 
 #[test]
 fn sessions_have_markers_of_their_own() {
-    let mut composer = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1);
+    let mut composer = composer(vec![saying(&[("hi", When::Unscheduled, None)], Context::Live)], 0, 1);
     composer.composition.markers = Some(markers(CacheBust::FirstTurnPrefix));
     composer.composition.bodies = Arc::new(Bodies::new(0));
-    let said = [0, 1].map(|_| messages(&composer.first_turn(Vec::new()).unwrap()));
-    assert_ne!(said[0], said[1], "the same conversation twice");
-    assert!(said.iter().all(|said| said.starts_with("user:[rid:") && said.ends_with("]\n\nhi")), "{said:?}");
+    let response = [0, 1].map(|_| messages(&composer.first_turn(Vec::new()).unwrap()));
+    assert_ne!(response[0], response[1], "the same conversation twice");
+    assert!(
+        response.iter().all(|response| response.starts_with("user:[rid:") && response.ends_with("]\n\nhi")),
+        "{response:?}"
+    );
 }
 
 fn markers(place: CacheBust) -> Markers {
@@ -356,7 +372,7 @@ fn markers(place: CacheBust) -> Markers {
 
 #[test]
 fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
-    let turns = [("one", When::Unsaid, None), ("two", When::Unsaid, None)];
+    let turns = [("one", When::Unscheduled, None), ("two", When::Unscheduled, None)];
     let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
     let warming = Arc::new(AtomicU32::new(1));
     composer.composition.markers = Some(markers(CacheBust::WarmupIsolationFirstTurn));
@@ -375,7 +391,7 @@ fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
     );
     let second = composer.next_turn(&answered(0, "aye"), Vec::new()).unwrap().unwrap();
     let expected = ["user:[warmup]\n\none assistant:aye user:two", "user:one assistant:aye user:two"];
-    assert_eq!([true, false].map(|phase| sent(&second, phase)), expected, "the session's begin, in either");
+    assert_eq!([true, false].map(|phase| sent(&second, phase)), expected, "the session's start, in either");
     composer.first_turn(Vec::new()).unwrap();
     warming.store(0, Ordering::Relaxed);
     let later = composer.first_turn(Vec::new()).unwrap();
@@ -383,8 +399,9 @@ fn a_warmup_is_sent_with_its_marker_and_nothing_else() {
 }
 
 #[test]
-fn memory_comes_back() {
-    let composition = composer(vec![saying(&[("hi", When::Unsaid, None)], Context::Live)], 0, 1).composition;
+fn memory_is_released() {
+    let composition =
+        composer(vec![saying(&[("hi", When::Unscheduled, None)], Context::Live)], 0, 1).composition;
     let (feed, mut worker) = queue(4, 1);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -407,10 +424,11 @@ fn memory_comes_back() {
 /// A session whose answer is too long to be sent again ends, and the worker is notified.
 #[test]
 fn an_answer_that_is_too_long_ends_its_session() {
-    let turns = [("hi", When::Unsaid, None), ("ho", When::Unsaid, None), ("hu", When::Unsaid, None)];
-    let check = |heard_max, answers: [usize; 2], expected: [bool; 2], left: usize| {
+    let turns =
+        [("hi", When::Unscheduled, None), ("ho", When::Unscheduled, None), ("hu", When::Unscheduled, None)];
+    let check = |answer_bytes_max, answers: [usize; 2], expected: [bool; 2], left: usize| {
         let mut composer = composer(vec![saying(&turns, Context::Live)], 0, 1);
-        composer.composition.heard_max = heard_max;
+        composer.composition.answer_bytes_max = answer_bytes_max;
         composer.first_turn(Vec::new()).unwrap();
         for (length, expected) in answers.into_iter().zip(expected) {
             let answer = answered(0, &"x".repeat(length));
@@ -424,11 +442,15 @@ fn an_answer_that_is_too_long_ends_its_session() {
                 );
             }
         }
-        assert_eq!((composer.heard, composer.sessions.len()), (left, usize::from(left > 0)), "{answers:?}");
+        assert_eq!(
+            (composer.answer_bytes, composer.sessions.len()),
+            (left, usize::from(left > 0)),
+            "{answers:?}"
+        );
         composer.composition.exceeded.named().get("sessions_over_limit").copied()
     };
     let most = crate::bounds::ANSWER_BYTES_MAX;
-    assert_eq!(check(usize::MAX, [most, 5], [true, true], 0), None, "what was heard is forgotten");
+    assert_eq!(check(usize::MAX, [most, 5], [true, true], 0), None, "answers are forgotten");
     assert_eq!(check(usize::MAX, [most + 1, 5], [false, false], 0), Some(1), "one answer");
     assert_eq!(check(100, [60, 50], [true, false], 0), Some(1), "all together");
 }

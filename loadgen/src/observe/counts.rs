@@ -1,18 +1,18 @@
-//! What was met while watching, by name: what was followed, and what was not and why.
+//! Counts of watched traffic, by name: what was followed, and what was not and why.
 
 use super::requests::NotFollowed;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was met.
+/// Counts of watched traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     named: BTreeMap<String, u64>,
-    /// The models that were asked, by the names in the requests.
+    /// The requested models, by the names in the requests.
     pub models: BTreeSet<String>,
 }
 
 impl Counts {
-    /// Adds to what goes by a name.
+    /// Adds to the count of this name.
     pub(super) fn add(&mut self, name: &str, more: u64) {
         match self.named.get_mut(name) {
             Some(count) => *count += more,
@@ -27,7 +27,7 @@ impl Counts {
         self.add(&format!("{NOT_FOLLOWED}{why}"), 1);
     }
 
-    /// A model was asked; of more than anybody uses no names are kept.
+    /// A model was requested; only a bounded number of names is kept.
     pub(super) fn model(&mut self, name: &str) {
         if !name.is_empty() && self.models.len() < MODELS_MAX && !self.models.contains(name) {
             self.models.insert(name.to_owned());
@@ -45,9 +45,9 @@ impl Counts {
 pub(super) const CONNECTIONS: &str = "watched_connections";
 /// Connections that were open before, and were picked up at a request.
 pub(super) const PICKED_UP: &str = "watched_connections_picked_up";
-/// Requests that ask no model: they are followed and not recorded.
+/// Requests that name no model: they are followed and not recorded.
 pub(super) const OTHER_REQUESTS: &str = "watched_requests_of_other_paths";
-/// Events whose beginning or end was not captured.
+/// Events whose start or end was not captured.
 pub(super) const EVENTS_CUT: &str = "watched_not_followed_events_cut";
 /// Responses with a content coding that is not decoded, or of which a part was not captured.
 pub(super) const COMPRESSED: &str = "watched_not_followed_compressed_response";
@@ -55,6 +55,6 @@ pub(super) const COMPRESSED: &str = "watched_not_followed_compressed_response";
 pub(super) const UNASKED: &str = "watched_not_followed_unasked_bytes";
 /// Responses that are no HTTP/1.1.
 pub(super) const MALFORMED: &str = "watched_not_followed_malformed_response";
-/// How all that is not understood is called, before its name.
+/// The prefix of the names of counts of what can't be followed.
 pub(super) const NOT_FOLLOWED: &str = "watched_not_followed_";
 const MODELS_MAX: usize = 64;

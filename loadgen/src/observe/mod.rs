@@ -1,29 +1,29 @@
-//! Watches traffic that others send: reads the kernel's captures and tells of each request as the scribe does.
+//! Watches traffic of other clients: reads the kernel's captures and reports each request as the response parser does.
 //!
 //! ```text
 //! kernel's spool ──▶ watch ──▶ stream: bytes in order, and holes
 //!                               │
 //!                               ▼
-//!                              talk: requests ◀─pairs─▶ wire::http: responses, events
+//!                              follower: requests ◀─pairs─▶ wire::http: responses, events
 //!                               │
 //!                               ▼
-//!                              scribe::Ledger ──▶ replies (pipe)
+//!                              response_parser::RequestTable ──▶ replies (pipe)
 //! ```
 //!
-//! Only [`run`] touches files; all else takes bytes and gives bytes. Nobody was asked when they read what, so a request has
-//! no user-space stamps; when it was due and when it ended is what the kernel saw.
+//! Only [`run`] touches files; all else reads bytes and writes bytes. The client is another process, so a request has no
+//! user-space stamps; when it was due and when it ended are the kernel's times.
 
 mod counts;
+mod follower;
 mod question;
 mod requests;
 mod stream;
-mod talk;
 mod watch;
 
 use crate::bounds::{Bound, Exceeded};
 use crate::clock;
+use crate::response_parser::{Source, freed};
 use crate::ring::shared::Gauge;
-use crate::scribe::{Source, freed};
 use common::clock::DurationNs;
 use common::plan::{Plan, Side};
 pub use counts::Counts;
@@ -53,7 +53,7 @@ pub struct Observer<'a> {
     pub plan: &'a Plan,
     /// Not zero once the spool grows no more.
     pub over: &'a AtomicU8,
-    /// Is told now and then what was met so far.
+    /// Called at intervals with the counts so far.
     pub met: &'a mut dyn FnMut(&Counts),
     /// Whether the spool is that of a daemon that died: what is no record there is its end, and counted.
     pub is_replay: bool,
@@ -61,18 +61,18 @@ pub struct Observer<'a> {
     pub exceeded: Arc<Exceeded>,
 }
 
-/// Works until the spool grows no more and is read; gives what was met.
+/// Runs until the spool grows no more and is read; returns the counts.
 ///
 /// # Errors
 /// When the spool can't be read, is malformed, or the replies can't be written.
 pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
     let Observer { spool, replies, side, tokenizer, plan, over, met, is_replay, exceeded } = observer;
-    let mut told = clock::mono();
+    let mut reported = clock::mono();
     let replies = BufWriter::with_capacity(REPLY_BUFFER, replies);
     let mut watch = Watch::new(replies, side, tokenizer, plan).counting(Arc::clone(&exceeded));
     let mut reader = Reader { offset: 0, buffer: vec![0; READ_BYTES], may_be_freed: is_replay };
     loop {
-        // Seen before what is visible: whatever comes later is not waited for, and nothing is missed.
+        // Loaded before the visible length: what arrives later is not waited for, and nothing is missed.
         let is_over = over.load(Ordering::Acquire) != 0;
         let has_read = match reader.read(&spool, &mut watch) {
             Err(error) if is_replay && error.kind() == io::ErrorKind::InvalidData => {
@@ -82,8 +82,8 @@ pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
             read => read?,
         };
         let now = clock::mono();
-        if now - told >= TELL_INTERVAL {
-            told = now;
+        if now - reported >= REPORT_INTERVAL {
+            reported = now;
             met(watch.counts());
         }
         if !has_read {
@@ -101,12 +101,12 @@ pub fn run(observer: Observer<'_>) -> io::Result<Counts> {
 struct Reader {
     offset: u64,
     buffer: Vec<u8>,
-    /// Whether its beginning may have been given back to the disk: then it reads as zeroes, up to a record.
+    /// Whether its start may have been freed on disk: then it reads as zeroes, up to a record.
     may_be_freed: bool,
 }
 
 impl Reader {
-    /// Reads once; tells whether anything whole was there.
+    /// Reads once; returns whether a whole record was there.
     fn read(&mut self, source: &impl Source, watch: &mut Watch<impl io::Write>) -> io::Result<bool> {
         let there = source.visible().saturating_sub(self.offset);
         let wanted = usize::try_from(there).unwrap_or(usize::MAX).min(self.buffer.len());
@@ -129,7 +129,7 @@ impl Reader {
         result
     }
 
-    /// Reads no more of it; gives how many bytes are left.
+    /// Reads no more of it; returns how many bytes are left.
     fn give_up(&mut self, source: &impl Source) -> u64 {
         let visible = source.visible();
         let left = visible.saturating_sub(self.offset);
@@ -138,8 +138,8 @@ impl Reader {
     }
 }
 
-/// How often it is told what was met.
-const TELL_INTERVAL: DurationNs = DurationNs::from_millis(1000);
+/// Interval at which counts are reported.
+const REPORT_INTERVAL: DurationNs = DurationNs::from_millis(1000);
 /// How long it sleeps when there is nothing to read.
 const POLL: Duration = Duration::from_millis(2);
 /// Many times the longest record.

@@ -1,12 +1,12 @@
-//! What a request of somebody else's asks: told by its path and its JSON.
+//! The endpoint and the facts of another client's request, by its path and its JSON.
 
 use super::requests::Question;
-use crate::scribe::Facts;
+use crate::response_parser::Facts;
 use endpoint::{ENDPOINTS, Endpoint};
 use serde_json::Value;
 use tokenizer::Tokenizer;
 
-/// The endpoint that a request is for, if it asks a model anything.
+/// The endpoint of a request, if it is sent to a model.
 pub(super) fn endpoint(question: &Question) -> Option<&'static dyn Endpoint> {
     if question.method != "POST" {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn endpoint(question: &Question) -> Option<&'static dyn Endpoint> {
     ENDPOINTS.iter().find(offers).copied()
 }
 
-/// What a body asks, and the model that it names.
+/// The facts of a request's body, and the model that it names.
 pub(super) fn facts(question: &Question, tokenizer: Option<&Tokenizer>) -> (Facts, Option<String>) {
     if !question.is_whole {
         return (Facts::default(), None);
@@ -79,11 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_told_by_path() {
+    fn endpoints_are_known_by_path() {
         let name = |path: &str| endpoint(&question(path, "")).map(|endpoint| endpoint.metadata().name);
         assert_eq!(name("/v1/chat/completions"), Some("chat"), "chat");
         assert_eq!(name("/team/v1/completions/"), Some("completions"), "behind a gateway");
-        assert_eq!(name("/metrics"), None, "no model is asked");
+        assert_eq!(name("/metrics"), None, "not for a model");
     }
 
     #[test]

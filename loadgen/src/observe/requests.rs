@@ -14,7 +14,7 @@ pub struct Requests {
     question: Question,
 }
 
-/// What a request says.
+/// The content of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
     /// The offset of its first byte.
@@ -31,7 +31,7 @@ pub struct Question {
     pub is_whole: bool,
 }
 
-/// What came of the bytes fed.
+/// What was found in the bytes fed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The request is not whole yet.
@@ -48,10 +48,10 @@ pub enum NotFollowed {
     /// The connection is encrypted.
     #[error("tls")]
     Tls,
-    /// The connection speaks HTTP/2.
+    /// The connection carries HTTP/2.
     #[error("http2")]
     Http2,
-    /// The connection speaks something else.
+    /// The connection carries another protocol.
     #[error("not_http")]
     NotHttp,
     /// Bytes of a head or of chunk framing were not captured.
@@ -60,7 +60,7 @@ pub enum NotFollowed {
     /// The request switches protocols.
     #[error("upgrade")]
     Upgrade,
-    /// More requests than anybody pipelines wait for their responses.
+    /// More requests than any client pipelines wait for their responses.
     #[error("unanswered")]
     Unanswered,
 }
@@ -94,14 +94,14 @@ impl Requests {
         self.offset
     }
 
-    /// Where the request begins whose head is being read, or the next one will.
+    /// The offset of the request whose head is being read, or of the next one.
     #[must_use]
     pub fn begin(&self) -> u64 {
         let reads_head = self.state == State::Head && !self.carry.is_empty();
         if reads_head { self.question.begin } else { self.offset }
     }
 
-    /// The request whose head or end was told last.
+    /// The request whose head or end was found last.
     pub const fn question(&mut self) -> &mut Question {
         &mut self.question
     }
@@ -112,7 +112,7 @@ impl Requests {
         self.carry.capacity() + self.question.body.capacity()
     }
 
-    /// Takes content up to the next step; gives how many bytes were taken and the step.
+    /// Consumes content up to the next step; returns how many bytes were consumed and the step.
     ///
     /// # Errors
     /// When it is no HTTP/1.1 that can be followed.
@@ -173,7 +173,7 @@ impl Requests {
 
     fn head(&mut self, bytes: &[u8]) -> Result<(usize, Progress), NotFollowed> {
         if self.carry.is_empty() {
-            // Empty lines before a request are passed over (RFC 9112 §2.2).
+            // Empty lines before a request are skipped (RFC 9112 §2.2).
             let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             if blank > 0 {
                 return Ok((blank, Progress::More));
@@ -235,7 +235,7 @@ impl Requests {
         };
         self.state = match (is_chunked, body) {
             (true, _) => State::ChunkSize,
-            // Its end is told by the next call, which takes nothing.
+            // Its end is found by the next call, which consumes nothing.
             (false, left) => State::Length { left },
         };
         Ok(Some((length, Progress::Head)))
@@ -292,7 +292,7 @@ pub(super) fn is_request(bytes: &[u8]) -> bool {
         && memchr(b'\n', bytes).is_some_and(|end| bytes[..end].trim_ascii().ends_with(b" HTTP/1.1"))
 }
 
-/// Tells by its first bytes what is no HTTP/1.1.
+/// Recognizes by its first bytes what is no HTTP/1.1.
 fn recognize(bytes: &[u8]) -> Result<(), NotFollowed> {
     match bytes {
         // A handshake record of TLS 1.0 to 1.3 (RFC 8446 §5.1).
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told_by_their_first_line() {
+    fn requests_are_recognized_by_their_first_line() {
         assert!(is_request(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"), "a request");
         for other in ["POST", "data: x\n", "POSTING / HTTP/1.1\r\n", "GET / HTTP/2\r\n      "] {
             assert!(!is_request(other.as_bytes()), "{other:?}");
@@ -422,7 +422,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a stream is split, the same requests come out.
+        /// However a stream is split, the same requests are found.
         #[test]
         fn splits_do_not_matter(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
             let stream = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n\

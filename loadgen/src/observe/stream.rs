@@ -1,11 +1,11 @@
-//! Puts one direction of a connection together again: segments in any order in, bytes and holes in order out.
+//! Reassembles one direction of a connection: segments in any order in, bytes and holes in order out.
 //!
 //! ```text
 //! segments   [0..100) [300..400) [100..300 of which 64 captured)
-//! given      bytes 0..100 │ bytes 100..164 │ hole 164..300 │ bytes 300..400
+//! delivered  bytes 0..100 │ bytes 100..164 │ hole 164..300 │ bytes 300..400
 //! ```
 //!
-//! Offsets are those of `join`: they count from the sequence number with which the connection began, or from the first
+//! Offsets are those of `join`: they count from the sequence number with which the connection started, or from the first
 //! segment seen of a connection that was open before.
 
 use common::clock::{DurationNs, MonoNs};
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub struct Stream {
     /// The sequence number of byte 0.
     base: Option<u32>,
-    /// Everything below this offset has been given.
+    /// Everything below this offset has been delivered.
     next: u64,
     /// Segments beyond it, by their first byte.
     ahead: BTreeMap<u64, Waiting>,
@@ -47,7 +47,7 @@ pub struct Stretch<'a> {
     pub content: Content<'a>,
     /// When all of it and all before it had passed.
     pub time: MonoNs,
-    /// Whether a segment begins with it: where the next message may begin.
+    /// Whether it is the start of a segment: where the next message may start.
     pub begins_segment: bool,
 }
 
@@ -56,7 +56,7 @@ pub struct Stretch<'a> {
 pub enum Content<'a> {
     /// These bytes.
     Bytes(&'a [u8]),
-    /// So many bytes that nobody captured.
+    /// A number of bytes that were not captured.
     Hole(u64),
 }
 
@@ -74,7 +74,7 @@ impl Stream {
         Self { base: Some(base), ..Self::default() }
     }
 
-    /// The offset of the next byte to be given.
+    /// The next offset to be delivered.
     #[must_use]
     pub const fn next(&self) -> u64 {
         self.next
@@ -86,7 +86,7 @@ impl Stream {
         self.held + self.ahead.len() * size_of::<(u64, Waiting)>()
     }
 
-    /// Takes a segment and gives what has become whole by it.
+    /// Adds a segment and delivers what is in order now.
     pub fn segment(&mut self, segment: &Segment<'_>, mut give: impl FnMut(Stretch<'_>)) {
         let base = *self.base.get_or_insert(segment.sequence);
         let Some(begin) = self.offset(segment.sequence.wrapping_sub(base)) else { return };
@@ -106,7 +106,7 @@ impl Stream {
         }
     }
 
-    /// Gives what is there although something before it never came: nothing more will come.
+    /// Delivers what is there although something before it is missing: nothing more will arrive.
     pub fn end(&mut self, mut give: impl FnMut(Stretch<'_>)) {
         while !self.ahead.is_empty() {
             self.give_up_gap(&mut give);
@@ -142,7 +142,7 @@ impl Stream {
         }
     }
 
-    /// Gives what a segment that touches the next byte has of new bytes.
+    /// Delivers the new bytes of a segment that touches the next byte.
     fn deliver(
         &mut self,
         begin: u64,
@@ -198,11 +198,11 @@ fn narrow(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// Bytes that wait behind a gap before it is given up.
+/// Bytes that wait behind a gap before it becomes a hole.
 const HELD_MAX: usize = 1 << 20;
-/// Segments that wait behind a gap before it is given up.
+/// Segments that wait behind a gap before it becomes a hole.
 const WAITING_MAX: usize = 1024;
-/// How long a gap is waited for; the kernel's first retransmissions come sooner.
+/// How long a gap is waited for; the kernel's first retransmissions arrive sooner.
 const PATIENCE: DurationNs = DurationNs::from_millis(3000);
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fmt::Write;
 
-    /// Segments as (sequence, bytes, bytes captured), given one after the other.
+    /// Segments as (sequence, bytes, bytes captured), added one after the other.
     fn check(base: u32, segments: &[(u32, &str, usize)], expected: &str) {
         let mut stream = Stream::from_sequence(base);
         let mut text = String::new();
@@ -248,7 +248,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes in whatever order, what is given is in order, complete, and what was sent.
+        /// In whatever order segments arrive, what is delivered is in order, complete, and what was sent.
         #[test]
         fn order_does_not_matter(
             base in any::<u32>(),

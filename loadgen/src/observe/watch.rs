@@ -1,11 +1,11 @@
-//! Records of the kernel in, messages of the scribe out: all connections that are watched.
+//! All connections that are watched: kernel records in, messages of the request table out.
 
 use super::counts::{CONNECTIONS, Counts};
+use super::follower::{FollowState, Follower, Shared};
 use super::stream::{Segment, Stream};
-use super::talk::{Shared, Standing, Talk};
 use crate::bounds::{self, Bound, Exceeded};
 use crate::branching::Inherited;
-use crate::scribe::{Asked, Ledger};
+use crate::response_parser::{RequestFacts, RequestTable};
 use common::client_event::{Kind as Record, Opened, Outcome, RecordHeader};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, SocketCookie};
@@ -30,8 +30,8 @@ pub struct Watch<W> {
     next_connection: u32,
     shared: Shared<W>,
     latest: MonoNs,
-    /// Records since the daemon was last told how far they were read.
-    untold: u32,
+    /// Records since the read offset was last reported to the daemon.
+    unreported: u32,
     /// Memory that all connections hold of what is not whole, and how much they may.
     held: usize,
     held_max: usize,
@@ -41,12 +41,12 @@ struct Connection {
     /// Memory that it holds of what is not whole, as counted among that of all.
     held: usize,
     id: ConnectionId,
-    asks: Stream,
-    answers: Stream,
-    talk: Talk,
-    /// Segments since the daemon was last told what it may forget.
-    untold: u32,
-    /// Whether the daemon knows that nothing of it will be told.
+    requests: Stream,
+    responses: Stream,
+    follower: Follower,
+    /// Segments since the daemon was last sent what it may drop.
+    unreported: u32,
+    /// Whether the daemon knows that no request of it will be reported.
     was_ignored: bool,
 }
 
@@ -58,13 +58,14 @@ fn broken() -> io::Error {
 impl<W: Write> Watch<W> {
     /// Watches from one side and writes messages to `replies`.
     pub fn new(replies: W, side: Side, tokenizer: Option<Tokenizer>, plan: &Plan) -> Self {
-        let nothing = Asked::new(Arc::new(Vec::<crate::prompt::Conversation>::new()), Inherited::default());
-        let mut ledger = Ledger::new(replies, &Chat, tokenizer, nothing, plan);
+        let nothing =
+            RequestFacts::new(Arc::new(Vec::<crate::prompt::Conversation>::new()), Inherited::default());
+        let mut table = RequestTable::new(replies, &Chat, tokenizer, nothing, plan);
         let keeps_payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
         if keeps_payload {
-            ledger.keep_raw();
+            table.keep_raw();
         }
-        let shared = Shared { ledger, counts: Counts::default(), next_request: 0, keeps_payload };
+        let shared = Shared { table, counts: Counts::default(), next_request: 0, keeps_payload };
         let connections = FxHashMap::default();
         Self {
             side,
@@ -72,7 +73,7 @@ impl<W: Write> Watch<W> {
             next_connection: 0,
             shared,
             latest: MonoNs(0),
-            untold: 0,
+            unreported: 0,
             held: 0,
             held_max: HELD_MAX,
         }
@@ -82,11 +83,11 @@ impl<W: Write> Watch<W> {
     #[must_use]
     pub fn counting(mut self, exceeded: Arc<Exceeded>) -> Self {
         let room = bounds::open_bytes(OPEN_MAX);
-        self.shared.ledger = self.shared.ledger.within(room, exceeded);
+        self.shared.table = self.shared.table.within(room, exceeded);
         self
     }
 
-    /// Takes the first record of some bytes; gives its length, or nothing if it is not whole.
+    /// Processes the first record of some bytes; returns its length, or `None` if it is not whole.
     ///
     /// # Errors
     /// When it is no record, or a message can't be written.
@@ -94,7 +95,7 @@ impl<W: Write> Watch<W> {
         let Ok((kind, _)) = u32::read_from_prefix(bytes) else { return Ok(None) };
         match Kind::from_number(kind).ok_or_else(broken)? {
             Kind::Segment => Err(broken()),
-            // When the server read is for the joiner: it says nothing of what was asked.
+            // The time when the server read is for the join: it is not part of a request's content.
             Kind::Read => Ok((bytes.len() >= size_of::<Read>()).then_some(size_of::<Read>())),
             Kind::Connection => {
                 let Ok((step, _)) = Step::read_from_prefix(bytes) else { return Ok(None) };
@@ -113,7 +114,7 @@ impl<W: Write> Watch<W> {
         }
     }
 
-    /// What was met so far.
+    /// The counts so far.
     pub const fn counts(&self) -> &Counts {
         &self.shared.counts
     }
@@ -123,10 +124,10 @@ impl<W: Write> Watch<W> {
     /// # Errors
     /// When it can't be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.shared.ledger.flush()
+        self.shared.table.flush()
     }
 
-    /// Nothing more will come: ends what is open, and says that nothing follows.
+    /// Nothing more will arrive: ends what is open, and writes the last message.
     ///
     /// # Errors
     /// When a message can't be written.
@@ -135,15 +136,15 @@ impl<W: Write> Watch<W> {
         left.sort_unstable_by_key(|connection| connection.id);
         for mut connection in left {
             connection.drain(&mut self.shared)?;
-            connection.talk.end_all(Outcome::Cancelled, self.latest, &mut self.shared)?;
+            connection.follower.end_all(Outcome::Cancelled, self.latest, &mut self.shared)?;
         }
-        self.shared.ledger.finish()
+        self.shared.table.finish()
     }
 
     /// The messages, of a watch that is over.
     #[cfg(test)]
     fn into_replies(self) -> W {
-        self.shared.ledger.into_replies()
+        self.shared.table.into_replies()
     }
 
     fn step(&mut self, step: &Step) -> io::Result<()> {
@@ -154,17 +155,17 @@ impl<W: Write> Watch<W> {
         };
         match step.stage {
             OPENED | ACCEPTED if self.connections.len() >= CONNECTIONS_MAX => {
-                self.shared.ledger.exceeded().count(Bound::Watched, 1);
+                self.shared.table.exceeded().count(Bound::Watched, 1);
                 Ok(())
             }
             OPENED | ACCEPTED => {
                 let (sent, received) = (step.sent_sequence, step.received_sequence);
-                let (asks, answers) =
+                let (requests, responses) =
                     if self.side == Side::Client { (sent, received) } else { (received, sent) };
-                let talk = if step.stage == ours { Talk::from_begin } else { Talk::ignored };
-                let connection = self.connect(step.cookie, talk)?;
-                connection.asks = Stream::from_sequence(asks);
-                connection.answers = Stream::from_sequence(answers);
+                let follower = if step.stage == ours { Follower::from_begin } else { Follower::ignored };
+                let connection = self.connect(step.cookie, follower)?;
+                connection.requests = Stream::from_sequence(requests);
+                connection.responses = Stream::from_sequence(responses);
                 self.let_go(step.cookie)
             }
             CLOSED => self.closed(step),
@@ -176,11 +177,11 @@ impl<W: Write> Watch<W> {
         let Some(mut connection) = self.connections.remove(&step.cookie) else { return Ok(()) };
         self.held -= connection.held;
         connection.drain(&mut self.shared)?;
-        connection.talk.closed(step.time, &mut self.shared)?;
+        connection.follower.closed(step.time, &mut self.shared)?;
         let passed = Passed { cookie: step.cookie, time: self.latest, is_ignored: 1, ..Passed::default() };
-        self.shared.ledger.passed(&passed)?;
+        self.shared.table.passed(&passed)?;
         let header = RecordHeader::new(Record::Closed, u64::from(connection.id.0), step.time, 0, 0);
-        self.shared.ledger.record(0, &header, &[])
+        self.shared.table.record(0, &header, &[])
     }
 
     fn segment(&mut self, capture: &Capture, bytes: &[u8]) -> io::Result<()> {
@@ -191,25 +192,26 @@ impl<W: Write> Watch<W> {
                 // It was counted when it was opened, or was open before.
                 return Ok(());
             }
-            self.connect(stamp.cookie, Talk::from_middle)?;
+            self.connect(stamp.cookie, Follower::from_middle)?;
         }
         let Some(connection) = self.connections.get_mut(&stamp.cookie) else { return Ok(()) };
-        if connection.talk.standing() == Standing::Ignored {
+        if connection.follower.state() == FollowState::Ignored {
             return self.let_go(stamp.cookie);
         }
         let segment =
             Segment { sequence: stamp.sequence, length: stamp.payload_length, bytes, time: stamp.time };
-        let (talk, shared) = (&mut connection.talk, &mut self.shared);
+        let (follower, shared) = (&mut connection.follower, &mut self.shared);
         let mut result = Ok(());
         if (stamp.direction == SENT) == (self.side == Side::Client) {
-            let answered = connection.answers.next();
-            connection.asks.segment(&segment, |stretch| {
+            let response_offset = connection.responses.next();
+            connection.requests.segment(&segment, |stretch| {
                 result = std::mem::replace(&mut result, Ok(()))
-                    .and_then(|()| talk.asks(&stretch, answered, shared));
+                    .and_then(|()| follower.client_sent(&stretch, response_offset, shared));
             });
         } else {
-            connection.answers.segment(&segment, |stretch| {
-                result = std::mem::replace(&mut result, Ok(())).and_then(|()| talk.answers(&stretch, shared));
+            connection.responses.segment(&segment, |stretch| {
+                result = std::mem::replace(&mut result, Ok(()))
+                    .and_then(|()| follower.server_sent(&stretch, shared));
             });
         }
         result?;
@@ -217,73 +219,81 @@ impl<W: Write> Watch<W> {
         self.let_go(stamp.cookie)
     }
 
-    /// Keeps what all connections hold within its bound: the one that went beyond it is not followed any more.
+    /// Keeps what all connections hold within its bound: the one that exceeded it is not followed any more.
     fn account(&mut self, cookie: SocketCookie) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(&cookie) else { return Ok(()) };
-        let held = connection.asks.held() + connection.answers.held() + connection.talk.held();
+        let held = connection.requests.held() + connection.responses.held() + connection.follower.held();
         self.held = self.held - connection.held + held;
         connection.held = held;
         if self.held <= self.held_max {
             return Ok(());
         }
         self.held -= std::mem::take(&mut connection.held);
-        (connection.asks, connection.answers) = (Stream::default(), Stream::default());
-        self.shared.ledger.exceeded().count(Bound::Watched, 1);
-        connection.talk.ignore(self.latest, &mut self.shared)
+        (connection.requests, connection.responses) = (Stream::default(), Stream::default());
+        self.shared.table.exceeded().count(Bound::Watched, 1);
+        connection.follower.ignore(self.latest, &mut self.shared)
     }
 
-    /// Tells the daemon now and then what it may forget: what the kernel said of bytes that no request will be told of,
+    /// Reports to the daemon at intervals what it may drop: stamps of bytes that belong to no request that will be reported,
     /// and how far the kernel's records were read.
     fn let_go(&mut self, cookie: SocketCookie) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(&cookie) else { return Ok(()) };
-        connection.untold += 1;
-        self.untold += 1;
-        let is_ignored = connection.talk.standing() == Standing::Ignored;
-        let is_due = connection.untold >= LET_GO_SEGMENTS || is_ignored != connection.was_ignored;
-        let passed = connection.talk.passed(connection.asks.next(), connection.answers.next());
+        connection.unreported += 1;
+        self.unreported += 1;
+        let is_ignored = connection.follower.state() == FollowState::Ignored;
+        let is_due = connection.unreported >= LET_GO_SEGMENTS || is_ignored != connection.was_ignored;
+        let passed = connection.follower.passed(connection.requests.next(), connection.responses.next());
         let time = self.latest;
         let passed = match passed.filter(|_| is_due) {
             Some((sent, received)) => {
-                (connection.untold, connection.was_ignored) = (0, is_ignored);
+                (connection.unreported, connection.was_ignored) = (0, is_ignored);
                 Passed { cookie, sent, received, time, is_ignored: u32::from(is_ignored), reserved: 0 }
             }
-            None if self.untold >= PROGRESS_RECORDS => Passed { time, ..Passed::default() },
+            None if self.unreported >= PROGRESS_RECORDS => Passed { time, ..Passed::default() },
             None => return Ok(()),
         };
-        self.untold = 0;
-        self.shared.ledger.passed(&passed)
+        self.unreported = 0;
+        self.shared.table.passed(&passed)
     }
 
     fn connect(
         &mut self,
         cookie: SocketCookie,
-        talk: fn(ConnectionId) -> Talk,
+        follower: fn(ConnectionId) -> Follower,
     ) -> io::Result<&mut Connection> {
         let id = ConnectionId(self.next_connection);
         self.next_connection = self.next_connection.wrapping_add(1);
         self.shared.counts.add(CONNECTIONS, 1);
         let opened = Opened { cookie, ..Opened::default() };
         let header = RecordHeader::new(Record::Opened, u64::from(id.0), MonoNs(0), 0, 0);
-        self.shared.ledger.record(0, &header, opened.as_bytes())?;
-        let (asks, answers) = (Stream::default(), Stream::default());
-        let connection =
-            Connection { held: 0, id, asks, answers, talk: talk(id), untold: 0, was_ignored: false };
+        self.shared.table.record(0, &header, opened.as_bytes())?;
+        let (requests, responses) = (Stream::default(), Stream::default());
+        let connection = Connection {
+            held: 0,
+            id,
+            requests,
+            responses,
+            follower: follower(id),
+            unreported: 0,
+            was_ignored: false,
+        };
         Ok(self.connections.entry(cookie).insert_entry(connection).into_mut())
     }
 }
 
 impl Connection {
-    /// Gives on what waited for segments that never came.
+    /// Delivers what waited for segments that never arrived.
     fn drain(&mut self, shared: &mut Shared<impl Write>) -> io::Result<()> {
-        let Self { asks, answers, talk, .. } = self;
+        let Self { requests, responses, follower, .. } = self;
         let mut result = Ok(());
-        let answered = answers.next();
-        asks.end(|stretch| {
-            result =
-                std::mem::replace(&mut result, Ok(())).and_then(|()| talk.asks(&stretch, answered, shared));
+        let response_offset = responses.next();
+        requests.end(|stretch| {
+            result = std::mem::replace(&mut result, Ok(()))
+                .and_then(|()| follower.client_sent(&stretch, response_offset, shared));
         });
-        answers.end(|stretch| {
-            result = std::mem::replace(&mut result, Ok(())).and_then(|()| talk.answers(&stretch, shared));
+        responses.end(|stretch| {
+            result =
+                std::mem::replace(&mut result, Ok(())).and_then(|()| follower.server_sent(&stretch, shared));
         });
         result
     }
@@ -295,9 +305,9 @@ const CONNECTIONS_MAX: usize = 1 << 16;
 pub(crate) const OPEN_MAX: u64 = 4096;
 /// Memory that all connections may hold of what is not whole.
 const HELD_MAX: usize = 1 << 30;
-/// Segments of a connection after which the daemon is told what it may forget.
+/// Segments of a connection after which the daemon is sent what it may drop.
 const LET_GO_SEGMENTS: u32 = 64;
-/// Records after which the daemon is told how far they were read, whatever they are.
+/// Records after which the read offset is reported to the daemon, whatever they are.
 const PROGRESS_RECORDS: u32 = 1024;
 
 #[cfg(test)]
@@ -372,7 +382,7 @@ mod tests {
         }
     }
 
-    /// The messages in words, and what was met.
+    /// The messages as text, and the counts.
     fn watched(bytes: &[u8], side: Side) -> String {
         let tokenizer = Some(Tokenizer::builtin());
         let mut watch = Watch::new(Vec::new(), side, tokenizer, &Plan::unknown());
@@ -397,22 +407,22 @@ mod tests {
             if Message::from_number(header.kind) != Some(Message::Request) {
                 continue;
             }
-            let (told, mut events) = RequestEnded::read_from_prefix(&message[8..]).unwrap();
-            let outcome = Outcome::from_number(u16::try_from(told.outcome).unwrap()).unwrap();
-            let (due, ended) = (told.due.0, told.ended.0);
+            let (report, mut events) = RequestEnded::read_from_prefix(&message[8..]).unwrap();
+            let outcome = Outcome::from_number(u16::try_from(report.outcome).unwrap()).unwrap();
+            let (due, ended) = (report.due.0, report.ended.0);
             write!(
                 text,
                 "{}..{} due {due} ended {ended} {}:",
-                told.sent_begin,
-                told.sent_end,
+                report.sent_begin,
+                report.sent_end,
                 outcome.name()
             )
             .unwrap();
-            for _ in 0..told.events {
+            for _ in 0..report.events {
                 let (event, later) = Event::read_from_prefix(events).unwrap();
                 events = later;
                 let kind = EventKind::from_number(event.kind).unwrap();
-                write!(text, " {}@{}", kind.name(), event.end - told.response_begin).unwrap();
+                write!(text, " {}@{}", kind.name(), event.end - report.response_begin).unwrap();
             }
             text.push_str("; ");
         }
@@ -444,7 +454,11 @@ mod tests {
         server.step(ACCEPTED).segment(RECEIVED, &question()).segment(SENT, HEAD).segment(SENT, &token());
         server.segment(SENT, &token()).segment(SENT, DONE).step(CLOSED);
         assert_eq!(watched(&server.bytes, Side::Server), expected, "at the server");
-        assert_eq!(watched(&server.bytes, Side::Client), "| connections=1", "whoever accepts is no client");
+        assert_eq!(
+            watched(&server.bytes, Side::Client),
+            "| connections=1",
+            "the accepting side is no client"
+        );
     }
 
     #[test]
@@ -479,7 +493,7 @@ mod tests {
         check(&head, both, "19..148 due 2 ended 3 http_status:; | connections=1 requests_of_other_paths=1");
     }
 
-    /// A coded response is understood as any other, unless a part of it was not captured.
+    /// A compressed response is parsed as any other, unless a part of it was not captured.
     #[test]
     fn coded_responses_are_decoded() {
         let data = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n";
@@ -499,7 +513,7 @@ mod tests {
         assert_eq!(text, "| connections=1 not_followed_compressed_response=1", "a hole");
     }
 
-    /// What the daemon was told it may forget: requests before, responses before, whether all of the connection.
+    /// What the daemon may drop: requests before, responses before, whether all of the connection.
     fn let_go(records: &Records) -> Vec<(u64, u64, bool)> {
         let mut watch = Watch::new(Vec::new(), Side::Client, None, &Plan::unknown());
         let mut rest = &*records.bytes;
@@ -507,50 +521,54 @@ mod tests {
             rest = &rest[length..];
         }
         let replies = watch.into_replies();
-        let mut told = Vec::new();
+        let mut report = Vec::new();
         let mut bytes = &*replies;
         while let Ok((header, body)) = MessageHeader::read_from_prefix(bytes) {
             if Message::from_number(header.kind) == Some(Message::Passed) {
                 let (passed, _) = Passed::read_from_prefix(body).unwrap();
                 assert_eq!(passed.cookie, COOKIE, "the connection");
-                told.push((passed.sent, passed.received, passed.is_ignored != 0));
+                report.push((passed.sent, passed.received, passed.is_ignored != 0));
             }
             bytes = &bytes[header.length as usize..];
         }
-        told
+        report
     }
 
     #[test]
-    fn what_asks_no_model_is_let_go() {
+    fn traffic_without_a_model_is_let_go() {
         let mut other = Records::default();
         other.step(OPENED);
         let (get, ok) = ("GET /x HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
         for _ in 0..LET_GO_SEGMENTS {
             other.segment(SENT, get).segment(RECEIVED, ok);
         }
-        let told = let_go(&other);
-        assert!(!told.is_empty() && told.iter().all(|(_, _, all)| !all), "now and then: {told:?}");
+        let report = let_go(&other);
+        assert!(!report.is_empty() && report.iter().all(|(_, _, all)| !all), "now and then: {report:?}");
         let mut asking = Records::default();
         asking.step(OPENED).segment(SENT, &question()).segment(RECEIVED, HEAD);
         for _ in 0..2 * LET_GO_SEGMENTS {
             asking.segment(RECEIVED, &token());
         }
-        assert_eq!(let_go(&asking), [], "a request is open that will be told");
+        assert_eq!(let_go(&asking), [], "a request is open that will be reported");
         let mut encrypted = Records::default();
         encrypted.step(OPENED).segment(SENT, "\u{16}\u{3}\u{1}");
-        assert_eq!(let_go(&encrypted).last().map(|(.., all)| *all), Some(true), "nothing of it will be told");
-        let mut begun = Records::default();
-        begun.step(OPENED);
+        assert_eq!(
+            let_go(&encrypted).last().map(|(.., all)| *all),
+            Some(true),
+            "nothing of it will be reported"
+        );
+        let mut partial = Records::default();
+        partial.step(OPENED);
         for _ in 0..LET_GO_SEGMENTS {
-            begun.segment(SENT, get).segment(RECEIVED, ok);
+            partial.segment(SENT, get).segment(RECEIVED, ok);
         }
-        // The head of a request that asks a model has begun to come.
-        let gone = begun.gone[SENT as usize];
+        // The head of a request for a model has arrived in part.
+        let gone = partial.gone[SENT as usize];
         for byte in question().chars().take(70) {
-            begun.segment(SENT, &byte.to_string());
+            partial.segment(SENT, &byte.to_string());
         }
-        let kept = let_go(&begun).iter().all(|(sent, ..)| *sent <= u64::from(gone));
-        assert!(kept, "when it began is not forgotten: {:?}", let_go(&begun));
+        let kept = let_go(&partial).iter().all(|(sent, ..)| *sent <= u64::from(gone));
+        assert!(kept, "the time of its start is kept: {:?}", let_go(&partial));
     }
 
     #[test]
@@ -604,7 +622,7 @@ mod tests {
     }
 
     proptest! {
-        /// However segments are cut, the same events come out at the same offsets.
+        /// However segments are cut, the same events are found at the same offsets.
         #[test]
         fn splits_do_not_matter(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
             let stream = format!("{HEAD}{}{}{DONE}", token(), token());

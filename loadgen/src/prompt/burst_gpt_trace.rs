@@ -20,7 +20,7 @@ pub(super) fn is_head(line: &[u8]) -> bool {
     head.is_some_and(|head| head.is_ok_and(|head| Columns::of(&head).is_ok()))
 }
 
-/// Where the columns stand.
+/// The indices of the columns.
 struct Columns {
     at: usize,
     input: usize,
@@ -93,13 +93,13 @@ fn row(record: &StringRecord, columns: &Columns) -> Result<Option<Row>, String> 
     limits::of_row(&row, FORMAT.lengths).map(|()| Some(row))
 }
 
-/// Seconds since the trace began, or a date.
+/// Seconds since the trace started, or a date.
 fn milliseconds(cell: &str) -> Result<f64, String> {
     if let Ok(seconds) = cell.parse::<f64>() {
         return if seconds >= 0.0 {
             Ok(seconds * 1000.0)
         } else {
-            Err(format!("`{cell}` is no moment: a trace begins at 0"))
+            Err(format!("`{cell}` is no valid time: a trace starts at 0"))
         };
     }
     let zoned = DateTime::parse_from_str(cell, "%Y-%m-%d %H:%M:%S%.f%#z").map(|date| date.to_utc());

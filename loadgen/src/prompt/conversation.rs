@@ -1,9 +1,9 @@
-//! What one session says, turn by turn.
+//! The content of one session, turn by turn.
 
 use super::{Problem, When};
 use endpoint::Turn;
 
-/// What one session says.
+/// The content of one session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conversation {
     /// Its name in `inputs.json`.
@@ -12,25 +12,25 @@ pub struct Conversation {
     pub turns: Vec<Planned>,
     /// What each turn after the first is sent with.
     pub context: Context,
-    /// The conversations that its turns begin.
+    /// The conversations that its turns start.
     pub branches: Vec<Branch>,
 }
 
-/// A conversation that a turn of another one begins.
+/// A conversation that a turn of another one starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Branch {
-    /// The turn after whose answer it begins, from 0.
+    /// The turn after whose answer it starts, from 0.
     pub after: usize,
     /// Its place among the conversations.
     pub child: usize,
-    /// What it begins with, and who waits for it.
+    /// The history that it starts with, and what waits for it.
     pub kind: BranchKind,
 }
 
-/// What a branch begins with, and who waits for it.
+/// The history that a branch starts with, and what waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BranchKind {
-    /// With all that was said so far; nobody waits.
+    /// With the whole history; nothing waits for it.
     Fork,
     /// With nothing.
     Spawn {
@@ -42,9 +42,9 @@ pub enum BranchKind {
 /// A turn, and what belongs to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// What is said.
+    /// The content.
     pub turn: Turn,
-    /// When the input wants it sent.
+    /// When the input schedules it.
     pub when: When,
     /// The answer that the input has for it, for [`Context::Recorded`].
     pub answer: Option<Turn>,
@@ -67,10 +67,10 @@ pub enum Context {
 
 /// All conversations of an input, each made or read when it is needed.
 pub trait Conversations: Send + Sync {
-    /// How many begin by themselves.
+    /// How many start by themselves.
     fn count(&self) -> usize;
 
-    /// How many are begun by others; they stand after those that begin by themselves.
+    /// How many are started by others; they follow those that start by themselves.
     fn children(&self) -> usize {
         0
     }
@@ -81,7 +81,7 @@ pub trait Conversations: Send + Sync {
     /// When its row can't be read any more.
     fn conversation(&self, place: usize) -> Result<Conversation, Problem>;
 
-    /// When the input wants its first turn sent, in milliseconds of the input's own time.
+    /// When the input schedules its first turn, in milliseconds of the input's own time.
     fn timestamp_ms(&self, place: usize) -> Option<f64>;
 
     /// The line on which the input has it, if it is of a file of lines.
@@ -102,7 +102,7 @@ impl Conversations for Vec<Conversation> {
     fn timestamp_ms(&self, place: usize) -> Option<f64> {
         match self.get(place)?.turns.first()?.when {
             When::At { timestamp_ms } => Some(timestamp_ms),
-            When::Unsaid | When::After { .. } => None,
+            When::Unscheduled | When::After { .. } => None,
         }
     }
 }

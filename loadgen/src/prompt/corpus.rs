@@ -1,8 +1,8 @@
 //! Texts of an exact number of tokens, put together from a built-in corpus that is encoded once.
 //!
 //! A text is made of passages of about [`PASSAGE`] consecutive tokens, each from a place that is drawn anew, so that two
-//! texts hardly ever begin alike: a server that keeps prefixes would answer such ones too soon. Passages begin and end
-//! between words, where tokens stay as they are; where they do not, the text is mended until its length is exact.
+//! texts hardly ever start alike: a server with a prefix cache would respond to such ones too fast. Passages start and end
+//! between words, where tokens stay as they are; where they do not, the text is corrected until its length is exact.
 
 use common::plan::TextSource;
 use rand::Rng;
@@ -21,7 +21,7 @@ enum Units {
     Tokens {
         tokenizer: Tokenizer,
         tokens: Vec<u32>,
-        /// Places at which a word begins.
+        /// Places at which a word starts.
         begins: Vec<usize>,
     },
     Words(Vec<&'static str>),
@@ -92,22 +92,22 @@ impl Corpus {
         }
     }
 
-    /// Goes on with a text until it has exactly this many tokens, or words. One that has more already is cut.
-    pub(super) fn complete(&self, begun: String, length: usize, generator: &mut StdRng) -> String {
+    /// Extends a text until it has exactly this many tokens, or words. One that has more already is cut.
+    pub(super) fn complete(&self, start: String, length: usize, generator: &mut StdRng) -> String {
         match &self.units {
             Units::Words(words) => {
-                let there = begun.split_ascii_whitespace().count();
-                begun + &sampled_words(words, length.saturating_sub(there), generator)
+                let there = start.split_ascii_whitespace().count();
+                start + &sampled_words(words, length.saturating_sub(there), generator)
             }
             Units::Tokens { tokenizer, tokens, begins } => {
-                let there = if begun.is_empty() { 0 } else { tokenizer.count(&begun) as usize };
+                let there = if start.is_empty() { 0 } else { tokenizer.count(&start) as usize };
                 if there > length {
-                    let cut = tokenizer.encode(&begun);
+                    let cut = tokenizer.encode(&start);
                     return tokenizer.decode(cut.get(..length).unwrap_or_default());
                 }
                 let mut own = passages(tokens, begins, length - there, generator);
                 for _ in 0..MENDS_MAX {
-                    let text = format!("{begun}{}", tokenizer.decode(&own));
+                    let text = format!("{start}{}", tokenizer.decode(&own));
                     let count = tokenizer.count(&text) as usize;
                     if count == length {
                         return text;
@@ -120,7 +120,7 @@ impl Corpus {
                     }
                 }
                 self.inexact.fetch_add(1, Ordering::Relaxed);
-                begun + &tokenizer.decode(&own)
+                start + &tokenizer.decode(&own)
             }
         }
     }
@@ -173,7 +173,7 @@ fn ascii_lines<'a>(texts: &[&'a str]) -> impl Iterator<Item = &'a str> {
 
 /// Sonnets and speeches of William Shakespeare, in the public domain.
 const SONNETS: &[&str] = &[include_str!("corpus.txt")];
-/// Source code: our own, as it once was, so that a seed gives the same prompts whatever becomes of it.
+/// Source code: our own at one moment, so that a seed gives the same prompts however it changes.
 const CODE: &[&str] = &[include_str!("code.txt")];
 /// Tokens that follow each other as in the corpus: as many as the smallest block that servers keep by prefix.
 const PASSAGE: usize = 16;
@@ -203,7 +203,7 @@ mod tests {
         }
         let draft = corpus.draft(64, &mut generator);
         let text = corpus.complete(draft.clone(), 100, &mut generator);
-        assert!(text.starts_with(&draft), "the beginning is kept");
+        assert!(text.starts_with(&draft), "the start is kept");
         assert_eq!(tokenizer.count(&text), 100, "all together");
         assert_eq!(corpus.inexact(), 0, "none missed its length");
     }

@@ -1,10 +1,10 @@
-//! `dag_jsonl`: conversations written turn by turn as messages, whose turns may begin others. What can't be done is refused
-//! by its place.
+//! `dag_jsonl`: conversations written turn by turn as messages, whose turns may start others. What is not supported is
+//! refused with its place.
 //!
 //! ```text
 //! turn ──answer──▶ next turn ...                    join: the parent waits until the child is over
-//!          ├─fork──▶ child, with all that was said
-//!          └─spawn─▶ child, with nothing ──────────▶ join
+//!          ├─fork──▶ child, with the whole history
+//!          └─spawn─▶ child, without history ──────▶ join
 //! ```
 
 use super::dataset::{Format, Named, Reading, Row};
@@ -108,7 +108,7 @@ fn forks(
             Value::String(name) => name,
             Value::Object(fields) => {
                 known(&place, fields, &["child", "background"])?;
-                // The parent of a fork goes on whether that is asked for or not.
+                // The parent of a fork goes on whether that is set or not.
                 if fields.get("background").is_some_and(|background| !background.is_boolean()) {
                     return Err(format!("{place}.background: it is true or false"));
                 }
@@ -118,7 +118,7 @@ fn forks(
         };
         if matches!(context, Context::Alone | Context::Woven) {
             return Err(format!(
-                "{place}: a fork needs what was said before it, which context_mode message_array_* does not keep"
+                "{place}: a fork needs the history before it, which context_mode message_array_* does not keep"
             ));
         }
         branches.push(Named { place, after, child: child.clone(), kind: BranchKind::Fork });
@@ -194,7 +194,7 @@ fn planned(step: Step) -> Planned {
         extra: step.extra.unwrap_or_default(),
         ..Turn::default()
     };
-    let when = step.delay.map_or(When::Unsaid, |delay_ms| When::After { delay_ms });
+    let when = step.delay.map_or(When::Unscheduled, |delay_ms| When::After { delay_ms });
     Planned { turn, when, answer: None }
 }
 

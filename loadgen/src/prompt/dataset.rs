@@ -1,7 +1,7 @@
-//! Datasets that users bring: an index of their rows, each of which is read again when it is needed.
+//! Datasets of users: an index of their rows, each of which is read again when it is needed.
 //!
 //! ```text
-//! file ──once──▶ where each row stands, which conversation it belongs to      a few bytes a row stay in memory
+//! file ──once──▶ where each row is, which conversation it belongs to          a few bytes a row stay in memory
 //!   └──by row──▶ row ──▶ change ──▶ text (trace) ──▶ conversation
 //! ```
 
@@ -27,9 +27,9 @@ pub struct Format {
     /// Its name in the plan.
     pub name: &'static str,
     pub(super) read: Reading,
-    /// What a turn of several is sent with, if the row does not say.
+    /// The history that a turn of several is sent with, if the row does not set it.
     pub(super) context: Context,
-    /// Whether a file that begins with this row is of the format.
+    /// Whether a file whose first row is this one has the format.
     pub(super) fits: fn(&Value) -> bool,
     /// What a row calls its input length and its output length.
     pub(super) lengths: [&'static str; 2],
@@ -48,34 +48,34 @@ pub(super) enum Reading {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
-    /// How many more there are, which can't be asked.
+    /// How many more there are, which can't be sent.
     pub(super) left_out: u64,
 }
 
 /// What is wrong with a file that is read as a whole, and with which of its lines.
 pub(super) type Fault = (u64, String);
 
-/// What one row says.
+/// The content of one row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Row {
     /// Rows of one session are one conversation; without a name the row is one of its own.
     pub(super) session: Option<String>,
     /// The session that it continues, if it is not named itself.
     pub(super) parent: Option<String>,
-    /// What is said.
+    /// Its turns.
     pub(super) turns: Vec<Planned>,
     /// What turns are sent with.
     pub(super) context: Option<Context>,
     /// The text of its only turn, if it is to be made up.
     pub(super) written: Option<Written>,
-    /// The sessions that its turns begin.
+    /// The sessions that its turns start.
     pub(super) branches: Vec<Named>,
 }
 
-/// A session that a turn begins, by its name.
+/// A session that a turn starts, by its name.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Named {
-    /// Where the row says so.
+    /// The place in the row that names it.
     pub(super) place: String,
     pub(super) after: usize,
     pub(super) child: String,
@@ -87,7 +87,7 @@ pub(super) struct Named {
 pub(super) struct Written {
     /// Tokens.
     pub(super) tokens: u64,
-    /// Blocks with which it begins.
+    /// Blocks with which it starts.
     pub(super) hash_ids: Vec<u64>,
     /// Tokens of a block.
     pub(super) block_size: u32,
@@ -111,7 +111,7 @@ pub(super) struct Dataset {
     members: Vec<u32>,
     timestamps: Vec<f64>,
     trees: Trees,
-    /// What a request takes of the rows, if that is not one of them.
+    /// How a request is made of rows, if it is not one of them.
     pool: Option<(Pool, PoolBatch)>,
     left_out: u64,
     makes_texts: bool,
@@ -182,7 +182,7 @@ impl Store {
     }
 }
 
-/// Reads a file from its begin, wherever others read it.
+/// Reads a file from its start, at its own offset, whatever others read of it.
 struct AtOffset<'a> {
     file: &'a File,
     offset: u64,
@@ -314,7 +314,7 @@ impl Dataset {
         self.makes_texts
     }
 
-    /// How many rows can't be asked, or are longer than the plan wants.
+    /// How many rows can't be sent, or are longer than the plan's limit.
     pub(super) const fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -331,7 +331,7 @@ impl Dataset {
         }
     }
 
-    /// The line at which a row stands, which is counted when somebody wants to know it.
+    /// The line number of a row, which is counted only when it is needed.
     #[cold]
     fn line(&self, number: u32) -> u64 {
         let Rows::Lines { store, spans, .. } = &self.rows else { return u64::from(number) + 1 };
@@ -384,7 +384,7 @@ impl Conversations for Dataset {
             Some(count) if is_pool(self.format) => count as usize,
             _ => {
                 let count = self.trees.roots(self.timestamps.len());
-                // Of conversations that begin others all are taken.
+                // Of conversations that start others all are used.
                 let most = self.treatment.change.entries.filter(|_| self.children() == 0);
                 most.map_or(count, |most| count.min(most as usize))
             }
@@ -398,7 +398,7 @@ impl Conversations for Dataset {
     fn conversation(&self, place: usize) -> Result<Conversation, Problem> {
         if let Some((pool, batch)) = &self.pool {
             let turn = pool.draw(*batch, (self.treatment.seed, place), |number| self.row(number))?;
-            let mut drawn = Conversation::single(session_name(place), turn, When::Unsaid);
+            let mut drawn = Conversation::single(session_name(place), turn, When::Unscheduled);
             self.treat(&mut drawn, place);
             return Ok(drawn);
         }
@@ -452,7 +452,7 @@ impl Conversations for Dataset {
 }
 
 impl Treatment {
-    /// The turn with which rows begin: a system turn that belongs to the one after it is none.
+    /// The turn with which rows start: a system turn that belongs to the one after it does not count.
     fn first<'a>(&self, turns: &'a [Planned]) -> Option<&'a Planned> {
         match turns {
             [first, second, ..] if self.hoists_system && leads(first, second) => Some(second),
@@ -470,7 +470,7 @@ impl Treatment {
         is_short
     }
 
-    /// Makes up the text of a turn, and changes its lengths as the plan says.
+    /// Writes the synthetic text of a turn, and changes its lengths as the plan requires.
     fn write(&self, written: &Written, planned: &mut Planned, number: u64) -> Result<(), String> {
         let synthesis = &self.change.synthesis;
         let block_size = self.change.block_size.unwrap_or(written.block_size);
@@ -490,15 +490,15 @@ impl Treatment {
     }
 }
 
-/// Makes what a leading system turn says the system prompt of the turn after it.
+/// Makes a leading system turn's text the system prompt of the turn after it.
 fn hoist(turns: &mut Vec<Planned>) {
     if let [first, second, ..] = turns.as_slice()
         && leads(first, second)
     {
         let first = turns.remove(0).turn;
-        let said = first.contents().collect::<Vec<_>>().join("\n");
+        let text = first.contents().collect::<Vec<_>>().join("\n");
         if let Some(next) = turns.first_mut() {
-            next.turn.system = Some(said);
+            next.turn.system = Some(text);
         }
     }
 }
@@ -508,7 +508,7 @@ fn leads(first: &Planned, second: &Planned) -> bool {
     let turn = &first.turn;
     turn.role == SYSTEM
         && second.turn.role != SYSTEM
-        && first.when == When::Unsaid
+        && first.when == When::Unscheduled
         && turn.max_tokens.is_none()
         && turn.extra.is_empty()
         && turn.images.is_empty()
@@ -525,14 +525,14 @@ fn is_pool(format: &Format) -> bool {
 /// A moment with what the plan changes of it.
 fn changed(when: When, change: &Change) -> When {
     match when {
-        _ if change.ignores_delays => When::Unsaid,
+        _ if change.ignores_delays => When::Unscheduled,
         When::At { timestamp_ms } => When::At { timestamp_ms: timestamp_ms / change.synthesis.speedup_ratio },
         When::After { delay_ms } => {
             let delay_ms = delay_ms * change.delay_ratio.unwrap_or(1.0);
             let most = change.delay_cap_seconds.map_or(f64::INFINITY, |seconds| seconds * 1000.0);
             When::After { delay_ms: delay_ms.min(most) }
         }
-        When::Unsaid => when,
+        When::Unscheduled => when,
     }
 }
 
@@ -544,13 +544,13 @@ struct Index {
     hasher: RandomState,
     /// The conversation of each row.
     places: Vec<u32>,
-    /// When each conversation begins; not a number where nothing is said.
+    /// When each conversation starts; not a number if the row has no time.
     timestamps: Vec<f64>,
     links: Vec<Link>,
-    /// Rows that can't be asked, or are longer than the plan wants.
+    /// Rows that can't be sent, or are longer than the plan's limit.
     left_out: u64,
     makes_texts: bool,
-    /// Rows outside the schedule's window, and the sessions that begin there.
+    /// Rows outside the schedule's window, and the sessions that start there.
     outside: u64,
     outside_sessions: FxHashSet<u64>,
 }
@@ -561,13 +561,13 @@ impl Index {
         self.by_name.get(&self.hasher.hash_one(name)).copied()
     }
 
-    /// Notes what the row that was taken last begins.
+    /// Records the branches of the row that was added last.
     fn link(&mut self, line: u64, row: Row) {
         let parent = self.places.last().copied().unwrap_or_default();
         self.links.extend(row.branches.into_iter().map(|named| Link { line, parent, named }));
     }
 
-    /// Whether a row lies outside the schedule's window: at its own time, or with the begin of its session.
+    /// Whether a row lies outside the schedule's window: at its own time, or with the start of its session.
     fn is_outside(&mut self, session: Option<u64>, when: Option<When>, treatment: &Treatment) -> bool {
         let Some((begin, end)) = treatment.window else { return false };
         match when {
@@ -576,13 +576,13 @@ impl Index {
                 true
             }
             Some(When::At { .. }) | None => false,
-            Some(When::Unsaid | When::After { .. }) => session.is_some_and(|session| {
+            Some(When::Unscheduled | When::After { .. }) => session.is_some_and(|session| {
                 self.outside_sessions.contains(&session) && !self.by_name.contains_key(&session)
             }),
         }
     }
 
-    /// Takes a row in, unless it is left out.
+    /// Adds a row, unless it is left out.
     fn take(&mut self, row: &Row, treatment: &mut Treatment) -> bool {
         let known = row.session.as_ref().map(|name| self.hasher.hash_one(name));
         let when = treatment.first(&row.turns).map(|planned| planned.when);
@@ -632,7 +632,7 @@ fn grouped(places: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
     (begins, members)
 }
 
-/// Goes through the lines that hold anything: number, place in the file, text.
+/// Iterates over the lines that are not empty: number, place in the file, text.
 fn lines(
     store: &Store,
     mut take: impl FnMut(u64, (u64, u32), &[u8]) -> Result<(), Problem>,

@@ -99,7 +99,7 @@ mod tests {
         plan::Endpoint { streaming, models: vec!["mock".to_owned()], ..plan::Plan::unknown().endpoint }
     }
 
-    /// Takes the texts out of a golden file, and expects that very file from them.
+    /// Reads the texts of a golden file, and expects that very file from them.
     fn check(golden: &str, streaming: bool) {
         let path = format!(
             concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/aiperf-0.13.0/{}/inputs.json"),
@@ -114,7 +114,7 @@ mod tests {
             let mut turn = Turn::user(text, "mock".to_owned());
             turn.max_tokens =
                 payload["max_completion_tokens"].as_u64().map(|count| u32::try_from(count).unwrap());
-            Conversation::single(session["session_id"].as_str().unwrap().to_owned(), turn, When::Unsaid)
+            Conversation::single(session["session_id"].as_str().unwrap().to_owned(), turn, When::Unscheduled)
         });
         let mut written = Vec::new();
         let chat = endpoint::by_name("chat").unwrap();
@@ -124,10 +124,10 @@ mod tests {
     }
 
     /// The texts of each payload of a session of two turns.
-    fn said(context: Context) -> Vec<Vec<String>> {
+    fn texts(context: Context) -> Vec<Vec<String>> {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let planned =
-            |text: &str| Planned { turn: turn(text), when: When::Unsaid, answer: Some(turn("answer")) };
+            |text: &str| Planned { turn: turn(text), when: When::Unscheduled, answer: Some(turn("answer")) };
         let turns = vec![planned("one"), planned("two")];
         let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
         let mut written = Vec::new();
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn later_turns_have_what_was_said_before_them() {
-        assert_eq!(said(Context::Live), [vec!["one"], vec!["one", "two"]], "answers are not known");
+    fn later_turns_have_the_history_before_them() {
+        assert_eq!(texts(Context::Live), [vec!["one"], vec!["one", "two"]], "answers are not known");
         assert_eq!(
-            said(Context::Recorded),
+            texts(Context::Recorded),
             [vec!["one"], vec!["one", "answer", "two"]],
             "the input's answer"
         );
-        assert_eq!(said(Context::Alone), [["one"], ["two"]], "each for itself");
+        assert_eq!(texts(Context::Alone), [["one"], ["two"]], "each for itself");
     }
 
     #[test]

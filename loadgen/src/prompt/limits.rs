@@ -4,10 +4,10 @@ use super::When;
 use super::dataset::Row;
 use common::plan::{Length, Made};
 
-/// Whether the numbers of a row can be used, whose lengths have these names.
+/// Whether the numbers of a row, whose lengths have these names, can be used.
 ///
 /// # Errors
-/// In words, with the field.
+/// The problem, with the field.
 pub(super) fn of_row(row: &Row, [input, output]: [&str; 2]) -> Result<(), String> {
     if let Some(written) = &row.written {
         tokens(&format!("`{input}`"), written.tokens)?;
@@ -24,7 +24,7 @@ pub(super) fn of_row(row: &Row, [input, output]: [&str; 2]) -> Result<(), String
             When::After { delay_ms } if !is_within(delay_ms.abs(), DELAY_MS_MAX) => {
                 return Err(format!("`delay` of {delay_ms:e} ms is more than {DELAY_MS_MAX:e}"));
             }
-            When::At { .. } | When::After { .. } | When::Unsaid => {}
+            When::At { .. } | When::After { .. } | When::Unscheduled => {}
         }
     }
     Ok(())
@@ -35,10 +35,10 @@ fn is_within(number: f64, most: f64) -> bool {
     !number.is_nan() && number <= most
 }
 
-/// Whether a text of so many tokens can be made up.
+/// Whether a synthetic text can have so many tokens.
 ///
 /// # Errors
-/// In words, with what it is.
+/// The problem, with what has the length.
 pub(super) fn tokens(what: &str, tokens: u64) -> Result<(), String> {
     if tokens > INPUT_TOKENS_MAX {
         return Err(format!("{what} of {tokens} tokens is more than {INPUT_TOKENS_MAX}"));
@@ -46,10 +46,10 @@ pub(super) fn tokens(what: &str, tokens: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether what is made up beside rows has a size that can be made up.
+/// Whether synthetic content in addition to rows has a supported size.
 ///
 /// # Errors
-/// In words, with the option.
+/// The problem, with the option.
 pub(super) fn of_made(
     entries: u32,
     input: Length,
@@ -113,19 +113,19 @@ const fn float(most: u64) -> f64 {
 pub(super) const NAMES: [&str; 2] = ["input_length", "output_length"];
 /// Tokens of one prompt: the longest contexts of models have a quarter of that.
 pub(super) const INPUT_TOKENS_MAX: u64 = 1 << 22;
-/// Tokens that a server is asked for.
+/// Tokens that a request may set as its maximum.
 const OUTPUT_TOKENS_MAX: u64 = 1 << 24;
 /// Turns of a conversation, passages of a query.
 const TURNS_MAX: f64 = 65_536.0;
-/// Pixels of a picture's side.
+/// Pixels of an image's side.
 const PIXELS_MAX: f64 = 16_384.0;
-/// Seconds of a sound.
+/// Seconds of an audio clip.
 const SECONDS_MAX: f64 = 86_400.0;
-/// Texts, pictures, sounds or videos of a turn.
+/// Texts, images, audio clips or videos of a turn.
 const BATCH_MAX: u64 = 100_000;
 /// Conversations, prefixes.
 const ENTRIES_MAX: u64 = 1 << 27;
-/// Milliseconds that a float tells apart, since whenever a trace begins.
+/// The largest milliseconds that a float represents exactly, whatever a trace's epoch.
 const TIMESTAMP_MS_MAX: f64 = 9e15;
 /// Thirty years.
 const DELAY_MS_MAX: f64 = 1e12;
@@ -201,7 +201,7 @@ mod tests {
             assert!(refused.starts_with(expected), "{refused}");
         };
         let short = length(10.0, 1.0);
-        assert_eq!(of_made(1000, short, Some(short), &Made::default()), Ok(()), "what everybody asks for");
+        assert_eq!(of_made(1000, short, Some(short), &Made::default()), Ok(()), "the usual sizes");
         check(length(1e308, 0.0), None, |_| (), "--isl");
         check(length(f64::NAN, 0.0), None, |_| (), "--isl");
         check(length(10.0, 1e12), None, |_| (), "--isl");

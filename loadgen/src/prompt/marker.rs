@@ -13,7 +13,7 @@ pub struct Markers {
 }
 
 impl Markers {
-    /// For an endpoint; one that takes no system prompt has them in the first turn.
+    /// For an endpoint; one without system prompts has them in the first turn.
     #[must_use]
     pub const fn new(place: CacheBust, endpoint: &Metadata, run_number: u64) -> Self {
         let place = if endpoint.consumes_system_message { place } else { place.in_first_turn() };
@@ -56,7 +56,7 @@ impl Markers {
     }
 }
 
-/// A turn without a system prompt is marked where the user begins to speak.
+/// A turn without a system prompt is marked at the start of the user's text.
 fn mark(turn: &mut Turn, place: CacheBust, marker: &str) -> Result<(), &'static str> {
     let is_suffix = matches!(place, CacheBust::SystemSuffix | CacheBust::FirstTurnSuffix);
     let marked = |text: &str| {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_marker_goes_where_it_is_wanted() {
+    fn the_marker_is_placed_where_configured() {
         check(CacheBust::SystemPrefix, Some("be kind"), [Some("[7]\n\nbe kind"), Some("hi")]);
         check(CacheBust::SystemSuffix, Some("be kind"), [Some("be kind\n\n[7]"), Some("hi")]);
         check(CacheBust::SystemPrefix, None, [None, Some("[7]\n\nhi")]);
@@ -122,17 +122,17 @@ mod tests {
         let mut whole = Turn { payload: Some("{}".to_owned()), ..Turn::default() };
         assert!(mark(&mut whole, CacheBust::SystemPrefix, "7").is_err(), "what is sent as it is");
         let mut silent = Turn::default();
-        assert!(mark(&mut silent, CacheBust::FirstTurnPrefix, "7").is_err(), "nothing said");
+        assert!(mark(&mut silent, CacheBust::FirstTurnPrefix, "7").is_err(), "no text");
     }
 
     #[test]
     fn messages_are_marked_too() {
         let check = |place: CacheBust, expected: Value| {
-            let said = json!([
+            let messages = json!([
                 {"role": "system", "content": "be kind"},
                 {"role": "user", "content": [{"type": "image_url"}, {"type": "text", "text": "hi"}]},
             ]);
-            let mut turn = Turn { messages: said.as_array().cloned(), ..Turn::default() };
+            let mut turn = Turn { messages: messages.as_array().cloned(), ..Turn::default() };
             mark(&mut turn, place, "[7]").unwrap();
             let messages = turn.messages.unwrap();
             assert_eq!(

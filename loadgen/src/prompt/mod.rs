@@ -1,4 +1,4 @@
-//! What the requests say: rows of the user's file, or text drawn by token length.
+//! The content of the requests: rows of the user's file, or text drawn by token length.
 //!
 //! ```text
 //! plan, tokenizer, dataset ──▶ conversations ──▶ order ──▶ composer: bodies, turn by turn
@@ -44,11 +44,11 @@ use std::io;
 use std::sync::Arc;
 use tokenizer::{ChatTemplate, Tokenizer};
 
-/// When the input wants a request sent.
+/// When the input schedules a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum When {
-    /// It does not say.
-    Unsaid,
+    /// The input has no time for it.
+    Unscheduled,
     /// At this moment of the schedule.
     At {
         /// Milliseconds.
@@ -61,7 +61,7 @@ pub enum When {
     },
 }
 
-/// Why there is nothing to say.
+/// Why there is no content.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The dataset can't be read: the disk's fault.
@@ -78,7 +78,7 @@ pub enum Problem {
     /// No row at all.
     #[error("failed to use the dataset: it has no rows")]
     NoRows,
-    /// The plan wants a dataset and there is none.
+    /// The plan requires a dataset and there is none.
     #[error("failed to find the dataset that the plan names")]
     NoDataset,
     /// No such format.
@@ -87,8 +87,8 @@ pub enum Problem {
         /// Its name.
         format: String,
     },
-    /// Rows, and none that can be asked.
-    #[error("failed to use the dataset: none of its {left_out} rows can be asked")]
+    /// Rows, and none that can be sent.
+    #[error("failed to use the dataset: none of its {left_out} rows can be sent")]
     NoneUsable {
         /// How many there are.
         left_out: u64,
@@ -113,7 +113,7 @@ pub enum Problem {
         /// The line, from 1.
         line: u64,
     },
-    /// Pictures or sounds that can't be made: the plan's fault.
+    /// Images or audio clips that can't be made: the plan's fault.
     #[error("failed to make up media: {0}")]
     Media(String),
     /// More than can be made up: the plan's fault.
@@ -127,7 +127,7 @@ pub enum Problem {
     NoModel,
 }
 
-/// What conversations are made of, beside the plan.
+/// What conversations are made of, besides the plan.
 #[derive(Default)]
 pub struct Materials {
     /// What tokens are counted with.
@@ -136,9 +136,9 @@ pub struct Materials {
     pub template: Option<ChatTemplate>,
     /// Rows of the user's file.
     pub dataset: Option<Store>,
-    /// The user's own pictures, a data URI a line.
+    /// The user's own images, a data URI a line.
     pub pictures: String,
-    /// Sounds that were made for the run, a format and bytes in Base64 a line.
+    /// Audio clips that were made for the run, a format and bytes in Base64 a line.
     pub sounds: String,
     /// Videos that were made for the run, a data URI a line.
     pub videos: String,
@@ -234,7 +234,7 @@ fn notices_of(dataset: &dataset::Dataset, change: &Change, name: &str) -> Vec<St
     notices
 }
 
-/// Whether a plan wants something of texts that are made up for rows.
+/// Whether a plan changes texts that are synthesized for rows.
 fn changes_texts(change: &Change) -> bool {
     let (wanted, usual) = (change.synthesis, Synthesis::default());
     let usual = Synthesis {
@@ -255,7 +255,7 @@ fn known(format: &str, store: &Store) -> Result<&'static dataset::Format, Proble
     known.ok_or_else(|| Problem::Format { format: format.to_owned() })
 }
 
-/// The milliseconds of the input's time between which a schedule takes rows, if it does not take all.
+/// The window of the input's time, in milliseconds, from which a schedule uses rows, if it does not use all.
 fn window(schedule: &FixedSchedule) -> Option<(f64, f64)> {
     let (begin, end) = (schedule.start_offset_ms, schedule.end_offset_ms);
     let is_given = begin.is_some() || end.is_some();
@@ -314,7 +314,7 @@ mod tests {
         let made = turns.map(|turn| (turn.model, turn.max_tokens)).collect::<Vec<_>>();
         let expected = [("a", Some(3)), ("b", Some(9)), ("a", Some(9))];
         assert_eq!(made, expected.map(|(model, tokens)| (model.to_owned(), tokens)), "models and lengths");
-        assert!(notices.is_empty(), "nothing to tell: {notices:?}");
+        assert!(notices.is_empty(), "nothing to report: {notices:?}");
         let Input::File { change, .. } = &mut plan.input else { panic!("a file") };
         change.synthesis.max_isl = Some(5);
         let (_, notices) = conversations(&mut plan, of(Some(Store::Memory(rows.into())))).unwrap();
@@ -331,8 +331,8 @@ mod tests {
         check(&file("single_turn", None), None, "failed to find the dataset that the plan names");
         check(&file("single_turn", None), Some("\n \n"), "failed to use the dataset: it has no rows");
         check(&file("x", None), Some(""), "failed to use the dataset: `x` is no format that is known");
-        let mut nobody = file("single_turn", None);
-        nobody.endpoint.models.clear();
-        check(&nobody, Some("{\"text\":\"x\"}"), "failed to make requests: the plan names no model");
+        let mut no_model = file("single_turn", None);
+        no_model.endpoint.models.clear();
+        check(&no_model, Some("{\"text\":\"x\"}"), "failed to make requests: the plan names no model");
     }
 }

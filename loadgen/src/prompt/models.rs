@@ -1,10 +1,10 @@
-//! Which of the plan's models a conversation asks.
+//! Which of the plan's models a conversation uses.
 
 use super::{draw, mixed};
 use common::plan::{self, ModelChoice};
 use rand::Rng;
 
-/// The models of a plan and how one is chosen: by the conversation's place and the seed, whoever asks.
+/// The models of a plan and how one is chosen: by the conversation's place and the seed alone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Models {
     names: Vec<String>,
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn models_are_chosen_as_the_plan_says() {
+    fn models_are_chosen_by_the_plan() {
         assert_eq!(counts(ModelChoice::RoundRobin), [500, 500], "they take turns");
         let [first, _] = counts(ModelChoice::Random);
         assert!((430..570).contains(&first), "{first} of 1000, all as likely");

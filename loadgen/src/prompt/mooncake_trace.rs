@@ -56,7 +56,7 @@ fn row(line: &[u8]) -> Result<Row, String> {
     let when = match (fields.timestamp, fields.delay) {
         (Some(timestamp_ms), _) => When::At { timestamp_ms },
         (None, Some(delay_ms)) => When::After { delay_ms },
-        (None, None) => When::Unsaid,
+        (None, None) => When::Unscheduled,
     };
     let mut turn = match (fields.payload, fields.text_input) {
         (Some(payload), _) => raw_payload::payload(payload.get().as_bytes())?.turn,

@@ -1,4 +1,4 @@
-//! Pictures and sounds of noise, which no server has seen before.
+//! Images and audio clips of noise, which no server has seen before.
 
 use super::{Problem, draw};
 use base64::Engine;
@@ -14,17 +14,17 @@ use rand::{Rng, RngCore};
 use rand_distr::{Distribution, Normal};
 use std::io::Cursor;
 
-/// Pictures for one turn, as data URIs.
+/// Images for one turn, as data URIs.
 pub(super) fn images(wanted: &Images, generator: &mut StdRng) -> Result<Vec<Media>, Problem> {
-    (0..wanted.batch_size).map(|_| picture(wanted, generator)).collect()
+    (0..wanted.batch_size).map(|_| image(wanted, generator)).collect()
 }
 
-/// Sounds for one turn, as their format and bytes.
+/// Audio clips for one turn, as their format and bytes.
 pub(super) fn sounds(wanted: &Audios, generator: &mut StdRng) -> Result<Vec<Media>, Problem> {
-    (0..wanted.batch_size).map(|_| sound(wanted, generator)).collect()
+    (0..wanted.batch_size).map(|_| clip(wanted, generator)).collect()
 }
 
-fn picture(wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
+fn image(wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
     let (width, height) = (draw::drawn(wanted.width, generator), draw::drawn(wanted.height, generator));
     let bytes = u64::from(width) * u64::from(height) * 3;
     let count = usize::try_from(bytes).ok().filter(|_| bytes <= PICTURE_BYTES_MAX);
@@ -36,7 +36,7 @@ fn picture(wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
     encoded(&pixels, width, height, wanted, generator)
 }
 
-/// Pixels of three bytes each as the plan wants pictures.
+/// Pixels of three bytes each, encoded in the plan's image format.
 pub(super) fn encoded(
     pixels: &[u8],
     width: u32,
@@ -55,12 +55,12 @@ pub(super) fn encoded(
         "jpeg" => JpegEncoder::new(&mut encoded).write_image(pixels, width, height, color),
         _ => PngEncoder::new(&mut encoded).write_image(pixels, width, height, color),
     };
-    written.map_err(|error| Problem::Media(format!("failed to encode a picture: {error}")))?;
+    written.map_err(|error| Problem::Media(format!("failed to encode an image: {error}")))?;
     Ok(Media::new(&format!("data:image/{format};base64,{}", STANDARD.encode(encoded))))
 }
 
-fn sound(wanted: &Audios, generator: &mut StdRng) -> Result<Media, Problem> {
-    let fail = |error: hound::Error| Problem::Media(format!("failed to encode a sound: {error}"));
+fn clip(wanted: &Audios, generator: &mut StdRng) -> Result<Media, Problem> {
+    let fail = |error: hound::Error| Problem::Media(format!("failed to encode an audio clip: {error}"));
     let depth = chosen(&wanted.depths, generator).unwrap_or(16);
     let rate = chosen(&wanted.sample_rates_hz, generator).unwrap_or(16_000);
     let seconds = match Normal::new(wanted.seconds.mean, wanted.seconds.stddev) {
@@ -90,7 +90,7 @@ fn chosen<T: Copy>(from: &[T], generator: &mut StdRng) -> Option<T> {
 }
 
 const PICTURE_BYTES_MAX: u64 = 1 << 30;
-/// Shorter sounds are refused by most servers.
+/// Shorter clips are refused by most servers.
 const SECONDS_MIN: f64 = 0.1;
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
         STANDARD.decode(media.content.split(',').nth(1).unwrap()).unwrap()
     }
 
-    fn check_picture(format: &str, magic: &[u8]) {
+    fn check_image(format: &str, magic: &[u8]) {
         let length = |mean| Length { mean, stddev: 0.0 };
         let wanted = Images {
             batch_size: 2,
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn pictures_have_their_format_and_size() {
-        check_picture("png", b"\x89PNG");
-        check_picture("jpeg", &[0xff, 0xd8]);
+    fn images_have_their_format_and_size() {
+        check_image("png", b"\x89PNG");
+        check_image("jpeg", &[0xff, 0xd8]);
     }
 
     #[test]
-    fn sounds_have_their_length() {
+    fn audio_clips_have_their_length() {
         for depth in [8, 16, 24, 32] {
             let wanted = Audios {
                 batch_size: 1,
@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(
                 (spec.channels, spec.sample_rate, spec.bits_per_sample),
                 (2, 8000, depth),
-                "as wanted"
+                "as requested"
             );
             assert_eq!(reader.duration(), 4000, "half a second");
         }

@@ -1,4 +1,4 @@
-//! Which conversation a session has: a pure function of its number, so that workers need not ask each other.
+//! Which conversation a session has: a pure function of its number, so that workers need not coordinate.
 
 use super::conversation::Conversations;
 use common::clock::DurationNs;
@@ -76,9 +76,9 @@ impl Order {
 pub struct Replay {
     /// Sessions by their timestamps.
     pub order: Order,
-    /// Offsets from the phase's begin at which they are due.
+    /// Offsets from the phase's start at which they are due.
     pub dues: Arc<[DurationNs]>,
-    /// Milliseconds of the trace's time at which the phase begins.
+    /// Milliseconds of the trace's time at which the phase starts.
     pub zero_ms: f64,
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn in_order_and_again() {
-        assert_eq!(taken(Sampling::Sequential, 1)[8..12], [8, 9, 0, 1], "after the last comes the first");
+        assert_eq!(taken(Sampling::Sequential, 1)[8..12], [8, 9, 0, 1], "the first follows the last");
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_has_the_same_one_whoever_asks() {
+    fn a_session_has_the_same_one_on_every_worker() {
         for sampling in [Sampling::Random, Sampling::Shuffle] {
             let all = taken(sampling, 7);
             let mut second = Order::sampled(10, sampling, 7);

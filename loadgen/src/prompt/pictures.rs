@@ -1,4 +1,4 @@
-//! The user's own pictures, in the sizes that are wanted.
+//! The user's own images, in the requested sizes.
 
 use super::{Problem, draw};
 use base64::Engine;
@@ -10,7 +10,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-/// Pictures that are taken one after the other, as the plan says.
+/// Images that are used one after the other, in the plan's order.
 pub(super) struct Pictures {
     /// Data URIs.
     pictures: Vec<String>,
@@ -28,7 +28,7 @@ impl Pictures {
         Self { pictures, taking, order, taken: 0 }
     }
 
-    /// Pictures for one turn, as data URIs.
+    /// Images for one turn, as data URIs.
     pub(super) fn images(&mut self, wanted: &Images, generator: &mut StdRng) -> Result<Vec<Media>, Problem> {
         (0..wanted.batch_size).map(|_| self.picture(wanted, generator)).collect()
     }
@@ -37,11 +37,11 @@ impl Pictures {
         let fail = |why: &dyn std::fmt::Display| Problem::Media(format!("--image-source: {why}"));
         let (width, height) = (draw::drawn(wanted.width, generator), draw::drawn(wanted.height, generator));
         let place = self.next(generator);
-        let source = self.pictures.get(place).ok_or_else(|| fail(&"there are no pictures"))?;
-        let (_, bytes) = source.split_once(',').ok_or_else(|| fail(&"a picture is no data URI"))?;
+        let source = self.pictures.get(place).ok_or_else(|| fail(&"there are no images"))?;
+        let (_, bytes) = source.split_once(',').ok_or_else(|| fail(&"an image is no data URI"))?;
         let bytes = STANDARD.decode(bytes).map_err(|error| fail(&error))?;
         let read = image::load_from_memory(&bytes)
-            .map_err(|error| fail(&format!("picture {} by name: {error}", place + 1)))?;
+            .map_err(|error| fail(&format!("image {} by name: {error}", place + 1)))?;
         let resized = read.resize_exact(width, height, FilterType::Triangle).to_rgb8();
         super::noise::encoded(resized.as_raw(), width, height, wanted, generator)
     }
@@ -66,7 +66,7 @@ mod tests {
     use common::plan::Length;
     use rand::SeedableRng;
 
-    /// Pictures of one colour each, taken nine times; the colours by number.
+    /// Images of one colour each, taken nine times; the colours by number.
     fn taken(taking: Taking) -> Vec<u8> {
         let picture = |shade: u8| {
             let mut bytes = std::io::Cursor::new(Vec::new());
@@ -84,14 +84,14 @@ mod tests {
             let media = pictures.images(&wanted, &mut generator).unwrap().remove(0);
             let bytes = STANDARD.decode(media.content.split(',').nth(1).unwrap()).unwrap();
             let read = image::load_from_memory(&bytes).unwrap().to_rgb8();
-            assert_eq!((read.width(), read.height()), (6, 3), "in the size that is wanted");
+            assert_eq!((read.width(), read.height()), (6, 3), "in the requested size");
             read.get_pixel(1, 1)[0] / 40
         });
         shades.collect()
     }
 
     #[test]
-    fn pictures_are_taken_as_the_plan_says() {
+    fn images_are_used_in_the_plans_order() {
         assert_eq!(taken(Taking::SequentialCycle), [0, 1, 2, 0, 1, 2, 0, 1, 2], "in turn");
         for round in taken(Taking::ShuffleCycle).chunks(3) {
             let mut sorted = round.to_vec();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused() {
+    fn what_is_no_image_is_refused() {
         let length = Length { mean: 2.0, stddev: 0.0 };
         let taking = Taking::SequentialCycle;
         let wanted = Images {
@@ -117,7 +117,7 @@ mod tests {
             let mut generator = StdRng::seed_from_u64(7);
             Pictures::new(lines, taking).images(&wanted, &mut generator).unwrap_err().to_string()
         };
-        assert!(refused("").contains("no pictures"), "none");
-        assert!(refused("data:image/png;base64,AAAA").contains("picture 1 by name"), "none that can be read");
+        assert!(refused("").contains("no images"), "none");
+        assert!(refused("data:image/png;base64,AAAA").contains("image 1 by name"), "none that can be read");
     }
 }

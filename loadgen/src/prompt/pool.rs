@@ -1,4 +1,4 @@
-//! Requests that take several texts, pictures, sounds and videos of a pool, each drawn by itself from all rows.
+//! Requests that use several texts, images, audio clips and videos of a pool, each drawn by itself from all rows.
 
 use super::dataset::Row;
 use super::{Problem, mixed};
@@ -24,10 +24,10 @@ struct Item {
 }
 
 impl Pool {
-    /// Takes up what a row holds.
+    /// Adds the content of a row.
     ///
     /// # Errors
-    /// In words, when something of it has a name: what is drawn by itself has none.
+    /// The problem, when something of it has a name: what is drawn by itself has none.
     pub(super) fn take(&mut self, number: u32, turn: &Turn) -> Result<(), String> {
         let is_named = |text: &Text| !["", UNNAMED].contains(&text.name.as_str());
         if turn.texts.iter().any(is_named) || turn.images.iter().any(|image| image.uuid.is_some()) {
@@ -49,7 +49,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Whether a request is something else than one row: of a kind that there is, it takes more than one, or none.
+    /// Whether a request is something else than one row: of some kind of content in the pool, it uses none or more than one.
     pub(super) fn is_wanted(&self, batch: PoolBatch) -> bool {
         self.kinds(batch).iter().any(|(items, wanted)| !items.is_empty() && *wanted != 1)
     }

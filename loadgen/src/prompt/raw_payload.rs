@@ -23,5 +23,5 @@ pub(super) fn payload(body: &[u8]) -> Result<Planned, String> {
     serde_json::from_slice::<Map<String, Value>>(body).map_err(|error| one_line(&error))?;
     let payload = String::from_utf8(body.to_vec()).map_err(|error| error.to_string())?;
     let turn = Turn { role: "user".to_owned(), payload: Some(payload), ..Turn::default() };
-    Ok(Planned { turn, when: When::Unsaid, answer: None })
+    Ok(Planned { turn, when: When::Unscheduled, answer: None })
 }

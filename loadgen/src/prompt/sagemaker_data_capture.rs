@@ -79,7 +79,7 @@ fn row(line: &[u8]) -> Result<Row, String> {
         ..Turn::default()
     };
     let when = match fields.event_metadata.and_then(|metadata| metadata.inference_time) {
-        None => When::Unsaid,
+        None => When::Unscheduled,
         Some(time) => {
             let at = DateTime::parse_from_rfc3339(&time)
                 .map_err(|error| format!("`inferenceTime` `{time}` is no date: {error}"))?;

@@ -14,7 +14,7 @@ pub(super) const FORMAT: Format = Format {
     lengths: super::limits::NAMES,
 };
 
-/// A row as it is written. Fields that are not listed are let pass.
+/// A row as it is written. Fields that are not listed are ignored.
 #[derive(Deserialize)]
 pub(super) struct Fields {
     text: Option<String>,
@@ -52,7 +52,7 @@ pub(super) fn row(line: &[u8]) -> Result<Row, String> {
 }
 
 impl Fields {
-    /// What a row, or a turn of a row, says.
+    /// The content of a row, or of a turn of a row.
     pub(super) fn planned(self) -> Result<Planned, String> {
         let texts = match (self.text, self.texts) {
             (Some(_), Some(_)) => return Err("`text` and `texts` exclude each other".to_owned()),
@@ -64,7 +64,7 @@ impl Fields {
             (Some(_), Some(_)) => return Err("`timestamp` and `delay` exclude each other".to_owned()),
             (Some(timestamp_ms), None) => When::At { timestamp_ms },
             (None, Some(delay_ms)) => When::After { delay_ms },
-            (None, None) => When::Unsaid,
+            (None, None) => When::Unscheduled,
         };
         if self.output_length == Some(0) {
             return Err("`output_length` must be at least 1".to_owned());
@@ -97,7 +97,7 @@ impl Fields {
     }
 }
 
-/// URLs, data URIs and sounds. A path is refused: only the client opens the user's files.
+/// URLs, data URIs and audio clips. A path is refused: only the client opens the user's files.
 fn media(kind: &str, one: Option<String>, several: Option<Vec<OneOrNamed>>) -> Result<Vec<Media>, String> {
     let contents = match (one, several) {
         (Some(_), Some(_)) => return Err(format!("`{kind}` and `{kind}s` exclude each other")),
@@ -127,7 +127,7 @@ fn media(kind: &str, one: Option<String>, several: Option<Vec<OneOrNamed>>) -> R
     }
 }
 
-/// Texts without a name belong together; each named one stands for itself.
+/// Texts without a name belong together; each named one is separate.
 fn grouped(texts: Vec<OneOrNamed>) -> Vec<Text> {
     let mut groups = Vec::<Text>::new();
     let mut unnamed = None;
@@ -156,7 +156,7 @@ pub(super) fn one_line(error: &serde_json::Error) -> String {
     }
 }
 
-/// Formats of sounds, which stand before their bytes.
+/// Formats of audio clips, which precede their bytes.
 const SOUNDS: [&str; 4] = ["wav", "mp3", "flac", "ogg"];
 /// One of which every row has.
 const KEYS: [&str; 8] = ["text", "texts", "image", "images", "audio", "audios", "video", "videos"];
@@ -192,7 +192,7 @@ mod tests {
         if !turn.extra.is_empty() {
             write!(line, " {}", serde_json::to_string(&turn.extra).unwrap()).unwrap();
         }
-        if planned.when != When::Unsaid {
+        if planned.when != When::Unscheduled {
             write!(line, " {:?}", planned.when).unwrap();
         }
         line + "; "

@@ -1,4 +1,4 @@
-//! Conversations that are made up: texts by token length, pictures and sounds of noise, queries with passages.
+//! Synthetic conversations: texts by token length, images and audio clips of noise, queries with passages.
 
 use super::corpus::Corpus;
 use super::draw::{self, Lengths};
@@ -20,9 +20,9 @@ pub(super) struct Wanted<'a> {
     pub(super) made: &'a Made,
     pub(super) models: &'a Models,
     pub(super) seed: u64,
-    /// The user's own pictures, if those are wanted.
+    /// The user's own images, if those are used.
     pub(super) pictures: &'a str,
-    /// Sounds that were made for the run, a format and bytes in Base64 a line.
+    /// Audio clips that were made for the run, a format and bytes in Base64 a line.
     pub(super) sounds: &'a str,
     /// Videos that were made for the run, a data URI a line.
     pub(super) videos: &'a str,
@@ -107,7 +107,7 @@ impl<'a> Maker<'a> {
             Some(delay) if place > 0 => {
                 When::After { delay_ms: f64::from(delay.draw()) * self.wanted.made.turn_delay_ratio }
             }
-            _ => When::Unsaid,
+            _ => When::Unscheduled,
         }
     }
 
@@ -144,14 +144,14 @@ impl<'a> Maker<'a> {
                 }
             };
             if turn.audios.len() < audios.batch_size as usize {
-                return Err(Problem::Media("the client uploaded no sounds".to_owned()));
+                return Err(Problem::Media("the client uploaded no audio clips".to_owned()));
             }
         }
         turn.videos.extend(self.videos.by_ref().take(made.videos as usize).map(Media::new));
         Ok(turn)
     }
 
-    /// A prompt, which begins with one of the prefixes in a conversation's first turn.
+    /// A prompt, which starts with one of the prefixes in a conversation's first turn.
     fn prompt(&mut self, tokens: usize, is_first: bool) -> String {
         if !is_first || self.prefixes.is_empty() {
             return self.corpus.text(tokens, &mut self.text);
@@ -246,7 +246,7 @@ mod tests {
         conversations.iter().map(|conversation| conversation.turns[0].turn.joined()).collect()
     }
 
-    /// Every text has its length, and texts do not begin alike.
+    /// Every text has its length, and no two texts start alike.
     fn check(tokenizer: &Tokenizer) {
         let (conversations, corpus) = make(Some(tokenizer.clone()), 7, 0.0, &Made::default());
         assert_eq!(corpus.inexact(), 0, "none missed its length");
@@ -283,7 +283,7 @@ mod tests {
     fn without_a_tokenizer_words_are_counted() {
         let (conversations, corpus) = make(None, 7, 0.0, &Made::default());
         assert_eq!(texts(&conversations)[0].split(' ').count(), 50, "50 words");
-        assert!(corpus.counts_words(), "and the user is told");
+        assert!(corpus.counts_words(), "and the user is notified");
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(first(0).system, first(1).system, "one system prompt");
         assert_ne!(first(0).context, first(1).context, "a context each");
         assert_eq!(tokenizer.count(first(0).context.as_deref().unwrap()), 30, "of its length");
-        assert_eq!(conversations[0].turns[1].turn.system, None, "said once");
+        assert_eq!(conversations[0].turns[1].turn.system, None, "only in the first turn");
         assert_eq!(conversations[0].turns[1].when, When::After { delay_ms: 50.0 }, "half the delay");
         let made = Made { prefixes: 3, prefix_tokens: 25, ..Made::default() };
         let (conversations, _) = make(Some(tokenizer.clone()), 7, 0.0, &made);

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Makes texts up.
+/// Synthesizes texts.
 #[derive(Clone)]
 pub(super) struct Writer {
     corpus: Arc<Corpus>,
@@ -46,18 +46,18 @@ impl Writer {
 }
 
 impl Reuse {
-    /// Takes the blocks of a request in.
+    /// Counts the blocks of a request.
     pub(super) fn count(&mut self, hash_ids: &[u64]) {
         for hash in hash_ids {
             *self.uses.entry(*hash).or_default() += 1;
         }
     }
 
-    /// A request as the plan wants it: its shared prefix stretched or cut, its own part scaled, its blocks' ids moved to
-    /// one of several copies. A block is shared when it occurs more than once; the prefix is the leading run of such.
+    /// A request as the plan changes it: its shared prefix stretched or cut, its own part scaled, its blocks' ids moved to one
+    /// of several copies. A block is shared when it occurs more than once; the prefix is the leading run of such.
     ///
     /// # Errors
-    /// In words, when it becomes too long to be made up.
+    /// The problem, when it becomes too long to be synthesized.
     pub(super) fn changed(
         &self,
         written: &Written,

@@ -1,17 +1,17 @@
-//! Which conversations begin others: who is whose child, checked before the first request.
+//! Which conversations start others: parents and children, checked before the first request.
 
 use super::Problem;
 use super::conversation::Branch;
 use super::dataset::Named;
 use rustc_hash::FxHashMap;
 
-/// The branches of a dataset. Conversations that begin by themselves come first, their children after them.
+/// The branches of a dataset. Conversations that start by themselves precede their children.
 #[derive(Debug, Default)]
 pub(super) struct Trees {
-    /// Where each conversation stands in the dataset; empty if there are no branches.
+    /// The place of each conversation in the dataset; empty if there are no branches.
     order: Vec<u32>,
     roots: usize,
-    /// The branches of each conversation, by where it stands in the dataset.
+    /// The branches of each conversation, by its place in the dataset.
     branches: FxHashMap<u32, Vec<Branch>>,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Trees {
 pub(super) struct Link {
     /// The row's line, from 1.
     pub(super) line: u64,
-    /// Where the parent stands in the dataset.
+    /// The parent's place in the dataset.
     pub(super) parent: u32,
     pub(super) named: Named,
 }
@@ -43,7 +43,7 @@ impl Trees {
             let child = find(&link.named.child)
                 .ok_or_else(|| wrong(&format!("there is no conversation `{}`", link.named.child)))?;
             if parent[child as usize].replace(link.parent).is_some() {
-                return Err(wrong(&format!("`{}` is begun by another turn too", link.named.child)));
+                return Err(wrong(&format!("`{}` is started by another turn too", link.named.child)));
             }
             children.push(child);
         }
@@ -64,13 +64,13 @@ impl Trees {
         let trees = Self { order, roots, branches };
         if trees.reached() < count {
             let first = &links[0];
-            let why = "conversations begin each other in a circle".to_owned();
+            let why = "conversations start each other in a cycle".to_owned();
             return Err(Problem::Row { line: first.line, problem: format!("{}: {why}", first.named.place) });
         }
         Ok(trees)
     }
 
-    /// How many conversations are begun, one way or another.
+    /// How many conversations are started, directly or by others.
     fn reached(&self) -> usize {
         let mut reached = self.roots;
         let mut next = (0..self.roots).collect::<Vec<_>>();
@@ -83,17 +83,17 @@ impl Trees {
         reached
     }
 
-    /// How many conversations of `count` begin by themselves.
+    /// How many conversations of `count` start by themselves.
     pub(super) fn roots(&self, count: usize) -> usize {
         if self.order.is_empty() { count } else { self.roots }
     }
 
-    /// Where the conversation at a place stands in the dataset.
+    /// A conversation's place in the dataset.
     pub(super) fn number(&self, place: usize) -> u32 {
         self.order.get(place).copied().unwrap_or_else(|| u32::try_from(place).unwrap_or(u32::MAX))
     }
 
-    /// What a conversation begins, by where it stands in the dataset.
+    /// What a conversation starts, by its place in the dataset.
     pub(super) fn branches(&self, number: u32) -> &[Branch] {
         self.branches.get(&number).map(Vec::as_slice).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! uring.rs    one submission/completion ring, its sockets and its receive buffers: connect, send, receive, reap
-//! socket.rs   what a socket is asked that io_uring can't: options, cookie, addresses
+//! socket.rs   socket settings that io_uring can't: options, cookie, addresses
 //! shared.rs   the ring of bytes that the collector reads
 //! ```
 #![expect(

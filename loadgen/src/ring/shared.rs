@@ -16,7 +16,7 @@ pub struct Producer {
     header: NonNull<SharedHeader>,
     ring: NonNull<u8>,
     capacity: u64,
-    /// What has been appended; [`Producer::publish`] tells the collector.
+    /// What has been appended; [`Producer::publish`] makes it visible to the collector.
     written: u64,
     /// `drained` as last read: it only grows, so room computed from it is there for sure.
     drained: u64,
@@ -132,12 +132,12 @@ impl Producer {
         }
         self.publish();
         self.count(Counter::RingFull, 1);
-        let begun = clock::mono();
+        let started = clock::mono();
         while self.written + stride > self.drained + self.capacity {
             std::thread::sleep(std::time::Duration::from_micros(50));
             self.drained = shared.drained.0.load(Ordering::Acquire);
         }
-        let waited = clock::mono() - begun;
+        let waited = clock::mono() - started;
         self.count(Counter::RingFullNs, waited.0.unsigned_abs());
     }
 
@@ -157,7 +157,7 @@ impl Producer {
     }
 }
 
-/// The scribe's view of a shared ring: how far its spool file may be read.
+/// The response parser's view of a shared ring: how far its spool file may be read.
 #[derive(Debug)]
 pub struct Gauge {
     header: NonNull<SharedHeader>,
@@ -186,7 +186,7 @@ impl Gauge {
         self.header().visible.0.load(Ordering::Acquire)
     }
 
-    /// Says how many bytes of the spool file have been read for good.
+    /// Sets how many bytes of the spool file are not needed any more.
     pub fn set_consumed(&self, bytes: u64) {
         self.header().consumed.0.store(bytes, Ordering::Release);
     }
@@ -211,7 +211,7 @@ impl Drop for Producer {
         #[expect(clippy::cast_possible_truncation, reason = "it was mapped with this length")]
         let length = RING_OFFSET + self.capacity as usize;
         // SAFETY: the whole mapping that `map` made, and nothing refers into it any more. A failure leaves it
-        // mapped until the process ends, which harms nobody.
+        // mapped until the process ends, which does no harm.
         unsafe { munmap(self.header.as_ptr().cast(), length) }.ok();
     }
 }
@@ -236,7 +236,7 @@ mod tests {
         // The collector has taken all of it.
         producer.header().drained.0.store(3 * 1032, Ordering::Release);
         producer.append(&RecordHeader::new(Kind::Body, 3, MonoNs(1), 0, 1000), &(), &bytes);
-        assert_eq!(producer.written, 4096 + 1032, "the fourth begins at the ring's start, after padding");
+        assert_eq!(producer.written, 4096 + 1032, "the fourth is at the ring's start, after padding");
         producer.publish();
         let mut padding = [0_u8; 8];
         rustix::io::pread(&memory, &mut padding, 4096 + 3 * 1032).unwrap();

@@ -1,4 +1,4 @@
-//! What a socket is asked that io_uring can't: options, its kernel cookie, its local port.
+//! Socket settings that io_uring can't: options, its kernel cookie, its local port.
 
 use common::clock::RealNs;
 use common::id::SocketCookie;
@@ -47,7 +47,7 @@ pub fn open(address: &Address) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The kernel's name of a socket, the same that `bpf_get_socket_cookie` gives.
+/// The kernel's name of a socket, the same that `bpf_get_socket_cookie` returns.
 ///
 /// # Errors
 /// When the kernel is older than 4.12.
@@ -55,7 +55,7 @@ pub fn cookie(socket: BorrowedFd<'_>) -> io::Result<SocketCookie> {
     Ok(SocketCookie(sockopt::socket_cookie(socket)?))
 }
 
-/// The port that the kernel chose for this side; 0 when it can't be told.
+/// The port that the kernel chose for this side; 0 when it is not known.
 #[must_use]
 pub fn local_port(socket: BorrowedFd<'_>) -> u16 {
     let address = rustix::net::getsockname(socket).ok().and_then(|any| SocketAddr::try_from(any).ok());
@@ -64,15 +64,15 @@ pub fn local_port(socket: BorrowedFd<'_>) -> u16 {
 
 /// Ends both directions; whatever waits on the socket completes.
 pub fn shut_down(socket: BorrowedFd<'_>) {
-    // A socket that is not connected any more is what we want.
+    // A socket that is not connected any more is fine.
     rustix::net::shutdown(socket, rustix::net::Shutdown::Both).ok();
 }
 
-/// Asks a connected socket for software stamps of what it receives and of the last byte of each send.
+/// Enables software stamps on a connected socket, of what it receives and of the last byte of each send.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn ask_for_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub fn enable_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
     let flags = libc::SOF_TIMESTAMPING_SOFTWARE
         | libc::SOF_TIMESTAMPING_RX_SOFTWARE
         | libc::SOF_TIMESTAMPING_TX_SOFTWARE
@@ -92,7 +92,7 @@ pub fn ask_for_stamps(socket: BorrowedFd<'_>) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// When the socket's last byte sent left, if that was told since the last time this was asked.
+/// When the socket's last byte sent left, if that was stamped since the last call.
 ///
 /// Stamps queue on the socket's error queue; the latest one is the last send's.
 #[must_use]
@@ -104,17 +104,17 @@ pub fn sent_stamp(socket: BorrowedFd<'_>) -> Option<RealNs> {
     latest
 }
 
-/// Has the kernel stamp packets from now on, for as long as the socket that is given back lives.
+/// Has the kernel stamp packets from now on, for as long as the returned socket lives.
 ///
-/// The kernel turns stamping on when the first socket asks for it, and does so later, on a worker of its own
-/// (`net_enable_timestamp`, net/core/dev.c): what arrives before that has no stamp. A packet to oneself tells when.
+/// The kernel turns stamping on when the first socket enables it, and does so later, on a worker of its own
+/// (`net_enable_timestamp`, net/core/dev.c): what arrives before that has no stamp. A packet to oneself shows when it is on.
 ///
 /// # Errors
-/// When no stamp comes within [`WARM_UP_ATTEMPTS`] tries.
+/// When no stamp arrives within [`WARM_UP_ATTEMPTS`] tries.
 pub fn warm_up_stamps() -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(("127.0.0.1", 0))?;
     socket.connect(socket.local_addr()?)?;
-    ask_for_stamps(socket.as_fd())?;
+    enable_stamps(socket.as_fd())?;
     for _ in 0..WARM_UP_ATTEMPTS {
         socket.send(&[0])?;
         if take_stamp(socket.as_fd(), 0).flatten().is_some() {
@@ -125,7 +125,7 @@ pub fn warm_up_stamps() -> io::Result<UdpSocket> {
     Err(io::Error::other("the kernel stamps no packets"))
 }
 
-/// Takes a message off a socket without its bytes: its stamp, if it has one; `None` when there is no message.
+/// Receives a message without its bytes: its stamp, if it has one; `None` when there is no message.
 fn take_stamp(socket: BorrowedFd<'_>, flags: libc::c_int) -> Option<Option<RealNs>> {
     let mut control = [0_u64; 32];
     // SAFETY: all zeroes are a valid value of this plain C structure: no buffers, no name.

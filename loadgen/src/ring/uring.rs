@@ -1,10 +1,10 @@
 //! HOT: one io_uring with its sockets and receive buffers. Budget: docs/BUDGET.md, "one-token streaming requests".
 //!
-//! Only the thread that made it may use it (`SINGLE_ISSUER`), and completions run only when that thread asks
+//! Only the thread that made it may use it (`SINGLE_ISSUER`), and completions run only when that thread calls
 //! (`DEFER_TASKRUN`). Receives are multishot: armed once, they complete again and again, each with a buffer out of
 //! a pool that user space refills.
 //!
-//! Drop order: the ring goes first, which cancels what is in flight; then the memory that the kernel was lent.
+//! Drop order: the ring first, which cancels what is in flight; then the memory that was lent to the kernel.
 
 use crate::ring::socket::{self, Address};
 use common::clock::{DurationNs, MonoNs, RealNs};
@@ -26,11 +26,11 @@ pub struct Ring {
     next: usize,
     slots: Vec<Slot>,
     pool: BufferPool,
-    /// How receives are asked for their stamp; none when they are not.
+    /// How receives request their stamp; `None` when they do not.
     stamped: Option<Box<libc::msghdr>>,
 }
 
-/// Whether the socket's software stamps are asked for.
+/// Whether the socket's software stamps are enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketStamps {
     /// No.
@@ -55,7 +55,7 @@ pub enum Event {
     Connected(u32),
     /// The send ended: an error number, or 0.
     Sent(u32),
-    /// Bytes came.
+    /// Bytes arrived.
     Received(Buffer),
     /// The other side ended the connection, or the receive failed with this error number. No receive is armed any
     /// more.
@@ -66,14 +66,14 @@ pub enum Event {
     Disarmed,
 }
 
-/// A filled receive buffer, to be given back with [`Ring::recycle`].
+/// A filled receive buffer, to be returned with [`Ring::recycle`].
 #[derive(Debug)]
-#[must_use = "a buffer that is not given back is lost to the pool"]
+#[must_use = "a buffer that is not returned is lost to the pool"]
 pub struct Buffer {
     id: u16,
     begin: u32,
     end: u32,
-    /// When the kernel received the last segment in it, if the socket's stamps are asked for.
+    /// When the kernel received the last segment in it, if the socket's stamps are enabled.
     pub received: Option<RealNs>,
     /// Whether the receive has ended with this buffer and must be armed again.
     pub last: bool,
@@ -169,7 +169,7 @@ impl Ring {
         self.slots[widen(slot)].lent
     }
 
-    /// Sends all of `bytes`; [`Ring::take_sent`] gives them back after [`Event::Sent`].
+    /// Sends all of `bytes`; [`Ring::take_sent`] returns them after [`Event::Sent`].
     ///
     /// # Panics
     /// When the send before it has not completed: its bytes are still the kernel's.
@@ -203,7 +203,7 @@ impl Ring {
         unsafe { self.push(slot, Operation::Receive, entry) };
     }
 
-    /// Submits what was asked for and runs completions, waiting for the first until `until`.
+    /// Submits what is queued and runs completions, waiting for the first until `until`.
     ///
     /// # Errors
     /// When the kernel refuses; an ended wait is none.
@@ -219,7 +219,7 @@ impl Ring {
         tolerate(self.uring.submitter().submit_with_args(1, &arguments))
     }
 
-    /// Submits what was asked for and runs the completions that are there, without waiting.
+    /// Submits what is queued and runs the completions that are there, without waiting.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -258,7 +258,7 @@ impl Ring {
         self.pool.bytes(buffer)
     }
 
-    /// Gives a buffer back to the pool.
+    /// Returns a buffer to the pool.
     #[inline]
     pub fn recycle(&mut self, buffer: Buffer) {
         self.pool.give_back(buffer.id);
@@ -342,7 +342,7 @@ impl Ring {
         let submitted = self.uring.submitter().submit();
         // SAFETY: as in `push`, whose caller keeps the memory.
         let pushed = unsafe { self.uring.submission().push(entry) };
-        assert!(submitted.is_ok() && pushed.is_ok(), "the kernel takes submissions: {submitted:?}");
+        assert!(submitted.is_ok() && pushed.is_ok(), "the kernel accepts submissions: {submitted:?}");
     }
 }
 
@@ -360,14 +360,14 @@ fn restrict(uring: &IoUring) -> io::Result<()> {
     uring.submitter().register_enable_rings()
 }
 
-/// Buffers that the kernel fills in any order and that user space gives back.
+/// Buffers that the kernel fills in any order and that user space returns.
 struct BufferPool {
     entries: *mut BufRingEntry,
     entries_bytes: usize,
     memory: *mut u8,
     memory_bytes: usize,
     count: u16,
-    /// Buffers given back so far; the kernel reads it as the ring's tail.
+    /// Buffers returned so far; the kernel reads it as the ring's tail.
     tail: u16,
 }
 
@@ -393,7 +393,7 @@ impl BufferPool {
         let entry = unsafe { self.entries.add(place) };
         // SAFETY: the kernel reads an entry only after the tail has passed it, and this one it has consumed.
         let entry = unsafe { &mut *entry };
-        // SAFETY: `id` is below `count`: the kernel only gives ids that it was given.
+        // SAFETY: `id` is below `count`: the kernel only returns ids that it was given.
         let memory = unsafe { self.memory.add(usize::from(id) * BUFFER_BYTES) };
         entry.set_addr(memory.addr() as u64);
         entry.set_len(u32::try_from(BUFFER_BYTES).unwrap_or(0));
@@ -411,8 +411,8 @@ impl BufferPool {
         // SAFETY: the kernel gave an id below `count`.
         let memory = unsafe { self.memory.add(usize::from(buffer.id) * BUFFER_BYTES) };
         let end = widen(buffer.end).min(BUFFER_BYTES);
-        // SAFETY: the kernel has filled `end` bytes and does not touch them again before they are given back, which
-        // takes the `Buffer`.
+        // SAFETY: the kernel has filled `end` bytes and does not touch them again before they are returned, which
+        // needs the `Buffer`.
         let filled = unsafe { std::slice::from_raw_parts(memory, end) };
         &filled[widen(buffer.begin).min(end)..]
     }
@@ -493,7 +493,7 @@ const fn unpack(user_data: u64) -> (u32, Option<Operation>) {
     (slot, operation)
 }
 
-/// What a stamped receive asks for: no name, and room for one stamp.
+/// What a stamped receive requests: no name, and room for one stamp.
 fn stamped_receive() -> libc::msghdr {
     // SAFETY: all zeroes are a valid value of this plain C structure: no buffers, no name.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -509,7 +509,7 @@ fn anonymous(bytes: usize) -> io::Result<*mut u8> {
     Ok(memory.cast())
 }
 
-/// An ended wait, an interrupted one and a completion queue that wants reaping first are no failures.
+/// An ended wait, an interrupted one and a completion queue that must be reaped first are no failures.
 fn tolerate(result: io::Result<usize>) -> io::Result<()> {
     match result {
         Ok(_) => Ok(()),
@@ -535,7 +535,7 @@ const fn widen(number: u32) -> usize {
 
 /// Bytes of a receive buffer. Small events leave most of it unused, which costs no copying.
 const BUFFER_BYTES: usize = 8 << 10;
-/// Bytes of `struct io_uring_recvmsg_out` (include/uapi/linux/io_uring.h), which a stamped receive begins with.
+/// Bytes of `struct io_uring_recvmsg_out` (include/uapi/linux/io_uring.h), with which a stamped receive starts.
 const RECEIVE_HEADER: usize = 16;
 /// Bytes for control data: one `SCM_TIMESTAMPING` of three times is 64.
 const STAMP_CONTROL: u32 = 64;

@@ -1,4 +1,4 @@
-//! What came with the set-up: descriptors, by what they are for.
+//! The descriptors that arrived with the set-up, by their purpose.
 
 use super::Failure;
 use common::handshake::Setup;
@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
-/// The descriptors that came with the set-up, by what they are for.
+/// The descriptors that arrived with the set-up, by their purpose.
 pub(super) struct Given {
     pub(super) replies: Option<File>,
     pub(super) inputs_json: File,

@@ -16,15 +16,15 @@ pub(super) struct Inputs {
     pub(super) plan: plan::Endpoint,
     /// Cores on which this must not run.
     pub(super) hot: Vec<u32>,
-    pub(super) will: Arc<AtomicU8>,
+    pub(super) stop_request: Arc<AtomicU8>,
 }
 
 impl Inputs {
-    /// Writes `inputs.json`, taking time from nobody; no more of it once the user wants the run's end at once.
+    /// Writes `inputs.json`, at lower priority than everything else; stops once the user ends the run at once.
     pub(super) fn write(&self, file: &File) -> io::Result<()> {
         rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
         keep_off(&self.hot);
-        let is_wanted = || self.will.load(Ordering::Relaxed) != STOP;
+        let is_wanted = || self.stop_request.load(Ordering::Relaxed) != STOP;
         let out = io::BufWriter::with_capacity(WRITE_BYTES, file);
         prompt::inputs_json(out, &*self.conversations, self.endpoint, &self.plan, &is_wanted)
     }

@@ -1,11 +1,11 @@
 //! One load generator's life: set up, prepare, send, drain, finish.
 
-mod field;
 mod given;
 mod inputs;
 mod ready;
 mod replaying;
 mod share;
+mod threads;
 mod watching;
 mod way;
 
@@ -16,7 +16,6 @@ use crate::ring::socket;
 use crate::secrets::Secrets;
 use crate::worker::{DRAIN, GO, STOP};
 use common::handshake::{Order, Report, Setup};
-use field::{Field, threshold};
 use given::Given;
 use inputs::Inputs;
 use ready::{Ready, prepare};
@@ -29,10 +28,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
+use threads::{RunThreads, threshold};
 use watching::observe;
 use zeroize::Zeroize;
 
-/// Why a load generator can't run. The variants say whose fault it is.
+/// Why a load generator can't run. The variants state what is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The plan or its inputs.
@@ -46,10 +46,10 @@ pub enum Failure {
     Load(&'static str, #[source] io::Error),
 }
 
-/// Runs with standard input as the socket to the daemon, until all is sent and told or the daemon is gone.
+/// Runs with standard input as the socket to the daemon, until all is sent and reported or the daemon is gone.
 #[must_use]
 pub fn run() -> ExitCode {
-    let mut confinement = Confinement::begin();
+    let mut confinement = Confinement::start();
     let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let orders = Orders::new(UnixStream::from(socket));
     let Ok(mut reporter) = orders.reporter() else { return ExitCode::FAILURE };
@@ -63,7 +63,7 @@ pub fn run() -> ExitCode {
                 Failure::Load(..) => "load",
             };
             let message = secrets.redacted_text(with_cause(&error));
-            reporter.tell(&Report::Failed { fault: fault.to_owned(), message });
+            reporter.send(&Report::Failed { fault: fault.to_owned(), message });
             ExitCode::FAILURE
         }
     }
@@ -75,7 +75,7 @@ fn serve(
     confinement: &mut Confinement,
     secrets: &mut Secrets,
 ) -> Result<(), Failure> {
-    let order = orders.hear().map_err(|error| Failure::Load("hear the daemon", error))?;
+    let order = orders.receive().map_err(|error| Failure::Load("read the daemon's orders", error))?;
     let Some((Order::Setup(mut setup), descriptors)) = order else { return Ok(()) };
     *secrets = Secrets::of(&setup);
     let mut given = Given::sort(&setup, descriptors)?;
@@ -85,7 +85,7 @@ fn serve(
         return observe(&setup, &watch, given, orders, reporter, confinement);
     }
     let ready = prepare(&mut setup, &mut given)?;
-    // Requests begin with them now: nothing else has to know them.
+    // From here on requests' heads contain them: no other part needs them.
     setup.secret_headers.values_mut().for_each(Zeroize::zeroize);
     confinement.seal(&ports(&ready));
     if setup.replay {
@@ -93,8 +93,8 @@ fn serve(
     }
     let exceeded = Arc::default();
     send(&setup, given, ready, orders, reporter, (confinement, secrets), &exceeded)?;
-    tell_exceeded(reporter, &exceeded);
-    reporter.tell(&Report::Finished);
+    report_exceeded(reporter, &exceeded);
+    reporter.send(&Report::Finished);
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn send(
     let mut prepared = prepared(&ready, confinement);
     // Kept until the end: while it lives the kernel stamps packets.
     let _stamping = stamping(setup)?;
-    let will = Arc::new(AtomicU8::new(GO));
+    let stop_request = Arc::new(AtomicU8::new(GO));
     let threshold = threshold(&setup.plan);
     let inputs_json =
         given.inputs_json.try_clone().map_err(|error| Failure::Load("write `inputs.json`", error))?;
@@ -120,25 +120,26 @@ fn send(
         endpoint: ready.endpoint,
         plan: setup.plan.endpoint.clone(),
         hot: setup.cpus.iter().flatten().copied().collect(),
-        will: Arc::clone(&will),
+        stop_request: Arc::clone(&stop_request),
     };
-    let shared = field::Shared { will: &will, threshold: threshold.as_ref(), secrets, exceeded };
-    let field = Field::spread(setup, given, ready, &shared)?;
+    let shared =
+        threads::Shared { stop_request: &stop_request, threshold: threshold.as_ref(), secrets, exceeded };
+    let run_threads = RunThreads::start(setup, given, ready, &shared)?;
     if let (Err(why), Report::Prepared { unconfined, .. }) = (confine::close_rings(), &mut prepared) {
         unconfined.push(format!("io_uring: {why}"));
     }
-    reporter.tell(&prepared);
+    reporter.send(&prepared);
     let begin = loop {
-        match orders.hear().map_err(|error| Failure::Load("hear the daemon", error))? {
+        match orders.receive().map_err(|error| Failure::Load("read the daemon's orders", error))? {
             Some((Order::Start { at_ns }, _)) => break at_ns,
             Some((Order::Setup(_), _)) => {}
-            // Stopped before it began, or the daemon is gone.
+            // Stopped before it started, or the daemon is gone.
             Some((Order::Drain | Order::Stop, _)) | None => std::process::exit(0),
         }
     };
-    spawn("orders".to_owned(), move || obey(orders, will))?;
+    spawn("orders".to_owned(), move || obey(orders, stop_request))?;
     let inputs = spawn("inputs".to_owned(), move || inputs.write(&inputs_json))?;
-    let threads = field.go_through(begin, &setup.plan.load.phases, reporter);
+    let threads = run_threads.run_phases(begin, &setup.plan.load.phases, reporter);
     for thread in threads {
         let result = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
         result.map_err(|error| Failure::Load("generate load", error))?;
@@ -146,7 +147,7 @@ fn send(
     let written = inputs.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
     written.map_err(|error| Failure::Load("write `inputs.json`", error))?;
     if threshold.is_some_and(|threshold| threshold.is_crossed()) {
-        reporter.tell(&Report::Stopped {
+        reporter.send(&Report::Stopped {
             why: "more requests failed than --failed-request-threshold allows".to_owned(),
         });
     }
@@ -163,7 +164,7 @@ fn prepared(ready: &Ready, confinement: &Confinement) -> Report {
     }
 }
 
-/// Has the kernel stamp packets, if the plan wants that.
+/// Has the kernel stamp packets, if the plan requires it.
 fn stamping(setup: &Setup) -> Result<Option<std::net::UdpSocket>, Failure> {
     let warmed = setup.socket_stamps.then(socket::warm_up_stamps).transpose();
     warmed.map_err(|error| Failure::Load("have the kernel stamp packets", error))
@@ -191,22 +192,22 @@ fn ports(ready: &Ready) -> BTreeSet<u16> {
     ports.filter(|port| *port > 0).collect()
 }
 
-/// Tells what was left out, if anything was.
-fn tell_exceeded(reporter: &mut Reporter, exceeded: &Exceeded) {
+/// Reports what was left out, if anything was.
+fn report_exceeded(reporter: &mut Reporter, exceeded: &Exceeded) {
     let counts = exceeded.named();
     if !counts.is_empty() {
-        reporter.tell(&Report::Exceeded { counts });
+        reporter.send(&Report::Exceeded { counts });
     }
 }
 
-/// Passes on the user's will, on a thread of its own; without a daemon there is nobody to send for.
-fn obey(mut orders: Orders, will: Arc<AtomicU8>) {
+/// Passes the user's stop request on, on a thread of its own; without a daemon there is no client to send for.
+fn obey(mut orders: Orders, stop_request: Arc<AtomicU8>) {
     loop {
-        match orders.hear() {
+        match orders.receive() {
             Ok(Some((Order::Drain, _))) => {
-                will.store(DRAIN.max(will.load(Ordering::Relaxed)), Ordering::Relaxed)
+                stop_request.store(DRAIN.max(stop_request.load(Ordering::Relaxed)), Ordering::Relaxed)
             }
-            Ok(Some((Order::Stop, _))) => will.store(STOP, Ordering::Relaxed),
+            Ok(Some((Order::Stop, _))) => stop_request.store(STOP, Ordering::Relaxed),
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => std::process::exit(1),
         }

@@ -7,8 +7,8 @@ use crate::bounds::Exceeded;
 use crate::branching::Inherited;
 use crate::composer::Timeline;
 use crate::prompt::{self, Conversations, Markers, Materials};
+use crate::response_parser::ResponseParser;
 use crate::ring::shared::Gauge;
-use crate::scribe::Scribe;
 use crate::secrets::Secrets;
 use common::clock::DurationNs;
 use common::handshake::Setup;
@@ -23,7 +23,7 @@ use tokenizer::{ChatTemplate, Tokenizer};
 pub(super) struct Ready {
     pub(super) conversations: Arc<dyn Conversations>,
     pub(super) order: prompt::Order,
-    /// Offsets at which the input wants its sessions to begin, and how its times become offsets.
+    /// Offsets at which the input schedules its sessions to start, and how its times become offsets.
     pub(super) trace: Arc<[DurationNs]>,
     pub(super) timeline: Timeline,
     pub(super) ways: Ways,
@@ -37,15 +37,15 @@ pub(super) struct Ready {
 
 impl Ready {
     /// The response parser of these spools.
-    pub(super) fn into_scribe(
+    pub(super) fn into_response_parser(
         self,
         setup: &Setup,
         spools: Vec<(File, Gauge)>,
         replies: Option<File>,
         secrets: Secrets,
         exceeded: Arc<Exceeded>,
-    ) -> Result<Scribe, Failure> {
-        Ok(Scribe {
+    ) -> Result<ResponseParser, Failure> {
+        Ok(ResponseParser {
             spools,
             replies: replies.ok_or_else(|| Failure::Load("set up", io::Error::other("no pipe")))?,
             endpoint: self.endpoint,
@@ -123,7 +123,7 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
     })
 }
 
-/// Whether each row of a schedule says when it is sent.
+/// Whether each row of a schedule has a time.
 fn check_times(conversations: &dyn Conversations) -> Result<(), String> {
     let without = (0..conversations.count()).find(|place| conversations.timestamp_ms(*place).is_none());
     let Some(place) = without else { return Ok(()) };
@@ -142,13 +142,13 @@ fn check_places(plan: &Plan, workers: usize) -> Result<(), Failure> {
     let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
     match limits.flatten().find(|limit| (*limit as usize) < workers) {
         Some(limit) => Err(Failure::Plan(format!(
-            "{workers} workers can't share {limit} sessions at once: name fewer --cpus, or ask for more at once"
+            "{workers} workers can't share {limit} sessions at once: name fewer --cpus, or set a higher limit"
         ))),
         None => Ok(()),
     }
 }
 
-/// Whether the input's first turn can be asked at all; where later ones can't, the run ends.
+/// Whether the input's first turn can be sent at all; if later ones can't, the run ends.
 fn check_fit(
     conversations: &dyn Conversations,
     endpoint: &dyn Endpoint,
@@ -194,7 +194,7 @@ pub(super) fn tokenizer(plan: &Plan, given: &mut Given) -> Result<Option<Tokeniz
     }
 }
 
-/// The chat template, if the plan wants one.
+/// The chat template, if the plan has one.
 fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Failure> {
     if !plan.endpoint.dialect.applies_chat_template {
         return Ok(None);
@@ -205,7 +205,7 @@ fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Fail
     ChatTemplate::from_json(&bytes).map(Some).map_err(|error| Failure::Plan(with_cause(&error)))
 }
 
-/// Completes the plan with what only the input can tell: whether it is a trace, and how much there is of it.
+/// Completes the plan with what only the input can show: whether it is a trace, and how much there is of it.
 fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Failure> {
     let is_trace = matches!(&plan.input, Input::File { format, .. } if TRACES.contains(&format.as_str()));
     let replays =
@@ -213,7 +213,7 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Fail
     if replays {
         if let Some(shape) = plan.load.contradicts_replay() {
             return Err(Failure::Plan(format!(
-                "the rows have timestamps, at which they are sent: leave out what asks for the shape `{shape}`, or give \
+                "the rows have timestamps, at which they are sent: leave out the options of the shape `{shape}`, or give \
                  --no-fixed-schedule"
             )));
         }
@@ -228,6 +228,6 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Fail
     Ok(())
 }
 
-/// Inputs whose timestamps are replayed unless the user says otherwise.
+/// Inputs whose timestamps are replayed unless the user sets otherwise.
 const TRACES: &[&str] =
     &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];

@@ -2,12 +2,12 @@
 
 use super::given::Given;
 use super::ready::Ready;
-use super::{Failure, obey, prepared, spawn, tell_exceeded};
+use super::{Failure, obey, prepared, report_exceeded, spawn};
 use crate::bounds::Exceeded;
 use crate::confine::Confinement;
 use crate::orders::{Orders, Reporter};
+use crate::response_parser;
 use crate::ring::shared::Gauge;
-use crate::scribe;
 use crate::secrets::Secrets;
 use crate::worker::GO;
 use common::handshake::{Report, Setup};
@@ -29,14 +29,16 @@ pub(super) fn replay(
         let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
         spools.push((spool, gauge));
     }
-    let will = Arc::new(AtomicU8::new(GO));
-    let obeyed = Arc::clone(&will);
+    let stop_request = Arc::new(AtomicU8::new(GO));
+    let obeyed = Arc::clone(&stop_request);
     spawn("orders".to_owned(), move || obey(orders, obeyed))?;
-    reporter.tell(&prepared(&ready, confinement));
+    reporter.send(&prepared(&ready, confinement));
     let exceeded = Arc::<Exceeded>::default();
-    let scribe = ready.into_scribe(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
-    scribe::replay(scribe, &will).map_err(|error| Failure::Load("parse the spool again", error))?;
-    tell_exceeded(reporter, &exceeded);
-    reporter.tell(&Report::Finished);
+    let parser =
+        ready.into_response_parser(setup, spools, given.replies, secrets.clone(), Arc::clone(&exceeded))?;
+    response_parser::replay(parser, &stop_request)
+        .map_err(|error| Failure::Load("parse the spool again", error))?;
+    report_exceeded(reporter, &exceeded);
+    reporter.send(&Report::Finished);
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Most connections of a worker at once.
 pub(super) fn connections(plan: &Plan, worker: usize, workers: usize, targets: usize) -> u32 {
-    // Branches go beside the sessions that began them.
+    // Branches are sent in addition to the sessions that started them.
     let branches = matches!(&plan.input, Input::File { format, .. } if format == "dag_jsonl");
     let most = |phase: &plan::Phase| {
         let limit = phase.concurrency.filter(|_| !branches).unwrap_or(CONNECTIONS_MAX);
@@ -23,7 +23,7 @@ pub(super) fn connections(plan: &Plan, worker: usize, workers: usize, targets: u
     u32::try_from(connections).unwrap_or(CONNECTIONS_MAX)
 }
 
-/// A worker's share of a number: what does not divide goes to the first ones.
+/// A worker's share of a number: the remainder is spread over the first ones.
 const fn share(whole: u64, worker: usize, workers: usize) -> u64 {
     let (worker, workers) = (worker as u64, workers as u64);
     whole / workers + (worker < whole % workers) as u64

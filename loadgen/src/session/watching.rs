@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use super::ready::tokenizer;
-use super::{Failure, obey, spawn, tell_exceeded};
+use super::{Failure, obey, report_exceeded, spawn};
 use crate::bounds::Exceeded;
 use crate::confine::Confinement;
 use crate::observe;
@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
-/// Watches what others send until the daemon has nothing more for it; of a daemon that died, reads what it spooled.
+/// Watches other clients' traffic until the daemon has no more of it; of a daemon that died, reads what it spooled.
 pub(super) fn observe(
     setup: &Setup,
     watch: &plan::Watch,
@@ -33,16 +33,16 @@ pub(super) fn observe(
     let replies = given.replies.take().ok_or_else(missing)?;
     // A spool that is read again grows no more.
     let over = Arc::new(AtomicU8::new(if setup.replay { DRAIN } else { GO }));
-    let will = Arc::clone(&over);
-    spawn("orders".to_owned(), move || obey(orders, will))?;
+    let stop_request = Arc::clone(&over);
+    spawn("orders".to_owned(), move || obey(orders, stop_request))?;
     let unconfined = confinement.missing().to_vec();
-    reporter.tell(&Report::Prepared { entries: 0, replays: false, notices: Vec::new(), unconfined });
+    reporter.send(&Report::Prepared { entries: 0, replays: false, notices: Vec::new(), unconfined });
     let spool = (spool, gauge);
     // Parsing may be behind, for the spool holds; what is watched must not be.
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
     let mut met = |counts: &observe::Counts| {
         let models = counts.models.iter().cloned().collect();
-        reporter.tell(&Report::Watched { counts: counts.named().clone(), models });
+        reporter.send(&Report::Watched { counts: counts.named().clone(), models });
     };
     let side = watch.side;
     let exceeded = Arc::<Exceeded>::default();
@@ -59,7 +59,7 @@ pub(super) fn observe(
     };
     let counts = observe::run(observer).map_err(|error| Failure::Load("watch", error))?;
     met(&counts);
-    tell_exceeded(reporter, &exceeded);
-    reporter.tell(&Report::Finished);
+    report_exceeded(reporter, &exceeded);
+    reporter.send(&Report::Finished);
     Ok(())
 }

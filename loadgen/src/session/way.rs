@@ -1,4 +1,4 @@
-//! How servers are reached: addresses, certificates, and what requests to them begin with.
+//! How servers are reached: addresses, certificates, and the heads of requests to them.
 
 use super::Failure;
 use super::given::Given;
@@ -18,7 +18,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use zeroize::Zeroize;
 
-/// How each target is reached, and what requests to it begin with.
+/// How each target is reached, and the heads of requests to it.
 pub(super) struct Ways {
     pub(super) heads: Vec<Head>,
     pub(super) inquiries: Vec<Inquiry>,
@@ -26,7 +26,7 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Nobody is reached.
+    /// No target is reached.
     pub(super) const fn none() -> Self {
         Self { heads: Vec::new(), inquiries: Vec::new(), targets: Vec::new() }
     }
@@ -72,7 +72,7 @@ fn headers(setup: &Setup, endpoint: &dyn Endpoint) -> Result<Vec<String>, Failur
     if let Some(framing) =
         ["Content-Length", "Transfer-Encoding"].iter().find(|name| has_header(&given, name))
     {
-        return Err(Failure::Plan(format!("--header {framing}: each request's own body says that")));
+        return Err(Failure::Plan(format!("--header {framing}: it follows from each request's own body")));
     }
     if has_header(&given, "Content-Type") && content_type.starts_with("multipart/") {
         return Err(Failure::Plan(
@@ -90,7 +90,7 @@ fn internet(address: &str) -> Result<SocketAddr, Failure> {
     address.parse().map_err(|_malformed| Failure::Plan(format!("`{address}` is no address")))
 }
 
-/// A Unix socket, tried out once, so that a user hears what is wrong.
+/// A Unix socket, connected to once, so that the user sees what is wrong.
 fn local(path: &str) -> Result<Address, Failure> {
     UnixStream::connect(path).map_err(|error| {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -105,7 +105,7 @@ fn local(path: &str) -> Result<Address, Failure> {
     Ok(Address::Unix(path.into()))
 }
 
-/// How connections to a target are encrypted; tried out once, so that a user hears what is wrong.
+/// How connections to a target are encrypted; tried once, so that the user sees what is wrong.
 fn encrypted(
     plan: &plan::Endpoint,
     given: &mut Given,
@@ -121,12 +121,12 @@ fn encrypted(
         file.read_to_end(&mut pem).map_err(|error| Failure::Load("read the certificates", error))?;
         authorities = Some(pem);
     }
-    let config = tls::config(authorities.as_deref(), plan.trust == Trust::Anybody)
+    let config = tls::config(authorities.as_deref(), plan.trust == Trust::AnyCertificate)
         .map_err(|why| Failure::Plan(format!("--ca-certificate: {why}")))?;
     let name = ServerName::try_from(target.host.clone())
         .map_err(|error| Failure::Plan(format!("--url {url}: {error}")))?;
     tls::try_out(&config, &name, address).map_err(|error| {
-        // A key may stand in the query.
+        // The query may contain a key.
         let url = url.split('?').next().unwrap_or_default();
         Failure::Server(format!("failed to shake hands with {url}: {error}"))
     })?;

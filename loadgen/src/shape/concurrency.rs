@@ -1,10 +1,10 @@
-//! Closed loop: a fixed number of sessions at once; one begins when another has ended.
+//! Closed loop: a fixed number of sessions at once; one starts when another has ended.
 
 use super::{Shape, Starts};
 
 /// `--concurrency` without a rate.
 pub(super) const SHAPE: Shape = Shape {
     name: "concurrency",
-    text: "Keeps --concurrency sessions open: one begins as soon as another has ended.",
+    text: "Keeps --concurrency sessions open: one starts as soon as another has ended.",
     starts: |_, _, _| Starts::Places,
 };

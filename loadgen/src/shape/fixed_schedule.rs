@@ -1,4 +1,4 @@
-//! Replay: sessions begin when the trace says.
+//! Replay: sessions start at the trace's times.
 
 use super::{Shape, Starts};
 

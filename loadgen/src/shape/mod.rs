@@ -1,7 +1,7 @@
 //! When requests are due: pure iterators, one file a shape.
 //!
-//! A schedule is one sequence for the whole run. Worker `w` of `n` takes every `n`-th arrival from the `w`-th on, so
-//! the arrival process is the same whatever the number of workers.
+//! A schedule is one sequence for the whole run. Worker `w` of `n` uses every `n`-th arrival from the `w`-th on, so the
+//! arrival process is the same whatever the number of workers.
 
 mod concurrency;
 mod constant;
@@ -20,24 +20,24 @@ pub struct Shape {
     pub name: &'static str,
     /// What it does, for `--help` and the documents.
     pub text: &'static str,
-    /// What begins sessions. `trace` holds the offsets at which the input wants its sessions to begin, growing; most
-    /// shapes don't care.
+    /// What starts sessions. `trace` holds the offsets at which the input schedules its sessions to start, growing; most shapes
+    /// do not use it.
     pub starts: fn(&Phase, seed: u64, trace: &Arc<[DurationNs]>) -> Starts,
 }
 
-/// What begins sessions, and when their later turns go.
+/// What starts sessions, and when their later turns are sent.
 pub enum Starts {
-    /// Closed loop: a session begins when a place is free; later turns go when they are due.
+    /// Closed loop: a session starts when a place is free; later turns are sent when they are due.
     Places,
-    /// Open loop: each request takes an arrival, the first turn of a session or a later one.
+    /// Open loop: each request uses an arrival, the first turn of a session or a later one.
     Requests(Arrivals),
-    /// Each first turn takes an arrival; later turns go when they are due.
+    /// Each first turn uses an arrival; later turns are sent when they are due.
     Sessions(Arrivals),
-    /// A fixed number of users, each with a request at even distances; who has said everything makes place for another.
+    /// A fixed number of users, each with a request at even distances; one without further turns is replaced by another.
     Users(Users),
 }
 
-/// Offsets from the phase's begin, growing.
+/// Offsets from the phase's start, growing.
 pub type Arrivals = Box<dyn Iterator<Item = DurationNs> + Send>;
 
 /// Users that take turns.
@@ -45,7 +45,7 @@ pub type Arrivals = Box<dyn Iterator<Item = DurationNs> + Send>;
 pub struct Users {
     /// How many there are at any time.
     pub count: u32,
-    /// From one request of a user to the next, unless the answer takes longer.
+    /// From one request of a user to the next, unless the response takes longer.
     pub gap: DurationNs,
 }
 
@@ -97,8 +97,8 @@ impl Users {
         DurationNs(self.gap.0 / i64::from(self.count.max(1)))
     }
 
-    /// How many of its `turns` the user who comes first as number `place` takes: the population begins as if it had
-    /// been there for long, with some users near their end.
+    /// How many of its `turns` the user has left who starts as number `place`: the population starts as if it had been active
+    /// for long, with some users near their end.
     #[must_use]
     pub fn first_turns(&self, place: u32, turns: u32) -> u32 {
         let (count, later) = (u64::from(self.count.max(1)), u64::from(turns.saturating_sub(1)));
@@ -138,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_rate_is_the_one_asked_for() {
+    fn the_mean_rate_is_the_requested_one() {
         for shape in ["constant", "poisson", "gamma"] {
             let count = 100_000;
             let last = arrivals(shape, 5_000.0, 7).nth(count - 1).unwrap();
             let rate = 100_000.0 / last.as_seconds();
-            assert!((rate / 5_000.0 - 1.0).abs() < 0.01, "{shape} gives {rate} requests/s");
+            assert!((rate / 5_000.0 - 1.0).abs() < 0.01, "{shape} has {rate} requests/s");
         }
     }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn gamma_gaps_are_as_smooth_as_asked_for() {
+    fn gamma_gaps_are_as_smooth_as_requested() {
         for smoothness in [0.25, 1.0, 4.0] {
             let phase = Phase { arrival_smoothness: Some(smoothness), ..phase("gamma", 1_000.0) };
             let (mean, deviation, _) = gaps(&phase);
@@ -200,7 +200,7 @@ mod tests {
         let starts = (by_name("concurrency").unwrap().starts)(&closed, 1, &trace);
         assert!(matches!(starts, Starts::Places), "due when another ends");
         let Starts::Sessions(dues) = (by_name("fixed_schedule").unwrap().starts)(&closed, 1, &trace) else {
-            panic!("a trace begins sessions")
+            panic!("a trace starts sessions")
         };
         assert_eq!(dues.collect::<Vec<_>>(), *trace, "the trace's own times");
     }

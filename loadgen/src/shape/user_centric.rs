@@ -1,4 +1,4 @@
-//! A number of users, each of whom sends at even distances and never overlaps itself.
+//! A number of users, each of which sends at even distances and never overlaps itself.
 
 use super::{Shape, Starts, Users};
 use common::clock::DurationNs;

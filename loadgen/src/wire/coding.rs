@@ -1,7 +1,7 @@
-//! HOT: how the body of a response is coded, by its head, and whether it begins as a stream of events does. Budget:
-//! docs/BUDGET.md, "one-token streaming requests"; asked once a response.
+//! HOT: the content coding of a response, by its head, and whether its body starts as a stream of events does. Budget:
+//! docs/BUDGET.md, "one-token streaming requests"; called once a response.
 
-/// A content coding (RFC 9110 §8.4.1). A body that has one is not cut into events here: whoever decodes it does that.
+/// A content coding (RFC 9110 §8.4.1). A body that has one is not cut into events here, but where it is decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Coding {
     /// None.
@@ -49,7 +49,7 @@ impl Coding {
     }
 }
 
-/// Whether the body that follows this head is called a stream of events.
+/// Whether the body that follows this head is declared a stream of events.
 #[must_use]
 pub fn is_event_stream(head: &[u8]) -> bool {
     values(head, b"content-type").last().is_some_and(is_event_stream_type)
@@ -71,28 +71,28 @@ fn values<'a>(head: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &'a [
     })
 }
 
-/// Whether a body begins as a stream of events does, whatever its type says; `None` while too little of it is there.
+/// Whether a body starts as a stream of events does, whatever its type is; `None` while too little of it is there.
 #[must_use]
-pub fn begins_stream(bytes: &[u8]) -> Option<bool> {
-    let begun = match bytes.strip_prefix(BYTE_ORDER_MARK) {
+pub fn is_stream_start(bytes: &[u8]) -> Option<bool> {
+    let rest = match bytes.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => rest,
         None if BYTE_ORDER_MARK.starts_with(bytes) => return None,
         None => bytes,
     };
-    let blank = begun.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let begun = &begun[blank..];
-    if begun.is_empty() {
+    let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let rest = &rest[blank..];
+    if rest.is_empty() {
         return None;
     }
-    if FIELDS.iter().any(|field| begun.starts_with(field)) {
+    if FIELDS.iter().any(|field| rest.starts_with(field)) {
         return Some(true);
     }
-    if FIELDS.iter().any(|field| field.starts_with(begun)) { None } else { Some(false) }
+    if FIELDS.iter().any(|field| field.starts_with(rest)) { None } else { Some(false) }
 }
 
-/// What may stand at the very beginning of a stream of events, and means nothing (WHATWG HTML §9.2.5).
+/// May precede a stream of events, and means nothing (WHATWG HTML §9.2.5).
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// How the first line of a stream of events begins.
+/// How the first line of a stream of events starts.
 const FIELDS: &[&[u8]] = &[b"data:", b"event:", b"id:", b"retry:", b":"];
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 const NAMES: &[(&[u8], Coding)] = &[
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codings_are_told_by_name() {
+    fn codings_are_known_by_name() {
         for (value, expected) in [
             ("gzip", Coding::Gzip),
             (" X-GZIP ", Coding::Gzip),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_told_by_how_they_begin() {
+    fn streams_are_recognized_by_how_they_start() {
         for (bytes, expected) in [
             ("data: x", Some(true)),
             ("\u{feff}data:", Some(true)),
@@ -142,9 +142,9 @@ mod tests {
             ("database: x", Some(false)),
             ("<html>", Some(false)),
         ] {
-            assert_eq!(begins_stream(bytes.as_bytes()), expected, "{bytes:?}");
+            assert_eq!(is_stream_start(bytes.as_bytes()), expected, "{bytes:?}");
         }
-        assert_eq!(begins_stream(b"\xef\xbb"), None, "half a mark");
-        assert_eq!(begins_stream(b"\xef\xbbx"), Some(false), "no mark");
+        assert_eq!(is_stream_start(b"\xef\xbb"), None, "half a mark");
+        assert_eq!(is_stream_start(b"\xef\xbbx"), Some(false), "no mark");
     }
 }

@@ -1,5 +1,5 @@
-//! HOT: whether an event brings text, told by its bytes: no JSON is understood on a hot core. Budget: docs/BUDGET.md,
-//! "CPU per event"; asked only under `--prefill-concurrency`, until a request's first token.
+//! HOT: whether an event brings text, by its bytes: no JSON is parsed on a hot core. Budget: docs/BUDGET.md,
+//! "CPU per event"; called only under `--prefill-concurrency`, until a request's first token.
 
 use memchr::memmem;
 

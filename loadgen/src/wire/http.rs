@@ -4,7 +4,7 @@
 use crate::bounds::RESPONSE_BYTES_MAX;
 use crate::wire::Sink;
 use crate::wire::coding::is_event_stream_type;
-pub use crate::wire::coding::{Coding, begins_stream};
+pub use crate::wire::coding::{Coding, is_stream_start};
 use crate::wire::sse::{Cutter, EVENT_BYTES_MAX};
 
 /// One connection's responses, one after the other.
@@ -18,23 +18,23 @@ pub struct Responses {
     offset: u64,
     event_stream: bool,
     coding: Coding,
-    /// Whether it is not known yet if the body is a stream of events that nothing calls so, and what is there of it.
+    /// While it is not known whether the body is a stream of events that no header declares: what is there of it.
     is_undecided: bool,
     lead: [u8; LEAD],
     lead_length: u8,
     keep_alive: bool,
-    /// Whether any byte of the response that is awaited has come.
-    begun: bool,
-    /// Where the response that is awaited begins.
+    /// Whether any byte of the awaited response has arrived.
+    has_started: bool,
+    /// Where the awaited response starts.
     response_begin: u64,
     /// Interim heads and trailer bytes of it: what no server needs many of.
     interim: u32,
     trailers: usize,
-    /// Whether the response that is awaited has no body whatever its head says: it answers `HEAD`.
+    /// Whether the awaited response has no body whatever its head states: it responds to `HEAD`.
     bodiless: bool,
 }
 
-/// What came of the bytes fed.
+/// What was found in the bytes fed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The response is not whole yet.
@@ -50,7 +50,7 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The status line or a header line is malformed.
-    #[error("what came is no HTTP/1.1 response")]
+    #[error("what arrived is no HTTP/1.1 response")]
     Head,
     /// The head is larger than [`HEAD_BYTES_MAX`] or has more than [`HEADERS_MAX`] lines.
     #[error("the response's head is larger than {} KiB or has more than {HEADERS_MAX} lines", HEAD_BYTES_MAX >> 10)]
@@ -61,14 +61,14 @@ pub enum Malformed {
     /// An event is larger than [`EVENT_BYTES_MAX`].
     #[error("an event of the response is larger than {} MiB", EVENT_BYTES_MAX >> 20)]
     EventTooLarge,
-    /// Bytes came that belong to no request.
+    /// Bytes arrived that belong to no request.
     #[error("the server sent bytes after its response")]
     Surplus,
-    /// The server speaks TLS, and was asked without.
-    #[error("the server answered with TLS: its URL begins with https://")]
+    /// The server requires TLS, and the request was sent without.
+    #[error("the server responded with TLS: use a URL that starts with https://")]
     Tls,
-    /// The server speaks HTTP/2.
-    #[error("the server answered with HTTP/2; only HTTP/1.1 is spoken here")]
+    /// The server sent HTTP/2.
+    #[error("the server responded with HTTP/2; only HTTP/1.1 is supported")]
     Http2,
     /// Too much of all responses that are open was not whole.
     #[error("too much of the responses that are open at once is not whole")]
@@ -79,8 +79,8 @@ pub enum Malformed {
     /// The response is longer than [`RESPONSE_BYTES_MAX`].
     #[error("the response is longer than {} GiB", RESPONSE_BYTES_MAX >> 30)]
     TooLong,
-    /// The server switches protocols, which nobody asked for.
-    #[error("the server wants to switch protocols")]
+    /// The server switches protocols, which no request requested.
+    #[error("the server requires another protocol")]
     Upgrade,
 }
 
@@ -100,14 +100,14 @@ impl Malformed {
         Self::Upgrade,
     ];
 
-    /// The number that stands for the case in a record.
+    /// The number of the case in a record.
     #[cold]
     #[must_use]
     pub fn number(self) -> u32 {
         Self::ALL.iter().zip(1..).find(|(case, _)| **case == self).map_or(0, |(_, number)| number)
     }
 
-    /// The case that a number stands for; for none, that what came is no response.
+    /// The case with a number; an unknown number means that what arrived is no response.
     #[must_use]
     pub fn from_number(number: u32) -> Self {
         let place = usize::try_from(number).unwrap_or(0).wrapping_sub(1);
@@ -122,8 +122,8 @@ pub enum AtEnd {
     Complete,
     /// The response was not whole.
     Truncated,
-    /// Not one byte of the response had come.
-    NotBegun,
+    /// Not one byte of the response had arrived.
+    NotStarted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Responses {
             lead: [0; LEAD],
             lead_length: 0,
             keep_alive: true,
-            begun: false,
+            has_started: false,
             response_begin: 0,
             interim: 0,
             trailers: 0,
@@ -161,7 +161,7 @@ impl Responses {
         }
     }
 
-    /// Forgets what is not whole, and gives back the memory that it took.
+    /// Forgets what is not whole, and frees its memory.
     pub fn release(&mut self) {
         self.empty_carry();
         self.cutter.reset();
@@ -180,7 +180,7 @@ impl Responses {
         self.empty_carry();
         self.response_begin = self.offset;
         (self.interim, self.trailers) = (0, 0);
-        self.begun = false;
+        self.has_started = false;
         self.bodiless = false;
     }
 
@@ -191,23 +191,23 @@ impl Responses {
         self.bodiless = true;
     }
 
-    /// Goes on at another offset of the connection, with a response that is awaited from there.
+    /// Continues at another offset of the connection, with a response that is awaited from there.
     #[cold]
     pub fn seek(&mut self, offset: u64) {
         self.offset = offset;
         self.expect();
     }
 
-    /// Whether the body of the response is coded.
+    /// Whether the body of the response is compressed.
     #[must_use]
     pub fn is_coded(&self) -> bool {
         self.coding != Coding::Identity
     }
 
-    /// Whether any byte of the response that is awaited has come.
+    /// Whether any byte of the awaited response has arrived.
     #[must_use]
-    pub const fn has_begun(&self) -> bool {
-        self.begun
+    pub const fn has_started(&self) -> bool {
+        self.has_started
     }
 
     /// Memory that it holds of what is not whole.
@@ -229,7 +229,7 @@ impl Responses {
         self.offset
     }
 
-    /// Takes the bytes of one read.
+    /// Parses the bytes of one read.
     ///
     /// # Errors
     /// When they are no HTTP/1.1 response; the connection is then of no more use.
@@ -245,13 +245,13 @@ impl Responses {
         Ok(progress)
     }
 
-    /// Takes bytes up to the end of the response that is awaited; gives how many.
+    /// Parses bytes up to the end of the awaited response; returns how many.
     ///
     /// # Errors
     /// As those of [`Responses::feed`], but for bytes after the response.
     pub fn feed_one(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(usize, Progress), Malformed> {
         let mut rest = bytes;
-        self.begun |= !bytes.is_empty();
+        self.has_started |= !bytes.is_empty();
         if self.offset - self.response_begin > RESPONSE_BYTES_MAX {
             return Err(Malformed::TooLong);
         }
@@ -278,7 +278,7 @@ impl Responses {
         Ok((bytes.len() - rest.len(), self.progress()))
     }
 
-    /// Passes over bytes of the body that nobody has; tells whether an event may have lost its beginning or end.
+    /// Skips bytes of the body that were not captured; returns whether an event may have lost its start or end.
     ///
     /// # Errors
     /// When framing may be among them.
@@ -322,7 +322,7 @@ impl Responses {
             return AtEnd::Complete;
         }
         self.cutter.reset();
-        if self.begun { AtEnd::Truncated } else { AtEnd::NotBegun }
+        if self.has_started { AtEnd::Truncated } else { AtEnd::NotStarted }
     }
 
     fn head(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
@@ -334,7 +334,7 @@ impl Responses {
         self.head_in_pieces(bytes, sink)
     }
 
-    /// A head that came in several reads; a new line at least must come before it is tried again.
+    /// A head that arrived in several reads; a new line at least must arrive before it is parsed again.
     #[cold]
     #[inline(never)]
     fn head_in_pieces(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Malformed> {
@@ -466,7 +466,7 @@ impl Responses {
         }
     }
 
-    /// Lines up to an empty one; what they say does not matter to a benchmark.
+    /// Lines up to an empty one; their content does not matter to a benchmark.
     fn trailers(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let Some(line_end) = memchr::memchr(b'\n', bytes) else {
             self.carry.extend_from_slice(bytes);
@@ -494,20 +494,20 @@ impl Responses {
             return cut.map_err(|_too_large| Malformed::EventTooLarge);
         }
         if self.is_undecided {
-            return self.begin_content(bytes, sink);
+            return self.start_content(bytes, sink);
         }
         sink.body(bytes, self.offset + widen(bytes.len()));
         Ok(())
     }
 
-    /// The first bytes of a body that nothing calls a stream of events: they say whether it is one.
+    /// The first bytes of a body that no header declares a stream of events: they show whether it is one.
     #[cold]
     #[inline(never)]
-    fn begin_content(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Malformed> {
+    fn start_content(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Malformed> {
         let begin = usize::from(self.lead_length);
         let taken = bytes.len().min(LEAD - begin);
         self.lead[begin..begin + taken].copy_from_slice(&bytes[..taken]);
-        let known = begins_stream(&self.lead[..begin + taken]);
+        let known = is_stream_start(&self.lead[..begin + taken]);
         if known.is_none() && begin + bytes.len() < LEAD {
             self.lead_length += u8::try_from(taken).unwrap_or(0);
             return Ok(());
@@ -544,7 +544,7 @@ impl Default for Responses {
     }
 }
 
-/// What a head says of its body.
+/// What a head states of its body.
 struct Framing {
     chunked: bool,
     length: Option<u64>,
@@ -616,19 +616,19 @@ fn ends_with_token(value: &[u8], token: &[u8]) -> bool {
     tokens(value).last().is_some_and(|one| one.eq_ignore_ascii_case(token))
 }
 
-/// What bytes are that are no HTTP/1.1 response.
+/// The error for bytes that are no HTTP/1.1 response.
 #[cold]
 fn other_protocol(bytes: &[u8]) -> Malformed {
     match bytes {
         // An alert or a handshake of TLS (RFC 8446 §5.1).
         [0x15 | 0x16, 0x03, ..] => Malformed::Tls,
-        // SETTINGS or GOAWAY of the whole connection (RFC 9113 §4.1): with what each server begins or gives up.
+        // SETTINGS or GOAWAY of the whole connection (RFC 9113 §4.1): the first or the last frame of a server.
         [0, _, _, 4 | 7, _, 0, 0, 0, 0, ..] => Malformed::Http2,
         _ => Malformed::Head,
     }
 }
 
-/// The size in a chunk's first line; extensions after a semicolon are passed over (RFC 9112 §7.1.1).
+/// The size in a chunk's first line; extensions after a semicolon are skipped (RFC 9112 §7.1.1).
 fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let after = line[digits..].trim_ascii();
@@ -655,16 +655,16 @@ const fn narrow(count: u64) -> usize {
     count as usize
 }
 
-/// The largest head that is taken.
+/// The largest head that is accepted.
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
-/// The most header lines that are taken.
+/// The most header lines that are accepted.
 pub const HEADERS_MAX: usize = 128;
 const CHUNK_LINE_MAX: usize = 4 << 10;
 /// The most interim heads of one response.
 const INTERIM_MAX: u32 = 64;
 /// Memory that is kept of a head for the next one.
 const KEPT_BYTES: usize = 4 << 10;
-/// Bytes by which a stream of events is told that nothing calls so.
+/// Bytes by which a stream of events is recognized that no header declares.
 const LEAD: usize = 16;
 
 #[cfg(test)]
@@ -673,7 +673,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fmt::Write;
 
-    /// Writes down what it is given.
+    /// Records the calls of a sink.
     #[derive(Default)]
     struct Journal(String);
 
@@ -798,7 +798,7 @@ mod tests {
             "behind a mark"
         );
         assert_eq!(body("", &["{\"a\":", "1}"]), "body {\\\"a\\\":; body 1}; ", "JSON is none");
-        assert_eq!(body("", &["da", "y"]), "body da; body y; ", "nor is what only begins so");
+        assert_eq!(body("", &["da", "y"]), "body da; body y; ", "nor is what only starts so");
         assert_eq!(body("", &["ev"]), "body ev; ", "nor what ends there");
         assert_eq!(
             body("", &["\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\nx"]).matches('x').count(),
@@ -808,7 +808,7 @@ mod tests {
     }
 
     #[test]
-    fn coded_bodies_come_in_pieces() {
+    fn coded_bodies_arrive_in_pieces() {
         let lines = "content-type: text/event-stream\r\ncontent-encoding: gzip\r\n";
         assert_eq!(body(lines, &["data: a\n\n"]), "Gzip true; body data: a\\n\\n; ", "not cut");
         let lines = "content-encoding: br\r\nContent-Encoding: gzip\r\n";
@@ -818,13 +818,13 @@ mod tests {
 
     #[test]
     fn early_ends() {
-        check("", "NotBegun");
+        check("", "NotStarted");
         check("HTTP/1.1 2", "Truncated");
         check("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhi", "head 200 38B @38; body hi @40; Truncated");
     }
 
     proptest! {
-        /// A stream split at any bytes gives the same events at the same offsets.
+        /// A stream split at any bytes has the same events at the same offsets.
         #[test]
         fn splits_do_not_matter(sizes in prop::collection::vec(1_usize..40, 1..6), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
             let mut stream = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream; x\r\n\r\n".to_owned();

@@ -12,14 +12,14 @@ pub mod http;
 pub mod sse;
 pub mod tls;
 
-/// Takes what was cut from a response stream.
+/// Receives what was cut from a response stream.
 pub trait Sink {
-    /// The head of the response came whole; interim (1xx) heads are passed over.
+    /// The head of the response is whole; interim (1xx) heads are skipped.
     fn head(&mut self, status: u16, bytes: &[u8], end: u64);
-    /// The body that follows the head is coded: it comes in pieces, whether or not it is called a stream of events.
+    /// The body that follows the head is compressed: it arrives in pieces, whether or not it is declared a stream of events.
     fn coded(&mut self, _coding: coding::Coding, _is_event_stream: bool) {}
-    /// A server-sent event came whole; the blank line that ends it is not among its bytes.
+    /// A server-sent event is whole; the blank line that ends it is not among its bytes.
     fn event(&mut self, bytes: &[u8], end: u64);
-    /// A piece of a body that is no event stream came.
+    /// A piece of a body arrived that is no event stream.
     fn body(&mut self, bytes: &[u8], end: u64);
 }

@@ -4,7 +4,7 @@
 use super::coding::BYTE_ORDER_MARK;
 use memchr::memchr2;
 
-/// Cuts one event stream. Fields are not looked at: that is the scribe's work.
+/// Cuts one event stream. Fields are not parsed here, but in the response parser.
 #[derive(Debug, Default)]
 pub struct Cutter {
     /// Bytes of the event that is not whole yet. A little is kept between events, so it grows once.
@@ -13,9 +13,9 @@ pub struct Cutter {
     in_line: bool,
     /// Whether the last byte was a carriage return: a line feed right after it ends no second line.
     after_return: bool,
-    /// Whether the stream has begun: a byte order mark before it is passed over.
-    has_begun: bool,
-    /// Bytes of a mark with which it may begin.
+    /// Whether the stream has started: a byte order mark before it is skipped.
+    has_started: bool,
+    /// Bytes of a mark with which it may start.
     mark: u8,
 }
 
@@ -24,16 +24,16 @@ pub struct Cutter {
 pub struct EventTooLarge;
 
 impl Cutter {
-    /// Begins a new stream.
+    /// Starts a new stream.
     pub fn reset(&mut self) {
         self.empty();
         self.in_line = false;
         self.after_return = false;
-        (self.has_begun, self.mark) = (false, 0);
+        (self.has_started, self.mark) = (false, 0);
     }
 
-    /// Takes bytes whose first has this offset; calls `event` with each event that they complete and the offset
-    /// after its last byte.
+    /// Cuts bytes whose first has this offset; calls `event` with each event that they complete and the offset after its last
+    /// byte.
     ///
     /// # Errors
     /// When an event is larger than [`EVENT_BYTES_MAX`].
@@ -46,7 +46,7 @@ impl Cutter {
         if bytes.is_empty() {
             return Ok(());
         }
-        if !self.has_begun {
+        if !self.has_started {
             return self.begin(bytes, offset, event);
         }
         let mut begin = 0;
@@ -79,7 +79,7 @@ impl Cutter {
         self.keep(&bytes[begin..])
     }
 
-    /// Passes over a byte order mark before the first event.
+    /// Skips a byte order mark before the first event.
     #[cold]
     #[inline(never)]
     fn begin(
@@ -95,11 +95,11 @@ impl Cutter {
             self.mark += u8::try_from(same).unwrap_or(0);
             return Ok(());
         }
-        self.has_begun = true;
+        self.has_started = true;
         if same == wanted.len() {
             return self.feed(&bytes[same..], offset + widen(same), event);
         }
-        // It began like a mark, and is none.
+        // It started like a mark, and is none.
         self.keep(&BYTE_ORDER_MARK[..known])?;
         self.in_line = known > 0;
         self.feed(bytes, offset, event)
@@ -160,7 +160,7 @@ const fn widen(count: usize) -> u64 {
     count as u64
 }
 
-/// The largest event that is cut: larger ones are a server gone wrong.
+/// The largest event that is cut: a server that sends larger ones is faulty.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
 /// Memory that is kept of an event for the next one.
 const KEPT_BYTES: usize = 32 << 10;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn one_mark_at_the_beginning_is_passed_over() {
+    fn one_mark_at_the_start_is_skipped() {
         check("\u{feff}data: a\n\n", &[("data: a", 112)]);
         check("\u{feff}\n\ndata: a\n\n", &[("data: a", 114)]);
         check("\u{feff}\u{feff}data: a\n\n", &[("\u{feff}data: a", 115)]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a stream is split, the same events come out, and none ends later than its blank line.
+        /// However a stream is split, the same events are cut, and none ends later than its blank line.
         #[test]
         fn splits_do_not_matter(text in "(data: [a-c]{0,3}|: x)?(\n|\r\n|\r)(data: [a-c]{0,3})?(\n|\r\n|\r|\n\n|\r\n\r\n|\r\r){0,4}(data: z)?(\n\n|\r\n\r\n|\r\r)?", cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
             let bytes = text.as_bytes();
@@ -234,7 +234,7 @@ mod tests {
             prop_assert_eq!(whole.len(), split.len(), "{:?} in {:?}", text, pieces);
             for (one, other) in whole.iter().zip(&split) {
                 prop_assert_eq!(&one.0, &other.0);
-                // A line feed that comes in a later piece than its carriage return is not waited for.
+                // A line feed that arrives in a later piece than its carriage return is not waited for.
                 prop_assert!(other.1 <= one.1 && other.1 + 1 >= one.1);
             }
         }

@@ -1,4 +1,4 @@
-//! HOT: TLS over bytes that somebody else carries: records in, plaintext out, and where each record ends on the wire.
+//! HOT: TLS over bytes that the caller transports: records in, plaintext out, and where each record ends on the wire.
 //! Budget: docs/BUDGET.md, "TLS".
 //!
 //! A byte of plaintext is there when the record that holds it is whole, so what was cut from a record ends, for the
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// One connection's TLS.
 pub struct Tls {
     session: ClientConnection,
-    /// The record that has begun and is not whole.
+    /// The record that has started and is not whole.
     partial: Vec<u8>,
     plaintext: Vec<u8>,
     /// Bytes of whole records received.
@@ -20,10 +20,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// A connection that has yet to shake hands.
+    /// A connection whose handshake is still to be done.
     ///
     /// # Errors
-    /// When the configuration is of no use.
+    /// When the configuration is not usable.
     pub fn new(config: &Arc<ClientConfig>, name: &ServerName<'static>) -> Result<Self, rustls::Error> {
         let mut session = ClientConnection::new(Arc::clone(config), name.clone())?;
         session.set_buffer_limit(None);
@@ -54,7 +54,7 @@ impl Tls {
         self.partial.capacity() + self.plaintext.capacity()
     }
 
-    /// What TLS itself wants sent.
+    /// Bytes of TLS itself that must be sent.
     #[must_use]
     pub fn outgoing(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -62,7 +62,7 @@ impl Tls {
         bytes
     }
 
-    /// The records of a request, and how many bytes of the handshake stand before them.
+    /// The records of a request, and how many bytes of the handshake precede them.
     #[must_use]
     pub fn sealed(&mut self, request: &[u8]) -> (Vec<u8>, u64) {
         let mut bytes = Vec::with_capacity(request.len() + RECORD_ROOM);
@@ -75,16 +75,16 @@ impl Tls {
         (bytes, handshake)
     }
 
-    /// Memory takes everything, so that nothing can fail.
+    /// A vector accepts everything, so that nothing can fail.
     fn append(&mut self, bytes: &mut Vec<u8>) {
         while self.session.wants_write() && self.session.write_tls(bytes).is_ok() {}
     }
 
-    /// Takes bytes up to the end of the next record; tells whether one was whole. Its plaintext is
-    /// [`Tls::plaintext`] then.
+    /// Consumes bytes up to the end of the next record; returns whether one was whole. Its plaintext is [`Tls::plaintext`]
+    /// then.
     ///
     /// # Errors
-    /// What the peer did wrong: its certificate, its records.
+    /// The peer's mistake: its certificate, its records.
     pub fn take_record(&mut self, bytes: &mut &[u8]) -> Result<bool, rustls::Error> {
         let wanted = loop {
             let wanted = match self.partial.get(3..HEADER) {
@@ -116,12 +116,12 @@ impl Tls {
         Ok(true)
     }
 
-    /// Takes the plaintext of the records taken since the last time.
+    /// Takes the plaintext of the records since the last call.
     pub fn plaintext(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.plaintext)
     }
 
-    /// Gives back the memory of plaintext.
+    /// Returns the buffer of plaintext.
     pub fn give_back(&mut self, mut plaintext: Vec<u8>) {
         plaintext.clear();
         self.plaintext = plaintext;
@@ -164,7 +164,7 @@ mod tests {
         ServerConnection::new(Arc::new(server)).unwrap()
     }
 
-    /// Moves bytes to the server, and its answer back in pieces of `step` bytes; gives the client's plaintext.
+    /// Moves bytes to the server, and its response back in pieces of `step` bytes; returns the client's plaintext.
     fn exchange(
         client: &mut Tls,
         server: &mut ServerConnection,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_opened_however_they_come() {
+    fn records_are_decrypted_however_they_arrive() {
         for step in [1, 7, 100, 100_000] {
             check(step);
         }
@@ -236,7 +236,7 @@ mod tests {
         (0..10).find_map(|_| client.take_record(&mut rest).err())
     }
 
-    /// A certificate that signs itself and is an authority's too is what many servers have: named by the user, it is trusted.
+    /// A self-signed certificate that is also an authority's is what many servers have: named by the user, it is trusted.
     #[test]
     fn an_authority_that_is_the_server_itself_is_trusted_where_it_is_named() {
         let authority = |name: &str| {

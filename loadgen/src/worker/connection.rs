@@ -1,7 +1,7 @@
 //! HOT: a connection and the request that it carries. Budget: docs/BUDGET.md, "memory".
 
 use super::job::Job;
-use crate::composer::{Prepared, Said};
+use crate::composer::{Prepared, Response};
 use crate::wire::http::Responses;
 use crate::wire::tls::Tls;
 use common::clock::MonoNs;
@@ -14,7 +14,7 @@ pub(super) struct Connection {
     pub(super) cookie: SocketCookie,
     pub(super) target: u16,
     pub(super) sent_offset: u64,
-    /// Where the last request begins in the sent stream.
+    /// Where the last request starts in the sent stream.
     pub(super) request_begin: u64,
     pub(super) uses: u32,
     pub(super) opened: u32,
@@ -33,7 +33,7 @@ pub(super) enum State {
     Securing,
     Idle,
     Busy,
-    /// Its request is a job that is to be asked after.
+    /// Its request is a job that is to be polled.
     Waiting,
     Closing,
 }
@@ -55,8 +55,8 @@ pub(super) struct Active {
     pub(super) comments: u32,
     /// Whether it was sent before, on a connection that the server ended at that moment.
     pub(super) is_retried: bool,
-    /// What the server said, of a session that has more to say.
-    pub(super) said: Option<Said>,
+    /// The response, if its session has further turns.
+    pub(super) response: Option<Response>,
     /// Of a job, its last answer.
     pub(super) job: Option<Box<Job>>,
 }
@@ -94,16 +94,16 @@ impl Connection {
 }
 
 impl Active {
-    /// Whether it is a job of which the server has told something.
-    pub(super) fn is_job_begun(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| job.is_begun())
+    /// Whether it is a job to which the server has responded.
+    pub(super) fn is_job_started(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.has_started())
     }
 
-    /// Bytes of the response that it holds: what its session goes on with, or the answer of a job.
+    /// Bytes of the response that it holds: for its session's next turn, or of a job.
     #[inline]
     pub(super) fn kept(&self) -> u64 {
-        let said = self.said.as_ref().map_or(0, |said| said.bytes.len());
-        (said + self.job.as_ref().map_or(0, |job| job.held())) as u64
+        let response = self.response.as_ref().map_or(0, |response| response.bytes.len());
+        (response + self.job.as_ref().map_or(0, |job| job.held())) as u64
     }
 
     pub(super) const fn new(prepared: Prepared, due: MonoNs, phase: u32) -> Self {
@@ -119,7 +119,7 @@ impl Active {
             comments: 0,
             malformed: 0,
             is_retried: false,
-            said: None,
+            response: None,
             job: None,
         }
     }

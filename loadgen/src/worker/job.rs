@@ -1,7 +1,7 @@
-//! HOT: requests whose answer has to be asked for again: each keeps its connection until it is over or the server closes it. Budget:
-//! docs/BUDGET.md, "sending on time".
+//! HOT: requests whose result is polled until it is there: each keeps its connection until it is over or the server closes
+//! it. Budget: docs/BUDGET.md, "sending on time".
 //!
-//! Of such a request the last answer is reported, as if it were the only one: what was said on the way is no event.
+//! The last response to such a request is reported as if it were the only one: responses before it are no events.
 
 use super::connection::{Active, State};
 use super::{Worker, outcome_of, widen};
@@ -25,12 +25,12 @@ pub(super) struct Job {
     /// When its last byte was reaped, and where it ends on the wire.
     reaped: MonoNs,
     end: u64,
-    /// Whether what comes is what the job has made.
+    /// Whether the response is what the job has made.
     is_content: bool,
     /// Whether the connection can go on.
     keeps_alive: bool,
     /// Whether an answer has come on this connection.
-    has_answered_here: bool,
+    has_responded_here: bool,
     /// How the last answer is coded.
     coding: Coding,
     /// Bytes of the last answer that were too many.
@@ -39,7 +39,7 @@ pub(super) struct Job {
 
 impl Job {
     /// Whether the server knows of it.
-    pub(super) const fn is_begun(&self) -> bool {
+    pub(super) const fn has_started(&self) -> bool {
         self.status != 0
     }
 
@@ -54,7 +54,7 @@ impl Job {
         self.keeps_alive = false;
     }
 
-    /// Keeps nothing more of its last answer.
+    /// Drops the rest of its last response.
     #[cold]
     pub(super) fn give_up(&mut self) {
         self.left_out += self.body.len() as u64;
@@ -96,10 +96,10 @@ impl Sink for Job {
 }
 
 impl Worker {
-    /// An answer of a job is whole: the composer reads it, and says what follows.
+    /// A response for a job is whole: the composer reads it, and decides what follows.
     #[cold]
     #[inline(never)]
-    pub(super) fn job_answered(&mut self, place: u32, outcome: Outcome, keeps_alive: bool, reaped: MonoNs) {
+    pub(super) fn job_responded(&mut self, place: u32, outcome: Outcome, keeps_alive: bool, reaped: MonoNs) {
         let is_sending = self.ring.is_sending(place);
         let connection = &mut self.connections[widen(place)];
         let end = connection.received_offset();
@@ -108,7 +108,7 @@ impl Worker {
         job.reaped = reaped;
         job.end = end;
         job.keeps_alive = keeps_alive && !is_sending;
-        job.has_answered_here = true;
+        job.has_responded_here = true;
         if outcome != Outcome::Ok || job.is_content {
             return self.job_over(place, outcome);
         }
@@ -121,41 +121,46 @@ impl Worker {
         let Some(active) = connection.active.as_mut() else { return };
         let Some(job) = active.job.as_ref() else { return };
         connection.state = State::Waiting;
-        let told = job::Told {
+        let response = job::JobResponse {
             request: active.prepared.request,
             target: active.prepared.target,
             body: job.body.clone(),
             coding: job.coding,
         };
-        let answer =
-            Answer { session: active.prepared.session, due, said: None, job: Some(told), is_branch: false };
-        self.turns.tell(&mut self.queue, answer);
+        let answer = Answer {
+            session: active.prepared.session,
+            due,
+            response: None,
+            job: Some(response),
+            is_branch: false,
+        };
+        self.turns.send(&mut self.queue, answer);
         self.turns.jobs.insert(active.prepared.request.0, place);
     }
 
-    /// Sends what is to be asked of jobs, or ends them.
+    /// Sends due polls of jobs, or ends them.
     #[inline]
-    pub(super) fn ask_after_jobs(&mut self, now: MonoNs) {
+    pub(super) fn poll_jobs(&mut self, now: MonoNs) {
         while self.turns.next_inquiry().is_some_and(|due| due <= now) {
             if let Some(prepared) = self.turns.pop_inquiry() {
-                self.ask_after(prepared);
+                self.poll_job(prepared);
             }
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn ask_after(&mut self, prepared: Prepared) {
+    fn poll_job(&mut self, prepared: Prepared) {
         let Some(place) = self.turns.jobs.remove(&prepared.request.0) else { return };
         let connection = &mut self.connections[widen(place)];
         let is_its = |active: &&mut Active| active.prepared.request == prepared.request;
-        // It may have been given up meanwhile.
+        // It may have been cancelled meanwhile.
         let Some(active) = connection.active.as_mut().filter(is_its) else { return };
         let Some(job) = active.job.as_mut() else { return };
-        let Next::Ask(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };
+        let Next::Poll(wanted) = prepared.next else { return self.job_over(place, Outcome::Ok) };
         job.is_content = wanted == job::Wanted::Content;
         if job.keeps_alive {
-            return self.ask(place, prepared.bytes);
+            return self.send_poll(place, prepared.bytes);
         }
         // The server has closed the connection meanwhile: a job is measured, and not a connection.
         let Some(mut active) = connection.active.take() else { return };
@@ -164,7 +169,7 @@ impl Worker {
         self.open(active);
     }
 
-    /// Goes on with a job on the connection that was opened for that.
+    /// Continues a job on the connection that was opened for it.
     #[cold]
     #[inline(never)]
     pub(super) fn go_on_with_job(&mut self, place: u32) {
@@ -173,7 +178,7 @@ impl Worker {
         let id = connection.id;
         let Some(active) = connection.active.as_mut() else { return };
         let Some(job) = active.job.as_mut() else { return };
-        job.has_answered_here = false;
+        job.has_responded_here = false;
         connection.uses += 1;
         active.response_begin = response_begin;
         let request = active.prepared.request;
@@ -183,11 +188,11 @@ impl Worker {
         let at = self.deadlines.partition_point(|other| other.0 <= deadline.0);
         self.deadlines.insert(at, deadline);
         self.reporter.moved(request, clock::mono(), &Moved { connection: id, reserved: 0, response_begin });
-        self.ask(place, bytes);
+        self.send_poll(place, bytes);
     }
 
-    /// Sends what is to be asked of a job.
-    fn ask(&mut self, place: u32, mut bytes: Vec<u8>) {
+    /// Sends a poll of a job.
+    fn send_poll(&mut self, place: u32, mut bytes: Vec<u8>) {
         let connection = &mut self.connections[widen(place)];
         let mut begin = connection.sent_offset;
         if let Some(tls) = connection.tls.as_mut() {
@@ -202,7 +207,7 @@ impl Worker {
         self.ring.send(place, bytes);
     }
 
-    /// The last answer of a job is there: it is told, and the request ends when it came.
+    /// The last response for a job is there: it is reported, and the request ends when it arrived.
     fn job_over(&mut self, place: u32, outcome: Outcome) {
         let connection = &mut self.connections[widen(place)];
         let Some(active) = connection.active.as_mut() else { return };
@@ -211,9 +216,9 @@ impl Worker {
         if job.left_out > 0 {
             self.exceeded.count(Bound::JobBytes, job.left_out);
         }
-        if let Some(said) = active.said.as_mut() {
-            said.coding = job.coding;
-            said.add(&job.body);
+        if let Some(response) = active.response.as_mut() {
+            response.coding = job.coding;
+            response.add(&job.body);
         }
         self.kept += active.kept();
         let mut sink = self.reporter.sink(active.prepared.request, job.reaped);
@@ -237,15 +242,15 @@ impl Worker {
         let Some(Active { job: Some(job), .. }) = connection.active.as_mut() else { return };
         let end = connection.responses.finish(&mut **job);
         let answered = outcome_of(job.status);
-        if end == AtEnd::NotBegun && job.is_begun() && job.has_answered_here {
-            // It was closed before the question came: that is asked again on another one.
+        if end == AtEnd::NotStarted && job.has_started() && job.has_responded_here {
+            // It was closed before the poll arrived: that is sent again on another one.
             job.keeps_alive = false;
             return self.have_read(place, now);
         }
         let outcome = match (error, end) {
-            (0, AtEnd::Complete) => return self.job_answered(place, answered, false, now),
+            (0, AtEnd::Complete) => return self.job_responded(place, answered, false, now),
             (0, AtEnd::Truncated) => Outcome::Truncated,
-            (0, AtEnd::NotBegun) => Outcome::ClosedEarly,
+            (0, AtEnd::NotStarted) => Outcome::ClosedEarly,
             _ => Outcome::Reset,
         };
         self.failed(place, outcome, error);
@@ -255,7 +260,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn job_left(&mut self, place: u32) {
-        // Whether the job needs the connection any more, the composer says.
+        // The composer decides whether the job still needs the connection.
         if let Some(job) =
             self.connections[widen(place)].active.as_mut().and_then(|active| active.job.as_mut())
         {

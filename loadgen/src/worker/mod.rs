@@ -20,7 +20,7 @@ pub use session::Threshold;
 
 use crate::bounds::{self, Bound, Exceeded};
 use crate::clock;
-use crate::composer::{Next, Prepared, PreparedQueue, Said};
+use crate::composer::{Next, Prepared, PreparedQueue, Response};
 use crate::report::Reporter;
 use crate::ring::socket::{self, Address};
 use crate::ring::uring::{Buffer, Completion, Event, Ring, SocketStamps};
@@ -47,23 +47,23 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Thread;
 
-/// What a worker is given.
+/// The inputs of a worker.
 pub struct Assignment {
     /// Its number, from 0.
     pub worker: u32,
     /// What it does, phase by phase.
     pub phases: Vec<Phase>,
-    /// Told when everything is set up, and how that went.
+    /// Sends the result of setting up the worker.
     pub ready: Sender<io::Result<()>>,
-    /// Tells when each phase begins that is not seamless.
+    /// Receives the start of each phase that is not seamless.
     pub begin: Receiver<MonoNs>,
-    /// Told when each phase is over.
+    /// Sends the end of each phase.
     pub ended: Sender<Ended>,
-    /// Requests ready to be sent.
+    /// Requests that are ready.
     pub queue: PreparedQueue,
-    /// Makes them; woken when a session goes on.
+    /// The thread that makes them; woken when a session goes on.
     pub composer: Thread,
-    /// Tells the composer to count sessions anew.
+    /// Has the composer count sessions anew.
     pub numbering: Arc<AtomicU32>,
     /// Where it reports.
     pub reporter: Reporter,
@@ -73,20 +73,20 @@ pub struct Assignment {
     pub connections: u32,
     /// How it waits.
     pub wait: Wait,
-    /// Whether sockets are asked for their own stamps.
+    /// Whether sockets' own stamps are enabled.
     pub stamps: SocketStamps,
     /// How long a request may take.
     pub timeout: DurationNs,
     /// How requests share connections.
     pub reuse: ConnectionReuse,
-    /// Of an API of jobs: how long after an answer a job is asked after again.
+    /// Of an API of jobs: the time from a response to the next poll.
     pub poll_interval: Option<DurationNs>,
-    /// How many requests may fail, if the plan says so.
+    /// How many requests may fail, if the plan limits it.
     pub threshold: Option<Arc<Threshold>>,
-    /// From what is drawn which requests are given up.
+    /// The seed of the choice of requests that are cancelled.
     pub seed: u64,
-    /// What the user wants: one of [`GO`], [`DRAIN`], [`STOP`].
-    pub will: Arc<AtomicU8>,
+    /// The user's stop request: one of [`GO`], [`DRAIN`], [`STOP`].
+    pub stop_request: Arc<AtomicU8>,
     /// How many workers may still send requests of a warm-up that have a marker, where that is of interest.
     pub warming: Option<Arc<AtomicU32>>,
     /// What was left out.
@@ -104,17 +104,17 @@ pub struct Destination {
 
 /// One phase of a worker.
 pub struct Phase {
-    /// When its requests are due, once it is known when it begins and how many sessions are still open.
+    /// When its requests are due, from its start and the number of sessions that are still open.
     pub schedule: Box<dyn FnOnce(MonoNs, u32) -> Schedule + Send>,
-    /// Whether it begins when the one before it has sent everything.
+    /// Whether it starts when the one before it has sent everything.
     pub is_seamless: bool,
     /// Whether it is left out of the results.
     pub is_warmup: bool,
-    /// Requests that are given up on purpose.
+    /// Requests that are cancelled on purpose.
     pub cancellation: Option<Cancellation>,
     /// Whether its sessions are counted from the first one: those of a schedule have each its own row, and users their age.
     pub counts_anew: bool,
-    /// Whether few enough requests wait for their first token that it must be noticed.
+    /// Whether so few requests may wait for their first token that its arrival must be seen.
     pub limits_prefill: bool,
 }
 
@@ -123,15 +123,15 @@ pub struct Phase {
 pub struct Ended {
     /// Its place in the plan.
     pub phase: u32,
-    /// When it began there.
-    pub begun: MonoNs,
+    /// When it started there.
+    pub started: MonoNs,
 }
 
-/// The user's will: go on.
+/// No stop request: go on.
 pub const GO: u8 = 0;
-/// The user's will: send nothing more, let requests in flight end.
+/// The user's stop request: send nothing more, let requests in flight end.
 pub const DRAIN: u8 = 1;
-/// The user's will: end now.
+/// The user's stop request: end now.
 pub const STOP: u8 = 2;
 
 /// Runs a worker on this thread until its schedule is done and nothing is in flight.
@@ -144,7 +144,7 @@ pub fn run(mut assignment: Assignment) -> io::Result<()> {
         Ok(ring) => ring,
         Err(error) => {
             assignment.reporter.finished(clock::mono());
-            // Whoever waits for this worker has gone, or learns why it can't work.
+            // The thread that waits for this worker has gone, or receives the reason why it can't work.
             assignment.ready.send(Err(error)).ok();
             return Ok(());
         }
@@ -168,7 +168,7 @@ struct Worker {
     /// Connections that are closed and will be free places soon.
     closing: u32,
     schedule: Schedule,
-    /// The phase's place in the plan, and what it asks for.
+    /// The phase's place in the plan, and its limits.
     phase: u32,
     is_warmup: bool,
     cancellation: Option<Cancellation>,
@@ -183,7 +183,7 @@ struct Worker {
     wait: Wait,
     stamps: SocketStamps,
     reuse: ConnectionReuse,
-    /// Whether requests are jobs, and how long after an answer they are asked after again.
+    /// Whether requests are jobs, and the time from a response to the next poll.
     sends_jobs: bool,
     poll_interval: DurationNs,
     /// Ties the clock of the sockets' stamps to ours; renewed now and then.
@@ -191,13 +191,13 @@ struct Worker {
     timeout: DurationNs,
     /// Deadlines of requests in the order in which they were submitted, which is the order of their deadlines.
     deadlines: VecDeque<(MonoNs, u32, u64)>,
-    /// When requests are given up on purpose.
+    /// When requests are cancelled on purpose.
     cancels: BinaryHeap<Reverse<(MonoNs, u32, u64)>>,
     /// Requests for which no connection could be had yet: one is being closed.
     stranded: VecDeque<Active>,
     threshold: Option<Arc<Threshold>>,
     seed: u64,
-    will: Arc<AtomicU8>,
+    stop_request: Arc<AtomicU8>,
     warming: Option<Arc<AtomicU32>>,
     exceeded: Arc<Exceeded>,
     in_flight: u32,
@@ -251,7 +251,7 @@ impl Worker {
             stranded: VecDeque::new(),
             threshold: assignment.threshold,
             seed: assignment.seed,
-            will: assignment.will,
+            stop_request: assignment.stop_request,
             warming: assignment.warming,
             exceeded: assignment.exceeded,
             in_flight: 0,
@@ -264,22 +264,22 @@ impl Worker {
         }
     }
 
-    /// Goes through the phases.
+    /// Runs the phases in turn.
     fn run(&mut self, phases: Vec<Phase>) -> io::Result<()> {
         let warmed = (0..).zip(&phases).filter(|(_, phase)| phase.is_warmup).map(|(number, _)| number + 1);
         let warmed = warmed.last().unwrap_or(0);
         let mut phases = (0..).zip(phases).peekable();
         while let Some((number, phase)) = phases.next() {
-            let begun = if phase.is_seamless && number > 0 {
+            let started = if phase.is_seamless && number > 0 {
                 clock::mono()
             } else {
-                let Ok(begun) = self.begin.recv() else { return Ok(()) };
-                begun
+                let Ok(started) = self.begin.recv() else { return Ok(()) };
+                started
             };
             if phase.is_seamless && phase.counts_anew && number > 0 {
                 self.count_anew();
             }
-            if number > 0 && self.will.load(Ordering::Relaxed) != GO {
+            if number > 0 && self.stop_request.load(Ordering::Relaxed) != GO {
                 return Ok(());
             }
             if number == warmed
@@ -292,33 +292,33 @@ impl Worker {
             self.cancellation = phase.cancellation;
             self.limits_prefill = phase.limits_prefill;
             self.cancelling = false;
-            self.schedule = (phase.schedule)(begun, self.schedule.open_sessions());
+            self.schedule = (phase.schedule)(started, self.schedule.open_sessions());
             let drains = !phases.peek().is_some_and(|(_, next)| next.is_seamless);
             let result = self.run_phase(drains);
             if result.is_err() {
                 // The others must not wait for a phase that this worker will never end.
-                self.will.fetch_max(STOP, Ordering::Relaxed);
+                self.stop_request.fetch_max(STOP, Ordering::Relaxed);
             }
             if phases.peek().is_some_and(|(_, next)| next.counts_anew && !next.is_seamless) {
-                // Its first requests are ready before it is known when it begins.
+                // Its first requests are ready before it is known when it starts.
                 self.count_anew();
             }
-            // Nobody waits for the end of a run that is being stopped.
-            self.phase_ended.send(Ended { phase: number, begun }).ok();
+            // No thread waits for the end of a run that is being stopped.
+            self.phase_ended.send(Ended { phase: number, started }).ok();
             result?;
         }
         Ok(())
     }
 
-    /// Sends what the phase asks for; with `drains`, until all of it has ended.
+    /// Sends the phase's requests; with `drains`, until all of them have ended.
     fn run_phase(&mut self, drains: bool) -> io::Result<()> {
-        let mut turn_begun = clock::mono();
+        let mut turn_start = clock::mono();
         loop {
-            self.issue(turn_begun);
-            self.expire(turn_begun);
+            self.issue(turn_start);
+            self.expire(turn_start);
             self.reporter.counters().set(Counter::InFlight, u64::from(self.in_flight));
             self.reporter.counters().publish();
-            if self.schedule.is_done(turn_begun) && (self.in_flight == 0 || !drains) {
+            if self.schedule.is_done(turn_start) && (self.in_flight == 0 || !drains) {
                 let mut unsent = self.schedule.unsent();
                 if drains {
                     unsent += self.turns.forget(&mut self.queue, &self.schedule);
@@ -327,11 +327,11 @@ impl Worker {
                 self.reporter.counters().count(Counter::Unsent, unsent);
                 return Ok(());
             }
-            self.wait(turn_begun)?;
+            self.wait(turn_start)?;
             while let Some(completion) = self.ring.reap() {
                 self.complete(completion);
             }
-            turn_begun = clock::mono();
+            turn_start = clock::mono();
         }
     }
 
@@ -375,7 +375,7 @@ impl Worker {
     /// Sends every request that is due and has room.
     #[inline]
     fn issue(&mut self, now: MonoNs) {
-        match self.will.load(Ordering::Relaxed) {
+        match self.stop_request.load(Ordering::Relaxed) {
             GO => {}
             DRAIN => self.schedule.end(now),
             _ => self.cancel_all(now),
@@ -384,11 +384,11 @@ impl Worker {
             self.cancel_all(now);
         }
         self.schedule.grow(now);
-        self.turns.hear(&mut self.queue);
+        self.turns.receive(&mut self.queue);
         for _ in 0..std::mem::take(&mut self.turns.ended) {
             self.schedule.session_ended(now, now + self.tree_backoff);
         }
-        self.ask_after_jobs(now);
+        self.poll_jobs(now);
         if !self.stranded.is_empty() {
             self.land(now);
         }
@@ -398,25 +398,25 @@ impl Worker {
                 && let Some(prepared) = self.turns.pop()
             {
                 self.schedule.take_turn();
-                self.begin_request(prepared, due);
+                self.start_request(prepared, due);
                 continue;
             }
             let Some(due) = self.schedule.start_by(now) else { return };
             let Ok(prepared) = self.queue.ready.pop() else {
                 self.reporter.counters().count(Counter::Starved, 1);
                 if self.queue.ready.is_abandoned() {
-                    // The composer can't go on, and tells why itself.
+                    // The composer can't go on, and reports why itself.
                     self.schedule.end(now);
                 }
                 return;
             };
             self.schedule.take_start();
-            self.begin_request(prepared, due);
+            self.start_request(prepared, due);
         }
     }
 
     #[inline]
-    fn begin_request(&mut self, mut prepared: Prepared, due: MonoNs) {
+    fn start_request(&mut self, mut prepared: Prepared, due: MonoNs) {
         if prepared.warmup_at > 0 {
             prepared.settle_on(self.is_warmup);
         }
@@ -425,7 +425,7 @@ impl Worker {
         let mut active = Active::new(prepared, due, self.phase);
         active.is_prefilling = self.limits_prefill;
         if active.prepared.next != Next::Over {
-            active.said = Some(Said::default());
+            active.response = Some(Response::default());
         }
         if self.sends_jobs {
             active.job = Some(Box::default());
@@ -433,7 +433,7 @@ impl Worker {
         self.assign(active);
     }
 
-    /// Gives a request to an idle connection, or to a new one.
+    /// Assigns a request to an idle connection, or to a new one.
     #[inline]
     fn assign(&mut self, active: Active) {
         if self.reuse == ConnectionReuse::StickyUserSessions
@@ -463,7 +463,7 @@ impl Worker {
         let mut begin = connection.sent_offset;
         if let Some(tls) = connection.tls.as_mut() {
             let (sealed, handshake) = tls.sealed(&bytes);
-            // What is left of the handshake goes with the request, but is not of it.
+            // The rest of the handshake is sent with the request, but does not belong to it.
             begin += handshake;
             // Sealed for this connection, it can't be sent again: what was sealed is kept.
             let plain = std::mem::replace(&mut bytes, sealed);
@@ -615,7 +615,8 @@ impl Worker {
         }
     }
 
-    /// A send has completed: its bytes are used again, unless they may have to be sent again. Tells whether they are, elsewhere.
+    /// A send has completed: its buffer is used again, unless its bytes may have to be sent again. Returns whether they are,
+    /// on another connection.
     #[inline]
     fn keep_or_give_back(&mut self, place: u32) -> bool {
         let mut bytes = self.ring.take_sent(place);
@@ -630,7 +631,7 @@ impl Worker {
         self.connections[widen(place)].state == State::Closing && self.move_on(place)
     }
 
-    /// Bytes came: stamp, cut, report.
+    /// Bytes arrived: stamp, cut, report.
     #[inline]
     fn received(&mut self, place: u32, buffer: Buffer) {
         let reaped = clock::mono();
@@ -665,7 +666,7 @@ impl Worker {
         }
     }
 
-    /// Keeps what all connections hold within its bounds: the one that went beyond them gives up.
+    /// Keeps the memory of all connections within its bounds: the one that exceeded them gives up its response.
     #[inline]
     fn account(&mut self, place: u32) {
         self.count_held(place);
@@ -693,7 +694,7 @@ impl Worker {
             && let Some(active) = self.connections[widen(place)].active.as_mut()
         {
             self.kept -= active.kept();
-            active.said.iter_mut().for_each(Said::give_up);
+            active.response.iter_mut().for_each(Response::give_up);
             active.job.iter_mut().for_each(|job| job.give_up());
         }
         if self.partial as u64 > bounds::partial_bytes(connections)
@@ -709,7 +710,7 @@ impl Worker {
     fn progressed(&mut self, place: u32, outcome: Option<(Outcome, bool)>, reaped: MonoNs) {
         match outcome {
             Some((outcome, keeps_alive)) if self.sends_jobs => {
-                self.job_answered(place, outcome, keeps_alive, reaped);
+                self.job_responded(place, outcome, keeps_alive, reaped);
             }
             Some((outcome, true)) if !self.ring.is_sending(place) => self.finish(place, outcome, reaped, 0),
             // An answer to a request that is still being sent: the connection is of no more use.
@@ -748,7 +749,7 @@ impl Worker {
         }
     }
 
-    /// The request of a connection ended; the connection goes idle.
+    /// The request of a connection ended; the connection is idle now.
     #[inline]
     fn finish(&mut self, place: u32, outcome: Outcome, now: MonoNs, errno: u32) {
         let connection = &mut self.connections[widen(place)];
@@ -766,7 +767,7 @@ impl Worker {
                 self.keep_or_close(place, &active, now);
             }
         }
-        if has_answered(outcome) {
+        if has_responded(outcome) {
             self.reached(active.prepared.target, now);
         }
         self.request_over(active, outcome, now);
@@ -793,7 +794,7 @@ impl Worker {
         let socket = self.ring.socket(place).map(AsFd::as_fd);
         let local_port = socket.map_or(0, socket::local_port);
         if self.stamps == SocketStamps::Software
-            && let Some(Err(error)) = socket.map(socket::ask_for_stamps)
+            && let Some(Err(error)) = socket.map(socket::enable_stamps)
         {
             return self.failed(place, Outcome::ConnectFailed, errno(&error));
         }
@@ -809,7 +810,7 @@ impl Worker {
             self.connections[widen(place)].state = State::Securing;
             self.shake_hands(place);
         } else {
-            self.begin_on(place);
+            self.start_on(place);
         }
     }
 
@@ -836,7 +837,7 @@ impl Worker {
             let outcome = match (error, connection.responses.finish(&mut sink)) {
                 (0, AtEnd::Complete) => outcome_of(active.status),
                 (0, AtEnd::Truncated) => Outcome::Truncated,
-                (0, AtEnd::NotBegun) => Outcome::ClosedEarly,
+                (0, AtEnd::NotStarted) => Outcome::ClosedEarly,
                 _ => Outcome::Reset,
             };
             return self.failed(place, outcome, error);
@@ -856,7 +857,7 @@ impl Worker {
             return;
         }
         let active = self.connections[widen(place)].active.as_ref();
-        if active.is_some_and(Active::is_job_begun) {
+        if active.is_some_and(Active::is_job_started) {
             return self.receive_ended(place, error);
         }
         self.failed(place, Outcome::SendFailed, error);
@@ -865,9 +866,9 @@ impl Worker {
     /// A connection is ready for the request that waits for it.
     #[cold]
     #[inline(never)]
-    fn begin_on(&mut self, place: u32) {
+    fn start_on(&mut self, place: u32) {
         let active = self.connections[widen(place)].active.as_ref();
-        if active.is_some_and(Active::is_job_begun) {
+        if active.is_some_and(Active::is_job_started) {
             self.go_on_with_job(place);
         } else {
             self.send(place);
@@ -880,9 +881,9 @@ impl Worker {
     fn failed(&mut self, place: u32, outcome: Outcome, errno: u32) {
         let now = clock::mono();
         let connection = &self.connections[widen(place)];
-        let has_answered =
-            connection.active.as_ref().is_some_and(|active| active.status != 0 || active.is_job_begun());
-        if is_unreached(outcome) && !has_answered {
+        let has_responded =
+            connection.active.as_ref().is_some_and(|active| active.status != 0 || active.is_job_started());
+        if is_unreached(outcome) && !has_responded {
             self.back_off(connection.target, now);
         }
         let connection = &self.connections[widen(place)];
@@ -897,7 +898,7 @@ impl Worker {
         self.settle(place);
     }
 
-    /// A request ended before it was sent: it is reported as sent at no time, with no bytes. A job may have been begun.
+    /// A request ended before it was sent: it is reported as sent at no time, with no bytes. A job may have been started.
     #[cold]
     #[inline(never)]
     fn fail_unsent(&mut self, active: Active, outcome: Outcome, now: MonoNs, errno: u32) {
@@ -916,7 +917,7 @@ impl Worker {
             reserved: 0,
         };
         let mut end = 0;
-        if active.is_job_begun() {
+        if active.is_job_started() {
             end = active.response_begin;
         } else {
             self.reporter.not_sent(prepared.request, &sent);
@@ -986,7 +987,7 @@ impl Worker {
         }
     }
 
-    /// Gives up the requests whose time is over.
+    /// Ends the requests whose timeout has passed.
     #[inline]
     fn expire(&mut self, now: MonoNs) {
         while let Some((deadline, place, request)) = self.deadlines.front().copied()
@@ -1042,7 +1043,7 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    /// What came is no response that is taken, which `number` says; counts it if it is too large to be one.
+    /// The outcome for bytes that are no valid response, with the reason in `number`; counts it if it is too large to be one.
     #[cold]
     fn malformed(&self, why: Malformed, number: &mut u32) -> (Outcome, bool) {
         *number = why.number();
@@ -1053,7 +1054,7 @@ impl Tally<'_> {
     }
 }
 
-/// Cuts bytes of a response; what is cut ends at `end` on the wire, if that is not where its bytes end. Tells how the
+/// Cuts bytes of a response; what is cut ends at `end` on the wire, if that is not where its bytes end. Returns how the
 /// response ended, if it did, and whether the connection can go on.
 #[inline]
 fn feed(
@@ -1079,7 +1080,7 @@ fn feed(
             let before = active.kept();
             let mut sink = reporter.sink(active.prepared.request, reaped);
             sink.end = end;
-            sink.said = active.said.as_mut();
+            sink.response = active.response.as_mut();
             sink.awaits_content = active.is_prefilling;
             let progress = connection.responses.feed(bytes, &mut sink);
             if sink.status != 0 {
@@ -1097,7 +1098,7 @@ fn feed(
                 Err(why) => Some(tally.malformed(why, &mut active.malformed)),
             }
         }
-        // Bytes that nobody asked for: the connection can't be trusted with another request.
+        // Bytes without a request: the connection can't be trusted with another request.
         (State::Idle, _) => Some((Outcome::Malformed, false)),
         (State::Waiting, Some(Active { job: Some(job), .. })) => {
             job.hang_up();
@@ -1108,7 +1109,7 @@ fn feed(
 }
 
 /// Whether the server of a request that ended so answers.
-const fn has_answered(outcome: Outcome) -> bool {
+const fn has_responded(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Ok | Outcome::HttpStatus | Outcome::Redirect | Outcome::Truncated | Outcome::Malformed
@@ -1142,7 +1143,7 @@ const fn narrow(count: usize) -> u32 {
     count as u32
 }
 
-/// How often the loop looks at the user's will at least.
+/// The longest interval at which the loop checks the user's stop request.
 const LOOK_AROUND: DurationNs = DurationNs::from_millis(20);
 /// How long the loop waits for the composer.
 const STARVED_WAIT: DurationNs = DurationNs(50_000);

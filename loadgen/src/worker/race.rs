@@ -1,13 +1,13 @@
-//! HOT: keep-alive races: a server ends a kept connection at the moment at which the next request is on its way. Budget:
+//! HOT: keep-alive races: a server closes a kept connection at the moment at which the next request is on its way. Budget:
 //! docs/BUDGET.md, "sending on time".
 //!
 //! ```text
-//! answer ─▶ idle ─▶ request ──────▶ ╮
-//!                   ◀────── FIN ─── ╯   no byte of an answer: the request goes once more, on a new connection
+//! response ─▶ idle ─▶ request ──────▶ ╮
+//!                     ◀────── FIN ─── ╯   no byte of a response: the request is sent once more, on a new connection
 //! ```
 //!
-//! A request that opened its connection is not sent again, nor one that was: then the server is at fault. Its stamps are those
-//! of the connection that answered, but for when it was due; each is counted (`keep_alive_races`).
+//! A request that opened its connection is not sent again, nor one that was: then the server is at fault. Its stamps are
+//! those of the connection that responded, but for when it was due; each is counted (`keep_alive_races`).
 
 use super::connection::{Connection, State};
 use super::{Worker, widen};
@@ -19,17 +19,17 @@ impl Connection {
     pub(super) fn may_race(&self) -> bool {
         self.uses > 1
             && self.state == State::Busy
-            && self.active.as_ref().is_some_and(|active| !active.is_retried && !active.is_job_begun())
+            && self.active.as_ref().is_some_and(|active| !active.is_retried && !active.is_job_started())
     }
 
     /// Whether its end has lost a request that must be sent again.
     fn has_raced(&self) -> bool {
-        self.may_race() && !self.responses.has_begun()
+        self.may_race() && !self.responses.has_started()
     }
 }
 
 impl Worker {
-    /// A connection has ended: sends the request that was lost with it again. Tells whether there was such.
+    /// A connection has ended: sends the request that was lost with it again. Returns whether there was one.
     #[cold]
     #[inline(never)]
     pub(super) fn sent_again(&mut self, place: u32) -> bool {
@@ -50,7 +50,7 @@ impl Worker {
         true
     }
 
-    /// The bytes of a request are back whose connection has ended: it goes to another one. Tells whether there was such.
+    /// The bytes of a request are back whose connection has ended: another one sends it. Returns whether there was one.
     #[cold]
     #[inline(never)]
     pub(super) fn move_on(&mut self, place: u32) -> bool {

@@ -12,14 +12,14 @@ use common::ring::Counter;
 /// What is known of whether one URL is reached.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
-    /// Attempts in a row that came to nothing.
+    /// Failed attempts in a row.
     failures: u32,
     /// When the last place that waits for it is free.
     free: MonoNs,
 }
 
 impl Reach {
-    /// An attempt came to nothing; gives when its place is free.
+    /// An attempt failed; returns when its place is free.
     #[cold]
     fn failed(&mut self, now: MonoNs) -> MonoNs {
         self.free = self.free.max(now) + pause(self.failures);
@@ -29,7 +29,7 @@ impl Reach {
 }
 
 impl Worker {
-    /// An attempt at a target came to nothing: the place of its request is free later.
+    /// An attempt at a target failed: the place of its request is free later.
     #[cold]
     #[inline(never)]
     pub(super) fn back_off(&mut self, target: u16, now: MonoNs) {
@@ -98,7 +98,7 @@ mod tests {
             "of seven places that failed at one moment, in milliseconds"
         );
         let later = begin + DurationNs::from_millis(500);
-        assert_eq!(reach.failed(later) - later, BACKOFF_MOST, "nobody waits any more");
+        assert_eq!(reach.failed(later) - later, BACKOFF_MOST, "no client waits any more");
     }
 
     #[test]

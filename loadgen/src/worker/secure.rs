@@ -6,18 +6,18 @@ use common::client_event::Outcome;
 use common::clock::MonoNs;
 
 impl Worker {
-    /// Goes on with the handshake; when it is done, sends the request that waits for it.
+    /// Continues the handshake; when it is done, sends the request that waits for it.
     #[cold]
     #[inline(never)]
     pub(super) fn shake_hands(&mut self, place: u32) {
         if self.ring.is_sending(place) {
-            // Asked again when that is sent.
+            // Called again when that is sent.
             return;
         }
         let connection = &mut self.connections[widen(place)];
         let Some(tls) = connection.tls.as_mut() else { return };
         if tls.is_ready() {
-            return self.begin_on(place);
+            return self.start_on(place);
         }
         let bytes = tls.outgoing();
         if !bytes.is_empty() {
@@ -26,7 +26,7 @@ impl Worker {
         }
     }
 
-    /// Bytes of an encrypted connection came.
+    /// Bytes of an encrypted connection arrived.
     #[inline(never)]
     pub(super) fn received_sealed(&mut self, place: u32, bytes: &[u8], reaped: MonoNs) {
         let mut rest = bytes;

@@ -4,7 +4,7 @@
 use super::connection::{Active, State};
 use super::{GO, STOP, Worker, widen};
 use crate::bounds::Bound;
-use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue, Said};
+use crate::composer::{Answer, Kind, Next, Prepared, PreparedQueue, Response};
 use crate::schedule::Schedule;
 use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
@@ -28,7 +28,7 @@ pub(super) struct Turns {
     composer: Thread,
     /// Connections that wait for their session's next turn.
     pub(super) owned: FxHashMap<u64, u32>,
-    /// What is to be asked of jobs, by when it is due and then by the request's number.
+    /// Polls of jobs, by when each is due and then by the request's number.
     inquiries: BinaryHeap<Reverse<(MonoNs, u64, usize)>>,
     /// Trees of sessions that have ended, and whose place is not free yet.
     pub(super) ended: u32,
@@ -64,9 +64,9 @@ impl Turns {
         }
     }
 
-    /// Takes the turns that the composer has made.
+    /// Receives the turns that the composer has made.
     #[inline]
-    pub(super) fn hear(&mut self, queue: &mut PreparedQueue) {
+    pub(super) fn receive(&mut self, queue: &mut PreparedQueue) {
         if self.awaited == 0 && self.backlog.is_empty() {
             return;
         }
@@ -132,8 +132,8 @@ impl Turns {
     }
 
     /// Has the composer make the next turn of a session, or forget it.
-    pub(super) fn tell(&mut self, queue: &mut PreparedQueue, answer: Answer) {
-        self.awaited += u32::from(answer.said.is_some() || answer.job.is_some() || answer.is_branch);
+    pub(super) fn send(&mut self, queue: &mut PreparedQueue, answer: Answer) {
+        self.awaited += u32::from(answer.response.is_some() || answer.job.is_some() || answer.is_branch);
         if self.backlog.is_empty() {
             if let Err(rtrb::PushError::Full(answer)) = queue.answers.push(answer) {
                 self.backlog.push_back(answer);
@@ -144,11 +144,11 @@ impl Turns {
         self.composer.unpark();
     }
 
-    /// Ends every session that waits: its phase is over. Gives the number of turns that should have been sent.
+    /// Ends every session that waits: its phase is over. Returns the number of turns that should have been sent.
     pub(super) fn forget(&mut self, queue: &mut PreparedQueue, schedule: &Schedule) -> u64 {
         let mut unsent = 0;
         while self.awaited > 0 && !queue.turns.is_abandoned() {
-            self.hear(queue);
+            self.receive(queue);
             std::thread::yield_now();
         }
         while let Some(prepared) = self.pop() {
@@ -157,11 +157,11 @@ impl Turns {
                 let over = Answer {
                     session: prepared.session,
                     due: MonoNs(0),
-                    said: None,
+                    response: None,
                     job: None,
                     is_branch: false,
                 };
-                self.tell(queue, over);
+                self.send(queue, over);
             }
         }
         unsent
@@ -199,12 +199,12 @@ impl Threshold {
 }
 
 impl Worker {
-    /// Has the composer begin again with the first session; what was made ahead is not sent.
+    /// Has the composer start again with the first session; what was made ahead is not sent.
     #[cold]
     #[inline(never)]
     pub(super) fn count_anew(&mut self) {
         let numbering = self.numbering.fetch_add(1, Ordering::Release) + 1;
-        while self.will.load(Ordering::Relaxed) == GO {
+        while self.stop_request.load(Ordering::Relaxed) == GO {
             match self.queue.ready.peek() {
                 Ok(prepared) if prepared.numbering == numbering => return,
                 Ok(_) => self.leave_out(),
@@ -222,8 +222,8 @@ impl Worker {
         let Ok(prepared) = self.queue.ready.pop() else { return };
         if prepared.next != Next::Over {
             let session = prepared.session;
-            let over = Answer { session, due: MonoNs(0), said: None, job: None, is_branch: false };
-            self.turns.tell(&mut self.queue, over);
+            let over = Answer { session, due: MonoNs(0), response: None, job: None, is_branch: false };
+            self.turns.send(&mut self.queue, over);
         }
         self.queue.give_back(prepared.bytes);
     }
@@ -234,39 +234,40 @@ impl Worker {
         self.in_flight -= 1;
         self.prefilling -= u32::from(active.is_prefilling);
         self.kept -= active.kept();
-        if active.said.as_ref().is_some_and(|said| said.is_over) && outcome == Outcome::Ok {
+        if active.response.as_ref().is_some_and(|response| response.is_over) && outcome == Outcome::Ok {
             self.exceeded.count(Bound::Sessions, 1);
         }
         // The place of a request that reached no server stays empty for a while, and only that one.
         let free = now + std::mem::take(&mut self.backoff);
         let submitted = if active.submitted == MonoNs(0) { active.due } else { active.submitted };
-        match (outcome, active.said.take()) {
-            (_, said) if active.prepared.next == Next::Tree => {
+        match (outcome, active.response.take()) {
+            (_, response) if active.prepared.next == Next::Tree => {
                 self.tree_backoff = free - now;
-                let said = heard(outcome, said).filter(|said| !said.is_over);
+                let response = for_session(outcome, response).filter(|response| !response.is_over);
                 let session = active.prepared.session;
-                let answer = Answer { session, due: now, said, job: None, is_branch: true };
-                self.turns.tell(&mut self.queue, answer);
+                let answer = Answer { session, due: now, response, job: None, is_branch: true };
+                self.turns.send(&mut self.queue, answer);
             }
-            (_, Some(said)) if active.prepared.next != Next::Over && goes_on(outcome, &said) => {
+            (_, Some(response)) if active.prepared.next != Next::Over && goes_on(outcome, &response) => {
                 let wanted = match active.prepared.next {
                     Next::At(offset) => self.schedule.begin() + offset,
                     Next::After(delay) => now + delay,
-                    Next::Over | Next::Ask(_) | Next::Tree => now,
+                    Next::Over | Next::Poll(_) | Next::Tree => now,
                 };
                 let due = self.schedule.turn_due(submitted, now, wanted);
                 // One that reached no server is not followed at once.
                 let due = if free > now { due.max(free) } else { due };
-                let said = heard(outcome, Some(said));
+                let response = for_session(outcome, Some(response));
                 let session = active.prepared.session;
-                let answer = Answer { session, due, said, job: None, is_branch: false };
-                self.turns.tell(&mut self.queue, answer);
+                let answer = Answer { session, due, response, job: None, is_branch: false };
+                self.turns.send(&mut self.queue, answer);
             }
-            (_, said) => {
-                if said.is_some() {
+            (_, response) => {
+                if response.is_some() {
                     let session = active.prepared.session;
-                    let over = Answer { session, due: MonoNs(0), said: None, job: None, is_branch: false };
-                    self.turns.tell(&mut self.queue, over);
+                    let over =
+                        Answer { session, due: MonoNs(0), response: None, job: None, is_branch: false };
+                    self.turns.send(&mut self.queue, over);
                 }
                 self.schedule.session_ended(submitted, free);
             }
@@ -276,11 +277,11 @@ impl Worker {
             && outcome != Outcome::Cancelled
             && threshold.is_crossed_by(outcome != Outcome::Ok)
         {
-            self.will.fetch_max(STOP, Ordering::Relaxed);
+            self.stop_request.fetch_max(STOP, Ordering::Relaxed);
         }
     }
 
-    /// What becomes of an idle connection that is not for everybody.
+    /// Keeps or closes an idle connection that not every session may use.
     #[cold]
     #[inline(never)]
     pub(super) fn keep_or_close(&mut self, place: u32, active: &Active, now: MonoNs) {
@@ -292,7 +293,7 @@ impl Worker {
         }
     }
 
-    /// The request of a connection is fully sent: if it is one that is given up, it is given up in a while.
+    /// The request of a connection is fully sent: if it is one that is cancelled on purpose, its time is set.
     #[cold]
     #[inline(never)]
     pub(super) fn plan_cancel(&mut self, place: u32) {
@@ -310,16 +311,16 @@ impl Worker {
     }
 }
 
-/// What a session heard of a request that ended so: of one that failed, nothing.
+/// The response that the composer is sent for a request that ended so: of one that failed, an empty one.
 #[inline]
-fn heard(outcome: Outcome, said: Option<Said>) -> Option<Said> {
-    if outcome == Outcome::Ok { said } else { Some(Said::lost()) }
+fn for_session(outcome: Outcome, response: Option<Response>) -> Option<Response> {
+    if outcome == Outcome::Ok { response } else { Some(Response::lost()) }
 }
 
 /// Whether a session goes on after a request that ended so: unless its answer was too long, whether it failed or not.
 #[inline]
-fn goes_on(outcome: Outcome, said: &Said) -> bool {
-    outcome != Outcome::Ok || !said.is_over
+fn goes_on(outcome: Outcome, response: &Response) -> bool {
+    outcome != Outcome::Ok || !response.is_over
 }
 
 /// A number from 0 to 1 for each turn of a session, the same for a seed whatever the number of workers and however turns of

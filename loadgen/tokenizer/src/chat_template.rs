@@ -27,7 +27,7 @@ pub enum ChatTemplateError {
     /// It is no Jinja template.
     #[error("failed to understand the chat template: {0}")]
     Syntax(String),
-    /// It can't show what messages ask.
+    /// It can't render the messages.
     #[error("failed to apply the chat template: {0}")]
     Render(String),
 }
@@ -72,7 +72,7 @@ impl ChatTemplate {
         Ok(made)
     }
 
-    /// What the model is shown of these messages, up to where its answer begins.
+    /// The text that the model receives for these messages, up to where its answer starts.
     ///
     /// # Errors
     /// When the template refuses them.
@@ -99,7 +99,7 @@ fn dated(format: &str) -> Result<String, Error> {
     Ok(clock::now().format_with_items(items.iter()).to_string())
 }
 
-/// A template without the tag `generation`, with which transformers marks what a model said: what it encloses is shown.
+/// A template without the tag `generation`, with which transformers marks a model's text: what it encloses is shown.
 fn without_generation(template: &str) -> String {
     let mut written = String::with_capacity(template.len());
     let mut rest = template;

@@ -25,7 +25,7 @@ impl Growth {
     /// The growth of a text by the normalizers of a file.
     ///
     /// # Errors
-    /// In words, when the file is none, or makes texts longer than any model needs.
+    /// The problem, when the file is none, or makes texts longer than any model needs.
     pub(crate) fn of(file: &[u8]) -> Result<Self, String> {
         let Shape { normalizer, decoder } =
             serde_json::from_slice(file).map_err(|error| error.to_string())?;

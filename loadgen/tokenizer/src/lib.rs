@@ -1,6 +1,6 @@
 //! Text to tokens and back, with the tokenizer of the model that is measured or with a built-in one.
 //!
-//! Tokens that a model adds around a text (begin, end) are never counted: a server's `usage` tells those.
+//! Tokens that a model adds around a text (begin, end) are never counted: a server's `usage` reports those.
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ enum Vocabulary {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// The bytes are no `tokenizer.json`, or one of a kind that is not known.
-    #[error("failed to read the tokenizer: it is no tokenizer.json that is understood")]
+    #[error("failed to read the tokenizer: it is not a supported tokenizer.json")]
     Json(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -43,8 +43,8 @@ impl Tokenizer {
         Self { vocabulary: Vocabulary::Builtin(tiktoken_rs::o200k_base_singleton()) }
     }
 
-    /// The tokenizer that a `tokenizer.json` describes. Truncation and padding that it asks for are left out, as
-    /// they would falsify counts.
+    /// The tokenizer that a `tokenizer.json` describes. Its truncation and padding settings are ignored, as they would falsify
+    /// counts.
     ///
     /// # Errors
     /// When the bytes describe no tokenizer, or one that makes texts longer without bound.
@@ -130,7 +130,7 @@ impl Tokenizer {
         }
     }
 
-    /// As [`Tokenizer::try_ends`]; nothing where that tells nothing.
+    /// As [`Tokenizer::try_ends`]; empty where that is `None`.
     #[must_use]
     pub fn ends(&self, text: &str) -> Vec<usize> {
         self.try_ends(text).unwrap_or_default()

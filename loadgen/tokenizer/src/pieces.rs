@@ -1,11 +1,11 @@
-//! Cuts a text where `o200k_base` ends a piece whatever stands around it, so that a long text takes no more memory than a
-//! short one, and has the same tokens.
+//! Cuts a text where `o200k_base` ends a piece whatever surrounds it, so that a long text needs no more memory than a short
+//! one, and has the same tokens.
 //!
-//! The vocabulary's pattern knows no lookbehind, so what follows the end of a match is matched as if the text began there.
+//! The vocabulary's pattern has no lookbehind, so what follows the end of a match is matched as if the text started there.
 //! These are ends of matches in every text, and the match before them is the same without what follows:
 //!
 //! * before a space that no white space precedes: no alternative has a space behind anything but white space;
-//! * between a letter and a line end, or punctuation that begins no contraction: letters end there;
+//! * between a letter and a line end, or punctuation that starts no contraction: letters end there;
 //! * between a line end and an ASCII letter: only slashes and line ends may follow a line end.
 
 /// The pieces of a text, each with at most [`UNSPLIT_MAX`] bytes.
@@ -41,7 +41,7 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// Where the first piece ends: the last place up to `wanted`, else the first one after it.
+/// The end of the first piece: the last place up to `wanted`, else the first one after it.
 fn end(text: &str, wanted: usize) -> Option<usize> {
     if text.len() <= wanted {
         return Some(text.len());

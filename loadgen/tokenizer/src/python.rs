@@ -127,7 +127,7 @@ impl Json {
                 '\u{c}' => out.push_str("\\f"),
                 one if u32::from(one) < 0x20 || (self.ascii && !one.is_ascii()) => {
                     for unit in one.encode_utf16(&mut [0; 2]) {
-                        write!(out, "\\u{unit:04x}").expect("a string takes every text");
+                        write!(out, "\\u{unit:04x}").expect("a string accepts every text");
                     }
                 }
                 one => out.push(one),
@@ -194,7 +194,7 @@ fn put_quoted(out: &mut String, text: &str) {
             '\\' => out.push_str("\\\\"),
             one if one == quote => out.extend(['\\', one]),
             one if one.is_control() => {
-                write!(out, "\\x{:02x}", u32::from(one)).expect("a string takes every text");
+                write!(out, "\\x{:02x}", u32::from(one)).expect("a string accepts every text");
             }
             one => out.push(one),
         }

@@ -323,7 +323,7 @@ fn a_unix_socket() {
     assert_eq!(server.log().len(), 8, "the server answered them");
     let named = Run::profile(&url, "--request-count 8 --timestamps ebpf").end();
     named.ended_with(2);
-    assert!(named.err.contains("--timestamps ebpf is not to be had"), "{}", named.err);
+    assert!(named.err.contains("--timestamps ebpf is not available"), "{}", named.err);
     let nobody = Run::profile("unix:///nowhere.sock", "--request-count 8").end();
     nobody.ended_with(1);
     assert!(nobody.err.contains("no server answers at unix:///nowhere.sock"), "{}", nobody.err);

@@ -61,8 +61,8 @@ fn all_matched(server: &str, ended: &Ended) {
 #[test]
 fn statuses_are_errors() {
     needs_programs!();
-    check_failing("--fault status:503", "Service Unavailable", "the script of the mock server", Some(503));
-    check_failing("--fault status:429", "Too Many Requests", "the script of the mock server", Some(429));
+    check_failing("--fault status:503", "Service Unavailable", "the mock server's script", Some(503));
+    check_failing("--fault status:429", "Too Many Requests", "the mock server's script", Some(429));
     check_failing("--fault redirect:302", "Found", "/v1/elsewhere", Some(302));
 }
 
@@ -86,8 +86,8 @@ fn what_is_no_http_is_an_error() {
 #[test]
 fn errors_within_a_stream_are_errors() {
     needs_programs!();
-    check_failing("--fault error-event:2", "SSEResponseError", "the script of the mock server", None);
-    check_failing("--fault error-object:2", "Internal Server Error", "the script of the mock server", None);
+    check_failing("--fault error-event:2", "SSEResponseError", "the mock server's script", None);
+    check_failing("--fault error-object:2", "Internal Server Error", "the mock server's script", None);
     check_failing("--fault empty", "InvalidInferenceResultError", "empty", None);
 }
 

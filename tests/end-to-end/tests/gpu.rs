@@ -110,7 +110,7 @@ fn a_driver_that_hangs_costs_a_word() {
     let hangs = calls.map(|call| (call.to_owned(), 3));
     let (ended, _folder) = profile(vec![Gpu { hangs: BTreeMap::from(hangs), ..Gpu::default() }], "");
     ended.ended_with(0);
-    assert!(ended.err.contains("did not come back"), "it says so: {}", ended.err);
+    assert!(ended.err.contains("did not return"), "it says so: {}", ended.err);
     assert!(reasons(&ended).contains(&"gpu_driver_hung".to_owned()), "{:?}", reasons(&ended));
     assert_eq!(ended.records().len(), 20, "every request is there");
 }

@@ -64,7 +64,7 @@ fn a_rung_that_is_not_to_be_had_is_an_error() {
     let server = Server::start("");
     let Some(ended) = as_nobody(&server, "--timestamps ebpf") else { return };
     ended.ended_with(1);
-    assert!(ended.err.contains("--timestamps ebpf is not to be had"), "it says so: {}", ended.err);
+    assert!(ended.err.contains("--timestamps ebpf is not available"), "it says so: {}", ended.err);
     assert!(ended.err.contains("CAP_BPF"), "and why: {}", ended.err);
 }
 

@@ -1,7 +1,7 @@
 //! NVML's entry points (`nvml.h`): the only unsafe code of the fake, for C hands it pointers.
 
 #![expect(non_snake_case, reason = "the names are NVML's")]
-#![expect(clippy::missing_safety_doc, reason = "each one's contract is what nvml.h says of the call")]
+#![expect(clippy::missing_safety_doc, reason = "each one's contract is that of the call in nvml.h")]
 
 use crate::gpus::{Outcome, State, forever};
 use crate::script::Gpu;
@@ -21,7 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr::{null_mut, without_provenance_mut};
 
-/// Entry points that tell one number of a GPU.
+/// Entry points that return one number of a GPU.
 macro_rules! numbers {
     ($($name:ident($($more:ident: $more_type:ty),*) -> $type:ty = |$gpu:ident, $seconds:ident| $value:expr;)*) => {$(
         #[doc = concat!("`", stringify!($name), "`")]
@@ -29,7 +29,7 @@ macro_rules! numbers {
         pub unsafe extern "C" fn $name(device: nvmlDevice_t $(, $more: $more_type)*, to: *mut $type) -> nvmlReturn_t {
             code(gpu(device, stringify!($name)).and_then(|($gpu, $seconds)| {
                 let value: Outcome<$type> = $value;
-                // SAFETY: `nvml.h` wants `to` to be writable.
+                // SAFETY: `nvml.h` requires `to` to be writable.
                 value.and_then(|value| unsafe { write(to, value) })
             }))
         }
@@ -65,7 +65,7 @@ numbers! {
     };
 }
 
-/// Finds the script beside the library and starts the clock.
+/// Finds the script next to the library and starts the clock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlInit_v2() -> nvmlReturn_t {
     code(own_path().ok_or(NOT_FOUND).and_then(|path| {
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn nvmlInit_v2() -> nvmlReturn_t {
     }))
 }
 
-/// Ends nothing: the script goes on, should the library be opened again.
+/// Ends nothing: the script continues, should the library be opened again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlShutdown() -> nvmlReturn_t {
     code(State::get().map(drop))
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn nvmlShutdown() -> nvmlReturn_t {
 /// A driver of the time in which GPM was there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlSystemGetDriverVersion(to: *mut c_char, length: c_uint) -> nvmlReturn_t {
-    // SAFETY: `nvml.h` wants `to` to have `length` bytes.
+    // SAFETY: `nvml.h` requires `to` to have `length` bytes.
     code(unsafe { write_text(to, length, "570.00.fake") })
 }
 
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn nvmlSystemGetDriverVersion(to: *mut c_char, length: c_u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlDeviceGetCount_v2(to: *mut c_uint) -> nvmlReturn_t {
     let count = State::get().map(|state| whole(float_of(state.script.gpus.len())));
-    // SAFETY: `nvml.h` wants `to` to be writable.
+    // SAFETY: `nvml.h` requires `to` to be writable.
     code(count.and_then(|count| unsafe { write(to, count) }))
 }
 
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn nvmlDeviceGetCount_v2(to: *mut c_uint) -> nvmlReturn_t 
 pub unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, to: *mut nvmlDevice_t) -> nvmlReturn_t {
     let device = without_provenance_mut(place(index) + 1);
     let is_there = gpu(device, "nvmlDeviceGetHandleByIndex");
-    // SAFETY: `nvml.h` wants `to` to be writable.
+    // SAFETY: `nvml.h` requires `to` to be writable.
     code(is_there.and_then(|_| unsafe { write(to, device) }))
 }
 
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn nvmlDeviceGetMigDeviceHandleByIndex(
 ) -> nvmlReturn_t {
     let part = without_provenance_mut(device.addr() | (place(index) + 1) << 16);
     let is_there = gpu(part, "nvmlDeviceGetMigDeviceHandleByIndex");
-    // SAFETY: `nvml.h` wants `to` to be writable.
+    // SAFETY: `nvml.h` requires `to` to be writable.
     code(is_there.map_err(|_gone| NOT_FOUND).and_then(|_| unsafe { write(to, part) }))
 }
 
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn nvmlDeviceGetMigMode(
 ) -> nvmlReturn_t {
     code(gpu(device, "nvmlDeviceGetMigMode").and_then(|(gpu, _)| {
         let is_divided = c_uint::from(!gpu.parts.is_empty());
-        // SAFETY: `nvml.h` wants both to be writable.
+        // SAFETY: `nvml.h` requires both to be writable.
         unsafe { write(now, is_divided) }?;
         // SAFETY: the same.
         unsafe { write(later, is_divided) }
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn nvmlDeviceGetUUID(
     length: c_uint,
 ) -> nvmlReturn_t {
     let uuid = gpu(device, "nvmlDeviceGetUUID").map(|(gpu, _)| gpu.uuid.as_str());
-    // SAFETY: `nvml.h` wants `to` to have `length` bytes.
+    // SAFETY: `nvml.h` requires `to` to have `length` bytes.
     code(uuid.and_then(|uuid| unsafe { write_text(to, length, uuid) }))
 }
 
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn nvmlDeviceGetName(
     length: c_uint,
 ) -> nvmlReturn_t {
     let name = gpu(device, "nvmlDeviceGetName").map(|(gpu, _)| gpu.name.as_str());
-    // SAFETY: `nvml.h` wants `to` to have `length` bytes.
+    // SAFETY: `nvml.h` requires `to` to have `length` bytes.
     code(name.and_then(|name| unsafe { write_text(to, length, name) }))
 }
 
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn nvmlDeviceGetPciInfo_v3(
         for (to, byte) in info.busId.iter_mut().zip(text.bytes()) {
             *to = byte.cast_signed();
         }
-        // SAFETY: `nvml.h` wants `to` to be writable.
+        // SAFETY: `nvml.h` requires `to` to be writable.
         unsafe { write(to, info) }
     }))
 }
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn nvmlDeviceGetFieldValues(
 ) -> nvmlReturn_t {
     code(gpu(device, "nvmlDeviceGetFieldValues").and_then(|(gpu, seconds)| {
         for place in 0..usize::try_from(count).map_err(|_negative| INVALID_ARGUMENT)? {
-            // SAFETY: `nvml.h` wants `values` to have `count` values, and `place` is below that.
+            // SAFETY: `nvml.h` requires `values` to have `count` values, and `place` is below that.
             let at = unsafe { values.add(place) };
             // SAFETY: it is within these values, which the caller has filled in.
             let mut value = unsafe { at.read() };
@@ -237,9 +237,9 @@ pub unsafe extern "C" fn nvmlDeviceGetSamples(
             Ok(nvmlSample_t { timeStamp, sampleValue: nvmlValue_t { uiVal: at(seconds)? } })
         });
         let found = found.collect::<Outcome<Vec<_>>>()?;
-        // SAFETY: `nvml.h` wants `value_type` to be writable.
+        // SAFETY: `nvml.h` requires `value_type` to be writable.
         unsafe { write(value_type, UNSIGNED_INT) }?;
-        // SAFETY: it wants `samples` to have `count` samples, or to be null.
+        // SAFETY: it requires `samples` to have `count` samples, or to be null.
         unsafe { write_list(samples, count, &found, SUCCESS) }
     }))
 }
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
             computeInstanceId: c_uint::MAX,
         };
         let found = gpu.processes.iter().map(info).collect::<Vec<_>>();
-        // SAFETY: `nvml.h` wants `infos` to have `count` infos, or to be null.
+        // SAFETY: `nvml.h` requires `infos` to have `count` infos, or to be null.
         unsafe { write_list(infos, count, &found, TOO_SMALL) }
     }))
 }
@@ -285,7 +285,7 @@ pub unsafe extern "C" fn nvmlDeviceGetProcessUtilization(
         if found.is_empty() {
             return Err(NOT_FOUND);
         }
-        // SAFETY: `nvml.h` wants `samples` to have `count` samples, or to be null.
+        // SAFETY: `nvml.h` requires `samples` to have `count` samples, or to be null.
         unsafe { write_list(samples, count, &found, TOO_SMALL) }
     }))
 }
@@ -300,7 +300,7 @@ pub unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(
         let free = gpu.memory_total - gpu.memory_used;
         let info =
             nvmlMemory_v2_t { version: 2, total: gpu.memory_total, reserved: 0, free, used: gpu.memory_used };
-        // SAFETY: `nvml.h` wants `to` to be writable.
+        // SAFETY: `nvml.h` requires `to` to be writable.
         unsafe { write(to, info) }
     }))
 }
@@ -313,7 +313,7 @@ pub unsafe extern "C" fn nvmlDeviceGetEncoderUtilization(
     period: *mut c_uint,
 ) -> nvmlReturn_t {
     code(gpu(device, "nvmlDeviceGetEncoderUtilization").and_then(|_| {
-        // SAFETY: `nvml.h` wants both to be writable.
+        // SAFETY: `nvml.h` requires both to be writable.
         unsafe { write(to, 0) }?;
         // SAFETY: the same.
         unsafe { write(period, 1000) }
@@ -328,7 +328,7 @@ pub unsafe extern "C" fn nvmlDeviceGetDecoderUtilization(
     period: *mut c_uint,
 ) -> nvmlReturn_t {
     code(gpu(device, "nvmlDeviceGetDecoderUtilization").and_then(|_| {
-        // SAFETY: `nvml.h` wants both to be writable.
+        // SAFETY: `nvml.h` requires both to be writable.
         unsafe { write(to, 0) }?;
         // SAFETY: the same.
         unsafe { write(period, 1000) }
@@ -343,7 +343,7 @@ pub unsafe extern "C" fn nvmlGpmQueryDeviceSupport(
 ) -> nvmlReturn_t {
     code(gpu(device, "nvmlGpmQueryDeviceSupport").and_then(|(gpu, _)| {
         let isSupportedDevice = c_uint::from(!gpu.gpm.is_empty());
-        // SAFETY: `nvml.h` wants `to` to be writable.
+        // SAFETY: `nvml.h` requires `to` to be writable.
         unsafe { write(to, nvmlGpmSupport_t { version: 1, isSupportedDevice }) }
     }))
 }
@@ -352,11 +352,11 @@ pub unsafe extern "C" fn nvmlGpmQueryDeviceSupport(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlGpmSampleAlloc(to: *mut nvmlGpmSample_t) -> nvmlReturn_t {
     let reading = State::get().map(|state| without_provenance_mut(state.reading()));
-    // SAFETY: `nvml.h` wants `to` to be writable.
+    // SAFETY: `nvml.h` requires `to` to be writable.
     code(reading.and_then(|reading| unsafe { write(to, reading) }))
 }
 
-/// Gives a reading back.
+/// Frees a reading.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlGpmSampleFree(reading: nvmlGpmSample_t) -> nvmlReturn_t {
     code(State::get().map(|state| state.forget(reading.addr())))
@@ -368,24 +368,24 @@ pub unsafe extern "C" fn nvmlGpmSampleGet(device: nvmlDevice_t, reading: nvmlGpm
     code(gpu(device, "nvmlGpmSampleGet").and_then(|_| State::get()?.read(reading.addr())))
 }
 
-/// What the chip's counters say between two readings; the script's first GPU's, for a reading is of no GPU here.
+/// The chip's counters between two readings; the script's first GPU's, for a reading is of no GPU here.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nvmlGpmMetricsGet(request: *mut nvmlGpmMetricsGet_t) -> nvmlReturn_t {
     code(State::get().and_then(|state| {
-        // SAFETY: `nvml.h` wants the request to be readable.
-        let mut asked = unsafe { request.read() };
+        // SAFETY: `nvml.h` requires the request to be readable.
+        let mut answer = unsafe { request.read() };
         let numbers = &state.script.gpus.first().ok_or(NOT_FOUND)?.gpm;
-        if !state.is_stretch(asked.sample1.addr(), asked.sample2.addr()) {
+        if !state.is_stretch(answer.sample1.addr(), answer.sample2.addr()) {
             return Err(INVALID_ARGUMENT);
         }
-        for metric in asked.metrics.iter_mut().take(place(asked.numMetrics)) {
+        for metric in answer.metrics.iter_mut().take(place(answer.numMetrics)) {
             let found = numbers.get(&metric.metricId);
             metric.nvmlReturn = if found.is_some() { SUCCESS } else { NOT_SUPPORTED };
             metric.value = found.copied().unwrap_or_default();
             metric.metricInfo.shortName = null_mut();
         }
         // SAFETY: and to be writable.
-        unsafe { write(request, asked) }
+        unsafe { write(request, answer) }
     }))
 }
 
@@ -426,10 +426,10 @@ unsafe fn write_text(to: *mut c_char, length: c_uint, text: &str) -> Outcome<()>
     Ok(())
 }
 
-/// Tells how many there are, and as many of them as there is room for; `none` is what a question for the count returns.
+/// Writes how many there are, and as many of them as there is room for; `none` is the result of a call for the count.
 ///
 /// # Safety
-/// `count` is writable; `to` is null or has as many places as `count` says.
+/// `count` is writable; `to` is null or has `*count` places.
 unsafe fn write_list<T: Copy>(to: *mut T, count: *mut c_uint, list: &[T], none: nvmlReturn_t) -> Outcome<()> {
     // SAFETY: the caller vouches for it.
     let room = unsafe { count.read() };
@@ -458,7 +458,7 @@ fn own_path() -> Option<PathBuf> {
         dli_saddr: null_mut(),
     };
     let own = nvmlInit_v2 as unsafe extern "C" fn() -> nvmlReturn_t;
-    // SAFETY: man 3 dladdr: any address may be asked about, and `info` is writable.
+    // SAFETY: man 3 dladdr: any address may be looked up, and `info` is writable.
     let found = unsafe { libc::dladdr(own as *const libc::c_void, &raw mut info) };
     if found == 0 || info.dli_fname.is_null() {
         return None;
@@ -486,7 +486,7 @@ fn float_of(number: usize) -> f64 {
     float(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
-/// `nvml.h`'s numbers of what is asked for.
+/// `nvml.h`'s numbers of clocks and errors.
 const MEMORY_CLOCK: nvmlClockType_t = 2;
 const POWER_SAMPLES: nvmlSamplingType_t = 0;
 const GPU_SAMPLES: nvmlSamplingType_t = 1;

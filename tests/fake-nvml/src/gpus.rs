@@ -1,4 +1,4 @@
-//! The scripted GPUs as they stand now: which handle is which, what a call meets, what numbers are.
+//! The current state of the scripted GPUs: their handles, the result of a call, their numbers.
 
 use crate::clock;
 use crate::script::{Gpu, Script};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a call gives, or one of `nvmlReturn_t`.
+/// The result of a call, or one of `nvmlReturn_t`.
 pub type Outcome<T> = Result<T, nvmlReturn_t>;
 
 /// What is known since the library was opened.
@@ -30,10 +30,10 @@ pub struct State {
 static STATE: OnceLock<State> = OnceLock::new();
 
 impl State {
-    /// Reads the script beside the library, the first time.
+    /// Reads the script next to the library, the first time.
     ///
     /// # Errors
-    /// When there is none, or it says what makes no sense.
+    /// When there is none, or it is not valid.
     pub fn open(library: &Path) -> Outcome<&'static Self> {
         if let Some(state) = STATE.get() {
             return Ok(state);
@@ -63,10 +63,10 @@ impl State {
         self.opened.elapsed().as_secs_f64()
     }
 
-    /// The GPU with this handle, once its call may be answered: a script may fail it, or hold it forever.
+    /// The GPU with this handle, once its call may return: a script may fail it, or hold it forever.
     ///
     /// # Errors
-    /// What the script says, and when there is no such GPU.
+    /// The script's error, and when there is no such GPU.
     pub fn gpu(&self, handle: usize, call: &'static str) -> Outcome<&Gpu> {
         let whole = (handle & 0xffff).checked_sub(1).ok_or(INVALID_ARGUMENT)?;
         let gpu = self.script.gpus.get(whole).ok_or(INVALID_ARGUMENT)?;
@@ -110,7 +110,7 @@ impl State {
         Ok(())
     }
 
-    /// Gives a reading of GPM back.
+    /// Frees a reading of GPM.
     pub fn forget(&self, handle: usize) {
         held(&self.readings).remove(&handle);
     }
@@ -138,7 +138,7 @@ impl State {
     }
 }
 
-/// Never comes back, as a driver whose firmware has died.
+/// Never returns, as a driver whose firmware has died.
 pub fn forever() -> ! {
     loop {
         std::thread::park();

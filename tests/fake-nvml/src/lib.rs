@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! folder/libnvidia-ml.so.1   a copy of this crate's cdylib, made by `install`
-//! folder/script.json         what its GPUs are, say and do: see script.rs
+//! folder/script.json         its GPUs, their numbers and their behaviour: see script.rs
 //! ```
 //!
 //! Each copy is a library of its own, so one process can load several with different scripts.
@@ -15,13 +15,14 @@ pub mod script;
 use script::Script;
 use std::path::{Path, PathBuf};
 
-/// Puts a copy of the library with its script into a folder; tells where it is. Who calls it is a test or an example of this workspace.
+/// Puts a copy of the library with its script into a folder; returns its path. Its callers are tests and examples of this
+/// workspace.
 ///
 /// # Errors
-/// When the library has not been built beside the test, or the folder can't be written to.
+/// When the library has not been built next to the test, or the folder can't be written to.
 pub fn install(folder: &Path, script: &Script) -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;
-    // Tests lie beside it, examples beside the folder in which it lies.
+    // Tests are next to it, examples next to its folder.
     let beside = program.with_file_name(BUILT);
     let built = if beside.is_file() { beside } else { program.with_file_name("../deps").join(BUILT) };
     let library = folder.join("libnvidia-ml.so.1");
@@ -32,5 +33,5 @@ pub fn install(folder: &Path, script: &Script) -> std::io::Result<PathBuf> {
 
 /// What cargo builds.
 const BUILT: &str = "libfake_nvml.so";
-/// The script's name beside the library.
+/// The script's name next to the library.
 pub(crate) const SCRIPT: &str = "script.json";

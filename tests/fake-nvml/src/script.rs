@@ -1,4 +1,4 @@
-//! What scripted GPUs are, say and do.
+//! The scripted GPUs: their numbers and their behaviour.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct Script {
     /// What `nvmlInit` returns: 0, or one of `nvmlReturn_t`.
     pub init: u32,
-    /// Whether `nvmlInit` never comes back.
+    /// Whether `nvmlInit` never returns.
     pub init_hangs: bool,
     /// The GPUs.
     pub gpus: Vec<Gpu>,
@@ -47,7 +47,7 @@ pub struct Gpu {
     pub memory_used: u64,
     /// Bytes of its memory.
     pub memory_total: u64,
-    /// What its own counters say, by NVML's numbers of their metrics; empty of a chip that has none.
+    /// The values of its own counters, by NVML's numbers of their metrics; empty of a chip that has none.
     pub gpm: BTreeMap<u32, f64>,
     /// Who uses it: process number, bytes, percent.
     pub processes: Vec<(u32, u64, u32)>,
@@ -55,7 +55,7 @@ pub struct Gpu {
     pub parts: Vec<Self>,
     /// What calls return instead of an answer, by name.
     pub fails: BTreeMap<String, u32>,
-    /// Calls that do not come back, by name: the first one that does not.
+    /// Calls that do not return, by name: the first one that does not.
     pub hangs: BTreeMap<String, u64>,
     /// Calls that take their time, by name: milliseconds.
     pub takes_ms: BTreeMap<String, u64>,
@@ -110,10 +110,10 @@ impl Gpu {
     }
 }
 
-/// The last value that has begun.
+/// The last value whose time has come.
 fn at<T: Copy + Default>(steps: &[(f64, T)], seconds: f64) -> T {
-    let begun = steps.iter().take_while(|(at, _)| *at <= seconds).last();
-    begun.map_or_else(T::default, |(_, value)| *value)
+    let last = steps.iter().take_while(|(at, _)| *at <= seconds).last();
+    last.map_or_else(T::default, |(_, value)| *value)
 }
 
 #[cfg(test)]

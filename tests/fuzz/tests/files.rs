@@ -70,7 +70,7 @@ fn small(tokens: u64) -> u64 {
     if tokens.is_multiple_of(4) { tokens } else { tokens % 1000 }
 }
 
-/// Rows with any numbers are read or refused, and what is read can be asked.
+/// Rows with any numbers are read or refused, and what is read can be sent.
 #[test]
 fn numbers_of_rows() {
     let mut plan = Plan::unknown();
@@ -90,7 +90,7 @@ fn numbers_of_rows() {
                 let Ok((conversations, _)) = made else { continue };
                 for place in 0..conversations.count().min(8) {
                     let Ok(conversation) = conversations.conversation(place) else { continue };
-                    assert!(!conversation.turns.is_empty(), "{format}: a conversation says something");
+                    assert!(!conversation.turns.is_empty(), "{format}: a conversation has turns");
                     assert!(conversations.timestamp_ms(place).is_none_or(f64::is_finite), "{format}: {rows}");
                 }
             }
@@ -166,7 +166,7 @@ const WORDS: &[&str] = &[
     "9",
 ];
 
-/// Whatever a template says, it is refused or shows something within its fuel.
+/// Whatever a template contains, it is refused or renders something within its fuel.
 #[test]
 fn chat_templates() {
     check!().with_iterations(cases()).with_test_time(time(SECONDS)).with_type::<Vec<u8>>().for_each(
@@ -191,7 +191,7 @@ fn chat_templates() {
 static CONFIG: LazyLock<Arc<ClientConfig>> =
     LazyLock::new(|| tls::config(None, true).expect("without authorities there is nothing to be read"));
 
-/// What a TLS peer sends is taken or refused, and no more is counted than came.
+/// What a TLS peer sends is accepted or refused, and no more is counted than arrived.
 #[test]
 fn tls_records() {
     let name = ServerName::try_from("server.test").expect("a name");
@@ -201,7 +201,7 @@ fn tls_records() {
         .with_type::<(Vec<u8>, Vec<u8>, u8)>()
         .for_each(|(bytes, lengths, kind)| {
             let mut records = bytes.clone();
-            // Records with a sound header and any content.
+            // Records with a valid header and any content.
             for length in lengths.iter().take(4) {
                 records.extend([20 + kind % 5, 3, 3, 0, *length]);
                 records.extend(bytes.iter().cycle().take(usize::from(*length).min(bytes.len() * 9)));
@@ -212,11 +212,11 @@ fn tls_records() {
             while let Ok(true) = session.take_record(&mut rest) {
                 assert!(session.plaintext().is_empty(), "no key was agreed on");
             }
-            assert!(session.offset() <= records.len() as u64, "no more than came");
+            assert!(session.offset() <= records.len() as u64, "no more than arrived");
         });
 }
 
-/// Wherever a key stands in whatever bytes, it is not left there.
+/// Wherever a key is in whatever bytes, it is not left there.
 #[test]
 fn redaction() {
     check!()

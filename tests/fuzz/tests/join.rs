@@ -72,7 +72,7 @@ fn take(joiner: &mut Joiner, record: &Record) {
             let event = |end: &u16| Event { end: u64::from(*end), kind: 3, ..Event::default() };
             let events = ends.iter().map(event).collect::<Vec<_>>();
             let joined = joiner.request(&ended, &events);
-            assert_eq!(joined.tokens.len(), events.len(), "every event is told");
+            assert_eq!(joined.tokens.len(), events.len(), "every event is reported");
             let unmatched = joined.tokens.iter().filter(|token| token.unmatched.is_some()).count();
             assert_eq!(u32::try_from(unmatched), Ok(joined.request.unmatched_events), "and counted");
         }
@@ -103,8 +103,8 @@ fn arrivals_are_those_of_a_model() {
                 let Some(seen) = seen else { break };
                 latest = latest.max(*seen);
                 let end = place as u64 + 1;
-                let told = stream.arrival(end).expect("the byte is there");
-                assert!(told.time.0 >= latest, "byte {place} was not there before {latest}: {segments:?}");
+                let arrival = stream.arrival(end).expect("the byte is there");
+                assert!(arrival.time.0 >= latest, "byte {place} was not there before {latest}: {segments:?}");
             }
         });
 }

@@ -69,7 +69,7 @@ fn messages_of_a_load_generator() {
         let length = pipe.len();
         let mut replies = Replies::new(Cursor::new(pipe));
         let mut taken = 0;
-        while let Ok(Some(message)) = replies.hear() {
+        while let Ok(Some(message)) = replies.receive() {
             taken += size_of::<MessageHeader>();
             assert!(taken <= length, "no more messages than there are headers");
             if let Message::Request(reply) = message {
@@ -91,7 +91,7 @@ fn a_request_with_right_lengths_is_one() {
         Written::Request { events: 1, lengths: [1, 2, 3, 4, 5, 6, 0], exact: true, rest: vec![7; 200] };
     right.to(&mut pipe);
     let mut replies = Replies::new(Cursor::new(pipe));
-    let found = replies.hear().expect("a vector can be read");
+    let found = replies.receive().expect("a vector can be read");
     let Some(Message::Request(reply)) = found else { panic!("{found:?} is no request") };
     assert_eq!((reply.events.len(), reply.model.len(), reply.payload.len()), (1, 3, 6), "by its lengths");
 }

@@ -1,5 +1,5 @@
-//! Captured traffic under arbitrary loss: whatever comes in whatever order, nothing panics, and what is told of a request is
-//! what whole captures tell.
+//! Captured traffic under arbitrary loss: in whatever order segments arrive, nothing panics, and a request is reported as from
+//! whole captures.
 
 use bolero::{TypeGenerator, check};
 use common::clock::MonoNs;
@@ -31,7 +31,7 @@ enum Record {
         length: u16,
         captured: Vec<u8>,
     },
-    /// A piece of a talk that makes sense, as it was sent, more or less.
+    /// A piece of a meaningful exchange, as it was sent, more or less.
     Piece {
         direction: bool,
         begin: u16,
@@ -75,7 +75,7 @@ fn arbitrary_captures() {
         });
 }
 
-/// However the pieces of a talk come, each at least once and whole, the same requests are told.
+/// However the pieces of an exchange arrive, each at least once and whole, the same requests are reported.
 #[test]
 fn order_and_repetition_do_not_matter() {
     check!()
@@ -83,13 +83,13 @@ fn order_and_repetition_do_not_matter() {
         .with_test_time(time(SECONDS))
         .with_type::<(u32, Vec<(bool, u16, u8)>)>()
         .for_each(|(base, pieces)| {
-            let mut told = Vec::new();
-            let mut watch = Watch::new(&mut told, Side::Client, None, &Plan::unknown());
+            let mut replies = Vec::new();
+            let mut watch = Watch::new(&mut replies, Side::Client, None, &Plan::unknown());
             feed(&mut watch, step(TALK, OPENED, *base, *base).as_bytes());
             let whole = [(true, ASKED), (false, ANSWERED)];
-            // What was asked is there before what was answered, as it is on a wire.
+            // The request is there before the response, as it is on a wire.
             for (direction, all) in whole {
-                let some = pieces.iter().filter(|(asked, ..)| *asked == direction);
+                let some = pieces.iter().filter(|(other, ..)| *other == direction);
                 let some = some.map(|(_, begin, length)| {
                     let begin = usize::from(*begin) % all.len();
                     (begin, (begin + usize::from(*length)).min(all.len()))
@@ -101,14 +101,14 @@ fn order_and_repetition_do_not_matter() {
                     feed(&mut watch, &capture);
                 }
             }
-            watch.finish().expect("a vector takes everything");
+            watch.finish().expect("a vector accepts everything");
             let counts = watch.counts().named().clone();
             assert_eq!(counts.get("watched_requests_of_other_paths"), Some(&1), "{counts:?}");
             assert!(
                 !counts.keys().any(|name| name.contains("not_followed")),
                 "all of it was followed: {counts:?}"
             );
-            assert_eq!(watch.counts().models.iter().collect::<Vec<_>>(), ["m"], "the model that was asked");
+            assert_eq!(watch.counts().models.iter().collect::<Vec<_>>(), ["m"], "the requested model");
         });
 }
 

@@ -1,4 +1,4 @@
-//! Bytes from the network and from the kernel: nothing that comes makes a parser panic or lie about offsets.
+//! Bytes from the network and from the kernel: no input makes a parser panic or return wrong offsets.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -44,7 +44,7 @@ impl Sink for Journal {
     }
 }
 
-/// Feeds `bytes` in pieces of the sizes in `cuts`; gives the events, and whether the response was whole.
+/// Feeds `bytes` in pieces of the sizes in `cuts`; returns the events, and whether the response was whole.
 fn respond(bytes: &[u8], cuts: &[u8]) -> (Vec<Vec<u8>>, bool) {
     let mut responses = Responses::new();
     responses.expect();
@@ -76,7 +76,7 @@ fn http_responses() {
         .with_type::<(Vec<u8>, Vec<u8>)>()
         .for_each(|(bytes, cuts)| {
             respond(bytes, cuts);
-            // Behind a sound head the body's parsers are reached.
+            // After a valid head the body's parsers are reached.
             respond(&[HEAD, bytes].concat(), cuts);
         });
 }
@@ -150,7 +150,7 @@ fn replies_of_every_endpoint() {
 fn metrics_of_a_server() {
     check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
-        // Behind a sound declaration the parts of a histogram are reached.
+        // After a valid declaration the parts of a histogram are reached.
         for text in [
             text.to_string(),
             format!("# TYPE h histogram\nh_bucket{{le=\"{text}\",{text}}} 1\nh_sum {text}"),
@@ -187,7 +187,7 @@ fn records_of_another_tool() {
         let record = format!(
             r#"{{{metadata},"metrics":{{"time_to_first_token":{{"value":{float}}},"inter_chunk_latency":{{"value":[{number}]}}}}}}"#
         );
-        let mut lines = import::RawLines::new("chat", None).expect("chat is understood");
+        let mut lines = import::RawLines::new("chat", None).expect("chat is supported");
         for text in [raw.as_bytes(), record.as_bytes(), bytes] {
             if let Ok(line) = serde_json::from_slice(text) {
                 lines.exchange(0, &line).ok();
@@ -219,7 +219,7 @@ fn rows_of_every_dataset_format() {
 }
 
 #[test]
-fn sounds_that_users_bring() {
+fn audio_files_of_users() {
     check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         for (kind, begin) in [("mp3", &b""[..]), ("mp3", b"\xff\xfb"), ("mp3", b"ID3"), ("wav", b"RIFF")] {
             let content = format!("{kind},{}", STANDARD.encode([begin, bytes].concat()));

@@ -1,5 +1,5 @@
-//! A whole run against a server that does anything: bytes split anywhere, resets, garbage, ends too soon. What the worker
-//! records of it becomes messages in which every request ends once and nothing comes before its cause.
+//! A whole run against a server that does anything: bytes split anywhere, resets, garbage, early ends. The worker's records
+//! become messages in which every request ends once and nothing precedes its cause.
 
 use bolero::{TypeGenerator, check};
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent};
@@ -11,7 +11,7 @@ use fuzz::{cases, time};
 use loadgen::bounds::Exceeded;
 use loadgen::branching::Inherited;
 use loadgen::prompt::Conversation;
-use loadgen::scribe::{Asked, Ledger};
+use loadgen::response_parser::{RequestFacts, RequestTable};
 use loadgen::wire::Sink;
 use loadgen::wire::http::{AtEnd, Progress, Responses};
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ enum Act {
         connection: u8,
         is_reset: bool,
     },
-    /// The client gives up.
+    /// The client times out.
     TimeOut {
         connection: u8,
     },
@@ -61,7 +61,7 @@ const ANSWERS: &[&[u8]] = &[
 
 /// The worker's side of a run, without sockets: each connection carries one request after another.
 struct Worker {
-    ledger: Ledger<Vec<u8>>,
+    table: RequestTable<Vec<u8>>,
     time: u64,
     next_request: u64,
     connections: BTreeMap<u8, Connection>,
@@ -81,15 +81,15 @@ struct Connection {
 impl Worker {
     fn new(room: u64, exceeded: Arc<Exceeded>, raw: bool) -> Self {
         let endpoint = endpoint::by_name("chat").expect("chat is an endpoint");
-        let asked = Asked::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
+        let facts = RequestFacts::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
         let tokenizer = Some(Tokenizer::builtin());
-        let ledger = Ledger::new(Vec::new(), endpoint, tokenizer, asked, &Plan::unknown());
-        let mut ledger = ledger.within(room, exceeded);
+        let table = RequestTable::new(Vec::new(), endpoint, tokenizer, facts, &Plan::unknown());
+        let mut table = table.within(room, exceeded);
         if raw {
-            ledger.keep_raw();
+            table.keep_raw();
         }
         Self {
-            ledger,
+            table,
             time: 1,
             next_request: 0,
             connections: BTreeMap::new(),
@@ -108,9 +108,9 @@ impl Worker {
         self.time += 1;
         let mut header = RecordHeader::new(kind, id, MonoNs(self.time), end, 0);
         header.detail = detail;
-        self.ledger
+        self.table
             .record(0, &header, &[body.as_bytes(), bytes].concat())
-            .expect("a vector takes everything");
+            .expect("a vector accepts everything");
     }
 
     /// The connection, which is opened and carries a request.
@@ -126,8 +126,8 @@ impl Worker {
             self.record((Kind::Sent, request, 0, 9), &sent, &[]);
             let mut responses = Responses::new();
             responses.expect();
-            let begun = Connection { request, responses, status: 0, has_event: false, comments: 0 };
-            self.connections.insert(number, begun);
+            let connection = Connection { request, responses, status: 0, has_event: false, comments: 0 };
+            self.connections.insert(number, connection);
         }
         self.connections.get_mut(&number).expect("it was put there")
     }
@@ -176,7 +176,7 @@ impl Worker {
             _ if is_reset => Outcome::Reset,
             AtEnd::Complete => of_status(connection.status),
             AtEnd::Truncated => Outcome::Truncated,
-            AtEnd::NotBegun => Outcome::ClosedEarly,
+            AtEnd::NotStarted => Outcome::ClosedEarly,
         };
         self.end(&connection, outcome);
     }
@@ -272,7 +272,7 @@ fn request(body: &[u8]) -> (RequestEnded, Vec<Event>) {
     let (ended, mut rest) = RequestEnded::read_from_prefix(body).expect("a request");
     let mut events = Vec::new();
     for _ in 0..ended.events {
-        let (event, later) = Event::read_from_prefix(rest).expect("as many events as are told");
+        let (event, later) = Event::read_from_prefix(rest).expect("as many events as are reported");
         events.push(event);
         rest = later;
     }
@@ -285,11 +285,7 @@ fn request(body: &[u8]) -> (RequestEnded, Vec<Event>) {
         ended.payload_length,
         ended.raw_length,
     ];
-    assert_eq!(
-        rest.len(),
-        lengths.iter().map(|length| *length as usize).sum::<usize>(),
-        "as long as it says"
-    );
+    assert_eq!(rest.len(), lengths.iter().map(|length| *length as usize).sum::<usize>(), "as long as stated");
     let raw = events.iter().map(|event| event.bytes as usize).sum::<usize>();
     if ended.raw_length > 0 {
         assert_eq!(raw, (ended.raw_length - ended.raw_head_length) as usize, "raw bytes are the events'");
@@ -298,7 +294,7 @@ fn request(body: &[u8]) -> (RequestEnded, Vec<Event>) {
 }
 
 #[test]
-fn every_request_ends_once_and_nothing_comes_before_its_cause() {
+fn every_request_ends_once_and_nothing_precedes_its_cause() {
     check!()
         .with_iterations(cases())
         .with_test_time(time(SECONDS))
@@ -309,30 +305,30 @@ fn every_request_ends_once_and_nothing_comes_before_its_cause() {
             let mut worker = Worker::new(room, Arc::clone(&exceeded), *raw);
             for one in acts {
                 act(&mut worker, one);
-                assert!(worker.ledger.held() <= room, "no more is held than there is room for");
+                assert!(worker.table.held() <= room, "no more is held than there is room for");
             }
             let open = worker.connections.len();
             if *is_interrupted {
-                worker.ledger.interrupt().expect("a vector takes everything");
+                worker.table.interrupt().expect("a vector accepts everything");
             } else {
                 while let Some(number) = worker.connections.keys().next().copied() {
                     worker.close(number, false);
                 }
             }
-            worker.ledger.finish().expect("a vector takes everything");
-            assert_eq!(worker.ledger.held(), 0, "all room is given back");
+            worker.table.finish().expect("a vector accepts everything");
+            assert_eq!(worker.table.held(), 0, "all room is returned");
             check(worker, if *is_interrupted { open } else { 0 }, &exceeded);
         });
 }
 
 fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
-    let Worker { ledger, outcomes, next_request, data_events, comments, .. } = worker;
-    let requests = requests(&ledger.into_replies());
+    let Worker { table, outcomes, next_request, data_events, comments, .. } = worker;
+    let requests = requests(&table.into_replies());
     let mut ids = requests.iter().map(|(ended, _)| ended.request.0).collect::<Vec<_>>();
     ids.sort_unstable();
     assert_eq!(ids, (0..next_request).collect::<Vec<_>>(), "every request ends once");
-    let told = requests.iter().filter(|(ended, _)| ended.outcome == u32::from(Outcome::Interrupted.number()));
-    assert_eq!(told.count(), interrupted, "those that were open");
+    let open = requests.iter().filter(|(ended, _)| ended.outcome == u32::from(Outcome::Interrupted.number()));
+    assert_eq!(open.count(), interrupted, "those that were open");
     let mut left_out = 0;
     let mut seen = 0;
     let mut bare = 0;
@@ -340,7 +336,7 @@ fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
         assert!(ended.submitted <= ended.ended, "it ends after it was sent");
         assert!(
             ended.head_reaped == MonoNs(0) || ended.submitted <= ended.head_reaped,
-            "its head comes after that"
+            "its head is after that"
         );
         let times = events.iter().map(|event| event.reaped).collect::<Vec<_>>();
         assert!(
@@ -350,7 +346,7 @@ fn check(worker: Worker, interrupted: usize, exceeded: &Exceeded) {
         let ends = events.iter().map(|event| event.end).collect::<Vec<_>>();
         assert!(ends.is_sorted() && ends.iter().all(|end| *end <= ended.response_end), "{ends:?} {ended:?}");
         if let Some(outcome) = outcomes.get(&ended.request.0).filter(|outcome| **outcome != Outcome::Ok) {
-            assert_eq!(ended.outcome, u32::from(outcome.number()), "what the worker says of a failure holds");
+            assert_eq!(ended.outcome, u32::from(outcome.number()), "the worker's outcome of a failure holds");
         }
         left_out += u64::from(ended.events_left_out);
         bare += u64::from(ended.bare_events);

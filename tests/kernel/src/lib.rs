@@ -1,4 +1,4 @@
-//! The stage of the kernel tests: a cgroup with the probes attached, processes in it that talk TCP, and what was seen.
+//! The stage of the kernel tests: a cgroup with the probes attached, processes in it with TCP connections, and what was seen.
 //!
 //! ```text
 //! test ── makes ──▶ cgroup, probes ── drains ──▶ Seen { stamps, steps } ──▶ Joiner

@@ -13,7 +13,7 @@ pub fn held_by(pid: u32) -> Vec<u32> {
     texts.filter_map(|text| field(&text, "link_id:")).collect()
 }
 
-/// Waits until none of these links is there any more; gives those that stayed.
+/// Waits until none of these links is there any more; returns those that stayed.
 #[must_use]
 pub fn that_stay(links: &[u32]) -> Vec<u32> {
     let mut staying = links.to_vec();

@@ -1,10 +1,10 @@
-//! Two network namespaces with a veth pair between them, and a packet filter that can lose what a test wants lost.
+//! Two network namespaces with a veth pair between them, and a packet filter that can drop what a test selects.
 
 use std::net::IpAddr;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Two network namespaces, joined by a veth pair; removed when this value goes.
+/// Two network namespaces, joined by a veth pair; removed when this value is dropped.
 #[derive(Debug)]
 pub struct Network {
     /// The namespace of the process in the cgroup.
@@ -49,7 +49,7 @@ impl Namespace {
         Self { name, address: address.parse().unwrap() }
     }
 
-    /// Loses every TCP segment whose payload begins with `HOLE`, retransmissions of it as well, until
+    /// Drops every TCP segment whose payload starts with `HOLE`, retransmissions of it as well, until
     /// [`Namespace::lose_nothing`].
     pub fn lose_holes(&self) {
         self.nft("add table inet loss");

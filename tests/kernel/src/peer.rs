@@ -1,4 +1,4 @@
-//! A process that talks TCP by a script, and says afterwards what its socket was and how much went over it.
+//! A process that exchanges bytes over TCP by a script, and reports afterwards its socket and the bytes transferred.
 
 use crate::network::Namespace;
 use crate::stage::TestCgroup;
@@ -16,7 +16,7 @@ pub struct Peer {
     output: BufReader<ChildStdout>,
 }
 
-/// What a peer says when its script is done.
+/// A peer's report when its script is done.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// The kernel's name of its socket.
@@ -56,7 +56,7 @@ impl Peer {
         cgroup.cgroup.take(self.process.id()).unwrap();
     }
 
-    /// Lets it do the next thing that it waits to be told: make its socket, or end.
+    /// Lets it continue to the next step that waits for an order: make its socket, or end.
     pub fn begin(&mut self) {
         self.process.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
@@ -66,7 +66,7 @@ impl Peer {
         self.line().strip_prefix("listening on ").unwrap().parse().unwrap()
     }
 
-    /// What it says when its script is done.
+    /// Its report when its script is done.
     pub fn account(&mut self) -> Account {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("`{line}` is no account: {error}"))
@@ -83,7 +83,7 @@ impl Peer {
         self.process.wait().unwrap();
     }
 
-    /// The next line that it says.
+    /// The next line of its output.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-/// Says why a test does not run. In CI, where everything has to be there, that is a failure.
+/// Prints why a test does not run. In CI, where everything has to be there, that is a failure.
 ///
 /// # Panics
 /// With the environment variable `CI` set to `true`.
 pub fn skip(reason: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "skipped in CI: {reason}");
     writeln!(std::io::stderr(), "skipped: {reason}").ok();
-    // `cargo xtask test` says at its end what was left out.
+    // `cargo xtask test` reports at its end what was left out.
     if let Some(path) = std::env::var_os("AIPERFD_SKIPPED") {
         let list = std::fs::OpenOptions::new().append(true).open(path);
         list.and_then(|mut list| list.write_all(format!("{reason}\n").as_bytes())).ok();

@@ -1,4 +1,4 @@
-//! A cgroup with the probes attached to it, and what they have said so far.
+//! A cgroup with the probes attached to it, and their records so far.
 
 use aiperfd::cgroup::{Cgroup, Place, Subtree};
 use aiperfd::collect::kernel_rings::KernelRings;
@@ -26,7 +26,7 @@ pub struct Stage {
     rings: KernelRings,
 }
 
-/// A cgroup of this test process, removed with everything in it when this value goes.
+/// A cgroup of this test process, removed with everything in it when this value is dropped.
 #[derive(Debug)]
 pub struct TestCgroup {
     /// The cgroup.
@@ -34,14 +34,14 @@ pub struct TestCgroup {
     _above: Arc<Above>,
 }
 
-/// What the probes said.
+/// The probes' records.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Segments, in the order of their times.
     pub stamps: Vec<Stamp>,
     /// Steps in connections' lives, in the order of their times.
     pub steps: Vec<Step>,
-    /// Captured segments with the bytes that came with them, in the order of their times.
+    /// Captured segments with their captured bytes, in the order of their times.
     pub captures: Vec<(Capture, Vec<u8>)>,
     /// Reads of sockets, in the order of the ring.
     pub reads: Vec<Read>,
@@ -60,7 +60,7 @@ impl Stage {
         Self::with(ROOMY, Some(&Capturing { snap_length, ports: ports.to_vec(), reads: false }))
     }
 
-    /// A stage on which payload is captured and it is told when sockets are read.
+    /// A stage on which payload is captured and reads of sockets are stamped.
     #[must_use]
     pub fn reading() -> Self {
         Self::with(ROOMY, Some(&Capturing { snap_length: 64, ports: Vec::new(), reads: true }))
@@ -73,7 +73,7 @@ impl Stage {
         Self { attached: probes.attached, cgroup, seen: Seen::default(), rings: probes.rings }
     }
 
-    /// Takes what is in the rings.
+    /// Reads what is in the rings.
     pub fn drain(&mut self) -> &Seen {
         let seen = &mut self.seen;
         let drained = self.rings.drain(|record| {
@@ -96,7 +96,7 @@ impl Stage {
             }
             std::thread::sleep(PAUSE);
         }
-        panic!("the probes never told of {what}: {:?}", self.seen);
+        panic!("the probes never reported {what}: {:?}", self.seen);
     }
 
     /// What the probes could not report, by reason.
@@ -125,7 +125,7 @@ impl Seen {
             Some(Kind::Connection) => self.steps.push(Step::read_from_prefix(record).unwrap().0),
             Some(Kind::Capture) => {
                 let (capture, payload) = Capture::read_from_prefix(record).unwrap();
-                assert_eq!(record.len(), capture.length(), "a record says how long it is");
+                assert_eq!(record.len(), capture.length(), "a record contains its length");
                 let captured = payload[..capture.captured_length as usize].to_vec();
                 self.stamps.push(capture.stamp);
                 self.captures.push((capture, captured));

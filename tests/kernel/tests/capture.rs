@@ -1,4 +1,4 @@
-//! Captured payload: the first bytes of each segment, of the ports that were asked for.
+//! Captured payload: the first bytes of each segment, of the selected ports.
 
 use common::kernel_event::capture::SNAP_MAX;
 use common::kernel_event::segment::{RECEIVED, SENT};
@@ -9,7 +9,7 @@ use std::path::Path;
 
 const PEER: &str = env!("CARGO_BIN_EXE_kernel-peer");
 
-/// Has a client in the cgroup send a marked message and receive an answer; gives the server's port.
+/// Has a client in the cgroup send a marked message and receive a response; returns the server's port.
 fn converse(stage: &Stage, sent: u32, received: u32) -> u16 {
     let script = format!("listen 127.0.0.1:0 receive:{sent} send:{received}");
     let mut server = Peer::start(Path::new(PEER), None, &script);
@@ -29,7 +29,7 @@ fn converse(stage: &Stage, sent: u32, received: u32) -> u16 {
     address.port()
 }
 
-/// Each segment comes with its first bytes, whatever its length.
+/// Each segment is captured with its first bytes, whatever its length.
 fn check(snap_length: u32, sent: u32, received: u32) {
     let mut stage = Stage::capturing(snap_length, &[]);
     let port = converse(&stage, sent, received);
@@ -49,12 +49,12 @@ fn check(snap_length: u32, sent: u32, received: u32) {
         assert!(rest.iter().all(|byte| *byte == b'.'), "the payload of {capture:?}");
     }
     let marked = seen.captures.iter().filter(|(_, payload)| payload.starts_with(b"HOLE")).count();
-    assert_eq!(marked, 1, "the message begins once");
+    assert_eq!(marked, 1, "the message starts once");
     assert!(stage.dropped().values().all(|count| *count == 0), "nothing is dropped: {:?}", stage.dropped());
 }
 
 #[test]
-fn segments_come_with_their_first_bytes() {
+fn segments_have_their_first_bytes() {
     if let Some(why) = lacks_probes() {
         return skip(&why);
     }
@@ -73,11 +73,11 @@ fn other_ports_are_let_pass() {
     let mut stage = Stage::capturing(256, &[1]);
     converse(&stage, 700, 100);
     stage.until("the connection", |seen| !seen.steps.is_empty());
-    assert!(stage.drain().captures.is_empty(), "nobody asked for this port: {:?}", stage.seen.captures);
+    assert!(stage.drain().captures.is_empty(), "this port was not selected: {:?}", stage.seen.captures);
 }
 
 #[test]
-fn it_is_told_when_a_watched_socket_is_read() {
+fn reads_of_watched_sockets_are_stamped() {
     if let Some(why) = lacks_probes() {
         return skip(&why);
     }
@@ -94,5 +94,5 @@ fn it_is_told_when_a_watched_socket_is_read() {
     let cookie = seen.stamps[0].cookie;
     assert!(seen.reads.iter().all(|read| read.cookie == cookie), "by the socket's cookie");
     let last = seen.segments(cookie, RECEIVED).map(|stamp| stamp.time).max();
-    assert!(seen.reads.last().map(|read| read.time) >= last, "the last byte is read after it came");
+    assert!(seen.reads.last().map(|read| read.time) >= last, "the last byte is read after it arrived");
 }

@@ -1,4 +1,4 @@
-//! Over the loopback device: every byte is stamped, whatever the address family, wherever sequence numbers begin.
+//! Over the loopback device: every byte is stamped, whatever the address family, wherever sequence numbers start.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED};
@@ -18,7 +18,7 @@ enum Inside {
     Server,
 }
 
-/// Runs two scripts against each other; gives the account of the one in the cgroup.
+/// Runs two scripts against each other; returns the account of the one in the cgroup.
 fn converse(stage: &Stage, inside: Inside, host: &str, server: &str, client: &str) -> Account {
     let mut server = Peer::start(Path::new(PEER), None, &format!("listen {host}:0 {server}"));
     if inside == Inside::Server {
@@ -48,16 +48,12 @@ fn check(inside: Inside, host: &str, server: &str, client: &str) -> Option<Seen>
     let account = converse(&stage, inside, host, server, client);
     let cookie = account.cookie;
     let seen = stage.until("the connection's end", |seen| seen.step(cookie, CLOSED).is_some());
-    let stage_begun = if inside == Inside::Client { OPENED } else { ACCEPTED };
-    let opened = seen.step(cookie, stage_begun).expect("the probes tell of the connection");
+    let stage_opened = if inside == Inside::Client { OPENED } else { ACCEPTED };
+    let opened = seen.step(cookie, stage_opened).expect("the probes report the connection");
     seen.covers(cookie, SENT, opened.sent_sequence, account.sent);
     seen.covers(cookie, RECEIVED, opened.received_sequence, account.received);
-    assert!(
-        seen.stamps.iter().all(|stamp| stamp.cookie == cookie),
-        "nobody else's segments: {:?}",
-        seen.stamps
-    );
-    assert!(seen.steps.iter().all(|step| step.cookie == cookie), "nobody else's steps: {:?}", seen.steps);
+    assert!(seen.stamps.iter().all(|stamp| stamp.cookie == cookie), "no other segments: {:?}", seen.stamps);
+    assert!(seen.steps.iter().all(|step| step.cookie == cookie), "no other steps: {:?}", seen.steps);
     let joined = join(seen, &account, &[1, account.received]);
     assert_eq!(joined.request.unmatched, None, "the request's bytes have stamps: {:?}", joined.request);
     assert_eq!(joined.request.unmatched_events, 0, "the events have stamps: {:?}", joined.tokens);
@@ -102,7 +98,7 @@ fn every_byte_of_a_server() {
     check(Inside::Server, "127.0.0.1", "receive:700 send:100 send:3000", "send:700 receive:3100");
 }
 
-/// The sequence number after 4294967295 is 0; the client begins 1000 bytes before that to send 200000.
+/// The sequence number after 4294967295 is 0; the client starts 1000 bytes before that to send 200000.
 fn check_wrapping(inside: Inside) {
     let begin = u32::MAX - 999;
     let client = format!("sequence:{begin} send:300 send:1700 send:198000 receive:100");

@@ -1,4 +1,4 @@
-//! Over a veth pair between two network namespaces, with loss where a test wants it.
+//! Over a veth pair between two network namespaces, with loss where a test causes it.
 
 use common::kernel_event::connection::{CLOSED, OPENED, RETRANSMITTED};
 use common::kernel_event::segment::{RECEIVED, SENT};
@@ -11,7 +11,7 @@ use std::path::Path;
 
 const PEER: &str = env!("CARGO_BIN_EXE_kernel-peer");
 
-/// A server in the far namespace and a client in the near one, the client in the cgroup; both may begin.
+/// A server in the far namespace and a client in the near one, the client in the cgroup; both may start.
 fn play(stage: &Stage, network: &Network, server: &str, client: &str) -> (Peer, Peer) {
     let script = format!("listen {}:0 {server}", network.far.address);
     let mut server = Peer::start(Path::new(PEER), Some(&network.far), &script);
@@ -39,7 +39,7 @@ fn every_byte_between_namespaces() {
     }
     let cookie = account.cookie;
     let seen = stage.until("the connection's end", |seen| seen.step(cookie, CLOSED).is_some());
-    let opened = seen.step(cookie, OPENED).expect("the probes tell of the connection");
+    let opened = seen.step(cookie, OPENED).expect("the probes report the connection");
     seen.covers(cookie, SENT, opened.sent_sequence, 5000);
     seen.covers(cookie, RECEIVED, opened.received_sequence, 200_100);
 }
@@ -80,14 +80,15 @@ fn events_behind_a_hole_get_the_time_at_which_it_is_filled() {
     let times = joined.tokens.iter().map(|token| token.kernel_received_ns.unwrap()).collect::<Vec<_>>();
     assert!(times[0] < beyond, "the first event does not wait for the hole: {times:?}");
     assert!(times[1] > beyond, "the second is there when the hole is filled: {times:?}, {:?}", seen.stamps);
-    assert_eq!(times[1], times[2], "and so is the third, whose bytes came earlier: {:?}", seen.stamps);
+    assert_eq!(times[1], times[2], "and so is the third, whose bytes arrived earlier: {:?}", seen.stamps);
     let one_more = joined.request.kernel_received_last_ns;
     assert_eq!(one_more, Some(times[2]), "the response is there when its last event is");
 }
 
-/// What the client sends is lost until it has sent it again: it left when it first left, and the repetition is told.
+/// What the client sends is lost until it has sent it again: its time is that of the first departure, and the
+/// retransmission is reported.
 #[test]
-fn a_retransmission_is_told_and_does_not_move_the_time_of_sending() {
+fn a_retransmission_is_reported_and_does_not_move_the_time_of_sending() {
     if let Some(why) = lacks_network() {
         return skip(&why);
     }
@@ -110,5 +111,5 @@ fn a_retransmission_is_told_and_does_not_move_the_time_of_sending() {
         copies.iter().min().copied(),
         "it left when it first left"
     );
-    assert!(joined.request.retransmits >= Some(1), "the request tells of it: {:?}", joined.request);
+    assert!(joined.request.retransmits >= Some(1), "the request counts it: {:?}", joined.request);
 }

@@ -1,4 +1,4 @@
-//! Writes a certificate that nobody needs to trust, and its key, for the scripted server: `certificate FOLDER`.
+//! Writes a certificate that no client needs to trust, and its key, for the scripted server: `certificate FOLDER`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
-//! What each API asks for and answers, in one table: paths, required fields, and replies as their documentation has them.
+//! The requests and responses of each API, in one table: paths, required fields, and replies as their documentation has them.
 //!
-//! In a reply stand `@id` (sixteen digits), `@created`, `@model` (a JSON string), `@text` (all tokens), `@prompt`,
-//! `@tokens` and `@total` (counts), and `@n` (the place of an item).
+//! A reply contains `@id` (sixteen digits), `@created`, `@model` (a JSON string), `@text` (all tokens), `@prompt`, `@tokens`
+//! and `@total` (counts), and `@n` (the place of an item).
 
 use crate::log::push_decimal;
 use crate::script::Part;
@@ -9,26 +9,26 @@ use crate::script::Part;
 /// One API.
 #[derive(Debug)]
 pub(crate) struct Api {
-    /// Where it is asked.
+    /// Its path.
     pub(crate) path: &'static str,
-    /// How a stream is asked for.
+    /// How a stream is requested.
     pub(crate) streams: Streams,
     /// Fields that a request must have; where several are joined by `|`, one of them.
-    pub(crate) wants: &'static [&'static str],
+    pub(crate) required: &'static [&'static str],
     /// What the parts of a stream are.
     pub(crate) parts: &'static [(Part, &'static [Event])],
-    /// Whether a stream ends with the usage even if nobody asks.
-    pub(crate) always_tells_usage: bool,
-    /// A reply that is no stream: what stands before its items, an item, and what stands after them. There are as
-    /// many items as the request has inputs.
+    /// Whether a stream ends with the usage even if it is not requested.
+    pub(crate) always_reports_usage: bool,
+    /// A reply that is no stream: the text before its items, an item, and the text after them. There are as many items as
+    /// the request has inputs.
     pub(crate) whole: [&'static str; 3],
     /// What the reply's body is.
     pub(crate) content_type: &'static str,
-    /// Whether what is asked for is made later, and has to be asked for again.
+    /// Whether the result is made later, and has to be polled.
     pub(crate) is_job: bool,
 }
 
-/// How a stream is asked for.
+/// How a stream is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Streams {
     /// By `"stream": true`.
@@ -50,7 +50,7 @@ pub(crate) struct Event {
     pub(crate) data: &'static str,
 }
 
-/// What placeholders stand for.
+/// The values of placeholders.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values<'a> {
     /// Sixteen characters.
@@ -74,7 +74,7 @@ impl PartialEq for Api {
 impl Eq for Api {}
 
 impl Api {
-    /// The API that is asked at a path.
+    /// The API at a path.
     pub(crate) fn at(path: &str) -> Option<&'static Self> {
         APIS.iter().find(|api| api.path == path)
     }
@@ -157,9 +157,9 @@ const JSON: &str = "application/json";
 const WHOLE: Api = Api {
     path: "",
     streams: Streams::Never,
-    wants: &[],
+    required: &[],
     parts: &[],
-    always_tells_usage: false,
+    always_reports_usage: false,
     whole: ["", "", ""],
     content_type: JSON,
     is_job: false,
@@ -189,7 +189,7 @@ macro_rules! completions_event {
     };
 }
 
-/// Every API. The first two are what most clients speak.
+/// Every API. The first two are what most clients use.
 pub(crate) static APIS: [Api; 16] = [
     Api {
         path: "/v1/chat/completions",
@@ -252,8 +252,8 @@ pub(crate) static APIS: [Api; 16] = [
     Api {
         path: "/v1/responses",
         streams: Streams::Field,
-        wants: &["input", "model"],
-        always_tells_usage: true,
+        required: &["input", "model"],
+        always_reports_usage: true,
         parts: &[
             (
                 Part::Role,
@@ -318,8 +318,8 @@ pub(crate) static APIS: [Api; 16] = [
     Api {
         path: "/v1/messages",
         streams: Streams::Field,
-        wants: &["model", "messages", "max_tokens"],
-        always_tells_usage: true,
+        required: &["model", "messages", "max_tokens"],
+        always_reports_usage: true,
         parts: &[
             (
                 Part::Role,
@@ -373,7 +373,7 @@ pub(crate) static APIS: [Api; 16] = [
     },
     Api {
         path: "/v1/embeddings",
-        wants: &["input|messages", "model"],
+        required: &["input|messages", "model"],
         whole: [
             r#"{"object":"list","model":@model,"data":["#,
             r#"{"object":"embedding","index":@n,"embedding":[0.0125,-0.5,0.25]}"#,
@@ -383,13 +383,13 @@ pub(crate) static APIS: [Api; 16] = [
     },
     Api {
         path: "/v1/ranking",
-        wants: &["model", "query", "passages"],
+        required: &["model", "query", "passages"],
         whole: [r#"{"rankings":["#, r#"{"index":@n,"logit":1.5}"#, "]}"],
         ..WHOLE
     },
     Api {
         path: "/v2/rerank",
-        wants: &["model", "query", "documents"],
+        required: &["model", "query", "documents"],
         whole: [
             r#"{"id":"@id","results":["#,
             r#"{"index":@n,"relevance_score":0.75}"#,
@@ -399,20 +399,20 @@ pub(crate) static APIS: [Api; 16] = [
     },
     Api {
         path: "/rerank",
-        wants: &["query", "texts"],
+        required: &["query", "texts"],
         whole: ["[", r#"{"index":@n,"score":0.75}"#, "]"],
         ..WHOLE
     },
     Api {
         path: "/generate",
-        wants: &["inputs", "parameters"],
+        required: &["inputs", "parameters"],
         whole: [r#"{"generated_text":"@text"}"#, "", ""],
         ..WHOLE
     },
     Api {
         path: "/generate_stream",
         streams: Streams::Always,
-        wants: &["inputs", "parameters"],
+        required: &["inputs", "parameters"],
         parts: &[
             (
                 Part::Token,
@@ -433,7 +433,7 @@ pub(crate) static APIS: [Api; 16] = [
     Api {
         path: "/rag/api/prompt",
         streams: Streams::Accept,
-        wants: &["query", "filters", "inference_model"],
+        required: &["query", "filters", "inference_model"],
         parts: &[
             (Part::Token, &[data(r#"{"content":" tok","sources":null}"#)]),
             (Part::Last, &[data(r#"{"content":" tok","sources":[{"title":"a manual"}]}"#)]),
@@ -444,7 +444,7 @@ pub(crate) static APIS: [Api; 16] = [
     Api {
         path: "/v1/images/generations",
         streams: Streams::Field,
-        wants: &["prompt", "model"],
+        required: &["prompt", "model"],
         parts: &[
             (
                 Part::Token,
@@ -470,13 +470,13 @@ pub(crate) static APIS: [Api; 16] = [
     },
     Api {
         path: "/v1/images/edits",
-        wants: &["prompt", "model", "image|url"],
+        required: &["prompt", "model", "image|url"],
         whole: [r#"{"created":@created,"data":["#, r#"{"b64_json":"iVBORw=="}"#, "]}"],
         ..WHOLE
     },
     Api {
         path: "/v1/infer",
-        wants: &["input"],
+        required: &["input"],
         whole: [
             r#"{"data":["#,
             r#"{"index":@n,"bounding_boxes":{"table":[{"x_min":0.25,"y_min":0.5,"x_max":0.75,"y_max":1.0,"confidence":0.5}]}}"#,
@@ -486,13 +486,13 @@ pub(crate) static APIS: [Api; 16] = [
     },
     Api {
         path: "/v1/audio/transcriptions",
-        wants: &["file", "model"],
+        required: &["file", "model"],
         whole: [r#"{"text":"@text"}"#, "", ""],
         ..WHOLE
     },
     Api {
         path: "/v1/videos",
-        wants: &["prompt", "model"],
+        required: &["prompt", "model"],
         whole: [
             r#"{"id":"video_@id","object":"video","created_at":@created,"status":"queued","model":@model,"progress":0,"seconds":"4","size":"720x1280"}"#,
             "",

@@ -1,4 +1,4 @@
-//! What can be said on the command line, and the plan that is made of it once.
+//! The command line, and the plan that is made of it once.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use crate::respond::{DataLines, LineEnd, Preamble, Style};
 use crate::script::{Done, HeadAt, Script, Tokens, Usage, Writes};
 use crate::server::Stall;
 
-/// A scripted, OpenAI-compatible inference server that says when it wrote what.
+/// A scripted, OpenAI-compatible inference server that logs when it wrote what.
 ///
-/// It answers POST /v1/chat/completions and what other APIs ask on a fixed schedule and logs, on CLOCK_MONOTONIC,
-/// when each event's last byte was written and where in the connection's response stream it ended. GET /mock/log
-/// tells that log, POST /mock/quit saves it to --log and ends the server.
+/// It responds to POST /v1/chat/completions and to other APIs on a fixed schedule and logs, on CLOCK_MONOTONIC, when each
+/// event's last byte was written and where in the connection's response stream it ended. GET /mock/log returns that log,
+/// POST /mock/quit saves it to --log and ends the server.
 #[derive(Debug, Parser)]
 #[command(version, args_override_self = true, after_help = fault::help())]
 pub(crate) struct Args {
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// A Unix socket to listen on too. Anybody may connect to it.
+    /// A Unix socket to listen on too. Any user may connect to it.
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
 
-    /// The CPU to run on; any if not given.
+    /// The CPU to run on; any by default.
     #[arg(long, value_name = "CPU")]
     cpu: Option<usize>,
 
@@ -53,12 +53,12 @@ pub(crate) struct Args {
     #[arg(long, default_value = "5", value_name = "MS", value_parser = milliseconds)]
     gap_ms: DurationNs,
 
-    /// How many tokens a response has where the request does not say (`max_completion_tokens`, `max_tokens`); at
-    /// least 1, at most 1048576.
+    /// How many tokens a response has if the request does not set it (`max_completion_tokens`, `max_tokens`); at least 1, at
+    /// most 1048576.
     #[arg(long, default_value_t = 16, value_name = "COUNT")]
     tokens: u32,
 
-    /// Send --tokens tokens whatever the request says.
+    /// Send --tokens tokens whatever the request has as its maximum.
     #[arg(long)]
     ignore_max_tokens: bool,
 
@@ -78,7 +78,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0", value_name = "FRACTION", value_parser = millionths)]
     jitter: u64,
 
-    /// Where the random numbers of --jitter begin; the same seed gives the same schedule.
+    /// The seed of the random numbers of --jitter; the same seed gives the same schedule.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     seed: u64,
 
@@ -86,7 +86,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = HeadAt::FirstToken, value_name = "WHEN")]
     head_at: HeadAt,
 
-    /// How long the role chunk comes before the first token, in milliseconds.
+    /// How long the role chunk precedes the first token, in milliseconds.
     #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
     role_lead_ms: DurationNs,
 
@@ -102,7 +102,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Usage::Auto, value_name = "WHEN")]
     usage: Usage,
 
-    /// Say in the usage chunk what became of drafted tokens, as if every second one was right.
+    /// Report drafted tokens in the usage chunk, as if every second one was right.
     #[arg(long)]
     drafts: bool,
 
@@ -118,7 +118,7 @@ pub(crate) struct Args {
     #[arg(long)]
     multi_line: bool,
 
-    /// When the whole server begins to do nothing, in milliseconds after the first request.
+    /// When the whole server starts to do nothing, in milliseconds after the first request.
     #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds, requires = "stall_for_ms")]
     stall_at_ms: DurationNs,
 
@@ -130,7 +130,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FAULT")]
     fault: Option<Fault>,
 
-    /// It goes wrong with every so-manieth request (with accept-close, connection).
+    /// It goes wrong with every n-th request (with accept-close, connection).
     #[arg(long, default_value_t = 1, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     fault_every: u64,
 
@@ -143,7 +143,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 20_000_000, value_name = "EVENTS")]
     log_limit: usize,
 
-    /// Tell in the log what each inference request asked: its body, as text.
+    /// Log each inference request's body, as text.
     #[arg(long)]
     log_bodies: bool,
 
@@ -195,7 +195,7 @@ impl Args {
             tokens: if self.ignore_max_tokens {
                 Tokens::Fixed(self.tokens)
             } else {
-                Tokens::Asked(self.tokens)
+                Tokens::Requested(self.tokens)
             },
             reasoning_tokens: self.reasoning_tokens,
             events_per_write: self.events_per_write,

@@ -37,7 +37,7 @@ pub(crate) fn sleep_until(due: MonoNs) {
 }
 
 impl MonoNs {
-    /// A reading that never comes.
+    /// A reading that never occurs.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
     /// The time from `self` to `later`, zero if `later` has passed.
@@ -68,7 +68,7 @@ impl DurationNs {
         Self(self.0.saturating_sub(part.0))
     }
 
-    /// The span in the form that the kernel takes.
+    /// The span in the kernel's form.
     pub(crate) fn to_timespec(self) -> Timespec {
         Timespec {
             tv_sec: (self.0 / NS_PER_SECOND).cast_signed(),

@@ -24,7 +24,7 @@ use crate::jobs::Job;
 use crate::log::{Event, Kind, Request};
 use crate::request::{Body, Head, Persistence, Rejected, Route, read_body, read_fields, read_head};
 use crate::respond::{CONTINUE, JSON, MODELS_JSON, Pieces, Reply, Responder, error_json, reply};
-use crate::script::{Ask, Course, Delivery, Ending, Part};
+use crate::script::{Course, Delivery, Ending, Inference, Part};
 use crate::server::Shared;
 use crate::timers::Token;
 use crate::tls::{End, Tls};
@@ -39,11 +39,11 @@ pub(crate) struct Connection {
     peer_port: u16,
     /// Bytes that no request has been made of yet.
     input: Vec<u8>,
-    /// The head at the beginning of `input`, once it is complete, so that it is read only once.
+    /// The head at the start of `input`, once it is complete, so that it is read only once.
     head: Option<Head>,
     /// When the last read returned.
     read_at: MonoNs,
-    /// What of the peer is still to be heard.
+    /// What the peer may still send.
     peer: Peer,
     answer: Option<Answer>,
     /// The bytes of the answer's parts; kept between answers for its memory.
@@ -118,13 +118,13 @@ impl Connection {
                 Fate::Lives
             }
             Peer::GoneAfterAbandon => Fate::Dies,
-            // An answer under way has its timer or waits for the socket; it will come to the next request.
+            // A response in progress has its timer or waits for the socket; the next request follows it.
             _ if self.answer.is_some() => Fate::Lives,
             _ => self.proceed(shared),
         }
     }
 
-    /// Writes what the socket would not take before, and goes on.
+    /// Writes what the socket would not accept before, and continues.
     pub(crate) fn on_writable(&mut self, shared: &mut Shared) -> Fate {
         if self.pending.is_empty() {
             return Fate::Lives;
@@ -149,14 +149,14 @@ impl Connection {
         }
     }
 
-    /// Replies to the request that told the server to quit.
+    /// Replies to the request to quit.
     pub(crate) fn reply_to_quit(&mut self, shared: &mut Shared) {
-        self.begin_reply(200, b"{}", Persistence::Close, None);
+        self.start_reply(200, b"{}", Persistence::Close, None);
         // Whether the client is still there makes no difference any more.
         let _fate = self.proceed(shared);
     }
 
-    /// Goes on until the socket is full, the next part is not due, or there is no request left.
+    /// Continues until the socket is full, the next part is not due, or there is no request left.
     fn proceed(&mut self, shared: &mut Shared) -> Fate {
         // All that is due at this instant is written; what is due later but late already waits for its turn among
         // the other connections.
@@ -166,7 +166,7 @@ impl Connection {
                 return Fate::Lives;
             }
             match self.answer.as_ref().map(|answer| answer.due) {
-                None if self.begin_answer(shared) => instant = self.read_at,
+                None if self.start_answer(shared) => instant = self.read_at,
                 None if self.peer == Peer::Talks => return Fate::Lives,
                 None => return Fate::Dies,
                 Some(Some(due)) if due > instant => {
@@ -221,24 +221,24 @@ impl Connection {
         }
     }
 
-    /// Reads all there is and opens it; what TLS has to say to it is written.
+    /// Reads all there is and decrypts it; TLS's own output is written.
     fn read_sealed(&mut self, mut tls: Box<Tls>, hangup: Hangup, shared: &mut Shared) -> Fate {
         let plain = mem::take(&mut self.input);
         let fate = self.read(hangup);
         let sealed = mem::replace(&mut self.input, plain);
         let mut out = Vec::new();
         let opened = tls.open(&sealed, &mut self.input, &mut shared.handshakes);
-        // What is wrong is told to the client, if it can be.
-        let told = tls.outgoing(&mut out);
+        // What is wrong is reported to the client, if possible.
+        let result = tls.outgoing(&mut out);
         self.tls = Some(tls);
         if fate == Fate::Dies || self.write_raw(&out, shared) == Fate::Dies {
             return Fate::Dies;
         }
-        if opened.is_ok() && told.is_ok() { Fate::Lives } else { Fate::Dies }
+        if opened.is_ok() && result.is_ok() { Fate::Lives } else { Fate::Dies }
     }
 
     /// Makes an answer to the first request of the input; false if there is no complete one.
-    fn begin_answer(&mut self, shared: &mut Shared) -> bool {
+    fn start_answer(&mut self, shared: &mut Shared) -> bool {
         if self.input.is_empty() {
             return false;
         }
@@ -248,7 +248,7 @@ impl Connection {
             Err(Rejected(message)) => {
                 let request = self.log_entry(shared.next_number(), None);
                 let body = error_json(400, &message);
-                self.begin_reply(400, body.as_bytes(), Persistence::Close, Some(request));
+                self.start_reply(400, body.as_bytes(), Persistence::Close, Some(request));
                 input.len()
             }
         };
@@ -261,8 +261,8 @@ impl Connection {
         self.answer.is_some()
     }
 
-    /// Answers to the request at the beginning of `input`, and says how many bytes it took: none if it is not
-    /// complete.
+    /// Starts the response to the request at the start of `input`, and returns how many bytes the request has: `None` if it is
+    /// not complete.
     fn answer_to(&mut self, input: &[u8], shared: &mut Shared) -> Result<usize, Rejected> {
         let head = match self.head.take() {
             Some(head) => head,
@@ -277,14 +277,14 @@ impl Connection {
         };
         let taken = head.length + body.length;
         match head.route {
-            Route::Generate(api) => self.begin_inference(api, head, &body, shared)?,
-            Route::Video(number) => self.begin_status(number, head, shared),
-            Route::VideoContent(number) => self.begin_content(number, head, shared),
-            Route::Models => self.begin_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
-            Route::Head => self.begin_reply(200, b"", head.persistence, None),
-            Route::Health => self.begin_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
+            Route::Generate(api) => self.start_inference(api, head, &body, shared)?,
+            Route::Video(number) => self.start_status(number, head, shared),
+            Route::VideoContent(number) => self.start_content(number, head, shared),
+            Route::Models => self.start_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
+            Route::Head => self.start_reply(200, b"", head.persistence, None),
+            Route::Health => self.start_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
             Route::Metrics => {
-                self.begin_typed_reply(
+                self.start_typed_reply(
                     "text/plain; version=0.0.4",
                     &shared.metrics(),
                     head.persistence,
@@ -294,18 +294,18 @@ impl Connection {
             Route::Log => {
                 shared.save_log();
                 let text = shared.log.to_text(shared.totals);
-                self.begin_typed_reply("application/jsonl", &text, head.persistence, None);
+                self.start_typed_reply("application/jsonl", &text, head.persistence, None);
             }
             Route::Quit => shared.quit = Some(self.token),
             Route::Unknown => {
                 let request = self.log_entry(shared.next_number(), head.request_id);
-                self.begin_unknown(head.persistence, request);
+                self.start_unknown(head.persistence, request);
             }
         }
         Ok(taken)
     }
 
-    /// Tells a client that waits for it to go on with its body.
+    /// Sends `100 Continue` to a client that waits for it before its body.
     fn greet(&mut self, head: Head, input: &[u8], shared: &mut Shared) -> Head {
         if head.expects_continue && input.len() == head.length {
             // A socket that fails here fails at the next read as well.
@@ -314,7 +314,7 @@ impl Connection {
         head
     }
 
-    fn begin_inference(
+    fn start_inference(
         &mut self,
         api: &'static Api,
         head: Head,
@@ -328,7 +328,7 @@ impl Connection {
             Streams::Always => true,
             Streams::Never => false,
         };
-        let mut ask = Ask {
+        let mut inference = Inference {
             number: shared.next_number(),
             api,
             delivery: if is_stream { Delivery::Stream } else { Delivery::Whole },
@@ -340,26 +340,26 @@ impl Connection {
             fault: head.fault,
         };
         shared.stall.on_request(self.read_at);
-        let fault = shared.script.fault_of(&ask);
-        let course = Course::plan(&shared.script, &ask, self.read_at);
+        let fault = shared.script.fault_of(&inference);
+        let course = Course::plan(&shared.script, &inference, self.read_at);
         let model = if fields.model.is_empty() { "mock-model" } else { &*fields.model };
-        let number = ask.number;
+        let number = inference.number;
         if api.is_job {
-            ask.number = shared.jobs.begin(Job {
-                begun: self.read_at,
-                ready: self.read_at + shared.script.time_of_whole(&ask),
+            inference.number = shared.jobs.start(Job {
+                created: self.read_at,
+                ready: self.read_at + shared.script.time_of_whole(&inference),
                 model: serde_json::to_string(model).expect("a string is always JSON"),
                 fails: matches!(fault, Some(Fault::ErrorObject(_))),
             });
         }
-        if !Responder::short(&ask, fault, &mut self.pieces) {
-            match ask.delivery {
+        if !Responder::short(&inference, fault, &mut self.pieces) {
+            match inference.delivery {
                 Delivery::Stream => {
-                    shared.responder.stream(&ask, model, fault, course.runs(), &mut self.pieces);
+                    shared.responder.stream(&inference, model, fault, course.runs(), &mut self.pieces);
                 }
                 Delivery::Whole => {
-                    let tokens = shared.script.tokens_of(&ask);
-                    shared.responder.whole(&ask, model, fault, tokens, &mut self.pieces);
+                    let tokens = shared.script.tokens_of(&inference);
+                    shared.responder.whole(&inference, model, fault, tokens, &mut self.pieces);
                 }
             }
         }
@@ -372,20 +372,20 @@ impl Connection {
         if shared.script.keeps_bodies {
             request.body = Some(String::from_utf8_lossy(&body.bytes).into());
         }
-        self.begin(course, write_max, Some(request));
+        self.start(course, write_max, Some(request));
         Ok(())
     }
 
-    /// Tells how a job gets on.
-    fn begin_status(&mut self, number: u64, head: Head, shared: &mut Shared) {
-        let asked = shared.next_number();
-        let request = self.log_entry(asked, head.request_id);
-        let fault = shared.script.fault.filter(|_| asked.is_multiple_of(shared.script.fault_every));
+    /// Reports a job's status.
+    fn start_status(&mut self, number: u64, head: Head, shared: &mut Shared) {
+        let request_number = shared.next_number();
+        let request = self.log_entry(request_number, head.request_id);
+        let fault = shared.script.fault.filter(|_| request_number.is_multiple_of(shared.script.fault_every));
         let persistence =
             if fault == Some(Fault::ConnectionClose) { Persistence::Close } else { head.persistence };
         match shared.jobs.status(number, self.read_at) {
-            Some(status) => self.begin_reply(200, status.as_bytes(), persistence, Some(request)),
-            None => self.begin_unknown(persistence, request),
+            Some(status) => self.start_reply(200, status.as_bytes(), persistence, Some(request)),
+            None => self.start_unknown(persistence, request),
         }
         if fault == Some(Fault::HangUp) {
             self.answer =
@@ -393,29 +393,29 @@ impl Connection {
         }
     }
 
-    /// Gives what a job has made.
-    fn begin_content(&mut self, number: u64, head: Head, shared: &mut Shared) {
+    /// Sends what a job has made.
+    fn start_content(&mut self, number: u64, head: Head, shared: &mut Shared) {
         let request = self.log_entry(shared.next_number(), head.request_id);
         match shared.jobs.content(number, self.read_at) {
             Some(content) => {
-                self.begin_typed_reply("video/mp4", &content, head.persistence, Some(request));
+                self.start_typed_reply("video/mp4", &content, head.persistence, Some(request));
             }
-            None => self.begin_unknown(head.persistence, request),
+            None => self.start_unknown(head.persistence, request),
         }
     }
 
-    fn begin_unknown(&mut self, persistence: Persistence, request: Request) {
+    fn start_unknown(&mut self, persistence: Persistence, request: Request) {
         let body = error_json(404, "no such route");
-        self.begin_reply(404, body.as_bytes(), persistence, Some(request));
+        self.start_reply(404, body.as_bytes(), persistence, Some(request));
     }
 
-    fn begin_reply(&mut self, status: u16, body: &[u8], persistence: Persistence, request: Option<Request>) {
+    fn start_reply(&mut self, status: u16, body: &[u8], persistence: Persistence, request: Option<Request>) {
         let part = if status < 400 { Part::Body } else { Part::ErrorBody };
         reply(&Reply { status, content_type: JSON, body, part, persistence }, &mut self.pieces);
-        self.begin(Course::reply(part, persistence, self.read_at), usize::MAX, request);
+        self.start(Course::reply(part, persistence, self.read_at), usize::MAX, request);
     }
 
-    fn begin_typed_reply(
+    fn start_typed_reply(
         &mut self,
         content_type: &str,
         body: &[u8],
@@ -423,10 +423,10 @@ impl Connection {
         request: Option<Request>,
     ) {
         reply(&Reply { status: 200, content_type, body, part: Part::Body, persistence }, &mut self.pieces);
-        self.begin(Course::reply(Part::Body, persistence, self.read_at), usize::MAX, request);
+        self.start(Course::reply(Part::Body, persistence, self.read_at), usize::MAX, request);
     }
 
-    fn begin(&mut self, mut course: Course, write_max: usize, request: Option<Request>) {
+    fn start(&mut self, mut course: Course, write_max: usize, request: Option<Request>) {
         let due = course.next_write(&mut self.parts);
         self.answer = Some(Answer { course, due, write_max, request });
     }
@@ -556,7 +556,7 @@ impl Connection {
     }
 }
 
-/// Whether the client has said that it will send nothing more.
+/// Whether the client will send no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hangup {
     /// It has not.
@@ -565,16 +565,16 @@ pub(crate) enum Hangup {
     Seen,
 }
 
-/// What of the peer is still to be heard.
+/// What the peer may still send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Peer {
     /// Requests.
     Talks,
-    /// Nothing; what it asked before is still answered.
+    /// Nothing; its earlier requests are still answered.
     Gone,
     /// Nothing that is listened to but its end.
     Ignored,
-    /// Nothing, and there is nothing to say to it either.
+    /// Nothing, and nothing is sent to it either.
     GoneAfterAbandon,
 }
 
@@ -598,7 +598,7 @@ impl Peer {
     }
 }
 
-/// A response under way.
+/// A response in progress.
 #[derive(Debug)]
 struct Answer {
     course: Course,

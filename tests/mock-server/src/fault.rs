@@ -43,7 +43,7 @@ pub(crate) enum Fault {
     Redirect(u16),
     /// No answer.
     Never,
-    /// The second half of the head comes this much later than the first.
+    /// The second half of the head is sent this much later than the first.
     SlowHead(DurationNs),
     /// The stream ends without `[DONE]`.
     NoDone,
@@ -51,7 +51,7 @@ pub(crate) enum Fault {
     Empty,
     /// No write is longer than this.
     Split(u32),
-    /// `[DONE]` comes this much later than the last event.
+    /// `[DONE]` is sent this much later than the last event.
     LateDone(DurationNs),
     /// The connection is closed as soon as it is accepted.
     AcceptClose,
@@ -63,7 +63,7 @@ pub(crate) enum Fault {
 pub(crate) struct Spelling {
     /// The name.
     pub(crate) name: &'static str,
-    /// What the argument means, and its value where none is given; none if the fault takes no argument.
+    /// The meaning of the argument, and its default value; `None` if the fault has no argument.
     pub(crate) argument: Option<(&'static str, u32)>,
     /// What the fault does, for `--help`.
     pub(crate) help: &'static str,
@@ -88,7 +88,7 @@ impl FromStr for Fault {
                 given.parse().map_err(|error| format!("failed to read `{given}` as {unit}: {error}"))?
             }
             (None, None) => 0,
-            (None, Some(_)) => return Err(format!("fault `{name}` takes no argument")),
+            (None, Some(_)) => return Err(format!("fault `{name}` has no argument")),
         };
         Ok((spelling.make)(argument))
     }
@@ -144,13 +144,13 @@ pub(crate) const SPELLINGS: &[Spelling] = &[
     spelling("content-length", None, "no chunks; the stream has a content length", |_| Fault::ContentLength),
     spelling("redirect", Some(("STATUS", 302)), "a redirect", |n| Fault::Redirect(status(n))),
     spelling("never", None, "reads the request and never answers", |_| Fault::Never),
-    spelling("slow-head", Some(("MS", 100)), "the head comes in two halves, so far apart", |n| {
+    spelling("slow-head", Some(("MS", 100)), "the head is sent in two halves, so far apart", |n| {
         Fault::SlowHead(DurationNs::from_millis(n.into()))
     }),
     spelling("no-done", None, "the stream ends without [DONE]", |_| Fault::NoDone),
     spelling("empty", None, "200 OK with an empty body", |_| Fault::Empty),
     spelling("split", Some(("BYTES", 7)), "no write is longer than so many bytes", Fault::Split),
-    spelling("late-done", Some(("MS", 100)), "[DONE] comes so much after the last event", |n| {
+    spelling("late-done", Some(("MS", 100)), "[DONE] is sent so much after the last event", |n| {
         Fault::LateDone(DurationNs::from_millis(n.into()))
     }),
     spelling("accept-close", None, "accepts and closes at once (in a query: closes unanswered)", |_| {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_refused() {
         check("explode", Err("unknown fault `explode`"));
-        check("trickle:3", Err("fault `trickle` takes no argument"));
+        check("trickle:3", Err("fault `trickle` has no argument"));
         check("reset:x", Err("failed to read `x` as EVENTS: invalid digit found in string"));
     }
 

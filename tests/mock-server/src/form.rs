@@ -14,7 +14,7 @@ pub(crate) fn boundary(content_type: &[u8]) -> Option<Box<str>> {
 pub(crate) fn fields(body: &[u8], boundary: &str) -> Result<Map<String, Value>, String> {
     let delimiter = format!("--{boundary}");
     let begin = body.strip_prefix(delimiter.as_bytes());
-    let mut rest = begin.ok_or("the form does not begin with its boundary")?;
+    let mut rest = begin.ok_or("the form does not start with its boundary")?;
     let next = format!("\r\n{delimiter}");
     let mut fields = Map::new();
     while let Some(part) = rest.strip_prefix(b"\r\n") {

@@ -1,8 +1,8 @@
-//! What is made later than it is asked for: videos, which are asked after until they are there.
+//! Results that are made later than they are requested: videos, which are polled until they are there.
 
 use crate::clock::MonoNs;
 
-/// Every job that was begun, by its number from 1.
+/// Every job that was started, by its number from 1.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     jobs: Vec<Job>,
@@ -11,34 +11,34 @@ pub(crate) struct Jobs {
 /// A job.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// When it was asked for.
-    pub(crate) begun: MonoNs,
+    /// When it was requested.
+    pub(crate) created: MonoNs,
     /// When it is done.
     pub(crate) ready: MonoNs,
     /// The model's name as JSON.
     pub(crate) model: String,
-    /// Whether it comes to nothing.
+    /// Whether it fails.
     pub(crate) fails: bool,
 }
 
 impl Jobs {
-    /// Takes a job; gives its number.
-    pub(crate) fn begin(&mut self, job: Job) -> u64 {
+    /// Adds a job; returns its number.
+    pub(crate) fn start(&mut self, job: Job) -> u64 {
         self.jobs.push(job);
         u64::try_from(self.jobs.len()).expect("a count fits in 64 bits")
     }
 
-    /// What is said of a job at `now`; none if there is no such job.
+    /// The status of a job at `now`; `None` if there is no such job.
     pub(crate) fn status(&self, number: u64, now: MonoNs) -> Option<String> {
         let job = self.at(number)?;
         let head = format!(r#"{{"id":"video_{number:016}","object":"video","model":{}"#, job.model);
         let rest = if now < job.ready {
             r#","status":"in_progress","progress":50}"#.to_owned()
         } else if job.fails {
-            r#","status":"failed","error":{"code":"scripted","message":"the script of the mock server says so"}}"#
+            r#","status":"failed","error":{"code":"scripted","message":"the mock server's script demands this"}}"#
                 .to_owned()
         } else {
-            let microseconds = job.begun.until(job.ready).0 / 1000;
+            let microseconds = job.created.until(job.ready).0 / 1000;
             format!(
                 r#","status":"completed","progress":100,"url":"/v1/videos/video_{number:016}/content","inference_time_s":{}.{:06},"peak_memory_mb":2048.5}}"#,
                 microseconds / 1_000_000,
@@ -67,19 +67,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_done_when_its_time_has_come() {
+    fn a_job_is_done_when_its_time_is_reached() {
         let mut jobs = Jobs::default();
         let job =
-            |fails| Job { begun: MonoNs(10), ready: MonoNs(2_500_010), model: "\"m\"".to_owned(), fails };
-        assert_eq!((jobs.begin(job(false)), jobs.begin(job(true))), (1, 2), "numbers");
-        let says = |number, now, what: &str| {
+            |fails| Job { created: MonoNs(10), ready: MonoNs(2_500_010), model: "\"m\"".to_owned(), fails };
+        assert_eq!((jobs.start(job(false)), jobs.start(job(true))), (1, 2), "numbers");
+        let status_contains = |number, now, what: &str| {
             jobs.status(number, MonoNs(now)).is_some_and(|text| text.contains(what))
         };
         assert!(
-            says(1, 2_500_009, "in_progress") && says(1, 2_500_010, "\"inference_time_s\":0.002500"),
+            status_contains(1, 2_500_009, "in_progress")
+                && status_contains(1, 2_500_010, "\"inference_time_s\":0.002500"),
             "in time"
         );
-        assert!(says(2, 2_500_010, "failed"), "to no end");
+        assert!(status_contains(2, 2_500_010, "failed"), "to no end");
         assert_eq!(jobs.status(3, MonoNs(0)), None, "no such job");
         assert!(
             jobs.content(1, MonoNs(9)).is_none() && jobs.content(2, MonoNs(u64::MAX)).is_none(),

@@ -1,4 +1,4 @@
-//! What was written when: kept compactly while the server runs, told as JSON lines afterwards.
+//! What was written when: kept compactly while the server runs, returned as JSON lines afterwards.
 //!
 //! One line a request, one line of summary at the end. All stamps are `CLOCK_MONOTONIC`, all offsets count the
 //! bytes of the connection's response stream from its first byte on.
@@ -52,11 +52,11 @@ pub(crate) struct Event {
 /// One request that was read.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// The value of `X-Request-ID`, or else none, and the number is told.
+    /// The value of `X-Request-ID`, or else `None`, and the number is logged.
     pub(crate) request_id: Option<Box<str>>,
     /// The how-manieth request it is, from 1.
     pub(crate) number: u64,
-    /// The how-manieth connection it came on, from 1.
+    /// The number of its connection, from 1.
     pub(crate) connection: u64,
     /// The client's port.
     pub(crate) peer_port: u16,
@@ -64,7 +64,7 @@ pub(crate) struct Request {
     pub(crate) read: MonoNs,
     /// Where the response stream stood before the response's first byte.
     pub(crate) response_begin: u64,
-    /// What it asked, if that is kept.
+    /// Its body, if that is kept.
     pub(crate) body: Option<Box<str>>,
 }
 
@@ -113,7 +113,7 @@ impl Log {
 
     /// Adds a request that is over; one whose events no longer fit is counted as dropped.
     pub(crate) fn add(&mut self, request: Request, events: &[Event]) {
-        // A request without events takes memory as well, so it counts like one with a single event.
+        // A request without events uses memory as well, so it counts like one with a single event.
         if self.events.len().max(self.requests.len()) + events.len().max(1) > self.limit {
             self.dropped_lines += 1;
             self.dropped_events += u64::try_from(events.len()).expect("a count fits in 64 bits");
@@ -143,7 +143,7 @@ impl Log {
     /// The whole log as text.
     pub(crate) fn to_text(&self, totals: Totals) -> Vec<u8> {
         let mut text = Vec::new();
-        self.write_lines(0, 0, &mut text).expect("a vector takes all that is written");
+        self.write_lines(0, 0, &mut text).expect("a vector accepts all that is written");
         text.extend_from_slice(self.summary(totals).as_bytes());
         text
     }
@@ -186,7 +186,7 @@ impl LogFile {
         Ok(Self { file: File::create(path)?, lines_end: 0, requests_saved: 0, events_saved: 0 })
     }
 
-    /// Whether requests came to their end since the last save.
+    /// Whether requests ended since the last save.
     pub(crate) fn is_behind(&self, log: &Log) -> bool {
         self.requests_saved < log.requests.len()
     }
@@ -402,7 +402,7 @@ mod tests {
             let events = vec![event(Kind::Token, number); SEGMENT - 1];
             log.add(request(number, None), &events);
             assert!(file.is_behind(&log), "a request is not saved yet");
-            file.save(&log, totals).expect("the file takes the log");
+            file.save(&log, totals).expect("the log fits into the file");
             assert!(!file.is_behind(&log), "every request is saved");
             let saved = std::fs::read(&path).expect("the file is there");
             assert!(saved == log.to_text(totals), "save {number} differs from the text");

@@ -1,9 +1,9 @@
-//! A scripted inference server: it answers on a fixed schedule and says when it wrote what.
+//! A scripted inference server: it responds on a fixed schedule and logs when it wrote what.
 //!
-//! It is the truth that a benchmark client's token times are held against, so it shares no code with the client.
+//! It is the truth that a benchmark client's token times are compared with, so it shares no code with the client.
 //!
 //! ```text
-//!   args -> Plan -> server (epoll loop) -> connection -> request    what a client asks for, of which api
+//!   args -> Plan -> server (epoll loop) -> connection -> request    what a client requests, of which api
 //!                       |                       |------> script     when each part is due
 //!                     timers                    |------> respond    which bytes a part has
 //!                                               +------> log        when they were written
@@ -69,7 +69,7 @@ fn run(plan: Plan) -> Result<(), Failure> {
     if plan.stdin == Stdin::EndsServer {
         server.watch_stdin().map_err(doing("watch standard input"))?;
     }
-    announce(&server, secure).map_err(doing("say where the server listens"))?;
+    announce(&server, secure).map_err(doing("report where the server listens"))?;
     server.run().map_err(doing("serve"))
 }
 
@@ -83,7 +83,7 @@ fn doing(doing: &'static str) -> impl Fn(io::Error) -> Failure {
     move |cause| Failure { doing, cause }
 }
 
-/// Keeps the thread on its CPU, lets it sleep exactly as long as it asks to, and lets it have many sockets.
+/// Keeps the thread on its CPU, lets it sleep exactly as long as it requests, and lets it have many sockets.
 fn prepare_thread(cpu: Option<usize>) -> Result<(), Failure> {
     if let Some(cpu) = cpu {
         if cpu >= CpuSet::MAX_CPU {

@@ -1,4 +1,4 @@
-//! Reads what a client asks for: the request head, the length of its body, and the few body fields that matter.
+//! Parses a client's request: the head, the length of its body, and the few body fields that matter.
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
@@ -10,7 +10,7 @@ use crate::api::Api;
 use crate::fault::Fault;
 use crate::form;
 
-/// Which reply is wanted.
+/// The kind of the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// An inference.
@@ -40,9 +40,9 @@ pub(crate) enum Route {
 pub(crate) struct Head {
     /// Bytes of the head, with the blank line.
     pub(crate) length: usize,
-    /// What is asked for.
+    /// The kind of the reply.
     pub(crate) route: Route,
-    /// The fault that the query asks for.
+    /// The fault that the query selects.
     pub(crate) fault: Option<Fault>,
     /// The value of `X-Request-ID`.
     pub(crate) request_id: Option<Box<str>>,
@@ -50,7 +50,7 @@ pub(crate) struct Head {
     pub(crate) persistence: Persistence,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(crate) expects_continue: bool,
-    /// Whether the client wants events.
+    /// Whether the client accepts events.
     pub(crate) accepts_events: bool,
     /// What parts the fields of a form; none for a body that is no form.
     boundary: Option<Box<str>>,
@@ -73,7 +73,7 @@ pub(crate) struct Rejected(pub(crate) String);
 /// A whole body that has come.
 #[derive(Debug)]
 pub(crate) struct Body<'a> {
-    /// What it says, free of chunk framing.
+    /// The body without chunk framing.
     pub(crate) bytes: Cow<'a, [u8]>,
     /// Bytes that it took in the stream.
     pub(crate) length: usize,
@@ -142,7 +142,7 @@ pub(crate) fn read_fields<'a>(api: &Api, head: &Head, body: &'a [u8]) -> Result<
         return of_fields(api, &form);
     }
     let odd = |error| Rejected(format!("failed to read the request body as JSON: {error}"));
-    if api.wants.is_empty() {
+    if api.required.is_empty() {
         return Ok(Fields { inputs: 1, ..serde_json::from_slice(body).map_err(odd)? });
     }
     of_fields(api, &serde_json::from_slice(body).map_err(odd)?)
@@ -151,7 +151,7 @@ pub(crate) fn read_fields<'a>(api: &Api, head: &Head, body: &'a [u8]) -> Result<
 /// Reads the fields of an API that insists on some.
 fn of_fields(api: &Api, fields: &Map<String, Value>) -> Result<Fields<'static>, Rejected> {
     let lacks = |wanted: &&&str| wanted.split('|').all(|name| fields.get(name).is_none_or(Value::is_null));
-    if let Some(lacking) = api.wants.iter().find(lacks) {
+    if let Some(lacking) = api.required.iter().find(lacks) {
         return Err(Rejected(format!("the request lacks `{lacking}`")));
     }
     let number =
@@ -210,12 +210,12 @@ impl Head {
 }
 
 impl Fields<'_> {
-    /// How many tokens the client wants at most.
+    /// The client's maximum number of tokens.
     pub(crate) fn tokens_max(&self) -> Option<u32> {
         self.max_completion_tokens.or(self.max_tokens)
     }
 
-    /// Whether the client wants a usage chunk.
+    /// Whether the client requests a usage chunk.
     pub(crate) fn include_usage(&self) -> bool {
         self.stream_options.as_ref().is_some_and(|options| options.include_usage == Some(true))
     }
@@ -228,7 +228,7 @@ enum BodyLength {
 }
 
 impl BodyLength {
-    /// Chunks speak louder than a content length.
+    /// Chunks take precedence over a content length.
     fn or_known(self, length: usize) -> Self {
         match self {
             Self::Known(_) => Self::Known(length),
@@ -280,7 +280,7 @@ fn route(method: &str, path: &str) -> Route {
     known.map_or(Route::Unknown, |(_, _, route)| *route)
 }
 
-/// Takes the chunk framing off a body; trailers are skipped.
+/// Removes the chunk framing of a body; trailers are skipped.
 fn read_chunks(bytes: &[u8]) -> Result<Option<Body<'_>>, Rejected> {
     let mut content = Vec::new();
     let mut at = 0;
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_ends_where_its_length_says() {
+    fn a_body_ends_at_its_length() {
         let chat = Route::Generate(&APIS[0]);
         check(
             "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}GE",
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_may_ask_for_a_fault() {
+    fn the_query_may_select_a_fault() {
         let chat = Route::Generate(&APIS[0]);
         let request = |query| format!("POST /v1/chat/completions?{query} HTTP/1.1\r\n\r\n");
         check(&request("a=b&fault=reset:3"), Some((chat, Some(Fault::Reset(3)), "", 0)));
@@ -429,7 +429,7 @@ mod tests {
             "/v1/audio/transcriptions",
             of_form,
             "--c",
-            Err("the form does not begin with its boundary"),
+            Err("the form does not start with its boundary"),
         );
     }
 

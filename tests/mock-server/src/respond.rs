@@ -7,18 +7,18 @@ use crate::api::{Api, Event, Values, filled};
 use crate::fault::Fault;
 use crate::log::push_decimal;
 use crate::request::Persistence;
-use crate::script::{Ask, Part, Run};
+use crate::script::{Inference, Part, Run};
 
 /// How server-sent events are spelled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     /// What ends a line.
     pub(crate) line_end: LineEnd,
-    /// What stands before each event.
+    /// What precedes each event.
     pub(crate) preamble: Preamble,
-    /// How many lines the data of an event takes.
+    /// The number of lines in the data of an event.
     pub(crate) data_lines: DataLines,
-    /// Whether the usage chunk says what became of drafted tokens.
+    /// Whether the usage chunk reports drafted tokens.
     pub(crate) drafts: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum LineEnd {
     Cr,
 }
 
-/// What stands before each event.
+/// What precedes each event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Preamble {
     /// Nothing.
@@ -42,7 +42,7 @@ pub(crate) enum Preamble {
     Comment,
 }
 
-/// How many lines the data of an event takes.
+/// The number of lines in the data of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DataLines {
     /// One `data:` line.
@@ -66,7 +66,7 @@ pub(crate) struct Responder {
     templates: Vec<Template>,
 }
 
-/// What a reply that is no inference says.
+/// The content of a reply that is no inference.
 #[derive(Debug)]
 pub(crate) struct Reply<'a> {
     /// The status.
@@ -82,7 +82,7 @@ pub(crate) struct Reply<'a> {
 }
 
 impl Pieces {
-    /// Appends a part, and says where in `out` its event ends.
+    /// Appends a part, and returns where in `out` its event ends.
     pub(crate) fn append_to(&self, part: Part, out: &mut Vec<u8>) -> usize {
         let span = self.spans[part as usize];
         let event_end = out.len() + span.event_length;
@@ -118,32 +118,32 @@ impl Pieces {
 }
 
 impl Responder {
-    /// A responder whose replies say that they were created at `created`, in seconds since the Unix epoch.
+    /// A responder whose replies have the creation time `created`, in seconds since the Unix epoch.
     pub(crate) fn new(style: Style, created: u64) -> Self {
         Self { style, created, templates: Vec::new() }
     }
 
-    /// Makes the parts of a streamed inference of which `runs` tells.
+    /// Makes the parts of a streamed inference with these `runs`.
     pub(crate) fn stream(
         &mut self,
-        ask: &Ask,
+        inference: &Inference,
         model: &str,
         fault: Option<Fault>,
         runs: &[Run],
         pieces: &mut Pieces,
     ) {
         let own = if fault.is_none() {
-            let template = self.cached_template(ask.api, model);
-            template.fill(ask.number, pieces);
+            let template = self.cached_template(inference.api, model);
+            template.fill(inference.number, pieces);
             template.own
         } else {
-            let template = Template::new(self.style, self.created, ask.api, model, fault);
-            template.fill(ask.number, pieces);
+            let template = Template::new(self.style, self.created, inference.api, model, fault);
+            template.fill(inference.number, pieces);
             template.own
         };
         for part in own.iter().filter(|part| runs.iter().any(|run| run.part == **part)) {
-            let values = values(self.created, ask, model, token_count(runs));
-            let mut event = spelled(self.style, ask.api.events(*part), &values.of());
+            let values = values(self.created, inference, model, token_count(runs));
+            let mut event = spelled(self.style, inference.api.events(*part), &values.of());
             if self.style.drafts
                 && *part == Part::Usage
                 && let Some(end) = event.rfind('}')
@@ -152,14 +152,14 @@ impl Responder {
             }
             frame(pieces, Framing::of(fault), *part, event.as_bytes(), b"");
         }
-        if fault.is_some() || ask.persistence == Persistence::Close {
+        if fault.is_some() || inference.persistence == Persistence::Close {
             let body_length = runs
                 .iter()
                 .filter(|run| run.part.is_body())
                 .map(|run| pieces.length_of(run.part) * usize::try_from(run.count).expect("a count fits"))
                 .sum();
             let framing = Framing::of(fault);
-            let head = head_of(fault, framing, EVENT_STREAM, body_length, ask.persistence);
+            let head = head_of(fault, framing, EVENT_STREAM, body_length, inference.persistence);
             add_head(pieces, &head);
         }
     }
@@ -167,31 +167,31 @@ impl Responder {
     /// Makes the head and the body of an inference that is not streamed.
     pub(crate) fn whole(
         &self,
-        ask: &Ask,
+        inference: &Inference,
         model: &str,
         fault: Option<Fault>,
         tokens: u32,
         pieces: &mut Pieces,
     ) {
         pieces.clear();
-        let body = whole(&values(self.created, ask, model, tokens.into()).of(), ask);
+        let body = whole(&values(self.created, inference, model, tokens.into()).of(), inference);
         let framing = if fault == Some(Fault::BadChunk) { Framing::Chunked } else { Framing::Length };
         pieces.add(Part::Body, b"", body.as_bytes(), b"");
         pieces.add(Part::BrokenChunk, BROKEN_SIZE, body.as_bytes(), b"\r\n");
         pieces.add(Part::Interim, INTERIM, b"", b"");
-        let head = head_of(fault, framing, ask.api.content_type, body.len(), ask.persistence);
+        let head = head_of(fault, framing, inference.api.content_type, body.len(), inference.persistence);
         add_head(pieces, &head);
     }
 
     /// Makes the parts of a response that a fault cuts short; false if `fault` does not.
-    pub(crate) fn short(ask: &Ask, fault: Option<Fault>, pieces: &mut Pieces) -> bool {
+    pub(crate) fn short(inference: &Inference, fault: Option<Fault>, pieces: &mut Pieces) -> bool {
         pieces.clear();
         match fault {
             Some(Fault::Never | Fault::AcceptClose) => {}
-            Some(Fault::Garbage) => pieces.add(Part::ErrorBody, b"", &garbage(ask.number), b""),
+            Some(Fault::Garbage) => pieces.add(Part::ErrorBody, b"", &garbage(inference.number), b""),
             Some(Fault::Status(status)) => {
-                let body = error_json(status, "the script of the mock server says so");
-                let persistence = ask.persistence;
+                let body = error_json(status, "the mock server's script demands this");
+                let persistence = inference.persistence;
                 reply(
                     &Reply {
                         status,
@@ -204,7 +204,7 @@ impl Responder {
                 );
             }
             Some(Fault::Redirect(_) | Fault::Empty) => {
-                let head = head_of(fault, Framing::Length, JSON, 0, ask.persistence);
+                let head = head_of(fault, Framing::Length, JSON, 0, inference.persistence);
                 add_head(pieces, &head);
             }
             _ => return false,
@@ -239,7 +239,7 @@ pub(crate) fn reply(reply: &Reply<'_>, pieces: &mut Pieces) {
     add_head(pieces, &head);
 }
 
-/// The JSON that tells of an error.
+/// The JSON of an error.
 pub(crate) fn error_json(status: u16, message: &str) -> String {
     let message = serde_json::to_string(message).expect("a string is always JSON");
     format!(
@@ -257,7 +257,7 @@ pub(crate) const MODELS_JSON: &str = concat!(
 /// The content type of JSON.
 pub(crate) const JSON: &str = "application/json";
 
-/// What a client that expects it hears before it sends its body.
+/// What a client that expects it receives before it sends its body.
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Where in the bytes a part lies, and how far its event reaches into it.
@@ -319,7 +319,7 @@ impl Template {
             }
         }
         let error_name = matches!(fault, Some(Fault::ErrorEvent(_))).then_some("error");
-        let error = sse(style, error_name, &error_json(500, "the script of the mock server says so"));
+        let error = sse(style, error_name, &error_json(500, "the mock server's script demands this"));
         frame(&mut pieces, framing, Part::Error, error.as_bytes(), b"");
         pieces.add(Part::End, end_of_body, b"", b"");
         pieces.add(Part::Interim, INTERIM, b"", b"");
@@ -343,7 +343,7 @@ impl Template {
     }
 }
 
-/// Adds an event in the framing of the body; `after` comes behind the framing.
+/// Adds an event in the framing of the body; `after` follows the framing.
 fn frame(pieces: &mut Pieces, framing: Framing, part: Part, event: &[u8], after: &[u8]) {
     if framing == Framing::Chunked {
         let size = format!("{:x}\r\n", event.len());
@@ -384,7 +384,7 @@ fn spelled(style: Style, events: &[Event], values: &Values<'_>) -> String {
     text
 }
 
-/// What a reply says of itself.
+/// The metadata of a reply.
 struct Own {
     id: String,
     created: u64,
@@ -400,12 +400,12 @@ impl Own {
     }
 }
 
-fn values(created: u64, ask: &Ask, model: &str, tokens: u64) -> Own {
+fn values(created: u64, inference: &Inference, model: &str, tokens: u64) -> Own {
     Own {
-        id: String::from_utf8_lossy(&id_digits(ask.number)).into_owned(),
+        id: String::from_utf8_lossy(&id_digits(inference.number)).into_owned(),
         created,
         model: serde_json::to_string(model).expect("a string is always JSON"),
-        prompt: ask.prompt_tokens,
+        prompt: inference.prompt_tokens,
         tokens,
     }
 }
@@ -422,11 +422,11 @@ fn drafts(tokens: u64) -> String {
 }
 
 /// A reply that is no stream.
-fn whole(values: &Values<'_>, ask: &Ask) -> String {
-    let [before, item, after] = ask.api.whole;
+fn whole(values: &Values<'_>, inference: &Inference) -> String {
+    let [before, item, after] = inference.api.whole;
     let mut text = String::new();
     filled(before, values, &mut text);
-    for place in 0..if item.is_empty() { 0 } else { ask.inputs } {
+    for place in 0..if item.is_empty() { 0 } else { inference.inputs } {
         if place > 0 {
             text.push(',');
         }
@@ -489,7 +489,7 @@ fn push_persistence(persistence: Persistence, head: &mut String) {
     });
 }
 
-/// Adds a head, and both of its halves in case they are wanted.
+/// Adds a head, and both of its halves in case they are needed.
 fn add_head(pieces: &mut Pieces, head: &str) {
     let begin = pieces.bytes.len();
     pieces.add(Part::Head, b"", head.as_bytes(), b"");
@@ -499,7 +499,7 @@ fn add_head(pieces: &mut Pieces, head: &str) {
         Span { begin: begin + middle, end: begin + head.len(), event_length: head.len() - middle };
 }
 
-/// Random bytes, none of which begin like HTTP.
+/// Random bytes, none of which start like HTTP.
 fn garbage(seed: u64) -> Vec<u8> {
     let mut random = seed;
     let bytes = (0..1024).map(|_| {
@@ -541,7 +541,7 @@ fn reason(status: u16) -> &'static str {
 /// Digits of the number in a response's id.
 const ID_DIGITS: usize = 16;
 
-/// What stands for those digits until they are known: nothing else has these characters.
+/// Placeholder for those digits until they are known: nothing else has these characters.
 const UNKNOWN_ID: &str = "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}";
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -551,5 +551,5 @@ const BROKEN_SIZE: &[u8] = b"zz\r\n";
 const INTERIM: &[u8] =
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
 
-/// More models than a benchmark asks for at once.
+/// More models than a benchmark uses at once.
 const TEMPLATES_MAX: usize = 64;

@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::log::Kind;
 use crate::request::Persistence;
 
-/// What the server was told to do, checked.
+/// The server's behaviour, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     /// From the request's last byte to the first token.
@@ -35,9 +35,9 @@ pub(crate) struct Script {
     pub(crate) writes: Writes,
     /// How far `ttft` and `gap` vary, in millionths of themselves.
     pub(crate) jitter_millionths: u64,
-    /// Where the random numbers begin.
+    /// The seed of the random numbers.
     pub(crate) seed: u64,
-    /// How long the role chunk comes before the first token; none for no role chunk.
+    /// How long the role chunk precedes the first token; `None` for no role chunk.
     pub(crate) role_lead: Option<DurationNs>,
     /// When the head is written.
     pub(crate) head_at: HeadAt,
@@ -47,18 +47,18 @@ pub(crate) struct Script {
     pub(crate) done: Done,
     /// What goes wrong, if anything.
     pub(crate) fault: Option<Fault>,
-    /// It goes wrong in every so-manieth request.
+    /// It goes wrong in every n-th request.
     pub(crate) fault_every: u64,
-    /// Whether the log tells what was asked.
+    /// Whether requests' bodies are logged.
     pub(crate) keeps_bodies: bool,
 }
 
 /// How many tokens a response has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tokens {
-    /// What the request says; this many if it says nothing.
-    Asked(u32),
-    /// This many, whatever the request says.
+    /// The request's maximum; this many if it has none.
+    Requested(u32),
+    /// This many, whatever the request's maximum is.
     Fixed(u32),
 }
 
@@ -83,7 +83,7 @@ pub(crate) enum HeadAt {
 /// Whether a stream has a usage chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Usage {
-    /// If the request asks for one.
+    /// If the request has one.
     Auto,
     /// Always.
     Always,
@@ -100,18 +100,18 @@ pub(crate) enum Done {
     Left,
 }
 
-/// What a request asks for.
+/// A request for an inference.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct Inference {
     /// The how-manieth request, from 1.
     pub(crate) number: u64,
-    /// What was asked.
+    /// Its API.
     pub(crate) api: &'static Api,
-    /// Whether it wants a stream.
+    /// Whether it requests a stream.
     pub(crate) delivery: Delivery,
-    /// How many tokens it wants at most.
+    /// Its maximum number of tokens.
     pub(crate) tokens_max: Option<u32>,
-    /// Whether it wants to know the usage.
+    /// Whether it requests the usage.
     pub(crate) include_usage: bool,
     /// How long its prompt is.
     pub(crate) prompt_tokens: u64,
@@ -119,7 +119,7 @@ pub(crate) struct Ask {
     pub(crate) inputs: u32,
     /// Whether the connection is to live on.
     pub(crate) persistence: Persistence,
-    /// The fault that it asks for.
+    /// The fault that it selects.
     pub(crate) fault: Option<Fault>,
 }
 
@@ -166,7 +166,7 @@ pub(crate) enum Part {
     End,
     /// A whole body.
     Body,
-    /// A whole body that tells of an error, or garbage.
+    /// A whole body with an error, or garbage.
     ErrorBody,
 }
 
@@ -175,7 +175,7 @@ pub(crate) enum Part {
 pub(crate) struct Run {
     /// The part.
     pub(crate) part: Part,
-    /// How often it comes; repeats are one gap apart.
+    /// How often it is sent; repeats are one gap apart.
     pub(crate) count: u32,
     /// How long after the previous part the first one is due.
     pub(crate) wait: Wait,
@@ -203,7 +203,7 @@ pub(crate) enum Ending {
     Reset,
     /// Its writing half is closed.
     ShutdownWrite,
-    /// It is left as it is, and serves nothing more.
+    /// It is left as it is, and serves no more requests.
     Abandon,
 }
 
@@ -222,25 +222,25 @@ pub(crate) struct Course {
 }
 
 impl Script {
-    /// Whatever goes wrong with request `ask`.
-    pub(crate) fn fault_of(&self, ask: &Ask) -> Option<Fault> {
-        ask.fault.or_else(|| self.fault.filter(|_| ask.number.is_multiple_of(self.fault_every)))
+    /// The fault of a request, if it has one.
+    pub(crate) fn fault_of(&self, inference: &Inference) -> Option<Fault> {
+        inference.fault.or_else(|| self.fault.filter(|_| inference.number.is_multiple_of(self.fault_every)))
     }
 
-    /// How many tokens request `ask` gets.
-    pub(crate) fn tokens_of(&self, ask: &Ask) -> u32 {
+    /// How many tokens a request gets.
+    pub(crate) fn tokens_of(&self, inference: &Inference) -> u32 {
         let tokens = match self.tokens {
-            Tokens::Asked(default) => ask.tokens_max.unwrap_or(default),
+            Tokens::Requested(default) => inference.tokens_max.unwrap_or(default),
             Tokens::Fixed(tokens) => tokens,
         };
         tokens.clamp(1, TOKENS_MAX)
     }
 
-    /// How long request `ask` takes to be answered whole.
-    pub(crate) fn time_of_whole(&self, ask: &Ask) -> DurationNs {
-        let mut gaps = Gaps::new(self, ask.number);
+    /// How long the whole response to a request takes.
+    pub(crate) fn time_of_whole(&self, inference: &Inference) -> DurationNs {
+        let mut gaps = Gaps::new(self, inference.number);
         let mut time = gaps.vary(self.ttft);
-        for _ in 1..self.tokens_of(ask) {
+        for _ in 1..self.tokens_of(inference) {
             time = time + gaps.next_gap();
         }
         time
@@ -249,16 +249,16 @@ impl Script {
 
 impl Course {
     /// Plans the response to an inference request that was read at `read`.
-    pub(crate) fn plan(script: &Script, ask: &Ask, read: MonoNs) -> Self {
-        let fault = script.fault_of(ask);
-        let mut gaps = Gaps::new(script, ask.number);
+    pub(crate) fn plan(script: &Script, inference: &Inference, read: MonoNs) -> Self {
+        let fault = script.fault_of(inference);
+        let mut gaps = Gaps::new(script, inference.number);
         let mut runs = Vec::with_capacity(8);
-        match (short_of(fault), ask.delivery) {
+        match (short_of(fault), inference.delivery) {
             (Some(parts), _) => runs.extend_from_slice(parts),
-            (None, Delivery::Stream) => plan_stream(script, ask, fault, &mut gaps, &mut runs),
-            (None, Delivery::Whole) => plan_whole(script, ask, &mut runs),
+            (None, Delivery::Stream) => plan_stream(script, inference, fault, &mut gaps, &mut runs),
+            (None, Delivery::Whole) => plan_whole(script, inference, &mut runs),
         }
-        let ending = bend(&mut runs, fault, ask.persistence);
+        let ending = bend(&mut runs, fault, inference.persistence);
         let mut course = Self {
             runs,
             ending,
@@ -289,7 +289,7 @@ impl Course {
         }
     }
 
-    /// The same, and then the connection ends whatever was said of it.
+    /// The same, and then the connection ends whatever its persistence was.
     pub(crate) fn hanging_up(self) -> Self {
         Self { ending: Ending::Close, ..self }
     }
@@ -304,7 +304,7 @@ impl Course {
         self.ending
     }
 
-    /// Replaces `parts` by what the next write carries, and says when that is due; none when all is written.
+    /// Replaces `parts` by what the next write contains, and returns when that is due; `None` when all is written.
     pub(crate) fn next_write(&mut self, parts: &mut Vec<Part>) -> Option<MonoNs> {
         parts.clear();
         let (first, _) = self.peek()?;
@@ -417,9 +417,15 @@ fn short_of(fault: Option<Fault>) -> Option<&'static [Run]> {
     }
 }
 
-fn plan_stream(script: &Script, ask: &Ask, fault: Option<Fault>, gaps: &mut Gaps, runs: &mut Vec<Run>) {
+fn plan_stream(
+    script: &Script,
+    inference: &Inference,
+    fault: Option<Fault>,
+    gaps: &mut Gaps,
+    runs: &mut Vec<Run>,
+) {
     let ttft = gaps.vary(script.ttft);
-    let role_lead = script.role_lead.filter(|_| ask.api.has(Part::Role));
+    let role_lead = script.role_lead.filter(|_| inference.api.has(Part::Role));
     let lead = DurationNs(role_lead.unwrap_or_default().0.min(ttft.0));
     let before_lead = Wait::Exact(ttft.minus(lead));
     let mut first_wait = Wait::Exact(lead);
@@ -436,29 +442,35 @@ fn plan_stream(script: &Script, ask: &Ask, fault: Option<Fault>, gaps: &mut Gaps
             runs.extend([once(Part::Head, Wait::Exact(DurationNs::ZERO)), once(Part::Role, before_lead)]);
         }
     }
-    plan_tokens(script, ask, fault, first_wait, runs);
-    let wants_usage = match script.usage {
-        Usage::Auto => ask.include_usage || ask.api.always_tells_usage,
+    plan_tokens(script, inference, fault, first_wait, runs);
+    let sends_usage = match script.usage {
+        Usage::Auto => inference.include_usage || inference.api.always_reports_usage,
         Usage::Always => true,
         Usage::Never => false,
     };
-    let wants_usage = wants_usage && ask.api.has(Part::Usage);
+    let sends_usage = sends_usage && inference.api.has(Part::Usage);
     let failed = matches!(fault, Some(Fault::ErrorEvent(_) | Fault::ErrorObject(_)));
-    if wants_usage && !failed {
+    if sends_usage && !failed {
         runs.push(once(Part::Usage, Wait::Exact(DurationNs::ZERO)));
     }
     match (script.done, fault) {
-        (Done::Sent, _) if !ask.api.has(Part::Done) => runs.push(once(Part::End, Wait::Joined)),
+        (Done::Sent, _) if !inference.api.has(Part::Done) => runs.push(once(Part::End, Wait::Joined)),
         (Done::Left, _) | (_, Some(Fault::NoDone)) => runs.push(once(Part::End, Wait::Joined)),
         (Done::Sent, Some(Fault::LateDone(late))) => runs.push(once(Part::Done, Wait::Exact(late))),
         (Done::Sent, _) => runs.push(once(Part::Done, Wait::Exact(DurationNs::ZERO))),
     }
 }
 
-fn plan_tokens(script: &Script, ask: &Ask, fault: Option<Fault>, first_wait: Wait, runs: &mut Vec<Run>) {
-    let tokens = script.tokens_of(ask);
-    let reasoning = if ask.api.has(Part::Reasoning) { script.reasoning_tokens } else { 0 };
-    let is_all_reasoning = reasoning >= tokens && ask.api.has(Part::LastReasoning);
+fn plan_tokens(
+    script: &Script,
+    inference: &Inference,
+    fault: Option<Fault>,
+    first_wait: Wait,
+    runs: &mut Vec<Run>,
+) {
+    let tokens = script.tokens_of(inference);
+    let reasoning = if inference.api.has(Part::Reasoning) { script.reasoning_tokens } else { 0 };
+    let is_all_reasoning = reasoning >= tokens && inference.api.has(Part::LastReasoning);
     let last = if is_all_reasoning { Part::LastReasoning } else { Part::Last };
     let reasoning = reasoning.min(tokens - 1);
     let mut wait = first_wait;
@@ -480,12 +492,12 @@ fn plan_tokens(script: &Script, ask: &Ask, fault: Option<Fault>, first_wait: Wai
     }
 }
 
-fn plan_whole(script: &Script, ask: &Ask, runs: &mut Vec<Run>) {
-    let due = if ask.api.is_job { DurationNs::ZERO } else { script.time_of_whole(ask) };
+fn plan_whole(script: &Script, inference: &Inference, runs: &mut Vec<Run>) {
+    let due = if inference.api.is_job { DurationNs::ZERO } else { script.time_of_whole(inference) };
     runs.extend([once(Part::Head, Wait::Exact(due)), once(Part::Body, Wait::Joined)]);
 }
 
-/// Bends the runs to the fault, and says what happens to the connection in the end.
+/// Adapts the runs to the fault, and returns what happens to the connection in the end.
 fn bend(runs: &mut Vec<Run>, fault: Option<Fault>, persistence: Persistence) -> Ending {
     match fault {
         Some(Fault::Reset(after)) => {
@@ -530,7 +542,7 @@ fn bend(runs: &mut Vec<Run>, fault: Option<Fault>, persistence: Persistence) -> 
     }
 }
 
-/// Keeps the first `limit` events and what comes before the next one.
+/// Keeps the first `limit` events and what precedes the next one.
 fn cut_after_events(runs: &mut Vec<Run>, limit: u32) {
     let mut left = limit;
     for index in 0..runs.len() {
@@ -591,7 +603,7 @@ impl Gaps {
     }
 }
 
-/// More tokens than any response needs; a request that has no limit in mind may ask for far more.
+/// More tokens than any response needs; a request may have a far higher maximum.
 const TOKENS_MAX: u32 = 1 << 20;
 
 /// The step of splitmix64: 2^64 divided by the golden ratio.
@@ -607,7 +619,7 @@ mod tests {
         Script {
             ttft: DurationNs::from_millis(20),
             gap: DurationNs::from_millis(5),
-            tokens: Tokens::Asked(3),
+            tokens: Tokens::Requested(3),
             reasoning_tokens: 0,
             events_per_write: 1,
             writes: Writes::Coalesced,
@@ -624,8 +636,8 @@ mod tests {
     }
 
     /// A streamed chat for as many tokens as the script has.
-    fn ask() -> Ask {
-        Ask {
+    fn inference() -> Inference {
+        Inference {
             number: 1,
             api: &APIS[0],
             delivery: Delivery::Stream,
@@ -638,8 +650,8 @@ mod tests {
         }
     }
 
-    fn writes(script: &Script, ask: &Ask) -> Vec<(MonoNs, Vec<Part>)> {
-        let mut course = Course::plan(script, ask, MonoNs(0));
+    fn writes(script: &Script, inference: &Inference) -> Vec<(MonoNs, Vec<Part>)> {
+        let mut course = Course::plan(script, inference, MonoNs(0));
         let mut parts = Vec::new();
         let mut writes = Vec::new();
         while let Some(due) = course.next_write(&mut parts) {
@@ -650,27 +662,27 @@ mod tests {
 
     /// Compares the writes, each as its due time in milliseconds and its parts, and then the ending.
     #[track_caller]
-    fn check(script: &Script, ask: &Ask, expected: &str) {
-        let mut told = String::new();
-        for (due, parts) in writes(script, ask) {
+    fn check(script: &Script, inference: &Inference, expected: &str) {
+        let mut text = String::new();
+        for (due, parts) in writes(script, inference) {
             let parts: Vec<String> = parts.iter().map(|part| format!("{part:?}")).collect();
-            told.push_str(&format!("{} {} | ", due.0 / 1_000_000, parts.join("+")));
+            text.push_str(&format!("{} {} | ", due.0 / 1_000_000, parts.join("+")));
         }
-        told.push_str(&format!("{:?}", Course::plan(script, ask, MonoNs(0)).ending()));
-        assert_eq!(told, expected, "the writes of {ask:?}");
+        text.push_str(&format!("{:?}", Course::plan(script, inference, MonoNs(0)).ending()));
+        assert_eq!(text, expected, "the writes of {inference:?}");
     }
 
     #[track_caller]
     fn check_fault(fault: Fault, expected: &str) {
-        check(&script(), &Ask { fault: Some(fault), ..ask() }, expected);
+        check(&script(), &Inference { fault: Some(fault), ..inference() }, expected);
     }
 
     #[test]
     fn head_and_role_share_a_write_and_all_else_has_its_own() {
-        check(&script(), &ask(), "20 Head+Role | 20 Token | 25 Token | 30 Last | 30 Done | KeepAlive");
-        let completions = Ask { api: &APIS[1], ..ask() };
+        check(&script(), &inference(), "20 Head+Role | 20 Token | 25 Token | 30 Last | 30 Done | KeepAlive");
+        let completions = Inference { api: &APIS[1], ..inference() };
         check(&script(), &completions, "20 Head | 20 Token | 25 Token | 30 Last | 30 Done | KeepAlive");
-        let responses = Ask { api: Api::at("/v1/responses").expect("an API"), ..ask() };
+        let responses = Inference { api: Api::at("/v1/responses").expect("an API"), ..inference() };
         check(
             &script(),
             &responses,
@@ -679,61 +691,61 @@ mod tests {
     }
 
     #[test]
-    fn head_and_role_come_when_they_are_told_to() {
+    fn head_and_role_are_sent_when_scripted() {
         let lead =
             Script { role_lead: Some(DurationNs::from_millis(8)), tokens: Tokens::Fixed(1), ..script() };
-        check(&lead, &ask(), "12 Head+Role | 20 Last | 20 Done | KeepAlive");
+        check(&lead, &inference(), "12 Head+Role | 20 Last | 20 Done | KeepAlive");
         let start = Script { head_at: HeadAt::Start, ..lead.clone() };
-        check(&start, &ask(), "0 Head | 12 Role | 20 Last | 20 Done | KeepAlive");
+        check(&start, &inference(), "0 Head | 12 Role | 20 Last | 20 Done | KeepAlive");
         let no_role = Script { role_lead: None, ..start };
-        check(&no_role, &ask(), "0 Head | 20 Last | 20 Done | KeepAlive");
+        check(&no_role, &inference(), "0 Head | 20 Last | 20 Done | KeepAlive");
         let long_lead = Script { role_lead: Some(DurationNs::from_millis(80)), ..lead };
-        check(&long_lead, &ask(), "0 Head+Role | 20 Last | 20 Done | KeepAlive");
+        check(&long_lead, &inference(), "0 Head+Role | 20 Last | 20 Done | KeepAlive");
     }
 
     #[test]
-    fn what_need_not_wait_is_one_write_unless_told_otherwise() {
+    fn what_need_not_wait_is_one_write_by_default() {
         let at_once = Script { ttft: DurationNs::ZERO, gap: DurationNs::ZERO, ..script() };
-        check(&at_once, &ask(), "0 Head+Role+Token+Token+Last+Done | KeepAlive");
+        check(&at_once, &inference(), "0 Head+Role+Token+Token+Last+Done | KeepAlive");
         let separate = Script { writes: Writes::Separate, ..at_once };
-        check(&separate, &ask(), "0 Head+Role | 0 Token | 0 Token | 0 Last | 0 Done | KeepAlive");
+        check(&separate, &inference(), "0 Head+Role | 0 Token | 0 Token | 0 Last | 0 Done | KeepAlive");
         let burst = Script { gap: DurationNs::ZERO, ..script() };
-        check(&burst, &ask(), "20 Head+Role | 20 Token+Token+Last | 20 Done | KeepAlive");
+        check(&burst, &inference(), "20 Head+Role | 20 Token+Token+Last | 20 Done | KeepAlive");
     }
 
     #[test]
     fn tokens_that_share_a_write_are_due_with_the_last_of_them() {
         let two = Script { events_per_write: 2, ..script() };
-        check(&two, &ask(), "20 Head+Role | 25 Token+Token | 30 Last | 30 Done | KeepAlive");
+        check(&two, &inference(), "20 Head+Role | 25 Token+Token | 30 Last | 30 Done | KeepAlive");
         let many = Script { events_per_write: 9, ..script() };
-        check(&many, &ask(), "20 Head+Role | 30 Token+Token+Last | 30 Done | KeepAlive");
+        check(&many, &inference(), "20 Head+Role | 30 Token+Token+Last | 30 Done | KeepAlive");
     }
 
     #[test]
     fn the_request_or_the_script_decides_how_many_tokens_there_are() {
-        let one = Ask { tokens_max: Some(1), include_usage: true, ..ask() };
+        let one = Inference { tokens_max: Some(1), include_usage: true, ..inference() };
         check(&script(), &one, "20 Head+Role | 20 Last | 20 Usage | 20 Done | KeepAlive");
         let fixed = Script { tokens: Tokens::Fixed(2), usage: Usage::Never, done: Done::Left, ..script() };
         check(&fixed, &one, "20 Head+Role | 20 Token | 25 Last+End | KeepAlive");
-        let none = Ask { tokens_max: Some(0), persistence: Persistence::Close, ..ask() };
+        let none = Inference { tokens_max: Some(0), persistence: Persistence::Close, ..inference() };
         check(&script(), &none, "20 Head+Role | 20 Last | 20 Done | Close");
     }
 
     #[test]
     fn the_first_tokens_are_reasoning() {
         let some = Script { reasoning_tokens: 1, ..script() };
-        check(&some, &ask(), "20 Head+Role | 20 Reasoning | 25 Token | 30 Last | 30 Done | KeepAlive");
+        check(&some, &inference(), "20 Head+Role | 20 Reasoning | 25 Token | 30 Last | 30 Done | KeepAlive");
         let all = Script { reasoning_tokens: 3, ..script() };
         check(
             &all,
-            &ask(),
+            &inference(),
             "20 Head+Role | 20 Reasoning | 25 Reasoning | 30 LastReasoning | 30 Done | KeepAlive",
         );
     }
 
     #[test]
-    fn a_reply_that_is_not_streamed_comes_when_its_last_token_would() {
-        check(&script(), &Ask { delivery: Delivery::Whole, ..ask() }, "30 Head+Body | KeepAlive");
+    fn a_whole_reply_is_sent_when_its_last_token_would_be() {
+        check(&script(), &Inference { delivery: Delivery::Whole, ..inference() }, "30 Head+Body | KeepAlive");
     }
 
     #[test]
@@ -771,7 +783,7 @@ mod tests {
     fn a_fault_may_hit_only_some_requests() {
         let third = Script { fault: Some(Fault::Empty), fault_every: 3, ..script() };
         for number in 1..10 {
-            let fault = third.fault_of(&Ask { number, ..ask() });
+            let fault = third.fault_of(&Inference { number, ..inference() });
             assert_eq!(fault.is_some(), number % 3 == 0, "request {number} has fault {fault:?}");
         }
     }
@@ -779,11 +791,15 @@ mod tests {
     #[test]
     fn jitter_stays_in_its_bounds_and_follows_the_seed() {
         let jitter = Script { jitter_millionths: 100_000, tokens: Tokens::Fixed(1000), ..script() };
-        let first = writes(&jitter, &ask());
-        assert_eq!(first, writes(&jitter, &ask()), "the same seed gives the same schedule");
+        let first = writes(&jitter, &inference());
+        assert_eq!(first, writes(&jitter, &inference()), "the same seed makes the same schedule");
         let other = Script { seed: 1, ..jitter.clone() };
-        assert_ne!(first, writes(&other, &ask()), "another seed gives another schedule");
-        assert_ne!(first, writes(&jitter, &Ask { number: 2, ..ask() }), "so does another request");
+        assert_ne!(first, writes(&other, &inference()), "another seed makes another schedule");
+        assert_ne!(
+            first,
+            writes(&jitter, &Inference { number: 2, ..inference() }),
+            "so does another request"
+        );
         let tokens: Vec<MonoNs> =
             first.iter().filter(|(_, parts)| parts[0].is_token()).map(|(due, _)| *due).collect();
         assert_eq!(tokens.len(), 1000, "each token has its write");

@@ -40,7 +40,7 @@ pub(crate) struct Server {
 /// What all connections have a hand in.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// What the server was told to do.
+    /// The server's behaviour.
     pub(crate) script: Script,
     /// What makes the bytes.
     pub(crate) responder: Responder,
@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) totals: Totals,
     /// How often a socket would not take all of a write.
     pub(crate) blocked_writes: u64,
-    /// Who told the server to quit.
+    /// The connection that requested the server to quit.
     pub(crate) quit: Option<Token>,
     /// Room in which a write is put together; kept for its memory.
     pub(crate) out: Vec<u8>,
@@ -85,7 +85,7 @@ impl Server {
         Ok(Self { listener, unix: None, tls: None, epoll, connections, shared, address })
     }
 
-    /// Listens on a Unix socket too, to which anybody may connect.
+    /// Listens on a Unix socket too, to which any user may connect.
     pub(crate) fn listen_at(&mut self, path: &Path) -> io::Result<()> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let listener = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -97,7 +97,7 @@ impl Server {
         Ok(())
     }
 
-    /// Listens with TLS too, on a port that the kernel chooses; says where.
+    /// Listens with TLS too, on a port that the kernel chooses; returns the address.
     pub(crate) fn listen_with(&mut self, config: Arc<ServerConfig>) -> io::Result<SocketAddr> {
         let (listener, address) = listener(SocketAddr::new(self.address.ip(), 0))?;
         epoll::add(&self.epoll, &listener, event_data(SECURE), EventFlags::IN)?;
@@ -116,7 +116,7 @@ impl Server {
         Ok(())
     }
 
-    /// Serves until told to quit or unable to go on, then saves the log.
+    /// Serves until a request to quit or a failure, then saves the log.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let served = self.serve();
         // What was written until then is saved in either case.
@@ -240,17 +240,17 @@ impl Server {
         }
     }
 
-    /// Saves the log, then tells whoever asked for the end.
+    /// Saves the log, then replies to the request to quit.
     fn quit(mut self) -> io::Result<()> {
         for connection in self.connections.all() {
             connection.abandon_answer(&mut self.shared);
         }
         let Shared { log, log_file, totals, quit, .. } = &mut self.shared;
-        let asked_by = *quit;
+        let quit_connection = *quit;
         if let Some(file) = log_file {
             file.save(log, *totals)?;
         }
-        if let Some(connection) = asked_by.and_then(|token| self.connections.get(token)) {
+        if let Some(connection) = quit_connection.and_then(|token| self.connections.get(token)) {
             connection.reply_to_quit(&mut self.shared);
         }
         Ok(())
@@ -258,7 +258,7 @@ impl Server {
 }
 
 impl Shared {
-    /// What a server begins with.
+    /// A server at its start.
     pub(crate) fn new(
         script: Script,
         responder: Responder,
@@ -299,7 +299,7 @@ impl Shared {
         }
     }
 
-    /// What `GET /metrics` says.
+    /// The text of `GET /metrics`.
     pub(crate) fn metrics(&self) -> Vec<u8> {
         let mut text = String::new();
         for (name, help, value) in [
@@ -328,7 +328,7 @@ impl Shared {
 }
 
 impl Stall {
-    /// A stall of `length` that begins `after_first_request`.
+    /// A stall of `length` that starts `after_first_request`.
     pub(crate) fn new(after_first_request: DurationNs, length: DurationNs) -> Self {
         Self { after_first_request, length, begin: MonoNs::NEVER, end: MonoNs::NEVER }
     }
@@ -377,9 +377,9 @@ fn listener(address: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     Ok((listener, SocketAddr::try_from(bound)?))
 }
 
-/// Tells the user of something that went wrong.
+/// Reports to the user that something went wrong.
 pub(crate) fn complain(message: &str) {
-    // Where standard error is closed there is nobody to tell.
+    // If standard error is closed it can't be reported.
     drop(writeln!(io::stderr(), "mock-server: {message}"));
 }
 

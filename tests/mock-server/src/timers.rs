@@ -1,7 +1,7 @@
 //! Remembers which connection has to write next and when: a binary heap of due times.
 //!
 //! A connection has at most one timer, so the heap is never larger than the number of connections that were
-//! opened since its timers ran out; a timer of a connection that has gone is told by its stale token.
+//! opened since its timers ran out; a timer of a connection that has gone is recognized by its stale token.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -34,7 +34,7 @@ impl Timers {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Takes the earliest timer if it is due at `now`.
+    /// Removes the earliest timer if it is due at `now`.
     pub(crate) fn pop_due(&mut self, now: MonoNs) -> Option<Token> {
         if self.next_due()? > now {
             return None;

@@ -1,4 +1,4 @@
-//! TLS between a connection and its socket: what comes is opened, what goes is sealed, and where it ends is known.
+//! TLS between a connection and its socket: input is decrypted, output is encrypted, and where each record ends is known.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -25,7 +25,7 @@ pub(crate) struct End {
     pub(crate) sealed: usize,
 }
 
-/// What clients asked for when they shook hands.
+/// What clients requested in their handshakes.
 #[derive(Debug, Default)]
 pub(crate) struct Handshakes {
     /// Handshakes of strangers.
@@ -34,7 +34,7 @@ pub(crate) struct Handshakes {
     pub(crate) resumed: u64,
     /// Handshakes that agreed on `http/1.1`.
     pub(crate) http11: u64,
-    /// How often each server name was asked for.
+    /// How often each server name was requested.
     pub(crate) names: BTreeMap<String, u64>,
 }
 
@@ -61,7 +61,7 @@ impl Tls {
         Ok(Self { session, is_counted: false })
     }
 
-    /// Takes bytes off the wire; adds what they say to `plain`.
+    /// Decrypts bytes off the wire; appends their content to `plain`.
     pub(crate) fn open(
         &mut self,
         mut bytes: &[u8],
@@ -82,7 +82,7 @@ impl Tls {
         Ok(())
     }
 
-    /// What TLS itself wants written.
+    /// TLS's own bytes to be written.
     pub(crate) fn outgoing(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         while self.session.wants_write() {
             self.session.write_tls(out)?;
@@ -90,7 +90,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Seals plaintext into records; says where each ends.
+    /// Encrypts plaintext into records; returns where each ends.
     pub(crate) fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<Vec<End>> {
         self.outgoing(out)?;
         let mut ends = Vec::new();

@@ -1,4 +1,4 @@
-//! The server as its clients see it: what bytes come, and whether the log says where each event ended.
+//! The server as its clients see it: the bytes received, and whether the log has the right end of each event.
 //!
 //! Nothing here looks at times, except that a write's stamps are in order.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
@@ -17,7 +17,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts a server that answers at once, save for what `flags` say.
+    /// Starts a server that responds at once, except for the effect of `flags`.
     fn start(flags: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_mock-server"))
             .args(["--ttft-ms", "0", "--gap-ms", "0", "--tokens", "3"])
@@ -36,7 +36,7 @@ impl Server {
         TcpStream::connect(self.address).unwrap()
     }
 
-    /// Sends a request that asks for the connection to be closed, and reads all that comes; true for a clean end.
+    /// Sends a request with `connection: close`, and reads everything; true for a clean end.
     fn exchange(&self, request: &[u8]) -> (Vec<u8>, bool) {
         let mut client = self.connect();
         client.write_all(request).unwrap();
@@ -49,7 +49,7 @@ impl Server {
             self.exchange(format!("GET {path} HTTP/1.1\r\nconnection: close\r\n\r\n").as_bytes());
         let reply = String::from_utf8(reply).unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "GET {path} says {head}");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "GET {path} returned {head}");
         body.to_owned()
     }
 
@@ -98,7 +98,7 @@ fn kinds(line: &Value) -> Vec<&str> {
     line["events"].as_array().unwrap().iter().map(|event| event[0].as_str().unwrap()).collect()
 }
 
-/// Checks that each event of a log line ends in `received` where the log says, and that its stamps are in order.
+/// Checks that each event of a log line ends in `received` at its logged offset, and that its stamps are in order.
 #[track_caller]
 fn check_offsets(line: &Value, received: &[u8], line_end: &str) {
     let mut reached = line["read_ns"].as_u64().unwrap();
@@ -124,7 +124,7 @@ fn check_offsets(line: &Value, received: &[u8], line_end: &str) {
     }
 }
 
-/// Starts a server, asks once with `query`, and checks what comes and what is logged.
+/// Starts a server, sends one request with `query`, and checks what is received and what is logged.
 #[track_caller]
 fn check(flags: &[&str], query: &str, ends_cleanly: bool, expected_kinds: &[&str], contains: &[&str]) {
     let server = Server::start(flags);
@@ -143,7 +143,7 @@ fn check(flags: &[&str], query: &str, ends_cleanly: bool, expected_kinds: &[&str
 const WHOLE: &[&str] = &["head", "role", "token", "token", "token", "done"];
 
 #[test]
-fn a_stream_is_what_the_script_says() {
+fn a_stream_follows_the_script() {
     let server = Server::start(&[]);
     let (received, _) = server.exchange(&chat(""));
     let text = String::from_utf8(received.clone()).unwrap();
@@ -167,7 +167,7 @@ fn a_stream_is_what_the_script_says() {
 }
 
 #[test]
-fn the_log_says_where_each_event_ended() {
+fn the_log_has_the_end_of_each_event() {
     for (name, line_end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
         for writes in
             [&["--ttft-ms=0"][..], &["--separate-writes"], &["--fault=trickle"], &["--fault=split:7"]]
@@ -194,16 +194,12 @@ fn the_log_says_where_each_event_ended() {
             for (number, line) in log.iter().enumerate() {
                 assert_eq!(line["request_id"], format!("r{number}"), "the id of {line}");
                 assert_eq!(line["peer_port"], port, "the port of {line}");
-                assert_eq!(line["response_begin"], begin, "where {line} begins");
+                assert_eq!(line["response_begin"], begin, "where {line} starts");
                 check_offsets(line, &received, line_end);
                 let last = line["events"].as_array().unwrap().last().unwrap()[3].as_u64().unwrap();
                 begin = last + u64::try_from("\r\n0\r\n\r\n".len()).unwrap();
             }
-            assert_eq!(
-                begin,
-                u64::try_from(received.len()).unwrap(),
-                "nothing comes after the last response"
-            );
+            assert_eq!(begin, u64::try_from(received.len()).unwrap(), "nothing follows the last response");
         }
     }
 }
@@ -253,7 +249,7 @@ fn the_other_routes_answer() {
 }
 
 #[test]
-fn a_request_may_come_in_pieces_and_in_chunks() {
+fn a_request_may_arrive_in_pieces_and_in_chunks() {
     let server = Server::start(&[]);
     let mut client = server.connect();
     client.set_nodelay(true).unwrap();
@@ -263,7 +259,7 @@ fn a_request_may_come_in_pieces_and_in_chunks() {
         client.write_all(&[*byte]).unwrap();
     }
     let (received, _) = read_all(&mut client);
-    assert!(String::from_utf8_lossy(&received).contains("\"text\":\" tok\""), "a completion comes");
+    assert!(String::from_utf8_lossy(&received).contains("\"text\":\" tok\""), "a completion is received");
     assert_eq!(kinds(&server.log()[0]), ["head", "token", "token", "token", "done"], "and is logged");
 }
 
@@ -277,7 +273,7 @@ fn a_large_prompt_is_read_whole_and_a_half_closed_client_is_answered() {
     client.shutdown(Shutdown::Write).unwrap();
     let (received, _) = read_all(&mut client);
     let expected = format!("\"prompt_tokens\":{}", body.len() / 4);
-    assert!(String::from_utf8_lossy(&received).contains(&expected), "the usage tells of the prompt");
+    assert!(String::from_utf8_lossy(&received).contains(&expected), "the usage counts the prompt");
 }
 
 #[test]
@@ -379,7 +375,7 @@ fn a_request_that_is_never_answered_is_logged() {
     client.write_all(&chat("")).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let (received, _) = read_all(&mut client);
-    assert!(received.is_empty(), "nothing comes");
+    assert!(received.is_empty(), "nothing is received");
     assert!(kinds(&server.log()[0]).is_empty(), "and so no event is logged");
 }
 
@@ -394,7 +390,7 @@ fn a_fault_may_hit_every_second_request() {
 }
 
 #[test]
-fn an_answer_under_way_at_the_end_is_logged_as_far_as_it_came() {
+fn an_unfinished_answer_is_logged_as_far_as_it_was_sent() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
     let server = Server::start(&["--gap-ms=3600000", "--log", path.to_str().unwrap()]);
@@ -410,21 +406,21 @@ fn an_answer_under_way_at_the_end_is_logged_as_far_as_it_came() {
     check_offsets(line, &[&first[..], &rest].concat(), "\n");
 }
 
-/// Ends a server in some way and compares the log that it left behind with the one that it told.
+/// Ends a server in some way and compares the log file that it left with the log that it served.
 #[track_caller]
 fn check_log_file(end: impl FnOnce(&mut Server)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
     let mut server = Server::start(&["--log", path.to_str().unwrap(), "--quit-on-stdin-eof"]);
     server.exchange(&chat(""));
-    let told = server.log();
-    assert_eq!(saved(&path).len(), 2, "to tell the log saves it");
+    let served = server.log();
+    assert_eq!(saved(&path).len(), 2, "to serve the log saves it");
     server.exchange(&chat("?fault=close:1"));
     end(&mut server);
     let status = server.process.wait().unwrap();
     assert!(status.success(), "the server ends with {status}");
     let saved = saved(&path);
-    assert_eq!(saved[..1], told, "what was told is what is saved");
+    assert_eq!(saved[..1], served, "the served log is the saved one");
     assert_eq!(kinds(&saved[1]), ["head", "role"], "the second request");
     let summary = &saved[2]["summary"];
     assert_eq!(summary["requests"], 2, "the requests of {summary}");
@@ -440,7 +436,7 @@ fn saved(path: &Path) -> Vec<Value> {
 fn the_log_is_saved_at_quit() {
     check_log_file(|server| {
         let (reply, _) = server.exchange(&post("/mock/quit", ""));
-        assert!(reply.starts_with(b"HTTP/1.1 200 OK\r\n"), "the server says that it quits");
+        assert!(reply.starts_with(b"HTTP/1.1 200 OK\r\n"), "the server confirms that it quits");
     });
 }
 

@@ -68,7 +68,7 @@ pub(super) fn endpoint(
         use_legacy_max_tokens: args.use_legacy_max_tokens,
         use_server_token_count: args.use_server_token_count || server_counts,
         trust: match (&args.ca_certificate, args.insecure) {
-            (_, true) => Trust::Anybody,
+            (_, true) => Trust::AnyCertificate,
             (Some(_), false) => Trust::File,
             (None, false) => Trust::System,
         },

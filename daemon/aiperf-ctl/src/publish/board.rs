@@ -79,7 +79,7 @@ impl Board {
             Published::Request { server, request } => {
                 self.servers.entry(server).or_default().request(&request, now);
             }
-            Published::Sent { model, untold, request } => {
+            Published::Sent { model, dropped: untold, request } => {
                 let is_known = self.clients.contains_key(&model) || self.clients.len() < MODELS_MAX;
                 let model = if is_known { model } else { OTHER.to_owned() };
                 let client = self.clients.entry(model).or_default();

@@ -207,7 +207,7 @@ const NUMBERS: &[(&str, &str, OfServer)] = &[
     (
         "aiperfd_requests_dropped_total",
         "Requests that are missing here because this process was slow.",
-        |server| server.untold,
+        |server| server.dropped,
     ),
 ];
 

@@ -63,15 +63,15 @@ impl ClientRing {
         Counters { memory: Arc::clone(&self.memory) }
     }
 
-    /// Hands what the worker has written since the last time to `take`, in at most two pieces.
+    /// Passes what the worker has written since the last time to `take`, in at most two pieces.
     ///
     /// # Errors
-    /// What `take` fails with.
+    /// The error of `take`.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let header = self.memory.header();
         let written = header.written.0.load(Ordering::Acquire);
         let capacity = self.memory.capacity;
-        // A worker gone wrong could claim anything; more than the ring holds can't be read.
+        // A faulty worker could claim anything; more than the ring holds can't be read.
         if written.wrapping_sub(self.drained) > capacity {
             return Err(io::Error::other("the load generator corrupted its ring"));
         }
@@ -85,17 +85,17 @@ impl ClientRing {
         Ok(())
     }
 
-    /// Lets the scribe read the spool file up to `visible`.
+    /// Lets the response parser read the spool file up to `visible`.
     pub fn show(&self, visible: u64) {
         self.memory.header().visible.0.store(visible, Ordering::Release);
     }
 
-    /// How far the scribe has read the spool file for good.
+    /// How far the response parser needs the spool file no more.
     pub fn consumed(&self) -> u64 {
         self.consumed_of(self.drained)
     }
 
-    /// The same for a spool file that does not come from this ring and has so many bytes.
+    /// The same for a spool file of this length that is not of this ring.
     pub fn consumed_of(&self, length: u64) -> u64 {
         self.memory.header().consumed.0.load(Ordering::Acquire).min(length)
     }
@@ -124,8 +124,8 @@ impl Mapping {
         unsafe { self.base.cast().as_ref() }
     }
 
-    /// Bytes of the ring that the worker has written and will not touch before they are drained. Should it do so all
-    /// the same, they are garbage to the scribe, which is of the same user; nothing here depends on them.
+    /// Bytes of the ring that the worker has written and will not touch before they are drained. Should it do so all the same,
+    /// they are garbage to the response parser, which has the same user; nothing here depends on them.
     fn bytes(&self, begin: u64, count: u64) -> &[u8] {
         let count = usize::try_from(count).unwrap_or(0);
         let begin = usize::try_from(begin).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! HOT: takes records out of the BPF ring buffers. Budget: docs/BUDGET.md, "CPU per event".
+//! HOT: reads records out of the BPF ring buffers. Budget: docs/BUDGET.md, "CPU per event".
 
 use aya::maps::{MapData, RingBuf};
 use common::clock::MonoNs;
@@ -15,10 +15,10 @@ pub struct KernelRings {
 }
 
 impl KernelRings {
-    /// Hands each record that is there to `take`, those of both rings in the order of their times.
+    /// Passes each record that is there to `take`, those of both rings in the order of their times.
     ///
     /// # Errors
-    /// What `take` fails with; records are then lost, and with them the run.
+    /// The error of `take`; records are then lost, and with them the run.
     pub fn drain(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let (mut sent, mut received) = (self.sent.next(), self.received.next());
         loop {
@@ -28,7 +28,7 @@ impl KernelRings {
                 (None, Some(_)) => false,
                 (Some(sent), Some(received)) => time(sent) <= time(received),
             };
-            // A record is given back before the next of its ring can be had.
+            // A record is released before the next of its ring is available.
             if sent_is_next {
                 let record = sent;
                 record.map_or(Ok(()), |record| take(&record))?;

@@ -5,10 +5,10 @@
 //! every 2 ms:   1  see how far each worker has written
 //!               2  copy that much of each worker's ring to its spool      (bytes: never looked into)
 //!               3  empty the kernel's rings into one spool                (every stamp of those bytes is in it)
-//!               4  let the scribe read what was copied in step 2
+//!               4  let the response parser read what was copied in step 2
 //! ```
 //!
-//! So whoever has read a worker's record finds the kernel's stamps of its bytes in the kernel's spool.
+//! So a reader of a worker's record finds the kernel's stamps of its bytes in the kernel's spool.
 
 pub mod client_ring;
 pub mod kernel_rings;
@@ -21,19 +21,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is collected, and where it goes.
+/// What is collected, and its destination.
 pub struct Collector {
-    /// The kernel's rings and their spool; none on a rung without probes.
+    /// The kernel's rings and their spool; `None` for a timestamp source without probes.
     pub kernel: Option<(KernelRings, Writer)>,
     /// Each worker's ring and its spool.
     pub clients: Vec<(ClientRing, Writer)>,
-    /// Who reads the kernel's spool in another process, if somebody does.
+    /// The reader of the kernel's spool in another process, if there is one.
     pub shown: Option<Shown>,
     /// How long it sleeps between two looks.
     pub interval: Duration,
     /// Set when the load generator has ended: one more look, then it is done.
     pub over: Arc<AtomicBool>,
-    /// Looks so far: one that stands still hangs.
+    /// Looks so far: a collector whose number does not grow hangs.
     pub looks: Arc<AtomicU64>,
 }
 
@@ -43,7 +43,7 @@ pub struct Shown {
     collected: Collected,
 }
 
-/// How much was collected, for whoever wants to know meanwhile.
+/// How much was collected, to be read meanwhile.
 #[derive(Clone, Debug, Default)]
 pub struct Collected {
     records: Arc<AtomicU64>,
@@ -106,7 +106,7 @@ impl Collector {
         Self { kernel, clients, shown, interval, over: Arc::default(), looks: Arc::default() }
     }
 
-    /// Collects until it is over; gives back the clients' rings, for their counters.
+    /// Collects until it is over; returns the clients' rings, for their counters.
     ///
     /// # Errors
     /// When a spool file can't be written: the disk is full, most likely.

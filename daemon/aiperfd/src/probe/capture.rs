@@ -20,7 +20,7 @@ pub struct Capturing {
     pub snap_length: u32,
     /// Only of these ports, local or remote; of all if there is none.
     pub ports: Vec<u16>,
-    /// Whether it is told when a process reads.
+    /// Whether reads of processes are stamped.
     pub reads: bool,
 }
 
@@ -46,8 +46,8 @@ fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
 }
 
 impl Capturing {
-    /// Tells the kernel program what to capture.
-    pub(super) fn tell(&self, programs: &mut Ebpf) -> Result<()> {
+    /// Configures what the kernel program captures.
+    pub(super) fn configure(&self, programs: &mut Ebpf) -> Result<()> {
         let map = programs.map_mut("CAPTURE_SETTINGS").context("the object has no map `CAPTURE_SETTINGS`")?;
         let mut settings = Array::<_, Settings>::try_from(map)?;
         let mut ports = [0; PORTS_MAX];
@@ -56,7 +56,7 @@ impl Capturing {
         }
         let port_count = u32::try_from(self.ports.len().min(PORTS_MAX)).unwrap_or(0);
         let (snap_length, notes_sockets) = (self.snap_length.min(SNAP_MAX), u32::from(self.reads));
-        let told = capture::Settings { snap_length, port_count, ports, notes_sockets };
-        settings.set(0, Settings(told), 0).context("failed to say what is captured")
+        let values = capture::Settings { snap_length, port_count, ports, notes_sockets };
+        settings.set(0, Settings(values), 0).context("failed to configure what is captured")
     }
 }

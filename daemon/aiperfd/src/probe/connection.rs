@@ -6,7 +6,7 @@ use aya::Ebpf;
 use aya::programs::{CgroupAttachMode, SockOps};
 use std::fs::File;
 
-/// Tells of connections that open, retransmit and close.
+/// Reports connections that open, retransmit and close.
 pub(super) const PROBE: Probe = Probe { name: "connection", attach };
 
 fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Loads the kernel programs and attaches them to a cgroup; everything detaches when the value goes.
+//! Loads the kernel programs and attaches them to a cgroup; everything detaches when the value is dropped.
 //!
 //! One file per probe, with the same stem as in `ebpf::probe` and `common::kernel_event`.
 
@@ -28,10 +28,10 @@ struct Probe {
 const PROBES: &[&Probe] = &[&segment::PROBE, &connection::PROBE];
 /// Every probe of a run that watches those of others: the stamps come with the bytes.
 const WATCHING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE];
-/// Every probe of one that also wants to know when the server reads.
+/// The probes of a watch that also records when the server reads.
 const READING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE, &read::PROBE];
 
-/// Attached probes and what they say.
+/// Attached probes and their rings.
 pub struct Probes {
     /// The rings that all probes write to.
     pub rings: KernelRings,
@@ -84,7 +84,8 @@ impl Object {
 }
 
 impl Probes {
-    /// Loads the programs with rings of so many bytes and attaches the probes to the cgroup; with `capturing`, those that copy payload.
+    /// Loads the programs with rings of `ring_bytes` and attaches the probes to the cgroup; with `capturing`, those that copy
+    /// payload.
     pub fn attach(
         object: &Object,
         cgroup: &File,
@@ -105,7 +106,7 @@ impl Probes {
         let dropped = programs.take_map("DROPPED").context("the object has no map `DROPPED`")?;
         let dropped = PerCpuArray::try_from(dropped).context("the map `DROPPED` is no array")?;
         if let Some(capturing) = capturing {
-            capturing.tell(&mut programs)?;
+            capturing.configure(&mut programs)?;
         }
         let probes = match capturing {
             None => PROBES,

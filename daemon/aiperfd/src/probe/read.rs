@@ -1,4 +1,4 @@
-//! Probe `read`: a program on the tracepoint `sock_recv_length`, which takes the kernel's type information.
+//! Probe `read`: a program on the tracepoint `sock_recv_length`, which needs the kernel's type information.
 
 use super::Probe;
 use anyhow::{Context, Result};
@@ -6,7 +6,7 @@ use aya::programs::BtfTracePoint;
 use aya::{Btf, Ebpf};
 use std::fs::File;
 
-/// Tells when a process takes bytes out of a watched socket.
+/// Reports when a process reads bytes from a watched socket.
 pub(super) const PROBE: Probe = Probe { name: "read", attach };
 
 fn attach(programs: &mut Ebpf, _cgroup: &File) -> Result<()> {
@@ -15,7 +15,7 @@ fn attach(programs: &mut Ebpf, _cgroup: &File) -> Result<()> {
     let program = programs.program_mut("socket_read").context("the object has no program `socket_read`")?;
     let program: &mut BtfTracePoint = program.try_into()?;
     program.load(TRACEPOINT, &types).with_context(|| {
-        format!("--socket-wait: the tracepoint `{TRACEPOINT}` (Linux 6.3 or newer) is not to be had")
+        format!("--socket-wait: the tracepoint `{TRACEPOINT}` (Linux 6.3 or newer) is not available")
     })?;
     program.attach()?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What the client did to the numbers: what it added to times, standstills, and who took its core.
+//! The client's effect on the numbers: what it added to times, standstills, and other processes on its core.
 //!
 //! A core that others share, or a busy sibling, is no reason by itself: it is one where the times or the load show it.
 
@@ -10,7 +10,7 @@ pub(super) const RULES: &[&Rule] =
     &[&CLIENT_OVERHEAD, &STANDSTILL, &HOT_CORE_SATURATED, &HOT_CORE_SHARED, &SIBLING_BUSY];
 
 impl Evidence {
-    /// Whether the client may have changed what is measured: it did, or nobody can tell.
+    /// Whether the client may have changed what is measured: it did, or it is not known.
     pub(super) fn client_shows(&self) -> bool {
         let is_late = self.open_loop && super::share(self.late, self.sent) > LATE_SHOWS;
         !self.kernel_stamps || client_overhead(self).is_some() || standstill(self).is_some() || is_late
@@ -59,7 +59,7 @@ fn standstill(evidence: &Evidence) -> Option<Found> {
         () => return None,
     };
     let figures = [("longest standstill", still, "ms"), ("share of the measured time", part * 100.0, "%")];
-    Some(found(level, format!("the load generator stood still for {:.2} s", still / 1e3), &figures))
+    Some(found(level, format!("the load generator was stalled for {:.2} s", still / 1e3), &figures))
 }
 
 const HOT_CORE_SATURATED: Rule = Rule::new("hot_core_saturated", hot_core)
@@ -75,7 +75,7 @@ fn hot_core(evidence: &Evidence) -> Option<Found> {
 const HOT_CORE_SHARED: Rule = Rule::new("hot_core_shared", foreign_work)
     .threshold(
         "degraded when others took more than 10 % of a hot core and it shows: in client_overhead, standstill or \
-         late_requests, or no kernel stamps could tell",
+         late_requests, or there are no kernel stamps to show it",
     )
     .cause("Other processes ran on a hot core, perhaps the server.")
     .cure("keep them apart with --cpus");
@@ -100,12 +100,12 @@ fn sibling(evidence: &Evidence) -> Option<Found> {
 
 /// The client may add this share of the latency that it measures.
 const CLIENT_OVERHEAD_SHARE: f64 = 0.10;
-/// What the client adds is never worth a word below this.
+/// What the client adds is never reported below this.
 const CLIENT_OVERHEAD_FLOOR_MS: f64 = 0.2;
-/// A standstill is worth a word from here on.
+/// A standstill is reported from here on.
 const STANDSTILL_MS: f64 = 250.0;
 const STANDSTILL_SHARE: f64 = 0.02;
-/// From here on the throughput is another one.
+/// From here on the throughput is wrong.
 const STANDSTILL_INVALID_MS: f64 = 1000.0;
 const STANDSTILL_INVALID: f64 = 0.10;
 const SATURATED: f64 = 0.95;

@@ -12,7 +12,7 @@ pub fn markdown() -> String {
         text.push_str("| --- | --- | --- | --- |\n");
         for rule in *rules {
             let (name, threshold, cause, cure) = (rule.name, rule.threshold, rule.cause, rule.cure);
-            // A string takes every text.
+            // A string accepts every text.
             writeln!(text, "| `{name}` | {threshold} | {cause} | {cure} |").ok();
         }
     }
@@ -26,14 +26,14 @@ const HEAD: &str = "\
 
 <!-- Made by `cargo xtask docs`; do not edit. -->
 
-Every run ends with a verdict, which stands at the end of the console report and, with the figures behind each reason, in
+Every run ends with a verdict, which is at the end of the console report and, with the figures behind each reason, in
 `run.json` and `profile_export_aiperf.json` under `verdict`.
 
-- `valid`: nothing speaks against the numbers. Its notes are worth knowing and change nothing.
+- `valid`: no problem with the numbers was found. Its notes are for information.
 - `degraded`: the numbers hold with the reservations that the reasons state.
 - `invalid`: the numbers must not be used.
 
-`profile`, `audit` and `observe` exit with status 3 when the verdict is as bad as `--fail-on` says (`invalid` by default;
+`profile`, `audit` and `observe` exit with status 3 when the verdict is as bad as `--fail-on` or worse (`invalid` by default;
 `degraded`, `never`). A reason counts for what it did to the numbers, not for what it might have done: cores shared with other
 processes are named where times or the load show it.
 ";

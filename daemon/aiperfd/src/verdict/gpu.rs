@@ -1,4 +1,4 @@
-//! What GPUs did, and what is missing of what was read of them.
+//! Clocks of GPUs, and what is missing of their samples.
 
 use super::{Evidence, Found, Rule, degraded, note, number};
 use crate::gpus::POWER_CAP;
@@ -10,7 +10,7 @@ pub(super) const RULES: &[&Rule] =
 const GPU_THROTTLED: Rule = Rule::new("gpu_throttled", gpu_throttled)
     .threshold("degraded above 1 % of the measured time")
     .cause("A GPU's clocks were held down by heat or by its power supply: another run may well be faster.")
-    .cure("see to its cooling and supply");
+    .cure("check its cooling and power supply");
 
 fn gpu_throttled(evidence: &Evidence) -> Option<Found> {
     let slowed = |(name, share): &&(&str, f64)| *name != POWER_CAP && *share > THROTTLED_SHARE;
@@ -33,7 +33,7 @@ fn gpu_power_capped(evidence: &Evidence) -> Option<Found> {
 
 const GPU_SAMPLES_LOST: Rule = Rule::new("gpu_samples_lost", gpu_lost)
     .threshold("degraded when there was any")
-    .cause("Numbers of GPUs found no room on their way to the disk.")
+    .cause("Numbers of GPUs were dropped: the queue to the disk was full.")
     .cure("raise --gpu-sample-interval");
 
 fn gpu_lost(evidence: &Evidence) -> Option<Found> {
@@ -44,22 +44,22 @@ fn gpu_lost(evidence: &Evidence) -> Option<Found> {
 
 const GPU_DRIVER_SLOW: Rule = Rule::new("gpu_driver_slow", gpu_slow)
     .threshold("noted above 20 % of the readings")
-    .cause("The GPUs' driver answers more slowly than it is asked.")
+    .cause("The GPUs' driver responds more slowly than it is polled.")
     .cure("raise --gpu-sample-interval");
 
 fn gpu_slow(evidence: &Evidence) -> Option<Found> {
     let missed = evidence.gpu_rounds_missed;
     let figures = [("readings left out", missed * 100.0, "%")];
-    (missed > GPU_MISSED).then(|| note("the GPUs' driver answers more slowly than it is asked", &figures))
+    (missed > GPU_MISSED).then(|| note("the GPUs' driver responds more slowly than it is polled", &figures))
 }
 
 const GPU_DRIVER_HUNG: Rule = Rule::new("gpu_driver_hung", gpu_hung)
     .threshold("degraded")
-    .cause("A call to a GPU's driver did not come back, so the GPUs' numbers end early.")
+    .cause("A call to a GPU's driver did not return, so the GPUs' numbers end early.")
     .cure("see gpu in run.json, and dmesg");
 
 fn gpu_hung(evidence: &Evidence) -> Option<Found> {
-    evidence.gpu_hung.then(|| degraded("a call to a GPU's driver did not come back", &[]))
+    evidence.gpu_hung.then(|| degraded("a call to a GPU's driver did not return", &[]))
 }
 
 /// Clocks may be held down for this share of the time.

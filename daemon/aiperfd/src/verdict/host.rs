@@ -1,4 +1,4 @@
-//! What the host did: its clocks, its hypervisor, its cores' frequency.
+//! The host's effect on the numbers: its clocks, its hypervisor, its cores' frequency.
 
 use super::{Evidence, Found, Rule, degraded, note};
 
@@ -34,7 +34,7 @@ fn steal(evidence: &Evidence) -> Option<Found> {
 const GOVERNOR: Rule = Rule::new("governor", governor)
     .threshold("noted when it is not `performance`")
     .cause("The hot cores' frequency governor lowers their clock when they are idle.")
-    .cure("`performance` gives steadier times");
+    .cure("`performance` makes times steadier");
 
 fn governor(evidence: &Evidence) -> Option<Found> {
     let governor = evidence.governor.as_deref().filter(|governor| *governor != "performance")?;

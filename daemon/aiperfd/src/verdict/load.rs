@@ -1,4 +1,4 @@
-//! Whether the load was the one that was asked for: an end before its time, nothing sent or seen, lateness.
+//! Whether the load was the requested one: an early end, nothing sent or seen, lateness.
 
 use super::{Evidence, Found, Rule, degraded, found, invalid, number, percent, share};
 use crate::supervise::Cause;
@@ -42,19 +42,19 @@ fn nothing_seen(evidence: &Evidence) -> Option<Found> {
     (evidence.is_watch && evidence.sent == 0).then(|| invalid("no request was seen", &[]))
 }
 
-const INCOMPLETE: Rule = Rule::new("incomplete", |evidence| ended(evidence, Cause::Asked))
+const INCOMPLETE: Rule = Rule::new("incomplete", |evidence| ended(evidence, Cause::Requested))
     .threshold("degraded")
     .cause("The run was stopped before its plan was done: by the user, by --failed-request-threshold, by the daemon's end.")
     .cure("let the run end by itself");
 
 const LOADGEN_DIED: Rule = Rule::new("loadgen_died", |evidence| ended(evidence, Cause::Died))
     .threshold("invalid")
-    .cause("The load generator, or another part of the run, died in the middle: killed, out of memory, or by a fault.")
+    .cause("The load generator, or another process or thread of the run, died in the middle: killed, out of memory, or by a fault.")
     .cure("see dmesg and the daemon's log; if nothing killed it, report it");
 
 const STALLED: Rule = Rule::new("stalled", |evidence| ended(evidence, Cause::Stalled))
     .threshold("invalid")
-    .cause("A part of the run stopped answering, and the run was ended.")
+    .cause("A process or thread of the run stopped responding, and the run was ended.")
     .cure("see the daemon's log; if nothing stopped it, report it");
 
 const DAEMON_DIED: Rule = Rule::new("daemon_died", |evidence| ended(evidence, Cause::DaemonDied))
@@ -74,13 +74,13 @@ const DISK_FAILED: Rule = Rule::new("disk_failed", |evidence| ended(evidence, Ca
 
 fn ended(evidence: &Evidence, cause: Cause) -> Option<Found> {
     let stopped = evidence.stopped.as_ref().filter(|stopped| stopped.cause == cause)?;
-    let level = if cause == Cause::Asked { Standing::Degraded } else { Standing::Invalid };
+    let level = if cause == Cause::Requested { Standing::Degraded } else { Standing::Invalid };
     Some(found(level, format!("the run ended before its plan was done: {}", stopped.why), &[]))
 }
 
 const LATE_REQUESTS: Rule = Rule::new("late_requests", late)
-    .threshold("degraded above 1 % of the requests, in shapes that promise times")
-    .cause("Requests were sent more than 1 ms after the schedule wanted them.")
+    .threshold("degraded above 1 % of the requests, in shapes with scheduled times")
+    .cause("Requests were sent more than 1 ms after they were due.")
     .cure("latencies from the due time (`*_from_due`) count the delay");
 
 fn late(evidence: &Evidence) -> Option<Found> {
@@ -97,9 +97,9 @@ fn late(evidence: &Evidence) -> Option<Found> {
 }
 
 const UNSENT_REQUESTS: Rule = Rule::new("unsent_requests", unsent)
-    .threshold("degraded above 1 % of the requests, in shapes that promise times; invalid above 10 %")
+    .threshold("degraded above 1 % of the requests, in shapes with scheduled times; invalid above 10 %")
     .cause("Requests of the schedule were never sent: the server, or the limit on requests in flight, held them back.")
-    .cure("raise --concurrency, or lower the rate: the server did not get the load that was asked for");
+    .cure("raise --concurrency, or lower the rate: the server did not get the requested load");
 
 fn unsent(evidence: &Evidence) -> Option<Found> {
     let unsent = evidence.due.saturating_sub(evidence.sent);
@@ -125,18 +125,20 @@ fn starved(evidence: &Evidence) -> Option<Found> {
 
 const TRAFFIC_NOT_FOLLOWED: Rule = Rule::new("traffic_not_followed", not_followed)
     .threshold("degraded when there was any, of `audit` and `observe`")
-    .cause("Some of the watched traffic was not understood (encrypted, HTTP/2, cut off) and is not in the numbers.")
+    .cause(
+        "Some of the watched traffic can't be parsed (encrypted, HTTP/2, cut off) and is not in the numbers.",
+    )
     .cure("see loss in run.json for each kind");
 
 fn not_followed(evidence: &Evidence) -> Option<Found> {
     let (first, rest) = evidence.not_followed.split_first()?;
     let names = rest.iter().fold(first.0.clone(), |names, (name, _)| format!("{names}, {name}"));
     let figures = evidence.not_followed.iter().map(|(name, count)| (name.as_str(), number(*count), "times"));
-    let text = format!("some of the traffic was not understood and is not in the numbers: {names}");
+    let text = format!("some of the traffic can't be parsed and is not in the numbers: {names}");
     Some(degraded(text, &figures.collect::<Vec<_>>()))
 }
 
-/// More late or unsent than this, and the load was not the one asked for.
+/// More late or unsent than this, and the load was not the requested one.
 const DELIVERY_GAP: f64 = 0.01;
 /// More unsent than this, and it was another load.
 const UNSENT_INVALID: f64 = 0.10;
@@ -153,7 +155,7 @@ mod tests {
         let stopped = |cause| {
             move |evidence: &mut Evidence| evidence.stopped = Some(Stopped { cause, why: "x".to_owned() })
         };
-        check(stopped(Cause::Asked), Degraded, &["incomplete"]);
+        check(stopped(Cause::Requested), Degraded, &["incomplete"]);
         check(stopped(Cause::Died), Invalid, &["loadgen_died"]);
         check(stopped(Cause::Stalled), Invalid, &["stalled"]);
         check(stopped(Cause::DaemonDied), Invalid, &["daemon_died"]);

@@ -1,10 +1,10 @@
 //! Whether a run may be trusted: evidence in, reasons out; pure.
 //!
 //! ```text
-//! Evidence ──▶ RULES: load · requests · records · client · host · gpu ──▶ reasons, each with its level ──▶ the worst is the verdict
+//! Evidence ──▶ RULES: load · requests · records · client · host · gpu ──▶ reasons with levels ──▶ the worst is the verdict
 //! ```
 //!
-//! A new reason is one [`Rule`] in the file of what it is about, and one line in [`RULES`]; docs/VERDICT.md is made of both.
+//! A new reason is one [`Rule`] in the file of its subject, and one line in [`RULES`]; docs/VERDICT.md is made of both.
 
 mod client;
 mod docs;
@@ -21,13 +21,13 @@ pub use docs::markdown;
 use record::{Figure, Reason, Standing, Verdict};
 use std::collections::BTreeMap;
 
-/// What is known of a run when it ends. Shares are between 0 and 1; requests are those of the measured phases unless it says
+/// What is known of a run when it ends. Shares are between 0 and 1; requests are those of the measured phases unless stated
 /// otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
-    /// Whether the requests are those of others, which were watched.
+    /// Whether the requests are watched ones of other clients.
     pub is_watch: bool,
-    /// Requests that the schedule wanted, in all phases.
+    /// Requests that were due, in all phases.
     pub due: u64,
     /// Requests that were sent, in all phases.
     pub sent: u64,
@@ -37,7 +37,7 @@ pub struct Evidence {
     pub requests: Requests,
     /// The same of the warm-up.
     pub warmup: Requests,
-    /// Whether the shape promises a rate, so that a late request is a broken promise.
+    /// Whether the shape schedules requests, so that a late request violates the plan.
     pub open_loop: bool,
     /// The limit on requests in flight that the plan sets, which can hold a schedule back.
     pub concurrency_limit: Option<u32>,
@@ -47,13 +47,13 @@ pub struct Evidence {
     pub tokenizer: Option<String>,
     /// Events with content.
     pub events: u64,
-    /// Events without a kernel stamp, although the timestamp source gives stamps.
+    /// Events without a kernel stamp, although the timestamp source has stamps.
     pub unmatched_events: u64,
-    /// Requests whose own bytes have no kernel stamp, although the timestamp source gives stamps.
+    /// Requests whose own bytes have no kernel stamp, although the timestamp source has stamps.
     pub unmatched_requests: u64,
-    /// Whether the timestamp source gives kernel stamps at all.
+    /// Whether the timestamp source has kernel stamps at all.
     pub kernel_stamps: bool,
-    /// Records that found no room in the kernel's ring.
+    /// Records that were dropped because the kernel's ring was full.
     pub kernel_ring_full: u64,
     /// Other packets that the probes could not report.
     pub kernel_unreported: u64,
@@ -91,15 +91,15 @@ pub struct Evidence {
     pub stopped: Option<Stopped>,
     /// Bounds that responses or inputs exceeded, and how much was left out, by name.
     pub exceeded: BTreeMap<String, u64>,
-    /// What was met of others' traffic and not understood, with how often.
+    /// What was found in other clients' traffic and could not be parsed, with how often.
     pub not_followed: Vec<(String, u64)>,
     /// Why clocks of a GPU were low, with the share of the time.
     pub gpu_throttled: Vec<(&'static str, f64)>,
-    /// Numbers of GPUs that found no room.
+    /// Numbers of GPUs that were dropped.
     pub gpu_samples_lost: u64,
     /// Share of the times at which GPUs could not be read because the time before took too long.
     pub gpu_rounds_missed: f64,
-    /// Whether a call to a GPU's driver did not come back.
+    /// Whether a call to a GPU's driver did not return.
     pub gpu_hung: bool,
 }
 
@@ -108,17 +108,17 @@ pub struct Evidence {
 pub struct Requests {
     /// Requests that ended, well or not.
     pub ended: u64,
-    /// Those that ended well.
+    /// Those that succeeded.
     pub completed: u64,
     /// Those that failed. One that was cancelled, on purpose or because the run ended, has not failed.
     pub failed: u64,
     /// The error of the first that failed.
     pub first_failure: Option<String>,
-    /// Completed ones that asked for a stream of several tokens.
+    /// Completed ones that requested a stream of several tokens.
     pub streams: u64,
     /// Those among them that got their answer as one body or in one event.
     pub not_streamed: u64,
-    /// Those among them whose events came together, in far fewer pieces than there are events.
+    /// Those among them whose events arrived together, in far fewer pieces than there are events.
     pub buffered: u64,
     /// Completed ones with output tokens counted by us and by the server.
     pub output_compared: u64,
@@ -135,7 +135,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Adds those of another phase, which comes later.
+    /// Adds those of another phase, which is later.
     pub fn add(&mut self, later: &Self) {
         self.ended += later.ended;
         self.completed += later.completed;
@@ -157,7 +157,7 @@ impl Requests {
     }
 }
 
-/// The verdict that the evidence gives.
+/// The verdict on the evidence.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Verdict {
     let reasons = RULES.iter().flat_map(|rules| rules.iter()).filter_map(|rule| {
@@ -172,9 +172,9 @@ pub fn judge(evidence: &Evidence) -> Verdict {
 struct Rule {
     /// Its stable name.
     name: &'static str,
-    /// From where on it counts, and as what.
+    /// Its threshold, and its level.
     threshold: &'static str,
-    /// What it is about and what brings it about.
+    /// What it is and what causes it.
     cause: &'static str,
     /// What to do about it.
     cure: &'static str,
@@ -232,7 +232,7 @@ fn invalid(text: impl Into<String>, figures: &[(&str, f64, &str)]) -> Found {
     found(Standing::Invalid, text, figures)
 }
 
-/// Worth a word; nothing speaks against the numbers.
+/// A note: it does not lower the verdict.
 fn note(text: impl Into<String>, figures: &[(&str, f64, &str)]) -> Found {
     found(Standing::Valid, text, figures)
 }
@@ -244,7 +244,7 @@ fn share(part: u64, whole: u64) -> f64 {
     number(part) / number(whole)
 }
 
-/// A share for readers: whole percents where that says enough.
+/// A share for readers: whole percents where that is precise enough.
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent >= 10.0 || percent.fract() == 0.0 {
@@ -265,10 +265,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_rule_says_what_it_is_about() {
+    fn every_rule_has_its_texts() {
         let rules = || RULES.iter().flat_map(|rules| rules.iter());
         let names = rules().map(|rule| rule.name).collect::<BTreeSet<_>>();
-        assert_eq!(names.len(), rules().count(), "each name stands for one rule");
+        assert_eq!(names.len(), rules().count(), "each name is of one rule");
         for rule in rules() {
             let texts = [rule.threshold, rule.cause, rule.cure];
             assert!(texts.iter().all(|text| !text.is_empty()), "{} has all of its texts", rule.name);

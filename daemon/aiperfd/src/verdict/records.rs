@@ -1,4 +1,4 @@
-//! Whether the records are whole: stamps that were lost, messages that were damaged, bounds that were met.
+//! Whether the records are whole: stamps that were lost, messages that were damaged, bounds that were exceeded.
 
 use super::{Evidence, Found, Rule, degraded, found, invalid, note, number, percent, share};
 use record::Standing;
@@ -36,18 +36,18 @@ fn kernel_ring(evidence: &Evidence) -> Option<Found> {
 
 const PACKETS_UNREPORTED: Rule = Rule::new("packets_unreported", unreported)
     .threshold("degraded when there was any")
-    .cause("The probes met packets whose headers they could not read.")
+    .cause("The probes saw packets whose headers they could not read.")
     .cure("see loss in run.json");
 
 fn unreported(evidence: &Evidence) -> Option<Found> {
     let count = evidence.kernel_unreported;
-    let text = "the probes met packets that they could not read";
+    let text = "the probes saw packets that they could not read";
     (count > 0).then(|| degraded(text, &[("packets", number(count), "packets")]))
 }
 
 const UNMATCHED: Rule = Rule::new("unmatched", unmatched)
     .threshold("degraded when there was any; invalid above 1 % of the events and requests")
-    .cause("Events or requests have no kernel stamp, although the timestamp source gives stamps.")
+    .cause("Events or requests have no kernel stamp, although the timestamp source has stamps.")
     .cure("see loss in run.json for the reasons");
 
 fn unmatched(evidence: &Evidence) -> Option<Found> {
@@ -118,10 +118,11 @@ const STREAMS_WITHOUT_END: Rule = Rule::new("streams_without_finish_reason", |ev
 })
 .threshold("noted when there was any, in a run of whose streams none has an end; else such a stream has failed")
 .cause("The server marks the end of its answers in no way that the API knows.")
-.cure("compare output lengths with what was asked for");
+.cure("compare output lengths with the requested ones");
 
 const PER_CHUNK_USAGE_UNUSABLE: Rule = Rule::new("per_chunk_usage_unusable", |evidence| {
-    let text = "--per-chunk-usage: the first chunk's usage could not be told from the whole answer's";
+    let text =
+        "--per-chunk-usage: the first chunk's usage could not be distinguished from the whole answer's";
     counted(evidence, NO_CHUNK_USAGE).map(|count| note(text, &[("requests", count, "requests")]))
 })
 .threshold("noted when there was any")

@@ -16,9 +16,9 @@ pub(super) const RULES: &[&Rule] = &[
 ];
 
 const NOTHING_COMPLETED: Rule = Rule::new("nothing_completed", nothing_completed)
-    .threshold("invalid when no request of the measured phases ended well or failed")
+    .threshold("invalid when no request of the measured phases succeeded or failed")
     .cause("The run was stopped, or every request was cancelled, before one was answered.")
-    .cure("let the run go on for longer than one answer takes");
+    .cure("let the run last longer than one answer");
 
 fn nothing_completed(evidence: &Evidence) -> Option<Found> {
     let requests = &evidence.requests;
@@ -28,10 +28,10 @@ fn nothing_completed(evidence: &Evidence) -> Option<Found> {
 }
 
 const REQUESTS_FAILED: Rule = Rule::new("requests_failed", requests_failed)
-    .threshold("noted when one failed; degraded above 1 % of the requests that ended well or failed; invalid above 10 %")
+    .threshold("noted when one failed; degraded above 1 % of the requests that succeeded or failed; invalid above 10 %")
     .cause(
-        "Failed requests are in no latency: above 1 % the 99th percentile, above 10 % the 90th is one of the lucky \
-         requests alone.",
+        "Failed requests are in no latency: above 1 % the 99th percentile, above 10 % the 90th is that of the \
+         successful requests alone.",
     )
     .cure("see the errors in the report, and the server's log");
 
@@ -71,9 +71,9 @@ fn warmup_failed(evidence: &Evidence) -> Option<Found> {
 }
 
 const NOT_STREAMED: Rule = Rule::new("not_streamed", not_streamed)
-    .threshold("degraded above 1 % of the answered requests that asked for a stream of several tokens")
+    .threshold("degraded above 1 % of the answered requests for a stream of several tokens")
     .cause(
-        "The answer came as one body, or as one event, although a stream was asked for. Its time to first token is its \
+        "The answer arrived as one body, or as one event, although a stream was requested. Its time to first token is its \
          latency; of one body no streaming metric is reported.",
     )
     .cure("check that the server, and every proxy before it, streams; or leave --streaming out");
@@ -84,12 +84,12 @@ fn not_streamed(evidence: &Evidence) -> Option<Found> {
     let figures =
         [("not streamed", number(requests.not_streamed), "requests"), ("share", whole * 100.0, "%")];
     (whole > STREAMS_TOLERATED).then(|| {
-        degraded(format!("{} of the answers came whole instead of streamed", percent(whole)), &figures)
+        degraded(format!("{} of the answers arrived whole instead of streamed", percent(whole)), &figures)
     })
 }
 
 const BUFFERED: Rule = Rule::new("buffered", buffered)
-    .threshold("degraded above 1 % of the answered requests that asked for a stream of several tokens")
+    .threshold("degraded above 1 % of the answered requests for a stream of several tokens")
     .cause(
         "The events of a stream arrived together: all at the same moment, or at least four at a time. A proxy buffers \
          (HAProxy by default, nginx with `gzip` and `proxy_buffering`), or the server writes several tokens at once. \
@@ -112,7 +112,7 @@ fn buffered(evidence: &Evidence) -> Option<Found> {
 const TOKEN_COUNTS_DIFFER: Rule = Rule::new("token_counts_differ", token_counts_differ)
     .threshold("degraded when the two counts of more than 10 % of the compared requests are more than 10 % apart")
     .cause(
-        "The server reports other output token counts (`usage`) than the tokenizer of this run gives. Throughput in \
+        "The server reports other output token counts (`usage`) than the tokenizer of this run. Throughput in \
          tokens, inter-token latency and output lengths use the tokenizer's count.",
     )
     .cure("give the model's own --tokenizer, or use the server's counts: --use-server-token-count");
@@ -139,7 +139,7 @@ fn token_counts_differ(evidence: &Evidence) -> Option<Found> {
 const INPUT_COUNTS_DIFFER: Rule = Rule::new("input_counts_differ", input_counts_differ)
     .threshold("noted when the two counts of more than 10 % of the compared requests are more than 10 % apart")
     .cause(
-        "The server reports other prompt token counts (`usage`) than the tokenizer of this run gives: it adds a chat \
+        "The server reports other prompt token counts (`usage`) than the tokenizer of this run: it adds a chat \
          template, or its tokenizer is another one. Input lengths use the tokenizer's count; no latency depends on it.",
     )
     .cure("give the model's own --tokenizer with --apply-chat-template, or --use-server-token-count");
@@ -164,7 +164,7 @@ fn input_counts_differ(evidence: &Evidence) -> Option<Found> {
 const FEW_SAMPLES: Rule = Rule::new("few_samples", few_samples)
     .threshold("noted below 662 completed requests")
     .cause("MLPerf LoadGen's bound: fewer samples don't hold a 99th percentile at 99 % confidence.")
-    .cure("send more requests for a p99 that another run repeats");
+    .cure("send more requests for a reproducible p99");
 
 fn few_samples(evidence: &Evidence) -> Option<Found> {
     let completed = evidence.requests.completed;
@@ -173,11 +173,11 @@ fn few_samples(evidence: &Evidence) -> Option<Found> {
     (completed > 0 && completed < P99_SAMPLES).then(|| note(text, &figures))
 }
 
-/// Above this, p99 of the requests that ended well says nothing of all of them.
+/// Above this, p99 of the successful requests does not describe all of them.
 const DEGRADED_FAILURES: f64 = 0.01;
 /// Above this, p90 does not either.
 const INVALID_FAILURES: f64 = 0.10;
-/// So many answers may come otherwise than streamed.
+/// This share of answers may arrive not streamed.
 const STREAMS_TOLERATED: f64 = 0.01;
 /// So many requests may have counts that are far apart.
 const COUNTS_TOLERATED: f64 = 0.10;

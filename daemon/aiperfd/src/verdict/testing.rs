@@ -1,4 +1,4 @@
-//! A run that nothing speaks against, for tests to change.
+//! A run without any problem, for tests to change.
 
 use super::{Evidence, Requests, judge};
 use record::Standing;
@@ -29,7 +29,7 @@ pub(super) fn check(change: impl FnOnce(&mut Evidence), standing: Standing, name
     assert_eq!((verdict.standing, found.as_slice()), (standing, names), "{evidence:?}");
 }
 
-/// Checks that there is a reason with these words.
+/// Checks that there is a reason with this text.
 pub(super) fn check_text(change: impl FnOnce(&mut Evidence), expected: &str) {
     let mut evidence = good();
     change(&mut evidence);
@@ -39,6 +39,6 @@ pub(super) fn check_text(change: impl FnOnce(&mut Evidence), expected: &str) {
 }
 
 #[test]
-fn nothing_speaks_against_a_good_run() {
+fn a_good_run_has_no_reasons() {
     check(|_| {}, Standing::Valid, &[]);
 }

@@ -41,7 +41,7 @@ fn check(rows: &str, expected: &str) {
 fn described(conversation: &Conversation) -> String {
     let turns = conversation.turns.iter().map(|planned| {
         let turn = &planned.turn;
-        let mut said = turn.payload.clone().unwrap_or_else(|| match &turn.messages {
+        let mut text = turn.payload.clone().unwrap_or_else(|| match &turn.messages {
             Some(messages) => serde_json::to_string(messages).unwrap(),
             None if turn.joined().split(' ').count() > 4 => {
                 format!("{} words", turn.joined().split(' ').count())
@@ -49,12 +49,12 @@ fn described(conversation: &Conversation) -> String {
             None => turn.joined(),
         });
         if let Some(tokens) = turn.max_tokens {
-            said += &format!(" >{tokens}");
+            text += &format!(" >{tokens}");
         }
         match planned.when {
-            When::Unsaid => said,
-            When::At { timestamp_ms } => format!("{said} @{timestamp_ms}"),
-            When::After { delay_ms } => format!("{said} +{delay_ms}"),
+            When::Unscheduled => text,
+            When::At { timestamp_ms } => format!("{text} @{timestamp_ms}"),
+            When::After { delay_ms } => format!("{text} +{delay_ms}"),
         }
     });
     format!("{}: {} {:?}", conversation.session, turns.collect::<Vec<_>>().join(", "), conversation.context)
@@ -103,7 +103,7 @@ fn formats_are_seen_and_read() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn problems_are_reported_with_their_place() {
     check(
         "{\"nothing\":1}",
         "cannot detect the dataset's format (fields: nothing); use --custom-dataset-type",
@@ -120,7 +120,7 @@ fn what_is_wrong_is_said_with_its_place() {
     check(&dag(r#","forks":["x"]"#), "line 1: s.turns[0].forks[0]: there is no conversation `x`");
     check(
         &dag(r#","forks":["s"]"#),
-        "line 1: s.turns[0].forks[0]: conversations begin each other in a circle",
+        "line 1: s.turns[0].forks[0]: conversations start each other in a cycle",
     );
     check(
         &dag(r#","forks":[{"child":"x","background":1}]"#),
@@ -136,7 +136,7 @@ fn what_is_wrong_is_said_with_its_place() {
     );
     let twice =
         format!("{}\n{}", dag(r#","spawns":["x","x"]"#), r#"{"session_id":"x","turns":[{"messages":[2]}]}"#);
-    check(&twice, "line 1: s.turns[0].spawns[1]: `x` is begun by another turn too");
+    check(&twice, "line 1: s.turns[0].spawns[1]: `x` is started by another turn too");
     check("{\"input_length\":0}", "line 1: `input_length` and `output_length` must be at least 1");
     check("Timestamp,Request tokens,Response tokens\nx,1,1\n", "line 2: `x` is not a number");
     check(
@@ -145,11 +145,11 @@ fn what_is_wrong_is_said_with_its_place() {
     );
     check(
         "Timestamp,Request tokens,Response tokens\n-1,1,1\n",
-        "line 2: `-1` is no moment: a trace begins at 0",
+        "line 2: `-1` is no valid time: a trace starts at 0",
     );
     check(
         "Timestamp,Request tokens,Response tokens\n1,1,0\n",
-        "failed to use the dataset: none of its 1 rows can be asked",
+        "failed to use the dataset: none of its 1 rows can be sent",
     );
     let known = read(&burst_gpt_trace::FORMAT, "Timestamp,Model\n").err().unwrap().to_string();
     assert_eq!(known, "line 1: the head has no column `Request tokens`", "a table of something else");
@@ -173,7 +173,7 @@ fn equal_blocks_have_equal_text() {
 }
 
 #[test]
-fn pictures_that_were_seen_are_sent_by_name() {
+fn images_that_were_seen_are_sent_by_name() {
     let row = |uuid: &str| {
         format!(r#"{{"session_id":"s","text":"x","image":"http://h/i.png","image_uuids":["{uuid}"]}}"#)
     };
@@ -192,7 +192,7 @@ fn a_pool_is_drawn_from() {
     let drawn = (0..pool.count()).map(|place| pool.conversation(place).unwrap().turns[0].turn.joined());
     let drawn = drawn.collect::<Vec<_>>();
     let a = drawn.iter().filter(|text| *text == "a").count();
-    assert_eq!(drawn.len(), 50, "as many as wanted");
+    assert_eq!(drawn.len(), 50, "as many as requested");
     assert!((10..40).contains(&a), "{a} of 50");
 }
 
@@ -248,7 +248,7 @@ fn a_leading_system_turn_belongs_to_the_turn_after_it() {
     as_they_stand(&format!("{},{question}", system(r#","image":"http://h/i.png""#)), 2);
     let rows = r#"{"turns":[{"role":"system","text":"S"},{"text":"Q","timestamp":7}]}"#;
     let dataset = index(&multi_turn::FORMAT, rows, Change::default()).unwrap();
-    assert_eq!(dataset.timestamp_ms(0), Some(7.0), "the moment of what is asked");
+    assert_eq!(dataset.timestamp_ms(0), Some(7.0), "the time of the request");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn rows_outside_the_window_are_not_there() {
 }
 
 #[test]
-fn a_pool_gives_batches() {
+fn a_pool_makes_batches() {
     let rows = "{\"text\":\"a\",\"image\":\"http://h/1\"}\n{\"texts\":[\"b\",\"c\"]}\n";
     let pool = |texts: u32, images: u32, rows: &str| {
         let batch = PoolBatch { texts, images, audios: 1, videos: 1 };

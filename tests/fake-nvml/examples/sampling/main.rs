@@ -1,4 +1,4 @@
-//! What sampling GPUs costs, and what a machine's NVML tells and does not:
+//! What sampling GPUs costs, and what a machine's NVML reports and does not:
 //! `cargo run --release -p fake-nvml --example sampling -- [fake|LIBRARY] [seconds] [interval in ms] [scripted GPUs]`.
 #![expect(clippy::print_stdout, reason = "the figures are for a person")]
 
@@ -23,10 +23,10 @@ fn main() -> Result<(), Failure> {
     let library = arguments.first().map_or("fake", String::as_str);
     let scripted = sample(scripted(gpus)?, seconds, millis);
     if library == "fake" {
-        return scripted.map(|run| run.tell(&format!("{gpus} scripted GPUs")));
+        return scripted.map(|run| run.report(&format!("{gpus} scripted GPUs")));
     }
     let real = sample(Library { path: PathBuf::from(library), _folder: None }, seconds, millis)?;
-    real.tell(library);
+    real.report(library);
     compare(&real, &scripted?);
     Ok(())
 }
@@ -71,15 +71,15 @@ fn sample(library: Library, seconds: u64, millis: u64) -> Result<Run, Failure> {
     if let Some(problem) = sampler.opened(PATIENCE).into_iter().find_map(|source| source.problem) {
         return Err(problem.into());
     }
-    let (begun, cpu) = (clock::mono(), clock::cpu_seconds());
+    let (started, cpu) = (clock::mono(), clock::cpu_seconds());
     std::thread::sleep(Duration::from_secs(seconds));
-    let (cpu_seconds, seconds) = (clock::cpu_seconds() - cpu, (clock::mono() - begun).as_seconds());
+    let (cpu_seconds, seconds) = (clock::cpu_seconds() - cpu, (clock::mono() - started).as_seconds());
     let source = sampler.finish(PATIENCE).pop().unwrap_or_default();
     Ok(Run { rows: from.try_iter().flatten().collect(), source, seconds, cpu_seconds })
 }
 
 impl Run {
-    fn tell(&self, library: &str) {
+    fn report(&self, library: &str) {
         let GpuSource {
             gpus, samples, rounds, rounds_missed, calls, call_seconds, dropped, did_hang, ..
         } = &self.source;
@@ -101,10 +101,10 @@ impl Run {
             "metric", "numbers", "mean", "min", "max", "call p50", "call p99"
         );
         for metric in GPU_METRICS {
-            self.tell_metric(metric);
+            self.report_metric(metric);
         }
         for gpu in self.rows.iter().map(|row| &row.gpu_uuid).collect::<BTreeSet<_>>() {
-            self.tell_energy(gpu);
+            self.report_energy(gpu);
         }
     }
 
@@ -113,7 +113,7 @@ impl Run {
         self.rows.iter().filter_map(|row| Some((row.metric.as_str(), row.text.as_deref()?))).collect()
     }
 
-    fn tell_metric(&self, metric: &GpuMetric) {
+    fn report_metric(&self, metric: &GpuMetric) {
         let rows = self.rows.iter().filter(|row| row.metric == metric.name).collect::<Vec<_>>();
         let values = rows.iter().filter_map(|row| row.value).collect::<Vec<_>>();
         if values.is_empty() {
@@ -135,8 +135,8 @@ impl Run {
         );
     }
 
-    /// The energy counter beside power over time, from the counter's first change to its last.
-    fn tell_energy(&self, gpu: &str) {
+    /// The energy counter next to power over time, from the counter's first change to its last.
+    fn report_energy(&self, gpu: &str) {
         let of = |name: &str| {
             let rows = self.rows.iter().filter(|row| row.gpu_uuid == gpu && row.metric == name);
             rows.filter_map(|row| Some((row.sampled_ns, row.value?))).collect::<Vec<_>>()
@@ -163,9 +163,9 @@ impl Run {
             let pairs = power.windows(2);
             let drawn =
                 pairs.map(|pair| f64::midpoint(pair[0].1, pair[1].1) * (pair[1].0 - pair[0].0).as_seconds());
-            let (Some((begun, _)), Some((ended, _))) = (power.first(), power.last()) else { continue };
-            // Readings do not begin and end where the counter changes: what they say is taken for all of its time.
-            let covered = (*ended - *begun).as_seconds();
+            let (Some((started, _)), Some((ended, _))) = (power.first(), power.last()) else { continue };
+            // Readings do not start and end where the counter changes: each is taken for all of its time.
+            let covered = (*ended - *started).as_seconds();
             let drawn = drawn.sum::<f64>() / covered * (last.0 - first.0).as_seconds();
             let deviation = 100.0 * (drawn - joules) / joules;
             if covered > 0.0 {
@@ -175,14 +175,14 @@ impl Run {
     }
 }
 
-/// What the scripted library got wrong: what only one of the two tells, or refuses.
+/// Differences of the scripted library: what only one of the two reports, or refuses.
 fn compare(real: &Run, scripted: &Run) {
-    let told = |run: &Run| {
+    let metrics = |run: &Run| {
         let names =
             run.rows.iter().map(|row| row.metric.clone()).filter(|name| !GPU_TEXTS.contains(&name.as_str()));
         names.collect::<BTreeSet<_>>()
     };
-    let (real, scripted) = (told(real), told(scripted));
+    let (real, scripted) = (metrics(real), metrics(scripted));
     let list = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>().join(", ");
     println!("\nonly of the real library: {}", list(real.difference(&scripted).collect()));
     println!("only of the scripted one: {}", list(scripted.difference(&real).collect()));

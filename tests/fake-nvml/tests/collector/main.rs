@@ -23,7 +23,7 @@ struct Stage {
 impl Stage {
     fn of(script: &Script, queue: usize) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let library = install(folder.path(), script).expect("the library was built beside the test");
+        let library = install(folder.path(), script).expect("the library was built next to the test");
         let (to, rows) = sync_channel(queue);
         let sampler = Sampler::start(&sampling(Some(library)), &to).expect("a thread");
         Self { sampler, rows, read: Vec::new(), _folder: folder }
@@ -36,7 +36,7 @@ impl Stage {
         stage
     }
 
-    /// Reads on until the rows satisfy somebody.
+    /// Reads on until the rows satisfy the predicate.
     fn until(&mut self, what: &str, enough: impl Fn(&[GpuSample]) -> bool) {
         while !enough(&self.read) {
             match self.rows.recv_timeout(PATIENCE) {
@@ -131,7 +131,7 @@ fn every_number_is_read_with_its_time() {
         of(&rows, "gpu_model_name").into_iter().map(|row| row.gpu_uuid.as_str()).collect::<BTreeSet<_>>();
     assert_eq!(names.len(), 2, "each GPU is introduced: {names:?}");
     let missing = of(&rows, "nvmlGpmMetricsGet");
-    assert_eq!(missing.len(), 1, "the chip without counters says so once: {missing:?}");
+    assert_eq!(missing.len(), 1, "missing counters are reported once: {missing:?}");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_call_that_hangs_leaves_the_run_alone() {
     let sources = stage.sampler.finish(Duration::from_millis(200));
     assert!(sources[0].did_hang, "{sources:?}");
     assert!(
-        sources[0].problem.as_deref().is_some_and(|why| why.contains("did not come back")),
+        sources[0].problem.as_deref().is_some_and(|why| why.contains("did not return")),
         "{sources:?}"
     );
 }
@@ -189,7 +189,7 @@ fn a_library_that_never_opens_is_left_behind() {
 }
 
 #[test]
-fn why_there_is_nothing_is_said() {
+fn missing_numbers_have_a_reason() {
     let problem = |script: &Script| {
         let stage = Stage::of(script, 10);
         let opened = stage.sampler.opened(PATIENCE).remove(0);
@@ -221,8 +221,8 @@ fn calls_that_fail_cost_their_own_numbers() {
         (0, 0),
         "no numbers"
     );
-    assert_eq!(of_lost("nvmlDeviceGetTotalEnergyConsumption"), 1, "said once");
-    assert_eq!(of_lost("nvmlDeviceGetUtilizationRates"), 1, "said once, though it is tried again");
+    assert_eq!(of_lost("nvmlDeviceGetTotalEnergyConsumption"), 1, "recorded once");
+    assert_eq!(of_lost("nvmlDeviceGetUtilizationRates"), 1, "recorded once, though it is tried again");
     assert!(of_lost("nvidia_power_usage") >= 20, "the rest is read");
     assert!(of(&rows, "nvidia_energy_consumption").len() >= 20, "and so is the other GPU");
 }
@@ -240,14 +240,14 @@ fn parts_of_a_divided_gpu_are_gpus() {
     let (source, rows) = stage.end();
     assert_eq!(source.gpus, 3, "the whole and two parts");
     let memory = of(&rows, "nvidia_memory_used");
-    let told = memory
+    let rows_of_memory = memory
         .iter()
         .map(|row| (row.gpu_index, row.mig_index, row.gpu_uuid.as_str()))
         .collect::<BTreeSet<_>>();
     let expected = [(0, None, Gpu::default().uuid.as_str()), (0, Some(0), "MIG-a"), (0, Some(1), "MIG-b")]
         .map(|(index, mig, uuid): (u32, Option<u32>, &str)| (index, mig, uuid.to_owned()));
     assert_eq!(
-        told.into_iter().map(|(a, b, c)| (a, b, c.to_owned())).collect::<Vec<_>>(),
+        rows_of_memory.into_iter().map(|(a, b, c)| (a, b, c.to_owned())).collect::<Vec<_>>(),
         expected,
         "who is who"
     );
@@ -264,5 +264,5 @@ fn what_finds_no_room_is_counted() {
     assert!(source.dropped > 0 && source.samples == rows.len() as u64, "{source:?} {}", rows.len());
 }
 
-/// Longer than anything takes that comes back at all.
+/// Longer than any call that returns at all.
 const PATIENCE: Duration = Duration::from_secs(20);

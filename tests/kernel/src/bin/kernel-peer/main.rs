@@ -1,10 +1,10 @@
-//! Talks TCP by a script on its command line: the process that the kernel tests put into a cgroup.
+//! Exchanges bytes over TCP by a script on its command line: the process that the kernel tests put into a cgroup.
 //!
 //! ```text
 //! kernel-peer connect ADDRESS STEP...      kernel-peer listen ADDRESS STEP...      kernel-peer attach CGROUP
 //!
 //! sequence:N     the first byte that it sends has this sequence number (only first, only with connect)
-//! send:N         writes N bytes at once             hole:N         the same, beginning with HOLE
+//! send:N         writes N bytes at once             hole:N         the same, starting with HOLE
 //! receive:N      reads N bytes                      pause:MS       does nothing
 //! echo:COUNT:N   so many times: sends N bytes, then receives N
 //! reply:COUNT:N  so many times: receives N bytes, then sends N
@@ -38,13 +38,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> io::Result<()> {
     let [role, address, script @ ..] = arguments else { return Err(io::ErrorKind::InvalidInput.into()) };
-    say("ready")?;
+    print("ready")?;
     wait()?;
     match role.as_str() {
         "connect" => play(connect(address, script)?, script),
         "listen" => {
             let listener = TcpListener::bind(address)?;
-            say(&format!("listening on {}", listener.local_addr()?))?;
+            print(&format!("listening on {}", listener.local_addr()?))?;
             play(listener.accept()?.0, script)
         }
         "attach" => attach(address),
@@ -56,7 +56,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
 fn attach(cgroup: &str) -> io::Result<()> {
     let object = Object::find(None).map_err(io::Error::other)?;
     let probes = Probes::attach(&object, &File::open(cgroup)?, ROOMY, None).map_err(io::Error::other)?;
-    say("attached")?;
+    print("attached")?;
     wait()?;
     // Not dropped: whatever detaches them, it is not this process's doing.
     std::mem::forget(probes);
@@ -73,7 +73,7 @@ fn connect(address: &str, script: &[String]) -> io::Result<TcpStream> {
     }
 }
 
-/// Does what the script says, gives an account, and waits to be told to close.
+/// Runs the script, prints an account, and waits for the order to close.
 fn play(mut socket: TcpStream, script: &[String]) -> io::Result<()> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(PATIENCE))?;
@@ -115,7 +115,7 @@ fn play(mut socket: TcpStream, script: &[String]) -> io::Result<()> {
     let cookie = SocketCookie(rustix::net::sockopt::socket_cookie(&socket)?);
     let (segments_received, segments_sent) = option::data_segments(&socket)?;
     let account = Account { cookie, sent, received, segments_sent, segments_received };
-    say(&serde_json::to_string(&account)?)?;
+    print(&serde_json::to_string(&account)?)?;
     wait()
 }
 
@@ -127,7 +127,7 @@ fn read(step: &str) -> io::Result<(&str, Vec<u64>)> {
     Ok((name, numbers))
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn print(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()

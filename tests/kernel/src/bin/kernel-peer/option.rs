@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// Connects a socket whose first payload byte has this sequence number.
 ///
 /// In repair mode the next sequence number may be set (man 7 tcp: TCP_REPAIR; net/ipv4/tcp.c, TCP_QUEUE_SEQ), and a
-/// connect after it uses the number for its SYN, which takes one.
+/// connect after it uses the number for its SYN, which consumes one.
 pub(crate) fn connect_from(sequence: u32, address: &SocketAddr) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -25,7 +25,7 @@ pub(crate) fn connect_from(sequence: u32, address: &SocketAddr) -> io::Result<Tc
 pub(crate) fn data_segments(socket: &TcpStream) -> io::Result<(u32, u32)> {
     let mut info = [0_u32; TCP_INFO_WORDS];
     let mut length = libc::socklen_t::try_from(size_of_val(&info)).map_err(io::Error::other)?;
-    // SAFETY: the kernel writes at most `length` bytes to `info`, which has so many and takes any bytes.
+    // SAFETY: the kernel writes at most `length` bytes to `info`, which has so many and may hold any bytes.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -51,7 +51,7 @@ fn set(socket: &OwnedFd, option: i32, value: i32) -> io::Result<()> {
 const TCP_SEND_QUEUE: i32 = 2;
 /// include/uapi/linux/tcp.h: leave repair mode without a window probe.
 const TCP_REPAIR_OFF_NO_WP: i32 = -1;
-/// Offsets in `struct tcp_info` (include/uapi/linux/tcp.h), in words of 32 bits.
+/// Offsets in `struct tcp_info` (include/uapi/linux/tcp.h), in 32-bit words.
 const DATA_SEGS_IN: usize = 38;
 const DATA_SEGS_OUT: usize = 39;
 const TCP_INFO_WORDS: usize = 40;

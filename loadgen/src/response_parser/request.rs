@@ -1,7 +1,7 @@
-//! What has been understood of one request so far.
+//! One open request: what has been parsed of its response so far.
 
-use super::asked::Facts;
 use super::decoding::{Decoded, Decoding, Failure};
+use super::facts::Facts;
 use super::room::Room;
 use super::tokens::{CHOICES_MAX, Ends, Other};
 use crate::bounds::{
@@ -20,10 +20,10 @@ use tokenizer::Tokenizer;
 #[derive(Default)]
 pub(super) struct Request {
     /// The message, as far as it is known.
-    pub(super) told: RequestEnded,
+    pub(super) report: RequestEnded,
     /// Until the request ends, an event's `tokens` and `reserved` hold the lengths of both texts at its end.
     pub(super) events: Vec<Event>,
-    /// The connection on which its answer comes, if it is another one.
+    /// The connection on which its response arrives, if it is another one.
     pub(super) moved_to: Option<ConnectionId>,
     /// The response's head.
     pub(super) head: Vec<u8>,
@@ -32,40 +32,40 @@ pub(super) struct Request {
     /// The first error that the stream reported.
     pub(super) error: Option<ReplyError>,
     pub(super) has_content: bool,
-    /// What its answer means and what it asked, where that was told with it.
+    /// The endpoint and the facts, if they were given with the request.
     pub(super) known: Option<(&'static dyn Endpoint, Facts)>,
-    /// Whether the record of its beginning was read.
-    pub(super) is_begun: bool,
-    /// How whoever sent it calls it and the model, where that is not us.
+    /// Whether the record of its start was read.
+    pub(super) has_start: bool,
+    /// The names that its sender gave it and its model, if the sender is another client.
     pub(super) names: Names,
     spec_decode: Option<SpecDecode>,
-    /// Of a coded body.
+    /// Of a compressed body.
     decoding: Option<Box<Decoding>>,
-    /// Bytes of the body that came, and the last piece of it.
+    /// Bytes of the body so far, and its last piece.
     body_bytes: u64,
     last_piece: Event,
     answer: String,
     reasoning: String,
-    /// Of a request for several answers: the texts of those after the first.
+    /// If several answers were requested: the texts of those after the first.
     others: Vec<Other>,
     others_bytes: usize,
-    /// Whether its stream said that it had ended, and whether it should have and did not.
+    /// Whether its stream had an end marker, and whether it should have had one and did not.
     pub(super) has_end: bool,
     pub(super) is_cut_off: bool,
-    /// What it takes of the room that all open requests share.
+    /// Bytes that it uses of the room that all open requests share.
     held: usize,
     /// Whether some of its texts were left out: then their tokens can't be counted.
     lacks_text: bool,
-    /// Whether some of its body, or of its raw bytes, was left out: then nothing more of it is kept.
+    /// Whether some of its body, or of its raw bytes, was left out: then no more of it is kept.
     lacks_bytes: bool,
-    /// Memory that it keeps for the next one.
+    /// Bytes of buffers that it keeps for the next request.
     pub(super) kept: usize,
 }
 
-/// What a request that somebody else sent says of itself.
+/// The names in a request that another client sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// The model that it asks.
+    /// The model that it requests.
     pub model: String,
     /// Its `X-Request-ID`.
     pub client_request_id: String,
@@ -110,33 +110,33 @@ impl Request {
 
     /// It was handed to the kernel.
     pub(super) fn sent(&mut self, header: &RecordHeader, sent: &Sent) {
-        self.is_begun = true;
-        self.told.session = sent.session;
-        self.told.lineage = sent.lineage;
-        self.told.due = sent.due;
-        self.told.submitted = header.time;
-        self.told.sent_begin = sent.begin;
-        self.told.sent_end = header.end;
-        self.told.response_begin = sent.response_begin;
-        self.told.connection = sent.connection;
-        self.told.reused = sent.reused;
-        self.told.entry = sent.entry;
-        self.told.turn = sent.turn;
-        self.told.phase = sent.phase;
+        self.has_start = true;
+        self.report.session = sent.session;
+        self.report.lineage = sent.lineage;
+        self.report.due = sent.due;
+        self.report.submitted = header.time;
+        self.report.sent_begin = sent.begin;
+        self.report.sent_end = header.end;
+        self.report.response_begin = sent.response_begin;
+        self.report.connection = sent.connection;
+        self.report.reused = sent.reused;
+        self.report.entry = sent.entry;
+        self.report.turn = sent.turn;
+        self.report.phase = sent.phase;
     }
 
-    /// The response's head came.
+    /// The response's head arrived.
     pub(super) fn head(&mut self, header: &RecordHeader, bytes: &[u8]) {
-        self.told.status = u32::from(header.detail);
-        self.told.head_reaped = header.time;
-        self.told.head_end = header.end;
+        self.report.status = u32::from(header.detail);
+        self.report.head_reaped = header.time;
+        self.report.head_end = header.end;
         self.head.clear();
         // A head has a bound where it is cut.
         self.head.extend_from_slice(bytes);
         self.decoding = Decoding::of(bytes, self.is_success()).map(Box::new);
     }
 
-    /// An event of the stream came.
+    /// An event of the stream arrived.
     pub(super) fn event(
         &mut self,
         header: &RecordHeader,
@@ -145,7 +145,7 @@ impl Request {
         keep: Keep<'_>,
         room: &mut Room,
     ) {
-        self.told.body = EVENT_STREAM;
+        self.report.body = EVENT_STREAM;
         if !self.is_success() {
             let kept = self.keep_refusal(bytes, keep, room);
             return self.push(header, EventKind::Error, if keep.raw { kept } else { bytes.len() }, room);
@@ -156,9 +156,9 @@ impl Request {
             None if fields.data.is_empty() => None,
             None => fields.meaning(endpoint),
         };
-        // A comment, a keep-alive or an event without data is no part of the answer, be it the first of all.
+        // A comment, a keep-alive or an event without data is not part of the answer, even as the first event.
         let Some(reply) = reply else {
-            self.told.bare_events = self.told.bare_events.saturating_add(1);
+            self.report.bare_events = self.report.bare_events.saturating_add(1);
             return;
         };
         let length = if keep.raw { self.keep_raw(bytes, keep.secrets, room) } else { bytes.len() };
@@ -166,7 +166,7 @@ impl Request {
         self.push(header, kind, length, room);
     }
 
-    /// A piece of a body came that is no stream, or is coded.
+    /// A piece of a body arrived that is no stream, or is compressed.
     pub(super) fn piece(
         &mut self,
         header: &RecordHeader,
@@ -181,7 +181,7 @@ impl Request {
         }
     }
 
-    /// A piece of a coded body came: what it decodes to ended where the coded bytes did from which it came.
+    /// A piece of a compressed body arrived: what it decodes to ended where the compressed bytes did from which it was decoded.
     #[cold]
     fn coded_piece(
         &mut self,
@@ -218,8 +218,8 @@ impl Request {
         }
     }
 
-    /// Nothing more of a coded body comes: takes what is left of it; one that could not be decoded failed, unless it is the body of a
-    /// refusal, which then says so.
+    /// A compressed body is complete: decodes the rest of it. If it can't be decoded, the request failed; for the body of an
+    /// error response the error message states it.
     #[cold]
     fn coding_ended(
         &mut self,
@@ -250,7 +250,7 @@ impl Request {
         failure == Some(Failure::NoRoom)
     }
 
-    /// A piece of a body that is no stream came.
+    /// A piece of a body arrived that is no stream.
     fn plain_piece(&mut self, header: &RecordHeader, bytes: &[u8], keep: Keep<'_>, room: &mut Room) {
         if self.is_success() {
             let most = BODY_BYTES_MAX.saturating_sub(self.body.len());
@@ -264,14 +264,14 @@ impl Request {
         self.last_piece = Event { reaped: header.time, end: header.end, ..Event::default() };
     }
 
-    /// All pieces of the body are there; tells whether they could not be decoded because others were.
+    /// All pieces of the body are there; returns whether they could not be decoded because too many others were being decoded.
     pub(super) fn body_is_whole(&mut self, endpoint: &dyn Endpoint, keep: Keep<'_>, room: &mut Room) -> bool {
         let has_no_room =
             self.decoding.take().is_some_and(|decoding| self.coding_ended(decoding, endpoint, keep, room));
         if self.body_bytes == 0 {
             return has_no_room;
         }
-        self.told.body = ONE_BODY;
+        self.report.body = ONE_BODY;
         let body = std::mem::take(&mut self.body);
         let kind = match self.is_success() {
             true if self.lacks_bytes => self.take_in(too_large(), keep, room),
@@ -293,7 +293,7 @@ impl Request {
 
     /// Counts tokens: all together, and for each event those whose last byte it brought.
     ///
-    /// Tells whether there was a text that the tokenizer can't count.
+    /// Returns whether there was a text that the tokenizer can't count.
     pub(super) fn count_tokens(&mut self, tokenizer: Option<&Tokenizer>) -> bool {
         let counted =
             tokenizer.filter(|_| !self.lacks_text).and_then(|tokenizer| self.tokens_by_event(tokenizer));
@@ -303,11 +303,11 @@ impl Request {
             }
             (UNKNOWN, UNKNOWN)
         });
-        (self.told.output_tokens, self.told.reasoning_tokens) = (answer, reasoning);
+        (self.report.output_tokens, self.report.reasoning_tokens) = (answer, reasoning);
         tokenizer.is_some() && counted.is_none()
     }
 
-    /// Gives each event its tokens, those of all answers together; gives how many there are of answers and of reasoning.
+    /// Sets each event's tokens, those of all answers together; returns the numbers of answer and of reasoning tokens.
     fn tokens_by_event(&mut self, tokenizer: &Tokenizer) -> Option<(u32, u32)> {
         let (mut answer, mut reasoning, mut ends) = Ends::of(tokenizer, &self.answer, &self.reasoning)?;
         let others = self.others.iter().map(|other| other.counted(tokenizer)).collect::<Option<Vec<_>>>()?;
@@ -319,7 +319,7 @@ impl Request {
             answer = answer.saturating_add(other.answer);
             reasoning = reasoning.saturating_add(other.reasoning);
             for (event, tokens) in other.brought {
-                // What has no event of its own came with the last one.
+                // Tokens without an event of their own arrived with the last one.
                 if let Some(event) = self.events.get_mut(last.min(event as usize)) {
                     event.tokens = event.tokens.saturating_add(tokens);
                 }
@@ -328,48 +328,50 @@ impl Request {
         Some((answer, reasoning))
     }
 
-    /// Takes the server's counts for ours.
+    /// Uses the server's counts as ours.
     pub(super) fn take_server_counts(&mut self) {
-        let usage = &self.told.usage;
+        let usage = &self.report.usage;
         let reasoning = known(usage.reasoning);
         let output = known(usage.completion).map(|all| all.saturating_sub(reasoning.unwrap_or(0)));
-        self.told.input_tokens = usage.prompt;
-        self.told.output_tokens = output.unwrap_or(UNKNOWN);
-        self.told.reasoning_tokens = reasoning.unwrap_or(UNKNOWN);
+        self.report.input_tokens = usage.prompt;
+        self.report.output_tokens = output.unwrap_or(UNKNOWN);
+        self.report.reasoning_tokens = reasoning.unwrap_or(UNKNOWN);
     }
 
-    /// Takes what was told of drafted tokens into the message; gives the histogram that goes with it.
+    /// Copies the reported draft token counts into the message; returns the histogram that belongs to them.
     pub(super) fn drafts_histogram(&mut self) -> String {
-        let Some(SpecDecode::Told { drafts, histogram }) = &self.spec_decode else { return String::new() };
-        self.told.drafts = *drafts;
+        let Some(SpecDecode::Reported { drafts, histogram }) = &self.spec_decode else {
+            return String::new();
+        };
+        self.report.drafts = *drafts;
         let written = spec_decode::written(histogram);
         if written.len() > HISTOGRAM_BYTES_MAX { String::new() } else { written }
     }
 
-    /// What later turns of the session are sent with: the answer, or the reasoning if there was nothing else.
+    /// The text that later turns of the session contain: the answer, or the reasoning if there was nothing else.
     pub(super) fn answered(&self) -> &str {
         if self.answer.is_empty() { &self.reasoning } else { &self.answer }
     }
 
-    /// Whether it is a stream that succeeded and says something.
+    /// Whether it is a stream that succeeded and has content.
     pub(super) fn is_answering_stream(&self) -> bool {
         self.is_success() && self.body_bytes == 0 && self.has_content && self.error.is_none()
     }
 
     pub(super) const fn is_success(&self) -> bool {
-        self.told.status / 100 == 2
+        self.report.status / 100 == 2
     }
 
     /// Whether anything of it was left out.
     pub(super) const fn exceeds(&self) -> bool {
-        self.told.events_left_out > 0 || self.told.bytes_left_out > 0
+        self.report.events_left_out > 0 || self.report.bytes_left_out > 0
     }
 
-    /// Where what is known of its response ends.
+    /// The end of what is known of its response.
     pub(super) fn latest_end(&self) -> u64 {
         let events = self.events.last().map_or(0, |event| event.end);
-        let told = &self.told;
-        [events, self.last_piece.end, told.head_end, told.response_begin].into_iter().max().unwrap_or(0)
+        let report = &self.report;
+        [events, self.last_piece.end, report.head_end, report.response_begin].into_iter().max().unwrap_or(0)
     }
 
     /// Leaves out of the raw export what is too much of a body that is no stream.
@@ -392,9 +394,9 @@ impl Request {
         if let Some(usage) = reply.usage {
             if is_first {
                 // A later count is of more than the first chunk.
-                self.told.first_chunk_tokens = known(usage.completion).unwrap_or(0);
+                self.report.first_chunk_tokens = known(usage.completion).unwrap_or(0);
             }
-            self.told.usage.update(&usage);
+            self.report.usage.update(&usage);
         }
         if keep.texts {
             self.take_text(reply.content.len() + reply.tool_call.len() + reply.reasoning.len(), room);
@@ -420,7 +422,7 @@ impl Request {
         reply.kind
     }
 
-    /// Takes room for texts; once there is none, no text of this response is taken any more.
+    /// Takes room for texts; once there is none, no more text of this response is kept.
     #[inline]
     fn take_text(&mut self, length: usize, room: &mut Room) {
         let there = self.answer.len() + self.reasoning.len() + self.others_bytes;
@@ -428,11 +430,11 @@ impl Request {
             self.held += length;
         } else if length > 0 {
             self.lacks_text = true;
-            self.told.bytes_left_out += length as u64;
+            self.report.bytes_left_out += length as u64;
         }
     }
 
-    /// Takes the texts of answers after the first.
+    /// Adds the texts of answers after the first.
     #[cold]
     fn take_others(&mut self, others: &[Choice<'_>], room: &mut Room) {
         let event = narrow(self.events.len());
@@ -443,7 +445,7 @@ impl Request {
                 return;
             }
             self.others_bytes += length;
-            // More than any API gives are counted as one.
+            // More than any API returns are counted as one.
             let place = (choice.index.min(CHOICES_MAX) as usize).saturating_sub(1);
             if self.others.len() <= place {
                 self.others.resize_with(place + 1, Other::default);
@@ -456,10 +458,10 @@ impl Request {
 
     #[cold]
     fn take_extras(&mut self, Extras { spec_decode, video_seconds, video_megabytes, .. }: Extras) {
-        if let Some(told) = spec_decode {
-            self.spec_decode = Some(told.and(self.spec_decode.take()));
+        if let Some(report) = spec_decode {
+            self.spec_decode = Some(report.and(self.spec_decode.take()));
         }
-        (self.told.video_seconds, self.told.video_megabytes) = (video_seconds, video_megabytes);
+        (self.report.video_seconds, self.report.video_megabytes) = (video_seconds, video_megabytes);
     }
 
     #[inline]
@@ -483,7 +485,7 @@ impl Request {
     /// There are too many events: the last row is that of the last one, so that the response ends when it did.
     #[cold]
     fn replace_last(&mut self, event: Event) {
-        self.told.events_left_out = self.told.events_left_out.saturating_add(1);
+        self.report.events_left_out = self.report.events_left_out.saturating_add(1);
         match self.events.last_mut() {
             // Its raw bytes stay where they are.
             Some(last) => *last = Event { bytes: last.bytes, ..event },
@@ -491,7 +493,7 @@ impl Request {
         }
     }
 
-    /// Keeps an event's bytes for the raw export; gives how many. Once there was no room, none is kept any more.
+    /// Keeps an event's bytes for the raw export; returns how many. Once there was no room, none is kept any more.
     fn keep_raw(&mut self, bytes: &[u8], secrets: &Secrets, room: &mut Room) -> usize {
         let redacted = secrets.redacted(bytes);
         let fits = self.body.len() + redacted.len() <= RAW_BYTES_MAX && self.events.len() < EVENTS_MAX;
@@ -505,13 +507,13 @@ impl Request {
         0
     }
 
-    /// Of a refusal, only as much as the error's message needs, unless every byte is kept; gives how many were.
+    /// Of an error response, keeps only as much as the error's message needs, unless every byte is kept; returns how many were.
     #[cold]
     fn keep_refusal(&mut self, bytes: &[u8], keep: Keep<'_>, room: &mut Room) -> usize {
         if keep.raw {
             return self.keep_raw(bytes, keep.secrets, room);
         }
-        // A key that begins within the message must be there whole to be found.
+        // A key that starts within the message must be there whole to be found.
         let most = (MESSAGE_BYTES + keep.secrets.longest()).saturating_sub(self.body.len());
         let taken = self.take_room(bytes.len().min(most), room);
         self.body.extend_from_slice(&bytes[..taken]);
@@ -523,7 +525,7 @@ impl Request {
             self.body = redacted;
         }
         if self.lacks_bytes && self.is_success() {
-            // The end of what is there may be the beginning of a key.
+            // The end of what is there may be the start of a key.
             self.body.truncate(self.body.len().saturating_sub(secrets.longest()));
         }
     }
@@ -536,7 +538,7 @@ impl Request {
 
     fn leave_out(&mut self, bytes: usize) {
         self.lacks_bytes |= bytes > 0;
-        self.told.bytes_left_out += bytes as u64;
+        self.report.bytes_left_out += bytes as u64;
     }
 }
 

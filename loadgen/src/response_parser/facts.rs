@@ -1,4 +1,4 @@
-//! What requests asked: their input tokens, history included, and the output tokens that they wanted.
+//! Facts of requests: their input tokens, history included, and the output tokens that they request.
 
 use super::transcript::Transcript;
 use crate::bounds;
@@ -11,47 +11,47 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use tokenizer::{ChatTemplate, Tokenizer};
 
-/// Counts what requests asked, each conversation when it is first sent.
-pub struct Asked {
+/// Determines the facts of requests, those of a conversation without history only once.
+pub struct RequestFacts {
     conversations: Arc<dyn Conversations>,
-    /// Of turns that are sent without a history, by conversation and turn.
+    /// Facts of turns that are sent without a history, by conversation and turn.
     alone: FxHashMap<(u32, u32), Facts>,
-    /// Transcripts of sessions that go on; nothing of one whose transcript is too long.
-    said: FxHashMap<u64, Option<Transcript>>,
+    /// Transcripts of sessions with further turns; `None` for one whose transcript is too long.
+    transcripts: FxHashMap<u64, Option<Transcript>>,
     /// Bytes of all transcripts, and how many there may be.
-    said_bytes: usize,
-    said_max: usize,
-    /// What was said before sessions that others began.
+    transcript_bytes: usize,
+    transcript_bytes_max: usize,
+    /// The history that forked sessions started with.
     inherited: Inherited,
     template: Option<ChatTemplate>,
     markers: Option<Markers>,
 }
 
-/// What a request asked.
+/// Facts of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The conversation's name in the input, if it has one of its own.
     pub conversation: Option<Arc<str>>,
     /// Input tokens by our tokenizer.
     pub input_tokens: Option<u32>,
-    /// Output tokens that it asks for.
+    /// Output tokens that it requests.
     pub requested_tokens: Option<u32>,
-    /// Seconds of its first sound.
+    /// Seconds of its first audio clip.
     pub audio_seconds: Measure,
     /// Images, those of the turns before it counted where it is sent with them.
     pub images: u32,
 }
 
-impl Asked {
-    /// What requests of these conversations ask.
+impl RequestFacts {
+    /// The facts of these conversations' requests.
     #[must_use]
     pub fn new(conversations: Arc<dyn Conversations>, inherited: Inherited) -> Self {
         Self {
             conversations,
             alone: FxHashMap::default(),
-            said: FxHashMap::default(),
-            said_bytes: 0,
-            said_max: usize::try_from(bounds::answer_bytes(0)).unwrap_or(usize::MAX),
+            transcripts: FxHashMap::default(),
+            transcript_bytes: 0,
+            transcript_bytes_max: usize::try_from(bounds::answer_bytes(0)).unwrap_or(usize::MAX),
             inherited,
             template: None,
             markers: None,
@@ -67,7 +67,7 @@ impl Asked {
     /// Keeps no more than `bytes` of transcripts of sessions that go on: of others the input tokens are unknown.
     #[must_use]
     pub fn within(self, bytes: u64) -> Self {
-        Self { said_max: usize::try_from(bytes).unwrap_or(usize::MAX), ..self }
+        Self { transcript_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX), ..self }
     }
 
     /// Counts what a chat template makes of messages.
@@ -76,7 +76,7 @@ impl Asked {
         Self { template, ..self }
     }
 
-    /// What the turn of a session asked, which was answered with `answer`, or failed: its session goes on in either case.
+    /// Facts of a session's turn, which the server answered with `answer`, or which failed: its session goes on in either case.
     pub(super) fn facts(
         &mut self,
         session: u64,
@@ -104,57 +104,57 @@ impl Asked {
         let audio_seconds = planned.turn.audio_seconds().map_or(Measure::UNKNOWN, Measure::new);
         let is_alone = is_only || context == Context::Alone;
         if is_alone && !self.inherited.has(session) {
-            let mut asked = self.transcript();
-            asked.hear(&planned.turn);
-            let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
-            let images = planned.turn.images_asked();
+            let mut transcript = self.transcript();
+            transcript.add(&planned.turn);
+            let input_tokens = transcript.tokens(tokenizer, self.template.as_ref());
+            let images = planned.turn.image_count();
             let facts = Facts { conversation: name, input_tokens, requested_tokens, audio_seconds, images };
             if self.markers.is_none() {
                 self.alone.insert((entry, turn), facts.clone());
             }
             return facts;
         }
-        let known = self.take_said(session).unwrap_or_else(|| {
-            let mut begun = self.transcript();
-            self.inherited.take(session).iter().flatten().for_each(|turn| begun.hear(turn));
-            Some(begun)
+        let known = self.take_transcript(session).unwrap_or_else(|| {
+            let mut transcript = self.transcript();
+            self.inherited.take(session).iter().flatten().for_each(|turn| transcript.add(turn));
+            Some(transcript)
         });
         let before = conversation.turns.iter().take(turn as usize + 1);
-        let images = before.map(|planned| planned.turn.images_asked()).sum();
+        let images = before.map(|planned| planned.turn.image_count()).sum();
         let goes_on = (turn as usize) + 1 < conversation.turns.len();
-        let Some(mut asked) = known else {
+        let Some(mut transcript) = known else {
             if goes_on {
-                self.said.insert(session, None);
+                self.transcripts.insert(session, None);
             }
             return Facts { conversation: name, input_tokens: None, requested_tokens, audio_seconds, images };
         };
-        // Of messages that are complete in themselves but for the answers, only those go on.
-        let answers = (context == Context::Woven && goes_on).then(|| asked.clone());
+        // Where messages are complete in themselves but for the answers, only those are kept for later turns.
+        let answers = (context == Context::Woven && goes_on).then(|| transcript.clone());
         if let Some(planned) = conversation.turns.get(turn as usize) {
-            asked.hear(&planned.turn);
+            transcript.add(&planned.turn);
         }
-        let input_tokens = asked.tokens(tokenizer, self.template.as_ref());
+        let input_tokens = transcript.tokens(tokenizer, self.template.as_ref());
         if goes_on {
-            let mut goes_on = answers.unwrap_or(asked);
+            let mut goes_on = answers.unwrap_or(transcript);
             if let Some(answer) = remembered(&conversation, turn, answer) {
-                goes_on.hear(&answer);
+                goes_on.add(&answer);
             }
-            self.keep_said(session, goes_on);
+            self.keep_transcript(session, goes_on);
         }
         Facts { conversation: name, input_tokens, requested_tokens, audio_seconds, images }
     }
 
-    fn take_said(&mut self, session: u64) -> Option<Option<Transcript>> {
-        let said = self.said.remove(&session)?;
-        self.said_bytes -= said.as_ref().map_or(0, Transcript::bytes);
-        Some(said)
+    fn take_transcript(&mut self, session: u64) -> Option<Option<Transcript>> {
+        let transcript = self.transcripts.remove(&session)?;
+        self.transcript_bytes -= transcript.as_ref().map_or(0, Transcript::bytes);
+        Some(transcript)
     }
 
-    fn keep_said(&mut self, session: u64, said: Transcript) {
-        let bytes = said.bytes();
-        let fits = self.said_bytes + bytes <= self.said_max;
-        self.said_bytes += if fits { bytes } else { 0 };
-        self.said.insert(session, fits.then_some(said));
+    fn keep_transcript(&mut self, session: u64, transcript: Transcript) {
+        let bytes = transcript.bytes();
+        let fits = self.transcript_bytes + bytes <= self.transcript_bytes_max;
+        self.transcript_bytes += if fits { bytes } else { 0 };
+        self.transcripts.insert(session, fits.then_some(transcript));
     }
 
     fn transcript(&self) -> Transcript {
@@ -168,7 +168,7 @@ fn own_name(name: &str, entry: u32) -> Option<Arc<str>> {
     is_own.then(|| name[..name.floor_char_boundary(NAME_BYTES_MAX)].into())
 }
 
-/// The answer that later turns are sent with, if there is one.
+/// The answer that later turns contain, if there is one.
 fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str>) -> Option<Cow<'a, Turn>> {
     if conversation.context == Context::Recorded {
         return conversation.turns.get(turn as usize)?.answer.as_ref().map(Cow::Borrowed);
@@ -178,16 +178,16 @@ fn remembered<'a>(conversation: &'a Conversation, turn: u32, answer: Option<&str
     Some(Cow::Owned(live))
 }
 
-/// So much is kept of a name.
+/// Bytes of a name that are kept.
 const NAME_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
-impl Asked {
+impl RequestFacts {
     /// Knows one turn's facts, and nothing else.
     pub(super) fn knowing(entry: u32, turn: u32, facts: Facts) -> Self {
-        let mut asked = Self::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
-        asked.alone.insert((entry, turn), facts);
-        asked
+        let mut request_facts = Self::new(Arc::new(Vec::<Conversation>::new()), Inherited::default());
+        request_facts.alone.insert((entry, turn), facts);
+        request_facts
     }
 }
 
@@ -201,18 +201,18 @@ mod tests {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());
         let planned = |text: &str| Planned {
             turn: turn(text),
-            when: When::Unsaid,
+            when: When::Unscheduled,
             answer: Some(turn("a recorded answer")),
         };
         let turns = ["one two", "three", "four"].map(planned).to_vec();
         let conversation = Conversation { session: "s".to_owned(), turns, context, branches: Vec::new() };
-        let mut asked =
-            Asked::new(Arc::new(vec![conversation]), Inherited::default()).with_template(template);
+        let mut facts =
+            RequestFacts::new(Arc::new(vec![conversation]), Inherited::default()).with_template(template);
         let tokenizer = Tokenizer::builtin();
         let counts = (0..3)
-            .map(|turn| asked.facts(9, (0, turn), Some("live answer"), Some(&tokenizer)).input_tokens)
+            .map(|turn| facts.facts(9, (0, turn), Some("live answer"), Some(&tokenizer)).input_tokens)
             .collect();
-        assert!(asked.said.is_empty(), "nothing is kept of a session that is over");
+        assert!(facts.transcripts.is_empty(), "nothing is kept of a session that is over");
         counts
     }
 
@@ -228,14 +228,14 @@ mod tests {
     #[test]
     fn markers_of_sessions_count() {
         let turn = Turn::user("hi".to_owned(), "m".to_owned());
-        let conversation = Conversation::single("s".to_owned(), turn, When::Unsaid);
+        let conversation = Conversation::single("s".to_owned(), turn, When::Unscheduled);
         let metadata = endpoint::by_name("chat").unwrap().metadata();
         let tokenizer = Tokenizer::builtin();
         let counted = |place, session| {
             let markers = Some(Markers::new(place, metadata, 9));
-            let asked = Asked::new(Arc::new(vec![conversation.clone()]), Inherited::default());
-            let mut asked = asked.with_markers(markers);
-            asked.facts(session, (0, 0), None, Some(&tokenizer)).input_tokens
+            let facts = RequestFacts::new(Arc::new(vec![conversation.clone()]), Inherited::default());
+            let mut facts = facts.with_markers(markers);
+            facts.facts(session, (0, 0), None, Some(&tokenizer)).input_tokens
         };
         let sent = |session| {
             let mut turn = conversation.turns[0].turn.clone();

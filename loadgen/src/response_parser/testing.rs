@@ -1,8 +1,8 @@
 //! How tests write records and read messages.
 
-use super::asked::{Asked, Facts};
-use super::ledger::Ledger;
+use super::facts::{Facts, RequestFacts};
 use super::record::{self, Next};
+use super::request_table::RequestTable;
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, Lineage, SocketCookie};
@@ -15,7 +15,7 @@ use std::fmt::Write;
 use tokenizer::Tokenizer;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// Records of one worker. The n-th has the time n and, unless it says otherwise, the end 1000 + n.
+/// Records of one worker. The n-th has the time n and, unless stated otherwise, the end 1000 + n.
 #[derive(Default)]
 pub(super) struct Records {
     bytes: Vec<u8>,
@@ -98,7 +98,7 @@ impl Records {
         self.add(Kind::Ended, request, detail, &Ended { errno: 0, reads: 9, comments: 0, reserved: 0 }, b"")
     }
 
-    /// An end that tells of comments without a record.
+    /// An end record with a number of comments without a record.
     pub(super) fn ended_with(&mut self, request: u64, outcome: &str, comments: u32) -> &mut Self {
         let detail = Outcome::from_name(outcome).unwrap().number();
         self.add(Kind::Ended, request, detail, &Ended { errno: 0, reads: 9, comments, reserved: 0 }, b"")
@@ -115,12 +115,12 @@ impl Records {
         self
     }
 
-    pub(super) fn feed(&self, ledger: &mut Ledger<Vec<u8>>) {
+    pub(super) fn feed(&self, table: &mut RequestTable<Vec<u8>>) {
         let mut rest = self.bytes.as_slice();
         while !rest.is_empty() {
             match record::next(rest).unwrap() {
                 Next::Record { header, bytes, stride } => {
-                    ledger.record(3, &header, bytes).unwrap();
+                    table.record(3, &header, bytes).unwrap();
                     rest = &rest[stride..];
                 }
                 Next::Padding { stride } => rest = &rest[stride..],
@@ -160,23 +160,24 @@ impl Records {
 /// A message, taken apart.
 pub(super) struct Message {
     line: String,
-    pub(super) told: Option<RequestEnded>,
+    pub(super) report: Option<RequestEnded>,
     pub(super) events: Vec<Event>,
     pub(super) error: (String, String),
     pub(super) raw: String,
 }
 
 impl Message {
-    /// It in words.
+    /// It as text.
     pub(super) fn line(&self) -> &str {
         &self.line
     }
 }
 
-/// A ledger that writes to memory; `options` are the endpoint's name and perhaps `server` or `chunks`, for who counts.
-pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<u8>> {
+/// A request table that writes to memory; `options` are the endpoint's name and perhaps `server` or `chunks`: where token
+/// counts are from.
+pub(super) fn table(options: &str, tokenizer: Option<Tokenizer>) -> RequestTable<Vec<u8>> {
     let (name, rest) = options.split_once(' ').unwrap_or((options, ""));
-    let asked = Asked::knowing(
+    let facts = RequestFacts::knowing(
         1,
         5,
         Facts {
@@ -187,15 +188,15 @@ pub(super) fn ledger(options: &str, tokenizer: Option<Tokenizer>) -> Ledger<Vec<
             images: 2,
         },
     );
-    Ledger::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, asked, &plan(rest))
+    RequestTable::new(Vec::new(), endpoint::by_name(name).unwrap(), tokenizer, facts, &plan(rest))
 }
 
-/// What comes of records that are fed at once.
+/// The messages for records that are fed at once.
 pub(super) fn understand(records: &Records, options: &str, tokenizer: Option<Tokenizer>) -> Vec<Message> {
-    let mut ledger = ledger(options, tokenizer);
-    records.feed(&mut ledger);
-    ledger.finish().unwrap();
-    messages(&ledger.into_replies())
+    let mut table = table(options, tokenizer);
+    records.feed(&mut table);
+    table.finish().unwrap();
+    messages(&table.into_replies())
 }
 
 pub(super) fn check(messages: &[Message], expected: &[&str]) {
@@ -204,8 +205,8 @@ pub(super) fn check(messages: &[Message], expected: &[&str]) {
 }
 
 /// The fixed part of the n-th request among the messages.
-pub(super) fn told(messages: &[Message], place: usize) -> RequestEnded {
-    messages.iter().filter_map(|message| message.told).nth(place).unwrap()
+pub(super) fn request_ended(messages: &[Message], place: usize) -> RequestEnded {
+    messages.iter().filter_map(|message| message.report).nth(place).unwrap()
 }
 
 pub(super) fn messages(mut bytes: &[u8]) -> Vec<Message> {
@@ -238,30 +239,30 @@ fn message_of(kind: reply_event::Kind, body: &[u8]) -> Message {
         reply_event::Kind::InFlight => "in flight".to_owned(),
         reply_event::Kind::Finished => "finished".to_owned(),
     };
-    Message { line, told: None, events: Vec::new(), error: Default::default(), raw: String::new() }
+    Message { line, report: None, events: Vec::new(), error: Default::default(), raw: String::new() }
 }
 
 fn request_of(body: &[u8]) -> Message {
-    let (told, mut rest) = RequestEnded::read_from_prefix(body).unwrap();
+    let (report, mut rest) = RequestEnded::read_from_prefix(body).unwrap();
     let mut events = Vec::new();
-    for _ in 0..told.events {
+    for _ in 0..report.events {
         let (event, after) = Event::read_from_prefix(rest).unwrap();
         events.push(event);
         rest = after;
     }
-    let (error_type, rest) = rest.split_at(told.error_type_length as usize);
-    let (error_message, rest) = rest.split_at(told.error_message_length as usize);
-    let (_, rest) = rest.split_at(told.histogram_length as usize);
-    let (conversation, raw) = rest.split_at(told.conversation_length as usize);
+    let (error_type, rest) = rest.split_at(report.error_type_length as usize);
+    let (error_message, rest) = rest.split_at(report.error_message_length as usize);
+    let (_, rest) = rest.split_at(report.histogram_length as usize);
+    let (conversation, raw) = rest.split_at(report.conversation_length as usize);
     assert_eq!(conversation, &b"a"[..conversation.len()], "the conversation's own name, if it has one");
-    let named = [told.model_length, told.client_request_id_length, told.payload_length];
-    assert_eq!(named, [0; 3], "only requests of others say who they are");
-    assert_eq!(raw.len(), told.raw_length as usize, "nothing after the raw bytes");
+    let named = [report.model_length, report.client_request_id_length, report.payload_length];
+    assert_eq!(named, [0; 3], "only requests of other clients have names");
+    assert_eq!(raw.len(), report.raw_length as usize, "nothing after the raw bytes");
     let [error_type, error_message, raw] =
         [error_type, error_message, raw].map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
     let count = |count| known(count).map_or_else(|| "?".to_owned(), |count: u32| count.to_string());
-    let outcome = Outcome::from_number(u16::try_from(told.outcome).unwrap()).unwrap();
-    let mut line = format!("request {}: {}, {}", told.request.0, outcome.name(), told.status);
+    let outcome = Outcome::from_number(u16::try_from(report.outcome).unwrap()).unwrap();
+    let mut line = format!("request {}: {}, {}", report.request.0, outcome.name(), report.status);
     if !error_type.is_empty() {
         write!(line, ", {error_type}: {error_message}").unwrap();
     }
@@ -271,13 +272,13 @@ fn request_of(body: &[u8]) -> Message {
         write!(line, " {}({})", EventKind::from_number(event.kind).unwrap().name(), count(event.tokens))
             .unwrap();
     }
-    let (output, reasoning) = (count(told.output_tokens), count(told.reasoning_tokens));
-    let (input, requested) = (count(told.input_tokens), count(told.requested_tokens));
+    let (output, reasoning) = (count(report.output_tokens), count(report.reasoning_tokens));
+    let (input, requested) = (count(report.input_tokens), count(report.requested_tokens));
     write!(line, "; output {output}, reasoning {reasoning}, input {input}, requested {requested}").unwrap();
-    if let (Some(prompt), Some(completion)) = (known(told.usage.prompt), known(told.usage.completion)) {
+    if let (Some(prompt), Some(completion)) = (known(report.usage.prompt), known(report.usage.completion)) {
         write!(line, "; usage {prompt} {completion}").unwrap();
     }
-    Message { line, told: Some(told), events, error: (error_type, error_message), raw }
+    Message { line, report: Some(report), events, error: (error_type, error_message), raw }
 }
 
 fn plan(options: &str) -> Plan {

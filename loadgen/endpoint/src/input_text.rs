@@ -1,51 +1,51 @@
-//! What is asked, as text: what input tokens are counted in.
+//! The text of a request's input, in which input tokens are counted.
 
 use crate::Turn;
 use serde_json::Value;
 
 impl Turn {
-    /// The text of all that it says, joined by spaces: system prompt, context, texts, and what messages, tools or a whole
-    /// body say.
+    /// The text of its whole input, joined by spaces: system prompt, context, texts, and the texts of messages, tools or a
+    /// whole body.
     #[must_use]
-    pub fn asked(&self) -> String {
-        let mut asked = String::new();
+    pub fn input_text(&self) -> String {
+        let mut all = String::new();
         if let Some(body) =
             self.payload.as_deref().and_then(|payload| serde_json::from_str::<Value>(payload).ok())
         {
-            FIELDS.iter().filter_map(|field| body.get(*field)).for_each(|value| texts(value, &mut asked));
-            return asked;
+            FIELDS.iter().filter_map(|field| body.get(*field)).for_each(|value| texts(value, &mut all));
+            return all;
         }
         for text in self.system.iter().chain(&self.context) {
-            add(&mut asked, text);
+            add(&mut all, text);
         }
-        self.messages.iter().flatten().for_each(|message| texts(message, &mut asked));
+        self.messages.iter().flatten().for_each(|message| texts(message, &mut all));
         if let Some(tools) = &self.tools {
-            add(&mut asked, &tools.to_string());
+            add(&mut all, &tools.to_string());
         }
-        add(&mut asked, &self.joined());
-        asked
+        add(&mut all, &self.joined());
+        all
     }
 }
 
 impl Turn {
-    /// The text of what it says itself: without system prompt and context, of a whole body all that it says.
+    /// The text of the turn alone: without system prompt and context; of a whole body all text.
     #[must_use]
-    pub fn asked_alone(&self) -> String {
-        if self.payload.is_some() { self.asked() } else { self.joined() }
+    pub fn own_text(&self) -> String {
+        if self.payload.is_some() { self.input_text() } else { self.joined() }
     }
 }
 
-/// The texts of messages, parts, prompts and passages; what is no text, such as a picture, says nothing.
-fn texts(value: &Value, asked: &mut String) {
+/// The texts of messages, parts, prompts and passages; other content, such as an image, has none.
+fn texts(value: &Value, all: &mut String) {
     match value {
-        Value::String(text) => add(asked, text),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, asked)),
+        Value::String(text) => add(all, text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, all)),
         Value::Object(fields) => {
             for (key, value) in fields {
                 match key.as_str() {
-                    "content" | "text" | "input_text" | "arguments" => texts(value, asked),
-                    "tool_calls" | "function" => texts(value, asked),
-                    "name" if fields.contains_key("arguments") => texts(value, asked),
+                    "content" | "text" | "input_text" | "arguments" => texts(value, all),
+                    "tool_calls" | "function" => texts(value, all),
+                    "name" if fields.contains_key("arguments") => texts(value, all),
                     _ => {}
                 }
             }
@@ -54,17 +54,17 @@ fn texts(value: &Value, asked: &mut String) {
     }
 }
 
-fn add(asked: &mut String, text: &str) {
+fn add(all: &mut String, text: &str) {
     if text.is_empty() {
         return;
     }
-    if !asked.is_empty() {
-        asked.push(' ');
+    if !all.is_empty() {
+        all.push(' ');
     }
-    asked.push_str(text);
+    all.push_str(text);
 }
 
-/// Where bodies have what is asked.
+/// The fields of bodies that contain input.
 const FIELDS: [&str; 12] = [
     "system",
     "instructions",
@@ -86,11 +86,11 @@ mod tests {
     use serde_json::json;
 
     fn check(turn: &Turn, expected: &str) {
-        assert_eq!(turn.asked(), expected, "{turn:?}");
+        assert_eq!(turn.input_text(), expected, "{turn:?}");
     }
 
     #[test]
-    fn all_that_is_said_counts() {
+    fn all_text_counts() {
         let mut turn = Turn::user("hi".to_owned(), "m".to_owned());
         turn.system = Some("s".to_owned());
         turn.context = Some("c".to_owned());

@@ -1,24 +1,24 @@
-//! A response whose body is coded: decoded as its bytes come, and cut into events where it is a stream of them.
+//! A response whose body is compressed: decoded as its bytes arrive, and cut into events if it is a stream of them.
 //!
 //! ```text
-//! piece of the body ──▶ coding::Decoder ──▶ a stream? ──▶ wire::sse ──▶ events, each with the end of the coded bytes
-//!                                             └─────────▶ the body          from which its last byte came
+//! piece of the body ──▶ coding::Decoder ──▶ a stream? ──▶ wire::sse ──▶ events, each with the end of the compressed
+//!                                             └─────────▶ the body          bytes from which its last byte was decoded
 //! ```
 
 use super::room::Room;
 use crate::coding::{Decoder, Undecoded};
-use crate::wire::coding::{Coding, begins_stream, is_event_stream};
+use crate::wire::coding::{Coding, is_event_stream, is_stream_start};
 use crate::wire::sse::Cutter;
 
 /// The body of one response.
 #[derive(Debug)]
 pub(super) struct Decoding {
     coding: Coding,
-    /// Nothing before the first byte has come, nor after a failure.
+    /// `None` before the first byte has arrived, and after a failure.
     decoder: Option<Decoder>,
-    has_begun: bool,
+    has_started: bool,
     stream: Stream,
-    /// What it takes of the room for decoders, and what of that is for an event that is not whole.
+    /// Bytes that it uses of the room for decoders, and how many of them are for an event that is not whole.
     memory: usize,
     held: usize,
     failure: Option<Failure>,
@@ -54,7 +54,7 @@ pub(super) enum Decoded<'a> {
 }
 
 impl Decoding {
-    /// Of the response with this head, if it is coded; a stream is looked for in what succeeded only.
+    /// Of the response with this head, if it is compressed; a stream is looked for in what succeeded only.
     pub(super) fn of(head: &[u8], is_success: bool) -> Option<Self> {
         let (coding, _) = Coding::of_head(head);
         let stream = match (is_event_stream(head), is_success) {
@@ -65,7 +65,7 @@ impl Decoding {
         (coding != Coding::Identity).then_some(Self {
             coding,
             decoder: None,
-            has_begun: false,
+            has_started: false,
             stream,
             memory: 0,
             held: 0,
@@ -73,11 +73,11 @@ impl Decoding {
         })
     }
 
-    /// Takes a piece of the body; gives what it decodes to, each part with how many bytes of the piece are behind it.
+    /// Decodes a piece of the body; calls `out` with each part and the number of the piece's bytes that follow it.
     pub(super) fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(Decoded<'_>, usize)) {
         let mut rest = bytes;
         while !rest.is_empty() && self.failure.is_none() {
-            // Of a stream each byte is asked what it completes: its events came with different segments.
+            // A stream is decoded byte by byte, to find which byte completes which event: they arrived in different segments.
             let step = if matches!(self.stream, Stream::IsNot) { rest.len() } else { 1 };
             let (piece, behind) = rest.split_at(step);
             rest = behind;
@@ -85,7 +85,7 @@ impl Decoding {
         }
     }
 
-    /// The body has ended, whole or not: gives what is left of it.
+    /// The body has ended, whole or not: delivers what is left of it.
     pub(super) fn finish(&mut self, mut out: impl FnMut(Decoded<'_>)) {
         match &mut self.stream {
             Stream::Is(cutter) => cutter.finish(0, |event, _| out(Decoded::Event(event))),
@@ -102,15 +102,15 @@ impl Decoding {
         self.failure
     }
 
-    /// What it takes of the room for decoders.
+    /// Bytes that it uses of the room for decoders.
     pub(super) const fn memory(&self) -> usize {
         self.memory
     }
 
     /// Makes ready for a piece of the body.
     pub(super) fn prepare(&mut self, bytes: &[u8], room: &mut Room) {
-        if let (false, Some(first)) = (self.has_begun, bytes.first()) {
-            self.begin(*first, room);
+        if let (false, Some(first)) = (self.has_started, bytes.first()) {
+            self.start(*first, room);
         }
     }
 
@@ -128,8 +128,8 @@ impl Decoding {
     }
 
     #[cold]
-    fn begin(&mut self, first: u8, room: &mut Room) {
-        self.has_begun = true;
+    fn start(&mut self, first: u8, room: &mut Room) {
+        self.has_started = true;
         let memory = Decoder::memory(self.coding, first);
         if !room.take_decoder(memory) {
             self.failure = Some(Failure::NoRoom);
@@ -155,7 +155,7 @@ impl Decoding {
 }
 
 impl Stream {
-    /// Takes decoded bytes; tells whether no event is too large.
+    /// Processes decoded bytes; returns whether no event is too large.
     fn take(&mut self, bytes: &[u8], out: &mut dyn FnMut(Decoded<'_>)) -> bool {
         match self {
             Self::Is(cutter) => cutter.feed(bytes, 0, |event, _| out(Decoded::Event(event))).is_ok(),
@@ -166,7 +166,7 @@ impl Stream {
             Self::Unknown(lead) => {
                 lead.extend_from_slice(bytes);
                 let lead = std::mem::take(lead);
-                *self = match begins_stream(&lead) {
+                *self = match is_stream_start(&lead) {
                     None => {
                         *self = Self::Unknown(lead);
                         return true;
@@ -181,7 +181,7 @@ impl Stream {
 }
 
 impl Failure {
-    /// What is wrong, in words; `coding` is what the response calls it.
+    /// What is wrong, as text; `coding` is the response's own name of it.
     pub(super) fn message(self, coding: &str) -> String {
         match self {
             Self::Coding(why) => format!("content-encoding `{coding}`: {why}"),

@@ -1,22 +1,22 @@
-//! Reads what the hot cores recorded, understands it, counts tokens, and tells the daemon about each request.
+//! Reads the records of the hot cores, parses responses, counts tokens, and sends the daemon a message for each request.
 //!
 //! ```text
-//! spool files ──record──▶ record: Read, not understood
+//! spool files ──record──▶ record: read, not parsed
 //!                           │
 //!                           ▼
-//!                         ledger ──event──▶ endpoint::sse, endpoint::event ──▶ request: texts, events
-//!                           │                                                     │ ended
-//!                           └──message──▶ replies (pipe) ◀── tokens, outcome ◀────┘
+//!                         request_table ──event──▶ endpoint::sse, endpoint::event ──▶ request: texts, events
+//!                           │                                                            │ ended
+//!                           └──message──▶ replies (pipe) ◀── tokens, outcome ◀───────────┘
 //! ```
 //!
-//! Only this module's [`run`] touches files; the [`Ledger`] takes bytes and gives bytes, whatever they come from.
+//! Only this module's [`run`] touches files; the [`RequestTable`] reads bytes and writes bytes, whatever their source.
 
-mod asked;
 mod decoding;
-mod ledger;
+mod facts;
 mod outcome;
 mod record;
 mod request;
+mod request_table;
 mod room;
 mod tokens;
 mod transcript;
@@ -27,12 +27,12 @@ use crate::prompt::{Conversations, Markers};
 use crate::ring::shared::Gauge;
 use crate::secrets::Secrets;
 use crate::worker::STOP;
-pub use asked::{Asked, Facts};
 use common::plan::Plan;
 use endpoint::Endpoint;
-pub use ledger::Ledger;
+pub use facts::{Facts, RequestFacts};
 use record::Next;
 pub use request::Names;
+pub use request_table::RequestTable;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -41,8 +41,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokenizer::{ChatTemplate, Tokenizer};
 
-/// What a scribe needs.
-pub struct Scribe {
+/// What the response parser needs.
+pub struct ResponseParser {
     /// Each worker's spool file, and how far it may be read.
     pub spools: Vec<(File, Gauge)>,
     /// Where replies are written.
@@ -51,9 +51,9 @@ pub struct Scribe {
     pub endpoint: &'static dyn Endpoint,
     /// What tokens are counted with, if at all.
     pub tokenizer: Option<Tokenizer>,
-    /// What requests ask.
+    /// The content of requests.
     pub conversations: Arc<dyn Conversations>,
-    /// What forked sessions had heard when they began.
+    /// The history that forked sessions started with.
     pub inherited: Inherited,
     /// What the model is shown of messages, if that is what is counted.
     pub template: Option<ChatTemplate>,
@@ -82,7 +82,7 @@ pub trait Source {
     /// When they can't be read.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Says how many bytes are not needed any more.
+    /// Reports how many bytes are not needed any more.
     fn set_consumed(&self, bytes: u64);
 }
 
@@ -100,74 +100,74 @@ impl Source for (File, Gauge) {
     }
 }
 
-/// Works until every worker has nothing more to say.
+/// Runs until every worker has finished.
 ///
 /// # Errors
 /// When a spool can't be read, is malformed, or the replies can't be written.
-pub fn run(scribe: Scribe) -> io::Result<()> {
-    let (mut spools, mut ledger) = begin(scribe);
-    while ledger.finished() < spools.len() {
+pub fn run(parser: ResponseParser) -> io::Result<()> {
+    let (mut spools, mut table) = open(parser);
+    while table.finished() < spools.len() {
         let mut has_read = false;
         for spool in &mut spools {
-            has_read |= spool.read(&mut ledger)?;
+            has_read |= spool.read(&mut table)?;
         }
         if !has_read {
-            // Progress is shown live: what is understood is told before waiting for more.
-            ledger.flush()?;
+            // Progress is shown live: messages are flushed before waiting for more.
+            table.flush()?;
             std::thread::sleep(POLL);
         }
     }
-    ledger.finish()
+    table.finish()
 }
 
-/// Works until all that a dead daemon spooled is read, or the user stops it: what is open there was interrupted.
+/// Reads all that a dead daemon spooled, or until the user stops it: requests that are open at its end were interrupted.
 ///
 /// # Errors
 /// When a spool can't be read, or the replies can't be written.
-pub fn replay(scribe: Scribe, will: &AtomicU8) -> io::Result<()> {
-    let exceeded = Arc::clone(&scribe.exceeded);
-    let (mut spools, mut ledger) = begin(scribe);
+pub fn replay(parser: ResponseParser, stop_request: &AtomicU8) -> io::Result<()> {
+    let exceeded = Arc::clone(&parser.exceeded);
+    let (mut spools, mut table) = open(parser);
     for spool in &mut spools {
         spool.may_be_freed = true;
     }
-    ledger.want_beginnings();
-    replay_all(&mut spools, &mut ledger, &exceeded, will)?;
-    ledger.interrupt()?;
-    ledger.finish()
+    table.require_starts();
+    replay_all(&mut spools, &mut table, &exceeded, stop_request)?;
+    table.interrupt()?;
+    table.finish()
 }
 
 /// The spools of all workers.
 type Spools = Vec<Spool<(File, Gauge)>>;
 
-fn begin(scribe: Scribe) -> (Spools, Ledger<BufWriter<File>>) {
-    let spools = scribe.spools.into_iter();
+fn open(parser: ResponseParser) -> (Spools, RequestTable<BufWriter<File>>) {
+    let spools = parser.spools.into_iter();
     let spools = (0..).zip(spools).map(|(worker, source)| Spool::new(worker, source)).collect::<Vec<_>>();
-    let replies = BufWriter::with_capacity(REPLY_BUFFER, scribe.replies);
-    let asked = Asked::new(scribe.conversations, scribe.inherited);
-    let asked = asked.with_template(scribe.template).with_markers(scribe.markers);
-    let asked = asked.within(bounds::answer_bytes(scribe.connections));
-    let mut ledger = Ledger::new(replies, scribe.endpoint, scribe.tokenizer, asked, &scribe.plan)
-        .within(bounds::open_bytes(scribe.connections), scribe.exceeded)
-        .without_secrets(scribe.secrets);
-    if scribe.keep_raw {
-        ledger.keep_raw();
+    let replies = BufWriter::with_capacity(REPLY_BUFFER, parser.replies);
+    let facts = RequestFacts::new(parser.conversations, parser.inherited);
+    let facts = facts.with_template(parser.template).with_markers(parser.markers);
+    let facts = facts.within(bounds::answer_bytes(parser.connections));
+    let mut table = RequestTable::new(replies, parser.endpoint, parser.tokenizer, facts, &parser.plan)
+        .within(bounds::open_bytes(parser.connections), parser.exceeded)
+        .without_secrets(parser.secrets);
+    if parser.keep_raw {
+        table.keep_raw();
     }
-    (spools, ledger)
+    (spools, table)
 }
 
 /// Reads every spool to its end, in turns as when it was written. A part of a record is the end; so is what is no record,
 /// which is counted.
 fn replay_all<S: Source>(
     spools: &mut [Spool<S>],
-    ledger: &mut Ledger<impl Write>,
+    table: &mut RequestTable<impl Write>,
     exceeded: &Exceeded,
-    will: &AtomicU8,
+    stop_request: &AtomicU8,
 ) -> io::Result<()> {
     let mut has_read = true;
-    while has_read && will.load(Ordering::Relaxed) != STOP {
+    while has_read && stop_request.load(Ordering::Relaxed) != STOP {
         has_read = false;
         for spool in spools.iter_mut() {
-            match spool.read(ledger) {
+            match spool.read(table) {
                 Ok(more) => has_read |= more,
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     exceeded.count(Bound::SpoolBytes, spool.give_up());
@@ -185,7 +185,7 @@ struct Spool<S> {
     source: S,
     offset: u64,
     buffer: Vec<u8>,
-    /// Whether its beginning may have been given back to the disk: then it reads as zeroes, up to a record.
+    /// Whether its start may have been freed on disk: then it reads as zeroes, up to a record.
     may_be_freed: bool,
 }
 
@@ -195,7 +195,7 @@ impl<S: Source> Spool<S> {
     }
 
     /// Reads once; returns whether more may be there.
-    fn read(&mut self, ledger: &mut Ledger<impl Write>) -> io::Result<bool> {
+    fn read(&mut self, table: &mut RequestTable<impl Write>) -> io::Result<bool> {
         let visible = self.source.visible();
         let room = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
         let wanted = usize::try_from(visible.saturating_sub(self.offset).min(room)).unwrap_or(0);
@@ -210,7 +210,7 @@ impl<S: Source> Spool<S> {
             let rest = bytes.get(read..).unwrap_or_default();
             let stride = match record::next(rest) {
                 Ok(Next::Record { header, bytes, stride }) => {
-                    match ledger.record(self.worker, &header, bytes) {
+                    match table.record(self.worker, &header, bytes) {
                         Ok(()) => stride,
                         Err(error) => break Err(error),
                     }
@@ -234,7 +234,7 @@ impl<S: Source> Spool<S> {
         Ok(read > 0)
     }
 
-    /// Reads no more of it; gives how many bytes are left.
+    /// Reads no more of it; returns how many bytes are left.
     fn give_up(&mut self) -> u64 {
         let visible = self.source.visible();
         let left = visible.saturating_sub(self.offset);
@@ -243,13 +243,13 @@ impl<S: Source> Spool<S> {
     }
 }
 
-/// Bytes of whole words of zeroes with which these begin.
+/// Bytes of the leading run of zeroes, in whole 64-bit words.
 pub(crate) fn freed(bytes: &[u8]) -> usize {
     let zeroes = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     zeroes / 8 * 8
 }
 
-/// How long the scribe sleeps when there is nothing to read.
+/// How long the response parser sleeps when there is nothing to read.
 const POLL: Duration = Duration::from_millis(2);
 const READ_BYTES: usize = 512 << 10;
 const REPLY_BUFFER: usize = 256 << 10;
@@ -263,7 +263,7 @@ mod testing;
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{Records, ledger, messages, told};
+    use super::testing::{Records, messages, request_ended, table};
     use super::*;
     use std::cell::Cell;
 
@@ -299,14 +299,14 @@ mod tests {
         let length = bytes.len() as u64;
         let source = Slow { bytes, visible: Cell::new(0), step, consumed: Cell::new(0) };
         let mut spool = Spool { worker: 3, source, offset: 0, buffer: vec![0; buffer], may_be_freed: false };
-        let mut ledger = ledger("chat", None);
+        let mut table = table("chat", None);
         for _ in 0..length {
-            spool.read(&mut ledger).unwrap();
+            spool.read(&mut table).unwrap();
         }
         assert_eq!(spool.source.consumed.get(), length, "everything is consumed, {step} bytes at a time");
-        assert_eq!(ledger.finished(), 1, "the worker has finished");
-        ledger.finish().unwrap();
-        ledger.into_replies()
+        assert_eq!(table.finished(), 1, "the worker has finished");
+        table.finish().unwrap();
+        table.into_replies()
     }
 
     /// What is reported of the first `visible` bytes of a dead daemon's spool, and what was left out.
@@ -315,14 +315,14 @@ mod tests {
         let step = bytes.len() as u64;
         let source = Slow { bytes, visible: Cell::new(0), step, consumed: Cell::new(0) };
         let mut spools = [Spool { worker: 3, source, offset: 0, buffer: vec![0; 64], may_be_freed: true }];
-        let mut ledger = ledger("chat", None);
-        ledger.want_beginnings();
+        let mut table = table("chat", None);
+        table.require_starts();
         let exceeded = Exceeded::default();
-        replay_all(&mut spools, &mut ledger, &exceeded, &AtomicU8::new(0)).unwrap();
-        ledger.interrupt().unwrap();
-        let left_out = [exceeded.named(), ledger.exceeded().named()];
-        ledger.finish().unwrap();
-        let lines = messages(&ledger.into_replies()).into_iter().map(|message| message.line().to_owned());
+        replay_all(&mut spools, &mut table, &exceeded, &AtomicU8::new(0)).unwrap();
+        table.interrupt().unwrap();
+        let left_out = [exceeded.named(), table.exceeded().named()];
+        table.finish().unwrap();
+        let lines = messages(&table.into_replies()).into_iter().map(|message| message.line().to_owned());
         let left_out = left_out.into_iter().flatten().map(|(name, count)| format!("{name} {count}"));
         (lines.collect(), left_out.collect())
     }
@@ -346,7 +346,7 @@ mod tests {
 
     /// Wherever a daemon died, the requests that had ended are reported as before, and the open ones as interrupted.
     #[test]
-    fn a_replay_tells_what_had_ended_and_what_was_interrupted() {
+    fn a_replay_reports_ended_and_interrupted_requests() {
         let bytes = two_requests().bytes();
         let (whole, left_out) = replayed(&bytes, bytes.len());
         let ended = |line: &&String| line.contains("request 7: ok") || line.contains("request 8: ok");
@@ -374,16 +374,16 @@ mod tests {
         let mut records = Records::default();
         let hi = r#"data: {"choices":[{"delta":{"content":"hi"}}]}"#;
         records.opened(1).sent(7, 1).head(7, 200).event(7, hi).opened(2);
-        let mut ledger = ledger("chat", None);
-        records.feed(&mut ledger);
-        ledger.interrupt().unwrap();
-        let told = told(&messages(&ledger.into_replies()), 0);
+        let mut table = table("chat", None);
+        records.feed(&mut table);
+        table.interrupt().unwrap();
+        let report = request_ended(&messages(&table.into_replies()), 0);
         assert_eq!(
-            (told.ended.0, told.response_end),
+            (report.ended.0, report.response_end),
             (5, 1004),
             "time of the last record, end of the last event"
         );
-        assert_eq!((told.worker, told.events), (3, 1), "all that is known");
+        assert_eq!((report.worker, report.events), (3, 1), "all that is known");
     }
 
     #[test]

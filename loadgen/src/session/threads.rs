@@ -9,9 +9,9 @@ use crate::clock;
 use crate::composer::{self, Bodies, Composition};
 use crate::orders::Reporter;
 use crate::report;
+use crate::response_parser;
 use crate::ring::shared::{Gauge, Producer};
 use crate::ring::uring::SocketStamps;
-use crate::scribe;
 use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
 use crate::worker::{self, Assignment, Threshold};
@@ -25,19 +25,19 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
-/// The threads of a run, set up and waiting for its begin.
-pub(super) struct Field {
+/// The threads of a run, set up and waiting for its start.
+pub(super) struct RunThreads {
     pub(super) threads: Vec<JoinHandle<io::Result<()>>>,
-    pub(super) begins: Vec<Sender<MonoNs>>,
-    /// Heard when a worker is through with a phase.
+    pub(super) starts: Vec<Sender<MonoNs>>,
+    /// Receives the end of a phase of each worker.
     pub(super) ended: Receiver<worker::Ended>,
 }
 
 /// What all threads share.
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {
-    /// What the user wants.
-    pub(super) will: &'a Arc<AtomicU8>,
+    /// The user's stop request.
+    pub(super) stop_request: &'a Arc<AtomicU8>,
     /// How many requests may fail.
     pub(super) threshold: Option<&'a Arc<Threshold>>,
     /// What is never passed on.
@@ -46,16 +46,16 @@ pub(super) struct Shared<'a> {
     pub(super) exceeded: &'a Arc<Exceeded>,
 }
 
-impl Field {
-    /// Starts the composers, the workers and the scribe, and waits until every worker is ready.
-    pub(super) fn spread(
+impl RunThreads {
+    /// Starts the composers, the workers and the response parser, and waits until every worker is ready.
+    pub(super) fn start(
         setup: &Setup,
         given: Given,
         ready: Ready,
         shared: &Shared<'_>,
     ) -> Result<Self, Failure> {
         let (ended_in, ended) = mpsc::channel();
-        let mut field = Self { threads: Vec::new(), begins: Vec::new(), ended };
+        let mut run = Self { threads: Vec::new(), starts: Vec::new(), ended };
         // Bodies with a session's marker are its own.
         let has_own = setup.plan.load.cache_bust.is_some_and(|place| !place.isolates_warmup());
         let kept = if has_own { 0 } else { ready.conversations.count() };
@@ -66,21 +66,21 @@ impl Field {
         for (number, (memory, spool)) in given.workers.into_iter().enumerate() {
             let gauge = Gauge::map(memory.as_fd()).map_err(|error| Failure::Load("map a ring", error))?;
             spools.push((spool, gauge));
-            let told = Told { ready: ready_in.clone(), ended: ended_in.clone() };
-            field.worker(setup, &ready, &bodies, number, &memory, told, (shared, warming.as_ref()))?;
+            let senders = Senders { ready: ready_in.clone(), ended: ended_in.clone() };
+            run.worker(setup, &ready, &bodies, number, &memory, senders, (shared, warming.as_ref()))?;
         }
         let (secrets, exceeded) = (shared.secrets.clone(), Arc::clone(shared.exceeded));
-        let scribe = ready.into_scribe(setup, spools, given.replies, secrets, exceeded)?;
-        field.threads.push(spawn("scribe".to_owned(), move || {
-            // Counting tokens must not take time from the hot cores; a refusal costs nothing but manners.
+        let parser = ready.into_response_parser(setup, spools, given.replies, secrets, exceeded)?;
+        run.threads.push(spawn("response-parser".to_owned(), move || {
+            // Counting tokens must not take time from the hot cores; a refused priority changes no result.
             rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19).ok();
-            scribe::run(scribe)
+            response_parser::run(parser)
         })?);
-        for _ in &field.begins {
-            let told = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));
-            told.map_err(|error| Failure::Load(no_io_uring(&error), error))?;
+        for _ in &run.starts {
+            let result = ready_out.recv().unwrap_or_else(|_| Err(io::Error::other("a worker ended early")));
+            result.map_err(|error| Failure::Load(no_io_uring(&error), error))?;
         }
-        Ok(field)
+        Ok(run)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a worker shares with the others, each once")]
@@ -91,7 +91,7 @@ impl Field {
         bodies: &Arc<Bodies>,
         number: usize,
         memory: &OwnedFd,
-        told: Told,
+        senders: Senders,
         (shared, warming): (&Shared<'_>, Option<&Arc<AtomicU32>>),
     ) -> Result<(), Failure> {
         let plan = &setup.plan;
@@ -119,22 +119,23 @@ impl Field {
             run_number: setup.run_number,
             worker: number as u64,
             workers: workers as u64,
-            heard_max: usize::try_from(bounds::answer_bytes(u64::from(connections))).unwrap_or(usize::MAX),
+            answer_bytes_max: usize::try_from(bounds::answer_bytes(u64::from(connections)))
+                .unwrap_or(usize::MAX),
             exceeded: Arc::clone(shared.exceeded),
         };
         let composer = spawn(format!("compose-{number}"), move || {
             composer::run(composition, feed, &AtomicBool::new(false))
         })?;
         let (begin_in, begin_out) = mpsc::channel();
-        self.begins.push(begin_in);
+        self.starts.push(begin_in);
         let phases = plan.load.phases.iter();
         let phases = phases.map(|phase| of_worker(phase, plan.random_seed, &ready.trace, number, workers));
         let assignment = Assignment {
             worker: u32::try_from(number).unwrap_or(u32::MAX),
             phases: phases.collect::<Result<Vec<_>, _>>()?,
-            ready: told.ready,
+            ready: senders.ready,
             begin: begin_out,
-            ended: told.ended,
+            ended: senders.ended,
             queue,
             composer: composer.thread().clone(),
             numbering,
@@ -152,7 +153,7 @@ impl Field {
                 .then(|| DurationNs::from_millis(i64::from(plan.endpoint.dialect.poll_interval_ms))),
             threshold: shared.threshold.map(Arc::clone),
             seed: plan.random_seed,
-            will: Arc::clone(shared.will),
+            stop_request: Arc::clone(shared.stop_request),
             exceeded: Arc::clone(shared.exceeded),
             warming: warming.map(Arc::clone),
         };
@@ -165,9 +166,9 @@ impl Field {
         Ok(())
     }
 
-    /// Has the workers go through the phases, each of which begins when all are through with the one before; gives the
-    /// threads, to be waited for.
-    pub(super) fn go_through(
+    /// Has the workers run the phases, each of which starts when all are through with the one before; returns the threads, to
+    /// be joined.
+    pub(super) fn run_phases(
         self,
         begin: MonoNs,
         phases: &[plan::Phase],
@@ -177,19 +178,19 @@ impl Field {
         for (number, phase) in phases.iter().enumerate() {
             let is_seamless = phase.is_seamless && number > 0;
             if !is_seamless {
-                for worker in &self.begins {
-                    // A worker that has ended already told why.
+                for worker in &self.starts {
+                    // A worker that has ended already reported why.
                     worker.send(begin).ok();
                 }
-                tell_begin(reporter, number, begin);
+                report_start(reporter, number, begin);
             }
-            let mut begun = begin;
-            for _ in &self.begins {
+            let mut started = begin;
+            for _ in &self.starts {
                 let Ok(ended) = self.ended.recv() else { return self.threads };
-                begun = if is_seamless { begun.min(ended.begun).max(begin) } else { begun };
+                started = if is_seamless { started.min(ended.started).max(begin) } else { started };
             }
             if is_seamless {
-                tell_begin(reporter, number, begun);
+                report_start(reporter, number, started);
             }
             begin = clock::mono() + PHASE_DELAY;
         }
@@ -197,12 +198,12 @@ impl Field {
     }
 }
 
-fn tell_begin(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
-    reporter.tell(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
+fn report_start(reporter: &mut Reporter, phase: usize, at_ns: MonoNs) {
+    reporter.send(&Report::Phase { phase: u32::try_from(phase).unwrap_or(u32::MAX), at_ns });
 }
 
-/// Where a worker tells how it gets on.
-struct Told {
+/// Where a worker reports its progress.
+struct Senders {
     ready: Sender<io::Result<()>>,
     ended: Sender<worker::Ended>,
 }
@@ -250,13 +251,13 @@ fn no_io_uring(error: &io::Error) -> &'static str {
          io_uring_setup, io_uring_enter and io_uring_register there (docker run --security-opt seccomp=PROFILE), or set \
          kernel.io_uring_disabled=0"
     } else {
-        "set up io_uring, which takes Linux 6.1 or newer"
+        "set up io_uring, which requires Linux 6.1 or newer"
     }
 }
 
 /// Requests that are ready before they are due, per worker.
 const QUEUE_DEPTH: usize = 2048;
-/// From the end of one phase to the first due time of the next: enough for every worker to hear of it.
+/// From the end of one phase to the first due time of the next: enough for every worker to receive it.
 const PHASE_DELAY: DurationNs = DurationNs::from_millis(1);
 /// Requests that must have ended before `--failed-request-threshold` is looked at, as in AIPerf.
 const THRESHOLD_ARMED_AFTER: u32 = 10;

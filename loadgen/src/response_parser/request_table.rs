@@ -3,7 +3,7 @@
 //! Memory of requests that ended is used again; while a request is open it holds its text and 32 bytes an event, within
 //! the bounds of [`crate::bounds`].
 
-use super::asked::{Asked, Facts};
+use super::facts::{Facts, RequestFacts};
 use super::outcome;
 use super::record::{body, broken};
 use super::request::{Keep, Names, Request};
@@ -23,11 +23,11 @@ use tokenizer::Tokenizer;
 use zerocopy::{Immutable, IntoBytes};
 
 /// Everything that is open, and where messages go.
-pub struct Ledger<W> {
+pub struct RequestTable<W> {
     replies: W,
     endpoint: &'static dyn Endpoint,
     tokenizer: Option<Tokenizer>,
-    asked: Asked,
+    facts: RequestFacts,
     timeout_seconds: f64,
     use_server_token_count: bool,
     per_chunk_usage: bool,
@@ -41,15 +41,15 @@ pub struct Ledger<W> {
     free: Vec<usize>,
     connections: FxHashMap<u32, Connection>,
     finished: usize,
-    /// Whether a stream has said that it ended: then those that do not were cut off.
+    /// Whether a stream had an end marker: then streams without one were cut off.
     ends_streams: bool,
     /// The time of the latest record.
     latest: MonoNs,
-    /// Whether requests without a beginning are left out, and counted.
-    wants_beginnings: bool,
+    /// Whether requests without a record of their start are left out, and counted.
+    requires_starts: bool,
 }
 
-/// A connection that has not been told closed.
+/// A connection whose close has not been reported.
 #[derive(Clone, Copy, Debug, Default)]
 struct Connection {
     cookie: SocketCookie,
@@ -59,20 +59,20 @@ struct Connection {
     is_closed: bool,
 }
 
-impl<W: Write> Ledger<W> {
-    /// An empty ledger that writes messages to `replies`.
+impl<W: Write> RequestTable<W> {
+    /// An empty request table that writes messages to `replies`.
     pub fn new(
         replies: W,
         endpoint: &'static dyn Endpoint,
         tokenizer: Option<Tokenizer>,
-        asked: Asked,
+        facts: RequestFacts,
         plan: &Plan,
     ) -> Self {
         Self {
             replies,
             endpoint,
             tokenizer,
-            asked,
+            facts,
             timeout_seconds: plan.endpoint.request_timeout_seconds,
             use_server_token_count: plan.endpoint.use_server_token_count,
             per_chunk_usage: plan.endpoint.dialect.per_chunk_usage,
@@ -87,13 +87,13 @@ impl<W: Write> Ledger<W> {
             finished: 0,
             ends_streams: false,
             latest: MonoNs(0),
-            wants_beginnings: false,
+            requires_starts: false,
         }
     }
 
-    /// Leaves out requests whose beginning is not among the records, and counts them.
-    pub const fn want_beginnings(&mut self) {
-        self.wants_beginnings = true;
+    /// Leaves out requests whose start is not among the records, and counts them.
+    pub const fn require_starts(&mut self) {
+        self.requires_starts = true;
     }
 
     /// Passes the bytes of responses on.
@@ -135,13 +135,13 @@ impl<W: Write> Ledger<W> {
         self.tokenizer.as_ref()
     }
 
-    /// How many workers have nothing more to say.
+    /// How many workers have finished.
     #[must_use]
     pub const fn finished(&self) -> usize {
         self.finished
     }
 
-    /// Takes one record of a worker: its header and what follows it.
+    /// Processes one record of a worker: its header and what follows it.
     ///
     /// # Errors
     /// When the record is malformed or a message can't be written.
@@ -178,19 +178,19 @@ impl<W: Write> Ledger<W> {
         Ok(())
     }
 
-    /// Takes what a request asks that none of the conversations has: one that somebody else sent.
-    pub fn asked(&mut self, request: RequestId, endpoint: &'static dyn Endpoint, facts: Facts) {
+    /// Sets the facts of a request that none of the conversations has: another client sent it.
+    pub fn set_facts(&mut self, request: RequestId, endpoint: &'static dyn Endpoint, facts: Facts) {
         let place = self.place(0, request);
         self.requests[place].known = Some((endpoint, facts));
     }
 
-    /// Takes how whoever sent an open request calls it.
+    /// Sets the names that an open request's sender gave it.
     pub fn named(&mut self, request: RequestId, names: Names) {
         let place = self.place(0, request);
         self.requests[place].names = names;
     }
 
-    /// Tells that what the kernel said of some bytes may be forgotten.
+    /// Reports that the kernel's stamps of some bytes are not needed any more.
     ///
     /// # Errors
     /// When the message can't be written.
@@ -198,7 +198,7 @@ impl<W: Write> Ledger<W> {
         self.message(Kind::Passed, passed)
     }
 
-    /// Tells how many requests are open.
+    /// Reports how many requests are open.
     ///
     /// # Errors
     /// When the message can't be written.
@@ -206,7 +206,7 @@ impl<W: Write> Ledger<W> {
         self.message(Kind::InFlight, &InFlight { open: self.open.len() as u64 })
     }
 
-    /// Forgets an open request: nothing will be told of it.
+    /// Forgets an open request: nothing is reported of it.
     ///
     /// # Errors
     /// When a message can't be written.
@@ -214,14 +214,14 @@ impl<W: Write> Ledger<W> {
         let Some(place) = self.open.remove(&request.0) else { return Ok(()) };
         self.free.push(place);
         let request = &mut self.requests[place];
-        let (connection, was_sent) = (request.told.connection, request.told.sent_end > 0);
+        let (connection, was_sent) = (request.report.connection, request.report.sent_end > 0);
         let moved_to = request.moved_to;
         request.clear(&mut self.room);
         moved_to.map_or(Ok(()), |connection| self.release(connection))?;
         if was_sent { self.release(connection) } else { Ok(()) }
     }
 
-    /// What a request's answer is understood by.
+    /// The endpoint that parses a request's response.
     #[inline]
     fn endpoint_of(&self, place: usize) -> &'static dyn Endpoint {
         self.requests[place].known.as_ref().map_or(self.endpoint, |(endpoint, _)| *endpoint)
@@ -235,7 +235,7 @@ impl<W: Write> Ledger<W> {
         self.replies.flush()
     }
 
-    /// Says that nothing follows. Requests whose end no worker told are told as cancelled first.
+    /// Writes the last message. Requests whose end no worker recorded are reported as cancelled first.
     ///
     /// # Errors
     /// When a message can't be written.
@@ -261,7 +261,7 @@ impl<W: Write> Ledger<W> {
             let end = request.latest_end();
             let mut header = RecordHeader { id, time: self.latest, end, ..RecordHeader::default() };
             header.detail = Outcome::Interrupted.number();
-            self.ended(request.told.worker, &header, Ended::default())?;
+            self.ended(request.report.worker, &header, Ended::default())?;
         }
         Ok(())
     }
@@ -272,24 +272,24 @@ impl<W: Write> Ledger<W> {
         left
     }
 
-    /// Where the request stands in `requests`; a place is made for one that is new.
+    /// The request's index in `requests`; a new one gets an index.
     #[inline]
     fn place(&mut self, worker: u32, request: RequestId) -> usize {
         match self.open.get(&request.0) {
             Some(place) => *place,
-            None => self.begin(worker, request),
+            None => self.start(worker, request),
         }
     }
 
-    fn begin(&mut self, worker: u32, request: RequestId) -> usize {
+    fn start(&mut self, worker: u32, request: RequestId) -> usize {
         let place = self.free.pop().unwrap_or_else(|| {
             self.requests.push(Request::default());
             self.requests.len() - 1
         });
         self.room.use_kept(std::mem::take(&mut self.requests[place].kept));
-        let told = &mut self.requests[place].told;
-        told.request = request;
-        told.worker = worker;
+        let report = &mut self.requests[place].report;
+        report.request = request;
+        report.worker = worker;
         self.open.insert(request.0, place);
         place
     }
@@ -298,22 +298,22 @@ impl<W: Write> Ledger<W> {
     fn sent(&mut self, worker: u32, header: &RecordHeader, sent: &Sent) -> io::Result<()> {
         let place = self.place(worker, header.request());
         let request = &mut self.requests[place];
-        let before = request.is_begun.then_some(request.told.connection);
-        (request.told.connect_begun, request.told.connected) = (MonoNs(0), MonoNs(0));
+        let before = request.has_start.then_some(request.report.connection);
+        (request.report.connect_begun, request.report.connected) = (MonoNs(0), MonoNs(0));
         request.sent(header, sent);
         let connection = self.connections.entry(sent.connection.0).or_default();
         connection.open_requests += 1;
-        request.told.cookie = connection.cookie;
+        request.report.cookie = connection.cookie;
         if sent.reused == 0 {
-            request.told.connect_begun = connection.connect_begun;
-            request.told.connected = connection.connected;
+            request.report.connect_begun = connection.connect_begun;
+            request.report.connected = connection.connected;
         }
         before.map_or(Ok(()), |connection| self.release(connection))
     }
 
     fn ended(&mut self, worker: u32, header: &RecordHeader, ended: Ended) -> io::Result<()> {
         let place = self.place(worker, header.request());
-        if self.wants_beginnings && !self.requests[place].is_begun {
+        if self.requires_starts && !self.requests[place].has_start {
             self.exceeded.count(Bound::Beginnings, 1);
             return self.forget(header.request());
         }
@@ -322,34 +322,36 @@ impl<W: Write> Ledger<W> {
         let endpoint = self.endpoint_of(place);
         let keep = keep(self.tokenizer.as_ref(), self.keeps_raw, &self.secrets);
         let request = &mut self.requests[place];
-        let said = Outcome::from_number(header.detail).ok_or_else(broken)?;
+        let reported = Outcome::from_number(header.detail).ok_or_else(broken)?;
         if request.body_is_whole(endpoint, keep, &mut self.room) {
             self.exceeded.count(Bound::Decoders, 1);
         }
-        let said = finished(said, request, endpoint, &mut self.ends_streams, &self.exceeded);
-        let verdict = outcome::judge(said, request, ended.errno, self.timeout_seconds, &self.secrets);
+        let reported = finished(reported, request, endpoint, &mut self.ends_streams, &self.exceeded);
+        let verdict = outcome::judge(reported, request, ended.errno, self.timeout_seconds, &self.secrets);
         if request.count_tokens(self.tokenizer.as_ref()) {
             self.exceeded.count(Bound::Texts, 1);
         }
-        let told = &mut request.told;
-        told.ended = header.time;
-        told.response_end = header.end;
-        told.reads = ended.reads;
-        told.bare_events = told.bare_events.saturating_add(ended.comments);
-        told.outcome = u32::from(verdict.outcome.number());
+        let report = &mut request.report;
+        report.ended = header.time;
+        report.response_end = header.end;
+        report.reads = ended.reads;
+        report.bare_events = report.bare_events.saturating_add(ended.comments);
+        report.outcome = u32::from(verdict.outcome.number());
         let answer = (verdict.outcome == Outcome::Ok).then(|| request.answered());
-        let told = &request.told;
+        let report = &request.report;
         let facts = match &request.known {
             Some((_, facts)) => facts.clone(),
-            None => self.asked.facts(told.session, (told.entry, told.turn), answer, self.tokenizer.as_ref()),
+            None => {
+                self.facts.facts(report.session, (report.entry, report.turn), answer, self.tokenizer.as_ref())
+            }
         };
-        let told = &mut request.told;
-        told.input_tokens = facts.input_tokens.unwrap_or(UNKNOWN);
-        told.requested_tokens = facts.requested_tokens.unwrap_or(UNKNOWN);
-        (told.audio_seconds, told.images) = (facts.audio_seconds, facts.images);
+        let report = &mut request.report;
+        report.input_tokens = facts.input_tokens.unwrap_or(UNKNOWN);
+        report.requested_tokens = facts.requested_tokens.unwrap_or(UNKNOWN);
+        (report.audio_seconds, report.images) = (facts.audio_seconds, facts.images);
         if !self.per_chunk_usage {
-            told.first_chunk_tokens = 0;
-        } else if told.first_chunk_tokens > 0 && told.first_chunk_tokens >= told.usage.completion {
+            report.first_chunk_tokens = 0;
+        } else if report.first_chunk_tokens > 0 && report.first_chunk_tokens >= report.usage.completion {
             self.exceeded.count(Bound::FirstChunks, 1);
         }
         if self.use_server_token_count {
@@ -357,20 +359,20 @@ impl<W: Write> Ledger<W> {
         }
         write_request(&mut self.replies, request, &verdict, facts.conversation.as_deref(), keep)?;
         count_left_out(&self.exceeded, request);
-        let (connection, moved_to) = (request.told.connection, request.moved_to);
+        let (connection, moved_to) = (request.report.connection, request.moved_to);
         request.clear(&mut self.room);
         moved_to.map_or(Ok(()), |connection| self.release(connection))?;
         self.release(connection)
     }
 
-    /// The answer to a request comes on another connection, both of which are needed until it is told.
+    /// The response arrives on another connection; both are kept until the request is reported.
     fn moved(&mut self, worker: u32, header: &RecordHeader, moved: &Moved) -> io::Result<()> {
         let place = self.place(worker, header.request());
         let connection = self.connections.entry(moved.connection.0).or_default();
         connection.open_requests += 1;
         let request = &mut self.requests[place];
-        request.told.answer_cookie = connection.cookie;
-        request.told.response_begin = moved.response_begin;
+        request.report.answer_cookie = connection.cookie;
+        request.report.response_begin = moved.response_begin;
         let before = request.moved_to.replace(moved.connection);
         before.map_or(Ok(()), |connection| self.release(connection))
     }
@@ -387,18 +389,18 @@ impl<W: Write> Ledger<W> {
     fn closed(&mut self, header: &RecordHeader) -> io::Result<()> {
         let connection = connection_of(header)?;
         self.connections.entry(connection.0).or_default().is_closed = true;
-        self.tell_if_closed(connection)
+        self.report_if_closed(connection)
     }
 
-    /// A request of the connection has been told.
+    /// A request of the connection has been reported.
     fn release(&mut self, connection: ConnectionId) -> io::Result<()> {
         if let Some(known) = self.connections.get_mut(&connection.0) {
             known.open_requests = known.open_requests.saturating_sub(1);
         }
-        self.tell_if_closed(connection)
+        self.report_if_closed(connection)
     }
 
-    fn tell_if_closed(&mut self, connection: ConnectionId) -> io::Result<()> {
+    fn report_if_closed(&mut self, connection: ConnectionId) -> io::Result<()> {
         let known = self.connections.get(&connection.0).copied().unwrap_or_default();
         if !known.is_closed || known.open_requests > 0 {
             return Ok(());
@@ -422,8 +424,8 @@ impl<W: Write> Ledger<W> {
     }
 }
 
-/// How a response ended that came whole: a stream without a finish reason or another end was cut off, if this server's streams have
-/// one. Until one had, it is only counted.
+/// How a response that arrived whole ended: a stream without a finish reason or another end marker was cut off, if this
+/// server's streams have one. Until one had, it is only counted.
 #[inline]
 fn finished(
     outcome: Outcome,
@@ -458,8 +460,8 @@ const fn keep<'a>(tokenizer: Option<&Tokenizer>, raw: bool, secrets: &'a Secrets
 fn count_left_out(exceeded: &Exceeded, request: &Request) {
     if request.exceeds() {
         exceeded.count(Bound::Requests, 1);
-        exceeded.count(Bound::Events, u64::from(request.told.events_left_out));
-        exceeded.count(Bound::ResponseBytes, request.told.bytes_left_out);
+        exceeded.count(Bound::Events, u64::from(request.report.events_left_out));
+        exceeded.count(Bound::ResponseBytes, request.report.bytes_left_out);
     }
 }
 
@@ -472,7 +474,7 @@ fn write_head(to: &mut impl Write, kind: Kind, rest: usize) -> io::Result<()> {
     to.write_all(MessageHeader { length, kind: kind.number() }.as_bytes())
 }
 
-/// The message of a request: all that is fixed, its events, its error in words, its bytes if they are kept.
+/// The message of a request: the fixed part, its events, its error's text, its bytes if they are kept.
 fn write_request(
     to: &mut impl Write,
     request: &mut Request,
@@ -492,20 +494,31 @@ fn write_request(
     let Names { model, client_request_id, payload } = &request.names;
     let (model, named) = (model.as_bytes(), client_request_id.as_bytes());
     let conversation = conversation.unwrap_or_default().as_bytes();
-    let told = &mut request.told;
-    told.payload_length = length(payload.len())?;
-    told.model_length = length(model.len())?;
-    told.client_request_id_length = length(named.len())?;
-    told.histogram_length = length(histogram.len())?;
-    told.conversation_length = length(conversation.len())?;
-    told.events = length(events.len() / size_of::<common::reply_event::Event>())?;
-    told.error_type_length = length(error_type.len())?;
-    told.error_message_length = length(error_message.len())?;
-    told.raw_length = length(head.len() + raw.len())?;
-    told.raw_head_length = length(head.len())?;
-    let told = told.as_bytes();
-    let parts =
-        [told, events, error_type, error_message, model, named, histogram, conversation, payload, head, raw];
+    let report = &mut request.report;
+    report.payload_length = length(payload.len())?;
+    report.model_length = length(model.len())?;
+    report.client_request_id_length = length(named.len())?;
+    report.histogram_length = length(histogram.len())?;
+    report.conversation_length = length(conversation.len())?;
+    report.events = length(events.len() / size_of::<common::reply_event::Event>())?;
+    report.error_type_length = length(error_type.len())?;
+    report.error_message_length = length(error_message.len())?;
+    report.raw_length = length(head.len() + raw.len())?;
+    report.raw_head_length = length(head.len())?;
+    let report = report.as_bytes();
+    let parts = [
+        report,
+        events,
+        error_type,
+        error_message,
+        model,
+        named,
+        histogram,
+        conversation,
+        payload,
+        head,
+        raw,
+    ];
     write_head(to, Kind::Request, parts.iter().map(|part| part.len()).sum())?;
     parts.into_iter().try_for_each(|part| to.write_all(part))
 }
@@ -516,7 +529,7 @@ fn length(bytes: usize) -> io::Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Records, check, ledger, messages, told, understand};
+    use super::super::testing::{Records, check, messages, request_ended, table, understand};
     use super::*;
     use common::reply_event::Drafts;
 
@@ -530,7 +543,7 @@ mod tests {
     const USAGE: &str = r#"data: {"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":12,"completion_tokens_details":{"reasoning_tokens":4}}}"#;
 
     #[test]
-    fn a_stream_is_told_with_every_field() {
+    fn a_stream_is_reported_with_every_field() {
         let mut records = Records::default();
         records.opened(1).sent(7, 1).head(7, 200).event(7, ROLE).event(7, HM).event(7, HI).event(7, ": ping");
         records.event(7, WORLD).event(7, USAGE).event(7, "data: [DONE]").ended(7, "ok").closed(1).finished();
@@ -543,7 +556,7 @@ mod tests {
             "finished",
         ];
         check(&messages, &expected);
-        let request = told(&messages, 0);
+        let request = request_ended(&messages, 0);
         let expected = common::reply_event::RequestEnded {
             request: RequestId(7),
             session: 70,
@@ -572,7 +585,7 @@ mod tests {
         assert_eq!(request, expected, "stamps, offsets and names");
     }
 
-    /// A keep-alive race: the connection that answers counts, and both are told closed.
+    /// A keep-alive race: the connection that responds counts, and both are reported closed.
     #[test]
     fn a_request_that_was_sent_again_is_that_of_its_second_connection() {
         let mut records = Records::default();
@@ -596,14 +609,14 @@ mod tests {
             "finished",
         ];
         check(&messages, &expected);
-        assert_eq!(told(&messages, 0).connection, ConnectionId(2), "the second one");
+        assert_eq!(request_ended(&messages, 0).connection, ConnectionId(2), "the second one");
     }
 
     fn choice(index: u32, text: &str) -> String {
         format!(r#"data: {{"choices":[{{"index":{index},"delta":{{"content":"{text}"}}}}]}}"#)
     }
 
-    /// However their pieces are mixed, answers have the tokens that each has alone.
+    /// However their pieces are interleaved, answers have the tokens that each has alone.
     #[test]
     fn tokens_of_several_answers_are_counted_within_each() {
         let mut records = Records::default();
@@ -617,7 +630,7 @@ mod tests {
 
     /// The count of the first chunk with content is taken, and no later one, which is of several.
     #[test]
-    fn only_the_first_chunk_tells_its_tokens() {
+    fn only_the_first_chunk_reports_its_tokens() {
         let chunk = |text: &str, usage: &str| {
             format!(r#"data: {{"choices":[{{"delta":{{"content":"{text}"}}}}]{usage}}}"#)
         };
@@ -628,10 +641,10 @@ mod tests {
                 records.event(7, &chunk("x", usage));
             }
             records.ended(7, "ok");
-            let mut ledger = ledger("chat chunks", None);
-            records.feed(&mut ledger);
-            let unusable = ledger.exceeded().named().get("per_chunk_usage_unusable").copied();
-            (told(&messages(&ledger.into_replies()), 0).first_chunk_tokens, unusable)
+            let mut table = table("chat chunks", None);
+            records.feed(&mut table);
+            let unusable = table.exceeded().named().get("per_chunk_usage_unusable").copied();
+            (request_ended(&messages(&table.into_replies()), 0).first_chunk_tokens, unusable)
         };
         let of = |count: u32| format!(r#","usage":{{"completion_tokens":{count}}}"#);
         assert_eq!(first([&of(5), &of(6), &of(7)]), (5, None), "the first one's");
@@ -643,7 +656,7 @@ mod tests {
     const CODED: &str =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n";
 
-    /// A coded stream is one of the same events, each with the end of the coded bytes from which its last byte came.
+    /// A compressed stream has the same events, each with the end of the compressed bytes from which its last byte was decoded.
     #[test]
     fn coded_streams_are_understood() {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -694,10 +707,10 @@ mod tests {
         let refusal = CODED.replace("text/event-stream", "application/json").replace("200 OK", "429 no");
         records.sent(7, 1).head_with(7, 429, &refusal).piece(7, &bytes, 2002, false).ended(7, "http_status");
         let messages = understand(&records, "chat", None);
-        assert!(messages[0].line().contains("hello"), "a refusal's words: {}", messages[0].line());
+        assert!(messages[0].line().contains("hello"), "a refusal's text: {}", messages[0].line());
     }
 
-    /// Of a server whose streams say when they end, one that does not was cut off.
+    /// If a server's streams have end markers, one without was cut off.
     #[test]
     fn streams_without_an_end_were_cut_off() {
         let run = |streams: &[&[&str]]| {
@@ -709,10 +722,10 @@ mod tests {
                 }
                 records.ended(number, "ok");
             }
-            let mut ledger = ledger("chat", None);
-            records.feed(&mut ledger);
-            let counted = ledger.exceeded().named().get("streams_without_finish_reason").copied();
-            let outcomes = messages(&ledger.into_replies());
+            let mut table = table("chat", None);
+            records.feed(&mut table);
+            let counted = table.exceeded().named().get("streams_without_finish_reason").copied();
+            let outcomes = messages(&table.into_replies());
             let outcomes = outcomes
                 .iter()
                 .map(|message| message.line().split([':', ',']).nth(1).unwrap().trim().to_owned());
@@ -730,7 +743,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_measured_is_told() {
+    fn reported_measurements_are_kept() {
         let metrics = r#"{"speculative_decoding":{"acceptance_histogram":[1,0,3],"num_spec_steps":4,"num_accepted_draft_tokens":6,"num_draft_tokens":8,"mean_acceptance_length":2.5,"draft_acceptance_rate":0.75}}"#;
         let last = format!(
             r#"data: {{"choices":[],"usage":{{"prompt_tokens":8,"prompt_audio_seconds":1.25}},"metrics":{metrics}}}"#
@@ -739,14 +752,14 @@ mod tests {
         records.sent(7, 1).head(7, 200).event(7, HI).event(7, &last).ended(7, "ok");
         records.sent(8, 1).head(8, 200).event(8, &last).event(8, &last).ended(8, "ok");
         let messages = understand(&records, "chat", None);
-        let (once, twice) = (told(&messages, 0), told(&messages, 1));
+        let (once, twice) = (request_ended(&messages, 0), request_ended(&messages, 1));
         assert_eq!(
             (once.drafts.steps, once.drafts.acceptance_rate.get()),
             (4, Some(0.75)),
             "what was drafted"
         );
         assert_eq!(once.histogram_length, 5, "1,0,3");
-        assert_eq!(once.usage.prompt_audio_seconds.get(), Some(1.25), "what the server heard");
+        assert_eq!(once.usage.prompt_audio_seconds.get(), Some(1.25), "as the server counted");
         assert_eq!(once.audio_seconds.get(), Some(1.5), "what it was sent");
         assert_eq!((twice.drafts, twice.histogram_length), (Drafts::default(), 0), "of two answers");
     }
@@ -819,7 +832,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ended_is_told_and_connections_close_last() {
+    fn unfinished_requests_are_cancelled_and_connections_close_last() {
         let mut records = Records::default();
         records
             .opened(1)
@@ -840,8 +853,8 @@ mod tests {
                 "stamped cookie 1002 2 40..1007 at 7",
                 &format!(
                     "request 8: connection_reset, 0, connection_reset: the connection was reset before the response \
-                     began; does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not \
-                     spoken); events; {tail}"
+                     started; does it serve HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not \
+                     supported); events; {tail}"
                 ),
                 "closed 1 cookie 1001",
                 &format!(
@@ -856,16 +869,16 @@ mod tests {
 
     #[test]
     fn memory_is_used_again_and_nothing_leaks_into_the_next_request() {
-        let mut ledger = ledger("chat", Some(Tokenizer::builtin()));
+        let mut table = table("chat", Some(Tokenizer::builtin()));
         let mut records = Records::default();
         for id in 0..50 {
             records.sent(id, 1).head(id, 200).event(id, HI).event(id, USAGE).ended(id, "ok");
         }
         records.sent(50, 1).ended(50, "timeout");
-        records.feed(&mut ledger);
-        assert_eq!(ledger.requests.len(), 1, "one request is open at a time");
-        let messages = messages(&ledger.into_replies());
-        let last = told(&messages, 50);
+        records.feed(&mut table);
+        assert_eq!(table.requests.len(), 1, "one request is open at a time");
+        let messages = messages(&table.into_replies());
+        let last = request_ended(&messages, 50);
         assert_eq!(
             (last.events, last.usage),
             (0, common::reply_event::Usage::default()),
@@ -876,13 +889,13 @@ mod tests {
 
     #[test]
     fn raw_bytes_are_passed_on() {
-        let mut ledger = ledger("chat", None);
-        ledger.keep_raw();
+        let mut table = table("chat", None);
+        table.keep_raw();
         let mut records = Records::default();
         records.sent(7, 1).head(7, 200).event(7, HI).event(7, "data: [DONE]").ended(7, "ok");
         records.sent(8, 1).head(8, 500).body(8, &"x".repeat(5000)).ended(8, "http_status");
-        records.feed(&mut ledger);
-        let messages = messages(&ledger.into_replies());
+        records.feed(&mut table);
+        let messages = messages(&table.into_replies());
         let [first, second] = messages.as_slice() else { panic!("two requests, not {}", messages.len()) };
         let head = "HTTP/1.1 200 Some Reason\r\n\r\n";
         assert_eq!(first.raw, format!("{head}{HI}data: [DONE]"), "the head, then each event");

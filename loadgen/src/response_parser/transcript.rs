@@ -1,10 +1,10 @@
-//! What was said in a session, as its input tokens are counted: texts, or messages for a chat template.
+//! The text of a session so far, as its input tokens are counted: texts, or messages for a chat template.
 
 use endpoint::Turn;
 use serde_json::{Value, json};
 use tokenizer::{ChatTemplate, Tokenizer};
 
-/// What was said.
+/// The text of a session so far.
 #[derive(Clone, Debug)]
 pub(super) enum Transcript {
     /// Joined by spaces.
@@ -30,11 +30,11 @@ impl Transcript {
         }
     }
 
-    /// Takes in what was said.
-    pub(super) fn hear(&mut self, turn: &Turn) {
+    /// Adds a turn.
+    pub(super) fn add(&mut self, turn: &Turn) {
         match self {
             Self::Texts(text) => {
-                let more = turn.asked();
+                let more = turn.input_text();
                 if !text.is_empty() && !more.is_empty() {
                     text.push(' ');
                 }
@@ -42,12 +42,12 @@ impl Transcript {
             }
             Self::Messages(messages, tools, bytes) => {
                 *bytes += turn.contents().map(str::len).sum::<usize>();
-                let said = |role: &str, text: &str| json!({"role": role, "content": text});
-                messages.extend(turn.system.iter().map(|text| said("system", text)));
-                messages.extend(turn.context.iter().map(|text| said("user", text)));
+                let message = |role: &str, text: &str| json!({"role": role, "content": text});
+                messages.extend(turn.system.iter().map(|text| message("system", text)));
+                messages.extend(turn.context.iter().map(|text| message("user", text)));
                 match &turn.messages {
                     Some(given) => messages.extend(given.iter().cloned()),
-                    None => messages.push(said(&turn.role, &turn.asked_alone())),
+                    None => messages.push(message(&turn.role, &turn.own_text())),
                 }
                 if turn.tools.is_some() {
                     tools.clone_from(&turn.tools);
@@ -56,7 +56,8 @@ impl Transcript {
         }
     }
 
-    /// Its tokens; none of texts that are too long to be counted, nor of messages that the template refuses, for another count would be taken for the same.
+    /// Its tokens; `None` if its texts are too long to be counted, or if the template refuses its messages: another way to
+    /// count them would give a number that looks comparable and is not.
     pub(super) fn tokens(
         &self,
         tokenizer: Option<&Tokenizer>,

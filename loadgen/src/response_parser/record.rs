@@ -4,20 +4,20 @@ use common::client_event::{HEADER_LENGTH, Kind, RecordHeader};
 use std::io;
 use zerocopy::FromBytes;
 
-/// What stands next in a spool.
+/// The next item of a spool.
 pub(super) enum Next<'a> {
     /// A record: its header and what follows it.
     Record { header: RecordHeader, bytes: &'a [u8], stride: usize },
     /// Nothing, up to the next record. It may reach beyond the bytes that are there.
     Padding { stride: usize },
-    /// The beginning of something, of which this many bytes are needed.
+    /// The start of a record, of which this many bytes are needed.
     Partial { needed: usize },
 }
 
 /// Looks at the first record. After it the next one is `stride` bytes further.
 ///
 /// # Errors
-/// When there is no record: whoever wrote the spool is broken.
+/// When there is no record: the process that wrote the spool is faulty.
 pub(super) fn next(bytes: &[u8]) -> io::Result<Next<'_>> {
     let Ok(([length, kind], _)) = <[u32; 2]>::read_from_prefix(bytes) else {
         return Ok(Next::Partial { needed: LEAST });

@@ -1,10 +1,10 @@
-//! One connection: which response answers which request, and what of both is recorded.
+//! Follows one connection: pairs requests with responses, and records both.
 
 use super::counts::{COMPRESSED, Counts, EVENTS_CUT, MALFORMED, OTHER_REQUESTS, PICKED_UP, UNASKED};
 use super::question;
 use super::requests::{self, NotFollowed, Requests, is_request};
 use super::stream::{Content, Stretch};
-use crate::scribe::{Ledger, Names};
+use crate::response_parser::{Names, RequestTable};
 use crate::wire::Sink;
 use crate::wire::coding::Coding;
 use crate::wire::http::{AtEnd, Malformed, Progress, Responses};
@@ -17,32 +17,32 @@ use zerocopy::IntoBytes;
 
 /// What all connections share.
 pub(super) struct Shared<W> {
-    pub(super) ledger: Ledger<W>,
+    pub(super) table: RequestTable<W>,
     pub(super) counts: Counts,
     pub(super) next_request: u64,
-    /// Whether what requests and responses say is told.
+    /// Whether the content of requests and responses is kept.
     pub(super) keeps_payload: bool,
 }
 
 /// One connection.
-pub(super) struct Talk {
+pub(super) struct Follower {
     connection: ConnectionId,
     requests: Requests,
     responses: Responses,
     /// Requests whose responses are not whole, the oldest first.
     exchanges: VecDeque<Exchange>,
-    standing: Standing,
+    state: FollowState,
     has_carried: bool,
 }
 
 /// How a connection is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum FollowState {
     /// Each byte has its place in a request or a response.
     Followed,
     /// It was open before, or was lost: the next request is waited for.
     Waiting,
-    /// It never will be.
+    /// It never will be followed.
     Ignored,
 }
 
@@ -54,16 +54,16 @@ struct Exchange {
     due: MonoNs,
     is_recorded: bool,
     is_head_only: bool,
-    /// Whether its end was told.
+    /// Whether its end was recorded.
     is_sent: bool,
     response_begin: u64,
     status: u16,
     stretches: u32,
-    /// Whether the next event has lost its beginning.
+    /// Whether the next event has lost its start.
     cuts_event: bool,
 }
 
-impl Talk {
+impl Follower {
     /// A connection that is followed from its first byte.
     pub(super) fn from_begin(connection: ConnectionId) -> Self {
         Self {
@@ -71,23 +71,23 @@ impl Talk {
             requests: Requests::default(),
             responses: Responses::new(),
             exchanges: VecDeque::new(),
-            standing: Standing::Followed,
+            state: FollowState::Followed,
             has_carried: false,
         }
     }
 
     /// A connection that was open before.
     pub(super) fn from_middle(connection: ConnectionId) -> Self {
-        Self { standing: Standing::Waiting, has_carried: true, ..Self::from_begin(connection) }
+        Self { state: FollowState::Waiting, has_carried: true, ..Self::from_begin(connection) }
     }
 
     /// A connection of the other side.
     pub(super) fn ignored(connection: ConnectionId) -> Self {
-        Self { standing: Standing::Ignored, ..Self::from_begin(connection) }
+        Self { state: FollowState::Ignored, ..Self::from_begin(connection) }
     }
 
-    pub(super) const fn standing(&self) -> Standing {
-        self.standing
+    pub(super) const fn state(&self) -> FollowState {
+        self.state
     }
 
     /// Memory that it holds of what is not whole.
@@ -97,42 +97,42 @@ impl Talk {
 
     /// Follows it no more: it holds too much.
     pub(super) fn ignore(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
-        self.standing = Standing::Ignored;
+        self.state = FollowState::Ignored;
         let ended = self.end_all(Outcome::Malformed, time, shared);
         (self.requests, self.responses) = (Requests::default(), Responses::new());
         self.exchanges = VecDeque::new();
         ended
     }
 
-    /// Before which offset of the requests nothing matters any more, and of the responses, which stand at `answered`.
-    /// `None` while a request is open that will be told.
-    pub(super) fn passed(&self, asked: u64, answered: u64) -> Option<(u64, u64)> {
-        match self.standing {
-            Standing::Followed if self.exchanges.iter().any(|exchange| exchange.is_recorded) => None,
-            Standing::Followed => Some((self.requests.begin(), answered)),
-            Standing::Waiting | Standing::Ignored => Some((asked, answered)),
+    /// The offsets in the request and response streams before which stamps are not needed any more, if these are the next
+    /// offsets of both streams. `None` while a request is open that will be reported.
+    pub(super) fn passed(&self, request_offset: u64, response_offset: u64) -> Option<(u64, u64)> {
+        match self.state {
+            FollowState::Followed if self.exchanges.iter().any(|exchange| exchange.is_recorded) => None,
+            FollowState::Followed => Some((self.requests.begin(), response_offset)),
+            FollowState::Waiting | FollowState::Ignored => Some((request_offset, response_offset)),
         }
     }
 
-    /// Takes what the client sent; `answered` is where the response stream stands.
-    pub(super) fn asks(
+    /// Processes what the client sent; `response_offset` is the next offset of the response stream.
+    pub(super) fn client_sent(
         &mut self,
         stretch: &Stretch<'_>,
-        answered: u64,
+        response_offset: u64,
         shared: &mut Shared<impl Write>,
     ) -> io::Result<()> {
-        if self.standing == Standing::Waiting {
+        if self.state == FollowState::Waiting {
             let Content::Bytes(bytes) = stretch.content else { return Ok(()) };
             if !stretch.begins_segment || !is_request(bytes) {
                 return Ok(());
             }
-            self.standing = Standing::Followed;
+            self.state = FollowState::Followed;
             self.requests.seek(stretch.begin);
-            self.responses.seek(answered);
+            self.responses.seek(response_offset);
             shared.counts.add(PICKED_UP, 1);
         }
         let mut content = stretch.content;
-        while self.standing == Standing::Followed {
+        while self.state == FollowState::Followed {
             let (taken, progress) = match self.requests.feed(content) {
                 Ok(step) => step,
                 Err(why) => return self.lose(why, stretch.time, shared),
@@ -142,7 +142,7 @@ impl Talk {
                 requests::Progress::Head if self.exchanges.len() >= EXCHANGES_MAX => {
                     return self.lose(NotFollowed::Unanswered, stretch.time, shared);
                 }
-                requests::Progress::Head => self.begin(stretch.time, answered, shared)?,
+                requests::Progress::Head => self.start_exchange(stretch.time, response_offset, shared)?,
                 requests::Progress::Complete => self.sent(shared)?,
             }
             content = match content {
@@ -151,7 +151,7 @@ impl Talk {
                 ),
                 Content::Hole(count) => Content::Hole(count.saturating_sub(taken)),
             };
-            // A head may be all of a request: its end is told without another byte.
+            // A request may end with its head: its end is found without another byte.
             let is_over = matches!(content, Content::Bytes([]) | Content::Hole(0));
             if is_over && progress != requests::Progress::Head {
                 break;
@@ -160,22 +160,22 @@ impl Talk {
         Ok(())
     }
 
-    /// Takes what the server sent.
-    pub(super) fn answers(
+    /// Processes what the server sent.
+    pub(super) fn server_sent(
         &mut self,
         stretch: &Stretch<'_>,
         shared: &mut Shared<impl Write>,
     ) -> io::Result<()> {
         let mut content = stretch.content;
         let mut has_part = true;
-        while self.standing == Standing::Followed && has_part {
+        while self.state == FollowState::Followed && has_part {
             let Some(exchange) = self.exchanges.front_mut() else {
                 shared.counts.add(UNASKED, 1);
                 return self.wait_for_request(stretch.time, shared);
             };
             exchange.stretches += 1;
             let mut cut =
-                Cut { ledger: &mut shared.ledger, counts: &mut shared.counts, exchange, result: Ok(()) };
+                Cut { table: &mut shared.table, counts: &mut shared.counts, exchange, result: Ok(()) };
             let fed = match content {
                 Content::Bytes(bytes) => self.responses.feed_one(bytes, &mut cut).map(|(taken, progress)| {
                     content = Content::Bytes(bytes.get(taken..).unwrap_or_default());
@@ -186,7 +186,7 @@ impl Talk {
                         content = Content::Bytes(&[]);
                         cut.exchange.cuts_event |= cuts_event;
                         if self.responses.is_coded() && cut.exchange.is_recorded {
-                            // Nothing behind a hole can be decoded.
+                            // Nothing after a hole can be decoded.
                             cut.not_decoded();
                         }
                         progress
@@ -211,24 +211,24 @@ impl Talk {
 
     /// The connection is gone.
     pub(super) fn closed(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
-        if self.standing == Standing::Followed
+        if self.state == FollowState::Followed
             && let Some(exchange) = self.exchanges.front_mut()
         {
             let mut cut =
-                Cut { ledger: &mut shared.ledger, counts: &mut shared.counts, exchange, result: Ok(()) };
+                Cut { table: &mut shared.table, counts: &mut shared.counts, exchange, result: Ok(()) };
             let end = self.responses.finish(&mut cut);
             cut.result?;
             let outcome = match end {
                 AtEnd::Complete => of_status(exchange.status),
                 AtEnd::Truncated => Outcome::Truncated,
-                AtEnd::NotBegun => Outcome::ClosedEarly,
+                AtEnd::NotStarted => Outcome::ClosedEarly,
             };
             self.end_first(outcome, time, shared)?;
         }
         self.end_all(Outcome::ClosedEarly, time, shared)
     }
 
-    /// Nothing more will be seen: what is open ends as it stands.
+    /// Nothing more will be captured: ends the open requests as they are.
     pub(super) fn end_all(
         &mut self,
         outcome: Outcome,
@@ -241,7 +241,12 @@ impl Talk {
         Ok(())
     }
 
-    fn begin(&mut self, time: MonoNs, answered: u64, shared: &mut Shared<impl Write>) -> io::Result<()> {
+    fn start_exchange(
+        &mut self,
+        time: MonoNs,
+        response_offset: u64,
+        shared: &mut Shared<impl Write>,
+    ) -> io::Result<()> {
         let question = self.requests.question();
         let endpoint = question::endpoint(question);
         let exchange = Exchange {
@@ -251,17 +256,17 @@ impl Talk {
             is_recorded: endpoint.is_some(),
             is_head_only: question.method == "HEAD",
             is_sent: false,
-            response_begin: answered,
+            response_begin: response_offset,
             status: 0,
             stretches: 0,
             cuts_event: false,
         };
         if let Some(endpoint) = endpoint {
             shared.next_request += 1;
-            shared.ledger.asked(exchange.request, endpoint, Default::default());
+            shared.table.set_facts(exchange.request, endpoint, Default::default());
             let client_request_id = question.client_request_id.clone();
-            shared.ledger.named(exchange.request, Names { client_request_id, ..Names::default() });
-            shared.ledger.in_flight()?;
+            shared.table.named(exchange.request, Names { client_request_id, ..Names::default() });
+            shared.table.in_flight()?;
         } else {
             shared.counts.add(OTHER_REQUESTS, 1);
         }
@@ -272,7 +277,7 @@ impl Talk {
         Ok(())
     }
 
-    /// The request that came last is whole.
+    /// The last request is whole.
     fn sent(&mut self, shared: &mut Shared<impl Write>) -> io::Result<()> {
         let end = self.requests.offset();
         let Some(exchange) = self.exchanges.back_mut() else { return Ok(()) };
@@ -281,14 +286,14 @@ impl Talk {
         }
         let question = self.requests.question();
         let Some(endpoint) = question::endpoint(question) else { return Ok(()) };
-        let (facts, model) = question::facts(question, shared.ledger.tokenizer());
+        let (facts, model) = question::facts(question, shared.table.tokenizer());
         let model = model.filter(|model| model.len() <= MODEL_NAME_MAX).unwrap_or_default();
         shared.counts.model(&model);
-        shared.ledger.asked(exchange.request, endpoint, facts);
+        shared.table.set_facts(exchange.request, endpoint, facts);
         let client_request_id = std::mem::take(&mut question.client_request_id);
         let payload = if shared.keeps_payload { question.body.clone() } else { Vec::new() };
-        shared.ledger.named(exchange.request, Names { model, client_request_id, payload });
-        tell_sent(exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)
+        shared.table.named(exchange.request, Names { model, client_request_id, payload });
+        record_sent(exchange, end, self.connection, &mut self.has_carried, &mut shared.table)
     }
 
     fn expect(&mut self) {
@@ -322,38 +327,38 @@ impl Talk {
         }
         if !exchange.is_sent {
             let end = self.requests.offset();
-            tell_sent(&mut exchange, end, self.connection, &mut self.has_carried, &mut shared.ledger)?;
+            record_sent(&mut exchange, end, self.connection, &mut self.has_carried, &mut shared.table)?;
         }
         let end = self.responses.offset().max(exchange.response_begin);
         let mut header = RecordHeader::new(Kind::Ended, exchange.request.0, time, end, 0);
         header.detail = outcome.number();
         let ended = Ended { reads: exchange.stretches, ..Ended::default() };
-        shared.ledger.record(0, &header, ended.as_bytes())?;
-        shared.ledger.in_flight()
+        shared.table.record(0, &header, ended.as_bytes())?;
+        shared.table.in_flight()
     }
 
-    /// What comes can't be followed.
+    /// What arrives can't be followed.
     fn lose(&mut self, why: NotFollowed, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
         shared.counts.not_followed(why);
         if why != NotFollowed::Hole {
-            self.standing = Standing::Ignored;
+            self.state = FollowState::Ignored;
             return self.end_all(Outcome::Malformed, time, shared);
         }
         self.wait_for_request(time, shared)
     }
 
     fn wait_for_request(&mut self, time: MonoNs, shared: &mut Shared<impl Write>) -> io::Result<()> {
-        self.standing = Standing::Waiting;
+        self.state = FollowState::Waiting;
         self.end_all(Outcome::Malformed, time, shared)
     }
 }
 
-fn tell_sent(
+fn record_sent(
     exchange: &mut Exchange,
     end: u64,
     connection: ConnectionId,
     has_carried: &mut bool,
-    ledger: &mut Ledger<impl Write>,
+    table: &mut RequestTable<impl Write>,
 ) -> io::Result<()> {
     exchange.is_sent = true;
     let reused = u32::from(std::mem::replace(has_carried, true));
@@ -361,7 +366,7 @@ fn tell_sent(
     let session = exchange.request.0;
     let lineage = Lineage::root(session);
     let sent = Sent { due, begin, response_begin, session, lineage, connection, reused, ..Sent::default() };
-    ledger.record(0, &RecordHeader::new(Kind::Sent, exchange.request.0, UNSEEN, end, 0), sent.as_bytes())
+    table.record(0, &RecordHeader::new(Kind::Sent, exchange.request.0, UNSEEN, end, 0), sent.as_bytes())
 }
 
 /// How a whole response ends its request, by its status.
@@ -373,9 +378,9 @@ const fn of_status(status: u16) -> Outcome {
     }
 }
 
-/// Passes what was cut from a response on to the ledger.
+/// Passes what was cut from a response on to the request table.
 struct Cut<'a, W> {
-    ledger: &'a mut Ledger<W>,
+    table: &'a mut RequestTable<W>,
     counts: &'a mut Counts,
     exchange: &'a mut Exchange,
     result: io::Result<()>,
@@ -386,7 +391,7 @@ impl<W: Write> Cut<'_, W> {
         if self.exchange.is_recorded && self.result.is_ok() {
             let mut header = RecordHeader::new(kind, self.exchange.request.0, UNSEEN, end, 0);
             header.detail = detail;
-            self.result = self.ledger.record(0, &header, bytes);
+            self.result = self.table.record(0, &header, bytes);
         }
     }
 }
@@ -396,7 +401,7 @@ impl<W: Write> Cut<'_, W> {
     fn not_decoded(&mut self) {
         self.counts.add(COMPRESSED, 1);
         self.exchange.is_recorded = false;
-        self.result = self.ledger.forget(self.exchange.request).and_then(|()| self.ledger.in_flight());
+        self.result = self.table.forget(self.exchange.request).and_then(|()| self.table.in_flight());
     }
 }
 
@@ -424,7 +429,7 @@ impl<W: Write> Sink for Cut<'_, W> {
 
 /// Requests of one connection that may wait for their responses.
 const EXCHANGES_MAX: usize = 1024;
-/// Bytes of the longest model name that is told.
+/// Bytes of the longest model name that is kept.
 const MODEL_NAME_MAX: usize = 256;
-/// Nobody read it: only the kernel saw it pass.
+/// No process of ours read it: only the kernel saw it pass.
 const UNSEEN: MonoNs = MonoNs(0);

@@ -1,11 +1,11 @@
-//! Which event brought which tokens: those of each answer are counted within it, however several were mixed on the way.
+//! Which event brought which tokens: those of each answer are counted within it, however several were interleaved.
 
 use endpoint::Choice;
 use std::iter::Peekable;
 use std::vec::IntoIter;
 use tokenizer::Tokenizer;
 
-/// The texts of an answer after the first, of a request for several.
+/// The texts of an answer after the first, if several were requested.
 #[derive(Debug, Default)]
 pub(super) struct Other {
     answer: String,
@@ -30,14 +30,14 @@ pub(super) struct Counted {
     pub(super) brought: Vec<(u32, u32)>,
 }
 
-/// Where the tokens of an answer's texts end that no event has been given yet.
+/// The ends of the tokens of an answer's texts that are not assigned to an event yet.
 pub(super) struct Ends {
     answer: Peekable<IntoIter<usize>>,
     reasoning: Peekable<IntoIter<usize>>,
 }
 
 impl Other {
-    /// Takes what an event brought of it.
+    /// Adds what an event brought of it.
     pub(super) fn take(&mut self, choice: &Choice<'_>, event: u32) {
         self.answer.push_str(&choice.content);
         self.answer.push_str(&choice.tool_call);
@@ -54,7 +54,7 @@ impl Other {
         Some(Counted { answer, reasoning, brought: brought.collect() })
     }
 
-    /// Bytes of memory that one event takes beside its text.
+    /// Bytes of memory that one event uses besides its text.
     pub(super) const MARK_BYTES: usize = size_of::<Mark>();
 }
 
@@ -83,7 +83,7 @@ impl Ends {
     }
 }
 
-/// Answers of one request that are told apart; no API gives more.
+/// Answers of one request that are counted separately; no API returns more.
 pub(super) const CHOICES_MAX: u32 = 128;
 
 #[cfg(test)]
@@ -99,6 +99,6 @@ mod tests {
         }
         let Counted { answer, reasoning, brought } = other.counted(&Tokenizer::builtin()).unwrap();
         assert_eq!((answer, reasoning), (2, 0), "hello world");
-        assert_eq!(brought, [(1, 0), (4, 1), (5, 1)], "each when its last byte came");
+        assert_eq!(brought, [(1, 0), (4, 1), (5, 1)], "each when its last byte arrived");
     }
 }

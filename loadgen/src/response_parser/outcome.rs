@@ -1,4 +1,4 @@
-//! How a request ended, in words: what AIPerf's users know by name keeps that name.
+//! How a request ended, as outcome and error message: kinds of errors that AIPerf's users know keep their names.
 
 use super::request::{MESSAGE_BYTES, Request};
 use crate::secrets::Secrets;
@@ -6,14 +6,14 @@ use crate::wire::http::Malformed;
 use common::client_event::{ON_PURPOSE, Outcome};
 use std::io;
 
-/// How a request ended, with the error's type and message; both are empty when it ended well.
+/// How a request ended, with the error's type and message; both are empty when it succeeded.
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
     pub(super) error_type: String,
     pub(super) error_message: String,
 }
 
-/// Judges by what the hot core says and by what was understood of the response. No secret is in its words.
+/// Judges by the outcome that the hot core recorded and by what was parsed of the response. No secret is in its messages.
 pub(super) fn judge(
     outcome: Outcome,
     request: &mut Request,
@@ -22,7 +22,7 @@ pub(super) fn judge(
     secrets: &Secrets,
 ) -> Verdict {
     if secrets.are_forgotten() {
-        forget_words(request);
+        forget_text(request);
     }
     let (outcome, error_type, error_message) = match outcome {
         Outcome::Ok if request.error.is_none() && request.has_content => {
@@ -44,9 +44,9 @@ pub(super) fn judge(
         }
         Outcome::ConnectFailed => (outcome, named(outcome), with_cause("failed to connect", errno)),
         Outcome::SendFailed => (outcome, named(outcome), with_cause("failed to send the request", errno)),
-        // What speaks another protocol often hangs up at the first request.
-        Outcome::Reset if request.told.status == 0 && request.told.reused == 0 => {
-            let reset = with_cause("the connection was reset before the response began", errno);
+        // A server of another protocol often closes the connection at the first request.
+        Outcome::Reset if request.report.status == 0 && request.report.reused == 0 => {
+            let reset = with_cause("the connection was reset before the response started", errno);
             (outcome, named(outcome), format!("{reset}; {OTHER_PROTOCOL}"))
         }
         Outcome::Reset => (outcome, named(outcome), with_cause("the connection was reset", errno)),
@@ -57,7 +57,7 @@ pub(super) fn judge(
             "the server closed the connection before the response was whole".to_owned(),
         ),
         Outcome::ClosedEarly => {
-            let closed = "the server closed the connection before the response began";
+            let closed = "the server closed the connection before the response started";
             (outcome, named(outcome), format!("{closed}; {OTHER_PROTOCOL}"))
         }
         Outcome::TlsFailed => {
@@ -70,9 +70,9 @@ pub(super) fn judge(
     Verdict { outcome, error_type, error_message }
 }
 
-/// Leaves out the server's words: they may hold a key that is not known any more.
+/// Leaves out the server's text: it may hold a key that is not known any more.
 #[cold]
-fn forget_words(request: &mut Request) {
+fn forget_text(request: &mut Request) {
     request.head.clear();
     if let Some(error) = &mut request.error {
         WITHHELD.clone_into(&mut error.message);
@@ -112,12 +112,12 @@ fn reason(request: &Request) -> String {
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let reason = words.nth(2).unwrap_or_default().trim_ascii();
     if reason.is_empty() {
-        return format!("HTTP {}", request.told.status);
+        return format!("HTTP {}", request.report.status);
     }
     String::from_utf8_lossy(reason).into_owned()
 }
 
-/// What the server says of its refusal.
+/// The server's error message in an error response.
 fn refusal(request: &Request, secrets: &Secrets) -> String {
     String::from_utf8_lossy(&secrets.redacted_up_to(&request.body, MESSAGE_BYTES)).into_owned()
 }
@@ -134,16 +134,16 @@ fn redirect(request: &Request) -> String {
     format!("the server redirects to {}, which is not followed", String::from_utf8_lossy(location))
 }
 
-/// What may be wrong with a server that says nothing at all.
+/// What may be wrong with a server that sends nothing at all.
 const OTHER_PROTOCOL: &str =
-    "does it speak HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not spoken)";
+    "does it serve HTTP/1.1 without TLS on this port? (https:// for TLS; HTTP/2 alone is not supported)";
 /// What is wrong with a stream that does not end as others do.
 const UNFINISHED: &str =
     "the stream ended without a finish_reason or [DONE], which others of this server have: it was cut off";
 /// AIPerf's names.
 const NO_CONTENT_TYPE: &str = "InvalidInferenceResultError";
 const CANCELLED_TYPE: &str = "RequestCancellationError";
-const CANCELLED_ON_PURPOSE: &str = "the request was cancelled as --request-cancellation-rate wants it";
+const CANCELLED_ON_PURPOSE: &str = "the request was cancelled as --request-cancellation-rate requires";
 const CANCELLED: &str = "the run ended while the request was in flight";
 const INTERRUPTED: &str = "the daemon ended before the response was whole";
 const WITHHELD: &str = "not kept: it may hold a key, which is not known any more";
@@ -156,7 +156,7 @@ mod tests {
         let mut request = Request::default();
         request.head.extend_from_slice(head.as_bytes());
         request.body.extend_from_slice(body.as_bytes());
-        request.told.status = 503;
+        request.report.status = 503;
         let verdict = judge(outcome, &mut request, errno, 1.5, &Secrets::default());
         assert_eq!(
             [verdict.error_type.as_str(), verdict.error_message.as_str()],
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_in_words() {
+    fn error_messages() {
         use crate::wire::http::HEADERS_MAX;
         use crate::wire::http::Malformed::{EventTooLarge, HeadTooLarge};
         use Outcome::*;
@@ -189,16 +189,16 @@ mod tests {
         check(Malformed, "", "", HeadTooLarge.number(), ["malformed_response", &many]);
         let large = "an event of the response is larger than 4 MiB";
         check(Malformed, "", "", EventTooLarge.number(), ["malformed_response", large]);
-        check(Malformed, "", "", 0, ["malformed_response", "what came is no HTTP/1.1 response"]);
+        check(Malformed, "", "", 0, ["malformed_response", "what arrived is no HTTP/1.1 response"]);
         check(Reset, "", "", 0, ["connection_reset", "the connection was reset"]);
         let mut silent = Request::default();
         let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
-        assert!(verdict.error_message.contains("(os error 104); does it speak"), "{}", verdict.error_message);
-        silent.told.reused = 1;
+        assert!(verdict.error_message.contains("(os error 104); does it serve"), "{}", verdict.error_message);
+        silent.report.reused = 1;
         let verdict = judge(Reset, &mut silent, 104, 1.5, &Secrets::default());
         assert!(
-            !verdict.error_message.contains("does it speak"),
-            "it answered before: {}",
+            !verdict.error_message.contains("does it serve"),
+            "it responded before: {}",
             verdict.error_message
         );
         check(Ok, "", "", 0, ["InvalidInferenceResultError", "the response is empty"]);

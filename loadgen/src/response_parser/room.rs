@@ -25,7 +25,7 @@ impl Room {
         self.all - self.left
     }
 
-    /// Takes room; tells whether there was as much.
+    /// Takes room; returns whether there was enough.
     #[inline]
     pub(super) const fn take(&mut self, bytes: usize) -> bool {
         let fits = bytes <= self.left;
@@ -35,7 +35,7 @@ impl Room {
         fits
     }
 
-    /// Takes room for a decoder; tells whether there was as much.
+    /// Takes room for a decoder; returns whether there was enough.
     pub(super) const fn take_decoder(&mut self, bytes: usize) -> bool {
         let fits = bytes <= self.decoders_left;
         if fits {
@@ -44,12 +44,12 @@ impl Room {
         fits
     }
 
-    /// Gives a decoder's room back.
+    /// Returns a decoder's room.
     pub(super) const fn give_back_decoder(&mut self, bytes: usize) {
         self.decoders_left = self.decoders_left.saturating_add(bytes);
     }
 
-    /// Gives room back.
+    /// Returns room.
     pub(super) const fn give_back(&mut self, bytes: usize) {
         self.left = self.left.saturating_add(bytes);
     }
