@@ -73,7 +73,7 @@ numbered! {
         /// A connection was opened: [`Opened`].
         Opened = 1 "opened";
         /// A request was handed to the kernel: [`Sent`]. A second one of the same request replaces the first: its connection
-        /// ended before a byte of the answer, and it went to a new one.
+        /// ended before a byte of the response, and it was sent again on a new one.
         Sent = 2 "sent";
         /// The response's head came: its bytes follow.
         Head = 3 "head";
@@ -89,7 +89,7 @@ numbered! {
         Stamped = 8 "stamped";
         /// The worker has nothing more to say.
         Finished = 9 "finished";
-        /// The answer to a request comes on another connection than the request went: [`Moved`].
+        /// The response to a request arrives on another connection than the request was sent on: [`Moved`].
         Moved = 10 "moved";
     }
 }
@@ -122,7 +122,7 @@ numbered! {
         Cancelled = 9 "cancelled";
         /// Sending failed.
         SendFailed = 10 "send_failed";
-        /// The 200 stream carried an error: found by the scribe, never by a hot core.
+        /// The 200 stream carried an error: found by the response parser, never by a hot core.
         StreamError = 11 "stream_error";
         /// The response came whole but held no content that the endpoint knows.
         Empty = 12 "invalid_response";
@@ -179,11 +179,11 @@ pub struct Sent {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Moved {
-    /// The connection on which the answer will come.
+    /// The connection on which the response will arrive.
     pub connection: ConnectionId,
     /// Always 0.
     pub reserved: u32,
-    /// The offset in its received stream at which the answer will begin.
+    /// The offset in its received stream at which the response will begin.
     pub response_begin: u64,
 }
 

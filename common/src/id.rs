@@ -38,7 +38,7 @@ pub struct Lineage {
     pub turns: u32,
     /// How many sessions are above it.
     pub depth: u16,
-    /// 1 when it goes on from what its parent had said and heard, else 0.
+    /// 1 when it continues the history of its parent, else 0.
     pub is_fork: u16,
     /// The turn of its parent that waits until it is over, or the number of its turns for its end; 0 where nobody waits.
     pub join_at: u32,
@@ -61,7 +61,7 @@ impl Lineage {
 impl RequestId {
     /// The value of the `X-Request-ID` header: a UUID (version 8) made of the run's id and the request's number.
     ///
-    /// Made, not stored: whoever knows the run can tell the header of each request.
+    /// Computed, not stored: the header of each request follows from the run.
     #[must_use]
     pub fn header(self, run: u64) -> [u8; 36] {
         uuid(run, self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5151_5151, self.0)

@@ -1,6 +1,6 @@
 //! The words that the kernel programs, the load generator and the daemon share.
 //!
-//! Nothing here allocates, reads a clock or talks to anybody: clock types, identifiers, the layouts of the
+//! Nothing here allocates, reads a clock or does I/O: clock types, identifiers, the layouts of the
 //! events that cross a process or kernel boundary, and the header parsing that runs in the kernel and under
 //! fuzz.
 #![no_std]

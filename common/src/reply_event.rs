@@ -1,4 +1,4 @@
-//! What the scribe says of each request: understood, counted in tokens, and ready to be joined with kernel stamps.
+//! What the response parser reports of each request: parsed, counted in tokens, and ready to be joined with kernel stamps.
 //!
 //! A message is a [`MessageHeader`], a fixed body for its [`Kind`], then what the body counts. All are integers
 //! in fixed places, so the daemon that reads them parses nothing.
@@ -31,7 +31,7 @@ numbered! {
         Request = 4 "request";
         /// No message follows.
         Finished = 5 "finished";
-        /// Bytes of a watched connection belong to no request that will be told: [`Passed`].
+        /// Bytes of a watched connection belong to no request that will be reported: [`Passed`].
         Passed = 6 "passed";
         /// How many watched requests are open: [`InFlight`].
         InFlight = 7 "in_flight";
@@ -41,13 +41,13 @@ numbered! {
 numbered! {
     /// What an event of a response is.
     EventKind: u32 {
-        /// Only the role of the answer.
+        /// Only the role of the response.
         Role = 1 "role";
         /// Reasoning text.
         Reasoning = 2 "reasoning";
-        /// Answer text.
+        /// Response text.
         Content = 3 "content";
-        /// Reasoning and answer text in one event.
+        /// Reasoning and response text in one event.
         ReasoningAndContent = 4 "reasoning_and_content";
         /// A piece of a tool call.
         ToolCall = 5 "tool_call";
@@ -74,7 +74,7 @@ impl EventKind {
         )
     }
 
-    /// Whether the event carries answer text or a tool call, as opposed to reasoning only.
+    /// Whether the event carries response text or a tool call, as opposed to reasoning only.
     #[must_use]
     pub const fn is_answer(self) -> bool {
         matches!(self, Self::Content | Self::ReasoningAndContent | Self::ToolCall | Self::Body)
@@ -111,7 +111,7 @@ pub struct StretchStamped {
     pub time: MonoNs,
 }
 
-/// The body of [`Kind::Passed`]: what the kernel said of these bytes may be forgotten.
+/// The body of [`Kind::Passed`]: the kernel stamps of these bytes may be released.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Passed {
@@ -123,7 +123,7 @@ pub struct Passed {
     pub received: u64,
     /// The latest kernel record that was read.
     pub time: MonoNs,
-    /// 1 when no request of this connection will ever be told, else 0.
+    /// 1 when no request of this connection will ever be reported, else 0.
     pub is_ignored: u32,
     /// Always 0.
     pub reserved: u32,
@@ -133,7 +133,7 @@ pub struct Passed {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct InFlight {
-    /// Requests that have begun and not ended.
+    /// Requests in progress.
     pub open: u64,
 }
 
@@ -191,7 +191,7 @@ pub struct RequestEnded {
     pub reads: u32,
     /// Input tokens by our tokenizer.
     pub input_tokens: u32,
-    /// Answer tokens by our tokenizer, tool calls included.
+    /// Response tokens by our tokenizer, tool calls included.
     pub output_tokens: u32,
     /// Reasoning tokens by our tokenizer.
     pub reasoning_tokens: u32,
@@ -248,13 +248,13 @@ pub const EVENT_STREAM: u32 = 1;
 /// The response is one body.
 pub const ONE_BODY: u32 = 2;
 
-/// A number that need not be whole, as the bits of a float; none where nobody told one.
+/// A number that need not be whole, as the bits of a float; none where none was reported.
 #[repr(transparent)]
 #[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Measure(u64);
 
 impl Measure {
-    /// Nobody told one.
+    /// None was reported.
     pub const UNKNOWN: Self = Self(f64::NAN.to_bits());
 
     /// A measure; unknown when it is not finite.
@@ -367,7 +367,7 @@ impl Default for Usage {
 }
 
 impl Usage {
-    /// Takes what is told anew: some servers tell input tokens at a stream's begin and output tokens at its end.
+    /// Takes what is newly reported: some servers report input tokens at a stream's start and output tokens at its end.
     pub fn update(&mut self, newer: &Self) {
         let Self {
             prompt_audio_seconds,
@@ -429,7 +429,7 @@ pub struct Event {
 /// No message is longer: what would make it longer is left out and counted before it is written.
 pub const MESSAGE_BYTES_MAX: u32 = 64 << 20;
 
-/// A count that nobody told.
+/// A count that was not reported.
 pub const UNKNOWN: u32 = u32::MAX;
 
 /// A count, unless it is [`UNKNOWN`].
@@ -438,9 +438,10 @@ pub const fn known(count: u32) -> Option<u32> {
     if count == UNKNOWN { None } else { Some(count) }
 }
 
-const _: () = assert!(size_of::<Event>() == 32, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<Passed>() == 40, "the layout that scribe and daemon agree on");
-const _: () = assert!(size_of::<RequestEnded>() == 384, "the layout that scribe and daemon agree on");
+const _: () = assert!(size_of::<Event>() == 32, "the layout that response parser and daemon agree on");
+const _: () = assert!(size_of::<Passed>() == 40, "the layout that response parser and daemon agree on");
+const _: () =
+    assert!(size_of::<RequestEnded>() == 384, "the layout that response parser and daemon agree on");
 
 #[cfg(test)]
 mod tests {
@@ -449,7 +450,7 @@ mod tests {
     #[test]
     fn usage_is_unknown_until_told() {
         let usage = Usage::default();
-        assert_eq!(known(usage.prompt), None, "nobody told");
-        assert_eq!(known(usage.rejected_prediction), None, "nobody told");
+        assert_eq!(known(usage.prompt), None, "not reported");
+        assert_eq!(known(usage.rejected_prediction), None, "not reported");
     }
 }

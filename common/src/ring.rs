@@ -1,11 +1,11 @@
 //! The memory that a hot core and the collector share: one page of counters, then a ring of bytes.
 //!
 //! ```text
-//! hot core ──append──▶ [ ring ] ──copy, unread──▶ spool file ──▶ scribe (parses)
+//! hot core ──append──▶ [ ring ] ──copy, unread──▶ spool file ──▶ response parser
 //!              written ▲        ▲ drained                ▲ visible      ▲ consumed
 //! ```
 //!
-//! The hot core is the only writer of `written`, the collector of `drained` and `visible`, the scribe of
+//! The hot core is the only writer of `written`, the collector of `drained` and `visible`, the response parser of
 //! `consumed`. All four count bytes since the run began and only grow.
 
 use core::sync::atomic::AtomicU64;
@@ -18,9 +18,9 @@ pub struct SharedHeader {
     pub written: CacheLine,
     /// Bytes that the collector has copied to the spool file; their place in the ring may be written again.
     pub drained: CacheLine,
-    /// Bytes of the spool file that the scribe may read: every kernel stamp older than them is spooled too.
+    /// Bytes of the spool file that the response parser may read: every kernel stamp older than them is spooled too.
     pub visible: CacheLine,
-    /// Bytes of the spool file that the scribe has read; their disk space may be freed.
+    /// Bytes of the spool file that the response parser has read; their disk space may be freed.
     pub consumed: CacheLine,
     /// What the hot core counts, by [`Counter::index`].
     pub counters: [AtomicU64; COUNTERS.len()],

@@ -61,7 +61,7 @@ fn capture(ctx: &SkBuffContext, direction: u32) {
         read::note(stamp.cookie);
     }
     let Some(depth) = DEPTH.get_ptr_mut(0) else { return };
-    // SAFETY: this processor's own number; whoever interrupts sets it back before this program goes on.
+    // SAFETY: this processor's own number; an interrupting program restores it before this program continues.
     let level = unsafe { depth.read_volatile() };
     // SAFETY: as above.
     unsafe { depth.write_volatile(level + 1) };

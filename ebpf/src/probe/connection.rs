@@ -1,4 +1,4 @@
-//! Probe `connection`: tells of connections that open, retransmit and close in the run's cgroup.
+//! Probe `connection`: reports connections that open, retransmit and close in the run's cgroup.
 
 use crate::emit::emit;
 use aya_ebpf::bindings::{
@@ -29,7 +29,7 @@ pub fn connection_step(ctx: SockOpsContext) -> u32 {
 
 #[inline(always)]
 fn opened(ctx: &SockOpsContext, stage: u32) {
-    // Without these flags the later steps are not told; a failure leaves them untold and is not fatal.
+    // Without these flags the later steps are not reported; a failure leaves them unreported and is not fatal.
     let _ = ctx.set_cb_flags((BPF_SOCK_OPS_STATE_CB_FLAG | BPF_SOCK_OPS_RETRANS_CB_FLAG) as i32);
     // SAFETY: the context is the one that the kernel gave this program.
     report(ctx, stage, unsafe { (*ctx.ops).snd_nxt });

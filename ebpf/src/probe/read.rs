@@ -1,4 +1,4 @@
-//! Probe `read`: tells when a process takes bytes out of a watched socket.
+//! Probe `read`: reports when a process reads bytes from an observed socket.
 
 use crate::emit::emit;
 use aya_ebpf::helpers::{bpf_get_socket_cookie, bpf_ktime_get_ns};
@@ -37,10 +37,10 @@ pub fn socket_read(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// Has reads of a socket told.
+/// Has reads of a socket reported.
 #[inline(always)]
 pub fn note(cookie: SocketCookie) {
-    // A socket that is not noted has no times of reads, which is told request by request.
+    // A socket that is not noted has no times of reads, which is reported request by request.
     let _ = SOCKETS.insert(&cookie.0, &0, 0);
 }
 

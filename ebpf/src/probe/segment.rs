@@ -40,7 +40,7 @@ fn stamp(ctx: &SkBuffContext, direction: u32) {
     }
 }
 
-/// The segment with payload that a packet is, if it is one; what can't be told is counted.
+/// The segment with payload that a packet is, if it is one; what can't be parsed is counted.
 #[inline(always)]
 pub(super) fn find(ctx: &SkBuffContext, direction: u32) -> Option<Found> {
     // First of all: what follows takes tens of nanoseconds that are not the packet's.

@@ -162,10 +162,7 @@ fn a_call_that_hangs_leaves_the_run_alone() {
     stage.until("readings before", |rows| of(rows, "nvidia_power_usage").len() == 4);
     let sources = stage.sampler.finish(Duration::from_millis(200));
     assert!(sources[0].did_hang, "{sources:?}");
-    assert!(
-        sources[0].problem.as_deref().is_some_and(|why| why.contains("did not return")),
-        "{sources:?}"
-    );
+    assert!(sources[0].problem.as_deref().is_some_and(|why| why.contains("did not return")), "{sources:?}");
 }
 
 #[test]
