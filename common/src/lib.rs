@@ -6,19 +6,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "plan")]
-extern crate alloc;
-
 pub mod client_event;
 pub mod clock;
-#[cfg(feature = "plan")]
-pub mod handshake;
 pub mod id;
 pub mod kernel_event;
 pub mod parse;
-#[cfg(feature = "plan")]
-pub mod plan;
 pub mod reply_event;
 pub mod ring;
-#[cfg(feature = "plan")]
-pub mod url;

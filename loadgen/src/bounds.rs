@@ -9,8 +9,8 @@
 //! the process     `RLIMIT_DATA`, by [`data_bytes`]: the backstop
 //! ```
 
-use common::handshake::Setup;
-use common::plan::{Input, Length, Plan};
+use spec::handshake::Setup;
+use spec::{Input, Length, Plan};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -9,7 +9,6 @@ use crate::coding::decoded;
 use crate::composer::{REQUEST_ID, has_header};
 use crate::wire::coding::Coding;
 use common::id::RequestId;
-use common::plan;
 use endpoint::{Endpoint, Follow};
 use std::borrow::Cow;
 
@@ -65,7 +64,7 @@ impl Inquiry {
         &self,
         response: &JobResponse,
         endpoint: &dyn Endpoint,
-        plan: &plan::Endpoint,
+        plan: &spec::Endpoint,
         ids: [&[u8]; 2],
     ) -> Option<(Vec<u8>, Wanted)> {
         // What can't be decoded is no answer.
@@ -101,10 +100,10 @@ pub enum Wanted {
 mod tests {
     use super::*;
 
-    fn plan(download_content: bool) -> plan::Endpoint {
-        plan::Endpoint {
-            dialect: plan::Dialect { download_content, ..plan::Dialect::default() },
-            ..plan::Plan::unknown().endpoint
+    fn plan(download_content: bool) -> spec::Endpoint {
+        spec::Endpoint {
+            dialect: spec::Dialect { download_content, ..spec::Dialect::default() },
+            ..spec::Plan::unknown().endpoint
         }
     }
 

@@ -1,7 +1,7 @@
 //! Orders on a socket, some of them with file descriptors.
 
-use common::handshake::{Order, Report};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use spec::handshake::{Order, Report};
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

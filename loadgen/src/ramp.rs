@@ -1,9 +1,9 @@
 //! When the places of a limit open.
 
 use common::clock::DurationNs;
-use common::plan::{Curve, Ramp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use spec::{Curve, Ramp};
 
 /// The offsets from the phase's start at which each of `places` places opens, growing: the first one at once, the last
 /// one when the ramp ends.

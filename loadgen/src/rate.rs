@@ -1,7 +1,7 @@
 //! How a rate over time stretches a process of one arrival a second.
 
 use common::clock::DurationNs;
-use common::plan::{Phase, RatePoint};
+use spec::{Phase, RatePoint};
 
 /// A rate over time, linear in pieces, with the time at which a number of arrivals is expected.
 #[derive(Clone, Debug)]

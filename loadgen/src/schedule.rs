@@ -359,7 +359,7 @@ const FOREVER: MonoNs = MonoNs(u64::MAX);
 mod tests {
     use super::*;
     use crate::shape::{self, Starts};
-    use common::plan::Phase;
+    use spec::Phase;
     use std::sync::Arc;
 
     fn limits(duration_ms: Option<i64>, requests: Option<u64>) -> Limits {

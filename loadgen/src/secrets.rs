@@ -3,8 +3,8 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use common::handshake::Setup;
-use common::url::is_key;
+use spec::handshake::Setup;
+use spec::url::is_key;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -197,7 +197,7 @@ const OPEN_HEADERS: &[&str] = &[
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use common::plan::Plan;
+    use spec::Plan;
     use std::collections::BTreeMap;
 
     /// A set-up without anything.

@@ -1,10 +1,10 @@
 //! What the responses of a run say, as its endpoint understands them.
 
-use common::plan::Plan;
 use common::reply_event::EventKind;
 use endpoint::{Endpoint, Turn, sse};
 use export::{Exchange, Said, Texts};
 use serde_json::Value;
+use spec::Plan;
 
 /// Whoever knows the endpoint of a run.
 pub(crate) struct Answers {

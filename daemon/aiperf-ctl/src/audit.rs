@@ -21,7 +21,6 @@ use crate::say::{say_aside, say_error, say_warning};
 use crate::watched;
 use crate::{BAD_INPUT, FAILED, VERDICT};
 use anyhow::{Context, Result};
-use common::plan::{Side, Target};
 use control::{Status, Stop};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{
@@ -30,6 +29,7 @@ use rustix::net::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::set_no_new_privs;
+use spec::{Side, Target};
 use std::ffi::OsString;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;

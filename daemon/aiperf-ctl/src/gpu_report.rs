@@ -2,11 +2,11 @@
 
 use crate::say::say_warning;
 use anyhow::Result;
-use common::plan::Plan;
 use export::parquet::{events, rows};
 use metric::gpu::{Gpus, Join};
 use metric::{Report, Settings};
 use record::Request;
+use spec::Plan;
 use std::path::Path;
 
 /// Adds what the GPUs did to a report; `None` of a run in which none were read. What can't be read costs its own numbers.

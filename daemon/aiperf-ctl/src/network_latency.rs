@@ -30,7 +30,7 @@ impl NetworkLatency {
             if asked.iter().all(|(_, known, _)| *known != address) {
                 let pinging = Pinging { address, interval, now: clock::mono, date: clock::real };
                 let pinger = Pinger::start(pinging).context("failed to start a thread")?;
-                asked.push((common::url::shown(url), address, pinger));
+                asked.push((spec::url::shown(url), address, pinger));
             }
         }
         Ok(Self(asked))

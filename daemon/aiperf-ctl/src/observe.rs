@@ -9,8 +9,8 @@ use crate::report::Reported;
 use crate::say::{say, say_aside};
 use crate::watched;
 use anyhow::{Context, Result, bail};
-use common::plan::{Side, Target};
 use control::{State, Stop};
+use spec::{Side, Target};
 use std::process::Command;
 use std::time::Duration;
 

@@ -14,7 +14,6 @@ use crate::runs::fetch;
 use crate::say::{say, say_warning};
 use crate::tokenizer_file;
 use anyhow::{Context, Result, bail};
-use common::plan::{ExportLevel, FailOn, Output};
 use export::parquet::{Limits, PartWriter, concat};
 use export::{
     Artifacts, Colour, Exchanges, Extent, Folder, Names, Payloads, ServerMetrics, Stored, Texts, console,
@@ -25,6 +24,7 @@ use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
 use record::{Request, Row, Run, Standing};
 use serde_json::Value;
+use spec::{ExportLevel, FailOn, Output};
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

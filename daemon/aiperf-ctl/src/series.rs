@@ -1,8 +1,8 @@
 //! `--request-rate-series`: a file with the rate over time.
 
 use crate::plan::Refusal;
-use common::plan::{Load, RatePoint};
 use serde::Deserialize;
+use spec::{Load, RatePoint};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,7 @@ pub(crate) fn fill(load: &mut Load, file: &[u8]) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Phase;
+    use spec::Phase;
 
     fn check(file: &str, expected: &str) {
         let mut load = Load::of(Phase::new("profiling", "poisson"));

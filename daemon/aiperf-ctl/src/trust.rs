@@ -3,7 +3,7 @@
 use crate::once;
 use crate::plan::{Profile, Refusal};
 use anyhow::Result;
-use common::plan::Trust;
+use spec::Trust;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// As `--ca-certificate` and `--insecure` say.

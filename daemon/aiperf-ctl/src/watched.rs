@@ -9,9 +9,9 @@ use crate::say::say_warning;
 use crate::tokenizer_file::BYTES_MAX as TOKENIZER_BYTES_MAX;
 use anyhow::Result;
 use bytes::Bytes;
-use common::plan::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use control::{Create, Created, Progress, State, Stop};
 use export::source;
+use spec::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -21,8 +21,8 @@
 use crate::limits::Limits;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
-use common::plan::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use serde::Deserialize;
+use spec::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;

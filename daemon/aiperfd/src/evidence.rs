@@ -6,9 +6,9 @@ use crate::supervise::is_stopped;
 use crate::verdict::{Evidence, Requests};
 use crate::{clock, gpus};
 use common::clock::{DurationNs, MonoNs};
-use common::plan::{Plan, Timestamps, Tokenizer, Wait};
 use common::ring::{COUNTERS, Counter};
 use record::Phase;
+use spec::{Plan, Timestamps, Tokenizer, Wait};
 use std::collections::BTreeMap;
 use std::path::Path;
 

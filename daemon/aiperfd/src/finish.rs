@@ -11,11 +11,11 @@ use crate::tally::Tally;
 use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
-use common::plan::Plan;
 use common::ring::COUNTERS;
 use control::State;
 use export::parquet::join as join_rows;
 use record::{GpuSample, Payload, Phase, Request, Response, Run, SCHEMA_VERSION, Token};
+use spec::Plan;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -63,7 +63,7 @@ impl ActiveRun {
             commit: Some(daemon.build.commit.to_owned()),
             kernel_object: Some(daemon.kernel_object.clone()),
             run_id: self.run_id(),
-            source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
+            source: plan.watch.as_ref().map_or("profile", spec::Watch::source).to_owned(),
             plan: plan.clone(),
             host: resources.host.clone(),
             doctor: started.doctor,

@@ -14,7 +14,6 @@ use crate::run::spawn_with_priority;
 use crate::store::RunDir;
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
-use common::plan;
 use export::parquet::{Limits, PartWriter};
 use gpu::{Clocks, Sampler, Sampling, Settings};
 use record::gpu_metric::NVIDIA_THROTTLE_REASONS;
@@ -70,7 +69,7 @@ struct Written {
 impl Gpus {
     /// Starts to sample what the plan requires, off the hot cores; [`Gpus::ready`] waits for the first numbers.
     pub fn start(
-        plan: &plan::Gpu,
+        plan: &spec::Gpu,
         settings: &Settings,
         directory: &RunDir,
         metadata: &[(String, String)],

@@ -3,9 +3,9 @@
 //! What needs the inputs (formats, endpoints, templates) is checked by the load generator, which has no privileges.
 
 use common::kernel_event::capture::{PORTS_MAX, SNAP_MAX};
-use common::plan::{Phase, Plan, Watch};
 use control::{Create, Fault, Problem};
 use serde_json::Value;
+use spec::{Phase, Plan, Watch};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -245,15 +245,15 @@ const SCHEMES: [&str; 3] = ["http://", "https://", "unix://"];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Workers;
     use serde_json::json;
+    use spec::Workers;
     use std::collections::BTreeMap;
 
     fn usual() -> Create {
         let mut plan = Plan::unknown();
         plan.endpoint.urls = vec!["http://127.0.0.1:8000".to_owned()];
         plan.workers = Workers { workers: 1, ..plan.workers };
-        plan.load = common::plan::Load::of(Phase::closed(4, 100));
+        plan.load = spec::Load::of(Phase::closed(4, 100));
         let addresses = vec![("http://127.0.0.1:8000".to_owned(), "127.0.0.1:8000".to_owned())];
         Create { plan, secret_headers: BTreeMap::new(), addresses }
     }

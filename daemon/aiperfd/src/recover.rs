@@ -11,9 +11,9 @@ use crate::store::{RunDir, Started};
 use crate::supervise::{Cause, Stopped};
 use crate::verdict::{self, Evidence};
 use anyhow::{Context, Result};
-use common::plan::{Plan, Timestamps};
 use export::parquet::rows;
 use record::{Phase, Request, Run, SCHEMA_VERSION};
+use spec::{Plan, Timestamps};
 use std::collections::BTreeMap;
 
 /// Makes a run of what is there and writes its `run.json`: never `valid`, with the reason.
@@ -58,7 +58,7 @@ pub fn recover(daemon: &Daemon, directory: &RunDir, run_id: &str) -> Result<()> 
         commit: Some(daemon.build.commit.to_owned()),
         kernel_object: Some(daemon.kernel_object.clone()),
         run_id: run_id.to_owned(),
-        source: plan.watch.as_ref().map_or("profile", common::plan::Watch::source).to_owned(),
+        source: plan.watch.as_ref().map_or("profile", spec::Watch::source).to_owned(),
         timestamps: started.timestamps,
         timestamps_reason: started.timestamps_reason,
         plan,

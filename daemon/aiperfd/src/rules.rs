@@ -3,8 +3,8 @@
 use crate::access::Role;
 use crate::cgroup;
 use crate::config::{Allow, May};
-use common::plan::Target;
 use control::{Fault, Problem};
+use spec::Target;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -228,7 +228,7 @@ impl RunDir {
     }
 
     /// The plan and first status of the run.
-    pub fn plan(&self) -> Result<(common::plan::Plan, Status)> {
+    pub fn plan(&self) -> Result<(spec::Plan, Status)> {
         let path = self.path.join("plan.json");
         let text = fs::read(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("failed to read `{}`", path.display()))

@@ -27,10 +27,10 @@ use crate::spool::{Keeping, Writer};
 use crate::supervise::{Cause, PipelineThread, Stopped, Supervisor};
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
-use common::handshake::Order;
-use common::plan::{Plan, Side, Target, Timestamps, Watch};
 use control::{Fault, Problem, State, Stop, WatchedServer};
 use join::Joiner;
+use spec::handshake::Order;
+use spec::{Plan, Side, Target, Timestamps, Watch};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::atomic::Ordering;
@@ -231,7 +231,7 @@ impl ActiveRun {
         for (_, path) in &inputs {
             opened.push(File::open(path)?);
         }
-        let setup = common::handshake::Setup {
+        let setup = spec::handshake::Setup {
             plan: plan.clone(),
             secret_headers: BTreeMap::new(),
             addresses: Vec::new(),

@@ -27,10 +27,10 @@ mod by_name;
 pub use by_name::{ByName, Named};
 
 use common::clock::{MonoNs, RealNs};
-use common::plan::Plan;
 use metric::Metric;
 use record::{Finding, Stage, Standing};
 use serde::{Deserialize, Serialize};
+use spec::Plan;
 use std::collections::BTreeMap;
 
 /// Answer to `GET /v1/health`.

@@ -8,7 +8,7 @@ use crate::{
     console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
     server_jsonl, server_parquet, timeslices,
 };
-use common::plan::ExportLevel;
+use spec::ExportLevel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -2,11 +2,11 @@
 
 use crate::artifacts::Artifacts;
 use common::clock::RealNs;
-use common::plan::{Input, Output, Phase, Plan, Tokenizer};
-use common::url::shown;
 use metric::{Capability, MetricResult, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
+use spec::url::shown;
+use spec::{Input, Output, Phase, Plan, Tokenizer};
 
 /// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; what has no value has no key.
 pub(crate) fn metric(result: &MetricResult) -> Value {

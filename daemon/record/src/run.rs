@@ -3,8 +3,8 @@
 use crate::finding::Finding;
 use crate::verdict::Verdict;
 use common::clock::{Anchor, DurationNs, MonoNs};
-use common::plan::Plan;
 use serde::{Deserialize, Serialize};
+use spec::Plan;
 use std::collections::BTreeMap;
 
 /// The version of the columns and of `run.json`.

@@ -96,7 +96,7 @@ pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    common::url::shown(&format!("{scheme}://{host}{path}"))
+    spec::url::shown(&format!("{scheme}://{host}{path}"))
 }
 
 const METRICS_PATH: &str = "/v1/metrics";

@@ -1,7 +1,6 @@
 //! `audio_transcription`: the OpenAI Transcriptions API, text from audio.
 
 use crate::{Endpoint, Metadata, Reply, Turn, Unfit, body, form, value};
-use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value};
 
@@ -15,7 +14,7 @@ impl Endpoint for AudioTranscription {
     }
 
     /// The form's fields besides the audio.
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("model".to_owned(), Value::from(turn.model.as_str()));
@@ -25,7 +24,7 @@ impl Endpoint for AudioTranscription {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         let audio = turns.last().and_then(|turn| turn.audios.first());
         match audio {
             None => Some("a row needs an `audio`; for synthetic ones set --audio-length-mean".to_owned()),
@@ -36,7 +35,7 @@ impl Endpoint for AudioTranscription {
         }
     }
 
-    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    fn encode(&self, turns: &[Turn], plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
         let unfit = |why| Unfit { endpoint: METADATA.name, why };
         if let Some(why) = self.unfit(turns, plan) {
             return Err(unfit(why));
@@ -50,7 +49,7 @@ impl Endpoint for AudioTranscription {
         form::encoded(&self.body(turns, plan), &files.collect::<Vec<_>>()).map_err(unfit)
     }
 
-    fn content_type(&self, _plan: &plan::Endpoint) -> &'static str {
+    fn content_type(&self, _plan: &spec::Endpoint) -> &'static str {
         form::CONTENT_TYPE
     }
 

@@ -1,11 +1,10 @@
 //! What requests share: how the user's own fields are merged, and that streams end with token counts.
 
 use crate::Turn;
-use common::plan;
 use serde_json::{Map, Value, json};
 
 /// Merges the user's fields, then requests token counts at a stream's end, unless the user's fields configure that.
-pub(crate) fn merge(body: &mut Map<String, Value>, turn: &Turn, plan: &plan::Endpoint) {
+pub(crate) fn merge(body: &mut Map<String, Value>, turn: &Turn, plan: &spec::Endpoint) {
     merge_extra(body, turn, plan);
     if plan.streaming {
         let options = body.entry("stream_options").or_insert_with(|| json!({}));
@@ -19,7 +18,7 @@ pub(crate) fn merge(body: &mut Map<String, Value>, turn: &Turn, plan: &plan::End
 }
 
 /// Merges the plan's fields, then the turn's, key by key: the last one counts.
-pub(crate) fn merge_extra(body: &mut Map<String, Value>, turn: &Turn, plan: &plan::Endpoint) {
+pub(crate) fn merge_extra(body: &mut Map<String, Value>, turn: &Turn, plan: &spec::Endpoint) {
     for (key, value) in plan.extra_inputs.iter().chain(&turn.extra) {
         body.insert(key.clone(), value.clone());
     }

@@ -1,7 +1,6 @@
 //! `chat`: the OpenAI Chat Completions API.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, openai};
-use common::plan;
 use serde_json::{Map, Value, json};
 
 /// The endpoint.
@@ -13,7 +12,7 @@ impl Endpoint for Chat {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("messages".to_owned(), Value::Array(messages(turns)));
         if let Some(turn) = turns.last() {

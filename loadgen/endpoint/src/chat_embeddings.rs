@@ -2,7 +2,6 @@
 
 use crate::chat::Chat;
 use crate::{Endpoint, Metadata, Reply, Turn, detect};
-use common::plan;
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -14,7 +13,7 @@ impl Endpoint for ChatEmbeddings {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         Chat.body(turns, plan)
     }
 

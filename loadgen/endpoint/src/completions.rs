@@ -1,7 +1,6 @@
 //! `completions`: the OpenAI Completions API, which continues a prompt.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, openai};
-use common::plan;
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -13,7 +12,7 @@ impl Endpoint for Completions {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("prompt".to_owned(), prompt(turn));

@@ -1,7 +1,6 @@
 //! `embeddings`: the OpenAI Embeddings API.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, value};
-use common::plan;
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -13,7 +12,7 @@ impl Endpoint for Embeddings {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let input = turns.last().map(|turn| turn.contents().collect());
         with_input(turns, plan, input.unwrap_or_default())
     }
@@ -28,7 +27,7 @@ impl Endpoint for Embeddings {
 }
 
 /// The request for one input or several.
-pub(crate) fn with_input(turns: &[Turn], plan: &plan::Endpoint, input: Value) -> Map<String, Value> {
+pub(crate) fn with_input(turns: &[Turn], plan: &spec::Endpoint, input: Value) -> Map<String, Value> {
     let mut body = Map::new();
     if let Some(turn) = turns.last() {
         body.insert("model".to_owned(), Value::from(turn.model.as_str()));

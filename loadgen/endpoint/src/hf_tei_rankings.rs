@@ -1,7 +1,6 @@
 //! `hf_tei_rankings`: Hugging Face Text Embeddings Inference's reranking API.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, ranking};
-use common::plan;
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -13,7 +12,7 @@ impl Endpoint for HfTeiRankings {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("query".to_owned(), Value::from(ranking::query(turn)));
@@ -23,7 +22,7 @@ impl Endpoint for HfTeiRankings {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         ranking::unfit(turns)
     }
 

@@ -1,7 +1,6 @@
 //! `huggingface_generate`: Hugging Face Text Generation Inference's own API.
 
 use crate::{Endpoint, Metadata, Reply, Turn, value};
-use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -16,7 +15,7 @@ impl Endpoint for HuggingfaceGenerate {
     }
 
     /// The plan's fields are parameters; the turn's are next to them.
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("inputs".to_owned(), Value::from(turn.joined()));

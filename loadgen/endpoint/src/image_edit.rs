@@ -1,7 +1,6 @@
 //! `image_edit`: the OpenAI Images API, images from images and text.
 
 use crate::{Endpoint, Metadata, Reply, Turn, Unfit, body, form, image_generation};
-use common::plan;
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -14,7 +13,7 @@ impl Endpoint for ImageEdit {
     }
 
     /// The form's fields. Those that make up the upload are not the user's to change.
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body::merge_extra(&mut body, turn, plan);
@@ -30,7 +29,7 @@ impl Endpoint for ImageEdit {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         let image = turns.last().and_then(|turn| turn.images.first());
         match image {
             None => Some(
@@ -42,7 +41,7 @@ impl Endpoint for ImageEdit {
         }
     }
 
-    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    fn encode(&self, turns: &[Turn], plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
         let unfit = |why| Unfit { endpoint: METADATA.name, why };
         if let Some(why) = self.unfit(turns, plan) {
             return Err(unfit(why));
@@ -58,7 +57,7 @@ impl Endpoint for ImageEdit {
         form::encoded(&fields, &files.collect::<Vec<_>>()).map_err(unfit)
     }
 
-    fn content_type(&self, _plan: &plan::Endpoint) -> &'static str {
+    fn content_type(&self, _plan: &spec::Endpoint) -> &'static str {
         form::CONTENT_TYPE
     }
 

@@ -1,7 +1,6 @@
 //! `image_generation`: the OpenAI Images API, images from text.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, value};
-use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value};
 
@@ -14,7 +13,7 @@ impl Endpoint for ImageGeneration {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.extend(fields(turn));

@@ -1,7 +1,6 @@
 //! `image_retrieval`: NVIDIA NIM's detection of page elements, tables and graphics in images.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, image_generation};
-use common::plan;
 use serde_json::{Map, Value, json};
 
 /// The endpoint.
@@ -13,7 +12,7 @@ impl Endpoint for ImageRetrieval {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             let images = turn.images.iter().map(|image| json!({"type": "image_url", "url": image.url()}));
@@ -23,7 +22,7 @@ impl Endpoint for ImageRetrieval {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         let images = turns.last().map(|turn| turn.images.as_slice()).unwrap_or_default();
         match images {
             [] => Some(

@@ -45,7 +45,6 @@ mod usage;
 mod value;
 pub mod video_generation;
 
-use common::plan;
 pub use media::Media;
 pub use reply::{Choice, Extras, Reply, ReplyError};
 use serde_json::{Map, Value};
@@ -58,10 +57,10 @@ pub trait Endpoint: Sync {
     fn metadata(&self) -> &'static Metadata;
 
     /// The request's fields. The last turn is the new one; those before it are its history.
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value>;
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value>;
 
     /// Why these turns can't be sent, if they can't.
-    fn unfit(&self, _turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, _turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         None
     }
 
@@ -69,7 +68,7 @@ pub trait Endpoint: Sync {
     ///
     /// # Errors
     /// When these turns can't be sent.
-    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    fn encode(&self, turns: &[Turn], plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
         let unfit = |why| Unfit { endpoint: self.metadata().name, why };
         if let Some(why) = self.unfit(turns, plan) {
             return Err(unfit(why));
@@ -78,7 +77,7 @@ pub trait Endpoint: Sync {
     }
 
     /// The `Content-Type` of what [`Endpoint::encode`] returns.
-    fn content_type(&self, _plan: &plan::Endpoint) -> &'static str {
+    fn content_type(&self, _plan: &spec::Endpoint) -> &'static str {
         JSON
     }
 
@@ -89,7 +88,7 @@ pub trait Endpoint: Sync {
     fn whole<'a>(&self, body: &'a [u8]) -> Reply<'a>;
 
     /// Of an API of jobs ([`Metadata::requires_polling`]): what follows a response about a job that was started at `path`.
-    fn follow(&self, _path: &str, _body: &[u8], _plan: &plan::Endpoint) -> Follow {
+    fn follow(&self, _path: &str, _body: &[u8], _plan: &spec::Endpoint) -> Follow {
         Follow::Nothing
     }
 }
@@ -238,7 +237,7 @@ impl Metadata {
 
     /// The path of a request.
     #[must_use]
-    pub fn path(&self, plan: &plan::Endpoint) -> Option<&'static str> {
+    pub fn path(&self, plan: &spec::Endpoint) -> Option<&'static str> {
         if plan.streaming && self.streaming_path.is_some() { self.streaming_path } else { self.path }
     }
 }
@@ -298,7 +297,7 @@ const IMAGE_PARTS: &[&str] = &["image_url", "input_image", "image"];
 ///
 /// # Errors
 /// When these turns can't be sent.
-pub fn encoded(endpoint: &dyn Endpoint, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+pub fn encoded(endpoint: &dyn Endpoint, turns: &[Turn], plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
     let Some(payload) = whole_body(turns) else { return endpoint.encode(turns, plan) };
     if endpoint.content_type(plan) != JSON {
         let why = "its requests are forms, and the input's bodies are JSON that is sent as it is".to_owned();
@@ -309,7 +308,7 @@ pub fn encoded(endpoint: &dyn Endpoint, turns: &[Turn], plan: &plan::Endpoint) -
 
 /// The fields of that body.
 #[must_use]
-pub fn fields(endpoint: &dyn Endpoint, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+pub fn fields(endpoint: &dyn Endpoint, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
     let whole = whole_body(turns).and_then(|payload| serde_json::from_str(payload).ok());
     whole.unwrap_or_else(|| endpoint.body(turns, plan))
 }
@@ -332,7 +331,7 @@ pub fn by_name(name: &str) -> Option<&'static dyn Endpoint> {
 ///
 /// # Errors
 /// When the plan's settings for requests and replies are invalid.
-pub fn of_plan(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
+pub fn of_plan(plan: &spec::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
     match plan.kind.as_str() {
         "template" => template::configured(plan),
         "raw" => raw::configured(plan),

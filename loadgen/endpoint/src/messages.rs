@@ -2,7 +2,6 @@
 
 use crate::json::append;
 use crate::{Endpoint, KeyHeader, Media, Metadata, Reply, Turn, body, value};
-use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -16,7 +15,7 @@ impl Endpoint for Messages {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         let Some(turn) = turns.last() else { return body };
         body.insert("model".to_owned(), Value::from(turn.model.as_str()));
@@ -35,7 +34,7 @@ impl Endpoint for Messages {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         let has_media = turns.iter().any(|turn| !turn.videos.is_empty() || !turn.audios.is_empty());
         has_media.then(|| "it accepts neither audio nor videos".to_owned())
     }

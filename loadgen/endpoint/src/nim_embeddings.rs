@@ -1,7 +1,6 @@
 //! `nim_embeddings`: NVIDIA NIM's embeddings of texts and images.
 
 use crate::{Endpoint, Metadata, Reply, Turn, embeddings};
-use common::plan;
 use serde_json::{Map, Value};
 
 /// The endpoint.
@@ -13,12 +12,12 @@ impl Endpoint for NimEmbeddings {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let input = turns.last().map(|turn| input(turn).map(Value::from).collect());
         embeddings::with_input(turns, plan, input.unwrap_or_default())
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         let turn = turns.last()?;
         let (texts, images) = (turn.contents().count(), turn.images.len());
         (texts > 0 && images > 0 && texts != images)

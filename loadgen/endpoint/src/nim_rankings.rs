@@ -1,7 +1,6 @@
 //! `nim_rankings`: NVIDIA NIM's reranking API.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, ranking};
-use common::plan;
 use serde_json::{Map, Value, json};
 
 /// The endpoint.
@@ -13,7 +12,7 @@ impl Endpoint for NimRankings {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("model".to_owned(), Value::from(turn.model.as_str()));
@@ -25,7 +24,7 @@ impl Endpoint for NimRankings {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         ranking::unfit(turns)
     }
 

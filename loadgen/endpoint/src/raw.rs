@@ -1,7 +1,6 @@
 //! `raw`: bodies as the user wrote them, sent as they are.
 
 use crate::{Endpoint, Metadata, Reply, Turn, Unfit, detect};
-use common::plan;
 use jmespath::Expression;
 use serde_json::{Map, Value};
 
@@ -14,11 +13,11 @@ impl Endpoint for Raw {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Map<String, Value> {
         payload(turns).and_then(|payload| serde_json::from_str(payload).ok()).unwrap_or_default()
     }
 
-    fn encode(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    fn encode(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
         let why =
             || "its rows must be whole bodies: --custom-dataset-type raw_payload or inputs_json".to_owned();
         let payload = payload(turns).ok_or_else(|| Unfit { endpoint: METADATA.name, why: why() })?;
@@ -45,11 +44,11 @@ impl Endpoint for Placed {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         Raw.body(turns, plan)
     }
 
-    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    fn encode(&self, turns: &[Turn], plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
         Raw.encode(turns, plan)
     }
 
@@ -66,14 +65,14 @@ fn payload(turns: &[Turn]) -> Option<&str> {
     turns.last()?.payload.as_deref()
 }
 
-pub(crate) fn configured(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
+pub(crate) fn configured(plan: &spec::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
     let Some(field) = field(plan, METADATA.name)? else { return Ok(&Raw) };
     Ok(Box::leak(Box::new(Placed { field })))
 }
 
 /// The place of the answer, if the plan sets one.
 pub(crate) fn field(
-    plan: &plan::Endpoint,
+    plan: &spec::Endpoint,
     endpoint: &'static str,
 ) -> Result<Option<Expression<'static>>, Unfit> {
     let longest = plan.dialect.response_field.as_ref().map_or(0, String::len);

@@ -2,7 +2,6 @@
 
 use crate::json::{Text, append, repaired};
 use crate::{Endpoint, Extras, Metadata, Reply, Turn, body, value};
-use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -16,7 +15,7 @@ impl Endpoint for Responses {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         // A server that keeps answers has the history.
         let previous =
@@ -47,7 +46,7 @@ impl Endpoint for Responses {
         body
     }
 
-    fn unfit(&self, turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         turns.iter().any(|turn| !turn.videos.is_empty()).then(|| "it accepts no videos".to_owned())
     }
 
@@ -166,7 +165,7 @@ fn response_id(response: &Value) -> Option<Box<Extras>> {
 }
 
 /// Whether the server is requested to keep answers (as in AIPerf, text counts as true).
-fn is_stored(plan: &plan::Endpoint) -> bool {
+fn is_stored(plan: &spec::Endpoint) -> bool {
     match plan.extra_inputs.get("store") {
         Some(Value::Bool(is)) => *is,
         Some(Value::String(text)) => text.trim().eq_ignore_ascii_case("true"),
@@ -253,7 +252,7 @@ mod tests {
             Turn { role: "assistant".to_owned(), response_id: Some("resp_1".to_owned()), ..turn("hello") };
         let turns = [turn("hi"), answer, turn("a turn that failed"), turn("ho")];
         let mut plan = plan("");
-        let texts = |plan: &plan::Endpoint| {
+        let texts = |plan: &spec::Endpoint| {
             let body = Responses.body(&turns, plan);
             let texts =
                 body["input"].as_array().unwrap().iter().map(|item| item["content"][0]["text"].clone());

@@ -1,7 +1,6 @@
 //! `solido_rag`: retrieval-augmented answers of a Solido server.
 
 use crate::{Endpoint, Metadata, Reply, Turn, body, value};
-use common::plan;
 use common::reply_event::EventKind;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +13,7 @@ impl Endpoint for SolidoRag {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("query".to_owned(), turn.contents().collect());

@@ -2,7 +2,6 @@
 
 use crate::raw::field;
 use crate::{Endpoint, Media, Metadata, Reply, Turn, Unfit, body, detect};
-use common::plan;
 use jmespath::Expression;
 use minijinja::Environment;
 use minijinja::value::Serde;
@@ -18,11 +17,11 @@ impl Endpoint for Template {
         &METADATA
     }
 
-    fn body(&self, _turns: &[Turn], _plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, _turns: &[Turn], _plan: &spec::Endpoint) -> Map<String, Value> {
         Map::new()
     }
 
-    fn unfit(&self, _turns: &[Turn], _plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, _turns: &[Turn], _plan: &spec::Endpoint) -> Option<String> {
         Some(NO_TEMPLATE.to_owned())
     }
 
@@ -43,7 +42,7 @@ struct Configured {
 }
 
 impl Configured {
-    fn rendered(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Map<String, Value>, String> {
+    fn rendered(&self, turns: &[Turn], plan: &spec::Endpoint) -> Result<Map<String, Value>, String> {
         let turn = turns.last().ok_or("there is no turn to send")?;
         let template = self.environment.get_template(NAME).map_err(|error| error.to_string())?;
         let text = template.render(variables(turn, turns, plan)).map_err(|error| format!("{error:#}"))?;
@@ -59,11 +58,11 @@ impl Endpoint for Configured {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         self.rendered(turns, plan).unwrap_or_default()
     }
 
-    fn unfit(&self, turns: &[Turn], plan: &plan::Endpoint) -> Option<String> {
+    fn unfit(&self, turns: &[Turn], plan: &spec::Endpoint) -> Option<String> {
         self.rendered(turns, plan).err()
     }
 
@@ -76,7 +75,7 @@ impl Endpoint for Configured {
     }
 }
 
-fn variables(turn: &Turn, turns: &[Turn], plan: &plan::Endpoint) -> minijinja::Value {
+fn variables(turn: &Turn, turns: &[Turn], plan: &spec::Endpoint) -> minijinja::Value {
     let texts = turn.contents().collect::<Vec<_>>();
     let urls = |media: &[Media]| media.iter().map(|media| media.url().to_owned()).collect::<Vec<_>>();
     let (images, audios, videos) = (urls(&turn.images), urls(&turn.audios), urls(&turn.videos));
@@ -98,7 +97,7 @@ fn variables(turn: &Turn, turns: &[Turn], plan: &plan::Endpoint) -> minijinja::V
     })))
 }
 
-pub(crate) fn configured(plan: &plan::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
+pub(crate) fn configured(plan: &spec::Endpoint) -> Result<&'static dyn Endpoint, Unfit> {
     let unfit = |why| Unfit { endpoint: METADATA.name, why };
     let Some(source) = &plan.dialect.template else { return Err(unfit(NO_TEMPLATE.to_owned())) };
     let named = NAMED.iter().find(|(name, _)| name == source).map(|(_, source)| (*source).to_owned());

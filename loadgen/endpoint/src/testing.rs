@@ -1,7 +1,6 @@
 //! How tests write replies and requests down.
 
 use crate::{Endpoint, Reply, Turn};
-use common::plan;
 use common::reply_event::{Usage, known};
 use std::fmt::Write;
 
@@ -10,7 +9,7 @@ pub(crate) fn check(endpoint: &dyn Endpoint, data: &str, expected: &str) {
     assert_eq!(described(&endpoint.event(data.as_bytes())), expected, "{data}");
 }
 
-pub(crate) fn check_body(endpoint: &dyn Endpoint, turn: &Turn, plan: &plan::Endpoint, expected: &str) {
+pub(crate) fn check_body(endpoint: &dyn Endpoint, turn: &Turn, plan: &spec::Endpoint, expected: &str) {
     let body = endpoint.body(std::slice::from_ref(turn), plan);
     assert_eq!(serde_json::to_string(&body).unwrap(), expected, "body of {turn:?}");
 }
@@ -77,21 +76,21 @@ pub(crate) fn usage_described(usage: Option<Usage>) -> String {
 }
 
 /// A plan; `options` holds any of the words `stream` and `legacy`.
-pub(crate) fn plan(options: &str) -> plan::Endpoint {
-    plan::Endpoint {
+pub(crate) fn plan(options: &str) -> spec::Endpoint {
+    spec::Endpoint {
         kind: String::new(),
         urls: Vec::new(),
         path: None,
         models: vec!["m".to_owned()],
-        model_choice: plan::ModelChoice::default(),
+        model_choice: spec::ModelChoice::default(),
         streaming: options.contains("stream"),
         request_timeout_seconds: 1.0,
         use_legacy_max_tokens: options.contains("legacy"),
         use_server_token_count: false,
-        trust: plan::Trust::System,
+        trust: spec::Trust::System,
         session_header: "X-Correlation-ID".to_owned(),
         header_names: Vec::new(),
         extra_inputs: serde_json::Map::new(),
-        dialect: plan::Dialect::default(),
+        dialect: spec::Dialect::default(),
     }
 }

@@ -1,7 +1,6 @@
 //! `video_generation`: the OpenAI Videos API: a job is submitted, and polled until it is done.
 
 use crate::{Endpoint, Extras, Follow, Metadata, Reply, Turn, Unfit, body, form, value};
-use common::plan;
 use common::reply_event::{EventKind, Measure};
 use serde_json::{Map, Value};
 
@@ -14,7 +13,7 @@ impl Endpoint for VideoGeneration {
         &METADATA
     }
 
-    fn body(&self, turns: &[Turn], plan: &plan::Endpoint) -> Map<String, Value> {
+    fn body(&self, turns: &[Turn], plan: &spec::Endpoint) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(turn) = turns.last() {
             body.insert("prompt".to_owned(), Value::from(turn.joined()));
@@ -24,7 +23,7 @@ impl Endpoint for VideoGeneration {
         body
     }
 
-    fn encode(&self, turns: &[Turn], plan: &plan::Endpoint) -> Result<Vec<u8>, Unfit> {
+    fn encode(&self, turns: &[Turn], plan: &spec::Endpoint) -> Result<Vec<u8>, Unfit> {
         let unfit = |why| Unfit { endpoint: METADATA.name, why };
         let fields = self.body(turns, plan);
         if plan.dialect.sends_forms {
@@ -33,7 +32,7 @@ impl Endpoint for VideoGeneration {
         serde_json::to_vec(&fields).map_err(|error| unfit(error.to_string()))
     }
 
-    fn content_type(&self, plan: &plan::Endpoint) -> &'static str {
+    fn content_type(&self, plan: &spec::Endpoint) -> &'static str {
         if plan.dialect.sends_forms { form::CONTENT_TYPE } else { "application/json" }
     }
 
@@ -54,7 +53,7 @@ impl Endpoint for VideoGeneration {
         value::whole(body).map_or_else(|odd| *odd, reply)
     }
 
-    fn follow(&self, path: &str, body: &[u8], plan: &plan::Endpoint) -> Follow {
+    fn follow(&self, path: &str, body: &[u8], plan: &spec::Endpoint) -> Follow {
         let Ok(value) = value::whole(body) else { return Follow::Nothing };
         let id = value::text(&value, "/id");
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);

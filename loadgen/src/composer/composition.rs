@@ -9,7 +9,6 @@ use crate::prompt::{Conversation, Conversations, Markers, Order, Planned, When};
 use crate::shape::Users;
 use common::clock::{DurationNs, MonoNs};
 use common::id::{Lineage, RequestId};
-use common::plan;
 use endpoint::{Endpoint, Turn};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,7 +24,7 @@ pub struct Composition {
     /// What bodies look like.
     pub endpoint: &'static dyn Endpoint,
     /// The plan of the endpoint.
-    pub plan: Arc<plan::Endpoint>,
+    pub plan: Arc<spec::Endpoint>,
     /// Bodies of first turns, each made once.
     pub bodies: Arc<Bodies>,
     /// The markers of prompts, if there are any.

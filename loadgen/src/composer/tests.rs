@@ -5,8 +5,8 @@ use crate::branching::Inherited;
 use crate::prompt::{Branch, BranchKind, Conversation, Markers, Order, Planned, When};
 use crate::shape::Users;
 use common::clock::DurationNs;
-use common::plan::{CacheBust, Endpoint, Plan, Sampling};
 use endpoint::Turn;
+use spec::{CacheBust, Endpoint, Plan, Sampling};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -214,8 +214,7 @@ fn sessions_are_counted_anew() {
     let rows = rows.map(|(text, at)| row(text, at)).collect::<Vec<_>>();
     for (worker, expected) in [(0, ["user:one", "user:three"]), (1, ["user:two", "user:four"])] {
         let mut composer = composer(rows.clone(), worker, 2);
-        composer.composition.order =
-            crate::prompt::replay(&rows, &common::plan::FixedSchedule::default()).order;
+        composer.composition.order = crate::prompt::replay(&rows, &spec::FixedSchedule::default()).order;
         composer.composition.replays = true;
         let sent = |composer: &mut Composer| {
             composer.count_anew();

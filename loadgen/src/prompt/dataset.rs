@@ -13,9 +13,9 @@ use super::{
     burst_gpt_trace, dag_jsonl, draw, inputs_json_rows, limits, mixed, mooncake_trace, multi_turn,
     random_pool, raw_payload, sagemaker_data_capture, session_name, single_turn,
 };
-use common::plan::{Change, Length, PoolBatch};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
+use spec::{Change, Length, PoolBatch};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, Read};

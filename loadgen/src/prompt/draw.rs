@@ -1,9 +1,9 @@
 //! Numbers that are drawn: each purpose has a generator of its own, so that drawing more of one changes no other.
 
-use common::plan::Length;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Normal};
+use spec::Length;
 
 /// The generator of one purpose: its seed is the FNV-1a hash of `<root>:<purpose>`.
 pub(crate) fn generator(root: u64, purpose: &str) -> StdRng {

@@ -1,7 +1,6 @@
 //! `inputs.json`: every request that the run may send, in the layout that AIPerf writes and reads.
 
 use super::{Context, Conversation, Conversations, Problem};
-use common::plan;
 use endpoint::{Endpoint, Turn};
 use serde::ser::{Error, Serialize, SerializeSeq, SerializeStruct, Serializer};
 use std::io::{self, Write};
@@ -15,7 +14,7 @@ pub fn inputs_json(
     mut out: impl Write,
     conversations: &dyn Conversations,
     endpoint: &dyn Endpoint,
-    plan: &plan::Endpoint,
+    plan: &spec::Endpoint,
     is_wanted: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut out, &Inputs { conversations, endpoint, plan, is_wanted })?;
@@ -26,7 +25,7 @@ pub fn inputs_json(
 struct Inputs<'a> {
     conversations: &'a dyn Conversations,
     endpoint: &'a dyn Endpoint,
-    plan: &'a plan::Endpoint,
+    plan: &'a spec::Endpoint,
     is_wanted: &'a dyn Fn() -> bool,
 }
 
@@ -95,8 +94,8 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn plan(streaming: bool) -> plan::Endpoint {
-        plan::Endpoint { streaming, models: vec!["mock".to_owned()], ..plan::Plan::unknown().endpoint }
+    fn plan(streaming: bool) -> spec::Endpoint {
+        spec::Endpoint { streaming, models: vec!["mock".to_owned()], ..spec::Plan::unknown().endpoint }
     }
 
     /// Reads the texts of a golden file, and expects that very file from them.

@@ -2,7 +2,7 @@
 
 use super::When;
 use super::dataset::Row;
-use common::plan::{Length, Made};
+use spec::{Length, Made};
 
 /// Whether the numbers of a row, whose lengths have these names, can be used.
 ///

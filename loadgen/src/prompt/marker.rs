@@ -1,9 +1,9 @@
 //! Markers in prompts, so that a server finds nothing of them in its prefix cache: one for each session, or one that all
 //! requests of a warm-up share and no others have.
 
-use common::plan::CacheBust;
 use endpoint::{Metadata, Turn};
 use serde_json::Value;
+use spec::CacheBust;
 
 /// The markers of a run.
 #[derive(Clone, Copy, Debug)]

@@ -31,7 +31,6 @@ mod synthetic;
 mod trace;
 mod tree;
 
-use common::plan::{Change, FixedSchedule, Input, Length, Plan, Synthesis, TextSource};
 pub use conversation::{Branch, BranchKind, Context, Conversation, Conversations, Planned};
 use corpus::Corpus;
 pub use dataset::{FORMATS, Store};
@@ -40,6 +39,7 @@ pub use marker::Markers;
 use models::Models;
 pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};
+use spec::{Change, FixedSchedule, Input, Length, Plan, Synthesis, TextSource};
 use std::io;
 use std::sync::Arc;
 use tokenizer::{ChatTemplate, Tokenizer};

@@ -1,8 +1,8 @@
 //! Which of the plan's models a conversation uses.
 
 use super::{draw, mixed};
-use common::plan::{self, ModelChoice};
 use rand::Rng;
+use spec::ModelChoice;
 
 /// The models of a plan and how one is chosen: by the conversation's place and the seed alone.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ pub(super) struct Models {
 }
 
 impl Models {
-    pub(super) fn new(endpoint: &plan::Endpoint, seed: u64) -> Self {
+    pub(super) fn new(endpoint: &spec::Endpoint, seed: u64) -> Self {
         Self { names: endpoint.models.clone(), choice: endpoint.model_choice.clone(), seed }
     }
 

@@ -3,7 +3,6 @@
 use super::{Problem, draw};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::plan::{Audios, Images};
 use endpoint::Media;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use image::codecs::jpeg::JpegEncoder;
@@ -12,6 +11,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
 use rand_distr::{Distribution, Normal};
+use spec::{Audios, Images};
 use std::io::Cursor;
 
 /// Images for one turn, as data URIs.
@@ -96,8 +96,8 @@ const SECONDS_MIN: f64 = 0.1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::{Length, SoundFormat};
     use rand::SeedableRng;
+    use spec::{Length, SoundFormat};
 
     fn decoded(media: &Media) -> Vec<u8> {
         STANDARD.decode(media.content.split(',').nth(1).unwrap()).unwrap()

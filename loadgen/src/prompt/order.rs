@@ -2,10 +2,10 @@
 
 use super::conversation::Conversations;
 use common::clock::DurationNs;
-use common::plan::{FixedSchedule, Sampling};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
+use spec::{FixedSchedule, Sampling};
 use std::sync::Arc;
 
 /// The conversations of sessions, by number.

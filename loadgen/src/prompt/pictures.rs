@@ -3,12 +3,12 @@
 use super::{Problem, draw};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::plan::{Images, Taking};
 use endpoint::Media;
 use image::imageops::FilterType;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use spec::{Images, Taking};
 
 /// Images that are used one after the other, in the plan's order.
 pub(super) struct Pictures {
@@ -63,8 +63,8 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Length;
     use rand::SeedableRng;
+    use spec::Length;
 
     /// Images of one colour each, taken nine times; the colours by number.
     fn taken(taking: Taking) -> Vec<u8> {

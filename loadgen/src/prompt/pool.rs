@@ -2,10 +2,10 @@
 
 use super::dataset::Row;
 use super::{Problem, mixed};
-use common::plan::PoolBatch;
 use endpoint::{Media, Text, Turn};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use spec::PoolBatch;
 
 /// What the rows of a pool hold, kind by kind.
 #[derive(Debug, Default)]

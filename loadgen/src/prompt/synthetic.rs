@@ -4,10 +4,10 @@ use super::corpus::Corpus;
 use super::draw::{self, Lengths};
 use super::pictures::Pictures;
 use super::{Context, Conversation, Models, Planned, Problem, When, noise, session_name};
-use common::plan::{Length, Made, Pair, Range, RangeStyle, Rankings, SoundFormat};
 use endpoint::{Media, Text, Turn};
 use rand::Rng;
 use rand::rngs::StdRng;
+use spec::{Length, Made, Pair, Range, RangeStyle, Rankings, SoundFormat};
 use std::iter::Cycle;
 use std::str::Lines;
 use std::sync::Arc;
@@ -212,7 +212,7 @@ fn window(range: &Range, mean: f64, ratio: f64) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::TextSource;
+    use spec::TextSource;
     use std::collections::HashSet;
     use tokenizer::Tokenizer;
 

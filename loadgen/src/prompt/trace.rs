@@ -3,10 +3,10 @@
 use super::corpus::Corpus;
 use super::dataset::Written;
 use super::{draw, limits, mixed};
-use common::plan::Synthesis;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
+use spec::Synthesis;
 use std::sync::Arc;
 
 /// Synthesizes texts.

@@ -195,7 +195,7 @@ impl RequestFacts {
 mod tests {
     use super::*;
     use crate::prompt::{Planned, When};
-    use common::plan::CacheBust;
+    use spec::CacheBust;
 
     fn counted(context: Context, template: Option<ChatTemplate>) -> Vec<Option<u32>> {
         let turn = |text: &str| Turn::user(text.to_owned(), "m".to_owned());

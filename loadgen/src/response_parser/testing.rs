@@ -6,11 +6,11 @@ use super::request_table::RequestTable;
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent, Stamped};
 use common::clock::MonoNs;
 use common::id::{ConnectionId, Lineage, SocketCookie};
-use common::plan::{self, Plan};
 use common::reply_event::{
     self, ConnectionOpened, Event, EventKind, Measure, MessageHeader, Passed, RequestEnded, StretchStamped,
     known,
 };
+use spec::Plan;
 use std::fmt::Write;
 use tokenizer::Tokenizer;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -283,36 +283,36 @@ fn request_of(body: &[u8]) -> Message {
 
 fn plan(options: &str) -> Plan {
     Plan {
-        endpoint: plan::Endpoint {
+        endpoint: spec::Endpoint {
             kind: "chat".to_owned(),
             urls: Vec::new(),
             path: None,
             models: vec!["m".to_owned()],
-            model_choice: plan::ModelChoice::default(),
+            model_choice: spec::ModelChoice::default(),
             streaming: true,
             request_timeout_seconds: 6.0,
             use_legacy_max_tokens: false,
             use_server_token_count: options == "server",
-            trust: plan::Trust::System,
+            trust: spec::Trust::System,
             session_header: "X-Correlation-ID".to_owned(),
             header_names: Vec::new(),
             extra_inputs: serde_json::Map::new(),
-            dialect: plan::Dialect { per_chunk_usage: options == "chunks", ..plan::Dialect::default() },
+            dialect: spec::Dialect { per_chunk_usage: options == "chunks", ..spec::Dialect::default() },
         },
-        tokenizer: plan::Tokenizer::None,
-        input: plan::Input::Synthetic {
+        tokenizer: spec::Tokenizer::None,
+        input: spec::Input::Synthetic {
             entries: 1,
-            input_tokens: plan::Length { mean: 1.0, stddev: 0.0 },
+            input_tokens: spec::Length { mean: 1.0, stddev: 0.0 },
             output_tokens: None,
             made: Default::default(),
         },
-        load: plan::Load::of(plan::Phase::closed(1, 1)),
-        workers: plan::Workers { cpus: Vec::new(), workers: 1, wait: plan::Wait::Block },
-        timestamps: plan::Timestamps::Auto,
-        output: plan::Output {
+        load: spec::Load::of(spec::Phase::closed(1, 1)),
+        workers: spec::Workers { cpus: Vec::new(), workers: 1, wait: spec::Wait::Block },
+        timestamps: spec::Timestamps::Auto,
+        output: spec::Output {
             artifact_dir: String::new(),
             export_prefix: None,
-            export_level: plan::ExportLevel::Records,
+            export_level: spec::ExportLevel::Records,
             goodput: std::collections::BTreeMap::new(),
             slice_duration_seconds: None,
             show_trace_timing: false,
@@ -321,7 +321,7 @@ fn plan(options: &str) -> Plan {
             steady_state: false,
             network_latency_mean_ms: None,
             server_metrics_formats: Vec::new(),
-            fail_on: plan::FailOn::Invalid,
+            fail_on: spec::FailOn::Invalid,
             other: std::collections::BTreeMap::new(),
         },
         random_seed: 7,

@@ -1,7 +1,7 @@
 //! The descriptors that arrived with the set-up, by their purpose.
 
 use super::Failure;
-use common::handshake::Setup;
+use spec::handshake::Setup;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;

@@ -2,7 +2,6 @@
 
 use crate::prompt::{self, Conversations};
 use crate::worker::STOP;
-use common::plan;
 use endpoint::Endpoint;
 use std::fs::File;
 use std::io;
@@ -13,7 +12,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub(super) struct Inputs {
     pub(super) conversations: Arc<dyn Conversations>,
     pub(super) endpoint: &'static dyn Endpoint,
-    pub(super) plan: plan::Endpoint,
+    pub(super) plan: spec::Endpoint,
     /// Cores on which this must not run.
     pub(super) hot: Vec<u32>,
     pub(super) stop_request: Arc<AtomicU8>,

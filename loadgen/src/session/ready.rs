@@ -11,9 +11,9 @@ use crate::response_parser::ResponseParser;
 use crate::ring::shared::Gauge;
 use crate::secrets::Secrets;
 use common::clock::DurationNs;
-use common::handshake::Setup;
-use common::plan::{self, Input, Load, Plan, Tokenizer as TokenizerPlan};
 use endpoint::Endpoint;
+use spec::handshake::Setup;
+use spec::{Input, Load, Plan, Tokenizer as TokenizerPlan};
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -152,7 +152,7 @@ fn check_places(plan: &Plan, workers: usize) -> Result<(), Failure> {
 fn check_fit(
     conversations: &dyn Conversations,
     endpoint: &dyn Endpoint,
-    plan: &plan::Endpoint,
+    plan: &spec::Endpoint,
     markers: Option<Markers>,
 ) -> Result<(), Failure> {
     let first = conversations.conversation(0).map_err(|error| Failure::Plan(with_cause(&error)))?;

@@ -10,7 +10,7 @@ use crate::response_parser;
 use crate::ring::shared::Gauge;
 use crate::secrets::Secrets;
 use crate::worker::GO;
-use common::handshake::{Report, Setup};
+use spec::handshake::{Report, Setup};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;

@@ -6,14 +6,14 @@ use crate::schedule::{Limits, Schedule};
 use crate::shape::{self, Share, Starts};
 use crate::worker::Phase;
 use common::clock::DurationNs;
-use common::plan::{self, Input, Plan};
+use spec::{Input, Plan};
 use std::sync::Arc;
 
 /// Most connections of a worker at once.
 pub(super) fn connections(plan: &Plan, worker: usize, workers: usize, targets: usize) -> u32 {
     // Branches are sent in addition to the sessions that started them.
     let branches = matches!(&plan.input, Input::File { format, .. } if format == "dag_jsonl");
-    let most = |phase: &plan::Phase| {
+    let most = |phase: &spec::Phase| {
         let limit = phase.concurrency.filter(|_| !branches).unwrap_or(CONNECTIONS_MAX);
         share(u64::from(limit), worker, workers)
     };
@@ -30,7 +30,7 @@ const fn share(whole: u64, worker: usize, workers: usize) -> u64 {
 }
 
 /// One worker's share of a phase's limits.
-fn limits(phase: &plan::Phase, seed: u64, worker: usize, workers: usize) -> Limits {
+fn limits(phase: &spec::Phase, seed: u64, worker: usize, workers: usize) -> Limits {
     let places = |limit: Option<u32>, ramp| {
         let openings = ramp::openings(limit?, ramp, seed);
         Some(openings.into_iter().skip(worker).step_by(workers).collect())
@@ -47,7 +47,7 @@ fn limits(phase: &plan::Phase, seed: u64, worker: usize, workers: usize) -> Limi
 
 /// One worker's share of a phase.
 pub(super) fn of_worker(
-    phase: &plan::Phase,
+    phase: &spec::Phase,
     seed: u64,
     trace: &Arc<[DurationNs]>,
     worker: usize,

@@ -16,8 +16,8 @@ use crate::secrets::Secrets;
 use crate::shape::{self, Starts, Users};
 use crate::worker::{self, Assignment, Threshold};
 use common::clock::{DurationNs, MonoNs};
-use common::handshake::{Report, Setup};
-use common::plan::{self, Plan};
+use spec::Plan;
+use spec::handshake::{Report, Setup};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -171,7 +171,7 @@ impl RunThreads {
     pub(super) fn run_phases(
         self,
         begin: MonoNs,
-        phases: &[plan::Phase],
+        phases: &[spec::Phase],
         reporter: &mut Reporter,
     ) -> Vec<JoinHandle<io::Result<()>>> {
         let mut begin = begin;
@@ -210,7 +210,7 @@ struct Senders {
 
 /// The workers that have a warm-up before them, if its requests have a marker.
 fn warming(plan: &Plan, workers: usize) -> Option<Arc<AtomicU32>> {
-    let isolates = plan.load.cache_bust.is_some_and(plan::CacheBust::isolates_warmup);
+    let isolates = plan.load.cache_bust.is_some_and(spec::CacheBust::isolates_warmup);
     let warms_up = plan.load.phases.iter().any(|phase| phase.is_warmup);
     (isolates && warms_up).then(|| Arc::new(AtomicU32::new(u32::try_from(workers).unwrap_or(u32::MAX))))
 }

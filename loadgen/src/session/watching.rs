@@ -9,8 +9,7 @@ use crate::observe;
 use crate::orders::{Orders, Reporter};
 use crate::ring::shared::Gauge;
 use crate::worker::{DRAIN, GO};
-use common::handshake::{Report, Setup};
-use common::plan;
+use spec::handshake::{Report, Setup};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use std::sync::atomic::AtomicU8;
 /// Watches other clients' traffic until the daemon has no more of it; of a daemon that died, reads what it spooled.
 pub(super) fn observe(
     setup: &Setup,
-    watch: &plan::Watch,
+    watch: &spec::Watch,
     mut given: Given,
     orders: Orders,
     reporter: &mut Reporter,

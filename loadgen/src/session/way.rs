@@ -7,11 +7,11 @@ use crate::job::Inquiry;
 use crate::ring::socket::Address;
 use crate::tls;
 use crate::worker::Destination;
-use common::handshake::Setup;
-use common::plan::{self, Trust};
 use endpoint::{Endpoint, Scheme};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use spec::Trust;
+use spec::handshake::Setup;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -107,7 +107,7 @@ fn local(path: &str) -> Result<Address, Failure> {
 
 /// How connections to a target are encrypted; tried once, so that the user sees what is wrong.
 fn encrypted(
-    plan: &plan::Endpoint,
+    plan: &spec::Endpoint,
     given: &mut Given,
     target: &endpoint::Target,
     url: &str,

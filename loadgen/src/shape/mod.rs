@@ -11,7 +11,7 @@ mod poisson;
 mod user_centric;
 
 use common::clock::DurationNs;
-use common::plan::Phase;
+use spec::Phase;
 use std::sync::Arc;
 
 /// A way to decide when requests are due.
@@ -110,8 +110,8 @@ impl Users {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::RatePoint;
     use proptest::prelude::*;
+    use spec::RatePoint;
 
     fn phase(shape: &str, rate: f64) -> Phase {
         Phase { request_rate: Some(rate), ..Phase::new("profiling", shape) }

@@ -1,10 +1,10 @@
 //! Requests to the control socket as any user may make them: by hand, without the client.
 
-use common::plan::{Load, Phase, Plan, Workers};
 use control::Create;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 use serde_json::Value;
+use spec::{Load, Phase, Plan, Workers};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,5 @@
 //! A command that is watched stays where it was: within the limits of its own cgroup, without new privileges.
 
-use common::plan::{Side, Target, Timestamps, Watch};
 use end_to_end::ask::{ask, create, usual};
 use end_to_end::cgroup::Own;
 use end_to_end::client::Run;
@@ -8,6 +7,7 @@ use end_to_end::daemon::Daemon;
 use end_to_end::server::Server;
 use end_to_end::watched::lacks;
 use end_to_end::{needs_probes, patience};
+use spec::{Side, Target, Timestamps, Watch};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;

@@ -3,17 +3,17 @@
 
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent};
 use common::clock::MonoNs;
-use common::handshake::{Order, Report, Setup};
 use common::id::{ConnectionId, SocketCookie};
 use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::{OPENED, Step};
 use common::kernel_event::segment::{RECEIVED, SENT, Stamp};
-use common::plan::{Input, Length, Plan, Side, Target, Tokenizer, Watch};
 use common::reply_event::{self, MessageHeader, RequestEnded};
 use common::ring::{RING_OFFSET, SharedHeader};
 use end_to_end::{needs_programs, programs};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use spec::handshake::{Order, Report, Setup};
+use spec::{Input, Length, Plan, Side, Target, Tokenizer, Watch};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IoSlice, Read};

@@ -1,7 +1,6 @@
 //! Files that users bring, and what TLS peers send: nothing that is in them makes a parser panic, hang or grow without bound.
 
 use bolero::{TypeGenerator, check};
-use common::plan::{Change, DATASET_FORMATS, Input, Plan};
 use fuzz::{cases, time};
 use loadgen::prompt::{self, Materials, Store};
 use loadgen::secrets::Secrets;
@@ -10,6 +9,7 @@ use loadgen::wire::tls::Tls;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::json;
+use spec::{Change, DATASET_FORMATS, Input, Plan};
 use std::sync::{Arc, LazyLock};
 use tokenizer::{ChatTemplate, Tokenizer};
 

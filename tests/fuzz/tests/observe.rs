@@ -9,9 +9,9 @@ use common::kernel_event::capture::Capture;
 use common::kernel_event::connection::{ACCEPTED, CLOSED, OPENED, Step};
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::{RECEIVED, SENT, Stamp};
-use common::plan::{Plan, Side};
 use fuzz::{cases, time};
 use loadgen::observe::Watch;
+use spec::{Plan, Side};
 use zerocopy::IntoBytes;
 
 /// A record of the kernel.

@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bolero::check;
 use common::parse::tcp_header;
-use common::plan::{Change, DATASET_FORMATS, Input, Plan};
 use endpoint::{Follow, Media, Turn};
 use fuzz::{cases, time};
 use loadgen::prompt::{self, Materials, Store};
@@ -12,6 +11,7 @@ use loadgen::ring::socket::software_stamp;
 use loadgen::wire::Sink;
 use loadgen::wire::http::{Progress, Responses};
 use loadgen::wire::sse::Cutter;
+use spec::{Change, DATASET_FORMATS, Input, Plan};
 
 /// What was cut, with offsets that must grow and stay within what was fed.
 #[derive(Default)]

@@ -162,18 +162,12 @@ impl Rig {
 
     /// The client's program.
     pub(super) fn client(&self) -> Command {
-        self.on_core_0(&self.client)
+        on_cores("0", &self.client)
     }
 
     /// The daemon's program.
-    pub(super) fn daemon(&self) -> Command {
-        self.on_core_0(&self.client.with_file_name("aiperfd"))
-    }
-
-    fn on_core_0(&self, program: &Path) -> Command {
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(program);
-        command
+    pub(super) fn daemon(&self, cores: &str) -> Command {
+        on_cores(cores, &self.client.with_file_name("aiperfd"))
     }
 
     /// A program that `cargo xtask setup` installed for Python.
@@ -181,6 +175,12 @@ impl Rig {
         let path = self.folder.parent()?.join(environment).join("bin").join(program);
         path.is_file().then_some(path)
     }
+}
+
+fn on_cores(cores: &str, program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", cores]).arg(program);
+    command
 }
 
 impl Outcome {

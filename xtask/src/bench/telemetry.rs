@@ -18,7 +18,7 @@ pub(super) fn telemetry(rig: &Rig) -> Result<Vec<Row>> {
     // It ends with the program.
     std::thread::spawn(move || answering.incoming().flatten().for_each(|stream| drop(answer(stream))));
     let mlflow = Mlflow::start(rig)?;
-    let published = Published::start(rig, "")?;
+    let published = Published::start(rig, "0", "")?;
     let private = Path::new(PRIVATE);
     let to_mlflow = [UNSCRAPED, "--mlflow-tracking-uri", &mlflow.url];
     let to_dead = [UNSCRAPED, "--otel-url", &dead];
@@ -113,12 +113,12 @@ pub(super) struct Published {
 
 impl Published {
     /// Starts one, with more in its configuration.
-    pub(super) fn start(rig: &Rig, more: &str) -> Result<Self> {
+    pub(super) fn start(rig: &Rig, cores: &str, more: &str) -> Result<Self> {
         let (socket, config) = (rig.folder.join("published.sock"), rig.folder.join("published.toml"));
         let address = free()?;
         fs::write(&config, format!("{more}[publish]\nlisten = \"{address}\"\n"))
             .context("failed to write a file")?;
-        let mut command = rig.daemon();
+        let mut command = rig.daemon(cores);
         command.arg("--config").arg(&config).arg("--socket").arg(&socket);
         command.arg("--state-dir").arg(rig.folder.join("published")).arg("--quit-on-stdin-eof");
         command.env("AIPERFD_LOG", "warn");

@@ -14,6 +14,7 @@ mod imports;
 mod names;
 mod registries;
 mod source;
+mod words;
 
 use crate::project::Project;
 use crate::say::say;
@@ -34,8 +35,16 @@ pub(crate) struct Violation {
 type Check = fn(&Files) -> Vec<Violation>;
 
 /// Every check.
-const CHECKS: &[Check] =
-    &[imports::check, names::check, hot::check, bans::check, registries::check, api::check, documents::check];
+const CHECKS: &[Check] = &[
+    imports::check,
+    names::check,
+    hot::check,
+    bans::check,
+    registries::check,
+    api::check,
+    documents::check,
+    words::check,
+];
 
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::SOCKET;
 use clap::ValueEnum;
-use common::plan::FailOn;
+use spec::FailOn;
 use std::path::PathBuf;
 
 /// How it is measured.

@@ -4,7 +4,7 @@
 use super::parse::profile_command;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction};
-use common::plan::DATASET_FORMATS;
+use spec::DATASET_FORMATS;
 use std::any::TypeId;
 use std::ffi::OsString;
 

@@ -2,9 +2,9 @@
 
 use super::media::inlined_rows;
 use crate::plan::Refusal;
-use common::plan::{Change, PoolBatch};
 use export::source;
 use serde_json::{Value, json};
+use spec::{Change, PoolBatch};
 use std::fs;
 use std::path::{Path, PathBuf};
 

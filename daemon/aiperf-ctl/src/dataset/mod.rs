@@ -27,8 +27,8 @@ use crate::plan::Refusal;
 use crate::upload::Upload;
 use anyhow::Result;
 use bytes::Bytes;
-use common::plan::{Input, Plan, SoundFormat};
 use serde_json::{Map, Value};
+use spec::{Input, Plan, SoundFormat};
 use std::path::Path;
 
 /// A row by its columns.

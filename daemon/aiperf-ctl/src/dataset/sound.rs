@@ -7,10 +7,10 @@ use crate::say::say_aside;
 use crate::upload::Upload;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::plan::Audios;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution, Normal};
+use spec::Audios;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ const SECONDS_MIN: f64 = 0.1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::{Length, SoundFormat};
+    use spec::{Length, SoundFormat};
 
     fn noise(depth: u16, seed: u64) -> Vec<u8> {
         let wanted = Audios {

@@ -68,6 +68,6 @@ pub(super) fn tags(reported: &Reported) -> Vec<(String, String)> {
     tags.map(|(key, value)| (key.to_owned(), value)).to_vec()
 }
 
-fn profiling(reported: &Reported) -> Option<&common::plan::Phase> {
+fn profiling(reported: &Reported) -> Option<&spec::Phase> {
     reported.run.plan.load.phases.iter().find(|phase| !phase.is_warmup)
 }

@@ -2,10 +2,10 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
-use common::plan::{Dialect, Endpoint, ModelChoice, Plan, Trust};
-use common::url::{shown, without_keys};
 use endpoint::KeyHeader;
 use serde_json::{Map, Value};
+use spec::url::{shown, without_keys};
+use spec::{Dialect, Endpoint, ModelChoice, Plan, Trust};
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 

@@ -3,8 +3,8 @@
 use super::{Checked, refuse};
 use crate::args::TelemetryArgs;
 use common::clock::DurationNs;
-use common::plan::Gpu;
 use endpoint::target;
+use spec::Gpu;
 use std::net::IpAddr;
 use std::path::PathBuf;
 

@@ -3,11 +3,11 @@
 use super::{Checked, effect, pairs, refuse};
 use crate::args::ProfileArgs;
 use crate::dataset;
-use common::plan::{
+use serde_json::Value;
+use spec::{
     Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, PoolBatch, Range, RangeStyle, Rankings,
     SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
 };
-use serde_json::Value;
 use std::path::PathBuf;
 
 pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {

@@ -2,9 +2,7 @@
 
 use super::{Checked, refuse};
 use crate::args::{CancellationArgs, LoadArgs, ProfileArgs, WarmupArgs};
-use common::plan::{
-    CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling,
-};
+use spec::{CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling};
 
 /// The phases that the flags ask for. The points of `--request-rate-series` are read later, where files are read.
 ///

@@ -15,7 +15,7 @@ mod timing;
 pub(crate) use secret::redacted;
 
 use crate::args::ProfileArgs;
-use common::plan::Plan;
+use spec::Plan;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;

@@ -2,9 +2,9 @@
 
 use super::{Checked, refuse};
 use crate::args::{ExportLevelArg, MetricArgs, ProfileArgs};
-use common::plan::{Endpoint, ExportLevel, Load, Output};
 use export::Names;
 use metric::Threshold;
+use spec::{Endpoint, ExportLevel, Load, Output};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -138,12 +138,12 @@ const MODEL_BYTES_MAX: usize = 150;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::plan::Phase;
+    use spec::Phase;
 
     #[test]
     fn a_models_name_makes_a_directorys() {
         let check = |model: &str, expected: &str| {
-            let mut endpoint = common::plan::Plan::unknown().endpoint;
+            let mut endpoint = spec::Plan::unknown().endpoint;
             "chat".clone_into(&mut endpoint.kind);
             endpoint.models = vec![model.to_owned()];
             let directory = default_dir(&endpoint, &Load::of(Phase::new("", "concurrency")));

@@ -1,8 +1,8 @@
 //! `--seq-dist`: pairs of input and output tokens with their shares, in AIPerf's three ways to write them.
 
 use super::{Checked, Refusal, refuse};
-use common::plan::{Length, Pair};
 use serde::Deserialize;
+use spec::{Length, Pair};
 
 #[derive(Deserialize)]
 struct Json {

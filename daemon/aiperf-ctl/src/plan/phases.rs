@@ -1,8 +1,8 @@
 //! `--phases`: any number of phases, as AIPerf's configuration has them.
 
 use super::{Checked, refuse};
-use common::plan::{Cancellation, Curve, Phase, Ramp, RatePoint};
 use serde::Deserialize;
+use spec::{Cancellation, Curve, Phase, Ramp, RatePoint};
 
 /// A phase as it is written.
 #[derive(Deserialize)]

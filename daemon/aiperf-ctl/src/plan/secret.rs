@@ -1,6 +1,6 @@
 //! What never reaches a file: values of keys and headers, and keys in URLs.
 
-use common::url::shown;
+use spec::url::shown;
 
 /// The command line without the values of flags that hold secrets.
 pub(crate) fn redacted(command_line: &[String]) -> String {

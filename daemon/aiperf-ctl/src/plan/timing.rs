@@ -2,7 +2,7 @@
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{TimestampsArg, TimingArgs};
-use common::plan::{Load, Timestamps, Wait, Workers};
+use spec::{Load, Timestamps, Wait, Workers};
 
 /// `--workers` is a most: no more than there are sessions to share, or cores that can be had.
 pub(super) fn workers(
@@ -68,7 +68,7 @@ fn cpus(list: &str) -> Checked<Vec<u32>> {
 mod tests {
     use super::*;
     use crate::args::{Command, parse};
-    use common::plan::Phase;
+    use spec::Phase;
     use std::ffi::OsString;
 
     fn check(flags: &str, cores: u32, limits: &[Option<u32>], expected: (u32, bool)) {

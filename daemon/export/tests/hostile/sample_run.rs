@@ -1,13 +1,13 @@
 //! A run's description for tests: everything that exporters read of `run.json`.
 
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
-use common::plan::{
-    Endpoint, ExportLevel, FailOn, Input, Length, Load, ModelChoice, Output, Phase as LoadPhase, Plan,
-    Timestamps, Tokenizer, Wait, Workers,
-};
 use export::{Artifacts, Exchange, Payloads};
 use metric::{Report, Settings};
 use record::{Figure, Host, Loss, Reason, Run, Standing, Streamed, Verdict};
+use spec::{
+    Endpoint, ExportLevel, FailOn, Input, Length, Load, ModelChoice, Output, Phase as LoadPhase, Plan,
+    Timestamps, Tokenizer, Wait, Workers,
+};
 use std::collections::BTreeMap;
 
 /// A streamed chat run whose stamps count from `epoch_ns`.
@@ -89,11 +89,11 @@ fn sample_plan() -> Plan {
             request_timeout_seconds: 21600.0,
             use_legacy_max_tokens: false,
             use_server_token_count: false,
-            trust: common::plan::Trust::System,
+            trust: spec::Trust::System,
             session_header: "X-Correlation-ID".to_owned(),
             header_names: vec!["Authorization".to_owned()],
             extra_inputs: serde_json::Map::new(),
-            dialect: common::plan::Dialect::default(),
+            dialect: spec::Dialect::default(),
         },
         tokenizer: Tokenizer::Builtin,
         input: Input::Synthetic {

@@ -2,7 +2,7 @@
 
 use super::super::corpus::Corpus;
 use super::*;
-use common::plan::TextSource;
+use spec::TextSource;
 use std::sync::Arc;
 
 fn index(format: &'static Format, rows: &str, change: Change) -> Result<Dataset, Problem> {
@@ -164,8 +164,7 @@ fn equal_blocks_have_equal_text() {
     assert_eq!(words(0)[..512], words(1)[..512], "the shared block");
     assert_ne!(words(0)[512..1024], words(1)[512..1024], "another block");
     assert_eq!((words(0).len(), words(1).len()), (1100, 1100), "of their length");
-    let synthesis =
-        common::plan::Synthesis { prefix_len_multiplier: 2.0, max_isl: Some(2000), ..Default::default() };
+    let synthesis = spec::Synthesis { prefix_len_multiplier: 2.0, max_isl: Some(2000), ..Default::default() };
     let change = Change { synthesis, ..Change::default() };
     let stretched = index(&mooncake_trace::FORMAT, rows, change).unwrap();
     let turn = stretched.conversation(0).unwrap().turns.remove(0).turn;

@@ -1,7 +1,5 @@
 //! What is watched of traffic that others send.
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// What is watched.

@@ -1,8 +1,6 @@
 //! What is read of the GPUs of the daemon's host while requests are sent.
 
-use crate::clock::DurationNs;
-use alloc::string::String;
-use alloc::vec::Vec;
+use common::clock::DurationNs;
 use serde::{Deserialize, Serialize};
 
 /// What is read of the GPUs of the daemon's host.

@@ -1,8 +1,5 @@
 //! The content of requests, and how it is counted.
 
-use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// How tokens are counted.

@@ -1,6 +1,5 @@
 //! Where the load generator runs, and where stamps come from.
 
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Where the load generator runs.

@@ -1,7 +1,5 @@
 //! Where requests go and what they look like.
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Where requests go and what they look like.

@@ -12,19 +12,17 @@
 //!
 //! With [`Setup::replay`] nothing is sent: the spool of a daemon that died is parsed again, without an order to start.
 
-use crate::clock::MonoNs;
-use crate::plan::Plan;
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
+use crate::Plan;
+use common::clock::MonoNs;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A message of the daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Make everything ready; its file descriptors come with it, in the order of [`Setup`]'s comment.
-    Setup(alloc::boxed::Box<Setup>),
+    Setup(Box<Setup>),
     /// Send the first request at this moment.
     Start {
         /// The moment to which the schedule's offsets are added.

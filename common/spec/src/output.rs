@@ -1,9 +1,7 @@
 //! What is written, and what it means for the exit status.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,32 +2,12 @@
 //!
 //! Nothing after the plan validates or defaults. Secrets (keys, header values) are not part of it.
 
-mod endpoint;
-mod gpu;
-mod input;
-mod load;
-mod output;
-mod timing;
-mod watch;
-
-pub use endpoint::{Dialect, Endpoint, ModelChoice, Trust};
-pub use gpu::Gpu;
-pub use input::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, PoolBatch, Range, RangeStyle,
-    Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
+use crate::{
+    Dialect, Endpoint, ExportLevel, FailOn, Gpu, Input, Length, Load, ModelChoice, Output, Phase, Timestamps,
+    Tokenizer, Trust, Wait, Watch, Workers,
 };
-pub use load::{
-    CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,
-};
-pub use output::{ExportLevel, FailOn, Output};
-pub use timing::{Timestamps, Wait, Workers};
-pub use watch::{Side, Target, Watch};
-
-use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A checked run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,5 @@
 //! When requests are sent and when the run ends.
 
-use alloc::string::String;
-use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// When requests are sent and when the run ends.

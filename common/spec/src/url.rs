@@ -1,9 +1,5 @@
 //! URLs as they may be stored and shown: without user names, and without keys in their queries.
 
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-
 /// A URL, with or without its scheme, in which user name, password and keys are replaced.
 #[must_use]
 pub fn shown(url: &str) -> String {
@@ -77,7 +73,7 @@ mod tests {
             assert_eq!(shown(url), expected, "{url}");
         }
         let taken = without_keys("/v1/x?api-version=1&api-key=hush");
-        assert_eq!(taken, ("/v1/x?api-version=1".into(), alloc::vec!["api-key=hush".into()]), "of a path");
-        assert_eq!(without_keys("/x?key=a"), ("/x".into(), alloc::vec!["key=a".into()]), "all of it");
+        assert_eq!(taken, ("/v1/x?api-version=1".into(), vec!["api-key=hush".into()]), "of a path");
+        assert_eq!(without_keys("/x?key=a"), ("/x".into(), vec!["key=a".into()]), "all of it");
     }
 }

@@ -1,0 +1,35 @@
+//! The specification of a run: what it sends, when, to whom, and what is recorded.
+//!
+//! ```text
+//! aiperf-ctl: arguments ──▶ Plan ──▶ aiperfd ──▶ aiperf-loadgen        run.json keeps it, reports read it
+//! ```
+//!
+//! It is read by every program and stored with every run, so it depends on nothing but the clock types. [`handshake`] is how
+//! the daemon passes it to a load generator, [`url`] how URLs are stored without secrets.
+
+#![forbid(unsafe_code)]
+
+mod endpoint;
+mod gpu;
+pub mod handshake;
+mod input;
+mod load;
+mod output;
+mod plan;
+mod timing;
+pub mod url;
+mod watch;
+
+pub use endpoint::{Dialect, Endpoint, ModelChoice, Trust};
+pub use gpu::Gpu;
+pub use input::{
+    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, PoolBatch, Range, RangeStyle,
+    Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
+};
+pub use load::{
+    CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,
+};
+pub use output::{ExportLevel, FailOn, Output};
+pub use plan::Plan;
+pub use timing::{Timestamps, Wait, Workers};
+pub use watch::{Side, Target, Watch};
