@@ -7,14 +7,14 @@ use std::process::{Command, Output};
 const REFUSED: &[(&str, &str)] = &[
     (
         "--accuracy-benchmark",
-        "--accuracy-benchmark is not offered: whether answers are any good is not measured",
+        "--accuracy-benchmark is not supported: the quality of responses is not measured",
     ),
-    ("--search-space", "--search-space is not offered: one command measures one load"),
-    ("--search-recipe", "--search-recipe is not offered: one command measures one load"),
-    ("--wandb-project", "--wandb-project is not offered: results are not sent to Weights & Biases"),
-    ("--api-port", "--api-port is not offered: a run is followed over the daemon's control socket"),
-    ("--auto-plot", "--auto-plot is not offered: nothing is plotted"),
-    ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not offered"),
+    ("--search-space", "--search-space is not supported: one command measures one load"),
+    ("--search-recipe", "--search-recipe is not supported: one command measures one load"),
+    ("--wandb-project", "--wandb-project is not supported: results are not sent to Weights & Biases"),
+    ("--api-port", "--api-port is not supported: progress is available over the daemon's control socket"),
+    ("--auto-plot", "--auto-plot is not supported: plots are not supported"),
+    ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not supported"),
 ];
 
 fn lines_of(name: &str) -> String {
@@ -133,10 +133,10 @@ const LACKING: &[Lacking] = &[
 /// which only root can install and without which tests of media are left out.
 const ABSENT: &[(&str, &str)] = &[
     ("--public-dataset", "nothing is downloaded"),
-    ("h264_nvenc", "made-up videos: `ffmpeg` failed"),
+    ("h264_nvenc", "synthetic videos: `ffmpeg` failed"),
     ("--video-width", NO_FFMPEG),
 ];
-const NO_FFMPEG: &str = "made-up videos: the program `ffmpeg` is not there";
+const NO_FFMPEG: &str = "synthetic videos: the program `ffmpeg` is not installed";
 
 fn check<'l>(lines: impl Iterator<Item = &'l str>) {
     let faults = lines.filter_map(fault).collect::<Vec<_>>();

@@ -101,7 +101,7 @@ fn what_is_no_run_is_refused_with_a_reason() {
     let raw = |line: &'static str| {
         move |folder: &Path| fs::write(folder.join("profile_export_raw.jsonl"), line).unwrap()
     };
-    refused(&|_| (), &[], "holds no run");
+    refused(&|_| (), &[], "contains no run");
     refused(&raw("{"), &["--tokenizer", "builtin"], "line 1");
     refused(&raw("{}\n"), &["--tokenizer", "builtin"], "request_start_ns");
     refused(&raw("{\"payload\":{\"inputs\":\"x\"}}"), &["--tokenizer", "builtin"], "request_start_ns");

@@ -66,7 +66,7 @@ fn scripts_of_aiperf_run_unchanged() {
     let home = Home::new();
     home.install("", &[&home.bin()]).ended_with(0);
     let again = home.install("", &[&home.bin()]);
-    assert!(again.ended_with(0).out.contains("there already"), "twice is once: {}", again.out);
+    assert!(again.ended_with(0).out.contains("already exists"), "twice is once: {}", again.out);
     let server = Server::start("");
     let script = format!(
         "aiperf profile --model mock-model --url {} --streaming --request-count 4 --isl 16 --ui none",
@@ -104,7 +104,7 @@ fn messages_name_what_the_user_typed() {
     {
         let refused = run(&format!("{name} --flag x"));
         refused.ended_with(2);
-        let expected = format!("`{name}` is a command of NVIDIA AIPerf that is not offered");
+        let expected = format!("`{name}` is a command of NVIDIA AIPerf that is not supported");
         assert!(refused.err.contains(&expected) && refused.err.contains(instead), "{name}: {}", refused.err);
     }
 }
@@ -139,7 +139,7 @@ fn files_of_others_are_never_replaced_or_removed() {
     fs::write(&file, "theirs").unwrap();
     for (flags, status) in [("", 2), ("--force", 2), ("--remove", 1)] {
         let ended = home.install(flags, &[]);
-        assert!(ended.ended_with(status).err.contains("not ours"), "{flags}: {}", ended.err);
+        assert!(ended.ended_with(status).err.contains("was not created by"), "{flags}: {}", ended.err);
         assert_eq!(fs::read_to_string(&file).unwrap(), "theirs", "untouched by {flags}");
     }
 }

@@ -91,7 +91,7 @@ fn a_server_is_observed_at_its_own_end() {
     let pid = server.pid().to_string();
     let observer = watching("observe", &["--pid", &pid, "--side", "server"]).start();
     end_to_end::patience::until("the observer to watch", || {
-        observer.err().contains("watching").then_some(())
+        observer.err().contains("observing").then_some(())
     });
     let client = Command::new("python3")
         .args(["-c", CLIENT, "127.0.0.1", &port, "4", "5"])
@@ -130,7 +130,11 @@ fn what_the_client_said_stands_beside_what_the_kernel_saw() {
     let url = server.chat_url();
     let ended = audit(&[], &["sh", "-c", BENCHMARK, &url, QUESTION, "--result=said.json"]).end();
     ended.ended_with(0);
-    assert!(ended.err.contains("What the client said, beside what the kernel saw"), "{}", ended.err);
+    assert!(
+        ended.err.contains("Results reported by the client, compared with the kernel's"),
+        "{}",
+        ended.err
+    );
     let beside = ended.json("client_and_kernel.json");
     assert_eq!(beside["client"]["made_by"], "vLLM", "{beside}");
     let first = &beside["metrics"]["time_to_first_chunk.p50"];

@@ -75,7 +75,7 @@ fn aiperf_and_what_it_says_itself() {
         "the client is later than the kernel: {beside}"
     );
     assert!(ended.err.contains("Event by event"), "{}", ended.err);
-    let tail = ended.err.find("What the client said").map(|begin| &ended.err[begin..]);
+    let tail = ended.err.find("Results reported by the client").map(|begin| &ended.err[begin..]);
     writeln!(std::io::stderr(), "{}", tail.unwrap_or_default()).ok();
 }
 

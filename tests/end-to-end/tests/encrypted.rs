@@ -75,7 +75,7 @@ fn whom_to_trust_is_the_users_choice() {
     assert!(stranger.err.contains("--ca-certificate"), "and the user is told what to do: {}", stranger.err);
     let anybody = profile(&nginx, "--insecure");
     anybody.ended_with(0);
-    assert!(anybody.err.contains("anybody may pretend"), "with a warning: {}", anybody.err);
+    assert!(anybody.err.contains("is not verified"), "with a warning: {}", anybody.err);
 }
 
 /// The server's metrics, and exporters of GPUs, are asked as the load is sent.

@@ -326,5 +326,5 @@ fn a_unix_socket() {
     assert!(named.err.contains("--timestamps ebpf is not to be had"), "{}", named.err);
     let nobody = Run::profile("unix:///nowhere.sock", "--request-count 8").end();
     nobody.ended_with(1);
-    assert!(nobody.err.contains("no server answers at unix:///nowhere.sock"), "{}", nobody.err);
+    assert!(nobody.err.contains("no server responds at unix:///nowhere.sock"), "{}", nobody.err);
 }

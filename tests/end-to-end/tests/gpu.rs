@@ -173,7 +173,7 @@ fn exporters_are_scraped_as_aiperf_does() {
     let ended = running.end();
     ended.ended_with(0);
     assert!(ended.err.contains(&garbage.url()), "it says which one is none: {}", ended.err);
-    assert!(ended.err.contains("infinite or none"), "and what is left out: {}", ended.err);
+    assert!(ended.err.contains("not finite"), "and what is left out: {}", ended.err);
     let export = ended.json("profile_export_aiperf.json");
     let endpoints = export["telemetry_data"]["endpoints"].as_object().unwrap();
     let (_, endpoint) = endpoints.iter().next().unwrap();

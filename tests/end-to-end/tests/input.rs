@@ -71,8 +71,8 @@ fn wrong_tokenizers() {
 #[test]
 fn servers_that_are_not_there() {
     needs_programs!();
-    check(Run::profile("http://127.0.0.1:1", ""), 1, "no server answers at http://127.0.0.1:1");
-    check(Run::profile("https://127.0.0.1:1", ""), 1, "no server answers at https://127.0.0.1:1");
+    check(Run::profile("http://127.0.0.1:1", ""), 1, "no server responds at http://127.0.0.1:1");
+    check(Run::profile("https://127.0.0.1:1", ""), 1, "no server responds at https://127.0.0.1:1");
     check(Run::profile("http://no-such-host.invalid:80", ""), 1, "failed to resolve");
 }
 
@@ -95,7 +95,7 @@ fn reports_of_what_is_no_run() {
     needs_programs!();
     let mut run = Run::of("report");
     run.command.arg(".");
-    check(run.without_daemon(), 2, "holds no run");
+    check(run.without_daemon(), 2, "contains no run");
     let mut run = Run::of("report");
     run.command.arg("0123456789ab");
     check(run.without_daemon(), 1, "neither a directory nor a run");

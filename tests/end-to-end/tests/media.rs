@@ -132,10 +132,10 @@ fn without_the_program_or_its_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let video = "--video-width 32 --video-height 16";
     let sound = "--audio-length-mean 0.2 --audio-format mp3";
-    for (flags, what) in [(video, "made-up videos"), (sound, "--audio-format mp3")] {
+    for (flags, what) in [(video, "synthetic videos"), (sound, "--audio-format mp3")] {
         let ended = with_programs_of(folder.path(), flags);
         let expected = format!(
-            "error: {what}: the program `ffmpeg` is not there: install it (such as by `apt install ffmpeg`)"
+            "error: {what}: the program `ffmpeg` is not installed: install it (such as by `apt install ffmpeg`)"
         );
         assert!(ended.err.contains(&expected), "{}", ended.err);
     }
@@ -143,10 +143,10 @@ fn without_the_program_or_its_encoder() {
     fs::write(&program, "#!/bin/sh\necho \"Unknown encoder 'libmp3lame'\" >&2\nexit 1\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let ended = with_programs_of(folder.path(), sound);
-    let expected = "`ffmpeg` failed: Unknown encoder 'libmp3lame'; this `ffmpeg` was built without it";
+    let expected = "`ffmpeg` failed: Unknown encoder 'libmp3lame'; this `ffmpeg` was built without that encoder";
     assert!(ended.err.contains(expected), "{}", ended.err);
     let refused = with_programs_of(folder.path(), &format!("{sound} --audio-sample-rates 16,17"));
-    assert!(refused.err.contains("MP3 has no 17 kHz; there are: 8, 11.025"), "{}", refused.err);
+    assert!(refused.err.contains("MP3 does not support 17 kHz; available: 8, 11.025"), "{}", refused.err);
 }
 
 /// A run of a public dataset of which there is a copy of these rows.
@@ -182,7 +182,7 @@ fn datasets_of_videos_and_pictures() {
         "by URL, or from beside the copy"
     );
     assert!(ended.json("inputs.json").to_string().contains("what? A.this B.that"), "the choices");
-    assert!(ended.err.contains("mmvu: 1 rows have nothing that can be asked"), "{}", ended.err);
+    assert!(ended.err.contains("mmvu: 1 rows contain no usable prompt"), "{}", ended.err);
     let said = json!([[{"role": "user", "content": "look"}], [{"role": "assistant", "content": "nice"}]]);
     let row = json!({"conversation": said, "images": [{"bytes": "89504e47", "path": "x.png"}]});
     let (ended, served) = with_copy("--public-dataset vision_arena --request-count 1", &[row.clone(), row]);

@@ -147,10 +147,10 @@ fn plots_come_later_and_children_have_parents() {
         .env("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS", "0.001");
     let hurried = hurried.end();
     hurried.ended_with(0);
-    assert!(hurried.err.contains("are over (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS)"), "{}", hurried.err);
+    assert!(hurried.err.contains("(AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS)"), "{}", hurried.err);
     let orphan = profile(&server, &flags("nobody"));
     orphan.ended_with(0);
-    assert!(orphan.err.contains("MLflow knows no run `nobody`"), "{}", orphan.err);
+    assert!(orphan.err.contains("MLflow has no run `nobody`"), "{}", orphan.err);
     assert!(of(&run_of(&mlflow, &orphan).1, "tags", "mlflow.parentRunId").is_null(), "none");
 }
 
@@ -263,7 +263,7 @@ fn what_makes_no_sense_is_refused() {
     let server = Server::start("");
     for (flags, expected) in [
         ("--mlflow-experiment e", "--mlflow-experiment needs --mlflow-tracking-uri"),
-        ("--mlflow-tracking-uri ./mlruns", "want http://host:port"),
+        ("--mlflow-tracking-uri ./mlruns", "expected http://host:port"),
         ("--mlflow-tracking-uri http://127.0.0.1:9 --mlflow-tag x", "`x` is not key:value"),
     ] {
         let ended = profile(&server, flags);

@@ -32,7 +32,7 @@ for number in range(3):
 
 fn until_it_watches(observer: &Running) {
     end_to_end::patience::until("the observer to watch", || {
-        observer.err().contains("watching").then_some(())
+        observer.err().contains("observing").then_some(())
     });
 }
 
@@ -241,7 +241,7 @@ fn at_the_clients_end_no_server_reads() {
     let pid = std::process::id().to_string();
     let ended = watching("observe", &["--pid", &pid, "--side", "client", "--socket-wait"]).end();
     ended.ended_with(2);
-    assert!(ended.err.contains("--socket-wait: only with --side server"), "{}", ended.err);
+    assert!(ended.err.contains("--socket-wait needs --side server"), "{}", ended.err);
 }
 
 /// A process that shares the root cgroup with the whole host is watched by its ports, or not at all.

@@ -66,7 +66,7 @@ fn a_server_is_waited_for_and_prepared() {
         assert!(ended.err.contains(expected), "{flags}: {}", ended.err);
     };
     let wait = "--wait-for-model-timeout 0.3 --wait-for-model-interval 0.1";
-    check("http://127.0.0.1:9", wait, "did not answer at http://127.0.0.1:9 within 0.3 s");
+    check("http://127.0.0.1:9", wait, "was not ready at http://127.0.0.1:9 within 0.3 s");
     check(
         &server.url(),
         &format!("{wait} --wait-for-model-mode models --model other"),

@@ -120,7 +120,7 @@ fn without_its_client_it_ends_and_its_run_can_be_had() {
     let other = next(state.path());
     other.ended_with(0);
     assert!(
-        other.err.contains("runs of earlier commands that were killed: 1 are kept"),
+        other.err.contains("1 runs of earlier commands that were killed are kept"),
         "the next command says so: {}",
         other.err
     );

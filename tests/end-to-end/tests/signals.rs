@@ -167,7 +167,7 @@ fn a_watch_ends_with_its_report() {
         // Nothing happens at that port, which is not what this is about.
         let flags = ["--pid", &pid, "--port", "1", "--fail-on", "never"];
         let running = watching("observe", &flags).start();
-        patience::until("the watch", || running.err().contains("watching").then_some(()));
+        patience::until("the watch", || running.err().contains("observing").then_some(()));
         running.signal(signal);
         let ended = running.end();
         ended.ended_with(0);
