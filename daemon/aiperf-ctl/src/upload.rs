@@ -19,7 +19,7 @@ pub(crate) enum Upload {
     /// A file of the user.
     File(PathBuf),
     /// A temporary file, deleted with this value.
-    Made(Arc<ScratchFile>),
+    Temporary(Arc<ScratchFile>),
 }
 
 impl Upload {
@@ -30,7 +30,7 @@ impl Upload {
             Self::File(path) => {
                 Ok(Pieces { bytes: None, file: Some(source::open(&path, FILE_BYTES_MAX)?), kept: None })
             }
-            Self::Made(path) => Ok(Pieces {
+            Self::Temporary(path) => Ok(Pieces {
                 bytes: None,
                 file: Some(source::open(path.path(), FILE_BYTES_MAX)?),
                 kept: Some(path),

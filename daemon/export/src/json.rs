@@ -204,9 +204,9 @@ fn verdict(verdict: &record::Verdict) -> Value {
     json!({ "standing": verdict.standing.name(), "reasons": reasons })
 }
 
-const STEADY_RULE: &str = "Requests that began between the moment at which 90 % of the usual number of requests were in \
-                           flight and as many had ended, and the last moment at which 90 % were; usual is the \
-                           time-weighted median. Rates are per second of that time.";
+const STEADY_RULE: &str = "Requests that started between the time at which 90 % of the usual number of requests were in \
+                           flight and as many had ended, and the last time at which 90 % were; usual is the \
+                           time-weighted median. Rates are per second of that interval.";
 
 /// Why there is no steady state.
 pub(crate) const NOT_STEADY: &str = "the run drained before its ramp-up was over: make it longer";

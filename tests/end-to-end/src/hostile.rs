@@ -17,7 +17,7 @@ pub struct Hostile {
 impl Hostile {
     /// Starts a server with this response function, which gets the request's number and head; one request per connection.
     #[must_use]
-    pub fn answering(respond: impl Fn(u64, &str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub fn responding(respond: impl Fn(u64, &str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let requests = AtomicU64::new(0);
         Self::accepting(move |_, mut stream| {
             if let Some(head) = read_request(&stream) {

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 
 /// A run of two requests against a server with this response; the load generator must stay small.
 fn run(flags: &str, respond: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Ended {
-    let server = Hostile::answering(move |_, _, stream| respond(stream));
+    let server = Hostile::responding(move |_, _, stream| respond(stream));
     let flags = format!("--request-count 2 --concurrency 2 --request-timeout-seconds 120 {flags}");
     let ended = Run::profile(&server.url(), &flags).end();
     let peak = ended.json("run.json")["figures"]["loadgen_peak_memory_bytes"].as_f64().unwrap();
@@ -118,7 +118,7 @@ fn one_line_without_end() {
 #[test]
 fn many_long_lines_at_once() {
     needs_programs!();
-    let server = Hostile::answering(|_, _, stream| {
+    let server = Hostile::responding(|_, _, stream| {
         write(stream, &[STREAM, b"data: {\"choices\":[{\"delta\":{\"content\":\""]);
         repeat(stream, b"word ", 3 << 20);
         std::thread::sleep(std::time::Duration::from_secs(3));
@@ -140,7 +140,7 @@ fn many_long_lines_at_once() {
 #[test]
 fn responses_that_no_session_can_continue_with() {
     needs_programs!();
-    let server = Hostile::answering(|_, _, stream| {
+    let server = Hostile::responding(|_, _, stream| {
         write(stream, &[STREAM]);
         let long = format!(
             "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
@@ -186,7 +186,7 @@ fn heads_and_framing_without_end() {
 fn bodies_without_end() {
     needs_programs!();
     let whole = |flags: &'static str, begin: &'static [u8], unit: &'static [u8], end: &'static [u8]| {
-        let server = Hostile::answering(move |_, _, stream| {
+        let server = Hostile::responding(move |_, _, stream| {
             write(stream, &[BODY, begin]);
             repeat(stream, unit, 80 << 20);
             write(stream, &[end]);
@@ -209,7 +209,7 @@ fn bodies_without_end() {
 fn json_that_is_nested_or_has_many_values() {
     needs_programs!();
     let check = |flags: &str, unit: &'static [u8], kind: &str| {
-        let server = Hostile::answering(move |_, _, stream| {
+        let server = Hostile::responding(move |_, _, stream| {
             write(stream, &[BODY]);
             repeat(stream, unit, 24 << 20);
         });

@@ -170,7 +170,7 @@ fn coded_streams_are_decoded() {
 fn invalid_responses_are_described() {
     needs_programs!();
     let check = |bytes: &'static [u8], expected: &str| {
-        let server = Hostile::answering(move |_, _, stream| drop(stream.write_all(bytes)));
+        let server = Hostile::responding(move |_, _, stream| drop(stream.write_all(bytes)));
         let ended = Run::profile(&server.url(), "--request-count 1").end();
         ended.ended_with(1);
         let error = ended.records()[0]["error"].to_string();

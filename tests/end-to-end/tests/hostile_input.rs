@@ -34,7 +34,7 @@ fn a_key_that_is_echoed_is_redacted() {
     needs_programs!();
     const KEY: &str = "sk-verysecret/0123+456=";
     const BASE64: &str = "c2stdmVyeXNlY3JldC8wMTIzKzQ1Nj0";
-    let server = Hostile::answering(|number, head, stream| {
+    let server = Hostile::responding(|number, head, stream| {
         let key = head.lines().find_map(|line| line.strip_prefix("Authorization: Bearer ")).unwrap();
         assert_eq!(key, KEY, "the server receives the key");
         let body =
@@ -108,7 +108,7 @@ fn a_rate_is_not_slowed_by_failures() {
 #[test]
 fn a_server_that_comes_back_is_found() {
     needs_programs!();
-    let server = Hostile::answering(|number, _, stream| {
+    let server = Hostile::responding(|number, _, stream| {
         if number >= 12 {
             [STREAM, TOKEN, DONE].iter().for_each(|part| drop(stream.write_all(part)));
         }
@@ -237,7 +237,7 @@ fn random_servers() {
     for (seed, flags) in
         [(1, ""), (2, "--conversation-turn-mean 3"), (3, "--export-level raw --request-rate 400")]
     {
-        let server = Hostile::answering(move |number, _, stream| behave(seed * 1_000_003 + number, stream));
+        let server = Hostile::responding(move |number, _, stream| behave(seed * 1_000_003 + number, stream));
         let load = format!("--request-count 150 --concurrency 8 --request-timeout-seconds 5 {flags}");
         let ended = Run::profile(&server.url(), &load).end();
         let is_invalid = ended.json("run.json")["verdict"]["standing"] == "invalid";

@@ -142,11 +142,11 @@ fn by_name(ended: &Ended) -> BTreeMap<String, (Request, Vec<Token>)> {
 fn agree(what: &str, at_client: &Ended, at_server: &Ended) {
     let (at_client, at_server) = (by_name(at_client), by_name(at_server));
     assert_eq!(at_client.len(), 20, "requests at the client");
-    assert!(at_client.keys().eq(at_server.keys()), "the same requests at both ends");
+    assert!(at_client.keys().eq(at_server.keys()), "the same requests on both sides");
     let mut delays = Vec::new();
     for (name, (request, received)) in &at_client {
-        let (came, sent) = &at_server[name];
-        let (left, arrived) = (request.kernel_sent_last_ns.unwrap(), came.kernel_sent_last_ns.unwrap());
+        let (on_server, sent) = &at_server[name];
+        let (left, arrived) = (request.kernel_sent_last_ns.unwrap(), on_server.kernel_sent_last_ns.unwrap());
         assert!(left <= arrived, "request {name} arrived before it was sent");
         delays.push((arrived - left).0);
         assert_eq!(received.len(), sent.len(), "events of request {name}");
@@ -221,8 +221,8 @@ fn the_wait_in_the_servers_socket_is_measured() {
     let requests = recorded(&ended).into_iter().flatten().map(|(request, _)| request);
     let mut stamps = requests
         .map(|request| {
-            let (came, read) = (request.kernel_sent_last_ns.unwrap(), request.server_read_ns.unwrap());
-            assert!(came <= read, "it is read when it is there: {request:?}");
+            let (arrived, read) = (request.kernel_sent_last_ns.unwrap(), request.server_read_ns.unwrap());
+            assert!(arrived <= read, "it is read after it arrived: {request:?}");
             assert!(
                 Some(read) <= request.first_token_kernel_ns,
                 "the response starts after the read: {request:?}"

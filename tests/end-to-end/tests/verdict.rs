@@ -116,7 +116,7 @@ fn a_buffering_proxy_is_reported() {
 #[test]
 fn different_token_counts_are_reported() {
     needs_programs!();
-    let server = Scripted::answering(|_, _, stream| {
+    let server = Scripted::responding(|_, _, stream| {
         let chunk = |text: &str| {
             format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
         };

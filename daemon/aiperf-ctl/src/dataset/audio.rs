@@ -27,7 +27,7 @@ pub(super) fn clips(wanted: &Audios, count: u32, seed: u64) -> Result<Upload, Re
         let noise = Noise::drawn(wanted, StdRng::seed_from_u64(seed.wrapping_add(u64::from(number))));
         writeln!(made.as_file(), "mp3,{}", STANDARD.encode(noise.encoded()?)).map_err(failed)?;
     }
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
 /// A clip before it is encoded.

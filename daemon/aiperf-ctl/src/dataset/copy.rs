@@ -32,7 +32,7 @@ pub(super) fn read(name: &str, args: &ProfileArgs, plan: &mut Plan) -> Result<Up
     };
     copying.copy(&path, made.as_file())?;
     settle(known, plan);
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
 /// How rows are selected and converted.
@@ -249,7 +249,8 @@ mod tests {
         let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
         let mut plan = crate::plan::plan(&args, &[]).map_err(|refusal| refusal.to_string())?.plan.clone();
         let name = args.input.public_dataset.clone().unwrap();
-        let Upload::Made(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())? else {
+        let Upload::Temporary(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())?
+        else {
             panic!("rows are written to a file")
         };
         let text = source::read_text(made.path(), 1 << 20).unwrap();

@@ -24,7 +24,7 @@ pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal>
         Opened::Pipe(pipe) => {
             let made = ScratchFile::new().map_err(failed)?;
             io::copy(&mut Bounded::new(pipe, PIPE_BYTES_MAX), &mut made.as_file()).map_err(failed)?;
-            (made.path().to_owned(), Upload::Made(Arc::new(made)))
+            (made.path().to_owned(), Upload::Temporary(Arc::new(made)))
         }
     };
     let lines = || Ok(BufReader::with_capacity(READ_BYTES, source::open(&at, FILE_BYTES_MAX)?));
@@ -33,7 +33,7 @@ pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal>
     }
     let made = ScratchFile::new().map_err(failed)?;
     inlined(lines().map_err(failed)?, BufWriter::new(made.as_file()), base)?;
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
 /// Like [`inlined_file`], for rows in memory.
@@ -241,7 +241,7 @@ pub(crate) fn images(directory: &Path) -> Result<Upload, Refusal> {
     if count == 0 {
         return Err(failed(&"it contains no PNG or JPEG image"));
     }
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
 /// An image in a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.

@@ -24,7 +24,7 @@ pub(super) fn videos(args: &VideoArgs, wanted: u32, seed: u64) -> Result<Upload,
         let kind = args.video_format.as_deref().unwrap_or("webm");
         writeln!(made.as_file(), "data:video/{kind};base64,{}", STANDARD.encode(video)).map_err(failed)?;
     }
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
 /// The content of a video.

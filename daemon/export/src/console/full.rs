@@ -169,9 +169,9 @@ fn steady_note(report: &Report, width: usize) -> String {
         Some(Steady { slice, in_flight, requests, startup, drain }) => {
             let seconds = |from: RealNs, to: RealNs| metric::float(to.0.saturating_sub(from.0)) / 1e9;
             format!(
-                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It has \
-                 the {requests} requests that began in it; {startup} of the start-up and {drain} of the drain are left \
-                 out.",
+                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It \
+                 includes the {requests} requests that started in it; {startup} of the ramp-up and {drain} of the drain \
+                 are left out.",
                 seconds(report.begin, slice.begin),
                 seconds(report.begin, slice.end),
             )

@@ -14,5 +14,5 @@ pub(crate) const METRIC: Metric = Metric::list(
 .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
 .text(
     "Differences of the reads of consecutive events with content; events received in one read share a \
-         stamp, so their gap is zero.",
+         timestamp, so their gap is zero.",
 );
