@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SIGINT, SIGTERM, SIGHUP ──▶ a thread ──▶ count ──▶ next(), pause(), or(), unless(): waits end, and the program shuts down
-//!                                            └──▶ more than the current work handles: temporary files are deleted, the process exits
+//!                                            └──▶ beyond what the work handles: temporary files are deleted, the process exits
 //! ```
 //!
 //! SIGTERM (`timeout`, Kubernetes, continuous integration) and SIGHUP end a command as Ctrl-C does: with a report of what was

@@ -53,8 +53,8 @@ fn how_to_get(name: &Path) -> String {
     let has = |file: &str| name.join(file).is_file();
     let convert = |what: &str| {
         format!(
-            "; it contains {what}: convert it to tokenizer.json once, by `python -c \"from transformers import AutoTokenizer as T; \
-             T.from_pretrained('{shown}').save_pretrained('{shown}')\"`"
+            "; it contains {what}: convert it to tokenizer.json once, by `python -c \"from transformers import AutoTokenizer as \
+             T; T.from_pretrained('{shown}').save_pretrained('{shown}')\"`"
         )
     };
     if has("tokenizer.model") || has("spiece.model") || has("sentencepiece.bpe.model") {
@@ -77,8 +77,8 @@ fn how_to_get(name: &Path) -> String {
     };
     match name.to_str().filter(|text| is_hub_name(text) && !name.exists()) {
         Some(text) => format!(
-            "; `{text}` is not in the local Hugging Face cache either, and nothing is downloaded automatically: get it by `hf download {text} \
-             --include 'tokenizer*' --include '*.jinja'`, then its name is enough"
+            "; `{text}` is not in the local Hugging Face cache either, and nothing is downloaded automatically: get it \
+             by `hf download {text} --include 'tokenizer*' --include '*.jinja'`, then its name is enough"
         ),
         None => String::new(),
     }

@@ -32,7 +32,8 @@ pub(super) const UNSUPPORTED_SUBCOMMANDS: &[(&str, &str)] = &[
     ("speed-bench-report", "`compare DIR DIR ...` compares runs"),
     (
         "synthesize",
-        "`profile` generates synthetic prompts itself (--isl, --osl), and changes traces (--synthesis-speedup-ratio and others)",
+        "`profile` generates synthetic prompts itself (--isl, --osl), and changes traces \
+         (--synthesis-speedup-ratio and others)",
     ),
     (
         "validate",
@@ -114,7 +115,8 @@ pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["--auto-plot", "--no-auto-plot", "--plot-required"],
-        "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files hold every point",
+        "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files \
+         hold every point",
     ),
     (
         &[

@@ -82,7 +82,8 @@ impl Comparison {
         }
         if let Some((client, kernel)) = self.lengths().filter(|_| !self.counts_alike()) {
             line(format_args!(
-                "\n  The client counts {client:.1} output tokens per request, this audit {kernel:.1}: with different tokenizers, times\n  \
+                "\n  The client counts {client:.1} output tokens per request, this audit {kernel:.1}: with different \
+                 tokenizers, times\n  \
                  per token are not comparable and are left out; --tokenizer DIRECTORY uses the client's"
             ));
         }

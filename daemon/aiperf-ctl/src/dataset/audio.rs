@@ -63,7 +63,8 @@ impl Noise {
         let Self { rate, channels, .. } = self;
         let kilobits = if *rate < 32_000 { 64 } else { 128 };
         format!(
-            "-f s32le -ar {rate} -ac {channels} -i pipe:0 -c:a libmp3lame -b:a {kilobits}k -write_xing 0 -id3v2_version 0 -f mp3"
+            "-f s32le -ar {rate} -ac {channels} -i pipe:0 -c:a libmp3lame -b:a {kilobits}k -write_xing 0 \
+             -id3v2_version 0 -f mp3"
         )
     }
 

@@ -121,7 +121,8 @@ impl Taken {
         if *taken == 0 {
             return Err(Refusal(if others.is_empty() {
                 format!(
-                    "{name}: no usable row: check that --dataset-path contains this dataset, and that some rows pass --dataset-filter"
+                    "{name}: no usable row: check that --dataset-path contains this dataset, and that \
+                     some rows pass --dataset-filter"
                 )
             } else {
                 let others = others.iter().map(String::as_str).collect::<Vec<_>>().join("; ");
@@ -179,8 +180,8 @@ fn path(args: &ProfileArgs, known: &PublicDataset) -> Result<PathBuf, Refusal> {
     let places = ["", ".jsonl", ".json", ".parquet"].map(|ending| PathBuf::from(format!("{name}{ending}")));
     places.into_iter().find(|path| path.exists()).ok_or_else(|| {
         Refusal(format!(
-            "--public-dataset {name}: nothing is downloaded. {}, and give its path by --dataset-path unless it is `{name}` in the \
-             working directory (a .parquet, .arrow, .jsonl or .json file, or a directory of such)",
+            "--public-dataset {name}: nothing is downloaded. {}, and give its path by --dataset-path unless it is `{name}` in \
+             the working directory (a .parquet, .arrow, .jsonl or .json file, or a directory of such)",
             known.how_to_get()
         ))
     })

@@ -82,7 +82,7 @@ pub(super) fn words(arguments: &str) -> impl Iterator<Item = &str> {
 
 /// A limit that no synthetic video reaches.
 const ENCODED_BYTES_MAX: u64 = 4 << 30;
-const MISSING: &str = "the program `ffmpeg` is not installed: install it (such as by `apt install ffmpeg`), or use your own files \
-                       with --input-file";
+const MISSING: &str = "the program `ffmpeg` is not installed: install it (such as by `apt install ffmpeg`), or use your own \
+                       files with --input-file";
 const LACKS_ENCODER: &str =
     "; this `ffmpeg` was built without that encoder: install another build (such as by `apt install ffmpeg`)";

@@ -199,7 +199,8 @@ impl Aggregate {
     pub(super) fn table(&self) -> String {
         let level = self.confidence * 100.0;
         let mut text = format!(
-            "\nOver {} runs ({level}% confidence interval of the mean; CV is deviation / mean)\n\n{:<34}{:>11}{:>22}{:>7}  {}\n",
+            "\nOver {} runs ({level}% confidence interval of the mean; CV is deviation / mean)\n\n\
+             {:<34}{:>11}{:>22}{:>7}  {}\n",
             self.labels.len(),
             "metric",
             "mean",

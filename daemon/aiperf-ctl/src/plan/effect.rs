@@ -140,7 +140,8 @@ const RULES: &[Rule] = &[
     Rule {
         works: |run| run.is_synthetic() || run.is_pool(),
         otherwise: Refused(
-            "is for synthetic prompts and for --custom-dataset-type random_pool, and contradicts {input}: leave one of them out",
+            "is for synthetic prompts and for --custom-dataset-type random_pool, and contradicts {input}: \
+             leave one of them out",
         ),
         flags: &["prompt-batch-size", "image-batch-size", "audio-batch-size", "video-batch-size"],
     },

@@ -54,7 +54,8 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
             found.urls.push(metrics_url(item));
         } else {
             return refuse(format!(
-                "--gpu-telemetry {item}: expected pynvml, amdsmi, dashboard, URLs of DCGM exporters, or a .csv file with metrics"
+                "--gpu-telemetry {item}: expected pynvml, amdsmi, dashboard, URLs of DCGM exporters, \
+                 or a .csv file with metrics"
             ));
         }
     }

@@ -217,7 +217,8 @@ fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
             Ok(Some(Range { style, input, output }))
         }
         _ => refuse(format!(
-            "--random-range-ratio {text} is neither a number from 0 to below 1 nor {{\"input\": R, \"output\": R}} with such numbers"
+            "--random-range-ratio {text} is neither a number from 0 to below 1 nor \
+             {{\"input\": R, \"output\": R}} with such numbers"
         )),
     }
 }
