@@ -1,20 +1,20 @@
-//! Command lines as AIPerf's users write them: each is taken, or refused by name with the reason.
+//! Tests command lines of AIPerf's users: each is accepted, or is an error that names the flag and the reason.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What makes a line one that is refused, and what the refusal says.
+/// What makes a line invalid, and the text of its error.
 const REFUSED: &[(&str, &str)] = &[
     (
         "--accuracy-benchmark",
-        "--accuracy-benchmark is not offered: whether answers are any good is not measured",
+        "--accuracy-benchmark is not supported: the quality of responses is not measured",
     ),
-    ("--search-space", "--search-space is not offered: one command measures one load"),
-    ("--search-recipe", "--search-recipe is not offered: one command measures one load"),
-    ("--wandb-project", "--wandb-project is not offered: results are not sent to Weights & Biases"),
-    ("--api-port", "--api-port is not offered: a run is followed over the daemon's control socket"),
-    ("--auto-plot", "--auto-plot is not offered: nothing is plotted"),
-    ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not offered"),
+    ("--search-space", "--search-space is not supported: one command measures one load"),
+    ("--search-recipe", "--search-recipe is not supported: one command measures one load"),
+    ("--wandb-project", "--wandb-project is not supported: results are not sent to Weights & Biases"),
+    ("--api-port", "--api-port is not supported: progress is available over the daemon's control socket"),
+    ("--auto-plot", "--auto-plot is not supported: plots are not supported"),
+    ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not supported"),
 ];
 
 fn lines_of(name: &str) -> String {
@@ -22,7 +22,7 @@ fn lines_of(name: &str) -> String {
     std::fs::read_to_string(path).expect("the list is in the repository")
 }
 
-/// Runs `aiperf-ctl profile` with the line's words, dry, where the files that it names are.
+/// Runs `aiperf-ctl profile --dry-run` with the line's words, in a directory with the files that it names.
 fn dry_run(line: &str) -> Output {
     let directory = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(
@@ -42,7 +42,7 @@ fn dry_run(line: &str) -> Output {
         .expect("the program runs")
 }
 
-/// Makes the input file and the tokenizer that a line names, below the directory wherever the line has them.
+/// Creates the input file and the tokenizer that a line names, below the directory.
 fn bring(directory: &Path, words: &mut [String]) {
     let has = |text: &str| words.iter().any(|word| word.contains(text));
     let row = match () {
@@ -62,7 +62,7 @@ fn bring(directory: &Path, words: &mut [String]) {
         let path = directory.join(&named);
         match words[place - 1].as_str() {
             "--input-file" => {
-                std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
                 std::fs::write(&path, row).expect("written");
             }
             "--tokenizer" if words[place] != "builtin" => {
@@ -77,27 +77,27 @@ fn bring(directory: &Path, words: &mut [String]) {
     }
 }
 
-/// What is wrong with how a line is taken.
+/// What is wrong with the outcome of a line, if anything.
 fn fault(line: &str) -> Option<String> {
     let output = dry_run(line);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     let refused = REFUSED.iter().find(|(mark, _)| line.contains(mark)).map(|(_, why)| *why);
     let refused =
         refused.or_else(|| LACKING.iter().find(|lacking| lacking.is(line)).map(|lacking| lacking.why));
     let right = match refused {
-        // What can't be on this machine is named, and nothing else is wrong.
+        // What may be missing on this machine is named, and nothing else is wrong.
         None => {
-            // Where all tests must run, ffmpeg is there.
+            // Where all tests must run, ffmpeg is installed.
             let may_be = |how: &str| how != NO_FFMPEG || std::env::var_os("CI").is_none_or(|ci| ci != "true");
             let mut absent = ABSENT.iter().filter(|(mark, how)| line.contains(mark) && may_be(how));
-            output.status.success() || absent.any(|(_, how)| said.contains(how))
+            output.status.success() || absent.any(|(_, how)| stderr.contains(how))
         }
-        Some(why) => output.status.code() == Some(2) && said.contains(why),
+        Some(why) => output.status.code() == Some(2) && stderr.contains(why),
     };
-    (!right).then(|| format!("{line}\n{said}"))
+    (!right).then(|| format!("{line}\n{stderr}"))
 }
 
-/// A flag that needs another one, which lines of AIPerf's documents leave out.
+/// A flag that needs another one, which lines in AIPerf's documentation leave out.
 struct Lacking {
     flag: &'static str,
     needed: &'static str,
@@ -111,7 +111,7 @@ impl Lacking {
 }
 
 const LACKING: &[Lacking] = &[
-    // AIPerf refuses these two as well.
+    // AIPerf also refuses these two.
     Lacking {
         flag: "--prefill-concurrency",
         needed: "--streaming",
@@ -129,14 +129,14 @@ const LACKING: &[Lacking] = &[
     },
 ];
 
-/// Lines that take what may not be here, and how that is said: copies of public datasets, an encoder on a GPU, and `ffmpeg`,
-/// which only root can install and without which tests of media are left out.
+/// Flags that need what may be missing here, with the error text: copies of public datasets, an encoder on a GPU, and `ffmpeg`,
+/// which only root can install and without which media tests are skipped.
 const ABSENT: &[(&str, &str)] = &[
     ("--public-dataset", "nothing is downloaded"),
-    ("h264_nvenc", "made-up videos: `ffmpeg` failed"),
+    ("h264_nvenc", "synthetic videos: `ffmpeg` failed"),
     ("--video-width", NO_FFMPEG),
 ];
-const NO_FFMPEG: &str = "made-up videos: the program `ffmpeg` is not there";
+const NO_FFMPEG: &str = "synthetic videos: the program `ffmpeg` is not installed";
 
 fn check<'l>(lines: impl Iterator<Item = &'l str>) {
     let faults = lines.filter_map(fault).collect::<Vec<_>>();
@@ -144,7 +144,7 @@ fn check<'l>(lines: impl Iterator<Item = &'l str>) {
 }
 
 #[test]
-fn every_command_line_is_taken_or_refused_by_name() {
+fn every_command_line_is_accepted_or_refused_by_name() {
     check(lines_of("aiperf-profile-commands.txt").lines().filter(|line| !line.trim().is_empty()));
 }
 

@@ -1,10 +1,10 @@
-//! Real runs of AIPerf 0.13.0, reported again by `aiperf-ctl report` from their raw export: everything that AIPerf
-//! wrote must come out.
+//! Tests that `aiperf-ctl report` reproduces real runs of AIPerf 0.13.0 from their raw export: everything that AIPerf wrote
+//! must be reproduced.
 //!
-//! Every key of its JSON files, every line of its CSV files and every key of its per-request lines is compared. What is
-//! left out is `UNSEEN`: the HTTP trace metrics, whose stamps the raw export does not hold.
+//! Every key of its JSON files, every line of its CSV files and every key of its per-request lines is compared. The exceptions
+//! are in `UNSEEN`: the HTTP trace metrics, whose timestamps the raw export does not contain.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
-#![expect(clippy::print_stdout, reason = "the figures are for a person")]
+#![expect(clippy::print_stdout, reason = "the test prints its results")]
 
 use metric::Origin;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 #[test]
-fn everything_that_aiperf_wrote_comes_out() {
+fn everything_that_aiperf_wrote_is_reproduced() {
     let folders = fs::read_dir(golden().join("aiperf-0.13.0")).unwrap().map(|entry| entry.unwrap().path());
     let folders = folders.filter(|folder| folder.is_dir()).collect::<Vec<_>>();
     assert!(!folders.is_empty(), "no golden run under {}", golden().display());
@@ -43,7 +43,7 @@ fn everything_that_aiperf_wrote_comes_out() {
 }
 
 #[test]
-fn what_was_reported_is_a_run_of_its_own() {
+fn a_report_is_a_run_of_its_own() {
     let out = tempfile::tempdir().unwrap();
     let folder = golden().join("aiperf-0.13.0/chat-streaming");
     let tokenizer = golden().join("tokenizer");
@@ -59,7 +59,7 @@ fn what_was_reported_is_a_run_of_its_own() {
         second["good_request_count"]["avg"], first["request_count"]["avg"],
         "everything is fast enough"
     );
-    assert_eq!(fs::read_dir(again.path()).unwrap().count(), 1, "only the format that was asked for");
+    assert_eq!(fs::read_dir(again.path()).unwrap().count(), 1, "only the requested format");
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn without_a_tokenizer_counts_are_those_of_the_run() {
     let out = tempfile::tempdir().unwrap();
     let folder = golden().join("aiperf-0.13.0/chat-streaming");
     let done = report(&folder, out.path(), &[]);
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success() && said.contains("local/mock"), "{said}");
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && stderr.contains("local/mock"), "{stderr}");
     let mut comparison = Comparison::default();
     comparison.value("summary", &summary(&folder), &summary(out.path()));
     comparison.report(&folder);
@@ -90,18 +90,18 @@ fn a_run_with_records_only_gives_the_same_numbers() {
 }
 
 #[test]
-fn what_is_no_run_is_refused_with_a_reason() {
+fn a_directory_without_a_run_is_refused_with_a_reason() {
     let refused = |prepare: &dyn Fn(&Path), flags: &[&str], expected: &str| {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
         let done = report(folder.path(), &folder.path().join("out"), flags);
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(!done.status.success() && said.contains(expected), "{said}");
+        let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!done.status.success() && stderr.contains(expected), "{stderr}");
     };
     let raw = |line: &'static str| {
         move |folder: &Path| fs::write(folder.join("profile_export_raw.jsonl"), line).unwrap()
     };
-    refused(&|_| (), &[], "holds no run");
+    refused(&|_| (), &[], "contains no run");
     refused(&raw("{"), &["--tokenizer", "builtin"], "line 1");
     refused(&raw("{}\n"), &["--tokenizer", "builtin"], "request_start_ns");
     refused(&raw("{\"payload\":{\"inputs\":\"x\"}}"), &["--tokenizer", "builtin"], "request_start_ns");
@@ -110,7 +110,7 @@ fn what_is_no_run_is_refused_with_a_reason() {
     refused(&raw("{}"), &["--goodput", "x:1", "--tokenizer", "builtin"], "");
 }
 
-/// What was compared and what differs.
+/// The compared values and their differences.
 #[derive(Default)]
 struct Comparison {
     numbers: usize,
@@ -120,7 +120,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// Every key of the golden value must be in ours; what is ours alone must be a metric or fact of ours.
+    /// Every golden key must be in ours; additional keys must be aiperfd's own metrics or facts.
     fn value(&mut self, place: &str, golden: &Value, ours: &Value) {
         match (golden, ours) {
             (Value::Number(golden), Value::Number(ours)) => {
@@ -141,7 +141,7 @@ impl Comparison {
                     }
                 }
                 for key in ours.keys().filter(|key| !golden.contains_key(*key) && !is_ours(key)) {
-                    self.differences.push(format!("{place}.{key} is ours alone: {}", ours[key]));
+                    self.differences.push(format!("{place}.{key} is additional: {}", ours[key]));
                 }
             }
             _ if golden == ours => {}
@@ -174,7 +174,7 @@ impl Comparison {
         }
     }
 
-    /// The text must be the same, but for the lines of unseen metrics.
+    /// The text must be the same, except lines of unseen metrics.
     fn csv(&mut self, name: &str, golden: &str, ours: &str) {
         let headers = UNSEEN.iter().map(|tag| metric::find(tag).unwrap().header).collect::<Vec<_>>();
         let is_unseen = |line: &&str| {
@@ -207,7 +207,7 @@ impl Comparison {
     }
 }
 
-/// Whether a key is of a metric or fact that AIPerf does not have.
+/// Whether a key is a metric or fact that AIPerf does not have.
 fn is_ours(key: &str) -> bool {
     OUR_FACTS.contains(&key) || metric::find(key).is_some_and(|metric| metric.origin == Origin::Ours)
 }
@@ -238,7 +238,7 @@ const TOLERANCE: f64 = 1e-9;
 
 const OUR_FACTS: &[&str] = &["aiperfd_version", "timestamps", "verdict", "intervals_95", "too_few_samples"];
 
-/// Metrics whose stamps the raw export does not hold.
+/// Metrics whose timestamps the raw export does not contain.
 const UNSEEN: &[&str] = &[
     "http_req_blocked",
     "http_req_dns_lookup",

@@ -1,8 +1,8 @@
-//! The command `aiperf`: a link to this program, and which `aiperf` a shell would then start.
+//! Installs the command `aiperf`, a link to this program, and checks which `aiperf` a shell would start.
 
 use crate::args::AliasArgs;
 use crate::plan::Refusal;
-use crate::say::{ALIAS, PROGRAM, say, say_warning};
+use crate::terminal::{ALIAS, PROGRAM, print_result, print_warning};
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// Does what `install-alias` asks for.
+/// Runs `install-alias`.
 pub(crate) fn run(args: &AliasArgs) -> Result<u8> {
     let search = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     let this = env::current_exe().context("failed to find this program's own path")?;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &AliasArgs) -> Result<u8> {
         let wins = winner(&search, &folder, first);
         if !args.force {
             return Err(Refusal(format!(
-                "there is another `{ALIAS}` on PATH: `{}`; with --force ours is put into `{}` all the same, and then \
+                "another `{ALIAS}` is on PATH: `{}`; --force installs this one in `{}` anyway, and then \
                  `{}` is what a shell starts",
                 first.display(),
                 folder.display(),
@@ -39,28 +39,28 @@ pub(crate) fn run(args: &AliasArgs) -> Result<u8> {
             ))
             .into());
         }
-        say_warning(&format!("two programs are called `{ALIAS}`: a shell starts `{}`", wins.display()));
+        print_warning(&format!("two programs are called `{ALIAS}`: a shell starts `{}`", wins.display()));
     }
     install(&alias, &this)?;
     if !search.iter().any(|known| is_same(known, &folder)) {
-        say_warning(&format!(
-            "`{}` is not on PATH: add it, or name another folder by --dir",
+        print_warning(&format!(
+            "`{}` is not on PATH: add it, or use --dir to select another directory",
             folder.display()
         ));
     }
     Ok(0)
 }
 
-/// Makes the link, which may be there.
+/// Creates the link, unless it already exists.
 fn install(alias: &Path, this: &Path) -> Result<()> {
     if fs::read_link(alias).is_ok_and(|target| target == this) {
-        say(&format!("`{}` is there already, and runs `{}`\n", alias.display(), this.display()));
+        print_result(&format!("`{}` already exists and runs `{}`\n", alias.display(), this.display()));
         return Ok(());
     }
     if fs::symlink_metadata(alias).is_ok() {
         if !is_ours(alias) {
             let why = format!(
-                "`{}` is there and is not ours: remove it, or name another folder by --dir",
+                "`{}` exists and was not created by {PROGRAM}: remove it, or use --dir to select another directory",
                 alias.display()
             );
             return Err(Refusal(why).into());
@@ -71,24 +71,24 @@ fn install(alias: &Path, this: &Path) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("failed to create `{}`", folder.display()))?;
     }
     symlink(this, alias).with_context(|| format!("failed to create `{}`", alias.display()))?;
-    say(&format!("`{}` runs `{}`\n", alias.display(), this.display()));
+    print_result(&format!("`{}` runs `{}`\n", alias.display(), this.display()));
     Ok(())
 }
 
 fn remove(alias: &Path) -> Result<u8> {
     if fs::symlink_metadata(alias).is_err() {
-        say(&format!("`{}` is not there\n", alias.display()));
+        print_result(&format!("`{}` does not exist\n", alias.display()));
         return Ok(0);
     }
     if !is_ours(alias) {
-        bail!("`{}` is not ours, and stays", alias.display());
+        bail!("`{}` was not created by {PROGRAM} and is kept", alias.display());
     }
     fs::remove_file(alias).with_context(|| format!("failed to remove `{}`", alias.display()))?;
-    say(&format!("removed `{}`\n", alias.display()));
+    print_result(&format!("removed `{}`\n", alias.display()));
     Ok(0)
 }
 
-/// The folder in which the user found this program: it may be a link to where the program is.
+/// The directory in which the user's shell found this program, which may be a link to the program.
 fn found_in(called: &OsStr, search: &[PathBuf], this: &Path) -> PathBuf {
     let named = Path::new(called);
     let folder = match named.parent() {
@@ -98,24 +98,24 @@ fn found_in(called: &OsStr, search: &[PathBuf], this: &Path) -> PathBuf {
     folder.or_else(|| this.parent().map(Path::to_owned)).unwrap_or_default()
 }
 
-/// That folder if it can be written to, else the user's own.
+/// That directory if it is writable, else the user's own.
 fn default_folder(found: &Path, home: Option<&Path>) -> Result<PathBuf> {
     if rustix::fs::access(found, rustix::fs::Access::WRITE_OK).is_ok() {
         return Ok(found.to_owned());
     }
-    let home =
-        home.context("the program's folder can't be written to, and $HOME is not set: name one by --dir")?;
+    let home = home
+        .context("the program's directory is not writable, and $HOME is not set: use --dir to select one")?;
     Ok(home.join(".local/bin"))
 }
 
-/// Which of two a shell starts: ours in this folder, or another program.
+/// Which of two programs a shell starts: the one in this directory, or the other one.
 fn winner(search: &[PathBuf], folder: &Path, other: &Path) -> PathBuf {
     let place = |folder: &Path| search.iter().position(|known| is_same(known, folder)).unwrap_or(usize::MAX);
     let others = other.parent().map_or(usize::MAX, place);
     if place(folder) < others { folder.join(ALIAS) } else { other.to_owned() }
 }
 
-/// Whether a path is a link to a program of ours, which may be gone.
+/// Whether a path is a link to this program, even a dangling one.
 fn is_ours(path: &Path) -> bool {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -140,7 +140,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
             .is_some_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
-/// Links that are followed.
+/// Maximum number of links that are followed.
 const LINKS_MAX: u32 = 8;
 
 #[cfg(test)]

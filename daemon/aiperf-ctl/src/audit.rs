@@ -1,23 +1,23 @@
-//! `aiperf-ctl audit`: any command, watched by the kernel.
+//! Runs `aiperf-ctl audit`: any command, observed by the kernel.
 //!
 //! ```text
 //! audit ── run of source `audit` ──▶ aiperfd
 //!   └─ starts itself as `join-run` ── POST join ──▶ aiperfd moves that process into the run's cgroup
-//!        └─ becomes the command: its first packet is watched, and its children's
+//!        └─ executes the command: its packets and its children's are observed from the first one
 //! ```
 //!
-//! The daemon knows by the connection's credentials which process joins, so that process makes the connection itself. To
-//! a private daemon, which has no path, it gets the socket over its standard input, together with the user's own input.
+//! The daemon identifies the joining process by its connection's credentials, so that process connects itself. A private daemon
+//! has no socket path: the process receives the socket over its standard input, together with the user's own input.
 
 use crate::args::{AuditArgs, JoinArgs};
 use crate::client::{Client, send_descriptors};
+use crate::client_results::{self, Search};
 use crate::daemon::Daemon;
 use crate::follow::Run;
 use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
-use crate::said::{self, Search};
-use crate::say::{say_aside, say_error, say_warning};
+use crate::terminal::{print_error, print_note, print_warning};
 use crate::watched;
 use crate::{BAD_INPUT, FAILED, VERDICT};
 use anyhow::{Context, Result};
@@ -40,11 +40,11 @@ use std::sync::Arc;
 use tokio::process::{Child, Command as Spawn};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs a command and reports what the kernel saw of it; gives the command's own exit status.
+/// Runs a command and reports what the kernel measured of it; returns the command's own exit status.
 pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
     let name = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    // Which of a foreign command's arguments are secrets nobody can tell.
-    let words = [name.clone(), format!("({} arguments, not kept)", args.command.len().saturating_sub(1))];
+    // It is unknown which arguments of a foreign command are secrets.
+    let words = [name.clone(), format!("({} arguments, not stored)", args.command.len().saturating_sub(1))];
     let plan = watched::plan(&args.watch, Target::Command(name), Side::Client, &args.artifact_dir, &words)?;
     let directory = &args.artifact_dir;
     std::fs::create_dir_all(directory)
@@ -53,35 +53,36 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
         && !path.as_os_str().is_empty()
         && !path.is_dir()
     {
-        return Err(Refusal(format!("--client-result: there is no directory `{}`", path.display())).into());
+        return Err(Refusal(format!("--client-result: directory `{}` does not exist", path.display())).into());
     }
-    let search = Search::begin(&args.command);
+    let search = Search::start(&args.command);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _orderly = interrupt::orderly(SIGNALS);
     let status = runtime.block_on(async {
         let daemon = Daemon::find_or_start(&args.watch.socket, directory);
         let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
-        let mut run = watched::begin(daemon, plan, &args.watch.tokenizer).await?;
+        let mut run = watched::start(daemon, plan, &args.watch.tokenizer).await?;
         let status = command(&run, &args.command).await;
         run.pass_over_signals();
-        // What was seen is kept whatever became of the command.
+        // Measurements are kept even if the command failed.
         watched::end(run, Stop::Drain, directory).await?;
         status
     })?;
-    let found = search.end();
-    said::refuse_to_overwrite(directory, &found)?;
+    let found = search.results();
+    client_results::refuse_to_overwrite(directory, &found)?;
     let reported = Reported::compute(directory)?;
     reported.write(directory)?;
-    let result = args.client_result.clone().or_else(|| said::only(found));
-    let beside = said::set_beside(directory, &reported, result.as_deref()).unwrap_or_else(|error| {
-        // The audit holds whatever the client's own files are worth.
-        say_warning(&format!("{error:#}"));
-        None
-    });
+    let result = args.client_result.clone().or_else(|| client_results::only(found));
+    let comparison = client_results::write_comparison(directory, &reported, result.as_deref())
+        .unwrap_or_else(|error| {
+            // The audit's result stays valid even if the client's own files cannot be read.
+            print_warning(&format!("{error:#}"));
+            None
+        });
     if !args.watch.quiet {
-        say_aside(reported.text(args.watch.console)?.trim_end());
-        beside.iter().for_each(|text| say_aside(text));
-        say_aside(&reported.closing(directory)?);
+        print_note(reported.text(args.watch.console)?.trim_end());
+        comparison.iter().for_each(|text| print_note(text));
+        print_note(&reported.closing(directory)?);
     }
     Ok(match of(status) {
         0 if reported.fails(args.watch.fail_on.into()) => VERDICT,
@@ -89,8 +90,8 @@ pub(crate) fn run(args: &AuditArgs) -> Result<u8> {
     })
 }
 
-/// Runs the command to its end. What the terminal sends reaches it as it reaches this process, which outlives it; what came
-/// for this process alone is passed on, and the second time with force.
+/// Runs the command to its end. Signals of the terminal reach it as well as this process, which outlives it. Signals sent to
+/// this process alone are forwarded, the second one as SIGKILL.
 async fn command(run: &Run, words: &[OsString]) -> Result<ExitStatus> {
     let this = std::env::current_exe().context("failed to find this program's own path")?;
     let mut command = Spawn::new(this);
@@ -109,7 +110,7 @@ async fn command(run: &Run, words: &[OsString]) -> Result<ExitStatus> {
     };
     let mut child = command.arg("--").args(words).spawn().context("failed to start the command")?;
     if let Some((to, control)) = control {
-        // Its standard input is the user's again once it has joined.
+        // The joined process restores the user's input as its standard input.
         send_descriptors(to.as_fd(), &[control.as_fd(), std::io::stdin().as_fd()])
             .context("failed to hand the daemon's socket to the command")?;
     }
@@ -120,39 +121,39 @@ async fn command(run: &Run, words: &[OsString]) -> Result<ExitStatus> {
         tokio::select! {
             status = child.wait() => return status.context("failed to wait for the command"),
             _ = quit.recv() => {}
-            came = interrupt::next(&mut seen) => {
+            interrupted = interrupt::next(&mut seen) => {
                 // A terminal sends Ctrl-C to all of its processes.
-                if came.signal != Signal::INT || !has_terminal() {
+                if interrupted.signal != Signal::INT || !has_terminal() {
                     passed_on += 1;
-                    pass_on(&child, if passed_on > 1 { Signal::KILL } else { came.signal });
+                    pass_on(&child, if passed_on > 1 { Signal::KILL } else { interrupted.signal });
                 }
             }
         }
     }
 }
 
-/// Whether there is a terminal that this process and the command belong to.
+/// Whether this process, and so the command, has a controlling terminal.
 fn has_terminal() -> bool {
     let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open("/dev/tty", flags, Mode::empty()).is_ok()
 }
 
-/// Sends the command a signal that came for this process alone.
+/// Forwards a signal that was sent to this process alone.
 fn pass_on(child: &Child, signal: Signal) {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        // It may have ended meanwhile, which is what was wanted.
+        // If the command has already exited, nothing is left to do.
         kill_process(pid, signal).ok();
     }
 }
 
-/// The exit status as a shell tells it.
+/// The exit status, as shells report it.
 fn of(status: ExitStatus) -> u8 {
     let number = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     number.and_then(|number| u8::try_from(number).ok()).unwrap_or(FAILED)
 }
 
-/// Joins a run and becomes the command.
+/// Joins a run, then executes the command in place of this process.
 pub(crate) fn join(args: &JoinArgs) -> Result<u8> {
     let Some((program, rest)) = args.command.split_first() else { return Ok(BAD_INPUT) };
     let mut command = Command::new(program);
@@ -166,7 +167,7 @@ pub(crate) fn join(args: &JoinArgs) -> Result<u8> {
         }
     };
     if !rustix::process::geteuid().is_root() {
-        // What is watched can be read by the user, so it must not be a program that may do more than the user.
+        // The user can read what is observed, so the command must not have more rights than the user.
         set_no_new_privs(true).context("failed to give up gaining privileges")?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -175,13 +176,13 @@ pub(crate) fn join(args: &JoinArgs) -> Result<u8> {
         anyhow::Ok(())
     })?;
     drop((runtime, client));
-    // It returns only when it failed.
+    // It returns only on failure.
     let error = command.exec();
-    say_error(&format!("failed to run `{}`: {error}", program.to_string_lossy()));
+    print_error(&format!("failed to run `{}`: {error}", program.to_string_lossy()));
     Ok(if error.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN })
 }
 
-/// The descriptors that whoever started this process hands on: the daemon's socket, and the command's input.
+/// Receives the descriptors passed by the parent process: the daemon's socket, and the command's input.
 fn received(from: BorrowedFd<'_>) -> Result<[OwnedFd; 2]> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -192,11 +193,11 @@ fn received(from: BorrowedFd<'_>) -> Result<[OwnedFd; 2]> {
         _ => None,
     });
     let descriptors = descriptors.flatten().collect::<Vec<_>>();
-    descriptors.try_into().ok().context("the daemon's socket was not handed on")
+    descriptors.try_into().ok().context("the daemon's socket was not passed on")
 }
 
-/// Signals of which the first lets the command end, and the second ends it; one more is for the report.
+/// The first signal lets the command end, the second kills it, and a third interrupts the report.
 const SIGNALS: u32 = 3;
-/// As shells say it: there is no such command, or it can't be run.
+/// The exit statuses that shells use: command not found, or not executable.
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;

@@ -1,11 +1,11 @@
-//! The control API from the client's side: HTTP/1.1 over a unix socket, a connection for each call.
+//! The client side of the control API: HTTP/1.1 over a unix socket, one connection per call.
 //!
 //! ```text
-//! a shared daemon    connect to its socket's path, then ask the kernel who listens there (SO_PEERCRED)
-//! a private daemon   socketpair, one end of it handed on (SCM_RIGHTS) over the socket that is its standard input
+//! a shared daemon    connect to its socket's path, then check which user listens there (SO_PEERCRED)
+//! a private daemon   socketpair, one end passed (SCM_RIGHTS) over the socket that is its standard input
 //! ```
 //!
-//! The socket of a private daemon has no name: nobody else can be it, and nobody else can reach it.
+//! The socket of a private daemon has no name: no other process can impersonate it or connect to it.
 
 use crate::upload::Upload;
 use anyhow::{Context, Result, bail};
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::UnixStream;
 
-/// A daemon that can be asked.
+/// A reachable daemon.
 #[derive(Clone, Debug)]
 pub(crate) enum Client {
     /// The daemon that listens at this path.
@@ -40,13 +40,13 @@ pub(crate) enum Client {
     Private(Arc<OwnedFd>),
 }
 
-/// Why there is no connection.
+/// Why a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreached {
-    /// Nobody listens, or this user may not connect.
+    /// No process listens, or this user may not connect.
     #[error("{0}")]
     Refused(#[from] io::Error),
-    /// Somebody listens who need not be the daemon.
+    /// The listening process is not trusted to be the daemon.
     #[error("{0}")]
     Untrusted(String),
 }
@@ -57,34 +57,35 @@ impl Client {
         Self::Shared(socket.to_owned())
     }
 
-    /// Asks for a value.
+    /// Requests a value.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.value(Method::GET, path, Upload::Bytes(Bytes::new())).await
     }
 
-    /// Sends a value and gets one back.
+    /// Sends a value and returns the response.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, value: &impl Serialize) -> Result<T> {
         self.value(Method::POST, path, Bytes::from(serde_json::to_vec(value)?).into()).await
     }
 
-    /// Uploads something.
+    /// Uploads data.
     pub(crate) async fn put(&self, path: &str, upload: Upload) -> Result<()> {
         self.call(Method::PUT, path, upload).await?;
         Ok(())
     }
 
-    /// Removes something.
+    /// Deletes a resource.
     pub(crate) async fn delete(&self, path: &str) -> Result<()> {
         self.call(Method::DELETE, path, Bytes::new().into()).await?;
         Ok(())
     }
 
-    /// Downloads into a file of a directory, whole or not at all.
+    /// Downloads into a file of a directory, completely or not at all.
     pub(crate) async fn fetch(&self, path: &str, to: &Folder, name: &str) -> Result<()> {
         let mut body = self.call(Method::GET, path, Bytes::new().into()).await?.into_body();
         let mut file = to.create(name)?;
         while let Some(frame) = body.frame().await {
-            let frame = frame.with_context(|| format!("the daemon hung up in the middle of `{name}`"))?;
+            let frame =
+                frame.with_context(|| format!("the daemon closed the connection while sending `{name}`"))?;
             if let Ok(data) = frame.into_data() {
                 file.write_all(&data).with_context(|| format!("failed to write `{name}`"))?;
             }
@@ -99,7 +100,7 @@ impl Client {
         Ok(Lines { body: response.into_body(), received: Vec::new() })
     }
 
-    /// A connection of its own.
+    /// Opens a separate connection.
     pub(crate) async fn connect(&self) -> Result<UnixStream, Unreached> {
         match self {
             Self::Shared(path) => {
@@ -116,7 +117,7 @@ impl Client {
         }
     }
 
-    /// How it is named in messages.
+    /// The daemon's name in messages.
     fn shown(&self) -> String {
         match self {
             Self::Shared(path) => format!("the daemon at `{}`", path.display()),
@@ -127,32 +128,34 @@ impl Client {
     async fn value<T: DeserializeOwned>(&self, method: Method, path: &str, body: Upload) -> Result<T> {
         let response = self.call(method, path, body).await?;
         let bytes = whole(response).await?;
-        serde_json::from_slice(&bytes).context("the daemon's answer is not what this version expects")
+        serde_json::from_slice(&bytes)
+            .context("the daemon's response has an unexpected format, perhaps of another version")
     }
 
     async fn call(&self, method: Method, path: &str, upload: Upload) -> Result<Response<Incoming>> {
         let reached = self.connect().await;
         let stream = reached.with_context(|| format!("failed to reach {}", self.shown()))?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.context("failed to greet the daemon")?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .context("failed to connect to the daemon over HTTP")?;
         tokio::spawn(connection);
-        let body = upload.body().context("failed to read what is uploaded")?;
+        let body = upload.body().context("failed to read the upload")?;
         let request = Request::builder().method(method).uri(path).header("host", "aiperfd").body(body)?;
-        let response = sender.send_request(request).await.context("the daemon hung up")?;
+        let response = sender.send_request(request).await.context("the daemon closed the connection")?;
         if response.status().is_success() {
             return Ok(response);
         }
         let bytes = whole(response).await?;
         let problem: Problem =
-            serde_json::from_slice(&bytes).context("the daemon refused without a reason")?;
+            serde_json::from_slice(&bytes).context("the daemon returned an error without a reason")?;
         Err(problem.into())
     }
 }
 
-/// The body of a response, which is not endless.
+/// Reads the body of a response, up to a limit.
 async fn whole(response: Response<Incoming>) -> Result<Bytes> {
     let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| anyhow::anyhow!(error)).context("the daemon hung up")?;
+    let body = body.map_err(|error| anyhow::anyhow!(error)).context("the daemon closed the connection")?;
     Ok(body.to_bytes())
 }
 
@@ -177,7 +180,7 @@ impl Lines {
             match self.body.frame().await {
                 None => return Ok(None),
                 Some(frame) => {
-                    if let Ok(data) = frame.context("the daemon hung up")?.into_data() {
+                    if let Ok(data) = frame.context("the daemon closed the connection")?.into_data() {
                         self.received.extend_from_slice(&data);
                     }
                 }
@@ -186,7 +189,7 @@ impl Lines {
     }
 }
 
-/// Makes a connection to the private daemon that has the other end of `control`: gives this end of it.
+/// Opens a connection to the private daemon at the other end of `control`, and returns this end of the connection.
 pub(crate) fn hand_on(control: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     send_descriptors(control, &[theirs.as_fd()])?;
@@ -204,20 +207,20 @@ pub(crate) fn send_descriptors(to: BorrowedFd<'_>, descriptors: &[BorrowedFd<'_>
     Ok(())
 }
 
-/// Whether whoever listens at a path may be told secrets: root, this user, or the user to whom root gave the directory that
-/// the socket lies in. `/tmp` is everybody's, so whoever listens there may be anybody.
+/// Whether the user listening at a path may receive secrets: root, this user, or the owner of the socket's directory if root
+/// assigned it. In `/tmp`, which is writable for all, any user could listen.
 fn trust(socket: &Path, listener: u32, user: u32) -> Result<(), String> {
     if listener == 0 || listener == user || is_given_by_root(socket, listener) {
         return Ok(());
     }
     Err(format!(
-        "user {listener} listens at `{}`, who is neither root nor you, in a directory that root has not given to that user: \
+        "user {listener} listens at `{}`, who is neither root nor you, in a directory that root has not assigned to that user: \
          nothing was sent there",
         socket.display()
     ))
 }
 
-/// Whether the directory of a socket is `owner`'s alone, and every directory above it root's alone.
+/// Whether only `owner` can write to the socket's directory, and only root to the directories above it.
 fn is_given_by_root(socket: &Path, owner: u32) -> bool {
     let directory =
         socket.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
@@ -228,11 +231,11 @@ fn is_given_by_root(socket: &Path, owner: u32) -> bool {
     is_of(&directory, owner) && directory.ancestors().skip(1).all(|above| is_of(above, 0))
 }
 
-/// Descriptors that are sent in one message.
+/// Maximum number of descriptors in one message.
 const DESCRIPTORS_MAX: usize = 2;
-/// The longest answer is a list of runs.
+/// Maximum size of a response, the longest of which is a list of runs.
 const BODY_BYTES_MAX: usize = 256 << 20;
-/// The longest line is progress with its live percentiles, or one request.
+/// Maximum size of a line, the longest of which are progress with live percentiles, and one request.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
@@ -242,11 +245,11 @@ mod tests {
     use std::io::{IoSliceMut, Read};
 
     #[test]
-    fn a_handed_on_connection_arrives() {
+    fn a_passed_connection_arrives() {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
         let mut connection = std::os::unix::net::UnixStream::from(hand_on(ours.as_fd()).unwrap());
-        connection.write_all(b"asked").unwrap();
+        connection.write_all(b"request").unwrap();
         drop(connection);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -264,11 +267,11 @@ mod tests {
         let [descriptor] = <[OwnedFd; 1]>::try_from(descriptors).unwrap();
         let mut text = String::new();
         std::os::unix::net::UnixStream::from(descriptor).read_to_string(&mut text).unwrap();
-        assert_eq!(text, "asked", "the same connection");
+        assert_eq!(text, "request", "the same connection");
     }
 
     #[test]
-    fn only_root_and_the_user_are_trusted_in_a_place_of_everybody() {
+    fn only_root_and_the_user_are_trusted_in_a_world_writable_directory() {
         let check = |socket: &str, listener: u32, user: u32, expected: bool| {
             assert_eq!(
                 trust(Path::new(socket), listener, user).is_ok(),
@@ -285,6 +288,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let owner = folder.path().metadata().unwrap().uid();
         let inside = folder.path().join("x.sock");
-        assert!(!is_given_by_root(&inside, owner), "/tmp is above it, which is everybody's");
+        assert!(!is_given_by_root(&inside, owner), "/tmp above it is world-writable");
     }
 }

@@ -1,21 +1,21 @@
-//! The completion of a shell: printed, or put where the shell looks for it.
+//! Prints shell completion scripts, or installs them where the shell finds them.
 
 use crate::args::{InstallCompletionArgs, ShellArg, ShellArgs, command, without_hidden};
 use crate::plan::Refusal;
-use crate::say::{program, say};
+use crate::terminal::{print_result, program};
 use anyhow::{Context, Result};
 use clap_complete::{Shell, generate};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Does what `--show-completion` asks for.
+/// Runs `--show-completion`.
 pub(crate) fn show(args: &ShellArgs) -> Result<u8> {
-    say(&script(chosen(args)?.into(), &command(), program()));
+    print_result(&script(chosen(args)?.into(), &command(), program()));
     Ok(0)
 }
 
-/// Does what `--install-completion` asks for.
+/// Runs `--install-completion`.
 pub(crate) fn install(args: &InstallCompletionArgs) -> Result<u8> {
     let shell = chosen(&args.shell)?;
     let path = match &args.output {
@@ -24,17 +24,17 @@ pub(crate) fn install(args: &InstallCompletionArgs) -> Result<u8> {
     };
     let script = script(shell.into(), &command(), program());
     if export::source::read(&path, SCRIPT_BYTES_MAX).is_ok_and(|found| found == script.as_bytes()) {
-        say(&format!("The completion is installed already: {}\n", path.display()));
+        print_result(&format!("The completion script is already installed: {}\n", path.display()));
         return Ok(0);
     }
     let written =
         path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, script));
     written.with_context(|| format!("failed to write `{}`", path.display()))?;
-    say(&format!("Installed the completion: {}\n{}\n", path.display(), hint(shell, &path)));
+    print_result(&format!("Installed the completion script: {}\n{}\n", path.display(), hint(shell, &path)));
     Ok(0)
 }
 
-/// The shell that is named, or the user's.
+/// The shell given by the user, or the user's login shell.
 fn chosen(args: &ShellArgs) -> Result<ShellArg> {
     if let Some(shell) = args.chosen() {
         return Ok(shell);
@@ -44,20 +44,20 @@ fn chosen(args: &ShellArgs) -> Result<ShellArg> {
         Some("bash") => Ok(ShellArg::Bash),
         Some("zsh") => Ok(ShellArg::Zsh),
         Some("fish") => Ok(ShellArg::Fish),
-        _ => Err(Refusal("name the shell, bash, zsh or fish: $SHELL does not".to_owned()).into()),
+        _ => Err(Refusal("give the shell, bash, zsh or fish: $SHELL is none of them".to_owned()).into()),
     }
 }
 
-/// The script of a shell that completes a program of ours by this name.
+/// The completion script of a shell, for a program of this name.
 ///
 /// # Panics
-/// When the script is no text, which no shell could read.
+/// When the script is not text, which no shell could read.
 #[must_use]
 pub fn script(shell: Shell, whole: &clap::Command, name: &'static str) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_hidden(whole, name), name, &mut script);
     let script = String::from_utf8(script).expect("scripts are text");
-    // clap_complete 4.6 enters a subcommand of `a-b` as `a__b__subcmd__c` and looks for it as `a__subcmd__b__subcmd__c`.
+    // clap_complete 4.6 registers a subcommand of `a-b` as `a__b__subcmd__c` but looks it up as `a__subcmd__b__subcmd__c`.
     script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }
 
@@ -71,22 +71,22 @@ impl From<ShellArg> for Shell {
     }
 }
 
-/// What a user may have to do besides.
+/// What else a user may have to do.
 fn hint(shell: ShellArg, path: &Path) -> String {
     let folder = path.parent().unwrap_or(path).display().to_string();
     match shell {
         ShellArg::Bash => format!(
-            "New shells have it where the package bash-completion is installed; else add to ~/.bashrc: . {}",
+            "New shells load it if the package bash-completion is installed; else add to ~/.bashrc: . {}",
             path.display()
         ),
         ShellArg::Zsh => {
-            format!("New shells have it if ~/.zshrc has, before `compinit`: fpath=({folder} $fpath)")
+            format!("New shells load it if ~/.zshrc contains, before `compinit`: fpath=({folder} $fpath)")
         }
-        ShellArg::Fish => "New shells have it.".to_owned(),
+        ShellArg::Fish => "New shells load it.".to_owned(),
     }
 }
 
-/// Where the user's shells look for completions.
+/// The directories where the user's shells look for completion scripts.
 #[derive(Debug)]
 struct Folders {
     bash: PathBuf,
@@ -95,14 +95,14 @@ struct Folders {
 }
 
 impl Folders {
-    /// By the variables that the shells themselves look at.
+    /// Found by the variables that the shells themselves use.
     fn of_user(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = folder("HOME").context("$HOME is not set: name a file by --output")?;
+        let home = folder("HOME").context("$HOME is not set: give a file by --output")?;
         let data = folder("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"));
         let bash = folder("BASH_COMPLETION_USER_DIR").unwrap_or_else(|| data.join("bash-completion"));
         let config = folder("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
-        // As AIPerf does: Oh My Zsh has a folder of its own.
+        // As in AIPerf: Oh My Zsh has a directory of its own.
         let zsh = folder("ZSH_CUSTOM").or_else(|| folder("ZSH").map(|zsh| zsh.join("custom")));
         Ok(Self {
             bash: bash.join("completions"),
@@ -114,7 +114,7 @@ impl Folders {
         })
     }
 
-    /// The file for a program of this name.
+    /// The script file for a program of this name.
     fn file(&self, shell: ShellArg, name: &str) -> PathBuf {
         match shell {
             ShellArg::Bash => self.bash.join(name),
@@ -124,14 +124,14 @@ impl Folders {
     }
 }
 
-/// More than a script has.
+/// A limit that no script reaches.
 const SCRIPT_BYTES_MAX: u64 = 16 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn shells_have_folders() {
+    fn shells_have_directories() {
         let folders = |pairs: &'static [(&str, &str)]| {
             Folders::of_user(move |name| {
                 pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
@@ -158,7 +158,7 @@ mod tests {
         for shell in [ShellArg::Bash, ShellArg::Zsh, ShellArg::Fish] {
             let script = script(shell.into(), &command(), "aiperf");
             assert!(script.contains("aiperf") && script.contains("--request-rate"), "flags of {shell:?}");
-            assert!(!script.contains("join-run"), "nothing that only programs call: {shell:?}");
+            assert!(!script.contains("join-run"), "no internal subcommands: {shell:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The daemon of a run: the one that listens, or a private one for the length of the run.
+//! Finds the daemon of a run: the running one, or a private one started for the run.
 
 use crate::args::SOCKET;
 use crate::client::{Client, Unreached};
@@ -11,21 +11,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A daemon that can be asked for runs.
+/// A daemon that runs can be requested from.
 #[derive(Debug)]
 pub(crate) struct Daemon {
-    /// How it is reached.
+    /// The connection to it.
     pub(crate) client: Client,
     /// The private daemon's process; it ends with this value.
     private: Option<Private>,
 }
 
 impl Daemon {
-    /// The daemon at `socket` if one listens there, else a private one whose runs lie in the user's state directory, or else
-    /// below `near`.
+    /// The daemon listening at `socket` if there is one, else a private one whose runs are stored in the user's state
+    /// directory, or else below `near`.
     ///
     /// # Errors
-    /// When the user named a socket and no daemon listens there.
+    /// When the user gave a socket and no daemon listens there.
     pub(crate) async fn find_or_start(socket: &Path, near: &Path) -> Result<Self> {
         if socket != Path::new(PRIVATE) {
             if let Some(shared) = Self::shared(socket).await? {
@@ -43,7 +43,7 @@ impl Daemon {
         Self::private(Folder::create(near)?).await
     }
 
-    /// The daemon that has a run: a private one that is started on what an earlier one left, or the one at `socket`.
+    /// The daemon that has a run: a private one started on an earlier one's state, or the one at `socket`.
     pub(crate) async fn of_run(socket: &Path, run_id: &str) -> Result<Self> {
         match Folder::of_run(run_id)? {
             Some(folder) => Self::private(folder).await,
@@ -54,7 +54,7 @@ impl Daemon {
     /// The daemon at `socket`, if one listens there.
     ///
     /// # Errors
-    /// When somebody listens there who need not be the daemon.
+    /// When the process listening there is not trusted to be the daemon.
     pub(crate) async fn shared(socket: &Path) -> Result<Option<Self>> {
         let client = Client::at(socket);
         match client.connect().await {
@@ -74,7 +74,7 @@ impl Daemon {
         self.private.is_some()
     }
 
-    /// Has a daemon again after this one died: a private one on the same runs, or the shared one once it listens again.
+    /// Reconnects after the daemon died: to a new private one on the same runs, or to the shared one once it listens again.
     pub(crate) async fn again(&mut self) -> Result<()> {
         if let Some(dead) = self.private.take() {
             let folder = dead.into_folder();
@@ -83,34 +83,34 @@ impl Daemon {
         }
         let Client::Shared(socket) = &self.client else { return Ok(()) };
         let socket: PathBuf = socket.clone();
-        let begun = Moment::now();
+        let start = Moment::now();
         loop {
-            // One that dies may still take a connection, but it answers nothing.
+            // A dying daemon may still accept a connection, but does not respond.
             if let Some(daemon) = Self::shared(&socket).await?
                 && let Ok(Ok(_)) = timeout(HEALTH_PATIENCE, daemon.client.get::<Health>("/v1/health")).await
             {
                 return Ok(());
             }
-            if begun.elapsed() > RETURN_PATIENCE {
+            if start.elapsed() > RETURN_PATIENCE {
                 bail!("no daemon listened at `{}` within {RETURN_PATIENCE:?}", socket.display());
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// Removes a run of a private daemon's: its files have been fetched.
+    /// Removes a private daemon's run, once its files have been fetched.
     pub(crate) async fn forget(&self, run_id: &str) -> Result<()> {
         if self.is_private() {
             let removed = self.client.delete(&format!("/v1/runs/{run_id}")).await;
-            removed.context("failed to remove what the private daemon kept of the run")?;
+            removed.context("failed to remove the private daemon's copy of the run")?;
         }
         Ok(())
     }
 }
 
-/// In place of a socket: no daemon is looked for.
+/// Given instead of a socket: starts a private daemon without looking for a shared one.
 const PRIVATE: &str = "private";
-/// How long a shared daemon that died may take to listen again: a service manager starts it within seconds.
+/// Time for a restarted shared daemon to listen again: a service manager starts it within seconds.
 const RETURN_PATIENCE: Duration = Duration::from_secs(15);
 const HEALTH_PATIENCE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);

@@ -1,10 +1,10 @@
-//! `aiperf-ctl doctor`: the checks of the host, and of the daemon where one listens, for a reader or as JSON.
+//! Runs `aiperf-ctl doctor`: checks of the host, and of the daemon if one is running, as text or as JSON.
 
 use crate::FAILED;
 use crate::args::DoctorArgs;
 use crate::client::Client;
 use crate::plan::Refusal;
-use crate::say::{say, say_error};
+use crate::terminal::{print_error, print_result};
 use anyhow::Result;
 use control::{Capabilities, Health};
 use doctor::{Folder, Host, Offer, Wanted, Weight};
@@ -15,9 +15,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Does what `doctor` asks for.
+/// Runs `doctor`.
 pub(crate) fn run(args: &DoctorArgs, build: &Build) -> Result<u8> {
-    let (offer, daemons) = ask(&args.socket, args.concurrency);
+    let (offer, daemons) = request(&args.socket, args.concurrency);
     let wanted = Wanted {
         concurrency: args.concurrency,
         hot_cpus: args.cpus.as_deref().map(hot_cpus).transpose()?.unwrap_or_default(),
@@ -28,22 +28,22 @@ pub(crate) fn run(args: &DoctorArgs, build: &Build) -> Result<u8> {
     let findings = merged(doctor::examine(&Host::here(wanted)), daemons);
     let unmet = unmet(&findings, &args.require);
     if args.json {
-        say(&json(&findings, args, build, &unmet)?);
+        print_result(&json(&findings, args, build, &unmet)?);
     } else if args.all {
-        say(&every(&findings, width()));
+        print_result(&every(&findings, width()));
     } else {
-        say(&summary(&findings, width()));
+        print_result(&summary(&findings, width()));
     }
     for name in &unmet {
         let found = findings.iter().find(|one| one.name == *name);
         let why = found.map_or_else(|| "it does not apply to this host".to_owned(), reason);
-        say_error(&format!("--require {name}: {why}"));
+        print_error(&format!("--require {name}: {why}"));
     }
     Ok(if unmet.is_empty() { 0 } else { FAILED })
 }
 
-/// What the daemon offers, and what it found of the host with its own rights.
-fn ask(socket: &Path, concurrency: Option<u32>) -> (Offer, Vec<Finding>) {
+/// The daemon's capabilities, and what it found on the host with its own rights.
+fn request(socket: &Path, concurrency: Option<u32>) -> (Offer, Vec<Finding>) {
     let name = socket.display().to_string();
     match UnixStream::connect(socket).map_err(|error| error.kind()) {
         Ok(_) => {}
@@ -51,7 +51,7 @@ fn ask(socket: &Path, concurrency: Option<u32>) -> (Offer, Vec<Finding>) {
         Err(ErrorKind::PermissionDenied) => return (Offer::Refused { socket: name }, Vec::new()),
         Err(kind) => return (Offer::Broken { socket: name, why: kind.to_string() }, Vec::new()),
     }
-    match answered(socket, concurrency) {
+    match responded(socket, concurrency) {
         Ok((health, capabilities)) => {
             let Capabilities { timestamps, timestamps_reason: reason, doctor, .. } = capabilities;
             (Offer::Offered { socket: name, version: health.version, timestamps, reason }, doctor)
@@ -60,7 +60,7 @@ fn ask(socket: &Path, concurrency: Option<u32>) -> (Offer, Vec<Finding>) {
     }
 }
 
-fn answered(socket: &Path, concurrency: Option<u32>) -> Result<(Health, Capabilities)> {
+fn responded(socket: &Path, concurrency: Option<u32>) -> Result<(Health, Capabilities)> {
     let client = Client::at(socket);
     let query = concurrency.map(|count| format!("?concurrency={count}")).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -73,13 +73,13 @@ fn answered(socket: &Path, concurrency: Option<u32>) -> Result<(Health, Capabili
     })
 }
 
-/// The client's findings, with the daemon's in their place where the daemon is who does it.
+/// The client's findings, replaced by the daemon's for work that the daemon does.
 fn merged(own: Vec<Finding>, daemons: Vec<Finding>) -> Vec<Finding> {
     let merge = |one: Finding| {
         let Some(other) = daemons.iter().find(|other| other.name == one.name) else { return one };
         match one.name.as_str() {
             "ebpf" | "timestamps" | "daemon" => one,
-            // Both write, and both read a clock.
+            // Both processes write files, and both read a clock.
             "disk" | "inodes" | "time_namespace" if other.level <= one.level => one,
             _ => other.clone(),
         }
@@ -113,7 +113,7 @@ fn json(findings: &[Finding], args: &DoctorArgs, build: &Build, unmet: &[String]
     Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
 }
 
-/// Problems first, then a line for each group: no more than a screen, if that can be.
+/// Problems first, then one line per group: within one screen, if possible.
 fn summary(findings: &[Finding], width: usize) -> String {
     let mut problems = findings.iter().filter(|one| is_problem(one)).collect::<Vec<_>>();
     problems.sort_by_key(|one| std::cmp::Reverse(one.level));
@@ -126,7 +126,7 @@ fn summary(findings: &[Finding], width: usize) -> String {
     if whole.iter().map(|one| lines(one)).sum::<usize>() <= room {
         text.extend(whole);
     } else {
-        // One line is for the hint, and one for each of those that follow.
+        // One line is for the hint, and one for each remaining problem.
         let mut room = room.saturating_sub(1);
         for (place, (problem, whole)) in problems.iter().zip(&whole).enumerate() {
             let rest = problems.len() - place - 1;
@@ -135,7 +135,7 @@ fn summary(findings: &[Finding], width: usize) -> String {
             room = room.saturating_sub(lines(&shown));
             text.push_str(&shown);
         }
-        text.push_str("Every cause and cure: aiperf-ctl doctor --all\n");
+        text.push_str("All causes and fixes: aiperf-ctl doctor --all\n");
     }
     if !problems.is_empty() {
         text.push('\n');
@@ -175,7 +175,7 @@ fn every(findings: &[Finding], width: usize) -> String {
     text
 }
 
-/// A check with its cause and its cure.
+/// A check with its cause and its fix.
 fn entry(one: &Finding, width: usize) -> String {
     let mut text = line(one, usize::MAX);
     text.truncate(text.trim_end().len());
@@ -197,7 +197,7 @@ fn line(one: &Finding, width: usize) -> String {
     colored(&cut, &label, one.level) + "\n"
 }
 
-/// The groups with the names of their checks that are ok, and of notes that are not.
+/// The groups with the names of their passed checks, and of notes that do not apply.
 fn groups(findings: &[Finding], width: usize) -> String {
     let mut names = Vec::<&str>::new();
     for one in findings {
@@ -214,7 +214,7 @@ fn groups(findings: &[Finding], width: usize) -> String {
         let ok = list(group, &|one| one.level == Level::Ok);
         let notes = list(group, &|one| one.level != Level::Ok && !is_problem(one));
         let ok = if ok.is_empty() { String::new() } else { format!("ok: {ok}") };
-        let notes = if notes.is_empty() { String::new() } else { format!("not here: {notes}") };
+        let notes = if notes.is_empty() { String::new() } else { format!("not available: {notes}") };
         let both = [ok, notes].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
         if !both.is_empty() {
             text.push_str(&wrap(&format!("  {group:<11} {both}"), GROUP_INDENT, width));
@@ -228,7 +228,7 @@ fn is_problem(finding: &Finding) -> bool {
     finding.level != Level::Ok && weight == Weight::Problem
 }
 
-/// Breaks a text between words; lines after the first are indented.
+/// Wraps a text between words; lines after the first are indented.
 fn wrap(text: &str, indent: usize, width: usize) -> String {
     let mut wrapped = String::new();
     let lead = text.len() - text.trim_start().len();
@@ -257,7 +257,7 @@ fn colored(text: &str, label: &str, level: Level) -> String {
     text.replacen(label, &format!("\u{1b}[{color}m{label}\u{1b}[0m"), 1)
 }
 
-/// Columns of the terminal; 80 where there is none.
+/// Width of the terminal in columns; 80 without one.
 fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
     if size == 0 { WIDTH } else { size.clamp(WIDTH_MIN, WIDTH_MAX) }
@@ -276,16 +276,16 @@ fn hot_cpus(list: &str) -> Result<Vec<u32>> {
 }
 
 fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    text.write_fmt(line).expect("a string takes every text");
+    text.write_fmt(line).expect("writing to a string cannot fail");
 }
 
-/// How long a daemon may take.
+/// Timeout of a request to the daemon.
 const PATIENCE: Duration = Duration::from_millis(1000);
-/// Where texts begin, behind the level.
+/// Column of the texts, after the level.
 const INDENT: usize = 11;
 const GROUP_INDENT: usize = 14;
 const SCREEN_LINES: usize = 24;
-/// Between the parts, and for the shell's prompt.
+/// Blank lines between the sections, and one line for the shell's prompt.
 const BLANK_LINES: usize = 2;
 const WIDTH: usize = 80;
 const WIDTH_MIN: usize = 40;
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_in_order_and_one_in_disorder_fit_on_a_screen() {
+    fn reports_with_and_without_problems_fit_on_a_screen() {
         let all = |level: fn(&doctor::Check) -> Level| {
             doctor::CHECKS
                 .iter()
@@ -330,21 +330,21 @@ mod tests {
             all(|check| if ["ebpf", "governor"].contains(&check.name) { Level::Missing } else { Level::Ok });
         let text = summary(&few, WIDTH);
         fits(&text);
-        assert!(text.contains("cure: a cause"), "few problems are told in full: {text}");
+        assert!(text.contains("cure: a cause"), "few problems are shown in full: {text}");
         let many = all(|check| if check.group == "processor" { Level::Warning } else { Level::Ok });
         fits(&summary(&many, WIDTH));
         assert!(every(&many, WIDTH).lines().count() > 40, "--all has no limit");
     }
 
     #[test]
-    fn notes_are_no_problems() {
+    fn notes_are_not_problems() {
         let text =
             summary(&[finding("gpu", "gpu", Level::Missing), finding("kernel", "system", Level::Ok)], WIDTH);
-        assert!(text.starts_with("no problem") && text.contains("not here: gpu"), "{text}");
+        assert!(text.starts_with("no problem") && text.contains("not available: gpu"), "{text}");
     }
 
     #[test]
-    fn the_daemon_s_findings_count_where_it_does_the_work() {
+    fn the_daemons_findings_replace_the_clients_for_its_own_work() {
         let own = vec![
             finding("ebpf", "t", Level::Ok),
             finding("io_uring", "s", Level::Missing),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_must_be_ok() {
+    fn required_checks_must_be_ok() {
         let found = [finding("ebpf", "t", Level::Ok), finding("gpu", "g", Level::Warning)];
         let required = ["ebpf", "gpu", "btf"].map(str::to_owned);
         assert_eq!(unmet(&found, &required), ["gpu", "btf"], "a warning, and one that does not apply");

@@ -1,5 +1,5 @@
-//! What an earlier run left in an artifact directory: gone before the files of a new one come, so that all of them are of one
-//! run. Only names that runs give are removed; whatever else lies there stays.
+//! Removes an earlier run's artifacts from a directory before a new run writes its own, so that all files are of one run. Only
+//! file names that runs write are removed; other files are kept.
 
 use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Removes what earlier runs left, single ones and series, but for the files in `kept`, which are new.
+/// Removes the artifacts of earlier runs and series of runs, except the files in `kept`, which are new.
 ///
 /// # Errors
 /// When a file can't be removed.
@@ -18,11 +18,11 @@ pub(crate) fn remove(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> R
     of_a_series(directory, prefix, 0)
 }
 
-/// Removes what does not belong to a series of so many runs: what single runs left, and later runs of a longer series.
+/// Removes artifacts that do not belong to a series of this many runs: those of single runs, and later runs of a longer series.
 ///
 /// # Errors
 /// When a file can't be removed.
-pub(crate) fn remove_beside_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> {
+pub(crate) fn remove_outside_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> {
     of_a_run(directory, prefix, &[])?;
     of_a_series(directory, prefix, runs)
 }
@@ -33,7 +33,7 @@ fn of_a_run(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> Result<()>
     let mut names = OTHERS.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let mut in_phases = IN_PHASES.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for prefix in prefixes {
-        // A prefix of others may be no name at all.
+        // An invalid prefix in a stored run is ignored.
         let Ok(prefixed) = Names::new(prefix) else { continue };
         names.extend(EXPORTERS.iter().map(|exporter| prefixed.file(exporter.default, exporter.ending)));
         names.push(prefixed.file("profile_export_network_latency.jsonl", "_network_latency.jsonl"));
@@ -48,12 +48,12 @@ fn of_a_run(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> Result<()>
         in_phases.iter().try_for_each(|name| file(&phase.join(name)))?;
         fs::remove_dir(&phase).ok();
     }
-    // What somebody else put there stays, and its folder with it.
+    // A directory with other files is kept.
     fs::remove_dir(&phases).ok();
     Ok(())
 }
 
-/// The runs of a series from one on, and without any, what they had in common.
+/// Removes the runs of a series after the given number, and without any runs also their aggregate.
 fn of_a_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> {
     let all = directory.join("profile_runs");
     for run in folders(&all) {
@@ -75,14 +75,14 @@ fn of_a_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> 
     Ok(())
 }
 
-/// The prefix that the run in a directory had.
+/// The export prefix of the run in a directory.
 fn prefix_of(directory: &Path) -> Option<String> {
     let text = export::source::read(&directory.join("run.json"), RUN_BYTES_MAX).ok()?;
     let run = serde_json::from_slice::<Value>(&text).ok()?;
     run.pointer("/plan/output/export_prefix")?.as_str().map(str::to_owned)
 }
 
-/// The folders in a folder; links are none.
+/// The subdirectories of a directory, without symbolic links.
 fn folders(directory: &Path) -> Vec<PathBuf> {
     if !is_folder(directory) {
         return Vec::new();
@@ -98,13 +98,14 @@ fn is_folder(path: &Path) -> bool {
 /// Removes a file, or a link, if it is there.
 fn file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if ![ErrorKind::NotFound, ErrorKind::IsADirectory].contains(&error.kind()) => Err(error)
-            .with_context(|| format!("failed to remove `{}`, which an earlier run left", path.display())),
+        Err(error) if ![ErrorKind::NotFound, ErrorKind::IsADirectory].contains(&error.kind()) => {
+            Err(error).with_context(|| format!("failed to remove `{}` of an earlier run", path.display()))
+        }
         _ => Ok(()),
     }
 }
 
-/// What runs write beside their exports.
+/// Files that runs write in addition to their exports.
 const OTHERS: &[&str] = &[
     "run.json",
     "inputs.json",
@@ -119,7 +120,7 @@ const OTHERS: &[&str] = &[
     "client_events.csv",
     MLFLOW,
 ];
-/// What is written before the run's own files come, where it is logged to MLflow.
+/// Written before the run's own files, if it is logged to MLflow.
 pub(crate) const MLFLOW: &str = "mlflow_export.json";
 const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json"];
 const IN_AGGREGATE: &[&str] = &[
@@ -179,20 +180,20 @@ mod tests {
     ];
 
     #[test]
-    fn all_files_of_earlier_runs_go_and_others_stay() {
+    fn all_files_of_earlier_runs_are_removed_and_others_kept() {
         let theirs = ["notes.txt", "phases/0_low/notes.txt", "my_raw.jsonl", "profile_runs/mine/x"];
         let directory = directory(&[RUN, &theirs].concat());
         remove(directory.path(), Some("new"), &[MLFLOW]).unwrap();
         let expected = theirs.into_iter().chain([MLFLOW]).map(str::to_owned).collect();
-        assert_eq!(left(directory.path()), expected, "what runs did not write, and what is new");
+        assert_eq!(left(directory.path()), expected, "files that runs do not write, and new ones");
         remove(directory.path(), Some("my"), &[]).unwrap();
-        assert!(!directory.path().join("my_raw.jsonl").exists(), "the new run's own names are free");
+        assert!(!directory.path().join("my_raw.jsonl").exists(), "the new run's own names are removed");
     }
 
     #[test]
     fn a_shorter_series_leaves_no_run_of_a_longer_one() {
         let directory = directory(RUN);
-        remove_beside_series(directory.path(), None, 1).unwrap();
+        remove_outside_series(directory.path(), None, 1).unwrap();
         let expected = ["aggregate/profile_export_aiperf_aggregate.json", "profile_runs/run_0001/run.json"];
         assert_eq!(left(directory.path()), expected.map(str::to_owned).into(), "the series of one run");
     }

@@ -1,22 +1,22 @@
-//! A run from its start to its files, whatever becomes of the user's patience or of the daemon.
+//! Follows a run from its start until its files are fetched, through signals and crashes of the daemon.
 //!
 //! ```text
-//! lines of progress ──▶ last one ──▶ fetch
-//!      │ a signal: stop, let requests in flight end; a second: stop now
-//!      └ the daemon died: have one again, which makes a run of what was recorded, and fetch that
+//! progress lines ──▶ last one ──▶ fetch
+//!      │ a signal: stop, wait for requests in flight; a second: stop now
+//!      └ the daemon died: reconnect to a new one, which recovers the recorded part, and fetch that
 //! ```
 
 use crate::client::Lines;
 use crate::daemon::Daemon;
 use crate::interrupt;
 use crate::runs;
-use crate::say::{say_aside, say_warning};
+use crate::terminal::{print_note, print_warning};
 use anyhow::{Context, Result, anyhow};
 use control::{Problem, Progress, State, Status, Stop};
 use export::Folder;
 use std::path::Path;
 
-/// A run that a daemon was asked for.
+/// A run that was requested from a daemon.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// The daemon.
@@ -24,16 +24,16 @@ pub(crate) struct Run {
     /// Its id.
     pub(crate) run_id: String,
     lines: Lines,
-    /// Signals that are known to this run.
+    /// The number of signals that this run has handled.
     seen: u32,
-    /// Whether it changes no more.
+    /// Whether its state is final.
     is_over: bool,
-    /// Whether its daemon died, and another one made a run of what was recorded.
+    /// Whether its daemon died and another one recovered it.
     is_recovered: bool,
 }
 
 impl Run {
-    /// Follows a run that is not started yet.
+    /// Follows a run that has not started yet.
     pub(crate) async fn of(daemon: Daemon, run_id: String) -> Result<Self> {
         let lines = daemon.client.lines(&format!("/v1/runs/{run_id}/progress")).await?;
         Ok(Self { daemon, run_id, lines, seen: interrupt::seen(), is_over: false, is_recovered: false })
@@ -44,12 +44,12 @@ impl Run {
         &self.run_id
     }
 
-    /// Its place in the control API.
+    /// Its path in the control API.
     pub(crate) fn path(&self) -> String {
         format!("/v1/runs/{}", self.run_id)
     }
 
-    /// Takes the signals until here for those of others, such as the command that is watched.
+    /// Ignores the signals received so far, which were meant for another process, such as the observed command.
     pub(crate) fn pass_over_signals(&mut self) {
         self.seen = interrupt::seen();
     }
@@ -60,17 +60,17 @@ impl Run {
         Ok(())
     }
 
-    /// Follows it until its state is wanted, or will not change any more. A signal stops it.
+    /// Follows it until it reaches a requested state or a final one. A signal stops it.
     pub(crate) async fn until(
         &mut self,
         is_wanted: impl Fn(State) -> bool,
-        mut tell: impl FnMut(&Progress),
+        mut report: impl FnMut(&Progress),
     ) -> Result<State> {
         while !self.is_over {
             tokio::select! {
                 line = self.lines.next::<Progress>() => match line {
                     Ok(Some(progress)) => {
-                        tell(&progress);
+                        report(&progress);
                         if let Some(error) = self.ended_without_report(progress.state, progress.problem.clone()) {
                             return Err(error);
                         }
@@ -79,33 +79,33 @@ impl Run {
                             return Ok(progress.state);
                         }
                     }
-                    Ok(None) => self.go_on(None).await?,
-                    Err(error) => self.go_on(Some(error)).await?,
+                    Ok(None) => self.resume(None).await?,
+                    Err(error) => self.resume(Some(error)).await?,
                 },
-                _ = interrupt::next(&mut self.seen) => self.stop_as_wanted().await?,
+                _ = interrupt::next(&mut self.seen) => self.stop_on_signal().await?,
             }
         }
         Ok(State::Finished)
     }
 
-    /// Fetches its files; a private daemon keeps nothing of it then.
+    /// Fetches its files; a private daemon then deletes its copy.
     pub(crate) async fn fetch(&mut self, directory: &Path) -> Result<()> {
         let to = Folder::open(directory)?;
         if let Err(error) = runs::fetch(&self.daemon.client, &self.run_id, &to).await {
-            // A refusal is the daemon's word; anything else may be its death.
+            // An error response comes from a live daemon; any other failure may mean that it died.
             if error.is::<Problem>() || self.is_recovered {
                 return Err(error);
             }
-            self.go_on(Some(error)).await?;
+            self.resume(Some(error)).await?;
             runs::fetch(&self.daemon.client, &self.run_id, &to).await?;
         }
         if let Err(error) = self.daemon.forget(&self.run_id).await {
-            say_warning(&format!("{error:#}"));
+            print_warning(&format!("{error:#}"));
         }
         Ok(())
     }
 
-    /// Stops it, unless it is over.
+    /// Stops it, unless it has ended.
     pub(crate) async fn stop(&mut self, how: Stop) -> Result<()> {
         if self.is_over {
             return Ok(());
@@ -114,50 +114,50 @@ impl Run {
         match stopped {
             Ok(_) => Ok(()),
             Err(error) if error.is::<Problem>() => Err(error),
-            Err(error) => self.go_on(Some(error)).await,
+            Err(error) => self.resume(Some(error)).await,
         }
     }
 
-    /// Asks nothing more of a run that can't be made.
+    /// Discards a run that cannot be carried out.
     pub(crate) async fn give_up(&self) {
         let path = self.path();
         let given_up = async {
-            // Whatever prevented the run may prevent this too.
+            // The cause of the failure may also prevent this.
             self.daemon.client.post::<Status>(&format!("{path}/stop"), &Stop::Now).await.ok();
             self.daemon.client.delete(&path).await.ok();
         };
         tokio::time::timeout(GIVE_UP_PATIENCE, given_up).await.ok();
     }
 
-    async fn stop_as_wanted(&mut self) -> Result<()> {
+    async fn stop_on_signal(&mut self) -> Result<()> {
         let how = if self.seen <= 1 { Stop::Drain } else { Stop::Now };
         if how == Stop::Drain {
-            say_aside("stopping: waiting for requests in flight (Ctrl-C again to stop now)");
+            print_note("stopping: waiting for requests in flight (Ctrl-C again to stop now)");
         }
         self.stop(how).await
     }
 
-    /// Why a run that is over has no report, if it has none.
+    /// The error of an ended run without a report.
     fn ended_without_report(&self, state: State, problem: Option<Problem>) -> Option<anyhow::Error> {
         let run_id = &self.run_id;
         match (state, problem) {
             (State::Failed, None) => Some(anyhow!("the run failed without a reason")),
             (State::Failed, Some(problem)) => Some(problem.into()),
             (State::Interrupted, Some(problem)) => Some(anyhow::Error::from(problem).context(format!(
-                "the report could not be written; `aiperf-ctl runs recover {run_id}` tries again"
+                "the report could not be written; retry with `aiperf-ctl runs recover {run_id}`"
             ))),
             _ => None,
         }
     }
 
-    /// Goes on after the daemon hung up: with the run if it still goes on, or else with what it recorded.
-    async fn go_on(&mut self, hung_up: Option<anyhow::Error>) -> Result<()> {
+    /// Continues after the daemon closed the connection: with the run if it is still going, else with its recorded part.
+    async fn resume(&mut self, error: Option<anyhow::Error>) -> Result<()> {
         let run_id = &self.run_id;
-        let why = hung_up.map_or_else(String::new, |error| format!(": {error:#}"));
-        say_warning(&format!("the daemon hung up under run {run_id}{why}"));
+        let why = error.map_or_else(String::new, |error| format!(": {error:#}"));
+        print_warning(&format!("the daemon closed the connection during run {run_id}{why}"));
         let lost = || {
             format!(
-                "run {run_id} is not recovered yet; once its daemon is there, `aiperf-ctl runs recover {run_id}` tries again"
+                "run {run_id} is not recovered yet; when its daemon is running, retry with `aiperf-ctl runs recover {run_id}`"
             )
         };
         let again = interrupt::or_since(&mut self.seen, self.daemon.again()).await;
@@ -166,7 +166,7 @@ impl Run {
         let path = format!("/v1/runs/{run_id}");
         let status: Status = client.get(&path).await.with_context(lost)?;
         if !status.state.is_final() {
-            // It was only the connection.
+            // Only the connection was lost.
             self.lines = client.lines(&format!("{path}/progress")).await.with_context(lost)?;
             return Ok(());
         }
@@ -176,7 +176,7 @@ impl Run {
         if status.state == State::Interrupted {
             let _: Status = client.post(&format!("{path}/recover"), &()).await.with_context(lost)?;
         }
-        say_warning(&format!("the daemon died: the report is of what run {run_id} recorded until then"));
+        print_warning(&format!("the daemon died: the report covers what run {run_id} recorded until then"));
         (self.is_over, self.is_recovered) = (true, true);
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! What the GPUs did during a stored run, joined to its requests and events.
+//! Adds GPU telemetry of a stored run to its report, joined to its requests and events.
 
-use crate::say::say_warning;
+use crate::terminal::print_warning;
 use anyhow::Result;
 use export::parquet::{events, rows};
 use metric::gpu::{Gpus, Join};
@@ -9,14 +9,14 @@ use record::Request;
 use spec::Plan;
 use std::path::Path;
 
-/// Adds what the GPUs did to a report; `None` of a run in which none were read. What can't be read costs its own numbers.
+/// Adds GPU telemetry to a report; `None` for a run without any. Unreadable data costs only its own numbers.
 pub(crate) fn add(directory: &Path, plan: &Plan, settings: &Settings, report: &mut Report) -> Option<Gpus> {
     let path = directory.join("gpu.parquet");
     let read = path.is_file().then(|| export::gpus(&path))?;
     let gpus =
-        read.inspect_err(|error| say_warning(&format!("the GPUs' numbers are left out: {error}"))).ok()?;
+        read.inspect_err(|error| print_warning(&format!("GPU telemetry is left out: {error}"))).ok()?;
     if let Err(error) = join(directory, plan, settings, &gpus, report) {
-        say_warning(&format!("the GPUs' numbers are not joined to requests: {error:#}"));
+        print_warning(&format!("GPU telemetry is not joined to requests: {error:#}"));
     }
     Some(gpus)
 }

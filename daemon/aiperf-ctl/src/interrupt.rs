@@ -1,12 +1,12 @@
-//! Requests to end that reach this process as signals: one listener for its whole life, which every wait listens to.
+//! Handles signals that request this process to end: one listener for the process's lifetime, to which every wait subscribes.
 //!
 //! ```text
-//! SIGINT, SIGTERM, SIGHUP ──▶ a thread ──▶ count ──▶ next(), pause(), or(), unless(): whoever waits ends in order
-//!                                            └──▶ more than whoever works takes: temporary files go, the process ends
+//! SIGINT, SIGTERM, SIGHUP ──▶ a thread ──▶ count ──▶ next(), pause(), or(), unless(): waits end, and the program shuts down
+//!                                            └──▶ beyond what the work handles: temporary files are deleted, the process exits
 //! ```
 //!
-//! SIGTERM (`timeout`, Kubernetes, continuous integration) and SIGHUP end a command as Ctrl-C does: with a report of what
-//! there is. tokio never gives a signal back to the system once it has listened for it, so nothing else here listens.
+//! SIGTERM (`timeout`, Kubernetes, continuous integration) and SIGHUP end a command as Ctrl-C does: with a report of what was
+//! measured. tokio never restores a signal's default action once it has listened for it, so no other module listens.
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -20,36 +20,36 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The user, or whatever started this process, wants it to end.
+/// The user, or the parent process, requested this process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stopped by {}", name(*.signal))]
 pub(crate) struct Interrupted {
-    /// Which signal came first.
+    /// The first signal received.
     pub(crate) signal: Signal,
 }
 
 impl Interrupted {
-    /// The exit status, as shells have it.
+    /// The exit status, by the convention of shells.
     pub(crate) fn status(self) -> u8 {
         u8::try_from(128 + self.signal.as_raw()).unwrap_or(crate::FAILED)
     }
 }
 
-/// Begins to listen, in a thread of its own; until it does, signals have their usual effect.
+/// Starts listening, in a separate thread; until it does, signals have their default action.
 ///
 /// # Errors
-/// When there is no thread for it.
+/// When the thread cannot be started.
 pub(crate) fn listen() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Under `nohup` a hang-up is ignored, and must stay so.
-    let hears_hang_ups = !is_ignored(Signal::HUP);
-    let (begun, has_begun) = mpsc::channel();
-    let heard = move || {
+    // `nohup` ignores SIGHUP, which must stay ignored.
+    let handles_hang_ups = !is_ignored(Signal::HUP);
+    let (started, has_started) = mpsc::channel();
+    let listener = move || {
         runtime.block_on(async {
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut terminate = signal(SignalKind::terminate())?;
-            let mut hang_up = if hears_hang_ups { Some(signal(SignalKind::hangup())?) } else { None };
-            begun.send(()).ok();
+            let mut hang_up = if handles_hang_ups { Some(signal(SignalKind::hangup())?) } else { None };
+            started.send(()).ok();
             loop {
                 let hung_up = async {
                     match &mut hang_up {
@@ -69,19 +69,19 @@ pub(crate) fn listen() -> Result<()> {
     };
     std::thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(heard)
+        .spawn(listener)
         .context("failed to start a thread")?;
-    // A signal that comes meanwhile still has its usual effect; one that comes later is heard.
-    has_begun.recv().context("failed to listen for signals")
+    // A signal received before has its default action; a later one is handled.
+    has_started.recv().context("failed to listen for signals")
 }
 
-/// How many signals whoever works takes before the process ends at once; as before when this value goes.
+/// Limits how many signals the current work handles before the process exits at once; restores the previous limit on drop.
 #[derive(Debug)]
 pub(crate) struct Orderly {
     before: u32,
 }
 
-/// From here on `signals` more are taken: each is waited for by [`next`] and its like, the one after them ends the process.
+/// From here on, `signals` more are handled, each by [`next`] or a similar wait; the one after them ends the process.
 pub(crate) fn orderly(signals: u32) -> Orderly {
     let mut state = state();
     let taken_max = state.signals.saturating_add(signals);
@@ -97,36 +97,36 @@ impl Drop for Orderly {
     }
 }
 
-/// The first signal that came, if one did.
-pub(crate) fn came() -> Option<Interrupted> {
+/// The first signal received, if any.
+pub(crate) fn received() -> Option<Interrupted> {
     state().first.map(|signal| Interrupted { signal })
 }
 
-/// Ends what is done if a signal has come.
+/// Fails if a signal was received.
 ///
 /// # Errors
-/// That it has.
+/// The signal received.
 pub(crate) fn check() -> Result<(), Interrupted> {
-    came().map_or(Ok(()), Err)
+    received().map_or(Ok(()), Err)
 }
 
-/// Waits for a signal that came behind the first `seen` ones, and counts it as seen.
+/// Waits for a signal after the first `seen` ones, and increments `seen`.
 pub(crate) async fn next(seen: &mut u32) -> Interrupted {
     let mut changes = SHARED.changes.subscribe();
-    // The sender lives as long as the process.
+    // The sender is never dropped.
     if changes.wait_for(|signals| *signals > *seen).await.is_err() {
         std::future::pending::<()>().await;
     }
     *seen += 1;
-    came().unwrap_or(Interrupted { signal: Signal::INT })
+    received().unwrap_or(Interrupted { signal: Signal::INT })
 }
 
-/// The signals that have come so far.
+/// The number of signals received so far.
 pub(crate) fn seen() -> u32 {
     state().signals
 }
 
-/// The result of a future, unless a signal comes before it.
+/// The result of a future, unless a signal is received first.
 ///
 /// # Errors
 /// The signal.
@@ -134,7 +134,7 @@ pub(crate) async fn or<T>(future: impl Future<Output = T>) -> Result<T, Interrup
     or_since(&mut 0, future).await
 }
 
-/// The same, but for the signals that were seen before.
+/// Like [`or`], without the signals already seen.
 ///
 /// # Errors
 /// The signal.
@@ -146,26 +146,26 @@ pub(crate) async fn or_since<T>(seen: &mut u32, future: impl Future<Output = T>)
     }
 }
 
-/// Waits so long, or until a signal comes.
+/// Sleeps, or returns early on a signal.
 ///
 /// # Errors
 /// The signal.
 pub(crate) fn pause(time: Duration) -> Result<(), Interrupted> {
-    let waited = SHARED.came.wait_timeout_while(state(), time, |state| state.first.is_none());
+    let waited = SHARED.arrived.wait_timeout_while(state(), time, |state| state.first.is_none());
     drop(waited.unwrap_or_else(PoisonError::into_inner));
     check()
 }
 
-/// Work that blocks and can't be called off, such as a call of a server: done by a thread, which is left behind when a
-/// signal comes before it is done. Signals that came earlier are others': what is put in order after them is still done.
+/// Runs blocking work that cannot be cancelled, such as a request to a server, in a thread that is abandoned when a signal is
+/// received first. Earlier signals are ignored, so that cleanup after them still completes.
 ///
 /// # Errors
-/// The signal, or that there is no thread.
+/// The signal, or the failure to start a thread.
 pub(crate) fn unless<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let seen = seen();
     let (to, from) = mpsc::channel();
     let work = move || {
-        // Whoever waited may be gone.
+        // The caller may have stopped waiting.
         to.send(work()).ok();
     };
     std::thread::Builder::new().name("call".to_owned()).spawn(work).context("failed to start a thread")?;
@@ -179,26 +179,26 @@ pub(crate) fn unless<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
     }
 }
 
-/// A directory that goes with this value, and also when a signal ends the process at once.
+/// A temporary directory that is deleted on drop, and also when a signal ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
-    /// A new one in a directory.
+    /// Creates one in a directory.
     ///
     /// # Errors
-    /// When that can't be written to.
+    /// When the directory is not writable.
     pub(crate) fn within(directory: &Path) -> Result<Self> {
         let made = tempfile::Builder::new().prefix(".aiperf-").tempdir_in(directory);
-        Self::of(made).with_context(|| format!("failed to make a directory in `{}`", directory.display()))
+        Self::of(made).with_context(|| format!("failed to create a directory in `{}`", directory.display()))
     }
 
-    /// A new one where temporary files are.
+    /// Creates one in the system's directory for temporary files.
     ///
     /// # Errors
-    /// When there is no room.
+    /// When it cannot be created.
     pub(crate) fn anywhere() -> Result<Self> {
-        Self::of(tempfile::tempdir()).context("failed to make a temporary directory")
+        Self::of(tempfile::tempdir()).context("failed to create a temporary directory")
     }
 
     fn of(made: std::io::Result<TempDir>) -> std::io::Result<Self> {
@@ -207,7 +207,7 @@ impl Scratch {
         Ok(Self(made))
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
@@ -219,15 +219,15 @@ impl Drop for Scratch {
     }
 }
 
-/// A file for what is uploaded, which goes as a [`Scratch`] does.
+/// A temporary file for uploads, deleted like a [`Scratch`].
 #[derive(Debug)]
 pub(crate) struct ScratchFile(NamedTempFile);
 
 impl ScratchFile {
-    /// A new one, empty.
+    /// Creates an empty one.
     ///
     /// # Errors
-    /// When there is no room.
+    /// When it cannot be created.
     pub(crate) fn new() -> std::io::Result<Self> {
         let made = NamedTempFile::new()?;
         state().scratch.insert(made.path().to_owned());
@@ -239,7 +239,7 @@ impl ScratchFile {
         self.0.as_file()
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
@@ -253,7 +253,7 @@ impl Drop for ScratchFile {
 
 struct Shared {
     state: Mutex<State>,
-    came: Condvar,
+    arrived: Condvar,
     changes: watch::Sender<u32>,
 }
 
@@ -261,9 +261,9 @@ struct Shared {
 struct State {
     signals: u32,
     first: Option<Signal>,
-    /// With more than these the process ends at once.
+    /// With more signals than this, the process exits at once.
     taken_max: u32,
-    /// Files and directories that must not stay.
+    /// Files and directories to delete at exit.
     scratch: BTreeSet<PathBuf>,
 }
 
@@ -284,7 +284,7 @@ fn take(signal: Signal) {
     }
     SHARED.changes.send_replace(state.signals);
     drop(state);
-    SHARED.came.notify_all();
+    SHARED.arrived.notify_all();
 }
 
 fn name(signal: Signal) -> &'static str {
@@ -297,7 +297,7 @@ fn name(signal: Signal) -> &'static str {
 }
 
 /// Whether this process was started with the signal ignored (proc_pid_status(5)).
-#[expect(clippy::disallowed_methods, reason = "the path is the kernel's, and nobody's to choose")]
+#[expect(clippy::disallowed_methods, reason = "the path is fixed and in the kernel's file system")]
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -307,14 +307,14 @@ fn is_ignored(signal: Signal) -> bool {
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared {
     state: Mutex::default(),
-    came: Condvar::new(),
+    arrived: Condvar::new(),
     changes: watch::Sender::new(0),
 });
-/// Signals that are taken where a wait ends at once.
+/// Signals that are handled where a wait ends at once.
 pub(crate) const OF_A_WAIT: u32 = 1;
-/// Signals that a run takes: requests in flight may end, then they may not. With one more nothing is waited for.
+/// Signals that a run handles: the first waits for requests in flight, the second does not. One more ends all waits.
 pub(crate) const OF_A_RUN: u32 = 2;
-/// How often a wait for a call looks for a signal.
+/// Polling interval for signals while a call is running.
 const LOOK: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
@@ -338,13 +338,13 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_goes_with_its_value() {
+    fn a_directory_is_deleted_with_its_value() {
         let folder = tempfile::tempdir().unwrap();
         let scratch = Scratch::within(folder.path()).unwrap();
         let path = scratch.path().to_owned();
-        assert!(path.is_dir() && state().scratch.contains(&path), "there, and known");
+        assert!(path.is_dir() && state().scratch.contains(&path), "created and registered");
         drop(scratch);
-        assert!(!path.exists() && !state().scratch.contains(&path), "gone, and forgotten");
+        assert!(!path.exists() && !state().scratch.contains(&path), "deleted and unregistered");
     }
 
     #[test]

@@ -8,10 +8,10 @@
 #![forbid(unsafe_code)]
 
 mod alias;
-mod answers;
 mod args;
 mod audit;
 mod client;
+mod client_results;
 mod clock;
 mod compare;
 mod completion;
@@ -37,13 +37,13 @@ mod profile;
 mod progress;
 mod publish;
 mod report;
+mod response_texts;
 mod runs;
-mod said;
-mod say;
 mod series;
 mod server_calls;
 mod server_metrics;
 mod stream;
+mod terminal;
 mod tokenizer_file;
 mod trace;
 mod trust;
@@ -57,14 +57,14 @@ use anyhow::Result;
 use args::{Command, Unparsed};
 use control::{Fault, Problem};
 use record::Build;
-use say::{say, say_error};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use terminal::{print_error, print_result};
 
-/// Does what a command line asks for, the program's name first.
+/// Runs a command line, whose first word is the program's name.
 #[must_use]
 pub fn main(words: &[OsString], build: &Build) -> ExitCode {
-    words.first().iter().for_each(|word| say::called(word));
+    words.first().iter().for_each(|word| terminal::called(word));
     match args::parse(words) {
         Ok(args) => run(&args, build),
         Err(Unparsed::Clap(error)) => {
@@ -72,23 +72,23 @@ pub fn main(words: &[OsString], build: &Build) -> ExitCode {
             ExitCode::from(if error.use_stderr() { BAD_INPUT } else { 0 })
         }
         Err(Unparsed::Refused(why)) => {
-            say_error(&why);
+            print_error(&why);
             ExitCode::from(BAD_INPUT)
         }
     }
 }
 
 fn run(args: &Args, build: &Build) -> ExitCode {
-    // A process that becomes a command has that command's signals.
-    let heard = if let Command::JoinRun(_) = &args.command { Ok(()) } else { interrupt::listen() };
-    match heard.and_then(|()| done(args, build)) {
-        Ok(0) if let Some(why) = say::unwritten() => {
-            say_error(&format!("failed to write the results to standard output: {why}"));
+    // A process that executes another command keeps the default signal actions for it.
+    let listening = if let Command::JoinRun(_) = &args.command { Ok(()) } else { interrupt::listen() };
+    match listening.and_then(|()| done(args, build)) {
+        Ok(0) if let Some(why) = terminal::unwritten() => {
+            print_error(&format!("failed to write the results to standard output: {why}"));
             ExitCode::from(FAILED)
         }
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            say_error(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             ExitCode::from(status_of(&error))
         }
     }
@@ -110,31 +110,35 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::InstallCompletion(args) => completion::install(args),
         Command::ShowCompletion(args) => completion::show(args),
         Command::Version { json } => {
-            say(&if *json { build.json(say::PROGRAM) } else { build.line(say::program()) });
+            print_result(&if *json {
+                build.json(terminal::PROGRAM)
+            } else {
+                build.line(terminal::program())
+            });
             Ok(0)
         }
     }
 }
 
-/// Bad input is status 2, everything else that prevents a result 1.
+/// Invalid input is status 2, everything else that prevents a result 1.
 fn status_of(error: &anyhow::Error) -> u8 {
     if let Some(interrupted) = error.downcast_ref::<interrupt::Interrupted>() {
         return interrupted.status();
     }
     let refused = error.downcast_ref::<plan::Refusal>().is_some();
-    // A run that was stopped before its first request is no fault of its plan.
-    if let Some(interrupted) = interrupt::came().filter(|_| !refused) {
+    // A run that was stopped before its first request does not mean invalid input.
+    if let Some(interrupted) = interrupt::received().filter(|_| !refused) {
         return interrupted.status();
     }
     let plan_problem = error.downcast_ref::<Problem>().is_some_and(|problem| problem.fault == Fault::Plan);
     if refused || plan_problem { BAD_INPUT } else { FAILED }
 }
 
-/// The run could not be made, or every request failed.
+/// The run could not be carried out, or all requests failed.
 pub(crate) const FAILED: u8 = 1;
-/// The command line or an input file is wrong.
+/// The command line or an input file is invalid.
 pub(crate) const BAD_INPUT: u8 = 2;
-/// The verdict is as bad as `--fail-on` says, or worse.
+/// The verdict is at the level of `--fail-on`, or worse.
 pub(crate) const VERDICT: u8 = 3;
 /// A condition of `--fail-if` holds.
 pub(crate) const GATE: u8 = 4;

@@ -1,4 +1,4 @@
-//! The client's program; everything is in the library.
+//! The client's program; all of its code is in the library.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
-//! `--network-latency-automatic`: the network's round trip, measured beside the run and stored with it.
+//! `--network-latency-automatic`: measures the network's round trip during the run, and stores it with the run.
 
 use crate::args::TelemetryArgs;
 use crate::clock;
-use crate::say::say_warning;
+use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use export::{Folder, Names, source};
 use serde_json::{Value, json};
@@ -12,45 +12,47 @@ use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{Ping, Pinger, Pinging};
 
-/// Servers that are being asked, each with the URL that it has.
+/// The servers being pinged, each with its URL.
 pub(crate) struct NetworkLatency(Vec<(String, SocketAddr, Pinger)>);
 
 impl NetworkLatency {
-    /// Begins to ask, if it is wanted, each server once.
+    /// Starts pinging each server once, if requested.
     pub(crate) fn start(args: &TelemetryArgs, addresses: &[(String, String)]) -> Result<Self> {
-        let mut asked = Vec::<(String, SocketAddr, Pinger)>::new();
+        let mut pinged = Vec::<(String, SocketAddr, Pinger)>::new();
         if !args.network_latency_automatic {
-            return Ok(Self(asked));
+            return Ok(Self(pinged));
         }
         let interval =
             Duration::from_secs_f64(args.network_latency_ping_interval.unwrap_or(INTERVAL_SECONDS));
         for (url, address) in addresses {
-            // A unix socket has no network before it.
+            // A unix socket has no network latency.
             let Ok(address) = address.parse() else { continue };
-            if asked.iter().all(|(_, known, _)| *known != address) {
+            if pinged.iter().all(|(_, known, _)| *known != address) {
                 let pinging = Pinging { address, interval, now: clock::mono, date: clock::real };
                 let pinger = Pinger::start(pinging).context("failed to start a thread")?;
-                asked.push((spec::url::shown(url), address, pinger));
+                pinged.push((spec::url::shown(url), address, pinger));
             }
         }
-        Ok(Self(asked))
+        Ok(Self(pinged))
     }
 
-    /// Ends, and stores what was measured; that it fails is never the run's failure.
+    /// Stops, and stores the measurements; a failure never fails the run.
     pub(crate) fn finish(self, directory: &Path, names: &Names) {
         if self.0.is_empty() {
             return;
         }
         let mut lines = Vec::new();
-        let mut answers = 0;
+        let mut successes = 0;
         for (url, address, pinger) in self.0 {
             for ping in pinger.finish() {
-                answers += usize::from(ping.round_trip.is_ok());
+                successes += usize::from(ping.round_trip.is_ok());
                 lines.push(line(&url, address, &ping));
             }
         }
-        if answers == 0 {
-            say_warning("--network-latency-automatic: no connection was accepted, so nothing is adjusted");
+        if successes == 0 {
+            print_warning(
+                "--network-latency-automatic: no connection was accepted, so no metric is adjusted",
+            );
         }
         let written = || {
             let mut file = Folder::open(directory)?.create(&name(names))?;
@@ -59,12 +61,12 @@ impl NetworkLatency {
             anyhow::Ok(())
         };
         if let Err(error) = written() {
-            say_warning(&format!("the network's latency is lost: {error:#}"));
+            print_warning(&format!("the network latency could not be stored: {error:#}"));
         }
     }
 }
 
-/// The mean round trip that a run's directory holds, in milliseconds.
+/// The mean round trip stored in a run's directory, in milliseconds.
 pub(crate) fn stored_mean_ms(directory: &Path, names: &Names) -> Result<Option<f64>> {
     let path = directory.join(name(names));
     let read = || format!("failed to read `{}`", path.display());
@@ -87,7 +89,7 @@ fn name(names: &Names) -> String {
     names.file("profile_export_network_latency.jsonl", "_network_latency.jsonl")
 }
 
-/// AIPerf's keys.
+/// A line with AIPerf's keys.
 fn line(url: &str, address: SocketAddr, ping: &Ping) -> Value {
     let mut line = json!({
         "timestamp_ns": ping.at.0,
@@ -104,10 +106,10 @@ fn line(url: &str, address: SocketAddr, ping: &Ping) -> Value {
     line
 }
 
-/// A line a second and address: years.
+/// Maximum size of the file: one line per second and address lasts for years.
 const BYTES_MAX: u64 = 1 << 30;
 const LINE_BYTES_MAX: usize = 64 << 10;
-/// AIPerf's.
+/// AIPerf's default interval.
 const INTERVAL_SECONDS: f64 = 1.0;
 
 #[cfg(test)]
@@ -116,7 +118,7 @@ mod tests {
     use common::clock::{DurationNs, RealNs};
 
     #[test]
-    fn a_mean_is_taken_of_what_succeeded() {
+    fn the_mean_is_of_successful_pings() {
         let directory = tempfile::tempdir().unwrap();
         let names = Names::new(Some("x")).unwrap();
         assert_eq!(stored_mean_ms(directory.path(), &names).unwrap(), None, "nothing was measured");

@@ -1,4 +1,4 @@
-//! `aiperf-ctl observe`: processes that run already, watched by the kernel.
+//! Runs `aiperf-ctl observe`: running processes, observed by the kernel.
 
 use crate::VERDICT;
 use crate::args::{ObserveArgs, SideArg};
@@ -6,7 +6,7 @@ use crate::daemon::Daemon;
 use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
-use crate::say::{say, say_aside};
+use crate::terminal::{print_note, print_result};
 use crate::watched;
 use anyhow::{Context, Result, bail};
 use control::{State, Stop};
@@ -14,7 +14,7 @@ use spec::{Side, Target};
 use std::process::Command;
 use std::time::Duration;
 
-/// Watches until the time is over or the user has seen enough.
+/// Observes until the time is over or the user stops it.
 pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     let duration = match args.duration {
         Some(seconds) => Some(
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     let words = std::env::args().collect::<Vec<_>>();
     let mut plan = watched::plan(&args.watch, target(args)?, side, directory, &words)?;
     if args.socket_wait && side == Side::Client {
-        return Err(Refusal("--socket-wait: only with --side server".to_owned()).into());
+        return Err(Refusal("--socket-wait needs --side server".to_owned()).into());
     }
     if let Some(watch) = &mut plan.watch {
         watch.socket_wait = args.socket_wait;
@@ -43,9 +43,9 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     runtime.block_on(async {
         let daemon = Daemon::find_or_start(&args.watch.socket, directory);
         let daemon = interrupt::or(daemon).await.map_err(anyhow::Error::from).flatten()?;
-        let mut run = watched::begin(daemon, plan, &args.watch.tokenizer).await?;
+        let mut run = watched::start(daemon, plan, &args.watch.tokenizer).await?;
         if !args.watch.quiet {
-            say_aside("watching; Ctrl-C ends it");
+            print_note("observing; stop with Ctrl-C");
         }
         let until = async {
             match duration {
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
         };
         tokio::select! {
             () = until => {}
-            // A signal ends it too: what was seen is kept.
+            // A signal also ends it, and what was observed is kept.
             ended = run.until(State::is_final, watched::noticed) => drop(ended?),
         }
         watched::end(run, Stop::Drain, directory).await
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<u8> {
     reported.write(directory)?;
     if !args.watch.quiet {
         reported.print(args.watch.console)?;
-        say(&format!("{}\n", reported.closing(directory)?));
+        print_result(&format!("{}\n", reported.closing(directory)?));
     }
     Ok(if reported.fails(args.watch.fail_on.into()) { VERDICT } else { 0 })
 }
@@ -74,18 +74,18 @@ fn target(args: &ObserveArgs) -> Result<Target> {
         (Some(pid), ..) => Ok(Target::Process(pid)),
         (_, Some(path), _) => Ok(Target::Cgroup(path.clone())),
         (_, _, Some(unit)) => Ok(Target::Cgroup(cgroup_of(unit)?)),
-        _ => bail!("one of --pid, --cgroup and --unit is needed"),
+        _ => bail!("one of --pid, --cgroup and --unit is required"),
     }
 }
 
-/// Where systemd keeps a unit's processes.
+/// The cgroup of a systemd unit.
 fn cgroup_of(unit: &str) -> Result<String> {
-    let asked =
+    let queried =
         Command::new("systemctl").args(["show", "--property=ControlGroup", "--value", "--", unit]).output();
-    let output = asked.context("--unit: failed to ask systemctl")?;
+    let output = queried.context("--unit: failed to run systemctl")?;
     let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if path.is_empty() {
-        return Err(Refusal(format!("--unit: systemd runs no unit `{unit}` at this moment")).into());
+        return Err(Refusal(format!("--unit: systemd has no running unit `{unit}`")).into());
     }
     Ok(path)
 }

@@ -1,5 +1,5 @@
-//! Files of the user's whose content is needed several times: of a pipe, such as `<(...)` of a shell, it is kept, for it can be
-//! read once.
+//! Reads user files whose content is needed several times: the content of a pipe, such as a shell's `<(...)`, can be read only
+//! once and is kept in memory.
 
 use bytes::Bytes;
 use export::source::{self, Bounded, Opened};
@@ -8,10 +8,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// The content of a file or of a pipe, as often as it is asked for.
+/// The content of a file or pipe, which may be read repeatedly.
 ///
 /// # Errors
-/// As [`source::read`].
+/// Those of [`source::read`].
 pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Bytes> {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(bytes) = kept.get(path) {
@@ -40,7 +40,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_pipe_gives_the_same_twice() {
+    fn a_pipe_can_be_read_twice() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pipe");
         rustix::fs::mknodat(
@@ -57,9 +57,9 @@ mod tests {
                 std::fs::OpenOptions::new().write(true).open(path).unwrap().write_all(b"text").unwrap();
             })
         };
-        assert_eq!(&*read(&path, 9).unwrap(), b"text", "what comes out of it");
+        assert_eq!(&*read(&path, 9).unwrap(), b"text", "the pipe's content");
         writer.join().unwrap();
-        assert_eq!(&*read(&path, 9).unwrap(), b"text", "though nobody writes any more");
+        assert_eq!(&*read(&path, 9).unwrap(), b"text", "although the writer has closed it");
         let file = directory.path().join("file");
         std::fs::write(&file, "one").unwrap();
         assert_eq!(&*read(&file, 9).unwrap(), b"one", "a file");

@@ -1,12 +1,12 @@
-//! Files whose path stands where a text could stand too: read only if nothing on the way is a symbolic link.
+//! Reads files given where literal text is accepted too: only if no path component is a symbolic link.
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// The text of a regular file of UTF-8, with `~/` for the home directory; `None` for anything else, which the caller takes
-/// as the text itself.
+/// The text of a regular UTF-8 file, with `~/` for the home directory; `None` for anything else, which the caller uses as
+/// literal text.
 pub(crate) fn read(path: &str) -> Option<String> {
     let path = match path.strip_prefix("~/") {
         Some(rest) => PathBuf::from(std::env::var_os("HOME")?).join(rest),
@@ -22,7 +22,7 @@ pub(crate) fn read(path: &str) -> Option<String> {
     (read as u64 <= BYTES_MAX).then_some(text)
 }
 
-/// More than any template.
+/// A limit that no template reaches.
 const BYTES_MAX: u64 = 16 << 20;
 
 #[cfg(test)]
@@ -53,6 +53,6 @@ mod tests {
             assert_eq!(read(&path(name)).as_deref(), expected, "{name}");
         }
         assert_eq!(read("/dev/zero"), None, "a device");
-        assert_eq!(read("{\"text\": {{ text }}}"), None, "a text");
+        assert_eq!(read("{\"text\": {{ text }}}"), None, "literal text");
     }
 }

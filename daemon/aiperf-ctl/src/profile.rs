@@ -1,4 +1,4 @@
-//! `aiperf-ctl profile`: from the plan to the report.
+//! Runs `aiperf-ctl profile`: from the plan to the report.
 
 use crate::args::{ProfileArgs, Ui};
 use crate::daemon::Daemon;
@@ -17,11 +17,11 @@ use crate::plan::{Profile, Refusal, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::progress::Show;
 use crate::report::Reported;
-use crate::say::{say, say_aside, say_warning};
 use crate::series;
 use crate::server_calls::ServerCalls;
 use crate::server_metrics::ServerMetrics;
 use crate::stream::{self, Stream, provider_of};
+use crate::terminal::{print_note, print_result, print_warning};
 use crate::tokenizer_file;
 use crate::upload::Upload;
 use crate::{FAILED, VERDICT};
@@ -39,12 +39,12 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroize;
 
-/// Runs a profile; gives the exit status.
+/// Runs a profile; returns the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let command_line = std::env::args().collect::<Vec<_>>();
     let mut profile = plan(args, &command_line)?;
     multi_run::check(&args.multi_run)?;
-    profile.warnings.iter().for_each(|warning| say_warning(warning));
+    profile.warnings.iter().for_each(|warning| print_warning(warning));
     private::log_at(args.service.level());
     if args.output.dry_run {
         return dry_run(args, &mut profile);
@@ -52,22 +52,25 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     tidy_up();
     let uploads = read_files(args, &mut profile)?;
     if profile.plan.endpoint.trust == Trust::AnyCertificate {
-        say_warning("--insecure: anybody may pretend to be the server");
+        print_warning(
+            "--insecure: the server's certificate is not verified, so anyone on the network path can impersonate it",
+        );
     }
     warn_of_tokenizer(args, &profile.plan);
-    gpu_telemetry::tell_before(&args.telemetry, &profile.plan.endpoint.urls);
+    gpu_telemetry::warn_before(&args.telemetry, &profile.plan.endpoint.urls);
     if args.multi_run.num_profile_runs > 1 {
         let status = multi_run::run(args, &profile, |profile| one(args, profile, &uploads))?;
         let prefix = profile.plan.output.export_prefix.as_deref();
-        earlier::remove_beside_series(&profile.artifact_dir, prefix, args.multi_run.num_profile_runs)?;
+        earlier::remove_outside_series(&profile.artifact_dir, prefix, args.multi_run.num_profile_runs)?;
         return Ok(status);
     }
     let (reported, status) = one(args, &profile, &uploads)?;
-    say(&format!("{}\n", reported.closing(&profile.artifact_dir)?));
+    print_result(&format!("{}\n", reported.closing(&profile.artifact_dir)?));
     Ok(status)
 }
 
-/// Checks all that a run would before it asks the server, and prints the plan: reads the user's files, and writes none.
+/// Checks everything that a run would check before it contacts the server, and prints the plan: reads the user's files, and
+/// writes none.
 fn dry_run(args: &ProfileArgs, profile: &mut Profile) -> Result<u8> {
     let uploads = read_files(args, profile)?;
     read_inputs(profile, &uploads, args.tokenizer.tokenizer_revision.as_deref())?;
@@ -75,11 +78,12 @@ fn dry_run(args: &ProfileArgs, profile: &mut Profile) -> Result<u8> {
     ServerCalls::new(profile, &args.endpoint)?;
     stream::check(&args.telemetry, &profile.plan)?;
     mlflow::check(&args.telemetry)?;
-    say(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
+    print_result(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
     Ok(0)
 }
 
-/// The user's files that become part of the plan, and those that are uploaded; the plan learns what they are.
+/// Reads the user's files: those that become part of the plan, and those that are uploaded. Sets the dataset's format in the
+/// plan.
 fn read_files(args: &ProfileArgs, profile: &mut Profile) -> Result<Vec<(&'static str, Upload)>> {
     read_template(&mut profile.plan);
     if let Some(file) = &args.load.request_rate_series {
@@ -90,7 +94,7 @@ fn read_files(args: &ProfileArgs, profile: &mut Profile) -> Result<Vec<(&'static
     Ok(uploads)
 }
 
-/// One run from its plan to its report, with the exit status that it alone has.
+/// One run from its plan to its report, with the exit status that it would have on its own.
 fn one(
     args: &ProfileArgs,
     profile: &Profile,
@@ -123,7 +127,7 @@ fn one(
     };
     let executed =
         runtime.block_on(execute(daemon, profile, inputs, addresses, args.output.ui, stream.as_mut()));
-    // What was measured is reported whatever came before; who insists still ends at once.
+    // Results are reported even after a signal; another one still ends the report at once.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     drop(profiler);
     let streamed = stream.map(Stream::finish).unwrap_or_default();
@@ -134,11 +138,11 @@ fn one(
     executed?;
     stream::note(streamed, directory)?;
     let reported = Reported::compute(directory)?;
-    warn_of_rung(&reported.run);
-    gpu_telemetry::tell_after(&reported.run);
+    warn_of_timestamp_source(&reported.run);
+    gpu_telemetry::warn_after(&reported.run);
     reported.write(directory)?;
     if args.multi_run.num_profile_runs > 1 {
-        say_aside(&reported.line());
+        print_note(&reported.line());
     } else {
         reported.print(args.output.console)?;
     }
@@ -149,7 +153,7 @@ fn one(
     Ok((reported, status))
 }
 
-/// What is asked of others while the run goes on.
+/// Telemetry that is collected from other sources during the run.
 struct Observers {
     server_metrics: Option<ServerMetrics>,
     gpu_exporters: Option<GpuExporters>,
@@ -157,7 +161,7 @@ struct Observers {
 }
 
 impl Observers {
-    /// Stores what they saw.
+    /// Stores what they collected.
     fn finish(self, profile: &Profile) -> Result<()> {
         let directory = &profile.artifact_dir;
         let names = Names::new(profile.plan.output.export_prefix.as_deref())?;
@@ -167,14 +171,14 @@ impl Observers {
         Ok(())
     }
 
-    /// Forgets it.
+    /// Discards what they collected.
     fn discard(self) {
         self.server_metrics.into_iter().for_each(ServerMetrics::discard);
         self.gpu_exporters.into_iter().for_each(GpuExporters::discard);
     }
 }
 
-/// An artifact directory that goes if a run left nothing in it; what is in one was there before, or is worth keeping.
+/// Removes the artifact directory if a run left it empty; files in it existed before, or are worth keeping.
 struct GoneIfEmpty<'a>(&'a Path);
 
 impl Drop for GoneIfEmpty<'_> {
@@ -228,7 +232,7 @@ async fn execute(
     show.finish();
     ended?;
     if let Some(live) = live {
-        // It ends with the run; whatever it did not hear is in the records.
+        // It ends with the run; what it did not receive is still in the records.
         tokio::time::timeout(LIVE_PATIENCE, live).await.ok();
     }
     let kept: &[&str] =
@@ -237,23 +241,21 @@ async fn execute(
     run.fetch(&profile.artifact_dir).await
 }
 
-/// Removes what earlier private daemons left for nothing, and says what can still be saved.
+/// Removes data of earlier private daemons that is not worth keeping, and reports which runs can still be recovered.
 fn tidy_up() {
     let Tidied { kept, removed } = private::tidy();
     if kept > 0 {
-        say_aside(&format!(
-            "runs of earlier commands that were killed: {kept} are kept; `aiperf-ctl runs list` shows them, `runs recover` and \
-             `runs fetch` make reports of them, `runs delete` removes them"
+        print_note(&format!(
+            "{kept} runs of earlier commands that were killed are kept; `aiperf-ctl runs list` lists them, `runs recover` and \
+             `runs fetch` create their reports, `runs delete` removes them"
         ));
     }
     if removed > 0 {
-        say_aside(&format!(
-            "runs that were older: {removed} are removed, for no more than {KEPT_MAX} are kept"
-        ));
+        print_note(&format!("{removed} older runs were removed: at most {KEPT_MAX} are kept"));
     }
 }
 
-/// The text of the template, if what the user gave names a file.
+/// Reads the template, if the user's value names a file.
 fn read_template(plan: &mut Plan) {
     if let Some(template) = &mut plan.endpoint.dialect.template
         && let Some(text) = plain_file::read(template)
@@ -262,7 +264,7 @@ fn read_template(plan: &mut Plan) {
     }
 }
 
-/// The user's files, read as the user.
+/// Reads the user's files, with the user's rights.
 fn read_inputs(
     profile: &Profile,
     uploads: &[(&'static str, Upload)],
@@ -279,7 +281,7 @@ fn read_inputs(
             inputs.push(("chat_template", Bytes::from(tokenizer_file::chat_template(&file)?).into()));
         }
     } else if profile.plan.endpoint.dialect.applies_chat_template {
-        let why = "--apply-chat-template needs --tokenizer with a directory or a name of the local Hugging Face cache";
+        let why = "--apply-chat-template needs --tokenizer with a directory or a name in the local Hugging Face cache";
         return Err(Refusal(why.to_owned()).into());
     }
     Ok(inputs)
@@ -292,23 +294,23 @@ fn read(path: &Path, flag: &str) -> Result<Bytes> {
     }
 }
 
-/// Resolves each URL where the user's resolver is, and makes sure that somebody listens.
+/// Resolves each URL with the user's resolver, and checks that a server listens there.
 fn resolve(urls: &[String]) -> Result<Vec<(String, String)>> {
     let mut resolved = Vec::new();
-    for asked in urls {
-        let (target, url) = (endpoint::target(asked, None, None)?, &shown(asked));
+    for requested in urls {
+        let (target, url) = (endpoint::target(requested, None, None)?, &shown(requested));
         if target.scheme == Scheme::Unix {
             UnixStream::connect(&target.host).with_context(|| {
-                format!("no server answers at {url}; is it running, and may you write to its socket?")
+                format!("no server responds at {url}: check that it is running and that you may write to its socket")
             })?;
-            resolved.push((asked.clone(), format!("unix:{}", target.host)));
+            resolved.push((requested.clone(), format!("unix:{}", target.host)));
             continue;
         }
         let addresses = (target.host.as_str(), target.port).to_socket_addrs().with_context(|| {
             format!("failed to resolve the server's name `{}` of --url {url}", target.host)
         })?;
         let address = first_that_listens(addresses, url)?;
-        resolved.push((asked.clone(), address.to_string()));
+        resolved.push((requested.clone(), address.to_string()));
     }
     Ok(resolved)
 }
@@ -323,7 +325,9 @@ fn first_that_listens(addresses: impl Iterator<Item = SocketAddr>, url: &str) ->
     }
     match last {
         Some((address, error)) => {
-            bail!("no server answers at {url} ({address}: {error}); is it running, and is the port right?")
+            bail!(
+                "no server responds at {url} ({address}: {error}): check that it is running and that the port is correct"
+            )
         }
         None => bail!("the server's name in {url} has no address"),
     }
@@ -333,18 +337,18 @@ fn warn_of_tokenizer(args: &ProfileArgs, plan: &Plan) {
     let counted = args.tokenizer.tokenizer.is_none() && !plan.endpoint.use_server_token_count;
     let model = plan.endpoint.models.first().map_or("", String::as_str);
     if counted && !PLACEHOLDER_MODELS.contains(&model) {
-        say_warning(&format!(
-            "tokens are counted with o200k_base, not with the tokenizer of `{model}`: give --tokenizer DIR (with \
-             tokenizer.json), or --tokenizer none to take the server's counts"
+        print_warning(&format!(
+            "tokens are counted with o200k_base, not with the tokenizer of `{model}`: use --tokenizer DIR (with \
+             tokenizer.json), or --tokenizer none for the server's counts"
         ));
     }
 }
 
-fn warn_of_rung(run: &Stored) {
+fn warn_of_timestamp_source(run: &Stored) {
     if run.plan.timestamps == Timestamps::Auto
         && let Some(why) = &run.timestamps_reason
     {
-        say_warning(&format!("stamps are of rung `{}`: {why}", run.timestamps));
+        print_warning(&format!("timestamp source `{}`: {why}", run.timestamps));
     }
 }
 
@@ -354,16 +358,16 @@ fn status(reported: &Reported, fail_on: FailOn) -> u8 {
     let threshold = reported.run.plan.load.failed_request_threshold;
     let stopped = !reported.run.is_complete
         && threshold.is_some_and(|share| metric::float(failures) > share * metric::float(requests));
-    if let Some(interrupted) = interrupt::came() {
+    if let Some(interrupted) = interrupt::received() {
         return interrupted.status();
     }
     match () {
         () if failed => {
-            say_warning("every request failed; the errors above say why");
+            print_warning("every request failed; see the errors above");
             FAILED
         }
         () if stopped => {
-            say_warning("the run was stopped: more requests failed than --failed-request-threshold allows");
+            print_warning("the run was stopped: more requests failed than --failed-request-threshold allows");
             FAILED
         }
         () if reported.fails(fail_on) => VERDICT,
@@ -371,8 +375,8 @@ fn status(reported: &Reported, fail_on: FailOn) -> u8 {
     }
 }
 
-/// How long the last requests are waited for once the run has ended.
+/// How long to wait for the last streamed requests after the run has ended.
 const LIVE_PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// Names that are no model anyone has a tokenizer of.
+/// Placeholder names, which are not models with a tokenizer.
 const PLACEHOLDER_MODELS: &[&str] = &["mock-model", "test-model", "fake-model", "mock"];

@@ -1,12 +1,12 @@
-//! Progress while a run goes on: a bar on a terminal, plain lines elsewhere.
+//! Displays progress during a run: a bar on a terminal, plain lines elsewhere.
 
 use crate::args::Ui;
-use crate::say::{say_aside, say_warning};
+use crate::terminal::{print_note, print_warning};
 use control::{Progress, State};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
-/// Shows progress.
+/// Displays progress.
 pub(crate) struct Show {
     bar: Option<ProgressBar>,
     plain: bool,
@@ -15,13 +15,11 @@ pub(crate) struct Show {
 }
 
 impl Show {
-    /// The way that the user wants.
+    /// The display that the user selected.
     pub(crate) fn new(ui: Ui) -> Self {
         let terminal = std::io::stderr().is_terminal();
         if ui == Ui::Dashboard {
-            say_warning(
-                "--ui dashboard: there is no dashboard yet, so progress is shown as with --ui simple",
-            );
+            print_warning("--ui dashboard is not implemented; progress is shown as with --ui simple");
         }
         let is_shown = ui != Ui::None;
         let bar = (is_shown && terminal).then(|| {
@@ -34,11 +32,11 @@ impl Show {
         Self { bar, plain: is_shown && !terminal, last_line_seconds: 0.0, noticed: false }
     }
 
-    /// Shows where the run stands.
+    /// Displays the run's current progress.
     pub(crate) fn update(&mut self, progress: &Progress) {
         if let Some(notice) = progress.notice.as_ref().filter(|_| !self.noticed) {
             self.noticed = true;
-            say_warning(notice);
+            print_warning(notice);
         }
         if progress.requests_sent + progress.requests_failed == 0 {
             return;
@@ -51,11 +49,11 @@ impl Show {
             bar.set_message(line);
         } else if self.plain && (progress.elapsed_seconds - self.last_line_seconds >= PLAIN_SECONDS) {
             self.last_line_seconds = progress.elapsed_seconds;
-            say_aside(&line);
+            print_note(&line);
         }
     }
 
-    /// Leaves the terminal as it was.
+    /// Restores the terminal.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -84,7 +82,7 @@ fn line(progress: &Progress) -> String {
     line
 }
 
-/// How far it is: by requests if their number is planned, else by time in milliseconds.
+/// The bar's position and length: in requests if their number is planned, else in milliseconds.
 fn place(progress: &Progress) -> (u64, u64) {
     let done = progress.requests_completed + progress.requests_failed;
     match (progress.requests_planned, progress.seconds_planned) {
@@ -97,7 +95,7 @@ fn place(progress: &Progress) -> (u64, u64) {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a float cast saturates; a bar is no record"
+    reason = "a float cast saturates, and a bar need not be exact"
 )]
 const fn millis(seconds: f64) -> u64 {
     (seconds * 1e3) as u64

@@ -1,7 +1,6 @@
-//! From stored records to numbers, files and tables: the same for a run that has just ended, one of last year, and one
-//! that another tool made.
+//! Computes metrics, files and tables from stored records: the same for a run that has just ended, an old one, and one of
+//! another tool.
 
-use crate::answers::Answers;
 use crate::args::{ConsoleArg, FormatArg, ReportArgs};
 use crate::daemon::Daemon;
 use crate::gpu_report;
@@ -10,8 +9,9 @@ use crate::memory;
 use crate::mlflow;
 use crate::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
+use crate::response_texts::ResponseTexts;
 use crate::runs::fetch;
-use crate::say::{say, say_warning};
+use crate::terminal::{print_result, print_warning};
 use crate::tokenizer_file;
 use anyhow::{Context, Result, bail};
 use export::parquet::{Limits, PartWriter, concat};
@@ -30,7 +30,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use tokenizer::Tokenizer;
 
-/// Computes the report of a stored run again.
+/// Recomputes the report of a stored run.
 pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     memory::limit();
     let given = args.input.clone().or_else(|| args.run.as_ref().map(PathBuf::from)).unwrap_or_default();
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
                 let daemon = Daemon::of_run(&args.socket, id).await?;
                 fetch(&daemon.client, id, &to).await
             });
-            done.with_context(|| format!("`{id}` is neither a directory nor a run that a daemon keeps"))?;
+            done.with_context(|| format!("`{id}` is neither a directory nor a run that a daemon stores"))?;
             fetched.path().to_owned()
         }
         _ => given,
@@ -61,37 +61,37 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     Ok(0)
 }
 
-/// A run with its numbers.
+/// A run with its metrics.
 pub(crate) struct Reported {
-    /// What the run says of itself.
+    /// The run's own description.
     pub(crate) run: Run,
-    /// Its numbers.
+    /// Its metrics.
     pub(crate) report: Report,
     settings: Settings,
     exchanges: Box<dyn Exchanges>,
     payloads: Payloads,
-    answers: Option<Answers>,
+    texts: Option<ResponseTexts>,
     server: Option<ServerMetrics>,
     gpus: Option<Gpus>,
-    /// The summary of the tool that made the run, if that was not ours.
+    /// The summary of the tool that produced the run, if that is another tool.
     foreign: Option<Value>,
-    /// Where that tool's files are.
+    /// The directory of that tool's files.
     source: Option<PathBuf>,
     utc_offset_seconds: i64,
 }
 
 impl Reported {
-    /// Computes the numbers of the run of ours whose files lie in a directory.
+    /// Computes the metrics of a run of aiperfd in a directory.
     pub(crate) fn compute(directory: &Path) -> Result<Self> {
         Self::of_ours(directory, |_| Ok(()), |_| true)
     }
 
-    /// The same of those requests alone that somebody wants.
+    /// Like [`Self::compute`], for a selection of the requests.
     pub(crate) fn compute_among(directory: &Path, wanted: impl Fn(&Request) -> bool) -> Result<Self> {
         Self::of_ours(directory, |_| Ok(()), wanted)
     }
 
-    /// The same for a run of ours or of another tool, with what the flags change.
+    /// Like [`Self::compute`], for a run of aiperfd or of another tool, with the changes set by flags.
     fn read(directory: &Path, args: &ReportArgs) -> Result<Self> {
         Self::read_changed(directory, args.tokenizer.as_deref(), |output| {
             output::metrics(&args.metrics, output)?;
@@ -116,12 +116,12 @@ impl Reported {
         change: impl FnOnce(&mut Output) -> Result<()>,
     ) -> Result<Self> {
         if !directory.is_dir() {
-            return Err(Refusal(format!("`{}` is no directory", directory.display())).into());
+            return Err(Refusal(format!("`{}` is not a directory", directory.display())).into());
         }
         if directory.join("requests.parquet").is_file() {
             if counting.is_some() {
                 return Err(Refusal(
-                    "--tokenizer is for runs of other tools: this run's records hold its token counts"
+                    "--tokenizer is for runs of other tools: this run's records contain its token counts"
                         .to_owned(),
                 )
                 .into());
@@ -130,7 +130,7 @@ impl Reported {
         }
         if !import::is_foreign(directory)? {
             return Err(Refusal(format!(
-                "`{}` holds no run: neither requests.parquet of aiperfd, nor profile_export_raw.jsonl[.gz] or \
+                "`{}` contains no run: neither requests.parquet of aiperfd, nor profile_export_raw.jsonl[.gz] or \
                  profile_export.jsonl[.gz] of AIPerf",
                 directory.display()
             ))
@@ -153,7 +153,7 @@ impl Reported {
         let [requests, tokens, responses] =
             ["requests", "tokens", "responses"].map(|stem| directory.join(format!("{stem}.parquet")));
         if !requests.is_file() {
-            bail!("`{}` has no requests.parquet: it is no run of aiperfd", directory.display());
+            bail!("`{}` has no requests.parquet: it is not a run of aiperfd", directory.display());
         }
         let mut analysis = Analysis::new(settings.clone());
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses: Vec::new() };
@@ -166,7 +166,7 @@ impl Reported {
             ExportLevel::Raw => Payloads::read(&directory.join("inputs.json"))?,
             ExportLevel::Summary | ExportLevel::Records => Payloads::default(),
         };
-        let answers = if stored.responses.is_empty() { None } else { Answers::of(&run.plan) };
+        let texts = if stored.responses.is_empty() { None } else { ResponseTexts::of(&run.plan) };
         let mut report = analysis.finish();
         let gpus = gpu_report::add(directory, &run.plan, &settings, &mut report);
         Ok(Self {
@@ -175,7 +175,7 @@ impl Reported {
             settings,
             exchanges: Box::new(stored),
             payloads,
-            answers,
+            texts,
             server,
             gpus,
             foreign: None,
@@ -190,7 +190,7 @@ impl Reported {
         change: impl FnOnce(&mut Output) -> Result<()>,
     ) -> Result<Self> {
         let Imported { mut run, exchanges, summary, utc_offset_seconds, warnings } = imported;
-        warnings.iter().for_each(|warning| say_warning(warning));
+        warnings.iter().for_each(|warning| print_warning(warning));
         change(&mut run.plan.output)?;
         let settings = Settings::of(&run);
         let mut analysis = Analysis::new(settings.clone());
@@ -204,7 +204,7 @@ impl Reported {
             settings,
             exchanges: Box::new(exchanges),
             payloads: Payloads::default(),
-            answers: None,
+            texts: None,
             server: None,
             gpus: None,
             foreign: Some(summary),
@@ -213,16 +213,16 @@ impl Reported {
         })
     }
 
-    /// Writes every file that the run wants.
+    /// Writes every file that the run is configured with.
     pub(crate) fn write(&self, directory: &Path) -> Result<()> {
         self.write_formats(directory, &[])
     }
 
-    /// Writes the files of these formats, or all; of another tool's run its records too.
+    /// Writes the files in these formats, or all; for another tool's run also its records.
     fn write_formats(&self, directory: &Path, formats: &[FormatArg]) -> Result<()> {
         let is_wanted = |name: &str| {
             let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-            formats.is_empty() || formats.iter().any(|format| format.ending() == ending)
+            formats.is_empty() || formats.iter().any(|format| format.extension() == ending)
         };
         write_wanted(&self.artifacts(), directory, is_wanted)?;
         let Some(source) = &self.source else { return Ok(()) };
@@ -237,7 +237,7 @@ impl Reported {
         Ok(())
     }
 
-    /// What `aiperf-ctl report` needs to read the run again from there.
+    /// Writes the files that `aiperf-ctl report` needs to read the run from there.
     fn write_records(&self, directory: &Path) -> Result<()> {
         let parts = Scratch::within(directory)?;
         let mut requests = PartWriter::new(parts.path(), "requests", Limits::STANDARD, &[]);
@@ -257,7 +257,7 @@ impl Reported {
         Ok(())
     }
 
-    /// Tells each number of each answered request of the phase `profiling`, in the unit in which it is shown.
+    /// Passes on each metric value of each completed request of the phase `profiling`, in the displayed unit.
     pub(crate) fn each_number(&self, mut take: impl FnMut(&'static Metric, f64)) -> Result<()> {
         for exchange in self.exchanges.iter()? {
             let exchange = exchange?;
@@ -269,7 +269,7 @@ impl Reported {
         Ok(())
     }
 
-    /// Prints the console report, in colours only to a terminal.
+    /// Prints the console report, with colors only on a terminal.
     pub(crate) fn print(&self, console: ConsoleArg) -> Result<()> {
         let terminal = std::io::stdout().is_terminal();
         let colour =
@@ -280,11 +280,11 @@ impl Reported {
             ConsoleArg::Full if width < CONSOLE_WIDTH_MIN => CONSOLE_WIDTH,
             _ => width,
         };
-        say(&self.shown(console, width, colour)?);
+        print_result(&self.shown(console, width, colour)?);
         Ok(())
     }
 
-    /// The report without colours, for a reader of standard error.
+    /// The report without colors, for standard error.
     pub(crate) fn text(&self, console: ConsoleArg) -> Result<String> {
         let width = match console {
             ConsoleArg::Summary => CLOSING_WIDTH,
@@ -293,28 +293,25 @@ impl Reported {
         self.shown(console, width, Colour::Plain)
     }
 
-    /// One line of a run among others.
+    /// A run in one line, for a list of runs.
     pub(crate) fn line(&self) -> String {
         let report = &self.report;
         let reasons = self.run.verdict.reasons.iter().filter(|reason| reason.standing > Standing::Valid);
         let names = reasons.map(|reason| reason.name.as_str()).collect::<Vec<_>>().join(", ");
         let names = if names.is_empty() { names } else { format!(" ({names})") };
         let (requests, failed) = (report.requests, report.failed);
-        format!(
-            "{requests} requests, {failed} without an answer: {}{names}",
-            self.run.verdict.standing.name()
-        )
+        format!("{requests} requests, {failed} failed: {}{names}", self.run.verdict.standing.name())
     }
 
-    /// Why no request has an answer, if none has.
-    pub(crate) fn nothing_answered(&self) -> Option<String> {
+    /// The reason that no request completed, if none did.
+    pub(crate) fn no_response(&self) -> Option<String> {
         let report = &self.report;
         let is_so = report.failed == report.requests;
         let first = report.errors.first().map(|error| format!("{}: {}", error.kind, error.message));
         is_so.then(|| first.unwrap_or_else(|| "no request was sent".to_owned()))
     }
 
-    /// Where the files are.
+    /// The line that states where the files are.
     pub(crate) fn closing(&self, directory: &Path) -> Result<String> {
         let names = Names::new(self.run.plan.output.export_prefix.as_deref())?;
         let console = names.file("profile_export_console.txt", "_console.txt");
@@ -324,7 +321,7 @@ impl Reported {
         Ok(if one_line.len() <= CLOSING_WIDTH { one_line } else { format!("{results}\n         {tables}") })
     }
 
-    /// Whether the verdict is as bad as `--fail-on` says.
+    /// Whether the verdict is at the level of `--fail-on`, or worse.
     pub(crate) fn fails(&self, fail_on: FailOn) -> bool {
         let standing = self.run.verdict.standing;
         match fail_on {
@@ -351,7 +348,7 @@ impl Reported {
             settings: &self.settings,
             exchanges: &*self.exchanges,
             payloads: &self.payloads,
-            texts: self.answers.as_ref().map(|answers| answers as &dyn Texts),
+            texts: self.texts.as_ref().map(|texts| texts as &dyn Texts),
             utc_offset_seconds: self.utc_offset_seconds,
             server: self.server.as_ref(),
             gpus: self.gpus.as_ref(),
@@ -360,12 +357,12 @@ impl Reported {
     }
 }
 
-/// Whether a directory holds records, of ours or of another tool.
+/// Whether a directory contains records, of aiperfd or of another tool.
 pub(crate) fn holds_records(directory: &Path) -> Result<bool> {
     Ok(directory.join("requests.parquet").is_file() || import::is_foreign(directory)?)
 }
 
-/// The results of the run in a directory, and the verdict of a run of ours. Such a run needs no tokenizer.
+/// The results of the run in a directory, and the verdict if it is a run of aiperfd, which needs no tokenizer.
 pub(crate) fn figures(
     directory: &Path,
     tokenizer: Option<&str>,
@@ -381,7 +378,7 @@ fn finish<R: Row>(writer: PartWriter<R>, path: &Path) -> Result<()> {
     Ok(concat(&writer.finish()?, path)?)
 }
 
-/// What `--tokenizer` names.
+/// The tokenizer that `--tokenizer` names.
 fn tokenizer(given: Option<&str>) -> Result<Option<Tokenizer>> {
     let path = match given {
         None => return Ok(None),
@@ -396,18 +393,18 @@ fn tokenizer(given: Option<&str>) -> Result<Option<Tokenizer>> {
     Ok(Some(tokenizer))
 }
 
-/// `run.json` of a directory.
+/// Reads a directory's `run.json`.
 pub(crate) fn read_run(directory: &Path) -> Result<Run> {
     let path = directory.join("run.json");
     let text =
         source::read(&path, RUN_BYTES_MAX).with_context(|| format!("failed to read `{}`", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("failed to understand `{}`", path.display()))
+    serde_json::from_slice(&text).with_context(|| format!("failed to parse `{}`", path.display()))
 }
 
-/// A plan with its phases, and what was found of the host.
+/// Maximum size of the file, which has a plan with its phases, and the host's properties.
 pub(crate) const RUN_BYTES_MAX: u64 = 64 << 20;
-/// The width that is taken where no terminal tells, as in the file.
+/// Width without a terminal, as in the file.
 const CONSOLE_WIDTH: usize = 140;
 const CONSOLE_WIDTH_MIN: usize = 60;
-/// Of a screen; longer last lines are two.
+/// Width of a terminal; longer last lines are split in two.
 const CLOSING_WIDTH: usize = 80;

@@ -1,18 +1,18 @@
-//! The runs that a daemon keeps, and those that private daemons left.
+//! Manages the runs that a daemon stores, and those left by private daemons.
 
 use crate::args::{ConsoleArg, RunsArgs, RunsCommand};
 use crate::client::Client;
 use crate::daemon::Daemon;
 use crate::private;
 use crate::report::Reported;
-use crate::say::say;
+use crate::terminal::print_result;
 use anyhow::{Context, Result, bail};
 use control::{File, Status};
 use export::{Folder, visible_within};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Does what `runs` asks for.
+/// Runs `runs`.
 pub(crate) fn run(args: &RunsArgs) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -45,13 +45,13 @@ pub(crate) fn run(args: &RunsArgs) -> Result<u8> {
     })
 }
 
-/// Fetches every file of a run into a folder.
+/// Fetches every file of a run into a directory.
 pub(crate) async fn fetch(client: &Client, run_id: &str, to: &Folder) -> Result<()> {
     let path = path(run_id)?;
     let files: Vec<File> = client.get(&format!("{path}/files")).await?;
     for File { name, .. } in files {
-        // The daemon may be another version's, and a name that is a path would be written elsewhere.
-        export::check_name(&name).context("the daemon offers a file that can't be fetched")?;
+        // The daemon may be of another version, and a path as a name would write elsewhere.
+        export::check_name(&name).context("the daemon lists a file that cannot be fetched")?;
         client.fetch(&format!("{path}/files/{name}"), to, &name).await?;
     }
     Ok(())
@@ -64,22 +64,22 @@ fn report(directory: &Path) -> Result<()> {
 }
 
 fn shown(status: &Status) -> Result<()> {
-    say(&format!("{}\n", serde_json::to_string_pretty(status)?));
+    print_result(&format!("{}\n", serde_json::to_string_pretty(status)?));
     Ok(())
 }
 
-/// The shared daemon's runs, and those that private ones left.
+/// The shared daemon's runs, and those left by private ones.
 async fn list(socket: &Path) -> Result<()> {
     let shared = Daemon::shared(socket).await?;
     let kept = private::kept();
     let mut runs: Vec<Status> = match shared {
         Some(daemon) => daemon.client.get("/v1/runs").await?,
-        // Without either there is nothing to list, which is said with its reason.
+        // Without either there is nothing to list, and the error has the reason.
         None if kept.is_empty() => Client::at(socket).get("/v1/runs").await?,
         None => Vec::new(),
     };
     runs.extend(kept.into_iter().map(|kept| kept.status));
-    say(&table(&runs)?);
+    print_result(&table(&runs)?);
     Ok(())
 }
 
@@ -98,7 +98,9 @@ fn table(runs: &[Status]) -> Result<String> {
 
 fn path(run_id: &str) -> Result<String> {
     if run_id.is_empty() || !run_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        bail!("`{run_id}` is no run id: ids are 12 hexadecimal digits, as `aiperf-ctl runs list` shows them");
+        bail!(
+            "`{run_id}` is not a run id: ids are 12 hexadecimal digits, as `aiperf-ctl runs list` shows them"
+        );
     }
     Ok(format!("/v1/runs/{run_id}"))
 }
@@ -111,15 +113,15 @@ mod tests {
     use tokio::net::UnixListener;
 
     #[tokio::test]
-    async fn a_daemon_that_names_paths_writes_nothing() {
+    async fn file_names_with_paths_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("control.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let serving = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let mut asked = [0; 4096];
-                let read = stream.read(&mut asked).await.unwrap();
-                let is_list = String::from_utf8_lossy(&asked[..read]).contains("/files HTTP");
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).await.unwrap();
+                let is_list = String::from_utf8_lossy(&request[..read]).contains("/files HTTP");
                 let body = if is_list { r#"[{"name":"../escape","bytes":2}]"# } else { "{}" };
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 stream.write_all((head + body).as_bytes()).await.unwrap();
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_named_can_not_move_the_cursor() {
+    fn control_characters_in_names_are_escaped() {
         let status = Status {
             run_id: "0123456789ab".to_owned(),
             state: State::Finished,

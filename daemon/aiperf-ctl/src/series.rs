@@ -1,4 +1,4 @@
-//! `--request-rate-series`: a file with the rate over time.
+//! Reads `--request-rate-series`: a file with the request rate over time.
 
 use crate::plan::Refusal;
 use serde::Deserialize;
@@ -10,10 +10,10 @@ struct Series {
     points: Vec<RatePoint>,
 }
 
-/// Puts the points of the file into every phase that has a rate.
+/// Adds the file's points to every phase that has a rate.
 ///
 /// # Errors
-/// When the file is no series whose times grow and whose rates are not negative.
+/// When the file is not a series with increasing times and rates that are not negative.
 pub(crate) fn fill(load: &mut Load, file: &[u8]) -> Result<(), Refusal> {
     let refused = |why: String| Refusal(format!("--request-rate-series: {why}"));
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
@@ -45,8 +45,8 @@ mod tests {
     fn check(file: &str, expected: &str) {
         let mut load = Load::of(Phase::new("profiling", "poisson"));
         let result = fill(&mut load, file.as_bytes()).map_err(|refusal| refusal.0);
-        let said = result.map_or_else(|why| why, |()| format!("{:?}", load.phases[0].request_rate_series));
-        assert!(said.contains(expected), "{file}: {said}");
+        let outcome = result.map_or_else(|why| why, |()| format!("{:?}", load.phases[0].request_rate_series));
+        assert!(outcome.contains(expected), "{file}: {outcome}");
     }
 
     #[test]

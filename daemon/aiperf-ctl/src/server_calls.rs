@@ -1,10 +1,10 @@
-//! What is asked of the server beside the load: whether the model is there, to forget its cache, to run its profiler.
+//! Sends the server control requests apart from the load: checks that the model is ready, resets its cache, runs its profiler.
 
 use crate::args::EndpointArgs;
 use crate::clock;
 use crate::interrupt;
 use crate::plan::Profile;
-use crate::say::{say_aside, say_warning};
+use crate::terminal::{print_note, print_warning};
 use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
@@ -15,14 +15,14 @@ use std::time::Duration;
 use ureq::http::{self, Response, StatusCode};
 use ureq::{Agent, Body};
 
-/// Asks the servers of a profile.
+/// Sends control requests to the servers of a profile.
 pub(crate) struct ServerCalls<'a> {
     profile: &'a Profile,
     args: &'a EndpointArgs,
     agent: Agent,
 }
 
-/// Stops the server's profiler when it goes.
+/// Stops the server's profiler on drop.
 pub(crate) struct ServerProfiler<'a>(Option<&'a ServerCalls<'a>>);
 
 impl<'a> ServerCalls<'a> {
@@ -35,7 +35,7 @@ impl<'a> ServerCalls<'a> {
         Ok(Self { profile, args, agent: config.build().new_agent() })
     }
 
-    /// Waits until every model answers at every server, if the user wants that.
+    /// Waits until every model is ready on every server, if requested.
     pub(crate) fn wait_for_models(&self) -> Result<()> {
         let patience = self.args.wait_for_model_timeout;
         if patience <= 0.0 {
@@ -44,53 +44,54 @@ impl<'a> ServerCalls<'a> {
         let deadline = clock::mono() + DurationNs::from_seconds(patience);
         let seconds = self.args.wait_for_model_interval;
         let (pause, interval) = (Duration::from_secs_f64(seconds), DurationNs::from_seconds(seconds));
-        for asked in &self.profile.urls {
-            let (mut attempts, url) = (0, shown(asked));
+        for requested in &self.profile.urls {
+            let (mut attempts, url) = (0, shown(requested));
             let ready = loop {
                 attempts += 1;
-                let why = match self.look(asked) {
+                let why = match self.check(requested) {
                     Ok(ready) => break ready,
                     Err(why) => why,
                 };
                 interrupt::check()?;
                 if clock::mono() + interval > deadline {
-                    bail!("Timed out: the model did not answer at {url} within {patience} s: {why:#}");
+                    bail!("Timed out: the model was not ready at {url} within {patience} s: {why:#}");
                 }
                 if attempts == 1 {
-                    say_aside(&format!("waiting for the model at {url}, up to {patience} s: {why:#}"));
+                    print_note(&format!("waiting for the model at {url}, up to {patience} s: {why:#}"));
                 }
                 interrupt::pause(pause)?;
             };
-            say_aside(&format!("{ready} at {url}, attempt {attempts}"));
+            print_note(&format!("{ready} at {url}, attempt {attempts}"));
         }
         Ok(())
     }
 
-    /// Asks once; says what is ready.
-    fn look(&self, url: &str) -> Result<String> {
+    /// Checks once; returns what is ready.
+    fn check(&self, url: &str) -> Result<String> {
         match self.args.wait_for_model_mode.as_str() {
-            "models" => self.look_for_models(url),
-            "inference" => self.ask_once(url),
-            _ => Ok(format!("{}; {}", self.look_for_models(url)?, self.ask_once(url)?)),
+            "models" => self.list_models(url),
+            "inference" => self.probe(url),
+            _ => Ok(format!("{}; {}", self.list_models(url)?, self.probe(url)?)),
         }
     }
 
-    /// Whether `/v1/models` lists all models; of a server without such a list, whether it answers at its base.
-    fn look_for_models(&self, url: &str) -> Result<String> {
-        let mut said = self.get(self.address(url, MODELS_PATH)?)?;
-        if said.status().as_u16() == NOT_FOUND {
+    /// Whether `/v1/models` lists all models; for a server without such a list, whether its base URL responds.
+    fn list_models(&self, url: &str) -> Result<String> {
+        let mut response = self.get(self.address(url, MODELS_PATH)?)?;
+        if response.status().as_u16() == NOT_FOUND {
             let base = self.get(self.address(url, "")?)?;
             let status = base.status();
-            succeeded(status).context("there is no /v1/models, and at its base URL")?;
+            succeeded(status).context("/v1/models does not exist, and the base URL failed")?;
             let status = status.as_u16();
             return Ok(format!(
-                "no /v1/models; its base URL answers with status {status}: accepting as ready"
+                "no /v1/models; its base URL responds with status {status}: accepting as ready"
             ));
         }
-        succeeded(said.status())?;
-        let body = said.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
-        let said: Value = serde_json::from_slice(&body).context("what it says at /v1/models is no JSON")?;
-        let listed = said["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+        succeeded(response.status())?;
+        let body = response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
+        let models: Value =
+            serde_json::from_slice(&body).context("the response of /v1/models is not JSON")?;
+        let listed = models["data"].as_array().map(Vec::as_slice).unwrap_or_default();
         let is_listed = |model: &&String| listed.iter().any(|one| one["id"] == model.as_str());
         let models = &self.profile.plan.endpoint.models;
         if let Some(model) = models.iter().find(|model| !is_listed(model)) {
@@ -111,8 +112,9 @@ impl<'a> ServerCalls<'a> {
         })?
     }
 
-    /// Whether each model answers a request for one token. A refusal is an answer, as for AIPerf: the request is a guess.
-    fn ask_once(&self, url: &str) -> Result<String> {
+    /// Whether each model responds to a request for one token. As in AIPerf, a client error counts as ready: the request is a
+    /// guess.
+    fn probe(&self, url: &str) -> Result<String> {
         let mut plan = self.profile.plan.endpoint.clone();
         plan.streaming = false;
         let endpoint = endpoint::of_plan(&plan)?;
@@ -128,10 +130,10 @@ impl<'a> ServerCalls<'a> {
         Ok("Inference probe ready".to_owned())
     }
 
-    /// Has every server forget its prefix cache, if the user wants that.
+    /// Resets every server's prefix cache, if requested.
     pub(crate) fn reset_kv_cache(&self) -> Result<()> {
         let args = self.args;
-        // Saying how asks for it too.
+        // Its other flags imply it.
         let is_wanted = args.reset_kv_cache
             || args.reset_kv_cache_path.is_some()
             || args.reset_kv_cache_timeout_seconds.is_some();
@@ -140,10 +142,10 @@ impl<'a> ServerCalls<'a> {
         }
         let path = self.args.reset_kv_cache_path.as_deref().unwrap_or("/reset_prefix_cache");
         let patience = self.args.reset_kv_cache_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64);
-        self.everywhere(path, patience).context("--reset-kv-cache: the server did not forget its cache")
+        self.everywhere(path, patience).context("--reset-kv-cache: the server did not reset its cache")
     }
 
-    /// Starts every server's profiler, if the user wants that.
+    /// Starts every server's profiler, if requested.
     pub(crate) fn profiler(&'a self) -> Result<ServerProfiler<'a>> {
         let args = self.args;
         let is_wanted = args.server_profiler
@@ -163,7 +165,7 @@ impl<'a> ServerCalls<'a> {
         self.args.server_profiler_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64)
     }
 
-    /// At a path of every server, or once at a URL of its own.
+    /// Sends a request to a path of every server, or once to a full URL.
     fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
         if path.contains("://") {
             return self.order(path, "", patience);
@@ -172,7 +174,7 @@ impl<'a> ServerCalls<'a> {
         urls.iter().try_for_each(|url| self.order(url, path, patience))
     }
 
-    /// Asks for what only success is an answer to.
+    /// Sends a request that must succeed.
     fn order(&self, url: &str, path: &str, patience: Duration) -> Result<()> {
         succeeded(self.post(url, path, "application/json", b"", patience)?)
     }
@@ -186,7 +188,7 @@ impl<'a> ServerCalls<'a> {
         patience: Duration,
     ) -> Result<StatusCode> {
         let mut request = http::Request::post(self.address(url, path)?).header("content-type", content_type);
-        // What the server's own headers hold is for nobody else.
+        // The server's own headers may hold secrets, so they are not sent to other hosts.
         for (name, value) in self.headers().filter(|_| self.is_of_profile(url)) {
             request = request.header(name, value);
         }
@@ -197,7 +199,7 @@ impl<'a> ServerCalls<'a> {
         })?
     }
 
-    /// Whether a URL is at a host that the load goes to.
+    /// Whether a URL's host is one of the load's servers.
     fn is_of_profile(&self, url: &str) -> bool {
         let host = |url: &str| target(url, None, None).ok().map(|target| target.host);
         let wanted = host(url);
@@ -208,14 +210,14 @@ impl<'a> ServerCalls<'a> {
         self.profile.secret_headers.iter()
     }
 
-    /// A path of a server, whatever path its URL has.
+    /// The URL of a path on a server, whatever path the server's URL has.
     fn address(&self, url: &str, path: &str) -> Result<String> {
         let target = target(url, None, Some(path))?;
         let scheme = match target.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
             Scheme::Unix => {
-                bail!("{}: over a Unix socket the server is asked for nothing but the load", shown(url))
+                bail!("{}: this request is not supported over a Unix socket", shown(url))
             }
         };
         Ok(format!("{scheme}://{}{}", target.host_header, target.path_and_query))
@@ -227,7 +229,7 @@ impl Drop for ServerProfiler<'_> {
         if let Some(calls) = self.0 {
             let path = calls.args.server_profiler_stop_path.as_deref().unwrap_or("/stop_profile");
             if let Err(error) = calls.everywhere(path, calls.profiler_patience()) {
-                say_warning(&format!("--server-profiler: the server's profiler did not stop: {error:#}"));
+                print_warning(&format!("--server-profiler: the server's profiler did not stop: {error:#}"));
             }
         }
     }
@@ -235,16 +237,16 @@ impl Drop for ServerProfiler<'_> {
 
 fn succeeded(status: StatusCode) -> Result<()> {
     if !status.is_success() {
-        bail!("it answers with status {}", status.as_u16());
+        bail!("it responds with status {}", status.as_u16());
     }
     Ok(())
 }
 
-/// More than any list of models.
+/// A limit that no list of models reaches.
 const BODY_BYTES_MAX: u64 = 16 << 20;
 const NOT_FOUND: u16 = 404;
-/// Statuses from here on say that the server can't answer.
+/// Statuses from here on mean that the server cannot respond.
 const SERVER_ERRORS: u16 = 500;
 const MODELS_PATH: &str = "/v1/models";
-/// How long one call may take, unless the user says otherwise.
+/// Default timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(30);

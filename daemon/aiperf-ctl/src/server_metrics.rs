@@ -1,10 +1,10 @@
-//! The server's own metrics: asked while the run goes on, stored beside its records.
+//! Scrapes the server's own metrics during the run, and stores them with its records.
 
 use crate::args::TelemetryArgs;
 use crate::clock;
 use crate::interrupt::Scratch;
 use crate::plan::Profile;
-use crate::say::{say_aside, say_warning};
+use crate::terminal::{print_note, print_warning};
 use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use endpoint::{Scheme, target};
@@ -14,17 +14,17 @@ use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{Outcome, Poll, Poller};
 
-/// Everything that is being asked.
+/// All endpoints that are being scraped.
 pub(crate) struct ServerMetrics {
     pollers: Vec<Poller>,
-    /// Where rows wait.
+    /// Where samples are stored until the run ends.
     parts: Scratch,
-    /// Whether the user named an endpoint, and wants to know if it is not there.
+    /// Whether the user named an endpoint, in which case failures are warnings.
     is_explicit: bool,
 }
 
 impl ServerMetrics {
-    /// Begins to ask; `None` if nothing is to be asked.
+    /// Starts scraping; `None` if there is nothing to scrape.
     pub(crate) fn start(args: &TelemetryArgs, profile: &Profile) -> Result<Option<Self>> {
         let (plan, directory) = (&profile.plan, &profile.artifact_dir);
         if args.no_server_metrics {
@@ -42,53 +42,53 @@ impl ServerMetrics {
         Ok(Some(Self { pollers, parts, is_explicit: !given.is_empty() }))
     }
 
-    /// Ends without a trace: there is no run that it belongs to.
+    /// Stops and deletes the samples, when there is no run to store them with.
     pub(crate) fn discard(self) {
         for poller in self.pollers {
             drop(poller.finish());
         }
     }
 
-    /// Asks a last time and stores what was said; that it fails is never the run's failure.
+    /// Scrapes a last time and stores the samples; a failure never fails the run.
     pub(crate) fn finish(self, directory: &Path) {
         let Self { pollers, parts, is_explicit } = self;
         let outcomes = pollers.into_iter().map(Poller::finish).collect::<Vec<_>>();
-        outcomes.iter().for_each(|outcome| tell(outcome, is_explicit));
-        let answered = outcomes.iter().any(|outcome| outcome.succeeded > 0);
+        outcomes.iter().for_each(|outcome| report(outcome, is_explicit));
+        let has_samples = outcomes.iter().any(|outcome| outcome.succeeded > 0);
         let files = outcomes.into_iter().flat_map(|outcome| outcome.parts).collect::<Vec<_>>();
-        if answered && let Err(error) = concat(&files, &directory.join("server_metrics.parquet")) {
-            say_warning(&format!("the server's metrics are lost: {error}"));
+        if has_samples && let Err(error) = concat(&files, &directory.join("server_metrics.parquet")) {
+            print_warning(&format!("the server metrics could not be stored: {error}"));
         }
         drop(parts);
     }
 }
 
-fn tell(outcome: &Outcome, is_explicit: bool) {
+fn report(outcome: &Outcome, is_explicit: bool) {
     let Outcome { url, succeeded, failed, problem, bad_lines, not_finite, too_many, .. } = outcome;
     match problem {
         Some(problem) if *succeeded == 0 => {
             let text = format!("no server metrics from {url}: {problem}");
-            if is_explicit { say_warning(&text) } else { say_aside(&text) }
+            if is_explicit { print_warning(&text) } else { print_note(&text) }
         }
         Some(problem) => {
-            say_warning(&format!("{failed} of {} scrapes of {url} failed: {problem}", failed + succeeded))
+            print_warning(&format!("{failed} of {} scrapes of {url} failed: {problem}", failed + succeeded))
         }
         None => {}
     }
     for (count, what) in [
-        (bad_lines, "lines that are not understood"),
-        (not_finite, "numbers that are infinite or none"),
-        (too_many, "numbers more than there is room for"),
+        (bad_lines, "lines that cannot be parsed"),
+        (not_finite, "values that are not finite"),
+        (too_many, "values beyond the maximum number of series"),
     ] {
         if *count > 0 {
-            say_warning(&format!("{url} told {count} {what}; they are left out"));
+            print_warning(&format!("{url} exported {count} {what}; they are left out"));
         }
     }
 }
 
-/// The server's own `/metrics`, then those that the user gave.
+/// The server's own `/metrics`, then the URLs given by the user.
 fn urls(plan: &Plan, given: &[String]) -> Result<Vec<String>> {
-    // What is not on a port is asked for nothing but the load.
+    // A server without a port has no metrics endpoint.
     let own = plan.endpoint.urls.iter().filter(|url| !url.starts_with("unix:"));
     let own = own.map(|url| url_of(url, true));
     let given = given.iter().map(|url| url_of(url, false));
@@ -102,7 +102,7 @@ fn urls(plan: &Plan, given: &[String]) -> Result<Vec<String>> {
     Ok(urls)
 }
 
-/// The address of a host's metrics: `/metrics`, unless the user names another path.
+/// The URL of a host's metrics: `/metrics`, unless the user gave another path.
 fn url_of(url: &str, is_own: bool) -> Result<String> {
     let target = target(url, None, None)?;
     let scheme = match target.scheme {
@@ -115,7 +115,7 @@ fn url_of(url: &str, is_own: bool) -> Result<String> {
     Ok(format!("{scheme}://{}{path}", target.host_header))
 }
 
-/// AIPerf's.
+/// AIPerf's scrape interval.
 const INTERVAL: Duration = Duration::from_millis(333);
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_have_an_address() {
+    fn metrics_have_a_url() {
         let table = [
             ("http://a:8000/v1/", true, "http://a:8000/metrics"),
             ("a:9400", false, "http://a:9400/metrics"),

@@ -1,10 +1,10 @@
-//! Results to a collector and to MLflow while the run goes on.
+//! Streams results to an OpenTelemetry collector and to MLflow during the run.
 
 use crate::args::TelemetryArgs;
 use crate::follow::Run as Followed;
 use crate::plan::Refusal;
 use crate::report::read_run;
-use crate::say::say_warning;
+use crate::terminal::print_warning;
 use anyhow::Result;
 use control::{LiveRequest, Progress};
 use endpoint::{Scheme, target};
@@ -20,19 +20,19 @@ use telemetry_out::{
 };
 use tokio::task::JoinHandle;
 
-/// Who is told meanwhile.
+/// The exporters of a run.
 pub(crate) struct Stream {
-    /// What the sender is started with, once the run has a name.
+    /// The sender's settings, until it is started with the run's name.
     settings: Option<Settings>,
     sender: Option<Arc<Sender>>,
     domains: Domains,
     logs_to_mlflow: bool,
-    /// Requests of which the daemon did not tell this program: there was no room.
-    unheard: Arc<AtomicU64>,
+    /// Requests that the daemon dropped because this program's queue was full.
+    not_received: Arc<AtomicU64>,
 }
 
 impl Stream {
-    /// What is to be told to whom, if anybody is.
+    /// The exporters set by the flags, if any.
     pub(crate) fn of(args: &TelemetryArgs, plan: &Plan, mlflow: Option<LiveRun>) -> Result<Option<Self>> {
         let otlp = collector(args, plan)?;
         if otlp.is_none() && mlflow.is_none() {
@@ -40,8 +40,8 @@ impl Stream {
         }
         let domains = domains(&args.stream);
         let logs_to_mlflow = mlflow.is_some();
-        // Where cores are few, being told goes after being sent.
-        rustix::process::nice(GIVES_WAY).ok();
+        // Where cores are few, streaming results has lower priority than sending requests.
+        rustix::process::nice(NICE_INCREMENT).ok();
         let settings = Settings {
             domains,
             attributes: attributes(args, plan)?,
@@ -49,18 +49,18 @@ impl Stream {
             mlflow,
             server: server(plan)?,
             room: room()?,
-            warn: say_warning,
+            warn: print_warning,
         };
         let settings = Some(settings);
-        Ok(Some(Self { settings, sender: None, domains, logs_to_mlflow, unheard: Arc::default() }))
+        Ok(Some(Self { settings, sender: None, domains, logs_to_mlflow, not_received: Arc::default() }))
     }
 
-    /// Whether the run is logged to MLflow while it goes on.
+    /// Whether the run is logged to MLflow live.
     pub(crate) const fn logs_to_mlflow(&self) -> bool {
         self.logs_to_mlflow
     }
 
-    /// Begins to tell of a run; has its daemon tell each request as it ends.
+    /// Starts exporting a run; subscribes to each completed request of its daemon.
     pub(crate) async fn follow(&mut self, run: &Followed) -> Result<JoinHandle<()>> {
         let Some(mut settings) = self.settings.take() else { return Ok(tokio::spawn(async {})) };
         let resource = settings.otlp.iter_mut().map(|collector| &mut collector.resource);
@@ -73,62 +73,62 @@ impl Stream {
             _ => return Ok(tokio::spawn(async {})),
         };
         let mut lines = run.daemon.client.lines(&path).await?;
-        let unheard = Arc::clone(&self.unheard);
-        let mut wants_stages = self.domains.spans;
+        let not_received = Arc::clone(&self.not_received);
+        let mut needs_stages = self.domains.spans;
         Ok(tokio::spawn(async move {
             while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
-                if std::mem::take(&mut wants_stages) && request.stages.is_empty() {
-                    say_warning(
-                        "--stream spans: the daemon's version does not tell stages, so there are no spans",
+                if std::mem::take(&mut needs_stages) && request.stages.is_empty() {
+                    print_warning(
+                        "--stream spans: the daemon's version does not report stages, so no spans are exported",
                     );
                 }
-                unheard.store(request.dropped, Ordering::Relaxed);
+                not_received.store(request.dropped, Ordering::Relaxed);
                 sender.offer(Event::Request(request));
             }
         }))
     }
 
-    /// Tells how the run goes.
+    /// Exports the run's progress.
     pub(crate) fn progress(&self, progress: &Progress) {
         if let Some(sender) = self.sender.as_ref().filter(|_| self.domains.timing) {
             sender.offer(Event::Progress(progress.clone()));
         }
     }
 
-    /// Sends what waits and says what did not arrive.
+    /// Sends what is queued, and warns about what was not delivered.
     pub(crate) fn finish(self) -> Vec<Streamed> {
         let Some(sender) = self.sender else { return Vec::new() };
         let Some(sender) = Arc::into_inner(sender) else {
-            say_warning("the last results that were to be streamed are lost");
+            print_warning("the last queued results were not exported");
             return Vec::new();
         };
-        let unheard = self.unheard.load(Ordering::Relaxed);
-        if unheard > 0 {
-            say_warning(&format!(
-                "{unheard} requests were not streamed: this program was too slow to hear them"
+        let not_received = self.not_received.load(Ordering::Relaxed);
+        if not_received > 0 {
+            print_warning(&format!(
+                "{not_received} requests were not exported: this program was too slow to receive them"
             ));
         }
         let Summary { dropped, exports } = sender.finish();
         if dropped > 0 {
-            say_warning(&format!("{dropped} events were dropped before they were sent"));
+            print_warning(&format!("{dropped} events were dropped before they were exported"));
         }
-        let told =
+        let streamed =
             exports.into_iter().map(|Exports { to, succeeded, failed, dropped: alone, problem, .. }| {
                 let problem = problem.map(|problem| problem.replace(char::is_control, " "));
                 if alone > 0 {
-                    say_warning(&format!("{alone} of what was to go to the {to} was dropped"));
+                    print_warning(&format!("{alone} events for the {to} were dropped"));
                 }
                 if failed > 0 {
                     let (all, problem) = (failed + succeeded, problem.as_deref().unwrap_or_default());
-                    say_warning(&format!("{failed} of {all} exports to the {to} failed: {problem}"));
+                    print_warning(&format!("{failed} of {all} exports to the {to} failed: {problem}"));
                 }
-                Streamed { to, succeeded, failed, dropped: unheard + dropped + alone, problem }
+                Streamed { to, succeeded, failed, dropped: not_received + dropped + alone, problem }
             });
-        told.collect()
+        streamed.collect()
     }
 }
 
-/// Writes into the run's own words who was told of it.
+/// Stores in the run's description where it was exported to.
 pub(crate) fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
     if streamed.is_empty() {
         return Ok(());
@@ -140,10 +140,10 @@ pub(crate) fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether results can be sent as the flags say, whether somebody listens there or not.
+/// Checks the flags for exporting results, without contacting the destinations.
 ///
 /// # Errors
-/// What is wrong with which flag.
+/// What is wrong, and with which flag.
 pub(crate) fn check(args: &TelemetryArgs, plan: &Plan) -> Result<()> {
     named(args, plan)?;
     attributes(args, plan)?;
@@ -155,17 +155,19 @@ fn collector(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
     let Some(collector) = named(args, plan)? else { return Ok(None) };
     if !collector.endpoint.is_reachable() {
         let shown = collector.endpoint.shown();
-        say_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
+        print_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
         return Ok(None);
     }
     Ok(Some(collector))
 }
 
-/// The collector that the flags name.
+/// The collector set by the flags.
 fn named(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
     let Some(given) = &args.otel_url else {
         if args.stream.iter().any(|what| what == "spans") {
-            return Err(Refusal("--stream spans needs --otel-url: MLflow takes no spans".to_owned()).into());
+            return Err(
+                Refusal("--stream spans needs --otel-url: MLflow does not accept spans".to_owned()).into()
+            );
         }
         return Ok(None);
     };
@@ -184,11 +186,11 @@ fn domains(stream: &[String]) -> Domains {
     }
 }
 
-/// How many events wait at most, by AIPerf's variable.
+/// The queue's capacity in events, set by AIPerf's variable.
 fn room() -> Result<usize> {
     let Ok(given) = std::env::var(ROOM) else { return Ok(USUAL_ROOM) };
     let room = given.trim().parse::<usize>().ok().filter(|room| (1..=ROOM_MAX).contains(room));
-    room.ok_or_else(|| Refusal(format!("{ROOM}: `{given}` is no number from 1 to {ROOM_MAX}")).into())
+    room.ok_or_else(|| Refusal(format!("{ROOM}: `{given}` is not a number from 1 to {ROOM_MAX}")).into())
 }
 
 /// The server, if there is one.
@@ -199,7 +201,7 @@ fn server(plan: &Plan) -> Result<Option<Server>> {
     Ok(is_remote.then_some(Server { host: target.host, port: target.port }))
 }
 
-/// What this program is.
+/// OpenTelemetry resource attributes of this program.
 fn resource(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
     let model = plan.endpoint.models.first().cloned().unwrap_or_default();
     let mut resource = vec![
@@ -220,7 +222,7 @@ fn resource(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> 
     Ok(resource)
 }
 
-/// Who offers the model: `gen_ai.provider.name`.
+/// The model's provider: `gen_ai.provider.name`.
 pub(crate) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
     if let Some(given) = &args.gen_ai_provider {
         return Ok(given.clone());
@@ -229,7 +231,7 @@ pub(crate) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
     Ok(provider(&target(url, None, None)?.host).to_owned())
 }
 
-/// What every metric says.
+/// Attributes of every metric.
 fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
     let provider = provider_of(args, plan)?;
     let model = plan.endpoint.models.first().cloned().unwrap_or_default();
@@ -241,8 +243,8 @@ fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>
     Ok(pairs.map(|(key, value)| (key.to_owned(), value)).to_vec())
 }
 
-/// How much less of a core this program gets than the load generator, from here on.
-const GIVES_WAY: i32 = 10;
+/// Increment of this program's nice value, so that the load generator gets the cores first.
+const NICE_INCREMENT: i32 = 10;
 const ROOM: &str = "AIPERF_OTEL_MAX_BUFFERED_RECORDS";
-/// More would be no bound.
+/// More would not bound the memory.
 const ROOM_MAX: usize = 1_000_000;

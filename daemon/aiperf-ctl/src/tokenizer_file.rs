@@ -1,4 +1,4 @@
-//! Where the file of a tokenizer is: in a directory, or in the local cache of the Hugging Face hub. Nothing is downloaded.
+//! Finds tokenizer files: in a directory, or in the local cache of the Hugging Face hub. Nothing is downloaded.
 
 use crate::once;
 use crate::plan::Refusal;
@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The `tokenizer.json` of a directory, or of a model by its name at the hub. What is not there is taken for a directory.
+/// The `tokenizer.json` of a directory, or of a model by its hub name. A name that is not in the cache is treated as a
+/// directory.
 pub(crate) fn of(name: &Path, revision: Option<&str>) -> PathBuf {
     let given = name.join("tokenizer.json");
     if given.exists() {
@@ -18,8 +19,8 @@ pub(crate) fn of(name: &Path, revision: Option<&str>) -> PathBuf {
     hub().and_then(|hub| cached(&hub, name.to_str()?, revision.unwrap_or("main"))).unwrap_or(given)
 }
 
-/// What counts tokens: the `tokenizer.json` of a directory, or of a model by its name at the hub, with the tokens that files
-/// beside it add.
+/// Reads a tokenizer: the `tokenizer.json` of a directory, or of a model by its hub name, with the tokens that files next to it
+/// add.
 ///
 /// # Errors
 /// When there is none, with how to get it.
@@ -29,14 +30,14 @@ pub(crate) fn read(name: &Path, revision: Option<&str>) -> Result<Bytes, Refusal
         let hint = if error.kind() == ErrorKind::NotFound { how_to_get(name) } else { String::new() };
         Refusal(format!("--tokenizer: failed to read `{}`: {error}{hint}", file.display()))
     })?;
-    let added = added_beside(&file);
+    let added = added_tokens(&file);
     Ok(if added.is_empty() { bytes } else { with_added(&bytes, added).map_or(bytes, Bytes::from) })
 }
 
-/// Whether a tokenizer can be used.
+/// Checks that a tokenizer can be used.
 ///
 /// # Errors
-/// When it is not there, or is none.
+/// When it does not exist, or is invalid.
 pub(crate) fn check(name: Option<&Path>, revision: Option<&str>) -> Result<(), Refusal> {
     let Some(name) = name else { return Ok(()) };
     let used = tokenizer::Tokenizer::from_json(&read(name, revision)?);
@@ -46,21 +47,21 @@ pub(crate) fn check(name: Option<&Path>, revision: Option<&str>) -> Result<(), R
     })
 }
 
-/// What to do where there is no `tokenizer.json`.
+/// A hint how to get a missing `tokenizer.json`.
 fn how_to_get(name: &Path) -> String {
     let shown = name.display();
     let has = |file: &str| name.join(file).is_file();
     let convert = |what: &str| {
         format!(
-            "; it holds {what}: make tokenizer.json of it once, by `python -c \"from transformers import AutoTokenizer as T; \
-             T.from_pretrained('{shown}').save_pretrained('{shown}')\"`"
+            "; it contains {what}: convert it to tokenizer.json once, by `python -c \"from transformers import AutoTokenizer as \
+             T; T.from_pretrained('{shown}').save_pretrained('{shown}')\"`"
         )
     };
     if has("tokenizer.model") || has("spiece.model") || has("sentencepiece.bpe.model") {
         return convert("a SentencePiece model");
     }
     if has("tekken.json") {
-        return convert("Mistral's tekken.json (which takes the package mistral-common too)");
+        return convert("Mistral's tekken.json (the conversion also needs the package mistral-common)");
     }
     if has("vocab.json") || has("vocab.txt") {
         return convert("a vocabulary without tokenizer.json");
@@ -76,24 +77,24 @@ fn how_to_get(name: &Path) -> String {
     };
     match name.to_str().filter(|text| is_hub_name(text) && !name.exists()) {
         Some(text) => format!(
-            "; nor is `{text}` in the local Hugging Face cache, and nothing is downloaded here: get it by `hf download {text} \
-             --include 'tokenizer*' --include '*.jinja'`, after which its name is enough"
+            "; `{text}` is not in the local Hugging Face cache either, and nothing is downloaded automatically: get it \
+             by `hf download {text} --include 'tokenizer*' --include '*.jinja'`, then its name is enough"
         ),
         None => String::new(),
     }
 }
 
-/// The tokens that `tokenizer_config.json` and `added_tokens.json` add, by their numbers.
-fn added_beside(tokenizer: &Path) -> BTreeMap<u64, Value> {
-    let beside = |name: &str| json_beside(tokenizer, name);
+/// The tokens that `tokenizer_config.json` and `added_tokens.json` add, by their ids.
+fn added_tokens(tokenizer: &Path) -> BTreeMap<u64, Value> {
+    let sibling = |name: &str| sibling_json(tokenizer, name);
     let mut added = BTreeMap::new();
-    let plain = beside("added_tokens.json");
+    let plain = sibling("added_tokens.json");
     for (content, number) in plain.as_object().into_iter().flatten() {
         if let Some(number) = number.as_u64() {
             added.insert(number, json!({ "content": content }));
         }
     }
-    let config = beside("tokenizer_config.json");
+    let config = sibling("tokenizer_config.json");
     for (number, token) in config["added_tokens_decoder"].as_object().into_iter().flatten() {
         if let (Ok(number), true) = (number.parse(), token["content"].is_string()) {
             added.insert(number, token.clone());
@@ -102,7 +103,7 @@ fn added_beside(tokenizer: &Path) -> BTreeMap<u64, Value> {
     added
 }
 
-/// A `tokenizer.json` with these tokens too; nothing if it has them all, or is none.
+/// A `tokenizer.json` with these tokens added; `None` if it has them all, or is invalid.
 fn with_added(tokenizer: &[u8], added: BTreeMap<u64, Value>) -> Option<Vec<u8>> {
     let mut tokenizer: Value = serde_json::from_slice(tokenizer).ok()?;
     let there = tokenizer.get_mut("added_tokens")?.as_array_mut()?;
@@ -124,23 +125,23 @@ fn with_added(tokenizer: &[u8], added: BTreeMap<u64, Value>) -> Option<Vec<u8>> 
     has_more.then(|| tokenizer.to_string().into_bytes())
 }
 
-fn json_beside(tokenizer: &Path, name: &str) -> Value {
-    let text = text_beside(tokenizer, name);
+fn sibling_json(tokenizer: &Path, name: &str) -> Value {
+    let text = sibling_text(tokenizer, name);
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-fn text_beside(tokenizer: &Path, name: &str) -> Option<String> {
+fn sibling_text(tokenizer: &Path, name: &str) -> Option<String> {
     let text = source::read_text(&tokenizer.with_file_name(name), CONFIG_BYTES_MAX).ok()?;
     Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// The chat template that lies beside a tokenizer, as the load generator reads it: `chat_template.jinja`, or that of
+/// The chat template next to a tokenizer, in the form that the load generator reads: `chat_template.jinja`, or that of
 /// `tokenizer_config.json` or `chat_template.json`, with the texts of special tokens.
 ///
 /// # Errors
-/// When there is none, or it is of no use.
+/// When there is none, or it cannot be used.
 pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
-    let config = json_beside(tokenizer, "tokenizer_config.json");
+    let config = sibling_json(tokenizer, "tokenizer_config.json");
     let of_config = || match config.get("chat_template")? {
         Value::String(text) => Some(text.clone()),
         Value::Array(named) => {
@@ -151,19 +152,19 @@ pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
         _ => None,
     };
     let of_processor =
-        || json_beside(tokenizer, "chat_template.json")["chat_template"].as_str().map(str::to_owned);
+        || sibling_json(tokenizer, "chat_template.json")["chat_template"].as_str().map(str::to_owned);
     let Some(template) =
-        text_beside(tokenizer, "chat_template.jinja").or_else(of_config).or_else(of_processor)
+        sibling_text(tokenizer, "chat_template.jinja").or_else(of_config).or_else(of_processor)
     else {
         return Err(Refusal(format!(
             "--apply-chat-template: there is neither chat_template.jinja nor a `chat_template` in tokenizer_config.json \
-             beside `{}`",
+             next to `{}`",
             tokenizer.display()
         )));
     };
     let mut written = json!({ "template": template });
-    let map = json_beside(tokenizer, "special_tokens_map.json");
-    // What is not set is not there, as templates ask.
+    let map = sibling_json(tokenizer, "special_tokens_map.json");
+    // Tokens that are not set are left out, as templates expect.
     for (name, token) in [&map, &config].into_iter().filter_map(Value::as_object).flatten() {
         let text = token.as_str().or_else(|| token.get("content")?.as_str());
         if let Some(text) = text.filter(|_| name.ends_with("_token")) {
@@ -177,7 +178,7 @@ pub(crate) fn chat_template(tokenizer: &Path) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-/// A model's file in a hub's cache, at a branch, a tag or a commit.
+/// A model's file in the hub's cache, at a branch, a tag or a commit.
 fn cached(hub: &Path, name: &str, revision: &str) -> Option<PathBuf> {
     let is_name =
         |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
@@ -191,7 +192,7 @@ fn cached(hub: &Path, name: &str, revision: &str) -> Option<PathBuf> {
     file.exists().then_some(file)
 }
 
-/// Where the hub's own tools keep their cache.
+/// The directory where the hub's own tools store their cache.
 fn hub() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     variable("HF_HUB_CACHE")
@@ -199,7 +200,7 @@ fn hub() -> Option<PathBuf> {
         .or_else(|| Some(variable("HOME")?.join(".cache/huggingface/hub")))
 }
 
-/// Several times the largest `tokenizer.json` that is published.
+/// Several times the size of the largest published `tokenizer.json`.
 pub(crate) const BYTES_MAX: u64 = 512 << 20;
 const CONFIG_BYTES_MAX: u64 = 64 << 20;
 const REF_BYTES_MAX: u64 = 4096;
@@ -210,7 +211,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn templates_are_found_beside_their_tokenizer() {
+    fn templates_are_found_next_to_their_tokenizer() {
         let folder = tempfile::tempdir().unwrap();
         let tokenizer = folder.path().join("tokenizer.json");
         let refused = chat_template(&tokenizer).unwrap_err().to_string();
@@ -223,7 +224,7 @@ mod tests {
                 (Some(expected), Some("<s>")),
                 "{file}"
             );
-            assert_eq!(found.get("unk_token"), None, "{file}: what is not set is not there");
+            assert_eq!(found.get("unk_token"), None, "{file}: tokens that are not set are left out");
         };
         let config = r#"{"bos_token":{"content":"<s>"},"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}"#;
         check("tokenizer_config.json", config, "d");
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_stand_beside_a_tokenizer_are_its_own() {
+    fn tokens_in_files_next_to_a_tokenizer_are_added() {
         let folder = tempfile::tempdir().unwrap();
         let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/tokenizer/tokenizer.json");
         fs::copy(golden, folder.path().join("tokenizer.json")).unwrap();
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said_with_its_cure() {
+    fn errors_state_how_to_get_the_tokenizer() {
         let folder = tempfile::tempdir().unwrap();
         let check = |file: &str, expected: &str| {
             fs::write(folder.path().join(file), "x").unwrap();
@@ -262,7 +263,7 @@ mod tests {
             fs::remove_file(folder.path().join(file)).unwrap();
             assert!(refused.contains(expected), "{refused}");
         };
-        check("tokenizer.model", "it holds a SentencePiece model: make tokenizer.json of it once");
+        check("tokenizer.model", "it contains a SentencePiece model: convert it to tokenizer.json once");
         check("tekken.json", "mistral-common");
         check("vocab.json", "a vocabulary without tokenizer.json");
         let refused = |name: &str| read(Path::new(name), None).unwrap_err().to_string();
@@ -285,8 +286,8 @@ mod tests {
         let expected = model.join("snapshots/abc/tokenizer.json");
         assert_eq!(cached(hub.path(), "org/name", "main"), Some(expected.clone()), "a branch");
         assert_eq!(cached(hub.path(), "org/name", "abc"), Some(expected), "a commit");
-        assert_eq!(cached(hub.path(), "org/other", "main"), None, "not there");
-        assert_eq!(cached(hub.path(), "../org", "main"), None, "no name");
+        assert_eq!(cached(hub.path(), "org/other", "main"), None, "not in the cache");
+        assert_eq!(cached(hub.path(), "../org", "main"), None, "not a name");
         assert_eq!(of(hub.path(), None), hub.path().join("tokenizer.json"), "a directory");
     }
 }

@@ -1,9 +1,9 @@
-//! `aiperf-ctl analyze-trace`: what a trace asks: lengths, times, what its requests share, and what a cache could save.
+//! Runs `aiperf-ctl analyze-trace`: lengths and times of a trace, what its requests share, and what a cache could save.
 
 use crate::args::TraceArgs;
 use crate::memory;
 use crate::plan::Refusal;
-use crate::say::say;
+use crate::terminal::print_result;
 use crate::upload::FILE_BYTES_MAX;
 use anyhow::{Context, Result};
 use export::source::{self, Bounded, Opened};
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 
-/// Reads a trace and tells of it; gives the exit status.
+/// Reads and analyzes a trace; returns the exit status.
 pub(crate) fn run(args: &TraceArgs) -> Result<u8> {
     memory::limit();
     let path = args.file.as_ref().or(args.input_file.as_ref());
-    let path = path.ok_or_else(|| Refusal("name a trace: aiperf-ctl analyze-trace FILE".to_owned()))?;
+    let path = path.ok_or_else(|| Refusal("give a trace: aiperf-ctl analyze-trace FILE".to_owned()))?;
     let opened = source::open_any(path, FILE_BYTES_MAX)
         .map_err(|error| Refusal(format!("failed to read the trace `{}`: {error}", path.display())))?;
     let rows: Box<dyn Read> = match opened {
@@ -28,11 +28,11 @@ pub(crate) fn run(args: &TraceArgs) -> Result<u8> {
         let text = serde_json::to_string_pretty(&analysis)?;
         std::fs::write(output, text).with_context(|| format!("failed to write `{}`", output.display()))?;
     }
-    say(&analysis.words());
+    print_result(&analysis.words());
     Ok(0)
 }
 
-/// A row, as far as it matters here.
+/// The fields of a row that the analysis uses.
 #[derive(Deserialize)]
 struct Row {
     input_length: Option<u64>,
@@ -43,15 +43,15 @@ struct Row {
     session_id: Option<String>,
 }
 
-/// What a trace asks.
+/// The analysis of a trace.
 #[derive(Debug, PartialEq, Serialize)]
 struct Analysis {
     total_requests: u64,
-    /// Sessions that are named.
+    /// Number of named sessions.
     sessions: u64,
     /// From the first timestamp to the last.
     duration_seconds: Option<f64>,
-    /// Of rows that say their length.
+    /// Lengths of the rows that state them.
     input_length: Option<Statistics>,
     output_length: Option<Statistics>,
     block_size: u32,
@@ -60,18 +60,18 @@ struct Analysis {
     unique_blocks: u64,
     /// Blocks that occur more than once.
     shared_blocks: u64,
-    /// Different leading runs of shared blocks.
+    /// Distinct leading sequences of shared blocks.
     unique_prefixes: u64,
-    /// Requests whose leading run an earlier request had.
+    /// Requests whose leading sequence occurred in an earlier request.
     requests_with_a_prefix_seen_before: u64,
     /// Tokens of leading shared blocks.
     prefix_length: Option<Statistics>,
-    /// Of all input tokens, those in blocks that an earlier request had at the same place: what a cache without limits
-    /// would save. From 0 to 1.
+    /// The fraction of input tokens in blocks that an earlier request had at the same position: the hit rate of an unlimited
+    /// cache. From 0 to 1.
     theoretical_cache_hit_rate: Option<f64>,
 }
 
-/// The usual figures of some numbers.
+/// Summary statistics of some numbers.
 #[derive(Debug, PartialEq, Serialize)]
 struct Statistics {
     mean: f64,
@@ -89,7 +89,7 @@ fn analyze(rows: impl BufRead, block_size: u32) -> Result<Analysis, String> {
     let rows = read(rows)?;
     let mut uses = HashMap::<u64, u64>::new();
     rows.iter().flat_map(|row| &row.hash_ids).for_each(|hash| *uses.entry(*hash).or_default() += 1);
-    let (mut hits, mut asked, mut seen_before) = (0, 0, 0);
+    let (mut hits, mut total, mut seen_before) = (0, 0, 0);
     let mut prefixes = HashMap::<&[u64], u64>::new();
     let mut known = HashMap::<u64, ()>::new();
     let mut prefix_lengths = Vec::new();
@@ -98,7 +98,7 @@ fn analyze(rows: impl BufRead, block_size: u32) -> Result<Analysis, String> {
         let tokens = |blocks: usize| (blocks as u64 * u64::from(block_size)).min(length);
         let cached = row.hash_ids.iter().take_while(|hash| known.contains_key(hash)).count();
         hits += tokens(cached);
-        asked += length;
+        total += length;
         known.extend(row.hash_ids.iter().map(|hash| (*hash, ())));
         let shared = row.hash_ids.iter().take_while(|hash| uses.get(hash).is_some_and(|uses| *uses > 1));
         let prefix = &row.hash_ids[..shared.count()];
@@ -127,7 +127,7 @@ fn analyze(rows: impl BufRead, block_size: u32) -> Result<Analysis, String> {
         unique_prefixes: prefixes.len() as u64,
         requests_with_a_prefix_seen_before: seen_before,
         prefix_length: Statistics::of(prefix_lengths),
-        theoretical_cache_hit_rate: (asked > 0).then(|| metric::float(hits) / metric::float(asked)),
+        theoretical_cache_hit_rate: (total > 0).then(|| metric::float(hits) / metric::float(total)),
     })
 }
 
@@ -153,7 +153,7 @@ fn read(mut rows: impl BufRead) -> Result<Vec<Row>, String> {
 }
 
 impl Statistics {
-    /// Percentiles are those of the numbers themselves, the nearest at or above (nearest rank).
+    /// Percentiles are by nearest rank.
     fn of(mut numbers: Vec<u64>) -> Option<Self> {
         numbers.sort_unstable();
         let (min, max) = (*numbers.first()?, *numbers.last()?);
@@ -183,7 +183,7 @@ impl Statistics {
 }
 
 impl Analysis {
-    /// The figures for people.
+    /// The analysis as text.
     fn words(&self) -> String {
         let mut text = format!("{:<24} {}\n", "requests", self.total_requests);
         if self.sessions > 0 {
@@ -201,16 +201,16 @@ impl Analysis {
             text += &statistics.as_ref().map(|statistics| statistics.words(name)).unwrap_or_default();
         }
         text += &format!(
-            "{:<24} {} of {} tokens, {} different, {} shared\n",
+            "{:<24} {} of {} tokens, {} distinct, {} shared\n",
             "blocks", self.total_blocks, self.block_size, self.unique_blocks, self.shared_blocks
         );
         text += &format!(
-            "{:<24} {} different; {} requests begin with one that was there before\n",
+            "{:<24} {} distinct; {} requests start with one that occurred before\n",
             "prefixes", self.unique_prefixes, self.requests_with_a_prefix_seen_before
         );
         if let Some(rate) = self.theoretical_cache_hit_rate {
             text += &format!(
-                "{:<24} {:.1} % of input tokens, in a cache without limits\n",
+                "{:<24} {:.1} % of input tokens, with an unlimited cache\n",
                 "cache hits",
                 rate * 100.0
             );
@@ -219,9 +219,9 @@ impl Analysis {
     }
 }
 
-/// A row of a trace, with the hashes of its blocks.
+/// Maximum size of a row, with the hashes of its blocks.
 const LINE_BYTES_MAX: usize = 64 << 20;
-/// They are in memory at once.
+/// Maximum number of rows, all of which are in memory at once.
 const ROWS_MAX: usize = 20_000_000;
 
 #[cfg(test)]
@@ -236,7 +236,7 @@ mod tests {
     fn what_requests_share_is_found() {
         let analysis = analyze(ROWS.as_bytes(), 512).unwrap();
         assert_eq!((analysis.total_requests, analysis.sessions), (3, 1), "rows and named sessions");
-        assert_eq!(analysis.duration_seconds, Some(2.5), "whatever their order");
+        assert_eq!(analysis.duration_seconds, Some(2.5), "in any order");
         assert_eq!(
             (analysis.total_blocks, analysis.unique_blocks, analysis.shared_blocks),
             (7, 5, 2),
@@ -257,8 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_trace_is_refused() {
-        assert_eq!(analyze(&b"\n"[..], 512).unwrap_err(), "it has no rows", "nothing");
+    fn an_invalid_trace_is_refused() {
+        assert_eq!(analyze(&b"\n"[..], 512).unwrap_err(), "it has no rows", "empty");
         let refused = analyze(&b"{\"input_length\":1}\n{"[..], 512).unwrap_err();
         assert!(refused.starts_with("line 2: "), "{refused}");
     }

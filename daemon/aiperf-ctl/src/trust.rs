@@ -1,4 +1,4 @@
-//! Whom this program trusts when it asks a server beside the load: those whom the load generator trusts.
+//! Configures which servers this program trusts for its own requests: the same as the load generator.
 
 use crate::once;
 use crate::plan::{Profile, Refusal};
@@ -6,7 +6,7 @@ use anyhow::Result;
 use spec::Trust;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// As `--ca-certificate` and `--insecure` say.
+/// TLS settings set by `--ca-certificate` and `--insecure`.
 pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
     let tls = TlsConfig::builder().disable_verification(profile.plan.endpoint.trust == Trust::AnyCertificate);
     let Some(file) = &profile.authorities else { return Ok(tls.build()) };
@@ -20,5 +20,5 @@ pub(crate) fn tls(profile: &Profile) -> Result<TlsConfig> {
     Ok(tls.root_certs(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>())).build())
 }
 
-/// More than all authorities that there are.
+/// A limit that no set of authorities reaches.
 const PEM_BYTES_MAX: u64 = 16 << 20;

@@ -1,4 +1,4 @@
-//! What is uploaded to the daemon: bytes in memory, or a file of the user's, read piece by piece.
+//! Uploads to the daemon: bytes in memory, or a user's file, read in chunks.
 
 use crate::interrupt::ScratchFile;
 use bytes::Bytes;
@@ -11,15 +11,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// What is uploaded.
+/// The source of an upload.
 #[derive(Clone, Debug)]
 pub(crate) enum Upload {
-    /// Bytes.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// A file of the user's.
+    /// A file of the user.
     File(PathBuf),
-    /// A file that was made for the run, and goes with it.
-    Made(Arc<ScratchFile>),
+    /// A temporary file, deleted with this value.
+    Temporary(Arc<ScratchFile>),
 }
 
 impl Upload {
@@ -30,7 +30,7 @@ impl Upload {
             Self::File(path) => {
                 Ok(Pieces { bytes: None, file: Some(source::open(&path, FILE_BYTES_MAX)?), kept: None })
             }
-            Self::Made(path) => Ok(Pieces {
+            Self::Temporary(path) => Ok(Pieces {
                 bytes: None,
                 file: Some(source::open(path.path(), FILE_BYTES_MAX)?),
                 kept: Some(path),
@@ -45,13 +45,13 @@ impl From<Bytes> for Upload {
     }
 }
 
-/// A body that comes piece by piece.
+/// A body that is produced in chunks.
 #[derive(Debug)]
 pub(crate) struct Pieces {
     bytes: Option<Bytes>,
     file: Option<File>,
-    /// Keeps a file that was made until it has been read.
-    #[expect(dead_code, reason = "held for its end")]
+    /// Keeps a temporary file until it has been read.
+    #[expect(dead_code, reason = "held for its drop")]
     kept: Option<Arc<ScratchFile>>,
 }
 
@@ -67,7 +67,7 @@ impl Body for Pieces {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         let Some(file) = self.file.as_mut() else { return Poll::Ready(None) };
-        // A disk is not waited for long enough to have it done elsewhere.
+        // Reads of a local disk are too short to be worth another thread.
         let mut piece = Vec::with_capacity(PIECE);
         match file.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
             Ok(0) => Poll::Ready(None),
@@ -85,6 +85,6 @@ impl Body for Pieces {
     }
 }
 
-/// The largest file that is uploaded.
+/// Maximum size of an uploaded file.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 << 30;
 const PIECE: usize = 256 << 10;

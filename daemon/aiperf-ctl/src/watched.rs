@@ -1,11 +1,11 @@
-//! What `audit` and `observe` have in common: a run that only watches.
+//! Shared by `audit` and `observe`: a run that only observes.
 
 use crate::args::WatchArgs;
 use crate::daemon::Daemon;
 use crate::follow::Run;
 use crate::interrupt;
 use crate::plan::{Refusal, redacted};
-use crate::say::say_warning;
+use crate::terminal::print_warning;
 use crate::tokenizer_file::BYTES_MAX as TOKENIZER_BYTES_MAX;
 use anyhow::Result;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use spec::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The plan of a run that watches.
+/// The plan of an observing run.
 pub(crate) fn plan(
     args: &WatchArgs,
     target: Target,
@@ -48,8 +48,8 @@ pub(crate) fn plan(
     Ok(plan)
 }
 
-/// Has the daemon watch; returns when it does, or when the run has ended already.
-pub(crate) async fn begin(daemon: Daemon, plan: Plan, tokenizer: &str) -> Result<Run> {
+/// Starts observing; returns when the daemon does, or when the run has already ended.
+pub(crate) async fn start(daemon: Daemon, plan: Plan, tokenizer: &str) -> Result<Run> {
     let input = match &plan.tokenizer {
         Tokenizer::File { .. } => Some(read(tokenizer)?),
         _ => None,
@@ -78,10 +78,10 @@ pub(crate) async fn end(mut run: Run, how: Stop, directory: &Path) -> Result<()>
     run.fetch(directory).await
 }
 
-/// Says what the user should know at once.
+/// Warns about problems that the user should know at once.
 pub(crate) fn noticed(progress: &Progress) {
     if let Some(notice) = &progress.notice {
-        say_warning(notice);
+        print_warning(notice);
     }
 }
 
@@ -93,5 +93,5 @@ fn read(tokenizer: &str) -> Result<Bytes> {
     Ok(Bytes::from(bytes))
 }
 
-/// What the kernel program has room for.
+/// Maximum number of ports in the kernel program's map.
 const PORTS_MAX: usize = 16;

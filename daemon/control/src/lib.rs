@@ -223,7 +223,6 @@ pub enum Published {
         /// The model that it requests.
         model: String,
         /// Requests of its run that were dropped after the one that was sent before it: the queue was full.
-        #[serde(rename = "untold")]
         dropped: u64,
         /// The request.
         request: LiveRequest,
@@ -254,7 +253,6 @@ pub struct WatchedServer {
     /// The observer's counts, by name.
     pub met: BTreeMap<String, u64>,
     /// Requests that were dropped, because the publishing process was slow.
-    #[serde(rename = "untold")]
     pub dropped: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What the exporters get: the run, its report, and its requests one after the other.
+//! The input of the exporters: the run, its report, and its requests one by one.
 
 use crate::error::ExportError;
 use crate::payloads::Payloads;
@@ -12,30 +12,30 @@ use std::collections::{HashMap, VecDeque};
 /// Everything that an exporter may read.
 #[derive(Clone, Copy)]
 pub struct Artifacts<'a> {
-    /// What the run says of itself.
+    /// The run's description.
     pub run: &'a Run,
-    /// Its numbers.
+    /// Its metrics.
     pub report: &'a Report,
-    /// What decided which numbers it has.
+    /// The settings with which the metrics were computed.
     pub settings: &'a Settings,
     /// Its requests.
     pub exchanges: &'a dyn Exchanges,
-    /// What was sent; empty when it is not known or nobody asks.
+    /// The payloads sent; empty if they are unknown or no exporter needs them.
     pub payloads: &'a Payloads,
-    /// Who understands the responses, if somebody does.
+    /// Extracts texts from responses, if the endpoint is known.
     pub texts: Option<&'a dyn Texts>,
     /// Seconds by which the user's clock is ahead of UTC, for dates without a zone.
     pub utc_offset_seconds: i64,
-    /// What the server said of itself, if it was asked.
+    /// The server's own metrics, if they were collected.
     pub server: Option<&'a ServerMetrics>,
-    /// What the GPUs did, if they were read.
+    /// GPU telemetry, if it was collected.
     pub gpus: Option<&'a Gpus>,
-    /// The summary that another tool made of the run: what it says of the run, not its numbers, is taken over.
+    /// The summary that another tool wrote of the run: its description of the run is exported, but not its metrics.
     pub foreign: Option<&'a serde_json::Value>,
 }
 
 impl Artifacts<'_> {
-    /// All requests, each with its number in its phase in the order in which they were released.
+    /// All requests, each with its number within its phase, by order of release.
     pub(crate) fn numbered(
         &self,
     ) -> Result<impl Iterator<Item = (Result<Exchange, ExportError>, u32)> + '_, ExportError> {
@@ -51,14 +51,14 @@ pub struct Exchange {
     pub request: Request,
     /// Its events.
     pub tokens: Vec<Token>,
-    /// The bytes of its response's head and events, the head first and then by place.
+    /// The bytes of its response's head and events: the head first, then by index.
     pub responses: Vec<Response>,
-    /// What the tool that made the request said of it, if that was not ours.
-    pub told: Option<Told>,
+    /// The fields of another tool that produced the request.
+    pub foreign: Option<ForeignRequest>,
 }
 
 impl Exchange {
-    /// The bytes of an event, if they were kept.
+    /// The bytes of an event, if they were stored.
     #[must_use]
     pub fn response(&self, token: &Token) -> Option<&Response> {
         let place = self.responses.binary_search_by_key(&Some(token.index), |response| response.index);
@@ -66,25 +66,25 @@ impl Exchange {
     }
 }
 
-/// What another tool said of a request, each a JSON object's text.
+/// Another tool's fields of a request, each the text of a JSON object.
 #[derive(Clone, Debug)]
-pub struct Told {
-    /// Who and when.
+pub struct ForeignRequest {
+    /// Identity and times.
     pub metadata: String,
-    /// What went wrong.
+    /// The error, if it failed.
     pub error: Option<String>,
 }
 
-/// Where requests come from, again and again.
+/// A source of requests that can be read repeatedly.
 pub trait Exchanges {
     /// All requests from the first to the last.
     ///
     /// # Errors
-    /// When they cannot be opened; later failures come as items.
+    /// When they cannot be opened; later failures are items of the iterator.
     fn iter(&self) -> Result<ExchangeIter<'_>, ExportError>;
 }
 
-/// Requests one after the other.
+/// Iterates over requests.
 pub type ExchangeIter<'a> = Box<dyn Iterator<Item = Result<Exchange, ExportError>> + 'a>;
 
 impl Exchanges for [Exchange] {
@@ -99,7 +99,7 @@ impl Exchanges for Vec<Exchange> {
     }
 }
 
-/// Requests from Parquet files.
+/// Requests stored in Parquet files.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// `requests.parquet`, or its parts in order.
@@ -119,7 +119,7 @@ impl Exchanges for Stored {
             let request = request?;
             let id = request.request_id.0;
             let tokens = if request.events > 0 { tokens.take(id)? } else { Vec::new() };
-            Ok(Exchange { tokens, responses: responses.take(id)?, request, told: None })
+            Ok(Exchange { tokens, responses: responses.take(id)?, request, foreign: None })
         })))
     }
 }
@@ -138,7 +138,8 @@ fn batches<R: record::Row + 'static>(path: &std::path::Path) -> RowIter<'_, R> {
     }
 }
 
-/// Rows in groups by request. Groups come in about the order in which they are asked for; those that come early wait.
+/// Rows grouped by request. Groups are stored in about the order in which they are requested; those read too early are
+/// buffered.
 struct Grouped<'a, R> {
     rows: RowIter<'a, R>,
     request: fn(&R) -> u64,
@@ -153,7 +154,7 @@ impl<'a, R: record::Row + 'static> Grouped<'a, R> {
         Self { rows, request, next: None, early: HashMap::new(), order: VecDeque::new() }
     }
 
-    /// The rows of a request, none if there are none nearby.
+    /// The rows of a request; empty if there are none nearby.
     fn take(&mut self, id: u64) -> Result<Vec<R>, ExportError> {
         if let Some(rows) = self.early.remove(&id) {
             return Ok(rows);
@@ -196,5 +197,5 @@ impl<'a, R: record::Row + 'static> Grouped<'a, R> {
     }
 }
 
-/// How many groups may come before the one that is asked for.
+/// Maximum number of buffered groups.
 const GROUPS_AHEAD: usize = 4096;

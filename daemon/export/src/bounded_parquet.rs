@@ -1,12 +1,12 @@
-//! Parquet files of others: what they claim is looked at before anything is allocated for it.
+//! Validates Parquet files written by other programs: claimed sizes are checked before anything is allocated.
 //!
 //! ```text
 //! footer ──▶ column chunks ──▶ page headers (a few bytes each)       nothing is decompressed here
-//!              └ within the file    └ sizes, numbers of values ──▶ refused, or: how many rows fit into memory together
+//!              └ within the file    └ sizes, numbers of values ──▶ refused, or: how many rows fit into memory
 //! ```
 //!
-//! A page of a few kilobytes can stand for gigabytes: compressed zeros, or a dictionary with one long value that every row
-//! names. The reader allocates what a page's header says, so the header is what must be bounded.
+//! A page of a few kilobytes can expand to gigabytes: compressed zeros, or a dictionary with one long value that every row
+//! references. The reader allocates what a page's header claims, so the header must be bounded.
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Type;
@@ -17,19 +17,19 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// Whether columns may hold lists and maps.
+/// Whether columns may contain lists and maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
-    /// Not in our own records.
+    /// In aiperfd's own records.
     Refused,
     /// In datasets.
     Allowed,
 }
 
-/// A reader of a file that is checked, which takes at most so many rows at once.
+/// Validates a file and returns a reader that reads at most this many rows at once.
 ///
 /// # Errors
-/// What the file claims that it can't have, or that is more than is read.
+/// What the file claims that is impossible, or exceeds a limit.
 pub fn open(
     file: File,
     rows_at_once: usize,
@@ -43,14 +43,14 @@ pub fn open(
     Ok(builder.with_batch_size(rows_at_once.min(fitting).max(1)))
 }
 
-/// The footer is read in one piece, so its length is looked at first.
+/// Checks the footer's length, because it is read in one piece.
 fn check_footer(file: &File, length: u64) -> Result<(), String> {
     let mut end = [0; 8];
-    let at = length.checked_sub(8).ok_or("it is too short for Parquet")?;
+    let at = length.checked_sub(8).ok_or("it is too short for a Parquet file")?;
     file.read_exact_at(&mut end, at).map_err(|error| error.to_string())?;
     let [a, b, c, d, magic @ ..] = end;
     if &magic != b"PAR1" {
-        return Err("it does not end as Parquet does".to_owned());
+        return Err("it does not end as a Parquet file does".to_owned());
     }
     let footer = u64::from(u32::from_le_bytes([a, b, c, d]));
     if footer > at || footer > FOOTER_BYTES_MAX {
@@ -59,7 +59,7 @@ fn check_footer(file: &File, length: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Looks at every page's header; gives the bytes of the largest value that there may be.
+/// Checks every page's header; returns the maximum size of a value in bytes.
 fn check_pages(
     file: &File,
     length: u64,
@@ -68,7 +68,7 @@ fn check_pages(
 ) -> Result<u64, String> {
     let columns = metadata.file_metadata().schema_descr().num_columns();
     if columns > COLUMNS_MAX {
-        return Err(format!("it has {columns} columns: more than {COLUMNS_MAX} are not read"));
+        return Err(format!("it has {columns} columns: more than {COLUMNS_MAX} are not supported"));
     }
     let mut largest = 0;
     let mut pages = 0_u64;
@@ -87,11 +87,11 @@ fn check_pages(
     Ok(largest)
 }
 
-/// Goes from page to page of a column chunk.
+/// Checks the pages of a column chunk one by one.
 fn walk(file: &File, length: u64, column: &ColumnChunkMetaData, pages: &mut u64) -> Result<u64, String> {
     let (begin, bytes) = column.byte_range();
     let end = begin.checked_add(bytes).filter(|end| *end <= length);
-    let end = end.ok_or("it claims to lie behind the end of the file")?;
+    let end = end.ok_or("it extends beyond the end of the file")?;
     let (mut at, mut largest) = (begin, 0);
     while at < end {
         *pages += 1;
@@ -102,13 +102,13 @@ fn walk(file: &File, length: u64, column: &ColumnChunkMetaData, pages: &mut u64)
         let Header { uncompressed, compressed, values, is_dictionary } = header;
         if uncompressed > PAGE_BYTES_MAX {
             return Err(format!(
-                "a page of it claims {uncompressed} bytes: more than {PAGE_BYTES_MAX} are not read"
+                "a page claims {uncompressed} bytes: more than {PAGE_BYTES_MAX} are not supported"
             ));
         }
         if is_dictionary && values > uncompressed {
             return Err(format!("its dictionary claims {values} values in {uncompressed} bytes"));
         }
-        // Of a dictionary one value may be everything, and every row may name it.
+        // A dictionary may consist of one value that every row references.
         largest = largest.max(match (is_dictionary, uncompressed) {
             (false, _) => uncompressed / values.max(1),
             (true, ..=SMALL_DICTIONARY_BYTES) => uncompressed,
@@ -117,37 +117,39 @@ fn walk(file: &File, length: u64, column: &ColumnChunkMetaData, pages: &mut u64)
         at = at
             .checked_add(header_bytes)
             .and_then(|at| at.checked_add(compressed))
-            .ok_or("a page has no end")?;
+            .ok_or("a page's end overflows")?;
     }
     if at > end {
-        return Err("a page of it claims to lie behind the column's end".to_owned());
+        return Err("a page extends beyond the column's end".to_owned());
     }
     Ok(largest)
 }
 
-/// The bytes of the longest value in the dictionary of a column chunk, whose size is known to be bounded.
+/// The length of the longest value in a column chunk's dictionary, whose size is already checked.
 fn longest_in_dictionary(file: &File, column: &ColumnChunkMetaData) -> Result<u64, String> {
-    let failed = |error: &dyn std::fmt::Display| format!("its dictionary can't be read: {error}");
+    let failed = |error: &dyn std::fmt::Display| format!("its dictionary cannot be read: {error}");
     let file = file.try_clone().map_err(|error| failed(&error))?;
     let rows = usize::try_from(column.num_values()).map_err(|error| failed(&error))?;
     let reader = SerializedPageReader::new(Arc::new(file), column, rows, None);
     let page = reader.and_then(|mut reader| reader.get_next_page()).map_err(|error| failed(&error))?;
-    let Some(Page::DictionaryPage { buf, .. }) = page else { return Err(failed(&"it is none")) };
+    let Some(Page::DictionaryPage { buf, .. }) = page else {
+        return Err(failed(&"it is not a dictionary page"));
+    };
     if column.column_type() != Type::BYTE_ARRAY {
         return Ok(u64::try_from(column.column_descr().type_length()).unwrap_or(0).max(16));
     }
-    // Each value is its length, then its bytes.
+    // Each value is its length followed by its bytes.
     let (mut rest, mut longest) = (&buf[..], 0);
     while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length);
         longest = longest.max(u64::from(length));
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        rest = behind.get(length..).ok_or_else(|| failed(&"a value of it has no end"))?;
+        rest = behind.get(length..).ok_or_else(|| failed(&"a value extends beyond its end"))?;
     }
     Ok(longest)
 }
 
-/// What a page's header says.
+/// The checked fields of a page's header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Header {
     uncompressed: u64,
@@ -167,18 +169,18 @@ fn read_header(file: &File, at: u64, end: u64) -> Result<(Header, u64), String> 
             return Ok((header, thrift.at as u64));
         }
     }
-    Err("a page of it has no header".to_owned())
+    Err("a page has no valid header".to_owned())
 }
 
-/// Thrift's compact protocol, as far as page headers need it; `None` where bytes are missing or make no sense.
+/// A decoder of Thrift's compact protocol, as far as page headers need it; `None` for missing or invalid bytes.
 struct Thrift<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl Thrift<'_> {
-    /// `PageHeader` of parquet.thrift: 2 and 3 are sizes; 5, 7 and 8 the headers of data, dictionary and data v2, whose first
-    /// field is the number of values.
+    /// `PageHeader` of parquet.thrift: fields 2 and 3 are sizes; 5, 7 and 8 are the headers of data, dictionary and data v2
+    /// pages, whose first field is the number of values.
     fn page_header(&mut self) -> Option<Header> {
         let mut header = Header::default();
         let (mut uncompressed, mut compressed) = (None, None);
@@ -197,7 +199,7 @@ impl Thrift<'_> {
         Some(Header { uncompressed: uncompressed?, compressed: compressed?, ..header })
     }
 
-    /// The first field of a struct, of which the rest is passed over.
+    /// The first field of a struct, whose other fields are skipped.
     fn first_number(&mut self) -> Option<u64> {
         let (mut field, mut number) = (0, None);
         while let Some(kind) = self.field(&mut field)? {
@@ -210,7 +212,7 @@ impl Thrift<'_> {
         number
     }
 
-    /// The kind of the next field, whose number it gives too; `Some(None)` at the end of a struct.
+    /// The type of the next field, whose number is updated; `Some(None)` at the end of a struct.
     fn field(&mut self, number: &mut i64) -> Option<Option<u8>> {
         let byte = self.byte()?;
         if byte == 0 {
@@ -235,7 +237,7 @@ impl Thrift<'_> {
             9 | 10 => {
                 let byte = self.byte()?;
                 let count = if byte >> 4 == 15 { self.varint()? } else { u64::from(byte >> 4) };
-                // Truths in a list take a byte each.
+                // Booleans in a list take one byte each.
                 let kind = if byte & 0xf <= 2 { 3 } else { byte & 0xf };
                 (0..count).try_for_each(|_| self.skip(kind, depth))
             }
@@ -283,20 +285,20 @@ impl Thrift<'_> {
     }
 }
 
-/// A 32-bit integer and a struct, as the compact protocol numbers them.
+/// The type codes of a 32-bit integer and a struct in the compact protocol.
 const INT: u8 = 5;
 const STRUCT: u8 = 12;
 const DEPTH_MAX: u8 = 16;
-/// Writers make pages of a megabyte; one with a long value is longer.
+/// Writers produce pages of a megabyte; one with a long value is longer.
 const PAGE_BYTES_MAX: u64 = 256 << 20;
 const PAGES_MAX: u64 = 50_000_000;
 const FOOTER_BYTES_MAX: u64 = 256 << 20;
 const COLUMNS_MAX: usize = 10_000;
-/// Values in lists of one column of one row group: all may belong to one row.
+/// Maximum values in lists of one column of one row group: all may belong to one row.
 const NESTED_VALUES_MAX: i64 = 1 << 26;
-/// A dictionary that may be one value in every row that is read.
+/// Size up to which a dictionary is not checked: it may be one value in every row.
 const SMALL_DICTIONARY_BYTES: u64 = 64 << 10;
-/// What the rows that are read together may take in one column.
+/// Maximum size in one column of the rows that are read together.
 const BATCH_BYTES_MAX: u64 = 256 << 20;
 
 #[cfg(test)]
@@ -334,22 +336,22 @@ mod tests {
                 vec![("a", Arc::new(texts.clone())), ("b", Arc::new(numbers.clone()))];
             let reader = open(written(columns, dictionary), 4096, Nesting::Refused).unwrap().build().unwrap();
             let rows = reader.map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>();
-            assert_eq!(rows, [4096, 4096, 1808], "all rows, as many at once as were wanted");
+            assert_eq!(rows, [4096, 4096, 1808], "all rows, as many at once as requested");
         }
     }
 
     #[test]
-    fn a_page_that_claims_too_much_is_refused_before_it_is_read() {
+    fn a_page_with_an_excessive_size_is_refused_before_it_is_read() {
         let zeros = "\0".repeat(300 << 20);
         let bomb: ArrayRef = Arc::new(StringArray::from(vec![zeros.as_str()]));
         let file = written(vec![("x", bomb)], false);
         assert!(file.metadata().unwrap().len() < 1 << 20, "a small file");
         let why = refused(file, Nesting::Allowed);
-        assert!(why.starts_with("column `x`: a page of it claims 3145728"), "{why}");
+        assert!(why.starts_with("column `x`: a page claims 3145728"), "{why}");
     }
 
     #[test]
-    fn one_long_value_that_all_rows_name_is_read_in_few_rows() {
+    fn one_long_value_in_all_rows_is_read_in_few_rows() {
         let long = "x".repeat(64 << 20);
         let bomb: ArrayRef = Arc::new(StringArray::from_iter_values((0..500).map(|_| &long[..1 << 20])));
         let mut reader =
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_parquet_is_refused() {
+    fn other_files_are_refused() {
         for bytes in [&b""[..], b"PAR1", b"PAR1PAR1PAR1", b"\xff\xff\xff\xffPAR1", b"no parquet at all"] {
             let file = tempfile::tempfile().unwrap();
             file.write_all_at(bytes, 0).unwrap();
@@ -380,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_headers_have_an_end() {
+    fn broken_headers_are_refused() {
         for length in 0..64 {
             for byte in 0..=255 {
                 let bytes = vec![byte; length];

@@ -1,4 +1,4 @@
-//! `profile_export_aiperf.csv`: AIPerf's two tables, distributions and single numbers, sorted by tag.
+//! Writes `profile_export_aiperf.csv`: AIPerf's two tables, distributions and single numbers, sorted by tag.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -9,10 +9,10 @@ use record::GpuMetric;
 use serde_json::Value;
 use std::io::Write;
 
-/// Writes a line of cells, with quotes where they are needed; what a spreadsheet would run is written as text.
+/// Writes a line of cells, quoted where necessary; what a spreadsheet would interpret as a formula is written as text.
 ///
 /// # Errors
-/// When the place to write to refuses.
+/// When the output cannot be written.
 pub fn line(
     out: &mut dyn Write,
     cells: impl IntoIterator<Item = impl AsRef<str>>,
@@ -42,18 +42,18 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
             line(out, [name(result), format!("{:.2}", value.get())])?;
         }
     }
-    if let Some(told) = telemetry_data(artifacts) {
-        write_gpus(&told, out)?;
+    if let Some(telemetry) = telemetry_data(artifacts) {
+        write_gpus(&telemetry, out)?;
     }
     Ok(())
 }
 
-/// A line for each number of each GPU.
-fn write_gpus(told: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
-    let of_endpoints = || told["endpoints"].as_object().into_iter().flatten();
+/// A line for each metric of each GPU.
+fn write_gpus(telemetry: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
+    let of_endpoints = || telemetry["endpoints"].as_object().into_iter().flatten();
     let gpus = || {
-        of_endpoints().flat_map(|(endpoint, told)| {
-            told["gpus"].as_object().into_iter().flatten().map(move |(_, gpu)| (endpoint, gpu))
+        of_endpoints().flat_map(|(endpoint, fields)| {
+            fields["gpus"].as_object().into_iter().flatten().map(move |(_, gpu)| (endpoint, gpu))
         })
     };
     let more = PLACES.iter().filter(|(_, key)| gpus().any(|(_, gpu)| gpu[*key].is_string()));
@@ -79,7 +79,7 @@ fn write_gpus(told: &Value, out: &mut dyn Write) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// The results in the order of their tags; of another tool's run only those that its own table has.
+/// The results sorted by tag; for another tool's run, only those of its own table.
 pub(crate) fn by_tag<'a>(artifacts: &Artifacts<'_>, results: &'a [MetricResult]) -> Vec<&'a MetricResult> {
     let is_wanted =
         |result: &&MetricResult| artifacts.foreign.is_none() || result.metric.origin == Origin::Aiperf;
@@ -92,7 +92,7 @@ fn is_distribution(result: &MetricResult) -> bool {
     result.stats.get(Stat::Min).is_some()
 }
 
-/// The header with its unit, unless the unit only says that things are counted.
+/// The header with its unit, unless the unit only means a count.
 fn name(result: &MetricResult) -> String {
     match result.metric.display {
         Unit::Requests | Unit::Count => result.metric.header.to_owned(),
@@ -100,7 +100,7 @@ fn name(result: &MetricResult) -> String {
     }
 }
 
-/// Columns that are there if a GPU has them, with their keys.
+/// Columns that are present if a GPU has the field, with their keys.
 const PLACES: &[(&str, &str)] =
     &[("Hostname", "hostname"), ("Namespace", "namespace"), ("Pod Name", "pod_name")];
 

@@ -1,86 +1,86 @@
-//! Why something could not be exported or read back.
+//! The errors of writing exports and reading stored files.
 
 use std::path::{Path, PathBuf};
 
-/// Why something could not be exported or read back.
+/// An error of writing an export or reading a stored file.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// A disk or directory refused.
+    /// A file operation failed.
     #[error("failed to {verb} `{path}`")]
     Disk {
-        /// What was tried.
+        /// The attempted operation.
         verb: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A name that would be a file's is none.
-    #[error("`{}` can't be the name of a file: {why}", crate::visible(name))]
+    /// A name is not valid for a file.
+    #[error("`{}` is not a valid file name: {why}", crate::visible(name))]
     Name {
         /// The name.
         name: String,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A prefix that would begin files' names is none.
-    #[error("the export prefix `{}` can't begin the names of files: {why}", crate::visible(prefix))]
+    /// A prefix is not valid for file names.
+    #[error("the export prefix `{}` is not valid for file names: {why}", crate::visible(prefix))]
     Prefix {
         /// The prefix.
         prefix: String,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A file of others is none that can be read, or larger than it may be.
+    /// A foreign file cannot be read, or is larger than the limit.
     #[error("failed to read `{path}`: {why}")]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         why: String,
     },
-    /// The place to write to refused.
+    /// The output cannot be written.
     #[error("failed to write an export")]
     Write(#[from] std::io::Error),
-    /// A text could not be made.
+    /// JSON cannot be written.
     #[error("failed to write JSON")]
     Json(#[from] serde_json::Error),
-    /// The file of what was sent is none.
-    #[error("failed to understand `{path}`")]
+    /// The file with the payloads cannot be parsed.
+    #[error("failed to parse `{path}`")]
     Inputs {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// A stored file is no Parquet file, or damaged.
+    /// A stored file is not a Parquet file, or is damaged.
     #[error("failed to use Parquet file `{path}`")]
     Parquet {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: parquet::errors::ParquetError,
     },
-    /// Arrow refused a batch.
+    /// Arrow reported an error for a batch.
     #[error("failed to read Parquet file `{path}`")]
     Arrow {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: arrow_schema::ArrowError,
     },
-    /// Stored rows are not what their type needs.
+    /// Stored rows do not match their type.
     #[error("failed to read the rows of `{path}`")]
     Rows {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: record::RowError,
     },
-    /// Files that should be joined have different columns.
+    /// Files to be joined have different columns.
     #[error("failed to join `{path}`: its columns differ from those of the first part")]
     Columns {
-        /// The odd one out.
+        /// The file that differs.
         path: PathBuf,
     },
 }

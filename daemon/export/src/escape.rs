@@ -1,33 +1,33 @@
-//! Text that others made, before a terminal, a log or a spreadsheet sees it: the one place that decides what is harmless.
+//! Escapes foreign text for terminals, logs and spreadsheets: the only place that decides what is harmless.
 //!
 //! ```text
-//! visible()   console and logs: what moves the cursor, hides or reorders text is shown as its JSON escape
-//! cell()      CSV: what a spreadsheet would run is text; quotes are the `csv` crate's
+//! visible()   console and logs: characters that move the cursor, hide or reorder text become JSON escapes
+//! cell()      CSV: formulas become text; quoting is done by the `csv` crate
 //! ```
 //!
-//! The page of `aiperf-ctl publish` sets texts as texts (`textContent`), so no markup of others' is ever read as such.
+//! The page of `aiperf-ctl publish` sets texts as `textContent`, so foreign markup is never interpreted.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// One line of text: every control character, line separator, direction mark and invisible character becomes its JSON
-/// escape (`\u001b`), so that the text reads as what it is and a JSON text stays one.
+/// One line of text, in which every control character, line separator, direction mark and invisible character becomes its JSON
+/// escape (`\u001b`): the text is visible as it is, and JSON stays valid.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, is_dangerous)
 }
 
-/// The same, cut with an ellipsis behind so many characters.
+/// Like [`visible`], cut to this many characters with an ellipsis.
 #[must_use]
 pub fn visible_within(text: &str, characters: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(characters) else { return visible(text).into_owned() };
-    // The ellipsis is one of the characters.
+    // The ellipsis counts as one of the characters.
     let end = text[..end].char_indices().next_back().map_or(0, |(last, _)| last);
     format!("{}…", visible(&text[..end]))
 }
 
-/// Text of several lines that we laid out ourselves, colours included: lines and tabulators stay, and of escape sequences
-/// exactly those that set one of our colours.
+/// Multi-line text with our own layout and colors: line breaks and tabs are kept, and of escape sequences only those of our
+/// colors.
 #[must_use]
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_dangerous_in_lines) {
@@ -43,8 +43,8 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(whole)
 }
 
-/// A cell of a table that a spreadsheet may open: what would be a formula there begins with an apostrophe, as OWASP says of
-/// CSV injection. Numbers stay numbers.
+/// A table cell that a spreadsheet may open: a formula is prefixed with an apostrophe, as OWASP recommends against CSV
+/// injection. Numbers stay unchanged.
 #[must_use]
 pub fn cell(text: &str) -> Cow<'_, str> {
     let is_formula =
@@ -64,7 +64,7 @@ fn escaped(text: &str, is_escaped: fn(char) -> bool) -> Cow<'_, str> {
     for one in text.chars() {
         if is_escaped(one) {
             for unit in one.encode_utf16(&mut [0; 2]) {
-                write!(whole, "\\u{unit:04x}").expect("a string takes every text");
+                write!(whole, "\\u{unit:04x}").expect("writing to a string cannot fail");
             }
         } else {
             whole.push(one);
@@ -73,7 +73,7 @@ fn escaped(text: &str, is_escaped: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(whole)
 }
 
-/// What changes how other text is shown, or isn't seen itself.
+/// Whether a character is invisible, or changes how other text is displayed.
 fn is_dangerous(one: char) -> bool {
     one.is_control()
         || matches!(one,
@@ -87,7 +87,7 @@ fn is_dangerous_in_lines(one: char) -> bool {
     is_dangerous(one) && one != '\n' && one != '\t'
 }
 
-/// The colours that our own tables have, behind the escape character.
+/// The colors of our own tables, without the escape character.
 const COLOURS: &[&str] = &["[0m", "[1m", "[2m", "[31m", "[32m", "[33m", "[1;31m", "[1;32m", "[1;33m"];
 const FORMULA_BEGINS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown() {
+    fn terminal_escapes_become_visible() {
         for (text, expected) in [
             ("plain ä 漢 😀", "plain ä 漢 😀"),
             ("a\u{1b}]0;owned\u{7}b", "a\\u001b]0;owned\\u0007b"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_lines_keep_their_colours_and_nothing_else() {
+    fn lines_keep_our_colours_and_nothing_else() {
         let text = "a\n\u{1b}[33mwarning:\u{1b}[0m\tb";
         assert_eq!(visible_lines(text), text, "ours");
         for (text, expected) in [

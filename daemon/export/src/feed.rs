@@ -1,6 +1,6 @@
-//! Stored requests and events to an analysis: one thread reads and decodes, the other computes.
+//! Feeds stored requests and events to an analysis: one thread reads and decodes, the other computes.
 //!
-//! Events are read as far as the requests before them say, so that neither waits long for the other in memory.
+//! Events are read as far as the requests read so far need them, so that little of either is buffered.
 
 use crate::error::ExportError;
 use crate::parquet::{Events, events, rows};
@@ -9,13 +9,13 @@ use record::Request;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// Feeds the wanted requests of these files and all events, each list in order.
+/// Feeds the selected requests of these files and all events, each in order.
 ///
 /// # Errors
-/// When a file cannot be read; what came before it has been fed.
+/// When a file cannot be read; what precedes the failure has been fed.
 ///
 /// # Panics
-/// Never: reading does not.
+/// Never: reading does not panic.
 pub fn feed(
     analysis: &mut Analysis,
     requests: &[PathBuf],
@@ -40,7 +40,7 @@ pub fn feed(
     })
 }
 
-/// Rows that are handed over together.
+/// A batch of rows.
 enum Batch {
     Requests(Vec<Request>),
     Events(Vec<Event>),
@@ -72,7 +72,7 @@ fn read(requests: &[PathBuf], tokens: &[PathBuf], to: &SyncSender<Batch>) -> Res
     Ok(())
 }
 
-/// The events of several files, and how many have been read.
+/// The events of several files, and the number read so far.
 struct Ahead<'a> {
     files: std::slice::Iter<'a, PathBuf>,
     open: Option<Events>,
@@ -95,7 +95,7 @@ impl Ahead<'_> {
     }
 }
 
-/// Requests of which each number is in memory at once. A file of others can claim any number of equal ones in no bytes.
+/// Maximum number of requests, whose metrics are all in memory. A foreign file can claim any number of equal ones in no bytes.
 const REQUESTS_MAX: usize = 100_000_000;
-/// Batches that wait: few, for a batch of requests takes megabytes.
+/// Queued batches: few, because a batch of requests takes megabytes.
 const QUEUE: usize = 2;

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all: written beside their place, made durable, then renamed into it.
+//! Writes files atomically: to a temporary name next to the target, made durable, then renamed.
 
 use crate::error::ExportError;
 use crate::folder::Folder;
@@ -10,28 +10,28 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A file that takes its name only when it is whole; dropped before, it leaves nothing behind.
+/// A file that appears under its name only when it is complete; dropped before, it leaves nothing behind.
 #[derive(Debug)]
 pub struct WholeFile {
     folder: Folder,
     name: String,
     temporary: String,
-    /// Its place among the unfinished.
+    /// Its key among the unfinished files.
     place: u64,
     out: Option<BufWriter<File>>,
 }
 
 impl WholeFile {
-    /// Begins a file that will be at `path`, whose directory is there.
+    /// Starts a file at `path`, whose directory exists.
     ///
     /// # Errors
-    /// When the directory refuses.
+    /// When it cannot be created.
     pub fn create(path: &Path) -> Result<Self, ExportError> {
         let (folder, name) = Folder::of_file(path)?;
         Self::within(&folder, &name)
     }
 
-    /// Begins a file of a folder.
+    /// Starts a file in a folder.
     pub(crate) fn within(folder: &Folder, name: &str) -> Result<Self, ExportError> {
         let temporary = format!("{name}.tmp");
         let file = folder.new_file(&temporary)?;
@@ -40,10 +40,10 @@ impl WholeFile {
         Ok(Self { folder: folder.clone(), name: name.to_owned(), temporary, place, out })
     }
 
-    /// Makes it durable and gives it its name; what had the name before, a symbolic link too, is replaced and not followed.
+    /// Makes it durable and renames it; an existing file or symbolic link of that name is replaced, and the link not followed.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When it cannot be written.
     ///
     /// # Panics
     /// Never: the file is open until it is finished or dropped.
@@ -55,7 +55,7 @@ impl WholeFile {
             .map_err(std::io::IntoInnerError::into_error)
             .and_then(|file| file.sync_all())
             .and_then(|()| Ok(renameat(directory, &self.temporary, directory, &self.name)?))
-            // The new name survives a crash only once the directory is on disk too.
+            // The new name survives a crash only once the directory is also on disk.
             .and_then(|()| Ok(rustix::fs::fsync(directory)?));
         let path = self.folder.path().join(&self.name);
         if let Err(source) = result {
@@ -68,7 +68,7 @@ impl WholeFile {
 
     fn remove(&self) {
         unfinished().files.remove(&self.place);
-        // Nothing can be done about a temporary file that cannot be removed, and nobody reads it.
+        // A temporary file that cannot be removed does no harm: no program reads it.
         unlinkat(self.folder.directory(), &self.temporary, AtFlags::empty()).ok();
     }
 }
@@ -91,25 +91,25 @@ impl Drop for WholeFile {
     }
 }
 
-/// Removes every file that is not finished: for a process that ends without dropping its values.
+/// Removes every unfinished file: for a process that exits without dropping its values.
 pub fn remove_unfinished() {
     for (directory, temporary) in std::mem::take(&mut unfinished().files).into_values() {
         unlinkat(&directory, &temporary, AtFlags::empty()).ok();
     }
 }
 
-/// Files that are not finished, by the order in which they were begun.
+/// Unfinished files by order of creation.
 #[derive(Default)]
 struct Unfinished {
-    begun: u64,
+    created: u64,
     files: BTreeMap<u64, (Arc<OwnedFd>, String)>,
 }
 
 impl Unfinished {
     fn add(&mut self, directory: Arc<OwnedFd>, temporary: String) -> u64 {
-        self.begun += 1;
-        self.files.insert(self.begun, (directory, temporary));
-        self.begun
+        self.created += 1;
+        self.files.insert(self.created, (directory, temporary));
+        self.created
     }
 }
 
@@ -117,7 +117,7 @@ fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished { begun: 0, files: BTreeMap::new() });
+static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished { created: 0, files: BTreeMap::new() });
 
 #[cfg(test)]
 mod tests {
@@ -125,13 +125,13 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_file_is_there_whole_or_not_at_all() {
+    fn a_file_is_complete_or_absent() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out.txt");
         let mut dropped = WholeFile::create(&path).unwrap();
         dropped.write_all(b"half").unwrap();
         drop(dropped);
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left of it");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left behind");
         let mut whole = WholeFile::create(&path).unwrap();
         whole.write_all(b"whole").unwrap();
         assert_eq!(whole.finish().unwrap(), path, "under its name");
@@ -143,22 +143,22 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("other"), b"kept").unwrap();
-        // Both the file and what it is called until it is whole.
+        // Both the file and its temporary name.
         symlink(path("other"), path("out.txt")).unwrap();
         symlink(path("other"), path("out.txt.tmp")).unwrap();
         let mut file = WholeFile::create(&path("out.txt")).unwrap();
         file.write_all(b"new").unwrap();
         file.finish().unwrap();
-        assert_eq!(crate::source::read(&path("other"), 99).unwrap(), b"kept", "where the links led");
+        assert_eq!(crate::source::read(&path("other"), 99).unwrap(), b"kept", "the target of the links");
         assert!(path("out.txt").symlink_metadata().unwrap().is_file(), "a file took the link's place");
         assert_eq!(crate::source::read(&path("out.txt"), 99).unwrap(), b"new", "with the bytes");
     }
 
     #[test]
-    fn what_is_unfinished_can_be_removed_without_its_value() {
+    fn unfinished_files_can_be_removed_without_their_values() {
         let directory = tempfile::tempdir().unwrap();
         let file = WholeFile::create(&directory.path().join("out.txt")).unwrap();
-        // As when a signal ends the process: other tests' files may go too, so only this one is taken.
+        // As when a signal ends the process. Other tests' unfinished files would be removed too, so only this one is taken.
         let (there, temporary) = unfinished().files.remove(&file.place).unwrap();
         unlinkat(&there, &temporary, AtFlags::empty()).unwrap();
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left");

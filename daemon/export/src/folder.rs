@@ -1,7 +1,7 @@
-//! A folder that results go to: what is written below it is named, never given as a path, and no link leads out of it.
+//! Restricts results to one directory: files below it are given by name, never by path, and no link leads out of it.
 //!
-//! Names may come from others, such as the prefix in a fetched `run.json`. The folder itself is the user's choice and may be
-//! a link; it is opened once, so whoever renames it or puts a link in its place meanwhile changes nothing.
+//! Names may be foreign, such as the prefix in a fetched `run.json`. The directory itself is the user's choice and may be a
+//! link; it is opened once, so renaming or replacing it later has no effect.
 
 use crate::error::ExportError;
 use crate::file::WholeFile;
@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A folder that results go to.
+/// A directory for results.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -22,10 +22,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// A folder that is there.
+    /// Opens an existing directory.
     ///
     /// # Errors
-    /// When it is not, or is none.
+    /// When it does not exist, or is not a directory.
     pub fn open(path: &Path) -> Result<Self, ExportError> {
         let of = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let directory = rustix::fs::open(of, OPEN, Mode::empty());
@@ -33,19 +33,19 @@ impl Folder {
         Ok(Self { path: path.to_owned(), directory: Arc::new(directory) })
     }
 
-    /// A folder, made if it is not there.
+    /// Opens a directory, creating it if necessary.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// When it cannot be created.
     pub fn make(path: &Path) -> Result<Self, ExportError> {
         std::fs::create_dir_all(path).map_err(ExportError::disk("create", path))?;
         Self::open(path)
     }
 
-    /// A folder in this one, made if it is not there.
+    /// Opens a subdirectory, creating it if necessary.
     ///
     /// # Errors
-    /// When the name is a path, or what has the name is no folder: a link to one neither.
+    /// When the name is a path, or an existing entry of that name is not a directory; a link to one is not either.
     pub fn within(&self, name: &str) -> Result<Self, ExportError> {
         let path = self.place(name)?;
         let made = match mkdirat(&*self.directory, name, Mode::from_raw_mode(0o777)) {
@@ -57,22 +57,22 @@ impl Folder {
         Ok(Self { path, directory: Arc::new(directory) })
     }
 
-    /// Begins a file in it.
+    /// Starts a file in it.
     ///
     /// # Errors
-    /// When the name is a path, or the folder refuses.
+    /// When the name is a path, or the file cannot be created.
     pub fn create(&self, name: &str) -> Result<WholeFile, ExportError> {
         self.place(name)?;
         WholeFile::within(self, name)
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder and the name of a file.
+    /// The directory and the name of a file.
     pub(crate) fn of_file(path: &Path) -> Result<(Self, String), ExportError> {
         let name = path.file_name().and_then(|name| name.to_str());
         let name =
@@ -84,7 +84,7 @@ impl Folder {
         &self.directory
     }
 
-    /// A file that was not there before: one that was is removed first, a link too.
+    /// A newly created file: an existing one is removed first, also a link.
     pub(crate) fn new_file(&self, name: &str) -> Result<File, ExportError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
@@ -97,11 +97,11 @@ impl Folder {
         Ok(File::from(opened.map_err(failed)?))
     }
 
-    /// Opens a name that is no path, with the kernel's word that it leads nowhere else.
+    /// Opens a name that is not a path; the kernel guarantees that it does not lead elsewhere.
     fn beneath(&self, name: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match openat2(&*self.directory, name, flags, mode, beneath) {
-            // Some sandboxes have no openat2: of a name without slashes, NOFOLLOW says the same.
+            // Some sandboxes have no openat2: for a name without slashes, NOFOLLOW is equivalent.
             Err(Errno::NOSYS | Errno::PERM) => openat(&*self.directory, name, flags | OFlags::NOFOLLOW, mode),
             opened => opened,
         }
@@ -128,14 +128,14 @@ mod tests {
         for name in
             ["../out.json", "/tmp/out.json", "a/b", "..", ".", "", "-o", "a\0b", "a\nb", &"x".repeat(300)]
         {
-            assert!(folder.create(name).is_err() && folder.within(name).is_err(), "{name:?} is no name");
+            assert!(folder.create(name).is_err() && folder.within(name).is_err(), "{name:?} is not a name");
         }
         symlink(outer.path(), folder.path().join("link")).unwrap();
         assert!(folder.within("link").is_err(), "a link to a folder is not followed");
         let mut file = folder.within("made").unwrap().create("out.json").unwrap();
         file.write_all(b"{}").unwrap();
-        assert_eq!(file.finish().unwrap(), outer.path().join("inner/made/out.json"), "below it");
-        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1, "nothing beside it");
+        assert_eq!(file.finish().unwrap(), outer.path().join("inner/made/out.json"), "below the directory");
+        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 1, "nothing next to it");
     }
 
     #[test]
@@ -147,6 +147,6 @@ mod tests {
         std::fs::rename(&here, &there).unwrap();
         symlink("/nowhere", &here).unwrap();
         file.finish().unwrap();
-        assert!(there.join("x").is_file(), "where the folder is now");
+        assert!(there.join("x").is_file(), "in the moved directory");
     }
 }

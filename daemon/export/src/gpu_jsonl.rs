@@ -1,4 +1,4 @@
-//! `gpu_telemetry_export.jsonl`: each GPU three times a second, in AIPerf's layout; everything else is in gpu.parquet.
+//! Writes `gpu_telemetry_export.jsonl`: each GPU three times per second, in AIPerf's layout; everything else is in gpu.parquet.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -32,7 +32,7 @@ pub(crate) fn is_wanted(artifacts: &Artifacts<'_>) -> bool {
     artifacts.gpus.is_some_and(|gpus: &Gpus| !gpus.is_empty())
 }
 
-/// By AIPerf's intervals: the last moment at which anything was read, and the last of each number.
+/// By AIPerf's intervals: the time of the last sample, and the last value of each metric.
 fn readings(gpu: &Series) -> BTreeMap<u64, (MonoNs, Map<String, Value>)> {
     let mut readings = BTreeMap::<u64, (MonoNs, Map<String, Value>)>::new();
     let is_aiperf = |name: &str| GpuMetric::find(name).is_none_or(|metric| metric.is_aiperf);
@@ -70,5 +70,5 @@ fn line(
     Value::Object(line)
 }
 
-/// AIPerf's.
+/// AIPerf's sampling interval.
 const INTERVAL_NS: u64 = 333_000_000;

@@ -1,4 +1,4 @@
-//! The console's tables of the GPUs, as AIPerf shows them: joules and watts by maker, then each GPU's own numbers.
+//! Builds the console's GPU tables as AIPerf shows them: joules and watts by vendor, then each GPU's own metrics.
 
 use crate::artifacts::Artifacts;
 use crate::gpus::{name, shown};
@@ -6,7 +6,7 @@ use crate::table::{Side, Table};
 use metric::gpu::{Number, Series};
 use metric::{Group, Report, Stat, Value};
 
-/// The tables of a run, in order; those without a row are empty.
+/// The tables of a run, in order; tables without a row are empty.
 pub(crate) fn tables(artifacts: &Artifacts<'_>, number: fn(f64) -> String) -> Vec<Table> {
     let makers = [(Group::NvidiaEfficiency, "NVIDIA"), (Group::AmdEfficiency, "AMD")];
     let mut tables = makers
@@ -22,7 +22,7 @@ pub(crate) fn tables(artifacts: &Artifacts<'_>, number: fn(f64) -> String) -> Ve
     tables
 }
 
-/// Single numbers of all GPUs of one maker.
+/// The metrics of all GPUs of one vendor.
 fn efficiency(report: &Report, group: Group, title: &str, number: fn(f64) -> String) -> Table {
     let mut table = Table::new(title, &[("Metric", Side::Right), ("avg", Side::Right)]);
     let mut results = report.results.iter().filter(|result| result.metric.group == group).collect::<Vec<_>>();
@@ -63,7 +63,7 @@ fn absent() -> String {
 
 const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
 
-/// Of our own numbers those that everybody asks for.
+/// The most commonly used GPU metrics.
 const SHOWN: &[&str] = &[
     "nvidia_power_instant",
     "nvidia_sm_clock",

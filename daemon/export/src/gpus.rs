@@ -1,4 +1,4 @@
-//! What GPUs did, as AIPerf tells it: who told, which GPU, which number.
+//! Exports GPU telemetry in AIPerf's structure: source, GPU, metric.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -22,14 +22,14 @@ pub fn gpus(path: &Path) -> Result<Gpus, ExportError> {
     Gpus::of(rows)
 }
 
-/// `telemetry_data` of AIPerf's summary: ours, or what another tool measured beside its run.
+/// `telemetry_data` of AIPerf's summary: aiperfd's, or what another tool measured during its run.
 pub(crate) fn telemetry_data(artifacts: &Artifacts<'_>) -> Option<Value> {
-    let told = artifacts.foreign.and_then(|foreign| foreign.get("telemetry_data"));
-    let told = told.filter(|told| !told.is_null()).cloned();
-    told.or_else(|| document(artifacts, artifacts.gpus?, artifacts.settings.profiling))
+    let foreign = artifacts.foreign.and_then(|foreign| foreign.get("telemetry_data"));
+    let foreign = foreign.filter(|data| !data.is_null()).cloned();
+    foreign.or_else(|| document(artifacts, artifacts.gpus?, artifacts.settings.profiling))
 }
 
-/// The numbers of all GPUs over a stretch of time, in the shape of AIPerf's `TelemetryExportData`.
+/// The metrics of all GPUs in a time window, in the structure of AIPerf's `TelemetryExportData`.
 pub(crate) fn document(artifacts: &Artifacts<'_>, gpus: &Gpus, window: Option<Window>) -> Option<Value> {
     if gpus.is_empty() {
         return None;
@@ -37,26 +37,26 @@ pub(crate) fn document(artifacts: &Artifacts<'_>, gpus: &Gpus, window: Option<Wi
     let mut endpoints = Map::new();
     for (source, of_source) in &gpus.sources {
         let endpoint = endpoints.entry(shown(source)).or_insert_with(|| json!({ "gpus": {} }));
-        let Some(Value::Object(told)) = endpoint.get_mut("gpus") else { continue };
+        let Some(Value::Object(fields)) = endpoint.get_mut("gpus") else { continue };
         for gpu in of_source {
-            told.insert(key(gpu), one(gpu, window));
+            fields.insert(key(gpu), one(gpu, window));
         }
     }
     let urls = gpus.sources.keys().map(|source| url(source)).collect::<Vec<_>>();
-    let mut told = Map::new();
-    told.insert("endpoints_configured".to_owned(), json!(urls));
-    told.insert("endpoints_successful".to_owned(), json!(urls));
+    let mut summary = Map::new();
+    summary.insert("endpoints_configured".to_owned(), json!(urls));
+    summary.insert("endpoints_successful".to_owned(), json!(urls));
     if let Some(Window { begin, end }) = window {
         let date = |stamp| summary::date(artifacts.settings.clock.real(stamp), artifacts.utc_offset_seconds);
-        told.insert("start_time".to_owned(), date(begin).into());
-        told.insert("end_time".to_owned(), date(end).into());
+        summary.insert("start_time".to_owned(), date(begin).into());
+        summary.insert("end_time".to_owned(), date(end).into());
     }
-    Some(json!({ "summary": told, "endpoints": endpoints, "error_summary": [] }))
+    Some(json!({ "summary": summary, "endpoints": endpoints, "error_summary": [] }))
 }
 
 fn one(gpu: &Series, window: Option<Window>) -> Value {
-    let mut told = Map::new();
-    let mut put = |key: &str, value: Value| told.insert(key.to_owned(), value);
+    let mut fields = Map::new();
+    let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     put("gpu_index", gpu.index.into());
     put("gpu_name", name(gpu).into());
     put("gpu_uuid", gpu.uuid.clone().into());
@@ -71,10 +71,10 @@ fn one(gpu: &Series, window: Option<Window>) -> Value {
         .iter()
         .map(|Number { name, unit, stats, .. }| ((*name).to_owned(), summary::statistics(unit, stats)));
     put("metrics", numbers.collect::<Map<_, _>>().into());
-    Value::Object(told)
+    Value::Object(fields)
 }
 
-/// A GPU's key among those of its endpoint.
+/// A GPU's key within its endpoint.
 fn key(gpu: &Series) -> String {
     match gpu.mig_index {
         Some(part) => format!("gpu_{}_mig_{part}", gpu.index),
@@ -87,7 +87,7 @@ pub(crate) fn name(gpu: &Series) -> &str {
     gpu.texts.get("gpu_model_name").map_or("", String::as_str)
 }
 
-/// What AIPerf calls the same source.
+/// AIPerf's URL of the source.
 pub(crate) fn url(source: &str) -> String {
     match source {
         "nvml" => "pynvml://localhost".to_owned(),
@@ -96,7 +96,7 @@ pub(crate) fn url(source: &str) -> String {
     }
 }
 
-/// A source as tables show it: without scheme and `/metrics`.
+/// A source as shown in tables: without scheme and `/metrics`.
 pub(crate) fn shown(source: &str) -> String {
     let url = url(source);
     let bare = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);

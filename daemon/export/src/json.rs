@@ -1,4 +1,4 @@
-//! `profile_export_aiperf.json`: AIPerf's summary, schema 1.4, with its keys in its order, then ours.
+//! Writes `profile_export_aiperf.json`: AIPerf's summary, schema 1.4, with its keys in its order, followed by aiperfd's.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -11,11 +11,11 @@ use std::io::Write;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    serde_json::to_writer_pretty(out, &document(artifacts, &told_errors(artifacts)?))?;
+    serde_json::to_writer_pretty(out, &document(artifacts, &foreign_errors(artifacts)?))?;
     Ok(())
 }
 
-fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
+fn document(artifacts: &Artifacts<'_>, foreign_errors: &[Value]) -> Map<String, Value> {
     let Artifacts { run, report, .. } = artifacts;
     let named = report.results.iter().position(|result| is_beyond_named(result.metric.tag));
     let (named, others) = report.results.split_at(named.unwrap_or(report.results.len()));
@@ -27,8 +27,8 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     for result in named {
         put(result.metric.tag, summary::metric(result));
     }
-    if let Some(told) = gpus::telemetry_data(artifacts) {
-        put("telemetry_data", told);
+    if let Some(telemetry) = gpus::telemetry_data(artifacts) {
+        put("telemetry_data", telemetry);
     }
     put("input_config", summary::input_config(artifacts));
     put("run_info", run_info(artifacts));
@@ -37,10 +37,10 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     if let Some(reason) = &run.incomplete_reason {
         put("incomplete_reason", reason.clone().into());
     }
-    put("error_summary", report.errors.iter().map(|count| error(count, told)).collect());
-    // The other tool's own dates are exact; ours follow from dates that it rounded.
-    let told = |key: &str| artifacts.foreign.and_then(|foreign| foreign[key].as_str()).map(str::to_owned);
-    let date = |key, date| told(key).unwrap_or_else(|| summary::date(date, artifacts.utc_offset_seconds));
+    put("error_summary", report.errors.iter().map(|count| error(count, foreign_errors)).collect());
+    // The other tool's own dates are exact; aiperfd's are computed from dates that it rounded.
+    let foreign = |key: &str| artifacts.foreign.and_then(|foreign| foreign[key].as_str()).map(str::to_owned);
+    let date = |key, date| foreign(key).unwrap_or_else(|| summary::date(date, artifacts.utc_offset_seconds));
     put("start_time", date("start_time", report.begin).into());
     put("end_time", date("end_time", report.end).into());
     if !report.warmup.is_empty() {
@@ -64,28 +64,28 @@ fn document(artifacts: &Artifacts<'_>, told: &[Value]) -> Map<String, Value> {
     put("timestamps", run.timestamps.clone().into());
     put("verdict", verdict(&run.verdict));
     if !run.streamed.is_empty() {
-        put("streamed", run.streamed.iter().map(told_to).collect());
+        put("streamed", run.streamed.iter().map(stream_entry).collect());
     }
     put("intervals_95", intervals(report));
     put("too_few_samples", too_few(report));
     document
 }
 
-/// A place that was told of the run meanwhile, and what did not arrive there.
-fn told_to(streamed: &Streamed) -> Value {
+/// An exporter of the run, and its delivery counts.
+fn stream_entry(streamed: &Streamed) -> Value {
     let Streamed { to, succeeded, failed, dropped, problem } = streamed;
-    let mut told = json!({"to": to, "succeeded": succeeded, "failed": failed, "dropped": dropped});
+    let mut entry = json!({"to": to, "succeeded": succeeded, "failed": failed, "dropped": dropped});
     if let Some(problem) = problem {
-        told["problem"] = problem.clone().into();
+        entry["problem"] = problem.clone().into();
     }
-    told
+    entry
 }
 
-/// Which run it was, in its own words where another tool made it.
+/// The run's identity, in another tool's own fields if it produced the run.
 fn run_info(artifacts: &Artifacts<'_>) -> Value {
     let run = artifacts.run;
-    let told = artifacts.foreign.and_then(|foreign| foreign.get("run_info")).cloned();
-    told.unwrap_or_else(|| {
+    let foreign = artifacts.foreign.and_then(|foreign| foreign.get("run_info")).cloned();
+    foreign.unwrap_or_else(|| {
         json!({
             "benchmark_id": run.run_id,
             "random_seed": run.plan.random_seed,
@@ -95,36 +95,36 @@ fn run_info(artifacts: &Artifacts<'_>) -> Value {
     })
 }
 
-/// Whether a metric comes after those that AIPerf's model names, which stand before `input_config`.
+/// Whether a metric follows those that AIPerf's model defines, which precede `input_config`.
 fn is_beyond_named(tag: &str) -> bool {
     let place = |tag: &str| metric::METRICS.iter().position(|metric| metric.tag == tag);
     place(tag) > place(LAST_NAMED)
 }
 
-/// The errors of another tool's run in its own words, each once.
-pub(crate) fn told_errors(artifacts: &Artifacts<'_>) -> Result<Vec<Value>, ExportError> {
-    let mut told = Vec::new();
+/// The distinct errors of another tool's run, in its own fields.
+pub(crate) fn foreign_errors(artifacts: &Artifacts<'_>) -> Result<Vec<Value>, ExportError> {
+    let mut errors = Vec::new();
     if artifacts.foreign.is_some() {
         for exchange in artifacts.exchanges.iter()? {
-            if let Some(error) = exchange?.told.and_then(|told| told.error) {
+            if let Some(error) = exchange?.foreign.and_then(|foreign| foreign.error) {
                 let error = serde_json::from_str(&error)?;
-                if !told.contains(&error) {
-                    told.push(error);
+                if !errors.contains(&error) {
+                    errors.push(error);
                 }
             }
         }
     }
-    Ok(told)
+    Ok(errors)
 }
 
-pub(crate) fn error(error: &ErrorCount, told: &[Value]) -> Value {
-    let is_it = |told: &&Value| {
-        told["code"].as_u64() == error.code.map(u64::from)
-            && told["type"] == error.kind.as_str()
-            && told["message"] == error.message.as_str()
+pub(crate) fn error(error: &ErrorCount, foreign_errors: &[Value]) -> Value {
+    let is_it = |foreign: &&Value| {
+        foreign["code"].as_u64() == error.code.map(u64::from)
+            && foreign["type"] == error.kind.as_str()
+            && foreign["message"] == error.message.as_str()
     };
-    if let Some(told) = told.iter().find(is_it) {
-        return json!({ "error_details": told, "count": error.count });
+    if let Some(foreign) = foreign_errors.iter().find(is_it) {
+        return json!({ "error_details": foreign, "count": error.count });
     }
     let mut details = Map::new();
     if let Some(code) = error.code {
@@ -135,7 +135,7 @@ pub(crate) fn error(error: &ErrorCount, told: &[Value]) -> Value {
     json!({ "error_details": details, "count": error.count })
 }
 
-/// The steady part of the run with its results, or that there is none.
+/// The steady state of the run with its results, or that there is none.
 fn steady(report: &Report) -> Value {
     let Some(steady) = &report.steady else {
         return json!({ "rule": STEADY_RULE, "reason": NOT_STEADY });
@@ -152,7 +152,7 @@ fn steady(report: &Report) -> Value {
     })
 }
 
-/// The ends of the interval that holds a statistic with 95 % confidence, by tag and statistic.
+/// The 95 % confidence intervals, by tag and statistic.
 fn intervals(report: &Report) -> Value {
     let mut all = Map::new();
     for result in &report.results {
@@ -168,7 +168,7 @@ fn intervals(report: &Report) -> Value {
     Value::Object(all)
 }
 
-/// The percentiles that another run may well put elsewhere, by tag.
+/// The percentiles with too few samples, by tag.
 fn too_few(report: &Report) -> Value {
     let mut all = Map::new();
     for result in &report.results {
@@ -181,7 +181,7 @@ fn too_few(report: &Report) -> Value {
     Value::Object(all)
 }
 
-/// Only finite figures: what has no value has no key.
+/// Only finite figures: a missing value has no key.
 fn verdict(verdict: &record::Verdict) -> Value {
     let figure = |figure: &record::Figure| {
         let mut object = Map::new();
@@ -204,16 +204,16 @@ fn verdict(verdict: &record::Verdict) -> Value {
     json!({ "standing": verdict.standing.name(), "reasons": reasons })
 }
 
-const STEADY_RULE: &str = "Requests that began between the moment at which 90 % of the usual number of requests were in \
-                           flight and as many had ended, and the last moment at which 90 % were; usual is the \
-                           time-weighted median. Rates are per second of that time.";
+const STEADY_RULE: &str = "Requests that started between the time at which 90 % of the usual number of requests were in \
+                           flight and as many had ended, and the last time at which 90 % were; usual is the \
+                           time-weighted median. Rates are per second of that interval.";
 
-/// Why there is no steady part.
-pub(crate) const NOT_STEADY: &str = "the run drained before its start-up was over: make it longer";
+/// Why there is no steady state.
+pub(crate) const NOT_STEADY: &str = "the run drained before its ramp-up was over: make it longer";
 
 const SCHEMA_VERSION: &str = "1.4";
 
-/// The version of AIPerf whose numbers these are.
+/// The AIPerf version whose metrics these are.
 pub(crate) const AIPERF_VERSION: &str = "0.13.0";
 
 const LAST_NAMED: &str = "total_error_isl";

@@ -1,4 +1,4 @@
-//! `profile_export.jsonl`: a line per request with its metadata and its metrics, written as they are read.
+//! Writes `profile_export.jsonl`: a line per request with its metadata and its metrics, written while they are read.
 
 use crate::artifacts::{Artifacts, Exchange};
 use crate::error::ExportError;
@@ -17,9 +17,9 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     for (exchange, number) in artifacts.numbered()? {
         let exchange = exchange?;
         let case = Case { request: &exchange.request, settings: artifacts.settings };
-        line.begin();
-        match &exchange.told {
-            Some(told) => line.put_json("metadata", &told.metadata)?,
+        line.start();
+        match &exchange.foreign {
+            Some(foreign) => line.put_json("metadata", &foreign.metadata)?,
             None => line.object("metadata", |line| metadata(line, artifacts, &exchange.request, number))?,
         }
         line.object("metrics", |line| metrics(line, &case, &exchange))?;
@@ -29,8 +29,8 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         if case.is_valid() && exchange.request.spec_decode_steps.is_some() {
             line.object("spec_decode_acceptance", |line| accepted_drafts(line, &case))?;
         }
-        match exchange.told.as_ref().and_then(|told| told.error.as_deref()) {
-            Some(told) => line.put_json("error", told)?,
+        match exchange.foreign.as_ref().and_then(|foreign| foreign.error.as_deref()) {
+            Some(error) => line.put_json("error", error)?,
             None if case.is_valid() => {}
             None => line.object("error", |line| error(line, &exchange.request))?,
         }
@@ -39,7 +39,7 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-/// Who and when, by AIPerf's keys; dates are nanoseconds since the epoch.
+/// The request's identity and times by AIPerf's keys; times are nanoseconds since the epoch.
 pub(crate) fn metadata(
     line: &mut Line,
     artifacts: &Artifacts<'_>,
@@ -57,7 +57,7 @@ pub(crate) fn metadata(
     line.put("conversation_id", &conversation_id(request))?;
     line.put("turn_index", &request.turn)?;
     line.put("credit_issued_ns", &date(case.released()))?;
-    line.put("request_start_ns", &date(case.begun()))?;
+    line.put("request_start_ns", &date(case.started()))?;
     if let Some(head) = request.head_reaped_ns {
         line.put("request_ack_ns", &date(head))?;
     }
@@ -81,13 +81,13 @@ pub(crate) fn metadata(
     line.put("root_correlation_id", &correlation(root))
 }
 
-/// A session's name on the wire.
+/// A session's id as sent in the header.
 pub(crate) fn correlation_id(artifacts: &Artifacts<'_>, session: u64) -> String {
     let header = common::id::RequestId(session).session_header(run_number(artifacts));
     String::from_utf8_lossy(&header).into_owned()
 }
 
-/// What the server told of drafted tokens, by AIPerf's keys.
+/// The server's counts of draft tokens, by AIPerf's keys.
 fn accepted_drafts(line: &mut Line, case: &Case<'_>) -> Result<(), ExportError> {
     line.put("engine", "vllm")?;
     let ratios = [
@@ -117,7 +117,7 @@ fn accepted_drafts(line: &mut Line, case: &Case<'_>) -> Result<(), ExportError> 
     Ok(())
 }
 
-/// The request's name on the wire.
+/// The request's id as sent in the header.
 pub(crate) fn request_id(artifacts: &Artifacts<'_>, request: &Request) -> String {
     String::from_utf8_lossy(&request.request_id.header(run_number(artifacts))).into_owned()
 }
@@ -134,7 +134,7 @@ fn run_number(artifacts: &Artifacts<'_>) -> u64 {
     u64::from_str_radix(&artifacts.run.run_id, 16).unwrap_or(0)
 }
 
-/// What went wrong.
+/// The request's error.
 pub(crate) fn error(line: &mut Line, request: &Request) -> Result<(), ExportError> {
     if let Some(code) = request.error_code() {
         line.put("code", &code)?;
@@ -180,7 +180,7 @@ fn lists(settings: &Settings) -> impl Iterator<Item = (&'static Metric, List)> {
     })
 }
 
-/// The nanoseconds of a list metric of one request.
+/// The values of a list metric of one request, in nanoseconds.
 fn gaps(list: List, exchange: &Exchange) -> Vec<u64> {
     let content = || exchange.tokens.iter().filter(|token| token.kind.is_content());
     let between = |pairs: Vec<Option<u64>>| {

@@ -1,19 +1,19 @@
-//! One file per exporter: console, CSV, JSON, JSONL, Parquet; and the reading of what was stored.
+//! Exports results, one file per exporter (console, CSV, JSON, JSONL, Parquet), and reads stored records.
 //!
 //! ```text
-//! registry.rs   EXPORTERS, the table of contents     artifacts.rs   what they get
+//! registry.rs   EXPORTERS, the list of exporters     artifacts.rs   their input
 //! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console/ outputs.rs   one exporter each
-//! phases.rs     the summary of each phase            payloads.rs texts.rs   what was sent and what was answered
+//! phases.rs     the summary of each phase            payloads.rs texts.rs   texts of requests and responses
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
-//! gpus.rs        what GPUs did, with gpu_jsonl.rs gpu_tables.rs
-//! parquet.rs    rows to files and back               file.rs        files that are whole or not there
-//! folder.rs     where files go, and nowhere else     escape.rs      text of others, made harmless
-//! source.rs     files of others: regular, and bounded  bounded_parquet.rs  the same of Parquet
+//! gpus.rs        GPU telemetry, with gpu_jsonl.rs gpu_tables.rs
+//! parquet.rs    rows to files and back               file.rs        files that are complete or absent
+//! folder.rs     restricts where files go            escape.rs      escapes foreign text
+//! source.rs     foreign files: regular, and bounded   bounded_parquet.rs  the same for Parquet
 //! feed.rs       stored rows to an analysis
 //! ```
 //!
-//! Adding an exporter is one new file and one line in `registry.rs`. No secret reaches a file: headers that the user
-//! gave are told by name only.
+//! Adding an exporter is one new file and one line in `registry.rs`. No secret reaches a file: of the headers that the user
+//! gave, only the names are written.
 #![forbid(unsafe_code)]
 
 mod artifacts;
@@ -50,7 +50,7 @@ mod texts;
 mod timeslices;
 mod trace;
 
-pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, Stored, Told};
+pub use artifacts::{Artifacts, Exchange, ExchangeIter, Exchanges, ForeignRequest, Stored};
 pub use console::Extent;
 pub use error::ExportError;
 pub use escape::{cell, visible, visible_lines, visible_within};
@@ -63,4 +63,4 @@ pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;
 pub use table::Colour;
-pub use texts::{Said, Texts};
+pub use texts::{ResponseText, Texts};

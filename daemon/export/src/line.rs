@@ -1,46 +1,46 @@
-//! One line of JSON, written key by key into a buffer that is used again.
+//! Builds one line of JSON key by key, in a buffer that is reused.
 
 use crate::error::ExportError;
 use serde::Serialize;
 use std::io::Write;
 
-/// A line of JSON in the making.
+/// A line of JSON under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     text: Vec<u8>,
-    /// Whether the innermost object or array has something in it.
+    /// Whether the innermost object or array already has an entry.
     is_filled: bool,
 }
 
 impl Line {
-    /// Begins a line: an object.
-    pub(crate) fn begin(&mut self) {
+    /// Starts a line with an object.
+    pub(crate) fn start(&mut self) {
         self.text.clear();
         self.text.push(b'{');
         self.is_filled = false;
     }
 
-    /// Ends the line and writes it out.
+    /// Ends the line and writes it.
     pub(crate) fn end_into(&mut self, out: &mut dyn Write) -> Result<(), ExportError> {
         self.text.extend_from_slice(b"}\n");
         Ok(out.write_all(&self.text)?)
     }
 
-    /// A key with a value. A float that is not finite becomes `null`, as serde_json has it.
+    /// Adds a key with a value. A float that is not finite becomes `null`, as in serde_json.
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), ExportError> {
         self.key(key)?;
         serde_json::to_writer(&mut self.text, value)?;
         Ok(())
     }
 
-    /// A key with a JSON text as it is.
+    /// Adds a key with JSON text, unchanged.
     pub(crate) fn put_json(&mut self, key: &str, json: &str) -> Result<(), ExportError> {
         self.key(key)?;
         self.text.extend_from_slice(json.as_bytes());
         Ok(())
     }
 
-    /// A key with an object.
+    /// Adds a key with an object.
     pub(crate) fn object(
         &mut self,
         key: &str,
@@ -50,7 +50,7 @@ impl Line {
         self.enclose(b'{', b'}', fill)
     }
 
-    /// A key with an array, to be filled with [`Self::item`].
+    /// Adds a key with an array, to be filled with [`Self::item`].
     pub(crate) fn array(
         &mut self,
         key: &str,
@@ -60,7 +60,7 @@ impl Line {
         self.enclose(b'[', b']', fill)
     }
 
-    /// An object in an array.
+    /// Adds an object to an array.
     pub(crate) fn item(
         &mut self,
         fill: impl FnOnce(&mut Self) -> Result<(), ExportError>,
@@ -106,7 +106,7 @@ mod tests {
     fn nested_values_are_separated() {
         let mut line = Line::default();
         let mut out = Vec::new();
-        line.begin();
+        line.start();
         line.put("a", &1).unwrap();
         line.object("b", |line| line.put("c", "d\"")).unwrap();
         line.array("e", |line| {
@@ -117,6 +117,6 @@ mod tests {
         line.put_json("g", "null").unwrap();
         line.end_into(&mut out).unwrap();
         let expected = "{\"a\":1,\"b\":{\"c\":\"d\\\"\"},\"e\":[{\"f\":1.5},{}],\"g\":null}\n";
-        assert_eq!(String::from_utf8(out).unwrap(), expected, "as JSON wants it");
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "valid JSON");
     }
 }

@@ -1,4 +1,4 @@
-//! What the files of a run are called: AIPerf's names, or those that `--profile-export-prefix` makes.
+//! Names the files of a run: AIPerf's names, or those derived from `--profile-export-prefix`.
 
 use crate::error::ExportError;
 
@@ -9,11 +9,11 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names with this prefix, if one was given; an ending that names a format is not part of it. The prefix may be
-    /// what a foreign `run.json` says.
+    /// The names with this prefix, if given; an extension that names a format is not part of it. The prefix may be from a
+    /// foreign `run.json`.
     ///
     /// # Errors
-    /// When it is no name but a path, or would make a file take the name of another one.
+    /// When it is a path, or would give a file the name of another artifact.
     pub fn new(prefix: Option<&str>) -> Result<Self, ExportError> {
         let bare = |prefix: &str| {
             let endings = [".jsonl", ".json", ".csv"];
@@ -23,8 +23,8 @@ impl Names {
         let prefix = prefix.map(bare).filter(|prefix| !prefix.is_empty());
         if let Some(prefix) = &prefix {
             let why = match bad(prefix) {
-                None if prefix.len() > PREFIX_BYTES_MAX => Some("it is longer than file names can be"),
-                None if TAKEN.contains(&prefix.as_str()) => Some("a file of every run has that name"),
+                None if prefix.len() > PREFIX_BYTES_MAX => Some("it is longer than a file name may be"),
+                None if TAKEN.contains(&prefix.as_str()) => Some("that is the name of another artifact"),
                 bad => bad,
             };
             if let Some(why) = why {
@@ -34,7 +34,7 @@ impl Names {
         Ok(Self { prefix })
     }
 
-    /// The name of a file: AIPerf's own, or the prefix with this ending.
+    /// The name of a file: AIPerf's own, or the prefix with this suffix.
     #[must_use]
     pub fn file(&self, default: &str, ending: &str) -> String {
         match &self.prefix {
@@ -44,10 +44,10 @@ impl Names {
     }
 }
 
-/// Whether a name is one: not a path, not the folder itself, not what programs take for a flag.
+/// Checks that a name is not a path, not a directory, and not mistaken for a flag.
 ///
 /// # Errors
-/// When it is none.
+/// When it is invalid.
 pub fn check_name(name: &str) -> Result<(), ExportError> {
     match bad(name) {
         None => Ok(()),
@@ -55,24 +55,24 @@ pub fn check_name(name: &str) -> Result<(), ExportError> {
     }
 }
 
-/// What is wrong with a name.
+/// What is wrong with a name, if anything.
 fn bad(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("it is empty"),
-        "." | ".." => Some("it names a folder"),
+        "." | ".." => Some("it names a directory"),
         _ if name.contains('/') => Some("it is a path"),
-        _ if name.starts_with('-') => Some("it begins with a dash, as flags do"),
-        _ if name.chars().any(char::is_control) => Some("it holds control characters"),
-        _ if name.len() > NAME_BYTES_MAX => Some("it is longer than file names can be"),
+        _ if name.starts_with('-') => Some("it starts with a dash, like a flag"),
+        _ if name.chars().any(char::is_control) => Some("it contains control characters"),
+        _ if name.len() > NAME_BYTES_MAX => Some("it is longer than a file name may be"),
         _ => None,
     }
 }
 
-/// What Linux takes, without the ending that a file has until it is whole.
+/// Linux's limit, minus the suffix of a temporary file.
 const NAME_BYTES_MAX: usize = 255 - ".tmp".len();
-/// With the longest ending, `_server_metrics.parquet`, it is still a name; daemons take no longer one.
+/// With the longest suffix, `_server_metrics.parquet`, it is still a valid name; daemons accept no longer one.
 const PREFIX_BYTES_MAX: usize = 200;
-/// Prefixes whose `.json` is a file of its own: `run.json` and its like.
+/// Prefixes whose `.json` is another artifact, such as `run.json`.
 const TAKEN: &[&str] = &["run", "inputs", "outputs", "mlflow_export", "phase_manifest", "client_and_kernel"];
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(
             Names::new(Some("foo")).unwrap().file("outputs.json", ""),
             "outputs.json",
-            "the same always"
+            "independent of the prefix"
         );
         assert_eq!(name(None), "profile_export_raw.jsonl", "AIPerf's own");
         for prefix in ["foo", "foo.json", "foo.csv"] {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_is_a_path_or_takes_a_name_is_refused() {
+    fn a_prefix_that_is_a_path_or_another_artifact_is_refused() {
         let long = "x".repeat(240);
         for prefix in [
             "../escape",

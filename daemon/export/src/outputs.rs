@@ -1,4 +1,4 @@
-//! `outputs.json`: what was answered to each request, as text, with the request's main numbers.
+//! Writes `outputs.json`: the text of each response, with the request's main metrics.
 
 use crate::artifacts::{Artifacts, Exchange};
 use crate::error::ExportError;
@@ -27,7 +27,8 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
 fn output(artifacts: &Artifacts<'_>, case: &Case<'_>, exchange: &Exchange, session_num: u32) -> Value {
     let request: &Request = case.request;
     let date = |stamp| artifacts.settings.clock.real(stamp).0;
-    let said = artifacts.texts.and_then(|texts| texts.said(exchange)).filter(|said| !said.all.is_empty());
+    let text =
+        artifacts.texts.and_then(|texts| texts.response_text(exchange)).filter(|text| !text.all.is_empty());
     let shown = values(case).filter(|(metric, _)| SHOWN.contains(&metric.tag));
     let metrics = shown.map(|(metric, value)| (metric.tag.to_owned(), number(metric, value)));
     json!({
@@ -35,10 +36,10 @@ fn output(artifacts: &Artifacts<'_>, case: &Case<'_>, exchange: &Exchange, sessi
         "conversation_id": jsonl::conversation_id(request),
         "turn_index": request.turn,
         "x_request_id": jsonl::request_id(artifacts, request),
-        "request_start_ns": date(case.begun()),
+        "request_start_ns": date(case.started()),
         "request_end_ns": date(case.ended_ns),
         "metrics": metrics.collect::<Map<_, _>>(),
-        "response_text": said.map(|said| said.all),
+        "response_text": text.map(|text| text.all),
     })
 }
 
@@ -52,7 +53,7 @@ fn number(metric: &Metric, value: Number) -> Value {
 
 const SCHEMA_VERSION: &str = "1.0";
 
-/// AIPerf's choice.
+/// AIPerf's selection.
 const SHOWN: &[&str] = &[
     "input_sequence_length",
     "output_token_count",

@@ -1,4 +1,4 @@
-//! Rows to Parquet files and back: parts that are complete files, joined without re-encoding, read batch by batch.
+//! Writes rows to Parquet and reads them: parts that are complete files, joined without re-encoding, read batch by batch.
 //!
 //! ```text
 //! rows ──▶ PartWriter ──▶ tokens-00000.parquet  tokens-00001.parquet ... ──▶ concat ──▶ tokens.parquet ──▶ rows()
@@ -30,19 +30,19 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// When a part is full.
+/// When a part is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Rows of a row group: what is held in memory, encoded, is at most one.
+    /// Rows of a row group: at most one group is in memory, encoded.
     pub rows_per_group: usize,
     /// Rows of a part.
     pub rows_per_part: u64,
-    /// Bytes of a part, give or take a row group.
+    /// Bytes of a part, rounded up to a row group.
     pub bytes_per_part: u64,
 }
 
 impl Limits {
-    /// 256 thousand rows a group; a part ends at 8 million rows or 256 MiB.
+    /// 256 thousand rows per group; a part ends at 8 million rows or 256 MiB.
     pub const STANDARD: Self =
         Self { rows_per_group: 1 << 18, rows_per_part: 1 << 23, bytes_per_part: 1 << 28 };
 }
@@ -55,7 +55,7 @@ pub struct PartWriter<R: Row> {
     limits: Limits,
     metadata: Vec<(String, String)>,
     waiting: Vec<R>,
-    /// Bytes that the waiting rows hold beside themselves.
+    /// Bytes that the buffered rows own in addition to themselves.
     waiting_bytes: usize,
     open: Option<(ArrowWriter<WholeFile>, PathBuf, u64)>,
     parts: Vec<PathBuf>,
@@ -77,18 +77,18 @@ impl<R: Row> PartWriter<R> {
         }
     }
 
-    /// Takes a row.
+    /// Adds a row.
     ///
     /// # Errors
-    /// When the disk refuses; the writer is of no use after that.
+    /// When it cannot be written; the writer cannot be used after that.
     pub fn push(&mut self, row: R) -> Result<(), ExportError> {
         self.push_with(row, 0)
     }
 
-    /// Takes a row that holds so many bytes beside itself: long ones are written sooner, so that memory stays bounded.
+    /// Adds a row that owns this many additional bytes: long rows are written sooner, to bound the memory.
     ///
     /// # Errors
-    /// When the disk refuses; the writer is of no use after that.
+    /// When it cannot be written; the writer cannot be used after that.
     pub fn push_with(&mut self, row: R, bytes: usize) -> Result<(), ExportError> {
         self.waiting.push(row);
         self.waiting_bytes += bytes;
@@ -99,7 +99,7 @@ impl<R: Row> PartWriter<R> {
     /// Ends the open part, so that all rows so far are in complete files.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When it cannot be written.
     pub fn end_part(&mut self) -> Result<(), ExportError> {
         self.write_waiting()?;
         let Some((writer, path, _)) = self.open.take() else { return Ok(()) };
@@ -108,23 +108,23 @@ impl<R: Row> PartWriter<R> {
         Ok(())
     }
 
-    /// Ends the open part and gives up all parts so far: they are the caller's, and the next ones may have their names.
+    /// Ends the open part and returns all parts so far: they become the caller's, and later parts may reuse their names.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When it cannot be written.
     pub fn take_parts(&mut self) -> Result<Vec<PathBuf>, ExportError> {
         self.end_part()?;
         Ok(std::mem::take(&mut self.parts))
     }
 
-    /// Ends the last part and tells all of them in order; without any row there is one, empty part.
+    /// Ends the last part and returns all of them in order; without any rows there is one empty part.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When it cannot be written.
     pub fn finish(mut self) -> Result<Vec<PathBuf>, ExportError> {
         self.end_part()?;
         if self.parts.is_empty() {
-            self.open = Some(self.begin_part()?);
+            self.open = Some(self.start_part()?);
             self.end_part()?;
         }
         Ok(self.parts)
@@ -136,7 +136,7 @@ impl<R: Row> PartWriter<R> {
         }
         let (mut writer, path, rows) = match self.open.take() {
             Some(open) => open,
-            None => self.begin_part()?,
+            None => self.start_part()?,
         };
         let batch = R::to_batch(&self.waiting).map_err(ExportError::rows(&path))?;
         writer.write(&batch).map_err(ExportError::parquet(&path))?;
@@ -154,7 +154,7 @@ impl<R: Row> PartWriter<R> {
         Ok(())
     }
 
-    fn begin_part(&self) -> Result<(ArrowWriter<WholeFile>, PathBuf, u64), ExportError> {
+    fn start_part(&self) -> Result<(ArrowWriter<WholeFile>, PathBuf, u64), ExportError> {
         let path = self.directory.join(format!("{}-{:05}.parquet", self.stem, self.parts.len()));
         let file = WholeFile::create(&path)?;
         let properties = properties::<R>(&self.limits, &self.metadata);
@@ -164,11 +164,11 @@ impl<R: Row> PartWriter<R> {
     }
 }
 
-/// Joins the parts of a table into one file at `path`: large ones as they are, small ones by writing their rows again, as each
-/// row group takes room for itself in a file and time to read.
+/// Joins the parts of a table into one file at `path`: large ones unchanged, small ones re-encoded, because each row group
+/// costs space in a file and time to read.
 ///
 /// # Errors
-/// When a part can't be read, or the disk refuses.
+/// When a part cannot be read, or the file cannot be written.
 pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
     let (mut rows, mut groups, mut metadata) = (0, 0, Vec::new());
     for part in parts {
@@ -177,7 +177,7 @@ pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
         rows += found.file_metadata().num_rows();
         groups += i64::try_from(found.num_row_groups()).unwrap_or(i64::MAX);
         let pairs = found.file_metadata().key_value_metadata().into_iter().flatten();
-        // Arrow's own pair is written anew.
+        // Arrow's own pair is written again.
         let ours = pairs.filter(|pair| pair.key.starts_with("aiperfd."));
         metadata = ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect();
     }
@@ -200,10 +200,10 @@ pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// Joins parts into one file at `path` by copying their column chunks as they are.
+/// Joins parts into one file at `path` by copying their column chunks unchanged.
 ///
 /// # Errors
-/// When a part cannot be read, has other columns than the first, or the disk refuses.
+/// When a part cannot be read or has different columns than the first, or the file cannot be written.
 pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
     let mut joined: Option<SerializedFileWriter<WholeFile>> = None;
     for part in parts {
@@ -212,7 +212,7 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
             ParquetMetaDataReader::new().parse_and_finish(&file).map_err(ExportError::parquet(part))?;
         let mut writer = match joined.take() {
             Some(writer) => writer,
-            None => begin_joined(&metadata, path)?,
+            None => start_joined(&metadata, path)?,
         };
         if writer.schema_descr().root_schema() != metadata.file_metadata().schema() {
             return Err(ExportError::Columns { path: part.clone() });
@@ -229,16 +229,16 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
 /// The rows of a Parquet file, batch by batch.
 ///
 /// # Errors
-/// When the file cannot be opened or is no Parquet file; later ones come as items.
+/// When the file cannot be opened or is not a Parquet file; later errors are items of the iterator.
 pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
     let reader = reader(path, READ_ROWS)?.build().map_err(ExportError::parquet(path))?;
     Ok(Rows { path: path.to_owned(), reader, marker: std::marker::PhantomData })
 }
 
-/// What an analysis needs of the events in a `tokens.parquet`, batch by batch: a few columns of many.
+/// The columns of a `tokens.parquet` that an analysis needs, batch by batch: a few of many.
 ///
 /// # Errors
-/// When the file cannot be opened or is no Parquet file; later ones come as items.
+/// When the file cannot be opened or is not a Parquet file; later errors are items of the iterator.
 pub fn events(path: &Path) -> Result<Events, ExportError> {
     let builder = reader(path, BATCH_ROWS)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), EVENT_COLUMNS);
@@ -308,7 +308,7 @@ impl<R: Row> Iterator for Rows<R> {
     }
 }
 
-/// A reader of a file that may be others'.
+/// A reader of a file that may be foreign.
 fn reader(path: &Path, rows_at_once: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, ExportError> {
     bounded_parquet::open(open(path)?, rows_at_once, Nesting::Refused)
         .map_err(|why| ExportError::Unreadable { path: path.to_owned(), why: why.to_string() })
@@ -342,7 +342,7 @@ fn properties<R: Row>(limits: &Limits, metadata: &[(String, String)]) -> WriterP
     R::columns().iter().fold(builder, encode).build()
 }
 
-fn begin_joined(
+fn start_joined(
     first: &ParquetMetaData,
     path: &Path,
 ) -> Result<SerializedFileWriter<WholeFile>, ExportError> {
@@ -382,20 +382,20 @@ fn copy_groups(
 
 const EVENT_COLUMNS: [&str; 4] = ["request_id", "kind", "kernel_received_ns", "reaped_ns"];
 
-/// The longest file that is read.
+/// Maximum size of a file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 40;
 
 /// Rows that are encoded together.
 const BATCH_ROWS: usize = 1 << 14;
-/// Bytes of long rows that wait to be written.
+/// Bytes of buffered long rows.
 const BATCH_BYTES: usize = 16 << 20;
-/// Memory of a row group that is being written; then it is ended.
+/// Memory of a row group at which it is ended.
 const GROUP_BYTES: usize = 64 << 20;
 
-/// Rows of a row group, of the usual one of some parts, with which it is copied as it is.
+/// Rows per row group from which a part is copied unchanged.
 const ROWS_WORTH_COPYING: i64 = 1 << 12;
 
-/// Rows that are read together: a request takes a kilobyte in memory.
+/// Rows that are read together: a request takes a kilobyte of memory.
 const READ_ROWS: usize = 1 << 12;
 
 #[cfg(test)]
@@ -419,7 +419,7 @@ mod tests {
         }
     }
 
-    /// A watch that ends a part every second must not make a file of nothing but row groups.
+    /// An observation that ends a part every second must not produce a file of tiny row groups.
     #[test]
     fn small_parts_become_one_row_group() {
         let folder = tempfile::tempdir().unwrap();
@@ -443,12 +443,12 @@ mod tests {
             "row groups and rows"
         );
         let pairs = found.file_metadata().key_value_metadata().unwrap();
-        assert!(pairs.iter().any(|pair| pair.key == "aiperfd.run_id"), "what the parts say of their run");
+        assert!(pairs.iter().any(|pair| pair.key == "aiperfd.run_id"), "the parts' metadata about the run");
         let ids = rows::<record::Payload>(&whole).unwrap().flat_map(|batch| batch.unwrap());
         assert!(ids.map(|row| row.request_id.0).eq(0..60), "in order");
     }
 
-    /// Bytes of answers are not held until there are as many rows as usual.
+    /// Bytes of responses are not buffered until a batch has its usual number of rows.
     #[test]
     fn long_rows_are_written_sooner() {
         let folder = tempfile::tempdir().unwrap();
@@ -456,7 +456,7 @@ mod tests {
             PartWriter::<record::Response>::new(folder.path(), "responses", Limits::STANDARD, &[]);
         for request in 0..40_u64 {
             let mut data = vec![0_u8; 4 << 20];
-            // Nothing that compresses well.
+            // Incompressible bytes.
             let mut state = request + 1;
             for byte in &mut data {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -466,7 +466,7 @@ mod tests {
             writer
                 .push_with(record::Response { request_id: RequestId(request), index: None, data }, length)
                 .unwrap();
-            assert!(writer.waiting_bytes < BATCH_BYTES, "{} bytes wait", writer.waiting_bytes);
+            assert!(writer.waiting_bytes < BATCH_BYTES, "{} bytes are buffered", writer.waiting_bytes);
             if let Some((open, ..)) = &writer.open {
                 assert!(open.memory_size() < GROUP_BYTES + 2 * BATCH_BYTES, "{} bytes", open.memory_size());
             }
@@ -493,7 +493,7 @@ mod tests {
         assert!(back == tokens, "the same rows in the same order");
         let events = events(&whole).unwrap().map(Result::unwrap).collect::<Vec<_>>().concat();
         assert!(events == tokens.iter().map(Event::from).collect::<Vec<_>>(), "the same events");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3, "nothing temporary is left");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3, "no temporary file is left");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What was sent: the payloads of `inputs.json`, and the server's answers between them where a session goes on.
+//! Reconstructs the payloads sent: those of `inputs.json`, and the server's responses between them in multi-turn sessions.
 //!
-//! `inputs.json` is written before the run, so the later turns of a session lack the answers that came meanwhile:
+//! `inputs.json` is written before the run, so the later turns of a session lack the responses received meanwhile:
 //!
 //! ```text
 //! inputs.json   [user] [user, user]        Sent   [user] [user, assistant, user]
@@ -15,23 +15,23 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The payloads of a run by entry and turn, each a JSON text.
+/// The payloads of a run by entry and turn, each JSON text.
 #[derive(Clone, Debug, Default)]
 pub struct Payloads {
     entries: Vec<Vec<String>>,
 }
 
 impl Payloads {
-    /// These, by entry and turn.
+    /// Payloads by entry and turn.
     #[must_use]
     pub const fn new(entries: Vec<Vec<String>>) -> Self {
         Self { entries }
     }
 
-    /// Those of an `inputs.json`; none if there is no such file.
+    /// The payloads of an `inputs.json`; empty if there is no such file.
     ///
     /// # Errors
-    /// When the file can't be read, or is no `inputs.json`.
+    /// When the file cannot be read, or is not a valid `inputs.json`.
     pub fn read(path: &Path) -> Result<Self, ExportError> {
         if !path.is_file() {
             return Ok(Self::default());
@@ -58,24 +58,24 @@ struct Session {
     payloads: Vec<Value>,
 }
 
-/// Follows sessions from turn to turn. Requests of a session come in order, and after those of its parent that it goes on
-/// from.
+/// Follows sessions from turn to turn. Requests of a session are passed in order, after the requests of the parent that it
+/// continues.
 pub(crate) struct Sent<'a> {
     payloads: &'a Payloads,
     texts: Option<&'a dyn Texts>,
-    /// What was said so far in sessions that go on, or that others go on from.
-    sessions: HashMap<u64, Said>,
-    /// Whether others may go on from any session.
+    /// The history of sessions that continue, or that others fork from.
+    sessions: HashMap<u64, History>,
+    /// Whether any session may be forked.
     has_forks: bool,
 }
 
-/// What was said in a session.
-struct Said {
+/// The history of a session.
+struct History {
     entry: u32,
-    /// The session and its turn that this one goes on from.
+    /// The session and turn that this one was forked from.
     fork_of: Option<(u64, u32)>,
-    /// By turn; none where an answer was not kept.
-    answers: Vec<Option<String>>,
+    /// By turn; `None` where a response was not stored.
+    responses: Vec<Option<String>>,
 }
 
 impl<'a> Sent<'a> {
@@ -83,7 +83,7 @@ impl<'a> Sent<'a> {
         Self { payloads, texts, sessions: HashMap::new(), has_forks }
     }
 
-    /// The payload of the next request; none where it is not known, such as when an answer before it was not kept.
+    /// The payload of the next request; `None` if it is unknown, such as when a response before it was not stored.
     pub(crate) fn next(&mut self, exchange: &Exchange) -> Option<Cow<'a, str>> {
         let request = &exchange.request;
         let turns = self.payloads.turns(request.entry);
@@ -92,52 +92,52 @@ impl<'a> Sent<'a> {
         let fork_of = request.parent_session.zip(request.parent_turn);
         let fork_of = fork_of.filter(|_| request.is_fork == Some(true));
         let before = self.sessions.remove(&request.session);
-        let mut said = before.unwrap_or(Said { entry: request.entry, fork_of, answers: Vec::new() });
+        let mut history = before.unwrap_or(History { entry: request.entry, fork_of, responses: Vec::new() });
         let payload = match (live_places(turns, turn), fork_of) {
             (None, None) => Some(Cow::Borrowed(plain.as_str())),
             _ => self
-                .payload(&said, turn)
+                .payload(&history, turn)
                 .and_then(|payload| serde_json::to_string(&payload).ok())
                 .map(Cow::Owned),
         };
         if turn + 1 < turns.len() || self.has_forks {
-            let answered = self.texts.and_then(|texts| texts.said(exchange));
-            said.answers.push(answered.map(|answered| answered.answer));
-            self.sessions.insert(request.session, said);
+            let text = self.texts.and_then(|texts| texts.response_text(exchange));
+            history.responses.push(text.map(|text| text.answer));
+            self.sessions.insert(request.session, history);
         }
         payload
     }
 
-    /// The payload of a session's turn: what it goes on from, and each answer at its place.
-    fn payload(&self, said: &Said, turn: usize) -> Option<Map<String, Value>> {
-        let turns = self.payloads.turns(said.entry);
+    /// The payload of a session's turn: its history, with each response inserted in its place.
+    fn payload(&self, history: &History, turn: usize) -> Option<Map<String, Value>> {
+        let turns = self.payloads.turns(history.entry);
         let mut payload: Map<String, Value> = serde_json::from_str(turns.get(turn)?).ok()?;
         let places = live_places(turns, turn).unwrap_or_default();
-        let answers = said.answers.get(..places.len())?;
+        let responses = history.responses.get(..places.len())?;
         let key = list_key(&payload)?;
         let list = payload.get_mut(key).and_then(Value::as_array_mut)?;
-        for (added, (place, answer)) in places.iter().zip(answers).enumerate() {
-            let message = self.texts?.message(answer.as_deref()?)?;
+        for (added, (place, response)) in places.iter().zip(responses).enumerate() {
+            let message = self.texts?.message(response.as_deref()?)?;
             list.insert((place + added).min(list.len()), message);
         }
-        if let Some((parent, turn)) = said.fork_of {
-            list.splice(..0, self.heard(parent, usize::try_from(turn).ok()?)?);
+        if let Some((parent, turn)) = history.fork_of {
+            list.splice(..0, self.messages_until(parent, usize::try_from(turn).ok()?)?);
         }
         Some(payload)
     }
 
-    /// What was said in a session up to the answer to a turn.
-    fn heard(&self, session: u64, turn: usize) -> Option<Vec<Value>> {
-        let said = self.sessions.get(&session)?;
-        let mut payload = self.payload(said, turn)?;
+    /// The messages of a session up to the response to a turn.
+    fn messages_until(&self, session: u64, turn: usize) -> Option<Vec<Value>> {
+        let history = self.sessions.get(&session)?;
+        let mut payload = self.payload(history, turn)?;
         let Some(Value::Array(mut list)) = payload.remove(list_key(&payload)?) else { return None };
-        list.push(self.texts?.message(said.answers.get(turn)?.as_deref()?)?);
+        list.push(self.texts?.message(history.responses.get(turn)?.as_deref()?)?);
         Some(list)
     }
 }
 
-/// Where in the messages of a turn the answers to the turns before it are missing; `None` where none is missing: at a
-/// first turn, where a turn does not go on from those before it, or where the input itself answers them.
+/// The positions in a turn's messages at which the responses to earlier turns are missing; `None` if none is missing: for a
+/// first turn, a turn that does not continue earlier ones, or input that contains the responses.
 fn live_places(turns: &[String], turn: usize) -> Option<Vec<usize>> {
     let lists = turns.get(..=turn)?.iter().map(|payload| messages(payload)).collect::<Option<Vec<_>>>()?;
     let goes_on = |pair: &[Vec<Value>]| {
@@ -157,18 +157,18 @@ fn messages(payload: &str) -> Option<Vec<Value>> {
     }
 }
 
-/// The key under which a payload has its messages.
+/// The key of a payload's messages.
 fn list_key(payload: &Map<String, Value>) -> Option<&'static str> {
     ["messages", "input"].into_iter().find(|key| payload.get(*key).is_some_and(Value::is_array))
 }
 
-/// What was sent: a long trace has hundreds of megabytes.
+/// Maximum size of the file: a long trace has hundreds of megabytes.
 const INPUTS_BYTES_MAX: u64 = 4 << 30;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::texts::Said;
+    use crate::texts::ResponseText;
     use common::id::RequestId;
     use record::Request;
     use serde_json::json;
@@ -176,9 +176,9 @@ mod tests {
     struct Numbered;
 
     impl Texts for Numbered {
-        fn said(&self, exchange: &Exchange) -> Option<Said> {
+        fn response_text(&self, exchange: &Exchange) -> Option<ResponseText> {
             let answer = format!("answer {}", exchange.request.turn);
-            Some(Said { all: answer.clone(), answer })
+            Some(ResponseText { all: answer.clone(), answer })
         }
 
         fn message(&self, answer: &str) -> Option<Value> {
@@ -186,13 +186,13 @@ mod tests {
         }
     }
 
-    /// Knows every answer but the parent's first.
+    /// Has every response but the parent's first.
     struct FirstLost;
 
     impl Texts for FirstLost {
-        fn said(&self, exchange: &Exchange) -> Option<Said> {
+        fn response_text(&self, exchange: &Exchange) -> Option<ResponseText> {
             let is_lost = (exchange.request.session, exchange.request.turn) == (0, 0);
-            if is_lost { None } else { Numbered.said(exchange) }
+            if is_lost { None } else { Numbered.response_text(exchange) }
         }
 
         fn message(&self, answer: &str) -> Option<Value> {
@@ -211,7 +211,7 @@ mod tests {
         let mut sent = Sent::new(&payloads, texts, false);
         for (turn, expected) in (0..).zip(expected) {
             let request = Request { turn, session: 7, ..Request::blank(RequestId(0)) };
-            let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), told: None };
+            let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
             assert_eq!(
                 sent.next(&exchange).as_deref(),
                 expected.map(payload).as_deref(),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn each_turn_is_sent_with_the_answers_before_it() {
+    fn each_turn_is_sent_with_the_responses_before_it() {
         let live: [&[&str]; 3] = [&["s", "u0"], &["s", "u0", "u1"], &["s", "u0", "u1", "u2"]];
         let sent: [Option<&[&str]>; 3] = [
             Some(&["s", "u0"]),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_sent_with_what_its_parent_had_heard() {
+    fn a_fork_is_sent_with_its_parents_history() {
         let turns = |turns: &[&[&str]]| turns.iter().map(|texts| payload(texts)).collect::<Vec<_>>();
         let parent = turns(&[&["s", "u0"], &["s", "u0", "u1"], &["s", "u0", "u1", "u2"]]);
         let entries = [parent, turns(&[&["f0"], &["f0", "f1"]]), turns(&[&["g0"]])];
@@ -250,7 +250,7 @@ mod tests {
                     is_fork: parent.map(|_| true),
                     ..Request::blank(RequestId(0))
                 };
-                let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), told: None };
+                let exchange = Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
                 sent.next(&exchange).map(Cow::into_owned)
             };
             (0..3).for_each(|turn| drop(next(0, turn, None)));
@@ -272,12 +272,12 @@ mod tests {
             ],
         );
         check(None, 0, [None; 3]);
-        // Where the parent's first answer is not known, nothing that was sent after it is.
+        // If the parent's first response is unknown, so is every later payload.
         check(Some(&FirstLost), 1, [None; 3]);
     }
 
     #[test]
-    fn what_is_complete_in_itself_is_sent_as_it_is() {
+    fn complete_payloads_are_sent_unchanged() {
         let recorded: [&[&str]; 2] = [&["u0"], &["u0", "a recorded answer", "u1"]];
         check(&recorded, Some(&Numbered), &[Some(recorded[0]), Some(recorded[1])]);
         let alone: [&[&str]; 2] = [&["u0"], &["u1"]];

@@ -1,4 +1,5 @@
-//! `phases/<name>/` with the summary of each phase, and `phase_manifest.json`, which lists them: of runs with several.
+//! Writes `phases/<name>/` with the summary of each phase, and `phase_manifest.json`, which lists them, for runs with several
+//! phases.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Writes the files whose default names are wanted; tells their paths.
+/// Writes the files whose default names are requested; returns their paths.
 pub(crate) fn write(
     artifacts: &Artifacts<'_>,
     to: &Folder,
@@ -21,13 +22,13 @@ pub(crate) fn write(
     if artifacts.report.phases.is_empty() {
         return Ok(written);
     }
-    let told = json::told_errors(artifacts)?;
+    let foreign_errors = json::foreign_errors(artifacts)?;
     let mut entries = Vec::new();
     for (index, phase) in artifacts.report.phases.iter().enumerate() {
         let report = of_phase(phase);
         let folder = folder(&phase.name, index);
         let of_phase = Artifacts { report: &report, gpus: None, ..*artifacts };
-        let mut entry = entry(artifacts, index, phase, &told);
+        let mut entry = entry(artifacts, index, phase, &foreign_errors);
         for (key, default, ending, write) in SUMMARIES {
             if wanted(default) {
                 let file = names.file(default, ending);
@@ -35,13 +36,13 @@ pub(crate) fn write(
                 entry.insert((*key).to_owned(), format!("phases/{folder}/{file}").into());
             }
         }
-        let told = [
+        let documents = [
             ("gpu_telemetry_json", GPUS, gpus_of(artifacts, phase)),
             ("server_metrics_json", SERVER, server_in(artifacts, phase)),
         ];
-        for (key, file, told) in told {
-            if let Some(told) = told.filter(|_| wanted(file)) {
-                let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &told)?);
+        for (key, file, document) in documents {
+            if let Some(document) = document.filter(|_| wanted(file)) {
+                let write = |out: &mut dyn Write| Ok(serde_json::to_writer_pretty(out, &document)?);
                 written.push(whole(&within(to, &folder)?, file, write)?);
                 entry.insert(key.to_owned(), format!("phases/{folder}/{file}").into());
             }
@@ -57,13 +58,13 @@ pub(crate) fn write(
     Ok(written)
 }
 
-/// What the GPUs did in a phase.
+/// GPU telemetry of a phase.
 fn gpus_of(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
     let (_, window) = artifacts.settings.phases.iter().find(|(name, _)| *name == phase.name)?;
     gpus::document(artifacts, artifacts.gpus?, Some(*window))
 }
 
-/// What the server told of a phase.
+/// The server's metrics of a phase.
 fn server_in(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
     let server = artifacts.server.filter(|_| server::is_wanted(artifacts, "json"))?;
     let place = artifacts.settings.phases.iter().position(|(name, _)| *name == phase.name)?;
@@ -71,7 +72,7 @@ fn server_in(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
     Some(Value::Object(server_json::document(artifacts, server, &phase.name, summary)))
 }
 
-/// The folder of a phase.
+/// The directory of a phase.
 fn within(to: &Folder, folder: &str) -> Result<Folder, ExportError> {
     to.within("phases")?.within(folder)
 }
@@ -86,7 +87,7 @@ fn whole(
     file.finish()
 }
 
-/// The phase as if it were the run.
+/// The phase's report in the form of a run's.
 fn of_phase(phase: &PhaseReport) -> Report {
     Report {
         results: phase.results.clone(),
@@ -99,11 +100,16 @@ fn of_phase(phase: &PhaseReport) -> Report {
     }
 }
 
-/// What the manifest says of a phase, by AIPerf's keys: there too, an error's unknown facts are null.
-fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[Value]) -> Map<String, Value> {
+/// The manifest's entry of a phase, by AIPerf's keys; as in AIPerf, unknown fields of an error are null.
+fn entry(
+    artifacts: &Artifacts<'_>,
+    index: usize,
+    phase: &PhaseReport,
+    foreign_errors: &[Value],
+) -> Map<String, Value> {
     let is_last = index + 1 == artifacts.report.phases.len();
     let errors = phase.errors.iter().map(|count| {
-        let mut error = json::error(count, told);
+        let mut error = json::error(count, foreign_errors);
         if let Some(details) = error.get_mut("error_details").and_then(Value::as_object_mut) {
             for key in DETAILS {
                 details.entry(*key).or_insert(Value::Null);
@@ -131,28 +137,28 @@ fn entry(artifacts: &Artifacts<'_>, index: usize, phase: &PhaseReport, told: &[V
     }
 }
 
-/// The folder of a phase, by its name and its place: one that stays in its folder, and no other phase's, whatever they are
-/// called.
+/// The directory name of a phase, derived from its name and index: a plain name that no other phase has, whatever the phases
+/// are called.
 fn folder(phase: &str, index: usize) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
     let characters = phase.chars().take(FOLDER_CHARACTERS_MAX).enumerate();
-    // What begins with a dash is a flag to programs.
+    // Programs treat a leading dash as a flag.
     let plain =
         characters.map(|(place, one)| if is_plain(one) && (place > 0 || one != '-') { one } else { '_' });
     let plain = plain.collect::<String>();
-    // A dot is in no plain name.
+    // No plain name contains a dot.
     if plain == phase && !plain.is_empty() { plain } else { format!("{plain}.{index}") }
 }
 
 type Writer = fn(&Artifacts<'_>, &mut dyn Write) -> Result<(), ExportError>;
 
-/// The files of each phase: key in the manifest, name, ending after a prefix, writer.
+/// The files of each phase: key in the manifest, name, suffix after a prefix, writer.
 const SUMMARIES: &[(&str, &str, &str, Writer)] = &[
     ("metrics_json", "profile_export_aiperf.json", ".json", json::write),
     ("metrics_csv", "profile_export_aiperf.csv", ".csv", csv::write),
 ];
 
-/// More of a phase's name is not in its folder's.
+/// Maximum characters of a phase's name in its directory's name.
 const FOLDER_CHARACTERS_MAX: usize = 64;
 const GPUS: &str = "gpu_telemetry.json";
 const SERVER: &str = "server_metrics.json";
@@ -165,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_phase_leaves_its_folder_or_takes_another_ones() {
+    fn phases_have_distinct_directories_within_the_run() {
         let names = ["warmup", "../x", "", "a b", "a_b", "a-b", "-rf"];
         let folders = names.iter().enumerate().map(|(index, name)| folder(name, index));
         let expected = ["warmup", "___x.1", ".2", "a_b.3", "a_b", "a-b", "_rf.6"];

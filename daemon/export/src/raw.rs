@@ -1,4 +1,4 @@
-//! `profile_export_raw.jsonl`: a line per request with what was sent and every event as it came, with both stamps.
+//! Writes `profile_export_raw.jsonl`: a line per request with its payload and every event as received, with both timestamps.
 
 use crate::artifacts::{Artifacts, Exchange};
 use crate::error::ExportError;
@@ -17,9 +17,9 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         let exchange = exchange?;
         let request = &exchange.request;
         let case = Case { request, settings: artifacts.settings };
-        line.begin();
+        line.start();
         line.object("metadata", |line| jsonl::metadata(line, artifacts, request, number))?;
-        line.put("start_perf_ns", &case.begun().0)?;
+        line.put("start_perf_ns", &case.started().0)?;
         if let Some(sent) = request.kernel_sent_last_ns {
             line.put("sent_kernel_ns", &sent.0)?;
         }
@@ -32,7 +32,7 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
             line.object("response_headers", |line| response_headers(line, head))?;
         }
         line.array("responses", |line| responses(line, &exchange))?;
-        // Beside them, as readers of AIPerf's records take no more keys within them.
+        // As a separate key, because readers of AIPerf's records allow no further keys within them.
         let kernel = exchange.tokens.iter().map(|token| token.kernel_received_ns.map(|stamp| stamp.0));
         let kernel = kernel.collect::<Vec<_>>();
         if kernel.iter().any(Option::is_some) {
@@ -47,7 +47,7 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-/// What the request's head said; the user's own headers may hold keys, so only their names are told.
+/// The request's headers; the user's own may contain keys, so only their names are written.
 pub(crate) fn request_headers(
     line: &mut Line,
     artifacts: &Artifacts<'_>,
@@ -107,7 +107,7 @@ fn content(line: &mut Line, token: &Token, response: &Response) -> Result<(), Ex
     })
 }
 
-/// Whether bytes are an event of a stream: lines of fields that events have. A whole body is none, whatever it means.
+/// Whether the bytes are an event of a stream: lines of event fields. A whole body is not, whatever it contains.
 fn is_event(text: &str) -> bool {
     let is_field = |line: &str| {
         let name = line.split_once(':').map_or(line, |(name, _)| name);
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_body_is_no_event() {
+    fn a_whole_body_is_not_an_event() {
         let check = |text: &str, expected: bool| assert_eq!(is_event(text), expected, "{text}");
         check("data: {\"a\":1}", true);
         check("event: ping\ndata", true);

@@ -1,4 +1,4 @@
-//! Every exporter, in the order in which the files are written.
+//! Lists every exporter, in the order in which the files are written.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -12,14 +12,14 @@ use spec::ExportLevel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// One exporter.
+/// An exporter.
 #[derive(Clone, Copy)]
 pub struct Exporter {
     /// The file's name without a prefix.
     pub default: &'static str,
-    /// What follows a prefix; empty where the name stays.
+    /// The suffix after a prefix; empty if the name does not change.
     pub ending: &'static str,
-    /// Whether a run wants it.
+    /// Whether a run is configured for it.
     pub wanted: fn(&Artifacts<'_>) -> bool,
     /// Writes the file.
     pub write: fn(&Artifacts<'_>, &mut dyn Write) -> Result<(), ExportError>,
@@ -97,11 +97,11 @@ pub const EXPORTERS: &[Exporter] = &[
     },
 ];
 
-/// Writes the files that the run wants, and whose default names are `wanted`, into a directory, each whole or not at
-/// all; tells their paths.
+/// Writes the files that the run is configured for, and whose default names are `wanted`, into a directory, each atomically;
+/// returns their paths.
 ///
 /// # Errors
-/// When a file cannot be written; those before it are there.
+/// When a file cannot be written; those before it have been written.
 pub fn write_wanted(
     artifacts: &Artifacts<'_>,
     directory: &Path,

@@ -1,4 +1,4 @@
-//! A server's own metrics as stored: their summaries, and their rows again and again.
+//! A server's own metrics as stored: their summaries, and their rows, which can be read repeatedly.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -27,31 +27,32 @@ impl ServerMetrics {
         Ok(Self { summaries: Summaries::of(samples(path)?, settings)?, path: path.to_owned() })
     }
 
-    /// Tells each scrape with every series after it, in order.
+    /// Passes on each scrape with the state of every series after it, in order.
     pub(crate) fn replay(
         &self,
-        mut tell: impl FnMut(&Scrape, &BTreeMap<Key, Entry>),
+        mut visit: impl FnMut(&Scrape, &BTreeMap<Key, Entry>),
     ) -> Result<(), ExportError> {
         let mut replay = Replay::default();
         for row in samples(&self.path)? {
-            replay.row(row?, &mut tell);
+            replay.row(row?, &mut visit);
         }
-        replay.finish(&mut tell);
+        replay.finish(&mut visit);
         Ok(())
     }
 
-    /// The endpoints that answered at least once.
-    pub(crate) fn answering(&self) -> impl Iterator<Item = &str> {
-        let answering = self.summaries.endpoints.iter().filter(|(_, endpoint)| !endpoint.answered.is_empty());
-        answering.map(|(url, _)| url.as_str())
+    /// The endpoints with at least one successful scrape.
+    pub(crate) fn successful(&self) -> impl Iterator<Item = &str> {
+        let successful =
+            self.summaries.endpoints.iter().filter(|(_, endpoint)| !endpoint.received.is_empty());
+        successful.map(|(url, _)| url.as_str())
     }
 }
 
-/// Whether what the server said of itself is told in this format.
+/// Whether the server's metrics are exported in this format.
 pub(crate) fn is_wanted(artifacts: &Artifacts<'_>, format: &str) -> bool {
     let formats = &artifacts.run.plan.output.server_metrics_formats;
     let is_wanted = formats.iter().any(|wanted| wanted == format);
-    is_wanted && artifacts.server.is_some_and(|server| server.answering().next().is_some())
+    is_wanted && artifacts.server.is_some_and(|server| server.successful().next().is_some())
 }
 
 fn samples(
@@ -63,12 +64,12 @@ fn samples(
     }))
 }
 
-/// Labels as they are stored; none if there are none.
+/// Parses labels as stored; empty if there are none.
 pub(crate) fn labels(stored: &str) -> Map<String, Value> {
     serde_json::from_str(stored).unwrap_or_default()
 }
 
-/// An endpoint as tables show it: without scheme and path.
+/// An endpoint as shown in tables: without scheme and path.
 pub(crate) fn shown(url: &str) -> &str {
     let bare = url.split_once("://").map_or(url, |(_, rest)| rest);
     bare.split_once('/').map_or(bare, |(host, _)| host)

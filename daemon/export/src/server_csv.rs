@@ -1,4 +1,4 @@
-//! `server_metrics_export.csv`: AIPerf's tables of a server's own metrics, one for each type, then info labels.
+//! Writes `server_metrics_export.csv`: AIPerf's tables of a server's own metrics, one per type, then info labels.
 
 use crate::artifacts::Artifacts;
 use crate::csv::line;
@@ -69,13 +69,13 @@ fn section(kind: &str, stats: &[&str], rows: &[Row<'_>], out: &mut dyn Write) ->
     }
     line(out, &header)?;
     for (name, family, series) in rows {
-        let told = labels(&series.labels);
+        let labels = labels(&series.labels);
         let mut cells = vec![shown(&series.endpoint_url).to_owned(), kind.to_owned(), (*name).to_owned()];
         cells.push(unit(name, &family.description).unwrap_or_default().to_owned());
         cells.extend(
             stats.iter().map(|stat| series.get(stat).map_or_else(String::new, |it| number(stat, it))),
         );
-        cells.extend(columns.iter().map(|label| text(told.get(label))));
+        cells.extend(columns.iter().map(|label| text(labels.get(label))));
         cells.push(family.description.clone());
         if kind == "histogram" {
             let buckets = series.buckets.iter().map(|(le, count)| format!("{le}={count}"));
@@ -86,7 +86,7 @@ fn section(kind: &str, stats: &[&str], rows: &[Row<'_>], out: &mut dyn Write) ->
     Ok(())
 }
 
-/// What a server says of its configuration stands in labels: a line for each.
+/// A server's configuration is exposed as labels: a line for each.
 fn info_section(infos: &[(&String, &Family)], out: &mut dyn Write) -> Result<(), ExportError> {
     line(out, ["Endpoint", "Metric", "Key", "Value", "Description"])?;
     for (name, family) in infos {

@@ -1,4 +1,4 @@
-//! `server_metrics_export.json`: AIPerf's document of a server's own metrics, schema 1.1, with the quantiles' bounds.
+//! Writes `server_metrics_export.json`: AIPerf's document of a server's own metrics, schema 1.1, with the quantiles' bounds.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -24,7 +24,7 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-/// What the server told of a phase.
+/// The server's metrics of a phase.
 pub(crate) fn document(
     artifacts: &Artifacts<'_>,
     server: &ServerMetrics,
@@ -48,7 +48,7 @@ fn summary_of(artifacts: &Artifacts<'_>, server: &ServerMetrics) -> Value {
     let endpoints = &server.summaries.endpoints;
     let info = endpoints
         .iter()
-        .filter(|(_, endpoint)| !endpoint.answered.is_empty())
+        .filter(|(_, endpoint)| !endpoint.received.is_empty())
         .map(|(url, endpoint)| (url.clone(), endpoint_info(artifacts, endpoint)))
         .collect::<Map<_, _>>();
     let range = |window: Window| json!({ "start_ns": date(window.begin).0, "end_ns": date(window.end).0 });
@@ -58,11 +58,11 @@ fn summary_of(artifacts: &Artifacts<'_>, server: &ServerMetrics) -> Value {
     let mut summary = Map::new();
     let mut put = |key: &str, value: Value| summary.insert(key.to_owned(), value);
     put("endpoints_configured", endpoints.keys().cloned().collect::<Vec<_>>().into());
-    put("endpoints_successful", server.answering().collect::<Vec<_>>().into());
+    put("endpoints_successful", server.successful().collect::<Vec<_>>().into());
     if let Some(window) = artifacts.settings.profiling {
-        let told = |stamp| summary::date(date(stamp), artifacts.utc_offset_seconds);
-        put("start_time", told(window.begin).into());
-        put("end_time", told(window.end).into());
+        let local = |stamp| summary::date(date(stamp), artifacts.utc_offset_seconds);
+        put("start_time", local(window.begin).into());
+        put("end_time", local(window.end).into());
     }
     put("endpoint_info", info.into());
     put("phase_time_ranges", ranges.collect::<Map<_, _>>().into());
@@ -70,17 +70,17 @@ fn summary_of(artifacts: &Artifacts<'_>, server: &ServerMetrics) -> Value {
 }
 
 fn endpoint_info(artifacts: &Artifacts<'_>, endpoint: &Endpoint) -> Value {
-    // AIPerf's models take no `null` here.
+    // AIPerf's models accept no `null` here.
     let date = |stamp: Option<&common::clock::MonoNs>| {
         Value::from(stamp.map_or(0, |stamp| artifacts.settings.clock.real(*stamp).0))
     };
     let mut info = Map::new();
     let mut put = |key: &str, value: Value| info.insert(key.to_owned(), value);
-    put("total_fetches", endpoint.answered.len().into());
-    put("first_fetch_ns", date(endpoint.answered.first()));
-    put("last_fetch_ns", date(endpoint.answered.last()));
-    let answered = float_of(endpoint.answered.len().max(1));
-    put("avg_fetch_latency_ms", (endpoint.waited_ns / answered / 1e6).into());
+    put("total_fetches", endpoint.received.len().into());
+    put("first_fetch_ns", date(endpoint.received.first()));
+    put("last_fetch_ns", date(endpoint.received.last()));
+    let scrapes = float_of(endpoint.received.len().max(1));
+    put("avg_fetch_latency_ms", (endpoint.waited_ns / scrapes / 1e6).into());
     put("unique_updates", endpoint.news.len().into());
     put("first_update_ns", date(endpoint.news.first()));
     put("last_update_ns", date(endpoint.news.last()));
@@ -137,7 +137,7 @@ fn of_series(kind: &str, series: &Series) -> Value {
     Value::Object(object)
 }
 
-/// A count is a whole number, everything else a float.
+/// A count is an integer, everything else a float.
 fn shown(name: &str, number: f64) -> Value {
     match Finite::new(number) {
         Some(_) if name == "count" && number >= 0.0 => whole(number).into(),

@@ -1,4 +1,4 @@
-//! `server_metrics_export.jsonl`: each scrape that told something new, the warmup's too, in AIPerf's layout.
+//! Writes `server_metrics_export.jsonl`: each scrape with changed values, also of the warmup, in AIPerf's layout.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -37,10 +37,10 @@ fn line(
     let clock = artifacts.settings.clock;
     let line = json!({
         "endpoint_url": scrape.endpoint_url,
-        "timestamp_ns": clock.real(scrape.answered).0,
-        "endpoint_latency_ns": scrape.answered.0.saturating_sub(scrape.asked.0),
+        "timestamp_ns": clock.real(scrape.received).0,
+        "endpoint_latency_ns": scrape.received.0.saturating_sub(scrape.sent.0),
         "metrics": metrics,
-        "request_sent_ns": clock.real(scrape.asked).0,
+        "request_sent_ns": clock.real(scrape.sent).0,
     });
     serde_json::to_writer(&mut *out, &line)?;
     writeln!(out)?;

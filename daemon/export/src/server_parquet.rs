@@ -1,7 +1,7 @@
-//! `server_metrics_export.parquet`: a server's own metrics in AIPerf's long form, a column for each label.
+//! Writes `server_metrics_export.parquet`: a server's own metrics in AIPerf's long form, with a column for each label.
 //!
-//! Counters and histograms are told as they grew since the last scrape before the measured phase. The file is
-//! made in memory, compressed with Zstandard where AIPerf's has Snappy.
+//! Counters and histograms are written as increases since the last scrape before the measured phase. The file is built in
+//! memory, compressed with Zstandard where AIPerf uses Snappy.
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
@@ -41,12 +41,12 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-/// What of the metrics must be known before the first row.
+/// What must be known of the metrics before the first row is written.
 #[derive(Default)]
 struct Seen {
     labels: BTreeSet<String>,
     kinds: BTreeMap<String, u64>,
-    /// Each series by endpoint as it stood before the phase, or else at first.
+    /// Each series by endpoint, at its last value before the phase, or else its first value.
     references: BTreeMap<(String, Key), State>,
 }
 
@@ -60,7 +60,7 @@ impl Seen {
                 let names = labels(&key.labels).into_iter().map(|(name, _)| name);
                 self.labels.extend(names.filter(|name| !RESERVED.contains(&name.as_str())));
             }
-            if is_new || scrape.answered < begin {
+            if is_new || scrape.received < begin {
                 self.references.insert(place, entry.state.clone());
             }
         }
@@ -95,10 +95,10 @@ fn rows(
     let mut batch = Batch::new(seen);
     let mut written = Ok(());
     server.replay(|scrape, entries| {
-        if written.is_err() || scrape.problem.is_some() || !scrape.is_news || scrape.answered < begin {
+        if written.is_err() || scrape.problem.is_some() || !scrape.is_news || scrape.received < begin {
             return;
         }
-        let at = artifacts.settings.clock.real(scrape.answered).0.cast_signed();
+        let at = artifacts.settings.clock.real(scrape.received).0.cast_signed();
         for (key, entry) in entries {
             batch.series(&scrape.endpoint_url, at, key, entry, seen);
         }
@@ -134,7 +134,7 @@ impl Batch {
         }
     }
 
-    /// A row of a gauge or counter, a row for each bucket of a histogram.
+    /// One row for a gauge or counter, one row per bucket for a histogram.
     fn series(&mut self, url: &str, at: i64, key: &Key, entry: &Entry, seen: &Seen) {
         let reference = seen.references.get(&(url.to_owned(), key.clone()));
         match (&entry.state, reference) {
@@ -177,9 +177,9 @@ impl Batch {
             builder.append_option(text);
         }
         self.timestamps.append_value(at);
-        let told = labels(&key.labels);
+        let values = labels(&key.labels);
         for (label, builder) in &mut self.labels {
-            builder.append_option(told.get(label).and_then(Value::as_str));
+            builder.append_option(values.get(label).and_then(Value::as_str));
         }
         for (builder, number) in self.numbers.iter_mut().zip(numbers) {
             builder.append_option(number);
@@ -202,7 +202,7 @@ impl Batch {
     }
 }
 
-/// Where the file is from, by AIPerf's keys; what only a Python program has is not there.
+/// The file's origin, by AIPerf's keys; those specific to Python are left out.
 fn metadata(artifacts: &Artifacts<'_>, server: &ServerMetrics, seen: &Seen) -> Vec<KeyValue> {
     let run = artifacts.run;
     let mut pairs = Vec::new();
@@ -240,7 +240,7 @@ fn metadata(artifacts: &Artifacts<'_>, server: &ServerMetrics, seen: &Seen) -> V
 
 const NOTE: &str = "Label columns vary by endpoint/model. Use union_by_name=true for cross-file queries.";
 
-/// Names of columns, which no label may have.
+/// Column names that labels must not have.
 const RESERVED: &[&str] = &[
     "endpoint_url",
     "metric_name",
@@ -255,5 +255,5 @@ const RESERVED: &[&str] = &[
     "bucket_count",
 ];
 
-/// Rows that are encoded together, give or take a scrape.
+/// Rows that are encoded together, rounded up to a scrape.
 const BATCH_ROWS: usize = 10_000;

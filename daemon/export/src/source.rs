@@ -1,7 +1,7 @@
-//! Files of others: opened only if they are regular files or pipes, and read only as far as they may be long.
+//! Opens foreign files: only regular files or pipes, read only up to a size limit.
 //!
-//! A path that a user gives may be a device that never ends, a pipe into which nobody writes, or a file of the kernel's
-//! whose reading changes something. All that is refused at once, with what it is.
+//! A user's path may be a device without end, a pipe without a writer, or a kernel file whose reading has side effects. All of
+//! them are refused at once, and the error states what it is.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat, fstatfs};
@@ -11,21 +11,21 @@ use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::time::Duration;
 
-/// Opens a regular file of at most so many bytes.
+/// Opens a regular file up to this size.
 ///
 /// # Errors
-/// When it is not there, something else, or longer.
+/// When it does not exist, is something else, or is longer.
 pub fn open(path: &Path, bytes_max: u64) -> io::Result<File> {
     match open_any(path, bytes_max)? {
         Opened::File(file) => Ok(file),
-        Opened::Pipe(_) => Err(refused("it is a pipe, and must be a file")),
+        Opened::Pipe(_) => Err(refused("it is a pipe, but must be a file")),
     }
 }
 
-/// Reads a whole file or pipe of at most so many bytes.
+/// Reads a whole file or pipe up to this size.
 ///
 /// # Errors
-/// When it is not there, something else, longer, or nothing comes from it.
+/// When it does not exist, is something else, is longer, or delivers nothing.
 pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match open_any(path, bytes_max)? {
@@ -35,46 +35,46 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same of text.
+/// Like [`read`], for text.
 ///
 /// # Errors
-/// When it is no UTF-8 either.
+/// Also when it is not UTF-8.
 pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
-    String::from_utf8(read(path, bytes_max)?).map_err(|_not_text| refused("it is no text in UTF-8"))
+    String::from_utf8(read(path, bytes_max)?).map_err(|_not_text| refused("it is not UTF-8 text"))
 }
 
-/// A file or a pipe that can be read.
+/// A readable file or pipe.
 #[derive(Debug)]
 pub enum Opened {
     /// A regular file.
     File(File),
-    /// A pipe, such as `/dev/stdin` or what a shell's `<(...)` makes: it can be read once.
+    /// A pipe, such as `/dev/stdin` or a shell's `<(...)`: it can be read only once.
     Pipe(Pipe),
 }
 
-/// Opens a regular file of at most so many bytes, or a pipe.
+/// Opens a regular file up to this size, or a pipe.
 ///
 /// # Errors
-/// When it is not there, something else, or longer.
+/// When it does not exist, is something else, or is longer.
 pub fn open_any(path: &Path, bytes_max: u64) -> io::Result<Opened> {
-    // Without NONBLOCK a pipe into which nobody writes would hold the program here.
+    // Without NONBLOCK, a pipe without a writer would block here.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Err(Errno::NXIO) => return Err(refused("it is a socket, and must be a file")),
+        Err(Errno::NXIO) => return Err(refused("it is a socket, but must be a file")),
         opened => opened?,
     };
     let found = fstat(&file)?;
     match FileType::from_raw_mode(found.st_mode) {
         FileType::RegularFile => {}
-        FileType::Fifo => return Ok(Opened::Pipe(Pipe { file: File::from(file), has_begun: false })),
-        FileType::Directory => return Err(refused("it is a directory, and must be a file")),
+        FileType::Fifo => return Ok(Opened::Pipe(Pipe { file: File::from(file), has_data: false })),
+        FileType::Directory => return Err(refused("it is a directory, but must be a file")),
         FileType::CharacterDevice | FileType::BlockDevice => {
-            return Err(refused("it is a device, and must be a file"));
+            return Err(refused("it is a device, but must be a file"));
         }
-        _ => return Err(refused("it is no regular file")),
+        _ => return Err(refused("it is not a regular file")),
     }
     if KERNEL_FILE_SYSTEMS.contains(&fstatfs(&file)?.f_type) {
-        return Err(refused("it is a file of the kernel's, and must be one of a disk"));
+        return Err(refused("it is a file of a kernel file system, but must be on a disk"));
     }
     let length = u64::try_from(found.st_size).unwrap_or(0);
     if length > bytes_max {
@@ -84,11 +84,11 @@ pub fn open_any(path: &Path, bytes_max: u64) -> io::Result<Opened> {
     Ok(Opened::File(File::from(file)))
 }
 
-/// A pipe that is not waited for without end.
+/// A pipe that is read with a timeout.
 #[derive(Debug)]
 pub struct Pipe {
     file: File,
-    has_begun: bool,
+    has_data: bool,
 }
 
 impl Read for Pipe {
@@ -96,19 +96,17 @@ impl Read for Pipe {
         let mut looked = 0;
         loop {
             match self.file.read(bytes) {
-                // Its writer may not have come yet.
-                Ok(0) if !self.has_begun && looked < WRITER_LOOKS => std::thread::sleep(LOOK),
-                Ok(0) if !self.has_begun => return Err(refused("it is a pipe, and nobody writes into it")),
+                // Its writer may not have opened it yet.
+                Ok(0) if !self.has_data && looked < WRITER_LOOKS => std::thread::sleep(LOOK),
+                Ok(0) if !self.has_data => return Err(refused("it is a pipe without a writer")),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && looked < SILENCE_LOOKS => {
                     self.wait()?
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Err(refused(
-                        "it is a pipe, and nothing came out of it for a quarter of a minute",
-                    ));
+                    return Err(refused("it is a pipe, and no data arrived for 15 seconds"));
                 }
                 other => {
-                    self.has_begun = true;
+                    self.has_data = true;
                     return other;
                 }
             }
@@ -127,7 +125,7 @@ impl Pipe {
     }
 }
 
-/// Reads at most so many bytes; what has more fails, whether it grew or was never known to be so long (compressed).
+/// Reads at most this many bytes and fails beyond them: a file may grow, or a compressed size be unknown.
 #[derive(Debug)]
 pub struct Bounded<R> {
     from: R,
@@ -136,12 +134,12 @@ pub struct Bounded<R> {
 }
 
 impl<R> Bounded<R> {
-    /// At most `bytes_max` of what `from` has.
+    /// Limits `from` to `bytes_max`.
     pub const fn new(from: R, bytes_max: u64) -> Self {
         Self { from, bytes_max, left: bytes_max }
     }
 
-    /// Begins to count anew.
+    /// Restarts counting.
     pub const fn renew(&mut self) {
         self.left = self.bytes_max;
     }
@@ -150,7 +148,7 @@ impl<R> Bounded<R> {
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
-            // At the very end there may be nothing more.
+            // At the limit, only the end of the data is allowed.
             return match self.from.read(&mut [0; 1])? {
                 0 => Ok(0),
                 _ => Err(too_long(self.bytes_max)),
@@ -163,10 +161,10 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The next line without its end, in a buffer that is used again; whether there was one.
+/// Reads the next line without its line ending into a reused buffer; returns whether there was one.
 ///
 /// # Errors
-/// When it is longer than `bytes_max`, or can't be read.
+/// When it is longer than `bytes_max`, or cannot be read.
 pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>, bytes_max: usize) -> io::Result<bool> {
     line.clear();
     let read = from.by_ref().take(bytes_max as u64 + 1).read_until(b'\n', line)?;
@@ -178,7 +176,7 @@ pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>, bytes_max: usize) 
     Ok(read > 0)
 }
 
-/// Bytes of memory that the host has.
+/// The host's memory in bytes.
 #[must_use]
 pub fn host_memory() -> u64 {
     let host = rustix::system::sysinfo();
@@ -186,7 +184,7 @@ pub fn host_memory() -> u64 {
     (host.totalram as u64).saturating_mul(u64::from(host.mem_unit))
 }
 
-/// A number of bytes as people say it.
+/// A number of bytes in readable form.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
@@ -204,13 +202,13 @@ fn refused(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why.into())
 }
 
-/// Between two looks at a pipe.
+/// Polling interval of a pipe.
 const LOOK: Duration = Duration::from_millis(100);
-/// A second.
+/// One second.
 const WRITER_LOOKS: u32 = 10;
-/// A quarter of a minute.
+/// 15 seconds.
 const SILENCE_LOOKS: u32 = 150;
-/// proc, sysfs, debugfs, tracefs (linux/magic.h): reading some of their files waits, or takes from others.
+/// proc, sysfs, debugfs, tracefs (linux/magic.h): reading some of their files blocks, or consumes data that others need.
 const KERNEL_FILE_SYSTEMS: [i64; 4] = [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163];
 
 #[cfg(test)]
@@ -220,7 +218,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn what_is_no_file_is_refused_at_once() {
+    fn other_kinds_of_files_are_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let _listener = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
@@ -235,8 +233,8 @@ mod tests {
             check(Path::new(device), "it is a device");
         }
         check(&path("zeros"), "it is a device");
-        check(Path::new("/proc/self/status"), "a file of the kernel's");
-        check(Path::new("/sys/kernel/notes"), "a file of the kernel's");
+        check(Path::new("/proc/self/status"), "a file of a kernel file system");
+        check(Path::new("/sys/kernel/notes"), "a file of a kernel file system");
         check(Path::new("/"), "it is a directory");
         check(&path("socket"), "it is a socket");
         check(&path("long"), "it is longer than 10 bytes");
@@ -244,11 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn pipes_are_read_and_not_waited_for_without_end() {
+    fn pipes_are_read_with_a_timeout() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        assert!(open(&fifo, 10).unwrap_err().to_string().contains("it is a pipe"), "where a file is needed");
+        assert!(
+            open(&fifo, 10).unwrap_err().to_string().contains("it is a pipe"),
+            "where a file is required"
+        );
         let to = fifo.clone();
         let writer = std::thread::spawn(move || {
             let mut pipe = std::fs::OpenOptions::new().write(true).open(to).unwrap();
@@ -257,11 +258,11 @@ mod tests {
         assert_eq!(read_text(&fifo, 10).unwrap(), "a text", "as it was written");
         writer.join().unwrap();
         let refused = read(&fifo, 10).unwrap_err();
-        assert!(refused.to_string().contains("nobody writes into it"), "{refused}");
+        assert!(refused.to_string().contains("without a writer"), "{refused}");
     }
 
     #[test]
-    fn no_more_is_read_than_is_bounded() {
+    fn no_more_is_read_than_the_limit() {
         let read = |length: usize, bytes_max: u64| {
             let mut bytes = Vec::new();
             Bounded::new(&vec![7; length][..], bytes_max).read_to_end(&mut bytes).map(|_| bytes.len())

@@ -1,4 +1,4 @@
-//! The parts that several JSON exports share: metrics, the input's configuration, dates, and what hides secrets.
+//! Parts that several JSON exports share: metrics, the input's configuration, dates, and the redaction of secrets.
 
 use crate::artifacts::Artifacts;
 use common::clock::RealNs;
@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use spec::url::shown;
 use spec::{Input, Output, Phase, Plan, Tokenizer};
 
-/// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; what has no value has no key.
+/// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; a missing value has no key.
 pub(crate) fn metric(result: &MetricResult) -> Value {
     statistics(result.metric.display.name(), &result.stats)
 }
 
-/// Statistics in that shape.
+/// Statistics in that form.
 pub(crate) fn statistics(unit: &str, stats: &Stats) -> Value {
     let mut object = Map::new();
     object.insert("unit".to_owned(), unit.into());
@@ -35,13 +35,14 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
     results.iter().map(|result| (result.metric.tag.to_owned(), metric(result))).collect()
 }
 
-/// What the user asked for, in the shape of AIPerf's configuration.
+/// The user's configuration, in the structure of AIPerf's.
 pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
-    let told = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();
-    told.unwrap_or_else(|| config_of(artifacts.run, artifacts.report.requests, artifacts.settings.capability))
+    let foreign = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();
+    foreign
+        .unwrap_or_else(|| config_of(artifacts.run, artifacts.report.requests, artifacts.settings.capability))
 }
 
-/// The same of a run that sent so many requests, at an endpoint that can do so much.
+/// The configuration of a run that sent this many requests, at an endpoint with this capability.
 fn config_of(run: &Run, requests: u64, capability: Capability) -> Value {
     let plan = &run.plan;
     let models = plan.endpoint.models.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
@@ -74,7 +75,7 @@ fn config_of(run: &Run, requests: u64, capability: Capability) -> Value {
         if !plan.output.goodput.is_empty() {
             config.insert("slos".to_owned(), json!(plan.output.goodput));
         }
-        // AIPerf's models take none of an endpoint that knows no tokens.
+        // AIPerf's models accept none for an endpoint without tokens.
         if capability.produces_tokens || capability.tokenizes_input {
             config.insert("tokenizer".to_owned(), json!({ "name": tokenizer }));
         }
@@ -99,7 +100,7 @@ fn dataset(plan: &Plan) -> Value {
         Input::File { format, name, .. } => {
             let mut file =
                 json!({ "name": "main", "type": "file", "path": name, "random_seed": plan.random_seed });
-            // AIPerf knows no format that is still to be found out.
+            // AIPerf has no format that is still to be detected.
             if let Value::Object(file) = &mut file
                 && format != "auto"
             {
@@ -128,7 +129,7 @@ fn phase(planned: &Phase, requests: u64) -> Value {
     let has_end = planned.session_count.is_some()
         || planned.duration_seconds.is_some()
         || planned.request_count.is_some();
-    // A file is sent once; AIPerf's phases have an end that is written down.
+    // A file is sent once; AIPerf's phases need an explicit stop condition.
     let count = if has_end { planned.request_count } else { Some(requests.max(1)) };
     let facts = [
         ("requests", count.map(Value::from)),
@@ -143,7 +144,7 @@ fn phase(planned: &Phase, requests: u64) -> Value {
     Value::Object(phase)
 }
 
-/// A date as AIPerf writes it: local, without a zone, with microseconds as a float of seconds rounds them.
+/// A date as AIPerf writes it: local, without a zone, with microseconds rounded as a float of seconds.
 pub(crate) fn date(time: RealNs, utc_offset_seconds: i64) -> String {
     let seconds = metric::float(time.0) / 1e9;
     let micros = metric::whole((seconds.fract() * 1e6).round_ties_even());
@@ -157,7 +158,7 @@ pub(crate) fn date(time: RealNs, utc_offset_seconds: i64) -> String {
     if micros == 0 { date } else { format!("{date}.{micros:06}") }
 }
 
-/// Days since 1970-01-01 to year, month and day, in eras of 400 years that begin on 1 March.
+/// Converts days since 1970-01-01 to year, month and day, in eras of 400 years that start on 1 March.
 const fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_as_python_writes_them() {
+    fn dates_match_pythons() {
         let table = [
             (1_795_355_382_511_604_493, 0, "2026-11-22T13:49:42.511605"),
             (1_795_355_382_000_000_000, 3600, "2026-11-22T14:49:42"),

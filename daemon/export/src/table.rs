@@ -1,4 +1,4 @@
-//! Tables drawn with box characters, as AIPerf's console shows them.
+//! Draws tables with box characters, as AIPerf's console shows them.
 
 use crate::escape::{visible, visible_within};
 use unicode_width::UnicodeWidthStr;
@@ -11,23 +11,23 @@ pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// A column's name and how its cells stand.
+/// A column's name and the alignment of its cells.
 #[derive(Debug)]
 struct Column {
     name: String,
     side: Side,
 }
 
-/// Which side of its column a cell keeps to.
+/// The alignment of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The left: text.
+    /// Left: text.
     Left,
-    /// The right: numbers and their names.
+    /// Right: numbers and their names.
     Right,
 }
 
-/// Whether marks for colour are written.
+/// Whether colors are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// Plain text.
@@ -37,12 +37,12 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// A text in bold, where colours are written.
+    /// Bold text, if colors are written.
     pub(crate) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    /// A text with these ANSI attributes, where colours are written.
+    /// Text with these ANSI attributes, if colors are written.
     pub(crate) fn paint(self, attributes: &str, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),
@@ -62,7 +62,7 @@ impl Table {
         }
     }
 
-    /// Adds a row; cells that are missing are empty. What others named stands there as text, whatever it holds.
+    /// Adds a row; missing cells are empty. Foreign text in it is escaped.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells.iter().map(|cell| visible_within(cell, CELL_CHARACTERS_MAX)).collect());
     }
@@ -72,7 +72,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Draws it, no wider than `width` where its widest column can give way.
+    /// Draws it, no wider than `width` as far as its widest column can be wrapped.
     pub(crate) fn draw(&self, width: usize, colour: Colour) -> String {
         let widths = self.widths(width);
         let all = widths.iter().map(|width| width + 3).sum::<usize>() + 1;
@@ -143,7 +143,7 @@ fn rule(widths: &[usize], [left, line, cross, right]: [&str; 4]) -> String {
     format!("{left}{}{right}\n", parts.join(cross))
 }
 
-/// Cuts a text at spaces into lines of at most `width`; a longer word is cut where it must be.
+/// Wraps text at spaces into lines of at most `width`; longer words are split.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -168,7 +168,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 const NARROWEST: usize = 16;
-/// More of a text is in the other files.
+/// The full text is in the other files.
 const CELL_CHARACTERS_MAX: usize = 1000;
 
 #[cfg(test)]
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_named_is_text() {
+    fn foreign_names_are_escaped() {
         let mut table = Table::new("GPU \u{1b}[2J", &[("Message", Side::Left)]);
         table.row(vec!["\u{1b}]8;;http://x\u{7}click\u{9b}2J\u{202e}".to_owned()]);
         table.row(vec!["x".repeat(1 << 20)]);
@@ -195,7 +195,7 @@ mod tests {
             "{drawn}"
         );
         assert!(drawn.lines().count() < 30, "a long one is cut");
-        assert_eq!(wrap("a\u{1b}b", 80), ["a\\u001bb"], "as are sentences");
+        assert_eq!(wrap("a\u{1b}b", 80), ["a\\u001bb"], "so is wrapped text");
     }
 
     #[test]

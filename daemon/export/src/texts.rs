@@ -1,22 +1,22 @@
-//! What responses say, for the exporters that write it: whoever knows the run's endpoint tells them.
+//! Interface to the texts of responses, for the exporters that write them: implemented for the run's endpoint.
 
 use crate::artifacts::Exchange;
 use serde_json::Value;
 
-/// Somebody who understands the responses of the run's endpoint.
+/// Extracts texts from the responses of the run's endpoint.
 pub trait Texts {
-    /// What a response says; none where its bytes were not kept.
-    fn said(&self, exchange: &Exchange) -> Option<Said>;
+    /// The text of a response; `None` if its bytes were not stored.
+    fn response_text(&self, exchange: &Exchange) -> Option<ResponseText>;
 
-    /// An answer as a message of the next request; none where requests hold no messages.
+    /// A response as a message of the next request; `None` if requests contain no messages.
     fn message(&self, answer: &str) -> Option<Value>;
 }
 
-/// What a response says.
+/// The text of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
-    /// Reasoning, tool calls and answer in the order in which they came.
+pub struct ResponseText {
+    /// Reasoning, tool calls and content, in the order received.
     pub all: String,
-    /// What the session's next turn is sent with: the answer, or the reasoning if there was nothing else.
+    /// The text that the session's next turn includes: the content, or the reasoning if there is no content.
     pub answer: String,
 }

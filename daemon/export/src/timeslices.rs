@@ -1,4 +1,4 @@
-//! `profile_export_aiperf_timeslices.json` and `.csv`: the metrics of each time slice.
+//! Writes `profile_export_aiperf_timeslices.json` and `.csv`: the metrics of each time slice.
 
 use crate::artifacts::Artifacts;
 use crate::csv::{COLUMNS, by_tag, line};

@@ -1,7 +1,7 @@
-//! `trace_data` of a line of `profile_export.jsonl`: the stages of the HTTP exchange by AIPerf's keys, as dates.
+//! Writes `trace_data` of a line of `profile_export.jsonl`: the stages of the HTTP exchange by AIPerf's keys, as dates.
 //!
-//! What AIPerf calls chunks are segments on the way out and reads on the way in. Names are resolved before a run, and a
-//! request is submitted only when it has a connection: there is nothing to tell of waits for either.
+//! AIPerf's chunks are segments when sending and reads when receiving. Names are resolved before a run, and a request is
+//! submitted only when it has a connection, so there are no waits for either.
 
 use crate::artifacts::{Artifacts, Exchange};
 use crate::error::ExportError;
@@ -10,7 +10,7 @@ use crate::raw;
 use common::clock::MonoNs;
 use metric::{Case, Value, whole};
 
-/// Writes the object's keys; what is not known has none.
+/// Writes the object's keys; unknown values have none.
 pub(crate) fn write(
     line: &mut Line,
     artifacts: &Artifacts<'_>,

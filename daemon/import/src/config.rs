@@ -1,9 +1,9 @@
-//! What a run was to do, as its own summary tells; without one, as its first record lets guess.
+//! A run's configuration, from its own summary; without one, guessed from its first record.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What decides how records are understood and counted.
+/// What decides how records are parsed and counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Config {
     pub(crate) endpoint: String,
@@ -16,14 +16,14 @@ pub(crate) struct Config {
     pub(crate) slos: BTreeMap<String, f64>,
     pub(crate) slice_duration_seconds: Option<f64>,
     pub(crate) show_trace_timing: bool,
-    /// The round trip that was taken off latencies, in milliseconds.
+    /// The round trip that was subtracted from latencies, in milliseconds.
     pub(crate) network_rtt_ms: Option<f64>,
     pub(crate) artifact_dir: String,
     pub(crate) command_line: String,
     pub(crate) random_seed: u64,
-    /// The phases that make results, in order.
+    /// The measured phases, in order.
     pub(crate) loads: Vec<Load>,
-    /// Keys that the user put into every request.
+    /// Keys that the user added to every request.
     pub(crate) extra: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Load {
 }
 
 impl Config {
-    /// From the summary, and from the first record where the summary says nothing.
+    /// From the summary, and from the first record where the summary lacks a value.
     pub(crate) fn of(summary: &Value, first: &Value) -> Self {
         let config = &summary["input_config"];
         let endpoint = &config["endpoint"];
@@ -47,7 +47,7 @@ impl Config {
         let is_known = config.is_object();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let slos = config["slos"].as_object().into_iter().flatten();
-        let guessed_stream = asked_for_stream(first);
+        let guessed_stream = requested_stream(first);
         Self {
             endpoint: endpoint["type"].as_str().map_or_else(|| guess_endpoint(first), str::to_owned),
             urls: strings(&endpoint["urls"]),
@@ -69,7 +69,7 @@ impl Config {
     }
 }
 
-/// The phases that make results.
+/// The measured phases.
 fn measured(config: &Value) -> impl Iterator<Item = &Value> {
     let phases = config["phases"].as_array().map_or(&[][..], Vec::as_slice);
     let is_warmup = |phase: &Value| {
@@ -105,8 +105,8 @@ fn strings(value: &Value) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Whether a record's request asked for a stream; a record without its payload shows it by its metrics.
-fn asked_for_stream(record: &Value) -> bool {
+/// Whether a record's request was for a streamed response; without its payload, its metrics show it.
+fn requested_stream(record: &Value) -> bool {
     record["payload"]["stream"].as_bool().unwrap_or_else(|| {
         let headers = record["request_headers"].as_object();
         let accepts = headers.and_then(|headers| header(headers, "accept"));
@@ -118,7 +118,7 @@ fn header<'a>(headers: &'a Map<String, Value>, wanted: &str) -> Option<&'a str> 
     headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| value.as_str())
 }
 
-/// The endpoint that takes such payloads.
+/// Guesses the endpoint by the payload.
 fn guess_endpoint(record: &Value) -> String {
     let payload = &record["payload"];
     let shapes = [
@@ -145,7 +145,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_summary_tells() {
+    fn the_summary_has_the_configuration() {
         let summary = json!({
             "input_config": {
                 "models": {"items": [{"name": "a"}]},
@@ -158,14 +158,14 @@ mod tests {
             "run_info": {"cli_command": "aiperf profile", "random_seed": 7},
         });
         let config = Config::of(&summary, &Value::Null);
-        assert_eq!((config.endpoint.as_str(), config.streaming), ("completions", true), "what was asked");
+        assert_eq!((config.endpoint.as_str(), config.streaming), ("completions", true), "the endpoint");
         assert_eq!(config.slos["request_latency"].to_bits(), 250.0_f64.to_bits(), "a threshold");
-        assert_eq!(config.loads[0].request_rate, Some(2.5), "of the phase that counts");
+        assert_eq!(config.loads[0].request_rate, Some(2.5), "of the measured phase");
         assert_eq!((config.random_seed, config.tokenizer.as_deref()), (7, Some("t")), "the rest");
     }
 
     #[test]
-    fn without_a_summary_the_first_record_tells() {
+    fn without_a_summary_the_first_record_is_used() {
         let check = |record: Value, endpoint: &str, streaming: bool| {
             let config = Config::of(&Value::Null, &record);
             assert_eq!((config.endpoint.as_str(), config.streaming), (endpoint, streaming), "{record}");

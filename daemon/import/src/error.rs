@@ -1,64 +1,64 @@
-//! Why a foreign run could not be read.
+//! The errors of reading a foreign run.
 
 use std::path::{Path, PathBuf};
 
-/// Why a foreign run could not be read.
+/// An error of reading a foreign run.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// A file or directory refused.
+    /// A file or directory cannot be read.
     #[error("failed to read `{path}`")]
     Disk {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The directory holds no records.
+    /// The directory contains no records.
     #[error(
         "failed to find records in `{0}`: it has neither profile_export_raw.jsonl[.gz] (--export-level raw) nor \
          profile_export.jsonl[.gz]"
     )]
     NoRecords(PathBuf),
-    /// A file is no JSON.
-    #[error("failed to understand `{path}` as JSON")]
+    /// A file is not JSON.
+    #[error("failed to parse `{path}` as JSON")]
     Json {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// A line is no JSON or lacks what every record has.
-    #[error("failed to understand line {line} of `{path}`: {why}")]
+    /// A line is not JSON, or lacks a required field.
+    #[error("failed to parse line {line} of `{path}`: {why}")]
     Line {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Which line, from 1.
+        /// The line number, from 1.
         line: usize,
         /// What is wrong with it.
         why: String,
     },
-    /// The run spoke an API whose answers are not understood.
-    #[error("failed to read the answers of endpoint type `{name}`: understood are {known}")]
+    /// The run used an API whose responses cannot be parsed.
+    #[error("failed to parse responses of endpoint type `{name}`: supported are {known}")]
     Endpoint {
-        /// What the run calls it.
+        /// The endpoint type of the run.
         name: String,
-        /// What is understood.
+        /// The supported endpoint types.
         known: String,
     },
-    /// The tokenizer by which the run counted is not to be had.
+    /// The tokenizer that the run used is not available.
     #[error(
-        "failed to find tokenizer `{0}`, by which the run counted its tokens: give --tokenizer DIR, with its tokenizer.json"
+        "failed to find tokenizer `{0}`, which the run used to count tokens: use --tokenizer DIR, with its tokenizer.json"
     )]
     Tokenizer(String),
     /// A copy could not be written.
     #[error(transparent)]
     Copy(#[from] export::ExportError),
-    /// The tokenizer's file is not understood.
+    /// The tokenizer's file cannot be parsed.
     #[error("failed to use tokenizer `{path}`")]
     TokenizerFile {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: tokenizer::TokenizerError,
     },
 }

@@ -1,4 +1,4 @@
-//! Which files of an AIPerf run a directory has, whatever their prefix, compressed or not.
+//! Finds the files of an AIPerf run in a directory, with any prefix, compressed or not.
 
 use crate::error::ImportError;
 use export::source::Bounded;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The files that matter; each may be missing.
+/// The files used; each may be missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Files {
     pub(crate) raw: Option<PathBuf>,
@@ -16,23 +16,23 @@ pub(crate) struct Files {
     pub(crate) summary: Option<PathBuf>,
     pub(crate) manifest: Option<PathBuf>,
     pub(crate) inputs: Option<PathBuf>,
-    /// What `--profile-export-prefix` was.
+    /// The run's `--profile-export-prefix`.
     pub(crate) prefix: Option<String>,
 }
 
-/// Whether a directory holds records of an AIPerf run.
+/// Whether a directory contains records of an AIPerf run.
 ///
 /// # Errors
-/// When the directory can't be read.
+/// When the directory cannot be read.
 pub fn is_foreign(directory: &Path) -> Result<bool, ImportError> {
     let files = Files::find(directory)?;
     Ok(files.raw.is_some() || files.records.is_some())
 }
 
-/// Copies what an AIPerf run sent, and with `raw` what it received, to another directory, uncompressed.
+/// Copies an AIPerf run's requests, and with `raw` its responses, to another directory, uncompressed.
 ///
 /// # Errors
-/// When a file can't be read or written.
+/// When a file cannot be read or written.
 pub fn copy_exchanges(from: &Path, to: &Path, names: &Names, raw: bool) -> Result<(), ImportError> {
     let files = Files::find(from)?;
     let raw = files.raw.filter(|_| raw);
@@ -86,7 +86,7 @@ impl Files {
     }
 }
 
-/// What `--profile-export-prefix` was, if this file tells: `foo_raw.jsonl`, or `foo.jsonl` beside `foo.json`.
+/// The run's `--profile-export-prefix`, if this file shows it: `foo_raw.jsonl`, or `foo.jsonl` next to `foo.json`.
 fn prefix<'a>(name: &'a str, names: &[String]) -> Option<&'a str> {
     let bare = name.strip_suffix(".gz").unwrap_or(name);
     let stem = bare.strip_suffix(".jsonl")?;
@@ -97,7 +97,7 @@ fn prefix<'a>(name: &'a str, names: &[String]) -> Option<&'a str> {
     names.iter().any(|name| summaries.contains(name)).then_some(stem)
 }
 
-/// The lines of a file with their numbers from 1; empty ones are passed over.
+/// The lines of a file with their numbers from 1; empty ones are skipped.
 pub(crate) fn lines(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<(usize, String), ImportError>> + use<>, ImportError> {
@@ -113,7 +113,7 @@ pub(crate) fn lines(
     Ok(read.filter(|line| line.as_ref().map_or(true, |(_, text)| !text.trim().is_empty())))
 }
 
-/// A whole JSON file.
+/// Reads a whole JSON file.
 pub(crate) fn json(path: &Path) -> Result<Value, ImportError> {
     let mut text = Vec::new();
     let mut bounded = Bounded::new(open(path)?, DOCUMENT_BYTES_MAX);
@@ -127,21 +127,21 @@ fn open(path: &Path) -> Result<Box<dyn Read>, ImportError> {
     if !is_compressed {
         return Ok(Box::new(file));
     }
-    // A few megabytes of gzip can stand for gigabytes, but not of records.
+    // A few megabytes of gzip can expand to gigabytes, but records do not compress that well.
     let packed = file.metadata().map_err(ImportError::disk(path))?.len();
     let unpacked = packed.saturating_mul(RATIO_MAX).clamp(SMALL_BYTES, FILE_BYTES_MAX);
     Ok(Box::new(Bounded::new(MultiGzDecoder::new(file), unpacked)))
 }
 
-/// A line is a request with all of its answer.
+/// Maximum size of a line, which is a request with its whole response.
 const LINE_BYTES_MAX: usize = 64 << 20;
-/// A summary, or what was sent in all.
+/// Maximum size of a summary, or of the file with all payloads.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
-/// Records of one run are alike, and shrink to a fiftieth.
+/// Maximum compression ratio: records of one run are similar, and shrink to a fiftieth.
 const RATIO_MAX: u64 = 200;
-/// What may be unpacked of however few bytes.
+/// Decompressed size that is allowed at any ratio.
 const SMALL_BYTES: u64 = 256 << 20;
-/// The longest file that is read, before and after it is uncompressed.
+/// Maximum size of a file, compressed and decompressed.
 const FILE_BYTES_MAX: u64 = 32 << 30;
 
 #[cfg(test)]
@@ -176,7 +176,7 @@ mod tests {
             Some("profile_export_aiperf.json"),
         );
         let prefix = check(&["foo_raw.jsonl"], Some("foo_raw.jsonl"), None, None);
-        assert_eq!(prefix.as_deref(), Some("foo"), "what the run's files are called");
+        assert_eq!(prefix.as_deref(), Some("foo"), "the prefix of the run's files");
         check(
             &["a.json", "a.jsonl.gz", "server_metrics_export.jsonl"],
             None,

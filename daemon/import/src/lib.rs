@@ -1,19 +1,19 @@
-//! Reads what NVIDIA AIPerf stored of a run, as the records that our own load generator and scribe would have made.
+//! Reads a run of NVIDIA AIPerf as records, in the form that aiperfd's own load generator and response parser produce.
 //!
 //! ```text
-//! files.rs    which files are there            config.rs   what the run was to do, as its own summary tells
-//! raw.rs      a line of the raw export ──┐     window.rs   when its phases began and ended
-//! records.rs  a line of the record export┴──▶ Exchange     run.rs: all of it together
+//! files.rs    which files exist                config.rs   the run's configuration, from its own summary
+//! raw.rs      a line of the raw export ──┐     window.rs   start and end of its phases
+//! records.rs  a line of the record export┴──▶ Exchange     run.rs: the whole run
 //! noticed.rs  when the tool noticed each event, for an audit
-//! answer.rs   what responses say               prompt.rs   which text of a payload is counted
+//! content.rs  parses responses                 prompt.rs   which text of a payload is counted
 //! ```
 //!
-//! The raw export holds every stamp; the record export holds each request's metrics, from which its stamps follow.
+//! The raw export has every timestamp; the record export has each request's metrics, from which its timestamps are computed.
 #![forbid(unsafe_code)]
 
-mod answer;
 mod budget;
 mod config;
+mod content;
 mod error;
 mod files;
 mod noticed;

@@ -1,4 +1,4 @@
-//! When another tool noticed what, request by request, by the id that it put on the wire.
+//! When another tool noticed each event, request by request, identified by the id that it sent.
 
 use crate::budget::Budget;
 use crate::error::ImportError;
@@ -8,22 +8,22 @@ use common::clock::MonoNs;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// What a tool says of one request of its own.
+/// Another tool's account of one of its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noticed {
     /// The `X-Request-ID` that it sent.
     pub client_request_id: String,
-    /// Whether the request counts, as opposed to warm-up.
+    /// Whether the request is measured, not part of a warmup.
     pub is_profiling: bool,
-    /// When it noticed each event, on the clock of its `time.perf_counter_ns`, which on Linux is the monotonic one.
-    /// Empty where the run kept no raw records.
+    /// When it noticed each event, by `time.perf_counter_ns`, which on Linux is the monotonic clock. Empty if the run stored no
+    /// raw records.
     pub events: Vec<MonoNs>,
 }
 
-/// The requests of an AIPerf run, from its raw records or else its records; those without an id are passed over.
+/// The requests of an AIPerf run, from its raw records or else its records; those without an id are skipped.
 ///
 /// # Errors
-/// When there are no records, or one is no JSON.
+/// When there are no records, or one is not JSON.
 pub fn noticed(directory: &Path) -> Result<Vec<Noticed>, ImportError> {
     let files = Files::find(directory)?;
     let path = files.raw.as_deref().or(files.records.as_deref());
@@ -46,10 +46,10 @@ pub fn noticed(directory: &Path) -> Result<Vec<Noticed>, ImportError> {
     Ok(found)
 }
 
-/// Where an AIPerf run has its summary, if it has one.
+/// The path of an AIPerf run's summary, if it has one.
 ///
 /// # Errors
-/// When the directory can't be read.
+/// When the directory cannot be read.
 pub fn summary(directory: &Path) -> Result<Option<PathBuf>, ImportError> {
     Ok(Files::find(directory)?.summary)
 }
@@ -69,7 +69,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_line_says_when_it_noticed_what() {
+    fn a_line_has_the_times_of_its_events() {
         let line = json!({
             "metadata": {"x_request_id": "a", "benchmark_phase": "warmup"},
             "responses": [{"perf_ns": 5}, {"perf_ns": 9}, {}],
@@ -77,6 +77,6 @@ mod tests {
         let events = vec![MonoNs(5), MonoNs(9)];
         let expected = Noticed { client_request_id: "a".to_owned(), is_profiling: false, events };
         assert_eq!(of_line(&line), Some(expected), "a raw record");
-        assert_eq!(of_line(&json!({"metadata": {}})), None, "nobody knows which request it is");
+        assert_eq!(of_line(&json!({"metadata": {}})), None, "it cannot be matched to a request");
     }
 }

@@ -1,8 +1,8 @@
-//! Which text of a payload is counted as input: AIPerf's walk over every shape of request that it sends.
+//! Selects the text of a payload that counts as input: AIPerf's rules for every form of request that it sends.
 
 use serde_json::Value;
 
-/// What of a payload is counted.
+/// The counted parts of a payload.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prompt {
     /// Texts, which are joined by a space.
@@ -12,7 +12,7 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Everything that is counted in a payload.
+    /// All counted parts of a payload.
     pub(crate) fn of(payload: &Value) -> Self {
         let mut prompt = Self::default();
         let mut has_items = false;
@@ -33,7 +33,7 @@ impl Prompt {
         prompt
     }
 
-    /// Images among the parts of messages; none is no value.
+    /// The number of images in messages; zero means no value.
     pub(crate) fn images(payload: &Value) -> Option<u32> {
         let items = ["messages", "input"].into_iter().filter_map(|key| payload[key].as_array()).flatten();
         let parts = items.filter_map(|item| item["content"].as_array()).flatten();
@@ -41,7 +41,7 @@ impl Prompt {
         u32::try_from(parts.filter(is_image).count()).ok().filter(|images| *images > 0)
     }
 
-    /// Its length in tokens; none where there is nothing to count.
+    /// The length in tokens; `None` if there is nothing to count.
     pub(crate) fn count(&self, count: impl Fn(&str) -> u32) -> Option<u32> {
         let sent = u32::try_from(self.tokens).unwrap_or(u32::MAX);
         if self.texts.is_empty() {
@@ -54,14 +54,14 @@ impl Prompt {
         self.texts.extend(text.as_str().map(str::to_owned));
     }
 
-    /// The same for texts that are left out when they are empty.
+    /// Adds a text unless it is empty.
     fn push_filled(&mut self, text: &Value) {
         if text.as_str().is_some_and(|text| !text.is_empty()) {
             self.push(text);
         }
     }
 
-    /// A system prompt beside the messages.
+    /// A system prompt separate from the messages.
     fn preamble(&mut self, value: &Value) {
         self.push(value);
         for part in value.as_array().into_iter().flatten() {
@@ -103,7 +103,7 @@ impl Prompt {
         }
     }
 
-    /// Payloads that are no list of messages.
+    /// Payloads that are not a list of messages.
     fn flat(&mut self, payload: &Value) {
         if self.strings(&payload["prompt"]) || self.strings(&payload["input"]) {
             return;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_request() {
+    fn every_form_of_request() {
         let parts =
             json!([{"type": "text", "text": "a"}, {"type": "image_url"}, {"type": "text", "text": "b"}]);
         assert_eq!(

@@ -1,88 +1,94 @@
-//! A line of `profile_export_raw.jsonl` as a request with its events.
+//! Parses a line of `profile_export_raw.jsonl` to a request with its events.
 
-use crate::answer::{Answer, Api};
+use crate::content::{Api, Content};
 use crate::error::ImportError;
 use crate::prompt::Prompt;
 use crate::run::Seen;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 use common::id::RequestId;
-use export::{Exchange, Told};
+use export::{Exchange, ForeignRequest};
 use record::{Request, Token};
 use serde_json::Value;
 use tokenizer::Tokenizer;
 
-/// Understands the lines of a raw export.
+/// A parser of the lines of a raw export.
 pub struct RawLines {
     api: Api,
     tokenizer: Option<Tokenizer>,
     seen: Seen,
-    /// The keys by which a request asks for a length.
-    asked: Vec<&'static str>,
+    /// The keys by which a request limits its output length.
+    length_keys: Vec<&'static str>,
     per_chunk_usage: bool,
 }
 
 impl RawLines {
-    /// For a run of this endpoint type; without a tokenizer nothing but the server's counts is taken.
+    /// For a run of this endpoint type; without a tokenizer, only the server's counts are used.
     ///
     /// # Errors
-    /// When the endpoint's answers are not understood.
+    /// When the endpoint's responses cannot be parsed.
     pub fn new(endpoint: &str, tokenizer: Option<Tokenizer>) -> Result<Self, ImportError> {
         let api = Api::of(endpoint)?;
-        Ok(Self { api, tokenizer, seen: Seen::default(), asked: MAX_TOKENS.to_vec(), per_chunk_usage: false })
+        Ok(Self {
+            api,
+            tokenizer,
+            seen: Seen::default(),
+            length_keys: MAX_TOKENS.to_vec(),
+            per_chunk_usage: false,
+        })
     }
 
-    /// What the user put into every request asks for no length of AIPerf's own.
+    /// Keys that the user added to every request are not AIPerf's own length.
     pub(crate) fn without_extra(mut self, extra: &[String]) -> Self {
-        self.asked.retain(|key| !extra.iter().any(|extra| extra == key));
+        self.length_keys.retain(|key| !extra.iter().any(|extra| extra == key));
         self
     }
 
-    /// Of a run whose server told the tokens of each chunk.
-    pub(crate) const fn with_chunk_counts(mut self, told: bool) -> Self {
-        self.per_chunk_usage = told;
+    /// Sets whether the server reported the tokens of each chunk.
+    pub(crate) const fn with_chunk_counts(mut self, reported: bool) -> Self {
+        self.per_chunk_usage = reported;
         self
     }
 
-    /// What all lines had in common.
+    /// The state shared by all lines.
     pub(crate) fn into_seen(self) -> Seen {
         self.seen
     }
 
-    /// A line as a request with its events.
+    /// Parses a line to a request with its events.
     ///
     /// # Errors
-    /// What the line lacks.
+    /// Which field is missing.
     pub fn exchange(&mut self, place: u64, line: &Value) -> Result<Exchange, String> {
         let mut request = identity(place, line, &mut self.seen)?;
         let submitted = request.submitted_ns.unwrap_or(request.due_ns);
-        let begun = line["start_perf_ns"].as_u64().ok_or("it has no `start_perf_ns`")?;
-        let mut answer = Answer::default();
+        let start = line["start_perf_ns"].as_u64().ok_or("it has no `start_perf_ns`")?;
+        let mut content = Content::default();
         let mut tokens = Vec::new();
         for response in line["responses"].as_array().into_iter().flatten() {
             let perf = response["perf_ns"].as_u64().ok_or("a response has no `perf_ns`")?;
-            let reaped = MonoNs(submitted.0.saturating_add_signed(MonoNs(perf).since(MonoNs(begun)).0));
+            let reaped = MonoNs(submitted.0.saturating_add_signed(MonoNs(perf).since(MonoNs(start)).0));
             let index = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-            let kind = answer.understand(self.api, response);
+            let kind = content.add(self.api, response);
             tokens.push(Token::noticed(request.request_id, index, kind, reaped));
         }
         let payload = &line["payload"];
         request.http_status = request.http_status.or_else(|| small(&line["status"]));
-        request.requested_output_tokens = self.asked.iter().find_map(|key| small(&payload[key]));
+        request.requested_output_tokens = self.length_keys.iter().find_map(|key| small(&payload[key]));
         milestones(&mut request, &tokens);
         let count = self.tokenizer.as_ref().map(|tokenizer| |text: &str| tokenizer.count(text));
         request.input_tokens = count.as_ref().and_then(|count| Prompt::of(payload).count(count));
         if request.succeeded() {
-            answer.counts(&mut request, count.as_ref().map(|count| count as &dyn Fn(&str) -> u32));
+            content.counts(&mut request, count.as_ref().map(|count| count as &dyn Fn(&str) -> u32));
             if self.per_chunk_usage {
-                answer.first_chunk(&mut request);
+                content.first_chunk(&mut request);
             }
             request.images = Prompt::images(payload);
             if matches!(self.api, Api::Data) && count.is_some() {
                 request.output_tokens = Some(0);
             }
         }
-        Ok(Exchange { request, tokens, responses: Vec::new(), told: Some(told(line)) })
+        Ok(Exchange { request, tokens, responses: Vec::new(), foreign: Some(foreign(line)) })
     }
 }
 
@@ -92,7 +98,7 @@ impl std::fmt::Debug for RawLines {
     }
 }
 
-/// Who a line is about, when, and how it ended.
+/// The identity, times and outcome of a line's request.
 pub(crate) fn identity(place: u64, line: &Value, seen: &mut Seen) -> Result<Request, String> {
     let metadata = &line["metadata"];
     let date = |key: &str| metadata[key].as_u64().map(MonoNs);
@@ -127,13 +133,16 @@ pub(crate) fn identity(place: u64, line: &Value, seen: &mut Seen) -> Result<Requ
     Ok(request)
 }
 
-/// What the line says in its own words.
-pub(crate) fn told(line: &Value) -> Told {
+/// The line's own fields.
+pub(crate) fn foreign(line: &Value) -> ForeignRequest {
     let error = &line["error"];
-    Told { metadata: line["metadata"].to_string(), error: error.is_object().then(|| error.to_string()) }
+    ForeignRequest {
+        metadata: line["metadata"].to_string(),
+        error: error.is_object().then(|| error.to_string()),
+    }
 }
 
-/// The request's own stamps that follow from its events.
+/// The request's timestamps that follow from its events.
 pub(crate) fn milestones(request: &mut Request, tokens: &[Token]) {
     let content = || tokens.iter().filter(|token| token.kind.is_content()).map(|token| token.reaped_ns);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -151,10 +160,10 @@ pub(crate) fn small(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-/// The code that AIPerf gives to what it cancelled.
+/// AIPerf's status code for cancelled requests.
 const CLIENT_CLOSED_REQUEST: u32 = 499;
 
-/// How requests say how long the answer may be.
+/// The keys by which requests limit the output length.
 const MAX_TOKENS: &[&str] = &["max_completion_tokens", "max_tokens", "max_output_tokens"];
 
 #[cfg(test)]
@@ -183,14 +192,14 @@ mod tests {
     #[test]
     fn a_line_is_a_request() {
         let mut lines = RawLines::new("chat", Some(Tokenizer::builtin())).unwrap();
-        let Exchange { request, tokens, told, .. } = lines.exchange(4, &line()).unwrap();
+        let Exchange { request, tokens, foreign, .. } = lines.exchange(4, &line()).unwrap();
         assert_eq!((request.session, request.turn, request.entry), (4, 1, 7), "who");
         assert_eq!(tokens.iter().map(|token| token.reaped_ns.0).collect::<Vec<_>>(), [1100, 1200], "when");
         let lengths = (request.input_tokens, request.output_tokens, request.requested_output_tokens);
-        assert_eq!(lengths, (Some(2), Some(2), Some(12)), "how much");
+        assert_eq!(lengths, (Some(2), Some(2), Some(12)), "the lengths");
         let later = lines.exchange(5, &line()).unwrap().request;
         assert_eq!(later.session, 4, "of the same session");
-        assert!(told.unwrap().metadata.contains("session_000007"), "in its own words");
+        assert!(foreign.unwrap().metadata.contains("session_000007"), "its own fields");
     }
 
     #[test]
@@ -221,6 +230,6 @@ mod tests {
         for key in ["start_perf_ns", "request_start_ns", "request_end_ns"] {
             assert!(refused(key).contains(key), "{key} is missing");
         }
-        assert!(lines.exchange(0, &Value::Null).is_err(), "no object");
+        assert!(lines.exchange(0, &Value::Null).is_err(), "not an object");
     }
 }

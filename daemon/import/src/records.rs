@@ -1,9 +1,10 @@
-//! A line of `profile_export.jsonl` as a request with its events: the stamps follow from the request's own metrics.
+//! Parses a line of `profile_export.jsonl` to a request with its events: the timestamps are computed from the request's own
+//! metrics.
 //!
-//! What follows from nothing is absent: events without content, and how a tool call or reasoning is told from text
-//! after the first event of the answer.
+//! What cannot be derived is absent: events without content, and the distinction of tool calls or reasoning from text after the
+//! first event of the answer.
 
-use crate::raw::{identity, milestones, told};
+use crate::raw::{foreign, identity, milestones};
 use crate::run::Seen;
 use common::clock::MonoNs;
 use common::reply_event::EventKind;
@@ -12,15 +13,15 @@ use metric::{Value as Number, whole};
 use record::{Request, Token};
 use serde_json::Value;
 
-/// A line as a request with its events.
+/// Parses a line to a request with its events.
 ///
 /// # Errors
-/// What the line lacks.
+/// Which field is missing.
 pub fn record_line(place: u64, line: &Value) -> Result<Exchange, String> {
     exchange(place, line, &mut Seen::default())
 }
 
-/// The same, where conversations keep their numbers from line to line.
+/// Like [`record_line`], with conversation numbers that are consistent across lines.
 pub(crate) fn exchange(place: u64, line: &Value, seen: &mut Seen) -> Result<Exchange, String> {
     let mut request = identity(place, line, seen)?;
     let metrics = Metrics(&line["metrics"]);
@@ -50,10 +51,10 @@ pub(crate) fn exchange(place: u64, line: &Value, seen: &mut Seen) -> Result<Exch
     let tokens = tokens.collect::<Vec<_>>();
     milestones(&mut request, &tokens);
     counts(&mut request, &metrics);
-    Ok(Exchange { request, tokens, responses: Vec::new(), told: Some(told(line)) })
+    Ok(Exchange { request, tokens, responses: Vec::new(), foreign: Some(foreign(line)) })
 }
 
-/// The counts that AIPerf made of a request.
+/// AIPerf's counts of a request.
 pub(crate) fn counts(request: &mut Request, metrics: &Metrics<'_>) {
     let count = |tag: &str| metrics.count(tag);
     request.input_tokens = count("input_sequence_length").or_else(|| count("error_isl"));
@@ -75,7 +76,7 @@ pub(crate) fn counts(request: &mut Request, metrics: &Metrics<'_>) {
     rare(request, metrics);
 }
 
-/// Numbers that few runs have.
+/// Metrics that few runs have.
 fn rare(request: &mut Request, metrics: &Metrics<'_>) {
     let (count, number) = (|tag: &str| metrics.count(tag), |tag: &str| metrics.number(tag));
     request.images = count("num_images");
@@ -91,7 +92,7 @@ fn rare(request: &mut Request, metrics: &Metrics<'_>) {
         number("spec_decode_draft_acceptance_rate").map(|percent| percent / 100.0);
 }
 
-/// The metrics of one request, as its line has them.
+/// The metrics of one request, as in its line.
 pub(crate) struct Metrics<'a>(pub(crate) &'a Value);
 
 impl Metrics<'_> {
@@ -103,7 +104,7 @@ impl Metrics<'_> {
         u32::try_from(whole(self.number(tag)?.round())).ok()
     }
 
-    /// Milliseconds as what they were made of.
+    /// Converts milliseconds to the nanoseconds that they were computed from.
     fn nanoseconds(&self, tag: &str) -> Option<u64> {
         self.number(tag).map(nanoseconds)
     }
@@ -113,7 +114,7 @@ impl Metrics<'_> {
         gaps.filter_map(Value::as_f64).map(nanoseconds)
     }
 
-    /// The length that was asked for, from how far the real one is off.
+    /// The requested length, from the relative difference to the real one.
     fn requested(&self) -> Option<u32> {
         let off = self.number("osl_mismatch_diff_pct")?;
         let length = self.number("output_sequence_length")?;
@@ -131,7 +132,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn stamps_follow_from_metrics() {
+    fn timestamps_follow_from_metrics() {
         let line = json!({
             "metadata": {"request_start_ns": 1_000_000_000_u64, "request_end_ns": 2_000_000_000_u64},
             "metrics": {
@@ -160,7 +161,7 @@ mod tests {
             "error": {"code": 503, "type": "T", "message": "M"},
         });
         let Exchange { request, tokens, .. } = record_line(0, &line).unwrap();
-        assert!(tokens.is_empty() && !request.succeeded(), "nothing came");
-        assert_eq!((request.http_status, request.input_tokens), (Some(503), Some(5)), "what is known");
+        assert!(tokens.is_empty() && !request.succeeded(), "nothing was received");
+        assert_eq!((request.http_status, request.input_tokens), (Some(503), Some(5)), "the known fields");
     }
 }

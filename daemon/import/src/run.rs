@@ -1,4 +1,4 @@
-//! A foreign run as a whole: what it says of itself, and its requests.
+//! A foreign run as a whole: its description, and its requests.
 
 use crate::budget::Budget;
 use crate::config::Config;
@@ -17,32 +17,32 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use tokenizer::Tokenizer;
 
-/// A run that another tool stored.
+/// A run of another tool.
 #[derive(Debug)]
 pub struct Imported {
-    /// What it says of itself, in our words.
+    /// Its description, in our terms.
     pub run: Run,
     /// Its requests.
     pub exchanges: Vec<Exchange>,
     /// Its own summary, `null` if there is none.
     pub summary: Value,
-    /// By how much its dates are ahead of UTC.
+    /// The offset of its dates from UTC.
     pub utc_offset_seconds: i64,
-    /// What a reader of its numbers must know.
+    /// Notes that a reader of its results must know.
     pub warnings: Vec<String>,
 }
 
-/// What lines share.
+/// State shared by lines.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     conversations: HashMap<String, u32>,
     sessions: HashMap<String, u64>,
-    /// The names of the phases that make the results.
+    /// The names of the measured phases.
     measured: Vec<String>,
 }
 
 impl Seen {
-    /// The number of a conversation: that in its name, or else in order of appearance.
+    /// The number of a conversation: from its name, or else by order of appearance.
     pub(crate) fn conversation(&mut self, name: &str) -> u32 {
         let numbered = name.strip_prefix("session_").and_then(|number| number.parse().ok());
         numbered.unwrap_or_else(|| {
@@ -51,12 +51,12 @@ impl Seen {
         })
     }
 
-    /// The number of a session: in order of appearance by what its requests have in common, or else the line's place.
+    /// The number of a session: by order of appearance of its correlation id, or else the line's index.
     pub(crate) fn session(&mut self, correlation: Option<&str>, place: u64) -> u64 {
         correlation.map_or(place, |name| *self.sessions.entry(name.to_owned()).or_insert(place))
     }
 
-    /// The name of the phase that a line's metadata tells; without one, what AIPerf calls its kind.
+    /// The name of the phase in a line's metadata; without one, AIPerf's name of its kind.
     pub(crate) fn phase(&mut self, metadata: &Value) -> String {
         let kind = metadata["benchmark_phase"].as_str().unwrap_or(PROFILING);
         let name = metadata["phase_name"].as_str().unwrap_or(kind);
@@ -70,7 +70,7 @@ impl Seen {
 /// Reads the AIPerf run in a directory. Tokens are counted with `tokenizer`, or else as the run did.
 ///
 /// # Errors
-/// When there are no records, one is not understood, or the run's tokenizer is not to be had.
+/// When there are no records, one cannot be parsed, or the run's tokenizer is not available.
 pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, ImportError> {
     let files = Files::find(directory)?;
     let optional = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Value::Null), json);
@@ -85,7 +85,7 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
     let mut warnings = Vec::new();
     if summary.is_null() {
         warnings.push(format!(
-            "there is no summary beside the records: taken for a run of endpoint type `{}`, {}",
+            "there is no summary next to the records: treated as a run of endpoint type `{}`, {}",
             config.endpoint,
             if config.streaming { "streaming" } else { "not streaming" },
         ));
@@ -94,15 +94,15 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
         Some(raw) => read_raw(raw, &files, &config, tokenizer, &mut warnings)?,
         None => {
             warnings.push(
-                "there is no raw export: stamps and token counts follow from each request's metrics"
+                "there is no raw export: timestamps and token counts are computed from each request's metrics"
                     .to_owned(),
             );
             read_records(path)?
         }
     };
-    let begun =
+    let first =
         exchanges.iter().filter_map(|exchange| exchange.request.submitted_ns).map(|stamp| stamp.0).min();
-    let utc_offset_seconds = window::utc_offset_seconds(&summary, begun);
+    let utc_offset_seconds = window::utc_offset_seconds(&summary, first);
     if measured.is_empty() {
         measured.push(PROFILING.to_owned());
     }
@@ -115,7 +115,7 @@ pub fn read(directory: &Path, tokenizer: Option<Tokenizer>) -> Result<Imported, 
     Ok(Imported { run, exchanges, summary, utc_offset_seconds, warnings })
 }
 
-/// The sum of the lengths of the requests that count, as AIPerf's float dates have them.
+/// The total length of the measured requests, as in AIPerf's float dates.
 fn busy_ns(exchanges: &[Exchange], measured: &[String]) -> f64 {
     let requests = exchanges.iter().map(|exchange| &exchange.request);
     let counted = requests.filter(|request| measured.contains(&request.phase));
@@ -140,7 +140,7 @@ fn read_raw(
             (Some(tokenizer), _) => (Some(tokenizer), HashMap::new()),
             (None, Some(records)) => {
                 warnings.push(format!(
-                    "tokenizer `{}` is not here: token counts are those of `{}`",
+                    "tokenizer `{}` is not available: token counts are those of `{}`",
                     tokenizer_name(config),
                     records.display()
                 ));
@@ -220,14 +220,14 @@ fn tokenizer_name(config: &Config) -> &str {
         .unwrap_or("(none named)")
 }
 
-/// The tokenizer that the run names, if it is on this machine: a folder, or in Hugging Face's cache.
+/// The tokenizer that the run names, if it is on this machine: a directory, or in Hugging Face's cache.
 fn stored_tokenizer(config: &Config, records: &Path) -> Result<Option<Tokenizer>, ImportError> {
     let name = tokenizer_name(config);
     if name == "builtin" {
         return Ok(Some(Tokenizer::builtin()));
     }
-    let beside = records.parent().map(|parent| parent.join(name));
-    let folders = [Some(PathBuf::from(name)), beside].into_iter().flatten().chain(cached(name));
+    let sibling = records.parent().map(|parent| parent.join(name));
+    let folders = [Some(PathBuf::from(name)), sibling].into_iter().flatten().chain(cached(name));
     let mut candidates = folders.map(|folder| folder.join("tokenizer.json"));
     match candidates.find(|path| path.is_file()) {
         Some(path) => {
@@ -257,7 +257,7 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
     let reason = Reason {
         name: "foreign_stamps".to_owned(),
         standing: Standing::Degraded,
-        text: "Every stamp is the other tool's own, taken when its process noticed: how late that was is not known; \
+        text: "Every timestamp is the other tool's own, taken when its process noticed the event, with an unknown delay; \
                measure with aiperf-ctl profile to know."
             .to_owned(),
         figures: Vec::new(),
@@ -273,7 +273,7 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
         host: record::Host::default(),
         doctor: Vec::new(),
         timestamps: "user".to_owned(),
-        timestamps_reason: Some("AIPerf's own stamps".to_owned()),
+        timestamps_reason: Some("AIPerf's own timestamps".to_owned()),
         clock_begin: Anchor::default(),
         clock_end: Anchor::default(),
         phases: Vec::new(),
@@ -332,9 +332,9 @@ fn phase(config: &Config, name: &str) -> Phase {
     }
 }
 
-/// What JSON takes in memory for each of its bytes, at worst.
+/// Maximum memory of parsed JSON per byte of its text.
 const VALUE_FACTOR: usize = 16;
-/// Several times the largest `tokenizer.json` that is published.
+/// Several times the size of the largest published `tokenizer.json`.
 const TOKENIZER_BYTES_MAX: u64 = 512 << 20;
 
 #[cfg(test)]
@@ -343,7 +343,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn phases_keep_the_names_that_lines_tell() {
+    fn phases_have_the_names_in_the_lines() {
         let mut seen = Seen::default();
         let mut check =
             |metadata: Value, expected: &str| assert_eq!(seen.phase(&metadata), expected, "{metadata}");
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_measured_phase_has_the_load_that_it_was_configured_with() {
+    fn a_measured_phase_has_its_configured_load() {
         let summary = json!({"input_config": {"phases": [
             {"name": "cold", "kind": "warmup", "type": "concurrency", "concurrency": 9},
             {"name": "few", "kind": "profiling", "type": "concurrency", "concurrency": 1},

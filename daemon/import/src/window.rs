@@ -1,16 +1,15 @@
-//! When the phases of a run began and ended. The records do not tell: a phase begins before its first request.
+//! Start and end of a run's phases. The records do not contain them: a phase starts before its first request.
 //!
-//! With several phases AIPerf writes `phase_manifest.json`. With one, the summary tells the begin to the microsecond,
-//! and the length follows from its request count and throughput.
+//! With several phases AIPerf writes `phase_manifest.json`. With one, the summary has the start to the microsecond, and the
+//! length follows from its request count and throughput.
 
 use common::clock::MonoNs;
 use metric::{float, whole};
 use record::Phase;
 use serde_json::Value;
 
-/// The phases, as exactly as the files tell; none without a manifest and a summary. Without a manifest there is one,
-/// whose name is `only`. `busy_ns` is the sum of the lengths
-/// of all requests that count.
+/// The phases, as exactly as the files allow; empty without a manifest and a summary. Without a manifest there is one, named
+/// `only`. `busy_ns` is the total length of all measured requests.
 pub(crate) fn phases(
     manifest: &Value,
     summary: &Value,
@@ -41,7 +40,7 @@ fn single(summary: &Value, name: &str, utc_offset_seconds: i64, busy_ns: f64) ->
     let length = length.map(|(count, throughput)| whole((count / throughput * 1e9).round()));
     let (begin, end) = match (length, end) {
         (Some(length), Some(end)) => {
-            // Both dates are rounded to the microsecond: the begin is most likely amid what they allow.
+            // Both dates are rounded to the microsecond: the start is most likely in the middle of the possible range.
             let latest = end.saturating_sub(length);
             let begin = if begin.abs_diff(latest) <= MICROSECOND { begin.midpoint(latest) } else { begin };
             let begin =
@@ -54,10 +53,10 @@ fn single(summary: &Value, name: &str, utc_offset_seconds: i64, busy_ns: f64) ->
     Some(phase(name, begin, end))
 }
 
-/// The begin nearest to `near` for which the window has its full length as AIPerf's float dates have it.
+/// The start nearest to `near` for which the window has its full length in AIPerf's float dates.
 ///
-/// A date as a float is exact to 256 ns only, so a window of one length has two lengths in floats, depending on where
-/// it begins. Which one it was follows from the mean concurrency: the time that all requests took, divided by it.
+/// A float date is exact to 256 ns only, so a window of one length has two float lengths, depending on its start. The mean
+/// concurrency shows which one it was: it divides the total time of all requests.
 fn settle(near: u64, length: u64, full_ns: Option<f64>) -> u64 {
     let Some(full_ns) = full_ns else { return near };
     let is_full = |begin: &u64| {
@@ -73,17 +72,17 @@ fn phase(name: &str, begin: u64, end: u64) -> Phase {
     Phase { name: name.to_owned(), begun_ns: MonoNs(begin), ended_ns: MonoNs(end), duration_ns: None }
 }
 
-/// By how much the clock that wrote the summary's dates was ahead of UTC, told by the first request: dates have no
-/// zone, but zones differ by quarters of an hour.
+/// The offset from UTC of the clock that wrote the summary's dates, derived from the first request: dates have no zone, but
+/// offsets are multiples of a quarter of an hour.
 pub(crate) fn utc_offset_seconds(summary: &Value, first_request_ns: Option<u64>) -> i64 {
     let begin = summary["start_time"].as_str().and_then(local);
     let Some((begin, first)) = begin.zip(first_request_ns) else { return 0 };
     let ahead_seconds = MonoNs(begin).since(MonoNs(first)).0 / 1_000_000_000;
-    // The first request comes after the begin, by less than the next quarter.
+    // The first request comes after the start, by less than a quarter of an hour.
     (ahead_seconds + QUARTER - 1).div_euclid(QUARTER) * QUARTER
 }
 
-/// Nanoseconds since the epoch of a date such as `2026-11-22T13:49:42.511605`, taken for UTC.
+/// Nanoseconds since the epoch of a date such as `2026-11-22T13:49:42.511605`, interpreted as UTC.
 fn local(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', ' '])?;
     let mut date = date.splitn(3, '-').map(str::parse::<u64>);
@@ -98,7 +97,7 @@ fn local(text: &str) -> Option<u64> {
     if is_date && is_time { seconds.checked_mul(1_000_000_000)?.checked_add(nanos) } else { None }
 }
 
-/// Days since 1970-01-01, in eras of 400 years that begin on 1 March.
+/// Days since 1970-01-01, in eras of 400 years that start on 1 March.
 const fn days(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year.saturating_sub(1), month + 9) };
     let (era, year_of_era) = (year / 400, year % 400);
@@ -111,7 +110,7 @@ const QUARTER: i64 = 15 * 60;
 
 const MICROSECOND: u64 = 1000;
 
-/// How far apart dates of this century are as floats of nanoseconds.
+/// The distance between float dates of this century, in nanoseconds.
 const FLOAT_DATE: f64 = 256.0;
 
 #[cfg(test)]
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_begin_is_where_the_float_window_has_its_length() {
+    fn the_start_gives_the_float_window_its_length() {
         let near = 1_795_376_176_990_782_600;
         let length = 298_908_287;
         for full in [298_908_160.0, 298_908_416.0] {
@@ -153,7 +152,7 @@ mod tests {
             let found = float(begin + length) - float(begin);
             assert!((found - full).abs() < 1.0 && begin.abs_diff(near) <= 1000, "{begin} for {full}");
         }
-        assert_eq!(settle(near, length, Some(1.0)), near, "no begin has that length");
+        assert_eq!(settle(near, length, Some(1.0)), near, "no start has that length");
         assert_eq!(settle(near, length, None), near, "nothing known");
     }
 

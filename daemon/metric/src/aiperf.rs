@@ -1,14 +1,14 @@
-//! The tags that AIPerf 0.13.0 registers, as its own registry lists them, and those that its analyses add: what ours are
-//! held against.
+//! The tags that AIPerf 0.13.0 registers, as listed by its own registry, and those that its analyses add: tests compare our
+//! metrics with them.
 
 /// A metric that AIPerf registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registered {
     /// Its tag.
     pub(crate) tag: &'static str,
-    /// Its name for people.
+    /// Its display name.
     pub(crate) header: &'static str,
-    /// The unit in which it is shown.
+    /// The unit in which it is displayed.
     pub(crate) unit: &'static str,
     /// Its flags by name.
     pub(crate) flags: &'static [&'static str],
@@ -23,7 +23,7 @@ const fn row(
     Registered { tag, header, unit, flags }
 }
 
-/// What its analyses of a whole run add.
+/// The metrics that its analyses of a whole run add.
 pub(crate) const INJECTED: &[&str] = &[
     "effective_concurrency",
     "effective_decode_throughput",

@@ -1,10 +1,10 @@
-//! From requests and events to a report: numbers are gathered as rows come, statistics are taken at the end.
+//! Computes a report from requests and events: values are collected row by row, statistics are computed at the end.
 //!
 //! ```text
-//! requests ──▶ one number per metric ──▶ columns ──┐
+//! requests ──▶ one value per metric ───▶ columns ──┐
 //! events ────▶ gaps, by request ─────▶ lists ──────┼──▶ finish: per phase and slice, in two threads ──▶ Report
-//!              (whichever comes first waits)       │
-//!              dates and token counts ──▶ sweep ───┘
+//!              (whichever arrives first is buffered) │
+//!              dates and token counts ──▶ timeline ──┘
 //! ```
 
 use crate::branches::Branches;
@@ -31,14 +31,14 @@ pub struct Analysis {
     formulas: Vec<Formula>,
     rows: Vec<Row>,
     events: EventJoin,
-    /// The names of the phases that requests are of; a row's `phase` is a place here.
+    /// The names of the requests' phases; a row's `phase` is an index into them.
     phases: Vec<String>,
     errors: HashMap<Failure, (u64, usize)>,
     accepted_drafts: BTreeMap<u32, u64>,
     branches: Branches,
 }
 
-/// What went wrong with a request, and in which phase.
+/// The error of a request, and its phase.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Failure {
     phase: u16,
@@ -47,7 +47,7 @@ struct Failure {
     message: String,
 }
 
-/// A metric with a number per request, and the numbers.
+/// A metric with a value per request, and the values.
 #[derive(Clone, Debug)]
 pub(crate) struct Formula {
     pub(crate) metric: &'static Metric,
@@ -55,18 +55,18 @@ pub(crate) struct Formula {
     pub(crate) column: Column,
 }
 
-/// What every request has: dates in whole nanoseconds, which become floats only where AIPerf's do.
+/// What every request has: dates in integer nanoseconds, which become floats only where AIPerf's do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) due: RealNs,
     pub(crate) start: RealNs,
     pub(crate) end: RealNs,
-    pub(crate) standing: RowStanding,
+    pub(crate) scope: RowScope,
 }
 
-/// Where a request counts.
+/// Which sets a request is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RowStanding {
+pub(crate) struct RowScope {
     pub(crate) valid: bool,
     pub(crate) profiling: bool,
     pub(crate) phase: u16,
@@ -100,14 +100,14 @@ impl Analysis {
         }
     }
 
-    /// Takes a request.
+    /// Adds a request.
     pub fn request(&mut self, request: &Request) {
         let case = Case { request, settings: &self.settings };
         let phase = phase_place(&mut self.phases, &request.phase);
-        let standing = RowStanding { valid: case.is_valid(), profiling: case.is_profiling(), phase };
+        let scope = RowScope { valid: case.is_valid(), profiling: case.is_profiling(), phase };
         let place = self.rows.len();
         for formula in &mut self.formulas {
-            if formula.metric.flags.has(Flags::ERROR_ONLY) != standing.valid
+            if formula.metric.flags.has(Flags::ERROR_ONLY) != scope.valid
                 && case.has(formula.metric)
                 && let Some(value) = (formula.formula)(&case)
             {
@@ -116,35 +116,35 @@ impl Analysis {
         }
         self.rows.push(Row {
             due: case.date(case.released()),
-            start: case.date(case.begun()),
+            start: case.date(case.started()),
             end: case.date(case.ended_ns),
-            standing,
+            scope,
         });
-        self.events.request(request, standing);
-        if standing.profiling {
+        self.events.request(request, scope);
+        if scope.profiling {
             self.branches.request(request);
         }
-        if standing.valid && standing.profiling {
+        if scope.valid && scope.profiling {
             for (accepted, count) in case.accepted_drafts() {
                 *self.accepted_drafts.entry(accepted).or_default() += count;
             }
         }
-        if !standing.valid {
+        if !scope.valid {
             self.error(request, phase);
         }
     }
 
-    /// Takes events; those of a request are next to each other, before or after it.
+    /// Adds events; those of a request are consecutive, before or after the request.
     pub fn tokens(&mut self, tokens: &[Token]) {
         tokens.iter().for_each(|token| self.events.event(token.into()));
     }
 
-    /// The same for events of which only what counts was read.
+    /// Like [`Self::tokens`], for events of which only the needed fields were read.
     pub fn events(&mut self, events: &[Event]) {
         events.iter().for_each(|event| self.events.event(*event));
     }
 
-    /// Takes the statistics.
+    /// Computes the statistics.
     #[must_use]
     pub fn finish(self) -> Report {
         let Self { settings, mut formulas, rows, events, phases, errors, accepted_drafts, branches } = self;
@@ -154,8 +154,8 @@ impl Analysis {
             (0..).zip(&phases).partition::<Vec<_>, _>(|(_, name)| settings.measured.contains(name));
         let [measured, others] =
             [measured, others].map(|of| of.into_iter().map(|(place, _)| place).collect::<Vec<_>>());
-        let profiling = places(&rows, |standing| standing.profiling);
-        let warmup = places(&rows, |standing| !standing.profiling);
+        let profiling = places(&rows, |scope| scope.profiling);
+        let warmup = places(&rows, |scope| !scope.profiling);
         let mut bins = settings
             .slice_duration
             .map_or_else(Vec::new, |length| slice(&rows, &profiling, float(length.0.max(1).cast_unsigned())));
@@ -220,7 +220,7 @@ impl Analysis {
     }
 }
 
-/// What went wrong, the most frequent first, then the earliest.
+/// Errors, the most frequent first, then the earliest.
 #[derive(Debug)]
 struct Errors(Vec<(Failure, u64)>);
 
@@ -231,7 +231,7 @@ impl Errors {
         Self(sorted.into_iter().map(|(failure, (count, _))| (failure, count)).collect())
     }
 
-    /// Those of some phases, together.
+    /// The errors of some phases together.
     fn of(&self, phases: &[u16]) -> Vec<ErrorCount> {
         let mut counts = Vec::<ErrorCount>::new();
         for (Failure { code, kind, message, .. }, count) in
@@ -255,8 +255,7 @@ impl Errors {
 }
 
 impl Source<'_> {
-    /// What each phase yields for itself, but for the results of the only one that is measured; nothing of a run with
-    /// one phase.
+    /// The results of each phase, except those of the only measured one; empty for a run with one phase.
     fn phases(&mut self, names: &[String], errors: &Errors) -> Vec<PhaseReport> {
         let (settings, rows) = (self.settings, self.rows);
         if settings.phases.len() < 2 {
@@ -264,7 +263,7 @@ impl Source<'_> {
         }
         let phase = |(name, window): &(String, Window)| {
             let place = (0..).zip(names).find(|(_, other)| *other == name).map(|(place, _)| place);
-            let places = places(rows, |standing| Some(standing.phase) == place);
+            let places = places(rows, |scope| Some(scope.phase) == place);
             let phases = place.as_slice();
             let observed = Observed::Window(window.length());
             let group = Group { places: &places, phases, window: Some(*window), observed, slices: &[] };
@@ -303,7 +302,7 @@ impl steady::Steady {
     }
 }
 
-/// The place of a phase among those seen so far.
+/// The index of a phase among those seen so far.
 fn phase_place(phases: &mut Vec<String>, name: &str) -> u16 {
     let known = phases.iter().position(|phase| phase == name);
     let place = known.unwrap_or_else(|| {
@@ -313,13 +312,13 @@ fn phase_place(phases: &mut Vec<String>, name: &str) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
 }
 
-/// The number of each row in its phase, in the order in which they were released.
+/// The number of each row within its phase, by order of release.
 fn numbers(rows: &[Row]) -> Vec<u32> {
     let row = |place: &u32| &rows[*place as usize];
     let mut order = places(rows, |_| true);
-    order.sort_by_key(|place| (row(place).standing.phase, row(place).due));
+    order.sort_by_key(|place| (row(place).scope.phase, row(place).due));
     let mut numbers = vec![0; rows.len()];
-    for phase in order.chunk_by(|a, b| row(a).standing.phase == row(b).standing.phase) {
+    for phase in order.chunk_by(|a, b| row(a).scope.phase == row(b).scope.phase) {
         for (number, place) in (0..).zip(phase) {
             numbers[*place as usize] = number;
         }
@@ -328,10 +327,10 @@ fn numbers(rows: &[Row]) -> Vec<u32> {
 }
 
 fn failures(rows: &[Row], places: &[u32]) -> u64 {
-    places.iter().filter(|place| !rows[**place as usize].standing.valid).count() as u64
+    places.iter().filter(|place| !rows[**place as usize].scope.valid).count() as u64
 }
 
-/// The numbers of one request, as the per-request exports show them.
+/// The values of one request, as in the per-request exports.
 pub fn values<'a>(case: &'a Case<'a>) -> impl Iterator<Item = (&'static Metric, Value)> + 'a {
     let valid = case.is_valid();
     METRICS.iter().copied().filter_map(move |metric| {
@@ -348,7 +347,7 @@ pub fn values<'a>(case: &'a Case<'a>) -> impl Iterator<Item = (&'static Metric, 
     })
 }
 
-/// A time slice before its results are there.
+/// A time slice without its results.
 #[derive(Debug)]
 pub(crate) struct Bin {
     pub(crate) places: Vec<u32>,
@@ -377,17 +376,17 @@ impl Bin {
         }
     }
 
-    /// How long it is, in whole nanoseconds.
+    /// Its length, in integer nanoseconds.
     pub(crate) const fn length(&self) -> DurationNs {
         DurationNs(whole(self.end).saturating_sub(whole(self.begin)).cast_signed())
     }
 }
 
-fn places(rows: &[Row], wanted: impl Fn(RowStanding) -> bool) -> Vec<u32> {
-    (0_u32..).zip(rows).filter(|(_, row)| wanted(row.standing)).map(|(place, _)| place).collect()
+fn places(rows: &[Row], wanted: impl Fn(RowScope) -> bool) -> Vec<u32> {
+    (0_u32..).zip(rows).filter(|(_, row)| wanted(row.scope)).map(|(place, _)| place).collect()
 }
 
-/// Cuts the requests into slices by when they began; empty slices are left out.
+/// Divides the requests into slices by their start; empty slices are left out.
 fn slice(rows: &[Row], places: &[u32], length: f64) -> Vec<Bin> {
     let row = |place: &u32| &rows[*place as usize];
     let first = places.iter().map(|place| row(place).start.0).min().map_or(0.0, float);
@@ -422,7 +421,7 @@ fn span(rows: &[Row], places: &[u32], settings: &Settings) -> (RealNs, RealNs) {
     (begin.unwrap_or_default(), end.unwrap_or_default())
 }
 
-/// More slices than anyone reads; requests that begin after them are in no slice.
+/// Maximum number of slices; requests that start later are in none.
 const MOST_SLICES: usize = 100_000;
 
 #[cfg(test)]
@@ -435,9 +434,9 @@ mod tests {
             due: RealNs(due),
             start: RealNs(due),
             end: RealNs(due),
-            standing: RowStanding { valid: true, profiling: true, phase },
+            scope: RowScope { valid: true, profiling: true, phase },
         };
         let rows = [row(1, 30), row(0, 9), row(1, 10), row(1, 30), row(0, 5)];
-        assert_eq!(numbers(&rows), [1, 1, 0, 2, 0], "of the same moment the first recorded is the first");
+        assert_eq!(numbers(&rows), [1, 1, 0, 2, 0], "at equal times, the order of the records");
     }
 }

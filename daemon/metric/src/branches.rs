@@ -1,17 +1,17 @@
-//! What became of sessions that others started, by AIPerf's names (`branch_stats`).
+//! Counts the outcomes of sessions started by other sessions, by AIPerf's names (`branch_stats`).
 
 use record::Request;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Sessions that others started, request by request.
+/// Sessions started by other sessions, request by request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Branches {
     children: HashMap<u64, Child>,
-    /// The last turn that was sent of each session that started others, from then on.
+    /// The last turn sent by each session that started others, from then on.
     parents: HashMap<u64, u32>,
 }
 
-/// A session that another one started.
+/// A session started by another one.
 #[derive(Clone, Copy, Debug)]
 struct Child {
     parent: u64,
@@ -19,12 +19,12 @@ struct Child {
     join_turn: Option<u32>,
     turns: u32,
     last_turn: u32,
-    /// Whether its last turn was answered.
-    is_answered: bool,
+    /// Whether its last turn succeeded.
+    has_succeeded: bool,
 }
 
 impl Branches {
-    /// Takes a request of a measured phase; of a session that waits for others after them.
+    /// Adds a request of a measured phase; requests of a session that waits for others come after theirs.
     pub(crate) fn request(&mut self, request: &Request) {
         let turn = request.turn;
         if let Some(last) = self.parents.get_mut(&request.session) {
@@ -38,14 +38,14 @@ impl Branches {
             join_turn: request.join_turn,
             turns: request.session_turns.unwrap_or(0),
             last_turn: 0,
-            is_answered: false,
+            has_succeeded: false,
         });
         if turn >= child.last_turn {
-            (child.last_turn, child.is_answered) = (turn, request.succeeded());
+            (child.last_turn, child.has_succeeded) = (turn, request.succeeded());
         }
     }
 
-    /// The counts; none of a run without such sessions.
+    /// The counts; empty for a run without such sessions.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         if self.children.is_empty() {
             return BTreeMap::new();
@@ -55,13 +55,13 @@ impl Branches {
         let is_whole = |child: &Child| child.last_turn.saturating_add(1) >= child.turns;
         let mut counts = BTreeMap::from([
             ("children_spawned", self.children.len() as u64),
-            ("children_completed", count(&|child| child.is_answered && is_whole(child))),
-            ("children_errored", count(&|child| !child.is_answered)),
-            ("children_truncated", count(&|child| child.is_answered && !is_whole(child))),
+            ("children_completed", count(&|child| child.has_succeeded && is_whole(child))),
+            ("children_errored", count(&|child| !child.has_succeeded)),
+            ("children_truncated", count(&|child| child.has_succeeded && !is_whole(child))),
         ]);
         let joined = |child: &Child| Some((child.parent, child.parent_turn, child.join_turn?));
         let joins = self.children.values().filter_map(joined).collect::<HashSet<_>>();
-        // Whether a session had to wait at a turn after the next one is not known, so then neither count is.
+        // Whether a session had to wait at a turn after the next one is unknown, so neither count is given then.
         if joins.iter().all(|(_, turn, join)| turn + 1 == *join) {
             let went_on = |(parent, _, join): &&(u64, u32, u32)| {
                 self.parents.get(parent).is_some_and(|last| last >= join)
@@ -79,7 +79,7 @@ mod tests {
     use common::client_event::Outcome;
     use common::id::RequestId;
 
-    /// A turn of a session; of one that another started, how many turns it has and which turn waits for it.
+    /// A turn of a session; for one started by another, how many turns it has and which turn waits for it.
     fn request(session: u64, turn: u32, child: Option<(u32, u32)>) -> Request {
         Request {
             session,
@@ -99,8 +99,11 @@ mod tests {
     }
 
     #[test]
-    fn children_are_counted_by_what_became_of_them() {
-        assert!(counts(&[request(1, 0, None), request(1, 1, None)]).is_empty(), "nobody started another one");
+    fn children_are_counted_by_outcome() {
+        assert!(
+            counts(&[request(1, 0, None), request(1, 1, None)]).is_empty(),
+            "no session started another one"
+        );
         let failed = Request { outcome: Outcome::Reset, ..request(4, 0, Some((1, 0))) };
         let all = [
             request(1, 0, None),
@@ -119,12 +122,12 @@ mod tests {
             ("parents_suspended", 1),
         ];
         assert_eq!(counts(&all), expected, "one of each");
-        assert_eq!(counts(&all[..2]).last(), Some(&("parents_suspended", 1)), "and does not go on");
+        assert_eq!(counts(&all[..2]).last(), Some(&("parents_suspended", 1)), "and does not resume");
         let later = [request(2, 0, Some((1, 2)))];
         assert_eq!(
             counts(&later),
             [("children_completed", 1), ("children_spawned", 1)],
-            "who waits is not known"
+            "it is unknown which session waits"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A request under the run's settings: which of its stamps and counts a formula gets to see.
+//! A request under the run's settings, which decide which timestamps and counts the formulas use.
 
 use crate::metric::{Flags, Metric};
 use crate::settings::Settings;
@@ -25,7 +25,7 @@ impl Deref for Case<'_> {
 }
 
 impl Case<'_> {
-    /// Whether it counts as answered: it ended well, with content, and its stamps run forward.
+    /// Whether it counts as successful: it ended without an error, with content, and its timestamps are in order.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.succeeded()
@@ -34,7 +34,7 @@ impl Case<'_> {
             || self.is_valid_by_kernel()
     }
 
-    /// The same of a request that others sent: only the kernel saw it.
+    /// Like [`Self::is_valid`], for a request of another process that only the kernel observed.
     fn is_valid_by_kernel(&self) -> bool {
         self.succeeded()
             && self.content_events > 0
@@ -42,39 +42,39 @@ impl Case<'_> {
             && matches!((self.kernel_sent_first_ns, self.last_token_kernel_ns), (Some(begin), Some(end)) if begin < end)
     }
 
-    /// When its last token was there: as the client saw it, or as the kernel did where nobody asked the client.
+    /// When its last token was received: by the client, or by the kernel if the client is not aiperfd's.
     #[must_use]
     pub fn last_token(&self) -> Option<MonoNs> {
         self.last_token_reaped_ns
             .or_else(|| self.last_token_kernel_ns.filter(|_| self.submitted_ns.is_none()))
     }
 
-    /// Whether it belongs to the results, as opposed to warm-up.
+    /// Whether it belongs to the results, not to the warmup.
     #[must_use]
     pub fn is_profiling(&self) -> bool {
         self.profiling_index().is_some()
     }
 
-    /// The place of its phase among the measured ones; none of warm-up.
+    /// The index of its phase among the measured ones; `None` for a warmup.
     #[must_use]
     pub fn profiling_index(&self) -> Option<usize> {
         self.settings.measured.iter().position(|name| *name == self.phase)
     }
 
-    /// Whether a metric of a run can have a value of this request: of an answer that came as one body none of streams has.
+    /// Whether a metric of the run can have a value for this request: a response in one body has none of the streaming metrics.
     #[must_use]
     pub fn has(&self, metric: &Metric) -> bool {
         self.event_stream != Some(false) || !metric.flags.has(Flags::STREAMING_ONLY)
     }
 
-    /// Whether all of a streamed answer came in one event: then there is no time between its tokens.
+    /// Whether a whole streamed response arrived in one event: then there is no time between its tokens.
     #[must_use]
-    pub fn came_in_one_event(&self) -> bool {
+    pub fn is_single_event(&self) -> bool {
         self.event_stream == Some(true) && self.content_events < 2
     }
 
-    /// When it was released to be sent, once the schedule and every limit allowed it: AIPerf's `credit_issued_ns`. What it
-    /// waited for a limit is between this and when it was due.
+    /// When it was released to be sent, once the schedule and every limit allowed it: AIPerf's `credit_issued_ns`. The wait for
+    /// a limit is between its due time and this.
     #[must_use]
     pub fn released(&self) -> MonoNs {
         if self.settings.is_import {
@@ -83,13 +83,13 @@ impl Case<'_> {
         self.connect_begun_ns.or(self.submitted_ns).unwrap_or(self.due_ns)
     }
 
-    /// When it began: its hand-over to the kernel, or the closest known moment when it never came to that.
+    /// When it started: its submission to the kernel, or the closest known time if it was never submitted.
     #[must_use]
-    pub fn begun(&self) -> MonoNs {
+    pub fn started(&self) -> MonoNs {
         self.submitted_ns.or(self.connect_begun_ns).unwrap_or(self.due_ns)
     }
 
-    /// The nanoseconds from its hand-over to the kernel to `later`.
+    /// The nanoseconds from its submission to the kernel to `later`.
     #[must_use]
     pub fn since_submitted(&self, later: Option<MonoNs>) -> Option<Value> {
         Value::span(self.submitted_ns?, later?)
@@ -101,26 +101,26 @@ impl Case<'_> {
         Value::span(self.due_ns, later?)
     }
 
-    /// The nanoseconds from the departure of its last byte to `later`.
+    /// The nanoseconds from the sending of its last byte to `later`.
     #[must_use]
     pub fn since_sent(&self, later: Option<MonoNs>) -> Option<Value> {
         Value::span(self.kernel_sent_last_ns?, later?)
     }
 
-    /// A stamp as a date.
+    /// A timestamp as a date.
     #[must_use]
     pub fn date(&self, stamp: MonoNs) -> RealNs {
         self.settings.clock.real(stamp)
     }
 
-    /// Verifications of drafted tokens by how many each accepted; without those that there were none of.
+    /// Verifications of draft tokens by how many each accepted, without the counts that are zero.
     pub fn accepted_drafts(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         let counts = self.request.spec_decode_histogram.iter().flat_map(|counts| counts.split(','));
         let counts = (0..).zip(counts).filter_map(|(accepted, count)| Some((accepted, count.parse().ok()?)));
         counts.filter(|(_, count)| *count > 0)
     }
 
-    /// The most drafted tokens that a verification can accept.
+    /// The maximum number of draft tokens that a verification can accept.
     #[must_use]
     pub fn most_drafts(&self) -> Option<u32> {
         let buckets = self.request.spec_decode_histogram.as_ref()?.split(',').count();
@@ -133,13 +133,13 @@ impl Case<'_> {
         if self.settings.use_server_token_count { self.usage_prompt_tokens } else { self.input_tokens }
     }
 
-    /// Tokens of the answer, reasoning not counted; none is no value.
+    /// Tokens of the answer without reasoning; zero means no value.
     #[must_use]
     pub fn answer_length(&self) -> Option<u32> {
         self.answer_count().filter(|count| *count > 0)
     }
 
-    /// The same where none is a count too.
+    /// Like [`Self::answer_length`], with zero as a count.
     fn answer_count(&self) -> Option<u32> {
         if self.settings.use_server_token_count {
             let reasoning = self.usage_reasoning_tokens.unwrap_or(0);
@@ -149,7 +149,7 @@ impl Case<'_> {
         }
     }
 
-    /// Tokens of the reasoning; with our own count, none is no value.
+    /// Tokens of the reasoning; by our own count, zero means no value.
     #[must_use]
     pub fn reasoning_length(&self) -> Option<u32> {
         if self.settings.use_server_token_count {

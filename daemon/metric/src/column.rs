@@ -1,12 +1,12 @@
-//! One metric's numbers for every request, in as few bytes as they fit: one, four or eight each.
+//! Stores one metric's values for every request compactly: one, four or eight bytes each.
 
 use crate::value::{Value, small};
 
-/// Numbers by place; a place without a number costs as much as one with it, but a column without any costs nothing.
+/// Values by index; a missing value costs as much as a present one, but a column without values costs nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
     cells: Cells,
-    /// Places before the first number.
+    /// Indices before the first value.
     skipped: usize,
 }
 
@@ -20,7 +20,7 @@ enum Cells {
 }
 
 impl Column {
-    /// Puts a number at a place; places only grow.
+    /// Sets the value at an index; indices only grow.
     pub(crate) fn put(&mut self, place: usize, value: Value) {
         if matches!(self.cells, Cells::None) {
             self.skipped = place;
@@ -38,7 +38,7 @@ impl Column {
         }
     }
 
-    /// The number at a place.
+    /// The value at an index.
     pub(crate) fn get(&self, place: usize) -> Option<f64> {
         let place = place.checked_sub(self.skipped)?;
         match &self.cells {
@@ -53,7 +53,7 @@ impl Column {
         }
     }
 
-    /// Gives back the room for numbers that will not come.
+    /// Releases unused capacity.
     pub(crate) fn close(&mut self) {
         match &mut self.cells {
             Cells::None => {}
@@ -94,7 +94,7 @@ impl Column {
     }
 }
 
-/// Fills up to a place and puts a number there, growing by a quarter rather than to double.
+/// Fills up to an index and sets the value there, growing by a quarter instead of doubling.
 fn extend<T: Copy>(cells: &mut Vec<T>, place: usize, absent: T, number: T) {
     if cells.capacity() <= place {
         cells.reserve_exact((place - cells.len()).max(cells.len() / 4).max(1024));
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back_whatever_their_size() {
+    fn numbers_of_any_size_are_stored() {
         let numbers = [7.0, 254.0, 255.0, 1e9, 4_294_967_295.0, 0.5, -3.0, 1e300];
         let mut column = Column::default();
         for (place, number) in numbers.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! `docs/METRICS.md`, made from the registry.
+//! Generates `docs/METRICS.md` from the registry.
 
 use crate::aiperf::{INJECTED, REGISTERED, Registered};
 use crate::confidence;
@@ -11,7 +11,7 @@ use std::fmt::Write;
 pub fn markdown() -> String {
     let mut text = String::from(HEAD);
     section(&mut text, "AIPerf's metrics", Origin::Aiperf, AIPERF);
-    section(&mut text, "Our metrics", Origin::Ours, OURS);
+    section(&mut text, "aiperfd's metrics", Origin::Ours, OURS);
     same(&mut text);
     disputed(&mut text);
     statistics(&mut text);
@@ -20,7 +20,7 @@ pub fn markdown() -> String {
 
 fn section(text: &mut String, title: &str, origin: Origin, about: &str) {
     put(text, format_args!("\n## {title}\n\n{about}\n\n"));
-    put(text, format_args!("| tag | name | unit | kind | console | flags | what it says |\n"));
+    put(text, format_args!("| tag | name | unit | kind | console | flags | definition |\n"));
     put(text, format_args!("| --- | --- | --- | --- | --- | --- | --- |\n"));
     let is_measured = |metric: &&&Metric| !matches!(metric.kind, Kind::Absent(_));
     for metric in METRICS.iter().filter(|metric| metric.origin == origin).filter(is_measured) {
@@ -41,7 +41,7 @@ fn section(text: &mut String, title: &str, origin: Origin, about: &str) {
     }
 }
 
-/// Every tag of AIPerf: whether its number is the same here.
+/// Every tag of AIPerf, and whether its value is the same here.
 fn same(text: &mut String) {
     put(text, format_args!("\n## Every tag of AIPerf 0.13.0\n\n{SAME}\n\n"));
     put(text, format_args!("| tag | name | unit | flags | here |\n| --- | --- | --- | --- | --- |\n"));
@@ -57,12 +57,12 @@ fn here(tag: &str) -> String {
     match find(tag) {
         None => "not registered".to_owned(),
         Some(Metric { kind: Kind::Absent(why), .. }) => format!("no value: {why}"),
-        Some(metric) if metric.is_hidden() => "same, exported by neither".to_owned(),
+        Some(metric) if metric.is_hidden() => "same, not exported by either".to_owned(),
         Some(Metric { group: Group::HttpTrace, .. }) => {
-            "same meaning, from the kernel's stamps and ours".to_owned()
+            "same meaning, from kernel and client timestamps".to_owned()
         }
         Some(metric) if FOREIGN_ONLY.contains(&metric.tag) => {
-            "same in runs of AIPerf that are reported here; runs of ours do not record it yet".to_owned()
+            "same in reports of AIPerf's runs; not yet recorded in runs of aiperfd".to_owned()
         }
         Some(_) => "same".to_owned(),
     }
@@ -85,12 +85,12 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::Maximum(_) => "greatest",
         Kind::Derived(_) => "derived",
         Kind::Injected(Injected::Adjusted(_)) => "error-adjusted",
-        Kind::Injected(Injected::Sweep(_) | Injected::ActiveSweep(_)) => "time-weighted",
+        Kind::Injected(Injected::TimeWeighted(_) | Injected::ActiveTimeWeighted(_)) => "time-weighted",
         Kind::Injected(Injected::DueToStart | Injected::DueToEnd) => "per request, failed too",
         Kind::Injected(Injected::NetworkAdjusted(_)) => "per request",
         Kind::Injected(Injected::NetworkRtt) => "per run",
         Kind::Injected(Injected::ReplayLag(_) | Injected::ReplayDegraded) => "per run",
-        Kind::Injected(Injected::Gpu) => "from the GPUs",
+        Kind::Injected(Injected::Gpu) => "from GPU telemetry",
         Kind::Absent(_) => "none",
     }
 }
@@ -113,8 +113,8 @@ const fn group(group: Group) -> &'static str {
 }
 
 fn disputed(text: &mut String) {
-    put(text, format_args!("\n## Whose number is it\n\n{DISPUTED}\n\n"));
-    put(text, format_args!("| question | our tag | the same number as |\n| --- | --- | --- |\n"));
+    put(text, format_args!("\n## Definitions that differ between tools\n\n{DISPUTED}\n\n"));
+    put(text, format_args!("| definition | aiperfd's tag | same value as |\n| --- | --- | --- |\n"));
     for (question, tag, whose) in WHOSE {
         put(text, format_args!("| {question} | `{tag}` | {whose} |\n"));
     }
@@ -123,7 +123,9 @@ fn disputed(text: &mut String) {
 fn statistics(text: &mut String) {
     put(
         text,
-        format_args!("\n## Statistics\n\n{STATISTICS}\n\n| percentile | least sample |\n| --- | --- |\n"),
+        format_args!(
+            "\n## Statistics\n\n{STATISTICS}\n\n| percentile | minimum sample size |\n| --- | --- |\n"
+        ),
     );
     for (name, share) in [("p50", 0.50), ("p75", 0.75), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99)] {
         put(text, format_args!("| {name} | {} |\n", confidence::least_sample(share)));
@@ -131,26 +133,26 @@ fn statistics(text: &mut String) {
 }
 
 fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments).expect("a string takes every text");
+    text.write_fmt(arguments).expect("writing to a string cannot fail");
 }
 
 const HEAD: &str = "# Metrics
 
-Made by `cargo xtask docs` from `daemon/metric`; do not edit. Stamps are named as in `docs/DATA.md`: `due` (schedule),
-`submitted` (handed to the kernel), `kernel_sent_last` (last byte left), `*_kernel` (arrived), `*_reaped` (read).
+Generated by `cargo xtask docs` from `daemon/metric`; do not edit. Timestamps are named as in `docs/DATA.md`: `due`
+(scheduled), `submitted` (passed to the kernel), `kernel_sent_last` (last byte sent), `*_kernel` (arrived), `*_reaped` (read).
 ";
 
-const AIPERF: &str = "Tag, unit, formula and number are those of NVIDIA AIPerf 0.13.0. Its clock is the client's: \
-`submitted` and `*_reaped`. What it calls the end of a failed request is the last response event or, without any, the \
-start; ours is the moment at which the request ended.";
+const AIPERF: &str = "Tag, unit, formula and value are those of NVIDIA AIPerf 0.13.0. Its timestamps are the client's: \
+`submitted` and `*_reaped`. Its end of a failed request is the last response event or, without any, the start; in \
+aiperfd it is the time at which the request ended.";
 
-const OURS: &str = "What no other tool has, and what other tools mean by the same words. Kernel metrics are absent \
-where a stamp is absent.";
+const OURS: &str = "Metrics that no other tool has, and other tools' definitions of the same names. Kernel \
+metrics are absent where a timestamp is absent.";
 
-const SAME: &str = "What its registry lists, then what its analyses add. Real runs of AIPerf, reported again by \
-`aiperf-ctl report`, give the same numbers to 1e-9 (`tests/golden_runs.rs`).";
+const SAME: &str = "The metrics of its registry, then those that its analyses add. Real runs of AIPerf, recomputed by \
+`aiperf-ctl report`, give the same values to 1e-9 (`tests/golden_runs.rs`).";
 
-/// What AIPerf's files tell, and our own records do not.
+/// Metrics in AIPerf's files that our own records do not have.
 const FOREIGN_ONLY: &[&str] = &[
     "audio_duration",
     "rtfx",
@@ -172,7 +174,7 @@ const FOREIGN_ONLY: &[&str] = &[
 ];
 
 const DISPUTED: &str =
-    "Tools mean different things by the same word. Each meaning has a tag of its own here.";
+    "Tools use the same name for different definitions. Each definition has a separate tag here.";
 
 const WHOSE: &[(&str, &str, &str)] = &[
     (
@@ -181,41 +183,41 @@ const WHOSE: &[(&str, &str, &str)] = &[
         "AIPerf, GuideLLM since #742, inference-perf (first non-empty token)",
     ),
     (
-        "TTFT: first event of any kind, an empty role chunk too",
+        "TTFT: first event of any kind, including an empty role chunk",
         "time_to_first_chunk",
         "vLLM's chat benchmark",
     ),
     (
-        "TTFT: first token of the answer, reasoning passed over",
+        "TTFT: first token of the answer, without reasoning",
         "time_to_first_output_token",
         "AIPerf's TTFO, GuideLLM's TTFOT",
     ),
     (
-        "TTFT from the planned time",
+        "TTFT from the scheduled time",
         "time_to_first_token_from_due",
-        "MLPerf endpoints (issue of the sample), wrk2 and oha -q by their rule",
+        "MLPerf endpoints (issue of the sample), wrk2 and oha -q by their method",
     ),
-    ("TTFT without the client", "kernel_time_to_first_token", "nobody"),
+    ("TTFT without the client", "kernel_time_to_first_token", "no other tool"),
     ("gap between chunks", "inter_chunk_latency", "AIPerf's ICL; vLLM's and sglang's ITL"),
     (
         "mean time per token after the first",
         "inter_token_latency",
         "AIPerf's and GuideLLM's ITL; TPOT of vLLM, inference-perf, genai-bench and MLPerf LoadGen",
     ),
-    ("mean time per token, the first included", "time_per_output_token_including_first", "GuideLLM's TPOT"),
+    ("mean time per token, including the first", "time_per_output_token_including_first", "GuideLLM's TPOT"),
     ("end of a request: last token", "request_latency", "AIPerf, vLLM"),
     ("end of a request: close of the stream", "http_req_duration", "inference-perf, genai-bench, k6"),
-    ("latency from the planned time", "request_latency_from_due", "wrk2, MLPerf LoadGen's server scenario"),
-    ("latency from the planned time, failed requests too", "effective_latency", "AIPerf"),
+    ("latency from the scheduled time", "request_latency_from_due", "wrk2, MLPerf LoadGen's server scenario"),
+    ("latency from the scheduled time, including failed requests", "effective_latency", "AIPerf"),
 ];
 
 const STATISTICS: &str = "Percentiles are NumPy's (linear interpolation at index share * (n - 1)), the standard \
-deviation divides by n. A percentile of too small a sample is marked `*` in the console: another run may well give \
-another number. The bound is MLPerf LoadGen's, share^n + n (1 - share) share^(n-1) <= 1 %. The interval that holds a \
-percentile with 95 % confidence is taken by order statistics, n share ± 1.96 sqrt(n share (1 - share)). Per-event \
-metrics are exact up to 32 million gaps (`inter_chunk_latency`) or 2 million numbers (ours), and beyond that come from \
-a histogram with four significant digits. With more than a million gaps the time-weighted metrics spread decoding \
-evenly from first token to end, as AIPerf does when it keeps no gaps.";
+deviation divides by n. A percentile of too small a sample is marked `*` on the console: another run may well differ. \
+The bound is MLPerf LoadGen's, share^n + n (1 - share) share^(n-1) <= 1 %. The 95 % confidence interval of a \
+percentile is computed by order statistics, n share ± 1.96 sqrt(n share (1 - share)). Per-event metrics are exact up to \
+32 million gaps (`inter_chunk_latency`) or 2 million values (aiperfd's), and beyond that come from a histogram with four \
+significant digits. With more than a million gaps, the time-weighted metrics distribute decoding evenly from first \
+token to end, as AIPerf does without gaps.";
 
 #[cfg(test)]
 mod tests {
@@ -229,7 +231,7 @@ mod tests {
         }
         assert!(!text.contains("not registered"), "every tag of AIPerf is registered");
         for (_, tag, _) in WHOSE {
-            assert!(find(tag).is_some(), "{tag} is no metric");
+            assert!(find(tag).is_some(), "{tag} is not a metric");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Events to requests: the gaps and overheads of every valid request, whichever of the two comes first.
+//! Joins events to requests: the gaps and overheads of every valid request, whichever of the two arrives first.
 //!
-//! The events of a request are next to each other. If their request has come they are used at once; else they wait
-//! for it. So what waits is bounded by how far the caller lets one file run ahead of the other.
+//! The events of a request are consecutive. If their request is already known they are used at once; otherwise they are
+//! buffered. How much is buffered is bounded by how far the caller reads one file ahead of the other.
 
-use crate::analysis::RowStanding;
+use crate::analysis::RowScope;
 use crate::gaps::Gaps;
 use crate::metric::List;
 use crate::stats::Stats;
@@ -12,18 +12,18 @@ use common::id::RequestId;
 use record::{Request, Token};
 use rustc_hash::FxHashMap;
 
-/// The numbers of all list metrics.
+/// The values of all list metrics.
 #[derive(Debug)]
 pub(crate) struct Lists {
     /// By phase.
     phases: Vec<PhaseLists>,
-    /// Where each request's gaps are.
+    /// The range of each request's gaps.
     ranges: Vec<Range>,
-    /// How many more numbers of each kind there is room for.
+    /// The remaining capacity for values of each kind.
     room: ListsOf<usize>,
 }
 
-/// One of each list metric.
+/// One item per list metric.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ListsOf<T> {
     inter_chunk: T,
@@ -33,7 +33,7 @@ pub(crate) struct ListsOf<T> {
 
 type PhaseLists = ListsOf<Gaps>;
 
-/// The gaps of a request among its phase's.
+/// The range of a request's gaps among its phase's.
 #[derive(Clone, Copy, Debug, Default)]
 struct Range {
     first: u64,
@@ -41,7 +41,7 @@ struct Range {
     phase: u16,
 }
 
-/// Brings events and requests together.
+/// Joins events and requests.
 #[derive(Debug)]
 pub(crate) struct EventJoin {
     lists: Lists,
@@ -51,36 +51,36 @@ pub(crate) struct EventJoin {
     open: Option<(RequestId, Open)>,
 }
 
-/// A request whose events have not come.
+/// A request whose events have not arrived yet.
 #[derive(Clone, Copy, Debug)]
 struct Expected {
     row: u32,
-    standing: RowStanding,
+    scope: RowScope,
 }
 
-/// The request whose events are coming.
+/// The request whose events are arriving.
 #[derive(Debug)]
 enum Open {
-    /// It is known.
+    /// The request is known.
     Known(Expected, Chain),
-    /// It is not; its events wait.
+    /// The request is unknown; its events are buffered.
     Early(Vec<Seen>),
 }
 
-/// What of an event counts.
+/// The fields of an event that metrics use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The request that it answers.
+    /// The request that it belongs to.
     pub request_id: RequestId,
     /// When it was read.
     pub reaped_ns: MonoNs,
-    /// When it had arrived.
+    /// When it arrived at the kernel.
     pub kernel_received_ns: Option<MonoNs>,
     /// Whether it carries text, reasoning or a tool call.
     pub is_content: bool,
 }
 
-/// An event whose request is known or will be.
+/// An event of a request, which is known or will be.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     reaped: Option<u64>,
@@ -107,7 +107,7 @@ struct Chain {
 }
 
 impl Lists {
-    /// The gaps of a request; none once those of its phase are too many to keep.
+    /// The gaps of a request; empty once those of its phase are too many to store.
     pub(crate) fn gaps(&self, row: u32) -> &[f64] {
         let range = self.ranges.get(row as usize).and_then(|range| {
             let first = usize::try_from(range.first).ok()?;
@@ -117,13 +117,13 @@ impl Lists {
         range.unwrap_or_default()
     }
 
-    /// The statistics of a list metric over some phases, each number multiplied by `factor`.
+    /// The statistics of a list metric over some phases, each value multiplied by `factor`.
     pub(crate) fn stats(&self, list: List, phases: &[u16], factor: f64) -> Stats {
         let of_phase = |phase: &u16| Some(self.phases.get(usize::from(*phase))?.get(list));
         Gaps::stats(&phases.iter().filter_map(of_phase).collect::<Vec<_>>(), factor)
     }
 
-    /// The same for the last time: the numbers are given up.
+    /// Like [`Self::stats`], for the last use: the values are released.
     pub(crate) fn last_stats(&mut self, list: List, phases: &[u16], factor: f64) -> Stats {
         let only = match phases {
             [only] => self.phases.get_mut(usize::from(*only)),
@@ -136,10 +136,10 @@ impl Lists {
     }
 
     fn feed(&mut self, expected: Expected, chain: &mut Chain, seen: Seen) {
-        if !expected.standing.valid {
+        if !expected.scope.valid {
             return;
         }
-        let place = usize::from(expected.standing.phase);
+        let place = usize::from(expected.scope.phase);
         if self.phases.len() <= place {
             self.phases.resize_with(place + 1, PhaseLists::default);
         }
@@ -167,7 +167,7 @@ impl Lists {
         *chain = Chain { reaped: seen.reaped, kernel: seen.kernel };
     }
 
-    /// Notes that a request has one more gap, at `place` of its phase's.
+    /// Records one more gap of a request, at index `place` of its phase's.
     fn count(&mut self, expected: Expected, place: u64) {
         let row = expected.row as usize;
         if self.ranges.len() <= row {
@@ -175,7 +175,7 @@ impl Lists {
         }
         let range = &mut self.ranges[row];
         if range.count == 0 {
-            *range = Range { first: place, count: 0, phase: expected.standing.phase };
+            *range = Range { first: place, count: 0, phase: expected.scope.phase };
         }
         range.count += 1;
     }
@@ -210,9 +210,9 @@ impl EventJoin {
         }
     }
 
-    /// Takes the next row.
-    pub(crate) fn request(&mut self, request: &Request, standing: RowStanding) {
-        let expected = Expected { row: self.rows, standing };
+    /// Adds the next request.
+    pub(crate) fn request(&mut self, request: &Request, scope: RowScope) {
+        let expected = Expected { row: self.rows, scope };
         self.rows = self.rows.saturating_add(1);
         if request.events == 0 {
             return;
@@ -231,7 +231,7 @@ impl EventJoin {
         }
     }
 
-    /// Takes the next event.
+    /// Adds the next event.
     pub(crate) fn event(&mut self, event: Event) {
         let seen = Seen {
             reaped: event.reaped_ns.stamped().map(|stamp| stamp.0),
@@ -248,7 +248,7 @@ impl EventJoin {
         }
     }
 
-    /// The lists, and how many events found no request.
+    /// The lists, and how many events had no request.
     pub(crate) fn finish(mut self) -> (Lists, u64) {
         self.close();
         let orphans = self.waiting_events.values().map(|seen| seen.len() as u64).sum();
@@ -279,7 +279,7 @@ impl EventJoin {
     }
 }
 
-/// How many numbers are kept exactly, of all phases together.
+/// How many values are stored exactly, for all phases together.
 const KEPT: ListsOf<usize> =
     ListsOf { inter_chunk: 32_000_000, kernel_inter_chunk: 2_000_000, receive_overhead: 2_000_000 };
 
@@ -319,14 +319,14 @@ mod tests {
 
     #[test]
     fn order_does_not_matter() {
-        let standing = RowStanding { valid: true, profiling: true, phase: 0 };
+        let scope = RowScope { valid: true, profiling: true, phase: 0 };
         let orders: [&[i32]; 4] = [&[1, 2, -1, -2], &[-1, -2, 1, 2], &[-1, 1, -2, 2], &[1, -1, -2, 2]];
         for order in orders {
             let mut join = EventJoin::new();
             for step in order {
                 let id = u64::from(step.unsigned_abs());
                 if *step > 0 {
-                    join.request(&request(id), standing);
+                    join.request(&request(id), scope);
                 } else {
                     tokens(id).iter().for_each(|token| join.event(token.into()));
                 }
@@ -336,14 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_may_come_amid_its_events() {
-        let standing = RowStanding { valid: true, profiling: true, phase: 0 };
+    fn a_request_may_arrive_between_its_events() {
+        let scope = RowScope { valid: true, profiling: true, phase: 0 };
         let mut join = EventJoin::new();
         let first = tokens(1);
         first[..2].iter().for_each(|token| join.event(token.into()));
-        join.request(&request(1), standing);
+        join.request(&request(1), scope);
         first[2..].iter().for_each(|token| join.event(token.into()));
-        join.request(&request(2), standing);
+        join.request(&request(2), scope);
         tokens(2).iter().for_each(|token| join.event(token.into()));
         check(join);
     }
@@ -356,8 +356,8 @@ mod tests {
     }
 
     #[test]
-    fn phases_keep_their_numbers_apart() {
-        let of = |phase| RowStanding { valid: true, profiling: phase > 0, phase };
+    fn phases_have_separate_values() {
+        let of = |phase| RowScope { valid: true, profiling: phase > 0, phase };
         let mut join = EventJoin::new();
         join.lists.room.inter_chunk = 1;
         for (id, phase) in [(1, 0), (2, 1), (3, 1)] {
@@ -367,11 +367,7 @@ mod tests {
         let (mut lists, _) = join.finish();
         let count = |stats: &Stats| stats.count();
         assert_eq!(count(&lists.stats(List::InterChunk, &[0], 1.0)), Some(1), "exact");
-        assert_eq!(
-            count(&lists.stats(List::InterChunk, &[1], 1.0)),
-            Some(2),
-            "there was no room to keep these"
-        );
+        assert_eq!(count(&lists.stats(List::InterChunk, &[1], 1.0)), Some(2), "beyond the capacity");
         assert_eq!(count(&lists.stats(List::InterChunk, &[0, 1], 1.0)), Some(3), "together");
         assert_eq!(lists.gaps(0), [4.0], "those of the first phase are still there");
         assert_eq!(lists.gaps(1), [0.0; 0], "those of the second are not");

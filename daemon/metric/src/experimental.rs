@@ -1,4 +1,4 @@
-//! AIPerf's experimental metrics: computed, and exported by neither.
+//! AIPerf's experimental metrics: computed, but not exported by either tool.
 
 use crate::case::Case;
 use crate::latency::time_to_first_token;

@@ -1,17 +1,17 @@
-//! Numbers per event: kept exactly while they are few enough, in a histogram with four significant digits beyond.
+//! Values per event: stored exactly while they are few enough, in a histogram with four significant digits beyond.
 
 use crate::stats::{Sample, Stat, Stats};
 use crate::value::{float, whole};
 use hdrhistogram::Histogram;
 
-/// The numbers of a list metric, in nanoseconds, in the order in which they came.
+/// The values of a list metric, in nanoseconds, in the order of their arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     exact: Vec<f64>,
     counted: Option<Box<Counted>>,
 }
 
-/// What remains of numbers that are too many to keep.
+/// The histogram of values that are too many to store.
 #[derive(Clone, Debug)]
 struct Counted {
     histogram: Histogram<u64>,
@@ -23,28 +23,28 @@ struct Counted {
 }
 
 impl Gaps {
-    /// How many numbers are kept exactly: the place of the next one.
+    /// How many values are stored exactly: the index of the next one.
     pub(crate) const fn len(&self) -> usize {
         self.exact.len()
     }
 
-    /// Whether the numbers went to the histogram, so that places mean nothing any more.
+    /// Whether the values were moved to the histogram, so that indices are meaningless.
     pub(crate) const fn is_counted(&self) -> bool {
         self.counted.is_some()
     }
 
-    /// The exact numbers.
+    /// The exact values.
     pub(crate) fn exact(&self) -> &[f64] {
         &self.exact
     }
 
-    /// Gives the exact numbers away.
+    /// Moves the exact values out.
     fn take(&mut self) -> Vec<f64> {
         std::mem::take(&mut self.exact)
     }
 
-    /// Takes a number. `room` is for how many more numbers there is room to keep them exactly, in all lists that share
-    /// it; the list that finds none goes on as a histogram and gives its own room back.
+    /// Adds a value. `room` is the capacity for exact values that several lists share; a list that finds none continues as a
+    /// histogram and returns its own capacity.
     pub(crate) fn push(&mut self, nanoseconds: u64, room: &mut usize) {
         if let Some(counted) = &mut self.counted {
             counted.add(nanoseconds);
@@ -62,7 +62,7 @@ impl Gaps {
         self.exact.push(float(nanoseconds));
     }
 
-    /// Moves what was kept to the histogram.
+    /// Moves the stored values to the histogram.
     #[cold]
     #[inline(never)]
     fn count(&mut self) {
@@ -73,7 +73,7 @@ impl Gaps {
         self.counted = Some(counted);
     }
 
-    /// The statistics of several lists together, each multiplied by `factor`.
+    /// The statistics of several lists together, each value multiplied by `factor`.
     pub(crate) fn stats(lists: &[&Self], factor: f64) -> Stats {
         let exact = lists.iter().flat_map(|list| &list.exact);
         let mut counted = lists.iter().filter_map(|list| list.counted.as_deref());
@@ -86,7 +86,7 @@ impl Gaps {
         all.stats(factor)
     }
 
-    /// The statistics of this one; its exact numbers are given up.
+    /// The statistics of this list; its exact values are released.
     pub(crate) fn last_stats(&mut self, factor: f64) -> Stats {
         if self.is_counted() { Self::stats(&[self], factor) } else { Sample::new(self.take()).stats(factor) }
     }
@@ -109,7 +109,7 @@ impl Counted {
         self.most = self.most.max(number);
     }
 
-    /// Takes what another one holds.
+    /// Adds another histogram.
     fn join(&mut self, other: &Self) {
         // Both have the same bounds.
         self.histogram.add(&other.histogram).ok();
@@ -137,7 +137,7 @@ impl Counted {
     }
 }
 
-/// One hour: what is longer is counted as this long, with its own sum and maximum.
+/// One hour: longer values are counted as this long, with their own sum and maximum.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 
 #[cfg(test)]
@@ -146,14 +146,14 @@ mod tests {
     use crate::value::Value;
 
     #[test]
-    fn a_histogram_takes_over_beyond_the_limit() {
+    fn a_histogram_is_used_beyond_the_limit() {
         let (mut gaps, mut few, mut room) = (Gaps::default(), Gaps::default(), 100);
         few.push(10_000_000_000, &mut room);
         for number in 0..1000_u64 {
             gaps.push(number * 1_000_000, &mut room);
         }
-        assert!(gaps.is_counted() && gaps.len() == 0, "nothing is kept beyond the limit");
-        assert!(!few.is_counted() && room == 99, "what was kept gives its room to others");
+        assert!(gaps.is_counted() && gaps.len() == 0, "nothing is stored exactly beyond the limit");
+        assert!(!few.is_counted() && room == 99, "its capacity is returned");
         let both = Gaps::stats(&[&gaps, &few], 1e-6);
         assert_eq!(
             (both.count(), both.get(Stat::Max).map(Value::get)),

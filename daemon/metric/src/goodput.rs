@@ -1,10 +1,10 @@
-//! What makes a request a good one: thresholds on metrics, as `--goodput` gives them.
+//! Goodput thresholds: limits on metrics, given by `--goodput`.
 
 use crate::case::Case;
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
 
-/// A metric and the number that it must not pass, in the unit in which the metric is shown.
+/// A metric and its limit, in the unit in which it is displayed.
 #[derive(Clone, Copy, Debug)]
 pub struct Threshold {
     /// The metric.
@@ -13,22 +13,22 @@ pub struct Threshold {
     pub limit: f64,
 }
 
-/// Why `--goodput` could not be understood.
+/// Why `--goodput` could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GoodputError {
     /// A word is not `tag:number`.
-    #[error("failed to read goodput threshold `{0}`: want `tag:number`")]
+    #[error("failed to read goodput threshold `{0}`: expected `tag:number`")]
     Form(String),
-    /// A tag names no metric that requests have one number of.
-    #[error("failed to find metric `{0}` among those with a number per request")]
+    /// A tag is not a metric with one value per request.
+    #[error("failed to find metric `{0}` among those with a value per request")]
     Tag(String),
 }
 
 impl Threshold {
-    /// Reads `request_latency:250 inter_token_latency:10`.
+    /// Parses `request_latency:250 inter_token_latency:10`.
     ///
     /// # Errors
-    /// When a word has another form or names no metric of requests.
+    /// When a word has another form or is not a metric of requests.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, GoodputError> {
         text.split_whitespace().map(Self::parse).collect()
     }
@@ -43,7 +43,7 @@ impl Threshold {
     /// A threshold on the metric with this tag.
     ///
     /// # Errors
-    /// When the tag names no metric of requests.
+    /// When the tag is not a metric of requests.
     pub fn new(tag: &str, limit: f64) -> Result<Self, GoodputError> {
         let metric = METRICS
             .iter()
@@ -58,7 +58,7 @@ impl Threshold {
     pub fn is_met(&self, case: &Case<'_>) -> bool {
         let Kind::Record(formula) = self.metric.kind else { return false };
         let Some(value) = formula(case) else { return false };
-        // Compared in the formula's unit, where nothing is rounded at the threshold itself.
+        // Compared in the formula's unit, in which the threshold itself is not rounded.
         let limit = self.limit * self.metric.inner_factor();
         if self.metric.flags.has(Flags::LARGER_IS_BETTER) {
             value.get() >= limit
@@ -76,13 +76,13 @@ mod tests {
     fn thresholds_are_read() {
         let read = Threshold::parse_all("request_latency:250 inter_token_latency:10.5").unwrap();
         assert_eq!(read.len(), 2, "two words, two thresholds");
-        assert!((read[1].limit - 10.5).abs() < 1e-12, "the number is kept");
+        assert!((read[1].limit - 10.5).abs() < 1e-12, "the number is parsed");
         for wrong in ["request_latency", "request_latency:x", "request_latency:inf"] {
             assert!(matches!(Threshold::parse_all(wrong), Err(GoodputError::Form(_))), "{wrong}");
         }
         assert!(
             matches!(Threshold::parse_all("request_count:1"), Err(GoodputError::Tag(_))),
-            "no record metric"
+            "not a record metric"
         );
     }
 }

@@ -3,7 +3,7 @@
 use crate::analysis::{Bin, Formula, Row};
 use crate::events::Lists;
 use crate::injected::due;
-use crate::injected::sweep::{Flight, Swept, sweep};
+use crate::injected::timeline::{Flight, TimelineStats, timeline_stats};
 use crate::metric::{Flags, Injected, Kind, List, Metric};
 use crate::network;
 use crate::registry::METRICS;
@@ -15,7 +15,7 @@ use crate::totals::{Observed, Totals};
 use crate::value::{Value, float, whole};
 use std::sync::Mutex;
 
-/// Everything that was gathered.
+/// All collected data.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
     pub(crate) settings: &'a Settings,
@@ -28,10 +28,10 @@ pub(crate) struct Source<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group<'a> {
     pub(crate) places: &'a [u32],
-    /// The phases that they are of, by their places: all requests of these.
+    /// The phases that they belong to, by index: all requests of these.
     pub(crate) phases: &'a [u16],
     pub(crate) window: Option<Window>,
-    /// The time over which throughputs are taken.
+    /// The duration that throughputs are divided by.
     pub(crate) observed: Observed,
     pub(crate) slices: &'a [Bin],
 }
@@ -43,7 +43,7 @@ pub(crate) struct Results {
     pub(crate) slices: Vec<Vec<MetricResult>>,
 }
 
-/// What one set of requests yields, by tag.
+/// The results of one set of requests, by tag.
 #[derive(Debug)]
 struct Tally {
     totals: Totals,
@@ -51,7 +51,7 @@ struct Tally {
 }
 
 impl Source<'_> {
-    /// The results of the group that is the last to be asked for; the lists are given up.
+    /// The results of the last group; the lists are released.
     pub(crate) fn last_results(&mut self, group: &Group<'_>) -> Results {
         self.results(group, Lists::last_stats, true)
     }
@@ -61,8 +61,8 @@ impl Source<'_> {
         self.results(group, |lists, list, phases, factor| lists.stats(list, phases, factor), false)
     }
 
-    /// Two threads take columns as long as there are some; then one sweeps, for which only few columns are needed. Of
-    /// the last group each column is given up when it is done.
+    /// Two threads process columns while there are any; then one computes the timeline, which needs only a few columns. For the
+    /// last group, each column is released when it is done.
     fn results(
         &mut self,
         group: &Group<'_>,
@@ -70,18 +70,19 @@ impl Source<'_> {
         is_last: bool,
     ) -> Results {
         let Self { settings, formulas, rows, lists } = self;
-        let swept = formulas.iter().filter(|formula| SWEPT.contains(&formula.metric.tag)).cloned();
-        let swept = swept.collect::<Vec<_>>();
-        let sweeping = Columns { settings, formulas: &swept, rows };
+        let needed =
+            formulas.iter().filter(|formula| TIMELINE_METRICS.contains(&formula.metric.tag)).cloned();
+        let needed = needed.collect::<Vec<_>>();
+        let timeline_columns = Columns { settings, formulas: &needed, rows };
         let given = if is_last && group.slices.is_empty() { std::mem::take(formulas) } else { Vec::new() };
         let columns = Columns { settings, formulas, rows };
         let kept = columns.formulas.iter().map(Taken::Kept);
         let work: Work<'_> = Mutex::new(Box::new(given.into_iter().map(Taken::Given).chain(kept)));
         let inter_chunk = settings.list_metric(List::InterChunk);
         let (lists, (mut whole, slices)) = std::thread::scope(|scope| {
-            let swept = scope.spawn(|| {
+            let timeline_thread = scope.spawn(|| {
                 let parts = columns.parts(group.places, &work);
-                let swept = sweeping.sweep(group, lists);
+                let timeline = timeline_columns.timeline(group, lists);
                 let slices = group.slices.iter().map(|bin| gap_stats(lists.gather(&bin.places), inter_chunk));
                 let slices = slices.collect::<Vec<_>>();
                 let mut whole = Vec::new();
@@ -91,42 +92,42 @@ impl Source<'_> {
                         whole.extend(stats.count().is_some().then_some((metric.tag, stats)));
                     }
                 }
-                ((swept, whole, slices), parts)
+                ((timeline, whole, slices), parts)
             });
             let slices =
                 group.slices.iter().map(|bin| columns.tally(&bin.places, Observed::Window(bin.length())));
             let slices = slices.collect::<Vec<_>>();
             let parts = columns.parts(group.places, &work);
             let due = columns.due_latencies(group.places);
-            let (lists, others) = swept.join().expect("the sweep does not panic");
+            let (lists, others) = timeline_thread.join().expect("the timeline does not panic");
             let mut whole = columns.tally_of(parts.into_iter().chain(others), group.observed);
             whole.stats.extend(due);
             (lists, (whole, slices))
         });
-        let (mut swept, whole_lists, slice_gaps) = lists;
-        let slices_swept = swept.split_off(1.min(swept.len()));
-        whole.complete(whole_lists, swept.first());
+        let (mut timeline, whole_lists, slice_gaps) = lists;
+        let slices_timeline = timeline.split_off(1.min(timeline.len()));
+        whole.complete(whole_lists, timeline.first());
         let slices =
-            slices.into_iter().zip(slice_gaps).zip(slices_swept).map(|((mut tally, gaps), swept)| {
-                tally.complete(gaps, Some(&swept));
+            slices.into_iter().zip(slice_gaps).zip(slices_timeline).map(|((mut tally, gaps), timeline)| {
+                tally.complete(gaps, Some(&timeline));
                 tally.results(settings)
             });
         Results { slices: slices.collect(), whole: whole.results(settings) }
     }
 }
 
-/// Columns that wait for a thread.
+/// Columns queued for the threads.
 type Work<'a> = Mutex<Box<dyn Iterator<Item = Taken<'a>> + Send + 'a>>;
 
-/// A column that a thread works on.
+/// A column that a thread is processing.
 enum Taken<'a> {
     /// It is needed again.
     Kept(&'a Formula),
-    /// It goes when it is done.
+    /// It is released when it is done.
     Given(Formula),
 }
 
-/// What one column yields: its total, and the statistics of the metric and of its copies, none of a scalar.
+/// The results of one column: its total, and the statistics of the metric and of its copies, none for a scalar.
 #[derive(Debug)]
 struct Part {
     metric: &'static Metric,
@@ -134,7 +135,7 @@ struct Part {
     stats: Vec<(&'static str, Stats)>,
 }
 
-/// What the columns hold.
+/// The columns' data.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     settings: &'a Settings,
@@ -148,9 +149,9 @@ impl Columns<'_> {
         self.tally_of(self.parts(places, &work), observed)
     }
 
-    /// The parts of a tally that nobody else has taken.
+    /// The parts of a tally that no other thread has taken.
     fn parts(&self, places: &[u32], work: &Work<'_>) -> Vec<Part> {
-        let failures = places.iter().filter(|place| !self.rows[**place as usize].standing.valid).count();
+        let failures = places.iter().filter(|place| !self.rows[**place as usize].scope.valid).count();
         let take = || work.lock().expect("taking a column does not panic").next();
         let mut parts = Vec::new();
         while let Some(taken) = take() {
@@ -162,7 +163,7 @@ impl Columns<'_> {
         parts
     }
 
-    /// What one column yields.
+    /// The results of one column.
     fn part(&self, formula: &Formula, places: &[u32], failures: usize) -> Option<Part> {
         let metric = formula.metric;
         let column = || places.iter().filter_map(|place| formula.column.get(*place as usize));
@@ -192,7 +193,7 @@ impl Columns<'_> {
         }
     }
 
-    /// The parts together, and what is derived from them.
+    /// Combines the parts, and derives further metrics.
     fn tally_of(&self, parts: impl IntoIterator<Item = Part>, observed: Observed) -> Tally {
         let mut tally = Tally { totals: Totals::new(observed), stats: Vec::new() };
         for Part { metric, total, stats } in parts {
@@ -219,11 +220,11 @@ impl Columns<'_> {
         both.into_iter().filter(|(_, stats)| stats.count().is_some()).collect()
     }
 
-    fn sweep(&self, group: &Group<'_>, lists: &Lists) -> Vec<Swept> {
+    fn timeline(&self, group: &Group<'_>, lists: &Lists) -> Vec<TimelineStats> {
         let column = |tag: &str| self.formulas.iter().find(|formula| formula.metric.tag == tag);
         let (input, output) = (column("input_sequence_length"), column("output_sequence_length"));
         let first_token = column("time_to_first_token");
-        // Requests that others sent have no client's time.
+        // Requests of other processes have no client timestamps.
         let first_token_kernel = column("kernel_time_to_first_token");
         let number = |of: Option<&Formula>, place: usize| {
             of.and_then(|formula| formula.column.get(place)).unwrap_or(f64::NAN)
@@ -241,7 +242,7 @@ impl Columns<'_> {
                 end: float(end.0),
                 input: number(input, place),
                 output: number(output, place),
-                gaps: if gaps > MOST_SWEPT_GAPS { &[] } else { lists.gaps(*row) },
+                gaps: if gaps > MOST_TIMELINE_GAPS { &[] } else { lists.gaps(*row) },
             }
         });
         let flights = flights.collect::<Vec<_>>();
@@ -257,7 +258,7 @@ impl Columns<'_> {
             ),
         });
         windows.extend(group.slices.iter().map(|bin| (bin.begin, bin.end)));
-        if flights.is_empty() { Vec::new() } else { sweep(&flights, &windows) }
+        if flights.is_empty() { Vec::new() } else { timeline_stats(&flights, &windows) }
     }
 }
 
@@ -271,7 +272,7 @@ impl Tally {
         }
     }
 
-    /// Derives what can be derived, and from that what can be derived from it.
+    /// Computes the metrics that can be derived, including those derived from derived ones.
     fn derive(&mut self, settings: &Settings) {
         let derived = METRICS.iter().copied().filter(|metric| settings.apply(metric));
         let mut open = derived.collect::<Vec<_>>();
@@ -289,19 +290,23 @@ impl Tally {
         }
     }
 
-    fn complete(&mut self, lists: impl IntoIterator<Item = (&'static str, Stats)>, swept: Option<&Swept>) {
+    fn complete(
+        &mut self,
+        lists: impl IntoIterator<Item = (&'static str, Stats)>,
+        timeline: Option<&TimelineStats>,
+    ) {
         self.stats.extend(lists);
         self.replay();
         for metric in METRICS {
             if let Kind::Injected(injected) = metric.kind
-                && let Some(stats) = swept.and_then(|swept| swept.get(injected))
+                && let Some(stats) = timeline.and_then(|timeline| timeline.get(injected))
             {
                 self.stats.push((metric.tag, stats.clone()));
             }
         }
     }
 
-    /// What follows from the offsets of a fixed schedule.
+    /// Metrics derived from the offsets of a fixed schedule.
     fn replay(&mut self) {
         let offsets = self.stats.iter().find(|(tag, _)| *tag == replay::OFFSET.tag);
         let Some(offsets) = offsets.map(|(_, stats)| stats.clone()) else { return };
@@ -318,7 +323,7 @@ impl Tally {
         }
     }
 
-    /// In the order of the registry, without what is never exported.
+    /// In the registry's order, without hidden metrics.
     fn results(mut self, settings: &Settings) -> Vec<MetricResult> {
         let shown = |metric: &&Metric| settings.apply(metric) && !metric.is_hidden();
         METRICS
@@ -347,7 +352,7 @@ impl Settings {
     }
 }
 
-/// The metric that is such a copy of this one.
+/// The copy of this metric of the given kind.
 fn copy_of(metric: &Metric, is_such: fn(Injected) -> bool) -> Option<&'static Metric> {
     METRICS.iter().copied().find(|other| match other.kind {
         Kind::Injected(injected @ (Injected::Adjusted(of) | Injected::NetworkAdjusted(of))) => {
@@ -363,9 +368,9 @@ fn gap_stats(gaps: Vec<f64>, metric: Option<&'static Metric>) -> Option<(&'stati
     stats.count().is_some().then_some((metric.tag, stats))
 }
 
-/// The metrics of which a sweep takes each request's number.
-const SWEPT: [&str; 4] =
+/// The metrics whose per-request values the timeline uses.
+const TIMELINE_METRICS: [&str; 4] =
     ["input_sequence_length", "output_sequence_length", "time_to_first_token", "kernel_time_to_first_token"];
 
-/// With more gaps than these, decoding is swept as if its tokens came evenly, as AIPerf does without gaps.
-const MOST_SWEPT_GAPS: usize = 1_000_000;
+/// With more gaps than this, decoding is treated as if its tokens were evenly spaced, as AIPerf does without gaps.
+const MOST_TIMELINE_GAPS: usize = 1_000_000;

@@ -1,15 +1,15 @@
-//! One file per metric: tag, unit, flags, text, formula; and the analysis that takes their statistics. Pure.
+//! Defines the metrics, one file each (tag, unit, flags, text, formula), and the analysis that computes their statistics. Pure.
 //!
 //! ```text
-//! registry.rs   METRICS, the table of contents      latency/ length/ throughput/ count/ usage/ http/ injected/
-//!                                                   AIPerf's metrics; kernel/ client/ ours
-//!               media.rs spec_decode.rs network.rs: AIPerf's too
-//! metric.rs     what a metric is                    case.rs      a request as formulas see it
-//! analysis.rs   rows in, Report out                 events.rs    events to requests; gaps.rs their numbers
-//! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs when to doubt
-//! server/        what the server said of itself       gpu/    what the GPUs did
+//! registry.rs   METRICS, the list of metrics       latency/ length/ throughput/ count/ usage/ http/ injected/
+//!                                                   AIPerf's metrics; kernel/ client/ aiperfd's
+//!               media.rs spec_decode.rs network.rs: also AIPerf's
+//! metric.rs     the type of a metric                case.rs      a request as input of formulas
+//! analysis.rs   rows in, Report out                 events.rs    joins events to requests; gaps.rs their values
+//! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs intervals
+//! server/        the server's own metrics              gpu/    GPU telemetry
 //! live.rs       percentiles during the run          goodput.rs   thresholds
-//! steady.rs     the run without start-up and drain
+//! steady.rs     the run without ramp-up and drain
 //! ```
 //!
 //! Adding a metric is one new file and one line in `registry.rs`.

@@ -1,4 +1,4 @@
-//! Percentiles while the run goes on: a few histograms, cheap to feed, with three significant digits.
+//! Percentiles during the run: a few histograms, cheap to update, with three significant digits.
 
 use crate::case::Case;
 use crate::metric::{Kind, Metric};
@@ -28,7 +28,7 @@ pub struct LivePercentiles {
 }
 
 impl Live {
-    /// Nothing yet, of a run with these settings.
+    /// Empty percentiles of a run with these settings.
     ///
     /// # Panics
     /// Never: the histograms' bounds are constants.
@@ -40,7 +40,7 @@ impl Live {
         Self { settings, histograms, requests: 0 }
     }
 
-    /// Takes a request; only answered ones of a measured phase count.
+    /// Adds a request; only successful ones of a measured phase count.
     pub fn request(&mut self, request: &Request) {
         let case = Case { request, settings: &self.settings };
         if !case.is_profiling() {
@@ -59,7 +59,7 @@ impl Live {
         }
     }
 
-    /// Requests taken so far, failed ones too.
+    /// Requests added so far, including failed ones.
     #[must_use]
     pub const fn requests(&self) -> u64 {
         self.requests
@@ -76,7 +76,7 @@ impl Live {
     }
 }
 
-/// What is shown while the run goes on.
+/// The metrics shown during the run.
 const LIVE: &[&Metric] = &[
     &kernel::kernel_time_to_first_token::METRIC,
     &latency::time_to_first_token::METRIC,

@@ -1,4 +1,4 @@
-//! Images, audio and video: what a request took or made of them, per second of its latency.
+//! Images, audio and video in requests and responses, per second of latency.
 
 use crate::case::Case;
 use crate::latency::request_latency;
@@ -120,7 +120,7 @@ mod tests {
     use crate::testing::check;
     use record::Request;
 
-    fn told(request: &mut Request) {
+    fn with_media(request: &mut Request) {
         // The request takes 101 ms.
         request.images = Some(2);
         request.audio_seconds = Some(10.1);
@@ -142,7 +142,7 @@ mod tests {
             (&VIDEO_PEAK_MEMORY, 512.0),
         ];
         for (metric, expected) in table {
-            check(metric, told, Some(expected));
+            check(metric, with_media, Some(expected));
             check(metric, |_| (), None);
         }
         check(&NUM_IMAGES, |request| request.images = Some(0), None);

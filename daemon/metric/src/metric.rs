@@ -1,59 +1,59 @@
-//! What a metric is: its names, its units, when it applies, and the formula that makes it.
+//! The type of a metric: its names, its units, when it applies, and its formula.
 
 use crate::case::Case;
 use crate::stats::Stat;
 use crate::totals::Totals;
 use crate::value::Value;
 
-/// One metric: everything that any reader of its values needs to know.
+/// A metric: everything that any consumer of its values needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// Its name wherever types end: JSON, Parquet, flags.
+    /// Its name in JSON, Parquet and flags.
     pub tag: &'static str,
-    /// Its name for people.
+    /// Its display name.
     pub header: &'static str,
-    /// Its name where room is short.
+    /// Its short display name.
     pub short: &'static str,
     /// The unit of the formula.
     pub unit: Unit,
-    /// The unit in which it is shown and exported.
+    /// The unit in which it is displayed and exported.
     pub display: Unit,
-    /// Its place in the console table; those without one come last.
+    /// Its position in the console table; metrics without one are last.
     pub order: Option<u32>,
     /// The console table that shows it.
     pub group: Group,
     /// When it applies and how it is treated.
     pub flags: Flags,
-    /// How it comes about.
+    /// How it is computed.
     pub kind: Kind,
     /// Who defined it.
     pub origin: Origin,
-    /// What it says, with its formula, in a sentence.
+    /// Its description with the formula, in one sentence.
     pub text: &'static str,
 }
 
-/// How a metric comes about.
+/// How a metric is computed.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// A number per request; its distribution is reported.
+    /// A value per request; its distribution is reported.
     Record(fn(&Case<'_>) -> Option<Value>),
-    /// Numbers per request, made from its events; the distribution of all of them is reported.
+    /// Values per request, computed from its events; the distribution of all of them is reported.
     List(List),
-    /// A number per request; the sum is reported.
+    /// A value per request; the sum is reported.
     Sum(fn(&Case<'_>) -> Option<Value>),
-    /// A number per request; the least is reported.
+    /// A value per request; the minimum is reported.
     Minimum(fn(&Case<'_>) -> Option<Value>),
-    /// A number per request; the greatest is reported.
+    /// A value per request; the maximum is reported.
     Maximum(fn(&Case<'_>) -> Option<Value>),
-    /// One number, made from the totals of others.
+    /// One value, computed from the totals of other metrics.
     Derived(fn(&Totals) -> Option<Value>),
-    /// Made by an analysis of the whole run.
+    /// Computed by an analysis of the whole run.
     Injected(Injected),
-    /// Never there, and why.
+    /// Never available, with the reason.
     Absent(&'static str),
 }
 
-/// The metrics that have a number per event.
+/// The metrics with a value per event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
     /// Gaps between reads of events with content.
@@ -67,29 +67,29 @@ pub enum List {
 /// The analyses of the whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Injected {
-    /// The distribution of the metric with this tag, failed requests counted as never ending.
+    /// The distribution of the metric with this tag, with failed requests counted as infinite.
     Adjusted(&'static str),
     /// Time-weighted over the window.
-    Sweep(Curve),
+    TimeWeighted(Curve),
     /// Time-weighted over the parts of the window in which the phase is active.
-    ActiveSweep(Curve),
-    /// Over all requests, failed ones too: due to begin.
+    ActiveTimeWeighted(Curve),
+    /// Over all requests including failed ones: release to start.
     DueToStart,
-    /// Over all requests, failed ones too: due to end.
+    /// Over all requests including failed ones: release to end.
     DueToEnd,
-    /// The round trip that is taken off latencies.
+    /// The round trip that is subtracted from latencies.
     NetworkRtt,
-    /// The distribution of the metric with this tag, less that round trip.
+    /// The distribution of the metric with this tag, minus that round trip.
     NetworkAdjusted(&'static str),
-    /// A percentile of how late requests of a fixed schedule were, counted from the least late.
+    /// A percentile of the lateness of requests of a fixed schedule, relative to the least late one.
     ReplayLag(Stat),
-    /// Whether that is too late.
+    /// Whether that lateness is too large.
     ReplayDegraded,
-    /// From what was read of the GPUs.
+    /// From GPU telemetry.
     Gpu,
 }
 
-/// The quantities that a sweep over the run's time yields.
+/// The curves over the run's time that time-weighted metrics use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named after the metric that shows it")]
 pub enum Curve {
@@ -107,7 +107,7 @@ pub enum Curve {
 /// Who defined a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// NVIDIA AIPerf 0.13.0: tag, unit and number are the same.
+    /// NVIDIA AIPerf 0.13.0: tag, unit and value are the same.
     Aiperf,
     /// This project.
     Ours,
@@ -126,15 +126,15 @@ pub enum Group {
     Usage,
     /// Speculative decoding.
     SpecDecode,
-    /// What the kernel saw.
+    /// Kernel timestamps.
     Kernel,
-    /// What the client added.
+    /// The client's overhead.
     Client,
     /// Joules and watts of NVIDIA's GPUs.
     NvidiaEfficiency,
-    /// The same of AMD's.
+    /// Joules and watts of AMD's GPUs.
     AmdEfficiency,
-    /// What the GPUs drew, by request, token and gap.
+    /// GPU energy by request, token and gap.
     Gpu,
     /// The stages of the HTTP exchange.
     HttpTrace,
@@ -173,37 +173,37 @@ pub struct Flags(u32);
 impl Flags {
     /// None.
     pub const NONE: Self = Self(0);
-    /// Only of streamed answers.
+    /// Only for streamed responses.
     pub const STREAMING_ONLY: Self = Self(1);
-    /// Only of failed requests.
+    /// Only for failed requests.
     pub const ERROR_ONLY: Self = Self(1 << 1);
-    /// Only where the endpoint answers with tokens.
+    /// Only if the endpoint's responses contain tokens.
     pub const PRODUCES_TOKENS_ONLY: Self = Self(1 << 2);
     /// More is better.
     pub const LARGER_IS_BETTER: Self = Self(1 << 4);
-    /// Only where the endpoint takes audio.
+    /// Only if the endpoint accepts audio.
     pub const SUPPORTS_AUDIO_ONLY: Self = Self(1 << 6);
-    /// Only where the endpoint takes images.
+    /// Only if the endpoint accepts images.
     pub const SUPPORTS_IMAGE_ONLY: Self = Self(1 << 7);
-    /// Computed, never exported: not settled yet.
+    /// Computed, never exported: not final yet.
     pub const EXPERIMENTAL: Self = Self(1 << 9);
-    /// Only where the endpoint makes videos.
+    /// Only if the endpoint produces videos.
     pub const PRODUCES_VIDEO_ONLY: Self = Self(1 << 16);
     /// Computed, never exported.
     pub const INTERNAL: Self = Self(1 << 5);
-    /// Only where the endpoint tells reasoning from answer.
+    /// Only if the endpoint separates reasoning from the answer.
     pub const SUPPORTS_REASONING: Self = Self(1 << 8);
-    /// Only with thresholds given.
+    /// Only if thresholds are given.
     pub const GOODPUT: Self = Self(1 << 10);
     /// Never in the per-request export.
     pub const NO_INDIVIDUAL_RECORDS: Self = Self(1 << 11);
-    /// Only where the endpoint reads tokens.
+    /// Only if the endpoint consumes tokens.
     pub const TOKENIZES_INPUT_ONLY: Self = Self(1 << 12);
-    /// Compares the server's counts with ours, so only where both exist.
+    /// Compares the server's counts with ours, so only if both exist.
     pub const USAGE_DIFF_ONLY: Self = Self(1 << 14);
     /// A stage of the HTTP exchange.
     pub const HTTP_TRACE_ONLY: Self = Self(1 << 15);
-    /// Has a copy in which failed requests never end.
+    /// Has a copy in which failed requests count as infinite.
     pub const PERCENTILE_INCLUDES_FAILED_REQUESTS: Self = Self(1 << 17);
     /// Only with a fixed schedule.
     pub const FIXED_SCHEDULE_ONLY: Self = Self(1 << 18);
@@ -231,13 +231,13 @@ impl Flags {
         (Self::DISABLE_ON_ACCURACY, "DISABLE_ON_ACCURACY"),
     ];
 
-    /// These and those.
+    /// The union of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether all of `other` are among them.
+    /// Whether it includes all of `other`.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -274,7 +274,7 @@ impl Unit {
         }
     }
 
-    /// What a number in this unit is multiplied by to be in `other`; 1 where the two measure different things.
+    /// The factor from this unit to `other`; 1 if the two measure different quantities.
     const fn factor(self, other: Self) -> f64 {
         match (self, other) {
             (Self::Nanoseconds, Self::Microseconds) => 1e-3,
@@ -309,7 +309,7 @@ impl Metric {
         }
     }
 
-    /// A metric with a number per request.
+    /// A metric with a value per request.
     pub(crate) const fn record(
         tag: &'static str,
         header: &'static str,
@@ -318,7 +318,7 @@ impl Metric {
         Self::new(tag, header, Kind::Record(formula))
     }
 
-    /// A metric with a number per event.
+    /// A metric with a value per event.
     pub(crate) const fn list(tag: &'static str, header: &'static str, list: List) -> Self {
         Self::new(tag, header, Kind::List(list))
     }
@@ -332,7 +332,7 @@ impl Metric {
         Self::new(tag, header, Kind::Sum(formula))
     }
 
-    /// A metric that is made from totals.
+    /// A metric computed from totals.
     pub(crate) const fn derived(
         tag: &'static str,
         header: &'static str,
@@ -341,7 +341,7 @@ impl Metric {
         Self::new(tag, header, Kind::Derived(formula))
     }
 
-    /// A metric that an analysis of the whole run yields.
+    /// A metric computed by an analysis of the whole run.
     pub(crate) const fn injected(tag: &'static str, header: &'static str, injected: Injected) -> Self {
         Self::new(tag, header, Kind::Injected(injected))
     }
@@ -351,7 +351,7 @@ impl Metric {
         Self::new(tag, header, Kind::Absent(why)).group(Group::Hidden)
     }
 
-    /// Whether it is computed only for other metrics, and for whoever works on it.
+    /// Whether it is computed only for other metrics and for development.
     #[must_use]
     pub const fn is_hidden(&self) -> bool {
         self.flags.0 & (Flags::INTERNAL.0 | Flags::EXPERIMENTAL.0) != 0
@@ -369,12 +369,12 @@ impl Metric {
         Self { unit, display: unit, ..self }
     }
 
-    /// Computed in one unit, shown in another.
+    /// Computed in one unit, displayed in another.
     pub(crate) const fn shown(self, unit: Unit, display: Unit) -> Self {
         Self { unit, display, ..self }
     }
 
-    /// A span: computed in nanoseconds, shown in milliseconds.
+    /// A duration: computed in nanoseconds, displayed in milliseconds.
     pub(crate) const fn latency(self) -> Self {
         self.shown(Unit::Nanoseconds, Unit::Milliseconds)
     }
@@ -399,25 +399,25 @@ impl Metric {
         Self { text, ..self }
     }
 
-    /// A number of the formula, in the unit in which it is shown.
+    /// A value of the formula, in the displayed unit.
     #[must_use]
     pub fn shown_value(&self, value: Value) -> Option<Value> {
         Value::new(value.get() * self.display_factor())
     }
 
-    /// What a number of the formula is multiplied by to be shown.
+    /// The factor from the formula's unit to the displayed one.
     #[must_use]
     pub const fn display_factor(&self) -> f64 {
         self.unit.factor(self.display)
     }
 
-    /// What a shown number is multiplied by to be one of the formula.
+    /// The factor from the displayed unit to the formula's.
     #[must_use]
     pub const fn inner_factor(&self) -> f64 {
         self.display.factor(self.unit)
     }
 
-    /// Whether its numbers are whole and shown as such per request.
+    /// Whether its values are integers, and displayed as such per request.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         let counted = matches!(

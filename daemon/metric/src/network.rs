@@ -1,4 +1,4 @@
-//! Latencies minus one mean round trip, which was measured beside the load or given (`--network-latency-mean`).
+//! Latencies minus one mean round trip, which was measured during the run or given (`--network-latency-mean`).
 
 use crate::metric::{Flags, Injected, Metric, Unit};
 use crate::stats::{Sample, Stats};
@@ -9,7 +9,7 @@ pub(crate) const RTT: Metric = Metric::injected("network_rtt", "Network RTT", In
     .unit(Unit::Milliseconds)
     .order(305)
     .flags(Flags::NO_INDIVIDUAL_RECORDS)
-    .text("The round trip that is taken off: the mean of --network-latency-automatic, or --network-latency-mean.");
+    .text("The round trip that is subtracted: the mean of --network-latency-automatic, or --network-latency-mean.");
 
 macro_rules! adjusted {
     ($($name:ident $tag:literal $header:literal $short:literal $order:literal ($flags:expr) of $of:literal;)*) => {$(
@@ -34,7 +34,7 @@ adjusted! {
         of "time_to_first_output_token";
 }
 
-/// The statistics of latencies in nanoseconds, each less one round trip, in milliseconds.
+/// The statistics of latencies in nanoseconds, each minus one round trip, in milliseconds.
 pub(crate) fn adjust(latencies: impl Iterator<Item = f64>, rtt_ms: f64) -> Stats {
     let rtt_ns = rtt_ms * 1e6;
     Sample::new(latencies.map(|latency| (latency - rtt_ns).max(0.0) / 1e6).collect()).stats(1.0)

@@ -1,4 +1,4 @@
-//! Every metric, in the order of AIPerf's JSON and then ours: the table of contents of this crate.
+//! Lists every metric, in the order of AIPerf's JSON, followed by aiperfd's.
 
 use crate::metric::Metric;
 use crate::usage::{difference, reported, total};
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 /// Every metric.
 pub const METRICS: &[&Metric] = &[
-    // AIPerf: the metrics that its JSON names first.
+    // AIPerf: the metrics that are first in its JSON.
     &count::min_request_timestamp::METRIC,
     &count::max_response_timestamp::METRIC,
     &throughput::request_throughput::METRIC,
@@ -100,23 +100,23 @@ pub const METRICS: &[&Metric] = &[
     &injected::adjusted::TIME_TO_FIRST_TOKEN,
     &injected::adjusted::INTER_TOKEN_LATENCY,
     &injected::adjusted::DECODE_DURATION,
-    &injected::sweep::CONCURRENCY,
-    &injected::sweep::DECODE_THROUGHPUT,
-    &injected::sweep::PREFILL_THROUGHPUT,
-    &injected::sweep::DECODE_CONCURRENCY,
-    &injected::sweep::PREFILL_CONCURRENCY,
-    &injected::sweep::TOTAL_THROUGHPUT,
-    &injected::sweep::DECODE_PER_USER,
-    &injected::sweep::PREFILL_PER_USER,
-    &injected::sweep::TOKENS_IN_FLIGHT,
-    &injected::sweep::ACTIVE_DECODE,
-    &injected::sweep::ACTIVE_PREFILL,
-    &injected::sweep::ACTIVE_DECODE_PER_USER,
-    &injected::sweep::ACTIVE_PREFILL_PER_USER,
-    &injected::sweep::ACTIVE_TOTAL,
+    &injected::timeline::CONCURRENCY,
+    &injected::timeline::DECODE_THROUGHPUT,
+    &injected::timeline::PREFILL_THROUGHPUT,
+    &injected::timeline::DECODE_CONCURRENCY,
+    &injected::timeline::PREFILL_CONCURRENCY,
+    &injected::timeline::TOTAL_THROUGHPUT,
+    &injected::timeline::DECODE_PER_USER,
+    &injected::timeline::PREFILL_PER_USER,
+    &injected::timeline::TOKENS_IN_FLIGHT,
+    &injected::timeline::ACTIVE_DECODE,
+    &injected::timeline::ACTIVE_PREFILL,
+    &injected::timeline::ACTIVE_DECODE_PER_USER,
+    &injected::timeline::ACTIVE_PREFILL_PER_USER,
+    &injected::timeline::ACTIVE_TOTAL,
     &injected::due::CREDIT_TO_START,
     &injected::due::EFFECTIVE_LATENCY,
-    // AIPerf: experimental, which it shows to its developers only.
+    // AIPerf: experimental, which it shows only to its developers.
     &experimental::STREAM_SETUP,
     &experimental::STREAM_PREFILL,
     &experimental::THINKING,
@@ -148,7 +148,7 @@ pub const METRICS: &[&Metric] = &[
     &network::REQUEST_LATENCY,
     &network::TIME_TO_FIRST_TOKEN,
     &network::TIME_TO_FIRST_OUTPUT_TOKEN,
-    // AIPerf: how well a fixed schedule was kept.
+    // AIPerf: lateness of a fixed schedule.
     &replay::OFFSET,
     &replay::LAG_P50,
     &replay::LAG_P90,
@@ -179,10 +179,10 @@ pub const METRICS: &[&Metric] = &[
     &gpu::efficiency::nvidia::PERFORMANCE_PER_WATT,
     &gpu::efficiency::nvidia::TOTAL_GPU_ENERGY,
     &gpu::efficiency::nvidia::TOTAL_GPU_POWER,
-    // AIPerf: those that have no value here.
+    // AIPerf: metrics without a value here.
     &absent::other::CREDIT_DROP,
     &absent::other::PREFIX_CACHE_HIT,
-    // Ours: what the kernel saw.
+    // aiperfd: kernel timestamps.
     &kernel::kernel_time_to_first_token::METRIC,
     &kernel::kernel_time_to_second_token::METRIC,
     &kernel::kernel_time_to_first_output_token::METRIC,
@@ -196,7 +196,7 @@ pub const METRICS: &[&Metric] = &[
     &kernel::network_rtt_kernel::METRIC,
     &kernel::retransmits::METRIC,
     &kernel::events_per_segment::METRIC,
-    // Ours: what the client saw and added.
+    // aiperfd: the client's view and overhead.
     &client::time_to_first_chunk::METRIC,
     &client::time_to_first_token_from_due::METRIC,
     &client::request_latency_from_due::METRIC,
@@ -211,7 +211,7 @@ pub const METRICS: &[&Metric] = &[
     &client::client_overhead_share::METRIC,
     &client::tokens_per_event::METRIC,
     &client::connect_latency::METRIC,
-    // Ours: what the GPUs drew, by request, token and gap.
+    // aiperfd: GPU energy by request, token and gap.
     &gpu::join::ENERGY_IN_REQUEST,
     &gpu::join::ENERGY_SHARE,
     &gpu::join::ENERGY_SHARE_PER_OUTPUT_TOKEN,
@@ -237,16 +237,16 @@ mod tests {
     use crate::metric::{Injected, Kind, Origin};
 
     #[test]
-    fn tags_are_unique_and_every_metric_says_what_it_is() {
+    fn tags_are_unique_and_every_metric_has_a_description() {
         for (place, metric) in METRICS.iter().enumerate() {
             assert!(!metric.text.is_empty() && !metric.header.is_empty(), "{} has no text", metric.tag);
             let twice = METRICS[place + 1..].iter().any(|other| other.tag == metric.tag);
-            assert!(!twice, "{} is there twice", metric.tag);
+            assert!(!twice, "{} is defined twice", metric.tag);
         }
     }
 
     #[test]
-    fn what_aiperf_registers_is_the_same_here() {
+    fn aiperfs_metrics_are_defined_alike() {
         let mut different = Vec::new();
         for expected in REGISTERED {
             let Some(metric) = find(expected.tag) else {

@@ -1,4 +1,4 @@
-//! How well a fixed schedule was kept.
+//! How closely a fixed schedule was followed.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Injected, Metric, Unit};
@@ -17,17 +17,17 @@ pub(crate) const OFFSET: Metric =
 /// Replay Schedule Lag p50
 pub(crate) const LAG_P50: Metric = lag("replay_sched_lag_p50", "Replay Schedule Lag p50", Stat::P50)
     .short("Sched Lag p50")
-    .text("The median of replay_send_schedule_offset, minus the least of it.");
+    .text("The median of replay_send_schedule_offset, minus its minimum.");
 
 /// Replay Schedule Lag p90
 pub(crate) const LAG_P90: Metric = lag("replay_sched_lag_p90", "Replay Schedule Lag p90", Stat::P90)
     .short("Sched Lag p90")
-    .text("The 90th percentile of replay_send_schedule_offset, minus the least of it.");
+    .text("The 90th percentile of replay_send_schedule_offset, minus its minimum.");
 
 /// Replay Schedule Lag p99
 pub(crate) const LAG_P99: Metric = lag("replay_sched_lag_p99", "Replay Schedule Lag p99", Stat::P99)
     .short("Sched Lag p99")
-    .text("The 99th percentile of replay_send_schedule_offset, minus the least of it.");
+    .text("The 99th percentile of replay_send_schedule_offset, minus its minimum.");
 
 /// Replay Schedule Degraded
 pub(crate) const DEGRADED: Metric =
@@ -54,7 +54,7 @@ pub(crate) fn lag_ms(offsets: &Stats, stat: Stat) -> Option<f64> {
     Some((offsets.get(stat)?.get() - offsets.get(Stat::Min)?.get()) * 1e-6)
 }
 
-/// Above this the schedule was not kept.
+/// Above this, the schedule counts as not followed.
 pub(crate) const DEGRADED_MS: f64 = 500.0;
 
 #[cfg(test)]

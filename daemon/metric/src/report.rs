@@ -1,4 +1,4 @@
-//! What an analysis yields: the results of every metric, for the whole run, its warm-up and its slices.
+//! The output of an analysis: the results of every metric, for the whole run, its warmup and its slices.
 
 use crate::metric::{Metric, Origin};
 use crate::registry::METRICS;
@@ -7,36 +7,36 @@ use crate::value::Value;
 use common::clock::RealNs;
 use std::collections::BTreeMap;
 
-/// Everything that the exporters need to know about a run's numbers.
+/// Everything that the exporters need to know about a run's metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The results of the measured phases together, in the order of the registry.
     pub results: Vec<MetricResult>,
     /// The results of all other phases together; empty when there were none.
     pub warmup: Vec<MetricResult>,
-    /// The results by time slice; empty when no slices were asked for.
+    /// The results by time slice; empty when no slices were requested.
     pub slices: Vec<Slice>,
-    /// The results of the steady part of the run, if they were asked for and there is such a part.
+    /// The results of the run's steady state, if requested and found.
     pub steady: Option<Steady>,
-    /// The results of each phase for itself; empty of a run with one phase.
+    /// The results of each phase; empty for a run with one phase.
     pub phases: Vec<PhaseReport>,
-    /// Verifications of drafted tokens by how many each accepted, of all valid requests of the measured phases.
+    /// Verifications of draft tokens by how many each accepted, for all valid requests of the measured phases.
     pub accepted_drafts: BTreeMap<u32, u64>,
-    /// Of each request, in the order of the records, its number in its phase, from 0 in the order in which they were released.
+    /// For each request, in the order of the records, its number within its phase, counted from 0 by order of release.
     pub numbers: Vec<u32>,
-    /// What became of sessions that others started, by AIPerf's names; empty of a run without such.
+    /// Outcomes of sessions started by other sessions, by AIPerf's names; empty for a run without such sessions.
     pub branches: BTreeMap<&'static str, u64>,
-    /// What went wrong, the most frequent first.
+    /// Errors, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// Requests of the measured phases.
     pub requests: u64,
-    /// Requests among them without a valid answer.
+    /// How many of these requests have no valid response.
     pub failed: u64,
-    /// Events whose request never came, so that they count nowhere.
+    /// Events whose request is missing, so that they are counted nowhere.
     pub orphan_events: u64,
-    /// When the results' time begins: the first measured phase's begin, or else the first request.
+    /// Start of the results' time window: that of the first measured phase, or else the first request.
     pub begin: RealNs,
-    /// When the results' time ends.
+    /// End of the results' time window.
     pub end: RealNs,
     /// Whether the console shows the stages of the HTTP exchange.
     pub show_trace_timing: bool,
@@ -47,16 +47,16 @@ pub struct Report {
 pub struct MetricResult {
     /// The metric.
     pub metric: &'static Metric,
-    /// Its statistics, in the unit in which it is shown.
+    /// Its statistics, in the displayed unit.
     pub stats: Stats,
 }
 
-/// A stretch of the run; requests belong to the slice in which they began.
+/// A time interval of the run; requests belong to the slice in which they started.
 #[derive(Clone, Debug)]
 pub struct Slice {
-    /// Where it begins.
+    /// Its start.
     pub begin: RealNs,
-    /// Where it ends.
+    /// Its end.
     pub end: RealNs,
     /// Whether it has its full length.
     pub is_complete: bool,
@@ -64,52 +64,52 @@ pub struct Slice {
     pub results: Vec<MetricResult>,
 }
 
-/// A run without its start-up and its drain.
+/// A run without its ramp-up and its drain.
 #[derive(Clone, Debug)]
 pub struct Steady {
-    /// Where it lies, and the results of the requests that began in it.
+    /// Its interval, and the results of the requests that started in it.
     pub slice: Slice,
     /// The usual number of requests in flight.
     pub in_flight: u64,
-    /// Requests that began in it.
+    /// Requests that started in it.
     pub requests: u64,
-    /// Requests that began before it.
+    /// Requests that started before it.
     pub startup: u64,
-    /// Requests that began after it.
+    /// Requests that started after it.
     pub drain: u64,
 }
 
-/// What one phase yields for itself.
+/// The results of one phase.
 #[derive(Clone, Debug)]
 pub struct PhaseReport {
     /// Its name.
     pub name: String,
-    /// Its place among the measured phases; none of a warm-up.
+    /// Its index among the measured phases; `None` for a warmup.
     pub profiling_index: Option<usize>,
-    /// When it begins.
+    /// Its start.
     pub begin: RealNs,
-    /// When it ends.
+    /// Its end.
     pub end: RealNs,
     /// Its results, in the order of the registry.
     pub results: Vec<MetricResult>,
-    /// What went wrong in it, the most frequent first.
+    /// Its errors, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// Its requests.
     pub requests: u64,
-    /// Requests among them without a valid answer.
+    /// How many of these requests have no valid response.
     pub failed: u64,
 }
 
-/// An error and how often it came.
+/// An error and its count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorCount {
     /// The HTTP status, where that is the error.
     pub code: Option<u32>,
     /// Its kind.
     pub kind: String,
-    /// What it says.
+    /// Its message.
     pub message: String,
-    /// How often it came.
+    /// Its count.
     pub count: u64,
 }
 
@@ -120,13 +120,13 @@ impl Report {
         self.results.iter().find(|result| result.metric.tag == tag)
     }
 
-    /// A statistic of the metric with this tag, in the unit in which it is shown.
+    /// A statistic of the metric with this tag, in the displayed unit.
     #[must_use]
     pub fn stat(&self, tag: &str, stat: Stat) -> Option<Value> {
         self.get(tag)?.stats.get(stat)
     }
 
-    /// Takes more results, which go to their places in the registry's order.
+    /// Adds results at their positions in the registry's order.
     pub fn add(&mut self, results: Vec<MetricResult>) {
         self.results.extend(results);
         let place = |result: &MetricResult| METRICS.iter().position(|metric| metric.tag == result.metric.tag);

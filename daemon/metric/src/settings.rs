@@ -1,4 +1,4 @@
-//! What of a run decides which metrics apply and how requests count.
+//! The facts of a run that decide which metrics apply and how requests count.
 
 use crate::goodput::Threshold;
 use crate::metric::{Flags, Metric};
@@ -9,11 +9,11 @@ use record::Run;
 /// The facts of a run that the formulas need.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether answers were asked for as streams.
+    /// Whether streamed responses were requested.
     pub streaming: bool,
-    /// Whether another tool made the run: what its records call due is when it released a request.
+    /// Whether another tool produced the run: the due time in its records is the time of release.
     pub is_import: bool,
-    /// What the endpoint can do.
+    /// What the endpoint supports.
     pub capability: Capability,
     /// Whether token counts are the server's own.
     pub use_server_token_count: bool,
@@ -21,54 +21,53 @@ pub struct Settings {
     pub fixed_schedule: bool,
     /// Whether the console shows the stages of the HTTP exchange.
     pub show_trace_timing: bool,
-    /// The round trip in milliseconds that is taken off latencies, if one is known.
+    /// The round trip in milliseconds that is subtracted from latencies, if known.
     pub network_rtt_ms: Option<f64>,
-    /// What makes a request a good one; empty without `--goodput`.
+    /// The goodput thresholds; empty without `--goodput`.
     pub goodput: Vec<Threshold>,
-    /// The length of a time slice, if slices were asked for.
+    /// The length of a time slice, if slices were requested.
     pub slice_duration: Option<DurationNs>,
-    /// The names of the phases whose requests make the results, in order; all others are warm-up.
+    /// The names of the measured phases, in order; all others are warmup.
     pub measured: Vec<String>,
-    /// When requests of those phases could be sent, from the first one's begin to the last one's end; without it the
-    /// requests themselves tell.
+    /// When requests of those phases could be sent, from the first one's start to the last one's end; without it, the requests
+    /// themselves determine it.
     pub profiling: Option<Window>,
     /// When requests of the other phases could be sent.
     pub warmup: Option<Window>,
     /// The phases of the run by name.
     pub phases: Vec<(String, Window)>,
-    /// Whether the steady part of the run has results of its own.
+    /// Whether the steady state has separate results.
     pub steady_state: bool,
-    /// The moment that ties monotonic stamps to dates.
+    /// The reference point that maps monotonic timestamps to dates.
     pub clock: Anchor,
 }
 
-/// A stretch of the run's time.
+/// A time window of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Where it begins.
+    /// Its start.
     pub begin: MonoNs,
-    /// Where it ends.
+    /// Its end.
     pub end: MonoNs,
 }
 
-/// What an endpoint can do.
+/// What an endpoint supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
-    /// It answers with tokens.
+    /// Its responses contain tokens.
     pub produces_tokens: bool,
-    /// It reads tokens.
+    /// It consumes tokens.
     pub tokenizes_input: bool,
-    /// It takes audio.
+    /// It accepts audio.
     pub supports_audio: bool,
-    /// It takes images.
+    /// It accepts images.
     pub supports_images: bool,
-    /// It makes videos.
+    /// It produces videos.
     pub produces_videos: bool,
 }
 
 impl Settings {
-    /// The settings that follow from a run's own description. Thresholds on metrics that are not known are left out:
-    /// whoever takes them from a user refuses them first.
+    /// The settings from a run's own description. Thresholds on unknown metrics are left out: a user's are refused earlier.
     #[must_use]
     pub fn of(run: &Run) -> Self {
         let measured = run.plan.load.measured().map(|phase| phase.name.clone()).collect::<Vec<_>>();
@@ -100,8 +99,8 @@ impl Settings {
         }
     }
 
-    /// The time over which throughputs are taken: of several measured phases, what they cover without what lies
-    /// between them.
+    /// The duration that throughputs are divided by: for several measured phases, what they cover without the time between
+    /// them.
     pub(crate) fn observed(&self) -> Observed {
         let Some(whole) = self.profiling else { return Observed::Benchmark };
         let is_measured = |(name, _): &&(String, Window)| self.measured.contains(name);
@@ -120,7 +119,7 @@ impl Settings {
         Observed::Windows(covered)
     }
 
-    /// Whether a metric can have a value in such a run.
+    /// Whether a metric can have a value in this run.
     #[must_use]
     pub fn apply(&self, metric: &Metric) -> bool {
         let needs = [
@@ -139,7 +138,7 @@ impl Settings {
 }
 
 impl Capability {
-    /// An endpoint that reads text, images and audio, and writes text.
+    /// An endpoint that accepts text, images and audio, and produces text.
     pub const TEXT: Self = Self {
         produces_tokens: true,
         tokenizes_input: true,
@@ -148,7 +147,7 @@ impl Capability {
         produces_videos: false,
     };
 
-    /// What the endpoint with this name can do; an unknown one is taken for one of text.
+    /// The capability of the endpoint with this name; an unknown one is treated as a text endpoint.
     #[must_use]
     pub fn of_endpoint(kind: &str) -> Self {
         let only_text = Self { supports_audio: false, supports_images: false, ..Self::TEXT };
@@ -181,15 +180,15 @@ impl Window {
     }
 }
 
-/// What a run of another tool is called: when its requests were due is not in its records.
+/// The source of a run of another tool, whose records have no due times.
 pub const IMPORTED: &str = "import";
 
-/// AIPerf computes it for every endpoint, for metrics that apply to all of them require it; without tokens it is 0.
+/// AIPerf computes it for every endpoint, because metrics that apply to all of them require it; without tokens it is 0.
 const ALWAYS_COUNTED: &str = "output_sequence_length";
 
-/// What AIPerf calls a phase whose requests make the results, and how the only one is named.
+/// AIPerf's kind of a measured phase, and the default name of the only one.
 pub const PROFILING: &str = "profiling";
-/// What it calls any other.
+/// AIPerf's kind of any other phase.
 pub const WARMUP: &str = "warmup";
 
 #[cfg(test)]
@@ -198,7 +197,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn what_lies_between_phases_is_not_observed() {
+    fn time_between_phases_is_not_observed() {
         let check = |windows: &[(&str, u64, u64)], expected: Observed| {
             let window = |begin, end| Window { begin: MonoNs(begin), end: MonoNs(end) };
             let phases = windows.iter().map(|(name, begin, end)| ((*name).to_owned(), window(*begin, *end)));

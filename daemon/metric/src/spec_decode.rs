@@ -1,5 +1,5 @@
-//! Speculative decoding, as a server tells it per request (vLLM with `--per-request-spec-decode-metrics`): how many
-//! drafted tokens a verification accepted.
+//! Speculative decoding, as a server reports it per request (vLLM with `--per-request-spec-decode-metrics`): how many draft
+//! tokens a verification accepted.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};
@@ -22,18 +22,18 @@ metrics! {
     record:
     ACCEPTANCE_LENGTH "spec_decode_acceptance_length" "Acceptance Length" Ratio SpecDecode 5000 (Flags::LARGER_IS_BETTER)
         |case| Value::new(case.spec_decode_acceptance_length?),
-        "Tokens per verification as the server tells it: accepted ones and one more.";
+        "Tokens per verification as reported by the server: accepted ones plus one.";
     DRAFT_ACCEPTANCE_RATE "spec_decode_draft_acceptance_rate" "Draft Acceptance Rate" Percent SpecDecode 5020 (Flags::LARGER_IS_BETTER)
         |case| Value::new(case.spec_decode_acceptance_rate? * 100.0),
-        "100 * the share of drafted tokens that were accepted, as the server tells it.";
+        "100 * the share of draft tokens that were accepted, as reported by the server.";
     ACCEPTED_PER_VERIFIED "spec_decode_accepted_per_verified" "Accepted per Verified" Ratio SpecDecode 5030 (Flags::LARGER_IS_BETTER)
         accepted_per_verified, "(accepted + steps) / (drafted + steps).";
     STEPS "spec_decode_steps" "Spec Decode Steps" Count SpecDecode 5040 (Flags::NONE)
         |case| case.spec_decode_steps.map(Value::count), "Verifications.";
     ACCEPTED_DRAFT_TOKENS "spec_decode_accepted_draft_tokens" "Accepted Draft Tokens" Tokens Hidden 5050 (Flags::NONE)
-        |case| case.spec_decode_accepted_tokens.map(Value::count), "Drafted tokens that were accepted.";
+        |case| case.spec_decode_accepted_tokens.map(Value::count), "Draft tokens that were accepted.";
     DRAFT_TOKENS "spec_decode_draft_tokens" "Draft Tokens" Tokens Hidden 5060 (Flags::NONE)
-        |case| case.spec_decode_draft_tokens.map(Value::count), "Drafted tokens.";
+        |case| case.spec_decode_draft_tokens.map(Value::count), "Draft tokens.";
 }
 
 metrics! {
@@ -71,7 +71,7 @@ mod tests {
     use crate::testing::{check, check_derived};
     use record::Request;
 
-    fn told(request: &mut Request) {
+    fn with_counts(request: &mut Request) {
         request.spec_decode_acceptance_length = Some(2.5);
         request.spec_decode_acceptance_rate = Some(0.5);
         request.spec_decode_steps = Some(4);
@@ -90,7 +90,7 @@ mod tests {
             (&DRAFT_TOKENS, 12.0),
         ];
         for (metric, expected) in table {
-            check(metric, told, Some(expected));
+            check(metric, with_counts, Some(expected));
             check(metric, |_| (), None);
         }
     }

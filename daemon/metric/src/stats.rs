@@ -1,9 +1,9 @@
-//! Statistics of a sample, as AIPerf (NumPy) computes them: to the last bit, where order allows.
+//! Statistics of a sample, as AIPerf (NumPy) computes them: identical to the last bit where the order of operations allows it.
 
 use crate::confidence;
 use crate::value::{Value, float_of, index};
 
-/// The statistics that exports name.
+/// The exported statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is its name")]
 pub enum Stat {
@@ -23,7 +23,7 @@ pub enum Stat {
     Sum,
 }
 
-/// The statistics of a metric, in the unit in which it is shown. What has no finite value is absent.
+/// The statistics of a metric, in the displayed unit. A statistic without a finite value is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
     values: [Option<Value>; Stat::ALL.len()],
@@ -31,7 +31,7 @@ pub struct Stats {
     intervals: [Option<(Value, Value)>; Stat::PERCENTILES.len()],
 }
 
-/// The numbers of a metric.
+/// The values of a metric.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     values: Vec<f64>,
@@ -39,7 +39,7 @@ pub(crate) struct Sample {
 }
 
 impl Stat {
-    /// All, in the order of AIPerf's JSON (`count` stands before `sum` there).
+    /// All, in the order of AIPerf's JSON (`count` precedes `sum` there).
     pub const ALL: [Self; 14] = [
         Self::Avg,
         Self::P1,
@@ -57,7 +57,7 @@ impl Stat {
         Self::Sum,
     ];
 
-    /// The percentiles with the share of the sample that lies below each.
+    /// The percentiles with the fraction of the sample below each.
     pub const PERCENTILES: [(Self, f64); 9] = [
         (Self::P1, 1.0 / 100.0),
         (Self::P5, 5.0 / 100.0),
@@ -93,7 +93,7 @@ impl Stat {
 }
 
 impl Stats {
-    /// A single number: what aggregate and derived metrics have.
+    /// A single value, for aggregate and derived metrics.
     #[must_use]
     pub fn scalar(value: Value) -> Self {
         let mut stats = Self::default();
@@ -107,15 +107,15 @@ impl Stats {
         self.values[stat as usize]
     }
 
-    /// How many numbers it is of; absent for a single number and for time-weighted statistics.
+    /// The sample size; absent for a single value and for time-weighted statistics.
     #[must_use]
     pub const fn count(&self) -> Option<u64> {
         self.count
     }
 
-    /// Whether the sample is large enough for a percentile to be trusted: see [`confidence::least_sample`].
+    /// Whether the sample is large enough for a percentile: see [`confidence::least_sample`].
     ///
-    /// What is no percentile of a sample is always supported.
+    /// Statistics other than percentiles are always supported.
     #[must_use]
     pub fn supports(&self, stat: Stat) -> bool {
         let share = Stat::PERCENTILES.iter().find(|(percentile, _)| *percentile == stat);
@@ -125,14 +125,14 @@ impl Stats {
         }
     }
 
-    /// The statistics of a sample whose numbers are as they are to be shown; those that are not finite are left out.
+    /// The statistics of a sample in the displayed unit; values that are not finite are left out.
     #[must_use]
     pub fn of_sample(numbers: impl IntoIterator<Item = f64>) -> Self {
         Sample::new(numbers.into_iter().filter(|number| number.is_finite()).collect()).stats(1.0)
     }
 
-    /// The interval that holds a statistic with 95 % confidence: a percentile by order statistics, the mean by
-    /// Student's t. Absent where the sample is too small to bound it.
+    /// The 95 % confidence interval of a statistic: a percentile by order statistics, the mean by Student's t. Absent if the
+    /// sample is too small.
     #[must_use]
     pub fn interval(&self, stat: Stat) -> Option<(Value, Value)> {
         if stat == Stat::Avg {
@@ -154,20 +154,20 @@ impl Stats {
 }
 
 impl Sample {
-    /// A sample of these numbers, all finite.
+    /// A sample of finite values.
     #[must_use]
     pub(crate) fn new(values: Vec<f64>) -> Self {
         let sum = pairwise_sum(&values, |value| value);
         Self { values, sum }
     }
 
-    /// The sum of the numbers.
+    /// The sum of the values.
     #[must_use]
     pub(crate) const fn sum(&self) -> f64 {
         self.sum
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub(crate) const fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -222,7 +222,7 @@ impl Sample {
     }
 }
 
-/// The places in the sorted sample that a percentile and its interval are made of.
+/// The indices in the sorted sample that a percentile and its interval need.
 fn wanted(count: usize, share: f64) -> Vec<usize> {
     let below = index(float_of(count - 1) * share);
     let (low, high) = confidence::ranks(count, share).unwrap_or((0, count - 1));
@@ -238,15 +238,15 @@ fn percentile(count: usize, share: f64, sorted: impl Fn(usize) -> f64) -> f64 {
     if part >= 0.5 { right - (right - left) * (1.0 - part) } else { left + (right - left) * part }
 }
 
-/// A few places of a sorted sample.
+/// A few elements of a sorted sample.
 #[derive(Debug)]
 struct Order {
-    /// Place and number, by place.
+    /// Index and value, sorted by index.
     known: Vec<(usize, f64)>,
 }
 
 impl Order {
-    /// A small sample is sorted; of a large one only the buckets (by the numbers' upper bits) that hold a place.
+    /// A small sample is sorted; for a large one, only the buckets (by the values' upper bits) that contain a needed index.
     fn new(values: &mut [f64], places: &[usize]) -> Self {
         if values.len() <= FEW {
             values.sort_unstable_by_key(|value| ordered(*value));
@@ -293,20 +293,20 @@ impl Order {
         self
     }
 
-    /// The number at a place that was asked for; infinite beyond the sample.
+    /// The value at a requested index; infinite beyond the sample.
     fn get(&self, place: usize) -> f64 {
         let known = self.known.binary_search_by_key(&place, |(place, _)| *place);
         known.map_or(f64::INFINITY, |found| self.known[found].1)
     }
 }
 
-/// The bits of a number, in the order of the numbers.
+/// The bits of a number, in an order-preserving form.
 pub(crate) const fn ordered(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
 
-/// The upper bits of a number, in the order of the numbers.
+/// The upper bits of a number, in an order-preserving form.
 pub(crate) fn bucket(value: f64) -> usize {
     usize::try_from(ordered(value) >> (64 - BUCKET_BITS)).unwrap_or(0)
 }
@@ -314,7 +314,7 @@ pub(crate) fn bucket(value: f64) -> usize {
 /// 64 buckets for each doubling.
 pub(crate) const BUCKET_BITS: u32 = 18;
 
-/// Samples up to this size are sorted whole.
+/// Samples up to this size are sorted completely.
 pub(crate) const FEW: usize = 1 << 15;
 
 /// The sum of `of` each value by NumPy's order of additions, whose rounding grows with the length's logarithm.
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_numpys() {
+    fn statistics_match_numpy() {
         let values = [4.0, 1.0, 3.0, 2.0];
         check(&values, Stat::Avg, 2.5);
         check(&values, Stat::P50, 2.5);

@@ -1,20 +1,20 @@
-//! The steady part of a run: start-up and drain left out.
+//! Finds the steady state of a run: without ramp-up and drain.
 //!
 //! ```text
 //! in flight   ┌──────────────────────┐ usual
 //!           ┌─┘                      └─┐
 //!         ┌─┘                          └──┐
-//!         |start-up |<---- steady --->|drain|
+//!         |ramp-up  |<---- steady --->|drain|
 //! ```
 //!
-//! The usual number of requests in flight is the time-weighted median. Steady is from the moment at which 90 % of it
-//! are in flight and as many requests have ended, so that the first burst is over, to the last moment at which 90 % of
-//! it are in flight. A request belongs to it that began in it, as with time slices.
+//! The usual number of requests in flight is the time-weighted median. The steady state starts when 90 % of it are in flight
+//! and as many requests have ended, so that the first burst is over, and ends at the last time at which 90 % of it are in
+//! flight. A request belongs to it if it started in it, as with time slices.
 
 use crate::analysis::Row;
 use common::clock::RealNs;
 
-/// Where the steady part lies.
+/// The interval of the steady state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Steady {
     pub(crate) begin: RealNs,
@@ -23,7 +23,7 @@ pub(crate) struct Steady {
     pub(crate) in_flight: u64,
 }
 
-/// The steady part of these requests; `None` when the run drained before its start-up was over.
+/// The steady state of these requests; `None` when the run drained before its ramp-up was over.
 pub(crate) fn find(rows: &[Row], places: &[u32]) -> Option<Steady> {
     let row = |place: &u32| &rows[*place as usize];
     let mut starts = places.iter().map(|place| row(place).start.0).collect::<Vec<_>>();
@@ -41,14 +41,14 @@ pub(crate) fn find(rows: &[Row], places: &[u32]) -> Option<Steady> {
     (begin < end).then_some(Steady { begin: RealNs(begin), end: RealNs(end), in_flight })
 }
 
-/// From a moment on, this many requests are in flight.
+/// From this time on, this many requests are in flight.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     at: u64,
     level: u64,
 }
 
-/// The steps of the number in flight, both lists sorted.
+/// The changes of the number in flight; both lists are sorted.
 fn steps(starts: &[u64], ends: &[u64]) -> Vec<Step> {
     let mut steps = Vec::<Step>::with_capacity(starts.len() + ends.len());
     let (mut started, mut ended) = (0, 0);
@@ -61,7 +61,7 @@ fn steps(starts: &[u64], ends: &[u64]) -> Vec<Step> {
     steps
 }
 
-/// The number in flight during at least half of the time.
+/// The number in flight for at least half of the time.
 fn usual(steps: &[Step]) -> Option<u64> {
     let mut lengths =
         steps.windows(2).map(|pair| (pair[0].level, u128::from(pair[1].at - pair[0].at))).collect::<Vec<_>>();
@@ -78,15 +78,15 @@ fn usual(steps: &[Step]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::RowStanding;
+    use crate::analysis::RowScope;
 
     fn check(requests: &[(u64, u64)], expected: Option<(u64, u64, u64)>) {
-        let standing = RowStanding { valid: true, profiling: true, phase: 0 };
+        let scope = RowScope { valid: true, profiling: true, phase: 0 };
         let row = |(start, end): &(u64, u64)| Row {
             due: RealNs(*start),
             start: RealNs(*start),
             end: RealNs(*end),
-            standing,
+            scope,
         };
         let rows = requests.iter().map(row).collect::<Vec<_>>();
         let places = (0..u32::try_from(rows.len()).unwrap()).collect::<Vec<_>>();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_settles_has_no_steady_part() {
+    fn a_run_that_never_settles_has_no_steady_state() {
         check(&[], None);
         check(&[(5, 5)], None);
         check(&[(0, 10), (0, 10)], None);

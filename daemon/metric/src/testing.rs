@@ -1,4 +1,4 @@
-//! A request with round numbers, worked out by hand, and the one check that every metric's test goes through.
+//! A request with round numbers, computed by hand, and the check that every metric's test uses.
 
 use crate::case::Case;
 use crate::metric::{Kind, Metric};
@@ -9,7 +9,7 @@ use common::clock::{Anchor, MonoNs};
 use common::id::RequestId;
 use record::Request;
 
-/// A run of streamed answers, counted by our tokenizer, whose clocks are one.
+/// A run with streamed responses, counted by our tokenizer, with a single clock.
 pub(crate) fn settings() -> Settings {
     Settings {
         streaming: true,
@@ -76,19 +76,19 @@ pub(crate) fn request() -> Request {
     }
 }
 
-/// Checks a metric's number for the hand-made request after an edit.
+/// Checks a metric's value for the sample request after an edit.
 #[track_caller]
 pub(crate) fn check<R>(metric: &Metric, edit: fn(&mut Request) -> R, expected: Option<f64>) {
     check_under(&settings(), metric, edit, expected);
 }
 
-/// The same where the server's token counts are used.
+/// Like [`check`], with the server's token counts.
 #[track_caller]
 pub(crate) fn check_by_server<R>(metric: &Metric, edit: fn(&mut Request) -> R, expected: Option<f64>) {
     check_under(&Settings { use_server_token_count: true, ..settings() }, metric, edit, expected);
 }
 
-/// Checks a derived metric's number for these totals.
+/// Checks a derived metric's value for these totals.
 #[track_caller]
 pub(crate) fn check_derived(metric: &Metric, totals: &[(&'static str, f64)], expected: Option<f64>) {
     let Kind::Derived(formula) = metric.kind else { panic!("{} is not derived", metric.tag) };

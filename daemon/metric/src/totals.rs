@@ -1,34 +1,34 @@
-//! What derived metrics are made of: the totals of the other metrics over a set of requests.
+//! The totals of metrics over a set of requests, from which derived metrics are computed.
 
 use crate::value::{Value, float};
 use common::clock::DurationNs;
 
-/// The totals of a set of requests: sums of record metrics and the numbers of aggregate and derived ones.
+/// The totals of a set of requests: sums of record metrics, and the values of aggregate and derived ones.
 #[derive(Debug)]
 pub struct Totals {
     numbers: Vec<(&'static str, Value)>,
     observed: Observed,
 }
 
-/// The time over which throughputs are taken.
+/// The duration that throughputs are divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// From the first request to the last token.
     Benchmark,
     /// The length of a window.
     Window(DurationNs),
-    /// The lengths of several windows together, which are the benchmark's duration too.
+    /// The lengths of several windows together, which are also the benchmark's duration.
     Windows(DurationNs),
 }
 
 impl Totals {
-    /// No totals yet, over this time.
+    /// Empty totals over this duration.
     #[must_use]
     pub const fn new(observed: Observed) -> Self {
         Self { numbers: Vec::new(), observed }
     }
 
-    /// The lengths of the windows in nanoseconds, where there are several.
+    /// The total length of the windows in nanoseconds, if there are several.
     #[must_use]
     pub fn windows(&self) -> Option<Value> {
         match self.observed {
@@ -48,7 +48,7 @@ impl Totals {
         self.numbers.iter().find(|(name, _)| *name == tag).map(|(_, value)| *value)
     }
 
-    /// The seconds over which throughputs are taken: the window, or else the benchmark's own duration.
+    /// The seconds that throughputs are divided by: the window, or else the benchmark's duration.
     #[must_use]
     pub fn observed_seconds(&self) -> Option<Value> {
         let nanoseconds = match self.observed {

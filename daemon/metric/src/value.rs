@@ -1,24 +1,24 @@
-//! What a metric's value is: a number that is always finite, and the only places where integers become floats.
+//! A metric's value: a number that is always finite, and the only functions that convert integers to floats.
 
 use common::clock::MonoNs;
 
-/// A finite number: what a metric yields and what an exporter may write.
+/// A finite number: the output of a metric, which an exporter may write.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Value(f64);
 
 impl Value {
-    /// No amount at all.
+    /// Zero.
     pub const ZERO: Self = Self(0.0);
     /// One.
     pub const ONE: Self = Self(1.0);
 
-    /// The number, unless it is infinite or none.
+    /// The number, unless it is infinite or NaN.
     #[must_use]
     pub const fn new(number: f64) -> Option<Self> {
         if number.is_finite() { Some(Self(number)) } else { None }
     }
 
-    /// The nanoseconds from `earlier` to `later`; `None` when they are the other way round.
+    /// The nanoseconds from `earlier` to `later`; `None` if `later` is before `earlier`.
     #[must_use]
     pub fn span(earlier: MonoNs, later: MonoNs) -> Option<Self> {
         Some(Self(float(later.0.checked_sub(earlier.0)?)))
@@ -43,7 +43,7 @@ impl Value {
     }
 }
 
-/// An integer as a float: exact up to 2^53, rounded beyond, as AIPerf's columns do.
+/// An integer as a float: exact up to 2^53, rounded beyond, like AIPerf's columns.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,
@@ -59,7 +59,7 @@ pub const fn float_of(length: usize) -> f64 {
     float(length as u64)
 }
 
-/// A non-negative float as an integer, its fraction cut off; what does not fit saturates.
+/// A non-negative float as an integer, truncated; out-of-range values saturate.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
@@ -70,7 +70,7 @@ pub const fn whole(number: f64) -> u64 {
     number as u64
 }
 
-/// A non-negative float as an index, its fraction cut off; what does not fit saturates.
+/// A non-negative float as an index, truncated; out-of-range values saturate.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
@@ -81,7 +81,7 @@ pub(crate) const fn index(number: f64) -> usize {
     number as usize
 }
 
-/// Whether a float is a whole number that fits 32 bits, and which.
+/// The value of a float that is an integer fitting 32 bits.
 #[must_use]
 pub(crate) fn small(number: f64) -> Option<u32> {
     let cut = u32::try_from(whole(number)).ok()?;

@@ -1,25 +1,25 @@
-//! What rows are made of scrapes; of a server's metrics those numbers that differ from the scrape before.
+//! Builds rows from scrapes; for a server's metrics, only of values that differ from the previous scrape.
 
 use crate::exposition::Reading;
 use common::clock::MonoNs;
 use record::{Row, SCRAPE, ServerSample};
 use rustc_hash::FxHashMap;
 
-/// Who makes rows of what an endpoint tells.
-pub(crate) trait Teller: Send + 'static {
-    /// The rows.
+/// Builds rows from an endpoint's scrapes.
+pub(crate) trait RowBuilder: Send + 'static {
+    /// The row type.
     type Row: Row + Send;
-    /// Whether an endpoint that tells something else at `/metrics` may tell it below `/prometheus`.
-    const MAY_BE_ELSEWHERE: bool;
-    /// Those of a scrape.
-    fn rows(&mut self, url: &str, at: Moments, readings: Vec<Reading>) -> Vec<Self::Row>;
-    /// That of a scrape that failed, if there is one.
-    fn failed(&mut self, url: &str, at: Moments, why: String) -> Option<Self::Row>;
-    /// How much the endpoint has counted: it stands still once there is nothing to be waited for.
+    /// Whether an endpoint that serves another format at `/metrics` may serve this one below `/prometheus`.
+    const HAS_FALLBACK_PATH: bool;
+    /// The rows of a scrape.
+    fn rows(&mut self, url: &str, at: Times, readings: Vec<Reading>) -> Vec<Self::Row>;
+    /// The row of a failed scrape, if there is one.
+    fn failed(&mut self, url: &str, at: Times, why: String) -> Option<Self::Row>;
+    /// The endpoint's total count of observations: once it stops changing, nothing more is pending.
     fn observations(&self) -> f64;
 }
 
-/// The numbers of an endpoint so far.
+/// The values of an endpoint so far.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     seen: FxHashMap<Place, Seen>,
@@ -40,19 +40,19 @@ struct Seen {
     scrape: u64,
 }
 
-/// When an endpoint was asked and answered.
+/// When a scrape was sent, and its response received.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moments {
-    pub(crate) asked: MonoNs,
-    pub(crate) answered: MonoNs,
+pub(crate) struct Times {
+    pub(crate) sent: MonoNs,
+    pub(crate) received: MonoNs,
 }
 
-impl Teller for Changes {
+impl RowBuilder for Changes {
     type Row = ServerSample;
-    const MAY_BE_ELSEWHERE: bool = true;
+    const HAS_FALLBACK_PATH: bool = true;
 
-    /// The scrape itself, then what is new.
-    fn rows(&mut self, url: &str, at: Moments, readings: Vec<Reading>) -> Vec<ServerSample> {
+    /// The scrape itself, then the changes.
+    fn rows(&mut self, url: &str, at: Times, readings: Vec<Reading>) -> Vec<ServerSample> {
         self.scrape += 1;
         let mut rows = vec![scrape(url, at, 1.0, String::new())];
         for reading in readings {
@@ -72,25 +72,25 @@ impl Teller for Changes {
         rows
     }
 
-    fn failed(&mut self, url: &str, at: Moments, why: String) -> Option<ServerSample> {
+    fn failed(&mut self, url: &str, at: Times, why: String) -> Option<ServerSample> {
         Some(scrape(url, at, 0.0, why))
     }
 
-    /// What all histograms hold together.
+    /// The sum over all histograms.
     fn observations(&self) -> f64 {
         let counts = self.seen.iter().filter(|(place, _)| place.part.as_deref() == Some("count"));
         counts.map(|(_, seen)| seen.value).sum()
     }
 }
 
-fn scrape(url: &str, at: Moments, value: f64, description: String) -> ServerSample {
+fn scrape(url: &str, at: Times, value: f64, description: String) -> ServerSample {
     let place = Place { name: SCRAPE.to_owned(), labels: String::new(), part: None };
     row(url, at, place, "gauge", description, Some(value))
 }
 
 fn row(
     url: &str,
-    at: Moments,
+    at: Times,
     place: Place,
     kind: &str,
     description: String,
@@ -98,8 +98,8 @@ fn row(
 ) -> ServerSample {
     ServerSample {
         endpoint_url: url.to_owned(),
-        asked_ns: at.asked,
-        answered_ns: at.answered,
+        asked_ns: at.sent,
+        answered_ns: at.received,
         metric_name: place.name,
         metric_type: kind.to_owned(),
         description,

@@ -1,6 +1,6 @@
-//! What DCGM's exporter tells of GPUs, as rows with AIPerf's names and units.
+//! Converts metrics of DCGM's exporter to rows with AIPerf's names and units.
 
-use crate::changes::{Moments, Teller};
+use crate::changes::{RowBuilder, Times};
 use crate::exposition::Reading;
 use common::clock::MonoNs;
 use record::GpuSample;
@@ -8,22 +8,22 @@ use record::gpu_metric as metric;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 
-/// A metric of the exporter's that the user wants besides.
+/// An additional metric of the exporter, requested by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DcgmField {
-    /// What DCGM calls it.
+    /// Its name in DCGM.
     pub field: String,
     /// Its name in records.
     pub name: String,
-    /// Its name for people.
+    /// Its display name.
     pub header: String,
     /// Its unit.
     pub unit: String,
 }
 
 impl DcgmField {
-    /// The metrics of a file as DCGM's exporter has them: `DCGM_FI_…, gauge|counter, help (in unit)`; and how many lines
-    /// were not understood. Those that are read anyway are passed over.
+    /// Parses a file in the format of DCGM's exporter: `DCGM_FI_…, gauge|counter, help (in unit)`; also returns the number of
+    /// invalid lines. Metrics that are read anyway are skipped.
     #[must_use]
     pub fn parse_all(text: &str) -> (Vec<Self>, u64) {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -52,7 +52,7 @@ impl DcgmField {
     }
 }
 
-/// A word as AIPerf writes it in a title.
+/// A word in title case, as AIPerf writes it.
 fn titled(word: &str) -> String {
     let upper = word.to_uppercase();
     if ACRONYMS.contains(&upper.as_str()) {
@@ -65,16 +65,16 @@ fn titled(word: &str) -> String {
 
 /// The unit of a help text that ends in `(in unit)`, by AIPerf's names.
 fn unit(help: &str) -> &'static str {
-    let said = help.to_lowercase();
-    let said = said.split("(in ").nth(1).and_then(|rest| rest.split([')', ' ']).next()).unwrap_or_default();
-    UNITS.iter().find(|(name, _)| *name == said).map_or("count", |(_, unit)| unit)
+    let help = help.to_lowercase();
+    let unit = help.split("(in ").nth(1).and_then(|rest| rest.split([')', ' ']).next()).unwrap_or_default();
+    UNITS.iter().find(|(name, _)| *name == unit).map_or("count", |(_, unit)| unit)
 }
 
 /// The GPUs of an exporter so far.
 #[derive(Debug, Default)]
 pub(crate) struct Dcgm {
     more: FxHashMap<String, DcgmField>,
-    /// GPUs that have been introduced, and metrics.
+    /// GPUs and metrics whose descriptive rows have been written.
     known: FxHashSet<String>,
 }
 
@@ -84,7 +84,7 @@ impl Dcgm {
         Self { more, known: FxHashSet::default() }
     }
 
-    /// Name and factor of a field; nothing of those that nobody wants.
+    /// Name and factor of a field; `None` for a field that is not used.
     fn field<'a>(&'a self, name: &str) -> Option<(&'a str, f64)> {
         let known = FIELDS.iter().find(|(field, _, _)| *field == name);
         let known = known.map(|(_, metric, factor)| (metric.name, *factor));
@@ -92,11 +92,11 @@ impl Dcgm {
     }
 }
 
-impl Teller for Dcgm {
+impl RowBuilder for Dcgm {
     type Row = GpuSample;
-    const MAY_BE_ELSEWHERE: bool = false;
+    const HAS_FALLBACK_PATH: bool = false;
 
-    fn rows(&mut self, url: &str, at: Moments, readings: Vec<Reading>) -> Vec<GpuSample> {
+    fn rows(&mut self, url: &str, at: Times, readings: Vec<Reading>) -> Vec<GpuSample> {
         let mut rows = Vec::new();
         for reading in readings {
             let labels = serde_json::from_str::<Map<String, Value>>(&reading.labels).unwrap_or_default();
@@ -110,9 +110,9 @@ impl Teller for Dcgm {
                 gpu_uuid: label("UUID").unwrap_or_default().to_owned(),
                 pid: None,
                 metric: name.to_owned(),
-                asked_ns: at.asked,
-                answered_ns: at.answered,
-                sampled_ns: MonoNs(u64::midpoint(at.asked.0, at.answered.0)),
+                asked_ns: at.sent,
+                answered_ns: at.received,
+                sampled_ns: MonoNs(u64::midpoint(at.sent.0, at.received.0)),
                 value: Some(reading.value * factor),
                 text: None,
             };
@@ -136,7 +136,7 @@ impl Teller for Dcgm {
         rows
     }
 
-    fn failed(&mut self, _url: &str, _at: Moments, _why: String) -> Option<GpuSample> {
+    fn failed(&mut self, _url: &str, _at: Times, _why: String) -> Option<GpuSample> {
         None
     }
 
@@ -160,7 +160,7 @@ const FIELDS: &[(&str, &metric::GpuMetric, f64)] = &[
     ("DCGM_FI_DEV_POWER_VIOLATION", &metric::NVIDIA_POWER_VIOLATION, 1e-3),
 ];
 
-/// Texts about a GPU and the labels that hold them.
+/// Text fields of a GPU, and their labels.
 const TEXTS: &[(&str, &str)] = &[
     ("gpu_model_name", "modelName"),
     ("pci_bus_id", "pci_bus_id"),
@@ -173,7 +173,7 @@ const TEXTS: &[(&str, &str)] = &[
 
 const ACRONYMS: &[&str] = &["GPU", "XID", "SM", "NVLINK", "PCI", "PCIE", "CPU", "RAM", "VRAM", "ECC"];
 
-/// Units in help texts, as AIPerf understands them.
+/// Units in help texts, as AIPerf interprets them.
 const UNITS: &[(&str, &str)] = &[
     ("w", "W"),
     ("%", "%"),
@@ -215,15 +215,15 @@ mod tests {
         );
         assert_eq!((more.len(), bad_lines), (1, 1), "one is new, one is wrong: {more:?}");
         let mut dcgm = Dcgm::new(&more);
-        let at = Moments { asked: MonoNs(10), answered: MonoNs(30) };
-        let told = |rows: Vec<GpuSample>| {
+        let at = Times { sent: MonoNs(10), received: MonoNs(30) };
+        let described = |rows: Vec<GpuSample>| {
             let row = |row: GpuSample| {
-                let told = row.value.map(|value| format!("{value}")).or(row.text).unwrap_or_default();
-                format!("{} {} {told}", row.gpu_index, row.metric)
+                let value = row.value.map(|value| format!("{value}")).or(row.text).unwrap_or_default();
+                format!("{} {} {value}", row.gpu_index, row.metric)
             };
             rows.into_iter().map(row).collect::<Vec<_>>()
         };
-        let first = told(dcgm.rows("u", at, parse(text).readings));
+        let first = described(dcgm.rows("u", at, parse(text).readings));
         let expected = [
             "1 gpu_model_name H200",
             "1 hostname n",
@@ -234,6 +234,10 @@ mod tests {
             "1 nvidia_sm_clock 1980",
         ];
         assert_eq!(first, expected, "AIPerf's names and units");
-        assert_eq!(told(dcgm.rows("u", at, parse(text).readings)).len(), 4, "introduced once");
+        assert_eq!(
+            described(dcgm.rows("u", at, parse(text).readings)).len(),
+            4,
+            "descriptive rows are written once"
+        );
     }
 }

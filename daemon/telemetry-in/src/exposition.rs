@@ -1,39 +1,39 @@
-//! Prometheus' text format and `OpenMetrics`, as servers really write them: what is not understood is counted.
+//! Parses Prometheus' text format and `OpenMetrics`, as servers really write them: invalid lines are counted.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
-/// What a server said.
+/// A parsed response of a server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exposition {
-    /// The numbers, in its order.
+    /// The values, in its order.
     pub readings: Vec<Reading>,
-    /// Lines that were not understood.
+    /// Invalid lines.
     pub bad_lines: u64,
-    /// Numbers that are infinite or none, and those of the same histogram.
+    /// Values that are not finite, including those of the same histogram.
     pub not_finite: u64,
-    /// Numbers for which there was no room.
+    /// Values beyond the maximum.
     pub too_many: u64,
 }
 
-/// A number of a metric.
+/// A value of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The metric family, a counter's without `_total`.
     pub name: String,
     /// `gauge`, `counter`, `histogram` or `unknown`.
     pub kind: &'static str,
-    /// What the server says that it is.
+    /// The server's description.
     pub description: String,
-    /// The labels as a JSON object, by name; without a bucket's `le`.
+    /// The labels as a JSON object, sorted by name; without a bucket's `le`.
     pub labels: String,
-    /// Which number of a histogram: `sum`, `count`, or the upper bound of a bucket.
+    /// Which value of a histogram: `sum`, `count`, or the upper bound of a bucket.
     pub part: Option<String>,
-    /// The number; finite.
+    /// The value, which is finite.
     pub value: f64,
 }
 
-/// Reads a body. Summaries, times of creation and up-times are passed over, as AIPerf does.
+/// Parses a response body. Summaries, creation times and up-times are skipped, as in AIPerf.
 #[must_use]
 pub fn parse(text: &str) -> Exposition {
     let mut declared = Declared::default();
@@ -82,7 +82,7 @@ pub fn parse(text: &str) -> Exposition {
 }
 
 impl Exposition {
-    /// A histogram with a hole in it is none.
+    /// A histogram with a missing value is left out.
     fn leave_out(&mut self, tainted: &FxHashSet<(String, String)>) {
         if tainted.is_empty() {
             return;
@@ -95,18 +95,18 @@ impl Exposition {
     }
 }
 
-/// What comments said of the families.
+/// The declarations of the families, in comments.
 #[derive(Default)]
 struct Declared<'t> {
     types: FxHashMap<&'t str, &'t str>,
     help: FxHashMap<&'t str, String>,
 }
 
-/// What a sample's name means.
+/// The meaning of a sample's name.
 struct Family<'t> {
     /// The family's name in exports.
     name: &'t str,
-    /// The name that it was declared by.
+    /// The name in its declaration.
     declared: &'t str,
     kind: &'static str,
     part: Part,
@@ -135,7 +135,7 @@ impl<'t> Declared<'t> {
         }
     }
 
-    /// `None` for what is passed over.
+    /// `None` for what is skipped.
     fn family(&self, name: &'t str) -> Option<Family<'t>> {
         if name.ends_with("_created") || name.ends_with("_uptime") || name.contains("_uptime_") {
             return None;
@@ -164,7 +164,7 @@ impl<'t> Declared<'t> {
     }
 }
 
-/// A sample's name, labels and number.
+/// A sample's name, labels and value.
 fn sample(line: &str) -> Option<(&str, BTreeMap<String, String>, f64)> {
     let end = line.find(|one: char| one == '{' || one.is_ascii_whitespace())?;
     let (name, rest) = line.split_at(end);
@@ -188,7 +188,7 @@ fn is_name(name: &str) -> bool {
         && bytes.all(|one| is_first(one) || one.is_ascii_digit())
 }
 
-/// The labels up to the closing brace, and what follows it.
+/// The labels up to the closing brace, and the text after it.
 fn labels(mut rest: &str) -> Option<(BTreeMap<String, String>, &str)> {
     let mut labels = BTreeMap::new();
     loop {
@@ -233,7 +233,7 @@ fn unescaped(text: &str) -> String {
     out
 }
 
-/// What may follow a declared name; nothing says what a scalar is.
+/// Suffixes of a declared name; a scalar has none.
 const SUFFIXES: &[(&str, Option<Part>)] = &[
     ("_bucket", Some(Part::Bucket)),
     ("_sum", Some(Part::Sum)),
@@ -241,7 +241,7 @@ const SUFFIXES: &[(&str, Option<Part>)] = &[
     ("_total", None),
     ("_info", None),
 ];
-/// Numbers of a body that are kept.
+/// Maximum number of values per response.
 const READINGS_MAX: usize = 200_000;
 const NAME_MAX: usize = 256;
 const LABELS_MAX: usize = 64;
@@ -254,11 +254,11 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) -> Exposition {
         let found = parse(text);
-        let told = found.readings.iter().map(|reading| {
+        let described = found.readings.iter().map(|reading| {
             let Reading { name, kind, labels, part, value, .. } = reading;
             format!("{name} {kind} {labels} {} {value}", part.as_deref().unwrap_or("-"))
         });
-        assert_eq!(told.collect::<Vec<_>>(), expected, "{text}");
+        assert_eq!(described.collect::<Vec<_>>(), expected, "{text}");
         found
     }
 
@@ -290,11 +290,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hostile_costs_itself() {
+    fn invalid_lines_do_not_affect_others() {
         let found = check("{}\nx{\n\u{0} 1\na{b=\"c} 1\na b\n[1,2]\nok 1\n", &["ok unknown {} - 1"]);
         assert_eq!(found.bad_lines, 6, "each is counted");
         let text = "# TYPE h histogram\nh_bucket{le=\"1\"} NaN\nh_sum 1\nh_count 1\ng NaN\ng2 +Inf\nok 1\n";
         let found = check(text, &["ok unknown {} - 1"]);
-        assert_eq!(found.not_finite, 5, "a histogram with a hole is none");
+        assert_eq!(found.not_finite, 5, "a histogram with a missing value is left out");
     }
 }

@@ -1,12 +1,13 @@
-//! What servers and exporters tell of themselves while they are measured, asked over HTTP on threads of their own.
+//! Scrapes servers' and exporters' own metrics during a run over HTTP, on separate threads.
 //!
 //! ```text
-//! ping.rs     how long a connection takes
-//! poller.rs   asks in intervals ──▶ exposition.rs   text to numbers ──▶ changes.rs   what is new ──▶ Parquet parts
-//!                                                             └──▶ dcgm.rs   GPUs' numbers ──▶ Parquet parts
+//! ping.rs     how long it takes to connect
+//! poller.rs   scrapes in intervals ──▶ exposition.rs   text to values ──▶ changes.rs   what changed ──▶ Parquet parts
+//!                                                             └──▶ dcgm.rs   GPU metrics ──▶ Parquet parts
 //! ```
 //!
-//! A server that is slow, gone or lies costs its own rows, never the run. Who reads the clock is told from outside.
+//! A server that is slow, down or sends invalid data costs only its own rows, never the run. Clocks are passed in by the
+//! caller.
 #![forbid(unsafe_code)]
 
 mod changes;

@@ -1,4 +1,4 @@
-//! How long a server takes to accept a connection, asked in intervals: one round trip of the network, as AIPerf takes it.
+//! Measures how long a server takes to accept a connection, in intervals: one network round trip, as AIPerf measures it.
 
 use common::clock::{DurationNs, MonoNs, RealNs};
 use std::net::{SocketAddr, TcpStream};
@@ -6,29 +6,29 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Whom to ask, how often, and by which clocks.
+/// The server, the interval, and the clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Pinging {
     /// The server.
     pub address: SocketAddr,
-    /// From one question to the next.
+    /// The interval between two pings.
     pub interval: Duration,
-    /// The clock that a round trip is measured with.
+    /// The clock that measures a round trip.
     pub now: fn() -> MonoNs,
-    /// The clock of dates.
+    /// The wall clock.
     pub date: fn() -> RealNs,
 }
 
-/// One question.
+/// One ping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ping {
-    /// When it was asked.
+    /// When it was started.
     pub at: RealNs,
-    /// From the connect to its return, or why it failed.
+    /// The duration of the connect, or why it failed.
     pub round_trip: Result<DurationNs, String>,
 }
 
-/// A server that is being asked.
+/// A running series of pings.
 #[derive(Debug)]
 pub struct Pinger {
     stop: Sender<()>,
@@ -36,7 +36,7 @@ pub struct Pinger {
 }
 
 impl Pinger {
-    /// Begins to ask.
+    /// Starts pinging.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -46,7 +46,7 @@ impl Pinger {
         Ok(Self { stop, thread: thread.spawn(move || pinging.run(&stopped))? })
     }
 
-    /// Asks until there are enough answers to take a mean of, if the server gives them soon; then tells what came.
+    /// Pings until there are enough successes for a mean, or a timeout; returns all pings.
     #[must_use]
     pub fn finish(self) -> Vec<Ping> {
         drop(self.stop);
@@ -60,10 +60,10 @@ impl Pinging {
         while stopped.recv_timeout(self.interval) == Err(RecvTimeoutError::Timeout) {
             pings.push(self.ping());
         }
-        let begun = (self.now)();
+        let start = (self.now)();
         for _ in 0..2 * ENOUGH {
-            let answers = pings.iter().filter(|ping| ping.round_trip.is_ok()).count();
-            if answers >= ENOUGH || (self.now)() - begun > PATIENCE {
+            let successes = pings.iter().filter(|ping| ping.round_trip.is_ok()).count();
+            if successes >= ENOUGH || (self.now)() - start > PATIENCE {
                 break;
             }
             pings.push(self.ping());
@@ -73,16 +73,16 @@ impl Pinging {
 
     fn ping(&self) -> Ping {
         let at = (self.date)();
-        let begun = (self.now)();
+        let start = (self.now)();
         let connected = TcpStream::connect_timeout(&self.address, CONNECT_PATIENCE);
-        let taken = (self.now)() - begun;
+        let taken = (self.now)() - start;
         Ping { at, round_trip: connected.map(|_| taken).map_err(|error| error.to_string()) }
     }
 }
 
-/// Answers that AIPerf wants at least.
+/// AIPerf's minimum number of successes.
 const ENOUGH: usize = 5;
-/// How long is waited for them once the run is over.
+/// How long to wait for them after the run has ended.
 const PATIENCE: DurationNs = DurationNs::from_millis(3000);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_enough_answers_for_a_mean() {
+    fn there_are_enough_pings_for_a_mean() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let pings = pings(listener.local_addr().unwrap());
         assert_eq!(pings.len(), ENOUGH, "however short the run was");
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_gone_is_told() {
+    fn an_unreachable_server_is_reported() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let pings = pings(address);
-        assert_eq!(pings.len(), 1 + 2 * ENOUGH, "asked, and asked again, but not for ever");
+        assert_eq!(pings.len(), 1 + 2 * ENOUGH, "retried, but only until the timeout");
         assert!(pings.iter().all(|ping| ping.round_trip.is_err()), "{pings:?}");
     }
 }

@@ -1,6 +1,6 @@
-//! Asks one endpoint in intervals on a thread of its own, from before the first request until the server is quiet.
+//! Scrapes one endpoint in intervals on a separate thread, from before the first request until the server is idle.
 
-use crate::changes::{Changes, Moments, Teller};
+use crate::changes::{Changes, RowBuilder, Times};
 use crate::dcgm::{Dcgm, DcgmField};
 use crate::exposition::{Exposition, parse};
 use common::clock::{DurationNs, MonoNs};
@@ -13,22 +13,22 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::TlsConfig;
 
-/// What is asked, and how often.
+/// What is scraped, and how often.
 #[derive(Clone, Debug)]
 pub struct Poll {
     /// The endpoint's URL.
     pub url: String,
-    /// From one question to the next.
+    /// The interval between two scrapes.
     pub interval: Duration,
     /// The clock.
     pub now: fn() -> MonoNs,
-    /// Whether it is asked on, although it did not answer the first time.
+    /// Whether scraping continues if the first scrape fails.
     pub insists: bool,
-    /// Whom to trust.
+    /// TLS settings.
     pub tls: TlsConfig,
 }
 
-/// An endpoint that is being asked.
+/// An endpoint that is being scraped.
 #[derive(Debug)]
 pub struct Poller {
     stop: Sender<()>,
@@ -36,30 +36,30 @@ pub struct Poller {
     url: String,
 }
 
-/// What came of it.
+/// The result of scraping.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The URL that answered, which may be another one than was given.
+    /// The URL that was scraped, which may be a fallback of the given one.
     pub url: String,
     /// The rows, as complete Parquet files in order.
     pub parts: Vec<PathBuf>,
-    /// Scrapes that succeeded.
+    /// Successful scrapes.
     pub succeeded: u64,
-    /// Scrapes that failed.
+    /// Failed scrapes.
     pub failed: u64,
-    /// Why the last failed one did, or why rows are missing.
+    /// Why the last failed scrape failed, or why rows are missing.
     pub problem: Option<String>,
-    /// Lines that were not understood.
+    /// Invalid lines.
     pub bad_lines: u64,
-    /// Numbers that were left out because they are infinite or none.
+    /// Values that were left out because they are not finite.
     pub not_finite: u64,
-    /// Numbers for which there was no room.
+    /// Values beyond the maximum.
     pub too_many: u64,
 }
 
 impl Poller {
-    /// Begins to ask a server for its metrics, with parts of `server_metrics.parquet` called `stem` in `directory`. Returns when the first answer is there, or has been waited
-    /// for long enough.
+    /// Starts scraping a server's metrics, into parts of `server_metrics.parquet` named `stem` in `directory`. Returns after
+    /// the first response, or a timeout.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -67,7 +67,7 @@ impl Poller {
         Self::start_with(poll, Changes::default(), directory, stem)
     }
 
-    /// The same of an exporter of DCGM, with parts of `gpu.parquet`; `more` are fields that the user wants besides.
+    /// Starts scraping a DCGM exporter, into parts of `gpu.parquet`; `more` are additional fields requested by the user.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -75,20 +75,25 @@ impl Poller {
         Self::start_with(poll, Dcgm::new(more), directory, stem)
     }
 
-    fn start_with<T: Teller>(poll: Poll, teller: T, directory: &Path, stem: &str) -> std::io::Result<Self> {
+    fn start_with<T: RowBuilder>(
+        poll: Poll,
+        builder: T,
+        directory: &Path,
+        stem: &str,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let (first, firsts) = channel();
         let writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
         let url = poll.url.clone();
         let thread = std::thread::Builder::new()
             .name("scrape".to_owned())
-            .spawn(move || Asking::new(poll, teller, writer).run(&stopped, &first))?;
-        // Whether the first answer came in time or not, the run begins.
+            .spawn(move || Scraping::new(poll, builder, writer).run(&stopped, &first))?;
+        // The run starts whether or not the first response arrived in time.
         firsts.recv_timeout(FIRST_PATIENCE).ok();
         Ok(Self { stop, thread, url })
     }
 
-    /// Asks a last time, or until the server is quiet, and ends.
+    /// Scrapes a last time, or until the server is idle, and stops.
     #[must_use]
     pub fn finish(self) -> Outcome {
         drop(self.stop);
@@ -98,7 +103,7 @@ impl Poller {
             parts: Vec::new(),
             succeeded: 0,
             failed: 0,
-            problem: Some("its thread died".to_owned()),
+            problem: Some("its thread panicked".to_owned()),
             bad_lines: 0,
             not_finite: 0,
             too_many: 0,
@@ -111,29 +116,29 @@ impl Poller {
 enum ScrapeError {
     #[error("{0}")]
     Http(#[from] ureq::Error),
-    #[error("what it says is not Prometheus' text format")]
+    #[error("the response is not in Prometheus' text format")]
     NotPrometheus,
 }
 
 impl ScrapeError {
-    /// Whether asking again is of no use.
+    /// Whether a retry cannot succeed.
     fn is_final(&self) -> bool {
         matches!(self, Self::NotPrometheus | Self::Http(ureq::Error::StatusCode(400..=499)))
     }
 }
 
-struct Asking<T: Teller> {
+struct Scraping<T: RowBuilder> {
     poll: Poll,
     agent: Agent,
-    teller: T,
+    builder: T,
     writer: PartWriter<T::Row>,
     outcome: Outcome,
     has_fallen_back: bool,
 }
 
-impl<T: Teller> Asking<T> {
-    fn new(poll: Poll, teller: T, writer: PartWriter<T::Row>) -> Self {
-        // The server is asked as the load generator asks it: directly.
+impl<T: RowBuilder> Scraping<T> {
+    fn new(poll: Poll, builder: T, writer: PartWriter<T::Row>) -> Self {
+        // The server is reached as by the load generator: directly, without a proxy.
         let agent = Agent::config_builder()
             .timeout_global(Some(SCRAPE_TIMEOUT))
             .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
@@ -151,16 +156,16 @@ impl<T: Teller> Asking<T> {
             not_finite: 0,
             too_many: 0,
         };
-        Self { poll, agent, teller, writer, outcome, has_fallen_back: false }
+        Self { poll, agent, builder, writer, outcome, has_fallen_back: false }
     }
 
     fn run(mut self, stopped: &Receiver<()>, first: &Sender<()>) -> Outcome {
-        let asked = self.ask();
-        // Nobody may be waiting any more.
+        let first_scrape = self.scrape();
+        // The caller may have stopped waiting.
         first.send(()).ok();
-        if asked.is_ok() && (self.poll.insists || self.outcome.succeeded > 0) {
+        if first_scrape.is_ok() && (self.poll.insists || self.outcome.succeeded > 0) {
             while stopped.recv_timeout(self.poll.interval) == Err(RecvTimeoutError::Timeout) {
-                if self.ask().is_err() {
+                if self.scrape().is_err() {
                     break;
                 }
             }
@@ -168,63 +173,63 @@ impl<T: Teller> Asking<T> {
         }
         match self.writer.finish() {
             Ok(parts) => self.outcome.parts = parts,
-            Err(error) => self.outcome.problem = Some(told(&error)),
+            Err(error) => self.outcome.problem = Some(with_causes(&error)),
         }
         self.outcome
     }
 
-    /// Servers may count a request a moment after its last byte: asks until nothing is observed any more.
+    /// Servers may count a request shortly after its last byte: scrapes until nothing changes any more.
     fn close(&mut self) {
-        let begun = (self.poll.now)();
+        let start = (self.poll.now)();
         loop {
-            let before = self.teller.observations();
-            let quiet = self.ask().is_err() || before.to_bits() == self.teller.observations().to_bits();
-            if quiet || (self.poll.now)() - begun > FLUSH_PERIOD {
+            let before = self.builder.observations();
+            let quiet = self.scrape().is_err() || before.to_bits() == self.builder.observations().to_bits();
+            if quiet || (self.poll.now)() - start > FLUSH_PERIOD {
                 return;
             }
             std::thread::sleep(FLUSH_INTERVAL);
         }
     }
 
-    /// Asks once; an error means that asking again is of no use.
-    fn ask(&mut self) -> Result<(), ()> {
-        let asked = (self.poll.now)();
-        let found = self.scrape();
-        let at = Moments { asked, answered: (self.poll.now)() };
+    /// Scrapes once; an error means that a retry cannot succeed.
+    fn scrape(&mut self) -> Result<(), ()> {
+        let sent = (self.poll.now)();
+        let found = self.fetch();
+        let at = Times { sent, received: (self.poll.now)() };
         let rows = match found {
             Ok(found) => {
                 self.outcome.succeeded += 1;
                 self.outcome.bad_lines += found.bad_lines;
                 self.outcome.not_finite += found.not_finite;
                 self.outcome.too_many += found.too_many;
-                self.teller.rows(&self.outcome.url, at, found.readings)
+                self.builder.rows(&self.outcome.url, at, found.readings)
             }
             Err(error) => {
                 let is_final = error.is_final() && self.outcome.succeeded == 0;
                 if is_final && self.falls_back(&error) {
-                    return self.ask();
+                    return self.scrape();
                 }
                 self.outcome.failed += 1;
-                self.outcome.problem = Some(told(&error));
+                self.outcome.problem = Some(with_causes(&error));
                 if is_final {
                     return Err(());
                 }
-                self.teller.failed(&self.outcome.url, at, told(&error)).into_iter().collect()
+                self.builder.failed(&self.outcome.url, at, with_causes(&error)).into_iter().collect()
             }
         };
         for row in rows {
             if let Err(error) = self.writer.push(row) {
-                self.outcome.problem = Some(told(&error));
+                self.outcome.problem = Some(with_causes(&error));
                 return Err(());
             }
         }
         Ok(())
     }
 
-    /// TensorRT-LLM has JSON at `/metrics` and Prometheus' format below it.
+    /// TensorRT-LLM serves JSON at `/metrics`, and Prometheus' format at a path below.
     fn falls_back(&mut self, error: &ScrapeError) -> bool {
         let base =
-            self.poll.url.strip_suffix("/metrics").filter(|_| T::MAY_BE_ELSEWHERE && !self.has_fallen_back);
+            self.poll.url.strip_suffix("/metrics").filter(|_| T::HAS_FALLBACK_PATH && !self.has_fallen_back);
         let Some(base) = base.filter(|_| matches!(error, ScrapeError::NotPrometheus)) else { return false };
         self.poll.url = format!("{base}/prometheus/metrics");
         self.outcome.url = shown(&self.poll.url);
@@ -232,12 +237,12 @@ impl<T: Teller> Asking<T> {
         true
     }
 
-    fn scrape(&self) -> Result<Exposition, ScrapeError> {
+    fn fetch(&self) -> Result<Exposition, ScrapeError> {
         let mut response = self.agent.get(&self.poll.url).header("accept", ACCEPT).call()?;
         let body = response.body_mut().with_config().limit(BODY_MAX).read_to_vec()?;
         let text = String::from_utf8_lossy(&body);
         let found = parse(&text);
-        // A server that has served nothing may name its metrics and have no numbers yet.
+        // A server without requests so far may declare its metrics and have no values yet.
         if found.readings.is_empty() && !body.is_empty() && !names_metrics(&text) {
             return Err(ScrapeError::NotPrometheus);
         }
@@ -245,25 +250,27 @@ impl<T: Teller> Asking<T> {
     }
 }
 
-/// Whether a text names metrics in Prometheus' way, with numbers or without.
+/// Whether a text declares metrics in Prometheus' format, with or without values.
 fn names_metrics(text: &str) -> bool {
     text.lines().any(|line| ["# TYPE ", "# HELP ", "# EOF"].iter().any(|begin| line.starts_with(begin)))
 }
 
-/// An error with what caused it.
-fn told(error: &dyn std::error::Error) -> String {
+/// An error with its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
     match error.source() {
-        Some(source) if source.to_string() != error.to_string() => format!("{error}: {}", told(source)),
+        Some(source) if source.to_string() != error.to_string() => {
+            format!("{error}: {}", with_causes(source))
+        }
         _ => error.to_string(),
     }
 }
 
 const ACCEPT: &str = "text/plain;version=0.0.4,application/openmetrics-text;q=0.5";
-/// A body that is longer is refused.
+/// Maximum size of a response body.
 const BODY_MAX: u64 = 16 << 20;
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a run waits for the state from which is counted.
+/// How long a run waits for the first scrape, from which increases are counted.
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a server may go on counting what it did.
+/// How long to wait for a server to finish counting its requests.
 const FLUSH_PERIOD: DurationNs = DurationNs::from_millis(2000);
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! Where a collector is: a host, a host with a port, or a URL becomes a full address.
+//! Parses a collector's address: a host, a host with a port, or a URL becomes a full address.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 /// A collector's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// How it is spoken to.
+    /// The protocol.
     pub protocol: Protocol,
     /// The full URL for metrics, with `/v1/metrics` for HTTP.
     pub url: String,
     /// The full URL for spans, with `/v1/traces` for HTTP.
     pub traces_url: String,
-    /// The address without what is appended for metrics and spans.
+    /// The address without the path of metrics and spans.
     base: String,
     host: String,
     port: u16,
 }
 
-/// How a collector is spoken to.
+/// The protocol of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Protobuf over HTTP/1.1.
@@ -27,18 +27,18 @@ pub enum Protocol {
     Grpc,
 }
 
-/// Why an address is of no use.
+/// An invalid address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "failed to use the collector's address `{0}`: want host, host:port, http://, https:// or grpc://host:port"
+    "failed to use the collector's address `{0}`: expected host, host:port, http://, https:// or grpc://host:port"
 )]
 pub struct EndpointError(String);
 
 impl Endpoint {
-    /// Understands an address.
+    /// Parses an address.
     ///
     /// # Errors
-    /// When it names no host, or its scheme or port is none.
+    /// When it has no host, or its scheme or port is invalid.
     pub fn parse(given: &str) -> Result<Self, EndpointError> {
         let refused = || EndpointError(without_password(given));
         let (scheme, rest) = given.split_once("://").unwrap_or(("http", given));
@@ -48,7 +48,7 @@ impl Endpoint {
             "grpc" => (Protocol::Grpc, "http", 4317),
             _ => return Err(refused()),
         };
-        // A query, such as a key that a collector wants, stays behind what is appended to the path.
+        // A query, such as a key that a collector requires, stays after the appended path.
         let (rest, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let bare = authority.rsplit_once('@').map_or(authority, |(_, bare)| bare);
@@ -76,7 +76,7 @@ impl Endpoint {
         Ok(Self { protocol, url, traces_url, base, host, port })
     }
 
-    /// Whether somebody listens there.
+    /// Whether a process listens there.
     #[must_use]
     pub fn is_reachable(&self) -> bool {
         let addresses = (self.host.as_str(), self.port).to_socket_addrs();
@@ -85,7 +85,7 @@ impl Endpoint {
         })
     }
 
-    /// The address as it may be shown.
+    /// The address without secrets.
     #[must_use]
     pub fn shown(&self) -> String {
         without_password(&self.base)
@@ -125,7 +125,11 @@ mod tests {
             assert_eq!(Endpoint::parse(given).unwrap().url, expected, "{given}");
         }
         let traces = |given| Endpoint::parse(given).unwrap().traces_url;
-        assert_eq!(traces("https://a/otlp/v1/metrics"), "https://a:443/otlp/v1/traces", "beside the metrics");
+        assert_eq!(
+            traces("https://a/otlp/v1/metrics"),
+            "https://a:443/otlp/v1/traces",
+            "next to the metrics"
+        );
         assert_eq!(traces("grpc://a"), "http://a:4317", "the same service");
         for given in ["", "ftp://a", "a:b", "a b"] {
             assert!(Endpoint::parse(given).is_err(), "{given}");
@@ -137,6 +141,6 @@ mod tests {
         let endpoint = Endpoint::parse("http://user:hush@a:1").unwrap();
         assert_eq!(endpoint.shown(), "http://a:1", "without them");
         let endpoint = Endpoint::parse("http://a:1/x?token=hush").unwrap();
-        assert!(!endpoint.shown().contains("hush"), "nor keys: {}", endpoint.shown());
+        assert!(!endpoint.shown().contains("hush"), "and without keys: {}", endpoint.shown());
     }
 }

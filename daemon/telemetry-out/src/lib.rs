@@ -1,14 +1,14 @@
-//! Sends results to collectors while the run goes on, on threads of its own.
+//! Exports results to collectors during a run, on separate threads.
 //!
 //! ```text
 //! event ──▶ queue.rs   bounded, drops its oldest ──▶ strategy/   one file per result domain
 //!  sender.rs                                            │
 //!                                                    sink.rs ──┬──▶ otlp.rs   OpenTelemetry's SDK ──▶ endpoint.rs
-//!                                                              │    spans.rs  in batches behind a queue
-//!                                                              └──▶ mlflow/   a point of each metric in a second
+//!                                                              │    spans.rs  in batches from a queue
+//!                                                              └──▶ mlflow/   one point per metric and second
 //! ```
 //!
-//! A collector that is down, slow or refuses costs a warning, never the run.
+//! A collector that is down, slow or returns errors costs a warning, never the run.
 #![forbid(unsafe_code)]
 
 mod endpoint;

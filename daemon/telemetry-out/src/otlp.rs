@@ -1,4 +1,4 @@
-//! To an OpenTelemetry collector: metrics, which the SDK sums up and its reader sends every two seconds, and spans.
+//! Exports to an OpenTelemetry collector: metrics, which the SDK aggregates and sends every two seconds, and spans.
 
 use crate::endpoint::Protocol;
 use crate::sender::{Collector, Exports, key_values};
@@ -20,18 +20,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// Why nothing can be sent.
+/// Why exporting cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
-    /// The exporter could not be made.
-    #[error("failed to make an exporter")]
+    /// The exporter could not be created.
+    #[error("failed to create an exporter")]
     Exporter(#[from] ExporterBuildError),
-    /// The system refused.
+    /// A thread could not be started.
     #[error("failed to start a thread")]
     Thread(#[from] std::io::Error),
 }
 
-/// The instruments of the OpenTelemetry SDK, made when they are first used.
+/// The instruments of the OpenTelemetry SDK, created on first use.
 pub(crate) struct Otlp {
     provider: SdkMeterProvider,
     meter: Meter,
@@ -40,15 +40,15 @@ pub(crate) struct Otlp {
     gauges: HashMap<String, UpDownCounter<f64>>,
     exports: Arc<Mutex<Exports>>,
     spans: Option<Spans>,
-    /// What gRPC runs on.
+    /// The runtime for gRPC.
     _runtime: Option<Runtime>,
 }
 
 impl Otlp {
-    /// Begins to send, also spans if there is somebody who does that.
+    /// Starts exporting metrics, and spans if an exporter for them is given.
     ///
     /// # Errors
-    /// When the exporter or its thread cannot be made.
+    /// When the exporter or its thread cannot be created.
     pub(crate) fn start(
         collector: &Collector,
         spans: Option<Spans>,
@@ -114,13 +114,13 @@ impl Instruments for Otlp {
 impl Sink for Otlp {
     fn finish(self: Box<Self>) -> Vec<Exports> {
         let of_spans = self.spans.map(Spans::finish);
-        // The last export is counted like every other, unless it is still waited for.
+        // The last export is counted like every other, unless it is still pending.
         let is_over = self.provider.shutdown_with_timeout(EXPORT_TIMEOUT).is_ok();
         let mut of_metrics = self.exports.lock().map(|exports| exports.clone()).unwrap_or_default();
         if !is_over && (of_metrics.under_way > 0 || of_metrics.failed == 0) {
-            // A collector that takes connections and never answers: neither this export nor the one behind it arrived.
+            // A collector that accepts connections but never responds: neither this export nor the one after it was delivered.
             of_metrics.failed += of_metrics.under_way.max(1);
-            of_metrics.problem = Some(silence());
+            of_metrics.problem = Some(timeout_message());
         }
         [of_metrics].into_iter().chain(of_spans).collect()
     }
@@ -154,24 +154,24 @@ fn provider(
     Ok((provider.build(), runtime))
 }
 
-/// What the sender is.
+/// The resource attributes of the sender.
 pub(crate) fn resource(collector: &Collector) -> Resource {
     Resource::builder().with_attributes(key_values(&collector.resource)).build()
 }
 
-/// What gRPC runs on.
+/// The runtime for gRPC.
 pub(crate) fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 
-/// An exporter whose exports are counted.
+/// An exporter that counts its exports.
 struct Counting {
     exporter: MetricExporter,
     exports: Arc<Mutex<Exports>>,
     warn: fn(&str),
 }
 
-/// Counts an export, and says of the first that failed that it did.
+/// Counts an export, and warns about the first failure.
 pub(crate) fn count(exports: &mut Exports, result: &Result<(), impl Display>, warn: fn(&str)) {
     exports.count(result);
     if let (Err(error), 1) = (result, exports.failed) {
@@ -211,14 +211,14 @@ impl PushMetricExporter for Counting {
     }
 }
 
-/// The transport: a request waits on the thread of whoever sends.
+/// The transport: a request blocks the sending thread.
 #[derive(Debug)]
 pub(crate) struct Client(ureq::Agent);
 
 impl Client {
     pub(crate) fn new() -> Self {
         let config = ureq::Agent::config_builder();
-        // As everything else here: no proxy of the environment sees what is sent.
+        // As elsewhere: proxies in the environment are not used.
         let config = config.timeout_global(Some(EXPORT_TIMEOUT)).http_status_as_error(false).proxy(None);
         Self(config.build().new_agent())
     }
@@ -235,9 +235,9 @@ impl HttpClient for Client {
     }
 }
 
-/// What is said of a collector that does not answer.
-pub(crate) fn silence() -> String {
-    format!("it did not answer within {} s", EXPORT_TIMEOUT.as_secs())
+/// The error of a collector that does not respond.
+pub(crate) fn timeout_message() -> String {
+    format!("it did not respond within {} s", EXPORT_TIMEOUT.as_secs())
 }
 
 /// AIPerf's name of the meter.
@@ -245,5 +245,5 @@ pub(crate) const METER: &str = "aiperf.records";
 /// AIPerf's `AIPERF_OTEL_FLUSH_INTERVAL_SECONDS`.
 pub(crate) const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a collector's answer that are read.
+/// Maximum size of a collector's response.
 const ANSWER_MAX: u64 = 4 << 20;

@@ -1,6 +1,6 @@
-//! Who answers, and what is asked of it, in the words of OpenTelemetry's semantic conventions for generative AI.
+//! The provider and the operation, by OpenTelemetry's semantic conventions for generative AI.
 
-/// `gen_ai.provider.name` by the server's host name; `_OTHER` for one that is not known.
+/// `gen_ai.provider.name` by the server's host name; `_OTHER` for an unknown one.
 #[must_use]
 pub fn provider(host: &str) -> &'static str {
     let host = host.to_ascii_lowercase();
@@ -20,7 +20,7 @@ pub fn operation(endpoint: &str) -> &'static str {
     }
 }
 
-/// How a host name begins and ends, and whose it is.
+/// Prefix and suffix of a host name, and its provider.
 const PROVIDERS: &[(&str, &str, &str)] = &[
     ("api.openai.com", "", "openai"),
     ("api.anthropic.com", "", "anthropic"),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_tell_the_provider() {
+    fn hosts_identify_the_provider() {
         let table = [
             ("api.openai.com", "openai"),
             ("us-central1-aiplatform.googleapis.com", "gcp.vertex_ai"),

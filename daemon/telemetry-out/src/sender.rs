@@ -1,4 +1,4 @@
-//! Takes results from a run without ever making it wait, and has strategies turn them into numbers on a thread of its own.
+//! Accepts results from a run without ever blocking it; strategies convert them to metrics on a separate thread.
 
 use crate::endpoint::Endpoint;
 use crate::mlflow::{Live, Tracking};
@@ -13,26 +13,26 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// What is sent, and where.
+/// What is exported, and where to.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What is sent.
+    /// The results that are exported.
     pub domains: Domains,
-    /// What every metric says, by OpenTelemetry's names.
+    /// Attributes of every metric, by OpenTelemetry's names.
     pub attributes: Vec<(String, String)>,
-    /// An OpenTelemetry collector.
+    /// The OpenTelemetry collector, if any.
     pub otlp: Option<Collector>,
-    /// A run of MLflow.
+    /// The MLflow run, if any.
     pub mlflow: Option<LiveRun>,
-    /// Whom the requests go to, if that is one server.
+    /// The server that receives the requests, if there is only one.
     pub server: Option<Server>,
-    /// Events that wait at most, and spans.
+    /// Capacity of the queues for events and spans.
     pub room: usize,
-    /// Who is told that something is dropped.
+    /// Logs a warning about dropped items.
     pub warn: fn(&str),
 }
 
-/// A server, as spans name it.
+/// A server, as named in spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Its name or address.
@@ -44,33 +44,33 @@ pub struct Server {
 /// An OpenTelemetry collector.
 #[derive(Clone, Debug)]
 pub struct Collector {
-    /// Where it is.
+    /// Its address.
     pub endpoint: Endpoint,
-    /// What the sender is, by OpenTelemetry's names.
+    /// Resource attributes of the sender, by OpenTelemetry's names.
     pub resource: Vec<(String, String)>,
 }
 
-/// A run of MLflow that is told live.
+/// An MLflow run that is logged live.
 #[derive(Clone, Debug)]
 pub struct LiveRun {
-    /// Whose it is.
+    /// The tracking server.
     pub tracking: Tracking,
-    /// Which it is.
+    /// The run's id.
     pub run_id: String,
-    /// The clock of dates, in milliseconds since 1970.
+    /// The wall clock, in milliseconds since 1970.
     pub now_ms: fn() -> u64,
 }
 
-/// Which results are sent.
+/// The kinds of results that are exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Domains {
-    /// Each request's numbers.
+    /// Each request's metrics.
     pub requests: bool,
-    /// How the run goes.
+    /// The run's progress.
     pub timing: bool,
-    /// Each request that a watched server answered.
+    /// Each request that an observed server responded to.
     pub served: bool,
-    /// Each request as a span; to an OpenTelemetry collector only.
+    /// Each request as a span, to an OpenTelemetry collector only.
     pub spans: bool,
 }
 
@@ -79,18 +79,18 @@ pub struct Domains {
 pub enum Event {
     /// A request has ended.
     Request(LiveRequest),
-    /// The run goes on.
+    /// Progress of the run.
     Progress(Progress),
-    /// A request of others, which a watched server answered.
+    /// A request of other clients to an observed server.
     Served {
-        /// What the server is called.
+        /// The server's name.
         server: String,
         /// The request.
         request: LiveRequest,
     },
 }
 
-/// A sender at work.
+/// A running sender.
 #[derive(Debug)]
 pub struct Sender {
     queue: Arc<Queue<Event>>,
@@ -98,29 +98,29 @@ pub struct Sender {
     warn: fn(&str),
 }
 
-/// What came of it.
+/// The result of exporting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Events that were dropped because sending was slower than the run.
+    /// Events that were dropped because exporting was slower than the run.
     pub dropped: u64,
-    /// What was sent to each place.
+    /// The exports to each destination.
     pub exports: Vec<Exports>,
 }
 
-/// What was sent to one place.
+/// The exports to one destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exports {
-    /// The place.
+    /// The destination.
     pub to: String,
-    /// Exports that succeeded.
+    /// Successful exports.
     pub succeeded: u64,
-    /// Exports that failed.
+    /// Failed exports.
     pub failed: u64,
-    /// What was dropped before it was sent there alone.
+    /// Items dropped for this destination alone.
     pub dropped: u64,
-    /// Why the last failed one did.
+    /// The error of the last failed export.
     pub problem: Option<String>,
-    /// Exports that are waited for.
+    /// Pending exports.
     pub(crate) under_way: u64,
 }
 
@@ -139,17 +139,17 @@ impl Exports {
         }
     }
 
-    /// The thread that sent is dead.
+    /// The result of a thread that panicked.
     pub(crate) fn died(to: String) -> Self {
-        Self { failed: 1, problem: Some("its thread died".to_owned()), ..Self::new(to) }
+        Self { failed: 1, problem: Some("its thread panicked".to_owned()), ..Self::new(to) }
     }
 }
 
 impl Sender {
-    /// Begins to send.
+    /// Starts exporting.
     ///
     /// # Errors
-    /// When an exporter or a thread cannot be made.
+    /// When an exporter or a thread cannot be created.
     pub fn start(settings: Settings) -> Result<Self, OtlpError> {
         let Settings { domains, attributes, otlp, mlflow, server, room, warn } = settings;
         let mut sinks = Vec::<Box<dyn Sink>>::new();
@@ -174,18 +174,18 @@ impl Sender {
         Ok(Self { queue, thread, warn })
     }
 
-    /// Takes an event and never waits.
+    /// Queues an event without blocking.
     pub fn offer(&self, event: Event) {
         if let Some(dropped) = self.queue.push(event) {
-            (self.warn)(&format!("events were dropped ({dropped}): whoever is told is slower than the run"));
+            (self.warn)(&format!("events were dropped ({dropped}): the exporters are slower than the run"));
         }
     }
 
-    /// Sends what waits, and ends.
+    /// Sends what is queued, and stops.
     #[must_use]
     pub fn finish(self) -> Summary {
         self.queue.close();
-        let exports = self.thread.join().unwrap_or_else(|_| vec![Exports::died("anybody".to_owned())]);
+        let exports = self.thread.join().unwrap_or_else(|_| vec![Exports::died("any exporter".to_owned())]);
         Summary { dropped: self.queue.dropped(), exports }
     }
 }
@@ -194,5 +194,5 @@ pub(crate) fn key_values(pairs: &[(String, String)]) -> Vec<KeyValue> {
     pairs.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect()
 }
 
-/// Events that wait at most unless somebody says otherwise: AIPerf's `AIPERF_OTEL_MAX_BUFFERED_RECORDS`.
+/// Default capacity of the queue in events: AIPerf's `AIPERF_OTEL_MAX_BUFFERED_RECORDS`.
 pub const USUAL_ROOM: usize = 10_000;

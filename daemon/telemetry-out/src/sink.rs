@@ -1,26 +1,26 @@
-//! Whoever is told numbers: all that a strategy knows of where they go.
+//! The interface between strategies and exporters.
 
 use crate::sender::Exports;
 use opentelemetry::KeyValue;
 
-/// Something that took some time, in nanoseconds since 1970.
+/// An operation with its duration, in nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Span {
     pub(crate) trace_id: u128,
     pub(crate) span_id: u64,
     pub(crate) name: String,
-    pub(crate) begun_ns: u64,
+    pub(crate) started_ns: u64,
     pub(crate) ended_ns: u64,
     pub(crate) attributes: Vec<KeyValue>,
-    /// What happened meanwhile, and when.
+    /// Events during it, with their times.
     pub(crate) events: Vec<(String, u64)>,
-    /// What went wrong.
+    /// The error, if it failed.
     pub(crate) error: Option<String>,
 }
 
-/// Takes numbers by instrument, named by OpenTelemetry's conventions.
+/// Records values by instrument, named by OpenTelemetry's conventions.
 pub(crate) trait Instruments {
-    /// One of a distribution's values; its bounds count when the instrument is made.
+    /// Records a value of a distribution; its bounds apply when the instrument is created.
     fn record(
         &mut self,
         name: &str,
@@ -29,21 +29,21 @@ pub(crate) trait Instruments {
         value: f64,
         attributes: &[KeyValue],
     );
-    /// By how much a counter has grown.
+    /// Increments a counter.
     fn add(&mut self, name: &str, unit: &'static str, value: f64, attributes: &[KeyValue]);
-    /// By how much a gauge has moved.
+    /// Changes a gauge by a difference.
     fn shift(&mut self, name: &str, unit: &'static str, value: f64, attributes: &[KeyValue]);
-    /// Something that is over; a place that has no use for it passes it over.
+    /// Records a completed operation; ignored by destinations without spans.
     fn span(&mut self, _: &Span) {}
 }
 
-/// Takes numbers to one place.
+/// Exports values to one destination.
 pub(crate) trait Sink: Instruments + Send {
-    /// Sends what waits, and ends.
+    /// Sends what is queued, and stops.
     fn finish(self: Box<Self>) -> Vec<Exports>;
 }
 
-/// Several places that are told the same.
+/// Records the same values at several destinations.
 impl Instruments for Vec<Box<dyn Sink>> {
     fn record(
         &mut self,

@@ -1,8 +1,8 @@
-//! Spans to an OpenTelemetry collector, in batches, on a thread of their own behind a queue that drops its oldest.
+//! Exports spans to an OpenTelemetry collector in batches, on a separate thread with a queue that drops the oldest.
 
 use crate::endpoint::Protocol;
 use crate::otlp::{
-    Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, count, resource, runtime, silence,
+    Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, count, resource, runtime, timeout_message,
 };
 use crate::queue::Queue;
 use crate::sender::{Collector, Exports};
@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-/// Spans on their way.
+/// The queue and the thread of spans.
 pub(crate) struct Spans {
     queue: Arc<Queue<Span>>,
     thread: JoinHandle<Exports>,
@@ -25,10 +25,10 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// Begins to send; this many may wait.
+    /// Starts exporting, with this queue capacity.
     ///
     /// # Errors
-    /// When the exporter or its thread cannot be made.
+    /// When the exporter or its thread cannot be created.
     pub(crate) fn start(collector: &Collector, room: usize, warn: fn(&str)) -> Result<Self, OtlpError> {
         let runtime = runtime()?;
         let entered = runtime.enter();
@@ -42,14 +42,14 @@ impl Spans {
         Ok(Self { queue, thread, warn })
     }
 
-    /// Takes a span and never waits.
+    /// Queues a span without blocking.
     pub(crate) fn offer(&self, span: Span) {
         if let Some(dropped) = self.queue.push(span) {
             (self.warn)(&format!("spans were dropped ({dropped}): the collector is slower than the run"));
         }
     }
 
-    /// Sends what waits, and ends.
+    /// Sends what is queued, and stops.
     pub(crate) fn finish(self) -> Exports {
         self.queue.close();
         let exports = self.thread.join().unwrap_or_else(|_| Exports::died("OTel collector".to_owned()));
@@ -69,7 +69,7 @@ fn exporter(collector: &Collector) -> Result<SpanExporter, OtlpError> {
     })
 }
 
-/// What the thread that sends has.
+/// The state of the sending thread.
 struct Sending {
     runtime: Runtime,
     exporter: SpanExporter,
@@ -85,7 +85,7 @@ impl Sending {
         while queue.wait_for(BATCH, FLUSH_INTERVAL) {
             handle.block_on(self.send(queue.take(BATCH)));
         }
-        // What is left has as long as one export.
+        // The rest must be sent within the time of one export.
         let rest = async {
             loop {
                 let batch = queue.take(BATCH);
@@ -98,9 +98,9 @@ impl Sending {
         };
         if handle.block_on(async { timeout(EXPORT_TIMEOUT, rest).await }).is_err() {
             queue.give_up();
-            // What was on its way did not arrive either.
+            // The batch being sent was not delivered either.
             self.exports.failed += 1;
-            self.exports.problem = Some(silence());
+            self.exports.problem = Some(timeout_message());
         }
         self.exports
     }
@@ -113,9 +113,9 @@ impl Sending {
     }
 }
 
-/// A span as the SDK has it: the first of its trace.
+/// A span in the SDK's form: the root of its trace.
 fn data(span: Span) -> SpanData {
-    let Span { trace_id, span_id, name, begun_ns, ended_ns, attributes, events, error } = span;
+    let Span { trace_id, span_id, name, started_ns, ended_ns, attributes, events, error } = span;
     let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
     let mut noted = SpanEvents::default();
     noted.events = events.into_iter().map(|(name, at)| Event::new(name, time(at), Vec::new(), 0)).collect();
@@ -125,7 +125,7 @@ fn data(span: Span) -> SpanData {
         parent_span_is_remote: false,
         span_kind: SpanKind::Client,
         name: name.into(),
-        start_time: time(begun_ns),
+        start_time: time(started_ns),
         end_time: time(ended_ns),
         attributes,
         dropped_attributes_count: 0,
@@ -140,5 +140,5 @@ fn time(ns: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(ns)
 }
 
-/// Spans that are sent at once: what OpenTelemetry's SDKs send.
+/// Maximum batch size: the default of OpenTelemetry's SDKs.
 const BATCH: usize = 512;

@@ -1,10 +1,10 @@
-//! Certificates for servers of a test, signed by an authority that was made for it.
+//! Certificates for test servers, signed by an authority created for the test.
 
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
 use tempfile::TempDir;
 
-/// A folder with `authority.pem`, and `certificate.pem` and `key.pem` of `localhost`.
+/// A directory with `authority.pem`, and `certificate.pem` and `key.pem` of `localhost`.
 #[must_use]
 pub fn made() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,18 +1,18 @@
-//! A cgroup of a test's own, for a server that is watched.
+//! A cgroup for a test's server that is observed.
 
 use crate::patience;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A cgroup that goes with the test; what is in it is let go.
+/// A cgroup that is removed with the test; its processes are moved out.
 #[derive(Debug)]
 pub struct Own {
     path: PathBuf,
 }
 
 impl Own {
-    /// Makes one.
+    /// Creates one.
     #[must_use]
     pub fn make() -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
@@ -30,7 +30,7 @@ impl Own {
         self.path.file_name().unwrap().to_str().unwrap()
     }
 
-    /// The file into which a process writes its number to be in it.
+    /// The file that a process writes its id to in order to join.
     #[must_use]
     pub fn processes(&self) -> PathBuf {
         self.path.join("cgroup.procs")
@@ -39,13 +39,13 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // The test's processes have ended by now, or are about to.
+        // The test's processes have exited by now, or are about to.
         fs::write(self.path.join("cgroup.kill"), "1").ok();
         patience::until("the cgroup to be empty", || fs::remove_dir(&self.path).ok());
     }
 }
 
-/// The cgroup of a daemon, if it is there.
+/// The cgroup of a daemon, if it exists.
 #[must_use]
 pub fn of_daemon(pid: u32) -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();

@@ -1,4 +1,4 @@
-//! The client as a user runs it, and what it leaves: an exit status, words, files.
+//! The client as a user runs it, and its results: an exit status, output, files.
 
 use crate::daemon::Daemon;
 use crate::{patience, programs};
@@ -11,22 +11,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A command of `aiperf-ctl` that is to be run, in a working directory of its own.
+/// A command of `aiperf-ctl` to run, in a separate working directory.
 #[derive(Debug)]
 pub struct Run {
     /// The command; arguments and environment may be added.
     pub command: Command,
     /// Its working directory.
     pub folder: TempDir,
-    /// Where private daemons of it keep their runs.
+    /// Where its private daemons store their runs.
     pub state: TempDir,
-    /// The control socket that it is given.
+    /// The control socket that is passed to it.
     socket: Option<PathBuf>,
-    /// The programs, if they are not where they were built.
+    /// The directory of the programs, if not where they were built.
     programs: Option<TempDir>,
 }
 
-/// A command of `aiperf-ctl` that runs.
+/// A running command of `aiperf-ctl`.
 #[derive(Debug)]
 pub struct Running {
     process: Child,
@@ -36,17 +36,17 @@ pub struct Running {
     _programs: Option<TempDir>,
 }
 
-/// A command of `aiperf-ctl` that has ended.
+/// A command of `aiperf-ctl` that has exited.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit status; `None` when it had to be ended, or a signal did.
+    /// Its exit status; `None` when it was killed.
     pub status: Option<i32>,
-    /// What it said on standard output.
+    /// Its standard output.
     pub out: String,
-    /// What it said on standard error.
+    /// Its standard error.
     pub err: String,
     folder: TempDir,
-    /// Where private daemons of it kept their runs.
+    /// Where its private daemons stored their runs.
     pub state: TempDir,
 }
 
@@ -59,11 +59,11 @@ impl Run {
         Self::by(command)
     }
 
-    /// A command of `aiperf-ctl` by another user, who may write to its working directory and run the programs wherever they were
-    /// built.
+    /// A command of `aiperf-ctl` run by another user, who may write to its working directory and execute the programs wherever
+    /// they were built.
     #[must_use]
     pub fn of_user(user: u32, subcommand: &str) -> Self {
-        let programs = programs::for_everybody();
+        let programs = programs::for_all_users();
         let mut command = Command::new(programs.path().join("aiperf-ctl"));
         command.arg(subcommand).uid(user).gid(user);
         let run = Self { programs: Some(programs), ..Self::by(command) };
@@ -71,7 +71,7 @@ impl Run {
         run
     }
 
-    /// A command that is made already.
+    /// Any other command.
     #[must_use]
     pub fn by(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -81,7 +81,7 @@ impl Run {
         Self { command, folder, state, socket: None, programs: None }
     }
 
-    /// `aiperf-ctl profile` against a server at this URL: streaming, few short prompts, no daemon but a private one.
+    /// `aiperf-ctl profile` against a server at this URL: streaming, few short prompts, a private daemon.
     #[must_use]
     pub fn profile(url: &str, flags: &str) -> Self {
         let mut run = Self::of("profile");
@@ -92,7 +92,7 @@ impl Run {
         run.without_daemon()
     }
 
-    /// The same, without `--streaming`.
+    /// Like [`Run::profile`], without `--streaming`.
     #[must_use]
     pub fn plain_profile(url: &str, flags: &str) -> Self {
         let mut run = Self::of("profile");
@@ -101,14 +101,14 @@ impl Run {
         run.without_daemon()
     }
 
-    /// Gives it a daemon of its own, whatever listens on this machine.
+    /// Uses a private daemon, even if a shared one is running on this machine.
     #[must_use]
     pub fn without_daemon(mut self) -> Self {
         self.socket = Some("private".into());
         self
     }
 
-    /// Has the daemon do it.
+    /// Uses this daemon.
     #[must_use]
     pub fn with(mut self, daemon: &Daemon) -> Self {
         self.socket = Some(daemon.socket.clone());
@@ -140,25 +140,25 @@ impl Running {
         signal(&self.process, to_send);
     }
 
-    /// Its process number.
+    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// Where private daemons of it keep their runs.
+    /// Where its private daemons store their runs.
     #[must_use]
     pub fn state(&self) -> &Path {
         self.state.path()
     }
 
-    /// What it has said on standard output so far.
+    /// Its standard output so far.
     #[must_use]
     pub fn out(&self) -> String {
         fs::read_to_string(self.folder.path().join(OUT)).unwrap()
     }
 
-    /// What it has said on standard error so far.
+    /// Its standard error so far.
     #[must_use]
     pub fn err(&self) -> String {
         fs::read_to_string(self.folder.path().join(ERR)).unwrap()
@@ -190,7 +190,7 @@ impl Ended {
         self.folder.path().join(ARTIFACTS)
     }
 
-    /// Everything in the working directory but the two files with its words.
+    /// Everything in the working directory except the two files with its output.
     #[must_use]
     pub fn left_behind(&self) -> Vec<String> {
         let names = |folder: &Path| {
@@ -202,7 +202,7 @@ impl Ended {
         outer.filter(|name| ![OUT, ERR, ARTIFACTS].contains(&name.as_str())).chain(inner).collect()
     }
 
-    /// What private daemons of it left.
+    /// What its private daemons left behind.
     #[must_use]
     pub fn kept(&self) -> Vec<String> {
         kept_in(self.state.path())
@@ -227,10 +227,10 @@ impl Ended {
         self.lines("profile_export.jsonl")
     }
 
-    /// Its exit status, with its words should it be another one.
+    /// Checks its exit status; on failure, shows its output.
     ///
     /// # Panics
-    /// When it is another one.
+    /// When the status differs.
     #[track_caller]
     pub fn ended_with(&self, status: i32) -> &Self {
         assert_eq!(self.status, Some(status), "exit status\n--- out\n{}\n--- err\n{}", self.out, self.err);
@@ -256,13 +256,13 @@ pub(crate) fn signal(process: &Child, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// Flags of a profile with these: where requests are no text, nothing is said of its length.
+/// Flags of a profile together with these: for requests without text, its length is not set.
 fn common(flags: &str) -> impl Iterator<Item = &'static str> {
     let is_text = !["image_retrieval", "audio_transcription"].iter().any(|endpoint| flags.contains(endpoint));
     PROFILE.into_iter().filter(move |flag| is_text || !["--isl", "16"].contains(flag))
 }
 
-/// Flags of every profile here.
+/// Flags of every profile in these tests.
 const PROFILE: [&str; 11] = [
     "--streaming",
     "--isl",

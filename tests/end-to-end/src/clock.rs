@@ -1,4 +1,4 @@
-//! The clock that the servers of tests stamp with.
+//! The clock of the tests' servers.
 
 use rustix::time::{ClockId, clock_gettime};
 

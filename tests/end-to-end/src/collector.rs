@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector that keeps what it is sent over HTTP, and answers as it is told.
+//! An OpenTelemetry collector that stores what it receives over HTTP, and responds with a set status.
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// It ends with the test.
+/// A collector, stopped on drop.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
@@ -28,14 +28,14 @@ pub struct Collector {
 struct Received {
     exports: Vec<ExportMetricsServiceRequest>,
     traces: Vec<ExportTraceServiceRequest>,
-    /// Lines of the last head, in small letters.
+    /// Lines of the last request's head, in lower case.
     head: Vec<String>,
 }
 
 /// A point of a metric.
 #[derive(Clone, Debug)]
 pub struct Point {
-    /// How many numbers it is of, or how far a counter has come.
+    /// The count of values, or the value of a counter.
     pub count: f64,
     /// Their sum.
     pub sum: f64,
@@ -50,17 +50,17 @@ pub struct Traced {
     pub trace_id: String,
     /// Its name.
     pub name: String,
-    /// Whether it is a client's.
+    /// Whether it is a client span.
     pub is_client: bool,
-    /// When it began and ended, in nanoseconds since 1970.
+    /// Its start and end, in nanoseconds since 1970.
     pub times: (u64, u64),
     /// Its attributes.
     pub attributes: BTreeMap<String, String>,
-    /// Its events, and when each was.
+    /// Its events, with their times.
     pub events: BTreeMap<String, u64>,
-    /// Whether it says that something went wrong.
+    /// Whether its status is an error.
     pub is_error: bool,
-    /// Who sent it.
+    /// The service that sent it.
     pub service: String,
 }
 
@@ -81,13 +81,13 @@ impl Traced {
 }
 
 impl Collector {
-    /// Answers every export with this status.
+    /// Responds to every export with this status.
     #[must_use]
     pub fn start(status: &'static str) -> Self {
         Self::slow(status, Duration::ZERO)
     }
 
-    /// The same, but each one only after this long.
+    /// Like [`Collector::start`], with a delay before each response.
     #[must_use]
     pub fn slow(status: &'static str, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -99,20 +99,20 @@ impl Collector {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                // Whoever only looks whether somebody listens sends nothing.
+                // A connection that only checks reachability sends nothing.
                 take(stream.unwrap(), status, delay, &keeps).ok();
             }
         });
         Self { address, over, received, thread: Some(thread) }
     }
 
-    /// Where it listens, as `host:port`.
+    /// Its address, as `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// The points of a metric as of the last export that has it.
+    /// The points of a metric in the last export that contains it.
     #[must_use]
     pub fn points(&self, name: &str) -> Vec<Point> {
         let received = self.received.lock().unwrap();
@@ -150,26 +150,26 @@ impl Collector {
         }
     }
 
-    /// Every span that was sent.
+    /// Every span received.
     #[must_use]
     pub fn spans(&self) -> Vec<Traced> {
         let received = self.received.lock().unwrap();
         let resources = received.traces.iter().flat_map(|request| &request.resource_spans);
-        let told = resources.flat_map(|resource| {
+        let spans = resources.flat_map(|resource| {
             let service = attributes(&resource.resource.clone().unwrap_or_default().attributes);
             let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
             spans.map(|span| Traced::new(span, &service["service.name"])).collect::<Vec<_>>()
         });
-        told.collect()
+        spans.collect()
     }
 
-    /// A line of the head of the last export, in small letters, that begins so.
+    /// A line of the last export's head, in lower case, that starts with this.
     #[must_use]
     pub fn header(&self, begin: &str) -> Option<String> {
         self.received.lock().unwrap().head.iter().find(|line| line.starts_with(begin)).cloned()
     }
 
-    /// The attributes of whoever sent the last export.
+    /// The resource attributes of the last export.
     #[must_use]
     pub fn resource(&self) -> BTreeMap<String, String> {
         let received = self.received.lock().unwrap();
@@ -191,7 +191,7 @@ fn status_code(status: &Status) -> status::StatusCode {
 }
 
 fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
-    let told = pairs.iter().map(|pair| {
+    let attributes = pairs.iter().map(|pair| {
         let value = pair.value.clone().and_then(|value| value.value);
         let value = match value {
             Some(Value::StringValue(text)) => text,
@@ -201,7 +201,7 @@ fn attributes(pairs: &[KeyValue]) -> BTreeMap<String, String> {
         };
         (pair.key.clone(), value)
     });
-    told.collect()
+    attributes.collect()
 }
 
 fn take(
@@ -233,7 +233,7 @@ fn take(
         flate2::read::GzDecoder::new(&*body).read_to_end(&mut plain)?;
         body = plain;
     }
-    // What is refused is not kept.
+    // Rejected exports are not stored.
     if status.starts_with('2') {
         let mut received = received.lock().unwrap();
         match path.as_str() {

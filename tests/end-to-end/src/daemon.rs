@@ -1,4 +1,4 @@
-//! A daemon of its own for a test, and commands to it.
+//! A daemon for a test, and commands to it.
 
 use crate::client::{Ended, Run};
 use crate::{patience, programs};
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A running daemon. It ends with this value.
+/// A running daemon, stopped on drop.
 #[derive(Debug)]
 pub struct Daemon {
     process: Child,
-    /// Where its runs are kept; outlives it, so that another daemon can take them up.
+    /// Where its runs are stored; outlives it, so that another daemon can continue with them.
     pub state: PathBuf,
     /// Its control socket.
     pub socket: PathBuf,
@@ -22,7 +22,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts one whose runs are kept in this folder.
+    /// Starts one whose runs are stored in this directory.
     #[must_use]
     pub fn start(state: &Path) -> Self {
         Self::configured(state, None)
@@ -39,21 +39,21 @@ impl Daemon {
         Self { process, state: state.to_owned(), socket, _folder: folder }
     }
 
-    /// Starts another one in place of one that was killed, as a service manager does.
+    /// Starts another one in place of a killed one, as a service manager does.
     pub fn again(&mut self) {
         self.process = started(&self.socket, &self._folder.path().join("aiperfd.toml"), &self.state);
     }
 
-    /// Lets every user connect, as a group of clients would.
+    /// Lets every user connect, as with a group of clients.
     #[must_use]
-    pub fn for_everybody(self) -> Self {
+    pub fn for_all_users(self) -> Self {
         let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         open(self._folder.path(), 0o755);
         open(&self.socket, 0o666);
         self
     }
 
-    /// Its process number.
+    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.id()
@@ -67,7 +67,7 @@ impl Daemon {
         run.with(self).end()
     }
 
-    /// What `aiperf-ctl runs show` says.
+    /// The output of `aiperf-ctl runs show`.
     #[must_use]
     pub fn show(&self, run_id: &str) -> Value {
         let shown = self.runs(&format!("show {run_id}"));
@@ -84,7 +84,7 @@ impl Daemon {
         ids.map(str::to_owned).collect()
     }
 
-    /// Waits until there is a run in this state; gives its id.
+    /// Waits until there is a run in this state; returns its id.
     #[must_use]
     pub fn run_that_is(&self, state: &str) -> String {
         patience::until(state, || self.run_ids().into_iter().find(|id| self.show(id)["state"] == state))
@@ -95,13 +95,13 @@ impl Daemon {
         crate::client::signal(&self.process, signal);
     }
 
-    /// Waits for its end; true for a clean one.
+    /// Waits for its exit; true if it succeeded.
     #[must_use]
     pub fn ends_well(&mut self) -> bool {
         patience::end_of(&mut self.process).is_some_and(|status| status.success())
     }
 
-    /// Kills it, as the kernel does when memory runs out, and waits until it is gone.
+    /// Kills it, as the kernel does when memory runs out, and waits for its exit.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -122,7 +122,7 @@ fn started(socket: &Path, config: &Path, state: &Path) -> Child {
         .spawn()
         .unwrap();
     patience::until("the daemon to listen", || {
-        assert_eq!(process.try_wait().unwrap(), None, "the daemon ended at once");
+        assert_eq!(process.try_wait().unwrap(), None, "the daemon exited at once");
         UnixStream::connect(socket).ok()
     });
     process

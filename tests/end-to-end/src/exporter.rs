@@ -1,4 +1,4 @@
-//! A server that tells scripted Prometheus metrics.
+//! A server that exports scripted Prometheus metrics.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-/// It ends with the test.
+/// An exporter, stopped on drop.
 #[derive(Debug)]
 pub struct Exporter {
     address: SocketAddr,
@@ -16,15 +16,15 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Tells the first of these bodies; the next one after [`Exporter::advance`].
+    /// Serves the first of these bodies; the next one after [`Exporter::advance`].
     #[must_use]
     pub fn start(bodies: Vec<Vec<u8>>) -> Self {
         Self::start_with(bodies, |_, body| body)
     }
 
-    /// The same at `/prometheus/metrics`, as TensorRT-LLM does, and JSON everywhere else.
+    /// Like [`Exporter::start`], at `/prometheus/metrics`, as TensorRT-LLM does, and JSON everywhere else.
     #[must_use]
-    pub fn start_elsewhere(bodies: Vec<Vec<u8>>) -> Self {
+    pub fn start_at_fallback(bodies: Vec<Vec<u8>>) -> Self {
         Self::start_with(
             bodies,
             |path, body| {
@@ -38,26 +38,26 @@ impl Exporter {
         let address = listener.local_addr().unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let (ends, place) = (Arc::clone(&over), Arc::new(AtomicUsize::new(0)));
-        let told = Arc::clone(&place);
+        let served = Arc::clone(&place);
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                // Whoever hangs up in the middle has had enough.
-                let body = &bodies[told.load(Ordering::Relaxed).min(bodies.len() - 1)];
-                answer(stream.unwrap(), body, choose).ok();
+                // A client may disconnect early.
+                let body = &bodies[served.load(Ordering::Relaxed).min(bodies.len() - 1)];
+                respond(stream.unwrap(), body, choose).ok();
             }
         });
         Self { address, over, place, thread: Some(thread) }
     }
 
-    /// Tells the next body from now on.
+    /// Serves the next body from now on.
     pub fn advance(&self) {
         self.place.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Where it tells them.
+    /// The URL of the metrics.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/metrics", self.address)
@@ -72,15 +72,15 @@ impl Drop for Exporter {
     }
 }
 
-fn answer(
+fn respond(
     mut stream: TcpStream,
     body: &[u8],
     choose: for<'b> fn(&str, &'b [u8]) -> &'b [u8],
 ) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let asked = lines.next().transpose()?.unwrap_or_default();
+    let request = lines.next().transpose()?.unwrap_or_default();
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
-    let body = choose(asked.split(' ').nth(1).unwrap_or_default(), body);
+    let body = choose(request.split(' ').nth(1).unwrap_or_default(), body);
     write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len())?;
     stream.write_all(body)
 }

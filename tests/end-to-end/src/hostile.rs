@@ -1,32 +1,32 @@
-//! Servers that do what no server does: each is a function of the connection, once a request was read from it.
+//! Misbehaving servers: each is a function of the connection, after a request was read from it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A server that ends with the test's process.
+/// A server that ends with the test process.
 #[derive(Debug)]
 pub struct Hostile {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// Connections so far.
+    /// Number of connections so far.
     pub connections: Arc<AtomicU64>,
 }
 
 impl Hostile {
-    /// Starts a server that answers each request so, with its number and its head; a connection carries one.
+    /// Starts a server with this response function, which gets the request's number and head; one request per connection.
     #[must_use]
-    pub fn answering(answer: impl Fn(u64, &str, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub fn responding(respond: impl Fn(u64, &str, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let requests = AtomicU64::new(0);
         Self::accepting(move |_, mut stream| {
             if let Some(head) = read_request(&stream) {
-                answer(requests.fetch_add(1, Ordering::Relaxed), &head, &mut stream);
+                respond(requests.fetch_add(1, Ordering::Relaxed), &head, &mut stream);
             }
         })
     }
 
-    /// Starts a server that does this with each connection.
+    /// Starts a server that handles each connection with this function.
     #[must_use]
     pub fn accepting(serve: impl Fn(u64, TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -49,7 +49,7 @@ impl Hostile {
     }
 }
 
-/// The URL of a server that goes away once it was asked whether it is there.
+/// The URL of a server that stops listening after the readiness check.
 #[must_use]
 pub fn vanishing() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -58,7 +58,7 @@ pub fn vanishing() -> String {
     url
 }
 
-/// Writes the same again and again, as long as somebody reads it.
+/// Writes the same bytes repeatedly, as long as the client reads them.
 pub fn repeat(stream: &mut TcpStream, unit: &[u8], bytes: usize) {
     let block = unit.repeat((1 << 18) / unit.len() + 1);
     let mut left = bytes;
@@ -71,13 +71,13 @@ pub fn repeat(stream: &mut TcpStream, unit: &[u8], bytes: usize) {
     }
 }
 
-/// The head of a request, whose body is read too; nothing where the connection has ended.
+/// Reads a request with its body, and returns the head; `None` if the connection has ended.
 #[must_use]
 pub fn read_request(stream: &TcpStream) -> Option<String> {
     read_request_with_body(stream).map(|(head, _)| head)
 }
 
-/// The head of a request and its body; nothing where the connection has ended.
+/// Reads a request; `None` if the connection has ended.
 #[must_use]
 pub fn read_request_with_body(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
     let mut reader = BufReader::new(stream);

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the programs as processes, what they wrote, and the scripted server's own account.
+//! Shared by the end-to-end tests: the programs as processes, their output, and the scripted server's log.
 //!
 //! ```text
 //! test ── Server::start ──▶ mock-server ◀── HTTP ── aiperf-loadgen ◀── aiperfd (private, or Daemon::start)
@@ -6,16 +6,16 @@
 //!   └──── Ended: exit status, console, files            Server::log: what was written when
 //! ```
 //!
-//! The programs are those beside the test itself: `cargo build` makes them.
+//! The programs are those next to the test itself, built by `cargo build`.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
-pub mod ask;
 pub mod certificate;
 pub mod cgroup;
 pub mod client;
 pub mod clock;
 pub mod collector;
+pub mod control_http;
 pub mod daemon;
 pub mod exporter;
 pub mod hostile;

@@ -8,37 +8,37 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Where the server keeps files of runs.
+/// Where the server stores artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// Where it puts them itself.
+    /// In its own directory, through its API.
     Proxied,
-    /// In a directory that whoever logs a run writes to.
+    /// In a directory that clients write to.
     Shared,
-    /// Itself, and its runs in files too, not in a database.
+    /// In its own directory, with runs in files instead of a database.
     Filed,
 }
 
-/// The server, which is ended with this.
+/// A running server, stopped on drop.
 #[derive(Debug)]
 pub struct Mlflow {
     process: Child,
     port: u16,
     directory: TempDir,
-    /// One at a time: each takes a gigabyte and more than a core while it starts.
+    /// Held while it starts: only one at a time, because each takes a gigabyte and more than a core.
     _turn: MutexGuard<'static, ()>,
 }
 
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Mlflow {
-    /// Whether there is none, which fails a test where all tests must run.
+    /// Whether MLflow is not installed, which fails the test where all tests must run.
     #[must_use]
     pub fn is_missing() -> bool {
         program().is_none()
     }
 
-    /// Starts one and waits until it answers.
+    /// Starts one and waits until it responds.
     ///
     /// # Panics
     /// When it can't be started.
@@ -68,27 +68,27 @@ impl Mlflow {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("mlflow does not answer");
+        panic!("mlflow does not respond");
     }
 
-    /// Where it is asked.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What its API says.
+    /// The response of its API.
     ///
     /// # Panics
-    /// When it refuses.
+    /// When it returns an error.
     #[must_use]
     pub fn get(&self, path: &str) -> Value {
-        let answer = ureq::get(format!("{}/api/2.0/mlflow/{path}", self.url())).call();
-        let text = answer.expect("it answers").body_mut().read_to_string().expect("text");
+        let response = ureq::get(format!("{}/api/2.0/mlflow/{path}", self.url())).call();
+        let text = response.expect("a response").body_mut().read_to_string().expect("text");
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// What its own command line says, asked of this server.
+    /// The output of its own command line, run against this server.
     ///
     /// # Panics
     /// When it fails.
@@ -101,7 +101,7 @@ impl Mlflow {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// A run's files in the two directories that it has, with their sizes.
+    /// A run's files in its two directories, with their sizes.
     #[must_use]
     pub fn files(&self, run: &str) -> Vec<(String, u64)> {
         let mut files = Vec::new();
@@ -120,7 +120,7 @@ impl Mlflow {
 
 impl Drop for Mlflow {
     fn drop(&mut self) {
-        // Its workers end with it.
+        // Its workers exit with it.
         let pid = rustix::process::Pid::from_child(&self.process);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
         self.process.wait().ok();

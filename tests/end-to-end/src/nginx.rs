@@ -1,4 +1,4 @@
-//! nginx as a TLS proxy before the scripted server, with a certificate that was made for the test.
+//! nginx as a TLS proxy in front of the scripted server, with a certificate created for the test.
 
 use crate::server::Server;
 use std::fs;
@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A proxy that ends with the test.
+/// A proxy, stopped on drop.
 #[derive(Debug)]
 pub struct Nginx {
     process: Child,
@@ -22,7 +22,7 @@ impl Nginx {
     #[must_use]
     pub fn before(server: &Server) -> Self {
         let folder = crate::certificate::made();
-        // The port is free again when nginx takes it; nobody else asks for one of this range meanwhile.
+        // The port is free again when nginx binds it; no other test uses this range meanwhile.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         fs::write(folder.path().join("nginx.conf"), configuration(port, server)).unwrap();
         let process = Command::new("nginx")
@@ -38,7 +38,7 @@ impl Nginx {
         nginx
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> (&'static str, u16) {
         ("127.0.0.1", self.port)
@@ -50,7 +50,7 @@ impl Nginx {
         format!("https://localhost:{}", self.port)
     }
 
-    /// A base URL below which it buffers responses, as it does unless told otherwise.
+    /// A base URL below which it buffers responses, which is its default.
     #[must_use]
     pub fn buffering_url(&self) -> String {
         format!("{}/buffered", self.url())
@@ -65,7 +65,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // SIGQUIT's politeness is not needed: nothing is left behind but the folder, which goes too.
+        // A graceful SIGQUIT is not necessary: only the directory is left behind, and it is removed too.
         self.process.kill().ok();
         self.process.wait().ok();
     }

@@ -1,24 +1,24 @@
-//! Waiting that comes to an end: nothing is said about how long something takes, only that it happens at all.
+//! Waits with a generous timeout: tests never depend on how long something takes, only on whether it happens.
 
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-/// Asks again and again until there is an answer.
+/// Polls until there is a value.
 ///
 /// # Panics
 /// When there never is one.
 #[track_caller]
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     for _ in 0..ATTEMPTS {
-        if let Some(answer) = ask() {
-            return answer;
+        if let Some(value) = poll() {
+            return value;
         }
         std::thread::sleep(PAUSE);
     }
-    panic!("waited in vain for {what}");
+    panic!("timed out waiting for {what}");
 }
 
-/// Waits for the end of a process, and ends it when that never comes.
+/// Waits for a process to exit, and kills it after a timeout.
 pub fn end_of(process: &mut Child) -> Option<ExitStatus> {
     for _ in 0..ATTEMPTS {
         if let Some(status) = process.try_wait().unwrap() {
@@ -31,6 +31,6 @@ pub fn end_of(process: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-/// Half a minute: more than anything here takes.
+/// Half a minute, longer than anything here takes.
 const ATTEMPTS: u32 = 3000;
 const PAUSE: Duration = Duration::from_millis(10);

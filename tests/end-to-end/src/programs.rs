@@ -1,11 +1,11 @@
-//! Where the programs are that were built with this test.
+//! Finds the programs that were built with this test.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The folder of the programs.
+/// The directory of the programs.
 #[must_use]
 pub fn folder() -> PathBuf {
     let this = std::env::current_exe().unwrap();
@@ -13,32 +13,32 @@ pub fn folder() -> PathBuf {
     this.parent().and_then(Path::parent).unwrap().to_owned()
 }
 
-/// The programs where every user can run them, wherever the checkout is.
+/// The programs in a directory where every user can run them, wherever the checkout is.
 #[must_use]
-pub fn for_everybody() -> TempDir {
+pub fn for_all_users() -> TempDir {
     let readable = tempfile::tempdir().unwrap();
     for name in &PROGRAMS[..3] {
         let (from, to) = (folder().join(name), readable.path().join(name));
-        // A link costs nothing; across file systems there is none.
+        // A hard link costs nothing, but is not possible across file systems.
         fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).unwrap();
     }
     fs::set_permissions(readable.path(), Permissions::from_mode(0o755)).unwrap();
     readable
 }
 
-/// A program of an environment of Python that `cargo xtask setup` makes; none, with a word, if it is not there.
+/// A program in a Python environment that `cargo xtask setup` creates; skips the test with a message if it is missing.
 #[must_use]
 pub fn of_python(environment: &str, program: &str) -> Option<PathBuf> {
     let target = folder();
     let path = target.parent().unwrap().join(environment).join("bin").join(program);
     if !path.is_file() {
-        kernel_tests::skip::skip(&format!("`{program}` is not there: run `cargo xtask setup` first"));
+        kernel_tests::skip::skip(&format!("`{program}` does not exist: run `cargo xtask setup` first"));
         return None;
     }
     Some(path)
 }
 
-/// Why the programs can't be run here, if so.
+/// Why the programs cannot be run here, if so.
 #[must_use]
 pub fn lacking() -> Option<String> {
     let folder = folder();
@@ -49,7 +49,7 @@ pub fn lacking() -> Option<String> {
 /// The programs of the product, and the server that they measure.
 pub const PROGRAMS: [&str; 4] = ["aiperf-ctl", "aiperfd", "aiperf-loadgen", "mock-server"];
 
-/// Leaves a test with a word, if the programs are not there.
+/// Skips a test with a message if the programs are missing.
 #[macro_export]
 macro_rules! needs_programs {
     () => {
@@ -59,7 +59,7 @@ macro_rules! needs_programs {
     };
 }
 
-/// Leaves a test with a word, if the programs are not there or the kernel's can't be loaded.
+/// Skips a test with a message if the programs are missing or the kernel programs cannot be loaded.
 #[macro_export]
 macro_rules! needs_probes {
     () => {

@@ -1,4 +1,4 @@
-//! The scripted server, and its account of what it wrote when.
+//! The scripted server, and its log of what it wrote when.
 
 use crate::cgroup::Own;
 use crate::programs;
@@ -9,28 +9,28 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A server that ends with the test.
+/// A server, stopped on drop.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// Where it listens with TLS, and the folder of its certificate.
+    /// Its TLS address, and the directory of its certificate.
     secure: Option<(SocketAddr, TempDir)>,
 }
 
-/// What the server says of one request.
+/// The server's log entry of one request.
 #[derive(Clone, Debug)]
 pub struct Served {
     /// The request's `X-Request-ID`.
     pub request_id: String,
-    /// The connection that carried it.
+    /// The connection of the request.
     pub connection: u64,
     /// When it had been read, on the monotonic clock.
     pub read_ns: u64,
     /// What was written, in order.
     pub written: Vec<Written>,
-    /// What it asked, of a server with `--log-bodies`.
+    /// The request's body, with `--log-bodies`.
     pub body: Option<String>,
 }
 
@@ -39,20 +39,20 @@ pub struct Served {
 pub struct Written {
     /// `head`, `role`, `token`, `usage`, `done`, `body` or `error`.
     pub kind: String,
-    /// Right before the write that carried its last byte.
+    /// The time right before the write of its last byte.
     pub before_ns: u64,
-    /// Where the connection's response stream stood after it.
+    /// The end offset in the connection's response stream.
     pub end: u64,
 }
 
 impl Server {
-    /// Starts a server that is quick, save for what the flags say.
+    /// Starts a server that is fast except for what the flags change.
     #[must_use]
     pub fn start(flags: &str) -> Self {
         Self::by(Command::new(programs::folder().join("mock-server")), flags, None)
     }
 
-    /// The same within a cgroup: what it listens on belongs to it.
+    /// Like [`Server::start`], within a cgroup, to which its listening socket belongs.
     #[must_use]
     pub fn start_in(group: &Own, flags: &str) -> Self {
         let mut command = Command::new("sh");
@@ -61,7 +61,7 @@ impl Server {
         Self::by(command, flags, None)
     }
 
-    /// The same in a network namespace, at this address of it.
+    /// Like [`Server::start`], in a network namespace, at this address.
     #[must_use]
     pub fn start_within(group: &Own, namespace: &Namespace, flags: &str) -> Self {
         let mut command = Command::new("sh");
@@ -84,7 +84,7 @@ impl Server {
         Self { process, address, secure }
     }
 
-    /// Starts a server that listens with TLS too, with a certificate of its own authority.
+    /// Starts a server that also listens with TLS, with a certificate of its own authority.
     #[must_use]
     pub fn start_secure(flags: &str) -> Self {
         let folder = crate::certificate::made();
@@ -108,7 +108,7 @@ impl Server {
         folder.path().join("authority.pem").display().to_string()
     }
 
-    /// A number that it tells of itself.
+    /// A counter of the server's own metrics.
     #[must_use]
     pub fn counter(&self, name: &str) -> u64 {
         let metrics = self.get("/metrics");
@@ -122,33 +122,33 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Where it is asked to chat.
+    /// The URL of the chat API.
     #[must_use]
     pub fn chat_url(&self) -> String {
         format!("{}/v1/chat/completions", self.url())
     }
 
-    /// Its process number.
+    /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// What it did for each request that is over.
+    /// The log of each completed request.
     #[must_use]
     pub fn log(&self) -> Vec<Served> {
         self.get("/mock/log").lines().filter_map(served).collect()
     }
 
-    /// How many requests it has received so far, those that are not over among them.
+    /// The number of requests received so far, including those in progress.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.counter("mock_requests_total")
     }
 
-    /// Waits until it has received so many requests.
+    /// Waits until it has received this many requests.
     pub fn until_received(&self, count: u64) {
-        crate::patience::until("requests to come", || (self.received() >= count).then_some(()));
+        crate::patience::until("requests to arrive", || (self.received() >= count).then_some(()));
     }
 
     fn get(&self, path: &str) -> String {
@@ -167,14 +167,14 @@ impl Drop for Server {
     }
 }
 
-/// The address in the next line that the server says.
+/// The address in the next line of the server's output.
 fn announced(words: &mut impl BufRead, before: &str) -> SocketAddr {
     let mut line = String::new();
     words.read_line(&mut line).unwrap();
     line.strip_prefix(before).expect("the server listens").trim_end().parse().unwrap()
 }
 
-/// A line of the log; `None` for the summary.
+/// Parses a line of the log; `None` for the summary.
 fn served(line: &str) -> Option<Served> {
     let line: Value = serde_json::from_str(line).unwrap();
     let events = line["events"].as_array()?;

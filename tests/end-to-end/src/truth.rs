@@ -1,4 +1,4 @@
-//! The server's account of what it wrote when, held against what was recorded of it.
+//! Compares the server's log with the recorded events.
 
 use crate::client::Ended;
 use crate::server::{Server, Written};
@@ -7,7 +7,7 @@ use export::parquet::rows;
 use record::{Request, Token};
 use std::collections::HashMap;
 
-/// How much later than the server's writes the stamps are, in ns.
+/// How much later than the server's writes the timestamps are, in ns.
 #[derive(Clone, Debug, Default)]
 pub struct Lateness {
     /// The kernel's.
@@ -16,14 +16,14 @@ pub struct Lateness {
     pub user: Vec<u64>,
 }
 
-/// Compares each event of a run on the kernel's rung with the server's account of it.
+/// Compares each event of a run with kernel timestamps with the server's log.
 ///
 /// # Panics
-/// When one was not recorded, has no stamp, or was stamped before it was written.
+/// When one was not recorded, has no timestamp, or has one before it was written.
 #[must_use]
 pub fn hold_against(server: &Server, ended: &Ended, requests: usize) -> Lateness {
     let run = ended.json("run.json");
-    assert_eq!(run["timestamps"], "ebpf", "the rung of {run}");
+    assert_eq!(run["timestamps"], "ebpf", "the timestamp source of {run}");
     let run_number = u64::from_str_radix(run["run_id"].as_str().unwrap(), 16).unwrap();
     let mut written =
         server.log().into_iter().map(|served| (served.request_id, served.written)).collect::<HashMap<_, _>>();
@@ -32,10 +32,13 @@ pub fn hold_against(server: &Server, ended: &Ended, requests: usize) -> Lateness
     let mut lateness = Lateness::default();
     for (request, tokens) in recorded {
         let id = String::from_utf8(request.header(run_number).to_vec()).unwrap();
-        let written = written.remove(&id).unwrap_or_else(|| panic!("the server knows of {id}"));
+        let written = written.remove(&id).unwrap_or_else(|| panic!("the server's log has {id}"));
         compare(&id, &tokens, &written, &mut lateness);
     }
-    assert!(written.is_empty(), "requests that the server saw and the client did not record: {written:?}");
+    assert!(
+        written.is_empty(),
+        "requests that the server received and the client did not record: {written:?}"
+    );
     let loss = &run["loss"];
     for place in ["unmatched_events", "unmatched_requests", "damaged"] {
         assert_eq!(loss[place], serde_json::json!({}), "nothing is lost: {loss}");
@@ -57,24 +60,28 @@ fn recorded(ended: &Ended) -> HashMap<RequestId, Vec<Token>> {
     recorded
 }
 
-/// One request: each event that was written was recorded, where it was written, and not before it was.
+/// Compares one request: each written event was recorded, at its offset, and not before it was written.
 fn compare(id: &str, tokens: &[Token], written: &[Written], lateness: &mut Lateness) {
     let written = written.iter().filter(|event| event.kind != "head").collect::<Vec<_>>();
     assert_eq!(tokens.len(), written.len(), "events of {id}: {written:?}");
     let mut begin = 0;
     for (token, event) in tokens.iter().zip(written) {
         let end = token.end_offset;
-        // Events that share a record of TLS end together.
+        // Events that share a TLS record end together.
         assert!(begin <= end && end <= event.end, "event {} of {id} ends at {end}: {event:?}", token.index);
         begin = event.end;
         let stamp = token
             .kernel_received_ns
-            .unwrap_or_else(|| panic!("event {} of {id} has no stamp", token.index))
+            .unwrap_or_else(|| panic!("event {} of {id} has no timestamp", token.index))
             .0;
-        assert!(stamp >= event.before_ns, "event {} of {id} came at {stamp}, before {event:?}", token.index);
+        assert!(
+            stamp >= event.before_ns,
+            "event {} of {id} arrived at {stamp}, before {event:?}",
+            token.index
+        );
         assert!(
             token.reaped_ns.0 >= stamp,
-            "event {} of {id} was reaped before it came at {stamp}",
+            "event {} of {id} was read before it arrived at {stamp}",
             token.index
         );
         lateness.kernel.push(stamp - event.before_ns);

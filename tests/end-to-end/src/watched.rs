@@ -1,4 +1,4 @@
-//! Runs that watch what others send, and what they recorded against the server's own log.
+//! Runs that observe other clients, compared with the server's own log.
 
 use crate::client::{Ended, Run};
 use crate::server::Served;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// A Python client: threads that send streaming requests on a kept connection each.
+/// A Python client: threads that send streaming requests on one persistent connection each.
 pub const CLIENT: &str = r#"
 import http.client, json, sys, threading
 host, port, threads, requests = sys.argv[1], *map(int, sys.argv[2:5])
@@ -28,21 +28,21 @@ for worker in workers: worker.join()
 print("all answered")
 "#;
 
-/// The body of a request that is answered with a stream.
+/// The body of a request for a streamed response.
 pub const QUESTION: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
 
-/// Whether a program that a test needs is not there, which is said.
+/// Whether a program that a test needs is missing, in which case the test is skipped with a message.
 #[must_use]
 pub fn lacks(program: &str) -> bool {
     let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let is_there = version.is_ok_and(|status| status.success());
     if !is_there {
-        skip(&format!("the program `{program}` is not there"));
+        skip(&format!("the program `{program}` is not installed"));
     }
     !is_there
 }
 
-/// A run that watches, by a daemon of its own.
+/// An observing run with a private daemon.
 #[must_use]
 pub fn watching(subcommand: &str, flags: &[&str]) -> Run {
     let mut run = Run::of(subcommand);
@@ -61,7 +61,7 @@ pub fn audit(flags: &[&str], command: &[&str]) -> Run {
 /// The requests with their events, by connection, in order.
 ///
 /// # Panics
-/// When an event is of no request.
+/// When an event belongs to no request.
 #[must_use]
 pub fn recorded(ended: &Ended) -> Vec<Vec<(Request, Vec<Token>)>> {
     let mut tokens = HashMap::<_, Vec<Token>>::new();
@@ -77,11 +77,11 @@ pub fn recorded(ended: &Ended) -> Vec<Vec<(Request, Vec<Token>)>> {
             connections.entry(request.connection).or_default().push((request, events));
         }
     }
-    assert!(tokens.is_empty(), "events of requests that are not there");
+    assert!(tokens.is_empty(), "events of unknown requests");
     connections.into_values().collect()
 }
 
-/// How much later than the server's writes the stamps of a connection are, in ns; nothing if it is another connection.
+/// How much later than the server's writes the timestamps of a connection are, in ns; `None` for another connection.
 fn lateness(recorded: &[(Request, Vec<Token>)], served: &[&Served]) -> Option<Vec<u64>> {
     let mut late = Vec::new();
     if recorded.len() != served.len() {
@@ -102,12 +102,12 @@ fn lateness(recorded: &[(Request, Vec<Token>)], served: &[&Served]) -> Option<Ve
     Some(late)
 }
 
-/// Every request that the server served was recorded, with every event, and no stamp is before its write.
+/// Checks that every request in the server's log was recorded with every event, and no timestamp is before its write.
 ///
 /// # Panics
-/// When it is not so.
+/// When one is missing.
 pub fn check(name: &str, ended: &Ended, served: &[Served], requests: usize) {
-    assert_eq!(served.len(), requests, "requests that the server saw");
+    assert_eq!(served.len(), requests, "requests that the server received");
     let recorded = recorded(ended);
     let mut connections = BTreeMap::<u64, Vec<&Served>>::new();
     for one in served {
@@ -116,7 +116,7 @@ pub fn check(name: &str, ended: &Ended, served: &[Served], requests: usize) {
     assert_eq!(recorded.len(), connections.len(), "connections: {}", ended.json("run.json"));
     let mut late = Vec::new();
     for connection in &recorded {
-        // The log knows no socket cookies: of the connections that fit, it is the one whose times are closest.
+        // The log has no socket cookies: of the matching connections, it is the one with the closest times.
         let fits = connections.iter().filter_map(|(number, served)| {
             let late = lateness(connection, served)?;
             Some((late.iter().sum::<u64>(), *number, late))
@@ -133,7 +133,7 @@ pub fn check(name: &str, ended: &Ended, served: &[Served], requests: usize) {
     late.sort_unstable();
     let at = |percent: usize| late[(late.len() - 1) * percent / 100] / 1000;
     let line = format!(
-        "{name}: {} events, kernel stamp after write: p50 {} µs, p99 {} µs",
+        "{name}: {} events, kernel timestamp after write: p50 {} µs, p99 {} µs",
         late.len(),
         at(50),
         at(99)

@@ -1,7 +1,7 @@
-//! Who may do what with a shared daemon: owners, root, those whom a rule names, and everybody else.
+//! Tests who may do what with a shared daemon: owners, root, users in a rule, and all other users.
 
-use end_to_end::ask::{ask, create, descendants, modes, usual};
 use end_to_end::client::Run;
+use end_to_end::control_http::{create, descendants, modes, send, small_run};
 use end_to_end::daemon::Daemon;
 use end_to_end::server::Server;
 use end_to_end::{needs_programs, patience};
@@ -9,7 +9,7 @@ use kernel_tests::skip::skip;
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// Every call that names a run, and a body for it.
+/// Every request that names a run, with a body.
 const CALLS: &[(&str, &str, &str)] = &[
     ("GET", "", ""),
     ("GET", "/files", ""),
@@ -27,49 +27,53 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("DELETE", "", ""),
 ];
 
-/// To be other users takes root.
+/// Changing the user requires root.
 fn is_root() -> bool {
     rustix::process::geteuid().is_root() || {
-        skip("to ask as other users takes root");
+        skip("sending requests as other users requires root");
         false
     }
 }
 
 #[test]
-fn nobody_else_learns_of_a_run_or_touches_it() {
+fn other_users_neither_see_nor_change_a_run() {
     needs_programs!();
     if !is_root() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start(state.path()).for_everybody();
+    let daemon = Daemon::start(state.path()).for_all_users();
     let server = Server::start("");
-    let run = create(&daemon.socket, ALICE, &usual(&server.url()));
+    let run = create(&daemon.socket, ALICE, &small_run(&server.url()));
     for (method, path, body) in CALLS {
-        let asked = ask(&daemon.socket, BOB, &format!("{method} /v1/runs/{run}{path}"), body.as_bytes());
-        assert_eq!(asked.status, 404, "{method} {path} of another's run: {asked:?}");
+        let response = send(&daemon.socket, BOB, &format!("{method} /v1/runs/{run}{path}"), body.as_bytes());
+        assert_eq!(response.status, 404, "{method} {path} of another's run: {response:?}");
         let nothing = "0".repeat(run.len());
-        let none = ask(&daemon.socket, BOB, &format!("{method} /v1/runs/{nothing}{path}"), body.as_bytes());
-        let answer = |body: &str| body.replace(&run, "RUN").replace(&nothing, "RUN");
-        assert_eq!(answer(&asked.body), answer(&none.body), "{method} {path}: as of a run that is not there");
+        let none = send(&daemon.socket, BOB, &format!("{method} /v1/runs/{nothing}{path}"), body.as_bytes());
+        let anonymous = |body: &str| body.replace(&run, "RUN").replace(&nothing, "RUN");
+        assert_eq!(
+            anonymous(&response.body),
+            anonymous(&none.body),
+            "{method} {path}: as for a run that does not exist"
+        );
     }
-    let listed = |uid| ask(&daemon.socket, uid, "GET /v1/runs", b"").json().as_array().unwrap().len();
+    let listed = |uid| send(&daemon.socket, uid, "GET /v1/runs", b"").json().as_array().unwrap().len();
     assert_eq!(
         (listed(ALICE), listed(BOB), listed(0)),
         (1, 0, 1),
         "runs that are shown to owner, other, root"
     );
-    let shown = ask(&daemon.socket, ALICE, &format!("GET /v1/runs/{run}"), b"");
+    let shown = send(&daemon.socket, ALICE, &format!("GET /v1/runs/{run}"), b"");
     assert_eq!(
         (shown.json()["state"].clone(), shown.json()["owner"].clone()),
         (json!("created"), json!(ALICE)),
         "untouched"
     );
     assert_eq!(server.received(), 0, "nothing was sent");
-    assert_eq!(ask(&daemon.socket, 0, &format!("DELETE /v1/runs/{run}"), b"").status, 200, "root may");
+    assert_eq!(send(&daemon.socket, 0, &format!("DELETE /v1/runs/{run}"), b"").status, 200, "root may");
 }
 
-/// While it runs and when it has ended, too.
+/// While it runs, and after it has ended.
 #[test]
 fn a_run_stays_its_owners_until_it_is_deleted() {
     needs_programs!();
@@ -77,7 +81,7 @@ fn a_run_stays_its_owners_until_it_is_deleted() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start(state.path()).for_everybody();
+    let daemon = Daemon::start(state.path()).for_all_users();
     let server = Server::start("--tokens 20 --gap-ms 20");
     let flags = "--concurrency 1 --benchmark-duration 2";
     let mut client = Run::of_user(ALICE, "profile");
@@ -95,17 +99,18 @@ fn a_run_stays_its_owners_until_it_is_deleted() {
     let run = daemon.run_that_is("running");
     let refused = |when: &str| {
         for (method, path, body) in CALLS {
-            let asked = ask(&daemon.socket, BOB, &format!("{method} /v1/runs/{run}{path}"), body.as_bytes());
-            assert_eq!(asked.status, 404, "{method} {path} {when}: {asked:?}");
+            let response =
+                send(&daemon.socket, BOB, &format!("{method} /v1/runs/{run}{path}"), body.as_bytes());
+            assert_eq!(response.status, 404, "{method} {path} {when}: {response:?}");
         }
     };
     refused("while it runs");
-    // Not even its owner changes what it runs with.
-    let late = ask(&daemon.socket, ALICE, &format!("PUT /v1/runs/{run}/inputs/authorities"), b"x");
-    assert_eq!(late.status, 400, "an upload into a run that was started: {late:?}");
+    // Not even its owner can change a started run.
+    let late = send(&daemon.socket, ALICE, &format!("PUT /v1/runs/{run}/inputs/authorities"), b"x");
+    assert_eq!(late.status, 400, "an upload into a started run: {late:?}");
     running.end().ended_with(0);
     refused("when it has ended");
-    let fetched = ask(&daemon.socket, ALICE, &format!("GET /v1/runs/{run}/files/run.json"), b"");
+    let fetched = send(&daemon.socket, ALICE, &format!("GET /v1/runs/{run}/files/run.json"), b"");
     assert_eq!(fetched.status, 200, "its owner fetches it");
     for (path, mode) in modes(state.path()) {
         assert_eq!(mode & 0o077, 0, "`{}` is for the daemon alone: {mode:o}", path.display());
@@ -122,30 +127,30 @@ fn a_rule_makes_readers_and_controllers() {
     let rules = format!(
         "[[allow]]\nusers = [\"{BOB}\"]\nruns_of = [\"{ALICE}\"]\n[[allow]]\nusers = [\"{CAROL}\"]\nruns_of = [\"*\"]\nmay = \"control\"\n"
     );
-    let daemon = Daemon::configured(state.path(), Some(&rules)).for_everybody();
-    let run = create(&daemon.socket, ALICE, &usual("http://127.0.0.1:9"));
-    let asked =
-        |uid, request: &str| ask(&daemon.socket, uid, &request.replace("RUN", &run), b"\"now\"").status;
-    assert_eq!(asked(BOB, "GET /v1/runs/RUN"), 200, "a reader sees it");
-    assert_eq!(asked(BOB, "POST /v1/runs/RUN/stop"), 400, "and does not stop it");
-    assert_eq!(asked(BOB, "DELETE /v1/runs/RUN"), 400, "or delete it");
-    assert_eq!(asked(CAROL, "PUT /v1/runs/RUN/inputs/dataset"), 400, "a controller uploads nothing");
-    assert_eq!(asked(CAROL, "POST /v1/runs/RUN/start"), 400, "starts nothing in another's name");
-    assert_eq!(asked(CAROL, "POST /v1/runs/RUN/stop"), 200, "stops it");
-    assert_eq!(asked(CAROL, "DELETE /v1/runs/RUN"), 200, "and deletes it");
+    let daemon = Daemon::configured(state.path(), Some(&rules)).for_all_users();
+    let run = create(&daemon.socket, ALICE, &small_run("http://127.0.0.1:9"));
+    let response =
+        |uid, request: &str| send(&daemon.socket, uid, &request.replace("RUN", &run), b"\"now\"").status;
+    assert_eq!(response(BOB, "GET /v1/runs/RUN"), 200, "a reader sees it");
+    assert_eq!(response(BOB, "POST /v1/runs/RUN/stop"), 400, "and does not stop it");
+    assert_eq!(response(BOB, "DELETE /v1/runs/RUN"), 400, "or delete it");
+    assert_eq!(response(CAROL, "PUT /v1/runs/RUN/inputs/dataset"), 400, "a controller uploads nothing");
+    assert_eq!(response(CAROL, "POST /v1/runs/RUN/start"), 400, "starts nothing in another's name");
+    assert_eq!(response(CAROL, "POST /v1/runs/RUN/stop"), 200, "stops it");
+    assert_eq!(response(CAROL, "DELETE /v1/runs/RUN"), 200, "and deletes it");
 }
 
-/// What no client of ours sends is refused, and costs nothing.
+/// Plans that the client never sends are refused without harm.
 #[test]
 fn absurd_plans_are_refused() {
     needs_programs!();
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(state.path());
-    let whole = serde_json::to_value(usual("http://127.0.0.1:9")).unwrap();
+    let whole = serde_json::to_value(small_run("http://127.0.0.1:9")).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut changed = whole.clone();
         *changed.pointer_mut(pointer).unwrap() = value;
-        ask(&daemon.socket, 0, "POST /v1/runs", changed.to_string().as_bytes())
+        send(&daemon.socket, 0, "POST /v1/runs", changed.to_string().as_bytes())
     };
     for (pointer, value) in [
         ("/plan/load/phases", json!([])),
@@ -164,11 +169,11 @@ fn absurd_plans_are_refused() {
         assert_eq!(refused.status, 400, "{pointer}: {refused:?}");
     }
     for body in ["", "null", "[]", "{", "{\"plan\":{}}", "\u{0}"] {
-        assert_eq!(ask(&daemon.socket, 0, "POST /v1/runs", body.as_bytes()).status, 400, "{body:?}");
+        assert_eq!(send(&daemon.socket, 0, "POST /v1/runs", body.as_bytes()).status, 400, "{body:?}");
     }
     let deep = "[".repeat(200_000);
-    assert_eq!(ask(&daemon.socket, 0, "POST /v1/runs", deep.as_bytes()).status, 400, "nested without an end");
-    assert_eq!(daemon.run_ids(), [""; 0], "nothing was made of them");
+    assert_eq!(send(&daemon.socket, 0, "POST /v1/runs", deep.as_bytes()).status, 400, "nested without limit");
+    assert_eq!(daemon.run_ids(), [""; 0], "no run was created");
     for path in [
         "/v1/runs/../../etc/passwd",
         "/v1/runs/%2e%2e",
@@ -176,13 +181,13 @@ fn absurd_plans_are_refused() {
         "//",
         "/v1/runs/x/files/../../../lock",
     ] {
-        assert_eq!(ask(&daemon.socket, 0, &format!("GET {path}"), b"").status, 404, "{path}");
+        assert_eq!(send(&daemon.socket, 0, &format!("GET {path}"), b"").status, 404, "{path}");
     }
 }
 
-/// Each part of the daemon has no more rights than it needs, and is closed to others.
+/// Each process of the daemon has no more rights than it needs, and is isolated from others.
 #[test]
-fn every_part_is_shut() {
+fn every_process_is_isolated() {
     needs_programs!();
     if !is_root() {
         return;
@@ -193,7 +198,7 @@ fn every_part_is_shut() {
     let flags = "--concurrency 1 --benchmark-duration 3";
     let running = Run::profile(&server.url(), flags).with(&daemon).start();
     server.until_received(1);
-    let family = patience::until("every part", || {
+    let family = patience::until("every process", || {
         let family = descendants(daemon.pid());
         (family.len() >= 4).then_some(family)
     });

@@ -1,4 +1,4 @@
-//! The command `aiperf`: scripts of AIPerf's users run unchanged, and an installed AIPerf is never shadowed silently. And
+//! Tests the command `aiperf` (scripts of AIPerf's users run unchanged, and an installed AIPerf is never shadowed silently) and
 //! completions.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A home with a folder for programs.
+/// A home directory with a directory for programs.
 struct Home(TempDir);
 
 impl Home {
@@ -26,7 +26,7 @@ impl Home {
         self.0.path().join("bin")
     }
 
-    /// Another program of this name in a folder of its own; gives the folder.
+    /// Creates another program of this name in a separate directory; returns the directory.
     fn other(&self, name: &str) -> PathBuf {
         let folder = self.0.path().join("venv");
         fs::create_dir_all(&folder).unwrap();
@@ -36,7 +36,7 @@ impl Home {
         folder
     }
 
-    /// Runs a program with these folders on PATH, before those of the system.
+    /// Runs a program with these directories on PATH, before those of the system.
     fn run(&self, program: &Path, arguments: &str, path: &[&Path]) -> Ended {
         let mut command = Command::new(program);
         command.args(arguments.split_whitespace());
@@ -66,7 +66,11 @@ fn scripts_of_aiperf_run_unchanged() {
     let home = Home::new();
     home.install("", &[&home.bin()]).ended_with(0);
     let again = home.install("", &[&home.bin()]);
-    assert!(again.ended_with(0).out.contains("there already"), "twice is once: {}", again.out);
+    assert!(
+        again.ended_with(0).out.contains("already exists"),
+        "installing twice has no effect: {}",
+        again.out
+    );
     let server = Server::start("");
     let script = format!(
         "aiperf profile --model mock-model --url {} --streaming --request-count 4 --isl 16 --ui none",
@@ -78,7 +82,7 @@ fn scripts_of_aiperf_run_unchanged() {
         .env("PATH", env::join_paths([home.bin(), "/usr/bin".into(), "/bin".into()]).unwrap());
     let ended = Run::by(shell).end();
     ended.ended_with(0);
-    assert_eq!(server.received(), 4, "the requests came");
+    assert_eq!(server.received(), 4, "the requests arrived");
     home.install("--remove", &[&home.bin()]).ended_with(0);
     assert!(!home.bin().join("aiperf").exists(), "it is gone");
     home.install("--remove", &[&home.bin()]).ended_with(0);
@@ -104,7 +108,7 @@ fn messages_name_what_the_user_typed() {
     {
         let refused = run(&format!("{name} --flag x"));
         refused.ended_with(2);
-        let expected = format!("`{name}` is a command of NVIDIA AIPerf that is not offered");
+        let expected = format!("`{name}` is a command of NVIDIA AIPerf that is not supported");
         assert!(refused.err.contains(&expected) && refused.err.contains(instead), "{name}: {}", refused.err);
     }
 }
@@ -132,20 +136,20 @@ fn an_installed_aiperf_is_never_shadowed_silently() {
 }
 
 #[test]
-fn files_of_others_are_never_replaced_or_removed() {
+fn foreign_files_are_never_replaced_or_removed() {
     needs_programs!();
     let home = Home::new();
     let file = home.bin().join("aiperf");
     fs::write(&file, "theirs").unwrap();
     for (flags, status) in [("", 2), ("--force", 2), ("--remove", 1)] {
         let ended = home.install(flags, &[]);
-        assert!(ended.ended_with(status).err.contains("not ours"), "{flags}: {}", ended.err);
+        assert!(ended.ended_with(status).err.contains("was not created by"), "{flags}: {}", ended.err);
         assert_eq!(fs::read_to_string(&file).unwrap(), "theirs", "untouched by {flags}");
     }
 }
 
 #[test]
-fn a_folder_that_is_not_on_path_is_told() {
+fn a_directory_that_is_not_on_path_is_reported() {
     needs_programs!();
     let home = Home::new();
     let ended = home.install("", &[]);
@@ -153,7 +157,7 @@ fn a_folder_that_is_not_on_path_is_told() {
 }
 
 #[test]
-fn a_closed_folder_is_passed_over_for_the_user_s_own() {
+fn a_read_only_directory_is_skipped_for_the_users_own() {
     needs_programs!();
     let home = Home::new();
     let closed = home.0.path().join("closed");
@@ -162,7 +166,7 @@ fn a_closed_folder_is_passed_over_for_the_user_s_own() {
     fs::hard_link(client(), &program).or_else(|_| fs::copy(client(), &program).map(|_| ())).unwrap();
     fs::set_permissions(&closed, Permissions::from_mode(0o555)).unwrap();
     if rustix::process::geteuid().is_root() {
-        // Every folder is open to root.
+        // Root can write to every directory.
         chown(home.0.path(), Some(NOBODY), Some(NOBODY)).unwrap();
         let user = format!("--reuid {NOBODY} --regid {NOBODY} --clear-groups --inh-caps=-all");
         let line = format!("{user} {} install-alias", program.display());
@@ -174,7 +178,7 @@ fn a_closed_folder_is_passed_over_for_the_user_s_own() {
 }
 
 #[test]
-fn completions_are_put_where_shells_look() {
+fn completions_are_installed_where_shells_find_them() {
     needs_programs!();
     let home = Home::new();
     for (flags, file) in [
@@ -189,7 +193,7 @@ fn completions_are_put_where_shells_look() {
         let shown = home.run(&client(), &format!("--show-completion {flags}"), &[]);
         assert_eq!(shown.ended_with(0).out, script, "what is shown is what is installed");
         let again = home.run(&client(), &format!("--install-completion {flags}"), &[]);
-        assert!(again.ended_with(0).out.contains("already"), "twice is once: {}", again.out);
+        assert!(again.ended_with(0).out.contains("already"), "installing twice has no effect: {}", again.out);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Clients that nobody instrumented, watched by the kernel, against the server's own log of when it wrote each event.
+//! Tests observed clients without instrumentation, compared with the server's own log of when it wrote each event.
 
 use end_to_end::client::Ended;
 use end_to_end::needs_probes;
@@ -9,7 +9,7 @@ use record::{Payload, Response};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
-/// Only the kernel was asked: no value of the client's is made up.
+/// Only the kernel measured: there are no client values.
 fn has_no_client_values(ended: &Ended) {
     for record in ended.records() {
         let metrics = &record["metrics"];
@@ -36,7 +36,7 @@ fn a_python_client_is_audited() {
     assert!(ended.err.contains("Time to First Token"), "the report: {}", ended.err);
     let run = ended.json("run.json");
     assert_eq!(run["source"], "audit", "{run}");
-    assert_eq!(run["plan"]["endpoint"]["models"], json!(["m"]), "the model that was asked");
+    assert_eq!(run["plan"]["endpoint"]["models"], json!(["m"]), "the requested model");
     check("python", &ended, &server.log(), 40);
     has_no_client_values(&ended);
 }
@@ -62,7 +62,7 @@ fn curl_is_audited_and_its_exit_status_passed_on() {
 }
 
 #[test]
-fn what_is_encrypted_is_named() {
+fn encrypted_traffic_is_reported() {
     needs_probes!();
     if lacks("python3") {
         return;
@@ -76,11 +76,11 @@ fn what_is_encrypted_is_named() {
     let run = ended.json("run.json");
     assert_eq!(run["counters"]["watched_not_followed_tls"], 1, "{}", run["counters"]);
     assert_eq!(run["verdict"]["standing"], "invalid", "{}", run["verdict"]);
-    assert!(ended.err.contains("traffic_not_followed"), "the report says so: {}", ended.err);
+    assert!(ended.err.contains("traffic_not_followed"), "it is in the report: {}", ended.err);
 }
 
 #[test]
-fn a_server_is_observed_at_its_own_end() {
+fn a_server_is_observed_on_its_side() {
     needs_probes!();
     if lacks("python3") {
         return;
@@ -91,7 +91,7 @@ fn a_server_is_observed_at_its_own_end() {
     let pid = server.pid().to_string();
     let observer = watching("observe", &["--pid", &pid, "--side", "server"]).start();
     end_to_end::patience::until("the observer to watch", || {
-        observer.err().contains("watching").then_some(())
+        observer.err().contains("observing").then_some(())
     });
     let client = Command::new("python3")
         .args(["-c", CLIENT, "127.0.0.1", &port, "4", "5"])
@@ -106,38 +106,42 @@ fn a_server_is_observed_at_its_own_end() {
     let recorded = recorded(&ended);
     let served = server.log();
     assert_eq!(recorded.iter().map(Vec::len).sum::<usize>(), 20, "requests: {run}");
-    assert_eq!(served.len(), 20, "requests that the server saw");
+    assert_eq!(served.len(), 20, "requests that the server received");
     let events = served.iter().flat_map(|one| &one.written).filter(|event| event.kind != "head").count();
     let tokens = recorded.iter().flatten().flat_map(|(_, tokens)| tokens);
     assert_eq!(tokens.clone().count(), events, "every event that the server wrote");
-    assert!(tokens.clone().all(|token| token.kernel_received_ns.is_some()), "each with a stamp");
+    assert!(tokens.clone().all(|token| token.kernel_received_ns.is_some()), "each with a timestamp");
     has_no_client_values(&ended);
 }
 
-/// A command that asks a server and then writes what `vllm bench serve --save-result` would.
+/// A command that sends a request and then writes a result in the format of `vllm bench serve --save-result`.
 const BENCHMARK: &str = r#"
 curl -sN "$0" -H 'Content-Type: application/json' -d "$1" > answer.txt
 echo '{"completed": 1, "request_throughput": 5.0, "p50_ttft_ms": 1000.0, "p50_itl_ms": 1.5}' > "${2#--result=}"
 "#;
 
 #[test]
-fn what_the_client_said_stands_beside_what_the_kernel_saw() {
+fn client_results_are_compared_with_the_kernels() {
     needs_probes!();
     if lacks("curl") {
         return;
     }
     let server = Server::start("");
     let url = server.chat_url();
-    let ended = audit(&[], &["sh", "-c", BENCHMARK, &url, QUESTION, "--result=said.json"]).end();
+    let ended = audit(&[], &["sh", "-c", BENCHMARK, &url, QUESTION, "--result=result.json"]).end();
     ended.ended_with(0);
-    assert!(ended.err.contains("What the client said, beside what the kernel saw"), "{}", ended.err);
-    let beside = ended.json("client_and_kernel.json");
-    assert_eq!(beside["client"]["made_by"], "vLLM", "{beside}");
-    let first = &beside["metrics"]["time_to_first_chunk.p50"];
-    assert_eq!(first["client"], 1000.0, "as it said: {beside}");
-    assert_eq!(first["kernel_metric"], "kernel_time_to_first_chunk", "{beside}");
+    assert!(
+        ended.err.contains("Results reported by the client, compared with the kernel's"),
+        "{}",
+        ended.err
+    );
+    let comparison = ended.json("client_and_kernel.json");
+    assert_eq!(comparison["client"]["made_by"], "vLLM", "{comparison}");
+    let first = &comparison["metrics"]["time_to_first_chunk.p50"];
+    assert_eq!(first["client"], 1000.0, "as it reported: {comparison}");
+    assert_eq!(first["kernel_metric"], "kernel_time_to_first_chunk", "{comparison}");
     let (kernel, difference) = (first["kernel"].as_f64().unwrap(), first["difference"].as_f64().unwrap());
-    assert!(kernel > 0.0 && (difference - (1000.0 - kernel)).abs() < 1e-6, "{beside}");
+    assert!(kernel > 0.0 && (difference - (1000.0 - kernel)).abs() < 1e-6, "{comparison}");
 }
 
 #[test]
@@ -152,7 +156,7 @@ fn a_result_in_the_reports_own_directory_is_not_overwritten() {
 }
 
 #[test]
-fn what_was_said_is_kept_only_when_it_is_asked_for() {
+fn contents_are_stored_only_when_requested() {
     needs_probes!();
     if lacks("curl") {
         return;
@@ -162,15 +166,15 @@ fn what_was_said_is_kept_only_when_it_is_asked_for() {
     let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"a secret"}]}"#;
     let curl = ["curl", "-sN", &url, "-H", "Content-Type: application/json", "-d", body];
     let ended = audit(&["--quiet"], &curl).end();
-    assert!(!ended.artifacts().join("payloads.parquet").exists(), "not asked for");
-    assert!(!ended.artifacts().join("responses.parquet").exists(), "not asked for");
+    assert!(!ended.artifacts().join("payloads.parquet").exists(), "not requested");
+    assert!(!ended.artifacts().join("responses.parquet").exists(), "not requested");
     let ended = audit(&["--quiet", "--payload"], &curl).end();
     ended.ended_with(0);
     let payloads = rows::<Payload>(&ended.artifacts().join("payloads.parquet")).unwrap();
     let payloads = payloads.flat_map(Result::unwrap).collect::<Vec<_>>();
     assert_eq!(payloads.len(), 1, "one request");
-    assert_eq!(String::from_utf8_lossy(&payloads[0].data), body, "what was asked");
+    assert_eq!(String::from_utf8_lossy(&payloads[0].data), body, "the request's body");
     let responses = rows::<Response>(&ended.artifacts().join("responses.parquet")).unwrap();
-    let answers = responses.flat_map(Result::unwrap).filter(|row| row.index.is_some());
-    assert!(answers.count() > 1, "what was answered");
+    let events = responses.flat_map(Result::unwrap).filter(|row| row.index.is_some());
+    assert!(events.count() > 1, "the response's events");
 }

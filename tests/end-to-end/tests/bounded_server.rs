@@ -1,4 +1,4 @@
-//! A server that sends without end: the run ends all the same, in bounded memory, and what was too much is counted.
+//! Tests servers that send without end: the run ends anyway, in bounded memory, and excess data is counted.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -7,9 +7,9 @@ use end_to_end::needs_programs;
 use std::io::Write;
 use std::net::TcpStream;
 
-/// A run of two requests against a server that answers so; the load generator must stay small.
-fn run(flags: &str, answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Ended {
-    let server = Hostile::answering(move |_, _, stream| answer(stream));
+/// A run of two requests against a server with this response; the load generator must stay small.
+fn run(flags: &str, respond: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Ended {
+    let server = Hostile::responding(move |_, _, stream| respond(stream));
     let flags = format!("--request-count 2 --concurrency 2 --request-timeout-seconds 120 {flags}");
     let ended = Run::profile(&server.url(), &flags).end();
     let peak = ended.json("run.json")["figures"]["loadgen_peak_memory_bytes"].as_f64().unwrap();
@@ -18,9 +18,9 @@ fn run(flags: &str, answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> 
     ended
 }
 
-/// Both requests end well, with so many events that have a row.
-fn check_whole(flags: &str, events: u64, answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) {
-    let ended = run(flags, answer);
+/// Both requests succeed, with this many recorded events.
+fn check_whole(flags: &str, events: u64, respond: impl Fn(&mut TcpStream) + Send + Sync + 'static) {
+    let ended = run(flags, respond);
     ended.ended_with(0);
     for record in ended.records() {
         assert_eq!(record.get("error"), None, "{record}");
@@ -29,9 +29,9 @@ fn check_whole(flags: &str, events: u64, answer: impl Fn(&mut TcpStream) + Send 
     assert!(rows >= 2 * events, "{rows} events were seen");
 }
 
-/// Both requests fail in this way.
-fn check_failing(kind: &str, answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) {
-    let ended = run("", answer);
+/// Both requests fail with this error.
+fn check_failing(kind: &str, respond: impl Fn(&mut TcpStream) + Send + Sync + 'static) {
+    let ended = run("", respond);
     ended.ended_with(1);
     for record in ended.records() {
         assert_eq!(record["error"]["type"], kind, "{record}");
@@ -40,7 +40,7 @@ fn check_failing(kind: &str, answer: impl Fn(&mut TcpStream) + Send + Sync + 'st
 
 fn write(stream: &mut TcpStream, parts: &[&[u8]]) {
     for part in parts {
-        // Whoever reads may have had enough.
+        // The client may have disconnected.
         stream.write_all(part).ok();
     }
 }
@@ -114,11 +114,11 @@ fn one_line_without_end() {
     });
 }
 
-/// Each line alone is short enough; all at once are more than a load generator holds of what is not whole.
+/// Each line alone is short enough; together they exceed what a load generator buffers of incomplete lines.
 #[test]
 fn many_long_lines_at_once() {
     needs_programs!();
-    let server = Hostile::answering(|_, _, stream| {
+    let server = Hostile::responding(|_, _, stream| {
         write(stream, &[STREAM, b"data: {\"choices\":[{\"delta\":{\"content\":\""]);
         repeat(stream, b"word ", 3 << 20);
         std::thread::sleep(std::time::Duration::from_secs(3));
@@ -129,18 +129,18 @@ fn many_long_lines_at_once() {
     let records = ended.records();
     let failed = records.iter().filter(|record| record["error"]["type"] == "malformed_response").count();
     assert_eq!(records.len(), 100, "a record for each request");
-    assert!((1..90).contains(&failed), "{failed} of them were given up");
+    assert!((1..90).contains(&failed), "{failed} of them were aborted");
     let whole = records.iter().filter(|record| record.get("error").is_none()).count();
     assert_eq!(whole + failed, 100, "the others are whole");
     let peak = ended.json("run.json")["figures"]["loadgen_peak_memory_bytes"].as_f64().unwrap();
     assert!(peak < LOADGEN_BYTES, "the load generator took {peak} bytes");
 }
 
-/// A session can't go on with an answer that is too long to be sent again: others begin in its place.
+/// A session cannot continue with a response that is too long to be sent again: others start in its place.
 #[test]
-fn answers_that_no_session_can_go_on_with() {
+fn responses_that_no_session_can_continue_with() {
     needs_programs!();
-    let server = Hostile::answering(|_, _, stream| {
+    let server = Hostile::responding(|_, _, stream| {
         write(stream, &[STREAM]);
         let long = format!(
             "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
@@ -152,7 +152,7 @@ fn answers_that_no_session_can_go_on_with() {
     let ended = Run::profile(&server.url(), flags).end();
     ended.ended_with(0);
     let records = ended.records();
-    assert_eq!(records.len(), 6, "the run goes on");
+    assert_eq!(records.len(), 6, "the run continues");
     assert!(
         records.iter().all(|record| record["metadata"]["turn_index"] == 0),
         "with first turns: {records:?}"
@@ -186,7 +186,7 @@ fn heads_and_framing_without_end() {
 fn bodies_without_end() {
     needs_programs!();
     let whole = |flags: &'static str, begin: &'static [u8], unit: &'static [u8], end: &'static [u8]| {
-        let server = Hostile::answering(move |_, _, stream| {
+        let server = Hostile::responding(move |_, _, stream| {
             write(stream, &[BODY, begin]);
             repeat(stream, unit, 80 << 20);
             write(stream, &[end]);
@@ -209,7 +209,7 @@ fn bodies_without_end() {
 fn json_that_is_nested_or_has_many_values() {
     needs_programs!();
     let check = |flags: &str, unit: &'static [u8], kind: &str| {
-        let server = Hostile::answering(move |_, _, stream| {
+        let server = Hostile::responding(move |_, _, stream| {
             write(stream, &[BODY]);
             repeat(stream, unit, 24 << 20);
         });
@@ -226,6 +226,6 @@ fn json_that_is_nested_or_has_many_values() {
     check("--endpoint-type embeddings", b"[0,", "invalid_json");
 }
 
-/// What a load generator may take whatever is sent, with few connections: its programs and tables, what is held of open
+/// Maximum memory of a load generator with few connections, whatever is sent: its programs and tables, buffers of open
 /// responses, and one body being parsed.
 const LOADGEN_BYTES: f64 = 1.5e9;

@@ -1,7 +1,7 @@
-//! Clients that others wrote, audited: every event matched, against the server's own log.
+//! Tests audits of other tools' clients: every event is matched, and compared with the server's own log.
 //!
 //! AIPerf, GuideLLM and the `openai` package are large: they are audited where `AIPERFD_CLIENTS` names a virtual environment
-//! that has them, which `cargo xtask test-clients` makes.
+//! that has them, which `cargo xtask test-clients` creates.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::needs_probes;
@@ -27,11 +27,11 @@ for worker in workers: worker.join()
 /// A program of the virtual environment, if there is one.
 fn program(name: &str) -> Option<String> {
     let Some(folder) = std::env::var_os("AIPERFD_CLIENTS").map(PathBuf::from) else {
-        writeln!(std::io::stderr(), "not asked for: `cargo xtask test-clients` tests `{name}`").ok();
+        writeln!(std::io::stderr(), "skipped: `cargo xtask test-clients` runs this test with `{name}`").ok();
         return None;
     };
     let path = folder.join("bin").join(name);
-    assert!(path.is_file(), "`{}` is not there", path.display());
+    assert!(path.is_file(), "`{}` does not exist", path.display());
     Some(path.to_str().unwrap().to_owned())
 }
 
@@ -46,7 +46,7 @@ fn the_openai_package() {
 }
 
 #[test]
-fn aiperf_and_what_it_says_itself() {
+fn aiperf_and_its_own_results() {
     needs_probes!();
     let Some(aiperf) = program("aiperf") else { return };
     let tokenizer = concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/tokenizer");
@@ -55,35 +55,35 @@ fn aiperf_and_what_it_says_itself() {
     let profile =
         ["profile", "--model", "m", "--url", &url, "--endpoint-type", "chat", "--streaming", "--ui", "none"];
     let load = ["--concurrency", "8", "--request-count", "40", "--isl", "16", "--export-level", "raw"];
-    let tokens = ["--tokenizer", tokenizer, "--artifact-dir", "said"];
+    let tokens = ["--tokenizer", tokenizer, "--artifact-dir", "client"];
     let command = [&[aiperf.as_str()][..], &profile, &load, &tokens].concat();
     let ended = audit(&[], &command).end();
     ended.ended_with(0);
-    // Whether there is a server AIPerf finds out by a request that asks no model.
+    // AIPerf checks the server with a request to no model.
     let mut served = server.log();
     served.retain(|one| one.written.iter().any(|event| event.kind == "token"));
     check("AIPerf", &ended, &served, 40);
-    let beside = ended.json("client_and_kernel.json");
-    assert_eq!(beside["requests_counted_by_client"], 40, "{beside}");
-    assert_eq!(beside["requests_of_kernel_figures"], 40, "{beside}");
-    let events = &beside["events"];
-    assert_eq!(events["matched"], events["told_by_client"], "every event of the client: {beside}");
-    assert_eq!(events["before_kernel"], 0, "one clock: {beside}");
-    let first = &beside["metrics"]["time_to_first_token.p50"];
+    let comparison = ended.json("client_and_kernel.json");
+    assert_eq!(comparison["requests_counted_by_client"], 40, "{comparison}");
+    assert_eq!(comparison["requests_of_kernel_figures"], 40, "{comparison}");
+    let events = &comparison["events"];
+    assert_eq!(events["matched"], events["told_by_client"], "every event of the client: {comparison}");
+    assert_eq!(events["before_kernel"], 0, "one clock: {comparison}");
+    let first = &comparison["metrics"]["time_to_first_token.p50"];
     assert!(
         first["client"].as_f64() > first["kernel"].as_f64(),
-        "the client is later than the kernel: {beside}"
+        "the client is later than the kernel: {comparison}"
     );
     assert!(ended.err.contains("Event by event"), "{}", ended.err);
-    let tail = ended.err.find("What the client said").map(|begin| &ended.err[begin..]);
+    let tail = ended.err.find("Results reported by the client").map(|begin| &ended.err[begin..]);
     writeln!(std::io::stderr(), "{}", tail.unwrap_or_default()).ok();
 }
 
 #[test]
-fn guidellm_and_what_it_says_itself() {
+fn guidellm_and_its_own_results() {
     needs_probes!();
     if std::env::var_os("AIPERFD_GUIDELLM").is_none() {
-        writeln!(std::io::stderr(), "not asked for: `cargo xtask test-clients --guidellm`").ok();
+        writeln!(std::io::stderr(), "skipped: `cargo xtask test-clients --guidellm` runs this test").ok();
         return;
     }
     let Some(guidellm) = program("guidellm") else { return };
@@ -94,19 +94,19 @@ fn guidellm_and_what_it_says_itself() {
         ["run", "--backend", &backend, "--profile", "kind=concurrent,streams=4", "--tokenizer", tokenizer];
     let load = ["--constraint", "kind=max_requests,count=16", "--disable-console"];
     let data = ["--data", "kind=synthetic_text,prompt_tokens=16,output_tokens=20"];
-    let output = ["--output", "kind=json,path=said.json"];
+    let output = ["--output", "kind=json,path=client.json"];
     let command = [&[guidellm.as_str()][..], &profile, &load, &data, &output].concat();
-    let ended = audit(&["--client-result", "said.json"], &command).end();
+    let ended = audit(&["--client-result", "client.json"], &command).end();
     ended.ended_with(0);
     let mut served = server.log();
     served.retain(|one| one.written.iter().any(|event| event.kind == "token"));
     check("GuideLLM", &ended, &served, served.len());
-    let beside = ended.json("client_and_kernel.json");
-    assert_eq!(beside["requests_of_kernel_figures"], 16, "{beside}");
-    let first = &beside["metrics"]["time_to_first_token.p50"];
+    let comparison = ended.json("client_and_kernel.json");
+    assert_eq!(comparison["requests_of_kernel_figures"], 16, "{comparison}");
+    let first = &comparison["metrics"]["time_to_first_token.p50"];
     assert!(
         first["client"].as_f64() > first["kernel"].as_f64(),
-        "the client is later than the kernel: {beside}"
+        "the client is later than the kernel: {comparison}"
     );
 }
 
@@ -127,26 +127,26 @@ fn wrk_at_full_speed() {
     let ended = audit(&[], &["wrk", "-t1", "-c64", "-d1s", "-s", script.to_str().unwrap(), &url]).end();
     ended.ended_with(0);
     let run = ended.json("run.json");
-    let told = ended.out.lines().find_map(|line| line.trim().split_once(" requests in "));
-    let answered = told.unwrap().0.parse::<usize>().unwrap();
+    let summary = ended.out.lines().find_map(|line| line.trim().split_once(" requests in "));
+    let completed = summary.unwrap().0.parse::<usize>().unwrap();
     let requests = recorded(&ended);
     let seen = requests.iter().map(Vec::len).sum::<usize>();
     let dropped =
         run["loss"]["kernel"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
     writeln!(
         std::io::stderr(),
-        "wrk: {answered} answers by its count, {seen} requests seen, {dropped} drops"
+        "wrk: {completed} responses by its count, {seen} requests observed, {dropped} drops"
     )
     .ok();
     if dropped == 0 {
-        assert!(seen >= answered, "every request that wrk counts was seen");
-        assert_eq!(run["loss"]["unmatched_events"], json!({}), "every event has a stamp");
+        assert!(seen >= completed, "every request that wrk counts was observed");
+        assert_eq!(run["loss"]["unmatched_events"], json!({}), "every event has a timestamp");
     } else {
-        assert_ne!(run["verdict"]["standing"], Value::from("valid"), "a run that lost something says so");
+        assert_ne!(run["verdict"]["standing"], Value::from("valid"), "a run with losses is not valid");
     }
 }
 
-/// wrk has no way to say that it is there but a status of its own.
+/// wrk has no flag that succeeds without running: a usage error shows that it is installed.
 fn lacks_wrk() -> bool {
     let there = std::process::Command::new("wrk").arg("-v").output().is_ok();
     !there && lacks("wrk")

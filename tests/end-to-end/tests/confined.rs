@@ -1,4 +1,4 @@
-//! A load generator that runs has given up what it never needs: files, programs, other processes' memory.
+//! Tests that a running load generator has dropped rights that it never needs: files, programs, other processes' memory.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::Run;
@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// The load generator that descends from a process.
+/// The load generator among a process's descendants.
 fn loadgen_of(ancestor: u32) -> Option<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -36,9 +36,9 @@ fn status(pid: u32, name: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// A shared daemon has a run under way, and its load generator is what a server's bytes reach.
+/// A load generator of a shared daemon during a run, which parses a server's bytes.
 #[test]
-fn a_load_generator_has_given_up_everything_else() {
+fn a_load_generator_has_dropped_other_rights() {
     needs_programs!();
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(state.path());
@@ -57,10 +57,10 @@ fn a_load_generator_has_given_up_everything_else() {
     assert_eq!(limit("Max core file size"), "0", "no core file");
     let data = limit("Max data size").parse::<u64>().unwrap();
     assert!((1 << 30..64 << 30).contains(&data), "{data} bytes of memory");
-    assert_eq!(fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0, "it can't be dumped");
+    assert_eq!(fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0, "it cannot be dumped");
     let user = status(pid, "Uid").unwrap().split_whitespace().next().unwrap().parse::<u32>().unwrap();
     if user != 0 {
-        // Another program of the same user finds nothing of it.
+        // Another process of the same user cannot read it.
         for file in ["mem", "environ", "maps", "fd/0"] {
             let mut reader = Command::new("dd");
             reader.args(["count=1", "bs=1", "of=/dev/null"]).arg(format!("if=/proc/{pid}/{file}"));

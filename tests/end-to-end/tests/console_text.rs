@@ -1,4 +1,4 @@
-//! What others named reaches the console as text: a server's errors, a stored run's words, labels of metrics.
+//! Tests that foreign text on the console is escaped: a server's errors, a stored run's texts, labels of metrics.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -10,10 +10,10 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
-/// What a terminal would obey: it sets the title, clears the screen, hides text, opens a link, turns text around.
+/// Text that a terminal would execute: it sets the title, clears the screen, hides text, opens a link, reverses text.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[8mhidden\u{9b}31m\u{1b}]8;;http://x\u{1b}\\click\u{85}\r\u{202e}txt.exe\u{2066}\u{200b}\u{2028}";
 
-/// No character that a terminal obeys or hides, but ends of lines.
+/// No character that a terminal interprets or hides, except line ends.
 #[track_caller]
 fn is_plain(what: &str, text: &str) {
     let obeyed = |one: &char| {
@@ -33,7 +33,7 @@ fn is_plain_everywhere(ended: &Ended) {
     );
 }
 
-/// A server that refuses every request with these words.
+/// A server that returns an error with this text for every request.
 fn refusing(words: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -65,7 +65,7 @@ fn refusing(words: &str) -> String {
 }
 
 #[test]
-fn a_servers_errors_are_text() {
+fn a_servers_errors_are_escaped() {
     needs_programs!();
     let ended = Run::profile(&refusing(HOSTILE), "--request-count 3").end();
     ended.ended_with(1);
@@ -74,7 +74,7 @@ fn a_servers_errors_are_text() {
 }
 
 #[test]
-fn a_stored_runs_words_are_text() {
+fn a_stored_runs_texts_are_escaped() {
     needs_programs!();
     let server = Server::start("");
     let ended = Run::profile(&server.url(), "--request-count 3").end();
@@ -104,7 +104,7 @@ fn a_stored_runs_words_are_text() {
 }
 
 #[test]
-fn labels_are_no_formulas() {
+fn labels_are_not_formulas() {
     needs_programs!();
     let server = Server::start("");
     let labels = "a=\"=HYPERLINK(\\\"http://x\\\",1)\",b=\"@SUM(A1)\",c=\"+1\",d=\"-x\"";
@@ -137,7 +137,7 @@ fn keys_in_urls_reach_the_server_and_no_file() {
     for entry in fs::read_dir(ended.artifacts()).unwrap().flatten() {
         let bytes = fs::read(entry.path()).unwrap();
         let has = bytes.windows(4).any(|part| part == b"hush");
-        assert!(!has, "{} holds the key", entry.path().display());
+        assert!(!has, "{} contains the key", entry.path().display());
     }
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = Run::profile(&format!("http://{dead}?api-key=hush-hush-hush"), "--request-count 1").end();

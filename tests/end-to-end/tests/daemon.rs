@@ -1,4 +1,4 @@
-//! A daemon that is shared: its runs, its end, and what is left of it when it is killed.
+//! Tests a shared daemon: its runs, its shutdown, and what it leaves behind when it is killed.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::Run;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::available_parallelism;
 
-/// The console's text without the line that only `profile` has.
+/// The console report without the line that only `profile` prints.
 fn tables(out: &str) -> String {
     let lines = out.lines().filter(|line| !line.starts_with("Results: "));
     lines.map(|line| format!("{line}\n")).collect()
@@ -36,9 +36,9 @@ fn runs_are_kept_shown_fetched_and_removed() {
     assert_eq!(tables(&fetched.out), tables(&ended.out), "a fetched run has the same report");
     assert_eq!(fetched.records(), ended.records(), "and the same records");
     daemon.runs(&format!("rm {}", ids[0])).ended_with(0);
-    assert_eq!(daemon.run_ids(), [""; 0], "a removed run is gone");
+    assert_eq!(daemon.run_ids(), [""; 0], "a removed run is not listed");
     let gone = daemon.runs(&format!("show {}", ids[0]));
-    assert_ne!(gone.status, Some(0), "and can't be shown: {}", gone.out);
+    assert_ne!(gone.status, Some(0), "and cannot be shown: {}", gone.out);
     assert_eq!(fs::read_dir(state.path().join("runs")).unwrap().count(), 0, "nothing of it is left");
     for malformed in ["show ../../etc", "rm .", "show 0123456789ab"] {
         let refused = daemon.runs(malformed);
@@ -47,15 +47,15 @@ fn runs_are_kept_shown_fetched_and_removed() {
     }
 }
 
-/// A report that is computed again has the same numbers, from a directory and from the daemon.
+/// A recomputed report has the same values, from a directory and from the daemon.
 #[test]
-fn a_report_is_the_same_again() {
+fn a_recomputed_report_is_the_same() {
     needs_programs!();
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(state.path());
     let server = Server::start("--jitter 0.5 --fault status:503 --fault-every 7");
     let ended = Run::profile(&server.url(), "--request-count 40 --concurrency 4").with(&daemon).end();
-    // One in seven failed, and the verdict says so.
+    // One in seven failed, so the verdict is not valid.
     ended.ended_with(3);
     let id = ended.json("run.json")["run_id"].as_str().unwrap().to_owned();
     for run in [ended.artifacts().into_os_string(), id.into()] {
@@ -76,7 +76,7 @@ fn two_clients_get_cores_of_their_own() {
     needs_programs!();
     let cores = available_parallelism().map_or(1, usize::from);
     if cores < 2 {
-        return kernel_tests::skip::skip("two runs at once need two cores");
+        return kernel_tests::skip::skip("two concurrent runs need two cores");
     }
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(state.path());
@@ -85,17 +85,17 @@ fn two_clients_get_cores_of_their_own() {
     let first = Run::profile(&server.url(), &flags(cores / 2)).with(&daemon).start();
     server.until_received(2);
     let second = Run::profile(&server.url(), &flags(cores - cores / 2)).with(&daemon).start();
-    patience::until("two runs at once", || {
+    patience::until("two concurrent runs", || {
         let running = daemon.run_ids().into_iter().filter(|id| daemon.show(id)["state"] == "running").count();
         (running == 2).then_some(())
     });
     let third = Run::profile(&server.url(), &flags(1)).with(&daemon).end();
     third.ended_with(1);
-    assert!(third.err.contains("other runs hold the rest"), "the refusal says why: {}", third.err);
+    assert!(third.err.contains("other runs hold the rest"), "the error states the reason: {}", third.err);
     let (first, second) = (first.end(), second.end());
     let hot =
         |ended: &end_to_end::client::Ended| ended.ended_with(0).json("run.json")["host"]["hot_cpus"].clone();
-    assert_ne!(hot(&first), hot(&second), "each had a core of its own");
+    assert_ne!(hot(&first), hot(&second), "each had a separate core");
     let fourth = Run::profile(&server.url(), "--request-count 2").with(&daemon).end();
     fourth.ended_with(0);
 }
@@ -110,13 +110,13 @@ fn a_terminated_daemon_drains() {
         Run::profile(&server.url(), "--concurrency 2 --benchmark-duration 60").with(&daemon).start();
     server.until_received(4);
     daemon.signal(Signal::TERM);
-    assert!(daemon.ends_well(), "the daemon ends well");
+    assert!(daemon.ends_well(), "the daemon exits successfully");
     let ended = running.end();
-    assert!(ended.status.is_some(), "the client ends as well: {}", ended.err);
+    assert!(ended.status.is_some(), "the client exits too: {}", ended.err);
     let again = Daemon::start(state.path());
     let ids = again.run_ids();
     assert_eq!(ids.len(), 1, "the run is kept: {ids:?}");
-    assert_eq!(again.show(&ids[0])["state"], "finished", "and whole");
+    assert_eq!(again.show(&ids[0])["state"], "finished", "and complete");
     let fetched = again.runs(&format!("fetch {} --artifact-dir artifacts", ids[0]));
     let records = fetched.ended_with(0).records();
     assert_eq!(records.len(), server.log().len(), "what was sent is recorded");
@@ -134,7 +134,7 @@ fn cgroups() -> PathBuf {
         .unwrap()
 }
 
-/// A killed daemon leaves no program attached, no cgroup, no load generator; its run can be told from one that ended.
+/// A killed daemon leaves no attached program, no cgroup and no load generator; its run is recognizable as interrupted.
 #[test]
 fn a_killed_daemon_leaves_nothing_running() {
     needs_probes!();
@@ -160,18 +160,18 @@ fn a_killed_daemon_leaves_nothing_running() {
     ended.ended_with(1);
     assert!(
         ended.err.contains(&format!("runs recover {id}")),
-        "the client says what can be done: {}",
+        "the client states how to recover: {}",
         ended.err
     );
     assert_eq!(server.received(), received, "nothing is sent any more");
     let again = Daemon::start(state.path());
-    assert_eq!(again.show(&id)["state"], "interrupted", "the run is not lost sight of");
+    assert_eq!(again.show(&id)["state"], "interrupted", "the run is still listed");
     let recovered = again.runs(&format!("recover {id}"));
     recovered.ended_with(0);
     again.runs(&format!("rm {id}")).ended_with(0);
 }
 
-/// Once a part of its records is complete, an interrupted run can be made whole up to there.
+/// Once a part of its records is complete, an interrupted run can be recovered up to there.
 #[test]
 fn an_interrupted_run_is_recovered() {
     needs_programs!();
@@ -209,7 +209,7 @@ fn an_interrupted_run_is_recovered() {
     assert_ne!(twice.status, Some(0), "there is nothing more to recover: {}", twice.out);
 }
 
-/// The private daemon of a client that is killed goes with it.
+/// The private daemon of a killed client exits with it.
 #[test]
 fn a_private_daemon_ends_with_its_client() {
     needs_probes!();
@@ -235,7 +235,7 @@ fn a_private_daemon_ends_with_its_client() {
     assert_eq!(server.received(), received, "nothing is sent any more");
 }
 
-/// A second daemon on a socket that is in use ends at once, and does not disturb the first.
+/// A second daemon on a socket in use exits at once, and does not disturb the first.
 #[test]
 fn a_socket_belongs_to_one_daemon() {
     needs_programs!();
@@ -245,6 +245,6 @@ fn a_socket_belongs_to_one_daemon() {
     command.arg("--socket").arg(&daemon.socket).arg("--state-dir").arg(state.path());
     let second = Run::by(command).end();
     second.ended_with(1);
-    assert!(second.err.contains("another aiperfd listens"), "it says why: {}", second.err);
-    assert_eq!(daemon.run_ids(), [""; 0], "the first goes on");
+    assert!(second.err.contains("another aiperfd listens"), "the error states the reason: {}", second.err);
+    assert_eq!(daemon.run_ids(), [""; 0], "the first continues");
 }

@@ -1,4 +1,4 @@
-//! The Grafana dashboard's queries, asked of a real Prometheus that scrapes the daemon while a run goes on.
+//! Tests the Grafana dashboard's queries with a real Prometheus that scrapes the daemon during a run.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::cgroup::Own;
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A Prometheus that scrapes one address every second; it ends with this.
+/// A Prometheus that scrapes one address every second, stopped on drop.
 struct Prometheus {
     process: Child,
     address: SocketAddr,
@@ -39,15 +39,15 @@ impl Prometheus {
         Self { process, address, _directory: directory }
     }
 
-    /// What it answers to a query.
-    fn ask(&self, path: &str, query: &str) -> Option<Value> {
+    /// The result of a query.
+    fn query(&self, path: &str, query: &str) -> Option<Value> {
         let url = format!("http://{}/api/v1/{path}", self.address);
-        let mut answer =
+        let mut response =
             ureq::get(url).query("query", query).query("start", "0").query("end", "9999999999").call();
-        let text = answer.as_mut().ok()?.body_mut().read_to_string().unwrap();
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(answer["status"], "success", "{query}: {answer}");
-        Some(answer["data"].clone())
+        let text = response.as_mut().ok()?.body_mut().read_to_string().unwrap();
+        let result: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(result["status"], "success", "{query}: {result}");
+        Some(result["data"].clone())
     }
 }
 
@@ -62,7 +62,7 @@ fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// The queries of the dashboard that is shipped.
+/// The queries of the packaged dashboard.
 fn queries() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grafana.json");
     let dashboard: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
@@ -72,7 +72,7 @@ fn queries() -> Vec<String> {
 }
 
 #[test]
-fn every_query_of_the_dashboard_has_an_answer() {
+fn every_query_of_the_dashboard_has_a_result() {
     needs_probes!();
     if lacks("prometheus") {
         return;
@@ -86,20 +86,20 @@ fn every_query_of_the_dashboard_has_an_answer() {
     );
     let daemon = Daemon::configured(state.path(), Some(&config));
     let prometheus = Prometheus::start(address);
-    until("the server to be watched", || {
-        let watching = prometheus.ask("query", "aiperfd_watching > 0")?;
+    until("the server to be observed", || {
+        let watching = prometheus.query("query", "aiperfd_watching > 0")?;
         (!watching["result"].as_array()?.is_empty()).then_some(())
     });
     let flags = "--concurrency 4 --request-rate 50 --benchmark-duration 6";
     let ended = Run::profile(&server.url(), flags).with(&daemon).end();
     ended.ended_with(0);
-    // The tutorial's own is among them.
+    // The tutorial's query is among them.
     let tutorial = "histogram_quantile(0.99, sum(rate(gen_ai_client_operation_duration_bucket[1m])) by (le, gen_ai_request_model))";
     let queries = queries();
     assert!(queries.iter().any(|query| query == tutorial), "the tutorial's query is not in {queries:?}");
     for query in queries {
-        let data = until(&format!("an answer to {query}"), || {
-            let data = prometheus.ask("query", &query)?;
+        let data = until(&format!("a result of {query}"), || {
+            let data = prometheus.query("query", &query)?;
             (!data["result"].as_array()?.is_empty()).then_some(data)
         });
         for series in data["result"].as_array().unwrap() {
@@ -108,7 +108,7 @@ fn every_query_of_the_dashboard_has_an_answer() {
         }
     }
     let examples =
-        prometheus.ask("query_exemplars", "aiperf_kernel_time_to_first_token_seconds_bucket").unwrap();
+        prometheus.query("query_exemplars", "aiperf_kernel_time_to_first_token_seconds_bucket").unwrap();
     let labels = &examples[0]["exemplars"][0]["labels"];
-    assert!(labels["request_id"].is_string(), "a slow request has a name: {examples}");
+    assert!(labels["request_id"].is_string(), "a slow request is identified: {examples}");
 }

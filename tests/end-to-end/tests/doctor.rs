@@ -1,4 +1,4 @@
-//! `aiperf-ctl doctor` on this host: as a reader sees it, as JSON, as a gate for CI, with a daemon and without; and versions.
+//! Tests `aiperf-ctl doctor` on this host: its text, its JSON, as a gate for CI, with and without a daemon; and versions.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -20,20 +20,20 @@ fn doctor(flags: &str) -> Ended {
     run.without_daemon().end()
 }
 
-/// What a command of a shell finds, that ends in `"$0" doctor`.
+/// The findings in an environment set up by a shell command that ends in `"$0" doctor`.
 fn doctor_by(shell: &str) -> Ended {
     let mut command = Command::new("sh");
     command.args(["-c", shell]).arg(programs::folder().join("aiperf-ctl"));
     Run::by(command).end()
 }
 
-/// What a user without any right finds; `None` where nobody can become one.
+/// The findings of a user without any rights; `None` where the user cannot be changed.
 fn doctor_as_nobody(flags: &str, socket: &Path) -> Option<Ended> {
     if !rustix::process::geteuid().is_root() {
-        skip("to become another user takes root");
+        skip("changing the user requires root");
         return None;
     }
-    let installed = programs::for_everybody();
+    let installed = programs::for_all_users();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all"]);
     command.arg(installed.path().join("aiperf-ctl")).arg("doctor").args(flags.split_whitespace());
@@ -85,7 +85,7 @@ fn programs_get_stable_keys() {
 }
 
 #[test]
-fn wishes_that_the_host_can_t_grant_are_found() {
+fn requirements_that_the_host_cannot_meet_are_found() {
     needs_programs!();
     let found = checks(&doctor("--json --concurrency 4000000"));
     assert_eq!(check(&found, "ports")["level"], "missing", "no host has so many ports");
@@ -96,7 +96,7 @@ fn wishes_that_the_host_can_t_grant_are_found() {
     let mut run = Run::of("doctor");
     run.command.args(["--json", "--artifact-dir", "/proc/1/no/such/folder"]);
     let found = checks(&run.without_daemon().end());
-    assert_ne!(check(&found, "disk")["level"], "ok", "nothing can be written below /proc");
+    assert_ne!(check(&found, "disk")["level"], "ok", "/proc is not writable");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_shifted_clock_is_found() {
     let shifted = "exec unshare --time --fork --monotonic 86400 \"$0\" doctor --json --socket none.sock";
     let ended = doctor_by(shifted);
     if ended.status != Some(0) {
-        return skip(&format!("time namespaces can't be made: {}", ended.err));
+        return skip(&format!("time namespaces cannot be created: {}", ended.err));
     }
     let found = checks(&ended);
     let namespace = check(&found, "time_namespace");
@@ -118,7 +118,7 @@ fn what_ci_requires_is_named() {
     needs_programs!();
     doctor("--require so_timestamping --require kernel").ended_with(0);
     let unknown = doctor("--require teleportation");
-    assert!(unknown.ended_with(2).err.contains("io_uring"), "the names that there are: {}", unknown.err);
+    assert!(unknown.ended_with(2).err.contains("io_uring"), "the available names: {}", unknown.err);
     let Some(plain) = doctor_as_nobody("--require ebpf --require kernel", Path::new("none.sock")) else {
         return;
     };
@@ -132,7 +132,7 @@ fn what_ci_requires_is_named() {
 }
 
 #[test]
-fn root_may_have_kernel_stamps() {
+fn root_can_have_kernel_timestamps() {
     needs_probes!();
     doctor("--require ebpf,io_uring,cgroup_v2,capabilities").ended_with(0);
 }
@@ -146,18 +146,18 @@ fn a_daemon_lends_its_rights_to_a_plain_user() {
     fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
     let Some(closed) = doctor_as_nobody("--json", &daemon.socket) else { return };
     let found = checks(&closed);
-    assert_eq!(check(&found, "daemon")["level"], "missing", "closed to others: {}", closed.out);
-    assert_eq!(check(&found, "ebpf")["level"], "missing", "so nothing is lent");
+    assert_eq!(check(&found, "daemon")["level"], "missing", "not accessible to others: {}", closed.out);
+    assert_eq!(check(&found, "ebpf")["level"], "missing", "so its rights cannot be used");
     fs::set_permissions(&daemon.socket, Permissions::from_mode(0o666)).unwrap();
     let open = doctor_as_nobody("--json --require ebpf --concurrency 4000000", &daemon.socket).unwrap();
     let found = checks(open.ended_with(0));
-    assert_eq!(check(&found, "daemon")["level"], "ok", "it answers: {}", open.out);
+    assert_eq!(check(&found, "daemon")["level"], "ok", "it responds: {}", open.out);
     assert_eq!(check(&found, "capabilities")["level"], "ok", "the daemon's own");
     assert_eq!(check(&found, "ports")["level"], "missing", "the daemon checks for as many connections");
 }
 
 #[test]
-fn a_socket_that_does_not_answer_is_told() {
+fn a_socket_that_does_not_respond_is_reported() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("control.sock");
@@ -171,13 +171,13 @@ fn a_socket_that_does_not_answer_is_told() {
 }
 
 #[test]
-fn every_run_stores_what_was_found_and_what_made_it() {
+fn every_run_stores_the_findings_and_its_build() {
     needs_programs!();
     let server = Server::start("");
     let ended = Run::profile(&server.url(), "--request-count 4").end();
     let run = ended.ended_with(0).json("run.json");
     let found = run["doctor"].as_array().unwrap();
-    assert_eq!(check(found, "io_uring")["level"], "ok", "the load generator had one");
+    assert_eq!(check(found, "io_uring")["level"], "ok", "the load generator used it");
     assert_eq!(check(found, "timestamps")["found"], run["timestamps"], "the source of the run");
     let version = version_of("aiperfd");
     assert_eq!(run["commit"], version["commit"], "the daemon's commit");
@@ -185,7 +185,7 @@ fn every_run_stores_what_was_found_and_what_made_it() {
 }
 
 #[test]
-fn every_program_says_what_it_was_built_from() {
+fn every_program_reports_its_build() {
     needs_programs!();
     let client = version_of("aiperf-ctl");
     for name in &programs::PROGRAMS[..3] {
@@ -206,11 +206,11 @@ fn every_program_says_what_it_was_built_from() {
     for path in ["/v1/health", "/v1/capabilities"] {
         let mut stream = UnixStream::connect(&daemon.socket).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let answer: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
-        assert_eq!(answer["commit"], client["commit"], "{path}");
-        assert_eq!(answer["kernel_object"], client["kernel_object_sha256"], "{path}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let response: Value = serde_json::from_str(response.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        assert_eq!(response["commit"], client["commit"], "{path}");
+        assert_eq!(response["kernel_object"], client["kernel_object_sha256"], "{path}");
     }
 }
 

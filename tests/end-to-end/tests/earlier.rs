@@ -1,4 +1,4 @@
-//! A second run in the directory of an earlier one: all files are of one run.
+//! Tests a second run in the directory of an earlier one: all files are of the second run.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::Run;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Runs a profile whose results go to this directory.
+/// Runs a profile with its results in this directory.
 fn profile(server: &Server, directory: &Path, flags: &str, status: i32) {
     let mut run = Run::of("profile");
     let common = "--model m --concurrency 1 --request-count 3 --isl 8 --ui none --no-gpu-telemetry --tokenizer builtin";
@@ -44,11 +44,11 @@ fn a_run_with_less_leaves_nothing_of_one_with_more() {
     assert_ne!(run_id(full.path()), first, "of another run");
     let mut expected = names(plain.path());
     expected.insert("notes.txt".to_owned());
-    assert_eq!(names(full.path()), expected, "as in a directory of its own, and what was not a run's");
+    assert_eq!(names(full.path()), expected, "as in an empty directory, plus files that are not a run's");
 }
 
 #[test]
-fn a_run_that_came_to_nothing_leaves_the_earlier_one_whole() {
+fn a_run_that_fails_to_start_keeps_the_earlier_one() {
     needs_programs!();
     let server = Server::start("");
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Over TLS, to the scripted server itself and with nginx between: every event still has its kernel stamp.
+//! Tests TLS, directly to the scripted server and through nginx: every event still has its kernel timestamp.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -21,18 +21,18 @@ fn every_event_is_matched() {
     let ended = profile(&nginx, &format!("--ca-certificate {}", nginx.authority()));
     ended.ended_with(0);
     let run = ended.json("run.json");
-    assert_eq!(run["timestamps"], "ebpf", "the rung of {run}");
+    assert_eq!(run["timestamps"], "ebpf", "the timestamp source of {run}");
     for place in ["unmatched_events", "unmatched_requests", "damaged"] {
         assert_eq!(run["loss"][place], json!({}), "nothing is lost: {}", run["loss"]);
     }
     let written = server.log().iter().map(|request| request.written.len() - 1).sum::<usize>();
-    assert_eq!(run["counters"]["events"], written, "every event that the server wrote was cut from a record");
+    assert_eq!(run["counters"]["events"], written, "every event that the server wrote was found in a record");
     let summary = ended.json("profile_export_aiperf.json");
     let truth = summary["kernel_time_to_first_token"]["min"].as_f64().unwrap();
-    assert!(truth >= 2.0, "no token can come before the server has made it: {truth} ms");
+    assert!(truth >= 2.0, "no token arrives before the server has written it: {truth} ms");
 }
 
-/// The server's log says where on the wire the record ends that an event ends in, and when it was written.
+/// The server's log has the offset at which each event's TLS record ends, and when it was written.
 #[test]
 fn every_event_is_where_the_server_wrote_it() {
     needs_probes!();
@@ -45,7 +45,7 @@ fn every_event_is_where_the_server_wrote_it() {
 }
 
 #[test]
-fn sessions_are_resumed_and_names_are_told() {
+fn sessions_are_resumed_and_server_names_are_sent() {
     needs_programs!();
     let server = Server::start_secure("");
     let flags = "--request-count 24 --concurrency 2 --connection-reuse-strategy never --no-server-metrics";
@@ -57,30 +57,30 @@ fn sessions_are_resumed_and_names_are_told() {
         server.counter("mock_tls_full_handshakes_total"),
         server.counter("mock_tls_resumed_handshakes_total"),
     );
-    // One more looked whether the server is to be trusted.
-    assert_eq!(full + resumed, 25, "every connection shook hands");
-    assert!(resumed >= 12, "most go on with an earlier session: {full} strangers, {resumed} resumed");
+    // One more is the readiness check.
+    assert_eq!(full + resumed, 25, "every connection has a handshake");
+    assert!(resumed >= 12, "most resume an earlier session: {full} full handshakes, {resumed} resumed");
     let names = server.counter("mock_tls_server_name_total{name=\"localhost\"}");
-    assert_eq!(names, 25, "each said whom it wants to talk to");
+    assert_eq!(names, 25, "each sent the server name");
     assert_eq!(server.counter("mock_tls_http11_total"), 25, "each agreed on HTTP/1.1");
 }
 
 #[test]
-fn whom_to_trust_is_the_users_choice() {
+fn certificate_verification_is_the_users_choice() {
     needs_programs!();
     let server = Server::start("");
     let nginx = Nginx::before(&server);
     let stranger = profile(&nginx, "");
     assert_eq!(stranger.status, Some(1), "an unknown certificate is refused: {}", stranger.err);
-    assert!(stranger.err.contains("--ca-certificate"), "and the user is told what to do: {}", stranger.err);
-    let anybody = profile(&nginx, "--insecure");
-    anybody.ended_with(0);
-    assert!(anybody.err.contains("anybody may pretend"), "with a warning: {}", anybody.err);
+    assert!(stranger.err.contains("--ca-certificate"), "and the error states what to do: {}", stranger.err);
+    let insecure = profile(&nginx, "--insecure");
+    insecure.ended_with(0);
+    assert!(insecure.err.contains("is not verified"), "with a warning: {}", insecure.err);
 }
 
-/// The server's metrics, and exporters of GPUs, are asked as the load is sent.
+/// Scrapes of the server's metrics and of GPU exporters use the same TLS settings as the load.
 #[test]
-fn whom_to_trust_holds_for_metrics_too() {
+fn tls_settings_apply_to_metrics_too() {
     needs_programs!();
     let server = Server::start("");
     let nginx = Nginx::before(&server);
@@ -96,8 +96,8 @@ fn whom_to_trust_holds_for_metrics_too() {
     }
 }
 
-/// Lets the connections of the look before a run through to the proxy (is it there, does it shake hands), and hangs up
-/// on all others in the middle of their handshake.
+/// Forwards the connections of the readiness checks before a run (listening, TLS handshake) to the proxy, and closes all others
+/// in the middle of their handshake.
 fn let_two_through(nginx: &Nginx) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, proxy) = (listener.local_addr().unwrap().port(), nginx.address());

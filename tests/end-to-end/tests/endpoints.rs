@@ -1,5 +1,5 @@
-//! Each API once as a user speaks it, streamed where it streams and whole: what its replies are, and that the kernel saw
-//! all of them.
+//! Tests each API once, streamed if it supports streaming and not streamed: its replies, and that the kernel observed all of
+//! them.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -9,9 +9,9 @@ use kernel_tests::skip;
 use serde_json::json;
 use std::fs;
 
-/// What is promised of each request of an API.
+/// The expected properties of each request of an API.
 struct Promise<'a> {
-    /// The flags that choose it.
+    /// The flags that select it.
     flags: &'a str,
     /// Metrics that each record has, with their values.
     exact: &'a [(&'a str, u64)],
@@ -21,7 +21,7 @@ struct Promise<'a> {
     absent: &'a [&'a str],
 }
 
-/// Sends eight requests, of made-up input unless `rows` are given, and holds the promise against every record.
+/// Sends eight requests, with synthetic input unless `rows` are given, and checks every record.
 fn check(promise: &Promise<'_>, path: &str, rows: Option<&str>) -> Ended {
     let server = Server::start("");
     let mut run = Run::of("profile");
@@ -58,17 +58,17 @@ fn check(promise: &Promise<'_>, path: &str, rows: Option<&str>) -> Ended {
         assert_eq!(run["loss"][place], json!({}), "nothing is lost with {}: {}", promise.flags, run["loss"]);
     }
     if skip::lacks_probes().is_none() {
-        assert_eq!(run["timestamps"], "ebpf", "the rung with {}", promise.flags);
+        assert_eq!(run["timestamps"], "ebpf", "the timestamp source with {}", promise.flags);
         for record in &records {
             let latency = &record["metrics"]["kernel_request_latency"];
-            assert!(latency.is_object(), "the kernel saw it, with {}: {record}", promise.flags);
+            assert!(latency.is_object(), "the kernel observed it, with {}: {record}", promise.flags);
         }
     }
-    assert!(server.log().len() >= 8, "the server answered them");
+    assert!(server.log().len() >= 8, "the server responded to them");
     ended
 }
 
-/// The replies of every record, as they came.
+/// The replies of every record, as received.
 fn replies(ended: &Ended) -> Vec<String> {
     ended.lines("profile_export_raw.jsonl").iter().map(|record| record["responses"].to_string()).collect()
 }
@@ -79,7 +79,7 @@ const GAP: &str = "inter_token_latency";
 const LENGTH: &str = "output_sequence_length";
 const INPUT: &str = "input_sequence_length";
 
-/// An API that writes text: six tokens of sixteen.
+/// An API that produces text: six tokens for sixteen.
 fn check_text(flags: &str, path: &str) {
     let lengths = &[(LENGTH, 6), (INPUT, 16)];
     let flags = format!("{flags} --isl 16 --osl 6");
@@ -89,11 +89,11 @@ fn check_text(flags: &str, path: &str) {
     check(&Promise { flags: &flags, present: &[LATENCY, FIRST, GAP], absent: &[], ..whole }, path, None);
 }
 
-/// An API that answers with something else than text.
-fn check_other(flags: &str, rows: Option<&str>, says: &str) -> Ended {
+/// An API whose responses are not text.
+fn check_other(flags: &str, rows: Option<&str>, expected: &str) -> Ended {
     let ended = check(&Promise { flags, exact: &[], present: &[LATENCY], absent: &[FIRST, GAP] }, "", rows);
     for reply in replies(&ended) {
-        assert!(reply.contains(says), "{says} in {reply} with {flags}");
+        assert!(reply.contains(expected), "{expected} in {reply} with {flags}");
     }
     ended
 }
@@ -128,7 +128,7 @@ fn huggingface_generate() {
     check_text("--endpoint-type huggingface_generate", "");
 }
 
-/// It is told no length, and the server's own is four.
+/// It accepts no length, and the server's default is four.
 #[test]
 fn solido_rag() {
     needs_programs!();
@@ -158,14 +158,14 @@ fn embeddings() {
 #[test]
 fn rankings() {
     needs_programs!();
-    for (kind, says) in
+    for (kind, expected) in
         [("nim_rankings", "logit"), ("cohere_rankings", "relevance_score"), ("hf_tei_rankings", "score")]
     {
         let flags = format!(
             "--endpoint-type {kind} --rankings-passages-mean 3 --rankings-passages-prompt-token-mean 8 \
              --rankings-query-prompt-token-mean 4"
         );
-        let ended = check_other(&flags, None, says);
+        let ended = check_other(&flags, None, expected);
         assert!(replies(&ended).iter().all(|reply| reply.contains(r#"\"index\":2"#)), "each passage: {kind}");
     }
 }
@@ -208,7 +208,7 @@ fn bodies_of_the_users_own() {
     check(&Promise { flags: &flags, present: &[FIRST], absent: &[], ..whole }, "/v1/completions", None);
 }
 
-/// A job takes five milliseconds and is asked after every two; its latency is all of that.
+/// A job takes five milliseconds and is polled every two; its latency includes all of that.
 #[test]
 fn videos() {
     needs_programs!();
@@ -220,11 +220,11 @@ fn videos() {
             assert!(latency >= 5.0, "the whole job: {record}");
         }
         let sent = ended.json("run.json")["counters"]["requests_sent"].as_u64();
-        assert_eq!(sent, Some(8), "a job is one request, whatever it takes ({requests} at least)");
+        assert_eq!(sent, Some(8), "a job is one request, however many polls it takes ({requests} at least)");
     }
 }
 
-/// Whoever made it tells of it on any connection.
+/// A job's status is available on any connection.
 #[test]
 fn a_video_outlives_its_connection() {
     needs_programs!();
@@ -235,7 +235,10 @@ fn a_video_outlives_its_connection() {
         let ended = Run::plain_profile(&server.url(), flags).end();
         ended.ended_with(0);
         let run = ended.json("run.json");
-        assert_eq!(run["counters"]["requests_sent"], 12, "a job is one request, whatever it takes: {fault}");
+        assert_eq!(
+            run["counters"]["requests_sent"], 12,
+            "a job is one request, however many polls it takes: {fault}"
+        );
         for record in ended.records() {
             assert_eq!(record.get("error"), None, "{fault}: {record}");
             let value = |tag: &str| record["metrics"][tag]["value"].as_f64();
@@ -244,7 +247,7 @@ fn a_video_outlives_its_connection() {
                 let kernel = value("kernel_request_latency");
                 assert!(
                     kernel >= Some(5.0) && kernel <= value(LATENCY),
-                    "from its begin to its end: {record}"
+                    "from its start to its end: {record}"
                 );
             }
         }
@@ -259,13 +262,13 @@ fn a_video_outlives_its_connection() {
         assert_eq!(connections.len(), 12, "every job");
         assert!(
             connections.values().any(|connections| connections.len() > 1),
-            "asked after elsewhere: {fault}"
+            "polled on another connection: {fault}"
         );
     }
 }
 
 #[test]
-fn a_video_whose_server_goes_is_an_error() {
+fn a_video_whose_server_goes_away_is_an_error() {
     needs_programs!();
     let server = Server::start("--ttft-ms 60000 --fault hang-up");
     let flags = "--endpoint-type video_generation --request-count 2 --concurrency 2 --request-timeout-seconds 0.3 \
@@ -304,7 +307,7 @@ fn a_video_that_takes_too_long_is_given_up() {
     }
 }
 
-/// Over a socket that carries no packets there is the client's clock, and it is said why.
+/// A Unix socket carries no packets, so the client's clock is used, and the reason is reported.
 #[test]
 fn a_unix_socket() {
     needs_programs!();
@@ -317,14 +320,14 @@ fn a_unix_socket() {
     ended.ended_with(0);
     assert_eq!(ended.records().len(), 8, "every request");
     let run = ended.json("run.json");
-    assert_eq!(run["timestamps"], "user", "the rung");
+    assert_eq!(run["timestamps"], "user", "the timestamp source");
     assert!(run["timestamps_reason"].to_string().contains("no packets"), "{}", run["timestamps_reason"]);
-    assert!(ended.err.contains("no packets"), "the user is told: {}", ended.err);
-    assert_eq!(server.log().len(), 8, "the server answered them");
+    assert!(ended.err.contains("no packets"), "the user is warned: {}", ended.err);
+    assert_eq!(server.log().len(), 8, "the server responded to them");
     let named = Run::profile(&url, "--request-count 8 --timestamps ebpf").end();
     named.ended_with(2);
     assert!(named.err.contains("--timestamps ebpf is not available"), "{}", named.err);
-    let nobody = Run::profile("unix:///nowhere.sock", "--request-count 8").end();
-    nobody.ended_with(1);
-    assert!(nobody.err.contains("no server answers at unix:///nowhere.sock"), "{}", nobody.err);
+    let unreachable = Run::profile("unix:///nowhere.sock", "--request-count 8").end();
+    unreachable.ended_with(1);
+    assert!(unreachable.err.contains("no server responds at unix:///nowhere.sock"), "{}", unreachable.err);
 }

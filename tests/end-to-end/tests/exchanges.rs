@@ -1,4 +1,4 @@
-//! What is on the wire between load generator and server: connections that end, headers, codings, and servers that are dead.
+//! Tests the traffic between load generator and server: closed connections, headers, encodings, and dead servers.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::hostile::{DONE, Hostile, TOKEN, read_request, vanishing};
@@ -11,14 +11,14 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A stream that is whole, on a connection that is kept.
-fn answer(stream: &mut TcpStream) {
+/// Sends a complete stream, on a connection that stays open.
+fn stream_response(stream: &mut TcpStream) {
     respond(stream, "content-type: text/event-stream\r\n", &[TOKEN, DONE].concat());
 }
 
 fn respond(stream: &mut TcpStream, headers: &str, body: &[u8]) {
     let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
-    // Whoever reads may have gone.
+    // The client may have disconnected.
     stream.write_all(&[head.as_bytes(), body].concat()).ok();
 }
 
@@ -26,7 +26,7 @@ fn counter(ended: &Ended, name: &str) -> Value {
     ended.json("run.json")["counters"][name].clone()
 }
 
-/// The requests that ended well, and the types of the other ones' errors.
+/// The number of requests that succeeded, and the error types of the others.
 fn outcomes(ended: &Ended) -> (usize, Vec<String>) {
     let records = ended.records();
     let failed = records.iter().filter_map(|record| record["error"]["type"].as_str().map(str::to_owned));
@@ -34,17 +34,17 @@ fn outcomes(ended: &Ended) -> (usize, Vec<String>) {
     (records.len() - failed.len(), failed)
 }
 
-/// A server that closes each connection as its second request comes: that is sent again, once.
+/// A server that closes each connection when its second request arrives: that request is sent again, once.
 #[test]
-fn a_request_that_meets_the_end_of_its_connection_is_sent_again() {
+fn a_request_on_a_closing_connection_is_sent_again() {
     needs_programs!();
     for is_reset in [false, true] {
         let server = Hostile::accepting(move |_, mut stream| {
             if read_request(&stream).is_some() {
-                answer(&mut stream);
+                stream_response(&mut stream);
             }
             if is_reset {
-                // Bytes that are not read make a reset of the end.
+                // Unread bytes turn the close into a reset.
                 let mut first = [0];
                 stream.peek(&mut first).ok();
             } else {
@@ -60,13 +60,13 @@ fn a_request_that_meets_the_end_of_its_connection_is_sent_again() {
         let reused = ended.records();
         let reused =
             reused.iter().filter(|record| record["metrics"]["http_req_connection_reused"]["value"] == 1);
-        assert_eq!(reused.count(), 0, "the connection that answered is the request's");
+        assert_eq!(reused.count(), 0, "the request's connection is the one that responded");
     }
 }
 
-/// The end of a connection that carried nothing before is the server's fault, as is the second one of a request.
+/// Closing a connection before its first response is the server's fault, as is the second close for one request.
 #[test]
-fn a_request_is_sent_no_more_than_twice_and_on_a_new_connection_once() {
+fn a_request_is_sent_at_most_twice_and_once_on_a_new_connection() {
     needs_programs!();
     let server = Hostile::accepting(|_, stream| drop(read_request(&stream)));
     let ended = Run::profile(&server.url(), "--request-count 4 --concurrency 1").end();
@@ -75,35 +75,31 @@ fn a_request_is_sent_no_more_than_twice_and_on_a_new_connection_once() {
     assert_eq!(counter(&ended, "keep_alive_races"), json!(0), "no race");
     let requests = AtomicU64::new(0);
     let server = Hostile::accepting(move |_, mut stream| {
-        // All but the very first request end their connections.
+        // All but the very first request close their connections.
         while read_request(&stream).is_some() && requests.fetch_add(1, Ordering::Relaxed) == 0 {
-            answer(&mut stream);
+            stream_response(&mut stream);
         }
     });
     let ended = Run::profile(&server.url(), "--request-count 2 --concurrency 1").end();
-    assert_eq!(outcomes(&ended), (1, vec!["connection_closed".to_owned()]), "the second end is a failure");
+    assert_eq!(outcomes(&ended), (1, vec!["connection_closed".to_owned()]), "the second close is a failure");
     assert_eq!(counter(&ended, "keep_alive_races"), json!(1), "it was sent twice");
 }
 
-/// A dead server is attempted a hundred times a second by a worker, not as often as it refuses.
+/// A worker attempts a dead server at most a hundred times per second, not as often as it refuses.
 #[test]
-fn a_dead_server_is_not_stormed() {
+fn retries_to_a_dead_server_are_limited() {
     needs_programs!();
     let flags = "--benchmark-duration 1 --benchmark-grace-period 1 --concurrency 32 --workers 1";
     let ended = Run::profile(&vanishing(), flags).end();
     ended.ended_with(1);
     let (well, failed) = outcomes(&ended);
-    assert_eq!(well, 0, "nobody answers");
+    assert_eq!(well, 0, "no response");
     assert!((32..=32 + 110).contains(&failed.len()), "{} attempts in a second", failed.len());
-    assert_eq!(
-        counter(&ended, "requests_backed_off"),
-        json!(failed.len()),
-        "each left its place empty for a while"
-    );
+    assert_eq!(counter(&ended, "requests_backed_off"), json!(failed.len()), "each was retried after a delay");
 }
 
 #[test]
-fn headers_of_the_user_take_the_place_of_ours() {
+fn the_users_headers_replace_the_defaults() {
     needs_programs!();
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
@@ -112,7 +108,7 @@ fn headers_of_the_user_take_the_place_of_ours() {
             if head.starts_with("POST") {
                 seen.lock().unwrap().push(head);
             }
-            answer(&mut stream);
+            stream_response(&mut stream);
         }
     });
     let flags = "--request-count 1 -H host:model.example -H User-Agent:mine/1 -H accept:text/plain -H Content-Type:application/x \
@@ -135,7 +131,7 @@ fn headers_of_the_user_take_the_place_of_ours() {
     assert!(refused.err.contains("Content-Length"), "{}", refused.err);
 }
 
-/// A stream that a proxy has compressed is one of the same events.
+/// A stream that a proxy has compressed has the same events.
 #[test]
 fn coded_streams_are_decoded() {
     needs_programs!();
@@ -166,15 +162,15 @@ fn coded_streams_are_decoded() {
     let ended = Run::profile(&server.url(), "--request-count 1").end();
     ended.ended_with(1);
     let message = ended.records()[0]["error"]["message"].to_string();
-    assert!(message.contains("content-encoding `compress`"), "what is not decoded is named: {message}");
+    assert!(message.contains("content-encoding `compress`"), "an unsupported encoding is named: {message}");
 }
 
-/// A server that asks for another protocol is named, and so are limits.
+/// A server that speaks another protocol is named in the error, and so are limits.
 #[test]
-fn what_is_no_answer_says_what_it_is() {
+fn invalid_responses_are_described() {
     needs_programs!();
     let check = |bytes: &'static [u8], expected: &str| {
-        let server = Hostile::answering(move |_, _, stream| drop(stream.write_all(bytes)));
+        let server = Hostile::responding(move |_, _, stream| drop(stream.write_all(bytes)));
         let ended = Run::profile(&server.url(), "--request-count 1").end();
         ended.ended_with(1);
         let error = ended.records()[0]["error"].to_string();

@@ -1,4 +1,4 @@
-//! A server that misbehaves: the run ends all the same, and each request's record says what happened.
+//! Tests misbehaving servers: the run ends anyway, and each request's record states what happened.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::needs_programs;
@@ -11,7 +11,7 @@ fn run(server: &str, flags: &str) -> Ended {
     Run::profile(&server.url(), &format!("--request-count 3 --concurrency 2 {flags}")).end()
 }
 
-/// Every request fails: with this type, a message that holds this text, and this code if it has one.
+/// Every request fails: with this type, a message that contains this text, and this code if it has one.
 fn check_failing(server: &str, kind: &str, text: &str, code: Option<u16>) {
     let ended = run(server, "--request-timeout-seconds 1");
     ended.ended_with(1);
@@ -35,7 +35,7 @@ fn check_failing(server: &str, kind: &str, text: &str, code: Option<u16>) {
     all_matched(server, &ended);
 }
 
-/// Every response is whole, however it came: its four tokens are counted, and so are its events.
+/// Every response is complete, however it was sent: its four tokens are counted, and so are its events.
 fn check_whole(server: &str, events: u64) {
     let ended = run(server, "--osl 4");
     ended.ended_with(0);
@@ -49,7 +49,7 @@ fn check_whole(server: &str, events: u64) {
     all_matched(server, &ended);
 }
 
-/// Whatever came, it has its stamps.
+/// Every event received has its timestamps.
 fn all_matched(server: &str, ended: &Ended) {
     if lacks_probes().is_none() {
         let loss = &ended.json("run.json")["loss"];
@@ -76,7 +76,7 @@ fn broken_connections_are_errors() {
 }
 
 #[test]
-fn what_is_no_http_is_an_error() {
+fn invalid_http_is_an_error() {
     needs_programs!();
     for fault in ["bad-chunk", "bad-status-line", "garbage", "oversized-head", "many-headers"] {
         check_failing(&format!("--fault {fault}"), "malformed_response", "", None);
@@ -115,7 +115,7 @@ fn unusual_events_are_understood() {
     check_whole("--ttft-ms 0 --gap-ms 0", 7);
 }
 
-/// Some requests fail: the run is done, and both kinds are counted.
+/// Some requests fail: the run completes, and both outcomes are counted.
 #[test]
 fn some_may_fail() {
     needs_programs!();
@@ -123,5 +123,5 @@ fn some_may_fail() {
     ended.ended_with(3);
     let failed = ended.records().iter().filter(|record| record.get("error").is_some()).count();
     assert_eq!(failed, 1, "every third request: {:?}", ended.records());
-    assert!(ended.out.contains("Service Unavailable"), "the console tells of it: {}", ended.out);
+    assert!(ended.out.contains("Service Unavailable"), "it is on the console: {}", ended.out);
 }

@@ -1,4 +1,4 @@
-//! The disk of the daemon's state is full, has no inodes, or can't be written any more: the run ends, with a reason.
+//! Tests a disk of the daemon's state that is full, has no inodes, or becomes read-only: the run ends, with a reason.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::{NamedTempFile, TempDir};
 
-/// A file system in memory, unmounted with the test.
+/// A file system in memory, unmounted on drop.
 struct Disk(TempDir);
 
 impl Disk {
@@ -19,7 +19,7 @@ impl Disk {
         let mount = ["-t", "tmpfs", "-o", options, "none"];
         if !Command::new("mount").args(mount).arg(folder.path()).status().is_ok_and(|status| status.success())
         {
-            skip("to mount a file system takes root");
+            skip("mounting a file system requires root");
             return None;
         }
         Some(Self(folder))
@@ -36,7 +36,7 @@ impl Drop for Disk {
     }
 }
 
-/// A run that writes much until the disk is full.
+/// A run that writes until the disk is full.
 fn run(server: &Server, daemon: &Daemon) -> Ended {
     let flags = "--concurrency 64 --benchmark-duration 60 --export-level raw";
     Run::profile(&server.url(), flags).with(daemon).end()
@@ -48,10 +48,10 @@ fn ends_full(ended: &Ended) {
     let verdict = ended.json("run.json")["verdict"].clone();
     assert_eq!(verdict["standing"], "invalid", "{verdict}");
     assert_eq!(verdict["reasons"][0]["name"], "disk_full", "{verdict}");
-    assert!(!ended.records().is_empty(), "what was received is there");
+    assert!(!ended.records().is_empty(), "the received data is stored");
 }
 
-/// A part of the disk is left, so that the run can be ended well.
+/// Some space is reserved, so that the run can be completed.
 #[test]
 fn a_run_ends_before_the_disk_is_full() {
     needs_programs!();
@@ -63,9 +63,9 @@ fn a_run_ends_before_the_disk_is_full() {
     again.ended_with(0);
 }
 
-/// Somebody else fills it, within a moment.
+/// Another process fills the disk suddenly.
 #[test]
-fn a_disk_that_somebody_fills_ends_the_run() {
+fn a_disk_filled_by_another_process_ends_the_run() {
     needs_programs!();
     let Some(disk) = Disk::mount("size=256m") else { return };
     let daemon = Daemon::start(disk.path());
@@ -76,13 +76,13 @@ fn a_disk_that_somebody_fills_ends_the_run() {
     let fill = disk.path().join("filled");
     let mut filling = Command::new("dd");
     filling.args(["if=/dev/zero", "bs=1M", "status=none"]).arg(format!("of={}", fill.display()));
-    // It ends when there is no room.
+    // It ends when no space is left.
     filling.stderr(std::process::Stdio::null()).status().unwrap();
     let ended = running.end();
     ends_full(&ended);
     let refused = Run::profile(&server.url(), "--request-count 5").with(&daemon).end();
-    assert_ne!(refused.status, Some(0), "no run begins on a full disk");
-    assert!(refused.err.contains("disk"), "and it says why: {}", refused.err);
+    assert_ne!(refused.status, Some(0), "no run starts on a full disk");
+    assert!(refused.err.contains("disk"), "and the error states the reason: {}", refused.err);
     std::fs::remove_file(fill).unwrap();
     Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
 }
@@ -102,16 +102,16 @@ fn a_disk_without_inodes_ends_the_run() {
     let ended = running.end();
     assert!(ended.status.is_some(), "the run ends: {}", ended.err);
     if ended.status == Some(0) {
-        assert!(!ended.records().is_empty(), "what it had opened was enough");
+        assert!(!ended.records().is_empty(), "its open files were enough");
     } else {
         ends_full(&ended);
     }
     let refused = Run::profile(&server.url(), "--request-count 5").with(&daemon).end();
-    assert_ne!(refused.status, Some(0), "no run begins without inodes");
-    assert!(refused.err.contains("No space left"), "and it says why: {}", refused.err);
+    assert_ne!(refused.status, Some(0), "no run starts without inodes");
+    assert!(refused.err.contains("No space left"), "and the error states the reason: {}", refused.err);
 }
 
-/// A disk of its own, which can break.
+/// A separate disk that can fail.
 struct Disk4 {
     image: NamedTempFile,
     folder: TempDir,
@@ -124,7 +124,7 @@ impl Disk4 {
         let made =
             Command::new("mkfs.ext4").args(["-q", "-O", "^has_journal"]).arg(disk.image.path()).status();
         if !made.is_ok_and(|status| status.success()) || !disk.mount() {
-            skip("a disk of its own takes root, mkfs.ext4 and a loop device");
+            skip("a separate disk requires root, mkfs.ext4 and a loop device");
             return None;
         }
         Some(disk)
@@ -136,18 +136,21 @@ impl Disk4 {
         mount.status().is_ok_and(|status| status.success())
     }
 
-    /// Has it break: whatever is open, nothing can be written any more (`abort`, Documentation/admin-guide/ext4.rst).
+    /// Makes it fail: nothing more can be written, even to open files (`abort`, Documentation/admin-guide/ext4.rst).
     fn break_now(&self) {
         let mut mount = Command::new("mount");
         mount.args(["-o", "remount,abort"]).arg(self.folder.path());
-        assert!(mount.status().unwrap().success(), "it breaks");
+        assert!(mount.status().unwrap().success(), "the remount succeeds");
     }
 
     fn mend(&self) {
-        assert!(Command::new("umount").arg(self.folder.path()).status().unwrap().success(), "nobody has it");
-        // It says by its status that it mended something.
+        assert!(
+            Command::new("umount").arg(self.folder.path()).status().unwrap().success(),
+            "it is not in use"
+        );
+        // Its exit status shows that it repaired something.
         Command::new("e2fsck").args(["-fy"]).arg(self.image.path()).output().unwrap();
-        assert!(self.mount(), "it is well again");
+        assert!(self.mount(), "it is mounted again");
     }
 }
 
@@ -157,7 +160,7 @@ impl Drop for Disk4 {
     }
 }
 
-/// Nothing can be written any more: the client is told why, and the run can be recovered once the disk is well.
+/// Nothing more can be written: the client reports why, and the run can be recovered once the disk is repaired.
 #[test]
 fn a_disk_that_turns_read_only_ends_the_run() {
     needs_programs!();
@@ -169,12 +172,12 @@ fn a_disk_that_turns_read_only_ends_the_run() {
         Run::profile(&server.url(), "--concurrency 4 --benchmark-duration 60").with(&daemon).start();
     server.until_received(100);
     let id = daemon.run_that_is("running");
-    // What was spooled is on the disk when it breaks.
+    // What was spooled is on the disk when it fails.
     Command::new("sync").arg("-f").arg(&state).status().unwrap();
     disk.break_now();
     let ended = running.end();
     assert_ne!(ended.status, Some(0), "{}", ended.err);
-    assert!(ended.err.contains("Read-only file system"), "it says why: {}", ended.err);
+    assert!(ended.err.contains("Read-only file system"), "the error states the reason: {}", ended.err);
     drop(daemon);
     disk.mend();
     let again = Daemon::start(&state);

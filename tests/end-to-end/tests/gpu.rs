@@ -1,4 +1,4 @@
-//! GPUs during a profile: NVIDIA's library in place of which one with scripted GPUs is loaded, and exporters of DCGM.
+//! Tests GPUs during a profile: a library with scripted GPUs replaces NVIDIA's, and there are DCGM exporters.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::exporter::Exporter;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 fn profile(gpus: Vec<Gpu>, flags: &str) -> (Ended, TempDir) {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let script = Script { gpus, ..Script::default() };
-    let library = install(folder.path(), &script).expect("the library was built beside the test");
+    let library = install(folder.path(), &script).expect("the library was built with the test");
     (with_library(&library, flags), folder)
 }
 
@@ -46,7 +46,7 @@ fn near(value: &Value, expected: f64, share: f64) {
 }
 
 #[test]
-fn what_gpus_draw_stands_beside_what_they_served() {
+fn gpu_energy_is_reported_per_request() {
     needs_programs!();
     let second = Gpu { uuid: "GPU-1".to_owned(), power: vec![(0.0, 150.0)], ..Gpu::default() };
     let first =
@@ -58,7 +58,7 @@ fn what_gpus_draw_stands_beside_what_they_served() {
     assert_eq!((&gpu["gpu_name"], &gpu["platform"]), (&"Scripted GPU".into(), &"nvidia".into()), "{gpu}");
     near(&gpu["metrics"]["nvidia_power_usage"]["avg"], 250.0, 0.0);
     assert_eq!(gpu["metrics"]["nvidia_power_usage"]["unit"], "W", "AIPerf's unit");
-    assert!(gpu["metrics"]["nvidia_energy_consumption"]["p50"].is_null(), "a counter has its growth only");
+    assert!(gpu["metrics"]["nvidia_energy_consumption"]["p50"].is_null(), "a counter has only its increase");
     near(&export["nvidia_total_gpu_power"]["avg"], 400.0, 0.0);
     near(&export["nvidia_average_gpu_power"]["avg"], 400.0, 0.1);
     let joules = &export["nvidia_total_gpu_energy"]["avg"];
@@ -84,11 +84,11 @@ fn what_gpus_draw_stands_beside_what_they_served() {
     assert_eq!((&sources[0]["gpus"], &sources[0]["dropped"]), (&2.into(), &0.into()), "{sources}");
     let mut again = Run::of("report");
     again.command.arg(ended.artifacts()).args(["--console", "full"]);
-    assert!(again.end().out.contains("GPU Power Efficiency"), "a report of the stored run says the same");
+    assert!(again.end().out.contains("GPU Power Efficiency"), "a recomputed report has it too");
 }
 
 #[test]
-fn parts_of_a_divided_gpu_are_told_beside_it() {
+fn mig_parts_are_reported_with_their_gpu() {
     needs_programs!();
     let part = |uuid: &str| Gpu { uuid: uuid.to_owned(), ..Gpu::default() };
     let parts = vec![part("MIG-a"), part("MIG-b")];
@@ -104,19 +104,19 @@ fn parts_of_a_divided_gpu_are_told_beside_it() {
 }
 
 #[test]
-fn a_driver_that_hangs_costs_a_word() {
+fn a_driver_that_hangs_costs_a_warning() {
     needs_programs!();
     let calls = ["nvmlDeviceGetPowerUsage", "nvmlDeviceGetMemoryInfo"];
     let hangs = calls.map(|call| (call.to_owned(), 3));
     let (ended, _folder) = profile(vec![Gpu { hangs: BTreeMap::from(hangs), ..Gpu::default() }], "");
     ended.ended_with(0);
-    assert!(ended.err.contains("did not return"), "it says so: {}", ended.err);
+    assert!(ended.err.contains("did not return"), "with a warning: {}", ended.err);
     assert!(reasons(&ended).contains(&"gpu_driver_hung".to_owned()), "{:?}", reasons(&ended));
     assert_eq!(ended.records().len(), 20, "every request is there");
 }
 
 #[test]
-fn clocks_that_are_held_down_are_in_the_verdict() {
+fn throttled_clocks_are_in_the_verdict() {
     needs_programs!();
     let (ended, _folder) = profile(vec![Gpu { throttle: vec![(0.0, 0x44)], ..Gpu::default() }], "");
     ended.ended_with(0);
@@ -127,15 +127,15 @@ fn clocks_that_are_held_down_are_in_the_verdict() {
 }
 
 #[test]
-fn a_host_without_gpus_says_so_to_who_asked() {
+fn a_host_without_gpus_warns_only_on_request() {
     needs_programs!();
     let nowhere = tempfile::tempdir().unwrap().path().join("libnvidia-ml.so.1");
-    let asked = with_library(&nowhere, "--gpu-telemetry pynvml");
-    asked.ended_with(0);
-    assert!(asked.err.contains("failed to load") && asked.err.contains("nvml"), "{}", asked.err);
+    let requested = with_library(&nowhere, "--gpu-telemetry pynvml");
+    requested.ended_with(0);
+    assert!(requested.err.contains("failed to load") && requested.err.contains("nvml"), "{}", requested.err);
     let silent = with_library(&nowhere, "");
     silent.ended_with(0);
-    assert!(!silent.err.contains("nvml"), "nobody asked: {}", silent.err);
+    assert!(!silent.err.contains("nvml"), "not requested: {}", silent.err);
     let (off, _folder) = profile(vec![Gpu::default()], "--no-gpu-telemetry");
     off.ended_with(0);
     assert!(!off.artifacts().join("gpu.parquet").exists(), "nothing is read");
@@ -172,8 +172,8 @@ fn exporters_are_scraped_as_aiperf_does() {
     exporter.advance();
     let ended = running.end();
     ended.ended_with(0);
-    assert!(ended.err.contains(&garbage.url()), "it says which one is none: {}", ended.err);
-    assert!(ended.err.contains("infinite or none"), "and what is left out: {}", ended.err);
+    assert!(ended.err.contains(&garbage.url()), "the invalid exporter is named: {}", ended.err);
+    assert!(ended.err.contains("not finite"), "and what is left out: {}", ended.err);
     let export = ended.json("profile_export_aiperf.json");
     let endpoints = export["telemetry_data"]["endpoints"].as_object().unwrap();
     let (_, endpoint) = endpoints.iter().next().unwrap();

@@ -1,5 +1,5 @@
-//! Files that are none, that never end, that claim more than they have, and names that lead elsewhere: each is refused at once,
-//! with what is wrong, and nothing is written where it does not belong.
+//! Tests invalid, endless and oversized files, and names that lead elsewhere: each is refused at once with an error, and
+//! nothing is written outside the artifact directory.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// A folder with paths of every kind that is no file, each with what is said of it.
+/// A directory with paths of every kind that is not a file, each with the expected error.
 struct Odd {
     folder: TempDir,
     _listener: UnixListener,
@@ -38,7 +38,7 @@ impl Odd {
         vec![
             ("/dev/zero".into(), "it is a device"),
             ("/dev/urandom".into(), "it is a device"),
-            ("/proc/kmsg".into(), "a file of the kernel's"),
+            ("/proc/kmsg".into(), "a file of a kernel file system"),
             (inside("zeros"), "it is a device"),
             (inside("socket"), "it is a socket"),
             (inside("fifo"), "it is a pipe"),
@@ -47,7 +47,7 @@ impl Odd {
     }
 }
 
-/// `aiperf-ctl` with these words, which may take four gigabytes of address space.
+/// `aiperf-ctl` with these words, limited to four gigabytes of address space.
 fn bounded(words: &[&str]) -> Run {
     let mut run = Run::of("x");
     let mut command = Command::new("sh");
@@ -70,7 +70,7 @@ fn refused(ended: &Ended, word: &str, what: &str) {
 }
 
 #[test]
-fn every_path_that_a_user_gives_must_lead_to_a_file() {
+fn every_path_given_by_a_user_must_be_a_file() {
     needs_programs!();
     let (server, odd) = (Server::start(""), Odd::make());
     for (path, word) in odd.paths() {
@@ -106,7 +106,7 @@ fn every_path_that_a_user_gives_must_lead_to_a_file() {
 }
 
 #[test]
-fn media_that_rows_name_must_be_files() {
+fn media_in_rows_must_be_files() {
     needs_programs!();
     let (server, odd) = (Server::start(""), Odd::make());
     for (path, word) in odd.paths() {
@@ -120,7 +120,7 @@ fn media_that_rows_name_must_be_files() {
 }
 
 #[test]
-fn rows_may_come_through_a_pipe() {
+fn rows_may_be_read_from_a_pipe() {
     needs_programs!();
     let server = Server::start("");
     let mut run =
@@ -139,7 +139,7 @@ fn rows_may_come_through_a_pipe() {
 }
 
 #[test]
-fn compressed_files_are_read_only_as_far_as_they_may_be_long() {
+fn compressed_files_are_read_up_to_a_limit() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();
     let mut bomb = GzEncoder::new(
@@ -156,7 +156,7 @@ fn compressed_files_are_read_only_as_far_as_they_may_be_long() {
     refused(&ended, "line of more than 64 MiB", "one endless line");
 }
 
-/// A run whose own words are changed.
+/// A run with a modified description.
 fn changed(change: impl FnOnce(&mut Value)) -> (TempDir, PathBuf) {
     let server = Server::start("");
     let ended = Run::profile(&server.url(), "--request-count 4").end();
@@ -183,7 +183,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_name_that_a_run_brings_is_never_a_path() {
+fn a_name_in_a_stored_run_is_never_a_path() {
     needs_programs!();
     for prefix in ["../escape", "/tmp/aiperf-escape", "sub/dir", "..", "-rf", "a\u{0}b", "a\u{1b}[2Jb", "run"]
     {
@@ -204,14 +204,14 @@ fn a_name_that_a_run_brings_is_never_a_path() {
 }
 
 #[test]
-fn a_prefix_that_is_a_path_is_refused_before_anything_is_asked() {
+fn a_prefix_that_is_a_path_is_refused_before_any_request() {
     needs_programs!();
     let server = Server::start("");
     for prefix in ["../escape", "/tmp/x", "sub/dir/x", "outputs", "inputs.json", "run"] {
         let ended = profile(&server.url(), &["--profile-export-prefix", prefix]).end();
         ended.ended_with(2);
         assert!(ended.err.contains("--profile-export-prefix"), "{prefix}: {}", ended.err);
-        assert_eq!(ended.left_behind(), Vec::<String>::new(), "{prefix}: nothing is made");
+        assert_eq!(ended.left_behind(), Vec::<String>::new(), "{prefix}: nothing is created");
     }
     assert_eq!(server.received(), 0, "nothing was sent");
 }
@@ -245,9 +245,9 @@ fn links_in_the_artifact_directory_are_replaced_and_not_followed() {
     }
     let ended = run.end();
     ended.ended_with(0);
-    assert_eq!(fs::read_to_string(victim.path()).unwrap(), "kept", "where the links led");
+    assert_eq!(fs::read_to_string(victim.path()).unwrap(), "kept", "the target of the links");
     for file in files {
         let found = ended.artifacts().join(file).symlink_metadata().unwrap();
-        assert!(found.is_file() && found.len() > 0, "{file} is a file of its own");
+        assert!(found.is_file() && found.len() > 0, "{file} is a regular file");
     }
 }

@@ -1,4 +1,4 @@
-//! Keys that come back, servers that are not there, files that ask for more than there is: each ends with a clear word.
+//! Tests echoed keys, unreachable servers, files with excessive demands: each ends with a clear error.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -13,13 +13,13 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// Every file below a folder that holds these bytes.
-fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
+/// Every file below a directory that contains these bytes.
+fn containing(folder: &Path, bytes: &[u8]) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().flatten();
     let found = entries.flat_map(|entry| {
         let path = entry.path();
         if path.is_dir() {
-            return holding(&path, bytes);
+            return containing(&path, bytes);
         }
         let text = fs::read(&path).unwrap();
         let holds = text.windows(bytes.len()).any(|window| window == bytes);
@@ -28,15 +28,15 @@ fn holding(folder: &Path, bytes: &[u8]) -> Vec<String> {
     found.collect()
 }
 
-/// What the server says of a key is not kept: not in records, not in raw bytes, not on the console.
+/// A key echoed by the server is not stored: not in records, not in raw bytes, not on the console.
 #[test]
 fn a_key_that_is_echoed_is_redacted() {
     needs_programs!();
     const KEY: &str = "sk-verysecret/0123+456=";
     const BASE64: &str = "c2stdmVyeXNlY3JldC8wMTIzKzQ1Nj0";
-    let server = Hostile::answering(|number, head, stream| {
+    let server = Hostile::responding(|number, head, stream| {
         let key = head.lines().find_map(|line| line.strip_prefix("Authorization: Bearer ")).unwrap();
-        assert_eq!(key, KEY, "the server is told the key");
+        assert_eq!(key, KEY, "the server receives the key");
         let body =
             json!({"error": {"message": format!("{key} or {BASE64} or sk-verysecret%2F0123%2B456%3D")}})
                 .to_string();
@@ -55,7 +55,7 @@ fn a_key_that_is_echoed_is_redacted() {
         let ended = run.end();
         ended.ended_with(1);
         for form in [KEY, BASE64, "sk-verysecret"] {
-            assert_eq!(holding(&ended.artifacts(), form.as_bytes()), [""; 0], "{form} at level {level}");
+            assert_eq!(containing(&ended.artifacts(), form.as_bytes()), [""; 0], "{form} at level {level}");
             assert!(!ended.out.contains(form) && !ended.err.contains(form), "{}{}", ended.out, ended.err);
         }
         for record in ended.records() {
@@ -65,9 +65,9 @@ fn a_key_that_is_echoed_is_redacted() {
     }
 }
 
-/// In a closed loop a server that is not there is asked again after a while, not at once.
+/// In a closed loop, an unreachable server is retried after a delay, not at once.
 #[test]
-fn a_server_that_is_not_there_is_not_stormed() {
+fn retries_to_an_unreachable_server_are_limited() {
     needs_programs!();
     let closed = |url: &str, flags: &str| {
         let flags = format!("--concurrency 4 --benchmark-duration 2 --benchmark-grace-period 0 {flags}");
@@ -76,19 +76,19 @@ fn a_server_that_is_not_there_is_not_stormed() {
         ended.records().len()
     };
     let attempts = closed(&vanishing(), "");
-    assert!((8..220).contains(&attempts), "{attempts} attempts on nobody, each with a record");
+    assert!((8..220).contains(&attempts), "{attempts} attempts without a server, each with a record");
     let server = Hostile::accepting(|_, stream| drop(stream));
     let attempts = closed(&server.url(), "");
     assert!((8..220).contains(&attempts), "{attempts} attempts on a server that hangs up");
     let server = Hostile::accepting(|_, stream| {
-        // A reset instead of an end.
+        // Resets instead of closing.
         set_socket_linger(&stream, Some(Duration::ZERO)).ok();
     });
     let attempts = closed(&server.url(), "--conversation-turn-mean 3");
     assert!((8..220).contains(&attempts), "{attempts} attempts on a server that resets");
 }
 
-/// A rate is kept whatever becomes of its requests: each fails when it is due.
+/// A rate is kept whatever the outcome of its requests: each fails when it is due.
 #[test]
 fn a_rate_is_not_slowed_by_failures() {
     needs_programs!();
@@ -104,11 +104,11 @@ fn a_rate_is_not_slowed_by_failures() {
     assert!(span < 1_300_000_000, "200 requests at 200 a second took {span} ns");
 }
 
-/// Where the server comes back, requests reach it again.
+/// When the server is back, requests reach it again.
 #[test]
 fn a_server_that_comes_back_is_found() {
     needs_programs!();
-    let server = Hostile::answering(|number, _, stream| {
+    let server = Hostile::responding(|number, _, stream| {
         if number >= 12 {
             [STREAM, TOKEN, DONE].iter().for_each(|part| drop(stream.write_all(part)));
         }
@@ -177,7 +177,7 @@ fn templates_and_tokenizers_without_bound_are_refused() {
 }
 
 #[test]
-fn a_server_that_is_silent_about_tls_is_told_apart() {
+fn a_missing_tls_handshake_is_identified() {
     needs_programs!();
     let server = Hostile::accepting(|_, stream| {
         std::thread::sleep(Duration::from_secs(30));
@@ -189,7 +189,7 @@ fn a_server_that_is_silent_about_tls_is_told_apart() {
     assert!(ended.err.contains("did not answer the TLS handshake within 10 s"), "{}", ended.err);
 }
 
-/// Numbers that follow from a seed.
+/// Pseudo-random numbers from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -199,22 +199,22 @@ impl Dice {
     }
 }
 
-/// An answer that is cut anywhere, damaged, delayed, reset or garbage.
+/// A response that is truncated anywhere, damaged, delayed, reset or garbage.
 fn behave(seed: u64, stream: &mut TcpStream) {
     let mut dice = Dice(seed);
-    let mut answer =
+    let mut response =
         [STREAM, TOKEN, b": ping\n\n", TOKEN, b"data: {\"error\":{\"message\":\"no\"}}\n\n", TOKEN, DONE]
             .concat();
     match dice.roll(6) {
-        0 => answer = (0..dice.roll(300)).map(|_| u8::try_from(dice.roll(256)).unwrap_or(0)).collect(),
-        1 => answer.truncate(usize::try_from(dice.roll(answer.len() as u64)).unwrap_or(0)),
+        0 => response = (0..dice.roll(300)).map(|_| u8::try_from(dice.roll(256)).unwrap_or(0)).collect(),
+        1 => response.truncate(usize::try_from(dice.roll(response.len() as u64)).unwrap_or(0)),
         2 => {
-            let place = usize::try_from(dice.roll(answer.len() as u64)).unwrap_or(0);
-            answer[place] ^= 1 << dice.roll(8);
+            let place = usize::try_from(dice.roll(response.len() as u64)).unwrap_or(0);
+            response[place] ^= 1 << dice.roll(8);
         }
         _ => {}
     }
-    let mut rest = answer.as_slice();
+    let mut rest = response.as_slice();
     while !rest.is_empty() {
         let size = usize::try_from(dice.roll(90) + 1).unwrap_or(1).min(rest.len());
         if stream.write_all(&rest[..size]).is_err() {
@@ -230,14 +230,14 @@ fn behave(seed: u64, stream: &mut TcpStream) {
     }
 }
 
-/// Whatever a server does, every request ends once, and the counts add up.
+/// Whatever a server does, every request ends exactly once, and the counts add up.
 #[test]
 fn random_servers() {
     needs_programs!();
     for (seed, flags) in
         [(1, ""), (2, "--conversation-turn-mean 3"), (3, "--export-level raw --request-rate 400")]
     {
-        let server = Hostile::answering(move |number, _, stream| behave(seed * 1_000_003 + number, stream));
+        let server = Hostile::responding(move |number, _, stream| behave(seed * 1_000_003 + number, stream));
         let load = format!("--request-count 150 --concurrency 8 --request-timeout-seconds 5 {flags}");
         let ended = Run::profile(&server.url(), &load).end();
         let is_invalid = ended.json("run.json")["verdict"]["standing"] == "invalid";
@@ -256,7 +256,7 @@ fn random_servers() {
         assert_eq!(count("requests_completed") + count("requests_failed"), 150, "{counters}");
         for record in &records {
             let time = |name: &str| record["metadata"][name].as_u64().unwrap_or(0);
-            assert!(time("request_end_ns") >= time("request_start_ns"), "no time before its cause: {record}");
+            assert!(time("request_end_ns") >= time("request_start_ns"), "no end before the start: {record}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What users get wrong: one clear message, the right exit status, and nothing half-written.
+//! Tests user errors: one clear message, the right exit status, and no partial files.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::Run;
@@ -7,14 +7,14 @@ use end_to_end::server::Server;
 use serde_json::Value;
 use std::fs;
 
-/// The command ends with this status and one error message that holds this text; it leaves no file.
+/// The command ends with this status and one error message that contains this text; it leaves no file.
 fn check(run: Run, status: i32, text: &str) {
     let ended = run.end();
     ended.ended_with(status);
-    assert_eq!(ended.out, "", "nothing but the message is said");
+    assert_eq!(ended.out, "", "nothing else is printed");
     let errors = ended.err.lines().filter(|line| line.contains(text)).collect::<Vec<_>>();
     assert_eq!(errors.len(), 1, "one message with `{text}`: {}", ended.err);
-    assert!(errors[0].starts_with("error:"), "it is called an error: {}", ended.err);
+    assert!(errors[0].starts_with("error:"), "it is labeled as an error: {}", ended.err);
     let files = ended.left_behind().into_iter().filter(|name| !name.starts_with("given")).collect::<Vec<_>>();
     assert_eq!(files, [""; 0], "nothing is left behind");
 }
@@ -69,15 +69,15 @@ fn wrong_tokenizers() {
 }
 
 #[test]
-fn servers_that_are_not_there() {
+fn unreachable_servers() {
     needs_programs!();
-    check(Run::profile("http://127.0.0.1:1", ""), 1, "no server answers at http://127.0.0.1:1");
-    check(Run::profile("https://127.0.0.1:1", ""), 1, "no server answers at https://127.0.0.1:1");
+    check(Run::profile("http://127.0.0.1:1", ""), 1, "no server responds at http://127.0.0.1:1");
+    check(Run::profile("https://127.0.0.1:1", ""), 1, "no server responds at https://127.0.0.1:1");
     check(Run::profile("http://no-such-host.invalid:80", ""), 1, "failed to resolve");
 }
 
 #[test]
-fn cores_that_are_not_there() {
+fn missing_cores() {
     needs_programs!();
     let server = Server::start("");
     check(Run::profile(&server.url(), "--cpus 4000"), 2, "core 4000 of --cpus");
@@ -85,23 +85,23 @@ fn cores_that_are_not_there() {
     ended.ended_with(0);
     assert!(
         ended.err.contains("--workers 250: this host has"),
-        "no more than there are cores: {}",
+        "limited to the number of cores: {}",
         ended.err
     );
 }
 
 #[test]
-fn reports_of_what_is_no_run() {
+fn reports_of_directories_without_a_run() {
     needs_programs!();
     let mut run = Run::of("report");
     run.command.arg(".");
-    check(run.without_daemon(), 2, "holds no run");
+    check(run.without_daemon(), 2, "contains no run");
     let mut run = Run::of("report");
     run.command.arg("0123456789ab");
     check(run.without_daemon(), 1, "neither a directory nor a run");
 }
 
-/// The plan with every default, and not so much as a directory: not even a server is needed.
+/// Prints the plan with every default, and creates not even a directory: no server is needed.
 #[test]
 fn a_dry_run_touches_nothing() {
     needs_programs!();
@@ -113,10 +113,10 @@ fn a_dry_run_touches_nothing() {
     assert_eq!(plan["timestamps"], "auto", "a default is filled in: {plan}");
     assert!(!ended.out.contains("hush"), "the key stays secret: {plan}");
     assert_eq!(ended.left_behind(), [""; 0], "nothing is written");
-    assert_eq!(ended.err, "", "nothing else is said");
+    assert_eq!(ended.err, "", "nothing else is printed");
 }
 
-/// What a run would refuse before it asks the server, a dry run refuses too, and no server is needed.
+/// What a run refuses before it contacts the server, a dry run refuses too, and no server is needed.
 #[test]
 fn a_dry_run_finds_what_a_run_would() {
     needs_programs!();

@@ -1,4 +1,4 @@
-//! Markers in prompts, as the server was asked: what a warm-up leaves in a prefix cache, no measured request finds.
+//! Tests markers in prompts, as received by the server: no measured request hits prefix cache entries of a warmup.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -7,29 +7,29 @@ use end_to_end::server::Server;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
-/// What was asked, by request.
-fn asked(server: &Server) -> BTreeMap<String, Value> {
+/// The requests' bodies, by request.
+fn bodies(server: &Server) -> BTreeMap<String, Value> {
     let body = |body: Option<String>| serde_json::from_str(&body.unwrap()).unwrap();
     server.log().into_iter().map(|served| (served.request_id, body(served.body))).collect()
 }
 
-/// The role and the text of the message with a marker, of each request; and whether it was of a warm-up.
+/// The role and text of the messages with a marker, for each request; and whether it was of a warmup.
 fn marked(ended: &Ended, server: &Server) -> Vec<(bool, Vec<(String, String)>)> {
-    let asked = asked(server);
+    let bodies = bodies(server);
     let records = ended.records();
-    assert_eq!(records.len(), asked.len(), "every request has a record");
+    assert_eq!(records.len(), bodies.len(), "every request has a record");
     let of = |record: &Value| {
         let metadata = &record["metadata"];
-        let body = &asked[metadata["x_request_id"].as_str().unwrap()];
+        let body = &bodies[metadata["x_request_id"].as_str().unwrap()];
         let messages = body["messages"].as_array().unwrap().iter();
-        let said = messages.map(|message| (message["role"].to_string(), message["content"].to_string()));
-        let said = said.filter(|(_, text)| text.contains("[warmup]"));
-        (metadata["benchmark_phase"] == "warmup", said.collect())
+        let marked = messages.map(|message| (message["role"].to_string(), message["content"].to_string()));
+        let marked = marked.filter(|(_, text)| text.contains("[warmup]"));
+        (metadata["benchmark_phase"] == "warmup", marked.collect())
     };
     records.iter().map(of).collect()
 }
 
-/// Every request of the warm-up has its marker once, where it belongs, and no other request has one.
+/// Every request of the warmup has its marker once, in its place, and no other request has one.
 fn check(flags: &str, role: &str) {
     let server = Server::start("--log-bodies --ttft-ms 5");
     let common = "--shared-system-prompt-length 8 --conversation-turn-mean 3";
@@ -50,7 +50,7 @@ fn check(flags: &str, role: &str) {
 }
 
 #[test]
-fn a_warmup_of_so_many_requests() {
+fn a_warmup_of_a_number_of_requests() {
     needs_programs!();
     let load = "--concurrency 4 --warmup-request-count 17 --request-count 40";
     check(&format!("{load} --cache-bust warmup_isolation_first_turn"), "user");
@@ -58,13 +58,13 @@ fn a_warmup_of_so_many_requests() {
 }
 
 #[test]
-fn a_warmup_of_so_long_on_several_cores() {
+fn a_warmup_of_a_duration_on_several_cores() {
     needs_programs!();
     let load = "--workers 2 --concurrency 6 --warmup-duration 0.3 --request-count 60";
     check(&format!("{load} --cache-bust warmup_isolation_first_turn"), "user");
 }
 
-/// Sessions that began in the warm-up go on in the measurement.
+/// Sessions that started in the warmup continue in the measurement.
 #[test]
 fn a_warmup_that_is_not_waited_for() {
     needs_programs!();
@@ -82,10 +82,10 @@ fn every_session_has_a_marker_of_its_own() {
     let flags = "--cache-bust first_turn_prefix --concurrency 2 --warmup-request-count 4 --request-count 10";
     let ended = Run::profile(&server.url(), flags).end();
     ended.ended_with(0);
-    let asked = asked(&server);
-    let texts = asked.values().map(|body| body["messages"][0]["content"].as_str().unwrap());
+    let bodies = bodies(&server);
+    let texts = bodies.values().map(|body| body["messages"][0]["content"].as_str().unwrap());
     let markers = texts.map(|text| text.split_once("]\n\n").unwrap().0.to_owned()).collect::<HashSet<_>>();
-    assert_eq!(markers.len(), 14, "no two of {} alike: {markers:?}", asked.len());
+    assert_eq!(markers.len(), 14, "no two of {} alike: {markers:?}", bodies.len());
     assert!(markers.iter().all(|marker| marker.starts_with("[rid:")), "{markers:?}");
     for record in ended.records() {
         let tokens = record["metrics"]["input_sequence_length"]["value"].as_u64();
@@ -94,7 +94,7 @@ fn every_session_has_a_marker_of_its_own() {
 }
 
 #[test]
-fn where_there_is_no_place_for_a_marker() {
+fn requests_without_a_place_for_a_marker() {
     needs_programs!();
     let server = Server::start("");
     for (flags, why) in [

@@ -1,11 +1,11 @@
-//! Whatever is killed, at whatever moment: the run ends with a reason and with what had been received, and nothing stays
-//! behind once the next daemon has started.
+//! Tests killing each process at any time: the run ends with a reason and with the received data, and nothing is left once the
+//! next daemon has started.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use common::id::RequestId;
-use end_to_end::ask::descendants;
 use end_to_end::client::{Ended, Run};
 use end_to_end::clock;
+use end_to_end::control_http::descendants;
 use end_to_end::daemon::Daemon;
 use end_to_end::server::{Served, Server};
 use end_to_end::{needs_probes, needs_programs, patience};
@@ -17,8 +17,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// A process among those that a daemon has started.
-fn part(daemon: &Daemon, words: &str) -> Option<u32> {
+/// A process among a daemon's descendants.
+fn process(daemon: &Daemon, words: &str) -> Option<u32> {
     descendants(daemon.pid()).into_iter().find(|pid| {
         let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.replace('\0', " ").starts_with(words)
@@ -29,7 +29,7 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
 }
 
-/// The tokens of each request in a folder of results, by its id on the wire.
+/// The tokens of each request in a directory of results, by its X-Request-ID.
 fn recorded(folder: &Path, run: &str) -> HashMap<String, (Request, Vec<Token>)> {
     let run = u64::from_str_radix(run, 16).unwrap();
     let id = |id: RequestId| String::from_utf8(id.header(run).to_vec()).unwrap();
@@ -42,7 +42,7 @@ fn recorded(folder: &Path, run: &str) -> HashMap<String, (Request, Vec<Token>)> 
     recorded
 }
 
-/// Whatever the server had written until a second before is there.
+/// Everything that the server had written until one second before is recorded.
 fn holds_everything(folder: &Path, run: &str, log: &[Served], killed_ns: u64) -> usize {
     let recorded = recorded(folder, run);
     let mut compared = 0;
@@ -60,14 +60,14 @@ fn holds_everything(folder: &Path, run: &str, log: &[Served], killed_ns: u64) ->
     compared
 }
 
-/// The exit status is that of a run that is invalid, or of one in which every request failed.
+/// The exit status is that of an invalid run, or of one in which every request failed.
 #[track_caller]
 fn failed(ended: &Ended) {
     assert!([Some(1), Some(3)].contains(&ended.status), "{:?}: {}", ended.status, ended.err);
 }
 
-/// The daemon dies at twenty moments, and another one takes its place: the client reports what the server had written until a
-/// second before.
+/// The daemon is killed at twenty different times, and another one replaces it: the client reports what the server had written
+/// until one second before.
 #[test]
 fn a_killed_daemon_loses_nothing() {
     needs_probes!();
@@ -84,7 +84,7 @@ fn a_killed_daemon_loses_nothing() {
         let family = descendants(daemon.pid());
         let killed_ns = clock::mono_ns();
         daemon.kill();
-        patience::until("its parts to end", || {
+        patience::until("its processes to exit", || {
             let left = family.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
             (left == 0).then_some(())
         });
@@ -101,7 +101,7 @@ fn a_killed_daemon_loses_nothing() {
     assert!(compared > 1000, "{compared} events were compared");
 }
 
-/// A load generator dies at some moments: its run ends invalid, with everything that it had received.
+/// A load generator is killed at several times: its run ends as invalid, with everything received.
 #[test]
 fn a_killed_load_generator_ends_its_run() {
     needs_probes!();
@@ -113,7 +113,7 @@ fn a_killed_load_generator_ends_its_run() {
         let running = Run::profile(&server.url(), flags).with(&daemon).start();
         server.until_received(4);
         std::thread::sleep(Duration::from_millis(331 * moment % 2000));
-        let loadgen = part(&daemon, "aiperf-loadgen run").expect("a load generator");
+        let loadgen = process(&daemon, "aiperf-loadgen run").expect("a load generator");
         let killed_ns = clock::mono_ns();
         signal(loadgen, Signal::KILL);
         let ended = running.end();
@@ -121,13 +121,13 @@ fn a_killed_load_generator_ends_its_run() {
         let run = ended.json("run.json");
         assert_eq!(run["verdict"]["standing"], "invalid", "{}", run["verdict"]);
         assert_eq!(run["verdict"]["reasons"][0]["name"], "loadgen_died", "{}", run["verdict"]);
-        assert_eq!(run["is_complete"], false, "it was not done");
+        assert_eq!(run["is_complete"], false, "it was not complete");
         let id = run["run_id"].as_str().unwrap();
         holds_everything(&ended.artifacts(), id, &server.log(), killed_ns + SECOND_NS - 200_000_000);
     }
 }
 
-/// A load generator that was stopped and not continued does not hold its run for ever.
+/// A load generator that is stopped (SIGSTOP) does not block its run for ever.
 #[test]
 fn a_stopped_load_generator_ends_its_run() {
     needs_programs!();
@@ -137,15 +137,15 @@ fn a_stopped_load_generator_ends_its_run() {
     let running =
         Run::profile(&server.url(), "--concurrency 4 --benchmark-duration 60").with(&daemon).start();
     server.until_received(4);
-    signal(part(&daemon, "aiperf-loadgen run").expect("a load generator"), Signal::STOP);
+    signal(process(&daemon, "aiperf-loadgen run").expect("a load generator"), Signal::STOP);
     let ended = running.end();
     failed(&ended);
     let verdict = ended.json("run.json")["verdict"].clone();
     assert_eq!(verdict["reasons"][0]["name"], "stalled", "{verdict}");
-    assert!(!ended.records().is_empty(), "what had been received is there");
+    assert!(!ended.records().is_empty(), "the received data is stored");
 }
 
-/// The spawner is started again, whenever it dies; a run that goes on does not notice.
+/// The spawner is restarted whenever it dies; a run in progress is not affected.
 #[test]
 fn a_killed_spawner_is_replaced() {
     needs_programs!();
@@ -153,51 +153,51 @@ fn a_killed_spawner_is_replaced() {
     let daemon = Daemon::start(state.path());
     let server = Server::start("");
     for _ in 0..MOMENTS / 2 {
-        let spawner = patience::until("a spawner", || part(&daemon, "aiperfd spawner"));
+        let spawner = patience::until("a spawner", || process(&daemon, "aiperfd spawner"));
         signal(spawner, Signal::KILL);
         Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
     }
     let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 2").with(&daemon).start();
     let _run = daemon.run_that_is("running");
-    signal(patience::until("a spawner", || part(&daemon, "aiperfd spawner")), Signal::KILL);
+    signal(patience::until("a spawner", || process(&daemon, "aiperfd spawner")), Signal::KILL);
     running.end().ended_with(0);
 }
 
-/// Without its guard a daemon goes on, and the next one cleans up.
+/// Without its guard a daemon continues, and the next one cleans up.
 #[test]
 fn a_killed_guard_costs_nothing() {
     needs_probes!();
     let state = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(state.path());
     let server = Server::start("");
-    // One that has no spawner yet takes it with it.
-    patience::until("a spawner", || part(&daemon, "aiperfd spawner"));
-    signal(patience::until("a guard", || part(&daemon, "aiperfd guard")), Signal::KILL);
+    // A daemon without a spawner so far loses it together with the guard.
+    patience::until("a spawner", || process(&daemon, "aiperfd spawner"));
+    signal(patience::until("a guard", || process(&daemon, "aiperfd guard")), Signal::KILL);
     Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
     let pid = daemon.pid();
     daemon.kill();
     let again = Daemon::start(state.path());
     assert_eq!(again.run_ids().len(), 1, "the run is there");
-    assert_eq!(end_to_end::cgroup::of_daemon(pid), None, "the cgroup is gone");
+    assert_eq!(end_to_end::cgroup::of_daemon(pid), None, "the cgroup is removed");
 }
 
-/// A daemon that can start no run any more ends, so that a service manager starts another one; what runs ends well.
+/// A daemon that can start no further runs exits, so that a service manager restarts it; runs in progress are completed.
 #[test]
 fn without_guard_and_spawner_a_daemon_ends() {
     needs_programs!();
     let state = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(state.path());
     let server = Server::start("");
-    let spawner = patience::until("a spawner", || part(&daemon, "aiperfd spawner"));
+    let spawner = patience::until("a spawner", || process(&daemon, "aiperfd spawner"));
     let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 2").with(&daemon).start();
     let _run = daemon.run_that_is("running");
-    signal(part(&daemon, "aiperfd guard").expect("a guard"), Signal::KILL);
+    signal(process(&daemon, "aiperfd guard").expect("a guard"), Signal::KILL);
     signal(spawner, Signal::KILL);
-    assert!(running.end().status.is_some(), "what runs is ended");
-    assert!(!daemon.ends_well(), "it says by its exit status that another one is needed");
+    assert!(running.end().status.is_some(), "the run in progress ends");
+    assert!(!daemon.ends_well(), "its exit status requests a restart");
 }
 
-/// A client that is killed takes its private daemon with it, at any moment.
+/// A killed client takes its private daemon with it, at any time.
 #[test]
 fn a_killed_client_leaves_nothing_running() {
     needs_probes!();
@@ -217,7 +217,7 @@ fn a_killed_client_leaves_nothing_running() {
     }
 }
 
-/// Whether a process is there and not only waits for its parent to look.
+/// Whether a process exists and is not a zombie.
 fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, after)| !after.starts_with('Z'))
@@ -234,10 +234,10 @@ fn two_daemons_never_share_a_state_directory() {
     let second = Run::by(command).end();
     second.ended_with(1);
     assert!(second.err.contains("another aiperfd uses"), "{}", second.err);
-    let runs: Value = end_to_end::ask::ask(&daemon.socket, 0, "GET /v1/runs", b"").json();
-    assert_eq!(runs, serde_json::json!([]), "the first goes on");
+    let runs: Value = end_to_end::control_http::send(&daemon.socket, 0, "GET /v1/runs", b"").json();
+    assert_eq!(runs, serde_json::json!([]), "the first continues");
 }
 
-/// Moments at which a process is killed.
+/// Different times at which a process is killed.
 const MOMENTS: u64 = 20;
 const SECOND_NS: u64 = 1_000_000_000;

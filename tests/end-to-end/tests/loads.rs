@@ -1,4 +1,4 @@
-//! The kinds of load, prompts and endpoints that are offered, each once.
+//! Tests the supported kinds of load, prompts and endpoints, each once.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::needs_programs;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::thread::available_parallelism;
 
-/// Every request of the run ended well, and there are so many.
+/// Every request of the run succeeded, and this is their number.
 fn check(ended: &Ended, requests: usize) -> Vec<Value> {
     ended.ended_with(0);
     let records = ended.records();
@@ -54,14 +54,14 @@ fn completions_with_and_without_streaming() {
 }
 
 #[test]
-fn reasoning_is_told_apart() {
+fn reasoning_is_distinguished() {
     needs_programs!();
     let server = Server::start("--reasoning-tokens 3");
     let ended = Run::profile(&server.url(), "--request-count 2 --osl 8").end();
     for record in check(&ended, 2) {
         assert_eq!(metric(&record, "reasoning_token_count"), Some(3.into()), "{record}");
         assert_eq!(metric(&record, "output_token_count"), Some(5.into()), "{record}");
-        // One read may hold several events, which then share the client's stamp; the kernel tells them apart.
+        // One read may contain several events, which then share the client's timestamp; the kernel's differ.
         let times = ["kernel_time_to_first_token", "kernel_time_to_first_output_token"];
         if let [Some(first), Some(answer)] = times.map(|tag| metric(&record, tag)) {
             assert!(first.as_f64() < answer.as_f64(), "reasoning comes first: {record}");
@@ -84,7 +84,7 @@ fn prompts_of_a_file() {
         .map(|record| metric(record, "output_sequence_length").unwrap())
         .collect::<Vec<_>>();
     lengths.sort_by_key(Value::as_u64);
-    assert_eq!(lengths, [2, 2, 5, 5], "the rows take turns");
+    assert_eq!(lengths, [2, 2, 5, 5], "the rows are sent in turn");
     let inputs = ended.json("inputs.json").to_string();
     assert!(inputs.contains("one two three") && inputs.contains("four"), "{inputs}");
 }
@@ -99,11 +99,11 @@ fn tokenizers() {
     }
     let builtin = Run::profile(&server.url(), "--request-count 2 --tokenizer builtin").end();
     for record in check(&builtin, 2) {
-        assert_eq!(metric(&record, "input_sequence_length"), Some(16.into()), "as asked for: {record}");
+        assert_eq!(metric(&record, "input_sequence_length"), Some(16.into()), "as requested: {record}");
     }
 }
 
-/// A tokenizer of single letters: whoever counts with it, and not with the built-in one, finds as many as there are.
+/// A tokenizer of single letters: counts by it differ from those of the built-in one.
 #[test]
 fn a_tokenizer_of_the_user() {
     needs_programs!();
@@ -126,7 +126,7 @@ fn a_tokenizer_of_the_user() {
     }
 }
 
-/// The letters' tokenizer with a template of eight letters around each message.
+/// The letter tokenizer with a template of eight letters around each message.
 #[test]
 fn a_chat_template_counts() {
     needs_programs!();
@@ -149,7 +149,7 @@ fn a_chat_template_counts() {
         assert_eq!(
             metric(&record, "input_sequence_length"),
             Some(17.into()),
-            "with what is around: {record}"
+            "including the template: {record}"
         );
     }
     let flags = "--request-count 2 --apply-chat-template --tokenizer builtin";
@@ -158,9 +158,9 @@ fn a_chat_template_counts() {
     assert!(refused.err.contains("--apply-chat-template needs --tokenizer"), "{}", refused.err);
 }
 
-/// Pictures of the user's own directory, in another size; one that a conversation has shown goes by its name.
+/// Images from the user's own directory, resized; an image shown earlier in the conversation is sent by its uuid.
 #[test]
-fn pictures_of_a_directory() {
+fn images_of_a_directory() {
     needs_programs!();
     let server = Server::start("");
     let mut run = Run::of("profile");
@@ -185,7 +185,7 @@ fn pictures_of_a_directory() {
     assert_eq!(
         (&image(1)["image_url"], &image(1)["uuid"]),
         (&Value::Null, &"a".into()),
-        "then named: {inputs}"
+        "then by its uuid: {inputs}"
     );
 }
 
@@ -217,7 +217,7 @@ fn two_workers_share_the_load() {
     let records = check(&ended, 21);
     let by_worker =
         |name: &str| records.iter().filter(|record| record["metadata"]["worker_id"] == name).count();
-    assert_eq!((by_worker("worker_0"), by_worker("worker_1")), (11, 10), "each had its share");
+    assert_eq!((by_worker("worker_0"), by_worker("worker_1")), (11, 10), "each sent its share");
     let mut ids =
         records.iter().map(|record| record["metadata"]["x_request_id"].to_string()).collect::<Vec<_>>();
     ids.sort();
@@ -226,7 +226,7 @@ fn two_workers_share_the_load() {
 }
 
 #[test]
-fn several_servers_take_turns() {
+fn several_servers_are_used_in_turn() {
     needs_programs!();
     let servers = [Server::start(""), Server::start("")];
     let urls = format!("{},{}", servers[0].url(), servers[1].url());
@@ -246,7 +246,7 @@ fn a_server_on_ipv6() {
 /// A PNG of one pixel.
 const DOT: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc\xf8\xdf\xe0\x00\x00\x04A\x01\xc0\x0c\xd1\xed\x91\x00\x00\x00\x00IEND\xaeB`\x82";
 
-/// Every other character is unknown to it, and a token all the same.
+/// Every other character is an unknown token.
 const LETTERS: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
     "pre_tokenizer":null,"post_processor":null,"decoder":null,
     "model":{"type":"BPE","dropout":null,"unk_token":"?","continuing_subword_prefix":null,"end_of_word_suffix":null,

@@ -1,11 +1,11 @@
-//! What only some servers and requests have beside texts and counts: in the records of a run as in its summary.
+//! Tests metrics that only some servers and requests have: in the records of a run as in its summary.
 
 use end_to_end::client::Run;
 use end_to_end::needs_programs;
 use end_to_end::server::Server;
 
 #[test]
-fn what_became_of_drafted_tokens() {
+fn accepted_draft_tokens_are_reported() {
     needs_programs!();
     let server = Server::start("--drafts");
     let ended = Run::profile(&server.url(), "--concurrency 2 --request-count 6 --osl 8").end();
@@ -21,20 +21,20 @@ fn what_became_of_drafted_tokens() {
     }
     assert_eq!(summary["pooled_spec_decode_acceptance_histogram"]["1"], 24, "of all requests");
     for record in ended.records() {
-        let told = &record["spec_decode_acceptance"];
-        assert_eq!(told["num_accepted_draft_tokens"], 4, "of each request: {record}");
+        let counts = &record["spec_decode_acceptance"];
+        assert_eq!(counts["num_accepted_draft_tokens"], 4, "of each request: {record}");
     }
 }
 
 #[test]
-fn how_long_a_sound_lasts() {
+fn audio_durations_are_reported() {
     needs_programs!();
     let server = Server::start("");
     let flags = "--concurrency 1 --request-count 3 --audio-length-mean 0.5 --audio-batch-size 1";
     let ended = Run::profile(&server.url(), flags).end();
     ended.ended_with(0);
     let summary = ended.json("profile_export_aiperf.json");
-    assert_eq!(summary["audio_duration"]["avg"], 0.5, "as it was made");
+    assert_eq!(summary["audio_duration"]["avg"], 0.5, "as generated");
     for record in ended.records() {
         let number = |tag: &str| record["metrics"][tag]["value"].as_f64();
         let seconds = number("request_latency").map(|milliseconds| milliseconds / 1e3);
@@ -44,7 +44,7 @@ fn how_long_a_sound_lasts() {
 }
 
 #[test]
-fn how_far_away_the_server_is() {
+fn network_latency_is_subtracted() {
     needs_programs!();
     let server = Server::start("");
     let flags =
@@ -53,19 +53,19 @@ fn how_far_away_the_server_is() {
     ended.ended_with(0);
     let pings = ended.lines("profile_export_network_latency.jsonl");
     assert!(pings.len() >= 5, "{pings:?}");
-    let round_trips = pings.iter().map(|ping| ping["rtt_ns"].as_f64().expect("loopback answers"));
+    let round_trips = pings.iter().map(|ping| ping["rtt_ns"].as_f64().expect("loopback responds"));
     let count = f64::from(u32::try_from(pings.len()).unwrap());
     let mean = round_trips.sum::<f64>() / count / 1e6;
     let summary = ended.json("profile_export_aiperf.json");
     let stat = |tag: &str, stat: &str| summary[tag][stat].as_f64().unwrap_or(f64::NAN);
     assert!((stat("network_rtt", "avg") - mean).abs() < 1e-9, "the mean of all: {}", summary["network_rtt"]);
     let taken_off = stat("request_latency", "min") - stat("network_adjusted_request_latency", "min");
-    assert!((taken_off - mean).abs() < 1e-6, "it is taken off");
+    assert!((taken_off - mean).abs() < 1e-6, "it is subtracted");
     let mut again = Run::of("report");
     let input = ended.artifacts();
     again.command.args(["--input", input.to_str().unwrap(), "--artifact-dir", "artifacts"]);
     let again = again.end();
     again.ended_with(0);
     let again = again.json("profile_export_aiperf.json");
-    assert_eq!(again["network_rtt"], summary["network_rtt"], "a stored run says the same");
+    assert_eq!(again["network_rtt"], summary["network_rtt"], "a recomputed report has the same value");
 }

@@ -1,4 +1,4 @@
-//! Made-up sounds and videos that `ffmpeg` encodes, as the server is sent them; and public datasets that hold media.
+//! Tests synthetic audio and videos that `ffmpeg` encodes, as received by the server; and public datasets with media.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use base64::Engine;
@@ -13,17 +13,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Leaves a test with a word, if the programs or `ffmpeg` are not there.
+/// Skips a test with a message if the programs or `ffmpeg` are missing.
 macro_rules! needs_ffmpeg {
     () => {
         needs_programs!();
         if Command::new("ffmpeg").arg("-version").output().is_err() {
-            return skip::skip("the program `ffmpeg` is not there: run `cargo xtask setup` first");
+            return skip::skip("the program `ffmpeg` is not installed: run `cargo xtask setup` first");
         }
     };
 }
 
-/// The parts of every message that was to be sent, which are of a kind.
+/// The parts of a kind in every message to be sent.
 fn parts(ended: &Ended, kind: &str) -> Vec<Value> {
     let inputs = ended.json("inputs.json");
     let payloads =
@@ -37,7 +37,7 @@ fn bytes(base64: &Value) -> Vec<u8> {
     STANDARD.decode(base64.as_str().unwrap()).unwrap()
 }
 
-/// Runs with the same flags and another seed.
+/// Three runs: two with the same seed and one with another, with the same flags.
 fn twice_and_with_another_seed(flags: &str) -> [Ended; 3] {
     let server = Server::start("");
     ["5", "5", "6"].map(|seed| {
@@ -48,13 +48,13 @@ fn twice_and_with_another_seed(flags: &str) -> [Ended; 3] {
         run.command.args(flags.split_whitespace());
         let ended = run.without_daemon().end();
         ended.ended_with(0);
-        assert_eq!(ended.records().len(), 4, "every request was answered");
+        assert_eq!(ended.records().len(), 4, "every request succeeded");
         ended
     })
 }
 
 #[test]
-fn sounds_as_mp3() {
+fn audio_as_mp3() {
     needs_ffmpeg!();
     let flags = "--audio-length-mean 0.5 --audio-format mp3 --audio-sample-rates 44.1 --audio-num-channels 2 \
                  --batch-size-audio 2";
@@ -70,7 +70,7 @@ fn sounds_as_mp3() {
     }
     for record in runs[0].records() {
         let seconds = record["metrics"]["audio_duration"]["value"].as_f64().unwrap();
-        // Whole frames of 26 ms, and what the encoder puts around the sound.
+        // Whole frames of 26 ms, and the encoder's padding.
         assert!((0.5..0.62).contains(&seconds), "half a second: {record}");
     }
 }
@@ -114,7 +114,7 @@ fn videos() {
     }
 }
 
-/// A profile that needs `ffmpeg`, with nothing else than this folder to find it in.
+/// A profile that needs `ffmpeg`, with only this directory on PATH.
 fn with_programs_of(folder: &Path, flags: &str) -> Ended {
     let server = Server::start("");
     let mut run = Run::profile(&server.url(), flags);
@@ -131,25 +131,26 @@ fn without_the_program_or_its_encoder() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();
     let video = "--video-width 32 --video-height 16";
-    let sound = "--audio-length-mean 0.2 --audio-format mp3";
-    for (flags, what) in [(video, "made-up videos"), (sound, "--audio-format mp3")] {
+    let audio = "--audio-length-mean 0.2 --audio-format mp3";
+    for (flags, what) in [(video, "synthetic videos"), (audio, "--audio-format mp3")] {
         let ended = with_programs_of(folder.path(), flags);
         let expected = format!(
-            "error: {what}: the program `ffmpeg` is not there: install it (such as by `apt install ffmpeg`)"
+            "error: {what}: the program `ffmpeg` is not installed: install it (such as by `apt install ffmpeg`)"
         );
         assert!(ended.err.contains(&expected), "{}", ended.err);
     }
     let program = folder.path().join("ffmpeg");
     fs::write(&program, "#!/bin/sh\necho \"Unknown encoder 'libmp3lame'\" >&2\nexit 1\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let ended = with_programs_of(folder.path(), sound);
-    let expected = "`ffmpeg` failed: Unknown encoder 'libmp3lame'; this `ffmpeg` was built without it";
+    let ended = with_programs_of(folder.path(), audio);
+    let expected =
+        "`ffmpeg` failed: Unknown encoder 'libmp3lame'; this `ffmpeg` was built without that encoder";
     assert!(ended.err.contains(expected), "{}", ended.err);
-    let refused = with_programs_of(folder.path(), &format!("{sound} --audio-sample-rates 16,17"));
-    assert!(refused.err.contains("MP3 has no 17 kHz; there are: 8, 11.025"), "{}", refused.err);
+    let refused = with_programs_of(folder.path(), &format!("{audio} --audio-sample-rates 16,17"));
+    assert!(refused.err.contains("MP3 does not support 17 kHz; available: 8, 11.025"), "{}", refused.err);
 }
 
-/// A run of a public dataset of which there is a copy of these rows.
+/// A run of a public dataset whose copy has these rows.
 fn with_copy(flags: &str, rows: &[Value]) -> (Ended, usize) {
     let server = Server::start("");
     let mut run = Run::of("profile");
@@ -164,7 +165,7 @@ fn with_copy(flags: &str, rows: &[Value]) -> (Ended, usize) {
 }
 
 #[test]
-fn datasets_of_videos_and_pictures() {
+fn datasets_of_videos_and_images() {
     needs_programs!();
     let choices = json!({"A": "this", "B": "that"});
     let rows = [
@@ -173,20 +174,24 @@ fn datasets_of_videos_and_pictures() {
         json!({"question": "nothing to see"}),
     ];
     let (ended, served) = with_copy("--public-dataset mmvu", &rows);
-    assert_eq!(served, 2, "what can be asked");
+    assert_eq!(served, 2, "the usable rows");
     let videos = parts(&ended, "video_url");
     let urls = videos.iter().map(|video| video["url"].as_str().unwrap()).collect::<Vec<_>>();
     assert_eq!(
         urls,
         ["https://host/0.mp4", "data:video/mp4;base64,AAAAGGZ0eXBtcDQy"],
-        "by URL, or from beside the copy"
+        "by URL, or from a file next to the copy"
     );
     assert!(ended.json("inputs.json").to_string().contains("what? A.this B.that"), "the choices");
-    assert!(ended.err.contains("mmvu: 1 rows have nothing that can be asked"), "{}", ended.err);
-    let said = json!([[{"role": "user", "content": "look"}], [{"role": "assistant", "content": "nice"}]]);
-    let row = json!({"conversation": said, "images": [{"bytes": "89504e47", "path": "x.png"}]});
+    assert!(ended.err.contains("mmvu: 1 rows contain no usable prompt"), "{}", ended.err);
+    let messages = json!([[{"role": "user", "content": "look"}], [{"role": "assistant", "content": "nice"}]]);
+    let row = json!({"conversation": messages, "images": [{"bytes": "89504e47", "path": "x.png"}]});
     let (ended, served) = with_copy("--public-dataset vision_arena --request-count 1", &[row.clone(), row]);
-    assert_eq!((served, parts(&ended, "image_url").len()), (1, 1), "no more is read than is asked");
+    assert_eq!(
+        (served, parts(&ended, "image_url").len()),
+        (1, 1),
+        "no more rows are read than requests are sent"
+    );
 }
 
 #[test]
@@ -218,20 +223,20 @@ fn sessions_of_agents() {
     let of = |key: &str| records.iter().map(|record| record["metadata"][key].clone()).collect::<Vec<_>>();
     assert_eq!(of("turn_index"), [0, 1, 2], "turn by turn");
     let input = |record: &Value| record["metrics"]["input_sequence_length"]["value"].clone();
-    assert!(records.iter().all(|record| input(record) == 1), "each as it was recorded: {records:?}");
+    assert!(records.iter().all(|record| input(record) == 1), "each as recorded: {records:?}");
     let output = |record: &Value| record["metrics"]["output_sequence_length"]["value"].clone();
-    assert!(records.iter().all(|record| output(record) == 3), "as long as it was: {records:?}");
+    assert!(records.iter().all(|record| output(record) == 3), "as long as recorded: {records:?}");
     let starts = of("request_start_ns").iter().map(|at| at.as_u64().unwrap()).collect::<Vec<_>>();
     assert!(
         starts.windows(2).all(|pair| pair[1] - pair[0] >= 50_000_000),
-        "after what the agent took: {starts:?}"
+        "after the agent's recorded pause: {starts:?}"
     );
     let (ended, served) = with_copy(&format!("{flags} --fixed-schedule"), &rows);
     assert_eq!(served, 3, "one session, call by call");
-    assert_eq!(ended.json("inputs.json")["data"][1]["session_id"], "b:1", "each by itself");
+    assert_eq!(ended.json("inputs.json")["data"][1]["session_id"], "b:1", "each separately");
     assert_eq!(
         ended.json("run.json")["plan"]["load"]["phases"][0]["shape"],
         "fixed_schedule",
-        "at its times"
+        "at the recorded times"
     );
 }

@@ -1,4 +1,4 @@
-//! Runs in MLflow, read back from a real server through its API. `cargo xtask setup` installs it.
+//! Tests runs in MLflow, read back from a real server through its API. `cargo xtask setup` installs it.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::collector::Collector;
@@ -22,7 +22,7 @@ macro_rules! needs_mlflow {
 fn profile(server: &Server, flags: &str) -> Ended {
     let flags = format!("--request-count 20 --concurrency 2 {flags}");
     let mut run = Run::profile(&server.url(), &flags);
-    // On a busy machine a real server takes its time.
+    // On a busy machine a real server is slow.
     run.command.env("MLFLOW_HTTP_REQUEST_TIMEOUT", "60").env("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS", "120");
     run.end()
 }
@@ -33,15 +33,15 @@ fn run_of(mlflow: &Mlflow, ended: &Ended) -> (Value, Value) {
     (export, run["run"].clone())
 }
 
-/// The value that a run has by a key, in one of its lists.
+/// The value of a key in one of a run's lists.
 fn of<'v>(run: &'v Value, list: &str, key: &str) -> &'v Value {
     let items = run["data"][list].as_array().expect("a list");
     let found = items.iter().find(|item| item["key"] == key);
     found.map_or(&Value::Null, |item| &item["value"])
 }
 
-/// A run with live metrics, results, parameters, tags and files, by a server that keeps them as `kept` says.
-fn a_run_is_whole(kept: Kept) {
+/// A run with live metrics, results, parameters, tags and artifacts, on a server with this artifact store.
+fn a_run_is_complete(kept: Kept) {
     let server = Server::start("");
     let mlflow = Mlflow::start(kept);
     let flags = format!(
@@ -66,10 +66,10 @@ fn a_run_is_whole(kept: Kept) {
     let id = summary["benchmark_id"].as_str().expect("an id");
     assert_eq!(run["info"]["run_name"], format!("aiperf-{}", &id[..8]), "AIPerf's name");
     for (key, stat) in [("time_to_first_token", "avg"), ("kernel_time_to_first_token.p99", "p99")] {
-        let told = of(&run, "metrics", key).as_f64().expect(key);
+        let logged = of(&run, "metrics", key).as_f64().expect(key);
         let tag = key.split('.').next().expect("a tag");
         let expected = summary[tag][stat].as_f64().expect("a number");
-        assert!((told - expected).abs() <= expected * 1e-9, "{key}: {told}, not {expected}");
+        assert!((logged - expected).abs() <= expected * 1e-9, "{key}: {logged}, not {expected}");
     }
     for (list, key, expected) in [
         ("params", "endpoint.type", "chat"),
@@ -86,8 +86,8 @@ fn a_run_is_whole(kept: Kept) {
         "gen_ai.client.operation.time_per_output_chunk",
         "gen_ai.client.token.usage",
     ] {
-        let told = of(&run, "metrics", &format!("live.{name}")).as_f64();
-        assert!(told.is_some_and(|told| told > 0.0), "live.{name}: {told:?}");
+        let logged = of(&run, "metrics", &format!("live.{name}")).as_f64();
+        assert!(logged.is_some_and(|value| value > 0.0), "live.{name}: {logged:?}");
     }
     let files = mlflow.files(export["run_id"].as_str().expect("a run"));
     for name in
@@ -102,19 +102,19 @@ fn a_run_is_whole(kept: Kept) {
 #[test]
 fn a_server_with_a_database_and_files_of_its_own() {
     needs_mlflow!();
-    a_run_is_whole(Kept::Proxied);
+    a_run_is_complete(Kept::Proxied);
 }
 
 #[test]
-fn a_server_with_a_database_beside_a_shared_disk() {
+fn a_server_with_a_database_and_a_shared_disk() {
     needs_mlflow!();
-    a_run_is_whole(Kept::Shared);
+    a_run_is_complete(Kept::Shared);
 }
 
 #[test]
 fn a_server_without_a_database() {
     needs_mlflow!();
-    a_run_is_whole(Kept::Filed);
+    a_run_is_complete(Kept::Filed);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn plots_come_later_and_children_have_parents() {
     let first = profile(&server, &flags);
     first.ended_with(0);
     let (export, run) = run_of(&mlflow, &first);
-    assert_eq!(run["info"]["run_name"], "first", "as the user named it");
+    assert_eq!(run["info"]["run_name"], "first", "the user's name for it");
     let parent = export["run_id"].as_str().expect("a run");
     fs::create_dir(first.artifacts().join("plots")).unwrap();
     fs::write(first.artifacts().join("plots/curve.png"), b"a picture").unwrap();
@@ -147,14 +147,14 @@ fn plots_come_later_and_children_have_parents() {
         .env("AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS", "0.001");
     let hurried = hurried.end();
     hurried.ended_with(0);
-    assert!(hurried.err.contains("are over (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS)"), "{}", hurried.err);
-    let orphan = profile(&server, &flags("nobody"));
+    assert!(hurried.err.contains("(AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS)"), "{}", hurried.err);
+    let orphan = profile(&server, &flags("unknown"));
     orphan.ended_with(0);
-    assert!(orphan.err.contains("MLflow knows no run `nobody`"), "{}", orphan.err);
+    assert!(orphan.err.contains("MLflow has no run `unknown`"), "{}", orphan.err);
     assert!(of(&run_of(&mlflow, &orphan).1, "tags", "mlflow.parentRunId").is_null(), "none");
 }
 
-/// A command of AIPerf's tutorial with the addresses of this test, and the artifact directory that it makes.
+/// Runs a command of AIPerf's tutorial with the addresses of this test; returns its artifact directory.
 fn of_the_tutorial(server: &Server, flags: &str) -> (Ended, PathBuf) {
     let mut run = Run::of("profile").without_daemon();
     run.command.args(["--url", &server.url()]).args(flags.split_whitespace());
@@ -205,9 +205,9 @@ fn the_tutorials_commands_work() {
     plots.end().ended_with(0);
     assert!(mlflow.files(run_id).contains(&("plots/ttft.png".to_owned(), 9)), "{:?}", mlflow.files(run_id));
 
-    let said = mlflow.command(&["runs", "create", "--experiment-name", "my-sweep"]);
-    // A link for people may stand before it.
-    let made = &said[said.find('{').expect("JSON")..];
+    let output = mlflow.command(&["runs", "create", "--experiment-name", "my-sweep"]);
+    // It may be preceded by a link.
+    let made = &output[output.find('{').expect("JSON")..];
     let made =
         serde_json::Deserializer::from_str(made).into_iter::<Value>().next().expect("a value").unwrap();
     let parent = made["run_id"].as_str().expect("the parent's id");
@@ -232,7 +232,7 @@ fn the_tutorials_commands_work() {
 }
 
 #[test]
-fn a_server_that_is_not_there_costs_a_warning() {
+fn an_unreachable_server_costs_a_warning() {
     needs_programs!();
     let server = Server::start("");
     let flags = "--request-count 20 --concurrency 2 --mlflow-tracking-uri http://user:hush@127.0.0.1:9";
@@ -240,7 +240,7 @@ fn a_server_that_is_not_there_costs_a_warning() {
     ended.ended_with(0);
     let expected = "MLflow tracking server at http://127.0.0.1:9 did not respond within 5s";
     assert!(ended.err.contains(expected), "{}", ended.err);
-    // One that takes connections and never answers is waited for as long as the user says.
+    // A server that accepts connections but never responds is waited for up to the user's timeout.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let flags = format!("--request-count 4 --mlflow-tracking-uri http://{address}");
@@ -250,7 +250,7 @@ fn a_server_that_is_not_there_costs_a_warning() {
     waited.ended_with(0);
     let expected = format!("MLflow tracking server at http://{address} did not respond within 1s");
     assert!(waited.err.contains(&expected), "{}", waited.err);
-    assert_eq!(ended.records().len(), 20, "the run is whole");
+    assert_eq!(ended.records().len(), 20, "the run is complete");
     for entry in fs::read_dir(ended.artifacts()).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(4).any(|four| four == b"hush"), "a password in a file");
@@ -258,12 +258,12 @@ fn a_server_that_is_not_there_costs_a_warning() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn contradictory_flags_are_refused() {
     needs_programs!();
     let server = Server::start("");
     for (flags, expected) in [
         ("--mlflow-experiment e", "--mlflow-experiment needs --mlflow-tracking-uri"),
-        ("--mlflow-tracking-uri ./mlruns", "want http://host:port"),
+        ("--mlflow-tracking-uri ./mlruns", "expected http://host:port"),
         ("--mlflow-tracking-uri http://127.0.0.1:9 --mlflow-tag x", "`x` is not key:value"),
     ] {
         let ended = profile(&server, flags);

@@ -1,4 +1,4 @@
-//! What runs already, watched from outside: by process, cgroup and unit, at either end, whatever else it says.
+//! Tests observing running processes from outside: by process, cgroup and unit, on either side, with other traffic.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::cgroup::Own;
@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
-/// A client that says when its connection is open, and asks when it is told to.
+/// A client that prints when its connection is open, and sends requests when it gets a line.
 const PATIENT: &str = r#"
 import http.client, json, sys
 connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
@@ -32,7 +32,7 @@ for number in range(3):
 
 fn until_it_watches(observer: &Running) {
     end_to_end::patience::until("the observer to watch", || {
-        observer.err().contains("watching").then_some(())
+        observer.err().contains("observing").then_some(())
     });
 }
 
@@ -43,7 +43,7 @@ fn end(observer: Running) -> Ended {
     ended
 }
 
-fn ask(port: u16, threads: &str, requests: &str) {
+fn send(port: u16, threads: &str, requests: &str) {
     let mut client = Command::new("python3");
     client.args(["-c", CLIENT, "127.0.0.1", &port.to_string(), threads, requests]);
     assert!(client.stdout(Stdio::null()).status().unwrap().success(), "the client");
@@ -59,9 +59,9 @@ fn a_cgroup_is_observed_by_path_and_a_unit_by_name() {
     let server = Server::start_in(&group, "");
     let observer = watching("observe", &["--cgroup", group.name()]).start();
     until_it_watches(&observer);
-    ask(server.address.port(), "2", "3");
+    send(server.address.port(), "2", "3");
     assert_eq!(recorded(&end(observer)).iter().map(Vec::len).sum::<usize>(), 6, "by path");
-    // A systemd that knows one unit.
+    // A systemd with one known unit.
     let folder = tempfile::tempdir().unwrap();
     let systemctl = folder.path().join("systemctl");
     std::fs::write(&systemctl, format!("#!/bin/sh\necho /{}\n", group.name())).unwrap();
@@ -71,12 +71,12 @@ fn a_cgroup_is_observed_by_path_and_a_unit_by_name() {
     run.command.env("PATH", path);
     let observer = run.start();
     until_it_watches(&observer);
-    ask(server.address.port(), "1", "2");
+    send(server.address.port(), "1", "2");
     assert_eq!(recorded(&end(observer)).iter().map(Vec::len).sum::<usize>(), 2, "by unit");
 }
 
 #[test]
-fn what_is_not_there_is_refused() {
+fn missing_targets_are_refused() {
     needs_probes!();
     for (flags, words) in [
         (["--cgroup", "no/such/cgroup"], "has no cgroup of version 2"),
@@ -89,7 +89,7 @@ fn what_is_not_there_is_refused() {
     }
 }
 
-/// A client in a cgroup whose connection is open already.
+/// A client in a cgroup with an open connection.
 fn patient(group: &Own, server: &Server) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.processes());
@@ -102,7 +102,7 @@ fn patient(group: &Own, server: &Server) -> Child {
 }
 
 #[test]
-fn a_connection_that_was_open_is_picked_up_at_either_end() {
+fn an_open_connection_is_followed_on_either_side() {
     needs_probes!();
     if lacks("python3") {
         return;
@@ -122,15 +122,15 @@ fn a_connection_that_was_open_is_picked_up_at_either_end() {
         let run = ended.json("run.json");
         let counters = &run["counters"];
         assert_eq!(counters["watched_connections_picked_up"], 1, "{counters}");
-        assert_eq!(counters["watched_requests_of_other_paths"], 3, "what asks no model: {counters}");
+        assert_eq!(counters["watched_requests_of_other_paths"], 3, "requests to other paths: {counters}");
         let recorded = recorded(&ended);
         assert_eq!(recorded.iter().map(Vec::len).sum::<usize>(), 3, "{counters}");
         let mut tokens = recorded.iter().flatten().flat_map(|(_, tokens)| tokens);
-        assert!(tokens.all(|token| token.kernel_received_ns.is_some()), "each event has a stamp");
+        assert!(tokens.all(|token| token.kernel_received_ns.is_some()), "each event has a timestamp");
     }
 }
 
-/// Requests by the name that the client gave them, with their events.
+/// Requests by their X-Request-ID, with their events.
 fn by_name(ended: &Ended) -> BTreeMap<String, (Request, Vec<Token>)> {
     let requests = recorded(ended).into_iter().flatten();
     requests
@@ -138,34 +138,38 @@ fn by_name(ended: &Ended) -> BTreeMap<String, (Request, Vec<Token>)> {
         .collect()
 }
 
-/// Both ends saw the same, the one who receives never before the one who sends; says by how much.
+/// Both sides observed the same requests and events, never received before sent; prints the delays.
 fn agree(what: &str, at_client: &Ended, at_server: &Ended) {
     let (at_client, at_server) = (by_name(at_client), by_name(at_server));
     assert_eq!(at_client.len(), 20, "requests at the client");
-    assert!(at_client.keys().eq(at_server.keys()), "the same requests at both ends");
+    assert!(at_client.keys().eq(at_server.keys()), "the same requests on both sides");
     let mut delays = Vec::new();
-    for (name, (asked, received)) in &at_client {
-        let (came, sent) = &at_server[name];
-        let (left, arrived) = (asked.kernel_sent_last_ns.unwrap(), came.kernel_sent_last_ns.unwrap());
-        assert!(left <= arrived, "request {name} came before it left");
+    for (name, (request, received)) in &at_client {
+        let (on_server, sent) = &at_server[name];
+        let (left, arrived) = (request.kernel_sent_last_ns.unwrap(), on_server.kernel_sent_last_ns.unwrap());
+        assert!(left <= arrived, "request {name} arrived before it was sent");
         delays.push((arrived - left).0);
         assert_eq!(received.len(), sent.len(), "events of request {name}");
         for (received, sent) in received.iter().zip(sent) {
             assert_eq!(received.end_offset, sent.end_offset, "the same event");
             let (sent, received) = (sent.kernel_received_ns.unwrap(), received.kernel_received_ns.unwrap());
-            assert!(sent <= received, "an event of request {name} came before it left");
+            assert!(sent <= received, "an event of request {name} arrived before it was sent");
             delays.push((received - sent).0);
         }
     }
     delays.sort_unstable();
     let at = |percent: usize| delays[(delays.len() - 1) * percent / 100] / 1000;
-    let line =
-        format!("{what}: {} stamps, from end to end p50 {} µs, p99 {} µs", delays.len(), at(50), at(99));
+    let line = format!(
+        "{what}: {} timestamps, from side to side p50 {} µs, p99 {} µs",
+        delays.len(),
+        at(50),
+        at(99)
+    );
     writeln!(std::io::stderr(), "{line}").ok();
 }
 
 #[test]
-fn both_ends_agree() {
+fn both_sides_agree() {
     needs_probes!();
     if lacks("python3") {
         return;
@@ -181,7 +185,7 @@ fn both_ends_agree() {
 }
 
 #[test]
-fn both_ends_of_a_link_agree() {
+fn both_sides_of_a_link_agree() {
     needs_probes!();
     if let Some(why) = lacks_network() {
         return skip(&why);
@@ -201,7 +205,7 @@ fn both_ends_of_a_link_agree() {
 }
 
 #[test]
-fn the_wait_in_the_servers_socket_is_told_apart() {
+fn the_wait_in_the_servers_socket_is_measured() {
     needs_probes!();
     if lacks("python3") {
         return;
@@ -210,18 +214,18 @@ fn the_wait_in_the_servers_socket_is_told_apart() {
     let server = Server::start_in(&group, "");
     let observer = watching("observe", &["--cgroup", group.name(), "--socket-wait"]).start();
     until_it_watches(&observer);
-    ask(server.address.port(), "2", "5");
+    send(server.address.port(), "2", "5");
     let ended = end(observer);
     let mut read = server.log().iter().map(|served| served.read_ns).collect::<Vec<_>>();
     read.sort_unstable();
     let requests = recorded(&ended).into_iter().flatten().map(|(request, _)| request);
     let mut stamps = requests
         .map(|request| {
-            let (came, read) = (request.kernel_sent_last_ns.unwrap(), request.server_read_ns.unwrap());
-            assert!(came <= read, "it is read when it is there: {request:?}");
+            let (arrived, read) = (request.kernel_sent_last_ns.unwrap(), request.server_read_ns.unwrap());
+            assert!(arrived <= read, "it is read after it arrived: {request:?}");
             assert!(
                 Some(read) <= request.first_token_kernel_ns,
-                "it is answered when it was read: {request:?}"
+                "the response starts after the read: {request:?}"
             );
             read.0
         })
@@ -229,29 +233,29 @@ fn the_wait_in_the_servers_socket_is_told_apart() {
     stamps.sort_unstable();
     assert_eq!(stamps.len(), 10, "requests");
     for (stamp, read) in stamps.iter().zip(&read) {
-        assert!(stamp <= read, "the read is stamped before the server has returned from it");
+        assert!(stamp <= read, "the read's timestamp is before the server returns from it");
     }
     let report = ended.json("profile_export_aiperf.json");
     assert!(report["server_socket_wait"]["avg"].as_f64().is_some(), "the report has it: {report}");
 }
 
 #[test]
-fn at_the_clients_end_no_server_reads() {
+fn socket_wait_needs_the_servers_side() {
     needs_probes!();
     let pid = std::process::id().to_string();
     let ended = watching("observe", &["--pid", &pid, "--side", "client", "--socket-wait"]).end();
     ended.ended_with(2);
-    assert!(ended.err.contains("--socket-wait: only with --side server"), "{}", ended.err);
+    assert!(ended.err.contains("--socket-wait needs --side server"), "{}", ended.err);
 }
 
-/// A process that shares the root cgroup with the whole host is watched by its ports, or not at all.
+/// A process in the root cgroup, like the whole host, is observed by its ports, or not at all.
 #[test]
-fn the_whole_host_is_not_watched() {
+fn the_whole_host_is_not_observed() {
     needs_probes!();
     let server = Server::start("");
     let cgroup = std::fs::read_to_string(format!("/proc/{}/cgroup", server.pid())).unwrap();
     if !cgroup.lines().any(|line| line == "0::/") {
-        return skip("tests run in a cgroup of their own here");
+        return skip("tests run in a separate cgroup here");
     }
     let pid = server.pid().to_string();
     let ended = watching("observe", &["--pid", &pid, "--duration", "0.2"]).end();

@@ -1,4 +1,4 @@
-//! Results to an OpenTelemetry collector while the run goes on.
+//! Tests exports to an OpenTelemetry collector during a run.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::collector::Collector;
@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A profile of 20 requests that sends to a collector at this address.
+/// A profile of 20 requests that exports to a collector at this address.
 fn profile(server: &Server, address: &str, flags: &str) -> Ended {
     let flags = format!("--request-count 20 --concurrency 2 --otel-url {address} {flags}");
     Run::profile(&server.url(), &flags).end()
@@ -50,14 +50,17 @@ fn every_request_reaches_the_collector() {
     }
     let sent = collector.points("aiperf.timing.requests.sent");
     assert!(sent.iter().any(|point| (point.count - 20.0).abs() < 0.5), "{sent:?}");
-    assert!(collector.points("aiperf.request_latency_ns").is_empty(), "no name of before the conventions");
+    assert!(
+        collector.points("aiperf.request_latency_ns").is_empty(),
+        "no names that predate the conventions"
+    );
     let resource = collector.resource();
     assert_eq!((&*resource["service.name"], &*resource["team"]), ("aiperf", "a"), "{resource:?}");
     assert_eq!(ended.json("run.json")["run_id"], resource["aiperf.benchmark.id"], "{resource:?}");
 }
 
 #[test]
-fn a_collector_that_is_not_there_costs_a_warning() {
+fn an_unreachable_collector_costs_a_warning() {
     needs_programs!();
     let server = Server::start("");
     let address = Collector::start("200 OK").address();
@@ -66,11 +69,11 @@ fn a_collector_that_is_not_there_costs_a_warning() {
     let expected =
         format!("OTel collector at http://{address} is not reachable. Metrics will not be exported.");
     assert!(ended.err.contains(&expected), "{}", ended.err);
-    assert_eq!(ended.records().len(), 20, "the run is whole");
+    assert_eq!(ended.records().len(), 20, "the run is complete");
 }
 
 #[test]
-fn a_collector_that_refuses_costs_a_warning() {
+fn a_collector_that_returns_errors_costs_a_warning() {
     needs_programs!();
     let server = Server::start("");
     for status in ["503 Service Unavailable", "404 Not Found"] {
@@ -79,16 +82,16 @@ fn a_collector_that_refuses_costs_a_warning() {
         ended.ended_with(0);
         let number = status.split(' ').next().unwrap();
         for place in [format!("http://{}", collector.address()), "(spans)".to_owned()] {
-            let told = ended.err.lines().find(|line| line.contains(&format!("{place} failed")));
-            assert!(told.is_some_and(|line| line.contains(number)), "{place} says how: {}", ended.err);
+            let line = ended.err.lines().find(|line| line.contains(&format!("{place} failed")));
+            assert!(line.is_some_and(|line| line.contains(number)), "the failures of {place}: {}", ended.err);
         }
-        assert!(ended.out.contains("exports failed"), "and the report says it: {}", ended.out);
-        assert_eq!(ended.records().len(), 20, "the run is whole");
+        assert!(ended.out.contains("exports failed"), "and it is in the report: {}", ended.out);
+        assert_eq!(ended.records().len(), 20, "the run is complete");
     }
 }
 
 #[test]
-fn only_what_is_wanted_is_streamed() {
+fn only_selected_results_are_streamed() {
     needs_programs!();
     let server = Server::start("");
     for (wanted, has_metrics, has_timing) in [("metrics", true, false), ("timing", false, true)] {
@@ -102,7 +105,7 @@ fn only_what_is_wanted_is_streamed() {
 }
 
 #[test]
-fn a_collector_is_told_who_sends() {
+fn a_collector_receives_resource_attributes() {
     needs_programs!();
     let server = Server::start("");
     let collector = Collector::start("200 OK");
@@ -117,7 +120,7 @@ fn a_collector_is_told_who_sends() {
     );
 }
 
-/// What the collector was told of 20 requests holds against the records of the run.
+/// Compares the spans of 20 requests with the records of the run.
 fn hold_spans(collector: &Collector, ended: &Ended) {
     let spans = collector.spans();
     assert_eq!(spans.len(), 20, "one for each request: {}", ended.err);
@@ -131,7 +134,7 @@ fn hold_spans(collector: &Collector, ended: &Ended) {
         let record = records.iter().find(|record| record["metadata"]["x_request_id"] == id.as_str());
         let metadata = metadata(record.expect("a record of the same request"));
         let at = |key: &str| metadata[key].as_u64().expect(key);
-        assert_eq!(span.times.0, at("request_start_ns"), "where the record begins");
+        assert_eq!(span.times.0, at("request_start_ns"), "the record's start");
         assert!(span.times.1 >= at("request_end_ns"), "its end is not before the last token");
         let of = |stage: &str| span.events[&format!("aiperf.{stage}")];
         let stages = ["due", "submitted", "first_token_reaped", "last_token_reaped", "ended"].map(of);
@@ -154,21 +157,21 @@ fn every_request_is_a_span() {
     assert!(!collector.points("aiperf.timing.requests.sent").is_empty(), "and what else is streamed");
     let silent = Collector::start("200 OK");
     profile(&server, &silent.address(), "--stream default").ended_with(0);
-    assert!(silent.spans().is_empty(), "none unless they are wanted");
-    let nobody = Run::profile(&server.url(), "--request-count 1 --stream spans").end();
-    nobody.ended_with(2);
-    assert!(nobody.err.contains("--stream needs --otel-url"), "{}", nobody.err);
+    assert!(silent.spans().is_empty(), "none unless selected");
+    let refused = Run::profile(&server.url(), "--request-count 1 --stream spans").end();
+    refused.ended_with(2);
+    assert!(refused.err.contains("--stream needs --otel-url"), "{}", refused.err);
 }
 
 #[test]
-fn a_request_that_failed_is_a_span_that_says_so() {
+fn a_failed_request_is_a_span_with_an_error() {
     needs_programs!();
     let server = Server::start("--fault status:503 --fault-every 1");
     let collector = Collector::start("200 OK");
     let flags = format!("--request-count 4 --stream spans --otel-url {}", collector.address());
     Run::profile(&server.url(), &flags).end().ended_with(1);
     let spans = collector.spans();
-    assert_eq!(spans.len(), 4, "those that failed too");
+    assert_eq!(spans.len(), 4, "including failed ones");
     for span in spans {
         assert!(span.is_error, "{span:?}");
         assert_eq!(span.attributes["error.type"], "http_5xx", "{span:?}");
@@ -176,7 +179,7 @@ fn a_request_that_failed_is_a_span_that_says_so() {
 }
 
 #[test]
-fn what_a_slow_collector_has_no_time_for_is_in_the_report() {
+fn drops_for_a_slow_collector_are_in_the_report() {
     needs_programs!();
     let server = Server::start("");
     let collector = Collector::slow("200 OK", Duration::from_millis(700));
@@ -186,49 +189,49 @@ fn what_a_slow_collector_has_no_time_for_is_in_the_report() {
     run.command.env("AIPERF_OTEL_MAX_BUFFERED_RECORDS", "1");
     let ended = run.end();
     ended.ended_with(0);
-    assert_eq!(ended.records().len(), 20, "the run is whole");
-    assert!(ended.err.contains("were dropped (1)"), "the first is said at once: {}", ended.err);
-    assert!(ended.out.contains("dropped, 0 of "), "the report says it: {}", ended.out);
+    assert_eq!(ended.records().len(), 20, "the run is complete");
+    assert!(ended.err.contains("were dropped (1)"), "the first is logged at once: {}", ended.err);
+    assert!(ended.out.contains("dropped, 0 of "), "it is in the report: {}", ended.out);
     let streamed = &ended.json("profile_export_aiperf.json")["streamed"];
-    let told =
-        streamed.as_array().unwrap().iter().find(|told| told["to"].as_str().unwrap().ends_with("(spans)"));
-    let (told, sent) = (told.expect("the spans' place"), collector.spans().len() as u64);
-    // What was pushed out of the queue before it counts for each place; the two queues have room for one.
-    assert_eq!(told["dropped"].as_u64().unwrap() + sent, 20, "{streamed}");
+    let entry =
+        streamed.as_array().unwrap().iter().find(|entry| entry["to"].as_str().unwrap().ends_with("(spans)"));
+    let (entry, sent) = (entry.expect("the spans' destination"), collector.spans().len() as u64);
+    // Drops from the event queue count for each destination; the two queues have a capacity of one.
+    assert_eq!(entry["dropped"].as_u64().unwrap() + sent, 20, "{streamed}");
     let mut again = Run::of("report");
     again.command.arg(ended.artifacts());
-    assert!(again.end().out.contains("dropped, 0 of "), "a report of the stored run says the same");
+    assert!(again.end().out.contains("dropped, 0 of "), "a recomputed report has it too");
 }
 
-/// It takes connections and never answers: the run is whole, and says what did not arrive.
+/// It accepts connections but never responds: the run is complete, and reports what was not delivered.
 #[test]
-fn a_silent_collector_is_told_of() {
+fn a_silent_collector_is_reported() {
     needs_programs!();
     let server = Server::start("");
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address").to_string();
     let ended = profile(&server, &address, "");
     ended.ended_with(0);
-    assert_eq!(ended.err.matches("exports to the OTel collector").count(), 1, "said once: {}", ended.err);
+    assert_eq!(ended.err.matches("exports to the OTel collector").count(), 1, "warned once: {}", ended.err);
     let run = ended.json("run.json");
     let streamed = &run["streamed"][0];
     assert!(
         streamed["failed"].as_u64().is_some_and(|failed| failed >= 1) && streamed["succeeded"] == 0,
         "counted: {streamed}"
     );
-    assert!(ended.out.contains("exports failed"), "the report says it: {}", ended.out);
+    assert!(ended.out.contains("exports failed"), "it is in the report: {}", ended.out);
 }
 
-/// rotel, a receiver of OpenTelemetry that passes on what it understands; it ends with this.
+/// rotel, an OpenTelemetry receiver that forwards what it understands, stopped on drop.
 struct Rotel {
     process: Child,
-    /// Where it takes HTTP and gRPC.
+    /// Its addresses for HTTP and gRPC.
     addresses: [String; 2],
 }
 
 impl Rotel {
     fn start(to: &Collector) -> Option<Self> {
-        // The package has its program beside its modules.
+        // The package contains its program next to its modules.
         let python = of_python("rotel", "python")?;
         let find = "import os, rotel; print(os.path.join(os.path.dirname(rotel.__file__), 'rotel-agent'))";
         let found = Command::new(python).args(["-c", find]).output().expect("python runs");

@@ -1,4 +1,4 @@
-//! What happens before the load: datasets made ready, the server asked whether it is.
+//! Tests what happens before the load: preparation of datasets, readiness of the server.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -7,8 +7,8 @@ use end_to_end::server::Server;
 use serde_json::Value;
 use std::fs;
 
-/// What was asked, as inputs.json says it: the texts of each conversation's first request.
-fn asked(ended: &Ended) -> Vec<String> {
+/// The prompts in inputs.json: the texts of each conversation's first request.
+fn prompts(ended: &Ended) -> Vec<String> {
     ended.ended_with(0);
     let inputs = ended.json("inputs.json");
     let conversations = inputs["data"].as_array().unwrap().iter();
@@ -36,11 +36,11 @@ fn a_public_dataset_is_read_from_its_copy() {
     fs::create_dir(run.folder.path().join("copy")).unwrap();
     let rows = r#"{"question":"1+1?","split":"test"}{"question":"2+2?","split":"train"}{"question":"3+3?","split":"test"}"#;
     fs::write(run.folder.path().join("copy/part.json"), rows).unwrap();
-    assert_eq!(asked(&run.end()), ["1+1?", "3+3?"], "those of the filter");
+    assert_eq!(prompts(&run.end()), ["1+1?", "3+3?"], "rows that pass the filter");
 }
 
 #[test]
-fn sessions_and_models_are_told_apart_as_asked() {
+fn sessions_and_models_are_distinguished_as_requested() {
     needs_programs!();
     let server = Server::start("");
     let flags = "--request-count 4 --cache-bust first_turn_prefix --prompt-corpus coding \
@@ -66,7 +66,7 @@ fn a_server_is_waited_for_and_prepared() {
         assert!(ended.err.contains(expected), "{flags}: {}", ended.err);
     };
     let wait = "--wait-for-model-timeout 0.3 --wait-for-model-interval 0.1";
-    check("http://127.0.0.1:9", wait, "did not answer at http://127.0.0.1:9 within 0.3 s");
+    check("http://127.0.0.1:9", wait, "was not ready at http://127.0.0.1:9 within 0.3 s");
     check(
         &server.url(),
         &format!("{wait} --wait-for-model-mode models --model other"),

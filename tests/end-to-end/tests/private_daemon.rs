@@ -1,4 +1,5 @@
-//! The daemon that a client starts for itself: nobody else can be it, reach it or read it, and what it recorded is not lost.
+//! Tests the daemon that a client starts for itself: no other process can impersonate, reach or read it, and its recordings are
+//! not lost.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run, Running, kept_in};
@@ -13,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Endless for these tests: a minute's load.
+/// Long enough for these tests: a minute of load.
 const LONG: &str = "--concurrency 4 --benchmark-duration 60";
 /// A response takes 40 ms.
 const STEADY: &str = "--tokens 20 --gap-ms 2";
@@ -65,7 +66,7 @@ fn it_has_no_name_and_no_secret() {
     let command_line = fs::read_to_string(format!("/proc/{daemon}/cmdline")).unwrap();
     assert!(command_line.contains("--private") && !command_line.contains(".sock"), "{command_line:?}");
     let names = fs::read_dir(temporary.path()).unwrap().count();
-    assert_eq!(names, 0, "nothing lies where everybody's temporary files are");
+    assert_eq!(names, 0, "nothing is in the shared temporary directory");
     let sockets = fs::read_to_string("/proc/net/unix").unwrap();
     assert!(!sockets.contains(&format!("aiperfd-{}", running.pid())), "no socket has its name: {sockets}");
     let folders = kept_in(running.state());
@@ -74,7 +75,7 @@ fn it_has_no_name_and_no_secret() {
         assert_eq!(
             place.metadata().unwrap().mode() & 0o777,
             0o700,
-            "{} is the user's alone",
+            "{} is accessible to the user only",
             place.display()
         );
     }
@@ -85,11 +86,11 @@ fn it_has_no_name_and_no_secret() {
     assert_eq!(ended.kept(), Vec::<String>::new(), "a run that ended leaves nothing");
     let hidden =
         ended.left_behind().into_iter().filter(|name| name.split('/').any(|part| part.starts_with('.')));
-    assert_eq!(hidden.collect::<Vec<_>>(), Vec::<String>::new(), "nor in the artifact directory");
+    assert_eq!(hidden.collect::<Vec<_>>(), Vec::<String>::new(), "nor is anything in the artifact directory");
 }
 
 #[test]
-fn without_its_client_it_ends_and_its_run_can_be_had() {
+fn without_its_client_it_exits_and_its_run_can_be_recovered() {
     needs_programs!();
     let server = Server::start(STEADY);
     let running = Run::profile(&server.url(), LONG).start();
@@ -99,7 +100,7 @@ fn without_its_client_it_ends_and_its_run_can_be_had() {
     let kept = running.state().to_owned();
     kill(running.pid());
     has_ended(daemon);
-    // The directory goes with the value, as no user's does.
+    // The state directory is removed on drop, unlike a user's.
     fs::rename(kept.join("aiperfd"), state.path().join("aiperfd")).unwrap();
     drop(running);
     let listed = runs(state.path(), "list");
@@ -120,13 +121,13 @@ fn without_its_client_it_ends_and_its_run_can_be_had() {
     let other = next(state.path());
     other.ended_with(0);
     assert!(
-        other.err.contains("runs of earlier commands that were killed: 1 are kept"),
-        "the next command says so: {}",
+        other.err.contains("1 runs of earlier commands that were killed are kept"),
+        "the next command reports it: {}",
         other.err
     );
     runs(state.path(), &format!("delete {id}")).ended_with(0);
     assert_eq!(kept_in(state.path()), Vec::<String>::new(), "removed with its folder");
-    assert!(!next(state.path()).err.contains("earlier commands that were killed"), "and forgotten");
+    assert!(!next(state.path()).err.contains("earlier commands that were killed"), "and no longer reported");
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn a_daemon_that_dies_loses_no_run() {
     server.until_received(60);
     kill(daemon_of(&running));
     let ended = running.end();
-    assert!(ended.err.contains("the daemon died"), "it says so: {}", ended.err);
+    assert!(ended.err.contains("the daemon died"), "with a warning: {}", ended.err);
     assert!(ended.records().len() >= 40, "what was recorded until then: {}", ended.records().len());
     let run = ended.json("run.json");
     assert_ne!(run["verdict"]["standing"], "valid", "{run}");
@@ -149,7 +150,7 @@ fn a_daemon_that_dies_loses_no_run() {
 }
 
 #[test]
-fn a_shared_daemon_that_comes_back_is_gone_on_with() {
+fn a_restarted_shared_daemon_is_used_again() {
     needs_programs!();
     let state = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(state.path());
@@ -159,17 +160,17 @@ fn a_shared_daemon_that_comes_back_is_gone_on_with() {
     daemon.kill();
     daemon.again();
     let ended = running.end();
-    assert!(ended.err.contains("the daemon died"), "it says so: {}", ended.err);
+    assert!(ended.err.contains("the daemon died"), "with a warning: {}", ended.err);
     assert!(ended.records().len() >= 40, "what was recorded until then: {}", ended.records().len());
     assert_ne!(ended.json("run.json")["verdict"]["standing"], "valid", "and it is not valid");
-    assert_eq!(daemon.run_ids().len(), 1, "the daemon keeps the run");
+    assert_eq!(daemon.run_ids().len(), 1, "the daemon stores the run");
 }
 
 #[test]
-fn somebody_else_is_not_taken_for_the_daemon() {
+fn another_users_socket_is_not_trusted() {
     needs_programs!();
     if !rustix::process::geteuid().is_root() {
-        return skip("to become another user takes root");
+        return skip("changing the user requires root");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
@@ -180,7 +181,7 @@ fn somebody_else_is_not_taken_for_the_daemon() {
     command
         .args(["--reuid", "61234", "--regid", "61234", "--clear-groups", "python3", "-c", listens])
         .arg(&socket);
-    // Root's own Python may lie where nobody else can run it.
+    // Other users may not be able to run root's own Python.
     command.env("PATH", "/usr/bin:/bin");
     let mut other = command.stdout(Stdio::piped()).spawn().unwrap();
     patience::until("the listener", || std::os::unix::net::UnixStream::connect(&socket).ok());
@@ -190,55 +191,55 @@ fn somebody_else_is_not_taken_for_the_daemon() {
     run.command.arg("--socket").arg(&socket);
     let ended = run.end();
     ended.ended_with(1);
-    assert!(ended.err.contains("neither root nor you"), "it says why: {}", ended.err);
+    assert!(ended.err.contains("neither root nor you"), "the error states the reason: {}", ended.err);
     assert_eq!(server.received(), 0, "there is no run");
     other.kill().unwrap();
     other.wait().unwrap();
-    let mut heard = String::new();
-    other.stdout.take().unwrap().read_to_string(&mut heard).unwrap();
-    assert!(heard.lines().skip(1).all(|line| line == "b''"), "nothing was sent there: {heard}");
+    let mut received = String::new();
+    other.stdout.take().unwrap().read_to_string(&mut received).unwrap();
+    assert!(received.lines().skip(1).all(|line| line == "b''"), "nothing was sent there: {received}");
 }
 
 #[test]
 fn a_user_without_a_home_leaves_nothing_either() {
     needs_programs!();
     if !rustix::process::geteuid().is_root() {
-        return skip("to become another user takes root");
+        return skip("changing the user requires root");
     }
     let server = Server::start("");
     let mut run = Run::of_user(61234, "profile").without_daemon();
     run.command.args(["--model", "mock-model", "--url", &server.url(), "--request-count", "4"]);
-    // Neither is the user's, so neither is taken.
+    // Neither directory belongs to the user, so neither is used.
     run.command.args(["--artifact-dir", "artifacts"]).env("HOME", "/root");
     let ended = run.end();
     ended.ended_with(0);
-    assert_eq!(ended.records().len(), 4, "the run is whole");
+    assert_eq!(ended.records().len(), 4, "the run is complete");
     let hidden = ended.left_behind().into_iter().filter(|name| name.contains("/."));
     assert_eq!(
         hidden.collect::<Vec<_>>(),
         Vec::<String>::new(),
-        "what lay in the artifact directory is gone"
+        "the state in the artifact directory is removed"
     );
-    assert_eq!(ended.kept(), Vec::<String>::new(), "and nothing lies in others' directories");
+    assert_eq!(ended.kept(), Vec::<String>::new(), "and nothing is in other users' directories");
 }
 
-/// What is watched can be read by the user, so it must not be a program that may do more than the user.
+/// The user can read what is observed, so the command must not have more rights than the user.
 #[test]
-fn what_a_user_audits_can_not_gain_privilege() {
+fn a_command_audited_by_a_user_cannot_gain_privileges() {
     needs_probes!();
     let state = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start(state.path()).for_everybody();
+    let daemon = Daemon::start(state.path()).for_all_users();
     let mut run = Run::of_user(61234, "audit");
     run.command.arg("--socket").arg(&daemon.socket).args(["--artifact-dir", "artifacts", "--"]);
     run.command.args(["grep", "NoNewPrivs", "/proc/self/status"]);
     let ended = run.end();
-    // It sent nothing, and the verdict says so.
+    // It sent nothing, which the verdict reports.
     ended.ended_with(3);
     assert_eq!(ended.out.trim(), "NoNewPrivs:\t1", "the command's own words: {}", ended.err);
 }
 
 #[test]
-fn two_at_once_do_not_disturb_each_other() {
+fn concurrent_private_daemons_are_independent() {
     needs_programs!();
     let server = Server::start(STEADY);
     let state = tempfile::tempdir().unwrap();

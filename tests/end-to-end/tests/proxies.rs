@@ -1,4 +1,4 @@
-//! Proxies that the environment names: nothing goes through them, neither the load nor what is asked and sent beside it.
+//! Tests that proxies in the environment are not used, neither by the load nor by other requests and exports.
 
 use end_to_end::client::Run;
 use end_to_end::collector::Collector;
@@ -7,7 +7,7 @@ use end_to_end::server::Server;
 use std::net::TcpListener;
 
 #[test]
-fn nothing_goes_through_a_proxy() {
+fn nothing_is_sent_through_a_proxy() {
     needs_programs!();
     let server = Server::start("");
     let collector = Collector::start("200 OK");
@@ -23,7 +23,7 @@ fn nothing_goes_through_a_proxy() {
         let ended = run.end();
         ended.ended_with(0);
         assert!(!ended.err.contains("exports"), "every export arrived: {}", ended.err);
-        assert!(proxy.accept().is_err(), "nobody came to the proxy");
+        assert!(proxy.accept().is_err(), "no client connected to the proxy");
     }
-    assert!(!collector.resource().is_empty(), "the collector was told");
+    assert!(!collector.resource().is_empty(), "the collector received exports");
 }

@@ -1,4 +1,4 @@
-//! What a dead daemon spooled, parsed again by a load generator's own program: requests that had ended, and those that had not.
+//! Tests that a load generator parses a dead daemon's spool again: requests that had ended, and those that had not.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use common::client_event::{Ended, Kind, Opened, Outcome, RecordHeader, Sent};
@@ -42,7 +42,7 @@ fn setup(plan: Plan) -> Setup {
     Setup {
         plan,
         secret_headers: BTreeMap::new(),
-        // It is not reached: nobody listens there.
+        // It is not contacted: no server listens there.
         addresses: vec![("http://127.0.0.1:1".to_owned(), "127.0.0.1:1".to_owned())],
         run_number: 1,
         cpus: vec![None],
@@ -71,7 +71,7 @@ fn record(
     record
 }
 
-/// What a load generator tells of a spool: its reports, and the requests among its messages.
+/// A load generator's output for a spool: its reports, and the requests among its messages.
 fn replay(setup: Setup, spool: &[u8]) -> (Vec<Report>, Vec<RequestEnded>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let mut child = Command::new(programs::folder().join("aiperf-loadgen"));
@@ -108,7 +108,7 @@ fn send(socket: &UnixStream, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) {
     let rights = SendAncillaryMessage::ScmRights(descriptors);
     let mut space = vec![MaybeUninit::uninit(); rights.size()];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    assert!(ancillary.push(rights), "there is room for the descriptors");
+    assert!(ancillary.push(rights), "the buffer has space for the descriptors");
     let sent = sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL).unwrap();
     assert_eq!(sent, bytes.len(), "all at once");
 }
@@ -153,7 +153,7 @@ fn the_spool_of_a_dead_daemon() {
         record(9, Kind::Event, 1, 0, &(), token),
     ];
     let spool = records.concat();
-    // The last record was being written.
+    // The last record was incomplete.
     let (reports, requests) = replay(setup(plan()), &spool[..spool.len() - 9]);
     assert!(matches!(reports[0], Report::Prepared { entries: 2, .. }), "{reports:?}");
     assert_eq!(reports[1..], [Report::Finished], "nothing was left out");
@@ -163,11 +163,11 @@ fn the_spool_of_a_dead_daemon() {
         (Outcome::Ok, 2, 7),
         "as in the live run"
     );
-    assert_eq!(outcome(interrupted), Outcome::Interrupted, "the daemon died before it was whole");
+    assert_eq!(outcome(interrupted), Outcome::Interrupted, "the daemon died before it was complete");
     assert_eq!(
         (interrupted.ended, interrupted.output_tokens, interrupted.input_tokens),
         (MonoNs(8), 2, 7),
-        "what is known"
+        "the known fields"
     );
 }
 
@@ -206,20 +206,20 @@ fn the_spool_of_a_dead_observer() {
         remote_port: 2,
     };
     let question = b"POST /v1/completions HTTP/1.1\r\ncontent-length: 13\r\n\r\n{\"model\":\"m\"}";
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 29\r\n\r\n{\"choices\":[{\"text\":\"word\"}]}";
+    let response = b"HTTP/1.1 200 OK\r\ncontent-length: 29\r\n\r\n{\"choices\":[{\"text\":\"word\"}]}";
     let length = u32::try_from(question.len()).unwrap();
     let spool = [
         step.as_bytes().to_vec(),
         capture(SENT, 2, 0, question),
-        capture(RECEIVED, 3, 0, answer),
+        capture(RECEIVED, 3, 0, response),
         capture(SENT, 4, length, question),
     ];
     let (reports, requests) = replay(setup(plan), &spool.concat());
     assert_eq!(reports.last(), Some(&Report::Finished), "{reports:?}");
     let watched = reports.iter().any(|report| matches!(report, Report::Watched { .. }));
-    assert!(watched, "what was met: {reports:?}");
+    assert!(watched, "the encountered connections: {reports:?}");
     let outcomes = requests.iter().map(outcome).collect::<Vec<_>>();
-    assert_eq!(outcomes, [Outcome::Ok, Outcome::Cancelled], "the open one ends as at a normal end");
+    assert_eq!(outcomes, [Outcome::Ok, Outcome::Cancelled], "the open one ends as in a normal shutdown");
 }
 
 fn watch() -> Watch {

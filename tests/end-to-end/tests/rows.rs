@@ -1,5 +1,4 @@
-//! What a server gets of files that others wrote: the right turns, whole bodies as they are, no more of a trace than its
-//! window.
+//! Tests what a server receives for foreign files: the right turns, whole bodies unchanged, no more of a trace than its window.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -8,7 +7,7 @@ use end_to_end::server::Server;
 use serde_json::{Value, json};
 use std::fs;
 
-/// A profile with a file; the bodies in the order in which they were read.
+/// A profile with a file; the request bodies in the order of their arrival.
 fn sent(rows: &str, flags: &str) -> (Ended, Vec<String>) {
     let server = Server::start("--log-bodies");
     let mut run = Run::of("profile");
@@ -25,30 +24,30 @@ fn sent(rows: &str, flags: &str) -> (Ended, Vec<String>) {
 /// The roles and texts of a body's messages.
 fn messages(body: &str) -> Vec<String> {
     let body: Value = serde_json::from_str(body).unwrap();
-    let said = |message: &Value| {
+    let described = |message: &Value| {
         let content = &message["content"];
         let text = content.as_str().or_else(|| content[0]["text"].as_str()).unwrap_or_default();
         format!("{}: {}", message["role"].as_str().unwrap(), text.split(' ').next().unwrap())
     };
-    body["messages"].as_array().unwrap().iter().map(said).collect()
+    body["messages"].as_array().unwrap().iter().map(described).collect()
 }
 
 #[test]
-fn each_question_with_its_answer_is_a_turn() {
+fn each_question_with_its_response_is_a_turn() {
     needs_programs!();
-    let said = |from: &str, name: &str| json!({"from": from, "value": format!("{name} and enough words to be counted")});
+    let message = |from: &str, name: &str| json!({"from": from, "value": format!("{name} and enough words to be counted")});
     let rows = json!([
-        {"conversations": [said("human", "h1"), said("gpt", "g1"), said("human", "h2"), said("gpt", "g2")]},
-        {"conversations": [said("gpt", "before"), said("human", "h3"), said("gpt", "g3"), said("human", "last")]},
+        {"conversations": [message("human", "h1"), message("gpt", "g1"), message("human", "h2"), message("gpt", "g2")]},
+        {"conversations": [message("gpt", "before"), message("human", "h3"), message("gpt", "g3"), message("human", "last")]},
     ]);
     let (_, bodies) = sent(&rows.to_string(), "--public-dataset sharegpt --dataset-path rows.json");
-    let asked = bodies.iter().map(|body| messages(body).pop().unwrap()).collect::<Vec<_>>();
-    assert_eq!(asked, ["user: h1", "user: h2", "user: h3"], "what humans said, and nothing that a model did");
-    assert_eq!(messages(&bodies[1]).len(), 3, "the second turn knows the first: {}", bodies[1]);
+    let prompts = bodies.iter().map(|body| messages(body).pop().unwrap()).collect::<Vec<_>>();
+    assert_eq!(prompts, ["user: h1", "user: h2", "user: h3"], "human messages, and none of a model");
+    assert_eq!(messages(&bodies[1]).len(), 3, "the second turn includes the first: {}", bodies[1]);
 }
 
 #[test]
-fn a_leading_system_turn_is_no_request() {
+fn a_leading_system_turn_is_not_a_request() {
     needs_programs!();
     let rows = r#"{"turns":[{"role":"system","text":"brief"},{"text":"one"},{"text":"two"}]}"#;
     let flags = "--input-file rows.json --custom-dataset-type multi_turn";
@@ -65,21 +64,21 @@ fn a_leading_system_turn_is_no_request() {
 }
 
 #[test]
-fn whole_bodies_are_sent_as_they_are() {
+fn whole_bodies_are_sent_unchanged() {
     needs_programs!();
     let body = r#"{"model": "m",  "messages": [{"role":"user","content":"hi"}], "n":1}"#;
     let (ended, bodies) =
         sent(&format!("{body}\n"), "--input-file rows.json --custom-dataset-type raw_payload");
     assert_eq!(bodies, [body], "to the chat endpoint");
     let inputs = ended.json("inputs.json");
-    assert_eq!(inputs["data"][0]["payloads"][0]["n"], 1, "and so they are written down: {inputs}");
+    assert_eq!(inputs["data"][0]["payloads"][0]["n"], 1, "and stored unchanged: {inputs}");
     let rows = json!({"data": [{"session_id": "s", "payloads": [{"model": "m", "messages": [{"role": "user", "content": "a"}]}]}]});
     let (_, bodies) = sent(&rows.to_string(), "--input-file rows.json --custom-dataset-type inputs_json");
-    assert_eq!(messages(&bodies[0]), ["user: a"], "those of inputs.json too");
+    assert_eq!(messages(&bodies[0]), ["user: a"], "also those of inputs.json");
 }
 
 #[test]
-fn no_more_of_a_trace_is_there_than_its_window() {
+fn only_the_window_of_a_trace_is_sent() {
     needs_programs!();
     let rows =
         (0..40).map(|row| format!(r#"{{"timestamp":{},"input_length":5,"output_length":1}}"#, row * 10));
@@ -87,11 +86,11 @@ fn no_more_of_a_trace_is_there_than_its_window() {
     let flags = "--input-file rows.json --custom-dataset-type mooncake_trace --fixed-schedule --fixed-schedule-end-offset 45";
     let (ended, bodies) = sent(&rows, flags);
     let written = ended.json("inputs.json")["data"].as_array().unwrap().len();
-    assert_eq!((bodies.len(), written), (5, 5), "sent, and written down");
+    assert_eq!((bodies.len(), written), (5, 5), "sent, and stored");
 }
 
 #[test]
-fn a_pool_gives_as_much_of_each_kind_as_is_wanted() {
+fn a_pool_gives_the_requested_number_of_each_kind() {
     needs_programs!();
     let picture = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
     let rows =
@@ -107,7 +106,7 @@ fn a_pool_gives_as_much_of_each_kind_as_is_wanted() {
         let of = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
         (of("text"), of("image_url"))
     };
-    assert_eq!(parts(""), (1, 1), "a row each");
+    assert_eq!(parts(""), (1, 1), "one row each");
     assert_eq!(parts("--prompt-batch-size 3 --image-batch-size 2"), (3, 2), "drawn one by one");
-    assert_eq!(parts("--prompt-batch-size 2 --image-batch-size 0"), (2, 0), "without pictures");
+    assert_eq!(parts("--prompt-batch-size 2 --image-batch-size 0"), (2, 0), "without images");
 }

@@ -1,4 +1,4 @@
-//! What the server says of itself: read before, during and after, and set beside what client and kernel saw.
+//! Tests the server's own metrics: scraped before, during and after a run, and compared with the client's and the kernel's.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::exporter::Exporter;
@@ -6,7 +6,7 @@ use end_to_end::needs_programs;
 use end_to_end::server::Server;
 use std::fs;
 
-/// A profile during which the endpoint begins to tell its next state.
+/// A profile during which the endpoint switches to its next state.
 fn profile_across(server: &Server, exporter: &Exporter, flags: &str) -> Ended {
     let running = Run::profile(&server.url(), flags).start();
     server.until_received(5);
@@ -16,7 +16,7 @@ fn profile_across(server: &Server, exporter: &Exporter, flags: &str) -> Ended {
     ended
 }
 
-/// A profile of 20 requests beside which these endpoints are asked.
+/// A profile of 20 requests during which these endpoints are scraped.
 fn profile(server: &Server, flags: &str) -> Ended {
     Run::profile(&server.url(), &format!("--request-count 20 --concurrency 2 {flags}")).end()
 }
@@ -37,7 +37,7 @@ fn vllm(count: u32, sum: f64, running: u32) -> Vec<u8> {
 }
 
 #[test]
-fn what_the_server_counts_stands_beside_what_was_seen() {
+fn the_servers_metrics_are_in_the_report() {
     needs_programs!();
     let server = Server::start("");
     let exporter = Exporter::start(vec![vllm(5, 1.0, 0), vllm(25, 1.05, 2)]);
@@ -65,7 +65,7 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     );
     assert_eq!(series["bounds"]["p50_bounds"], serde_json::json!([0.001, 0.005]), "{ttft}");
     assert!(ended.out.contains("server"), "the third view: {}", ended.out);
-    assert!(ended.out.contains("Requests Running"), "what only the server knows: {}", ended.out);
+    assert!(ended.out.contains("Requests Running"), "a metric that only the server has: {}", ended.out);
     let csv = fs::read_to_string(ended.artifacts().join("server_metrics_export.csv")).unwrap();
     assert!(csv.contains("vllm:cache_config_info,block_size,16"), "{csv}");
     let long = fs::read(ended.artifacts().join("server_metrics_export.parquet")).unwrap();
@@ -74,10 +74,10 @@ fn what_the_server_counts_stands_beside_what_was_seen() {
     assert!(lines.len() >= 2 && lines.iter().all(|line| line["metrics"].is_object()), "{lines:?}");
     let mut again = Run::of("report");
     again.command.arg(ended.artifacts()).args(["--console", "full"]);
-    assert!(again.end().out.contains("Requests Running"), "a report of the stored run says the same");
+    assert!(again.end().out.contains("Requests Running"), "a recomputed report has it too");
 }
 
-/// What an engine counts of time to first token, by the name that it has there.
+/// An engine's histogram of time to first token, by the engine's name for it.
 fn first_tokens(name: &str, count: u32) -> String {
     format!(
         "# TYPE {name} histogram\n{name}_bucket{{le=\"0.001\"}} 5\n{name}_bucket{{le=\"0.005\"}} {count}\n\
@@ -95,22 +95,23 @@ fn every_engine_is_understood() {
     ] {
         let server = Server::start("");
         let bodies = vec![first_tokens(name, 5).into_bytes(), first_tokens(name, 25).into_bytes()];
-        let exporter = if is_elsewhere { Exporter::start_elsewhere(bodies) } else { Exporter::start(bodies) };
+        let exporter =
+            if is_elsewhere { Exporter::start_at_fallback(bodies) } else { Exporter::start(bodies) };
         let flags = format!("--request-count 20 --request-rate 40 --server-metrics {}", exporter.url());
         let ended = profile_across(&server, &exporter, &flags);
         let export = ended.json("server_metrics_export.json");
         let series = &export["metrics"][name]["series"][0];
         assert_eq!(series["stats"]["count"], 20, "{name}: {export}");
-        let told = series["endpoint_url"].as_str().unwrap();
-        assert_eq!(told.ends_with("/prometheus/metrics"), is_elsewhere, "{name} at {told}");
+        let url = series["endpoint_url"].as_str().unwrap();
+        assert_eq!(url.ends_with("/prometheus/metrics"), is_elsewhere, "{name} at {url}");
         let table = ended.out.split("Verdict").next().unwrap();
-        assert!(table.contains("by the server's metrics"), "{name} below what was seen: {table}");
+        assert!(table.contains("by the server's metrics"), "{name} below the measured latency: {table}");
     }
 }
 
-/// A server that has served nothing names its metrics and has no numbers: they count from nothing on.
+/// A server without requests so far declares its metrics and has no values: they are counted from zero.
 #[test]
-fn metrics_may_begin_with_the_first_request() {
+fn metrics_may_start_with_the_first_request() {
     needs_programs!();
     let server = Server::start("");
     let name = "vllm:time_to_first_token_seconds";
@@ -126,7 +127,7 @@ fn metrics_may_begin_with_the_first_request() {
 }
 
 #[test]
-fn what_lies_costs_itself_only() {
+fn invalid_endpoints_do_not_affect_others() {
     needs_programs!();
     let server = Server::start("");
     let huge = Exporter::start(vec![vec![b'x'; 50 << 20]]);
@@ -135,15 +136,18 @@ fn what_lies_costs_itself_only() {
     let flags = format!("--server-metrics {} {} {}", huge.url(), garbage.url(), liar.url());
     let ended = profile(&server, &flags);
     ended.ended_with(0);
-    assert!(ended.err.contains(&huge.url()), "it says which one: {}", ended.err);
-    assert!(ended.err.contains("not Prometheus"), "and why: {}", ended.err);
-    assert!(ended.err.contains("infinite or none"), "numbers that are none: {}", ended.err);
+    assert!(ended.err.contains(&huge.url()), "the endpoint is named: {}", ended.err);
+    assert!(ended.err.contains("not in Prometheus' text format"), "and why: {}", ended.err);
+    assert!(ended.err.contains("not finite"), "values that are not finite: {}", ended.err);
     let export = ended.json("server_metrics_export.json");
-    assert_eq!(export["metrics"]["mock_requests"]["series"][0]["stats"]["total"], 20.0, "the rest is whole");
+    assert_eq!(
+        export["metrics"]["mock_requests"]["series"][0]["stats"]["total"], 20.0,
+        "the rest is complete"
+    );
 }
 
 #[test]
-fn nothing_is_asked_of_whoever_is_to_be_left_alone() {
+fn no_metrics_are_scraped_when_disabled() {
     needs_programs!();
     let server = Server::start("");
     let ended = profile(&server, "--no-server-metrics");

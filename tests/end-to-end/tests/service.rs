@@ -1,4 +1,4 @@
-//! The daemon as a service: what its configuration says is watched, published, kept in parts, and allowed.
+//! Tests the daemon as a service: what its configuration observes, publishes, stores in parts, and allows.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::cgroup::Own;
@@ -17,7 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A port that is free at this moment.
+/// A port that is currently free.
 fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -32,13 +32,13 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
     Some(body.to_owned())
 }
 
-/// The value of the first series whose line begins so.
+/// The value of the first series whose line starts with this.
 fn series(text: &str, begin: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with(begin))?;
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
-fn ask(server: &Server, requests: &str) {
+fn send(server: &Server, requests: &str) {
     let mut client = Command::new("python3");
     client.args(["-c", CLIENT, "127.0.0.1", &server.address.port().to_string(), "2", requests]);
     assert!(client.stdout(Stdio::null()).status().unwrap().success(), "the client");
@@ -46,7 +46,7 @@ fn ask(server: &Server, requests: &str) {
 
 fn requests_in(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    // One that is being written has another name.
+    // A file that is being written has another name.
     let is_part = |name: &str| name.starts_with("requests-") && name.ends_with(".parquet");
     let parts = entries.filter(|entry| is_part(&entry.file_name().to_string_lossy()));
     parts
@@ -55,7 +55,7 @@ fn requests_in(folder: &Path) -> usize {
 }
 
 #[test]
-fn what_the_configuration_names_is_watched_and_published() {
+fn configured_servers_are_observed_and_published() {
     needs_probes!();
     if lacks("python3") {
         return;
@@ -73,17 +73,17 @@ fn what_the_configuration_names_is_watched_and_published() {
     let mut daemon = Daemon::configured(state.path(), Some(&config));
     let is_watching =
         || series(&get(address, "/metrics")?, "aiperfd_watching{server=\"llm\"} ").filter(|one| *one > 0.0);
-    until("the server to be watched", is_watching);
-    ask(&server, "5");
+    until("the server to be observed", is_watching);
+    send(&server, "5");
     let name = "gen_ai_server_time_to_first_token_seconds_count{server=\"llm\",gen_ai_request_model=\"m\"}";
-    let metrics = until("ten requests to be told", || {
+    let metrics = until("ten requests to be published", || {
         let text = get(address, "/metrics")?;
         (series(&text, name)? >= 10.0).then_some(text)
     });
     assert_eq!(series(&metrics, name), Some(10.0), "{metrics}");
     let duration = "gen_ai_server_request_duration_seconds_bucket{server=\"llm\",gen_ai_request_model=\"m\",le=\"+Inf\"}";
     assert_eq!(series(&metrics, duration), Some(10.0), "{metrics}");
-    // How the daemon fares comes twice a second, requests when they end.
+    // The daemon's health is published twice per second, requests when they end.
     until("the kernel's records to be counted", || {
         series(&get(address, "/metrics")?, "aiperfd_kernel_records_total").filter(|count| *count > 0.0)
     });
@@ -93,27 +93,27 @@ fn what_the_configuration_names_is_watched_and_published() {
     let page = get(address, "/").unwrap();
     assert!(page.contains("<title>aiperfd</title>"), "the page");
     a_browser_shows(address);
-    // The next part begins with a request that comes later than a part is long.
+    // The next part starts with a request later than a part's length.
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    ask(&server, "1");
+    send(&server, "1");
     let folder = state.path().join("observed/llm");
     until("the first part", || (requests_in(&folder) >= 10).then_some(()));
     daemon.signal(rustix::process::Signal::TERM);
-    assert!(daemon.ends_well(), "the daemon ends");
-    assert_eq!(requests_in(&folder), 12, "what came last is kept too");
+    assert!(daemon.ends_well(), "the daemon exits");
+    assert_eq!(requests_in(&folder), 12, "the last requests are stored too");
     let runs = std::fs::read_dir(state.path().join("runs")).unwrap().count();
     assert_eq!(runs, 0, "nothing else is left of it");
     let points = collector.points("gen_ai.server.time_to_first_token");
     let count = points.iter().map(|point| point.count).sum::<f64>();
     assert!((count - 12.0).abs() < 0.5, "the collector has them: {points:?}");
     assert_eq!(points[0].attributes["gen_ai.request.model"], "m", "by model");
-    until("nobody to answer any more", || TcpStream::connect(address).is_err().then_some(()));
+    until("the port to be closed", || TcpStream::connect(address).is_err().then_some(()));
 }
 
-/// The page as a browser draws it, where `AIPERFD_BROWSER` names one: Chromium is large.
+/// The page as rendered by a browser, if `AIPERFD_BROWSER` names one: Chromium is large.
 fn a_browser_shows(address: SocketAddr) {
     let Some(browser) = std::env::var_os("AIPERFD_BROWSER") else {
-        writeln!(std::io::stderr(), "not asked for: AIPERFD_BROWSER=chromium looks at the page").ok();
+        writeln!(std::io::stderr(), "skipped: AIPERFD_BROWSER=chromium renders the page").ok();
         return;
     };
     let profile = tempfile::tempdir().unwrap();
@@ -125,20 +125,20 @@ fn a_browser_shows(address: SocketAddr) {
     let row = drawn.split("<tr").find(|row| row.contains("data-name=\"llm\"")).unwrap_or_default();
     let cells = row.split("<td").skip(1).filter_map(|cell| cell.split(['>', '<']).nth(1)).collect::<Vec<_>>();
     assert_eq!(cells.len(), 9, "a row of the server: {drawn}");
-    assert_eq!((cells[0], cells[2]), ("llm (m)", "10"), "who, and how much: {cells:?}");
+    assert_eq!((cells[0], cells[2]), ("llm (m)", "10"), "the server, and its requests: {cells:?}");
     for place in 3..7 {
         assert!(cells[place].parse::<f64>().is_ok_and(|time| time > 0.0), "times: {cells:?}");
     }
 }
 
 #[test]
-fn what_is_not_there_is_said_and_looked_for_again() {
+fn a_missing_target_is_reported_and_retried() {
     needs_probes!();
     let (address, state) = (free(), tempfile::tempdir().unwrap());
     let config =
         format!("[[observe]]\nname = \"llm\"\ncgroup = \"no-such\"\n[publish]\nlisten = \"{address}\"\n");
     let _daemon = Daemon::configured(state.path(), Some(&config));
-    let problem = until("a word about it", || {
+    let problem = until("a message about it", || {
         let live: Value = serde_json::from_str(&get(address, "/live.json")?).unwrap();
         live[0]["problem"].as_str().map(str::to_owned)
     });
@@ -151,7 +151,7 @@ fn a_rule_lets_a_user_observe_what_it_names_and_nothing_else() {
     let (group, other, state) = (Own::make(), Own::make(), tempfile::tempdir().unwrap());
     let config = format!("[[allow]]\nusers = [\"{NOBODY}\"]\ncgroups = [\"{}\"]\n", group.name());
     let daemon = Daemon::configured(state.path(), Some(&config));
-    // The socket is for a group that the host may lack; here everybody may use it.
+    // The socket is for a group that the host may lack; in this test all users may use it.
     let (socket, folder) = (daemon.socket.clone(), daemon.socket.parent().unwrap());
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
@@ -160,17 +160,17 @@ fn a_rule_lets_a_user_observe_what_it_names_and_nothing_else() {
         run.command.arg("--socket").arg(&socket);
         run.end()
     };
-    // Nothing happens there.
+    // There is no traffic.
     let ended = observe(group.name());
     ended.ended_with(3);
     let refused = observe(other.name());
     refused.ended_with(2);
     let words = format!("let him observe `{}`", group.name());
-    assert!(refused.err.contains(&words), "it says what he may: {}", refused.err);
+    assert!(refused.err.contains(&words), "the error states what is allowed: {}", refused.err);
 }
 
 #[test]
-fn what_was_said_is_for_who_made_the_run() {
+fn contents_are_for_the_owner_of_the_run() {
     needs_probes!();
     let state = tempfile::tempdir().unwrap();
     let daemon = Daemon::configured(state.path(), None);
@@ -189,8 +189,8 @@ fn what_was_said_is_for_who_made_the_run() {
     fetch.command.args(["fetch", &id, "--artifact-dir", "got", "--socket"]).arg(&daemon.socket);
     let refused = fetch.end();
     refused.ended_with(2);
-    assert!(refused.err.contains("there is no run"), "others do not learn that it is there: {}", refused.err);
-    assert_eq!(daemon.runs(&format!("fetch {id} --artifact-dir got")).status, Some(0), "who made it");
+    assert!(refused.err.contains("there is no run"), "others cannot see that it exists: {}", refused.err);
+    assert_eq!(daemon.runs(&format!("fetch {id} --artifact-dir got")).status, Some(0), "the owner can");
 }
 
 fn watching_as_nobody(cgroup: &str) -> end_to_end::client::Run {
@@ -199,7 +199,7 @@ fn watching_as_nobody(cgroup: &str) -> end_to_end::client::Run {
     run
 }
 
-/// A number that no user of a host has.
+/// A user id that no user of a host has.
 const NOBODY: u32 = 61111;
 
 #[test]
@@ -218,6 +218,6 @@ fn a_configuration_that_makes_no_sense_is_refused() {
         .arg(folder.path());
     let output = command.output().unwrap();
     assert!(!output.status.success(), "it does not start");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("lower-case letters"), "it says why: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("lower-case letters"), "the error states the reason: {stderr}");
 }

@@ -1,5 +1,5 @@
-//! Which rows and turns are sent when: schedules behind a warm-up, traces that are replayed by themselves, and sessions of which a turn
-//! fails.
+//! Tests which rows and turns are sent when: schedules after a warmup, traces that are replayed by default, and sessions with
+//! failed turns.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -21,7 +21,7 @@ fn with_rows(url: &str, rows: &str, flags: &str) -> Ended {
     run.without_daemon().end()
 }
 
-/// Rows 30 ms apart, told apart by the lengths of their answers, from 2 on.
+/// Rows 30 ms apart, distinguished by the lengths of their responses, from 2 on.
 fn trace(rows: u64) -> String {
     let row = |number: u64| {
         json!({"timestamp": number * 30, "input_length": 10, "output_length": number + 2}).to_string() + "\n"
@@ -29,8 +29,8 @@ fn trace(rows: u64) -> String {
     (0..rows).map(row).collect()
 }
 
-/// The lengths of the answers that were asked for, in the order of the requests.
-fn asked(server: &Server) -> Vec<u64> {
+/// The requested response lengths, in the order of the requests.
+fn lengths(server: &Server) -> Vec<u64> {
     let mut log = server.log();
     log.sort_by_key(|served| served.read_ns);
     let length = |body: &str| serde_json::from_str::<Value>(body).unwrap()["max_completion_tokens"].as_u64();
@@ -51,19 +51,19 @@ fn a_warmup_does_not_shift_a_schedule() {
             "{TRACE} --fixed-schedule --warmup-request-count 3 --warmup-concurrency {workers} --workers {workers}"
         );
         with_rows(&server.url(), &trace(6), &flags).ended_with(0);
-        assert_eq!(asked(&server)[3..], [2, 3, 4, 5, 6, 7], "each row in its place, {workers} workers");
+        assert_eq!(lengths(&server)[3..], [2, 3, 4, 5, 6, 7], "each row in its place, {workers} workers");
     }
     let server = Server::start("--log-bodies --ttft-ms 1 --gap-ms 0");
     let flags = format!(
         "{TRACE} --fixed-schedule --fixed-schedule-start-offset 60 --fixed-schedule-end-offset 120 --warmup-request-count 2"
     );
     with_rows(&server.url(), &trace(6), &flags).ended_with(0);
-    assert_eq!(asked(&server)[2..], [4, 5, 6], "the rows between the offsets");
+    assert_eq!(lengths(&server)[2..], [4, 5, 6], "the rows between the offsets");
 }
 
-/// A trace with times is replayed without being asked to, with as many requests in flight as there are.
+/// A trace with timestamps is replayed by default, with as many requests in flight as necessary.
 #[test]
-fn a_trace_is_replayed_by_itself() {
+fn a_trace_is_replayed_by_default() {
     needs_programs!();
     let server = Server::start("--log-bodies --ttft-ms 400");
     let ended = with_rows(&server.url(), &trace(6), TRACE);
@@ -73,14 +73,18 @@ fn a_trace_is_replayed_by_itself() {
     assert_eq!(ended.json("run.json")["counters"]["connections_opened"], json!(6), "none waited for another");
     let ended = with_rows(&server.url(), &trace(3), &format!("{TRACE} --concurrency 2"));
     ended.ended_with(0);
-    assert_eq!(ended.json("run.json")["counters"]["connections_opened"], json!(2), "but as the user asks");
+    assert_eq!(
+        ended.json("run.json")["counters"]["connections_opened"],
+        json!(2),
+        "but as requested by the user"
+    );
     let refused = with_rows(&server.url(), &trace(3), &format!("{TRACE} --request-rate 9"));
     refused.ended_with(2);
     assert!(refused.err.contains("--no-fixed-schedule"), "{}", refused.err);
 }
 
 #[test]
-fn a_row_without_a_time_has_no_place_in_a_schedule() {
+fn a_row_without_a_timestamp_is_not_in_a_schedule() {
     needs_programs!();
     let server = Server::start("");
     let rows = trace(2) + "{\"input_length\":10,\"output_length\":9}\n";
@@ -90,15 +94,15 @@ fn a_row_without_a_time_has_no_place_in_a_schedule() {
     with_rows(&server.url(), &rows, &format!("{TRACE} --no-fixed-schedule")).ended_with(0);
 }
 
-/// Every turn of every session is sent, whichever fails: of the server's errors and of requests that are given up.
+/// Every turn of every session is sent, even if others fail: by the server's errors or by cancellation.
 #[test]
-fn sessions_go_on_after_turns_that_fail() {
+fn sessions_continue_after_failed_turns() {
     needs_programs!();
     let flags = "--conversation-num 5 --conversation-turn-mean 4 --concurrency 2";
     for fault in ["--fault status:503 --fault-every 3", "--fault close:2 --fault-every 3"] {
         let server = Server::start(fault);
         let ended = Run::profile(&server.url(), flags).end();
-        // A third of the requests failed, and the verdict says so.
+        // A third of the requests failed, so the verdict is not valid.
         ended.ended_with(3);
         let records = ended.records();
         assert_eq!(records.len(), 20, "five sessions of four turns: {fault}");
@@ -108,12 +112,12 @@ fn sessions_go_on_after_turns_that_fail() {
     let flags = format!("{flags} --request-cancellation-rate 50 --request-cancellation-delay 0.001");
     let ended = Run::profile(&server.url(), &flags).end();
     ended.ended_with(0);
-    assert_eq!(ended.records().len(), 20, "a turn that is given up is one of them");
+    assert_eq!(ended.records().len(), 20, "a cancelled turn is one of them");
 }
 
-/// What was said before is not sent to a server that keeps it.
+/// Earlier messages are not sent to a server that stores them.
 #[test]
-fn answers_that_a_server_keeps_are_named() {
+fn stored_responses_are_referenced() {
     needs_programs!();
     let bodies = Arc::new(Mutex::new(Vec::<Value>::new()));
     let seen = Arc::clone(&bodies);
@@ -124,16 +128,16 @@ fn answers_that_a_server_keeps_are_named() {
                 seen.push(serde_json::from_slice(&body).unwrap());
                 seen.len()
             };
-            let answer = json!({"id": format!("resp_{number}"), "status": "completed", "object": "response",
+            let response = json!({"id": format!("resp_{number}"), "status": "completed", "object": "response",
                                 "output": [{"type": "message", "content": [{"type": "output_text", "text": "aye"}]}],
                                 "usage": {"input_tokens": 5, "output_tokens": 1}});
-            let answer = answer.to_string();
+            let response = response.to_string();
             let head = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-                answer.len()
+                response.len()
             );
-            // Whoever reads may have gone.
-            stream.write_all((head + &answer).as_bytes()).ok();
+            // The client may have disconnected.
+            stream.write_all((head + &response).as_bytes()).ok();
         }
     });
     let flags =

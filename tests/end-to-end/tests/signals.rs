@@ -1,5 +1,5 @@
-//! Signals that ask a command to end: `timeout`, Kubernetes and continuous integration send SIGTERM, a terminal that goes
-//! SIGHUP. Wherever the command is, it ends as by Ctrl-C: with a report of what there is, and nothing hidden left.
+//! Tests signals that end a command: `timeout`, Kubernetes and continuous integration send SIGTERM, a closed terminal SIGHUP.
+//! At any point the command ends as by Ctrl-C: with a report of what was measured, and no hidden files left.
 
 use end_to_end::client::{Ended, Run};
 use end_to_end::server::Server;
@@ -9,15 +9,15 @@ use rustix::process::Signal;
 use std::net::TcpListener;
 use std::process::Command;
 
-/// Endless for these tests: a minute's load, four requests at a time.
+/// Long enough for these tests: a minute of load, four concurrent requests.
 const LONG: &str = "--concurrency 4 --benchmark-duration 60";
 /// A response takes 400 ms.
 const STEADY: &str = "--tokens 20 --gap-ms 20";
 /// A response takes minutes.
 const SLOW: &str = "--tokens 20000 --gap-ms 20";
 
-/// The signals that ask a command to end, and its exit status. Where this test itself ignores SIGHUP (`nohup`), so do the
-/// commands that it starts.
+/// The signals that end a command, and its exit status. Where this test itself ignores SIGHUP (`nohup`), so do the commands
+/// that it starts.
 fn signals() -> Vec<(Signal, i32)> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
@@ -38,7 +38,7 @@ fn left_nothing_hidden(ended: &Ended) {
 }
 
 #[test]
-fn every_request_to_end_is_heard_as_ctrl_c_is() {
+fn every_such_signal_is_handled_like_ctrl_c() {
     needs_programs!();
     for (signal, status) in signals() {
         let server = Server::start(STEADY);
@@ -50,7 +50,7 @@ fn every_request_to_end_is_heard_as_ctrl_c_is() {
         assert_eq!(ended.records().len(), server.log().len(), "{signal:?}: what was sent is recorded");
         let run = ended.json("run.json");
         assert_eq!((&run["was_cancelled"], &run["is_complete"]), (&true.into(), &false.into()), "{run}");
-        assert!(ended.out.contains("Request Latency"), "what there is is reported: {}", ended.out);
+        assert!(ended.out.contains("Request Latency"), "the results are reported: {}", ended.out);
         left_nothing_hidden(&ended);
     }
 }
@@ -62,7 +62,7 @@ fn the_second_does_not_wait_for_requests_in_flight() {
     let running = Run::profile(&server.url(), LONG).start();
     server.until_received(4);
     running.signal(Signal::TERM);
-    patience::until("the first word", || running.err().contains("Ctrl-C again").then_some(()));
+    patience::until("the first message", || running.err().contains("Ctrl-C again").then_some(()));
     running.signal(Signal::TERM);
     let ended = running.end();
     ended.ended_with(143);
@@ -72,7 +72,7 @@ fn the_second_does_not_wait_for_requests_in_flight() {
 }
 
 #[test]
-fn under_nohup_a_hang_up_is_nothing() {
+fn under_nohup_a_hang_up_is_ignored() {
     needs_programs!();
     let server = Server::start(STEADY);
     let mut run = Run::profile(&server.url(), "--request-count 12 --concurrency 2");
@@ -87,16 +87,16 @@ fn under_nohup_a_hang_up_is_nothing() {
     running.signal(Signal::HUP);
     let ended = running.end();
     ended.ended_with(0);
-    assert_eq!(ended.records().len(), 12, "all of the run");
+    assert_eq!(ended.records().len(), 12, "the whole run");
 }
 
 #[test]
-fn a_repetition_ends_with_what_its_runs_have_in_common() {
+fn a_series_ends_with_the_aggregate_of_its_runs() {
     needs_programs!();
     let server = Server::start(STEADY);
     let flags = "--concurrency 4 --request-count 8 --num-profile-runs 5 --profile-run-cooldown-seconds 30";
     let running = Run::profile(&server.url(), flags).start();
-    patience::until("the pause behind the first run", || {
+    patience::until("the pause after the first run", || {
         running.err().contains("before the next run").then_some(())
     });
     running.signal(Signal::TERM);
@@ -108,9 +108,9 @@ fn a_repetition_ends_with_what_its_runs_have_in_common() {
     left_nothing_hidden(&ended);
 }
 
-/// Once somebody has listened for a signal its usual effect is gone for good: every later run must listen too.
+/// A process that has once listened for a signal loses the default action for good: every later run must listen too.
 #[test]
-fn a_later_run_of_a_repetition_hears_it_as_the_first_does() {
+fn a_later_run_of_a_series_handles_it_like_the_first() {
     needs_programs!();
     let server = Server::start(STEADY);
     let flags = "--concurrency 2 --benchmark-duration 0.8 --num-profile-runs 10";
@@ -128,9 +128,9 @@ fn a_later_run_of_a_repetition_hears_it_as_the_first_does() {
 }
 
 #[test]
-fn whatever_is_waited_for_the_wait_ends() {
+fn every_wait_ends_with_a_signal() {
     needs_programs!();
-    // It takes connections, and never answers.
+    // It accepts connections, but never responds.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -143,7 +143,7 @@ fn whatever_is_waited_for_the_wait_ends() {
     ] {
         let running = Run::profile(url, &format!("--request-count 4 {flags}")).start();
         if word.is_empty() {
-            // It has connected, and waits for the answer.
+            // It has connected, and waits for the response.
             drop(silent.accept().map(|(stream, _)| std::mem::forget(stream)));
             if !flags.starts_with("--wait") {
                 drop(silent.accept().map(|(stream, _)| std::mem::forget(stream)));
@@ -160,42 +160,42 @@ fn whatever_is_waited_for_the_wait_ends() {
 }
 
 #[test]
-fn a_watch_ends_with_its_report() {
+fn an_observation_ends_with_its_report() {
     needs_probes!();
     let pid = std::process::id().to_string();
     for (signal, _) in signals() {
-        // Nothing happens at that port, which is not what this is about.
+        // There is no traffic on that port, which does not matter here.
         let flags = ["--pid", &pid, "--port", "1", "--fail-on", "never"];
         let running = watching("observe", &flags).start();
-        patience::until("the watch", || running.err().contains("watching").then_some(()));
+        patience::until("the observation", || running.err().contains("observing").then_some(()));
         running.signal(signal);
         let ended = running.end();
         ended.ended_with(0);
-        assert_eq!(ended.json("run.json")["source"], "observe", "the report is there");
+        assert_eq!(ended.json("run.json")["source"], "observe", "there is a report");
         left_nothing_hidden(&ended);
     }
 }
 
 #[test]
-fn an_audit_passes_it_on_and_reports() {
+fn an_audit_forwards_it_and_reports() {
     needs_probes!();
-    let running = end_to_end::watched::audit(&[], &["sh", "-c", "echo begun; sleep 300 & wait"]).start();
-    patience::until("the command", || running.out().contains("begun").then_some(()));
+    let running = end_to_end::watched::audit(&[], &["sh", "-c", "echo started; sleep 300 & wait"]).start();
+    patience::until("the command", || running.out().contains("started").then_some(()));
     running.signal(Signal::TERM);
     let ended = running.end();
     ended.ended_with(143);
-    assert_eq!(ended.json("run.json")["source"], "audit", "the report is there");
+    assert_eq!(ended.json("run.json")["source"], "audit", "there is a report");
     left_nothing_hidden(&ended);
     let stubborn = end_to_end::watched::audit(
         &[],
-        &["sh", "-c", "trap 'echo heard' TERM; echo begun; while :; do sleep 0.1; done"],
+        &["sh", "-c", "trap 'echo received' TERM; echo started; while :; do sleep 0.1; done"],
     );
     let running = stubborn.start();
-    patience::until("the command", || running.out().contains("begun").then_some(()));
+    patience::until("the command", || running.out().contains("started").then_some(()));
     running.signal(Signal::TERM);
-    patience::until("the first to reach the command", || running.out().contains("heard").then_some(()));
+    patience::until("the first to reach the command", || running.out().contains("received").then_some(()));
     running.signal(Signal::TERM);
     let ended = running.end();
     ended.ended_with(137);
-    assert_eq!(ended.json("run.json")["source"], "audit", "the report is there");
+    assert_eq!(ended.json("run.json")["source"], "audit", "there is a report");
 }

@@ -1,4 +1,4 @@
-//! Runs that end before their plan is done: the user's will, the client's death.
+//! Tests runs that end before their plan is complete: stopped by the user, or by the client's death.
 
 use end_to_end::client::Run;
 use end_to_end::daemon::Daemon;
@@ -6,7 +6,7 @@ use end_to_end::server::Server;
 use end_to_end::{needs_programs, patience};
 use rustix::process::Signal;
 
-/// Endless for these tests: a minute's load, four requests at a time.
+/// Long enough for these tests: a minute of load, four concurrent requests.
 const LONG: &str = "--concurrency 4 --benchmark-duration 60";
 /// A response takes 400 ms.
 const STEADY: &str = "--tokens 20 --gap-ms 20";
@@ -14,7 +14,7 @@ const STEADY: &str = "--tokens 20 --gap-ms 20";
 const SLOW: &str = "--tokens 20000 --gap-ms 20";
 
 #[test]
-fn one_interrupt_lets_requests_in_flight_end() {
+fn one_interrupt_waits_for_requests_in_flight() {
     needs_programs!();
     let server = Server::start(STEADY);
     let running = Run::profile(&server.url(), LONG).start();
@@ -22,13 +22,13 @@ fn one_interrupt_lets_requests_in_flight_end() {
     running.signal(Signal::INT);
     let ended = running.end();
     ended.ended_with(130);
-    assert!(ended.err.contains("Ctrl-C again"), "it says what it waits for: {}", ended.err);
+    assert!(ended.err.contains("Ctrl-C again"), "it states what it waits for: {}", ended.err);
     let records = ended.records();
     assert_eq!(records.len(), server.log().len(), "what was sent is recorded");
     assert!(records.iter().all(|record| record.get("error").is_none()), "and ended well: {records:?}");
     let run = ended.json("run.json");
     assert_eq!((&run["was_cancelled"], &run["is_complete"]), (&true.into(), &false.into()), "{run}");
-    assert!(ended.out.contains("Request Latency"), "what there is is reported: {}", ended.out);
+    assert!(ended.out.contains("Request Latency"), "the results are reported: {}", ended.out);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn two_interrupts_stop_at_once() {
     let running = Run::profile(&server.url(), LONG).start();
     server.until_received(4);
     running.signal(Signal::INT);
-    patience::until("the first word", || running.err().contains("Ctrl-C again").then_some(()));
+    patience::until("the first message", || running.err().contains("Ctrl-C again").then_some(()));
     running.signal(Signal::INT);
     let ended = running.end();
     ended.ended_with(130);
@@ -49,7 +49,7 @@ fn two_interrupts_stop_at_once() {
     }
 }
 
-/// A plan of some time ends by itself: what has its grace and is not over is cancelled.
+/// A plan with a duration ends by itself: requests still in flight after the grace period are cancelled.
 #[test]
 fn grace_ends() {
     needs_programs!();
@@ -81,7 +81,7 @@ fn without_its_client_a_run_stops() {
     let server = Server::start(STEADY);
     let running = Run::profile(&server.url(), LONG).with(&daemon).start();
     server.until_received(4);
-    // The value kills the process.
+    // Dropping the value kills the process.
     drop(running);
     let run_id = daemon.run_that_is("finished");
     let received = server.received();

@@ -1,4 +1,4 @@
-//! The daemon as systemd runs it: socket activation, notifications, the watchdog, and the packaged unit's restrictions.
+//! Tests the daemon under systemd: socket activation, notifications, the watchdog, and the packaged unit's restrictions.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::cgroup::Own;
@@ -19,9 +19,9 @@ use tempfile::TempDir;
 /// A service manager with one service.
 struct Manager {
     folder: TempDir,
-    /// Where the service sends notifications.
+    /// The socket for the service's notifications.
     notifications: UnixDatagram,
-    /// Kept, as systemd does, so that clients can connect while no daemon runs.
+    /// Held open, as by systemd, so that clients can connect while no daemon runs.
     listener: UnixListener,
 }
 
@@ -42,17 +42,17 @@ impl Manager {
         self.folder.path().join(name)
     }
 
-    /// Starts the daemon, by a command that takes the daemon's as its arguments.
+    /// Starts the daemon by a command that gets the daemon's command line as arguments.
     fn service(&self, by: &[&str]) -> Service {
         let mut command = Command::new("sh");
-        // systemd passes the socket as descriptor 3, and says for which process it is.
+        // systemd passes the socket as descriptor 3, and states for which process it is.
         command.args(["-c", r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@""#, "sh"]);
         command.args(by).arg(programs::folder().join("aiperfd")).arg("--state-dir").arg(self.path("state"));
         command.args(["--config", "/dev/null"]).env("NOTIFY_SOCKET", self.path("notify"));
         command.env("WATCHDOG_USEC", "200000").env("AIPERFD_LOG", "warn");
         command.stdin(Stdio::from(OwnedFd::from(self.listener.try_clone().unwrap())));
         if !by.is_empty() {
-            // As the unit starts it.
+            // As in the unit.
             let text = fs::read_to_string(unit()).unwrap();
             let start = text.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
             command.args(start.split_whitespace().skip(1));
@@ -101,7 +101,7 @@ impl Drop for Service {
     }
 }
 
-/// It notifies that it is ready and alive, serves on the socket that it was given, and leaves that in place.
+/// It notifies that it is ready and alive, serves on the socket passed to it, and keeps that socket.
 #[test]
 fn it_notifies_its_manager() {
     needs_programs!();
@@ -115,9 +115,9 @@ fn it_notifies_its_manager() {
     manager.receives("STATUS=Ready for runs");
     service.signal(Signal::TERM);
     manager.receives("STOPPING=1");
-    assert!(service.ends_well(), "the daemon ends well");
+    assert!(service.ends_well(), "the daemon exits successfully");
     let waiting = UnixStream::connect(manager.path("control.sock"));
-    assert!(waiting.is_ok(), "the manager's socket stays: {waiting:?}");
+    assert!(waiting.is_ok(), "the manager's socket is kept: {waiting:?}");
     let mut next = manager.service(&[]);
     manager.receives("READY=1");
     manager.profile(&server, "--request-count 4").end().ended_with(0);
@@ -125,7 +125,7 @@ fn it_notifies_its_manager() {
     assert!(next.ends_well(), "the next one took it over");
 }
 
-/// A daemon that hangs sends nothing, so that its manager restarts it.
+/// A daemon that hangs sends no notification, so that its manager restarts it.
 #[test]
 fn one_that_hangs_is_silent() {
     needs_programs!();
@@ -150,22 +150,22 @@ fn a_restart_ends_runs_with_a_verdict() {
     server.until_received(4);
     service.signal(Signal::TERM);
     let ended = running.end();
-    assert!(service.ends_well(), "the daemon ends well: {}", ended.err);
+    assert!(service.ends_well(), "the daemon exits successfully: {}", ended.err);
     has_a_verdict(&ended);
     let verdict = &ended.json("run.json")["verdict"];
-    assert!(verdict.to_string().contains("aiperfd was stopped"), "and who ended it: {verdict}");
+    assert!(verdict.to_string().contains("aiperfd was stopped"), "and the reason: {verdict}");
     assert_eq!(ended.records().len(), server.log().len(), "every request that was sent is in it");
 }
 
 #[track_caller]
 fn has_a_verdict(ended: &Ended) {
-    assert!(ended.status.is_some_and(|status| status <= 1), "it ends by itself: {}", ended.err);
+    assert!(ended.status.is_some_and(|status| status <= 1), "it exits by itself: {}", ended.err);
     let verdict = ended.json("run.json")["verdict"]["standing"].clone();
     let known = ["valid", "degraded", "invalid"].iter().any(|one| verdict == *one);
     assert!(known, "the run has a verdict: {verdict}\n{}\n{}", ended.out, ended.err);
 }
 
-/// A load is generated and stamped by the kernel under everything that the unit forbids.
+/// A load is generated with kernel timestamps under all of the unit's restrictions.
 #[test]
 fn the_units_limits_leave_what_it_needs() {
     needs_probes!();
@@ -173,7 +173,7 @@ fn the_units_limits_leave_what_it_needs() {
         .into_iter()
         .find(|program| Command::new(program).arg("--version").output().is_err());
     if let Some(program) = lacking {
-        return skip(&format!("the program `{program}` is not there"));
+        return skip(&format!("the program `{program}` is not installed"));
     }
     let (manager, server, group) = (Manager::start(), Server::start(""), Own::make());
     let mounts = format!(
@@ -197,15 +197,15 @@ fn the_units_limits_leave_what_it_needs() {
     assert_eq!(run["timestamps"], "ebpf", "the kernel's timestamps: {run}");
     assert_eq!(run["loss"]["unmatched_events"], serde_json::json!({}), "all of them: {}", run["loss"]);
     service.signal(Signal::TERM);
-    assert!(service.ends_well(), "the daemon ends well");
+    assert!(service.ends_well(), "the daemon exits successfully");
 }
 
-/// Where io_uring is forbidden, as by Docker's default profile, the message names it and the cure.
+/// Where io_uring is forbidden, as in Docker's default profile, the message names it and the fix.
 #[test]
 fn a_forbidden_io_uring_is_named() {
     needs_programs!();
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        return skip("the program `systemd-analyze` is not there");
+        return skip("the program `systemd-analyze` is not installed");
     }
     let (folder, server) = (tempfile::tempdir().unwrap(), Server::start(""));
     let forbidding = folder.path().join("unit");
@@ -223,13 +223,13 @@ fn a_forbidden_io_uring_is_named() {
     }
 }
 
-/// systemd itself finds no fault in the units, and rates the service's exposure as low.
+/// systemd itself finds no problem in the units, and rates the service's exposure as low.
 #[test]
-fn the_units_are_sound() {
+fn the_units_are_valid() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["aiperfd.service", "aiperfd.socket"] {
         let text = fs::read_to_string(unit().with_file_name(name)).unwrap();
-        // What they start and their manual pages are installed by the package only.
+        // Their programs and manual pages are installed by the package only.
         let installed = text.lines().filter(|line| !line.starts_with("Documentation="));
         let text =
             installed.map(|line| if line.starts_with("ExecStart=") { "ExecStart=/bin/true" } else { line });
@@ -240,11 +240,11 @@ fn the_units_are_sound() {
         command.args(arguments).current_dir(folder.path()).output()
     };
     let Ok(verified) = analyze(&["verify", "./aiperfd.service", "./aiperfd.socket"]) else {
-        return skip("the program `systemd-analyze` is not there");
+        return skip("the program `systemd-analyze` is not installed");
     };
     let complaints = String::from_utf8_lossy(&verified.stderr).into_owned();
     assert!(verified.status.success() && complaints.is_empty(), "{complaints}");
-    // Tenths: 3.0.
+    // In tenths: 3.0.
     let rated = analyze(&["security", "--offline=true", "--threshold=30", "./aiperfd.service"]).unwrap();
     assert!(rated.status.success(), "{}", String::from_utf8_lossy(&rated.stdout));
 }

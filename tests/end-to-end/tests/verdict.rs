@@ -1,8 +1,8 @@
-//! The verdict of runs of which something is true, and of the same runs without it; and the screen that ends with it.
+//! Tests the verdict of runs with a problem, and of the same runs without it; and the console screen that ends with it.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
-use end_to_end::ask::descendants;
 use end_to_end::client::{Ended, Run};
+use end_to_end::control_http::descendants;
 use end_to_end::hostile::Hostile as Scripted;
 use end_to_end::nginx::Nginx;
 use end_to_end::patience::until;
@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-/// The verdict's level and the reasons that speak against the run.
+/// The verdict's level and the reasons against the run.
 fn verdict(ended: &Ended) -> (String, Vec<String>) {
     let verdict = ended.json("run.json")["verdict"].clone();
     let reasons = verdict["reasons"].as_array().unwrap().iter();
@@ -32,8 +32,8 @@ fn check(ended: &Ended, status: i32, standing: &str, reason: &str) {
     assert!(ended.out.contains(&format!("Verdict: {standing}")), "{}", ended.out);
 }
 
-/// The reasons of a verdict that are not about how busy this machine is.
-fn beside_the_host(mut reasons: Vec<String>) -> Vec<String> {
+/// The reasons of a verdict except those about the load of this machine.
+fn without_host_reasons(mut reasons: Vec<String>) -> Vec<String> {
     let of_host =
         ["hot_core_shared", "sibling_busy", "client_overhead", "standstill", "governor", "steal_time"];
     reasons.retain(|name| !of_host.contains(&name.as_str()));
@@ -46,7 +46,7 @@ fn run(server: &str, flags: &str) -> Ended {
 }
 
 #[test]
-fn failures_speak_against_a_run() {
+fn failures_degrade_the_verdict() {
     needs_programs!();
     for (fault, cause) in [
         ("status:401", "HTTP 401"),
@@ -59,8 +59,8 @@ fn failures_speak_against_a_run() {
     ] {
         let ended = run(&format!("--fault {fault}"), "--request-count 6 --concurrency 2");
         check(&ended, 1, "invalid", "requests_failed");
-        let said = format!("every request failed, the first with: {cause}");
-        assert!(ended.json("run.json")["verdict"].to_string().contains(&said), "{fault}: {}", ended.out);
+        let expected = format!("every request failed, the first with: {cause}");
+        assert!(ended.json("run.json")["verdict"].to_string().contains(&expected), "{fault}: {}", ended.out);
     }
     let half = run("--fault status:503 --fault-every 2", "--request-count 20 --concurrency 2");
     check(&half, 3, "invalid", "requests_failed");
@@ -71,21 +71,21 @@ fn failures_speak_against_a_run() {
 }
 
 #[test]
-fn nothing_speaks_against_a_good_run() {
+fn a_good_run_is_valid() {
     needs_programs!();
     let ended = run("--separate-writes", "--request-count 40 --concurrency 4");
     ended.ended_with(0);
     let (standing, reasons) = verdict(&ended);
-    let speaking = beside_the_host(reasons);
-    assert!(speaking.is_empty(), "{standing}: {speaking:?}");
+    let remaining = without_host_reasons(reasons);
+    assert!(remaining.is_empty(), "{standing}: {remaining:?}");
 }
 
 #[test]
-fn answers_that_were_not_streamed_are_named() {
+fn responses_that_were_not_streamed_are_reported() {
     needs_programs!();
     let together = run("--events-per-write 16", "--request-count 10 --concurrency 2 --osl 16");
     check(&together, 0, "degraded", "buffered");
-    // The server answers with one body, whatever was wanted.
+    // The server responds with one body, whatever was requested.
     let whole = run("", "--request-count 10 --concurrency 2 --osl 16 --extra-inputs stream:false");
     check(&whole, 0, "degraded", "not_streamed");
     let summary = whole.json("profile_export_aiperf.json");
@@ -96,12 +96,12 @@ fn answers_that_were_not_streamed_are_named() {
     assert!(!whole.out.contains("Time to First Token"), "{}", whole.out);
     let wanted = Server::start("");
     let plain = Run::plain_profile(&wanted.url(), "--request-count 10 --osl 16").end();
-    assert!(verdict(&plain).1.iter().all(|name| name != "not_streamed"), "nobody asked for a stream");
+    assert!(verdict(&plain).1.iter().all(|name| name != "not_streamed"), "no stream was requested");
 }
 
-/// The same server, behind a proxy that passes events on and behind one that collects them.
+/// The same server, behind a proxy that forwards events and behind one that buffers them.
 #[test]
-fn a_proxy_that_buffers_is_named() {
+fn a_buffering_proxy_is_reported() {
     needs_programs!();
     let server = Server::start("--tokens 12 --gap-ms 3 --ignore-max-tokens");
     let nginx = Nginx::before(&server);
@@ -112,11 +112,11 @@ fn a_proxy_that_buffers_is_named() {
     check(&Run::profile(&nginx.buffering_url(), &flags).end(), 0, "degraded", "buffered");
 }
 
-/// A server that counts other tokens than anybody else.
+/// A server whose token counts differ from ours.
 #[test]
-fn token_counts_that_disagree_are_named() {
+fn different_token_counts_are_reported() {
     needs_programs!();
-    let server = Scripted::answering(|_, _, stream| {
+    let server = Scripted::responding(|_, _, stream| {
         let chunk = |text: &str| {
             format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
         };
@@ -133,18 +133,18 @@ fn token_counts_that_disagree_are_named() {
     let flags = "--request-count 10 --concurrency 1";
     check(&Run::profile(&server.url(), flags).end(), 0, "degraded", "token_counts_differ");
     let by_server = Run::profile(&server.url(), &format!("{flags} --use-server-token-count")).end();
-    let speaking = beside_the_host(verdict(&by_server).1);
-    assert!(speaking.is_empty(), "the server's own counts are used: {speaking:?}");
+    let remaining = without_host_reasons(verdict(&by_server).1);
+    assert!(remaining.is_empty(), "the server's own counts are used: {remaining:?}");
 }
 
 #[test]
-fn a_standstill_is_named() {
+fn a_stall_is_reported() {
     needs_probes!();
     let server = Server::start("--tokens 50 --gap-ms 4");
     let flags = "--concurrency 4 --benchmark-duration 5 --benchmark-grace-period 5";
     let running = Run::profile(&server.url(), flags).start();
     server.until_received(8);
-    let loadgen = until("a load generator", || part(running.pid(), "aiperf-loadgen"));
+    let loadgen = until("a load generator", || process(running.pid(), "aiperf-loadgen"));
     signal(loadgen, Signal::STOP);
     std::thread::sleep(std::time::Duration::from_millis(2500));
     signal(loadgen, Signal::CONT);
@@ -152,7 +152,7 @@ fn a_standstill_is_named() {
 }
 
 #[test]
-fn a_watch_that_saw_nothing_is_invalid() {
+fn an_observation_without_requests_is_invalid() {
     needs_probes!();
     let ended = audit(&[], &["true"]).end();
     ended.ended_with(3);
@@ -161,7 +161,7 @@ fn a_watch_that_saw_nothing_is_invalid() {
     audit(&[], &["false"]).end().ended_with(1);
 }
 
-/// At 80 columns nothing wraps, all of it fits on a screen of 24 lines, and it ends with the verdict and the files.
+/// At 80 columns no line wraps, everything fits on a screen of 24 lines, and it ends with the verdict and the files.
 #[test]
 fn the_report_is_one_screen() {
     needs_programs!();
@@ -174,7 +174,8 @@ fn the_report_is_one_screen() {
         lines.iter().filter(|line| !line.starts_with("Results")).map(|line| line.chars().count()).max();
     assert!(widest.unwrap() <= 80, "{}", ended.out);
     let verdict = lines.iter().position(|line| line.starts_with("Verdict: invalid")).expect("a verdict");
-    let results = lines.iter().position(|line| line.starts_with("Results: ")).expect("where the files are");
+    let results =
+        lines.iter().position(|line| line.starts_with("Results: ")).expect("the line with the files");
     assert!(verdict < results && results + 2 >= lines.len(), "at the end: {}", ended.out);
     let full = Run::profile(&server.url(), &format!("{flags} --console full")).end();
     assert!(full.out.lines().count() > 40, "every table: {}", full.out);
@@ -183,7 +184,7 @@ fn the_report_is_one_screen() {
 }
 
 #[test]
-fn repetitions_of_failures_are_no_successes() {
+fn repeated_failures_are_not_a_success() {
     needs_programs!();
     let server = Server::start("--fault status:503");
     let ended = Run::profile(&server.url(), "--request-count 3 --num-profile-runs 2").end();
@@ -195,8 +196,8 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
-/// The process of the load generator that sends, not the one that starts such.
-fn part(pid: u32, name: &str) -> Option<u32> {
+/// The load generator that sends requests, not the process that spawns it.
+fn process(pid: u32, name: &str) -> Option<u32> {
     descendants(pid).into_iter().find(|pid| {
         let line =
             std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).unwrap_or_default();
@@ -204,9 +205,9 @@ fn part(pid: u32, name: &str) -> Option<u32> {
     })
 }
 
-/// The kernel's stamps are of another clock there: they are not taken, and the run says why.
+/// There, the kernel's timestamps use another clock: they are not used, and the run reports why.
 #[test]
-fn in_a_time_namespace_other_stamps_are_taken() {
+fn in_a_time_namespace_other_timestamps_are_used() {
     needs_probes!();
     let server = Server::start("");
     let mut command = Command::new("unshare");

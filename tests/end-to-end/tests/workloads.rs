@@ -1,4 +1,4 @@
-//! Loads of several phases, conversations and connections, each against the server's own account of what came when.
+//! Tests loads of several phases, conversations and connections, each compared with the server's own log.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -39,13 +39,13 @@ fn a_warmup_is_sent_first_and_left_out() {
     assert_eq!(summary["request_count"]["avg"], 12.0, "only one is measured");
     let phases = ended.records().iter().map(|record| metadata(record, "benchmark_phase")).collect::<Vec<_>>();
     let of = |name: &str| phases.iter().filter(|phase| *phase == name).count();
-    assert_eq!((of("warmup"), of("profiling")), (6, 12), "each record says which it was of");
+    assert_eq!((of("warmup"), of("profiling")), (6, 12), "each record has its phase");
     let run = ended.json("run.json");
     let at = |place: usize, key: &str| run["phases"][place][key].as_u64().unwrap();
     assert!(at(0, "ended_ns") <= at(1, "begun_ns"), "one after the other: {}", run["phases"]);
 }
 
-/// Phases with names, of which the last begins before the one before it has been answered.
+/// Named phases, of which the last starts before the previous one has completed.
 #[test]
 fn phases_have_names() {
     needs_programs!();
@@ -62,7 +62,7 @@ fn phases_have_names() {
     ended.ended_with(0);
     let records = ended.records();
     let of = |name: &str| records.iter().filter(|record| metadata(record, "phase_name") == name).count();
-    assert_eq!((of("cold"), of("warm"), of("steady")), (3, 4, 6), "each record says which it was of");
+    assert_eq!((of("cold"), of("warm"), of("steady")), (3, 4, 6), "each record has its phase");
     assert_eq!(ended.json("profile_export_aiperf.json")["request_count"]["avg"], 6.0, "one is measured");
     let run = ended.json("run.json");
     let at = |place: usize, key: &str| run["phases"][place][key].as_u64().unwrap();
@@ -70,7 +70,7 @@ fn phases_have_names() {
     assert!(at(2, "begun_ns") < at(1, "ended_ns"), "the last one did not wait: {}", run["phases"]);
 }
 
-/// Each measured phase has results of its own, and all of them make the run's.
+/// Each measured phase has separate results, and all of them together are the run's.
 #[test]
 fn several_phases_are_measured() {
     needs_programs!();
@@ -88,24 +88,28 @@ fn several_phases_are_measured() {
     let failed = all("error_request_count");
     assert!(failed > 0.0, "some failed");
     for (tag, sum) in [("request_count", 32.0 - failed), ("error_request_count", failed)] {
-        assert_eq!((all(tag), of("few", tag) + of("many", tag)), (sum, sum), "{tag}: warm-up is not in it");
+        assert_eq!(
+            (all(tag), of("few", tag) + of("many", tag)),
+            (sum, sum),
+            "{tag}: the warmup is not included"
+        );
     }
     let in_flight = |name| of(name, "effective_concurrency");
     assert!(in_flight("few") <= 1.0 && in_flight("many") > 2.0, "{} {}", in_flight("few"), in_flight("many"));
-    let told = |name: &str| {
+    let listed = |name: &str| {
         let records = ended.records();
         let record = records.iter().find(|record| metadata(record, "phase_name") == name).unwrap();
         (metadata(record, "benchmark_phase"), metadata(record, "profiling_index"))
     };
     let fact = |kind: &str, index: Option<u64>| (json!(kind), json!(index));
-    assert_eq!(told("cold"), fact("warmup", None), "warm-up has no place among those that are measured");
-    assert_eq!(told("few"), fact("profiling", Some(0)), "the first one");
-    assert_eq!(told("many"), fact("profiling", Some(1)), "the second one");
+    assert_eq!(listed("cold"), fact("warmup", None), "the warmup has no index among the measured phases");
+    assert_eq!(listed("few"), fact("profiling", Some(0)), "the first one");
+    assert_eq!(listed("many"), fact("profiling", Some(1)), "the second one");
     let manifest = ended.json("phase_manifest.json");
     let places = manifest["phases"].as_array().unwrap().iter().map(|phase| &phase["profiling_index"]);
     assert_eq!(places.collect::<Vec<_>>(), [&json!(null), &json!(0), &json!(1)], "{manifest}");
     let console = fs::read_to_string(ended.artifacts().join("profile_export_console.txt")).unwrap();
-    assert!(console.contains("aiperfd | Phases"), "side by side: {console}");
+    assert!(console.contains("aiperfd | Phases"), "next to each other: {console}");
 }
 
 #[test]
@@ -123,18 +127,18 @@ fn turns_of_a_session_follow_each_other() {
     let tokens = |record: &Value| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap();
     assert!(
         tokens(&records[0]) + 3 < tokens(&records[1]) && tokens(&records[1]) + 3 < tokens(&records[2]),
-        "each turn is sent with what was said before it: {records:?}"
+        "each turn is sent with the messages before it: {records:?}"
     );
     let mut served = server.log();
     served.sort_by_key(|request| request.read_ns);
     let gaps =
-        served.windows(2).map(|pair| pair[1].read_ns - pair[0].written.last().expect("an answer").before_ns);
-    assert!(gaps.collect::<Vec<_>>()[0] >= 40_000_000, "the second turn waits 40 ms after the answer");
+        served.windows(2).map(|pair| pair[1].read_ns - pair[0].written.last().expect("a response").before_ns);
+    assert!(gaps.collect::<Vec<_>>()[0] >= 40_000_000, "the second turn waits 40 ms after the response");
 }
 
-/// A root begins a fork and two spawns; it waits for the spawns before its last turn.
+/// A root starts a fork and two spawns; it waits for the spawns before its last turn.
 #[test]
-fn sessions_begin_others() {
+fn sessions_start_others() {
     needs_programs!();
     let server = Server::start("");
     let turn = |text: &str, more: &str| {
@@ -153,25 +157,25 @@ fn sessions_begin_others() {
     let records = ended.records();
     assert_eq!(records.len(), 3 * 6, "three trees of six requests");
     let count = |turn: u64| records.iter().filter(|record| metadata(record, "turn_index") == turn).count();
-    assert_eq!((count(0), count(1)), (3 * 4, 3 * 2), "four sessions of a tree, of which two go on");
+    assert_eq!((count(0), count(1)), (3 * 4, 3 * 2), "four sessions of a tree, of which two continue");
     let input = |record: &Value| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap();
     let lengths = records.iter().map(input).collect::<Vec<_>>();
-    // "one", the answer of four tokens and "other" are what a fork is asked.
+    // A fork's prompt is "one", the response of four tokens and "other".
     assert!(lengths.iter().filter(|length| **length >= 6).count() >= 6, "forks inherit: {lengths:?}");
     let of = |name: &str| {
         records.iter().filter(|record| metadata(record, "conversation_id") == name).collect::<Vec<_>>()
     };
-    let (roots, begun) = (of("root"), ["fork", "a", "b"].map(of).concat());
-    assert_eq!((roots.len(), begun.len()), (3 * 2, 3 * 4), "each is called as its row is");
+    let (roots, started) = (of("root"), ["fork", "a", "b"].map(of).concat());
+    assert_eq!((roots.len(), started.len()), (3 * 2, 3 * 4), "each has the name of its row");
     for root in &roots {
         assert_eq!(metadata(root, "agent_depth"), 0, "{root}");
         assert_eq!(metadata(root, "parent_correlation_id"), Value::Null, "{root}");
         assert_eq!(metadata(root, "root_correlation_id"), metadata(root, "x_correlation_id"), "{root}");
     }
-    for session in &begun {
+    for session in &started {
         let above = ["parent_correlation_id", "root_correlation_id"].map(|key| metadata(session, key));
         assert_eq!(metadata(session, "agent_depth"), 1, "{session}");
-        assert_eq!(above[0], above[1], "a root began it: {session}");
+        assert_eq!(above[0], above[1], "a root started it: {session}");
         assert!(roots.iter().any(|root| metadata(root, "x_correlation_id") == above[0]), "{session}");
     }
     let branches = &ended.json("profile_export_aiperf.json")["branch_stats"];
@@ -194,7 +198,7 @@ fn sessions_begin_others() {
 }
 
 #[test]
-fn connections_are_shared_as_asked() {
+fn connections_are_shared_as_requested() {
     needs_programs!();
     let server = Server::start("");
     let rows = "{\"session_id\":\"s\",\"turns\":[{\"text\":\"one\"},{\"text\":\"two\"}]}\n";
@@ -223,15 +227,15 @@ fn a_trace_is_replayed_at_its_times() {
     read.sort_unstable();
     for (row, at) in read.iter().enumerate() {
         let due = 30_000_000 * u64::try_from(row).unwrap();
-        // What was due earlier than the first one's arrival allows is at most that much early.
-        assert!(at - read[0] + 20_000_000 >= due, "row {row} came before its time: {read:?}");
+        // A row is early by at most the delay of the first one's arrival.
+        assert!(at - read[0] + 20_000_000 >= due, "row {row} arrived before its time: {read:?}");
     }
     let run = ended.json("run.json");
     assert_eq!(run["plan"]["load"]["phases"][0]["shape"], "fixed_schedule", "found by its timestamps");
 }
 
 #[test]
-fn users_keep_their_distance() {
+fn users_are_evenly_spaced() {
     needs_programs!();
     let server = Server::start("");
     let rows =
@@ -261,7 +265,7 @@ fn some_requests_are_cancelled_and_the_others_are_not() {
     ended.ended_with(0);
     let records = ended.records();
     let cancelled = records.iter().filter(|record| record["error"]["code"] == 499).count();
-    assert!((15..45).contains(&cancelled), "{cancelled} of 60, half were asked for");
+    assert!((15..45).contains(&cancelled), "{cancelled} of 60, half were requested");
     for record in &records {
         match record.get("error") {
             Some(error) => {
@@ -283,7 +287,7 @@ fn too_many_failures_stop_the_run() {
     let run = ended.json("run.json");
     assert!(
         run["incomplete_reason"].to_string().contains("--failed-request-threshold"),
-        "the run says why it stopped: {}",
+        "the run reports why it stopped: {}",
         run["incomplete_reason"]
     );
     assert!(counter(&ended, "requests_sent") < 500, "most were not sent");
@@ -295,12 +299,12 @@ fn workers_are_no_more_than_there_is_to_share() {
     let server = Server::start("");
     let ended = Run::profile(&server.url(), "--workers 2 --concurrency 1 --request-count 5").end();
     ended.ended_with(0);
-    assert_eq!(ended.records().len(), 5, "nobody waits for a place that never comes");
+    assert_eq!(ended.records().len(), 5, "no worker waits for a slot that never becomes free");
 }
 
-/// The server stands still for two seconds; what was due meanwhile waited, and its latency from due says so.
+/// The server stalls for two seconds; requests due meanwhile waited, and their latency from due includes it.
 #[test]
-fn a_stall_is_in_the_latencies_of_those_who_waited() {
+fn a_stall_is_in_the_latencies_of_waiting_requests() {
     needs_programs!();
     let server = Server::start("--stall-at-ms 300 --stall-for-ms 2000");
     let flags = "--request-rate 100 --arrival-pattern constant --concurrency 8 --benchmark-duration 3 --fail-on never";
@@ -314,18 +318,18 @@ fn a_stall_is_in_the_latencies_of_those_who_waited() {
     // A hundred requests were due in the first of the two seconds, and each of them waited for the second.
     assert!(over("request_latency_from_due", 1000.0) >= 95, "latencies from due contain the stall");
     assert!(over("request_latency_from_due", 1950.0) >= 2, "the first ones all of it");
-    // Eight were in flight; a clock that starts when a request is sent knows of no others.
+    // Eight were in flight; a clock that starts when a request is sent misses all others.
     assert!(over("request_latency", 1000.0) <= 16, "the same latencies from when requests were sent");
     assert!(over("schedule_lag", 1000.0) >= 80, "how late each was sent is stated");
     let run = ended.json("run.json");
     let verdict = run["verdict"].to_string();
-    assert!(verdict.contains("late_requests"), "a run whose requests went late is not valid: {verdict}");
+    assert!(verdict.contains("late_requests"), "a run whose requests were late is not valid: {verdict}");
     assert!(counter(&ended, "requests_late") >= 80, "{}", run["counters"]);
 }
 
-/// Half of what is asked for can't be sent with one request at a time; that is stated, and degrades the run.
+/// Half of the requested rate cannot be sent with one request at a time; that is reported, and degrades the run.
 #[test]
-fn what_was_due_and_not_sent_is_stated() {
+fn unsent_due_requests_are_reported() {
     needs_programs!();
     let server = Server::start("--ttft-ms 20 --tokens 1");
     let flags = "--request-rate 100 --arrival-pattern constant --concurrency 1 --benchmark-duration 1 --fail-on never";
@@ -333,7 +337,7 @@ fn what_was_due_and_not_sent_is_stated() {
     ended.ended_with(0);
     let (sent, unsent) = (counter(&ended, "requests_sent"), counter(&ended, "requests_unsent"));
     assert_eq!(sent + unsent, 100, "a hundred were due");
-    assert!(unsent >= 45, "twenty milliseconds each leave room for fifty: {unsent} were not sent");
+    assert!(unsent >= 45, "at twenty milliseconds each, fifty fit into a second: {unsent} were not sent");
     let run = ended.json("run.json");
     assert_ne!(run["verdict"]["standing"], "valid", "more than one in a hundred: {}", run["verdict"]);
     assert!(run["verdict"].to_string().contains("unsent_requests"), "{}", run["verdict"]);
@@ -359,6 +363,6 @@ fn few_requests_wait_for_their_first_token_at_once() {
     let mut now = 0;
     for (_, change) in waiting {
         now += change;
-        assert!(now <= 2, "no more than two at once");
+        assert!(now <= 2, "no more than two concurrently");
     }
 }

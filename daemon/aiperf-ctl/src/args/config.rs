@@ -1,18 +1,18 @@
-//! AIPerf's YAML configuration as flags.
+//! Converts AIPerf's YAML configuration to flags.
 
 use serde_json::{Map, Value};
 
-/// A flag that a file gives.
+/// A flag that a configuration file sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Flag {
-    /// With its dashes.
+    /// The name with its dashes.
     pub(super) name: &'static str,
-    /// One word each; none for a switch.
+    /// One word per value; none for a switch.
     values: Vec<String>,
 }
 
 impl Flag {
-    /// The words of the command line that say the same.
+    /// The equivalent words of the command line.
     pub(super) fn words(self) -> impl Iterator<Item = String> {
         let switch = self.values.is_empty().then(|| self.name.to_owned());
         let given = self.values.into_iter().map(move |value| format!("{}={value}", self.name));
@@ -20,17 +20,17 @@ impl Flag {
     }
 }
 
-/// What a file says, as flags. `variable` gives the environment's.
+/// The configuration of a file as flags. `variable` reads an environment variable.
 ///
 /// # Errors
-/// Where the file is no YAML, or which of its keys has no flag.
+/// When the text is not valid YAML, or a key has no corresponding flag.
 pub(super) fn flags(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Flag>, String> {
     let text = with_environment(text, variable)?;
     let value: Value = serde_saphyr::from_str(&text).map_err(|error| format!("not valid YAML: {error}"))?;
     let Value::Object(mut top) = value else { return Err("not a mapping".to_owned()) };
-    for (key, why) in NOT_OFFERED {
+    for (key, why) in UNSUPPORTED_KEYS {
         if top.contains_key(*key) {
-            return Err(format!("`{key}` is not offered: {why}"));
+            return Err(format!("`{key}` is not supported: {why}"));
         }
     }
     for key in ["schema_version", "schemaVersion"] {
@@ -46,7 +46,7 @@ pub(super) fn flags(text: &str, variable: impl Fn(&str) -> Option<String>) -> Re
     let body = match top.remove("benchmark") {
         Some(Value::Object(body)) => {
             if let Some(key) = top.keys().next() {
-                return Err(format!("`{key}` is not known beside `benchmark`"));
+                return Err(format!("`{key}` is not a known key next to `benchmark`"));
             }
             body
         }
@@ -66,7 +66,7 @@ fn part(flags: &mut Vec<Flag>, key: &str, value: Value) -> Result<(), String> {
         ("dataset", value) => walk(flags, "datasets", value),
         ("datasets", Value::Array(mut list)) if list.len() == 1 => walk(flags, "datasets", list.remove(0)),
         ("datasets", Value::Array(list)) => {
-            Err(format!("`datasets` has {} entries; one is offered", list.len()))
+            Err(format!("`datasets` has {} entries; only one is supported", list.len()))
         }
         ("phases", Value::Array(list)) if are_several(&list) => {
             flags.push(Flag { name: "--phases", values: vec![Value::Array(list).to_string()] });
@@ -101,7 +101,7 @@ fn part(flags: &mut Vec<Flag>, key: &str, value: Value) -> Result<(), String> {
     }
 }
 
-/// Whether phases are others than one warmup and one that is measured, which have flags of their own.
+/// Whether the phases are more than one warmup and one measured phase, which have flags of their own.
 fn are_several(phases: &[Value]) -> bool {
     let text = |phase: &Value, key: &str| phase.get(key).and_then(Value::as_str).map(str::to_owned);
     let kinds = phases.iter().map(|phase| text(phase, "kind").or_else(|| text(phase, "name")));
@@ -116,10 +116,10 @@ fn are_several(phases: &[Value]) -> bool {
     !is_known || kinds.len() < count || phases.iter().any(is_special)
 }
 
-/// One warmup and one measured phase have flags.
+/// Converts the warmup or the measured phase to flags.
 fn phase(flags: &mut Vec<Flag>, name: &str, phase: Value) -> Result<(), String> {
     if !matches!(name, "warmup" | "profiling") {
-        return Err(format!("phase `{name}` is not known; there are: warmup, profiling"));
+        return Err(format!("phase `{name}` is not known; known phases: warmup, profiling"));
     }
     let Value::Object(phase) = phase else { return Err(format!("phase `{name}` is not a mapping")) };
     for (key, value) in phase {
@@ -170,7 +170,7 @@ fn walk(flags: &mut Vec<Flag>, path: &str, value: Value) -> Result<(), String> {
         Value::Bool(false) if path == "gpu_telemetry.enabled" => switch(flags, "--no-gpu-telemetry"),
         Value::Bool(false) if path == "server_metrics.enabled" => switch(flags, "--no-server-metrics"),
         Value::Null => Ok(()),
-        _ => Err(format!("`{path}` is not known, or has no flag here")),
+        _ => Err(format!("`{path}` is not known, or has no corresponding flag")),
     }
 }
 
@@ -190,16 +190,16 @@ fn put(flags: &mut Vec<Flag>, name: &'static str, path: &str, value: Value) -> R
             .map(|(key, value)| scalar(path, value).map(|value| format!("{key}:{value}")))
             .collect::<Result<_, _>>()?,
         Value::Object(mut map) => {
-            // A distribution: its mean is the flag's, its spread the sister flag's.
+            // A distribution: its mean sets the flag, its standard deviation sets the flag's counterpart.
             if let Some(spread) = map.remove("stddev") {
                 let Some((_, sister)) = SPREADS.iter().find(|(mean, _)| *mean == name) else {
-                    return Err(format!("`{path}` has no spread here"));
+                    return Err(format!("`{path}` cannot have a standard deviation"));
                 };
                 put(flags, sister, path, spread)?;
             }
             let Some(mean) = map.remove("mean").or_else(|| map.remove("value")).filter(|_| map.is_empty())
             else {
-                return Err(format!("`{path}`: only a number or {{mean, stddev}} is offered"));
+                return Err(format!("`{path}`: only a number or {{mean, stddev}} is supported"));
             };
             vec![scalar(path, &mean)?]
         }
@@ -215,7 +215,7 @@ fn scalar(path: &str, value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(truth) => Ok(truth.to_string()),
-        _ => Err(format!("`{path}` is not a plain value")),
+        _ => Err(format!("`{path}` is not a string, number or boolean")),
     }
 }
 
@@ -224,11 +224,13 @@ fn with_environment(text: &str, variable: impl Fn(&str) -> Option<String>) -> Re
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let Some((inside, after)) = after.split_once('}') else { return Err("`${` has no `}`".to_owned()) };
+        let Some((inside, after)) = after.split_once('}') else {
+            return Err("`${` has no closing `}`".to_owned());
+        };
         let (name, default) =
             inside.split_once(':').map_or((inside, None), |(name, default)| (name, Some(default)));
         let value = variable(name).or_else(|| default.map(str::to_owned));
-        let Some(value) = value else { return Err(format!("`${{{name}}}` is not in the environment")) };
+        let Some(value) = value else { return Err(format!("`${{{name}}}` is not set in the environment")) };
         out.push_str(before);
         out.push_str(&value);
         rest = after;
@@ -237,11 +239,11 @@ fn with_environment(text: &str, variable: impl Fn(&str) -> Option<String>) -> Re
     Ok(out)
 }
 
-const NOT_OFFERED: &[(&str, &str)] = &[
+const UNSUPPORTED_KEYS: &[(&str, &str)] = &[
     ("sweep", "one command measures one load; run it once for each value"),
-    ("plot", "nothing is plotted here; `aiperf plot DIR` draws the artifact directory of a run"),
-    ("variables", "write the values out, or take them from the environment as ${NAME}"),
-    ("no_sweep_table", "there are no sweeps"),
+    ("plot", "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run"),
+    ("variables", "write the values out, or set them in the environment and use ${NAME}"),
+    ("no_sweep_table", "sweeps are not supported"),
 ];
 const DATASET_TYPES: [&str; 3] = ["synthetic", "file", "public"];
 const SPREADS: &[(&str, &str)] = &[
@@ -431,8 +433,8 @@ mod tests {
 
     #[test]
     fn what_has_no_flag_is_refused_by_name() {
-        check_refused("model: ${NONE}\n", "`${NONE}` is not in the environment");
-        check_refused("sweep: {}\n", "`sweep` is not offered");
+        check_refused("model: ${NONE}\n", "`${NONE}` is not set in the environment");
+        check_refused("sweep: {}\n", "`sweep` is not supported");
         check_refused("model: m\nendpoint: {colour: 3}\n", "`endpoint.colour` is not known");
         check_refused("model: [", "not valid YAML");
     }

@@ -1,19 +1,19 @@
-//! `docs/FLAGS.md`: what became of each of AIPerf's flags, made from the flags themselves.
+//! Generates `docs/FLAGS.md` from the flags themselves: how each of AIPerf's flags is supported.
 
 use super::Args;
-use super::not_offered::why_not;
 use super::parse::{canonical, profile_command};
-use crate::say::PROGRAM;
+use super::unsupported::why_not;
+use crate::terminal::PROGRAM;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// The command line, for man pages and completions.
+/// The command line, from which man pages and completions are generated.
 #[must_use]
 pub fn command() -> clap::Command {
     without_hidden(&<Args as clap::CommandFactory>::command(), PROGRAM)
 }
 
-/// A command line without the subcommands that only programs call.
+/// A command line without its internal subcommands, which only other programs call.
 pub(crate) fn without_hidden(whole: &clap::Command, name: &'static str) -> clap::Command {
     let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     let bare = clap::Command::new(name)
@@ -27,7 +27,7 @@ pub(crate) fn without_hidden(whole: &clap::Command, name: &'static str) -> clap:
 /// The text of `docs/FLAGS.md`.
 ///
 /// # Panics
-/// When a flag of AIPerf is neither defined nor refused by name, or when one of its names is missing.
+/// When a flag of AIPerf is neither defined nor listed as unsupported, or when one of its names is missing.
 #[must_use]
 pub fn markdown() -> String {
     let profile = profile_command();
@@ -38,13 +38,18 @@ pub fn markdown() -> String {
             Some(group) => {
                 put(
                     &mut text,
-                    format_args!("\n## {group}\n\n| AIPerf | here | what differs |\n| --- | --- | --- |\n"),
+                    format_args!(
+                        "\n## {group}\n\n| AIPerf | aiperf-ctl | difference |\n| --- | --- | --- |\n"
+                    ),
                 );
             }
             None => theirs.extend(row(&mut text, &profile, line)),
         }
     }
-    put(&mut text, format_args!("\n## Ours\n\n| flag | what it does |\n| --- | --- |\n"));
+    put(
+        &mut text,
+        format_args!("\n## Flags that AIPerf does not have\n\n| flag | what it does |\n| --- | --- |\n"),
+    );
     for flag in
         profile.get_arguments().filter(|flag| flag.get_long().is_some_and(|long| !theirs.contains(long)))
     {
@@ -54,18 +59,18 @@ pub fn markdown() -> String {
     text
 }
 
-/// Writes the line of a flag; gives the name of ours.
+/// Writes the table row of a flag; returns the name of the corresponding flag of aiperf-ctl.
 fn row(text: &mut String, profile: &clap::Command, line: &str) -> Option<String> {
     let names = line.split(' ').collect::<Vec<_>>();
     let shown = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
     let first = names.first().copied().unwrap_or_default();
     if let Some(why) = why_not(first) {
-        put(text, format_args!("| {shown} | not offered | {} |\n", cell(why)));
+        put(text, format_args!("| {shown} | not supported | {} |\n", cell(why)));
         return None;
     }
     let ours = canonical(first);
     let flag = profile.get_arguments().find(|flag| flag.get_long() == Some(ours.as_str()));
-    let Some(flag) = flag else { panic!("AIPerf's {first} is neither defined nor refused by name") };
+    let Some(flag) = flag else { panic!("AIPerf's {first} is neither defined nor listed as unsupported") };
     for name in &names {
         let known = name
             .strip_prefix("--")
@@ -82,7 +87,7 @@ fn row(text: &mut String, profile: &clap::Command, line: &str) -> Option<String>
 }
 
 fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
-    text.write_fmt(line).expect("a string takes every text");
+    text.write_fmt(line).expect("writing to a string cannot fail");
 }
 
 fn cell(text: &str) -> String {
@@ -91,58 +96,67 @@ fn cell(text: &str) -> String {
 
 const AIPERF_FLAGS: &str = include_str!("aiperf-flags.txt");
 const DIFFERENT: &[(&str, &str)] = &[
-    ("--stream", "`spans` too, if it is named: one for each request"),
-    ("--model-names", "a list does not become a sweep; `weighted` with --model-weights too"),
-    ("--convergence-metric", "runs can agree from the third on, not from the second"),
-    ("--export-http-trace", "`trace_type` is `aiperfd`; the stages come from the kernel's stamps and ours"),
-    ("--api-key", "read from the environment too (`AIPERF_API_KEY`), and never stored"),
-    ("--header", "values are never stored; commas do not part headers"),
-    ("--model-selection-strategy", "`weighted` too, with --model-weights"),
+    ("--stream", "also accepts `spans`: one span per request, only when listed"),
+    ("--model-names", "a list is not a sweep; also accepts `weighted`, with --model-weights"),
+    ("--convergence-metric", "convergence is tested from the third run on, not from the second"),
+    (
+        "--export-http-trace",
+        "`trace_type` is `aiperfd`; the stages are computed from kernel and client timestamps",
+    ),
+    ("--api-key", "also read from the environment (`AIPERF_API_KEY`); never stored"),
+    ("--header", "values are never stored; headers are not split at commas"),
+    ("--model-selection-strategy", "also accepts `weighted`, with --model-weights"),
     (
         "--tokenizer",
-        "default `builtin`; `none`; a name is looked for in the local Hugging Face cache only, nothing is downloaded",
+        "default `builtin`; `none`; a name is looked up in the local Hugging Face cache only, nothing is downloaded",
     ),
-    ("--tokenizer-revision", "of the local Hugging Face cache"),
+    ("--tokenizer-revision", "a revision in the local Hugging Face cache"),
     ("--public-dataset", "read from --dataset-path; nothing is downloaded"),
-    ("--config", "keys that have no flag here are refused by name; of `phases` the warm-ups come first"),
+    ("--config", "keys without a corresponding flag are an error; warm-up `phases` run first"),
     (
         "--cache-bust",
-        "a marker is sent beside the tokens of --isl, not as part of them; that of a warm-up is not counted as its input",
+        "the marker is added to the tokens of --isl, not included in them; a warm-up's marker is not counted as input",
     ),
-    ("--dataset-filter", "any field of any dataset; of `exgentic` as in AIPerf"),
-    ("--num-dataset-entries", "of files too: no more rows are read; at most 16384 are made by default"),
+    ("--dataset-filter", "any field of any dataset; `exgentic` as in AIPerf"),
+    (
+        "--num-dataset-entries",
+        "also limits the rows read from a file; at most 16384 are generated by default",
+    ),
     (
         "--audio-format",
-        "of `mp3` at most 256 different sounds are made, and sent in turn; `ffmpeg` encodes them",
+        "with `mp3`, at most 256 distinct clips are generated and reused in turn; `ffmpeg` encodes them",
     ),
-    ("--video-batch-size", "at most 64 different videos are made, and sent in turn; `ffmpeg` encodes them"),
+    (
+        "--video-batch-size",
+        "at most 64 distinct videos are generated and reused in turn; `ffmpeg` encodes them",
+    ),
     ("--concurrency", "one value, at most 65536; no sweep"),
     ("--prefill-concurrency", "one value; no sweep"),
     ("--request-rate", "one value; no sweep"),
-    ("--request-count", "one value; no sweep; with no end given, a file is sent once"),
+    ("--request-count", "one value; no sweep; without any stop condition, a file is sent once"),
     ("--benchmark-duration", "one value; no sweep"),
     ("--conversation-num", "one value; no sweep"),
     ("--num-users", "one value; no sweep"),
     ("--prompt-input-tokens-mean", "one value; no sweep"),
     ("--prompt-output-tokens-mean", "one value; no sweep"),
-    ("--image-source", "`assets` is not offered: there are no pictures inside"),
+    ("--image-source", "`assets` is not supported: no images are bundled"),
     ("--output-artifact-dir", "default `artifacts/<model>-openai-<endpoint>-<load>`"),
-    ("--workers-max", "threads with a core of their own, at most as many as there are; default 1"),
-    ("--log-level", "of a private daemon; default `WARNING`"),
+    ("--workers-max", "threads with a core of their own, at most the number of cores; default 1"),
+    ("--log-level", "applies to a private daemon; default `WARNING`"),
     ("--profile-export-prefix", "a name, not a path"),
-    ("--mlflow-tracking-uri", "of a server (`http:`, `https:`): no store in a folder"),
-    ("--ui-type", "`dashboard` is taken as `simple`"),
+    ("--mlflow-tracking-uri", "must be a server (`http:`, `https:`); a local directory is not supported"),
+    ("--ui-type", "`dashboard` is treated as `simple`"),
     ("--record-processor-service-count", "no effect: one thread counts tokens"),
-    ("--stats-interval", "no effect: progress shows as it comes"),
+    ("--stats-interval", "no effect: progress is shown as it is received"),
     ("--request-timeout-seconds", "from submission to the end of the response"),
-    ("--random-seed", "makes its own sequence: not the same prompts as AIPerf's"),
+    ("--random-seed", "seeds a different generator: prompts differ from AIPerf's"),
 ];
 const HEAD: &str = "# AIPerf's flags
 
-<!-- Made by `cargo xtask docs`; do not edit. -->
+<!-- Generated by `cargo xtask docs`; do not edit. -->
 
-Each flag of `aiperf profile` (AIPerf 0.13.0), and what `aiperf-ctl profile` makes of it: `same`, `different` (how), `not
-offered` (refused by name, with the reason). Every name of a flag works, not only the first. Names of values are known in any
-case and with either kind of dash, and lists are written with spaces, with commas or by repetition. A flag that would do nothing
-in a run is refused where AIPerf refuses it, and otherwise named in a warning.
+Each flag of `aiperf profile` (AIPerf 0.13.0), and how `aiperf-ctl profile` supports it: `same`, `different` (how), `not
+supported` (an error that states the reason). Every name of a flag works, not only the first. Names of values are accepted in
+any case and with either kind of dash, and lists are written with spaces, with commas or by repetition. A flag that would have
+no effect in a run is an error where AIPerf treats it as one, and otherwise a warning.
 ";

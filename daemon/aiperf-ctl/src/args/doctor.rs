@@ -13,7 +13,7 @@ pub struct DoctorArgs {
     /// Print everything as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Exit with status 1 unless this check is ok; may be given several times. `--all` shows the names.
+    /// Exit with status 1 unless this check is ok; may be repeated. `--all` lists the names.
     #[arg(
         long,
         value_name = "CHECK",
@@ -22,13 +22,13 @@ pub struct DoctorArgs {
         value_parser = PossibleValuesParser::new(doctor::CHECKS.iter().map(|check| check.name))
     )]
     pub require: Vec<String>,
-    /// Check ports, descriptors and memory for so many connections.
+    /// Check ports, file descriptors and memory for this many connections.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub concurrency: Option<u32>,
-    /// The cores that the load generator is to have, as for `profile`.
+    /// The cores intended for the load generator, as for `profile`.
     #[arg(long)]
     pub cpus: Option<String>,
-    /// Where artifacts are to be written.
+    /// The directory intended for artifacts.
     #[arg(long, visible_alias = "output-artifact-dir", default_value = ".")]
     pub artifact_dir: PathBuf,
     /// The daemon's control socket.

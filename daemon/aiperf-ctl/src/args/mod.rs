@@ -1,4 +1,5 @@
-//! The command line of `aiperf-ctl`. Flag names of `profile` are NVIDIA AIPerf's; ours are under "Kernel timing".
+//! Defines the command line of `aiperf-ctl`. `profile` has NVIDIA AIPerf's flag names; flags that AIPerf lacks are under
+//! "Kernel timing".
 
 mod alias;
 mod compare;
@@ -13,7 +14,6 @@ mod load;
 mod media;
 mod metric;
 mod multi_run;
-mod not_offered;
 mod output;
 mod parse;
 mod prompt;
@@ -27,6 +27,7 @@ mod telemetry;
 mod timing;
 mod tokenizer;
 mod trace;
+mod unsupported;
 mod value;
 mod watch;
 mod words;
@@ -65,52 +66,52 @@ pub(crate) use telemetry::TelemetryArgs;
 use tokenizer::TokenizerArgs;
 pub(crate) use trace::TraceArgs;
 
-/// Where the system's daemon listens.
+/// The control socket of the system's daemon.
 pub(crate) const SOCKET: &str = "/run/aiperfd/control.sock";
 
-/// Measures LLM inference servers with kernel timestamps: what the kernel saw, beside what the client saw.
+/// Benchmarks LLM inference servers with kernel timestamps: what the kernel measured, next to what the client measured.
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = true, max_term_width = 100, after_help = EXIT_STATUSES)]
 pub struct Args {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Sends load to a server, measures it, and writes a report.
     #[command(after_help = PROFILE_EXAMPLES)]
     Profile(Box<ProfileArgs>),
-    /// Runs any command and reports what the kernel saw of its requests.
+    /// Runs any command and reports what the kernel measured of its requests.
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(Box<AuditArgs>),
-    /// Watches the requests of processes that run already, at the client's or the server's end. Takes root.
+    /// Observes the requests of running processes, on the client's or the server's side. Requires root.
     Observe(Box<ObserveArgs>),
-    /// Joins a run that watches this process, and becomes the command.
+    /// Joins a run that observes this process, then executes the command in its place.
     #[command(hide = true)]
     JoinRun(JoinArgs),
-    /// Publishes what a daemon watches; the daemon starts it.
+    /// Publishes metrics of what a daemon observes; started by the daemon.
     #[command(hide = true)]
     Publish(PublishArgs),
-    /// Computes the report of a stored run again, also of one that NVIDIA AIPerf made.
+    /// Recomputes the report of a stored run, also of a run of NVIDIA AIPerf.
     Report(Box<ReportArgs>),
-    /// Compares runs, also of other tools, metric by metric.
+    /// Compares runs metric by metric, also those of other benchmark tools.
     Compare(CompareArgs),
-    /// Tells what a trace asks before it is replayed: lengths, what requests share, what a cache could save.
+    /// Analyzes a trace before it is replayed: lengths, shared prefixes, what a prefix cache could save.
     AnalyzeTrace(TraceArgs),
-    /// Lists, shows, fetches, recovers and removes the runs that a daemon keeps.
+    /// Lists, shows, fetches, recovers and removes the runs that a daemon stores.
     Runs(RunsArgs),
-    /// Reports what this host can and can't do for a measurement, with the cause and the cure of each problem.
+    /// Checks what this host supports for measurements, with the cause and the fix of each problem.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
-    /// Puts a command `aiperf` beside this program, so that scripts written for NVIDIA AIPerf run unchanged.
+    /// Installs an `aiperf` command next to this program, so that scripts written for NVIDIA AIPerf run unchanged.
     InstallAlias(AliasArgs),
-    /// Installs the completion of a shell for the user.
+    /// Installs shell completion for the user.
     #[command(long_flag = "install-completion")]
     InstallCompletion(InstallCompletionArgs),
-    /// Prints the completion of a shell.
+    /// Prints the completion script of a shell.
     #[command(long_flag = "show-completion")]
     ShowCompletion(ShellArgs),
     /// Prints the version, the commit and the digest of the kernel programs.
@@ -125,118 +126,118 @@ pub enum Command {
 /// Flags of `profile`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProfileArgs {
-    /// What the server is asked.
+    /// The server, its API and how requests are sent.
     #[command(flatten)]
     pub endpoint: EndpointArgs,
     /// How tokens are counted.
     #[command(flatten)]
     pub tokenizer: TokenizerArgs,
-    /// What the requests say: from a file, or made up.
+    /// What requests contain: prompts read from a file, or generated.
     #[command(flatten)]
     pub input: InputArgs,
-    /// How many turns, with what pauses.
+    /// Conversations: how many turns, with what pauses.
     #[command(flatten)]
     pub conversation: ConversationArgs,
-    /// Made-up prompts.
+    /// Synthetic prompts.
     #[command(flatten)]
     pub prompt: PromptArgs,
-    /// Made-up pictures.
+    /// Synthetic images.
     #[command(flatten)]
     pub image: ImageArgs,
-    /// Made-up sounds.
+    /// Synthetic audio.
     #[command(flatten)]
     pub audio: AudioArgs,
-    /// Made-up videos.
+    /// Synthetic videos.
     #[command(flatten)]
     pub video: VideoArgs,
-    /// Made-up rankings.
+    /// Synthetic rankings.
     #[command(flatten)]
     pub rankings: RankingsArgs,
-    /// A trace changed before it is replayed.
+    /// Changes to a trace before it is replayed.
     #[command(flatten)]
     pub synthesis: SynthesisArgs,
     /// When requests are sent.
     #[command(flatten)]
     pub load: LoadArgs,
-    /// Requests at the times that a trace gives.
+    /// Requests at the timestamps of a trace.
     #[command(flatten)]
     pub schedule: ScheduleArgs,
     /// Requests before the measurement.
     #[command(flatten)]
     pub warmup: WarmupArgs,
-    /// Users with a conversation each.
+    /// Simulated users with a conversation each.
     #[command(flatten)]
     pub users: UserArgs,
-    /// Requests given up on purpose.
+    /// Requests cancelled on purpose.
     #[command(flatten)]
     pub cancellation: CancellationArgs,
-    /// How it is measured.
+    /// How requests are timed.
     #[command(flatten)]
     pub timing: TimingArgs,
-    /// Which metrics there are beyond those that every run has.
+    /// Metrics in addition to the default ones.
     #[command(flatten)]
     pub metrics: MetricArgs,
-    /// The same load several times.
+    /// Repeated runs of the same load.
     #[command(flatten)]
     pub multi_run: MultiRunArgs,
-    /// What is written.
+    /// What is written to files and to the console.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// What is measured beside the requests.
+    /// Telemetry in addition to the requests' timing.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
     /// How the programs behave.
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// The flags that were given: names as they stand first in the help, `concurrency`, and as the user wrote them.
+    /// The flags that were given: each flag's first name in the help, such as `concurrency`, and the name that the user wrote.
     #[arg(skip)]
     pub given: BTreeMap<String, String>,
 }
 
 const EXIT_STATUSES: &str = "\
 Exit status:
-  0    done
-  1    the run could not be made, every request failed, or more than --failed-request-threshold
-  2    the command line or an input file is wrong
-  3    the verdict is as bad as --fail-on says, or worse
+  0    success
+  1    the run could not be carried out, all requests failed, or more than --failed-request-threshold did
+  2    the command line or an input file is invalid
+  3    the verdict is at the level of --fail-on, or worse
   4    a condition of --fail-if holds (compare)
-  130  stopped by Ctrl-C (SIGINT), 143 by SIGTERM, 129 by SIGHUP; what was measured until then is reported";
+  130  stopped by Ctrl-C (SIGINT), 143 by SIGTERM, 129 by SIGHUP; results up to that point are still reported";
 
 const PROFILE_EXAMPLES: &str = "\
 Examples:
-  # 16 streams at a time, 200 requests
+  # 16 concurrent streams, 200 requests
   aiperf-ctl profile --model m --url localhost:8000 --streaming --concurrency 16 --request-count 200
 
-  # 50 requests a second for a minute, as independent users would send them
+  # 50 requests per second for a minute, with the random arrivals of independent users
   aiperf-ctl profile --model m --url localhost:8000 --streaming --request-rate 50 --benchmark-duration 60
 
-  # conversations of five turns, ten at a time
+  # conversations of five turns, ten of them concurrently
   aiperf-ctl profile --model m --url localhost:8000 --streaming --concurrency 10 --conversation-num 50 \\
       --conversation-turn-mean 5 --conversation-turn-delay-mean 1000
 
-Exit status: 0 done, 1 failed, 2 bad input, 3 verdict (--fail-on), 130 Ctrl-C, 143 SIGTERM";
+Exit status: 0 success, 1 failed, 2 invalid input, 3 verdict (--fail-on), 130 Ctrl-C, 143 SIGTERM";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
-  # problems first, then one line for each group of checks
+  # problems first, then one line per group of checks
   aiperf-ctl doctor
 
-  # whether this host has room for 4096 connections
+  # check that this host can hold 4096 connections
   aiperf-ctl doctor --concurrency 4096
 
-  # in CI: fail unless runs get kernel stamps
+  # in CI: fail unless runs get kernel timestamps
   aiperf-ctl doctor --require ebpf --require io_uring
 
-Exit status: 0 whatever is found, 1 a check of --require is not ok, 2 bad input";
+Exit status: 0 even if problems are found, 1 a check of --require is not ok, 2 invalid input";
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:
-  # what the kernel saw of one request
+  # what the kernel measured of one request
   aiperf-ctl audit -- curl -sN localhost:8000/v1/chat/completions -H 'Content-Type: application/json' \\
       -d '{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'
 
-  # a benchmark client, beside what it says itself
+  # a benchmark client, next to its own results
   aiperf-ctl audit --artifact-dir artifacts/audit -- aiperf profile -m m -u localhost:8000 --streaming
 
 Output and exit status are the command's own; the report goes to standard error. Unless you are root the command can't gain
-privilege (no_new_privs): sudo and other setuid programs do not work in it.";
+privilege (no_new_privs): sudo and other setuid programs do not work in the command.";

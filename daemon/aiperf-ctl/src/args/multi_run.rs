@@ -1,31 +1,31 @@
-//! The same load several times, to see how far numbers vary from run to run.
+//! Flags of repeated runs of the same load, which show how far metrics vary from run to run.
 
 use super::value::not_negative;
 use clap::ValueEnum;
 
-/// The same load several times.
+/// Flags of repeated runs of the same load.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Repetition")]
 pub struct MultiRunArgs {
-    /// How often to run. From two on, the mean over runs is written with its confidence interval to aggregate/.
+    /// Number of runs. With two or more, the mean over runs and its confidence interval are written to aggregate/.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub num_profile_runs: u32,
     /// Seconds to wait between runs.
     #[arg(long, default_value_t = 0.0, value_parser = not_negative)]
     pub profile_run_cooldown_seconds: f64,
-    /// The confidence of the intervals over runs.
+    /// Confidence level of the intervals over runs.
     #[arg(long, default_value_t = 0.95, value_parser = share)]
     pub confidence_level: f64,
-    /// Stop before that when runs agree on this metric, from the third run on.
+    /// Stop early when the runs have converged on this metric; tested from the third run on.
     #[arg(long)]
     pub convergence_metric: Option<String>,
-    /// The statistic of the metric on which runs are to agree.
+    /// The statistic of --convergence-metric that is tested.
     #[arg(long, value_enum, default_value_t = ConvergenceStat::Avg)]
     pub convergence_stat: ConvergenceStat,
-    /// What agreeing means.
+    /// How convergence is tested.
     #[arg(long, value_enum, default_value_t = ConvergenceMode::CiWidth)]
     pub convergence_mode: ConvergenceMode,
-    /// How well runs are to agree. Default: 0.1 for ci_width, 0.05 otherwise.
+    /// Convergence threshold. Default: 0.1 for ci_width, 0.05 otherwise.
     #[arg(long, value_parser = share)]
     pub convergence_threshold: Option<f64>,
     /// Warm up before the first run only. [default]
@@ -34,10 +34,10 @@ pub struct MultiRunArgs {
     /// Warm up before every run.
     #[arg(long, overrides_with = "profile_run_disable_warmup_after_first")]
     pub no_profile_run_disable_warmup_after_first: bool,
-    /// Take 42 where several runs have no --random-seed, so that all send the same. [default]
+    /// Use seed 42 for all of several runs when --random-seed is not given, so that they send the same requests. [default]
     #[arg(long, overrides_with = "no_set_consistent_seed")]
     pub set_consistent_seed: bool,
-    /// Draw a seed for each run.
+    /// Use a different random seed for each run.
     #[arg(long, overrides_with = "set_consistent_seed")]
     pub no_set_consistent_seed: bool,
 }
@@ -58,11 +58,12 @@ pub enum ConvergenceStat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum ConvergenceMode {
-    /// The width of the mean's confidence interval over runs, divided by the mean, is below the threshold.
+    /// The width of the mean's confidence interval over runs, relative to the mean, is below the threshold.
     CiWidth,
-    /// The deviation over runs, divided by the mean, is below the threshold.
+    /// The standard deviation over runs, relative to the mean, is below the threshold.
     Cv,
-    /// The last run's requests could be of the same distribution as all before: Smirnov's test has p above it.
+    /// The last run's requests follow the same distribution as all earlier ones: the Kolmogorov-Smirnov test's p is above the
+    /// threshold.
     Distribution,
 }
 

@@ -1,35 +1,35 @@
-//! What is written.
+//! Flags of what is written to files and to the console.
 
 use clap::ValueEnum;
 use std::path::PathBuf;
 
-/// What is written.
+/// Flags of what is written to files and to the console.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Where results go. Default: artifacts/<model>-openai-<endpoint>-<load>.
+    /// Directory for the results. Default: artifacts/<model>-openai-<endpoint>-<load>.
     #[arg(long, visible_alias = "output-artifact-dir")]
     pub artifact_dir: Option<PathBuf>,
-    /// A base name for the exported files: a name, not a path, and not that of another file such as `run`.
+    /// Base name of the exported files: not a path, and not the name of another artifact such as `run`.
     #[arg(long, visible_alias = "profile-export-file")]
     pub profile_export_prefix: Option<String>,
-    /// How much is exported: summary, records (a line per request too) or raw (every response too).
+    /// Export level: summary, records (also one line per request) or raw (also every response).
     #[arg(long, visible_alias = "profile-export-level", value_enum, default_value_t = ExportLevelArg::Records)]
     pub export_level: ExportLevelArg,
-    /// Write the texts of the answers to outputs.json.
+    /// Write the texts of the responses to outputs.json.
     #[arg(long)]
     pub export_outputs_json: bool,
-    /// Write the stages of each request's HTTP exchange to its line in profile_export.jsonl.
+    /// Include the stages of each request's HTTP exchange in profile_export.jsonl.
     #[arg(long)]
     pub export_http_trace: bool,
-    /// Progress: simple (a bar on a terminal, plain lines elsewhere) or none.
+    /// Progress display: simple (a bar on a terminal, plain lines elsewhere) or none.
     #[arg(long, visible_alias = "ui-type", value_enum, default_value_t = Ui::Simple)]
     pub ui: Ui,
-    /// How much of the report is printed: one screen, or every table. The file has every table.
+    /// Console report: summary (one screen) or full (every table). The report file has every table.
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
-    /// Check everything but the server: read the files, print the plan as JSON with every default, and end. Nothing is
-    /// written, and no socket or network is touched.
+    /// Check everything but the server, then exit: read the files and print the plan as JSON with every default. Nothing is
+    /// written, and no socket or network is used.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -39,9 +39,9 @@ pub struct OutputArgs {
 pub enum ExportLevelArg {
     /// Only the summaries.
     Summary,
-    /// A line per request too.
+    /// Also a line per request.
     Records,
-    /// Every response too.
+    /// Also every response.
     Raw,
 }
 
@@ -50,10 +50,10 @@ pub enum ExportLevelArg {
 pub enum Ui {
     /// A bar on a terminal, plain lines elsewhere.
     Simple,
-    /// Not there yet: shown as `simple`, with a warning.
+    /// Not implemented: shown as `simple`, with a warning.
     #[value(hide = true)]
     Dashboard,
-    /// Nothing.
+    /// No progress.
     None,
 }
 

@@ -1,28 +1,28 @@
-//! From the words of a command line, and of the `--config` file that it names, to arguments.
+//! Parses a command line, and the `--config` file that it names, to arguments.
 
-use super::{Args, Command, ProfileArgs, config, not_offered, short_help, words};
-use crate::say::named;
+use super::{Args, Command, ProfileArgs, config, short_help, unsupported, words};
+use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// Why words are no arguments.
+/// Why a command line is invalid.
 #[derive(Debug)]
 pub(crate) enum Unparsed {
-    /// What clap says, which may be the help that was asked for.
+    /// Clap's error, or the help that the user requested.
     Clap(Box<clap::Error>),
-    /// A sentence that says what to do.
+    /// A sentence that states what to do instead.
     Refused(String),
 }
 
-/// Reads a command line, the program's name first.
+/// Parses a command line, whose first word is the program's name.
 ///
-/// A `--config` file counts as if its flags stood before the others, without those that are given.
+/// Flags of a `--config` file are placed before the others; those that the command line also has are left out.
 ///
 /// # Errors
-/// What is wrong with the words, or with the file.
+/// What is wrong with the command line, or with the file.
 pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let args = parse_words(words)?;
     let Command::Profile(profile) = &args.command else { return Ok(args) };
@@ -49,10 +49,10 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
     Ok(args)
 }
 
-/// The command line, with examples that name the program as the user does.
+/// The command line, with examples that use the program name the user typed.
 fn command_of_user() -> clap::Command {
     let command = short_help::common_first(Args::command());
-    // A number below 0 is refused as one, not taken for a flag that there is not.
+    // A negative number is an error of its own, not an unknown flag.
     let numbers = |one: clap::Arg| {
         let is_number = one.get_action().takes_values() && words::is_number(one.get_value_parser());
         one.allow_negative_numbers(is_number)
@@ -69,23 +69,24 @@ fn command_of_user() -> clap::Command {
 
 fn unparsed(error: clap::Error) -> Unparsed {
     if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
-        && let Some(instead) = not_offered::instead_of(name)
+        && let Some(instead) = unsupported::instead_of(name)
     {
         return Unparsed::Refused(format!(
-            "`{name}` is a command of NVIDIA AIPerf that is not offered: {instead}"
+            "`{name}` is a command of NVIDIA AIPerf that is not supported: {instead}"
         ));
     }
     let flag = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => flag.as_str(),
         _ => return Unparsed::Clap(Box::new(error)),
     };
-    match not_offered::why_not(flag) {
-        Some(why) => Unparsed::Refused(format!("{flag} is not offered: {why}")),
+    match unsupported::why_not(flag) {
+        Some(why) => Unparsed::Refused(format!("{flag} is not supported: {why}")),
         None => Unparsed::Clap(Box::new(error)),
     }
 }
 
-/// The long names of the flags that were given, in words or in the environment, each with the name that the user wrote.
+/// The long names of the flags that were given, on the command line or in the environment, each with the name that the user
+/// wrote.
 fn given(matches: &ArgMatches, words: &[OsString]) -> BTreeMap<String, String> {
     let given = |id: &str| {
         matches
@@ -108,7 +109,7 @@ fn given(matches: &ArgMatches, words: &[OsString]) -> BTreeMap<String, String> {
     flags.filter_map(name).collect()
 }
 
-/// The long name of the flag that also has this name, which may begin with dashes.
+/// The long name of the flag that has this name or alias, with or without leading dashes.
 pub(super) fn canonical(name: &str) -> String {
     let name = name.trim_start_matches('-');
     let profile = profile_command();
@@ -122,7 +123,7 @@ pub(crate) fn profile_command() -> clap::Command {
     <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile"))
 }
 
-/// More than anybody writes.
+/// A limit that no configuration file reaches.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
 #[cfg(test)]
@@ -144,22 +145,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_offered_is_refused_by_name() {
+    fn what_is_not_supported_is_refused_by_name() {
         check(
             "aiperf-ctl profile m --accuracy-benchmark mmlu",
-            "--accuracy-benchmark is not offered: whether answers",
+            "--accuracy-benchmark is not supported: the quality of responses",
         );
-        check("aiperf-ctl profile -m m --wandb-project=p", "--wandb-project is not offered");
+        check("aiperf-ctl profile -m m --wandb-project=p", "--wandb-project is not supported");
         check("aiperf-ctl profile -m m --concurrency 8,16", "would be a sweep");
         check("aiperf-ctl profile -m m --no-such-flag", "unexpected argument");
         check("aiperf-ctl profile -m m --profile-run-cooldown-seconds -1", "must not be negative");
-        check("aiperf-ctl profile -m m --request-count -1", "`-1` is not a whole number from 1 on");
+        check("aiperf-ctl profile -m m --request-count -1", "`-1` is not a whole number of at least 1");
         check("aiperf-ctl profile -m m --benchmark-duration 10s", "a number of seconds, without a unit: 10");
         check("aiperf-ctl profile -m m --slice-duration 2m", "a number of seconds, without a unit: 120");
         check("aiperf-ctl profile -m m --isl 1.5", "`1.5` is not a whole number");
         check(
             "aiperf plot artifacts",
-            "`plot` is a command of NVIDIA AIPerf that is not offered: AIPerf's own",
+            "`plot` is a command of NVIDIA AIPerf that is not supported: AIPerf's own",
         );
         check("aiperf-ctl no-such-command", "unrecognized subcommand");
     }

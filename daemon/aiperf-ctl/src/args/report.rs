@@ -7,40 +7,40 @@ use std::path::PathBuf;
 /// Flags of `report`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReportArgs {
-    /// The run: its artifact directory, an artifact directory of NVIDIA AIPerf, or the id of a run that the daemon keeps.
+    /// The run: its artifact directory, an artifact directory of NVIDIA AIPerf, or the id of a run that the daemon stores.
     #[arg(required_unless_present = "input")]
     pub run: Option<String>,
-    /// The same as a flag: the directory of a run of ours or of NVIDIA AIPerf.
+    /// The run's artifact directory, given as a flag.
     #[arg(long, conflicts_with = "run")]
     pub input: Option<PathBuf>,
-    /// Where to write the exports; without it only the console report is printed.
+    /// Directory for the exports; without it, only the console report is printed.
     #[arg(long, visible_alias = "output-artifact-dir")]
     pub artifact_dir: Option<PathBuf>,
-    /// Which exports to write. Default: all that the run wants.
+    /// Exports to write. Default: all that the run was configured with.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub format: Vec<FormatArg>,
-    /// For a run of AIPerf, what counts tokens: a directory with tokenizer.json, or `builtin`. Default: what it used.
+    /// For a run of AIPerf, the tokenizer: a directory with tokenizer.json, or `builtin`. Default: the one the run used.
     #[arg(long)]
     pub tokenizer: Option<String>,
-    /// Metrics; what is not given is as the run had it.
+    /// Metrics; those not given are configured as in the run.
     #[command(flatten)]
     pub metrics: MetricArgs,
-    /// A base name for the exported files.
+    /// Base name of the exported files.
     #[arg(long, visible_alias = "profile-export-file")]
     pub profile_export_prefix: Option<String>,
-    /// How much is exported: summary, records (a line per request too) or raw (every response too, if the run has them).
+    /// Export level: summary, records (also one line per request) or raw (also every response, if the run stored them).
     #[arg(long, visible_alias = "profile-export-level", value_enum)]
     pub export_level: Option<ExportLevelArg>,
-    /// How much of the report is printed: one screen, or every table.
+    /// Console report: summary (one screen) or full (every table).
     #[arg(long, value_enum, default_value_t = ConsoleArg::Summary)]
     pub console: ConsoleArg,
-    /// Upload the directory's files, plots too, to the run in MLflow that its `mlflow_export.json` names.
+    /// Upload the directory's files, including plots, to the MLflow run named in its `mlflow_export.json`.
     #[arg(long)]
     pub mlflow_upload: bool,
-    /// Another MLflow server than it names.
+    /// MLflow server to use instead of the one in `mlflow_export.json`.
     #[arg(long, requires = "mlflow_upload")]
     pub mlflow_tracking_uri: Option<String>,
-    /// Another run in MLflow than it names.
+    /// MLflow run to use instead of the one in `mlflow_export.json`.
     #[arg(long, requires = "mlflow_upload")]
     pub mlflow_run_id: Option<String>,
     /// The daemon's control socket, for a run given by id.
@@ -64,8 +64,8 @@ pub enum FormatArg {
 }
 
 impl FormatArg {
-    /// How the names of its files end.
-    pub(crate) const fn ending(self) -> &'static str {
+    /// The extension of its files.
+    pub(crate) const fn extension(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Csv => "csv",

@@ -10,38 +10,38 @@ pub struct RunsArgs {
     /// The daemon's control socket.
     #[arg(long, default_value = SOCKET, global = true)]
     pub socket: PathBuf,
-    /// What to do with runs.
+    /// The operation.
     #[command(subcommand)]
     pub command: RunsCommand,
 }
 
-/// What to do with runs.
+/// Operations on stored runs.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RunsCommand {
-    /// Lists them, the oldest first; also those that private daemons left, for which no daemon need run.
+    /// Lists the runs, the oldest first; includes those left by private daemons, for which no daemon need be running.
     List,
-    /// Shows where one stands, as JSON.
+    /// Shows the state of a run, as JSON.
     Show {
-        /// Its id.
+        /// The run's id.
         run_id: String,
     },
-    /// Fetches its files and writes its report.
+    /// Fetches a run's files and writes its report.
     Fetch {
-        /// Its id.
+        /// The run's id.
         run_id: String,
-        /// Where to.
+        /// Directory for the files and the report.
         #[arg(long)]
         artifact_dir: PathBuf,
     },
-    /// Makes a run of what a daemon that died left behind.
+    /// Recovers a run from what a crashed daemon left behind.
     Recover {
-        /// Its id.
+        /// The run's id.
         run_id: String,
     },
-    /// Removes it.
+    /// Removes a run.
     #[command(visible_alias = "delete")]
     Rm {
-        /// Its id.
+        /// The run's id.
         run_id: String,
     },
 }

@@ -1,32 +1,32 @@
-//! How the programs behave that measure.
+//! Flags of the programs that measure: logging, and AIPerf's settings without effect.
 
-/// How the programs behave that measure.
+/// Flags of the programs that measure: logging, and AIPerf's settings without effect.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Programs")]
 pub struct ServiceArgs {
-    /// How much a private daemon logs to standard error. [default: WARNING]
+    /// Log level of a private daemon, which logs to standard error. [default: WARNING]
     #[arg(
         long,
         ignore_case = true,
         value_parser = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "SUCCESS", "ERROR", "CRITICAL"]
     )]
     pub log_level: Option<String>,
-    /// Log more: -v as --log-level DEBUG, -vv as TRACE.
+    /// Log more: -v is --log-level DEBUG, -vv is TRACE.
     #[arg(long, short = 'v', action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// As -vv.
+    /// Same as -vv.
     #[arg(long)]
     pub extra_verbose: bool,
-    /// No effect: one thread counts tokens, beside the daemon's.
+    /// No effect: one thread counts tokens.
     #[arg(long, visible_alias = "record-processors")]
     pub record_processor_service_count: Option<u32>,
-    /// No effect: progress shows as it comes.
+    /// No effect: progress is shown as it is received.
     #[arg(long)]
     pub stats_interval: Option<f64>,
 }
 
 impl ServiceArgs {
-    /// How much a private daemon logs, in its own words; the most of what is given.
+    /// The private daemon's log level, in the daemon's own terms: the most verbose of those given.
     pub(crate) fn level(&self) -> Option<&'static str> {
         let named = self.log_level.as_deref().map(|level| match level.to_ascii_uppercase().as_str() {
             "TRACE" => "trace",

@@ -1,4 +1,4 @@
-//! The flags of `profile` that most runs need: `-h` shows these, `--help` every one.
+//! Selects the flags of `profile` that most runs need: `-h` shows these, `--help` every one.
 
 /// The command line whose short help shows common flags only.
 pub(super) fn common_first(command: clap::Command) -> clap::Command {

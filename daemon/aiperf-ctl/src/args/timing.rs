@@ -1,30 +1,31 @@
-//! How it is measured.
+//! Flags of how requests are timed.
 
 use super::SOCKET;
 use clap::ValueEnum;
 use spec::FailOn;
 use std::path::PathBuf;
 
-/// How it is measured.
+/// Flags of how requests are timed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Kernel timing")]
 pub struct TimingArgs {
-    /// Where stamps come from. `auto` takes the best that is to be had and says which; a named one that is not is an error.
+    /// Timestamp source. `auto` picks the most precise one available and reports which; naming one that is unavailable is an
+    /// error.
     #[arg(long, value_enum, default_value_t = TimestampsArg::Auto)]
     pub timestamps: TimestampsArg,
     /// Cores for the load generator, one worker each, such as 2,4-5. Default: the daemon chooses.
     #[arg(long)]
     pub cpus: Option<String>,
-    /// Workers, when the daemon chooses the cores.
+    /// Number of workers, when the daemon chooses the cores.
     #[arg(long, visible_aliases = ["workers-max", "max-workers"], default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=255))]
     pub workers: u32,
-    /// Let workers ask again and again instead of waiting in the kernel: more precise sending, no core left for others.
+    /// Workers busy-poll instead of sleeping in the kernel: requests are sent more precisely, but their cores are fully used.
     #[arg(long)]
     pub spin: bool,
     /// Exit with status 3 when the run's verdict is this or worse.
     #[arg(long, value_enum, default_value_t = FailOnArg::Invalid)]
     pub fail_on: FailOnArg,
-    /// The daemon's control socket; `private` starts a daemon for this run alone, as happens when none listens at the default.
+    /// The daemon's control socket; `private` starts a daemon for this run only, as happens when none listens at the default.
     #[arg(long, default_value = SOCKET)]
     pub socket: PathBuf,
 }
@@ -32,25 +33,25 @@ pub struct TimingArgs {
 /// Values of --timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TimestampsArg {
-    /// The best that is to be had.
+    /// The most precise source available.
     Auto,
-    /// Kernel probes; takes root.
+    /// Kernel probes; requires root.
     Ebpf,
-    /// The sockets' own software stamps; takes no privilege.
+    /// The sockets' own software timestamps; requires no privilege.
     #[value(name = "so_timestamping")]
     SoTimestamping,
-    /// Only user-space stamps.
+    /// User-space timestamps only.
     User,
 }
 
 /// Values of --fail-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailOnArg {
-    /// A run that is not valid.
+    /// A degraded or invalid run.
     Degraded,
-    /// A run that is invalid.
+    /// An invalid run.
     Invalid,
-    /// No run.
+    /// Never.
     Never,
 }
 

@@ -1,5 +1,5 @@
-//! Words as people and scripts write them, made those that the flags know: names of values in any case and with either
-//! kind of dash (`Poisson`, `HuggingFace-Generate`), numbers with underscores (`100_000`).
+//! Normalizes values as people and scripts write them to what the flags accept: names in any case and with either kind of dash
+//! (`Poisson`, `HuggingFace-Generate`), numbers with underscores (`100_000`).
 
 use super::parse::profile_command;
 use clap::builder::ValueParser;
@@ -8,7 +8,7 @@ use spec::DATASET_FORMATS;
 use std::any::TypeId;
 use std::ffi::OsString;
 
-/// The words of a command line, the program's name first; those of other commands than `profile` stay as they are.
+/// The normalized words of a command line, whose first word is the program's name; only `profile` is normalized.
 pub(super) fn known(words: &[OsString]) -> Vec<OsString> {
     if words.get(1).is_none_or(|command| command != "profile") {
         return words.to_vec();
@@ -37,7 +37,7 @@ pub(super) fn known(words: &[OsString]) -> Vec<OsString> {
         }
         let known = flag.map_or_else(|| text.to_owned(), |flag| value_of(flag, text));
         written.push(known.into());
-        // Only of a list more words follow.
+        // More values follow only for a flag that accepts a list.
         flag = flag.filter(|flag| flag.get_num_args().is_some_and(|count| count.max_values() > 1));
     }
     written
@@ -57,7 +57,7 @@ fn is_called(flag: &Arg, name: &str) -> bool {
     }
 }
 
-/// A flag's value as the flag knows it.
+/// A flag's value in the form that the flag accepts.
 fn value_of(flag: &Arg, given: &str) -> String {
     let names = names(flag);
     if !names.is_empty() {
@@ -75,7 +75,7 @@ fn value_of(flag: &Arg, given: &str) -> String {
     if is_number(flag.get_value_parser()) { without_underscores(given) } else { given.to_owned() }
 }
 
-/// The names that a flag's value may be, if it is one of several.
+/// The names that a flag accepts, if its values are names.
 fn names(flag: &Arg) -> Vec<String> {
     let owned = |names: &mut dyn Iterator<Item = &'static str>| names.map(str::to_owned).collect();
     match flag.get_long() {
@@ -91,19 +91,19 @@ fn names(flag: &Arg) -> Vec<String> {
     }
 }
 
-/// Whether two names are one, whatever their case and dashes.
+/// Whether two names are equal apart from case and dashes.
 fn is_same(one: &str, other: &str) -> bool {
     let folded = |name: &str| name.to_ascii_lowercase().replace('-', "_");
     folded(one) == folded(other)
 }
 
-/// Whether a flag takes numbers.
+/// Whether a flag accepts numbers.
 pub(super) fn is_number(parser: &ValueParser) -> bool {
     let kind = parser.type_id();
     NUMBERS.iter().any(|number| kind == *number)
 }
 
-/// A number without the underscores that stand between its digits, as Python takes them.
+/// A number without the underscores between its digits, which Python accepts.
 fn without_underscores(given: &str) -> String {
     let mut bytes = given.bytes().peekable();
     let mut last = None;

@@ -1,9 +1,9 @@
-//! The figures of one run by tag and statistic, each with the interval that holds it, where that is known.
+//! The figures of one run by tag and statistic, each with its confidence interval where known.
 
 use metric::{MetricResult, Stat, Value, confidence, find};
 use std::collections::BTreeMap;
 
-/// A number with the interval that holds it with 95 % confidence.
+/// A number with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Figure {
     /// The number.
@@ -14,11 +14,11 @@ pub(crate) struct Figure {
 /// One run.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
-    /// Where it came from.
+    /// The source of the figures.
     pub(crate) label: String,
-    /// Which tool made it.
+    /// The tool that produced them.
     pub(crate) tool: &'static str,
-    /// Its verdict, of a run of ours.
+    /// The verdict, for a run of aiperfd.
     pub(crate) verdict: Option<String>,
     figures: BTreeMap<(&'static str, &'static str), Figure>,
 }
@@ -29,7 +29,7 @@ impl Figures {
         Self { label, tool, verdict: None, figures: BTreeMap::new() }
     }
 
-    /// Of records, which give every interval.
+    /// The figures of a report, whose records give every interval.
     pub(crate) fn of_report(label: String, results: &[MetricResult]) -> Self {
         let mut figures = Self::new(label, "records");
         for result in results {
@@ -42,14 +42,14 @@ impl Figures {
         figures
     }
 
-    /// Puts a figure under a tag of ours; a tag that is not ours, and no number, are passed over.
+    /// Adds a figure under one of our tags; unknown tags and non-numbers are ignored.
     pub(crate) fn put(&mut self, tag: &str, stat: Stat, value: Option<f64>, interval: Option<(f64, f64)>) {
         if let Some((metric, value)) = find(tag).zip(value.filter(|value| value.is_finite())) {
             self.figures.insert((metric.tag, stat.name()), Figure { value, interval });
         }
     }
 
-    /// Puts a mean with the interval that follows from its deviation and count.
+    /// Adds a mean with the interval that follows from its deviation and count.
     pub(super) fn put_mean(
         &mut self,
         tag: &str,

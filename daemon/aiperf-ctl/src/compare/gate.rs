@@ -1,4 +1,4 @@
-//! `--fail-if`: a condition on a figure, absolute or as a multiple of the baseline's.
+//! Parses and evaluates `--fail-if`: a condition on a figure, absolute or relative to the baseline's.
 
 use super::figures::Figures;
 use crate::plan::Refusal;
@@ -19,21 +19,22 @@ pub(super) struct Gate {
 enum Limit {
     /// In the metric's unit.
     Absolute(f64),
-    /// Times the baseline's figure.
+    /// A multiple of the baseline's figure.
     Times(f64),
 }
 
 impl Gate {
-    /// Reads `kernel_time_to_first_token.p99 > 1.05x`.
+    /// Parses `kernel_time_to_first_token.p99 > 1.05x`.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let refuse = |why: String| Refusal(format!("--fail-if `{text}`: {why}"));
-        let form = || refuse("want TAG.STAT OP LIMIT, such as 'time_to_first_token.p99 > 1.05x'".to_owned());
+        let form =
+            || refuse("expected TAG.STAT OP LIMIT, such as 'time_to_first_token.p99 > 1.05x'".to_owned());
         let place = text.find(['<', '>']).ok_or_else(form)?;
         let (subject, rest) = text.split_at(place);
         let (tag, stat) = subject.trim().split_once('.').unwrap_or_else(|| (subject.trim(), "avg"));
-        let metric = find(tag).ok_or_else(|| refuse(format!("there is no metric `{tag}`")))?;
+        let metric = find(tag).ok_or_else(|| refuse(format!("unknown metric `{tag}`")))?;
         let known = Stat::ALL.into_iter().find(|known| known.name() == stat);
-        let stat = known.ok_or_else(|| refuse(format!("there is no statistic `{stat}`")))?.name();
+        let stat = known.ok_or_else(|| refuse(format!("unknown statistic `{stat}`")))?.name();
         let (is_met, rest): (fn(&f64, &f64) -> bool, _) = match rest.as_bytes() {
             [b'>', b'=', ..] => (f64::ge, &rest[2..]),
             [b'<', b'=', ..] => (f64::le, &rest[2..]),
@@ -50,7 +51,7 @@ impl Gate {
         Ok(Self { text, tag: metric.tag, stat, unit, is_met, limit: limit.ok_or_else(form)? })
     }
 
-    /// What fails, in a sentence for each run. The baseline is held only against an absolute limit, and only if alone.
+    /// One sentence per failing run. The baseline is tested only against an absolute limit, and only if it is the only run.
     pub(super) fn judge(&self, runs: &[Figures]) -> Result<Vec<String>, Refusal> {
         let figure = |run: &Figures| {
             run.get(self.tag, self.stat).map(|figure| figure.value).ok_or_else(|| {
@@ -108,15 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gate_is_refused() {
+    fn invalid_conditions_are_refused() {
         let refused = |text: &str, expected: &str| {
-            let said = Gate::parse(text).unwrap_err().0;
-            assert!(said.contains(expected), "{said}");
+            let why = Gate::parse(text).unwrap_err().0;
+            assert!(why.contains(expected), "{why}");
         };
-        refused("time_to_first_token.p99", "want TAG.STAT");
-        refused("ttft.p99 > 3", "no metric `ttft`");
-        refused("time_to_first_token.p98 > 3", "no statistic `p98`");
-        refused("time_to_first_token.p99 > fast", "want TAG.STAT");
+        refused("time_to_first_token.p99", "expected TAG.STAT");
+        refused("ttft.p99 > 3", "unknown metric `ttft`");
+        refused("time_to_first_token.p98 > 3", "unknown statistic `p98`");
+        refused("time_to_first_token.p99 > fast", "expected TAG.STAT");
         let gate = Gate::parse("time_to_first_token.p99 > 2x").unwrap();
         assert!(gate.judge(&[run(1.0)]).is_err(), "nothing to compare with");
         assert!(gate.judge(&[run(1.0), Figures::new("bare".to_owned(), "test")]).is_err(), "no such figure");

@@ -1,6 +1,6 @@
-//! GuideLLM's JSON: of its benchmarks the first.
+//! Reads GuideLLM's JSON: the first of its benchmarks.
 //!
-//! Its ITL is our inter_token_latency, its TPOT includes the first token, and its requests end with the stream.
+//! Its ITL is aiperfd's inter_token_latency, its TPOT includes the first token, and its requests end with the stream.
 
 use super::figures::Figures;
 use metric::Stat;
@@ -32,7 +32,7 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
     figures
 }
 
-/// Its name, ours, and what its unit is multiplied by to be ours.
+/// GuideLLM's name, aiperfd's tag, and the factor that converts the unit.
 const DISTRIBUTIONS: &[(&str, &str, f64)] = &[
     ("time_to_first_token_ms", "time_to_first_token", 1.0),
     ("inter_token_latency_ms", "inter_token_latency", 1.0),
@@ -67,7 +67,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn names_are_entered_under_what_they_mean() {
+    fn names_are_mapped_by_definition() {
         let latency =
             json!({"successful": {"mean": 0.5, "std_dev": 0.1, "count": 50, "percentiles": {"p99": 0.9}}});
         let document = json!({"benchmarks": [{"metrics": {

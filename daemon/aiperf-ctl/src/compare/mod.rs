@@ -1,4 +1,4 @@
-//! `aiperf-ctl compare`: runs side by side, matched by definition, with what differs beyond noise.
+//! Runs `aiperf-ctl compare`: runs compared metric by metric, matched by definition, with the significance of differences.
 //!
 //! ```text
 //! summary.rs   AIPerf's JSON ─┐
@@ -7,7 +7,7 @@
 //! report       our records ───┘
 //! ```
 //!
-//! What another tool calls by a name is entered under the tag of ours that means the same (docs/METRICS.md).
+//! Another tool's metric is mapped to the tag with the same definition (docs/METRICS.md), whatever its name.
 
 mod figures;
 mod gate;
@@ -22,7 +22,7 @@ use crate::args::{CompareArgs, CompareFormat, ConsoleArg};
 use crate::memory;
 use crate::plan::Refusal;
 use crate::report;
-use crate::say::{say, say_warning};
+use crate::terminal::{print_result, print_warning};
 use anyhow::{Context, Result};
 use export::source;
 pub(crate) use figures::Figures;
@@ -30,7 +30,7 @@ use gate::Gate;
 use serde_json::Value;
 use std::path::Path;
 
-/// Compares; gives the exit status.
+/// Compares the runs; returns the exit status.
 pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
     memory::limit();
     let gates = args.fail_if.iter().map(|text| Gate::parse(text)).collect::<Result<Vec<_>, _>>()?;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
             _ => table::is_usual(tag, stat),
         }
     };
-    say(&match args.format {
+    print_result(&match args.format {
         CompareFormat::Table => table::draw(&runs, wanted),
         CompareFormat::Json => format!("{:#}\n", table::json(&runs, wanted)),
     });
@@ -52,16 +52,16 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
     for gate in &gates {
         for verdict in gate.judge(&runs)? {
             failed = true;
-            say_warning(&verdict);
+            print_warning(&verdict);
         }
     }
     Ok(if failed { GATE } else { 0 })
 }
 
-/// Whether a document is of a tool, and what it says.
+/// Whether a document is a tool's, and a reader of its figures.
 type Reader = (fn(&Value) -> bool, fn(String, &Value) -> Figures);
 
-/// The figures of a run, whichever tool made it.
+/// The figures of a run, whichever tool produced it.
 pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
     let label = path.display().to_string();
     if path.is_dir() {
@@ -75,22 +75,24 @@ pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
         if inside.is_file() {
             return read(&inside, tokenizer);
         }
-        return Err(Refusal(format!("`{label}` holds neither records nor profile_export_aiperf.json")).into());
+        return Err(
+            Refusal(format!("`{label}` contains neither records nor profile_export_aiperf.json")).into()
+        );
     }
     let text = source::read(path, DOCUMENT_BYTES_MAX)
         .map_err(|error| Refusal(format!("failed to read `{label}`: {error}")))?;
     let document: Value =
-        serde_json::from_slice(&text).with_context(|| format!("failed to understand `{label}`"))?;
+        serde_json::from_slice(&text).with_context(|| format!("failed to parse `{label}`"))?;
     match of_document(&label, &document) {
         Some(figures) => Ok(figures),
         None => Err(Refusal(format!(
-            "`{label}` is none of: profile_export_aiperf.json, a result of `vllm bench serve`, GuideLLM's JSON"
+            "`{label}` is not one of: profile_export_aiperf.json, a result of `vllm bench serve`, GuideLLM's JSON"
         ))
         .into()),
     }
 }
 
-/// The figures of a document, if a tool that we know made it.
+/// The figures of a document, if a supported tool produced it.
 pub(crate) fn of_document(label: &str, document: &Value) -> Option<Figures> {
     let readers: [Reader; 3] =
         [(guidellm::is_it, guidellm::read), (vllm::is_it, vllm::read), (summary::is_it, summary::read)];
@@ -98,5 +100,5 @@ pub(crate) fn of_document(label: &str, document: &Value) -> Option<Figures> {
     Some(read(label.to_owned(), document))
 }
 
-/// A summary; the largest are GuideLLM's, which hold every request.
+/// Maximum size of a document; the largest are GuideLLM's, which contain every request.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;

@@ -1,15 +1,15 @@
-//! Whether two figures differ by more than noise.
+//! Decides whether two figures differ by more than noise.
 
 use super::figures::Figure;
 
-/// What can be said of a difference.
+/// The significance of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noise {
-    /// The interval that holds the difference with 95 % confidence excludes zero.
+    /// The 95 % confidence interval of the difference excludes zero.
     Beyond,
-    /// It does not.
+    /// It includes zero.
     Within,
-    /// One of the two has no interval.
+    /// One of the figures has no interval.
     Unknown,
 }
 
@@ -23,7 +23,7 @@ impl Noise {
     }
 }
 
-/// Judges `figure - base` by the two intervals (MOVER: G. Zou and A. Donner, Statistics in Medicine 27, 2008, 1693).
+/// Tests `figure - base` by the two intervals (MOVER: G. Zou and A. Donner, Statistics in Medicine 27, 2008, 1693).
 pub(super) fn judge(base: Figure, figure: Figure) -> Noise {
     let (Some((base_low, base_high)), Some((low, high))) = (base.interval, figure.interval) else {
         return Noise::Unknown;

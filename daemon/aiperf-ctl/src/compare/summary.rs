@@ -1,4 +1,4 @@
-//! `profile_export_aiperf.json`, AIPerf's or ours: means have intervals, percentiles have none without records.
+//! Reads `profile_export_aiperf.json`, AIPerf's or aiperfd's: means have intervals, percentiles have none without records.
 
 use super::figures::Figures;
 use metric::{METRICS, Stat};

@@ -1,4 +1,4 @@
-//! The comparison for people and for programs.
+//! Formats the comparison as a table or as JSON.
 
 use super::figures::{Figure, Figures};
 use super::noise::{Noise, judge};
@@ -6,19 +6,19 @@ use metric::{Group, METRICS, Metric, Stat};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// What one screen shows: the latencies of both views, the rates and the failures.
+/// What fits on one screen: the latencies of both views, the rates and the failures.
 pub(super) fn is_on_screen(tag: &str, stat: &str) -> bool {
     ON_SCREEN.iter().any(|(shown, stats)| *shown == tag && stats.contains(&stat))
 }
 
-/// What `--console full` shows: latencies, lengths and rates, by the statistics that people compare.
+/// What `--console full` shows: latencies, lengths and rates, by the commonly compared statistics.
 pub(super) fn is_usual(tag: &str, stat: &str) -> bool {
     let is_usual_stat = ["avg", "p50", "p90", "p99"].contains(&stat);
     let group = metric::find(tag).map(|metric| metric.group);
     is_usual_stat && matches!(group, Some(Group::Main | Group::Kernel | Group::Client))
 }
 
-/// The rows: metrics in the order of the registry, of which at least one run has a figure.
+/// The rows: metrics in the registry's order for which at least one run has a figure.
 fn rows(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> Vec<(&'static Metric, &'static str)> {
     let mut rows = Vec::new();
     for metric in METRICS {
@@ -32,14 +32,14 @@ fn rows(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> Vec<(&'static 
     rows
 }
 
-/// The difference to the baseline as a share of it, and whether it is more than noise.
+/// The relative difference to the baseline, and its significance.
 fn difference(base: Option<Figure>, figure: Option<Figure>) -> Option<(Option<f64>, Noise)> {
     let (base, figure) = base.zip(figure)?;
     let share = (figure.value - base.value) / base.value.abs();
     Some((share.is_finite().then_some(share), judge(base, figure)))
 }
 
-/// A table: a column a run, and for each but the first how it differs.
+/// A table with one column per run and, for each but the first, its difference to the baseline.
 pub(super) fn draw(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> String {
     let mut lines = vec![heading(runs)];
     for (metric, stat) in rows(runs, wanted) {
@@ -61,7 +61,7 @@ pub(super) fn draw(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> Str
         let verdict =
             run.verdict.as_ref().map_or_else(String::new, |verdict| format!(", verdict: {verdict}"));
         writeln!(text, "{letter} = {} ({}{verdict})", run.label, run.tool)
-            .expect("a string takes every text");
+            .expect("writing to a string cannot fail");
     }
     text.push('\n');
     text.push_str(&aligned(&lines));
@@ -96,7 +96,7 @@ fn aligned(lines: &[Vec<String>]) -> String {
     text
 }
 
-/// The same as one JSON object.
+/// The comparison as one JSON object.
 pub(super) fn json(runs: &[Figures], wanted: impl Fn(&str, &str) -> bool) -> Value {
     let mut metrics = Map::new();
     for (metric, stat) in rows(runs, wanted) {
@@ -143,9 +143,9 @@ const ON_SCREEN: &[(&str, &[&str])] = &[
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 const NOTE: &str = "
-real? tells whether the difference is more than noise: the interval that holds it
-with 95 % confidence excludes zero. It is unknown where a run has no interval (a
-percentile without records, a rate). - is a figure that a run does not have.
+real? shows whether the difference is more than noise: its 95 % confidence
+interval excludes zero. It is unknown when a run has no interval (a percentile
+without records, a rate). - is a figure that a run does not have.
 ";
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_stand_side_by_side() {
+    fn runs_have_a_column_each() {
         let run = |label: &str, value: f64| {
             let mut figures = Figures::new(label.to_owned(), "test");
             figures.put("request_latency", Stat::P99, Some(value), Some((value - 1.0, value + 1.0)));

@@ -1,6 +1,6 @@
-//! The JSON of `vllm bench serve --save-result`; with `--save-detailed` its arrays give intervals too.
+//! Reads the JSON of `vllm bench serve --save-result`; with `--save-detailed`, its arrays also give intervals.
 //!
-//! vLLM's TTFT ends at the first chunk of any kind, its TPOT is our inter_token_latency, its ITL the gap between
+//! vLLM's TTFT ends at the first chunk of any kind, its TPOT is aiperfd's inter_token_latency, its ITL is the gap between
 //! chunks, and its request ends at the last token's chunk.
 
 use super::figures::Figures;
@@ -19,7 +19,7 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
         for (prefix, stat) in STATS {
             figures.put(tag, *stat, number(&format!("{prefix}_{name}_ms")), None);
         }
-        // A gap is one of many of a request, so their count is not known without the arrays.
+        // A request has many gaps, so their count is unknown without the arrays.
         let count = completed.filter(|_| *name != "itl");
         figures.put_mean(tag, number(&format!("mean_{name}_ms")), number(&format!("std_{name}_ms")), count);
     }
@@ -84,7 +84,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn names_are_entered_under_what_they_mean() {
+    fn names_are_mapped_by_definition() {
         let document = json!({
             "completed": 100, "request_throughput": 5.5, "output_throughput": 90.0,
             "mean_ttft_ms": 20.0, "std_ttft_ms": 5.0, "median_ttft_ms": 19.0, "p99_ttft_ms": 40.0,

@@ -1,7 +1,7 @@
-//! Rows of Arrow's columns as JSON: a value that is null is left out of its object, bytes are hexadecimal digits, dates and
-//! times are ISO 8601.
+//! Converts rows of Arrow columns to JSON: null fields are left out of their object, bytes become hexadecimal digits, dates and
+//! times ISO 8601.
 //!
-//! `arrow-json` does the same, and brings casts between any two types with it: a tenth of what compiling the product takes.
+//! `arrow-json` does the same, but brings casts between any two types with it, a tenth of the product's compile time.
 
 use super::Columns;
 use arrow_array::cast::AsArray;
@@ -23,7 +23,7 @@ pub(super) fn row(batch: &RecordBatch, row: usize) -> Result<Columns, String> {
     object(names.zip(batch.columns()), row, &mut Room(VALUES_MAX))
 }
 
-/// Values that a row may still have: lists within lists can stand for any number of them in no bytes at all.
+/// The number of values that a row may still have: nested lists can claim any number of values in no bytes at all.
 struct Room(usize);
 
 impl Room {
@@ -89,7 +89,7 @@ fn value(array: &dyn Array, row: usize, room: &mut Room) -> Result<Value, String
             let dictionary = array.as_any_dictionary();
             value(dictionary.values().as_ref(), key(array, row)?, room)?
         }
-        other => return Err(format!("its type {other} is not read")),
+        other => return Err(format!("its type {other} is not supported")),
     })
 }
 
@@ -118,12 +118,12 @@ fn moment(unit: TimeUnit, is_utc: bool, array: &dyn Array, row: usize) -> Value 
         TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value_as_datetime(row),
         TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value_as_datetime(row),
     };
-    // A zone is how a moment was shown; what is stored is UTC.
+    // A time zone only affects how a time is displayed; the stored time is UTC.
     let zone = if is_utc { "Z" } else { "" };
     moment.map_or(Value::Null, |moment| format!("{}{zone}", moment.format("%Y-%m-%dT%H:%M:%S%.f")).into())
 }
 
-/// The place of a row's value in its dictionary.
+/// The index of a row's value in its dictionary.
 fn key(array: &dyn Array, row: usize) -> Result<usize, String> {
     let keys = array.slice(row, 1);
     let key = keys.as_any_dictionary().normalized_keys().first().copied();
@@ -142,13 +142,13 @@ fn fields(array: &StructArray, row: usize, room: &mut Room) -> Result<Columns, S
     object(array.column_names().into_iter().zip(array.columns()), row, room)
 }
 
-/// An object, if the keys are text.
+/// Converts a map to an object, if its keys are text.
 fn map(entries: &StructArray, room: &mut Room) -> Result<Value, String> {
     room.take(entries.len())?;
     let mut object = Columns::new();
     for place in 0..entries.len() {
         let Value::String(key) = value(entries.column(0).as_ref(), place, room)? else {
-            return Err("a map's key is no text".to_owned());
+            return Err("a map's key is not text".to_owned());
         };
         object.insert(key, value(entries.column(1).as_ref(), place, room)?);
     }
@@ -158,12 +158,12 @@ fn map(entries: &StructArray, room: &mut Room) -> Result<Value, String> {
 fn hexadecimal(bytes: &[u8]) -> Value {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes every text");
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
     }
     Value::String(text)
 }
 
-/// A picture or a conversation has some thousands.
+/// A row with an image or a conversation has some thousands.
 const VALUES_MAX: usize = 4_000_000;
 
 #[cfg(test)]
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_not_read_is_named_with_its_column() {
+    fn an_unsupported_type_is_named_with_its_column() {
         let column: ArrayRef = Arc::new(DurationSecondArray::from(vec![1]));
         let batch = RecordBatch::try_from_iter([("length", column)]).unwrap();
         let why = row(&batch, 0).unwrap_err();

@@ -1,18 +1,19 @@
-//! Arrow's files and streams of others: what they claim is held against how long they are, before anything is allocated for it.
+//! Validates Arrow files and streams written by other programs: claimed lengths are checked against the file's length before
+//! anything is allocated.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// What a file of Arrow is.
+/// The two kinds of Arrow IPC data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// With a footer that says where its batches are.
+    /// A file, whose footer states where its batches are.
     File,
-    /// Batch after batch.
+    /// A stream of consecutive batches.
     Stream,
 }
 
-/// Which it is, once all that it claims lies within it.
+/// Detects the kind, after checking that everything it claims lies within the file.
 pub(super) fn kind(file: &File) -> Result<Kind, String> {
     let length = file.metadata().map_err(|error| error.to_string())?.len();
     let mut magic = [0; MAGIC.len()];
@@ -26,20 +27,21 @@ pub(super) fn kind(file: &File) -> Result<Kind, String> {
 
 fn check_footer(file: &File, length: u64) -> Result<(), String> {
     let mut end = [0; 10];
-    let at = length.checked_sub(10).ok_or("it is too short for Arrow")?;
+    let at = length.checked_sub(10).ok_or("it is too short for an Arrow file")?;
     read(file, &mut end, at)?;
     let [a, b, c, d, magic @ ..] = end;
     if magic != MAGIC {
         return Err("it does not end as an Arrow file does".to_owned());
     }
     let bytes = piece(file, at, u64::from(u32::from_le_bytes([a, b, c, d])), |bytes| at.checked_sub(bytes))?;
-    let footer = arrow_ipc::root_as_footer(&bytes).map_err(|error| format!("its footer is none: {error}"))?;
+    let footer =
+        arrow_ipc::root_as_footer(&bytes).map_err(|error| format!("its footer is invalid: {error}"))?;
     let blocks = [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten();
     for block in blocks {
         let parts = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()];
         let end = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(u64::try_from(*part).ok()?));
         if end.is_none_or(|end| end > length) {
-            return Err("a batch of it claims to lie behind its end".to_owned());
+            return Err("a batch extends beyond its end".to_owned());
         }
         let [begin, metadata, _] = parts.map(|part| u64::try_from(part).unwrap_or(0));
         let message = piece(file, length, metadata, |_| Some(begin))?;
@@ -49,13 +51,13 @@ fn check_footer(file: &File, length: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// A message, of which the first bytes may tell its length again.
+/// Parses a message, whose first bytes may repeat its length.
 fn message_of(bytes: &[u8]) -> Result<arrow_ipc::Message<'_>, String> {
     let bare = bytes.strip_prefix(&CONTINUES).map_or(bytes, |rest| rest.get(4..).unwrap_or_default());
-    arrow_ipc::root_as_message(bare).map_err(|error| format!("a message of it is none: {error}"))
+    arrow_ipc::root_as_message(bare).map_err(|error| format!("a message in it is invalid: {error}"))
 }
 
-/// Compressed buffers begin with what they claim to become, which the reader allocates.
+/// Checks compressed buffers, which start with their claimed decompressed length: the reader allocates that much.
 fn check_compressed(
     file: &File,
     length: u64,
@@ -69,13 +71,13 @@ fn check_compressed(
         let at = u64::try_from(buffer.offset()).ok().and_then(|offset| body.checked_add(offset));
         let at = at.filter(|at| at.checked_add(8).is_some_and(|end| end <= length));
         let mut claim = [0; 8];
-        read(file, &mut claim, at.ok_or("a buffer of it claims to lie behind its end")?)?;
-        // Below 0 stands for a buffer that is not compressed.
+        read(file, &mut claim, at.ok_or("a buffer extends beyond its end")?)?;
+        // A negative length marks a buffer that is not compressed.
         sum = sum.saturating_add(u64::try_from(i64::from_le_bytes(claim)).unwrap_or(0));
     }
     if sum > BATCH_BYTES_MAX {
         return Err(format!(
-            "a batch of it claims to become {sum} bytes: more than {BATCH_BYTES_MAX} are not read"
+            "a batch claims a decompressed size of {sum} bytes: more than {BATCH_BYTES_MAX} are not supported"
         ));
     }
     Ok(())
@@ -103,12 +105,12 @@ fn check_stream(file: &File, length: u64) -> Result<(), String> {
         check_compressed(file, length, at.saturating_add(metadata), &message)?;
         let body = u64::try_from(message.bodyLength()).ok();
         let end = at.checked_add(metadata).zip(body).and_then(|(at, body)| at.checked_add(body));
-        at = end.filter(|end| *end <= length).ok_or("a message of it claims to lie behind its end")?;
+        at = end.filter(|end| *end <= length).ok_or("a message extends beyond its end")?;
     }
     Ok(())
 }
 
-/// So many bytes at a place, all before `end`.
+/// Reads this many bytes at an offset, all of which must lie before `end`.
 fn piece(
     file: &File,
     end: u64,
@@ -117,7 +119,7 @@ fn piece(
 ) -> Result<Vec<u8>, String> {
     let at = place(bytes).filter(|at| at.checked_add(bytes).is_some_and(|to| to <= end));
     let at = at.filter(|_| bytes <= METADATA_BYTES_MAX);
-    let at = at.ok_or_else(|| format!("its metadata claim {bytes} bytes"))?;
+    let at = at.ok_or_else(|| format!("its metadata claims {bytes} bytes"))?;
     let mut read_bytes = vec![0; usize::try_from(bytes).map_err(|error| error.to_string())?];
     read(file, &mut read_bytes, at)?;
     Ok(read_bytes)
@@ -129,9 +131,9 @@ fn read(file: &File, bytes: &mut [u8], at: u64) -> Result<(), String> {
 
 const MAGIC: [u8; 6] = *b"ARROW1";
 const CONTINUES: [u8; 4] = [0xff; 4];
-/// Bytes of a batch that is decompressed.
+/// Maximum size of a decompressed batch, in bytes.
 const BATCH_BYTES_MAX: u64 = 2 << 30;
-/// More than any schema.
+/// A limit that no schema reaches.
 const METADATA_BYTES_MAX: u64 = 64 << 20;
 
 #[cfg(test)]
@@ -172,7 +174,7 @@ mod tests {
         bytes
     }
 
-    /// Where a buffer says that it becomes so many bytes.
+    /// The offset at which a buffer claims this decompressed size.
     fn claim_of(bytes: &[u8], claim: i64) -> usize {
         bytes.windows(8).rposition(|eight| eight == claim.to_le_bytes()).unwrap()
     }
@@ -191,10 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_may_lie_behind_the_end() {
+    fn nothing_may_extend_beyond_the_end() {
         for kind in [Kind::File, Kind::Stream] {
             let whole = bytes(kind);
-            // Cut anywhere, and with any byte changed, it is refused or read, and nothing is allocated for what is not there.
+            // Truncated anywhere, or with any byte changed, it is either refused or read, and nothing is allocated for missing
+            // data.
             for place in 0..whole.len() {
                 kind_of(&whole[..place]).ok();
                 let mut changed = whole.clone();
@@ -206,7 +209,7 @@ mod tests {
         let place = claim_of(&bomb, 800);
         bomb[place..place + 8].copy_from_slice(&(3_i64 << 30).to_le_bytes());
         let refused = kind_of(&bomb).unwrap_err();
-        assert!(refused.contains("claims to become 3221225472 bytes"), "{refused}");
+        assert!(refused.contains("claims a decompressed size of 3221225472 bytes"), "{refused}");
         let mut claims = vec![0xff; 4];
         claims.extend(i32::MAX.to_le_bytes());
         assert!(
@@ -216,6 +219,6 @@ mod tests {
         let mut footer = b"ARROW1\0\0".to_vec();
         footer.extend(i32::MAX.to_le_bytes());
         footer.extend(b"ARROW1");
-        assert!(kind_of(&footer).unwrap_err().contains("claim 2147483647 bytes"), "two gigabytes of footer");
+        assert!(kind_of(&footer).unwrap_err().contains("claims 2147483647 bytes"), "two gigabytes of footer");
     }
 }

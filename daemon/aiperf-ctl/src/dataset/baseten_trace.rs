@@ -1,4 +1,4 @@
-//! `baseten_trace`: recorded completions with their times, a table.
+//! Converts `baseten_trace`, a table of recorded completions with their times.
 
 use super::Columns;
 use crate::args::ProfileArgs;
@@ -6,7 +6,7 @@ use crate::plan::Refusal;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// The recorded requests in the order of their times, as `single_turn` rows.
+/// The recorded requests ordered by time, as `single_turn` rows.
 pub(super) fn rows(table: &[Columns], args: &ProfileArgs, seed: u64) -> Result<Vec<Value>, Refusal> {
     let flags = &args.conversation;
     let mut taken = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn rows(table: &[Columns], args: &ProfileArgs, seed: u64) -> Result<V
                 && let Some(ended) = ends.get(&session)
                 && let Some(fields) = made.as_object_mut()
             {
-                // Its user thought for so long, whatever the server takes.
+                // The recorded user took this long to think, however long the server takes now.
                 fields.remove("timestamp");
                 fields.insert("delay".to_owned(), json!((now - ended).max(0.0)));
             }
@@ -59,7 +59,7 @@ pub(super) fn rows(table: &[Columns], args: &ProfileArgs, seed: u64) -> Result<V
     Ok(rows)
 }
 
-/// A number from 0 to below 1 for a session's name: the same whenever the seed is.
+/// A number in [0, 1) derived from a session's name and the seed.
 fn drawn(session: &str, seed: u64) -> f64 {
     // FNV-1a, whose high bits mix well enough to sample by.
     let hash = session.bytes().chain(seed.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -69,7 +69,7 @@ fn drawn(session: &str, seed: u64) -> f64 {
 }
 
 const TIME: &str = "timestamp_start_unix_ms";
-/// Where a session's name may stand.
+/// Columns that may hold a session's name.
 const SESSIONS: &[&str] = &["provided_session_id", "poor_man_session_id"];
 
 #[cfg(test)]
@@ -112,10 +112,10 @@ mod tests {
     }
 
     #[test]
-    fn a_user_thinks_as_long_as_then() {
+    fn a_user_thinks_as_long_as_recorded() {
         let rows = made("--no-open-loop-replay").unwrap();
         let first = (&rows[0]["timestamp"], rows[0].get("delay"));
-        assert_eq!(first, (&json!(0.0), None), "a session begins when it did");
+        assert_eq!(first, (&json!(0.0), None), "a session starts at its recorded time");
         let second = (rows[1].get("timestamp"), &rows[1]["delay"]);
         assert_eq!(
             second,

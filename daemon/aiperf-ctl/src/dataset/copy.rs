@@ -1,11 +1,11 @@
-//! The user's copy of a public dataset: which of its rows are sent, written one after the other as rows of a known format.
+//! Reads the user's copy of a public dataset: selects the rows that are sent, and converts each to a row of a known format.
 
 use super::public::{self, PublicDataset, Rows};
 use super::{Columns, exgentic, media, table};
 use crate::args::ProfileArgs;
 use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
-use crate::say::say_aside;
+use crate::terminal::print_note;
 use crate::tokenizer_file;
 use crate::upload::Upload;
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The rows that are sent; the plan learns what they are.
+/// Reads the rows that are sent, and sets their format in the plan.
 pub(super) fn read(name: &str, args: &ProfileArgs, plan: &mut Plan) -> Result<Upload> {
     let known = public::find(name)?;
     let filters = filters(known, &args.input.dataset_filters)?;
@@ -32,29 +32,29 @@ pub(super) fn read(name: &str, args: &ProfileArgs, plan: &mut Plan) -> Result<Up
     };
     copying.copy(&path, made.as_file())?;
     settle(known, plan);
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
-/// How rows are taken.
+/// How rows are selected and converted.
 struct Copying<'a> {
     known: &'a PublicDataset,
     filters: Vec<(&'a str, &'a str)>,
     tokenizer: tokenizer::Tokenizer,
-    /// Where files are that rows name.
+    /// Directory of the files that rows refer to.
     base: &'a Path,
     replays: bool,
     most: u64,
 }
 
-/// What became of rows.
+/// Counts of what was taken and left out.
 #[derive(Default)]
 struct Taken {
     taken: u64,
     unusable: u64,
-    /// Of sessions, what was recorded in them and what of it is asked.
+    /// For sessions: the number of recorded spans, and of those that are sent as calls.
     spans: usize,
     calls: usize,
-    /// Rows that did not pass the filters, as the user may want them.
+    /// Descriptions of rows that did not pass the filters, which are shown when nothing passes.
     others: BTreeSet<String>,
 }
 
@@ -72,10 +72,10 @@ impl Copying<'_> {
             Ok(so_far.taken < self.most)
         })?;
         out.flush().map_err(failed)?;
-        so_far.tell(self.known.name)
+        so_far.report(self.known.name)
     }
 
-    /// What one row becomes.
+    /// The rows that are sent for one row of the dataset.
     fn rows(&self, row: &Columns, so_far: &mut Taken) -> Result<Vec<Value>, Refusal> {
         let passes = match self.known.rows {
             Rows::Single(_) => self.filters.iter().all(|(field, wanted)| has(row, field, wanted)),
@@ -115,37 +115,38 @@ impl Copying<'_> {
 }
 
 impl Taken {
-    /// Says what was left out.
-    fn tell(&self, name: &str) -> Result<(), Refusal> {
+    /// Reports what was left out.
+    fn report(&self, name: &str) -> Result<(), Refusal> {
         let Self { taken, unusable, spans, calls, others } = self;
         if *taken == 0 {
             return Err(Refusal(if others.is_empty() {
                 format!(
-                    "{name}: no row can be used; does --dataset-path hold this dataset, and do --dataset-filter leave any?"
+                    "{name}: no usable row: check that --dataset-path contains this dataset, and that \
+                     some rows pass --dataset-filter"
                 )
             } else {
                 let others = others.iter().map(String::as_str).collect::<Vec<_>>().join("; ");
-                format!("{name}: no session passes --dataset-filter; there are: {others}")
+                format!("{name}: no session passes --dataset-filter; available: {others}")
             }));
         }
         if *unusable > 0 {
-            say_aside(&format!("{name}: {unusable} rows have nothing that can be asked, and are left out"));
+            print_note(&format!("{name}: {unusable} rows contain no usable prompt and are left out"));
         }
         if calls < spans {
-            say_aside(&format!(
-                "{name}: {calls} of {spans} recorded spans are calls of a model that were answered; the others are left out"
+            print_note(&format!(
+                "{name}: {calls} of {spans} recorded spans are model calls with a response; the others are left out"
             ));
         }
         Ok(())
     }
 }
 
-/// Fields and the values that they must have.
+/// Parses the filters to fields and the values that they must have.
 fn filters<'a>(known: &PublicDataset, given: &'a [String]) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
     let mut filters = Vec::new();
     for filter in given {
         let Some((field, wanted)) = filter.split_once('=') else {
-            return Err(Refusal(format!("--dataset-filter `{filter}` is not field=value")));
+            return Err(Refusal(format!("--dataset-filter `{filter}` is not of the form field=value")));
         };
         match known.rows {
             Rows::Sessions(fields) if !fields.contains(&field) => {
@@ -161,7 +162,7 @@ fn filters<'a>(known: &PublicDataset, given: &'a [String]) -> Result<Vec<(&'a st
     Ok(filters)
 }
 
-/// Whether a row has a value.
+/// Whether a row's field has this value.
 fn has(row: &Columns, field: &str, wanted: &str) -> bool {
     match row.get(field) {
         Some(Value::String(text)) => text == wanted,
@@ -170,7 +171,7 @@ fn has(row: &Columns, field: &str, wanted: &str) -> bool {
     }
 }
 
-/// Where the copy is.
+/// The path of the copy.
 fn path(args: &ProfileArgs, known: &PublicDataset) -> Result<PathBuf, Refusal> {
     if let Some(path) = &args.input.dataset_path {
         return Ok(path.clone());
@@ -179,14 +180,14 @@ fn path(args: &ProfileArgs, known: &PublicDataset) -> Result<PathBuf, Refusal> {
     let places = ["", ".jsonl", ".json", ".parquet"].map(|ending| PathBuf::from(format!("{name}{ending}")));
     places.into_iter().find(|path| path.exists()).ok_or_else(|| {
         Refusal(format!(
-            "--public-dataset {name}: nothing is downloaded. {}, and say by --dataset-path where it is, if not at `{name}` here \
-             (a .parquet, .arrow, .jsonl or .json file, or a directory of such)",
+            "--public-dataset {name}: nothing is downloaded. {}, and give its path by --dataset-path unless it is `{name}` in \
+             the working directory (a .parquet, .arrow, .jsonl or .json file, or a directory of such)",
             known.how_to_get()
         ))
     })
 }
 
-/// Rows that can be sent at most: what no request would ever ask is not even read.
+/// The maximum number of rows that can be sent; further rows are not even read.
 fn most(known: &PublicDataset, args: &ProfileArgs, plan: &Plan) -> u64 {
     let sessions = match known.rows {
         Rows::Sessions(_) => args.conversation.conversation_num,
@@ -204,8 +205,8 @@ fn is_replayed(phase: &Phase) -> bool {
     phase.shape == "fixed_schedule"
 }
 
-/// Tells the plan what the rows are. Sessions that are replayed were counted when they were taken: each of their calls is a
-/// session of its own.
+/// Sets the rows' format in the plan. The count of sessions limited which ones were taken; replayed sessions send each call as
+/// a session of its own, so the count no longer applies.
 fn settle(known: &PublicDataset, plan: &mut Plan) {
     if let Input::File { format, .. } = &mut plan.input {
         known.format.clone_into(format);
@@ -219,7 +220,7 @@ fn settle(known: &PublicDataset, plan: &mut Plan) {
     }
 }
 
-/// What counts the answers of a public dataset.
+/// The tokenizer that counts the tokens of a public dataset's responses.
 fn tokenizer(plan: &Plan, args: &ProfileArgs) -> Result<tokenizer::Tokenizer> {
     let Tokenizer::File { name } = &plan.tokenizer else { return Ok(tokenizer::Tokenizer::builtin()) };
     let bytes = tokenizer_file::read(Path::new(name), args.tokenizer.tokenizer_revision.as_deref())?;
@@ -249,7 +250,8 @@ mod tests {
         let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
         let mut plan = crate::plan::plan(&args, &[]).map_err(|refusal| refusal.to_string())?.plan.clone();
         let name = args.input.public_dataset.clone().unwrap();
-        let Upload::Made(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())? else {
+        let Upload::Temporary(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())?
+        else {
             panic!("rows are written to a file")
         };
         let text = source::read_text(made.path(), 1 << 20).unwrap();
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_rows_are_taken_than_can_be_sent() {
+    fn no_more_rows_are_read_than_can_be_sent() {
         let check = |flags: &str, expected: usize| {
             assert_eq!(sent(&format!("aimo {flags}"), &problems(9)).unwrap().0.len(), expected, "{flags}");
         };
@@ -274,13 +276,13 @@ mod tests {
     }
 
     #[test]
-    fn files_beside_the_copy_are_sent_with_the_rows() {
+    fn files_next_to_the_copy_are_sent_with_the_rows() {
         let rows = [json!({"question": "what?", "video": "clip.mp4"}), json!({"question": ""})];
         let (sent, _) = sent("mmvu", &rows).unwrap();
         assert_eq!(
             sent,
             [json!({"text": "what?", "video": "data:video/mp4;base64,AAAAGGZ0eXBtcDQy"})],
-            "what can be asked"
+            "usable rows"
         );
     }
 
@@ -308,19 +310,22 @@ mod tests {
         let flags = "exgentic_v2 --dataset-filter harness=openai_solo --dataset-filter source_model=gpt-4.1 --num-conversations 1";
         let (calls, plan) = sent(flags, &rows).unwrap();
         assert_eq!(calls.len(), 3, "all of the first session that passes");
-        assert_eq!(plan.load.phases[0].session_count, Some(1), "one session is asked, turn by turn");
+        assert_eq!(plan.load.phases[0].session_count, Some(1), "one session is sent, turn by turn");
         let (calls, plan) = sent(&format!("{flags} --fixed-schedule"), &rows).unwrap();
         assert_eq!(calls[2]["timestamp"], 2000.0, "at its time");
         assert_eq!(plan.load.phases[0].session_count, None, "each of its calls is sent");
         let refused = |flags: &str| sent(flags, &rows).unwrap_err();
         let none = refused("exgentic_v2 --dataset-filter harness=claude_code");
         assert!(
-            none.contains("there are: benchmark=swebench harness=openai_solo source_model=gpt-4.1; "),
+            none.contains("available: benchmark=swebench harness=openai_solo source_model=gpt-4.1; "),
             "{none}"
         );
         let field = refused("exgentic --dataset-filter benchmark=swebench");
         assert!(field.ends_with("exgentic can be filtered by harness, source_model"), "{field}");
-        assert!(refused("exgentic --dataset-filter x").contains("is not field=value"), "no filter");
+        assert!(
+            refused("exgentic --dataset-filter x").contains("is not of the form field=value"),
+            "not a filter"
+        );
     }
 
     #[test]

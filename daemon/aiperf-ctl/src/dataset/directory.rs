@@ -1,4 +1,4 @@
-//! Directories of files with rows.
+//! Reads directories of dataset files.
 
 use super::media::inlined_rows;
 use crate::plan::Refusal;
@@ -8,7 +8,7 @@ use spec::{Change, PoolBatch};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rows of a directory's files in one, and what they are then.
+/// Reads a directory's files into one set of rows, and returns their format.
 pub(super) fn read(
     directory: &Path,
     format: &str,
@@ -28,7 +28,7 @@ pub(super) fn read(
         }
         "random_pool" if change.pool_batch.is_some_and(|batch| batch != ONE_OF_EACH) => {
             Err(Refusal(format!(
-                "--input-file `{}` is a directory, whose files are pools of their own: --prompt-batch-size, --image-batch-size and \
+                "--input-file `{}` is a directory, whose files are separate pools: --prompt-batch-size, --image-batch-size and \
              the like are for one file",
                 directory.display()
             )))
@@ -51,7 +51,7 @@ fn conversations(files: &[PathBuf]) -> Result<Vec<u8>, Refusal> {
     Ok(json!({ "data": data }).to_string().into_bytes())
 }
 
-/// Each file is a pool; each row is made of one row of every pool.
+/// Each file is a pool; each request combines one row of every pool.
 fn pools(files: &[PathBuf], count: u32, seed: u64) -> Result<Vec<u8>, Refusal> {
     let mut pools = Vec::new();
     for file in files {
@@ -76,7 +76,7 @@ fn pools(files: &[PathBuf], count: u32, seed: u64) -> Result<Vec<u8>, Refusal> {
     Ok(written)
 }
 
-/// Takes what a pool's row says into a request, under the pool's name.
+/// Adds the contents of a pool's row to a request, under the pool's name.
 fn merge(request: &mut Value, pool: &str, row: &Value) {
     for (one, many) in [("text", "texts"), ("image", "images"), ("audio", "audios"), ("video", "videos")] {
         let mut contents = Vec::new();
@@ -114,7 +114,7 @@ fn files(directory: &Path, deep: bool) -> Result<Vec<PathBuf>, Refusal> {
         }
     }
     if found.is_empty() && !deep {
-        return Err(Refusal(format!("--input-file: `{}` holds no .jsonl file", directory.display())));
+        return Err(Refusal(format!("--input-file: `{}` contains no .jsonl file", directory.display())));
     }
     Ok(found)
 }
@@ -137,7 +137,7 @@ fn of_text(file: &Path, text: &str) -> Result<Vec<Value>, Refusal> {
     let mut rows = Vec::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let row = serde_json::from_str(line).map_err(|error| {
-            Refusal(format!("--input-file: `{}` line {number} is no JSON: {error}", file.display()))
+            Refusal(format!("--input-file: `{}` line {number} is not valid JSON: {error}", file.display()))
         })?;
         rows.push(row);
     }
@@ -147,7 +147,7 @@ fn of_text(file: &Path, text: &str) -> Result<Vec<Value>, Refusal> {
     Ok(rows)
 }
 
-/// A number for a place that differs from place to place: the mixer of `splitmix64`.
+/// A pseudo-random number for an index: the mixer of `splitmix64`.
 fn mixed(seed: u64, place: u64) -> u64 {
     let mut mixed = seed.wrapping_add(place.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -155,9 +155,9 @@ fn mixed(seed: u64, place: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// What a request takes of each pool.
+/// One input of each pool per request.
 const ONE_OF_EACH: PoolBatch = PoolBatch { texts: 1, images: 1, audios: 1, videos: 1 };
-/// A file of a directory, all of which are in memory at once.
+/// Maximum size of a file of a directory, all of which are in memory at once.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 #[cfg(test)]
@@ -205,7 +205,7 @@ mod tests {
             ("ctx.jsonl", "\u{feff}{\"texts\":[\"long\"]}"),
         ];
         let (rows, format) = read_as("random_pool", &files).unwrap();
-        assert_eq!((rows.lines().count(), format), (50, "single_turn"), "as many as are wanted");
+        assert_eq!((rows.lines().count(), format), (50, "single_turn"), "as many as requested");
         let one =
             json!({"texts": [{"name": "ask", "contents": ["one"]}, {"name": "ctx", "contents": ["long"]}]});
         let ones = rows.lines().filter(|row| serde_json::from_str::<Value>(row).unwrap() == one).count();
@@ -219,8 +219,8 @@ mod tests {
             assert!(refused.contains(expected), "{refused}");
         };
         check("mooncake_trace", &[("a.jsonl", "{}")], "is a directory");
-        check("raw_payload", &[], "holds no .jsonl file");
-        check("raw_payload", &[("a.jsonl", "{")], "line 1 is no JSON");
+        check("raw_payload", &[], "contains no .jsonl file");
+        check("raw_payload", &[("a.jsonl", "{")], "line 1 is not valid JSON");
         check("random_pool", &[("a.jsonl", "\n")], "has no rows");
         let change = Change { pool_batch: Some(PoolBatch { texts: 2, ..ONE_OF_EACH }), ..Change::default() };
         let refused = read(directory(&[("a.jsonl", "{}")]).path(), "random_pool", &change, 7).unwrap_err();

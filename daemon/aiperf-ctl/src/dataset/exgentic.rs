@@ -1,4 +1,4 @@
-//! `exgentic`: recorded calls of agents, session by session; each call is asked as it was, with the messages that it had.
+//! Converts `exgentic`, recorded LLM calls of agents in sessions: each call is sent with the messages that it had.
 
 use super::Columns;
 use crate::plan::Refusal;
@@ -6,12 +6,12 @@ use chrono::{DateTime, NaiveDateTime};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// What `--dataset-filter` may ask of the first version's rows.
+/// Fields of the first version's rows that `--dataset-filter` supports.
 pub(super) const FILTERS: &[&str] = &["harness", "source_model"];
-/// What it may ask of the second version's.
+/// Fields of the second version's rows.
 pub(super) const FILTERS_V2: &[&str] = &["benchmark", "harness", "source_model"];
 
-/// Whether a session has what a filter names. Models are compared without the provider that they were had from.
+/// Whether a session has a field's value. Model names are compared without their provider prefix.
 pub(super) fn passes(row: &Columns, field: &str, wanted: &str) -> bool {
     match field {
         "source_model" => {
@@ -21,7 +21,7 @@ pub(super) fn passes(row: &Columns, field: &str, wanted: &str) -> bool {
     }
 }
 
-/// What a session may be found by, for whoever found none.
+/// The values that a session can be filtered by, shown to a user whose filter matched none.
 pub(super) fn described(row: &Columns) -> String {
     let of = |field: &str| row.get(field).and_then(Value::as_str).unwrap_or("none").to_owned();
     let models = models(row).into_iter().collect::<Vec<_>>().join("+");
@@ -30,11 +30,11 @@ pub(super) fn described(row: &Columns) -> String {
     format!("{benchmark}harness={} source_model={models}", of("harness"))
 }
 
-/// A session's calls as rows of `mooncake_trace`, in the order in which they were made. Each waits for the answer of the one
-/// before it and then as long as the agent did; with `replays` each goes when it went, the session's begin being 0.
+/// A session's calls as rows of `mooncake_trace`, in order. Each is sent after the previous one's response and the recorded
+/// pause of the agent; with `replays`, each is sent at its recorded time, relative to the session's start.
 ///
 /// # Errors
-/// What is wrong with which of its calls.
+/// What is wrong, and in which span.
 pub(super) fn rows(row: &Columns, replays: bool) -> Result<Vec<Value>, Refusal> {
     let session = row.get("session_id").and_then(Value::as_str).filter(|name| !name.is_empty());
     let session = session.ok_or_else(|| Refusal("--dataset-path: a row has no `session_id`".to_owned()))?;
@@ -51,7 +51,7 @@ pub(super) fn rows(row: &Columns, replays: bool) -> Result<Vec<Value>, Refusal> 
     let first_ms = calls.first().map_or(0.0, |(_, call)| call.begin_ms);
     let mut last_ms = None;
     let rows = calls.into_iter().map(|(number, call)| {
-        let mut row = call.asked;
+        let mut row = call.request;
         if replays {
             row.insert("session_id".to_owned(), Value::from(format!("{session}:{number}")));
             row.insert("timestamp".to_owned(), Value::from(call.begin_ms - first_ms));
@@ -66,16 +66,16 @@ pub(super) fn rows(row: &Columns, replays: bool) -> Result<Vec<Value>, Refusal> 
     Ok(rows.collect())
 }
 
-/// A call that was answered.
+/// A recorded call with a response.
 struct Call {
     begin_ms: f64,
     end_ms: f64,
-    /// What it asked.
-    asked: Map<String, Value>,
+    /// The request's fields.
+    request: Map<String, Value>,
 }
 
 impl Call {
-    /// `None` for what is no call of a model, failed, or had no tokens.
+    /// `None` for a span that is not a model call, failed, or had no tokens.
     fn of(span: &Value) -> Result<Option<Self>, String> {
         let attributes = &span["attributes"];
         let is_call = match span["type"].as_str() {
@@ -84,14 +84,14 @@ impl Call {
         };
         let tokens = |kind: &str| {
             let key = format!("gen_ai.usage.{kind}_tokens");
-            attributes[&key].as_u64().ok_or_else(|| format!("`{key}` is no number of tokens"))
+            attributes[&key].as_u64().ok_or_else(|| format!("`{key}` is not a number of tokens"))
         };
         if !is_call || span["status"]["code"] == FAILED || tokens("input")? == 0 || tokens("output")? == 0 {
             return Ok(None);
         }
         let (begin_ms, end_ms) = (moment(span, "start_time")?, moment(span, "end_time")?);
         if end_ms < begin_ms {
-            return Err("it ends before it begins".to_owned());
+            return Err("it ends before it starts".to_owned());
         }
         let most = match &attributes["gen_ai.request.max_tokens"] {
             Value::Null => tokens("output")?,
@@ -102,25 +102,25 @@ impl Call {
         };
         let mut messages = instructions(&attributes["gen_ai.system_instructions"])?;
         for message in list(&attributes["gen_ai.input.messages"], "gen_ai.input.messages")? {
-            messages.append(&mut said(&message)?);
+            messages.append(&mut api_messages(&message)?);
         }
         if messages.is_empty() {
-            return Err("`gen_ai.input.messages` says nothing".to_owned());
+            return Err("`gen_ai.input.messages` is empty".to_owned());
         }
-        let mut asked = Map::new();
-        asked.insert("messages".to_owned(), Value::from(messages));
+        let mut request = Map::new();
+        request.insert("messages".to_owned(), Value::from(messages));
         let tools = tools(&attributes["gen_ai.tool.definitions"])?;
-        asked.extend(tools.map(|tools| ("tools".to_owned(), tools)));
-        asked.insert("output_length".to_owned(), Value::from(most));
+        request.extend(tools.map(|tools| ("tools".to_owned(), tools)));
+        request.insert("output_length".to_owned(), Value::from(most));
         let extra = extra(attributes);
         if !extra.is_empty() {
-            asked.insert("extra".to_owned(), Value::Object(extra));
+            request.insert("extra".to_owned(), Value::Object(extra));
         }
-        Ok(Some(Self { begin_ms, end_ms, asked }))
+        Ok(Some(Self { begin_ms, end_ms, request }))
     }
 }
 
-/// The models of a session, without their providers.
+/// The models of a session, without their provider prefixes.
 fn models(row: &Columns) -> BTreeSet<&str> {
     let models = row.get("models").and_then(Value::as_array).into_iter().flatten();
     models.filter_map(Value::as_str).map(without_provider).collect()
@@ -132,7 +132,7 @@ fn without_provider(model: &str) -> &str {
     PROVIDERS.iter().find(begins).map_or(model, |prefix| &model[prefix.len()..])
 }
 
-/// Milliseconds since 1970; a moment without a zone is taken as UTC.
+/// Milliseconds since 1970; a time without a zone is interpreted as UTC.
 fn moment(span: &Value, field: &str) -> Result<f64, String> {
     let text = span[field].as_str().ok_or_else(|| format!("it has no `{field}`"))?;
     let naive = || {
@@ -140,14 +140,14 @@ fn moment(span: &Value, field: &str) -> Result<f64, String> {
         NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").map(|moment| moment.and_utc())
     };
     let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc()).or_else(|_| naive());
-    let moment = moment.map_err(|error| format!("`{field}` is no moment: {error}"))?;
+    let moment = moment.map_err(|error| format!("`{field}` is not a valid time: {error}"))?;
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 stay below 2^53")]
     Ok(moment.timestamp_micros() as f64 / 1000.0)
 }
 
-/// A list of objects, which may be written as JSON in a text.
+/// A list of objects, which may be encoded as JSON text.
 fn list(value: &Value, field: &str) -> Result<Vec<Value>, String> {
-    let wrong = || format!("`{field}` is no JSON list of objects");
+    let wrong = || format!("`{field}` is not a JSON list of objects");
     let list = match value {
         Value::String(text) => {
             serde_json::from_str::<Vec<Value>>(text).map_err(|error| format!("{}: {error}", wrong()))?
@@ -158,29 +158,29 @@ fn list(value: &Value, field: &str) -> Result<Vec<Value>, String> {
     if list.iter().all(Value::is_object) { Ok(list) } else { Err(wrong()) }
 }
 
-/// The system's instructions: a text, or the parts of a message.
+/// The system instructions: text, or the parts of a message.
 fn instructions(value: &Value) -> Result<Vec<Value>, String> {
     let text = match value {
         Value::Null => return Ok(Vec::new()),
         Value::String(text) => text,
-        _ => return Err("`gen_ai.system_instructions` is no text".to_owned()),
+        _ => return Err("`gen_ai.system_instructions` is not text".to_owned()),
     };
     match list(value, "gen_ai.system_instructions") {
         _ if text.is_empty() => Ok(Vec::new()),
-        Ok(parts) => said(&json!({ "role": "system", "parts": parts })),
+        Ok(parts) => api_messages(&json!({ "role": "system", "parts": parts })),
         Err(_) => Ok(vec![json!({ "role": "system", "content": text })]),
     }
 }
 
-/// A recorded message as messages of the Chat Completions API: results of tools are messages of their own.
-fn said(message: &Value) -> Result<Vec<Value>, String> {
+/// Converts a recorded message to messages of the Chat Completions API: tool results become separate messages.
+fn api_messages(message: &Value) -> Result<Vec<Value>, String> {
     let (role, parts) = match (message["role"].as_str(), message["parts"].as_array()) {
         (Some("developer"), Some(parts)) => ("system", parts),
         (Some(role), Some(parts)) => (role, parts),
         _ => return Err("a message has no `role` or no `parts`".to_owned()),
     };
     let mut messages = Vec::new();
-    let mut open = Said::default();
+    let mut open = OpenMessage::default();
     for part in parts {
         let text = |field: &str| part[field].as_str().unwrap_or_default();
         match part["type"].as_str() {
@@ -206,15 +206,15 @@ fn said(message: &Value) -> Result<Vec<Value>, String> {
     Ok(messages)
 }
 
-/// What a message has said so far.
+/// The parts of the current message that were read so far.
 #[derive(Default)]
-struct Said {
+struct OpenMessage {
     content: String,
     reasoning: String,
     calls: Vec<Value>,
 }
 
-impl Said {
+impl OpenMessage {
     fn message(self, role: &str) -> Option<Value> {
         if self.content.is_empty() && self.reasoning.is_empty() && self.calls.is_empty() {
             return None;
@@ -230,12 +230,12 @@ impl Said {
     }
 }
 
-/// A text as it is, anything else as JSON.
+/// Text unchanged, anything else as JSON.
 fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The tools that a call had, as the Chat Completions API has them.
+/// The tools of a call, in the form of the Chat Completions API.
 fn tools(value: &Value) -> Result<Option<Value>, String> {
     if value.is_null() {
         return Ok(None);
@@ -243,7 +243,7 @@ fn tools(value: &Value) -> Result<Option<Value>, String> {
     let mut tools = Vec::new();
     for tool in list(value, "gen_ai.tool.definitions")? {
         if tool["type"] != "function" {
-            return Err(format!("a tool is of kind {}", tool["type"]));
+            return Err(format!("a tool has the unsupported type {}", tool["type"]));
         }
         let fields =
             ["name", "description", "parameters"].map(|field| (field.to_owned(), tool[field].clone()));
@@ -252,7 +252,7 @@ fn tools(value: &Value) -> Result<Option<Value>, String> {
     Ok((!tools.is_empty()).then(|| Value::from(tools)))
 }
 
-/// What else a call asked for.
+/// Other parameters of a call's request.
 fn extra(attributes: &Value) -> Map<String, Value> {
     let mut extra = Map::new();
     let temperature = &attributes["gen_ai.request.temperature"];
@@ -268,7 +268,7 @@ fn extra(attributes: &Value) -> Map<String, Value> {
 
 /// The status of a span that failed (OpenTelemetry's `STATUS_CODE_ERROR`).
 const FAILED: u64 = 2;
-/// What may stand before a model's name.
+/// Provider prefixes of model names.
 const PROVIDERS: &[&str] = &["openai/azure/", "azure/", "aws/", "gcp/"];
 
 #[cfg(test)]
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_asked_in_their_order_with_what_they_had() {
+    fn calls_are_sent_in_order_with_what_they_had() {
         let mut failed = span("2026-01-01T00:00:50Z", "2026-01-01T00:00:51Z", &[]);
         failed["status"] = json!({ "code": 2 });
         let mut tool = span("2026-01-01T00:00:52Z", "2026-01-01T00:00:53Z", &[]);
@@ -323,13 +323,13 @@ mod tests {
         let when = replayed.iter().map(|row| (&row["session_id"], &row["timestamp"], row.get("delay")));
         let expected = [(json!("s:3"), json!(0.0)), (json!("s:0"), json!(20_500.0))];
         let expected = expected.iter().map(|(name, at)| (name, at, None));
-        assert!(when.eq(expected), "each by itself at its time: {replayed:?}");
+        assert!(when.eq(expected), "each separately at its time: {replayed:?}");
     }
 
     #[test]
     fn messages_become_those_of_the_api() {
         let check = |message: Value, expected: Value| {
-            assert_eq!(Value::from(said(&message).unwrap()), expected, "{message}")
+            assert_eq!(Value::from(api_messages(&message).unwrap()), expected, "{message}")
         };
         check(
             json!({"role": "developer", "parts": [{"type": "text", "content": "policy"}]}),
@@ -348,12 +348,12 @@ mod tests {
             json!([{"role": "tool", "tool_call_id": "1", "content": "[\"ok\"]"}, {"role": "user", "content": "go on"}]),
         );
         check(json!({"role": "user", "parts": []}), json!([{"role": "user", "content": ""}]));
-        let odd = said(&json!({"role": "user", "parts": [{"type": "smell"}]})).unwrap_err();
+        let odd = api_messages(&json!({"role": "user", "parts": [{"type": "smell"}]})).unwrap_err();
         assert!(odd.contains("`smell`"), "{odd}");
     }
 
     #[test]
-    fn sessions_are_found_by_what_they_are() {
+    fn sessions_are_filtered_by_their_fields() {
         let row = session(&[]);
         let check = |field: &str, wanted: &str, expected: bool| {
             assert_eq!(passes(&row, field, wanted), expected, "{field}={wanted}");
@@ -368,14 +368,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn errors_name_the_session_and_the_span() {
         let check = |span: Value, expected: &str| {
             let refused = rows(&session(&[span]), false).unwrap_err().to_string();
             assert!(refused.contains("session `s`, span 0") && refused.contains(expected), "{refused}");
         };
         let (begin, end) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z");
         check(span(end, begin, &[]), "ends before");
-        check(span("yesterday", end, &[]), "`start_time` is no moment");
+        check(span("yesterday", end, &[]), "`start_time` is not a valid time");
         check(span(begin, end, &[("usage.input_tokens", json!("9"))]), "`gen_ai.usage.input_tokens`");
         check(span(begin, end, &[("request.max_tokens", json!(true))]), "`gen_ai.request.max_tokens`");
         check(span(begin, end, &[("input.messages", json!("["))]), "`gen_ai.input.messages`");

@@ -1,5 +1,5 @@
-//! The program `ffmpeg`, which encodes what nothing inside can: raw media in through a pipe, a file out through another. It
-//! runs as the user.
+//! Runs the program `ffmpeg`, which encodes formats that are not built in: raw media is written to one pipe, the encoded file
+//! read from another. It runs as the user.
 
 use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
@@ -7,35 +7,35 @@ use export::source;
 use std::io::{self, ErrorKind, Write};
 use std::process::{ChildStdin, Command, Stdio};
 
-/// Encodes what `raw` writes; `told` is what `ffmpeg` is told of it, and of what it shall become. The same input gives the
-/// same bytes: nothing tells when they were made, or by which version.
+/// Encodes what `raw` writes; `arguments` describe the input and the output format to `ffmpeg`. The same input gives the same
+/// bytes: the output contains neither a time nor a version.
 ///
 /// # Errors
-/// When the program is not there, or lacks the encoder.
+/// When the program is not installed, or lacks the encoder.
 pub(super) fn encoded(
     what: &str,
-    told: &str,
+    arguments: &str,
     raw: impl FnOnce(&mut ChildStdin) -> io::Result<()> + Send,
 ) -> Result<Vec<u8>, Refusal> {
-    run(what, words(told).chain(["pipe:1"]), raw)
+    run(what, words(arguments).chain(["pipe:1"]), raw)
 }
 
-/// The same of a container that is completed at its begin once its end is known, such as with its duration: written to a
-/// file, in which `ffmpeg` can go back.
+/// Like [`encoded`], for a container whose header is completed at the end, such as with the duration: written to a file, in
+/// which `ffmpeg` can seek back.
 ///
 /// # Errors
 /// As [`encoded`].
 pub(super) fn encoded_whole(
     what: &str,
-    told: &str,
+    arguments: &str,
     raw: impl FnOnce(&mut ChildStdin) -> io::Result<()> + Send,
 ) -> Result<Vec<u8>, Refusal> {
     let failed = |error: io::Error| Refusal(format!("{what}: {error}"));
     let made = ScratchFile::new().map_err(failed)?;
     let path = format!("file:{}", made.path().display());
-    run(what, words(told).chain(["-y", path.as_str()]), raw)?;
+    run(what, words(arguments).chain(["-y", path.as_str()]), raw)?;
     let bytes = source::read(made.path(), ENCODED_BYTES_MAX).map_err(failed)?;
-    if bytes.is_empty() { Err(Refusal(format!("{what}: `ffmpeg` made nothing"))) } else { Ok(bytes) }
+    if bytes.is_empty() { Err(Refusal(format!("{what}: `ffmpeg` produced no output"))) } else { Ok(bytes) }
 }
 
 fn run<'a>(
@@ -57,7 +57,7 @@ fn run<'a>(
     let output = std::thread::scope(|scope| {
         scope.spawn(move || {
             if let Some(mut input) = input {
-                // Why it reads no more, it says itself.
+                // When it stops reading early, its own error message states why.
                 raw(&mut input).and_then(|()| input.flush()).ok();
             }
         });
@@ -65,24 +65,24 @@ fn run<'a>(
     });
     let output = output.map_err(failed)?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().last().unwrap_or("it says nothing");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().last().unwrap_or("without an error message");
         let what_to_do = if last.starts_with("Unknown encoder") { LACKS_ENCODER } else { "" };
         return Err(Refusal(format!("{what}: `ffmpeg` failed: {last}{what_to_do}")));
     }
     Ok(output.stdout)
 }
 
-/// The words of its command line, but for where its output goes.
-pub(super) fn words(told: &str) -> impl Iterator<Item = &str> {
+/// The arguments of its command line, except the output.
+pub(super) fn words(arguments: &str) -> impl Iterator<Item = &str> {
     const BEFORE: &str = "-hide_banner -nostdin -loglevel error";
     const AFTER: &str = "-fflags +bitexact -flags +bitexact -map_metadata -1";
-    [BEFORE, told, AFTER].into_iter().flat_map(str::split_ascii_whitespace)
+    [BEFORE, arguments, AFTER].into_iter().flat_map(str::split_ascii_whitespace)
 }
 
-/// More than a made-up video has.
+/// A limit that no synthetic video reaches.
 const ENCODED_BYTES_MAX: u64 = 4 << 30;
-const MISSING: &str = "the program `ffmpeg` is not there: install it (such as by `apt install ffmpeg`), or bring files of your \
-                       own by --input-file";
+const MISSING: &str = "the program `ffmpeg` is not installed: install it (such as by `apt install ffmpeg`), or use your own \
+                       files with --input-file";
 const LACKS_ENCODER: &str =
-    "; this `ffmpeg` was built without it: install another one (such as by `apt install ffmpeg`)";
+    "; this `ffmpeg` was built without that encoder: install another build (such as by `apt install ffmpeg`)";

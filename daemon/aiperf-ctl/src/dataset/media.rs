@@ -1,4 +1,5 @@
-//! Pictures, sounds and videos of local files, written into the rows that name them: read as the user, never by a server.
+//! Inlines images, audio and videos from local files into the rows that refer to them: they are read as the user, never by a
+//! server.
 
 use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
@@ -12,18 +13,18 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A file of rows with every local file's content in place of its path, as data URIs: the file itself if it names none.
+/// A file of rows in which every local path is replaced by the file's content as a data URI; the file itself if it has none.
 pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal> {
     let failed =
         |error: io::Error| Refusal(format!("--input-file: failed to read `{}`: {error}", path.display()));
     let base = path.parent().unwrap_or_else(|| Path::new("."));
     let (at, upload) = match source::open_any(path, FILE_BYTES_MAX).map_err(failed)? {
         Opened::File(_) => (path.to_owned(), Upload::File(path.to_owned())),
-        // It can be read once, and is read twice.
+        // It can be read only once, but is needed twice.
         Opened::Pipe(pipe) => {
             let made = ScratchFile::new().map_err(failed)?;
             io::copy(&mut Bounded::new(pipe, PIPE_BYTES_MAX), &mut made.as_file()).map_err(failed)?;
-            (made.path().to_owned(), Upload::Made(Arc::new(made)))
+            (made.path().to_owned(), Upload::Temporary(Arc::new(made)))
         }
     };
     let lines = || Ok(BufReader::with_capacity(READ_BYTES, source::open(&at, FILE_BYTES_MAX)?));
@@ -32,10 +33,10 @@ pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal>
     }
     let made = ScratchFile::new().map_err(failed)?;
     inlined(lines().map_err(failed)?, BufWriter::new(made.as_file()), base)?;
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
-/// The same of rows in memory.
+/// Like [`inlined_file`], for rows in memory.
 pub(super) fn inlined_rows(rows: Vec<u8>, format: &str, base: &Path) -> Result<Vec<u8>, Refusal> {
     if !has_media(rows.as_slice(), format).is_ok_and(|has_media| has_media) {
         return Ok(rows);
@@ -45,7 +46,7 @@ pub(super) fn inlined_rows(rows: Vec<u8>, format: &str, base: &Path) -> Result<V
     Ok(written)
 }
 
-/// Whether any row may have a picture, a sound or a video.
+/// Whether any row may have an image, audio or a video.
 fn has_media(mut rows: impl BufRead, format: &str) -> io::Result<bool> {
     if !["auto", "single_turn", "multi_turn", "random_pool"].contains(&format) {
         return Ok(false);
@@ -71,7 +72,7 @@ fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Resu
         if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
             line.drain(..BYTE_ORDER_MARK.len());
         }
-        // What is no JSON is refused later, with its line.
+        // Invalid JSON is an error later, with its line number.
         if let Ok(mut row) = serde_json::from_slice::<Value>(&line)
             && inline(&mut row, base).map_err(|why| failed(&why))?
         {
@@ -83,7 +84,7 @@ fn inlined(mut rows: impl BufRead, mut written: impl Write, base: &Path) -> Resu
     written.flush().map_err(|error| Refusal(format!("--input-file: failed to write its rows: {error}")))
 }
 
-/// Writes local files into a row and its turns; whether anything was changed.
+/// Inlines local files into a row and its turns; returns whether anything changed.
 pub(super) fn inline(row: &mut Value, base: &Path) -> Result<bool, String> {
     let mut changed = false;
     if let Some(turns) = row.get_mut("turns").and_then(Value::as_array_mut) {
@@ -121,22 +122,21 @@ fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
             let ending =
                 path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
             *value = Value::String(match kind {
-                // As AIPerf's rows have it: the format, then the bytes.
+                // In the form of AIPerf's rows: the format, then the bytes.
                 "audio" => {
-                    let format = sound_format(&bytes).map(str::to_owned);
-                    let format = format.or_else(|| is_raw_sound(&ending).then_some(ending));
-                    let format = format.ok_or_else(|| refused("holds no sound of a kind that is known"))?;
+                    let format = audio_format(&bytes).map(str::to_owned);
+                    let format = format.or_else(|| is_raw_audio(&ending).then_some(ending));
+                    let format = format.ok_or_else(|| refused("is not an audio file of a known format"))?;
                     format!("{format},{}", STANDARD.encode(bytes))
                 }
                 "video" => {
                     let subtype = video_format(&bytes, &ending);
-                    let subtype = subtype.ok_or_else(|| refused("holds no video of a kind that is known"))?;
+                    let subtype = subtype.ok_or_else(|| refused("is not a video of a known format"))?;
                     format!("data:video/{subtype};base64,{}", STANDARD.encode(bytes))
                 }
                 _ => {
                     let subtype = sniffed(&bytes);
-                    let subtype =
-                        subtype.ok_or_else(|| refused("holds no picture of a kind that is known"))?;
+                    let subtype = subtype.ok_or_else(|| refused("is not an image of a known format"))?;
                     format!("data:image/{subtype};base64,{}", STANDARD.encode(bytes))
                 }
             });
@@ -146,7 +146,7 @@ fn replace(value: &mut Value, kind: &str, base: &Path) -> Result<bool, String> {
     }
 }
 
-/// Neither a URL, nor data, nor `format,base64`.
+/// Whether a text is neither a URL, nor data, nor `format,base64`.
 fn is_path(text: &str) -> bool {
     let is_url = text.contains("://") && !text.starts_with("file://");
     let is_audio =
@@ -154,20 +154,20 @@ fn is_path(text: &str) -> bool {
     !text.is_empty() && !is_url && !is_audio && !text.starts_with("data:")
 }
 
-/// A sound of a table's cell, `{"bytes": HEX, "path": ...}`, as its format and its bytes.
-pub(super) fn sound(cell: &Value) -> Option<String> {
+/// Audio in a table's cell, `{"bytes": HEX, "path": ...}`, as its format and its bytes.
+pub(super) fn audio(cell: &Value) -> Option<String> {
     let bytes = bytes(cell)?;
-    Some(format!("{},{}", sound_format(&bytes)?, STANDARD.encode(bytes)))
+    Some(format!("{},{}", audio_format(&bytes)?, STANDARD.encode(bytes)))
 }
 
-/// What a sound is by its first bytes.
-fn sound_format(bytes: &[u8]) -> Option<&'static str> {
+/// Detects the audio format by the first bytes.
+fn audio_format(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'f', b'L', b'a', b'C', ..] => Some("flac"),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some("wav"),
         [b'O', b'g', b'g', b'S', ..] => Some("ogg"),
         [b'I', b'D', b'3', ..] => Some("mp3"),
-        // Frames of MPEG: of layer 3, or of AAC, whose layer is 0.
+        // MPEG frames: layer 3, or AAC, whose layer is 0.
         [0xff, second, ..] if second & 0xf6 == 0xf0 => Some("aac"),
         [0xff, 0xe0..=0xff, ..] => Some("mp3"),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("m4a"),
@@ -177,12 +177,12 @@ fn sound_format(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Samples without a head, which nothing but their name tells.
-fn is_raw_sound(ending: &str) -> bool {
+/// Whether a file holds samples without a header, known only by its extension.
+fn is_raw_audio(ending: &str) -> bool {
     ["pcm", "pcm16", "raw", "ulaw", "alaw"].contains(&ending)
 }
 
-/// What a video is by its first bytes; of one that is known, its name may say more.
+/// Detects the video format by the first bytes, and refines it by the file name's extension.
 fn video_format(bytes: &[u8], ending: &str) -> Option<String> {
     let kind = match bytes {
         [_, _, _, _, b'f', b't', b'y', b'p' | b'm' | b'w', ..]
@@ -205,7 +205,7 @@ fn video_format(bytes: &[u8], ending: &str) -> Option<String> {
     Some(if names.contains(&ending) { ending.to_owned() } else { kind.to_owned() })
 }
 
-/// A video of a table's cell, as a data URI; what it is, its name tells.
+/// A video in a table's cell, as a data URI; its format is known by its name.
 pub(super) fn video(cell: &Value) -> Option<String> {
     let name = cell.get("path").and_then(Value::as_str).unwrap_or_default();
     let kind = Path::new(name).extension().and_then(std::ffi::OsStr::to_str).unwrap_or("mp4");
@@ -217,8 +217,8 @@ fn bytes(cell: &Value) -> Option<Vec<u8>> {
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-/// The user's pictures, each as a data URI on a line of its own.
-pub(crate) fn pictures(directory: &Path) -> Result<Upload, Refusal> {
+/// The user's images, each as a data URI on a line of its own.
+pub(crate) fn images(directory: &Path) -> Result<Upload, Refusal> {
     let failed = |error: &dyn std::fmt::Display| {
         Refusal(format!("--image-source: failed to read `{}`: {error}", directory.display()))
     };
@@ -239,18 +239,18 @@ pub(crate) fn pictures(directory: &Path) -> Result<Upload, Refusal> {
     written.flush().map_err(|error| failed(&error))?;
     drop(written);
     if count == 0 {
-        return Err(failed(&"it holds no PNG or JPEG picture"));
+        return Err(failed(&"it contains no PNG or JPEG image"));
     }
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
-/// A picture of a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.
+/// An image in a table's cell, `{"bytes": HEX, "path": ...}`, as a data URI.
 pub(super) fn data_uri(cell: &Value) -> Option<String> {
     let bytes = bytes(cell)?;
     Some(format!("data:image/{};base64,{}", sniffed(&bytes)?, STANDARD.encode(bytes)))
 }
 
-/// What a picture is by its first bytes.
+/// Detects the image format by the first bytes.
 fn sniffed(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => Some("png"),
@@ -267,15 +267,15 @@ fn sniffed(bytes: &[u8]) -> Option<&'static str> {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Fields of a row, each with its plural, and the kind of what they hold.
+/// Fields of a row, each of which also has a plural, and the kind of media in them.
 const FIELDS: &[(&str, &str)] = &[("image", "image"), ("audio", "audio"), ("video", "video")];
 
 const READ_BYTES: usize = 1 << 20;
-/// What a pipe may have: it is kept where temporary files are.
+/// Maximum size of a pipe's content, which is stored where temporary files are.
 const PIPE_BYTES_MAX: u64 = 16 << 30;
-/// A picture, a sound or a video of a row.
+/// Maximum size of an image, an audio clip or a video.
 const MEDIA_BYTES_MAX: u64 = 256 << 20;
-/// A row, its pictures, sounds and videos included.
+/// Maximum size of a row, including its media.
 const LINE_BYTES_MAX: usize = 1 << 30;
 
 #[cfg(test)]
@@ -300,7 +300,7 @@ mod tests {
         check(r#"{"audios":["b.wav"]}"#, r#"{"audios":["wav,UklGRi4uLi5XQVZF"]}"#);
         check(r#"{"video":"c.mov"}"#, r#"{"video":"data:video/mov;base64,AAAAFGZ0eXBxdA=="}"#);
         let marked = inlined_rows(b"\xef\xbb\xbf{\"image\":\"a.bin\"}".to_vec(), "auto", directory.path());
-        assert!(marked.unwrap().starts_with(b"{\"image\":\"data:image/png"), "behind a byte order mark");
+        assert!(marked.unwrap().starts_with(b"{\"image\":\"data:image/png"), "after a byte order mark");
         for row in [
             r#"{"text":"x", "image":"https://host/x.png"}"#,
             r#"{"image": "data:image/png;base64,AA=="}"#,
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_or_something_else_is_not_sent() {
+    fn files_that_are_empty_or_of_another_format_are_not_sent() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("empty.png"), b"").unwrap();
         std::fs::write(directory.path().join("page.png"), b"<!DOCTYPE html>").unwrap();
@@ -325,8 +325,8 @@ mod tests {
             assert!(refused.to_string().ends_with(expected), "{row}: {refused}");
         };
         check(r#"{"image":"empty.png"}"#, "empty.png` is empty");
-        check(r#"{"text":"x","images":["page.png"]}"#, "page.png` holds no picture of a kind that is known");
-        check(r#"{"audio":"page.png"}"#, "page.png` holds no sound of a kind that is known");
-        check(r#"{"video":"page.png"}"#, "page.png` holds no video of a kind that is known");
+        check(r#"{"text":"x","images":["page.png"]}"#, "page.png` is not an image of a known format");
+        check(r#"{"audio":"page.png"}"#, "page.png` is not an audio file of a known format");
+        check(r#"{"video":"page.png"}"#, "page.png` is not a video of a known format");
     }
 }

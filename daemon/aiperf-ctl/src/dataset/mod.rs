@@ -1,16 +1,17 @@
-//! The user's dataset as the load generator reads it: rows in one file.
+//! Prepares the user's dataset in the form that the load generator reads: rows in one file.
 //!
 //! ```text
-//! file of rows ───────────────────────────────▶ as it is; pictures and sounds of local files written into the rows
+//! file of rows ───────────────────────────────▶ as it is; local images and audio inlined into the rows
 //! Parquet, Arrow, JSON ──▶ table ──▶ rows ──▶ rows of a known format                 (public datasets, baseten_trace)
 //! directory ──▶ its files ──▶ rows                                                   (raw_payload, pools, captures)
-//! nothing ──▶ noise ──▶ ffmpeg ──▶ sounds, videos                                    (made-up prompts)
+//! nothing ──▶ noise ──▶ ffmpeg ──▶ audio, videos                                     (synthetic prompts)
 //! ```
 //!
 //! All of it runs as the user: the load generator and the daemon open no path that a user named.
 
 mod arrow;
 mod arrow_file;
+mod audio;
 mod baseten_trace;
 mod copy;
 mod directory;
@@ -18,7 +19,6 @@ mod exgentic;
 mod ffmpeg;
 mod media;
 mod public;
-mod sound;
 mod table;
 mod video;
 
@@ -39,12 +39,12 @@ pub(crate) fn public_names() -> impl Iterator<Item = &'static str> {
     public::names()
 }
 
-/// Refuses a public dataset that is not offered.
+/// Refuses a public dataset that is not supported.
 pub(crate) fn check(name: &str) -> Result<(), Refusal> {
     public::find(name).map(|_known| ())
 }
 
-/// The rows, if the plan has a dataset; the plan learns what they are.
+/// The rows, if the plan has a dataset; sets their format in the plan.
 pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>> {
     if let Some(name) = &args.input.public_dataset {
         return Ok(Some(copy::read(name, args, plan)?));
@@ -56,7 +56,7 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
         "single_turn".clone_into(format);
         let rows = table::read(path, "--input-file")?;
         if plan.load.fixed_schedule.is_automatic && plan.load.contradicts_replay().is_none() {
-            // Whatever else the rows become, they have times.
+            // Whatever format the rows are converted to, they have times.
             plan.load.replay();
         }
         lines(baseten_trace::rows(&rows, args, seed)?.into_iter(), "baseten_trace")?
@@ -70,22 +70,22 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
     Ok(Some(Upload::Bytes(Bytes::from(rows))))
 }
 
-/// Pictures, sounds and videos for made-up requests, by the names of their inputs.
+/// Images, audio and videos for synthetic requests, by the names of their inputs.
 pub(crate) fn media(args: &ProfileArgs, plan: &Plan) -> Result<Vec<(&'static str, Upload)>> {
     let Input::Synthetic { entries, made, .. } = &plan.input else { return Ok(Vec::new()) };
     let mut uploads = Vec::new();
     if made.images.as_ref().is_some_and(|images| images.source.is_some())
         && let Some(directory) = &args.image.image_source
     {
-        uploads.push(("pictures", media::pictures(Path::new(directory))?));
+        uploads.push(("pictures", media::images(Path::new(directory))?));
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
     let turns = (f64::from(*entries) * made.turns.mean).ceil() as u32;
-    // That one can be made is all that there is to check.
+    // Generating one is enough to check the flags.
     let turns = if args.output.dry_run { 1 } else { turns };
     if let Some(audios) = made.audios.as_ref().filter(|audios| audios.format == SoundFormat::Mp3) {
         let wanted = turns.saturating_mul(audios.batch_size);
-        uploads.push(("sounds", sound::sounds(audios, wanted, plan.random_seed)?));
+        uploads.push(("sounds", audio::clips(audios, wanted, plan.random_seed)?));
     }
     if made.videos > 0 {
         let wanted = turns.saturating_mul(made.videos);
@@ -102,7 +102,9 @@ fn lines(rows: impl Iterator<Item = Value>, what: &str) -> Result<Vec<u8>> {
         bytes.push(b'\n');
     }
     if bytes.is_empty() {
-        return Err(Refusal(format!("{what}: no row can be used; does the file hold this dataset?")).into());
+        return Err(
+            Refusal(format!("{what}: no usable row: check that the file contains this dataset")).into()
+        );
     }
     Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! Public datasets by name: where each is to be had, and what of its rows is asked.
+//! Defines the public datasets by name: where each is available, and which prompts its rows contain.
 
 use super::media::{self, data_uri};
 use super::{Columns, exgentic};
@@ -6,31 +6,31 @@ use crate::plan::Refusal;
 use serde_json::{Value, json};
 use tokenizer::Tokenizer;
 
-/// A dataset that is known.
+/// A known public dataset.
 pub(super) struct PublicDataset {
-    /// As AIPerf names it.
+    /// The name, as in AIPerf.
     pub(super) name: &'static str,
-    /// Where it is to be had.
+    /// Where it is available.
     pub(super) home: Home,
-    /// What its rows become.
+    /// The format that its rows are converted to.
     pub(super) format: &'static str,
-    /// How they become that.
+    /// How its rows are converted.
     pub(super) rows: Rows,
 }
 
-/// Where a dataset is to be had.
+/// Where a dataset is available.
 pub(super) enum Home {
-    /// A repository of Hugging Face, and what else `hf download` is told.
+    /// A Hugging Face repository, and additional arguments of `hf download`.
     HuggingFace(&'static str, &'static str),
-    /// Elsewhere.
+    /// A description of another place.
     Other(&'static str),
 }
 
-/// How rows of a dataset become rows that are sent.
+/// How rows of a dataset are converted to rows that are sent.
 pub(super) enum Rows {
-    /// Each by itself; `None` if it can't be asked.
+    /// Each row separately; `None` if it contains no usable prompt.
     Single(fn(&Columns, &Tokenizer) -> Option<Value>),
-    /// Each is a recorded session of several; these are the fields by which sessions can be found.
+    /// Each row is a recorded session of several calls; these are the fields that sessions can be filtered by.
     Sessions(&'static [&'static str]),
 }
 
@@ -57,7 +57,7 @@ pub(super) fn find(name: &str) -> Result<&'static PublicDataset, Refusal> {
     PUBLIC_DATASETS.iter().find(|known| known.name == name).ok_or_else(|| {
         let names = names().collect::<Vec<_>>().join(", ");
         Refusal(format!(
-            "--public-dataset `{name}` is not offered; there are: {names}. Any other can be brought by --input-file"
+            "--public-dataset `{name}` is not supported; available: {names}. Use --input-file for any other dataset"
         ))
     })
 }
@@ -95,11 +95,11 @@ const PUBLIC_DATASETS: &[PublicDataset] = &[
     single("instruct_coder", "likaixin/InstructCoder", instruct_coder),
     single("blazedit_5k", "vdaita/edit_5k_char", blazedit),
     single("blazedit_10k", "vdaita/edit_10k_char", blazedit),
-    single("spec_al_gsm8k", "openai/gsm8k", |row, _| asked(row, "question")),
+    single("spec_al_gsm8k", "openai/gsm8k", |row, _| prompt(row, "question")),
     single("spec_al_math500", "HuggingFaceH4/MATH-500", problem),
-    single("spec_al_humaneval", "openai/openai_humaneval", |row, _| asked(row, "prompt")),
+    single("spec_al_humaneval", "openai/openai_humaneval", |row, _| prompt(row, "prompt")),
     single("spec_al_mbpp", "google-research-datasets/mbpp", |row, _| {
-        asked(row, "text").or_else(|| asked(row, "prompt"))
+        prompt(row, "text").or_else(|| prompt(row, "prompt"))
     }),
     single("librispeech", "openslr/librispeech_asr", speech),
     single("voxpopuli", "facebook/voxpopuli", speech),
@@ -133,32 +133,32 @@ const PUBLIC_DATASETS: &[PublicDataset] = &[
     ),
 ];
 
-fn said<'a>(row: &'a Columns, column: &str) -> Option<&'a str> {
+fn text_of<'a>(row: &'a Columns, column: &str) -> Option<&'a str> {
     row.get(column)?.as_str().filter(|text| !text.is_empty())
 }
 
-fn asked(row: &Columns, column: &str) -> Option<Value> {
-    Some(json!({ "text": said(row, column)? }))
+fn prompt(row: &Columns, column: &str) -> Option<Value> {
+    Some(json!({ "text": text_of(row, column)? }))
 }
 
 fn speech(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    Some(json!({ "audio": media::sound(row.get("audio")?)? }))
+    Some(json!({ "audio": media::audio(row.get("audio")?)? }))
 }
 
 fn problem(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    asked(row, "problem")
+    prompt(row, "problem")
 }
 
-/// A list of texts, each a turn.
+/// A list of texts, one per turn.
 fn turns(row: &Columns, column: &str) -> Option<Value> {
     let texts = row.get(column)?.as_array()?.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?;
     let turns = texts.into_iter().map(|text| json!({ "text": text })).collect::<Vec<_>>();
     (!turns.is_empty()).then(|| json!({ "turns": turns }))
 }
 
-/// Every question that is followed by its answer, each a turn with as many tokens as that answer had. A conversation with one
-/// that does not fit the rule of vLLM's benchmark is left out: question and answer have 4 tokens at least, the question 1,024
-/// at most, both 2,048.
+/// Every question with its response, one per turn, requesting as many tokens as the response had. Conversations that do not fit
+/// the rule of vLLM's benchmark are left out: question and response have at least 4 tokens each, the question at most 1,024,
+/// both together at most 2,048.
 fn sharegpt(row: &Columns, tokenizer: &Tokenizer) -> Option<Value> {
     let turn = |(question, answer): (&str, &str)| {
         let (input, output) = (tokenizer.count(question), tokenizer.count(answer));
@@ -170,7 +170,8 @@ fn sharegpt(row: &Columns, tokenizer: &Tokenizer) -> Option<Value> {
     (!turns.is_empty()).then(|| json!({ "turns": turns }))
 }
 
-/// Questions with their answers: what a human said right before a model. Where nobody is named, the first two.
+/// Questions with their responses: human messages directly followed by a model's. Without speaker names, the first two
+/// messages.
 fn exchanges(messages: &[Value]) -> Vec<(&str, &str)> {
     let named = messages.iter().filter_map(|message| Some((speaker(message)?, message))).collect::<Vec<_>>();
     let pairs = match (named.is_empty(), messages) {
@@ -187,19 +188,19 @@ fn exchanges(messages: &[Value]) -> Vec<(&str, &str)> {
     pairs.into_iter().filter_map(|(question, answer)| Some((text(question)?, text(answer)?))).collect()
 }
 
-/// What a message says, if that is anything.
+/// The text of a message, if it has any.
 fn text(message: &Value) -> Option<&str> {
     message.get("value")?.as_str().filter(|text| !text.is_empty())
 }
 
-/// Who says something in a conversation.
+/// The speaker of a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Speaker {
     Human,
     Model,
 }
 
-/// Who says a message, by the names that copies of ShareGPT have; system prompts and tools are neither.
+/// The speaker of a message, by the names used in copies of ShareGPT; system prompts and tools are neither.
 fn speaker(message: &Value) -> Option<Speaker> {
     match message.get("from")?.as_str()? {
         "human" | "user" => Some(Speaker::Human),
@@ -209,12 +210,12 @@ fn speaker(message: &Value) -> Option<Speaker> {
 }
 
 fn mmstar(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    Some(json!({ "text": said(row, "question")?, "image": data_uri(row.get("image")?)? }))
+    Some(json!({ "text": text_of(row, "question")?, "image": data_uri(row.get("image")?)? }))
 }
 
-/// The question with its choices, as vLLM's benchmark writes them, about a video.
+/// The question about a video, with its choices formatted as in vLLM's benchmark.
 fn mmvu(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    let mut text = said(row, "question")?.to_owned();
+    let mut text = text_of(row, "question")?.to_owned();
     for (letter, choice) in row.get("choices").and_then(Value::as_object).into_iter().flatten() {
         if let Some(choice) = choice.as_str().filter(|choice| !choice.is_empty()) {
             text += &format!(" {letter}.{choice}");
@@ -225,7 +226,7 @@ fn mmvu(row: &Columns, _: &Tokenizer) -> Option<Value> {
     Some(json!({ "text": text, "video": video.or_else(|| media::video(row.get("video")?))? }))
 }
 
-/// What the user said first, about the first picture; each message is a list of its own.
+/// The user's first message about the first image; each message is a list of its own.
 fn vision_arena(row: &Columns, _: &Tokenizer) -> Option<Value> {
     let messages = row.get("conversation")?.as_array()?.iter();
     let mut messages = messages.map(|message| message.get(0).unwrap_or(message));
@@ -239,9 +240,10 @@ fn vision_arena(row: &Columns, _: &Tokenizer) -> Option<Value> {
 }
 
 fn llava_onevision(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    let asks = |message: &&Value| speaker(message) == Some(Speaker::Human) || message.get("from").is_none();
-    let asked = row.get("conversations")?.as_array()?.iter().find(asks)?;
-    let text = asked.get("value")?.as_str()?.replace("<image>", "");
+    let is_question =
+        |message: &&Value| speaker(message) == Some(Speaker::Human) || message.get("from").is_none();
+    let question = row.get("conversations")?.as_array()?.iter().find(is_question)?;
+    let text = question.get("value")?.as_str()?.replace("<image>", "");
     let text = text.trim();
     match row.get("image").filter(|image| !image.is_null()) {
         Some(image) => Some(json!({ "text": text, "image": data_uri(image)? })),
@@ -249,18 +251,18 @@ fn llava_onevision(row: &Columns, _: &Tokenizer) -> Option<Value> {
     }
 }
 
-/// What to do, then what to do it to.
+/// The instruction, followed by its input.
 fn instruct_coder(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    let instruction = said(row, "instruction")?;
-    Some(match said(row, "input") {
+    let instruction = text_of(row, "instruction")?;
+    Some(match text_of(row, "input") {
         Some(input) => json!({ "text": format!("{input}\n\n{instruction}") }),
         None => json!({ "text": instruction }),
     })
 }
 
-/// Code, and what is to be changed of it.
+/// Source code, and the requested change.
 fn blazedit(row: &Columns, _: &Tokenizer) -> Option<Value> {
-    let (code, change) = (said(row, "code")?, said(row, "change_request")?);
+    let (code, change) = (text_of(row, "code")?, text_of(row, "change_request")?);
     Some(json!({ "text": format!("{change}\n\n```\n{code}\n```\n\nGive the whole changed code.") }))
 }
 
@@ -276,13 +278,13 @@ mod tests {
     }
 
     #[test]
-    fn rows_become_what_is_asked() {
+    fn rows_become_prompts() {
         let (question, answer) = ("How far is it to the moon?", "About 384,000 km.");
         let tokens = Tokenizer::builtin().count(answer);
         let turn = json!({"text": question, "output_length": tokens});
-        let sharegpt = |said: &[(&str, &str)], turns: usize| {
-            let said = said.iter().map(|(from, value)| json!({"from": from, "value": value}));
-            let row = json!({"id": "1", "conversations": said.collect::<Vec<_>>()});
+        let sharegpt = |messages: &[(&str, &str)], turns: usize| {
+            let messages = messages.iter().map(|(from, value)| json!({"from": from, "value": value}));
+            let row = json!({"id": "1", "conversations": messages.collect::<Vec<_>>()});
             let turns = vec![turn.clone(); turns];
             check("sharegpt", row, (!turns.is_empty()).then(|| json!({ "turns": turns })));
         };
@@ -331,11 +333,11 @@ mod tests {
         check("mmvu", row, Some(json!({"text": "what?", "video": "data:video/webm;base64,AAE="})));
         check("mmvu", json!({"question": "what?"}), None);
         let image = json!({"bytes": "89504e47", "path": "a"});
-        let said =
+        let messages =
             json!([[{"role": "user", "content": " what? "}], [{"role": "assistant", "content": "that"}]]);
-        let row = json!({"conversation": said, "images": [image]});
+        let row = json!({"conversation": messages, "images": [image]});
         check("vision_arena", row, Some(json!({"text": "what?", "image": "data:image/png;base64,iVBORw=="})));
-        check("vision_arena", json!({"conversation": said, "images": [{"bytes": "00"}]}), None);
+        check("vision_arena", json!({"conversation": messages, "images": [{"bytes": "00"}]}), None);
         let get = |name| find(name).unwrap().how_to_get();
         assert!(
             get("mmvu").ends_with("yale-nlp/MMVU --include validation.json --local-dir mmvu`"),
@@ -344,8 +346,8 @@ mod tests {
         );
         assert!(get("spec_bench").contains("on GitHub"), "{}", get("spec_bench"));
         assert!(
-            find("nobody").is_err_and(|error| error.to_string().contains("sharegpt")),
-            "the names are told"
+            find("unknown").is_err_and(|error| error.to_string().contains("sharegpt")),
+            "the names are listed"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of files that other tools write: Parquet, Arrow IPC, lines of JSON, one JSON array.
+//! Reads rows from files that other tools write: Parquet, Arrow IPC, lines of JSON, a JSON array.
 
 use super::{Columns, arrow, arrow_file};
 use crate::interrupt::ScratchFile;
@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path, flag: &str) -> Result<Vec<Columns>, Refusal> {
     Ok(rows)
 }
 
-/// Hands out the same rows one after the other, until one is answered with `false`: few are in memory at a time.
+/// Passes the same rows to `take` one by one until it returns `false`; only a few are in memory at a time.
 pub(super) fn each(path: &Path, flag: &str, take: &mut Take<'_>) -> Result<(), Refusal> {
     let refuse = |file: &Path, why: &dyn std::fmt::Display| {
         Refusal(format!("{flag}: failed to read `{}`: {why}", file.display()))
@@ -49,10 +49,10 @@ pub(super) fn each(path: &Path, flag: &str, take: &mut Take<'_>) -> Result<(), R
     Ok(())
 }
 
-/// What is done with a row; tells whether more are wanted.
+/// Consumes a row; returns whether more are needed.
 pub(super) type Take<'a> = dyn FnMut(Columns) -> Result<bool, Refusal> + 'a;
 
-/// Why no more rows come.
+/// Why reading stopped.
 enum Stop {
     Enough,
     Refused(Refusal),
@@ -65,7 +65,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Stop {
     }
 }
 
-/// The files that hold rows, at any depth.
+/// The files that contain rows, at any depth.
 fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut entries = std::fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
@@ -100,7 +100,7 @@ fn kind(path: &Path) -> Option<Kind> {
 fn of_file(path: &Path, take: &mut Take<'_>) -> Result<(), Stop> {
     let file = match source::open_any(path, FILE_BYTES_MAX)? {
         Opened::File(file) => file,
-        // Tables are read from their end, so it is kept where temporary files are; its name says nothing.
+        // Tables are read from their end, so a pipe's content is stored where temporary files are; its name gives no format.
         Opened::Pipe(pipe) => {
             let made = ScratchFile::new()?;
             io::copy(&mut Bounded::new(pipe, PIPE_BYTES_MAX), &mut made.as_file())?;
@@ -114,7 +114,7 @@ fn of_file(path: &Path, take: &mut Take<'_>) -> Result<(), Stop> {
     }
 }
 
-/// What a file is by its first bytes.
+/// Detects the format by the first bytes.
 fn seen(file: &File) -> io::Result<Kind> {
     let mut begin = [0; 6];
     let count = file.read_at(&mut begin, 0)?;
@@ -133,7 +133,7 @@ fn of_kind(kind: Kind, file: File, take: &mut Take<'_>) -> Result<(), Stop> {
         }
         Kind::Arrow => match arrow_file::kind(&file).map_err(|why| Stop::Broken(why.into()))? {
             arrow_file::Kind::File => of_batches(arrow_ipc::reader::FileReader::try_new(file, None)?, take),
-            // Hugging Face's cache holds streams.
+            // Hugging Face's cache contains streams.
             arrow_file::Kind::Stream => {
                 of_batches(arrow_ipc::reader::StreamReader::try_new(file, None)?, take)
             }
@@ -163,7 +163,7 @@ fn of_batches<E: std::error::Error + Send + Sync + 'static>(
     Ok(())
 }
 
-/// Objects after each other, or arrays of such; an object whose `data` is an array of objects stands for that.
+/// Consecutive objects, or arrays of objects; an object whose `data` is an array of objects stands for that array.
 fn of_json(from: impl Read, take: &mut Take<'_>) -> Result<(), Stop> {
     let left = Rc::new(Cell::new(ROW_BYTES_MAX));
     let mut bytes = BufReader::with_capacity(READ_BYTES, RowByRow { from, left: Rc::clone(&left) });
@@ -186,7 +186,7 @@ fn of_json(from: impl Read, take: &mut Take<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Reads only so much without a row that ends.
+/// Limits how much is read without the end of a row.
 struct RowByRow<R> {
     from: R,
     left: Rc<Cell<u64>>,
@@ -203,7 +203,7 @@ impl<R: Read> Read for RowByRow<R> {
     }
 }
 
-/// Hands out the rows of a JSON value while it is read.
+/// Passes on the rows of a JSON value while it is parsed.
 struct Rows<'a, 'b> {
     take: &'a mut Take<'b>,
     stopped: &'a mut Option<Stop>,
@@ -225,7 +225,7 @@ impl Rows<'_, '_> {
             Err(refusal) => Stop::Refused(refusal),
         };
         *self.stopped = Some(stopped);
-        Err(E::custom("no more is read"))
+        Err(E::custom("no more rows are needed"))
     }
 }
 
@@ -241,7 +241,7 @@ impl<'de> Visitor<'de> for Rows<'_, '_> {
     type Value = ();
 
     fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("rows: objects, or arrays of such")
+        out.write_str("rows: objects, or arrays of objects")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
@@ -256,17 +256,17 @@ impl<'de> Visitor<'de> for Rows<'_, '_> {
     }
 }
 
-/// Rows that are in memory at once: of pictures, a few hundred megabytes at most.
+/// Rows that are in memory at once: with images, a few hundred megabytes at most.
 const ROWS_AT_ONCE: usize = 64;
-/// Rows of one batch, which need no bytes if they have no values.
+/// Maximum rows of one batch: rows without values need no bytes.
 const ROWS_MAX: usize = 100_000_000;
-/// A row of JSON, with its pictures.
+/// Maximum size of a JSON row, including its images.
 const ROW_BYTES_MAX: u64 = 512 << 20;
 const READ_BYTES: usize = 1 << 20;
-/// What a pipe may have: it is kept where temporary files are.
+/// Maximum size of a pipe's content, which is stored where temporary files are.
 const PIPE_BYTES_MAX: u64 = 16 << 30;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-const NO_OBJECT: &str = "it holds a row that is no object";
+const NO_OBJECT: &str = "it contains a row that is not an object";
 
 #[cfg(test)]
 mod tests {
@@ -321,7 +321,7 @@ mod tests {
         assert!(refused("g.json").contains("rows: objects"), "{}", refused("g.json"));
     }
 
-    /// Writes the batch as others do: with a codec, and long enough to be worth it.
+    /// Writes the batch as other tools do: compressed, and long enough for compression to matter.
     #[test]
     fn every_codec_of_other_writers_is_read() {
         let directory = tempfile::tempdir().unwrap();
@@ -373,7 +373,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rows.json");
         std::fs::write(&path, "\u{feff}[{\"n\":1},{\"n\":2}]").unwrap();
-        assert_eq!(read(&path, "--x").unwrap().len(), 2, "behind a byte order mark");
+        assert_eq!(read(&path, "--x").unwrap().len(), 2, "after a byte order mark");
         let kind = |bytes: &[u8]| {
             let mut file = tempfile::tempfile().unwrap();
             io::Write::write_all(&mut file, bytes).unwrap();
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_is_wanted() {
+    fn no_more_is_read_than_needed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rows.json");
         for text in ["{\"n\":1}\n{\"n\":2}\n{", "[{\"n\":1},{\"n\":2},{"] {
@@ -396,11 +396,11 @@ mod tests {
                 Ok(taken.len() < 2)
             })
             .unwrap();
-            assert_eq!(taken, [1, 2], "what is broken behind them is not met");
-            assert!(read(&path, "--x").is_err(), "unless all are wanted");
+            assert_eq!(taken, [1, 2], "broken data after them is not read");
+            assert!(read(&path, "--x").is_err(), "unless all are needed");
         }
         std::fs::write(&path, "{\"n\":1}").unwrap();
         let refused = each(&path, "--x", &mut |_| Err(Refusal("why".to_owned()))).unwrap_err();
-        assert_eq!(refused.to_string(), "why", "as it was said");
+        assert_eq!(refused.to_string(), "why", "as it was given");
     }
 }

@@ -1,22 +1,22 @@
-//! Made-up videos: frames drawn here, encoded by the program `ffmpeg`, which runs as the user.
+//! Generates synthetic videos: frames drawn here, encoded by the program `ffmpeg`, which runs as the user.
 
 use super::ffmpeg;
 use crate::args::VideoArgs;
 use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
-use crate::say::say_aside;
+use crate::terminal::print_note;
 use crate::upload::Upload;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::io::Write;
 use std::sync::Arc;
 
-/// As many different videos as are wanted, each as a data URI on a line of its own.
+/// As many distinct videos as requested, each as a data URI on a line of its own.
 pub(super) fn videos(args: &VideoArgs, wanted: u32, seed: u64) -> Result<Upload, Refusal> {
     let failed = |error: std::io::Error| Refusal(format!("{WHAT}: {error}"));
     let count = wanted.clamp(1, DIFFERENT_MAX);
     if count < wanted {
-        say_aside(&format!("{count} different videos are made, and sent in turn"));
+        print_note(&format!("{count} distinct videos are generated and reused in turn"));
     }
     let made = ScratchFile::new().map_err(failed)?;
     for number in 0..count {
@@ -24,10 +24,10 @@ pub(super) fn videos(args: &VideoArgs, wanted: u32, seed: u64) -> Result<Upload,
         let kind = args.video_format.as_deref().unwrap_or("webm");
         writeln!(made.as_file(), "data:video/{kind};base64,{}", STANDARD.encode(video)).map_err(failed)?;
     }
-    Ok(Upload::Made(Arc::new(made)))
+    Ok(Upload::Temporary(Arc::new(made)))
 }
 
-/// What a video shows.
+/// The content of a video.
 struct Scene {
     width: usize,
     height: usize,
@@ -45,7 +45,7 @@ enum Kind {
     Noise,
 }
 
-/// A square that moves and comes back at the other edge.
+/// A square that moves, and wraps around at the edges.
 struct Shape {
     at: [u64; 2],
     by: [u64; 2],
@@ -56,12 +56,12 @@ struct Shape {
 impl Scene {
     fn new(args: &VideoArgs, seed: u64) -> Result<Self, Refusal> {
         let (Some(width), Some(height)) = (args.video_width, args.video_height) else {
-            return Err(Refusal("--video-width and --video-height need each other".to_owned()));
+            return Err(Refusal("--video-width and --video-height must be given together".to_owned()));
         };
         let rate = args.video_fps.unwrap_or(4);
         let frames = (args.video_duration.unwrap_or(1.0) * f64::from(rate)).round().max(1.0);
         if frames * f64::from(width) * f64::from(height) > PIXELS_MAX {
-            return Err(Refusal("--video-duration: a video of so many pixels is too long".to_owned()));
+            return Err(Refusal("--video-duration: a video of this size is too long".to_owned()));
         }
         let kind = match args.video_synth_type.as_deref() {
             Some("grid_clock") => Kind::GridClock,
@@ -83,7 +83,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// A frame, three bytes a pixel.
+    /// A frame with three bytes per pixel.
     fn frame(&mut self, number: u32) -> Vec<u8> {
         let (width, height) = (self.width, self.height);
         let mut pixels = vec![32; width * height * 3];
@@ -111,7 +111,7 @@ impl Scene {
         }
     }
 
-    /// A grid, and a column that goes once through it.
+    /// A grid, and a column that sweeps across it once.
     fn draw_clock(&self, number: u32, pixels: &mut [u8]) {
         let step = (self.width.min(self.height) / 8).max(2);
         let color = self.shapes.first().map_or([255; 3], |shape| shape.color);
@@ -145,24 +145,24 @@ impl Scene {
 
     /// The video as `ffmpeg` encodes it.
     fn encoded(mut self, args: &VideoArgs) -> Result<Vec<u8>, Refusal> {
-        let told = self.told(args);
-        ffmpeg::encoded_whole(WHAT, &told, move |input| {
+        let arguments = self.arguments(args);
+        ffmpeg::encoded_whole(WHAT, &arguments, move |input| {
             (0..self.frames).try_for_each(|number| input.write_all(&self.frame(number)))
         })
     }
 
-    /// What `ffmpeg` is told: raw frames in, a file out.
-    fn told(&self, args: &VideoArgs) -> String {
+    /// The arguments of `ffmpeg`: raw frames in, a file out.
+    fn arguments(&self, args: &VideoArgs) -> String {
         let Self { width, height, rate, random, .. } = self;
         let format = args.video_format.as_deref().unwrap_or("webm");
-        let mut told =
+        let mut arguments =
             format!("-f rawvideo -pix_fmt rgb24 -video_size {width}x{height} -framerate {rate} -i pipe:0");
         let channels = args.video_audio_num_channels.unwrap_or(0);
         if channels > 0 {
             let given = args.video_audio_sample_rate.unwrap_or(44_100.0);
             let hertz = if given > 96.0 { given } else { given * 1000.0 };
             let seed = random & u64::from(u32::MAX);
-            told += &format!(
+            arguments += &format!(
                 " -f lavfi -i anoisesrc=sample_rate={hertz:.0}:amplitude=0.1:duration={}:seed={seed}",
                 args.video_duration.unwrap_or(1.0)
             );
@@ -173,23 +173,23 @@ impl Scene {
             };
             let default = if format == "mp4" { "libopus" } else { "libvorbis" };
             let codec = args.video_audio_codec.as_deref().unwrap_or(default);
-            told += &format!(" -af aformat=sample_fmts={samples} -ac {channels} -c:a {codec} -shortest");
+            arguments += &format!(" -af aformat=sample_fmts={samples} -ac {channels} -c:a {codec} -shortest");
         }
         let codec = args.video_codec.as_deref().unwrap_or("libvpx-vp9");
-        told += &format!(" -c:v {codec} -pix_fmt yuv420p");
+        arguments += &format!(" -c:v {codec} -pix_fmt yuv420p");
         if format == "mp4" {
-            // Its index at the begin, as players want it that read while they load.
-            told += " -movflags +faststart";
+            // The index at the start of the file, for players that play it while it is loading.
+            arguments += " -movflags +faststart";
         }
-        told + " -f " + format
+        arguments + " -f " + format
     }
 }
 
-const WHAT: &str = "made-up videos";
-/// More make a run wait for minutes before it begins.
+const WHAT: &str = "synthetic videos";
+/// More would delay the run's start by minutes.
 const DIFFERENT_MAX: u32 = 64;
 const SHAPES: usize = 5;
-/// An hour of a small picture.
+/// An hour of small frames.
 const PIXELS_MAX: f64 = 4e9;
 
 #[cfg(test)]
@@ -220,20 +220,20 @@ mod tests {
     }
 
     #[test]
-    fn the_encoder_is_told_what_is_wanted() {
-        let told = |flags: &str| {
+    fn the_encoder_gets_the_requested_format() {
+        let arguments = |flags: &str| {
             let args = args(flags);
-            let told = Scene::new(&args, 7).unwrap().told(&args);
-            ffmpeg::words(&told).collect::<Vec<_>>().join(" ")
+            let arguments = Scene::new(&args, 7).unwrap().arguments(&args);
+            ffmpeg::words(&arguments).collect::<Vec<_>>().join(" ")
         };
-        let plain = told("");
+        let plain = arguments("");
         assert!(plain.contains("-i pipe:0 -c:v libvpx-vp9 -pix_fmt yuv420p -f webm -fflags"), "{plain}");
         assert!(plain.ends_with("+bitexact -map_metadata -1"), "{plain}");
-        let sound = told(
+        let with_audio = arguments(
             "--video-format mp4 --video-codec libx264 --video-audio-num-channels 2 --video-audio-sample-rate 48",
         );
         for part in ["sample_rate=48000", "-ac 2 -c:a libopus", "-c:v libx264", "+faststart -f mp4"] {
-            assert!(sound.contains(part), "{part} in {sound}");
+            assert!(with_audio.contains(part), "{part} in {with_audio}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! `mlflow_export.json`: which run of MLflow belongs to a directory.
+//! Reads and writes `mlflow_export.json`, which names the MLflow run of a directory.
 
-use crate::say::say_warning;
+use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use export::{ExportError, Folder, source};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use telemetry_out::mlflow::{RunInfo, Tracking};
 
-/// The file's content: AIPerf's keys, and the experiment by both names that it goes by.
+/// The file's content: AIPerf's keys, and the experiment under both of its key names.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Export {
     tracking_uri: String,
@@ -55,7 +55,7 @@ impl Export {
     }
 }
 
-/// What the directory says, if it says anything.
+/// The content of a directory's file, if there is one.
 pub(super) fn read(directory: &Path) -> Result<Option<Value>> {
     let path = directory.join(NAME);
     let read = || format!("failed to read `{}`", path.display());
@@ -74,10 +74,10 @@ pub(super) fn write(directory: &Path, value: &Value) {
     };
     let written: Result<(), ExportError> = written();
     if let Err(error) = written {
-        say_warning(&format!("failed to write `{NAME}`: {error}"));
+        print_warning(&format!("failed to write `{NAME}`: {error}"));
     }
 }
 
-/// Names and keys.
+/// Maximum size of the file, which has a few names and keys.
 const BYTES_MAX: u64 = 16 << 20;
 const NAME: &str = "mlflow_export.json";

@@ -1,16 +1,16 @@
-//! Which files of a directory go to MLflow, and how they are called there.
+//! Selects the files of a directory that are uploaded to MLflow, and their paths there.
 
 use crate::plan::Refusal;
 use glob::Pattern;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Patterns of the files that are wanted.
+/// Glob patterns of the files to upload.
 #[derive(Clone, Debug)]
 pub(super) struct Files(Vec<Pattern>);
 
 impl Files {
-    /// The files that the user's patterns name; without any, all that a run and its plots leave.
+    /// The files that match the user's patterns; by default, all that a run and its plots produce.
     pub(super) fn new(given: &[String]) -> Result<Self, Refusal> {
         let given = given.iter().map(String::as_str).collect::<Vec<_>>();
         let patterns = if given.is_empty() { DEFAULT } else { &given };
@@ -32,7 +32,7 @@ impl Files {
     }
 }
 
-/// Files below a directory, relative to where it began. No link is followed.
+/// Files below a directory, relative to the root. Symbolic links are not followed.
 fn walk(root: &Path, directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let Ok(kind) = entry.file_type() else { continue };
@@ -47,7 +47,7 @@ fn walk(root: &Path, directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 
 fn name(path: &Path) -> Option<String> {
     let text = path.to_str()?;
-    // What is no ordinary name is none there either.
+    // Paths with special components are left out.
     text.split('/').try_for_each(export::check_name).ok()?;
     let is_plot = path.extension().is_some_and(|kind| PLOTS.iter().any(|plot| kind == *plot));
     Some(if is_plot {
@@ -57,7 +57,7 @@ fn name(path: &Path) -> Option<String> {
     })
 }
 
-/// AIPerf's.
+/// AIPerf's default patterns.
 const DEFAULT: &[&str] = &[
     "*.json",
     "*.csv",
@@ -70,9 +70,9 @@ const DEFAULT: &[&str] = &[
     "**/*.html",
 ];
 const PLOTS: &[&str] = &["png", "jpg", "jpeg", "svg", "html"];
-/// Directories within each other that are looked into.
+/// Maximum depth of directories.
 const DEPTH_MAX: usize = 4;
-/// More files than any run leaves.
+/// A limit that no run reaches.
 const FILES_MAX: usize = 10_000;
 
 #[cfg(test)]
@@ -91,13 +91,17 @@ mod tests {
     }
 
     #[test]
-    fn pictures_and_exports_have_places_of_their_own() {
+    fn plots_and_exports_have_separate_paths() {
         assert_eq!(
             names(&[]),
             ["exports/a.json", "exports/b.parquet", "plots/c.png"],
-            "all that a run leaves"
+            "all that a run produces"
         );
-        assert_eq!(names(&["**/*.txt"]), ["exports/plots/log.txt", "exports/run.txt"], "what the user names");
-        assert!(Files::new(&["[".to_owned()]).is_err(), "what is no pattern");
+        assert_eq!(
+            names(&["**/*.txt"]),
+            ["exports/plots/log.txt", "exports/run.txt"],
+            "matches of the user's pattern"
+        );
+        assert!(Files::new(&["[".to_owned()]).is_err(), "not a pattern");
     }
 }

@@ -1,9 +1,9 @@
-//! A run in MLflow: begun with the run, told live, and given the report's numbers and files when it is over.
+//! Logs a run to MLflow: created when the run starts, updated live, and completed with the report's metrics and files.
 //!
 //! ```text
-//! files.rs      which files go there, and how they are called
+//! files.rs      which files are uploaded, and their paths
 //! numbers.rs    a report as MLflow's metrics, parameters and tags
-//! export.rs     mlflow_export.json: which run of MLflow belongs to a directory
+//! export.rs     mlflow_export.json: the MLflow run of a directory
 //! ```
 
 mod export;
@@ -15,7 +15,7 @@ use crate::clock::{self, Moment};
 use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
-use crate::say::{say, say_warning};
+use crate::terminal::{print_result, print_warning};
 use anyhow::{Context, Result};
 use export::Export;
 use files::Files;
@@ -25,18 +25,18 @@ use std::time::Duration;
 use telemetry_out::LiveRun;
 use telemetry_out::mlflow::{Credentials, LogError, RunInfo, Status, Tracking};
 
-/// A run in MLflow that is not over.
+/// An MLflow run in progress.
 pub(crate) struct Mlflow {
     tracking: Tracking,
     run: RunInfo,
-    /// Whether the user named it.
+    /// Whether the user set the run's name.
     is_named: bool,
     files: Files,
     export: Export,
     is_over: bool,
 }
 
-/// A run that came to nothing failed.
+/// An MLflow run dropped without results is marked as failed.
 impl Drop for Mlflow {
     fn drop(&mut self) {
         if !self.is_over {
@@ -46,37 +46,37 @@ impl Drop for Mlflow {
 }
 
 impl Mlflow {
-    /// Begins a run, if there is to be one and the server answers.
+    /// Creates a run, if logging to MLflow is requested and the server responds.
     pub(crate) fn start(args: &TelemetryArgs, provider: &str, directory: &Path) -> Result<Option<Self>> {
         let Some(wanted) = wanted(args)? else { return Ok(None) };
         let Wanted { tags, files, tracking, timeout } = wanted;
-        let asked = tracking.clone();
-        if let Err(error) = interrupt::unless(move || asked.check())? {
+        let checked = tracking.clone();
+        if let Err(error) = interrupt::unless(move || checked.check())? {
             let why = match &error {
                 LogError::Http(..) => {
-                    format!("did not respond within {}s ({})", timeout.as_secs(), told(&error))
+                    format!("did not respond within {}s ({})", timeout.as_secs(), with_causes(&error))
                 }
-                // It did respond: with a redirect, a refusal, or something else.
-                _ => format!("can't be used: {}", told(&error)),
+                // It responded: with a redirect, an error, or something else.
+                _ => format!("cannot be used: {}", with_causes(&error)),
             };
             let shown = tracking.shown();
-            say_warning(&format!("MLflow tracking server at {shown} {why}. The run is not logged there."));
+            print_warning(&format!("MLflow tracking server at {shown} {why}. The run is not logged there."));
             return Ok(None);
         }
-        match Self::begin(args, tracking, tags, provider) {
+        match Self::create(args, tracking, tags, provider) {
             Ok((tracking, run, export)) => {
                 export.write(directory);
                 let is_named = args.mlflow_run_name.is_some();
                 Ok(Some(Self { tracking, run, is_named, files, export, is_over: false }))
             }
             Err(error) => {
-                say_warning(&format!("the run is not logged to MLflow: {}", told(&error)));
+                print_warning(&format!("the run is not logged to MLflow: {}", with_causes(&error)));
                 Ok(None)
             }
         }
     }
 
-    fn begin(
+    fn create(
         args: &TelemetryArgs,
         tracking: Tracking,
         mut tags: Vec<(String, String)>,
@@ -92,23 +92,27 @@ impl Mlflow {
         if let Some(parent) = &parent {
             tag("mlflow.parentRunId", parent);
         }
-        let begun = clock::real();
-        let run =
-            tracking.create_run(&experiment, args.mlflow_run_name.as_deref(), begun.0 / 1_000_000, &tags)?;
+        let started = clock::real();
+        let run = tracking.create_run(
+            &experiment,
+            args.mlflow_run_name.as_deref(),
+            started.0 / 1_000_000,
+            &tags,
+        )?;
         let mut export = Export::new(&tracking, name, &run);
         export.parent_run_id = parent;
         export.live_streaming = true;
-        export.stream_started_at_ns = Some(begun.0);
+        export.stream_started_at_ns = Some(started.0);
         export.tag_keys = tags.into_iter().map(|(key, _)| key).collect();
         Ok((tracking, run, export))
     }
 
-    /// Where its live numbers go.
+    /// Where live metrics are sent.
     pub(crate) fn live(&self) -> LiveRun {
         LiveRun { tracking: self.tracking.clone(), run_id: self.run.run_id.clone(), now_ms }
     }
 
-    /// Gives it what came of the run, and ends it; that it fails is never the run's failure.
+    /// Uploads the run's results, and ends it; a failure never fails the run.
     pub(crate) fn finish(mut self, reported: &Reported, directory: &Path) {
         self.is_over = true;
         let Self { tracking, run, is_named, files, export, .. } = &mut self;
@@ -129,7 +133,7 @@ impl Mlflow {
         if let Some(name) = &name {
             export.run_name.clone_from(name);
         }
-        // It is among what is uploaded, so it is written first; then again, with what was uploaded.
+        // The file is itself uploaded, so it is written first, and again with the list of uploaded files.
         export.write(directory);
         export.uploaded_artifacts = upload(tracking, run, files, directory);
         warn_of(tracking.end_run(&run.run_id, status, now_ms(), name.as_deref()));
@@ -137,7 +141,7 @@ impl Mlflow {
     }
 }
 
-/// `report --mlflow-upload`: the files of a directory to the run in MLflow that it belongs to.
+/// Runs `report --mlflow-upload`: uploads a directory's files to its MLflow run.
 pub(crate) fn upload_again(args: &ReportArgs, directory: &Path) -> Result<()> {
     let stored = export::read(directory)?;
     let word = |key: &str| stored.as_ref().and_then(|stored| stored[key].as_str()).map(str::to_owned);
@@ -153,7 +157,12 @@ pub(crate) fn upload_again(args: &ReportArgs, directory: &Path) -> Result<()> {
         .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
     let run = tracking.find_run(&run_id).context("failed to find the run in MLflow")?;
     let uploaded = upload(&tracking, &run, &Files::new(&[])?, directory);
-    say(&format!("{} files are in MLflow's run {} at {}\n", uploaded.len(), run.run_name, tracking.shown()));
+    print_result(&format!(
+        "{} files are in MLflow's run {} at {}\n",
+        uploaded.len(),
+        run.run_name,
+        tracking.shown()
+    ));
     if let Some(mut stored) = stored {
         stored["uploaded_artifacts"] = Value::from(uploaded);
         export::write(directory, &stored);
@@ -161,25 +170,25 @@ pub(crate) fn upload_again(args: &ReportArgs, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Uploads files until the time for it is over; tells which are there.
+/// Uploads files until the time limit; returns which were uploaded.
 fn upload(tracking: &Tracking, run: &RunInfo, files: &Files, directory: &Path) -> Vec<String> {
     let limit = export_timeout();
-    let begun = Moment::now();
+    let start = Moment::now();
     let found = files.of(directory);
     let mut uploaded = Vec::new();
     let seen = interrupt::seen();
     for (place, (from, to)) in found.iter().enumerate() {
         if interrupt::seen() > seen {
-            say_warning(&format!(
-                "{} of {} files are not in MLflow: `aiperf-ctl report --mlflow-upload` uploads them later",
+            print_warning(&format!(
+                "{} of {} files are not in MLflow: `aiperf-ctl report --mlflow-upload` uploads them",
                 found.len() - place,
                 found.len()
             ));
             break;
         }
-        if begun.elapsed() > limit {
-            say_warning(&format!(
-                "{} of {} files are not in MLflow: {}s are over (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS); `aiperf-ctl \
+        if start.elapsed() > limit {
+            print_warning(&format!(
+                "{} of {} files are not in MLflow: timed out after {}s (AIPERF_MLFLOW_EXPORT_TIMEOUT_SECONDS); `aiperf-ctl \
                  report --mlflow-upload` uploads them later",
                 found.len() - place,
                 found.len(),
@@ -190,8 +199,8 @@ fn upload(tracking: &Tracking, run: &RunInfo, files: &Files, directory: &Path) -
         match tracking.upload(run, from, to) {
             Ok(()) => uploaded.push(to.clone()),
             Err(error) => {
-                say_warning(&format!("`{}` is not in MLflow: {}", from.display(), told(&error)));
-                // What is wrong with the place is wrong for each file.
+                print_warning(&format!("`{}` is not in MLflow: {}", from.display(), with_causes(&error)));
+                // A fault of the destination affects every file.
                 if matches!(error, LogError::Store(_)) {
                     break;
                 }
@@ -201,28 +210,28 @@ fn upload(tracking: &Tracking, run: &RunInfo, files: &Files, directory: &Path) -
     uploaded
 }
 
-/// The parent run, if the server knows it.
+/// The parent run, if it exists on the server.
 fn known_parent(given: Option<&str>, tracking: &Tracking) -> Result<Option<String>, LogError> {
     let Some(parent) = given else { return Ok(None) };
     match tracking.find_run(parent) {
         Ok(run) => Ok(Some(run.run_id)),
         Err(error) if error.is_unknown() => {
-            say_warning(&format!("MLflow knows no run `{parent}`: this run has no parent"));
+            print_warning(&format!("MLflow has no run `{parent}`: this run is logged without a parent"));
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Whether a run can be logged as the flags say, whether the server is there or not.
+/// Checks the flags for logging a run, without contacting the server.
 ///
 /// # Errors
-/// What is wrong with which flag.
+/// What is wrong, and with which flag.
 pub(crate) fn check(args: &TelemetryArgs) -> Result<()> {
     wanted(args).map(drop)
 }
 
-/// What the flags say of a run in MLflow.
+/// The MLflow settings of the flags.
 struct Wanted {
     tags: Vec<(String, String)>,
     files: Files,
@@ -237,7 +246,7 @@ fn wanted(args: &TelemetryArgs) -> Result<Option<Wanted>> {
     let timeout = seconds_of("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(REQUEST_TIMEOUT);
     if uri.starts_with("file:") {
         return Err(Refusal(format!(
-            "--mlflow-tracking-uri {uri}: runs are logged to an MLflow server, not to files: start one on that folder by \
+            "--mlflow-tracking-uri {uri}: runs are logged to an MLflow server, not to files: start one on that directory by \
              `mlflow server --backend-store-uri {uri} --host 127.0.0.1`, and give http://127.0.0.1:5000"
         ))
         .into());
@@ -254,7 +263,7 @@ fn pair(tag: &str) -> Result<(String, String)> {
     }
 }
 
-/// As MLflow's own client takes them.
+/// Credentials from the environment variables of MLflow's own client.
 fn credentials() -> Credentials {
     let word = |name: &str| std::env::var(name).ok().filter(|word| !word.is_empty());
     let user = word("MLFLOW_TRACKING_USERNAME").zip(word("MLFLOW_TRACKING_PASSWORD"));
@@ -274,23 +283,23 @@ fn now_ms() -> u64 {
     clock::real().0 / 1_000_000
 }
 
-/// Whether it went well; if not, why.
+/// Whether it succeeded; if not, warns with the reason.
 fn warn_of(result: Result<(), LogError>) -> bool {
     if let Err(error) = &result {
-        say_warning(&format!("MLflow does not have all of the run: {}", told(error)));
+        print_warning(&format!("the run is not completely logged to MLflow: {}", with_causes(error)));
     }
     result.is_ok()
 }
 
-/// An error with what caused it.
-fn told(error: &dyn std::error::Error) -> String {
+/// An error with its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
     match error.source() {
-        Some(source) => format!("{error}: {}", told(source)),
+        Some(source) => format!("{error}: {}", with_causes(source)),
         None => error.to_string(),
     }
 }
 
-/// AIPerf's.
+/// AIPerf's default experiment.
 const EXPERIMENT: &str = "aiperf";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -302,6 +311,6 @@ mod tests {
     #[test]
     fn tags_are_pairs() {
         assert_eq!(pair("team: a:b").unwrap(), ("team".to_owned(), "a:b".to_owned()), "at the first colon");
-        assert!(pair("team").is_err() && pair(":a").is_err(), "what is none");
+        assert!(pair("team").is_err() && pair(":a").is_err(), "not a pair");
     }
 }

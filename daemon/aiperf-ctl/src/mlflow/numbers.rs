@@ -1,11 +1,11 @@
-//! A report as MLflow's metrics, parameters and tags, by AIPerf's names.
+//! Converts a report to MLflow's metrics, parameters and tags, by AIPerf's names.
 
 use crate::report::Reported;
 use metric::{Stat, float};
 use record::Standing;
 use telemetry_out::mlflow::Point;
 
-/// Each metric's mean by its tag, and every statistic behind a dot.
+/// Each metric's mean by its tag, and every statistic by the tag, a dot and its name.
 pub(super) fn points(reported: &Reported, timestamp_ms: u64) -> Vec<Point> {
     let mut points = Vec::new();
     let mut point = |key: String, value: f64| points.push(Point { key, value, timestamp_ms, step: 0 });
@@ -28,7 +28,7 @@ pub(super) fn points(reported: &Reported, timestamp_ms: u64) -> Vec<Point> {
     points
 }
 
-/// What the run was to do.
+/// The run's configuration.
 pub(super) fn params(reported: &Reported) -> Vec<(String, String)> {
     let plan = &reported.run.plan;
     let mut params = vec![
@@ -40,18 +40,18 @@ pub(super) fn params(reported: &Reported) -> Vec<(String, String)> {
     ];
     if let Some(phase) = profiling(reported) {
         params.push(("timing.mode", phase.shape.clone()));
-        let told = [
+        let known = [
             ("loadgen.concurrency", phase.concurrency.map(|number| number.to_string())),
             ("loadgen.request_rate", phase.request_rate.map(|number| number.to_string())),
             ("loadgen.request_count", phase.request_count.map(|number| number.to_string())),
             ("loadgen.benchmark_duration", phase.duration_seconds.map(|number| number.to_string())),
         ];
-        params.extend(told.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        params.extend(known.into_iter().filter_map(|(key, value)| Some((key, value?))));
     }
     params.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Which run it was, and whether its numbers may be used.
+/// The run's identity, and whether its results may be used.
 pub(super) fn tags(reported: &Reported) -> Vec<(String, String)> {
     let run = &reported.run;
     let standing = match run.verdict.standing {

@@ -1,4 +1,4 @@
-//! Mean, deviation and interval of every number over runs, in the files that AIPerf writes of several runs.
+//! Aggregates every metric over runs (mean, deviation, interval), in AIPerf's files for several runs.
 
 use anyhow::Result;
 use export::Folder;
@@ -7,7 +7,7 @@ use metric::{METRICS, Report, Stat, confidence, float_of};
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
 
-/// A run without numbers.
+/// A run without results.
 #[derive(Clone, Debug)]
 pub(super) struct Failed {
     pub(super) label: String,
@@ -15,13 +15,13 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    /// As the files list them.
+    /// The failed runs, in the form of the files.
     pub(super) fn all_json(failed: &[Self]) -> Vec<Value> {
         failed.iter().map(|failed| json!({"label": failed.label, "error": failed.error})).collect()
     }
 }
 
-/// What several runs have in common.
+/// Metrics aggregated over several runs.
 #[derive(Clone, Debug)]
 pub(super) struct Aggregate {
     labels: Vec<String>,
@@ -31,19 +31,19 @@ pub(super) struct Aggregate {
     numbers: Vec<(String, &'static str, Spread)>,
 }
 
-/// How one number varies over runs. What has no value is absent.
+/// The variation of one metric over runs; `None` where a value is undefined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
     mean: f64,
-    /// Divided by n - 1; 0 of one run.
+    /// Sample standard deviation (divisor n - 1); 0 for one run.
     std: f64,
     min: f64,
     max: f64,
-    /// Deviation / mean.
+    /// Coefficient of variation: deviation / mean.
     cv: Option<f64>,
-    /// Deviation / sqrt(n).
+    /// Standard error: deviation / sqrt(n).
     se: f64,
-    /// The interval that holds the mean, and how many standard errors it reaches to each side.
+    /// The confidence interval of the mean, and its half-width in standard errors.
     interval: Option<(f64, f64, f64)>,
 }
 
@@ -104,7 +104,7 @@ impl Spread {
         Value::Object(object)
     }
 
-    /// AIPerf's guidance.
+    /// The rating in AIPerf's guidance.
     fn verdict(&self) -> &'static str {
         match self.cv.map(f64::abs) {
             Some(cv) if cv < 0.05 => "excellent",
@@ -195,11 +195,12 @@ impl Aggregate {
         Ok(out)
     }
 
-    /// The numbers that people look at first.
+    /// The most commonly used metrics.
     pub(super) fn table(&self) -> String {
         let level = self.confidence * 100.0;
         let mut text = format!(
-            "\nOver {} runs ({level}% interval of the mean; CV is deviation / mean)\n\n{:<34}{:>11}{:>22}{:>7}  {}\n",
+            "\nOver {} runs ({level}% confidence interval of the mean; CV is deviation / mean)\n\n\
+             {:<34}{:>11}{:>22}{:>7}  {}\n",
             self.labels.len(),
             "metric",
             "mean",
@@ -220,13 +221,13 @@ impl Aggregate {
             ));
         }
         for Failed { label, error } in &self.failed {
-            text.push_str(&format!("{label} is not in it: {error}\n"));
+            text.push_str(&format!("{label} is not included: {error}\n"));
         }
         text
     }
 }
 
-/// A number's name where room is short.
+/// A short name of a metric.
 fn short(key: &str, unit: &str) -> String {
     let (tag, stat) = key.rsplit_once('_').unwrap_or((key, ""));
     let stat = if stat == "avg" { "" } else { stat };
@@ -261,7 +262,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn spreads_are_as_scipy_has_them() {
+    fn spreads_match_scipy() {
         // numpy.std(ddof=1) and scipy.stats.t.ppf(0.975, 2) of 10, 12, 14.
         let spread = Spread::of(&[10.0, 12.0, 14.0], 0.95).unwrap();
         let (low, high, t) = spread.interval.unwrap();
@@ -269,12 +270,12 @@ mod tests {
         assert!(close(spread.mean, 12.0) && close(spread.std, 2.0), "{spread:?}");
         assert!(close(spread.se, 1.154_700_5) && close(t, 4.302_652_7), "{spread:?}");
         assert!(close(low, 7.031_724_6) && close(high, 16.968_275_4), "{spread:?}");
-        assert_eq!(spread.verdict(), "fair", "a sixth");
+        assert_eq!(spread.verdict(), "fair", "about one sixth");
     }
 
     proptest! {
         #[test]
-        fn hostile_runs_make_honest_files(
+        fn extreme_values_never_produce_invalid_files(
             runs in proptest::collection::vec(proptest::collection::vec(hostile(), 0..5), 1..5),
             level in prop_oneof![Just(0.5), Just(0.95), Just(1.0 - f64::EPSILON)],
         ) {
@@ -299,7 +300,7 @@ mod tests {
         ]
     }
 
-    /// A run whose requests have these numbers, which need not be finite.
+    /// A run whose requests have these values, which need not be finite.
     fn of_numbers(numbers: &[f64]) -> (String, Report) {
         let result = |metric: &&'static Metric| MetricResult {
             metric,

@@ -1,5 +1,4 @@
-//! The requests of all runs together: percentiles of one large sample, in the file that AIPerf writes of runs that stop
-//! when they agree.
+//! Pools the requests of all runs: percentiles of one large sample, in AIPerf's file for runs that stop on convergence.
 
 use super::aggregate::Failed;
 use anyhow::Result;
@@ -8,14 +7,14 @@ use metric::{METRICS, Stat, Stats, float};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// The numbers of all requests by metric and run.
+/// The values of all requests by metric and run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Collated {
     numbers: HashMap<&'static str, Vec<(String, Vec<f64>)>>,
 }
 
 impl Collated {
-    /// Takes a run's number of a request.
+    /// Adds a run's value of one request.
     pub(super) fn put(&mut self, run: &str, tag: &'static str, number: f64) {
         let runs = self.numbers.entry(tag).or_default();
         match runs.last_mut().filter(|(label, _)| label == run) {
@@ -56,7 +55,7 @@ fn of_runs(runs: &[(String, Vec<f64>)]) -> Value {
     let count = all.count().unwrap_or(0);
     let mut combined = Map::new();
     let number = |stat| all.get(stat).map(metric::Value::get);
-    // By n - 1, as AIPerf has it here.
+    // With divisor n - 1, as AIPerf here.
     let sample = if count > 1 { (float(count) / float(count - 1)).sqrt() } else { 0.0 };
     let figures = [
         ("mean", number(Stat::Avg)),
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_of_all_runs_are_one_sample() {
+    fn requests_of_all_runs_form_one_sample() {
         let mut collated = Collated::default();
         for (run, number) in [("run_0001", 10.0), ("run_0001", 14.0), ("run_0002", 12.0)] {
             collated.put(run, "request_latency", number);

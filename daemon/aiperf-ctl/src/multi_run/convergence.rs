@@ -1,9 +1,9 @@
-//! When runs agree well enough that no further one is needed: AIPerf's three criteria.
+//! Decides when runs have converged, so that no further one is needed: AIPerf's three criteria.
 //!
 //! ```text
 //! ci-width       2 t s / (sqrt(n) |mean|) of a statistic over runs falls below the threshold
-//! cv             s / |mean| of a statistic over runs falls below it
-//! distribution   the last run's requests and those of all runs before it could be of one distribution
+//! cv             s / |mean| of a statistic over runs falls below the threshold
+//! distribution   the last run's requests follow the same distribution as those of all runs before it
 //! ```
 
 use super::aggregate::Spread;
@@ -11,7 +11,7 @@ use crate::args::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 use crate::plan::Refusal;
 use metric::{Kind, Stat, float_of};
 
-/// What runs are to agree on, and how well.
+/// The metric on which runs must converge, and the threshold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Criterion {
     metric: &'static metric::Metric,
@@ -21,32 +21,32 @@ pub(super) struct Criterion {
     confidence: f64,
 }
 
-/// What a criterion needs to know of a run.
+/// A run's values for the criterion.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observed {
-    /// The statistic, if the run has it.
+    /// The run's value of the statistic, if it has one.
     pub(super) stat: Option<f64>,
-    /// The metric's number of each request; none unless the criterion is about them.
+    /// The metric's value of each request; empty unless the criterion uses them.
     pub(super) numbers: Vec<f64>,
 }
 
 impl Criterion {
-    /// What the arguments ask for, if they do.
+    /// The criterion set by the arguments, if any.
     pub(super) fn of(args: &MultiRunArgs) -> Result<Option<Self>, Refusal> {
         let Some(tag) = &args.convergence_metric else { return Ok(None) };
         let refused = |why: String| Err(Refusal(format!("--convergence-metric {tag}: {why}")));
         let Some(metric) = metric::find(tag) else {
-            return refused("there is no such metric; docs/METRICS.md lists them".to_owned());
+            return refused("unknown metric; docs/METRICS.md lists all".to_owned());
         };
         if args.num_profile_runs < FEWEST_RUNS {
             return refused(format!(
-                "runs can agree from the third on: needs --num-profile-runs {FEWEST_RUNS}"
+                "convergence is tested from the third run on: it needs at least --num-profile-runs {FEWEST_RUNS}"
             ));
         }
         let mode = args.convergence_mode;
         if mode == ConvergenceMode::Distribution && !matches!(metric.kind, Kind::Record(_)) {
             return refused(
-                "--convergence-mode distribution needs a metric with a number per request".to_owned(),
+                "--convergence-mode distribution needs a metric with a value per request".to_owned(),
             );
         }
         let stat = match args.convergence_stat {
@@ -71,12 +71,12 @@ impl Criterion {
         self.stat
     }
 
-    /// Whether it is about the requests of runs, not about a statistic of each.
+    /// Whether it uses the requests of runs instead of a statistic of each run.
     pub(super) const fn is_of_requests(&self) -> bool {
         matches!(self.mode, ConvergenceMode::Distribution)
     }
 
-    /// Whether these runs, in order, agree: how, in words.
+    /// Whether these runs, in order, have converged: a description of how, if so.
     pub(super) fn agreement(&self, runs: &[Observed]) -> Option<String> {
         let what = format!("{} {}", self.metric.tag, self.stat.name());
         match self.mode {
@@ -84,14 +84,14 @@ impl Criterion {
                 let (last, before) = runs.split_last().filter(|_| runs.len() >= FEWEST_RUNS as usize)?;
                 let before = before.iter().flat_map(|run| &run.numbers).copied().collect::<Vec<_>>();
                 let p = smirnov(&before, &last.numbers).filter(|p| *p > self.threshold)?;
-                Some(format!("{}: the last run is like those before it (p = {p:.3})", self.metric.tag))
+                Some(format!("{}: the last run matches those before it (p = {p:.3})", self.metric.tag))
             }
             mode => {
                 let values = runs.iter().filter_map(|run| run.stat).collect::<Vec<_>>();
                 let spread =
                     Spread::of(&values, self.confidence).filter(|_| values.len() >= FEWEST_RUNS as usize)?;
                 let (name, figure) = match mode {
-                    ConvergenceMode::CiWidth => ("width of its interval / mean", spread.relative_width()?),
+                    ConvergenceMode::CiWidth => ("interval width / mean", spread.relative_width()?),
                     _ => ("CV", spread.cv()?.abs()),
                 };
                 (figure < self.threshold)
@@ -101,9 +101,9 @@ impl Criterion {
     }
 }
 
-/// The probability that two samples of one distribution differ at least as much as these: Smirnov's two-sided test,
-/// exact up to 10,000 numbers each (the paths between two lines, counted row by row), by its limit with Stephens'
-/// correction beyond. `None` where a sample has fewer than two numbers.
+/// The p-value of Smirnov's two-sided test of two samples: exact up to 10,000 numbers each (paths between two lines, counted
+/// row by row), by its asymptotic distribution with Stephens' correction beyond. `None` when a sample has fewer than two
+/// numbers.
 fn smirnov(one: &[f64], other: &[f64]) -> Option<f64> {
     if one.len() < 2 || other.len() < 2 {
         return None;
@@ -114,7 +114,7 @@ fn smirnov(one: &[f64], other: &[f64]) -> Option<f64> {
     Some(p.clamp(0.0, 1.0))
 }
 
-/// The greatest difference between the shares of both samples that lie below a number.
+/// The greatest distance between the two empirical distribution functions.
 fn distance(one: &[f64], other: &[f64]) -> f64 {
     let sorted = |sample: &[f64]| {
         let mut sample = sample.to_vec();
@@ -129,10 +129,10 @@ fn distance(one: &[f64], other: &[f64]) -> f64 {
     one.iter().chain(&other).map(apart).fold(0.0, f64::max)
 }
 
-/// The share of the orders in which two samples may mix that keep their distance below this one.
+/// The fraction of interleavings of the two samples whose distance is below this one.
 fn within(short: usize, long: usize, distance: f64) -> f64 {
     let (rows, columns) = (float_of(short), float_of(long));
-    // Distances are multiples of this: rounding must not decide.
+    // Distances are multiples of this: rounding must not change the outcome.
     let most = (0.5 + (distance * rows * columns - 1e-7).floor()) / (rows * columns);
     let is_within =
         |row: usize, column: usize| (float_of(row) / rows - float_of(column) / columns).abs() <= most;
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_test_is_scipys() {
+    fn the_test_matches_scipy() {
         // scipy.stats.ks_2samp(...).pvalue of SciPy 1.16.
         let table = [
             (vec![1.0, 2.0, 3.0, 4.0], vec![1.0, 2.0, 3.0, 5.0], 1.0),
@@ -186,15 +186,15 @@ mod tests {
         for (one, other, expected) in table {
             let p = smirnov(&one, &other).unwrap();
             assert!((p - expected).abs() < 1e-9, "{p} is not {expected}");
-            assert!((p - smirnov(&other, &one).unwrap()).abs() < 1e-9, "whichever comes first");
+            assert!((p - smirnov(&other, &one).unwrap()).abs() < 1e-9, "in either order");
         }
-        assert_eq!(smirnov(&[1.0], &[1.0, 2.0]), None, "one number is no sample");
-        assert!(smirnov(&counted(15_000, 0.0), &counted(12_000, 200.0)).unwrap() < 1e-9, "by the limit");
-        assert!(smirnov(&counted(15_000, 0.0), &counted(15_000, 0.5)).unwrap() > 0.99, "by the limit");
+        assert_eq!(smirnov(&[1.0], &[1.0, 2.0]), None, "one number is not a sample");
+        assert!(smirnov(&counted(15_000, 0.0), &counted(12_000, 200.0)).unwrap() < 1e-9, "asymptotic");
+        assert!(smirnov(&counted(15_000, 0.0), &counted(15_000, 0.5)).unwrap() > 0.99, "asymptotic");
     }
 
     #[test]
-    fn runs_agree_when_they_vary_little() {
+    fn runs_converge_when_they_vary_little() {
         let check = |mode, stats: &[f64], is_agreed: bool| {
             let metric = metric::find("request_latency").unwrap();
             let criterion = Criterion { metric, stat: Stat::Avg, mode, threshold: 0.1, confidence: 0.95 };

@@ -1,8 +1,8 @@
-//! The same load several times: a directory a run, and what their numbers have in common.
+//! Repeats the same load: one directory per run, and aggregates over all of them.
 //!
 //! ```text
-//! <artifact-dir>/profile_runs/run_0001/ ...   a run each, as it would be alone
-//! <artifact-dir>/aggregate/                   mean, deviation and interval of every number over the runs
+//! <artifact-dir>/profile_runs/run_0001/ ...   one run each, as without repetition
+//! <artifact-dir>/aggregate/                   mean, deviation and interval of every metric over the runs
 //! ```
 
 mod aggregate;
@@ -14,7 +14,7 @@ use crate::args::{MultiRunArgs, ProfileArgs};
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
-use crate::say::{say, say_aside, say_warning};
+use crate::terminal::{print_note, print_result, print_warning};
 use aggregate::{Aggregate, Failed};
 use anyhow::{Result, bail};
 use collated::Collated;
@@ -24,18 +24,18 @@ use metric::Report;
 use std::path::Path;
 use std::time::Duration;
 
-/// One run: its numbers, and the exit status that it alone would have.
+/// One run: its results, and the exit status that it would have on its own.
 pub(crate) type Outcome = (Reported, u8);
 
-/// Whether runs can agree as the arguments want.
+/// Checks the arguments for convergence.
 ///
 /// # Errors
-/// When they can't, with the reason.
+/// When convergence cannot be tested, with the reason.
 pub(crate) fn check(args: &MultiRunArgs) -> Result<(), Refusal> {
     Criterion::of(args).map(drop)
 }
 
-/// Runs as often as the arguments say, or until runs agree; gives the exit status of the worst run.
+/// Runs the set number of times, or until runs converge; returns the exit status of the worst run.
 pub(crate) fn run(
     args: &ProfileArgs,
     profile: &Profile,
@@ -44,38 +44,38 @@ pub(crate) fn run(
     let multi = &args.multi_run;
     let directory = &profile.artifact_dir;
     let mut series = Series { criterion: Criterion::of(multi)?, ..Series::default() };
-    // A signal ends the series with a report of the runs that there are, also between two of them.
+    // A signal ends the series with a report of the completed runs, also between two of them.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     for number in 1..=multi.num_profile_runs {
         if number > 1 && multi.profile_run_cooldown_seconds > 0.0 {
-            say_aside(&format!("waiting {} s before the next run", multi.profile_run_cooldown_seconds));
+            print_note(&format!("waiting {} s before the next run", multi.profile_run_cooldown_seconds));
             if interrupt::pause(Duration::from_secs_f64(multi.profile_run_cooldown_seconds)).is_err() {
                 break;
             }
         }
         let label = format!("run_{number:04}");
-        say_aside(&format!("run {number} of {}", multi.num_profile_runs));
+        print_note(&format!("run {number} of {}", multi.num_profile_runs));
         match one(&of_run(profile, multi, args.input.random_seed, number)) {
             Ok(outcome) => series.take(label, outcome)?,
             Err(error) if error.is::<Interrupted>() => break,
             Err(error) => {
-                say_warning(&format!("{label}: {error:#}"));
+                print_warning(&format!("{label}: {error:#}"));
                 series.worst = series.worst.max(FAILED);
                 series.failed.push(Failed { label, error: format!("{error:#}") });
             }
         }
-        if interrupt::came().is_some() {
+        if interrupt::received().is_some() {
             break;
         }
         if let Some(how) = series.agreement() {
-            say_aside(&format!("runs agree after {number}: {how}"));
+            print_note(&format!("runs converged after {number}: {how}"));
             break;
         }
     }
     series.finish(multi, directory)
 }
 
-/// The runs so far.
+/// The runs completed so far.
 #[derive(Default)]
 struct Series {
     runs: Vec<(String, Report)>,
@@ -89,7 +89,7 @@ struct Series {
 impl Series {
     fn take(&mut self, label: String, (reported, status): Outcome) -> Result<()> {
         self.worst = self.worst.max(status);
-        if let Some(error) = reported.nothing_answered() {
+        if let Some(error) = reported.no_response() {
             self.failed.push(Failed { label, error });
             return Ok(());
         }
@@ -103,7 +103,10 @@ impl Series {
                 self.collated.put(&label, metric.tag, number);
             })?;
             if observed.stat.is_none() {
-                say_warning(&format!("{label} has no `{}`: runs can't agree on it", criterion.metric().tag));
+                print_warning(&format!(
+                    "{label} has no `{}`: convergence cannot be tested",
+                    criterion.metric().tag
+                ));
             }
             self.observed.push(observed);
         }
@@ -115,7 +118,7 @@ impl Series {
         self.criterion.as_ref()?.agreement(&self.observed)
     }
 
-    /// Writes what the runs have in common.
+    /// Writes the aggregates of the runs.
     fn finish(self, multi: &MultiRunArgs, directory: &Path) -> Result<u8> {
         let Self { runs, failed, worst, criterion, collated, .. } = self;
         if runs.is_empty() {
@@ -130,13 +133,13 @@ impl Series {
         let aggregate =
             Aggregate::new(runs, failed, multi.confidence_level, multi.profile_run_cooldown_seconds);
         aggregate.write(&to)?;
-        say(&aggregate.table());
-        say(&format!("Results are in {}\n", directory.display()));
-        Ok(interrupt::came().map_or(worst, Interrupted::status))
+        print_result(&aggregate.table());
+        print_result(&format!("Results are in {}\n", directory.display()));
+        Ok(interrupt::received().map_or(worst, Interrupted::status))
     }
 }
 
-/// The plan of one of the runs.
+/// The plan of one run of the series.
 fn of_run(profile: &Profile, multi: &MultiRunArgs, seed: Option<u64>, number: u32) -> Profile {
     let mut run = profile.clone();
     run.artifact_dir = profile.artifact_dir.join(Path::new("profile_runs")).join(format!("run_{number:04}"));
@@ -154,5 +157,5 @@ fn of_run(profile: &Profile, multi: &MultiRunArgs, seed: Option<u64>, number: u3
     run
 }
 
-/// AIPerf's.
+/// AIPerf's default seed for several runs.
 const CONSISTENT_SEED: u64 = 42;

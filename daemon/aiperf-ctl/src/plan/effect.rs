@@ -1,12 +1,12 @@
-//! Which flags do something in which runs. One that would do nothing is never taken without a word: it is refused by name, or
-//! where scripts written for NVIDIA AIPerf may have it, which takes it, the user is warned.
+//! Defines in which runs each flag has an effect. A flag without effect is never ignored silently: it is an error or, where
+//! scripts written for NVIDIA AIPerf may use it because AIPerf accepts it, a warning.
 
 use super::{Checked, refuse};
 use crate::args::ProfileArgs;
 use endpoint::Metadata;
 use std::path::Path;
 
-/// Refuses what contradicts the run; gives warnings of what does nothing in it.
+/// Refuses flags that contradict the run; returns warnings about flags without effect.
 pub(super) fn check(args: &ProfileArgs) -> Checked<Vec<String>> {
     let run = Run::of(args);
     let mut warnings = Vec::new();
@@ -21,23 +21,23 @@ pub(super) fn check(args: &ProfileArgs) -> Checked<Vec<String>> {
     Ok(warnings)
 }
 
-/// What a run is, as far as flags depend on it.
+/// The properties of a run that decide which flags have an effect.
 struct Run<'a> {
     args: &'a ProfileArgs,
     endpoint: Option<&'static Metadata>,
-    /// What the rows of the user's file are, or `auto`.
+    /// The format of the user's file, or `auto`.
     format: &'a str,
 }
 
-/// A condition of flags.
+/// A condition for flags to have an effect.
 struct Rule {
     works: fn(&Run<'_>) -> bool,
     otherwise: Otherwise,
-    /// By their first names.
+    /// The flags' first names.
     flags: &'static [&'static str],
 }
 
-/// What becomes of a flag that does nothing.
+/// What happens when a flag without effect is given.
 enum Otherwise {
     Refused(&'static str),
     Warned(&'static str),
@@ -54,11 +54,11 @@ impl<'a> Run<'a> {
         self.args.given.contains_key(flag)
     }
 
-    fn is_made_up(&self) -> bool {
-        self.args.input.is_made_up()
+    fn is_synthetic(&self) -> bool {
+        self.args.input.is_synthetic()
     }
 
-    /// Whether the file's rows are, or may be, one of these.
+    /// Whether the file is, or may be, in one of these formats.
     fn is_file_of(&self, formats: &[&str]) -> bool {
         self.args.input.input_file.is_some() && (formats.contains(&self.format) || self.format == "auto")
     }
@@ -80,22 +80,22 @@ impl<'a> Run<'a> {
     }
 
     fn has_images(&self) -> bool {
-        self.is_made_up() && super::input::shapes_images(self.args)
+        self.is_synthetic() && super::input::shapes_images(self.args)
     }
 
     fn has_audio(&self) -> bool {
-        self.is_made_up() && self.args.audio.audio_length_mean.is_some_and(|mean| mean > 0.0)
+        self.is_synthetic() && self.args.audio.audio_length_mean.is_some_and(|mean| mean > 0.0)
     }
 
     fn has_video(&self) -> bool {
-        self.is_made_up() && self.args.video.video_width.is_some()
+        self.is_synthetic() && self.args.video.video_width.is_some()
     }
 
     fn ranks(&self) -> bool {
-        self.is_made_up() && self.args.endpoint.endpoint_type.ends_with("_rankings")
+        self.is_synthetic() && self.args.endpoint.endpoint_type.ends_with("_rankings")
     }
 
-    /// A reason with the names of what this run has.
+    /// A reason with its placeholders replaced by this run's values.
     fn filled(&self, why: &str) -> String {
         let input =
             if self.args.input.public_dataset.is_some() { "--public-dataset" } else { "--input-file" };
@@ -104,21 +104,21 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether a file can only be a table of recorded completions.
+/// Whether a file's extension means that it is a table of recorded completions.
 pub(super) fn is_columnar(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ["parquet", "arrow", "ipc"].iter().any(|known| ending == *known))
 }
 
-const MADE_UP: &str = "is for made-up prompts and contradicts {input}: leave one of them out";
-const NO_TEXT: &str = "is about text, and requests of {endpoint} are none";
+const SYNTHETIC_ONLY: &str = "is for synthetic prompts and contradicts {input}: leave one of them out";
+const NO_TEXT: &str = "is for text, which {endpoint} requests do not contain";
 const TRACES: &[&str] = &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace"];
 
-/// Every flag that does not work in all runs.
+/// Every flag that does not have an effect in all runs.
 const RULES: &[Rule] = &[
-    // What is made up.
+    // Synthetic prompts and media.
     Rule {
-        works: |run| run.is_made_up(),
-        otherwise: Refused(MADE_UP),
+        works: |run| run.is_synthetic(),
+        otherwise: Refused(SYNTHETIC_ONLY),
         flags: &[
             "prompt-input-tokens-mean",
             "prompt-input-tokens-stddev",
@@ -138,15 +138,16 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        works: |run| run.is_made_up() || run.is_pool(),
+        works: |run| run.is_synthetic() || run.is_pool(),
         otherwise: Refused(
-            "is for made-up prompts and for --custom-dataset-type random_pool, and contradicts {input}: leave one of them out",
+            "is for synthetic prompts and for --custom-dataset-type random_pool, and contradicts {input}: \
+             leave one of them out",
         ),
         flags: &["prompt-batch-size", "image-batch-size", "audio-batch-size", "video-batch-size"],
     },
     Rule {
-        works: |run| run.is_made_up(),
-        otherwise: Warned("what requests hold comes from {input}"),
+        works: |run| run.is_synthetic(),
+        otherwise: Warned("the contents of requests are read from {input}"),
         flags: &[
             "image-width-mean",
             "image-width-stddev",
@@ -160,12 +161,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.has_images(),
-        otherwise: Warned("no pictures are made up"),
+        otherwise: Warned("no synthetic images are sent; they need a flag such as --image-width-mean"),
         flags: &["image-format"],
     },
     Rule {
         works: |run| run.has_audio() || run.is_pool(),
-        otherwise: Warned("no sounds are made up: that takes --audio-length-mean"),
+        otherwise: Warned("no synthetic audio is sent; it needs --audio-length-mean"),
         flags: &[
             "audio-batch-size",
             "audio-format",
@@ -176,7 +177,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.has_video() || run.is_pool(),
-        otherwise: Warned("no videos are made up: that takes --video-width and --video-height"),
+        otherwise: Warned("no synthetic videos are sent; they need --video-width and --video-height"),
         flags: &[
             "video-batch-size",
             "video-duration",
@@ -191,12 +192,12 @@ const RULES: &[Rule] = &[
         works: |run| {
             run.has_video() && run.args.video.video_audio_num_channels.is_some_and(|count| count > 0)
         },
-        otherwise: Warned("videos are made up without sound: that takes --video-audio-num-channels"),
+        otherwise: Warned("synthetic videos have no audio; it needs --video-audio-num-channels"),
         flags: &["video-audio-sample-rate", "video-audio-codec", "video-audio-depth"],
     },
     Rule {
         works: |run| run.ranks(),
-        otherwise: Warned("no rankings are made up"),
+        otherwise: Warned("no synthetic rankings are sent; they need a rankings --endpoint-type"),
         flags: &[
             "rankings-passages-mean",
             "rankings-passages-stddev",
@@ -208,17 +209,17 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.has("prompt-prefix-pool-size") && run.has("prompt-prefix-length"),
-        otherwise: Warned("prefixes take --prompt-prefix-pool-size and --prompt-prefix-length"),
+        otherwise: Warned("prefixes need both --prompt-prefix-pool-size and --prompt-prefix-length"),
         flags: &["prompt-prefix-pool-size", "prompt-prefix-length"],
     },
     Rule {
-        works: |run| !run.is_made_up() || run.has("random-range-ratio"),
-        otherwise: Warned("it says how --random-range-ratio is meant"),
+        works: |run| !run.is_synthetic() || run.has("random-range-ratio"),
+        otherwise: Warned("it changes the meaning of --random-range-ratio, which is not given"),
         flags: &["random-corpus-style"],
     },
     Rule {
-        works: |run| run.is_made_up() || run.is_file_of(TRACES),
-        otherwise: Warned("texts come from {input}"),
+        works: |run| run.is_synthetic() || run.is_file_of(TRACES),
+        otherwise: Warned("texts are read from {input}"),
         flags: &["prompt-corpus"],
     },
     Rule {
@@ -243,18 +244,18 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.is(|endpoint| endpoint.consumes_system_message) || run.format == "raw_payload",
-        otherwise: Refused("has no place in requests of {endpoint}, which know no system prompt"),
+        otherwise: Refused("is not supported by {endpoint} requests, which have no system prompt"),
         flags: &["system-prompt", "system-prompt-file", "shared-system-prompt-length"],
     },
     Rule {
         works: |run| run.is(|endpoint| endpoint.produces_tokens),
-        otherwise: Warned("{endpoint} answers with no tokens"),
+        otherwise: Warned("{endpoint} responses contain no tokens"),
         flags: &["prompt-output-tokens-mean", "prompt-output-tokens-stddev"],
     },
-    // What is read.
+    // Rows of files and public datasets.
     Rule {
-        works: |run| !run.is_made_up(),
-        otherwise: Warned("it is about rows of --input-file or --public-dataset"),
+        works: |run| !run.is_synthetic(),
+        otherwise: Warned("it is for rows of --input-file or --public-dataset"),
         flags: &[
             "ignore-trace-delays",
             "inter-turn-delay-cap-seconds",
@@ -268,8 +269,8 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        works: |run| run.is_made_up() || run.is_file_of(TRACES) || run.args.input.public_dataset.is_some(),
-        otherwise: Warned("it is about the lengths of a trace, and rows of {format} have none"),
+        works: |run| run.is_synthetic() || run.is_file_of(TRACES) || run.args.input.public_dataset.is_some(),
+        otherwise: Warned("it changes the lengths of a trace, which rows of {format} do not have"),
         flags: &[
             "synthesis-prefix-len-multiplier",
             "synthesis-prefix-root-multiplier",
@@ -280,7 +281,7 @@ const RULES: &[Rule] = &[
     Rule {
         works: |run| run.is_file_of(TRACES),
         otherwise: Refused(
-            "is about blocks of a trace: it takes --input-file with rows that have `hash_ids`",
+            "is for the blocks of a trace: it needs --input-file with rows that have `hash_ids`",
         ),
         flags: &["prompt-input-tokens-block-size"],
     },
@@ -302,7 +303,7 @@ const RULES: &[Rule] = &[
     Rule {
         works: |run| run.format != "baseten_trace",
         otherwise: Refused(
-            "contradicts baseten_trace, whose prompts are sent as they were: see --replay-speedup",
+            "contradicts baseten_trace, whose prompts are sent as recorded: see --replay-speedup",
         ),
         flags: &[
             "synthesis-speedup-ratio",
@@ -321,7 +322,7 @@ const RULES: &[Rule] = &[
         otherwise: Refused("is for --endpoint-type chat"),
         flags: &["uuid-and-strip", "per-chunk-usage"],
     },
-    // What the server is asked.
+    // Requests and the server.
     Rule {
         works: |run| run.args.endpoint.use_server_token_count,
         otherwise: Refused("needs --use-server-token-count"),
@@ -329,7 +330,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.args.endpoint.streaming,
-        otherwise: Refused("needs --streaming: only then there are chunks"),
+        otherwise: Refused("needs --streaming: only streams have chunks"),
         flags: &["per-chunk-usage"],
     },
     Rule {
@@ -339,12 +340,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.args.endpoint.endpoint_type == "chat",
-        otherwise: Warned("it is about chat"),
+        otherwise: Warned("it is for --endpoint-type chat"),
         flags: &["use-legacy-max-tokens"],
     },
     Rule {
         works: |run| run.is(|endpoint| endpoint.requires_polling),
-        otherwise: Warned("{endpoint} knows no jobs"),
+        otherwise: Warned("{endpoint} has no jobs to poll"),
         flags: &["download-video-content", "video-poll-interval"],
     },
     Rule {
@@ -362,7 +363,7 @@ const RULES: &[Rule] = &[
             let at_once = run.args.load.concurrency.map(u64::from);
             most.zip(at_once).is_none_or(|(most, at_once)| at_once <= most)
         },
-        otherwise: Warned("no more than --request-count or --conversation-num are ever under way"),
+        otherwise: Warned("it exceeds --request-count or --conversation-num, so it is never reached"),
         flags: &["concurrency"],
     },
     Rule {
@@ -397,7 +398,7 @@ const RULES: &[Rule] = &[
             ];
             ramps.iter().any(|ramp| run.has(ramp))
         },
-        otherwise: Warned("nothing grows: that takes a flag such as --concurrency-ramp-duration"),
+        otherwise: Warned("there is no ramp; it needs a flag such as --concurrency-ramp-duration"),
         flags: &["ramp-strategy"],
     },
     Rule {
@@ -408,7 +409,7 @@ const RULES: &[Rule] = &[
     Rule {
         works: |run| run.warms_up(),
         otherwise: Warned(
-            "there is no warm-up: that takes --warmup-request-count, --warmup-duration or --num-warmup-sessions",
+            "there is no warm-up; it needs --warmup-request-count, --warmup-duration or --num-warmup-sessions",
         ),
         flags: &[
             "warmup-concurrency",
@@ -428,7 +429,7 @@ const RULES: &[Rule] = &[
     // Several runs.
     Rule {
         works: |run| run.args.multi_run.num_profile_runs > 1,
-        otherwise: Refused("is about several runs: it needs --num-profile-runs"),
+        otherwise: Refused("is for several runs: it needs --num-profile-runs"),
         flags: &[
             "profile-run-cooldown-seconds",
             "profile-run-disable-warmup-after-first",
@@ -440,7 +441,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| run.args.multi_run.num_profile_runs > 1,
-        otherwise: Warned("it is about several runs: it needs --num-profile-runs"),
+        otherwise: Warned("it is for several runs: it needs --num-profile-runs"),
         flags: &["confidence-level"],
     },
     Rule {
@@ -448,7 +449,7 @@ const RULES: &[Rule] = &[
         otherwise: Warned("it needs --convergence-metric"),
         flags: &["convergence-stat", "convergence-mode", "convergence-threshold"],
     },
-    // What is measured and sent beside the requests.
+    // Telemetry and exporters.
     Rule {
         works: |run| run.has("otel-url"),
         otherwise: Refused("needs --otel-url"),
@@ -457,7 +458,7 @@ const RULES: &[Rule] = &[
     Rule {
         works: |run| run.has("otel-url") || run.has("mlflow-tracking-uri"),
         otherwise: Refused("needs --otel-url"),
-        // A run in MLflow has the provider as a tag.
+        // The provider is also a tag of an MLflow run.
         flags: &["stream", "gen-ai-provider"],
     },
     Rule {
@@ -478,7 +479,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         works: |run| !run.args.telemetry.no_server_metrics,
-        otherwise: Warned("--no-server-metrics reads none"),
+        otherwise: Warned("no server metrics are collected with --no-server-metrics"),
         flags: &["server-metrics-formats"],
     },
     Rule {
@@ -486,7 +487,11 @@ const RULES: &[Rule] = &[
         otherwise: Warned("one thread counts tokens"),
         flags: &["record-processor-service-count"],
     },
-    Rule { works: |_| false, otherwise: Warned("progress shows as it comes"), flags: &["stats-interval"] },
+    Rule {
+        works: |_| false,
+        otherwise: Warned("progress is shown as it is received"),
+        flags: &["stats-interval"],
+    },
 ];
 
 const BASETEN: &[&str] = &[
@@ -501,7 +506,7 @@ const BASETEN: &[&str] = &[
     "no-force-min-tokens",
 ];
 
-/// Flags that do something in every run, or are refused elsewhere where they do not.
+/// Flags that have an effect in every run, or are refused elsewhere when they do not.
 #[cfg(test)]
 const ALWAYS: &[&str] = &[
     "api-key",
@@ -621,22 +626,25 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_says_in_which_runs_it_does_something() {
+    fn every_flag_defines_in_which_runs_it_has_an_effect() {
         let command = profile_command();
         let flags = command.get_arguments().filter_map(clap::Arg::get_long).collect::<Vec<_>>();
         let ruled = RULES.iter().flat_map(|rule| rule.flags).chain(ALWAYS).collect::<Vec<_>>();
-        let unsaid = flags.iter().filter(|flag| !ruled.contains(flag)).collect::<Vec<_>>();
-        assert!(unsaid.is_empty(), "neither in RULES nor in ALWAYS: {unsaid:?}");
+        let missing = flags.iter().filter(|flag| !ruled.contains(flag)).collect::<Vec<_>>();
+        assert!(missing.is_empty(), "neither in RULES nor in ALWAYS: {missing:?}");
         let unknown = ruled.iter().filter(|flag| !flags.contains(flag)).collect::<Vec<_>>();
         assert!(unknown.is_empty(), "no such flags: {unknown:?}");
     }
 
     #[test]
     fn what_contradicts_the_run_is_refused_by_name() {
-        check_refused("--input-file x --isl 5", "--isl is for made-up prompts and contradicts --input-file");
+        check_refused(
+            "--input-file x --isl 5",
+            "--isl is for synthetic prompts and contradicts --input-file",
+        );
         check_refused("--public-dataset aimo --session-turn-delay-mean 5", "contradicts --public-dataset");
-        check_refused("--input-file x --session-turns-stddev 1", "--session-turns-stddev is for made-up");
-        check_refused("--input-file x --prefix-prompt-length=5", "--prefix-prompt-length is for made-up");
+        check_refused("--input-file x --session-turns-stddev 1", "--session-turns-stddev is for synthetic");
+        check_refused("--input-file x --prefix-prompt-length=5", "--prefix-prompt-length is for synthetic");
         check_refused("--input-file x --image-batch-size 2", "--custom-dataset-type random_pool");
         check_refused("--input-file x --dataset-filter a=b", "is for rows of --public-dataset");
         check_refused("--replay-speedup 2", "baseten_trace");
@@ -655,9 +663,9 @@ mod tests {
             "--per-chunk-usage --use-server-token-count --streaming --endpoint-type completions",
             "is for --endpoint-type chat",
         );
-        check_refused("--system-prompt x --endpoint-type completions", "know no system prompt");
-        check_refused("--endpoint-type image_retrieval --isl 5", "is about text");
-        check_refused("--endpoint-type image_retrieval --tokenizer none", "is about text");
+        check_refused("--system-prompt x --endpoint-type completions", "have no system prompt");
+        check_refused("--endpoint-type image_retrieval --isl 5", "is for text");
+        check_refused("--endpoint-type image_retrieval --tokenizer none", "is for text");
         check_refused("--wait-for-model-mode both", "needs --wait-for-model-timeout");
         check_refused("--warmup-request-count 2 --warmup-grace-period 3", "needs --warmup-duration");
         check_refused(
@@ -672,40 +680,47 @@ mod tests {
     }
 
     #[test]
-    fn what_does_nothing_is_said_by_name() {
+    fn flags_without_effect_are_named_in_a_warning() {
         check_warned(
             "--arrival-pattern constant",
             "--arrival-pattern has no effect: it needs --request-rate",
         );
         check_warned("--request-rate 5 --concurrency-ramp-duration 5", "it needs --concurrency");
         check_warned("--warmup-concurrency 5", "there is no warm-up");
-        check_warned("--input-file x --image-width-mean 10", "what requests hold comes from --input-file");
-        check_warned("--image-format jpeg", "no pictures are made up");
-        check_warned("--audio-format mp3", "no sounds are made up");
-        check_warned("--video-fps 3", "no videos are made up");
-        check_warned("--rankings-passages-mean 4", "no rankings are made up");
+        check_warned(
+            "--input-file x --image-width-mean 10",
+            "the contents of requests are read from --input-file",
+        );
+        check_warned("--image-format jpeg", "no synthetic images are sent");
+        check_warned("--audio-format mp3", "no synthetic audio is sent");
+        check_warned("--video-fps 3", "no synthetic videos are sent");
+        check_warned("--rankings-passages-mean 4", "no synthetic rankings are sent");
         check_warned("--streaming --endpoint-type embeddings", "embeddings does not stream");
-        check_warned("--osl 5 --endpoint-type embeddings", "embeddings answers with no tokens");
-        check_warned("--concurrency 50 --request-count 5", "are ever under way");
-        check_warned("--confidence-level 0.9", "it is about several runs");
+        check_warned("--osl 5 --endpoint-type embeddings", "embeddings responses contain no tokens");
+        check_warned("--concurrency 50 --request-count 5", "it exceeds --request-count");
+        check_warned("--confidence-level 0.9", "it is for several runs");
         check_warned("--convergence-threshold 0.1", "it needs --convergence-metric");
         check_warned("--input-file x --replay-speedup 2", "it is for --custom-dataset-type baseten_trace");
-        check_warned("--server-metrics-formats json --no-server-metrics", "reads none");
+        check_warned("--server-metrics-formats json --no-server-metrics", "no server metrics are collected");
     }
 
     #[test]
-    fn what_works_is_neither_refused_nor_said() {
+    fn flags_with_an_effect_are_accepted_silently() {
         let nothing = Ok(Vec::new());
-        assert_eq!(checked("--isl 5 --osl 5 --concurrency 2 --streaming"), nothing, "made up");
-        assert_eq!(checked("--image-batch-size 2 --image-format png"), nothing, "pictures of the usual size");
+        assert_eq!(checked("--isl 5 --osl 5 --concurrency 2 --streaming"), nothing, "synthetic");
+        assert_eq!(checked("--image-batch-size 2 --image-format png"), nothing, "images of the default size");
         assert_eq!(
             checked(
                 "--input-file x --custom-dataset-type random_pool --image-batch-size 2 --prompt-batch-size 0"
             ),
             nothing,
-            "of a pool"
+            "media of a pool"
         );
-        assert_eq!(checked("--input-file x.parquet --replay-speedup 2"), nothing, "a table is such a trace");
+        assert_eq!(
+            checked("--input-file x.parquet --replay-speedup 2"),
+            nothing,
+            "a table is a baseten_trace"
+        );
         assert_eq!(
             checked("--otel-url a --stream metrics timing --gen-ai-provider x"),
             nothing,

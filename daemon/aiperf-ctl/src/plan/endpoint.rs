@@ -1,4 +1,4 @@
-//! Where requests go and what they look like.
+//! Plans where requests are sent and how they look.
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
@@ -9,21 +9,21 @@ use spec::{Dialect, Endpoint, ModelChoice, Plan, Trust};
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
-/// The endpoint as it is stored, and its URLs as they are asked: with the keys that they may hold.
+/// The endpoint as it is stored, and its URLs as they are requested: including keys, which are not stored.
 pub(super) fn endpoint(
     args: &ProfileArgs,
     secret_headers: &BTreeMap<String, String>,
 ) -> Checked<(Endpoint, Vec<String>)> {
-    // Without a tokenizer the server's counts are all there is.
+    // Without a tokenizer, the server's counts are the only ones.
     let server_counts = args.tokenizer.tokenizer.as_deref() == Some("none");
     let applies_chat_template = args.tokenizer.apply_chat_template;
     let args = &args.endpoint;
     let kind = &args.endpoint_type;
     let Some(known) = endpoint::by_name(kind) else {
         let names = endpoint::ENDPOINTS.iter().map(|endpoint| endpoint.metadata().name).collect::<Vec<_>>();
-        return refuse(format!("--endpoint-type `{kind}` is not offered; there are: {}", names.join(", ")));
+        return refuse(format!("--endpoint-type `{kind}` is not supported; available: {}", names.join(", ")));
     };
-    // A key that the path holds goes with each URL.
+    // A key in the path is added to each URL.
     let (path, keys) = args.path.as_deref().map(without_keys).unzip();
     let mut urls = Vec::new();
     for url in &args.urls {
@@ -32,7 +32,7 @@ pub(super) fn endpoint(
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(key);
         }
-        // What is refused is shown, so it is tried as it may be shown.
+        // Parse errors show the URL, so its redacted form is the one parsed.
         endpoint::target(&shown(&url), path.as_deref(), known.metadata().path)
             .and_then(|_| endpoint::target(&url, path.as_deref(), known.metadata().path))
             .map_err(|error| Refusal(format!("--url: {error}{}", bracketed(&url))))?;
@@ -53,7 +53,7 @@ pub(super) fn endpoint(
     };
     if kind == "responses" && is_stored && !(args.use_server_token_count || server_counts) {
         return refuse(
-            "--extra-inputs store:true sends only the newest turn, so that input tokens are known to the server alone: add \
+            "--extra-inputs store:true sends only the newest turn, so only the server knows the input tokens: add \
              --use-server-token-count",
         );
     }
@@ -80,7 +80,7 @@ pub(super) fn endpoint(
     Ok((endpoint, urls))
 }
 
-/// What to write where a URL's host is an address of IPv6 without brackets.
+/// A hint how to write a URL whose host is an IPv6 address without brackets.
 fn bracketed(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -95,7 +95,7 @@ fn bracketed(url: &str) -> String {
     format!("; write the address in brackets: {scheme}://{written}{}", shown(path))
 }
 
-/// Refuses a content type that the endpoint does not know.
+/// Refuses a content type that the endpoint does not support.
 fn content_type(args: &EndpointArgs, endpoint: &dyn endpoint::Endpoint) -> Checked<()> {
     let Some(wanted) = args.request_content_type.as_deref() else { return Ok(()) };
     let mut plan = Plan::unknown().endpoint;
@@ -105,10 +105,10 @@ fn content_type(args: &EndpointArgs, endpoint: &dyn endpoint::Endpoint) -> Check
         return Ok(());
     }
     let what = if has.starts_with(FORM) { "forms" } else { "JSON" };
-    refuse(format!("--request-content-type {wanted}: requests of {} are {what}", endpoint.metadata().name))
+    refuse(format!("--request-content-type {wanted}: {} requests are {what}", endpoint.metadata().name))
 }
 
-/// Whether requests are forms: as the user says, or as AIPerf's are.
+/// Whether requests are forms: as set by the user, else as in AIPerf.
 fn sends_forms(args: &EndpointArgs) -> bool {
     match args.request_content_type.as_deref() {
         Some(kind) => kind == FORM,
@@ -118,11 +118,11 @@ fn sends_forms(args: &EndpointArgs) -> bool {
 
 fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
     match (&args.model, args.models.as_slice()) {
-        (None, []) => refuse("no --model is given: name the model that the server serves"),
+        (None, []) => refuse("--model is missing: give the name of the model that the server serves"),
         (Some(model), []) => Ok(vec![model.clone()]),
         (None, models) => Ok(models.to_vec()),
         (Some(model), _) => {
-            refuse(format!("`{model}` is no flag, and --model is given too: leave one of them out"))
+            refuse(format!("the model is given twice, as `{model}` and by --model: leave one of them out"))
         }
     }
 }
@@ -144,13 +144,13 @@ fn model_choice(args: &EndpointArgs, models: usize) -> Checked<ModelChoice> {
     }
 }
 
-/// Takes what is meant for us out of what is meant for the server, where the endpoint has it.
+/// Removes settings of the client itself from the inputs for the server, where the endpoint has them.
 fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checked<Dialect> {
     let mut take = |key: &str| match extra_inputs.remove(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) if key == TEMPLATE => Ok(Some(other.to_string())),
-        Some(_) => refuse(format!("--extra-inputs {key} is not a text")),
+        Some(_) => refuse(format!("--extra-inputs {key} is not text")),
     };
     let is_template = args.endpoint_type == "template";
     let template = if is_template { take(TEMPLATE)? } else { None };
@@ -178,7 +178,7 @@ pub(super) fn headers(args: &EndpointArgs) -> Checked<BTreeMap<String, String>> 
     given_headers(&mut headers, &args.headers)?;
     if let Some(key) = &args.api_key {
         if key.bytes().any(|byte| byte.is_ascii_control()) {
-            return refuse("--api-key holds control characters");
+            return refuse("--api-key contains control characters");
         }
         let (name, value) = match metadata.map(|metadata| metadata.key_header) {
             Some(KeyHeader::ApiKey) => ("x-api-key", key.clone()),
@@ -196,7 +196,7 @@ fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Ch
     for header in given {
         if header.trim_start().starts_with('{') {
             let object: BTreeMap<String, String> = serde_json::from_str(header)
-                .map_err(|_secret| Refusal("--header is not a JSON object of texts".to_owned()))?;
+                .map_err(|_secret| Refusal("--header is not a JSON object of strings".to_owned()))?;
             pairs.extend(object);
             continue;
         }
@@ -210,10 +210,10 @@ fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Ch
         let is_token = !name.is_empty()
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if !is_token || value.bytes().any(|byte| byte.is_ascii_control()) {
-            return refuse(format!("--header `{name}` has a name or a value that HTTP does not allow"));
+            return refuse(format!("--header `{name}` has a name or a value that is invalid in HTTP"));
         }
         if FRAMING_HEADERS.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
-            return refuse(format!("--header `{name}`: it is made for each request from its body"));
+            return refuse(format!("--header `{name}`: it is computed for each request from its body"));
         }
         headers.retain(|there, _| !there.eq_ignore_ascii_case(name));
         headers.insert(name.to_owned(), value.to_owned());
@@ -228,7 +228,7 @@ pub(super) fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
         if extra.trim_start().starts_with('{') {
             match serde_json::from_str(extra) {
                 Ok(Value::Object(object)) => merged.extend(object),
-                Ok(_) => return refuse("--extra-inputs is JSON but no object"),
+                Ok(_) => return refuse("--extra-inputs is JSON but not an object"),
                 Err(error) => return refuse(format!("--extra-inputs is not valid JSON: {error}")),
             }
             continue;
@@ -243,19 +243,19 @@ pub(super) fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
     Ok(merged)
 }
 
-/// The pairs of a text: a comma parts them where a key follows it, and belongs to a value where none does.
+/// Splits text into pairs: a comma separates pairs only if a key follows it, else it belongs to the value.
 fn pairs(text: &str) -> Vec<&str> {
     let is_key = |key: &str| {
         !key.trim().is_empty()
             && key.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
     };
     let is_pair = |part: &str| part.split_once(':').is_some_and(|(key, _)| is_key(key));
-    // A value that is JSON of its own has commas of its own.
+    // A value in JSON has commas of its own.
     let is_nested = text.contains(['{', '[', '"']);
     if is_nested || !text.split(',').all(is_pair) { vec![text] } else { text.split(',').collect() }
 }
 
-/// A value as JSON has it, or Python; a text if it is neither.
+/// Parses a value as JSON or Python syntax; plain text otherwise.
 fn value_of(text: &str) -> Value {
     match text.to_ascii_lowercase().as_str() {
         "true" => Value::Bool(true),
@@ -271,7 +271,7 @@ fn session_header(name: Option<&str>) -> Checked<String> {
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         return Ok(name.to_owned());
     }
-    refuse(format!("--session-header `{name}` is no name that HTTP allows"))
+    refuse(format!("--session-header `{name}` is not a valid HTTP header name"))
 }
 
 /// Whole milliseconds, at least one.
@@ -280,7 +280,7 @@ fn poll_interval_ms(seconds: f64) -> u32 {
     ((seconds * 1000.0).round() as u32).max(1)
 }
 
-/// Headers that say where a body ends: another value than the body's own would break the connection.
+/// Headers that define where a body ends: a user's value would break the connection.
 const FRAMING_HEADERS: &[&str] = &["Content-Length", "Transfer-Encoding"];
 /// APIs whose requests are messages, which a server puts into its chat template.
 const CHATS: &[&str] = &["chat", "responses", "messages", "chat_embeddings"];
@@ -303,7 +303,7 @@ mod tests {
         check(&["stop:one, two"], r#"{"stop":"one, two"}"#);
         check(&[r#"stop:["a:b","c:d"]"#], r#"{"stop":["a:b","c:d"]}"#);
         check(&[r#"{"a":1}"#, "a:2"], r#"{"a":2}"#);
-        assert!(extra_inputs(&["a".to_owned()]).is_err(), "no pair");
+        assert!(extra_inputs(&["a".to_owned()]).is_err(), "not a pair");
     }
 
     #[test]

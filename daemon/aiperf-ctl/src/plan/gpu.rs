@@ -1,4 +1,4 @@
-//! Which GPUs are read, and where: on the daemon's host by their drivers, elsewhere by exporters.
+//! Plans which GPUs are sampled, and how: on the daemon's host by their drivers, elsewhere by exporters.
 
 use super::{Checked, refuse};
 use crate::args::TelemetryArgs;
@@ -8,20 +8,20 @@ use spec::Gpu;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// Where the user wants GPUs to be read.
+/// Where GPU telemetry is collected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GpuSources {
-    /// By the daemon, with these collectors.
+    /// Collectors that the daemon runs.
     pub(crate) collectors: Vec<String>,
-    /// By this process, from these exporters, which the user named.
+    /// Exporters named by the user, which this process scrapes.
     pub(crate) urls: Vec<String>,
-    /// By this process, from exporters where they usually are.
+    /// Exporters at their default addresses, which this process scrapes if they are reachable.
     pub(crate) usual_urls: Vec<String>,
-    /// A file with more of the exporters' metrics.
+    /// A file that defines more of the exporters' metrics.
     pub(crate) metrics_file: Option<PathBuf>,
 }
 
-/// What the plan says of GPUs; nothing if the daemon is to read none.
+/// The plan's GPU settings; `None` if the daemon samples no GPUs.
 pub(super) fn gpu(args: &TelemetryArgs, urls: &[String]) -> Checked<Option<Gpu>> {
     let GpuSources { collectors, .. } = sources(args, urls)?;
     let millis = args.gpu_sample_interval.unwrap_or(INTERVAL_MS);
@@ -30,7 +30,7 @@ pub(super) fn gpu(args: &TelemetryArgs, urls: &[String]) -> Checked<Option<Gpu>>
     Ok((!collectors.is_empty()).then_some(Gpu { collectors, sample_interval, is_explicit }))
 }
 
-/// Which sources the flags mean. Without any, GPUs are read where the server is on this host.
+/// The sources set by the flags. By default, GPUs are sampled if the server is on this host.
 pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSources> {
     if args.no_gpu_telemetry {
         return Ok(GpuSources::default());
@@ -54,7 +54,8 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
             found.urls.push(metrics_url(item));
         } else {
             return refuse(format!(
-                "--gpu-telemetry {item}: want pynvml, amdsmi, dashboard, URLs of DCGM exporters, or a .csv file with metrics"
+                "--gpu-telemetry {item}: expected pynvml, amdsmi, dashboard, URLs of DCGM exporters, \
+                 or a .csv file with metrics"
             ));
         }
     }
@@ -65,12 +66,12 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSourc
     Ok(found)
 }
 
-/// Whether the flags ask for the dashboard, which is not there.
+/// Whether the flags request the dashboard, which is not implemented.
 pub(crate) fn wants_dashboard(args: &TelemetryArgs) -> bool {
     args.gpu_telemetry.iter().flatten().any(|item| item == DASHBOARD)
 }
 
-/// Whether a server is on this host, by its URL alone.
+/// Whether a server is on this host, judged by its URL alone.
 pub(crate) fn is_local(url: &str) -> bool {
     target(url, None, None).is_ok_and(|target| {
         let host = target.host.trim_matches(['[', ']']);
@@ -78,21 +79,21 @@ pub(crate) fn is_local(url: &str) -> bool {
     })
 }
 
-/// The address of an exporter's metrics, as AIPerf makes it.
+/// The URL of an exporter's metrics, derived as in AIPerf.
 fn metrics_url(item: &str) -> String {
     let url = if item.starts_with("http") { item.to_owned() } else { format!("http://{item}") };
     let url = url.trim_end_matches('/');
     if url.ends_with("/metrics") { url.to_owned() } else { format!("{url}/metrics") }
 }
 
-/// AIPerf's names of collectors, and ours.
+/// AIPerf's names of collectors, and the daemon's.
 const COLLECTORS: &[(&str, &str)] = &[("pynvml", "nvml"), ("amdsmi", "amdgpu")];
 const DASHBOARD: &str = "dashboard";
 /// AIPerf's name of the exporters.
 const DCGM: &str = "dcgm";
-/// Where DCGM exporters listen.
+/// Default addresses of DCGM exporters.
 const DCGM_DEFAULTS: &[&str] = &["http://localhost:9400/metrics", "http://localhost:9401/metrics"];
-/// Milliseconds from one reading to the next.
+/// Sampling interval, in milliseconds.
 const INTERVAL_MS: u64 = 20;
 
 #[cfg(test)]
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_those_of_the_flags() {
+    fn flags_select_the_sources() {
         let [first, second] = [DCGM_DEFAULTS[0], DCGM_DEFAULTS[1]];
         check("", &["nvml", "amdgpu"], &[first, second]);
         check("--url http://gpu-server:8000", &[], &[first, second]);
@@ -137,6 +138,6 @@ mod tests {
         check("--gpu-telemetry pynvml http://a:1/metrics", &["nvml"], &["http://a:1/metrics"]);
         let file = found("--gpu-telemetry metrics.csv").unwrap();
         assert_eq!(file.metrics_file, Some(PathBuf::from("metrics.csv")), "a file");
-        assert!(found("--gpu-telemetry nonsense").unwrap_err().contains("pynvml"), "says what it wants");
+        assert!(found("--gpu-telemetry nonsense").unwrap_err().contains("pynvml"), "states what is expected");
     }
 }

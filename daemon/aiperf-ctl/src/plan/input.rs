@@ -1,4 +1,4 @@
-//! What requests say, and how it is counted.
+//! Plans what requests contain, and how tokens are counted.
 
 use super::{Checked, effect, pairs, refuse};
 use crate::args::ProfileArgs;
@@ -37,7 +37,7 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     let format = format(args);
     if !DATASET_FORMATS.contains(&format) {
         return refuse(format!(
-            "--custom-dataset-type `{format}` is not known; there are: {}",
+            "--custom-dataset-type `{format}` is not known; available: {}",
             DATASET_FORMATS.join(", ")
         ));
     }
@@ -45,21 +45,21 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     Ok(Input::File { format: format.to_owned(), name, output_tokens, change: change(args, format)? })
 }
 
-/// What the rows of the user's file are, or `auto`: a table in columns can only be a recorded one.
+/// The format of the user's file, or `auto`: a columnar file can only be a recorded trace.
 pub(super) fn format(args: &ProfileArgs) -> &str {
     let is_columnar = args.input.input_file.as_deref().is_some_and(effect::is_columnar);
     let seen = if is_columnar { "baseten_trace" } else { "auto" };
     args.input.custom_dataset_type.as_deref().unwrap_or(seen)
 }
 
-/// Different conversations, as AIPerf counts them: as many as are wanted by name, or else as are sent.
+/// The number of distinct conversations, as in AIPerf: as many as requested explicitly, else as many as are sent.
 fn entries(args: &ProfileArgs) -> Option<u32> {
     let sent = args.conversation.conversation_num.or(args.load.request_count);
     let sent = sent.map(|count| u32::try_from(count).unwrap_or(u32::MAX).min(ENTRIES_MAX));
     args.conversation.num_dataset_entries.or(sent)
 }
 
-/// What rows of baseten_trace bring themselves would silently replace what the user merges.
+/// Refuses extra inputs that each row of baseten_trace would silently override.
 fn collisions(args: &ProfileArgs, format: &str) -> Checked<()> {
     let conversation = &args.conversation;
     let brought = [
@@ -73,18 +73,18 @@ fn collisions(args: &ProfileArgs, format: &str) -> Checked<()> {
     let extra = super::endpoint::extra_inputs(&args.endpoint.extra_inputs)?;
     match brought.iter().find(|(key, is_brought, _)| *is_brought && extra.contains_key(*key)) {
         Some((key, _, flag)) => refuse(format!(
-            "--extra-inputs {key}: each row of baseten_trace brings its own; {flag} leaves it out"
+            "--extra-inputs {key}: each row of baseten_trace has its own; {flag} leaves it out"
         )),
         None => Ok(()),
     }
 }
 
-/// AIPerf's number of different prompts.
+/// AIPerf's default number of distinct prompts.
 const ENTRIES: u32 = 100;
-/// Different prompts that are made because so many requests are sent; more are made where they are wanted by name.
+/// Maximum number of distinct prompts derived from the number of requests; more are generated when requested explicitly.
 const ENTRIES_MAX: u32 = 16_384;
 
-/// What is changed of a file's rows.
+/// Changes to a file's rows.
 fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
     let (conversation, synthesis, none) = (&args.conversation, &args.synthesis, Synthesis::default());
     let is_pool = format == "random_pool";
@@ -119,7 +119,7 @@ fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
     })
 }
 
-/// Only rows of one form tell a picture's uuid.
+/// Only rows of one format have image uuids.
 fn strips_seen_images(args: &ProfileArgs, format: &str) -> Checked<bool> {
     if args.endpoint.uuid_and_strip && !["auto", "single_turn"].contains(&format) {
         return refuse(
@@ -129,11 +129,11 @@ fn strips_seen_images(args: &ProfileArgs, format: &str) -> Checked<bool> {
     Ok(args.endpoint.uuid_and_strip)
 }
 
-/// What is made up beside a text.
+/// Synthetic inputs other than the text.
 fn made(args: &ProfileArgs) -> Checked<Made> {
     let (prompt, conversation) = (&args.prompt, &args.conversation);
     if prompt.prompt_batch_size == Some(0) {
-        return refuse("--prompt-batch-size must be at least 1 where prompts are made up");
+        return refuse("--prompt-batch-size must be at least 1 for synthetic prompts");
     }
     let has_prefixes = prompt.prefix_pool_size.is_some() && prompt.prefix_length.is_some();
     let delay = conversation.conversation_turn_delay_mean.filter(|mean| *mean > 0.0);
@@ -158,7 +158,7 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
     })
 }
 
-/// What texts are made of.
+/// The source of synthetic texts.
 fn corpus(args: &ProfileArgs) -> TextSource {
     match args.prompt.prompt_corpus.as_deref() {
         Some("coding") => TextSource::Coding,
@@ -167,7 +167,7 @@ fn corpus(args: &ProfileArgs) -> TextSource {
     }
 }
 
-/// What a request takes of a pool, if the flags say.
+/// How many inputs of each pool a request combines, if set by flags.
 fn pool_batch(args: &ProfileArgs) -> Option<PoolBatch> {
     let sizes = [
         args.prompt.prompt_batch_size,
@@ -179,7 +179,7 @@ fn pool_batch(args: &ProfileArgs) -> Option<PoolBatch> {
     sizes.iter().any(Option::is_some).then_some(PoolBatch { texts, images, audios, videos })
 }
 
-/// The system prompt, from wherever it is given.
+/// The system prompt, from any of the flags that set it.
 fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
     let (flag, text) = match &args.prompt.system_prompt_file {
         None => ("--system-prompt", args.prompt.system_prompt.clone()),
@@ -196,7 +196,7 @@ fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
     }
 }
 
-/// More than any model takes.
+/// A limit that no model's context reaches.
 const PROMPT_BYTES_MAX: u64 = 64 << 20;
 
 /// One ratio for both, or `{"input": R, "output": R}`.
@@ -217,7 +217,8 @@ fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
             Ok(Some(Range { style, input, output }))
         }
         _ => refuse(format!(
-            "--random-range-ratio {text} is neither a number from 0 to below 1 nor {{\"input\": R, \"output\": R}} of such"
+            "--random-range-ratio {text} is neither a number from 0 to below 1 nor \
+             {{\"input\": R, \"output\": R}} with such numbers"
         )),
     }
 }
@@ -230,7 +231,7 @@ fn images(whole: &ProfileArgs) -> Checked<Option<Images>> {
             return refuse("--image-source-sampling needs --image-source with a directory");
         }
         (Some("assets"), _) => {
-            return refuse("--image-source assets: no pictures come with this program; name a directory");
+            return refuse("--image-source assets: no images are bundled; give a directory");
         }
         (Some(_), Some("shuffle-cycle")) => Some(Taking::ShuffleCycle),
         (Some(_), Some("sequential-cycle")) => Some(Taking::SequentialCycle),
@@ -251,7 +252,7 @@ fn images(whole: &ProfileArgs) -> Checked<Option<Images>> {
     }))
 }
 
-/// Whether the flags ask for pictures: any that says how they look, not how they are encoded.
+/// Whether the flags request images: any flag about how they look, other than their encoding.
 pub(super) fn shapes_images(args: &ProfileArgs) -> bool {
     let image = &args.image;
     let numbers = [
@@ -263,14 +264,14 @@ pub(super) fn shapes_images(args: &ProfileArgs) -> bool {
     numbers.iter().any(Option::is_some) || image.image_batch_size.is_some() || image.image_source.is_some()
 }
 
-/// AIPerf's width and height of pictures.
+/// AIPerf's default width and height of images.
 const PIXELS: f64 = 512.0;
 
 fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
     let args = &args.audio;
     let Some(seconds) = args.audio_length_mean.filter(|mean| *mean > 0.0) else { return Ok(None) };
     if let Some(depth) = args.audio_depths.iter().find(|depth| ![8, 16, 24, 32].contains(*depth)) {
-        return refuse(format!("--audio-depths: {depth} is none of 8, 16, 24 and 32"));
+        return refuse(format!("--audio-depths: {depth} is not one of 8, 16, 24 and 32"));
     }
     let rates = if args.audio_sample_rates.is_empty() { &[16.0] } else { args.audio_sample_rates.as_slice() };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
@@ -283,7 +284,7 @@ fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
     {
         let rates = MP3_RATES_HZ.map(|hz| (f64::from(hz) / 1000.0).to_string()).join(", ");
         return refuse(format!(
-            "--audio-sample-rates: MP3 has no {} kHz; there are: {rates}",
+            "--audio-sample-rates: MP3 does not support {} kHz; available: {rates}",
             f64::from(*rate) / 1000.0
         ));
     }
@@ -301,7 +302,7 @@ fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
 /// Sample rates of MPEG-1, MPEG-2 and MPEG-2.5 (ISO/IEC 11172-3 and 13818-3).
 const MP3_RATES_HZ: [u32; 9] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
-/// For the endpoints that rank, whatever the flags say.
+/// For ranking endpoints only, whether or not rankings flags are given.
 fn rankings(args: &ProfileArgs) -> Option<Rankings> {
     let ranks = args.endpoint.endpoint_type.ends_with("_rankings");
     let args = &args.rankings;
@@ -324,7 +325,7 @@ fn length(mean: Option<f64>, default: f64, stddev: Option<f64>) -> Length {
     Length { mean: mean.unwrap_or(default), stddev: stddev.unwrap_or(0.0) }
 }
 
-/// Which tokenizer, and its directory if it has one.
+/// The tokenizer, and its directory if it has one.
 pub(super) fn tokenizer(args: &ProfileArgs) -> (Tokenizer, Option<PathBuf>) {
     match args.tokenizer.tokenizer.as_deref() {
         Some("none") => (Tokenizer::None, None),

@@ -1,10 +1,10 @@
-//! When requests are sent and when the run ends.
+//! Plans when requests are sent and when the run ends.
 
 use super::{Checked, refuse};
 use crate::args::{CancellationArgs, LoadArgs, ProfileArgs, WarmupArgs};
 use spec::{CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling};
 
-/// The phases that the flags ask for. The points of `--request-rate-series` are read later, where files are read.
+/// The phases that the flags define. The points of `--request-rate-series` are read later, with the other files.
 ///
 /// # Errors
 /// The first contradiction found.
@@ -42,16 +42,16 @@ fn cache_bust(args: &ProfileArgs) -> Checked<Option<CacheBust>> {
     let has_system = prompt.system_prompt.is_some()
         || prompt.system_prompt_file.is_some()
         || prompt.shared_system_prompt_length.is_some();
-    let is_made_up = args.input.is_made_up();
+    let is_synthetic = args.input.is_synthetic();
     Ok(match prompt.cache_bust.as_str() {
         "system_prefix" => Some(CacheBust::SystemPrefix),
         "system_suffix" => Some(CacheBust::SystemSuffix),
         "first_turn_prefix" => Some(CacheBust::FirstTurnPrefix),
         "first_turn_suffix" => Some(CacheBust::FirstTurnSuffix),
-        "warmup_isolation_system" if is_made_up && !has_system => {
+        "warmup_isolation_system" if is_synthetic && !has_system => {
             return refuse(
                 "--cache-bust warmup_isolation_system needs a system prompt: give --system-prompt, --system-prompt-file or \
-                 --shared-system-prompt-length, or take warmup_isolation_first_turn",
+                 --shared-system-prompt-length, or use warmup_isolation_first_turn",
             );
         }
         "warmup_isolation_system" => Some(CacheBust::WarmupIsolationSystem),
@@ -60,7 +60,7 @@ fn cache_bust(args: &ProfileArgs) -> Checked<Option<CacheBust>> {
     })
 }
 
-/// A trace's times begin with its first one, unless the user says where.
+/// A trace's timestamps are shifted to start at 0, unless set otherwise by the user.
 fn is_auto_offset(args: &ProfileArgs) -> bool {
     args.schedule.fixed_schedule_auto_offset || args.schedule.fixed_schedule_start_offset.is_none()
 }
@@ -71,11 +71,11 @@ fn profiling(args: &ProfileArgs) -> Checked<Phase> {
     let concurrency =
         if shape == "concurrency" { Some(given.concurrency.unwrap_or(1)) } else { given.concurrency };
     let session_count = args.conversation.conversation_num;
-    // An input that is not made up is sent once, unless the user says otherwise.
-    let is_made_up = args.input.is_made_up();
-    let has_end = given.benchmark_duration.is_some() || session_count.is_some() || !is_made_up;
+    // An input file is sent once, unless set otherwise by the user.
+    let is_synthetic = args.input.is_synthetic();
+    let has_end = given.benchmark_duration.is_some() || session_count.is_some() || !is_synthetic;
     let request_count = match given.request_count {
-        // As many as AIPerf sends of made-up prompts, but one for each user.
+        // AIPerf's default number of requests for synthetic prompts, but at least one per user.
         None if !has_end => Some(REQUESTS.max(u64::from(args.users.num_users.unwrap_or(1)))),
         count => count,
     };
@@ -99,12 +99,12 @@ fn profiling(args: &ProfileArgs) -> Checked<Phase> {
     })
 }
 
-/// How long requests in flight are waited for; none is for as long as they take.
+/// How long requests in flight are waited for; `None` waits until they have completed.
 fn grace(given: &LoadArgs, shape: &str) -> Option<f64> {
     match given.benchmark_grace_period {
         Some(seconds) if seconds.is_finite() => Some(seconds),
         Some(_) => None,
-        // Users finish what they say.
+        // Simulated users complete their conversations.
         None if shape == "user_centric" => None,
         None => Some(DEFAULT_GRACE_S),
     }
@@ -127,21 +127,21 @@ fn shape(args: &ProfileArgs) -> Checked<&'static str> {
     pattern(given.arrival_pattern.as_deref(), given.arrival_smoothness)
 }
 
-/// The shape of an arrival pattern; a smoothness alone asks for gamma.
+/// The shape of an arrival pattern; a smoothness alone selects gamma.
 fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<&'static str> {
     match (pattern, smoothness) {
         (Some("gamma"), _) | (None, Some(_)) => Ok("gamma"),
         (_, Some(_)) => refuse("--arrival-smoothness needs --arrival-pattern gamma"),
         (None | Some("poisson" | "concurrency_burst"), None) => Ok("poisson"),
         (Some("constant"), None) => Ok("constant"),
-        (Some(other), None) => {
-            refuse(format!("--arrival-pattern `{other}` is not offered; there are: constant, poisson, gamma"))
-        }
+        (Some(other), None) => refuse(format!(
+            "--arrival-pattern `{other}` is not supported; available: constant, poisson, gamma"
+        )),
     }
 }
 
-/// What comes before the measurement: like it, but for what the flags say. `concurrency` is what the user asked for; that which a
-/// closed loop has by default holds no rate up.
+/// The warmup phase: like the measured one, except for what the flags set. `concurrency` is the user's value: a closed loop's
+/// default must not limit a rate.
 fn warmup(given: &WarmupArgs, profiling: &Phase, concurrency: Option<u32>) -> Checked<Option<Phase>> {
     let has_end = given.warmup_request_count.is_some()
         || given.warmup_duration.is_some()
@@ -153,7 +153,7 @@ fn warmup(given: &WarmupArgs, profiling: &Phase, concurrency: Option<u32>) -> Ch
     let shape = match given.warmup_arrival_pattern.as_deref() {
         Some(_) if request_rate.is_none() => "concurrency",
         Some(name) => pattern(Some(name), profiling.arrival_smoothness.filter(|_| name == "gamma"))?,
-        // A trace or users are no warmup: requests come at the rate, or as fast as they are answered.
+        // Traces and users have no warmup of their own kind: requests are sent at the rate, or in a closed loop.
         None if matches!(profiling.shape.as_str(), "fixed_schedule" | "user_centric" | "concurrency") => {
             if request_rate.is_some() {
                 "poisson"
@@ -227,13 +227,13 @@ const fn millis(offset: u64) -> f64 {
     offset as f64
 }
 
-/// What the flags must not say together (aiperf.md's rules of load and timing).
+/// Refuses flags that contradict each other (aiperf.md's rules of load and timing).
 fn contradictions(args: &ProfileArgs) -> Checked<()> {
     let load = &args.load;
     let schedule = &args.schedule;
     let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
     let has_users = args.users.user_centric_rate.is_some();
-    let is_made_up = args.input.is_made_up();
+    let is_synthetic = args.input.is_synthetic();
     let users = args.users.num_users.map(u64::from).filter(|_| has_users);
     let is_below_users = |count: Option<u64>| users.zip(count).is_some_and(|(users, count)| count < users);
     let starts_after_end = match (schedule.fixed_schedule_start_offset, schedule.fixed_schedule_end_offset) {
@@ -252,14 +252,14 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
         (too_many_prefills, "--prefill-concurrency must not be more than --concurrency"),
         (
             load.request_rate_ramp_duration.is_some() && (schedule.fixed_schedule || has_users),
-            "--request-rate-ramp-duration goes with --request-rate only",
+            "--request-rate-ramp-duration needs --request-rate",
         ),
         (
             has_users && (load.arrival_pattern.is_some() || load.arrival_smoothness.is_some()),
-            "--arrival-pattern contradicts --user-centric-rate: users send at even distances",
+            "--arrival-pattern contradicts --user-centric-rate: users send at even intervals",
         ),
         (schedule.fixed_schedule && (has_rate || has_users), "--fixed-schedule contradicts a rate"),
-        (schedule.fixed_schedule && is_made_up, "--fixed-schedule needs --input-file with timestamps"),
+        (schedule.fixed_schedule && is_synthetic, "--fixed-schedule needs --input-file with timestamps"),
         (
             schedule.fixed_schedule
                 && args
@@ -270,8 +270,8 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             "--dataset-sampling-strategy contradicts --fixed-schedule: a trace has its own order",
         ),
         (
-            has_users && is_made_up && args.conversation.conversation_turn_mean.unwrap_or(1.0) < 2.0,
-            "--user-centric-rate needs conversations of at least 2 turns: give --conversation-turn-mean, or take --request-rate",
+            has_users && is_synthetic && args.conversation.conversation_turn_mean.unwrap_or(1.0) < 2.0,
+            "--user-centric-rate needs conversations of at least 2 turns: give --conversation-turn-mean, or use --request-rate",
         ),
         (
             is_below_users(args.conversation.conversation_num),
@@ -281,7 +281,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
             is_below_users(load.request_count),
             "--request-count is less than --num-users: each user needs at least one request",
         ),
-        (starts_after_end, "--fixed-schedule-start-offset lies after --fixed-schedule-end-offset"),
+        (starts_after_end, "--fixed-schedule-start-offset is after --fixed-schedule-end-offset"),
     ];
     match rules.iter().find(|(is_broken, _)| *is_broken) {
         Some((_, why)) => refuse(*why),
@@ -289,7 +289,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
     }
 }
 
-/// AIPerf's number of requests where nothing else ends a run.
+/// AIPerf's default number of requests when nothing else ends a run.
 const REQUESTS: u64 = 10;
 /// AIPerf's default, in seconds.
 pub(super) const DEFAULT_GRACE_S: f64 = 30.0;

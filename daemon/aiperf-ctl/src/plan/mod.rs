@@ -1,5 +1,5 @@
-//! Arguments become a plan, once: checked, with every default filled in. Touches no socket or network, and no file but that of
-//! the system prompt.
+//! Converts arguments to a plan: checked once, with every default filled in. Uses no socket or network, and reads no file other
+//! than the system prompt's.
 
 mod effect;
 mod endpoint;
@@ -21,33 +21,33 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use zeroize::Zeroize;
 
-/// A plan, and what belongs to a run but is not stored with it.
+/// A plan, and the parts of a run that are not stored with it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Profile {
     /// The plan.
     pub(crate) plan: Plan,
     /// Values of the user's headers and keys.
     pub(crate) secret_headers: BTreeMap<String, String>,
-    /// Where requests go: the plan's URLs, with the keys that they may hold.
+    /// Where requests are sent: the plan's URLs, including keys.
     pub(crate) urls: Vec<String>,
-    /// The directory of the tokenizer; `None` for one that is no file.
+    /// The directory of the tokenizer; `None` for one that is not a directory.
     pub(crate) tokenizer_dir: Option<PathBuf>,
     /// The file with certificate authorities.
     pub(crate) authorities: Option<PathBuf>,
-    /// Where results go.
+    /// Directory for the results.
     pub(crate) artifact_dir: PathBuf,
-    /// What the user should know before the run: flags that do nothing in it.
+    /// Warnings for the user before the run: flags without effect.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What is secret does not stay in memory.
+/// Secrets are erased from memory.
 impl Drop for Profile {
     fn drop(&mut self) {
         self.secret_headers.values_mut().chain(&mut self.urls).for_each(Zeroize::zeroize);
     }
 }
 
-/// Why arguments make no plan: one sentence that says what to do.
+/// Why arguments are invalid: one sentence that states what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal(pub(crate) String);
 
@@ -72,7 +72,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     let (endpoint, urls) = endpoint::endpoint(args, &secret_headers)?;
     if !endpoint.streaming && load.phases.iter().any(|phase| phase.prefill_concurrency.is_some()) {
         return refuse(
-            "--prefill-concurrency needs --streaming: without it a request waits for its whole answer, as under --concurrency",
+            "--prefill-concurrency needs --streaming: without it a request waits for its whole response, as with --concurrency",
         );
     }
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
@@ -102,14 +102,14 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
     })
 }
 
-/// Cores that this process may use, which are those of the daemon's host.
+/// The number of cores that this process may use, which are those of the daemon's host.
 fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
-/// A seed that differs from run to run: the standard library seeds its hashers from the kernel's generator.
+/// A seed that differs from run to run: the standard library seeds its hashers from the kernel's random generator.
 fn drawn_seed() -> u64 {
-    // 53 bits survive in every JSON reader.
+    // 53 bits are exact in every JSON reader.
     std::collections::hash_map::RandomState::new().build_hasher().finish() >> 11
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let json = serde_json::to_value(&profile.plan).unwrap();
         assert_eq!(json["load"]["phases"][0]["request_count"], 10, "AIPerf's default");
         assert_eq!(json["load"]["phases"][0]["shape"], "concurrency", "a closed loop");
-        assert_eq!(json["endpoint"]["urls"][0], "http://localhost:8000", "where servers listen");
+        assert_eq!(json["endpoint"]["urls"][0], "http://localhost:8000", "the default URL");
         assert_eq!(json["input"]["input_tokens"]["mean"], 550.0, "AIPerf's default");
         assert_eq!(
             profile.artifact_dir,
@@ -155,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn a_warmup_is_like_the_measurement_but_for_what_is_said() {
+    fn a_warmup_is_like_the_measurement_except_for_its_flags() {
         let flags = "--request-rate 20 --arrival-smoothness 2 --concurrency 8 --warmup-request-count 5 --warmup-concurrency 2";
         let profile = parsed(&format!("aiperf-ctl profile --model m {flags}")).unwrap();
         let [warmup, profiling] = profile.plan.load.phases.as_slice() else { panic!("two phases") };
         assert_eq!((warmup.shape.as_str(), warmup.request_rate), ("gamma", Some(20.0)), "the same arrivals");
-        assert_eq!((warmup.concurrency, warmup.request_count), (Some(2), Some(5)), "as the flags say");
+        assert_eq!((warmup.concurrency, warmup.request_count), (Some(2), Some(5)), "as set by flags");
         assert_eq!(
             (profiling.concurrency, profiling.request_count),
             (Some(8), Some(10)),
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        check("--public-dataset nope", "`nope` is not offered; there are");
+        check("--public-dataset nope", "`nope` is not supported; available");
         check(
             "--request-rate 1 --arrival-pattern poisson --arrival-smoothness 2",
             "needs --arrival-pattern gamma",
@@ -183,7 +183,7 @@ mod tests {
         check("--benchmark-grace-period 3", "--benchmark-grace-period needs --benchmark-duration");
         check("--input-file x --isl 5", "contradicts --input-file");
         check("--custom-dataset-type single_turn", "needs --input-file");
-        check("--endpoint-type smoke", "there are: chat, completions");
+        check("--endpoint-type smoke", "available: chat, completions");
         check("--random-range-ratio 1.5 --isl 5 --osl 5", "neither a number");
         check("--random-range-ratio {\"input\":0.5} --isl 5 --osl 5", "neither a number");
         check("--cache-bust warmup_isolation_system", "needs a system prompt");
@@ -191,15 +191,15 @@ mod tests {
         check("--model-weights 1", "needs --model-selection-strategy weighted");
         check("--system-prompt-file /nowhere", "failed to read `/nowhere`");
         check("--cpus 3-1", "not a list of cores");
-        check("--cpus 0,1 --concurrency 1", "names 2 cores for 1 sessions at once");
+        check("--cpus 0,1 --concurrency 1", "names 2 cores for 1 concurrent sessions");
         check("--cpus 1,1", "twice");
         check("--header Authorization", "Name:Value");
         check("--extra-inputs {", "not valid JSON");
         check("--url ftp://x", "none of http, https and unix");
         check("--request-rate 0", "must be greater than 0");
-        check("--concurrency 0", "0 is not in 1..=65536");
+        check("--concurrency 0", "0 is not between 1 and 65536");
         check("--no-such-flag", "unexpected argument");
-        check("--goodput ttft", "want `tag:number`");
+        check("--goodput ttft", "expected `tag:number`");
         check("--goodput ttft:200", "did you mean time_to_first_token:200?");
         check("--goodput request_latncy:200", "did you mean request_latency:200?");
         check("--goodput request_count:1", "failed to find metric");
@@ -227,11 +227,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_report_knows_of_an_endpoint_is_what_the_endpoint_says() {
+    fn the_report_and_the_endpoint_agree_on_capabilities() {
         for endpoint in ::endpoint::ENDPOINTS {
             let metadata = endpoint.metadata();
             let capability = metric::Capability::of_endpoint(metadata.name);
-            assert_eq!(capability.produces_tokens, metadata.produces_tokens, "{}: answers", metadata.name);
+            assert_eq!(capability.produces_tokens, metadata.produces_tokens, "{}: responses", metadata.name);
             assert_eq!(capability.tokenizes_input, metadata.tokenizes_input, "{}: input", metadata.name);
             assert_eq!(capability.supports_images, metadata.supports_images, "{}: images", metadata.name);
             assert_eq!(capability.produces_videos, metadata.produces_videos, "{}: videos", metadata.name);
@@ -239,17 +239,21 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_sent_as_the_endpoint_wants() {
+    fn keys_are_sent_in_the_endpoints_header() {
         let profile =
             parsed("aiperf-ctl profile -m m --endpoint-type messages --api-key k -H Anthropic-Version:1")
                 .unwrap();
         let headers =
             profile.secret_headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-        assert_eq!(headers, ["Anthropic-Version=1", "x-api-key=k"], "the user's version counts");
+        assert_eq!(
+            headers,
+            ["Anthropic-Version=1", "x-api-key=k"],
+            "the user's version overrides the default"
+        );
     }
 
     #[test]
-    fn a_default_holds_no_rate_up() {
+    fn a_default_concurrency_does_not_limit_a_rate() {
         let phases = |flags: &str| {
             let profile = parsed(&format!("aiperf-ctl profile -m m --streaming {flags}")).unwrap();
             let phases = profile.plan.load.phases.iter();
@@ -257,9 +261,13 @@ mod tests {
         };
         let warmup = "--warmup-request-count 5 --warmup-request-rate 50";
         let closed = |concurrency| ("concurrency".to_owned(), Some(concurrency));
-        assert_eq!(phases(warmup), [("poisson".to_owned(), None), closed(1)], "nobody asked for one at once");
-        let asked = format!("{warmup} --concurrency 3");
-        assert_eq!(phases(&asked), [("poisson".to_owned(), Some(3)), closed(3)], "the user did");
+        assert_eq!(
+            phases(warmup),
+            [("poisson".to_owned(), None), closed(1)],
+            "no concurrency is set by the user"
+        );
+        let limited = format!("{warmup} --concurrency 3");
+        assert_eq!(phases(&limited), [("poisson".to_owned(), Some(3)), closed(3)], "set by the user");
         check("--prefill-concurrency 2 --concurrency 4", "needs --streaming");
         check("--warmup-prefill-concurrency 2 --warmup-request-count 4", "needs --streaming");
         check("--streaming --endpoint-type embeddings --prefill-concurrency 2", "needs --streaming");
@@ -279,14 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_urls_are_asked_with_and_not_stored() {
+    fn keys_in_urls_are_sent_and_not_stored() {
         let line = "aiperf-ctl profile -m m --url h:1/v1?api-version=1&api-key=hush --url https://i --custom-endpoint /x?y=1&token=hush2";
         let profile = parsed(line).unwrap();
         let stored = serde_json::to_string(&profile.plan).unwrap();
         assert!(!stored.contains("hush"), "no secret in {stored}");
         let urls = ["http://h:1/v1?api-version=1&api-key=hush&token=hush2", "https://i?token=hush2"];
         assert_eq!(profile.urls, urls, "but they are sent");
-        assert_eq!(profile.plan.endpoint.path.as_deref(), Some("/x?y=1"), "what is no key stays");
+        assert_eq!(profile.plan.endpoint.path.as_deref(), Some("/x?y=1"), "other parameters remain");
         let url = "http://h:1/v1?api-version=1&api-key=[redacted]&token=[redacted]";
         assert_eq!(profile.plan.endpoint.urls[0], url, "as it is stored");
         for bad in ["ftp://h?api-key=hush", "http://h:x?api-key=hush", "http://u:hush@h"] {

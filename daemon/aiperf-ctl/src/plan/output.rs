@@ -1,4 +1,4 @@
-//! What is written, and where.
+//! Plans what is written, and where.
 
 use super::{Checked, refuse};
 use crate::args::{ExportLevelArg, MetricArgs, ProfileArgs};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output> {
-    // Nothing before the usual names are the usual names.
+    // An empty prefix means the default names.
     let export_prefix = args.output.profile_export_prefix.clone().filter(|prefix| !prefix.is_empty());
     prefix(export_prefix.as_deref())?;
     let mut output = Output {
@@ -37,15 +37,15 @@ pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output>
     Ok(output)
 }
 
-/// Whether a metric is of streams only.
+/// Whether a metric is measured for streams only.
 fn is_of_streams(tag: &str) -> bool {
     metric::find(tag).is_some_and(|metric| metric.flags.has(metric::Flags::STREAMING_ONLY))
 }
 
-/// Whether files may be called so.
+/// Checks that files may have this prefix.
 ///
 /// # Errors
-/// When the prefix is a path, or takes the name of another file.
+/// When the prefix is a path, or gives a file the name of another artifact.
 pub(crate) fn prefix(given: Option<&str>) -> Checked<()> {
     match Names::new(given) {
         Ok(_) => Ok(()),
@@ -53,13 +53,13 @@ pub(crate) fn prefix(given: Option<&str>) -> Checked<()> {
     }
 }
 
-/// AIPerf's default: a summary for machines and one for tables.
+/// AIPerf's default: a JSON summary and a CSV table.
 fn server_metrics_formats(args: &ProfileArgs) -> Vec<String> {
     let given = &args.telemetry.server_metrics_formats;
     if given.is_empty() { ["json", "csv"].map(str::to_owned).to_vec() } else { given.clone() }
 }
 
-/// How much is exported.
+/// The export level.
 pub(crate) const fn level(level: ExportLevelArg) -> ExportLevel {
     match level {
         ExportLevelArg::Summary => ExportLevel::Summary,
@@ -68,10 +68,10 @@ pub(crate) const fn level(level: ExportLevelArg) -> ExportLevel {
     }
 }
 
-/// Which metrics there are; what is not given stays as it is.
+/// Sets the metrics that are given; the others stay unchanged.
 ///
 /// # Errors
-/// When a threshold is not understood.
+/// When a threshold cannot be parsed.
 pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
     if let Some(goodput) = &args.goodput {
         match Threshold::parse_all(goodput) {
@@ -88,7 +88,7 @@ pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
     Ok(())
 }
 
-/// What may be meant by the first word that names no metric.
+/// A suggestion for the first unknown metric.
 fn suggested(goodput: &str) -> String {
     let is_known = |tag: &str| Threshold::new(tag, 0.0).is_ok();
     let unknown =
@@ -103,7 +103,7 @@ fn suggested(goodput: &str) -> String {
     short.or_else(near).map_or_else(String::new, |known| format!("; did you mean {known}:{limit}?"))
 }
 
-/// What people call metrics.
+/// Common short names of metrics.
 const SHORT_NAMES: &[(&str, &str)] = &[
     ("ttft", "time_to_first_token"),
     ("ttst", "time_to_second_token"),
@@ -119,7 +119,7 @@ const SHORT_NAMES: &[(&str, &str)] = &[
 /// AIPerf's layout: `artifacts/<model>-<service>-<endpoint>-<load>`.
 pub(super) fn default_dir(endpoint: &Endpoint, load: &Load) -> PathBuf {
     let model = endpoint.models.first().map_or("model", String::as_str).replace(['/', ':'], "_");
-    // A name that is not hidden, and no longer than names may be.
+    // A name that is neither hidden nor longer than file systems allow.
     let visible = model.strip_prefix('.').map_or_else(|| model.clone(), |rest| format!("_{rest}"));
     let model = visible.get(..visible.floor_char_boundary(MODEL_BYTES_MAX)).unwrap_or_default();
     let phase = load.profiling();
@@ -132,7 +132,7 @@ pub(super) fn default_dir(endpoint: &Endpoint, load: &Load) -> PathBuf {
     PathBuf::from("artifacts").join(format!("{model}-openai-{}-{stimulus}", endpoint.kind))
 }
 
-/// Bytes of a model's name in the name of a directory, with the endpoint and the load behind it.
+/// Maximum bytes of a model's name in a directory's name, which also contains the endpoint and the load.
 const MODEL_BYTES_MAX: usize = 150;
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
     use spec::Phase;
 
     #[test]
-    fn a_models_name_makes_a_directorys() {
+    fn a_directory_is_named_after_the_model() {
         let check = |model: &str, expected: &str| {
             let mut endpoint = spec::Plan::unknown().endpoint;
             "chat".clone_into(&mut endpoint.kind);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_meant_is_suggested() {
+    fn likely_metrics_are_suggested() {
         let check = |given: &str, expected: &str| assert_eq!(suggested(given), expected, "{given}");
         check("itl:10", "; did you mean inter_token_latency:10?");
         check("request_latency:5 TTFT:10", "; did you mean time_to_first_token:10?");

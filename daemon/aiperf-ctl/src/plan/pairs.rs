@@ -1,4 +1,4 @@
-//! `--seq-dist`: pairs of input and output tokens with their shares, in AIPerf's three ways to write them.
+//! Parses `--seq-dist`: pairs of input and output tokens with their probabilities, in AIPerf's three syntaxes.
 
 use super::{Checked, Refusal, refuse};
 use serde::Deserialize;
@@ -42,10 +42,10 @@ pub(super) fn pairs(text: &str) -> Checked<Vec<Pair>> {
     let sum = pairs.iter().map(|pair: &Pair| pair.percent).sum::<f64>();
     let is_sound = |length: Length| length.mean >= 1.0 && length.stddev >= 0.0;
     if pairs.iter().any(|pair| !is_sound(pair.input) || !is_sound(pair.output) || pair.percent < 0.0) {
-        return refuse("--seq-dist: lengths must be at least 1, deviations and shares not negative");
+        return refuse("--seq-dist: lengths must be at least 1, deviations and percentages not negative");
     }
     if (sum - 100.0).abs() > TOLERANCE {
-        return refuse(format!("--seq-dist: shares must add up to 100, not {sum}"));
+        return refuse(format!("--seq-dist: percentages must add up to 100, not {sum}"));
     }
     Ok(pairs)
 }
@@ -66,7 +66,7 @@ fn pair(text: &str) -> Checked<Pair> {
     Ok(Pair { input: length(input)?, output: length(output)?, percent: number(percent)? })
 }
 
-/// As AIPerf's.
+/// The same tolerance as AIPerf's.
 const TOLERANCE: f64 = 1e-6;
 
 #[cfg(test)]

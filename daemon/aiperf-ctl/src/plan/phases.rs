@@ -1,10 +1,10 @@
-//! `--phases`: any number of phases, as AIPerf's configuration has them.
+//! Parses `--phases`: any number of phases, in the form of AIPerf's configuration.
 
 use super::{Checked, refuse};
 use serde::Deserialize;
 use spec::{Cancellation, Curve, Phase, Ramp, RatePoint};
 
-/// A phase as it is written.
+/// A phase as written by the user.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -32,7 +32,7 @@ struct Written {
     exclude_from_results: bool,
 }
 
-/// How something grows: seconds, or those with a curve.
+/// A ramp: its seconds, or seconds and a curve.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Growth {
@@ -53,13 +53,13 @@ struct GivenUp {
     delay: Option<f64>,
 }
 
-/// The phases of a JSON list: warm-ups, then those that are measured.
+/// Parses a JSON list of phases: warm-ups, then measured ones.
 ///
 /// # Errors
-/// What is wrong with which of them.
+/// What is wrong, and in which phase.
 pub(super) fn phases(json: &str) -> Checked<Vec<Phase>> {
     let written = serde_json::from_str::<Vec<Written>>(json);
-    let written = written.or_else(|error| refuse(format!("--phases is no list of phases: {error}")))?;
+    let written = written.or_else(|error| refuse(format!("--phases is not a list of phases: {error}")))?;
     let mut phases = Vec::new();
     for (number, phase) in written.into_iter().enumerate() {
         let name = phase.name.clone().unwrap_or_else(|| format!("phase {number}"));
@@ -67,13 +67,13 @@ pub(super) fn phases(json: &str) -> Checked<Vec<Phase>> {
     }
     for (number, phase) in phases.iter().enumerate() {
         if phases.iter().take(number).any(|before| before.name == phase.name) {
-            return refuse(format!("phase `{}` is there twice: give each a name of its own", phase.name));
+            return refuse(format!("phase `{}` is defined twice: give each phase a unique name", phase.name));
         }
     }
     let measured = phases.iter().skip_while(|phase| phase.is_warmup);
     if let Some(late) = measured.clone().find(|phase| phase.is_warmup) {
         return refuse(format!(
-            "phase `{}` is not measured, but follows one that is: what lies between measured phases would count as \
+            "phase `{}` is not measured, but follows one that is: time between measured phases would count as \
              their time. Put it first, or measure the phases around it in runs of their own",
             late.name
         ));
@@ -85,14 +85,14 @@ pub(super) fn phases(json: &str) -> Checked<Vec<Phase>> {
     Ok(phases)
 }
 
-/// Users stay from phase to phase, so all phases that have some have the same.
+/// Users stay from phase to phase, so all phases with users must have the same ones.
 fn check_users(phases: &[Phase]) -> Checked<()> {
     let mut with_users = phases.iter().filter(|phase| phase.users.is_some());
     let Some(first) = with_users.next() else { return Ok(()) };
     let differs = |phase: &&Phase| (phase.users, phase.request_rate) != (first.users, first.request_rate);
     match with_users.find(differs) {
         Some(other) => refuse(format!(
-            "phases `{}` and `{}` have different users: measure each in a run of its own",
+            "phases `{}` and `{}` have different users: measure each in a separate run",
             first.name, other.name
         )),
         None => Ok(()),
@@ -105,7 +105,7 @@ impl Written {
             Some("warmup") => true,
             Some("profiling") => self.exclude_from_results,
             None => self.exclude_from_results || self.name.as_deref() == Some("warmup"),
-            Some(other) => return Err(format!("there is no kind `{other}`; there are: warmup, profiling")),
+            Some(other) => return Err(format!("unknown kind `{other}`; available: warmup, profiling")),
         };
         let shape = self.shape.as_deref().unwrap_or("concurrency");
         let has_rate = self.rate.is_some() || self.rate_series.is_some();
@@ -118,7 +118,7 @@ impl Written {
             "user_centric" if self.rate.is_some() && self.users.is_some() => {}
             "constant" | "poisson" | "gamma" => return Err(format!("`type: {shape}` needs a `rate`")),
             "user_centric" => return Err("`type: user_centric` needs `rate` and `users`".to_owned()),
-            other => return Err(format!("there is no type `{other}`")),
+            other => return Err(format!("unknown type `{other}`")),
         }
         let is_usable = |rate: &f64| rate.is_finite() && *rate > 0.0;
         if self.rate.iter().chain(&self.duration).chain(&self.smoothness).any(|number| !is_usable(number)) {
@@ -133,13 +133,13 @@ impl Written {
             return Err("`requests` and `sessions` exclude each other".to_owned());
         }
         if is_warmup && self.requests.is_none() && self.sessions.is_none() && self.duration.is_none() {
-            return Err("it has no end: give `requests`, `sessions` or `duration`".to_owned());
+            return Err("it has no stop condition: give `requests`, `sessions` or `duration`".to_owned());
         }
         let concurrency =
             if shape == "concurrency" { Some(self.concurrency.unwrap_or(1)) } else { self.concurrency };
         let name = self.name.unwrap_or_else(|| if is_warmup { "warmup" } else { "profiling" }.to_owned());
         if is_warmup && name == "profiling" {
-            return Err("a phase that is not measured can't be called `profiling`".to_owned());
+            return Err("a phase that is not measured cannot be called `profiling`".to_owned());
         }
         Ok(Phase {
             is_warmup,
@@ -182,12 +182,12 @@ impl Growth {
             None | Some("linear") => Curve::Linear,
             Some("exponential") => Curve::Exponential,
             Some("poisson") => Curve::Poisson,
-            Some(other) => return Err(format!("there is no ramp `{other}`")),
+            Some(other) => return Err(format!("unknown ramp `{other}`")),
         };
         if seconds.is_finite() && seconds > 0.0 {
             Ok(Ramp { seconds, curve })
         } else {
-            Err("a ramp must take time".to_owned())
+            Err("a ramp's duration must be greater than 0".to_owned())
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn check(json: &str, expected: Result<&str, &str>) {
-        let told = |phase: &Phase| {
+        let described = |phase: &Phase| {
             format!(
                 "{} {} {}{}",
                 phase.name,
@@ -206,7 +206,7 @@ mod tests {
                 if phase.is_seamless { " seamless" } else { "" }
             )
         };
-        let found = phases(json).map(|phases| phases.iter().map(told).collect::<Vec<_>>().join("; "));
+        let found = phases(json).map(|phases| phases.iter().map(described).collect::<Vec<_>>().join("; "));
         match (&found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{json}"),
             (Err(refusal), Err(expected)) => assert!(refusal.0.contains(expected), "{json}: {}", refusal.0),
@@ -229,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_is_refused_by_name() {
-        check("{}", Err("no list of phases"));
+    fn invalid_phases_are_refused_by_name() {
+        check("{}", Err("not a list of phases"));
         check(r#"[{"name":"a","colour":1}]"#, Err("colour"));
-        check(r#"[{"name":"a","kind":"warmup"}]"#, Err("phase `a`: it has no end"));
-        check(r#"[{"requests":1},{"requests":1}]"#, Err("`profiling` is there twice"));
+        check(r#"[{"name":"a","kind":"warmup"}]"#, Err("phase `a`: it has no stop condition"));
+        check(r#"[{"requests":1},{"requests":1}]"#, Err("`profiling` is defined twice"));
         check(
             r#"[{"kind":"warmup","requests":1},{"kind":"warmup","requests":1}]"#,
-            Err("`warmup` is there twice"),
+            Err("`warmup` is defined twice"),
         );
         check(r#"[{"name":"a","type":"poisson"}]"#, Err("phase `a`: `type: poisson` needs a `rate`"));
         check(
@@ -248,6 +248,9 @@ mod tests {
             Err("phases `a` and `b` have different users"),
         );
         check(r#"[{"name":"a","kind":"warmup","requests":1}]"#, Err("no phase is measured"));
-        check(r#"[{"name":"a","requests":1,"concurrency_ramp":0}]"#, Err("phase `a`: a ramp must take time"));
+        check(
+            r#"[{"name":"a","requests":1,"concurrency_ramp":0}]"#,
+            Err("phase `a`: a ramp's duration must be"),
+        );
     }
 }

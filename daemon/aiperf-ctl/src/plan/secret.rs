@@ -1,8 +1,8 @@
-//! What never reaches a file: values of keys and headers, and keys in URLs.
+//! Removes secrets before anything is stored: values of keys and headers, and keys in URLs.
 
 use spec::url::shown;
 
-/// The command line without the values of flags that hold secrets.
+/// The command line with the values of secret flags redacted.
 pub(crate) fn redacted(command_line: &[String]) -> String {
     let mut redacted = Vec::new();
     let mut hide_next = false;
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_not_written_down() {
+    fn secrets_are_not_stored() {
         let words = [
             "aiperf-ctl",
             "--api-key",
@@ -51,6 +51,6 @@ mod tests {
         let expected = "aiperf-ctl --api-key <redacted> -H<redacted> --header=<redacted> --url http://a/x@y \
                         --mlflow-tracking-uri https://<redacted>@b:5000/m --otel-url=http://<redacted>@c 'a b' --url h:1/v1?api-key=[redacted] \
                         --custom-endpoint=/x?token=[redacted]";
-        assert_eq!(redacted(&words.map(str::to_owned)), expected, "what a run keeps of its command line");
+        assert_eq!(redacted(&words.map(str::to_owned)), expected, "the stored command line");
     }
 }

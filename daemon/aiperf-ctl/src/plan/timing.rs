@@ -1,10 +1,10 @@
-//! Where the load generator runs, and where stamps come from.
+//! Plans where the load generator runs, and the source of timestamps.
 
 use super::{Checked, Refusal, refuse};
 use crate::args::{TimestampsArg, TimingArgs};
 use spec::{Load, Timestamps, Wait, Workers};
 
-/// `--workers` is a most: no more than there are sessions to share, or cores that can be had.
+/// `--workers` is a maximum: no more are started than there are concurrent sessions or available cores.
 pub(super) fn workers(
     args: &TimingArgs,
     load: &Load,
@@ -17,7 +17,7 @@ pub(super) fn workers(
     let cpus = args.cpus.as_deref().map_or_else(|| Ok(Vec::new()), cpus)?;
     if cpus.len() > fewest as usize {
         return refuse(format!(
-            "--cpus names {} cores for {fewest} sessions at once: name fewer",
+            "--cpus names {} cores for {fewest} concurrent sessions: give fewer",
             cpus.len()
         ));
     }
@@ -41,7 +41,7 @@ pub(super) fn timestamps(args: &TimingArgs) -> Timestamps {
     }
 }
 
-/// `2,4-5` as numbers, each once.
+/// Parses `2,4-5` to numbers, each at most once.
 fn cpus(list: &str) -> Checked<Vec<u32>> {
     let malformed = || Refusal(format!("--cpus `{list}` is not a list of cores such as 2,4-5"));
     let mut cpus = Vec::new();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_workers_than_sessions_to_share_or_cores() {
+    fn workers_are_limited_by_sessions_and_cores() {
         check("--workers 8", 16, &[Some(3)], (3, false));
         check("--workers 8", 16, &[Some(30), Some(2)], (2, false));
         check("--workers 8", 16, &[None], (8, false));

@@ -1,14 +1,14 @@
-//! Where private daemons keep their runs: a folder each, below the user's own state directory.
+//! Manages the state of private daemons: one directory each, below the user's own state directory.
 //!
 //! ```text
 //! $XDG_STATE_HOME/aiperfd/private/    or ~/.local/state/aiperfd/private/; 0700
-//!   lock                              held shared while a daemon starts, alone while folders are looked at
-//!   <random>/                         the state of one daemon, which holds <random>/lock while it lives
+//!   lock                              held shared while a daemon starts, exclusively while directories are checked
+//!   <random>/                         the state of one daemon, which holds <random>/lock while it runs
 //!     lock   runs/<run id>/...
 //! ```
 //!
-//! A run that ended well goes with its folder. What a client or daemon that was killed left stays, so that
-//! `aiperf-ctl runs` finds it; the newest [`KEPT_MAX`] are kept.
+//! The directory of a run that ended normally is removed. What a killed client or daemon left is kept, so that `aiperf-ctl
+//! runs` finds it; the newest [`KEPT_MAX`] are kept.
 
 use anyhow::{Context, Result};
 use control::{State, Status};
@@ -26,31 +26,31 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// Held from when the folder is made or found until its daemon holds its own lock.
+    /// Held from the directory's creation or discovery until its daemon holds its own lock.
     lock: Option<Arc<File>>,
 }
 
-/// A run that an earlier private daemon left.
+/// A run left by an earlier private daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    /// Where it stands.
+    /// Its state.
     pub(crate) status: Status,
-    /// Whether a daemon is at work on it.
+    /// Whether a daemon is working on it.
     pub(crate) is_in_use: bool,
     folder: PathBuf,
 }
 
-/// What was found of earlier daemons.
+/// Counts of earlier daemons' runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tidied {
-    /// Runs that are kept and nobody works on.
+    /// Runs that are kept and not in use.
     pub(crate) kept: usize,
-    /// Runs that were removed, for there were too many.
+    /// Runs removed because there were too many.
     pub(crate) removed: usize,
 }
 
 impl Folder {
-    /// A new one: in the user's state directory, or below `near` where there is none that is the user's alone.
+    /// Creates one: in the user's state directory, or below `near` if no state directory belongs to the user alone.
     pub(crate) fn create(near: &Path) -> Result<Self> {
         for root in roots() {
             if let Ok(folder) = Self::create_in(&root) {
@@ -58,7 +58,7 @@ impl Folder {
             }
         }
         let made = only_ours(&mut tempfile::Builder::new()).prefix(".aiperfd-private-").tempdir_in(near);
-        let made = made.with_context(|| format!("failed to make a directory in `{}`", near.display()))?;
+        let made = made.with_context(|| format!("failed to create a directory in `{}`", near.display()))?;
         Ok(Self { path: made.keep(), lock: None })
     }
 
@@ -71,24 +71,21 @@ impl Folder {
         Ok(Self { path, lock: Some(Arc::new(lock)) })
     }
 
-    /// The one that has a run, if one has.
+    /// The directory that contains a run, if there is one.
     pub(crate) fn of_run(run_id: &str) -> Result<Option<Self>> {
         let Some(kept) = kept().into_iter().find(|kept| kept.status.run_id == run_id) else {
             return Ok(None);
         };
-        anyhow::ensure!(
-            !kept.is_in_use,
-            "run {run_id} is at work: another aiperf-ctl and its daemon hold it"
-        );
+        anyhow::ensure!(!kept.is_in_use, "run {run_id} is in use by another aiperf-ctl and its daemon");
         Ok(Some(Self { path: kept.folder, lock: None }))
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A daemon starts on it: nobody takes it for one that was left.
+    /// Locks the directory while a daemon starts on it, so that it is not considered abandoned.
     pub(crate) fn starting(&mut self) -> Result<()> {
         if self.lock.is_none()
             && let Some(root) = self.path.parent()
@@ -100,12 +97,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Its daemon answers, so it holds a lock of its own.
+    /// Its daemon responds, so it holds a lock of its own.
     pub(crate) fn started(&mut self) {
         self.lock = None;
     }
 
-    /// Removes it if no run in it is worth being kept.
+    /// Removes it unless it contains a run worth keeping.
     pub(crate) fn remove_unless_worth(&self) {
         if worthy(&self.path).is_empty() {
             fs::remove_dir_all(&self.path).ok();
@@ -113,7 +110,7 @@ impl Folder {
     }
 }
 
-/// The runs that private daemons left, the oldest first.
+/// The runs left by private daemons, the oldest first.
 pub(crate) fn kept() -> Vec<Kept> {
     let mut all = Vec::new();
     for root in roots() {
@@ -128,7 +125,7 @@ pub(crate) fn kept() -> Vec<Kept> {
     all
 }
 
-/// Removes what earlier daemons left and is worth nothing, and of the others all but the newest.
+/// Removes what earlier daemons left: what contains no data, and all but the newest of the rest.
 pub(crate) fn tidy() -> Tidied {
     roots().iter().map(|root| tidy_in(root)).fold(Tidied::default(), |all, one| Tidied {
         kept: all.kept + one.kept,
@@ -138,7 +135,7 @@ pub(crate) fn tidy() -> Tidied {
 
 fn tidy_in(root: &Path) -> Tidied {
     let mut tidied = Tidied::default();
-    // Without it a folder whose daemon starts at this moment could be taken for one that was left.
+    // Without the lock, a directory whose daemon is just starting could be considered abandoned.
     let Some(_lock) = hold_alone(root) else { return tidied };
     let left = folders(root).into_iter().filter(|folder| !is_in_use(folder));
     let (mut worth, worthless) = left.partition::<Vec<_>, _>(|folder| !worthy(folder).is_empty());
@@ -155,13 +152,13 @@ fn tidy_in(root: &Path) -> Tidied {
     tidied
 }
 
-/// Where folders may be: below state directories that are the user's alone. With `sudo` the home directory may still be the
-/// other user's, who could put links there; root's own place is then `/var/lib`.
+/// Possible parent directories: state directories that belong to the user alone. With `sudo`, the home directory may still be
+/// another user's, who could place links there; root's directory is then `/var/lib`.
 fn roots() -> Vec<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let mut places = Vec::new();
     if let Some(state) = variable("XDG_STATE_HOME") {
-        // It is made where the directory that it lies in is the user's.
+        // Created if its parent directory belongs to the user.
         let is_own = |path: &Path| is_own(path) || (!path.exists() && path.parent().is_some_and(is_own));
         places.extend(Some(state).filter(|state| is_own(state)));
     }
@@ -180,29 +177,29 @@ fn is_own(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & 0o002 == 0)
 }
 
-/// A directory that only the user can look into.
+/// Sets permissions so that only the user can access the directory.
 fn only_ours<'a, 'b, 'c>(builder: &'c mut tempfile::Builder<'a, 'b>) -> &'c mut tempfile::Builder<'a, 'b> {
     builder.permissions(fs::Permissions::from_mode(0o700))
 }
 
-/// Makes a directory that only the user can look into, and those above it.
+/// Creates a directory that only the user can access, and its parents.
 fn make_private(root: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(root)?;
     let found = root.symlink_metadata()?;
     let user = rustix::process::geteuid().as_raw();
     if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
-        return Err(io::Error::other("it is not the user's alone"));
+        return Err(io::Error::other("it does not belong to the user alone"));
     }
     Ok(())
 }
 
-/// The lock of a directory of folders, not held.
+/// The lock file of a directory, not locked.
 fn lock_of(root: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::open(root.join(LOCK), flags, Mode::from_raw_mode(0o600))?))
 }
 
-/// Keeps daemons from starting while folders are looked at; not for long, and not at any price.
+/// Takes the exclusive lock, which keeps daemons from starting; gives up after a short time.
 fn hold_alone(root: &Path) -> Option<File> {
     let lock = if root.is_dir() { lock_of(root).ok()? } else { return None };
     for _ in 0..ALONE_TRIES {
@@ -214,7 +211,7 @@ fn hold_alone(root: &Path) -> Option<File> {
     None
 }
 
-/// Whether the daemon of a folder lives.
+/// Whether the daemon of a directory is running.
 fn is_in_use(folder: &Path) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(lock) = rustix::fs::open(folder.join(LOCK), flags, Mode::empty()) else { return false };
@@ -227,7 +224,7 @@ fn folders(root: &Path) -> Vec<PathBuf> {
     folders.map(|entry| entry.path()).collect()
 }
 
-/// The runs of a folder that recorded something.
+/// The runs of a directory that recorded data.
 fn worthy(folder: &Path) -> Vec<PathBuf> {
     let mut runs = folders(&folder.join("runs"));
     runs.retain(|run| {
@@ -245,7 +242,7 @@ fn changed(folder: &Path) -> Option<SystemTime> {
     runs.filter_map(|path| path.metadata().ok()?.modified().ok()).max()
 }
 
-/// Where a run stands, as far as its files tell.
+/// A run's status, as far as its files show.
 fn status(run: &Path, is_in_use: bool) -> Status {
     let name = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let read = |name: &str| {
@@ -253,7 +250,7 @@ fn status(run: &Path, is_in_use: bool) -> Status {
         serde_json::from_slice::<Value>(&text).ok()
     };
     let ended = read("run.json");
-    // A daemon writes the plan with the first status behind it.
+    // A daemon writes the first status right after the plan.
     let first =
         read("plan.json").and_then(|plan| serde_json::from_value::<Status>(plan.get(1)?.clone()).ok());
     let unknown = Status {
@@ -276,10 +273,10 @@ fn status(run: &Path, is_in_use: bool) -> Status {
     Status { run_id: name, state, standing, ..first.unwrap_or(unknown) }
 }
 
-/// Interrupted runs that are kept.
+/// Maximum number of interrupted runs that are kept.
 pub(crate) const KEPT_MAX: usize = 16;
 const LOCK: &str = "lock";
-/// Half a second: a daemon starts faster.
+/// Half a second, longer than a daemon takes to start.
 const ALONE_TRIES: u32 = 50;
 const JSON_BYTES_MAX: u64 = 64 << 20;
 
@@ -287,7 +284,7 @@ const JSON_BYTES_MAX: u64 = 64 << 20;
 mod tests {
     use super::*;
 
-    /// A folder with a run, which has recorded so many bytes.
+    /// A directory with a run that has recorded this many bytes.
     fn left(root: &Path, name: &str, recorded: usize) -> PathBuf {
         let run = root.join(name).join("runs").join("0123456789ab");
         fs::create_dir_all(run.join("spool")).unwrap();
@@ -296,30 +293,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worth_nothing_goes_and_what_is_in_use_stays() {
+    fn empty_state_is_removed_and_state_in_use_is_kept() {
         let root = tempfile::tempdir().unwrap();
         let (empty, kept, used) =
             (left(root.path(), "a", 0), left(root.path(), "b", 9), left(root.path(), "c", 0));
         let lock = lock_of(&used).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         assert_eq!(tidy_in(root.path()), Tidied { kept: 1, removed: 0 }, "one can be recovered");
-        assert!(!empty.exists() && kept.exists() && used.exists(), "what nobody needs is gone");
+        assert!(!empty.exists() && kept.exists() && used.exists(), "empty state is removed");
         drop(lock);
         assert_eq!(tidy_in(root.path()), Tidied { kept: 1, removed: 0 }, "the same");
-        assert!(!used.exists(), "nobody uses it any more");
+        assert!(!used.exists(), "it is no longer in use");
     }
 
     #[test]
-    fn a_daemon_that_starts_is_not_tidied_away() {
+    fn the_state_of_a_starting_daemon_is_kept() {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let mut folder = Folder::create_in(root.path()).unwrap();
-        assert_eq!(folder.path().metadata().unwrap().mode() & 0o777, 0o700, "the user's alone");
-        assert_eq!(tidy_in(root.path()), Tidied::default(), "nothing is looked at");
+        assert_eq!(folder.path().metadata().unwrap().mode() & 0o777, 0o700, "accessible to the user only");
+        assert_eq!(tidy_in(root.path()), Tidied::default(), "nothing is removed");
         assert!(folder.path().exists(), "it stays");
         folder.started();
         tidy_in(root.path());
-        assert!(!folder.path().exists(), "without a daemon it goes");
+        assert!(!folder.path().exists(), "without a daemon it is removed");
     }
 
     #[test]
@@ -327,28 +324,28 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         (0..KEPT_MAX + 3).for_each(|number| drop(left(root.path(), &format!("n{number}"), 1)));
         assert_eq!(tidy_in(root.path()), Tidied { kept: KEPT_MAX, removed: 3 }, "of three too many");
-        assert_eq!(folders(root.path()).len(), KEPT_MAX, "the others are gone");
+        assert_eq!(folders(root.path()).len(), KEPT_MAX, "the others are removed");
     }
 
     #[test]
-    fn a_place_that_others_can_reach_is_not_taken() {
+    fn a_directory_that_others_can_access_is_refused() {
         let root = tempfile::tempdir().unwrap();
         let open = root.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(make_private(&open).is_err(), "others can look into it");
+        assert!(make_private(&open).is_err(), "others can access it");
         std::os::unix::fs::symlink(&open, root.path().join("link")).unwrap();
         assert!(make_private(&root.path().join("link")).is_err(), "a link");
-        assert!(make_private(&root.path().join("a/b")).is_ok(), "made with what is above it");
+        assert!(make_private(&root.path().join("a/b")).is_ok(), "created with its parents");
         assert!(!is_own(Path::new("/tmp")), "everybody's");
     }
 
     #[test]
-    fn a_run_tells_where_it_stands() {
+    fn files_show_the_state_of_a_run() {
         let root = tempfile::tempdir().unwrap();
         let run = left(root.path(), "a", 9).join("runs/0123456789ab");
         assert_eq!(status(&run, false).state, State::Interrupted, "without run.json");
-        assert_eq!(status(&run, true).state, State::Running, "while its daemon lives");
+        assert_eq!(status(&run, true).state, State::Running, "while its daemon is running");
         fs::write(run.join("run.json"), r#"{"verdict":{"standing":"degraded"}}"#).unwrap();
         let status = status(&run, false);
         assert_eq!((status.state, status.run_id.as_str()), (State::Finished, "0123456789ab"), "{status:?}");

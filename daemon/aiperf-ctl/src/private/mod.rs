@@ -1,16 +1,16 @@
-//! A private daemon: a child of this process that only this process can reach, for the length of a run.
+//! Runs a private daemon: a child of this process that only this process can reach, for the duration of a run.
 //!
 //! ```text
 //! aiperf-ctl ──┬── socketpair (SEQPACKET) ── standard input of aiperfd --private
-//!              └── for each connection a socketpair (STREAM), one end handed on over it
+//!              └── for each connection a socketpair (STREAM), one end passed over it
 //! ```
 //!
-//! No socket of it has a name, so nobody else can be the daemon, and nobody else can connect to it. It ends when this end of
-//! its standard input is closed, which the kernel does whatever becomes of this process.
+//! None of its sockets has a name, so no other process can impersonate the daemon or connect to it. It exits when this end of
+//! its standard input is closed, which the kernel does however this process ends.
 //!
 //! ```text
-//! mod.rs       its process
-//! folder.rs    where its runs lie, and what earlier ones left
+//! mod.rs       the daemon's process
+//! folder.rs    where its runs are stored, and what earlier daemons left
 //! ```
 
 mod folder;
@@ -28,7 +28,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A private daemon's process; it ends with this value.
+/// A private daemon's process, which is stopped on drop.
 #[derive(Debug)]
 pub(crate) struct Private {
     process: Child,
@@ -37,7 +37,7 @@ pub(crate) struct Private {
 }
 
 impl Private {
-    /// Starts one on the runs of a folder; returns when it answers.
+    /// Starts one on the runs of a directory; returns when it responds.
     pub(crate) async fn start(mut folder: Folder) -> Result<Self> {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
@@ -45,40 +45,39 @@ impl Private {
         let process = spawn(&folder, theirs)?;
         folder.starting()?;
         let mut private = Self { process, control: Arc::new(ours), folder };
-        let answered =
-            tokio::time::timeout(START_PATIENCE, private.client().get::<Health>("/v1/health")).await;
-        match answered {
+        let health = tokio::time::timeout(START_PATIENCE, private.client().get::<Health>("/v1/health")).await;
+        match health {
             Ok(Ok(_)) => {
                 private.folder.started();
                 Ok(private)
             }
             Ok(Err(error)) => match private.ended_within(DEATH_PATIENCE) {
                 Some(status) => {
-                    bail!("the private daemon ended at once with {status}; its own words are above")
+                    bail!("the private daemon exited at once with {status}; its own messages are above")
                 }
                 None => Err(error.context("the private daemon did not start")),
             },
-            Err(_too_late) => bail!("the private daemon did not answer within {START_PATIENCE:?}"),
+            Err(_too_late) => bail!("the private daemon did not respond within {START_PATIENCE:?}"),
         }
     }
 
-    /// How it is reached.
+    /// A client connected to it.
     pub(crate) fn client(&self) -> Client {
         Client::Private(Arc::clone(&self.control))
     }
 
-    /// Ends it and gives its folder, so that another one can go on with what it left.
+    /// Stops it and returns its directory, so that another one can continue with its state.
     pub(crate) fn into_folder(self) -> Folder {
         self.folder.clone()
     }
 
-    /// How it ended, if it did or does within this time.
+    /// Its exit status, if it exits within this time.
     fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let begun = Moment::now();
+        let start = Moment::now();
         loop {
             match self.process.try_wait() {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if begun.elapsed() < patience => std::thread::sleep(Duration::from_millis(5)),
+                Ok(None) if start.elapsed() < patience => std::thread::sleep(Duration::from_millis(5)),
                 _ => return None,
             }
         }
@@ -87,7 +86,7 @@ impl Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // Not only this value may hold the socket: this end of it is shut for all of them.
+        // Other clones may hold the socket: shutting it down closes this end for all of them.
         shutdown(&self.control, Shutdown::Both).ok();
         if self.ended_within(END_PATIENCE).is_none() {
             self.process.kill().ok();
@@ -102,29 +101,29 @@ fn spawn(folder: &Folder, input: OwnedFd) -> Result<Child> {
     let program = this.with_file_name("aiperfd");
     let mut command = Command::new(&program);
     command.arg("--private").arg("--state-dir").arg(folder.path());
-    // Secrets such as AIPERF_API_KEY stand in this process's environment, and are no business of the daemon's.
+    // Secrets such as AIPERF_API_KEY are in this process's environment, and are not passed to the daemon.
     command.env_clear().envs(std::env::vars_os().filter(|(name, _)| {
         name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || name.starts_with("LC_"))
     }));
     if std::env::var_os(LOG).is_none() {
         command.env(LOG, LEVEL.get().copied().unwrap_or("warn"));
     }
-    // A Ctrl-C is for this process, which tells the daemon what the user wants.
+    // Ctrl-C is handled by this process, which then requests the daemon to stop.
     command.stdin(Stdio::from(input)).stdout(Stdio::null()).process_group(0);
     command.spawn().with_context(|| format!("failed to start `{}`", program.display()))
 }
 
-/// Has private daemons log this much, unless the environment says otherwise.
+/// Sets the log level of private daemons, unless the environment sets it.
 pub(crate) fn log_at(level: Option<&'static str>) {
     if let Some(level) = level {
-        // The command line says it once.
+        // The command line is parsed once.
         LEVEL.set(level).ok();
     }
 }
 
 static LEVEL: OnceLock<&'static str> = OnceLock::new();
 const LOG: &str = "AIPERFD_LOG";
-/// What a private daemon sees of the environment: where programs and libraries are, and what is said for it.
+/// Environment variables passed to a private daemon: paths of programs and libraries, and its own settings.
 const PASSED_ON: &[&str] = &[
     LOG,
     "AIPERFD_EBPF_OBJECT",
@@ -143,7 +142,7 @@ const PASSED_ON: &[&str] = &[
     "USER",
 ];
 const START_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the exit status of one that hung up is waited for.
+/// How long to wait for the exit status of a daemon that closed the connection.
 const DEATH_PATIENCE: Duration = Duration::from_secs(1);
-/// How long one may take to put its records away.
+/// How long a daemon may take to store its records.
 const END_PATIENCE: Duration = Duration::from_secs(20);

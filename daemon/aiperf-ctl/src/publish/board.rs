@@ -1,4 +1,4 @@
-//! What is known of everything that is watched: sums since the beginning, and the last minute.
+//! Accumulates metrics of everything observed: totals since the start, and the last minute.
 
 use super::histogram::Histogram;
 use super::prometheus::Format;
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// All that is watched, by name.
+/// Metrics of all servers and runs, by name.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     pub(super) servers: BTreeMap<String, Server>,
-    /// What runs asked, by model.
+    /// Requests of runs, by model.
     pub(super) clients: BTreeMap<String, Client>,
-    /// The metrics as they were told last.
-    pub(super) told: Option<Told>,
+    /// The most recently served text of the metrics.
+    pub(super) served: Option<Served>,
 }
 
-/// Metrics as they were told at a moment.
+/// The metrics as served at a point in time.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Served {
     pub(super) format: Format,
     pub(super) at: Duration,
     pub(super) text: Bytes,
 }
 
-/// What runs asked of one model, as the client saw it and as the kernel did.
+/// Requests of runs to one model, as measured by the client and by the kernel.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) duration: Histogram,
@@ -36,10 +36,10 @@ pub(super) struct Client {
     pub(super) kernel_duration: Histogram,
     pub(super) kernel_time_to_first_token: Histogram,
     pub(super) kernel_time_per_output_token: Histogram,
-    /// Requests by how they ended.
+    /// Requests by outcome.
     pub(super) ended: BTreeMap<String, u64>,
-    /// Requests that are missing here.
-    pub(super) untold: u64,
+    /// Requests dropped because this process was slow.
+    pub(super) dropped: u64,
 }
 
 /// One server.
@@ -50,17 +50,17 @@ pub(super) struct Server {
     recent: VecDeque<Recent>,
 }
 
-/// What was asked of one model.
+/// Requests to one model.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) time_to_first_token: Histogram,
     pub(super) time_per_output_token: Histogram,
     pub(super) request_duration: Histogram,
-    /// Requests by how they ended.
+    /// Requests by outcome.
     pub(super) ended: BTreeMap<String, u64>,
 }
 
-/// A request of the last minute; times in ms.
+/// A request of the last minute, with times in ms.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
     at: Duration,
@@ -69,7 +69,7 @@ struct Recent {
 }
 
 impl Board {
-    /// Takes what the daemon told at a moment.
+    /// Processes a message that the daemon sent at this time.
     pub(super) fn take(&mut self, published: Published, now: Duration) {
         match published {
             Published::Watched(watched) => {
@@ -79,17 +79,17 @@ impl Board {
             Published::Request { server, request } => {
                 self.servers.entry(server).or_default().request(&request, now);
             }
-            Published::Sent { model, dropped: untold, request } => {
+            Published::Sent { model, dropped, request } => {
                 let is_known = self.clients.contains_key(&model) || self.clients.len() < MODELS_MAX;
                 let model = if is_known { model } else { OTHER.to_owned() };
                 let client = self.clients.entry(model).or_default();
-                client.untold += untold;
+                client.dropped += dropped;
                 client.request(&request);
             }
         }
     }
 
-    /// The last minute, for the page.
+    /// The last minute, as JSON for the web page.
     pub(super) fn live(&self, now: Duration) -> Value {
         self.servers.iter().map(|(name, server)| server.live(name, now)).collect()
     }
@@ -179,7 +179,7 @@ impl Default for Client {
             kernel_time_to_first_token: first,
             kernel_time_per_output_token: per_token,
             ended: BTreeMap::new(),
-            untold: 0,
+            dropped: 0,
         }
     }
 }
@@ -195,7 +195,7 @@ impl Default for Model {
     }
 }
 
-/// The median and the 99th percentile, nearest rank.
+/// The median and the 99th percentile, by nearest rank.
 fn percentiles(numbers: &mut [f64]) -> Value {
     numbers.sort_unstable_by(f64::total_cmp);
     let at =
@@ -203,13 +203,13 @@ fn percentiles(numbers: &mut [f64]) -> Value {
     json!({"p50": at(50), "p99": at(99)})
 }
 
-/// How far back the page looks.
+/// The time window of the web page.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Requests of the last minute that are kept; of more, the newest.
+/// Maximum number of requests kept for the last minute; beyond that, only the newest.
 const RECENT_MAX: usize = 100_000;
-/// Models that have numbers of their own.
+/// Maximum number of models with metrics of their own.
 const MODELS_MAX: usize = 64;
-/// All models beyond those.
+/// The label of all models beyond that.
 const OTHER: &str = "_OTHER";
 
 // Bounds in seconds: <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/#generative-ai-model-server-metrics>
@@ -224,8 +224,8 @@ pub(super) mod tests {
     use super::*;
     use control::ByName;
 
-    /// A board that was told of a request with these times in ms.
-    pub(crate) fn told(model: &str, first_token: f64) -> Board {
+    /// A board that received a request with these times in ms.
+    pub(crate) fn with_request(model: &str, first_token: f64) -> Board {
         let mut board = Board::default();
         let watched =
             WatchedServer { name: "a".to_owned(), is_watching: true, in_flight: 2, ..Default::default() };
@@ -249,7 +249,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_last_minute_is_shown() {
-        let board = told("m", 30.0);
+        let board = with_request("m", 30.0);
         let live = board.live(Duration::from_secs(59));
         assert_eq!(live[0]["time_to_first_token_ms"], json!({"p50": 30.0, "p99": 30.0}), "{live}");
         assert_eq!(live[0]["in_flight"], 2, "{live}");
@@ -259,8 +259,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn more_models_than_anybody_has_are_one() {
-        let mut board = told("m", 1.0);
+    fn models_beyond_the_maximum_share_a_label() {
+        let mut board = with_request("m", 1.0);
         let server = board.servers.get_mut("a").unwrap();
         for number in 0..100 {
             let request = LiveRequest { model: Some(format!("m{number}")), ..sample() };

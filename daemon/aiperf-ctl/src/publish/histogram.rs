@@ -1,17 +1,17 @@
-//! A histogram as Prometheus has it: counts up to bounds, a sum.
+//! A histogram in Prometheus' form: cumulative counts up to each bound, and a sum.
 
-/// Numbers by size.
+/// Counts of numbers by size.
 #[derive(Clone, Debug)]
 pub(super) struct Histogram {
     bounds: &'static [f64],
     counts: Vec<u64>,
-    /// Of each bound, and of what is above all, the last number and whose it was.
+    /// The last number counted for each bound, and for numbers above all bounds, with its request.
     exemplars: Vec<Option<Exemplar>>,
     sum: f64,
     count: u64,
 }
 
-/// A number with the request that it is of.
+/// A number with its request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Exemplar {
     /// The request's id.
@@ -20,19 +20,19 @@ pub(super) struct Exemplar {
     pub(super) value: f64,
 }
 
-/// What is not above a bound, cumulatively.
+/// The cumulative count up to a bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bucket<'h> {
     /// The bound, infinite for the last.
     pub(super) bound: f64,
-    /// How many numbers are not above it.
+    /// The count of numbers up to the bound.
     pub(super) count: u64,
-    /// One that is above the bound before.
+    /// An example between the previous bound and this one.
     pub(super) exemplar: Option<&'h Exemplar>,
 }
 
 impl Histogram {
-    /// Nothing yet.
+    /// An empty histogram.
     pub(super) fn new(bounds: &'static [f64]) -> Self {
         Self {
             bounds,
@@ -43,7 +43,7 @@ impl Histogram {
         }
     }
 
-    /// Takes a request's number.
+    /// Counts a request's number.
     pub(super) fn take(&mut self, number: f64, request: &str) {
         let place = self.bounds.partition_point(|bound| *bound < number);
         if let Some(count) = self.counts.get_mut(place) {
@@ -56,7 +56,7 @@ impl Histogram {
         self.count += 1;
     }
 
-    /// Its buckets, the one of all numbers last.
+    /// Its buckets, the last of which counts all numbers.
     pub(super) fn buckets(&self) -> impl Iterator<Item = Bucket<'_>> {
         let sums = self.counts.iter().scan(0, |sum, count| {
             *sum += count;
@@ -76,7 +76,7 @@ impl Histogram {
         self.sum
     }
 
-    /// How many there were.
+    /// The count of all numbers.
     pub(super) const fn count(&self) -> u64 {
         self.count
     }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_counts_what_is_not_above_it() {
+    fn a_bound_counts_numbers_up_to_it() {
         let mut histogram = Histogram::new(&[1.0, 2.0]);
         [0.5, 1.0, 1.5, 9.0]
             .into_iter()
@@ -98,7 +98,7 @@ mod tests {
             (bound, count, exemplar.map(|exemplar| exemplar.request.as_str()))
         });
         let expected = [(1.0, 2, Some("b")), (2.0, 3, Some("c")), (f64::INFINITY, 4, Some("d"))];
-        assert_eq!(buckets.collect::<Vec<_>>(), expected, "cumulative, each with its last");
-        assert_eq!((histogram.sum(), histogram.count()), (12.0, 4), "what is above all bounds too");
+        assert_eq!(buckets.collect::<Vec<_>>(), expected, "cumulative, each with its last example");
+        assert_eq!((histogram.sum(), histogram.count()), (12.0, 4), "including numbers above all bounds");
     }
 }

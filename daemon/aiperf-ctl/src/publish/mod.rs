@@ -1,4 +1,5 @@
-//! `aiperf-ctl publish`: the daemon starts it to publish what it watches; it has no privilege and can ask nothing.
+//! Runs `aiperf-ctl publish`, which the daemon starts to publish what it observes; it has no privileges and sends the daemon
+//! nothing.
 //!
 //! ```text
 //! aiperfd ── lines on standard input ──▶ board.rs ──▶ prometheus.rs  GET /metrics
@@ -13,9 +14,9 @@ mod prometheus;
 use crate::args::PublishArgs;
 use crate::clock::Moment;
 use crate::interrupt;
-use crate::say::say_warning;
+use crate::terminal::print_warning;
 use anyhow::{Context, Result};
-use board::{Board, Told};
+use board::{Board, Served};
 use bytes::Bytes;
 use control::Published;
 use http_body_util::Full;
@@ -34,9 +35,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Publishes until the daemon is gone.
+/// Publishes until the daemon closes the pipe.
 pub(crate) fn run(args: &PublishArgs) -> Result<u8> {
-    anyhow::ensure!(args.listen.ip().is_loopback(), "--listen: `{}` is no loopback address", args.listen);
+    anyhow::ensure!(args.listen.ip().is_loopback(), "--listen: `{}` is not a loopback address", args.listen);
     let sender = args.otel_url.as_deref().map(sender).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let board = Arc::new(Mutex::new(Board::default()));
@@ -44,34 +45,34 @@ pub(crate) fn run(args: &PublishArgs) -> Result<u8> {
     runtime.block_on(async {
         let listener = TcpListener::bind(args.listen).await;
         let listener = listener.with_context(|| format!("failed to listen on `{}`", args.listen))?;
-        let begun = Moment::now();
-        let serving = tokio::spawn(serve(listener, args.listen.ip(), Arc::clone(&board), begun));
-        // What was counted is still sent when a signal ends it.
-        let heard = interrupt::or(hear(&board, sender.as_ref(), begun)).await;
+        let start = Moment::now();
+        let serving = tokio::spawn(serve(listener, args.listen.ip(), Arc::clone(&board), start));
+        // When a signal ends it, the accumulated exports are still sent.
+        let received = interrupt::or(receive(&board, sender.as_ref(), start)).await;
         serving.abort();
-        heard.unwrap_or(Ok(()))
+        received.unwrap_or(Ok(()))
     })?;
     let exports = sender.map(|sender| sender.finish().exports).unwrap_or_default();
     for Exports { to, problem, .. } in exports {
         if let Some(problem) = problem {
-            say_warning(&format!("exports to the {to} failed: {problem}"));
+            print_warning(&format!("exports to the {to} failed: {problem}"));
         }
     }
     Ok(0)
 }
 
-/// Takes what the daemon tells until it is gone.
-async fn hear(board: &Mutex<Board>, sender: Option<&Sender>, begun: Moment) -> Result<()> {
+/// Receives the daemon's messages until it closes the pipe.
+async fn receive(board: &Mutex<Board>, sender: Option<&Sender>, start: Moment) -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await.context("failed to hear the daemon")? {
+    while let Some(line) = lines.next_line().await.context("failed to read from the daemon")? {
         let published =
-            serde_json::from_str::<Published>(&line).context("the daemon said what is not known")?;
+            serde_json::from_str::<Published>(&line).context("failed to parse a message of the daemon")?;
         if let (Some(sender), Published::Request { server, request }) = (sender, &published) {
             let (server, request) = (server.clone(), request.clone());
             sender.offer(Event::Served { server, request });
         }
         if let Ok(mut board) = board.lock() {
-            board.take(published, begun.elapsed());
+            board.take(published, start.elapsed());
         }
     }
     Ok(())
@@ -88,17 +89,17 @@ fn sender(url: &str) -> Result<Sender> {
         mlflow: None,
         server: None,
         room: USUAL_ROOM,
-        warn: say_warning,
+        warn: print_warning,
     })?)
 }
 
-/// Serves until it is called off. When there are too many connections the oldest goes: whoever holds one open, or reads
-/// slowly, keeps nobody else out.
-async fn serve(listener: TcpListener, own: IpAddr, board: Arc<Mutex<Board>>, begun: Moment) {
+/// Serves until aborted. When there are too many connections, the oldest is closed, so that idle or slow clients never block
+/// others.
+async fn serve(listener: TcpListener, own: IpAddr, board: Arc<Mutex<Board>>, start: Moment) {
     let mut open = VecDeque::<JoinHandle<()>>::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, most likely: others end soon.
+            // Most likely out of descriptors, of which other connections soon free some.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
@@ -108,36 +109,36 @@ async fn serve(listener: TcpListener, own: IpAddr, board: Arc<Mutex<Board>>, beg
         {
             oldest.abort();
         }
-        let attended = tokio::time::timeout(LIFE_MAX, attend(stream, own, Arc::clone(&board), begun));
+        let attended = tokio::time::timeout(LIFE_MAX, attend(stream, own, Arc::clone(&board), start));
         open.push_back(tokio::spawn(async {
-            // A connection that lived too long is closed, as is one that ended.
+            // A connection past its maximum lifetime is closed.
             attended.await.ok();
         }));
     }
 }
 
-async fn attend(stream: TcpStream, own: IpAddr, board: Arc<Mutex<Board>>, begun: Moment) {
+async fn attend(stream: TcpStream, own: IpAddr, board: Arc<Mutex<Board>>, start: Moment) {
     let service = service_fn(move |request| {
-        let answer = answer(&request, own, &board, begun);
-        async move { Ok::<_, Infallible>(answer) }
+        let response = respond(&request, own, &board, start);
+        async move { Ok::<_, Infallible>(response) }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     server.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
-    // A client that hangs up in the middle is its own business.
+    // A client that disconnects early is not an error here.
     server.serve_connection(TokioIo::new(stream), service).await.ok();
 }
 
-fn answer<B>(
+fn respond<B>(
     request: &Request<B>,
     own: IpAddr,
     board: &Mutex<Board>,
-    begun: Moment,
+    start: Moment,
 ) -> Response<Full<Bytes>> {
     if !is_for_us(request, own) {
         return plain(
             StatusCode::MISDIRECTED_REQUEST,
-            "ask for localhost, or for the address that is listened on",
+            "use the host name localhost, or the address of this socket",
         );
     }
     let Ok(mut board) = board.lock() else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "broken") };
@@ -145,30 +146,30 @@ fn answer<B>(
         (&Method::GET, "/metrics") => {
             let accept = request.headers().get("accept").and_then(|accept| accept.to_str().ok());
             let format = Format::of(accept.unwrap_or_default());
-            let now = begun.elapsed();
-            if board.told.as_ref().is_none_or(|told| told.format != format || now > told.at + FRESH) {
+            let now = start.elapsed();
+            if board.served.as_ref().is_none_or(|served| served.format != format || now > served.at + FRESH) {
                 let text = prometheus::text(&board, format);
-                board.told = Some(Told { format, at: now, text: text.into() });
+                board.served = Some(Served { format, at: now, text: text.into() });
             }
-            let text = board.told.as_ref().map(|told| told.text.clone());
+            let text = board.served.as_ref().map(|served| served.text.clone());
             of_type(format.content_type(), text.unwrap_or_default())
         }
-        (&Method::GET, "/live.json") => of_type("application/json", board.live(begun.elapsed()).to_string()),
+        (&Method::GET, "/live.json") => of_type("application/json", board.live(start.elapsed()).to_string()),
         (&Method::GET, "/") => of_type("text/html; charset=utf-8", PAGE.to_owned()),
-        (&Method::GET, _) => plain(StatusCode::NOT_FOUND, "there are /, /metrics and /live.json"),
+        (&Method::GET, _) => plain(StatusCode::NOT_FOUND, "available paths: /, /metrics and /live.json"),
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
     }
 }
 
-/// Whether a request names this host. A page of somebody's whose name is made to lead to this address (DNS rebinding)
-/// names its own, and learns nothing.
+/// Whether a request names this host. Under DNS rebinding, a malicious page whose name resolves to this address sends its own
+/// host name, and is refused.
 fn is_for_us<B>(request: &Request<B>, own: IpAddr) -> bool {
     let mut named = request.headers().get_all("host").iter();
     let (Some(host), None) = (named.next(), named.next()) else { return false };
     let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
-    let asked = request.uri().authority().cloned();
+    let authority = request.uri().authority().cloned();
     host.is_some_and(|host| {
-        [Some(host), asked].into_iter().flatten().all(|host| is_this_host(host.host(), own))
+        [Some(host), authority].into_iter().flatten().all(|host| is_this_host(host.host(), own))
     })
 }
 
@@ -194,18 +195,18 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
 }
 
 const PAGE: &str = include_str!("page.html");
-/// The page is all that it needs.
+/// The page loads nothing from elsewhere.
 const POLICY: &str =
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-/// Whoever asks for metrics again and again gets the same text for so long.
+/// Frequent scrapes get the same cached text for this long.
 const FRESH: Duration = Duration::from_millis(250);
 const CONNECTIONS_MAX: usize = 64;
-/// How long a connection may stay open: longer than Prometheus waits between scrapes.
+/// Maximum lifetime of a connection: longer than the interval between Prometheus' scrapes.
 const LIFE_MAX: Duration = Duration::from_secs(120);
-/// A request's head.
+/// Maximum size of a request's head.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
-/// How long a client may take to ask.
+/// Timeout for a client to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -214,7 +215,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
-    fn only_who_asks_for_this_host_is_answered() {
+    fn only_requests_for_this_host_are_served() {
         let board = Mutex::new(Board::default());
         let own = "127.0.0.9".parse().unwrap();
         let check = |uri: &str, hosts: &[&str], expected: u16| {
@@ -222,8 +223,8 @@ mod tests {
             for host in hosts {
                 request = request.header("host", *host);
             }
-            let answer = answer(&request.body(()).unwrap(), own, &board, Moment::now());
-            assert_eq!(answer.status().as_u16(), expected, "{uri} {hosts:?}");
+            let response = respond(&request.body(()).unwrap(), own, &board, Moment::now());
+            assert_eq!(response.status().as_u16(), expected, "{uri} {hosts:?}");
         };
         for host in ["localhost", "LOCALHOST:9400", "127.0.0.1:9400", "127.0.0.9:1", "[::1]:9400"] {
             check("/metrics", &[host], 200);
@@ -245,25 +246,25 @@ mod tests {
         check("http://localhost/metrics", &["localhost"], 200);
     }
     #[tokio::test]
-    async fn whoever_says_nothing_keeps_nobody_out() {
+    async fn silent_clients_do_not_block_others() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(serve(listener, address.ip(), Arc::default(), Moment::now()));
         let mut silent = Vec::new();
         for place in 0..3 * CONNECTIONS_MAX {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            // Some say half of something.
+            // Some send half a request.
             if place % 2 == 0 {
                 stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").await.unwrap();
             }
             silent.push(stream);
         }
-        let mut asking = TcpStream::connect(address).await.unwrap();
-        let asked = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        asking.write_all(asked).await.unwrap();
-        let mut answer = String::new();
-        asking.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
         serving.abort();
     }
 }

@@ -1,5 +1,5 @@
-//! The board as Prometheus reads it: OpenTelemetry's metrics of a model server by their translated names, and how the
-//! daemon itself fares.
+//! Formats the board in Prometheus' text format: OpenTelemetry's metrics of a model server by their translated names, and the
+//! daemon's own health.
 
 use super::board::{Board, Client, Model, Server};
 use super::histogram::{Bucket, Exemplar, Histogram};
@@ -7,22 +7,22 @@ use control::WatchedServer;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// How the text is written.
+/// The text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Prometheus' own.
+    /// Prometheus' own format.
     Prometheus,
-    /// OpenMetrics, in which a bucket has a request as its example.
+    /// OpenMetrics, in which a bucket has a request as its exemplar.
     OpenMetrics,
 }
 
 impl Format {
-    /// What a scraper takes.
+    /// The format that a scraper accepts.
     pub(super) fn of(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
     }
 
-    /// Its type on the wire.
+    /// Its content type.
     pub(super) const fn content_type(self) -> &'static str {
         match self {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
@@ -44,14 +44,14 @@ pub(super) fn text(board: &Board, format: Format) -> String {
     let clients = board.clients.iter().map(|(model, of)| (of_model(model), of)).collect::<Vec<_>>();
     histograms(&mut text, OF_MODELS, &models, format);
     histograms(&mut text, OF_CLIENTS, &clients, format);
-    counter(&mut text, ENDED, "Watched requests that have ended, by how.", format);
+    counter(&mut text, ENDED, "Observed requests that have ended, by outcome.", format);
     counts(&mut text, ENDED, "outcome", &models, |of| &of.ended);
-    counter(&mut text, SENT, "Requests of runs that have ended, by how.", format);
+    counter(&mut text, SENT, "Requests of runs that have ended, by outcome.", format);
     counts(&mut text, SENT, "outcome", &clients, |of| &of.ended);
-    let missing = "Requests of runs that are missing here because this process was slow.";
+    let missing = "Requests of runs that were dropped because this process was slow.";
     counter(&mut text, DROPPED, missing, format);
     for (labels, of) in &clients {
-        line(&mut text, DROPPED, labels, of.untold);
+        line(&mut text, DROPPED, labels, of.dropped);
     }
     for (name, help, value) in NUMBERS {
         if name.ends_with("_total") {
@@ -73,7 +73,7 @@ pub(super) fn text(board: &Board, format: Format) -> String {
     text
 }
 
-/// Histograms of everything of one kind, each with its labels.
+/// Histograms of one kind, each with its labels.
 fn histograms<T>(text: &mut String, table: Histograms<T>, each: &[(String, &T)], format: Format) {
     for (name, help, histogram) in table {
         head(text, name, help, "histogram");
@@ -83,7 +83,7 @@ fn histograms<T>(text: &mut String, table: Histograms<T>, each: &[(String, &T)],
     }
 }
 
-/// Counts by the values of one more label.
+/// Counts by the values of an additional label.
 fn counts<T>(text: &mut String, name: &str, label: &str, each: &[(String, &T)], of: Counts<T>) {
     for (labels, one) in each {
         for (what, count) in of(one) {
@@ -93,14 +93,14 @@ fn counts<T>(text: &mut String, name: &str, label: &str, each: &[(String, &T)], 
 }
 
 fn head(text: &mut String, name: &str, help: &str, kind: &str) {
-    write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n").expect("a string takes every text");
+    write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n").expect("writing to a string cannot fail");
 }
 
 fn line(text: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
-    writeln!(text, "{name}{{{labels}}} {value}").expect("a string takes every text");
+    writeln!(text, "{name}{{{labels}}} {value}").expect("writing to a string cannot fail");
 }
 
-/// The head of a counter, whose name OpenMetrics wants without its ending.
+/// The head of a counter, whose name in OpenMetrics lacks the suffix.
 fn counter(text: &mut String, name: &str, help: &str, format: Format) {
     let name = match format {
         Format::Prometheus => name,
@@ -112,11 +112,12 @@ fn counter(text: &mut String, name: &str, help: &str, format: Format) {
 fn draw(text: &mut String, name: &str, labels: &str, histogram: &Histogram, format: Format) {
     for Bucket { bound, count, exemplar } in histogram.buckets() {
         let bound = if bound.is_finite() { format!("{bound:?}") } else { "+Inf".to_owned() };
-        write!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}").expect("a string takes every text");
+        write!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}")
+            .expect("writing to a string cannot fail");
         if let Some(Exemplar { request, value }) = exemplar.filter(|_| format == Format::OpenMetrics) {
-            // 128 characters are what an exemplar's labels may have.
+            // An exemplar's labels may have 128 characters in total.
             let request = escaped(&request.chars().take(ID_MAX).collect::<String>());
-            write!(text, " # {{request_id=\"{request}\"}} {value}").expect("a string takes every text");
+            write!(text, " # {{request_id=\"{request}\"}} {value}").expect("writing to a string cannot fail");
         }
         text.push('\n');
     }
@@ -124,12 +125,12 @@ fn draw(text: &mut String, name: &str, labels: &str, histogram: &Histogram, form
     line(text, &format!("{name}_count"), labels, histogram.count());
 }
 
-/// A label's value: a model's name is whatever a client sent.
+/// Escapes a label's value: a model's name is arbitrary client input.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Name, help, and which it is.
+/// Name, help text, and the field.
 type Histograms<T> = &'static [(&'static str, &'static str, fn(&T) -> &Histogram)];
 type Counts<T> = fn(&T) -> &BTreeMap<String, u64>;
 
@@ -151,7 +152,7 @@ const OF_MODELS: Histograms<Model> = &[
     ),
 ];
 
-/// What AIPerf streams, by the names that its tutorial queries, and the kernel's twins.
+/// The metrics that AIPerf streams, by the names in its tutorial's queries, and their kernel counterparts.
 const OF_CLIENTS: Histograms<Client> = &[
     (
         "gen_ai_client_operation_duration",
@@ -188,47 +189,53 @@ const OF_CLIENTS: Histograms<Client> = &[
 const ENDED: &str = "aiperfd_requests_total";
 const SENT: &str = "aiperf_run_requests_total";
 const DROPPED: &str = "aiperf_run_requests_dropped_total";
-/// Characters of a request's id that are shown.
+/// Maximum characters of a request's id that are exposed.
 const ID_MAX: usize = 100;
 
 type OfServer = fn(&WatchedServer) -> u64;
-/// Name, help, and which it is; counters end in `_total`.
+/// Name, help text, and the field; counters end in `_total`.
 const NUMBERS: &[(&str, &str, OfServer)] = &[
-    ("aiperfd_watching", "1 while the kernel's programs are attached.", |server| {
-        u64::from(server.is_watching)
-    }),
+    ("aiperfd_watching", "1 while the kernel programs are attached.", |server| u64::from(server.is_watching)),
     ("aiperfd_requests_in_flight", "Requests that have started and not ended.", |server| server.in_flight),
     (
         "aiperfd_kernel_records_total",
-        "Records that the kernel's programs made since they were attached.",
+        "Records that the kernel programs produced since they were attached.",
         |server| server.kernel_records,
     ),
-    ("aiperfd_parser_lag_bytes", "Bytes of them that are not parsed yet.", |server| server.lag_bytes),
+    ("aiperfd_parser_lag_bytes", "Bytes of these records that are not parsed yet.", |server| {
+        server.lag_bytes
+    }),
     (
         "aiperfd_requests_dropped_total",
-        "Requests that are missing here because this process was slow.",
+        "Requests that were dropped because this process was slow.",
         |server| server.dropped,
     ),
 ];
 
-/// Name, help, label, and which they are.
+/// Name, help text, label, and the field.
 const BY_NAME: &[(&str, &str, &str, Counts<Server>)] = &[
-    ("aiperfd_kernel_dropped_total", "What the kernel's programs could not report.", "reason", |server| {
-        &server.watched.kernel_dropped
-    }),
-    ("aiperfd_met_total", "What was met, and what was not followed and why.", "what", |server| {
-        &server.watched.met
-    }),
+    (
+        "aiperfd_kernel_dropped_total",
+        "Events that the kernel programs could not report, by reason.",
+        "reason",
+        |server| &server.watched.kernel_dropped,
+    ),
+    (
+        "aiperfd_met_total",
+        "Connections and requests that were encountered, and those not followed, by reason.",
+        "what",
+        |server| &server.watched.met,
+    ),
 ];
 
 #[cfg(test)]
 mod tests {
-    use super::super::board::tests::told;
+    use super::super::board::tests::with_request;
     use super::*;
 
     #[test]
     fn a_scraper_finds_histograms_and_health() {
-        let board = told("m\"x", 30.0);
+        let board = with_request("m\"x", 30.0);
         let open = text(&board, Format::of("application/openmetrics-text;version=1.0.0,*/*;q=0.1"));
         let text = text(&board, Format::of("text/plain"));
         let labels = r#"server="a",gen_ai_request_model="m\"x""#;
@@ -246,7 +253,7 @@ mod tests {
             assert!(text.contains(&expected), "{expected} is not in\n{text}");
         }
         let slow = format!("bucket{{{labels},le=\"0.04\"}} 1 # {{request_id=\"r7\"}} 0.03\n");
-        assert!(open.contains(&slow), "an example in\n{open}");
+        assert!(open.contains(&slow), "an exemplar in\n{open}");
         assert!(open.contains("# TYPE aiperfd_requests counter\n") && open.ends_with("\n# EOF\n"), "{open}");
     }
 }

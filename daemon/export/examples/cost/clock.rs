@@ -1,18 +1,18 @@
-//! The only place of this example that reads a clock.
+//! Reads the clock; no other module of this example does.
 
 use std::time::{Duration, Instant};
 
-/// A moment, to measure how long something takes.
+/// A point in time, to measure durations from.
 pub(crate) struct Moment(Instant);
 
 impl Moment {
-    /// This moment.
+    /// The current time.
     #[expect(clippy::disallowed_methods, reason = "this is a clock module")]
     pub(crate) fn now() -> Self {
         Self(Instant::now())
     }
 
-    /// How long ago it was.
+    /// The time elapsed since then.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

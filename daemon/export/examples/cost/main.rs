@@ -1,5 +1,6 @@
-//! What analysis, live percentiles and Parquet cost: `cargo run --release -p export --example cost -- [requests] [events each]`.
-#![expect(clippy::print_stdout, reason = "the figures are for a person")]
+//! Measures the cost of analysis, live percentiles and Parquet: `cargo run --release -p export --example cost -- [requests]
+//! [events each]`.
+#![expect(clippy::print_stdout, reason = "the program prints its results")]
 
 mod clock;
 
@@ -25,10 +26,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (0..requests).flat_map(|id| (0..events).map(move |index| token(id, index))),
     )?;
     let stored = write(&directory, "requests", (0..requests).map(|id| request(id, events)))?;
-    let begun = Moment::now();
+    let start = Moment::now();
     let joined = directory.join("tokens.parquet");
     concat(&tokens, &joined)?;
-    println!("concat: {:.2} s", begun.elapsed().as_secs_f64());
+    println!("concat: {:.2} s", start.elapsed().as_secs_f64());
 
     live(requests, events);
     analyse(&stored, &joined)?;
@@ -42,39 +43,39 @@ fn write<R: Row>(
     rows: impl Iterator<Item = R>,
 ) -> Result<Vec<PathBuf>, export::ExportError> {
     let mut writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
-    let begun = Moment::now();
+    let start = Moment::now();
     let mut count = 0;
     for row in rows {
         writer.push(row)?;
         count += 1;
     }
     let parts = writer.finish()?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
     let bytes = parts.iter().filter_map(|part| part.metadata().ok()).map(|file| file.len()).sum::<u64>();
     let each = (seconds * 1e9 / float(count), float(bytes) / float(count));
-    println!("{stem}: {count} rows in {seconds:.2} s, {:.0} ns and {:.1} bytes a row", each.0, each.1);
+    println!("{stem}: {count} rows in {seconds:.2} s, {:.0} ns and {:.1} bytes per row", each.0, each.1);
     Ok(parts)
 }
 
-/// The percentiles that are shown meanwhile.
+/// The live percentiles of a running benchmark.
 fn live(requests: u64, events: u32) {
     let sample = (0..1000).map(|id| request(id, events)).collect::<Vec<_>>();
     let mut live = Live::new(settings());
-    let begun = Moment::now();
+    let start = Moment::now();
     for _ in 0..requests / 1000 {
         sample.iter().for_each(|request| live.request(request));
-        // As often as at 1,000 requests a second.
+        // As often as at 1,000 requests per second.
         std::hint::black_box(live.percentiles().count());
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    println!("live: {:.3} s, {:.0} ns a request", seconds, seconds * 1e9 / float(live.requests().max(1)));
+    let seconds = start.elapsed().as_secs_f64();
+    println!("live: {:.3} s, {:.0} ns per request", seconds, seconds * 1e9 / float(live.requests().max(1)));
 }
 
 fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
-    let begun = Moment::now();
+    let start = Moment::now();
     let mut analysis = Analysis::new(settings());
     export::feed(&mut analysis, requests, &[tokens.to_owned()], |_| true)?;
-    println!("read and fed: {:.2} s, {}", begun.elapsed().as_secs_f64(), memory());
+    println!("read and fed: {:.2} s, {}", start.elapsed().as_secs_f64(), memory());
     let finishing = Moment::now();
     let report = analysis.finish();
     println!(
@@ -82,13 +83,13 @@ fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportErro
         finishing.elapsed().as_secs_f64(),
         float_of(report.results.len())
     );
-    println!("analysis: {:.2} s", begun.elapsed().as_secs_f64());
+    println!("analysis: {:.2} s", start.elapsed().as_secs_f64());
     println!("{}", memory());
     Ok(())
 }
 
-/// The most memory that was held so far.
-#[expect(clippy::disallowed_methods, reason = "the path is the kernel's, and nobody's to choose")]
+/// The peak memory of the process so far.
+#[expect(clippy::disallowed_methods, reason = "the path is fixed and in the kernel's file system")]
 fn memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let most = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
@@ -119,7 +120,7 @@ fn settings() -> Settings {
     }
 }
 
-/// Numbers that look drawn but are the same in each run.
+/// Pseudo-random numbers that are the same in each run.
 const fn scatter(id: u64, salt: u64) -> u64 {
     let mixed = (id ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 40

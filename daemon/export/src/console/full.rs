@@ -1,4 +1,4 @@
-//! Everything: both views side by side, intervals, phases, errors, the server's numbers, AIPerf's tables, and the verdict.
+//! Writes the full console report: both views, intervals, phases, errors, server metrics, AIPerf's tables, and the verdict.
 
 use super::{VIEW_STATS, VIEWS, View, absent, from_server, grouped, label, number, of_histogram};
 use crate::artifacts::Artifacts;
@@ -37,17 +37,17 @@ pub(super) fn write(
         writeln!(out, "\nAccepted drafts per step (% of steps):  {shares}")?;
     }
     if artifacts.settings.steady_state {
-        out.write_all(steady_says(report, width).as_bytes())?;
+        out.write_all(steady_note(report, width).as_bytes())?;
     }
     out.write_all(streamed(artifacts, width).as_bytes())?;
     if marked {
-        writeln!(out, "\n* Too few samples for this percentile: another run may well give another number.")?;
+        writeln!(out, "\n* Too few samples for this percentile: another run may well differ.")?;
     }
     out.write_all(verdict(artifacts, width, colour).as_bytes())?;
     Ok(())
 }
 
-/// Client, kernel, what lies between them, and what the server itself says.
+/// Client, kernel, the difference between them, and the server's own metrics.
 fn views(artifacts: &Artifacts<'_>, marked: &mut bool) -> Table {
     let report = artifacts.report;
     let columns = VIEW_STATS.map(|stat| (stat.name(), Side::Right));
@@ -86,7 +86,7 @@ fn views(artifacts: &Artifacts<'_>, marked: &mut bool) -> Table {
     table
 }
 
-/// How sure the numbers of the first table are.
+/// The confidence intervals of the first table's metrics.
 fn intervals(report: &Report) -> Table {
     let columns = INTERVAL_STATS.map(|stat| (stat.name(), Side::Right));
     let columns =
@@ -108,7 +108,7 @@ fn intervals(report: &Report) -> Table {
     table
 }
 
-/// The measured phases side by side, where there are several.
+/// The measured phases in columns, if there are several.
 fn phases(report: &Report) -> Table {
     let columns = PHASE_NUMBERS.map(|(label, ..)| (label, Side::Right));
     let counts = [("Phase", Side::Left), ("Requests", Side::Right), ("Failed", Side::Right)];
@@ -127,7 +127,7 @@ fn phases(report: &Report) -> Table {
     table
 }
 
-/// The main numbers of the steady part of the run.
+/// The main metrics of the run's steady state.
 fn steady(report: &Report) -> Table {
     let columns = STATS.map(|stat| (stat.name(), Side::Right));
     let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
@@ -143,7 +143,7 @@ fn steady(report: &Report) -> Table {
     table
 }
 
-/// Shares of verifications by how many drafted tokens each accepted; eight and more together, as AIPerf shows them.
+/// The share of verifications by number of accepted draft tokens; eight and more together, as in AIPerf.
 fn accepted_drafts(report: &Report) -> Option<String> {
     let drafts = &report.accepted_drafts;
     let all = metric::float(drafts.values().sum::<u64>());
@@ -162,16 +162,16 @@ fn accepted_drafts(report: &Report) -> Option<String> {
     Some(shares.join("   "))
 }
 
-/// What the steady part of the run is, or that there is none.
-fn steady_says(report: &Report, width: usize) -> String {
+/// A description of the steady state, or that there is none.
+fn steady_note(report: &Report, width: usize) -> String {
     let text = match &report.steady {
         None => format!("Steady state: none; {NOT_STEADY}."),
         Some(Steady { slice, in_flight, requests, startup, drain }) => {
             let seconds = |from: RealNs, to: RealNs| metric::float(to.0.saturating_sub(from.0)) / 1e9;
             format!(
-                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It has \
-                 the {requests} requests that began in it; {startup} of the start-up and {drain} of the drain are left \
-                 out.",
+                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It \
+                 includes the {requests} requests that started in it; {startup} of the ramp-up and {drain} of the drain \
+                 are left out.",
                 seconds(report.begin, slice.begin),
                 seconds(report.begin, slice.end),
             )
@@ -181,7 +181,7 @@ fn steady_says(report: &Report, width: usize) -> String {
     format!("\n{lines}\n")
 }
 
-/// What only the server knows.
+/// Metrics that only the server has.
 fn server(artifacts: &Artifacts<'_>) -> Table {
     let columns = SERVER_STATS.map(|stat| (stat.name(), Side::Right));
     let columns = [("Metric", Side::Right)].into_iter().chain(columns).collect::<Vec<_>>();
@@ -228,18 +228,18 @@ fn verdict(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> String {
     text
 }
 
-/// Who was told meanwhile and did not hear everything.
+/// Exporters that did not receive everything.
 fn streamed(artifacts: &Artifacts<'_>, width: usize) -> String {
-    let missed = artifacts.run.streamed.iter().filter(|told| told.failed > 0 || told.dropped > 0);
-    let told = missed.map(|Streamed { to, succeeded, failed, dropped, problem }| {
+    let missed = artifacts.run.streamed.iter().filter(|to| to.failed > 0 || to.dropped > 0);
+    let lines = missed.map(|Streamed { to, succeeded, failed, dropped, problem }| {
         let why = problem.as_ref().map(|why| format!(" (the last: {why})")).unwrap_or_default();
         let text = format!(
-            "Streamed to the {to}: {dropped} dropped, {failed} of {} exports failed{why}. The files here are whole.",
+            "Streamed to the {to}: {dropped} dropped, {failed} of {} exports failed{why}. The files are complete.",
             failed + succeeded
         );
         format!("{}\n", wrap(&text, width.saturating_sub(1).max(20)).join("\n"))
     });
-    told.collect()
+    lines.collect()
 }
 
 fn errors(report: &Report) -> Table {
@@ -253,7 +253,7 @@ fn errors(report: &Report) -> Table {
     table
 }
 
-/// Whether it is a curve of tokens or first tokens that no request had: AIPerf's files have it as 0.
+/// Whether it is a curve of tokens or first tokens that no request produced: AIPerf's files have it as 0.
 fn is_of_nothing(result: &MetricResult) -> bool {
     matches!(result.metric.group, Group::Effective | Group::Active)
         && result.stats.get(Stat::Max).is_some_and(|most| most.get() == 0.0)
@@ -276,18 +276,18 @@ fn table(report: &Report, (group, title): (Group, &str), marked: &mut bool) -> T
     table
 }
 
-/// Names and sentences of a run that others stored are cut there.
+/// Foreign names and texts are cut to this length.
 const NAME_CHARACTERS_MAX: usize = 64;
 const TEXT_CHARACTERS_MAX: usize = 2000;
 
 const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
 
-/// From here on, accepted drafts are shown together.
+/// From this number on, accepted draft tokens are shown together.
 const MOST_ACCEPTED: u32 = 8;
 
 const INTERVAL_STATS: [Stat; 4] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
 
-/// In place of an interval.
+/// Shown instead of an interval.
 const TOO_FEW: &str = "too few";
 
 const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];

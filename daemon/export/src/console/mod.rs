@@ -1,7 +1,7 @@
-//! What a person reads when the run is over: one screen that ends with the verdict, or everything.
+//! Writes the console report: one screen that ends with the verdict, or every table.
 //!
 //! ```text
-//! screen.rs   80 columns, 24 lines: latencies, what the client added, throughput, errors, verdict
+//! screen.rs   80 columns, 24 lines: latencies, client overhead, throughput, errors, verdict
 //! full.rs     every table, and the verdict; profile_export_console.txt is this one
 //! ```
 
@@ -24,15 +24,15 @@ pub enum Extent {
     Full,
 }
 
-/// Writes `profile_export_console.txt`: every table, 140 columns, no colours.
+/// Writes `profile_export_console.txt`: every table, 140 columns, no colors.
 pub(crate) fn write_file(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     write(artifacts, Extent::Full, FILE_WIDTH, Colour::Plain, out)
 }
 
-/// Writes the console's text for a terminal of this width.
+/// Writes the console report for a terminal of this width.
 ///
 /// # Errors
-/// When the place to write to refuses.
+/// When the output cannot be written.
 pub fn write(
     artifacts: &Artifacts<'_>,
     extent: Extent,
@@ -51,11 +51,11 @@ struct View {
     label: &'static str,
     client: &'static str,
     kernel: &'static str,
-    /// How much more the client saw, request by request.
+    /// The client's excess over the kernel, request by request.
     added: &'static str,
 }
 
-/// What the server calls one of the known things, with its numbers.
+/// The server's own metric of a known kind, with its statistics.
 fn from_server<'a>(
     artifacts: &Artifacts<'a>,
     twin: Twin,
@@ -67,7 +67,7 @@ fn from_server<'a>(
     })
 }
 
-/// A statistic of a server's histogram; quantiles are estimates within a bucket, and say so.
+/// A statistic of a server's histogram; quantiles are marked as estimates within a bucket.
 fn of_histogram(series: &Series, stat: Stat, factor: f64) -> String {
     if stat == Stat::Avg {
         return series.get("avg").map_or_else(absent, |avg| grouped(avg * factor));
@@ -87,7 +87,7 @@ fn label(result: &MetricResult) -> String {
     format!("{} ({})", result.metric.header, result.metric.display.name())
 }
 
-/// A statistic with a mark where the sample is too small for it.
+/// A statistic, marked if the sample is too small for it.
 fn number(result: &MetricResult, stat: Stat, marked: &mut bool) -> String {
     let Some(value) = result.stats.get(stat) else { return absent() };
     let text = grouped(value.get());
@@ -103,7 +103,7 @@ fn absent() -> String {
     "N/A".to_owned()
 }
 
-/// Two decimals, with commas between thousands.
+/// Two decimals, with thousands separators.
 fn grouped(number: f64) -> String {
     let text = format!("{:.2}", number.abs());
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, "00"));

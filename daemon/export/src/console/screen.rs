@@ -1,4 +1,4 @@
-//! One screen: what was asked, what came back, what the client added, what went wrong, and whether to trust it.
+//! Writes one screen: the load, the results, the client's overhead, errors, and the verdict.
 //!
 //! Everything else is in the file that [`super::full`] writes.
 
@@ -13,7 +13,7 @@ use record::{Reason, Run, Standing, Streamed};
 use std::io::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Writes it: no line is wider than `width`, and there are at most [`LINES_MAX`].
+/// Writes the screen: no line is wider than `width`, and there are at most [`LINES_MAX`].
 pub(super) fn write(
     artifacts: &Artifacts<'_>,
     width: usize,
@@ -30,7 +30,7 @@ pub(super) fn write(
     lines.extend(errors(artifacts.report, width));
     lines.extend(exports(artifacts.run, width));
     if marked {
-        lines.push("* too few requests for this percentile: another run may well give another".to_owned());
+        lines.push("* too few requests for this percentile: another run may well differ".to_owned());
     }
     if lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(String::new());
@@ -43,7 +43,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// What was measured: the load, the target, the time, the source of the timestamps.
+/// The load, the target, the duration, and the timestamp source.
 fn head(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> Vec<String> {
     let run = artifacts.run;
     let endpoint = &run.plan.endpoint;
@@ -63,7 +63,7 @@ fn head(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> Vec<String> 
     vec![colour.bold(&cut(&what.join("  "), width)), cut(&how, width)]
 }
 
-/// The load of the first measured phase, where it says one.
+/// The load of the first measured phase, if it has one.
 fn load(run: &Run) -> String {
     let Some(phase) = run.plan.load.profiling().filter(|_| run.plan.watch.is_none()) else {
         return String::new();
@@ -78,7 +78,7 @@ fn load(run: &Run) -> String {
     text
 }
 
-/// The latencies that there are, as the kernel saw them where it did, with what the client added.
+/// The available latencies, from kernel timestamps if there are any, with the client's overhead.
 fn latencies(artifacts: &Artifacts<'_>, width: usize, colour: Colour, marked: &mut bool) -> Vec<String> {
     let report = artifacts.report;
     let mut rows = Vec::new();
@@ -101,7 +101,7 @@ fn latencies(artifacts: &Artifacts<'_>, width: usize, colour: Colour, marked: &m
         return Vec::new();
     }
     let kernel = VIEWS.iter().any(|view| report.get(view.kernel).is_some());
-    let whose = if kernel { "As the kernel saw it" } else { "As the client saw it" };
+    let whose = if kernel { "Measured by the kernel" } else { "Measured by the client" };
     let names = VIEW_STATS.map(|stat| stat.name().to_owned());
     let mut lines = vec![colour.bold(&row(whose, names, width))];
     lines.append(&mut rows);
@@ -126,11 +126,11 @@ fn totals(report: &Report) -> Vec<String> {
         let parts = parts.iter().filter_map(|(label, value)| Some(format!("{label} {}", value.as_ref()?)));
         parts.collect::<Vec<_>>().join("   ")
     };
-    let answered = report.get("request_latency").or_else(|| report.get("kernel_request_latency"));
+    let completed = report.get("request_latency").or_else(|| report.get("kernel_request_latency"));
     let rates = with(&[
-        ("Requests/s", answered.and_then(|_| of("request_throughput", Stat::Avg))),
+        ("Requests/s", completed.and_then(|_| of("request_throughput", Stat::Avg))),
         ("Output tokens/s", of("output_token_throughput", Stat::Avg)),
-        ("In flight", answered.and_then(|_| of("effective_concurrency", Stat::Avg))),
+        ("In flight", completed.and_then(|_| of("effective_concurrency", Stat::Avg))),
     ]);
     let lengths = with(&[
         ("Tokens per request: in", of("input_sequence_length", Stat::Avg)),
@@ -139,13 +139,13 @@ fn totals(report: &Report) -> Vec<String> {
     [rates, lengths].into_iter().filter(|line| !line.is_empty()).collect()
 }
 
-/// How many requests failed, and the most frequent errors.
+/// The number of failed requests, and the most frequent errors.
 fn errors(report: &Report, width: usize) -> Vec<String> {
     if report.failed == 0 {
         return Vec::new();
     }
     let (failed, all) = (grouped_count(report.failed), grouped_count(report.requests));
-    let mut lines = vec![format!("{failed} of {all} requests have no answer:")];
+    let mut lines = vec![format!("{failed} of {all} requests failed:")];
     for error in report.errors.iter().take(ERRORS_SHOWN) {
         let code = error.code.map_or_else(String::new, |code| format!("{code} "));
         let text = format!("  {} x {code}{}: {}", error.count, error.kind, error.message);
@@ -158,22 +158,22 @@ fn errors(report: &Report, width: usize) -> Vec<String> {
     lines
 }
 
-/// Exporters that did not get everything.
+/// Exporters that did not receive everything.
 fn exports(run: &Run, width: usize) -> Vec<String> {
     let missed = run.streamed.iter().filter(|export| export.failed > 0 || export.dropped > 0);
-    // The counts come first: an address may be as long as it likes.
+    // The counts come first: an address may be of any length.
     let missed = missed.flat_map(|export| {
         let Streamed { to, succeeded, failed, dropped, .. } = export;
         let all = failed + succeeded;
         wrap(
-            &format!("{dropped} dropped, {failed} of {all} exports failed: {to}; the files are whole"),
+            &format!("{dropped} dropped, {failed} of {all} exports failed: {to}; the files are complete"),
             width,
         )
     });
     missed.take(EXPORTS_SHOWN).collect()
 }
 
-/// The verdict with its reasons, worst first, in as many lines as there is room.
+/// The verdict with its reasons, worst first, limited to the available lines.
 fn verdict(run: &Run, room: usize, width: usize, colour: Colour) -> Vec<String> {
     let attributes = match run.verdict.standing {
         Standing::Valid => "1;32",
@@ -184,7 +184,7 @@ fn verdict(run: &Run, room: usize, width: usize, colour: Colour) -> Vec<String> 
     let reasons = &run.verdict.reasons;
     for (place, reason) in reasons.iter().enumerate() {
         let text = explained(reason, width);
-        // The names of those that have no room take a line.
+        // One line lists the names of the reasons that do not fit.
         let is_last = place + 1 == reasons.len();
         if lines.len() + text.len() + usize::from(!is_last) > room {
             let names = reasons[place..].iter().map(|reason| reason.name.as_str()).collect::<Vec<_>>();
@@ -210,7 +210,7 @@ fn explained(reason: &Reason, width: usize) -> Vec<String> {
     parts.iter().enumerate().map(|(place, part)| format!("{}{part}", first(place))).collect()
 }
 
-/// Text of others, made harmless and cut to a width.
+/// Foreign text, escaped and cut to a width.
 fn cut(text: &str, width: usize) -> String {
     let text = visible_within(text, TEXT_MAX);
     if text.width() <= width {
@@ -231,15 +231,15 @@ fn grouped_count(count: u64) -> String {
     text.strip_suffix(".00").unwrap_or(&text).to_owned()
 }
 
-/// With the two lines that say where the files are, and the prompt, 24.
+/// 24 with the two lines about the files, and the prompt.
 const LINES_MAX: usize = 21;
 const NARROWEST: usize = 78;
 const WIDEST: usize = 100;
-/// A column of numbers.
+/// Width of a column of numbers.
 const CELL: usize = 10;
 const ERRORS_SHOWN: usize = 2;
-/// Lines of exporters that did not get everything.
+/// Maximum lines of exporters.
 const EXPORTS_SHOWN: usize = 4;
-/// Lines of one reason.
+/// Maximum lines of a reason.
 const REASON_LINES: usize = 3;
 const TEXT_MAX: usize = 2000;

@@ -1,4 +1,4 @@
-//! A server's metrics in AIPerf's long form: labels as columns, counters and histograms as they grew.
+//! Tests a server's metrics in AIPerf's long form: labels as columns, counters and histograms as increases.
 
 use crate::sample_run::{bare, sample_run};
 use arrow_array::cast::AsArray;
@@ -42,7 +42,7 @@ fn rows() -> Vec<ServerSample> {
 }
 
 /// Each row as `name labels value sum count le bucket`.
-fn told(batch: &RecordBatch) -> Vec<String> {
+fn described(batch: &RecordBatch) -> Vec<String> {
     let column = |name: &str| batch.column_by_name(name).unwrap();
     let text = |name: &str, row: usize| {
         let texts = column(name).as_string::<i32>();
@@ -62,7 +62,7 @@ fn told(batch: &RecordBatch) -> Vec<String> {
 }
 
 #[test]
-fn a_servers_metrics_are_told_as_aiperf_tells_them() {
+fn a_servers_metrics_are_written_as_aiperf_writes_them() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = PartWriter::new(folder.path(), "part", Limits::STANDARD, &[]);
     rows().into_iter().for_each(|row| writer.push(row).unwrap());
@@ -83,9 +83,9 @@ fn a_servers_metrics_are_told_as_aiperf_tells_them() {
     let reader =
         ParquetRecordBatchReaderBuilder::try_new(export::source::open(&path, 1 << 30).unwrap()).unwrap();
     let names = reader.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-    assert_eq!(names[5..8], ["timestamp_ns", "model", "rank"], "a label that is called as a column has none");
-    let told_of_file = reader.metadata().file_metadata().key_value_metadata().unwrap();
-    assert!(told_of_file.iter().any(|pair| pair.key == "aiperf.label_columns"), "where it is from");
+    assert_eq!(names[5..8], ["timestamp_ns", "model", "rank"], "a label with the name of a column has none");
+    let file_metadata = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    assert!(file_metadata.iter().any(|pair| pair.key == "aiperf.label_columns"), "the file's origin");
     let batches = reader.build().unwrap().map(Result::unwrap).collect::<Vec<_>>();
     assert_eq!(batches.len(), 1, "few rows");
     let expected = [
@@ -99,9 +99,9 @@ fn a_servers_metrics_are_told_as_aiperf_tells_them() {
         "took_seconds - - - 0 0 +Inf 0",
     ];
     assert_eq!(
-        told(&batches[0]),
+        described(&batches[0]),
         expected,
-        "from the last scrape before the phase; what is reset has not grown"
+        "increases since the last scrape before the phase; none after a reset"
     );
     let dates = batches[0].column_by_name("timestamp_ns").unwrap().as_primitive::<Int64Type>().clone();
     assert!(dates.values().is_sorted(), "in the order of the scrapes");

@@ -1,5 +1,5 @@
-//! Records that no honest server makes go through the analysis and every exporter: nothing panics, nothing infinite
-//! or undefined is written, and what is JSON can be read again.
+//! Feeds extreme records through the analysis and every exporter: nothing panics, nothing infinite or undefined is written, and
+//! JSON stays readable.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod long_form;
@@ -9,7 +9,7 @@ use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::{Artifacts, EXPORTERS, Exchange, Payloads, Said, Texts, write_wanted};
+use export::{Artifacts, EXPORTERS, Exchange, Payloads, ResponseText, Texts, write_wanted};
 use metric::gpu::{Gpus, Join};
 use metric::{Analysis, Live, Settings, Threshold, Window};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn hostile_records_make_honest_files(
+    fn extreme_records_never_produce_invalid_files(
         exchanges in proptest::collection::vec(exchange(), 0..12),
         windowed in any::<bool>(),
         sliced in any::<bool>(),
@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_gpus_make_honest_files(
+    fn extreme_gpu_samples_never_produce_invalid_files(
         samples in proptest::collection::vec(gpu_sample(), 0..60),
         exchanges in proptest::collection::vec(exchange(), 0..6),
         window in any::<(u64, u64)>(),
@@ -89,14 +89,14 @@ fn check(run: &record::Run, settings: &Settings, exchanges: &Vec<Exchange>, toke
     });
 }
 
-/// Nothing infinite or undefined is written, and what is JSON can be read again.
+/// Nothing infinite or undefined is written, and JSON stays readable.
 fn honest(artifacts: &Artifacts<'_>) {
     for exporter in EXPORTERS.iter().filter(|exporter| !exporter.default.starts_with("server_")) {
         let mut out = Vec::new();
         (exporter.write)(artifacts, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         for word in ["NaN", "nan,", "inf,", "inf\n", "Infinity", "SECRET"] {
-            assert!(!text.contains(word), "{} holds {word}", exporter.default);
+            assert!(!text.contains(word), "{} contains {word}", exporter.default);
         }
         match exporter.default.rsplit_once('.') {
             Some((_, "json")) => no_null(&serde_json::from_str(&text).unwrap()),
@@ -133,7 +133,7 @@ fn gpu_sample() -> impl Strategy<Value = GpuSample> {
     })
 }
 
-/// The files of phases go through the same writers; here it counts that each stays in its folder.
+/// The files of phases use the same writers; this test checks that each stays in its directory.
 #[test]
 fn phases_stay_in_their_folders() {
     let run = sample_run::sample_run(0);
@@ -154,13 +154,13 @@ fn phases_stay_in_their_folders() {
     assert!(written.iter().all(|path| path.starts_with(folder.path()) && path.is_file()), "{written:?}");
 }
 
-/// Whoever says that every response is what its last bytes are.
+/// Returns the last bytes of every response as its text.
 struct Echo;
 
 impl Texts for Echo {
-    fn said(&self, exchange: &Exchange) -> Option<Said> {
+    fn response_text(&self, exchange: &Exchange) -> Option<ResponseText> {
         let text = String::from_utf8_lossy(&exchange.responses.last()?.data).into_owned();
-        Some(Said { all: text.clone(), answer: text })
+        Some(ResponseText { all: text.clone(), answer: text })
     }
 
     fn message(&self, answer: &str) -> Option<serde_json::Value> {
@@ -168,11 +168,11 @@ impl Texts for Echo {
     }
 }
 
-/// Of the summaries: a metric without a value has no key.
+/// For summaries: a metric without a value has no key.
 fn no_null(document: &serde_json::Value) {
     for (tag, metric) in document.as_object().unwrap() {
         if let Some(metric) = metric.as_object().filter(|metric| metric.contains_key("unit")) {
-            assert!(metric.values().all(|value| !value.is_null()), "{tag} holds null");
+            assert!(metric.values().all(|value| !value.is_null()), "{tag} contains null");
         }
     }
 }
@@ -214,7 +214,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
             let response =
                 |index: Option<u32>| Response { request_id: request.request_id, index, data: data.clone() };
             let responses = [None, Some(0), Some(1)].map(response).to_vec();
-            Exchange { request, tokens, responses, told: None }
+            Exchange { request, tokens, responses, foreign: None }
         })
 }
 

@@ -10,14 +10,14 @@ use spec::{
 };
 use std::collections::BTreeMap;
 
-/// A streamed chat run whose stamps count from `epoch_ns`.
+/// A streamed chat run whose timestamps count from `epoch_ns`.
 pub(crate) fn sample_run(epoch_ns: u64) -> Run {
     let clock = Anchor { mono_ns: MonoNs(0), real_ns: RealNs(epoch_ns), uncertainty_ns: DurationNs(40) };
     let figure = Figure { name: "late_p99".to_owned(), value: 2.5, unit: "ms".to_owned() };
     let reason = Reason {
         name: "late_requests".to_owned(),
         standing: Standing::Degraded,
-        text: "Requests left later than the schedule wanted; give the load generator a core of its own."
+        text: "Requests were sent later than scheduled; give the load generator a core of its own."
             .to_owned(),
         figures: vec![figure],
     };
@@ -47,7 +47,7 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
             to: "OTel collector at http://localhost:4318 (spans)".to_owned(),
             failed: 1,
             dropped: 7,
-            problem: Some("it says no".to_owned()),
+            problem: Some("it refused".to_owned()),
             ..Streamed::default()
         }],
         client: None,
@@ -55,7 +55,7 @@ pub(crate) fn sample_run(epoch_ns: u64) -> Run {
     }
 }
 
-/// A run and its numbers without anything else.
+/// A run and its metrics without anything else.
 pub(crate) fn bare<'a>(
     run: &'a Run,
     report: &'a Report,

@@ -1,7 +1,7 @@
-//! The Parquet files as others read them: pyarrow, DuckDB and Polars, from the Python environment that
-//! `cargo xtask setup` makes.
+//! Tests that other programs read the Parquet files: pyarrow, DuckDB and Polars, from the Python environment that `cargo xtask
+//! setup` creates.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stdout, reason = "a skipped test prints the reason")]
 
 use common::clock::MonoNs;
 use common::id::RequestId;
@@ -40,12 +40,12 @@ fn other_programs_read_the_same() {
     layout(&found["layout"]);
 }
 
-/// Row groups, encodings and bounds are what readers of large files need.
+/// Row groups, encodings and bounds that readers of large files need.
 fn layout(layout: &Value) {
     let groups = layout["groups"].as_array().unwrap();
     let (last, full) = groups.split_last().unwrap();
     assert!(!full.is_empty() && full.iter().all(|rows| *rows == 1 << 18), "groups are full: {groups:?}");
-    assert!(last.as_u64().unwrap() <= 1 << 18, "but the last");
+    assert!(last.as_u64().unwrap() <= 1 << 18, "except the last");
     let encodings = |column: &str| layout["encodings"][column].to_string();
     for column in ["request_id", "index", "kernel_received_ns", "reaped_ns", "end_offset", "tokens"] {
         assert!(encodings(column).contains("DELTA_BINARY_PACKED"), "{column}: {}", encodings(column));
@@ -54,11 +54,15 @@ fn layout(layout: &Value) {
         assert!(encodings(column).contains("DICTIONARY"), "{column}: {}", encodings(column));
     }
     assert_eq!(layout["compressions"], json!(["ZSTD"]), "one compression");
-    assert_eq!(layout["bounded"], true, "least and greatest of each group are told");
-    assert_eq!(layout["told"]["aiperfd.schema_version"], record::SCHEMA_VERSION, "the file says what it is");
+    assert_eq!(layout["bounded"], true, "each group has its minimum and maximum");
+    assert_eq!(
+        layout["metadata"]["aiperfd.schema_version"],
+        record::SCHEMA_VERSION,
+        "the file has its schema version"
+    );
 }
 
-/// What docs/DATA.md says of the size of an event.
+/// The size of an event stated in docs/DATA.md.
 #[test]
 fn an_event_takes_few_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -73,10 +77,10 @@ fn an_event_takes_few_bytes() {
 }
 
 fn write<R: Row>(folder: &Path, stem: &str, rows: impl Iterator<Item = R>) -> PathBuf {
-    let told = [("aiperfd.schema_version".to_owned(), record::SCHEMA_VERSION.to_owned())];
+    let metadata = [("aiperfd.schema_version".to_owned(), record::SCHEMA_VERSION.to_owned())];
     let parts = folder.join("parts");
     std::fs::create_dir_all(&parts).unwrap();
-    let mut writer = PartWriter::new(&parts, stem, Limits::STANDARD, &told);
+    let mut writer = PartWriter::new(&parts, stem, Limits::STANDARD, &metadata);
     rows.for_each(|row| writer.push(row).unwrap());
     let path = folder.join(format!("{stem}.parquet"));
     concat(&writer.finish().unwrap(), &path).unwrap();
@@ -86,24 +90,24 @@ fn write<R: Row>(folder: &Path, stem: &str, rows: impl Iterator<Item = R>) -> Pa
 fn read(python: &Path, folder: &Path) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers/read.py");
     let output = Command::new(python).arg(script).arg(folder).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the readers failed: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the readers failed: {stderr}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The environment's Python; without one the test is skipped, but never with `CI=true`.
+/// The environment's Python; without one the test is skipped, except with `CI=true`.
 fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("readers").join("bin/python");
     if python.is_file() {
         return Some(python);
     }
-    let why = format!("`{}` is not there; `cargo xtask setup` makes it", python.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "skipped, which CI does not take: {why}");
+    let why = format!("`{}` does not exist; `cargo xtask setup` creates it", python.display());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "skipped, which CI does not allow: {why}");
     println!("skipped: {why}");
     None
 }
 
-/// Numbers that look drawn but are the same in each run.
+/// Pseudo-random numbers that are the same in each run.
 const fn scatter(id: u64, salt: u64) -> u64 {
     let mixed = (id ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 40

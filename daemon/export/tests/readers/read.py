@@ -1,4 +1,4 @@
-"""Reads the Parquet files of a folder with pyarrow, DuckDB and Polars, and says what each found, as JSON."""
+"""Reads the Parquet files of a directory with pyarrow, DuckDB and Polars, and prints what each found, as JSON."""
 
 import json
 import sys
@@ -58,7 +58,7 @@ def with_polars(folder):
 
 
 def joined(folder):
-    """What a user asks first: each request's time to first token, by DuckDB, with events beside requests."""
+    """A user's typical first query: each request's time to first token, by DuckDB, joining events and requests."""
     query = f"""
         SELECT count(*), sum(first_token)::BIGINT, count(input_tokens), any_value(outcome)
         FROM '{folder}/requests.parquet'
@@ -69,17 +69,17 @@ def joined(folder):
 
 
 def layout(folder):
-    """How the file lies on disk."""
+    """The physical layout of the file."""
     metadata = pyarrow.parquet.ParquetFile(f"{folder}/tokens.parquet").metadata
     groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
     columns = [groups[0].column(place) for place in range(groups[0].num_columns)]
-    told = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items()}
+    pairs = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items()}
     return {
         "groups": [group.num_rows for group in groups],
         "encodings": {column.path_in_schema: sorted(column.encodings) for column in columns},
         "compressions": sorted({column.compression for column in columns}),
         "bounded": all(column.statistics is not None for column in columns),
-        "told": {key: value for key, value in told.items() if key.startswith("aiperfd.")},
+        "metadata": {key: value for key, value in pairs.items() if key.startswith("aiperfd.")},
     }
 
 

@@ -1,5 +1,5 @@
-//! What the client added to a request's times: by how much its own view of one exceeds the kernel's, request by request.
-//! Percentiles of it are not the differences of percentiles.
+//! The client's overhead on a request's times: how much the client's measurement exceeds the kernel's, request by request. Its
+//! percentiles are not the differences of percentiles.
 
 use crate::case::Case;
 use crate::kernel::{kernel_inter_token_latency, kernel_request_latency, kernel_time_to_first_token};
@@ -7,25 +7,25 @@ use crate::latency::{inter_token_latency, request_latency, time_to_first_token};
 use crate::metric::{Flags, Group, Metric};
 use crate::value::Value;
 
-/// To the time to first token.
+/// Overhead on the time to first token.
 pub(crate) const TIME_TO_FIRST_TOKEN: Metric =
     Metric::record("client_added_time_to_first_token", "Time to First Token Added by the Client", first_token)
         .latency()
         .ours(Group::Client)
         .order(4001)
         .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
-        .text("time_to_first_token - kernel_time_to_first_token of the same request; below 0 where the last byte of a request left after its hand-over was reported.");
+        .text("time_to_first_token - kernel_time_to_first_token of the same request; negative if the last byte of a request was sent after its submission was reported.");
 
-/// To the inter-token latency.
+/// Overhead on the inter-token latency.
 pub(crate) const INTER_TOKEN_LATENCY: Metric =
     Metric::record("client_added_inter_token_latency", "Inter Token Latency Added by the Client", inter_token)
         .latency()
         .ours(Group::Client)
         .order(4002)
         .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
-        .text("inter_token_latency - kernel_inter_token_latency of the same request; below 0 where its first token was read later after its arrival than its last.");
+        .text("inter_token_latency - kernel_inter_token_latency of the same request; negative if its first token was read with more delay after its arrival than its last.");
 
-/// To the request latency.
+/// Overhead on the request latency.
 pub(crate) const REQUEST_LATENCY: Metric =
     Metric::record("client_added_request_latency", "Request Latency Added by the Client", latency)
         .latency()

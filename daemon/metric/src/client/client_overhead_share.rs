@@ -1,4 +1,4 @@
-//! The share of the client's time to first token that is the client's own.
+//! The share of the client's time to first token that is the client's overhead.
 
 use crate::case::Case;
 use crate::kernel::kernel_time_to_first_token;

@@ -1,4 +1,4 @@
-//! How long events lay in the kernel before the client read them.
+//! How long events were in the kernel before the client read them.
 
 use crate::metric::{Group, List, Metric};
 

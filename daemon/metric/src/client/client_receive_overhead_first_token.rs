@@ -1,4 +1,4 @@
-//! How long the first token lay in the kernel before the client read it.
+//! How long the first token was in the kernel before the client read it.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};

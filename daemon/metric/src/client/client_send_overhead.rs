@@ -1,4 +1,4 @@
-//! What the client added before the server could see the request.
+//! The client's overhead before the server could receive the request.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric};
@@ -13,7 +13,7 @@ pub(crate) const METRIC: Metric = Metric::record("client_send_overhead", "Client
     .text("kernel_sent_last - due.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
-    // When a request that others sent was due is not known.
+    // The due time of another process's request is unknown.
     case.submitted_ns?;
     case.since_due(case.kernel_sent_last_ns)
 }

@@ -1,4 +1,4 @@
-//! What the client saw and added, by the definitions that other tools use.
+//! Metrics of the client's view and overhead, including definitions of other tools.
 
 pub(crate) mod client_added;
 pub(crate) mod client_overhead_share;

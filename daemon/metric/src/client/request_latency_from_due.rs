@@ -1,4 +1,4 @@
-//! Request latency from the moment at which the schedule wanted it sent: free of coordinated omission.
+//! Request latency from the scheduled send time: free of coordinated omission.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric};
@@ -21,7 +21,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn the_schedule_begins_it() {
+    fn it_starts_at_the_scheduled_time() {
         check(&super::METRIC, |_| (), Some(102e6));
     }
 }

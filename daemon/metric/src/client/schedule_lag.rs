@@ -1,4 +1,4 @@
-//! How late the client handed the request to the kernel: the schedule's lag.
+//! How late the client submitted the request to the kernel, compared with the schedule.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric};

@@ -1,4 +1,4 @@
-//! The mean time per token, the wait for the first included: what GuideLLM calls TPOT.
+//! The mean time per token including the wait for the first: GuideLLM's TPOT.
 
 use crate::case::Case;
 use crate::latency::request_latency;

@@ -1,4 +1,4 @@
-//! Time to the first event of any kind: what vLLM's chat benchmark calls TTFT.
+//! Time to the first event of any kind: the TTFT of vLLM's chat benchmark.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};

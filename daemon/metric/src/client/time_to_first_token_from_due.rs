@@ -1,4 +1,4 @@
-//! Time to first token from the moment at which the schedule wanted the request sent: free of coordinated omission.
+//! Time to first token from the scheduled send time: free of coordinated omission.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};
@@ -23,7 +23,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn the_schedule_begins_it() {
+    fn it_starts_at_the_scheduled_time() {
         check(&super::METRIC, |_| (), Some(22e6));
     }
 }

@@ -1,4 +1,4 @@
-//! From the first request to the last token, without what lies between measured phases.
+//! From the first request to the last token, without the time between measured phases.
 
 use crate::metric::{Group, Metric, Unit};
 use crate::totals::Totals;

@@ -1,4 +1,4 @@
-//! Requests that ended, well or not.
+//! Requests that ended, successfully or not.
 
 use crate::metric::{Flags, Metric, Unit};
 use crate::totals::Totals;

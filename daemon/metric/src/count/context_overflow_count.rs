@@ -1,4 +1,4 @@
-//! Failed requests that the server found too long.
+//! Failed requests that the server rejected as too long.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};
@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::sum("context_overflow_count", "Context
     .unit(Unit::Requests)
     .group(Group::Hidden)
     .flags(Flags::ERROR_ONLY.and(Flags::NO_INDIVIDUAL_RECORDS))
-    .text("Failed requests whose error message speaks of the context length.");
+    .text("Failed requests whose error message mentions the context length.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
     let message = case.error_message.as_deref().unwrap_or("").to_lowercase();
@@ -26,7 +26,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn the_message_tells() {
+    fn the_message_identifies_it() {
         check(&super::METRIC, |_| (), Some(0.0));
         check(
             &super::METRIC,

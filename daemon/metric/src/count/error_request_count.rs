@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::sum("error_request_count", "Error Requ
     .unit(Unit::Requests)
     .group(Group::Hidden)
     .flags(Flags::ERROR_ONLY.and(Flags::NO_INDIVIDUAL_RECORDS))
-    .text("Requests without a valid answer.");
+    .text("Requests without a valid response.");
 
 const fn value(_: &Case<'_>) -> Option<Value> {
     Some(Value::ONE)

@@ -1,4 +1,4 @@
-//! When the last answered request had its last token.
+//! When the last successful request received its last token.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Kind, Metric, Unit};

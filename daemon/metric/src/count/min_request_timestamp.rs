@@ -1,4 +1,4 @@
-//! When the first answered request began.
+//! When the first successful request started.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Kind, Metric, Unit};
@@ -13,7 +13,7 @@ pub(crate) const METRIC: Metric = Metric::sum("min_request_timestamp", "Minimum 
     .text("The least date of submitted.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
-    Value::new(float(case.date(case.begun()).0))
+    Value::new(float(case.date(case.started()).0))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How many requests, and over which time: AIPerf's aggregates.
+//! How many requests there were, and over which time: AIPerf's aggregates.
 
 pub(crate) mod benchmark_duration;
 pub(crate) mod completed_request_count;

@@ -1,4 +1,4 @@
-//! Requests that were answered.
+//! Requests that succeeded.
 
 use crate::case::Case;
 use crate::metric::{Flags, Metric, Unit};
@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::sum("request_count", "Request Count", 
     .unit(Unit::Requests)
     .order(1100)
     .flags(Flags::LARGER_IS_BETTER.and(Flags::NO_INDIVIDUAL_RECORDS))
-    .text("Requests with a valid answer.");
+    .text("Requests with a valid response.");
 
 const fn value(_: &Case<'_>) -> Option<Value> {
     Some(Value::ONE)

@@ -1,26 +1,26 @@
-//! What has been drawn until a moment, in joules: piecewise linear between readings.
+//! The cumulative energy over time, in joules: piecewise linear between samples.
 //!
-//! A driver's counter moves in steps; between two of its changes power is taken for even. Without a counter, power is
-//! integrated by trapezoids.
+//! A driver's counter changes in steps; power is assumed constant between two changes. Without a counter, power is integrated
+//! by trapezoids.
 
 use super::series::{Gpus, Series};
 use common::clock::{DurationNs, MonoNs};
 
-/// What has been drawn until a moment.
+/// The cumulative energy over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Curve {
     points: Vec<(MonoNs, f64)>,
 }
 
 impl Curve {
-    /// By an energy counter in MJ; nothing unless it moved.
+    /// From an energy counter in MJ; `None` if it never changed.
     pub(crate) fn of_counter(readings: &[(MonoNs, f64)]) -> Option<Self> {
         let mut points = Vec::<(MonoNs, f64)>::new();
         let (mut joules, mut before) = (0.0, readings.first()?.1);
         for (at, megajoules) in readings {
             let drawn = (megajoules - before) * 1e6;
             before = *megajoules;
-            // One that falls was reset: what it held is not known, so nothing is added.
+            // A counter that falls was reset: its previous value is unknown, so nothing is added.
             if drawn > 0.0 || points.is_empty() {
                 joules += drawn.max(0.0);
                 points.push((*at, joules));
@@ -29,7 +29,7 @@ impl Curve {
         (points.len() > 2).then_some(Self { points })
     }
 
-    /// By power in W.
+    /// From power in W.
     pub(crate) fn of_power(readings: &[(MonoNs, f64)]) -> Option<Self> {
         let mut joules = 0.0;
         let mut points = vec![(readings.first()?.0, 0.0)];
@@ -41,28 +41,28 @@ impl Curve {
         (points.len() > 1).then_some(Self { points })
     }
 
-    /// What a GPU draws, by the best that is known of it: its counter, its power at moments, its mean power.
+    /// A GPU's energy from the best available source: its counter, its instantaneous power, its mean power.
     pub(crate) fn energy_of(gpu: &Series) -> Option<Self> {
         Self::of_counter(gpu.energy()).or_else(|| Self::power_of(gpu))
     }
 
-    /// The same by its power alone.
+    /// A GPU's energy from its power alone.
     pub(crate) fn power_of(gpu: &Series) -> Option<Self> {
         Self::of_power(gpu.power_instant()).or_else(|| Self::of_power(gpu.power()))
     }
 
-    /// The same with the finest resolution in time, for short stretches.
+    /// A GPU's energy with the finest time resolution, for short intervals.
     fn fine_of(gpu: &Series) -> Option<Self> {
         let instant = Self::of_power(gpu.power_instant());
         instant.or_else(|| Self::of_counter(gpu.energy())).or_else(|| Self::of_power(gpu.power()))
     }
 
-    /// What all GPUs draw together.
+    /// The energy of all GPUs together.
     pub(crate) fn energy_of_all(gpus: &Gpus) -> Option<Self> {
         Self::sum(gpus.each().filter_map(Self::energy_of).collect())
     }
 
-    /// The same with the finest resolution in time, for short stretches.
+    /// The energy of all GPUs with the finest time resolution, for short intervals.
     pub(crate) fn fine_of_all(gpus: &Gpus) -> Option<Self> {
         Self::sum(gpus.each().filter_map(Self::fine_of).collect())
     }
@@ -88,18 +88,18 @@ impl Curve {
         Some(Self { points: moments.into_iter().zip(sums).collect() })
     }
 
-    /// What has been drawn until a moment, in joules.
+    /// The energy up to a point in time, in joules.
     pub(crate) fn at(&self, moment: MonoNs) -> f64 {
         let place = self.points.partition_point(|(at, _)| *at <= moment);
         self.from(place.saturating_sub(1), moment)
     }
 
-    /// What was drawn between two moments, in joules.
+    /// The energy between two points in time, in joules.
     pub(crate) fn between(&self, begin: MonoNs, end: MonoNs) -> f64 {
         (self.at(end) - self.at(begin)).max(0.0)
     }
 
-    /// Along the line from a point to the next; before the first and after the last the nearest line goes on a little.
+    /// Interpolates between a point and the next; extrapolates slightly before the first and after the last.
     fn from(&self, place: usize, moment: MonoNs) -> f64 {
         let place = place.min(self.points.len().saturating_sub(2));
         let (Some((from, first)), Some((to, second))) = (self.points.get(place), self.points.get(place + 1))
@@ -118,7 +118,7 @@ impl Curve {
     }
 }
 
-/// How far beyond its readings a curve is believed.
+/// Maximum extrapolation beyond the samples.
 const BEYOND: DurationNs = DurationNs::from_millis(1000);
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! AIPerf's efficiency of the GPUs over the measured phase, by maker: joules and watts against requests and tokens.
+//! AIPerf's GPU efficiency metrics over the measured phase, by vendor: joules and watts per request and token.
 //!
-//! AIPerf takes the energy counter's readings up to 0.666 s after the phase; here they are interpolated at its ends.
+//! AIPerf uses the energy counter's samples up to 0.666 s after the phase; here they are interpolated at its ends.
 
 use super::curve::Curve;
 use super::series::{Gpus, Series};
@@ -13,7 +13,7 @@ use crate::value::Value;
 
 macro_rules! of_maker {
     ($maker:ident $prefix:literal $group:ident $first:literal) => {
-        /// The metrics of one maker's GPUs.
+        /// The metrics of one vendor's GPUs.
         pub(crate) mod $maker {
             use super::{Flags, Group, Injected, Metric, Unit};
 
@@ -48,7 +48,7 @@ macro_rules! of_maker {
 of_maker!(amd "amd_" AmdEfficiency 800);
 of_maker!(nvidia "nvidia_" NvidiaEfficiency 700);
 
-/// The results of every maker of whose GPUs something is known.
+/// The results of every vendor with GPU telemetry.
 pub(crate) fn results(
     gpus: &Gpus,
     window: Window,
@@ -68,7 +68,7 @@ pub(crate) fn results(
     results
 }
 
-/// AIPerf's formulas, each by the end of its tag.
+/// AIPerf's formulas, by the suffix of the tag.
 fn numbers(
     gpus: &[&Series],
     window: Window,

@@ -1,9 +1,9 @@
-//! What the GPUs drew, joined to requests, tokens and gaps on one clock.
+//! Joins the GPUs' energy to requests, tokens and gaps on one clock.
 //!
 //! ```text
 //! joules(t)  ───────────────╱────────╱──    the curve of all GPUs together
-//! request A     ├─────────────────┤         in its time: joules(end) - joules(begin)
-//! request B            ├─────────────┤      its share: of each moment's power, one part of those in flight
+//! request A     ├─────────────────┤         during it: joules(end) - joules(start)
+//! request B            ├─────────────┤      its share: power divided by the requests in flight
 //! ```
 
 use super::curve::Curve;
@@ -23,24 +23,24 @@ use record::Request;
 
 gpu_metrics! { "" ours(Gpu) 0
     ENERGY_IN_REQUEST "gpu_energy_in_request" "GPU Energy During Request" "J" 900 (Flags::NONE)
-        "What all GPUs drew from kernel_sent_last (or submitted) to the last token, whoever else was served meanwhile.";
+        "Energy of all GPUs from kernel_sent_last (or submitted) to the last token, including that of concurrent requests.";
     ENERGY_SHARE "gpu_energy_share" "GPU Energy Share of Request" "J" 910 (Flags::NONE)
-        "What all GPUs drew from submitted to ended, each moment divided by the requests then in flight.";
+        "Energy of all GPUs from submitted to ended, divided at each point in time by the requests in flight.";
     ENERGY_SHARE_PER_OUTPUT_TOKEN "gpu_energy_share_per_output_token" "GPU Energy Share per Output Token" "mJ/token" 920
         (Flags::PRODUCES_TOKENS_ONLY) "1000 * gpu_energy_share / output_sequence_length.";
     ENERGY_PER_INPUT_TOKEN "gpu_energy_per_input_token" "GPU Energy per Input Token" "mJ/token" 930 (Flags::NONE)
-        "1000 * energy of the measured phase / total_isl: all of it, decoding too.";
+        "1000 * energy of the measured phase / total_isl: including decoding.";
     POWER_IN_GAP "gpu_power_in_gap" "GPU Power Between Tokens" "W" 940 (Flags::STREAMING_ONLY)
-        "Mean power of all GPUs in each gap between two events with content of a request, as they arrived (or were read).";
+        "Mean power of all GPUs in each gap between two events with content of a request, by their arrival (or read).";
     ENERGY_BY_POWER "gpu_energy_by_power" "GPU Energy, Power Integrated" "J" 950 (Flags::NONE)
-        "Power over the measured phase, by trapezoids; beside the energy counter.";
+        "Power over the measured phase, by trapezoids, for comparison with the energy counter.";
     COUNTER_DEVIATION "gpu_energy_deviation" "GPU Energy, Power Against Counter" "%" 960 (Flags::NONE)
         "100 * (integrated power - energy counter) / energy counter.";
     CALL_DURATION "gpu_call_duration" "GPU Driver Call" "us" 970 (Flags::NONE)
-        "How long calls to GPUs' drivers, or scrapes of exporters, took: what reading costs.";
+        "Duration of calls to GPU drivers, or of exporter scrapes: the cost of sampling.";
 }
 
-/// Joins the GPUs of a run to its requests and events, fed row by row.
+/// Joins the GPU samples of a run to its requests and events, row by row.
 #[derive(Debug)]
 pub struct Join<'a> {
     gpus: &'a Gpus,
@@ -48,13 +48,13 @@ pub struct Join<'a> {
     window: Window,
     energy: Curve,
     fine: Option<Curve>,
-    /// When requests began and ended; what counts of each valid one of the measured phase.
+    /// Start and end of each request; for each valid one of the measured phase also its fields.
     flights: Vec<(MonoNs, MonoNs, Option<Measured>)>,
-    /// Requests that came after there were too many.
+    /// Requests beyond the maximum.
     passed_over: u64,
-    /// Milliwatts of each gap.
+    /// Power of each gap, in milliwatts.
     gaps: Gaps,
-    /// For how many more gaps there is room.
+    /// The remaining capacity for gaps.
     room: usize,
     before: Option<(RequestId, MonoNs)>,
 }
@@ -67,7 +67,7 @@ struct Measured {
 }
 
 impl<'a> Join<'a> {
-    /// A join of these GPUs; nothing if they tell of no energy, or nothing was measured.
+    /// A join of these GPUs; `None` without energy data or measured phase.
     #[must_use]
     pub fn new(gpus: &'a Gpus, settings: &'a Settings) -> Option<Self> {
         let window = settings.profiling?;
@@ -87,7 +87,7 @@ impl<'a> Join<'a> {
         })
     }
 
-    /// Takes a request.
+    /// Adds a request.
     pub fn request(&mut self, request: &Request) {
         if self.flights.len() >= MOST_FLIGHTS {
             self.passed_over += 1;
@@ -95,14 +95,14 @@ impl<'a> Join<'a> {
         }
         let case = Case { request, settings: self.settings };
         let measured = (case.is_profiling() && case.is_valid()).then(|| Measured {
-            sent: case.kernel_sent_last_ns.unwrap_or_else(|| case.begun()),
+            sent: case.kernel_sent_last_ns.unwrap_or_else(|| case.started()),
             last_token: case.last_token().unwrap_or(case.ended_ns),
             output_tokens: case.output_length(),
         });
-        self.flights.push((case.begun(), case.ended_ns, measured));
+        self.flights.push((case.started(), case.ended_ns, measured));
     }
 
-    /// Takes an event; those of a request are next to each other.
+    /// Adds an event; those of a request are consecutive.
     pub fn event(&mut self, event: Event) {
         if !event.is_content {
             return;
@@ -121,7 +121,7 @@ impl<'a> Join<'a> {
         self.before = Some((event.request_id, at));
     }
 
-    /// The results, by what the report says of the run besides.
+    /// The results, which also use other metrics of the report.
     #[must_use]
     pub fn finish(mut self, report: &Report, concurrency: Option<u32>) -> Vec<MetricResult> {
         let mut results = efficiency::results(self.gpus, self.window, concurrency, report);
@@ -132,7 +132,7 @@ impl<'a> Join<'a> {
         let (in_request, shares, per_token) = self.by_request();
         let distribution = |numbers| Sample::new(numbers).stats(1.0);
         put(&ENERGY_IN_REQUEST, distribution(in_request));
-        // A share is of all requests or none: one that is left out would give the others too much.
+        // Shares need all requests: one that is left out would increase the shares of the others.
         if self.passed_over == 0 {
             put(&ENERGY_SHARE, distribution(shares));
             put(&ENERGY_SHARE_PER_OUTPUT_TOKEN, distribution(per_token));
@@ -151,14 +151,14 @@ impl<'a> Join<'a> {
         results
     }
 
-    /// For each request what was drawn in its time, its share of that, and the share by its tokens.
+    /// For each request: the energy during it, its share, and the share per token.
     fn by_request(&self) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let shared = Shared::of(&self.flights, &self.energy);
         let (mut in_request, mut shares, mut per_token) = (Vec::new(), Vec::new(), Vec::new());
-        for (begun, ended, measured) in &self.flights {
+        for (started, ended, measured) in &self.flights {
             let Some(Measured { sent, last_token, output_tokens }) = measured else { continue };
             in_request.push(self.energy.between(*sent, *last_token));
-            let share = shared.between(*begun, *ended);
+            let share = shared.between(*started, *ended);
             shares.push(share);
             per_token
                 .extend(output_tokens.filter(|count| *count > 0).map(|count| 1e3 * share / f64::from(count)));
@@ -166,7 +166,7 @@ impl<'a> Join<'a> {
         (in_request, shares, per_token)
     }
 
-    /// What those GPUs drew that have both a power and a counter, by either.
+    /// The energy of GPUs with both a power reading and a counter, by each method.
     fn both_ways(&self) -> Option<(f64, f64)> {
         let both = self
             .gpus
@@ -179,7 +179,7 @@ impl<'a> Join<'a> {
     }
 }
 
-/// What one request of those in flight has drawn until a moment at which one began or ended.
+/// The energy share of one request in flight, at each start and end of a request.
 #[derive(Debug)]
 struct Shared {
     steps: Vec<(MonoNs, f64)>,
@@ -187,7 +187,7 @@ struct Shared {
 
 impl Shared {
     fn of(flights: &[(MonoNs, MonoNs, Option<Measured>)], energy: &Curve) -> Self {
-        let begins = flights.iter().map(|(begun, _, _)| (*begun, 1_i64));
+        let begins = flights.iter().map(|(started, _, _)| (*started, 1_i64));
         let mut changes = begins.chain(flights.iter().map(|(_, ended, _)| (*ended, -1))).collect::<Vec<_>>();
         changes.sort_unstable();
         let (mut in_flight, mut drawn) = (0_i64, 0.0);
@@ -213,9 +213,9 @@ impl Shared {
     }
 }
 
-/// Gaps that are kept exactly.
+/// Maximum number of gaps stored exactly.
 const GAPS_EXACT: usize = 2_000_000;
-/// Requests whose energy is told.
+/// Maximum number of requests with energy metrics.
 const MOST_FLIGHTS: usize = 4_000_000;
 
 #[cfg(test)]
@@ -264,13 +264,13 @@ mod tests {
         Gpus::of(rows.map(Ok::<_, ()>)).unwrap()
     }
 
-    fn request(id: u64, begun_ms: u64, ended_ms: u64) -> Request {
+    fn request(id: u64, started_ms: u64, ended_ms: u64) -> Request {
         let at = |ms: u64| Some(MonoNs(ms * MS));
         Request {
             phase: "profiling".to_owned(),
-            due_ns: MonoNs(begun_ms * MS),
-            submitted_ns: at(begun_ms),
-            kernel_sent_last_ns: at(begun_ms),
+            due_ns: MonoNs(started_ms * MS),
+            submitted_ns: at(started_ms),
+            kernel_sent_last_ns: at(started_ms),
             last_token_reaped_ns: at(ended_ms),
             ended_ns: MonoNs(ended_ms * MS),
             content_events: 2,
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn joules_go_to_whom_they_served() {
+    fn energy_is_divided_among_requests_in_flight() {
         let window = Window { begin: MonoNs(1000 * MS), end: MonoNs(3000 * MS) };
         let settings = Settings { profiling: Some(window), ..settings() };
         let gpus = gpus();
@@ -333,7 +333,7 @@ mod tests {
         check(&results, "nvidia_energy_delay_product", Stat::Avg, 450.0, 4.0);
         check(&results, "nvidia_output_tokens_per_joule", Stat::Avg, 20.0 / 600.0, 1e-3);
         let of_amd = results.iter().any(|result| result.metric.tag.starts_with("amd_"));
-        assert!(!of_amd, "no AMD GPU, no numbers of AMD");
+        assert!(!of_amd, "no AMD GPU, no AMD metrics");
     }
 
     #[test]
@@ -341,18 +341,22 @@ mod tests {
         let part = |mig: u32, row: GpuSample| GpuSample { mig_index: Some(mig), ..row };
         let rows = |uuid: [&'static str; 2]| {
             let rows = (0..5).flat_map(move |at| {
-                let told = row("nvidia_power_usage", 1 + at, 100.0);
-                let told = move |mig: usize| GpuSample { gpu_uuid: uuid[mig].to_owned(), ..told.clone() };
-                [part(0, told(0)), part(1, told(1))]
+                let sample = row("nvidia_power_usage", 1 + at, 100.0);
+                let sample = move |mig: usize| GpuSample { gpu_uuid: uuid[mig].to_owned(), ..sample.clone() };
+                [part(0, sample(0)), part(1, sample(1))]
             });
             Gpus::of(rows.map(Ok::<_, ()>)).unwrap().each().count()
         };
-        assert_eq!(rows(["GPU-0", "GPU-0"]), 1, "an exporter's parts, each with the whole one's power");
-        assert_eq!(rows(["MIG-a", "MIG-b"]), 0, "parts are told beside the whole one, which draws");
+        assert_eq!(rows(["GPU-0", "GPU-0"]), 1, "an exporter's MIG parts, each with the whole GPU's power");
+        assert_eq!(
+            rows(["MIG-a", "MIG-b"]),
+            0,
+            "parts are listed in addition to the whole GPU, which has the power"
+        );
     }
 
     #[test]
-    fn a_gpu_that_two_tell_of_counts_once() {
+    fn a_gpu_of_two_sources_counts_once() {
         let again = |row: GpuSample| GpuSample { source: "http://localhost:9400/metrics".to_owned(), ..row };
         let rows = (0..5).flat_map(|at| {
             let row = row("nvidia_power_usage", 1 + at, 100.0);

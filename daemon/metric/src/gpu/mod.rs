@@ -1,13 +1,13 @@
-//! What GPUs did over the time of the run: their own numbers, and these joined to requests, tokens and gaps. Pure.
+//! GPU telemetry over the time of the run: the GPUs' own metrics, and these joined to requests, tokens and gaps. Pure.
 //!
 //! ```text
-//! rows ──▶ series.rs   every GPU's numbers over time ──▶ summary.rs   their statistics over a phase, as AIPerf's
+//! rows ──▶ series.rs   every GPU's metrics over time ──▶ summary.rs   their statistics over a phase, as AIPerf's
 //!             │
 //!             └──▶ curve.rs   energy and power over time ──┬──▶ efficiency.rs   AIPerf's joules and watts
-//! requests, events ────────────────────────────────────────┴──▶ join.rs         ours, by request and gap
+//! requests, events ────────────────────────────────────────┴──▶ join.rs         aiperfd's, by request and gap
 //! ```
 
-/// Metrics of GPUs: how their tags begin, whose they are, and where they begin in the tables; then one a line.
+/// Defines GPU metrics: the prefix of their tags, their group and first position in the tables; then one metric per line.
 macro_rules! gpu_metrics {
     ($prefix:literal $whose:ident($group:ident) $first:literal
      $($name:ident $tag:literal $header:literal $unit:literal $order:literal ($flags:expr) $text:literal;)*) => {$(

@@ -1,4 +1,4 @@
-//! The numbers of every GPU over time, by who told them.
+//! The metrics of every GPU over time, by source.
 
 use crate::gaps::Gaps;
 use crate::stats::Stats;
@@ -12,38 +12,38 @@ use std::collections::BTreeMap;
 /// The GPUs of a run.
 #[derive(Debug)]
 pub struct Gpus {
-    /// GPUs by who told of them, in the order of their numbers.
+    /// GPUs by source, in the order of their indices.
     pub sources: BTreeMap<String, Vec<Series>>,
     /// How long calls to drivers took, in nanoseconds.
     calls: Gaps,
 }
 
-/// One GPU, or a part of one.
+/// One GPU, or a MIG part of one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
-    /// Its number on its host.
+    /// Its index on its host.
     pub index: u32,
-    /// Its number among the parts of a divided GPU.
+    /// Its index among the MIG parts of a GPU.
     pub mig_index: Option<u32>,
-    /// Its own name for itself.
+    /// Its UUID.
     pub uuid: String,
-    /// Texts about it by the names of [`GPU_TEXTS`].
+    /// Text fields by the names of [`GPU_TEXTS`].
     pub texts: BTreeMap<String, String>,
-    /// Its numbers by name.
+    /// Its metrics by name.
     pub series: BTreeMap<String, Points>,
 }
 
-/// A number over time.
+/// A metric over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Points {
-    /// What it is called and its unit, if it is none of [`record::GPU_METRICS`].
+    /// Its name and unit, if it is not one of [`record::GPU_METRICS`].
     pub label: Option<(String, String)>,
-    /// When it was what, in order.
+    /// Timestamps and values, in order.
     pub points: Vec<(MonoNs, f64)>,
 }
 
 impl Gpus {
-    /// The GPUs that a run's rows tell of. Rows of single processes count for nothing here.
+    /// The GPUs in a run's rows. Rows of single processes are ignored here.
     ///
     /// # Errors
     /// The first error among the rows.
@@ -63,7 +63,7 @@ impl Gpus {
         }
         for gpu in gpus.sources.values_mut().flatten() {
             for points in gpu.series.values_mut() {
-                // Two threads read, and drivers hand over samples of the past.
+                // Two threads sample, and drivers return samples of the past.
                 points.points.sort_by_key(|(at, _)| *at);
             }
         }
@@ -101,14 +101,14 @@ impl Gpus {
         }
     }
 
-    /// Whether anybody told of a GPU.
+    /// Whether there are no GPUs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
 
-    /// Every whole GPU once, as its own driver tells it where several do. DCGM's exporter tells a divided one by its parts
-    /// alone, each with the whole one's name and power: the first stands for it.
+    /// Every whole GPU once, from its own driver if there are several sources. DCGM's exporter lists a partitioned GPU only by
+    /// its MIG parts, each with the whole GPU's name and power: the first part represents it.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Series> {
         let is_url = |source: &str| source.contains("://");
         let mut sources = self.sources.iter().collect::<Vec<_>>();
@@ -130,7 +130,7 @@ impl Gpus {
 }
 
 impl Series {
-    /// Who made it, as AIPerf calls it.
+    /// Its vendor, by AIPerf's name.
     #[must_use]
     pub fn platform(&self) -> &'static str {
         let has = |maker: &str| self.series.keys().any(|name| name.starts_with(maker));
@@ -151,19 +151,19 @@ impl Series {
         if nvidia.is_empty() { self.points(&AMD_ENERGY_CONSUMPTION) } else { nvidia }
     }
 
-    /// Its power at the moment, in W, where the driver tells it.
+    /// Its instantaneous power in W, if the driver reports it.
     pub(crate) fn power_instant(&self) -> &[(MonoNs, f64)] {
         self.points(&NVIDIA_POWER_INSTANT)
     }
 
-    /// Its power as AIPerf reads it, in W: of some chips a mean over a second.
+    /// Its power as AIPerf reads it, in W: for some chips, a mean over one second.
     pub(crate) fn power(&self) -> &[(MonoNs, f64)] {
         let nvidia = self.points(&NVIDIA_POWER_USAGE);
         if nvidia.is_empty() { self.points(&AMD_POWER) } else { nvidia }
     }
 }
 
-/// How the names of NVIDIA's GPUs begin; those of parts begin with `MIG-`.
+/// Prefix of the UUIDs of NVIDIA's GPUs; those of MIG parts start with `MIG-`.
 const WHOLE: &str = "GPU-";
-/// Durations of calls that are kept exactly.
+/// Maximum number of call durations stored exactly.
 const CALLS_EXACT: usize = 2_000_000;

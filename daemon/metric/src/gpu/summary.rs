@@ -1,4 +1,4 @@
-//! The statistics of a GPU's numbers over a stretch of time, as AIPerf takes them.
+//! The statistics of a GPU's metrics over a time window, as AIPerf computes them.
 
 use super::series::{Points, Series};
 use crate::settings::Window;
@@ -7,12 +7,12 @@ use crate::value::{Value, float};
 use common::clock::MonoNs;
 use record::{GPU_METRICS, GpuKind, GpuMetric};
 
-/// A number of a GPU with its statistics; of a counter only how much it grew, as the mean.
+/// A GPU metric with its statistics; for a counter, only its increase, as the mean.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Number<'a> {
     /// Its name in records and exports.
     pub name: &'a str,
-    /// Its name for people.
+    /// Its display name.
     pub header: &'a str,
     /// Its unit.
     pub unit: &'a str,
@@ -23,7 +23,7 @@ pub struct Number<'a> {
 }
 
 impl Series {
-    /// Its numbers over a stretch of time, AIPerf's in its order first; what has no number then is left out.
+    /// Its metrics over a time window, AIPerf's in its order first; metrics without samples there are left out.
     #[must_use]
     pub fn summary(&self, window: Option<Window>) -> Vec<Number<'_>> {
         let known = GPU_METRICS.iter().filter(|metric| metric.kind != GpuKind::Bits).filter_map(|metric| {
@@ -49,7 +49,7 @@ impl Points {
     }
 }
 
-/// The mean of the readings within a stretch.
+/// The mean of the samples within a window.
 pub(crate) fn mean(points: &[(MonoNs, f64)], window: Window) -> Option<f64> {
     distribution(points, Some(window))?.get(Stat::Avg).map(Value::get)
 }
@@ -58,14 +58,14 @@ fn distribution(points: &[(MonoNs, f64)], window: Option<Window>) -> Option<Stat
     let within = |at: MonoNs| window.is_none_or(|Window { begin, end }| (begin..=end).contains(&at));
     let mut stats = Stats::of_sample(points.iter().filter(|(at, _)| within(*at)).map(|(_, value)| *value));
     let count = stats.count()?;
-    // AIPerf divides by one less here, as for a sample of something larger.
+    // AIPerf divides by n - 1 here, as for a sample of a population.
     let deviation = stats.get(Stat::Std).map_or(0.0, Value::get);
     let unbiased = if count > 1 { deviation * (float(count) / float(count - 1)).sqrt() } else { 0.0 };
     stats.set(Stat::Std, unbiased);
     Some(stats)
 }
 
-/// From the last reading before the stretch to the last one of it; a counter that was reset has not grown.
+/// From the last sample before the window to the last one in it; a counter that was reset has no increase.
 fn growth(points: &[(MonoNs, f64)], window: Option<Window>) -> Option<Value> {
     let (first, last) = (points.first()?, points.last()?);
     let Some(Window { begin, end }) = window else { return Value::new((last.1 - first.1).max(0.0)) };
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_grow_from_what_was_before() {
+    fn counters_increase_from_the_sample_before() {
         let window = Some(Window { begin: MonoNs(15), end: MonoNs(35) });
         let grown = |values: &[f64]| growth(&points(values), window).map(Value::get);
         assert_eq!(grown(&[0.0, 5.0, 6.0, 9.0, 20.0]), Some(4.0), "from 5 to 9");

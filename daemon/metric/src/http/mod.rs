@@ -1,4 +1,4 @@
-//! The stages of the HTTP exchange, by k6's names: AIPerf's trace metrics, from our stamps.
+//! The stages of the HTTP exchange, by k6's names: AIPerf's trace metrics, from aiperfd's timestamps.
 //!
 //! ```text
 //! connect_begun  connected  submitted  kernel_sent_last  head_reaped  ended
@@ -25,24 +25,24 @@ stages! {
     BLOCKED "http_req_blocked" "HTTP Blocked" Nanoseconds Milliseconds 2000 blocked
         "Waiting for a free connection: always 0, because a request is submitted only when it has one.";
     DNS_LOOKUP "http_req_dns_lookup" "HTTP DNS Lookup" Nanoseconds Milliseconds 2010 blocked
-        "Looking up the server's name: always 0, because names are resolved before the run.";
+        "Resolving the server's name: always 0, because names are resolved before the run.";
     CONNECTING "http_req_connecting" "HTTP Connecting" Nanoseconds Milliseconds 2020 connecting
-        "connected - connect_begun; 0 on a connection that was open.";
+        "connected - connect_begun; 0 on a reused connection.";
     SENDING "http_req_sending" "HTTP Sending" Nanoseconds Milliseconds 2030 sending
         "kernel_sent_last - submitted.";
     WAITING "http_req_waiting" "HTTP Waiting (TTFB)" Nanoseconds Milliseconds 2040 waiting
         "head_reaped - kernel_sent_last.";
     RECEIVING "http_req_receiving" "HTTP Receiving" Nanoseconds Milliseconds 2050 receiving
-        "ended - head_reaped; 0 for a response that came in one read.";
+        "ended - head_reaped; 0 for a response received in one read.";
     CONNECTION_REUSED "http_req_connection_reused" "HTTP Connection Reused" ZeroOrOne ZeroOrOne 2060 reused
-        "1 on a connection that had carried a request before, else 0.";
+        "1 on a connection that was used for a request before, else 0.";
     DATA_SENT "http_req_data_sent" "HTTP Data Sent" Bytes Kilobytes 2070 data_sent "Bytes of the request.";
     CHUNKS_SENT "http_req_chunks_sent" "HTTP Chunks Sent" Count Count 2080 chunks_sent
-        "Segments in which the request left.";
+        "Segments in which the request was sent.";
     DATA_RECEIVED "http_req_data_received" "HTTP Data Received" Bytes Kilobytes 2090 data_received
         "Bytes of the response.";
     CHUNKS_RECEIVED "http_req_chunks_received" "HTTP Chunks Received" Count Count 2100 chunks_received
-        "Reads in which the response came.";
+        "Reads in which the response was received.";
     CONNECTION_OVERHEAD "http_req_connection_overhead" "HTTP Connection Overhead" Nanoseconds Milliseconds 2110
         connecting "blocked + dns_lookup + connecting.";
     DURATION "http_req_duration" "HTTP Duration (excl. conn)" Nanoseconds Milliseconds 2120 duration
@@ -50,7 +50,7 @@ stages! {
     TOTAL "http_req_total" "HTTP Total Time" Nanoseconds Milliseconds 2130 total "connecting + duration.";
 }
 
-/// The stages are absent as a whole where the rows were not made by a client that saw the connection.
+/// The stages are all absent when the rows are not from a client that handled the connection.
 fn seen(case: &Case<'_>) -> Option<()> {
     (case.sent_bytes > 0 && case.head_reaped_ns.is_some()).then_some(())
 }
@@ -120,7 +120,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn the_stages_follow_each_other() {
+    fn the_stages_are_consecutive() {
         let table = [
             (&BLOCKED, 0.0),
             (&CONNECTING, 0.0),

@@ -1,7 +1,7 @@
-//! Latencies with failed requests counted as never ending, so that a server cannot improve them by failing.
+//! Latencies in which failed requests count as infinite, so that a server cannot improve them by failing.
 //!
-//! The sample is the metric's own plus one infinity per failed request; percentiles are the nearest rank's, and
-//! those that fall on an infinity have no value. Without a failure the metric is absent.
+//! The sample is the metric's own plus one infinity per failed request; percentiles are by nearest rank, and those that fall on
+//! an infinity have no value. Without a failure the metric is absent.
 
 use crate::metric::{Injected, Metric};
 

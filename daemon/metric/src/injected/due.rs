@@ -1,11 +1,11 @@
-//! How long requests waited and took from when they were released, failed ones too. What a limit on requests in flight held
-//! back is not in it, as in AIPerf's; `request_latency_from_due` has that.
+//! How long requests waited and took from their release, including failed ones. Waiting for a limit on requests in flight is
+//! not included, as in AIPerf; `request_latency_from_due` includes it.
 
 use crate::metric::{Group, Injected, Metric};
 use crate::value::float;
 use common::clock::RealNs;
 
-/// From release to begin.
+/// From release to start.
 pub(crate) const CREDIT_TO_START: Metric =
     Metric::injected("credit_to_start_latency", "Credit-to-Start Latency", Injected::DueToStart)
         .latency()
@@ -19,7 +19,7 @@ pub(crate) const EFFECTIVE_LATENCY: Metric =
         .group(Group::Effective)
         .text("max(0, ended - released) of all requests, released being when the schedule and every limit allowed it (AIPerf's credit), by dates rounded to 256 ns as AIPerf's are.");
 
-/// The milliseconds between two dates as floats of nanoseconds, which round to 256, never less than none.
+/// The milliseconds between two dates as floats of nanoseconds, which are rounded to 256; never negative.
 pub(crate) fn between(due: RealNs, later: RealNs) -> f64 {
     (float(later.0) - float(due.0)).max(0.0) / 1e6
 }

@@ -1,4 +1,4 @@
-//! How many events shared a segment: they share a stamp, and no one can separate them.
+//! How many events shared a segment: they have the same timestamp and cannot be separated.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};

@@ -1,4 +1,4 @@
-//! How long the answer took after its first token, as the kernel sees it.
+//! How long the response took after its first token, by kernel timestamps.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};

@@ -15,5 +15,5 @@ pub(crate) const METRIC: Metric = Metric::list(
 .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
 .text(
     "Differences of the arrivals of consecutive events with content; events that share a segment share \
-         its stamp, so their gap is zero.",
+         its timestamp, so their gap is zero.",
 );

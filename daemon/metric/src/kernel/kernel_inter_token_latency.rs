@@ -1,4 +1,4 @@
-//! The mean time per token after the first, as the kernel sees it.
+//! The mean time per token after the first, by kernel timestamps.
 
 use crate::case::Case;
 use crate::kernel::kernel_decode_duration;
@@ -16,7 +16,7 @@ pub(crate) const METRIC: Metric =
         .text("kernel_decode_duration / (output_sequence_length - 1); needs two tokens, and two events.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
-    if case.came_in_one_event() {
+    if case.is_single_event() {
         return None;
     }
     let gaps = case.output_length()?.checked_sub(1).filter(|gaps| *gaps > 0)?;

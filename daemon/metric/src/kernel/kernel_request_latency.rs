@@ -1,4 +1,4 @@
-//! How long a request took, as the kernel sees it.
+//! How long a request took, by kernel timestamps.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric};
@@ -10,7 +10,7 @@ pub(crate) const METRIC: Metric = Metric::record("kernel_request_latency", "Kern
     .ours(Group::Kernel)
     .order(3040)
     .text(
-        "From the departure of the request's last byte to the arrival of the last event with content: \
+        "From the sending of the request's last byte to the arrival of the last event with content: \
          last_token_kernel - kernel_sent_last.",
     );
 
@@ -23,7 +23,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn the_client_does_not_count() {
+    fn client_times_do_not_matter() {
         check(&super::METRIC, |_| (), Some(98e6));
     }
 }

@@ -1,4 +1,4 @@
-//! Time to the first event of any kind, as the kernel sees it.
+//! Time to the first event of any kind, by kernel timestamps.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};

@@ -1,4 +1,4 @@
-//! Time to the first token of the answer proper, as the kernel sees it.
+//! Time to the first token of the answer without reasoning, by kernel timestamps.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};

@@ -1,4 +1,4 @@
-//! Time to first token, as the kernel sees it: the server and the network, without the client.
+//! Time to first token, by kernel timestamps: the server and the network, without the client.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric};
@@ -13,7 +13,7 @@ pub(crate) const METRIC: Metric =
         .order(3000)
         .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
         .text(
-            "From the departure of the request's last byte to the arrival of the first event with content: \
+            "From the sending of the request's last byte to the arrival of the first event with content: \
          first_token_kernel - kernel_sent_last.",
         );
 
@@ -26,7 +26,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn the_client_does_not_count() {
+    fn client_times_do_not_matter() {
         check(&super::METRIC, |_| (), Some(18e6));
         check(&super::METRIC, |request| request.kernel_sent_last_ns = None, None);
     }

@@ -1,4 +1,4 @@
-//! What the kernel saw: the server and the network, without the client.
+//! Metrics by kernel timestamps: the server and the network, without the client.
 
 pub(crate) mod events_per_segment;
 pub(crate) mod kernel_decode_duration;

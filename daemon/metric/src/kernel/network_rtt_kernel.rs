@@ -1,4 +1,4 @@
-//! The connection's smoothed round-trip time when the request left.
+//! The connection's smoothed round-trip time when the request was sent.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric};

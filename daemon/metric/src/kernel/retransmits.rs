@@ -1,4 +1,4 @@
-//! Segments of the request that were sent again.
+//! Retransmitted segments of the request.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric, Unit};
@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::record("retransmits", "Retransmits", v
     .unit(Unit::Count)
     .ours(Group::Kernel)
     .order(3100)
-    .text("retransmits, from the kernel's stamps.");
+    .text("retransmits, from the kernel.");
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
     case.retransmits.map(Value::count)

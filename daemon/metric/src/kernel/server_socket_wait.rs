@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric::record("server_socket_wait", "Server S
     .latency()
     .ours(Group::Kernel)
     .order(3085)
-    .text("server_read - kernel_sent_last, where the server's own socket was watched with --socket-wait.");
+    .text("server_read - kernel_sent_last, where the server's own socket was observed with --socket-wait.");
 
 fn value(case: &Case<'_>) -> Option<Value> {
     case.since_sent(case.server_read_ns)

@@ -1,4 +1,4 @@
-//! How long the server took until its response began.
+//! How long the server took until its response started.
 
 use crate::case::Case;
 use crate::metric::{Group, Metric};

@@ -1,4 +1,4 @@
-//! How long the answer took after its first token.
+//! How long the response took after its first token.
 
 use crate::case::Case;
 use crate::latency::{request_latency, time_to_first_token};

@@ -1,4 +1,4 @@
-//! The gaps between events with content: what vLLM calls ITL.
+//! The gaps between events with content: vLLM's ITL.
 
 use crate::metric::{Flags, Group, List, Metric};
 
@@ -13,6 +13,6 @@ pub(crate) const METRIC: Metric = Metric::list(
 .group(Group::Hidden)
 .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY))
 .text(
-    "Differences of the reads of consecutive events with content; events that came in one read share a \
-         stamp, so their gap is zero.",
+    "Differences of the reads of consecutive events with content; events received in one read share a \
+         timestamp, so their gap is zero.",
 );

@@ -1,4 +1,4 @@
-//! The mean time per token after the first: what vLLM calls TPOT.
+//! The mean time per token after the first: vLLM's TPOT.
 
 use crate::case::Case;
 use crate::latency::decode_duration;
@@ -21,7 +21,7 @@ pub(crate) const METRIC: Metric = Metric::record("inter_token_latency", "Inter T
     );
 
 pub(crate) fn value(case: &Case<'_>) -> Option<Value> {
-    if case.came_in_one_event() {
+    if case.is_single_event() {
         return None;
     }
     let tokens = case.output_length()?;
@@ -36,7 +36,7 @@ mod tests {
     use crate::testing::{check, check_by_server};
 
     #[test]
-    fn a_first_chunk_of_several_tokens_is_taken_off() {
+    fn the_tokens_of_a_first_chunk_are_subtracted() {
         // The server counts ten tokens.
         check_by_server(&super::METRIC, |_| (), Some(80e6 / 9.0));
         check_by_server(&super::METRIC, |request| request.first_chunk_tokens = Some(2), Some(10e6));

@@ -1,4 +1,4 @@
-//! How long requests take, as the client sees it: AIPerf's latency metrics.
+//! Latencies measured by the client: AIPerf's latency metrics.
 
 pub(crate) mod decode_duration;
 pub(crate) mod inter_chunk_latency;

@@ -1,4 +1,4 @@
-//! How long a request took, as the client sees it.
+//! How long a request took, measured by the client.
 
 use crate::case::Case;
 use crate::metric::{Flags, Metric};
@@ -11,7 +11,7 @@ pub(crate) const METRIC: Metric = Metric::record("request_latency", "Request Lat
     .order(300)
     .flags(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS)
     .text(
-        "From the hand-over of the request to the read of the last event with content, so usage and [DONE] \
+        "From the submission of the request to the read of the last event with content, so usage and [DONE] \
          after it do not count: last_token_reaped - submitted.",
     );
 

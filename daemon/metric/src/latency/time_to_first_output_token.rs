@@ -1,4 +1,4 @@
-//! Time to the first token of the answer proper, reasoning passed over.
+//! Time to the first token of the answer, without reasoning.
 
 use crate::case::Case;
 use crate::metric::{Flags, Metric};
@@ -15,7 +15,7 @@ pub(crate) const METRIC: Metric = Metric::record(
 .order(210)
 .flags(Flags::STREAMING_ONLY.and(Flags::PRODUCES_TOKENS_ONLY).and(Flags::SUPPORTS_REASONING))
 .text(
-    "From the hand-over of the request to the read of the first event with answer text or a tool call: \
+    "From the submission of the request to the read of the first event with answer text or a tool call: \
          first_answer_reaped - submitted.",
 );
 

@@ -1,4 +1,4 @@
-//! Time to first token, as the client sees it.
+//! Time to first token, measured by the client.
 
 use crate::case::Case;
 use crate::metric::{Flags, Metric};
@@ -15,7 +15,7 @@ pub(crate) const METRIC: Metric = Metric::record("time_to_first_token", "Time to
             .and(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS),
     )
     .text(
-        "From the hand-over of the request to the read of the first event with text, tool call or \
+        "From the submission of the request to the read of the first event with text, tool call or \
          reasoning: first_token_reaped - submitted.",
     );
 

@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_can_be_asked() {
+    fn the_servers_count_can_be_used() {
         crate::testing::check_by_server(&super::METRIC, |_| (), Some(25.0));
     }
 }

@@ -1,4 +1,4 @@
-//! How many tokens go in and come out: AIPerf's count and length metrics.
+//! Numbers of input and output tokens: AIPerf's count and length metrics.
 
 pub(crate) mod error_isl;
 pub(crate) mod input_sequence_length;

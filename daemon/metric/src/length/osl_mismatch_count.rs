@@ -1,4 +1,4 @@
-//! Requests whose output is not as long as asked for.
+//! Requests whose output length differs from the requested one.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};

@@ -1,4 +1,4 @@
-//! How far the output's length is from what was asked for.
+//! The relative difference of the output length to the requested one.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};

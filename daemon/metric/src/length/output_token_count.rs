@@ -1,4 +1,4 @@
-//! Tokens of the answer proper.
+//! Tokens of the answer, without reasoning.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};
@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_can_be_asked() {
+    fn the_servers_count_can_be_used() {
         crate::testing::check_by_server(&super::METRIC, |_| (), Some(8.0));
     }
 }

@@ -23,7 +23,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn none_is_no_value() {
+    fn zero_is_no_value() {
         check(&super::METRIC, |_| (), Some(3.0));
         check(&super::METRIC, |request| request.reasoning_tokens = Some(0), None);
     }

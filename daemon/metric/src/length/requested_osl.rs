@@ -1,4 +1,4 @@
-//! Output tokens that were asked for.
+//! Requested output tokens.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};
@@ -20,7 +20,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn it_is_what_the_request_said() {
+    fn it_is_the_requests_limit() {
         check(&super::METRIC, |_| (), Some(10.0));
     }
 }

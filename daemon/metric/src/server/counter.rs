@@ -1,6 +1,6 @@
-//! A counter over a phase: how much it grew, and how fast.
+//! A counter over a phase: its increase, and its rate.
 
-/// The growth and whether the counter began anew. From then on it counts from zero, as Prometheus' `increase` has it.
+/// The increase, and whether the counter was reset. After a reset it counts from zero, as in Prometheus' `increase`.
 pub(super) fn growth(values: &[f64]) -> (f64, bool) {
     let mut total = 0.0;
     let mut reset = false;

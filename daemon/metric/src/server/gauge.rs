@@ -1,9 +1,9 @@
-//! A gauge over a phase: the sample that the scrapes are.
+//! A gauge over a phase: a sample with one value per scrape.
 
 use crate::stats::{Sample, Stat};
 use crate::value::float_of;
 
-/// The statistics by the names of AIPerf's server metrics; `std` with one degree of freedom less.
+/// The statistics by the names of AIPerf's server metrics; `std` has the divisor n - 1.
 pub(super) fn numbers(values: Vec<f64>) -> Vec<(&'static str, f64)> {
     let std = deviation(&values);
     let stats = Sample::new(values).stats(1.0);

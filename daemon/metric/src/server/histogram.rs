@@ -1,26 +1,26 @@
-//! A histogram over a phase: its growth, and quantiles between the bounds of the buckets that hold them.
+//! A histogram over a phase: its increase, and quantiles within the bounds of their buckets.
 
 use super::replay::{State, bound};
 use crate::stats::Stat;
 
-/// How many observations there were up to each bound, the bounds ascending.
+/// The cumulative count of observations up to each bound, in ascending order.
 pub type Buckets = Vec<(String, f64)>;
 
-/// A quantile of a histogram. The truth lies between the bounds; the estimate is one guess among others.
+/// A quantile of a histogram. The true value is between the bounds; the estimate is a guess within them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantile {
     /// Its name: `p99_estimate`.
     pub name: &'static str,
-    /// On the straight line between the bounds, as Prometheus' `histogram_quantile`; none in the first bucket, which has no
-    /// begin of its own, and in one without an end.
+    /// Linearly interpolated between the bounds, as in Prometheus' `histogram_quantile`; `None` in the first bucket, which has
+    /// no lower bound, and in one without an upper bound.
     pub estimate: Option<f64>,
-    /// Where its bucket begins.
+    /// The lower bound of its bucket.
     pub low: f64,
-    /// Where its bucket ends; none if it does not.
+    /// The upper bound of its bucket; `None` if there is none.
     pub high: Option<f64>,
 }
 
-/// What was observed in a phase.
+/// The observations of a phase.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Growth {
     pub(super) sum: f64,
@@ -29,7 +29,7 @@ pub(super) struct Growth {
     pub(super) reset: bool,
 }
 
-/// The growth over states in order of time; one that began anew counts from zero from then on.
+/// The increase over states in order of time; after a reset it counts from zero.
 pub(super) fn growth<'a>(states: impl IntoIterator<Item = &'a State>) -> Growth {
     let mut growth = Growth::default();
     let mut last: Option<(f64, f64, &Buckets)> = None;
@@ -94,7 +94,7 @@ fn quantiles(buckets: &Buckets) -> Vec<Quantile> {
         let high = Some(bound(le)).filter(|bound| bound.is_finite());
         let inside = upto - before;
         let part = if inside > 0.0 { (rank - before) / inside } else { 1.0 };
-        // The first bucket reaches down to 0: what lies in it may be a thousandth of its end.
+        // The first bucket starts at 0: values in it may be a thousandth of its upper bound.
         let estimate = high.filter(|_| place > 0).map(|high| low + (high - low) * part);
         Some(Quantile { name: name(*stat), estimate, low, high })
     };

@@ -1,26 +1,26 @@
-//! What servers call the same thing: which of their histograms stands beside which metric of ours.
+//! Maps servers' names of the same quantity: which of their histograms corresponds to which of our metrics.
 
-/// A thing that several servers measure.
+/// A quantity that several servers measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// What it is called in tables.
+    /// Its label in tables.
     pub label: &'static str,
-    /// The metric of ours that it should agree with, if there is one.
+    /// Our metric that it should agree with, if there is one.
     pub twin: Twin,
-    /// What servers call it: vLLM, SGLang, TensorRT-LLM, Dynamo, TGI.
+    /// Its names in servers: vLLM, SGLang, TensorRT-LLM, Dynamo, TGI.
     pub names: &'static [&'static str],
 }
 
-/// What stands beside a server's number.
+/// The counterpart of a server's metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Twin {
     /// The client's metric with this tag.
     Client(&'static str),
-    /// Nothing: only the server knows.
+    /// None: only the server measures it.
     None,
 }
 
-/// The known things, in the order in which they are shown.
+/// The known quantities, in the order in which they are shown.
 pub const KNOWN: &[Known] = &[
     Known {
         label: "Time to First Token",

@@ -1,7 +1,7 @@
-//! What a server said of itself: its Prometheus metrics over the time of the run. Pure.
+//! A server's own Prometheus metrics over the time of the run. Pure.
 //!
 //! ```text
-//! rows ──▶ replay.rs   a picture of every series after each scrape ──▶ exports line by line
+//! rows ──▶ replay.rs   a snapshot of every series after each scrape ──▶ exports line by line
 //!                │
 //!                └──▶ summary.rs   series over a phase ──▶ gauge.rs counter.rs histogram.rs   their statistics
 //! ```

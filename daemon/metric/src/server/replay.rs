@@ -1,4 +1,4 @@
-//! Rows of `server_metrics.parquet` to what each scrape found: a row says only what has changed.
+//! Reconstructs each scrape from rows of `server_metrics.parquet`: a row contains only what changed.
 
 use common::clock::MonoNs;
 use record::{SCRAPE, ServerSample};
@@ -7,24 +7,24 @@ use std::collections::BTreeMap;
 /// A scrape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scrape {
-    /// Where.
+    /// The endpoint's URL.
     pub endpoint_url: String,
-    /// When the server was asked.
-    pub asked: MonoNs,
-    /// When its answer was there.
-    pub answered: MonoNs,
+    /// When the request was sent.
+    pub sent: MonoNs,
+    /// When the response was received.
+    pub received: MonoNs,
     /// Why it failed, if it did.
     pub problem: Option<String>,
-    /// Whether any number differs from the scrape before.
+    /// Whether any value differs from the previous scrape.
     pub is_news: bool,
 }
 
-/// Which series of an endpoint.
+/// Identifies a series of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The metric family.
     pub name: String,
-    /// The labels as a JSON object, by name.
+    /// The labels as a JSON object, sorted by name.
     pub labels: String,
 }
 
@@ -33,26 +33,26 @@ pub struct Key {
 pub struct Entry {
     /// `gauge`, `counter`, `histogram` or `unknown`.
     pub kind: String,
-    /// What the server says that it is.
+    /// The server's description.
     pub description: String,
-    /// Its numbers.
+    /// Its values.
     pub state: State,
-    /// Whether they differ from the scrape before.
+    /// Whether they differ from the previous scrape.
     pub is_news: bool,
 }
 
-/// The numbers of a series.
+/// The values of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Of a gauge or counter; none while the server does not tell it.
+    /// Of a gauge or counter; `None` while the server does not expose it.
     Scalar(Option<f64>),
     /// Of a histogram.
     Histogram {
-        /// The sum of what was observed.
+        /// The sum of the observations.
         sum: f64,
-        /// How many observations there were.
+        /// The number of observations.
         count: f64,
-        /// How many were no greater than each bound, the bounds ascending.
+        /// The cumulative count up to each bound, in ascending order.
         buckets: Vec<(String, f64)>,
     },
 }
@@ -60,26 +60,26 @@ pub enum State {
 /// Every series of an endpoint.
 pub(super) type Entries = BTreeMap<Key, Entry>;
 
-/// Takes rows and tells scrapes.
+/// Converts rows to scrapes.
 #[derive(Debug, Default)]
 pub struct Replay {
     endpoints: BTreeMap<String, (Option<Scrape>, Entries)>,
 }
 
 impl Replay {
-    /// Takes a row; tells the endpoint's scrape before, once the next one begins.
-    pub fn row(&mut self, row: ServerSample, tell: &mut impl FnMut(&Scrape, &BTreeMap<Key, Entry>)) {
+    /// Processes a row; passes on the endpoint's previous scrape once the next one starts.
+    pub fn row(&mut self, row: ServerSample, visit: &mut impl FnMut(&Scrape, &BTreeMap<Key, Entry>)) {
         let (scrape, entries) = self.endpoints.entry(row.endpoint_url.clone()).or_default();
         if row.metric_name == SCRAPE && row.part.is_none() && row.labels.is_empty() {
             if let Some(scrape) = scrape.take() {
-                tell(&scrape, entries);
+                visit(&scrape, entries);
             }
             entries.values_mut().for_each(|entry| entry.is_news = false);
             let failed = row.value.is_none_or(|value| value < 1.0);
             *scrape = Some(Scrape {
                 endpoint_url: row.endpoint_url,
-                asked: row.asked_ns,
-                answered: row.answered_ns,
+                sent: row.asked_ns,
+                received: row.answered_ns,
                 problem: failed.then_some(row.description),
                 is_news: false,
             });
@@ -99,18 +99,18 @@ impl Replay {
         entry.state.set(row.part, row.value);
     }
 
-    /// Tells the last scrape of each endpoint.
-    pub fn finish(self, tell: &mut impl FnMut(&Scrape, &BTreeMap<Key, Entry>)) {
+    /// Passes on the last scrape of each endpoint.
+    pub fn finish(self, visit: &mut impl FnMut(&Scrape, &BTreeMap<Key, Entry>)) {
         for (scrape, entries) in self.endpoints.into_values() {
             if let Some(scrape) = scrape {
-                tell(&scrape, &entries);
+                visit(&scrape, &entries);
             }
         }
     }
 }
 
 impl State {
-    /// What a counter or a histogram is before anything was counted.
+    /// The state of a counter or a histogram before anything was counted.
     pub(super) const fn zero(&self) -> Self {
         match self {
             Self::Scalar(_) => Self::Scalar(Some(0.0)),
@@ -132,13 +132,13 @@ impl State {
                     }
                 }
             },
-            // A family that changes its type has no numbers that belong together.
+            // A family that changes its type has no consistent values.
             _ => {}
         }
     }
 }
 
-/// The upper bound that a bucket's label says; what is no number is no bound.
+/// The upper bound in a bucket's label; anything that is not a number is not a bound.
 #[must_use]
 pub fn bound(le: &str) -> f64 {
     le.parse::<f64>().ok().filter(|bound| !bound.is_nan()).unwrap_or(f64::INFINITY)

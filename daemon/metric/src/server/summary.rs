@@ -1,4 +1,4 @@
-//! The series of every endpoint over the phases, and how the scraping itself went.
+//! Summarizes the series of every endpoint over the phases, and the scraping itself.
 
 use super::histogram::{self, Buckets, Quantile};
 use super::replay::{Entries, Entry, Key, Replay, Scrape, State};
@@ -9,30 +9,30 @@ use common::clock::MonoNs;
 use record::ServerSample;
 use std::collections::BTreeMap;
 
-/// The numbers of a server over the measured phases and the warm-up.
+/// The metrics of a server over the measured phases and the warmup.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summaries {
     /// Each endpoint by its URL.
     pub endpoints: BTreeMap<String, Endpoint>,
     /// The measured phases together.
     pub profiling: Summary,
-    /// What came before them.
+    /// The phases before them.
     pub warmup: Summary,
-    /// Each phase for itself, as the settings have them; empty of a run with one phase.
+    /// Each phase separately, as in the settings; empty for a run with one phase.
     pub phases: Vec<Summary>,
 }
 
 /// The metrics by name.
 pub type Summary = BTreeMap<String, Family>;
 
-/// How the scraping of an endpoint went.
+/// Statistics of scraping an endpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Endpoint {
-    /// When each scrape that succeeded was answered.
-    pub answered: Vec<MonoNs>,
-    /// When each of them that told something new was answered.
+    /// When the response of each successful scrape was received.
+    pub received: Vec<MonoNs>,
+    /// When each of those with changed values was received.
     pub news: Vec<MonoNs>,
-    /// How long answers took together, in nanoseconds.
+    /// The total response time, in nanoseconds.
     pub waited_ns: f64,
     /// Scrapes that failed, by reason.
     pub failed: BTreeMap<String, u64>,
@@ -43,7 +43,7 @@ pub struct Endpoint {
 pub struct Family {
     /// `gauge`, `counter`, `histogram` or `unknown`.
     pub kind: String,
-    /// What the server says that it is.
+    /// The server's description.
     pub description: String,
     /// Its series.
     pub series: Vec<Series>,
@@ -52,17 +52,17 @@ pub struct Family {
 /// A series over a phase.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Where it was scraped.
+    /// The endpoint that it was scraped from.
     pub endpoint_url: String,
-    /// The labels as a JSON object, by name.
+    /// The labels as a JSON object, sorted by name.
     pub labels: String,
     /// Its statistics by AIPerf's names.
     pub numbers: Numbers,
-    /// A histogram's growth, bucket by bucket.
+    /// A histogram's increase, bucket by bucket.
     pub buckets: Buckets,
     /// A histogram's quantiles with their bounds.
     pub quantiles: Vec<Quantile>,
-    /// Whether the server began to count anew in between.
+    /// Whether the server reset it in between.
     pub was_reset: bool,
 }
 
@@ -130,14 +130,14 @@ impl Summaries {
 }
 
 impl Endpoint {
-    /// From the first to the last answer, in seconds.
+    /// From the first to the last response, in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        let ends = self.answered.first().zip(self.answered.last());
+        let ends = self.received.first().zip(self.received.last());
         ends.map_or(0.0, |(first, last)| float(last.0.saturating_sub(first.0)) / 1e9)
     }
 
-    /// The mean and the median time between two answers that told something new, in milliseconds.
+    /// The mean and the median time between two responses with changed values, in milliseconds.
     #[must_use]
     pub fn update_intervals_ms(&self) -> Option<(f64, f64)> {
         let gaps = self.news.windows(2).map(|pair| float(pair[1].0.saturating_sub(pair[0].0)) / 1e6);
@@ -158,20 +158,20 @@ impl Collector {
             *endpoint.failed.entry(problem.clone()).or_default() += 1;
             return;
         }
-        endpoint.answered.push(scrape.answered);
-        endpoint.waited_ns += float(scrape.answered.0.saturating_sub(scrape.asked.0));
+        endpoint.received.push(scrape.received);
+        endpoint.waited_ns += float(scrape.received.0.saturating_sub(scrape.sent.0));
         if scrape.is_news {
-            endpoint.news.push(scrape.answered);
+            endpoint.news.push(scrape.received);
         }
         let before =
-            endpoint.answered.len().checked_sub(2).and_then(|place| endpoint.answered.get(place).copied());
+            endpoint.received.len().checked_sub(2).and_then(|place| endpoint.received.get(place).copied());
         for (key, entry) in entries {
             self.point(scrape, key, entry, before);
         }
     }
 
-    /// Gauges are samples, so each scrape counts; of counters a scrape without news says nothing. One that was not there at
-    /// the scrape `before` has counted from zero since.
+    /// Gauges are sampled, so each scrape counts; counters of a scrape without changes add nothing. A counter that did not
+    /// exist at the scrape `before` has counted from zero since.
     fn point(&mut self, scrape: &Scrape, key: &Key, entry: &Entry, before: Option<MonoNs>) {
         let place = (scrape.endpoint_url.clone(), key.clone());
         let is_gauge = !matches!(entry.kind.as_str(), "counter" | "histogram");
@@ -184,7 +184,7 @@ impl Collector {
             },
         });
         if is_gauge || entry.is_news || points.points.is_empty() {
-            points.points.push((scrape.answered, entry.state.clone()));
+            points.points.push((scrape.received, entry.state.clone()));
         }
     }
 
@@ -208,17 +208,17 @@ impl Collector {
 }
 
 impl Endpoint {
-    /// The last answer before the next phase begins, which tells what this one's last requests did; without one
-    /// between the two, the first answer after this one.
+    /// The last response before the next phase starts, which includes this phase's last requests; without one between the two,
+    /// the first response after this phase.
     fn last_for(&self, window: Window, next: MonoNs) -> Option<MonoNs> {
-        let between = self.answered.iter().rfind(|answered| **answered >= window.end && **answered <= next);
-        let after = || self.answered.iter().find(|answered| **answered >= window.end);
-        between.or_else(after).or_else(|| self.answered.last()).copied()
+        let between = self.received.iter().rfind(|received| **received >= window.end && **received <= next);
+        let after = || self.received.iter().find(|received| **received >= window.end);
+        between.or_else(after).or_else(|| self.received.last()).copied()
     }
 }
 
 impl Points {
-    /// The series over a phase, with what was counted until `last`; none if it has no numbers there.
+    /// The series over a phase, with counts up to `last`; `None` if it has no values there.
     fn over(&self, window: Window, last: MonoNs, endpoint_url: &str, labels: &str) -> Option<Series> {
         let mut series = Series {
             endpoint_url: endpoint_url.to_owned(),
@@ -228,7 +228,7 @@ impl Points {
             quantiles: Vec::new(),
             was_reset: false,
         };
-        // The last state before the phase is what growth is counted from.
+        // Increases are counted from the last state before the phase.
         let from = self.points.iter().rposition(|(at, _)| *at <= window.begin).unwrap_or(0);
         let counted = self.points.get(from..)?.iter().filter(|(at, _)| *at <= last);
         let begin = self.points.get(from)?.0.max(window.begin);
@@ -249,7 +249,7 @@ impl Points {
                 let inside = |(at, _): &&(MonoNs, State)| *at >= window.begin && *at <= window.end;
                 let mut values = self.points.iter().filter(inside).filter_map(scalar).collect::<Vec<_>>();
                 if values.is_empty() {
-                    // A phase shorter than the interval: the state that it began with.
+                    // A phase shorter than the interval: the state at its start.
                     values.extend(self.points.get(from).and_then(scalar));
                 }
                 series.numbers = gauge::numbers(values);

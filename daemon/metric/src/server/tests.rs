@@ -6,7 +6,7 @@ use crate::testing;
 use common::clock::MonoNs;
 use record::{SCRAPE, ServerSample};
 
-/// A row of the scrape that was answered in this second.
+/// A row of the scrape whose response was received in this second.
 fn row(second: u64, kind: &str, name: &str, part: Option<&str>, value: f64) -> ServerSample {
     let labels = if name == SCRAPE { "" } else { "{}" };
     ServerSample {
@@ -47,7 +47,7 @@ fn a_counter_grows_from_the_scrape_before_the_phase() {
     check(rows().collect(), "rate", Some(50.0 / 3.0));
     let reset = [up(1), row(1, "counter", "x", None, 100.0), up(4), row(4, "counter", "x", None, 7.0)];
     let summaries = check(reset.to_vec(), "total", Some(7.0));
-    assert!(summaries.profiling["x"].series[0].was_reset, "and it says so");
+    assert!(summaries.profiling["x"].series[0].was_reset, "the reset is reported");
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn quantiles_have_bounds() {
 #[test]
 fn units_come_from_words_then_names() {
     assert_eq!(unit("x_seconds", ""), Some("sec"), "by name");
-    assert_eq!(unit("x_perc", "Usage. 1 means 100 percent."), Some("ratio"), "by what is said");
-    assert_eq!(unit("x", ""), None, "nothing to go by");
+    assert_eq!(unit("x_perc", "Usage. 1 means 100 percent."), Some("ratio"), "by the description");
+    assert_eq!(unit("x", ""), None, "no information");
 }
 
 const SECOND: u64 = 1_000_000_000;

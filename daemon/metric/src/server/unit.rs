@@ -1,16 +1,16 @@
-//! The unit that a server's metric most likely has: from its description, else from its name.
+//! The likely unit of a server's metric: from its description, else from its name.
 
-/// The unit as AIPerf names it.
+/// The unit by AIPerf's name.
 #[must_use]
 pub fn unit(name: &str, description: &str) -> Option<&'static str> {
     let description = description.to_ascii_lowercase();
-    let said = |table: &[(&str, &'static str)]| {
+    let described = |table: &[(&str, &'static str)]| {
         table.iter().find(|(words, _)| description.contains(words)).map(|(_, unit)| *unit)
     };
     let name = name.to_ascii_lowercase();
     let bare = name.strip_suffix("_total").unwrap_or(&name);
-    said(RANGES)
-        .or_else(|| said(WORDS))
+    described(RANGES)
+        .or_else(|| described(WORDS))
         .or_else(|| SUFFIXES.iter().find(|(suffix, _)| bare.ends_with(suffix)).map(|(_, unit)| *unit))
         .or_else(|| bare.contains("num_requests_").then_some("requests"))
         .or_else(|| name.ends_with("_total").then_some("count"))

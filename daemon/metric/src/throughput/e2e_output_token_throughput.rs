@@ -1,4 +1,4 @@
-//! How fast one user gets tokens, the wait for the first included.
+//! A user's token rate, including the wait for the first token.
 
 use crate::case::Case;
 use crate::latency::request_latency;
@@ -24,7 +24,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn it_takes_the_whole_latency() {
+    fn it_uses_the_whole_latency() {
         check(&super::METRIC, |_| (), Some(11.0 / 0.101));
     }
 }

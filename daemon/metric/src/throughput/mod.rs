@@ -1,4 +1,4 @@
-//! How much per second: AIPerf's throughput metrics.
+//! Rates per second: AIPerf's throughput metrics.
 
 pub(crate) mod e2e_output_token_throughput;
 pub(crate) mod goodput;

@@ -1,4 +1,4 @@
-//! How fast one user gets tokens after the first.
+//! A user's token rate after the first token.
 
 use crate::case::Case;
 use crate::latency::inter_token_latency;

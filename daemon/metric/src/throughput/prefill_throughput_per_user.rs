@@ -1,4 +1,4 @@
-//! How fast the input of one user is read.
+//! The rate at which a user's input is processed.
 
 use crate::case::Case;
 use crate::latency::time_to_first_token;
@@ -28,7 +28,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn it_takes_the_time_to_first_token() {
+    fn it_uses_the_time_to_first_token() {
         check(&super::METRIC, |_| (), Some(20.0 / 0.021));
     }
 }

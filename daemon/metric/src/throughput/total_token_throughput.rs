@@ -1,4 +1,4 @@
-//! Tokens read and written over the observed time.
+//! Input and output tokens over the observed time.
 
 use crate::metric::{Flags, Group, Metric, Unit};
 use crate::totals::Totals;
@@ -21,7 +21,7 @@ mod tests {
     use crate::testing::check_derived;
 
     #[test]
-    fn both_ways_count() {
+    fn input_and_output_count() {
         let totals = [("total_isl", 12.0), ("total_osl", 8.0), ("benchmark_duration", 2e9)];
         check_derived(&super::METRIC, &totals, Some(10.0));
     }

@@ -1,4 +1,5 @@
-//! How far the server's token counts are from ours: 100 * abs(usage - ours) / ours, and how often by too much.
+//! The relative difference between the server's token counts and ours, 100 * abs(usage - ours) / ours, and how often it is
+//! large.
 
 use crate::case::Case;
 use crate::metric::{Flags, Group, Metric, Unit};
@@ -27,7 +28,7 @@ pub(crate) const REASONING: Metric = difference(
 )
 .text("100 * abs(usage_reasoning_tokens - reasoning_token_count) / reasoning_token_count.");
 
-/// Requests whose counts differ by too much.
+/// Requests whose counts differ too much.
 pub(crate) const COUNT: Metric =
     Metric::sum("usage_discrepancy_count", "Usage Discrepancy Count", discrepancy)
         .unit(Unit::Requests)

@@ -1,4 +1,4 @@
-//! What the server says that it counted: AIPerf's usage metrics, their totals, and how far they are from our counts.
+//! The server's own token counts: AIPerf's usage metrics, their totals, and how they differ from our counts.
 
 pub(crate) mod difference;
 pub(crate) mod reported;

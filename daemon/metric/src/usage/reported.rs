@@ -1,4 +1,4 @@
-//! The server's own token counts per request, a row of the table each.
+//! The server's own token counts per request, one per row of the table.
 
 use crate::metric::{Flags, Group, Metric, Unit};
 use crate::value::Value;
@@ -46,7 +46,7 @@ mod tests {
     use crate::testing::check;
 
     #[test]
-    fn each_is_what_the_server_said() {
+    fn each_is_the_servers_count() {
         let table = [
             (&PROMPT, Some(25.0)),
             (&CACHE_READ, Some(5.0)),

@@ -1,4 +1,4 @@
-//! Sums of the server's own token counts over requests, a row of the table each, and the share read from a cache.
+//! Sums of the server's own token counts over requests, one per row of the table, and the share read from a cache.
 
 use crate::metric::{Flags, Group, Metric, Unit};
 use crate::totals::Totals;

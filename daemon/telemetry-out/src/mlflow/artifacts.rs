@@ -1,4 +1,4 @@
-//! Files of a run to wherever the server keeps them: through the server itself, or on a disk that both share.
+//! Uploads a run's files to the artifact store: through the server itself, or on a disk that both share.
 
 use super::tracking::{LogError, RunInfo, Tracking, refused};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -6,19 +6,20 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use ureq::SendBody;
 
-/// Where a run's files go.
+/// The artifact store of a run.
 enum Store {
-    /// To this URL.
+    /// An upload URL.
     Proxy(String),
-    /// Into this directory.
+    /// A local directory.
     Directory(PathBuf),
 }
 
 impl Tracking {
-    /// Uploads a file of the run to a path below its artifacts, whose parts are separated by `/`.
+    /// Uploads a file of the run to a path below its artifacts, whose components are separated by `/`.
     ///
     /// # Errors
-    /// When the server does not answer or refuses, keeps files where nobody here can put them, or the file can't be read.
+    /// When the server does not respond or returns an error, stores artifacts where this machine cannot, or the file cannot be
+    /// read.
     pub fn upload(&self, run: &RunInfo, from: &Path, to: &str) -> Result<(), LogError> {
         let lost = |error| LogError::File(from.display().to_string(), error);
         match self.store(run)? {
@@ -27,7 +28,7 @@ impl Tracking {
                 let to = directory.join(name);
                 let parent = to.parent().unwrap_or(&directory);
                 std::fs::create_dir_all(parent).and_then(|()| std::fs::copy(from, &to)).map_err(lost)?;
-                // The path may be one of another machine, which happens to be here too.
+                // The path may be one of another machine that also exists here.
                 if self.sees(run, name)? { Ok(()) } else { Err(LogError::Store(run.artifact_uri.clone())) }
             }
             Store::Proxy(url) => {
@@ -51,7 +52,7 @@ impl Tracking {
         }
     }
 
-    /// Whether the server finds a file among the run's.
+    /// Whether the server finds a file among the run's artifacts.
     fn sees(&self, run: &RunInfo, name: &str) -> Result<bool, LogError> {
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = utf8_percent_encode(folder, NON_ALPHANUMERIC);
@@ -63,7 +64,7 @@ impl Tracking {
     fn store(&self, run: &RunInfo) -> Result<Store, LogError> {
         let uri = run.artifact_uri.trim_end_matches('/');
         if let Some(rest) = uri.strip_prefix("mlflow-artifacts:") {
-            // Without a host it is this server, and with one the same below another name.
+            // Without a host it is this server; with one, this server under another name.
             let path = match rest.strip_prefix("//") {
                 Some(named) => named.split_once('/').map_or("", |(_, path)| path),
                 None => rest.trim_start_matches('/'),
@@ -75,10 +76,10 @@ impl Tracking {
         }
         let path = uri.strip_prefix("file://").unwrap_or(uri);
         let is_a_runs = Path::new(path).ends_with(format!("{}/artifacts", run.run_id));
-        // A directory that the server names is written to only if it is a run's, and on this machine.
+        // A directory given by the server is written to only if it is a run's, and on this machine.
         if path.starts_with('/') && is_a_runs && !path.split('/').any(|part| part == "..") {
             let directory = PathBuf::from(path);
-            // RUN/artifacts is below the experiment, which is below a root that the server may not have made yet.
+            // RUN/artifacts is below the experiment, which is below a root that the server may not have created yet.
             let is_here = |path: &Path| path.parent().is_some() && path.is_dir();
             if directory.ancestors().skip(3).take(2).any(is_here) {
                 return Ok(Store::Directory(directory));
@@ -89,9 +90,9 @@ impl Tracking {
 }
 
 const ARTIFACTS: &str = "/api/2.0/mlflow-artifacts/artifacts";
-/// What a part of a path can't say as it is.
+/// Characters that must be escaped in a path component.
 const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// Bytes of a refusal that are read.
+/// Maximum size of an error response.
 const MESSAGE_MAX: u64 = 64 << 10;
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn files_go_where_the_server_keeps_them() {
+    fn files_go_to_the_servers_artifact_store() {
         let proxied = "http://a:5000/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts";
         assert_eq!(store("mlflow-artifacts:/0/r/artifacts"), proxied, "through the server");
         assert_eq!(store("mlflow-artifacts://b:5000/0/r/artifacts"), proxied, "by another name");
@@ -132,7 +133,7 @@ mod tests {
             "/tmp/../0/r/artifacts",
             "http://b/x",
         ] {
-            assert!(store(uri).contains("is not spoken here"), "{uri}: {}", store(uri));
+            assert!(store(uri).contains("is not supported"), "{uri}: {}", store(uri));
         }
     }
 }

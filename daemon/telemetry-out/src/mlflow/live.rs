@@ -1,5 +1,5 @@
-//! A strategy's numbers as `live.*` metrics: of each a point every interval, the mean of what came in it, or how far a
-//! counter has come. So a run of any rate costs the server the same.
+//! Logs a strategy's values as `live.*` metrics: one point per metric and interval, the mean of its values or the current state
+//! of a counter. The load on the server does not depend on the run's rate.
 
 use super::tracking::Point;
 use crate::sender::{Exports, LiveRun};
@@ -11,43 +11,43 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A run that is told live.
+/// A run that is logged live.
 pub(crate) struct Live {
     numbers: Arc<Mutex<Numbers>>,
     stop: Sender<()>,
     thread: JoinHandle<Exports>,
 }
 
-/// By instrument, then by kind of token, which is empty for those that have none.
+/// By instrument, then by token type, which is empty for instruments without one.
 type Numbers = BTreeMap<String, BTreeMap<String, Number>>;
 
-/// A metric since it was last told.
+/// A metric since its last point.
 #[derive(Clone, Copy, Debug)]
 enum Number {
-    /// Its values' sum and count.
+    /// The sum and count of its values.
     Mean { sum: f64, count: f64 },
-    /// What it has come to, and whether it has changed.
+    /// Its level, and whether it has changed.
     Level { value: f64, has_changed: bool },
 }
 
 impl Live {
-    /// Begins to tell.
+    /// Starts logging.
     ///
     /// # Errors
     /// When no thread can be started.
     pub(crate) fn start(LiveRun { tracking, run_id, now_ms }: LiveRun) -> std::io::Result<Self> {
         let numbers = Arc::<Mutex<Numbers>>::default();
         let (stop, stopped) = channel::<()>();
-        let told = Arc::clone(&numbers);
+        let shared = Arc::clone(&numbers);
         let thread = std::thread::Builder::new().name("mlflow".to_owned()).spawn(move || {
             let mut exports = Exports::new(format!("MLflow at {}", tracking.shown()));
             let (mut step, mut wait) = (0, INTERVAL);
             loop {
                 let is_over = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
-                let points = take(&told, now_ms(), step);
+                let points = take(&shared, now_ms(), step);
                 if !points.is_empty() {
                     let result = tracking.log(&run_id, &points, &[], &[]);
-                    // A server that refuses is asked less and less often; what it missed is not sent again.
+                    // A server that returns errors is retried less and less often; skipped points are not sent later.
                     wait = if result.is_ok() { INTERVAL } else { (wait * 2).min(LONGEST_WAIT) };
                     exports.count(&result);
                     step += 1;
@@ -113,7 +113,7 @@ impl Sink for Live {
     }
 }
 
-/// What is to be told of everything that was heard since the last time.
+/// The points of everything received since the last call.
 fn take(numbers: &Mutex<Numbers>, timestamp_ms: u64, step: u64) -> Vec<Point> {
     let Ok(mut numbers) = numbers.lock() else { return Vec::new() };
     let mut points = Vec::new();
@@ -132,7 +132,7 @@ fn take(numbers: &Mutex<Numbers>, timestamp_ms: u64, step: u64) -> Vec<Point> {
     points
 }
 
-/// Output tokens have the name alone, as AIPerf has no others.
+/// Output tokens have the name without a suffix, because AIPerf has no other types.
 fn key(name: &str, kind: &str) -> String {
     match kind {
         "" | "output" => format!("live.{name}"),
@@ -140,18 +140,18 @@ fn key(name: &str, kind: &str) -> String {
     }
 }
 
-/// From one point to the next.
+/// The interval between two points.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long a server that refuses is left alone at most: AIPerf's.
+/// Maximum delay between retries: AIPerf's.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(numbers: &Mutex<Numbers>, step: u64) -> Vec<String> {
-        let points = take(numbers, 7, step);
-        points.into_iter().map(|point| format!("{} {} {}", point.key, point.value, point.step)).collect()
+    fn points(numbers: &Mutex<Numbers>, step: u64) -> Vec<String> {
+        let taken = take(numbers, 7, step);
+        taken.into_iter().map(|point| format!("{} {} {}", point.key, point.value, point.step)).collect()
     }
 
     #[test]
@@ -174,9 +174,9 @@ mod tests {
             "live.gen_ai.client.token.usage 4 0",
             "live.sent 5 0",
         ];
-        assert_eq!(told(&live.numbers, 0), expected, "what came");
+        assert_eq!(points(&live.numbers, 0), expected, "all values");
         live.shift("sent", "{request}", -1.0, &[]);
-        assert_eq!(told(&live.numbers, 1), ["live.sent 4 1"], "only what came since");
-        assert_eq!(told(&live.numbers, 2), [""; 0], "nothing came");
+        assert_eq!(points(&live.numbers, 1), ["live.sent 4 1"], "only values since then");
+        assert_eq!(points(&live.numbers, 2), [""; 0], "no values");
     }
 }

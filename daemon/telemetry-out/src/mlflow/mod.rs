@@ -1,9 +1,9 @@
-//! Runs to an MLflow tracking server over its REST API.
+//! Logs runs to an MLflow tracking server over its REST API.
 //!
 //! ```text
 //! tracking.rs    the API: experiments, runs, metrics, parameters, tags
-//! artifacts.rs   files of a run to wherever the server keeps them
-//! live.rs        a strategy's numbers ──▶ `live.*` metrics while the run goes on
+//! artifacts.rs   uploads a run's files to the artifact store
+//! live.rs        a strategy's values ──▶ `live.*` metrics during the run
 //! ```
 //!
 //! <https://mlflow.org/docs/latest/api_reference/rest-api.html>

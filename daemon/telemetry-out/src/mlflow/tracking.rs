@@ -1,4 +1,4 @@
-//! The API: experiments, runs, metrics, parameters and tags.
+//! The REST API: experiments, runs, metrics, parameters and tags.
 
 use crate::endpoint::without_password;
 use base64::Engine;
@@ -11,7 +11,7 @@ use ureq::http::{Request, StatusCode};
 #[derive(Clone)]
 pub struct Tracking {
     pub(super) agent: Agent,
-    /// Its URL without a slash at its end, and without who asks.
+    /// Its URL without a trailing slash, and without credentials.
     pub(super) base: String,
     authorization: Option<String>,
 }
@@ -22,27 +22,27 @@ impl std::fmt::Debug for Tracking {
     }
 }
 
-/// Who asks: MLflow's `MLFLOW_TRACKING_USERNAME`, `MLFLOW_TRACKING_PASSWORD` and `MLFLOW_TRACKING_TOKEN`.
+/// Credentials: MLflow's `MLFLOW_TRACKING_USERNAME`, `MLFLOW_TRACKING_PASSWORD` and `MLFLOW_TRACKING_TOKEN`.
 #[derive(Clone, Default)]
 pub struct Credentials {
     /// A user's name and password.
     pub user: Option<(String, String)>,
-    /// A token, which goes before them.
+    /// A token, which has precedence.
     pub token: Option<String>,
 }
 
-/// What the server knows of a run.
+/// The server's data of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {
-    /// Its name for it.
+    /// Its id.
     pub run_id: String,
-    /// What people call it.
+    /// Its name.
     pub run_name: String,
-    /// Where its files are.
+    /// The URI of its artifacts.
     pub artifact_uri: String,
 }
 
-/// A metric at a moment.
+/// A value of a metric at a point in time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     /// The metric's name.
@@ -51,46 +51,46 @@ pub struct Point {
     pub value: f64,
     /// Milliseconds since 1970.
     pub timestamp_ms: u64,
-    /// Its place in the curve.
+    /// Its step.
     pub step: u64,
 }
 
-/// How a run ended.
+/// The final status of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// As planned.
+    /// Completed.
     Finished,
-    /// By itself, before it was done.
+    /// Failed.
     Failed,
-    /// Because somebody stopped it.
+    /// Stopped by the user.
     Killed,
 }
 
-/// Why something was not logged.
+/// Why data was not logged.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The address is none.
-    #[error("failed to use the tracking server's address `{0}`: want http://host:port or https://host")]
+    /// The address is invalid.
+    #[error("failed to use the tracking server's address `{0}`: expected http://host:port or https://host")]
     Address(String),
-    /// It did not answer.
-    #[error("MLflow tracking server at {0} did not answer")]
+    /// The server did not respond.
+    #[error("MLflow tracking server at {0} did not respond")]
     Http(String, #[source] ureq::Error),
-    /// It refused.
-    #[error("MLflow tracking server refused {path}: {status} {message}")]
+    /// The server returned an error.
+    #[error("MLflow tracking server returned an error for {path}: {status} {message}")]
     Refused {
-        /// What was asked.
+        /// The API path.
         path: String,
         /// The HTTP status.
         status: u16,
-        /// MLflow's error code and what it says.
+        /// MLflow's error code and message.
         message: String,
     },
-    /// What it said is not what its API promises.
-    #[error("MLflow tracking server said something else than a run or an experiment to {0}")]
+    /// The response is not what the API defines.
+    #[error("MLflow tracking server returned neither a run nor an experiment for {0}")]
     Strange(String),
-    /// Files of the run are where this program can't put them.
+    /// The run's artifacts are stored where this program cannot write.
     #[error(
-        "the run's files are kept at {0}, which is not spoken here: start the server with --serve-artifacts, or upload \
+        "the run's artifacts are stored at {0}, which is not supported: start the server with --serve-artifacts, or upload \
          them with MLflow's own client"
     )]
     Store(String),
@@ -100,7 +100,7 @@ pub enum LogError {
 }
 
 impl LogError {
-    /// Whether the server knows nothing by this name.
+    /// Whether the server does not have the named resource.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
@@ -108,10 +108,10 @@ impl LogError {
 }
 
 impl Tracking {
-    /// A server at an address, which is not asked yet.
+    /// A server at an address, which is not contacted yet.
     ///
     /// # Errors
-    /// When the address is no URL of HTTP.
+    /// When the address is not an HTTP URL.
     pub fn new(uri: &str, credentials: &Credentials, timeout: Duration) -> Result<Self, LogError> {
         let refused = || LogError::Address(without_password(uri));
         let base = without_password(uri.trim_end_matches('/'));
@@ -126,25 +126,25 @@ impl Tracking {
         Ok(Self { agent, base, authorization: credentials.header(uri) })
     }
 
-    /// The address as it may be shown.
+    /// The address without secrets.
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.base
     }
 
-    /// Whether the server answers.
+    /// Checks that the server responds.
     ///
     /// # Errors
-    /// When it does not, or says that it is not well.
+    /// When it does not, or reports that it is unhealthy.
     pub fn check(&self) -> Result<(), LogError> {
         let request = self.request("GET", &format!("{}/health", self.base)).body(Vec::new());
         self.run("health", request).map(drop)
     }
 
-    /// The experiment of this name, made if there is none.
+    /// The id of the experiment with this name, created if necessary.
     ///
     /// # Errors
-    /// When the server does not answer or refuses.
+    /// When the server does not respond or returns an error.
     pub fn experiment(&self, name: &str) -> Result<String, LogError> {
         let query = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         match self.get(&format!("experiments/get-by-name?experiment_name={query}")) {
@@ -157,10 +157,10 @@ impl Tracking {
         }
     }
 
-    /// Begins a run; without a name the server makes one up.
+    /// Creates a run; without a name, the server generates one.
     ///
     /// # Errors
-    /// When the server does not answer or refuses.
+    /// When the server does not respond or returns an error.
     pub fn create_run(
         &self,
         experiment: &str,
@@ -168,26 +168,26 @@ impl Tracking {
         start_ms: u64,
         tags: &[(String, String)],
     ) -> Result<RunInfo, LogError> {
-        let mut asked = json!({"experiment_id": experiment, "start_time": start_ms, "tags": pairs(tags)});
+        let mut request = json!({"experiment_id": experiment, "start_time": start_ms, "tags": pairs(tags)});
         if let Some(name) = name {
-            asked["run_name"] = name.into();
+            request["run_name"] = name.into();
         }
-        run_of(&self.post("runs/create", &asked)?, "runs/create")
+        run_of(&self.post("runs/create", &request)?, "runs/create")
     }
 
-    /// A run that is there.
+    /// Finds an existing run.
     ///
     /// # Errors
-    /// When the server does not answer, or knows no such run.
+    /// When the server does not respond, or has no such run.
     pub fn find_run(&self, run_id: &str) -> Result<RunInfo, LogError> {
         let query = percent_encoding::utf8_percent_encode(run_id, percent_encoding::NON_ALPHANUMERIC);
         run_of(&self.get(&format!("runs/get?run_id={query}"))?, "runs/get")
     }
 
-    /// Logs metrics, parameters and tags, in as many batches as the API wants.
+    /// Logs metrics, parameters and tags, in as many batches as the API requires.
     ///
     /// # Errors
-    /// When the server does not answer or refuses; batches before it are logged.
+    /// When the server does not respond or returns an error; earlier batches are logged.
     pub fn log(
         &self,
         run_id: &str,
@@ -211,10 +211,10 @@ impl Tracking {
         Ok(())
     }
 
-    /// Ends a run, under a name of its own if one is given.
+    /// Ends a run, and renames it if a name is given.
     ///
     /// # Errors
-    /// When the server does not answer or refuses.
+    /// When the server does not respond or returns an error.
     pub fn end_run(
         &self,
         run_id: &str,
@@ -227,15 +227,15 @@ impl Tracking {
             Status::Failed => "FAILED",
             Status::Killed => "KILLED",
         };
-        let mut asked = json!({"run_id": run_id, "status": status, "end_time": end_ms});
+        let mut request = json!({"run_id": run_id, "status": status, "end_time": end_ms});
         if let Some(name) = name {
-            asked["run_name"] = name.into();
+            request["run_name"] = name.into();
         }
-        self.post("runs/update", &asked).map(drop)
+        self.post("runs/update", &request).map(drop)
     }
 
-    fn log_batch(&self, asked: &Value) -> Result<(), LogError> {
-        self.post("runs/log-batch", asked).map(drop)
+    fn log_batch(&self, batch: &Value) -> Result<(), LogError> {
+        self.post("runs/log-batch", batch).map(drop)
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, LogError> {
@@ -243,13 +243,14 @@ impl Tracking {
         self.run(path, request).and_then(|body| read(&body, path))
     }
 
-    fn post(&self, path: &str, asked: &Value) -> Result<Value, LogError> {
+    fn post(&self, path: &str, content: &Value) -> Result<Value, LogError> {
         let request = self.request("POST", &format!("{}{API}/{path}", self.base));
-        let request = request.header("content-type", "application/json").body(asked.to_string().into_bytes());
+        let request =
+            request.header("content-type", "application/json").body(content.to_string().into_bytes());
         self.run(path, request).and_then(|body| read(&body, path))
     }
 
-    /// A request to the server itself, with who asks.
+    /// A request to the server itself, with the credentials.
     pub(super) fn request(&self, method: &str, url: &str) -> ureq::http::request::Builder {
         let request = Request::builder().method(method).uri(url);
         match &self.authorization {
@@ -272,23 +273,24 @@ impl Tracking {
 }
 
 impl Credentials {
-    /// As the environment has them: a user's in the address go before those of the environment.
+    /// The authorization header: credentials in the address have precedence over those in the environment.
     fn header(&self, uri: &str) -> Option<String> {
         if let Some(token) = &self.token {
             return Some(format!("Bearer {token}"));
         }
         let authority = uri.split_once("://")?.1.split('/').next()?;
-        let told = authority.rsplit_once('@').map(|(user, _)| user.split_once(':').unwrap_or((user, "")));
+        let in_address =
+            authority.rsplit_once('@').map(|(user, _)| user.split_once(':').unwrap_or((user, "")));
         let user = self.user.as_ref().map(|(name, password)| (name.as_str(), password.as_str()));
-        let (name, password) = told.or(user)?;
+        let (name, password) = in_address.or(user)?;
         Some(format!("Basic {}", BASE64.encode(format!("{name}:{password}"))))
     }
 }
 
-/// Why the server refused, as it says.
+/// The server's error, with its message.
 pub(super) fn refused(path: &str, status: StatusCode, body: &[u8]) -> LogError {
-    let told = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let word = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+    let error = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let word = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
     let message = format!("{} {}", word("error_code"), word("message"));
     let path = path.split('?').next().unwrap_or(path).to_owned();
     LogError::Refused { path, status: status.as_u16(), message: message.trim().to_owned() }
@@ -315,12 +317,12 @@ fn pairs(pairs: &[(String, String)]) -> Vec<Value> {
 
 const BASE64: base64::engine::GeneralPurpose = base64::engine::general_purpose::STANDARD;
 const API: &str = "/api/2.0/mlflow";
-/// What a batch may hold: <https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch>
+/// Maximum items of a batch: <https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch>
 const POINTS_MAX: usize = 1000;
 const PAIRS_MAX: usize = 100;
-/// Characters of a parameter or tag.
+/// Maximum characters of a parameter or tag.
 const VALUE_MAX: usize = 5000;
-/// Bytes of an answer that are read.
+/// Maximum size of a response.
 const ANSWER_MAX: u64 = 4 << 20;
 
 #[cfg(test)]
@@ -336,13 +338,13 @@ mod tests {
         let tracking = tracking("http://user:hush@a:1/mlflow/", &Credentials::default()).unwrap();
         assert_eq!(tracking.shown(), "http://a:1/mlflow", "without them");
         assert_eq!(tracking.authorization.as_deref(), Some("Basic dXNlcjpodXNo"), "user:hush");
-        assert!(!format!("{tracking:?}").contains("dXNl"), "nor for those who debug");
+        assert!(!format!("{tracking:?}").contains("dXNl"), "also not in debug output");
         let token = Credentials { token: Some("t".to_owned()), ..Credentials::default() };
         assert_eq!(token.header("http://a").as_deref(), Some("Bearer t"), "a token");
     }
 
     #[test]
-    fn only_addresses_of_http_are_taken() {
+    fn only_http_addresses_are_accepted() {
         for uri in ["", "file:./mlruns", "./mlruns", "sqlite:///x.db", "http://", "http://a b"] {
             let error = tracking(uri, &Credentials::default()).unwrap_err();
             assert!(matches!(error, LogError::Address(_)), "{uri}: {error}");
@@ -350,16 +352,17 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_why() {
+    fn errors_include_the_servers_message() {
         let body = br#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"No run"}"#;
         let error = refused("runs/get?run_id=7", StatusCode::NOT_FOUND, body);
         assert!(error.is_unknown(), "a 404");
-        let said = "MLflow tracking server refused runs/get: 404 RESOURCE_DOES_NOT_EXIST No run";
-        assert_eq!(error.to_string(), said, "without the query");
+        let expected =
+            "MLflow tracking server returned an error for runs/get: 404 RESOURCE_DOES_NOT_EXIST No run";
+        assert_eq!(error.to_string(), expected, "without the query");
         assert_eq!(
             refused("x", StatusCode::BAD_GATEWAY, b"<html>").to_string(),
-            "MLflow tracking server refused x: 502 ",
-            "what is no JSON"
+            "MLflow tracking server returned an error for x: 502 ",
+            "a response that is not JSON"
         );
     }
 }

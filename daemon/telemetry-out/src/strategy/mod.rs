@@ -1,4 +1,4 @@
-//! How results of each domain become metrics: one file each.
+//! Converts results of each domain to metrics: one file each.
 
 mod requests;
 mod served;
@@ -9,15 +9,15 @@ use crate::sender::{Domains, Event, Server};
 use crate::sink::Instruments;
 use opentelemetry::KeyValue;
 
-/// Turns results of one domain into metrics.
+/// Converts results of one domain to metrics.
 pub(crate) trait Strategy: Send {
-    /// Whether an event is of its domain.
+    /// Whether an event belongs to its domain.
     fn supports(&self, event: &Event) -> bool;
-    /// Records what an event says.
+    /// Records an event.
     fn process(&mut self, event: &Event, instruments: &mut dyn Instruments);
 }
 
-/// The strategies of the domains that are wanted; `common` are the attributes of everything.
+/// The strategies of the selected domains; `common` are attributes of all metrics.
 pub(crate) fn strategies(
     domains: Domains,
     common: &[KeyValue],

@@ -1,5 +1,5 @@
-//! Each request's numbers as histograms: AIPerf's by the names of the semantic conventions, the kernel's twins beside
-//! them, everything else as `aiperf.<tag>`.
+//! Exports each request's metrics as histograms: AIPerf's by the names of the semantic conventions, their kernel counterparts,
+//! and everything else as `aiperf.<tag>`.
 
 use super::Strategy;
 use crate::sender::Event;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// The strategy.
 pub(super) struct Requests {
     common: Vec<KeyValue>,
-    /// By the metric's tag, made when it is first met.
+    /// By the metric's tag, created on first use.
     instruments: HashMap<&'static str, Instrument>,
 }
 
@@ -23,7 +23,7 @@ impl Requests {
     }
 }
 
-/// What a request's metrics and its span say alike.
+/// Attributes that a request's metrics and its span share.
 pub(super) fn attributes(common: &[KeyValue], request: &LiveRequest) -> Vec<KeyValue> {
     let mut attributes = common.to_vec();
     attributes.extend([
@@ -58,7 +58,7 @@ impl Strategy for Requests {
     }
 }
 
-/// How a metric is told.
+/// The instrument of a metric.
 #[derive(Clone, Debug, PartialEq)]
 struct Instrument {
     name: Cow<'static, str>,
@@ -88,7 +88,7 @@ impl Instrument {
     }
 }
 
-/// What went wrong, in AIPerf's words.
+/// The error, by AIPerf's names.
 fn error_type(request: &LiveRequest) -> Option<&'static str> {
     let error = request.error.as_deref()?;
     Some(match (error, request.http_status) {
@@ -104,7 +104,7 @@ const fn is_time(unit: Unit) -> bool {
     matches!(unit, Unit::Nanoseconds | Unit::Microseconds | Unit::Milliseconds | Unit::Seconds)
 }
 
-/// A time of this unit in seconds.
+/// A duration in this unit, converted to seconds.
 pub(super) fn seconds(value: f64, unit: Unit) -> f64 {
     match unit {
         Unit::Nanoseconds => value / 1e9,
@@ -114,7 +114,7 @@ pub(super) fn seconds(value: f64, unit: Unit) -> f64 {
     }
 }
 
-/// A metric that the semantic conventions know.
+/// A metric that the semantic conventions define.
 struct Named {
     tag: &'static str,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! Each request that a watched server answered, by the semantic conventions for model servers.
+//! Exports each request to an observed server, by the semantic conventions for model servers.
 
 use super::Strategy;
 use crate::sender::Event;

@@ -1,6 +1,7 @@
-//! Each request as a span, by the semantic conventions for clients of generative AI, with an event for each of its stages.
+//! Exports each request as a span, by the semantic conventions for clients of generative AI, with an event for each of its
+//! stages.
 //!
-//! The trace's id is the request's `X-Request-ID`, so a span is found by what the records say.
+//! The trace's id is the request's `X-Request-ID`, so records and spans can be matched.
 
 use super::Strategy;
 use super::requests::{attributes, seconds};
@@ -46,17 +47,17 @@ impl Spans {
         attributes
     }
 
-    /// From being handed to the kernel, or being due where it never was, to its end.
+    /// From its submission to the kernel, or its due time if it was never submitted, to its end.
     fn span(&self, request: &LiveRequest) -> Option<Span> {
         let stages = &request.stages;
         let trace_id = u128::from_str_radix(&request.id.replace('-', ""), 16).ok()?;
-        // Half of it is enough to tell the spans of one trace apart, of which there is one.
+        // Half of the id is enough to distinguish the spans of one trace, of which there is one.
         let span_id = u64::try_from(trace_id & u128::from(u64::MAX)).ok()?;
         Some(Span {
             trace_id,
             span_id,
             name: self.name.clone(),
-            begun_ns: stages.get("submitted").or_else(|| stages.get("due"))?.0,
+            started_ns: stages.get("submitted").or_else(|| stages.get("due"))?.0,
             ended_ns: stages.get("ended")?.0,
             attributes: self.attributes(request),
             events: stages.iter().map(|(stage, at)| (format!("aiperf.{}", stage.name), at.0)).collect(),
@@ -78,7 +79,7 @@ impl Strategy for Spans {
     }
 }
 
-/// Tokens by tag, and what they are called:
+/// Token counts by tag, and their attribute names:
 /// <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/#inference>
 const TOKENS: &[(&str, &str)] = &[
     ("input_sequence_length", "gen_ai.usage.input_tokens"),
@@ -107,7 +108,7 @@ mod tests {
     fn a_span_is_as_long_as_its_request() {
         let span = spans().span(&request(SENT)).unwrap();
         assert_eq!(span.trace_id, 0x0a0b_0c0d_0000_8000_8000_0000_0000_0007, "the X-Request-ID");
-        assert_eq!((span.name.as_str(), span.begun_ns, span.ended_ns), ("chat m", 2000, 9000), "{span:?}");
+        assert_eq!((span.name.as_str(), span.started_ns, span.ended_ns), ("chat m", 2000, 9000), "{span:?}");
         assert_eq!(span.events[2], ("aiperf.first_token_kernel".to_owned(), 3000), "{span:?}");
         for expected in [
             KeyValue::new("server.port", 80),
@@ -120,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_sent_begins_when_it_was_due() {
+    fn an_unsent_request_starts_at_its_due_time() {
         let refused =
             SENT.replace("\"submitted\":2000,", "").replace("\"error\":null", "\"error\":\"connect\"");
         let span = spans().span(&request(&refused)).unwrap();
-        assert_eq!((span.begun_ns, span.error.as_deref()), (1000, Some("connect")), "{span:?}");
+        assert_eq!((span.started_ns, span.error.as_deref()), (1000, Some("connect")), "{span:?}");
     }
 }

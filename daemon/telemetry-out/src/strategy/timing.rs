@@ -1,4 +1,4 @@
-//! How the run goes: requests sent, ended and in flight, as counters and gauges.
+//! Exports the run's progress: requests sent, ended and in flight, as counters and gauges.
 
 use super::Strategy;
 use crate::sender::Event;
@@ -7,14 +7,14 @@ use control::Progress;
 use metric::float;
 use opentelemetry::KeyValue;
 
-/// The strategy; a counter is told by how much it has grown.
+/// The strategy; counters are exported as increments.
 pub(super) struct Timing {
     attributes: Vec<KeyValue>,
-    told: Told,
+    exported: Counts,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Told {
+struct Counts {
     sent: u64,
     completed: u64,
     failed: u64,
@@ -24,7 +24,7 @@ struct Told {
 
 impl Timing {
     pub(super) fn new(common: &[KeyValue]) -> Self {
-        Self { attributes: common.to_vec(), told: Told::default() }
+        Self { attributes: common.to_vec(), exported: Counts::default() }
     }
 }
 
@@ -35,7 +35,7 @@ impl Strategy for Timing {
 
     fn process(&mut self, event: &Event, instruments: &mut dyn Instruments) {
         let Event::Progress(progress) = event else { return };
-        let (before, now) = (self.told, Told::of(progress));
+        let (before, now) = (self.exported, Counts::of(progress));
         let grown = [
             ("sent", before.sent, now.sent),
             ("completed", before.completed, now.completed),
@@ -49,11 +49,11 @@ impl Strategy for Timing {
         instruments.shift("aiperf.timing.requests.in_flight", "{request}", shift, &self.attributes);
         let elapsed = now.elapsed_seconds - before.elapsed_seconds;
         instruments.shift("aiperf.timing.phase.elapsed_sec", "s", elapsed, &self.attributes);
-        self.told = now;
+        self.exported = now;
     }
 }
 
-impl Told {
+impl Counts {
     fn of(progress: &Progress) -> Self {
         Self {
             sent: progress.requests_sent,

@@ -1,7 +1,7 @@
-//! Runs a command under what a systemd unit allows, where there is no systemd: `restricted UNIT COMMAND ...`.
+//! Runs a command with the restrictions of a systemd unit, without systemd: `restricted UNIT COMMAND ...`.
 //!
-//! It takes capabilities, system calls, address families, writable code, namespaces, limits and the file mask from the unit.
-//! Which files can be seen and written is the caller's part (`unshare --mount`).
+//! It applies the unit's capabilities, system calls, address families, writable code, namespaces, limits and umask. Which files
+//! are visible and writable is up to the caller (`unshare --mount`).
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
@@ -34,7 +34,7 @@ fn main() {
     let permitted = caps::read(None, CapSet::Permitted).unwrap();
     let kept = permitted.into_iter().filter(|capability| allowed.contains(capability)).collect();
     caps::clear(None, CapSet::Inheritable).unwrap();
-    if unit.says("NoNewPrivileges=yes") {
+    if unit.contains("NoNewPrivileges=yes") {
         rustix::thread::set_no_new_privs(true).unwrap();
     }
     caps::set(None, CapSet::Effective, &kept).unwrap();
@@ -48,17 +48,17 @@ fn main() {
 struct Unit(String);
 
 impl Unit {
-    /// Words of every line with a key.
+    /// The words of every line with a key.
     fn words(&self, key: &str) -> impl Iterator<Item = &str> {
         self.lines(key).flat_map(str::split_whitespace)
     }
 
-    /// What stands on each line with a key.
+    /// The value of each line with a key.
     fn lines(&self, key: &str) -> impl Iterator<Item = &str> {
         self.0.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='))
     }
 
-    fn says(&self, line: &str) -> bool {
+    fn contains(&self, line: &str) -> bool {
         self.0.lines().any(|one| one == line)
     }
 }
@@ -67,7 +67,7 @@ fn limit(unit: &Unit) {
     let resources = [("LimitNOFILE", Resource::Nofile), ("LimitMEMLOCK", Resource::Memlock)];
     for (key, resource) in resources {
         if let Some(value) = unit.words(key).next() {
-            // No limit is `infinity`; systemd may raise what a test may not.
+            // No limit is `infinity`; systemd may raise limits that a test may not.
             let value = match (value.parse().ok(), getrlimit(resource).maximum) {
                 (Some(wanted), Some(most)) => Some(u64::min(wanted, most)),
                 (wanted, most) => wanted.or(most),
@@ -80,7 +80,7 @@ fn limit(unit: &Unit) {
     }
 }
 
-/// What systemd makes of the unit's lines about system calls.
+/// Applies the unit's lines about system calls, as systemd does.
 fn filter(unit: &Unit) {
     let (mut names, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
     for line in unit.lines("SystemCallFilter") {
@@ -92,9 +92,9 @@ fn filter(unit: &Unit) {
     }
     names.retain(|name| !forbidden.contains(name));
     let mut rules = names.iter().filter_map(|name| name.parse::<Sysno>().ok()).map(number).collect::<Rules>();
-    assert!(rules.len() > 100, "a set of system calls is not known here: {names:?}");
-    if unit.says("MemoryDenyWriteExecute=yes") {
-        // Memory is writable or executable, and what is not executable never becomes so.
+    assert!(rules.len() > 100, "an unknown set of system calls: {names:?}");
+    if unit.contains("MemoryDenyWriteExecute=yes") {
+        // Memory is either writable or executable, and never becomes executable later.
         let either = |bits| rule(2, WRITE | EXECUTE, bits);
         rules.insert(Sysno::mmap as i64, [0, WRITE, EXECUTE].map(either).into());
         rules.insert(Sysno::mprotect as i64, vec![rule(2, EXECUTE, 0)]);
@@ -102,11 +102,11 @@ fn filter(unit: &Unit) {
     }
     let families = unit.words("RestrictAddressFamilies").map(family);
     rules.insert(Sysno::socket as i64, families.map(|family| rule(0, u64::from(u32::MAX), family)).collect());
-    if unit.says("RestrictNamespaces=yes") {
+    if unit.contains("RestrictNamespaces=yes") {
         rules.insert(Sysno::clone as i64, vec![rule(0, NEW_NAMESPACES, 0)]);
         rules.remove(&(Sysno::unshare as i64));
         rules.remove(&(Sysno::setns as i64));
-        // Its flags can't be seen by a filter: programs go back to `clone`.
+        // A filter cannot see its flags: programs fall back to `clone`.
         let all = Rules::from([(Sysno::clone3 as i64, Vec::new())]);
         apply(all, SeccompAction::Allow, SeccompAction::Errno(NOT_THERE));
     }
@@ -120,7 +120,7 @@ fn apply(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) {
     seccompiler::apply_filter(&program).unwrap();
 }
 
-/// A system call's name, or every name of a set.
+/// The name of a system call, or every name of a set.
 fn expand(word: &str, names: &mut BTreeSet<String>) {
     if !word.starts_with('@') {
         names.insert(word.to_owned());
@@ -137,7 +137,7 @@ fn number(call: Sysno) -> (i64, Vec<SeccompRule>) {
     (i64::from(call.id()), Vec::new())
 }
 
-/// One argument has these bits among those of a mask.
+/// Matches an argument with these bits under a mask.
 fn rule(argument: u8, mask: u64, bits: u64) -> SeccompRule {
     let operator = SeccompCmpOp::MaskedEq(mask);
     let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, bits).unwrap();
@@ -151,7 +151,7 @@ fn family(name: &str) -> u64 {
         "AF_INET" => 2,
         "AF_INET6" => 10,
         "AF_NETLINK" => 16,
-        other => panic!("{other} is not known here"),
+        other => panic!("{other} is not supported"),
     }
 }
 

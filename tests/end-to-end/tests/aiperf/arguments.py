@@ -1,5 +1,5 @@
-"""Reads command lines of `aiperf profile` from standard input, a JSON array of words a line; tells of each whether AIPerf's own
-parser and resolver take it. Nothing is run, and nothing is asked of the network."""
+"""Reads command lines of `aiperf profile` from standard input, a JSON array of words per line; prints for each whether AIPerf's
+own parser and resolver accept it. Nothing is run, and the network is not used."""
 
 import contextlib
 import io
@@ -36,7 +36,7 @@ def take(words):
 for line in sys.stdin:
     try:
         take(json.loads(line))
-        told = {"taken": True}
+        verdict = {"taken": True}
     except (Exception, SystemExit) as error:
-        told = {"taken": False, "why": " ".join(str(error).split())[:300]}
-    print(json.dumps(told), flush=True)
+        verdict = {"taken": False, "why": " ".join(str(error).split())[:300]}
+    print(json.dumps(verdict), flush=True)

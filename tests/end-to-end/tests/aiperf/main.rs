@@ -1,8 +1,8 @@
-//! What AIPerf itself makes of our artifacts and of our command lines: its models read the files, and its parser takes and
-//! refuses the same flags.
+//! Tests our artifacts and command lines with AIPerf itself: its models read the files, and its parser accepts and refuses the
+//! same flags.
 //!
-//! AIPerf is large: it is asked where `AIPERFD_CLIENTS` names a virtual environment that has it, which
-//! `cargo xtask test-clients` makes.
+//! AIPerf is large: these tests run where `AIPERFD_CLIENTS` names a virtual environment that has it, which `cargo xtask
+//! test-clients` creates.
 #![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
 
 use end_to_end::client::{Ended, Run};
@@ -18,11 +18,11 @@ use std::process::{Command, Stdio};
 /// Python with AIPerf, if there is one.
 fn python() -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("AIPERFD_CLIENTS").map(PathBuf::from) else {
-        writeln!(std::io::stderr(), "not asked for: `cargo xtask test-clients` asks AIPerf").ok();
+        writeln!(std::io::stderr(), "skipped: `cargo xtask test-clients` runs this test with AIPerf").ok();
         return None;
     };
     let path = folder.join("bin/python");
-    assert!(path.is_file(), "`{}` is not there", path.display());
+    assert!(path.is_file(), "`{}` does not exist", path.display());
     Some(path)
 }
 
@@ -31,7 +31,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 #[test]
-fn its_models_read_what_we_write() {
+fn aiperfs_models_read_our_artifacts() {
     needs_programs!();
     let Some(python) = python() else { return };
     let runs = RUNS.iter().map(|(server, flags)| artifacts(server, flags)).collect::<Vec<_>>();
@@ -106,7 +106,7 @@ const RUNS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn it_takes_and_refuses_the_same_flags() {
+fn aiperf_accepts_and_refuses_the_same_flags() {
     needs_programs!();
     let Some(python) = python() else { return };
     let theirs = verdicts(&python);
@@ -123,14 +123,17 @@ fn it_takes_and_refuses_the_same_flags() {
                 .unwrap();
         }
     }
-    assert!(different.is_empty(), "another verdict, or the same where another is kept:\n{different}");
+    assert!(
+        different.is_empty(),
+        "different outcomes, or equal ones where a difference is listed:\n{different}"
+    );
     let known = |flags: &str| FLAGS.contains(&flags);
-    assert!(KEPT.iter().all(|(flags, _)| known(flags)), "each difference is looked at");
+    assert!(KEPT.iter().all(|(flags, _)| known(flags)), "each listed difference is tested");
 }
 
-/// What AIPerf says of each of the command lines.
+/// AIPerf's outcome for each of the command lines.
 fn verdicts(python: &Path) -> Vec<Value> {
-    let mut asked = Command::new(python)
+    let mut parser = Command::new(python)
         .arg(script("arguments.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -141,43 +144,40 @@ fn verdicts(python: &Path) -> Vec<Value> {
         format!("{}\n", json!(words))
     });
     let lines = lines.collect::<String>();
-    asked.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let said = asked.wait_with_output().unwrap();
-    let verdicts = String::from_utf8(said.stdout).unwrap();
+    parser.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = parser.wait_with_output().unwrap();
+    let verdicts = String::from_utf8(output.stdout).unwrap();
     let verdicts = verdicts.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>();
     assert_eq!(verdicts.len(), FLAGS.len(), "one of each");
     verdicts
 }
 
-/// What each command line has.
+/// Flags of every command line.
 const BASE: [&str; 6] = ["--model", "m", "--url", "127.0.0.1:1", "--tokenizer", "builtin"];
 
-/// Where we differ, and why.
+/// Command lines that are treated differently, and why.
 const KEPT: &[(&str, &str)] = &[
-    ("--isl 0", "a prompt has a token"),
-    ("--osl 0", "an answer has a token"),
-    ("--concurrency 100_000", "more than a load generator holds"),
+    ("--isl 0", "a prompt has at least one token"),
+    ("--osl 0", "a response has at least one token"),
+    ("--concurrency 100_000", "above the load generator's limit"),
     ("--mlflow-tracking-uri file:///tmp/x", "runs are logged to a server"),
     ("--mlflow-tracking-uri http://a --mlflow-tag a:1", "one tag is enough"),
-    ("--header A:1 B:2", "values are texts, whatever they look like"),
+    ("--header A:1 B:2", "values are text"),
     ("--header A:1,B:2", "the same"),
-    (
-        "--request-content-type application/json --endpoint-type video_generation",
-        "there are servers that take JSON",
-    ),
+    ("--request-content-type application/json --endpoint-type video_generation", "some servers accept JSON"),
     ("--uuid-and-strip", "it needs rows"),
-    ("--goodput time_to_first_token:100", "nothing would be good: that is measured of streams"),
-    ("--goodput ttft:100", "there is no such metric"),
-    ("--fixed-schedule", "it needs times"),
+    ("--goodput time_to_first_token:100", "no request would meet it: it is measured for streams only"),
+    ("--goodput ttft:100", "unknown metric"),
+    ("--fixed-schedule", "it needs timestamps"),
     ("--isl-block-size 16", "it needs a trace"),
-    ("--image-source assets", "no pictures come with the program"),
+    ("--image-source assets", "no images are bundled"),
     ("--video-width 64", "without a height there is no video"),
-    ("--cache-bust system_prefix --endpoint-type embeddings", "a text is a text"),
-    ("--custom-endpoint x", "the slash is put before it"),
-    ("--convergence-metric nonsense --num-profile-runs 3", "there is no such metric"),
-    ("--api-port 9000", "not offered"),
-    ("--tokenizer-trust-remote-code", "not offered"),
-    ("--ramp-strategy linear", "a flag of ours"),
+    ("--cache-bust system_prefix --endpoint-type embeddings", "embeddings have no system prompt"),
+    ("--custom-endpoint x", "a leading slash is added"),
+    ("--convergence-metric nonsense --num-profile-runs 3", "unknown metric"),
+    ("--api-port 9000", "not supported"),
+    ("--tokenizer-trust-remote-code", "not supported"),
+    ("--ramp-strategy linear", "not a flag of AIPerf"),
     ("--public-dataset sharegpt", "nothing is downloaded"),
     ("--public-dataset ShareGPT", "the same"),
 ];

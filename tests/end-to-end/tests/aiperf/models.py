@@ -1,4 +1,4 @@
-"""Reads the artifact directories that are named with the models of AIPerf that wrote the same files; prints what they refuse."""
+"""Reads the given artifact directories with the models of AIPerf that wrote the same files; prints validation errors."""
 
 import json
 import pathlib

@@ -1,28 +1,28 @@
-//! What the responses of a run say, as its endpoint understands them.
+//! Extracts the texts of a run's responses, as its endpoint parses them.
 
 use common::reply_event::EventKind;
 use endpoint::{Endpoint, Turn, sse};
-use export::{Exchange, Said, Texts};
+use export::{Exchange, ResponseText, Texts};
 use serde_json::Value;
 use spec::Plan;
 
-/// Whoever knows the endpoint of a run.
-pub(crate) struct Answers {
+/// The endpoint of a run, which parses its responses.
+pub(crate) struct ResponseTexts {
     endpoint: &'static dyn Endpoint,
     plan: Plan,
 }
 
-impl Answers {
-    /// For the endpoint of this plan; none if nobody understands it.
+impl ResponseTexts {
+    /// For the endpoint of this plan; `None` if no endpoint of this version parses it.
     pub(crate) fn of(plan: &Plan) -> Option<Self> {
         let endpoint = endpoint::of_plan(&plan.endpoint).ok()?;
         Some(Self { endpoint, plan: plan.clone() })
     }
 }
 
-impl Texts for Answers {
-    fn said(&self, exchange: &Exchange) -> Option<Said> {
-        let mut said = Said::default();
+impl Texts for ResponseTexts {
+    fn response_text(&self, exchange: &Exchange) -> Option<ResponseText> {
+        let mut text = ResponseText::default();
         let mut reasoning = String::new();
         for token in exchange.tokens.iter().filter(|token| token.kind.is_content()) {
             let data = &exchange.response(token)?.data;
@@ -33,14 +33,14 @@ impl Texts for Answers {
                 fields = sse::fields(data);
                 self.endpoint.event(&fields.data)
             };
-            said.all.extend([&*reply.reasoning, &*reply.content, &*reply.tool_call]);
-            said.answer.push_str(&reply.content);
+            text.all.extend([&*reply.reasoning, &*reply.content, &*reply.tool_call]);
+            text.answer.push_str(&reply.content);
             reasoning.push_str(&reply.reasoning);
         }
-        if said.answer.is_empty() {
-            said.answer = reasoning;
+        if text.answer.is_empty() {
+            text.answer = reasoning;
         }
-        Some(said)
+        Some(text)
     }
 
     fn message(&self, answer: &str) -> Option<Value> {
@@ -80,11 +80,12 @@ mod tests {
             request: Request::blank(id),
             tokens: tokens.collect(),
             responses: bytes.collect(),
-            told: None,
+            foreign: None,
         };
-        let said = Answers::of(&plan(endpoint)).unwrap().said(&exchange);
-        let expected = expected.map(|(all, answer)| Said { all: all.to_owned(), answer: answer.to_owned() });
-        assert_eq!(said, expected, "{responses:?}");
+        let text = ResponseTexts::of(&plan(endpoint)).unwrap().response_text(&exchange);
+        let expected =
+            expected.map(|(all, answer)| ResponseText { all: all.to_owned(), answer: answer.to_owned() });
+        assert_eq!(text, expected, "{responses:?}");
     }
 
     #[test]
@@ -105,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_messages_where_requests_have_some() {
-        let message = |kind: &str| Answers::of(&plan(kind)).unwrap().message("yes");
+    fn responses_become_messages_where_requests_have_messages() {
+        let message = |kind: &str| ResponseTexts::of(&plan(kind)).unwrap().message("yes");
         assert_eq!(message("chat"), Some(json!({"role": "assistant", "content": "yes"})), "chat");
-        assert_eq!(message("completions"), None, "a prompt stands alone");
+        assert_eq!(message("completions"), None, "a prompt is not a list");
     }
 }

@@ -1,4 +1,4 @@
-//! What the responses of a request say: kinds of events, texts to count, the server's own counts. AIPerf's rules.
+//! Parses the responses of a request by AIPerf's rules: kinds of events, texts to count, the server's own counts.
 
 use crate::error::ImportError;
 use common::reply_event::{EventKind, UNKNOWN, Usage, known};
@@ -7,22 +7,22 @@ use metric::Capability;
 use record::Request;
 use serde_json::Value;
 
-/// Who understands responses.
+/// A parser of responses.
 #[derive(Clone, Copy)]
 pub(crate) enum Api {
-    /// An endpoint that answers with text.
+    /// An endpoint whose responses are text.
     Text(&'static dyn Endpoint),
-    /// One whose answers are no tokens: that there is something in them is all that counts.
+    /// An endpoint whose responses have no tokens: it only matters whether they have any content.
     Data,
 }
 
-/// What the responses of a request add up to.
+/// The accumulated content of a request's responses.
 #[derive(Default)]
-pub(crate) struct Answer {
+pub(crate) struct Content {
     text: String,
     reasoning: String,
     usage: Option<Usage>,
-    /// The server's count of output tokens up to the first content that came with one.
+    /// The server's count of output tokens up to the first content that has one.
     first_chunk_tokens: Option<u32>,
     spec_decode: Option<SpecDecode>,
     video: Option<(Option<f64>, Option<f64>)>,
@@ -42,9 +42,9 @@ impl Api {
     }
 }
 
-impl Answer {
-    /// Takes the next response in; gives its kind.
-    pub(crate) fn understand(&mut self, api: Api, response: &Value) -> EventKind {
+impl Content {
+    /// Adds the next response; returns its kind.
+    pub(crate) fn add(&mut self, api: Api, response: &Value) -> EventKind {
         let Some(packets) = response["packets"].as_array() else {
             return match self.whole(api, response["text"].as_str().unwrap_or_default()) {
                 kind if kind.is_content() => EventKind::Body,
@@ -66,7 +66,7 @@ impl Answer {
         }
     }
 
-    /// A body that is no text.
+    /// A body that is not text.
     fn data(&mut self, body: &Value) -> EventKind {
         let video = (body["inference_time_s"].as_f64(), body["peak_memory_mb"].as_f64());
         if video != (None, None) {
@@ -75,12 +75,12 @@ impl Answer {
         if has_data(body) { EventKind::Body } else { EventKind::Empty }
     }
 
-    /// Reasoning goes before tool calls, and these before text: what stands beside the first of them is passed over,
-    /// but for text beside reasoning.
+    /// Reasoning has precedence over tool calls, and these over text: what accompanies the first of them is ignored, except
+    /// text with reasoning.
     fn take(&mut self, reply: &Reply<'_>) -> EventKind {
         self.usage = reply.usage.or(self.usage);
-        if let Some(told) = reply.extras.as_ref().and_then(|extras| extras.spec_decode.clone()) {
-            self.spec_decode = Some(told.and(self.spec_decode.take()));
+        if let Some(reported) = reply.extras.as_ref().and_then(|extras| extras.spec_decode.clone()) {
+            self.spec_decode = Some(reported.and(self.spec_decode.take()));
         }
         let filled = [&reply.reasoning, &reply.tool_call, &reply.content].map(|text| !text.is_empty());
         let kind = match filled {
@@ -103,7 +103,7 @@ impl Answer {
         kind
     }
 
-    /// Writes the counts into the request; `count` is there unless only the server's counts are wanted.
+    /// Stores the counts in the request; `count` is given unless only the server's counts are used.
     pub(crate) fn counts(&self, request: &mut Request, count: Option<&dyn Fn(&str) -> u32>) {
         if let Some(count) = count {
             let counted = |text: &str| (!text.is_empty()).then(|| count(text));
@@ -138,14 +138,14 @@ impl Answer {
     }
 }
 
-impl Answer {
-    /// Writes the tokens of the first chunk into the request.
+impl Content {
+    /// Stores the tokens of the first chunk in the request.
     pub(crate) fn first_chunk(&self, request: &mut Request) {
         request.first_chunk_tokens = self.first_chunk_tokens.filter(|count| *count != UNKNOWN);
     }
 }
 
-/// Whether a body that is no text holds results: embeddings, rankings, images.
+/// Whether a body that is not text contains results: embeddings, rankings, images.
 fn has_data(body: &Value) -> bool {
     let is_filled = |value: &Value| value.as_array().is_some_and(|items| !items.is_empty());
     let text = body["text"].as_str().is_some_and(|text| !text.is_empty());
@@ -162,12 +162,12 @@ mod tests {
 
     fn check(endpoint: &str, responses: &[Value], kinds: &[EventKind], counts: [Option<u32>; 3]) {
         let api = Api::of(endpoint).unwrap();
-        let mut answer = Answer::default();
-        let found = responses.iter().map(|response| answer.understand(api, response)).collect::<Vec<_>>();
+        let mut content = Content::default();
+        let found = responses.iter().map(|response| content.add(api, response)).collect::<Vec<_>>();
         assert_eq!(found, kinds, "{responses:?}");
         let mut request = Request::blank(RequestId(0));
         let length = |text: &str| u32::try_from(text.len()).unwrap();
-        answer.counts(&mut request, Some(&length));
+        content.counts(&mut request, Some(&length));
         let found = [request.output_tokens, request.reasoning_tokens, request.usage_completion_tokens];
         assert_eq!(found, counts, "{responses:?}");
     }

@@ -3,18 +3,17 @@
 //! ```text
 //!            prefill          decode
 //! start ├──────────────┤├───────────────┤ end     one request: +1 at start, -1 at end, and so on for each curve;
-//!                 first token                     what the sums hold between two moments is weighted by that time
+//!                 first token                     the value between two points in time is weighted by that interval
 //! ```
 //!
-//! `effective_*` takes the whole window, `active_*` only the time in which the phase has a request in flight. Decoding
-//! is spread over the gaps between events while those are few enough to keep, else evenly, as AIPerf does when it
-//! keeps no gaps.
+//! `effective_*` uses the whole window, `active_*` only the time in which a request is in the phase. Decoding is distributed
+//! over the gaps between events while those are few enough to store, else evenly, as AIPerf does without gaps.
 
 use crate::metric::{Curve, Flags, Group, Injected, Metric, Unit};
 use crate::stats::{BUCKET_BITS, FEW, Stat, Stats, bucket, ordered};
 use crate::value::float_of;
 
-macro_rules! swept {
+macro_rules! curves {
     ($($name:ident $tag:literal $header:literal $unit:ident $how:ident $group:ident $curve:ident $text:literal;)*) => {$(
         #[doc = $header]
         pub(crate) const $name: Metric = Metric::injected($tag, $header, Injected::$how(Curve::$curve))
@@ -25,40 +24,40 @@ macro_rules! swept {
     )*};
 }
 
-swept! {
-    CONCURRENCY "effective_concurrency" "Effective Concurrency" Requests Sweep Effective Concurrency
-        "Requests in flight: +1 at submitted, -1 at ended, failed ones too.";
-    DECODE_THROUGHPUT "effective_decode_throughput" "Effective Decode Throughput" TokensPerSecond Sweep Effective
+curves! {
+    CONCURRENCY "effective_concurrency" "Effective Concurrency" Requests TimeWeighted Effective Concurrency
+        "Requests in flight: +1 at submitted, -1 at ended, including failed ones.";
+    DECODE_THROUGHPUT "effective_decode_throughput" "Effective Decode Throughput" TokensPerSecond TimeWeighted Effective
         DecodeThroughput "output_sequence_length - 1 spread from first token to end, over the gaps between events.";
-    PREFILL_THROUGHPUT "effective_prefill_throughput" "Effective Prefill Throughput" TokensPerSecond Sweep Effective
+    PREFILL_THROUGHPUT "effective_prefill_throughput" "Effective Prefill Throughput" TokensPerSecond TimeWeighted Effective
         PrefillThroughput "input_sequence_length spread from submitted to first token.";
-    DECODE_CONCURRENCY "effective_decode_concurrency" "Effective Decode Concurrency" Requests Sweep Effective
+    DECODE_CONCURRENCY "effective_decode_concurrency" "Effective Decode Concurrency" Requests TimeWeighted Effective
         DecodeConcurrency "Requests between first token and end.";
-    PREFILL_CONCURRENCY "effective_prefill_concurrency" "Effective Prefill Concurrency" Requests Sweep Effective
+    PREFILL_CONCURRENCY "effective_prefill_concurrency" "Effective Prefill Concurrency" Requests TimeWeighted Effective
         PrefillConcurrency "Requests between submitted and first token.";
-    TOTAL_THROUGHPUT "effective_total_throughput" "Effective Total Throughput" TokensPerSecond Sweep Effective
+    TOTAL_THROUGHPUT "effective_total_throughput" "Effective Total Throughput" TokensPerSecond TimeWeighted Effective
         TotalThroughput "Prefill throughput plus decode throughput spread evenly.";
     DECODE_PER_USER "effective_decode_throughput_per_user" "Effective Decode Throughput Per User"
-        TokensPerSecondPerUser Sweep Effective DecodeThroughputPerUser "Decode throughput / decode concurrency.";
+        TokensPerSecondPerUser TimeWeighted Effective DecodeThroughputPerUser "Decode throughput / decode concurrency.";
     PREFILL_PER_USER "effective_prefill_throughput_per_user" "Effective Prefill Throughput Per User"
-        TokensPerSecondPerUser Sweep Effective PrefillThroughputPerUser "Prefill throughput / prefill concurrency.";
-    TOKENS_IN_FLIGHT "tokens_in_flight" "Tokens In Flight" Tokens Sweep Effective TokensInFlight
-        "Input tokens from submitted on and output tokens as they come, all gone at the end.";
-    ACTIVE_DECODE "active_decode_throughput" "Active Decode Throughput" TokensPerSecond ActiveSweep Active
+        TokensPerSecondPerUser TimeWeighted Effective PrefillThroughputPerUser "Prefill throughput / prefill concurrency.";
+    TOKENS_IN_FLIGHT "tokens_in_flight" "Tokens In Flight" Tokens TimeWeighted Effective TokensInFlight
+        "Input tokens from submitted on and output tokens as they arrive, until the request's end.";
+    ACTIVE_DECODE "active_decode_throughput" "Active Decode Throughput" TokensPerSecond ActiveTimeWeighted Active
         DecodeThroughput "Decode throughput while a request decodes.";
-    ACTIVE_PREFILL "active_prefill_throughput" "Active Prefill Throughput" TokensPerSecond ActiveSweep Active
+    ACTIVE_PREFILL "active_prefill_throughput" "Active Prefill Throughput" TokensPerSecond ActiveTimeWeighted Active
         PrefillThroughput "Prefill throughput while a request prefills.";
     ACTIVE_DECODE_PER_USER "active_decode_throughput_per_user" "Active Decode Throughput Per User"
-        TokensPerSecondPerUser ActiveSweep Active DecodeThroughputPerUser
+        TokensPerSecondPerUser ActiveTimeWeighted Active DecodeThroughputPerUser
         "Decode throughput per user while a request decodes.";
     ACTIVE_PREFILL_PER_USER "active_prefill_throughput_per_user" "Active Prefill Throughput Per User"
-        TokensPerSecondPerUser ActiveSweep Active PrefillThroughputPerUser
+        TokensPerSecondPerUser ActiveTimeWeighted Active PrefillThroughputPerUser
         "Prefill throughput per user while a request prefills.";
-    ACTIVE_TOTAL "active_total_throughput" "Active Total Throughput" TokensPerSecond ActiveSweep Active
+    ACTIVE_TOTAL "active_total_throughput" "Active Total Throughput" TokensPerSecond ActiveTimeWeighted Active
         TotalThroughput "Total throughput while a request is in flight.";
 }
 
-/// What a sweep needs of a request: dates in nanoseconds and token counts, NaN where there is none.
+/// The fields of a request that the timeline uses: dates in nanoseconds and token counts, NaN if missing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight<'a> {
     pub(crate) start: f64,
@@ -72,28 +71,27 @@ pub(crate) struct Flight<'a> {
 
 /// The results for one window.
 #[derive(Debug)]
-pub(crate) struct Swept {
+pub(crate) struct TimelineStats {
     results: Vec<(Injected, Stats)>,
 }
 
-impl Swept {
+impl TimelineStats {
     pub(crate) fn get(&self, injected: Injected) -> Option<&Stats> {
         self.results.iter().find(|(of, _)| *of == injected).map(|(_, stats)| stats)
     }
 }
 
-/// Sweeps over the flights and takes the statistics of every window `(begin, end)`: decoding in one thread, the rest in
-/// the other.
-pub(crate) fn sweep(flights: &[Flight<'_>], windows: &[(f64, f64)]) -> Vec<Swept> {
+/// Computes the statistics of every window `(start, end)` over the requests: decoding in one thread, the rest in another.
+pub(crate) fn timeline_stats(flights: &[Flight<'_>], windows: &[(f64, f64)]) -> Vec<TimelineStats> {
     let curves = Curves { timeline: Timeline::new(flights), windows };
     let taken = std::thread::scope(|scope| {
         let decode = scope.spawn(|| curves.decode());
         let others = [curves.prefill(), curves.all()].concat();
-        [decode.join().expect("a sweep does not panic"), others].concat()
+        [decode.join().expect("the timeline does not panic"), others].concat()
     });
     let of_window = |window: usize| {
         let results = taken.iter().map(|(injected, stats)| (*injected, stats[window].clone()));
-        Swept { results: results.collect() }
+        TimelineStats { results: results.collect() }
     };
     (0..windows.len()).map(of_window).collect()
 }
@@ -101,7 +99,7 @@ pub(crate) fn sweep(flights: &[Flight<'_>], windows: &[(f64, f64)]) -> Vec<Swept
 /// The statistics of a curve in each window.
 type Taken = (Injected, Vec<Stats>);
 
-/// Curves over a timeline, of which statistics are taken in windows.
+/// Curves over a timeline, whose statistics are computed in windows.
 struct Curves<'a> {
     timeline: Timeline<'a>,
     windows: &'a [(f64, f64)],
@@ -130,33 +128,33 @@ impl Curves<'_> {
     /// Concurrency, throughput, and throughput per user of a phase.
     fn phase(&self, [of_users, of_rate, of_each]: [Curve; 3], users: &[f64], rate: Vec<f64>) -> Vec<Taken> {
         let mut taken = vec![
-            self.take(Injected::Sweep(of_users), users, None, 1.0),
-            self.take(Injected::Sweep(of_rate), &rate, None, PER_SECOND),
-            self.take(Injected::ActiveSweep(of_rate), &rate, Some(users), PER_SECOND),
+            self.take(Injected::TimeWeighted(of_users), users, None, 1.0),
+            self.take(Injected::TimeWeighted(of_rate), &rate, None, PER_SECOND),
+            self.take(Injected::ActiveTimeWeighted(of_rate), &rate, Some(users), PER_SECOND),
         ];
         let rate = divide(rate, users);
-        taken.push(self.take(Injected::Sweep(of_each), &rate, None, PER_SECOND));
-        taken.push(self.take(Injected::ActiveSweep(of_each), &rate, Some(users), PER_SECOND));
+        taken.push(self.take(Injected::TimeWeighted(of_each), &rate, None, PER_SECOND));
+        taken.push(self.take(Injected::ActiveTimeWeighted(of_each), &rate, Some(users), PER_SECOND));
         taken
     }
 
-    /// What does not tell the phases apart.
+    /// The curves that do not distinguish the phases.
     fn all(&self) -> Vec<Taken> {
         let users = self.timeline.curve(Flight::concurrency);
         let rate = self.timeline.curve(Flight::total_throughput);
         let mut taken = vec![
-            self.take(Injected::Sweep(Curve::Concurrency), &users, None, 1.0),
-            self.take(Injected::Sweep(Curve::TotalThroughput), &rate, None, PER_SECOND),
-            self.take(Injected::ActiveSweep(Curve::TotalThroughput), &rate, Some(&users), PER_SECOND),
+            self.take(Injected::TimeWeighted(Curve::Concurrency), &users, None, 1.0),
+            self.take(Injected::TimeWeighted(Curve::TotalThroughput), &rate, None, PER_SECOND),
+            self.take(Injected::ActiveTimeWeighted(Curve::TotalThroughput), &rate, Some(&users), PER_SECOND),
         ];
         drop((users, rate));
         let tokens = self.timeline.tokens_in_flight();
-        taken.push(self.take(Injected::Sweep(Curve::TokensInFlight), &tokens, None, 1.0));
+        taken.push(self.take(Injected::TimeWeighted(Curve::TokensInFlight), &tokens, None, 1.0));
         taken
     }
 }
 
-/// What a flight adds to a curve at its start, its first token and its end.
+/// The increments of a request to a curve at its start, its first token and its end.
 type Steps = [f64; 3];
 
 impl Flight<'_> {
@@ -202,7 +200,7 @@ impl Flight<'_> {
         self.input.is_finite() && self.first_token > self.start
     }
 
-    /// Input and output tokens where no gaps are kept: the output all at once at the first token.
+    /// Input and output tokens when no gaps are stored: all output at the first token.
     fn even_tokens(&self) -> Steps {
         let input = if self.holds_input() { self.input } else { 0.0 };
         let decodes = self.output.is_finite() && self.end - self.first_token > 0.0;
@@ -210,7 +208,7 @@ impl Flight<'_> {
         [input, output, -(input + output)]
     }
 
-    /// Input tokens, and of the output the first one; the others come with the gaps.
+    /// Input tokens, and the first output token; the others are added by the gaps.
     fn gapped_tokens(&self) -> Steps {
         let input = if self.holds_input() { self.input } else { 0.0 };
         if self.gaps.is_empty() || self.output.is_nan() {
@@ -221,11 +219,11 @@ impl Flight<'_> {
     }
 }
 
-/// A moment at which something changes.
+/// A point in time at which a curve changes.
 #[derive(Clone, Copy, Debug)]
 struct Event {
     at: f64,
-    /// The flight, or the gap.
+    /// The index of the request, or of the gap.
     of: u32,
     what: What,
 }
@@ -238,18 +236,18 @@ enum What {
     End,
     GapBegin,
     GapEnd,
-    /// The moment at which a gap's tokens are there: its end, but before the request's.
+    /// The time at which a gap's tokens have arrived: its end, but before the request's.
     GapTokens,
 }
 
-/// A gap with what it carries.
+/// A gap and its tokens.
 #[derive(Clone, Copy, Debug)]
 struct Gap {
     rate: f64,
     tokens: f64,
 }
 
-/// Every moment of the run at which something changes, in order; curves hold a value per distinct moment.
+/// All points in time at which a curve changes, in order; curves have a value for each distinct one.
 #[derive(Debug)]
 struct Timeline<'a> {
     flights: &'a [Flight<'a>],
@@ -310,7 +308,7 @@ impl<'a> Timeline<'a> {
         })
     }
 
-    /// The running sum of what the events add, at each distinct moment; what is left by rounding becomes zero.
+    /// The running sum of the events' increments, at each distinct point in time; rounding residue becomes zero.
     fn run(&self, step: impl Fn(&Event) -> f64) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.moments.len());
         let mut sum = 0.0;
@@ -335,7 +333,7 @@ impl<'a> Timeline<'a> {
         values
     }
 
-    /// The time-weighted statistics of a curve in a window, of the time in which the mask is positive if there is one.
+    /// The time-weighted statistics of a curve in a window, restricted to the time in which the mask, if any, is positive.
     fn stats(&self, values: &[f64], mask: Option<&[f64]>, (begin, end): (f64, f64), factor: f64) -> Stats {
         let is_empty = begin >= end || self.moments.is_empty();
         let first = self.moments.partition_point(|moment| *moment <= begin);
@@ -352,7 +350,7 @@ impl<'a> Timeline<'a> {
     }
 }
 
-/// Lays the gaps of a flight behind each other from its first token on.
+/// Places the gaps of a request one after the other from its first token on.
 fn lay_gaps(flight: &Flight<'_>, gaps: &mut Vec<Gap>, events: &mut Vec<Event>) {
     let wide = float_of(flight.gaps.iter().filter(|gap| **gap > 0.0).count());
     let tokens = if flight.output.is_nan() { 0.0 } else { flight.output - 1.0 };
@@ -379,11 +377,10 @@ fn divide(mut values: Vec<f64>, by: &[f64]) -> Vec<f64> {
     values
 }
 
-/// The statistics of values with the time that each is held, over `whole` or else over the time held; all zero when
-/// there is none.
+/// The time-weighted statistics of values, over `whole` or else over the total time; all zero when there is none.
 ///
-/// A quantile is the least value that, with all below it, is held for its share of the time. Many values are weighed
-/// in buckets by their upper bits, and only buckets that hold a quantile are sorted; few are one bucket.
+/// A quantile is the smallest value such that it and all below it cover the quantile's share of the time. Many values are
+/// weighted in buckets by their upper bits, and only buckets that contain a quantile are sorted; few values are one bucket.
 fn weigh(pieces: impl Iterator<Item = (f64, f64)> + Clone, whole: Option<f64>, factor: f64) -> Stats {
     let many = pieces.clone().nth(FEW).is_some();
     let place = |value: f64| if many { bucket(value) } else { 0 };
@@ -442,7 +439,7 @@ fn holder(weights: &[f64], wanted: f64) -> (usize, f64) {
     last
 }
 
-/// The value at which the time held, `below` counted, reaches `wanted`; the greatest where rounding keeps it short.
+/// The value at which the time, including `below`, reaches `wanted`; the greatest value if rounding keeps it below.
 fn reach(pieces: &[(f64, f64)], mut below: f64, wanted: f64) -> f64 {
     let mut near = std::borrow::Cow::Borrowed(pieces);
     let mut shift = 64 - BUCKET_BITS;
@@ -479,8 +476,8 @@ mod tests {
     use crate::value::Value;
 
     fn check(flights: &[Flight<'_>], window: (f64, f64), injected: Injected, stat: Stat, expected: f64) {
-        let swept = sweep(flights, &[window]);
-        let got = swept[0].get(injected).and_then(|stats| stats.get(stat)).map(Value::get);
+        let stats = timeline_stats(flights, &[window]);
+        let got = stats[0].get(injected).and_then(|stats| stats.get(stat)).map(Value::get);
         assert!(got.is_some_and(|got| (got - expected).abs() < 1e-9), "{injected:?} {stat:?}: {got:?}");
     }
 
@@ -496,13 +493,13 @@ mod tests {
         };
         let flights = [flight(0.0), flight(4.0)];
         let window = (0.0, 20.0);
-        let effective = |curve| Injected::Sweep(curve);
+        let effective = |curve| Injected::TimeWeighted(curve);
         check(&flights, window, effective(Curve::Concurrency), Stat::Avg, 12.0 / 20.0);
         check(&flights, window, effective(Curve::Concurrency), Stat::Max, 2.0);
         check(&flights, window, effective(Curve::Concurrency), Stat::P50, 0.0);
         check(&flights, window, effective(Curve::PrefillThroughput), Stat::Max, 2e9);
         check(&flights, window, effective(Curve::DecodeThroughput), Stat::Avg, 16.0 / 20.0 * 1e9);
-        check(&flights, window, Injected::ActiveSweep(Curve::PrefillThroughput), Stat::Avg, 2e9);
+        check(&flights, window, Injected::ActiveTimeWeighted(Curve::PrefillThroughput), Stat::Avg, 2e9);
         check(&flights, window, effective(Curve::TokensInFlight), Stat::Max, 17.0);
     }
 
@@ -517,18 +514,18 @@ mod tests {
             gaps: &[2.0, 0.0, 2.0],
         }];
         let window = (0.0, 10.0);
-        check(&flights, window, Injected::Sweep(Curve::DecodeThroughput), Stat::Avg, 4.0 / 10.0 * 1e9);
-        check(&flights, window, Injected::Sweep(Curve::TokensInFlight), Stat::Max, 9.0);
-        check(&flights, (6.0, 10.0), Injected::Sweep(Curve::DecodeThroughput), Stat::Max, 0.0);
+        check(&flights, window, Injected::TimeWeighted(Curve::DecodeThroughput), Stat::Avg, 4.0 / 10.0 * 1e9);
+        check(&flights, window, Injected::TimeWeighted(Curve::TokensInFlight), Stat::Max, 9.0);
+        check(&flights, (6.0, 10.0), Injected::TimeWeighted(Curve::DecodeThroughput), Stat::Max, 0.0);
     }
 
     #[test]
     fn nothing_is_zero() {
-        check(&[], (0.0, 1.0), Injected::Sweep(Curve::Concurrency), Stat::Avg, 0.0);
+        check(&[], (0.0, 1.0), Injected::TimeWeighted(Curve::Concurrency), Stat::Avg, 0.0);
     }
 
     #[test]
-    fn many_values_have_the_quantiles_that_few_have() {
+    fn bucketed_quantiles_equal_sorted_ones() {
         let pieces = |count: u32| (0..count).map(move |place| (f64::from(place * 7919 % count), 1.0));
         let check = |stats: &Stats, stat, expected: f64| {
             let got = stats.get(stat).map(Value::get);

@@ -1,5 +1,5 @@
-//! Where words for the user go: results to standard output, everything else to standard error. Whatever others named in
-//! them, nothing of it is obeyed by a terminal.
+//! Prints to the user: results to standard output, everything else to standard error. Control characters in foreign text are
+//! escaped, so that the terminal does not execute them.
 
 use export::visible_lines;
 use std::ffi::OsStr;
@@ -7,26 +7,26 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// A result. A reader that has gone wants no more; that another one could not be written is in [`unwritten`].
-pub(crate) fn say(text: &str) {
+/// Prints a result. A closed pipe is not an error; any other failure is in [`unwritten`].
+pub(crate) fn print_result(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(visible_lines(text).as_bytes()).and_then(|()| out.flush())
         && error.kind() != ErrorKind::BrokenPipe
     {
-        // The first failure counts.
+        // The first failure is kept.
         UNWRITTEN.set(error.to_string()).ok();
     }
 }
 
-/// Why results could not be written to standard output, if so.
+/// Why results could not be written to standard output, if that failed.
 pub(crate) fn unwritten() -> Option<&'static str> {
     UNWRITTEN.get().map(String::as_str)
 }
 
-/// Takes note of how the user called the program: by its name, or as `aiperf`.
+/// Records the name by which the user called the program: its own, or `aiperf`.
 pub(crate) fn called(word: &OsStr) {
     if Path::new(word).file_name() == Some(OsStr::new(ALIAS)) {
-        // The first call counts; there is only one.
+        // There is only one call.
         CALLED.set(ALIAS).ok();
     }
 }
@@ -36,12 +36,12 @@ pub(crate) fn program() -> &'static str {
     CALLED.get().copied().unwrap_or(PROGRAM)
 }
 
-/// A text of ours with the program's name as the user typed it.
+/// A text in which this program has the name that the user typed.
 pub(crate) fn named(text: &str) -> String {
     renamed(text, program())
 }
 
-/// A text in which commands of ours begin with another name. Paths stay as they are.
+/// Replaces the program's name in commands of a text. Paths stay unchanged.
 fn renamed(text: &str, name: &str) -> String {
     let mut parts = text.split(COMMAND);
     let mut whole = parts.next().unwrap_or_default().to_owned();
@@ -54,36 +54,36 @@ fn renamed(text: &str, name: &str) -> String {
     whole
 }
 
-/// Something that the user should know.
-pub(crate) fn say_aside(text: &str) {
+/// Prints a note.
+pub(crate) fn print_note(text: &str) {
     let mut out = std::io::stderr().lock();
     writeln!(out, "{}", visible_lines(&named(text))).ok();
 }
 
-/// Why it did not work.
-pub(crate) fn say_error(text: &str) {
+/// Prints an error.
+pub(crate) fn print_error(text: &str) {
     let label = if std::io::stderr().is_terminal() { "\u{1b}[31merror:\u{1b}[0m" } else { "error:" };
-    say_aside(&format!("{label} {}", indented(text)));
+    print_note(&format!("{label} {}", indented(text)));
 }
 
-/// Something that the user should weigh.
-pub(crate) fn say_warning(text: &str) {
+/// Prints a warning.
+pub(crate) fn print_warning(text: &str) {
     let label = if std::io::stderr().is_terminal() { "\u{1b}[33mwarning:\u{1b}[0m" } else { "warning:" };
-    say_aside(&format!("{label} {}", indented(text)));
+    print_note(&format!("{label} {}", indented(text)));
 }
 
-/// A text of which every line but the first is indented, so that none of them passes for a line of ours.
+/// Indents every line but the first, so that none of them looks like a message of its own.
 fn indented(text: &str) -> String {
     text.trim_end().replace('\n', "\n  ")
 }
 
 /// The program's own name.
 pub(crate) const PROGRAM: &str = "aiperf-ctl";
-/// What else it may be called.
+/// The alias by which the program may be called.
 pub(crate) const ALIAS: &str = "aiperf";
 static CALLED: OnceLock<&str> = OnceLock::new();
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
-/// The program's own name where it begins a command.
+/// The program's own name at the start of a command.
 const COMMAND: &str = "aiperf-ctl ";
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_others_is_none_of_ours() {
+    fn foreign_lines_are_indented() {
         assert_eq!(indented("failed\nwarning: all is well\n"), "failed\n  warning: all is well", "indented");
     }
 
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(
             renamed("aiperf-ctl x\n  aiperf-ctl y", "aiperf"),
             "aiperf x\n  aiperf y",
-            "at begins of lines"
+            "at starts of lines"
         );
         assert_eq!(renamed("", "aiperf"), "", "nothing");
     }

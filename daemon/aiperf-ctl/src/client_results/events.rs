@@ -1,6 +1,6 @@
-//! Event by event: when the client noticed it, and when the kernel had it.
+//! Compares event by event when the client noticed it, and when the kernel received it.
 //!
-//! A request is found by the `X-Request-ID` that the client sent; its events are the same in the same order.
+//! Requests are matched by the `X-Request-ID` that the client sent; a request's events are matched by their order.
 
 use anyhow::Result;
 use common::clock::MonoNs;
@@ -18,26 +18,26 @@ use std::path::Path;
 /// How late a client noticed events.
 #[derive(Debug)]
 pub(super) struct Delays {
-    /// Events of both sides.
+    /// Events known to both sides.
     matched: u64,
-    /// Events that the client tells of.
-    told: u64,
-    /// Those that the client claims to have noticed before the kernel had them: the clocks are not the same.
+    /// Events that the client reported.
+    reported: u64,
+    /// Events that the client noticed before the kernel received them, so its clock differs.
     early: u64,
-    /// By how much it was late, in ms.
+    /// The delay, in ms.
     late: Stats,
 }
 
-/// A request of the kernel's view that the client knows too.
+/// A request that both the kernel and the client recorded.
 struct Known<'a> {
     noticed: &'a Noticed,
     events: u32,
 }
 
-/// Matches, and writes each event to a file; nothing if the client keeps no events.
+/// Matches the events, and writes each to a file; `None` if the client stores no events.
 pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<Delays>> {
-    let told = noticed.iter().map(|request| request.events.len() as u64).sum::<u64>();
-    if told == 0 {
+    let reported = noticed.iter().map(|request| request.events.len() as u64).sum::<u64>();
+    if reported == 0 {
         return Ok(None);
     }
     let by_id = noticed.iter().map(|request| (request.client_request_id.as_str(), request)).collect();
@@ -58,10 +58,10 @@ pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<De
         }
     }
     file.finish()?;
-    Ok(Some(Delays { matched, told, early, late: Stats::of_sample(late) }))
+    Ok(Some(Delays { matched, reported, early, late: Stats::of_sample(late) }))
 }
 
-/// The requests that both know, whose events are the same in number.
+/// The requests that both recorded, with their number of events.
 fn known<'a>(path: &Path, by_id: &HashMap<&str, &'a Noticed>) -> Result<HashMap<RequestId, Known<'a>>> {
     let mut known = HashMap::new();
     for batch in rows::<Request>(path)? {
@@ -75,7 +75,7 @@ fn known<'a>(path: &Path, by_id: &HashMap<&str, &'a Noticed>) -> Result<HashMap<
     Ok(known)
 }
 
-/// The two stamps of an event, if both have one.
+/// The two timestamps of an event, if both sides have one.
 fn both<'a>(known: &HashMap<RequestId, Known<'a>>, token: &Token) -> Option<(&'a Noticed, MonoNs, MonoNs)> {
     let Known { noticed, events } = known.get(&token.request_id)?;
     let is_same = noticed.events.len() == usize::try_from(*events).ok()?;
@@ -83,24 +83,24 @@ fn both<'a>(known: &HashMap<RequestId, Known<'a>>, token: &Token) -> Option<(&'a
     Some((noticed, token.kernel_received_ns?, *client))
 }
 
-/// An id without what has a meaning in CSV.
+/// An id without characters that are special in CSV.
 fn plain(id: &str) -> String {
     id.chars().filter(|one| one.is_ascii_alphanumeric() || "-_.:".contains(*one)).collect()
 }
 
 impl Delays {
-    /// For people.
+    /// A sentence for the console.
     pub(super) fn sentence(&self) -> String {
         let late = |stat| self.late.get(stat).map_or(0.0, metric::Value::get);
         let [p50, p90, p99, max] = LATE.map(late);
         let mut text = format!(
-            "Event by event: {} of {} matched by X-Request-ID; after the kernel had an event the client noticed it\n  \
+            "Event by event: {} of {} matched by X-Request-ID; after the kernel received an event, the client noticed it\n  \
              p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, max {max:.2} ms later ({FILE})",
-            self.matched, self.told
+            self.matched, self.reported
         );
         if self.early > 0 {
             let early = format!(
-                "\n  {} events it claims to have noticed before: its clock is another one",
+                "\n  {} events have a client timestamp before the kernel's: the clocks differ",
                 self.early
             );
             text.push_str(&early);
@@ -108,11 +108,11 @@ impl Delays {
         text
     }
 
-    /// For programs.
+    /// As JSON.
     pub(super) fn json(&self) -> Value {
         let late = |stat| self.late.get(stat).map(metric::Value::get);
         let [p50, p90, p99, max] = LATE.map(late);
-        json!({"matched": self.matched, "told_by_client": self.told, "before_kernel": self.early,
+        json!({"matched": self.matched, "told_by_client": self.reported, "before_kernel": self.early,
                "late_ms": {"p50": p50, "p90": p90, "p99": p99, "max": max}})
     }
 }
@@ -148,9 +148,9 @@ mod tests {
             is_profiling: true,
             events: events.iter().map(|at| MonoNs(*at)).collect(),
         };
-        let told = [noticed("a", &[3_000_000, 4_000_001]), noticed("b", &[5])];
-        let delays = matched(folder.path(), &told).unwrap().unwrap();
-        assert_eq!((delays.matched, delays.told, delays.early), (2, 3, 0), "{delays:?}");
+        let reported = [noticed("a", &[3_000_000, 4_000_001]), noticed("b", &[5])];
+        let delays = matched(folder.path(), &reported).unwrap().unwrap();
+        assert_eq!((delays.matched, delays.reported, delays.early), (2, 3, 0), "{delays:?}");
         let text = export::source::read_text(&folder.path().join(FILE), 1 << 20).unwrap();
         assert_eq!(text.lines().nth(1), Some("0,a,0,1000000,3000000,2000000"), "{text}");
         assert!(matched(folder.path(), &[noticed("a", &[])]).unwrap().is_none(), "no events");

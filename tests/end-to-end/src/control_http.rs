@@ -1,4 +1,4 @@
-//! Requests to the control socket as any user may make them: by hand, without the client.
+//! Sends requests to the control socket as any user could, without the client.
 
 use control::Create;
 use rustix::process::{Gid, Uid};
@@ -11,16 +11,16 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What was answered.
+/// The response to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
-    /// The status; 0 when the daemon hung up without a word.
+pub struct Response {
+    /// The status; 0 when the daemon closed the connection without a response.
     pub status: u16,
     /// The body.
     pub body: String,
 }
 
-impl Answered {
+impl Response {
     /// The body as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -28,7 +28,7 @@ impl Answered {
     }
 }
 
-/// Does something as a user, on a thread of its own: only that one becomes him.
+/// Runs something as another user, on a separate thread, because only that thread changes its user.
 pub fn as_user<T: Send + 'static>(uid: u32, what: impl FnOnce() -> T + Send + 'static) -> T {
     let body = move || {
         if uid != 0 {
@@ -51,32 +51,32 @@ pub fn connect(socket: &Path, uid: u32) -> UnixStream {
     stream
 }
 
-/// Asks as a user, and waits for the answer.
+/// Sends a request as a user, and waits for the response.
 #[must_use]
-pub fn ask(socket: &Path, uid: u32, request: &str, body: &[u8]) -> Answered {
+pub fn send(socket: &Path, uid: u32, request: &str, body: &[u8]) -> Response {
     let mut stream = connect(socket, uid);
     let length = body.len();
     let head =
         format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    // A daemon that refuses early need not read everything.
+    // A daemon that refuses a request early need not read all of it.
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok();
-    answer(&mut stream)
+    receive(&mut stream)
 }
 
-/// The answer that a connection brings.
+/// Reads the response from a connection.
 #[must_use]
-pub fn answer(stream: &mut UnixStream) -> Answered {
+pub fn receive(stream: &mut UnixStream) -> Response {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok();
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answered { status, body: body.to_owned() }
+    Response { status, body: body.to_owned() }
 }
 
 /// A request for a small run against a server.
 #[must_use]
-pub fn usual(url: &str) -> Create {
+pub fn small_run(url: &str) -> Create {
     let mut plan = Plan::unknown();
     plan.endpoint.urls = vec![url.to_owned()];
     plan.endpoint.models = vec!["mock-model".to_owned()];
@@ -88,12 +88,12 @@ pub fn usual(url: &str) -> Create {
     Create { plan, secret_headers: BTreeMap::new(), addresses: vec![(url.to_owned(), address)] }
 }
 
-/// Creates a run as a user; gives its id.
+/// Creates a run as a user; returns its id.
 #[must_use]
 pub fn create(socket: &Path, uid: u32, create: &Create) -> String {
-    let answered = ask(socket, uid, "POST /v1/runs", &serde_json::to_vec(create).unwrap());
-    assert_eq!(answered.status, 201, "{answered:?}");
-    answered.json()["run_id"].as_str().unwrap().to_owned()
+    let response = send(socket, uid, "POST /v1/runs", &serde_json::to_vec(create).unwrap());
+    assert_eq!(response.status, 201, "{response:?}");
+    response.json()["run_id"].as_str().unwrap().to_owned()
 }
 
 /// Everything below a folder, with its mode.
@@ -112,7 +112,7 @@ pub fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
-/// A process and all that it has started.
+/// A process and all of its descendants.
 #[must_use]
 pub fn descendants(pid: u32) -> Vec<u32> {
     let mut found = vec![pid];
@@ -128,5 +128,5 @@ pub fn descendants(pid: u32) -> Vec<u32> {
     found
 }
 
-/// More than anything here takes.
+/// A timeout that no operation here reaches.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,46 +1,47 @@
-//! Flags of AIPerf's `profile` that there are not here, with the reason; giving one is refused by name.
+//! Lists the flags and subcommands of AIPerf that are not supported, with the reason that the error states.
 
-/// Why there is no such flag, if it is one of AIPerf's.
+/// Why this flag of AIPerf is not supported, if it is one of those.
 pub(crate) fn why_not(flag: &str) -> Option<&'static str> {
-    NOT_OFFERED.iter().find(|(flags, _)| flags.contains(&flag)).map(|(_, why)| *why)
+    UNSUPPORTED_FLAGS.iter().find(|(flags, _)| flags.contains(&flag)).map(|(_, why)| *why)
 }
 
-/// What to use in place of a subcommand of AIPerf's that there is not here, if it is one.
+/// What to use instead of a subcommand of AIPerf that is not supported, if it is one of those.
 pub(crate) fn instead_of(subcommand: &str) -> Option<&'static str> {
-    NO_SUBCOMMANDS.iter().find(|(name, _)| *name == subcommand).map(|(_, instead)| *instead)
+    UNSUPPORTED_SUBCOMMANDS.iter().find(|(name, _)| *name == subcommand).map(|(_, instead)| *instead)
 }
 
-/// Subcommands of AIPerf 0.13 that there are not here, with what to use.
-pub(super) const NO_SUBCOMMANDS: &[(&str, &str)] = &[
+/// Subcommands of AIPerf 0.13 that are not supported, with what to use instead.
+pub(super) const UNSUPPORTED_SUBCOMMANDS: &[(&str, &str)] = &[
     (
         "analyze",
         "the Parquet files of a run hold every request and token; DuckDB, pandas or Polars read them (docs/DATA.md)",
     ),
-    (
-        "chat",
-        "only loads are sent; talk to the server with `curl`, or with any chat client of the OpenAI API",
-    ),
+    ("chat", "interactive chat is not supported; use `curl`, or any chat client of the OpenAI API"),
     ("config", "`profile --dry-run` prints what a command line or a --config file means, with every default"),
-    ("kube", "run aiperf-ctl in a pod of your own; nothing here talks to Kubernetes"),
+    ("kube", "run aiperf-ctl in a pod of your own; Kubernetes is not supported directly"),
     (
         "plot",
-        "AIPerf's own `aiperf plot DIR` draws the artifact directory of a run, and the Parquet files hold every point",
+        "AIPerf's own `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files hold every point",
     ),
-    ("plugins", "there are no plugins; everything that is offered is in `profile --help`"),
+    ("plugins", "there are no plugins; `profile --help` lists everything supported"),
     ("proxy", "there is no message bus between the programs"),
-    ("service", "`aiperfd` is the one service; `aiperf-ctl profile` starts a private one where none runs"),
-    ("speed-bench-report", "`compare DIR DIR ...` sets runs side by side"),
+    (
+        "service",
+        "`aiperfd` is the only service; `aiperf-ctl profile` starts a private one when none is running",
+    ),
+    ("speed-bench-report", "`compare DIR DIR ...` compares runs"),
     (
         "synthesize",
-        "`profile` makes synthetic prompts itself (--isl, --osl), and changes traces (--synthesis-speedup-ratio and others)",
+        "`profile` generates synthetic prompts itself (--isl, --osl), and changes traces \
+         (--synthesis-speedup-ratio and others)",
     ),
     (
         "validate",
-        "`profile --dry-run` checks a command line and its files, `report DIR` reads a run's artifacts again",
+        "`profile --dry-run` checks a command line and its files, `report DIR` rereads a run's artifacts",
     ),
 ];
 
-pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
+pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
     (
         &[
             "--accuracy-benchmark",
@@ -52,7 +53,7 @@ pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
             "--accuracy-system-prompt",
             "--accuracy-verbose",
         ],
-        "whether answers are any good is not measured; grade them with an evaluation harness such as lm-evaluation-harness",
+        "the quality of responses is not measured; use an evaluation harness such as lm-evaluation-harness",
     ),
     (
         &[
@@ -114,7 +115,8 @@ pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
     ),
     (
         &["--auto-plot", "--no-auto-plot", "--plot-required"],
-        "nothing is plotted here; `aiperf plot DIR` draws the artifact directory of a run, and the Parquet files hold every point",
+        "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run, and the Parquet files \
+         hold every point",
     ),
     (
         &[
@@ -133,27 +135,27 @@ pub(super) const NOT_OFFERED: &[(&[&str], &str)] = &[
             "--use-think-time-only",
             "--max-context-length",
         ],
-        "agentic replay (weka and tracelab traces, locked scenarios) is not offered; mooncake_trace and dag_jsonl replay \
+        "agentic replay (weka and tracelab traces, locked scenarios) is not supported; mooncake_trace and dag_jsonl replay \
          sessions",
     ),
     (
         &["--hf-subset"],
-        "nothing is downloaded; choose the subset when you make the copy that --dataset-path names",
+        "nothing is downloaded; choose the subset when making the local copy for --dataset-path",
     ),
     (
         &["--tokenizer-trust-remote-code"],
-        "no code of a tokenizer is ever run; give a directory with tokenizer.json",
+        "code from tokenizers is never executed; give a directory with tokenizer.json",
     ),
     (
         &["--api-port", "--api-host"],
-        "a run is followed over the daemon's control socket (docs/api/openapi.json), not over a port",
+        "progress is available over the daemon's control socket (docs/api/openapi.json), not over a TCP port",
     ),
     (
         &["--zmq-host", "--zmq-ipc-path", "--zmq-dual-bind"],
-        "there is no message bus between the programs that could be set up",
+        "there is no message bus between the programs to configure",
     ),
     (
         &["--vary-seed-per-trial", "--no-vary-seed-per-trial"],
-        "with --no-set-consistent-seed each run has a seed of its own",
+        "with --no-set-consistent-seed each run has its own seed",
     ),
 ];

@@ -1,4 +1,4 @@
-//! Finds what a command wrote of its own measurement: the results among the files that are new or changed.
+//! Finds the results that a command wrote of its own measurement, among new and changed files.
 
 use crate::compare;
 use export::source;
@@ -9,14 +9,14 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Where a command may leave a result, and what was there before it ran.
+/// Where a command may write a result, and which files existed before it ran.
 #[derive(Debug)]
 pub(crate) struct Search {
     places: Vec<PathBuf>,
     before: BTreeMap<PathBuf, State>,
 }
 
-/// By what it is told that a file has changed.
+/// The state of a file, by which changes are detected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
     length: u64,
@@ -24,8 +24,8 @@ struct State {
 }
 
 impl Search {
-    /// Looks at what is there, below the places that a command's words name, AIPerf's `artifacts`, and the current folder.
-    pub(crate) fn begin(words: &[OsString]) -> Self {
+    /// Lists the files that exist now, in the paths among a command's words, AIPerf's `artifacts`, and the current directory.
+    pub(crate) fn start(words: &[OsString]) -> Self {
         let mut places = vec![PathBuf::from("artifacts")];
         for word in words {
             let text = word.to_string_lossy();
@@ -40,8 +40,8 @@ impl Search {
         Self { places, before }
     }
 
-    /// The results that came since: AIPerf's directories, and documents of other tools.
-    pub(crate) fn end(&self) -> Vec<PathBuf> {
+    /// The results written since: AIPerf's directories, and other tools' documents.
+    pub(crate) fn results(&self) -> Vec<PathBuf> {
         let mut directories = BTreeSet::new();
         let mut documents = BTreeSet::new();
         for (path, state) in files(&self.places) {
@@ -55,7 +55,7 @@ impl Search {
                 documents.insert(path);
             }
         }
-        // The summary of a run whose directory is known says nothing new.
+        // The summary of a directory that is already listed is not a separate result.
         let alone = |path: &PathBuf| path.parent().is_none_or(|parent| !directories.contains(parent));
         let documents = documents.into_iter().filter(alone).collect::<Vec<_>>();
         directories.into_iter().chain(documents).collect()
@@ -85,7 +85,7 @@ fn walk(directory: &Path, depth: u32, left: &mut u32, found: &mut BTreeMap<PathB
         }
         *left -= 1;
         let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
-        // Links are not followed: they may lead round in a circle.
+        // Symbolic links are not followed: they may form a cycle.
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() && depth > 0 && !is_hidden {
             walk(&entry.path(), depth - 1, left, found);
@@ -98,20 +98,20 @@ fn walk(directory: &Path, depth: u32, left: &mut u32, found: &mut BTreeMap<PathB
 fn take(path: &Path, metadata: &Metadata, found: &mut BTreeMap<PathBuf, State>) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-        // The same file may be met on two ways.
+        // The same file may be found along two paths.
         let path = path.strip_prefix(".").unwrap_or(path).to_owned();
         let state = State { length: metadata.len(), modified: metadata.modified().ok() };
         found.insert(path.canonicalize().unwrap_or(path), state);
     }
 }
 
-/// Whether a file is one by which AIPerf's directories are known.
+/// Whether a file identifies its directory as AIPerf's.
 fn is_of_aiperf(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     ["_aiperf.json", ".jsonl", ".jsonl.gz"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// Whether a document is one of a tool that we know.
+/// Whether a document is a result of a supported tool.
 fn is_result(path: &Path, length: u64) -> bool {
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     if !is_json || length > DOCUMENT_MAX {
@@ -123,13 +123,13 @@ fn is_result(path: &Path, length: u64) -> bool {
 }
 
 const ENDINGS: &[&str] = &[".json", ".jsonl", ".jsonl.gz"];
-/// Folders below a place.
+/// Maximum depth of directories below a path.
 const DEPTH_MAX: u32 = 6;
-/// Directory entries that are looked at, so that a command whose words name `/usr` is not held up.
+/// Maximum number of directory entries visited, so that a command with a path such as `/usr` is not delayed.
 const LOOKED_AT_MAX: u32 = 20_000;
-/// Bytes of a document that is read to see whether it is a result.
+/// Maximum size of a document that is checked for a result, in bytes.
 const DOCUMENT_MAX: u64 = 256 << 20;
-/// Bytes of a word that may be a path.
+/// Maximum bytes of a word that may be a path.
 const PATH_MAX: usize = 4096;
 
 #[cfg(test)]
@@ -137,14 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_command_left_is_found() {
+    fn what_a_command_wrote_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let old = folder.path().join("old.json");
         let result = r#"{"completed": 1, "request_throughput": 1.0}"#;
         fs::write(&old, result).unwrap();
         let words = ["bench".into(), format!("--result-dir={}", folder.path().display()).into()];
-        let search = Search::begin(&words);
-        assert_eq!(search.end(), Vec::<PathBuf>::new(), "nothing is new");
+        let search = Search::start(&words);
+        assert_eq!(search.results(), Vec::<PathBuf>::new(), "nothing is new");
         let nested = folder.path().join("a/b");
         fs::create_dir_all(&nested).unwrap();
         fs::write(nested.join("new.json"), result).unwrap();
@@ -154,6 +154,6 @@ mod tests {
         fs::write(aiperf.join("profile_export.jsonl"), "").unwrap();
         fs::write(aiperf.join("inputs.json"), "{}").unwrap();
         let expected = [aiperf, nested.join("new.json")].map(|path| path.canonicalize().unwrap());
-        assert_eq!(search.end(), expected, "a directory of AIPerf and a document of vLLM");
+        assert_eq!(search.results(), expected, "a directory of AIPerf and a document of vLLM");
     }
 }

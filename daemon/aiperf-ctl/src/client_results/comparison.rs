@@ -1,4 +1,4 @@
-//! The table: each figure of the client by the definition of the kernel's, with the difference.
+//! The comparison table: each figure of the client next to the kernel's figure of the same definition, with the difference.
 
 use super::events::Delays;
 use crate::compare::Figures;
@@ -6,20 +6,20 @@ use metric::{Report, Stat, find};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// A client's figures beside the kernel's.
+/// A client's figures and the kernel's.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct Comparison {
     client: Figures,
     kernel: Figures,
-    /// Requests that the client counts, where it is known which.
+    /// Requests that the client counts, if it is known which.
     counted: Option<usize>,
-    /// Requests that the kernel's figures are of.
+    /// Requests that the kernel's figures include.
     seen: u64,
     delays: Option<Delays>,
 }
 
-impl Beside {
-    /// Beside everything that was seen, for nobody knows which requests the client counts.
+impl Comparison {
+    /// Compares with all observed requests, when it is unknown which of them the client counts.
     pub(super) fn of_all(client: Figures, report: &Report) -> Self {
         Self {
             client,
@@ -30,17 +30,17 @@ impl Beside {
         }
     }
 
-    /// Beside the requests that the client counts.
+    /// Compares with the requests that the client counts.
     pub(super) fn of_counted(client: Figures, report: &Report, counted: usize) -> Self {
         Self { counted: Some(counted), ..Self::of_all(client, report) }
     }
 
-    /// With how late the client noticed each event.
+    /// Adds how late the client noticed each event.
     pub(super) fn with_delays(self, delays: Delays) -> Self {
         Self { delays: Some(delays), ..self }
     }
 
-    /// As JSON: each pair by the client's tag and the statistic.
+    /// The comparison as JSON: each pair by the client's tag and the statistic.
     pub(super) fn json(&self) -> Value {
         let mut metrics = Map::new();
         for (client_tag, kernel_tag, stat, client, kernel) in self.rows() {
@@ -60,16 +60,17 @@ impl Beside {
         })
     }
 
-    /// For people.
+    /// The comparison as text for the console.
     pub(super) fn text(&self) -> String {
-        let mut text = String::from("\nWhat the client said, beside what the kernel saw\n");
+        let mut text = String::from("\nResults reported by the client, compared with the kernel's\n");
         let of = match self.counted {
             Some(counted) if counted as u64 == self.seen => format!("the same {counted} requests"),
             Some(counted) => format!("{} of the {counted} requests that the client counts", self.seen),
-            None => format!("all {} requests, warm-up among them if there was one", self.seen),
+            None => format!("all {} requests, including any warm-up", self.seen),
         };
-        let mut line =
-            |words: std::fmt::Arguments<'_>| writeln!(text, "{words}").expect("a string takes every text");
+        let mut line = |words: std::fmt::Arguments<'_>| {
+            writeln!(text, "{words}").expect("writing to a string cannot fail")
+        };
         line(format_args!("  client = {} ({}); kernel = {of}\n", self.client.label, self.client.tool));
         line(format_args!("  {:<44}{:>12}{:>12}{:>16}", "", "client", "kernel", "client - kernel"));
         for (client_tag, _, stat, client, kernel) in self.rows() {
@@ -81,8 +82,9 @@ impl Beside {
         }
         if let Some((client, kernel)) = self.lengths().filter(|_| !self.counts_alike()) {
             line(format_args!(
-                "\n  The client counts {client:.1} output tokens a request, this audit {kernel:.1}: with another tokenizer times per\n  \
-                 token are of other tokens and are left out; --tokenizer DIRECTORY takes the client's"
+                "\n  The client counts {client:.1} output tokens per request, this audit {kernel:.1}: with different \
+                 tokenizers, times\n  \
+                 per token are not comparable and are left out; --tokenizer DIRECTORY uses the client's"
             ));
         }
         if let Some(delays) = &self.delays {
@@ -91,18 +93,18 @@ impl Beside {
         text
     }
 
-    /// Output tokens of a request, as the client and as this audit counts them.
+    /// Mean output tokens per request, as counted by the client and by this audit.
     fn lengths(&self) -> Option<(f64, f64)> {
         let length = |figures: &Figures| figures.get(LENGTH, Stat::Avg.name()).map(|figure| figure.value);
         length(&self.client).zip(length(&self.kernel))
     }
 
-    /// Whether both count the same tokens, as far as is known.
+    /// Whether both count the same tokens, as far as known.
     fn counts_alike(&self) -> bool {
         self.lengths().is_none_or(|(client, kernel)| (client - kernel).abs() <= SAME_COUNT * kernel.abs())
     }
 
-    /// Client's tag, kernel's tag, statistic, and both figures, where both have one.
+    /// Client's tag, kernel's tag, statistic, and both figures, where both exist.
     fn rows(&self) -> Vec<(&'static str, &'static str, Stat, f64, f64)> {
         let mut rows = Vec::new();
         let pairs = PAIRS.iter().filter(|(tag, ..)| *tag != PER_TOKEN || self.counts_alike());
@@ -118,15 +120,15 @@ impl Beside {
     }
 }
 
-/// The latency that is divided by a count of tokens, and the count.
+/// The latency that is divided by a token count, and the count.
 const PER_TOKEN: &str = "inter_token_latency";
 const LENGTH: &str = "output_sequence_length";
-/// Counts that differ by less than this share are the same.
+/// Counts that differ by less than this fraction are considered equal.
 const SAME_COUNT: f64 = 0.01;
 const TIMES: &[Stat] = &[Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
 const MEAN: &[Stat] = &[Stat::Avg];
 
-/// What means the same but for whose stamps it is of: the client's tag, the kernel's, what is compared.
+/// Metrics with the same definition but different timestamps: the client's tag, the kernel's, the statistics compared.
 const PAIRS: &[(&str, &str, &[Stat])] = &[
     ("time_to_first_token", "kernel_time_to_first_token", TIMES),
     ("time_to_first_chunk", "kernel_time_to_first_chunk", TIMES),
@@ -144,28 +146,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_one_definition_stand_side_by_side() {
+    fn figures_of_one_definition_are_paired() {
         let (mut client, mut kernel) =
             (Figures::new("run".to_owned(), "test"), Figures::new(String::new(), "kernel"));
         client.put("time_to_first_token", Stat::P99, Some(102.3), None);
         client.put("time_to_first_chunk", Stat::P99, Some(1.0), None);
         kernel.put("kernel_time_to_first_token", Stat::P99, Some(23.0), None);
-        let beside = Beside { client, kernel, counted: Some(64), seen: 64, delays: None };
-        let text = beside.text();
+        let comparison = Comparison { client, kernel, counted: Some(64), seen: 64, delays: None };
+        let text = comparison.text();
         let row = text.lines().find(|line| line.contains("p99")).unwrap();
         let cells = row.split_whitespace().rev().take(3).collect::<Vec<_>>();
         assert_eq!(cells, ["+79.30", "23.00", "102.30"], "{text}");
         assert!(text.contains("the same 64 requests"), "{text}");
-        let metrics = &beside.json()["metrics"];
+        let metrics = &comparison.json()["metrics"];
         assert_eq!(
             metrics["time_to_first_token.p99"]["kernel_metric"], "kernel_time_to_first_token",
             "{metrics}"
         );
-        assert_eq!(metrics.as_object().unwrap().len(), 1, "what one of them has not is left out: {metrics}");
+        assert_eq!(
+            metrics.as_object().unwrap().len(),
+            1,
+            "metrics that one of them lacks are left out: {metrics}"
+        );
     }
 
     #[test]
-    fn times_per_token_need_the_same_tokens() {
+    fn times_per_token_need_equal_token_counts() {
         let check = |counted: f64, shown: bool| {
             let (mut client, mut kernel) =
                 (Figures::new(String::new(), "test"), Figures::new(String::new(), "kernel"));
@@ -173,9 +179,9 @@ mod tests {
             kernel.put("kernel_inter_token_latency", Stat::P50, Some(5.0), None);
             client.put(LENGTH, Stat::Avg, Some(counted), None);
             kernel.put(LENGTH, Stat::Avg, Some(16.0), None);
-            let text = Beside { client, kernel, counted: None, seen: 1, delays: None }.text();
+            let text = Comparison { client, kernel, counted: None, seen: 1, delays: None }.text();
             assert_eq!(text.contains("Inter Token Latency"), shown, "{counted}: {text}");
-            assert_eq!(text.contains("another tokenizer"), !shown, "{counted}: {text}");
+            assert_eq!(text.contains("different tokenizers"), !shown, "{counted}: {text}");
         };
         check(16.0, true);
         check(32.0, false);
