@@ -448,7 +448,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usage_is_unknown_until_told() {
+    fn usage_is_unknown_until_reported() {
         let usage = Usage::default();
         assert_eq!(known(usage.prompt), None, "not reported");
         assert_eq!(known(usage.rejected_prediction), None, "not reported");

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said() {
+    fn what_is_left_out_is_listed() {
         assert_eq!(left_out("", &[]), ", and none was left out", "all there");
         let text = left_out("no root\nno nginx\nno root\n", &["nginx".to_owned()]);
         let expected = "; 3 were left out:\n  1 times: no nginx\n  2 times: no root\nnot installed: nginx";

@@ -83,6 +83,6 @@ pub enum Trust {
     /// Those of a file that the client uploads as the input named `authorities`.
     File,
     /// Any certificate is accepted.
-    #[serde(rename = "anybody")]
+    #[serde(alias = "anybody")]
     AnyCertificate,
 }

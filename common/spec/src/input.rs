@@ -41,7 +41,7 @@ pub enum Input {
         input_tokens: Length,
         /// Maximum output tokens of requests; without it the server decides.
         output_tokens: Option<Length>,
-        /// What else is made up.
+        /// What else is synthetic.
         #[serde(default)]
         made: Box<Made>,
     },

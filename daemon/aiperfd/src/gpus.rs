@@ -94,7 +94,7 @@ impl Gpus {
         let writer = spawn_with_priority("gpu-write", 19, move || write(parts, &rows, &writing))?;
         let hot_cpus = hot_cpus.to_vec();
         // A thread has the priority and the cores of the one that starts it; so has what a driver's library starts.
-        let starter = spawn_with_priority("gpu-start", GIVES_WAY, move || {
+        let starter = spawn_with_priority("gpu-start", NICE_INCREMENT, move || {
             host::keep_off(&hot_cpus);
             Sampler::start(&sampling, &to)
         });
@@ -223,7 +223,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A part is ended after so much of the run: a kill loses no more than that.
 const PART_LENGTH: DurationNs = DurationNs::from_millis(10_000);
 /// How much less of a core the samplers get than the load generator and the server.
-const GIVES_WAY: i32 = 10;
+const NICE_INCREMENT: i32 = 10;
 /// How long a run waits for the state from which is counted.
 const OPEN_PATIENCE: Duration = Duration::from_millis(2000);
 /// How long a run waits for calls to return.

@@ -66,7 +66,7 @@ pub(super) struct Row {
     pub(super) turns: Vec<Planned>,
     /// What turns are sent with.
     pub(super) context: Option<Context>,
-    /// The text of its only turn, if it is to be made up.
+    /// The text of its only turn, if it is to be synthetic.
     pub(super) written: Option<Written>,
     /// The sessions that its turns start.
     pub(super) branches: Vec<Named>,
@@ -309,7 +309,7 @@ impl Dataset {
         Ok(Self { format, rows, begins, members, timestamps, trees, pool, left_out, makes_texts, treatment })
     }
 
-    /// Whether the texts of any rows are made up: only those have lengths and blocks that can be changed.
+    /// Whether the texts of any rows are synthetic: only those have lengths and blocks that can be changed.
     pub(super) const fn makes_texts(&self) -> bool {
         self.makes_texts
     }

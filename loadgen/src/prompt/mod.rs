@@ -116,7 +116,7 @@ pub enum Problem {
     /// Images or audio clips that can't be made: the plan's fault.
     #[error("failed to make up media: {0}")]
     Media(String),
-    /// More than can be made up: the plan's fault.
+    /// More than can be generated: the plan's fault.
     #[error("failed to make up prompts: {0}")]
     TooMuch(String),
     /// Tokens of no vocabulary.

@@ -12,7 +12,7 @@ use std::iter::Cycle;
 use std::str::Lines;
 use std::sync::Arc;
 
-/// What is to be made up.
+/// What is to be generated.
 pub(super) struct Wanted<'a> {
     pub(super) entries: u32,
     pub(super) input: Length,

@@ -67,7 +67,7 @@ fn aiperf_and_its_own_results() {
     assert_eq!(comparison["requests_counted_by_client"], 40, "{comparison}");
     assert_eq!(comparison["requests_of_kernel_figures"], 40, "{comparison}");
     let events = &comparison["events"];
-    assert_eq!(events["matched"], events["told_by_client"], "every event of the client: {comparison}");
+    assert_eq!(events["matched"], events["reported_by_client"], "every event of the client: {comparison}");
     assert_eq!(events["before_kernel"], 0, "one clock: {comparison}");
     let first = &comparison["metrics"]["time_to_first_token.p50"];
     assert!(

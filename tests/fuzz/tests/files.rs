@@ -65,7 +65,7 @@ impl Row {
     }
 }
 
-/// Most lengths are such as are made up, the others are absurd.
+/// Most lengths are plausible, the others are absurd.
 fn small(tokens: u64) -> u64 {
     if tokens.is_multiple_of(4) { tokens } else { tokens % 1000 }
 }

@@ -1,4 +1,4 @@
-//! The client's account of a request, made up for a script, and joined with what the probes saw.
+//! The client's account of a request, synthesised for a script, and joined with what the probes saw.
 
 use crate::peer::Account;
 use crate::stage::Seen;

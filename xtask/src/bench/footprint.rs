@@ -64,7 +64,7 @@ pub(super) fn start(rig: &Rig) -> Result<Vec<Row>> {
         what: "start to first request, ms".to_owned(),
         peer: "–".to_owned(),
         ours: spread(&millis, 0),
-        how: "from starting aiperf-ctl to the server's first read; 100 prompts of 550 tokens made up on the way".to_owned(),
+        how: "from starting aiperf-ctl to the server's first read; 100 prompts of 550 tokens generated on the way".to_owned(),
     }])
 }
 

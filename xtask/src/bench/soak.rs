@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_grows_is_told() {
+    fn what_grows_is_reported() {
         let sample = |memory: f64, descriptors: f64| {
             Sample::from([("memory".to_owned(), memory), ("descriptors".to_owned(), descriptors)])
         };

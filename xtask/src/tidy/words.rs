@@ -21,6 +21,10 @@ pub(super) fn check(files: &Files) -> Vec<Violation> {
 
 /// The retired words of a line, and what to write instead.
 fn retired(line: &str) -> Vec<(&'static str, &'static str)> {
+    // What stored runs call it is not ours to choose any more.
+    if line.trim_start().starts_with("#[serde(alias") {
+        return Vec::new();
+    }
     let words = words(line);
     let is_in = |phrase: &str| {
         let phrase = phrase.split(' ').collect::<Vec<_>>();
@@ -89,5 +93,6 @@ mod tests {
         check("we made up for it", &["made up"]);
         check("the year's bearing, trung and saidly", &[]);
         check("the source of the timestamps", &[]);
+        check("    #[serde(alias = \"anybody\")]", &[]);
     }
 }

@@ -112,7 +112,7 @@ impl Delays {
     pub(super) fn json(&self) -> Value {
         let late = |stat| self.late.get(stat).map(metric::Value::get);
         let [p50, p90, p99, max] = LATE.map(late);
-        json!({"matched": self.matched, "told_by_client": self.reported, "before_kernel": self.early,
+        json!({"matched": self.matched, "reported_by_client": self.reported, "before_kernel": self.early,
                "late_ms": {"p50": p50, "p90": p90, "p99": p99, "max": max}})
     }
 }
