@@ -374,8 +374,8 @@ mod tests {
     }
 
     fn arrivals() -> Share {
-        let phase = Phase { request_rate: Some(1000.0), ..Phase::new("profiling", "constant") };
-        match (shape::by_name("constant").unwrap().starts)(&phase, 0, &Arc::from([])) {
+        let phase = Phase { request_rate: Some(1000.0), ..Phase::new("profiling", spec::Shape::Constant) };
+        match (shape::of(&spec::Shape::Constant).unwrap().starts)(&phase, 0, &Arc::from([])) {
             Starts::Requests(arrivals) => Share::new(arrivals, 0, 1),
             _ => panic!("a rate"),
         }

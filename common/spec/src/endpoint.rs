@@ -35,6 +35,43 @@ pub struct Endpoint {
     /// How requests and replies differ from the API.
     #[serde(default)]
     pub dialect: Dialect,
+    /// What the API accepts and produces, recorded by the client that knows the endpoint; absent in runs of earlier versions.
+    #[serde(default)]
+    pub capability: Option<Capability>,
+}
+
+/// What an endpoint accepts and produces, which decides the metrics that its runs can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capability {
+    /// Its responses contain tokens.
+    pub produces_tokens: bool,
+    /// It consumes tokens.
+    pub tokenizes_input: bool,
+    /// It accepts audio.
+    pub supports_audio: bool,
+    /// It accepts images.
+    pub supports_images: bool,
+    /// It produces videos.
+    pub produces_videos: bool,
+}
+
+impl Capability {
+    /// An endpoint that accepts text, images and audio, and produces text.
+    pub const TEXT: Self = Self {
+        produces_tokens: true,
+        tokenizes_input: true,
+        supports_audio: true,
+        supports_images: true,
+        produces_videos: false,
+    };
+}
+
+impl Endpoint {
+    /// What it accepts and produces; one that is not recorded is treated as a text endpoint.
+    #[must_use]
+    pub fn capability(&self) -> Capability {
+        self.capability.unwrap_or(Capability::TEXT)
+    }
 }
 
 /// How conversations choose among several models.

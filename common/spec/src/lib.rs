@@ -20,7 +20,7 @@ mod timing;
 pub mod url;
 mod watch;
 
-pub use endpoint::{Dialect, Endpoint, ModelChoice, Trust};
+pub use endpoint::{Capability, Dialect, Endpoint, ModelChoice, Trust};
 pub use gpu::Gpu;
 pub use input::{
     Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, PoolBatch, Range, RangeStyle,
@@ -28,6 +28,7 @@ pub use input::{
 };
 pub use load::{
     CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,
+    Shape,
 };
 pub use output::{ExportLevel, FailOn, Output};
 pub use plan::Plan;

@@ -63,8 +63,8 @@ pub struct Phase {
     pub name: String,
     /// Whether it is left out of the results.
     pub is_warmup: bool,
-    /// A name among the shapes: `concurrency`, `constant`, `poisson`, `gamma`, `fixed_schedule`, `user_centric`.
-    pub shape: String,
+    /// What decides when its requests are due.
+    pub shape: Shape,
     /// Requests per second, for the shapes that have a rate.
     pub request_rate: Option<f64>,
     /// Shape parameter of gamma distributed gaps: 1 is a Poisson process, more is smoother, less has more bursts.
@@ -95,6 +95,78 @@ pub struct Phase {
     pub is_seamless: bool,
     /// Requests that are cancelled on purpose.
     pub cancellation: Option<Cancellation>,
+}
+
+/// What decides when requests are due. `loadgen/src/shape` has a file for each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Closed loop: a fixed number of sessions; one starts when another has ended.
+    Concurrency,
+    /// Open loop at even distances.
+    Constant,
+    /// Open loop with the arrivals of many independent users.
+    Poisson,
+    /// Open loop with gamma distributed gaps.
+    Gamma,
+    /// A trace at its own times.
+    FixedSchedule,
+    /// A fixed number of users, each of which sends at even distances.
+    UserCentric,
+    /// One that only another tool has: an imported run's.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Shape {
+    /// Every shape that a run can have, in the order of the documents.
+    pub const ALL: &'static [Self] = &[
+        Self::Concurrency,
+        Self::Constant,
+        Self::Poisson,
+        Self::Gamma,
+        Self::FixedSchedule,
+        Self::UserCentric,
+    ];
+
+    /// Its name, on the command line and in `run.json`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Concurrency => "concurrency",
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+            Self::Gamma => "gamma",
+            Self::FixedSchedule => "fixed_schedule",
+            Self::UserCentric => "user_centric",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The shape of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let known = Self::ALL.iter().find(|shape| shape.name() == name);
+        known.cloned().unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+
+    /// Whether requests arrive at a rate.
+    #[must_use]
+    pub const fn has_rate(&self) -> bool {
+        matches!(self, Self::Constant | Self::Poisson | Self::Gamma)
+    }
+
+    /// Whether a request waits for nothing but its time, so that one that is sent late was sent too late.
+    #[must_use]
+    pub const fn is_open_loop(&self) -> bool {
+        !matches!(self, Self::Concurrency)
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
 }
 
 /// A rate at a moment.
@@ -196,24 +268,21 @@ impl Load {
 
     /// The shape of a measured phase that a replay would contradict, if there is one: all but a closed loop's.
     #[must_use]
-    pub fn contradicts_replay(&self) -> Option<&str> {
-        let shapes = self.measured().map(|phase| phase.shape.as_str());
-        shapes.into_iter().find(|shape| !["concurrency", Self::REPLAY].contains(shape))
+    pub fn contradicts_replay(&self) -> Option<&Shape> {
+        let mut shapes = self.measured().map(|phase| &phase.shape);
+        shapes.find(|shape| !matches!(shape, Shape::Concurrency | Shape::FixedSchedule))
     }
 
     /// Has the measured phases replay a trace at its own times. A concurrency that is only a default does not hold it up.
     pub fn replay(&mut self) {
         let keeps_concurrency = self.fixed_schedule.keeps_concurrency;
         for phase in self.phases.iter_mut().filter(|phase| !phase.is_warmup) {
-            phase.shape = String::from(Self::REPLAY);
+            phase.shape = Shape::FixedSchedule;
             if !keeps_concurrency {
                 (phase.concurrency, phase.concurrency_ramp) = (None, None);
             }
         }
     }
-
-    /// The shape that sends a trace at its own times.
-    pub const REPLAY: &'static str = "fixed_schedule";
 
     /// The phases whose requests make the results.
     pub fn measured(&self) -> impl Iterator<Item = &Phase> {
@@ -230,11 +299,11 @@ impl Load {
 impl Phase {
     /// A phase of a shape, with no limit but those of the shape.
     #[must_use]
-    pub fn new(name: &str, shape: &str) -> Self {
+    pub fn new(name: &str, shape: Shape) -> Self {
         Self {
             name: String::from(name),
             is_warmup: false,
-            shape: String::from(shape),
+            shape,
             request_rate: None,
             arrival_smoothness: None,
             request_rate_ramp_seconds: None,
@@ -257,6 +326,26 @@ impl Phase {
     #[must_use]
     pub fn closed(concurrency: u32, request_count: u64) -> Self {
         let concurrency = Some(concurrency);
-        Self { concurrency, request_count: Some(request_count), ..Self::new("profiling", "concurrency") }
+        Self { concurrency, request_count: Some(request_count), ..Self::new("profiling", Shape::Concurrency) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_keep_their_names() {
+        for shape in Shape::ALL {
+            let json = serde_json::to_value(shape).unwrap();
+            assert_eq!(json, shape.name(), "as it is stored");
+            assert_eq!(serde_json::from_value::<Shape>(json).unwrap(), *shape, "and read again");
+            assert_eq!(Shape::named(shape.name()), *shape, "as users name it");
+        }
+        let other = Shape::named("agentic_replay");
+        assert_eq!(other, Shape::Other("agentic_replay".to_owned()), "another tool's");
+        let json = serde_json::to_value(&other).unwrap();
+        assert_eq!(json, "agentic_replay", "stored by its own name");
+        assert_eq!(serde_json::from_value::<Shape>(json).unwrap(), other, "and read again");
     }
 }

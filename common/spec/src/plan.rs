@@ -3,8 +3,8 @@
 //! Nothing after the plan validates or defaults. Secrets (keys, header values) are not part of it.
 
 use crate::{
-    Dialect, Endpoint, ExportLevel, FailOn, Gpu, Input, Length, Load, ModelChoice, Output, Phase, Timestamps,
-    Tokenizer, Trust, Wait, Watch, Workers,
+    Dialect, Endpoint, ExportLevel, FailOn, Gpu, Input, Length, Load, ModelChoice, Output, Phase, Shape,
+    Timestamps, Tokenizer, Trust, Wait, Watch, Workers,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +58,7 @@ impl Plan {
                 header_names: Vec::new(),
                 extra_inputs: serde_json::Map::new(),
                 dialect: Dialect::default(),
+                capability: None,
             },
             tokenizer: Tokenizer::None,
             input: Input::Synthetic {
@@ -66,7 +67,7 @@ impl Plan {
                 output_tokens: None,
                 made: Default::default(),
             },
-            load: Load::of(Phase::new("profiling", "")),
+            load: Load::of(Phase::new("profiling", Shape::Other(String::new()))),
             workers: Workers { cpus: Vec::new(), workers: 0, wait: Wait::Block },
             timestamps: Timestamps::User,
             output: Output {

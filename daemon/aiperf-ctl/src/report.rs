@@ -398,7 +398,14 @@ pub(crate) fn read_run(directory: &Path) -> Result<Run> {
     let path = directory.join("run.json");
     let text =
         source::read(&path, RUN_BYTES_MAX).with_context(|| format!("failed to read `{}`", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("failed to parse `{}`", path.display()))
+    let mut run: Run =
+        serde_json::from_slice(&text).with_context(|| format!("failed to parse `{}`", path.display()))?;
+    let endpoint = &mut run.plan.endpoint;
+    // Runs of earlier versions name their endpoint only.
+    if endpoint.capability.is_none() {
+        endpoint.capability = endpoint::by_name(&endpoint.kind).map(|known| known.metadata().capability());
+    }
+    Ok(run)
 }
 
 /// Maximum size of the file, which has a plan with its phases, and the host's properties.

@@ -31,7 +31,7 @@ pub(crate) fn fill(load: &mut Load, file: &[u8]) -> Result<(), Refusal> {
     if points.iter().all(|point| point.qps == 0.0) {
         return Err(refused("no point has a rate above 0".to_owned()));
     }
-    for phase in load.phases.iter_mut().filter(|phase| phase.shape != "concurrency") {
+    for phase in load.phases.iter_mut().filter(|phase| phase.shape.is_open_loop()) {
         phase.request_rate_series.clone_from(&points);
     }
     Ok(())
@@ -43,7 +43,7 @@ mod tests {
     use spec::Phase;
 
     fn check(file: &str, expected: &str) {
-        let mut load = Load::of(Phase::new("profiling", "poisson"));
+        let mut load = Load::of(Phase::new("profiling", spec::Shape::Poisson));
         let result = fill(&mut load, file.as_bytes()).map_err(|refusal| refusal.0);
         let outcome = result.map_or_else(|why| why, |()| format!("{:?}", load.phases[0].request_rate_series));
         assert!(outcome.contains(expected), "{file}: {outcome}");

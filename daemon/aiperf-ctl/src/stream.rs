@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use telemetry_out::{
     Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Server, Settings, Summary, USUAL_ROOM,
-    operation, provider,
+    provider,
 };
 use tokio::task::JoinHandle;
 
@@ -235,8 +235,9 @@ pub(crate) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
 fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
     let provider = provider_of(args, plan)?;
     let model = plan.endpoint.models.first().cloned().unwrap_or_default();
+    let operation = endpoint::by_name(&plan.endpoint.kind).map_or("chat", |known| known.metadata().operation);
     let pairs = [
-        ("gen_ai.operation.name", operation(&plan.endpoint.kind).to_owned()),
+        ("gen_ai.operation.name", operation.to_owned()),
         ("gen_ai.provider.name", provider),
         ("gen_ai.request.model", model),
     ];

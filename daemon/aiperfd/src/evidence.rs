@@ -143,7 +143,7 @@ pub fn evidence(
         due: sum(Counter::Sent) + sum(Counter::Unsent),
         sent: sum(Counter::Sent),
         late: sum(Counter::Late),
-        open_loop: plan.load.measured().any(|phase| phase.shape != "concurrency"),
+        open_loop: plan.load.measured().any(|phase| phase.shape.is_open_loop()),
         concurrency_limit: plan.load.measured().filter_map(|phase| phase.concurrency).max(),
         client_ring_full: sum(Counter::RingFull),
         starved: sum(Counter::Starved),

@@ -31,7 +31,7 @@ use common::ring::{COUNTERS, Counter};
 use control::{Create, Fault, Problem, Progress, State, Status, Stop, WatchedServer};
 use export::parquet::{Limits, PartWriter};
 use join::{Joiner, Unmatched};
-use metric::{Capability, Settings};
+use metric::Settings;
 use record::{Host, SCHEMA_VERSION};
 use spec::handshake::{Order, Setup};
 use spec::{Plan, Timestamps};
@@ -688,7 +688,7 @@ pub(crate) fn metadata(
 pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
     Settings {
         streaming: plan.endpoint.streaming,
-        capability: Capability::of_endpoint(&plan.endpoint.kind),
+        capability: plan.endpoint.capability(),
         use_server_token_count: plan.endpoint.use_server_token_count,
         is_import: false,
         fixed_schedule: false,

@@ -2,11 +2,11 @@
 
 use crate::artifacts::Artifacts;
 use common::clock::RealNs;
-use metric::{Capability, MetricResult, Stat, Stats};
+use metric::{MetricResult, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
 use spec::url::shown;
-use spec::{Input, Output, Phase, Plan, Tokenizer};
+use spec::{Capability, Input, Output, Phase, Plan, Shape, Tokenizer};
 
 /// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; a missing value has no key.
 pub(crate) fn metric(result: &MetricResult) -> Value {
@@ -125,7 +125,7 @@ fn phase(planned: &Phase, requests: u64) -> Value {
     let mut phase = Map::new();
     phase.insert("name".to_owned(), planned.name.clone().into());
     phase.insert("kind".to_owned(), if planned.is_warmup { "warmup" } else { "profiling" }.into());
-    phase.insert("type".to_owned(), planned.shape.clone().into());
+    phase.insert("type".to_owned(), planned.shape.name().into());
     let has_end = planned.session_count.is_some()
         || planned.duration_seconds.is_some()
         || planned.request_count.is_some();
@@ -135,7 +135,7 @@ fn phase(planned: &Phase, requests: u64) -> Value {
         ("requests", count.map(Value::from)),
         ("sessions", planned.session_count.map(Value::from)),
         ("rate", planned.request_rate.map(Value::from)),
-        ("users", planned.users.filter(|_| planned.shape == "user_centric").map(Value::from)),
+        ("users", planned.users.filter(|_| planned.shape == Shape::UserCentric).map(Value::from)),
         ("concurrency", planned.concurrency.map(Value::from)),
         ("prefill_concurrency", planned.prefill_concurrency.map(Value::from)),
         ("duration", planned.duration_seconds.map(Value::from)),

@@ -3,7 +3,6 @@
 use crate::error::ImportError;
 use common::reply_event::{EventKind, UNKNOWN, Usage, known};
 use endpoint::{Endpoint, Reply, SpecDecode, spec_decode};
-use metric::Capability;
 use record::Request;
 use serde_json::Value;
 
@@ -30,12 +29,9 @@ pub(crate) struct Content {
 
 impl Api {
     pub(crate) fn of(name: &str) -> Result<Self, ImportError> {
-        if let Some(endpoint) = endpoint::by_name(name).filter(|endpoint| endpoint.metadata().produces_tokens)
-        {
-            return Ok(Self::Text(endpoint));
-        }
-        if !Capability::of_endpoint(name).produces_tokens {
-            return Ok(Self::Data);
+        if let Some(endpoint) = endpoint::by_name(name) {
+            let produces_tokens = endpoint.metadata().produces_tokens;
+            return Ok(if produces_tokens { Self::Text(endpoint) } else { Self::Data });
         }
         let known = endpoint::ENDPOINTS.iter().map(|endpoint| endpoint.metadata().name).collect::<Vec<_>>();
         Err(ImportError::Endpoint { name: name.to_owned(), known: known.join(", ") })

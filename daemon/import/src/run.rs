@@ -12,7 +12,7 @@ use export::Exchange;
 use metric::PROFILING;
 use record::{Reason, Run, Standing, Verdict};
 use serde_json::Value;
-use spec::{Input, Phase, Plan, Tokenizer as Counting};
+use spec::{Input, Phase, Plan, Shape, Tokenizer as Counting};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use tokenizer::Tokenizer;
@@ -293,6 +293,8 @@ fn run(config: &Config, summary: &Value, measured: &[String]) -> Run {
 fn plan(config: &Config, measured: &[String]) -> Plan {
     let mut plan = Plan::unknown();
     plan.endpoint.kind.clone_from(&config.endpoint);
+    plan.endpoint.capability =
+        endpoint::by_name(&config.endpoint).map(|endpoint| endpoint.metadata().capability());
     plan.endpoint.urls.clone_from(&config.urls);
     plan.endpoint.models.clone_from(&config.models);
     plan.endpoint.streaming = config.streaming;
@@ -322,13 +324,13 @@ fn plan(config: &Config, measured: &[String]) -> Plan {
 /// A measured phase, as it was configured.
 fn phase(config: &Config, name: &str) -> Phase {
     let load = config.loads.iter().find(|load| load.name == name).or_else(|| config.loads.first());
-    let Some(load) = load else { return Phase::new(name, "unknown") };
+    let Some(load) = load else { return Phase::new(name, Shape::named("unknown")) };
     Phase {
         request_rate: load.request_rate,
         concurrency: load.concurrency.and_then(|most| u32::try_from(most).ok()),
         request_count: load.request_count,
         duration_seconds: load.duration_seconds,
-        ..Phase::new(name, &load.shape)
+        ..Phase::new(name, Shape::named(&load.shape))
     }
 }
 
@@ -365,6 +367,6 @@ mod tests {
         let config = Config::of(&summary, &Value::Null);
         assert_eq!(phase(&config, "few").concurrency, Some(1), "by its name");
         let many = phase(&config, "many");
-        assert_eq!((many.shape.as_str(), many.request_rate), ("poisson", Some(8.0)), "by its name");
+        assert_eq!((many.shape.name(), many.request_rate), ("poisson", Some(8.0)), "by its name");
     }
 }

@@ -63,7 +63,7 @@ pub use live::{Live, LivePercentiles};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};
 pub use registry::{METRICS, find};
 pub use report::{ErrorCount, MetricResult, PhaseReport, Report, Slice, Steady};
-pub use settings::{Capability, IMPORTED, PROFILING, Settings, WARMUP, Window};
+pub use settings::{IMPORTED, PROFILING, Settings, WARMUP, Window};
 pub use stats::{Stat, Stats};
 pub use totals::Totals;
 pub use value::{Value, float, float_of, whole};

@@ -5,6 +5,7 @@ use crate::metric::{Flags, Metric};
 use crate::totals::Observed;
 use common::clock::{Anchor, DurationNs, MonoNs};
 use record::Run;
+use spec::{Capability, Shape};
 
 /// The facts of a run that the formulas need.
 #[derive(Clone, Debug)]
@@ -51,21 +52,6 @@ pub struct Window {
     pub end: MonoNs,
 }
 
-/// What an endpoint supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capability {
-    /// Its responses contain tokens.
-    pub produces_tokens: bool,
-    /// It consumes tokens.
-    pub tokenizes_input: bool,
-    /// It accepts audio.
-    pub supports_audio: bool,
-    /// It accepts images.
-    pub supports_images: bool,
-    /// It produces videos.
-    pub produces_videos: bool,
-}
-
 impl Settings {
     /// The settings from a run's own description. Thresholds on unknown metrics are left out: a user's are refused earlier.
     #[must_use]
@@ -81,11 +67,11 @@ impl Settings {
         let goodput = run.plan.output.goodput.iter();
         Self {
             streaming: run.plan.endpoint.streaming,
-            capability: Capability::of_endpoint(&run.plan.endpoint.kind),
+            capability: run.plan.endpoint.capability(),
             use_server_token_count: run.plan.endpoint.use_server_token_count,
             is_import: run.source == IMPORTED,
             fixed_schedule: run.source != IMPORTED
-                && run.plan.load.measured().any(|phase| phase.shape == "fixed_schedule"),
+                && run.plan.load.measured().any(|phase| phase.shape == Shape::FixedSchedule),
             show_trace_timing: run.plan.output.show_trace_timing,
             network_rtt_ms: run.plan.output.network_latency_mean_ms,
             goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
@@ -134,37 +120,6 @@ impl Settings {
             (Flags::GOODPUT, !self.goodput.is_empty()),
         ];
         needs.into_iter().all(|(flag, met)| met || !metric.flags.has(flag))
-    }
-}
-
-impl Capability {
-    /// An endpoint that accepts text, images and audio, and produces text.
-    pub const TEXT: Self = Self {
-        produces_tokens: true,
-        tokenizes_input: true,
-        supports_audio: true,
-        supports_images: true,
-        produces_videos: false,
-    };
-
-    /// The capability of the endpoint with this name; an unknown one is treated as a text endpoint.
-    #[must_use]
-    pub fn of_endpoint(kind: &str) -> Self {
-        let only_text = Self { supports_audio: false, supports_images: false, ..Self::TEXT };
-        let text_in = Self { produces_tokens: false, ..only_text };
-        let no_text = Self { tokenizes_input: false, ..text_in };
-        match kind {
-            "embeddings" | "nim_rankings" | "cohere_rankings" | "hf_tei_rankings" | "image_generation" => {
-                text_in
-            }
-            "chat_embeddings" | "nim_embeddings" => Self { supports_images: true, ..text_in },
-            "video_generation" => Self { produces_videos: true, ..text_in },
-            "image_edit" | "image_retrieval" => Self { supports_images: true, ..no_text },
-            "audio_transcription" => Self { supports_audio: true, ..no_text },
-            "completions" | "huggingface_generate" | "solido_rag" => only_text,
-            "messages" => Self { supports_images: true, ..only_text },
-            _ => Self::TEXT,
-        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::case::Case;
 use crate::metric::{Kind, Metric};
-use crate::settings::{Capability, Settings};
+use crate::settings::Settings;
 use crate::totals::Totals;
 use crate::value::Value;
 use common::clock::{Anchor, MonoNs};
 use common::id::RequestId;
 use record::Request;
+use spec::Capability;
 
 /// A run with streamed responses, counted by our tokenizer, with a single clock.
 pub(crate) fn settings() -> Settings {

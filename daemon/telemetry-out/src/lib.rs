@@ -23,7 +23,7 @@ mod strategy;
 
 pub use endpoint::{Endpoint, EndpointError, Protocol};
 pub use otlp::OtlpError;
-pub use provider::{operation, provider};
+pub use provider::provider;
 pub use sender::{
     Collector, Domains, Event, Exports, LiveRun, Sender, Server, Settings, Summary, USUAL_ROOM,
 };

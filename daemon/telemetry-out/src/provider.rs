@@ -1,4 +1,4 @@
-//! The provider and the operation, by OpenTelemetry's semantic conventions for generative AI.
+//! The provider, by OpenTelemetry's semantic conventions for generative AI.
 
 /// `gen_ai.provider.name` by the server's host name; `_OTHER` for an unknown one.
 #[must_use]
@@ -8,16 +8,6 @@ pub fn provider(host: &str) -> &'static str {
         host.len() >= begin.len() + end.len() && host.starts_with(begin) && host.ends_with(end)
     });
     matching.map_or("_OTHER", |(_, _, name)| name)
-}
-
-/// `gen_ai.operation.name` by the endpoint's name.
-#[must_use]
-pub fn operation(endpoint: &str) -> &'static str {
-    match endpoint {
-        "completions" => "text_completion",
-        "embeddings" => "embeddings",
-        _ => "chat",
-    }
 }
 
 /// Prefix and suffix of a host name, and its provider.

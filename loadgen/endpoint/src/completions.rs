@@ -43,8 +43,13 @@ fn prompt(turn: &Turn) -> Value {
     Value::from(turn.joined())
 }
 
-const METADATA: Metadata =
-    Metadata { name: "completions", path: Some("/v1/completions"), ends_streams: true, ..Metadata::TEXT };
+const METADATA: Metadata = Metadata {
+    name: "completions",
+    path: Some("/v1/completions"),
+    operation: "text_completion",
+    ends_streams: true,
+    ..Metadata::TEXT
+};
 const OBJECTS: &[&str] = &["text_completion", "completion"];
 
 #[cfg(test)]

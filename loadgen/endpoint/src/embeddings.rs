@@ -57,6 +57,7 @@ pub(crate) fn whole(body: &[u8]) -> Reply<'static> {
 
 const METADATA: Metadata = Metadata {
     name: "embeddings",
+    operation: "embeddings",
     path: Some("/v1/embeddings"),
     metrics_title: "Embeddings Metrics",
     ..Metadata::TEXT_IN

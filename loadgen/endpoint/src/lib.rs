@@ -48,6 +48,7 @@ pub mod video_generation;
 pub use media::Media;
 pub use reply::{Choice, Extras, Reply, ReplyError};
 use serde_json::{Map, Value};
+use spec::Capability;
 pub use spec_decode::SpecDecode;
 pub use target::{Scheme, Target, TargetError, target};
 
@@ -115,6 +116,8 @@ pub struct Metadata {
     pub streaming_path: Option<&'static str>,
     /// The title of its metrics on the console.
     pub metrics_title: &'static str,
+    /// `gen_ai.operation.name` of its requests, as AIPerf reports it.
+    pub operation: &'static str,
     /// The answer can be requested as a stream of events.
     pub supports_streaming: bool,
     /// The answer is made of tokens.
@@ -215,6 +218,7 @@ impl Metadata {
         path: None,
         streaming_path: None,
         metrics_title: "LLM Metrics",
+        operation: "chat",
         supports_streaming: true,
         produces_tokens: true,
         produces_images: false,
@@ -234,6 +238,18 @@ impl Metadata {
 
     /// An endpoint that reads text and answers with something else, whole.
     pub(crate) const TEXT_IN: Self = Self { supports_streaming: false, produces_tokens: false, ..Self::TEXT };
+
+    /// What of it decides the metrics of a run.
+    #[must_use]
+    pub const fn capability(&self) -> Capability {
+        Capability {
+            produces_tokens: self.produces_tokens,
+            tokenizes_input: self.tokenizes_input,
+            supports_audio: self.supports_audio,
+            supports_images: self.supports_images,
+            produces_videos: self.produces_videos,
+        }
+    }
 
     /// The path of a request.
     #[must_use]

@@ -78,6 +78,7 @@ pub(crate) fn usage_described(usage: Option<Usage>) -> String {
 /// A plan; `options` holds any of the words `stream` and `legacy`.
 pub(crate) fn plan(options: &str) -> spec::Endpoint {
     spec::Endpoint {
+        capability: None,
         kind: String::new(),
         urls: Vec::new(),
         path: None,

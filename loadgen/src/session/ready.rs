@@ -13,7 +13,7 @@ use crate::secrets::Secrets;
 use common::clock::DurationNs;
 use endpoint::Endpoint;
 use spec::handshake::Setup;
-use spec::{Input, Load, Plan, Tokenizer as TokenizerPlan};
+use spec::{Input, Plan, Shape, Tokenizer as TokenizerPlan};
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -94,7 +94,7 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
     let markers = plan.load.cache_bust.map(|place| Markers::new(place, metadata, setup.run_number));
     check_fit(&*conversations, endpoint, &plan.endpoint, markers)?;
     settle(plan, &*conversations)?;
-    let replays = plan.load.phases.iter().any(|phase| phase.shape == Load::REPLAY);
+    let replays = plan.load.phases.iter().any(|phase| phase.shape == Shape::FixedSchedule);
     let schedule = &plan.load.fixed_schedule;
     let speedup = schedule.speedup.unwrap_or(1.0);
     let (order, trace, zero_ms) = if replays {
@@ -221,7 +221,7 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Fail
     }
     for phase in plan.load.phases.iter_mut().filter(|phase| !phase.is_warmup) {
         let ends = [phase.request_count, phase.session_count, phase.duration_seconds.map(|_| 0)];
-        if ends.iter().all(Option::is_none) && phase.shape != Load::REPLAY {
+        if ends.iter().all(Option::is_none) && phase.shape != Shape::FixedSchedule {
             phase.session_count = Some(conversations.count() as u64);
         }
     }

@@ -54,8 +54,7 @@ pub(super) fn of_worker(
     workers: usize,
 ) -> Result<Phase, Failure> {
     let name = &phase.shape;
-    let shape =
-        shape::by_name(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
+    let shape = shape::of(name).ok_or_else(|| Failure::Plan(format!("there is no load shape `{name}`")))?;
     let limits = limits(phase, seed, worker, workers);
     let starts = (shape.starts)(phase, seed, trace);
     let counts_anew = matches!(starts, Starts::Sessions(_) | Starts::Users(_));

@@ -226,7 +226,7 @@ pub(super) fn threshold(plan: &Plan) -> Option<Arc<Threshold>> {
 fn users(plan: &Plan) -> Option<Users> {
     let phases = plan.load.phases.iter();
     phases.filter(|phase| !phase.is_warmup).find_map(|phase| {
-        match (shape::by_name(&phase.shape)?.starts)(phase, 0, &Arc::from([])) {
+        match (shape::of(&phase.shape)?.starts)(phase, 0, &Arc::from([])) {
             Starts::Users(users) => Some(users),
             Starts::Places | Starts::Requests(_) | Starts::Sessions(_) => None,
         }

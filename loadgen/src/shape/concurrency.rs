@@ -3,8 +3,4 @@
 use super::{Shape, Starts};
 
 /// `--concurrency` without a rate.
-pub(super) const SHAPE: Shape = Shape {
-    name: "concurrency",
-    text: "Keeps --concurrency sessions open: one starts as soon as another has ended.",
-    starts: |_, _, _| Starts::Places,
-};
+pub(super) const SHAPE: Shape = Shape { of: spec::Shape::Concurrency, starts: |_, _, _| Starts::Places };

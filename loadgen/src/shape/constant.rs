@@ -5,8 +5,7 @@ use crate::rate::Rate;
 
 /// `--request-rate` with `--arrival-pattern constant`.
 pub(super) const SHAPE: Shape = Shape {
-    name: "constant",
-    text: "Requests at even distances of 1/--request-rate seconds.",
+    of: spec::Shape::Constant,
     starts: |phase, _, _| {
         let rate = Rate::of(phase);
         // Each due time from its number, not from the one before: no rounding adds up.

@@ -4,8 +4,7 @@ use super::{Shape, Starts};
 
 /// `--fixed-schedule`, and traces whose rows have timestamps.
 pub(super) const SHAPE: Shape = Shape {
-    name: "fixed_schedule",
-    text: "Sends each request at its row's timestamp.",
+    of: spec::Shape::FixedSchedule,
     starts: |_, _, trace| {
         let trace = std::sync::Arc::clone(trace);
         Starts::Sessions(Box::new((0..trace.len()).map(move |place| trace[place])))

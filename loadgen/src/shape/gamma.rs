@@ -8,8 +8,7 @@ use rand_distr::{Distribution, Gamma};
 
 /// `--request-rate` with `--arrival-pattern gamma`.
 pub(super) const SHAPE: Shape = Shape {
-    name: "gamma",
-    text: "Gaps of mean 1/--request-rate with a gamma distribution of shape --arrival-smoothness.",
+    of: spec::Shape::Gamma,
     starts: |phase, seed, _| {
         let rate = Rate::of(phase);
         let smoothness = phase.arrival_smoothness.unwrap_or(1.0);

@@ -16,10 +16,8 @@ use std::sync::Arc;
 
 /// A way to decide when requests are due.
 pub struct Shape {
-    /// Its name in the plan.
-    pub name: &'static str,
-    /// What it does, for `--help` and the documents.
-    pub text: &'static str,
+    /// The shape of a plan that it is.
+    pub of: spec::Shape,
     /// What starts sessions. `trace` holds the offsets at which the input schedules its sessions to start, growing; most shapes
     /// do not use it.
     pub starts: fn(&Phase, seed: u64, trace: &Arc<[DurationNs]>) -> Starts,
@@ -59,10 +57,10 @@ pub const SHAPES: &[&Shape] = &[
     &user_centric::SHAPE,
 ];
 
-/// The shape that has this name.
+/// How a phase's requests become due; `None` for a shape that only another tool has.
 #[must_use]
-pub fn by_name(name: &str) -> Option<&'static Shape> {
-    SHAPES.iter().copied().find(|shape| shape.name == name)
+pub fn of(shape: &spec::Shape) -> Option<&'static Shape> {
+    SHAPES.iter().copied().find(|known| known.of == *shape)
 }
 
 /// One worker's share of a schedule.
@@ -113,18 +111,18 @@ mod tests {
     use proptest::prelude::*;
     use spec::RatePoint;
 
-    fn phase(shape: &str, rate: f64) -> Phase {
+    fn phase(shape: spec::Shape, rate: f64) -> Phase {
         Phase { request_rate: Some(rate), ..Phase::new("profiling", shape) }
     }
 
     fn arrivals_of(phase: &Phase, seed: u64) -> Arrivals {
-        match (by_name(&phase.shape).unwrap().starts)(phase, seed, &Arc::from([])) {
+        match (of(&phase.shape).unwrap().starts)(phase, seed, &Arc::from([])) {
             Starts::Requests(arrivals) => arrivals,
             _ => panic!("{} has a rate", phase.shape),
         }
     }
 
-    fn arrivals(shape: &str, rate: f64, seed: u64) -> Arrivals {
+    fn arrivals(shape: spec::Shape, rate: f64, seed: u64) -> Arrivals {
         arrivals_of(&phase(shape, rate), seed)
     }
 
@@ -139,9 +137,9 @@ mod tests {
 
     #[test]
     fn the_mean_rate_is_the_requested_one() {
-        for shape in ["constant", "poisson", "gamma"] {
+        for shape in spec::Shape::ALL.iter().filter(|shape| shape.has_rate()) {
             let count = 100_000;
-            let last = arrivals(shape, 5_000.0, 7).nth(count - 1).unwrap();
+            let last = arrivals(shape.clone(), 5_000.0, 7).nth(count - 1).unwrap();
             let rate = 100_000.0 / last.as_seconds();
             assert!((rate / 5_000.0 - 1.0).abs() < 0.01, "{shape} has {rate} requests/s");
         }
@@ -149,7 +147,7 @@ mod tests {
 
     #[test]
     fn poisson_gaps_are_exponential() {
-        let (mean, deviation, gaps) = gaps(&phase("poisson", 1_000.0));
+        let (mean, deviation, gaps) = gaps(&phase(spec::Shape::Poisson, 1_000.0));
         assert!((deviation / mean - 1.0).abs() < 0.03, "deviation {deviation} of mean {mean}");
         let short = gaps.iter().filter(|gap| **gap < mean).count();
         assert!((30_800..32_400).contains(&short), "{short} of 49,999 below the mean, 63.2 % expected");
@@ -158,7 +156,7 @@ mod tests {
     #[test]
     fn gamma_gaps_are_as_smooth_as_requested() {
         for smoothness in [0.25, 1.0, 4.0] {
-            let phase = Phase { arrival_smoothness: Some(smoothness), ..phase("gamma", 1_000.0) };
+            let phase = Phase { arrival_smoothness: Some(smoothness), ..phase(spec::Shape::Gamma, 1_000.0) };
             let (mean, deviation, _) = gaps(&phase);
             let expected = smoothness.sqrt().recip();
             assert!((deviation / mean / expected - 1.0).abs() < 0.05, "{smoothness}: {deviation} of {mean}");
@@ -167,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_ramp_grows_to_the_rate() {
-        let phase = Phase { request_rate_ramp_seconds: Some(10.0), ..phase("constant", 100.0) };
+        let phase = Phase { request_rate_ramp_seconds: Some(10.0), ..phase(spec::Shape::Constant, 100.0) };
         let dues = arrivals_of(&phase, 1).take(2_000).collect::<Vec<_>>();
         let between = |from: f64, to: f64| {
             dues.iter().filter(|due| due.as_seconds() >= from && due.as_seconds() < to).count()
@@ -182,7 +180,7 @@ mod tests {
     fn a_series_is_followed_and_its_last_rate_holds() {
         let point = |time_s, qps| RatePoint { time_s, qps };
         let series = vec![point(1.0, 10.0), point(2.0, 30.0), point(3.0, 0.0)];
-        let phase = Phase { request_rate_series: series, ..Phase::new("profiling", "constant") };
+        let phase = Phase { request_rate_series: series, ..Phase::new("profiling", spec::Shape::Constant) };
         let dues = arrivals_of(&phase, 1).take(100).collect::<Vec<_>>();
         // 10 in the first second, 20 in the second, 15 in the third, then none.
         assert_eq!(dues.len(), 45, "the rate ends at nothing");
@@ -194,12 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn every_shape_of_a_plan_is_there() {
+        for shape in spec::Shape::ALL {
+            assert!(of(shape).is_some(), "{shape} has a file");
+        }
+        assert!(of(&spec::Shape::Other("agentic".to_owned())).is_none(), "another tool's");
+    }
+
+    #[test]
     fn shapes_without_a_rate() {
         let trace = Arc::from([DurationNs(5), DurationNs(9)]);
         let closed = Phase::closed(3, 9);
-        let starts = (by_name("concurrency").unwrap().starts)(&closed, 1, &trace);
+        let starts = (of(&spec::Shape::Concurrency).unwrap().starts)(&closed, 1, &trace);
         assert!(matches!(starts, Starts::Places), "due when another ends");
-        let Starts::Sessions(dues) = (by_name("fixed_schedule").unwrap().starts)(&closed, 1, &trace) else {
+        let Starts::Sessions(dues) = (of(&spec::Shape::FixedSchedule).unwrap().starts)(&closed, 1, &trace)
+        else {
             panic!("a trace starts sessions")
         };
         assert_eq!(dues.collect::<Vec<_>>(), *trace, "the trace's own times");
@@ -217,7 +224,7 @@ mod tests {
         #[test]
         fn schedules_grow_repeat_and_split(
             rate in 0.5_f64..50_000.0, seed: u64, workers in 1_usize..8, ramp in proptest::option::of(0.1_f64..50.0),
-            smoothness in 0.1_f64..20.0, shape in proptest::sample::select(vec!["constant", "poisson", "gamma"]),
+            smoothness in 0.1_f64..20.0, shape in proptest::sample::select(vec![spec::Shape::Constant, spec::Shape::Poisson, spec::Shape::Gamma]),
         ) {
             let phase = Phase {
                 request_rate_ramp_seconds: ramp,

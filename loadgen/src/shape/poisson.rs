@@ -8,8 +8,7 @@ use rand_distr::{Distribution, Exp1};
 
 /// `--request-rate` with `--arrival-pattern poisson`, the default.
 pub(super) const SHAPE: Shape = Shape {
-    name: "poisson",
-    text: "A Poisson process of --request-rate requests per second: exponential gaps, drawn from --random-seed.",
+    of: spec::Shape::Poisson,
     starts: |phase, seed, _| {
         let rate = Rate::of(phase);
         let mut draws = StdRng::seed_from_u64(seed);

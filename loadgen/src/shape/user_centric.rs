@@ -5,8 +5,7 @@ use common::clock::DurationNs;
 
 /// `--user-centric-rate` with `--num-users`.
 pub(super) const SHAPE: Shape = Shape {
-    name: "user_centric",
-    text: "--num-users users, each with a request every --num-users/--user-centric-rate seconds.",
+    of: spec::Shape::UserCentric,
     starts: |phase, _, _| {
         let count = phase.users.unwrap_or(1);
         let gap = DurationNs::from_seconds(f64::from(count) / phase.request_rate.unwrap_or(1.0));

@@ -10,7 +10,7 @@ use crate::tokenizer_file;
 use crate::upload::Upload;
 use anyhow::{Context, Result};
 use serde_json::Value;
-use spec::{Input, Phase, Plan, Sampling, Tokenizer};
+use spec::{Input, Phase, Plan, Sampling, Shape, Tokenizer};
 use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -202,7 +202,7 @@ fn most(known: &PublicDataset, args: &ProfileArgs, plan: &Plan) -> u64 {
 }
 
 fn is_replayed(phase: &Phase) -> bool {
-    phase.shape == "fixed_schedule"
+    phase.shape == Shape::FixedSchedule
 }
 
 /// Sets the rows' format in the plan. The count of sessions limited which ones were taken; replayed sessions send each call as

@@ -39,7 +39,7 @@ pub(super) fn params(reported: &Reported) -> Vec<(String, String)> {
         ("aiperf.cli_command", plan.command_line.clone()),
     ];
     if let Some(phase) = profiling(reported) {
-        params.push(("timing.mode", phase.shape.clone()));
+        params.push(("timing.mode", phase.shape.to_string()));
         let known = [
             ("loadgen.concurrency", phase.concurrency.map(|number| number.to_string())),
             ("loadgen.request_rate", phase.request_rate.map(|number| number.to_string())),

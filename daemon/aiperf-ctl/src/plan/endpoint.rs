@@ -76,6 +76,7 @@ pub(super) fn endpoint(
         header_names: secret_headers.keys().cloned().collect(),
         extra_inputs,
         dialect,
+        capability: Some(known.metadata().capability()),
     };
     Ok((endpoint, urls))
 }

@@ -2,7 +2,9 @@
 
 use super::{Checked, refuse};
 use crate::args::{CancellationArgs, LoadArgs, ProfileArgs, WarmupArgs};
-use spec::{CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling};
+use spec::{
+    CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling, Shape,
+};
 
 /// The phases that the flags define. The points of `--request-rate-series` are read later, with the other files.
 ///
@@ -33,7 +35,7 @@ pub(super) fn load(args: &ProfileArgs) -> Checked<Load> {
         sampling: sampling(args.input.dataset_sampling_strategy.as_deref()),
         failed_request_threshold: args.load.failed_request_threshold,
         cache_bust: cache_bust(args)?,
-        ..Load { phases, ..Load::of(Phase::new("", "")) }
+        ..Load { phases, ..Load::of(Phase::new("", Shape::Concurrency)) }
     })
 }
 
@@ -69,7 +71,7 @@ fn profiling(args: &ProfileArgs) -> Checked<Phase> {
     let given = &args.load;
     let shape = shape(args)?;
     let concurrency =
-        if shape == "concurrency" { Some(given.concurrency.unwrap_or(1)) } else { given.concurrency };
+        if shape == Shape::Concurrency { Some(given.concurrency.unwrap_or(1)) } else { given.concurrency };
     let session_count = args.conversation.conversation_num;
     // An input file is sent once, unless set otherwise by the user.
     let is_synthetic = args.input.is_synthetic();
@@ -93,34 +95,34 @@ fn profiling(args: &ProfileArgs) -> Checked<Phase> {
         request_count,
         session_count,
         duration_seconds: given.benchmark_duration,
-        grace_period_seconds: given.benchmark_duration.and_then(|_| grace(given, shape)),
+        grace_period_seconds: given.benchmark_duration.and_then(|_| grace(given, &shape)),
         cancellation: cancellation(&args.cancellation),
         ..Phase::new("profiling", shape)
     })
 }
 
 /// How long requests in flight are waited for; `None` waits until they have completed.
-fn grace(given: &LoadArgs, shape: &str) -> Option<f64> {
+fn grace(given: &LoadArgs, shape: &Shape) -> Option<f64> {
     match given.benchmark_grace_period {
         Some(seconds) if seconds.is_finite() => Some(seconds),
         Some(_) => None,
         // Simulated users complete their conversations.
-        None if shape == "user_centric" => None,
+        None if *shape == Shape::UserCentric => None,
         None => Some(DEFAULT_GRACE_S),
     }
 }
 
-fn shape(args: &ProfileArgs) -> Checked<&'static str> {
+fn shape(args: &ProfileArgs) -> Checked<Shape> {
     let given = &args.load;
     if args.schedule.fixed_schedule {
-        return Ok("fixed_schedule");
+        return Ok(Shape::FixedSchedule);
     }
     if args.users.user_centric_rate.is_some() {
-        return Ok("user_centric");
+        return Ok(Shape::UserCentric);
     }
     if given.request_rate.is_none() && given.request_rate_series.is_none() {
         return match given.arrival_smoothness {
-            None => Ok("concurrency"),
+            None => Ok(Shape::Concurrency),
             Some(_) => refuse("--arrival-smoothness needs --request-rate"),
         };
     }
@@ -128,12 +130,12 @@ fn shape(args: &ProfileArgs) -> Checked<&'static str> {
 }
 
 /// The shape of an arrival pattern; a smoothness alone selects gamma.
-fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<&'static str> {
+fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<Shape> {
     match (pattern, smoothness) {
-        (Some("gamma"), _) | (None, Some(_)) => Ok("gamma"),
+        (Some("gamma"), _) | (None, Some(_)) => Ok(Shape::Gamma),
         (_, Some(_)) => refuse("--arrival-smoothness needs --arrival-pattern gamma"),
-        (None | Some("poisson" | "concurrency_burst"), None) => Ok("poisson"),
-        (Some("constant"), None) => Ok("constant"),
+        (None | Some("poisson" | "concurrency_burst"), None) => Ok(Shape::Poisson),
+        (Some("constant"), None) => Ok(Shape::Constant),
         (Some(other), None) => refuse(format!(
             "--arrival-pattern `{other}` is not supported; available: constant, poisson, gamma"
         )),
@@ -151,17 +153,12 @@ fn warmup(given: &WarmupArgs, profiling: &Phase, concurrency: Option<u32>) -> Ch
     }
     let request_rate = given.warmup_request_rate.or(profiling.request_rate);
     let shape = match given.warmup_arrival_pattern.as_deref() {
-        Some(_) if request_rate.is_none() => "concurrency",
+        Some(_) if request_rate.is_none() => Shape::Concurrency,
         Some(name) => pattern(Some(name), profiling.arrival_smoothness.filter(|_| name == "gamma"))?,
         // Traces and users have no warmup of their own kind: requests are sent at the rate, or in a closed loop.
-        None if matches!(profiling.shape.as_str(), "fixed_schedule" | "user_centric" | "concurrency") => {
-            if request_rate.is_some() {
-                "poisson"
-            } else {
-                "concurrency"
-            }
-        }
-        None => profiling.shape.as_str(),
+        None if profiling.shape.has_rate() => profiling.shape.clone(),
+        None if request_rate.is_some() => Shape::Poisson,
+        None => Shape::Concurrency,
     };
     let concurrency = given.warmup_concurrency.or(concurrency);
     let ramp = |seconds: Option<f64>, inherited: Option<Ramp>| match (seconds, inherited) {
@@ -177,7 +174,7 @@ fn warmup(given: &WarmupArgs, profiling: &Phase, concurrency: Option<u32>) -> Ch
         request_rate_ramp_seconds: given
             .warmup_request_rate_ramp_duration
             .or(profiling.request_rate_ramp_seconds),
-        concurrency: if shape == "concurrency" { Some(concurrency.unwrap_or(1)) } else { concurrency },
+        concurrency: if shape == Shape::Concurrency { Some(concurrency.unwrap_or(1)) } else { concurrency },
         concurrency_ramp: ramp(given.warmup_concurrency_ramp_duration, profiling.concurrency_ramp),
         prefill_concurrency: given.warmup_prefill_concurrency.or(profiling.prefill_concurrency),
         prefill_concurrency_ramp: ramp(

@@ -159,7 +159,7 @@ mod tests {
         let flags = "--request-rate 20 --arrival-smoothness 2 --concurrency 8 --warmup-request-count 5 --warmup-concurrency 2";
         let profile = parsed(&format!("aiperf-ctl profile --model m {flags}")).unwrap();
         let [warmup, profiling] = profile.plan.load.phases.as_slice() else { panic!("two phases") };
-        assert_eq!((warmup.shape.as_str(), warmup.request_rate), ("gamma", Some(20.0)), "the same arrivals");
+        assert_eq!((warmup.shape.name(), warmup.request_rate), ("gamma", Some(20.0)), "the same arrivals");
         assert_eq!((warmup.concurrency, warmup.request_count), (Some(2), Some(5)), "as set by flags");
         assert_eq!(
             (profiling.concurrency, profiling.request_count),
@@ -227,15 +227,27 @@ mod tests {
     }
 
     #[test]
-    fn the_report_and_the_endpoint_agree_on_capabilities() {
-        for endpoint in ::endpoint::ENDPOINTS {
-            let metadata = endpoint.metadata();
-            let capability = metric::Capability::of_endpoint(metadata.name);
-            assert_eq!(capability.produces_tokens, metadata.produces_tokens, "{}: responses", metadata.name);
-            assert_eq!(capability.tokenizes_input, metadata.tokenizes_input, "{}: input", metadata.name);
-            assert_eq!(capability.supports_images, metadata.supports_images, "{}: images", metadata.name);
-            assert_eq!(capability.produces_videos, metadata.produces_videos, "{}: videos", metadata.name);
+    fn the_plan_records_what_the_endpoint_can_do() {
+        for known in ::endpoint::ENDPOINTS {
+            let metadata = known.metadata();
+            let more = match metadata.name {
+                "template" => " --extra-inputs payload_template:{\"a\":{{text|tojson}}}",
+                _ => "",
+            };
+            let line = format!("aiperf-ctl profile --model m --endpoint-type {}{more}", metadata.name);
+            let Ok(profile) = parsed(&line) else { continue };
+            assert_eq!(
+                profile.plan.endpoint.capability,
+                Some(metadata.capability()),
+                "{}: recorded with the run",
+                metadata.name
+            );
         }
+        let chat = parsed("aiperf-ctl profile --model m").unwrap();
+        let embeddings = parsed("aiperf-ctl profile --model m --endpoint-type chat_embeddings").unwrap();
+        assert!(chat.plan.endpoint.capability().produces_tokens, "a chat");
+        assert!(!embeddings.plan.endpoint.capability().produces_tokens, "no chat");
+        assert!(embeddings.plan.endpoint.capability().supports_audio, "what the endpoint accepts");
     }
 
     #[test]
@@ -257,7 +269,7 @@ mod tests {
         let phases = |flags: &str| {
             let profile = parsed(&format!("aiperf-ctl profile -m m --streaming {flags}")).unwrap();
             let phases = profile.plan.load.phases.iter();
-            phases.map(|phase| (phase.shape.clone(), phase.concurrency)).collect::<Vec<_>>()
+            phases.map(|phase| (phase.shape.to_string(), phase.concurrency)).collect::<Vec<_>>()
         };
         let warmup = "--warmup-request-count 5 --warmup-request-rate 50";
         let closed = |concurrency| ("concurrency".to_owned(), Some(concurrency));

@@ -146,7 +146,7 @@ mod tests {
             let mut endpoint = spec::Plan::unknown().endpoint;
             "chat".clone_into(&mut endpoint.kind);
             endpoint.models = vec![model.to_owned()];
-            let directory = default_dir(&endpoint, &Load::of(Phase::new("", "concurrency")));
+            let directory = default_dir(&endpoint, &Load::of(Phase::new("", spec::Shape::Concurrency)));
             assert_eq!(
                 directory,
                 Path::new("artifacts").join(format!("{expected}-openai-chat-concurrency1")),

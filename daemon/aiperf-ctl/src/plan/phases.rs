@@ -2,7 +2,7 @@
 
 use super::{Checked, refuse};
 use serde::Deserialize;
-use spec::{Cancellation, Curve, Phase, Ramp, RatePoint};
+use spec::{Cancellation, Curve, Phase, Ramp, RatePoint, Shape};
 
 /// A phase as written by the user.
 #[derive(Deserialize)]
@@ -11,7 +11,7 @@ struct Written {
     name: Option<String>,
     kind: Option<String>,
     #[serde(rename = "type")]
-    shape: Option<String>,
+    shape: Option<Shape>,
     requests: Option<u64>,
     sessions: Option<u64>,
     duration: Option<f64>,
@@ -107,18 +107,20 @@ impl Written {
             None => self.exclude_from_results || self.name.as_deref() == Some("warmup"),
             Some(other) => return Err(format!("unknown kind `{other}`; available: warmup, profiling")),
         };
-        let shape = self.shape.as_deref().unwrap_or("concurrency");
+        let shape = self.shape.clone().unwrap_or(Shape::Concurrency);
         let has_rate = self.rate.is_some() || self.rate_series.is_some();
-        match shape {
-            "concurrency" if has_rate => {
+        match &shape {
+            Shape::Concurrency if has_rate => {
                 return Err("a rate needs `type` constant, poisson or gamma".to_owned());
             }
-            "concurrency" | "fixed_schedule" => {}
-            "constant" | "poisson" | "gamma" if has_rate => {}
-            "user_centric" if self.rate.is_some() && self.users.is_some() => {}
-            "constant" | "poisson" | "gamma" => return Err(format!("`type: {shape}` needs a `rate`")),
-            "user_centric" => return Err("`type: user_centric` needs `rate` and `users`".to_owned()),
-            other => return Err(format!("unknown type `{other}`")),
+            Shape::Constant | Shape::Poisson | Shape::Gamma if !has_rate => {
+                return Err(format!("`type: {shape}` needs a `rate`"));
+            }
+            Shape::UserCentric if self.rate.is_none() || self.users.is_none() => {
+                return Err("`type: user_centric` needs `rate` and `users`".to_owned());
+            }
+            Shape::Other(name) => return Err(format!("unknown type `{name}`")),
+            _ => {}
         }
         let is_usable = |rate: &f64| rate.is_finite() && *rate > 0.0;
         if self.rate.iter().chain(&self.duration).chain(&self.smoothness).any(|number| !is_usable(number)) {
@@ -136,7 +138,7 @@ impl Written {
             return Err("it has no stop condition: give `requests`, `sessions` or `duration`".to_owned());
         }
         let concurrency =
-            if shape == "concurrency" { Some(self.concurrency.unwrap_or(1)) } else { self.concurrency };
+            if shape == Shape::Concurrency { Some(self.concurrency.unwrap_or(1)) } else { self.concurrency };
         let name = self.name.unwrap_or_else(|| if is_warmup { "warmup" } else { "profiling" }.to_owned());
         if is_warmup && name == "profiling" {
             return Err("a phase that is not measured cannot be called `profiling`".to_owned());

@@ -75,8 +75,10 @@ mod tests {
         let line = format!("aiperf-ctl profile --model m {flags}");
         let words = line.split(' ').map(OsString::from).collect::<Vec<_>>();
         let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
-        let phases = limits.iter().map(|limit| Phase { concurrency: *limit, ..Phase::new("", "") });
-        let load = Load { phases: phases.collect(), ..Load::of(Phase::new("", "")) };
+        let phases = limits
+            .iter()
+            .map(|limit| Phase { concurrency: *limit, ..Phase::new("", spec::Shape::Concurrency) });
+        let load = Load { phases: phases.collect(), ..Load::of(Phase::new("", spec::Shape::Concurrency)) };
         let mut warnings = Vec::new();
         let workers = workers(&args.timing, &load, cores, &mut warnings).unwrap().workers;
         assert_eq!((workers, !warnings.is_empty()), expected, "{flags} on {cores} cores, {limits:?} at once");

@@ -9,8 +9,9 @@ use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
 use export::parquet::{Limits, PartWriter, concat};
-use metric::{Analysis, Capability, Live, Settings, float, float_of};
+use metric::{Analysis, Live, Settings, float, float_of};
 use record::{Request, Row, Token};
+use spec::Capability;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

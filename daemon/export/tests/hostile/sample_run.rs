@@ -80,6 +80,7 @@ pub(crate) fn bare<'a>(
 fn sample_plan() -> Plan {
     Plan {
         endpoint: Endpoint {
+            capability: None,
             kind: "chat".to_owned(),
             urls: vec!["http://user:SECRET@127.0.0.1:8000".to_owned()],
             path: None,
