@@ -305,18 +305,48 @@ pub struct Length {
     pub stddev: f64,
 }
 
-/// What the rows of a dataset file may be, in the order in which they are looked for.
-pub const DATASET_FORMATS: &[&str] = &[
-    "auto",
-    "single_turn",
-    "multi_turn",
-    "random_pool",
-    "mooncake_trace",
-    "bailian_trace",
-    "burst_gpt_trace",
-    "raw_payload",
-    "inputs_json",
-    "sagemaker_data_capture",
-    "baseten_trace",
-    "dag_jsonl",
+/// What the rows of a dataset file may be: the facts of a format that client and load generator share. How its rows are read is in
+/// `loadgen/src/prompt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatasetFormat {
+    /// Its name, for `--custom-dataset-type`.
+    pub name: &'static str,
+    /// Rows may have times, at which they are sent unless the user sets otherwise.
+    pub is_replayed: bool,
+    /// Rows have lengths, which can be scaled, not texts.
+    pub has_lengths: bool,
+    /// Rows may name the user's images, audio and videos, which the client puts in their place.
+    pub names_media: bool,
+}
+
+impl DatasetFormat {
+    /// A format of texts alone.
+    const TEXTS: Self = Self { name: "", is_replayed: false, has_lengths: false, names_media: false };
+    /// A trace of lengths and times.
+    const TRACE: Self = Self { is_replayed: true, has_lengths: true, ..Self::TEXTS };
+    /// Rows with media.
+    const MEDIA: Self = Self { names_media: true, ..Self::TEXTS };
+
+    /// The format of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        DATASET_FORMATS.iter().find(|format| format.name == name)
+    }
+}
+
+/// Every format, in the order of the documents.
+pub const DATASET_FORMATS: &[DatasetFormat] = &[
+    // Detected by the first row.
+    DatasetFormat { name: "auto", ..DatasetFormat::MEDIA },
+    DatasetFormat { name: "single_turn", ..DatasetFormat::MEDIA },
+    DatasetFormat { name: "multi_turn", ..DatasetFormat::MEDIA },
+    DatasetFormat { name: "random_pool", ..DatasetFormat::MEDIA },
+    DatasetFormat { name: "mooncake_trace", ..DatasetFormat::TRACE },
+    DatasetFormat { name: "bailian_trace", ..DatasetFormat::TRACE },
+    DatasetFormat { name: "burst_gpt_trace", ..DatasetFormat::TRACE },
+    DatasetFormat { name: "raw_payload", ..DatasetFormat::TEXTS },
+    DatasetFormat { name: "inputs_json", ..DatasetFormat::TEXTS },
+    DatasetFormat { name: "sagemaker_data_capture", is_replayed: true, ..DatasetFormat::TEXTS },
+    DatasetFormat { name: "baseten_trace", ..DatasetFormat::TRACE },
+    DatasetFormat { name: "dag_jsonl", ..DatasetFormat::TEXTS },
 ];

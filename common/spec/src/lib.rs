@@ -23,8 +23,8 @@ mod watch;
 pub use endpoint::{Capability, Dialect, Endpoint, ModelChoice, Trust};
 pub use gpu::Gpu;
 pub use input::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, Pair, PoolBatch, Range, RangeStyle,
-    Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
+    Audios, Change, DATASET_FORMATS, DatasetFormat, Images, Input, Length, Made, Pair, PoolBatch, Range,
+    RangeStyle, Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
 };
 pub use load::{
     CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,

@@ -13,7 +13,7 @@ use crate::secrets::Secrets;
 use common::clock::DurationNs;
 use endpoint::Endpoint;
 use spec::handshake::Setup;
-use spec::{Input, Plan, Shape, Tokenizer as TokenizerPlan};
+use spec::{DatasetFormat, Input, Plan, Shape, Tokenizer as TokenizerPlan};
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -207,7 +207,7 @@ fn template(plan: &Plan, given: &mut Given) -> Result<Option<ChatTemplate>, Fail
 
 /// Completes the plan with what only the input can show: whether it is a trace, and how much there is of it.
 fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Failure> {
-    let is_trace = matches!(&plan.input, Input::File { format, .. } if TRACES.contains(&format.as_str()));
+    let is_trace = matches!(&plan.input, Input::File { format, .. } if is_replayed(format));
     let replays =
         plan.load.fixed_schedule.is_automatic && is_trace && conversations.timestamp_ms(0).is_some();
     if replays {
@@ -228,6 +228,7 @@ fn settle(plan: &mut Plan, conversations: &dyn Conversations) -> Result<(), Fail
     Ok(())
 }
 
-/// Inputs whose timestamps are replayed unless the user sets otherwise.
-const TRACES: &[&str] =
-    &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace", "sagemaker_data_capture"];
+/// Whether the timestamps of such rows are replayed unless the user sets otherwise.
+fn is_replayed(format: &str) -> bool {
+    DatasetFormat::named(format).is_some_and(|known| known.is_replayed)
+}

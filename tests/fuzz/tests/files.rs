@@ -80,7 +80,7 @@ fn numbers_of_rows() {
             let rows = rows.iter().take(8).map(Row::written).collect::<Vec<_>>().join("\n");
             for format in DATASET_FORMATS {
                 plan.input = Input::File {
-                    format: (*format).to_owned(),
+                    format: format.name.to_owned(),
                     name: String::new(),
                     output_tokens: None,
                     change: Change::default(),

@@ -204,7 +204,7 @@ fn rows_of_every_dataset_format() {
     check!().with_iterations(cases()).with_test_time(time(SECONDS)).for_each(|bytes: &[u8]| {
         for format in DATASET_FORMATS {
             plan.input = Input::File {
-                format: (*format).to_owned(),
+                format: format.name.to_owned(),
                 name: String::new(),
                 output_tokens: None,
                 change: Change::default(),
@@ -212,7 +212,7 @@ fn rows_of_every_dataset_format() {
             let dataset = Some(Store::Memory(bytes.to_vec()));
             let rows = prompt::conversations(&mut plan, Materials { dataset, ..Materials::default() });
             if let Ok((conversations, _)) = rows {
-                assert!(conversations.count() > 0, "{format}: rows make conversations");
+                assert!(conversations.count() > 0, "{}: rows make conversations", format.name);
             }
         }
     });

@@ -82,7 +82,7 @@ fn names(flag: &Arg) -> Vec<String> {
         Some("endpoint-type") => {
             owned(&mut endpoint::ENDPOINTS.iter().map(|endpoint| endpoint.metadata().name))
         }
-        Some("custom-dataset-type") => owned(&mut DATASET_FORMATS.iter().copied()),
+        Some("custom-dataset-type") => owned(&mut DATASET_FORMATS.iter().map(|format| format.name)),
         Some("public-dataset") => owned(&mut crate::dataset::public_names()),
         _ => {
             let values = flag.get_possible_values();

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use export::source::{self, Bounded, Opened};
 use memchr::memmem::Finder;
 use serde_json::Value;
+use spec::DatasetFormat;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(super) fn inlined_rows(rows: Vec<u8>, format: &str, base: &Path) -> Result<V
 
 /// Whether any row may have an image, audio or a video.
 fn has_media(mut rows: impl BufRead, format: &str) -> io::Result<bool> {
-    if !["auto", "single_turn", "multi_turn", "random_pool"].contains(&format) {
+    if !DatasetFormat::named(format).is_some_and(|known| known.names_media) {
         return Ok(false);
     }
     let fields = FIELDS.iter().map(|(field, _)| format!("\"{field}"));

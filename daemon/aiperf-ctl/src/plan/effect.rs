@@ -4,6 +4,7 @@
 use super::{Checked, refuse};
 use crate::args::ProfileArgs;
 use endpoint::Metadata;
+use spec::DatasetFormat;
 use std::path::Path;
 
 /// Refuses flags that contradict the run; returns warnings about flags without effect.
@@ -63,6 +64,13 @@ impl<'a> Run<'a> {
         self.args.input.input_file.is_some() && (formats.contains(&self.format) || self.format == "auto")
     }
 
+    /// Whether the file has lengths in place of texts, or may have.
+    fn has_lengths(&self) -> bool {
+        let known = DatasetFormat::named(self.format);
+        self.args.input.input_file.is_some()
+            && (known.is_some_and(|format| format.has_lengths) || self.format == "auto")
+    }
+
     fn is_pool(&self) -> bool {
         self.args.input.input_file.is_some() && self.format == "random_pool"
     }
@@ -111,7 +119,6 @@ pub(super) fn is_columnar(path: &Path) -> bool {
 
 const SYNTHETIC_ONLY: &str = "is for synthetic prompts and contradicts {input}: leave one of them out";
 const NO_TEXT: &str = "is for text, which {endpoint} requests do not contain";
-const TRACES: &[&str] = &["mooncake_trace", "bailian_trace", "burst_gpt_trace", "baseten_trace"];
 
 /// Every flag that does not have an effect in all runs.
 const RULES: &[Rule] = &[
@@ -218,7 +225,7 @@ const RULES: &[Rule] = &[
         flags: &["random-corpus-style"],
     },
     Rule {
-        works: |run| run.is_synthetic() || run.is_file_of(TRACES),
+        works: |run| run.is_synthetic() || run.has_lengths(),
         otherwise: Warned("texts are read from {input}"),
         flags: &["prompt-corpus"],
     },
@@ -269,7 +276,7 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        works: |run| run.is_synthetic() || run.is_file_of(TRACES) || run.args.input.public_dataset.is_some(),
+        works: |run| run.is_synthetic() || run.has_lengths() || run.args.input.public_dataset.is_some(),
         otherwise: Warned("it changes the lengths of a trace, which rows of {format} do not have"),
         flags: &[
             "synthesis-prefix-len-multiplier",
@@ -279,7 +286,7 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        works: |run| run.is_file_of(TRACES),
+        works: |run| run.has_lengths(),
         otherwise: Refused(
             "is for the blocks of a trace: it needs --input-file with rows that have `hash_ids`",
         ),

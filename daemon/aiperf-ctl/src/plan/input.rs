@@ -5,8 +5,8 @@ use crate::args::ProfileArgs;
 use crate::dataset;
 use serde_json::Value;
 use spec::{
-    Audios, Change, DATASET_FORMATS, Images, Input, Length, Made, PoolBatch, Range, RangeStyle, Rankings,
-    SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
+    Audios, Change, DATASET_FORMATS, DatasetFormat, Images, Input, Length, Made, PoolBatch, Range,
+    RangeStyle, Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
 };
 use std::path::PathBuf;
 
@@ -35,10 +35,11 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
         });
     };
     let format = format(args);
-    if !DATASET_FORMATS.contains(&format) {
+    if DatasetFormat::named(format).is_none() {
+        let names = DATASET_FORMATS.iter().map(|known| known.name).collect::<Vec<_>>();
         return refuse(format!(
             "--custom-dataset-type `{format}` is not known; available: {}",
-            DATASET_FORMATS.join(", ")
+            names.join(", ")
         ));
     }
     collisions(args, format)?;
