@@ -90,8 +90,12 @@ fn numbers_of_rows() {
                 let Ok((conversations, _)) = made else { continue };
                 for place in 0..conversations.count().min(8) {
                     let Ok(conversation) = conversations.conversation(place) else { continue };
-                    assert!(!conversation.turns.is_empty(), "{format}: a conversation has turns");
-                    assert!(conversations.timestamp_ms(place).is_none_or(f64::is_finite), "{format}: {rows}");
+                    assert!(!conversation.turns.is_empty(), "{}: a conversation has turns", format.name);
+                    assert!(
+                        conversations.timestamp_ms(place).is_none_or(f64::is_finite),
+                        "{}: {rows}",
+                        format.name
+                    );
                 }
             }
         },
