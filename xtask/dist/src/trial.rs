@@ -134,11 +134,15 @@ fn with_mounts(project: &Project, out: &Path) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("to try packages takes root: they are installed in a Debian of their own");
     }
-    for (program, package) in
-        [("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("chroot", "coreutils")]
-    {
+    for (program, packages) in NEEDED {
         if process::find(program).is_none() {
-            bail!("the program `{program}` is not there: install the package {package}");
+            let mut install = Command::new("apt-get");
+            install.args(["install", "-q", "-y", "--no-install-recommends"]).args(*packages);
+            // What it could not do is reported with what is missing.
+            process::run(install.env("DEBIAN_FRONTEND", "noninteractive")).ok();
+        }
+        if process::find(program).is_none() {
+            bail!("the program `{program}` is not there: install {}", packages.join(" and "));
         }
     }
     root::make(project)?;
@@ -154,6 +158,9 @@ fn with_mounts(project: &Project, out: &Path) -> Result<()> {
 }
 
 const INSIDE: &str = "AIPERFD_DIST_TRIAL";
+/// Programs that trials start, each with the packages that have it and what it needs.
+const NEEDED: &[(&str, &[&str])] =
+    &[("mmdebstrap", &["mmdebstrap", "arch-test"]), ("unshare", &["util-linux"]), ("chroot", &["coreutils"])];
 /// The blocks of docs/INSTALL.md that trials run.
 const BLOCKS: &[&str] = &["deb", "deb-profile", "deb-purge", "pip", "tarball", "tarball-service", "uv"];
 
