@@ -11,6 +11,7 @@ use crate::recover::recover;
 use crate::run::ActiveRun;
 use crate::store::{new_run_id, run_number};
 use crate::supervise::disk_is_full;
+use crate::threads::lock;
 use bytes::Bytes;
 use control::{Create, Created, Fault, Health, Problem, State, Status, Stop};
 use http_body_util::combinators::BoxBody;
@@ -24,7 +25,7 @@ use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -214,7 +215,7 @@ async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> 
         health: Mutex::default(),
     };
     tracing::info!(run = run_id, client = run.client, "run created");
-    active(daemon)?.insert(run_id.clone(), Arc::new(run));
+    lock(&daemon.active).insert(run_id.clone(), Arc::new(run));
     daemon.store.refresh(&run_id);
     json(StatusCode::CREATED, &Created { run_id })
 }
@@ -256,11 +257,11 @@ fn may_keep(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
 /// A run that waits for its inputs: nothing is uploaded into one that was started.
 fn created(daemon: &Daemon, id: &str) -> Result<Arc<ActiveRun>, Problem> {
     let run = running(daemon, id)?;
-    let state = run.status.lock().map_err(|_poisoned| broken())?.state;
+    let state = lock(&run.status).state;
     if state != State::Created {
         return Err(Problem::new(Fault::Plan, format!("run {id} was started before")));
     }
-    *run.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
+    *lock(&run.touched) = clock::mono();
     Ok(run)
 }
 
@@ -331,27 +332,27 @@ async fn piece(daemon: &Daemon, body: &mut Incoming) -> Result<Option<Frame<Byte
 fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
     let run = running(daemon, id)?;
     {
-        let mut status = run.status.lock().map_err(|_poisoned| broken())?;
+        let mut status = lock(&run.status);
         if status.state != State::Created {
             return Err(Problem::new(Fault::Plan, format!("run {id} was started before")));
         }
         status.state = State::Preparing;
     }
     // It waits no more; its plan is there until it ends.
-    run.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(WAITS);
+    lock(&run.waiting).remove(WAITS);
     let (daemon, thread) = (Arc::clone(daemon), Arc::clone(&run));
     std::thread::Builder::new()
         .name(format!("run-{id}"))
         .spawn(move || thread.execute(&daemon))
         .map_err(|error| Problem::new(Fault::Load, format!("failed to start a thread: {error}")))?;
-    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+    json(StatusCode::OK, &*lock(&run.status))
 }
 
 /// The caller's process joins a run that watches it.
 fn join(daemon: &Daemon, caller: Caller, id: &str) -> Answer {
     let run = running(daemon, id)?;
     run.adopt(caller.uid, caller.pid)?;
-    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+    json(StatusCode::OK, &*lock(&run.status))
 }
 
 /// A line of progress at once and then at intervals, the last when the run has ended.
@@ -425,8 +426,8 @@ fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
 async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
     let run = running(daemon, id)?;
     let (how, _): (Stop, usize) = read_json(daemon, request, ORDER_BYTES_MAX).await?;
-    *run.stop_request.lock().map_err(|_poisoned| broken())? = Some(how);
-    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+    *lock(&run.stop_request) = Some(how);
+    json(StatusCode::OK, &*lock(&run.status))
 }
 
 async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
@@ -441,17 +442,15 @@ async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
     // A client that disconnects does not stop it, so everything that belongs to it moves into it.
     let done = tokio::task::spawn_blocking(move || {
         let done = recover(&recovering, &directory, &owned);
-        if done.is_ok()
-            && let Ok(mut active) = recovering.active.lock()
-        {
+        if done.is_ok() {
             // From now on the store has it.
-            active.remove(&owned);
+            lock(&recovering.active).remove(&owned);
         }
         recovering.store.refresh(&owned);
         drop(held);
         done
     });
-    done.await.map_err(|_poisoned| broken())?.map_err(disk)?;
+    done.await.map_err(|_panicked| broken())?.map_err(disk)?;
     status(daemon, id)
 }
 
@@ -500,7 +499,7 @@ fn delete(daemon: &Arc<Daemon>, id: &str) -> Answer {
         if !state.is_final() && state != State::Created {
             return Err(Problem::new(Fault::Busy, format!("run {id} is running: stop it first")));
         }
-        active(daemon)?.remove(id);
+        lock(&daemon.active).remove(id);
     }
     let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     directory.remove().map_err(disk)?;
@@ -510,12 +509,6 @@ fn delete(daemon: &Arc<Daemon>, id: &str) -> Answer {
 
 fn running(daemon: &Daemon, id: &str) -> Result<Arc<ActiveRun>, Problem> {
     daemon.find(id).ok_or_else(|| unknown(&format!("run {id}")))
-}
-
-fn active(
-    daemon: &Daemon,
-) -> Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<ActiveRun>>>, Problem> {
-    daemon.active.lock().map_err(|_poisoned| broken())
 }
 
 /// Requests that are sent in one piece.

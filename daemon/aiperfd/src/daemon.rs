@@ -10,6 +10,7 @@ use crate::rules::Rules;
 use crate::run::ActiveRun;
 use crate::spawner::Spawner;
 use crate::store::Store;
+use crate::threads::lock;
 use crate::{host, privileges};
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
@@ -20,7 +21,7 @@ use spec::{Plan, Timestamps};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A daemon.
 pub struct Daemon {
@@ -115,7 +116,7 @@ pub struct Changing {
 
 impl Drop for Changing {
     fn drop(&mut self) {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run_id);
+        lock(&self.runs).remove(&self.run_id);
     }
 }
 
@@ -142,12 +143,10 @@ pub struct PublishedRun {
 impl Daemon {
     /// Has a run's requests sent to the publishing process, if there is one.
     pub fn publish(&self, model: &str, live: &Arc<EndedRequests>) {
-        if let Some(published) = &self.published
-            && let Ok(mut published) = published.lock()
-        {
+        if let Some(published) = &self.published {
             live.open(Subscriber::Publisher, Detail::Numbers);
             let (live, dropped) = (Arc::clone(live), Arc::default());
-            published.push(PublishedRun { model: model.to_owned(), live, dropped });
+            lock(published).push(PublishedRun { model: model.to_owned(), live, dropped });
         }
     }
 
@@ -158,7 +157,7 @@ impl Daemon {
             timestamps: timestamp_source.name().to_owned(),
             timestamps_reason: why,
             cpus: self.cpus.all.clone(),
-            busy_cpus: self.cpus.held.lock().map(|held| held.keys().copied().collect()).unwrap_or_default(),
+            busy_cpus: lock(&self.cpus.held).keys().copied().collect(),
             loadgen_user: self.identities.name(),
             version: self.build.version.to_owned(),
             commit: self.build.commit.to_owned(),
@@ -259,7 +258,7 @@ impl Daemon {
     /// # Errors
     /// When another client does that already.
     pub fn hold(&self, run_id: &str) -> Result<Changing, Problem> {
-        let mut runs = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = lock(&self.changing);
         if !runs.insert(run_id.to_owned()) {
             return Err(Problem::new(
                 Fault::Busy,
@@ -290,7 +289,7 @@ impl Daemon {
     /// The status of a run, whether it is active or has ended.
     pub fn status(&self, run_id: &str) -> Option<Status> {
         if let Some(run) = self.find(run_id) {
-            return run.status.lock().ok().map(|status| status.clone());
+            return Some(lock(&run.status).clone());
         }
         self.store.status(run_id)
     }
@@ -302,18 +301,16 @@ impl Daemon {
 
     /// A run that has not ended.
     pub fn find(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
-        self.active.lock().ok()?.get(run_id).cloned()
+        lock(&self.active).get(run_id).cloned()
     }
 
     /// Every run, the oldest first.
     pub fn list(&self) -> Vec<Status> {
-        let active = self.active.lock().map(|active| active.clone()).unwrap_or_default();
+        let active = lock(&self.active).clone();
         let mut runs = self.store.list();
         for status in &mut runs {
-            if let Some(run) = active.get(&status.run_id)
-                && let Ok(now) = run.status.lock()
-            {
-                status.clone_from(&now);
+            if let Some(run) = active.get(&status.run_id) {
+                status.clone_from(&lock(&run.status));
             }
         }
         runs
@@ -323,10 +320,10 @@ impl Daemon {
     pub fn tidy(&self) {
         let now = clock::mono();
         let waiting = DurationNs::from_seconds(f64::from(self.limits.waiting_seconds));
-        let Ok(mut active) = self.active.lock() else { return };
+        let mut active = lock(&self.active);
         let over = active.extract_if(.., |_, run| {
-            let state = run.status.lock().map_or(State::Failed, |status| status.state);
-            let idle = run.touched.lock().map_or(DurationNs(0), |touched| now - *touched);
+            let state = lock(&run.status).state;
+            let idle = now - *lock(&run.touched);
             // A client that starts it at this moment is either first, or too late.
             (state.is_final() && idle > FORGET)
                 || (state == State::Created && idle > waiting && run.close() == State::Created)
@@ -334,7 +331,7 @@ impl Daemon {
         let over = over.collect::<Vec<_>>();
         drop(active);
         for (run_id, run) in over {
-            let state = run.status.lock().map_or(State::Failed, |status| status.state);
+            let state = lock(&run.status).state;
             if state == State::Failed {
                 tracing::info!(run = run_id, "removed: it was never started, or could not run");
                 run.directory.remove().ok();
@@ -349,20 +346,14 @@ impl Daemon {
         let give_up = clock::mono() + DRAIN_PATIENCE;
         loop {
             let mut running = false;
-            for run in self
-                .active
-                .lock()
-                .map(|active| active.values().cloned().collect::<Vec<_>>())
-                .unwrap_or_default()
-            {
-                let state = run.status.lock().map(|status| status.state).unwrap_or(State::Failed);
+            let active = lock(&self.active).values().cloned().collect::<Vec<_>>();
+            for run in active {
+                let state = lock(&run.status).state;
                 let waits = matches!(state, State::Created) || state.is_final();
                 if !waits {
                     running = true;
                     let how = if clock::mono() > give_up { Stop::Now } else { how };
-                    if let Ok(mut stop_request) = run.stop_request.lock() {
-                        *stop_request = Some(how);
-                    }
+                    run.request_stop(how);
                 }
             }
             // What ignores even that hangs, and ends with the process.
@@ -405,8 +396,7 @@ impl Cpus {
     /// # Errors
     /// When they are not available.
     pub fn reserve(&self, run_id: &str, uid: u32, plan: &Plan, of_user: u32) -> Result<Cores> {
-        let mut held =
-            self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
+        let mut held = lock(&self.held);
         let wanted = if plan.workers.cpus.is_empty() {
             usize::try_from(plan.workers.workers).context("too many workers")?
         } else {
@@ -461,9 +451,7 @@ impl Cpus {
 
     /// Frees the cores of a run.
     pub fn release(&self, run_id: &str) {
-        if let Ok(mut held) = self.held.lock() {
-            held.retain(|_, holder| holder.run_id != run_id);
-        }
+        lock(&self.held).retain(|_, holder| holder.run_id != run_id);
     }
 }
 

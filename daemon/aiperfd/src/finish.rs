@@ -8,6 +8,7 @@ use crate::run::{ActiveRun, RunResources, as_run, metadata, writers};
 use crate::store::{RunDir, Started, is_full};
 use crate::supervise::{Cause, Stopped};
 use crate::tally::Tally;
+use crate::threads::lock;
 use crate::{clock, host, verdict};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
@@ -18,7 +19,6 @@ use record::{GpuSample, Payload, Phase, Request, Response, Run, SCHEMA_VERSION, 
 use spec::Plan;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
 impl ActiveRun {
     /// Drains and joins what is left, judges, and writes `run.json`.
@@ -93,7 +93,7 @@ impl ActiveRun {
             ended.put_together(&self.directory)
         })?;
         self.directory.write_run(&run)?;
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = lock(&self.status);
         status.standing = Some(run.verdict.standing);
         status.state = State::Finished;
         Ok(())
@@ -110,7 +110,7 @@ impl ActiveRun {
         stopped: &mut Option<Stopped>,
     ) -> (Parts, View) {
         let view = std::sync::Arc::clone(&resources.view);
-        let view = || view.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let view = || lock(&view).clone();
         let died =
             stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
         if died {

@@ -10,8 +10,8 @@
 use crate::clock;
 use crate::finish::put_together;
 use crate::host;
-use crate::run::spawn_with_priority;
 use crate::store::RunDir;
+use crate::threads::{self, spawn_with_priority};
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
 use export::parquet::{Limits, PartWriter};
@@ -98,7 +98,7 @@ impl Gpus {
             host::keep_off(&hot_cpus);
             Sampler::start(&sampling, &to)
         });
-        let sampler = starter?.join().map_err(|_poisoned| anyhow::anyhow!("the GPUs' sampler died"))??;
+        let sampler = threads::join(starter?)??;
         Ok(Self { sampler, started, over, writer, given_up: wanted.map(|name| given_up(name)).collect() })
     }
 
@@ -118,7 +118,7 @@ impl Gpus {
         HUNG.fetch_add(u32::try_from(hung).unwrap_or(u32::MAX), Ordering::Relaxed);
         sources.extend(given_up);
         over.store(true, Ordering::Release);
-        let written = writer.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that writes died")));
+        let written = threads::join(writer).flatten();
         let stored = written.and_then(|written| {
             if written.rows > 0 {
                 put_together(&written.parts, directory, "gpu")?;

@@ -41,6 +41,7 @@ pub mod store;
 pub mod supervise;
 pub mod systemd;
 pub mod tally;
+mod threads;
 pub mod verdict;
 pub mod watch;
 
@@ -96,7 +97,7 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     // A private daemon belongs to its client, and ignores the configuration of the host's administrator.
     let config = if args.private { Config::default() } else { Config::read(args.config.as_deref())? };
     let manager = if args.private { Manager::none() } else { Manager::of_environment()? };
-    let source = match manager.listener()? {
+    let source = match manager.listener() {
         Some(listener) => Source::Listening(listener),
         None if args.private => Source::handed_on()?,
         None => Source::listen(&args.socket, privileges::client_group())?,

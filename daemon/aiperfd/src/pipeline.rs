@@ -15,6 +15,7 @@ use crate::rolling::Rolling;
 use crate::spool::{Keeping, Reader};
 use crate::store::run_number;
 use crate::tally::Tally;
+use crate::threads::lock;
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::kernel_event::Kind;
@@ -154,7 +155,7 @@ impl Pipeline {
                     }
                     live.request(&joined.request);
                     self.live.offer(&joined.request, &self.settings);
-                    let Ok(mut view) = self.view.lock() else { break };
+                    let mut view = lock(&self.view);
                     view.take(&joined);
                     if live.requests() >= shown * 2 || live.requests().is_multiple_of(SHOW_EVERY) {
                         shown = live.requests().max(1);
@@ -162,20 +163,15 @@ impl Pipeline {
                     }
                 }
                 Message::InFlight(now) => {
-                    let Ok(mut view) = self.view.lock() else { break };
-                    view.in_flight = now.open;
+                    lock(&self.view).in_flight = now.open;
                 }
                 Message::Damaged => {
-                    if let Ok(mut view) = self.view.lock() {
-                        *view.loss.damaged.entry("reply_messages".to_owned()).or_default() += 1;
-                    }
+                    *lock(&self.view).loss.damaged.entry("reply_messages".to_owned()).or_default() += 1;
                 }
                 Message::Finished => break,
             }
         }
-        if let Ok(mut view) = self.view.lock() {
-            view.show(&live);
-        }
+        lock(&self.view).show(&live);
         if let Some(rolling) = &mut self.rolling {
             rolling.take(&mut self.writers)?;
         }

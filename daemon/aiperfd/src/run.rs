@@ -23,6 +23,7 @@ use crate::rolling::Kept;
 use crate::spool::{Keeping, Reader, Writer};
 use crate::store::{RunDir, Started, run_number};
 use crate::supervise::{PipelineThread, Stopped, Supervisor, disk_is_full};
+use crate::threads::{self, lock, spawn_with_priority};
 use crate::watch::Watched;
 use crate::{clock, host};
 use anyhow::{Context, Result};
@@ -39,7 +40,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use zeroize::Zeroize;
@@ -146,7 +147,7 @@ impl RunResources<'_> {
             }
             std::thread::sleep(COLLECTOR_LOOK);
         }
-        let collected = collector.join().map_err(|_poisoned| anyhow::anyhow!("the collector panicked"))?;
+        let collected = threads::join(collector)?;
         collected.context("failed to spool records")
     }
 }
@@ -157,7 +158,7 @@ impl ActiveRun {
         let result = self.try_execute(daemon);
         let run_id = self.run_id();
         daemon.cpus.release(&run_id);
-        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.watched) = None;
         let mut keeps = false;
         if let Err(error) = result {
             let problem = match error.downcast::<Problem>() {
@@ -166,7 +167,7 @@ impl ActiveRun {
             };
             // The client reports it to its user; a private daemon would report it twice.
             tracing::info!(run = run_id, "run failed: {problem}");
-            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut status = lock(&self.status);
             // What was collected of a run that had started is kept: `recover` may do better once the disk works.
             keeps = self.directory.started().is_some();
             status.state = if keeps { State::Interrupted } else { State::Failed };
@@ -178,32 +179,32 @@ impl ActiveRun {
         daemon.store.refresh(&run_id);
         tracing::info!(run = run_id, "run ended");
         let last = self.progress();
-        *self.progress_source.lock().unwrap_or_else(PoisonError::into_inner) =
-            ProgressSource { last: Some(last), ..ProgressSource::default() };
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
+        *lock(&self.progress_source) = ProgressSource { last: Some(last), ..ProgressSource::default() };
+        *lock(&self.touched) = clock::mono();
         // It is remembered for a while, and its plan is in the store.
-        self.create.lock().unwrap_or_else(PoisonError::into_inner).plan = Plan::unknown();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.create).plan = Plan::unknown();
+        lock(&self.waiting).clear();
     }
 
     /// What a client that follows it is shown.
     pub fn progress(&self) -> Progress {
-        let status = self.status.lock().map(|status| status.clone()).ok();
-        let progress_source =
-            self.progress_source.lock().map(|progress_source| progress_source.clone()).unwrap_or_default();
+        let status = lock(&self.status).clone();
+        let progress_source = lock(&self.progress_source).clone();
         if let Some(last) = progress_source.last {
             return last;
         }
-        let planned = self.create.lock().map(|create| planned(&create.plan)).unwrap_or_default();
+        let planned = planned(&lock(&self.create).plan);
         let mut sums = [0; COUNTERS.len()];
         for counters in &progress_source.counters {
             counters.add_to(&mut sums);
         }
-        let view =
-            progress_source.view.lock().map(|view| (view.recorded, view.live.clone())).unwrap_or_default();
+        let (requests_recorded, live) = {
+            let view = lock(&progress_source.view);
+            (view.recorded, view.live.clone())
+        };
         let sum = |counter: Counter| sums[counter.index()];
         Progress {
-            state: status.as_ref().map_or(State::Failed, |status| status.state),
+            state: status.state,
             elapsed_seconds: progress_source
                 .start
                 .map_or(0.0, |start| (clock::mono() - start).as_seconds().max(0.0)),
@@ -213,26 +214,23 @@ impl ActiveRun {
             requests_completed: sum(Counter::Completed),
             requests_failed: sum(Counter::Failed),
             requests_in_flight: sum(Counter::InFlight),
-            requests_recorded: view.0,
-            live: view.1,
+            requests_recorded,
+            live,
             notice: progress_source.notice,
-            problem: status.and_then(|status| status.problem),
+            problem: status.problem,
         }
     }
 
     pub(crate) fn run_id(&self) -> String {
-        self.status.lock().map(|status| status.run_id.clone()).unwrap_or_default()
+        lock(&self.status).run_id.clone()
     }
 
     pub(crate) fn enter(&self, state: State) {
-        if let Ok(mut status) = self.status.lock() {
-            status.state = state;
-        }
+        lock(&self.status).state = state;
     }
 
-    fn plan(&self) -> Result<Plan> {
-        let create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
-        Ok(create.plan.clone())
+    fn plan(&self) -> Plan {
+        lock(&self.create).plan.clone()
     }
 
     /// The timestamp source, and why a better one is not available; a server may be reached without packets.
@@ -241,14 +239,13 @@ impl ActiveRun {
         daemon: &Daemon,
         wanted: Timestamps,
     ) -> Result<(Timestamps, Option<String>)> {
-        let create = self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
-        let is_local = create.addresses.iter().any(|(_, address)| address.starts_with("unix:"));
+        let is_local = lock(&self.create).addresses.iter().any(|(_, address)| address.starts_with("unix:"));
         if is_local { timestamp_source_of_local(wanted) } else { daemon.choose_timestamp_source(wanted) }
     }
 
     fn try_execute(&self, daemon: &Daemon) -> Result<()> {
         self.enter(State::Preparing);
-        let plan = self.plan()?;
+        let plan = self.plan();
         if let Some(why) = disk_is_full(&daemon.store, &daemon.limits) {
             return Err(Problem::new(Fault::Disk, why).into());
         }
@@ -283,7 +280,7 @@ impl ActiveRun {
         let taken = clock::mono() - since;
         let seconds = daemon.limits.prepare_seconds;
         let is_followed = self.kept.is_some() || self.watchers.load(Ordering::Relaxed) > 0;
-        if self.stop_request.lock().is_ok_and(|stop_request| stop_request.is_some()) {
+        if lock(&self.stop_request).is_some() {
             return Some(Problem::new(Fault::Load, "stopped before the first request"));
         }
         if !is_followed && taken > CLIENT_PATIENCE {
@@ -426,8 +423,7 @@ impl ActiveRun {
         for (_, path) in &inputs {
             opened.push(std::fs::File::open(path)?);
         }
-        let mut create =
-            self.create.lock().map_err(|_poisoned| anyhow::anyhow!("the run's plan is broken"))?;
+        let mut create = lock(&self.create);
         let setup = Setup {
             plan: plan.clone(),
             secret_headers: std::mem::take(&mut create.secret_headers),
@@ -463,11 +459,10 @@ impl ActiveRun {
         start: MonoNs,
         notices: Vec<String>,
     ) {
-        if let Ok(mut progress_source) = self.progress_source.lock() {
-            let notice = if notices.is_empty() { None } else { Some(notices.join("; ")) };
-            let (counters, view) = (counters.to_vec(), Arc::clone(view));
-            *progress_source = ProgressSource { counters, view, start: Some(start), notice, last: None };
-        }
+        let notice = if notices.is_empty() { None } else { Some(notices.join("; ")) };
+        let (counters, view) = (counters.to_vec(), Arc::clone(view));
+        *lock(&self.progress_source) =
+            ProgressSource { counters, view, start: Some(start), notice, last: None };
     }
 
     /// Watches the run until the load generator has finished; returns what stopped it, if anything did.
@@ -506,7 +501,7 @@ impl ActiveRun {
                 stopped = Some(Stopped::requested("the client went away"));
                 self.request_stop(Stop::Now);
             }
-            let stop_request = self.stop_request.lock().map(|stop_request| *stop_request).unwrap_or_default();
+            let stop_request = *lock(&self.stop_request);
             if stop_request != handled {
                 handled = stop_request;
                 let is_ending = daemon.draining.load(Ordering::Relaxed);
@@ -528,7 +523,7 @@ impl ActiveRun {
 
     /// Its state. From now on one that waited to be started never will be.
     pub(crate) fn close(&self) -> State {
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = lock(&self.status);
         let state = status.state;
         if state == State::Created {
             status.state = State::Failed;
@@ -538,13 +533,13 @@ impl ActiveRun {
 
     /// Requests that the run be stopped.
     pub(crate) fn request_stop(&self, what: Stop) {
-        *self.stop_request.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+        *lock(&self.stop_request) = Some(what);
     }
 }
 
 impl Drop for ActiveRun {
     fn drop(&mut self) {
-        wipe(&mut self.create.get_mut().unwrap_or_else(PoisonError::into_inner).secret_headers);
+        wipe(&mut lock(&self.create).secret_headers);
     }
 }
 
@@ -703,24 +698,6 @@ pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
         steady_state: false,
         clock,
     }
-}
-
-pub(crate) fn spawn_with_priority<T: Send + 'static>(
-    name: &str,
-    priority: i32,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>> {
-    let with_priority = move || {
-        set_priority(priority);
-        body()
-    };
-    std::thread::Builder::new().name(name.to_owned()).spawn(with_priority).context("failed to start a thread")
-}
-
-/// Sets this thread's priority, -20 first to 19 last. A refused priority changes no result.
-fn set_priority(priority: i32) {
-    // On Linux a thread number identifies that thread alone (man 2 setpriority).
-    rustix::process::setpriority_process(Some(rustix::thread::gettid()), priority).ok();
 }
 
 /// Gives hot threads priority on their cores, which needs `CAP_SYS_NICE`; without it they are scheduled like others, and

@@ -16,6 +16,7 @@ use crate::recover::recover;
 use crate::rolling::Kept;
 use crate::run::ActiveRun;
 use crate::store::new_run_id;
+use crate::threads::lock;
 use anyhow::{Context, Result};
 use control::{Create, Published, State, Status, WatchedServer};
 use spec::Target;
@@ -74,11 +75,9 @@ impl Service {
                 Ok(problem) => problem,
                 Err(error) => Some(format!("{error:#}")),
             };
-            if let Ok(mut known) = self.problem.lock() {
-                if let Some(new) = problem.as_ref().filter(|_| *known != problem) {
-                    tracing::warn!("`{}` is not watched: {new}", self.observe.name);
-                }
-                *known = problem;
+            let known = std::mem::replace(&mut *lock(&self.problem), problem.clone());
+            if let Some(new) = problem.as_ref().filter(|_| known != problem) {
+                tracing::warn!("`{}` is not watched: {new}", self.observe.name);
             }
             let again = clock::mono() + AGAIN;
             while clock::mono() < again && !daemon.draining.load(Ordering::Relaxed) {
@@ -109,18 +108,15 @@ impl Service {
         let target = self.target()?;
         let run_id = new_run_id()?;
         let run = Arc::new(self.run(daemon, &run_id, target, kept)?);
-        let insert = |run| daemon.active.lock().map(|mut active| active.insert(run_id.clone(), run));
-        insert(Arc::clone(&run)).map_err(|_poisoned| anyhow::anyhow!("the list of runs is broken"))?;
+        lock(&daemon.active).insert(run_id.clone(), Arc::clone(&run));
         daemon.store.refresh(&run_id);
         run.execute(daemon);
-        let status = run.status.lock().map(|status| status.clone()).ok();
-        if let Ok(mut active) = daemon.active.lock() {
-            active.remove(&run_id);
-        }
+        let problem = lock(&run.status).problem.clone();
+        lock(&daemon.active).remove(&run_id);
         // Its records are in parts elsewhere.
         run.directory.remove()?;
         daemon.store.refresh(&run_id);
-        Ok(status.and_then(|status| status.problem).map(|problem| problem.message))
+        Ok(problem.map(|problem| problem.message))
     }
 
     fn target(&self) -> Result<Target> {
@@ -170,11 +166,10 @@ impl Service {
 
     /// Its state at this moment.
     fn health(&self, daemon: &Daemon, dropped: u64) -> WatchedServer {
-        let active = daemon.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>());
-        let ours = active.unwrap_or_default().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
-        let health = ours.and_then(|run| run.health.lock().ok().map(|health| health.clone()));
-        let problem = self.problem.lock().ok().and_then(|problem| problem.clone());
-        let health = health.unwrap_or_default();
+        let active = lock(&daemon.active).values().cloned().collect::<Vec<_>>();
+        let ours = active.into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
+        let health = ours.map(|run| lock(&run.health).clone()).unwrap_or_default();
+        let problem = lock(&self.problem).clone();
         let problem = problem.filter(|_| !health.is_watching);
         WatchedServer { name: self.observe.name.clone(), problem, dropped, ..health }
     }
@@ -211,12 +206,10 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
 fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<()> {
     let Some(published) = &daemon.published else { return Ok(()) };
     // A client that creates a run must never wait for a process that does not read.
-    let runs = match published.lock() {
-        Ok(mut runs) => {
-            let over = runs.extract_if(.., |run| Arc::strong_count(&run.live) == 1).collect::<Vec<_>>();
-            over.into_iter().chain(runs.iter().cloned()).collect::<Vec<_>>()
-        }
-        Err(_) => return Ok(()),
+    let runs = {
+        let mut runs = lock(published);
+        let over = runs.extract_if(.., |run| Arc::strong_count(&run.live) == 1).collect::<Vec<_>>();
+        over.into_iter().chain(runs.iter().cloned()).collect::<Vec<_>>()
     };
     for PublishedRun { model, live, dropped: reported } in &runs {
         for request in live.take(Subscriber::Publisher) {

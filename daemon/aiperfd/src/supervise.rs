@@ -9,8 +9,9 @@
 use crate::collect::client_ring::Counters;
 use crate::limits::Limits;
 use crate::pipeline::{Pipeline, Writers};
-use crate::run::{RunResources, spawn_with_priority};
+use crate::run::RunResources;
 use crate::store::{Store, is_full};
+use crate::threads::{self, spawn_with_priority};
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
 use std::fs;
@@ -240,7 +241,7 @@ impl PipelineThread {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
             && let Some(thread) = self.thread.take()
         {
-            self.result = Some(thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked"))));
+            self.result = Some(threads::join(thread).flatten());
         }
         matches!(self.result, Some(Err(_)))
     }

@@ -19,12 +19,10 @@ use crate::pipeline::{Pipeline, View};
 use crate::probe::{Attached, Capturing, Probes};
 use crate::reply::Replies;
 use crate::rolling::Rolling;
-use crate::run::{
-    ActiveRun, CLIENT_PATIENCE, Inflow, RunResources, STOP_PATIENCE, metadata, phase_names,
-    spawn_with_priority,
-};
+use crate::run::{ActiveRun, CLIENT_PATIENCE, Inflow, RunResources, STOP_PATIENCE, metadata, phase_names};
 use crate::spool::{Keeping, Writer};
 use crate::supervise::{Cause, PipelineThread, Stopped, Supervisor};
+use crate::threads::{lock, spawn_with_priority};
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
 use control::{Fault, Problem, State, Stop, WatchedServer};
@@ -34,7 +32,7 @@ use spec::{Plan, Side, Target, Timestamps, Watch};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What is watched: a cgroup of ours that a command joins, or one that was there.
@@ -116,7 +114,7 @@ impl ActiveRun {
                  joins, as `aiperf-ctl audit` does",
             ));
         }
-        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = lock(&self.watched);
         let Some(cgroup) = &*watched else {
             return Err(refuse(
                 "no command can join this run: it has not started, or it watches something else",
@@ -202,7 +200,7 @@ impl ActiveRun {
     /// Lets a command join from now on, if one may.
     fn open(&self, watched: &Watched) {
         if let Watched::Joined(cgroup) = watched {
-            *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(cgroup));
+            *lock(&self.watched) = Some(Arc::clone(cgroup));
         }
     }
 
@@ -252,21 +250,22 @@ impl ActiveRun {
 
     /// Records how the watch is doing.
     fn examine(&self, resources: &RunResources<'_>) -> Result<()> {
-        let view = resources.view.lock().map(|view| (view.in_flight, view.recorded)).unwrap_or_default();
+        let (in_flight, recorded) = {
+            let view = lock(&resources.view);
+            (view.in_flight, view.recorded)
+        };
         let kernel_dropped =
             resources.attached.as_ref().map(Attached::dropped).transpose()?.unwrap_or_default();
-        if let Ok(mut health) = self.health.lock() {
-            *health = WatchedServer {
-                is_watching: true,
-                in_flight: view.0,
-                recorded: view.1,
-                kernel_records: resources.collected.records(),
-                lag_bytes: resources.collected.lag_bytes(),
-                kernel_dropped,
-                met: resources.met.clone(),
-                ..WatchedServer::default()
-            };
-        }
+        *lock(&self.health) = WatchedServer {
+            is_watching: true,
+            in_flight,
+            recorded,
+            kernel_records: resources.collected.records(),
+            lag_bytes: resources.collected.lag_bytes(),
+            kernel_dropped,
+            met: resources.met.clone(),
+            ..WatchedServer::default()
+        };
         Ok(())
     }
 
@@ -311,7 +310,7 @@ impl ActiveRun {
                 stopped = Some(Stopped::requested("the client went away"));
                 self.request_stop(Stop::Now);
             }
-            let stop_request = self.stop_request.lock().map(|stop_request| *stop_request).unwrap_or_default();
+            let stop_request = *lock(&self.stop_request);
             if let Some(how) = stop_request {
                 let since = *stopping_since.get_or_insert(now);
                 self.enter(State::Draining);
