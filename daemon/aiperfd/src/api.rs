@@ -110,7 +110,7 @@ async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request<Incoming>)
         let what = printable(request.uri().path());
         return refusal(&Problem::new(Fault::Plan, format!("{UNKNOWN} {what} in the control API")));
     };
-    match permit(&daemon, &route, caller.uid) {
+    match permit(&daemon.rules, daemon.owner(&route.run_id), &route, caller.uid) {
         Ok(()) => handle(&daemon, caller, &route, request).await.unwrap_or_else(|problem| refusal(&problem)),
         Err(problem) => refusal(&problem),
     }
@@ -157,7 +157,7 @@ fn concurrency(uri: &Uri) -> Option<u32> {
 /// The runs that the caller may see.
 fn list(daemon: &Daemon, caller: Caller) -> Answer {
     let mut runs = daemon.list();
-    runs.retain(|status| may_see(daemon, status.owner, caller.uid));
+    runs.retain(|status| may_see(&daemon.rules, status.owner, caller.uid));
     json(StatusCode::OK, &runs)
 }
 

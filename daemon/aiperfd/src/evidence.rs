@@ -2,7 +2,6 @@
 
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
-use crate::supervise::is_stopped;
 use crate::verdict::{Evidence, Requests};
 use crate::{clock, gpus};
 use common::clock::{DurationNs, MonoNs};
@@ -71,7 +70,7 @@ impl Watch {
             self.threads_end = threads;
             self.end = host::cpu_times();
         }
-        self.stops.look(is_stopped(pid), clock::mono());
+        self.stops.look(host::is_stopped(pid), clock::mono());
         self.peak_loadgen_bytes = host::peak_memory(pid).unwrap_or(0).max(self.peak_loadgen_bytes);
     }
 

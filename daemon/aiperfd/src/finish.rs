@@ -2,23 +2,21 @@
 
 use crate::daemon::Daemon;
 use crate::evidence::{evidence, figures};
-use crate::pipeline::{View, Writers};
+use crate::parts::{Parts, Writers, metadata};
+use crate::pipeline::View;
 use crate::replay::{self, Reported};
-use crate::run::{ActiveRun, RunResources, as_run, metadata, writers};
-use crate::store::{RunDir, Started, is_full};
-use crate::supervise::{Cause, Stopped};
+use crate::run::{ActiveRun, RunResources, as_run};
+use crate::stopped::{Cause, Stopped};
+use crate::store::{Started, is_full};
 use crate::tally::Tally;
 use crate::threads::lock;
-use crate::{clock, host, verdict};
-use anyhow::{Context, Result};
+use crate::{clock, host, parts, verdict};
+use anyhow::Result;
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::ring::COUNTERS;
 use control::State;
-use export::parquet::join as join_rows;
-use record::{GpuSample, Payload, Phase, Request, Response, Run, SCHEMA_VERSION, Token};
+use record::{Phase, Run, SCHEMA_VERSION};
 use spec::Plan;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 impl ActiveRun {
     /// Drains and joins what is left, judges, and writes `run.json`.
@@ -120,7 +118,7 @@ impl ActiveRun {
         let written = resources.pipeline.wait(clock::mono).and_then(Writers::close);
         if died || written.is_err() {
             self.directory.give_up_reserve();
-            remove_incomplete(&self.directory);
+            parts::remove_incomplete(&self.directory);
             match replay::run(daemon, &self.directory, plan, started) {
                 Ok(replayed) => {
                     resources.take(replayed.reported);
@@ -139,7 +137,7 @@ impl ActiveRun {
             // A run without requests is a run all the same, and its verdict states why.
             let metadata =
                 metadata(&self.run_id(), resources.timestamp_source, &resources.clock_begin, &resources.host);
-            let empty = writers(&self.directory.path().join("parts"), plan, &metadata).close();
+            let empty = Writers::new(&self.directory.path().join("parts"), plan, &metadata).close();
             return (empty.unwrap_or(parts), view());
         }
         (parts, view())
@@ -153,101 +151,6 @@ impl RunResources<'_> {
         self.exceeded = exceeded;
         (self.met, self.models) = (met, models);
     }
-}
-
-/// The results of a run as complete parts, by table.
-#[derive(Debug, Default)]
-pub(crate) struct Parts(Vec<(&'static str, Vec<PathBuf>)>);
-
-impl Writers {
-    /// Closes the writers; returns their parts.
-    pub(crate) fn close(self) -> Result<Parts> {
-        let mut parts = vec![("requests", self.requests.finish()?), ("tokens", self.tokens.finish()?)];
-        if let Some(responses) = self.responses {
-            parts.push(("responses", responses.finish()?));
-        }
-        if let Some(payloads) = self.payloads {
-            parts.push(("payloads", payloads.finish()?));
-        }
-        Ok(Parts(parts))
-    }
-}
-
-impl Parts {
-    /// The parts in the run's folder that are complete, of writers that failed or were killed. Parts of other tables that no
-    /// part of requests belongs to are of requests that were lost.
-    pub(crate) fn complete(directory: &RunDir) -> Self {
-        let requests = complete(directory, "requests");
-        let count = requests.len();
-        let others = ["tokens", "responses", "payloads"].into_iter().map(|stem| {
-            let mut parts = complete(directory, stem);
-            parts.truncate(count);
-            (stem, parts)
-        });
-        Self(std::iter::once(("requests", requests.clone())).chain(others).collect())
-    }
-
-    /// Whether there is none of requests.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|(stem, parts)| *stem != "requests" || parts.is_empty())
-    }
-
-    /// Makes one file of the parts of each table.
-    pub(crate) fn put_together(&self, directory: &RunDir) -> Result<()> {
-        for (stem, parts) in self.0.iter().filter(|(_, parts)| !parts.is_empty()) {
-            put_together(parts, directory, stem)?;
-        }
-        Ok(())
-    }
-}
-
-/// The complete parts of a table, in order.
-pub(crate) fn complete(directory: &RunDir, stem: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory.path().join("parts")).into_iter().flatten().flatten();
-    let mut parts = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-')) && name.ends_with(".parquet")
-        })
-        .collect::<Vec<_>>();
-    parts.sort();
-    parts
-}
-
-/// Removes parts that were being written when their writer failed: their room is needed.
-fn remove_incomplete(directory: &RunDir) {
-    let entries = fs::read_dir(directory.path().join("parts")).into_iter().flatten().flatten();
-    let incomplete = entries.filter(|entry| !entry.file_name().to_string_lossy().ends_with(".parquet"));
-    incomplete.for_each(|entry| drop(fs::remove_file(entry.path())));
-}
-
-/// Makes one file of the complete parts of a table.
-///
-/// # Errors
-/// On an error of the disk.
-pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
-    let whole = directory.path().join(format!("{stem}.parquet"));
-    match parts {
-        // It was put there before the disk was full.
-        [only] if !only.exists() && whole.exists() => Ok(()),
-        [only] => fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display())),
-        _ => join(parts, &whole, stem),
-    }
-}
-
-/// Joins the parts of a table.
-///
-/// # Errors
-/// On an error of the disk.
-pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
-    Ok(match stem {
-        "requests" => join_rows::<Request>(parts, whole),
-        "tokens" => join_rows::<Token>(parts, whole),
-        "responses" => join_rows::<Response>(parts, whole),
-        "payloads" => join_rows::<Payload>(parts, whole),
-        _ => join_rows::<GpuSample>(parts, whole),
-    }?)
 }
 
 /// The phases that started, with when their last request ended.

@@ -10,12 +10,14 @@
 //! Runs on a thread of low priority; when it is behind, the spool files wait.
 
 use crate::live::EndedRequests;
+use crate::parts::Writers;
 use crate::reply::{Message, Replies, Reply};
 use crate::rolling::Rolling;
 use crate::spool::{Keeping, Reader};
+use crate::standstill::{PARSER_STANDSTILL, Since};
 use crate::store::run_number;
 use crate::tally::Tally;
-use crate::threads::lock;
+use crate::threads::{self, lock, spawn_with_priority};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::kernel_event::Kind;
@@ -24,14 +26,14 @@ use common::kernel_event::connection::Step;
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
 use control::LivePercentiles;
-use export::parquet::PartWriter;
 use join::{Joined, Joiner};
 use metric::{Live, Settings};
-use record::{Loss, Payload, Request, Response, Token};
+use record::{Loss, Payload, Request, Response};
 use spec::Plan;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use zerocopy::FromBytes;
 
 /// What the pipeline is made of.
@@ -92,18 +94,6 @@ impl Naming {
             request.client_request_id = Some(String::from_utf8_lossy(&id).into_owned());
         }
     }
-}
-
-/// Where rows go.
-pub struct Writers {
-    /// `requests.parquet`
-    pub requests: PartWriter<Request>,
-    /// `tokens.parquet`
-    pub tokens: PartWriter<Token>,
-    /// `responses.parquet`, with the raw export.
-    pub responses: Option<PartWriter<Response>>,
-    /// `payloads.parquet`, of a run that watches and keeps requests' bodies.
-    pub payloads: Option<PartWriter<Payload>>,
 }
 
 /// State to be read while the pipeline runs.
@@ -187,18 +177,62 @@ impl Pipeline {
     }
 }
 
-impl Writers {
-    /// Ends the open parts: what is in them survives whatever happens. The requests' part is ended last: if it is complete, so
-    /// are the others.
-    fn end_parts(&mut self) -> Result<()> {
-        self.tokens.end_part()?;
-        if let Some(responses) = &mut self.responses {
-            responses.end_part()?;
+/// The pipeline's thread, how far it is, and what it ended with.
+pub(crate) struct PipelineThread {
+    thread: Option<JoinHandle<Result<Writers>>>,
+    received: Arc<AtomicU64>,
+    result: Option<Result<Writers>>,
+}
+
+impl PipelineThread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(name: &str, priority: i32, pipeline: Pipeline) -> Result<Self> {
+        let received = Arc::clone(&pipeline.received);
+        let thread = spawn_with_priority(name, priority, move || pipeline.run())?;
+        Ok(Self { thread: Some(thread), received, result: None })
+    }
+
+    /// Messages of the response parser so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has ended with a failure. That it has succeeded, because the response parser is done, is for the load
+    /// generator to report.
+    pub(crate) fn ended_early(&mut self) -> bool {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Some(thread) = self.thread.take()
+        {
+            self.result = Some(threads::join(thread).flatten());
         }
-        if let Some(payloads) = &mut self.payloads {
-            payloads.end_part()?;
+        matches!(self.result, Some(Err(_)))
+    }
+
+    /// What it failed with.
+    pub(crate) fn failure(&self) -> Option<&anyhow::Error> {
+        self.result.as_ref()?.as_ref().err()
+    }
+
+    /// Waits for its end as long as it makes progress; returns the writers.
+    ///
+    /// # Errors
+    /// Its error, or that it hangs: it is left behind then.
+    pub(crate) fn wait(&mut self, now: impl Fn() -> MonoNs) -> Result<Writers> {
+        let mut last = Since { value: self.received(), since: now() };
+        loop {
+            self.ended_early();
+            if let Some(result) = self.result.take() {
+                return result;
+            }
+            anyhow::ensure!(self.thread.is_some(), "the pipeline was waited for before");
+            if last.same(self.received(), now()) > PARSER_STANDSTILL {
+                anyhow::bail!("the pipeline hangs");
+            }
+            std::thread::sleep(LOOK);
         }
-        Ok(self.requests.end_part()?)
     }
 }
 
@@ -311,6 +345,8 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
     Ok(())
 }
 
+/// How often a pipeline is looked at that is waited for.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(1);
 /// Stamps of different processors may be out of order by less than this.
 const SLACK: DurationNs = DurationNs::from_millis(50);
 /// A part is ended after so much of the run.

@@ -2,13 +2,13 @@
 
 use crate::clock;
 use crate::daemon::Daemon;
-use crate::finish::{Parts, complete, put_together};
 use crate::host;
+use crate::parts::{Parts, complete, put_together};
 use crate::pipeline::View;
 use crate::replay::{self, Replayed, Reported};
 use crate::run::as_run;
+use crate::stopped::{Cause, Stopped};
 use crate::store::{RunDir, Started};
-use crate::supervise::{Cause, Stopped};
 use crate::verdict::{self, Evidence};
 use anyhow::{Context, Result};
 use export::parquet::rows;

@@ -10,15 +10,16 @@
 use crate::clock;
 use crate::collect::client_ring::ClientRing;
 use crate::daemon::Daemon;
-use crate::finish::Parts;
+use crate::host::is_stopped;
 use crate::live::EndedRequests;
 use crate::loadgen::{Loadgen, Received};
-use crate::pipeline::{Naming, Pipeline, View};
+use crate::parts::{Parts, Writers, metadata};
+use crate::pipeline::{Naming, Pipeline, PipelineThread, View};
 use crate::reply::Replies;
-use crate::run::{metadata, phase_names, settings, writers};
+use crate::run::{phase_names, settings};
 use crate::spool::{self, Reader};
+use crate::standstill::{PARSER_STANDSTILL, STANDSTILL};
 use crate::store::{RunDir, Started, run_number};
-use crate::supervise::{PARSER_STANDSTILL, PipelineThread, STANDSTILL, is_stopped};
 use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
@@ -87,7 +88,7 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
         replies: Replies::new(reply_read.into()),
         kernel: reader,
         joiner,
-        writers: writers(&folder, plan, &metadata),
+        writers: Writers::new(&folder, plan, &metadata),
         view: Arc::clone(&view),
         settings: settings(plan, started.clock_begin),
         naming: Naming::of(&run_id(directory), plan),

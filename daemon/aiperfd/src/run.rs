@@ -16,13 +16,15 @@ use crate::gpus::Gpus;
 use crate::limits::{self, Taken};
 use crate::live::EndedRequests;
 use crate::loadgen::{Loadgen, Received};
-use crate::pipeline::{Naming, Pipeline, View, Writers};
+use crate::parts::{Writers, metadata};
+use crate::pipeline::{Naming, Pipeline, PipelineThread, View};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
 use crate::rolling::Kept;
 use crate::spool::{Keeping, Reader, Writer};
+use crate::stopped::{Cause, Stopped};
 use crate::store::{RunDir, Started, run_number};
-use crate::supervise::{PipelineThread, Stopped, Supervisor, disk_is_full};
+use crate::supervise::{Supervisor, disk_is_full};
 use crate::threads::{self, lock, spawn_with_priority};
 use crate::watch::Watched;
 use crate::{clock, host};
@@ -30,15 +32,13 @@ use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::ring::{COUNTERS, Counter};
 use control::{Create, Fault, Problem, Progress, State, Status, Stop, WatchedServer};
-use export::parquet::{Limits, PartWriter};
 use join::{Joiner, Unmatched};
 use metric::{Capability, Settings};
-use record::{Host, SCHEMA_VERSION};
+use record::Host;
 use spec::handshake::{Order, Setup};
 use spec::{Plan, Timestamps};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -382,7 +382,7 @@ impl ActiveRun {
             replies: inflow.replies,
             kernel: inflow.kernel,
             joiner: Joiner::new(&phase_names(plan), no_stamps),
-            writers: writers(&self.directory.path().join("parts"), plan, metadata),
+            writers: Writers::new(&self.directory.path().join("parts"), plan, metadata),
             view: Arc::clone(view),
             settings: settings(plan, clock_begin),
             naming: Naming::of(&self.run_id(), plan),
@@ -490,7 +490,7 @@ impl ActiveRun {
             }
             let now = clock::mono();
             if let Some(problem) = supervisor.look(resources, &daemon.store, &daemon.limits, now)
-                && stopped.as_ref().is_none_or(|known| known.cause == crate::supervise::Cause::Requested)
+                && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
             {
                 stopped = Some(problem);
                 self.request_stop(Stop::Now);
@@ -612,18 +612,6 @@ impl Spools {
     }
 }
 
-pub(crate) fn writers(parts: &Path, plan: &Plan, metadata: &[(String, String)]) -> Writers {
-    let limits = Limits::STANDARD;
-    let payload = plan.watch.as_ref().is_some_and(|watch| watch.payload);
-    let raw = payload || plan.output.keeps_responses();
-    Writers {
-        requests: PartWriter::new(parts, "requests", limits, metadata),
-        tokens: PartWriter::new(parts, "tokens", limits, metadata),
-        responses: raw.then(|| PartWriter::new(parts, "responses", limits, metadata)),
-        payloads: payload.then(|| PartWriter::new(parts, "payloads", limits, metadata)),
-    }
-}
-
 /// The plan, with what the load generator found in the input, or the observer in the traffic.
 pub(crate) fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
     let mut plan = plan.clone();
@@ -658,25 +646,6 @@ fn planned(plan: &Plan) -> Planned {
         requests: phases.iter().map(|phase| phase.request_count).sum(),
         seconds: phases.iter().map(|phase| phase.duration_seconds).sum(),
     }
-}
-
-/// Metadata of a Parquet file about its run, in case it is ever alone.
-pub(crate) fn metadata(
-    run_id: &str,
-    timestamp_source: Timestamps,
-    clock: &Anchor,
-    host: &Host,
-) -> Vec<(String, String)> {
-    let pairs = [
-        ("schema_version", SCHEMA_VERSION.to_owned()),
-        ("run_id", run_id.to_owned()),
-        ("timestamps", timestamp_source.name().to_owned()),
-        ("clock_mono_ns", clock.mono_ns.0.to_string()),
-        ("clock_real_ns", clock.real_ns.0.to_string()),
-        ("kernel", host.kernel.clone()),
-        ("cpu_model", host.cpu_model.clone()),
-    ];
-    pairs.map(|(key, value)| (format!("aiperfd.{key}"), value)).to_vec()
 }
 
 /// What metrics a run of this plan can have, for the live percentiles.
