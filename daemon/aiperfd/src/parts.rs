@@ -6,7 +6,7 @@
 
 use crate::store::RunDir;
 use anyhow::{Context, Result};
-use common::clock::Anchor;
+use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use export::parquet::{Limits, PartWriter, join as join_rows};
 use record::{GpuSample, Host, Payload, Request, Response, SCHEMA_VERSION, Token};
 use spec::{Plan, Timestamps};
@@ -163,4 +163,15 @@ pub(crate) fn metadata(
         ("cpu_model", host.cpu_model.clone()),
     ];
     pairs.map(|(key, value)| (format!("aiperfd.{key}"), value)).to_vec()
+}
+
+/// The clocks in a Parquet file's metadata: those of the boot in which it was written.
+pub(crate) fn anchor(file: &Path) -> Option<Anchor> {
+    let pairs = export::parquet::metadata(file).ok()?;
+    let number = |name: &str| pairs.iter().find(|(key, _)| key == name)?.1.parse().ok();
+    Some(Anchor {
+        mono_ns: MonoNs(number("aiperfd.clock_mono_ns")?),
+        real_ns: RealNs(number("aiperfd.clock_real_ns")?),
+        uncertainty_ns: DurationNs::ZERO,
+    })
 }
