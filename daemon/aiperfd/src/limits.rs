@@ -114,6 +114,23 @@ pub fn met(name: &str, limit: impl std::fmt::Display, what: &str) -> Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Held(Arc<Mutex<BTreeMap<u32, u64>>>);
 
+/// Resources that users hold.
+#[derive(Debug, Default)]
+pub struct Shares {
+    /// Connections.
+    pub connections: Held,
+    /// Runs that wait.
+    pub waiting: Held,
+    /// KiB of plans of runs that wait.
+    pub plans: Held,
+    /// Active runs.
+    pub active: Held,
+    /// KiB of kernel memory.
+    pub kernel_memory: Held,
+    /// KiB of uploads that are not whole yet.
+    pub uploads: Held,
+}
+
 /// What was counted for a user until this value is dropped.
 #[derive(Debug)]
 pub struct Taken {

@@ -27,7 +27,7 @@ use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
 use control::LivePercentiles;
 use join::{Joined, Joiner};
-use metric::{Live, Settings};
+use metric::{Capability, Live, Settings};
 use record::{Loss, Payload, Request, Response};
 use spec::Plan;
 use std::collections::BTreeMap;
@@ -256,6 +256,44 @@ impl View {
             *self.loss.unmatched_requests.entry(why.clone()).or_default() += 1;
         }
         self.tally.take(joined);
+    }
+}
+
+/// The plan, with what the load generator found in the input, or the observer in the traffic.
+pub(crate) fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
+    let mut plan = plan.clone();
+    if replays {
+        plan.load.replay();
+    }
+    if plan.watch.is_some() {
+        plan.endpoint.models = models.to_vec();
+    }
+    plan
+}
+
+/// The names of a plan's phases, by which the joiner knows them.
+pub(crate) fn phase_names(plan: &Plan) -> Vec<&str> {
+    plan.load.phases.iter().map(|phase| phase.name.as_str()).collect()
+}
+
+/// What metrics a run of this plan can have, for the live percentiles.
+pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
+    Settings {
+        streaming: plan.endpoint.streaming,
+        capability: Capability::of_endpoint(&plan.endpoint.kind),
+        use_server_token_count: plan.endpoint.use_server_token_count,
+        is_import: false,
+        fixed_schedule: false,
+        show_trace_timing: false,
+        network_rtt_ms: None,
+        goodput: Vec::new(),
+        slice_duration: None,
+        profiling: None,
+        warmup: None,
+        measured: plan.load.measured().map(|phase| phase.name.clone()).collect(),
+        phases: Vec::new(),
+        steady_state: false,
+        clock,
     }
 }
 

@@ -2,9 +2,8 @@
 
 use crate::daemon::Daemon;
 use crate::parts::{Parts, complete, put_together};
-use crate::pipeline::View;
+use crate::pipeline::{View, as_run};
 use crate::replay::{self, Replayed, Reported};
-use crate::run::as_run;
 use crate::stopped::{Cause, Stopped};
 use crate::store::{RunDir, Started};
 use crate::verdict::{self, Evidence};

@@ -6,15 +6,13 @@
 //! load generator   is no stopped process, ends when it is ordered to      disk   has room left
 //! ```
 
-use crate::collect::client_ring::Counters;
+use crate::disk;
+use crate::equipment::{Equipment, OfOneKind};
 use crate::limits::Limits;
-use crate::run::RunResources;
 use crate::standstill::{PARSER_STANDSTILL, STANDSTILL, Since};
 use crate::stopped::{Cause, Stopped};
 use crate::store::Store;
 use common::clock::{DurationNs, MonoNs};
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 
 /// What was seen of a run's threads and processes at the last look.
 #[derive(Debug)]
@@ -62,43 +60,41 @@ impl Supervisor {
     }
 
     /// Checks everything; returns what is wrong.
-    pub(crate) fn look(
+    pub(crate) fn look<O: OfOneKind>(
         &mut self,
-        resources: &mut RunResources<'_>,
+        equipment: &mut Equipment<'_, O>,
         store: &Store,
         limits: &Limits,
         now: MonoNs,
     ) -> Option<Stopped> {
-        if resources.collector.as_ref().is_some_and(JoinHandle::is_finished) {
-            let error = resources.stop_collecting().err()?;
+        if equipment.collecting.ended_early() {
+            let error = equipment.collecting.stop().err()?;
             return Some(Stopped::failed("the collector of records ended", &error));
         }
-        if resources.pipeline.ended_early() {
-            let error = resources.pipeline.failure()?;
+        if equipment.pipeline.ended_early() {
+            let error = equipment.pipeline.failure()?;
             return Some(Stopped::failed("the pipeline ended", error));
         }
-        self.stands_still(resources, now).or_else(|| self.disk(resources, store, limits, now))
+        self.stands_still(equipment, now).or_else(|| self.disk(equipment, store, limits, now))
     }
 
-    fn stands_still(&mut self, resources: &RunResources<'_>, now: MonoNs) -> Option<Stopped> {
-        let looks = resources.looks.load(Ordering::Relaxed);
-        if resources.collector.is_some() && self.looks.same(looks, now) > STANDSTILL {
+    fn stands_still<O: OfOneKind>(&mut self, equipment: &Equipment<'_, O>, now: MonoNs) -> Option<Stopped> {
+        let collecting = &equipment.collecting;
+        if collecting.goes_on() && self.looks.same(collecting.looks(), now) > STANDSTILL {
             return Some(Stopped::stalled("the collector of records hangs: the disk does not respond"));
         }
-        if resources.watch.stopped_for(now) > STANDSTILL {
+        if equipment.usage.stopped_for(now) > STANDSTILL {
             return Some(Stopped::stalled("the load generator was stopped by a signal and not continued"));
         }
-        let workers = resources.counters.iter().map(Counters::parsed);
-        let all = workers.fold(resources.collected.parsed(), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        if self.parser.stands_still(all, now) {
+        if self.parser.stands_still(equipment.own.parsed(), now) {
             return Some(Stopped::stalled("the response parser hangs"));
         }
         None
     }
 
-    fn disk(
+    fn disk<O>(
         &mut self,
-        resources: &RunResources<'_>,
+        equipment: &Equipment<'_, O>,
         store: &Store,
         limits: &Limits,
         now: MonoNs,
@@ -107,39 +103,15 @@ impl Supervisor {
             return None;
         }
         self.disk = now;
-        let (free, all) = store.disk();
-        if free < kept_free(limits, all) * EARLIER {
-            resources.keeping.press();
+        if disk::runs_short(store, limits) {
+            equipment.keeping.press();
         }
-        let why = disk_is_full(store, limits)?;
+        let why = disk::is_full(store, limits)?;
         Some(Stopped { cause: Cause::DiskFull, why })
     }
 }
 
-/// Why the disk of the state directory counts as full, if it does: what is left is for the end of runs.
-pub fn disk_is_full(store: &Store, limits: &Limits) -> Option<String> {
-    let (free, all) = store.disk();
-    let kept = kept_free(limits, all);
-    (free < kept).then(|| {
-        format!(
-            "{} MiB are free on the disk of the daemon's state directory, and {} stay free (`disk_free_mib` in [limits] of the \
-             daemon's configuration)",
-            free >> 20,
-            kept >> 20
-        )
-    })
-}
-
-/// Bytes that stay free on a disk of so many.
-fn kept_free(limits: &Limits, all: u64) -> u64 {
-    (u64::from(limits.disk_free_mib) << 20).min(all / SHARE_FREE)
-}
-
 const DISK_INTERVAL: DurationNs = DurationNs::from_millis(100);
-/// At this multiple of the room that stays free, records that are in complete parts are freed.
-const EARLIER: u64 = 4;
-/// Of a small disk a twentieth is left for the end of runs.
-const SHARE_FREE: u64 = 20;
 
 #[cfg(test)]
 mod tests {

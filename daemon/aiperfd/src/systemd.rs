@@ -7,7 +7,7 @@
 //!
 //! Without `LISTEN_FDS` and `NOTIFY_SOCKET` in the environment nothing of this happens.
 
-use crate::daemon::Daemon;
+use crate::runs::Runs;
 use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use listenfd::ListenFd;
@@ -93,17 +93,17 @@ impl Manager {
 
     /// Notifies the watchdog at half its interval, for as long as requests can be served: each notification takes the lock that
     /// every request takes, on the threads that serve them. A daemon that hangs sends none, and systemd restarts it.
-    pub async fn keep_alive(&self, daemon: &Daemon) {
+    pub async fn keep_alive(&self, runs: &Runs) {
         let Some(pause) = self.watchdog else { return };
         let mut ticks = tokio::time::interval(pause);
         loop {
             ticks.tick().await;
-            let status = match running(daemon) {
+            let status = match running(runs) {
                 0 => "Ready for runs".to_owned(),
                 1 => "1 run is in progress".to_owned(),
                 more => format!("{more} runs are in progress"),
             };
-            let is_ending = daemon.draining.load(std::sync::atomic::Ordering::Relaxed);
+            let is_ending = runs.daemon.draining.load(std::sync::atomic::Ordering::Relaxed);
             let states = [NotifyState::Watchdog, NotifyState::Status(&status)];
             self.notify(if is_ending { &states[..1] } else { &states });
         }
@@ -128,9 +128,8 @@ impl Manager {
 }
 
 /// How many runs have not ended yet.
-fn running(daemon: &Daemon) -> usize {
-    let active = lock(&daemon.active);
-    active.values().filter(|run| !lock(&run.status).state.is_final()).count()
+fn running(runs: &Runs) -> usize {
+    runs.active().iter().filter(|run| !run.state().is_final()).count()
 }
 
 /// The address in `NOTIFY_SOCKET`: a path, or a name without a file after an `@`.
