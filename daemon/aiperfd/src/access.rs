@@ -3,8 +3,8 @@
 //! A caller is identified by the kernel (`SO_PEERCRED`). Of a run that the caller may not see nothing is revealed, not even
 //! that it exists. `docs/SECURITY.md` has the same table, and a test keeps the two equal.
 
-use crate::daemon::Daemon;
 use crate::limits::ROOT;
+use crate::rules::{Role, Rules};
 use control::{Fault, Problem};
 use hyper::Method;
 
@@ -41,21 +41,6 @@ pub enum Call {
     Recover,
     /// `DELETE /v1/runs/{id}`
     Delete,
-}
-
-/// A caller's role for a run: the first that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The user who created it.
-    Owner,
-    /// Root.
-    Root,
-    /// A rule grants control of its owner's runs.
-    Controller,
-    /// A rule grants reading of its owner's runs.
-    Reader,
-    /// Any other user whom the socket lets connect.
-    Member,
 }
 
 /// The name of a call, and who may make it: owner, root, controller, reader, member.
@@ -119,17 +104,17 @@ pub fn route(method: &Method, path: &str) -> Option<Route> {
     Some(Route { call, run_id: run_id.to_owned(), name: name.to_owned() })
 }
 
-/// Lets a call pass, or returns the error for a run that does not exist.
+/// Lets a call on a run of this owner pass, or returns the error for a run that does not exist.
 ///
 /// # Errors
-/// When the caller may not make it.
-pub fn permit(daemon: &Daemon, route: &Route, uid: u32) -> Result<(), Problem> {
+/// When the caller may not make it, or there is no such run.
+pub fn permit(rules: &Rules, owner: Option<u32>, route: &Route, uid: u32) -> Result<(), Problem> {
     if route.run_id.is_empty() {
         return Ok(());
     }
     let missing = || Problem::new(Fault::Plan, format!("{UNKNOWN} run {}", printable(&route.run_id)));
-    let owner = daemon.owner(&route.run_id).ok_or_else(missing)?;
-    let role = role(daemon, owner, uid);
+    let owner = owner.ok_or_else(missing)?;
+    let role = role(rules, owner, uid);
     if allows(route.call, role) {
         return Ok(());
     }
@@ -148,18 +133,18 @@ pub fn permit(daemon: &Daemon, route: &Route, uid: u32) -> Result<(), Problem> {
 
 /// Whether a caller may see an owner's run.
 #[must_use]
-pub fn may_see(daemon: &Daemon, owner: u32, uid: u32) -> bool {
-    allows(Call::Status, role(daemon, owner, uid))
+pub fn may_see(rules: &Rules, owner: u32, uid: u32) -> bool {
+    allows(Call::Status, role(rules, owner, uid))
 }
 
-fn role(daemon: &Daemon, owner: u32, uid: u32) -> Role {
+fn role(rules: &Rules, owner: u32, uid: u32) -> Role {
     if owner == uid {
         return Role::Owner;
     }
     if uid == ROOT {
         return Role::Root;
     }
-    daemon.rules.role(owner, uid)
+    rules.role(owner, uid)
 }
 
 fn allows(call: Call, role: Role) -> bool {

@@ -2,15 +2,16 @@
 
 use crate::access::{Call, Route, UNKNOWN, may_see, permit, printable, route};
 use crate::clock;
-use crate::daemon::Daemon;
-use crate::limits::{self, Refused, Taken};
+use crate::execute;
+use crate::limits::{self, Refused};
 use crate::listener::Listener;
 use crate::live::{Detail, EndedRequests, Subscriber};
 use crate::plan_check;
 use crate::recover::recover;
-use crate::run::ActiveRun;
+use crate::run::{Kind, Owner, Run};
+use crate::runs::Runs;
 use crate::store::{new_run_id, run_number};
-use crate::supervise::disk_is_full;
+use crate::watch;
 use bytes::Bytes;
 use control::{Create, Created, Fault, Health, Problem, State, Status, Stop};
 use http_body_util::combinators::BoxBody;
@@ -23,8 +24,8 @@ use serde::Serialize;
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -33,14 +34,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use zeroize::Zeroize;
 
 /// Serves clients until none can connect any more, or the future is dropped. A failed connection affects no other client.
-pub async fn serve(daemon: Arc<Daemon>, mut listener: Listener) {
+pub async fn serve(runs: Arc<Runs>, mut listener: Listener) {
     let mut has_failed = false;
     loop {
         match listener.accept().await {
             Ok(None) => return,
             Ok(Some(stream)) => {
                 has_failed = false;
-                admit(&daemon, stream);
+                admit(&runs, stream);
             }
             Err(error) => {
                 if !has_failed {
@@ -54,11 +55,11 @@ pub async fn serve(daemon: Arc<Daemon>, mut listener: Listener) {
 }
 
 /// Serves a connection, unless its user or all of them have too many.
-fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
-    let limits = &daemon.limits;
+fn admit(runs: &Arc<Runs>, stream: UnixStream) {
+    let limits = &runs.daemon.limits;
     let Some(caller) = Caller::of(&stream) else { return };
     let (of_user, all) = (u64::from(limits.connections_per_user), u64::from(limits.connections));
-    let taken = match daemon.held.connections.take(caller.uid, 1, of_user, all) {
+    let taken = match runs.held.connections.take(caller.uid, 1, of_user, all) {
         Ok(taken) => taken,
         Err(refused) => {
             let problem = match refused {
@@ -70,14 +71,14 @@ fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
             return turn_away(&stream, &problem);
         }
     };
-    let daemon = Arc::clone(daemon);
-    daemon.clients.fetch_add(1, Ordering::Relaxed);
+    let runs = Arc::clone(runs);
+    runs.daemon.clients.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(async move {
-        let head_time = daemon.limits.head_time();
-        let served = Arc::clone(&daemon);
+        let head_time = runs.daemon.limits.head_time();
+        let served = Arc::clone(&runs);
         let service = service_fn(move |request| {
-            let daemon = Arc::clone(&served);
-            async move { Ok::<_, Infallible>(answer(daemon, caller, request).await) }
+            let runs = Arc::clone(&served);
+            async move { Ok::<_, Infallible>(answer(runs, caller, request).await) }
         });
         // A client that disconnects in the middle is no error of the daemon's.
         hyper::server::conn::http1::Builder::new()
@@ -87,7 +88,7 @@ fn admit(daemon: &Arc<Daemon>, stream: UnixStream) {
             .serve_connection(TokioIo::new(stream), service)
             .await
             .ok();
-        daemon.clients.fetch_sub(1, Ordering::Relaxed);
+        runs.daemon.clients.fetch_sub(1, Ordering::Relaxed);
         drop(taken);
     });
 }
@@ -104,45 +105,45 @@ fn turn_away(stream: &UnixStream, problem: &Problem) {
 type Body = BoxBody<Bytes, io::Error>;
 type Answer = Result<Response<Body>, Problem>;
 
-async fn answer(daemon: Arc<Daemon>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+async fn answer(runs: Arc<Runs>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
     let Some(route) = route(request.method(), request.uri().path()) else {
         let what = printable(request.uri().path());
         return refusal(&Problem::new(Fault::Plan, format!("{UNKNOWN} {what} in the control API")));
     };
-    match permit(&daemon, &route, caller.uid) {
-        Ok(()) => handle(&daemon, caller, &route, request).await.unwrap_or_else(|problem| refusal(&problem)),
+    match permit(&runs.daemon.rules, runs.owner(&route.run_id), &route, caller.uid) {
+        Ok(()) => handle(&runs, caller, &route, request).await.unwrap_or_else(|problem| refusal(&problem)),
         Err(problem) => refusal(&problem),
     }
 }
 
 /// Handles a permitted call.
-async fn handle(daemon: &Arc<Daemon>, caller: Caller, route: &Route, request: Request<Incoming>) -> Answer {
+async fn handle(runs: &Arc<Runs>, caller: Caller, route: &Route, request: Request<Incoming>) -> Answer {
     let id = route.run_id.as_str();
     match route.call {
-        Call::Health => health(daemon),
-        Call::Capabilities => json(StatusCode::OK, &daemon.capabilities(concurrency(request.uri()))),
-        Call::List => list(daemon, caller),
-        Call::Create => create(daemon, caller, request).await,
-        Call::Status => status(daemon, id),
-        Call::Upload => upload(daemon, id, &route.name, request).await,
-        Call::Start => start(daemon, id),
-        Call::Join => join(daemon, caller, id),
-        Call::Progress => progress(daemon, id),
-        Call::Requests => requests(daemon, id, detail(request.uri())),
-        Call::Stop => stop(daemon, id, request).await,
-        Call::Recover => recovered(daemon, id).await,
-        Call::Files => files(daemon, id),
-        Call::File => file(daemon, id, &route.name).await,
-        Call::Delete => delete(daemon, id),
+        Call::Health => health(runs),
+        Call::Capabilities => json(StatusCode::OK, &runs.daemon.capabilities(concurrency(request.uri()))),
+        Call::List => list(runs, caller),
+        Call::Create => create(runs, caller, request).await,
+        Call::Status => status(runs, id),
+        Call::Upload => upload(runs, id, &route.name, request).await,
+        Call::Start => start(runs, id),
+        Call::Join => join(runs, caller, id),
+        Call::Progress => progress(runs, id),
+        Call::Requests => requests(runs, id, detail(request.uri())),
+        Call::Stop => stop(runs, id, request).await,
+        Call::Recover => recovered(runs, id).await,
+        Call::Files => files(runs, id),
+        Call::File => file(runs, id, &route.name).await,
+        Call::Delete => delete(runs, id),
     }
 }
 
-fn health(daemon: &Daemon) -> Answer {
-    let accepting = !daemon.draining.load(Ordering::Relaxed) && !daemon.spawner.is_gone();
+fn health(runs: &Runs) -> Answer {
+    let accepting = !runs.daemon.draining.load(Ordering::Relaxed) && !runs.daemon.spawner.is_gone();
     let health = Health {
-        version: daemon.build.version.to_owned(),
-        commit: daemon.build.commit.to_owned(),
-        kernel_object: daemon.kernel_object.clone(),
+        version: runs.daemon.build.version.to_owned(),
+        commit: runs.daemon.build.commit.to_owned(),
+        kernel_object: runs.daemon.kernel_object.clone(),
         accepting,
     };
     json(StatusCode::OK, &health)
@@ -154,26 +155,26 @@ fn concurrency(uri: &Uri) -> Option<u32> {
 }
 
 /// The runs that the caller may see.
-fn list(daemon: &Daemon, caller: Caller) -> Answer {
-    let mut runs = daemon.list();
-    runs.retain(|status| may_see(daemon, status.owner, caller.uid));
-    json(StatusCode::OK, &runs)
+fn list(runs: &Runs, caller: Caller) -> Answer {
+    let mut listed = runs.list();
+    listed.retain(|status| may_see(&runs.daemon.rules, status.owner, caller.uid));
+    json(StatusCode::OK, &listed)
 }
 
-async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> Answer {
-    if daemon.draining.load(Ordering::Relaxed) {
+async fn create(runs: &Runs, caller: Caller, request: Request<Incoming>) -> Answer {
+    if runs.daemon.draining.load(Ordering::Relaxed) {
         return Err(Problem::new(Fault::Busy, "aiperfd is shutting down and accepts no runs"));
     }
-    let (create, bytes): (Create, usize) = read_json(daemon, request, daemon.limits.plan_bytes()).await?;
+    let (create, bytes): (Create, usize) = read_json(runs, request, runs.daemon.limits.plan_bytes()).await?;
     plan_check::check(&create)?;
     if let Some(watch) = &create.plan.watch {
-        daemon.rules.permit(&watch.target, caller.uid)?;
+        runs.daemon.rules.permit(&watch.target, caller.uid)?;
     }
-    let waiting = waiting(daemon, caller.uid, bytes)?;
-    may_keep(daemon, caller.uid)?;
-    has_room(daemon, caller.uid)?;
+    let waiting = runs.waiting(caller.uid, bytes)?;
+    runs.may_keep(caller.uid)?;
+    runs.has_room(caller.uid)?;
     let run_id = new_run_id().map_err(disk)?;
-    let directory = daemon.store.create(&run_id).map_err(disk)?;
+    let directory = runs.daemon.store.create(&run_id).map_err(disk)?;
     let status = Status {
         run_id: run_id.clone(),
         state: State::Created,
@@ -194,84 +195,29 @@ async fn create(daemon: &Daemon, caller: Caller, request: Request<Incoming>) -> 
         Some(_) => Arc::default(),
     };
     if create.plan.watch.is_none() {
-        daemon.publish(&status.model, &live);
+        runs.publish(&status.model, &live);
     }
-    let run = ActiveRun {
-        directory,
-        create: Mutex::new(create),
-        status: Mutex::new(status),
-        client: caller.name(),
-        stop_request: Mutex::default(),
-        watchers: AtomicUsize::new(0),
-        live,
-        progress_source: Mutex::default(),
-        uid: caller.uid,
-        pid: caller.pid,
-        touched: Mutex::new(clock::mono()),
-        waiting: Mutex::new(waiting),
-        watched: Mutex::default(),
-        kept: None,
-        health: Mutex::default(),
-    };
-    tracing::info!(run = run_id, client = run.client, "run created");
-    active(daemon)?.insert(run_id.clone(), Arc::new(run));
-    daemon.store.refresh(&run_id);
+    let run = Arc::new(Run::new(directory, Kind::of(create), status, caller.owner(), live, waiting));
+    tracing::info!(run = run_id, client = run.owner.name, "run created");
+    runs.insert(&run);
     json(StatusCode::CREATED, &Created { run_id })
 }
 
-/// What a run that waits to be started uses of its user's share.
-fn waiting(daemon: &Daemon, uid: u32, plan_bytes: usize) -> Result<Vec<Taken>, Problem> {
-    let limits = &daemon.limits;
-    let of_user = u64::from(limits.waiting_runs_per_user);
-    let run = daemon.held.waiting.take(uid, 1, of_user, u64::MAX).map_err(|_refused| {
-        limits::met("waiting_runs_per_user", of_user, "too many of your runs wait to be started")
-    })?;
-    let all = u64::from(limits.waiting_plans_mib) << 10;
-    let kib = u64::try_from(plan_bytes).unwrap_or(u64::MAX) / 1024 + 1;
-    let plan = daemon.held.plans.take(uid, kib, u64::MAX, all).map_err(|_refused| {
-        let limit = format!("{} MiB", limits.waiting_plans_mib);
-        limits::met("waiting_plans_mib", limit, "the plans of runs that wait are too large together")
-    })?;
-    Ok(vec![run, plan])
-}
-
-/// Refuses what would be more of the disk than there is, or than the user may have.
-fn has_room(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
-    if let Some(why) = disk_is_full(&daemon.store, &daemon.limits) {
-        return Err(Problem::new(Fault::Disk, why));
-    }
-    daemon.take_room(uid, 0).map(drop)
-}
-
-/// Refuses one run more of a user who keeps too many.
-fn may_keep(daemon: &Daemon, uid: u32) -> Result<(), Problem> {
-    let most = daemon.limits.stored_runs_per_user;
-    if uid != limits::ROOT && daemon.store.usage(uid).0 >= u64::from(most) {
-        let what = "you keep too many runs: delete some (`aiperf-ctl runs rm`)";
-        return Err(limits::met("stored_runs_per_user", most, what));
-    }
-    Ok(())
-}
-
 /// A run that waits for its inputs: nothing is uploaded into one that was started.
-fn created(daemon: &Daemon, id: &str) -> Result<Arc<ActiveRun>, Problem> {
-    let run = running(daemon, id)?;
-    let state = run.status.lock().map_err(|_poisoned| broken())?.state;
-    if state != State::Created {
-        return Err(Problem::new(Fault::Plan, format!("run {id} was started before")));
-    }
-    *run.touched.lock().unwrap_or_else(PoisonError::into_inner) = clock::mono();
+fn created(runs: &Runs, id: &str) -> Result<Arc<Run>, Problem> {
+    let run = running(runs, id)?;
+    run.touch()?;
     Ok(run)
 }
 
-async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming>) -> Answer {
-    let run = created(daemon, id)?;
+async fn upload(runs: &Runs, id: &str, name: &str, request: Request<Incoming>) -> Answer {
+    let run = created(runs, id)?;
     let path = run.directory.input(name).ok_or_else(|| unknown(&format!("input {}", printable(name))))?;
     // In another file until it is whole: a run that is started meanwhile does not read half of it.
     let partial = path.with_extension(format!("{:x}", clock::mono().0));
-    let written = receive(daemon, run.uid, &partial, id, request).await;
+    let written = receive(runs, run.owner.uid, &partial, id, request).await;
     let placed = match written {
-        Ok(()) => created(daemon, id)
+        Ok(()) => created(runs, id)
             .and_then(|_run| std::fs::rename(&partial, &path).map_err(|error| disk(error.into()))),
         Err(problem) => Err(problem),
     };
@@ -279,13 +225,13 @@ async fn upload(daemon: &Daemon, id: &str, name: &str, request: Request<Incoming
         tokio::fs::remove_file(&partial).await.ok();
         return Err(problem);
     }
-    daemon.store.refresh(id);
+    runs.daemon.store.refresh(id);
     Ok(Response::new(empty()))
 }
 
 /// Writes a body to a file, within its user's share of the disk.
 async fn receive(
-    daemon: &Daemon,
+    runs: &Runs,
     uid: u32,
     path: &std::path::Path,
     id: &str,
@@ -295,14 +241,14 @@ async fn receive(
     let mut body = request.into_body();
     let mut taken = Vec::new();
     let mut unchecked = ROOM_LOOK_BYTES;
-    while let Some(frame) = piece(daemon, &mut body).await? {
+    while let Some(frame) = piece(runs, &mut body).await? {
         let Some(data) = frame.data_ref() else { continue };
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
         unchecked += length;
         if unchecked >= ROOM_LOOK_BYTES {
-            created(daemon, id)?;
-            has_room(daemon, uid)?;
-            taken.push(daemon.take_room(uid, unchecked)?);
+            created(runs, id)?;
+            runs.has_room(uid)?;
+            taken.push(runs.take_room(uid, unchecked)?);
             unchecked = 0;
         }
         file.write_all(data).await.map_err(|error| disk(error.into()))?;
@@ -311,14 +257,14 @@ async fn receive(
 }
 
 /// The next piece of a body, within the time for it.
-async fn piece(daemon: &Daemon, body: &mut Incoming) -> Result<Option<Frame<Bytes>>, Problem> {
-    let patience = daemon.limits.body_time();
+async fn piece(runs: &Runs, body: &mut Incoming) -> Result<Option<Frame<Bytes>>, Problem> {
+    let patience = runs.daemon.limits.body_time();
     match timeout(patience, body.frame()).await {
         Ok(None) => Ok(None),
         Ok(Some(Ok(frame))) => Ok(Some(frame)),
         Ok(Some(Err(_))) => Err(Problem::new(Fault::Plan, "the upload broke off")),
         Err(_) => {
-            let seconds = daemon.limits.request_body_seconds;
+            let seconds = runs.daemon.limits.request_body_seconds;
             Err(limits::met(
                 "request_body_seconds",
                 format!("{seconds} s"),
@@ -328,37 +274,26 @@ async fn piece(daemon: &Daemon, body: &mut Incoming) -> Result<Option<Frame<Byte
     }
 }
 
-fn start(daemon: &Arc<Daemon>, id: &str) -> Answer {
-    let run = running(daemon, id)?;
-    {
-        let mut status = run.status.lock().map_err(|_poisoned| broken())?;
-        if status.state != State::Created {
-            return Err(Problem::new(Fault::Plan, format!("run {id} was started before")));
-        }
-        status.state = State::Preparing;
-    }
-    // It waits no more; its plan is there until it ends.
-    run.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(WAITS);
-    let (daemon, thread) = (Arc::clone(daemon), Arc::clone(&run));
-    std::thread::Builder::new()
-        .name(format!("run-{id}"))
-        .spawn(move || thread.execute(&daemon))
+fn start(runs: &Arc<Runs>, id: &str) -> Answer {
+    let run = running(runs, id)?;
+    run.leave_waiting()?;
+    execute::start(runs, &run)
         .map_err(|error| Problem::new(Fault::Load, format!("failed to start a thread: {error}")))?;
-    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+    json(StatusCode::OK, &run.status())
 }
 
 /// The caller's process joins a run that watches it.
-fn join(daemon: &Daemon, caller: Caller, id: &str) -> Answer {
-    let run = running(daemon, id)?;
-    run.adopt(caller.uid, caller.pid)?;
-    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+fn join(runs: &Runs, caller: Caller, id: &str) -> Answer {
+    let run = running(runs, id)?;
+    watch::adopt(&run, caller.uid, caller.pid)?;
+    json(StatusCode::OK, &run.status())
 }
 
 /// A line of progress at once and then at intervals, the last when the run has ended.
-fn progress(daemon: &Daemon, id: &str) -> Answer {
-    let run = running(daemon, id)?;
+fn progress(runs: &Runs, id: &str) -> Answer {
+    let run = running(runs, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    run.watchers.fetch_add(1, Ordering::Relaxed);
+    run.followers.fetch_add(1, Ordering::Relaxed);
     tokio::spawn(async move {
         let mut asleep = Duration::ZERO;
         loop {
@@ -380,7 +315,7 @@ fn progress(daemon: &Daemon, id: &str) -> Answer {
                 () = sender.closed() => break,
             }
         }
-        run.watchers.fetch_sub(1, Ordering::Relaxed);
+        run.followers.fetch_sub(1, Ordering::Relaxed);
     });
     let body = StreamBody::new(ReceiverStream::new(receiver)).boxed();
     Ok(Response::new(body))
@@ -392,8 +327,8 @@ fn detail(uri: &Uri) -> Detail {
 }
 
 /// Requests as they end, in pieces; the stream ends with the run.
-fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
-    let run = running(daemon, id)?;
+fn requests(runs: &Runs, id: &str, detail: Detail) -> Answer {
+    let run = running(runs, id)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     run.live.open(Subscriber::Client, detail);
     tokio::spawn(async move {
@@ -422,50 +357,48 @@ fn requests(daemon: &Daemon, id: &str, detail: Detail) -> Answer {
     Ok(Response::new(StreamBody::new(ReceiverStream::new(receiver)).boxed()))
 }
 
-async fn stop(daemon: &Daemon, id: &str, request: Request<Incoming>) -> Answer {
-    let run = running(daemon, id)?;
-    let (how, _): (Stop, usize) = read_json(daemon, request, ORDER_BYTES_MAX).await?;
-    *run.stop_request.lock().map_err(|_poisoned| broken())? = Some(how);
-    json(StatusCode::OK, &*run.status.lock().map_err(|_poisoned| broken())?)
+async fn stop(runs: &Runs, id: &str, request: Request<Incoming>) -> Answer {
+    let run = running(runs, id)?;
+    let (how, _): (Stop, usize) = read_json(runs, request, ORDER_BYTES_MAX).await?;
+    run.request_stop(how);
+    json(StatusCode::OK, &run.status())
 }
 
-async fn recovered(daemon: &Arc<Daemon>, id: &str) -> Answer {
-    let state = daemon.status(id).ok_or_else(|| unknown(&format!("run {id}")))?.state;
+async fn recovered(runs: &Arc<Runs>, id: &str) -> Answer {
+    let state = runs.status(id).ok_or_else(|| unknown(&format!("run {id}")))?.state;
     if state != State::Interrupted {
         let message = format!("run {id} was not interrupted; nothing is to be recovered");
         return Err(Problem::new(Fault::Plan, message));
     }
-    let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
-    let held = daemon.hold(id)?;
-    let (owned, recovering) = (id.to_owned(), Arc::clone(daemon));
+    let directory = runs.daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+    let held = runs.hold(id)?;
+    let (owned, recovering) = (id.to_owned(), Arc::clone(runs));
     // A client that disconnects does not stop it, so everything that belongs to it moves into it.
     let done = tokio::task::spawn_blocking(move || {
-        let done = recover(&recovering, &directory, &owned);
-        if done.is_ok()
-            && let Ok(mut active) = recovering.active.lock()
-        {
+        let done = recover(&recovering.daemon, &directory, &owned);
+        if done.is_ok() {
             // From now on the store has it.
-            active.remove(&owned);
+            recovering.forget(&owned);
         }
-        recovering.store.refresh(&owned);
+        recovering.daemon.store.refresh(&owned);
         drop(held);
         done
     });
-    done.await.map_err(|_poisoned| broken())?.map_err(disk)?;
-    status(daemon, id)
+    done.await.map_err(|_panicked| broken())?.map_err(disk)?;
+    status(runs, id)
 }
 
-fn status(daemon: &Daemon, id: &str) -> Answer {
-    json(StatusCode::OK, &daemon.status(id).ok_or_else(|| unknown(&format!("run {id}")))?)
+fn status(runs: &Runs, id: &str) -> Answer {
+    json(StatusCode::OK, &runs.status(id).ok_or_else(|| unknown(&format!("run {id}")))?)
 }
 
-fn files(daemon: &Daemon, id: &str) -> Answer {
-    let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+fn files(runs: &Runs, id: &str) -> Answer {
+    let directory = runs.daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     json(StatusCode::OK, &directory.files())
 }
 
-async fn file(daemon: &Daemon, id: &str, name: &str) -> Answer {
-    let path = daemon.store.get(id).and_then(|run| run.file(name));
+async fn file(runs: &Runs, id: &str, name: &str) -> Answer {
+    let path = runs.daemon.store.get(id).and_then(|run| run.file(name));
     let path = path.ok_or_else(|| unknown(&format!("file {} in run {id}", printable(name))))?;
     stream_file(path).await.map_err(|error| disk(error.into()))
 }
@@ -492,30 +425,24 @@ async fn stream_file(path: PathBuf) -> io::Result<Response<Body>> {
     response.map_err(io::Error::other)
 }
 
-fn delete(daemon: &Arc<Daemon>, id: &str) -> Answer {
+fn delete(runs: &Arc<Runs>, id: &str) -> Answer {
     // A run that is being recovered is not removed under it.
-    let _held = daemon.hold(id)?;
-    if let Some(run) = daemon.find(id) {
+    let _held = runs.hold(id)?;
+    if let Some(run) = runs.find(id) {
         let state = run.close();
         if !state.is_final() && state != State::Created {
             return Err(Problem::new(Fault::Busy, format!("run {id} is running: stop it first")));
         }
-        active(daemon)?.remove(id);
+        runs.forget(id);
     }
-    let directory = daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+    let directory = runs.daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     directory.remove().map_err(disk)?;
-    daemon.store.refresh(id);
+    runs.daemon.store.refresh(id);
     Ok(Response::new(empty()))
 }
 
-fn running(daemon: &Daemon, id: &str) -> Result<Arc<ActiveRun>, Problem> {
-    daemon.find(id).ok_or_else(|| unknown(&format!("run {id}")))
-}
-
-fn active(
-    daemon: &Daemon,
-) -> Result<std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Arc<ActiveRun>>>, Problem> {
-    daemon.active.lock().map_err(|_poisoned| broken())
+fn running(runs: &Runs, id: &str) -> Result<Arc<Run>, Problem> {
+    runs.find(id).ok_or_else(|| unknown(&format!("run {id}")))
 }
 
 /// Requests that are sent in one piece.
@@ -534,20 +461,21 @@ impl Caller {
         Some(Self { uid: credentials.uid(), pid })
     }
 
-    fn name(self) -> String {
-        format!("uid {} pid {}", self.uid, self.pid.unwrap_or(0))
+    fn owner(self) -> Owner {
+        let name = format!("uid {} pid {}", self.uid, self.pid.unwrap_or(0));
+        Owner { uid: self.uid, pid: self.pid, name }
     }
 }
 
 /// A body of JSON, and about how much memory it uses.
 async fn read_json<T: serde::de::DeserializeOwned>(
-    daemon: &Daemon,
+    runs: &Runs,
     request: Request<Incoming>,
     bytes_max: usize,
 ) -> Result<(T, usize), Problem> {
     let mut body = request.into_body();
     let mut bytes = Vec::new();
-    while let Some(frame) = piece(daemon, &mut body).await? {
+    while let Some(frame) = piece(runs, &mut body).await? {
         let Some(data) = frame.data_ref() else { continue };
         if bytes.len() + data.len() > bytes_max {
             let limit = format!("{} KiB", bytes_max / 1024);
@@ -605,8 +533,6 @@ fn broken() -> Problem {
 }
 
 const ORDER_BYTES_MAX: usize = 4 << 10;
-/// The index of a waiting run's share among what it holds; see [`waiting`].
-const WAITS: usize = 0;
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How often it is checked whether an upload still has room.
 const ROOM_LOOK_BYTES: u64 = 8 << 20;

@@ -1,26 +1,25 @@
-//! What all runs of a daemon share: the store, the cores, the spawner, the kernel programs.
+//! The resources of a daemon, which knows no runs: the store, the cores, the cgroups, the spawner, the kernel programs.
 
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
-use crate::limits::{self, Held, Limits, Refused, Taken};
-use crate::live::{Detail, EndedRequests, Subscriber};
+use crate::limits::{self, Limits};
 use crate::privileges::Identities;
 use crate::probe::Object;
 use crate::rules::Rules;
-use crate::run::ActiveRun;
 use crate::spawner::Spawner;
 use crate::store::Store;
+use crate::threads::lock;
 use crate::{host, privileges};
 use anyhow::{Context, Result};
 use common::clock::DurationNs;
-use control::{Capabilities, Fault, Problem, State, Status, Stop};
+use control::{Capabilities, Fault, Problem};
 use doctor::{Folder, Host, Offer, Wanted};
 use record::{Build, Finding};
 use spec::{Plan, Timestamps};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A daemon.
 pub struct Daemon {
@@ -40,8 +39,6 @@ pub struct Daemon {
     pub identities: Identities,
     /// Limits of users.
     pub limits: Limits,
-    /// What they hold.
-    pub held: Shares,
     /// Bytes of the kernel's ring.
     pub kernel_ring_bytes: u32,
     /// Bytes of each worker's ring.
@@ -52,16 +49,10 @@ pub struct Daemon {
     pub cgroup: std::result::Result<Subtree, String>,
     /// The kernel programs; or why there are none.
     pub object: std::result::Result<Object, String>,
-    /// Runs that are not in the store yet.
-    pub active: Mutex<BTreeMap<String, Arc<ActiveRun>>>,
-    /// Runs that are being recovered or removed.
-    pub changing: Arc<Mutex<BTreeSet<String>>>,
     /// Whether new runs are refused.
     pub draining: AtomicBool,
     /// Clients that are connected.
     pub clients: AtomicUsize,
-    /// Runs whose requests are sent to the publishing process; none if there is no such process.
-    pub published: Option<Mutex<Vec<PublishedRun>>>,
     /// Which users may watch what.
     pub rules: Rules,
     /// Where GPUs are looked for.
@@ -89,36 +80,6 @@ impl Holder {
     }
 }
 
-/// Resources that users hold.
-#[derive(Debug, Default)]
-pub struct Shares {
-    /// Connections.
-    pub connections: Held,
-    /// Runs that wait.
-    pub waiting: Held,
-    /// KiB of plans of runs that wait.
-    pub plans: Held,
-    /// Active runs.
-    pub active: Held,
-    /// KiB of kernel memory.
-    pub kernel_memory: Held,
-    /// KiB of uploads that are not whole yet.
-    pub uploads: Held,
-}
-
-/// The exclusive right to change a run that has ended, as long as this value lives.
-#[derive(Debug)]
-pub struct Changing {
-    runs: Arc<Mutex<BTreeSet<String>>>,
-    run_id: String,
-}
-
-impl Drop for Changing {
-    fn drop(&mut self) {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run_id);
-    }
-}
-
 /// The cores of a run.
 #[derive(Debug)]
 pub struct Cores {
@@ -128,29 +89,7 @@ pub struct Cores {
     pub leaves_one: bool,
 }
 
-/// A run whose requests are sent to the publishing process.
-#[derive(Clone, Debug)]
-pub struct PublishedRun {
-    /// The model that it requests.
-    pub model: String,
-    /// Its requests as they end.
-    pub live: Arc<EndedRequests>,
-    /// Requests that were dropped for lack of room, as far as that was reported.
-    pub dropped: Arc<AtomicU64>,
-}
-
 impl Daemon {
-    /// Has a run's requests sent to the publishing process, if there is one.
-    pub fn publish(&self, model: &str, live: &Arc<EndedRequests>) {
-        if let Some(published) = &self.published
-            && let Ok(mut published) = published.lock()
-        {
-            live.open(Subscriber::Publisher, Detail::Numbers);
-            let (live, dropped) = (Arc::clone(live), Arc::default());
-            published.push(PublishedRun { model: model.to_owned(), live, dropped });
-        }
-    }
-
     /// What this daemon can do.
     pub fn capabilities(&self, concurrency: Option<u32>) -> Capabilities {
         let (timestamp_source, why) = self.best_timestamp_source();
@@ -158,7 +97,7 @@ impl Daemon {
             timestamps: timestamp_source.name().to_owned(),
             timestamps_reason: why,
             cpus: self.cpus.all.clone(),
-            busy_cpus: self.cpus.held.lock().map(|held| held.keys().copied().collect()).unwrap_or_default(),
+            busy_cpus: lock(&self.cpus.held).keys().copied().collect(),
             loadgen_user: self.identities.name(),
             version: self.build.version.to_owned(),
             commit: self.build.commit.to_owned(),
@@ -233,153 +172,6 @@ impl Daemon {
         self.object.as_ref().map_err(|why| Problem::new(Fault::Kernel, why.clone()).into())
     }
 
-    /// What a run uses of its user's share while it is active.
-    ///
-    /// # Errors
-    /// Which limit was reached.
-    pub fn share(&self, run: &ActiveRun, plan: &Plan) -> Result<Vec<Taken>, Problem> {
-        let limits = &self.limits;
-        let (of_user, all) = (u64::from(limits.active_runs_per_user), u64::from(limits.active_runs));
-        let active = self.held.active.take(run.uid, 1, of_user, all).map_err(|refused| match refused {
-            Refused::User => limits::met("active_runs_per_user", of_user, "too many of your runs go on"),
-            Refused::All => limits::met("active_runs", all, "too many runs go on"),
-        })?;
-        let rings = u64::from(self.kernel_ring_bytes) * 2 / 1024;
-        let wanted = if plan.watch.is_some() { rings * u64::from(crate::watch::RING_FACTOR) } else { rings };
-        let most = u64::from(limits.kernel_memory_mib_per_user) * 1024;
-        let memory = self.held.kernel_memory.take(run.uid, wanted, most, u64::MAX).map_err(|_refused| {
-            let limit = format!("{} MiB", limits.kernel_memory_mib_per_user);
-            limits::met("kernel_memory_mib_per_user", limit, "your runs hold too much memory of the kernel")
-        })?;
-        Ok(vec![active, memory])
-    }
-
-    /// The right to recover or remove a run.
-    ///
-    /// # Errors
-    /// When another client does that already.
-    pub fn hold(&self, run_id: &str) -> Result<Changing, Problem> {
-        let mut runs = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !runs.insert(run_id.to_owned()) {
-            return Err(Problem::new(
-                Fault::Busy,
-                format!("run {run_id} is being recovered or removed at this moment"),
-            ));
-        }
-        Ok(Changing { runs: Arc::clone(&self.changing), run_id: run_id.to_owned() })
-    }
-
-    /// Reserves bytes of a user's share of the disk, until they are in the store.
-    ///
-    /// # Errors
-    /// When the share is used up.
-    pub fn take_room(&self, uid: u32, bytes: u64) -> Result<Taken, Problem> {
-        let limit = u64::from(self.limits.disk_gib_per_user) << 20;
-        let stored = self.store.usage(uid).1 >> 10;
-        let refused = || {
-            let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
-            limits::met("disk_gib_per_user", format!("{} GiB", self.limits.disk_gib_per_user), what)
-        };
-        if stored >= limit && uid != limits::ROOT {
-            return Err(refused());
-        }
-        let taken = self.held.uploads.take(uid, bytes >> 10, limit.saturating_sub(stored), u64::MAX);
-        taken.map_err(|_refused| refused())
-    }
-
-    /// The status of a run, whether it is active or has ended.
-    pub fn status(&self, run_id: &str) -> Option<Status> {
-        if let Some(run) = self.find(run_id) {
-            return run.status.lock().ok().map(|status| status.clone());
-        }
-        self.store.status(run_id)
-    }
-
-    /// The user number of a run's creator, if there is such a run.
-    pub fn owner(&self, run_id: &str) -> Option<u32> {
-        self.status(run_id).map(|status| status.owner)
-    }
-
-    /// A run that has not ended.
-    pub fn find(&self, run_id: &str) -> Option<Arc<ActiveRun>> {
-        self.active.lock().ok()?.get(run_id).cloned()
-    }
-
-    /// Every run, the oldest first.
-    pub fn list(&self) -> Vec<Status> {
-        let active = self.active.lock().map(|active| active.clone()).unwrap_or_default();
-        let mut runs = self.store.list();
-        for status in &mut runs {
-            if let Some(run) = active.get(&status.run_id)
-                && let Ok(now) = run.status.lock()
-            {
-                status.clone_from(&now);
-            }
-        }
-        runs
-    }
-
-    /// Forgets runs that ended a while ago, which the store has, and removes those that are never started.
-    pub fn tidy(&self) {
-        let now = clock::mono();
-        let waiting = DurationNs::from_seconds(f64::from(self.limits.waiting_seconds));
-        let Ok(mut active) = self.active.lock() else { return };
-        let over = active.extract_if(.., |_, run| {
-            let state = run.status.lock().map_or(State::Failed, |status| status.state);
-            let idle = run.touched.lock().map_or(DurationNs(0), |touched| now - *touched);
-            // A client that starts it at this moment is either first, or too late.
-            (state.is_final() && idle > FORGET)
-                || (state == State::Created && idle > waiting && run.close() == State::Created)
-        });
-        let over = over.collect::<Vec<_>>();
-        drop(active);
-        for (run_id, run) in over {
-            let state = run.status.lock().map_or(State::Failed, |status| status.state);
-            if state == State::Failed {
-                tracing::info!(run = run_id, "removed: it was never started, or could not run");
-                run.directory.remove().ok();
-            }
-            self.store.refresh(&run_id);
-        }
-    }
-
-    /// Refuses new runs and stops the active ones, then waits for them.
-    pub fn drain(&self, how: Stop) {
-        self.draining.store(true, Ordering::Relaxed);
-        let give_up = clock::mono() + DRAIN_PATIENCE;
-        loop {
-            let mut running = false;
-            for run in self
-                .active
-                .lock()
-                .map(|active| active.values().cloned().collect::<Vec<_>>())
-                .unwrap_or_default()
-            {
-                let state = run.status.lock().map(|status| status.state).unwrap_or(State::Failed);
-                let waits = matches!(state, State::Created) || state.is_final();
-                if !waits {
-                    running = true;
-                    let how = if clock::mono() > give_up { Stop::Now } else { how };
-                    if let Ok(mut stop_request) = run.stop_request.lock() {
-                        *stop_request = Some(how);
-                    }
-                }
-            }
-            // What ignores even that hangs, and ends with the process.
-            if running && clock::mono() > give_up + LEAVE_BEHIND {
-                return tracing::warn!(
-                    "a run does not end, and is left as it is: `runs recover` reads what it collected"
-                );
-            }
-            if !running {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    }
-}
-
-impl Daemon {
     /// Waits, within bounds, until no client has sent a request for a while: those whose runs were drained fetch their results.
     pub fn linger(&self) {
         let give_up = clock::mono() + LINGER_MAX;
@@ -405,8 +197,7 @@ impl Cpus {
     /// # Errors
     /// When they are not available.
     pub fn reserve(&self, run_id: &str, uid: u32, plan: &Plan, of_user: u32) -> Result<Cores> {
-        let mut held =
-            self.held.lock().map_err(|_poisoned| anyhow::anyhow!("the list of cores is broken"))?;
+        let mut held = lock(&self.held);
         let wanted = if plan.workers.cpus.is_empty() {
             usize::try_from(plan.workers.workers).context("too many workers")?
         } else {
@@ -461,19 +252,13 @@ impl Cpus {
 
     /// Frees the cores of a run.
     pub fn release(&self, run_id: &str) {
-        if let Ok(mut held) = self.held.lock() {
-            held.retain(|_, holder| holder.run_id != run_id);
-        }
+        lock(&self.held).retain(|_, holder| holder.run_id != run_id);
     }
 }
 
-/// How long a run that was stopped may take to be recorded while the daemon ends.
-const LEAVE_BEHIND: DurationNs = DurationNs::from_millis(90_000);
-/// How long a run that has ended is remembered for clients that request its status late.
-const FORGET: DurationNs = DurationNs::from_millis(60_000);
+/// The captures of a segment need many times the room of its stamp.
+pub(crate) const RING_FACTOR: u32 = 4;
 /// How long a daemon that ends waits for its clients.
 const LINGER_MAX: DurationNs = DurationNs::from_millis(10_000);
 /// Without a request for so long, no client is fetching any more.
 const LINGER_QUIET: DurationNs = DurationNs::from_millis(200);
-/// How long a draining run may take before it is stopped.
-const DRAIN_PATIENCE: DurationNs = DurationNs::from_millis(30_000);

@@ -2,7 +2,6 @@
 
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
-use crate::supervise::is_stopped;
 use crate::verdict::{Evidence, Requests};
 use crate::{clock, gpus};
 use common::clock::{DurationNs, MonoNs};
@@ -12,9 +11,9 @@ use spec::{Plan, Timestamps, Tokenizer, Wait};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Watches how the processors' time is used while requests are sent.
+/// How the processors' time is used while requests are sent.
 #[derive(Debug)]
-pub struct Watch {
+pub struct CpuUsage {
     hot_cpus: Vec<u32>,
     begin: CpuTimes,
     threads_begin: BTreeMap<String, u64>,
@@ -47,7 +46,7 @@ impl Stops {
     }
 }
 
-impl Watch {
+impl CpuUsage {
     /// Starts to watch these cores and this load generator.
     pub fn start(cpus: &[Option<u32>], pid: u32) -> Self {
         let begin = host::cpu_times();
@@ -71,7 +70,7 @@ impl Watch {
             self.threads_end = threads;
             self.end = host::cpu_times();
         }
-        self.stops.look(is_stopped(pid), clock::mono());
+        self.stops.look(host::is_stopped(pid), clock::mono());
         self.peak_loadgen_bytes = host::peak_memory(pid).unwrap_or(0).max(self.peak_loadgen_bytes);
     }
 
@@ -134,7 +133,7 @@ pub fn evidence(
     plan: &Plan,
     sums: &[u64; COUNTERS.len()],
     view: &View,
-    watch: &Watch,
+    usage: &CpuUsage,
     source: Timestamps,
 ) -> Evidence {
     let sum = |counter: Counter| sums[counter.index()];
@@ -148,11 +147,11 @@ pub fn evidence(
         client_ring_full: sum(Counter::RingFull),
         starved: sum(Counter::Starved),
         // A spinning core is busy by configuration.
-        hot_core_busy: (plan.workers.wait == Wait::Block).then(|| watch.hot_core_busy()).flatten(),
-        standstill_ms: of_records.standstill_ms.max(watch.stops.longest.as_millis()),
-        steal: watch.steal(),
-        foreign_on_hot_core: watch.foreign(),
-        sibling_busy: watch.siblings(),
+        hot_core_busy: (plan.workers.wait == Wait::Block).then(|| usage.hot_core_busy()).flatten(),
+        standstill_ms: of_records.standstill_ms.max(usage.stops.longest.as_millis()),
+        steal: usage.steal(),
+        foreign_on_hot_core: usage.foreign(),
+        sibling_busy: usage.siblings(),
         ..of_records
     }
 }
@@ -241,12 +240,12 @@ impl Evidence {
 }
 
 /// What the run cost, by name with the unit last.
-pub fn figures(watch: &Watch, cgroup: Option<&Path>) -> BTreeMap<String, f64> {
+pub fn figures(usage: &CpuUsage, cgroup: Option<&Path>) -> BTreeMap<String, f64> {
     let mut figures = BTreeMap::from([
-        ("daemon_cpu_seconds".to_owned(), own_cpu_seconds() - watch.cpu_seconds_begin),
-        ("steal_share".to_owned(), watch.steal()),
-        ("foreign_on_hot_core_share".to_owned(), watch.foreign()),
-        ("loadgen_peak_memory_bytes".to_owned(), float(watch.peak_loadgen_bytes)),
+        ("daemon_cpu_seconds".to_owned(), own_cpu_seconds() - usage.cpu_seconds_begin),
+        ("steal_share".to_owned(), usage.steal()),
+        ("foreign_on_hot_core_share".to_owned(), usage.foreign()),
+        ("loadgen_peak_memory_bytes".to_owned(), float(usage.peak_loadgen_bytes)),
     ]);
     if let Some(seconds) = cgroup.and_then(host::cgroup_cpu_seconds) {
         figures.insert("loadgen_cpu_seconds".to_owned(), seconds);

@@ -1,253 +1,170 @@
 //! The end of a run: what is left is drained and joined, the verdict is made, and `run.json` is written, whatever ended it.
 
 use crate::daemon::Daemon;
+use crate::equipment::{Equipment, Own, Setting};
 use crate::evidence::{evidence, figures};
-use crate::pipeline::{View, Writers};
+use crate::parts::{Parts, Writers, metadata};
+use crate::pipeline::View;
 use crate::replay::{self, Reported};
-use crate::run::{ActiveRun, RunResources, as_run, metadata, writers};
-use crate::store::{RunDir, Started, is_full};
-use crate::supervise::{Cause, Stopped};
+use crate::run::Run;
+use crate::stopped::{Cause, Stopped};
+use crate::store::{Started, is_full};
 use crate::tally::Tally;
-use crate::{clock, host, verdict};
-use anyhow::{Context, Result};
+use crate::threads::lock;
+use crate::{clock, gpus, host, parts, verdict};
+use anyhow::Result;
 use common::clock::{Anchor, DurationNs, MonoNs};
-use common::ring::COUNTERS;
 use control::State;
-use export::parquet::join as join_rows;
-use record::{GpuSample, Payload, Phase, Request, Response, Run, SCHEMA_VERSION, Token};
+use record::{Finding, Phase, SCHEMA_VERSION};
 use spec::Plan;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
-impl ActiveRun {
-    /// Drains and joins what is left, judges, and writes `run.json`.
-    pub(crate) fn record(
-        &self,
-        daemon: &Daemon,
-        plan: &Plan,
-        mut resources: RunResources<'_>,
-        mut stopped: Option<Stopped>,
-        started: Started,
-    ) -> Result<()> {
-        resources.watch.end(resources.loadgen.pid());
-        let read = resources.gpus.take().map(|gpus| gpus.finish(&self.directory)).unwrap_or_default();
-        if let Err(error) = resources.stop_collecting() {
-            stopped.get_or_insert_with(|| Stopped::failed("the collector of records ended", &error));
+/// Drains and joins what is left, judges, and writes `run.json`.
+pub(crate) fn record(
+    daemon: &Daemon,
+    run: &Run,
+    plan: &Plan,
+    mut equipment: Equipment<'_, Own>,
+    mut stopped: Option<Stopped>,
+    started: Started,
+) -> Result<()> {
+    equipment.usage.end(equipment.loadgen.pid());
+    let read = equipment.gpus.take().map(|gpus| gpus.finish(&run.directory)).unwrap_or_default();
+    if let Err(error) = equipment.collecting.stop() {
+        stopped.get_or_insert_with(|| Stopped::failed("the collector of records ended", &error));
+    }
+    let (ended, mut view) = joined(daemon, run, plan, &started, &mut equipment, &mut stopped);
+    if let Some(attached) = &equipment.attached {
+        view.loss.kernel = attached.dropped()?;
+    }
+    let results = Results { view, gpus: read, stopped, doctor: started.doctor };
+    let described = describe(daemon, run, plan, &equipment, results);
+    drop(equipment);
+    ended.put_together(&run.directory).or_else(|error| {
+        if !is_full(&error) {
+            return Err(error);
         }
-        let (ended, mut view) = self.joined(daemon, plan, &started, &mut resources, &mut stopped);
-        if let Some(attached) = &resources.attached {
-            view.loss.kernel = attached.dropped()?;
-        }
-        let mut sums = [0; COUNTERS.len()];
-        for counters in &resources.counters {
-            counters.add_to(&mut sums);
-        }
-        let clock_end = clock::anchor();
-        let plan = &as_run(plan, resources.replays, &resources.models);
-        let mut evidence = evidence(plan, &sums, &view, &resources.watch, resources.timestamp_source);
-        if plan.watch.is_some() {
-            evidence.take_met(view.recorded, &resources.met);
-        }
-        evidence.clock_step_ms = clock_step(&resources.clock_begin, &clock_end).as_millis();
-        evidence.stopped.clone_from(&stopped);
-        evidence.exceeded.clone_from(&resources.exceeded);
-        evidence.governor.clone_from(&resources.host.governor);
-        let phases = phases(plan, &resources.started_phases, &view.tally);
-        evidence.take_phases(plan, &phases);
-        evidence.take_gpus(&read, plan, &phases);
-        let was_cancelled = stopped.as_ref().is_some_and(|stopped| stopped.cause == Cause::Requested);
-        let run = Run {
-            schema_version: SCHEMA_VERSION.to_owned(),
-            version: daemon.build.version.to_owned(),
-            commit: Some(daemon.build.commit.to_owned()),
-            kernel_object: Some(daemon.kernel_object.clone()),
-            run_id: self.run_id(),
-            source: plan.watch.as_ref().map_or("profile", spec::Watch::source).to_owned(),
-            plan: plan.clone(),
-            host: resources.host.clone(),
-            doctor: started.doctor,
-            timestamps: resources.timestamp_source.name().to_owned(),
-            timestamps_reason: resources.timestamp_source_reason.clone(),
-            clock_begin: resources.clock_begin,
-            clock_end,
-            phases,
-            was_cancelled,
-            is_complete: stopped.is_none(),
-            incomplete_reason: stopped.map(|stopped| stopped.why),
-            counters: if plan.watch.is_some() { resources.met.clone() } else { host::named(&sums) },
-            figures: figures(&resources.watch, resources.loadgen.cgroup_path()),
-            gpu: read.sources,
-            streamed: Vec::new(),
-            client: Some(self.client.clone()),
-            verdict: verdict::judge(&evidence),
-            loss: view.loss,
-        };
-        drop(resources);
-        ended.put_together(&self.directory).or_else(|error| {
-            if !is_full(&error) {
-                return Err(error);
-            }
-            // What was collected is in the parts: its room is enough to join them.
-            self.directory.remove_spool();
-            ended.put_together(&self.directory)
-        })?;
-        self.directory.write_run(&run)?;
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.standing = Some(run.verdict.standing);
+        // What was collected is in the parts: its room is enough to join them.
+        run.directory.remove_spool();
+        ended.put_together(&run.directory)
+    })?;
+    run.directory.write_run(&described)?;
+    run.set_status(|status| {
+        status.standing = Some(described.verdict.standing);
         status.state = State::Finished;
-        Ok(())
-    }
+    });
+    Ok(())
+}
 
-    /// The results as complete parts, and what was seen of them. Of a load generator that died the records are read again by
-    /// another one; where that can't be done, the parts are those that were complete.
-    fn joined(
-        &self,
-        daemon: &Daemon,
-        plan: &Plan,
-        started: &Started,
-        resources: &mut RunResources<'_>,
-        stopped: &mut Option<Stopped>,
-    ) -> (Parts, View) {
-        let view = std::sync::Arc::clone(&resources.view);
-        let view = || view.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let died =
-            stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
-        if died {
-            // The pipeline ends with what it still sends.
-            resources.loadgen.end();
+/// What is known of a run when all of it was joined.
+struct Results {
+    view: View,
+    gpus: gpus::Read,
+    stopped: Option<Stopped>,
+    doctor: Vec<Finding>,
+}
+
+/// The run as `run.json` has it, with its verdict.
+fn describe(
+    daemon: &Daemon,
+    run: &Run,
+    plan: &Plan,
+    equipment: &Equipment<'_, Own>,
+    results: Results,
+) -> record::Run {
+    let Results { view, gpus, stopped, doctor } = results;
+    let sums = equipment.own.sums();
+    let clock_end = clock::anchor();
+    let plan = &equipment.own.as_run(plan);
+    let Setting { source, host, clock_begin } = &equipment.setting;
+    let mut evidence = evidence(plan, &sums, &view, &equipment.usage, source.timestamps);
+    let counters = match &equipment.own {
+        Own::Load(_) => host::named(&sums),
+        Own::Watch(watching) => {
+            evidence.take_met(view.recorded, &watching.met);
+            watching.met.clone()
         }
-        let written = resources.pipeline.wait(clock::mono).and_then(Writers::close);
-        if died || written.is_err() {
-            self.directory.give_up_reserve();
-            remove_incomplete(&self.directory);
-            match replay::run(daemon, &self.directory, plan, started) {
-                Ok(replayed) => {
-                    resources.take(replayed.reported);
-                    return (replayed.parts, replayed.view);
-                }
-                Err(error) => {
-                    tracing::info!(run = self.run_id(), "its records can't be read again: {error:#}")
-                }
+    };
+    evidence.clock_step_ms = clock_step(clock_begin, &clock_end).as_millis();
+    evidence.stopped.clone_from(&stopped);
+    evidence.exceeded.clone_from(&equipment.exceeded);
+    evidence.governor.clone_from(&host.governor);
+    let phases = phases(plan, &equipment.started_phases, &view.tally);
+    evidence.take_phases(plan, &phases);
+    evidence.take_gpus(&gpus, plan, &phases);
+    let was_cancelled = stopped.as_ref().is_some_and(|stopped| stopped.cause == Cause::Requested);
+    record::Run {
+        schema_version: SCHEMA_VERSION.to_owned(),
+        version: daemon.build.version.to_owned(),
+        commit: Some(daemon.build.commit.to_owned()),
+        kernel_object: Some(daemon.kernel_object.clone()),
+        run_id: run.id.clone(),
+        source: plan.watch.as_ref().map_or("profile", spec::Watch::source).to_owned(),
+        plan: plan.clone(),
+        host: host.clone(),
+        doctor,
+        timestamps: source.timestamps.name().to_owned(),
+        timestamps_reason: source.reason.clone(),
+        clock_begin: *clock_begin,
+        clock_end,
+        phases,
+        was_cancelled,
+        is_complete: stopped.is_none(),
+        incomplete_reason: stopped.map(|stopped| stopped.why),
+        counters,
+        figures: figures(&equipment.usage, equipment.loadgen.cgroup_path()),
+        gpu: gpus.sources,
+        streamed: Vec::new(),
+        client: Some(run.owner.name.clone()),
+        verdict: verdict::judge(&evidence),
+        loss: view.loss,
+    }
+}
+
+/// The results as complete parts, and what was seen of them. Of a load generator that died the records are read again by
+/// another one; where that can't be done, the parts are those that were complete.
+fn joined(
+    daemon: &Daemon,
+    run: &Run,
+    plan: &Plan,
+    started: &Started,
+    equipment: &mut Equipment<'_, Own>,
+    stopped: &mut Option<Stopped>,
+) -> (Parts, View) {
+    let view = std::sync::Arc::clone(&equipment.view);
+    let view = || lock(&view).clone();
+    let died = stopped.as_ref().is_some_and(|stopped| matches!(stopped.cause, Cause::Died | Cause::Stalled));
+    if died {
+        // The pipeline ends with what it still sends.
+        equipment.loadgen.end();
+    }
+    let written = equipment.pipeline.wait(clock::mono).and_then(Writers::close);
+    if died || written.is_err() {
+        run.directory.give_up_reserve();
+        parts::remove_incomplete(&run.directory);
+        match replay::run(daemon, &run.directory, plan, started) {
+            Ok(replayed) => {
+                let Reported { exceeded, met, models } = replayed.reported;
+                equipment.exceeded = exceeded;
+                equipment.own.take(met, models);
+                return (replayed.parts, replayed.view);
+            }
+            Err(error) => {
+                tracing::info!(run = run.id, "its records can't be read again: {error:#}")
             }
         }
-        let parts = written.unwrap_or_else(|error| {
-            stopped.get_or_insert_with(|| Stopped::failed("the pipeline ended", &error));
-            Parts::complete(&self.directory)
-        });
-        if parts.is_empty() {
-            // A run without requests is a run all the same, and its verdict states why.
-            let metadata =
-                metadata(&self.run_id(), resources.timestamp_source, &resources.clock_begin, &resources.host);
-            let empty = writers(&self.directory.path().join("parts"), plan, &metadata).close();
-            return (empty.unwrap_or(parts), view());
-        }
-        (parts, view())
     }
-}
-
-impl RunResources<'_> {
-    /// Adopts what was reported when the records were read again.
-    fn take(&mut self, reported: Reported) {
-        let Reported { exceeded, met, models } = reported;
-        self.exceeded = exceeded;
-        (self.met, self.models) = (met, models);
+    let parts = written.unwrap_or_else(|error| {
+        stopped.get_or_insert_with(|| Stopped::failed("the pipeline ended", &error));
+        Parts::complete(&run.directory)
+    });
+    if parts.is_empty() {
+        // A run without requests is a run all the same, and its verdict states why.
+        let Setting { source, host, clock_begin } = &equipment.setting;
+        let metadata = metadata(&run.id, source.timestamps, clock_begin, host);
+        let empty = Writers::new(&run.directory.path().join("parts"), plan, &metadata).close();
+        return (empty.unwrap_or(parts), view());
     }
-}
-
-/// The results of a run as complete parts, by table.
-#[derive(Debug, Default)]
-pub(crate) struct Parts(Vec<(&'static str, Vec<PathBuf>)>);
-
-impl Writers {
-    /// Closes the writers; returns their parts.
-    pub(crate) fn close(self) -> Result<Parts> {
-        let mut parts = vec![("requests", self.requests.finish()?), ("tokens", self.tokens.finish()?)];
-        if let Some(responses) = self.responses {
-            parts.push(("responses", responses.finish()?));
-        }
-        if let Some(payloads) = self.payloads {
-            parts.push(("payloads", payloads.finish()?));
-        }
-        Ok(Parts(parts))
-    }
-}
-
-impl Parts {
-    /// The parts in the run's folder that are complete, of writers that failed or were killed. Parts of other tables that no
-    /// part of requests belongs to are of requests that were lost.
-    pub(crate) fn complete(directory: &RunDir) -> Self {
-        let requests = complete(directory, "requests");
-        let count = requests.len();
-        let others = ["tokens", "responses", "payloads"].into_iter().map(|stem| {
-            let mut parts = complete(directory, stem);
-            parts.truncate(count);
-            (stem, parts)
-        });
-        Self(std::iter::once(("requests", requests.clone())).chain(others).collect())
-    }
-
-    /// Whether there is none of requests.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|(stem, parts)| *stem != "requests" || parts.is_empty())
-    }
-
-    /// Makes one file of the parts of each table.
-    pub(crate) fn put_together(&self, directory: &RunDir) -> Result<()> {
-        for (stem, parts) in self.0.iter().filter(|(_, parts)| !parts.is_empty()) {
-            put_together(parts, directory, stem)?;
-        }
-        Ok(())
-    }
-}
-
-/// The complete parts of a table, in order.
-pub(crate) fn complete(directory: &RunDir, stem: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory.path().join("parts")).into_iter().flatten().flatten();
-    let mut parts = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-')) && name.ends_with(".parquet")
-        })
-        .collect::<Vec<_>>();
-    parts.sort();
-    parts
-}
-
-/// Removes parts that were being written when their writer failed: their room is needed.
-fn remove_incomplete(directory: &RunDir) {
-    let entries = fs::read_dir(directory.path().join("parts")).into_iter().flatten().flatten();
-    let incomplete = entries.filter(|entry| !entry.file_name().to_string_lossy().ends_with(".parquet"));
-    incomplete.for_each(|entry| drop(fs::remove_file(entry.path())));
-}
-
-/// Makes one file of the complete parts of a table.
-///
-/// # Errors
-/// On an error of the disk.
-pub(crate) fn put_together(parts: &[PathBuf], directory: &RunDir, stem: &str) -> Result<()> {
-    let whole = directory.path().join(format!("{stem}.parquet"));
-    match parts {
-        // It was put there before the disk was full.
-        [only] if !only.exists() && whole.exists() => Ok(()),
-        [only] => fs::rename(only, &whole).with_context(|| format!("failed to write `{}`", whole.display())),
-        _ => join(parts, &whole, stem),
-    }
-}
-
-/// Joins the parts of a table.
-///
-/// # Errors
-/// On an error of the disk.
-pub(crate) fn join(parts: &[PathBuf], whole: &Path, stem: &str) -> Result<()> {
-    Ok(match stem {
-        "requests" => join_rows::<Request>(parts, whole),
-        "tokens" => join_rows::<Token>(parts, whole),
-        "responses" => join_rows::<Response>(parts, whole),
-        "payloads" => join_rows::<Payload>(parts, whole),
-        _ => join_rows::<GpuSample>(parts, whole),
-    }?)
+    (parts, view())
 }
 
 /// The phases that started, with when their last request ended.

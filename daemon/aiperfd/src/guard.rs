@@ -66,12 +66,14 @@ pub fn run(loadgen: &Path, cgroup: Option<&Path>, daemon: Option<u32>) -> Result
 fn of_this_program(part: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("aiperfd").arg(part).stdout(Stdio::null()).process_group(0).env_clear();
-    if let Ok(filter) = std::env::var(crate::LOG_FILTER) {
-        command.env(crate::LOG_FILTER, filter);
+    if let Ok(filter) = std::env::var(LOG_FILTER) {
+        command.env(LOG_FILTER, filter);
     }
     command
 }
 
+/// The environment's filter of log messages, which all processes of the daemon have.
+pub(crate) const LOG_FILTER: &str = "AIPERFD_LOG";
 /// More than any accident; a spawner that dies at each start must not be started for ever.
 const STARTS_MAX: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(20);

@@ -80,6 +80,12 @@ pub fn threads_named(pid: u32, prefix: &str) -> Vec<i32> {
     named.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// Whether a process was stopped by a signal or a debugger (man 5 proc_pid_stat, field 3).
+pub fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, after)| after.starts_with(['T', 't']))
+}
+
 /// Ticks that a process spent, ended threads counted.
 pub fn process_ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

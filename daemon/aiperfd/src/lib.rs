@@ -14,7 +14,10 @@ pub mod collect;
 pub mod config;
 mod confine;
 pub mod daemon;
+mod disk;
+mod equipment;
 pub mod evidence;
+pub mod execute;
 mod finish;
 pub mod gpus;
 pub mod guard;
@@ -22,7 +25,9 @@ pub mod host;
 pub mod limits;
 pub mod listener;
 pub mod live;
+mod load;
 pub mod loadgen;
+mod parts;
 pub mod pipeline;
 pub mod plan_check;
 pub mod privileges;
@@ -34,13 +39,18 @@ pub mod reply;
 pub mod rolling;
 pub mod rules;
 pub mod run;
+pub mod runs;
 pub mod service;
 pub mod spawner;
 pub mod spool;
+mod standstill;
+mod stopped;
 pub mod store;
 pub mod supervise;
 pub mod systemd;
 pub mod tally;
+mod threads;
+mod throttled;
 pub mod verdict;
 pub mod watch;
 
@@ -57,6 +67,7 @@ use probe::Object;
 use publisher::Publisher;
 use record::Build;
 use rules::Rules;
+use runs::Runs;
 use spawner::Spawner;
 use std::io::Write;
 use std::path::PathBuf;
@@ -96,18 +107,18 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
     // A private daemon belongs to its client, and ignores the configuration of the host's administrator.
     let config = if args.private { Config::default() } else { Config::read(args.config.as_deref())? };
     let manager = if args.private { Manager::none() } else { Manager::of_environment()? };
-    let source = match manager.listener()? {
+    let source = match manager.listener() {
         Some(listener) => Source::Listening(listener),
         None if args.private => Source::handed_on()?,
         None => Source::listen(&args.socket, privileges::client_group())?,
     };
-    let Started { daemon, guard, publisher } = start(args, &config, *build)?;
-    let daemon = Arc::new(daemon);
+    let Started { runs, guard, publisher } = start(args, &config, *build)?;
+    let runs = Arc::new(runs);
     let services = match publisher {
-        Some(publisher) => service::start(&daemon, config.observe, &args.state_dir, publisher)?,
+        Some(publisher) => service::start(&runs, config.observe, &args.state_dir, publisher)?,
         None => Vec::new(),
     };
-    let served = serve(args, Arc::clone(&daemon), source, &manager);
+    let served = serve(args, Arc::clone(&runs), source, &manager);
     if served.is_ok() {
         // They have been notified to end, and have records to store.
         services.into_iter().for_each(|thread| drop(thread.join()));
@@ -117,7 +128,7 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
         std::fs::remove_file(&args.socket).ok();
     }
     // A thread that hangs in the disk may hold the daemon: the spawner, and with it the guard, are notified.
-    daemon.spawner.close();
+    runs.daemon.spawner.close();
     drop(guard);
     served
 }
@@ -160,39 +171,36 @@ fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
         spawner,
         identities,
         limits: config.limits.clone(),
-        held: daemon::Shares::default(),
         kernel_ring_bytes: args.kernel_ring_bytes,
         client_ring_bytes: args.client_ring_bytes.max(CLIENT_RING_MIN),
         collect_interval_ms: args.collect_interval_ms,
         cgroup: cgroup.map_err(|error| format!("{error:#}")),
         object,
-        active: std::sync::Mutex::default(),
-        changing: Arc::default(),
         draining: AtomicBool::new(false),
         clients: std::sync::atomic::AtomicUsize::new(0),
-        published: publisher.as_ref().map(|_| std::sync::Mutex::default()),
         rules: Rules::new(&config.allow),
         gpus: gpu::Settings { nvml_library: args.nvml_library.clone(), drm_folder: None },
     };
-    Ok(Started { daemon, guard, publisher })
+    let runs = if publisher.is_some() { Runs::published(daemon) } else { Runs::unpublished(daemon) };
+    Ok(Started { runs, guard, publisher })
 }
 
 /// Logs to standard error.
 fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG_FILTER);
+    let filter = tracing_subscriber::EnvFilter::try_from_env(guard::LOG_FILTER);
     let filter = filter.unwrap_or_else(|_| "warn,aiperfd=info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 /// What was started while there was privilege.
 struct Started {
-    daemon: Daemon,
+    runs: Runs,
     guard: Guarded,
     publisher: Option<Publisher>,
 }
 
 /// Serves until a signal, or until the end of standard input if that was requested.
-fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) -> Result<()> {
+fn serve(args: &Args, runs: Arc<Runs>, source: Source, manager: &Manager) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = source.into_listener().context("failed to wait for clients")?;
@@ -201,12 +209,12 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
         let mut hangup = signal(SignalKind::hangup())?;
         // A file that grows too long is an error of that file, not the end of the daemon: a handler keeps it from being one.
         let _too_long = signal(SignalKind::from_raw(SIGXFSZ))?;
-        let mut serving = tokio::spawn(api::serve(Arc::clone(&daemon), listener));
+        let mut serving = tokio::spawn(api::serve(Arc::clone(&runs), listener));
         manager.ready();
         let reports = manager.clone();
-        let watched = Arc::clone(&daemon);
+        let watched = Arc::clone(&runs);
         tokio::spawn(async move { reports.keep_alive(&watched).await });
-        let kept_tidy = Arc::clone(&daemon);
+        let kept_tidy = Arc::clone(&runs);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(TIDY_INTERVAL);
             loop {
@@ -214,7 +222,7 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
                 kept_tidy.tidy();
             }
         });
-        let spawner = Arc::clone(&daemon);
+        let spawner = Arc::clone(&runs);
         let mut is_lost = false;
         let how = tokio::select! {
             // The one client of a private daemon is gone.
@@ -223,18 +231,18 @@ fn serve(args: &Args, daemon: Arc<Daemon>, source: Source, manager: &Manager) ->
             _ = interrupt.recv() => Stop::Drain,
             _ = hangup.recv() => Stop::Drain,
             () = end_of_input(), if args.quit_on_stdin_eof => Stop::Now,
-            () = lost(&spawner) => {
+            () = lost(&spawner.daemon) => {
                 is_lost = true;
                 Stop::Drain
             }
         };
         tracing::info!("draining");
         manager.stopping();
-        let draining = Arc::clone(&daemon);
+        let draining = Arc::clone(&runs);
         let drained = tokio::task::spawn_blocking(move || {
             draining.drain(how);
             if how == Stop::Drain {
-                draining.linger();
+                draining.daemon.linger();
             }
         });
         drained.await?;
@@ -287,8 +295,6 @@ const GUARD_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
 const CLIENT_RING_MIN: u32 = 8 << 20;
 /// The program's name.
 const PROGRAM: &str = "aiperfd";
-/// The environment's filter of log messages.
-pub(crate) const LOG_FILTER: &str = "AIPERFD_LOG";
 /// The signal of a file that is longer than its limit, the same on every architecture that we build for (man 7 signal).
 const SIGXFSZ: i32 = 25;
 const TIDY_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);

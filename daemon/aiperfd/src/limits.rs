@@ -8,10 +8,11 @@
 //!
 //! Defaults are such that a busy team never reaches one. Root is held to the limits for all.
 
+use crate::threads::lock;
 use control::{Fault, Problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The limits.
@@ -113,6 +114,23 @@ pub fn met(name: &str, limit: impl std::fmt::Display, what: &str) -> Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Held(Arc<Mutex<BTreeMap<u32, u64>>>);
 
+/// Resources that users hold.
+#[derive(Debug, Default)]
+pub struct Shares {
+    /// Connections.
+    pub connections: Held,
+    /// Runs that wait.
+    pub waiting: Held,
+    /// KiB of plans of runs that wait.
+    pub plans: Held,
+    /// Active runs.
+    pub active: Held,
+    /// KiB of kernel memory.
+    pub kernel_memory: Held,
+    /// KiB of uploads that are not whole yet.
+    pub uploads: Held,
+}
+
 /// What was counted for a user until this value is dropped.
 #[derive(Debug)]
 pub struct Taken {
@@ -136,7 +154,7 @@ impl Held {
     /// # Errors
     /// Whose limit was reached.
     pub fn take(&self, uid: u32, amount: u64, per_user: u64, all: u64) -> Result<Taken, Refused> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.0);
         let of_user = held.get(&uid).copied().unwrap_or(0);
         if of_user.saturating_add(amount) > per_user && uid != ROOT {
             return Err(Refused::User);
@@ -151,7 +169,7 @@ impl Held {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let mut held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held.0);
         if let Some(of_user) = held.get_mut(&self.uid) {
             *of_user = of_user.saturating_sub(self.amount);
             if *of_user == 0 {
@@ -179,7 +197,7 @@ mod tests {
         drop(first);
         let root = held.take(ROOT, 2, 0, 3).unwrap();
         drop((second, root));
-        assert!(held.0.lock().unwrap().is_empty(), "nothing is remembered of who holds nothing");
+        assert!(lock(&held.0).is_empty(), "nothing is remembered of who holds nothing");
         assert_eq!(
             held.take(1000, u64::MAX, u64::MAX - 1, u64::MAX).unwrap_err(),
             Refused::User,

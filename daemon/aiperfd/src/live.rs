@@ -1,5 +1,6 @@
 //! The numbers of each request as it ends, for subscribers: a bounded queue that drops its oldest.
 
+use crate::threads::lock;
 use control::{ByName, LiveRequest};
 use metric::{Case, Settings, values};
 use record::{Request, STAGES};
@@ -49,14 +50,12 @@ impl EndedRequests {
 
     /// Opens a subscriber's queue.
     pub fn open(&self, subscriber: Subscriber, detail: Detail) {
-        if let Ok(mut subscribers) = self.subscribers.lock() {
-            subscribers[subscriber as usize].get_or_insert_default().detail = detail;
-        }
+        lock(&self.subscribers)[subscriber as usize].get_or_insert_default().detail = detail;
     }
 
     /// Queues the numbers of a request that has ended, if there is any subscriber.
     pub fn offer(&self, request: &Request, settings: &Settings) {
-        let Ok(mut subscribers) = self.subscribers.lock() else { return };
+        let mut subscribers = lock(&self.subscribers);
         if subscribers.iter().all(Option::is_none) {
             return;
         }
@@ -100,11 +99,9 @@ impl EndedRequests {
 
     /// Removes and returns what waits.
     pub fn take(&self, subscriber: Subscriber) -> Vec<LiveRequest> {
-        let Ok(mut subscribers) = self.subscribers.lock() else { return Vec::new() };
-        subscribers[subscriber as usize]
-            .as_mut()
-            .map(|waiting| waiting.requests.drain(..).collect())
-            .unwrap_or_default()
+        let mut subscribers = lock(&self.subscribers);
+        let waiting = subscribers[subscriber as usize].as_mut();
+        waiting.map(|waiting| waiting.requests.drain(..).collect()).unwrap_or_default()
     }
 }
 

@@ -10,11 +10,14 @@
 //! Runs on a thread of low priority; when it is behind, the spool files wait.
 
 use crate::live::EndedRequests;
+use crate::parts::Writers;
 use crate::reply::{Message, Replies, Reply};
 use crate::rolling::Rolling;
 use crate::spool::{Keeping, Reader};
+use crate::standstill::{PARSER_STANDSTILL, Since};
 use crate::store::run_number;
 use crate::tally::Tally;
+use crate::threads::{self, lock, spawn_with_priority};
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs};
 use common::kernel_event::Kind;
@@ -23,14 +26,14 @@ use common::kernel_event::connection::Step;
 use common::kernel_event::read::Read;
 use common::kernel_event::segment::Stamp;
 use control::LivePercentiles;
-use export::parquet::PartWriter;
 use join::{Joined, Joiner};
 use metric::{Live, Settings};
-use record::{Loss, Payload, Request, Response, Token};
+use record::{Loss, Payload, Request, Response};
 use spec::Plan;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use zerocopy::FromBytes;
 
 /// What the pipeline is made of.
@@ -93,18 +96,6 @@ impl Naming {
     }
 }
 
-/// Where rows go.
-pub struct Writers {
-    /// `requests.parquet`
-    pub requests: PartWriter<Request>,
-    /// `tokens.parquet`
-    pub tokens: PartWriter<Token>,
-    /// `responses.parquet`, with the raw export.
-    pub responses: Option<PartWriter<Response>>,
-    /// `payloads.parquet`, of a run that watches and keeps requests' bodies.
-    pub payloads: Option<PartWriter<Payload>>,
-}
-
 /// State to be read while the pipeline runs.
 #[derive(Clone, Debug, Default)]
 pub struct View {
@@ -154,7 +145,7 @@ impl Pipeline {
                     }
                     live.request(&joined.request);
                     self.live.offer(&joined.request, &self.settings);
-                    let Ok(mut view) = self.view.lock() else { break };
+                    let mut view = lock(&self.view);
                     view.take(&joined);
                     if live.requests() >= shown * 2 || live.requests().is_multiple_of(SHOW_EVERY) {
                         shown = live.requests().max(1);
@@ -162,20 +153,15 @@ impl Pipeline {
                     }
                 }
                 Message::InFlight(now) => {
-                    let Ok(mut view) = self.view.lock() else { break };
-                    view.in_flight = now.open;
+                    lock(&self.view).in_flight = now.open;
                 }
                 Message::Damaged => {
-                    if let Ok(mut view) = self.view.lock() {
-                        *view.loss.damaged.entry("reply_messages".to_owned()).or_default() += 1;
-                    }
+                    *lock(&self.view).loss.damaged.entry("reply_messages".to_owned()).or_default() += 1;
                 }
                 Message::Finished => break,
             }
         }
-        if let Ok(mut view) = self.view.lock() {
-            view.show(&live);
-        }
+        lock(&self.view).show(&live);
         if let Some(rolling) = &mut self.rolling {
             rolling.take(&mut self.writers)?;
         }
@@ -191,18 +177,62 @@ impl Pipeline {
     }
 }
 
-impl Writers {
-    /// Ends the open parts: what is in them survives whatever happens. The requests' part is ended last: if it is complete, so
-    /// are the others.
-    fn end_parts(&mut self) -> Result<()> {
-        self.tokens.end_part()?;
-        if let Some(responses) = &mut self.responses {
-            responses.end_part()?;
+/// The pipeline's thread, how far it is, and what it ended with.
+pub(crate) struct PipelineThread {
+    thread: Option<JoinHandle<Result<Writers>>>,
+    received: Arc<AtomicU64>,
+    result: Option<Result<Writers>>,
+}
+
+impl PipelineThread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(name: &str, priority: i32, pipeline: Pipeline) -> Result<Self> {
+        let received = Arc::clone(&pipeline.received);
+        let thread = spawn_with_priority(name, priority, move || pipeline.run())?;
+        Ok(Self { thread: Some(thread), received, result: None })
+    }
+
+    /// Messages of the response parser so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has ended with a failure. That it has succeeded, because the response parser is done, is for the load
+    /// generator to report.
+    pub(crate) fn ended_early(&mut self) -> bool {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Some(thread) = self.thread.take()
+        {
+            self.result = Some(threads::join(thread).flatten());
         }
-        if let Some(payloads) = &mut self.payloads {
-            payloads.end_part()?;
+        matches!(self.result, Some(Err(_)))
+    }
+
+    /// What it failed with.
+    pub(crate) fn failure(&self) -> Option<&anyhow::Error> {
+        self.result.as_ref()?.as_ref().err()
+    }
+
+    /// Waits for its end as long as it makes progress; returns the writers.
+    ///
+    /// # Errors
+    /// Its error, or that it hangs: it is left behind then.
+    pub(crate) fn wait(&mut self, now: impl Fn() -> MonoNs) -> Result<Writers> {
+        let mut last = Since { value: self.received(), since: now() };
+        loop {
+            self.ended_early();
+            if let Some(result) = self.result.take() {
+                return result;
+            }
+            anyhow::ensure!(self.thread.is_some(), "the pipeline was waited for before");
+            if last.same(self.received(), now()) > PARSER_STANDSTILL {
+                anyhow::bail!("the pipeline hangs");
+            }
+            std::thread::sleep(LOOK);
         }
-        Ok(self.requests.end_part()?)
     }
 }
 
@@ -226,6 +256,44 @@ impl View {
             *self.loss.unmatched_requests.entry(why.clone()).or_default() += 1;
         }
         self.tally.take(joined);
+    }
+}
+
+/// The plan, with what the load generator found in the input, or the observer in the traffic.
+pub(crate) fn as_run(plan: &Plan, replays: bool, models: &[String]) -> Plan {
+    let mut plan = plan.clone();
+    if replays {
+        plan.load.replay();
+    }
+    if plan.watch.is_some() {
+        plan.endpoint.models = models.to_vec();
+    }
+    plan
+}
+
+/// The names of a plan's phases, by which the joiner knows them.
+pub(crate) fn phase_names(plan: &Plan) -> Vec<&str> {
+    plan.load.phases.iter().map(|phase| phase.name.as_str()).collect()
+}
+
+/// What metrics a run of this plan can have, for the live percentiles.
+pub(crate) fn settings(plan: &Plan, clock: Anchor) -> Settings {
+    Settings {
+        streaming: plan.endpoint.streaming,
+        capability: plan.endpoint.capability(),
+        use_server_token_count: plan.endpoint.use_server_token_count,
+        is_import: false,
+        fixed_schedule: false,
+        show_trace_timing: false,
+        network_rtt_ms: None,
+        goodput: Vec::new(),
+        slice_duration: None,
+        profiling: None,
+        warmup: None,
+        measured: plan.load.measured().map(|phase| phase.name.clone()).collect(),
+        phases: Vec::new(),
+        steady_state: false,
+        clock,
     }
 }
 
@@ -315,6 +383,8 @@ fn write(writers: &mut Writers, reply: &Reply<'_>, joined: &Joined) -> Result<()
     Ok(())
 }
 
+/// How often a pipeline is looked at that is waited for.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(1);
 /// Stamps of different processors may be out of order by less than this.
 const SLACK: DurationNs = DurationNs::from_millis(50);
 /// A part is ended after so much of the run.

@@ -1,12 +1,13 @@
 //! The daemon's privileges: it starts as root or not, and keeps only what its probes need.
 
+use crate::threads::lock;
 use anyhow::{Context, Result};
 use caps::{CapSet, Capability, CapsHashSet};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The user that a load generator runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Identities {
 
     /// A number that neither a run nor any process of the host has; the daemon's own user where there is none.
     pub fn lend(&self) -> Lent<'_> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         let used = if self.free.is_empty() { BTreeSet::new() } else { users_of_processes() };
         // Private daemons of root choose at the same time: from different places.
         let begin = usize::try_from(std::process::id()).unwrap_or(0) * STRIDE + held.len();
@@ -98,7 +99,7 @@ impl Lent<'_> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(uid) = self.uid {
-            self.identities.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            lock(&self.identities.held).remove(&uid);
         }
     }
 }

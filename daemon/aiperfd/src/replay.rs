@@ -10,15 +10,16 @@
 use crate::clock;
 use crate::collect::client_ring::ClientRing;
 use crate::daemon::Daemon;
-use crate::finish::Parts;
+use crate::host::is_stopped;
 use crate::live::EndedRequests;
 use crate::loadgen::{Loadgen, Received};
-use crate::pipeline::{Naming, Pipeline, View};
+use crate::parts::{Parts, Writers, metadata};
+use crate::pipeline::{Naming, Pipeline, PipelineThread, View, phase_names, settings};
 use crate::reply::Replies;
-use crate::run::{metadata, phase_names, settings, writers};
 use crate::spool::{self, Reader};
+use crate::standstill::{PARSER_STANDSTILL, STANDSTILL};
 use crate::store::{RunDir, Started, run_number};
-use crate::supervise::{PARSER_STANDSTILL, PipelineThread, STANDSTILL, is_stopped};
+use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
 use control::{Fault, Problem};
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What was read again.
@@ -86,7 +87,7 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
         replies: Replies::new(reply_read.into()),
         kernel: reader,
         joiner,
-        writers: writers(&folder, plan, &metadata),
+        writers: Writers::new(&folder, plan, &metadata),
         view: Arc::clone(&view),
         settings: settings(plan, started.clock_begin),
         naming: Naming::of(&run_id(directory), plan),
@@ -100,7 +101,7 @@ pub(crate) fn run(daemon: &Daemon, directory: &RunDir, plan: &Plan, started: &St
     // Without it the pipeline has no more to read.
     drop(parser);
     let parts = pipeline.wait(clock::mono)?.close()?;
-    let view = view.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let view = lock(&view).clone();
     Ok(Replayed { parts, view, reported: reported? })
 }
 

@@ -5,8 +5,7 @@
 //! ```
 
 use crate::clock;
-use crate::finish::join;
-use crate::pipeline::Writers;
+use crate::parts::{Writers, join};
 use crate::store::RunDir;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};

@@ -1,6 +1,5 @@
 //! Which users may watch what, and use which users' runs, by the caller's user number: the rules of the configuration file.
 
-use crate::access::Role;
 use crate::cgroup;
 use crate::config::{Allow, May};
 use control::{Fault, Problem};
@@ -20,6 +19,21 @@ struct Rule {
     /// Whose runs; `None` for all users'.
     runs_of: Option<Vec<u32>>,
     may: May,
+}
+
+/// A caller's role for a run: the first that applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The user who created it.
+    Owner,
+    /// Root.
+    Root,
+    /// A rule grants control of its owner's runs.
+    Controller,
+    /// A rule grants reading of its owner's runs.
+    Reader,
+    /// Any other user whom the socket lets connect.
+    Member,
 }
 
 impl Rules {

@@ -8,20 +8,22 @@
 use crate::cgroup;
 use crate::clock;
 use crate::config::Observe;
-use crate::daemon::{Daemon, PublishedRun};
+use crate::execute::execute;
 use crate::limits::ROOT;
 use crate::live::{Detail, EndedRequests, Subscriber};
 use crate::publisher::Publisher;
 use crate::recover::recover;
 use crate::rolling::Kept;
-use crate::run::ActiveRun;
+use crate::run::{Kind, Observation, Owner, Run};
+use crate::runs::{PublishedRun, Runs};
 use crate::store::new_run_id;
+use crate::threads::lock;
 use anyhow::{Context, Result};
 use control::{Create, Published, State, Status, WatchedServer};
 use spec::Target;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,7 +43,7 @@ struct Service {
 /// # Errors
 /// When a folder can't be made or a thread not be started.
 pub fn start(
-    daemon: &Arc<Daemon>,
+    runs: &Arc<Runs>,
     observe: Vec<Observe>,
     state_dir: &Path,
     publisher: Publisher,
@@ -56,71 +58,66 @@ pub fn start(
         live.open(Subscriber::Publisher, Detail::Numbers);
         let service = Arc::new(Service { observe, live, problem: Mutex::default() });
         services.push(Arc::clone(&service));
-        let daemon = Arc::clone(daemon);
+        let runs = Arc::clone(runs);
         let name = format!("observe-{}", service.observe.name);
-        threads.push(spawn(&name, move || service.watch(&daemon, &kept))?);
+        threads.push(spawn(&name, move || service.watch(&runs, &kept))?);
     }
-    let daemon = Arc::clone(daemon);
-    threads.push(spawn("publish", move || publish(&daemon, &services, publisher))?);
+    let runs = Arc::clone(runs);
+    threads.push(spawn("publish", move || publish(&runs, &services, publisher))?);
     Ok(threads)
 }
 
 impl Service {
     /// Watches again and again until the daemon drains.
-    fn watch(&self, daemon: &Daemon, kept: &Kept) {
-        self.take_up(daemon, kept);
-        while !daemon.draining.load(Ordering::Relaxed) {
-            let problem = match self.watch_once(daemon, kept) {
+    fn watch(&self, runs: &Runs, kept: &Kept) {
+        self.take_up(runs, kept);
+        while !runs.daemon.draining.load(Ordering::Relaxed) {
+            let problem = match self.watch_once(runs, kept) {
                 Ok(problem) => problem,
                 Err(error) => Some(format!("{error:#}")),
             };
-            if let Ok(mut known) = self.problem.lock() {
-                if let Some(new) = problem.as_ref().filter(|_| *known != problem) {
-                    tracing::warn!("`{}` is not watched: {new}", self.observe.name);
-                }
-                *known = problem;
+            let known = std::mem::replace(&mut *lock(&self.problem), problem.clone());
+            if let Some(new) = problem.as_ref().filter(|_| known != problem) {
+                tracing::warn!("`{}` is not watched: {new}", self.observe.name);
             }
             let again = clock::mono() + AGAIN;
-            while clock::mono() < again && !daemon.draining.load(Ordering::Relaxed) {
+            while clock::mono() < again && !runs.daemon.draining.load(Ordering::Relaxed) {
                 std::thread::sleep(PATIENCE);
             }
         }
     }
 
     /// Moves what a killed daemon had watched and not stored yet to the parts.
-    fn take_up(&self, daemon: &Daemon, kept: &Kept) {
-        let left = daemon.store.list().into_iter().filter(|status| {
+    fn take_up(&self, runs: &Runs, kept: &Kept) {
+        let left = runs.daemon.store.list().into_iter().filter(|status| {
             status.owner == ROOT && status.state == State::Interrupted && status.target == self.observe.name
         });
         for status in left {
-            let Some(directory) = daemon.store.get(&status.run_id) else { continue };
-            let taken = recover(daemon, &directory, &status.run_id).and_then(|()| kept.take_up(&directory));
+            let Some(directory) = runs.daemon.store.get(&status.run_id) else { continue };
+            let taken =
+                recover(&runs.daemon, &directory, &status.run_id).and_then(|()| kept.take_up(&directory));
             let removed = taken.and_then(|()| directory.remove());
             if let Err(error) = removed {
                 let (name, run) = (&self.observe.name, &status.run_id);
                 tracing::warn!("what was left of watching `{name}` stays in run {run}: {error:#}");
             }
-            daemon.store.refresh(&status.run_id);
+            runs.daemon.store.refresh(&status.run_id);
         }
     }
 
     /// Watches until that ends; returns why it did, if that is a failure.
-    fn watch_once(&self, daemon: &Daemon, kept: &Kept) -> Result<Option<String>> {
+    fn watch_once(&self, runs: &Runs, kept: &Kept) -> Result<Option<String>> {
         let target = self.target()?;
         let run_id = new_run_id()?;
-        let run = Arc::new(self.run(daemon, &run_id, target, kept)?);
-        let insert = |run| daemon.active.lock().map(|mut active| active.insert(run_id.clone(), run));
-        insert(Arc::clone(&run)).map_err(|_poisoned| anyhow::anyhow!("the list of runs is broken"))?;
-        daemon.store.refresh(&run_id);
-        run.execute(daemon);
-        let status = run.status.lock().map(|status| status.clone()).ok();
-        if let Ok(mut active) = daemon.active.lock() {
-            active.remove(&run_id);
-        }
+        let run = Arc::new(self.run(runs, &run_id, target, kept)?);
+        runs.insert(&run);
+        execute(runs, &run);
+        let problem = run.status().problem;
+        runs.forget(&run_id);
         // Its records are in parts elsewhere.
         run.directory.remove()?;
-        daemon.store.refresh(&run_id);
-        Ok(status.and_then(|status| status.problem).map(|problem| problem.message))
+        runs.daemon.store.refresh(&run_id);
+        Ok(problem.map(|problem| problem.message))
     }
 
     fn target(&self) -> Result<Target> {
@@ -133,8 +130,8 @@ impl Service {
         Ok(Target::Cgroup(path))
     }
 
-    fn run(&self, daemon: &Daemon, run_id: &str, target: Target, kept: &Kept) -> Result<ActiveRun> {
-        let directory = daemon.store.create(run_id)?;
+    fn run(&self, runs: &Runs, run_id: &str, target: Target, kept: &Kept) -> Result<Run> {
+        let directory = runs.daemon.store.create(run_id)?;
         let (plan, secret_headers) = (self.observe.plan(target), BTreeMap::new());
         let create = Create { plan, secret_headers, addresses: Vec::new() };
         let status = Status {
@@ -149,39 +146,28 @@ impl Service {
             owner: ROOT,
         };
         directory.write_plan(&create, &status)?;
-        Ok(ActiveRun {
-            directory,
-            create: Mutex::new(create),
-            status: Mutex::new(status),
-            client: "the daemon's configuration".to_owned(),
-            stop_request: Mutex::default(),
-            watchers: AtomicUsize::new(0),
-            live: Arc::clone(&self.live),
-            progress_source: Mutex::default(),
-            uid: ROOT,
-            pid: None,
-            touched: Mutex::new(clock::mono()),
-            waiting: Mutex::default(),
-            watched: Mutex::default(),
-            kept: Some(kept.clone()),
-            health: Mutex::default(),
-        })
+        let owner = Owner { uid: ROOT, pid: None, name: "the daemon's configuration".to_owned() };
+        let observation = Observation { kept: Some(kept.clone()), ..Observation::default() };
+        let kind = Kind::Watch(observation);
+        Ok(Run::new(directory, (create.plan, kind), status, owner, Arc::clone(&self.live), Vec::new()))
     }
 
     /// Its state at this moment.
-    fn health(&self, daemon: &Daemon, dropped: u64) -> WatchedServer {
-        let active = daemon.active.lock().map(|active| active.values().cloned().collect::<Vec<_>>());
-        let ours = active.unwrap_or_default().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
-        let health = ours.and_then(|run| run.health.lock().ok().map(|health| health.clone()));
-        let problem = self.problem.lock().ok().and_then(|problem| problem.clone());
+    fn health(&self, runs: &Runs, dropped: u64) -> WatchedServer {
+        let ours = runs.active().into_iter().find(|run| Arc::ptr_eq(&run.live, &self.live));
+        let health = ours.and_then(|run| match &run.kind {
+            Kind::Load(_) => None,
+            Kind::Watch(observation) => Some(lock(&observation.health).clone()),
+        });
         let health = health.unwrap_or_default();
+        let problem = lock(&self.problem).clone();
         let problem = problem.filter(|_| !health.is_watching);
         WatchedServer { name: self.observe.name.clone(), problem, dropped, ..health }
     }
 }
 
 /// Sends to the publisher until it is gone or the daemon is.
-fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher) {
+fn publish(runs: &Runs, services: &[Arc<Service>], mut publisher: Publisher) {
     let mut dropped = vec![0; services.len()];
     loop {
         for (service, dropped) in services.iter().zip(&mut dropped) {
@@ -192,15 +178,15 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
                     return tracing::warn!("the publishing process has ended: nothing is published any more");
                 }
             }
-            let health = service.health(daemon, *dropped);
+            let health = service.health(runs, *dropped);
             if publisher.send(&Published::Watched(health)).and_then(|()| publisher.flush()).is_err() {
                 return tracing::warn!("the publishing process has ended: nothing is published any more");
             }
         }
-        if publish_runs(daemon, &mut publisher).and_then(|()| publisher.flush()).is_err() {
+        if publish_runs(runs, &mut publisher).and_then(|()| publisher.flush()).is_err() {
             return tracing::warn!("the publishing process has ended: nothing is published any more");
         }
-        if daemon.draining.load(Ordering::Relaxed) {
+        if runs.daemon.draining.load(Ordering::Relaxed) {
             return;
         }
         std::thread::sleep(PUBLISH_INTERVAL);
@@ -208,17 +194,8 @@ fn publish(daemon: &Daemon, services: &[Arc<Service>], mut publisher: Publisher)
 }
 
 /// Sends the requests of clients' runs; a run that is over is sent a last time and forgotten.
-fn publish_runs(daemon: &Daemon, publisher: &mut Publisher) -> std::io::Result<()> {
-    let Some(published) = &daemon.published else { return Ok(()) };
-    // A client that creates a run must never wait for a process that does not read.
-    let runs = match published.lock() {
-        Ok(mut runs) => {
-            let over = runs.extract_if(.., |run| Arc::strong_count(&run.live) == 1).collect::<Vec<_>>();
-            over.into_iter().chain(runs.iter().cloned()).collect::<Vec<_>>()
-        }
-        Err(_) => return Ok(()),
-    };
-    for PublishedRun { model, live, dropped: reported } in &runs {
+fn publish_runs(runs: &Runs, publisher: &mut Publisher) -> std::io::Result<()> {
+    for PublishedRun { model, live, dropped: reported } in &runs.to_publish() {
         for request in live.take(Subscriber::Publisher) {
             let all = request.dropped;
             let dropped = all.saturating_sub(reported.swap(all, Ordering::Relaxed));

@@ -9,6 +9,7 @@
 //! one on the same socket.
 
 use crate::privileges::{self, Identity};
+use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,7 +26,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The daemon's end of the socket to the spawner.
@@ -88,7 +89,7 @@ impl Spawner {
 
     /// Lets the spawner end, and with it the guard.
     pub fn close(&self) {
-        let asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let asking = lock(&self.socket);
         rustix::net::shutdown(&asking.socket, Shutdown::Both).ok();
     }
 
@@ -110,7 +111,7 @@ impl Spawner {
     }
 
     fn call(&self, kind: u32, subject: u32, descriptors: &[BorrowedFd<'_>]) -> Result<u32> {
-        let mut asking = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asking = lock(&self.socket);
         asking.last_request = asking.last_request.wrapping_add(1);
         let request = Request { number: asking.last_request, kind, subject, reserved: 0 };
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -190,18 +191,18 @@ fn start(
     if let Some(number) = Pid::from_raw(pid.cast_signed()) {
         // It is not waited for yet, so the number is still its own.
         let handle = pidfd_open(number, PidfdFlags::empty())?;
-        running.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, handle);
+        lock(running).insert(pid, handle);
     }
     let running = Arc::clone(running);
     std::thread::spawn(move || {
         child.wait().ok();
-        running.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        lock(&running).remove(&pid);
     });
     Ok(pid)
 }
 
 fn end(pid: u32, running: &Mutex<BTreeMap<u32, OwnedFd>>) -> u32 {
-    let running = running.lock().unwrap_or_else(PoisonError::into_inner);
+    let running = lock(running);
     let ended = running.get(&pid).map(|process| pidfd_send_signal(process, Signal::KILL));
     if matches!(ended, Some(Ok(()))) { pid } else { 0 }
 }

@@ -4,6 +4,7 @@
 //! STATE/runs/<run id>/   plan.json  inputs/  parts/  spool/  and, when it has ended, the files that clients fetch
 //! ```
 
+use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use common::clock::Anchor;
 use control::{Create, File, State, Status};
@@ -15,7 +16,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The directory of all runs, which belongs to one daemon at a time.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Store {
     /// Looks at a run again: it was made, has ended, or was removed.
     pub fn refresh(&self, run_id: &str) {
         let found = self.get(run_id).map(|run| Known { status: run.status(run_id), bytes: size(&run.path) });
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         match found {
             Some(found) => known.insert(run_id.to_owned(), found),
             None => known.remove(run_id),
@@ -133,13 +134,13 @@ impl Store {
 
     /// The state of a run when it was last looked at.
     pub fn status(&self, run_id: &str) -> Option<Status> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         known.get(run_id).map(|known| known.status.clone())
     }
 
     /// Runs that are there, the oldest first.
     pub fn list(&self) -> Vec<Status> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         let mut runs = known.values().map(|known| known.status.clone()).collect::<Vec<_>>();
         runs.sort_by_key(|status| status.created_unix_seconds);
         runs
@@ -147,7 +148,7 @@ impl Store {
 
     /// Runs of a user, and their bytes.
     pub fn usage(&self, owner: u32) -> (u64, u64) {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         let of_user = known.values().filter(|known| known.status.owner == owner);
         of_user.fold((0, 0), |(runs, bytes), known| (runs + 1, bytes + known.bytes))
     }

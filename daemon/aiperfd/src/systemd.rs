@@ -7,8 +7,8 @@
 //!
 //! Without `LISTEN_FDS` and `NOTIFY_SOCKET` in the environment nothing of this happens.
 
-use crate::daemon::Daemon;
-use crate::run::ActiveRun;
+use crate::runs::Runs;
+use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
@@ -70,12 +70,9 @@ impl Manager {
     }
 
     /// The control socket, if systemd passes it on; only the first call returns it.
-    ///
-    /// # Errors
-    /// When a thread panicked while it held the socket.
-    pub fn listener(&self) -> Result<Option<UnixListener>> {
-        let Ok(mut socket) = self.socket.lock() else { bail!("the socket that systemd passes on is lost") };
-        Ok(socket.take())
+    #[must_use]
+    pub fn listener(&self) -> Option<UnixListener> {
+        lock(&self.socket).take()
     }
 
     /// Whether the control socket is the service manager's, so that it stays when the daemon ends.
@@ -96,18 +93,17 @@ impl Manager {
 
     /// Notifies the watchdog at half its interval, for as long as requests can be served: each notification takes the lock that
     /// every request takes, on the threads that serve them. A daemon that hangs sends none, and systemd restarts it.
-    pub async fn keep_alive(&self, daemon: &Daemon) {
+    pub async fn keep_alive(&self, runs: &Runs) {
         let Some(pause) = self.watchdog else { return };
         let mut ticks = tokio::time::interval(pause);
         loop {
             ticks.tick().await;
-            let Some(running) = running(daemon) else { return };
-            let status = match running {
+            let status = match running(runs) {
                 0 => "Ready for runs".to_owned(),
                 1 => "1 run is in progress".to_owned(),
                 more => format!("{more} runs are in progress"),
             };
-            let is_ending = daemon.draining.load(std::sync::atomic::Ordering::Relaxed);
+            let is_ending = runs.daemon.draining.load(std::sync::atomic::Ordering::Relaxed);
             let states = [NotifyState::Watchdog, NotifyState::Status(&status)];
             self.notify(if is_ending { &states[..1] } else { &states });
         }
@@ -131,11 +127,9 @@ impl Manager {
     }
 }
 
-/// How many runs have not ended yet; none if the list of runs is lost, so that the watchdog gets no more notifications.
-fn running(daemon: &Daemon) -> Option<usize> {
-    let active = daemon.active.lock().ok()?;
-    let is_running = |run: &&Arc<ActiveRun>| run.status.lock().is_ok_and(|status| !status.state.is_final());
-    Some(active.values().filter(is_running).count())
+/// How many runs have not ended yet.
+fn running(runs: &Runs) -> usize {
+    runs.active().iter().filter(|run| !run.state().is_final()).count()
 }
 
 /// The address in `NOTIFY_SOCKET`: a path, or a name without a file after an `@`.
@@ -159,7 +153,7 @@ mod tests {
     #[test]
     fn a_private_daemon_has_no_manager() {
         let none = Manager::none();
-        assert!(none.listener().unwrap().is_none() && !none.owns_socket(), "no socket");
+        assert!(none.listener().is_none() && !none.owns_socket(), "no socket");
         assert_eq!(none.watchdog, None, "no watchdog");
     }
 

@@ -176,10 +176,8 @@ pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
         let found = found.map_err(ExportError::parquet(part))?;
         rows += found.file_metadata().num_rows();
         groups += i64::try_from(found.num_row_groups()).unwrap_or(i64::MAX);
-        let pairs = found.file_metadata().key_value_metadata().into_iter().flatten();
         // Arrow's own pair is written again.
-        let ours = pairs.filter(|pair| pair.key.starts_with("aiperfd."));
-        metadata = ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect();
+        metadata = pairs(&found);
     }
     if groups < 2 || rows / groups >= ROWS_WORTH_COPYING {
         return concat(parts, path);
@@ -224,6 +222,15 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
         writer.into_inner().map_err(ExportError::parquet(path))?.finish()?;
     }
     Ok(())
+}
+
+/// The metadata of a Parquet file about its run, as it was passed to its writer.
+///
+/// # Errors
+/// When the file cannot be opened or is not a Parquet file.
+pub fn metadata(path: &Path) -> Result<Vec<(String, String)>, ExportError> {
+    let found = ParquetMetaDataReader::new().parse_and_finish(&open(path)?);
+    Ok(pairs(&found.map_err(ExportError::parquet(path))?))
 }
 
 /// The rows of a Parquet file, batch by batch.
@@ -316,6 +323,13 @@ fn reader(path: &Path, rows_at_once: usize) -> Result<ParquetRecordBatchReaderBu
 
 fn open(path: &Path) -> Result<File, ExportError> {
     source::open(path, FILE_BYTES_MAX).map_err(ExportError::disk("open", path))
+}
+
+/// The pairs of our own.
+fn pairs(metadata: &ParquetMetaData) -> Vec<(String, String)> {
+    let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let ours = pairs.filter(|pair| pair.key.starts_with("aiperfd."));
+    ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect()
 }
 
 fn properties<R: Row>(limits: &Limits, metadata: &[(String, String)]) -> WriterProperties {

@@ -1,7 +1,7 @@
 //! Clocks of GPUs, and what is missing of their samples.
 
 use super::{Evidence, Found, Rule, degraded, note, number};
-use crate::gpus::POWER_CAP;
+use crate::throttled::POWER_CAP;
 
 /// The rules.
 pub(super) const RULES: &[&Rule] =

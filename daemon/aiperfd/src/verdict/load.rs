@@ -1,7 +1,7 @@
 //! Whether the load was the requested one: an early end, nothing sent or seen, lateness.
 
 use super::{Evidence, Found, Rule, degraded, found, invalid, number, percent, share};
-use crate::supervise::Cause;
+use crate::stopped::Cause;
 use record::Standing;
 
 /// The rules.
@@ -145,7 +145,7 @@ const UNSENT_INVALID: f64 = 0.10;
 
 #[cfg(test)]
 mod tests {
-    use crate::supervise::{Cause, Stopped};
+    use crate::stopped::{Cause, Stopped};
     use crate::verdict::testing::{check, check_text};
     use crate::verdict::{Evidence, Requests};
     use record::Standing::{Degraded, Invalid, Valid};

@@ -16,7 +16,7 @@ mod requests;
 #[cfg(test)]
 mod testing;
 
-use crate::supervise::Stopped;
+use crate::stopped::Stopped;
 pub use docs::markdown;
 use record::{Figure, Reason, Standing, Verdict};
 use std::collections::BTreeMap;
