@@ -5,12 +5,10 @@ use crate::daemon::Daemon;
 use crate::dataset;
 use crate::earlier;
 use crate::follow::Run;
-use crate::gpu_exporters::GpuExporters;
 use crate::gpu_telemetry;
 use crate::interrupt;
-use crate::mlflow::{self, Mlflow};
 use crate::multi_run;
-use crate::network_latency::NetworkLatency;
+use crate::observer::{Observers, Setup};
 use crate::once;
 use crate::plain_file;
 use crate::plan::{Profile, Refusal, plan};
@@ -19,8 +17,6 @@ use crate::progress::Show;
 use crate::report::Reported;
 use crate::series;
 use crate::server_calls::ServerCalls;
-use crate::server_metrics::ServerMetrics;
-use crate::stream::{self, Stream, provider_of};
 use crate::terminal::{print_note, print_result, print_warning};
 use crate::tokenizer_file;
 use crate::upload::Upload;
@@ -29,7 +25,6 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use control::{Create, Created, State};
 use endpoint::Scheme;
-use export::Names;
 use record::Run as Stored;
 use spec::url::shown;
 use spec::{FailOn, Plan, Timestamps, Trust};
@@ -75,9 +70,8 @@ fn dry_run(args: &ProfileArgs, profile: &mut Profile) -> Result<u8> {
     let uploads = read_files(args, profile)?;
     read_inputs(profile, &uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     tokenizer_file::check(profile.tokenizer_dir.as_deref(), args.tokenizer.tokenizer_revision.as_deref())?;
-    ServerCalls::new(profile, &args.endpoint)?;
-    stream::check(&args.telemetry, &profile.plan)?;
-    mlflow::check(&args.telemetry)?;
+    let calls = ServerCalls::new(profile, &args.endpoint)?;
+    Observers::check(Setup { args, profile, calls: &calls })?;
     print_result(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));
     Ok(0)
 }
@@ -103,6 +97,7 @@ fn one(
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
     let inputs = read_inputs(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
+    let observers = Observers::check(Setup { args, profile, calls: &calls })?;
     interrupt::check()?;
     calls.wait_for_models()?;
     let urls = profile.urls.clone();
@@ -113,30 +108,32 @@ fn one(
     let _gone_if_empty = GoneIfEmpty(directory);
     calls.reset_kv_cache()?;
     interrupt::check()?;
-    let profiler = calls.profiler()?;
+    observed(args, profile, inputs, addresses, observers)
+}
+
+/// A run whose server is ready, with its observers.
+fn observed(
+    args: &ProfileArgs,
+    profile: &Profile,
+    inputs: Vec<(&'static str, Upload)>,
+    addresses: Vec<(String, String)>,
+    mut observers: Observers<'_>,
+) -> Result<multi_run::Outcome> {
+    let directory = &profile.artifact_dir;
+    observers.prepare()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let daemon = Daemon::find_or_start(&args.timing.socket, directory);
     let daemon = runtime.block_on(interrupt::or(daemon))??;
-    let provider = provider_of(&args.telemetry, &profile.plan)?;
-    let mlflow = Mlflow::start(&args.telemetry, &provider, directory)?;
-    let mut stream = Stream::of(&args.telemetry, &profile.plan, mlflow.as_ref().map(Mlflow::live))?;
-    let observers = Observers {
-        server_metrics: ServerMetrics::start(&args.telemetry, profile)?,
-        gpu_exporters: GpuExporters::start(&args.telemetry, profile)?,
-        network_latency: NetworkLatency::start(&args.telemetry, &addresses)?,
-    };
+    observers.start(&addresses)?;
     let executed =
-        runtime.block_on(execute(daemon, profile, inputs, addresses, args.output.ui, stream.as_mut()));
+        runtime.block_on(execute(daemon, profile, inputs, addresses, args.output.ui, &mut observers));
     // Results are reported even after a signal; another one still ends the report at once.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-    drop(profiler);
-    let streamed = stream.map(Stream::finish).unwrap_or_default();
-    match &executed {
-        Ok(()) => observers.finish(profile)?,
-        Err(_) => observers.discard(),
+    if executed.is_err() {
+        observers.discard();
     }
     executed?;
-    stream::note(streamed, directory)?;
+    observers.finish(directory)?;
     let reported = Reported::compute(directory)?;
     warn_of_timestamp_source(&reported.run);
     gpu_telemetry::warn_after(&reported.run);
@@ -146,36 +143,9 @@ fn one(
     } else {
         reported.print(args.output.console)?;
     }
-    if let Some(mlflow) = mlflow {
-        mlflow.finish(&reported, directory);
-    }
+    observers.report(&reported);
     let status = status(&reported, profile.plan.output.fail_on);
     Ok((reported, status))
-}
-
-/// Telemetry that is collected from other sources during the run.
-struct Observers {
-    server_metrics: Option<ServerMetrics>,
-    gpu_exporters: Option<GpuExporters>,
-    network_latency: NetworkLatency,
-}
-
-impl Observers {
-    /// Stores what they collected.
-    fn finish(self, profile: &Profile) -> Result<()> {
-        let directory = &profile.artifact_dir;
-        let names = Names::new(profile.plan.output.export_prefix.as_deref())?;
-        self.server_metrics.into_iter().for_each(|server_metrics| server_metrics.finish(directory));
-        self.gpu_exporters.into_iter().for_each(|gpu_exporters| gpu_exporters.finish(directory));
-        self.network_latency.finish(directory, &names);
-        Ok(())
-    }
-
-    /// Discards what they collected.
-    fn discard(self) {
-        self.server_metrics.into_iter().for_each(ServerMetrics::discard);
-        self.gpu_exporters.into_iter().for_each(GpuExporters::discard);
-    }
 }
 
 /// Removes the artifact directory if a run left it empty; files in it existed before, or are worth keeping.
@@ -194,7 +164,7 @@ async fn execute(
     inputs: Vec<(&'static str, Upload)>,
     addresses: Vec<(String, String)>,
     ui: Ui,
-    mut stream: Option<&mut Stream>,
+    observers: &mut Observers<'_>,
 ) -> Result<()> {
     let mut create =
         Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
@@ -208,15 +178,12 @@ async fn execute(
         for (name, upload) in inputs {
             client.put(&format!("{path}/inputs/{name}"), upload).await?;
         }
-        let live = match &mut stream {
-            Some(stream) => Some(stream.follow(&run).await?),
-            None => None,
-        };
+        let tasks = observers.follow(&run).await?;
         run.start().await?;
-        anyhow::Ok(live)
+        anyhow::Ok(tasks)
     };
-    let live = match interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
-        Ok(live) => live,
+    let tasks = match interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
+        Ok(tasks) => tasks,
         Err(error) => {
             run.give_up().await;
             return Err(error);
@@ -226,18 +193,17 @@ async fn execute(
     let mut show = Show::new(ui);
     let ended = run.until(State::is_final, |progress| {
         show.update(progress);
-        stream.iter().for_each(|stream| stream.progress(progress));
+        observers.progress(progress);
     });
     let ended = ended.await;
     show.finish();
     ended?;
-    if let Some(live) = live {
+    for task in tasks {
         // It ends with the run; what it did not receive is still in the records.
-        tokio::time::timeout(LIVE_PATIENCE, live).await.ok();
+        tokio::time::timeout(LIVE_PATIENCE, task).await.ok();
     }
-    let kept: &[&str] =
-        if stream.is_some_and(|stream| stream.logs_to_mlflow()) { &[earlier::MLFLOW] } else { &[] };
-    earlier::remove(&profile.artifact_dir, profile.plan.output.export_prefix.as_deref(), kept)?;
+    let prefix = profile.plan.output.export_prefix.as_deref();
+    earlier::remove(&profile.artifact_dir, prefix, &observers.files())?;
     run.fetch(&profile.artifact_dir).await
 }
 

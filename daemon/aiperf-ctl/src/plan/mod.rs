@@ -10,6 +10,8 @@ pub(crate) mod output;
 mod pairs;
 mod phases;
 mod secret;
+#[cfg(test)]
+pub(crate) mod testing;
 mod timing;
 
 pub(crate) use secret::redacted;
@@ -119,19 +121,12 @@ fn refuse<T>(why: impl Into<String>) -> Checked<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::testing::profile_of;
     use super::*;
-    use crate::args::{Command, Unparsed, parse};
-    use std::ffi::OsString;
 
     fn parsed(line: &str) -> Result<Profile, String> {
-        let words = line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let given = words.iter().map(OsString::from).collect::<Vec<_>>();
-        let args = parse(&given).map_err(|error| match error {
-            Unparsed::Clap(error) => error.to_string(),
-            Unparsed::Refused(why) => why,
-        })?;
-        let Command::Profile(profile) = args.command else { panic!("profile") };
-        plan(&profile, &words).map_err(|refusal| refusal.0)
+        let flags = line.strip_prefix("aiperf-ctl profile").expect("a profile");
+        profile_of(flags).map(|(_, profile)| profile)
     }
 
     fn check(flags: &str, expected: &str) {
