@@ -210,8 +210,11 @@ mod tests {
         check("-b 0", "must be at least 1");
         check("--system-prompt=", "--system-prompt is empty");
         check("--video-audio-sample-rate 7", "from 8 to 96 kHz");
-        check("--request-content-type multipart/form-data", "chat are JSON");
-        check("--endpoint-type image_edit --request-content-type application/json", "image_edit are forms");
+        check("--request-content-type multipart/form-data", "chat requests are JSON");
+        check(
+            "--endpoint-type image_edit --request-content-type application/json",
+            "image_edit requests are forms",
+        );
         check("--slice-duration 0", "must be greater than 0");
         for prefix in ["../x", "/etc/x", "a/b", "..", "run", "inputs.json"] {
             check(
