@@ -213,6 +213,21 @@ impl Reported {
         })
     }
 
+    /// A run with these requests, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_requests(run: Run, requests: Vec<Request>) -> Result<Self> {
+        let exchange =
+            |request| export::Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
+        let imported = Imported {
+            run,
+            exchanges: requests.into_iter().map(exchange).collect(),
+            summary: Value::Null,
+            utc_offset_seconds: 0,
+            warnings: Vec::new(),
+        };
+        Self::of_foreign(Path::new(""), imported, |_| Ok(()))
+    }
+
     /// Writes every file that the run is configured with.
     pub(crate) fn write(&self, directory: &Path) -> Result<()> {
         self.write_formats(directory, &[])
