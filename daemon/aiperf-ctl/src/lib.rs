@@ -1,9 +1,10 @@
 //! The client: reads the user's files, starts runs, shows progress, writes results.
 //!
 //! ```text
-//! args ──▶ plan ──▶ profile ──▶ daemon (found, or started for the run) ──▶ client (HTTP over a unix socket)
-//!                      │             progress ◀── lines ──┘
-//!                      └──▶ report: Parquet ──▶ metric ──▶ export ──▶ files and console
+//! args ──▶ plan ──▶ profile ──▶ session ──▶ daemon (found, or started for the run) ──▶ client (HTTP over a unix socket)
+//!                    multi_run ─┘  │  │           progress, observers ◀── lines ──┘
+//!                                  │  └──▶ report: Parquet ──▶ metric ──▶ export ──▶ files and console
+//!                                  └──▶ observer: telemetry from elsewhere, results to elsewhere
 //! ```
 #![forbid(unsafe_code)]
 
@@ -20,15 +21,13 @@ mod dataset;
 mod doctor;
 mod earlier;
 mod follow;
-mod gpu_exporters;
 mod gpu_report;
 mod gpu_telemetry;
 mod interrupt;
 mod memory;
-mod mlflow;
 mod multi_run;
-mod network_latency;
 mod observe;
+mod observer;
 mod once;
 mod plain_file;
 mod plan;
@@ -41,8 +40,7 @@ mod response_texts;
 mod runs;
 mod series;
 mod server_calls;
-mod server_metrics;
-mod stream;
+mod session;
 mod terminal;
 mod tokenizer_file;
 mod trace;

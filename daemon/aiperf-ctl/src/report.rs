@@ -6,8 +6,8 @@ use crate::daemon::Daemon;
 use crate::gpu_report;
 use crate::interrupt::Scratch;
 use crate::memory;
-use crate::mlflow;
-use crate::network_latency::stored_mean_ms;
+use crate::observer::mlflow;
+use crate::observer::network_latency::stored_mean_ms;
 use crate::plan::{Refusal, output};
 use crate::response_texts::ResponseTexts;
 use crate::runs::fetch;
@@ -211,6 +211,21 @@ impl Reported {
             source: Some(directory.to_owned()),
             utc_offset_seconds,
         })
+    }
+
+    /// A run with these requests, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_requests(run: Run, requests: Vec<Request>) -> Result<Self> {
+        let exchange =
+            |request| export::Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
+        let imported = Imported {
+            run,
+            exchanges: requests.into_iter().map(exchange).collect(),
+            summary: Value::Null,
+            utc_offset_seconds: 0,
+            warnings: Vec::new(),
+        };
+        Self::of_foreign(Path::new(""), imported, |_| Ok(()))
     }
 
     /// Writes every file that the run is configured with.

@@ -1,10 +1,11 @@
-//! Sends the server control requests apart from the load: checks that the model is ready, resets its cache, runs its profiler.
+//! Sends the server control requests apart from the load: checks that the model is ready, resets its cache. The profiler's
+//! are in `observer/profiler.rs`.
 
 use crate::args::EndpointArgs;
 use crate::clock;
 use crate::interrupt;
 use crate::plan::Profile;
-use crate::terminal::{print_note, print_warning};
+use crate::terminal::print_note;
 use crate::trust::tls;
 use anyhow::{Context, Result, bail};
 use common::clock::DurationNs;
@@ -21,9 +22,6 @@ pub(crate) struct ServerCalls<'a> {
     args: &'a EndpointArgs,
     agent: Agent,
 }
-
-/// Stops the server's profiler on drop.
-pub(crate) struct ServerProfiler<'a>(Option<&'a ServerCalls<'a>>);
 
 impl<'a> ServerCalls<'a> {
     pub(crate) fn new(profile: &'a Profile, args: &'a EndpointArgs) -> Result<Self> {
@@ -145,28 +143,8 @@ impl<'a> ServerCalls<'a> {
         self.everywhere(path, patience).context("--reset-kv-cache: the server did not reset its cache")
     }
 
-    /// Starts every server's profiler, if requested.
-    pub(crate) fn profiler(&'a self) -> Result<ServerProfiler<'a>> {
-        let args = self.args;
-        let is_wanted = args.server_profiler
-            || args.server_profiler_start_path.is_some()
-            || args.server_profiler_stop_path.is_some()
-            || args.server_profiler_timeout_seconds.is_some();
-        if !is_wanted {
-            return Ok(ServerProfiler(None));
-        }
-        let path = self.args.server_profiler_start_path.as_deref().unwrap_or("/start_profile");
-        self.everywhere(path, self.profiler_patience())
-            .context("--server-profiler: the server's profiler did not start")?;
-        Ok(ServerProfiler(Some(self)))
-    }
-
-    fn profiler_patience(&self) -> Duration {
-        self.args.server_profiler_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64)
-    }
-
     /// Sends a request to a path of every server, or once to a full URL.
-    fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
+    pub(crate) fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
         if path.contains("://") {
             return self.order(path, "", patience);
         }
@@ -224,17 +202,6 @@ impl<'a> ServerCalls<'a> {
     }
 }
 
-impl Drop for ServerProfiler<'_> {
-    fn drop(&mut self) {
-        if let Some(calls) = self.0 {
-            let path = calls.args.server_profiler_stop_path.as_deref().unwrap_or("/stop_profile");
-            if let Err(error) = calls.everywhere(path, calls.profiler_patience()) {
-                print_warning(&format!("--server-profiler: the server's profiler did not stop: {error:#}"));
-            }
-        }
-    }
-}
-
 fn succeeded(status: StatusCode) -> Result<()> {
     if !status.is_success() {
         bail!("it responds with status {}", status.as_u16());
@@ -242,11 +209,11 @@ fn succeeded(status: StatusCode) -> Result<()> {
     Ok(())
 }
 
+/// Default timeout of one request.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A limit that no list of models reaches.
 const BODY_BYTES_MAX: u64 = 16 << 20;
 const NOT_FOUND: u16 = 404;
 /// Statuses from here on mean that the server cannot respond.
 const SERVER_ERRORS: u16 = 500;
 const MODELS_PATH: &str = "/v1/models";
-/// Default timeout of one request.
-const PATIENCE: Duration = Duration::from_secs(30);

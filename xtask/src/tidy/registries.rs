@@ -43,6 +43,12 @@ const REGISTRIES: &[Registry] = &[
         named: ("write: ", "::"),
     },
     Registry {
+        folder: "daemon/aiperf-ctl/src/observer/",
+        marker: "impl Observer for ",
+        list: "daemon/aiperf-ctl/src/observer/mod.rs",
+        named: ("", "::check"),
+    },
+    Registry {
         folder: "daemon/metric/src/",
         marker: "const METRIC: Metric",
         list: "daemon/metric/src/registry.rs",

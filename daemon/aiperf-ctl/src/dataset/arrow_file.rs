@@ -213,7 +213,7 @@ mod tests {
         let mut claims = vec![0xff; 4];
         claims.extend(i32::MAX.to_le_bytes());
         assert!(
-            kind_of(&claims).unwrap_err().contains("claim 2147483647 bytes"),
+            kind_of(&claims).unwrap_err().contains("claims 2147483647 bytes"),
             "two gigabytes of metadata"
         );
         let mut footer = b"ARROW1\0\0".to_vec();

@@ -13,7 +13,7 @@ use crate::FAILED;
 use crate::args::{MultiRunArgs, ProfileArgs};
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{Profile, Refusal};
-use crate::report::Reported;
+use crate::session::{Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
 use aggregate::{Aggregate, Failed};
 use anyhow::{Result, bail};
@@ -24,9 +24,6 @@ use metric::Report;
 use std::path::Path;
 use std::time::Duration;
 
-/// One run: its results, and the exit status that it would have on its own.
-pub(crate) type Outcome = (Reported, u8);
-
 /// Checks the arguments for convergence.
 ///
 /// # Errors
@@ -36,11 +33,10 @@ pub(crate) fn check(args: &MultiRunArgs) -> Result<(), Refusal> {
 }
 
 /// Runs the set number of times, or until runs converge; returns the exit status of the worst run.
-pub(crate) fn run(
-    args: &ProfileArgs,
-    profile: &Profile,
-    one: impl Fn(&Profile) -> Result<Outcome>,
-) -> Result<u8> {
+///
+/// # Errors
+/// When no run succeeded, or the aggregates cannot be written.
+pub(crate) fn run(args: &ProfileArgs, profile: &Profile, session: &impl Session) -> Result<u8> {
     let multi = &args.multi_run;
     let directory = &profile.artifact_dir;
     let mut series = Series { criterion: Criterion::of(multi)?, ..Series::default() };
@@ -49,13 +45,13 @@ pub(crate) fn run(
     for number in 1..=multi.num_profile_runs {
         if number > 1 && multi.profile_run_cooldown_seconds > 0.0 {
             print_note(&format!("waiting {} s before the next run", multi.profile_run_cooldown_seconds));
-            if interrupt::pause(Duration::from_secs_f64(multi.profile_run_cooldown_seconds)).is_err() {
+            if session.pause(Duration::from_secs_f64(multi.profile_run_cooldown_seconds)).is_err() {
                 break;
             }
         }
         let label = format!("run_{number:04}");
         print_note(&format!("run {number} of {}", multi.num_profile_runs));
-        match one(&of_run(profile, multi, args.input.random_seed, number)) {
+        match session.run(&of_run(profile, multi, args.input.random_seed, number)) {
             Ok(outcome) => series.take(label, outcome)?,
             Err(error) if error.is::<Interrupted>() => break,
             Err(error) => {
@@ -64,7 +60,7 @@ pub(crate) fn run(
                 series.failed.push(Failed { label, error: format!("{error:#}") });
             }
         }
-        if interrupt::received().is_some() {
+        if session.interrupted().is_some() {
             break;
         }
         if let Some(how) = series.agreement() {
@@ -72,7 +68,7 @@ pub(crate) fn run(
             break;
         }
     }
-    series.finish(multi, directory)
+    series.finish(multi, directory, session)
 }
 
 /// The runs completed so far.
@@ -87,7 +83,7 @@ struct Series {
 }
 
 impl Series {
-    fn take(&mut self, label: String, (reported, status): Outcome) -> Result<()> {
+    fn take(&mut self, label: String, Outcome { reported, status }: Outcome) -> Result<()> {
         self.worst = self.worst.max(status);
         if let Some(error) = reported.no_response() {
             self.failed.push(Failed { label, error });
@@ -119,10 +115,10 @@ impl Series {
     }
 
     /// Writes the aggregates of the runs.
-    fn finish(self, multi: &MultiRunArgs, directory: &Path) -> Result<u8> {
+    fn finish(self, multi: &MultiRunArgs, directory: &Path, session: &impl Session) -> Result<u8> {
         let Self { runs, failed, worst, criterion, collated, .. } = self;
         if runs.is_empty() {
-            interrupt::check()?;
+            session.interrupted().map_or(Ok(()), Err)?;
             bail!("no run succeeded");
         }
         let to = Folder::make(directory)?.within("aggregate")?;
@@ -135,7 +131,7 @@ impl Series {
         aggregate.write(&to)?;
         print_result(&aggregate.table());
         print_result(&format!("Results are in {}\n", directory.display()));
-        Ok(interrupt::received().map_or(worst, Interrupted::status))
+        Ok(session.interrupted().map_or(worst, Interrupted::status))
     }
 }
 
@@ -159,3 +155,121 @@ fn of_run(profile: &Profile, multi: &MultiRunArgs, seed: Option<u64>, number: u3
 
 /// AIPerf's default seed for several runs.
 const CONSISTENT_SEED: u64 = 42;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::profile_of;
+    use crate::session::fake::{FakeSession, Step};
+    use serde_json::Value;
+
+    /// What a command with these flags made of a session.
+    struct Made {
+        /// The exit status, or the error.
+        status: Result<u8>,
+        /// The aggregates' description of the runs; `null` if there are no aggregates.
+        metadata: Value,
+        session: FakeSession,
+    }
+
+    fn made(flags: &str, script: &[Step]) -> Made {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("artifacts");
+        let flags = format!("--model m --artifact-dir {} {flags}", directory.display());
+        let (args, profile) = profile_of(&flags).unwrap();
+        let session = FakeSession::of(script);
+        let status = run(&args, &profile, &session);
+        let aggregate = directory.join("aggregate/profile_export_aiperf_aggregate.json");
+        let aggregate = export::source::read(&aggregate, 1 << 20);
+        let aggregate = aggregate.map_or(Value::Null, |text| serde_json::from_slice(&text).unwrap());
+        Made { status, metadata: aggregate["metadata"].clone(), session }
+    }
+
+    /// Checks the exit status, and which runs the aggregates are of.
+    #[track_caller]
+    fn check(flags: &str, script: &[Step], status: u8, labels: &[&str]) -> Made {
+        let made = made(flags, script);
+        let result = made.status.as_ref().map_err(|error| format!("{error:#}"));
+        assert_eq!(result, Ok(&status), "{flags} {script:?}");
+        assert_eq!(made.metadata["run_labels"], serde_json::json!(labels), "{flags} {script:?}");
+        assert!(made.session.is_over(), "every step of {script:?} happens");
+        made
+    }
+
+    #[test]
+    fn a_load_is_repeated() {
+        let flags = "--num-profile-runs 3 --profile-run-cooldown-seconds 7 --request-count 2 --warmup-request-count 1";
+        let three = [Step::Completes(&[10, 12]); 3];
+        let Made { session, .. } = check(flags, &three, 0, &["run_0001", "run_0002", "run_0003"]);
+        assert_eq!(session.pauses.take(), [Duration::from_secs(7); 2], "before each run except the first");
+        let runs = session.runs.take();
+        let phases = runs.iter().map(|run| run.plan.load.phases.len()).collect::<Vec<_>>();
+        assert_eq!(phases, [2, 1, 1], "only the first warms up");
+        assert!(runs.iter().all(|run| run.plan.random_seed == CONSISTENT_SEED), "the same requests");
+        let folders = runs.iter().map(|run| run.artifact_dir.file_name().unwrap().to_owned());
+        assert_eq!(folders.collect::<Vec<_>>(), ["run_0001", "run_0002", "run_0003"], "one for each");
+    }
+
+    #[test]
+    fn the_worst_run_decides_the_status() {
+        let good = Step::Completes(&[10, 12]);
+        let script = [good, Step::CompletesWith(crate::VERDICT, &[10, 12]), good];
+        check("--num-profile-runs 3", &script, crate::VERDICT, &["run_0001", "run_0002", "run_0003"]);
+    }
+
+    #[test]
+    fn runs_end_when_they_have_converged() {
+        let flags = "--num-profile-runs 5 --convergence-metric request_latency";
+        let three = [Step::Completes(&[100, 102]), Step::Completes(&[101, 103]), Step::Completes(&[99, 101])];
+        check(flags, &three, 0, &["run_0001", "run_0002", "run_0003"]);
+        let all = ["run_0001", "run_0002", "run_0003", "run_0004", "run_0005"];
+        let far_apart: [&[u64]; 5] = [&[100], &[400], &[90], &[600], &[20]];
+        check(flags, &far_apart.map(Step::Completes), 0, &all);
+    }
+
+    #[test]
+    fn a_failing_run_does_not_end_the_others() {
+        let good = Step::Completes(&[10, 12]);
+        let script = [good, Step::Fails("no server responds"), Step::GetsNoResponse, good];
+        let made = check("--num-profile-runs 4", &script, FAILED, &["run_0001", "run_0004"]);
+        let failed = made.metadata["failed_runs"].as_array().unwrap();
+        let named =
+            |run: &Value| format!("{}: {}", run["label"].as_str().unwrap(), run["error"].as_str().unwrap());
+        let failed = failed.iter().map(named).collect::<Vec<_>>();
+        assert_eq!(failed[0], "run_0002: no server responds", "{failed:?}");
+        assert!(failed[1].starts_with("run_0003: ") && failed[1].contains("overloaded"), "{failed:?}");
+    }
+
+    #[test]
+    fn without_any_run_there_is_no_result() {
+        let made = made("--num-profile-runs 2", &[Step::Fails("one"), Step::Fails("two")]);
+        assert_eq!(made.status.unwrap_err().to_string(), "no run succeeded", "both were tried");
+        assert_eq!(made.metadata, Value::Null, "no aggregates");
+    }
+
+    #[test]
+    fn a_signal_ends_the_repetition() {
+        let (repeated, good) = ("--num-profile-runs 5", Step::Completes(&[10, 12]));
+        let paused = "--num-profile-runs 5 --profile-run-cooldown-seconds 60";
+        // During the wait between two runs.
+        check(paused, &[good, Step::PauseEnds], 143, &["run_0001"]);
+        // During a run or its report: what it measured until then counts.
+        check(paused, &[good, Step::IsStopped(&[11])], 143, &["run_0001", "run_0002"]);
+        check(repeated, &[Step::IsStopped(&[11])], 143, &["run_0001"]);
+        // Between two runs, or while the server of a later one is waited for.
+        check(repeated, &[good, Step::DoesNotStart], 143, &["run_0001"]);
+        // A run that failed before is no reason to lose the others.
+        check(repeated, &[good, Step::Fails("gone"), Step::DoesNotStart], 143, &["run_0001"]);
+    }
+
+    #[test]
+    fn a_signal_before_the_first_result_is_the_reason() {
+        for script in [&[Step::DoesNotStart][..], &[Step::Fails("gone"), Step::DoesNotStart]] {
+            let made = made("--num-profile-runs 5", script);
+            let error = made.status.unwrap_err();
+            assert!(error.is::<Interrupted>(), "{script:?}: {error:#}");
+            assert_eq!(made.metadata, Value::Null, "no aggregates");
+            assert!(made.session.is_over(), "no further run");
+        }
+    }
+}

@@ -10,6 +10,8 @@ pub(crate) mod output;
 mod pairs;
 mod phases;
 mod secret;
+#[cfg(test)]
+pub(crate) mod testing;
 mod timing;
 
 pub(crate) use secret::redacted;
@@ -119,19 +121,12 @@ fn refuse<T>(why: impl Into<String>) -> Checked<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::testing::profile_of;
     use super::*;
-    use crate::args::{Command, Unparsed, parse};
-    use std::ffi::OsString;
 
     fn parsed(line: &str) -> Result<Profile, String> {
-        let words = line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let given = words.iter().map(OsString::from).collect::<Vec<_>>();
-        let args = parse(&given).map_err(|error| match error {
-            Unparsed::Clap(error) => error.to_string(),
-            Unparsed::Refused(why) => why,
-        })?;
-        let Command::Profile(profile) = args.command else { panic!("profile") };
-        plan(&profile, &words).map_err(|refusal| refusal.0)
+        let flags = line.strip_prefix("aiperf-ctl profile").expect("a profile");
+        profile_of(flags).map(|(_, profile)| profile)
     }
 
     fn check(flags: &str, expected: &str) {
@@ -215,8 +210,11 @@ mod tests {
         check("-b 0", "must be at least 1");
         check("--system-prompt=", "--system-prompt is empty");
         check("--video-audio-sample-rate 7", "from 8 to 96 kHz");
-        check("--request-content-type multipart/form-data", "chat are JSON");
-        check("--endpoint-type image_edit --request-content-type application/json", "image_edit are forms");
+        check("--request-content-type multipart/form-data", "chat requests are JSON");
+        check(
+            "--endpoint-type image_edit --request-content-type application/json",
+            "image_edit requests are forms",
+        );
         check("--slice-duration 0", "must be greater than 0");
         for prefix in ["../x", "/etc/x", "a/b", "..", "run", "inputs.json"] {
             check(

@@ -10,8 +10,11 @@ mod export;
 mod files;
 mod numbers;
 
+use super::stream::provider_of;
+use super::{Checked, Observer, Setup, Start};
 use crate::args::{ReportArgs, TelemetryArgs};
 use crate::clock::{self, Moment};
+use crate::earlier;
 use crate::interrupt;
 use crate::plan::Refusal;
 use crate::report::Reported;
@@ -25,8 +28,18 @@ use std::time::Duration;
 use telemetry_out::LiveRun;
 use telemetry_out::mlflow::{Credentials, LogError, RunInfo, Status, Tracking};
 
+/// The log of a run in MLflow.
+struct Mlflow<'a> {
+    args: &'a TelemetryArgs,
+    directory: &'a Path,
+    provider: String,
+    /// The flags' settings, until a run is created.
+    wanted: Option<Wanted>,
+    run: Option<OpenRun>,
+}
+
 /// An MLflow run in progress.
-pub(crate) struct Mlflow {
+struct OpenRun {
     tracking: Tracking,
     run: RunInfo,
     /// Whether the user set the run's name.
@@ -36,8 +49,36 @@ pub(crate) struct Mlflow {
     is_over: bool,
 }
 
-/// An MLflow run dropped without results is marked as failed.
-impl Drop for Mlflow {
+/// Checks the flags for logging a run, without contacting the server.
+pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
+    let args = &setup.args.telemetry;
+    let Some(wanted) = wanted(args)? else { return Ok(None) };
+    let provider = provider_of(args, &setup.profile.plan)?;
+    let directory = setup.profile.artifact_dir.as_path();
+    Ok(Some(Box::new(Mlflow { args, directory, provider, wanted: Some(wanted), run: None })))
+}
+
+impl Observer for Mlflow<'_> {
+    fn start(&mut self, start: &mut Start<'_>) -> Result<()> {
+        let Some(wanted) = self.wanted.take() else { return Ok(()) };
+        self.run = OpenRun::start(self.args, wanted, &self.provider, self.directory)?;
+        start.live_run = self.run.as_ref().map(OpenRun::live);
+        Ok(())
+    }
+
+    fn files(&self) -> &'static [&'static str] {
+        if self.run.is_some() { &[earlier::MLFLOW] } else { &[] }
+    }
+
+    fn report(&mut self, reported: &Reported) {
+        if let Some(run) = self.run.take() {
+            run.finish(reported, self.directory);
+        }
+    }
+}
+
+/// A run dropped without results is marked as failed.
+impl Drop for OpenRun {
     fn drop(&mut self) {
         if !self.is_over {
             warn_of(self.tracking.end_run(&self.run.run_id, Status::Failed, now_ms(), None));
@@ -45,10 +86,9 @@ impl Drop for Mlflow {
     }
 }
 
-impl Mlflow {
-    /// Creates a run, if logging to MLflow is requested and the server responds.
-    pub(crate) fn start(args: &TelemetryArgs, provider: &str, directory: &Path) -> Result<Option<Self>> {
-        let Some(wanted) = wanted(args)? else { return Ok(None) };
+impl OpenRun {
+    /// Creates a run, if the server responds.
+    fn start(args: &TelemetryArgs, wanted: Wanted, provider: &str, directory: &Path) -> Result<Option<Self>> {
         let Wanted { tags, files, tracking, timeout } = wanted;
         let checked = tracking.clone();
         if let Err(error) = interrupt::unless(move || checked.check())? {
@@ -108,12 +148,12 @@ impl Mlflow {
     }
 
     /// Where live metrics are sent.
-    pub(crate) fn live(&self) -> LiveRun {
+    fn live(&self) -> LiveRun {
         LiveRun { tracking: self.tracking.clone(), run_id: self.run.run_id.clone(), now_ms }
     }
 
     /// Uploads the run's results, and ends it; a failure never fails the run.
-    pub(crate) fn finish(mut self, reported: &Reported, directory: &Path) {
+    fn finish(mut self, reported: &Reported, directory: &Path) {
         self.is_over = true;
         let Self { tracking, run, is_named, files, export, .. } = &mut self;
         let status = if reported.run.was_cancelled { Status::Killed } else { Status::Finished };
@@ -221,14 +261,6 @@ fn known_parent(given: Option<&str>, tracking: &Tracking) -> Result<Option<Strin
         }
         Err(error) => Err(error),
     }
-}
-
-/// Checks the flags for logging a run, without contacting the server.
-///
-/// # Errors
-/// What is wrong, and with which flag.
-pub(crate) fn check(args: &TelemetryArgs) -> Result<()> {
-    wanted(args).map(drop)
 }
 
 /// The MLflow settings of the flags.

@@ -1,106 +1,89 @@
 //! Streams results to an OpenTelemetry collector and to MLflow during the run.
 
+use super::{Checked, Following, Observer, Setup, Start};
 use crate::args::TelemetryArgs;
-use crate::follow::Run as Followed;
+use crate::follow::Run;
 use crate::plan::Refusal;
-use crate::report::read_run;
 use crate::terminal::print_warning;
 use anyhow::Result;
 use control::{LiveRequest, Progress};
 use endpoint::{Scheme, target};
-use export::Folder;
-use record::{Run, Streamed};
+use record::Streamed;
 use spec::Plan;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use telemetry_out::{
-    Collector, Domains, Endpoint, Event, Exports, LiveRun, Sender, Server, Settings, Summary, USUAL_ROOM,
-    provider,
+    Collector, Domains, Endpoint, Event, Exports, Sender, Server, Settings, Summary, USUAL_ROOM, provider,
 };
 use tokio::task::JoinHandle;
 
 /// The exporters of a run.
-pub(crate) struct Stream {
+struct Stream {
     /// The sender's settings, until it is started with the run's name.
     settings: Option<Settings>,
     sender: Option<Arc<Sender>>,
     domains: Domains,
-    logs_to_mlflow: bool,
     /// Requests that the daemon dropped because this program's queue was full.
     not_received: Arc<AtomicU64>,
+    /// What was exported, once the run is over.
+    streamed: Vec<Streamed>,
 }
 
-impl Stream {
-    /// The exporters set by the flags, if any.
-    pub(crate) fn of(args: &TelemetryArgs, plan: &Plan, mlflow: Option<LiveRun>) -> Result<Option<Self>> {
-        let otlp = collector(args, plan)?;
-        if otlp.is_none() && mlflow.is_none() {
-            return Ok(None);
+pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
+    let (args, plan) = (&setup.args.telemetry, &setup.profile.plan);
+    let otlp = named(args, plan)?;
+    if otlp.is_none() && args.mlflow_tracking_uri.is_none() {
+        return Ok(None);
+    }
+    let domains = domains(&args.stream);
+    let settings = Settings {
+        domains,
+        attributes: attributes(args, plan)?,
+        otlp,
+        mlflow: None,
+        server: server(plan)?,
+        room: room()?,
+        warn: print_warning,
+    };
+    Ok(Some(Box::new(Stream {
+        settings: Some(settings),
+        sender: None,
+        domains,
+        not_received: Arc::default(),
+        streamed: Vec::new(),
+    })))
+}
+
+impl Observer for Stream {
+    fn start(&mut self, start: &mut Start<'_>) -> Result<()> {
+        let Some(mut settings) = self.settings.take() else { return Ok(()) };
+        settings.otlp = settings.otlp.filter(is_reachable);
+        settings.mlflow = start.live_run.take();
+        if settings.otlp.is_none() && settings.mlflow.is_none() {
+            return Ok(());
         }
-        let domains = domains(&args.stream);
-        let logs_to_mlflow = mlflow.is_some();
         // Where cores are few, streaming results has lower priority than sending requests.
         rustix::process::nice(NICE_INCREMENT).ok();
-        let settings = Settings {
-            domains,
-            attributes: attributes(args, plan)?,
-            otlp,
-            mlflow,
-            server: server(plan)?,
-            room: room()?,
-            warn: print_warning,
-        };
-        let settings = Some(settings);
-        Ok(Some(Self { settings, sender: None, domains, logs_to_mlflow, not_received: Arc::default() }))
+        self.settings = Some(settings);
+        Ok(())
     }
 
-    /// Whether the run is logged to MLflow live.
-    pub(crate) const fn logs_to_mlflow(&self) -> bool {
-        self.logs_to_mlflow
+    fn follow<'a>(&'a mut self, run: &'a Run) -> Following<'a> {
+        Box::pin(self.subscribe(run))
     }
 
-    /// Starts exporting a run; subscribes to each completed request of its daemon.
-    pub(crate) async fn follow(&mut self, run: &Followed) -> Result<JoinHandle<()>> {
-        let Some(mut settings) = self.settings.take() else { return Ok(tokio::spawn(async {})) };
-        let resource = settings.otlp.iter_mut().map(|collector| &mut collector.resource);
-        resource.for_each(|resource| resource.push(("aiperf.benchmark.id".to_owned(), run.run_id.clone())));
-        let sender = Arc::new(Sender::start(settings)?);
-        self.sender = Some(Arc::clone(&sender));
-        let path = match self.domains {
-            Domains { spans: true, .. } => format!("{}/requests?stages", run.path()),
-            Domains { requests: true, .. } => format!("{}/requests", run.path()),
-            _ => return Ok(tokio::spawn(async {})),
-        };
-        let mut lines = run.daemon.client.lines(&path).await?;
-        let not_received = Arc::clone(&self.not_received);
-        let mut needs_stages = self.domains.spans;
-        Ok(tokio::spawn(async move {
-            while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
-                if std::mem::take(&mut needs_stages) && request.stages.is_empty() {
-                    print_warning(
-                        "--stream spans: the daemon's version does not report stages, so no spans are exported",
-                    );
-                }
-                not_received.store(request.dropped, Ordering::Relaxed);
-                sender.offer(Event::Request(request));
-            }
-        }))
-    }
-
-    /// Exports the run's progress.
-    pub(crate) fn progress(&self, progress: &Progress) {
+    fn progress(&self, progress: &Progress) {
         if let Some(sender) = self.sender.as_ref().filter(|_| self.domains.timing) {
             sender.offer(Event::Progress(progress.clone()));
         }
     }
 
     /// Sends what is queued, and warns about what was not delivered.
-    pub(crate) fn finish(self) -> Vec<Streamed> {
-        let Some(sender) = self.sender else { return Vec::new() };
+    fn finish(&mut self) {
+        let Some(sender) = self.sender.take() else { return };
         let Some(sender) = Arc::into_inner(sender) else {
             print_warning("the last queued results were not exported");
-            return Vec::new();
+            return;
         };
         let not_received = self.not_received.load(Ordering::Relaxed);
         if not_received > 0 {
@@ -124,41 +107,56 @@ impl Stream {
                 }
                 Streamed { to, succeeded, failed, dropped: not_received + dropped + alone, problem }
             });
-        streamed.collect()
+        self.streamed = streamed.collect();
+    }
+
+    fn streamed(&mut self) -> Vec<Streamed> {
+        std::mem::take(&mut self.streamed)
+    }
+
+    fn discard(&mut self) {
+        self.finish();
     }
 }
 
-/// Stores in the run's description where it was exported to.
-pub(crate) fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
-    if streamed.is_empty() {
-        return Ok(());
+impl Stream {
+    /// Starts exporting a run; subscribes to each completed request of its daemon.
+    async fn subscribe(&mut self, run: &Run) -> Result<Option<JoinHandle<()>>> {
+        let Some(mut settings) = self.settings.take() else { return Ok(None) };
+        let resource = settings.otlp.iter_mut().map(|collector| &mut collector.resource);
+        resource.for_each(|resource| resource.push(("aiperf.benchmark.id".to_owned(), run.run_id.clone())));
+        let sender = Arc::new(Sender::start(settings)?);
+        self.sender = Some(Arc::clone(&sender));
+        let path = match self.domains {
+            Domains { spans: true, .. } => format!("{}/requests?stages", run.path()),
+            Domains { requests: true, .. } => format!("{}/requests", run.path()),
+            _ => return Ok(None),
+        };
+        let mut lines = run.daemon.client.lines(&path).await?;
+        let not_received = Arc::clone(&self.not_received);
+        let mut needs_stages = self.domains.spans;
+        Ok(Some(tokio::spawn(async move {
+            while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
+                if std::mem::take(&mut needs_stages) && request.stages.is_empty() {
+                    print_warning(
+                        "--stream spans: the daemon's version does not report stages, so no spans are exported",
+                    );
+                }
+                not_received.store(request.dropped, Ordering::Relaxed);
+                sender.offer(Event::Request(request));
+            }
+        })))
     }
-    let run = Run { streamed, ..read_run(directory)? };
-    let mut file = Folder::open(directory)?.create("run.json")?;
-    serde_json::to_writer_pretty(&mut file, &run)?;
-    file.finish()?;
-    Ok(())
 }
 
-/// Checks the flags for exporting results, without contacting the destinations.
-///
-/// # Errors
-/// What is wrong, and with which flag.
-pub(crate) fn check(args: &TelemetryArgs, plan: &Plan) -> Result<()> {
-    named(args, plan)?;
-    attributes(args, plan)?;
-    room().map(drop)
-}
-
-/// The collector, if one is given and reachable.
-fn collector(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
-    let Some(collector) = named(args, plan)? else { return Ok(None) };
-    if !collector.endpoint.is_reachable() {
+/// Whether the collector accepts connections; if not, warns.
+fn is_reachable(collector: &Collector) -> bool {
+    let is_reachable = collector.endpoint.is_reachable();
+    if !is_reachable {
         let shown = collector.endpoint.shown();
         print_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
-        return Ok(None);
     }
-    Ok(Some(collector))
+    is_reachable
 }
 
 /// The collector set by the flags.
@@ -223,7 +221,7 @@ fn resource(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> 
 }
 
 /// The model's provider: `gen_ai.provider.name`.
-pub(crate) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
+pub(super) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
     if let Some(given) = &args.gen_ai_provider {
         return Ok(given.clone());
     }

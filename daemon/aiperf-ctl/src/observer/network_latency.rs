@@ -1,6 +1,6 @@
 //! `--network-latency-automatic`: measures the network's round trip during the run, and stores it with the run.
 
-use crate::args::TelemetryArgs;
+use super::{Checked, Observer, Setup, Start};
 use crate::clock;
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
@@ -12,38 +12,49 @@ use std::path::Path;
 use std::time::Duration;
 use telemetry_in::{Ping, Pinger, Pinging};
 
-/// The servers being pinged, each with its URL.
-pub(crate) struct NetworkLatency(Vec<(String, SocketAddr, Pinger)>);
+/// Pings of the run's servers.
+struct NetworkLatency<'a> {
+    directory: &'a Path,
+    names: Names,
+    interval: Duration,
+    /// The servers being pinged, each with its URL.
+    pinged: Vec<(String, SocketAddr, Pinger)>,
+}
 
-impl NetworkLatency {
-    /// Starts pinging each server once, if requested.
-    pub(crate) fn start(args: &TelemetryArgs, addresses: &[(String, String)]) -> Result<Self> {
-        let mut pinged = Vec::<(String, SocketAddr, Pinger)>::new();
-        if !args.network_latency_automatic {
-            return Ok(Self(pinged));
-        }
-        let interval =
-            Duration::from_secs_f64(args.network_latency_ping_interval.unwrap_or(INTERVAL_SECONDS));
-        for (url, address) in addresses {
+pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
+    let (args, profile) = (&setup.args.telemetry, setup.profile);
+    if !args.network_latency_automatic {
+        return Ok(None);
+    }
+    let directory = profile.artifact_dir.as_path();
+    let names = Names::new(profile.plan.output.export_prefix.as_deref())?;
+    let interval = Duration::from_secs_f64(args.network_latency_ping_interval.unwrap_or(INTERVAL_SECONDS));
+    Ok(Some(Box::new(NetworkLatency { directory, names, interval, pinged: Vec::new() })))
+}
+
+impl Observer for NetworkLatency<'_> {
+    /// Starts pinging each server once.
+    fn start(&mut self, start: &mut Start<'_>) -> Result<()> {
+        let Self { interval, pinged, .. } = self;
+        for (url, address) in start.addresses {
             // A unix socket has no network latency.
             let Ok(address) = address.parse() else { continue };
             if pinged.iter().all(|(_, known, _)| *known != address) {
-                let pinging = Pinging { address, interval, now: clock::mono, date: clock::real };
+                let pinging = Pinging { address, interval: *interval, now: clock::mono, date: clock::real };
                 let pinger = Pinger::start(pinging).context("failed to start a thread")?;
                 pinged.push((spec::url::shown(url), address, pinger));
             }
         }
-        Ok(Self(pinged))
+        Ok(())
     }
 
-    /// Stops, and stores the measurements; a failure never fails the run.
-    pub(crate) fn finish(self, directory: &Path, names: &Names) {
-        if self.0.is_empty() {
+    fn finish(&mut self) {
+        if self.pinged.is_empty() {
             return;
         }
         let mut lines = Vec::new();
         let mut successes = 0;
-        for (url, address, pinger) in self.0 {
+        for (url, address, pinger) in self.pinged.drain(..) {
             for ping in pinger.finish() {
                 successes += usize::from(ping.round_trip.is_ok());
                 lines.push(line(&url, address, &ping));
@@ -54,15 +65,18 @@ impl NetworkLatency {
                 "--network-latency-automatic: no connection was accepted, so no metric is adjusted",
             );
         }
-        let written = || {
-            let mut file = Folder::open(directory)?.create(&name(names))?;
-            lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
-            file.finish()?;
-            anyhow::Ok(())
-        };
-        if let Err(error) = written() {
+        if let Err(error) = self.store(&lines) {
             print_warning(&format!("the network latency could not be stored: {error:#}"));
         }
+    }
+}
+
+impl NetworkLatency<'_> {
+    fn store(&self, lines: &[Value]) -> Result<()> {
+        let mut file = Folder::open(self.directory)?.create(&name(&self.names))?;
+        lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
+        file.finish()?;
+        Ok(())
     }
 }
 

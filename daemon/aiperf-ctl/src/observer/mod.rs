@@ -1,0 +1,293 @@
+//! What observes a run besides the daemon, or receives its results while it is under way: one file per observer.
+//!
+//! ```text
+//! check ──▶ prepare ──▶ start ──▶ follow ──▶ progress … ──▶ finish ──▶ report
+//! the       before a    before    the run    while it       stores     the run's
+//! flags     daemon is   the run   exists     goes on        what was   report is
+//! alone     found       exists               │              seen       computed
+//!                                            └──▶ discard: there is no run to store it with
+//! ```
+//!
+//! Once a run has started, an observer that fails costs a warning, not the run.
+
+mod gpu_exporters;
+pub(crate) mod mlflow;
+pub(crate) mod network_latency;
+mod profiler;
+mod scraping;
+mod server_metrics;
+mod stream;
+
+use crate::args::ProfileArgs;
+use crate::follow::Run;
+use crate::plan::Profile;
+use crate::report::{Reported, read_run};
+use crate::server_calls::ServerCalls;
+use anyhow::Result;
+use control::Progress;
+use export::Folder;
+use record::{Run as Description, Streamed};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use telemetry_out::LiveRun;
+use tokio::task::JoinHandle;
+
+/// Every observer, in the order in which they take each step: what the stream exports to is opened before it.
+const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] = &[
+    profiler::check,
+    mlflow::check,
+    stream::check,
+    server_metrics::check,
+    gpu_exporters::check,
+    network_latency::check,
+];
+
+/// What observers are made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    /// The user's flags.
+    pub(crate) args: &'a ProfileArgs,
+    /// The run's plan and directory.
+    pub(crate) profile: &'a Profile,
+    /// Requests to the servers apart from the load.
+    pub(crate) calls: &'a ServerCalls<'a>,
+}
+
+/// An observer made from flags that are valid; `None` if they do not request it. Making one contacts nothing and writes nothing.
+type Checked<'a> = Result<Option<Box<dyn Observer + 'a>>>;
+
+/// A task that ends with the run, if the observer needs one.
+type Following<'a> = Pin<Box<dyn Future<Output = Result<Option<JoinHandle<()>>>> + 'a>>;
+
+/// The steps of an observer; those that it does not need do nothing. Dropping it at any point releases what it holds.
+trait Observer {
+    /// Prepares the server, before a daemon is found.
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Starts observing, before the run exists.
+    fn start(&mut self, _start: &mut Start<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Subscribes to a run that exists and has not started.
+    fn follow<'a>(&'a mut self, _run: &'a Run) -> Following<'a> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Receives the run's progress.
+    fn progress(&self, _progress: &Progress) {}
+
+    /// The files that it has written before the run's results, which are not those of an earlier run.
+    fn files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Stops, and stores what it has seen with the run.
+    fn finish(&mut self) {}
+
+    /// Where it exported the run to, after [`Self::finish`]: part of the run's description.
+    fn streamed(&mut self) -> Vec<Streamed> {
+        Vec::new()
+    }
+
+    /// Stops, when there is no run to store anything with.
+    fn discard(&mut self) {}
+
+    /// Receives the run's report, which has been written and shown.
+    fn report(&mut self, _reported: &Reported) {}
+}
+
+/// What is known when observers start, and what one of them passes on to those after it.
+struct Start<'a> {
+    /// The servers' URLs and addresses.
+    addresses: &'a [(String, String)],
+    /// The MLflow run to which results are streamed.
+    live_run: Option<LiveRun>,
+}
+
+/// The observers of one run.
+pub(crate) struct Observers<'a>(Vec<Box<dyn Observer + 'a>>);
+
+impl<'a> Observers<'a> {
+    /// Checks the flags of every observer, and makes those that they request.
+    ///
+    /// # Errors
+    /// What is wrong, and with which flag.
+    pub(crate) fn check(setup: Setup<'a>) -> Result<Self> {
+        let requested = OBSERVERS.iter().filter_map(|check| check(setup).transpose());
+        Ok(Self(requested.collect::<Result<_>>()?))
+    }
+
+    /// Prepares the server.
+    ///
+    /// # Errors
+    /// When the server refuses: the run would not be the requested one.
+    pub(crate) fn prepare(&mut self) -> Result<()> {
+        self.0.iter_mut().try_for_each(|observer| observer.prepare())
+    }
+
+    /// Starts observing.
+    ///
+    /// # Errors
+    /// When a file or thread that it needs is not available.
+    pub(crate) fn start(&mut self, addresses: &[(String, String)]) -> Result<()> {
+        let mut start = Start { addresses, live_run: None };
+        self.0.iter_mut().try_for_each(|observer| observer.start(&mut start))
+    }
+
+    /// Subscribes to a run that has not started; returns tasks that end with it.
+    ///
+    /// # Errors
+    /// When the daemon refuses.
+    pub(crate) async fn follow(&mut self, run: &Run) -> Result<Vec<JoinHandle<()>>> {
+        let mut tasks = Vec::new();
+        for observer in &mut self.0 {
+            tasks.extend(observer.follow(run).await?);
+        }
+        Ok(tasks)
+    }
+
+    /// Passes on the run's progress.
+    pub(crate) fn progress(&self, progress: &Progress) {
+        self.0.iter().for_each(|observer| observer.progress(progress));
+    }
+
+    /// The files that they have written before the run's results.
+    pub(crate) fn files(&self) -> Vec<&'static str> {
+        self.0.iter().flat_map(|observer| observer.files()).copied().collect()
+    }
+
+    /// Stops, and stores what they have seen in the run's directory.
+    ///
+    /// # Errors
+    /// When the run's description cannot be changed.
+    pub(crate) fn finish(&mut self, directory: &Path) -> Result<()> {
+        self.0.iter_mut().for_each(|observer| observer.finish());
+        note(self.0.iter_mut().flat_map(|observer| observer.streamed()).collect(), directory)
+    }
+
+    /// Stops, when there is no run to store anything with.
+    pub(crate) fn discard(&mut self) {
+        self.0.iter_mut().for_each(|observer| observer.discard());
+    }
+
+    /// Passes on the run's report.
+    pub(crate) fn report(&mut self, reported: &Reported) {
+        self.0.iter_mut().for_each(|observer| observer.report(reported));
+    }
+}
+
+/// The last one that started is the first to go.
+impl Drop for Observers<'_> {
+    fn drop(&mut self) {
+        while let Some(observer) = self.0.pop() {
+            drop(observer);
+        }
+    }
+}
+
+/// Stores in the run's description where it was exported to.
+fn note(streamed: Vec<Streamed>, directory: &Path) -> Result<()> {
+    if streamed.is_empty() {
+        return Ok(());
+    }
+    let run = Description { streamed, ..read_run(directory)? };
+    let mut file = Folder::open(directory)?.create("run.json")?;
+    serde_json::to_writer_pretty(&mut file, &run)?;
+    file.finish()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::profile_of;
+    use std::cell::RefCell;
+
+    fn check(flags: &str, expected: Result<usize, &str>) {
+        let (args, profile) = profile_of(&format!("--model m --url http://10.0.0.1:8000 {flags}")).unwrap();
+        let calls = ServerCalls::new(&profile, &args.endpoint).unwrap();
+        let made = Observers::check(Setup { args: &args, profile: &profile, calls: &calls });
+        let made = made.map(|observers| observers.0.len()).map_err(|error| format!("{error:#}"));
+        match (made, expected) {
+            (Err(why), Err(expected)) => assert!(why.contains(expected), "{flags}: {why}"),
+            (made, expected) => assert_eq!(made, expected.map_err(str::to_owned), "{flags}"),
+        }
+    }
+
+    #[test]
+    fn only_what_flags_request_is_made() {
+        let none = "--no-server-metrics --no-gpu-telemetry";
+        check(none, Ok(0));
+        check("", Ok(2));
+        check(&format!("{none} --network-latency-automatic"), Ok(1));
+        check(&format!("{none} --server-profiler-stop-path /stop"), Ok(1));
+        check(&format!("{none} --otel-url http://10.0.0.2:4318"), Ok(1));
+        check(&format!("{none} --mlflow-tracking-uri http://10.0.0.2:5000"), Ok(2));
+        check(
+            "--stream spans --mlflow-tracking-uri http://10.0.0.2:5000",
+            Err("--stream spans needs --otel-url"),
+        );
+        check("--otel-url http://10.0.0.2:4318 --otel-resource-attributes x", Err("`x` is not key=value"));
+        check("--mlflow-tracking-uri file:///tmp/x", Err("runs are logged to an MLflow server"));
+        check("--server-metrics unix:///tmp/x", Err("metrics are read over http and https only"));
+    }
+
+    /// Writes down which step it takes.
+    struct Noting<'a> {
+        name: &'static str,
+        steps: &'a RefCell<Vec<String>>,
+    }
+
+    impl Noting<'_> {
+        fn note(&self, step: &str) {
+            self.steps.borrow_mut().push(format!("{step} {}", self.name));
+        }
+    }
+
+    impl Observer for Noting<'_> {
+        fn prepare(&mut self) -> Result<()> {
+            self.note("prepare");
+            Ok(())
+        }
+
+        fn start(&mut self, _start: &mut Start<'_>) -> Result<()> {
+            self.note("start");
+            anyhow::ensure!(self.name != "b", "there is no thread");
+            Ok(())
+        }
+
+        fn discard(&mut self) {
+            self.note("discard");
+        }
+    }
+
+    impl Drop for Noting<'_> {
+        fn drop(&mut self) {
+            self.note("drop");
+        }
+    }
+
+    #[test]
+    fn steps_are_in_order_and_the_end_is_reversed() {
+        let steps = RefCell::default();
+        let noting = |name| -> Box<dyn Observer + '_> { Box::new(Noting { name, steps: &steps }) };
+        let mut observers = Observers(vec![noting("a"), noting("b"), noting("c")]);
+        observers.prepare().unwrap();
+        assert!(observers.start(&[]).is_err(), "the second does not start");
+        observers.discard();
+        drop(observers);
+        let expected = "prepare a, prepare b, prepare c, start a, start b, discard a, discard b, discard c, drop c, drop b, drop a";
+        assert_eq!(steps.take().join(", "), expected, "each step, in order");
+    }
+
+    #[test]
+    fn a_run_that_was_not_exported_keeps_its_description() {
+        let folder = tempfile::tempdir().unwrap();
+        Observers(Vec::new()).finish(folder.path()).unwrap();
+        assert!(!folder.path().join("run.json").exists(), "nothing to add");
+    }
+}

@@ -1,0 +1,216 @@
+//! A session: what is made once for a `profile` command and serves each of its runs.
+//!
+//! ```text
+//! flags, plan, files ──▶ Session ── run ──▶ Outcome        once, or again and again (`multi_run`)
+//!                           │ pause, interrupted           between runs
+//!                           └─ of a run: the server is ready ──▶ a daemon ──▶ observers start ──▶ the run
+//!                                                        report ◀── observers finish ◀── its files ◀─┘
+//! ```
+//!
+//! A daemon is found for each run, and addresses are resolved for each: either may have changed since the run before.
+
+mod addresses;
+#[cfg(test)]
+pub(crate) mod fake;
+pub(crate) mod inputs;
+mod outcome;
+
+use crate::args::ProfileArgs;
+use crate::daemon::Daemon;
+use crate::earlier;
+use crate::follow::Run;
+use crate::gpu_telemetry;
+use crate::interrupt::{self, Interrupted};
+use crate::observer::{Observers, Setup};
+use crate::plan::Profile;
+use crate::progress::Show;
+use crate::report::Reported;
+use crate::server_calls::ServerCalls;
+use crate::terminal::print_note;
+use anyhow::{Context, Result};
+use control::{Create, Created, State};
+use inputs::Input;
+use std::path::Path;
+use std::time::Duration;
+use zeroize::Zeroize;
+
+/// What carries out the runs of a command; the tests of what plans them use one without a server.
+pub(crate) trait Session {
+    /// One run from its plan to its report.
+    ///
+    /// # Errors
+    /// When there is no report: an [`Interrupted`] if a signal is the reason.
+    fn run(&self, profile: &Profile) -> Result<Outcome>;
+
+    /// Waits between two runs.
+    ///
+    /// # Errors
+    /// The signal that ends the wait.
+    fn pause(&self, time: Duration) -> Result<(), Interrupted>;
+
+    /// The first signal received, which ends the command after the current run.
+    fn interrupted(&self) -> Option<Interrupted>;
+}
+
+/// One run: its results, and the exit status that it would have on its own.
+pub(crate) struct Outcome {
+    /// Its results.
+    pub(crate) reported: Reported,
+    /// Its exit status.
+    pub(crate) status: u8,
+}
+
+/// The session of a command, with servers and daemons.
+pub(crate) struct LiveSession<'a> {
+    args: &'a ProfileArgs,
+    /// Uploaded for each run.
+    inputs: Vec<Input>,
+}
+
+impl<'a> LiveSession<'a> {
+    /// Checks the flags, and reads the files that are still missing.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a flag is invalid.
+    pub(crate) fn new(args: &'a ProfileArgs, profile: &Profile, uploads: Vec<Input>) -> Result<Self> {
+        let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
+        let inputs = check(args, profile, uploads)?;
+        interrupt::check()?;
+        Ok(Self { args, inputs })
+    }
+
+    /// A run whose server is ready, with its observers.
+    fn observed(
+        &self,
+        profile: &Profile,
+        addresses: Vec<(String, String)>,
+        mut observers: Observers<'_>,
+    ) -> Result<Outcome> {
+        let args = self.args;
+        let directory = &profile.artifact_dir;
+        observers.prepare()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let daemon = Daemon::find_or_start(&args.timing.socket, directory);
+        let daemon = runtime.block_on(interrupt::or(daemon))??;
+        observers.start(&addresses)?;
+        let executed = runtime.block_on(self.execute(daemon, profile, addresses, &mut observers));
+        // Results are reported even after a signal; another one still ends the report at once.
+        let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
+        if executed.is_err() {
+            observers.discard();
+        }
+        executed?;
+        observers.finish(directory)?;
+        let reported = Reported::compute(directory)?;
+        outcome::warn_of_timestamp_source(&reported.run);
+        gpu_telemetry::warn_after(&reported.run);
+        reported.write(directory)?;
+        if args.multi_run.num_profile_runs > 1 {
+            print_note(&reported.line());
+        } else {
+            reported.print(args.output.console)?;
+        }
+        observers.report(&reported);
+        let status = outcome::status(&reported, profile.plan.output.fail_on);
+        Ok(Outcome { reported, status })
+    }
+
+    /// Uploads, starts, follows and fetches a run.
+    async fn execute(
+        &self,
+        daemon: Daemon,
+        profile: &Profile,
+        addresses: Vec<(String, String)>,
+        observers: &mut Observers<'_>,
+    ) -> Result<()> {
+        let mut create =
+            Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
+        let created = daemon.client.post("/v1/runs", &create).await;
+        create.secret_headers.values_mut().for_each(Zeroize::zeroize);
+        create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
+        let Created { run_id } = created?;
+        let mut run = Run::of(daemon, run_id).await?;
+        let started = async {
+            let (client, path) = (&run.daemon.client, run.path());
+            for (name, upload) in self.inputs.clone() {
+                client.put(&format!("{path}/inputs/{name}"), upload).await?;
+            }
+            let tasks = observers.follow(&run).await?;
+            run.start().await?;
+            anyhow::Ok(tasks)
+        };
+        let tasks = match interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                run.give_up().await;
+                return Err(error);
+            }
+        };
+        let _orderly = interrupt::orderly(interrupt::OF_A_RUN);
+        let mut show = Show::new(self.args.output.ui);
+        let ended = run.until(State::is_final, |progress| {
+            show.update(progress);
+            observers.progress(progress);
+        });
+        let ended = ended.await;
+        show.finish();
+        ended?;
+        for task in tasks {
+            // It ends with the run; what it did not receive is still in the records.
+            tokio::time::timeout(LIVE_PATIENCE, task).await.ok();
+        }
+        let prefix = profile.plan.output.export_prefix.as_deref();
+        earlier::remove(&profile.artifact_dir, prefix, &observers.files())?;
+        run.fetch(&profile.artifact_dir).await
+    }
+}
+
+impl Session for LiveSession<'_> {
+    fn run(&self, profile: &Profile) -> Result<Outcome> {
+        let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
+        let calls = ServerCalls::new(profile, &self.args.endpoint)?;
+        let observers = Observers::check(Setup { args: self.args, profile, calls: &calls })?;
+        interrupt::check()?;
+        calls.wait_for_models()?;
+        let urls = profile.urls.clone();
+        let addresses = interrupt::unless(move || addresses::resolve(&urls))??;
+        let directory = &profile.artifact_dir;
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to create `{}`", directory.display()))?;
+        let _gone_if_empty = GoneIfEmpty(directory);
+        calls.reset_kv_cache()?;
+        interrupt::check()?;
+        self.observed(profile, addresses, observers)
+    }
+
+    fn pause(&self, time: Duration) -> Result<(), Interrupted> {
+        interrupt::pause(time)
+    }
+
+    fn interrupted(&self) -> Option<Interrupted> {
+        interrupt::received()
+    }
+}
+
+/// Checks everything that can be checked before a server is contacted; returns the files to upload.
+///
+/// # Errors
+/// When a file cannot be read, or a flag is invalid.
+pub(crate) fn check(args: &ProfileArgs, profile: &Profile, uploads: Vec<Input>) -> Result<Vec<Input>> {
+    let inputs = inputs::of(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
+    let calls = ServerCalls::new(profile, &args.endpoint)?;
+    Observers::check(Setup { args, profile, calls: &calls })?;
+    Ok(inputs)
+}
+
+/// Removes the artifact directory if a run left it empty; files in it existed before, or are worth keeping.
+struct GoneIfEmpty<'a>(&'a Path);
+
+impl Drop for GoneIfEmpty<'_> {
+    fn drop(&mut self) {
+        std::fs::remove_dir(self.0).ok();
+    }
+}
+
+/// How long to wait for the last streamed requests after the run has ended.
+const LIVE_PATIENCE: Duration = Duration::from_secs(5);
