@@ -24,10 +24,10 @@ function __fish_aiperfd_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c aiperfd -n "__fish_aiperfd_needs_command" -l socket -d 'The control socket that clients connect to. A socket that systemd passes on (`LISTEN_FDS`) goes before it' -r -F
+complete -c aiperfd -n "__fish_aiperfd_needs_command" -l socket -d 'The control socket that clients connect to. A socket from systemd (`LISTEN_FDS`) takes precedence' -r -F
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l state-dir -d 'Where runs are kept. Made if it is not there' -r -F
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l config -d 'The configuration: what is watched as a service, and who may watch what. Default: /etc/aiperfd.toml, if it is there' -r -F
-complete -c aiperfd -n "__fish_aiperfd_needs_command" -l loadgen -d 'The load generator\'s program. Default: `aiperf-loadgen` beside this program' -r -F
+complete -c aiperfd -n "__fish_aiperfd_needs_command" -l loadgen -d 'The load generator\'s program. Default: `aiperf-loadgen` next to this program' -r -F
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l ebpf-object -d 'The kernel programs, if not those that were built in' -r -F
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l nvml-library -d 'NVML\'s library, if it is not where the system\'s linker finds `libnvidia-ml.so.1`' -r -F
 complete -c aiperfd -n "__fish_aiperfd_needs_command" -l kernel-ring-bytes -d 'Bytes of each of the kernel\'s two ring buffers (sent, received), a power of two of at least 4096' -r

@@ -284,6 +284,7 @@ fn request_of(body: &[u8]) -> Message {
 fn plan(options: &str) -> Plan {
     Plan {
         endpoint: spec::Endpoint {
+            capability: None,
             kind: "chat".to_owned(),
             urls: Vec::new(),
             path: None,

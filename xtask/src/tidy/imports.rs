@@ -23,7 +23,7 @@ const TABLE: &[(&str, May)] = &[
     ("build-info", May::Import(&["record"])),
     ("doctor", May::Import(&["record"])),
     ("join", May::Import(&["common", "record"])),
-    ("metric", May::Import(&["common", "record"])),
+    ("metric", May::Import(&["common", "record", "spec"])),
     ("export", May::Import(&["common", "metric", "record", "spec"])),
     ("import", May::Import(&["common", "endpoint", "export", "metric", "record", "spec", "tokenizer"])),
     ("control", May::Import(&["common", "metric", "record", "spec"])),

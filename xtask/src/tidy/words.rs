@@ -13,7 +13,7 @@ pub(super) fn check(files: &Files) -> Vec<Violation> {
     let lines = of_ours.flat_map(|(path, file)| file.text.lines().zip(1..).map(move |line| (path, line)));
     let violations = lines.flat_map(|(path, (line, number))| {
         retired(line).into_iter().map(move |(word, instead)| {
-            Violation::new(path, number, &format!("`{word}` is a retired word: write {instead}"))
+            Violation::new(path, number, format!("`{word}` is a retired word: write {instead}"))
         })
     });
     violations.collect()
