@@ -25,7 +25,7 @@ pub struct Inquiry {
 
 /// A server's response for a job.
 #[derive(Debug)]
-pub struct JobResponse {
+pub struct Polled {
     /// The request.
     pub request: RequestId,
     /// The target.
@@ -62,7 +62,7 @@ impl Inquiry {
     #[must_use]
     pub fn next(
         &self,
-        response: &JobResponse,
+        response: &Polled,
         endpoint: &dyn Endpoint,
         plan: &spec::Endpoint,
         ids: [&[u8]; 2],
@@ -110,7 +110,7 @@ mod tests {
     fn check(body: &str, download: bool, expected: Option<(&str, Wanted)>) {
         let headers = ["Content-Type: application/json".to_owned(), "Accept: application/json".to_owned()];
         let inquiry = Inquiry::new("/v1/videos", "h:1", &headers, "X-Correlation-ID");
-        let response = JobResponse {
+        let response = Polled {
             request: RequestId(1),
             target: 0,
             body: body.as_bytes().to_vec(),

@@ -2,7 +2,7 @@
 
 use crate::bounds::{ANSWER_BYTES_MAX, SESSION_RESPONSE_BYTES_MAX};
 use crate::coding::decoded;
-use crate::job::JobResponse;
+use crate::job::Polled;
 use crate::wire::http::{Coding, is_stream_start};
 use crate::wire::sse::Cutter;
 use common::clock::MonoNs;
@@ -18,7 +18,7 @@ pub struct Answer {
     /// The response, which may be empty; `None` ends the session.
     pub response: Option<Response>,
     /// The response for a job that may not be over; then the session goes on whatever `response` is.
-    pub job: Option<JobResponse>,
+    pub job: Option<Polled>,
     /// Whether its session is one of a tree; `due` is then when it ended, and the composer decides what follows.
     pub is_branch: bool,
 }

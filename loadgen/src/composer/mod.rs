@@ -26,7 +26,7 @@ pub use queue::{Feed, PreparedQueue, queue};
 
 use crate::bounds::{Bound, READY_BYTES_MAX};
 use crate::branching::Branching;
-use crate::job::{JobResponse, Wanted};
+use crate::job::{Polled, Wanted};
 use crate::prompt::Context;
 use common::clock::MonoNs;
 use common::id::{Lineage, RequestId};
@@ -121,7 +121,7 @@ impl Composer {
     }
 
     /// The next status request for a job; one with no bytes means that it is over.
-    fn inquiry(&self, answer: &Answer, response: &JobResponse) -> Prepared {
+    fn inquiry(&self, answer: &Answer, response: &Polled) -> Prepared {
         let composition = &self.composition;
         let ids = [
             response.request.header(composition.run_number),

@@ -121,7 +121,7 @@ impl Worker {
         let Some(active) = connection.active.as_mut() else { return };
         let Some(job) = active.job.as_ref() else { return };
         connection.state = State::Waiting;
-        let response = job::JobResponse {
+        let response = job::Polled {
             request: active.prepared.request,
             target: active.prepared.target,
             body: job.body.clone(),

@@ -241,7 +241,8 @@ mod tests {
     #[test]
     fn a_profile_of_a_benchmark_ends_well() {
         let project = Project::find().unwrap();
-        let program = |name: &str| project.program(Profile::Dev, name);
+        // A program of tests lies one folder deeper than the programs that it tests.
+        let program = |name: &str| project.target.join(name);
         let (server, client) = (program("mock-server"), program("aiperf-ctl"));
         if !server.is_file() || !client.is_file() || process::find("taskset").is_none() {
             skip("the programs are not built (`cargo build`), or taskset is missing");
@@ -252,7 +253,7 @@ mod tests {
         let rig = Rig { runs: 1, memory_requests: 0, with_aiperf: false, folder, project, server, client };
         let server = MockServer::start(&rig.server, &["--tokens", "2"]).unwrap();
         let outcome = rig.profile(server.address(), &["--request-count", "3"]).unwrap();
-        assert_eq!(outcome.count("requests_completed"), 3.0, "all of them");
+        assert!((outcome.count("requests_completed") - 3.0).abs() < 0.5, "all of them");
         let elsewhere = rig.folder.join("no-daemon.sock");
         let refused = rig.profile_by(&elsewhere, "0", server.address(), &["--request-count", "3"]);
         assert!(refused.is_err(), "a daemon that is not there is not replaced in silence");
