@@ -180,7 +180,7 @@ fn a_library_that_never_opens_is_left_behind() {
     let script = Script { init_hangs: true, gpus: vec![Gpu::default()], ..Script::default() };
     let stage = Stage::of(&script, 10);
     let opened = stage.sampler.opened(Duration::from_millis(50));
-    assert!(opened[0].problem.as_deref().is_some_and(|why| why.contains("not answered")), "{opened:?}");
+    assert!(opened[0].problem.as_deref().is_some_and(|why| why.contains("not responded")), "{opened:?}");
     let sources = stage.sampler.finish(Duration::from_millis(50));
     assert!(sources[0].did_hang, "{sources:?}");
 }
