@@ -118,6 +118,16 @@ pub enum Shape {
     Other(String),
 }
 
+impl FixedSchedule {
+    /// The same for a trace whose timestamps were divided by `ratio`: offsets are in the trace's own time.
+    #[must_use]
+    pub fn scaled(self, ratio: f64) -> Self {
+        let scaled = |offset: Option<f64>| offset.map(|ms| ms / ratio);
+        let (start_offset_ms, end_offset_ms) = (scaled(self.start_offset_ms), scaled(self.end_offset_ms));
+        Self { start_offset_ms, end_offset_ms, ..self }
+    }
+}
+
 impl Shape {
     /// Every shape that a run can have, in the order of the documents.
     pub const ALL: &'static [Self] = &[

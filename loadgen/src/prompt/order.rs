@@ -180,5 +180,7 @@ mod tests {
         check(FixedSchedule { end_offset_ms: Some(2000.0), ..none }, &[(1, 1000.0), (2, 2000.0)]);
         let fast = FixedSchedule { is_auto_offset: true, speedup: Some(10.0), ..none };
         check(fast, &[(1, 0.0), (2, 100.0), (0, 200.0)]);
+        let window = FixedSchedule { start_offset_ms: Some(3000.0), end_offset_ms: Some(4000.0), ..none };
+        check(window.scaled(2.0), &[(2, 500.0)]);
     }
 }

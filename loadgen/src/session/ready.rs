@@ -99,7 +99,11 @@ pub(super) fn prepare(setup: &mut Setup, given: &mut Given) -> Result<Ready, Fai
     let speedup = schedule.speedup.unwrap_or(1.0);
     let (order, trace, zero_ms) = if replays {
         check_times(&*conversations).map_err(|problem| Failure::Plan(named(&plan.input, &problem)))?;
-        let replay = prompt::replay(&*conversations, schedule);
+        let ratio = match &plan.input {
+            Input::File { change, .. } => change.synthesis.speedup_ratio,
+            Input::Synthetic { .. } => 1.0,
+        };
+        let replay = prompt::replay(&*conversations, &schedule.scaled(ratio));
         if replay.dues.is_empty() {
             return Err(Failure::Plan("no row of the trace lies between the schedule's offsets".to_owned()));
         }

@@ -219,7 +219,8 @@ fn a_trace_is_replayed_at_its_times() {
     let rows = (0..5).map(|row| {
         format!("{{\"timestamp\":{},\"text_input\":\"x\",\"output_length\":2}}\n", 1000 + 30 * row)
     });
-    let ended = with_rows(&server, &rows.collect::<String>(), "--custom-dataset-type mooncake_trace");
+    let rows = rows.collect::<String>();
+    let ended = with_rows(&server, &rows, "--custom-dataset-type mooncake_trace");
     let mut sent = ended.records();
     sent.sort_by_key(|record| metadata(record, "request_start_ns").as_u64());
     assert_eq!(sent.len(), 5, "every row once");
@@ -232,6 +233,10 @@ fn a_trace_is_replayed_at_its_times() {
     }
     let run = ended.json("run.json");
     assert_eq!(run["plan"]["load"]["phases"][0]["shape"], "fixed_schedule", "found by its timestamps");
+    let window =
+        "--fixed-schedule-start-offset 1030 --fixed-schedule-end-offset 1090 --synthesis-speedup-ratio 2";
+    let flags = format!("--custom-dataset-type mooncake_trace --fixed-schedule {window}");
+    assert_eq!(with_rows(&server, &rows, &flags).records().len(), 3, "offsets are of the trace's own time");
 }
 
 #[test]
