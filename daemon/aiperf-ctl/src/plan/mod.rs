@@ -233,7 +233,7 @@ mod tests {
                 _ => "",
             };
             let line = format!("aiperf-ctl profile --model m --endpoint-type {}{more}", metadata.name);
-            let Ok(profile) = parsed(&line) else { continue };
+            let profile = parsed(&line).expect(metadata.name);
             assert_eq!(
                 profile.plan.endpoint.capability,
                 Some(metadata.capability()),
