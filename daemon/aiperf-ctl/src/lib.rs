@@ -37,6 +37,7 @@ mod profile;
 mod progress;
 mod publish;
 mod report;
+mod resolve;
 mod response_texts;
 mod runs;
 mod series;

@@ -248,7 +248,8 @@ mod tests {
         );
         let words = line.split_ascii_whitespace().map(OsString::from).collect::<Vec<_>>();
         let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };
-        let mut plan = crate::plan::plan(&args, &[]).map_err(|refusal| refusal.to_string())?.plan.clone();
+        let mut plan =
+            crate::plan::plan(&args, &[]).map_err(|refusal| refusal.to_string())?.profile.plan.clone();
         let name = args.input.public_dataset.clone().unwrap();
         let Upload::Temporary(made) = read(&name, &args, &mut plan).map_err(|error| error.to_string())?
         else {

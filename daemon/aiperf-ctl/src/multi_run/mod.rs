@@ -10,9 +10,10 @@ mod collated;
 mod convergence;
 
 use crate::FAILED;
-use crate::args::{MultiRunArgs, ProfileArgs};
+use crate::args::ProfileArgs;
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{Profile, Refusal};
+use crate::resolve::Resolved;
 use crate::session::{Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
 use aggregate::{Aggregate, Failed};
@@ -24,34 +25,101 @@ use metric::Report;
 use std::path::Path;
 use std::time::Duration;
 
-/// Checks the arguments for convergence.
-///
-/// # Errors
-/// When convergence cannot be tested, with the reason.
-pub(crate) fn check(args: &MultiRunArgs) -> Result<(), Refusal> {
-    Criterion::of(args).map(drop)
+/// A run and how often it is made.
+pub(crate) struct Experiment {
+    /// The run.
+    pub(crate) base: Resolved,
+    /// How often, and what happens between two.
+    pub(crate) repeat: Repeat,
+}
+
+/// How often a run is made.
+pub(crate) struct Repeat {
+    /// Most runs.
+    pub(crate) runs: u32,
+    /// The wait between two.
+    cooldown: Duration,
+    /// Of the intervals over runs.
+    confidence: f64,
+    /// Whether each run warms up, not only the first.
+    warms_up_each: bool,
+    seeds: Seeds,
+    /// When the runs agree, so that no further one is needed.
+    criterion: Option<Criterion>,
+}
+
+/// The seeds of several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seeds {
+    /// That of the user.
+    Given,
+    /// AIPerf's, for all of them.
+    Consistent,
+    /// Another one for each.
+    Different,
+}
+
+impl Repeat {
+    /// What the flags set.
+    ///
+    /// # Errors
+    /// When convergence cannot be tested, with the reason.
+    pub(crate) fn of(args: &ProfileArgs) -> Result<Self, Refusal> {
+        let multi = &args.multi_run;
+        let seeds = match args.input.random_seed {
+            Some(_) => Seeds::Given,
+            None if multi.no_set_consistent_seed => Seeds::Different,
+            None => Seeds::Consistent,
+        };
+        Ok(Self {
+            runs: multi.num_profile_runs,
+            cooldown: Duration::from_secs_f64(multi.profile_run_cooldown_seconds),
+            confidence: multi.confidence_level,
+            warms_up_each: multi.no_profile_run_disable_warmup_after_first,
+            seeds,
+            criterion: Criterion::of(multi)?,
+        })
+    }
+}
+
+impl Experiment {
+    /// The run of this number, from 1 on.
+    fn run(&self, number: u32) -> Resolved {
+        let mut run = self.base.clone();
+        let Profile { plan, artifact_dir, .. } = &mut run.profile;
+        *artifact_dir = artifact_dir.join(Path::new("profile_runs")).join(format!("run_{number:04}"));
+        plan.output.artifact_dir = artifact_dir.display().to_string();
+        if number > 1 && !self.repeat.warms_up_each {
+            plan.load.phases.retain(|phase| !phase.is_warmup);
+        }
+        plan.random_seed = match self.repeat.seeds {
+            Seeds::Given => plan.random_seed,
+            Seeds::Consistent => CONSISTENT_SEED,
+            Seeds::Different => plan.random_seed.wrapping_add(u64::from(number)),
+        };
+        run
+    }
 }
 
 /// Runs the set number of times, or until runs converge; returns the exit status of the worst run.
 ///
 /// # Errors
 /// When no run succeeded, or the aggregates cannot be written.
-pub(crate) fn run(args: &ProfileArgs, profile: &Profile, session: &impl Session) -> Result<u8> {
-    let multi = &args.multi_run;
-    let directory = &profile.artifact_dir;
-    let mut series = Series { criterion: Criterion::of(multi)?, ..Series::default() };
+pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8> {
+    let Experiment { base, repeat } = experiment;
+    let mut series = Series { criterion: repeat.criterion, ..Series::default() };
     // A signal ends the series with a report of the completed runs, also between two of them.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-    for number in 1..=multi.num_profile_runs {
-        if number > 1 && multi.profile_run_cooldown_seconds > 0.0 {
-            print_note(&format!("waiting {} s before the next run", multi.profile_run_cooldown_seconds));
-            if session.pause(Duration::from_secs_f64(multi.profile_run_cooldown_seconds)).is_err() {
+    for number in 1..=repeat.runs {
+        if number > 1 && !repeat.cooldown.is_zero() {
+            print_note(&format!("waiting {} s before the next run", repeat.cooldown.as_secs_f64()));
+            if session.pause(repeat.cooldown).is_err() {
                 break;
             }
         }
         let label = format!("run_{number:04}");
-        print_note(&format!("run {number} of {}", multi.num_profile_runs));
-        match session.run(&of_run(profile, multi, args.input.random_seed, number)) {
+        print_note(&format!("run {number} of {}", repeat.runs));
+        match session.run(&experiment.run(number)) {
             Ok(outcome) => series.take(label, outcome)?,
             Err(error) if error.is::<Interrupted>() => break,
             Err(error) => {
@@ -68,7 +136,7 @@ pub(crate) fn run(args: &ProfileArgs, profile: &Profile, session: &impl Session)
             break;
         }
     }
-    series.finish(multi, directory, session)
+    series.finish(repeat, &base.profile.artifact_dir, session)
 }
 
 /// The runs completed so far.
@@ -115,7 +183,7 @@ impl Series {
     }
 
     /// Writes the aggregates of the runs.
-    fn finish(self, multi: &MultiRunArgs, directory: &Path, session: &impl Session) -> Result<u8> {
+    fn finish(self, repeat: &Repeat, directory: &Path, session: &impl Session) -> Result<u8> {
         let Self { runs, failed, worst, criterion, collated, .. } = self;
         if runs.is_empty() {
             session.interrupted().map_or(Ok(()), Err)?;
@@ -126,31 +194,12 @@ impl Series {
             let labels = runs.iter().map(|(label, _)| label.clone()).collect::<Vec<_>>();
             collated.write(&to, &labels, &failed)?;
         }
-        let aggregate =
-            Aggregate::new(runs, failed, multi.confidence_level, multi.profile_run_cooldown_seconds);
+        let aggregate = Aggregate::new(runs, failed, repeat.confidence, repeat.cooldown.as_secs_f64());
         aggregate.write(&to)?;
         print_result(&aggregate.table());
         print_result(&format!("Results are in {}\n", directory.display()));
         Ok(session.interrupted().map_or(worst, Interrupted::status))
     }
-}
-
-/// The plan of one run of the series.
-fn of_run(profile: &Profile, multi: &MultiRunArgs, seed: Option<u64>, number: u32) -> Profile {
-    let mut run = profile.clone();
-    run.artifact_dir = profile.artifact_dir.join(Path::new("profile_runs")).join(format!("run_{number:04}"));
-    run.plan.output.artifact_dir = run.artifact_dir.display().to_string();
-    if number > 1 && !multi.no_profile_run_disable_warmup_after_first {
-        run.plan.load.phases.retain(|phase| !phase.is_warmup);
-    }
-    if seed.is_none() {
-        run.plan.random_seed = if multi.no_set_consistent_seed {
-            profile.plan.random_seed.wrapping_add(u64::from(number))
-        } else {
-            CONSISTENT_SEED
-        };
-    }
-    run
 }
 
 /// AIPerf's default seed for several runs.
@@ -177,8 +226,10 @@ mod tests {
         let directory = folder.path().join("artifacts");
         let flags = format!("--model m --artifact-dir {} {flags}", directory.display());
         let (args, profile) = profile_of(&flags).unwrap();
+        let base = Resolved { profile, inputs: Vec::new() };
+        let experiment = Experiment { base, repeat: Repeat::of(&args).unwrap() };
         let session = FakeSession::of(script);
-        let status = run(&args, &profile, &session);
+        let status = run(&experiment, &session);
         let aggregate = directory.join("aggregate/profile_export_aiperf_aggregate.json");
         let aggregate = export::source::read(&aggregate, 1 << 20);
         let aggregate = aggregate.map_or(Value::Null, |text| serde_json::from_slice(&text).unwrap());

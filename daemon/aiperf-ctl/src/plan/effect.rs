@@ -1,14 +1,14 @@
 //! Defines in which runs each flag has an effect. A flag without effect is never ignored silently: it is an error or, where
 //! scripts written for NVIDIA AIPerf may use it because AIPerf accepts it, a warning.
 
-use super::{Checked, refuse};
+use super::{Planned, refuse};
 use crate::args::ProfileArgs;
 use endpoint::Metadata;
 use spec::DatasetFormat;
 use std::path::Path;
 
 /// Refuses flags that contradict the run; returns warnings about flags without effect.
-pub(super) fn check(args: &ProfileArgs) -> Checked<Vec<String>> {
+pub(super) fn check(args: &ProfileArgs) -> Planned<Vec<String>> {
     let run = Run::of(args);
     let mut warnings = Vec::new();
     for rule in RULES {
@@ -620,7 +620,7 @@ mod tests {
     use crate::args::{Command, parse, profile_command};
     use std::ffi::OsString;
 
-    fn checked(line: &str) -> Checked<Vec<String>> {
+    fn checked(line: &str) -> Planned<Vec<String>> {
         let words = format!("aiperf-ctl profile -m m {line}");
         let words = words.split_whitespace().map(OsString::from).collect::<Vec<_>>();
         let Ok(Command::Profile(args)) = parse(&words).map(|args| args.command) else { panic!("{line}") };

@@ -1,6 +1,6 @@
 //! Plans where requests are sent and how they look.
 
-use super::{Checked, Refusal, refuse};
+use super::{Planned, Refusal, refuse};
 use crate::args::{EndpointArgs, ProfileArgs};
 use endpoint::KeyHeader;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use std::net::Ipv6Addr;
 pub(super) fn endpoint(
     args: &ProfileArgs,
     secret_headers: &BTreeMap<String, String>,
-) -> Checked<(Endpoint, Vec<String>)> {
+) -> Planned<(Endpoint, Vec<String>)> {
     // Without a tokenizer, the server's counts are the only ones.
     let server_counts = args.tokenizer.tokenizer.as_deref() == Some("none");
     let applies_chat_template = args.tokenizer.apply_chat_template;
@@ -97,7 +97,7 @@ fn bracketed(url: &str) -> String {
 }
 
 /// Refuses a content type that the endpoint does not support.
-fn content_type(args: &EndpointArgs, endpoint: &dyn endpoint::Endpoint) -> Checked<()> {
+fn content_type(args: &EndpointArgs, endpoint: &dyn endpoint::Endpoint) -> Planned<()> {
     let Some(wanted) = args.request_content_type.as_deref() else { return Ok(()) };
     let mut plan = Plan::unknown().endpoint;
     plan.dialect.sends_forms = wanted == FORM;
@@ -117,7 +117,7 @@ fn sends_forms(args: &EndpointArgs) -> bool {
     }
 }
 
-fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
+fn models(args: &EndpointArgs) -> Planned<Vec<String>> {
     match (&args.model, args.models.as_slice()) {
         (None, []) => refuse("--model is missing: give the name of the model that the server serves"),
         (Some(model), []) => Ok(vec![model.clone()]),
@@ -128,7 +128,7 @@ fn models(args: &EndpointArgs) -> Checked<Vec<String>> {
     }
 }
 
-fn model_choice(args: &EndpointArgs, models: usize) -> Checked<ModelChoice> {
+fn model_choice(args: &EndpointArgs, models: usize) -> Planned<ModelChoice> {
     let strategy = args.model_selection_strategy.as_deref();
     if strategy != Some("weighted") && !args.model_weights.is_empty() {
         return refuse("--model-weights needs --model-selection-strategy weighted");
@@ -146,7 +146,7 @@ fn model_choice(args: &EndpointArgs, models: usize) -> Checked<ModelChoice> {
 }
 
 /// Removes settings of the client itself from the inputs for the server, where the endpoint has them.
-fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checked<Dialect> {
+fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Planned<Dialect> {
     let mut take = |key: &str| match extra_inputs.remove(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -171,7 +171,7 @@ fn dialect(args: &EndpointArgs, extra_inputs: &mut Map<String, Value>) -> Checke
 }
 
 /// The headers that the endpoint needs, the key, and the user's own over them, by name.
-pub(super) fn headers(args: &EndpointArgs) -> Checked<BTreeMap<String, String>> {
+pub(super) fn headers(args: &EndpointArgs) -> Planned<BTreeMap<String, String>> {
     let metadata = endpoint::by_name(&args.endpoint_type).map(endpoint::Endpoint::metadata);
     let needed = metadata.map(|metadata| metadata.headers).unwrap_or_default();
     let mut headers: BTreeMap<_, _> =
@@ -192,7 +192,7 @@ pub(super) fn headers(args: &EndpointArgs) -> Checked<BTreeMap<String, String>> 
 }
 
 /// `Name:Value` pairs or JSON objects, by name, over those that there are.
-fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Checked<()> {
+fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Planned<()> {
     let mut pairs = Vec::new();
     for header in given {
         if header.trim_start().starts_with('{') {
@@ -223,7 +223,7 @@ fn given_headers(headers: &mut BTreeMap<String, String>, given: &[String]) -> Ch
 }
 
 /// `key:value` pairs, several with commas between them, or JSON objects, merged in order.
-pub(super) fn extra_inputs(given: &[String]) -> Checked<Map<String, Value>> {
+pub(super) fn extra_inputs(given: &[String]) -> Planned<Map<String, Value>> {
     let mut merged = Map::new();
     for extra in given {
         if extra.trim_start().starts_with('{') {
@@ -267,7 +267,7 @@ fn value_of(text: &str) -> Value {
 }
 
 /// The header that carries a session's id.
-fn session_header(name: Option<&str>) -> Checked<String> {
+fn session_header(name: Option<&str>) -> Planned<String> {
     let name = name.unwrap_or("X-Correlation-ID");
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         return Ok(name.to_owned());

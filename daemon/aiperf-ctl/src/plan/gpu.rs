@@ -1,6 +1,6 @@
 //! Plans which GPUs are sampled, and how: on the daemon's host by their drivers, elsewhere by exporters.
 
-use super::{Checked, refuse};
+use super::{Planned, refuse};
 use crate::args::TelemetryArgs;
 use common::clock::DurationNs;
 use endpoint::target;
@@ -22,7 +22,7 @@ pub(crate) struct GpuSources {
 }
 
 /// The plan's GPU settings; `None` if the daemon samples no GPUs.
-pub(super) fn gpu(args: &TelemetryArgs, urls: &[String]) -> Checked<Option<Gpu>> {
+pub(super) fn gpu(args: &TelemetryArgs, urls: &[String]) -> Planned<Option<Gpu>> {
     let GpuSources { collectors, .. } = sources(args, urls)?;
     let millis = args.gpu_sample_interval.unwrap_or(INTERVAL_MS);
     let sample_interval = DurationNs::from_millis(i64::try_from(millis).unwrap_or(i64::MAX));
@@ -31,7 +31,7 @@ pub(super) fn gpu(args: &TelemetryArgs, urls: &[String]) -> Checked<Option<Gpu>>
 }
 
 /// The sources set by the flags. By default, GPUs are sampled if the server is on this host.
-pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Checked<GpuSources> {
+pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Planned<GpuSources> {
     if args.no_gpu_telemetry {
         return Ok(GpuSources::default());
     }

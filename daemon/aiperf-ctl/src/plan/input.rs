@@ -1,6 +1,6 @@
 //! Plans what requests contain, and how tokens are counted.
 
-use super::{Checked, effect, pairs, refuse};
+use super::{Planned, effect, pairs, refuse};
 use crate::args::ProfileArgs;
 use crate::dataset;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use spec::{
 };
 use std::path::PathBuf;
 
-pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
+pub(super) fn input(args: &ProfileArgs) -> Planned<Input> {
     let prompt = &args.prompt;
     let output_tokens = optional(args, OSL, prompt.output_tokens_mean, prompt.output_tokens_stddev);
     if prompt.output_tokens_stddev.is_some() && output_tokens.is_none() {
@@ -61,7 +61,7 @@ fn entries(args: &ProfileArgs) -> Option<u32> {
 }
 
 /// Refuses extra inputs that each row of baseten_trace would silently override.
-fn collisions(args: &ProfileArgs, format: &str) -> Checked<()> {
+fn collisions(args: &ProfileArgs, format: &str) -> Planned<()> {
     let conversation = &args.conversation;
     let brought = [
         ("min_tokens", !conversation.no_force_min_tokens, "--no-force-min-tokens"),
@@ -86,7 +86,7 @@ const ENTRIES: u32 = 100;
 const ENTRIES_MAX: u32 = 16_384;
 
 /// Changes to a file's rows.
-fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
+fn change(args: &ProfileArgs, format: &str) -> Planned<Change> {
     let (conversation, synthesis, none) = (&args.conversation, &args.synthesis, Synthesis::default());
     let is_pool = format == "random_pool";
     Ok(Change {
@@ -121,7 +121,7 @@ fn change(args: &ProfileArgs, format: &str) -> Checked<Change> {
 }
 
 /// Only rows of one format have image uuids.
-fn strips_seen_images(args: &ProfileArgs, format: &str) -> Checked<bool> {
+fn strips_seen_images(args: &ProfileArgs, format: &str) -> Planned<bool> {
     if args.endpoint.uuid_and_strip && !["auto", "single_turn"].contains(&format) {
         return refuse(
             "--uuid-and-strip is for rows of --custom-dataset-type single_turn with `image_uuids`",
@@ -131,7 +131,7 @@ fn strips_seen_images(args: &ProfileArgs, format: &str) -> Checked<bool> {
 }
 
 /// Synthetic inputs other than the text.
-fn made(args: &ProfileArgs) -> Checked<Made> {
+fn made(args: &ProfileArgs) -> Planned<Made> {
     let (prompt, conversation) = (&args.prompt, &args.conversation);
     if prompt.prompt_batch_size == Some(0) {
         return refuse("--prompt-batch-size must be at least 1 for synthetic prompts");
@@ -185,7 +185,7 @@ fn pool_batch(args: &ProfileArgs) -> Option<PoolBatch> {
 }
 
 /// The system prompt, from any of the flags that set it.
-fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
+fn system_prompt(args: &ProfileArgs) -> Planned<Option<String>> {
     let (flag, text) = match &args.prompt.system_prompt_file {
         None => ("--system-prompt", args.prompt.system_prompt.clone()),
         Some(file) => match export::source::read_text(file, PROMPT_BYTES_MAX) {
@@ -205,7 +205,7 @@ fn system_prompt(args: &ProfileArgs) -> Checked<Option<String>> {
 const PROMPT_BYTES_MAX: u64 = 64 << 20;
 
 /// One ratio for both, or `{"input": R, "output": R}`.
-fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
+fn range(args: &ProfileArgs) -> Planned<Option<Range>> {
     let Some(text) = args.prompt.random_range_ratio.as_deref() else { return Ok(None) };
     let ratios = match serde_json::from_str(text) {
         Ok(Value::Number(ratio)) => ratio.as_f64().map(|ratio| (ratio, ratio)),
@@ -228,7 +228,7 @@ fn range(args: &ProfileArgs) -> Checked<Option<Range>> {
     }
 }
 
-fn images(whole: &ProfileArgs) -> Checked<Option<Images>> {
+fn images(whole: &ProfileArgs) -> Planned<Option<Images>> {
     let args = &whole.image;
     let source = match (args.image_source.as_deref(), args.image_source_sampling.as_deref()) {
         (None | Some("noise"), None) => None,
@@ -275,7 +275,7 @@ pub(super) fn shapes_images(args: &ProfileArgs) -> bool {
 /// AIPerf's default width and height of images.
 const PIXELS: f64 = 512.0;
 
-fn audios(whole: &ProfileArgs) -> Checked<Option<Audios>> {
+fn audios(whole: &ProfileArgs) -> Planned<Option<Audios>> {
     let args = &whole.audio;
     let seconds = optional(whole, "audio-length-mean", args.audio_length_mean, args.audio_length_stddev);
     let Some(seconds) = seconds.filter(|seconds| seconds.mean > 0.0) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Plans when requests are sent and when the run ends.
 
 use super::phases::{self, Cancelled, Described, Series};
-use super::{Checked, Refusal, refuse};
+use super::{Planned, Refusal, refuse};
 use crate::args::{ProfileArgs, WarmupArgs};
 use spec::{CacheBust, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling, Shape};
 use std::path::PathBuf;
@@ -19,14 +19,14 @@ pub(crate) struct SeriesFile {
 ///
 /// # Errors
 /// The first contradiction found.
-pub(super) fn load(args: &ProfileArgs) -> Checked<(Load, Vec<SeriesFile>)> {
+pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
     contradictions(args)?;
     let described = described(args)?;
     let phase = |described: &Described| {
         let name = described.name.as_deref().unwrap_or("profiling");
         described.phase().map_err(|why| Refusal(format!("phase `{name}`: {why}")))
     };
-    let phases = described.iter().map(phase).collect::<Checked<Vec<_>>>()?;
+    let phases = described.iter().map(phase).collect::<Planned<Vec<_>>>()?;
     let series = described.iter().enumerate().filter_map(|(phase, described)| {
         let path = described.rate_series.as_ref()?.path.clone()?;
         Some(SeriesFile { phase, path })
@@ -63,7 +63,7 @@ pub(super) fn load(args: &ProfileArgs) -> Checked<(Load, Vec<SeriesFile>)> {
 }
 
 /// The phases as the user describes them: `--phases`, or what flags set over the configuration file's phases and the defaults.
-fn described(args: &ProfileArgs) -> Checked<Vec<Described>> {
+fn described(args: &ProfileArgs) -> Planned<Vec<Described>> {
     if let Some(json) = &args.load.phases {
         return phases::listed(json);
     }
@@ -107,7 +107,7 @@ fn described(args: &ProfileArgs) -> Checked<Vec<Described>> {
 }
 
 /// What the flags set of the measured phase.
-fn profiling(args: &ProfileArgs) -> Checked<Described> {
+fn profiling(args: &ProfileArgs) -> Planned<Described> {
     let given = &args.load;
     let curve = curve(given.ramp_strategy.as_deref());
     let ramp = |seconds: Option<f64>| seconds.map(|seconds| Ramp { seconds, curve });
@@ -159,7 +159,7 @@ fn defaults(args: &ProfileArgs, flags: Described) -> Described {
 }
 
 /// The shape that the flags request, if they do.
-fn shape(args: &ProfileArgs) -> Checked<Option<Shape>> {
+fn shape(args: &ProfileArgs) -> Planned<Option<Shape>> {
     let given = &args.load;
     if args.schedule.fixed_schedule {
         return Ok(Some(Shape::FixedSchedule));
@@ -181,7 +181,7 @@ fn shape(args: &ProfileArgs) -> Checked<Option<Shape>> {
 }
 
 /// The shape of an arrival pattern; a smoothness alone selects gamma.
-fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<Shape> {
+fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Planned<Shape> {
     match (pattern, smoothness) {
         (Some("gamma"), _) | (None, Some(_)) => Ok(Shape::Gamma),
         (_, Some(_)) => refuse("--arrival-smoothness needs --arrival-pattern gamma"),
@@ -195,7 +195,7 @@ fn pattern(pattern: Option<&str>, smoothness: Option<f64>) -> Checked<Shape> {
 
 /// The warmup phase that the flags request: like the measured one, except for what they set. `concurrency` is the user's value:
 /// a closed loop's default must not limit a rate.
-fn warmup(given: &WarmupArgs, profiling: &Described, concurrency: Option<u32>) -> Checked<Option<Described>> {
+fn warmup(given: &WarmupArgs, profiling: &Described, concurrency: Option<u32>) -> Planned<Option<Described>> {
     let has_end = given.warmup_request_count.is_some()
         || given.warmup_duration.is_some()
         || given.num_warmup_sessions.is_some();
@@ -253,7 +253,7 @@ fn own(given: &WarmupArgs) -> Described {
 }
 
 /// Which rows of a trace are replayed: flags first, then the measured phase that replays it.
-fn schedule(args: &ProfileArgs, described: &[Described]) -> Checked<FixedSchedule> {
+fn schedule(args: &ProfileArgs, described: &[Described]) -> Planned<FixedSchedule> {
     let replaying = described.iter().find(|phase| phase.shape == Some(Shape::FixedSchedule));
     let of = |flag: Option<u64>, key: fn(&Described) -> Option<u64>| flag.or_else(|| replaying.and_then(key));
     let start = of(args.schedule.fixed_schedule_start_offset, |phase| phase.start_offset);
@@ -282,7 +282,7 @@ fn schedule(args: &ProfileArgs, described: &[Described]) -> Checked<FixedSchedul
 }
 
 /// The share of failures that stops the run, which is one for all measured phases.
-fn threshold(args: &ProfileArgs, described: &[Described]) -> Checked<Option<f64>> {
+fn threshold(args: &ProfileArgs, described: &[Described]) -> Planned<Option<f64>> {
     let measured = described.iter().filter(|phase| !phase.is_warmup());
     let mut set = measured.filter_map(|phase| phase.failed_request_threshold).collect::<Vec<_>>();
     set.dedup();
@@ -297,7 +297,7 @@ fn threshold(args: &ProfileArgs, described: &[Described]) -> Checked<Option<f64>
     }
 }
 
-fn cache_bust(args: &ProfileArgs) -> Checked<Option<CacheBust>> {
+fn cache_bust(args: &ProfileArgs) -> Planned<Option<CacheBust>> {
     let prompt = &args.prompt;
     let has_system = prompt.system_prompt.is_some()
         || prompt.system_prompt_file.is_some()
@@ -351,7 +351,7 @@ const fn millis(offset: u64) -> f64 {
 }
 
 /// Refuses flags that contradict each other.
-fn contradictions(args: &ProfileArgs) -> Checked<()> {
+fn contradictions(args: &ProfileArgs) -> Planned<()> {
     let load = &args.load;
     let schedule = &args.schedule;
     let has_rate = load.request_rate.is_some() || load.request_rate_series.is_some();
@@ -379,7 +379,7 @@ fn contradictions(args: &ProfileArgs) -> Checked<()> {
 }
 
 /// Refuses shapes that the input does not serve.
-fn input_of(args: &ProfileArgs, load: &Load) -> Checked<()> {
+fn input_of(args: &ProfileArgs, load: &Load) -> Planned<()> {
     let has = |shape: &Shape| load.phases.iter().any(|phase| phase.shape == *shape);
     let is_synthetic = args.input.is_synthetic();
     let strategy = args.input.dataset_sampling_strategy.as_deref().unwrap_or("sequential");

@@ -37,16 +37,12 @@ pub(crate) struct Profile {
     pub(crate) urls: Vec<String>,
     /// Files that are written into the directory before the run.
     pub(crate) user_files: Option<UserFiles>,
-    /// Files from which the rates of phases are read.
-    pub(crate) series: Vec<SeriesFile>,
     /// The directory of the tokenizer; `None` for one that is not a directory.
     pub(crate) tokenizer_dir: Option<PathBuf>,
     /// The file with certificate authorities.
     pub(crate) authorities: Option<PathBuf>,
     /// Directory for the results.
     pub(crate) artifact_dir: PathBuf,
-    /// Warnings for the user before the run: flags without effect.
-    pub(crate) warnings: Vec<String>,
 }
 
 /// Secrets are erased from memory.
@@ -68,17 +64,28 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-type Checked<T> = Result<T, Refusal>;
+type Planned<T> = Result<T, Refusal>;
+
+/// A run whose every setting has been checked, without touching anything: what is left is to read the files that it names.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Checked {
+    /// The run, as far as it is known without its files.
+    pub(crate) profile: Profile,
+    /// Files from which the rates of phases are read.
+    pub(crate) series: Vec<SeriesFile>,
+    /// Warnings for the user before the run: flags without effect.
+    pub(crate) warnings: Vec<String>,
+}
 
 /// Checks the arguments of `profile` and fills in the defaults.
 ///
 /// # Errors
 /// The first contradiction found.
-pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
+pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
     planned(args, command_line).map_err(|refusal| Refusal(args.in_their_words(&refusal.0)))
 }
 
-fn planned(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
+fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
     let mut warnings = effect::check(args)?;
     let secret_headers = endpoint::headers(&args.endpoint)?;
     let (load, series) = load::load(args)?;
@@ -100,20 +107,19 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
         endpoint,
         load,
     };
-    Ok(Profile {
+    let profile = Profile {
         plan,
         secret_headers,
         urls,
         user_files: user_files(args)?,
-        series,
         tokenizer_dir,
         authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),
         artifact_dir,
-        warnings,
-    })
+    };
+    Ok(Checked { profile, series, warnings })
 }
 
-fn user_files(args: &ProfileArgs) -> Checked<Option<UserFiles>> {
+fn user_files(args: &ProfileArgs) -> Planned<Option<UserFiles>> {
     let Some(json) = &args.input.user_files else { return Ok(None) };
     let about = About { epoch: 0, model: "", url: "", directory: "" };
     let files = UserFiles::of(json).and_then(|files| files.rendered(&about).map(|_| ()).map(|()| files));
@@ -131,7 +137,7 @@ fn drawn_seed() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish() >> 11
 }
 
-fn refuse<T>(why: impl Into<String>) -> Checked<T> {
+fn refuse<T>(why: impl Into<String>) -> Planned<T> {
     Err(Refusal(why.into()))
 }
 

@@ -1,6 +1,6 @@
 //! Plans what is written, and where.
 
-use super::{Checked, refuse};
+use super::{Planned, refuse};
 use crate::args::{ExportLevelArg, MetricArgs, ProfileArgs};
 use export::Names;
 use metric::Threshold;
@@ -8,7 +8,7 @@ use spec::{Endpoint, ExportLevel, Load, Output};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Checked<Output> {
+pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Planned<Output> {
     // An empty prefix means the default names.
     let export_prefix = args.output.profile_export_prefix.clone().filter(|prefix| !prefix.is_empty());
     prefix(export_prefix.as_deref())?;
@@ -46,7 +46,7 @@ fn is_of_streams(tag: &str) -> bool {
 ///
 /// # Errors
 /// When the prefix is a path, or gives a file the name of another artifact.
-pub(crate) fn prefix(given: Option<&str>) -> Checked<()> {
+pub(crate) fn prefix(given: Option<&str>) -> Planned<()> {
     match Names::new(given) {
         Ok(_) => Ok(()),
         Err(error) => refuse(format!("--profile-export-prefix: {error}")),
@@ -72,7 +72,7 @@ pub(crate) const fn level(level: ExportLevelArg) -> ExportLevel {
 ///
 /// # Errors
 /// When a threshold cannot be parsed.
-pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Checked<()> {
+pub(crate) fn metrics(args: &MetricArgs, output: &mut Output) -> Planned<()> {
     if let Some(goodput) = &args.goodput {
         match Threshold::parse_all(goodput) {
             Ok(thresholds) => {

@@ -1,7 +1,7 @@
 //! Parses `--seq-dist`: pairs of input and output tokens with their probabilities, in AIPerf's three syntaxes.
 
 use super::distribution::distribution;
-use super::{Checked, Refusal, refuse};
+use super::{Planned, Refusal, refuse};
 use serde::Deserialize;
 use serde_json::Value;
 use spec::{Length, Pair};
@@ -24,7 +24,7 @@ struct JsonPair {
 }
 
 /// `256,128:60;1024|100,512|50:40`, `[(256,128):60,(1024|100,512|50):40]` or `{"pairs":[{"isl":256,...}]}`.
-pub(super) fn pairs(text: &str) -> Checked<Vec<Pair>> {
+pub(super) fn pairs(text: &str) -> Planned<Vec<Pair>> {
     let text = text.trim();
     let pairs = if text.starts_with('{') {
         let json: Json =
@@ -40,13 +40,13 @@ pub(super) fn pairs(text: &str) -> Checked<Vec<Pair>> {
                 percent: pair.prob,
             })
         };
-        json.pairs.into_iter().map(pair).collect::<Checked<Vec<_>>>()?
+        json.pairs.into_iter().map(pair).collect::<Planned<Vec<_>>>()?
     } else if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         let parts =
             inner.split('(').map(|part| part.trim().trim_end_matches(',')).filter(|part| !part.is_empty());
-        parts.map(|part| pair(&part.replace(')', ""))).collect::<Checked<Vec<_>>>()?
+        parts.map(|part| pair(&part.replace(')', ""))).collect::<Planned<Vec<_>>>()?
     } else {
-        text.split(';').filter(|part| !part.trim().is_empty()).map(pair).collect::<Checked<Vec<_>>>()?
+        text.split(';').filter(|part| !part.trim().is_empty()).map(pair).collect::<Planned<Vec<_>>>()?
     };
     let sum = pairs.iter().map(|pair: &Pair| pair.percent).sum::<f64>();
     let is_sound = |length: &Length| length.mean >= 1.0 && length.stddev >= 0.0;
@@ -60,7 +60,7 @@ pub(super) fn pairs(text: &str) -> Checked<Vec<Pair>> {
 }
 
 /// `1024|100,512|50:40`.
-fn pair(text: &str) -> Checked<Pair> {
+fn pair(text: &str) -> Planned<Pair> {
     let malformed =
         || Refusal(format!("--seq-dist `{text}` is not of the form ISL[|stddev],OSL[|stddev]:percent"));
     let number = |text: &str| {

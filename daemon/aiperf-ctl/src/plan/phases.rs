@@ -1,7 +1,7 @@
 //! A phase as the user describes it, in AIPerf's terms: flags, `--phases` and configuration files all make this form, and this
 //! makes the phases of the plan. Whether they are sound is checked once, by `common/spec/src/check.rs`.
 
-use super::{Checked, refuse};
+use super::{Planned, refuse};
 use crate::args::ProfileArgs;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
@@ -79,7 +79,7 @@ pub(super) struct Cancelled {
 ///
 /// # Errors
 /// What is wrong, and in which phase.
-pub(super) fn listed(json: &str) -> Checked<Vec<Described>> {
+pub(super) fn listed(json: &str) -> Planned<Vec<Described>> {
     let Ok(Value::Array(items)) = serde_json::from_str(json) else {
         return refuse("--phases is not a list of phases");
     };
@@ -405,7 +405,7 @@ mod tests {
             let (mut args, _) = profile_of(&format!("--model m {flags}"))?;
             args.load.base_phases = Some(base.to_owned());
             super::super::plan(&args, &[])
-                .map(|profile| profile.plan.load.phases.clone())
+                .map(|checked| checked.profile.plan.load.phases.clone())
                 .map_err(|why| why.0)
         };
         let [warmup, measured] = &phases("").unwrap()[..] else { panic!("two phases") };

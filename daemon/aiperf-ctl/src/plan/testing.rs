@@ -14,6 +14,6 @@ pub(crate) fn profile_of(flags: &str) -> Result<(ProfileArgs, Profile), String> 
         Unparsed::Refused(why) => why,
     })?;
     let Command::Profile(args) = args.command else { panic!("profile") };
-    let profile = plan(&args, &words).map_err(|refusal| refusal.0)?;
-    Ok((*args, profile))
+    let checked = plan(&args, &words).map_err(|refusal| refusal.0)?;
+    Ok((*args, checked.profile))
 }

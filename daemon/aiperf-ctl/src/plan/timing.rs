@@ -1,6 +1,6 @@
 //! Plans where the load generator runs, and the source of timestamps.
 
-use super::{Checked, Refusal, refuse};
+use super::{Planned, Refusal, refuse};
 use crate::args::{TimestampsArg, TimingArgs};
 use spec::{Load, Timestamps, Wait, Workers};
 
@@ -10,7 +10,7 @@ pub(super) fn workers(
     load: &Load,
     cores: u32,
     warnings: &mut Vec<String>,
-) -> Checked<Workers> {
+) -> Planned<Workers> {
     let limits = load.phases.iter();
     let limits = limits.flat_map(|phase| [phase.concurrency, phase.prefill_concurrency, phase.users]);
     let fewest = limits.flatten().min().unwrap_or(u32::MAX);
@@ -42,7 +42,7 @@ pub(super) fn timestamps(args: &TimingArgs) -> Timestamps {
 }
 
 /// Parses `2,4-5` to numbers, each at most once.
-fn cpus(list: &str) -> Checked<Vec<u32>> {
+fn cpus(list: &str) -> Planned<Vec<u32>> {
     let malformed = || Refusal(format!("--cpus `{list}` is not a list of cores such as 2,4-5"));
     let mut cpus = Vec::new();
     for part in list.split(',') {

@@ -5,6 +5,7 @@ use crate::FAILED;
 use crate::interrupt::Interrupted;
 use crate::plan::Profile;
 use crate::report::Reported;
+use crate::resolve::Resolved;
 use anyhow::{Result, bail};
 use common::client_event::Outcome as Ended;
 use common::clock::{Anchor, MonoNs};
@@ -65,8 +66,8 @@ impl FakeSession {
 }
 
 impl Session for FakeSession {
-    fn run(&self, profile: &Profile) -> Result<Outcome> {
-        self.runs.borrow_mut().push(profile.clone());
+    fn run(&self, resolved: &Resolved) -> Result<Outcome> {
+        self.runs.borrow_mut().push(resolved.profile.clone());
         let next = self.script.borrow_mut().pop_front();
         let (status, requests) = match next.expect("the script has this run") {
             Step::Completes(latencies) => (0, completed(latencies)),

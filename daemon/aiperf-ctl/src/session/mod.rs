@@ -12,7 +12,6 @@
 mod addresses;
 #[cfg(test)]
 pub(crate) mod fake;
-pub(crate) mod inputs;
 mod outcome;
 
 use crate::args::ProfileArgs;
@@ -26,11 +25,11 @@ use crate::observer::{Observers, Setup};
 use crate::plan::Profile;
 use crate::progress::Show;
 use crate::report::Reported;
+use crate::resolve::Resolved;
 use crate::server_calls::ServerCalls;
 use crate::terminal::print_note;
 use anyhow::{Context, Result};
 use control::{Create, Created, State};
-use inputs::Input;
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroize;
@@ -41,7 +40,7 @@ pub(crate) trait Session {
     ///
     /// # Errors
     /// When there is no report: an [`Interrupted`] if a signal is the reason.
-    fn run(&self, profile: &Profile) -> Result<Outcome>;
+    fn run(&self, resolved: &Resolved) -> Result<Outcome>;
 
     /// Waits between two runs.
     ///
@@ -64,20 +63,18 @@ pub(crate) struct Outcome {
 /// The session of a command, with servers and daemons.
 pub(crate) struct LiveSession<'a> {
     args: &'a ProfileArgs,
-    /// Uploaded for each run.
-    inputs: Vec<Input>,
 }
 
 impl<'a> LiveSession<'a> {
-    /// Checks the flags, and reads the files that are still missing.
+    /// Checks what observes a run and what is requested of its server.
     ///
     /// # Errors
-    /// When a file cannot be read, or a flag is invalid.
-    pub(crate) fn new(args: &'a ProfileArgs, profile: &Profile, uploads: Vec<Input>) -> Result<Self> {
+    /// When a flag is invalid.
+    pub(crate) fn new(args: &'a ProfileArgs, resolved: &Resolved) -> Result<Self> {
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-        let inputs = check(args, profile, uploads)?;
+        check(args, resolved)?;
         interrupt::check()?;
-        Ok(Self { args, inputs })
+        Ok(Self { args })
     }
 
     /// Writes the files that the configuration file describes.
@@ -97,18 +94,18 @@ impl<'a> LiveSession<'a> {
     /// A run whose server is ready, with its observers.
     fn observed(
         &self,
-        profile: &Profile,
+        resolved: &Resolved,
         addresses: Vec<(String, String)>,
         mut observers: Observers<'_>,
     ) -> Result<Outcome> {
-        let args = self.args;
+        let (args, profile) = (self.args, &resolved.profile);
         let directory = &profile.artifact_dir;
         observers.prepare()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let daemon = Daemon::find_or_start(&args.timing.socket, directory);
         let daemon = runtime.block_on(interrupt::or(daemon))??;
         observers.start(&addresses)?;
-        let executed = runtime.block_on(self.execute(daemon, profile, addresses, &mut observers));
+        let executed = runtime.block_on(self.execute(daemon, resolved, addresses, &mut observers));
         // Results are reported even after a signal; another one still ends the report at once.
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
         if executed.is_err() {
@@ -134,10 +131,11 @@ impl<'a> LiveSession<'a> {
     async fn execute(
         &self,
         daemon: Daemon,
-        profile: &Profile,
+        resolved: &Resolved,
         addresses: Vec<(String, String)>,
         observers: &mut Observers<'_>,
     ) -> Result<()> {
+        let profile = &resolved.profile;
         let mut create =
             Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
         let created = daemon.client.post("/v1/runs", &create).await;
@@ -147,7 +145,7 @@ impl<'a> LiveSession<'a> {
         let mut run = Run::of(daemon, run_id).await?;
         let started = async {
             let (client, path) = (&run.daemon.client, run.path());
-            for (name, upload) in self.inputs.clone() {
+            for (name, upload) in resolved.inputs.clone() {
                 client.put(&format!("{path}/inputs/{name}"), upload).await?;
             }
             let tasks = observers.follow(&run).await?;
@@ -181,8 +179,9 @@ impl<'a> LiveSession<'a> {
 }
 
 impl Session for LiveSession<'_> {
-    fn run(&self, profile: &Profile) -> Result<Outcome> {
+    fn run(&self, resolved: &Resolved) -> Result<Outcome> {
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
+        let profile = &resolved.profile;
         let calls = ServerCalls::new(profile, &self.args.endpoint)?;
         let observers = Observers::check(Setup { args: self.args, profile, calls: &calls })?;
         interrupt::check()?;
@@ -196,7 +195,7 @@ impl Session for LiveSession<'_> {
         self.write_user_files(profile)?;
         calls.reset_kv_cache()?;
         interrupt::check()?;
-        self.observed(profile, addresses, observers)
+        self.observed(resolved, addresses, observers)
     }
 
     fn pause(&self, time: Duration) -> Result<(), Interrupted> {
@@ -208,15 +207,14 @@ impl Session for LiveSession<'_> {
     }
 }
 
-/// Checks everything that can be checked before a server is contacted; returns the files to upload.
+/// Checks everything that can be checked before a server is contacted.
 ///
 /// # Errors
-/// When a file cannot be read, or a flag is invalid.
-pub(crate) fn check(args: &ProfileArgs, profile: &Profile, uploads: Vec<Input>) -> Result<Vec<Input>> {
-    let inputs = inputs::of(profile, uploads, args.tokenizer.tokenizer_revision.as_deref())?;
+/// When a flag is invalid.
+pub(crate) fn check(args: &ProfileArgs, resolved: &Resolved) -> Result<()> {
+    let profile = &resolved.profile;
     let calls = ServerCalls::new(profile, &args.endpoint)?;
-    Observers::check(Setup { args, profile, calls: &calls })?;
-    Ok(inputs)
+    Observers::check(Setup { args, profile, calls: &calls }).map(drop)
 }
 
 /// Removes the artifact directory if a run left it empty; files in it existed before, or are worth keeping.
