@@ -1,6 +1,6 @@
 //! Draws tables with box characters, as AIPerf's console shows them.
 
-use crate::escape::{visible, visible_within};
+use store::{visible, visible_within};
 use unicode_width::UnicodeWidthStr;
 
 /// A table: a title, a header and rows of text.

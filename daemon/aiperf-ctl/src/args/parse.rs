@@ -28,7 +28,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let Command::Profile(profile) = &args.command else { return Ok(args) };
     let Some(path) = &profile.input.config else { return Ok(args) };
     let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
-    let text = export::source::read_text(path, CONFIG_BYTES_MAX)
+    let text = store::source::read_text(path, CONFIG_BYTES_MAX)
         .map_err(|error| refused(format!("failed to read it: {error}")))?;
     let flags = config::flags(&text, |name| std::env::var(name).ok()).map_err(refused)?;
     let mut all = words.get(..2).unwrap_or_default().to_vec();

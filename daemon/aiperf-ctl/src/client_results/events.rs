@@ -5,8 +5,6 @@
 use anyhow::Result;
 use common::clock::MonoNs;
 use common::id::RequestId;
-use export::parquet::rows;
-use export::{Folder, cell};
 use import::Noticed;
 use metric::Stats;
 use record::{Request, Token};
@@ -14,6 +12,8 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+use store::parquet::rows;
+use store::{Folder, cell};
 
 /// How late a client noticed events.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ const FILE: &str = "client_events.csv";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use export::parquet::{Limits, PartWriter};
+    use store::parquet::{Limits, PartWriter};
 
     #[test]
     fn events_are_matched_by_id_and_place() {
@@ -151,7 +151,7 @@ mod tests {
         let reported = [noticed("a", &[3_000_000, 4_000_001]), noticed("b", &[5])];
         let delays = matched(folder.path(), &reported).unwrap().unwrap();
         assert_eq!((delays.matched, delays.reported, delays.early), (2, 3, 0), "{delays:?}");
-        let text = export::source::read_text(&folder.path().join(FILE), 1 << 20).unwrap();
+        let text = store::source::read_text(&folder.path().join(FILE), 1 << 20).unwrap();
         assert_eq!(text.lines().nth(1), Some("0,a,0,1000000,3000000,2000000"), "{text}");
         assert!(matched(folder.path(), &[noticed("a", &[])]).unwrap().is_none(), "no events");
     }

@@ -4,10 +4,10 @@ use super::histogram::Histogram;
 use super::prometheus::Format;
 use bytes::Bytes;
 use control::{LiveRequest, Published, WatchedServer};
-use export::visible;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+use store::visible;
 
 /// Metrics of all servers and runs, by name.
 #[derive(Debug, Default)]

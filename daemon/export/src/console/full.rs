@@ -3,7 +3,6 @@
 use super::{VIEW_STATS, VIEWS, View, absent, from_server, grouped, label, number, of_histogram};
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::escape::visible_within;
 use crate::gpu_tables;
 use crate::json::NOT_STEADY;
 use crate::table::{Colour, Side, Table, wrap};
@@ -12,6 +11,7 @@ use metric::server::Twin;
 use metric::{Group, MetricResult, Report, Stat, Steady};
 use record::{Standing, Streamed, Verdict};
 use std::io::Write;
+use store::visible_within;
 
 /// Writes all tables.
 pub(super) fn write(

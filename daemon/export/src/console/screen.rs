@@ -5,12 +5,12 @@
 use super::{VIEW_STATS, VIEWS, View, from_server, grouped, number, of_histogram};
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::escape::visible_within;
 use crate::table::{Colour, wrap};
 use metric::server::Twin;
 use metric::{Report, Stat};
 use record::{Reason, Run, Standing, Streamed};
 use std::io::Write;
+use store::visible_within;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Writes the screen: no line is wider than `width`, and there are at most [`LINES_MAX`].
