@@ -27,7 +27,7 @@ const TABLE: &[(&str, May)] = &[
     ("store", May::Import(&["common", "record"])),
     ("export", May::Import(&["common", "metric", "record", "spec", "store"])),
     ("import", May::Import(&["common", "endpoint", "metric", "record", "spec", "store", "tokenizer"])),
-    ("control", May::Import(&["common", "metric", "record", "spec"])),
+    ("control", May::Import(&["common", "record", "spec"])),
     ("tokenizer", May::Import(&["common"])),
     ("endpoint", May::Import(&["common", "spec"])),
     ("aiperf-loadgen", May::Import(&["common", "endpoint", "spec", "tokenizer"])),

@@ -239,7 +239,7 @@ pub(super) mod tests {
             model: Some(model.to_owned()),
             error: None,
             http_status: Some(200),
-            values: values.map(|(tag, value)| (metric::find(tag).unwrap(), value)).into_iter().collect(),
+            values: values.into_iter().collect(),
             stages: ByName::default(),
             dropped: 0,
         };

@@ -46,7 +46,9 @@ impl Strategy for Requests {
         let Event::Request(request) = event else { return };
         let mut attributes = attributes(&self.common, request);
         let usual = attributes.len();
-        for (metric, value) in request.values.iter() {
+        for (tag, value) in request.values.iter() {
+            // A tag that is not known is of a newer daemon.
+            let Some(metric) = metric::find(tag) else { continue };
             let known = self.instruments.entry(metric.tag);
             let Instrument { name, unit, bounds, token_type } =
                 known.or_insert_with(|| Instrument::of(metric));
