@@ -6,6 +6,7 @@
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   texts of requests and responses
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        GPU telemetry, with gpu_jsonl.rs
+//! view/          a report as a document, which renderers show: console/
 //! ```
 //!
 //! Adding an exporter is one new file and one line in `registry.rs`. No secret reaches a file: of the headers that the user
@@ -17,7 +18,6 @@ pub mod console;
 pub mod csv;
 mod error;
 mod gpu_jsonl;
-mod gpu_tables;
 mod gpus;
 mod json;
 mod jsonl;
@@ -33,17 +33,16 @@ mod server_json;
 mod server_jsonl;
 mod server_parquet;
 mod summary;
-mod table;
 mod texts;
 mod timeslices;
 mod trace;
+pub mod view;
 
 pub use artifacts::Artifacts;
-pub use console::Extent;
+pub use console::{Colour, Extent};
 pub use error::ExportError;
 pub use gpus::gpus;
 pub use payloads::Payloads;
 pub use registry::{EXPORTERS, Exporter, write_wanted};
 pub use server::ServerMetrics;
-pub use table::Colour;
 pub use texts::{ResponseText, Texts};
