@@ -40,6 +40,11 @@ impl<V> ByName<V> {
         self.values.is_empty()
     }
 
+    /// An empty list with room for what a request usually has.
+    fn roomy() -> Self {
+        Self { names: String::with_capacity(USUAL * NAME_BYTES), values: Vec::with_capacity(USUAL) }
+    }
+
     fn push(&mut self, name: &str, value: V) {
         self.names.push_str(name);
         self.values.push((self.names.len(), value));
@@ -48,7 +53,7 @@ impl<V> ByName<V> {
 
 impl<'n, V> FromIterator<(&'n str, V)> for ByName<V> {
     fn from_iter<I: IntoIterator<Item = (&'n str, V)>>(pairs: I) -> Self {
-        let mut all = Self::default();
+        let mut all = Self::roomy();
         pairs.into_iter().for_each(|(name, value)| all.push(name, value));
         all
     }
@@ -89,10 +94,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for Pairs<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
-        let mut all = ByName {
-            names: String::with_capacity(USUAL * NAME_BYTES),
-            values: Vec::with_capacity(pairs.size_hint().unwrap_or(USUAL)),
-        };
+        let mut all = ByName::roomy();
         while let Some(()) = pairs.next_key_seed(Append(&mut all.names))? {
             let value = pairs.next_value()?;
             all.values.push((all.names.len(), value));

@@ -1,6 +1,6 @@
 //! Builds the full report: both views, intervals, phases, errors, server metrics, AIPerf's tables, and the verdict.
 
-use super::latencies::{VIEW_STATS, VIEWS, View, from_server, of_histogram};
+use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
 use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label};
 use crate::artifacts::Artifacts;
 use crate::json::NOT_STEADY;
@@ -39,21 +39,21 @@ fn tables(all: impl IntoIterator<Item = Table>) -> Vec<Section> {
 /// Client, kernel, the difference between them, and the server's own metrics.
 fn views(artifacts: &Artifacts<'_>) -> Table {
     let report = artifacts.report;
-    let mut table = table_of_views("aiperfd | Client View and Kernel View", &VIEW_STATS);
-    for View { label, client, kernel, added } in VIEWS {
+    let mut table = table_of_views("aiperfd | Client View and Kernel View", &LATENCY_STATS);
+    for Latency { label, client, kernel, added } in LATENCIES {
         let rows = [("client", report.get(client)), ("kernel", report.get(kernel))];
         let mut label = Some(*label);
         for (view, result) in rows {
             let Some(result) = result else { continue };
             let names = [label.take().unwrap_or_default(), view].map(Cell::text);
-            table.row(names.into_iter().chain(VIEW_STATS.map(|stat| Cell::stat(result, stat))));
+            table.row(names.into_iter().chain(LATENCY_STATS.map(|stat| Cell::stat(result, stat))));
         }
         if let Some(added) = report.get(added) {
-            let numbers = VIEW_STATS.map(|stat| Cell::stat(added, stat));
+            let numbers = LATENCY_STATS.map(|stat| Cell::stat(added, stat));
             table.row(["", "added"].map(Cell::text).into_iter().chain(numbers));
         }
         if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
-            let numbers = VIEW_STATS.map(|stat| of_histogram(server, stat, 1e3));
+            let numbers = LATENCY_STATS.map(|stat| of_histogram(server, stat, 1e3));
             table.row(["", "server"].map(Cell::text).into_iter().chain(numbers));
         }
     }
@@ -75,7 +75,7 @@ fn table_of_views(title: &str, stats: &[Stat]) -> Table {
 /// The confidence intervals of the first table's metrics.
 fn intervals(report: &Report) -> Table {
     let mut table = table_of_views("aiperfd | 95% Confidence Intervals", &INTERVAL_STATS);
-    for View { label, client, kernel, .. } in VIEWS {
+    for Latency { label, client, kernel, .. } in LATENCIES {
         for (view, tag) in [("client", client), ("kernel", kernel)] {
             let Some(result) = report.get(tag) else { continue };
             let cells = INTERVAL_STATS.map(|stat| {
@@ -113,7 +113,7 @@ fn phases(report: &Report) -> Table {
 /// The main metrics of the run's steady state.
 fn steady(report: &Report) -> Table {
     let mut table = Table::of_stats("aiperfd | Steady State", &STATS);
-    let latencies = VIEWS.iter().flat_map(|view| [view.client, view.kernel]);
+    let latencies = LATENCIES.iter().flat_map(|view| [view.client, view.kernel]);
     for tag in latencies.chain(RATES.iter().copied()).chain(["effective_concurrency"]) {
         let results = report.steady.iter().flat_map(|steady| &steady.slice.results);
         if let Some(result) = results.into_iter().find(|result| result.metric.tag == tag) {

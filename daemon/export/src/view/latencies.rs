@@ -1,12 +1,12 @@
-//! The latencies that the client, the kernel and the server measure, and what the server's metrics have of them.
+//! The latencies that the client and the kernel measure, and the server's own metrics of them.
 
 use super::{Cell, Certainty, Number};
 use crate::artifacts::Artifacts;
 use metric::Stat;
 use metric::server::{KNOWN, Known, Series, Twin};
 
-/// A latency in both views.
-pub(super) struct View {
+/// A latency, as the client and as the kernel measure it.
+pub(super) struct Latency {
     pub(super) label: &'static str,
     pub(super) client: &'static str,
     pub(super) kernel: &'static str,
@@ -44,22 +44,22 @@ pub(super) fn of_histogram(series: &Series, stat: Stat, factor: f64) -> Cell {
 }
 
 /// The statistics of latencies.
-pub(super) const VIEW_STATS: [Stat; 5] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99, Stat::Max];
+pub(super) const LATENCY_STATS: [Stat; 5] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99, Stat::Max];
 
-pub(super) const VIEWS: &[View] = &[
-    View {
+pub(super) const LATENCIES: &[Latency] = &[
+    Latency {
         label: "Time to First Token (ms)",
         client: "time_to_first_token",
         kernel: "kernel_time_to_first_token",
         added: "client_added_time_to_first_token",
     },
-    View {
+    Latency {
         label: "Inter Token Latency (ms)",
         client: "inter_token_latency",
         kernel: "kernel_inter_token_latency",
         added: "client_added_inter_token_latency",
     },
-    View {
+    Latency {
         label: "Request Latency (ms)",
         client: "request_latency",
         kernel: "kernel_request_latency",

@@ -1,6 +1,6 @@
 //! Builds the overview: the latencies, throughputs and lengths, failures, exports, and the verdict.
 
-use super::latencies::{VIEW_STATS, VIEWS, View, from_server, of_histogram};
+use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
 use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, head};
 use crate::artifacts::Artifacts;
 use metric::server::Twin;
@@ -30,20 +30,20 @@ pub fn overview(artifacts: &Artifacts<'_>) -> Document {
 /// The available latencies, from kernel timestamps if there are any, with the client's overhead.
 fn latencies(artifacts: &Artifacts<'_>) -> Table {
     let report = artifacts.report;
-    let kernel = VIEWS.iter().any(|view| report.get(view.kernel).is_some());
+    let kernel = LATENCIES.iter().any(|view| report.get(view.kernel).is_some());
     let whose = if kernel { "Measured by the kernel" } else { "Measured by the client" };
-    let columns = VIEW_STATS.map(|stat| (stat.name(), Side::Right));
+    let columns = LATENCY_STATS.map(|stat| (stat.name(), Side::Right));
     let columns = [(whose, Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new("", &columns);
-    for View { label, client, kernel, added } in VIEWS {
+    for Latency { label, client, kernel, added } in LATENCIES {
         let Some(result) = report.get(kernel).or_else(|| report.get(client)) else { continue };
-        table.row([Cell::text(*label)].into_iter().chain(VIEW_STATS.map(|stat| Cell::stat(result, stat))));
+        table.row([Cell::text(*label)].into_iter().chain(LATENCY_STATS.map(|stat| Cell::stat(result, stat))));
         if let Some(added) = report.get(added) {
-            let numbers = VIEW_STATS.map(|stat| Cell::stat(added, stat));
+            let numbers = LATENCY_STATS.map(|stat| Cell::stat(added, stat));
             table.row([Cell::Detail("added by the client")].into_iter().chain(numbers));
         }
         if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
-            let numbers = VIEW_STATS.map(|stat| of_histogram(server, stat, 1e3));
+            let numbers = LATENCY_STATS.map(|stat| of_histogram(server, stat, 1e3));
             table.row([Cell::Detail("by the server's metrics")].into_iter().chain(numbers));
         }
     }
