@@ -1,5 +1,8 @@
 //! Formats the board in Prometheus' text format: OpenTelemetry's metrics of a model server by their translated names, and the
 //! daemon's own health.
+//!
+//! Two formats are served. The crate `prometheus-client` writes OpenMetrics alone, in which a scraper that accepts `text/plain` only
+//! finds counters without a type; and it counts by itself, while most counts here are the daemon's.
 
 use super::board::{Board, Requests, Server};
 use super::histogram::{Bucket, Exemplar, Histogram};

@@ -7,7 +7,7 @@ use crate::view::{Cell, Column, Document, Failures, Figures, Head, Note, Section
 use metric::ErrorCount;
 use record::{Standing, Verdict};
 use std::io::Write;
-use store::visible_within;
+use store::{visible, visible_within};
 
 /// Writes the document for a terminal of this width.
 pub(super) fn write(
@@ -49,10 +49,11 @@ fn errors(failures: &Failures) -> Table {
 fn line_of(figures: &Figures) -> String {
     let each = figures.figures.iter().map(|(label, value)| format!("{label}: {}", shown(value)));
     let each = each.collect::<Vec<_>>().join("   ");
-    match &figures.title {
+    let line = match &figures.title {
         Some(title) => format!("{title}:  {each}"),
         None => each,
-    }
+    };
+    visible(&line).into_owned()
 }
 
 fn note(Note { topic, text }: &Note, width: usize) -> String {
@@ -60,7 +61,7 @@ fn note(Note { topic, text }: &Note, width: usize) -> String {
     match topic {
         Topic::SteadyState => format!("\n{}\n", lines()),
         Topic::Stream => format!("{}\n", lines()),
-        Topic::TooFewSamples => format!("\n* {text}\n"),
+        Topic::TooFewSamples => format!("\n* {}\n", visible(text)),
     }
 }
 

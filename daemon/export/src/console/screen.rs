@@ -9,7 +9,7 @@ use crate::error::ExportError;
 use crate::view::{Document, Failures, Figures, Head, Note, Section, Table, Topic};
 use record::{Reason, Verdict};
 use std::io::Write;
-use store::visible_within;
+use store::{visible, visible_within};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Writes the screen: no line is wider than `width`, and there are at most [`LINES_MAX`].
@@ -29,7 +29,9 @@ pub(super) fn write(
             Section::Table(table) => lines.extend(self::table(table, width, colour)),
             Section::Figures(figures) => lines.push(line_of(figures)),
             Section::Failures(failures) => lines.extend(self::failures(failures, width)),
-            Section::Note(Note { topic: Topic::TooFewSamples, text }) => lines.push(format!("* {text}")),
+            Section::Note(Note { topic: Topic::TooFewSamples, text }) => {
+                lines.push(format!("* {}", visible(text)));
+            }
             Section::Note(Note { text, .. }) => {
                 let mut wrapped = wrap(text, width);
                 wrapped.truncate(room_for_streams);
@@ -76,14 +78,14 @@ fn row(cells: &[String], width: usize) -> String {
     let mut text = cut(label, room);
     text.push_str(&" ".repeat(room.saturating_sub(text.width())));
     for cell in cells {
-        text.push_str(&format!("{cell:>CELL$}"));
+        text.push_str(&format!("{:>CELL$}", visible(cell)));
     }
     text
 }
 
 fn line_of(figures: &Figures) -> String {
     let each = figures.figures.iter().map(|(label, value)| format!("{label} {}", shown(value)));
-    each.collect::<Vec<_>>().join("   ")
+    visible(&each.collect::<Vec<_>>().join("   ")).into_owned()
 }
 
 /// The number of failed requests, and the most frequent errors.
