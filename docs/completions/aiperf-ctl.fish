@@ -82,7 +82,7 @@ random\t''
 shuffle\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l trace-session-sample-ratio -d 'baseten_trace: use this fraction of the sessions, each complete' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l random-seed -d 'Random seed: the same seed gives the same prompts and due times. Default: drawn at random, and stored' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -s f -l config -d 'A YAML configuration file in AIPerf\'s format; flags on the command line override it' -r -F
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -s f -l config -d 'A configuration file in AIPerf\'s format (YAML or JSON), or the run.json of an earlier run, which is repeated; flags on the command line override it' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l conversation-num -l num-conversations -l num-sessions -d 'Conversations to start' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l num-dataset-entries -l num-prompts -d 'Number of distinct conversations to generate, or to read from a file; requests cycle through them. [default: as many as --conversation-num or --request-count sends, up to 16384, else 100]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l conversation-turn-mean -l session-turns-mean -d 'Mean number of turns per conversation. [default: 1]' -r

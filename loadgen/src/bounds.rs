@@ -106,7 +106,7 @@ pub fn data_bytes(setup: &Setup, connections: u64, inputs: u64) -> u64 {
 /// Bytes of synthetic content, generously.
 fn made_bytes(plan: &Plan, inputs: u64) -> u64 {
     let Input::Synthetic { entries, input_tokens, made, .. } = &plan.input else { return 0 };
-    let most = |length: &Length| (length.mean + 8.0 * length.stddev).max(1.0);
+    let most = |length: &Length| length.longest().max(1.0);
     let longest = made.pairs.iter().map(|pair| most(&pair.input)).fold(most(input_tokens), f64::max);
     let tokens = 2.0 * longest * f64::from(made.batch_size)
         + f64::from(made.prefix_tokens)

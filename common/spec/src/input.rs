@@ -1,5 +1,6 @@
 //! The content of requests, and how it is counted.
 
+use crate::Length;
 use serde::{Deserialize, Serialize};
 
 /// How tokens are counted.
@@ -163,7 +164,7 @@ pub struct Made {
 impl Default for Made {
     fn default() -> Self {
         Self {
-            turns: Length { mean: 1.0, stddev: 0.0 },
+            turns: Length::fixed(1.0),
             turn_delay_ms: None,
             turn_delay_ratio: 1.0,
             pairs: Vec::new(),
@@ -218,7 +219,7 @@ pub enum RangeStyle {
 }
 
 /// Lengths that belong together, and how often they are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
     /// Input tokens.
     pub input: Length,
@@ -286,7 +287,7 @@ pub enum SoundFormat {
 }
 
 /// Synthetic rankings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rankings {
     /// Passages of a query.
     pub passages: Length,
@@ -294,15 +295,6 @@ pub struct Rankings {
     pub passage_tokens: Length,
     /// Tokens of the query.
     pub query_tokens: Length,
-}
-
-/// A normal distribution of whole numbers, of which none below 1 is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Length {
-    /// Mean.
-    pub mean: f64,
-    /// Standard deviation.
-    pub stddev: f64,
 }
 
 /// What the rows of a dataset file may be: the facts of a format that client and load generator share. How its rows are read is in

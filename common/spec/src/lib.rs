@@ -9,10 +9,12 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod endpoint;
 mod gpu;
 pub mod handshake;
 mod input;
+mod length;
 mod load;
 mod output;
 mod plan;
@@ -20,12 +22,14 @@ mod timing;
 pub mod url;
 mod watch;
 
+pub use check::{Fault, ITEMS_MAX, NAME_MAX, TEXT_MAX};
 pub use endpoint::{Capability, Dialect, Endpoint, ModelChoice, Trust};
 pub use gpu::Gpu;
 pub use input::{
-    Audios, Change, DATASET_FORMATS, DatasetFormat, Images, Input, Length, Made, Pair, PoolBatch, Range,
-    RangeStyle, Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
+    Audios, Change, DATASET_FORMATS, DatasetFormat, Images, Input, Made, Pair, PoolBatch, Range, RangeStyle,
+    Rankings, SoundFormat, Synthesis, Taking, TextSource, Tokenizer,
 };
+pub use length::{Draws, Form, Length, Peak, Point};
 pub use load::{
     CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,
     Shape,

@@ -30,6 +30,9 @@ pub struct Plan {
     pub random_seed: u64,
     /// The command line, secrets redacted.
     pub command_line: String,
+    /// What the user set, by flag, without secrets: what it takes to repeat the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<String, Vec<String>>,
     /// What is watched instead, in a run that sends nothing of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<Watch>,
@@ -63,7 +66,7 @@ impl Plan {
             tokenizer: Tokenizer::None,
             input: Input::Synthetic {
                 entries: 0,
-                input_tokens: Length { mean: 0.0, stddev: 0.0 },
+                input_tokens: Length::fixed(0.0),
                 output_tokens: None,
                 made: Default::default(),
             },
@@ -87,6 +90,7 @@ impl Plan {
             },
             random_seed: 0,
             command_line: String::new(),
+            given: BTreeMap::new(),
             watch: None,
             gpu: None,
         }

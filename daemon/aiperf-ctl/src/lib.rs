@@ -16,6 +16,7 @@ mod client_results;
 mod clock;
 mod compare;
 mod completion;
+mod config;
 mod daemon;
 mod dataset;
 mod doctor;

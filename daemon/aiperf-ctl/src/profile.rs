@@ -6,7 +6,7 @@ use crate::earlier;
 use crate::gpu_telemetry;
 use crate::multi_run;
 use crate::plain_file;
-use crate::plan::{Profile, plan};
+use crate::plan::{Profile, Refusal, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::series;
 use crate::session::{self, LiveSession, Outcome, Session, inputs};
@@ -61,11 +61,15 @@ fn dry_run(args: &ProfileArgs, profile: &mut Profile) -> Result<u8> {
 /// plan.
 fn read_files(args: &ProfileArgs, profile: &mut Profile) -> Result<Vec<(&'static str, Upload)>> {
     read_template(&mut profile.plan);
-    if let Some(file) = &args.load.request_rate_series {
-        series::fill(&mut profile.plan.load, &inputs::read(file, "--request-rate-series")?)?;
+    for file in profile.series.clone() {
+        let points = series::points(&inputs::read(&file.path, "--request-rate-series")?)?;
+        if let Some(phase) = profile.plan.load.phases.get_mut(file.phase) {
+            phase.request_rate_series = points;
+        }
     }
     let mut uploads = dataset::media(args, &profile.plan)?;
     uploads.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
+    profile.plan.check().map_err(|fault| Refusal(fault.to_string()))?;
     Ok(uploads)
 }
 

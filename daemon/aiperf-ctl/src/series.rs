@@ -2,7 +2,7 @@
 
 use crate::plan::Refusal;
 use serde::Deserialize;
-use spec::{Load, RatePoint};
+use spec::{Phase, RatePoint, Shape};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -10,42 +10,24 @@ struct Series {
     points: Vec<RatePoint>,
 }
 
-/// Adds the file's points to every phase that has a rate.
+/// The points of the file.
 ///
 /// # Errors
 /// When the file is not a series with increasing times and rates that are not negative.
-pub(crate) fn fill(load: &mut Load, file: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn points(file: &[u8]) -> Result<Vec<RatePoint>, Refusal> {
     let refused = |why: String| Refusal(format!("--request-rate-series: {why}"));
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let series: Series = serde_json::from_slice(file).map_err(|error| refused(error.to_string()))?;
-    let points = series.points;
-    let is_usable = |point: &RatePoint| {
-        point.time_s.is_finite() && point.qps.is_finite() && point.time_s >= 0.0 && point.qps >= 0.0
-    };
-    if let Some(bad) = points.iter().position(|point| !is_usable(point)) {
-        return Err(refused(format!("point {bad} has a time or a rate below 0")));
-    }
-    if let Some(bad) = points.windows(2).position(|pair| pair[1].time_s <= pair[0].time_s) {
-        return Err(refused(format!("point {} is not later than the one before it", bad + 1)));
-    }
-    if points.iter().all(|point| point.qps == 0.0) {
-        return Err(refused("no point has a rate above 0".to_owned()));
-    }
-    for phase in load.phases.iter_mut().filter(|phase| phase.shape.is_open_loop()) {
-        phase.request_rate_series.clone_from(&points);
-    }
-    Ok(())
+    let Series { points } = serde_json::from_slice(file).map_err(|error| refused(error.to_string()))?;
+    let phase = Phase { request_rate_series: points, ..Phase::new("series", Shape::Poisson) };
+    phase.check().and_then(|()| phase.check_rate()).map_err(|fault| refused(fault.why))?;
+    Ok(phase.request_rate_series)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spec::Phase;
-
     fn check(file: &str, expected: &str) {
-        let mut load = Load::of(Phase::new("profiling", spec::Shape::Poisson));
-        let result = fill(&mut load, file.as_bytes()).map_err(|refusal| refusal.0);
-        let outcome = result.map_or_else(|why| why, |()| format!("{:?}", load.phases[0].request_rate_series));
+        let outcome = points(file.as_bytes()).map_or_else(|why| why.0, |points| format!("{points:?}"));
         assert!(outcome.contains(expected), "{file}: {outcome}");
     }
 
@@ -57,7 +39,7 @@ mod tests {
         );
         check(r#"{"points":[{"time_s":0,"qps":-1}]}"#, "point 0 has a time or a rate below 0");
         check(r#"{"points":[{"time_s":1,"qps":1},{"time_s":1,"qps":2}]}"#, "point 1 is not later");
-        check("\u{feff}{\"points\":[]}", "no point has a rate above 0");
+        check("\u{feff}{\"points\":[]}", "needs a rate");
         check("[]", "invalid length 0");
     }
 }

@@ -6,7 +6,7 @@ use metric::{MetricResult, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
 use spec::url::shown;
-use spec::{Capability, Input, Output, Phase, Plan, Shape, Tokenizer};
+use spec::{Capability, Form, Input, Length, Output, Peak, Phase, Plan, Shape, Tokenizer};
 
 /// A metric as AIPerf writes it: unit, then statistics, `count` before `sum`; a missing value has no key.
 pub(crate) fn metric(result: &MetricResult) -> Value {
@@ -114,11 +114,30 @@ fn dataset(plan: &Plan) -> Value {
             "entries": entries,
             "random_seed": plan.random_seed,
             "prompts": {
-                "isl": { "mean": input_tokens.mean, "stddev": input_tokens.stddev },
-                "osl": output_tokens.map(|length| json!({ "mean": length.mean, "stddev": length.stddev })),
+                "isl": distribution(input_tokens),
+                "osl": output_tokens.as_ref().map(distribution),
             },
         }),
     }
+}
+
+/// A distribution in AIPerf's form.
+fn distribution(length: &Length) -> Value {
+    let mut written = match &length.form {
+        None => json!({ "mean": length.mean, "stddev": length.stddev }),
+        Some(Form::LogNormal { median }) => json!({ "mean": length.mean, "median": median }),
+        Some(Form::Peaks(peaks)) => {
+            let peak =
+                |peak: &Peak| json!({ "distribution": distribution(&peak.length), "weight": peak.weight });
+            json!({ "peaks": peaks.iter().map(peak).collect::<Vec<_>>() })
+        }
+        Some(Form::Points(points)) => json!({ "points": points }),
+    };
+    if let Some(written) = written.as_object_mut() {
+        let bounds = [("min", length.min), ("max", length.max)];
+        written.extend(bounds.into_iter().filter_map(|(name, bound)| Some((name.to_owned(), bound?.into()))));
+    }
+    written
 }
 
 fn phase(planned: &Phase, requests: u64) -> Value {

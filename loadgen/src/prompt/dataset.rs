@@ -347,7 +347,7 @@ impl Dataset {
 
     fn treat(&self, conversation: &mut Conversation, place: usize) {
         let Treatment { change, output, models, seed, .. } = &self.treatment;
-        let mut lengths = output.map(|length| {
+        let mut lengths = output.clone().map(|length| {
             draw::Lengths::new(length, draw::generator(mixed(*seed, place as u64), draw::OUTPUT_LENGTH))
         });
         let mut seen = FxHashSet::default();

@@ -52,39 +52,37 @@ pub(super) fn tokens(what: &str, tokens: u64) -> Result<(), String> {
 /// The problem, with the option.
 pub(super) fn of_made(
     entries: u32,
-    input: Length,
-    output: Option<Length>,
+    input: &Length,
+    output: Option<&Length>,
     made: &Made,
 ) -> Result<(), String> {
     let (tokens, asked) = (float(INPUT_TOKENS_MAX), float(OUTPUT_TOKENS_MAX));
     let lengths = [("--isl", Some(input), tokens), ("--osl", output, asked)];
-    let turns = [("--conversation-turn-mean", Some(made.turns), TURNS_MAX)];
+    let turns = [("--conversation-turn-mean", Some(&made.turns), TURNS_MAX)];
     let pairs = made.pairs.iter().flat_map(|pair| {
-        [("--seq-dist", Some(pair.input), tokens), ("--seq-dist", Some(pair.output), asked)]
+        [("--seq-dist", Some(&pair.input), tokens), ("--seq-dist", Some(&pair.output), asked)]
     });
     let images = made.images.iter().flat_map(|images| {
         [
-            ("--image-width-mean", Some(images.width), PIXELS_MAX),
-            ("--image-height-mean", Some(images.height), PIXELS_MAX),
+            ("--image-width-mean", Some(&images.width), PIXELS_MAX),
+            ("--image-height-mean", Some(&images.height), PIXELS_MAX),
         ]
     });
-    let audios = made.audios.iter().map(|audios| ("--audio-length-mean", Some(audios.seconds), SECONDS_MAX));
+    let audios = made.audios.iter().map(|audios| ("--audio-length-mean", Some(&audios.seconds), SECONDS_MAX));
     let rankings = made.rankings.iter().flat_map(|rankings| {
         [
-            ("--rankings-passages-mean", Some(rankings.passages), TURNS_MAX),
-            ("--rankings-passages-prompt-token-mean", Some(rankings.passage_tokens), tokens),
-            ("--rankings-query-prompt-token-mean", Some(rankings.query_tokens), tokens),
+            ("--rankings-passages-mean", Some(&rankings.passages), TURNS_MAX),
+            ("--rankings-passages-prompt-token-mean", Some(&rankings.passage_tokens), tokens),
+            ("--rankings-query-prompt-token-mean", Some(&rankings.query_tokens), tokens),
         ]
     });
     let all = lengths.into_iter().chain(turns).chain(pairs).chain(images).chain(audios).chain(rankings);
     for (option, length, most) in all {
-        let Some(Length { mean, stddev }) = length else { continue };
-        // No draw is as far from the mean as that.
-        let longest = mean + 10.0 * stddev.max(0.0);
+        let Some(length) = length else { continue };
+        length.check().map_err(|why| format!("{option}: {why}"))?;
+        let longest = length.longest();
         if !is_within(longest, most) {
-            return Err(format!(
-                "{option}: a mean of {mean:e} with a deviation of {stddev:e} is more than {most}"
-            ));
+            return Err(format!("{option}: a distribution that reaches {longest:e} is more than {most}"));
         }
     }
     let counts = [
@@ -193,21 +191,21 @@ mod tests {
 
     #[test]
     fn absurd_plans_are_refused_by_option() {
-        let length = |mean: f64, stddev| Length { mean, stddev };
-        let check = |input, output, change: fn(&mut Made), expected: &str| {
+        let length = Length::normal;
+        let check = |input: Length, output: Option<Length>, change: fn(&mut Made), expected: &str| {
             let mut made = Made::default();
             change(&mut made);
-            let refused = of_made(1, input, output, &made).unwrap_err();
+            let refused = of_made(1, &input, output.as_ref(), &made).unwrap_err();
             assert!(refused.starts_with(expected), "{refused}");
         };
         let short = length(10.0, 1.0);
-        assert_eq!(of_made(1000, short, Some(short), &Made::default()), Ok(()), "the usual sizes");
+        assert_eq!(of_made(1000, &short, Some(&short), &Made::default()), Ok(()), "the usual sizes");
         check(length(1e308, 0.0), None, |_| (), "--isl");
         check(length(f64::NAN, 0.0), None, |_| (), "--isl");
         check(length(10.0, 1e12), None, |_| (), "--isl");
-        check(short, Some(length(1e30, 0.0)), |_| (), "--osl");
-        check(short, None, |made| made.turns.mean = 1e9, "--conversation-turn-mean");
-        check(short, None, |made| made.prefix_tokens = u32::MAX, "--prefix-prompt-length");
+        check(short.clone(), Some(length(1e30, 0.0)), |_| (), "--osl");
+        check(short.clone(), None, |made| made.turns.mean = 1e9, "--conversation-turn-mean");
+        check(short.clone(), None, |made| made.prefix_tokens = u32::MAX, "--prefix-prompt-length");
         check(short, None, |made| made.batch_size = u32::MAX, "--batch-size");
     }
 }

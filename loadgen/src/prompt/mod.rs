@@ -39,7 +39,7 @@ pub use marker::Markers;
 use models::Models;
 pub(crate) use order::mixed;
 pub use order::{Order, Replay, replay};
-use spec::{Change, FixedSchedule, Input, Length, Plan, Synthesis, TextSource};
+use spec::{Change, FixedSchedule, Input, Plan, Synthesis, TextSource};
 use std::io;
 use std::sync::Arc;
 use tokenizer::{ChatTemplate, Tokenizer};
@@ -172,11 +172,12 @@ pub fn conversations(
     let models = Models::new(&plan.endpoint, plan.random_seed);
     let conversations: Arc<dyn Conversations> = match &mut plan.input {
         Input::Synthetic { entries, input_tokens, output_tokens, made } => {
-            limits::of_made(*entries, *input_tokens, *output_tokens, made).map_err(Problem::TooMuch)?;
+            limits::of_made(*entries, input_tokens, output_tokens.as_ref(), made)
+                .map_err(Problem::TooMuch)?;
             let wanted = synthetic::Wanted {
                 entries: *entries,
-                input: Length { mean: (input_tokens.mean - f64::from(wrapper)).max(1.0), ..*input_tokens },
-                output: *output_tokens,
+                input: input_tokens.less(f64::from(wrapper)),
+                output: output_tokens.clone(),
                 made,
                 models: &models,
                 seed: plan.random_seed,
@@ -194,7 +195,7 @@ pub fn conversations(
                 change: change.clone(),
                 window: window(&schedule).filter(|_| !change.ignores_delays),
                 hoists_system: consumes_system && known.name == multi_turn::FORMAT.name,
-                output: *output_tokens,
+                output: output_tokens.clone(),
                 models,
                 seed: plan.random_seed,
                 writer: trace::Writer::new(Arc::clone(&corpus)),
@@ -285,6 +286,7 @@ pub(crate) fn session_name(number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spec::Length;
 
     fn plan(input: Input) -> Plan {
         let mut plan = Plan { input, random_seed: 7, ..Plan::unknown() };
@@ -308,7 +310,7 @@ mod tests {
     #[test]
     fn models_take_turns_and_lengths_are_filled_in() {
         let rows = "{\"text\":\"one two\",\"output_length\":3}\n{\"text\":\"x\"}\n{\"text\":\"y\"}\n";
-        let mut plan = file("auto", Some(Length { mean: 9.0, stddev: 0.0 }));
+        let mut plan = file("auto", Some(Length::fixed(9.0)));
         let (made, notices) = conversations(&mut plan, of(Some(Store::Memory(rows.into())))).unwrap();
         let turns = (0..made.count()).map(|place| made.conversation(place).unwrap().turns.remove(0).turn);
         let made = turns.map(|turn| (turn.model, turn.max_tokens)).collect::<Vec<_>>();

@@ -10,7 +10,6 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore};
-use rand_distr::{Distribution, Normal};
 use spec::{Audios, Images};
 use std::io::Cursor;
 
@@ -25,7 +24,7 @@ pub(super) fn sounds(wanted: &Audios, generator: &mut StdRng) -> Result<Vec<Medi
 }
 
 fn image(wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
-    let (width, height) = (draw::drawn(wanted.width, generator), draw::drawn(wanted.height, generator));
+    let (width, height) = (draw::drawn(&wanted.width, generator), draw::drawn(&wanted.height, generator));
     let bytes = u64::from(width) * u64::from(height) * 3;
     let count = usize::try_from(bytes).ok().filter(|_| bytes <= PICTURE_BYTES_MAX);
     let Some(count) = count else {
@@ -63,10 +62,7 @@ fn clip(wanted: &Audios, generator: &mut StdRng) -> Result<Media, Problem> {
     let fail = |error: hound::Error| Problem::Media(format!("failed to encode an audio clip: {error}"));
     let depth = chosen(&wanted.depths, generator).unwrap_or(16);
     let rate = chosen(&wanted.sample_rates_hz, generator).unwrap_or(16_000);
-    let seconds = match Normal::new(wanted.seconds.mean, wanted.seconds.stddev) {
-        Ok(normal) if wanted.seconds.stddev > 0.0 => normal.sample(generator),
-        _ => wanted.seconds.mean,
-    };
+    let seconds = draw::sampled(&wanted.seconds, generator);
     let samples = draw::at_least_one((seconds.max(SECONDS_MIN) * f64::from(rate)).round());
     let spec = WavSpec {
         channels: wanted.channels,
@@ -104,7 +100,7 @@ mod tests {
     }
 
     fn check_image(format: &str, magic: &[u8]) {
-        let length = |mean| Length { mean, stddev: 0.0 };
+        let length = |mean| Length::fixed(mean);
         let wanted = Images {
             batch_size: 2,
             width: length(30.0),
@@ -133,7 +129,7 @@ mod tests {
         for depth in [8, 16, 24, 32] {
             let wanted = Audios {
                 batch_size: 1,
-                seconds: Length { mean: 0.5, stddev: 0.0 },
+                seconds: Length::fixed(0.5),
                 format: SoundFormat::Wav,
                 depths: vec![depth],
                 sample_rates_hz: vec![8000],

@@ -35,7 +35,7 @@ impl Pictures {
 
     fn picture(&mut self, wanted: &Images, generator: &mut StdRng) -> Result<Media, Problem> {
         let fail = |why: &dyn std::fmt::Display| Problem::Media(format!("--image-source: {why}"));
-        let (width, height) = (draw::drawn(wanted.width, generator), draw::drawn(wanted.height, generator));
+        let (width, height) = (draw::drawn(&wanted.width, generator), draw::drawn(&wanted.height, generator));
         let place = self.next(generator);
         let source = self.pictures.get(place).ok_or_else(|| fail(&"there are no images"))?;
         let (_, bytes) = source.split_once(',').ok_or_else(|| fail(&"an image is no data URI"))?;
@@ -75,7 +75,7 @@ mod tests {
             format!("data:image/png;base64,{}", STANDARD.encode(bytes.into_inner()))
         };
         let lines = [0, 1, 2].map(picture).join("\n");
-        let length = |mean| Length { mean, stddev: 0.0 };
+        let length = |mean| Length::fixed(mean);
         let (width, height) = (length(6.0), length(3.0));
         let wanted = Images { batch_size: 1, width, height, format: "png".to_owned(), source: Some(taking) };
         let mut pictures = Pictures::new(&lines, taking);
@@ -104,11 +104,11 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_refused() {
-        let length = Length { mean: 2.0, stddev: 0.0 };
+        let length = Length::fixed(2.0);
         let taking = Taking::SequentialCycle;
         let wanted = Images {
             batch_size: 1,
-            width: length,
+            width: length.clone(),
             height: length,
             format: "png".to_owned(),
             source: Some(taking),

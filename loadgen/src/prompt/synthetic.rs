@@ -56,7 +56,8 @@ struct Maker<'a> {
 
 impl<'a> Maker<'a> {
     fn new(wanted: &'a Wanted<'a>, corpus: &'a Corpus) -> Self {
-        let lengths = |length, purpose| Lengths::new(length, draw::generator(wanted.seed, purpose));
+        let lengths =
+            |length: &Length, purpose| Lengths::new(length.clone(), draw::generator(wanted.seed, purpose));
         let made = wanted.made;
         let mut prefix = draw::generator(wanted.seed, draw::PREFIX);
         let shared = made.shared_system_tokens.map(|tokens| corpus.text(tokens as usize, &mut prefix));
@@ -65,10 +66,10 @@ impl<'a> Maker<'a> {
         Self {
             wanted,
             corpus,
-            input: lengths(wanted.input, draw::INPUT_LENGTH),
-            output: wanted.output.map(|length| lengths(length, draw::OUTPUT_LENGTH)),
-            turns: lengths(made.turns, draw::TURN_COUNT),
-            delay: made.turn_delay_ms.map(|length| lengths(length, draw::TURN_DELAY)),
+            input: lengths(&wanted.input, draw::INPUT_LENGTH),
+            output: wanted.output.as_ref().map(|length| lengths(length, draw::OUTPUT_LENGTH)),
+            turns: lengths(&made.turns, draw::TURN_COUNT),
+            delay: made.turn_delay_ms.as_ref().map(|length| lengths(length, draw::TURN_DELAY)),
             pairs: draw::generator(wanted.seed, draw::PAIRS),
             range: draw::generator(wanted.seed, draw::RANGE),
             text: draw::generator(wanted.seed, draw::TEXT),
@@ -168,7 +169,7 @@ impl<'a> Maker<'a> {
                 window(&range, mean, ratio).map_or(1, |(low, high)| self.range.random_range(low..=high))
             };
             let input = within(self.wanted.input.mean, range.input);
-            return (input, self.wanted.output.map(|output| within(output.mean, range.output)));
+            return (input, self.wanted.output.as_ref().map(|output| within(output.mean, range.output)));
         }
         let pairs = &self.wanted.made.pairs;
         if pairs.is_empty() {
@@ -181,17 +182,17 @@ impl<'a> Maker<'a> {
             drawn < below
         });
         let Some(Pair { input, output, .. }) = found.or_else(|| pairs.last()) else { return (1, None) };
-        (draw::drawn(*input, &mut self.pairs), Some(draw::drawn(*output, &mut self.pairs)))
+        (draw::drawn(input, &mut self.pairs), Some(draw::drawn(output, &mut self.pairs)))
     }
 
     fn ranking(&mut self, rankings: &Rankings) -> Vec<Text> {
-        let mut text = |length: Length| {
+        let mut text = |length: &Length| {
             let tokens = draw::drawn(length, &mut self.pairs);
             self.corpus.text(tokens as usize, &mut self.text)
         };
-        let query = text(rankings.query_tokens);
-        let count = draw::drawn(rankings.passages, &mut self.noise);
-        let passages = (0..count).map(|_| text(rankings.passage_tokens)).collect();
+        let query = text(&rankings.query_tokens);
+        let count = draw::drawn(&rankings.passages, &mut self.noise);
+        let passages = (0..count).map(|_| text(&rankings.passage_tokens)).collect();
         vec![
             Text { name: "query".to_owned(), contents: vec![query] },
             Text { name: "passages".to_owned(), contents: passages },
@@ -230,8 +231,8 @@ mod tests {
         let corpus = Arc::new(Corpus::new(tokenizer, made.corpus).unwrap());
         let wanted = Wanted {
             entries: 100,
-            input: Length { mean: 50.0, stddev },
-            output: Some(Length { mean: 12.0, stddev }),
+            input: Length::normal(50.0, stddev),
+            output: Some(Length::normal(12.0, stddev)),
             made,
             models: &Models::default(),
             seed,
@@ -267,12 +268,7 @@ mod tests {
 
     #[test]
     fn a_seed_makes_the_same_conversations() {
-        let made = Made {
-            turns: Length { mean: 3.0, stddev: 1.0 },
-            prefixes: 2,
-            prefix_tokens: 9,
-            ..Made::default()
-        };
+        let made = Made { turns: Length::normal(3.0, 1.0), prefixes: 2, prefix_tokens: 9, ..Made::default() };
         let of = |seed| make(Some(golden()), seed, 5.0, &made).0;
         assert_eq!(of(7), of(7), "same seed");
         assert_ne!(of(7), of(8), "another seed");
@@ -290,8 +286,8 @@ mod tests {
     fn conversations_share_what_they_should() {
         let tokenizer = golden();
         let made = Made {
-            turns: Length { mean: 2.0, stddev: 0.0 },
-            turn_delay_ms: Some(Length { mean: 100.0, stddev: 0.0 }),
+            turns: Length::fixed(2.0),
+            turn_delay_ms: Some(Length::fixed(100.0)),
             turn_delay_ratio: 0.5,
             shared_system_tokens: Some(20),
             user_context_tokens: Some(30),
@@ -314,7 +310,7 @@ mod tests {
 
     #[test]
     fn pairs_are_drawn_by_their_share() {
-        let length = |mean| Length { mean, stddev: 0.0 };
+        let length = |mean| Length::fixed(mean);
         let pair = |input, output, percent| Pair { input: length(input), output: length(output), percent };
         let made = Made { pairs: vec![pair(10.0, 1.0, 70.0), pair(40.0, 2.0, 30.0)], ..Made::default() };
         let (conversations, _) = make(None, 7, 0.0, &made);
@@ -353,7 +349,7 @@ mod tests {
 
     #[test]
     fn rankings_have_a_query_and_passages() {
-        let length = |mean| Length { mean, stddev: 0.0 };
+        let length = |mean| Length::fixed(mean);
         let rankings =
             Rankings { passages: length(4.0), passage_tokens: length(6.0), query_tokens: length(3.0) };
         let (conversations, _) = make(None, 7, 0.0, &Made { rankings: Some(rankings), ..Made::default() });

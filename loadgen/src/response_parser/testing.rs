@@ -303,7 +303,7 @@ fn plan(options: &str) -> Plan {
         tokenizer: spec::Tokenizer::None,
         input: spec::Input::Synthetic {
             entries: 1,
-            input_tokens: spec::Length { mean: 1.0, stddev: 0.0 },
+            input_tokens: spec::Length::fixed(1.0),
             output_tokens: None,
             made: Default::default(),
         },
@@ -327,6 +327,7 @@ fn plan(options: &str) -> Plan {
         },
         random_seed: 7,
         command_line: String::new(),
+        given: std::collections::BTreeMap::new(),
         watch: None,
         gpu: None,
     }

@@ -59,6 +59,29 @@ macro_rules! needs_programs {
     };
 }
 
+/// Skips a test with a message if the programs or nginx are missing.
+#[macro_export]
+macro_rules! needs_nginx {
+    () => {
+        $crate::needs_programs!();
+        if let Err(error) = std::process::Command::new("nginx").arg("-v").output() {
+            return kernel_tests::skip::skip(&format!(
+                "nginx is not available ({error}): `cargo xtask setup` installs it"
+            ));
+        }
+    };
+}
+
+/// Skips a test with a message unless it runs as root.
+#[macro_export]
+macro_rules! needs_root {
+    ($why:literal) => {
+        if !rustix::process::geteuid().is_root() {
+            return kernel_tests::skip::skip(concat!($why, " requires root"));
+        }
+    };
+}
+
 /// Skips a test with a message if the programs are missing or the kernel programs cannot be loaded.
 #[macro_export]
 macro_rules! needs_probes {

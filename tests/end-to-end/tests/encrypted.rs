@@ -4,7 +4,7 @@
 use end_to_end::client::{Ended, Run};
 use end_to_end::nginx::Nginx;
 use end_to_end::server::Server;
-use end_to_end::{needs_probes, needs_programs, truth};
+use end_to_end::{needs_nginx, needs_probes, needs_programs, truth};
 use serde_json::json;
 use std::io::{Read, copy};
 use std::net::{TcpListener, TcpStream};
@@ -16,6 +16,7 @@ fn profile(nginx: &Nginx, flags: &str) -> Ended {
 #[test]
 fn every_event_is_matched() {
     needs_probes!();
+    needs_nginx!();
     let server = Server::start("--tokens 12");
     let nginx = Nginx::before(&server);
     let ended = profile(&nginx, &format!("--ca-certificate {}", nginx.authority()));
@@ -67,7 +68,7 @@ fn sessions_are_resumed_and_server_names_are_sent() {
 
 #[test]
 fn certificate_verification_is_the_users_choice() {
-    needs_programs!();
+    needs_nginx!();
     let server = Server::start("");
     let nginx = Nginx::before(&server);
     let stranger = profile(&nginx, "");
@@ -81,7 +82,7 @@ fn certificate_verification_is_the_users_choice() {
 /// Scrapes of the server's metrics and of GPU exporters use the same TLS settings as the load.
 #[test]
 fn tls_settings_apply_to_metrics_too() {
-    needs_programs!();
+    needs_nginx!();
     let server = Server::start("");
     let nginx = Nginx::before(&server);
     for trust in [format!("--ca-certificate {}", nginx.authority()), "--insecure".to_owned()] {
@@ -120,7 +121,7 @@ fn let_two_through(nginx: &Nginx) -> u16 {
 
 #[test]
 fn a_handshake_that_breaks_off_fails_its_request_at_once() {
-    needs_programs!();
+    needs_nginx!();
     let server = Server::start("");
     let nginx = Nginx::before(&server);
     let url = format!("https://localhost:{}", let_two_through(&nginx));

@@ -38,7 +38,7 @@ impl Odd {
         vec![
             ("/dev/zero".into(), "it is a device"),
             ("/dev/urandom".into(), "it is a device"),
-            ("/proc/kmsg".into(), "a file of a kernel file system"),
+            ("/proc/kallsyms".into(), "a file of a kernel file system"),
             (inside("zeros"), "it is a device"),
             (inside("socket"), "it is a socket"),
             (inside("fifo"), "it is a pipe"),

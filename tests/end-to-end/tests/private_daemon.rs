@@ -5,8 +5,7 @@
 use end_to_end::client::{Ended, Run, Running, kept_in};
 use end_to_end::daemon::Daemon;
 use end_to_end::server::Server;
-use end_to_end::{needs_probes, needs_programs, patience};
-use kernel_tests::skip::skip;
+use end_to_end::{needs_probes, needs_programs, needs_root, patience};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Read;
@@ -51,6 +50,7 @@ fn runs(state: &Path, arguments: &str) -> Ended {
 #[test]
 fn it_has_no_name_and_no_secret() {
     needs_programs!();
+    needs_root!("reading a daemon's environment");
     let server = Server::start(STEADY);
     let temporary = tempfile::tempdir().unwrap();
     let mut run = Run::profile(&server.url(), LONG);
@@ -169,9 +169,7 @@ fn a_restarted_shared_daemon_is_used_again() {
 #[test]
 fn another_users_socket_is_not_trusted() {
     needs_programs!();
-    if !rustix::process::geteuid().is_root() {
-        return skip("changing the user requires root");
-    }
+    needs_root!("changing the user");
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
     let socket = folder.path().join("control.sock");
@@ -203,9 +201,7 @@ fn another_users_socket_is_not_trusted() {
 #[test]
 fn a_user_without_a_home_leaves_nothing_either() {
     needs_programs!();
-    if !rustix::process::geteuid().is_root() {
-        return skip("changing the user requires root");
-    }
+    needs_root!("changing the user");
     let server = Server::start("");
     let mut run = Run::of_user(61234, "profile").without_daemon();
     run.command.args(["--model", "mock-model", "--url", &server.url(), "--request-count", "4"]);

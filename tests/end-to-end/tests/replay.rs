@@ -31,7 +31,7 @@ fn plan() -> Plan {
     plan.tokenizer = Tokenizer::Builtin;
     plan.input = Input::Synthetic {
         entries: 2,
-        input_tokens: Length { mean: 7.0, stddev: 0.0 },
+        input_tokens: Length::fixed(7.0),
         output_tokens: None,
         made: Box::default(),
     };

@@ -4,7 +4,7 @@
 use end_to_end::cgroup::Own;
 use end_to_end::client::{Ended, Run, Running};
 use end_to_end::server::Server;
-use end_to_end::{needs_probes, needs_programs, patience, programs};
+use end_to_end::{needs_probes, needs_programs, needs_root, patience, programs};
 use kernel_tests::skip::skip;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -204,6 +204,7 @@ fn the_units_limits_leave_what_it_needs() {
 #[test]
 fn a_forbidden_io_uring_is_named() {
     needs_programs!();
+    needs_root!("taking capabilities away");
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
         return skip("the program `systemd-analyze` is not installed");
     }
@@ -226,6 +227,7 @@ fn a_forbidden_io_uring_is_named() {
 /// systemd itself finds no problem in the units, and rates the service's exposure as low.
 #[test]
 fn the_units_are_valid() {
+    needs_root!("systemd-analyze");
     let folder = tempfile::tempdir().unwrap();
     for name in ["aiperfd.service", "aiperfd.socket"] {
         let text = fs::read_to_string(unit().with_file_name(name)).unwrap();

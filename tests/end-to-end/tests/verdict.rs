@@ -8,7 +8,7 @@ use end_to_end::nginx::Nginx;
 use end_to_end::patience::until;
 use end_to_end::server::Server;
 use end_to_end::watched::audit;
-use end_to_end::{needs_probes, needs_programs, programs};
+use end_to_end::{needs_nginx, needs_probes, needs_programs, programs};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::path::Path;
@@ -102,7 +102,7 @@ fn responses_that_were_not_streamed_are_reported() {
 /// The same server, behind a proxy that forwards events and behind one that buffers them.
 #[test]
 fn a_buffering_proxy_is_reported() {
-    needs_programs!();
+    needs_nginx!();
     let server = Server::start("--tokens 12 --gap-ms 3 --ignore-max-tokens");
     let nginx = Nginx::before(&server);
     let flags = format!("--request-count 10 --concurrency 2 --ca-certificate {}", nginx.authority());

@@ -1,6 +1,7 @@
 //! Flags of what requests contain: prompts read from a file, or generated.
 
 use super::value::fraction_above_zero;
+use spec::Length;
 use std::path::PathBuf;
 
 /// Flags of what requests contain: prompts read from a file, or generated.
@@ -35,14 +36,29 @@ pub struct InputArgs {
     /// Random seed: the same seed gives the same prompts and due times. Default: drawn at random, and stored.
     #[arg(long)]
     pub random_seed: Option<u64>,
-    /// A YAML configuration file in AIPerf's format; flags on the command line override it.
+    /// A configuration file in AIPerf's format (YAML or JSON), or the run.json of an earlier run, which is repeated; flags on the
+    /// command line override it.
     #[arg(long, short = 'f')]
     pub config: Option<PathBuf>,
+    /// Distributions of a configuration file that are not normal, by the flag of their mean.
+    #[arg(skip)]
+    pub distributions: Vec<(String, Length)>,
+    /// The rows of a configuration file as JSON, in place of --input-file.
+    #[arg(skip)]
+    pub records: Option<String>,
+    /// The files that a configuration file has written into the artifact directory, as JSON.
+    #[arg(skip)]
+    pub user_files: Option<String>,
 }
 
 impl InputArgs {
     /// Whether prompts are synthetic.
     pub(crate) const fn is_synthetic(&self) -> bool {
-        self.input_file.is_none() && self.public_dataset.is_none()
+        !self.has_file() && self.public_dataset.is_none()
+    }
+
+    /// Whether the user's own rows are sent: of a file, or of the configuration file itself.
+    pub(crate) const fn has_file(&self) -> bool {
+        self.input_file.is_some() || self.records.is_some()
     }
 }

@@ -59,6 +59,9 @@ pub struct LoadArgs {
         "user_centric_rate", "fixed_schedule", "conversation_num", "request_cancellation_rate",
     ])]
     pub phases: Option<String>,
+    /// The phases of a configuration file as JSON, which flags change.
+    #[arg(skip)]
+    pub base_phases: Option<String>,
     /// Stop the run when more than this fraction of requests has failed: 0.1 is every tenth.
     #[arg(long, value_parser = fraction)]
     pub failed_request_threshold: Option<f64>,

@@ -4,7 +4,6 @@
 mod alias;
 mod compare;
 mod completion;
-mod config;
 mod conversation;
 mod docs;
 mod doctor;
@@ -44,9 +43,7 @@ pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
-#[cfg(test)]
-pub(crate) use parse::profile_command;
-pub(crate) use parse::{Unparsed, parse};
+pub(crate) use parse::{Unparsed, parse, profile_command};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
@@ -192,6 +189,17 @@ pub struct ProfileArgs {
     /// The flags that were given: each flag's first name in the help, such as `concurrency`, and the name that the user wrote.
     #[arg(skip)]
     pub given: BTreeMap<String, String>,
+    /// The values of those that make the run what it is, by their first names, without secrets.
+    #[arg(skip)]
+    pub stored: BTreeMap<String, Vec<String>>,
+}
+
+impl ProfileArgs {
+    /// A message about flags with the names that the user wrote: of a flag that a configuration file set, its key.
+    pub(crate) fn in_their_words(&self, message: &str) -> String {
+        let keys = self.given.iter().filter(|(_, written)| !written.starts_with('-'));
+        keys.fold(message.to_owned(), |message, (flag, key)| parse::renamed(&message, flag, key))
+    }
 }
 
 const EXIT_STATUSES: &str = "\

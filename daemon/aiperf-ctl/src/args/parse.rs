@@ -1,12 +1,14 @@
 //! Parses a command line, and the `--config` file that it names, to arguments.
 
-use super::{Args, Command, ProfileArgs, config, short_help, unsupported, words};
+use super::{Args, Command, ProfileArgs, short_help, unsupported, words};
+use crate::config::{self, Config, Setting, Target};
 use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// Why a command line is invalid.
 #[derive(Debug)]
@@ -30,13 +32,111 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
     let text = store::source::read_text(path, CONFIG_BYTES_MAX)
         .map_err(|error| refused(format!("failed to read it: {error}")))?;
-    let flags = config::flags(&text, |name| std::env::var(name).ok()).map_err(refused)?;
-    let mut all = words.get(..2).unwrap_or_default().to_vec();
-    for flag in flags.into_iter().filter(|flag| !profile.given.contains_key(&canonical(flag.name))) {
-        all.extend(flag.words().map(OsString::from));
+    let config = config::read(&text, |name| std::env::var(name).ok()).map_err(refused)?;
+    merged(words, profile, path, config)
+}
+
+/// The command line over what a configuration file sets.
+fn merged(words: &[OsString], profile: &ProfileArgs, path: &Path, config: Config) -> Result<Args, Unparsed> {
+    let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
+    let has_headers = profile.endpoint.api_key.is_some() || !profile.endpoint.headers.is_empty();
+    if !config.headers.is_empty() && !has_headers {
+        let names = config.headers.join(", ");
+        return Err(refused(format!(
+            "the run had headers whose values are not stored ({names}): give --api-key or --header"
+        )));
     }
-    all.extend(words.iter().skip(2).cloned());
-    parse_words(&all)
+    let has_model = profile.endpoint.model.is_some();
+    let is_overridden = |setting: &Setting| {
+        let flag = canonical(setting.flag());
+        let is_replaced = setting.target == Target::Records && profile.given.contains_key("public-dataset");
+        profile.given.contains_key(&flag) || (has_model && flag == "model") || is_replaced
+    };
+    let mut settings =
+        config.settings.into_iter().filter(|setting| !is_overridden(setting)).collect::<Vec<_>>();
+    loop {
+        let mut all = words.get(..2).unwrap_or_default().to_vec();
+        all.extend(settings.iter().cloned().flat_map(Setting::words).map(OsString::from));
+        all.extend(words.iter().skip(2).cloned());
+        let error = match parse_words(&all) {
+            Ok(mut args) => {
+                with_keys(&mut args, &settings, &config.phase_keys).map_err(refused)?;
+                return Ok(if config.is_run { elsewhere(args, path) } else { args });
+            }
+            Err(Unparsed::Clap(error)) => error,
+            Err(other) => return Err(other),
+        };
+        let arguments = conflicting(&error);
+        let from_file = |name: &String| settings.iter().position(|setting| is_of(setting, name));
+        let is_conflict = error.kind() == ErrorKind::ArgumentConflict;
+        let is_overridden = arguments.iter().any(|name| from_file(name).is_none());
+        match arguments.iter().find_map(from_file) {
+            // A flag counts more than what it contradicts in the file.
+            Some(place) if is_conflict && is_overridden => drop(settings.remove(place)),
+            Some(place) => return Err(refused(why(&error, &settings[place].key))),
+            None => return Err(Unparsed::Clap(error)),
+        }
+    }
+}
+
+/// The names of the flags that an error is about.
+fn conflicting(error: &clap::Error) -> Vec<String> {
+    let of = |kind| match error.get(kind) {
+        Some(ContextValue::String(name)) => vec![name.clone()],
+        Some(ContextValue::Strings(names)) => names.clone(),
+        _ => Vec::new(),
+    };
+    let names = of(ContextKind::InvalidArg).into_iter().chain(of(ContextKind::PriorArg));
+    names.map(|name| name.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+fn is_of(setting: &Setting, name: &str) -> bool {
+    setting.flag() == name || canonical(setting.flag()) == canonical(name)
+}
+
+/// Why a key's value is invalid.
+fn why(error: &clap::Error, key: &str) -> String {
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    let value =
+        error.get(ContextKind::InvalidValue).map(|value| format!("`{value}` is not one of its values"));
+    let accepted = error.get(ContextKind::ValidValue).map(|values| format!(": {values}"));
+    let text =
+        || error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let reason = reason.or_else(|| value.map(|value| format!("{value}{}", accepted.unwrap_or_default())));
+    format!("`{key}`: {}", reason.unwrap_or_else(text))
+}
+
+/// Sets what has no flag, and adds the keys that set flags, so that messages name them.
+fn with_keys(
+    args: &mut Args,
+    settings: &[Setting],
+    phase_keys: &[(&'static str, String)],
+) -> Result<(), String> {
+    let Command::Profile(profile) = &mut args.command else { return Ok(()) };
+    for setting in settings {
+        setting.apply(profile)?;
+        profile.given.insert(canonical(setting.flag()), format!("`{}` of --config", setting.key));
+    }
+    if profile.load.base_phases.is_some() {
+        for (flag, key) in phase_keys {
+            profile.given.entry((*flag).to_owned()).or_insert_with(|| format!("`{key}` of --config"));
+        }
+    }
+    Ok(())
+}
+
+/// A run that is repeated leaves the files of the first one.
+fn elsewhere(mut args: Args, path: &Path) -> Args {
+    if let Command::Profile(profile) = &mut args.command
+        && profile.output.artifact_dir.is_none()
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new("."));
+        let mut repeated = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).into_os_string();
+        repeated.push("-repeated");
+        profile.output.artifact_dir = Some(repeated.into());
+    }
+    args
 }
 
 fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
@@ -45,6 +145,7 @@ fn parse_words(words: &[OsString]) -> Result<Args, Unparsed> {
     if let (Command::Profile(profile), Some(("profile", matches))) = (&mut args.command, matches.subcommand())
     {
         profile.given = given(matches, words);
+        profile.stored = stored(matches);
     }
     Ok(args)
 }
@@ -109,6 +210,53 @@ fn given(matches: &ArgMatches, words: &[OsString]) -> BTreeMap<String, String> {
     flags.filter_map(name).collect()
 }
 
+/// The values of the flags that were given and that make the run what it is, by their first names, without secrets.
+fn stored(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
+    let profile = profile_command();
+    let is_given = |id: &str| {
+        matches
+            .try_contains_id(id)
+            .is_ok_and(|present| present && matches.value_source(id) != Some(ValueSource::DefaultValue))
+    };
+    let values = |flag: &clap::Arg| {
+        let id = flag.get_id().as_str();
+        let name = flag.get_long().or_else(|| (id == "model").then_some("model"))?;
+        if !is_given(id) || NOT_STORED.contains(&name) {
+            return None;
+        }
+        let raw = if flag.get_action().takes_values() { matches.get_raw(id) } else { None };
+        let raw = raw.into_iter().flatten().map(|value| spec::url::shown(&value.to_string_lossy()));
+        Some((name.to_owned(), raw.collect::<Vec<_>>()))
+    };
+    profile.get_arguments().filter_map(values).collect()
+}
+
+/// Flags that are secrets, or of one command rather than of its run.
+const NOT_STORED: &[&str] = &[
+    "api-key",
+    "artifact-dir",
+    "config",
+    "confidence-level",
+    "console",
+    "convergence-metric",
+    "convergence-mode",
+    "convergence-stat",
+    "convergence-threshold",
+    "dry-run",
+    "extra-verbose",
+    "header",
+    "log-level",
+    "no-profile-run-disable-warmup-after-first",
+    "no-set-consistent-seed",
+    "num-profile-runs",
+    "profile-run-cooldown-seconds",
+    "profile-run-disable-warmup-after-first",
+    "set-consistent-seed",
+    "socket",
+    "ui",
+    "verbose",
+];
+
 /// The long name of the flag that has this name or alias, with or without leading dashes.
 pub(super) fn canonical(name: &str) -> String {
     let name = name.trim_start_matches('-');
@@ -117,6 +265,32 @@ pub(super) fn canonical(name: &str) -> String {
         flag.get_long() == Some(name) || flag.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
     });
     flag.and_then(clap::Arg::get_long).unwrap_or(name).to_owned()
+}
+
+/// A message in which a flag, by any of its names, is called as its key.
+pub(super) fn renamed(message: &str, flag: &str, key: &str) -> String {
+    let profile = profile_command();
+    let known = profile.get_arguments().find(|known| known.get_long() == Some(flag));
+    let aliases = known.and_then(clap::Arg::get_all_aliases).unwrap_or_default();
+    let mut message = message.to_owned();
+    for name in std::iter::once(flag).chain(aliases) {
+        let name = format!("--{name}");
+        let mut from = 0;
+        while let Some(start) =
+            message.get(from..).and_then(|rest| rest.find(&name)).map(|place| from + place)
+        {
+            let end = start + name.len();
+            let goes_on =
+                message[end..].starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric());
+            from = if goes_on {
+                end
+            } else {
+                message.replace_range(start..end, key);
+                start + key.len()
+            };
+        }
+    }
+    message
 }
 
 pub(crate) fn profile_command() -> clap::Command {
@@ -222,6 +396,74 @@ mod tests {
         let Command::Profile(profile) = parse(&words).expect("arguments").command else { panic!("profile") };
         assert_eq!(profile.endpoint.models, ["ours"], "given");
         assert_eq!(profile.endpoint.urls, ["a:1"], "from the file");
-        assert_eq!(profile.load.concurrency, Some(4), "from the file");
+        assert_eq!(
+            profile.load.base_phases.as_deref(),
+            Some("[{\"concurrency\":4,\"name\":\"profiling\"}]"),
+            "from the file"
+        );
+        assert_eq!(profile.given["concurrency"], "`phases.concurrency` of --config", "the key that set it");
+    }
+
+    #[track_caller]
+    fn with_file(text: &str, flags: &str) -> Result<Box<ProfileArgs>, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let line = format!("aiperf-ctl profile --config {} {flags}", file.path().display());
+        let words = line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        match parse(&words).map(|args| args.command) {
+            Ok(Command::Profile(profile)) => Ok(profile),
+            Ok(_) => panic!("profile"),
+            Err(Unparsed::Refused(why)) => Err(why),
+            Err(Unparsed::Clap(error)) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_flag_replaces_what_it_contradicts_in_the_file() {
+        let profile = with_file("model: m\ngpu_telemetry: {urls: [h:1]}\n", "--no-gpu-telemetry").unwrap();
+        assert!(
+            profile.telemetry.no_gpu_telemetry && profile.telemetry.gpu_telemetry.is_none(),
+            "the flag's"
+        );
+        let profile = with_file("dataset: {type: file, path: x}\n", "-m m --public-dataset aimo").unwrap();
+        assert_eq!(
+            (profile.input.input_file, profile.input.public_dataset.as_deref()),
+            (None, Some("aimo")),
+            "too"
+        );
+    }
+
+    #[test]
+    fn values_of_a_file_are_refused_by_their_key() {
+        let check = |text: &str, expected: &str| {
+            let why = with_file(text, "").expect_err(text);
+            assert!(why.contains(expected) && !why.contains("For more information"), "{text}: {why}");
+        };
+        check("model: m\nrandomSeed: -3\n", "`randomSeed`: ");
+        check("model: m\nendpoint: {timeout: 0}\n", "`endpoint.timeout`: must be greater than 0");
+        check("model: m\nendpoint: {connectionReuse: some}\n", "`endpoint.connectionReuse`: ");
+        check("model: m\nendpoint: {connectionReuse: some}\n", "sticky-user-sessions");
+        check("model: m\nmulti_run: {num_runs: 11}\n", "`multi_run.num_runs`: 11 is not in 1..=10");
+        let both = "model: m\ndataset: {type: file, path: x, dataset: aimo}\n";
+        check(both, "`dataset.");
+    }
+
+    #[test]
+    fn messages_name_the_keys_of_a_file() {
+        let args = with_file("model: m\ndataset: {path: x, prompts: {isl: 5}}\n", "").unwrap();
+        let refused = crate::plan::plan(&args, &[]).unwrap_err();
+        let expected = "`dataset.prompts.isl` of --config is for synthetic prompts and contradicts `dataset.path` of --config";
+        assert!(refused.0.contains(expected), "{refused}");
+    }
+
+    #[test]
+    fn a_run_that_is_repeated_needs_its_secrets_and_a_place() {
+        let run = r#"{"run_id":"r","plan":{"given":{"model":["m"]},"random_seed":7,"endpoint":{"header_names":["Authorization"]}}}"#;
+        let refused = with_file(run, "").unwrap_err();
+        assert!(refused.contains("(Authorization): give --api-key or --header"), "{refused}");
+        let repeated = with_file(run, "--api-key k").unwrap();
+        assert_eq!(repeated.input.random_seed, Some(7), "the same requests");
+        let folder = repeated.output.artifact_dir.unwrap();
+        assert!(folder.to_str().unwrap().ends_with("-repeated"), "{}", folder.display());
     }
 }

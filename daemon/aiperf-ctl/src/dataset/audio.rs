@@ -10,8 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rand_distr::{Distribution, Normal};
-use spec::Audios;
+use rand_distr::{Distribution, StandardNormal};
+use spec::{Audios, Draws};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
@@ -40,14 +40,23 @@ struct Noise {
     generator: StdRng,
 }
 
+struct Generator<'a>(&'a mut StdRng);
+
+impl Draws for Generator<'_> {
+    fn uniform(&mut self) -> f64 {
+        self.0.random()
+    }
+
+    fn normal(&mut self) -> f64 {
+        StandardNormal.sample(self.0)
+    }
+}
+
 impl Noise {
     fn drawn(wanted: &Audios, mut generator: StdRng) -> Self {
         let depth = chosen(&wanted.depths, &mut generator).unwrap_or(16);
         let rate = chosen(&wanted.sample_rates_hz, &mut generator).unwrap_or(16_000);
-        let seconds = match Normal::new(wanted.seconds.mean, wanted.seconds.stddev) {
-            Ok(normal) if wanted.seconds.stddev > 0.0 => normal.sample(&mut generator),
-            _ => wanted.seconds.mean,
-        };
+        let seconds = wanted.seconds.sample(&mut Generator(&mut generator));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
         let samples = (seconds.max(SECONDS_MIN) * f64::from(rate)).round() as u64;
         Self { depth, rate, channels: wanted.channels, samples, generator }
@@ -98,7 +107,7 @@ mod tests {
     fn noise(depth: u16, seed: u64) -> Vec<u8> {
         let wanted = Audios {
             batch_size: 1,
-            seconds: Length { mean: 0.25, stddev: 0.0 },
+            seconds: Length::fixed(0.25),
             format: SoundFormat::Mp3,
             depths: vec![depth],
             sample_rates_hz: vec![8000],

@@ -63,17 +63,22 @@ fn pools(files: &[PathBuf], count: u32, seed: u64) -> Result<Vec<u8>, Refusal> {
         let pool = of_text(file, &String::from_utf8_lossy(&bytes))?;
         pools.push((stem(file), pool));
     }
+    Ok(merged(&pools, count, seed))
+}
+
+/// Requests that combine one row of every pool.
+pub(super) fn merged(pools: &[(String, Vec<Value>)], count: u32, seed: u64) -> Vec<u8> {
     let mut written = Vec::new();
     for number in 0..count {
         let mut merged = json!({});
-        for (place, (name, pool)) in (0_u64..).zip(&pools) {
+        for (place, (name, pool)) in (0_u64..).zip(pools) {
             let drawn = mixed(seed, u64::from(number) << 16 | place) % pool.len() as u64;
             merge(&mut merged, name, &pool[usize::try_from(drawn).unwrap_or(0)]);
         }
         written.extend_from_slice(merged.to_string().as_bytes());
         written.push(b'\n');
     }
-    Ok(written)
+    written
 }
 
 /// Adds the contents of a pool's row to a request, under the pool's name.

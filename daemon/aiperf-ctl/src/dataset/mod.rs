@@ -28,7 +28,7 @@ use crate::upload::Upload;
 use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use spec::{Input, Plan, SoundFormat};
+use spec::{Change, Input, Plan, SoundFormat};
 use std::path::Path;
 
 /// A row by its columns.
@@ -51,6 +51,9 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
     }
     let seed = plan.random_seed;
     let Input::File { format, change, .. } = &mut plan.input else { return Ok(None) };
+    if let Some(json) = &args.input.records {
+        return Ok(Some(Upload::Bytes(Bytes::from(records(json, format, change, seed)?))));
+    }
     let Some(path) = &args.input.input_file else { return Ok(None) };
     let rows = if format == "baseten_trace" {
         "single_turn".clone_into(format);
@@ -68,6 +71,29 @@ pub(crate) fn read(args: &ProfileArgs, plan: &mut Plan) -> Result<Option<Upload>
         return Ok(Some(media::inlined_file(path, format)?));
     };
     Ok(Some(Upload::Bytes(Bytes::from(rows))))
+}
+
+/// The rows that a configuration file holds: a list, or pools by their names. Sets their format.
+fn records(json: &str, format: &mut String, change: &Change, seed: u64) -> Result<Vec<u8>, Refusal> {
+    let refused = |why: String| Refusal(format!("`records` of --config: {why}"));
+    let value = serde_json::from_str(json).map_err(|error| refused(error.to_string()))?;
+    let pools = match value {
+        Value::Array(rows) => {
+            let rows = lines(rows.into_iter(), "`records` of --config")
+                .map_err(|error| refused(error.to_string()))?;
+            return media::inlined_rows(rows, format, Path::new("."));
+        }
+        Value::Object(pools) if format == "random_pool" => pools,
+        _ => return Err(refused("a mapping of pools needs the format random_pool".to_owned())),
+    };
+    let pool = |(name, rows): (String, Value)| match rows {
+        Value::Array(rows) if !rows.is_empty() => Ok((name, rows)),
+        _ => Err(refused(format!("the pool `{name}` has no rows"))),
+    };
+    let pools = pools.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
+    "single_turn".clone_into(format);
+    let rows = directory::merged(&pools, change.pool_conversations.unwrap_or(100), seed);
+    media::inlined_rows(rows, format, Path::new("."))
 }
 
 /// Images, audio and videos for synthetic requests, by the names of their inputs.

@@ -61,22 +61,27 @@ impl<'a> Run<'a> {
 
     /// Whether the file is, or may be, in one of these formats.
     fn is_file_of(&self, formats: &[&str]) -> bool {
-        self.args.input.input_file.is_some() && (formats.contains(&self.format) || self.format == "auto")
+        self.args.input.has_file() && (formats.contains(&self.format) || self.format == "auto")
     }
 
     /// Whether the file has lengths in place of texts, or may have.
     fn has_lengths(&self) -> bool {
         let known = DatasetFormat::named(self.format);
-        self.args.input.input_file.is_some()
+        self.args.input.has_file()
             && (known.is_some_and(|format| format.has_lengths) || self.format == "auto")
     }
 
     fn is_pool(&self) -> bool {
-        self.args.input.input_file.is_some() && self.format == "random_pool"
+        self.args.input.has_file() && self.format == "random_pool"
     }
 
     fn is(&self, what: impl Fn(&Metadata) -> bool) -> bool {
         self.endpoint.is_none_or(what)
+    }
+
+    /// Whether a configuration file sets a distribution in the place of this flag.
+    fn is_drawn(&self, flag: &str) -> bool {
+        self.args.input.distributions.iter().any(|(name, _)| name == flag)
     }
 
     fn has_rate(&self) -> bool {
@@ -92,7 +97,9 @@ impl<'a> Run<'a> {
     }
 
     fn has_audio(&self) -> bool {
-        self.is_synthetic() && self.args.audio.audio_length_mean.is_some_and(|mean| mean > 0.0)
+        self.is_synthetic()
+            && (self.args.audio.audio_length_mean.is_some_and(|mean| mean > 0.0)
+                || self.is_drawn("audio-length-mean"))
     }
 
     fn has_video(&self) -> bool {

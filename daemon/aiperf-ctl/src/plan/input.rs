@@ -12,15 +12,15 @@ use std::path::PathBuf;
 
 pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
     let prompt = &args.prompt;
-    if prompt.output_tokens_stddev.is_some() && prompt.output_tokens_mean.is_none() {
+    let output_tokens = optional(args, OSL, prompt.output_tokens_mean, prompt.output_tokens_stddev);
+    if prompt.output_tokens_stddev.is_some() && output_tokens.is_none() {
         return refuse("--output-tokens-stddev needs --output-tokens-mean");
     }
-    let output_tokens =
-        prompt.output_tokens_mean.map(|mean| length(Some(mean), mean, prompt.output_tokens_stddev));
     let name = args.input.public_dataset.clone();
     name.as_deref().map_or(Ok(()), dataset::check)?;
-    let Some(name) = name.or_else(|| args.input.input_file.as_ref().map(|file| file.display().to_string()))
-    else {
+    let file = || args.input.input_file.as_ref().map(|file| file.display().to_string());
+    let records = || args.input.records.as_ref().map(|_| RECORDS.to_owned());
+    let Some(name) = name.or_else(file).or_else(records) else {
         if args.endpoint.uuid_and_strip {
             return refuse("--uuid-and-strip needs --input-file with rows that have `image_uuids`");
         }
@@ -29,7 +29,7 @@ pub(super) fn input(args: &ProfileArgs) -> Checked<Input> {
         }
         return Ok(Input::Synthetic {
             entries: entries(args).unwrap_or(ENTRIES),
-            input_tokens: length(prompt.input_tokens_mean, 550.0, prompt.input_tokens_stddev),
+            input_tokens: length(args, ISL, prompt.input_tokens_mean, 550.0, prompt.input_tokens_stddev),
             output_tokens,
             made: Box::new(made(args)?),
         });
@@ -137,11 +137,15 @@ fn made(args: &ProfileArgs) -> Checked<Made> {
         return refuse("--prompt-batch-size must be at least 1 for synthetic prompts");
     }
     let has_prefixes = prompt.prefix_pool_size.is_some() && prompt.prefix_length.is_some();
-    let delay = conversation.conversation_turn_delay_mean.filter(|mean| *mean > 0.0);
+    let delay = optional(
+        args,
+        "conversation-turn-delay-mean",
+        conversation.conversation_turn_delay_mean,
+        conversation.conversation_turn_delay_stddev,
+    );
     Ok(Made {
-        turns: length(conversation.conversation_turn_mean, 1.0, conversation.conversation_turn_stddev),
-        turn_delay_ms: delay
-            .map(|mean| length(Some(mean), mean, conversation.conversation_turn_delay_stddev)),
+        turns: turns(args),
+        turn_delay_ms: delay.filter(|delay| delay.mean > 0.0),
         turn_delay_ratio: conversation.conversation_turn_delay_ratio.unwrap_or(1.0),
         pairs: prompt.sequence_distribution.as_deref().map(pairs::pairs).transpose()?.unwrap_or_default(),
         batch_size: prompt.prompt_batch_size.unwrap_or(1),
@@ -238,16 +242,16 @@ fn images(whole: &ProfileArgs) -> Checked<Option<Images>> {
         (Some(_), Some("sequential-cycle")) => Some(Taking::SequentialCycle),
         (Some(_), _) => Some(Taking::RandomWithReplacement),
     };
-    let size = |mean: Option<f64>| mean.unwrap_or(PIXELS);
-    let (width, height) = (size(args.image_width_mean), size(args.image_height_mean));
+    let width = length(whole, WIDTH, args.image_width_mean, PIXELS, args.image_width_stddev);
+    let height = length(whole, HEIGHT, args.image_height_mean, PIXELS, args.image_height_stddev);
     let batch_size = args.image_batch_size.unwrap_or(1);
-    if !shapes_images(whole) || batch_size == 0 || width <= 0.0 || height <= 0.0 {
+    if !shapes_images(whole) || batch_size == 0 || width.mean <= 0.0 || height.mean <= 0.0 {
         return Ok(None);
     }
     Ok(Some(Images {
         batch_size,
-        width: length(Some(width), width, args.image_width_stddev),
-        height: length(Some(height), height, args.image_height_stddev),
+        width,
+        height,
         format: args.image_format.clone().unwrap_or_else(|| "jpeg".to_owned()),
         source,
     }))
@@ -262,15 +266,19 @@ pub(super) fn shapes_images(args: &ProfileArgs) -> bool {
         image.image_height_mean,
         image.image_height_stddev,
     ];
-    numbers.iter().any(Option::is_some) || image.image_batch_size.is_some() || image.image_source.is_some()
+    numbers.iter().any(Option::is_some)
+        || image.image_batch_size.is_some()
+        || image.image_source.is_some()
+        || [WIDTH, HEIGHT].iter().any(|flag| distribution(args, flag).is_some())
 }
 
 /// AIPerf's default width and height of images.
 const PIXELS: f64 = 512.0;
 
-fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
-    let args = &args.audio;
-    let Some(seconds) = args.audio_length_mean.filter(|mean| *mean > 0.0) else { return Ok(None) };
+fn audios(whole: &ProfileArgs) -> Checked<Option<Audios>> {
+    let args = &whole.audio;
+    let seconds = optional(whole, "audio-length-mean", args.audio_length_mean, args.audio_length_stddev);
+    let Some(seconds) = seconds.filter(|seconds| seconds.mean > 0.0) else { return Ok(None) };
     if let Some(depth) = args.audio_depths.iter().find(|depth| ![8, 16, 24, 32].contains(*depth)) {
         return refuse(format!("--audio-depths: {depth} is not one of 8, 16, 24 and 32"));
     }
@@ -292,7 +300,7 @@ fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
     let depths = if args.audio_depths.is_empty() { vec![16] } else { args.audio_depths.clone() };
     Ok(Some(Audios {
         batch_size: args.audio_batch_size.unwrap_or(1),
-        seconds: length(Some(seconds), seconds, args.audio_length_stddev),
+        seconds,
         format,
         depths,
         sample_rates_hz,
@@ -304,17 +312,27 @@ fn audios(args: &ProfileArgs) -> Checked<Option<Audios>> {
 const MP3_RATES_HZ: [u32; 9] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
 /// For ranking endpoints only, whether or not rankings flags are given.
-fn rankings(args: &ProfileArgs) -> Option<Rankings> {
-    let ranks = args.endpoint.endpoint_type.ends_with("_rankings");
-    let args = &args.rankings;
+fn rankings(whole: &ProfileArgs) -> Option<Rankings> {
+    let ranks = whole.endpoint.endpoint_type.ends_with("_rankings");
+    let args = &whole.rankings;
     ranks.then(|| Rankings {
-        passages: length(args.rankings_passages_mean, 1.0, args.rankings_passages_stddev),
+        passages: length(
+            whole,
+            "rankings-passages-mean",
+            args.rankings_passages_mean,
+            1.0,
+            args.rankings_passages_stddev,
+        ),
         passage_tokens: length(
+            whole,
+            "rankings-passages-prompt-token-mean",
             args.rankings_passages_prompt_token_mean,
             550.0,
             args.rankings_passages_prompt_token_stddev,
         ),
         query_tokens: length(
+            whole,
+            "rankings-query-prompt-token-mean",
             args.rankings_query_prompt_token_mean,
             550.0,
             args.rankings_query_prompt_token_stddev,
@@ -322,9 +340,41 @@ fn rankings(args: &ProfileArgs) -> Option<Rankings> {
     })
 }
 
-fn length(mean: Option<f64>, default: f64, stddev: Option<f64>) -> Length {
-    Length { mean: mean.unwrap_or(default), stddev: stddev.unwrap_or(0.0) }
+/// The turns of a conversation.
+pub(super) fn turns(args: &ProfileArgs) -> Length {
+    let conversation = &args.conversation;
+    length(
+        args,
+        "conversation-turn-mean",
+        conversation.conversation_turn_mean,
+        1.0,
+        conversation.conversation_turn_stddev,
+    )
 }
+
+/// The length that the flag of this name sets, or a configuration file in its place.
+fn optional(args: &ProfileArgs, flag: &str, mean: Option<f64>, stddev: Option<f64>) -> Option<Length> {
+    let normal = || mean.map(|mean| Length::normal(mean, stddev.unwrap_or(0.0)));
+    distribution(args, flag).or_else(normal)
+}
+
+/// The same, with a default mean.
+fn length(args: &ProfileArgs, flag: &str, mean: Option<f64>, default: f64, stddev: Option<f64>) -> Length {
+    let normal = || Length::normal(mean.unwrap_or(default), stddev.unwrap_or(0.0));
+    distribution(args, flag).unwrap_or_else(normal)
+}
+
+fn distribution(args: &ProfileArgs, flag: &str) -> Option<Length> {
+    let mut all = args.input.distributions.iter().rev();
+    all.find(|(name, _)| name == flag).map(|(_, length)| length.clone())
+}
+
+/// What rows of the configuration file are called.
+const RECORDS: &str = "records of the configuration file";
+const ISL: &str = "prompt-input-tokens-mean";
+const OSL: &str = "prompt-output-tokens-mean";
+const WIDTH: &str = "image-width-mean";
+const HEIGHT: &str = "image-height-mean";
 
 /// The tokenizer, and its directory if it has one.
 pub(super) fn tokenizer(args: &ProfileArgs) -> (Tokenizer, Option<PathBuf>) {

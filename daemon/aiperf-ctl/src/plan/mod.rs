@@ -1,6 +1,7 @@
 //! Converts arguments to a plan: checked once, with every default filled in. Uses no socket or network, and reads no file other
 //! than the system prompt's.
 
+pub(crate) mod distribution;
 mod effect;
 mod endpoint;
 pub(crate) mod gpu;
@@ -8,7 +9,7 @@ mod input;
 mod load;
 pub(crate) mod output;
 mod pairs;
-mod phases;
+pub(crate) mod phases;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -17,6 +18,8 @@ mod timing;
 pub(crate) use secret::redacted;
 
 use crate::args::ProfileArgs;
+use crate::config::user_files::{About, UserFiles};
+use load::SeriesFile;
 use spec::Plan;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -32,6 +35,10 @@ pub(crate) struct Profile {
     pub(crate) secret_headers: BTreeMap<String, String>,
     /// Where requests are sent: the plan's URLs, including keys.
     pub(crate) urls: Vec<String>,
+    /// Files that are written into the directory before the run.
+    pub(crate) user_files: Option<UserFiles>,
+    /// Files from which the rates of phases are read.
+    pub(crate) series: Vec<SeriesFile>,
     /// The directory of the tokenizer; `None` for one that is not a directory.
     pub(crate) tokenizer_dir: Option<PathBuf>,
     /// The file with certificate authorities.
@@ -68,15 +75,14 @@ type Checked<T> = Result<T, Refusal>;
 /// # Errors
 /// The first contradiction found.
 pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
+    planned(args, command_line).map_err(|refusal| Refusal(args.in_their_words(&refusal.0)))
+}
+
+fn planned(args: &ProfileArgs, command_line: &[String]) -> Checked<Profile> {
     let mut warnings = effect::check(args)?;
     let secret_headers = endpoint::headers(&args.endpoint)?;
-    let load = load::load(args)?;
+    let (load, series) = load::load(args)?;
     let (endpoint, urls) = endpoint::endpoint(args, &secret_headers)?;
-    if !endpoint.streaming && load.phases.iter().any(|phase| phase.prefill_concurrency.is_some()) {
-        return refuse(
-            "--prefill-concurrency needs --streaming: without it a request waits for its whole response, as with --concurrency",
-        );
-    }
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
@@ -90,6 +96,7 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         command_line: redacted(command_line),
         watch: None,
         gpu: gpu::gpu(&args.telemetry, &endpoint.urls)?,
+        given: args.stored.clone(),
         endpoint,
         load,
     };
@@ -97,11 +104,20 @@ pub(crate) fn plan(args: &ProfileArgs, command_line: &[String]) -> Checked<Profi
         plan,
         secret_headers,
         urls,
+        user_files: user_files(args)?,
+        series,
         tokenizer_dir,
         authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),
         artifact_dir,
         warnings,
     })
+}
+
+fn user_files(args: &ProfileArgs) -> Checked<Option<UserFiles>> {
+    let Some(json) = &args.input.user_files else { return Ok(None) };
+    let about = About { epoch: 0, model: "", url: "", directory: "" };
+    let files = UserFiles::of(json).and_then(|files| files.rendered(&about).map(|_| ()).map(|()| files));
+    files.map(Some).map_err(|why| Refusal(format!("artifacts.user_files: {why}")))
 }
 
 /// The number of cores that this process may use, which are those of the daemon's host.
@@ -171,7 +187,10 @@ mod tests {
             "--request-rate 1 --arrival-pattern poisson --arrival-smoothness 2",
             "needs --arrival-pattern gamma",
         );
-        check("--streaming --concurrency 2 --prefill-concurrency 3", "must not be more than --concurrency");
+        check(
+            "--streaming --concurrency 2 --prefill-concurrency 3",
+            "--prefill-concurrency: must not be more than the concurrency, 2",
+        );
         check("--fixed-schedule-auto-offset", "needs --fixed-schedule");
         check("--fixed-schedule", "needs --input-file");
         check("--request-cancellation-delay 2", "--request-cancellation-rate");

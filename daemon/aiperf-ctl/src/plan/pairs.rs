@@ -1,7 +1,9 @@
 //! Parses `--seq-dist`: pairs of input and output tokens with their probabilities, in AIPerf's three syntaxes.
 
+use super::distribution::distribution;
 use super::{Checked, Refusal, refuse};
 use serde::Deserialize;
+use serde_json::Value;
 use spec::{Length, Pair};
 
 #[derive(Deserialize)]
@@ -11,13 +13,14 @@ struct Json {
 
 #[derive(Deserialize)]
 struct JsonPair {
-    isl: f64,
-    osl: f64,
+    isl: Value,
+    osl: Value,
+    #[serde(alias = "probability")]
     prob: f64,
     #[serde(default)]
-    isl_stddev: f64,
+    isl_stddev: Option<f64>,
     #[serde(default)]
-    osl_stddev: f64,
+    osl_stddev: Option<f64>,
 }
 
 /// `256,128:60;1024|100,512|50:40`, `[(256,128):60,(1024|100,512|50):40]` or `{"pairs":[{"isl":256,...}]}`.
@@ -26,12 +29,18 @@ pub(super) fn pairs(text: &str) -> Checked<Vec<Pair>> {
     let pairs = if text.starts_with('{') {
         let json: Json =
             serde_json::from_str(text).map_err(|error| Refusal(format!("--seq-dist: {error}")))?;
-        let pair = |pair: JsonPair| Pair {
-            input: Length { mean: pair.isl, stddev: pair.isl_stddev },
-            output: Length { mean: pair.osl, stddev: pair.osl_stddev },
-            percent: pair.prob,
+        let length = |value: &Value, stddev: Option<f64>| {
+            let length = distribution(value).map_err(|why| Refusal(format!("--seq-dist: {why}")))?;
+            Ok(Length { stddev: stddev.unwrap_or(length.stddev), ..length })
         };
-        json.pairs.into_iter().map(pair).collect()
+        let pair = |pair: JsonPair| {
+            Ok(Pair {
+                input: length(&pair.isl, pair.isl_stddev)?,
+                output: length(&pair.osl, pair.osl_stddev)?,
+                percent: pair.prob,
+            })
+        };
+        json.pairs.into_iter().map(pair).collect::<Checked<Vec<_>>>()?
     } else if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         let parts =
             inner.split('(').map(|part| part.trim().trim_end_matches(',')).filter(|part| !part.is_empty());
@@ -40,8 +49,8 @@ pub(super) fn pairs(text: &str) -> Checked<Vec<Pair>> {
         text.split(';').filter(|part| !part.trim().is_empty()).map(pair).collect::<Checked<Vec<_>>>()?
     };
     let sum = pairs.iter().map(|pair: &Pair| pair.percent).sum::<f64>();
-    let is_sound = |length: Length| length.mean >= 1.0 && length.stddev >= 0.0;
-    if pairs.iter().any(|pair| !is_sound(pair.input) || !is_sound(pair.output) || pair.percent < 0.0) {
+    let is_sound = |length: &Length| length.mean >= 1.0 && length.stddev >= 0.0;
+    if pairs.iter().any(|pair| !is_sound(&pair.input) || !is_sound(&pair.output) || pair.percent < 0.0) {
         return refuse("--seq-dist: lengths must be at least 1, deviations and percentages not negative");
     }
     if (sum - 100.0).abs() > TOLERANCE {
@@ -59,7 +68,7 @@ fn pair(text: &str) -> Checked<Pair> {
     };
     let length = |text: &str| {
         let (mean, stddev) = text.split_once('|').unwrap_or((text, "0"));
-        Ok(Length { mean: number(mean)?, stddev: number(stddev)? })
+        Ok(Length::normal(number(mean)?, number(stddev)?))
     };
     let (lengths, percent) = text.rsplit_once(':').ok_or_else(malformed)?;
     let (input, output) = lengths.split_once(',').ok_or_else(malformed)?;

@@ -1,217 +1,336 @@
-//! Parses `--phases`: any number of phases, in the form of AIPerf's configuration.
+//! A phase as the user describes it, in AIPerf's terms: flags, `--phases` and configuration files all make this form, and this
+//! makes the phases of the plan. Whether they are sound is checked once, by `common/spec/src/check.rs`.
 
 use super::{Checked, refuse};
-use serde::Deserialize;
-use spec::{Cancellation, Curve, Phase, Ramp, RatePoint, Shape};
+use crate::args::ProfileArgs;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use spec::{Cancellation, Curve, Fault, Phase, Ramp, RatePoint, Shape};
+use std::path::PathBuf;
 
-/// A phase as written by the user.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: Option<String>,
-    kind: Option<String>,
+/// A phase of which only what the user set is known.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Described {
+    pub(super) name: Option<String>,
+    pub(super) kind: Option<String>,
     #[serde(rename = "type")]
-    shape: Option<Shape>,
-    requests: Option<u64>,
-    sessions: Option<u64>,
-    duration: Option<f64>,
-    grace_period: Option<f64>,
-    concurrency: Option<u32>,
-    concurrency_ramp: Option<Growth>,
-    prefill_concurrency: Option<u32>,
-    prefill_ramp: Option<Growth>,
-    rate: Option<f64>,
-    rate_ramp: Option<Growth>,
-    rate_series: Option<Series>,
-    smoothness: Option<f64>,
-    users: Option<u32>,
-    cancellation: Option<GivenUp>,
-    #[serde(default)]
-    seamless: bool,
-    #[serde(default)]
-    exclude_from_results: bool,
+    pub(super) shape: Option<Shape>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) requests: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) sessions: Option<u64>,
+    #[serde(deserialize_with = "seconds")]
+    pub(super) duration: Option<f64>,
+    #[serde(deserialize_with = "seconds")]
+    pub(super) grace_period: Option<f64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) concurrency: Option<u32>,
+    #[serde(deserialize_with = "growth")]
+    pub(super) concurrency_ramp: Option<Ramp>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) prefill_concurrency: Option<u32>,
+    #[serde(deserialize_with = "growth")]
+    pub(super) prefill_ramp: Option<Ramp>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) rate: Option<f64>,
+    #[serde(deserialize_with = "growth")]
+    pub(super) rate_ramp: Option<Ramp>,
+    pub(super) rate_series: Option<Series>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) smoothness: Option<f64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) users: Option<u32>,
+    pub(super) cancellation: Option<Cancelled>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) seamless: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) exclude_from_results: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) auto_offset: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) start_offset: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) end_offset: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) failed_request_threshold: Option<f64>,
 }
 
-/// A ramp: its seconds, or seconds and a curve.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Growth {
-    Seconds(f64),
-    Curve { duration: f64, strategy: Option<String> },
+/// The rate over time: a file, or its points.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Series {
+    pub(super) path: Option<PathBuf>,
+    pub(super) points: Vec<RatePoint>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Series {
-    points: Vec<RatePoint>,
+/// Requests that are cancelled on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Cancelled {
+    #[serde(deserialize_with = "lenient")]
+    pub(super) rate: Option<f64>,
+    #[serde(deserialize_with = "lenient")]
+    pub(super) delay: Option<f64>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GivenUp {
-    rate: f64,
-    delay: Option<f64>,
-}
-
-/// Parses a JSON list of phases: warm-ups, then measured ones.
+/// Parses a JSON list of phases.
 ///
 /// # Errors
 /// What is wrong, and in which phase.
-pub(super) fn phases(json: &str) -> Checked<Vec<Phase>> {
-    let written = serde_json::from_str::<Vec<Written>>(json);
-    let written = written.or_else(|error| refuse(format!("--phases is not a list of phases: {error}")))?;
-    let mut phases = Vec::new();
-    for (number, phase) in written.into_iter().enumerate() {
-        let name = phase.name.clone().unwrap_or_else(|| format!("phase {number}"));
-        phases.push(phase.phase().or_else(|why| refuse(format!("phase `{name}`: {why}")))?);
-    }
-    for (number, phase) in phases.iter().enumerate() {
-        if phases.iter().take(number).any(|before| before.name == phase.name) {
-            return refuse(format!("phase `{}` is defined twice: give each phase a unique name", phase.name));
+pub(super) fn listed(json: &str) -> Checked<Vec<Described>> {
+    let Ok(Value::Array(items)) = serde_json::from_str(json) else {
+        return refuse("--phases is not a list of phases");
+    };
+    let phase = |(place, item): (usize, Value)| {
+        let name = item.get("name").and_then(Value::as_str).map_or_else(|| place.to_string(), str::to_owned);
+        serde_json::from_value(item).or_else(|error| refuse(format!("phase `{name}`: {error}")))
+    };
+    items.into_iter().enumerate().map(phase).collect()
+}
+
+impl Described {
+    /// What is set here, over what is set there.
+    pub(super) fn over(self, below: Self) -> Self {
+        Self {
+            name: self.name.or(below.name),
+            kind: self.kind.or(below.kind),
+            shape: self.shape.or(below.shape),
+            requests: self.requests.or(below.requests),
+            sessions: self.sessions.or(below.sessions),
+            duration: self.duration.or(below.duration),
+            grace_period: self.grace_period.or(below.grace_period),
+            concurrency: self.concurrency.or(below.concurrency),
+            concurrency_ramp: self.concurrency_ramp.or(below.concurrency_ramp),
+            prefill_concurrency: self.prefill_concurrency.or(below.prefill_concurrency),
+            prefill_ramp: self.prefill_ramp.or(below.prefill_ramp),
+            rate: self.rate.or(below.rate),
+            rate_ramp: self.rate_ramp.or(below.rate_ramp),
+            rate_series: self.rate_series.or(below.rate_series),
+            smoothness: self.smoothness.or(below.smoothness),
+            users: self.users.or(below.users),
+            cancellation: self.cancellation.or(below.cancellation),
+            seamless: self.seamless.or(below.seamless),
+            exclude_from_results: self.exclude_from_results.or(below.exclude_from_results),
+            auto_offset: self.auto_offset.or(below.auto_offset),
+            start_offset: self.start_offset.or(below.start_offset),
+            end_offset: self.end_offset.or(below.end_offset),
+            failed_request_threshold: self.failed_request_threshold.or(below.failed_request_threshold),
         }
     }
-    let measured = phases.iter().skip_while(|phase| phase.is_warmup);
-    if let Some(late) = measured.clone().find(|phase| phase.is_warmup) {
-        return refuse(format!(
-            "phase `{}` is not measured, but follows one that is: time between measured phases would count as \
-             their time. Put it first, or measure the phases around it in runs of their own",
-            late.name
-        ));
-    }
-    if measured.count() == 0 {
-        return refuse("no phase is measured: one needs `kind: profiling`");
-    }
-    check_users(&phases)?;
-    Ok(phases)
-}
 
-/// Users stay from phase to phase, so all phases with users must have the same ones.
-fn check_users(phases: &[Phase]) -> Checked<()> {
-    let mut with_users = phases.iter().filter(|phase| phase.users.is_some());
-    let Some(first) = with_users.next() else { return Ok(()) };
-    let differs = |phase: &&Phase| (phase.users, phase.request_rate) != (first.users, first.request_rate);
-    match with_users.find(differs) {
-        Some(other) => refuse(format!(
-            "phases `{}` and `{}` have different users: measure each in a separate run",
-            first.name, other.name
-        )),
-        None => Ok(()),
-    }
-}
-
-impl Written {
-    fn phase(self) -> Result<Phase, String> {
-        let is_warmup = match self.kind.as_deref() {
+    /// Whether it is left out of the results.
+    pub(super) fn is_warmup(&self) -> bool {
+        match self.kind.as_deref() {
             Some("warmup") => true,
-            Some("profiling") => self.exclude_from_results,
-            None => self.exclude_from_results || self.name.as_deref() == Some("warmup"),
-            Some(other) => return Err(format!("unknown kind `{other}`; available: warmup, profiling")),
-        };
-        let shape = self.shape.clone().unwrap_or(Shape::Concurrency);
+            Some(_) => self.exclude_from_results == Some(true),
+            None => self.exclude_from_results == Some(true) || self.name.as_deref() == Some("warmup"),
+        }
+    }
+
+    /// The phase of the plan, with defaults.
+    ///
+    /// # Errors
+    /// What no phase can be.
+    pub(super) fn phase(&self) -> Result<Phase, String> {
+        if let Some(kind) = self.kind.as_deref().filter(|kind| !["warmup", "profiling"].contains(kind)) {
+            return Err(format!("unknown kind `{kind}`; available: warmup, profiling"));
+        }
+        let is_warmup = self.is_warmup();
+        if self.grace_period.is_some() && self.duration.is_none() {
+            return Err("`grace_period` needs a `duration`".to_owned());
+        }
         let has_rate = self.rate.is_some() || self.rate_series.is_some();
-        match &shape {
-            Shape::Concurrency if has_rate => {
-                return Err("a rate needs `type` constant, poisson or gamma".to_owned());
-            }
-            Shape::Constant | Shape::Poisson | Shape::Gamma if !has_rate => {
-                return Err(format!("`type: {shape}` needs a `rate`"));
-            }
-            Shape::UserCentric if self.rate.is_none() || self.users.is_none() => {
-                return Err("`type: user_centric` needs `rate` and `users`".to_owned());
-            }
-            Shape::Other(name) => return Err(format!("unknown type `{name}`")),
-            _ => {}
-        }
-        let is_usable = |rate: &f64| rate.is_finite() && *rate > 0.0;
-        if self.rate.iter().chain(&self.duration).chain(&self.smoothness).any(|number| !is_usable(number)) {
-            return Err("`rate`, `duration` and `smoothness` must be above 0".to_owned());
-        }
-        if [self.requests, self.sessions].contains(&Some(0))
-            || [self.concurrency, self.prefill_concurrency, self.users].contains(&Some(0))
-        {
-            return Err("counts must be at least 1".to_owned());
-        }
-        if self.requests.is_some() && self.sessions.is_some() {
-            return Err("`requests` and `sessions` exclude each other".to_owned());
-        }
-        if is_warmup && self.requests.is_none() && self.sessions.is_none() && self.duration.is_none() {
-            return Err("it has no stop condition: give `requests`, `sessions` or `duration`".to_owned());
-        }
-        let concurrency =
-            if shape == Shape::Concurrency { Some(self.concurrency.unwrap_or(1)) } else { self.concurrency };
-        let name = self.name.unwrap_or_else(|| if is_warmup { "warmup" } else { "profiling" }.to_owned());
-        if is_warmup && name == "profiling" {
-            return Err("a phase that is not measured cannot be called `profiling`".to_owned());
-        }
+        let shape = match self.shape.clone().unwrap_or(Shape::Concurrency) {
+            // As in AIPerf, users and traces have no warm-up of their own kind.
+            Shape::UserCentric | Shape::FixedSchedule if is_warmup && has_rate => Shape::Poisson,
+            Shape::UserCentric | Shape::FixedSchedule if is_warmup => Shape::Concurrency,
+            shape => shape,
+        };
+        let name =
+            self.name.clone().unwrap_or_else(|| if is_warmup { "warmup" } else { "profiling" }.to_owned());
+        let series = self.rate_series.clone().unwrap_or_default();
         Ok(Phase {
             is_warmup,
             request_rate: self.rate,
             arrival_smoothness: self.smoothness,
-            request_rate_ramp_seconds: self
-                .rate_ramp
-                .map(|growth| growth.ramp())
-                .transpose()?
-                .map(|ramp| ramp.seconds),
-            request_rate_series: self.rate_series.map(|series| series.points).unwrap_or_default(),
-            concurrency,
-            concurrency_ramp: self.concurrency_ramp.map(|growth| growth.ramp()).transpose()?,
+            request_rate_ramp_seconds: self.rate_ramp.map(|ramp| ramp.seconds),
+            request_rate_series: series.points,
+            concurrency: self.concurrency.or_else(|| (shape == Shape::Concurrency).then_some(1)),
+            concurrency_ramp: self.concurrency_ramp,
             prefill_concurrency: self.prefill_concurrency,
-            prefill_concurrency_ramp: self.prefill_ramp.map(|growth| growth.ramp()).transpose()?,
-            users: self.users,
+            prefill_concurrency_ramp: self.prefill_ramp,
+            users: self.users.filter(|_| !is_warmup),
             request_count: self.requests,
             session_count: self.sessions,
             duration_seconds: self.duration,
-            grace_period_seconds: self
-                .duration
-                .map(|_| self.grace_period.unwrap_or(super::load::DEFAULT_GRACE_S)),
-            is_seamless: self.seamless,
-            cancellation: self.cancellation.map(|given_up| Cancellation {
-                rate_percent: given_up.rate,
-                delay_seconds: given_up.delay.unwrap_or(0.0),
+            grace_period_seconds: self.grace(is_warmup),
+            is_seamless: self.seamless == Some(true),
+            cancellation: self.cancellation.as_ref().map(|cancelled| Cancellation {
+                rate_percent: cancelled.rate.unwrap_or(0.0),
+                delay_seconds: cancelled.delay.unwrap_or(0.0),
             }),
             ..Phase::new(&name, shape)
         })
     }
-}
 
-impl Growth {
-    fn ramp(self) -> Result<Ramp, String> {
-        let (seconds, strategy) = match self {
-            Self::Seconds(seconds) => (seconds, None),
-            Self::Curve { duration, strategy } => (duration, strategy),
-        };
-        let curve = match strategy.as_deref() {
-            None | Some("linear") => Curve::Linear,
-            Some("exponential") => Curve::Exponential,
-            Some("poisson") => Curve::Poisson,
-            Some(other) => return Err(format!("unknown ramp `{other}`")),
-        };
-        if seconds.is_finite() && seconds > 0.0 {
-            Ok(Ramp { seconds, curve })
-        } else {
-            Err("a ramp's duration must be greater than 0".to_owned())
+    /// How long requests in flight are waited for after the duration, as in AIPerf: those of a warm-up until they have
+    /// completed (`None`), measured ones not at all unless it is set.
+    fn grace(&self, is_warmup: bool) -> Option<f64> {
+        self.duration?;
+        match self.grace_period {
+            Some(seconds) => Some(seconds).filter(|seconds| seconds.is_finite()),
+            None => (!is_warmup).then_some(0.0),
         }
     }
 }
 
+/// A number or a boolean, also as text, which is what a variable of the environment is.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let value = match Value::deserialize(from)? {
+        Value::String(text) => read(text.trim()),
+        // 8.0 of a count.
+        Value::Number(number) => read(&number.to_string()),
+        other => other,
+    };
+    serde_json::from_value(value).map_err(D::Error::custom)
+}
+
+/// The value that a text is.
+fn read(text: &str) -> Value {
+    let whole = text.strip_suffix(".0").filter(|whole| whole.parse::<i64>().is_ok()).unwrap_or(text);
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Value::Bool(true),
+        "false" | "no" | "off" => Value::Bool(false),
+        _ => serde_json::from_str(whole).unwrap_or_else(|_| Value::String(text.to_owned())),
+    }
+}
+
+/// Seconds as a number, or with a unit.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    let value = Value::deserialize(from)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    duration(&value).map(Some).map_err(D::Error::custom)
+}
+
+/// A duration in AIPerf's forms: `30`, `"30s"`, `"5m"`, `"2h"` or `"inf"`.
+///
+/// # Errors
+/// When it is none of these.
+pub(crate) fn duration(value: &Value) -> Result<f64, String> {
+    let text = match value {
+        Value::Number(number) => return number.as_f64().ok_or_else(|| "is not a number".to_owned()),
+        Value::String(text) => text.trim().to_ascii_lowercase(),
+        _ => return Err("is not a duration such as 30, 30s, 5m or 2h".to_owned()),
+    };
+    if ["inf", "infinity"].contains(&text.as_str()) {
+        return Ok(f64::INFINITY);
+    }
+    let split = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit {
+        "" | "s" | "sec" => 1.0,
+        "m" | "min" => 60.0,
+        "h" | "hr" | "hour" => 3600.0,
+        _ => return Err(format!("`{text}` is not a duration such as 30, 30s, 5m or 2h")),
+    };
+    let number = number.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    number
+        .map(|number| number * factor)
+        .ok_or_else(|| format!("`{text}` is not a duration such as 30, 30s, 5m or 2h"))
+}
+
+/// A ramp: its seconds, or its seconds and its curve.
+fn growth<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ramp>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Growth {
+        duration: Value,
+        strategy: Option<Curve>,
+    }
+    let (seconds, curve) = match Value::deserialize(from)? {
+        Value::Null => return Ok(None),
+        Value::Object(fields) => {
+            let growth: Growth = serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)?;
+            (growth.duration, growth.strategy)
+        }
+        seconds => (seconds, None),
+    };
+    let seconds = duration(&seconds).map_err(D::Error::custom)?;
+    Ok(Some(Ramp { seconds, curve: curve.unwrap_or(Curve::Linear) }))
+}
+
+/// What is wrong with a phase, in the words with which the user set it: a flag, or a key of a phase.
+pub(super) fn refusal(args: &ProfileArgs, phases: &[Phase], fault: &Fault) -> String {
+    let at = fault.path.strip_prefix("load.phases[").and_then(|rest| rest.split_once("]."));
+    let Some((place, field)) = at else { return fault.why.clone() };
+    let phase = place.parse().ok().and_then(|place: usize| phases.get(place));
+    let field = FIELDS.iter().find(|(known, ..)| *known == field);
+    let (Some(phase), Some((_, key, flag, warmup_flag))) = (phase, field) else { return fault.to_string() };
+    let flag = if phase.is_warmup { warmup_flag } else { flag };
+    let is_listed = args.load.phases.is_some() || args.load.base_phases.is_some();
+    match args.given.get(*flag) {
+        Some(written) => format!("{written}: {}", fault.why),
+        None if is_listed || flag.is_empty() => format!("phase `{}`: `{key}`: {}", phase.name, fault.why),
+        None => format!("--{flag}: {}", fault.why),
+    }
+}
+
+/// The fields of a phase: in the plan, as keys of AIPerf's configuration, as flags, and as flags of a warm-up.
+pub(crate) const FIELDS: &[(&str, &str, &str, &str)] = &[
+    ("name", "name", "", ""),
+    ("is_warmup", "kind", "", ""),
+    ("shape", "type", "arrival-pattern", "warmup-arrival-pattern"),
+    ("request_rate", "rate", "request-rate", "warmup-request-rate"),
+    (
+        "request_rate_ramp_seconds",
+        "rate_ramp",
+        "request-rate-ramp-duration",
+        "warmup-request-rate-ramp-duration",
+    ),
+    ("request_rate_series", "rate_series", "request-rate-series", ""),
+    ("arrival_smoothness", "smoothness", "arrival-smoothness", ""),
+    ("concurrency", "concurrency", "concurrency", "warmup-concurrency"),
+    ("concurrency_ramp", "concurrency_ramp", "concurrency-ramp-duration", "warmup-concurrency-ramp-duration"),
+    ("prefill_concurrency", "prefill_concurrency", "prefill-concurrency", "warmup-prefill-concurrency"),
+    (
+        "prefill_concurrency_ramp",
+        "prefill_ramp",
+        "prefill-concurrency-ramp-duration",
+        "warmup-prefill-concurrency-ramp-duration",
+    ),
+    ("users", "users", "num-users", ""),
+    ("request_count", "requests", "request-count", "warmup-request-count"),
+    ("session_count", "sessions", "conversation-num", "num-warmup-sessions"),
+    ("duration_seconds", "duration", "benchmark-duration", "warmup-duration"),
+    ("grace_period_seconds", "grace_period", "benchmark-grace-period", "warmup-grace-period"),
+    ("cancellation.rate_percent", "cancellation", "request-cancellation-rate", ""),
+    ("cancellation.delay_seconds", "cancellation", "request-cancellation-delay", ""),
+];
+
 #[cfg(test)]
 mod tests {
+    use super::super::testing::profile_of;
     use super::*;
 
+    fn described(phase: &Phase) -> String {
+        let kind = if phase.is_warmup { "warmup" } else { "measured" };
+        format!("{} {} {kind}{}", phase.name, phase.shape, if phase.is_seamless { " seamless" } else { "" })
+    }
+
+    #[track_caller]
     fn check(json: &str, expected: Result<&str, &str>) {
-        let described = |phase: &Phase| {
-            format!(
-                "{} {} {}{}",
-                phase.name,
-                phase.shape,
-                if phase.is_warmup { "warmup" } else { "measured" },
-                if phase.is_seamless { " seamless" } else { "" }
-            )
-        };
-        let found = phases(json).map(|phases| phases.iter().map(described).collect::<Vec<_>>().join("; "));
+        let json = json.split_whitespace().collect::<String>();
+        let planned = profile_of(&format!("--model m --phases {json}"));
+        let found = planned.map(|(_, profile)| {
+            profile.plan.load.phases.iter().map(described).collect::<Vec<_>>().join("; ")
+        });
         match (&found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{json}"),
-            (Err(refusal), Err(expected)) => assert!(refusal.0.contains(expected), "{json}: {}", refusal.0),
+            (Err(refusal), Err(expected)) => assert!(refusal.contains(expected), "{json}: {refusal}"),
             _ => panic!("{json}: {found:?}"),
         }
     }
@@ -221,7 +340,7 @@ mod tests {
         check(
             r#"[{"name":"cold","kind":"warmup","requests":2},
                 {"name":"ramp","type":"poisson","rate":5,"duration":1,"rate_ramp":{"duration":1},"exclude_from_results":true},
-                {"name":"steady","type":"constant","rate":5,"duration":1,"seamless":true}]"#,
+                {"name":"steady","type":"constant","rate":5,"duration":"1s","seamless":true}]"#,
             Ok("cold concurrency warmup; ramp poisson warmup; steady constant measured seamless"),
         );
         check(
@@ -231,28 +350,78 @@ mod tests {
     }
 
     #[test]
-    fn invalid_phases_are_refused_by_name() {
+    fn invalid_phases_are_refused_by_name_and_key() {
         check("{}", Err("not a list of phases"));
-        check(r#"[{"name":"a","colour":1}]"#, Err("colour"));
-        check(r#"[{"name":"a","kind":"warmup"}]"#, Err("phase `a`: it has no stop condition"));
+        check(r#"[{"name":"a","colour":1}]"#, Err("phase `a`: unknown field `colour`"));
+        check(r#"[{"name":"a","kind":"warmup"}]"#, Err("phase `a`: `requests`: there is no stop condition"));
         check(r#"[{"requests":1},{"requests":1}]"#, Err("`profiling` is defined twice"));
-        check(
-            r#"[{"kind":"warmup","requests":1},{"kind":"warmup","requests":1}]"#,
-            Err("`warmup` is defined twice"),
-        );
-        check(r#"[{"name":"a","type":"poisson"}]"#, Err("phase `a`: `type: poisson` needs a `rate`"));
+        check(r#"[{"name":"a","type":"poisson"}]"#, Err("phase `a`: `rate`: the type poisson needs a rate"));
         check(
             r#"[{"name":"a","requests":1},{"kind":"warmup","requests":1}]"#,
-            Err("phase `warmup` is not measured, but follows"),
+            Err("`warmup` is not measured, but follows"),
         );
-        check(
-            r#"[{"name":"a","type":"user_centric","rate":1,"users":2},{"name":"b","type":"user_centric","rate":1,"users":3}]"#,
-            Err("phases `a` and `b` have different users"),
-        );
-        check(r#"[{"name":"a","kind":"warmup","requests":1}]"#, Err("no phase is measured"));
+        check(r#"[{"name":"a","requests":0}]"#, Err("phase `a`: `requests`: must be at least 1"));
+        check(r#"[{"name":"a","requests":"many"}]"#, Err("phase `a`: invalid type"));
+        check(r#"[{"name":"a","type":"sawtooth"}]"#, Err("phase `a`: `type`: `sawtooth` is not known"));
+        check(r#"[{"name":"a","duration":"2y"}]"#, Err("phase `a`: `2y` is not a duration"));
+        check(r#"[{"name":"a","grace_period":1}]"#, Err("phase `a`: `grace_period` needs a `duration`"));
         check(
             r#"[{"name":"a","requests":1,"concurrency_ramp":0}]"#,
-            Err("phase `a`: a ramp's duration must be"),
+            Err("phase `a`: `concurrency_ramp`: must be greater than 0"),
+        );
+        check(r#"[{"name":"a","kind":"cooldown"}]"#, Err("phase `a`: unknown kind `cooldown`"));
+    }
+
+    #[test]
+    fn texts_are_numbers_where_numbers_are_needed() {
+        let phase: Described = serde_json::from_str(
+            r#"{"requests":"16","concurrency":8.0,"rate":"2.5","seamless":"yes","duration":"2m"}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (phase.requests, phase.concurrency, phase.rate),
+            (Some(16), Some(8), Some(2.5)),
+            "numbers"
+        );
+        assert_eq!((phase.seamless, phase.duration), (Some(true), Some(120.0)), "the others");
+    }
+
+    #[test]
+    fn the_grace_period_of_a_file_is_aiperfs() {
+        let grace = |json: &str| {
+            let phase: Described = serde_json::from_str(json).unwrap();
+            phase.phase().unwrap().grace_period_seconds
+        };
+        assert_eq!(grace(r#"{"duration":5}"#), Some(0.0), "measured requests are cancelled at the end");
+        assert_eq!(grace(r#"{"duration":5,"kind":"warmup"}"#), None, "those of a warm-up complete");
+        assert_eq!(grace(r#"{"duration":5,"grace_period":"inf"}"#), None, "as set");
+        assert_eq!(grace(r#"{"duration":5,"grace_period":3}"#), Some(3.0), "as set");
+    }
+
+    #[test]
+    fn flags_change_the_phases_of_a_file() {
+        let base = r#"[{"name":"warmup","requests":4,"concurrency":2},{"name":"profiling","type":"gamma","rate":5,"duration":9}]"#;
+        let phases = |flags: &str| {
+            let (mut args, _) = profile_of(&format!("--model m {flags}"))?;
+            args.load.base_phases = Some(base.to_owned());
+            super::super::plan(&args, &[])
+                .map(|profile| profile.plan.load.phases.clone())
+                .map_err(|why| why.0)
+        };
+        let [warmup, measured] = &phases("").unwrap()[..] else { panic!("two phases") };
+        assert_eq!((warmup.request_rate, &warmup.shape), (None, &Shape::Concurrency), "nothing is inherited");
+        assert_eq!((measured.request_rate, &measured.shape), (Some(5.0), &Shape::Gamma), "as in the file");
+        let changed = phases("--request-rate 7 --warmup-request-count 8 --warmup-concurrency 3").unwrap();
+        assert_eq!(
+            (changed[1].request_rate, &changed[1].shape),
+            (Some(7.0), &Shape::Gamma),
+            "the same arrivals"
+        );
+        assert_eq!((changed[0].request_count, changed[0].concurrency), (Some(8), Some(3)), "of the warm-up");
+        let refused = phases("--prefill-concurrency 2 --streaming --concurrency 1").unwrap_err();
+        assert!(
+            refused.contains("--prefill-concurrency: must not be more than the concurrency, 1"),
+            "{refused}"
         );
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod inputs;
 mod outcome;
 
 use crate::args::ProfileArgs;
+use crate::config::user_files::About;
 use crate::daemon::Daemon;
 use crate::earlier;
 use crate::follow::Run;
@@ -77,6 +78,20 @@ impl<'a> LiveSession<'a> {
         let inputs = check(args, profile, uploads)?;
         interrupt::check()?;
         Ok(Self { args, inputs })
+    }
+
+    /// Writes the files that the configuration file describes.
+    fn write_user_files(&self, profile: &Profile) -> Result<()> {
+        let Some(files) = &profile.user_files else { return Ok(()) };
+        let directory = profile.artifact_dir.display().to_string();
+        let endpoint = &profile.plan.endpoint;
+        let about = About {
+            epoch: crate::clock::real().0 / 1_000_000_000,
+            model: endpoint.models.first().map_or("", String::as_str),
+            url: endpoint.urls.first().map_or("", String::as_str),
+            directory: &directory,
+        };
+        files.write(&store::Folder::open(&profile.artifact_dir)?, &about)
     }
 
     /// A run whose server is ready, with its observers.
@@ -178,6 +193,7 @@ impl Session for LiveSession<'_> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
         let _gone_if_empty = GoneIfEmpty(directory);
+        self.write_user_files(profile)?;
         calls.reset_kv_cache()?;
         interrupt::check()?;
         self.observed(profile, addresses, observers)

@@ -100,7 +100,7 @@ fn sample_plan() -> Plan {
         tokenizer: Tokenizer::Builtin,
         input: Input::Synthetic {
             entries: 60,
-            input_tokens: Length { mean: 40.0, stddev: 10.0 },
+            input_tokens: Length::normal(40.0, 10.0),
             output_tokens: None,
             made: Default::default(),
         },
@@ -124,6 +124,7 @@ fn sample_plan() -> Plan {
         },
         random_seed: 3,
         command_line: "aiperf-ctl profile".to_owned(),
+        given: BTreeMap::new(),
         watch: None,
         gpu: None,
     }

@@ -359,3 +359,99 @@ const FLAGS: &[&str] = &[
     "--random-seed 1_0",
     "--request-rate 1_0.5",
 ];
+
+/// Each of AIPerf's configuration templates, in camel case as it is and in snake case as AIPerf expands it, gives one plan,
+/// whose numbers are AIPerf's.
+#[test]
+fn configuration_templates_give_aiperfs_plans() {
+    needs_programs!();
+    let Some(python) = python() else { return };
+    let expanded = Command::new(python).arg(script("expand.py")).output().unwrap();
+    assert!(expanded.status.success(), "{}", String::from_utf8_lossy(&expanded.stderr));
+    let templates = String::from_utf8(expanded.stdout).unwrap();
+    let templates =
+        templates.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>();
+    assert!(templates.len() >= 27, "all of them: {}", templates.len());
+    for template in &templates {
+        let (path, text) = (template["path"].as_str().unwrap(), template["text"].as_str().unwrap());
+        let ours = dry_run(text);
+        if text.contains("\nsweep:") {
+            assert_eq!(ours.status, Some(2), "{path}");
+            assert!(ours.err.contains("`sweep` is not supported"), "{path}: {}", ours.err);
+            continue;
+        }
+        // The variables of files are not in what AIPerf expands.
+        let mut body = template["body"].clone();
+        body["artifacts"]["user_files"] = json!([]);
+        let theirs = dry_run(&json!({ "benchmark": body }).to_string());
+        let plan = |ended: &Ended| {
+            assert_eq!(ended.status, Some(0), "{path}: {}", ended.err);
+            let mut plan: Value = serde_json::from_str(&ended.out).unwrap();
+            // How paths are written, and what is stored as it was given.
+            for place in ["/command_line", "/given", "/output/artifact_dir", "/input/name"] {
+                if let Some(place) = plan.pointer_mut(place) {
+                    *place = Value::Null;
+                }
+            }
+            plan
+        };
+        let ours = plan(&ours);
+        assert_eq!(ours, plan(&theirs), "{path}");
+        check_numbers(path, &ours, &body);
+    }
+}
+
+/// The plan of a configuration, in a directory that has the files which templates name.
+fn dry_run(config: &str) -> Ended {
+    let mut run = Run::of("profile");
+    let folder = run.folder.path();
+    fs::create_dir(folder.join("data")).unwrap();
+    let trace = "{\"timestamp\":0,\"input_length\":9,\"output_length\":3,\"hash_ids\":[1]}\n";
+    for name in ["data/precise_schedule.jsonl", "data/production_trace.jsonl"] {
+        fs::write(folder.join(name), trace).unwrap();
+    }
+    let row = json!([{"conversations": [{"from": "human", "value": "a b c d e"}, {"from": "gpt", "value": "a b c d e"}]}]);
+    fs::write(folder.join("sharegpt.json"), row.to_string()).unwrap();
+    fs::write(folder.join("config.yaml"), config).unwrap();
+    run.command.args(["--config", "config.yaml", "--dry-run", "--random-seed", "1"]);
+    run.end()
+}
+
+/// Compares the numbers of phases and lengths with those of AIPerf's own configuration.
+fn check_numbers(path: &str, plan: &Value, body: &Value) {
+    let phases = plan["load"]["phases"].as_array().unwrap();
+    let theirs = body["phases"].as_array().unwrap();
+    assert_eq!(phases.len(), theirs.len(), "{path}: phases");
+    for (ours, theirs) in phases.iter().zip(theirs) {
+        let is_warmup = theirs["kind"] == "warmup";
+        assert_eq!((&ours["name"], &ours["is_warmup"]), (&theirs["name"], &json!(is_warmup)), "{path}");
+        if !is_warmup {
+            assert_eq!(ours["shape"], theirs["type"], "{path}");
+        }
+        for (field, key) in [
+            ("request_count", "requests"),
+            ("session_count", "sessions"),
+            ("duration_seconds", "duration"),
+            ("concurrency", "concurrency"),
+            ("prefill_concurrency", "prefill_concurrency"),
+            ("request_rate", "rate"),
+            ("arrival_smoothness", "smoothness"),
+        ] {
+            assert_eq!(ours[field], theirs[key], "{path}: {field}");
+        }
+    }
+    let dataset = &body["datasets"][0];
+    if dataset["type"] == "synthetic" {
+        assert_eq!(plan["input"]["entries"], dataset["entries"], "{path}: entries");
+        for (field, key) in [("input_tokens", "isl"), ("output_tokens", "osl")] {
+            let (ours, theirs) = (&plan["input"][field], &dataset["prompts"][key]);
+            let mean = if theirs["value"].is_number() { &theirs["value"] } else { &theirs["mean"] };
+            if mean.is_number() {
+                assert_eq!(&ours["mean"], mean, "{path}: {field}");
+            }
+            if theirs["stddev"].is_number() {
+                assert_eq!(ours["stddev"], theirs["stddev"], "{path}: {field}");
+            }
+        }
+    }
+}
