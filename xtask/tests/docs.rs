@@ -265,7 +265,7 @@ next to these files holds the plan, the host, counters of loss and the verdict.
 Rows are in the order in which requests ended; the events of a request are next to each other, by their place in the
 response. A row group has 262,144 rows, with the least and the greatest value of each column. Integers are delta-encoded
 (`DELTA_BINARY_PACKED`), texts are in a dictionary, everything is compressed with Zstandard: an event takes 7
-bytes, a request 44 (20,000 requests of 500 events). pyarrow, DuckDB and Polars read the same from them (`daemon/export/tests/readers`).
+bytes, a request 44 (20,000 requests of 500 events). pyarrow, DuckDB and Polars read the same from them (`daemon/store/tests/readers`).
 
 ```sql
 -- time to first token by the kernel, in milliseconds, with DuckDB

@@ -11,7 +11,6 @@ use crate::upload::Upload;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use control::Problem;
-use export::Folder;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -29,6 +28,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use store::Folder;
 use tokio::net::UnixStream;
 
 /// A reachable daemon.

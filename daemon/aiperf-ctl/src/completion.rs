@@ -23,7 +23,7 @@ pub(crate) fn install(args: &InstallCompletionArgs) -> Result<u8> {
         None => Folders::of_user(|name| env::var_os(name))?.file(shell, program()),
     };
     let script = script(shell.into(), &command(), program());
-    if export::source::read(&path, SCRIPT_BYTES_MAX).is_ok_and(|found| found == script.as_bytes()) {
+    if store::source::read(&path, SCRIPT_BYTES_MAX).is_ok_and(|found| found == script.as_bytes()) {
         print_result(&format!("The completion script is already installed: {}\n", path.display()));
         return Ok(0);
     }

@@ -3,11 +3,12 @@
 
 use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
-use export::{EXPORTERS, Names};
+use export::EXPORTERS;
 use serde_json::Value;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use store::Names;
 
 /// Removes the artifacts of earlier runs and series of runs, except the files in `kept`, which are new.
 ///
@@ -77,7 +78,7 @@ fn of_a_series(directory: &Path, prefix: Option<&str>, runs: u32) -> Result<()> 
 
 /// The export prefix of the run in a directory.
 fn prefix_of(directory: &Path) -> Option<String> {
-    let text = export::source::read(&directory.join("run.json"), RUN_BYTES_MAX).ok()?;
+    let text = store::source::read(&directory.join("run.json"), RUN_BYTES_MAX).ok()?;
     let run = serde_json::from_slice::<Value>(&text).ok()?;
     run.pointer("/plan/output/export_prefix")?.as_str().map(str::to_owned)
 }

@@ -13,8 +13,8 @@ use crate::runs;
 use crate::terminal::{print_note, print_warning};
 use anyhow::{Context, Result, anyhow};
 use control::{Problem, Progress, State, Status, Stop};
-use export::Folder;
 use std::path::Path;
+use store::Folder;
 
 /// A run that was requested from a daemon.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use crate::terminal::print_warning;
 use anyhow::Result;
-use export::parquet::{events, rows};
 use metric::gpu::{Gpus, Join};
 use metric::{Report, Settings};
 use record::Request;
 use spec::Plan;
 use std::path::Path;
+use store::parquet::{events, rows};
 
 /// Adds GPU telemetry to a report; `None` for a run without any. Unreadable data costs only its own numbers.
 pub(crate) fn add(directory: &Path, plan: &Plan, settings: &Settings, report: &mut Report) -> Option<Gpus> {

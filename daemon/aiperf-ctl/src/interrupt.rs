@@ -276,7 +276,7 @@ fn take(signal: Signal) {
     state.signals = state.signals.saturating_add(1);
     let first = *state.first.get_or_insert(signal);
     if state.signals > state.taken_max {
-        export::remove_unfinished();
+        store::remove_unfinished();
         for path in &state.scratch {
             std::fs::remove_file(path).or_else(|_no_file| std::fs::remove_dir_all(path)).ok();
         }

@@ -1,8 +1,8 @@
 //! Limits this process's memory while it reads files written by other tools: each format has lower limits of its own, and what
 //! they miss ends only this process and not the host.
 
-use export::source;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use store::source;
 
 /// Limits this process to three quarters of the host's memory from here on.
 pub(crate) fn limit() {

@@ -2,11 +2,11 @@
 //! once and is kept in memory.
 
 use bytes::Bytes;
-use export::source::{self, Bounded, Opened};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
+use store::source::{self, Bounded, Opened};
 
 /// The content of a file or pipe, which may be read repeatedly.
 ///

@@ -14,11 +14,7 @@ use crate::runs::fetch;
 use crate::terminal::{print_result, print_warning};
 use crate::tokenizer_file;
 use anyhow::{Context, Result, bail};
-use export::parquet::{Limits, PartWriter, concat};
-use export::{
-    Artifacts, Colour, Exchanges, Extent, Folder, Names, Payloads, ServerMetrics, Stored, Texts, console,
-    source, write_wanted,
-};
+use export::{Artifacts, Colour, Extent, Payloads, ServerMetrics, Texts, console, write_wanted};
 use import::Imported;
 use metric::gpu::Gpus;
 use metric::{Analysis, Case, Metric, MetricResult, Report, Settings, Threshold};
@@ -28,6 +24,8 @@ use spec::{ExportLevel, FailOn, Output};
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use store::parquet::{Limits, PartWriter, concat};
+use store::{Batch, Exchanges, Folder, Names, Stored, source};
 use tokenizer::Tokenizer;
 
 /// Recomputes the report of a stored run.
@@ -157,7 +155,13 @@ impl Reported {
         }
         let mut analysis = Analysis::new(settings.clone());
         let stored = Stored { requests: vec![requests], tokens: vec![tokens], responses: Vec::new() };
-        export::feed(&mut analysis, &stored.requests, &stored.tokens, wanted)?;
+        store::feed(&stored.requests, &stored.tokens, |batch| match batch {
+            Batch::Requests(requests) => {
+                let wanted = requests.iter().filter(|request| wanted(request));
+                wanted.for_each(|request| analysis.request(request));
+            }
+            Batch::Events(events) => analysis.events(&events),
+        })?;
         let responses = if responses.is_file() { vec![responses] } else { Vec::new() };
         let server = directory.join("server_metrics.parquet");
         let server = server.is_file().then(|| ServerMetrics::read(&server, &settings)).transpose()?;
@@ -217,7 +221,7 @@ impl Reported {
     #[cfg(test)]
     pub(crate) fn of_requests(run: Run, requests: Vec<Request>) -> Result<Self> {
         let exchange =
-            |request| export::Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
+            |request| store::Exchange { request, tokens: Vec::new(), responses: Vec::new(), foreign: None };
         let imported = Imported {
             run,
             exchanges: requests.into_iter().map(exchange).collect(),

@@ -2,9 +2,10 @@
 
 use common::reply_event::EventKind;
 use endpoint::{Endpoint, Turn, sse};
-use export::{Exchange, ResponseText, Texts};
+use export::{ResponseText, Texts};
 use serde_json::Value;
 use spec::Plan;
+use store::Exchange;
 
 /// The endpoint of a run, which parses its responses.
 pub(crate) struct ResponseTexts {

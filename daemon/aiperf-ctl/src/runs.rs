@@ -8,9 +8,9 @@ use crate::report::Reported;
 use crate::terminal::print_result;
 use anyhow::{Context, Result, bail};
 use control::{File, Status};
-use export::{Folder, visible_within};
 use std::fmt::Write;
 use std::path::Path;
+use store::{Folder, visible_within};
 
 /// Runs `runs`.
 pub(crate) fn run(args: &RunsArgs) -> Result<u8> {
@@ -51,7 +51,7 @@ pub(crate) async fn fetch(client: &Client, run_id: &str, to: &Folder) -> Result<
     let files: Vec<File> = client.get(&format!("{path}/files")).await?;
     for File { name, .. } in files {
         // The daemon may be of another version, and a path as a name would write elsewhere.
-        export::check_name(&name).context("the daemon lists a file that cannot be fetched")?;
+        store::check_name(&name).context("the daemon lists a file that cannot be fetched")?;
         client.fetch(&format!("{path}/files/{name}"), to, &name).await?;
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! Prints to the user: results to standard output, everything else to standard error. Control characters in foreign text are
 //! escaped, so that the terminal does not execute them.
 
-use export::visible_lines;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::OnceLock;
+use store::visible_lines;
 
 /// Prints a result. A closed pipe is not an error; any other failure is in [`unwritten`].
 pub(crate) fn print_result(text: &str) {

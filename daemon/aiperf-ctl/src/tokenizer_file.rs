@@ -3,11 +3,11 @@
 use crate::once;
 use crate::plan::Refusal;
 use bytes::Bytes;
-use export::source;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use store::source;
 
 /// The `tokenizer.json` of a directory, or of a model by its hub name. A name that is not in the cache is treated as a
 /// directory.

@@ -6,10 +6,10 @@ use crate::plan::Refusal;
 use crate::terminal::print_result;
 use crate::upload::FILE_BYTES_MAX;
 use anyhow::{Context, Result};
-use export::source::{self, Bounded, Opened};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
+use store::source::{self, Bounded, Opened};
 
 /// Reads and analyzes a trace; returns the exit status.
 pub(crate) fn run(args: &TraceArgs) -> Result<u8> {

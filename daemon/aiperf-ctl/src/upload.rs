@@ -2,7 +2,6 @@
 
 use crate::interrupt::ScratchFile;
 use bytes::Bytes;
-use export::source;
 use hyper::body::{Body, Frame, SizeHint};
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,6 +9,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use store::source;
 
 /// The source of an upload.
 #[derive(Clone, Debug)]

@@ -10,10 +10,10 @@ use crate::tokenizer_file::BYTES_MAX as TOKENIZER_BYTES_MAX;
 use anyhow::Result;
 use bytes::Bytes;
 use control::{Create, Created, Progress, State, Stop};
-use export::source;
 use spec::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use store::source;
 
 /// The plan of an observing run.
 pub(crate) fn plan(

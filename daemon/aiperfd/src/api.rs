@@ -9,8 +9,8 @@ use crate::live::{Detail, EndedRequests, Subscriber};
 use crate::plan_check;
 use crate::recover::recover;
 use crate::run::{Kind, Owner, Run};
+use crate::run_dirs::{new_run_id, run_number};
 use crate::runs::Runs;
-use crate::store::{new_run_id, run_number};
 use crate::watch;
 use bytes::Bytes;
 use control::{Create, Created, Fault, Health, Problem, State, Status, Stop};
@@ -174,7 +174,7 @@ async fn create(runs: &Runs, caller: Caller, request: Request<Incoming>) -> Answ
     runs.may_keep(caller.uid)?;
     runs.has_room(caller.uid)?;
     let run_id = new_run_id().map_err(disk)?;
-    let directory = runs.daemon.store.create(&run_id).map_err(disk)?;
+    let directory = runs.daemon.run_dirs.create(&run_id).map_err(disk)?;
     let status = Status {
         run_id: run_id.clone(),
         state: State::Created,
@@ -225,7 +225,7 @@ async fn upload(runs: &Runs, id: &str, name: &str, request: Request<Incoming>) -
         tokio::fs::remove_file(&partial).await.ok();
         return Err(problem);
     }
-    runs.daemon.store.refresh(id);
+    runs.daemon.run_dirs.refresh(id);
     Ok(Response::new(empty()))
 }
 
@@ -370,17 +370,17 @@ async fn recovered(runs: &Arc<Runs>, id: &str) -> Answer {
         let message = format!("run {id} was not interrupted; nothing is to be recovered");
         return Err(Problem::new(Fault::Plan, message));
     }
-    let directory = runs.daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+    let directory = runs.daemon.run_dirs.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     let held = runs.hold(id)?;
     let (owned, recovering) = (id.to_owned(), Arc::clone(runs));
     // A client that disconnects does not stop it, so everything that belongs to it moves into it.
     let done = tokio::task::spawn_blocking(move || {
         let done = recover(&recovering.daemon, &directory, &owned);
         if done.is_ok() {
-            // From now on the store has it.
+            // From now on its directory is found.
             recovering.forget(&owned);
         }
-        recovering.daemon.store.refresh(&owned);
+        recovering.daemon.run_dirs.refresh(&owned);
         drop(held);
         done
     });
@@ -393,12 +393,12 @@ fn status(runs: &Runs, id: &str) -> Answer {
 }
 
 fn files(runs: &Runs, id: &str) -> Answer {
-    let directory = runs.daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+    let directory = runs.daemon.run_dirs.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     json(StatusCode::OK, &directory.files())
 }
 
 async fn file(runs: &Runs, id: &str, name: &str) -> Answer {
-    let path = runs.daemon.store.get(id).and_then(|run| run.file(name));
+    let path = runs.daemon.run_dirs.get(id).and_then(|run| run.file(name));
     let path = path.ok_or_else(|| unknown(&format!("file {} in run {id}", printable(name))))?;
     stream_file(path).await.map_err(|error| disk(error.into()))
 }
@@ -435,9 +435,9 @@ fn delete(runs: &Arc<Runs>, id: &str) -> Answer {
         }
         runs.forget(id);
     }
-    let directory = runs.daemon.store.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
+    let directory = runs.daemon.run_dirs.get(id).ok_or_else(|| unknown(&format!("run {id}")))?;
     directory.remove().map_err(disk)?;
-    runs.daemon.store.refresh(id);
+    runs.daemon.run_dirs.refresh(id);
     Ok(Response::new(empty()))
 }
 

@@ -1,4 +1,4 @@
-//! The resources of a daemon, which knows no runs: the store, the cores, the cgroups, the spawner, the kernel programs.
+//! The resources of a daemon, which knows no runs: the run directories, the cores, the cgroups, the spawner, the kernel programs.
 
 use crate::cgroup::{Cgroup, Subtree};
 use crate::clock;
@@ -6,8 +6,8 @@ use crate::limits::{self, Limits};
 use crate::privileges::Identities;
 use crate::probe::Object;
 use crate::rules::Rules;
+use crate::run_dirs::RunDirs;
 use crate::spawner::Spawner;
-use crate::store::Store;
 use crate::threads::lock;
 use crate::{host, privileges};
 use anyhow::{Context, Result};
@@ -24,12 +24,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// A daemon.
 pub struct Daemon {
     /// Where runs are kept.
-    pub store: Store,
+    pub run_dirs: RunDirs,
     /// What it was built from.
     pub build: Build,
     /// SHA-256 of the kernel programs that it has, or `none`.
     pub kernel_object: String,
-    /// The folder of the store.
+    /// The folder of the run directories.
     pub state_dir: PathBuf,
     /// Which run holds which core.
     pub cpus: Cpus,

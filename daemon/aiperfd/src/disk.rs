@@ -1,11 +1,11 @@
 //! How much of the disk stays free for the end of runs.
 
 use crate::limits::Limits;
-use crate::store::Store;
+use crate::run_dirs::RunDirs;
 
 /// Why the disk of the state directory counts as full, if it does: what is left is for the end of runs.
-pub(crate) fn is_full(store: &Store, limits: &Limits) -> Option<String> {
-    let (free, all) = store.disk();
+pub(crate) fn is_full(run_dirs: &RunDirs, limits: &Limits) -> Option<String> {
+    let (free, all) = run_dirs.disk();
     let kept = kept_free(limits, all);
     (free < kept).then(|| {
         format!(
@@ -18,8 +18,8 @@ pub(crate) fn is_full(store: &Store, limits: &Limits) -> Option<String> {
 }
 
 /// Whether the disk runs short: records that are in complete parts are freed from then on.
-pub(crate) fn runs_short(store: &Store, limits: &Limits) -> bool {
-    let (free, all) = store.disk();
+pub(crate) fn runs_short(run_dirs: &RunDirs, limits: &Limits) -> bool {
+    let (free, all) = run_dirs.disk();
     free < kept_free(limits, all) * EARLIER
 }
 

@@ -12,8 +12,8 @@ use crate::pipeline::{Naming, Pipeline, PipelineThread, View, as_run, phase_name
 use crate::probe::Attached;
 use crate::reply::Replies;
 use crate::run::Run;
+use crate::run_dirs::Started;
 use crate::spool::{Keeping, Reader};
-use crate::store::Started;
 use crate::threads::{self, spawn_with_priority};
 use crate::{clock, host};
 use anyhow::{Context, Result};

@@ -8,9 +8,9 @@
 
 use crate::equipment::{Equipment, OfOneKind, Own};
 use crate::run::{Kind, Run};
+use crate::run_dirs::Started;
 use crate::runs::Runs;
 use crate::stopped::Stopped;
-use crate::store::Started;
 use crate::threads::lock;
 use crate::{disk, finish, load, watch};
 use anyhow::Result;
@@ -54,7 +54,7 @@ pub fn execute(runs: &Runs, run: &Run) {
     if !keeps {
         run.directory.remove_scratch();
     }
-    daemon.store.refresh(run_id);
+    daemon.run_dirs.refresh(run_id);
     tracing::info!(run = run_id, "run ended");
     run.retire();
 }
@@ -63,7 +63,7 @@ fn try_execute(runs: &Runs, run: &Run) -> Result<()> {
     let daemon = &runs.daemon;
     run.enter(State::Preparing);
     let plan = run.plan();
-    if let Some(why) = disk::is_full(&daemon.store, &daemon.limits) {
+    if let Some(why) = disk::is_full(&daemon.run_dirs, &daemon.limits) {
         return Err(Problem::new(Fault::Disk, why).into());
     }
     let _share = runs.share(run.owner.uid, &plan)?;

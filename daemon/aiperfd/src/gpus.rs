@@ -10,12 +10,11 @@
 use crate::clock;
 use crate::host;
 use crate::parts::put_together;
-use crate::store::RunDir;
+use crate::run_dirs::RunDir;
 use crate::threads::{self, spawn_with_priority};
 use crate::throttled::Throttled;
 use anyhow::Result;
 use common::clock::{DurationNs, MonoNs};
-use export::parquet::{Limits, PartWriter};
 use gpu::{Clocks, Sampler, Sampling, Settings};
 use record::{GpuSample, GpuSource};
 use std::path::PathBuf;
@@ -24,6 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use store::parquet::{Limits, PartWriter};
 
 /// The GPUs while they are sampled.
 pub struct Gpus {

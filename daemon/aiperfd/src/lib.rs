@@ -1,7 +1,7 @@
 //! The daemon: attaches probes to each run's cgroup, starts its load generator, joins what both saw, keeps the records.
 //!
 //! ```text
-//! main ─ root ─▶ socket, store, cgroup, guard, publisher ─ drop privileges, confine ─▶ api ──▶ run ──▶ collect, pipeline
+//! main ─ root ─▶ socket, run_dirs, cgroup, guard, publisher ─ drop privileges, confine ─▶ api ──▶ run ──▶ collect, pipeline
 //! ```
 #![deny(unsafe_code)]
 
@@ -39,13 +39,13 @@ pub mod reply;
 pub mod rolling;
 pub mod rules;
 pub mod run;
+pub mod run_dirs;
 pub mod runs;
 pub mod service;
 pub mod spawner;
 pub mod spool;
 mod standstill;
 mod stopped;
-pub mod store;
 pub mod supervise;
 pub mod systemd;
 pub mod tally;
@@ -67,6 +67,7 @@ use probe::Object;
 use publisher::Publisher;
 use record::Build;
 use rules::Rules;
+use run_dirs::RunDirs;
 use runs::Runs;
 use spawner::Spawner;
 use std::io::Write;
@@ -74,7 +75,6 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use store::Store;
 use systemd::Manager;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -135,7 +135,7 @@ pub fn run_daemon(args: &Args, build: &Build) -> Result<()> {
 
 /// Everything that requires root, in the order in which privileges are dropped.
 fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
-    let store = Store::open(&args.state_dir)?;
+    let run_dirs = RunDirs::open(&args.state_dir)?;
     let identities = Identities::of_host();
     let program = args.loadgen.clone().map_or_else(|| beside_this("aiperf-loadgen"), Ok)?;
     anyhow::ensure!(
@@ -163,7 +163,7 @@ fn start(args: &Args, config: &Config, build: Build) -> Result<Started> {
     let cgroups = cgroup::unified_mount().ok();
     confine::to(&args.state_dir, args.socket.parent().filter(|_| !args.private), cgroups.as_deref());
     let daemon = Daemon {
-        store,
+        run_dirs,
         build,
         kernel_object: object.as_ref().map_or_else(|_| "none".to_owned(), Object::digest),
         state_dir: args.state_dir.clone(),

@@ -68,7 +68,7 @@ impl EndedRequests {
             model: request.model.clone(),
             error: (!case.is_valid()).then(|| request.outcome.name().to_owned()),
             http_status: request.http_status,
-            values: values(&case).map(|(metric, value)| (metric, value.get())).collect(),
+            values: values(&case).map(|(metric, value)| (metric.tag, value.get())).collect(),
             stages: ByName::default(),
             dropped: 0,
         };
@@ -81,7 +81,7 @@ impl EndedRequests {
                 Detail::Numbers => ByName::default(),
                 Detail::Stages => {
                     let passed = STAGES.iter().filter_map(|stage| Some((stage, (stage.of)(request)?)));
-                    passed.map(|(stage, at)| (stage, settings.clock.real(at))).collect()
+                    passed.map(|(stage, at)| (stage.name, settings.clock.real(at))).collect()
                 }
             };
             waiting.requests.push_back(LiveRequest { stages, dropped: waiting.dropped, ..ended.clone() });

@@ -20,9 +20,9 @@ use crate::pipeline::{PipelineThread, View};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
 use crate::run::{CLIENT_PATIENCE, Reach, Run, wipe};
+use crate::run_dirs::{RunDir, run_number};
 use crate::spool::{Keeping, Writer};
 use crate::stopped::{Cause, Stopped};
-use crate::store::{RunDir, run_number};
 use crate::supervise::Supervisor;
 use crate::threads::lock;
 use anyhow::{Context, Result};
@@ -123,7 +123,7 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
             Err(error) => return stopped.or_else(|| Some(Stopped::died(format!("{error:#}")))),
         }
         let now = clock::mono();
-        if let Some(problem) = supervisor.look(equipment, &daemon.store, &daemon.limits, now)
+        if let Some(problem) = supervisor.look(equipment, &daemon.run_dirs, &daemon.limits, now)
             && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
         {
             stopped = Some(problem);

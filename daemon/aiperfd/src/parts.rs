@@ -4,14 +4,14 @@
 //! rows ──▶ Writers ──▶ parts/requests-00000.parquet .. ──▶ Parts ──▶ requests.parquet
 //! ```
 
-use crate::store::RunDir;
+use crate::run_dirs::RunDir;
 use anyhow::{Context, Result};
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
-use export::parquet::{Limits, PartWriter, join as join_rows};
 use record::{GpuSample, Host, Payload, Request, Response, SCHEMA_VERSION, Token};
 use spec::{Plan, Timestamps};
 use std::fs;
 use std::path::{Path, PathBuf};
+use store::parquet::{Limits, PartWriter, join as join_rows};
 
 /// Where rows go.
 pub struct Writers {
@@ -167,7 +167,7 @@ pub(crate) fn metadata(
 
 /// The clocks in a Parquet file's metadata: those of the boot in which it was written.
 pub(crate) fn anchor(file: &Path) -> Option<Anchor> {
-    let pairs = export::parquet::metadata(file).ok()?;
+    let pairs = store::parquet::metadata(file).ok()?;
     let number = |name: &str| pairs.iter().find(|(key, _)| key == name)?.1.parse().ok();
     Some(Anchor {
         mono_ns: MonoNs(number("aiperfd.clock_mono_ns")?),

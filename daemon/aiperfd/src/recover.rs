@@ -4,15 +4,15 @@ use crate::daemon::Daemon;
 use crate::parts::{Parts, complete, put_together};
 use crate::pipeline::{View, as_run};
 use crate::replay::{self, Replayed, Reported};
+use crate::run_dirs::{RunDir, Started};
 use crate::stopped::{Cause, Stopped};
-use crate::store::{RunDir, Started};
 use crate::verdict::{self, Evidence};
 use crate::{clock, host, parts};
 use anyhow::{Context, Result};
-use export::parquet::rows;
 use record::{Build, Phase, Request, Run, SCHEMA_VERSION};
 use spec::{Plan, Timestamps};
 use std::collections::BTreeMap;
+use store::parquet::rows;
 
 /// Makes a run of what is there and writes its `run.json`: never `valid`, with the reason.
 ///
@@ -165,7 +165,7 @@ const WHY: &str = "the daemon died during the run";
 mod tests {
     use super::*;
     use crate::parts::{Writers, metadata};
-    use crate::store::Store;
+    use crate::run_dirs::RunDirs;
     use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
     use common::id::RequestId;
     use record::{Host, Payload};
@@ -195,7 +195,7 @@ mod tests {
     /// Parts of a request with its payload, as a daemon of another boot left them, are recovered.
     fn recovered(started: Option<Started>) -> (RunDir, tempfile::TempDir) {
         let state = tempfile::tempdir().unwrap();
-        let directory = Store::open(state.path()).unwrap().create(RUN_ID).unwrap();
+        let directory = RunDirs::open(state.path()).unwrap().create(RUN_ID).unwrap();
         let (plan, parts) = (watching(), directory.path().join("parts"));
         let metadata = metadata(RUN_ID, Timestamps::Ebpf, &EARLIER, &Host::default());
         let mut writers = Writers::new(&parts, &plan, &metadata);
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_run_of_an_earlier_boot_keeps_its_dates_and_payloads() {
         let state = tempfile::tempdir().unwrap();
-        let empty = Store::open(state.path()).unwrap().create(RUN_ID).unwrap();
+        let empty = RunDirs::open(state.path()).unwrap().create(RUN_ID).unwrap();
         let known = Started { clock_begin: EARLIER, ..unknown(&watching(), &empty) };
         for started in [Some(known), None] {
             let (directory, _state) = recovered(started);

@@ -6,7 +6,7 @@
 
 use crate::clock;
 use crate::parts::{Writers, join};
-use crate::store::RunDir;
+use crate::run_dirs::RunDir;
 use anyhow::{Context, Result};
 use common::clock::{DurationNs, MonoNs};
 use std::fs;

@@ -12,7 +12,7 @@ use crate::limits::{self, Limits, Taken};
 use crate::live::EndedRequests;
 use crate::pipeline::View;
 use crate::rolling::Kept;
-use crate::store::RunDir;
+use crate::run_dirs::RunDir;
 use crate::threads::lock;
 use common::clock::{DurationNs, MonoNs};
 use common::ring::{COUNTERS, Counter};
@@ -292,7 +292,7 @@ impl Run {
             ProgressSource { counters, view, start: Some(start), notice, last: None };
     }
 
-    /// It has ended and is remembered for a while: what it used is freed, and its plan is in the store.
+    /// It has ended and is remembered for a while: what it used is freed, and its plan is in its directory.
     pub(crate) fn retire(&self) {
         let last = self.progress();
         *lock(&self.progress_source) = ProgressSource { last: Some(last), ..ProgressSource::default() };
@@ -336,10 +336,10 @@ const WAITS: usize = 0;
 mod tests {
     use super::*;
     use crate::limits::Held;
-    use crate::store::Store;
+    use crate::run_dirs::RunDirs;
 
     fn waiting(held: &Held, state: &std::path::Path) -> Run {
-        let directory = Store::open(state).unwrap().create("0123456789ab").unwrap();
+        let directory = RunDirs::open(state).unwrap().create("0123456789ab").unwrap();
         let status = Status {
             run_id: "0123456789ab".to_owned(),
             state: State::Created,

@@ -20,7 +20,7 @@ pub struct Runs {
     pub daemon: Daemon,
     /// What users hold of it.
     pub held: Shares,
-    /// Runs that are not in the store yet.
+    /// Runs that have no directory yet.
     active: Mutex<BTreeMap<String, Arc<Run>>>,
     /// Runs that are being recovered or removed.
     changing: Arc<Mutex<BTreeSet<String>>>,
@@ -69,13 +69,13 @@ impl Runs {
         Self { published: Some(Mutex::default()), ..Self::unpublished(daemon) }
     }
 
-    /// Adds a run, which the store finds too from now on.
+    /// Adds a run, whose directory is found too from now on.
     pub(crate) fn insert(&self, run: &Arc<Run>) {
         lock(&self.active).insert(run.id.clone(), Arc::clone(run));
-        self.daemon.store.refresh(&run.id);
+        self.daemon.run_dirs.refresh(&run.id);
     }
 
-    /// Forgets a run: from now on only the store has it.
+    /// Forgets a run: from now on only its directory is left.
     pub(crate) fn forget(&self, run_id: &str) {
         lock(&self.active).remove(run_id);
     }
@@ -90,7 +90,7 @@ impl Runs {
         if let Some(run) = self.find(run_id) {
             return Some(run.status());
         }
-        self.daemon.store.status(run_id)
+        self.daemon.run_dirs.status(run_id)
     }
 
     /// The user number of a run's creator, if there is such a run.
@@ -106,7 +106,7 @@ impl Runs {
     /// Every run, the oldest first.
     pub fn list(&self) -> Vec<Status> {
         let active = lock(&self.active).clone();
-        let mut runs = self.daemon.store.list();
+        let mut runs = self.daemon.run_dirs.list();
         for status in &mut runs {
             if let Some(run) = active.get(&status.run_id) {
                 *status = run.status();
@@ -115,7 +115,7 @@ impl Runs {
         runs
     }
 
-    /// Forgets runs that ended a while ago, which the store has, and removes those that are never started.
+    /// Forgets runs that ended a while ago, whose directories stay, and removes those that are never started.
     pub fn tidy(&self) {
         let now = clock::mono();
         let waiting = DurationNs::from_seconds(f64::from(self.daemon.limits.waiting_seconds));
@@ -134,7 +134,7 @@ impl Runs {
                 tracing::info!(run = run_id, "removed: it was never started, or could not run");
                 run.directory.remove().ok();
             }
-            self.daemon.store.refresh(&run_id);
+            self.daemon.run_dirs.refresh(&run_id);
         }
     }
 
@@ -208,7 +208,7 @@ impl Runs {
 
     /// Refuses what would be more of the disk than there is, or than the user may have.
     pub(crate) fn has_room(&self, uid: u32) -> Result<(), Problem> {
-        if let Some(why) = disk::is_full(&self.daemon.store, &self.daemon.limits) {
+        if let Some(why) = disk::is_full(&self.daemon.run_dirs, &self.daemon.limits) {
             return Err(Problem::new(Fault::Disk, why));
         }
         self.take_room(uid, 0).map(drop)
@@ -217,20 +217,20 @@ impl Runs {
     /// Refuses one run more of a user who keeps too many.
     pub(crate) fn may_keep(&self, uid: u32) -> Result<(), Problem> {
         let most = self.daemon.limits.stored_runs_per_user;
-        if uid != limits::ROOT && self.daemon.store.usage(uid).0 >= u64::from(most) {
+        if uid != limits::ROOT && self.daemon.run_dirs.usage(uid).0 >= u64::from(most) {
             let what = "you keep too many runs: delete some (`aiperf-ctl runs rm`)";
             return Err(limits::met("stored_runs_per_user", most, what));
         }
         Ok(())
     }
 
-    /// Reserves bytes of a user's share of the disk, until they are in the store.
+    /// Reserves bytes of a user's share of the disk, until they are in a run directory.
     ///
     /// # Errors
     /// When the share is used up.
     pub(crate) fn take_room(&self, uid: u32, bytes: u64) -> Result<Taken, Problem> {
         let limit = u64::from(self.daemon.limits.disk_gib_per_user) << 20;
-        let stored = self.daemon.store.usage(uid).1 >> 10;
+        let stored = self.daemon.run_dirs.usage(uid).1 >> 10;
         let refused = || {
             let what = "your runs take too much of the disk: delete some (`aiperf-ctl runs rm`)";
             limits::met("disk_gib_per_user", format!("{} GiB", self.daemon.limits.disk_gib_per_user), what)

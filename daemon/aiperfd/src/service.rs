@@ -15,8 +15,8 @@ use crate::publisher::Publisher;
 use crate::recover::recover;
 use crate::rolling::Kept;
 use crate::run::{Kind, Observation, Owner, Run};
+use crate::run_dirs::new_run_id;
 use crate::runs::{PublishedRun, Runs};
-use crate::store::new_run_id;
 use crate::threads::lock;
 use anyhow::{Context, Result};
 use control::{Create, Published, State, Status, WatchedServer};
@@ -89,11 +89,11 @@ impl Service {
 
     /// Moves what a killed daemon had watched and not stored yet to the parts.
     fn take_up(&self, runs: &Runs, kept: &Kept) {
-        let left = runs.daemon.store.list().into_iter().filter(|status| {
+        let left = runs.daemon.run_dirs.list().into_iter().filter(|status| {
             status.owner == ROOT && status.state == State::Interrupted && status.target == self.observe.name
         });
         for status in left {
-            let Some(directory) = runs.daemon.store.get(&status.run_id) else { continue };
+            let Some(directory) = runs.daemon.run_dirs.get(&status.run_id) else { continue };
             let taken =
                 recover(&runs.daemon, &directory, &status.run_id).and_then(|()| kept.take_up(&directory));
             let removed = taken.and_then(|()| directory.remove());
@@ -101,7 +101,7 @@ impl Service {
                 let (name, run) = (&self.observe.name, &status.run_id);
                 tracing::warn!("what was left of watching `{name}` stays in run {run}: {error:#}");
             }
-            runs.daemon.store.refresh(&status.run_id);
+            runs.daemon.run_dirs.refresh(&status.run_id);
         }
     }
 
@@ -116,7 +116,7 @@ impl Service {
         runs.forget(&run_id);
         // Its records are in parts elsewhere.
         run.directory.remove()?;
-        runs.daemon.store.refresh(&run_id);
+        runs.daemon.run_dirs.refresh(&run_id);
         Ok(problem.map(|problem| problem.message))
     }
 
@@ -131,7 +131,7 @@ impl Service {
     }
 
     fn run(&self, runs: &Runs, run_id: &str, target: Target, kept: &Kept) -> Result<Run> {
-        let directory = runs.daemon.store.create(run_id)?;
+        let directory = runs.daemon.run_dirs.create(run_id)?;
         let (plan, secret_headers) = (self.observe.plan(target), BTreeMap::new());
         let create = Create { plan, secret_headers, addresses: Vec::new() };
         let status = Status {

@@ -1,6 +1,6 @@
 //! Why a run ended before its plan was done, and what kind of end that is.
 
-use crate::store::is_full;
+use crate::run_dirs::is_full;
 
 /// Why a run ended before its plan was done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@
 use crate::disk;
 use crate::equipment::{Equipment, OfOneKind};
 use crate::limits::Limits;
+use crate::run_dirs::RunDirs;
 use crate::standstill::{PARSER_STANDSTILL, STANDSTILL, Since};
 use crate::stopped::{Cause, Stopped};
-use crate::store::Store;
 use common::clock::{DurationNs, MonoNs};
 
 /// What was seen of a run's threads and processes at the last look.
@@ -63,7 +63,7 @@ impl Supervisor {
     pub(crate) fn look<O: OfOneKind>(
         &mut self,
         equipment: &mut Equipment<'_, O>,
-        store: &Store,
+        run_dirs: &RunDirs,
         limits: &Limits,
         now: MonoNs,
     ) -> Option<Stopped> {
@@ -75,7 +75,7 @@ impl Supervisor {
             let error = equipment.pipeline.failure()?;
             return Some(Stopped::failed("the pipeline ended", error));
         }
-        self.stands_still(equipment, now).or_else(|| self.disk(equipment, store, limits, now))
+        self.stands_still(equipment, now).or_else(|| self.disk(equipment, run_dirs, limits, now))
     }
 
     fn stands_still<O: OfOneKind>(&mut self, equipment: &Equipment<'_, O>, now: MonoNs) -> Option<Stopped> {
@@ -95,7 +95,7 @@ impl Supervisor {
     fn disk<O>(
         &mut self,
         equipment: &Equipment<'_, O>,
-        store: &Store,
+        run_dirs: &RunDirs,
         limits: &Limits,
         now: MonoNs,
     ) -> Option<Stopped> {
@@ -103,10 +103,10 @@ impl Supervisor {
             return None;
         }
         self.disk = now;
-        if disk::runs_short(store, limits) {
+        if disk::runs_short(run_dirs, limits) {
             equipment.keeping.press();
         }
-        let why = disk::is_full(store, limits)?;
+        let why = disk::is_full(run_dirs, limits)?;
         Some(Stopped { cause: Cause::DiskFull, why })
     }
 }

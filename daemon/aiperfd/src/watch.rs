@@ -158,7 +158,7 @@ pub(crate) fn attend(
             examine(observation, equipment).ok();
         }
         if stopping_since.is_none()
-            && let Some(problem) = supervisor.look(equipment, &daemon.store, &daemon.limits, now)
+            && let Some(problem) = supervisor.look(equipment, &daemon.run_dirs, &daemon.limits, now)
             && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
         {
             stopped = Some(problem);

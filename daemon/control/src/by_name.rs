@@ -1,152 +1,136 @@
-//! Numbers whose names both sides know: in JSON an object by name, in memory a list without a text of its own.
+//! Numbers by name: in JSON an object, in memory a list whose names are one text, so that a request's dozens of numbers are two
+//! allocations.
 
-use metric::Metric;
-use record::{STAGES, Stage};
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Something that both sides know by its name.
-pub trait Named: 'static {
-    /// Its name.
-    fn name(&self) -> &'static str;
-    /// The one with this name.
-    fn find(name: &str) -> Option<&'static Self>;
+/// Values by the names of what they are of, in order.
+#[derive(Clone, PartialEq)]
+pub struct ByName<V> {
+    /// The names, one after the other.
+    names: String,
+    /// Where each name ends, with its value.
+    values: Vec<(usize, V)>,
 }
 
-impl Named for Metric {
-    fn name(&self) -> &'static str {
-        self.tag
-    }
-
-    fn find(name: &str) -> Option<&'static Self> {
-        metric::find(name)
-    }
-}
-
-impl Named for Stage {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn find(name: &str) -> Option<&'static Self> {
-        STAGES.iter().find(|stage| stage.name == name)
-    }
-}
-
-/// Values by what they are of. A name that is not known, of a newer daemon, is passed over.
-pub struct ByName<K: 'static, V>(Vec<(&'static K, V)>);
-
-impl<K: Named, V: Copy> ByName<K, V> {
+impl<V: Copy> ByName<V> {
     /// The value of what has this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<V> {
-        self.iter().find(|(key, _)| key.name() == name).map(|(_, value)| value)
+        self.iter().find(|(of, _)| *of == name).map(|(_, value)| value)
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static K, V)> {
-        self.0.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (&str, V)> {
+        let mut start = 0;
+        self.values.iter().map(move |(end, value)| {
+            let name = self.names.get(start..*end).unwrap_or_default();
+            start = *end;
+            (name, *value)
+        })
     }
 }
 
-impl<K, V> ByName<K, V> {
+impl<V> ByName<V> {
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+
+    /// An empty list with room for what a request usually has.
+    fn roomy() -> Self {
+        Self { names: String::with_capacity(USUAL * NAME_BYTES), values: Vec::with_capacity(USUAL) }
+    }
+
+    fn push(&mut self, name: &str, value: V) {
+        self.names.push_str(name);
+        self.values.push((self.names.len(), value));
     }
 }
 
-impl<K, V> FromIterator<(&'static K, V)> for ByName<K, V> {
-    fn from_iter<I: IntoIterator<Item = (&'static K, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+impl<'n, V> FromIterator<(&'n str, V)> for ByName<V> {
+    fn from_iter<I: IntoIterator<Item = (&'n str, V)>>(pairs: I) -> Self {
+        let mut all = Self::roomy();
+        pairs.into_iter().for_each(|(name, value)| all.push(name, value));
+        all
     }
 }
 
-impl<K, V> Default for ByName<K, V> {
+impl<V> Default for ByName<V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { names: String::new(), values: Vec::new() }
     }
 }
 
-impl<K, V: Clone> Clone for ByName<K, V> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<K: Named, V: PartialEq> PartialEq for ByName<K, V> {
-    fn eq(&self, other: &Self) -> bool {
-        let mut pairs = self.0.iter().zip(&other.0);
-        self.0.len() == other.0.len() && pairs.all(|(a, b)| a.0.name() == b.0.name() && a.1 == b.1)
-    }
-}
-
-impl<K: Named, V: fmt::Debug> fmt::Debug for ByName<K, V> {
+impl<V: Copy + fmt::Debug> fmt::Debug for ByName<V> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_map().entries(self.0.iter().map(|(key, value)| (key.name(), value))).finish()
+        out.debug_map().entries(self.iter()).finish()
     }
 }
 
-impl<K: Named, V: Serialize> Serialize for ByName<K, V> {
+impl<V: Copy + Serialize> Serialize for ByName<V> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(key, value)| (key.name(), value)))
+        to.collect_map(self.iter())
     }
 }
 
-impl<'de, K: Named, V: Deserialize<'de>> Deserialize<'de> for ByName<K, V> {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for ByName<V> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Pairs(PhantomData))
     }
 }
 
 /// Reads pairs.
-struct Pairs<K, V>(PhantomData<(K, V)>);
+struct Pairs<V>(PhantomData<V>);
 
-impl<'de, K: Named, V: Deserialize<'de>> Visitor<'de> for Pairs<K, V> {
-    type Value = ByName<K, V>;
+impl<'de, V: Deserialize<'de>> Visitor<'de> for Pairs<V> {
+    type Value = ByName<V>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("numbers by name")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
-        let mut found = Vec::with_capacity(pairs.size_hint().unwrap_or(USUAL));
-        while let Some(Key(key)) = pairs.next_key::<Key<K>>()? {
+        let mut all = ByName::roomy();
+        while let Some(()) = pairs.next_key_seed(Append(&mut all.names))? {
             let value = pairs.next_value()?;
-            found.extend(key.map(|key| (key, value)));
+            all.values.push((all.names.len(), value));
         }
-        Ok(ByName(found))
+        Ok(all)
     }
 }
 
-/// A name, found without keeping it.
-struct Key<K: 'static>(Option<&'static K>);
+/// Appends a name to a text.
+struct Append<'t>(&'t mut String);
 
-impl<'de, K: Named> Deserialize<'de> for Key<K> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_str(Finds(PhantomData))
+impl<'de> DeserializeSeed<'de> for Append<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_str(self)
     }
 }
 
-struct Finds<K>(PhantomData<K>);
-
-impl<K: Named> Visitor<'_> for Finds<K> {
-    type Value = Key<K>;
+impl Visitor<'_> for Append<'_> {
+    type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a name")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Key(K::find(name)))
+    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
+        self.0.push_str(name);
+        Ok(())
     }
 }
 
 /// About so many numbers has a request.
 const USUAL: usize = 64;
+/// About so long is a name.
+const NAME_BYTES: usize = 24;
 
 #[cfg(test)]
 mod tests {
@@ -155,11 +139,12 @@ mod tests {
     #[test]
     fn names_are_found_again() {
         let text = r#"{"request_latency":20.5,"of_a_newer_daemon":1.0,"time_to_first_token":3.0}"#;
-        let read: ByName<Metric, f64> = serde_json::from_str(text).unwrap();
+        let read: ByName<f64> = serde_json::from_str(text).unwrap();
         assert_eq!(read.get("time_to_first_token"), Some(3.0), "{read:?}");
-        assert_eq!(read.get("of_a_newer_daemon"), None, "a name that is not known");
-        let written = serde_json::to_string(&read).unwrap();
-        assert_eq!(written, r#"{"request_latency":20.5,"time_to_first_token":3.0}"#, "by name, in order");
-        assert_eq!(serde_json::from_str::<ByName<Metric, f64>>(&written).unwrap(), read, "and back");
+        assert_eq!(read.get("time_to_first"), None, "a name that is not there");
+        assert_eq!(serde_json::to_string(&read).unwrap(), text, "by name, in order");
+        let made = [("request_latency", 20.5), ("of_a_newer_daemon", 1.0), ("time_to_first_token", 3.0)];
+        assert_eq!(ByName::from_iter(made), read, "as it was made");
+        assert!(ByName::<f64>::default().is_empty(), "nothing");
     }
 }

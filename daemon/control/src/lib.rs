@@ -24,11 +24,10 @@
 
 mod by_name;
 
-pub use by_name::{ByName, Named};
+pub use by_name::ByName;
 
 use common::clock::{MonoNs, RealNs};
-use metric::Metric;
-use record::{Finding, Stage, Standing};
+use record::{Finding, Standing};
 use serde::{Deserialize, Serialize};
 use spec::Plan;
 use std::collections::BTreeMap;
@@ -199,10 +198,10 @@ pub struct LiveRequest {
     /// The response's status, if there was one.
     pub http_status: Option<u32>,
     /// Its metrics by tag, in the unit in which each is shown.
-    pub values: ByName<Metric, f64>,
+    pub values: ByName<f64>,
     /// When each of its stages was, if the client requested the stages.
     #[serde(default, skip_serializing_if = "ByName::is_empty")]
-    pub stages: ByName<Stage, RealNs>,
+    pub stages: ByName<RealNs>,
     /// Requests before it that were dropped, because the client was slow.
     pub dropped: u64,
 }

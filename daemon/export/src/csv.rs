@@ -2,12 +2,12 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::escape::cell;
 use crate::gpus::telemetry_data;
 use metric::{MetricResult, Origin, Stat, Unit};
 use record::GpuMetric;
 use serde_json::Value;
 use std::io::Write;
+use store::cell;
 
 /// Writes a line of cells, quoted where necessary; what a spreadsheet would interpret as a formula is written as text.
 ///

@@ -2,13 +2,13 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::parquet::rows;
 use crate::summary;
 use metric::Window;
 use metric::gpu::{Gpus, Number, Series};
 use record::GpuSample;
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use store::parquet::rows;
 
 /// Reads `gpu.parquet`.
 ///
@@ -19,7 +19,7 @@ pub fn gpus(path: &Path) -> Result<Gpus, ExportError> {
         Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
         Err(error) => vec![Err(error)],
     });
-    Gpus::of(rows)
+    Ok(Gpus::of(rows)?)
 }
 
 /// `telemetry_data` of AIPerf's summary: aiperfd's, or what another tool measured during its run.

@@ -1,6 +1,6 @@
 //! Writes `profile_export.jsonl`: a line per request with its metadata and its metrics, written while they are read.
 
-use crate::artifacts::{Artifacts, Exchange};
+use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::line::Line;
 use crate::trace;
@@ -10,6 +10,7 @@ use metric::{Case, Kind, List, METRICS, Metric, PROFILING, Settings, WARMUP, flo
 use record::Request;
 use std::borrow::Cow;
 use std::io::Write;
+use store::Exchange;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {

@@ -1,12 +1,13 @@
 //! Writes `outputs.json`: the text of each response, with the request's main metrics.
 
-use crate::artifacts::{Artifacts, Exchange};
+use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::jsonl;
 use metric::{Case, Metric, Value as Number, values};
 use record::Request;
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use store::Exchange;
 
 /// Writes the file, in the order in which requests were released.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {

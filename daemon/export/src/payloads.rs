@@ -6,7 +6,6 @@
 //! inputs.json   [user] [user, user]        Sent   [user] [user, assistant, user]
 //! ```
 
-use crate::artifacts::Exchange;
 use crate::error::ExportError;
 use crate::texts::Texts;
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
+use store::{Exchange, StoreError, source};
 
 /// The payloads of a run by entry and turn, each JSON text.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ impl Payloads {
         if !path.is_file() {
             return Ok(Self::default());
         }
-        let text = crate::source::read(path, INPUTS_BYTES_MAX).map_err(ExportError::disk("read", path))?;
+        let text = source::read(path, INPUTS_BYTES_MAX).map_err(StoreError::disk("read", path))?;
         let inputs: Inputs = serde_json::from_slice(&text)
             .map_err(|source| ExportError::Inputs { path: path.to_owned(), source })?;
         let turns = |session: Session| session.payloads.iter().map(Value::to_string).collect();

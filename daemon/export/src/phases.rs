@@ -3,13 +3,12 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::folder::Folder;
-use crate::names::Names;
 use crate::{csv, gpus, json, server, server_json};
 use metric::{PROFILING, PhaseReport, Report, WARMUP};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::PathBuf;
+use store::{Folder, Names};
 
 /// Writes the files whose default names are requested; returns their paths.
 pub(crate) fn write(
@@ -74,7 +73,7 @@ fn server_in(artifacts: &Artifacts<'_>, phase: &PhaseReport) -> Option<Value> {
 
 /// The directory of a phase.
 fn within(to: &Folder, folder: &str) -> Result<Folder, ExportError> {
-    to.within("phases")?.within(folder)
+    Ok(to.within("phases")?.within(folder)?)
 }
 
 fn whole(
@@ -84,7 +83,7 @@ fn whole(
 ) -> Result<PathBuf, ExportError> {
     let mut file = to.create(name)?;
     write(&mut file)?;
-    file.finish()
+    Ok(file.finish()?)
 }
 
 /// The phase's report in the form of a run's.

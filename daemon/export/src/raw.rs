@@ -1,6 +1,6 @@
 //! Writes `profile_export_raw.jsonl`: a line per request with its payload and every event as received, with both timestamps.
 
-use crate::artifacts::{Artifacts, Exchange};
+use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::jsonl;
 use crate::line::Line;
@@ -8,6 +8,7 @@ use crate::payloads::Sent;
 use metric::Case;
 use record::{Response, Token};
 use std::io::Write;
+use store::Exchange;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {

@@ -2,8 +2,6 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::folder::Folder;
-use crate::names::Names;
 use crate::{
     console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
     server_jsonl, server_parquet, timeslices,
@@ -11,6 +9,7 @@ use crate::{
 use spec::ExportLevel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use store::{Folder, Names};
 
 /// An exporter.
 #[derive(Clone, Copy)]
@@ -115,9 +114,9 @@ pub fn write_wanted(
         .map(|exporter| {
             let mut file = folder.create(&names.file(exporter.default, exporter.ending))?;
             (exporter.write)(artifacts, &mut file)?;
-            file.finish()
+            Ok(file.finish()?)
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, ExportError>>()?;
     written.extend(phases::write(artifacts, &folder, &names, wanted)?);
     Ok(written)
 }

@@ -2,13 +2,14 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::parquet::rows;
 use metric::Settings;
 use metric::server::{Entry, Key, Replay, Scrape, Summaries};
 use record::ServerSample;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use store::StoreError;
+use store::parquet::rows;
 
 /// A server's own metrics.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ pub(crate) fn is_wanted(artifacts: &Artifacts<'_>, format: &str) -> bool {
 
 fn samples(
     path: &Path,
-) -> Result<impl Iterator<Item = Result<ServerSample, ExportError>> + use<>, ExportError> {
+) -> Result<impl Iterator<Item = Result<ServerSample, StoreError>> + use<>, StoreError> {
     Ok(rows::<ServerSample>(path)?.flat_map(|batch| match batch {
         Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
         Err(error) => vec![Err(error)],

@@ -3,13 +3,13 @@
 use crate::artifacts::Artifacts;
 use crate::csv::line;
 use crate::error::ExportError;
-use crate::escape::visible;
 use crate::json::AIPERF_VERSION;
 use crate::server::{labels, shown};
 use metric::server::{Family, Series, Summary, unit};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
+use store::visible;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use store::StoreError;
 
 /// Writes the file.
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
@@ -35,7 +36,8 @@ pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<()
         .set_created_by(concat!("aiperfd ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata(artifacts, server, &seen)))
         .build();
-    let failed = ExportError::parquet(Path::new("server_metrics_export.parquet"));
+    let path = Path::new("server_metrics_export.parquet");
+    let failed = |source| StoreError::Parquet { path: path.to_owned(), source };
     let written = rows(artifacts, server, &seen, begin, &schema, properties);
     out.write_all(&written?.map_err(failed)?)?;
     Ok(())

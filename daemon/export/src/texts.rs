@@ -1,7 +1,7 @@
 //! Interface to the texts of responses, for the exporters that write them: implemented for the run's endpoint.
 
-use crate::artifacts::Exchange;
 use serde_json::Value;
+use store::Exchange;
 
 /// Extracts texts from the responses of the run's endpoint.
 pub trait Texts {

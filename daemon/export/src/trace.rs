@@ -3,12 +3,13 @@
 //! AIPerf's chunks are segments when sending and reads when receiving. Names are resolved before a run, and a request is
 //! submitted only when it has a connection, so there are no waits for either.
 
-use crate::artifacts::{Artifacts, Exchange};
+use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::line::Line;
 use crate::raw;
 use common::clock::MonoNs;
 use metric::{Case, Value, whole};
+use store::Exchange;
 
 /// Writes the object's keys; unknown values have none.
 pub(crate) fn write(

@@ -1,7 +1,7 @@
 //! Limits the memory for the records of another tool's run: a small compressed file can contain any number of them.
 
-use export::{Exchange, source};
 use record::Token;
+use store::{Exchange, source};
 
 /// The remaining memory for records.
 #[derive(Clone, Copy, Debug)]

@@ -52,7 +52,7 @@ pub enum ImportError {
     Tokenizer(String),
     /// A copy could not be written.
     #[error(transparent)]
-    Copy(#[from] export::ExportError),
+    Copy(#[from] store::StoreError),
     /// The tokenizer's file cannot be parsed.
     #[error("failed to use tokenizer `{path}`")]
     TokenizerFile {

@@ -1,12 +1,12 @@
 //! Finds the files of an AIPerf run in a directory, with any prefix, compressed or not.
 
 use crate::error::ImportError;
-use export::source::Bounded;
-use export::{Folder, Names, source};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use store::source::Bounded;
+use store::{Folder, Names, source};
 
 /// The files used; each may be missing.
 #[derive(Debug, Default, PartialEq, Eq)]

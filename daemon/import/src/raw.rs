@@ -7,9 +7,9 @@ use crate::run::Seen;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 use common::id::RequestId;
-use export::{Exchange, ForeignRequest};
 use record::{Request, Token};
 use serde_json::Value;
+use store::{Exchange, ForeignRequest};
 use tokenizer::Tokenizer;
 
 /// A parser of the lines of a raw export.

@@ -8,10 +8,10 @@ use crate::raw::{foreign, identity, milestones};
 use crate::run::Seen;
 use common::clock::MonoNs;
 use common::reply_event::EventKind;
-use export::Exchange;
 use metric::{Value as Number, whole};
 use record::{Request, Token};
 use serde_json::Value;
+use store::Exchange;
 
 /// Parses a line to a request with its events.
 ///

@@ -8,13 +8,13 @@ use crate::raw::RawLines;
 use crate::records::{self, Metrics};
 use crate::window;
 use common::clock::Anchor;
-use export::Exchange;
 use metric::PROFILING;
 use record::{Reason, Run, Standing, Verdict};
 use serde_json::Value;
 use spec::{Input, Phase, Plan, Shape, Tokenizer as Counting};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use store::Exchange;
 use tokenizer::Tokenizer;
 
 /// A run of another tool.
@@ -231,7 +231,7 @@ fn stored_tokenizer(config: &Config, records: &Path) -> Result<Option<Tokenizer>
     let mut candidates = folders.map(|folder| folder.join("tokenizer.json"));
     match candidates.find(|path| path.is_file()) {
         Some(path) => {
-            let bytes = export::source::read(&path, TOKENIZER_BYTES_MAX).map_err(ImportError::disk(&path))?;
+            let bytes = store::source::read(&path, TOKENIZER_BYTES_MAX).map_err(ImportError::disk(&path))?;
             Tokenizer::from_json(&bytes)
                 .map(Some)
                 .map_err(|source| ImportError::TokenizerFile { path, source })

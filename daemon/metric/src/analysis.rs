@@ -10,7 +10,7 @@
 use crate::branches::Branches;
 use crate::case::Case;
 use crate::column::Column;
-use crate::events::{Event, EventJoin};
+use crate::events::EventJoin;
 use crate::group::{Group, Source};
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
@@ -21,7 +21,7 @@ use crate::totals::Observed;
 use crate::value::{Value, float, index, whole};
 use common::client_event::Outcome;
 use common::clock::{DurationNs, RealNs};
-use record::{Request, Token};
+use record::{Event, Request, Token};
 use std::collections::{BTreeMap, HashMap};
 
 /// The analysis of a run, fed row by row.

@@ -7,9 +7,8 @@ use crate::analysis::RowScope;
 use crate::gaps::Gaps;
 use crate::metric::List;
 use crate::stats::Stats;
-use common::clock::MonoNs;
 use common::id::RequestId;
-use record::{Request, Token};
+use record::{Event, Request};
 use rustc_hash::FxHashMap;
 
 /// The values of all list metrics.
@@ -67,36 +66,12 @@ enum Open {
     Early(Vec<Seen>),
 }
 
-/// The fields of an event that metrics use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The request that it belongs to.
-    pub request_id: RequestId,
-    /// When it was read.
-    pub reaped_ns: MonoNs,
-    /// When it arrived at the kernel.
-    pub kernel_received_ns: Option<MonoNs>,
-    /// Whether it carries text, reasoning or a tool call.
-    pub is_content: bool,
-}
-
 /// An event of a request, which is known or will be.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     reaped: Option<u64>,
     kernel: Option<u64>,
     is_content: bool,
-}
-
-impl From<&Token> for Event {
-    fn from(token: &Token) -> Self {
-        Self {
-            request_id: token.request_id,
-            reaped_ns: token.reaped_ns,
-            kernel_received_ns: token.kernel_received_ns,
-            is_content: token.kind.is_content(),
-        }
-    }
 }
 
 /// The last event with content of a request.
@@ -286,7 +261,9 @@ const KEPT: ListsOf<usize> =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::clock::MonoNs;
     use common::reply_event::EventKind;
+    use record::Token;
 
     fn token(request: u64, reaped: u64, kernel: u64, kind: EventKind) -> Token {
         let noticed = Token::noticed(RequestId(request), 0, kind, MonoNs(reaped));

@@ -57,7 +57,6 @@ mod value;
 
 pub use analysis::{Analysis, values};
 pub use case::Case;
-pub use events::Event;
 pub use goodput::{GoodputError, Threshold};
 pub use live::{Live, LivePercentiles};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};

@@ -15,6 +15,7 @@
 
 mod build;
 mod column;
+mod event;
 mod finding;
 pub mod gpu_metric;
 mod gpu_sample;
@@ -29,6 +30,7 @@ mod verdict;
 
 pub use build::Build;
 pub use column::{Clock, ColumnInfo, Row, RowError, Source, Unit};
+pub use event::Event;
 pub use finding::{Finding, Level};
 pub use gpu_metric::{GPU_METRICS, GPU_TEXTS, GpuKind, GpuMetric};
 pub use gpu_sample::GpuSample;

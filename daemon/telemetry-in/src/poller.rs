@@ -4,12 +4,12 @@ use crate::changes::{Changes, RowBuilder, Times};
 use crate::dcgm::{Dcgm, DcgmField};
 use crate::exposition::{Exposition, parse};
 use common::clock::{DurationNs, MonoNs};
-use export::parquet::{Limits, PartWriter};
 use spec::url::shown;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use store::parquet::{Limits, PartWriter};
 use ureq::Agent;
 use ureq::tls::TlsConfig;
 

@@ -11,6 +11,7 @@
 //! A collector that is down, slow or returns errors costs a warning, never the run.
 #![forbid(unsafe_code)]
 
+pub mod conventions;
 mod endpoint;
 pub mod mlflow;
 mod otlp;

@@ -3,9 +3,9 @@
 use crate::client::Ended;
 use crate::server::{Server, Written};
 use common::id::RequestId;
-use export::parquet::rows;
 use record::{Request, Token};
 use std::collections::HashMap;
+use store::parquet::rows;
 
 /// How much later than the server's writes the timestamps are, in ns.
 #[derive(Clone, Debug, Default)]

@@ -2,13 +2,13 @@
 
 use crate::client::{Ended, Run};
 use crate::server::Served;
-use export::parquet::rows;
 use kernel_tests::skip::skip;
 use record::{Request, Token};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use store::parquet::rows;
 
 /// A Python client: threads that send streaming requests on one persistent connection each.
 pub const CLIENT: &str = r#"

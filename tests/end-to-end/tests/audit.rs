@@ -4,10 +4,10 @@ use end_to_end::client::Ended;
 use end_to_end::needs_probes;
 use end_to_end::server::Server;
 use end_to_end::watched::{CLIENT, QUESTION, audit, check, lacks, recorded, watching};
-use export::parquet::rows;
 use record::{Payload, Response};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
+use store::parquet::rows;
 
 /// Only the kernel measured: there are no client values.
 fn has_no_client_values(ended: &Ended) {

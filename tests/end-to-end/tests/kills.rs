@@ -9,13 +9,13 @@ use end_to_end::control_http::descendants;
 use end_to_end::daemon::Daemon;
 use end_to_end::server::{Served, Server};
 use end_to_end::{needs_probes, needs_programs, patience};
-use export::parquet::rows;
 use record::{Request, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
+use store::parquet::rows;
 
 /// A process among a daemon's descendants.
 fn process(daemon: &Daemon, words: &str) -> Option<u32> {

@@ -8,7 +8,6 @@ use end_to_end::needs_probes;
 use end_to_end::patience::until;
 use end_to_end::server::Server;
 use end_to_end::watched::{CLIENT, lacks};
-use export::parquet::rows;
 use record::Request;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -16,6 +15,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use store::parquet::rows;
 
 /// A port that is currently free.
 fn free() -> SocketAddr {

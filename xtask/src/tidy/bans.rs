@@ -26,6 +26,9 @@ fn code(path: &str, line: &str, number: usize) -> Vec<Violation> {
     if CLOCKS.iter().any(|clock| has_word(line, clock)) && !is_clock {
         messages.push("only files called clock.rs read a clock: take `now`");
     }
+    if within(&[DOCUMENTS]) && RENDERING.iter().any(|word| has_word(line, word)) {
+        messages.push("a document knows no renderer: what it looks like is decided in the renderer's folder");
+    }
     if line.contains("#[allow(") || line.contains("#![allow(") {
         messages.push("silence a lint with `#[expect(.., reason = \"..\")]`");
     }
@@ -58,6 +61,9 @@ const UNSAFE_FOLDERS: &[&str] = &[
     "tests/kernel/src/bin/kernel-peer/",
 ];
 const ANYHOW_FOLDERS: &[&str] = &["daemon/aiperf-ctl/", "daemon/aiperfd/", "xtask/"];
+/// A report as data.
+const DOCUMENTS: &str = "daemon/export/src/view/";
+const RENDERING: &[&str] = &["console", "Colour", "Write", "unicode_width", "visible", "visible_within"];
 const CLOCKS: &[&str] = &["Instant::now", "SystemTime::now", "clock_gettime"];
 const MACHINE_FOLDERS: &[&str] = &["farm", "home", "root", "work"];
 
@@ -84,6 +90,8 @@ mod tests {
         check("a.rs", "#[expect(x, reason = y)]", 0);
         check("a.rs", "#[ignore = x]", 1);
         check("a.rs", "todo!()", 1);
+        check("daemon/export/src/view/full.rs", "use crate::console::Colour;", 1);
+        check("daemon/export/src/console/full.rs", "use super::Colour;", 0);
     }
 
     #[test]

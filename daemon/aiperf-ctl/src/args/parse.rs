@@ -30,7 +30,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let Command::Profile(profile) = &args.command else { return Ok(args) };
     let Some(path) = &profile.input.config else { return Ok(args) };
     let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
-    let text = export::source::read_text(path, CONFIG_BYTES_MAX)
+    let text = store::source::read_text(path, CONFIG_BYTES_MAX)
         .map_err(|error| refused(format!("failed to read it: {error}")))?;
     let config = config::read(&text, |name| std::env::var(name).ok()).map_err(refused)?;
     merged(words, profile, path, config)

@@ -5,15 +5,15 @@
 use anyhow::Result;
 use common::clock::MonoNs;
 use common::id::RequestId;
-use export::parquet::rows;
-use export::{Folder, cell};
+use export::csv::line;
 use import::Noticed;
 use metric::Stats;
 use record::{Request, Token};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
+use store::parquet::rows;
+use store::{Folder, visible};
 
 /// How late a client noticed events.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<De
     let by_id = noticed.iter().map(|request| (request.client_request_id.as_str(), request)).collect();
     let known = known(&directory.join("requests.parquet"), &by_id)?;
     let mut file = Folder::open(directory)?.create(FILE)?;
-    writeln!(file, "request_id,client_request_id,index,kernel_received_ns,client_noticed_ns,late_ns")?;
+    line(&mut file, COLUMNS)?;
     let (mut matched, mut early, mut late) = (0, 0, Vec::new());
     for batch in rows::<Token>(&directory.join("tokens.parquet"))? {
         for token in batch? {
@@ -52,9 +52,10 @@ pub(super) fn matched(directory: &Path, noticed: &[Noticed]) -> Result<Option<De
             matched += 1;
             early += u64::from(late_ns < 0);
             late.push(metric::float(late_ns.max(0).unsigned_abs()) / 1e6);
-            let (id, index) = (token.request_id.0, token.index);
-            let named = plain(&noticed.client_request_id);
-            writeln!(file, "{id},{},{index},{},{},{late_ns}", cell(&named), kernel.0, client.0)?;
+            let named = visible(&noticed.client_request_id).into_owned();
+            let numbers = [kernel.0.to_string(), client.0.to_string(), late_ns.to_string()];
+            let names = [token.request_id.0.to_string(), named, token.index.to_string()];
+            line(&mut file, names.into_iter().chain(numbers))?;
         }
     }
     file.finish()?;
@@ -81,11 +82,6 @@ fn both<'a>(known: &HashMap<RequestId, Known<'a>>, token: &Token) -> Option<(&'a
     let is_same = noticed.events.len() == usize::try_from(*events).ok()?;
     let client = noticed.events.get(usize::try_from(token.index).ok()?).filter(|_| is_same)?;
     Some((noticed, token.kernel_received_ns?, *client))
-}
-
-/// An id without characters that are special in CSV.
-fn plain(id: &str) -> String {
-    id.chars().filter(|one| one.is_ascii_alphanumeric() || "-_.:".contains(*one)).collect()
 }
 
 impl Delays {
@@ -119,18 +115,20 @@ impl Delays {
 
 const LATE: [metric::Stat; 4] = [metric::Stat::P50, metric::Stat::P90, metric::Stat::P99, metric::Stat::Max];
 const FILE: &str = "client_events.csv";
+const COLUMNS: [&str; 6] =
+    ["request_id", "client_request_id", "index", "kernel_received_ns", "client_noticed_ns", "late_ns"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use export::parquet::{Limits, PartWriter};
+    use store::parquet::{Limits, PartWriter};
 
     #[test]
     fn events_are_matched_by_id_and_place() {
         let folder = tempfile::tempdir().unwrap();
         let mut requests = PartWriter::new(folder.path(), "requests", Limits::STANDARD, &[]);
         let mut tokens = PartWriter::new(folder.path(), "tokens", Limits::STANDARD, &[]);
-        for (number, id) in [(0, "a"), (1, "b"), (2, "unknown")] {
+        for (number, id) in [(0, "a,\"1\""), (1, "b"), (2, "unknown")] {
             let request_id = RequestId(number);
             let client_request_id = Some(id.to_owned());
             requests.push(Request { client_request_id, events: 2, ..Request::blank(request_id) }).unwrap();
@@ -148,11 +146,11 @@ mod tests {
             is_profiling: true,
             events: events.iter().map(|at| MonoNs(*at)).collect(),
         };
-        let reported = [noticed("a", &[3_000_000, 4_000_001]), noticed("b", &[5])];
+        let reported = [noticed("a,\"1\"", &[3_000_000, 4_000_001]), noticed("b", &[5])];
         let delays = matched(folder.path(), &reported).unwrap().unwrap();
         assert_eq!((delays.matched, delays.reported, delays.early), (2, 3, 0), "{delays:?}");
-        let text = export::source::read_text(&folder.path().join(FILE), 1 << 20).unwrap();
-        assert_eq!(text.lines().nth(1), Some("0,a,0,1000000,3000000,2000000"), "{text}");
+        let text = store::source::read_text(&folder.path().join(FILE), 1 << 20).unwrap();
+        assert_eq!(text.lines().nth(1), Some(r#"0,"a,""1""",0,1000000,3000000,2000000"#), "{text}");
         assert!(matched(folder.path(), &[noticed("a", &[])]).unwrap().is_none(), "no events");
     }
 

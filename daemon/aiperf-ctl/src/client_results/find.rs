@@ -1,13 +1,13 @@
 //! Finds the results that a command wrote of its own measurement, among new and changed files.
 
 use crate::compare;
-use export::source;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use store::source;
 
 /// Where a command may write a result, and which files existed before it ran.
 #[derive(Debug)]

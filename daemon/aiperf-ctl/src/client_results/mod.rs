@@ -16,12 +16,12 @@ use crate::report::Reported;
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use comparison::Comparison;
-use export::Folder;
 pub(crate) use find::Search;
 use import::Noticed;
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use store::Folder;
 
 /// Compares a command's own result with the audit's records in a directory, writes the comparison there, and returns its table;
 /// `None` when the command wrote no result.

@@ -24,11 +24,11 @@ use crate::plan::Refusal;
 use crate::report;
 use crate::terminal::{print_result, print_warning};
 use anyhow::{Context, Result};
-use export::source;
 pub(crate) use figures::Figures;
 use gate::Gate;
 use serde_json::Value;
 use std::path::Path;
+use store::source;
 
 /// Compares the runs; returns the exit status.
 pub(crate) fn run(args: &CompareArgs) -> Result<u8> {

@@ -2,11 +2,11 @@
 
 use super::substitute::{coerced, environment, render};
 use anyhow::{Context, Result};
-use export::Folder;
 use minijinja::Environment;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use store::Folder;
 
 /// The files of a configuration, and what their expressions see.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

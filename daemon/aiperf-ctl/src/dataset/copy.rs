@@ -231,10 +231,10 @@ fn tokenizer(plan: &Plan, args: &ProfileArgs) -> Result<tokenizer::Tokenizer> {
 mod tests {
     use super::*;
     use crate::args::{Command, parse};
-    use export::source;
     use serde_json::json;
     use std::ffi::OsString;
     use std::fs;
+    use store::source;
 
     /// What is sent of a copy, and the plan of the run.
     fn sent(flags: &str, copy: &[Value]) -> Result<(Vec<Value>, Plan), String> {

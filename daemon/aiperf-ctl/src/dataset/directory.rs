@@ -2,11 +2,11 @@
 
 use super::media::inlined_rows;
 use crate::plan::Refusal;
-use export::source;
 use serde_json::{Value, json};
 use spec::{Change, PoolBatch};
 use std::fs;
 use std::path::{Path, PathBuf};
+use store::source;
 
 /// Reads a directory's files into one set of rows, and returns their format.
 pub(super) fn read(

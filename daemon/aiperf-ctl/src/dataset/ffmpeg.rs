@@ -3,9 +3,9 @@
 
 use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
-use export::source;
 use std::io::{self, ErrorKind, Write};
 use std::process::{ChildStdin, Command, Stdio};
+use store::source;
 
 /// Encodes what `raw` writes; `arguments` describe the input and the output format to `ffmpeg`. The same input gives the same
 /// bytes: the output contains neither a time nor a version.

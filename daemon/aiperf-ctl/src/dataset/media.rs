@@ -6,13 +6,13 @@ use crate::plan::Refusal;
 use crate::upload::{FILE_BYTES_MAX, Upload};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use export::source::{self, Bounded, Opened};
 use memchr::memmem::Finder;
 use serde_json::Value;
 use spec::DatasetFormat;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
+use store::source::{self, Bounded, Opened};
 
 /// A file of rows in which every local path is replaced by the file's content as a data URI; the file itself if it has none.
 pub(super) fn inlined_file(path: &Path, format: &str) -> Result<Upload, Refusal> {

@@ -5,8 +5,6 @@ use crate::interrupt::ScratchFile;
 use crate::plan::Refusal;
 use crate::upload::FILE_BYTES_MAX;
 use arrow_array::RecordBatch;
-use export::bounded_parquet::{self, Nesting};
-use export::source::{self, Bounded, Opened};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -17,6 +15,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use store::bounded_parquet::{self, Nesting};
+use store::source::{self, Bounded, Opened};
 
 /// The rows of a file, or of all such files of a directory in the order of their names.
 pub(super) fn read(path: &Path, flag: &str) -> Result<Vec<Columns>, Refusal> {

@@ -1,11 +1,11 @@
 //! Aggregates every metric over runs (mean, deviation, interval), in AIPerf's files for several runs.
 
 use anyhow::Result;
-use export::Folder;
 use export::csv::line;
 use metric::{METRICS, Report, Stat, confidence, float_of};
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
+use store::Folder;
 
 /// A run without results.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 use super::aggregate::Failed;
 use anyhow::Result;
-use export::Folder;
 use metric::{METRICS, Stat, Stats, float};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use store::Folder;
 
 /// The values of all requests by metric and run.
 #[derive(Clone, Debug, Default)]

@@ -20,10 +20,10 @@ use aggregate::{Aggregate, Failed};
 use anyhow::{Result, bail};
 use collated::Collated;
 use convergence::{Criterion, Observed};
-use export::Folder;
 use metric::Report;
 use std::path::Path;
 use std::time::Duration;
+use store::Folder;
 
 /// A run and how often it is made.
 pub(crate) struct Experiment {
@@ -231,7 +231,7 @@ mod tests {
         let session = FakeSession::of(script);
         let status = run(&experiment, &session);
         let aggregate = directory.join("aggregate/profile_export_aiperf_aggregate.json");
-        let aggregate = export::source::read(&aggregate, 1 << 20);
+        let aggregate = store::source::read(&aggregate, 1 << 20);
         let aggregate = aggregate.map_or(Value::Null, |text| serde_json::from_slice(&text).unwrap());
         Made { status, metadata: aggregate["metadata"].clone(), session }
     }

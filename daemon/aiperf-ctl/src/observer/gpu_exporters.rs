@@ -5,9 +5,9 @@ use super::{Checked, Observer, Setup, Start};
 use crate::plan::{Profile, Refusal, gpu};
 use crate::terminal::print_warning;
 use anyhow::Result;
-use export::parquet::concat;
-use export::source;
 use std::path::{Path, PathBuf};
+use store::parquet::concat;
+use store::source;
 use telemetry_in::{DcgmField, Outcome, Poller};
 
 /// The exporters of the run's GPUs.

@@ -25,11 +25,11 @@ use crate::report::{Reported, read_run};
 use crate::server_calls::ServerCalls;
 use anyhow::Result;
 use control::Progress;
-use export::Folder;
 use record::{Run as Description, Streamed};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use store::Folder;
 use telemetry_out::LiveRun;
 use tokio::task::JoinHandle;
 

@@ -4,12 +4,12 @@ use super::{Checked, Observer, Setup, Start};
 use crate::clock;
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
-use export::{Folder, Names, source};
 use serde_json::{Value, json};
 use std::io::{BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
+use store::{Folder, Names, source};
 use telemetry_in::{Ping, Pinger, Pinging};
 
 /// Pings of the run's servers.

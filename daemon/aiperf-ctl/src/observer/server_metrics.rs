@@ -6,8 +6,8 @@ use crate::plan::Profile;
 use crate::terminal::{print_note, print_warning};
 use anyhow::{Result, bail};
 use endpoint::{Scheme, target};
-use export::parquet::concat;
 use spec::Plan;
+use store::parquet::concat;
 use telemetry_in::{Outcome, Poller};
 
 /// The endpoints with the server's metrics.

@@ -188,7 +188,7 @@ fn pool_batch(args: &ProfileArgs) -> Option<PoolBatch> {
 fn system_prompt(args: &ProfileArgs) -> Planned<Option<String>> {
     let (flag, text) = match &args.prompt.system_prompt_file {
         None => ("--system-prompt", args.prompt.system_prompt.clone()),
-        Some(file) => match export::source::read_text(file, PROMPT_BYTES_MAX) {
+        Some(file) => match store::source::read_text(file, PROMPT_BYTES_MAX) {
             Ok(text) => ("--system-prompt-file", Some(text.trim_start_matches('\u{feff}').to_owned())),
             Err(error) => {
                 return refuse(format!("--system-prompt-file: failed to read `{}`: {error}", file.display()));

@@ -2,11 +2,11 @@
 
 use super::{Planned, refuse};
 use crate::args::{ExportLevelArg, MetricArgs, ProfileArgs};
-use export::Names;
 use metric::Threshold;
 use spec::{Endpoint, ExportLevel, Load, Output};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use store::Names;
 
 pub(super) fn output(args: &ProfileArgs, artifact_dir: &Path) -> Planned<Output> {
     // An empty prefix means the default names.

@@ -12,7 +12,6 @@
 
 use anyhow::{Context, Result};
 use control::{State, Status};
-use export::source;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde_json::Value;
 use std::fs::{self, DirBuilder, File};
@@ -21,6 +20,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use store::source;
 
 /// The state of one private daemon.
 #[derive(Clone, Debug)]

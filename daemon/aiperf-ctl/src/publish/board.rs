@@ -1,20 +1,21 @@
 //! Accumulates metrics of everything observed: totals since the start, and the last minute.
 
 use super::histogram::Histogram;
+use super::instruments::{Instrument, OF_CLIENTS, OF_SERVERS};
 use super::prometheus::Format;
 use bytes::Bytes;
 use control::{LiveRequest, Published, WatchedServer};
-use export::visible;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+use store::visible;
 
 /// Metrics of all servers and runs, by name.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     pub(super) servers: BTreeMap<String, Server>,
     /// Requests of runs, by model.
-    pub(super) clients: BTreeMap<String, Client>,
+    pub(super) clients: BTreeMap<String, Requests>,
     /// The most recently served text of the metrics.
     pub(super) served: Option<Served>,
 }
@@ -27,15 +28,12 @@ pub(super) struct Served {
     pub(super) text: Bytes,
 }
 
-/// Requests of runs to one model, as measured by the client and by the kernel.
+/// Requests to one model.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
-    pub(super) duration: Histogram,
-    pub(super) time_to_first_chunk: Histogram,
-    pub(super) time_per_output_chunk: Histogram,
-    pub(super) kernel_duration: Histogram,
-    pub(super) kernel_time_to_first_token: Histogram,
-    pub(super) kernel_time_per_output_token: Histogram,
+pub(super) struct Requests {
+    instruments: &'static [Instrument],
+    /// One for each instrument.
+    pub(super) histograms: Vec<Histogram>,
     /// Requests by outcome.
     pub(super) ended: BTreeMap<String, u64>,
     /// Requests dropped because this process was slow.
@@ -46,18 +44,8 @@ pub(super) struct Client {
 #[derive(Debug, Default)]
 pub(super) struct Server {
     pub(super) watched: WatchedServer,
-    pub(super) models: BTreeMap<String, Model>,
+    pub(super) models: BTreeMap<String, Requests>,
     recent: VecDeque<Recent>,
-}
-
-/// Requests to one model.
-#[derive(Clone, Debug)]
-pub(super) struct Model {
-    pub(super) time_to_first_token: Histogram,
-    pub(super) time_per_output_token: Histogram,
-    pub(super) request_duration: Histogram,
-    /// Requests by outcome.
-    pub(super) ended: BTreeMap<String, u64>,
 }
 
 /// A request of the last minute, with times in ms.
@@ -82,9 +70,9 @@ impl Board {
             Published::Sent { model, dropped, request } => {
                 let is_known = self.clients.contains_key(&model) || self.clients.len() < MODELS_MAX;
                 let model = if is_known { model } else { OTHER.to_owned() };
-                let client = self.clients.entry(model).or_default();
+                let client = self.clients.entry(model).or_insert_with(|| Requests::new(OF_CLIENTS));
                 client.dropped += dropped;
-                client.request(&request);
+                client.take(&request);
             }
         }
     }
@@ -101,16 +89,8 @@ impl Server {
         let (first_token, gap) = (value("kernel_time_to_first_token"), value("kernel_inter_token_latency"));
         let named = request.model.as_deref().unwrap_or("");
         let is_known = self.models.contains_key(named) || self.models.len() < MODELS_MAX;
-        let model = self.models.entry(if is_known { named } else { OTHER }.to_owned()).or_default();
-        for (histogram, ms) in [
-            (&mut model.time_to_first_token, first_token),
-            (&mut model.time_per_output_token, gap),
-            (&mut model.request_duration, value("kernel_request_latency")),
-        ] {
-            ms.into_iter().for_each(|ms| histogram.take(ms / 1e3, &request.id));
-        }
-        let ended = request.error.clone().unwrap_or_else(|| "ok".to_owned());
-        *model.ended.entry(ended).or_default() += 1;
+        let model = if is_known { named } else { OTHER }.to_owned();
+        self.models.entry(model).or_insert_with(|| Requests::new(OF_SERVERS)).take(request);
         self.forget(now);
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
@@ -150,47 +130,18 @@ impl Server {
     }
 }
 
-impl Client {
-    fn request(&mut self, request: &LiveRequest) {
+impl Requests {
+    fn new(instruments: &'static [Instrument]) -> Self {
+        let histograms = instruments.iter().map(|instrument| Histogram::new(instrument.bounds)).collect();
+        Self { instruments, histograms, ended: BTreeMap::new(), dropped: 0 }
+    }
+
+    fn take(&mut self, request: &LiveRequest) {
         let ended = request.error.clone().unwrap_or_else(|| "ok".to_owned());
         *self.ended.entry(ended).or_default() += 1;
-        for (histogram, tag) in [
-            (&mut self.duration, "request_latency"),
-            (&mut self.time_to_first_chunk, "time_to_first_token"),
-            (&mut self.time_per_output_chunk, "inter_token_latency"),
-            (&mut self.kernel_duration, "kernel_request_latency"),
-            (&mut self.kernel_time_to_first_token, "kernel_time_to_first_token"),
-            (&mut self.kernel_time_per_output_token, "kernel_inter_token_latency"),
-        ] {
-            let ms = request.values.get(tag);
+        for (instrument, histogram) in self.instruments.iter().zip(&mut self.histograms) {
+            let ms = request.values.get(instrument.tag);
             ms.into_iter().for_each(|ms| histogram.take(ms / 1e3, &request.id));
-        }
-    }
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        let [duration, first, per_token] = [DURATION, FIRST_TOKEN, PER_TOKEN].map(Histogram::new);
-        Self {
-            duration: duration.clone(),
-            time_to_first_chunk: first.clone(),
-            time_per_output_chunk: per_token.clone(),
-            kernel_duration: duration,
-            kernel_time_to_first_token: first,
-            kernel_time_per_output_token: per_token,
-            ended: BTreeMap::new(),
-            dropped: 0,
-        }
-    }
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self {
-            time_to_first_token: Histogram::new(FIRST_TOKEN),
-            time_per_output_token: Histogram::new(PER_TOKEN),
-            request_duration: Histogram::new(DURATION),
-            ended: BTreeMap::new(),
         }
     }
 }
@@ -212,13 +163,6 @@ const MODELS_MAX: usize = 64;
 /// The label of all models beyond that.
 const OTHER: &str = "_OTHER";
 
-// Bounds in seconds: <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/#generative-ai-model-server-metrics>
-const FIRST_TOKEN: &[f64] =
-    &[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-const PER_TOKEN: &[f64] = &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
-const DURATION: &[f64] =
-    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -239,7 +183,7 @@ pub(super) mod tests {
             model: Some(model.to_owned()),
             error: None,
             http_status: Some(200),
-            values: values.map(|(tag, value)| (metric::find(tag).unwrap(), value)).into_iter().collect(),
+            values: values.into_iter().collect(),
             stages: ByName::default(),
             dropped: 0,
         };

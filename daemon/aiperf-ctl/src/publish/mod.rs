@@ -9,6 +9,7 @@
 
 mod board;
 mod histogram;
+mod instruments;
 mod prometheus;
 
 use crate::args::PublishArgs;

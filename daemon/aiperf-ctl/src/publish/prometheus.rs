@@ -1,8 +1,12 @@
 //! Formats the board in Prometheus' text format: OpenTelemetry's metrics of a model server by their translated names, and the
 //! daemon's own health.
+//!
+//! Two formats are served. The crate `prometheus-client` writes OpenMetrics alone, in which a scraper that accepts `text/plain` only
+//! finds counters without a type; and it counts by itself, while most counts here are the daemon's.
 
-use super::board::{Board, Client, Model, Server};
+use super::board::{Board, Requests, Server};
 use super::histogram::{Bucket, Exemplar, Histogram};
+use super::instruments::{Instrument, OF_CLIENTS, OF_SERVERS};
 use control::WatchedServer;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -42,7 +46,7 @@ pub(super) fn text(board: &Board, format: Format) -> String {
     });
     let models = models.collect::<Vec<_>>();
     let clients = board.clients.iter().map(|(model, of)| (of_model(model), of)).collect::<Vec<_>>();
-    histograms(&mut text, OF_MODELS, &models, format);
+    histograms(&mut text, OF_SERVERS, &models, format);
     histograms(&mut text, OF_CLIENTS, &clients, format);
     counter(&mut text, ENDED, "Observed requests that have ended, by outcome.", format);
     counts(&mut text, ENDED, "outcome", &models, |of| &of.ended);
@@ -73,12 +77,14 @@ pub(super) fn text(board: &Board, format: Format) -> String {
     text
 }
 
-/// Histograms of one kind, each with its labels.
-fn histograms<T>(text: &mut String, table: Histograms<T>, each: &[(String, &T)], format: Format) {
-    for (name, help, histogram) in table {
+/// The histograms of these instruments, each with its labels.
+fn histograms(text: &mut String, instruments: &[Instrument], each: &[(String, &Requests)], format: Format) {
+    for (place, Instrument { name, help, .. }) in instruments.iter().enumerate() {
         head(text, name, help, "histogram");
         for (labels, of) in each {
-            draw(text, name, labels, histogram(of), format);
+            if let Some(histogram) = of.histograms.get(place) {
+                draw(text, name, labels, histogram, format);
+            }
         }
     }
 }
@@ -130,61 +136,7 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Name, help text, and the field.
-type Histograms<T> = &'static [(&'static str, &'static str, fn(&T) -> &Histogram)];
 type Counts<T> = fn(&T) -> &BTreeMap<String, u64>;
-
-const OF_MODELS: Histograms<Model> = &[
-    (
-        "gen_ai_server_time_to_first_token_seconds",
-        "From the request's last byte to the first token, at the kernel.",
-        |model| &model.time_to_first_token,
-    ),
-    (
-        "gen_ai_server_time_per_output_token_seconds",
-        "Mean time between a request's tokens after the first, at the kernel.",
-        |model| &model.time_per_output_token,
-    ),
-    (
-        "gen_ai_server_request_duration_seconds",
-        "From the request's last byte to the last token, at the kernel.",
-        |model| &model.request_duration,
-    ),
-];
-
-/// The metrics that AIPerf streams, by the names in its tutorial's queries, and their kernel counterparts.
-const OF_CLIENTS: Histograms<Client> = &[
-    (
-        "gen_ai_client_operation_duration",
-        "From sending a run's request to its last token, in seconds.",
-        |client| &client.duration,
-    ),
-    (
-        "gen_ai_client_operation_time_to_first_chunk",
-        "From sending a run's request to its first token, in seconds.",
-        |client| &client.time_to_first_chunk,
-    ),
-    (
-        "gen_ai_client_operation_time_per_output_chunk",
-        "Mean time between a run's tokens after the first, in seconds.",
-        |client| &client.time_per_output_chunk,
-    ),
-    (
-        "aiperf_kernel_request_latency_seconds",
-        "From a run's request's last byte to its last token, at the kernel, in seconds.",
-        |client| &client.kernel_duration,
-    ),
-    (
-        "aiperf_kernel_time_to_first_token_seconds",
-        "From a run's request's last byte to its first token, at the kernel, in seconds.",
-        |client| &client.kernel_time_to_first_token,
-    ),
-    (
-        "aiperf_kernel_inter_token_latency_seconds",
-        "Mean time between a run's tokens after the first, at the kernel, in seconds.",
-        |client| &client.kernel_time_per_output_token,
-    ),
-];
 
 const ENDED: &str = "aiperfd_requests_total";
 const SENT: &str = "aiperf_run_requests_total";

@@ -88,7 +88,7 @@ impl<'a> LiveSession<'a> {
             url: endpoint.urls.first().map_or("", String::as_str),
             directory: &directory,
         };
-        files.write(&export::Folder::open(&profile.artifact_dir)?, &about)
+        files.write(&store::Folder::open(&profile.artifact_dir)?, &about)
     }
 
     /// A run whose server is ready, with its observers.

@@ -8,11 +8,12 @@ use clock::Moment;
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::parquet::{Limits, PartWriter, concat};
 use metric::{Analysis, Live, Settings, float, float_of};
 use record::{Request, Row, Token};
 use spec::Capability;
 use std::path::{Path, PathBuf};
+use store::parquet::{Limits, PartWriter, concat};
+use store::{Batch, StoreError};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
@@ -42,7 +43,7 @@ fn write<R: Row>(
     directory: &Path,
     stem: &str,
     rows: impl Iterator<Item = R>,
-) -> Result<Vec<PathBuf>, export::ExportError> {
+) -> Result<Vec<PathBuf>, StoreError> {
     let mut writer = PartWriter::new(directory, stem, Limits::STANDARD, &[]);
     let start = Moment::now();
     let mut count = 0;
@@ -72,10 +73,13 @@ fn live(requests: u64, events: u32) {
     println!("live: {:.3} s, {:.0} ns per request", seconds, seconds * 1e9 / float(live.requests().max(1)));
 }
 
-fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), export::ExportError> {
+fn analyse(requests: &[PathBuf], tokens: &Path) -> Result<(), StoreError> {
     let start = Moment::now();
     let mut analysis = Analysis::new(settings());
-    export::feed(&mut analysis, requests, &[tokens.to_owned()], |_| true)?;
+    store::feed(requests, &[tokens.to_owned()], |batch| match batch {
+        Batch::Requests(requests) => requests.iter().for_each(|request| analysis.request(request)),
+        Batch::Events(events) => analysis.events(&events),
+    })?;
     println!("read and fed: {:.2} s, {}", start.elapsed().as_secs_f64(), memory());
     let finishing = Moment::now();
     let report = analysis.finish();

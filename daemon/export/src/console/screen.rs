@@ -1,42 +1,50 @@
-//! Writes one screen: the load, the results, the client's overhead, errors, and the verdict.
+//! Writes a document on one screen: the load, the results, the client's overhead, errors, and the verdict.
 //!
 //! Everything else is in the file that [`super::full`] writes.
 
-use super::{VIEW_STATS, VIEWS, View, from_server, grouped, number, of_histogram};
-use crate::artifacts::Artifacts;
+use super::cells::{grouped_count, shown};
+use super::full::attributes;
+use super::table::{Colour, wrap};
 use crate::error::ExportError;
-use crate::escape::visible_within;
-use crate::table::{Colour, wrap};
-use metric::server::Twin;
-use metric::{Report, Stat};
-use record::{Reason, Run, Standing, Streamed};
+use crate::view::{Document, Failures, Figures, Head, Note, Section, Table, Topic};
+use record::{Reason, Verdict};
 use std::io::Write;
+use store::{visible, visible_within};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Writes the screen: no line is wider than `width`, and there are at most [`LINES_MAX`].
 pub(super) fn write(
-    artifacts: &Artifacts<'_>,
+    document: &Document,
     width: usize,
     colour: Colour,
     out: &mut dyn Write,
 ) -> Result<(), ExportError> {
     let width = width.clamp(NARROWEST, WIDEST);
-    let mut marked = false;
     let mut lines = vec![String::new()];
-    lines.extend(head(artifacts, width, colour));
+    lines.extend(head(&document.head, width, colour));
     lines.push(String::new());
-    lines.extend(latencies(artifacts, width, colour, &mut marked));
-    lines.extend(totals(artifacts.report));
-    lines.extend(errors(artifacts.report, width));
-    lines.extend(exports(artifacts.run, width));
-    if marked {
-        lines.push("* too few requests for this percentile: another run may well differ".to_owned());
+    let mut room_for_streams = STREAMS_SHOWN;
+    for section in &document.sections {
+        match section {
+            Section::Table(table) => lines.extend(self::table(table, width, colour)),
+            Section::Figures(figures) => lines.push(line_of(figures)),
+            Section::Failures(failures) => lines.extend(self::failures(failures, width)),
+            Section::Note(Note { topic: Topic::TooFewSamples, text }) => {
+                lines.push(format!("* {}", visible(text)));
+            }
+            Section::Note(Note { text, .. }) => {
+                let mut wrapped = wrap(text, width);
+                wrapped.truncate(room_for_streams);
+                room_for_streams -= wrapped.len();
+                lines.append(&mut wrapped);
+            }
+        }
     }
     if lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(String::new());
     }
     let room = LINES_MAX.saturating_sub(lines.len());
-    lines.extend(verdict(artifacts.run, room, width, colour));
+    lines.extend(verdict(&document.verdict, room, width, colour));
     for line in lines {
         writeln!(out, "{line}")?;
     }
@@ -44,144 +52,66 @@ pub(super) fn write(
 }
 
 /// The load, the target, the duration, and the timestamp source.
-fn head(artifacts: &Artifacts<'_>, width: usize, colour: Colour) -> Vec<String> {
-    let run = artifacts.run;
-    let endpoint = &run.plan.endpoint;
-    let models = endpoint.models.join(", ");
-    let urls = endpoint.urls.join(", ");
-    let mut what = vec![run.source.clone()];
-    what.extend(Some(models).filter(|models| !models.is_empty()));
-    what.extend(Some(endpoint.kind.clone()).filter(|_| run.plan.watch.is_none()));
-    what.extend(Some(urls).filter(|urls| !urls.is_empty()).map(|urls| format!("at {urls}")));
-    let seconds = metric::float(artifacts.report.end.0.saturating_sub(artifacts.report.begin.0)) / 1e9;
-    let requests = grouped_count(artifacts.report.requests);
-    let mut how =
-        format!("{requests} requests in {seconds:.2} s, {}timestamps: {}", load(run), run.timestamps);
-    if let Some(why) = &run.timestamps_reason {
+fn head(head: &Head, width: usize, colour: Colour) -> Vec<String> {
+    let Head { what, requests, seconds, load, timestamps, timestamps_reason } = head;
+    let load = load.iter().map(|part| format!("{part}, ")).collect::<String>();
+    let requests = grouped_count(*requests);
+    let mut how = format!("{requests} requests in {seconds:.2} s, {load}timestamps: {timestamps}");
+    if let Some(why) = timestamps_reason {
         how.push_str(&format!(" ({why})"));
     }
     vec![colour.bold(&cut(&what.join("  "), width)), cut(&how, width)]
 }
 
-/// The load of the first measured phase, if it has one.
-fn load(run: &Run) -> String {
-    let Some(phase) = run.plan.load.profiling().filter(|_| run.plan.watch.is_none()) else {
-        return String::new();
-    };
-    let mut text = String::new();
-    if let Some(concurrency) = phase.concurrency {
-        text.push_str(&format!("concurrency {concurrency}, "));
-    }
-    if let Some(rate) = phase.request_rate {
-        text.push_str(&format!("{rate} requests/s ({}), ", phase.shape));
-    }
-    text
-}
-
-/// The available latencies, from kernel timestamps if there are any, with the client's overhead.
-fn latencies(artifacts: &Artifacts<'_>, width: usize, colour: Colour, marked: &mut bool) -> Vec<String> {
-    let report = artifacts.report;
-    let mut rows = Vec::new();
-    for View { label, client, kernel, added } in VIEWS {
-        let Some(result) = report.get(kernel).or_else(|| report.get(client)) else { continue };
-        rows.push(row(label, VIEW_STATS.map(|stat| number(result, stat, marked)), width));
-        if let Some(added) = report.get(added) {
-            rows.push(row(
-                "  added by the client",
-                VIEW_STATS.map(|stat| number(added, stat, marked)),
-                width,
-            ));
-        }
-        if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
-            let numbers = VIEW_STATS.map(|stat| of_histogram(server, stat, 1e3));
-            rows.push(row("  by the server's metrics", numbers, width));
-        }
-    }
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let kernel = VIEWS.iter().any(|view| report.get(view.kernel).is_some());
-    let whose = if kernel { "Measured by the kernel" } else { "Measured by the client" };
-    let names = VIEW_STATS.map(|stat| stat.name().to_owned());
-    let mut lines = vec![colour.bold(&row(whose, names, width))];
-    lines.append(&mut rows);
+/// A table without lines between its cells, whose first column takes the room that is left.
+fn table(table: &Table, width: usize, colour: Colour) -> Vec<String> {
+    let names = table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+    let mut lines = vec![colour.bold(&row(&names, width))];
+    lines.extend(table.rows.iter().map(|cells| row(&cells.iter().map(shown).collect::<Vec<_>>(), width)));
     lines.push(String::new());
     lines
 }
 
-fn row(label: &str, cells: [String; VIEW_STATS.len()], width: usize) -> String {
-    let room = width - CELL * cells.len();
+fn row(cells: &[String], width: usize) -> String {
+    let Some((label, cells)) = cells.split_first() else { return String::new() };
+    let room = width.saturating_sub(CELL * cells.len());
     let mut text = cut(label, room);
     text.push_str(&" ".repeat(room.saturating_sub(text.width())));
     for cell in cells {
-        text.push_str(&format!("{cell:>CELL$}"));
+        text.push_str(&format!("{:>CELL$}", visible(cell)));
     }
     text
 }
 
-/// Throughputs and lengths.
-fn totals(report: &Report) -> Vec<String> {
-    let of = |tag: &str, stat: Stat| report.stat(tag, stat).map(|value| grouped(value.get()));
-    let with = |parts: &[(&str, Option<String>)]| {
-        let parts = parts.iter().filter_map(|(label, value)| Some(format!("{label} {}", value.as_ref()?)));
-        parts.collect::<Vec<_>>().join("   ")
-    };
-    let completed = report.get("request_latency").or_else(|| report.get("kernel_request_latency"));
-    let rates = with(&[
-        ("Requests/s", completed.and_then(|_| of("request_throughput", Stat::Avg))),
-        ("Output tokens/s", of("output_token_throughput", Stat::Avg)),
-        ("In flight", completed.and_then(|_| of("effective_concurrency", Stat::Avg))),
-    ]);
-    let lengths = with(&[
-        ("Tokens per request: in", of("input_sequence_length", Stat::Avg)),
-        ("out", of("output_sequence_length", Stat::Avg)),
-    ]);
-    [rates, lengths].into_iter().filter(|line| !line.is_empty()).collect()
+fn line_of(figures: &Figures) -> String {
+    let each = figures.figures.iter().map(|(label, value)| format!("{label} {}", shown(value)));
+    visible(&each.collect::<Vec<_>>().join("   ")).into_owned()
 }
 
 /// The number of failed requests, and the most frequent errors.
-fn errors(report: &Report, width: usize) -> Vec<String> {
-    if report.failed == 0 {
-        return Vec::new();
-    }
-    let (failed, all) = (grouped_count(report.failed), grouped_count(report.requests));
+fn failures(Failures { failed, requests, errors }: &Failures, width: usize) -> Vec<String> {
+    let (failed, all) = (grouped_count(*failed), grouped_count(*requests));
     let mut lines = vec![format!("{failed} of {all} requests failed:")];
-    for error in report.errors.iter().take(ERRORS_SHOWN) {
+    for error in errors.iter().take(ERRORS_SHOWN) {
         let code = error.code.map_or_else(String::new, |code| format!("{code} "));
         let text = format!("  {} x {code}{}: {}", error.count, error.kind, error.message);
         lines.push(cut(text.trim_end_matches(": "), width));
     }
-    let rest = report.errors.len().saturating_sub(ERRORS_SHOWN);
+    let rest = errors.len().saturating_sub(ERRORS_SHOWN);
     if rest > 0 {
         lines.push(format!("  and {rest} other errors"));
     }
     lines
 }
 
-/// Exporters that did not receive everything.
-fn exports(run: &Run, width: usize) -> Vec<String> {
-    let missed = run.streamed.iter().filter(|export| export.failed > 0 || export.dropped > 0);
-    // The counts come first: an address may be of any length.
-    let missed = missed.flat_map(|export| {
-        let Streamed { to, succeeded, failed, dropped, .. } = export;
-        let all = failed + succeeded;
-        wrap(
-            &format!("{dropped} dropped, {failed} of {all} exports failed: {to}; the files are complete"),
-            width,
-        )
-    });
-    missed.take(EXPORTS_SHOWN).collect()
-}
-
 /// The verdict with its reasons, worst first, limited to the available lines.
-fn verdict(run: &Run, room: usize, width: usize, colour: Colour) -> Vec<String> {
-    let attributes = match run.verdict.standing {
-        Standing::Valid => "1;32",
-        Standing::Degraded => "1;33",
-        Standing::Invalid => "1;31",
-    };
-    let mut lines = vec![format!("Verdict: {}", colour.paint(attributes, run.verdict.standing.name()))];
-    let reasons = &run.verdict.reasons;
+fn verdict(
+    Verdict { standing, reasons }: &Verdict,
+    room: usize,
+    width: usize,
+    colour: Colour,
+) -> Vec<String> {
+    let mut lines = vec![format!("Verdict: {}", colour.paint(attributes(*standing), standing.name()))];
     for (place, reason) in reasons.iter().enumerate() {
         let text = explained(reason, width);
         // One line lists the names of the reasons that do not fit.
@@ -226,11 +156,6 @@ fn cut(text: &str, width: usize) -> String {
     format!("{}...", fits.collect::<String>())
 }
 
-fn grouped_count(count: u64) -> String {
-    let text = grouped(metric::float(count));
-    text.strip_suffix(".00").unwrap_or(&text).to_owned()
-}
-
 /// 24 with the two lines about the files, and the prompt.
 const LINES_MAX: usize = 21;
 const NARROWEST: usize = 78;
@@ -238,8 +163,8 @@ const WIDEST: usize = 100;
 /// Width of a column of numbers.
 const CELL: usize = 10;
 const ERRORS_SHOWN: usize = 2;
-/// Maximum lines of exporters.
-const EXPORTS_SHOWN: usize = 4;
+/// Maximum lines about exporters that did not receive everything.
+const STREAMS_SHOWN: usize = 4;
 /// Maximum lines of a reason.
 const REASON_LINES: usize = 3;
 const TEXT_MAX: usize = 2000;

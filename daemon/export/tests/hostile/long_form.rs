@@ -5,12 +5,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use common::clock::MonoNs;
-use export::parquet::{Limits, PartWriter, concat};
 use export::{Artifacts, EXPORTERS, Payloads, ServerMetrics};
 use metric::{Report, Settings, Window};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use record::ServerSample;
 use std::fs;
+use store::parquet::{Limits, PartWriter, concat};
 
 fn sample(at: u64, name: &str, kind: &str, labels: &str, part: Option<&str>, value: f64) -> ServerSample {
     ServerSample {
@@ -81,7 +81,7 @@ fn a_servers_metrics_are_written_as_aiperf_writes_them() {
     let path = folder.path().join("long.parquet");
     fs::write(&path, file).unwrap();
     let reader =
-        ParquetRecordBatchReaderBuilder::try_new(export::source::open(&path, 1 << 30).unwrap()).unwrap();
+        ParquetRecordBatchReaderBuilder::try_new(store::source::open(&path, 1 << 30).unwrap()).unwrap();
     let names = reader.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     assert_eq!(names[5..8], ["timestamp_ns", "model", "rank"], "a label with the name of a column has none");
     let file_metadata = reader.metadata().file_metadata().key_value_metadata().unwrap();

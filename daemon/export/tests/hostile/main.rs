@@ -9,12 +9,13 @@ use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::{Artifacts, EXPORTERS, Exchange, Payloads, ResponseText, Texts, write_wanted};
+use export::{Artifacts, EXPORTERS, Payloads, ResponseText, Texts, write_wanted};
 use metric::gpu::{Gpus, Join};
 use metric::{Analysis, Live, Settings, Threshold, Window};
 use proptest::prelude::*;
 use record::{GPU_METRICS, GPU_TEXTS, GpuSample, Request, Response, Token};
 use sample_run::bare;
+use store::Exchange;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -145,7 +146,7 @@ fn phases_stay_in_their_folders() {
     let artifacts = bare(&run, &report, &settings, &payloads);
     let folder = tempfile::tempdir().unwrap();
     let written = write_wanted(&artifacts, folder.path(), |_| true).unwrap();
-    let manifest = export::source::read(&folder.path().join("phase_manifest.json"), 1 << 20).unwrap();
+    let manifest = store::source::read(&folder.path().join("phase_manifest.json"), 1 << 20).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(
         manifest["phases"][0]["metrics_json"], "phases/___up.0/profile_export_aiperf.json",

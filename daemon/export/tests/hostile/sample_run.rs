@@ -1,7 +1,7 @@
 //! A run's description for tests: everything that exporters read of `run.json`.
 
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};
-use export::{Artifacts, Exchange, Payloads};
+use export::{Artifacts, Payloads};
 use metric::{Report, Settings};
 use record::{Figure, Host, Loss, Reason, Run, Standing, Streamed, Verdict};
 use spec::{
@@ -9,6 +9,7 @@ use spec::{
     Timestamps, Tokenizer, Wait, Workers,
 };
 use std::collections::BTreeMap;
+use store::Exchange;
 
 /// A streamed chat run whose timestamps count from `epoch_ns`.
 pub(crate) fn sample_run(epoch_ns: u64) -> Run {

@@ -10,7 +10,6 @@ use super::curve::Curve;
 use super::efficiency;
 use super::series::Gpus;
 use crate::case::Case;
-use crate::events::Event;
 use crate::gaps::Gaps;
 use crate::metric::{Flags, Group, Injected, Metric, Unit};
 use crate::report::{MetricResult, Report};
@@ -19,7 +18,7 @@ use crate::stats::{Sample, Stat, Stats};
 use crate::value::{Value, float_of, whole};
 use common::clock::MonoNs;
 use common::id::RequestId;
-use record::Request;
+use record::{Event, Request};
 
 gpu_metrics! { "" ours(Gpu) 0
     ENERGY_IN_REQUEST "gpu_energy_in_request" "GPU Energy During Request" "J" 900 (Flags::NONE)

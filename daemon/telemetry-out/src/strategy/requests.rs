@@ -2,6 +2,7 @@
 //! and everything else as `aiperf.<tag>`.
 
 use super::Strategy;
+use crate::conventions::DURATION_BOUNDS;
 use crate::sender::Event;
 use crate::sink::Instruments;
 use control::LiveRequest;
@@ -46,7 +47,9 @@ impl Strategy for Requests {
         let Event::Request(request) = event else { return };
         let mut attributes = attributes(&self.common, request);
         let usual = attributes.len();
-        for (metric, value) in request.values.iter() {
+        for (tag, value) in request.values.iter() {
+            // A tag that is not known is of a newer daemon.
+            let Some(metric) = metric::find(tag) else { continue };
             let known = self.instruments.entry(metric.tag);
             let Instrument { name, unit, bounds, token_type } =
                 known.or_insert_with(|| Instrument::of(metric));
@@ -161,8 +164,6 @@ const NAMED: &[Named] = &[
         token_type: Some("output"),
     },
 ];
-const DURATION_BOUNDS: &[f64] =
-    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const CHUNK_BOUNDS: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
     0.5, 0.75, 1.0, 2.0, 5.0,

@@ -41,8 +41,9 @@ impl Spans {
             let count = request.values.get(tag).and_then(|count| i64::try_from(whole(count)).ok());
             attributes.extend(count.map(|count| KeyValue::new(*name, count)));
         }
-        let first = request.values.iter().find(|(metric, _)| metric.tag == "time_to_first_token");
-        let first = first.map(|(metric, value)| seconds(value, metric.display));
+        let metric = metric::find(FIRST_TOKEN);
+        let first = request.values.get(FIRST_TOKEN).zip(metric);
+        let first = first.map(|(value, metric)| seconds(value, metric.display));
         attributes.extend(first.map(|first| KeyValue::new("gen_ai.response.time_to_first_chunk", first)));
         attributes
     }
@@ -60,7 +61,7 @@ impl Spans {
             started_ns: stages.get("submitted").or_else(|| stages.get("due"))?.0,
             ended_ns: stages.get("ended")?.0,
             attributes: self.attributes(request),
-            events: stages.iter().map(|(stage, at)| (format!("aiperf.{}", stage.name), at.0)).collect(),
+            events: stages.iter().map(|(stage, at)| (format!("aiperf.{stage}"), at.0)).collect(),
             error: request.error.clone(),
         })
     }
@@ -79,6 +80,7 @@ impl Strategy for Spans {
     }
 }
 
+const FIRST_TOKEN: &str = "time_to_first_token";
 /// Token counts by tag, and their attribute names:
 /// <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/#inference>
 const TOKENS: &[(&str, &str)] = &[

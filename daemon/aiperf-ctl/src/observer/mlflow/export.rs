@@ -2,11 +2,12 @@
 
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
-use export::{ExportError, Folder, source};
+use export::ExportError;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use store::{Folder, source};
 use telemetry_out::mlflow::{RunInfo, Tracking};
 
 /// The file's content: AIPerf's keys, and the experiment under both of its key names.
@@ -67,13 +68,13 @@ pub(super) fn read(directory: &Path) -> Result<Option<Value>> {
 }
 
 pub(super) fn write(directory: &Path, value: &Value) {
-    let written = || {
+    let written = || -> Result<(), ExportError> {
         let mut file = Folder::open(directory)?.create(NAME)?;
         file.write_all(format!("{value:#}\n").as_bytes())?;
-        file.finish().map(drop)
+        file.finish()?;
+        Ok(())
     };
-    let written: Result<(), ExportError> = written();
-    if let Err(error) = written {
+    if let Err(error) = written() {
         print_warning(&format!("failed to write `{NAME}`: {error}"));
     }
 }

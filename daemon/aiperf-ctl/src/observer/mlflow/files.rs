@@ -48,7 +48,7 @@ fn walk(root: &Path, directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 fn name(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     // Paths with special components are left out.
-    text.split('/').try_for_each(export::check_name).ok()?;
+    text.split('/').try_for_each(store::check_name).ok()?;
     let is_plot = path.extension().is_some_and(|kind| PLOTS.iter().any(|plot| kind == *plot));
     Some(if is_plot {
         format!("plots/{}", text.strip_prefix("plots/").unwrap_or(text))

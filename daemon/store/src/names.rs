@@ -1,6 +1,6 @@
 //! Names the files of a run: AIPerf's names, or those derived from `--profile-export-prefix`.
 
-use crate::error::ExportError;
+use crate::error::StoreError;
 
 /// The names of a run's files.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ impl Names {
     ///
     /// # Errors
     /// When it is a path, or would give a file the name of another artifact.
-    pub fn new(prefix: Option<&str>) -> Result<Self, ExportError> {
+    pub fn new(prefix: Option<&str>) -> Result<Self, StoreError> {
         let bare = |prefix: &str| {
             let endings = [".jsonl", ".json", ".csv"];
             let ending = endings.into_iter().find_map(|ending| prefix.strip_suffix(ending));
@@ -28,7 +28,7 @@ impl Names {
                 bad => bad,
             };
             if let Some(why) = why {
-                return Err(ExportError::Prefix { prefix: prefix.clone(), why });
+                return Err(StoreError::Prefix { prefix: prefix.clone(), why });
             }
         }
         Ok(Self { prefix })
@@ -48,10 +48,10 @@ impl Names {
 ///
 /// # Errors
 /// When it is invalid.
-pub fn check_name(name: &str) -> Result<(), ExportError> {
+pub fn check_name(name: &str) -> Result<(), StoreError> {
     match bad(name) {
         None => Ok(()),
-        Some(why) => Err(ExportError::Name { name: name.to_owned(), why }),
+        Some(why) => Err(StoreError::Name { name: name.to_owned(), why }),
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```
 
 use crate::bounded_parquet::{self, Nesting};
-use crate::error::ExportError;
+use crate::error::StoreError;
 use crate::file::WholeFile;
 use crate::source;
 use arrow_array::cast::AsArray;
@@ -15,7 +15,7 @@ use arrow_schema::DataType;
 use common::clock::MonoNs;
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use metric::Event;
+
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriter;
@@ -25,7 +25,7 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
-use record::{Row, RowError};
+use record::{Event, Row, RowError};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl<R: Row> PartWriter<R> {
     ///
     /// # Errors
     /// When it cannot be written; the writer cannot be used after that.
-    pub fn push(&mut self, row: R) -> Result<(), ExportError> {
+    pub fn push(&mut self, row: R) -> Result<(), StoreError> {
         self.push_with(row, 0)
     }
 
@@ -89,7 +89,7 @@ impl<R: Row> PartWriter<R> {
     ///
     /// # Errors
     /// When it cannot be written; the writer cannot be used after that.
-    pub fn push_with(&mut self, row: R, bytes: usize) -> Result<(), ExportError> {
+    pub fn push_with(&mut self, row: R, bytes: usize) -> Result<(), StoreError> {
         self.waiting.push(row);
         self.waiting_bytes += bytes;
         let is_full = self.waiting.len() >= BATCH_ROWS || self.waiting_bytes >= BATCH_BYTES;
@@ -100,10 +100,10 @@ impl<R: Row> PartWriter<R> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn end_part(&mut self) -> Result<(), ExportError> {
+    pub fn end_part(&mut self) -> Result<(), StoreError> {
         self.write_waiting()?;
         let Some((writer, path, _)) = self.open.take() else { return Ok(()) };
-        let file = writer.into_inner().map_err(ExportError::parquet(&path))?;
+        let file = writer.into_inner().map_err(StoreError::parquet(&path))?;
         self.parts.push(file.finish()?);
         Ok(())
     }
@@ -112,7 +112,7 @@ impl<R: Row> PartWriter<R> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn take_parts(&mut self) -> Result<Vec<PathBuf>, ExportError> {
+    pub fn take_parts(&mut self) -> Result<Vec<PathBuf>, StoreError> {
         self.end_part()?;
         Ok(std::mem::take(&mut self.parts))
     }
@@ -121,7 +121,7 @@ impl<R: Row> PartWriter<R> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self) -> Result<Vec<PathBuf>, ExportError> {
+    pub fn finish(mut self) -> Result<Vec<PathBuf>, StoreError> {
         self.end_part()?;
         if self.parts.is_empty() {
             self.open = Some(self.start_part()?);
@@ -130,7 +130,7 @@ impl<R: Row> PartWriter<R> {
         Ok(self.parts)
     }
 
-    fn write_waiting(&mut self) -> Result<(), ExportError> {
+    fn write_waiting(&mut self) -> Result<(), StoreError> {
         if self.waiting.is_empty() {
             return Ok(());
         }
@@ -138,13 +138,13 @@ impl<R: Row> PartWriter<R> {
             Some(open) => open,
             None => self.start_part()?,
         };
-        let batch = R::to_batch(&self.waiting).map_err(ExportError::rows(&path))?;
-        writer.write(&batch).map_err(ExportError::parquet(&path))?;
+        let batch = R::to_batch(&self.waiting).map_err(StoreError::rows(&path))?;
+        writer.write(&batch).map_err(StoreError::parquet(&path))?;
         let rows = rows + self.waiting.len() as u64;
         self.waiting.clear();
         self.waiting_bytes = 0;
         if writer.memory_size() >= GROUP_BYTES {
-            writer.flush().map_err(ExportError::parquet(&path))?;
+            writer.flush().map_err(StoreError::parquet(&path))?;
         }
         let bytes = writer.bytes_written() as u64;
         self.open = Some((writer, path, rows));
@@ -154,12 +154,12 @@ impl<R: Row> PartWriter<R> {
         Ok(())
     }
 
-    fn start_part(&self) -> Result<(ArrowWriter<WholeFile>, PathBuf, u64), ExportError> {
+    fn start_part(&self) -> Result<(ArrowWriter<WholeFile>, PathBuf, u64), StoreError> {
         let path = self.directory.join(format!("{}-{:05}.parquet", self.stem, self.parts.len()));
         let file = WholeFile::create(&path)?;
         let properties = properties::<R>(&self.limits, &self.metadata);
         let writer =
-            ArrowWriter::try_new(file, R::schema(), Some(properties)).map_err(ExportError::parquet(&path))?;
+            ArrowWriter::try_new(file, R::schema(), Some(properties)).map_err(StoreError::parquet(&path))?;
         Ok((writer, path, 0))
     }
 }
@@ -169,11 +169,11 @@ impl<R: Row> PartWriter<R> {
 ///
 /// # Errors
 /// When a part cannot be read, or the file cannot be written.
-pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
+pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), StoreError> {
     let (mut rows, mut groups, mut metadata) = (0, 0, Vec::new());
     for part in parts {
         let found = ParquetMetaDataReader::new().parse_and_finish(&open(part)?);
-        let found = found.map_err(ExportError::parquet(part))?;
+        let found = found.map_err(StoreError::parquet(part))?;
         rows += found.file_metadata().num_rows();
         groups += i64::try_from(found.num_row_groups()).unwrap_or(i64::MAX);
         // Arrow's own pair is written again.
@@ -184,17 +184,17 @@ pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
     }
     let properties = properties::<R>(&Limits::STANDARD, &metadata);
     let mut writer = ArrowWriter::try_new(WholeFile::create(path)?, R::schema(), Some(properties))
-        .map_err(ExportError::parquet(path))?;
+        .map_err(StoreError::parquet(path))?;
     for part in parts {
         for batch in self::rows::<R>(part)? {
-            let batch = R::to_batch(&batch?).map_err(ExportError::rows(path))?;
-            writer.write(&batch).map_err(ExportError::parquet(path))?;
+            let batch = R::to_batch(&batch?).map_err(StoreError::rows(path))?;
+            writer.write(&batch).map_err(StoreError::parquet(path))?;
             if writer.memory_size() >= GROUP_BYTES {
-                writer.flush().map_err(ExportError::parquet(path))?;
+                writer.flush().map_err(StoreError::parquet(path))?;
             }
         }
     }
-    writer.into_inner().map_err(ExportError::parquet(path))?.finish()?;
+    writer.into_inner().map_err(StoreError::parquet(path))?.finish()?;
     Ok(())
 }
 
@@ -202,24 +202,24 @@ pub fn join<R: Row>(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
 ///
 /// # Errors
 /// When a part cannot be read or has different columns than the first, or the file cannot be written.
-pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
+pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), StoreError> {
     let mut joined: Option<SerializedFileWriter<WholeFile>> = None;
     for part in parts {
         let file = open(part)?;
         let metadata =
-            ParquetMetaDataReader::new().parse_and_finish(&file).map_err(ExportError::parquet(part))?;
+            ParquetMetaDataReader::new().parse_and_finish(&file).map_err(StoreError::parquet(part))?;
         let mut writer = match joined.take() {
             Some(writer) => writer,
             None => start_joined(&metadata, path)?,
         };
         if writer.schema_descr().root_schema() != metadata.file_metadata().schema() {
-            return Err(ExportError::Columns { path: part.clone() });
+            return Err(StoreError::Columns { path: part.clone() });
         }
-        copy_groups(&file, &metadata, &mut writer).map_err(ExportError::parquet(part))?;
+        copy_groups(&file, &metadata, &mut writer).map_err(StoreError::parquet(part))?;
         joined = Some(writer);
     }
     if let Some(writer) = joined {
-        writer.into_inner().map_err(ExportError::parquet(path))?.finish()?;
+        writer.into_inner().map_err(StoreError::parquet(path))?.finish()?;
     }
     Ok(())
 }
@@ -228,17 +228,17 @@ pub fn concat(parts: &[PathBuf], path: &Path) -> Result<(), ExportError> {
 ///
 /// # Errors
 /// When the file cannot be opened or is not a Parquet file.
-pub fn metadata(path: &Path) -> Result<Vec<(String, String)>, ExportError> {
+pub fn metadata(path: &Path) -> Result<Vec<(String, String)>, StoreError> {
     let found = ParquetMetaDataReader::new().parse_and_finish(&open(path)?);
-    Ok(pairs(&found.map_err(ExportError::parquet(path))?))
+    Ok(pairs(&found.map_err(StoreError::parquet(path))?))
 }
 
 /// The rows of a Parquet file, batch by batch.
 ///
 /// # Errors
 /// When the file cannot be opened or is not a Parquet file; later errors are items of the iterator.
-pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
-    let reader = reader(path, READ_ROWS)?.build().map_err(ExportError::parquet(path))?;
+pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, StoreError> {
+    let reader = reader(path, READ_ROWS)?.build().map_err(StoreError::parquet(path))?;
     Ok(Rows { path: path.to_owned(), reader, marker: std::marker::PhantomData })
 }
 
@@ -246,11 +246,11 @@ pub fn rows<R: Row>(path: &Path) -> Result<Rows<R>, ExportError> {
 ///
 /// # Errors
 /// When the file cannot be opened or is not a Parquet file; later errors are items of the iterator.
-pub fn events(path: &Path) -> Result<Events, ExportError> {
+pub fn events(path: &Path) -> Result<Events, StoreError> {
     let builder = reader(path, BATCH_ROWS)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), EVENT_COLUMNS);
     let reader = builder.with_projection(mask).build();
-    Ok(Events { path: path.to_owned(), reader: reader.map_err(ExportError::parquet(path))? })
+    Ok(Events { path: path.to_owned(), reader: reader.map_err(StoreError::parquet(path))? })
 }
 
 /// The events of a `tokens.parquet`, batch by batch.
@@ -261,13 +261,13 @@ pub struct Events {
 }
 
 impl Iterator for Events {
-    type Item = Result<Vec<Event>, ExportError>;
+    type Item = Result<Vec<Event>, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
         Some(match batch {
-            Ok(batch) => read_events(&batch).map_err(ExportError::rows(&self.path)),
-            Err(source) => Err(ExportError::Arrow { path: self.path.clone(), source }),
+            Ok(batch) => read_events(&batch).map_err(StoreError::rows(&self.path)),
+            Err(source) => Err(StoreError::Arrow { path: self.path.clone(), source }),
         })
     }
 }
@@ -304,25 +304,25 @@ pub struct Rows<R> {
 }
 
 impl<R: Row> Iterator for Rows<R> {
-    type Item = Result<Vec<R>, ExportError>;
+    type Item = Result<Vec<R>, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
         Some(match batch {
-            Ok(batch) => R::from_batch(&batch).map_err(ExportError::rows(&self.path)),
-            Err(source) => Err(ExportError::Arrow { path: self.path.clone(), source }),
+            Ok(batch) => R::from_batch(&batch).map_err(StoreError::rows(&self.path)),
+            Err(source) => Err(StoreError::Arrow { path: self.path.clone(), source }),
         })
     }
 }
 
 /// A reader of a file that may be foreign.
-fn reader(path: &Path, rows_at_once: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, ExportError> {
+fn reader(path: &Path, rows_at_once: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
     bounded_parquet::open(open(path)?, rows_at_once, Nesting::Refused)
-        .map_err(|why| ExportError::Unreadable { path: path.to_owned(), why: why.to_string() })
+        .map_err(|why| StoreError::Unreadable { path: path.to_owned(), why: why.to_string() })
 }
 
-fn open(path: &Path) -> Result<File, ExportError> {
-    source::open(path, FILE_BYTES_MAX).map_err(ExportError::disk("open", path))
+fn open(path: &Path) -> Result<File, StoreError> {
+    source::open(path, FILE_BYTES_MAX).map_err(StoreError::disk("open", path))
 }
 
 /// The pairs of our own.
@@ -356,10 +356,7 @@ fn properties<R: Row>(limits: &Limits, metadata: &[(String, String)]) -> WriterP
     R::columns().iter().fold(builder, encode).build()
 }
 
-fn start_joined(
-    first: &ParquetMetaData,
-    path: &Path,
-) -> Result<SerializedFileWriter<WholeFile>, ExportError> {
+fn start_joined(first: &ParquetMetaData, path: &Path) -> Result<SerializedFileWriter<WholeFile>, StoreError> {
     let metadata = first.file_metadata();
     let properties = WriterProperties::builder()
         .set_created_by(metadata.created_by().unwrap_or_default().to_owned())
@@ -367,7 +364,7 @@ fn start_joined(
         .build();
     let schema = metadata.schema_descr().root_schema_ptr();
     SerializedFileWriter::new(WholeFile::create(path)?, schema, Arc::new(properties))
-        .map_err(ExportError::parquet(path))
+        .map_err(StoreError::parquet(path))
 }
 
 fn copy_groups(

@@ -3,7 +3,7 @@
 //! Names may be foreign, such as the prefix in a fetched `run.json`. The directory itself is the user's choice and may be a
 //! link; it is opened once, so renaming or replacing it later has no effect.
 
-use crate::error::ExportError;
+use crate::error::StoreError;
 use crate::file::WholeFile;
 use crate::names::check_name;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, unlinkat};
@@ -26,10 +26,10 @@ impl Folder {
     ///
     /// # Errors
     /// When it does not exist, or is not a directory.
-    pub fn open(path: &Path) -> Result<Self, ExportError> {
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
         let of = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let directory = rustix::fs::open(of, OPEN, Mode::empty());
-        let directory = directory.map_err(|error| ExportError::disk("open", path)(error.into()))?;
+        let directory = directory.map_err(|error| StoreError::disk("open", path)(error.into()))?;
         Ok(Self { path: path.to_owned(), directory: Arc::new(directory) })
     }
 
@@ -37,8 +37,8 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn make(path: &Path) -> Result<Self, ExportError> {
-        std::fs::create_dir_all(path).map_err(ExportError::disk("create", path))?;
+    pub fn make(path: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(path).map_err(StoreError::disk("create", path))?;
         Self::open(path)
     }
 
@@ -46,14 +46,14 @@ impl Folder {
     ///
     /// # Errors
     /// When the name is a path, or an existing entry of that name is not a directory; a link to one is not either.
-    pub fn within(&self, name: &str) -> Result<Self, ExportError> {
+    pub fn within(&self, name: &str) -> Result<Self, StoreError> {
         let path = self.place(name)?;
         let made = match mkdirat(&*self.directory, name, Mode::from_raw_mode(0o777)) {
             Err(Errno::EXIST) => Ok(()),
             other => other,
         };
         let opened = made.and_then(|()| self.beneath(name, OPEN, Mode::empty()));
-        let directory = opened.map_err(|error| ExportError::disk("create", &path)(error.into()))?;
+        let directory = opened.map_err(|error| StoreError::disk("create", &path)(error.into()))?;
         Ok(Self { path, directory: Arc::new(directory) })
     }
 
@@ -61,7 +61,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the name is a path, or the file cannot be created.
-    pub fn create(&self, name: &str) -> Result<WholeFile, ExportError> {
+    pub fn create(&self, name: &str) -> Result<WholeFile, StoreError> {
         self.place(name)?;
         WholeFile::within(self, name)
     }
@@ -73,10 +73,10 @@ impl Folder {
     }
 
     /// The directory and the name of a file.
-    pub(crate) fn of_file(path: &Path) -> Result<(Self, String), ExportError> {
+    pub(crate) fn of_file(path: &Path) -> Result<(Self, String), StoreError> {
         let name = path.file_name().and_then(|name| name.to_str());
         let name =
-            name.ok_or_else(|| ExportError::disk("create", path)(io::ErrorKind::InvalidFilename.into()))?;
+            name.ok_or_else(|| StoreError::disk("create", path)(io::ErrorKind::InvalidFilename.into()))?;
         Ok((Self::open(path.parent().unwrap_or_else(|| Path::new(".")))?, name.to_owned()))
     }
 
@@ -85,7 +85,7 @@ impl Folder {
     }
 
     /// A newly created file: an existing one is removed first, also a link.
-    pub(crate) fn new_file(&self, name: &str) -> Result<File, ExportError> {
+    pub(crate) fn new_file(&self, name: &str) -> Result<File, StoreError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
         let mut opened = self.beneath(name, flags, mode);
@@ -93,7 +93,7 @@ impl Folder {
             opened = unlinkat(&*self.directory, name, AtFlags::empty())
                 .and_then(|()| self.beneath(name, flags, mode));
         }
-        let failed = |error: Errno| ExportError::disk("create", &self.path.join(name))(error.into());
+        let failed = |error: Errno| StoreError::disk("create", &self.path.join(name))(error.into());
         Ok(File::from(opened.map_err(failed)?))
     }
 
@@ -107,7 +107,7 @@ impl Folder {
         }
     }
 
-    fn place(&self, name: &str) -> Result<PathBuf, ExportError> {
+    fn place(&self, name: &str) -> Result<PathBuf, StoreError> {
         check_name(name)?;
         Ok(self.path.join(name))
     }

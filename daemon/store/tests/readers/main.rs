@@ -6,11 +6,11 @@
 use common::clock::MonoNs;
 use common::id::RequestId;
 use common::reply_event::EventKind;
-use export::parquet::{Limits, PartWriter, concat};
 use record::{Request, Row, Token};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use store::parquet::{Limits, PartWriter, concat};
 
 #[test]
 fn other_programs_read_the_same() {

@@ -1,52 +1,39 @@
-//! Feeds stored requests and events to an analysis: one thread reads and decodes, the other computes.
+//! Reads stored requests and events for an analysis: one thread reads and decodes, the caller's computes.
 //!
 //! Events are read as far as the requests read so far need them, so that little of either is buffered.
 
-use crate::error::ExportError;
+use crate::error::StoreError;
 use crate::parquet::{Events, events, rows};
-use metric::{Analysis, Event};
-use record::Request;
+use record::{Event, Request};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-/// Feeds the selected requests of these files and all events, each in order.
+/// Passes on the requests of these files and all events, each in order.
 ///
 /// # Errors
-/// When a file cannot be read; what precedes the failure has been fed.
+/// When a file cannot be read; what precedes the failure has been passed on.
 ///
 /// # Panics
 /// Never: reading does not panic.
-pub fn feed(
-    analysis: &mut Analysis,
-    requests: &[PathBuf],
-    tokens: &[PathBuf],
-    wanted: impl Fn(&Request) -> bool,
-) -> Result<(), ExportError> {
+pub fn feed(requests: &[PathBuf], tokens: &[PathBuf], mut take: impl FnMut(Batch)) -> Result<(), StoreError> {
     std::thread::scope(|scope| {
         let (to, from) = sync_channel(QUEUE);
         let reader = scope.spawn(move || read(requests, tokens, &to));
-        for batch in from {
-            match batch {
-                Batch::Requests(requests) => {
-                    requests
-                        .iter()
-                        .filter(|request| wanted(request))
-                        .for_each(|request| analysis.request(request));
-                }
-                Batch::Events(events) => analysis.events(&events),
-            }
-        }
+        from.into_iter().for_each(&mut take);
         reader.join().expect("reading does not panic")
     })
 }
 
 /// A batch of rows.
-enum Batch {
+#[derive(Clone, Debug)]
+pub enum Batch {
+    /// Requests.
     Requests(Vec<Request>),
+    /// Events, of these requests or of later ones.
     Events(Vec<Event>),
 }
 
-fn read(requests: &[PathBuf], tokens: &[PathBuf], to: &SyncSender<Batch>) -> Result<(), ExportError> {
+fn read(requests: &[PathBuf], tokens: &[PathBuf], to: &SyncSender<Batch>) -> Result<(), StoreError> {
     let mut events = Ahead { files: tokens.iter(), open: None, read: 0 };
     let (mut wanted, mut all) = (0, 0);
     for path in requests {
@@ -55,7 +42,7 @@ fn read(requests: &[PathBuf], tokens: &[PathBuf], to: &SyncSender<Batch>) -> Res
             all += batch.len();
             if all > REQUESTS_MAX {
                 let why = format!("it has more than {REQUESTS_MAX} requests");
-                return Err(ExportError::Unreadable { path: path.clone(), why });
+                return Err(StoreError::Unreadable { path: path.clone(), why });
             }
             wanted += batch.iter().map(|request| u64::from(request.events)).sum::<u64>();
             to.send(Batch::Requests(batch)).ok();
@@ -80,7 +67,7 @@ struct Ahead<'a> {
 }
 
 impl Ahead<'_> {
-    fn next(&mut self) -> Result<Option<Vec<Event>>, ExportError> {
+    fn next(&mut self) -> Result<Option<Vec<Event>>, StoreError> {
         loop {
             if let Some(batch) = self.open.as_mut().and_then(Iterator::next) {
                 let batch = batch?;

@@ -20,9 +20,9 @@ use std::sync::Mutex;
 
 /// The directory of all runs, which belongs to one daemon at a time.
 #[derive(Debug)]
-pub struct Store {
+pub struct RunDirs {
     runs: PathBuf,
-    /// Held as long as the store is open.
+    /// Held as long as this value lives.
     _lock: fs::File,
     known: Mutex<BTreeMap<String, Known>>,
 }
@@ -61,8 +61,8 @@ pub struct Started {
     pub replays: bool,
 }
 
-impl Store {
-    /// The store below a state directory, made if it is not there.
+impl RunDirs {
+    /// The run directories below a state directory, made if it is not there.
     ///
     /// # Errors
     /// When it can't be made, or another daemon uses it.
@@ -76,16 +76,16 @@ impl Store {
             fs::set_permissions(folder, fs::Permissions::from_mode(OWNER_ONLY))
                 .with_context(|| format!("failed to keep others out of `{}`", folder.display()))?;
         }
-        let store = Self { runs, _lock: lock, known: Mutex::default() };
-        let entries = fs::read_dir(&store.runs)
-            .with_context(|| format!("failed to read `{}`", store.runs.display()))?;
+        let dirs = Self { runs, _lock: lock, known: Mutex::default() };
+        let entries =
+            fs::read_dir(&dirs.runs).with_context(|| format!("failed to read `{}`", dirs.runs.display()))?;
         for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
-            if let Some(run) = store.get(&name) {
+            if let Some(run) = dirs.get(&name) {
                 run.shut();
-                store.refresh(&name);
+                dirs.refresh(&name);
             }
         }
-        Ok(store)
+        Ok(dirs)
     }
 
     /// The lock on a state directory, which the kernel releases when the process ends.
@@ -390,26 +390,26 @@ mod tests {
     #[test]
     fn names_that_are_paths_lead_nowhere() {
         let state = tempfile::tempdir().unwrap();
-        let store = Store::open(state.path()).unwrap();
-        let run = store.create("0123456789ab").unwrap();
+        let dirs = RunDirs::open(state.path()).unwrap();
+        let run = dirs.create("0123456789ab").unwrap();
         fs::write(run.path().join("run.json"), "{}").unwrap();
         assert!(run.file("run.json").is_some(), "a file of the run");
         for name in ["../../../etc/passwd", "plan.json", "spool", "/etc/passwd", ""] {
             assert!(run.file(name).is_none(), "{name} is not for clients");
             assert!(run.input(name).is_none(), "{name} is no input");
         }
-        assert!(store.get("../runs/0123").is_none(), "a path is no run id");
-        assert!(store.get("0123456789ab").is_some(), "the run");
+        assert!(dirs.get("../runs/0123").is_none(), "a path is no run id");
+        assert!(dirs.get("0123456789ab").is_some(), "the run");
     }
 
     #[test]
     fn a_state_directory_belongs_to_one_daemon() {
         let state = tempfile::tempdir().unwrap();
-        let store = Store::open(state.path()).unwrap();
-        let refused = format!("{:#}", Store::open(state.path()).unwrap_err());
+        let dirs = RunDirs::open(state.path()).unwrap();
+        let refused = format!("{:#}", RunDirs::open(state.path()).unwrap_err());
         assert!(refused.contains("another aiperfd uses"), "{refused}");
-        drop(store);
-        Store::open(state.path()).unwrap();
+        drop(dirs);
+        RunDirs::open(state.path()).unwrap();
     }
 
     #[test]
@@ -417,13 +417,13 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         fs::set_permissions(state.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(state.path().join("runs/0123456789ab")).unwrap();
-        let store = Store::open(state.path()).unwrap();
-        for folder in [state.path().to_owned(), store.runs.clone(), store.runs.join("0123456789ab")] {
+        let dirs = RunDirs::open(state.path()).unwrap();
+        for folder in [state.path().to_owned(), dirs.runs.clone(), dirs.runs.join("0123456789ab")] {
             let mode = folder.metadata().unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, OWNER_ONLY, "{}", folder.display());
         }
-        assert_eq!(store.usage(0).0, 1, "a run without an owner is root's");
-        assert_eq!(store.usage(1000), (0, 0), "and no other user's");
+        assert_eq!(dirs.usage(0).0, 1, "a run without an owner is root's");
+        assert_eq!(dirs.usage(1000), (0, 0), "and no other user's");
     }
 
     #[test]

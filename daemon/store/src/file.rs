@@ -1,6 +1,6 @@
 //! Writes files atomically: to a temporary name next to the target, made durable, then renamed.
 
-use crate::error::ExportError;
+use crate::error::StoreError;
 use crate::folder::Folder;
 use rustix::fs::{AtFlags, renameat, unlinkat};
 use std::collections::BTreeMap;
@@ -26,13 +26,13 @@ impl WholeFile {
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn create(path: &Path) -> Result<Self, ExportError> {
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
         let (folder, name) = Folder::of_file(path)?;
         Self::within(&folder, &name)
     }
 
     /// Starts a file in a folder.
-    pub(crate) fn within(folder: &Folder, name: &str) -> Result<Self, ExportError> {
+    pub(crate) fn within(folder: &Folder, name: &str) -> Result<Self, StoreError> {
         let temporary = format!("{name}.tmp");
         let file = folder.new_file(&temporary)?;
         let place = unfinished().add(Arc::clone(folder.directory()), temporary.clone());
@@ -47,7 +47,7 @@ impl WholeFile {
     ///
     /// # Panics
     /// Never: the file is open until it is finished or dropped.
-    pub fn finish(mut self) -> Result<PathBuf, ExportError> {
+    pub fn finish(mut self) -> Result<PathBuf, StoreError> {
         let out = self.out.take().expect("open until finished");
         let directory = self.folder.directory();
         let result = out
@@ -60,7 +60,7 @@ impl WholeFile {
         let path = self.folder.path().join(&self.name);
         if let Err(source) = result {
             self.remove();
-            return Err(ExportError::disk("write", &path)(source));
+            return Err(StoreError::disk("write", &path)(source));
         }
         unfinished().files.remove(&self.place);
         Ok(path)

@@ -1,0 +1,248 @@
+//! Builds the full report: both views, intervals, phases, errors, server metrics, AIPerf's tables, and the verdict.
+
+use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
+use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label};
+use crate::artifacts::Artifacts;
+use crate::json::NOT_STEADY;
+use common::clock::RealNs;
+use metric::server::Twin;
+use metric::{Group, MetricResult, Report, Stat, Steady};
+use record::{Run, Streamed};
+
+/// The full report of a run.
+#[must_use]
+pub fn full(artifacts: &Artifacts<'_>) -> Document {
+    let report = artifacts.report;
+    let views = views(artifacts);
+    let groups = GROUPS.iter().map(|group| group_table(report, *group)).collect::<Vec<_>>();
+    let too_few = std::iter::once(&views).chain(&groups).any(Table::has_too_few_samples).then(|| {
+        let text = "Too few samples for this percentile: another run may well differ.".to_owned();
+        Note { topic: Topic::TooFewSamples, text }
+    });
+    let mut sections = tables([views, intervals(report), phases(report), steady(report)]);
+    sections.extend((!report.errors.is_empty()).then(|| Section::Failures(Failures::of(report))));
+    sections.extend(tables([server(artifacts)]));
+    sections.extend(tables(groups));
+    sections.extend(tables(gpus::tables(artifacts)));
+    sections.extend(accepted_drafts(report).map(Section::Figures));
+    let steady_note = artifacts.settings.steady_state.then(|| steady_note(report));
+    let notes = steady_note.into_iter().chain(streams(artifacts.run)).chain(too_few);
+    sections.extend(notes.map(Section::Note));
+    Document { head: head(artifacts), sections, verdict: artifacts.run.verdict.clone() }
+}
+
+/// The tables that have rows.
+fn tables(all: impl IntoIterator<Item = Table>) -> Vec<Section> {
+    all.into_iter().filter(|table| !table.rows.is_empty()).map(Section::Table).collect()
+}
+
+/// Client, kernel, the difference between them, and the server's own metrics.
+fn views(artifacts: &Artifacts<'_>) -> Table {
+    let report = artifacts.report;
+    let mut table = table_of_views("aiperfd | Client View and Kernel View", &LATENCY_STATS);
+    for Latency { label, client, kernel, added } in LATENCIES {
+        let rows = [("client", report.get(client)), ("kernel", report.get(kernel))];
+        let mut label = Some(*label);
+        for (view, result) in rows {
+            let Some(result) = result else { continue };
+            let names = [label.take().unwrap_or_default(), view].map(Cell::text);
+            table.row(names.into_iter().chain(LATENCY_STATS.map(|stat| Cell::stat(result, stat))));
+        }
+        if let Some(added) = report.get(added) {
+            let numbers = LATENCY_STATS.map(|stat| Cell::stat(added, stat));
+            table.row(["", "added"].map(Cell::text).into_iter().chain(numbers));
+        }
+        if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
+            let numbers = LATENCY_STATS.map(|stat| of_histogram(server, stat, 1e3));
+            table.row(["", "server"].map(Cell::text).into_iter().chain(numbers));
+        }
+    }
+    for tag in RATES {
+        if let Some(result) = report.get(tag) {
+            table.row([label(result), Cell::text(""), Cell::stat(result, Stat::Avg)]);
+        }
+    }
+    table
+}
+
+/// A table of latencies by who measured them.
+fn table_of_views(title: &str, stats: &[Stat]) -> Table {
+    let stats = stats.iter().map(|stat| (stat.name(), Side::Right));
+    let columns = [("Metric", Side::Right), ("View", Side::Left)].into_iter().chain(stats);
+    Table::new(title, &columns.collect::<Vec<_>>())
+}
+
+/// The confidence intervals of the first table's metrics.
+fn intervals(report: &Report) -> Table {
+    let mut table = table_of_views("aiperfd | 95% Confidence Intervals", &INTERVAL_STATS);
+    for Latency { label, client, kernel, .. } in LATENCIES {
+        for (view, tag) in [("client", client), ("kernel", kernel)] {
+            let Some(result) = report.get(tag) else { continue };
+            let cells = INTERVAL_STATS.map(|stat| {
+                let ends = result.stats.interval(stat);
+                ends.map(|(low, high)| Cell::Interval(low.get(), high.get()))
+            });
+            if cells.iter().any(Option::is_some) {
+                let cells = cells.map(|cell| cell.unwrap_or_else(|| Cell::text(TOO_FEW)));
+                table.row([*label, view].map(Cell::text).into_iter().chain(cells));
+            }
+        }
+    }
+    table
+}
+
+/// The measured phases in columns, if there are several.
+fn phases(report: &Report) -> Table {
+    let columns = PHASE_NUMBERS.map(|(label, ..)| (label, Side::Right));
+    let counts = [("Phase", Side::Left), ("Requests", Side::Right), ("Failed", Side::Right)];
+    let columns = counts.into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | Phases", &columns);
+    let measured = report.phases.iter().filter(|phase| phase.profiling_index.is_some());
+    let measured = measured.collect::<Vec<_>>();
+    for phase in measured.iter().filter(|_| measured.len() > 1) {
+        let numbers = PHASE_NUMBERS.map(|(_, tag, stat)| {
+            let result = phase.results.iter().find(|result| result.metric.tag == tag);
+            result.map_or(Cell::Absent, |result| Cell::stat(result, stat))
+        });
+        let counts = [Cell::text(&phase.name), Cell::Count(phase.requests), Cell::Count(phase.failed)];
+        table.row(counts.into_iter().chain(numbers));
+    }
+    table
+}
+
+/// The main metrics of the run's steady state.
+fn steady(report: &Report) -> Table {
+    let mut table = Table::of_stats("aiperfd | Steady State", &STATS);
+    let latencies = LATENCIES.iter().flat_map(|view| [view.client, view.kernel]);
+    for tag in latencies.chain(RATES.iter().copied()).chain(["effective_concurrency"]) {
+        let results = report.steady.iter().flat_map(|steady| &steady.slice.results);
+        if let Some(result) = results.into_iter().find(|result| result.metric.tag == tag) {
+            let numbers = STATS.map(|stat| Cell::stat(result, stat));
+            table.row([label(result)].into_iter().chain(numbers));
+        }
+    }
+    table
+}
+
+/// The share of verifications by number of accepted draft tokens; eight and more together, as in AIPerf.
+fn accepted_drafts(report: &Report) -> Option<Figures> {
+    let drafts = &report.accepted_drafts;
+    let all = metric::float(drafts.values().sum::<u64>());
+    let most = *drafts.keys().next_back()?;
+    let share = |name: String, count: u64| (name, Cell::Percent(metric::float(count) / all * 100.0));
+    let single = 0..=most.min(MOST_ACCEPTED - 1);
+    let mut figures = single
+        .map(|accepted| share(accepted.to_string(), drafts.get(&accepted).copied().unwrap_or(0)))
+        .collect::<Vec<_>>();
+    if most >= MOST_ACCEPTED {
+        figures.push(share(
+            format!(">={MOST_ACCEPTED}"),
+            drafts.range(MOST_ACCEPTED..).map(|(_, count)| count).sum(),
+        ));
+    }
+    Some(Figures { title: Some("Accepted drafts per step (% of steps)".to_owned()), figures })
+}
+
+/// A description of the steady state, or that there is none.
+fn steady_note(report: &Report) -> Note {
+    let text = match &report.steady {
+        None => format!("Steady state: none; {NOT_STEADY}."),
+        Some(Steady { slice, in_flight, requests, startup, drain }) => {
+            let seconds = |from: RealNs, to: RealNs| metric::float(to.0.saturating_sub(from.0)) / 1e9;
+            format!(
+                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It \
+                 includes the {requests} requests that started in it; {startup} of the ramp-up and {drain} of the drain \
+                 are left out.",
+                seconds(report.begin, slice.begin),
+                seconds(report.begin, slice.end),
+            )
+        }
+    };
+    Note { topic: Topic::SteadyState, text }
+}
+
+/// Metrics that only the server has.
+fn server(artifacts: &Artifacts<'_>) -> Table {
+    let mut table = Table::of_stats("aiperfd | Server Metrics", &SERVER_STATS);
+    for (known, series) in from_server(artifacts, Twin::None) {
+        let is_histogram = series.get("count").is_some();
+        let numbers = SERVER_STATS.map(|stat| {
+            if is_histogram {
+                return of_histogram(series, stat, 1e3);
+            }
+            Cell::number(series.get(stat.name()))
+        });
+        let unit = if is_histogram { " (ms)" } else { "" };
+        table.row([Cell::Text(format!("{}{unit}", known.label))].into_iter().chain(numbers));
+    }
+    table
+}
+
+/// Exporters that did not receive everything.
+fn streams(run: &Run) -> impl Iterator<Item = Note> {
+    let missed = run.streamed.iter().filter(|to| to.failed > 0 || to.dropped > 0);
+    missed.map(|Streamed { to, succeeded, failed, dropped, problem }| {
+        let why = problem.as_ref().map(|why| format!(" (the last: {why})")).unwrap_or_default();
+        let text = format!(
+            "Streamed to the {to}: {dropped} dropped, {failed} of {} exports failed{why}. The files are complete.",
+            failed + succeeded
+        );
+        Note { topic: Topic::Stream, text }
+    })
+}
+
+/// Whether it is a curve of tokens or first tokens that no request produced: AIPerf's files have it as 0.
+fn is_of_nothing(result: &MetricResult) -> bool {
+    matches!(result.metric.group, Group::Effective | Group::Active)
+        && result.stats.get(Stat::Max).is_some_and(|most| most.get() == 0.0)
+}
+
+/// The metrics of one of AIPerf's tables.
+fn group_table(report: &Report, (group, title): (Group, &str)) -> Table {
+    let mut table = Table::of_stats(title, &STATS);
+    if group == Group::HttpTrace && !report.show_trace_timing {
+        return table;
+    }
+    let is_shown = |result: &&MetricResult| result.metric.group == group && !is_of_nothing(result);
+    let mut results = report.results.iter().filter(is_shown).collect::<Vec<_>>();
+    results.sort_by_key(|result| result.metric.order.unwrap_or(u32::MAX));
+    for result in results {
+        table.row([label(result)].into_iter().chain(STATS.map(|stat| Cell::stat(result, stat))));
+    }
+    table
+}
+
+const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50, Stat::Std];
+
+/// From this number on, accepted draft tokens are shown together.
+const MOST_ACCEPTED: u32 = 8;
+
+const INTERVAL_STATS: [Stat; 4] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
+
+/// Shown instead of an interval.
+const TOO_FEW: &str = "too few";
+
+const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];
+
+const PHASE_NUMBERS: [(&str, &str, Stat); 6] = [
+    ("Requests/s", "request_throughput", Stat::Avg),
+    ("Output tokens/s", "output_token_throughput", Stat::Avg),
+    ("TTFT p50 (ms)", "time_to_first_token", Stat::P50),
+    ("TTFT p99 (ms)", "time_to_first_token", Stat::P99),
+    ("Kernel TTFT p99 (ms)", "kernel_time_to_first_token", Stat::P99),
+    ("Latency p99 (ms)", "request_latency", Stat::P99),
+];
+
+const RATES: &[&str] = &["output_token_throughput", "request_throughput"];
+
+const GROUPS: &[(Group, &str)] = &[
+    (Group::HttpTrace, "aiperfd | LLM Metrics: HTTP Trace Timing"),
+    (Group::Effective, "aiperfd | LLM Metrics: Effective"),
+    (Group::Active, "aiperfd | LLM Metrics: Active"),
+    (Group::Usage, "aiperfd | LLM Metrics: Usage"),
+    (Group::Kernel, "aiperfd | LLM Metrics: Kernel"),
+    (Group::Client, "aiperfd | LLM Metrics: Client"),
+    (Group::SpecDecode, "aiperfd | LLM Metrics: Spec Decode"),
+    (Group::Main, "aiperfd | LLM Metrics"),
+    (Group::Gpu, "aiperfd | GPU Energy by Request and Gap"),
+];

@@ -1,0 +1,84 @@
+//! Builds the overview: the latencies, throughputs and lengths, failures, exports, and the verdict.
+
+use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
+use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, head};
+use crate::artifacts::Artifacts;
+use metric::server::Twin;
+use metric::{Report, Stat};
+use record::{Run, Streamed};
+
+/// The overview of a run.
+#[must_use]
+pub fn overview(artifacts: &Artifacts<'_>) -> Document {
+    let report = artifacts.report;
+    let latencies = latencies(artifacts);
+    let too_few = latencies.has_too_few_samples().then(|| {
+        let text = "too few requests for this percentile: another run may well differ".to_owned();
+        Note { topic: Topic::TooFewSamples, text }
+    });
+    let table = Some(latencies).filter(|table| !table.rows.is_empty()).map(Section::Table);
+    let sections = table.into_iter().chain(totals(report).map(Section::Figures));
+    let sections = sections.chain((report.failed > 0).then(|| Section::Failures(Failures::of(report))));
+    let sections = sections.chain(exports(artifacts.run).map(Section::Note));
+    Document {
+        head: head(artifacts),
+        sections: sections.chain(too_few.map(Section::Note)).collect(),
+        verdict: artifacts.run.verdict.clone(),
+    }
+}
+
+/// The available latencies, from kernel timestamps if there are any, with the client's overhead.
+fn latencies(artifacts: &Artifacts<'_>) -> Table {
+    let report = artifacts.report;
+    let kernel = LATENCIES.iter().any(|view| report.get(view.kernel).is_some());
+    let whose = if kernel { "Measured by the kernel" } else { "Measured by the client" };
+    let columns = LATENCY_STATS.map(|stat| (stat.name(), Side::Right));
+    let columns = [(whose, Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("", &columns);
+    for Latency { label, client, kernel, added } in LATENCIES {
+        let Some(result) = report.get(kernel).or_else(|| report.get(client)) else { continue };
+        table.row([Cell::text(*label)].into_iter().chain(LATENCY_STATS.map(|stat| Cell::stat(result, stat))));
+        if let Some(added) = report.get(added) {
+            let numbers = LATENCY_STATS.map(|stat| Cell::stat(added, stat));
+            table.row([Cell::Detail("added by the client")].into_iter().chain(numbers));
+        }
+        if let Some((_, server)) = from_server(artifacts, Twin::Client(client)).next() {
+            let numbers = LATENCY_STATS.map(|stat| of_histogram(server, stat, 1e3));
+            table.row([Cell::Detail("by the server's metrics")].into_iter().chain(numbers));
+        }
+    }
+    table
+}
+
+/// Throughputs and lengths.
+fn totals(report: &Report) -> impl Iterator<Item = Figures> {
+    let of = |tag: &str, stat: Stat| report.stat(tag, stat).map(|value| value.get());
+    let with = |parts: &[(&str, Option<f64>)]| {
+        let known = parts.iter().filter(|(_, value)| value.is_some());
+        let figures = known.map(|(label, value)| ((*label).to_owned(), Cell::number(*value)));
+        Figures { title: None, figures: figures.collect() }
+    };
+    let completed = report.get("request_latency").or_else(|| report.get("kernel_request_latency"));
+    let rates = with(&[
+        ("Requests/s", completed.and_then(|_| of("request_throughput", Stat::Avg))),
+        ("Output tokens/s", of("output_token_throughput", Stat::Avg)),
+        ("In flight", completed.and_then(|_| of("effective_concurrency", Stat::Avg))),
+    ]);
+    let lengths = with(&[
+        ("Tokens per request: in", of("input_sequence_length", Stat::Avg)),
+        ("out", of("output_sequence_length", Stat::Avg)),
+    ]);
+    [rates, lengths].into_iter().filter(|line| !line.figures.is_empty())
+}
+
+/// Exporters that did not receive everything.
+fn exports(run: &Run) -> impl Iterator<Item = Note> {
+    let missed = run.streamed.iter().filter(|export| export.failed > 0 || export.dropped > 0);
+    // The counts come first: an address may be of any length.
+    missed.map(|Streamed { to, succeeded, failed, dropped, .. }| {
+        let all = failed + succeeded;
+        let text =
+            format!("{dropped} dropped, {failed} of {all} exports failed: {to}; the files are complete");
+        Note { topic: Topic::Stream, text }
+    })
+}
