@@ -4,7 +4,7 @@
 use super::deadlines::Deadlines;
 use super::job::Jobs;
 use super::memory::Memory;
-use super::pacer::{Due, Pacer, Stop};
+use super::pacer::{Pacer, Stop};
 use super::pool::Pool;
 use super::reach::Reaches;
 use super::stamps::Stamper;
@@ -159,14 +159,12 @@ impl Worker {
             self.land(now);
         }
         while self.has_room() {
-            match self.pacer.next(now) {
-                Due::Request(prepared, due) => self.start_request(prepared, due),
-                Due::Nothing => return,
-                Due::Starved => {
-                    self.reporter.counters().count(Counter::Starved, 1);
-                    return;
-                }
-            }
+            let Some(due) = self.pacer.next(now) else { return };
+            let Some(prepared) = self.pacer.take(due, now) else {
+                self.reporter.counters().count(Counter::Starved, 1);
+                return;
+            };
+            self.start_request(prepared, due.at());
         }
     }
 

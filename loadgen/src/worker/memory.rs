@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 /// Memory of responses, over all connections.
 pub(super) struct Memory {
-    connections: u64,
-    /// What connections hold of what is not whole.
+    /// What connections hold of what is not whole, and may hold.
     partial: usize,
-    /// Bytes of responses that sessions go on with, or of jobs.
+    partial_max: u64,
+    /// Bytes of responses that sessions go on with, or of jobs; and how many that may be.
     kept: u64,
+    kept_max: u64,
     exceeded: Arc<Exceeded>,
 }
 
 impl Memory {
     /// None, for so many connections.
     pub(super) const fn new(connections: u64, exceeded: Arc<Exceeded>) -> Self {
-        Self { connections, partial: 0, kept: 0, exceeded }
+        let partial_max = bounds::partial_bytes(connections);
+        Self { partial: 0, partial_max, kept: 0, kept_max: bounds::answer_bytes(connections), exceeded }
     }
 
     /// A connection may hold more or less of what is not whole.
@@ -48,13 +50,13 @@ impl Memory {
     /// Whether more is held of what is not whole than may be.
     #[inline]
     pub(super) const fn holds_too_much(&self) -> bool {
-        self.partial as u64 > bounds::partial_bytes(self.connections)
+        self.partial as u64 > self.partial_max
     }
 
     /// Whether more is kept for sessions than may be.
     #[inline]
     pub(super) const fn keeps_too_much(&self) -> bool {
-        self.kept > bounds::answer_bytes(self.connections)
+        self.kept > self.kept_max
     }
 
     /// Counts what was left out.

@@ -57,14 +57,13 @@ pub(super) struct Stop {
     has_cancelled: bool,
 }
 
-/// What is to be sent at a moment.
+/// What is to be sent at a moment, and when it was due.
+#[derive(Clone, Copy)]
 pub(super) enum Due {
-    /// This request, which was due then.
-    Request(Prepared, MonoNs),
-    /// Nothing.
-    Nothing,
-    /// A request that the composer has not made yet.
-    Starved,
+    /// The first turn of a session.
+    Start(MonoNs),
+    /// A later turn, which the composer has made.
+    Turn(MonoNs),
 }
 
 impl Pacer {
@@ -164,26 +163,43 @@ impl Pacer {
         self.schedule.may_prefill(self.prefilling)
     }
 
-    /// What is to be sent now.
+    /// What is to be sent now, if anything is.
     #[inline]
-    pub(super) fn next(&mut self, now: MonoNs) -> Due {
-        if let Some(due) = self.turns.next_due().and_then(|due| self.schedule.turn_from(due))
-            && due <= now
-            && let Some(prepared) = self.turns.pop()
-        {
-            self.schedule.take_turn();
-            return Due::Request(prepared, due);
+    pub(super) fn next(&self, now: MonoNs) -> Option<Due> {
+        let turn = self.turns.next_due().and_then(|due| self.schedule.turn_from(due));
+        match turn.filter(|due| *due <= now) {
+            Some(due) => Some(Due::Turn(due)),
+            None => self.schedule.start_by(now).map(Due::Start),
         }
-        let Some(due) = self.schedule.start_by(now) else { return Due::Nothing };
-        let Ok(prepared) = self.queue.ready.pop() else {
-            if self.queue.ready.is_abandoned() {
-                // The composer can't go on, and reports why itself.
-                self.schedule.end(now);
+    }
+
+    /// Takes what is to be sent; `None` if the composer has not made it yet.
+    #[inline]
+    pub(super) fn take(&mut self, due: Due, now: MonoNs) -> Option<Prepared> {
+        match due {
+            Due::Turn(_) => {
+                let prepared = self.turns.pop()?;
+                self.schedule.take_turn();
+                Some(prepared)
             }
-            return Due::Starved;
-        };
-        self.schedule.take_start();
-        Due::Request(prepared, due)
+            Due::Start(_) => {
+                let Ok(prepared) = self.queue.ready.pop() else {
+                    self.starved(now);
+                    return None;
+                };
+                self.schedule.take_start();
+                Some(prepared)
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn starved(&mut self, now: MonoNs) {
+        if self.queue.ready.is_abandoned() {
+            // The composer can't go on, and reports why itself.
+            self.schedule.end(now);
+        }
     }
 
     /// Until when nothing is to be done unless something completes; `has_room` is whether a request could be sent.
@@ -373,6 +389,16 @@ impl Pacer {
             self.answer(Answer::over(prepared.session));
         }
         self.give_back(prepared.bytes);
+    }
+}
+
+impl Due {
+    /// When it was due.
+    #[inline]
+    pub(super) const fn at(self) -> MonoNs {
+        match self {
+            Self::Start(due) | Self::Turn(due) => due,
+        }
     }
 }
 
