@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn purposes_do_not_share_draws() {
-        use rand::Rng;
+        use rand::RngExt;
         let first = |root, purpose| generator(root, purpose).random::<u64>();
         assert_eq!(first(7, TEXT), first(7, TEXT), "same seed, same draws");
         assert_ne!(first(7, TEXT), first(7, OUTPUT_LENGTH), "another purpose");
