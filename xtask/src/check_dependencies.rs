@@ -50,7 +50,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
 /// Why a package may not be used.
 fn problem(package: &Package) -> Option<String> {
     let Package { name, version, source, license } = package;
-    if !source.as_ref().is_none_or(|source| source == CRATES_IO) {
+    if source.as_ref().is_some_and(|source| source != CRATES_IO) {
         return Some(format!("{name} {version} comes from {}", source.as_deref().unwrap_or_default()));
     }
     let license = license.as_deref().unwrap_or("no licence");

@@ -41,12 +41,8 @@ impl Worker {
         self.ring.connect(place, &self.pool.target(target).address);
     }
 
-    /// Makes a socket for a target at a place, and TLS if the target requires it.
-    fn connection_to(
-        &mut self,
-        place: u32,
-        target: u16,
-    ) -> Result<(SocketCookie, Option<Box<Tls>>), (Outcome, u32)> {
+    /// Makes a socket for a target at a place, and TLS if the target requires it; the error is how its request ends.
+    fn connection_to(&mut self, place: u32, target: u16) -> Result<Made, (Outcome, u32)> {
         let target = self.pool.target(target);
         let tls = target.tls.as_ref().map(|(config, name)| Tls::new(config, name).map(Box::new)).transpose();
         let Ok(tls) = tls else { return Err((Outcome::TlsFailed, 0)) };
@@ -206,6 +202,9 @@ impl Worker {
         }
     }
 }
+
+/// What a connection is made of, besides its place.
+type Made = (SocketCookie, Option<Box<Tls>>);
 
 fn errno(error: &io::Error) -> u32 {
     error.raw_os_error().map_or(0, i32::unsigned_abs)

@@ -20,7 +20,7 @@ use std::process::Command;
 
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {
-    let copy = Copy::of(project)?;
+    let copy = Scratch::of(project)?;
     let mut too_many = Vec::new();
     for addition in ADDITIONS {
         let touched = touched_by(addition, &copy.root)?;
@@ -110,12 +110,12 @@ fn shown(touched: &BTreeSet<&str>) -> String {
 }
 
 /// A copy of the last commit, which goes when it is dropped.
-struct Copy {
+struct Scratch {
     project: PathBuf,
     root: PathBuf,
 }
 
-impl Copy {
+impl Scratch {
     fn of(project: &Project) -> Result<Self> {
         let root = project.target.join("count-files-copy");
         let copy = Self { project: project.root.clone(), root };
@@ -138,7 +138,7 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for Scratch {
     fn drop(&mut self) {
         self.remove();
     }
