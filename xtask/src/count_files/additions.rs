@@ -209,7 +209,9 @@ impl Instruments for Throwaway {
 
 impl telemetry_out::Sink for Throwaway {
     fn finish(self: Box<Self>) -> Vec<Exports> {
-        vec![Exports { succeeded: self.0, ..Exports::new("throw-away sink".to_owned()) }]
+        let mut exports = Exports::new("throw-away sink".to_owned());
+        exports.succeeded = self.0;
+        vec![exports]
     }
 }
 "#,
