@@ -2,7 +2,7 @@
 
 use common::clock::DurationNs;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use spec::{Curve, Ramp};
 
 /// The offsets from the phase's start at which each of `places` places opens, growing: the first one at once, the last

@@ -10,8 +10,10 @@ mod audit_clients;
 mod bench;
 mod build;
 mod check_aarch64;
+mod check_dependencies;
 mod clients;
 mod clock;
+mod count_files;
 mod demo;
 mod dist;
 mod docs;
@@ -53,6 +55,8 @@ enum Command {
     Ebpf(ebpf::Args),
     /// Checks that the programs compile for 64-bit Arm.
     CheckAarch64,
+    /// Checks where the packages come from that the programs are made of, and their licences.
+    CheckDependencies,
     /// Measures a scripted server on this machine and shows the report.
     Demo(demo::Args),
     /// Installs what is missing, builds, and runs every test: as root the kernel's too.
@@ -61,6 +65,9 @@ enum Command {
     TestFresh(dist::Args),
     /// Checks the rules of this repository that no compiler checks.
     Tidy,
+    /// Adds an endpoint, a shape, a format, a sink and an observer to a copy of the last commit by their recipes, and holds how many
+    /// files each touches. Takes minutes at first.
+    CountFiles,
     /// Makes the documents, manual pages and completions that come from the code.
     Docs(docs::Args),
     /// Makes the packages, and tries them: see `cargo xtask dist --help`.
@@ -100,10 +107,12 @@ fn run(command: &Command) -> Result<()> {
         Command::Build(args) => build::run(&project, args),
         Command::Ebpf(args) => ebpf::run(&project, args),
         Command::CheckAarch64 => check_aarch64::run(&project),
+        Command::CheckDependencies => check_dependencies::run(&project),
         Command::Demo(args) => demo::run(&project, args),
         Command::Test => test::run(&project),
         Command::TestFresh(args) => dist::run_fresh(&project, args),
         Command::Tidy => tidy::run(&project),
+        Command::CountFiles => count_files::run(&project),
         Command::Dist(args) => dist::run(&project, args),
         Command::Docs(args) => docs::run(&project, args),
         Command::Bench(args) => bench::run(&project, args),

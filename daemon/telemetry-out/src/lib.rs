@@ -4,7 +4,7 @@
 //! event ──▶ queue.rs   bounded, drops its oldest ──▶ strategy/   one file per result domain
 //!  sender.rs                                            │
 //!                                                    sink.rs ──┬──▶ otlp.rs   OpenTelemetry's SDK ──▶ endpoint.rs
-//!                                                              │    spans.rs  in batches from a queue
+//!                                        what every sink is    │    spans.rs  in batches from a queue
 //!                                                              └──▶ mlflow/   one point per metric and second
 //! ```
 //!
@@ -23,8 +23,9 @@ mod spans;
 mod strategy;
 
 pub use endpoint::{Endpoint, EndpointError, Protocol};
-pub use otlp::OtlpError;
+pub use mlflow::LiveRun;
+pub use opentelemetry::KeyValue;
+pub use otlp::Collector;
 pub use provider::provider;
-pub use sender::{
-    Collector, Domains, Event, Exports, LiveRun, Sender, Server, Settings, Summary, USUAL_ROOM,
-};
+pub use sender::{Domains, Event, Exports, Sender, Server, Settings, Summary, USUAL_ROOM};
+pub use sink::{Destination, Instruments, Sink, SinkError, Span, Stream};

@@ -1,14 +1,14 @@
 //! Exports to an OpenTelemetry collector: metrics, which the SDK aggregates and sends every two seconds, and spans.
 
-use crate::endpoint::Protocol;
-use crate::sender::{Collector, Exports, key_values};
-use crate::sink::{Instruments, Sink, Span};
+use crate::endpoint::{Endpoint, Protocol};
+use crate::sender::{Exports, key_values};
+use crate::sink::{Destination, Instruments, Sink, SinkError, Span, Stream};
 use crate::spans::Spans;
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{MetricExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
@@ -20,19 +20,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// Why exporting cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum OtlpError {
-    /// The exporter could not be created.
-    #[error("failed to create an exporter")]
-    Exporter(#[from] ExporterBuildError),
-    /// A thread could not be started.
-    #[error("failed to start a thread")]
-    Thread(#[from] std::io::Error),
+/// An OpenTelemetry collector.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    /// Its address.
+    pub endpoint: Endpoint,
+    /// Resource attributes of the sender, by OpenTelemetry's names.
+    pub resource: Vec<(String, String)>,
 }
 
 /// The instruments of the OpenTelemetry SDK, created on first use.
-pub(crate) struct Otlp {
+struct Otlp {
     provider: SdkMeterProvider,
     meter: Meter,
     histograms: HashMap<String, Histogram<f64>>,
@@ -44,16 +42,18 @@ pub(crate) struct Otlp {
     _runtime: Option<Runtime>,
 }
 
+impl Destination for Collector {
+    fn open(mut self: Box<Self>, stream: &Stream) -> Result<Box<dyn Sink>, SinkError> {
+        let Stream { domains, run_id, room, warn } = stream;
+        self.resource.extend(run_id.iter().map(|run| ("aiperf.benchmark.id".to_owned(), run.clone())));
+        let spans = domains.spans.then(|| Spans::start(&self, *room, *warn)).transpose()?;
+        Ok(Box::new(Otlp::start(&self, spans, *warn)?))
+    }
+}
+
 impl Otlp {
     /// Starts exporting metrics, and spans if an exporter for them is given.
-    ///
-    /// # Errors
-    /// When the exporter or its thread cannot be created.
-    pub(crate) fn start(
-        collector: &Collector,
-        spans: Option<Spans>,
-        warn: fn(&str),
-    ) -> Result<Self, OtlpError> {
+    fn start(collector: &Collector, spans: Option<Spans>, warn: fn(&str)) -> Result<Self, SinkError> {
         let to = format!("OTel collector at {}", collector.endpoint.shown());
         let exports = Arc::new(Mutex::new(Exports::new(to)));
         let (provider, runtime) = provider(collector, &exports, warn)?;
@@ -130,7 +130,7 @@ fn provider(
     collector: &Collector,
     exports: &Arc<Mutex<Exports>>,
     warn: fn(&str),
-) -> Result<(SdkMeterProvider, Option<Runtime>), OtlpError> {
+) -> Result<(SdkMeterProvider, Option<Runtime>), SinkError> {
     let builder = MetricExporter::builder();
     let (exporter, runtime) = match collector.endpoint.protocol {
         Protocol::Http => {

@@ -1,11 +1,7 @@
 //! Accepts results from a run without ever blocking it; strategies convert them to metrics on a separate thread.
 
-use crate::endpoint::Endpoint;
-use crate::mlflow::{Live, Tracking};
-use crate::otlp::{Otlp, OtlpError};
 use crate::queue::Queue;
-use crate::sink::Sink;
-use crate::spans::Spans;
+use crate::sink::{Destination, Sink, SinkError, Stream};
 use crate::strategy::strategies;
 use control::{LiveRequest, Progress};
 use opentelemetry::KeyValue;
@@ -14,22 +10,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// What is exported, and where to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
-    /// The results that are exported.
-    pub domains: Domains,
+    /// What is sent to every destination.
+    pub stream: Stream,
+    /// Where to.
+    pub destinations: Vec<Box<dyn Destination>>,
     /// Attributes of every metric, by OpenTelemetry's names.
     pub attributes: Vec<(String, String)>,
-    /// The OpenTelemetry collector, if any.
-    pub otlp: Option<Collector>,
-    /// The MLflow run, if any.
-    pub mlflow: Option<LiveRun>,
     /// The server that receives the requests, if there is only one.
     pub server: Option<Server>,
-    /// Capacity of the queues for events and spans.
-    pub room: usize,
-    /// Logs a warning about dropped items.
-    pub warn: fn(&str),
 }
 
 /// A server, as named in spans.
@@ -39,26 +29,6 @@ pub struct Server {
     pub host: String,
     /// Its port.
     pub port: u16,
-}
-
-/// An OpenTelemetry collector.
-#[derive(Clone, Debug)]
-pub struct Collector {
-    /// Its address.
-    pub endpoint: Endpoint,
-    /// Resource attributes of the sender, by OpenTelemetry's names.
-    pub resource: Vec<(String, String)>,
-}
-
-/// An MLflow run that is logged live.
-#[derive(Clone, Debug)]
-pub struct LiveRun {
-    /// The tracking server.
-    pub tracking: Tracking,
-    /// The run's id.
-    pub run_id: String,
-    /// The wall clock, in milliseconds since 1970.
-    pub now_ms: fn() -> u64,
 }
 
 /// The kinds of results that are exported.
@@ -125,11 +95,14 @@ pub struct Exports {
 }
 
 impl Exports {
-    pub(crate) fn new(to: String) -> Self {
+    /// None yet, to this destination.
+    #[must_use]
+    pub fn new(to: String) -> Self {
         Self { to, ..Self::default() }
     }
 
-    pub(crate) fn count(&mut self, result: &Result<(), impl Display>) {
+    /// Counts an export.
+    pub fn count(&mut self, result: &Result<(), impl Display>) {
         match result {
             Ok(()) => self.succeeded += 1,
             Err(error) => {
@@ -140,7 +113,8 @@ impl Exports {
     }
 
     /// The result of a thread that panicked.
-    pub(crate) fn died(to: String) -> Self {
+    #[must_use]
+    pub fn died(to: String) -> Self {
         Self { failed: 1, problem: Some("its thread panicked".to_owned()), ..Self::new(to) }
     }
 }
@@ -150,16 +124,11 @@ impl Sender {
     ///
     /// # Errors
     /// When an exporter or a thread cannot be created.
-    pub fn start(settings: Settings) -> Result<Self, OtlpError> {
-        let Settings { domains, attributes, otlp, mlflow, server, room, warn } = settings;
-        let mut sinks = Vec::<Box<dyn Sink>>::new();
-        if let Some(collector) = otlp {
-            let spans = domains.spans.then(|| Spans::start(&collector, room, warn)).transpose()?;
-            sinks.push(Box::new(Otlp::start(&collector, spans, warn)?));
-        }
-        if let Some(run) = mlflow {
-            sinks.push(Box::new(Live::start(run)?));
-        }
+    pub fn start(settings: Settings) -> Result<Self, SinkError> {
+        let Settings { stream, destinations, attributes, server } = settings;
+        let Stream { domains, room, warn, .. } = stream;
+        let sinks = destinations.into_iter().map(|destination| destination.open(&stream));
+        let mut sinks = sinks.collect::<Result<Vec<_>, _>>()?;
         let queue = Arc::new(Queue::new(room));
         let mut strategies = strategies(domains, &key_values(&attributes), server.as_ref());
         let events = Arc::clone(&queue);

@@ -2,11 +2,11 @@
 
 use crate::endpoint::Protocol;
 use crate::otlp::{
-    Client, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, OtlpError, count, resource, runtime, timeout_message,
+    Client, Collector, EXPORT_TIMEOUT, FLUSH_INTERVAL, METER, count, resource, runtime, timeout_message,
 };
 use crate::queue::Queue;
-use crate::sender::{Collector, Exports};
-use crate::sink::Span;
+use crate::sender::Exports;
+use crate::sink::{SinkError, Span};
 use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
@@ -29,7 +29,7 @@ impl Spans {
     ///
     /// # Errors
     /// When the exporter or its thread cannot be created.
-    pub(crate) fn start(collector: &Collector, room: usize, warn: fn(&str)) -> Result<Self, OtlpError> {
+    pub(crate) fn start(collector: &Collector, room: usize, warn: fn(&str)) -> Result<Self, SinkError> {
         let runtime = runtime()?;
         let entered = runtime.enter();
         let mut exporter = exporter(collector)?;
@@ -57,7 +57,7 @@ impl Spans {
     }
 }
 
-fn exporter(collector: &Collector) -> Result<SpanExporter, OtlpError> {
+fn exporter(collector: &Collector) -> Result<SpanExporter, SinkError> {
     let url = &collector.endpoint.traces_url;
     let builder = SpanExporter::builder();
     Ok(match collector.endpoint.protocol {

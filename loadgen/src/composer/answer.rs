@@ -49,6 +49,20 @@ pub(crate) enum ParsedAnswer {
     TooMuch,
 }
 
+impl Answer {
+    /// A session goes on with what its last request got, or with nothing after one that failed.
+    #[must_use]
+    pub const fn of(session: u64, due: MonoNs, response: Option<Response>) -> Self {
+        Self { session, due, response, job: None, is_branch: false }
+    }
+
+    /// A session is over.
+    #[must_use]
+    pub const fn over(session: u64) -> Self {
+        Self::of(session, MonoNs(0), None)
+    }
+}
+
 impl Response {
     /// Adds more of it, as long as it is not too much.
     #[inline]

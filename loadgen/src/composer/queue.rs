@@ -35,6 +35,14 @@ impl PreparedQueue {
     }
 }
 
+#[cfg(test)]
+impl Feed {
+    /// What a test fills and empties in place of a composer: first turns, and the buffers that come back.
+    pub(crate) const fn ends(&mut self) -> (&mut Producer<Prepared>, &mut Consumer<Vec<u8>>) {
+        (&mut self.ready, &mut self.spent)
+    }
+}
+
 /// All queues, for `depth` requests ready and at most `in_flight` being sent.
 #[must_use]
 pub fn queue(depth: usize, in_flight: usize) -> (Feed, PreparedQueue) {

@@ -4,7 +4,7 @@
 //! texts hardly ever start alike: a server with a prefix cache would respond to such ones too fast. Passages start and end
 //! between words, where tokens stay as they are; where they do not, the text is corrected until its length is exact.
 
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 use spec::TextSource;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,7 @@
 //! Numbers that are drawn: each purpose has a generator of its own, so that drawing more of one changes no other.
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use spec::{Draws, Length};
 

@@ -1,7 +1,7 @@
 //! Which of the plan's models a conversation uses.
 
 use super::{draw, mixed};
-use rand::Rng;
+use rand::RngExt;
 use spec::ModelChoice;
 
 /// The models of a plan and how one is chosen: by the conversation's place and the seed alone.

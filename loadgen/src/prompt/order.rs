@@ -4,7 +4,7 @@ use super::conversation::Conversations;
 use common::clock::DurationNs;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use spec::{FixedSchedule, Sampling};
 use std::sync::Arc;
 

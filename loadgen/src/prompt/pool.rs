@@ -4,7 +4,7 @@ use super::dataset::Row;
 use super::{Problem, mixed};
 use endpoint::{Media, Text, Turn};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use spec::PoolBatch;
 
 /// What the rows of a pool hold, kind by kind.

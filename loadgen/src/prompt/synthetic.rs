@@ -5,7 +5,7 @@ use super::draw::{self, Lengths};
 use super::pictures::Pictures;
 use super::{Context, Conversation, Models, Planned, Problem, When, noise, session_name};
 use endpoint::{Media, Text, Turn};
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 use spec::{Length, Made, Pair, Range, RangeStyle, Rankings, SoundFormat};
 use std::iter::Cycle;

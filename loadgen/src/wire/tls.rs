@@ -62,17 +62,17 @@ impl Tls {
         bytes
     }
 
-    /// The records of a request, and how many bytes of the handshake precede them.
-    #[must_use]
-    pub fn sealed(&mut self, request: &[u8]) -> (Vec<u8>, u64) {
-        let mut bytes = Vec::with_capacity(request.len() + RECORD_ROOM);
-        self.append(&mut bytes);
-        let handshake = bytes.len() as u64;
+    /// Appends the records of a request, after what is left of the handshake, and returns the length of that.
+    pub fn seal(&mut self, request: &[u8], records: &mut Vec<u8>) -> u64 {
+        let begin = records.len();
+        records.reserve(request.len() + RECORD_ROOM);
+        self.append(records);
+        let handshake = records.len() - begin;
         // The session buffers without a limit.
         if self.session.writer().write_all(request).is_ok() {
-            self.append(&mut bytes);
+            self.append(records);
         }
-        (bytes, handshake)
+        handshake as u64
     }
 
     /// A vector accepts everything, so that nothing can fail.
@@ -202,7 +202,8 @@ mod tests {
         exchange(&mut client, &mut server, Vec::new(), step);
         assert!(client.is_ready(), "hands are shaken, {step} bytes at a time");
         let before = client.received();
-        let (sent, handshake) = client.sealed(b"question");
+        let mut sent = Vec::new();
+        let handshake = client.seal(b"question", &mut sent);
         assert_eq!(handshake, 0, "the handshake was over");
         server.writer().write_all(b"one").unwrap();
         server.writer().write_all(b"two").unwrap();

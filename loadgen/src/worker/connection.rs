@@ -1,7 +1,7 @@
 //! HOT: a connection and the request that it carries. Budget: docs/BUDGET.md, "memory".
 
 use super::job::Job;
-use crate::composer::{Prepared, Response};
+use crate::composer::{Next, Prepared, Response};
 use crate::wire::http::Responses;
 use crate::wire::tls::Tls;
 use common::clock::MonoNs;
@@ -21,7 +21,7 @@ pub(super) struct Connection {
     pub(super) connect_begun: MonoNs,
     pub(super) active: Option<Active>,
     pub(super) tls: Option<Box<Tls>>,
-    /// Memory that it holds of what is not whole, as counted in the worker.
+    /// Memory that it holds of what is not whole, as counted over all connections.
     pub(super) partial: usize,
 }
 
@@ -86,6 +86,15 @@ impl Connection {
         }
     }
 
+    /// Bytes of a request are sent, `before` bytes from here: its response is awaited.
+    #[inline]
+    pub(super) fn expect(&mut self, before: u64, bytes: &[u8]) {
+        self.request_begin = self.sent_offset + before;
+        self.sent_offset += bytes.len() as u64;
+        self.responses.expect();
+        self.state = State::Busy;
+    }
+
     /// Memory that it holds of what is not whole.
     #[inline]
     pub(super) fn held(&self) -> usize {
@@ -94,6 +103,11 @@ impl Connection {
 }
 
 impl Active {
+    /// Whether its session sends further turns.
+    pub(super) const fn goes_on(&self) -> bool {
+        !matches!(self.prepared.next, Next::Over | Next::Tree)
+    }
+
     /// Whether it is a job to which the server has responded.
     pub(super) fn is_job_started(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.has_started())

@@ -4,7 +4,8 @@
 //! The last response to such a request is reported as if it were the only one: responses before it are no events.
 
 use super::connection::{Active, State};
-use super::{Worker, outcome_of, widen};
+use super::event_loop::Worker;
+use super::response::outcome_of;
 use crate::bounds::{Bound, JOB_BYTES_MAX};
 use crate::clock;
 use crate::composer::{Answer, Next, Prepared};
@@ -13,7 +14,16 @@ use crate::wire::Sink;
 use crate::wire::coding::Coding;
 use crate::wire::http::AtEnd;
 use common::client_event::{Moved, Outcome};
-use common::clock::MonoNs;
+use common::clock::{DurationNs, MonoNs};
+use rustc_hash::FxHashMap;
+
+/// The jobs of a worker, if its requests are jobs.
+pub(super) struct Jobs {
+    /// From a response to the next poll.
+    interval: Option<DurationNs>,
+    /// Where those wait of which the composer reads an answer.
+    waiting: FxHashMap<u64, u32>,
+}
 
 /// What is known of a job.
 #[derive(Debug, Default)]
@@ -35,6 +45,19 @@ pub(super) struct Job {
     coding: Coding,
     /// Bytes of the last answer that were too many.
     left_out: u64,
+}
+
+impl Jobs {
+    /// With an interval, requests are jobs.
+    pub(super) fn new(interval: Option<DurationNs>) -> Self {
+        Self { interval, waiting: FxHashMap::default() }
+    }
+
+    /// Whether requests are jobs.
+    #[inline]
+    pub(super) const fn are_sent(&self) -> bool {
+        self.interval.is_some()
+    }
 }
 
 impl Job {
@@ -101,7 +124,7 @@ impl Worker {
     #[inline(never)]
     pub(super) fn job_responded(&mut self, place: u32, outcome: Outcome, keeps_alive: bool, reaped: MonoNs) {
         let is_sending = self.ring.is_sending(place);
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         let end = connection.received_offset();
         let Some(active) = connection.active.as_mut() else { return };
         let Some(job) = active.job.as_mut() else { return };
@@ -112,12 +135,12 @@ impl Worker {
         if outcome != Outcome::Ok || job.is_content {
             return self.job_over(place, outcome);
         }
-        self.have_read(place, reaped + self.poll_interval);
+        self.have_read(place, reaped + self.jobs.interval.unwrap_or_default());
     }
 
     /// Has the composer read the last answer of a job; what follows is sent when it is due.
     fn have_read(&mut self, place: u32, due: MonoNs) {
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         let Some(active) = connection.active.as_mut() else { return };
         let Some(job) = active.job.as_ref() else { return };
         connection.state = State::Waiting;
@@ -127,32 +150,25 @@ impl Worker {
             body: job.body.clone(),
             coding: job.coding,
         };
-        let answer = Answer {
-            session: active.prepared.session,
-            due,
-            response: None,
-            job: Some(response),
-            is_branch: false,
-        };
-        self.turns.send(&mut self.queue, answer);
-        self.turns.jobs.insert(active.prepared.request.0, place);
+        let answer = Answer { job: Some(response), ..Answer::of(active.prepared.session, due, None) };
+        let request = active.prepared.request.0;
+        self.pacer.answer(answer);
+        self.jobs.waiting.insert(request, place);
     }
 
     /// Sends due polls of jobs, or ends them.
     #[inline]
     pub(super) fn poll_jobs(&mut self, now: MonoNs) {
-        while self.turns.next_inquiry().is_some_and(|due| due <= now) {
-            if let Some(prepared) = self.turns.pop_inquiry() {
-                self.poll_job(prepared);
-            }
+        while let Some(prepared) = self.pacer.next_poll(now) {
+            self.poll_job(prepared);
         }
     }
 
     #[cold]
     #[inline(never)]
     fn poll_job(&mut self, prepared: Prepared) {
-        let Some(place) = self.turns.jobs.remove(&prepared.request.0) else { return };
-        let connection = &mut self.connections[widen(place)];
+        let Some(place) = self.jobs.waiting.remove(&prepared.request.0) else { return };
+        let connection = self.pool.at_mut(place);
         let is_its = |active: &&mut Active| active.prepared.request == prepared.request;
         // It may have been cancelled meanwhile.
         let Some(active) = connection.active.as_mut().filter(is_its) else { return };
@@ -173,7 +189,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn go_on_with_job(&mut self, place: u32) {
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         let response_begin = connection.received_offset();
         let id = connection.id;
         let Some(active) = connection.active.as_mut() else { return };
@@ -183,44 +199,37 @@ impl Worker {
         active.response_begin = response_begin;
         let request = active.prepared.request;
         let bytes = std::mem::take(&mut active.prepared.bytes);
-        let deadline = (active.submitted + self.timeout, place, request.0);
-        // It is the job's own, which is earlier than those of requests that were sent since.
-        let at = self.deadlines.partition_point(|other| other.0 <= deadline.0);
-        self.deadlines.insert(at, deadline);
+        self.pacer.deadlines().resume(active.submitted, place, request.0);
         self.reporter.moved(request, clock::mono(), &Moved { connection: id, reserved: 0, response_begin });
         self.send_poll(place, bytes);
     }
 
     /// Sends a poll of a job.
     fn send_poll(&mut self, place: u32, mut bytes: Vec<u8>) {
-        let connection = &mut self.connections[widen(place)];
-        let mut begin = connection.sent_offset;
-        if let Some(tls) = connection.tls.as_mut() {
-            let (sealed, before) = tls.sealed(&bytes);
-            begin += before;
-            bytes = sealed;
+        let mut before = 0;
+        if let Some((records, handshake)) = self.pool.seal(place, &bytes) {
+            before = handshake;
+            let plain = std::mem::replace(&mut bytes, records);
+            self.pacer.give_back(plain);
         }
-        connection.request_begin = begin;
-        connection.sent_offset += bytes.len() as u64;
-        connection.responses.expect();
-        connection.state = State::Busy;
+        self.pool.at_mut(place).expect(before, &bytes);
         self.ring.send(place, bytes);
     }
 
     /// The last response for a job is there: it is reported, and the request ends when it arrived.
     fn job_over(&mut self, place: u32, outcome: Outcome) {
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         let Some(active) = connection.active.as_mut() else { return };
-        self.kept -= active.kept();
+        let before = active.kept();
         let Some(job) = active.job.take() else { return };
         if job.left_out > 0 {
-            self.exceeded.count(Bound::JobBytes, job.left_out);
+            self.memory.exceeded(Bound::JobBytes, job.left_out);
         }
         if let Some(response) = active.response.as_mut() {
             response.coding = job.coding;
             response.add(&job.body);
         }
-        self.kept += active.kept();
+        self.memory.kept(before, active.kept());
         let mut sink = self.reporter.sink(active.prepared.request, job.reaped);
         sink.end = Some(job.end);
         sink.head(job.status, &job.head, job.end);
@@ -238,7 +247,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn job_broke_off(&mut self, place: u32, error: u32, now: MonoNs) {
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         let Some(Active { job: Some(job), .. }) = connection.active.as_mut() else { return };
         let end = connection.responses.finish(&mut **job);
         let answered = outcome_of(job.status);
@@ -261,9 +270,7 @@ impl Worker {
     #[inline(never)]
     pub(super) fn job_left(&mut self, place: u32) {
         // The composer decides whether the job still needs the connection.
-        if let Some(job) =
-            self.connections[widen(place)].active.as_mut().and_then(|active| active.job.as_mut())
-        {
+        if let Some(job) = self.pool.at_mut(place).active.as_mut().and_then(|active| active.job.as_mut()) {
             job.hang_up();
         }
     }

@@ -10,7 +10,7 @@
 //! those of the connection that responded, but for when it was due; each is counted (`keep_alive_races`).
 
 use super::connection::{Connection, State};
-use super::{Worker, widen};
+use super::event_loop::Worker;
 use crate::clock;
 
 impl Connection {
@@ -33,7 +33,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn sent_again(&mut self, place: u32) -> bool {
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         if !connection.has_raced() {
             return false;
         }
@@ -54,7 +54,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(super) fn move_on(&mut self, place: u32) -> bool {
-        let active = self.connections[widen(place)].active.take();
+        let active = self.pool.at_mut(place).active.take();
         self.settle(place);
         active.map(|active| self.open(active)).is_some()
     }

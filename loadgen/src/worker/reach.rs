@@ -4,18 +4,25 @@
 //! failure of its URL, twice as long after each further one, at most 10 ms, and one place after the other. So one worker
 //! attempts a dead URL a hundred times a second, whatever its concurrency. With the first answer all places are free again.
 
-use super::Worker;
 use common::client_event::Outcome;
 use common::clock::{DurationNs, MonoNs};
-use common::ring::Counter;
 
 /// What is known of whether one URL is reached.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Reach {
+struct Reach {
     /// Failed attempts in a row.
     failures: u32,
     /// When the last place that waits for it is free.
     free: MonoNs,
+}
+
+/// What is known of all targets.
+pub(super) struct Reaches {
+    targets: Vec<Reach>,
+    /// How long the place of a request that is ending stays empty: its server was not reached.
+    backoff: DurationNs,
+    /// The same for the place of a tree of sessions, which the composer ends.
+    pub(super) tree_backoff: DurationNs,
 }
 
 impl Reach {
@@ -28,35 +35,45 @@ impl Reach {
     }
 }
 
-impl Worker {
-    /// An attempt at a target failed: the place of its request is free later.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn back_off(&mut self, target: u16, now: MonoNs) {
-        if let Some(reach) = self.reach.get_mut(usize::from(target)) {
-            self.backoff = reach.failed(now) - now;
-            self.reporter.counters().count(Counter::BackedOff, 1);
+impl Reaches {
+    /// So many targets, of which nothing is known.
+    pub(super) fn new(targets: usize) -> Self {
+        Self {
+            targets: vec![Reach::default(); targets],
+            backoff: DurationNs::ZERO,
+            tree_backoff: DurationNs::ZERO,
         }
     }
 
-    /// A target answered.
+    /// An attempt at a target failed: the place of its request, which is ending, is free later. Returns whether there is such a
+    /// target.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn failed(&mut self, target: u16, now: MonoNs) -> bool {
+        let reach = self.targets.get_mut(usize::from(target));
+        reach.map(|reach| self.backoff = reach.failed(now) - now).is_some()
+    }
+
+    /// Whether a target that answers had not been reached.
     #[inline]
-    pub(super) fn reached(&mut self, target: u16, now: MonoNs) {
-        if self.reach.get(usize::from(target)).is_some_and(|reach| reach.failures > 0) {
-            self.recovered(target, now);
-        }
+    pub(super) fn was_unreached(&self, target: u16) -> bool {
+        self.targets.get(usize::from(target)).is_some_and(|reach| reach.failures > 0)
     }
 
-    /// A target answers again: nothing waits for it any more.
+    /// A target answers again. Returns whether all of them do.
     #[cold]
     #[inline(never)]
-    fn recovered(&mut self, target: u16, now: MonoNs) {
-        if let Some(reach) = self.reach.get_mut(usize::from(target)) {
+    pub(super) fn recovered(&mut self, target: u16) -> bool {
+        if let Some(reach) = self.targets.get_mut(usize::from(target)) {
             *reach = Reach::default();
         }
-        if self.reach.iter().all(|reach| reach.failures == 0) {
-            self.schedule.recovered(now);
-        }
+        self.targets.iter().all(|reach| reach.failures == 0)
+    }
+
+    /// How long the place of the request that is ending stays empty.
+    #[inline]
+    pub(super) const fn take_backoff(&mut self) -> DurationNs {
+        std::mem::replace(&mut self.backoff, DurationNs::ZERO)
     }
 }
 
@@ -69,6 +86,14 @@ pub(super) const fn is_unreached(outcome: Outcome) -> bool {
             | Outcome::ClosedEarly
             | Outcome::SendFailed
             | Outcome::Reset
+    )
+}
+
+/// Whether the server of a request that ended so answers.
+pub(super) const fn has_responded(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Ok | Outcome::HttpStatus | Outcome::Redirect | Outcome::Truncated | Outcome::Malformed
     )
 }
 

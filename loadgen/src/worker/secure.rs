@@ -1,7 +1,9 @@
 //! HOT: connections that are encrypted. Budget: docs/BUDGET.md, "TLS".
 
 use super::connection::State;
-use super::{Tally, Worker, feed, widen};
+use super::event_loop::Worker;
+use super::response::Reading;
+use crate::ring::uring::Buffer;
 use common::client_event::Outcome;
 use common::clock::MonoNs;
 
@@ -14,7 +16,7 @@ impl Worker {
             // Called again when that is sent.
             return;
         }
-        let connection = &mut self.connections[widen(place)];
+        let connection = self.pool.at_mut(place);
         let Some(tls) = connection.tls.as_mut() else { return };
         if tls.is_ready() {
             return self.start_on(place);
@@ -28,34 +30,38 @@ impl Worker {
 
     /// Bytes of an encrypted connection arrived.
     #[inline(never)]
-    pub(super) fn received_sealed(&mut self, place: u32, bytes: &[u8], reaped: MonoNs) {
-        let mut rest = bytes;
+    pub(super) fn received_sealed(&mut self, place: u32, buffer: &Buffer, reaped: MonoNs) {
+        let mut taken = 0;
         loop {
-            let connection = &mut self.connections[widen(place)];
+            let connection = self.pool.at_mut(place);
             let Some(tls) = connection.tls.as_mut().filter(|_| connection.state != State::Closing) else {
                 return;
             };
+            let bytes = &self.ring.bytes(buffer)[taken..];
+            let mut rest = bytes;
             match tls.take_record(&mut rest) {
-                Ok(true) => {}
+                Ok(true) => taken += bytes.len() - rest.len(),
                 Ok(false) => break,
                 Err(_broken) => return self.failed(place, Outcome::TlsFailed, 0),
             }
             let end = tls.received();
             let plaintext = tls.plaintext();
             if !plaintext.is_empty() {
-                let tally = Tally {
-                    prefilling: &mut self.prefilling,
-                    kept: &mut self.kept,
-                    exceeded: &self.exceeded,
+                let mut reading = Reading {
+                    reporter: &mut self.reporter,
+                    pacer: &mut self.pacer,
+                    memory: &mut self.memory,
+                    reaped,
+                    end: Some(end),
                 };
-                let outcome = feed(connection, &mut self.reporter, tally, &plaintext, Some(end), reaped);
+                let outcome = reading.feed(connection, &plaintext);
                 if let Some(tls) = connection.tls.as_mut() {
                     tls.give_back(plaintext);
                 }
                 self.progressed(place, outcome, reaped);
             }
         }
-        if self.connections[widen(place)].state == State::Securing {
+        if self.pool.at(place).state == State::Securing {
             self.shake_hands(place);
         }
     }

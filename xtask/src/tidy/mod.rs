@@ -8,6 +8,7 @@
 
 mod api;
 mod bans;
+mod dependencies;
 mod documents;
 mod hot;
 mod imports;
@@ -20,6 +21,7 @@ use crate::project::Project;
 use crate::say::say;
 use anyhow::{Result, bail};
 use source::{Files, read_files};
+use std::path::Path;
 
 /// A rule that a line breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,7 @@ const CHECKS: &[Check] = &[
     names::check,
     hot::check,
     bans::check,
+    dependencies::check,
     registries::check,
     api::check,
     documents::check,
@@ -48,7 +51,12 @@ const CHECKS: &[Check] = &[
 
 /// Runs the command.
 pub(crate) fn run(project: &Project) -> Result<()> {
-    let files = read_files(&project.root)?;
+    check_folder(&project.root)
+}
+
+/// Holds the rules against a copy of the repository.
+pub(crate) fn check_folder(root: &Path) -> Result<()> {
+    let files = read_files(root)?;
     let violations = violations(&files);
     for violation in &violations {
         say(&format!("{}:{}: {}", violation.file, violation.line, violation.message));

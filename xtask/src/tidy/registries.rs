@@ -49,6 +49,12 @@ const REGISTRIES: &[Registry] = &[
         named: ("", "::check"),
     },
     Registry {
+        folder: "daemon/aiperf-ctl/src/observer/sink/",
+        marker: "impl Sink for ",
+        list: "daemon/aiperf-ctl/src/observer/sink/mod.rs",
+        named: ("", "::check"),
+    },
+    Registry {
         folder: "daemon/metric/src/",
         marker: "const METRIC: Metric",
         list: "daemon/metric/src/registry.rs",
@@ -103,9 +109,10 @@ fn lonely_probes(files: &Files) -> Vec<Violation> {
     PROBE_FOLDERS.into_iter().zip(&stems).flat_map(missing).collect()
 }
 
-/// The stem of a Rust file below a folder, unless it is the folder's own module.
+/// The stem of a Rust file below a folder, or the name of the folder whose module it is, unless that is the folder itself.
 fn stem<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     let name = path.strip_prefix(folder)?.strip_suffix(".rs")?;
+    let name = name.strip_suffix("/mod").unwrap_or(name);
     let stem = name.rsplit('/').next()?;
     (!matches!(stem, "mod" | "lib")).then_some(stem)
 }

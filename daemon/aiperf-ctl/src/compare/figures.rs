@@ -49,6 +49,25 @@ impl Figures {
         }
     }
 
+    /// Adds a metric's statistics, each by another tool's name for it; of two names for one, the later counts.
+    pub(super) fn put_stats(
+        &mut self,
+        tag: &str,
+        stats: &[(&str, Stat)],
+        number: impl Fn(&str) -> Option<f64>,
+    ) {
+        for (key, stat) in stats {
+            self.put(tag, *stat, number(key), None);
+        }
+    }
+
+    /// Adds metrics of one number each, by another tool's name and ours.
+    pub(super) fn put_averages(&mut self, names: &[(&str, &str)], number: impl Fn(&str) -> Option<f64>) {
+        for (name, tag) in names {
+            self.put(tag, Stat::Avg, number(name), None);
+        }
+    }
+
     /// Adds a mean with the interval that follows from its deviation and count.
     pub(super) fn put_mean(
         &mut self,

@@ -18,17 +18,10 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
     for (name, tag, factor) in DISTRIBUTIONS {
         let of = &metrics[*name]["successful"];
         let number = |value: &Value| value.as_f64().map(|number| number * factor);
-        for (key, stat) in STATS {
-            figures.put(tag, *stat, number(&of["percentiles"][*key]), None);
-        }
-        figures.put(tag, Stat::P50, number(&of["median"]), None);
-        figures.put(tag, Stat::Min, number(&of["min"]), None);
-        figures.put(tag, Stat::Max, number(&of["max"]), None);
+        figures.put_stats(tag, STATS, |key| number(&of["percentiles"][key]).or_else(|| number(&of[key])));
         figures.put_mean(tag, number(&of["mean"]), number(&of["std_dev"]), of["count"].as_u64());
     }
-    for (name, tag) in RATES {
-        figures.put(tag, Stat::Avg, metrics[*name]["successful"]["mean"].as_f64(), None);
-    }
+    figures.put_averages(RATES, |name| metrics[name]["successful"]["mean"].as_f64());
     figures
 }
 
@@ -55,10 +48,13 @@ const STATS: &[(&str, Stat)] = &[
     ("p10", Stat::P10),
     ("p25", Stat::P25),
     ("p50", Stat::P50),
+    ("median", Stat::P50),
     ("p75", Stat::P75),
     ("p90", Stat::P90),
     ("p95", Stat::P95),
     ("p99", Stat::P99),
+    ("min", Stat::Min),
+    ("max", Stat::Max),
 ];
 
 #[cfg(test)]

@@ -16,16 +16,12 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
     let number = |key: &str| document[key].as_f64();
     let completed = document["completed"].as_u64();
     for (name, tag) in LATENCIES {
-        for (prefix, stat) in STATS {
-            figures.put(tag, *stat, number(&format!("{prefix}_{name}_ms")), None);
-        }
+        figures.put_stats(tag, STATS, |prefix| number(&format!("{prefix}_{name}_ms")));
         // A request has many gaps, so their count is unknown without the arrays.
         let count = completed.filter(|_| *name != "itl");
         figures.put_mean(tag, number(&format!("mean_{name}_ms")), number(&format!("std_{name}_ms")), count);
     }
-    for (key, tag) in RATES {
-        figures.put(tag, Stat::Avg, number(key), None);
-    }
+    figures.put_averages(RATES, number);
     detailed(
         &mut figures,
         "time_to_first_chunk",

@@ -9,7 +9,7 @@ use crate::upload::Upload;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 use spec::{Audios, Draws};
 use std::io::{self, BufWriter, Write};

@@ -11,12 +11,11 @@
 //! Once a run has started, an observer that fails costs a warning, not the run.
 
 mod gpu_exporters;
-pub(crate) mod mlflow;
 pub(crate) mod network_latency;
 mod profiler;
 mod scraping;
 mod server_metrics;
-mod stream;
+pub(crate) mod sink;
 
 use crate::args::ProfileArgs;
 use crate::follow::Run;
@@ -30,18 +29,11 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use store::Folder;
-use telemetry_out::LiveRun;
 use tokio::task::JoinHandle;
 
-/// Every observer, in the order in which they take each step: what the stream exports to is opened before it.
-const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] = &[
-    profiler::check,
-    mlflow::check,
-    stream::check,
-    server_metrics::check,
-    gpu_exporters::check,
-    network_latency::check,
-];
+/// Every observer, in the order in which they take each step.
+const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] =
+    &[profiler::check, sink::check, server_metrics::check, gpu_exporters::check, network_latency::check];
 
 /// What observers are made from.
 #[derive(Clone, Copy)]
@@ -81,8 +73,8 @@ trait Observer {
     fn progress(&self, _progress: &Progress) {}
 
     /// The files that it has written before the run's results, which are not those of an earlier run.
-    fn files(&self) -> &'static [&'static str] {
-        &[]
+    fn files(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Stops, and stores what it has seen with the run.
@@ -100,12 +92,10 @@ trait Observer {
     fn report(&mut self, _reported: &Reported) {}
 }
 
-/// What is known when observers start, and what one of them passes on to those after it.
+/// What is known when observers start.
 struct Start<'a> {
     /// The servers' URLs and addresses.
     addresses: &'a [(String, String)],
-    /// The MLflow run to which results are streamed.
-    live_run: Option<LiveRun>,
 }
 
 /// The observers of one run.
@@ -134,7 +124,7 @@ impl<'a> Observers<'a> {
     /// # Errors
     /// When a file or thread that it needs is not available.
     pub(crate) fn start(&mut self, addresses: &[(String, String)]) -> Result<()> {
-        let mut start = Start { addresses, live_run: None };
+        let mut start = Start { addresses };
         self.0.iter_mut().try_for_each(|observer| observer.start(&mut start))
     }
 
@@ -157,7 +147,7 @@ impl<'a> Observers<'a> {
 
     /// The files that they have written before the run's results.
     pub(crate) fn files(&self) -> Vec<&'static str> {
-        self.0.iter().flat_map(|observer| observer.files()).copied().collect()
+        self.0.iter().flat_map(|observer| observer.files()).collect()
     }
 
     /// Stops, and stores what they have seen in the run's directory.
@@ -226,7 +216,7 @@ mod tests {
         check(&format!("{none} --network-latency-automatic"), Ok(1));
         check(&format!("{none} --server-profiler-stop-path /stop"), Ok(1));
         check(&format!("{none} --otel-url http://10.0.0.2:4318"), Ok(1));
-        check(&format!("{none} --mlflow-tracking-uri http://10.0.0.2:5000"), Ok(2));
+        check(&format!("{none} --mlflow-tracking-uri http://10.0.0.2:5000"), Ok(1));
         check(
             "--stream spans --mlflow-tracking-uri http://10.0.0.2:5000",
             Err("--stream spans needs --otel-url"),

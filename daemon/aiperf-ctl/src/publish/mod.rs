@@ -31,7 +31,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use telemetry_out::{Collector, Domains, Endpoint, Event, Exports, Sender, Settings, USUAL_ROOM};
+use telemetry_out::{Collector, Domains, Endpoint, Event, Exports, Sender, Settings, Stream, USUAL_ROOM};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -84,13 +84,15 @@ fn sender(url: &str) -> Result<Sender> {
     let resource = [("service.name", "aiperfd"), ("service.version", env!("CARGO_PKG_VERSION"))];
     let resource = resource.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
     Ok(Sender::start(Settings {
-        domains: Domains { requests: false, timing: false, served: true, spans: false },
+        stream: Stream {
+            domains: Domains { requests: false, timing: false, served: true, spans: false },
+            run_id: None,
+            room: USUAL_ROOM,
+            warn: print_warning,
+        },
+        destinations: vec![Box::new(Collector { endpoint, resource })],
         attributes: Vec::new(),
-        otlp: Some(Collector { endpoint, resource }),
-        mlflow: None,
         server: None,
-        room: USUAL_ROOM,
-        warn: print_warning,
     })?)
 }
 

@@ -2,16 +2,17 @@
 
 #![expect(unsafe_code, reason = "plain data for a map must be vouched for")]
 
-use super::Probe;
+use super::{Probe, attach_both};
 use anyhow::{Context, Result};
 use aya::Ebpf;
 use aya::maps::Array;
-use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
 use common::kernel_event::capture::{self, PORTS_MAX, SNAP_MAX};
-use std::fs::File;
 
 /// Stamps every segment with payload and copies its first bytes.
-pub(super) const PROBE: Probe = Probe { name: "capture", attach };
+pub(super) const PROBE: Probe = Probe {
+    name: "capture",
+    attach: |programs, cgroup| attach_both(programs, cgroup, ["capture_ingress", "capture_egress"]),
+};
 
 /// What is captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,19 +32,6 @@ struct Settings(capture::Settings);
 
 // SAFETY: integers without padding, for which any bytes are valid.
 unsafe impl aya::Pod for Settings {}
-
-fn attach(programs: &mut Ebpf, cgroup: &File) -> Result<()> {
-    for (name, direction) in
-        [("capture_ingress", CgroupSkbAttachType::Ingress), ("capture_egress", CgroupSkbAttachType::Egress)]
-    {
-        let program =
-            programs.program_mut(name).with_context(|| format!("the object has no program `{name}`"))?;
-        let program: &mut CgroupSkb = program.try_into()?;
-        program.load()?;
-        program.attach(cgroup, direction, CgroupAttachMode::Single)?;
-    }
-    Ok(())
-}
 
 impl Capturing {
     /// Configures what the kernel program captures.

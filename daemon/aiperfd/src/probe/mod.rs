@@ -10,6 +10,7 @@ mod segment;
 use crate::collect::kernel_rings::KernelRings;
 use anyhow::{Context, Result, bail};
 use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::programs::{CgroupAttachMode, CgroupSkb, CgroupSkbAttachType};
 use aya::{Ebpf, EbpfLoader};
 pub use capture::Capturing;
 use common::kernel_event::DROPS;
@@ -30,6 +31,19 @@ const PROBES: &[&Probe] = &[&segment::PROBE, &connection::PROBE];
 const WATCHING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE];
 /// The probes of a watch that also records when the server reads.
 const READING_PROBES: &[&Probe] = &[&capture::PROBE, &connection::PROBE, &read::PROBE];
+
+/// Attaches two programs to a cgroup's packets: that of received ones, and that of sent ones.
+fn attach_both(programs: &mut Ebpf, cgroup: &File, names: [&str; 2]) -> Result<()> {
+    let directions = [CgroupSkbAttachType::Ingress, CgroupSkbAttachType::Egress];
+    for (name, direction) in names.into_iter().zip(directions) {
+        let program =
+            programs.program_mut(name).with_context(|| format!("the object has no program `{name}`"))?;
+        let program: &mut CgroupSkb = program.try_into()?;
+        program.load()?;
+        program.attach(cgroup, direction, CgroupAttachMode::Single)?;
+    }
+    Ok(())
+}
 
 /// Attached probes and their rings.
 pub struct Probes {

@@ -1,9 +1,9 @@
 //! Logs a strategy's values as `live.*` metrics: one point per metric and interval, the mean of its values or the current state
 //! of a counter. The load on the server does not depend on the run's rate.
 
-use super::tracking::Point;
-use crate::sender::{Exports, LiveRun};
-use crate::sink::{Instruments, Sink};
+use super::tracking::{Point, Tracking};
+use crate::sender::Exports;
+use crate::sink::{Destination, Instruments, Sink, SinkError, Stream};
 use opentelemetry::KeyValue;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -11,8 +11,19 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A run that is logged live.
-pub(crate) struct Live {
+/// An MLflow run that is logged live.
+#[derive(Clone, Debug)]
+pub struct LiveRun {
+    /// The tracking server.
+    pub tracking: Tracking,
+    /// The run's id.
+    pub run_id: String,
+    /// The wall clock, in milliseconds since 1970.
+    pub now_ms: fn() -> u64,
+}
+
+/// A run that is being logged.
+struct Live {
     numbers: Arc<Mutex<Numbers>>,
     stop: Sender<()>,
     thread: JoinHandle<Exports>,
@@ -30,12 +41,15 @@ enum Number {
     Level { value: f64, has_changed: bool },
 }
 
+impl Destination for LiveRun {
+    fn open(self: Box<Self>, _: &Stream) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(Live::start(*self)?))
+    }
+}
+
 impl Live {
     /// Starts logging.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub(crate) fn start(LiveRun { tracking, run_id, now_ms }: LiveRun) -> std::io::Result<Self> {
+    fn start(LiveRun { tracking, run_id, now_ms }: LiveRun) -> std::io::Result<Self> {
         let numbers = Arc::<Mutex<Numbers>>::default();
         let (stop, stopped) = channel::<()>();
         let shared = Arc::clone(&numbers);

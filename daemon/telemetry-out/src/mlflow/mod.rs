@@ -12,5 +12,5 @@ mod artifacts;
 mod live;
 mod tracking;
 
-pub(crate) use live::Live;
+pub use live::LiveRun;
 pub use tracking::{Credentials, LogError, Point, RunInfo, Status, Tracking};

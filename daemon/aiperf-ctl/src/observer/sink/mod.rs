@@ -1,9 +1,22 @@
-//! Streams results to an OpenTelemetry collector and to MLflow during the run.
+//! Streams results to other systems during the run: to each [`Sink`] that the flags name.
+//!
+//! ```text
+//! check ──▶ open ──▶ (results, in telemetry-out) ──▶ report
+//! the       before   the queue, the threads and      the run's report
+//! flags     the run  what was not delivered          is there
+//! alone     exists
+//! ```
+//!
+//! A sink is optional, slow, and may be down: it costs a warning, never the run.
+
+pub(crate) mod mlflow;
+mod otlp;
 
 use super::{Checked, Following, Observer, Setup, Start};
 use crate::args::TelemetryArgs;
 use crate::follow::Run;
 use crate::plan::Refusal;
+use crate::report::Reported;
 use crate::terminal::print_warning;
 use anyhow::Result;
 use control::{LiveRequest, Progress};
@@ -13,58 +26,76 @@ use spec::Plan;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use telemetry_out::{
-    Collector, Domains, Endpoint, Event, Exports, Sender, Server, Settings, Summary, USUAL_ROOM, provider,
+    Destination, Domains, Event, Exports, Sender, Server, Settings, Stream, Summary, USUAL_ROOM, provider,
 };
 use tokio::task::JoinHandle;
 
-/// The exporters of a run.
-struct Stream {
-    /// The sender's settings, until it is started with the run's name.
-    settings: Option<Settings>,
-    sender: Option<Arc<Sender>>,
+/// Every sink, in the order in which they are opened.
+const SINKS: &[for<'a> fn(Setup<'a>) -> Named<'a>] = &[otlp::check, mlflow::check];
+
+/// A sink that the flags name, which are valid; `None` if they do not name it. Making one contacts nothing and writes nothing.
+type Named<'a> = Result<Option<Box<dyn Sink + 'a>>>;
+
+/// Another system that results are sent to during a run. Dropping it at any point releases what it holds there.
+trait Sink {
+    /// Makes it ready for a run that is about to start; `None`, after a warning, if it is not available.
+    fn open(&mut self) -> Result<Option<Box<dyn Destination>>>;
+
+    /// The files that it has written before the run's results, which are not those of an earlier run.
+    fn files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Receives the run's report, which has been written and shown.
+    fn report(&mut self, _reported: &Reported) {}
+}
+
+/// The sinks of a run, and what is sent to all of them.
+struct Sinks<'a> {
+    /// Those that are open, until the sender is started with the run's name.
+    destinations: Vec<Box<dyn Destination>>,
     domains: Domains,
+    attributes: Vec<(String, String)>,
+    server: Option<Server>,
+    room: usize,
+    sender: Option<Arc<Sender>>,
     /// Requests that the daemon dropped because this program's queue was full.
     not_received: Arc<AtomicU64>,
     /// What was exported, once the run is over.
     streamed: Vec<Streamed>,
+    /// Dropped last: what a sink releases may be what the sender uses.
+    sinks: Vec<Box<dyn Sink + 'a>>,
 }
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
-    let (args, plan) = (&setup.args.telemetry, &setup.profile.plan);
-    let otlp = named(args, plan)?;
-    if otlp.is_none() && args.mlflow_tracking_uri.is_none() {
+    let sinks = SINKS.iter().filter_map(|check| check(setup).transpose());
+    let sinks = sinks.collect::<Result<Vec<_>>>()?;
+    if sinks.is_empty() {
         return Ok(None);
     }
-    let domains = domains(&args.stream);
-    let settings = Settings {
-        domains,
+    let (args, plan) = (&setup.args.telemetry, &setup.profile.plan);
+    Ok(Some(Box::new(Sinks {
+        sinks,
+        destinations: Vec::new(),
+        domains: domains(&args.stream),
         attributes: attributes(args, plan)?,
-        otlp,
-        mlflow: None,
         server: server(plan)?,
         room: room()?,
-        warn: print_warning,
-    };
-    Ok(Some(Box::new(Stream {
-        settings: Some(settings),
         sender: None,
-        domains,
         not_received: Arc::default(),
         streamed: Vec::new(),
     })))
 }
 
-impl Observer for Stream {
-    fn start(&mut self, start: &mut Start<'_>) -> Result<()> {
-        let Some(mut settings) = self.settings.take() else { return Ok(()) };
-        settings.otlp = settings.otlp.filter(is_reachable);
-        settings.mlflow = start.live_run.take();
-        if settings.otlp.is_none() && settings.mlflow.is_none() {
-            return Ok(());
+impl Observer for Sinks<'_> {
+    fn start(&mut self, _start: &mut Start<'_>) -> Result<()> {
+        for sink in &mut self.sinks {
+            self.destinations.extend(sink.open()?);
         }
-        // Where cores are few, streaming results has lower priority than sending requests.
-        rustix::process::nice(NICE_INCREMENT).ok();
-        self.settings = Some(settings);
+        if !self.destinations.is_empty() {
+            // Where cores are few, streaming results has lower priority than sending requests.
+            rustix::process::nice(NICE_INCREMENT).ok();
+        }
         Ok(())
     }
 
@@ -114,18 +145,36 @@ impl Observer for Stream {
         std::mem::take(&mut self.streamed)
     }
 
+    fn files(&self) -> Vec<&'static str> {
+        self.sinks.iter().flat_map(|sink| sink.files()).copied().collect()
+    }
+
     fn discard(&mut self) {
         self.finish();
     }
+
+    fn report(&mut self, reported: &Reported) {
+        self.sinks.iter_mut().for_each(|sink| sink.report(reported));
+    }
 }
 
-impl Stream {
+impl Sinks<'_> {
     /// Starts exporting a run; subscribes to each completed request of its daemon.
     async fn subscribe(&mut self, run: &Run) -> Result<Option<JoinHandle<()>>> {
-        let Some(mut settings) = self.settings.take() else { return Ok(None) };
-        let resource = settings.otlp.iter_mut().map(|collector| &mut collector.resource);
-        resource.for_each(|resource| resource.push(("aiperf.benchmark.id".to_owned(), run.run_id.clone())));
-        let sender = Arc::new(Sender::start(settings)?);
+        if self.destinations.is_empty() {
+            return Ok(None);
+        }
+        let sender = Arc::new(Sender::start(Settings {
+            stream: Stream {
+                domains: self.domains,
+                run_id: Some(run.run_id.clone()),
+                room: self.room,
+                warn: print_warning,
+            },
+            destinations: std::mem::take(&mut self.destinations),
+            attributes: std::mem::take(&mut self.attributes),
+            server: self.server.take(),
+        })?);
         self.sender = Some(Arc::clone(&sender));
         let path = match self.domains {
             Domains { spans: true, .. } => format!("{}/requests?stages", run.path()),
@@ -147,30 +196,6 @@ impl Stream {
             }
         })))
     }
-}
-
-/// Whether the collector accepts connections; if not, warns.
-fn is_reachable(collector: &Collector) -> bool {
-    let is_reachable = collector.endpoint.is_reachable();
-    if !is_reachable {
-        let shown = collector.endpoint.shown();
-        print_warning(&format!("OTel collector at {shown} is not reachable. Metrics will not be exported."));
-    }
-    is_reachable
-}
-
-/// The collector set by the flags.
-fn named(args: &TelemetryArgs, plan: &Plan) -> Result<Option<Collector>> {
-    let Some(given) = &args.otel_url else {
-        if args.stream.iter().any(|what| what == "spans") {
-            return Err(
-                Refusal("--stream spans needs --otel-url: MLflow does not accept spans".to_owned()).into()
-            );
-        }
-        return Ok(None);
-    };
-    let endpoint = Endpoint::parse(given).map_err(|error| Refusal(format!("--otel-url: {error}")))?;
-    Ok(Some(Collector { endpoint, resource: resource(args, plan)? }))
 }
 
 fn domains(stream: &[String]) -> Domains {
@@ -199,29 +224,8 @@ fn server(plan: &Plan) -> Result<Option<Server>> {
     Ok(is_remote.then_some(Server { host: target.host, port: target.port }))
 }
 
-/// OpenTelemetry resource attributes of this program.
-fn resource(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
-    let model = plan.endpoint.models.first().cloned().unwrap_or_default();
-    let mut resource = vec![
-        ("service.name".to_owned(), "aiperf".to_owned()),
-        ("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("service.instance.id".to_owned(), std::process::id().to_string()),
-        ("aiperf.endpoint.type".to_owned(), plan.endpoint.kind.clone()),
-        ("aiperf.model.name".to_owned(), model),
-    ];
-    for pair in &args.otel_resource_attributes {
-        match pair.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => {
-                resource.push((key.trim().to_owned(), value.to_owned()));
-            }
-            _ => return Err(Refusal(format!("--otel-resource-attributes: `{pair}` is not key=value")).into()),
-        }
-    }
-    Ok(resource)
-}
-
 /// The model's provider: `gen_ai.provider.name`.
-pub(super) fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
+fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
     if let Some(given) = &args.gen_ai_provider {
         return Ok(given.clone());
     }

@@ -10,8 +10,7 @@ mod export;
 mod files;
 mod numbers;
 
-use super::stream::provider_of;
-use super::{Checked, Observer, Setup, Start};
+use super::{Named, Setup, Sink, provider_of};
 use crate::args::{ReportArgs, TelemetryArgs};
 use crate::clock::{self, Moment};
 use crate::earlier;
@@ -25,8 +24,8 @@ use files::Files;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
-use telemetry_out::LiveRun;
 use telemetry_out::mlflow::{Credentials, LogError, RunInfo, Status, Tracking};
+use telemetry_out::{Destination, LiveRun};
 
 /// The log of a run in MLflow.
 struct Mlflow<'a> {
@@ -50,7 +49,7 @@ struct OpenRun {
 }
 
 /// Checks the flags for logging a run, without contacting the server.
-pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
+pub(super) fn check(setup: Setup<'_>) -> Named<'_> {
     let args = &setup.args.telemetry;
     let Some(wanted) = wanted(args)? else { return Ok(None) };
     let provider = provider_of(args, &setup.profile.plan)?;
@@ -58,12 +57,11 @@ pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
     Ok(Some(Box::new(Mlflow { args, directory, provider, wanted: Some(wanted), run: None })))
 }
 
-impl Observer for Mlflow<'_> {
-    fn start(&mut self, start: &mut Start<'_>) -> Result<()> {
-        let Some(wanted) = self.wanted.take() else { return Ok(()) };
+impl Sink for Mlflow<'_> {
+    fn open(&mut self) -> Result<Option<Box<dyn Destination>>> {
+        let Some(wanted) = self.wanted.take() else { return Ok(None) };
         self.run = OpenRun::start(self.args, wanted, &self.provider, self.directory)?;
-        start.live_run = self.run.as_ref().map(OpenRun::live);
-        Ok(())
+        Ok(self.run.as_ref().map(|run| Box::new(run.live()) as Box<dyn Destination>))
     }
 
     fn files(&self) -> &'static [&'static str] {
