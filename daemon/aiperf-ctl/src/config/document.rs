@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 /// # Errors
 /// When it is no mapping.
 pub(super) fn parse(text: &str) -> Result<Map<String, Value>, String> {
-    let value = serde_saphyr::from_str(text).map_err(|error| format!("not valid YAML: {error}"))?;
+    // `y` and `no` are names too: where a boolean is needed, `yes` and `off` are understood as such.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let value = serde_saphyr::from_str_with_options(text, options);
+    let value = value.map_err(|error| format!("not valid YAML: {error}"))?;
     match value {
         Value::Object(fields) => Ok(fields),
         Value::Null => Err("it is empty".to_owned()),
@@ -132,6 +135,16 @@ mod tests {
         let twice = parse("{apiKey: a, api_key: b}").unwrap();
         let why = in_snake_case(twice, &mut Written::default()).unwrap_err();
         assert_eq!(why, "`api_key` is given twice, in two spellings");
+    }
+
+    #[test]
+    fn names_are_no_booleans() {
+        let fields = parse("{model: y, field: no, streaming: true}").unwrap();
+        assert_eq!(
+            Value::Object(fields),
+            json!({"model": "y", "field": "no", "streaming": true}),
+            "YAML 1.2"
+        );
     }
 
     #[test]

@@ -524,14 +524,7 @@ impl Reader {
 
     fn dataset(&mut self, path: &str, mut dataset: Map<String, Value>) -> Read {
         dataset.retain(|_, value| !value.is_null());
-        if let Some(kind) = dataset.get("type")
-            && !["synthetic", "file", "public"].iter().any(|known| kind == known)
-        {
-            return Err(format!(
-                "`{}` is none of synthetic, file and public",
-                self.at(&format!("{path}.type"))
-            ));
-        }
+        self.dataset_type(path, &dataset)?;
         if let Some(records) = dataset.remove("records") {
             let at = format!("{path}.records");
             if dataset.contains_key("path") {
@@ -559,6 +552,28 @@ impl Reader {
             images.remove("source_sampling");
         }
         self.keys("datasets", path, dataset)
+    }
+
+    /// Holds that a dataset has what its type needs, and nothing of another type. Without a type, the keys tell.
+    fn dataset_type(&self, path: &str, dataset: &Map<String, Value>) -> Read {
+        let Some(kind) = dataset.get("type") else { return Ok(()) };
+        let at = self.at(&format!("{path}.type"));
+        let has = |key: &str| dataset.contains_key(key);
+        let needed = match kind.as_str() {
+            Some("synthetic") => {
+                let other = ["path", "records", "dataset"].into_iter().find(|key| has(key));
+                let refuse = |key| {
+                    Err(format!("`{}` contradicts `{at}: synthetic`", self.at(&format!("{path}.{key}"))))
+                };
+                return other.map_or(Ok(()), refuse);
+            }
+            Some("file") if has("path") || has("records") => return Ok(()),
+            Some("public") if has("dataset") => return Ok(()),
+            Some("file") => "file: it needs `path` or `records`",
+            Some("public") => "public: it needs `dataset`, its name",
+            _ => return Err(format!("`{at}` is none of synthetic, file and public")),
+        };
+        Err(format!("`{at}` is {needed}"))
     }
 
     fn sequence_distribution(&mut self, path: &str, pairs: Value) -> Read {
@@ -906,6 +921,12 @@ mod tests {
         );
         check_refused("dataset: {records: [], path: x}", "`dataset.records` contradicts `dataset.path`");
         check_refused("datasets: [{name: a}, {name: b}]", "has 2 entries");
+        check_refused("dataset: {type: file}", "`dataset.type` is file: it needs `path` or `records`");
+        check_refused("dataset: {type: public}", "it needs `dataset`");
+        check_refused(
+            "dataset: {type: synthetic, path: x}",
+            "`dataset.path` contradicts `dataset.type: synthetic`",
+        );
     }
 
     #[test]

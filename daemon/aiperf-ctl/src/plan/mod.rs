@@ -123,7 +123,7 @@ fn user_files(args: &ProfileArgs) -> Planned<Option<UserFiles>> {
     let Some(json) = &args.input.user_files else { return Ok(None) };
     let about = About { epoch: 0, model: "", url: "", directory: "" };
     let files = UserFiles::of(json).and_then(|files| files.rendered(&about).map(|_| ()).map(|()| files));
-    files.map(Some).map_err(|why| Refusal(format!("artifacts.user_files: {why}")))
+    files.map(Some).map_err(|why| Refusal(format!("--user-files: {why}")))
 }
 
 /// The number of cores that this process may use, which are those of the daemon's host.

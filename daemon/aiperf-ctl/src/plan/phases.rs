@@ -85,7 +85,16 @@ pub(super) fn listed(json: &str) -> Planned<Vec<Described>> {
     };
     let phase = |(place, item): (usize, Value)| {
         let name = item.get("name").and_then(Value::as_str).map_or_else(|| place.to_string(), str::to_owned);
-        serde_json::from_value(item).or_else(|error| refuse(format!("phase `{name}`: {error}")))
+        serde_json::from_value(item.clone()).or_else(|error| {
+            // The field is what fails alone as well.
+            let fields = item.as_object().into_iter().flatten();
+            let mut wrong = fields.filter_map(|(key, value)| {
+                let alone = Value::Object([(key.clone(), value.clone())].into_iter().collect());
+                let error = serde_json::from_value::<Described>(alone).err()?;
+                Some(format!("phase `{name}`: `{key}`: {error}"))
+            });
+            refuse(wrong.next().unwrap_or_else(|| format!("phase `{name}`: {error}")))
+        })
     };
     items.into_iter().enumerate().map(phase).collect()
 }
@@ -352,7 +361,7 @@ mod tests {
     #[test]
     fn invalid_phases_are_refused_by_name_and_key() {
         check("{}", Err("not a list of phases"));
-        check(r#"[{"name":"a","colour":1}]"#, Err("phase `a`: unknown field `colour`"));
+        check(r#"[{"name":"a","colour":1}]"#, Err("phase `a`: `colour`: unknown field `colour`"));
         check(r#"[{"name":"a","kind":"warmup"}]"#, Err("phase `a`: `requests`: there is no stop condition"));
         check(r#"[{"requests":1},{"requests":1}]"#, Err("`profiling` is defined twice"));
         check(r#"[{"name":"a","type":"poisson"}]"#, Err("phase `a`: `rate`: the type poisson needs a rate"));
@@ -361,9 +370,9 @@ mod tests {
             Err("`warmup` is not measured, but follows"),
         );
         check(r#"[{"name":"a","requests":0}]"#, Err("phase `a`: `requests`: must be at least 1"));
-        check(r#"[{"name":"a","requests":"many"}]"#, Err("phase `a`: invalid type"));
+        check(r#"[{"name":"a","requests":"many"}]"#, Err("phase `a`: `requests`: invalid type"));
         check(r#"[{"name":"a","type":"sawtooth"}]"#, Err("phase `a`: `type`: `sawtooth` is not known"));
-        check(r#"[{"name":"a","duration":"2y"}]"#, Err("phase `a`: `2y` is not a duration"));
+        check(r#"[{"name":"a","duration":"2y"}]"#, Err("phase `a`: `duration`: `2y` is not a duration"));
         check(r#"[{"name":"a","grace_period":1}]"#, Err("phase `a`: `grace_period` needs a `duration`"));
         check(
             r#"[{"name":"a","requests":1,"concurrency_ramp":0}]"#,
