@@ -157,7 +157,7 @@ fn a_killed_spawner_is_replaced() {
         signal(spawner, Signal::KILL);
         Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
     }
-    let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 2").with(&daemon).start();
+    let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 5").with(&daemon).start();
     let _run = daemon.run_that_is("running");
     signal(patience::until("a spawner", || process(&daemon, "aiperfd spawner")), Signal::KILL);
     running.end().ended_with(0);
@@ -189,7 +189,8 @@ fn without_guard_and_spawner_a_daemon_ends() {
     let mut daemon = Daemon::start(state.path());
     let server = Server::start("");
     let spawner = patience::until("a spawner", || process(&daemon, "aiperfd spawner"));
-    let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 2").with(&daemon).start();
+    let running =
+        Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 60").with(&daemon).start();
     let _run = daemon.run_that_is("running");
     signal(process(&daemon, "aiperfd guard").expect("a guard"), Signal::KILL);
     signal(spawner, Signal::KILL);

@@ -43,7 +43,7 @@ pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
-pub(crate) use parse::{Unparsed, parse, profile_command};
+pub(crate) use parse::{NOT_STORED, Unparsed, parse, profile_command};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};

@@ -38,7 +38,9 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
 
 /// The command line over what a configuration file sets.
 fn merged(words: &[OsString], profile: &ProfileArgs, path: &Path, config: Config) -> Result<Args, Unparsed> {
-    let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
+    let variables = config.variables;
+    let refused =
+        |why: String| Unparsed::Refused(format!("--config {}: {}", path.display(), variables.hidden(&why)));
     let has_headers = profile.endpoint.api_key.is_some() || !profile.endpoint.headers.is_empty();
     if !config.headers.is_empty() && !has_headers {
         let names = config.headers.join(", ");
@@ -232,7 +234,7 @@ fn stored(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Flags that are secrets, or of one command rather than of its run.
-const NOT_STORED: &[&str] = &[
+pub(crate) const NOT_STORED: &[&str] = &[
     "api-key",
     "artifact-dir",
     "config",

@@ -17,6 +17,7 @@ use crate::plan::phases::{FIELDS, duration};
 use document::Written;
 use keys::{KEYS, Meaning, PHASE_KEYS, UNSUPPORTED};
 use serde_json::{Map, Value, json};
+use std::cell::RefCell;
 
 /// What a key of a configuration file sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +128,8 @@ pub(crate) struct Config {
     pub(crate) headers: Vec<String>,
     /// Whether it is an earlier run.
     pub(crate) is_run: bool,
+    /// The variables that the file names.
+    pub(crate) variables: Variables,
 }
 
 /// Reads a configuration. `variable` reads an environment variable.
@@ -134,6 +137,37 @@ pub(crate) struct Config {
 /// # Errors
 /// When the text is not valid YAML, or a key is unknown or has a value that cannot be.
 pub(crate) fn read(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+    let seen = RefCell::new(Vec::new());
+    let noted = |name: &str| {
+        let value = variable(name)?;
+        seen.borrow_mut().push((name.to_owned(), value.clone()));
+        Some(value)
+    };
+    let config = read_values(text, noted);
+    let variables = Variables(seen.into_inner());
+    match config {
+        Ok(config) => Ok(Config { variables, ..config }),
+        Err(why) => Err(variables.hidden(&why)),
+    }
+}
+
+/// What variables of the environment hold, which may be secret: no message shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Variables(Vec<(String, String)>);
+
+impl Variables {
+    /// A message in which their names stand in place of their values.
+    pub(crate) fn hidden(&self, message: &str) -> String {
+        // A number or a word of a letter or two is no secret, and may stand in a message by chance.
+        let is_secret = |value: &str| value.len() > 2 && value.parse::<f64>().is_err();
+        let secrets = self.0.iter().filter(|(_, value)| is_secret(value));
+        secrets.fold(message.to_owned(), |message, (name, value)| {
+            message.replace(value, &format!("${{{name}}}"))
+        })
+    }
+}
+
+fn read_values(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
     let fields = document::parse(text)?;
     if fields.contains_key("run_id") && fields.contains_key("plan") {
         return of_run(&fields);
@@ -185,8 +219,10 @@ fn of_run(run: &Map<String, Value>) -> Result<Config, String> {
     };
     for (flag, values) in given {
         let is_known = |known: &clap::Arg| known.get_long() == Some(flag.as_str());
-        if !flag.starts_with("config.") && !command.get_arguments().any(is_known) {
-            return Err(format!("`plan.given.{flag}` is no flag of this version"));
+        let is_stored =
+            !crate::args::NOT_STORED.contains(&flag.as_str()) && command.get_arguments().any(is_known);
+        if !flag.starts_with("config.") && !is_stored {
+            return Err(format!("`plan.given.{flag}` is no setting of a run in this version"));
         }
         let values = values.as_array().into_iter().flatten().map(|value| value.as_str().map(str::to_owned));
         let values = values.collect::<Option<Vec<_>>>();
@@ -946,6 +982,12 @@ mod tests {
         check_refused("dataset: {isl: {mean: 3, median: 9}}", "`dataset.isl`: a median of 9");
         check_refused("artifacts: {userFiles: [{path: ../x, content: a}]}", "below the artifact directory");
         check_refused("wandb: {project: p}", "`wandb.project` is not supported");
+        let hidden = read("endpoint: {timeout: \"${KEY}\"}", |_| Some("hush-hush".to_owned())).unwrap_err();
+        assert_eq!(
+            hidden.split(" is not").next(),
+            Some("`endpoint.timeout`: `${KEY}`"),
+            "no value: {hidden}"
+        );
     }
 
     #[test]
@@ -984,7 +1026,8 @@ mod tests {
         assert!(config.is_run && config.headers == ["Authorization"], "an earlier run");
         check(&run(json!({"model": ["m"], "streaming": []})), "--model=m --streaming --random-seed=7");
         check_refused(&run(json!({})), "does not store its settings");
-        check_refused(&run(json!({"no-such-flag": []})), "`plan.given.no-such-flag` is no flag");
+        check_refused(&run(json!({"no-such-flag": []})), "`plan.given.no-such-flag` is no setting of a run");
+        check_refused(&run(json!({"socket": ["/s"]})), "`plan.given.socket` is no setting of a run");
         check_refused(&run(json!({"url": ["http://h?key=[redacted]"]})), "give --url again");
     }
 }
