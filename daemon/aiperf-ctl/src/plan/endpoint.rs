@@ -118,6 +118,9 @@ fn sends_forms(args: &EndpointArgs) -> bool {
 }
 
 fn models(args: &EndpointArgs) -> Planned<Vec<String>> {
+    if args.model.iter().chain(&args.models).any(|name| name.trim().is_empty()) {
+        return refuse("--model is empty");
+    }
     match (&args.model, args.models.as_slice()) {
         (None, []) => refuse("--model is missing: give the name of the model that the server serves"),
         (Some(model), []) => Ok(vec![model.clone()]),

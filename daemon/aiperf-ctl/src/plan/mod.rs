@@ -233,6 +233,7 @@ mod tests {
         check(&format!("{users} --num-sessions 2"), "at least one session");
         check(&format!("{users} --request-count 2"), "at least one request");
         check("-b 0", "must be at least 1");
+        check("--model=", "--model is empty");
         check("--system-prompt=", "--system-prompt is empty");
         check("--video-audio-sample-rate 7", "from 8 to 96 kHz");
         check("--request-content-type multipart/form-data", "chat requests are JSON");
