@@ -42,20 +42,17 @@ impl Plan {
     pub fn check(&self) -> Result {
         let tree = serde_json::to_value(self).map_err(|error| Fault::new("", error))?;
         walk("", &tree)?;
-        workers(self)?;
-        output(self)?;
         match &self.watch {
-            Some(watch) => watched(watch),
+            Some(watch) => watched(watch)?,
             None => {
                 urls(self)?;
                 lengths(&self.input)?;
                 self.load.check()?;
-                let phases = self.load.phases.iter().enumerate();
-                phases.into_iter().try_for_each(|(place, phase)| {
-                    phase.check_rate().map_err(|fault| Fault::new(at(place, &fault.path), fault.why))
-                })
+                self.load.check_rates()?;
             }
         }
+        workers(self)?;
+        output(self)
     }
 }
 
@@ -209,6 +206,13 @@ impl Load {
             return Err(Fault::new(at(place, "is_warmup"), why));
         }
         self.check_users()
+    }
+
+    /// Whether every phase whose shape needs a rate has one: once every file is read.
+    fn check_rates(&self) -> Result {
+        self.phases.iter().enumerate().try_for_each(|(place, phase)| {
+            phase.check_rate().map_err(|fault| Fault::new(at(place, &fault.path), fault.why))
+        })
     }
 
     /// Users stay from phase to phase, so all phases with users must have the same ones.

@@ -8,6 +8,7 @@ use crate::args::ProfileArgs;
 use crate::dataset;
 use crate::once;
 use crate::plain_file;
+use crate::plan::fault::refusal;
 use crate::plan::{Checked, Profile, Refusal};
 use crate::series;
 use crate::tokenizer_file;
@@ -47,7 +48,7 @@ pub(crate) fn resolve(args: &ProfileArgs, checked: Checked) -> Result<Resolved> 
     }
     let mut inputs = dataset::media(args, &profile.plan)?;
     inputs.extend(dataset::read(args, &mut profile.plan)?.map(|rows| ("dataset", rows)));
-    profile.plan.check().map_err(|fault| Refusal(fault.to_string()))?;
+    profile.plan.check().map_err(|fault| refusal(args, &profile.plan.load.phases, &fault))?;
     inputs.extend(named(&profile, args.tokenizer.tokenizer_revision.as_deref())?);
     Ok(Resolved { profile, inputs })
 }

@@ -1,5 +1,6 @@
 //! Plans when requests are sent and when the run ends.
 
+use super::fault::FIELDS;
 use super::phases::{self, Cancelled, Described, Series};
 use super::{Planned, Refusal, refuse};
 use crate::args::{ProfileArgs, WarmupArgs};
@@ -31,7 +32,6 @@ pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
         let path = described.rate_series.as_ref()?.path.clone()?;
         Some(SeriesFile { phase, path })
     });
-    let series = series.collect::<Vec<_>>();
     let load = Load {
         connection_reuse: reuse(&args.endpoint.connection_reuse_strategy),
         fixed_schedule: schedule(args, &described)?,
@@ -48,18 +48,8 @@ pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
             "--prefill-concurrency needs --streaming: without it a request waits for its whole response, as with --concurrency",
         );
     }
-    let checked = load.check().and_then(|()| {
-        let phases = load.phases.iter().enumerate();
-        let mut whole = phases.filter(|(place, _)| !series.iter().any(|file| file.phase == *place));
-        whole.try_for_each(|(place, phase)| {
-            phase
-                .check_rate()
-                .map_err(|fault| spec::Fault::new(format!("load.phases[{place}].{}", fault.path), fault.why))
-        })
-    });
-    checked.map_err(|fault| Refusal(phases::refusal(args, &load.phases, &fault)))?;
     input_of(args, &load)?;
-    Ok((load, series))
+    Ok((load, series.collect()))
 }
 
 /// The phases as the user describes them: `--phases`, or what flags set over the configuration file's phases and the defaults.
@@ -76,9 +66,12 @@ fn described(args: &ProfileArgs) -> Planned<Vec<Described>> {
     let mut listed = phases::listed(json)?;
     let measured = listed.iter().filter(|phase| !phase.is_warmup()).count();
     if flags != Described::default() && measured > 1 {
-        return refuse(
-            "the flags of a phase cannot change the configuration file's phases, of which several are measured: change them there",
-        );
+        let of_phase = FIELDS.iter().filter_map(|(_, _, flag, _)| args.given.get(*flag));
+        let flag = of_phase.chain(args.given.get("user-centric-rate")).find(|name| name.starts_with('-'));
+        return refuse(format!(
+            "{} cannot change the configuration file's phases, of which several are measured: change it there",
+            flag.map_or("a flag of a phase", String::as_str)
+        ));
     }
     if let Some(profiling) = listed.iter_mut().find(|phase| !phase.is_warmup()) {
         let below = std::mem::take(profiling);
@@ -283,12 +276,12 @@ fn schedule(args: &ProfileArgs, described: &[Described]) -> Planned<FixedSchedul
 
 /// The share of failures that stops the run, which is one for all measured phases.
 fn threshold(args: &ProfileArgs, described: &[Described]) -> Planned<Option<f64>> {
-    let measured = described.iter().filter(|phase| !phase.is_warmup());
-    let mut set = measured.filter_map(|phase| phase.failed_request_threshold).collect::<Vec<_>>();
-    set.dedup();
     if args.load.failed_request_threshold.is_some() {
         return Ok(args.load.failed_request_threshold);
     }
+    let measured = described.iter().filter(|phase| !phase.is_warmup());
+    let mut set = measured.filter_map(|phase| phase.failed_request_threshold).collect::<Vec<_>>();
+    set.dedup();
     match set.as_slice() {
         [] => Ok(None),
         [one] if (0.0..=1.0).contains(one) => Ok(Some(*one)),

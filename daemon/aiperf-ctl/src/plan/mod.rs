@@ -4,6 +4,7 @@
 pub(crate) mod distribution;
 mod effect;
 mod endpoint;
+pub(crate) mod fault;
 pub(crate) mod gpu;
 mod input;
 mod load;
@@ -107,6 +108,9 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
         endpoint,
         load,
     };
+    // What a file of rates completes is checked again once it is read.
+    let checked = if series.is_empty() { plan.check() } else { plan.load.check() };
+    checked.map_err(|fault| fault::refusal(args, &plan.load.phases, &fault))?;
     let profile = Profile {
         plan,
         secret_headers,

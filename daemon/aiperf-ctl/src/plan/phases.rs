@@ -2,11 +2,10 @@
 //! makes the phases of the plan. Whether they are sound is checked once, by `common/spec/src/check.rs`.
 
 use super::{Planned, refuse};
-use crate::args::ProfileArgs;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use spec::{Cancellation, Curve, Fault, Phase, Ramp, RatePoint, Shape};
+use spec::{Cancellation, Curve, Phase, Ramp, RatePoint, Shape};
 use std::path::PathBuf;
 
 /// A phase of which only what the user set is known.
@@ -271,54 +270,6 @@ fn growth<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ramp>, D::Error> 
     let seconds = duration(&seconds).map_err(D::Error::custom)?;
     Ok(Some(Ramp { seconds, curve: curve.unwrap_or(Curve::Linear) }))
 }
-
-/// What is wrong with a phase, in the words with which the user set it: a flag, or a key of a phase.
-pub(super) fn refusal(args: &ProfileArgs, phases: &[Phase], fault: &Fault) -> String {
-    let at = fault.path.strip_prefix("load.phases[").and_then(|rest| rest.split_once("]."));
-    let Some((place, field)) = at else { return fault.why.clone() };
-    let phase = place.parse().ok().and_then(|place: usize| phases.get(place));
-    let field = FIELDS.iter().find(|(known, ..)| *known == field);
-    let (Some(phase), Some((_, key, flag, warmup_flag))) = (phase, field) else { return fault.to_string() };
-    let flag = if phase.is_warmup { warmup_flag } else { flag };
-    let is_listed = args.load.phases.is_some() || args.load.base_phases.is_some();
-    match args.given.get(*flag) {
-        Some(written) => format!("{written}: {}", fault.why),
-        None if is_listed || flag.is_empty() => format!("phase `{}`: `{key}`: {}", phase.name, fault.why),
-        None => format!("--{flag}: {}", fault.why),
-    }
-}
-
-/// The fields of a phase: in the plan, as keys of AIPerf's configuration, as flags, and as flags of a warm-up.
-pub(crate) const FIELDS: &[(&str, &str, &str, &str)] = &[
-    ("name", "name", "", ""),
-    ("is_warmup", "kind", "", ""),
-    ("shape", "type", "arrival-pattern", "warmup-arrival-pattern"),
-    ("request_rate", "rate", "request-rate", "warmup-request-rate"),
-    (
-        "request_rate_ramp_seconds",
-        "rate_ramp",
-        "request-rate-ramp-duration",
-        "warmup-request-rate-ramp-duration",
-    ),
-    ("request_rate_series", "rate_series", "request-rate-series", ""),
-    ("arrival_smoothness", "smoothness", "arrival-smoothness", ""),
-    ("concurrency", "concurrency", "concurrency", "warmup-concurrency"),
-    ("concurrency_ramp", "concurrency_ramp", "concurrency-ramp-duration", "warmup-concurrency-ramp-duration"),
-    ("prefill_concurrency", "prefill_concurrency", "prefill-concurrency", "warmup-prefill-concurrency"),
-    (
-        "prefill_concurrency_ramp",
-        "prefill_ramp",
-        "prefill-concurrency-ramp-duration",
-        "warmup-prefill-concurrency-ramp-duration",
-    ),
-    ("users", "users", "num-users", ""),
-    ("request_count", "requests", "request-count", "warmup-request-count"),
-    ("session_count", "sessions", "conversation-num", "num-warmup-sessions"),
-    ("duration_seconds", "duration", "benchmark-duration", "warmup-duration"),
-    ("grace_period_seconds", "grace_period", "benchmark-grace-period", "warmup-grace-period"),
-    ("cancellation.rate_percent", "cancellation", "request-cancellation-rate", ""),
-    ("cancellation.delay_seconds", "cancellation", "request-cancellation-delay", ""),
-];
 
 #[cfg(test)]
 mod tests {
