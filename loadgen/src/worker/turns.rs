@@ -110,7 +110,7 @@ impl Turns {
         self.made[place].take()
     }
 
-    /// When the next question after a job is due.
+    /// When the next poll of a job is due.
     #[inline]
     pub(super) fn next_inquiry(&self) -> Option<MonoNs> {
         self.inquiries.peek().map(|next| next.0.0)
