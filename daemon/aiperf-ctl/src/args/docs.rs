@@ -43,7 +43,7 @@ pub fn markdown() -> String {
                     ),
                 );
             }
-            None => theirs.extend(row(&mut text, &profile, line)),
+            None => theirs.extend(row(&mut text, profile, line)),
         }
     }
     put(

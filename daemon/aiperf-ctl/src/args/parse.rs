@@ -9,6 +9,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// Why a command line is invalid.
 #[derive(Debug)]
@@ -46,6 +47,11 @@ fn merged(words: &[OsString], profile: &ProfileArgs, path: &Path, config: Config
         let names = config.headers.join(", ");
         return Err(refused(format!(
             "the run had headers whose values are not stored ({names}): give --api-key or --header"
+        )));
+    }
+    if let Some(flag) = config.secrets.iter().find(|flag| !profile.given.contains_key(*flag)) {
+        return Err(refused(format!(
+            "`plan.given.{flag}` had a secret, which is not stored: give --{flag} again"
         )));
     }
     let has_model = profile.endpoint.model.is_some();
@@ -191,13 +197,8 @@ fn unparsed(error: clap::Error) -> Unparsed {
 /// The long names of the flags that were given, on the command line or in the environment, each with the name that the user
 /// wrote.
 fn given(matches: &ArgMatches, words: &[OsString]) -> BTreeMap<String, String> {
-    let given = |id: &str| {
-        matches
-            .try_contains_id(id)
-            .is_ok_and(|present| present && matches.value_source(id) != Some(ValueSource::DefaultValue))
-    };
     let profile = profile_command();
-    let flags = profile.get_arguments().filter(|flag| given(flag.get_id().as_str()));
+    let flags = profile.get_arguments().filter(|flag| is_given(matches, flag));
     let written =
         words.iter().filter_map(|word| word.to_str()).map(|word| word.split('=').next().unwrap_or(word));
     let written = written.collect::<Vec<_>>();
@@ -212,18 +213,20 @@ fn given(matches: &ArgMatches, words: &[OsString]) -> BTreeMap<String, String> {
     flags.filter_map(name).collect()
 }
 
+/// Whether an argument was given, on the command line or in the environment.
+fn is_given(matches: &ArgMatches, argument: &clap::Arg) -> bool {
+    let id = argument.get_id().as_str();
+    let is_there = matches.try_contains_id(id).is_ok_and(|is_there| is_there);
+    is_there && matches.value_source(id) != Some(ValueSource::DefaultValue)
+}
+
 /// The values of the flags that were given and that make the run what it is, by their first names, without secrets.
 fn stored(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
     let profile = profile_command();
-    let is_given = |id: &str| {
-        matches
-            .try_contains_id(id)
-            .is_ok_and(|present| present && matches.value_source(id) != Some(ValueSource::DefaultValue))
-    };
     let values = |flag: &clap::Arg| {
         let id = flag.get_id().as_str();
         let name = flag.get_long().or_else(|| (id == "model").then_some("model"))?;
-        if !is_given(id) || NOT_STORED.contains(&name) {
+        if !is_given(matches, flag) || NOT_STORED.contains(&name) {
             return None;
         }
         let raw = if flag.get_action().takes_values() { matches.get_raw(id) } else { None };
@@ -295,8 +298,11 @@ pub(super) fn renamed(message: &str, flag: &str, key: &str) -> String {
     message
 }
 
-pub(crate) fn profile_command() -> clap::Command {
-    <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile"))
+/// The flags of `profile`, which messages, words and configuration files are looked up in.
+pub(crate) fn profile_command() -> &'static clap::Command {
+    static PROFILE: LazyLock<clap::Command> =
+        LazyLock::new(|| <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile")));
+    &PROFILE
 }
 
 /// A limit that no configuration file reaches.
@@ -465,6 +471,11 @@ mod tests {
         assert!(refused.contains("(Authorization): give --api-key or --header"), "{refused}");
         let repeated = with_file(run, "--api-key k").unwrap();
         assert_eq!(repeated.input.random_seed, Some(7), "the same requests");
+        let run = r#"{"run_id":"r","plan":{"given":{"model":["m"],"url":["http://h?key=[redacted]"]}}}"#;
+        let refused = with_file(run, "").unwrap_err();
+        assert!(refused.contains("give --url again"), "{refused}");
+        let again = with_file(run, "--url http://h?key=k").unwrap();
+        assert_eq!(again.endpoint.urls, ["http://h?key=k"], "given again");
         let folder = repeated.output.artifact_dir.unwrap();
         assert!(folder.to_str().unwrap().ends_with("-repeated"), "{}", folder.display());
     }

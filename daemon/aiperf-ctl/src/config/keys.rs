@@ -17,6 +17,8 @@ pub(super) enum Meaning {
     Json(&'static str),
     /// An object, of which the flag takes each entry as a name, this, and a value.
     Pairs(&'static str, char),
+    /// Nothing by itself.
+    Known,
     /// Nothing here, so that only AIPerf's defaults are accepted (as JSON); and why others are not.
     Only(&'static [&'static str], &'static str),
 }
@@ -32,7 +34,7 @@ pub(super) fn below(path: &str) -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter_map(move |(known, _)| known.strip_prefix(&start)?.split('.').next())
 }
 
-use Meaning::{Flag, Json, Length, Only, Pairs, Seconds, Unless};
+use Meaning::{Flag, Json, Known, Length, Only, Pairs, Seconds, Unless};
 
 const AGENTIC: &str = "traces of agents are not replayed";
 const KUBERNETES: &str = "nothing runs in Kubernetes";
@@ -86,8 +88,8 @@ pub(super) const KEYS: &[(&str, Meaning)] = &[
     ("tokenizer.revision", Flag("--tokenizer-revision")),
     ("tokenizer.apply_chat_template", Flag("--apply-chat-template")),
     ("tokenizer.trust_remote_code", Only(&["false"], "a tokenizer is data here: none of its code is run")),
-    ("datasets.name", Only(&[], "")),
-    ("datasets.type", Only(&[], "")),
+    ("datasets.name", Known),
+    ("datasets.type", Known),
     ("datasets.random_seed", Only(&[], "every part of a run draws from its `random_seed`")),
     ("datasets.entries", Flag("--num-dataset-entries")),
     ("datasets.path", Flag("--input-file")),

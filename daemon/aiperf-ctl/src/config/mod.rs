@@ -13,7 +13,8 @@ pub(crate) mod user_files;
 
 use crate::args::ProfileArgs;
 use crate::plan::distribution::distribution;
-use crate::plan::phases::{FIELDS, duration};
+use crate::plan::fault::FIELDS;
+use crate::plan::phases::duration;
 use document::Written;
 use keys::{KEYS, Meaning, PHASE_KEYS, UNSUPPORTED};
 use serde_json::{Map, Value, json};
@@ -120,12 +121,13 @@ const DISTRIBUTION: &str = "config.distribution.";
 /// What a configuration file sets.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
-    /// The flags.
+    /// What it sets.
     pub(crate) settings: Vec<Setting>,
-    /// Fields of the measured phase that the file sets, by the flag that would: the flag's name without dashes, and the key.
+    /// Fields of phases that the file sets, by the flag that would: the flag's name without dashes, and the key.
     pub(crate) phase_keys: Vec<(&'static str, String)>,
-    /// Names of headers whose values are not stored: of an earlier run.
+    /// Of an earlier run: the user's headers, and flags whose values held a secret, which are not stored.
     pub(crate) headers: Vec<String>,
+    pub(crate) secrets: Vec<String>,
     /// Whether it is an earlier run.
     pub(crate) is_run: bool,
     /// The variables that the file names.
@@ -213,7 +215,7 @@ fn of_run(run: &Map<String, Value>) -> Result<Config, String> {
         return Err("this run does not store its settings, so it cannot be repeated from it".to_owned());
     };
     let command = crate::args::profile_command();
-    let mut settings = Vec::new();
+    let (mut settings, mut secrets) = (Vec::new(), Vec::new());
     let mut set = |name: &str, values: Vec<String>, key: String| {
         settings.push(Setting { target: Setting::stored(name), values, key });
     };
@@ -228,20 +230,22 @@ fn of_run(run: &Map<String, Value>) -> Result<Config, String> {
         let values = values.collect::<Option<Vec<_>>>();
         let values = values.ok_or_else(|| format!("`plan.given.{flag}` is not a list of texts"))?;
         if values.iter().any(|value| value.contains("[redacted]") || value.contains("<redacted>")) {
-            return Err(format!(
-                "`plan.given.{flag}` had a secret, which is not stored: give --{flag} again"
-            ));
+            secrets.push(flag.clone());
+        } else {
+            set(flag, values, format!("plan.given.{flag}"));
         }
-        set(flag, values, format!("plan.given.{flag}"));
     }
     if let Some(seed) =
         plan.get("random_seed").and_then(scalar).filter(|_| !given.contains_key("random-seed"))
     {
         set("random-seed", vec![seed], "plan.random_seed".to_owned());
     }
+    let kind = plan.pointer("/endpoint/kind").and_then(Value::as_str).unwrap_or_default();
+    let own = endpoint::by_name(kind).map(|endpoint| endpoint.metadata().headers).unwrap_or_default();
     let names = plan.pointer("/endpoint/header_names").and_then(Value::as_array).into_iter().flatten();
-    let headers = names.filter_map(Value::as_str).map(str::to_owned).collect();
-    Ok(Config { settings, headers, is_run: true, ..Config::default() })
+    let is_users = |name: &&str| !own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let headers = names.filter_map(Value::as_str).filter(is_users).map(str::to_owned).collect();
+    Ok(Config { settings, headers, secrets, is_run: true, ..Config::default() })
 }
 
 /// Takes a file's body apart.
@@ -343,6 +347,7 @@ impl Reader {
             return self.keys(known, path, fields);
         };
         match meaning {
+            Meaning::Known => Ok(()),
             Meaning::Flag(flag) => match value {
                 Value::Object(fields) if is_switch(flag) => {
                     self.set(flag, path, Vec::new());
@@ -366,7 +371,7 @@ impl Reader {
             Meaning::Json(flag) => self.json(flag, path, value),
             Meaning::Pairs(flag, separator) => self.pairs(flag, separator, path, value),
             Meaning::Only(accepted, why) => {
-                if why.is_empty() || accepted.contains(&value.to_string().as_str()) {
+                if accepted.contains(&value.to_string().as_str()) {
                     return Ok(());
                 }
                 Err(format!("`{}` is not supported: {why}", self.at(path)))
@@ -1007,7 +1012,7 @@ mod tests {
                 | Meaning::Json(flag) => vec![*flag],
                 Meaning::Pairs(flag, _) => vec![*flag],
                 Meaning::Length(mean, stddev) => vec![*mean, *stddev],
-                Meaning::Only(..) => Vec::new(),
+                Meaning::Known | Meaning::Only(..) => Vec::new(),
             };
             assert!(flags.iter().all(|flag| is_flag(flag)), "`{key}` sets {flags:?}");
         }
@@ -1028,6 +1033,11 @@ mod tests {
         check_refused(&run(json!({})), "does not store its settings");
         check_refused(&run(json!({"no-such-flag": []})), "`plan.given.no-such-flag` is no setting of a run");
         check_refused(&run(json!({"socket": ["/s"]})), "`plan.given.socket` is no setting of a run");
-        check_refused(&run(json!({"url": ["http://h?key=[redacted]"]})), "give --url again");
+        let secret =
+            read(&run(json!({"url": ["http://h?key=[redacted]"], "model": ["m"]})), |_| None).unwrap();
+        assert_eq!(secret.secrets, ["url"], "to be given again");
+        assert!(!secret.settings.iter().any(|setting| setting.flag() == "--url"), "{:?}", secret.settings);
+        let text = r#"{"run_id":"r","plan":{"given":{"model":["m"]},"endpoint":{"kind":"messages","header_names":["anthropic-version"]}}}"#;
+        assert_eq!(read(text, |_| None).unwrap().headers, [""; 0], "the endpoint's own header is no secret");
     }
 }

@@ -169,8 +169,7 @@ impl Jinja {
                 return Err(format!("`variables` refer to each other in a circle: {names}"));
             }
             for (name, value, _) in ready {
-                let value =
-                    Rendered { jinja: self, is_coerced: true }.value(value, &format!("variables.{name}"))?;
+                let value = self.rendered(value, &format!("variables.{name}"))?;
                 resolved.insert(name.clone(), value.clone());
                 self.values.insert(name.clone(), value);
             }
@@ -194,33 +193,23 @@ impl Jinja {
         }
     }
 
-    fn render(&self, text: &str, path: &str) -> Result<String, String> {
-        render(&self.environment, text, &self.values).map_err(|why| format!("`{path}`: {why}"))
-    }
-}
-
-/// A walk that renders every expression.
-struct Rendered<'a> {
-    jinja: &'a Jinja,
-    is_coerced: bool,
-}
-
-impl Rendered<'_> {
-    fn value(&self, value: &Value, path: &str) -> Result<Value, String> {
+    /// A value of `variables` with its expressions rendered.
+    fn rendered(&self, value: &Value, path: &str) -> Result<Value, String> {
         Ok(match value {
-            Value::String(text) if is_template(text) => {
-                let rendered = self.jinja.render(text, path)?;
-                if self.is_coerced { coerced(rendered) } else { Value::String(rendered) }
-            }
+            Value::String(text) if is_template(text) => coerced(self.render(text, path)?),
             Value::Object(fields) => {
-                let fields = fields.iter().map(|(key, value)| Ok((key.clone(), self.value(value, path)?)));
+                let fields = fields.iter().map(|(key, value)| Ok((key.clone(), self.rendered(value, path)?)));
                 Value::Object(fields.collect::<Result<_, String>>()?)
             }
             Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.value(item, path)).collect::<Result<_, _>>()?)
+                Value::Array(items.iter().map(|item| self.rendered(item, path)).collect::<Result<_, _>>()?)
             }
             other => other.clone(),
         })
+    }
+
+    fn render(&self, text: &str, path: &str) -> Result<String, String> {
+        render(&self.environment, text, &self.values).map_err(|why| format!("`{path}`: {why}"))
     }
 }
 
