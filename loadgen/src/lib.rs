@@ -13,7 +13,6 @@
 
 pub mod bounds;
 pub mod branching;
-pub mod clock;
 pub mod coding;
 pub mod composer;
 pub mod confine;

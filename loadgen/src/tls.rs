@@ -72,7 +72,7 @@ pub fn try_out(
     name: &ServerName<'static>,
     address: &SocketAddr,
 ) -> io::Result<()> {
-    let started = crate::clock::mono();
+    let started = clock::mono();
     let mut socket = TcpStream::connect_timeout(address, PATIENCE)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
@@ -80,7 +80,7 @@ pub fn try_out(
     while session.is_handshaking() {
         session.complete_io(&mut socket).map_err(|error| in_words(&error))?;
         // One byte now and then is no answer.
-        if (crate::clock::mono() - started).as_seconds() > 2.0 * PATIENCE.as_secs_f64() {
+        if (clock::mono() - started).as_seconds() > 2.0 * PATIENCE.as_secs_f64() {
             return Err(in_words(&io::ErrorKind::TimedOut.into()));
         }
     }

@@ -415,6 +415,8 @@ const TEXTS: &[&str] = &[
     "given",
     "input.change.system_prompt",
     "input.made.system_prompt",
+    "observers.stream.mlflow.tags",
+    "observers.stream.otlp.resource_attributes",
     "output.other",
 ];
 /// Items of a list.

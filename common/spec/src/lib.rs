@@ -16,6 +16,7 @@ pub mod handshake;
 mod input;
 mod length;
 mod load;
+mod observers;
 mod output;
 mod plan;
 mod timing;
@@ -33,6 +34,10 @@ pub use length::{Draws, Form, Length, Peak, Point};
 pub use load::{
     CacheBust, Cancellation, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, RatePoint, Sampling,
     Shape,
+};
+pub use observers::{
+    GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness, ServerCall,
+    ServerMetrics, Stream, WaitForModel,
 };
 pub use output::{ExportLevel, FailOn, Output};
 pub use plan::Plan;

@@ -3,8 +3,8 @@
 //! Nothing after the plan validates or defaults. Secrets (keys, header values) are not part of it.
 
 use crate::{
-    Dialect, Endpoint, ExportLevel, FailOn, Gpu, Input, Length, Load, ModelChoice, Output, Phase, Shape,
-    Timestamps, Tokenizer, Trust, Wait, Watch, Workers,
+    Dialect, Endpoint, ExportLevel, FailOn, Gpu, Input, Length, Load, ModelChoice, Observers, Output, Phase,
+    Preparation, Shape, Timestamps, Tokenizer, Trust, Wait, Watch, Workers,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +39,12 @@ pub struct Plan {
     /// What is read of the GPUs meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<Gpu>,
+    /// What observes the run besides the daemon. URLs have no secrets.
+    #[serde(default)]
+    pub observers: Observers,
+    /// What the servers must do before the run. URLs have no secrets.
+    #[serde(default, skip_serializing_if = "Preparation::is_empty")]
+    pub preparation: Preparation,
 }
 
 impl Plan {
@@ -93,6 +99,8 @@ impl Plan {
             given: BTreeMap::new(),
             watch: None,
             gpu: None,
+            observers: Observers::default(),
+            preparation: Preparation::default(),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::args::SOCKET;
 use crate::client::{Client, Unreached};
-use crate::clock::Moment;
 use crate::plan::Refusal;
 use crate::private::{Folder, Private};
 use anyhow::{Context, Result, bail};
+use clock::Moment;
 use control::Health;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

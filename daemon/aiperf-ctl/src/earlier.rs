@@ -3,6 +3,7 @@
 
 use crate::report::RUN_BYTES_MAX;
 use anyhow::{Context, Result};
+use control::RUN_FILES;
 use export::EXPORTERS;
 use serde_json::Value;
 use std::fs;
@@ -31,7 +32,7 @@ pub(crate) fn remove_outside_series(directory: &Path, prefix: Option<&str>, runs
 fn of_a_run(directory: &Path, prefix: Option<&str>, kept: &[&str]) -> Result<()> {
     let written = prefix_of(directory);
     let prefixes = [None, prefix, written.as_deref()];
-    let mut names = OTHERS.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut names = RUN_FILES.iter().chain(OTHERS).map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let mut in_phases = IN_PHASES.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for prefix in prefixes {
         // An invalid prefix in a stored run is ignored.
@@ -106,21 +107,9 @@ fn file(path: &Path) -> Result<()> {
     }
 }
 
-/// Files that runs write in addition to their exports.
-const OTHERS: &[&str] = &[
-    "run.json",
-    "inputs.json",
-    "requests.parquet",
-    "tokens.parquet",
-    "responses.parquet",
-    "payloads.parquet",
-    "gpu.parquet",
-    "server_metrics.parquet",
-    "phase_manifest.json",
-    "client_and_kernel.json",
-    "client_events.csv",
-    MLFLOW,
-];
+/// Files that this program writes in addition to a run's own and its exports.
+const OTHERS: &[&str] =
+    &["server_metrics.parquet", "phase_manifest.json", "client_and_kernel.json", "client_events.csv", MLFLOW];
 /// Written before the run's own files, if it is logged to MLflow.
 pub(crate) const MLFLOW: &str = "mlflow_export.json";
 const IN_PHASES: &[&str] = &["gpu_telemetry_export.json", "server_metrics_export.json"];

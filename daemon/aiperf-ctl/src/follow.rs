@@ -9,12 +9,14 @@
 use crate::client::Lines;
 use crate::daemon::Daemon;
 use crate::interrupt;
+use crate::resolve::Input;
 use crate::runs;
 use crate::terminal::{print_note, print_warning};
 use anyhow::{Context, Result, anyhow};
-use control::{Problem, Progress, State, Status, Stop};
+use control::{Create, Created, Problem, Progress, State, Status, Stop};
 use std::path::Path;
 use store::Folder;
+use zeroize::Zeroize;
 
 /// A run that was requested from a daemon.
 #[derive(Debug)]
@@ -33,8 +35,38 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Creates a run, uploads its inputs, and starts it when `ready` has seen it: what that returns is returned too. A run that
+    /// cannot be started is discarded.
+    pub(crate) async fn launch<T>(
+        daemon: Daemon,
+        mut create: Create,
+        inputs: Vec<Input>,
+        ready: impl AsyncFnOnce(&Self) -> Result<T>,
+    ) -> Result<(Self, T)> {
+        let created = daemon.client.post("/v1/runs", &create).await;
+        create.secret_headers.values_mut().for_each(Zeroize::zeroize);
+        create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
+        let Created { run_id } = created?;
+        let run = Self::of(daemon, run_id).await?;
+        let started = async {
+            for (name, input) in inputs {
+                run.daemon.client.put(&format!("{}/inputs/{name}", run.path()), input).await?;
+            }
+            let made = ready(&run).await?;
+            run.start().await?;
+            anyhow::Ok(made)
+        };
+        match interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
+            Ok(made) => Ok((run, made)),
+            Err(error) => {
+                run.give_up().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Follows a run that has not started yet.
-    pub(crate) async fn of(daemon: Daemon, run_id: String) -> Result<Self> {
+    async fn of(daemon: Daemon, run_id: String) -> Result<Self> {
         let lines = daemon.client.lines(&format!("/v1/runs/{run_id}/progress")).await?;
         Ok(Self { daemon, run_id, lines, seen: interrupt::seen(), is_over: false, is_recovered: false })
     }
@@ -54,8 +86,7 @@ impl Run {
         self.seen = interrupt::seen();
     }
 
-    /// Starts it.
-    pub(crate) async fn start(&self) -> Result<()> {
+    async fn start(&self) -> Result<()> {
         let _: Status = self.daemon.client.post(&format!("{}/start", self.path()), &()).await?;
         Ok(())
     }
@@ -119,7 +150,7 @@ impl Run {
     }
 
     /// Discards a run that cannot be carried out.
-    pub(crate) async fn give_up(&self) {
+    async fn give_up(&self) {
         let path = self.path();
         let given_up = async {
             // The cause of the failure may also prevent this.

@@ -13,7 +13,6 @@ mod args;
 mod audit;
 mod client;
 mod client_results;
-mod clock;
 mod compare;
 mod completion;
 mod config;

@@ -2,7 +2,6 @@
 
 use crate::args::ProfileArgs;
 use crate::earlier;
-use crate::gpu_telemetry;
 use crate::multi_run::{self, Experiment, Repeat};
 use crate::plan::{Checked, Profile, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
@@ -32,7 +31,6 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         );
     }
     warn_of_tokenizer(args, &profile.plan);
-    gpu_telemetry::warn_before(&args.telemetry, &profile.plan.endpoint.urls);
     let session = LiveSession::new(args, &resolved)?;
     if repeat.runs > 1 {
         let experiment = Experiment { base: resolved, repeat };
@@ -51,7 +49,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
 /// writes none.
 fn dry_run(args: &ProfileArgs, checked: Checked) -> Result<u8> {
     let resolved = resolve(args, checked)?;
-    session::check(args, &resolved)?;
+    session::check(&resolved.profile)?;
     let profile = &resolved.profile;
     tokenizer_file::check(profile.tokenizer_dir.as_deref(), args.tokenizer.tokenizer_revision.as_deref())?;
     print_result(&format!("{}\n", serde_json::to_string_pretty(&profile.plan)?));

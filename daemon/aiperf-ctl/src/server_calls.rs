@@ -1,8 +1,6 @@
 //! Sends the server control requests apart from the load: checks that the model is ready, resets its cache. The profiler's
 //! are in `observer/profiler.rs`.
 
-use crate::args::EndpointArgs;
-use crate::clock;
 use crate::interrupt;
 use crate::plan::Profile;
 use crate::terminal::print_note;
@@ -12,6 +10,7 @@ use common::clock::DurationNs;
 use endpoint::{Scheme, Turn, target};
 use serde_json::Value;
 use spec::url::shown;
+use spec::{Readiness, ServerCall};
 use std::time::Duration;
 use ureq::http::{self, Response, StatusCode};
 use ureq::{Agent, Body};
@@ -19,34 +18,30 @@ use ureq::{Agent, Body};
 /// Sends control requests to the servers of a profile.
 pub(crate) struct ServerCalls<'a> {
     profile: &'a Profile,
-    args: &'a EndpointArgs,
     agent: Agent,
 }
 
 impl<'a> ServerCalls<'a> {
-    pub(crate) fn new(profile: &'a Profile, args: &'a EndpointArgs) -> Result<Self> {
+    pub(crate) fn new(profile: &'a Profile) -> Result<Self> {
         let config = Agent::config_builder()
             .tls_config(tls(profile)?)
             .http_status_as_error(false)
             .user_agent(concat!("aiperfd/", env!("CARGO_PKG_VERSION")))
             .proxy(None);
-        Ok(Self { profile, args, agent: config.build().new_agent() })
+        Ok(Self { profile, agent: config.build().new_agent() })
     }
 
     /// Waits until every model is ready on every server, if requested.
     pub(crate) fn wait_for_models(&self) -> Result<()> {
-        let patience = self.args.wait_for_model_timeout;
-        if patience <= 0.0 {
-            return Ok(());
-        }
+        let Some(wait) = &self.profile.preparation.wait_for_model else { return Ok(()) };
+        let (patience, seconds) = (wait.timeout_seconds, wait.interval_seconds);
         let deadline = clock::mono() + DurationNs::from_seconds(patience);
-        let seconds = self.args.wait_for_model_interval;
         let (pause, interval) = (Duration::from_secs_f64(seconds), DurationNs::from_seconds(seconds));
         for requested in &self.profile.urls {
             let (mut attempts, url) = (0, shown(requested));
             let ready = loop {
                 attempts += 1;
-                let why = match self.check(requested) {
+                let why = match self.check(requested, wait.mode) {
                     Ok(ready) => break ready,
                     Err(why) => why,
                 };
@@ -65,11 +60,11 @@ impl<'a> ServerCalls<'a> {
     }
 
     /// Checks once; returns what is ready.
-    fn check(&self, url: &str) -> Result<String> {
-        match self.args.wait_for_model_mode.as_str() {
-            "models" => self.list_models(url),
-            "inference" => self.probe(url),
-            _ => Ok(format!("{}; {}", self.list_models(url)?, self.probe(url)?)),
+    fn check(&self, url: &str, mode: Readiness) -> Result<String> {
+        match mode {
+            Readiness::Models => self.list_models(url),
+            Readiness::Inference => self.probe(url),
+            Readiness::Both => Ok(format!("{}; {}", self.list_models(url)?, self.probe(url)?)),
         }
     }
 
@@ -130,21 +125,13 @@ impl<'a> ServerCalls<'a> {
 
     /// Resets every server's prefix cache, if requested.
     pub(crate) fn reset_kv_cache(&self) -> Result<()> {
-        let args = self.args;
-        // Its other flags imply it.
-        let is_wanted = args.reset_kv_cache
-            || args.reset_kv_cache_path.is_some()
-            || args.reset_kv_cache_timeout_seconds.is_some();
-        if !is_wanted {
-            return Ok(());
-        }
-        let path = self.args.reset_kv_cache_path.as_deref().unwrap_or("/reset_prefix_cache");
-        let patience = self.args.reset_kv_cache_timeout_seconds.map_or(PATIENCE, Duration::from_secs_f64);
-        self.everywhere(path, patience).context("--reset-kv-cache: the server did not reset its cache")
+        let Some(reset) = &self.profile.preparation.reset_kv_cache else { return Ok(()) };
+        self.everywhere(reset).context("--reset-kv-cache: the server did not reset its cache")
     }
 
     /// Sends a request to a path of every server, or once to a full URL.
-    pub(crate) fn everywhere(&self, path: &str, patience: Duration) -> Result<()> {
+    pub(crate) fn everywhere(&self, call: &ServerCall) -> Result<()> {
+        let (path, patience) = (call.path.as_str(), Duration::from_secs_f64(call.timeout_seconds));
         if path.contains("://") {
             return self.order(path, "", patience);
         }
@@ -209,8 +196,8 @@ fn succeeded(status: StatusCode) -> Result<()> {
     Ok(())
 }
 
-/// Default timeout of one request.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of one request that asks whether a model is ready.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A limit that no list of models reaches.
 const BODY_BYTES_MAX: u64 = 16 << 20;
 const NOT_FOUND: u16 = 404;

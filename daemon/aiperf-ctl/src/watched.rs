@@ -3,13 +3,12 @@
 use crate::args::WatchArgs;
 use crate::daemon::Daemon;
 use crate::follow::Run;
-use crate::interrupt;
 use crate::plan::{Refusal, redacted};
 use crate::terminal::print_warning;
 use crate::tokenizer_file::BYTES_MAX as TOKENIZER_BYTES_MAX;
 use anyhow::Result;
 use bytes::Bytes;
-use control::{Create, Created, Progress, State, Stop};
+use control::{Create, Progress, State, Stop};
 use spec::{Plan, Side, Target, Timestamps, Tokenizer, Watch};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,23 +49,12 @@ pub(crate) fn plan(
 
 /// Starts observing; returns when the daemon does, or when the run has already ended.
 pub(crate) async fn start(daemon: Daemon, plan: Plan, tokenizer: &str) -> Result<Run> {
-    let input = match &plan.tokenizer {
-        Tokenizer::File { .. } => Some(read(tokenizer)?),
-        _ => None,
+    let inputs = match &plan.tokenizer {
+        Tokenizer::File { .. } => vec![("tokenizer", read(tokenizer)?.into())],
+        _ => Vec::new(),
     };
     let create = Create { plan, secret_headers: BTreeMap::new(), addresses: Vec::new() };
-    let Created { run_id } = daemon.client.post("/v1/runs", &create).await?;
-    let mut run = Run::of(daemon, run_id).await?;
-    let started = async {
-        if let Some(bytes) = input {
-            run.daemon.client.put(&format!("{}/inputs/tokenizer", run.path()), bytes.into()).await?;
-        }
-        run.start().await
-    };
-    if let Err(error) = interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
-        run.give_up().await;
-        return Err(error);
-    }
+    let (mut run, ()) = Run::launch(daemon, create, inputs, async |_| Ok(())).await?;
     run.until(|state| state == State::Running, noticed).await?;
     Ok(run)
 }

@@ -1,7 +1,6 @@
 //! The control API: HTTP/1.1 with JSON on a unix socket. Its types are defined in `control`.
 
 use crate::access::{Call, Route, UNKNOWN, may_see, permit, printable, route};
-use crate::clock;
 use crate::execute;
 use crate::limits::{self, Refused};
 use crate::listener::Listener;

@@ -1,7 +1,6 @@
 //! The resources of a daemon, which knows no runs: the run directories, the cores, the cgroups, the spawner, the kernel programs.
 
 use crate::cgroup::{Cgroup, Subtree};
-use crate::clock;
 use crate::limits::{self, Limits};
 use crate::privileges::Identities;
 use crate::probe::Object;
@@ -140,8 +139,8 @@ impl Daemon {
             format!("no kernel probes: {why}")
         } else if let Err(why) = &self.cgroup {
             format!("no kernel probes: {why}")
-        } else if clock::shift_seconds() != 0.0 {
-            let shift = clock::shift_seconds();
+        } else if host::clock_shift_seconds() != 0.0 {
+            let shift = host::clock_shift_seconds();
             format!(
                 "aiperfd is in a time namespace whose clock is {shift} s off the one that kernel probes stamp with"
             )

@@ -1,9 +1,9 @@
 //! Gathers what the verdict judges: counters, sums over requests, and how the processors' time was used.
 
+use crate::gpus;
 use crate::host::{self, CpuTimes};
 use crate::pipeline::View;
 use crate::verdict::{Evidence, Requests};
-use crate::{clock, gpus};
 use common::clock::{DurationNs, MonoNs};
 use common::ring::{COUNTERS, Counter};
 use record::Phase;

@@ -11,7 +11,7 @@ use crate::run_dirs::{Started, is_full};
 use crate::stopped::{Cause, Stopped};
 use crate::tally::Tally;
 use crate::threads::lock;
-use crate::{clock, gpus, host, parts, verdict};
+use crate::{gpus, host, parts, verdict};
 use anyhow::Result;
 use common::clock::{Anchor, DurationNs, MonoNs};
 use control::State;

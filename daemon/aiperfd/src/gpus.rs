@@ -7,7 +7,6 @@
 //!
 //! A driver that hangs costs its own rows: the sampler's threads are waited for a moment, then left behind.
 
-use crate::clock;
 use crate::host;
 use crate::parts::put_together;
 use crate::run_dirs::RunDir;

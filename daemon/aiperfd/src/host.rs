@@ -1,8 +1,9 @@
 //! The host's own description: names, processors, and how their time was used.
 
+use common::clock::DurationNs;
 use common::ring::COUNTERS;
-use doctor::processor;
 pub use doctor::processor::CpuTimes;
+use doctor::{clocks, processor};
 use record::Host;
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +21,15 @@ pub fn describe(hot_cpus: &[u32]) -> Host {
         governor,
         hot_cpus: hot_cpus.to_vec(),
     }
+}
+
+/// By how many seconds this process's `CLOCK_MONOTONIC` is off the kernel's, which stamps packets: in a time namespace (man
+/// 7 time_namespaces) it may be.
+#[must_use]
+pub fn clock_shift_seconds() -> f64 {
+    let offsets = fs::read_to_string(clocks::OFFSETS).unwrap_or_default();
+    let (seconds, nanoseconds) = clocks::shift(&offsets).unwrap_or((0, 0));
+    DurationNs(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)).as_seconds()
 }
 
 /// The cores that this process may run on.

@@ -9,7 +9,6 @@ pub mod access;
 pub mod api;
 pub mod args;
 pub mod cgroup;
-pub mod clock;
 pub mod collect;
 pub mod config;
 mod confine;

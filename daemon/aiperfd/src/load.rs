@@ -6,7 +6,6 @@
 //! ```
 
 use crate::cgroup::Cgroup;
-use crate::clock;
 use crate::collect::Collector;
 use crate::collect::client_ring::{ClientRing, Counters};
 use crate::collect::kernel_rings::KernelRings;
@@ -19,10 +18,10 @@ use crate::loadgen::{Loadgen, Received};
 use crate::pipeline::{PipelineThread, View};
 use crate::probe::{Attached, Probes};
 use crate::reply::Replies;
-use crate::run::{CLIENT_PATIENCE, Reach, Run, wipe};
+use crate::run::{Reach, Run, wipe};
 use crate::run_dirs::{RunDir, run_number};
 use crate::spool::{Keeping, Writer};
-use crate::stopped::{Cause, Stopped};
+use crate::stopped::Stopped;
 use crate::supervise::Supervisor;
 use crate::threads::lock;
 use anyhow::{Context, Result};
@@ -103,8 +102,7 @@ pub(crate) fn prepare<'a>(
 pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sending>) -> Option<Stopped> {
     let mut handled = None;
     let mut stopped: Option<Stopped> = None;
-    let mut followed = clock::mono();
-    let mut supervisor = Supervisor::new(followed);
+    let mut supervisor = Supervisor::new(clock::mono());
     loop {
         match equipment.loadgen.receive(WATCH_INTERVAL) {
             Ok(Received::Nothing | Received::Watched { .. }) => {}
@@ -123,18 +121,8 @@ pub(crate) fn send(daemon: &Daemon, run: &Run, equipment: &mut Equipment<'_, Sen
             Err(error) => return stopped.or_else(|| Some(Stopped::died(format!("{error:#}")))),
         }
         let now = clock::mono();
-        if let Some(problem) = supervisor.look(equipment, &daemon.run_dirs, &daemon.limits, now)
-            && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
-        {
-            stopped = Some(problem);
-            run.request_stop(Stop::Now);
-        }
-        if run.is_followed() {
-            followed = now;
-        } else if now - followed > CLIENT_PATIENCE && stopped.is_none() {
-            stopped = Some(Stopped::requested("the client went away"));
-            run.request_stop(Stop::Now);
-        }
+        supervisor.stop_if_broken(daemon, run, equipment, now, &mut stopped);
+        supervisor.stop_if_abandoned(run, now, &mut stopped);
         let stop_request = run.stop_request();
         if stop_request != handled {
             handled = stop_request;

@@ -7,7 +7,7 @@ use crate::replay::{self, Replayed, Reported};
 use crate::run_dirs::{RunDir, Started};
 use crate::stopped::{Cause, Stopped};
 use crate::verdict::{self, Evidence};
-use crate::{clock, host, parts};
+use crate::{host, parts};
 use anyhow::{Context, Result};
 use record::{Build, Phase, Request, Run, SCHEMA_VERSION};
 use spec::{Plan, Timestamps};

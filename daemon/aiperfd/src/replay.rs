@@ -7,7 +7,6 @@
 //!
 //! Nothing is sent. Requests that were open are recorded as interrupted.
 
-use crate::clock;
 use crate::collect::client_ring::ClientRing;
 use crate::daemon::Daemon;
 use crate::host::is_stopped;

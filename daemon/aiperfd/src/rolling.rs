@@ -4,7 +4,6 @@
 //! STATE/observed/NAME/   requests-1790000000.parquet  tokens-1790000000.parquet   by the second in which the part ended
 //! ```
 
-use crate::clock;
 use crate::parts::{Writers, join};
 use crate::run_dirs::RunDir;
 use anyhow::{Context, Result};

@@ -6,7 +6,6 @@
 //! ```
 
 use crate::cgroup::Cgroup;
-use crate::clock;
 use crate::collect::client_ring::Counters;
 use crate::limits::{self, Limits, Taken};
 use crate::live::EndedRequests;

@@ -7,7 +7,7 @@
 use crate::threads::lock;
 use anyhow::{Context, Result, bail};
 use common::clock::Anchor;
-use control::{Create, File, State, Status};
+use control::{Create, File, RUN_FILES, State, Status};
 use record::{Finding, Host, Run};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use serde::{Deserialize, Serialize};
@@ -198,7 +198,7 @@ impl RunDir {
 
     /// A file of the run that a client may fetch; `None` for any other name.
     pub fn file(&self, name: &str) -> Option<PathBuf> {
-        let fetched = FETCHED.contains(&name);
+        let fetched = RUN_FILES.contains(&name);
         let path = self.path.join(name);
         (fetched && path.is_file()).then_some(path)
     }
@@ -220,7 +220,7 @@ impl RunDir {
             let bytes = self.path.join(name).metadata().ok()?.len();
             Some(File { name: (*name).to_owned(), bytes })
         };
-        FETCHED.iter().filter_map(sized).collect()
+        RUN_FILES.iter().filter_map(sized).collect()
     }
 
     /// Keeps the request that made the run, without its secrets.
@@ -358,17 +358,6 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     fs::rename(&temporary, path).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// Files of a run that clients may fetch.
-const FETCHED: &[&str] = &[
-    "run.json",
-    "inputs.json",
-    "requests.parquet",
-    "tokens.parquet",
-    "responses.parquet",
-    "payloads.parquet",
-    "gpu.parquet",
-    "loadgen.log",
-];
 /// Inputs that clients may upload.
 const INPUTS: &[&str] =
     &["dataset", "tokenizer", "chat_template", "authorities", "pictures", "sounds", "videos"];

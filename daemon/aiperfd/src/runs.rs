@@ -1,6 +1,5 @@
 //! The runs that the daemon holds, of both kinds: found, listed, limited and removed. What they use is the [`Daemon`]'s.
 
-use crate::clock;
 use crate::daemon::{Daemon, RING_FACTOR};
 use crate::disk;
 use crate::limits::{self, Refused, Shares, Taken};

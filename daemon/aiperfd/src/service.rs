@@ -6,7 +6,6 @@
 //! ```
 
 use crate::cgroup;
-use crate::clock;
 use crate::config::Observe;
 use crate::execute::execute;
 use crate::limits::ROOT;

@@ -6,13 +6,16 @@
 //! load generator   is no stopped process, ends when it is ordered to      disk   has room left
 //! ```
 
+use crate::daemon::Daemon;
 use crate::disk;
 use crate::equipment::{Equipment, OfOneKind};
 use crate::limits::Limits;
+use crate::run::{CLIENT_PATIENCE, Run};
 use crate::run_dirs::RunDirs;
 use crate::standstill::{PARSER_STANDSTILL, STANDSTILL, Since};
 use crate::stopped::{Cause, Stopped};
 use common::clock::{DurationNs, MonoNs};
+use control::Stop;
 
 /// What was seen of a run's threads and processes at the last look.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct Supervisor {
     looks: Since<u64>,
     parser: Parser,
     disk: MonoNs,
+    /// When the client was last there.
+    followed: MonoNs,
     /// When the load generator is ended by force.
     deadline: Option<MonoNs>,
 }
@@ -44,6 +49,7 @@ impl Supervisor {
             looks: Since { value: 0, since: now },
             parser: Parser(Since { value: (false, 0), since: now }),
             disk: now,
+            followed: now,
             deadline: None,
         }
     }
@@ -59,8 +65,35 @@ impl Supervisor {
         self.deadline.is_some_and(|deadline| now > deadline)
     }
 
+    /// Checks everything. What is wrong stops the run, and is why it was stopped even if somebody had requested that before.
+    pub(crate) fn stop_if_broken<O: OfOneKind>(
+        &mut self,
+        daemon: &Daemon,
+        run: &Run,
+        equipment: &mut Equipment<'_, O>,
+        now: MonoNs,
+        stopped: &mut Option<Stopped>,
+    ) {
+        if let Some(problem) = self.look(equipment, &daemon.run_dirs, &daemon.limits, now)
+            && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
+        {
+            *stopped = Some(problem);
+            run.request_stop(Stop::Now);
+        }
+    }
+
+    /// Stops a run whose client is gone.
+    pub(crate) fn stop_if_abandoned(&mut self, run: &Run, now: MonoNs, stopped: &mut Option<Stopped>) {
+        if run.is_followed() {
+            self.followed = now;
+        } else if now - self.followed > CLIENT_PATIENCE && stopped.is_none() {
+            *stopped = Some(Stopped::requested("the client went away"));
+            run.request_stop(Stop::Now);
+        }
+    }
+
     /// Checks everything; returns what is wrong.
-    pub(crate) fn look<O: OfOneKind>(
+    fn look<O: OfOneKind>(
         &mut self,
         equipment: &mut Equipment<'_, O>,
         run_dirs: &RunDirs,

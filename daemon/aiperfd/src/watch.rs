@@ -6,7 +6,6 @@
 //! ```
 
 use crate::cgroup;
-use crate::clock;
 use crate::collect::client_ring::ClientRing;
 use crate::collect::{Collector, Shown};
 use crate::daemon::{Daemon, RING_FACTOR};
@@ -21,9 +20,9 @@ use crate::pipeline::{Pipeline, PipelineThread, View, phase_names};
 use crate::probe::{Attached, Capturing, Probes};
 use crate::reply::Replies;
 use crate::rolling::Rolling;
-use crate::run::{CLIENT_PATIENCE, Kind, Observation, Run};
+use crate::run::{Kind, Observation, Run};
 use crate::spool::{Keeping, Writer};
-use crate::stopped::{Cause, Stopped};
+use crate::stopped::Stopped;
 use crate::supervise::Supervisor;
 use crate::threads::lock;
 use anyhow::{Context, Result};
@@ -133,9 +132,8 @@ pub(crate) fn attend(
 ) -> Option<Stopped> {
     let mut stopping_since = None;
     let mut stopped: Option<Stopped> = None;
-    let mut followed = clock::mono();
-    let mut looked = followed;
-    let mut supervisor = Supervisor::new(followed);
+    let mut looked = clock::mono();
+    let mut supervisor = Supervisor::new(looked);
     loop {
         match equipment.loadgen.receive(ATTEND_INTERVAL) {
             Ok(Received::Watched { counts, models }) => {
@@ -157,19 +155,10 @@ pub(crate) fn attend(
             // Numbers that can't be read are read the next time.
             examine(observation, equipment).ok();
         }
-        if stopping_since.is_none()
-            && let Some(problem) = supervisor.look(equipment, &daemon.run_dirs, &daemon.limits, now)
-            && stopped.as_ref().is_none_or(|known| known.cause == Cause::Requested)
-        {
-            stopped = Some(problem);
-            run.request_stop(Stop::Now);
+        if stopping_since.is_none() {
+            supervisor.stop_if_broken(daemon, run, equipment, now, &mut stopped);
         }
-        if run.is_followed() {
-            followed = now;
-        } else if now - followed > CLIENT_PATIENCE && stopped.is_none() {
-            stopped = Some(Stopped::requested("the client went away"));
-            run.request_stop(Stop::Now);
-        }
+        supervisor.stop_if_abandoned(run, now, &mut stopped);
         if let Some(how) = run.stop_request() {
             let since = *stopping_since.get_or_insert(now);
             run.enter(State::Draining);

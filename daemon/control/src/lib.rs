@@ -273,6 +273,18 @@ pub struct File {
     pub bytes: u64,
 }
 
+/// The files of a run that a client may fetch: in its artifact directory, they are the run's own.
+pub const RUN_FILES: &[&str] = &[
+    "run.json",
+    "inputs.json",
+    "requests.parquet",
+    "tokens.parquet",
+    "responses.parquet",
+    "payloads.parquet",
+    "gpu.parquet",
+    "loadgen.log",
+];
+
 /// Why something was refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]

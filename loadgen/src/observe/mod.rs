@@ -21,7 +21,6 @@ mod stream;
 mod watch;
 
 use crate::bounds::{Bound, Exceeded};
-use crate::clock;
 use crate::response_parser::{Source, freed};
 use crate::ring::shared::Gauge;
 use common::clock::DurationNs;

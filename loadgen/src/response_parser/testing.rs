@@ -326,9 +326,6 @@ fn plan(options: &str) -> Plan {
             other: std::collections::BTreeMap::new(),
         },
         random_seed: 7,
-        command_line: String::new(),
-        given: std::collections::BTreeMap::new(),
-        watch: None,
-        gpu: None,
+        ..Plan::unknown()
     }
 }

@@ -1,6 +1,5 @@
 //! HOT: appends records to the memory that is shared with the collector. Budget: docs/BUDGET.md, "CPU per event".
 
-use crate::clock;
 use common::client_event::{HEADER_LENGTH, Kind, RecordHeader};
 use common::ring::{Counter, RING_OFFSET, SharedHeader};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};

@@ -5,7 +5,6 @@ use super::ready::Ready;
 use super::share::{connections, of_worker};
 use super::{Failure, spawn};
 use crate::bounds::{self, Exceeded};
-use crate::clock;
 use crate::composer::{self, Bodies, Composition};
 use crate::orders::Reporter;
 use crate::report;

@@ -3,7 +3,6 @@
 use super::connection::{Active, State};
 use super::event_loop::Worker;
 use super::response::outcome_of;
-use crate::clock;
 use crate::ring::socket;
 use crate::wire::http::AtEnd;
 use crate::wire::tls::Tls;

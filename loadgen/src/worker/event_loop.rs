@@ -10,7 +10,6 @@ use super::reach::Reaches;
 use super::stamps::Stamper;
 use super::turns::Turns;
 use super::{Assignment, Ended, Phase, widen};
-use crate::clock;
 use crate::report::Reporter;
 use crate::ring::uring::{Completion, Event, Ring};
 use common::client_event::Outcome;

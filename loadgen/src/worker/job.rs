@@ -7,7 +7,6 @@ use super::connection::{Active, State};
 use super::event_loop::Worker;
 use super::response::outcome_of;
 use crate::bounds::{Bound, JOB_BYTES_MAX};
-use crate::clock;
 use crate::composer::{Answer, Next, Prepared};
 use crate::job;
 use crate::wire::Sink;

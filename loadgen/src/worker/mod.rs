@@ -34,7 +34,6 @@ mod turns;
 pub use threshold::Threshold;
 
 use crate::bounds::Exceeded;
-use crate::clock;
 use crate::composer::PreparedQueue;
 use crate::report::Reporter;
 use crate::ring::socket::Address;

@@ -13,7 +13,6 @@ use super::deadlines::{Deadlines, Expired};
 use super::reach::Reaches;
 use super::turns::Turns;
 use super::{DRAIN, GO, Phase, STOP, Threshold};
-use crate::clock;
 use crate::composer::{Answer, Next, Prepared, PreparedQueue, Response};
 use crate::schedule::Schedule;
 use common::client_event::Outcome;

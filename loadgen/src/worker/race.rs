@@ -11,7 +11,6 @@
 
 use super::connection::{Connection, State};
 use super::event_loop::Worker;
-use crate::clock;
 
 impl Connection {
     /// Whether the bytes of its request must be kept, because they may have to be sent again.

@@ -4,7 +4,6 @@ use super::connection::{Active, State};
 use super::event_loop::Worker;
 use super::reach::{has_responded, is_unreached};
 use crate::bounds::Bound;
-use crate::clock;
 use crate::composer::Prepared;
 use common::client_event::{self, Outcome, Sent};
 use common::clock::{DurationNs, MonoNs};

@@ -6,7 +6,6 @@ use super::event_loop::Worker;
 use super::memory::Memory;
 use super::pacer::Pacer;
 use crate::bounds::Bound;
-use crate::clock;
 use crate::composer::Response;
 use crate::report::Reporter;
 use crate::ring::uring::Buffer;

@@ -1,7 +1,6 @@
 //! HOT: the sockets' own stamps, where the kernel's probes are not available. Budget: docs/BUDGET.md, "CPU per event".
 
 use super::event_loop::Worker;
-use crate::clock;
 use crate::ring::socket;
 use crate::ring::uring::{Buffer, SocketStamps};
 use common::clock::{Anchor, DurationNs, MonoNs, RealNs};

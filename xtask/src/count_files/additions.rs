@@ -73,8 +73,8 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition { kind: "endpoint", recipe: "docs/recipes/endpoint.md", most: 2, steps: ENDPOINT },
     Addition { kind: "shape", recipe: "docs/recipes/shape.md", most: 5, steps: SHAPE },
     Addition { kind: "dataset format", recipe: "docs/recipes/format.md", most: 4, steps: FORMAT },
-    Addition { kind: "sink", recipe: "docs/recipes/sink.md", most: 3, steps: SINK },
-    Addition { kind: "observer", recipe: "docs/recipes/observer.md", most: 3, steps: OBSERVER },
+    Addition { kind: "sink", recipe: "docs/recipes/sink.md", most: 5, steps: SINK },
+    Addition { kind: "observer", recipe: "docs/recipes/observer.md", most: 5, steps: OBSERVER },
 ];
 
 const ENDPOINT: &[Step] = &[
@@ -169,7 +169,8 @@ const SINK: &[Step] = &[
         to: "daemon/aiperf-ctl/src/observer/sink/throwaway.rs",
         text: r#"//! Results that go nowhere.
 
-use super::{Named, Setup, Sink};
+use super::{Named, Sink};
+use crate::plan::Profile;
 use anyhow::Result;
 use telemetry_out::{Destination, Exports, Instruments, KeyValue, SinkError, Stream};
 
@@ -177,8 +178,8 @@ use telemetry_out::{Destination, Exports, Instruments, KeyValue, SinkError, Stre
 #[derive(Debug, Default)]
 struct Throwaway(u64);
 
-pub(super) fn check(setup: Setup<'_>) -> Named<'_> {
-    Ok(setup.args.telemetry.throwaway_url.is_some().then(|| Box::new(Throwaway::default()) as Box<dyn Sink>))
+pub(super) fn check<'a>(_: &'a Profile, stream: &'a spec::Stream) -> Named<'a> {
+    Ok(stream.throwaway.is_some().then(|| Box::new(Throwaway::default()) as Box<dyn Sink>))
 }
 
 impl Sink for Throwaway {
@@ -231,6 +232,21 @@ impl telemetry_out::Sink for Throwaway {
         anchor: "pub otel_url: Option<String>,",
         lines: &["/// Export metrics nowhere.", "#[arg(long)]", "pub throwaway_url: Option<String>,"],
     },
+    Step::After {
+        file: "common/spec/src/observers.rs",
+        anchor: "pub mlflow: Option<Mlflow>,",
+        lines: &["/// Nowhere.", "#[serde(default)]", "pub throwaway: Option<String>,"],
+    },
+    Step::Replace {
+        file: "common/spec/src/observers.rs",
+        from: "otlp: Some(",
+        to: "throwaway: None, otlp: Some(",
+    },
+    Step::Replace {
+        file: "daemon/aiperf-ctl/src/plan/observers.rs",
+        from: "        otlp,",
+        to: "        throwaway: args.throwaway_url.clone(), otlp,",
+    },
 ];
 
 const OBSERVER: &[Step] = &[
@@ -243,7 +259,7 @@ use super::{Checked, Observer, Setup};
 struct Throwaway;
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
-    Ok(setup.args.telemetry.throwaway_automatic.then(|| Box::new(Throwaway) as Box<dyn Observer>))
+    Ok(setup.profile.observers.throwaway.then(|| Box::new(Throwaway) as Box<dyn Observer>))
 }
 
 impl Observer for Throwaway {
@@ -265,5 +281,24 @@ impl Observer for Throwaway {
         file: "daemon/aiperf-ctl/src/args/telemetry.rs",
         anchor: "pub network_latency_automatic: bool,",
         lines: &["/// Observe nothing.", "#[arg(long)]", "pub throwaway_automatic: bool,"],
+    },
+    Step::After {
+        file: "common/spec/src/observers.rs",
+        anchor: "pub network_latency: Option<NetworkLatency>,",
+        lines: &[
+            "/// Nothing.",
+            "#[serde(skip_serializing_if = \"std::ops::Not::not\")]",
+            "pub throwaway: bool,",
+        ],
+    },
+    Step::Replace {
+        file: "common/spec/src/observers.rs",
+        from: "network_latency: Some(",
+        to: "throwaway: false, network_latency: Some(",
+    },
+    Step::Replace {
+        file: "daemon/aiperf-ctl/src/plan/observers.rs",
+        from: "        profiler: profiler(server),",
+        to: "        throwaway: args.throwaway_automatic, profiler: profiler(server),",
     },
 ];

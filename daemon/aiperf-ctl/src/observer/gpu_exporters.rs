@@ -2,10 +2,10 @@
 
 use super::scraping::{Endpoint, NOT_FINITE, Scraping, warn_of_failures, warn_of_left_out};
 use super::{Checked, Observer, Setup, Start};
-use crate::plan::{Profile, Refusal, gpu};
+use crate::plan::{Profile, Refusal};
 use crate::terminal::print_warning;
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use store::parquet::concat;
 use store::source;
 use telemetry_in::{DcgmField, Outcome, Poller};
@@ -16,25 +16,22 @@ struct GpuExporters<'a> {
     /// Each URL with whether the user named it, in which case failures are reported.
     exporters: Vec<(String, bool)>,
     /// A file that defines more metrics.
-    metrics_file: Option<PathBuf>,
+    metrics_file: Option<&'a Path>,
     scraping: Option<Scraping>,
 }
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
     let profile = setup.profile;
-    let sources = gpu::sources(&setup.args.telemetry, &profile.plan.endpoint.urls)?;
-    let usual = sources.usual_urls.into_iter().map(|url| (url, false));
-    let exporters = usual.chain(sources.urls.into_iter().map(|url| (url, true))).collect::<Vec<_>>();
-    if exporters.is_empty() {
-        return Ok(None);
-    }
-    let metrics_file = sources.metrics_file;
+    let Some(wanted) = &profile.observers.gpu_exporters else { return Ok(None) };
+    let with = |urls: &[String], is_named| urls.iter().map(|url| (url.clone(), is_named)).collect::<Vec<_>>();
+    let exporters = [with(&wanted.usual, false), with(&wanted.named, true)].concat();
+    let metrics_file = wanted.metrics_file.as_deref().map(Path::new);
     Ok(Some(Box::new(GpuExporters { profile, exporters, metrics_file, scraping: None })))
 }
 
 impl Observer for GpuExporters<'_> {
     fn start(&mut self, _start: &mut Start<'_>) -> Result<()> {
-        let more = self.metrics_file.as_deref().map(fields).transpose()?.unwrap_or_default();
+        let more = self.metrics_file.map(fields).transpose()?.unwrap_or_default();
         let endpoint = |(url, is_named): &(String, bool)| Endpoint { url: url.clone(), insists: *is_named };
         let endpoints = self.exporters.iter().map(endpoint).collect();
         let scraping = Scraping::start(self.profile, endpoints, |poll, parts, place| {

@@ -1,7 +1,6 @@
 //! `--network-latency-automatic`: measures the network's round trip during the run, and stores it with the run.
 
 use super::{Checked, Observer, Setup, Start};
-use crate::clock;
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -22,13 +21,11 @@ struct NetworkLatency<'a> {
 }
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
-    let (args, profile) = (&setup.args.telemetry, setup.profile);
-    if !args.network_latency_automatic {
-        return Ok(None);
-    }
+    let profile = setup.profile;
+    let Some(wanted) = &profile.observers.network_latency else { return Ok(None) };
     let directory = profile.artifact_dir.as_path();
     let names = Names::new(profile.plan.output.export_prefix.as_deref())?;
-    let interval = Duration::from_secs_f64(args.network_latency_ping_interval.unwrap_or(INTERVAL_SECONDS));
+    let interval = Duration::from_secs_f64(wanted.interval_seconds);
     Ok(Some(Box::new(NetworkLatency { directory, names, interval, pinged: Vec::new() })))
 }
 
@@ -123,8 +120,6 @@ fn line(url: &str, address: SocketAddr, ping: &Ping) -> Value {
 /// Maximum size of the file: one line per second and address lasts for years.
 const BYTES_MAX: u64 = 1 << 30;
 const LINE_BYTES_MAX: usize = 64 << 10;
-/// AIPerf's default interval.
-const INTERVAL_SECONDS: f64 = 1.0;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,5 @@
 //! Scrapes several endpoints during a run: what the observers of the server's metrics and of GPU exporters have in common.
 
-use crate::clock;
 use crate::interrupt::Scratch;
 use crate::plan::Profile;
 use crate::terminal::print_warning;

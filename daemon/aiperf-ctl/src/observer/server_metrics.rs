@@ -4,34 +4,27 @@ use super::scraping::{Endpoint, NOT_FINITE, Scraped, Scraping, warn_of_failures,
 use super::{Checked, Observer, Setup, Start};
 use crate::plan::Profile;
 use crate::terminal::{print_note, print_warning};
-use anyhow::{Result, bail};
-use endpoint::{Scheme, target};
-use spec::Plan;
+use anyhow::Result;
 use store::parquet::concat;
 use telemetry_in::{Outcome, Poller};
 
-/// The endpoints with the server's metrics.
+/// The scrapes of the server's metrics.
 struct ServerMetrics<'a> {
     profile: &'a Profile,
-    urls: Vec<String>,
-    /// Whether the user named an endpoint, in which case failures are warnings.
-    is_explicit: bool,
+    wanted: &'a spec::ServerMetrics,
     scraping: Option<Scraping>,
 }
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
-    let (args, profile) = (&setup.args.telemetry, setup.profile);
-    if args.no_server_metrics {
-        return Ok(None);
-    }
-    let given = args.server_metrics.as_deref().unwrap_or_default();
-    let urls = urls(&profile.plan, given)?;
-    Ok(Some(Box::new(ServerMetrics { profile, urls, is_explicit: !given.is_empty(), scraping: None })))
+    let profile = setup.profile;
+    let Some(wanted) = &profile.observers.server_metrics else { return Ok(None) };
+    Ok(Some(Box::new(ServerMetrics { profile, wanted, scraping: None })))
 }
 
 impl Observer for ServerMetrics<'_> {
     fn start(&mut self, _start: &mut Start<'_>) -> Result<()> {
-        let endpoints = self.urls.iter().map(|url| Endpoint { url: url.clone(), insists: true }).collect();
+        let endpoints =
+            self.wanted.urls.iter().map(|url| Endpoint { url: url.clone(), insists: true }).collect();
         let scraping = Scraping::start(self.profile, endpoints, |poll, parts, place| {
             Poller::start(poll, parts, &format!("endpoint-{place}"))
         });
@@ -41,7 +34,7 @@ impl Observer for ServerMetrics<'_> {
 
     fn finish(&mut self) {
         let Some(scraped) = self.scraping.take().map(Scraping::finish) else { return };
-        scraped.outcomes.iter().for_each(|outcome| report(outcome, self.is_explicit));
+        scraped.outcomes.iter().for_each(|outcome| report(outcome, self.wanted.is_explicit));
         self.store(&scraped);
     }
 
@@ -62,6 +55,7 @@ impl ServerMetrics<'_> {
     }
 }
 
+/// Warns about what is missing; a note is enough if the user named no endpoint.
 fn report(outcome: &Outcome, is_explicit: bool) {
     let Outcome { url, bad_lines, not_finite, too_many, .. } = outcome;
     warn_of_failures(outcome, |problem| {
@@ -71,50 +65,4 @@ fn report(outcome: &Outcome, is_explicit: bool) {
     warn_of_left_out(url, *bad_lines, "lines that cannot be parsed");
     warn_of_left_out(url, *not_finite, NOT_FINITE);
     warn_of_left_out(url, *too_many, "values beyond the maximum number of series");
-}
-
-/// The server's own `/metrics`, then the URLs given by the user.
-fn urls(plan: &Plan, given: &[String]) -> Result<Vec<String>> {
-    // A server without a port has no metrics endpoint.
-    let own = plan.endpoint.urls.iter().filter(|url| !url.starts_with("unix:"));
-    let own = own.map(|url| url_of(url, true));
-    let given = given.iter().map(|url| url_of(url, false));
-    let mut urls = Vec::new();
-    for url in own.chain(given) {
-        let url = url?;
-        if !urls.contains(&url) {
-            urls.push(url);
-        }
-    }
-    Ok(urls)
-}
-
-/// The URL of a host's metrics: `/metrics`, unless the user gave another path.
-fn url_of(url: &str, is_own: bool) -> Result<String> {
-    let target = target(url, None, None)?;
-    let scheme = match target.scheme {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
-        Scheme::Unix => bail!("{url}: metrics are read over http and https only"),
-    };
-    let is_bare = is_own || target.path_and_query.trim_end_matches('/').is_empty();
-    let path = if is_bare { "/metrics" } else { &target.path_and_query };
-    Ok(format!("{scheme}://{}{path}", target.host_header))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_have_a_url() {
-        let table = [
-            ("http://a:8000/v1/", true, "http://a:8000/metrics"),
-            ("a:9400", false, "http://a:9400/metrics"),
-            ("https://a/prometheus/metrics", false, "https://a/prometheus/metrics"),
-        ];
-        for (url, is_own, expected) in table {
-            assert_eq!(url_of(url, is_own).unwrap(), expected, "{url}");
-        }
-    }
 }

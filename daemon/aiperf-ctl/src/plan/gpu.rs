@@ -10,15 +10,15 @@ use std::path::PathBuf;
 
 /// Where GPU telemetry is collected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct GpuSources {
+pub(super) struct GpuSources {
     /// Collectors that the daemon runs.
-    pub(crate) collectors: Vec<String>,
+    pub(super) collectors: Vec<String>,
     /// Exporters named by the user, which this process scrapes.
-    pub(crate) urls: Vec<String>,
+    pub(super) urls: Vec<String>,
     /// Exporters at their default addresses, which this process scrapes if they are reachable.
-    pub(crate) usual_urls: Vec<String>,
+    pub(super) usual_urls: Vec<String>,
     /// A file that defines more of the exporters' metrics.
-    pub(crate) metrics_file: Option<PathBuf>,
+    pub(super) metrics_file: Option<PathBuf>,
 }
 
 /// The plan's GPU settings; `None` if the daemon samples no GPUs.
@@ -31,7 +31,7 @@ pub(super) fn gpu(args: &TelemetryArgs, urls: &[String]) -> Planned<Option<Gpu>>
 }
 
 /// The sources set by the flags. By default, GPUs are sampled if the server is on this host.
-pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Planned<GpuSources> {
+pub(super) fn sources(args: &TelemetryArgs, urls: &[String]) -> Planned<GpuSources> {
     if args.no_gpu_telemetry {
         return Ok(GpuSources::default());
     }
@@ -66,13 +66,28 @@ pub(crate) fn sources(args: &TelemetryArgs, urls: &[String]) -> Planned<GpuSourc
     Ok(found)
 }
 
-/// Whether the flags request the dashboard, which is not implemented.
-pub(crate) fn wants_dashboard(args: &TelemetryArgs) -> bool {
-    args.gpu_telemetry.iter().flatten().any(|item| item == DASHBOARD)
+/// Requested telemetry that will not be there.
+pub(super) fn warnings(args: &TelemetryArgs, urls: &[String]) -> Vec<String> {
+    let names =
+        |wanted: &[&str]| args.gpu_telemetry.iter().flatten().any(|item| wanted.contains(&item.as_str()));
+    let mut warnings = Vec::new();
+    if names(&[DASHBOARD]) {
+        warnings.push(
+            "--gpu-telemetry dashboard: the dashboard is not implemented; the report's tables show the GPUs"
+                .to_owned(),
+        );
+    }
+    if names(&COLLECTORS.map(|(name, _)| name)) && !urls.iter().all(|url| is_local(url)) {
+        warnings.push(
+            "--gpu-telemetry samples the GPUs of the daemon's host, but the server is on another host"
+                .to_owned(),
+        );
+    }
+    warnings
 }
 
 /// Whether a server is on this host, judged by its URL alone.
-pub(crate) fn is_local(url: &str) -> bool {
+fn is_local(url: &str) -> bool {
     target(url, None, None).is_ok_and(|target| {
         let host = target.host.trim_matches(['[', ']']);
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -87,7 +102,7 @@ fn metrics_url(item: &str) -> String {
 }
 
 /// AIPerf's names of collectors, and the daemon's.
-const COLLECTORS: &[(&str, &str)] = &[("pynvml", "nvml"), ("amdsmi", "amdgpu")];
+const COLLECTORS: [(&str, &str); 2] = [("pynvml", "nvml"), ("amdsmi", "amdgpu")];
 const DASHBOARD: &str = "dashboard";
 /// AIPerf's name of the exporters.
 const DCGM: &str = "dcgm";

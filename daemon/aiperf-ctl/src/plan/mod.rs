@@ -5,9 +5,10 @@ pub(crate) mod distribution;
 mod effect;
 mod endpoint;
 pub(crate) mod fault;
-pub(crate) mod gpu;
+mod gpu;
 mod input;
 mod load;
+mod observers;
 pub(crate) mod output;
 mod pairs;
 pub(crate) mod phases;
@@ -21,7 +22,7 @@ pub(crate) use secret::redacted;
 use crate::args::ProfileArgs;
 use crate::config::user_files::{About, UserFiles};
 use load::SeriesFile;
-use spec::Plan;
+use spec::{Observers, Plan, Preparation};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
@@ -36,6 +37,10 @@ pub(crate) struct Profile {
     pub(crate) secret_headers: BTreeMap<String, String>,
     /// Where requests are sent: the plan's URLs, including keys.
     pub(crate) urls: Vec<String>,
+    /// The plan's observers, including the keys of their URLs.
+    pub(crate) observers: Observers,
+    /// The plan's preparation, including the keys of its URLs.
+    pub(crate) preparation: Preparation,
     /// Files that are written into the directory before the run.
     pub(crate) user_files: Option<UserFiles>,
     /// The directory of the tokenizer; `None` for one that is not a directory.
@@ -94,6 +99,9 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
     let (tokenizer, tokenizer_dir) = input::tokenizer(args);
     let artifact_dir =
         args.output.artifact_dir.clone().unwrap_or_else(|| output::default_dir(&endpoint, &load));
+    let observers = observers::observers(&args.telemetry, &args.endpoint, &endpoint)?;
+    let preparation = observers::preparation(&args.endpoint);
+    warnings.extend(gpu::warnings(&args.telemetry, &endpoint.urls));
     let plan = Plan {
         input: input::input(args)?,
         tokenizer,
@@ -105,6 +113,8 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
         watch: None,
         gpu: gpu::gpu(&args.telemetry, &endpoint.urls)?,
         given: args.stored.clone(),
+        observers: observers.shown(),
+        preparation: preparation.shown(),
         endpoint,
         load,
     };
@@ -115,6 +125,8 @@ fn planned(args: &ProfileArgs, command_line: &[String]) -> Planned<Checked> {
         plan,
         secret_headers,
         urls,
+        observers,
+        preparation,
         user_files: user_files(args)?,
         tokenizer_dir,
         authorities: args.endpoint.ca_certificate.clone().filter(|_| !args.endpoint.insecure),

@@ -18,8 +18,8 @@ mod folder;
 pub(crate) use folder::{Folder, KEPT_MAX, Tidied, kept, tidy};
 
 use crate::client::Client;
-use crate::clock::Moment;
 use anyhow::{Context, Result, bail};
+use clock::Moment;
 use control::Health;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
 use std::os::fd::OwnedFd;

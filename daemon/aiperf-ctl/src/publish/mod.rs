@@ -13,12 +13,12 @@ mod instruments;
 mod prometheus;
 
 use crate::args::PublishArgs;
-use crate::clock::Moment;
 use crate::interrupt;
 use crate::terminal::print_warning;
 use anyhow::{Context, Result};
 use board::{Board, Served};
 use bytes::Bytes;
+use clock::Moment;
 use control::Published;
 use http_body_util::Full;
 use hyper::http::uri::Authority;

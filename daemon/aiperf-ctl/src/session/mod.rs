@@ -29,10 +29,9 @@ use crate::resolve::Resolved;
 use crate::server_calls::ServerCalls;
 use crate::terminal::print_note;
 use anyhow::{Context, Result};
-use control::{Create, Created, State};
+use control::{Create, State};
 use std::path::Path;
 use std::time::Duration;
-use zeroize::Zeroize;
 
 /// What carries out the runs of a command; the tests of what plans them use one without a server.
 pub(crate) trait Session {
@@ -72,7 +71,7 @@ impl<'a> LiveSession<'a> {
     /// When a flag is invalid.
     pub(crate) fn new(args: &'a ProfileArgs, resolved: &Resolved) -> Result<Self> {
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-        check(args, resolved)?;
+        check(&resolved.profile)?;
         interrupt::check()?;
         Ok(Self { args })
     }
@@ -83,7 +82,7 @@ impl<'a> LiveSession<'a> {
         let directory = profile.artifact_dir.display().to_string();
         let endpoint = &profile.plan.endpoint;
         let about = About {
-            epoch: crate::clock::real().0 / 1_000_000_000,
+            epoch: clock::real().0 / 1_000_000_000,
             model: endpoint.models.first().map_or("", String::as_str),
             url: endpoint.urls.first().map_or("", String::as_str),
             directory: &directory,
@@ -136,29 +135,10 @@ impl<'a> LiveSession<'a> {
         observers: &mut Observers<'_>,
     ) -> Result<()> {
         let profile = &resolved.profile;
-        let mut create =
-            Create { plan: profile.plan.clone(), secret_headers: profile.secret_headers.clone(), addresses };
-        let created = daemon.client.post("/v1/runs", &create).await;
-        create.secret_headers.values_mut().for_each(Zeroize::zeroize);
-        create.addresses.iter_mut().for_each(|(url, _)| url.zeroize());
-        let Created { run_id } = created?;
-        let mut run = Run::of(daemon, run_id).await?;
-        let started = async {
-            let (client, path) = (&run.daemon.client, run.path());
-            for (name, upload) in resolved.inputs.clone() {
-                client.put(&format!("{path}/inputs/{name}"), upload).await?;
-            }
-            let tasks = observers.follow(&run).await?;
-            run.start().await?;
-            anyhow::Ok(tasks)
-        };
-        let tasks = match interrupt::or(started).await.map_err(anyhow::Error::from).flatten() {
-            Ok(tasks) => tasks,
-            Err(error) => {
-                run.give_up().await;
-                return Err(error);
-            }
-        };
+        let (plan, secret_headers) = (profile.plan.clone(), profile.secret_headers.clone());
+        let create = Create { plan, secret_headers, addresses };
+        let follow = async |run: &Run| observers.follow(run).await;
+        let (mut run, tasks) = Run::launch(daemon, create, resolved.inputs.clone(), follow).await?;
         let _orderly = interrupt::orderly(interrupt::OF_A_RUN);
         let mut show = Show::new(self.args.output.ui);
         let ended = run.until(State::is_final, |progress| {
@@ -182,8 +162,8 @@ impl Session for LiveSession<'_> {
     fn run(&self, resolved: &Resolved) -> Result<Outcome> {
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
         let profile = &resolved.profile;
-        let calls = ServerCalls::new(profile, &self.args.endpoint)?;
-        let observers = Observers::check(Setup { args: self.args, profile, calls: &calls })?;
+        let calls = ServerCalls::new(profile)?;
+        let observers = Observers::check(Setup { profile, calls: &calls })?;
         interrupt::check()?;
         calls.wait_for_models()?;
         let urls = profile.urls.clone();
@@ -211,10 +191,9 @@ impl Session for LiveSession<'_> {
 ///
 /// # Errors
 /// When a flag is invalid.
-pub(crate) fn check(args: &ProfileArgs, resolved: &Resolved) -> Result<()> {
-    let profile = &resolved.profile;
-    let calls = ServerCalls::new(profile, &args.endpoint)?;
-    Observers::check(Setup { args, profile, calls: &calls }).map(drop)
+pub(crate) fn check(profile: &Profile) -> Result<()> {
+    let calls = ServerCalls::new(profile)?;
+    Observers::check(Setup { profile, calls: &calls }).map(drop)
 }
 
 /// Removes the artifact directory if a run left it empty; files in it existed before, or are worth keeping.

@@ -124,8 +124,6 @@ fn sample_plan() -> Plan {
         },
         random_seed: 3,
         command_line: "aiperf-ctl profile".to_owned(),
-        given: BTreeMap::new(),
-        watch: None,
-        gpu: None,
+        ..Plan::unknown()
     }
 }

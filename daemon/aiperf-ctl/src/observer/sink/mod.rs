@@ -1,9 +1,9 @@
-//! Streams results to other systems during the run: to each [`Sink`] that the flags name.
+//! Streams results to other systems during the run: to each [`Sink`] that the plan names.
 //!
 //! ```text
 //! check ──▶ open ──▶ (results, in telemetry-out) ──▶ report
 //! the       before   the queue, the threads and      the run's report
-//! flags     the run  what was not delivered          is there
+//! plan      the run  what was not delivered          is there
 //! alone     exists
 //! ```
 //!
@@ -13,27 +13,26 @@ pub(crate) mod mlflow;
 mod otlp;
 
 use super::{Checked, Following, Observer, Setup, Start};
-use crate::args::TelemetryArgs;
 use crate::follow::Run;
-use crate::plan::Refusal;
+use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
 use crate::terminal::print_warning;
 use anyhow::Result;
 use control::{LiveRequest, Progress};
 use endpoint::{Scheme, target};
 use record::Streamed;
-use spec::Plan;
+use spec::Endpoint;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use telemetry_out::{
-    Destination, Domains, Event, Exports, Sender, Server, Settings, Stream, Summary, USUAL_ROOM, provider,
+    Destination, Domains, Event, Exports, Sender, Server, Settings, Stream, Summary, USUAL_ROOM,
 };
 use tokio::task::JoinHandle;
 
 /// Every sink, in the order in which they are opened.
-const SINKS: &[for<'a> fn(Setup<'a>) -> Named<'a>] = &[otlp::check, mlflow::check];
+const SINKS: &[for<'a> fn(&'a Profile, &'a spec::Stream) -> Named<'a>] = &[otlp::check, mlflow::check];
 
-/// A sink that the flags name, which are valid; `None` if they do not name it. Making one contacts nothing and writes nothing.
+/// A sink that the plan names; `None` if it does not. Making one contacts nothing and writes nothing.
 type Named<'a> = Result<Option<Box<dyn Sink + 'a>>>;
 
 /// Another system that results are sent to during a run. Dropping it at any point releases what it holds there.
@@ -68,18 +67,18 @@ struct Sinks<'a> {
 }
 
 pub(super) fn check(setup: Setup<'_>) -> Checked<'_> {
-    let sinks = SINKS.iter().filter_map(|check| check(setup).transpose());
+    let profile = setup.profile;
+    let Some(stream) = &profile.observers.stream else { return Ok(None) };
+    let sinks = SINKS.iter().filter_map(|check| check(profile, stream).transpose());
     let sinks = sinks.collect::<Result<Vec<_>>>()?;
-    if sinks.is_empty() {
-        return Ok(None);
-    }
-    let (args, plan) = (&setup.args.telemetry, &setup.profile.plan);
+    let domains =
+        Domains { requests: stream.metrics, timing: stream.timing, served: false, spans: stream.spans };
     Ok(Some(Box::new(Sinks {
         sinks,
         destinations: Vec::new(),
-        domains: domains(&args.stream),
-        attributes: attributes(args, plan)?,
-        server: server(plan)?,
+        domains,
+        attributes: attributes(&stream.provider, &profile.plan.endpoint),
+        server: server(&profile.plan.endpoint)?,
         room: room()?,
         sender: None,
         not_received: Arc::default(),
@@ -198,17 +197,6 @@ impl Sinks<'_> {
     }
 }
 
-fn domains(stream: &[String]) -> Domains {
-    let has = |name: &str| stream.iter().any(|given| given == name);
-    let all = stream.is_empty() || has("default");
-    Domains {
-        requests: all || has("metrics"),
-        timing: all || has("timing"),
-        served: false,
-        spans: has("spans"),
-    }
-}
-
 /// The queue's capacity in events, set by AIPerf's variable.
 fn room() -> Result<usize> {
     let Ok(given) = std::env::var(ROOM) else { return Ok(USUAL_ROOM) };
@@ -217,33 +205,23 @@ fn room() -> Result<usize> {
 }
 
 /// The server, if there is one.
-fn server(plan: &Plan) -> Result<Option<Server>> {
-    let [url] = plan.endpoint.urls.as_slice() else { return Ok(None) };
+fn server(endpoint: &Endpoint) -> Result<Option<Server>> {
+    let [url] = endpoint.urls.as_slice() else { return Ok(None) };
     let target = target(url, None, None)?;
     let is_remote = target.scheme != Scheme::Unix;
     Ok(is_remote.then_some(Server { host: target.host, port: target.port }))
 }
 
-/// The model's provider: `gen_ai.provider.name`.
-fn provider_of(args: &TelemetryArgs, plan: &Plan) -> Result<String> {
-    if let Some(given) = &args.gen_ai_provider {
-        return Ok(given.clone());
-    }
-    let url = plan.endpoint.urls.first().map_or("", String::as_str);
-    Ok(provider(&target(url, None, None)?.host).to_owned())
-}
-
 /// Attributes of every metric.
-fn attributes(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
-    let provider = provider_of(args, plan)?;
-    let model = plan.endpoint.models.first().cloned().unwrap_or_default();
-    let operation = endpoint::by_name(&plan.endpoint.kind).map_or("chat", |known| known.metadata().operation);
+fn attributes(provider: &str, endpoint: &Endpoint) -> Vec<(String, String)> {
+    let model = endpoint.models.first().cloned().unwrap_or_default();
+    let operation = ::endpoint::by_name(&endpoint.kind).map_or("chat", |known| known.metadata().operation);
     let pairs = [
         ("gen_ai.operation.name", operation.to_owned()),
-        ("gen_ai.provider.name", provider),
+        ("gen_ai.provider.name", provider.to_owned()),
         ("gen_ai.request.model", model),
     ];
-    Ok(pairs.map(|(key, value)| (key.to_owned(), value)).to_vec())
+    pairs.map(|(key, value)| (key.to_owned(), value)).to_vec()
 }
 
 /// Increment of this program's nice value, so that the load generator gets the cores first.

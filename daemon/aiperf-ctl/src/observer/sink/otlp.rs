@@ -1,28 +1,20 @@
 //! Streams results to an OpenTelemetry collector.
 
-use super::{Named, Setup, Sink};
-use crate::args::TelemetryArgs;
-use crate::plan::Refusal;
+use super::{Named, Sink};
+use crate::plan::{Profile, Refusal};
 use crate::terminal::print_warning;
 use anyhow::Result;
-use spec::Plan;
+use spec::Stream;
 use telemetry_out::{Collector, Destination, Endpoint};
 
-/// The collector that the flags name, until it is opened.
+/// The collector that the plan names, until it is opened.
 struct Otlp(Option<Collector>);
 
-pub(super) fn check(setup: Setup<'_>) -> Named<'_> {
-    let (args, plan) = (&setup.args.telemetry, &setup.profile.plan);
-    let Some(given) = &args.otel_url else {
-        if args.stream.iter().any(|what| what == "spans") {
-            return Err(
-                Refusal("--stream spans needs --otel-url: MLflow does not accept spans".to_owned()).into()
-            );
-        }
-        return Ok(None);
-    };
-    let endpoint = Endpoint::parse(given).map_err(|error| Refusal(format!("--otel-url: {error}")))?;
-    Ok(Some(Box::new(Otlp(Some(Collector { endpoint, resource: resource(args, plan)? })))))
+pub(super) fn check<'a>(profile: &'a Profile, stream: &'a Stream) -> Named<'a> {
+    let Some(wanted) = &stream.otlp else { return Ok(None) };
+    let endpoint = Endpoint::parse(&wanted.url).map_err(|error| Refusal(format!("--otel-url: {error}")))?;
+    let resource = resource(wanted, &profile.plan.endpoint);
+    Ok(Some(Box::new(Otlp(Some(Collector { endpoint, resource })))))
 }
 
 impl Sink for Otlp {
@@ -43,22 +35,15 @@ fn is_reachable(collector: &Collector) -> bool {
 }
 
 /// OpenTelemetry resource attributes of this program.
-fn resource(args: &TelemetryArgs, plan: &Plan) -> Result<Vec<(String, String)>> {
-    let model = plan.endpoint.models.first().cloned().unwrap_or_default();
+fn resource(wanted: &spec::Otlp, server: &spec::Endpoint) -> Vec<(String, String)> {
+    let model = server.models.first().cloned().unwrap_or_default();
     let mut resource = vec![
         ("service.name".to_owned(), "aiperf".to_owned()),
         ("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("service.instance.id".to_owned(), std::process::id().to_string()),
-        ("aiperf.endpoint.type".to_owned(), plan.endpoint.kind.clone()),
+        ("aiperf.endpoint.type".to_owned(), server.kind.clone()),
         ("aiperf.model.name".to_owned(), model),
     ];
-    for pair in &args.otel_resource_attributes {
-        match pair.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => {
-                resource.push((key.trim().to_owned(), value.to_owned()));
-            }
-            _ => return Err(Refusal(format!("--otel-resource-attributes: `{pair}` is not key=value")).into()),
-        }
-    }
-    Ok(resource)
+    resource.extend(wanted.resource_attributes.iter().cloned());
+    resource
 }

@@ -10,18 +10,19 @@ mod export;
 mod files;
 mod numbers;
 
-use super::{Named, Setup, Sink, provider_of};
-use crate::args::{ReportArgs, TelemetryArgs};
-use crate::clock::{self, Moment};
+use super::{Named, Sink};
+use crate::args::ReportArgs;
 use crate::earlier;
 use crate::interrupt;
-use crate::plan::Refusal;
+use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
 use crate::terminal::{print_result, print_warning};
 use anyhow::{Context, Result};
+use clock::Moment;
 use export::Export;
 use files::Files;
 use serde_json::Value;
+use spec::Stream;
 use std::path::Path;
 use std::time::Duration;
 use telemetry_out::mlflow::{Credentials, LogError, RunInfo, Status, Tracking};
@@ -29,11 +30,11 @@ use telemetry_out::{Destination, LiveRun};
 
 /// The log of a run in MLflow.
 struct Mlflow<'a> {
-    args: &'a TelemetryArgs,
+    wanted: &'a spec::Mlflow,
+    provider: &'a str,
     directory: &'a Path,
-    provider: String,
-    /// The flags' settings, until a run is created.
-    wanted: Option<Wanted>,
+    /// Made from the settings, until a run is created.
+    ready: Option<Ready>,
     run: Option<OpenRun>,
 }
 
@@ -48,19 +49,18 @@ struct OpenRun {
     is_over: bool,
 }
 
-/// Checks the flags for logging a run, without contacting the server.
-pub(super) fn check(setup: Setup<'_>) -> Named<'_> {
-    let args = &setup.args.telemetry;
-    let Some(wanted) = wanted(args)? else { return Ok(None) };
-    let provider = provider_of(args, &setup.profile.plan)?;
-    let directory = setup.profile.artifact_dir.as_path();
-    Ok(Some(Box::new(Mlflow { args, directory, provider, wanted: Some(wanted), run: None })))
+/// Checks the settings for logging a run, without contacting the server.
+pub(super) fn check<'a>(profile: &'a Profile, stream: &'a Stream) -> Named<'a> {
+    let Some(wanted) = &stream.mlflow else { return Ok(None) };
+    let directory = profile.artifact_dir.as_path();
+    let ready = Some(ready(wanted)?);
+    Ok(Some(Box::new(Mlflow { wanted, provider: &stream.provider, directory, ready, run: None })))
 }
 
 impl Sink for Mlflow<'_> {
     fn open(&mut self) -> Result<Option<Box<dyn Destination>>> {
-        let Some(wanted) = self.wanted.take() else { return Ok(None) };
-        self.run = OpenRun::start(self.args, wanted, &self.provider, self.directory)?;
+        let Some(ready) = self.ready.take() else { return Ok(None) };
+        self.run = OpenRun::start(self.wanted, ready, self.provider, self.directory)?;
         Ok(self.run.as_ref().map(|run| Box::new(run.live()) as Box<dyn Destination>))
     }
 
@@ -86,8 +86,8 @@ impl Drop for OpenRun {
 
 impl OpenRun {
     /// Creates a run, if the server responds.
-    fn start(args: &TelemetryArgs, wanted: Wanted, provider: &str, directory: &Path) -> Result<Option<Self>> {
-        let Wanted { tags, files, tracking, timeout } = wanted;
+    fn start(wanted: &spec::Mlflow, ready: Ready, provider: &str, directory: &Path) -> Result<Option<Self>> {
+        let Ready { files, tracking, timeout } = ready;
         let checked = tracking.clone();
         if let Err(error) = interrupt::unless(move || checked.check())? {
             let why = match &error {
@@ -101,10 +101,10 @@ impl OpenRun {
             print_warning(&format!("MLflow tracking server at {shown} {why}. The run is not logged there."));
             return Ok(None);
         }
-        match Self::create(args, tracking, tags, provider) {
+        match Self::create(wanted, tracking, provider) {
             Ok((tracking, run, export)) => {
                 export.write(directory);
-                let is_named = args.mlflow_run_name.is_some();
+                let is_named = wanted.run_name.is_some();
                 Ok(Some(Self { tracking, run, is_named, files, export, is_over: false }))
             }
             Err(error) => {
@@ -115,14 +115,14 @@ impl OpenRun {
     }
 
     fn create(
-        args: &TelemetryArgs,
+        wanted: &spec::Mlflow,
         tracking: Tracking,
-        mut tags: Vec<(String, String)>,
         provider: &str,
     ) -> Result<(Tracking, RunInfo, Export), LogError> {
-        let name = args.mlflow_experiment.as_deref().unwrap_or(EXPERIMENT);
+        let name = &wanted.experiment;
         let experiment = tracking.experiment(name)?;
-        let parent = known_parent(args.mlflow_parent_run_id.as_deref(), &tracking)?;
+        let parent = known_parent(wanted.parent_run_id.as_deref(), &tracking)?;
+        let mut tags = wanted.tags.clone();
         let mut tag = |key: &str, value: &str| tags.push((key.to_owned(), value.to_owned()));
         tag("aiperf.version", env!("CARGO_PKG_VERSION"));
         tag("gen_ai.provider.name", provider);
@@ -131,12 +131,8 @@ impl OpenRun {
             tag("mlflow.parentRunId", parent);
         }
         let started = clock::real();
-        let run = tracking.create_run(
-            &experiment,
-            args.mlflow_run_name.as_deref(),
-            started.0 / 1_000_000,
-            &tags,
-        )?;
+        let run =
+            tracking.create_run(&experiment, wanted.run_name.as_deref(), started.0 / 1_000_000, &tags)?;
         let mut export = Export::new(&tracking, name, &run);
         export.parent_run_id = parent;
         export.live_streaming = true;
@@ -261,36 +257,18 @@ fn known_parent(given: Option<&str>, tracking: &Tracking) -> Result<Option<Strin
     }
 }
 
-/// The MLflow settings of the flags.
-struct Wanted {
-    tags: Vec<(String, String)>,
+/// What the settings name, before the server is contacted.
+struct Ready {
     files: Files,
     tracking: Tracking,
     timeout: Duration,
 }
 
-fn wanted(args: &TelemetryArgs) -> Result<Option<Wanted>> {
-    let Some(uri) = &args.mlflow_tracking_uri else { return Ok(None) };
-    let tags = args.mlflow_tags.iter().map(|tag| pair(tag)).collect::<Result<Vec<_>>>()?;
-    let files = Files::new(&args.mlflow_artifact_globs)?;
+fn ready(wanted: &spec::Mlflow) -> Result<Ready, Refusal> {
     let timeout = seconds_of("MLFLOW_HTTP_REQUEST_TIMEOUT").unwrap_or(REQUEST_TIMEOUT);
-    if uri.starts_with("file:") {
-        return Err(Refusal(format!(
-            "--mlflow-tracking-uri {uri}: runs are logged to an MLflow server, not to files: start one on that directory by \
-             `mlflow server --backend-store-uri {uri} --host 127.0.0.1`, and give http://127.0.0.1:5000"
-        ))
-        .into());
-    }
-    let tracking = Tracking::new(uri, &credentials(), timeout)
+    let tracking = Tracking::new(&wanted.tracking_uri, &credentials(), timeout)
         .map_err(|error| Refusal(format!("--mlflow-tracking-uri: {error}")))?;
-    Ok(Some(Wanted { tags, files, tracking, timeout }))
-}
-
-fn pair(tag: &str) -> Result<(String, String)> {
-    match tag.split_once(':') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err(Refusal(format!("--mlflow-tag: `{tag}` is not key:value")).into()),
-    }
+    Ok(Ready { files: Files::new(&wanted.artifact_globs)?, tracking, timeout })
 }
 
 /// Credentials from the environment variables of MLflow's own client.
@@ -329,18 +307,5 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// AIPerf's default experiment.
-const EXPERIMENT: &str = "aiperf";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_are_pairs() {
-        assert_eq!(pair("team: a:b").unwrap(), ("team".to_owned(), "a:b".to_owned()), "at the first colon");
-        assert!(pair("team").is_err() && pair(":a").is_err(), "not a pair");
-    }
-}
