@@ -42,6 +42,7 @@ mod runs;
 mod series;
 mod server_calls;
 mod session;
+mod sweep;
 mod terminal;
 mod tokenizer_file;
 mod trace;

@@ -1,12 +1,13 @@
 //! Runs `aiperf-ctl profile`: from the plan to the report.
 
-use crate::args::ProfileArgs;
+use crate::args::{ProfileArgs, Swept};
 use crate::earlier;
 use crate::multi_run::{self, Experiment, Repeat};
 use crate::plan::{Checked, Profile, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::resolve::resolve;
 use crate::session::{self, LiveSession, Outcome, Session};
+use crate::sweep;
 use crate::terminal::{print_note, print_result, print_warning};
 use crate::tokenizer_file;
 use anyhow::Result;
@@ -15,6 +16,9 @@ use spec::{Plan, Trust};
 /// Runs a profile; returns the exit status.
 pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let command_line = std::env::args().collect::<Vec<_>>();
+    if let Some(swept) = &args.swept {
+        return sweep_of(args, swept, &command_line);
+    }
     let checked = plan(args, &command_line)?;
     let repeat = Repeat::of(args)?;
     checked.warnings.iter().for_each(|warning| print_warning(warning));
@@ -25,11 +29,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     tidy_up();
     let resolved = resolve(args, checked)?;
     let profile = &resolved.profile;
-    if profile.plan.endpoint.trust == Trust::AnyCertificate {
-        print_warning(
-            "--insecure: the server's certificate is not verified, so anyone on the network path can impersonate it",
-        );
-    }
+    warn_of_trust(&profile.plan);
     warn_of_tokenizer(args, &profile.plan);
     let session = LiveSession::new(args, &resolved)?;
     if repeat.runs > 1 {
@@ -43,6 +43,32 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     let Outcome { reported, status } = session.run(&resolved)?;
     print_result(&format!("{}\n", reported.closing(&resolved.profile.artifact_dir)?));
     Ok(status)
+}
+
+/// Runs every variation of a sweep.
+fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<u8> {
+    private::log_at(args.service.level());
+    let experiment = sweep::Experiment::of(args, swept, command_line)?;
+    if args.output.dry_run {
+        experiment.check()?;
+        print_result(&format!("{}\n", experiment.shown()?));
+        return Ok(0);
+    }
+    tidy_up();
+    let first = experiment.first();
+    warn_of_trust(&first.profile.plan);
+    warn_of_tokenizer(args, &first.profile.plan);
+    let session = LiveSession::new(args, first)?;
+    experiment.check()?;
+    sweep::run(&experiment, &session)
+}
+
+fn warn_of_trust(plan: &Plan) {
+    if plan.endpoint.trust == Trust::AnyCertificate {
+        print_warning(
+            "--insecure: the server's certificate is not verified, so anyone on the network path can impersonate it",
+        );
+    }
 }
 
 /// Checks everything that a run would check before it contacts the server, and prints the plan: reads the user's files, and

@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod endpoint;
 mod input;
+mod lists;
 mod load;
 mod media;
 mod metric;
@@ -21,6 +22,7 @@ mod report;
 mod runs;
 mod service;
 mod short_help;
+mod sweep;
 mod synthesis;
 mod telemetry;
 mod timing;
@@ -52,12 +54,15 @@ pub(crate) use watch::{AuditArgs, JoinArgs, ObserveArgs, SideArg, WatchArgs};
 
 use clap::{Parser, Subcommand};
 use conversation::ConversationArgs;
+use experiment::{Sweep, Variation};
 use load::{ScheduleArgs, UserArgs};
 pub(crate) use media::VideoArgs;
 use media::{AudioArgs, ImageArgs, RankingsArgs};
 use prompt::PromptArgs;
 use service::ServiceArgs;
 use std::collections::BTreeMap;
+use sweep::SweepArgs;
+pub(crate) use sweep::SweepOrder;
 use synthesis::SynthesisArgs;
 pub(crate) use telemetry::TelemetryArgs;
 use tokenizer::TokenizerArgs;
@@ -177,6 +182,9 @@ pub struct ProfileArgs {
     /// Repeated runs of the same load.
     #[command(flatten)]
     pub multi_run: MultiRunArgs,
+    /// Runs that differ in some values.
+    #[command(flatten)]
+    pub sweep: SweepArgs,
     /// What is written to files and to the console.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -192,6 +200,21 @@ pub struct ProfileArgs {
     /// The values of those that make the run what it is, by their first names, without secrets.
     #[arg(skip)]
     pub stored: BTreeMap<String, Vec<String>>,
+    /// Whether this is one of the runs of a sweep.
+    #[arg(skip)]
+    pub is_of_sweep: bool,
+    /// The runs of a sweep, each with its own arguments; these here are those of the first.
+    #[arg(skip)]
+    pub swept: Option<Swept>,
+}
+
+/// The runs of a sweep.
+#[derive(Clone, Debug)]
+pub struct Swept {
+    /// How they differ.
+    pub sweep: Sweep,
+    /// Each with what it sets.
+    pub runs: Vec<(Variation, ProfileArgs)>,
 }
 
 impl ProfileArgs {

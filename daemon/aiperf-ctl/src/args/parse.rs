@@ -1,11 +1,12 @@
 //! Parses a command line, and the `--config` file that it names, to arguments.
 
-use super::{Args, Command, ProfileArgs, short_help, unsupported, words};
-use crate::config::{self, Config, Setting, Target};
+use super::{Args, Command, ProfileArgs, Swept, lists, short_help, unsupported, words};
+use crate::config::{Config, Document, Setting, Target};
 use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use experiment::{Sweep, Variation};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
@@ -27,14 +28,68 @@ pub(crate) enum Unparsed {
 /// # Errors
 /// What is wrong with the command line, or with the file.
 pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
-    let args = parse_words(words)?;
+    let lists = lists::of(words).map_err(Unparsed::Refused)?;
+    let first = lists.variations.first().map_or(words, |(line, _)| line.as_slice());
+    let args = parse_words(first)?;
     let Command::Profile(profile) = &args.command else { return Ok(args) };
-    let Some(path) = &profile.input.config else { return Ok(args) };
+    let Some(path) = profile.input.config.clone() else {
+        let one = |line: Vec<OsString>| parse_words(&line);
+        return swept(args, lists.sweep, lists.variations, one);
+    };
     let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
-    let text = store::source::read_text(path, CONFIG_BYTES_MAX)
+    let text = store::source::read_text(&path, CONFIG_BYTES_MAX)
         .map_err(|error| refused(format!("failed to read it: {error}")))?;
-    let config = config::read(&text, |name| std::env::var(name).ok()).map_err(refused)?;
-    merged(words, profile, path, config)
+    let document = Document::parse(&text).map_err(refused)?;
+    let one = |line: &[OsString], document: &Document| {
+        let args = parse_words(line)?;
+        let Command::Profile(profile) = &args.command else { return Ok(args) };
+        let config = document.read(variable).map_err(refused)?;
+        merged(line, profile, &path, config)
+    };
+    match (document.sweep(variable).map_err(refused)?, lists.sweep) {
+        (Some(_), Some(_)) => {
+            Err(refused("it has a sweep, and so has the command line: give one of them".to_owned()))
+        }
+        (Some(sweep), None) => {
+            let variations = document.variations(&sweep).map_err(refused)?;
+            swept(args, Some(sweep), variations, |document| one(words, &document))
+        }
+        (None, Some(sweep)) => swept(args, Some(sweep), lists.variations, |line| one(&line, &document)),
+        (None, None) => one(words, &document),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The arguments of a sweep: those of its first run, with those of every run.
+fn swept<V>(
+    args: Args,
+    sweep: Option<Sweep>,
+    variations: Vec<(V, Variation)>,
+    one: impl Fn(V) -> Result<Args, Unparsed>,
+) -> Result<Args, Unparsed> {
+    let Some(sweep) = sweep else { return Ok(args) };
+    if variations.len() > VARIATIONS_MAX {
+        let why = format!("{} variations are more than {VARIATIONS_MAX}", variations.len());
+        return Err(Unparsed::Refused(why));
+    }
+    let mut runs = Vec::new();
+    for (of, variation) in variations {
+        let args = one(of).map_err(|error| match error {
+            Unparsed::Refused(why) => Unparsed::Refused(format!("variation `{}`: {why}", variation.label)),
+            clap => clap,
+        })?;
+        if let Command::Profile(profile) = args.command {
+            runs.push((variation, ProfileArgs { is_of_sweep: true, ..*profile }));
+        }
+    }
+    let Some((_, first)) = runs.first() else { return Ok(args) };
+    let first = ProfileArgs { swept: None, ..first.clone() };
+    Ok(Args {
+        command: Command::Profile(Box::new(ProfileArgs { swept: Some(Swept { sweep, runs }), ..first })),
+    })
 }
 
 /// The command line over what a configuration file sets.
@@ -252,13 +307,21 @@ pub(crate) const NOT_STORED: &[&str] = &[
     "header",
     "log-level",
     "no-profile-run-disable-warmup-after-first",
+    "no-parameter-sweep-same-seed",
     "no-set-consistent-seed",
+    "no-sweep-table",
     "num-profile-runs",
+    "parameter-sweep-cooldown-seconds",
+    "parameter-sweep-mode",
+    "parameter-sweep-same-seed",
     "profile-run-cooldown-seconds",
     "profile-run-disable-warmup-after-first",
+    "restart",
     "set-consistent-seed",
     "socket",
+    "sweep-type",
     "ui",
+    "variant",
     "verbose",
 ];
 
@@ -305,6 +368,8 @@ pub(crate) fn profile_command() -> &'static clap::Command {
     &PROFILE
 }
 
+/// Most runs of a sweep, without repetition.
+const VARIATIONS_MAX: usize = 10_000;
 /// A limit that no configuration file reaches.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
@@ -333,7 +398,6 @@ mod tests {
             "--accuracy-benchmark is not supported: the quality of responses",
         );
         check("aiperf-ctl profile -m m --wandb-project=p", "--wandb-project is not supported");
-        check("aiperf-ctl profile -m m --concurrency 8,16", "would be a sweep");
         check("aiperf-ctl profile -m m --no-such-flag", "unexpected argument");
         check("aiperf-ctl profile -m m --profile-run-cooldown-seconds -1", "must not be negative");
         check("aiperf-ctl profile -m m --request-count -1", "`-1` is not a whole number of at least 1");

@@ -84,18 +84,10 @@ pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
             "--degradation-metric-tag",
             "--degradation-stat",
         ],
-        "one command measures one load; search by running it for each value and reading profile_export_aiperf.json",
+        "searches are not supported; sweep by a list of values, such as --concurrency 8,16,32, and read its table",
     ),
     (
         &[
-            "--parameter-sweep-cooldown-seconds",
-            "--parameter-sweep-same-seed",
-            "--no-parameter-sweep-same-seed",
-            "--parameter-sweep-mode",
-            "--sweep-type",
-            "--no-sweep-table",
-            "--variant",
-            "--sweep-variant",
             "--isl-osl-pairs",
             "--isl-min",
             "--isl-max",
@@ -107,7 +99,7 @@ pub(super) const UNSUPPORTED_FLAGS: &[(&[&str], &str)] = &[
             "--osl-max",
             "--osl-steps",
         ],
-        "one command measures one load; sweep by running it once for each value",
+        "it belongs to search recipes, which are not supported; sweep by a list of values, such as --concurrency 8,16,32",
     ),
     (
         &["--wandb-project", "--wandb-entity", "--wandb-run-name", "--wandb-tag"],

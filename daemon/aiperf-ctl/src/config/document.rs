@@ -79,6 +79,39 @@ fn renamed_value(value: Value, path: &str, spelled: &str, written: &mut Written)
     })
 }
 
+/// A `sweep` block with its keys in snake case, except paths and values.
+///
+/// # Errors
+/// When a key is given twice, in both spellings.
+pub(super) fn sweep_in_snake_case(block: Value) -> Result<Value, String> {
+    let Value::Object(fields) = block else { return Ok(block) };
+    let mut all = Map::new();
+    for (key, value) in fields {
+        let known = snake_case(&key);
+        let value = match (known.as_str(), value) {
+            ("runs", Value::Array(runs)) => {
+                Value::Array(runs.into_iter().map(run_in_snake_case).collect::<Result<_, _>>()?)
+            }
+            ("dimensions", Value::Array(items)) => {
+                Value::Array(items.into_iter().map(sweep_in_snake_case).collect::<Result<_, _>>()?)
+            }
+            (_, value) => value,
+        };
+        if all.insert(known, value).is_some() {
+            return Err(format!("`sweep.{key}` is given twice, in two spellings"));
+        }
+    }
+    Ok(Value::Object(all))
+}
+
+/// A scenario, whose `benchmark` is a part of a configuration.
+fn run_in_snake_case(run: Value) -> Result<Value, String> {
+    match run {
+        Value::Object(fields) => in_snake_case(fields, &mut Written::default()).map(Value::Object),
+        other => Ok(other),
+    }
+}
+
 /// `batchSize` as `batch_size`.
 pub(super) fn snake_case(key: &str) -> String {
     let mut snake = String::with_capacity(key.len() + 4);

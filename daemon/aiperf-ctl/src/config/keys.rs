@@ -261,7 +261,5 @@ pub(super) const PHASE_KEYS: &[(&str, &[&str], &str)] = &[
 const ADAPTIVE: &str = "a load that adapts to the server is not supported";
 
 /// Keys at the top of a file that no run has.
-pub(super) const UNSUPPORTED: &[(&str, &str)] = &[
-    ("sweep", "one command measures one load; run it once for each value"),
-    ("plot", "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run"),
-];
+pub(super) const UNSUPPORTED: &[(&str, &str)] =
+    &[("plot", "plots are not supported; `aiperf plot DIR` plots the artifact directory of a run")];

@@ -16,9 +16,11 @@ use crate::plan::distribution::distribution;
 use crate::plan::fault::FIELDS;
 use crate::plan::phases::duration;
 use document::Written;
+use experiment::{Sweep, Variation};
 use keys::{KEYS, Meaning, PHASE_KEYS, UNSUPPORTED};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// What a key of a configuration file sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,24 +136,110 @@ pub(crate) struct Config {
     pub(crate) variables: Variables,
 }
 
-/// Reads a configuration. `variable` reads an environment variable.
-///
-/// # Errors
-/// When the text is not valid YAML, or a key is unknown or has a value that cannot be.
-pub(crate) fn read(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
-    let seen = RefCell::new(Vec::new());
-    let noted = |name: &str| {
-        let value = variable(name)?;
-        seen.borrow_mut().push((name.to_owned(), value.clone()));
-        Some(value)
-    };
-    let config = read_values(text, noted);
-    let variables = Variables(seen.into_inner());
-    match config {
-        Ok(config) => Ok(Config { variables, ..config }),
-        Err(why) => Err(variables.hidden(&why)),
+/// A configuration file before anything in it is replaced, with its keys in snake case.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    fields: Map<String, Value>,
+    written: Rc<Written>,
+}
+
+impl Document {
+    /// The document of a text.
+    ///
+    /// # Errors
+    /// When the text is not valid YAML.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let fields = document::parse(text)?;
+        let mut written = Written::default();
+        let is_run = fields.contains_key("run_id") && fields.contains_key("plan");
+        let fields = if is_run { fields } else { document::in_snake_case(fields, &mut written)? };
+        Ok(Self { fields, written: Rc::new(written) })
+    }
+
+    /// The sweep that it describes. `variable` reads an environment variable.
+    ///
+    /// # Errors
+    /// When it is not valid, with the key.
+    pub(crate) fn sweep(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Sweep>, String> {
+        if self.is_run() {
+            return Ok(None);
+        }
+        let block = match self.fields.get("sweep") {
+            None | Some(Value::Null) => return self.lists(),
+            Some(_) => substitute::substituted(&self.fields, &variable)?.remove("sweep"),
+        };
+        let block = document::sweep_in_snake_case(block.unwrap_or_default())?;
+        Sweep::parse(block).map(Some).map_err(|refused| refused.to_string())
+    }
+
+    /// The sweep of lists where a phase has a number.
+    fn lists(&self) -> Result<Option<Sweep>, String> {
+        let body = self.fields.get("benchmark").and_then(Value::as_object).unwrap_or(&self.fields);
+        let mut parameters = Map::new();
+        let mut of_phase = |phase: &Value, path: &str| {
+            for (key, value) in phase.as_object().into_iter().flatten() {
+                let is_list = |items: &Vec<Value>| !items.is_empty() && items.iter().all(Value::is_number);
+                if LISTS.contains(&key.as_str()) && value.as_array().is_some_and(is_list) {
+                    parameters.insert(format!("{path}.{key}"), value.clone());
+                }
+            }
+        };
+        match body.get("phases") {
+            Some(Value::Array(phases)) => {
+                for phase in phases {
+                    of_phase(phase, &format!("phases.{}", phase["name"].as_str().unwrap_or_default()));
+                }
+            }
+            Some(phase) => of_phase(phase, "phases.profiling"),
+            None => {
+                for name in ["warmup", "profiling"] {
+                    body.get(name).into_iter().for_each(|phase| of_phase(phase, &format!("phases.{name}")));
+                }
+            }
+        }
+        if parameters.is_empty() {
+            return Ok(None);
+        }
+        Sweep::of_axes(parameters, false).map(Some).map_err(|refused| refused.to_string())
+    }
+
+    /// The document of each variation of a sweep.
+    ///
+    /// # Errors
+    /// When a path leads to nothing.
+    pub(crate) fn variations(&self, sweep: &Sweep) -> Result<Vec<(Self, Variation)>, String> {
+        let made = sweep.variations(&self.fields).map_err(|refused| refused.to_string())?;
+        let with = |fields| Self { fields, written: Rc::clone(&self.written) };
+        Ok(made.into_iter().map(|(fields, variation)| (with(fields), variation)).collect())
+    }
+
+    fn is_run(&self) -> bool {
+        self.fields.contains_key("run_id") && self.fields.contains_key("plan")
+    }
+
+    /// What it sets. `variable` reads an environment variable.
+    ///
+    /// # Errors
+    /// When a key is unknown or has a value that cannot be.
+    pub(crate) fn read(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        let seen = RefCell::new(Vec::new());
+        let noted = |name: &str| {
+            let value = variable(name)?;
+            seen.borrow_mut().push((name.to_owned(), value.clone()));
+            Some(value)
+        };
+        let config = self.read_values(noted);
+        let variables = Variables(seen.into_inner());
+        match config {
+            Ok(config) => Ok(Config { variables, ..config }),
+            Err(why) => Err(variables.hidden(&why)),
+        }
     }
 }
+
+/// Keys of a phase that are an axis of a sweep if they have a list of numbers.
+const LISTS: &[&str] =
+    &["concurrency", "duration", "prefill_concurrency", "rate", "requests", "sessions", "users"];
 
 /// What variables of the environment hold, which may be secret: no message shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -169,43 +257,48 @@ impl Variables {
     }
 }
 
-fn read_values(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
-    let fields = document::parse(text)?;
-    if fields.contains_key("run_id") && fields.contains_key("plan") {
-        return of_run(&fields);
-    }
-    for (key, why) in UNSUPPORTED {
-        if fields.get(*key).is_some_and(|value| !value.is_null()) {
-            return Err(format!("`{key}` is not supported: {why}"));
+impl Document {
+    fn read_values(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        if self.is_run() {
+            return of_run(&self.fields);
         }
-    }
-    let values = substitute::substituted(&fields, &variable)?;
-    let mut written = Written::default();
-    let mut top = document::in_snake_case(values, &mut written)?;
-    let variables = top.remove("variables").unwrap_or(Value::Null);
-    top.remove("no_sweep_table");
-    for (key, _) in UNSUPPORTED {
-        top.remove(*key);
-    }
-    let mut reader = Reader { config: Config::default(), written, prefix: "", variables };
-    for key in ["schema_version", "random_seed", "multi_run"] {
-        if let Some(value) = top.remove(key) {
-            reader.key(key, key, value)?;
-        }
-    }
-    let body = match top.remove("benchmark") {
-        Some(Value::Object(body)) => {
-            if let Some(key) = top.keys().next() {
-                return Err(format!("`{}` is not a known key next to `benchmark`", reader.written.of(key)));
+        for (key, why) in UNSUPPORTED {
+            if self.fields.get(*key).is_some_and(|value| !value.is_null()) {
+                return Err(format!("`{key}` is not supported: {why}"));
             }
-            reader.prefix = "benchmark.";
-            body
         }
-        Some(_) => return Err("`benchmark` is not a mapping".to_owned()),
-        None => top,
-    };
-    reader.body(body)?;
-    Ok(reader.config)
+        let mut fields = self.fields.clone();
+        fields.remove("sweep");
+        let mut top = substitute::substituted(&fields, &variable)?;
+        let variables = top.remove("variables").unwrap_or(Value::Null);
+        top.remove("no_sweep_table");
+        for (key, _) in UNSUPPORTED {
+            top.remove(*key);
+        }
+        let mut reader =
+            Reader { config: Config::default(), written: Rc::clone(&self.written), prefix: "", variables };
+        for key in ["schema_version", "random_seed", "multi_run"] {
+            if let Some(value) = top.remove(key) {
+                reader.key(key, key, value)?;
+            }
+        }
+        let body = match top.remove("benchmark") {
+            Some(Value::Object(body)) => {
+                if let Some(key) = top.keys().next() {
+                    return Err(format!(
+                        "`{}` is not a known key next to `benchmark`",
+                        reader.written.of(key)
+                    ));
+                }
+                reader.prefix = "benchmark.";
+                body
+            }
+            Some(_) => return Err("`benchmark` is not a mapping".to_owned()),
+            None => top,
+        };
+        reader.body(body)?;
+        Ok(reader.config)
+    }
 }
 
 /// The settings that a run was made of, for the same run once more: with its seed, also where it was drawn.
@@ -251,7 +344,7 @@ fn of_run(run: &Map<String, Value>) -> Result<Config, String> {
 /// Takes a file's body apart.
 struct Reader {
     config: Config,
-    written: Written,
+    written: Rc<Written>,
     /// What stands before the paths of the body's keys.
     prefix: &'static str,
     /// What expressions of the user's files see.
@@ -866,6 +959,10 @@ fn scalar(value: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn read(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        Document::parse(text)?.read(variable)
+    }
+
     fn words(text: &str) -> Result<String, String> {
         let variable = |name: &str| (name == "KEY").then(|| "k".to_owned());
         let settings = read(text, variable)?.settings.into_iter();
@@ -973,7 +1070,6 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused_by_the_users_own_key() {
         check_refused("model: ${NONE}\n", "`${NONE}` is not set in the environment");
-        check_refused("sweep: {}\n", "`sweep` is not supported");
         check_refused("model: m\nendpoint: {colour: 3}\n", "`endpoint.colour` is not a known key");
         check_refused(
             "benchmark: {endpoint: {timout: 3}}",

@@ -9,9 +9,9 @@ use store::Folder;
 
 /// A run without results.
 #[derive(Clone, Debug)]
-pub(super) struct Failed {
-    pub(super) label: String,
-    pub(super) error: String,
+pub(crate) struct Failed {
+    pub(crate) label: String,
+    pub(crate) error: String,
 }
 
 impl Failed {
@@ -23,7 +23,7 @@ impl Failed {
 
 /// Metrics aggregated over several runs.
 #[derive(Clone, Debug)]
-pub(super) struct Aggregate {
+pub(crate) struct Aggregate {
     labels: Vec<String>,
     failed: Vec<Failed>,
     confidence: f64,
@@ -33,7 +33,7 @@ pub(super) struct Aggregate {
 
 /// The variation of one metric over runs; `None` where a value is undefined.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
+pub(crate) struct Spread {
     mean: f64,
     /// Sample standard deviation (divisor n - 1); 0 for one run.
     std: f64,
@@ -48,7 +48,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub(super) fn of(values: &[f64], level: f64) -> Option<Self> {
+    pub(crate) fn of(values: &[f64], level: f64) -> Option<Self> {
         let count = float_of(values.len());
         let mean = values.iter().sum::<f64>() / count;
         let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
@@ -69,6 +69,11 @@ impl Spread {
         })
     }
 
+    /// The mean.
+    pub(crate) const fn mean(&self) -> f64 {
+        self.mean
+    }
+
     /// Deviation / mean.
     pub(super) const fn cv(&self) -> Option<f64> {
         self.cv
@@ -80,7 +85,7 @@ impl Spread {
         Some((high - low) / self.mean.abs()).filter(|width| width.is_finite())
     }
 
-    fn json(&self, unit: &str) -> Value {
+    pub(crate) fn json(&self, unit: &str) -> Value {
         let mut object = Map::new();
         let (low, high, t) =
             self.interval.map_or((None, None, None), |(l, h, t)| (Some(l), Some(h), Some(t)));
@@ -117,7 +122,7 @@ impl Spread {
 }
 
 impl Aggregate {
-    pub(super) fn new(
+    pub(crate) fn new(
         runs: Vec<(String, Report)>,
         failed: Vec<Failed>,
         confidence: f64,
@@ -138,7 +143,7 @@ impl Aggregate {
     }
 
     /// Writes `profile_export_aiperf_aggregate.json` and `.csv`.
-    pub(super) fn write(&self, to: &Folder) -> Result<()> {
+    pub(crate) fn write(&self, to: &Folder) -> Result<()> {
         let mut json = to.create("profile_export_aiperf_aggregate.json")?;
         serde_json::to_writer_pretty(&mut json, &self.json())?;
         json.finish()?;

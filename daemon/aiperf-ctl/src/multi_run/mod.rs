@@ -5,7 +5,7 @@
 //! <artifact-dir>/aggregate/                   mean, deviation and interval of every metric over the runs
 //! ```
 
-mod aggregate;
+pub(crate) mod aggregate;
 mod collated;
 mod convergence;
 
@@ -38,11 +38,11 @@ pub(crate) struct Repeat {
     /// Most runs.
     pub(crate) runs: u32,
     /// The wait between two.
-    cooldown: Duration,
+    pub(crate) cooldown: Duration,
     /// Of the intervals over runs.
     confidence: f64,
     /// Whether each run warms up, not only the first.
-    warms_up_each: bool,
+    pub(crate) warms_up_each: bool,
     seeds: Seeds,
     /// When the runs agree, so that no further one is needed.
     criterion: Option<Criterion>,
@@ -80,6 +80,16 @@ impl Repeat {
             criterion: Criterion::of(multi)?,
         })
     }
+
+    /// The seed of the run of this number, from 1 on; `planned` is that of a single run.
+    pub(crate) const fn seed(&self, planned: u64, number: u32) -> u64 {
+        match self.seeds {
+            Seeds::Given => planned,
+            _ if self.runs == 1 => planned,
+            Seeds::Consistent => CONSISTENT_SEED,
+            Seeds::Different => planned.wrapping_add(number as u64),
+        }
+    }
 }
 
 impl Experiment {
@@ -92,11 +102,7 @@ impl Experiment {
         if number > 1 && !self.repeat.warms_up_each {
             plan.load.phases.retain(|phase| !phase.is_warmup);
         }
-        plan.random_seed = match self.repeat.seeds {
-            Seeds::Given => plan.random_seed,
-            Seeds::Consistent => CONSISTENT_SEED,
-            Seeds::Different => plan.random_seed.wrapping_add(u64::from(number)),
-        };
+        plan.random_seed = self.repeat.seed(plan.random_seed, number);
         run
     }
 }

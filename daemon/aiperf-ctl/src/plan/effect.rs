@@ -440,6 +440,28 @@ const RULES: &[Rule] = &[
         otherwise: Refused("needs --warmup-request-rate or --request-rate"),
         flags: &["warmup-arrival-pattern", "warmup-request-rate-ramp-duration"],
     },
+    // Sweeps.
+    Rule {
+        works: |run| run.args.is_of_sweep,
+        otherwise: Refused(
+            "is for a sweep: it needs a list of values, such as --concurrency 8,16, --variant, or `sweep` in --config",
+        ),
+        flags: &[
+            "sweep-type",
+            "variant",
+            "parameter-sweep-mode",
+            "parameter-sweep-cooldown-seconds",
+            "parameter-sweep-same-seed",
+            "no-parameter-sweep-same-seed",
+            "no-sweep-table",
+            "restart",
+        ],
+    },
+    Rule {
+        works: |run| !run.args.is_of_sweep,
+        otherwise: Refused("is not supported in a sweep: set the number of runs by --num-profile-runs"),
+        flags: &["convergence-metric"],
+    },
     // Several runs.
     Rule {
         works: |run| run.args.multi_run.num_profile_runs > 1,
@@ -687,6 +709,7 @@ mod tests {
             "needs --warmup-request-rate",
         );
         check_refused("--profile-run-cooldown-seconds 2", "needs --num-profile-runs");
+        check_refused("--parameter-sweep-cooldown-seconds 2", "is for a sweep");
         check_refused("--stream metrics", "--stream needs --otel-url");
         check_refused("--gen-ai-provider x", "needs --otel-url");
         check_refused("--mlflow-tag a:b", "needs --mlflow-tracking-uri");

@@ -132,6 +132,13 @@ pub(super) fn default_dir(endpoint: &Endpoint, load: &Load) -> PathBuf {
     PathBuf::from("artifacts").join(format!("{model}-openai-{}-{stimulus}", endpoint.kind))
 }
 
+/// The default directory of a sweep.
+pub(crate) fn sweep_dir(endpoint: &Endpoint) -> PathBuf {
+    let one = default_dir(endpoint, &Load { phases: Vec::new(), ..Load::of(spec::Phase::closed(1, 1)) });
+    let name = one.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    one.with_file_name(name.replace("-concurrency1", "-sweep"))
+}
+
 /// Maximum bytes of a model's name in a directory's name, which also contains the endpoint and the load.
 const MODEL_BYTES_MAX: usize = 150;
 

@@ -116,7 +116,7 @@ impl<'a> LiveSession<'a> {
         outcome::warn_of_timestamp_source(&reported.run);
         gpu_telemetry::warn_after(&reported.run);
         reported.write(directory)?;
-        if args.multi_run.num_profile_runs > 1 {
+        if args.multi_run.num_profile_runs > 1 || args.swept.is_some() {
             print_note(&reported.line());
         } else {
             reported.print(args.output.console)?;

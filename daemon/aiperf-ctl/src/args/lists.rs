@@ -1,0 +1,249 @@
+//! Lists of values on the command line, such as `--concurrency 8,16,32`: each is an axis of a sweep.
+
+use super::parse::{canonical, profile_command};
+use experiment::{Sweep, Variation};
+use serde_json::{Map, Value};
+use std::ffi::OsString;
+
+/// What a command line sweeps: the line of each variation.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// The variations with their command lines; empty without a sweep.
+    pub(super) variations: Vec<(Vec<OsString>, Variation)>,
+    /// What they are of, for AIPerf's files.
+    pub(super) sweep: Option<Sweep>,
+}
+
+/// A flag with several values.
+struct Axis {
+    /// The word that sets it, and how many words that takes.
+    place: usize,
+    words: usize,
+    flag: String,
+    path: &'static str,
+    values: Vec<String>,
+}
+
+/// The sweep of a command line, whose first words are the program and `profile`.
+///
+/// # Errors
+/// When lists and variants contradict each other, with the flag.
+pub(super) fn of(words: &[OsString]) -> Result<Lists, String> {
+    if words.get(1).is_none_or(|command| command != "profile") {
+        return Ok(Lists::default());
+    }
+    let axes = axes(words);
+    let variants = values_of(words, "variant");
+    match (axes.first(), variants.as_slice()) {
+        (Some(axis), [_, ..]) => {
+            Err(format!("--variant contradicts the list of {}: give one of them", axis.flag))
+        }
+        (None, []) => Ok(Lists::default()),
+        (None, [only]) => Err(format!("--variant `{only}`: a sweep needs at least two variants")),
+        (None, variants) => of_variants(words, variants),
+        (Some(_), []) => of_axes(words, &axes),
+    }
+}
+
+/// The flags that have a list of values.
+fn axes(words: &[OsString]) -> Vec<Axis> {
+    let mut axes = Vec::<Axis>::new();
+    for (place, word) in words.iter().enumerate().skip(2) {
+        let Some(text) = word.to_str().filter(|text| text.starts_with("--")) else { continue };
+        let (name, inside) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        let Some((_, path)) = PATHS.iter().find(|(flag, _)| *flag == canonical(name)) else { continue };
+        let next = words.get(place + 1).and_then(|word| word.to_str());
+        let Some(value) = inside.or(next).filter(|value| value.contains(',')) else { continue };
+        let values = value.split(',').map(str::trim).filter(|value| !value.is_empty());
+        axes.push(Axis {
+            place,
+            words: if inside.is_some() { 1 } else { 2 },
+            flag: name.to_owned(),
+            path,
+            values: values.map(str::to_owned).collect(),
+        });
+    }
+    axes
+}
+
+/// The values of a flag, which may be given several times.
+fn values_of(words: &[OsString], flag: &str) -> Vec<String> {
+    let texts = words.iter().map(|word| word.to_str().unwrap_or_default()).collect::<Vec<_>>();
+    let value = |(place, text): (usize, &&str)| {
+        let (name, inside) = text.split_once('=').map_or((*text, None), |(name, value)| (name, Some(value)));
+        let is_it = name.starts_with("--") && canonical(name) == flag;
+        is_it.then(|| inside.or_else(|| texts.get(place + 1).copied()).unwrap_or_default().to_owned())
+    };
+    texts.iter().enumerate().filter_map(value).collect()
+}
+
+fn of_axes(words: &[OsString], axes: &[Axis]) -> Result<Lists, String> {
+    let number =
+        |text: &String| serde_json::from_str::<Value>(text).unwrap_or_else(|_| Value::from(text.clone()));
+    let parameters = axes
+        .iter()
+        .map(|axis| (axis.path.to_owned(), Value::Array(axis.values.iter().map(number).collect())));
+    let types = values_of(words, "sweep-type");
+    let is_zip = types.last().is_some_and(|kind| kind.eq_ignore_ascii_case("zip"));
+    let named = |error: experiment::Refused| {
+        let flags = axes.iter().map(|axis| axis.flag.as_str()).collect::<Vec<_>>().join(", ");
+        format!("{flags}: {}", error.why())
+    };
+    let sweep = Sweep::of_axes(parameters.collect(), is_zip).map_err(named)?;
+    let made = sweep.variations(&Map::new()).map_err(named)?;
+    let line = |variation: &Variation| {
+        let mut line = Vec::new();
+        let mut place = 0;
+        while let Some(word) = words.get(place) {
+            match axes.iter().find(|axis| axis.place == place) {
+                Some(axis) => {
+                    let value = variation.values.get(axis.path).unwrap_or(&Value::Null);
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    line.push(OsString::from(format!("{}={value}", axis.flag)));
+                    place += axis.words;
+                }
+                None => {
+                    line.push(word.clone());
+                    place += 1;
+                }
+            }
+        }
+        line
+    };
+    let variations = made.into_iter().map(|(_, variation)| (line(&variation), variation)).collect();
+    Ok(Lists { variations, sweep: Some(sweep) })
+}
+
+fn of_variants(words: &[OsString], variants: &[String]) -> Result<Lists, String> {
+    let mut runs = Vec::new();
+    let mut lines = Vec::new();
+    for (place, variant) in variants.iter().enumerate() {
+        let refuse = |why: &str| format!("--variant `{variant}`: {why}");
+        let (name, pairs) = match variant.split_once(':') {
+            Some((name, pairs)) if !name.contains('=') => (name.trim().to_owned(), pairs),
+            _ => (format!("variant_{place}"), variant.as_str()),
+        };
+        let mut line = words.to_vec();
+        let mut values = Map::new();
+        for pair in pairs.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let (flag, value) =
+                pair.split_once('=').ok_or_else(|| refuse("expected flag=value, flag=value"))?;
+            let (flag, value) = (flag.trim().replace('_', "-"), value.trim());
+            let first = canonical(&flag);
+            let is_known =
+                profile_command().get_arguments().any(|known| known.get_long() == Some(first.as_str()));
+            if !is_known || first == "variant" {
+                return Err(refuse(&format!("`{flag}` is no flag of profile")));
+            }
+            line = without(&line, &first);
+            line.push(OsString::from(format!("--{first}={value}")));
+            let number = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+            values.insert(flag.replace('-', "_"), number);
+        }
+        if values.is_empty() {
+            return Err(refuse("expected flag=value, flag=value"));
+        }
+        runs.push(serde_json::json!({"name": name, "benchmark": values}));
+        lines.push(line);
+    }
+    let block = serde_json::json!({"type": "scenarios", "runs": runs});
+    let sweep = Sweep::parse(block).map_err(|error| format!("--variant: {}", error.why()))?;
+    let made = sweep.variations(&Map::new()).map_err(|error| format!("--variant: {}", error.why()))?;
+    let variations = lines.into_iter().zip(made).map(|(line, (_, variation))| (line, variation)).collect();
+    Ok(Lists { variations, sweep: Some(sweep) })
+}
+
+/// A command line without a flag that has one value.
+fn without(words: &[OsString], flag: &str) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut place = 0;
+    while let Some(word) = words.get(place) {
+        let text = word.to_str().unwrap_or_default();
+        let (name, inside) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        if place > 1 && name.starts_with("--") && canonical(name) == flag {
+            place += if inside.is_some() { 1 } else { 2 };
+            continue;
+        }
+        kept.push(word.clone());
+        place += 1;
+    }
+    kept
+}
+
+/// The flags that may have a list, each with the path of the value in a configuration.
+const PATHS: &[(&str, &str)] = &[
+    ("benchmark-duration", "phases.profiling.duration"),
+    ("concurrency", "phases.profiling.concurrency"),
+    ("conversation-num", "phases.profiling.sessions"),
+    ("conversation-turn-mean", "datasets.main.turns.mean"),
+    ("num-users", "phases.profiling.users"),
+    ("prefill-concurrency", "phases.profiling.prefill_concurrency"),
+    ("prompt-input-tokens-mean", "datasets.main.prompts.isl.mean"),
+    ("prompt-input-tokens-stddev", "datasets.main.prompts.isl.stddev"),
+    ("prompt-output-tokens-mean", "datasets.main.prompts.osl.mean"),
+    ("prompt-output-tokens-stddev", "datasets.main.prompts.osl.stddev"),
+    ("request-count", "phases.profiling.requests"),
+    ("request-rate", "phases.profiling.rate"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn swept(line: &str) -> Result<Vec<(String, String)>, String> {
+        let words = line.split(' ').map(|word| OsString::from(word.replace('~', " "))).collect::<Vec<_>>();
+        let made = of(&words)?.variations.into_iter().map(|(line, variation)| {
+            let line = line.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+            (variation.directory(), line)
+        });
+        Ok(made.collect())
+    }
+
+    #[track_caller]
+    fn check(line: &str, expected: &[(&str, &str)]) {
+        let expected = expected.iter().map(|(name, line)| ((*name).to_owned(), (*line).to_owned())).collect();
+        assert_eq!(swept(line), Ok(expected), "{line}");
+    }
+
+    #[test]
+    fn each_variation_has_a_line() {
+        check("aiperf-ctl profile --concurrency 8", &[]);
+        check("aiperf-ctl profile --header a:1,2", &[]);
+        check(
+            "aiperf-ctl profile -m m --concurrency 4,8 --isl=32",
+            &[
+                ("concurrency_4", "aiperf-ctl profile -m m --concurrency=4 --isl=32"),
+                ("concurrency_8", "aiperf-ctl profile -m m --concurrency=8 --isl=32"),
+            ],
+        );
+        check(
+            "aiperf-ctl profile --sweep-type zip --request-rate=1,2.5 --isl 32,96",
+            &[
+                ("mean_32__rate_1", "aiperf-ctl profile --sweep-type zip --request-rate=1 --isl=32"),
+                ("mean_96__rate_2.5", "aiperf-ctl profile --sweep-type zip --request-rate=2.5 --isl=96"),
+            ],
+        );
+        let variants = "--variant small:~isl=32,~concurrency=4 --variant big:isl=128,concurrency=16";
+        let made = swept(&format!("aiperf-ctl profile --isl 9 {variants}")).unwrap();
+        assert_eq!(made.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["small", "big"]);
+        assert!(made[0].1.ends_with("--prompt-input-tokens-mean=32 --concurrency=4"), "{}", made[0].1);
+        assert!(!made[0].1.contains("--isl 9"), "the variant's value counts: {}", made[0].1);
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        for (line, expected) in [
+            ("aiperf-ctl profile --variant a:isl=1", "at least two"),
+            ("aiperf-ctl profile --variant a:isl=1 --variant b:nosuch=1", "`nosuch` is no flag"),
+            ("aiperf-ctl profile --variant a:isl=1 --variant a:isl=2", "`a` is there already"),
+            (
+                "aiperf-ctl profile --variant a:isl=1 --variant b:isl=2 --isl 1,2",
+                "contradicts the list of --isl",
+            ),
+            ("aiperf-ctl profile --sweep-type zip --isl 1,2 --osl 1,2,3", "different lengths"),
+        ] {
+            let why = swept(line).unwrap_err();
+            assert!(why.contains(expected), "{line}: {why}");
+        }
+    }
+}

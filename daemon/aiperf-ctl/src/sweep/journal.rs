@@ -1,0 +1,228 @@
+//! What an experiment has measured, in its directory: a command that is repeated measures only what is missing.
+//!
+//! Each run has a digest of everything that makes it what it is: its plan with the seed, the files that it reads, and the version of
+//! this program. A line is written when a run has ended. A run that ended without its line, because this program was killed, is found
+//! by its own results.
+
+use super::is_complete;
+use super::results::Row;
+use crate::plan::{Profile, Refusal};
+use crate::report::Reported;
+use crate::resolve::Resolved;
+use crate::upload::Upload;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use spec::Plan;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+use store::source;
+
+/// The journal of an experiment.
+pub(super) struct Journal {
+    file: File,
+    header: Header,
+    entries: Vec<Entry>,
+}
+
+/// The first line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Header {
+    /// The version of the journal's form.
+    journal: u32,
+    /// The seed that runs' seeds are derived from.
+    seed: u64,
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// What it was.
+    digest: String,
+    trial: u32,
+    label: String,
+    /// Where its results are, below the experiment's directory.
+    directory: String,
+    status: u8,
+    /// Its verdict, if it has results.
+    verdict: Option<String>,
+    /// Why it has no results.
+    error: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn of(digest: &str, trial: u32, label: &str, directory: &Path, row: &Row) -> Self {
+        Self {
+            digest: digest.to_owned(),
+            trial,
+            label: label.to_owned(),
+            directory: directory.display().to_string(),
+            status: row.status,
+            verdict: row.verdict.clone(),
+            error: row.error.clone(),
+        }
+    }
+}
+
+impl Journal {
+    /// The journal of a directory: a new one with this seed, if there is none or if everything is measured again.
+    ///
+    /// # Errors
+    /// When the directory is not writable, or the journal is damaged.
+    pub(super) fn open(directory: &Path, restart: bool, seed: u64) -> Result<Self> {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to create `{}`", directory.display()))?;
+        let path = directory.join(NAME);
+        let shown = path.display().to_string();
+        if restart {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("failed to remove `{shown}`"));
+                }
+                _ => {}
+            }
+        }
+        let text = match source::read_text(&path, BYTES_MAX) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("failed to read `{shown}`")),
+        };
+        let (header, entries) = parsed(&text).with_context(|| {
+            format!("`{shown}` is no journal of an experiment: use --restart, or another --artifact-dir")
+        })?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("failed to write `{shown}`"))?;
+        let header = match header {
+            Some(header) => header,
+            None => {
+                let header = Header { journal: FORM, seed };
+                line(&mut file, &header)?;
+                header
+            }
+        };
+        // A line that was cut off by the end of the program is finished, so that the next one stands alone.
+        if !text.is_empty() && !text.ends_with('\n') {
+            file.write_all(b"\n")?;
+        }
+        Ok(Self { file, header, entries })
+    }
+
+    /// The seed that runs' seeds are derived from.
+    pub(super) const fn seed(&self) -> u64 {
+        self.header.seed
+    }
+
+    /// Checks that what is there belongs to this experiment.
+    ///
+    /// # Errors
+    /// When a run was another one.
+    pub(super) fn check(&self, digests: &[String]) -> Result<(), Refusal> {
+        let Some(other) = self.entries.iter().find(|entry| !digests.contains(&entry.digest)) else {
+            return Ok(());
+        };
+        Err(Refusal(format!(
+            "the directory holds runs of another experiment (`{}` in {} was measured with another plan): use --restart to measure \
+             everything again, or another --artifact-dir",
+            other.label, other.directory
+        )))
+    }
+
+    /// The results of a run that has been measured, if they are complete.
+    ///
+    /// A run that failed is measured again.
+    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<(Reported, u8)> {
+        let known = self.entries.iter().rfind(|entry| entry.digest == digest);
+        let directory = &profile.artifact_dir;
+        if known.is_some_and(|entry| entry.error.is_some()) || !directory.join("run.json").is_file() {
+            return None;
+        }
+        let reported = Reported::compute(directory).ok()?;
+        // The results say what they are of, also where the line is missing.
+        let is_it = reported.run.plan.output.other.get(DIGEST).is_some_and(|known| known == digest);
+        let is_usable = is_it && is_complete(&reported) && reported.no_response().is_none();
+        is_usable.then(|| (reported, known.map_or(0, |entry| entry.status)))
+    }
+
+    /// Adds a run that has ended.
+    pub(super) fn add(&mut self, entry: &Entry) -> Result<()> {
+        line(&mut self.file, entry)?;
+        self.entries.push(entry.clone());
+        Ok(())
+    }
+}
+
+/// The lines of a journal; one that was cut off is left out.
+fn parsed(text: &str) -> Result<(Option<Header>, Vec<Entry>)> {
+    let mut lines = text.lines();
+    let Some(first) = lines.next() else { return Ok((None, Vec::new())) };
+    let header: Header = match serde_json::from_str(first) {
+        Ok(header) => header,
+        Err(_) if !text.contains('\n') && first.len() < FIRST_BYTES_MAX => return Ok((None, Vec::new())),
+        Err(error) => return Err(error.into()),
+    };
+    anyhow::ensure!(header.journal == FORM, "it has version {}", header.journal);
+    let entries = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok((Some(header), entries))
+}
+
+fn line(file: &mut File, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec(value)?;
+    text.push(b'\n');
+    file.write_all(&text).and_then(|()| file.sync_data()).context("failed to write the experiment's journal")
+}
+
+/// What a run's digest is called in its plan.
+pub(super) const DIGEST: &str = "experiment_run";
+
+/// What a run is, as 64 hexadecimal digits.
+///
+/// # Errors
+/// When a file that it reads can no longer be read.
+pub(super) fn digest(run: &Resolved) -> Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(essence(&run.profile.plan)?.to_string());
+    for (name, input) in &run.inputs {
+        hash.update(name);
+        match input {
+            Upload::Bytes(bytes) => hash.update(bytes),
+            Upload::File(path) => content(path, &mut hash)?,
+            Upload::Temporary(file) => content(file.path(), &mut hash)?,
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn content(path: &Path, hash: &mut Sha256) -> Result<()> {
+    let mut file = source::open(path, crate::upload::FILE_BYTES_MAX)?;
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(()),
+            count => hash.update(&piece[..count]),
+        }
+    }
+}
+
+/// A plan without what does not change a run: where its results go, how it was written, and how it observes.
+fn essence(plan: &Plan) -> Result<Value> {
+    let mut value = serde_json::to_value(plan)?;
+    if let Value::Object(fields) = &mut value {
+        for name in ["command_line", "given", "observers", "preparation", "output", "workers"] {
+            fields.remove(name);
+        }
+    }
+    Ok(value)
+}
+
+const NAME: &str = "experiment.jsonl";
+const FORM: u32 = 1;
+/// A limit that no journal reaches.
+const BYTES_MAX: u64 = 1 << 28;
+/// A first line that was cut off is shorter.
+const FIRST_BYTES_MAX: usize = 200;

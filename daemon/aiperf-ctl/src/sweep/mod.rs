@@ -1,0 +1,302 @@
+//! Runs that differ in some values: each measured on its own, and compared in one table.
+//!
+//! ```text
+//! variations ──▶ cells: checked and resolved before the first run
+//!                  │ order: every variation once, then again (`repeated`), or each to its end (`independent`)
+//!                  ▼
+//! journal.rs   what is measured already ──▶ session ──▶ a line in the journal, a row in the table
+//! results.rs   AIPerf's sweep_aggregate, the best and the Pareto-optimal variations
+//! ```
+//!
+//! A run that fails is a row with its reason. A command that is repeated in the same directory measures only what is missing.
+
+mod journal;
+mod results;
+
+use crate::args::{ProfileArgs, SweepOrder, Swept};
+use crate::earlier;
+use crate::interrupt::{self, Interrupted};
+use crate::multi_run::Repeat;
+use crate::plan::{Refusal, plan};
+use crate::report::Reported;
+use crate::resolve::{Resolved, resolve};
+use crate::session::{self, Outcome, Session};
+use crate::terminal::{print_note, print_result, print_warning};
+use anyhow::{Result, bail};
+use experiment::{Order, Sweep, Variation};
+use journal::{DIGEST, Entry, Journal, digest};
+use results::{Measured, Results, Row};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The runs of a sweep, checked: nothing has been contacted or written.
+pub(crate) struct Experiment {
+    sweep: Sweep,
+    cells: Vec<Cell>,
+    repeat: Repeat,
+    order: Order,
+    cooldown: Duration,
+    same_seed: bool,
+    /// Whether the user chose the seed.
+    is_seeded: bool,
+    directory: PathBuf,
+    prefix: Option<String>,
+    /// Whether what is measured already is measured again.
+    restart: bool,
+    /// Whether each run has a line.
+    shows_lines: bool,
+    confidence: f64,
+}
+
+/// A variation with what it takes to run it.
+struct Cell {
+    variation: Variation,
+    resolved: Resolved,
+}
+
+/// A run of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    cell: usize,
+    /// From 1 on.
+    trial: u32,
+}
+
+impl Experiment {
+    /// Checks the plan of every variation, and reads its files.
+    ///
+    /// # Errors
+    /// What is wrong, and with which variation.
+    pub(crate) fn of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<Self> {
+        let repeat = Repeat::of(args)?;
+        let common = swept.sweep.common();
+        let mut cells = Vec::new();
+        let mut warnings = swept.sweep.warnings();
+        for (variation, args) in &swept.runs {
+            let of_it = |error: anyhow::Error| {
+                let text = format!("variation `{}`: {error:#}", variation.label);
+                if error.is::<Refusal>() { Refusal(text).into() } else { error.context(text) }
+            };
+            let checked = plan(args, command_line).map_err(|refusal| of_it(refusal.into()))?;
+            warnings.extend(
+                checked
+                    .warnings
+                    .iter()
+                    .filter(|warning| !warnings.contains(warning))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+            let resolved = resolve(args, checked).map_err(of_it)?;
+            cells.push(Cell { variation: variation.clone(), resolved });
+        }
+        warnings.iter().for_each(|warning| print_warning(warning));
+        let Some(first) = cells.first() else { bail!("a sweep without variations") };
+        let profile = &first.resolved.profile;
+        let directory = match &args.output.artifact_dir {
+            Some(directory) => directory.clone(),
+            None => crate::plan::output::sweep_dir(&profile.plan.endpoint),
+        };
+        let order = match args.sweep.parameter_sweep_mode {
+            SweepOrder::Independent => Order::Independent,
+            SweepOrder::Repeated => common.iteration_order.unwrap_or_default(),
+        };
+        let cooldown = match args.sweep.parameter_sweep_cooldown_seconds {
+            0.0 => common.cooldown_seconds.unwrap_or_default(),
+            seconds => seconds,
+        };
+        let experiment = Self {
+            sweep: swept.sweep.clone(),
+            repeat,
+            order,
+            cooldown: Duration::from_secs_f64(cooldown),
+            same_seed: args.sweep.parameter_sweep_same_seed || common.same_seed.unwrap_or_default(),
+            is_seeded: args.input.random_seed.is_some(),
+            directory,
+            prefix: profile.plan.output.export_prefix.clone(),
+            restart: args.sweep.restart,
+            shows_lines: !args.sweep.no_sweep_table,
+            confidence: args.multi_run.confidence_level,
+            cells,
+        };
+        experiment.check_directories()?;
+        Ok(experiment)
+    }
+
+    /// Checks what observes each run, and what is requested of its server.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.cells.iter().try_for_each(|cell| session::check(&cell.resolved.profile))
+    }
+
+    /// The run of which a session is made.
+    pub(crate) fn first(&self) -> &Resolved {
+        &self.cells[0].resolved
+    }
+
+    /// What a dry run prints: the plan of each variation.
+    pub(crate) fn shown(&self) -> Result<String> {
+        let seed = self.first().profile.plan.random_seed;
+        let cells = self.cells.iter().enumerate().map(|(cell, of)| {
+            let run = self.run(Step { cell, trial: 1 }, seed);
+            json!({
+                "label": of.variation.label,
+                "directory": of.variation.directory(),
+                "values": of.variation.values,
+                "plan": run.profile.plan,
+            })
+        });
+        Ok(serde_json::to_string_pretty(&cells.collect::<Vec<_>>())?)
+    }
+
+    /// Two variations cannot share a directory: one would lose its results.
+    fn check_directories(&self) -> Result<(), Refusal> {
+        let names = self.cells.iter().map(|cell| cell.variation.directory()).collect::<Vec<_>>();
+        let repeated = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name));
+        match repeated {
+            Some((_, name)) => Err(Refusal(format!(
+                "two variations of the sweep have the directory `{name}`: their values are the same"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The wait between two runs.
+    fn pause(&self) -> Duration {
+        if self.repeat.runs > 1 { self.cooldown.max(self.repeat.cooldown) } else { self.cooldown }
+    }
+
+    /// Every run, in order.
+    fn steps(&self) -> Vec<Step> {
+        let (cells, trials) = (0..self.cells.len(), 1..=self.repeat.runs);
+        match self.order {
+            Order::Repeated => {
+                trials.flat_map(|trial| cells.clone().map(move |cell| Step { cell, trial })).collect()
+            }
+            Order::Independent => {
+                cells.flat_map(|cell| trials.clone().map(move |trial| Step { cell, trial })).collect()
+            }
+        }
+    }
+
+    /// Where a run's results go, below the directory of all: as AIPerf lays them out.
+    fn directory_of(&self, step: Step) -> PathBuf {
+        let name = self.cells[step.cell].variation.directory();
+        let trial = format!("trial_{:04}", step.trial);
+        match (self.repeat.runs, self.order) {
+            (1, _) => PathBuf::from(name),
+            (_, Order::Repeated) => Path::new("profile_runs").join(trial).join(name),
+            (_, Order::Independent) => Path::new(&name).join("profile_runs").join(trial),
+        }
+    }
+
+    /// A run, with the seed that the experiment began with.
+    fn run(&self, step: Step, seed: u64) -> Resolved {
+        let mut run = self.cells[step.cell].resolved.clone();
+        let profile = &mut run.profile;
+        profile.artifact_dir = self.directory.join(self.directory_of(step));
+        profile.plan.output.artifact_dir = profile.artifact_dir.display().to_string();
+        if step.trial > 1 && !self.repeat.warms_up_each {
+            profile.plan.load.phases.retain(|phase| !phase.is_warmup);
+        }
+        let seed = self.repeat.seed(seed, step.trial);
+        let place = if self.same_seed { 0 } else { step.cell as u64 };
+        profile.plan.random_seed = seed.wrapping_add(place);
+        run
+    }
+}
+
+/// Carries out what is missing, and writes the tables of everything; returns the exit status.
+///
+/// # Errors
+/// When no run succeeded, when the directory holds another experiment, or when results cannot be written.
+pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8> {
+    let steps = experiment.steps();
+    let drawn = experiment.first().profile.plan.random_seed;
+    // A signal ends the experiment with a report of the completed runs, also between two of them.
+    let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
+    let mut journal = Journal::open(&experiment.directory, experiment.restart, drawn)?;
+    let seed = if experiment.is_seeded { drawn } else { journal.seed() };
+    let mut runs = steps.iter().map(|step| experiment.run(*step, seed)).collect::<Vec<_>>();
+    let digests = runs.iter().map(digest).collect::<Result<Vec<_>>>()?;
+    for (run, digest) in runs.iter_mut().zip(&digests) {
+        run.profile.plan.output.other.insert(DIGEST.to_owned(), digest.clone());
+    }
+    journal.check(&digests)?;
+    let mut results = Results::new(experiment.cells.iter().map(|cell| cell.variation.clone()).collect());
+    let mut is_first = true;
+    for ((place, step), (run, digest)) in steps.iter().enumerate().zip(runs.iter().zip(&digests)) {
+        let label = &experiment.cells[step.cell].variation.label;
+        let number = format!("run {} of {}", place + 1, steps.len());
+        if let Some((reported, status)) = journal.measured(digest, &run.profile) {
+            print_note(&format!("{number}: {label} is measured already"));
+            results.put(step.cell, Row::finished(&reported, status, run.profile.artifact_dir.clone()));
+            continue;
+        }
+        let pause = experiment.pause();
+        if !is_first && !pause.is_zero() {
+            print_note(&format!("waiting {} s before the next run", pause.as_secs_f64()));
+            if session.pause(pause).is_err() {
+                break;
+            }
+        }
+        is_first = false;
+        print_note(&format!("{number}: {label}"));
+        let Some(row) = carried_out(session, run)? else { break };
+        journal.add(&Entry::of(digest, step.trial, label, &experiment.directory_of(*step), &row))?;
+        if experiment.shows_lines {
+            print_note(&format!("  {}", row.line()));
+        }
+        results.put(step.cell, row);
+        if session.interrupted().is_some() {
+            break;
+        }
+    }
+    finish(experiment, session, &results)
+}
+
+/// Carries out a run, once more if its server went away and is to be waited for; `None` if a signal ended it without results.
+fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
+    let directory = &run.profile.artifact_dir;
+    let retries = u32::from(run.profile.preparation.wait_for_model.is_some());
+    for attempt in 0.. {
+        let row = match session.run(run) {
+            Ok(Outcome { reported, status }) => match reported.no_response() {
+                None => return Ok(Some(Row::finished(&reported, status, directory.clone()))),
+                Some(why) => Row::failed(why, directory.clone()),
+            },
+            Err(error) if error.is::<Interrupted>() => return Ok(None),
+            Err(error) => Row::failed(format!("{error:#}"), directory.clone()),
+        };
+        if attempt == retries || session.interrupted().is_some() {
+            return Ok(Some(row));
+        }
+        print_warning(&format!("{}; once more when the model is ready", row.line()));
+    }
+    Ok(None)
+}
+
+fn finish(experiment: &Experiment, session: &impl Session, results: &Results) -> Result<u8> {
+    if !results.has_any() {
+        session.interrupted().map_or(Ok(()), Err)?;
+        bail!("no run of the sweep succeeded: {}", results.first_failure().unwrap_or_default());
+    }
+    let directory = &experiment.directory;
+    earlier::remove_outside_series(directory, experiment.prefix.as_deref(), 0)?;
+    let aggregated = Measured {
+        sweep: &experiment.sweep,
+        order: experiment.order,
+        trials: experiment.repeat.runs,
+        confidence: experiment.confidence,
+        cooldown: experiment.cooldown,
+        results,
+    };
+    aggregated.write(directory)?;
+    print_result(&aggregated.table());
+    print_result(&format!("Results are in {}\n", directory.display()));
+    Ok(session.interrupted().map_or_else(|| results.status(), Interrupted::status))
+}
+
+/// Whether a run in a directory is complete.
+fn is_complete(reported: &Reported) -> bool {
+    reported.run.is_complete && !reported.run.was_cancelled
+}

@@ -1,0 +1,550 @@
+//! What the variations of a sweep gave: AIPerf's `profile_export_aiperf_sweep.json` and `.csv`, and a table.
+
+use crate::multi_run::aggregate::{Aggregate, Failed, Spread};
+use crate::report::Reported;
+use crate::{FAILED, VERDICT};
+use anyhow::Result;
+use experiment::{Order, Sweep, Variation};
+use export::csv::line;
+use metric::{METRICS, Metric, Report, Stat};
+use record::Standing;
+use serde_json::{Map, Value, json};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use store::Folder;
+use store::{visible, visible_within};
+
+/// A run of a variation.
+pub(super) struct Row {
+    /// Its exit status.
+    pub(super) status: u8,
+    /// Its verdict, if it has results.
+    pub(super) verdict: Option<String>,
+    /// Why it has no results.
+    pub(super) error: Option<String>,
+    /// Why it is not compared with the others: what limited it was this client.
+    limits: Vec<String>,
+    report: Option<Report>,
+    directory: PathBuf,
+}
+
+impl Row {
+    /// A run with results.
+    pub(super) fn finished(reported: &Reported, status: u8, directory: PathBuf) -> Self {
+        let verdict = &reported.run.verdict;
+        let is_limit = |reason: &&record::Reason| {
+            reason.standing == Standing::Invalid
+                || (reason.standing > Standing::Valid && CLIENT_LIMITS.contains(&reason.name.as_str()))
+        };
+        Self {
+            status,
+            verdict: Some(verdict.standing.name().to_owned()),
+            error: None,
+            limits: verdict.reasons.iter().filter(is_limit).map(|reason| reason.name.clone()).collect(),
+            report: Some(Report { numbers: Vec::new(), slices: Vec::new(), ..reported.report.clone() }),
+            directory,
+        }
+    }
+
+    /// A run without results.
+    pub(super) const fn failed(error: String, directory: PathBuf) -> Self {
+        Self {
+            status: FAILED,
+            verdict: None,
+            error: Some(error),
+            limits: Vec::new(),
+            report: None,
+            directory,
+        }
+    }
+
+    /// The run in one line.
+    pub(super) fn line(&self) -> String {
+        let Some(report) = &self.report else {
+            return format!("failed: {}", self.error.as_deref().unwrap_or("no reason is known"));
+        };
+        let columns = COLUMNS.iter().filter_map(|(name, tags, stat)| {
+            Some(format!("{name} {}", shown(tags.iter().find_map(|tag| report.stat(tag, *stat))?.get())))
+        });
+        let verdict = self.verdict.clone().unwrap_or_default();
+        let limits =
+            if self.limits.is_empty() { String::new() } else { format!(" ({})", self.limits.join(", ")) };
+        format!(
+            "{}; {} of {} failed; {verdict}{limits}",
+            columns.collect::<Vec<_>>().join(", "),
+            report.failed,
+            report.requests
+        )
+    }
+}
+
+/// The runs of every variation so far.
+pub(super) struct Results {
+    variations: Vec<(Variation, Vec<Row>)>,
+}
+
+impl Results {
+    pub(super) fn new(variations: Vec<Variation>) -> Self {
+        Self { variations: variations.into_iter().map(|variation| (variation, Vec::new())).collect() }
+    }
+
+    pub(super) fn put(&mut self, place: usize, row: Row) {
+        if let Some((_, rows)) = self.variations.get_mut(place) {
+            rows.push(row);
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.variations.iter().flat_map(|(_, rows)| rows)
+    }
+
+    /// Whether any run has results.
+    pub(super) fn has_any(&self) -> bool {
+        self.rows().any(|row| row.report.is_some())
+    }
+
+    /// Why the first run without results has none.
+    pub(super) fn first_failure(&self) -> Option<&str> {
+        self.rows().find_map(|row| row.error.as_deref())
+    }
+
+    /// The exit status: runs without results are rows, not failures of the whole.
+    pub(super) fn status(&self) -> u8 {
+        if self.rows().any(|row| row.status == VERDICT) { VERDICT } else { 0 }
+    }
+}
+
+/// The results with what they are of.
+pub(super) struct Measured<'a> {
+    pub(super) sweep: &'a Sweep,
+    pub(super) order: Order,
+    pub(super) trials: u32,
+    pub(super) confidence: f64,
+    pub(super) cooldown: Duration,
+    pub(super) results: &'a Results,
+}
+
+/// A variation's numbers over its runs.
+struct Combination<'a> {
+    variation: &'a Variation,
+    parameters: Map<String, Value>,
+    /// By AIPerf's key, the numbers and the unit.
+    metrics: Map<String, Value>,
+    throughput: Option<f64>,
+    latency: Option<f64>,
+    limits: Vec<String>,
+    rows: &'a [Row],
+}
+
+impl Measured<'_> {
+    /// Writes the aggregates of each variation, and those of the sweep.
+    pub(super) fn write(&self, directory: &Path) -> Result<()> {
+        let top = Folder::make(directory)?;
+        let is_repeated = self.trials == 1 || self.order == Order::Repeated;
+        for (variation, rows) in &self.results.variations {
+            let runs = rows
+                .iter()
+                .enumerate()
+                .filter_map(|(place, row)| Some((format!("run_{:04}", place + 1), row.report.clone()?)));
+            let runs = runs.collect::<Vec<_>>();
+            if runs.is_empty() {
+                continue;
+            }
+            let name = variation.directory();
+            let to = match is_repeated {
+                true => top.within("aggregate")?.within(&name)?,
+                false => top.within(&name)?.within("aggregate")?,
+            };
+            let failed = self.failed(rows);
+            Aggregate::new(runs, failed, self.confidence, self.cooldown.as_secs_f64()).write(&to)?;
+        }
+        let to = match (self.trials, self.order) {
+            (1, _) | (_, Order::Independent) => top.within("sweep_aggregate")?,
+            (_, Order::Repeated) => top.within("aggregate")?.within("sweep_aggregate")?,
+        };
+        let mut json = to.create("profile_export_aiperf_sweep.json")?;
+        serde_json::to_writer_pretty(&mut json, &self.json())?;
+        json.finish()?;
+        let mut csv = to.create("profile_export_aiperf_sweep.csv")?;
+        csv.write_all(&self.csv()?)?;
+        csv.finish()?;
+        Ok(())
+    }
+
+    fn failed(&self, rows: &[Row]) -> Vec<Failed> {
+        let failed = rows.iter().enumerate().filter_map(|(place, row)| {
+            Some(Failed { label: format!("run_{:04}", place + 1), error: row.error.clone()? })
+        });
+        failed.collect()
+    }
+
+    /// The names of parameters: the last name of each path, or the whole path where two would be called the same.
+    fn names(&self) -> Vec<(String, String)> {
+        let mut paths = Vec::<String>::new();
+        for (variation, _) in &self.results.variations {
+            for path in variation.values.keys() {
+                if !paths.contains(path) {
+                    paths.push(path.clone());
+                }
+            }
+        }
+        let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+        let is_alone = |path: &String| paths.iter().filter(|other| last(other) == last(path)).count() == 1;
+        let name = |path: &String| if is_alone(path) { last(path) } else { path.clone() };
+        paths.iter().map(|path| (path.clone(), name(path))).collect()
+    }
+
+    fn combinations(&self) -> Vec<Combination<'_>> {
+        let names = self.names();
+        let made =
+            self.results.variations.iter().filter(|(_, rows)| !rows.is_empty()).map(|(variation, rows)| {
+                let is_nested = variation.values.values().any(|value| value.is_object() || value.is_array());
+                let parameters = match is_nested {
+                    true => Map::from_iter([("scenario".to_owned(), Value::from(variation.label.clone()))]),
+                    false => {
+                        let named = names.iter().filter_map(|(path, name)| {
+                            Some((name.clone(), variation.values.get(path)?.clone()))
+                        });
+                        named.collect()
+                    }
+                };
+                let reports = rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
+                let mean = |tag: &str, stat| {
+                    let numbers =
+                        reports.iter().filter_map(|report| report.stat(tag, stat)).map(metric::Value::get);
+                    Spread::of(&numbers.collect::<Vec<_>>(), self.confidence).map(|spread| spread.mean())
+                };
+                Combination {
+                    variation,
+                    parameters,
+                    metrics: if self.trials == 1 { single(&reports) } else { self.spread(&reports) },
+                    throughput: mean("request_throughput", Stat::Avg),
+                    latency: mean("time_to_first_token", Stat::P99)
+                        .or_else(|| mean("request_latency", Stat::P99)),
+                    limits: rows.iter().flat_map(|row| row.limits.clone()).collect(),
+                    rows,
+                }
+            });
+        made.collect()
+    }
+
+    /// Every metric's statistics over several runs.
+    fn spread(&self, reports: &[&Report]) -> Map<String, Value> {
+        let mut all = Map::new();
+        for metric in METRICS {
+            for stat in Stat::ALL {
+                let numbers = reports.iter().filter_map(|report| report.stat(metric.tag, stat));
+                let numbers = numbers.map(metric::Value::get).collect::<Vec<_>>();
+                let Some(spread) = Spread::of(&numbers, self.confidence) else { continue };
+                all.insert(format!("{}_{}", metric.tag, stat.name()), spread.json(metric.display.name()));
+            }
+        }
+        all
+    }
+
+    fn json(&self) -> Value {
+        let combinations = self.combinations();
+        let names = self.names();
+        let parameters = names.iter().map(|(path, name)| {
+            let mut values = Vec::<&Value>::new();
+            for (variation, _) in &self.results.variations {
+                values.extend(variation.values.get(path).filter(|value| !values.contains(value)));
+            }
+            json!({"name": name, "values": values})
+        });
+        let rows = || self.results.rows();
+        let failed = self.results.variations.iter().flat_map(|(variation, rows)| {
+            rows.iter()
+                .filter_map(move |row| Some(json!({"label": variation.label, "error": row.error.as_ref()?})))
+        });
+        let excluded = combinations.iter().filter(|one| !one.limits.is_empty());
+        let excluded = excluded.map(|one| json!({"parameters": one.parameters, "reasons": one.limits}));
+        json!({
+            "aggregation_type": "sweep",
+            "num_profile_runs": rows().count(),
+            "num_successful_runs": rows().filter(|row| row.report.is_some()).count(),
+            "failed_runs": failed.collect::<Vec<_>>(),
+            "metadata": {
+                "sweep_parameters": parameters.collect::<Vec<_>>(),
+                "num_combinations": self.results.variations.len(),
+                "sweep_mode": mode(self.order),
+                "sweep_type": self.sweep.class(),
+                "confidence_level": self.confidence,
+                "num_trials_per_value": self.trials,
+                "aggregation_type": "sweep",
+            },
+            "per_combination_metrics": combinations.iter().map(Combination::json).collect::<Vec<_>>(),
+            "best_configurations": best(&combinations),
+            "pareto_optimal": pareto(&combinations).iter().map(|one| &one.parameters).collect::<Vec<_>>(),
+            "excluded_from_best": excluded.collect::<Vec<_>>(),
+        })
+    }
+
+    fn csv(&self) -> Result<Vec<u8>> {
+        let combinations = self.combinations();
+        let names = self.names().into_iter().map(|(_, name)| name);
+        let is_scenario = combinations.iter().any(|one| one.parameters.contains_key("scenario"));
+        let names = if is_scenario { vec!["scenario".to_owned()] } else { names.collect() };
+        let mut keys = combinations.iter().flat_map(|one| one.metrics.keys()).collect::<Vec<_>>();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut out = Vec::new();
+        let numbers = ["mean", "std", "min", "max", "cv"];
+        let heads = keys.iter().flat_map(|key| numbers.map(|number| format!("{key}_{number}")));
+        line(&mut out, names.iter().cloned().chain(heads))?;
+        let text = |value: Option<&Value>| match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
+        for one in &combinations {
+            let cells = keys.iter().flat_map(|key| {
+                numbers.map(|number| {
+                    let found = one.metrics.get(*key).and_then(|metric| metric[number].as_f64());
+                    found.map_or_else(String::new, |found| {
+                        if number == "cv" { format!("{found:.4}") } else { format!("{found:.2}") }
+                    })
+                })
+            });
+            line(&mut out, names.iter().map(|name| text(one.parameters.get(name))).chain(cells))?;
+        }
+        writeln!(out, "\nBest Configurations")?;
+        let best = best(&combinations);
+        line(
+            &mut out,
+            ["Configuration".to_owned()]
+                .into_iter()
+                .chain(names.clone())
+                .chain(["Metric".to_owned(), "Unit".to_owned()]),
+        )?;
+        for (key, title) in [("best_throughput", "Best Throughput"), ("best_latency_p99", "Best Latency P99")]
+        {
+            if let Some(found) = best.get(key) {
+                let parameters = names.iter().map(|name| text(found["parameters"].get(name)));
+                let number = format!("{:.2}", found["metric"].as_f64().unwrap_or_default());
+                let cells = [title.to_owned()].into_iter().chain(parameters);
+                line(&mut out, cells.chain([number, text(found.get("unit"))]))?;
+            }
+        }
+        writeln!(out, "\nPareto Optimal Points")?;
+        line(&mut out, &names)?;
+        for one in pareto(&combinations) {
+            line(&mut out, names.iter().map(|name| text(one.parameters.get(name))))?;
+        }
+        writeln!(out, "\nMetadata")?;
+        let rows = self.results.rows().count();
+        let successful = self.results.rows().filter(|row| row.report.is_some()).count();
+        for (name, value) in [
+            ("Field", "Value".to_owned()),
+            ("Aggregation Type", "sweep".to_owned()),
+            ("Sweep Parameters", names.join(", ")),
+            ("Number of Combinations", self.results.variations.len().to_string()),
+            ("Number of Profile Runs", rows.to_string()),
+            ("Number of Successful Runs", successful.to_string()),
+        ] {
+            line(&mut out, [name, &value])?;
+        }
+        Ok(out)
+    }
+
+    /// One line per variation: its values, the most commonly used numbers, and its verdict.
+    pub(super) fn table(&self) -> String {
+        let combinations = self.combinations();
+        let (best, pareto) = (best(&combinations), pareto(&combinations));
+        let mut lines = vec![heads()];
+        for one in &combinations {
+            let is_pareto = pareto.iter().any(|other| std::ptr::eq(*other, one));
+            lines.push(one.cells(is_pareto, &best));
+        }
+        let widths = (0..lines[0].len())
+            .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0));
+        let widths = widths.collect::<Vec<_>>();
+        let mut text = String::from("\n");
+        for line in &lines {
+            for (place, (cell, width)) in line.iter().zip(&widths).enumerate() {
+                let pad = " ".repeat(width - cell.chars().count());
+                let is_text = place == 0 || place + 2 >= line.len();
+                text.push_str(&if is_text { format!("{cell}{pad}  ") } else { format!("{pad}{cell}  ") });
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text.push_str(NOTE);
+        text
+    }
+}
+
+impl Combination<'_> {
+    fn json(&self) -> Value {
+        let directories = self.rows.iter().map(|row| row.directory.display().to_string());
+        let verdicts = self.rows.iter().map(|row| row.verdict.as_deref().unwrap_or("failed"));
+        json!({
+            "parameters": self.parameters,
+            "metrics": self.metrics,
+            "directories": directories.collect::<Vec<_>>(),
+            "verdicts": verdicts.collect::<Vec<_>>(),
+        })
+    }
+
+    fn cells(&self, is_pareto: bool, best: &Map<String, Value>) -> Vec<String> {
+        let mut cells = vec![visible(&self.name()).into_owned()];
+        let reports = self.rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
+        for (_, tags, stat) in COLUMNS {
+            let numbers = reports
+                .iter()
+                .filter_map(|report| tags.iter().find_map(|tag| report.stat(tag, *stat)))
+                .map(metric::Value::get)
+                .collect::<Vec<_>>();
+            let mean = Spread::of(&numbers, 0.95).map(|spread| spread.mean());
+            cells.push(mean.map_or_else(|| "-".to_owned(), shown));
+        }
+        let (failed, all) = reports
+            .iter()
+            .fold((0, 0), |(failed, all), report| (failed + report.failed, all + report.requests));
+        cells.push(format!("{failed}/{all}"));
+        let worst = self.rows.iter().map(|row| row.verdict.as_deref().unwrap_or("failed"));
+        let worst = worst.max_by_key(|name| LEVELS.iter().position(|level| level == name)).unwrap_or("-");
+        let why = self.rows.iter().find_map(|row| row.error.clone());
+        let why = why.or_else(|| self.limits.first().map(|limit| format!("{limit}: not compared")));
+        cells.push(worst.to_owned());
+        let is_best = |key: &str| {
+            best.get(key).is_some_and(|best| best["parameters"] == Value::Object(self.parameters.clone()))
+        };
+        let mut marks = Vec::new();
+        marks.extend(is_best("best_throughput").then(|| "most requests/s".to_owned()));
+        marks.extend(is_best("best_latency_p99").then(|| "least latency".to_owned()));
+        marks.extend((is_pareto && marks.is_empty()).then(|| "Pareto".to_owned()));
+        marks.extend(why.map(|why| visible_within(&why, WHY_MAX)));
+        cells.push(marks.join(", "));
+        cells
+    }
+
+    fn name(&self) -> String {
+        let is_kept = self.parameters.contains_key("scenario") || self.parameters.is_empty();
+        if is_kept {
+            return self.variation.label.clone();
+        }
+        let pairs = self.parameters.iter().map(|(name, value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        });
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Every metric of a single run, as AIPerf writes it for one trial.
+fn single(reports: &[&Report]) -> Map<String, Value> {
+    let mut all = Map::new();
+    let Some(report) = reports.first() else { return all };
+    for metric in METRICS {
+        let stats = |stat| report.stat(metric.tag, stat).map(metric::Value::get);
+        let Some(avg) = stats(Stat::Avg) else { continue };
+        let mut fields = json!({
+            "mean": avg,
+            "avg": avg,
+            "std": stats(Stat::Std).unwrap_or(0.0),
+            "min": stats(Stat::Min).unwrap_or(avg),
+            "max": stats(Stat::Max).unwrap_or(avg),
+            "cv": 0.0,
+            "ci_low": avg,
+            "ci_high": avg,
+            "unit": metric.display.name(),
+        });
+        for (stat, _) in Stat::PERCENTILES {
+            if let Some(number) = stats(stat) {
+                fields[stat.name()] = number.into();
+            }
+        }
+        if let Some(count) = report.get(metric.tag).and_then(|result| result.stats.count()) {
+            fields["count"] = count.into();
+        }
+        if let Some(sum) = stats(Stat::Sum) {
+            fields["sum"] = sum.into();
+        }
+        all.insert(metric.tag.to_owned(), fields);
+    }
+    all
+}
+
+/// The variation with the most requests per second, and that with the least latency; one that this client limited is neither.
+fn best(combinations: &[Combination<'_>]) -> Map<String, Value> {
+    let compared = || combinations.iter().filter(|one| one.limits.is_empty());
+    let fastest = compared()
+        .filter_map(|one| Some((one, one.throughput?)))
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map(|found| ("best_throughput", found, unit("request_throughput")));
+    let nearest = compared()
+        .filter_map(|one| Some((one, one.latency?)))
+        .min_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map(|found| ("best_latency_p99", found, unit("time_to_first_token")));
+    let found = fastest.into_iter().chain(nearest).map(|(key, (one, number), unit)| {
+        (key.to_owned(), json!({"parameters": one.parameters, "metric": number, "unit": unit}))
+    });
+    found.collect()
+}
+
+/// The variations that no other one beats in both throughput and latency.
+fn pareto<'a, 'b>(combinations: &'a [Combination<'b>]) -> Vec<&'a Combination<'b>> {
+    let compared = combinations
+        .iter()
+        .filter(|one| one.limits.is_empty())
+        .filter_map(|one| Some((one, one.throughput?, one.latency?)))
+        .collect::<Vec<_>>();
+    let is_beaten = |throughput: f64, latency: f64| {
+        compared.iter().any(|(_, other, delay)| {
+            *other >= throughput && *delay <= latency && (*other > throughput || *delay < latency)
+        })
+    };
+    let kept = compared.iter().filter(|(_, throughput, latency)| !is_beaten(*throughput, *latency));
+    kept.map(|(one, ..)| *one).collect()
+}
+
+fn unit(tag: &str) -> &'static str {
+    metric::find(tag).map_or("", |metric: &Metric| metric.display.name())
+}
+
+const fn mode(order: Order) -> &'static str {
+    match order {
+        Order::Repeated => "repeated",
+        Order::Independent => "independent",
+    }
+}
+
+fn heads() -> Vec<String> {
+    let columns = COLUMNS.iter().map(|(name, ..)| (*name).to_owned());
+    let ends = ["failed", "verdict", ""].map(str::to_owned);
+    ["variation".to_owned()].into_iter().chain(columns).chain(ends).collect()
+}
+
+fn shown(number: f64) -> String {
+    match number.abs() {
+        1000.0.. => format!("{number:.0}"),
+        10.0.. => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    }
+}
+
+/// The columns of the table: what the kernel measured, where it did.
+const COLUMNS: &[(&str, &[&str], Stat)] = &[
+    ("requests/s", &["request_throughput"], Stat::Avg),
+    ("tokens/s", &["output_token_throughput"], Stat::Avg),
+    ("TTFT p50 ms", &["kernel_time_to_first_token", "time_to_first_token"], Stat::P50),
+    ("TTFT p99 ms", &["kernel_time_to_first_token", "time_to_first_token"], Stat::P99),
+    ("latency p99 ms", &["kernel_request_latency", "request_latency"], Stat::P99),
+];
+const LEVELS: &[&str] = &["valid", "degraded", "invalid", "failed"];
+/// Verdicts that mean: this client, not the server, limited the run.
+const CLIENT_LIMITS: &[&str] = &[
+    "client_overhead",
+    "hot_core_saturated",
+    "late_requests",
+    "prepared_requests_missing",
+    "standstill",
+    "unsent_requests",
+];
+/// Most characters of a reason in the table.
+const WHY_MAX: usize = 60;
+const NOTE: &str = "
+Times are the kernel's where it measured them. A variation that this client limited is not compared with the others.
+";
