@@ -103,6 +103,7 @@ fn done(args: &Args, build: &Build) -> Result<u8> {
         Command::Publish(args) => publish::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Config(args) => config::command::run(args),
         Command::AnalyzeTrace(args) => trace::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Doctor(args) => doctor::run(args, build),

@@ -182,6 +182,10 @@ impl Sweep {
         let mut block = block;
         if let Value::Object(fields) = &mut block {
             fields.entry("type").or_insert_with(|| Value::from("grid"));
+            if fields.get("type") == Some(&Value::from("adaptive_search")) {
+                let why = "`adaptive_search` is not supported: list the values, as in `type: grid`, and read the table";
+                return Err(Refused::new("sweep.type", why));
+            }
         }
         let sweep: Self =
             serde_json::from_value(block).map_err(|error| Refused::new("sweep", error.to_string()))?;

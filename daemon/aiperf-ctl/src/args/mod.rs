@@ -4,6 +4,7 @@
 mod alias;
 mod compare;
 mod completion;
+mod config;
 mod conversation;
 mod docs;
 mod doctor;
@@ -36,6 +37,7 @@ mod words;
 pub(crate) use alias::AliasArgs;
 pub(crate) use compare::{CompareArgs, CompareFormat};
 pub(crate) use completion::{InstallCompletionArgs, ShellArg, ShellArgs};
+pub(crate) use config::{ConfigArgs, ConfigCommand, ExpandArgs, ExpandFormat, InitArgs};
 pub(crate) use docs::without_hidden;
 pub use docs::{command, markdown};
 pub(crate) use doctor::DoctorArgs;
@@ -101,6 +103,8 @@ pub enum Command {
     Report(Box<ReportArgs>),
     /// Compares runs metric by metric, also those of other benchmark tools.
     Compare(CompareArgs),
+    /// Makes, checks and expands configuration files for `profile --config`.
+    Config(ConfigArgs),
     /// Analyzes a trace before it is replayed: lengths, shared prefixes, what a prefix cache could save.
     AnalyzeTrace(TraceArgs),
     /// Lists, shows, fetches, recovers and removes the runs that a daemon stores.

@@ -1,7 +1,7 @@
 //! Parses a command line, and the `--config` file that it names, to arguments.
 
 use super::{Args, Command, ProfileArgs, Swept, lists, short_help, unsupported, words};
-use crate::config::{Config, Document, Setting, Target};
+use crate::config::{BYTES_MAX, Config, Document, Setting, Target};
 use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -37,7 +37,7 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
         return swept(args, lists.sweep, lists.variations, one);
     };
     let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
-    let text = store::source::read_text(&path, CONFIG_BYTES_MAX)
+    let text = store::source::read_text(&path, BYTES_MAX)
         .map_err(|error| refused(format!("failed to read it: {error}")))?;
     let document = Document::parse(&text).map_err(refused)?;
     let one = |line: &[OsString], document: &Document| {
@@ -370,8 +370,6 @@ pub(crate) fn profile_command() -> &'static clap::Command {
 
 /// Most runs of a sweep, without repetition.
 const VARIATIONS_MAX: usize = 10_000;
-/// A limit that no configuration file reaches.
-const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

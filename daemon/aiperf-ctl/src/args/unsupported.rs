@@ -17,7 +17,6 @@ pub(super) const UNSUPPORTED_SUBCOMMANDS: &[(&str, &str)] = &[
         "the Parquet files of a run hold every request and token; DuckDB, pandas or Polars read them (docs/DATA.md)",
     ),
     ("chat", "interactive chat is not supported; use `curl`, or any chat client of the OpenAI API"),
-    ("config", "`profile --dry-run` prints what a command line or a --config file means, with every default"),
     ("kube", "run aiperf-ctl in a pod of your own; Kubernetes is not supported directly"),
     (
         "plot",

@@ -6,9 +6,11 @@
 //!
 //! A setting knows the key that set it, and every message about it names this key.
 
+pub(crate) mod command;
 mod document;
 mod keys;
 mod substitute;
+mod templates;
 pub(crate) mod user_files;
 
 use crate::args::ProfileArgs;
@@ -237,6 +239,8 @@ impl Document {
     }
 }
 
+/// A limit that no configuration file reaches.
+pub(crate) const BYTES_MAX: u64 = 16 << 20;
 /// Keys of a phase that are an axis of a sweep if they have a list of numbers.
 const LISTS: &[&str] =
     &["concurrency", "duration", "prefill_concurrency", "rate", "requests", "sessions", "users"];

@@ -55,6 +55,22 @@ struct Cell {
     resolved: Resolved,
 }
 
+impl Cell {
+    /// What it is called in messages: its values by their last names, or a name of its own.
+    fn name(&self) -> String {
+        let Variation { label, values, .. } = &self.variation;
+        let is_plain = values.values().all(|value| !value.is_object() && !value.is_array());
+        if !is_plain || values.is_empty() || !label.contains('=') {
+            return label.clone();
+        }
+        let pairs = values.iter().map(|(path, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{}={value}", path.rsplit('.').next().unwrap_or(path))
+        });
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// A run of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
@@ -225,7 +241,7 @@ pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8>
     let mut results = Results::new(experiment.cells.iter().map(|cell| cell.variation.clone()).collect());
     let mut is_first = true;
     for ((place, step), (run, digest)) in steps.iter().enumerate().zip(runs.iter().zip(&digests)) {
-        let label = &experiment.cells[step.cell].variation.label;
+        let label = &experiment.cells[step.cell].name();
         let number = format!("run {} of {}", place + 1, steps.len());
         if let Some((reported, status)) = journal.measured(digest, &run.profile) {
             print_note(&format!("{number}: {label} is measured already"));

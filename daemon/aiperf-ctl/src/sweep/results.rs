@@ -397,7 +397,12 @@ impl Combination<'_> {
                 .map(metric::Value::get)
                 .collect::<Vec<_>>();
             let mean = Spread::of(&numbers, 0.95).map(|spread| spread.mean());
-            cells.push(mean.map_or_else(|| "-".to_owned(), shown));
+            let supports = |report: &&Report| {
+                let result = tags.iter().find_map(|tag| report.get(tag));
+                result.is_some_and(|result| result.stats.supports(*stat))
+            };
+            let mark = if reports.iter().all(supports) { "" } else { "?" };
+            cells.push(mean.map_or_else(|| "-".to_owned(), |mean| format!("{}{mark}", shown(mean))));
         }
         let (failed, all) = reports
             .iter()
@@ -546,5 +551,6 @@ const CLIENT_LIMITS: &[&str] = &[
 /// Most characters of a reason in the table.
 const WHY_MAX: usize = 60;
 const NOTE: &str = "
-Times are the kernel's where it measured them. A variation that this client limited is not compared with the others.
+Times are the kernel's where it measured them. ? is a percentile of too few requests (a p99 needs 662 in each run).
+A variation that this client limited is not compared with the others.
 ";

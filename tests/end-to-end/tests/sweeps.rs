@@ -1,0 +1,246 @@
+//! Tests sweeps: what is measured, where it is, and that a repeated command measures only what is missing.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::client::{Ended, Run};
+use end_to_end::server::Server;
+use end_to_end::{needs_programs, patience};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// A sweep whose results are in a directory.
+fn sweep(url: &str, directory: &Path, flags: &str) -> Run {
+    let mut run = Run::of("profile");
+    let common =
+        "--model m --streaming --isl 8 --osl 4 --tokenizer none --no-server-metrics --no-gpu-telemetry";
+    run.command.args(["--url", url, "--artifact-dir"]).arg(directory);
+    run.command.args(common.split(' ')).args(flags.split(' '));
+    run.without_daemon()
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn swept(directory: &Path) -> Value {
+    read(&directory.join("sweep_aggregate/profile_export_aiperf_sweep.json"))
+}
+
+/// The lines of the journal that are of runs.
+fn journal(directory: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(directory.join("experiment.jsonl")).unwrap_or_default();
+    text.lines().skip(1).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[track_caller]
+fn refused(ended: &Ended, expected: &str) {
+    ended.ended_with(2);
+    assert!(ended.err.contains(expected), "{}", ended.err);
+}
+
+#[test]
+fn every_combination_is_measured_once() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 2");
+    let flags = "--concurrency 1,2 --request-count 3,5";
+    let ended = sweep(&server.url(), folder.path(), flags).end();
+    ended.ended_with(0);
+    assert_eq!(server.received(), 16, "3 and 5 requests, twice");
+    let found = swept(folder.path());
+    let parameters =
+        found["per_combination_metrics"].as_array().unwrap().iter().map(|one| &one["parameters"]);
+    let expected = json!([
+        {"concurrency": 1, "requests": 3}, {"concurrency": 1, "requests": 5},
+        {"concurrency": 2, "requests": 3}, {"concurrency": 2, "requests": 5},
+    ]);
+    assert_eq!(json!(parameters.collect::<Vec<_>>()), expected, "AIPerf's order");
+    assert_eq!(found["best_configurations"]["best_throughput"]["parameters"]["concurrency"], 2, "{found}");
+    assert_eq!(found["metadata"]["num_combinations"], 4, "{found}");
+    for (name, requests) in [("concurrency_1__requests_3", 3), ("concurrency_2__requests_5", 5)] {
+        let summary = read(&folder.path().join(name).join("profile_export_aiperf.json"));
+        assert_eq!(summary["request_count"]["avg"], f64::from(requests), "{name}");
+        let aggregate = folder.path().join("aggregate").join(name);
+        let aggregate = read(&aggregate.join("profile_export_aiperf_aggregate.json"));
+        assert_eq!(aggregate["metrics"]["request_count_avg"]["mean"], f64::from(requests), "{name}");
+    }
+    for row in ["concurrency=1 requests=3", "concurrency=2 requests=5"] {
+        assert!(ended.out.contains(row), "{}", ended.out);
+    }
+    // Again: everything is there.
+    sweep(&server.url(), folder.path(), flags).end().ended_with(0);
+    assert_eq!(server.received(), 16, "nothing is measured twice");
+    // More values: only what is missing.
+    let more = "--concurrency 1,2,3 --request-count 3,5";
+    sweep(&server.url(), folder.path(), more).end().ended_with(0);
+    assert_eq!(server.received(), 24, "two more variations");
+    // Other requests are another experiment.
+    let other = "--concurrency 1,2 --request-count 3,6";
+    refused(&sweep(&server.url(), folder.path(), other).end(), "holds runs of another experiment");
+    sweep(&server.url(), folder.path(), &format!("{other} --restart")).end().ended_with(0);
+    assert_eq!(server.received(), 42, "all of it");
+}
+
+#[test]
+fn runs_are_made_in_turn() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 2");
+    let flags = "--concurrency 1,2 --request-count 3 --warmup-request-count 1 --num-profile-runs 2";
+    let ended = sweep(&server.url(), folder.path(), flags).end();
+    ended.ended_with(0);
+    assert_eq!(server.received(), 14, "each variation warms up once");
+    let labels = journal(folder.path());
+    let labels = labels.iter().map(|line| line["directory"].as_str().unwrap()).collect::<Vec<_>>();
+    let expected = [
+        "profile_runs/trial_0001/concurrency_1",
+        "profile_runs/trial_0001/concurrency_2",
+        "profile_runs/trial_0002/concurrency_1",
+        "profile_runs/trial_0002/concurrency_2",
+    ];
+    assert_eq!(labels, expected, "a drift of the machine changes all variations alike");
+    let found = read(&folder.path().join("aggregate/sweep_aggregate/profile_export_aiperf_sweep.json"));
+    let first = &found["per_combination_metrics"][0]["metrics"]["request_count_avg"];
+    assert_eq!((&first["mean"], &first["std"]), (&json!(3.0), &json!(0.0)), "{found}");
+    let independent = tempfile::tempdir().unwrap();
+    let flags = format!("{flags} --parameter-sweep-mode independent");
+    sweep(&server.url(), independent.path(), &flags).end().ended_with(0);
+    for place in
+        ["concurrency_2/profile_runs/trial_0002/run.json", "concurrency_1/aggregate", "sweep_aggregate"]
+    {
+        assert!(independent.path().join(place).exists(), "{place}");
+    }
+}
+
+#[test]
+fn a_variation_that_fails_is_a_row() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 2");
+    let flags = format!(
+        "--request-count 3 --variant good:concurrency=1 --variant gone:url={}",
+        end_to_end::hostile::vanishing()
+    );
+    let ended = sweep(&server.url(), folder.path(), &flags).end();
+    ended.ended_with(0);
+    let found = swept(folder.path());
+    assert_eq!(
+        (&found["num_profile_runs"], &found["num_successful_runs"]),
+        (&json!(2), &json!(1)),
+        "{found}"
+    );
+    assert_eq!(found["failed_runs"][0]["label"], "gone", "{found}");
+    assert!(ended.out.contains("gone"), "its row has the reason: {}", ended.out);
+    // Failed runs are measured again, the others are not.
+    let ended = sweep(&server.url(), folder.path(), &flags).end();
+    assert!(ended.err.contains("good is measured already"), "{}", ended.err);
+    assert_eq!(server.received(), 3, "once");
+    let nowhere = tempfile::tempdir().unwrap();
+    let all = "--request-count 3 --concurrency 1,2";
+    sweep(&end_to_end::hostile::vanishing(), nowhere.path(), all).end().ended_with(1);
+}
+
+#[test]
+fn a_signal_ends_a_sweep_with_what_is_there() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 2");
+    let flags = "--concurrency 1,2,3 --request-count 3 --parameter-sweep-cooldown-seconds 2";
+    let running = sweep(&server.url(), folder.path(), flags).start();
+    patience::until("the wait after the second run", || {
+        (running.err().matches("before the next run").count() == 2).then_some(())
+    });
+    running.signal(Signal::INT);
+    let ended = running.end();
+    ended.ended_with(130);
+    assert_eq!(swept(folder.path())["num_successful_runs"], 2, "{}", ended.err);
+    sweep(&server.url(), folder.path(), flags).end().ended_with(0);
+    assert_eq!(swept(folder.path())["num_successful_runs"], 3, "the rest");
+    assert_eq!(server.received(), 9, "nothing is measured twice");
+}
+
+/// The command is killed at one moment after another; what it had measured is never measured again, and in the end everything is
+/// there, as in a sweep without interruptions.
+#[test]
+fn a_sweep_that_is_killed_goes_on() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 2");
+    let flags = "--request-count 2,3,4,5,6,7,8,9,10,11,12,13 --concurrency 1 --random-seed 3";
+    let mut done = 0;
+    for moment in 0..MOMENTS {
+        let running = sweep(&server.url(), folder.path(), flags).start();
+        let pid = running.pid();
+        std::thread::sleep(Duration::from_millis(150 + 97 * moment % 1100));
+        running.signal(Signal::KILL);
+        drop(running.end());
+        patience::until("the process to exit", || {
+            (!Path::new(&format!("/proc/{pid}")).exists()).then_some(())
+        });
+        let measured = journal(folder.path()).len();
+        assert!(measured >= done, "nothing is lost: {measured} after {done}");
+        done = measured;
+    }
+    sweep(&server.url(), folder.path(), flags).end().ended_with(0);
+    let journal = journal(folder.path());
+    let mut digests = journal.iter().map(|line| line["digest"].as_str().unwrap()).collect::<Vec<_>>();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), journal.len(), "each run has one line: {journal:#?}");
+    let found = swept(folder.path());
+    let requests = found["per_combination_metrics"].as_array().unwrap().iter().map(|one| {
+        (
+            one["parameters"]["requests"].as_f64().unwrap(),
+            one["metrics"]["request_count"]["avg"].as_f64().unwrap(),
+        )
+    });
+    let requests = requests.collect::<Vec<_>>();
+    assert_eq!(requests, (2..14).map(|count| (f64::from(count), f64::from(count))).collect::<Vec<_>>());
+    let received = server.received();
+    sweep(&server.url(), folder.path(), flags).end().ended_with(0);
+    assert_eq!(server.received(), received, "everything is measured already");
+}
+
+#[test]
+fn a_configuration_describes_a_sweep() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 2");
+    let file = folder.path().join("sweep.yaml");
+    let text = format!(
+        "sweep:\n  type: zip\n  parameters:\n    phases.profiling.concurrency: [1, 2]\n    datasets.main.prompts.osl: [4, 6]\n\
+         benchmark:\n  model: m\n  endpoint: {{url: \"{}\", streaming: true}}\n  tokenizer: {{name: none}}\n  datasets: [{{name: main, \
+         type: synthetic, prompts: {{isl: 8, osl: 4}}}}]\n  phases: [{{name: profiling, type: concurrency, concurrency: 1, requests: \
+         3}}]\n",
+        server.url()
+    );
+    fs::write(&file, text).unwrap();
+    let mut run = Run::of("config");
+    run.command.args(["expand", "--format", "json"]).arg(&file);
+    let expanded: Value = serde_json::from_str(&run.end().ended_with(0).out).unwrap();
+    assert_eq!(expanded["variations"][1]["dir_name"], "osl_6__concurrency_2", "{expanded}");
+    let mut run = Run::of("profile");
+    run.command.arg("--config").arg(&file).arg("--artifact-dir").arg(folder.path().join("out"));
+    run.without_daemon().end().ended_with(0);
+    let found = swept(&folder.path().join("out"));
+    assert_eq!(
+        found["per_combination_metrics"][1]["parameters"],
+        json!({"osl": 6, "concurrency": 2}),
+        "{found}"
+    );
+    let dry = |flags: &str| {
+        let mut run = Run::of("profile");
+        run.command.arg("--config").arg(&file).args(flags.split(' '));
+        run.without_daemon().end()
+    };
+    let received = server.received();
+    let plans: Value = serde_json::from_str(&dry("--dry-run").ended_with(0).out).unwrap();
+    assert_eq!(plans[1]["plan"]["load"]["phases"][0]["concurrency"], 2, "{plans}");
+    refused(&dry("--isl 8,16"), "it has a sweep, and so has the command line");
+    assert_eq!(server.received(), received, "nothing is sent");
+}
+
+const MOMENTS: u64 = 10;
