@@ -69,6 +69,11 @@ impl Daemon {
         Ok(Self { client: private.client(), private: Some(private) })
     }
 
+    /// Whether it is there.
+    pub(crate) async fn responds(&self) -> bool {
+        matches!(timeout(HEALTH_PATIENCE, self.client.get::<Health>("/v1/health")).await, Ok(Ok(_)))
+    }
+
     /// Whether it was started for this run only.
     pub(crate) const fn is_private(&self) -> bool {
         self.private.is_some()
@@ -87,7 +92,7 @@ impl Daemon {
         loop {
             // A dying daemon may still accept a connection, but does not respond.
             if let Some(daemon) = Self::shared(&socket).await?
-                && let Ok(Ok(_)) = timeout(HEALTH_PATIENCE, daemon.client.get::<Health>("/v1/health")).await
+                && daemon.responds().await
             {
                 return Ok(());
             }

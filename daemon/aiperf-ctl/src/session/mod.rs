@@ -7,7 +7,7 @@
 //!                                                        report ◀── observers finish ◀── its files ◀─┘
 //! ```
 //!
-//! A daemon is found for each run, and addresses are resolved for each: either may have changed since the run before.
+//! Addresses are resolved for each run, and a daemon that still responds is asked again: either may have changed since the run before.
 
 mod addresses;
 #[cfg(test)]
@@ -30,8 +30,10 @@ use crate::server_calls::ServerCalls;
 use crate::terminal::print_note;
 use anyhow::{Context, Result};
 use control::{Create, State};
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// What carries out the runs of a command; the tests of what plans them use one without a server.
 pub(crate) trait Session {
@@ -62,6 +64,9 @@ pub(crate) struct Outcome {
 /// The session of a command, with servers and daemons.
 pub(crate) struct LiveSession<'a> {
     args: &'a ProfileArgs,
+    runtime: Runtime,
+    /// The daemon of the run before.
+    daemon: RefCell<Option<Daemon>>,
 }
 
 impl<'a> LiveSession<'a> {
@@ -73,7 +78,8 @@ impl<'a> LiveSession<'a> {
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
         check(&resolved.profile)?;
         interrupt::check()?;
-        Ok(Self { args })
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { args, runtime, daemon: RefCell::default() })
     }
 
     /// Writes the files that the configuration file describes.
@@ -100,23 +106,22 @@ impl<'a> LiveSession<'a> {
         let (args, profile) = (self.args, &resolved.profile);
         let directory = &profile.artifact_dir;
         observers.prepare()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let daemon = Daemon::find_or_start(&args.timing.socket, directory);
-        let daemon = runtime.block_on(interrupt::or(daemon))??;
+        let daemon = self.runtime.block_on(interrupt::or(self.found(directory)))??;
         observers.start(&addresses)?;
-        let executed = runtime.block_on(self.execute(daemon, resolved, addresses, &mut observers));
+        let executed = self.runtime.block_on(self.execute(daemon, resolved, addresses, &mut observers));
         // Results are reported even after a signal; another one still ends the report at once.
         let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
         if executed.is_err() {
             observers.discard();
         }
-        executed?;
+        let daemon = executed?;
+        *self.daemon.borrow_mut() = Some(daemon).filter(|_| self.is_of_many());
         observers.finish(directory)?;
         let reported = Reported::compute(directory)?;
         outcome::warn_of_timestamp_source(&reported.run);
         gpu_telemetry::warn_after(&reported.run);
         reported.write(directory)?;
-        if args.multi_run.num_profile_runs > 1 || args.swept.is_some() {
+        if self.is_of_many() {
             print_note(&reported.line());
         } else {
             reported.print(args.output.console)?;
@@ -126,14 +131,28 @@ impl<'a> LiveSession<'a> {
         Ok(Outcome { reported, status })
     }
 
-    /// Uploads, starts, follows and fetches a run.
+    /// Whether the command makes several runs.
+    const fn is_of_many(&self) -> bool {
+        self.args.multi_run.num_profile_runs > 1 || self.args.swept.is_some()
+    }
+
+    /// The daemon of the run before, if it responds, or another one.
+    async fn found(&self, directory: &Path) -> Result<Daemon> {
+        let known = self.daemon.take();
+        match known {
+            Some(daemon) if daemon.responds().await => Ok(daemon),
+            _ => Daemon::find_or_start(&self.args.timing.socket, directory).await,
+        }
+    }
+
+    /// Uploads, starts, follows and fetches a run; returns its daemon.
     async fn execute(
         &self,
         daemon: Daemon,
         resolved: &Resolved,
         addresses: Vec<(String, String)>,
         observers: &mut Observers<'_>,
-    ) -> Result<()> {
+    ) -> Result<Daemon> {
         let profile = &resolved.profile;
         let (plan, secret_headers) = (profile.plan.clone(), profile.secret_headers.clone());
         let create = Create { plan, secret_headers, addresses };
@@ -154,7 +173,8 @@ impl<'a> LiveSession<'a> {
         }
         let prefix = profile.plan.output.export_prefix.as_deref();
         earlier::remove(&profile.artifact_dir, prefix, &observers.files())?;
-        run.fetch(&profile.artifact_dir).await
+        run.fetch(&profile.artifact_dir).await?;
+        Ok(run.daemon)
     }
 }
 
