@@ -353,7 +353,8 @@ impl<'a> Timeline<'a> {
 /// Places the gaps of a request one after the other from its first token on.
 fn lay_gaps(flight: &Flight<'_>, gaps: &mut Vec<Gap>, events: &mut Vec<Event>) {
     let wide = float_of(flight.gaps.iter().filter(|gap| **gap > 0.0).count());
-    let tokens = if flight.output.is_nan() { 0.0 } else { flight.output - 1.0 };
+    // The first token is not the gaps'; a response without tokens has none for them.
+    let tokens = if flight.output >= 1.0 { flight.output - 1.0 } else { 0.0 };
     let mut so_far = 0.0;
     for gap in flight.gaps {
         so_far += gap;
