@@ -16,7 +16,7 @@ use crate::value::float_of;
 /// How sure a test must be to reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strictness {
-    /// Of a part of the run that was chosen without regard to its values: 1 % false alarms for each test.
+    /// Of a part of the run that was chosen without regard to its values: 0.5 % false alarms for each test.
     Usual,
     /// Of the rest after a cut that was chosen by its values: 10 % and 5 %.
     AfterCut,
@@ -40,7 +40,7 @@ pub(super) fn change(values: &[f64], strictness: Strictness) -> Option<Change> {
         return None;
     }
     let (critical, confidence) = match strictness {
-        Strictness::Usual => (0.743, 0.99),
+        Strictness::Usual => (0.869, 0.995),
         Strictness::AfterCut => (0.347, 0.95),
     };
     let tests = [

@@ -250,3 +250,57 @@ pub const LEAST: usize = 50;
 
 /// In how many steps the first half is cut.
 const STEPS: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 400 requests of four users whose latency is always 100; `first_token` is by number.
+    fn check(first_token: fn(u32) -> f64, expected: Result<(u64, u64), (Quantity, Course)>) {
+        let stay = |number: u32| {
+            let start = u64::from(number / 4 * 100 + number % 4);
+            let (start, end) = (RealNs(start), RealNs(start + 100));
+            Stay { start, end, latency_ns: Some(100.0), first_token_ns: Some(first_token(number)) }
+        };
+        let found = find((0..400).map(stay).collect());
+        let found = found.map(|found| (found.requests, found.in_flight));
+        let expected = expected.map_err(Some);
+        assert_eq!(found.map_err(|unsteady| changed(&unsteady)), expected, "of 400 requests");
+    }
+
+    fn changed(unsteady: &Unsteady) -> Option<(Quantity, Course)> {
+        match unsteady {
+            Unsteady::Changes { of, how, .. } => Some((*of, *how)),
+            Unsteady::TooFew { .. } | Unsteady::TooShort { .. } => None,
+        }
+    }
+
+    #[test]
+    fn a_closed_loop_is_steady_between_its_first_burst_and_its_drain() {
+        check(|_| 10.0, Ok((389, 4)));
+    }
+
+    #[test]
+    fn a_warm_up_that_only_first_tokens_show_is_cut() {
+        check(|number| if number < 80 { 50.0 } else { 10.0 }, Ok((314, 4)));
+    }
+
+    #[test]
+    fn a_quantity_that_changes_to_the_end_is_the_reason() {
+        check(f64::from, Err((Quantity::FirstToken, Course::Grows)));
+        check(|number| f64::from(400 - number), Err((Quantity::FirstToken, Course::Falls)));
+    }
+
+    #[test]
+    fn too_little_to_tell_is_a_reason() {
+        let stay = |number: u64| Stay {
+            start: RealNs(number),
+            end: RealNs(number + 1000),
+            latency_ns: None,
+            first_token_ns: None,
+        };
+        assert_eq!(find(Vec::new()), Err(Unsteady::TooFew { requests: 0 }), "nothing");
+        assert_eq!(find((0..49).map(stay).collect()), Err(Unsteady::TooFew { requests: 49 }), "one too few");
+        assert_eq!(find((0..60).map(stay).collect()), Err(Unsteady::TooShort { requests: 0 }), "one burst");
+    }
+}

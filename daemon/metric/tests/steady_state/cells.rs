@@ -58,7 +58,7 @@ pub(crate) fn cells() -> Vec<Cell> {
         cell("overload, ρ 1.05", 10_000, Truth::None, 0.95, |n, r| arrivals(n, r, 8.4, plain)),
         cell("overload, ρ 1.2", 500, Truth::None, 0.95, |n, r| arrivals(n, r, 9.6, plain)),
         cell("overload, ρ 1.2", 2000, Truth::None, 0.95, |n, r| arrivals(n, r, 9.6, plain)),
-        cell("closed loop, work grows by 30 %", 2000, Truth::None, 0.4, |n, r| {
+        cell("closed loop, work grows by 30 %", 2000, Truth::None, 0.25, |n, r| {
             users(n, r, at_once, |number, random| grows(number, 2000, random))
         }),
         cell("closed loop, work grows by 30 %", 5000, Truth::None, 0.9, |n, r| {
