@@ -2,7 +2,7 @@
 //! whether its sample is too small. AIPerf's `timeslices` files have neither, nor slices in which no request starts.
 
 use crate::artifacts::Artifacts;
-use crate::csv::{COLUMNS, by_tag, line};
+use crate::csv::{COLUMNS, by_tag, line, lines};
 use crate::error::ExportError;
 use crate::summary;
 use metric::{MetricResult, Slice, Stat};
@@ -12,19 +12,14 @@ use std::io::Write;
 pub(crate) fn write(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     line(out, HEADERS)?;
     for (number, slice) in artifacts.report.slices.iter().enumerate() {
-        let of_slice = of_slice(number, slice);
-        let first = of_slice.iter().map(String::as_str);
-        if slice.results.is_empty() {
-            line(out, first.chain([""; 7]))?;
-            continue;
+        let first = of_slice(number, slice);
+        let results = by_tag(artifacts, &slice.results);
+        let of_result = |result| COLUMNS.into_iter().filter_map(move |stat| of_stat(result, stat));
+        let mut rows = results.into_iter().flat_map(of_result).collect::<Vec<_>>();
+        if rows.is_empty() {
+            rows.push([const { String::new() }; 7]);
         }
-        for result in by_tag(artifacts, &slice.results) {
-            for stat in COLUMNS {
-                if let Some(cells) = of_stat(result, stat) {
-                    line(out, first.clone().chain(cells.iter().map(String::as_str)))?;
-                }
-            }
-        }
+        lines(out, rows.iter().map(|row| first.iter().chain(row)))?;
     }
     Ok(())
 }

@@ -195,6 +195,27 @@ mod tests {
     }
 
     #[test]
+    fn every_request_is_before_in_or_after_the_steady_state() {
+        let scope = RowScope { valid: true, profiling: true, phase: 0 };
+        let row = |number: u64| {
+            let start = number / 4 * 100 + number % 4;
+            Row { due: RealNs(start), start: RealNs(start), end: RealNs(start + 100), scope }
+        };
+        let rows = (0..400).rev().map(row).collect::<Vec<_>>();
+        let places = (0..400).collect::<Vec<_>>();
+        let found = find_steady(&rows, &places, &[]).unwrap();
+        let bin = Bin::steady(&rows, &places, found);
+        let steady = steady_report(&rows, &places, found, bin.report(Vec::new()));
+        let counts = (steady.startup, steady.slice.requests, steady.drain);
+        assert_eq!(counts, (7, 389, 4), "the burst until four have ended, and the last four");
+        assert_eq!(
+            (steady.in_flight, steady.slice.in_flight),
+            (4, 393),
+            "with those that have started before"
+        );
+    }
+
+    #[test]
     fn what_is_left_out_is_counted() {
         let scope = RowScope { valid: true, profiling: true, phase: 0 };
         let row = |start, end| Row { due: RealNs(start), start: RealNs(start), end: RealNs(end), scope };

@@ -44,6 +44,9 @@ pub(crate) fn cells() -> Vec<Cell> {
         cell("open loop, 1 server, ρ 0.1", 500, erlang(0.1, 1.0), 0.9, |n, r| {
             open(n, 1, &|_| 0.1, &plain, r)
         }),
+        cell("open loop, 1 server, ρ 0.01", 1000, erlang(0.01, 1.0), 0.9, |n, r| {
+            open(n, 1, &|_| 0.01, &plain, r)
+        }),
         cell("open loop, ρ 0.5", 2000, erlang(0.5, 8.0), 0.9, |n, r| arrivals(n, r, 4.0, plain)),
         cell("open loop, ρ 0.8", 2000, erlang(0.8, 8.0), 0.85, |n, r| arrivals(n, r, 6.4, plain)),
         cell("open loop, ρ 0.8", 10_000, erlang(0.8, 8.0), 0.9, |n, r| arrivals(n, r, 6.4, plain)),
