@@ -17,13 +17,26 @@ pub fn line(
     out: &mut dyn Write,
     cells: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> Result<(), ExportError> {
+    lines(out, [cells])
+}
+
+/// Writes lines of cells, as [`line`] does.
+///
+/// # Errors
+/// When the output cannot be written.
+pub(crate) fn lines(
+    out: &mut dyn Write,
+    lines: impl IntoIterator<Item = impl IntoIterator<Item = impl AsRef<str>>>,
+) -> Result<(), ExportError> {
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    for one in cells {
-        writer.write_field(cell(one.as_ref()).as_bytes()).map_err(std::io::Error::from)?;
+    for cells in lines {
+        for one in cells {
+            writer.write_field(cell(one.as_ref()).as_bytes()).map_err(std::io::Error::from)?;
+        }
+        writer.write_record(None::<&[u8]>).map_err(std::io::Error::from)?;
     }
-    writer.write_record(None::<&[u8]>).map_err(std::io::Error::from)?;
-    let line = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(out.write_all(&line)?)
+    let lines = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(out.write_all(&lines)?)
 }
 
 /// Writes the file.

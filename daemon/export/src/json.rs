@@ -2,9 +2,8 @@
 
 use crate::artifacts::Artifacts;
 use crate::error::ExportError;
-use crate::gpus;
-use crate::summary;
-use metric::{ErrorCount, Report, Stat};
+use crate::{gpus, steady, summary};
+use metric::{ErrorCount, LeftOut};
 use record::Streamed;
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -57,8 +56,15 @@ fn document(artifacts: &Artifacts<'_>, foreign_errors: &[Value]) -> Map<String, 
     if !report.branches.is_empty() {
         put("branch_stats", json!(report.branches));
     }
-    if artifacts.settings.steady_state {
-        put("steady_state", steady(report));
+    if report.steady.is_some() {
+        put("steady_state", steady::document(report));
+    }
+    if report.slices_left_out != LeftOut::default() {
+        let LeftOut { slices, requests } = report.slices_left_out;
+        put("slices_left_out", json!({ "slices": slices, "requests": requests }));
+    }
+    if report.reversed_gaps > 0 {
+        put("reversed_gaps", report.reversed_gaps.into());
     }
     put("aiperfd_version", run.version.clone().into());
     put("timestamps", run.timestamps.clone().into());
@@ -66,8 +72,8 @@ fn document(artifacts: &Artifacts<'_>, foreign_errors: &[Value]) -> Map<String, 
     if !run.streamed.is_empty() {
         put("streamed", run.streamed.iter().map(stream_entry).collect());
     }
-    put("intervals_95", intervals(report));
-    put("too_few_samples", too_few(report));
+    put("intervals_95", summary::intervals(&report.results));
+    put("too_few_samples", summary::too_few(&report.results));
     document
 }
 
@@ -135,52 +141,6 @@ pub(crate) fn error(error: &ErrorCount, foreign_errors: &[Value]) -> Value {
     json!({ "error_details": details, "count": error.count })
 }
 
-/// The steady state of the run with its results, or that there is none.
-fn steady(report: &Report) -> Value {
-    let Some(steady) = &report.steady else {
-        return json!({ "rule": STEADY_RULE, "reason": NOT_STEADY });
-    };
-    json!({
-        "rule": STEADY_RULE,
-        "start_ns": steady.slice.begin.0,
-        "end_ns": steady.slice.end.0,
-        "requests_in_flight": steady.in_flight,
-        "request_count": steady.requests,
-        "excluded_startup": steady.startup,
-        "excluded_drain": steady.drain,
-        "metrics": summary::metrics(&steady.slice.results),
-    })
-}
-
-/// The 95 % confidence intervals, by tag and statistic.
-fn intervals(report: &Report) -> Value {
-    let mut all = Map::new();
-    for result in &report.results {
-        let of = |stat: Stat| {
-            let (low, high) = result.stats.interval(stat)?;
-            Some((stat.name().to_owned(), json!([low.get(), high.get()])))
-        };
-        let found = Stat::ALL.into_iter().filter_map(of).collect::<Map<_, _>>();
-        if !found.is_empty() {
-            all.insert(result.metric.tag.to_owned(), found.into());
-        }
-    }
-    Value::Object(all)
-}
-
-/// The percentiles with too few samples, by tag.
-fn too_few(report: &Report) -> Value {
-    let mut all = Map::new();
-    for result in &report.results {
-        let is_doubtful = |stat: &Stat| result.stats.get(*stat).is_some() && !result.stats.supports(*stat);
-        let doubtful = Stat::ALL.into_iter().filter(is_doubtful).map(Stat::name).collect::<Vec<_>>();
-        if !doubtful.is_empty() {
-            all.insert(result.metric.tag.to_owned(), doubtful.into());
-        }
-    }
-    Value::Object(all)
-}
-
 /// Only finite figures: a missing value has no key.
 fn verdict(verdict: &record::Verdict) -> Value {
     let figure = |figure: &record::Figure| {
@@ -203,13 +163,6 @@ fn verdict(verdict: &record::Verdict) -> Value {
     let reasons = verdict.reasons.iter().map(reason).collect::<Vec<_>>();
     json!({ "standing": verdict.standing.name(), "reasons": reasons })
 }
-
-const STEADY_RULE: &str = "Requests that started between the time at which 90 % of the usual number of requests were in \
-                           flight and as many had ended, and the last time at which 90 % were; usual is the \
-                           time-weighted median. Rates are per second of that interval.";
-
-/// Why there is no steady state.
-pub(crate) const NOT_STEADY: &str = "the run drained before its ramp-up was over: make it longer";
 
 const SCHEMA_VERSION: &str = "1.4";
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! registry.rs   EXPORTERS, the list of exporters     artifacts.rs   their input
-//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs console/ outputs.rs   one exporter each
+//! json.rs csv.rs jsonl.rs raw.rs timeslices.rs slices.rs console/ outputs.rs   one exporter each
 //! phases.rs     the summary of each phase            payloads.rs texts.rs   texts of requests and responses
 //! server.rs      a server's own metrics, with server_json.rs server_csv.rs server_jsonl.rs server_parquet.rs
 //! gpus.rs        GPU telemetry, with gpu_jsonl.rs
@@ -32,6 +32,8 @@ mod server_csv;
 mod server_json;
 mod server_jsonl;
 mod server_parquet;
+mod slices;
+mod steady;
 mod summary;
 mod texts;
 mod timeslices;

@@ -4,7 +4,7 @@ use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::{
     console, csv, gpu_jsonl, json, jsonl, outputs, phases, raw, server, server_csv, server_json,
-    server_jsonl, server_parquet, timeslices,
+    server_jsonl, server_parquet, slices, timeslices,
 };
 use spec::ExportLevel;
 use std::io::Write;
@@ -57,6 +57,12 @@ pub const EXPORTERS: &[Exporter] = &[
         ending: "_timeslices.csv",
         wanted: has_slices,
         write: timeslices::write_csv,
+    },
+    Exporter {
+        default: "profile_export_slices.csv",
+        ending: "_slices.csv",
+        wanted: has_slices,
+        write: slices::write,
     },
     Exporter {
         default: "server_metrics_export.json",

@@ -35,6 +35,32 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
     results.iter().map(|result| (result.metric.tag.to_owned(), metric(result))).collect()
 }
 
+/// The 95 % confidence intervals, by tag and statistic.
+pub(crate) fn intervals(results: &[MetricResult]) -> Value {
+    let of_result = |result: &MetricResult| {
+        let of = |stat: Stat| Some((stat.name().to_owned(), json!(interval(result, stat)?)));
+        let found = Stat::ALL.into_iter().filter_map(of).collect::<Map<_, _>>();
+        (!found.is_empty()).then(|| (result.metric.tag.to_owned(), found.into()))
+    };
+    Value::Object(results.iter().filter_map(of_result).collect())
+}
+
+/// The ends of a statistic's 95 % confidence interval. A percentile that is marked for its small sample has none.
+pub(crate) fn interval(result: &MetricResult, stat: Stat) -> Option<[f64; 2]> {
+    let (low, high) = result.stats.interval(stat).filter(|_| result.stats.supports(stat))?;
+    Some([low.get(), high.get()])
+}
+
+/// The percentiles with too few samples, by tag.
+pub(crate) fn too_few(results: &[MetricResult]) -> Value {
+    let of_result = |result: &MetricResult| {
+        let is_doubtful = |stat: &Stat| result.stats.get(*stat).is_some() && !result.stats.supports(*stat);
+        let doubtful = Stat::ALL.into_iter().filter(is_doubtful).map(Stat::name).collect::<Vec<_>>();
+        (!doubtful.is_empty()).then(|| (result.metric.tag.to_owned(), doubtful.into()))
+    };
+    Value::Object(results.iter().filter_map(of_result).collect())
+}
+
 /// The user's configuration, in the structure of AIPerf's.
 pub(crate) fn input_config(artifacts: &Artifacts<'_>) -> Value {
     let foreign = artifacts.foreign.and_then(|foreign| foreign.get("input_config")).cloned();

@@ -10,7 +10,7 @@ use std::io::Write;
 
 /// Writes the JSON file.
 pub(crate) fn write_json(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
-    let slices = artifacts.report.slices.iter().map(slice).collect::<Vec<_>>();
+    let slices = slices(artifacts).map(slice).collect::<Vec<_>>();
     let document = json!({ "timeslices": slices, "input_config": summary::input_config(artifacts) });
     serde_json::to_writer_pretty(out, &document)?;
     Ok(())
@@ -19,7 +19,7 @@ pub(crate) fn write_json(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Resu
 /// Writes the CSV file: one line per slice, metric and statistic.
 pub(crate) fn write_csv(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Result<(), ExportError> {
     line(out, ["Timeslice", "Start_NS", "End_NS", "Metric", "Unit", "Stat", "Value"])?;
-    for (number, slice) in artifacts.report.slices.iter().enumerate() {
+    for (number, slice) in slices(artifacts).enumerate() {
         let place = [number.to_string(), slice.begin.0.to_string(), slice.end.0.to_string()];
         for result in by_tag(artifacts, &slice.results) {
             let (header, unit) = (result.metric.header, result.metric.display.name());
@@ -33,6 +33,11 @@ pub(crate) fn write_csv(artifacts: &Artifacts<'_>, out: &mut dyn Write) -> Resul
         }
     }
     Ok(())
+}
+
+/// The slices that AIPerf has: those in which a request starts.
+fn slices<'a>(artifacts: &Artifacts<'a>) -> impl Iterator<Item = &'a Slice> {
+    artifacts.report.slices.iter().filter(|slice| slice.requests > 0)
 }
 
 fn slice(slice: &Slice) -> Value {

@@ -33,7 +33,7 @@ pub(crate) fn exchange(place: u64, line: &Value, seen: &mut Seen) -> Result<Exch
         stamps.push(first);
         for gap in metrics.gaps() {
             let before = stamps.last().copied().unwrap_or(first);
-            stamps.push(MonoNs(before.0.saturating_add(gap)));
+            stamps.push(MonoNs(before.0.saturating_add_signed(gap)));
         }
     }
     if stamps.last().copied() != last {
@@ -109,9 +109,13 @@ impl Metrics<'_> {
         self.number(tag).map(nanoseconds)
     }
 
-    fn gaps(&self) -> impl Iterator<Item = u64> {
+    /// Nanoseconds between events; negative where the later event has the earlier timestamp.
+    fn gaps(&self) -> impl Iterator<Item = i64> {
         let gaps = self.0["inter_chunk_latency"]["value"].as_array().into_iter().flatten();
-        gaps.filter_map(Value::as_f64).map(nanoseconds)
+        gaps.filter_map(Value::as_f64).map(|gap| {
+            let length = i64::try_from(nanoseconds(gap.abs())).unwrap_or(i64::MAX);
+            if gap < 0.0 { -length } else { length }
+        })
     }
 
     /// The requested length, from the relative difference to the real one.
@@ -151,6 +155,21 @@ mod tests {
         assert_eq!(tokens[0].kind, EventKind::Reasoning, "before the answer");
         assert_eq!(request.requested_output_tokens, Some(12), "9 is a quarter less");
         assert_eq!(request.output_tokens, Some(8), "as counted");
+    }
+
+    #[test]
+    fn a_negative_gap_is_a_later_event_with_an_earlier_timestamp() {
+        let line = json!({
+            "metadata": {"request_start_ns": 1_000_000_000_u64, "request_end_ns": 2_000_000_000_u64},
+            "metrics": {
+                "time_to_first_token": {"value": 1.5, "unit": "ms"},
+                "inter_chunk_latency": {"value": [-0.5, 1.0], "unit": "ms"},
+                "request_latency": {"value": 2.0, "unit": "ms"},
+            },
+        });
+        let Exchange { tokens, .. } = record_line(0, &line).unwrap();
+        let stamps = tokens.iter().map(|token| token.reaped_ns.0 - 1_000_000_000).collect::<Vec<_>>();
+        assert_eq!(stamps, [1_500_000, 1_000_000, 2_000_000], "as AIPerf had them");
     }
 
     #[test]

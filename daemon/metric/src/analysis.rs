@@ -14,13 +14,13 @@ use crate::events::EventJoin;
 use crate::group::{Group, Source};
 use crate::metric::{Flags, Kind, Metric};
 use crate::registry::METRICS;
-use crate::report::{self, ErrorCount, MetricResult, PhaseReport, Report, Slice};
+use crate::report::{ErrorCount, PhaseReport, Report};
 use crate::settings::{Settings, Window};
-use crate::steady;
+use crate::slices::{self, Bin};
 use crate::totals::Observed;
-use crate::value::{Value, float, index, whole};
+use crate::value::Value;
 use common::client_event::Outcome;
-use common::clock::{DurationNs, RealNs};
+use common::clock::RealNs;
 use record::{Event, Request, Token};
 use std::collections::{BTreeMap, HashMap};
 
@@ -150,16 +150,16 @@ impl Analysis {
         let Self { settings, mut formulas, rows, events, phases, errors, accepted_drafts, branches } = self;
         formulas.iter_mut().for_each(|formula| formula.column.close());
         let (lists, orphan_events) = events.finish();
+        let reversed_gaps = lists.reversed();
         let (measured, others) =
             (0..).zip(&phases).partition::<Vec<_>, _>(|(_, name)| settings.measured.contains(name));
         let [measured, others] =
             [measured, others].map(|of| of.into_iter().map(|(place, _)| place).collect::<Vec<_>>());
         let profiling = places(&rows, |scope| scope.profiling);
         let warmup = places(&rows, |scope| !scope.profiling);
-        let mut bins = settings
-            .slice_duration
-            .map_or_else(Vec::new, |length| slice(&rows, &profiling, float(length.0.max(1).cast_unsigned())));
-        let steady = if settings.steady_state { steady::find(&rows, &profiling) } else { None };
+        let (mut bins, left_out) = slices::slice(&rows, &profiling, settings.slice_duration);
+        let found = settings.steady_state.then(|| slices::find_steady(&rows, &profiling, &formulas));
+        let steady = found.and_then(Result::ok);
         bins.extend(steady.map(|steady| Bin::steady(&rows, &profiling, steady)));
         let mut source = Source { settings: &settings, formulas, rows: &rows, lists };
         let errors = Errors::new(errors);
@@ -182,14 +182,17 @@ impl Analysis {
         let (begin, end) = span(&rows, &profiling, &settings);
         let last = results.slices.pop_if(|_| steady.is_some()).zip(bins.pop_if(|_| steady.is_some()));
         let steady = steady.zip(last);
-        let steady =
-            steady.map(|(steady, (results, bin))| steady.report(&rows, &profiling, bin.report(results)));
+        let steady = steady.map(|(steady, (results, bin))| {
+            Ok(slices::steady_report(&rows, &profiling, steady, bin.report(results)))
+        });
+        let steady = steady.or_else(|| found.and_then(Result::err).map(Err));
         let slices = bins.iter().zip(results.slices).map(|(bin, results)| bin.report(results)).collect();
         let failed = failures(&rows, &profiling);
         Report {
             results: results.whole,
             warmup: warmup_results,
             slices,
+            slices_left_out: left_out,
             steady,
             phases: by_phase,
             accepted_drafts,
@@ -199,6 +202,7 @@ impl Analysis {
             requests: profiling.len() as u64,
             failed,
             orphan_events,
+            reversed_gaps,
             begin,
             end,
             show_trace_timing: settings.show_trace_timing,
@@ -283,25 +287,6 @@ impl Source<'_> {
     }
 }
 
-impl steady::Steady {
-    fn report(self, rows: &[Row], places: &[u32], slice: Slice) -> report::Steady {
-        let count = |wanted: &dyn Fn(RealNs) -> bool| {
-            places.iter().filter(|place| wanted(rows[**place as usize].start)).count() as u64
-        };
-        report::Steady {
-            slice,
-            in_flight: self.in_flight,
-            requests: count(&|start| self.holds(start)),
-            startup: count(&|start| start < self.begin),
-            drain: count(&|start| start >= self.end),
-        }
-    }
-
-    fn holds(self, start: RealNs) -> bool {
-        (self.begin..self.end).contains(&start)
-    }
-}
-
 /// The index of a phase among those seen so far.
 fn phase_place(phases: &mut Vec<String>, name: &str) -> u16 {
     let known = phases.iter().position(|phase| phase == name);
@@ -347,68 +332,8 @@ pub fn values<'a>(case: &'a Case<'a>) -> impl Iterator<Item = (&'static Metric, 
     })
 }
 
-/// A time slice without its results.
-#[derive(Debug)]
-pub(crate) struct Bin {
-    pub(crate) places: Vec<u32>,
-    pub(crate) begin: f64,
-    pub(crate) end: f64,
-    is_complete: bool,
-}
-
-impl Bin {
-    fn steady(rows: &[Row], places: &[u32], steady: steady::Steady) -> Self {
-        let places = places.iter().copied().filter(|place| steady.holds(rows[*place as usize].start));
-        Self {
-            places: places.collect(),
-            begin: float(steady.begin.0),
-            end: float(steady.end.0),
-            is_complete: true,
-        }
-    }
-
-    fn report(&self, results: Vec<MetricResult>) -> Slice {
-        Slice {
-            begin: RealNs(whole(self.begin)),
-            end: RealNs(whole(self.end)),
-            is_complete: self.is_complete,
-            results,
-        }
-    }
-
-    /// Its length, in integer nanoseconds.
-    pub(crate) const fn length(&self) -> DurationNs {
-        DurationNs(whole(self.end).saturating_sub(whole(self.begin)).cast_signed())
-    }
-}
-
 fn places(rows: &[Row], wanted: impl Fn(RowScope) -> bool) -> Vec<u32> {
     (0_u32..).zip(rows).filter(|(_, row)| wanted(row.scope)).map(|(place, _)| place).collect()
-}
-
-/// Divides the requests into slices by their start; empty slices are left out.
-fn slice(rows: &[Row], places: &[u32], length: f64) -> Vec<Bin> {
-    let row = |place: &u32| &rows[*place as usize];
-    let first = places.iter().map(|place| row(place).start.0).min().map_or(0.0, float);
-    let last = places.iter().map(|place| row(place).start.max(row(place).end).0).max().map_or(0.0, float);
-    let mut bins = Vec::<Option<Bin>>::new();
-    for place in places {
-        let number = index((float(row(place).start.0) - first) / length);
-        if number >= MOST_SLICES {
-            continue;
-        }
-        if bins.len() <= number {
-            bins.resize_with(number + 1, || None);
-        }
-        let begin = first + float(number as u64) * length;
-        let bin = bins[number].get_or_insert_with(|| {
-            let full_end = first + float(number as u64 + 1) * length;
-            let is_complete = full_end <= last;
-            Bin { places: Vec::new(), begin, end: if is_complete { full_end } else { last }, is_complete }
-        });
-        bin.places.push(*place);
-    }
-    bins.into_iter().flatten().collect()
 }
 
 fn span(rows: &[Row], places: &[u32], settings: &Settings) -> (RealNs, RealNs) {
@@ -420,9 +345,6 @@ fn span(rows: &[Row], places: &[u32], settings: &Settings) -> (RealNs, RealNs) {
     let end = places.iter().map(|place| row(place).end).max();
     (begin.unwrap_or_default(), end.unwrap_or_default())
 }
-
-/// Maximum number of slices; requests that start later are in none.
-const MOST_SLICES: usize = 100_000;
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,8 @@ pub(crate) struct Lists {
     ranges: Vec<Range>,
     /// The remaining capacity for values of each kind.
     room: ListsOf<usize>,
+    /// Values that are none, because the later stamp is less than the earlier one.
+    reversed: u64,
 }
 
 /// One item per list metric.
@@ -82,6 +84,11 @@ struct Chain {
 }
 
 impl Lists {
+    /// How many values are left out because the later stamp is less than the earlier one.
+    pub(crate) const fn reversed(&self) -> u64 {
+        self.reversed
+    }
+
     /// The gaps of a request; empty once those of its phase are too many to store.
     pub(crate) fn gaps(&self, row: u32) -> &[f64] {
         let range = self.ranges.get(row as usize).and_then(|range| {
@@ -119,20 +126,21 @@ impl Lists {
             self.phases.resize_with(place + 1, PhaseLists::default);
         }
         let lists = &mut self.phases[place];
-        if let Some(waited) =
-            seen.kernel.zip(seen.reaped).and_then(|(kernel, reaped)| reaped.checked_sub(kernel))
-        {
+        let mut between = |earlier: Option<u64>, later: Option<u64>| {
+            let (earlier, later) = earlier.zip(later)?;
+            self.reversed += u64::from(later < earlier);
+            later.checked_sub(earlier)
+        };
+        if let Some(waited) = between(seen.kernel, seen.reaped) {
             lists.receive_overhead.push(waited, &mut self.room.receive_overhead);
         }
         if !seen.is_content {
             return;
         }
-        let both = chain.kernel.zip(seen.kernel);
-        if let Some(gap) = both.and_then(|(before, kernel)| kernel.checked_sub(before)) {
+        if let Some(gap) = between(chain.kernel, seen.kernel) {
             lists.kernel_inter_chunk.push(gap, &mut self.room.kernel_inter_chunk);
         }
-        let both = chain.reaped.zip(seen.reaped);
-        if let Some(gap) = both.and_then(|(before, reaped)| reaped.checked_sub(before)) {
+        if let Some(gap) = between(chain.reaped, seen.reaped) {
             let first = lists.inter_chunk.len() as u64;
             lists.inter_chunk.push(gap, &mut self.room.inter_chunk);
             if !lists.inter_chunk.is_counted() {
@@ -177,7 +185,7 @@ impl<T> ListsOf<T> {
 impl EventJoin {
     pub(crate) fn new() -> Self {
         Self {
-            lists: Lists { phases: Vec::new(), ranges: Vec::new(), room: KEPT },
+            lists: Lists { phases: Vec::new(), ranges: Vec::new(), room: KEPT, reversed: 0 },
             rows: 0,
             waiting_requests: FxHashMap::default(),
             waiting_events: FxHashMap::default(),
@@ -330,6 +338,25 @@ mod tests {
         let mut join = EventJoin::new();
         tokens(7).iter().for_each(|token| join.event(token.into()));
         assert_eq!(join.finish().1, 4, "four orphans");
+    }
+
+    #[test]
+    fn a_stamp_before_the_last_one_gives_no_gap_and_is_counted() {
+        let scope = RowScope { valid: true, profiling: true, phase: 0 };
+        let mut join = EventJoin::new();
+        join.request(&request(1), scope);
+        for (reaped, kernel) in [(10, 9), (8, 8), (15, 20)] {
+            join.event((&token(1, reaped, kernel, EventKind::Content)).into());
+        }
+        let (lists, _) = join.finish();
+        assert_eq!(lists.gaps(0), [7.0], "8 to 15");
+        assert_eq!(lists.phases[0].kernel_inter_chunk.exact(), [12.0], "8 to 20");
+        assert_eq!(
+            lists.phases[0].receive_overhead.exact(),
+            [1.0, 0.0],
+            "the third was read before it arrived"
+        );
+        assert_eq!(lists.reversed(), 3, "one of each");
     }
 
     #[test]

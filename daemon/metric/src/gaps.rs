@@ -1,8 +1,8 @@
 //! Values per event: stored exactly while they are few enough, in a histogram with four significant digits beyond.
 
+use crate::histogram::Counts;
 use crate::stats::{Sample, Stat, Stats};
 use crate::value::{float, whole};
-use hdrhistogram::Histogram;
 
 /// The values of a list metric, in nanoseconds, in the order of their arrival.
 #[derive(Debug, Default)]
@@ -14,12 +14,10 @@ pub(crate) struct Gaps {
 /// The histogram of values that are too many to store.
 #[derive(Clone, Debug)]
 struct Counted {
-    histogram: Histogram<u64>,
+    counts: Counts,
     count: u64,
     sum: f64,
     squares: f64,
-    least: f64,
-    most: f64,
 }
 
 impl Gaps {
@@ -94,30 +92,23 @@ impl Gaps {
 
 impl Counted {
     fn new() -> Self {
-        let histogram =
-            Histogram::new_with_bounds(1, LONGEST_NS, 4).expect("bounds and digits are constants");
-        Self { histogram, count: 0, sum: 0.0, squares: 0.0, least: f64::INFINITY, most: 0.0 }
+        Self { counts: Counts::new(4), count: 0, sum: 0.0, squares: 0.0 }
     }
 
     fn add(&mut self, nanoseconds: u64) {
-        self.histogram.saturating_record(nanoseconds);
+        self.counts.add(nanoseconds);
         let number = float(nanoseconds);
         self.count += 1;
         self.sum += number;
         self.squares += number * number;
-        self.least = self.least.min(number);
-        self.most = self.most.max(number);
     }
 
     /// Adds another histogram.
     fn join(&mut self, other: &Self) {
-        // Both have the same bounds.
-        self.histogram.add(&other.histogram).ok();
+        self.counts.join(&other.counts);
         self.count += other.count;
         self.sum += other.sum;
         self.squares += other.squares;
-        self.least = self.least.min(other.least);
-        self.most = self.most.max(other.most);
     }
 
     fn stats(&self, factor: f64) -> Stats {
@@ -125,20 +116,17 @@ impl Counted {
         let count = float(self.count);
         let avg = self.sum / count;
         for (stat, share) in Stat::PERCENTILES {
-            stats.set(stat, float(self.histogram.value_at_quantile(share)) * factor);
+            stats.set(stat, self.counts.quantile(share) * factor);
         }
         stats.set(Stat::Avg, avg * factor);
-        stats.set(Stat::Min, self.least * factor);
-        stats.set(Stat::Max, self.most * factor);
+        stats.set(Stat::Min, float(self.counts.least()) * factor);
+        stats.set(Stat::Max, float(self.counts.most()) * factor);
         stats.set(Stat::Std, (self.squares / count - avg * avg).max(0.0).sqrt() * factor);
         stats.set(Stat::Sum, self.sum * factor);
         stats.set_count(self.count);
         stats
     }
 }
-
-/// One hour: longer values are counted as this long, with their own sum and maximum.
-const LONGEST_NS: u64 = 3_600_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -171,5 +159,16 @@ mod tests {
         near(Stat::Max, 999.0);
         near(Stat::Sum, 499_500.0);
         near(Stat::Std, 288.67);
+    }
+
+    #[test]
+    fn gaps_of_hours_are_as_long_as_they_are() {
+        let mut gaps = Gaps::default();
+        (0..100).for_each(|_| gaps.push(7_200_000_000_000, &mut 0));
+        assert!(gaps.is_counted(), "there is no capacity");
+        let stats = Gaps::stats(&[&gaps], 1e-6);
+        for stat in [Stat::Min, Stat::P1, Stat::P99, Stat::Max, Stat::Avg] {
+            assert_eq!(stats.get(stat).map(Value::get), Some(7_200_000.0), "{stat:?} of two hours");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The results of a set of requests: a phase, with its time slices.
 
-use crate::analysis::{Bin, Formula, Row};
+use crate::analysis::{Formula, Row};
 use crate::events::Lists;
 use crate::injected::due;
 use crate::injected::timeline::{Flight, TimelineStats, timeline_stats};
@@ -10,6 +10,7 @@ use crate::registry::METRICS;
 use crate::replay;
 use crate::report::MetricResult;
 use crate::settings::{Settings, Window};
+use crate::slices::Bin;
 use crate::stats::{Sample, Stat, Stats};
 use crate::totals::{Observed, Totals};
 use crate::value::{Value, float, whole};

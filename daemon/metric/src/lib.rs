@@ -9,7 +9,8 @@
 //! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs intervals
 //! server/        the server's own metrics              gpu/    GPU telemetry
 //! live.rs       percentiles during the run          goodput.rs   thresholds
-//! steady.rs     the run without ramp-up and drain
+//! histogram.rs  counts by size of what is not stored
+//! slices.rs     time slices, and steady/ the run without ramp-up and drain
 //! ```
 //!
 //! Adding a metric is one new file and one line in `registry.rs`.
@@ -31,6 +32,7 @@ mod gaps;
 mod goodput;
 pub mod gpu;
 mod group;
+mod histogram;
 mod http;
 mod injected;
 mod kernel;
@@ -45,9 +47,10 @@ mod replay;
 mod report;
 pub mod server;
 mod settings;
+mod slices;
 mod spec_decode;
 mod stats;
-mod steady;
+pub mod steady;
 #[cfg(test)]
 mod testing;
 mod throughput;
@@ -61,7 +64,7 @@ pub use goodput::{GoodputError, Threshold};
 pub use live::{Live, LivePercentiles};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};
 pub use registry::{METRICS, find};
-pub use report::{ErrorCount, MetricResult, PhaseReport, Report, Slice, Steady};
+pub use report::{ErrorCount, LeftOut, MetricResult, PhaseReport, Report, Slice, Steady};
 pub use settings::{IMPORTED, PROFILING, Settings, WARMUP, Window};
 pub use stats::{Stat, Stats};
 pub use totals::Totals;

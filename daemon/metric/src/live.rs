@@ -1,18 +1,18 @@
 //! Percentiles during the run: a few histograms, cheap to update, with three significant digits.
 
 use crate::case::Case;
+use crate::histogram::Counts;
 use crate::metric::{Kind, Metric};
 use crate::settings::Settings;
-use crate::value::{float, whole};
+use crate::value::whole;
 use crate::{kernel, latency};
-use hdrhistogram::Histogram;
 use record::Request;
 
 /// The live percentiles of a run.
 #[derive(Debug)]
 pub struct Live {
     settings: Settings,
-    histograms: Vec<(&'static Metric, Histogram<u64>)>,
+    histograms: Vec<(&'static Metric, Counts)>,
     requests: u64,
 }
 
@@ -29,14 +29,9 @@ pub struct LivePercentiles {
 
 impl Live {
     /// Empty percentiles of a run with these settings.
-    ///
-    /// # Panics
-    /// Never: the histograms' bounds are constants.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let histogram =
-            || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds and digits are constants");
-        let histograms = LIVE.iter().map(|metric| (*metric, histogram())).collect();
+        let histograms = LIVE.iter().map(|metric| (*metric, Counts::new(3))).collect();
         Self { settings, histograms, requests: 0 }
     }
 
@@ -54,7 +49,7 @@ impl Live {
             if let Kind::Record(formula) = metric.kind
                 && let Some(value) = formula(&case)
             {
-                histogram.saturating_record(whole(value.get()));
+                histogram.add(whole(value.get()));
             }
         }
     }
@@ -70,8 +65,8 @@ impl Live {
         let filled = self.histograms.iter().filter(|(_, histogram)| !histogram.is_empty());
         filled.map(|(metric, histogram)| LivePercentiles {
             tag: metric.tag,
-            p50_ms: float(histogram.value_at_quantile(0.50)) / 1e6,
-            p99_ms: float(histogram.value_at_quantile(0.99)) / 1e6,
+            p50_ms: histogram.quantile(0.50) / 1e6,
+            p99_ms: histogram.quantile(0.99) / 1e6,
         })
     }
 }
@@ -83,9 +78,6 @@ const LIVE: &[&Metric] = &[
     &latency::request_latency::METRIC,
     &latency::inter_token_latency::METRIC,
 ];
-
-/// One hour.
-const LONGEST_NS: u64 = 3_600_000_000_000;
 
 #[cfg(test)]
 mod tests {

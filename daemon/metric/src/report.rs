@@ -3,6 +3,7 @@
 use crate::metric::{Metric, Origin};
 use crate::registry::METRICS;
 use crate::stats::{Stat, Stats};
+use crate::steady::Unsteady;
 use crate::value::Value;
 use common::clock::RealNs;
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ pub struct Report {
     pub warmup: Vec<MetricResult>,
     /// The results by time slice; empty when no slices were requested.
     pub slices: Vec<Slice>,
-    /// The results of the run's steady state, if requested and found.
-    pub steady: Option<Steady>,
+    /// What `--slice-duration` leaves out.
+    pub slices_left_out: LeftOut,
+    /// The results of the run's steady state, or why it has none; absent if not requested.
+    pub steady: Option<Result<Steady, Unsteady>>,
     /// The results of each phase; empty for a run with one phase.
     pub phases: Vec<PhaseReport>,
     /// Verifications of draft tokens by how many each accepted, for all valid requests of the measured phases.
@@ -34,6 +37,8 @@ pub struct Report {
     pub failed: u64,
     /// Events whose request is missing, so that they are counted nowhere.
     pub orphan_events: u64,
+    /// Gaps between events, or waits to be read, that are left out because the later event has the earlier timestamp.
+    pub reversed_gaps: u64,
     /// Start of the results' time window: that of the first measured phase, or else the first request.
     pub begin: RealNs,
     /// End of the results' time window.
@@ -60,8 +65,21 @@ pub struct Slice {
     pub end: RealNs,
     /// Whether it has its full length.
     pub is_complete: bool,
-    /// The results of its requests.
+    /// Requests that started in it, including failed ones. None may have: then some were in flight.
+    pub requests: u64,
+    /// Requests that were in flight at some time in it.
+    pub in_flight: u64,
+    /// The results of the requests that started in it; time-weighted ones are of all requests in flight.
     pub results: Vec<MetricResult>,
+}
+
+/// Slices and requests beyond the limits on slices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Slices in which requests were in flight and none started.
+    pub slices: u64,
+    /// Requests that started after the last slice.
+    pub requests: u64,
 }
 
 /// A run without its ramp-up and its drain.
@@ -69,10 +87,8 @@ pub struct Slice {
 pub struct Steady {
     /// Its interval, and the results of the requests that started in it.
     pub slice: Slice,
-    /// The usual number of requests in flight.
+    /// The usual number of requests in flight: the time-weighted median.
     pub in_flight: u64,
-    /// Requests that started in it.
-    pub requests: u64,
     /// Requests that started before it.
     pub startup: u64,
     /// Requests that started after it.
@@ -141,7 +157,7 @@ impl Report {
         keep(&mut self.warmup);
         self.slices.iter_mut().for_each(|slice| keep(&mut slice.results));
         self.phases.iter_mut().for_each(|phase| keep(&mut phase.results));
-        self.steady.iter_mut().for_each(|steady| keep(&mut steady.slice.results));
+        self.steady.iter_mut().flatten().for_each(|steady| keep(&mut steady.slice.results));
         self
     }
 }

@@ -238,6 +238,7 @@ fn links_in_the_artifact_directory_are_replaced_and_not_followed() {
         "profile_export_console.txt",
         "profile_export_aiperf_timeslices.json",
         "profile_export_aiperf_timeslices.csv",
+        "profile_export_slices.csv",
     ];
     for file in files {
         symlink(victim.path(), artifacts.join(file)).unwrap();

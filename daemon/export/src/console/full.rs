@@ -60,7 +60,7 @@ fn note(Note { topic, text }: &Note, width: usize) -> String {
     let lines = || wrap(text, width.saturating_sub(1).max(20)).join("\n");
     match topic {
         Topic::SteadyState => format!("\n{}\n", lines()),
-        Topic::Stream => format!("{}\n", lines()),
+        Topic::LeftOut | Topic::Stream => format!("{}\n", lines()),
         Topic::TooFewSamples => format!("\n* {}\n", visible(text)),
     }
 }

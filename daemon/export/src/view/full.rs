@@ -3,10 +3,9 @@
 use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
 use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label};
 use crate::artifacts::Artifacts;
-use crate::json::NOT_STEADY;
-use common::clock::RealNs;
+use crate::{steady as steady_state, summary};
 use metric::server::Twin;
-use metric::{Group, MetricResult, Report, Stat, Steady};
+use metric::{Group, LeftOut, MetricResult, PhaseReport, Report, Stat};
 use record::{Run, Streamed};
 
 /// The full report of a run.
@@ -15,18 +14,26 @@ pub fn full(artifacts: &Artifacts<'_>) -> Document {
     let report = artifacts.report;
     let views = views(artifacts);
     let groups = GROUPS.iter().map(|group| group_table(report, *group)).collect::<Vec<_>>();
-    let too_few = std::iter::once(&views).chain(&groups).any(Table::has_too_few_samples).then(|| {
+    let (phases, steady) = (phases(report), steady(report));
+    let with_marks = [&views, &phases, &steady].into_iter().chain(&groups);
+    let too_few = with_marks.into_iter().any(Table::has_too_few_samples).then(|| {
         let text = "Too few samples for this percentile: another run may well differ.".to_owned();
         Note { topic: Topic::TooFewSamples, text }
     });
-    let mut sections = tables([views, intervals(report), phases(report), steady(report)]);
+    let of_steady =
+        report.steady.iter().flatten().map(|steady| {
+            intervals("aiperfd | Steady State: 95% Confidence Intervals", &steady.slice.results)
+        });
+    let of_run = intervals("aiperfd | 95% Confidence Intervals", &report.results);
+    let mut sections =
+        tables([views, of_run, phases, phase_intervals(report), steady].into_iter().chain(of_steady));
     sections.extend((!report.errors.is_empty()).then(|| Section::Failures(Failures::of(report))));
     sections.extend(tables([server(artifacts)]));
     sections.extend(tables(groups));
     sections.extend(tables(gpus::tables(artifacts)));
     sections.extend(accepted_drafts(report).map(Section::Figures));
-    let steady_note = artifacts.settings.steady_state.then(|| steady_note(report));
-    let notes = steady_note.into_iter().chain(streams(artifacts.run)).chain(too_few);
+    let steady_note = steady_state::text(report).map(|text| Note { topic: Topic::SteadyState, text });
+    let notes = steady_note.into_iter().chain(left_out(report)).chain(streams(artifacts.run)).chain(too_few);
     sections.extend(notes.map(Section::Note));
     Document { head: head(artifacts), sections, verdict: artifacts.run.verdict.clone() }
 }
@@ -73,15 +80,13 @@ fn table_of_views(title: &str, stats: &[Stat]) -> Table {
 }
 
 /// The confidence intervals of the first table's metrics.
-fn intervals(report: &Report) -> Table {
-    let mut table = table_of_views("aiperfd | 95% Confidence Intervals", &INTERVAL_STATS);
+fn intervals(title: &str, results: &[MetricResult]) -> Table {
+    let mut table = table_of_views(title, &INTERVAL_STATS);
     for Latency { label, client, kernel, .. } in LATENCIES {
         for (view, tag) in [("client", client), ("kernel", kernel)] {
-            let Some(result) = report.get(tag) else { continue };
-            let cells = INTERVAL_STATS.map(|stat| {
-                let ends = result.stats.interval(stat);
-                ends.map(|(low, high)| Cell::Interval(low.get(), high.get()))
-            });
+            let Some(result) = results.iter().find(|result| result.metric.tag == *tag) else { continue };
+            let cells = INTERVAL_STATS
+                .map(|stat| summary::interval(result, stat).map(|[low, high]| Cell::Interval(low, high)));
             if cells.iter().any(Option::is_some) {
                 let cells = cells.map(|cell| cell.unwrap_or_else(|| Cell::text(TOO_FEW)));
                 table.row([*label, view].map(Cell::text).into_iter().chain(cells));
@@ -91,15 +96,41 @@ fn intervals(report: &Report) -> Table {
     table
 }
 
+/// The confidence intervals of the phases' percentiles, if there are several phases.
+fn phase_intervals(report: &Report) -> Table {
+    let percentiles = || PHASE_NUMBERS.iter().filter(|(_, _, stat)| *stat != Stat::Avg);
+    let columns = percentiles().map(|(label, ..)| (*label, Side::Right));
+    let columns = [("Phase", Side::Left)].into_iter().chain(columns).collect::<Vec<_>>();
+    let mut table = Table::new("aiperfd | Phases: 95% Confidence Intervals", &columns);
+    for phase in several(report) {
+        let cell = |(_, tag, stat): &(&str, &str, Stat)| {
+            let Some(result) = phase.results.iter().find(|result| result.metric.tag == *tag) else {
+                return Cell::Absent;
+            };
+            summary::interval(result, *stat)
+                .map_or_else(|| Cell::text(TOO_FEW), |[low, high]| Cell::Interval(low, high))
+        };
+        let cells = percentiles().map(cell).collect::<Vec<_>>();
+        if cells.iter().any(|cell| matches!(cell, Cell::Interval(..))) {
+            table.row([Cell::text(&phase.name)].into_iter().chain(cells));
+        }
+    }
+    table
+}
+
+/// The measured phases, if there are several.
+fn several(report: &Report) -> Vec<&PhaseReport> {
+    let measured = report.phases.iter().filter(|phase| phase.profiling_index.is_some()).collect::<Vec<_>>();
+    if measured.len() > 1 { measured } else { Vec::new() }
+}
+
 /// The measured phases in columns, if there are several.
 fn phases(report: &Report) -> Table {
     let columns = PHASE_NUMBERS.map(|(label, ..)| (label, Side::Right));
     let counts = [("Phase", Side::Left), ("Requests", Side::Right), ("Failed", Side::Right)];
     let columns = counts.into_iter().chain(columns).collect::<Vec<_>>();
     let mut table = Table::new("aiperfd | Phases", &columns);
-    let measured = report.phases.iter().filter(|phase| phase.profiling_index.is_some());
-    let measured = measured.collect::<Vec<_>>();
-    for phase in measured.iter().filter(|_| measured.len() > 1) {
+    for phase in several(report) {
         let numbers = PHASE_NUMBERS.map(|(_, tag, stat)| {
             let result = phase.results.iter().find(|result| result.metric.tag == tag);
             result.map_or(Cell::Absent, |result| Cell::stat(result, stat))
@@ -115,7 +146,7 @@ fn steady(report: &Report) -> Table {
     let mut table = Table::of_stats("aiperfd | Steady State", &STATS);
     let latencies = LATENCIES.iter().flat_map(|view| [view.client, view.kernel]);
     for tag in latencies.chain(RATES.iter().copied()).chain(["effective_concurrency"]) {
-        let results = report.steady.iter().flat_map(|steady| &steady.slice.results);
+        let results = report.steady.iter().flatten().flat_map(|steady| &steady.slice.results);
         if let Some(result) = results.into_iter().find(|result| result.metric.tag == tag) {
             let numbers = STATS.map(|stat| Cell::stat(result, stat));
             table.row([label(result)].into_iter().chain(numbers));
@@ -143,22 +174,19 @@ fn accepted_drafts(report: &Report) -> Option<Figures> {
     Some(Figures { title: Some("Accepted drafts per step (% of steps)".to_owned()), figures })
 }
 
-/// A description of the steady state, or that there is none.
-fn steady_note(report: &Report) -> Note {
-    let text = match &report.steady {
-        None => format!("Steady state: none; {NOT_STEADY}."),
-        Some(Steady { slice, in_flight, requests, startup, drain }) => {
-            let seconds = |from: RealNs, to: RealNs| metric::float(to.0.saturating_sub(from.0)) / 1e9;
-            format!(
-                "Steady state: from {:.3} s to {:.3} s of the run, with {in_flight} requests usually in flight. It \
-                 includes the {requests} requests that started in it; {startup} of the ramp-up and {drain} of the drain \
-                 are left out.",
-                seconds(report.begin, slice.begin),
-                seconds(report.begin, slice.end),
-            )
-        }
-    };
-    Note { topic: Topic::SteadyState, text }
+/// What the statistics leave out.
+fn left_out(report: &Report) -> impl Iterator<Item = Note> {
+    let LeftOut { slices, requests } = report.slices_left_out;
+    let of_slices = (slices + requests > 0).then(|| {
+        format!(
+            "Time slices left out: {slices} in which no request started, and those of the last {requests} requests. Use \
+             longer slices."
+        )
+    });
+    let gaps = report.reversed_gaps;
+    let of_gaps = (gaps > 0)
+        .then(|| format!("Gaps left out: {gaps} in which the later event has the earlier timestamp."));
+    [of_slices, of_gaps].into_iter().flatten().map(|text| Note { topic: Topic::LeftOut, text })
 }
 
 /// Metrics that only the server has.

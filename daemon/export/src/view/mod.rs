@@ -170,6 +170,8 @@ pub struct Note {
 pub enum Topic {
     /// The run's steady state.
     SteadyState,
+    /// Time slices and gaps that are left out.
+    LeftOut,
     /// An exporter that did not receive everything.
     Stream,
     /// Numbers of [`Certainty::TooFewSamples`].

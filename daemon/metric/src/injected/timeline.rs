@@ -211,10 +211,10 @@ impl Flight<'_> {
     /// Input tokens, and the first output token; the others are added by the gaps.
     fn gapped_tokens(&self) -> Steps {
         let input = if self.holds_input() { self.input } else { 0.0 };
-        if self.gaps.is_empty() || self.output.is_nan() {
+        if self.gaps.is_empty() || self.output.is_nan() || self.first_token.is_nan() {
             return [input, 0.0, -input];
         }
-        let first = if self.output >= 1.0 && !self.first_token.is_nan() { 1.0 } else { 0.0 };
+        let first = if self.output >= 1.0 { 1.0 } else { 0.0 };
         [input, first, -(input + self.output)]
     }
 }
@@ -308,7 +308,8 @@ impl<'a> Timeline<'a> {
         })
     }
 
-    /// The running sum of the events' increments, at each distinct point in time; rounding residue becomes zero.
+    /// The running sum of the events' increments, at each distinct point in time. Rounding residue becomes zero, and
+    /// so does what is negative because a request's timestamps are out of order.
     fn run(&self, step: impl Fn(&Event) -> f64) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.moments.len());
         let mut sum = 0.0;
@@ -326,7 +327,7 @@ impl<'a> Timeline<'a> {
             values.push(sum);
         }
         for value in &mut values {
-            if value.abs() < 1e-9 * most {
+            if *value < 1e-9 * most {
                 *value = 0.0;
             }
         }
@@ -353,7 +354,8 @@ impl<'a> Timeline<'a> {
 /// Places the gaps of a request one after the other from its first token on.
 fn lay_gaps(flight: &Flight<'_>, gaps: &mut Vec<Gap>, events: &mut Vec<Event>) {
     let wide = float_of(flight.gaps.iter().filter(|gap| **gap > 0.0).count());
-    let tokens = if flight.output.is_nan() { 0.0 } else { flight.output - 1.0 };
+    // The first token is not the gaps'; a response without tokens has none for them.
+    let tokens = if flight.output >= 1.0 { flight.output - 1.0 } else { 0.0 };
     let mut so_far = 0.0;
     for gap in flight.gaps {
         so_far += gap;
@@ -517,6 +519,26 @@ mod tests {
         check(&flights, window, Injected::TimeWeighted(Curve::DecodeThroughput), Stat::Avg, 4.0 / 10.0 * 1e9);
         check(&flights, window, Injected::TimeWeighted(Curve::TokensInFlight), Stat::Max, 9.0);
         check(&flights, (6.0, 10.0), Injected::TimeWeighted(Curve::DecodeThroughput), Stat::Max, 0.0);
+    }
+
+    #[test]
+    fn no_count_is_negative() {
+        let silent = |output: f64| Flight {
+            start: 0.0,
+            first_token: 2.0,
+            end: 10.0,
+            input: 4.0,
+            output,
+            gaps: &[2.0, 2.0],
+        };
+        let tokens = Injected::TimeWeighted(Curve::TokensInFlight);
+        for output in [0.0, 1.0, f64::NAN] {
+            check(&[silent(output)], (0.0, 12.0), tokens, Stat::Min, 0.0);
+        }
+        check(&[silent(0.0)], (0.0, 10.0), tokens, Stat::Min, 4.0);
+        check(&[Flight { first_token: f64::NAN, ..silent(5.0) }], (0.0, 12.0), tokens, Stat::Min, 0.0);
+        let backwards = Flight { start: 10.0, end: 4.0, ..silent(3.0) };
+        check(&[backwards], (0.0, 12.0), Injected::TimeWeighted(Curve::Concurrency), Stat::Min, 0.0);
     }
 
     #[test]

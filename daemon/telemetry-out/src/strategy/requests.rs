@@ -164,9 +164,10 @@ const NAMED: &[Named] = &[
         token_type: Some("output"),
     },
 ];
+/// The conventions' bounds, and beyond them up to some hours.
 const CHUNK_BOUNDS: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
-    0.5, 0.75, 1.0, 2.0, 5.0,
+    0.5, 0.75, 1.0, 2.0, 5.0, 20.0, 80.0, 320.0, 1280.0, 5120.0, 20480.0,
 ];
 const TOKEN_BOUNDS: &[f64] = &[
     1.0,
