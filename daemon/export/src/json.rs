@@ -4,7 +4,7 @@ use crate::artifacts::Artifacts;
 use crate::error::ExportError;
 use crate::gpus;
 use crate::summary;
-use metric::{ErrorCount, Report, Stat};
+use metric::{ErrorCount, Interval, Needs, Report, Stat};
 use record::Streamed;
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -152,13 +152,16 @@ fn steady(report: &Report) -> Value {
     })
 }
 
-/// The 95 % confidence intervals, by tag and statistic.
+/// The 95 % confidence intervals by tag and statistic, or why there is none and how many more requests it would take.
 fn intervals(report: &Report) -> Value {
     let mut all = Map::new();
     for result in &report.results {
         let of = |stat: Stat| {
-            let (low, high) = result.stats.interval(stat)?;
-            Some((stat.name().to_owned(), json!([low.get(), high.get()])))
+            let precision = result.stats.precision(stat)?;
+            Some((
+                stat.name().to_owned(),
+                precision.map_or_else(|needs| unknown(&needs), |known| interval(&known)),
+            ))
         };
         let found = Stat::ALL.into_iter().filter_map(of).collect::<Map<_, _>>();
         if !found.is_empty() {
@@ -166,6 +169,24 @@ fn intervals(report: &Report) -> Value {
         }
     }
     Value::Object(all)
+}
+
+fn interval(interval: &Interval) -> Value {
+    json!({
+        "low": interval.low,
+        "high": interval.high,
+        "n_eff": f64::from(interval.effective).round(),
+        "method": interval.method.name(),
+    })
+}
+
+fn unknown(needs: &Needs) -> Value {
+    let mut object = Map::new();
+    object.insert("reason".to_owned(), needs.to_string().into());
+    if let Some(more) = needs.more_requests {
+        object.insert("more_requests".to_owned(), more.into());
+    }
+    Value::Object(object)
 }
 
 /// The percentiles with too few samples, by tag.

@@ -122,19 +122,19 @@ impl Lists {
         if let Some(waited) =
             seen.kernel.zip(seen.reaped).and_then(|(kernel, reaped)| reaped.checked_sub(kernel))
         {
-            lists.receive_overhead.push(waited, &mut self.room.receive_overhead);
+            lists.receive_overhead.push_of(expected.row, waited, &mut self.room.receive_overhead);
         }
         if !seen.is_content {
             return;
         }
         let both = chain.kernel.zip(seen.kernel);
         if let Some(gap) = both.and_then(|(before, kernel)| kernel.checked_sub(before)) {
-            lists.kernel_inter_chunk.push(gap, &mut self.room.kernel_inter_chunk);
+            lists.kernel_inter_chunk.push_of(expected.row, gap, &mut self.room.kernel_inter_chunk);
         }
         let both = chain.reaped.zip(seen.reaped);
         if let Some(gap) = both.and_then(|(before, reaped)| reaped.checked_sub(before)) {
             let first = lists.inter_chunk.len() as u64;
-            lists.inter_chunk.push(gap, &mut self.room.inter_chunk);
+            lists.inter_chunk.push_of(expected.row, gap, &mut self.room.inter_chunk);
             if !lists.inter_chunk.is_counted() {
                 self.count(expected, first);
             }

@@ -97,6 +97,14 @@ impl Difference {
         Self { value, low, high, probability, error, freedom: f64::MAX }
     }
 
+    /// The one of two estimates of a difference that is less certain of it.
+    #[must_use]
+    pub(crate) fn less_certain(self, other: Self) -> Self {
+        let is_less = other.probability > self.probability
+            || (other.probability >= self.probability && other.error > self.error);
+        if is_less { other } else { self }
+    }
+
     /// The distance that would have been seen with a probability of 80 %, by a test with this probability of error.
     #[must_use]
     pub fn visible(&self, error: f64) -> f64 {

@@ -201,7 +201,21 @@ impl<const P: usize> Batches<P> {
     }
 }
 
+impl Interval {
+    /// Wilson's interval of a share, from as many independent requests.
+    #[must_use]
+    pub fn of_share(low: f64, high: f64, effective: f64) -> Self {
+        Self { low, high, effective: short(effective), freedom: f32::INFINITY, method: Method::Wilson }
+    }
+}
+
 impl<const P: usize> Assessed<'_, P> {
+    /// How many independent requests the sample is worth.
+    #[must_use]
+    pub const fn effective(&self) -> f64 {
+        self.effective
+    }
+
     /// The mean, or the ratio; `least` is what it cannot be less than.
     ///
     /// The variance of the sum is that of the batches' deviations, inflated by their dependence. The interval is Student's,
@@ -383,7 +397,7 @@ pub(crate) fn finite(interval: Interval) -> Result<Interval, Needs> {
 }
 
 /// With fewer requests, neither skewness nor dependence shows.
-const FEWEST_FOR_MEAN: u64 = 20;
+pub const FEWEST_FOR_MEAN: u64 = 20;
 /// A sample in which each value repeats so much of the one before must be worth this many independent values: the more of its
 /// past a queue repeats, the less a run shows of what it can do. Below that, this many for each inflation of one.
 const DEPENDENT_MOST: f64 = 100.0;

@@ -9,9 +9,9 @@
 use crate::answer::{Answer, answer};
 use crate::difference::{Difference, Spread, between};
 use crate::family::holm;
-use crate::interval::{Needs, Reason};
+use crate::interval::Needs;
 use crate::number::float_of;
-use crate::runs::welch;
+use crate::runs::{of_requests, welch};
 
 /// A statistic on one side of a comparison.
 #[derive(Clone, Copy, Debug)]
@@ -37,20 +37,25 @@ pub struct Judgement {
 
 /// The difference of two sides; `variation` is the standard deviation over runs that single runs are allowed, as a share.
 ///
+/// Of several runs it is the less certain of two: that over runs, and that which their requests imply, for runs that happen to
+/// agree are no surer than what they are made of.
+///
 /// # Errors
 /// When a side has neither several runs nor an interval.
 pub fn difference(base: Side<'_>, other: Side<'_>, variation: f64) -> Result<Difference, Needs> {
-    if let Some([base, other]) = welch([base.runs, other.runs], [base.within.ok(), other.within.ok()]) {
-        return Ok(between(base, other));
-    }
-    let [base, other] = [base, other].map(|side| {
-        let within = side.within?;
-        if side.runs.is_empty() {
-            return Err(Needs::of(Reason::NoSample));
-        }
-        Ok(within.widened(variation * within.value.abs()))
-    });
-    Ok(between(base?, other?))
+    let sides = [base, other];
+    let Some([over_base, over_other]) = welch([base.runs, other.runs]) else {
+        let [base, other] = sides.map(|side| {
+            let within = side.within?;
+            Ok(within.widened(variation * within.value.abs()))
+        });
+        return Ok(between(base?, other?));
+    };
+    let over_runs = between(over_base, over_other);
+    let [within_base, within_other] =
+        sides.map(|side| side.within.ok().map(|within| of_requests(side.runs, &within)));
+    let of_requests = within_base.zip(within_other).map(|(base, other)| between(base, other));
+    Ok(of_requests.map_or(over_runs, |of_requests| over_runs.less_certain(of_requests)))
 }
 
 /// Judges rows together, each a difference and the least one that matters: with a probability of 95 % no "yes" is false.
@@ -89,6 +94,7 @@ const ERROR: f64 = 0.05;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interval::Reason;
 
     fn side(runs: &[f64], error: f64) -> Side<'_> {
         let within = Spread { value: runs[0], below: error, above: error, freedom: 1000.0 };
@@ -115,6 +121,12 @@ mod tests {
         check(&base, &[104.0, 104.4, 103.8, 104.1], RUN_VARIATION, Answer::Yes);
         check(&base, &[100.1, 100.3, 99.7, 100.2], RUN_VARIATION, Answer::No);
         check(&base, &[95.0, 109.0, 99.0, 112.0], RUN_VARIATION, Answer::CantTell);
+    }
+
+    #[test]
+    fn runs_that_agree_are_no_surer_than_their_requests() {
+        check(&[20.0, 20.0], &[20.3, 20.3], RUN_VARIATION, Answer::No);
+        check(&[20.0, 20.0], &[22.0, 22.0], RUN_VARIATION, Answer::Yes);
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub use batches::Batches;
 pub use difference::{Difference, Spread, between};
 pub use distribution::{normal_quantile, t_quantile};
 pub use family::holm;
-pub use interval::{Assessed, Estimate, Interval, Method, Needs, Ranks, Reason, least_sample};
+pub use interval::{
+    Assessed, Estimate, FEWEST_FOR_MEAN, Interval, Method, Needs, Ranks, Reason, least_sample,
+};
 pub use judgement::{Judgement, RUN_VARIATION, Side, difference, judge};
 pub use proportion::{newcombe, wilson};
 pub use runs::{mean_of_runs, welch};

@@ -1,7 +1,9 @@
 //! Builds the full report: both views, intervals, phases, errors, server metrics, AIPerf's tables, and the verdict.
 
 use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
-use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label};
+use super::{
+    Cell, Column, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label,
+};
 use crate::artifacts::Artifacts;
 use crate::json::NOT_STEADY;
 use common::clock::RealNs;
@@ -72,21 +74,22 @@ fn table_of_views(title: &str, stats: &[Stat]) -> Table {
     Table::new(title, &columns.collect::<Vec<_>>())
 }
 
-/// The confidence intervals of the first table's metrics.
+/// The confidence intervals of the first table's metrics, and of how many independent requests they are worth.
 fn intervals(report: &Report) -> Table {
     let mut table = table_of_views("aiperfd | 95% Confidence Intervals", &INTERVAL_STATS);
-    for Latency { label, client, kernel, .. } in LATENCIES {
-        for (view, tag) in [("client", client), ("kernel", kernel)] {
-            let Some(result) = report.get(tag) else { continue };
-            let cells = INTERVAL_STATS.map(|stat| {
-                let ends = result.stats.interval(stat);
-                ends.map(|(low, high)| Cell::Interval(low.get(), high.get()))
-            });
-            if cells.iter().any(Option::is_some) {
-                let cells = cells.map(|cell| cell.unwrap_or_else(|| Cell::text(TOO_FEW)));
-                table.row([*label, view].map(Cell::text).into_iter().chain(cells));
-            }
-        }
+    table.columns.push(Column { name: "n_eff".to_owned(), side: Side::Right });
+    let latencies = LATENCIES.iter().flat_map(|Latency { label, client, kernel, .. }| {
+        [("client", *client), ("kernel", *kernel)].map(|(view, tag)| (Some(*label), view, tag))
+    });
+    let rates = RATES.iter().chain(["request_error_rate"].iter()).map(|tag| (None, "", *tag));
+    for (name, view, tag) in latencies.chain(rates) {
+        let Some(result) = report.get(tag) else { continue };
+        let known = INTERVAL_STATS.map(|stat| result.stats.precision(stat));
+        let Some(first) = known.iter().flatten().find_map(|precision| precision.ok()) else { continue };
+        let name = name.map_or_else(|| label(result), Cell::text);
+        let cells = known.map(|precision| precision.map_or_else(|| Cell::text(""), Cell::interval));
+        let effective = Cell::Count(metric::whole(f64::from(first.effective).round()));
+        table.row([name, Cell::text(view)].into_iter().chain(cells).chain([effective]));
     }
     table
 }
@@ -218,9 +221,6 @@ const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90,
 const MOST_ACCEPTED: u32 = 8;
 
 const INTERVAL_STATS: [Stat; 4] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
-
-/// Shown instead of an interval.
-const TOO_FEW: &str = "too few";
 
 const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];
 

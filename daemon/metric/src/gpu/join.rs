@@ -56,6 +56,8 @@ pub struct Join<'a> {
     /// The remaining capacity for gaps.
     room: usize,
     before: Option<(RequestId, MonoNs)>,
+    /// Requests with events so far.
+    observed: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +85,7 @@ impl<'a> Join<'a> {
             gaps: Gaps::default(),
             room: GAPS_EXACT,
             before: None,
+            observed: 0,
         })
     }
 
@@ -107,6 +110,9 @@ impl<'a> Join<'a> {
             return;
         }
         let at = event.kernel_received_ns.unwrap_or(event.reaped_ns);
+        if self.before.is_none_or(|(request, _)| request != event.request_id) {
+            self.observed = self.observed.wrapping_add(1);
+        }
         if let Some((request, before)) = self.before
             && request == event.request_id
             && before >= self.window.begin
@@ -115,7 +121,7 @@ impl<'a> Join<'a> {
             && let Some(curve) = &self.fine
         {
             let watts = curve.between(before, at) / (at - before).as_seconds();
-            self.gaps.push(whole(watts * 1e3), &mut self.room);
+            self.gaps.push_of(self.observed, whole(watts * 1e3), &mut self.room);
         }
         self.before = Some((event.request_id, at));
     }
