@@ -5,7 +5,7 @@
 //!                                                                              └────▶ ranks of order statistics: percentile
 //! ```
 
-use crate::batches::Batches;
+use crate::batches::{Batch, Batches};
 use crate::distribution::t_quantile;
 use crate::number::{float, float_of, short, whole};
 use crate::series::{Dependence, Of, dependence, dependence_of_rate};
@@ -195,7 +195,13 @@ impl<const P: usize> Batches<P> {
     fn deviate(&self, dependence: fn(&[f64], Of) -> Dependence) -> Assessed<'_, P> {
         let whole = self.whole();
         let ratio = whole.sum / whole.size;
-        let deviations = self.full().iter().map(|batch| batch.sum - ratio * batch.size).collect::<Vec<_>>();
+        let deviation = |batch: &Batch<P>| {
+            let expected = ratio * batch.size;
+            let deviation = batch.sum - expected;
+            // What rounding leaves of a constant is no deviation.
+            if deviation.abs() <= ROUNDING * expected.abs() { 0.0 } else { deviation }
+        };
+        let deviations = self.full().iter().map(deviation).collect::<Vec<_>>();
         let dependence = dependence(&deviations, self.of());
         Assessed { batches: self, ratio, deviations, dependence, effective: 0.0 }
     }
@@ -405,6 +411,7 @@ const DEPENDENT_FACTOR: f64 = 15.0;
 /// From this inflation on, a percentile must have this many independent requests beyond it.
 const DEPENDENT: f64 = 1.5;
 const LEAST_RARE: f64 = 1.2;
+const ROUNDING: f64 = 1e-12;
 
 #[cfg(test)]
 mod tests {
@@ -475,12 +482,15 @@ mod tests {
 
     #[test]
     fn a_constant_is_certain() {
-        let values = [3.0; 700];
-        let batches = batches(&values, 3.0);
-        let assessed = batches.assess(0.0);
-        let mean = assessed.mean(Method::Mean, 0.0).interval.unwrap();
-        assert!((mean.low - 3.0).abs() < 1e-12 && (mean.high - 3.0).abs() < 1e-12, "{mean:?}");
-        let p99 = assessed.ranks(0, 0.99).unwrap().interval(|_| 3.0).unwrap();
-        assert!((p99.high - 3.0).abs() < 1e-12, "{p99:?}");
+        for constant in [3.0, 2.0 / 3.0, 0.0] {
+            let values = [constant; 700];
+            let batches = batches(&values, constant);
+            let assessed = batches.assess(0.0);
+            let mean = assessed.mean(Method::Mean, 0.0).interval.unwrap();
+            let is_it = |end: f64| (end - constant).abs() < 1e-12;
+            assert!(is_it(mean.low) && is_it(mean.high), "{mean:?}");
+            let p99 = assessed.ranks(0, 0.99).unwrap().interval(|_| constant).unwrap();
+            assert!(is_it(p99.high), "{p99:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod comparison;
 mod coverage;
 mod data;
 mod random;
+mod real;
 mod sample;
 
 use comparison::PLANS;
@@ -58,6 +59,15 @@ fn equal_sides_rarely_differ_and_unequal_ones_do() {
 }
 
 #[test]
+fn real_runs_of_one_load_do_not_differ() {
+    let runs = real::runs();
+    let found = real::pairs(&runs);
+    assert_eq!((runs.len(), found.pairs), (10, 45), "every pair");
+    assert!(found.tables <= 0.05, "{found:?}\n{}", real::markdown(&runs));
+    assert!(real::halves(&runs).1 <= 0.05, "{}", real::markdown(&runs));
+}
+
+#[test]
 fn the_committed_table_is_written() {
     let Some(seeds) = std::env::var("AIPERFD_STATISTICS_SEEDS").ok().and_then(|seeds| seeds.parse().ok())
     else {
@@ -81,6 +91,7 @@ fn the_committed_table_is_written() {
         ("coverage", format!("Each cell is of {seeds} simulated runs.\n\n{}", coverage::markdown(&covered))),
         ("false 0", comparison::markdown(&compared(700, 0.0))),
         ("false 3", comparison::markdown(&compared(700, 0.03))),
+        ("real", real::markdown(&real::runs())),
         ("power", comparison::markdown_of_power(&shifted)),
     ];
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/STATISTICS.md");
