@@ -2,7 +2,7 @@
 
 use crate::artifacts::Artifacts;
 use common::clock::RealNs;
-use metric::{MetricResult, Stat, Stats};
+use metric::{Interval, MetricResult, Needs, Stat, Stats};
 use record::Run;
 use serde_json::{Map, Value, json};
 use spec::url::shown;
@@ -35,19 +35,41 @@ pub(crate) fn metrics(results: &[MetricResult]) -> Map<String, Value> {
     results.iter().map(|result| (result.metric.tag.to_owned(), metric(result))).collect()
 }
 
-/// The 95 % confidence intervals, by tag and statistic.
+/// The 95 % confidence intervals by tag and statistic, or why there is none and how many more requests it would take.
 pub(crate) fn intervals(results: &[MetricResult]) -> Value {
     let of_result = |result: &MetricResult| {
-        let of = |stat: Stat| Some((stat.name().to_owned(), json!(interval(result, stat)?)));
+        let of = |stat: Stat| {
+            let precision = result.stats.precision(stat)?;
+            let value = precision.map_or_else(|needs| unknown(&needs), |known| known_interval(&known));
+            Some((stat.name().to_owned(), value))
+        };
         let found = Stat::ALL.into_iter().filter_map(of).collect::<Map<_, _>>();
         (!found.is_empty()).then(|| (result.metric.tag.to_owned(), found.into()))
     };
     Value::Object(results.iter().filter_map(of_result).collect())
 }
 
-/// The ends of a statistic's 95 % confidence interval. A percentile that is marked for its small sample has none.
+fn known_interval(interval: &Interval) -> Value {
+    json!({
+        "low": interval.low,
+        "high": interval.high,
+        "n_eff": f64::from(interval.effective).round(),
+        "method": interval.method.name(),
+    })
+}
+
+fn unknown(needs: &Needs) -> Value {
+    let mut object = Map::new();
+    object.insert("reason".to_owned(), needs.to_string().into());
+    if let Some(more) = needs.more_requests {
+        object.insert("more_requests".to_owned(), more.into());
+    }
+    Value::Object(object)
+}
+
+/// The ends of a statistic's 95 % confidence interval.
 pub(crate) fn interval(result: &MetricResult, stat: Stat) -> Option<[f64; 2]> {
-    let (low, high) = result.stats.interval(stat).filter(|_| result.stats.supports(stat))?;
+    let (low, high) = result.stats.interval(stat)?;
     Some([low.get(), high.get()])
 }
 

@@ -1,9 +1,9 @@
 //! Generates `docs/METRICS.md` from the registry.
 
 use crate::aiperf::{INJECTED, REGISTERED, Registered};
-use crate::confidence;
 use crate::metric::{Group, Injected, Kind, Metric, Origin};
 use crate::registry::{METRICS, find};
+use statistics::least_sample;
 use std::fmt::Write;
 
 /// The text of `docs/METRICS.md`.
@@ -124,11 +124,11 @@ fn statistics(text: &mut String) {
     put(
         text,
         format_args!(
-            "\n## Statistics\n\n{STATISTICS}\n\n| percentile | minimum sample size |\n| --- | --- |\n"
+            "\n## Statistics\n\n{STATISTICS}\n\n| percentile | minimum number of requests |\n| --- | --- |\n"
         ),
     );
     for (name, share) in [("p50", 0.50), ("p75", 0.75), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99)] {
-        put(text, format_args!("| {name} | {} |\n", confidence::least_sample(share)));
+        put(text, format_args!("| {name} | {} |\n", least_sample(share)));
     }
 }
 
@@ -212,9 +212,10 @@ const WHOSE: &[(&str, &str, &str)] = &[
 ];
 
 const STATISTICS: &str = "Percentiles are NumPy's (linear interpolation at index share * (n - 1)), the standard \
-deviation divides by n. A percentile of too small a sample is marked `*` on the console: another run may well differ. \
-The bound is MLPerf LoadGen's, share^n + n (1 - share) share^(n-1) <= 1 %. The 95 % confidence interval of a \
-percentile is computed by order statistics, n share ± 1.96 sqrt(n share (1 - share)). Per-event metrics are exact up to \
+deviation divides by n. A percentile of too small a sample is marked `*` on the console, and has no interval: another run may \
+well differ. Requests are counted, for the gaps of one request depend on each other, and by MLPerf LoadGen's bound, share^n + n (1 - \
+share) share^(n-1) <= 1 %; more are needed where requests depend on each other. How 95 % confidence intervals are computed, what \
+they cover, and how runs are compared is in STATISTICS.md. Per-event metrics are exact up to \
 32 million gaps (`inter_chunk_latency`) or 2 million values (aiperfd's), and beyond that come from a histogram with four \
 significant digits. With more than a million gaps, the time-weighted metrics distribute decoding evenly from first \
 token to end, as AIPerf does without gaps.";

@@ -132,17 +132,17 @@ impl Lists {
             later.checked_sub(earlier)
         };
         if let Some(waited) = between(seen.kernel, seen.reaped) {
-            lists.receive_overhead.push(waited, &mut self.room.receive_overhead);
+            lists.receive_overhead.push_of(expected.row, waited, &mut self.room.receive_overhead);
         }
         if !seen.is_content {
             return;
         }
         if let Some(gap) = between(chain.kernel, seen.kernel) {
-            lists.kernel_inter_chunk.push(gap, &mut self.room.kernel_inter_chunk);
+            lists.kernel_inter_chunk.push_of(expected.row, gap, &mut self.room.kernel_inter_chunk);
         }
         if let Some(gap) = between(chain.reaped, seen.reaped) {
             let first = lists.inter_chunk.len() as u64;
-            lists.inter_chunk.push(gap, &mut self.room.inter_chunk);
+            lists.inter_chunk.push_of(expected.row, gap, &mut self.room.inter_chunk);
             if !lists.inter_chunk.is_counted() {
                 self.count(expected, first);
             }

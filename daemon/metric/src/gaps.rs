@@ -3,11 +3,14 @@
 use crate::histogram::Counts;
 use crate::stats::{Sample, Stat, Stats};
 use crate::value::{float, whole};
+use statistics::Reason;
 
 /// The values of a list metric, in nanoseconds, in the order of their arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     exact: Vec<f64>,
+    /// How many of them each request has, in their order, with the request's row.
+    requests: Vec<(u32, u32)>,
     counted: Option<Box<Counted>>,
 }
 
@@ -34,6 +37,18 @@ impl Gaps {
     /// The exact values.
     pub(crate) fn exact(&self) -> &[f64] {
         &self.exact
+    }
+
+    /// Adds a value of the request in this row; those of a request are consecutive.
+    pub(crate) fn push_of(&mut self, row: u32, nanoseconds: u64, room: &mut usize) {
+        self.push(nanoseconds, room);
+        if self.counted.is_some() {
+            return;
+        }
+        match self.requests.last_mut() {
+            Some((last, count)) if *last == row => *count += 1,
+            _ => self.requests.push((row, 1)),
+        }
     }
 
     /// Moves the exact values out.
@@ -65,6 +80,7 @@ impl Gaps {
     #[inline(never)]
     fn count(&mut self) {
         let mut counted = Box::new(Counted::new());
+        self.requests = Vec::new();
         for number in self.take() {
             counted.add(whole(number));
         }
@@ -76,7 +92,8 @@ impl Gaps {
         let exact = lists.iter().flat_map(|list| &list.exact);
         let mut counted = lists.iter().filter_map(|list| list.counted.as_deref());
         let Some(first) = counted.next() else {
-            return Sample::new(exact.copied().collect()).stats(factor);
+            let requests = lists.iter().flat_map(|list| &list.requests).map(|(_, count)| *count);
+            return Sample::clustered(exact.copied().collect(), requests.collect()).stats(factor);
         };
         let mut all = first.clone();
         counted.for_each(|counted| all.join(counted));
@@ -86,7 +103,11 @@ impl Gaps {
 
     /// The statistics of this list; its exact values are released.
     pub(crate) fn last_stats(&mut self, factor: f64) -> Stats {
-        if self.is_counted() { Self::stats(&[self], factor) } else { Sample::new(self.take()).stats(factor) }
+        if self.is_counted() {
+            return Self::stats(&[self], factor);
+        }
+        let requests = std::mem::take(&mut self.requests).into_iter().map(|(_, count)| count);
+        Sample::clustered(self.take(), requests.collect()).stats(factor)
     }
 }
 
@@ -124,6 +145,7 @@ impl Counted {
         stats.set(Stat::Std, (self.squares / count - avg * avg).max(0.0).sqrt() * factor);
         stats.set(Stat::Sum, self.sum * factor);
         stats.set_count(self.count);
+        stats.set_unknown(Reason::TooMany);
         stats
     }
 }

@@ -6,6 +6,7 @@ use crate::injected::due;
 use crate::injected::timeline::{Flight, TimelineStats, timeline_stats};
 use crate::metric::{Flags, Injected, Kind, List, Metric};
 use crate::network;
+use crate::rates;
 use crate::registry::METRICS;
 use crate::replay;
 use crate::report::MetricResult;
@@ -14,6 +15,7 @@ use crate::slices::Bin;
 use crate::stats::{Sample, Stat, Stats};
 use crate::totals::{Observed, Totals};
 use crate::value::{Value, float, whole};
+use statistics::{Interval, Needs};
 use std::sync::Mutex;
 
 /// All collected data.
@@ -71,8 +73,7 @@ impl Source<'_> {
         is_last: bool,
     ) -> Results {
         let Self { settings, formulas, rows, lists } = self;
-        let needed =
-            formulas.iter().filter(|formula| TIMELINE_METRICS.contains(&formula.metric.tag)).cloned();
+        let needed = formulas.iter().filter(|formula| is_needed(formula.metric.tag)).cloned();
         let needed = needed.collect::<Vec<_>>();
         let timeline_columns = Columns { settings, formulas: &needed, rows };
         let given = if is_last && group.slices.is_empty() { std::mem::take(formulas) } else { Vec::new() };
@@ -84,6 +85,7 @@ impl Source<'_> {
             let timeline_thread = scope.spawn(|| {
                 let parts = columns.parts(group.places, &work);
                 let timeline = timeline_columns.timeline(group, lists);
+                let rates = timeline_columns.rates(group.places);
                 let slices = group.slices.iter().map(|bin| gap_stats(lists.gather(&bin.places), inter_chunk));
                 let slices = slices.collect::<Vec<_>>();
                 let mut whole = Vec::new();
@@ -93,7 +95,7 @@ impl Source<'_> {
                         whole.extend(stats.count().is_some().then_some((metric.tag, stats)));
                     }
                 }
-                ((timeline, whole, slices), parts)
+                ((timeline, whole, slices, rates), parts)
             });
             let slices =
                 group.slices.iter().map(|bin| columns.tally(&bin.places, Observed::Window(bin.length())));
@@ -105,9 +107,10 @@ impl Source<'_> {
             whole.stats.extend(due);
             (lists, (whole, slices))
         });
-        let (mut timeline, whole_lists, slice_gaps) = lists;
+        let (mut timeline, whole_lists, slice_gaps, rates) = lists;
         let slices_timeline = timeline.split_off(1.min(timeline.len()));
         whole.complete(whole_lists, timeline.first());
+        whole.precise(rates, rates::failures(rows, group.places));
         let slices =
             slices.into_iter().zip(slice_gaps).zip(slices_timeline).map(|((mut tally, gaps), timeline)| {
                 tally.complete(gaps, Some(&timeline));
@@ -172,13 +175,17 @@ impl Columns<'_> {
             |number: Option<f64>| Some(Part { metric, total: Value::new(number?)?, stats: Vec::new() });
         match metric.kind {
             Kind::Record(_) => {
-                let mut sample = Sample::new(column().collect());
+                let sample = Sample::new(column().collect());
                 let total = Value::new(sample.sum()).filter(|_| !sample.is_empty())?;
                 let mut stats = vec![(metric.tag, sample.stats(metric.display_factor()))];
                 if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
                     let adjusted = copy_of(metric, |injected| matches!(injected, Injected::Adjusted(_)));
+                    let failed =
+                        |place: &u32| (!self.rows[*place as usize].scope.valid).then_some(f64::INFINITY);
+                    let value = |place: &u32| formula.column.get(*place as usize).or_else(|| failed(place));
+                    let all = places.iter().filter_map(value).collect::<Vec<_>>();
                     stats.extend(
-                        adjusted.map(|copy| (copy.tag, sample.adjusted(failures, metric.display_factor()))),
+                        adjusted.map(|copy| (copy.tag, sample.adjusted(&all, metric.display_factor()))),
                     );
                 }
                 if let Some(rtt_ms) = self.settings.network_rtt_ms {
@@ -219,6 +226,21 @@ impl Columns<'_> {
         let ended = stats(rows().map(|row| due::between(row.due, row.end)).collect());
         let both = [(due::CREDIT_TO_START.tag, started), (due::EFFECTIVE_LATENCY.tag, ended)];
         both.into_iter().filter(|(_, stats)| stats.count().is_some()).collect()
+    }
+
+    /// How sure the rates of these requests are.
+    fn rates(&self, places: &[u32]) -> Vec<rates::Relative> {
+        let column = |tag: &str| self.formulas.iter().find(|formula| formula.metric.tag == tag);
+        let [input, output, good] = RATE_METRICS.map(column);
+        let number = |of: Option<&Formula>, place: usize| {
+            of.and_then(|formula| formula.column.get(place)).unwrap_or(f64::NAN)
+        };
+        rates::intervals(self.rows, places, |_, place| {
+            let (input, output) = (number(input, place), number(output, place));
+            let total =
+                if input.is_nan() { output } else { input + if output.is_nan() { 0.0 } else { output } };
+            [1.0, output, input, total, number(good, place)]
+        })
     }
 
     fn timeline(&self, group: &Group<'_>, lists: &Lists) -> Vec<TimelineStats> {
@@ -307,6 +329,18 @@ impl Tally {
         }
     }
 
+    /// Gives rates and the share of failures their intervals.
+    fn precise(&mut self, rates: Vec<rates::Relative>, failures: Option<Result<Interval, Needs>>) {
+        for (tag, stats) in &mut self.stats {
+            if let Some((_, interval)) = rates.iter().find(|(rate, _)| rate == tag) {
+                rates::apply(stats, *interval);
+            }
+            if let Some(failures) = failures.filter(|_| *tag == "request_error_rate") {
+                stats.set_interval(failures);
+            }
+        }
+    }
+
     /// Metrics derived from the offsets of a fixed schedule.
     fn replay(&mut self) {
         let offsets = self.stats.iter().find(|(tag, _)| *tag == replay::OFFSET.tag);
@@ -341,8 +375,10 @@ impl Tally {
 
 impl Lists {
     /// The gaps of these requests.
-    fn gather(&self, places: &[u32]) -> Vec<f64> {
-        places.iter().flat_map(|place| self.gaps(*place)).copied().collect()
+    fn gather(&self, places: &[u32]) -> Sample {
+        let gaps = || places.iter().map(|place| self.gaps(*place)).filter(|gaps| !gaps.is_empty());
+        let counts = gaps().map(|gaps| u32::try_from(gaps.len()).unwrap_or(u32::MAX));
+        Sample::clustered(gaps().flatten().copied().collect(), counts.collect())
     }
 }
 
@@ -363,15 +399,22 @@ fn copy_of(metric: &Metric, is_such: fn(Injected) -> bool) -> Option<&'static Me
     })
 }
 
-fn gap_stats(gaps: Vec<f64>, metric: Option<&'static Metric>) -> Option<(&'static str, Stats)> {
+fn gap_stats(gaps: Sample, metric: Option<&'static Metric>) -> Option<(&'static str, Stats)> {
     let metric = metric?;
-    let stats = Sample::new(gaps).stats(metric.display_factor());
+    let stats = gaps.stats(metric.display_factor());
     stats.count().is_some().then_some((metric.tag, stats))
 }
 
 /// The metrics whose per-request values the timeline uses.
 const TIMELINE_METRICS: [&str; 4] =
     ["input_sequence_length", "output_sequence_length", "time_to_first_token", "kernel_time_to_first_token"];
+
+/// Those that rates use: input, output, and whether a request is good.
+const RATE_METRICS: [&str; 3] = ["input_sequence_length", "output_sequence_length", "good_request_count"];
+
+fn is_needed(tag: &str) -> bool {
+    TIMELINE_METRICS.contains(&tag) || RATE_METRICS.contains(&tag)
+}
 
 /// With more gaps than this, decoding is treated as if its tokens were evenly spaced, as AIPerf does without gaps.
 const MOST_TIMELINE_GAPS: usize = 1_000_000;

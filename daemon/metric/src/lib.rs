@@ -6,7 +6,7 @@
 //!               media.rs spec_decode.rs network.rs: also AIPerf's
 //! metric.rs     the type of a metric                case.rs      a request as input of formulas
 //! analysis.rs   rows in, Report out                 events.rs    joins events to requests; gaps.rs their values
-//! group.rs      a phase's results                   stats.rs     NumPy's statistics; confidence.rs intervals
+//! group.rs      a phase's results                   stats.rs     NumPy's statistics, with intervals; rates.rs of rates
 //! server/        the server's own metrics              gpu/    GPU telemetry
 //! live.rs       percentiles during the run          goodput.rs   thresholds
 //! histogram.rs  counts by size of what is not stored
@@ -42,6 +42,7 @@ mod live;
 mod media;
 mod metric;
 mod network;
+mod rates;
 mod registry;
 mod replay;
 mod report;
@@ -66,6 +67,7 @@ pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit
 pub use registry::{METRICS, find};
 pub use report::{ErrorCount, LeftOut, MetricResult, PhaseReport, Report, Slice, Steady};
 pub use settings::{IMPORTED, PROFILING, Settings, WARMUP, Window};
+pub use statistics::{Interval, Method, Needs, Reason, least_sample};
 pub use stats::{Stat, Stats};
 pub use totals::Totals;
 pub use value::{Value, float, float_of, whole};

@@ -1,7 +1,7 @@
 //! Statistics of a sample, as AIPerf (NumPy) computes them: identical to the last bit where the order of operations allows it.
 
-use crate::confidence;
 use crate::value::{Value, float_of, index};
+use statistics::{Assessed, Batches, Estimate, Interval, Method, Needs, Ranks, Reason, least_sample};
 
 /// The exported statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +28,23 @@ pub enum Stat {
 pub struct Stats {
     values: [Option<Value>; Stat::ALL.len()],
     count: Option<u64>,
-    intervals: [Option<(Value, Value)>; Stat::PERCENTILES.len()],
+    /// That of the mean, or of a single value; `None` where it is not a sample's.
+    mean: Option<Result<Interval, Needs>>,
+    /// Those of the percentiles.
+    percentiles: Option<Box<[Result<Interval, Needs>; Stat::PERCENTILES.len()]>>,
 }
 
-/// The values of a metric.
+/// The values of a metric, in the order in which their requests ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     values: Vec<f64>,
     sum: f64,
+    /// How many values each request has; empty if each has one.
+    clusters: Vec<u32>,
 }
+
+/// A sample in batches, with the number of values up to each percentile.
+type Batched = Batches<{ Stat::PERCENTILES.len() }>;
 
 impl Stat {
     /// All, in the order of AIPerf's JSON (`count` precedes `sum` there).
@@ -113,15 +121,19 @@ impl Stats {
         self.count
     }
 
-    /// Whether the sample is large enough for a percentile: see [`confidence::least_sample`].
+    /// Whether the sample is large enough for a percentile: whether that has an interval, for which requests are counted and not
+    /// values, or in a histogram, which has none, whether there are [`least_sample`] values.
     ///
     /// Statistics other than percentiles are always supported.
     #[must_use]
     pub fn supports(&self, stat: Stat) -> bool {
-        let share = Stat::PERCENTILES.iter().find(|(percentile, _)| *percentile == stat);
-        match (share, self.count) {
-            (Some((_, share)), Some(count)) => count >= confidence::least_sample(*share),
-            _ => true,
+        let Some((_, share)) = Stat::PERCENTILES.iter().find(|(percentile, _)| *percentile == stat) else {
+            return true;
+        };
+        match self.precision(stat) {
+            Some(Ok(_)) => true,
+            Some(Err(needs)) if needs.reason != Reason::TooMany => false,
+            _ => self.count.is_none_or(|count| count >= least_sample(*share)),
         }
     }
 
@@ -131,17 +143,44 @@ impl Stats {
         Sample::new(numbers.into_iter().filter(|number| number.is_finite()).collect()).stats(1.0)
     }
 
-    /// The 95 % confidence interval of a statistic: a percentile by order statistics, the mean by Student's t. Absent if the
-    /// sample is too small.
+    /// Like [`Self::of_sample`], of requests with some values each.
+    #[must_use]
+    pub fn of_requests(requests: impl IntoIterator<Item = Vec<f64>>) -> Self {
+        let finite =
+            |request: Vec<f64>| request.into_iter().filter(|number| number.is_finite()).collect::<Vec<_>>();
+        let requests = requests.into_iter().map(finite).filter(|request| !request.is_empty());
+        let requests = requests.collect::<Vec<_>>();
+        let counts = requests.iter().map(|request| u32::try_from(request.len()).unwrap_or(u32::MAX));
+        Sample::clustered(requests.concat(), counts.collect()).stats(1.0)
+    }
+
+    /// The ends of the 95 % confidence interval of a statistic, if it has one.
     #[must_use]
     pub fn interval(&self, stat: Stat) -> Option<(Value, Value)> {
+        let interval = self.precision(stat)?.ok()?;
+        Value::new(interval.low).zip(Value::new(interval.high))
+    }
+
+    /// The 95 % confidence interval of a statistic, or why there is none; `None` for what has no interval by its nature, such as
+    /// a maximum.
+    #[must_use]
+    pub fn precision(&self, stat: Stat) -> Option<Result<Interval, Needs>> {
         if stat == Stat::Avg {
-            let number = |stat| self.get(stat).map(Value::get);
-            let (low, high) = confidence::mean_interval(number(stat)?, number(Stat::Std)?, self.count?)?;
-            return Value::new(low).zip(Value::new(high));
+            return self.mean;
         }
         let place = Stat::PERCENTILES.iter().position(|(percentile, _)| *percentile == stat)?;
-        self.intervals[place]
+        self.percentiles.as_ref().map(|percentiles| percentiles[place])
+    }
+
+    /// Sets the interval of the mean, or of a single value.
+    pub(crate) fn set_interval(&mut self, interval: Result<Interval, Needs>) {
+        self.mean = Some(interval);
+    }
+
+    /// Sets that no statistic has an interval.
+    pub(crate) fn set_unknown(&mut self, reason: Reason) {
+        self.mean = Some(Err(Needs::of(reason)));
+        self.percentiles = Some(Box::new([Err(Needs::of(reason)); Stat::PERCENTILES.len()]));
     }
 
     pub(crate) fn set(&mut self, stat: Stat, number: f64) {
@@ -158,7 +197,13 @@ impl Sample {
     #[must_use]
     pub(crate) fn new(values: Vec<f64>) -> Self {
         let sum = pairwise_sum(&values, |value| value);
-        Self { values, sum }
+        Self { values, sum, clusters: Vec::new() }
+    }
+
+    /// A sample of which requests have so many consecutive values each.
+    #[must_use]
+    pub(crate) fn clustered(values: Vec<f64>, clusters: Vec<u32>) -> Self {
+        Self { clusters, ..Self::new(values) }
     }
 
     /// The sum of the values.
@@ -174,46 +219,92 @@ impl Sample {
     }
 
     /// The statistics, each multiplied by `factor`.
-    pub(crate) fn stats(&mut self, factor: f64) -> Stats {
+    pub(crate) fn stats(&self, factor: f64) -> Stats {
         let mut stats = Stats::default();
         if self.values.is_empty() {
             return stats;
         }
         let count = self.values.len();
-        let order =
-            Order::new(&mut self.values, &Stat::PERCENTILES.map(|(_, share)| wanted(count, share)).concat());
-        for (place, (stat, share)) in Stat::PERCENTILES.into_iter().enumerate() {
-            stats.set(stat, percentile(count, share, |place| order.get(place)) * factor);
-            stats.intervals[place] = confidence::ranks(count, share).and_then(|(low, high)| {
-                Some((Value::new(order.get(low) * factor)?, Value::new(order.get(high) * factor)?))
-            });
+        let selection = Selection::new(&self.values);
+        let order = selection.order(&Stat::PERCENTILES.map(|(_, share)| wanted(count, share)).concat());
+        let percentiles =
+            Stat::PERCENTILES.map(|(_, share)| percentile(count, share, |place| order.get(place)));
+        for ((stat, _), number) in Stat::PERCENTILES.into_iter().zip(percentiles) {
+            stats.set(stat, number * factor);
         }
         let avg = self.sum / float_of(count);
+        let deviation = self.deviation(avg);
         stats.set(Stat::Avg, avg * factor);
         stats.set(Stat::Min, order.get(0) * factor);
         stats.set(Stat::Max, order.get(count - 1) * factor);
-        stats.set(Stat::Std, self.deviation(avg) * factor);
+        stats.set(Stat::Std, deviation * factor);
         stats.set(Stat::Sum, self.sum * factor);
         stats.set_count(count as u64);
+        self.assess(percentiles, deviation, order.get(0), &selection).set(&mut stats, factor);
         stats
     }
 
-    /// The statistics with `failures` infinities added to the sample: nearest ranks, and no mean.
-    pub(crate) fn adjusted(&mut self, failures: usize, factor: f64) -> Stats {
+    /// The statistics of the sample with infinities for failures, given in the order in which requests ended: nearest ranks, and
+    /// no mean.
+    pub(crate) fn adjusted(&self, with_failures: &[f64], factor: f64) -> Stats {
         let mut stats = Stats::default();
         if self.values.is_empty() {
             return stats;
         }
-        let count = self.values.len() + failures;
+        let count = with_failures.len();
         let nearest = |share: f64| index((float_of(count - 1) * share).round_ties_even());
         let places = Stat::PERCENTILES.map(|(_, share)| nearest(share));
-        let order = Order::new(&mut self.values, &[places.as_slice(), &[0]].concat());
-        for ((stat, _), place) in Stat::PERCENTILES.into_iter().zip(places) {
-            stats.set(stat, order.get(place) * factor);
+        let selection = Selection::new(&self.values);
+        let order = selection.order(&[places.as_slice(), &[0, self.values.len() - 1]].concat());
+        let percentiles = places.map(|place| order.get(place));
+        for ((stat, _), number) in Stat::PERCENTILES.into_iter().zip(percentiles) {
+            stats.set(stat, number * factor);
         }
         stats.set(Stat::Min, order.get(0) * factor);
         stats.set_count(count as u64);
+        // How requests depend on each other needs numbers: a failure is slower than the slowest success.
+        let slower = order.get(self.values.len() - 1) * 2.0 + 1.0;
+        let mut batches = Batched::new(count, percentiles);
+        with_failures.iter().for_each(|value| batches.value(value.min(slower)));
+        let assessed = batches.assess(0.0);
+        let precision =
+            Precision { mean: Err(Needs::of(Reason::Failures)), percentiles: ranked(&assessed, &selection) };
+        precision.set(&mut stats, factor);
         stats
+    }
+
+    /// How sure the statistics are.
+    fn assess(
+        &self,
+        percentiles: [f64; Stat::PERCENTILES.len()],
+        deviation: f64,
+        least: f64,
+        selection: &Selection<'_>,
+    ) -> Precision {
+        let batches = self.batches(percentiles);
+        let assessed = batches.assess(deviation * deviation);
+        let method = if self.clusters.is_empty() { Method::Mean } else { Method::Ratio };
+        // What is never negative has no negative mean.
+        let Estimate { interval: mean, .. } =
+            assessed.mean(method, if least >= 0.0 { 0.0 } else { f64::NEG_INFINITY });
+        let percentiles = ranked(&assessed, selection);
+        Precision { mean, percentiles }
+    }
+
+    fn batches(&self, percentiles: [f64; Stat::PERCENTILES.len()]) -> Batched {
+        if self.clusters.is_empty() {
+            let mut batches = Batched::new(self.values.len(), percentiles);
+            self.values.iter().for_each(|value| batches.value(*value));
+            return batches;
+        }
+        let mut batches = Batched::new(self.clusters.len(), percentiles);
+        let mut rest = self.values.as_slice();
+        for count in &self.clusters {
+            let (request, others) = rest.split_at((*count as usize).min(rest.len()));
+            batches.values(request);
+            rest = others;
+        }
+        batches
     }
 
     fn deviation(&self, avg: f64) -> f64 {
@@ -222,11 +313,43 @@ impl Sample {
     }
 }
 
-/// The indices in the sorted sample that a percentile and its interval need.
-fn wanted(count: usize, share: f64) -> Vec<usize> {
+/// The intervals of the percentiles; beyond the sample are failures.
+fn ranked<const P: usize>(
+    assessed: &Assessed<'_, P>,
+    selection: &Selection<'_>,
+) -> [Result<Interval, Needs>; Stat::PERCENTILES.len()] {
+    let mut places = 0..;
+    let ranks = Stat::PERCENTILES.map(|(_, share)| assessed.ranks(places.next().unwrap_or(0), share));
+    let needed = ranks.iter().flatten().flat_map(Ranks::places);
+    let order = selection.order(&needed.filter_map(|place| usize::try_from(place).ok()).collect::<Vec<_>>());
+    ranks.map(|ranks| ranks?.interval(|place| order.get(place)))
+}
+
+/// How sure the statistics of a sample are.
+#[derive(Debug)]
+struct Precision {
+    mean: Result<Interval, Needs>,
+    percentiles: [Result<Interval, Needs>; Stat::PERCENTILES.len()],
+}
+
+impl Precision {
+    fn set(self, stats: &mut Stats, factor: f64) {
+        let shown = |interval: Result<Interval, Needs>| {
+            interval.map(|interval| Interval {
+                low: interval.low * factor,
+                high: interval.high * factor,
+                ..interval
+            })
+        };
+        stats.set_interval(shown(self.mean));
+        stats.percentiles = Some(Box::new(self.percentiles.map(shown)));
+    }
+}
+
+/// The indices in the sorted sample that a percentile needs.
+fn wanted(count: usize, share: f64) -> [usize; 4] {
     let below = index(float_of(count - 1) * share);
-    let (low, high) = confidence::ranks(count, share).unwrap_or((0, count - 1));
-    vec![0, below, (below + 1).min(count - 1), low, high, count - 1]
+    [0, below, (below + 1).min(count - 1), count - 1]
 }
 
 /// The percentile by linear interpolation at index `share * (n - 1)`.
@@ -245,37 +368,64 @@ struct Order {
     known: Vec<(usize, f64)>,
 }
 
-impl Order {
-    /// A small sample is sorted; for a large one, only the buckets (by the values' upper bits) that contain a needed index.
-    fn new(values: &mut [f64], places: &[usize]) -> Self {
+/// A sample of which elements of the sorted order are looked up.
+#[derive(Debug)]
+enum Selection<'a> {
+    /// A small one, sorted.
+    Few(Vec<f64>),
+    /// A large one, with the number of values in each bucket by their upper bits.
+    Many(&'a [f64], Vec<u32>),
+}
+
+impl<'a> Selection<'a> {
+    fn new(values: &'a [f64]) -> Self {
         if values.len() <= FEW {
-            values.sort_unstable_by_key(|value| ordered(*value));
-            let known = places.iter().filter_map(|place| Some((*place, *values.get(*place)?)));
-            return Self { known: known.collect() }.by_place();
+            let mut sorted = values.to_vec();
+            sorted.sort_unstable_by_key(|value| ordered(*value));
+            return Self::Few(sorted);
         }
-        let mut counts = vec![0_usize; 1 << BUCKET_BITS];
-        for value in &*values {
+        let mut counts = vec![0_u32; 1 << BUCKET_BITS];
+        for value in values {
             counts[bucket(*value)] += 1;
         }
+        Self::Many(values, counts)
+    }
+
+    /// The elements at these indices; of a large sample, only the buckets that contain one are sorted.
+    fn order(&self, places: &[usize]) -> Order {
+        match self {
+            Self::Few(sorted) => {
+                let known = places.iter().filter_map(|place| Some((*place, *sorted.get(*place)?)));
+                Order { known: known.collect() }.by_place()
+            }
+            Self::Many(values, counts) => Order::of_many(values, counts, places),
+        }
+    }
+}
+
+impl Order {
+    fn of_many(values: &[f64], counts: &[u32], places: &[usize]) -> Self {
         let mut places = places.iter().copied().filter(|place| *place < values.len()).collect::<Vec<_>>();
         places.sort_unstable();
         places.dedup();
-        let mut inside = vec![None; 1 << BUCKET_BITS];
+        // One byte a bucket, so that the table stays in the cache: places are fewer than 255.
+        let mut inside = vec![0_u8; 1 << BUCKET_BITS];
         let mut held = Vec::<(usize, Vec<f64>)>::new();
         let (mut below, mut at) = (0, 0);
         for place in &places {
-            while below + counts[at] <= *place {
-                below += counts[at];
+            while below + counts[at] as usize <= *place {
+                below += counts[at] as usize;
                 at += 1;
             }
-            inside[at].get_or_insert_with(|| {
-                held.push((below, Vec::with_capacity(counts[at])));
-                held.len() - 1
-            });
+            if inside[at] == 0 {
+                held.push((below, Vec::with_capacity(counts[at] as usize)));
+                inside[at] = u8::try_from(held.len()).unwrap_or(u8::MAX);
+            }
         }
-        for value in &*values {
-            if let Some(of) = inside[bucket(*value)] {
-                held[of].1.push(*value);
+        for value in values {
+            let of = inside[bucket(*value)];
+            if of > 0 {
+                held[usize::from(of) - 1].1.push(*value);
             }
         }
         let mut known = Vec::with_capacity(places.len());
@@ -364,11 +514,11 @@ mod tests {
     fn large_samples_have_the_order_of_small_ones() {
         for spread in [1_000_003_u32, 7, 1] {
             let value = |place: u32| f64::from(place.wrapping_mul(7919) % spread) - 3.0;
-            let mut values = (0..100_000).map(value).collect::<Vec<_>>();
+            let values = (0..100_000).map(value).collect::<Vec<_>>();
             let mut sorted = values.clone();
             sorted.sort_unstable_by(f64::total_cmp);
             let places = [0, 1, 49_999, 50_000, 98_999, 99_999];
-            let order = Order::new(&mut values, &places);
+            let order = Selection::new(&values).order(&places);
             for place in places {
                 assert_eq!(order.get(place).to_bits(), sorted[place].to_bits(), "place {place} of {spread}");
             }
@@ -381,14 +531,40 @@ mod tests {
         check(&values, Stat::Sum, 4_999_950_000.0);
     }
 
+    /// Numbers from 0 on in an order without dependence.
+    fn shuffled(count: u32) -> Vec<f64> {
+        let mut values = (0..count).map(f64::from).collect::<Vec<_>>();
+        let mut state = 1_u64;
+        for last in (1..values.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            values.swap(last, usize::try_from(state >> 33).unwrap() % (last + 1));
+        }
+        values
+    }
+
     #[test]
     fn small_samples_support_no_high_percentile() {
-        let stats = |count: u32| Sample::new((0..count).map(f64::from).collect()).stats(1.0);
+        let stats = |count: u32| Sample::new(shuffled(count)).stats(1.0);
         assert!(!stats(661).supports(Stat::P99), "one too few");
         assert!(stats(662).supports(Stat::P99), "just enough");
         assert!(stats(3).supports(Stat::Max), "the greatest is what it is");
-        let (low, high) = stats(1000).interval(Stat::P50).unwrap();
-        assert!(low.get() < 499.5 && high.get() > 499.5, "the interval holds the median");
+        for count in [1000, 100_000] {
+            let middle = f64::from(count) / 2.0;
+            let (low, high) = stats(count).interval(Stat::P50).unwrap();
+            assert!(low.get() < middle && high.get() > middle, "the interval holds the median");
+        }
         assert_eq!(stats(10).interval(Stat::P99), None, "ten numbers do not bound the 99th percentile");
+    }
+
+    #[test]
+    fn values_of_one_request_count_as_one() {
+        let values = shuffled(662 * 4);
+        let of = |requests: u32, each: u32| {
+            let count = usize::try_from(requests * each).unwrap();
+            let clusters = vec![each; usize::try_from(requests).unwrap()];
+            Sample::clustered(values[..count].to_vec(), clusters).stats(1.0)
+        };
+        assert!(!of(661, 4).supports(Stat::P99), "2644 values of 661 requests");
+        assert!(of(662, 4).supports(Stat::P99), "of one more");
     }
 }

@@ -1,9 +1,11 @@
 //! Builds the full report: both views, intervals, phases, errors, server metrics, AIPerf's tables, and the verdict.
 
 use super::latencies::{LATENCIES, LATENCY_STATS, Latency, from_server, of_histogram};
-use super::{Cell, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label};
+use super::{
+    Cell, Column, Document, Failures, Figures, Note, Section, Side, Table, Topic, gpus, head, label,
+};
 use crate::artifacts::Artifacts;
-use crate::{steady as steady_state, summary};
+use crate::steady as steady_state;
 use metric::server::Twin;
 use metric::{Group, LeftOut, MetricResult, PhaseReport, Report, Stat};
 use record::{Run, Streamed};
@@ -79,19 +81,22 @@ fn table_of_views(title: &str, stats: &[Stat]) -> Table {
     Table::new(title, &columns.collect::<Vec<_>>())
 }
 
-/// The confidence intervals of the first table's metrics.
+/// The confidence intervals of the first table's metrics, and of how many independent requests they are worth.
 fn intervals(title: &str, results: &[MetricResult]) -> Table {
     let mut table = table_of_views(title, &INTERVAL_STATS);
-    for Latency { label, client, kernel, .. } in LATENCIES {
-        for (view, tag) in [("client", client), ("kernel", kernel)] {
-            let Some(result) = results.iter().find(|result| result.metric.tag == *tag) else { continue };
-            let cells = INTERVAL_STATS
-                .map(|stat| summary::interval(result, stat).map(|[low, high]| Cell::Interval(low, high)));
-            if cells.iter().any(Option::is_some) {
-                let cells = cells.map(|cell| cell.unwrap_or_else(|| Cell::text(TOO_FEW)));
-                table.row([*label, view].map(Cell::text).into_iter().chain(cells));
-            }
-        }
+    table.columns.push(Column { name: "n_eff".to_owned(), side: Side::Right });
+    let latencies = LATENCIES.iter().flat_map(|Latency { label, client, kernel, .. }| {
+        [("client", *client), ("kernel", *kernel)].map(|(view, tag)| (Some(*label), view, tag))
+    });
+    let rates = RATES.iter().chain(["request_error_rate"].iter()).map(|tag| (None, "", *tag));
+    for (name, view, tag) in latencies.chain(rates) {
+        let Some(result) = results.iter().find(|result| result.metric.tag == tag) else { continue };
+        let known = INTERVAL_STATS.map(|stat| result.stats.precision(stat));
+        let Some(first) = known.iter().flatten().find_map(|precision| precision.ok()) else { continue };
+        let name = name.map_or_else(|| label(result), Cell::text);
+        let cells = known.map(|precision| precision.map_or_else(|| Cell::text(""), Cell::interval));
+        let effective = Cell::Count(metric::whole(f64::from(first.effective).round()));
+        table.row([name, Cell::text(view)].into_iter().chain(cells).chain([effective]));
     }
     table
 }
@@ -107,8 +112,7 @@ fn phase_intervals(report: &Report) -> Table {
             let Some(result) = phase.results.iter().find(|result| result.metric.tag == *tag) else {
                 return Cell::Absent;
             };
-            summary::interval(result, *stat)
-                .map_or_else(|| Cell::text(TOO_FEW), |[low, high]| Cell::Interval(low, high))
+            result.stats.precision(*stat).map_or(Cell::Absent, Cell::interval)
         };
         let cells = percentiles().map(cell).collect::<Vec<_>>();
         if cells.iter().any(|cell| matches!(cell, Cell::Interval(..))) {
@@ -246,9 +250,6 @@ const STATS: [Stat; 7] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90,
 const MOST_ACCEPTED: u32 = 8;
 
 const INTERVAL_STATS: [Stat; 4] = [Stat::Avg, Stat::P50, Stat::P90, Stat::P99];
-
-/// Shown instead of an interval.
-const TOO_FEW: &str = "too few";
 
 const SERVER_STATS: [Stat; 6] = [Stat::Avg, Stat::Min, Stat::Max, Stat::P99, Stat::P90, Stat::P50];
 

@@ -18,7 +18,7 @@ pub use full::full;
 pub use overview::overview;
 
 use crate::artifacts::Artifacts;
-use metric::{ErrorCount, MetricResult, Report, Stat};
+use metric::{ErrorCount, Interval, MetricResult, Needs, Reason, Report, Stat};
 use record::{Run, Verdict};
 
 /// A report.
@@ -108,6 +108,10 @@ pub enum Cell {
     Percent(f64),
     /// The two ends of a confidence interval.
     Interval(f64, f64),
+    /// A change in percent, with its sign.
+    Change(f64),
+    /// A change in the metric's unit, with its sign.
+    Shift(f64),
     /// There is no value.
     Absent,
 }
@@ -176,6 +180,8 @@ pub enum Topic {
     Stream,
     /// Numbers of [`Certainty::TooFewSamples`].
     TooFewSamples,
+    /// What a comparison's answers mean.
+    Comparison,
 }
 
 impl Failures {
@@ -215,6 +221,23 @@ impl Cell {
     /// An exact number, if there is one.
     fn number(value: Option<f64>) -> Self {
         value.map_or(Self::Absent, |value| Self::Number(Number { value, certainty: Certainty::Exact }))
+    }
+
+    /// The ends of an interval, or what it would need.
+    fn interval(precision: Result<Interval, Needs>) -> Self {
+        match precision {
+            Ok(Interval { low, high, .. }) => Self::Interval(low, high),
+            Err(Needs { reason: Reason::Dependent, more_requests: Some(more) }) => {
+                Self::Text(format!("dependent: needs {more} more"))
+            }
+            Err(Needs { reason: Reason::TooFew, more_requests: Some(more) }) => {
+                Self::Text(format!("too few: needs {more} more"))
+            }
+            Err(Needs { reason: Reason::Dependent, .. }) => Self::text("dependent"),
+            Err(Needs { reason: Reason::TooFew, .. }) => Self::text("too few"),
+            Err(Needs { reason: Reason::TooMany, .. }) => Self::text("too many"),
+            Err(Needs { reason: Reason::NoSample | Reason::Failures, .. }) => Self::text("unknown"),
+        }
     }
 
     /// A statistic of a metric.

@@ -1,0 +1,153 @@
+//! A sample in time order, summed up in batches of as many requests each: what is done once for each value of a report.
+//!
+//! Up to 1024 requests are a batch each, so nothing is lost; of a million requests a batch has a thousand. All that is
+//! estimated later costs as much for a million as for a thousand.
+
+use crate::number::float_of;
+use crate::series::Of;
+
+/// A sample in time order, in batches, with the number of values up to each of `P` thresholds.
+///
+/// A request may have one value or many (its gaps): the unit that is independent is never smaller than the request.
+#[derive(Clone, Debug)]
+pub struct Batches<const P: usize> {
+    thresholds: [f64; P],
+    /// Requests of a full batch.
+    length: usize,
+    /// Requests of the last batch.
+    filled: usize,
+    requests: usize,
+    batches: Vec<Batch<P>>,
+}
+
+/// Some consecutive requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch<const P: usize> {
+    /// Values, or whatever else a ratio is divided by.
+    pub(crate) size: f64,
+    pub(crate) sum: f64,
+    pub(crate) upto: [u32; P],
+}
+
+impl<const P: usize> Batches<P> {
+    /// No batches yet, of at most this many requests.
+    #[must_use]
+    pub fn new(requests: usize, thresholds: [f64; P]) -> Self {
+        let length = requests.div_ceil(MOST_BATCHES).max(1);
+        let batches = Vec::with_capacity(requests.div_ceil(length));
+        Self { thresholds, length, filled: length, requests: 0, batches }
+    }
+
+    /// Adds the next request, which has one value.
+    #[inline]
+    pub fn value(&mut self, value: f64) {
+        let thresholds = self.thresholds;
+        let batch = self.next();
+        batch.add(value, &thresholds);
+    }
+
+    /// Adds the next request, with all its values; one without any adds nothing.
+    #[inline]
+    pub fn values(&mut self, values: &[f64]) {
+        if values.is_empty() {
+            return;
+        }
+        let thresholds = self.thresholds;
+        let batch = self.next();
+        for value in values {
+            batch.add(*value, &thresholds);
+        }
+    }
+
+    /// Adds the next request as parts of a ratio: what is divided, and by what.
+    #[inline]
+    pub fn ratio(&mut self, divided: f64, by: f64) {
+        let batch = self.next();
+        batch.sum += divided;
+        batch.size += by;
+    }
+
+    /// Requests added.
+    #[must_use]
+    pub const fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// The batches that have all their requests. A last one that has fewer is left out of the variance, not of the estimate.
+    pub(crate) fn full(&self) -> &[Batch<P>] {
+        let full = if self.filled == self.length { self.batches.len() } else { self.batches.len() - 1 };
+        &self.batches[..full]
+    }
+
+    /// What a batch is of.
+    pub(crate) const fn of(&self) -> Of {
+        if self.length == 1 { Of::Requests } else { Of::Batches }
+    }
+
+    /// What all requests have together.
+    pub(crate) fn whole(&self) -> Batch<P> {
+        let mut whole = Batch { size: 0.0, sum: 0.0, upto: [0; P] };
+        for batch in &self.batches {
+            whole.size += batch.size;
+            whole.sum += batch.sum;
+            for (all, upto) in whole.upto.iter_mut().zip(batch.upto) {
+                *all = all.saturating_add(upto);
+            }
+        }
+        whole
+    }
+
+    /// The share of requests in full batches.
+    pub(crate) fn covered(&self) -> f64 {
+        float_of(self.full().len() * self.length) / float_of(self.requests.max(1))
+    }
+
+    #[inline]
+    fn next(&mut self) -> &mut Batch<P> {
+        if self.filled == self.length {
+            self.batches.push(Batch { size: 0.0, sum: 0.0, upto: [0; P] });
+            self.filled = 0;
+        }
+        self.filled += 1;
+        self.requests += 1;
+        let last = self.batches.len() - 1;
+        &mut self.batches[last]
+    }
+}
+
+impl<const P: usize> Batch<P> {
+    #[inline]
+    fn add(&mut self, value: f64, thresholds: &[f64; P]) {
+        self.size += 1.0;
+        self.sum += value;
+        for (upto, threshold) in self.upto.iter_mut().zip(thresholds) {
+            *upto += u32::from(value <= *threshold);
+        }
+    }
+}
+
+/// Enough to see dependence in, few enough to cost nothing.
+const MOST_BATCHES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_sample_has_as_many_batches_as_a_small_one() {
+        let mut batches = Batches::new(2500, [9.5]);
+        (0..2500_u16).for_each(|at| batches.value(f64::from(at % 10)));
+        assert_eq!((batches.full().len(), batches.requests()), (833, 2500), "three each, and one left");
+        let whole = batches.whole();
+        assert!((whole.size - 2500.0).abs() < 1e-9 && (whole.sum - 11_250.0).abs() < 1e-9, "{whole:?}");
+        assert_eq!(whole.upto, [2500], "all are below the threshold");
+    }
+
+    #[test]
+    fn requests_of_many_values_stay_whole() {
+        let mut batches = Batches::new(3, [1.0]);
+        [&[1.0, 2.0][..], &[], &[3.0]].iter().for_each(|values| batches.values(values));
+        assert_eq!((batches.requests(), batches.full().len()), (2, 2), "one had no value");
+        assert_eq!(batches.full()[0].upto, [1], "one of its two");
+    }
+}
