@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(counts, (7, 389, 4), "the burst until four have ended, and the last four");
         assert_eq!(
             (steady.in_flight, steady.slice.in_flight),
-            (4, 393),
+            (4, 392),
             "with those that have started before"
         );
     }
