@@ -245,10 +245,7 @@ impl Sweep {
     ///
     /// # Errors
     /// When a path leads to nothing in this configuration.
-    pub fn variations(
-        &self,
-        file: &Map<String, Value>,
-    ) -> Result<Vec<(Map<String, Value>, Variation)>, Refused> {
+    pub fn variations(&self, file: &Map<String, Value>) -> Result<Vec<Varied>, Refused> {
         let mut base = file.clone();
         base.remove("sweep");
         match self {
@@ -282,13 +279,13 @@ impl Sweep {
     }
 }
 
+/// A configuration, and what it varies.
+pub type Varied = (Map<String, Value>, Variation);
+
 /// Values by path, and a label.
 type Point = (Map<String, Value>, String);
 
-fn set_all(
-    base: &Map<String, Value>,
-    points: Vec<Point>,
-) -> Result<Vec<(Map<String, Value>, Variation)>, Refused> {
+fn set_all(base: &Map<String, Value>, points: Vec<Point>) -> Result<Vec<Varied>, Refused> {
     let made = points.into_iter().enumerate().map(|(index, (values, label))| {
         let mut file = base.clone();
         for (path, value) in &values {
@@ -410,7 +407,7 @@ impl Scenarios {
         Ok(())
     }
 
-    fn variations(&self, base: &Map<String, Value>) -> Vec<(Map<String, Value>, Variation)> {
+    fn variations(&self, base: &Map<String, Value>) -> Vec<Varied> {
         let made = self.runs.iter().enumerate().map(|(index, run)| {
             let parts = [("variables", &run.variables), ("benchmark", &run.benchmark)];
             let mut over = Map::new();
