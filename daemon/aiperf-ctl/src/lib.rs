@@ -142,3 +142,5 @@ pub(crate) const BAD_INPUT: u8 = 2;
 pub(crate) const VERDICT: u8 = 3;
 /// A condition of `--fail-if` holds.
 pub(crate) const GATE: u8 = 4;
+/// The data can't tell whether a condition of `--fail-if` holds.
+pub(crate) const UNSURE: u8 = 5;

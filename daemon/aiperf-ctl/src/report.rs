@@ -290,15 +290,7 @@ impl Reported {
 
     /// Prints the console report, with colors only on a terminal.
     pub(crate) fn print(&self, console: ConsoleArg) -> Result<()> {
-        let terminal = std::io::stdout().is_terminal();
-        let colour =
-            if terminal && std::env::var_os("NO_COLOR").is_none() { Colour::Ansi } else { Colour::Plain };
-        let width =
-            rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
-        let width = match console {
-            ConsoleArg::Full if width < CONSOLE_WIDTH_MIN => CONSOLE_WIDTH,
-            _ => width,
-        };
+        let (width, colour) = terminal(console);
         print_result(&self.shown(console, width, colour)?);
         Ok(())
     }
@@ -373,6 +365,18 @@ impl Reported {
             gpus: self.gpus.as_ref(),
             foreign: self.foreign.as_ref(),
         }
+    }
+}
+
+/// The width of the terminal, or that of the files without one, and whether it has colors.
+pub(crate) fn terminal(console: ConsoleArg) -> (usize, Colour) {
+    let terminal = std::io::stdout().is_terminal();
+    let colour =
+        if terminal && std::env::var_os("NO_COLOR").is_none() { Colour::Ansi } else { Colour::Plain };
+    let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    match console {
+        ConsoleArg::Full if width < CONSOLE_WIDTH_MIN => (CONSOLE_WIDTH, colour),
+        _ => (width, colour),
     }
 }
 

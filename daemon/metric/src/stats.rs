@@ -143,6 +143,17 @@ impl Stats {
         Sample::new(numbers.into_iter().filter(|number| number.is_finite()).collect()).stats(1.0)
     }
 
+    /// Like [`Self::of_sample`], of requests with some values each.
+    #[must_use]
+    pub fn of_requests(requests: impl IntoIterator<Item = Vec<f64>>) -> Self {
+        let finite =
+            |request: Vec<f64>| request.into_iter().filter(|number| number.is_finite()).collect::<Vec<_>>();
+        let requests = requests.into_iter().map(finite).filter(|request| !request.is_empty());
+        let requests = requests.collect::<Vec<_>>();
+        let counts = requests.iter().map(|request| u32::try_from(request.len()).unwrap_or(u32::MAX));
+        Sample::clustered(requests.concat(), counts.collect()).stats(1.0)
+    }
+
     /// The ends of the 95 % confidence interval of a statistic, if it has one.
     #[must_use]
     pub fn interval(&self, stat: Stat) -> Option<(Value, Value)> {

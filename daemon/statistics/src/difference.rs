@@ -97,6 +97,18 @@ impl Difference {
         Self { value, low, high, probability, error, freedom: f64::MAX }
     }
 
+    /// The difference in another unit.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            value: self.value * factor,
+            low: self.low * factor,
+            high: self.high * factor,
+            error: self.error * factor,
+            ..self
+        }
+    }
+
     /// The one of two estimates of a difference that is less certain of it.
     #[must_use]
     pub(crate) fn less_certain(self, other: Self) -> Self {

@@ -32,7 +32,7 @@ mod watch;
 mod words;
 
 pub(crate) use alias::AliasArgs;
-pub(crate) use compare::{CompareArgs, CompareFormat};
+pub(crate) use compare::{CompareArgs, CompareFormat, Unsure};
 pub(crate) use completion::{InstallCompletionArgs, ShellArg, ShellArgs};
 pub(crate) use docs::without_hidden;
 pub use docs::{command, markdown};

@@ -1,14 +1,15 @@
-//! The figures of one run by tag and statistic, each with its confidence interval where known.
+//! The figures of one run by tag and statistic, each with how sure it is where known.
 
-use metric::{MetricResult, Stat, Value, confidence, find};
+use metric::{Interval, Kind, Metric, MetricResult, Needs, Reason, Stat, Unit, Value, confidence, find};
 use std::collections::BTreeMap;
 
-/// A number with its 95 % confidence interval.
+/// A number of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Figure {
     /// The number.
     pub(crate) value: f64,
-    pub(super) interval: Option<(f64, f64)>,
+    /// Its 95 % confidence interval or why it has none; `None` for what is a fact of the run, such as a count or a maximum.
+    pub(super) precision: Option<Result<Interval, Needs>>,
 }
 
 /// One run.
@@ -29,23 +30,33 @@ impl Figures {
         Self { label, tool, verdict: None, figures: BTreeMap::new() }
     }
 
-    /// The figures of a report, whose records give every interval.
+    /// The figures of a report, whose records show how sure they are.
     pub(crate) fn of_report(label: String, results: &[MetricResult]) -> Self {
         let mut figures = Self::new(label, "records");
-        for result in results {
+        for MetricResult { metric, stats } in results {
             for stat in Stat::ALL {
-                let interval = result.stats.interval(stat).map(|(low, high)| (low.get(), high.get()));
-                let value = result.stats.get(stat).map(Value::get);
-                figures.put(result.metric.tag, stat, value, interval);
+                if let Some(value) = stats.get(stat).map(Value::get) {
+                    let figure = Figure { value, precision: stats.precision(stat) };
+                    figures.figures.insert((metric.tag, stat.name()), figure);
+                }
             }
         }
         figures
     }
 
-    /// Adds a figure under one of our tags; unknown tags and non-numbers are ignored.
-    pub(crate) fn put(&mut self, tag: &str, stat: Stat, value: Option<f64>, interval: Option<(f64, f64)>) {
+    /// Adds a figure under one of our tags; unknown tags and non-numbers are ignored. Without an interval, it is not known how
+    /// sure it is.
+    pub(crate) fn put(
+        &mut self,
+        tag: &str,
+        stat: Stat,
+        value: Option<f64>,
+        precision: Option<Result<Interval, Needs>>,
+    ) {
         if let Some((metric, value)) = find(tag).zip(value.filter(|value| value.is_finite())) {
-            self.figures.insert((metric.tag, stat.name()), Figure { value, interval });
+            let unknown = || is_estimate(metric, stat).then_some(Err(Needs::of(Reason::NoSample)));
+            let precision = precision.or_else(unknown);
+            self.figures.insert((metric.tag, stat.name()), Figure { value, precision });
         }
     }
 
@@ -76,10 +87,10 @@ impl Figures {
         deviation: Option<f64>,
         count: Option<u64>,
     ) {
-        let interval = mean.zip(deviation).zip(count);
-        let interval =
-            interval.and_then(|((mean, deviation), count)| confidence::mean_interval(mean, deviation, count));
-        self.put(tag, Stat::Avg, mean, interval);
+        let known = mean.zip(deviation).zip(count);
+        let precision =
+            known.map(|((mean, deviation), count)| confidence::mean_interval(mean, deviation, count));
+        self.put(tag, Stat::Avg, mean, precision);
         self.put(tag, Stat::Std, deviation, None);
     }
 
@@ -87,4 +98,12 @@ impl Figures {
     pub(crate) fn get(&self, tag: &str, stat: &str) -> Option<Figure> {
         self.figures.iter().find(|((of, at), _)| *of == tag && *at == stat).map(|(_, figure)| *figure)
     }
+}
+
+/// Whether another run of the same load would have given another number: a statistic of requests, or a rate.
+fn is_estimate(metric: &Metric, stat: Stat) -> bool {
+    let is_rate =
+        || matches!(metric.unit, Unit::RequestsPerSecond | Unit::TokensPerSecond) && stat == Stat::Avg;
+    let is_central = stat == Stat::Avg || Stat::PERCENTILES.iter().any(|(percentile, _)| *percentile == stat);
+    is_central && (matches!(metric.kind, Kind::Record(_) | Kind::List(_)) || is_rate())
 }

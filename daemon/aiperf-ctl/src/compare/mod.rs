@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! summary.rs   AIPerf's JSON ─┐
-//! vllm.rs      vLLM's JSON ───┼──▶ figures.rs: by tag and statistic ──▶ noise.rs ──▶ table.rs
-//! guidellm.rs  GuideLLM's ────┤                                    └──▶ gate.rs: --fail-if
+//! vllm.rs      vLLM's JSON ───┼──▶ figures.rs: a run ──▶ side.rs: one run or several ──▶ rows.rs: judged ──▶ table.rs
+//! guidellm.rs  GuideLLM's ────┤                                                     └──▶ gate.rs: --fail-if
 //! report       our records ───┘
 //! ```
 //!
@@ -12,50 +12,114 @@
 mod figures;
 mod gate;
 mod guidellm;
-mod noise;
+mod rows;
+mod side;
 mod summary;
 mod table;
 mod vllm;
 
-use crate::GATE;
-use crate::args::{CompareArgs, CompareFormat, ConsoleArg};
+use crate::args::{CompareArgs, CompareFormat, ConsoleArg, Unsure};
 use crate::memory;
 use crate::plan::Refusal;
 use crate::report;
 use crate::terminal::{print_result, print_warning};
+use crate::{GATE, UNSURE};
 use anyhow::{Context, Result};
+use export::console;
 pub(crate) use figures::Figures;
-use gate::Gate;
+use gate::{Condition, Outcome};
+use rows::Assumed;
 use serde_json::Value;
-use std::path::Path;
+use side::Side;
+use statistics::Gate;
+use std::path::{Path, PathBuf};
 use store::source;
 
-/// Compares the runs; returns the exit status.
+/// Compares the sides; returns the exit status.
 pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
     memory::limit();
-    let gates = args.fail_if.iter().map(|text| Gate::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let runs = args.runs.iter().map(|path| read(path, args.tokenizer.as_deref()));
-    let runs = runs.collect::<Result<Vec<_>>>()?;
+    let conditions = args.fail_if.iter().map(|text| Condition::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let sides = args.runs.iter().map(|path| side(path, args.tokenizer.as_deref()));
+    let sides = sides.collect::<Result<Vec<_>>>()?;
     let wanted = |tag: &str, stat: &str| {
         let named = |name: &String| *name == tag || name.split_once('.') == Some((tag, stat));
         match args.console {
             _ if !args.metrics.is_empty() => args.metrics.iter().any(named),
-            ConsoleArg::Summary if args.format == CompareFormat::Table => table::is_on_screen(tag, stat),
-            _ => table::is_usual(tag, stat),
+            ConsoleArg::Summary if args.format == CompareFormat::Table => rows::is_on_screen(tag, stat),
+            _ => rows::is_usual(tag, stat),
         }
     };
+    let assumed = Assumed { relevant: args.relevant_shift / 100.0, variation: args.run_variation / 100.0 };
+    let rows = rows::rows(&sides, assumed, wanted);
     print_result(&match args.format {
-        CompareFormat::Table => table::draw(&runs, wanted),
-        CompareFormat::Json => format!("{:#}\n", table::json(&runs, wanted)),
+        CompareFormat::Table => {
+            let (width, colour) = report::terminal(ConsoleArg::Full);
+            console::sections(&table::sections(&sides, &rows, assumed), width, colour)
+        }
+        CompareFormat::Json => format!("{:#}\n", table::json(&sides, &rows, assumed)),
     });
-    let mut failed = false;
-    for gate in &gates {
-        for verdict in gate.judge(&runs)? {
-            failed = true;
-            print_warning(&verdict);
+    let mut worst = 0;
+    for condition in &conditions {
+        for outcome in condition.judge(&sides, assumed.variation)? {
+            worst = worst_of(worst, status_of(&outcome, args.fail_if_unsure));
+            if !outcome.text.is_empty() {
+                print_warning(&outcome.text);
+            }
         }
     }
-    Ok(if failed { GATE } else { 0 })
+    Ok(worst)
+}
+
+/// The exit status of an outcome.
+fn status_of(outcome: &Outcome, unsure: Unsure) -> u8 {
+    match (outcome.gate, unsure) {
+        (Gate::Holds, _) | (Gate::CantTell, Unsure::Fail) => GATE,
+        (Gate::HoldsNot, _) | (Gate::CantTell, Unsure::Pass) => 0,
+        (Gate::CantTell, Unsure::Value) => {
+            if outcome.by_value {
+                GATE
+            } else {
+                0
+            }
+        }
+        (Gate::CantTell, Unsure::Status) => UNSURE,
+    }
+}
+
+/// A failure is worse than what can't be decided, and that than nothing.
+const fn worst_of(first: u8, second: u8) -> u8 {
+    match (first, second) {
+        (GATE, _) | (_, GATE) => GATE,
+        (UNSURE, _) | (_, UNSURE) => UNSURE,
+        _ => 0,
+    }
+}
+
+/// A side: one run, or the runs that `--num-profile-runs` made.
+fn side(path: &Path, tokenizer: Option<&str>) -> Result<Side> {
+    let runs = runs_below(path)?;
+    if runs.is_empty() {
+        return Ok(Side::of(read(path, tokenizer)?));
+    }
+    let runs = runs.iter().map(|run| read(run, tokenizer)).collect::<Result<Vec<_>>>()?;
+    Ok(Side { label: path.display().to_string(), runs })
+}
+
+/// The directories of repeated runs below this one, in their order; those without results are left out.
+fn runs_below(path: &Path) -> Result<Vec<PathBuf>> {
+    let below = path.join("profile_runs");
+    if !below.is_dir() {
+        return Ok(Vec::new());
+    }
+    let failed = || format!("failed to read `{}`", below.display());
+    let mut runs = Vec::new();
+    for entry in std::fs::read_dir(&below).with_context(failed)? {
+        let run = entry.with_context(failed)?.path();
+        let holds = run.is_dir() && (report::holds_records(&run)? || run.join(SUMMARY).is_file());
+        runs.extend(holds.then_some(run));
+    }
+    runs.sort();
+    Ok(runs)
 }
 
 /// Whether a document is a tool's, and a reader of its figures.
@@ -71,7 +135,7 @@ pub(crate) fn read(path: &Path, tokenizer: Option<&str>) -> Result<Figures> {
             figures.verdict = verdict;
             return Ok(figures);
         }
-        let inside = path.join("profile_export_aiperf.json");
+        let inside = path.join(SUMMARY);
         if inside.is_file() {
             return read(&inside, tokenizer);
         }
@@ -102,3 +166,32 @@ pub(crate) fn of_document(label: &str, document: &Value) -> Option<Figures> {
 
 /// Maximum size of a document; the largest are GuideLLM's, which contain every request.
 const DOCUMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// AIPerf's summary of a run.
+const SUMMARY: &str = "profile_export_aiperf.json";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_its_status() {
+        let outcome = |gate, by_value| Outcome { gate, by_value, text: String::new() };
+        let check = |gate, unsure, by_value, expected| {
+            assert_eq!(
+                status_of(&outcome(gate, by_value), unsure),
+                expected,
+                "{gate:?} {unsure:?} {by_value}"
+            );
+        };
+        check(Gate::Holds, Unsure::Pass, true, GATE);
+        check(Gate::HoldsNot, Unsure::Fail, false, 0);
+        check(Gate::CantTell, Unsure::Status, true, UNSURE);
+        check(Gate::CantTell, Unsure::Pass, true, 0);
+        check(Gate::CantTell, Unsure::Fail, false, GATE);
+        check(Gate::CantTell, Unsure::Value, true, GATE);
+        check(Gate::CantTell, Unsure::Value, false, 0);
+        assert_eq!(worst_of(worst_of(0, UNSURE), GATE), GATE, "a failure is the worst");
+        assert_eq!(worst_of(UNSURE, 0), UNSURE, "then what can't be decided");
+    }
+}

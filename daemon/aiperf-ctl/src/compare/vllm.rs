@@ -22,23 +22,21 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
         figures.put_mean(tag, number(&format!("mean_{name}_ms")), number(&format!("std_{name}_ms")), count);
     }
     figures.put_averages(RATES, number);
-    detailed(
-        &mut figures,
-        "time_to_first_chunk",
-        numbers(&document["ttfts"]).filter(|seconds| *seconds > 0.0),
-    );
-    let gaps = document["itls"].as_array().into_iter().flatten();
-    detailed(&mut figures, "inter_chunk_latency", gaps.flat_map(numbers));
+    let milliseconds = |seconds: f64| seconds * 1e3;
+    let first = numbers(&document["ttfts"]).filter(|seconds| *seconds > 0.0).map(milliseconds);
+    detailed(&mut figures, "time_to_first_chunk", &Stats::of_sample(first));
+    let requests = document["itls"].as_array().into_iter().flatten();
+    let gaps = requests.map(|gaps| numbers(gaps).map(milliseconds).collect());
+    detailed(&mut figures, "inter_chunk_latency", &Stats::of_requests(gaps));
     figures
 }
 
-/// The statistics of seconds, with their intervals.
-fn detailed(figures: &mut Figures, tag: &str, seconds: impl Iterator<Item = f64>) {
-    let stats = Stats::of_sample(seconds.map(|seconds| seconds * 1e3));
+/// Statistics of requests that have an interval.
+fn detailed(figures: &mut Figures, tag: &str, stats: &Stats) {
     for stat in Stat::ALL {
-        let interval = stats.interval(stat).map(|(low, high)| (low.get(), high.get()));
-        if interval.is_some() {
-            figures.put(tag, stat, stats.get(stat).map(Number::get), interval);
+        let precision = stats.precision(stat);
+        if matches!(precision, Some(Ok(_))) {
+            figures.put(tag, stat, stats.get(stat).map(Number::get), precision);
         }
     }
 }
@@ -94,19 +92,19 @@ mod tests {
         assert_eq!(value("inter_chunk_latency", "avg"), Some(9.0), "its ITL");
         assert_eq!(value("time_to_first_token", "avg"), None, "it has none by this definition");
         assert!(
-            figures.get("time_to_first_chunk", "avg").unwrap().interval.is_some(),
+            figures.get("time_to_first_chunk", "avg").unwrap().precision.unwrap().is_ok(),
             "from deviation and count"
         );
-        assert!(figures.get("time_to_first_chunk", "p99").unwrap().interval.is_none(), "no records");
+        assert!(figures.get("time_to_first_chunk", "p99").unwrap().precision.unwrap().is_err(), "no records");
     }
 
     #[test]
     fn arrays_give_intervals() {
-        let ttfts = (1..=200).map(|ms| f64::from(ms) / 1e3).collect::<Vec<_>>();
+        let ttfts = (0..200).map(|at| f64::from(at * 37 % 200 + 1) / 1e3).collect::<Vec<_>>();
         let document =
             json!({"completed": 200, "request_throughput": 1.0, "ttfts": ttfts, "itls": [[0.1, 0.2], [0.3]]});
         let figures = read("x".to_owned(), &document);
         let median = figures.get("time_to_first_chunk", "p50").unwrap();
-        assert!((median.value - 100.5).abs() < 1e-9 && median.interval.is_some(), "{median:?}");
+        assert!((median.value - 100.5).abs() < 1e-9 && median.precision.unwrap().is_ok(), "{median:?}");
     }
 }

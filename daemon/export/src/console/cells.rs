@@ -14,6 +14,9 @@ pub(super) fn shown(cell: &Cell) -> String {
         Cell::Quantity(value) => grouped(*value),
         Cell::Percent(share) => format!("{share:.0}%"),
         Cell::Interval(low, high) => format!("{} .. {}", grouped(*low), grouped(*high)),
+        Cell::Change(percent) => format!("{percent:+.1}%"),
+        Cell::Shift(value) if *value < 0.0 => grouped(*value),
+        Cell::Shift(value) => format!("+{}", grouped(*value)),
         Cell::Absent => "N/A".to_owned(),
     }
 }

@@ -17,17 +17,20 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> Result<(), ExportError> {
     writeln!(out)?;
-    for section in &document.sections {
-        let text = match section {
-            Section::Table(table) => format!("\n{}", draw(table, width, colour)),
-            Section::Figures(figures) => format!("\n{}\n", line_of(figures)),
-            Section::Failures(failures) => format!("\n{}", draw(&errors(failures), width, colour)),
-            Section::Note(note) => self::note(note, width),
-        };
-        out.write_all(text.as_bytes())?;
-    }
+    out.write_all(sections(&document.sections, width, colour).as_bytes())?;
     out.write_all(verdict(&document.verdict, &document.head, width, colour).as_bytes())?;
     Ok(())
+}
+
+/// Sections, one below the other.
+pub(super) fn sections(sections: &[Section], width: usize, colour: Colour) -> String {
+    let text = |section: &Section| match section {
+        Section::Table(table) => format!("\n{}", draw(table, width, colour)),
+        Section::Figures(figures) => format!("\n{}\n", line_of(figures)),
+        Section::Failures(failures) => format!("\n{}", draw(&errors(failures), width, colour)),
+        Section::Note(note) => note_of(note, width),
+    };
+    sections.iter().map(text).collect()
 }
 
 /// Every error with its count.
@@ -56,10 +59,10 @@ fn line_of(figures: &Figures) -> String {
     visible(&line).into_owned()
 }
 
-fn note(Note { topic, text }: &Note, width: usize) -> String {
+fn note_of(Note { topic, text }: &Note, width: usize) -> String {
     let lines = || wrap(text, width.saturating_sub(1).max(20)).join("\n");
     match topic {
-        Topic::SteadyState => format!("\n{}\n", lines()),
+        Topic::SteadyState | Topic::Comparison => format!("\n{}\n", lines()),
         Topic::Stream => format!("{}\n", lines()),
         Topic::TooFewSamples => format!("\n* {}\n", visible(text)),
     }

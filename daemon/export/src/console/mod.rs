@@ -49,5 +49,11 @@ pub fn write(
     }
 }
 
+/// Sections that belong to no report, such as a comparison, for a terminal of this width.
+#[must_use]
+pub fn sections(sections: &[view::Section], width: usize, colour: Colour) -> String {
+    full::sections(sections, width, colour)
+}
+
 /// The width of the file.
 pub const FILE_WIDTH: usize = 140;

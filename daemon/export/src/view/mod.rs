@@ -108,6 +108,10 @@ pub enum Cell {
     Percent(f64),
     /// The two ends of a confidence interval.
     Interval(f64, f64),
+    /// A change in percent, with its sign.
+    Change(f64),
+    /// A change in the metric's unit, with its sign.
+    Shift(f64),
     /// There is no value.
     Absent,
 }
@@ -174,6 +178,8 @@ pub enum Topic {
     Stream,
     /// Numbers of [`Certainty::TooFewSamples`].
     TooFewSamples,
+    /// What a comparison's answers mean.
+    Comparison,
 }
 
 impl Failures {

@@ -1,0 +1,117 @@
+//! The rows of a comparison, each with its judgement: which are shown, and all of them judged as one table.
+
+use super::side::{Side, variation};
+use metric::{Group, METRICS, Metric, Needs, Reason, Stat};
+use statistics::{Difference, Judgement, RELEVANT_POINTS, Relevant, difference, judge, newcombe};
+
+/// A statistic of a metric.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) metric: &'static Metric,
+    pub(super) stat: &'static str,
+    /// For each side but the first: whether it differs from the first. `None` for facts of single runs.
+    pub(super) judgements: Vec<Option<Judgement>>,
+}
+
+/// What is taken for granted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Assumed {
+    /// The least shift that matters, as a share.
+    pub(super) relevant: f64,
+    /// The standard deviation over runs that single runs are allowed, as a share.
+    pub(super) variation: f64,
+}
+
+/// What fits on one screen: the latencies of both views, the rates and the failures.
+pub(super) fn is_on_screen(tag: &str, stat: &str) -> bool {
+    ON_SCREEN.iter().any(|(shown, stats)| *shown == tag && stats.contains(&stat))
+}
+
+/// What `--console full` shows: latencies, lengths and rates, by the commonly compared statistics.
+pub(super) fn is_usual(tag: &str, stat: &str) -> bool {
+    let is_usual_stat = ["avg", "p50", "p90", "p99"].contains(&stat);
+    let group = metric::find(tag).map(|metric| metric.group);
+    is_usual_stat && matches!(group, Some(Group::Main | Group::Kernel | Group::Client))
+}
+
+/// The rows of these sides: metrics in the registry's order of which at least one side has a figure.
+///
+/// If sides fail differently, latencies in which failures are infinite are there too.
+pub(super) fn rows(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str) -> bool) -> Vec<Row> {
+    let rates = sides.iter().map(|side| side.failures().map(|(share, _)| share)).collect::<Vec<_>>();
+    let fail_differently = rates.windows(2).any(|pair| pair[0] != pair[1]);
+    let is_wanted = |tag: &str, stat: &str| {
+        let of_successes = tag.strip_prefix(WITH_FAILURES);
+        wanted(tag, stat) || (fail_differently && of_successes.is_some_and(|of| wanted(of, stat)))
+    };
+    let mut rows = Vec::new();
+    let mut differences = Vec::new();
+    for metric in METRICS {
+        for stat in Stat::ALL.map(Stat::name) {
+            let is_there = sides.iter().any(|side| side.figure(metric.tag, stat).is_some());
+            if is_there && is_wanted(metric.tag, stat) {
+                let of_row = differences_of(sides, metric, stat, assumed);
+                differences.extend(of_row.iter().flatten().copied());
+                rows.push((metric, stat, of_row));
+            }
+        }
+    }
+    let mut judged = judge(&differences).into_iter();
+    let judgements = |of_row: Vec<Option<_>>| {
+        of_row.into_iter().map(|difference| difference.and_then(|_| judged.next())).collect::<Vec<_>>()
+    };
+    let mut row_of = judgements;
+    rows.into_iter().map(|(metric, stat, of_row)| Row { metric, stat, judgements: row_of(of_row) }).collect()
+}
+
+/// A difference, and the least one that matters.
+type Judged = (Result<Difference, Needs>, f64);
+
+/// The differences of each side to the first; `None` for facts.
+fn differences_of(sides: &[Side], metric: &Metric, stat: &str, assumed: Assumed) -> Vec<Option<Judged>> {
+    let Some((base, others)) = sides.split_first() else { return Vec::new() };
+    others.iter().map(|other| difference_of(base, other, metric, stat, assumed)).collect()
+}
+
+/// The difference of a statistic of two sides, and the least one that matters; `None` for facts.
+pub(super) fn difference_of(
+    base: &Side,
+    other: &Side,
+    metric: &Metric,
+    stat: &str,
+    assumed: Assumed,
+) -> Option<Judged> {
+    if metric.tag == FAILURES {
+        let shares = base.failures().zip(other.failures());
+        let found = shares.map(|(base, other)| newcombe(base, other).times(100.0));
+        return Some((found.ok_or(Needs::of(Reason::NoSample)), RELEVANT_POINTS * 100.0));
+    }
+    let (Some(first), Some(second)) = (base.sample(metric.tag, stat), other.sample(metric.tag, stat)) else {
+        return Some((Err(Needs::of(Reason::NoSample)), 0.0));
+    };
+    let is_fact = first.within.is_none() || second.within.is_none();
+    if is_fact && first.values.len().max(second.values.len()) < 2 {
+        return None;
+    }
+    let relevant = Relevant::Share(assumed.relevant).of(base.figure(metric.tag, stat)?.value);
+    let variation = variation(metric.tag, assumed.variation);
+    Some((difference(first.judged(), second.judged(), variation), relevant))
+}
+
+/// The share of requests that failed, in percent.
+pub(super) const FAILURES: &str = "request_error_rate";
+
+/// What the tag of a metric with failures as infinities begins with.
+const WITH_FAILURES: &str = "adj_";
+
+const ON_SCREEN: &[(&str, &[&str])] = &[
+    ("time_to_first_token", &["p50", "p99"]),
+    ("kernel_time_to_first_token", &["p50", "p99"]),
+    ("inter_token_latency", &["p50", "p99"]),
+    ("kernel_inter_token_latency", &["p50", "p99"]),
+    ("request_latency", &["p50", "p99"]),
+    ("kernel_request_latency", &["p50", "p99"]),
+    ("output_token_throughput", &["avg"]),
+    ("request_throughput", &["avg"]),
+    (FAILURES, &["avg"]),
+];
