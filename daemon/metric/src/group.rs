@@ -179,8 +179,12 @@ impl Columns<'_> {
                 let mut stats = vec![(metric.tag, sample.stats(metric.display_factor()))];
                 if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
                     let adjusted = copy_of(metric, |injected| matches!(injected, Injected::Adjusted(_)));
+                    let failed =
+                        |place: &u32| (!self.rows[*place as usize].scope.valid).then_some(f64::INFINITY);
+                    let value = |place: &u32| formula.column.get(*place as usize).or_else(|| failed(place));
+                    let all = places.iter().filter_map(value).collect::<Vec<_>>();
                     stats.extend(
-                        adjusted.map(|copy| (copy.tag, sample.adjusted(failures, metric.display_factor()))),
+                        adjusted.map(|copy| (copy.tag, sample.adjusted(&all, metric.display_factor()))),
                     );
                 }
                 if let Some(rtt_ms) = self.settings.network_rtt_ms {

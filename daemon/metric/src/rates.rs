@@ -57,6 +57,15 @@ pub(crate) fn relative(batches: &Batches<0>) -> Result<Interval, Needs> {
     if scaled.high.is_finite() { Ok(scaled) } else { Err(Needs::of(Reason::TooFew)) }
 }
 
+/// The interval of one over a number, from that of the number, both in multiples.
+pub(crate) fn inverse(relative: Result<Interval, Needs>) -> Result<Interval, Needs> {
+    let interval = relative?;
+    if interval.low <= 0.0 {
+        return Err(Needs::of(Reason::TooFew));
+    }
+    Ok(Interval { low: 1.0 / interval.high, high: 1.0 / interval.low, ..interval })
+}
+
 /// The interval of the share of failed requests, in percent.
 pub(crate) fn failures(rows: &[Row], places: &[u32]) -> Option<Result<Interval, Needs>> {
     let failed = |place: &u32| if rows[*place as usize].scope.valid { 0.0 } else { 1.0 };

@@ -1,7 +1,7 @@
 //! Statistics of a sample, as AIPerf (NumPy) computes them: identical to the last bit where the order of operations allows it.
 
 use crate::value::{Value, float_of, index};
-use statistics::{Batches, Estimate, Interval, Method, Needs, Ranks, Reason, least_sample};
+use statistics::{Assessed, Batches, Estimate, Interval, Method, Needs, Ranks, Reason, least_sample};
 
 /// The exported statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,21 +244,32 @@ impl Sample {
         stats
     }
 
-    /// The statistics with `failures` infinities added to the sample: nearest ranks, and no mean.
-    pub(crate) fn adjusted(&self, failures: usize, factor: f64) -> Stats {
+    /// The statistics of the sample with infinities for failures, given in the order in which requests ended: nearest ranks, and
+    /// no mean.
+    pub(crate) fn adjusted(&self, with_failures: &[f64], factor: f64) -> Stats {
         let mut stats = Stats::default();
         if self.values.is_empty() {
             return stats;
         }
-        let count = self.values.len() + failures;
+        let count = with_failures.len();
         let nearest = |share: f64| index((float_of(count - 1) * share).round_ties_even());
         let places = Stat::PERCENTILES.map(|(_, share)| nearest(share));
-        let order = Selection::new(&self.values).order(&[places.as_slice(), &[0]].concat());
-        for ((stat, _), place) in Stat::PERCENTILES.into_iter().zip(places) {
-            stats.set(stat, order.get(place) * factor);
+        let selection = Selection::new(&self.values);
+        let order = selection.order(&[places.as_slice(), &[0, self.values.len() - 1]].concat());
+        let percentiles = places.map(|place| order.get(place));
+        for ((stat, _), number) in Stat::PERCENTILES.into_iter().zip(percentiles) {
+            stats.set(stat, number * factor);
         }
         stats.set(Stat::Min, order.get(0) * factor);
         stats.set_count(count as u64);
+        // How requests depend on each other needs numbers: a failure is slower than the slowest success.
+        let slower = order.get(self.values.len() - 1) * 2.0 + 1.0;
+        let mut batches = Batched::new(count, percentiles);
+        with_failures.iter().for_each(|value| batches.value(value.min(slower)));
+        let assessed = batches.assess(0.0);
+        let precision =
+            Precision { mean: Err(Needs::of(Reason::Failures)), percentiles: ranked(&assessed, &selection) };
+        precision.set(&mut stats, factor);
         stats
     }
 
@@ -276,12 +287,7 @@ impl Sample {
         // What is never negative has no negative mean.
         let Estimate { interval: mean, .. } =
             assessed.mean(method, if least >= 0.0 { 0.0 } else { f64::NEG_INFINITY });
-        let mut places = 0..;
-        let ranks = Stat::PERCENTILES.map(|(_, share)| assessed.ranks(places.next().unwrap_or(0), share));
-        let needed = ranks.iter().flatten().flat_map(Ranks::places);
-        let order =
-            selection.order(&needed.filter_map(|place| usize::try_from(place).ok()).collect::<Vec<_>>());
-        let percentiles = ranks.map(|ranks| ranks?.interval(|place| order.get(place)));
+        let percentiles = ranked(&assessed, selection);
         Precision { mean, percentiles }
     }
 
@@ -305,6 +311,18 @@ impl Sample {
         let squares = pairwise_sum(&self.values, |value| (value - avg) * (value - avg));
         (squares / float_of(self.values.len())).sqrt()
     }
+}
+
+/// The intervals of the percentiles; beyond the sample are failures.
+fn ranked<const P: usize>(
+    assessed: &Assessed<'_, P>,
+    selection: &Selection<'_>,
+) -> [Result<Interval, Needs>; Stat::PERCENTILES.len()] {
+    let mut places = 0..;
+    let ranks = Stat::PERCENTILES.map(|(_, share)| assessed.ranks(places.next().unwrap_or(0), share));
+    let needed = ranks.iter().flatten().flat_map(Ranks::places);
+    let order = selection.order(&needed.filter_map(|place| usize::try_from(place).ok()).collect::<Vec<_>>());
+    ranks.map(|ranks| ranks?.interval(|place| order.get(place)))
 }
 
 /// How sure the statistics of a sample are.

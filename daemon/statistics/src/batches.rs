@@ -1,4 +1,4 @@
-//! HOT (once per value of a report): a sample in time order, summed up in batches of as many requests each.
+//! A sample in time order, summed up in batches of as many requests each: what is done once for each value of a report.
 //!
 //! Up to 1024 requests are a batch each, so nothing is lost; of a million requests a batch has a thousand. All that is
 //! estimated later costs as much for a million as for a thousand.

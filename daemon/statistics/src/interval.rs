@@ -129,10 +129,10 @@ impl fmt::Display for Needs {
             (Reason::Dependent, Some(more)) => {
                 write!(
                     out,
-                    "requests depend on each other: needs {more} more at this correlation, or several runs"
+                    "requests depend on each other: needs {more} more at this correlation, or {RUNS} runs"
                 )
             }
-            (Reason::Dependent, None) => out.write_str("requests depend on each other: needs several runs"),
+            (Reason::Dependent, None) => write!(out, "requests depend on each other: needs {RUNS} runs"),
             (Reason::NoSample, _) => out.write_str("its requests are unknown"),
             (Reason::TooMany, _) => out.write_str("more values than are kept in their order"),
             (Reason::Failures, _) => out.write_str("so many requests failed that it may be infinite"),
@@ -412,6 +412,8 @@ const DEPENDENT_FACTOR: f64 = 15.0;
 const DEPENDENT: f64 = 1.5;
 const LEAST_RARE: f64 = 1.2;
 const ROUNDING: f64 = 1e-12;
+/// So many runs have an interval over them that is not much wider than that of many: 2.8 standard errors to each side.
+const RUNS: u32 = 5;
 
 #[cfg(test)]
 mod tests {

@@ -142,3 +142,46 @@ fn a_signal_before_the_report_does_not_lose_it() {
         assert_eq!(ended.kept(), Vec::<String>::new(), "{}", ended.err);
     }
 }
+
+/// The comparison of two artifact directories, with further flags.
+fn compared(base: &Ended, other: &Ended, flags: &[&str]) -> Ended {
+    let mut run = Run::of("compare");
+    run.command.args([base.artifacts(), other.artifacts()]).args(["--format", "json"]).args(flags);
+    run.end()
+}
+
+#[test]
+fn repeated_runs_are_one_side_of_a_comparison() {
+    needs_programs!();
+    let repeated = |server: &str| {
+        let server = Server::start(server);
+        let ended = Run::profile(&server.url(), "--concurrency 2 --request-count 8 --num-profile-runs 3").end();
+        ended.ended_with(0);
+        ended
+    };
+    // 400 ms and 800 ms: not even a busy host doubles a latency in each of three runs.
+    let (fast, slow) = (repeated(STEADY), repeated("--tokens 20 --gap-ms 40"));
+    let metric = ["--metric", "request_latency.p50"];
+    let found = compared(&fast, &slow, &metric);
+    found.ended_with(0);
+    let sides = serde_json::from_str::<serde_json::Value>(&found.out).unwrap();
+    assert_eq!(sides["runs"][0]["runs"], 3, "{sides}");
+    let judged = &sides["metrics"]["request_latency.p50"]["runs"][1];
+    assert_eq!((&judged["beyond_noise"], &judged["method"]), (&"yes".into(), &"t over runs".into()), "{sides}");
+    let judges = |gate: &str, more: &[&str], status: i32| {
+        compared(&fast, &slow, &[&["--fail-if", gate], more].concat()).ended_with(status);
+    };
+    judges("request_latency.p50 > 1.2x", &[], 4);
+    judges("request_latency.p50 > 5x", &[], 0);
+    judges("request_error_rate > 90", &[], 0);
+    let one = |ended: &Ended| ended.artifacts().join("profile_runs/run_0001");
+    let single = |more: &[&str], status: i32| {
+        let mut run = Run::of("compare");
+        run.command.args([one(&fast), one(&slow)]).args(["--fail-if", "request_latency.p99 > 1.05x"]).args(more);
+        run.end().ended_with(status).err.clone()
+    };
+    assert!(single(&[], 5).contains("can't tell: "), "eight requests have no p99");
+    single(&["--fail-if-unsure", "pass"], 0);
+    single(&["--fail-if-unsure", "fail"], 4);
+    single(&["--fail-if-unsure", "value"], 4);
+}

@@ -39,14 +39,15 @@ pub(super) fn is_usual(tag: &str, stat: &str) -> bool {
 /// If sides fail differently, latencies in which failures are infinite are there too.
 pub(super) fn rows(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str) -> bool) -> Vec<Row> {
     let rates = sides.iter().map(|side| side.failures().map(|(share, _)| share)).collect::<Vec<_>>();
-    let fail_differently = rates.windows(2).any(|pair| pair[0] != pair[1]);
+    let fail_differently =
+        rates.windows(2).any(|pair| pair[0].map(f64::to_bits) != pair[1].map(f64::to_bits));
     let is_wanted = |tag: &str, stat: &str| {
         let of_successes = tag.strip_prefix(WITH_FAILURES);
         wanted(tag, stat) || (fail_differently && of_successes.is_some_and(|of| wanted(of, stat)))
     };
     let mut rows = Vec::new();
     let mut differences = Vec::new();
-    for metric in METRICS {
+    for metric in METRICS.iter().copied() {
         for stat in Stat::ALL.map(Stat::name) {
             let is_there = sides.iter().any(|side| side.figure(metric.tag, stat).is_some());
             if is_there && is_wanted(metric.tag, stat) {
@@ -57,11 +58,11 @@ pub(super) fn rows(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str)
         }
     }
     let mut judged = judge(&differences).into_iter();
-    let judgements = |of_row: Vec<Option<_>>| {
-        of_row.into_iter().map(|difference| difference.and_then(|_| judged.next())).collect::<Vec<_>>()
+    let mut judgements = |of_row: Vec<Option<Judged>>| {
+        of_row.into_iter().map(|difference| difference.and_then(|_| judged.next())).collect()
     };
-    let mut row_of = judgements;
-    rows.into_iter().map(|(metric, stat, of_row)| Row { metric, stat, judgements: row_of(of_row) }).collect()
+    let judge_row = |(metric, stat, of_row)| Row { metric, stat, judgements: judgements(of_row) };
+    rows.into_iter().map(judge_row).collect()
 }
 
 /// A difference, and the least one that matters.
@@ -102,7 +103,7 @@ pub(super) fn difference_of(
 pub(super) const FAILURES: &str = "request_error_rate";
 
 /// What the tag of a metric with failures as infinities begins with.
-const WITH_FAILURES: &str = "adj_";
+pub(super) const WITH_FAILURES: &str = "adj_";
 
 const ON_SCREEN: &[(&str, &[&str])] = &[
     ("time_to_first_token", &["p50", "p99"]),

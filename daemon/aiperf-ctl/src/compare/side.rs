@@ -1,6 +1,7 @@
 //! One side of a comparison: one run, or several of one load, of which each is one number.
 
 use super::figures::{Figure, Figures};
+use super::rows::{FAILURES, WITH_FAILURES};
 use metric::{Interval, Needs, Reason, Unit, find, float_of};
 use statistics::{Side as Judged, Spread, mean_of_runs};
 
@@ -67,7 +68,7 @@ impl Side {
 
     /// The share of failed requests, and how many independent requests it is of.
     pub(super) fn failures(&self) -> Option<(f64, f64)> {
-        let rates = self.figures("request_error_rate", "avg");
+        let rates = self.figures(FAILURES, "avg");
         let known = rates.iter().filter_map(|rate| Some((rate.value / 100.0, rate.precision?.ok()?)));
         let known = known.map(|(share, Interval { effective, .. })| (share, f64::from(effective)));
         let known = known.collect::<Vec<_>>();
@@ -84,7 +85,7 @@ impl Side {
     }
 
     fn figures(&self, tag: &str, stat: &str) -> Vec<Figure> {
-        self.runs.iter().filter_map(|run| run.get(tag, stat)).collect()
+        self.runs.iter().filter_map(|run| run.get(tag, stat).or_else(|| unadjusted(run, tag, stat))).collect()
     }
 }
 
@@ -93,6 +94,13 @@ impl Sample {
     pub(super) fn judged(&self) -> Judged<'_> {
         Judged { runs: &self.values, within: self.within.unwrap_or_else(|| Err(Needs::of(Reason::NoSample))) }
     }
+}
+
+/// The latency that stands for one with failures as infinite in a run without failures.
+fn unadjusted(run: &Figures, tag: &str, stat: &str) -> Option<Figure> {
+    let of = tag.strip_prefix(WITH_FAILURES).filter(|_| stat != "avg")?;
+    let failed = run.get(FAILURES, "avg").map_or(1.0, |rate| rate.value);
+    run.get(of, stat).filter(|_| failed <= 0.0)
 }
 
 /// What the requests of one of these runs imply, on average.

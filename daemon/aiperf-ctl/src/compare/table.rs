@@ -209,7 +209,9 @@ mod tests {
     fn run(label: &str, latency: f64, failed: f64) -> Side {
         let mut figures = Figures::new(label.to_owned(), "test");
         figures.put("request_latency", Stat::P99, Some(latency), Some(Ok(interval(latency, 1.0, 1000.0))));
-        figures.put("adj_request_latency", Stat::P99, Some(latency), None);
+        if failed > 0.0 {
+            figures.put("adj_request_latency", Stat::P99, Some(latency * 3.0), None);
+        }
         let (low, high) = (0.0, 100.0);
         let of_failures = Interval { low, high, ..interval(failed, 0.0, 1000.0) };
         figures.put("request_error_rate", Stat::Avg, Some(failed), Some(Ok(of_failures)));
@@ -242,7 +244,8 @@ mod tests {
         let found = json(&sides, &rows, ASSUMED);
         let failures = &found["metrics"]["request_error_rate.avg"]["runs"][1];
         assert_eq!(failures["beyond_noise"], "yes", "from zero to ten percent: {found}");
-        assert!(found["metrics"]["adj_request_latency.p99"].is_object(), "{found}");
+        let adjusted = &found["metrics"]["adj_request_latency.p99"]["runs"];
+        assert_eq!((&adjusted[0]["value"], &adjusted[1]["value"]), (&100.0.into(), &180.0.into()), "{found}");
         let text = console::sections(&sections(&sides, &rows, ASSUMED), 140, Colour::Plain);
         assert!(text.contains("+10.00 "), "in points: {text}");
     }

@@ -29,6 +29,8 @@ pub(super) struct Aggregate {
     confidence: f64,
     cooldown_seconds: f64,
     numbers: Vec<(String, &'static str, Spread)>,
+    /// Those that are percentiles of too few requests in one of the runs, by name.
+    too_few: Vec<String>,
 }
 
 /// The variation of one metric over runs; `None` where a value is undefined.
@@ -45,6 +47,7 @@ pub(super) struct Spread {
     se: f64,
     /// The confidence interval of the mean, and its half-width in standard errors.
     interval: Option<(f64, f64, f64)>,
+    runs: usize,
 }
 
 impl Spread {
@@ -66,6 +69,7 @@ impl Spread {
             interval: interval
                 .map(|t| (mean - t * se, mean + t * se, t))
                 .filter(|(low, high, _)| low.is_finite() && high.is_finite()),
+            runs: values.len(),
         })
     }
 
@@ -104,15 +108,20 @@ impl Spread {
         Value::Object(object)
     }
 
-    /// The rating in AIPerf's guidance.
+    /// The rating in AIPerf's guidance; one run has none.
     fn verdict(&self) -> &'static str {
-        match self.cv.map(f64::abs) {
+        match self.shown_cv().map(f64::abs) {
             Some(cv) if cv < 0.05 => "excellent",
             Some(cv) if cv < 0.10 => "good",
             Some(cv) if cv < 0.20 => "fair",
             Some(_) => "poor",
             None => "-",
         }
+    }
+
+    /// Deviation / mean, if there are runs that may deviate. AIPerf's files have 0 for one run.
+    fn shown_cv(&self) -> Option<f64> {
+        self.cv.filter(|_| self.runs > 1)
     }
 }
 
@@ -123,18 +132,21 @@ impl Aggregate {
         confidence: f64,
         cooldown_seconds: f64,
     ) -> Self {
-        let mut numbers = Vec::new();
+        let (mut numbers, mut too_few) = (Vec::new(), Vec::new());
         for metric in METRICS {
             for stat in Stat::ALL {
                 let values = runs.iter().filter_map(|(_, report)| report.stat(metric.tag, stat));
                 let values = values.map(metric::Value::get).collect::<Vec<_>>();
-                if let Some(spread) = Spread::of(&values, confidence) {
-                    numbers.push((format!("{}_{}", metric.tag, stat.name()), metric.display.name(), spread));
-                }
+                let Some(spread) = Spread::of(&values, confidence) else { continue };
+                let key = format!("{}_{}", metric.tag, stat.name());
+                let results = || runs.iter().filter_map(|(_, report)| report.get(metric.tag));
+                let is_doubtful = results().any(|result| !result.stats.supports(stat));
+                too_few.extend(is_doubtful.then(|| key.clone()));
+                numbers.push((key, metric.display.name(), spread));
             }
         }
         let labels = runs.into_iter().map(|(label, _)| label).collect();
-        Self { labels, failed, confidence, cooldown_seconds, numbers }
+        Self { labels, failed, confidence, cooldown_seconds, numbers, too_few }
     }
 
     /// Writes `profile_export_aiperf_aggregate.json` and `.csv`.
@@ -170,7 +182,7 @@ impl Aggregate {
         let mut out = Vec::new();
         line(&mut out, COLUMNS)?;
         for (key, unit, spread) in &self.numbers {
-            let Spread { mean, std, min, max, cv, se, interval } = spread;
+            let Spread { mean, std, min, max, cv, se, interval, runs: _ } = spread;
             let mut cells = vec![key.clone()];
             cells.extend([mean, std, min, max].map(|number| format!("{number:.2}")));
             cells.push(cv.map_or_else(String::new, |cv| format!("{cv:.4}")));
@@ -212,13 +224,14 @@ impl Aggregate {
             let interval = spread
                 .interval
                 .map_or_else(|| "-".to_owned(), |(low, high, _)| format!("{low:.2} .. {high:.2}"));
-            let cv = spread.cv.map_or_else(|| "-".to_owned(), |cv| format!("{:.1}%", cv * 100.0));
+            let cv = spread.shown_cv().map_or_else(|| "-".to_owned(), |cv| format!("{:.1}%", cv * 100.0));
             let label = short(key, unit);
-            text.push_str(&format!(
-                "{label:<34}{:>11.2}{interval:>22}{cv:>7}  {}\n",
-                spread.mean,
-                spread.verdict()
-            ));
+            let mark = if self.too_few.contains(key) { "*" } else { "" };
+            let mean = format!("{:.2}{mark}", spread.mean);
+            text.push_str(&format!("{label:<34}{mean:>11}{interval:>22}{cv:>7}  {}\n", spread.verdict()));
+        }
+        if USUAL.iter().any(|key| self.too_few.iter().any(|few| few == key)) {
+            text.push_str("* too few requests a run for this percentile: other runs may well differ\n");
         }
         for Failed { label, error } in &self.failed {
             text.push_str(&format!("{label} is not included: {error}\n"));
@@ -311,8 +324,20 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_of_few_requests_are_marked() {
+        let numbers = (0..50).map(|at| f64::from(at * 37 % 50)).collect::<Vec<_>>();
+        let (label, mut report) = of_numbers(&numbers);
+        report.results[0].metric = metric::find("time_to_first_token").unwrap();
+        let table = Aggregate::new(vec![(label, report)], Vec::new(), 0.95, 0.0).table();
+        let line = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        assert!(line("TTFT p99").contains('*') && !line("TTFT (ms)").contains('*'), "{table}");
+        assert!(table.contains("* too few requests a run"), "{table}");
+    }
+
+    #[test]
     fn one_run_has_no_interval() {
         let spread = Spread::of(&[5.0], 0.95).unwrap();
+        assert_eq!((spread.verdict(), spread.shown_cv()), ("-", None), "it does not repeat");
         assert_eq!((spread.interval, spread.json("ms").get("ci_low")), (None, None), "{spread:?}");
         assert_eq!(Spread::of(&[], 0.95), None, "no run");
     }

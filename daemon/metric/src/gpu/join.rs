@@ -12,6 +12,7 @@ use super::series::Gpus;
 use crate::case::Case;
 use crate::gaps::Gaps;
 use crate::metric::{Flags, Group, Injected, Metric, Unit};
+use crate::rates;
 use crate::report::{MetricResult, Report};
 use crate::settings::{Settings, Window};
 use crate::stats::{Sample, Stat, Stats};
@@ -19,6 +20,7 @@ use crate::value::{Value, float_of, whole};
 use common::clock::MonoNs;
 use common::id::RequestId;
 use record::{Event, Request};
+use statistics::{Batches, Interval, Needs};
 
 gpu_metrics! { "" ours(Gpu) 0
     ENERGY_IN_REQUEST "gpu_energy_in_request" "GPU Energy During Request" "J" 900 (Flags::NONE)
@@ -130,6 +132,20 @@ impl<'a> Join<'a> {
     #[must_use]
     pub fn finish(mut self, report: &Report, concurrency: Option<u32>) -> Vec<MetricResult> {
         let mut results = efficiency::results(self.gpus, self.window, concurrency, report);
+        let [per_request, per_token] = self.precision();
+        for result in &mut results {
+            // What is divided by energy is as sure, in multiples, as its inverse.
+            let tag = result.metric.tag.trim_start_matches("nvidia_").trim_start_matches("amd_");
+            match tag {
+                "energy_per_request" => rates::apply(&mut result.stats, per_request),
+                "performance_per_watt" => rates::apply(&mut result.stats, rates::inverse(per_request)),
+                "energy_per_output_token" => rates::apply(&mut result.stats, per_token),
+                "output_tokens_per_joule" | "output_tps_per_watt" => {
+                    rates::apply(&mut result.stats, rates::inverse(per_token));
+                }
+                _ => {}
+            }
+        }
         let mut put = |metric: &'static Metric, stats: Stats| {
             let has_value = stats.get(Stat::Avg).is_some() && self.settings.apply(metric);
             results.extend(has_value.then_some(MetricResult { metric, stats }));
@@ -154,6 +170,26 @@ impl<'a> Join<'a> {
         }
         put(&CALL_DURATION, self.gpus.call_stats());
         results
+    }
+
+    /// How sure the energy per request and per output token are, in multiples of each: from the energy between the ends of one
+    /// request and the next, and that one's tokens.
+    fn precision(&self) -> [Result<Interval, Needs>; 2] {
+        let mut ended = self
+            .flights
+            .iter()
+            .filter_map(|(_, ended, measured)| Some((*ended, measured.as_ref()?.output_tokens)))
+            .filter(|(ended, _)| (self.window.begin..=self.window.end).contains(ended))
+            .collect::<Vec<_>>();
+        ended.sort_unstable_by_key(|(ended, _)| *ended);
+        let count = ended.len().saturating_sub(1);
+        let [mut requests, mut tokens] = [(); 2].map(|()| Batches::<0>::new(count, []));
+        for pair in ended.windows(2) {
+            let energy = self.energy.between(pair[0].0, pair[1].0);
+            requests.ratio(energy, 1.0);
+            tokens.ratio(energy, f64::from(pair[1].1.unwrap_or(0)));
+        }
+        [rates::relative(&requests), rates::relative(&tokens)]
     }
 
     /// For each request: the energy during it, its share, and the share per token.

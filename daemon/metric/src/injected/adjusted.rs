@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn percentiles_on_a_failure_have_no_value() {
         let sample = Sample::new(vec![1.0, 2.0, 3.0]);
-        let stats = sample.adjusted(1, 1.0);
+        let stats = sample.adjusted(&[1.0, f64::INFINITY, 2.0, 3.0], 1.0);
         assert_eq!(stats.count(), Some(4), "the failure counts");
         let p50 = stats.get(crate::Stat::P50).map(crate::Value::get);
         assert_eq!(
