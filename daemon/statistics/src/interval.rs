@@ -80,6 +80,7 @@ pub enum Reason {
 #[derive(Clone, Debug)]
 pub struct Assessed<'a, const P: usize> {
     batches: &'a Batches<P>,
+    whole: Batch<P>,
     ratio: f64,
     deviations: Vec<f64>,
     dependence: Dependence,
@@ -148,6 +149,12 @@ impl fmt::Display for Needs {
 #[must_use]
 pub fn least_sample(share: f64) -> u64 {
     let above = share.min(1.0 - share).max(1e-6);
+    // Asked for every percentile of every metric of every slice.
+    let known = LEAST.iter().find(|(known, _)| (known - above).abs() < 1e-9);
+    known.map_or_else(|| search_least_sample(above), |(_, least)| *least)
+}
+
+fn search_least_sample(above: f64) -> u64 {
     let below = 1.0 - above;
     let at_most_one = |count: u64| {
         let power = (below.ln() * float(count - 1)).exp();
@@ -174,7 +181,7 @@ impl<const P: usize> Batches<P> {
     #[must_use]
     pub fn assess(&self, variance: f64) -> Assessed<'_, P> {
         let mut assessed = self.deviate(dependence);
-        let size = self.whole().size;
+        let size = assessed.whole.size;
         let error = assessed.variance();
         let of_values = if error > 0.0 { (variance / error).min(size) } else { size };
         let requests = float_of(self.requests());
@@ -203,7 +210,7 @@ impl<const P: usize> Batches<P> {
         };
         let deviations = self.full().iter().map(deviation).collect::<Vec<_>>();
         let dependence = dependence(&deviations, self.of());
-        Assessed { batches: self, ratio, deviations, dependence, effective: 0.0 }
+        Assessed { batches: self, whole, ratio, deviations, dependence, effective: 0.0 }
     }
 }
 
@@ -261,7 +268,7 @@ impl<const P: usize> Assessed<'_, P> {
     /// # Errors
     /// When there are too few requests, or they depend on each other too much.
     pub fn ranks(&self, place: usize, share: f64) -> Result<Ranks, Needs> {
-        let whole = self.batches.whole();
+        let whole = self.whole;
         let below = f64::from(whole.upto[place]) / whole.size;
         let deviations = self.batches.full().iter();
         let deviations = deviations.map(|batch| f64::from(batch.upto[place]) - below * batch.size);
@@ -294,7 +301,7 @@ impl<const P: usize> Assessed<'_, P> {
     /// The variance of the ratio.
     fn variance(&self) -> f64 {
         let squares = self.deviations.iter().map(|one| one * one).sum::<f64>();
-        let size = self.batches.whole().size;
+        let size = self.whole.size;
         let n = float_of(self.deviations.len());
         let variance = self.dependence.inflation * squares / self.batches.covered() * n / (n - 1.0);
         variance / (size * size)
@@ -402,6 +409,8 @@ pub(crate) fn finite(interval: Interval) -> Result<Interval, Needs> {
     if is_finite { Ok(interval) } else { Err(Needs::of(Reason::Failures)) }
 }
 
+/// The result of the search for the percentiles of reports, by the share on their rarer side.
+const LEAST: [(f64, u64); 5] = [(0.01, 662), (0.05, 130), (0.1, 64), (0.25, 24), (0.5, 11)];
 /// With fewer requests, neither skewness nor dependence shows.
 pub const FEWEST_FOR_MEAN: u64 = 20;
 /// A sample in which each value repeats so much of the one before must be worth this many independent values: the more of its
@@ -479,6 +488,9 @@ mod tests {
     fn the_bound_matches_loadgen() {
         for (share, least) in [(0.9, 64), (0.99, 662), (0.01, 662)] {
             assert_eq!(least_sample(share), least, "for {share}");
+        }
+        for (above, least) in LEAST {
+            assert_eq!(search_least_sample(above), least, "beyond {above}");
         }
     }
 

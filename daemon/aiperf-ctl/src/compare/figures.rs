@@ -1,6 +1,8 @@
 //! The figures of one run by tag and statistic, each with how sure it is where known.
 
+use super::rows::FAILURES;
 use metric::{Interval, Kind, Metric, MetricResult, Needs, Reason, Stat, Unit, Value, confidence, find};
+use statistics::wilson;
 use std::collections::BTreeMap;
 
 /// A number of a run.
@@ -92,6 +94,18 @@ impl Figures {
             known.map(|((mean, deviation), count)| confidence::mean_interval(mean, deviation, count));
         self.put(tag, Stat::Avg, mean, precision);
         self.put(tag, Stat::Std, deviation, None);
+    }
+
+    /// Adds the share of failures of counted requests, which are taken for independent.
+    pub(super) fn put_failures(&mut self, succeeded: Option<f64>, failed: Option<f64>) {
+        let counts = succeeded.zip(failed).filter(|(succeeded, failed)| *succeeded >= 0.0 && *failed >= 0.0);
+        let Some((succeeded, failed)) = counts.filter(|(succeeded, failed)| succeeded + failed > 0.0) else {
+            return;
+        };
+        let n = succeeded + failed;
+        let (low, high) = wilson(failed / n, n, 0.05);
+        let interval = Interval::of_share(low * 100.0, high * 100.0, n);
+        self.put(FAILURES, Stat::Avg, Some(failed / n * 100.0), Some(Ok(interval)));
     }
 
     /// The figure of a tag and statistic, if the run has one.

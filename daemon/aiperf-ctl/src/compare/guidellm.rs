@@ -21,6 +21,10 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
         figures.put_stats(tag, STATS, |key| number(&of["percentiles"][key]).or_else(|| number(&of[key])));
         figures.put_mean(tag, number(&of["mean"]), number(&of["std_dev"]), of["count"].as_u64());
     }
+    // Of the metrics, and before them of the benchmark.
+    let totals = [&metrics["request_totals"], &document["benchmarks"][0]["request_totals"]];
+    let total = |status: &str| totals.iter().find_map(|totals| totals[status].as_f64());
+    figures.put_failures(total("successful"), total("errored"));
     figures.put_averages(RATES, |name| metrics[name]["successful"]["mean"].as_f64());
     figures
 }
@@ -70,6 +74,7 @@ mod tests {
             "request_latency": latency,
             "time_per_output_token_ms": {"successful": {"mean": 12.0}},
             "requests_per_second": {"successful": {"mean": 3.0}},
+            "request_totals": {"successful": 45, "errored": 5},
         }}, {}]});
         assert!(is_it(&document), "a result of GuideLLM");
         let figures = read("x".to_owned(), &document);
@@ -77,6 +82,7 @@ mod tests {
         assert_eq!(value("http_req_duration", "p99"), Some(900.0), "seconds, to the end of the stream");
         assert_eq!(value("time_per_output_token_including_first", "avg"), Some(12.0), "its TPOT");
         assert_eq!(value("request_throughput", "avg"), Some(3.0), "a rate");
+        assert_eq!(value("request_error_rate", "avg"), Some(10.0), "five of fifty");
         assert_eq!(figures.label, "x (benchmark 1 of 2)", "which one");
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn read(label: String, document: &Value) -> Figures {
         figures.put_mean(tag, number(&format!("mean_{name}_ms")), number(&format!("std_{name}_ms")), count);
     }
     figures.put_averages(RATES, number);
+    figures.put_failures(number("completed"), number("failed"));
     let milliseconds = |seconds: f64| seconds * 1e3;
     let first = numbers(&document["ttfts"]).filter(|seconds| *seconds > 0.0).map(milliseconds);
     detailed(&mut figures, "time_to_first_chunk", &Stats::of_sample(first));
