@@ -245,7 +245,7 @@ _aiperf__ctl() {
             return 0
             ;;
         aiperf__ctl__subcmd__compare)
-            opts="-h --metric --fail-if --format --console --tokenizer --help"
+            opts="-h --metric --fail-if --fail-if-unsure --relevant-shift --run-variation --format --console --tokenizer --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -256,6 +256,18 @@ _aiperf__ctl() {
                     return 0
                     ;;
                 --fail-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-if-unsure)
+                    COMPREPLY=($(compgen -W "status pass fail value" -- "${cur}"))
+                    return 0
+                    ;;
+                --relevant-shift)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-variation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

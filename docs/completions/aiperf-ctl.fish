@@ -375,7 +375,13 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l show-tr
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-upload -d 'Upload the directory\'s files, including plots, to the MLflow run named in its `mlflow_export.json`'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l metric -d 'Compare only these metrics, each given as a tag or tag.stat; repeat the flag or separate them by commas' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if -d 'Exit with status 4 if this condition holds for a run: TAG.STAT OP LIMIT, such as \'time_to_first_token.p99 > 1.05x\' (1.05 times the baseline) or \'request_latency.p99 > 250\' (in the metric\'s unit). OP is one of > >= < <=' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if -d 'Exit with status 4 if this condition holds for a run: TAG.STAT OP LIMIT, such as \'time_to_first_token.p99 > 1.05x\' (1.05 times the baseline) or \'request_latency.p99 > 250\' (in the metric\'s unit). OP is one of > >= < <=. It holds if it does at both ends of the 95 % confidence interval' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if-unsure -d 'What a condition of --fail-if does that holds at one end of the interval only, or of a number without interval' -r -f -a "status\t'Exit with status 5'
+pass\t'Pass'
+fail\t'Fail, with status 4'
+value\t'Judge the number alone, as if it were certain'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l relevant-shift -d 'The least shift that matters, in percent: a comparison that would not have seen it can\'t tell' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l run-variation -d 'The standard deviation over runs of one load that is allowed for where each side has one run, in percent; 0 asks whether these runs differ, whatever the reason' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l format -d 'The output format' -r -f -a "table\t'A table'
 json\t'One JSON object'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l console -d 'How much of the table is printed: latencies, rates and failures, or every metric that the runs have in common' -r -f -a "summary\t'One screen that ends with the verdict'
