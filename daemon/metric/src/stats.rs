@@ -374,7 +374,7 @@ enum Selection<'a> {
     /// A small one, sorted.
     Few(Vec<f64>),
     /// A large one, with the number of values in each bucket by their upper bits.
-    Many(&'a [f64], Vec<usize>),
+    Many(&'a [f64], Vec<u32>),
 }
 
 impl<'a> Selection<'a> {
@@ -384,7 +384,7 @@ impl<'a> Selection<'a> {
             sorted.sort_unstable_by_key(|value| ordered(*value));
             return Self::Few(sorted);
         }
-        let mut counts = vec![0_usize; 1 << BUCKET_BITS];
+        let mut counts = vec![0_u32; 1 << BUCKET_BITS];
         for value in values {
             counts[bucket(*value)] += 1;
         }
@@ -404,26 +404,28 @@ impl<'a> Selection<'a> {
 }
 
 impl Order {
-    fn of_many(values: &[f64], counts: &[usize], places: &[usize]) -> Self {
+    fn of_many(values: &[f64], counts: &[u32], places: &[usize]) -> Self {
         let mut places = places.iter().copied().filter(|place| *place < values.len()).collect::<Vec<_>>();
         places.sort_unstable();
         places.dedup();
-        let mut inside = vec![None; 1 << BUCKET_BITS];
+        // One byte a bucket, so that the table stays in the cache: places are fewer than 255.
+        let mut inside = vec![0_u8; 1 << BUCKET_BITS];
         let mut held = Vec::<(usize, Vec<f64>)>::new();
         let (mut below, mut at) = (0, 0);
         for place in &places {
-            while below + counts[at] <= *place {
-                below += counts[at];
+            while below + counts[at] as usize <= *place {
+                below += counts[at] as usize;
                 at += 1;
             }
-            inside[at].get_or_insert_with(|| {
-                held.push((below, Vec::with_capacity(counts[at])));
-                held.len() - 1
-            });
+            if inside[at] == 0 {
+                held.push((below, Vec::with_capacity(counts[at] as usize)));
+                inside[at] = u8::try_from(held.len()).unwrap_or(u8::MAX);
+            }
         }
         for value in values {
-            if let Some(of) = inside[bucket(*value)] {
-                held[of].1.push(*value);
+            let of = inside[bucket(*value)];
+            if of > 0 {
+                held[usize::from(of) - 1].1.push(*value);
             }
         }
         let mut known = Vec::with_capacity(places.len());

@@ -1,8 +1,8 @@
 //! Two numbers: how far apart they are, how sure that is, and what distance would have been seen.
 
 use crate::distribution::{t_quantile, t_tails};
-use crate::interval::{Estimate, Interval};
 use crate::number::short;
+use crate::precision::{Estimate, Interval};
 
 /// A number with its standard error in each direction, which differ where it is skewed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,7 +132,7 @@ impl From<&Spread> for Interval {
             high: spread.value + t * spread.above,
             effective: short(spread.freedom + 1.0),
             freedom: short(spread.freedom),
-            method: crate::interval::Method::Runs,
+            method: crate::precision::Method::Runs,
         }
     }
 }

@@ -8,73 +8,8 @@
 use crate::batches::{Batch, Batches};
 use crate::distribution::t_quantile;
 use crate::number::{float, float_of, short, whole};
+use crate::precision::{Estimate, Interval, Method, Needs, Reason, finite};
 use crate::series::{Dependence, Of, dependence, dependence_of_rate};
-use std::fmt;
-
-/// A number, and how sure it is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// The number.
-    pub value: f64,
-    /// Its interval, or why there is none.
-    pub interval: Result<Interval, Needs>,
-}
-
-/// A 95 % confidence interval, in the unit of its number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
-    /// Its lower end.
-    pub low: f64,
-    /// Its upper end.
-    pub high: f64,
-    /// How many independent values would be as sure.
-    pub effective: f32,
-    /// Degrees of freedom of the error.
-    pub freedom: f32,
-    /// How it was computed.
-    pub method: Method,
-}
-
-/// How an interval was computed; docs/STATISTICS.md has each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Student's t of a mean over requests, adjusted for autocorrelation and skewness.
-    Mean,
-    /// The same for a sum divided by another: means over gaps by request, rates, energy per request.
-    Ratio,
-    /// Order statistics, at ranks for as many values as the sample is worth.
-    OrderStatistics,
-    /// Wilson's score interval of a share.
-    Wilson,
-    /// Student's t over runs.
-    Runs,
-    /// Student's t from a mean, a deviation and a count: no order in time is known, so independence is assumed.
-    Independent,
-}
-
-/// Why a number has no interval, and what it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
-    /// Why.
-    pub reason: Reason,
-    /// How many more requests are needed, if more requests help.
-    pub more_requests: Option<u64>,
-}
-
-/// Why a number has no interval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// There are too few requests for it.
-    TooFew,
-    /// Requests depend on each other so much that this run is worth too few.
-    Dependent,
-    /// Only the number is known, not what it is of.
-    NoSample,
-    /// More values than are kept in their order.
-    TooMany,
-    /// So many requests failed that it may be infinite.
-    Failures,
-}
 
 /// What all statistics of a sample in batches have in common.
 #[derive(Clone, Debug)]
@@ -97,48 +32,6 @@ pub struct Ranks {
     pub high: f64,
     effective: f64,
     freedom: f64,
-}
-
-impl Method {
-    /// Its name, in every output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "skewness-adjusted t",
-            Self::Ratio => "skewness-adjusted t of a ratio",
-            Self::OrderStatistics => "order statistics",
-            Self::Wilson => "Wilson score",
-            Self::Runs => "t over runs",
-            Self::Independent => "t of independent requests",
-        }
-    }
-}
-
-impl Needs {
-    /// Nothing that more requests would change.
-    #[must_use]
-    pub const fn of(reason: Reason) -> Self {
-        Self { reason, more_requests: None }
-    }
-}
-
-impl fmt::Display for Needs {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.reason, self.more_requests) {
-            (Reason::TooFew, Some(more)) => write!(out, "too few requests: needs {more} more"),
-            (Reason::TooFew, None) => out.write_str("too few requests"),
-            (Reason::Dependent, Some(more)) => {
-                write!(
-                    out,
-                    "requests depend on each other: needs {more} more at this correlation, or {RUNS} runs"
-                )
-            }
-            (Reason::Dependent, None) => write!(out, "requests depend on each other: needs {RUNS} runs"),
-            (Reason::NoSample, _) => out.write_str("its requests are unknown"),
-            (Reason::TooMany, _) => out.write_str("more values than are kept in their order"),
-            (Reason::Failures, _) => out.write_str("so many requests failed that it may be infinite"),
-        }
-    }
 }
 
 /// The smallest number of requests at which the percentile above `share` of the values is meaningful.
@@ -211,14 +104,6 @@ impl<const P: usize> Batches<P> {
         let deviations = self.full().iter().map(deviation).collect::<Vec<_>>();
         let dependence = dependence(&deviations, self.of());
         Assessed { batches: self, whole, ratio, deviations, dependence, effective: 0.0 }
-    }
-}
-
-impl Interval {
-    /// Wilson's interval of a share, from as many independent requests.
-    #[must_use]
-    pub fn of_share(low: f64, high: f64, effective: f64) -> Self {
-        Self { low, high, effective: short(effective), freedom: f32::INFINITY, method: Method::Wilson }
     }
 }
 
@@ -404,11 +289,6 @@ fn dependent(more: f64) -> Needs {
     Needs { reason: Reason::Dependent, more_requests: Some(whole(more.ceil().max(1.0))) }
 }
 
-pub(crate) fn finite(interval: Interval) -> Result<Interval, Needs> {
-    let is_finite = interval.low.is_finite() && interval.high.is_finite();
-    if is_finite { Ok(interval) } else { Err(Needs::of(Reason::Failures)) }
-}
-
 /// The result of the search for the percentiles of reports, by the share on their rarer side.
 const LEAST: [(f64, u64); 5] = [(0.01, 662), (0.05, 130), (0.1, 64), (0.25, 24), (0.5, 11)];
 /// With fewer requests, neither skewness nor dependence shows.
@@ -421,8 +301,6 @@ const DEPENDENT_FACTOR: f64 = 15.0;
 const DEPENDENT: f64 = 1.5;
 const LEAST_RARE: f64 = 1.2;
 const ROUNDING: f64 = 1e-12;
-/// So many runs have an interval over them that is not much wider than that of many: 2.8 standard errors to each side.
-const RUNS: u32 = 5;
 
 #[cfg(test)]
 mod tests {

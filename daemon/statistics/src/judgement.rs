@@ -9,8 +9,8 @@
 use crate::answer::{Answer, answer};
 use crate::difference::{Difference, Spread, between};
 use crate::family::holm;
-use crate::interval::Needs;
 use crate::number::float_of;
+use crate::precision::Needs;
 use crate::runs::{of_requests, welch};
 
 /// A statistic on one side of a comparison.
@@ -94,7 +94,7 @@ const ERROR: f64 = 0.05;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interval::Reason;
+    use crate::precision::Reason;
 
     fn side(runs: &[f64], error: f64) -> Side<'_> {
         let within = Spread { value: runs[0], below: error, above: error, freedom: 1000.0 };

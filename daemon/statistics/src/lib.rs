@@ -3,7 +3,7 @@
 //! ```text
 //! distribution.rs  the normal and Student's t        series.rs      how much a series depends on its own past
 //! batches.rs       a sample in time order, summed up in up to 1024 batches
-//! interval.rs      means, ratios and percentiles of batches, each with an interval or what it would need
+//! interval.rs      means, ratios and percentiles of batches     precision.rs   an interval, or what it would need
 //! proportion.rs    shares of failures                 runs.rs        runs as the unit
 //! difference.rs    two estimates: difference, error, probability
 //! family.rs        many comparisons together          answer.rs      yes, no, or can't tell; gates
@@ -21,6 +21,7 @@ mod family;
 mod interval;
 mod judgement;
 mod number;
+mod precision;
 mod proportion;
 mod runs;
 mod series;
@@ -30,10 +31,9 @@ pub use batches::Batches;
 pub use difference::{Difference, Spread, between};
 pub use distribution::{normal_quantile, t_quantile};
 pub use family::holm;
-pub use interval::{
-    Assessed, Estimate, FEWEST_FOR_MEAN, Interval, Method, Needs, Ranks, Reason, least_sample,
-};
+pub use interval::{Assessed, FEWEST_FOR_MEAN, Ranks, least_sample};
 pub use judgement::{Judgement, RUN_VARIATION, Side, difference, judge};
+pub use precision::{Estimate, Interval, Method, Needs, Reason};
 pub use proportion::{newcombe, wilson};
 pub use runs::{mean_of_runs, welch};
 pub use series::{Dependence, Of, dependence, dependence_of_rate};

@@ -3,8 +3,8 @@
 //! T. Kalibera and R. Jones, Rigorous Benchmarking in Reasonable Time (ISMM 2013): repeat at the highest level that varies.
 
 use crate::difference::Spread;
-use crate::interval::{Estimate, Interval, Needs, Reason};
 use crate::number::float_of;
+use crate::precision::{Estimate, Interval, Needs, Reason};
 
 /// The mean over runs, by Student's t; one run has no interval.
 #[must_use]
