@@ -34,7 +34,7 @@ pub(crate) fn intervals(rows: &[Row], places: &[u32], parts: impl Fn(&Row, usize
     let mut ended = places.iter().copied().filter(|place| row(place).scope.valid).collect::<Vec<_>>();
     ended.sort_by_key(|place| row(place).end);
     let count = ended.len().saturating_sub(1);
-    let mut batches = TAGS.map(|_| Batches::<0>::new(count, []));
+    let mut batches = TAGS.map(|_| Batches::<0>::few(count, []));
     for pair in ended.windows(2) {
         let since = float(row(&pair[1]).end.0 - row(&pair[0]).end.0);
         let parts = parts(row(&pair[1]), pair[1] as usize);

@@ -33,7 +33,18 @@ impl<const P: usize> Batches<P> {
     /// No batches yet, of at most this many requests.
     #[must_use]
     pub fn new(requests: usize, thresholds: [f64; P]) -> Self {
-        let length = requests.div_ceil(MOST_BATCHES).max(1);
+        Self::of_at_most(MOST_BATCHES, requests, thresholds)
+    }
+
+    /// Like [`Self::new`], of a few long batches, for rates: requests of a closed loop end in bursts, and a batch must be longer
+    /// than one to see how regular they are.
+    #[must_use]
+    pub fn few(requests: usize, thresholds: [f64; P]) -> Self {
+        Self::of_at_most(FEW_BATCHES, requests, thresholds)
+    }
+
+    fn of_at_most(most: usize, requests: usize, thresholds: [f64; P]) -> Self {
+        let length = requests.div_ceil(most).max(1);
         let batches = Vec::with_capacity(requests.div_ceil(length));
         Self { thresholds, length, filled: length, requests: 0, batches }
     }
@@ -128,6 +139,8 @@ impl<const P: usize> Batch<P> {
 
 /// Enough to see dependence in, few enough to cost nothing.
 const MOST_BATCHES: usize = 1024;
+/// Enough for a variance.
+const FEW_BATCHES: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -58,25 +58,41 @@ pub fn difference(base: Side<'_>, other: Side<'_>, variation: f64) -> Result<Dif
     Ok(of_requests.map_or(over_runs, |of_requests| over_runs.less_certain(of_requests)))
 }
 
-/// Judges rows together, each a difference and the least one that matters: with a probability of 95 % no "yes" is false.
+/// What is asked of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// The difference of its two sides.
+    pub difference: Result<Difference, Needs>,
+    /// The least shift that matters: one that would have been seen is needed for a "no".
+    pub relevant: f64,
+    /// A difference that is surely smaller than this is a "no", however sure it is.
+    pub least: f64,
+}
+
+/// Judges rows together: with a probability of 95 % no "yes" is false.
 #[must_use]
-pub fn judge(rows: &[(Result<Difference, Needs>, f64)]) -> Vec<Judgement> {
-    let known = rows.iter().filter_map(|(difference, _)| difference.ok());
+pub fn judge(rows: &[Question]) -> Vec<Judgement> {
+    let known = rows.iter().filter_map(|row| row.difference.ok());
     let probabilities = known.map(|difference| difference.probability).collect::<Vec<_>>();
     let error = ERROR / float_of(probabilities.len().max(1));
     let mut significant = holm(&probabilities, ERROR).into_iter();
-    let judged = rows.iter().map(|(difference, relevant)| match difference {
+    let judged = rows.iter().map(|row| match row.difference {
         Ok(difference) => {
-            let is_significant = significant.next().unwrap_or(false);
+            let is_small = difference.low.abs().max(difference.high.abs()) < row.least;
+            let is_significant = significant.next().unwrap_or(false) && !is_small;
+            let answer = match answer(&difference, is_significant, error, row.relevant) {
+                Answer::CantTell if is_small => Answer::No,
+                answer => answer,
+            };
             Judgement {
-                answer: answer(difference, is_significant, error, *relevant),
+                answer,
                 visible: Some(difference.visible(error)),
-                difference: Some(*difference),
+                difference: Some(difference),
                 needs: None,
             }
         }
         Err(needs) => {
-            Judgement { answer: Answer::CantTell, visible: None, difference: None, needs: Some(*needs) }
+            Judgement { answer: Answer::CantTell, visible: None, difference: None, needs: Some(needs) }
         }
     });
     judged.collect()
@@ -103,13 +119,14 @@ mod tests {
 
     fn check(base: &[f64], other: &[f64], variation: f64, expected: Answer) {
         let found = difference(side(base, 0.2), side(other, 0.2), variation);
-        let found = judge(&[(found, 5.0)]);
+        let found = judge(&[Question { difference: found, relevant: 5.0, least: 5.0 }]);
         assert_eq!(found[0].answer, expected, "{base:?} {other:?}: {found:?}");
     }
 
     #[test]
     fn one_run_a_side_finds_large_differences_only() {
-        check(&[100.0], &[104.0], 0.0, Answer::Yes);
+        check(&[100.0], &[106.0], 0.0, Answer::Yes);
+        check(&[100.0], &[104.0], 0.0, Answer::No);
         check(&[100.0], &[104.0], RUN_VARIATION, Answer::CantTell);
         check(&[100.0], &[130.0], RUN_VARIATION, Answer::Yes);
         check(&[100.0], &[100.0], 0.0, Answer::No);
@@ -118,7 +135,9 @@ mod tests {
     #[test]
     fn several_runs_show_what_runs_differ_by() {
         let base = [100.0, 100.4, 99.6, 100.1];
-        check(&base, &[104.0, 104.4, 103.8, 104.1], RUN_VARIATION, Answer::Yes);
+        check(&base, &[106.0, 106.4, 105.8, 106.1], RUN_VARIATION, Answer::Yes);
+        // Sure, and small: sessions on one machine differ by as much.
+        check(&base, &[102.0, 102.4, 101.8, 102.1], RUN_VARIATION, Answer::No);
         check(&base, &[100.1, 100.3, 99.7, 100.2], RUN_VARIATION, Answer::No);
         check(&base, &[95.0, 109.0, 99.0, 112.0], RUN_VARIATION, Answer::CantTell);
     }
@@ -126,13 +145,14 @@ mod tests {
     #[test]
     fn runs_that_agree_are_no_surer_than_their_requests() {
         check(&[20.0, 20.0], &[20.3, 20.3], RUN_VARIATION, Answer::No);
-        check(&[20.0, 20.0], &[22.0, 22.0], RUN_VARIATION, Answer::Yes);
+        check(&[20.0, 20.0], &[30.0, 30.0], RUN_VARIATION, Answer::Yes);
     }
 
     #[test]
     fn a_row_without_interval_has_its_reason() {
         let unknown = Side { runs: &[1.0], within: Err(Needs::of(Reason::NoSample)) };
-        let found = judge(&[(difference(unknown, side(&[2.0], 0.1), 0.0), 1.0)]);
+        let difference = difference(unknown, side(&[2.0], 0.1), 0.0);
+        let found = judge(&[Question { difference, relevant: 1.0, least: 1.0 }]);
         assert_eq!(
             (found[0].answer, found[0].needs),
             (Answer::CantTell, Some(Needs::of(Reason::NoSample))),

@@ -32,7 +32,7 @@ pub use difference::{Difference, Spread, between};
 pub use distribution::{normal_quantile, t_quantile};
 pub use family::holm;
 pub use interval::{Assessed, FEWEST_FOR_MEAN, Ranks, least_sample};
-pub use judgement::{Judgement, RUN_VARIATION, Side, difference, judge};
+pub use judgement::{Judgement, Question, RUN_VARIATION, Side, difference, judge};
 pub use precision::{Estimate, Interval, Method, Needs, Reason};
 pub use proportion::{newcombe, wilson};
 pub use runs::{mean_of_runs, welch};

@@ -2,7 +2,7 @@
 
 use super::side::{Side, variation};
 use metric::{Group, METRICS, Metric, Needs, Reason, Stat};
-use statistics::{Difference, Judgement, RELEVANT_POINTS, Relevant, difference, judge, newcombe};
+use statistics::{Judgement, Question, RELEVANT_POINTS, Relevant, difference, judge, newcombe};
 
 /// A statistic of a metric.
 #[derive(Clone, Debug)]
@@ -46,49 +46,43 @@ pub(super) fn rows(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str)
         wanted(tag, stat) || (fail_differently && of_successes.is_some_and(|of| wanted(of, stat)))
     };
     let mut rows = Vec::new();
-    let mut differences = Vec::new();
+    let mut asked = Vec::new();
     for metric in METRICS.iter().copied() {
         for stat in Stat::ALL.map(Stat::name) {
             let is_there = sides.iter().any(|side| side.figure(metric.tag, stat).is_some());
             if is_there && is_wanted(metric.tag, stat) {
-                let of_row = differences_of(sides, metric, stat, assumed);
-                differences.extend(of_row.iter().flatten().copied());
+                let of_row = questions(sides, metric, stat, assumed);
+                asked.extend(of_row.iter().flatten().copied());
                 rows.push((metric, stat, of_row));
             }
         }
     }
-    let mut judged = judge(&differences).into_iter();
-    let mut judgements = |of_row: Vec<Option<Judged>>| {
-        of_row.into_iter().map(|difference| difference.and_then(|_| judged.next())).collect()
+    let mut judged = judge(&asked).into_iter();
+    let mut judgements = |of_row: Vec<Option<Question>>| {
+        of_row.into_iter().map(|question| question.and_then(|_| judged.next())).collect()
     };
     let judge_row = |(metric, stat, of_row)| Row { metric, stat, judgements: judgements(of_row) };
     rows.into_iter().map(judge_row).collect()
 }
 
-/// A difference, and the least one that matters.
-type Judged = (Result<Difference, Needs>, f64);
-
-/// The differences of each side to the first; `None` for facts.
-fn differences_of(sides: &[Side], metric: &Metric, stat: &str, assumed: Assumed) -> Vec<Option<Judged>> {
+/// What is asked of each side but the first; `None` for facts.
+fn questions(sides: &[Side], metric: &Metric, stat: &str, assumed: Assumed) -> Vec<Option<Question>> {
     let Some((base, others)) = sides.split_first() else { return Vec::new() };
-    others.iter().map(|other| difference_of(base, other, metric, stat, assumed)).collect()
+    others.iter().map(|other| question(base, other, metric, stat, assumed)).collect()
 }
 
-/// The difference of a statistic of two sides, and the least one that matters; `None` for facts.
-pub(super) fn difference_of(
-    base: &Side,
-    other: &Side,
-    metric: &Metric,
-    stat: &str,
-    assumed: Assumed,
-) -> Option<Judged> {
+/// What is asked of a statistic of two sides; `None` for facts.
+fn question(base: &Side, other: &Side, metric: &Metric, stat: &str, assumed: Assumed) -> Option<Question> {
     if metric.tag == FAILURES {
         let shares = base.failures().zip(other.failures());
         let found = shares.map(|(base, other)| newcombe(base, other).times(100.0));
-        return Some((found.ok_or(Needs::of(Reason::NoSample)), RELEVANT_POINTS * 100.0));
+        let difference = found.ok_or(Needs::of(Reason::NoSample));
+        // A failure is not small.
+        return Some(Question { difference, relevant: RELEVANT_POINTS * 100.0, least: 0.0 });
     }
     let (Some(first), Some(second)) = (base.sample(metric.tag, stat), other.sample(metric.tag, stat)) else {
-        return Some((Err(Needs::of(Reason::NoSample)), 0.0));
+        let difference = Err(Needs::of(Reason::NoSample));
+        return Some(Question { difference, relevant: 0.0, least: 0.0 });
     };
     let is_fact = first.within.is_none() || second.within.is_none();
     if is_fact && first.values.len().max(second.values.len()) < 2 {
@@ -96,7 +90,8 @@ pub(super) fn difference_of(
     }
     let relevant = Relevant::Share(assumed.relevant).of(base.figure(metric.tag, stat)?.value);
     let variation = variation(metric.tag, assumed.variation);
-    Some((difference(first.judged(), second.judged(), variation), relevant))
+    let difference = difference(first.judged(), second.judged(), variation);
+    Some(Question { difference, relevant, least: relevant })
 }
 
 /// The share of requests that failed, in percent.

@@ -1,9 +1,10 @@
 //! The comparison as sections of a document, or as JSON.
 
+use super::figures::Figure;
 use super::rows::{Assumed, FAILURES, Row};
 use super::side::Side;
 use export::view::{Cell, Certainty, Column, Note, Number, Section, Side as Align, Table, Topic};
-use metric::Value as Finite;
+use metric::{Needs, Reason, Value as Finite};
 use serde_json::{Map, Value, json};
 use statistics::{Answer, Judgement};
 
@@ -57,10 +58,9 @@ fn cells(sides: &[Side], Row { metric, stat, judgements }: &Row) -> Vec<Cell> {
     let mut cells = vec![Cell::Text(format!("{}.{stat} ({})", metric.tag, metric.display.name()))];
     let base = sides.first().and_then(|side| side.figure(metric.tag, stat)).map(|figure| figure.value);
     for (place, side) in sides.iter().enumerate() {
-        let value = side.figure(metric.tag, stat).map(|figure| figure.value);
-        cells.push(
-            value.map_or(Cell::Absent, |value| Cell::Number(Number { value, certainty: Certainty::Exact })),
-        );
+        let figure = side.figure(metric.tag, stat);
+        let value = figure.map(|figure| figure.value);
+        cells.push(figure.map_or(Cell::Absent, number));
         let Some(before) = place.checked_sub(1) else { continue };
         let judgement = judgements.get(before).and_then(Option::as_ref);
         cells.push(difference(metric.tag, base, value));
@@ -70,6 +70,18 @@ fn cells(sides: &[Side], Row { metric, stat, judgements }: &Row) -> Vec<Cell> {
         );
     }
     cells
+}
+
+/// A number of a side, marked if its requests are too few for it.
+fn number(figure: Figure) -> Cell {
+    let is_doubtful = is_too_few(&figure);
+    let certainty = if is_doubtful { Certainty::TooFewSamples } else { Certainty::Exact };
+    Cell::Number(Number { value: figure.value, certainty })
+}
+
+fn is_too_few(figure: &Figure) -> bool {
+    let reason = figure.precision.and_then(Result::err).map(|needs| needs.reason);
+    matches!(reason, Some(Reason::TooFew | Reason::Dependent))
 }
 
 /// The difference as a share of the baseline; that of failures, and from a baseline of zero, in the metric's unit.
@@ -100,9 +112,9 @@ fn share(tag: &str, base: f64, shift: f64) -> Option<f64> {
 fn notes(sides: &[Side], rows: &[Row], assumed: Assumed) -> impl Iterator<Item = String> {
     let percent = |share: f64| format!("{} %", share * 100.0);
     let mut notes = vec![format!(
-        "real? is yes with a probability of error of 5 % for the whole table (Holm), no where a shift of {} (failures: one \
-         point) would have been seen in four of five comparisons, and else can't tell. sees is the shift that would have been \
-         seen.",
+        "real? is yes with a probability of error of 5 % for the whole table (Holm), no where the difference is surely less than \
+         {0} or a shift of {0} (failures: one point) would have been seen in four of five comparisons, and else can't tell. sees \
+         is the shift that would have been seen.",
         percent(assumed.relevant)
     )];
     if sides.iter().all(|side| side.runs.len() < 2) && sides.len() > 1 && assumed.variation > 0.0 {
@@ -112,18 +124,25 @@ fn notes(sides: &[Side], rows: &[Row], assumed: Assumed) -> impl Iterator<Item =
             percent(assumed.variation)
         ));
     }
-    let mut reasons = Vec::<(String, usize)>::new();
+    let figures =
+        rows.iter().flat_map(|row| sides.iter().filter_map(|side| side.figure(row.metric.tag, row.stat)));
+    if figures.into_iter().any(|figure| is_too_few(&figure)) {
+        notes.push("* is of too few requests, or of too few that are independent.".to_owned());
+    }
+    let mut reasons = Vec::<(Needs, usize)>::new();
     for needs in rows.iter().flat_map(|row| &row.judgements).flatten().filter_map(|judgement| judgement.needs)
     {
-        let text = needs.to_string();
-        match reasons.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, count)) => *count += 1,
-            None => reasons.push((text, 1)),
+        match reasons.iter_mut().find(|(known, _)| known.reason == needs.reason) {
+            Some((known, count)) => {
+                known.more_requests = known.more_requests.max(needs.more_requests);
+                *count += 1;
+            }
+            None => reasons.push((needs, 1)),
         }
     }
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let reasons = reasons.into_iter().take(REASONS_SHOWN);
-    notes.extend(reasons.map(|(text, count)| format!("can't tell in {count}: {text}")));
+    let reasons = reasons.into_iter().map(|(needs, count)| format!("can't tell in {count}: {needs}"));
+    notes.extend(reasons);
     notes.into_iter()
 }
 
@@ -191,9 +210,6 @@ fn of_side(sides: &[Side], row: &Row, place: usize) -> Value {
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// The most frequent reasons for missing answers that are shown.
-const REASONS_SHOWN: usize = 3;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +264,18 @@ mod tests {
         assert_eq!((&adjusted[0]["value"], &adjusted[1]["value"]), (&100.0.into(), &180.0.into()), "{found}");
         let text = console::sections(&sections(&sides, &rows, ASSUMED), 140, Colour::Plain);
         assert!(text.contains("+10.00 "), "in points: {text}");
+    }
+
+    #[test]
+    fn numbers_of_too_few_requests_are_marked() {
+        let mut figures = Figures::new("few".to_owned(), "test");
+        let needs = Needs { reason: Reason::TooFew, more_requests: Some(600) };
+        figures.put("request_latency", Stat::P99, Some(100.0), Some(Err(needs)));
+        let sides = [Side::of(figures.clone()), Side::of(figures)];
+        let rows = rows(&sides, ASSUMED, is_on_screen);
+        let text = console::sections(&sections(&sides, &rows, ASSUMED), 140, Colour::Plain);
+        assert!(text.contains("100.00*") && text.contains("\n* is of too few requests"), "{text}");
+        assert!(text.contains("can't tell in 1: too few requests: needs 600 more"), "{text}");
     }
 
     #[test]

@@ -225,12 +225,7 @@ impl Cell {
     fn interval(precision: Result<Interval, Needs>) -> Self {
         match precision {
             Ok(Interval { low, high, .. }) => Self::Interval(low, high),
-            Err(Needs { reason: Reason::Dependent, more_requests: Some(more) }) => {
-                Self::Text(format!("dependent: needs {more} more"))
-            }
-            Err(Needs { reason: Reason::TooFew, more_requests: Some(more) }) => {
-                Self::Text(format!("too few: needs {more} more"))
-            }
+            Err(Needs { more_requests: Some(more), .. }) => Self::Text(format!("needs {more} more")),
             Err(Needs { reason: Reason::Dependent, .. }) => Self::text("dependent"),
             Err(Needs { reason: Reason::TooFew, .. }) => Self::text("too few"),
             Err(Needs { reason: Reason::TooMany, .. }) => Self::text("too many"),

@@ -183,7 +183,7 @@ impl<'a> Join<'a> {
             .collect::<Vec<_>>();
         ended.sort_unstable_by_key(|(ended, _)| *ended);
         let count = ended.len().saturating_sub(1);
-        let [mut requests, mut tokens] = [(); 2].map(|()| Batches::<0>::new(count, []));
+        let [mut requests, mut tokens] = [(); 2].map(|()| Batches::<0>::few(count, []));
         for pair in ended.windows(2) {
             let energy = self.energy.between(pair[0].0, pair[1].0);
             requests.ratio(energy, 1.0);

@@ -4,7 +4,7 @@ use crate::before;
 use crate::data::Kind;
 use crate::random::Random;
 use crate::sample::{Both, number, of_values};
-use statistics::{Answer, RUN_VARIATION, Relevant, Side, Spread, difference, judge};
+use statistics::{Answer, Question, RUN_VARIATION, Relevant, Side, Spread, difference, judge};
 use std::fmt::Write;
 
 /// How runs are compared.
@@ -87,7 +87,8 @@ pub(crate) fn answers(sides: &[Vec<Vec<Both>>; 2], plan: &Plan) -> Vec<Answer> {
             let within = first.interval.map(|interval| Spread::of(first.value, &interval));
             Side { runs: &values[side], within }
         };
-        (difference(of(0), of(1), plan.variation), Relevant::Share(RELEVANT).of(values[0][0]))
+        let relevant = Relevant::Share(RELEVANT).of(values[0][0]);
+        Question { difference: difference(of(0), of(1), plan.variation), relevant, least: relevant }
     });
     judge(&rows.collect::<Vec<_>>()).iter().map(|judged| judged.answer).collect()
 }

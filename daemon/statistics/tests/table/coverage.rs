@@ -1,6 +1,6 @@
 //! How often a 95 % interval contains what it is of, before and after.
 
-use crate::data::{Kind, SHARES, completions, gaps, tokens_per_second, truth_of_gaps};
+use crate::data::{Ends, Kind, SHARES, completions, gaps, tokens_per_second, truth_of_gaps};
 use crate::random::Random;
 use crate::sample::{Both, number, of_requests, of_values};
 use statistics::{Batches, Method};
@@ -41,9 +41,9 @@ pub(crate) fn simulate(seeds: u64, sizes: &[usize]) -> Vec<Line> {
         let cells = cells(seeds, &truth, |random| of_requests(&gaps(random, *size)));
         lines.push(("gaps, 20 a request".to_owned(), *size, cells));
     }
-    for (name, is_regular) in [("rates, at random", false), ("rates, at regular times", true)] {
+    for (name, ends) in ENDS {
         for size in sizes {
-            let cells = cells(seeds, &[1.0, tokens_per_second()], |random| rates(random, *size, is_regular));
+            let cells = cells(seeds, &[1.0, tokens_per_second()], |random| rates(random, *size, ends));
             lines.push((name.to_owned(), *size, cells));
         }
     }
@@ -51,10 +51,10 @@ pub(crate) fn simulate(seeds: u64, sizes: &[usize]) -> Vec<Line> {
 }
 
 /// Requests per second and tokens per second.
-fn rates(random: &mut Random, size: usize, is_regular: bool) -> [Both; 2] {
-    let completed = completions(random, size, is_regular);
+fn rates(random: &mut Random, size: usize, ends: Ends) -> [Both; 2] {
+    let completed = completions(random, size, ends);
     [false, true].map(|of_tokens| {
-        let mut batches = Batches::<0>::new(completed.len(), []);
+        let mut batches = Batches::<0>::few(completed.len(), []);
         completed
             .iter()
             .for_each(|(tokens, since)| batches.ratio(if of_tokens { *tokens } else { 1.0 }, *since));
@@ -114,4 +114,9 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
+const ENDS: [(&str, Ends); 3] = [
+    ("rates, at random", Ends::AtRandom),
+    ("rates, at regular times", Ends::Regularly),
+    ("rates, in bursts of 8", Ends::InBursts),
+];
 const TINY: f64 = 1e-9;

@@ -98,21 +98,35 @@ pub(crate) fn truth_of_gaps(share: Option<f64>) -> f64 {
     share.map_or_else(|| 0.25_f64.exp(), |share| (normal_quantile(share) * deviation).exp())
 }
 
-/// The tokens of requests, and the time since the end of the one before: 1 on average, at random or regular with jitter.
-pub(crate) fn completions(random: &mut Random, n: usize, is_regular: bool) -> Vec<(f64, f64)> {
+/// When requests end, one a second on average.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    AtRandom,
+    /// One each second, with jitter: an open loop at a constant rate.
+    Regularly,
+    /// Eight at once: a closed loop.
+    InBursts,
+}
+
+/// The tokens of requests, and the time since the end of the one before.
+pub(crate) fn completions(random: &mut Random, n: usize, ends: Ends) -> Vec<(f64, f64)> {
     let mut before = 0.0;
     let completion = |at: usize| {
         let tokens = (random.exponential() * 100.0).ceil();
-        if !is_regular {
-            return (tokens, random.exponential());
-        }
-        let due = f64::from(u32::try_from(at).expect("few requests"));
-        let end = due + 0.3 * random.uniform();
-        let since = end - before;
-        before = end;
+        let since = match ends {
+            Ends::AtRandom => random.exponential(),
+            Ends::InBursts if at % 8 > 0 => 0.0,
+            Ends::InBursts => 8.0 + 0.8 * random.normal(),
+            Ends::Regularly => {
+                let end = f64::from(u32::try_from(at).expect("few requests")) + 0.3 * random.uniform();
+                let since = end - before;
+                before = end;
+                since
+            }
+        };
         (tokens, since)
     };
-    (0..n).map(completion).skip(usize::from(is_regular)).collect()
+    (0..n).map(completion).skip(usize::from(ends == Ends::Regularly)).collect()
 }
 
 /// The true mean of the tokens of [`completions`].
