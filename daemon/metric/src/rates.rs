@@ -11,7 +11,7 @@
 use crate::analysis::Row;
 use crate::stats::{Stat, Stats};
 use crate::value::{Value, float, float_of};
-use statistics::{Batches, FEWEST_FOR_MEAN, Interval, Method, Needs, Reason, wilson};
+use statistics::{Batches, FEWEST_FOR_MEAN, Interval, Method, Needs, Reason, cycles, wilson};
 
 /// The parts of a request's contribution to the rates; `NaN` where it has none.
 pub(crate) type Parts = [f64; TAGS.len()];
@@ -33,15 +33,11 @@ pub(crate) fn intervals(rows: &[Row], places: &[u32], parts: impl Fn(&Row, usize
     let row = |place: &u32| &rows[*place as usize];
     let mut ended = places.iter().copied().filter(|place| row(place).scope.valid).collect::<Vec<_>>();
     ended.sort_by_key(|place| row(place).end);
-    let count = ended.len().saturating_sub(1);
-    let mut batches = TAGS.map(|_| Batches::<0>::few(count, []));
-    for pair in ended.windows(2) {
-        let since = float(row(&pair[1]).end.0 - row(&pair[0]).end.0);
-        let parts = parts(row(&pair[1]), pair[1] as usize);
-        for (batches, part) in batches.iter_mut().zip(parts) {
-            batches.ratio(if part.is_nan() { 0.0 } else { part }, since);
-        }
-    }
+    let numbers = |row: u32| {
+        parts(&rows[row as usize], row as usize).map(|part| if part.is_nan() { 0.0 } else { part })
+    };
+    let since = |pair: &[u32]| float(row(&pair[1]).end.0 - row(&pair[0]).end.0);
+    let batches = cycles(ended.windows(2).map(|pair| (since(pair), numbers(pair[1]))));
     TAGS.into_iter().zip(batches.each_ref().map(relative)).collect()
 }
 

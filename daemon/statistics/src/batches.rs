@@ -33,18 +33,7 @@ impl<const P: usize> Batches<P> {
     /// No batches yet, of at most this many requests.
     #[must_use]
     pub fn new(requests: usize, thresholds: [f64; P]) -> Self {
-        Self::of_at_most(MOST_BATCHES, requests, thresholds)
-    }
-
-    /// Like [`Self::new`], of a few long batches, for rates: requests of a closed loop end in bursts, and a batch must be longer
-    /// than one to see how regular they are.
-    #[must_use]
-    pub fn few(requests: usize, thresholds: [f64; P]) -> Self {
-        Self::of_at_most(FEW_BATCHES, requests, thresholds)
-    }
-
-    fn of_at_most(most: usize, requests: usize, thresholds: [f64; P]) -> Self {
-        let length = requests.div_ceil(most).max(1);
+        let length = requests.div_ceil(MOST_BATCHES).max(1);
         let batches = Vec::with_capacity(requests.div_ceil(length));
         Self { thresholds, length, filled: length, requests: 0, batches }
     }
@@ -126,6 +115,36 @@ impl<const P: usize> Batches<P> {
     }
 }
 
+/// The parts of rates in cycles: for each of `N` rates, what is divided and by what.
+///
+/// Each part is of a request: the time since the end of the one before, and what it adds to each rate. Requests of a closed loop
+/// end in bursts, and a batch that ends within one says nothing about the rate. A cycle is from one longer than average time to
+/// the next, so a burst is never cut: cycles are what regenerates, of which ratios are estimated (M. A. Crane and A. J. Lemoine,
+/// An Introduction to the Regenerative Method, 1977).
+pub fn cycles<const N: usize>(parts: impl Iterator<Item = (f64, [f64; N])> + Clone) -> [Batches<0>; N] {
+    let (time, count) =
+        parts.clone().fold((0.0, 0_usize), |(time, count), (since, _)| (time + since, count + 1));
+    let average = time / float_of(count.max(1));
+    let count = parts.clone().filter(|(since, _)| *since > average).count();
+    let mut batches = [(); N].map(|()| Batches::new(count + 1, []));
+    let mut open: Option<(f64, [f64; N])> = None;
+    let mut close = |(since, sums): (f64, [f64; N])| {
+        for (batches, sum) in batches.iter_mut().zip(sums) {
+            batches.ratio(sum, since);
+        }
+    };
+    for (since, parts) in parts {
+        if since > average {
+            open.take().into_iter().for_each(&mut close);
+        }
+        let (time, sums) = open.get_or_insert((0.0, [0.0; N]));
+        *time += since;
+        sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+    }
+    open.into_iter().for_each(&mut close);
+    batches
+}
+
 impl<const P: usize> Batch<P> {
     #[inline]
     fn add(&mut self, value: f64, thresholds: &[f64; P]) {
@@ -139,8 +158,6 @@ impl<const P: usize> Batch<P> {
 
 /// Enough to see dependence in, few enough to cost nothing.
 const MOST_BATCHES: usize = 1024;
-/// Enough for a variance.
-const FEW_BATCHES: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -154,6 +171,15 @@ mod tests {
         let whole = batches.whole();
         assert!((whole.size - 2500.0).abs() < 1e-9 && (whole.sum - 11_250.0).abs() < 1e-9, "{whole:?}");
         assert_eq!(whole.upto, [2500], "all are below the threshold");
+    }
+
+    #[test]
+    fn bursts_are_not_cut() {
+        // Four end at once, every ten seconds.
+        let parts = (0..40).map(|at| (if at % 4 == 0 { 10.0 } else { 0.0 }, [1.0]));
+        let [batches] = cycles(parts);
+        assert_eq!(batches.requests(), 10, "as many as bursts");
+        assert!(batches.full().iter().all(|cycle| (cycle.sum - 4.0).abs() < 1e-9), "{batches:?}");
     }
 
     #[test]

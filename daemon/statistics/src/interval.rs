@@ -84,7 +84,7 @@ impl<const P: usize> Batches<P> {
         assessed
     }
 
-    /// Assesses a rate: parts of it in the order of their ends, each divided by the time since the one before.
+    /// Assesses a rate: its parts in [`crate::cycles`].
     #[must_use]
     pub fn assess_rate(&self) -> Assessed<'_, P> {
         let mut assessed = self.deviate(dependence_of_rate);

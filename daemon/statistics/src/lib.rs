@@ -27,7 +27,7 @@ mod runs;
 mod series;
 
 pub use answer::{Answer, Gate, RELEVANT_POINTS, Relevant, answer, gate};
-pub use batches::Batches;
+pub use batches::{Batches, cycles};
 pub use difference::{Difference, Spread, between};
 pub use distribution::{normal_quantile, t_quantile};
 pub use family::holm;

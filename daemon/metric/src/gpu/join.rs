@@ -20,7 +20,7 @@ use crate::value::{Value, float_of, whole};
 use common::clock::MonoNs;
 use common::id::RequestId;
 use record::{Event, Request};
-use statistics::{Batches, Interval, Needs};
+use statistics::{Interval, Needs, cycles};
 
 gpu_metrics! { "" ours(Gpu) 0
     ENERGY_IN_REQUEST "gpu_energy_in_request" "GPU Energy During Request" "J" 900 (Flags::NONE)
@@ -182,14 +182,13 @@ impl<'a> Join<'a> {
             .filter(|(ended, _)| (self.window.begin..=self.window.end).contains(ended))
             .collect::<Vec<_>>();
         ended.sort_unstable_by_key(|(ended, _)| *ended);
-        let count = ended.len().saturating_sub(1);
-        let [mut requests, mut tokens] = [(); 2].map(|()| Batches::<0>::few(count, []));
-        for pair in ended.windows(2) {
+        // Energy takes the place of time: it is what flows between the ends of requests.
+        let parts = ended.windows(2).map(|pair| {
             let energy = self.energy.between(pair[0].0, pair[1].0);
-            requests.ratio(energy, 1.0);
-            tokens.ratio(energy, f64::from(pair[1].1.unwrap_or(0)));
-        }
-        [rates::relative(&requests), rates::relative(&tokens)]
+            (energy, [1.0, f64::from(pair[1].1.unwrap_or(0))])
+        });
+        let [requests, tokens] = cycles(parts).map(|batches| rates::inverse(rates::relative(&batches)));
+        [requests, tokens]
     }
 
     /// For each request: the energy during it, its share, and the share per token.

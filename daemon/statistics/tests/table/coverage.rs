@@ -3,7 +3,7 @@
 use crate::data::{Ends, Kind, SHARES, completions, gaps, tokens_per_second, truth_of_gaps};
 use crate::random::Random;
 use crate::sample::{Both, number, of_requests, of_values};
-use statistics::{Batches, Method};
+use statistics::{Method, cycles};
 use std::fmt::Write;
 
 /// The sizes of runs, in requests.
@@ -53,13 +53,8 @@ pub(crate) fn simulate(seeds: u64, sizes: &[usize]) -> Vec<Line> {
 /// Requests per second and tokens per second.
 fn rates(random: &mut Random, size: usize, ends: Ends) -> [Both; 2] {
     let completed = completions(random, size, ends);
-    [false, true].map(|of_tokens| {
-        let mut batches = Batches::<0>::few(completed.len(), []);
-        completed
-            .iter()
-            .for_each(|(tokens, since)| batches.ratio(if of_tokens { *tokens } else { 1.0 }, *since));
-        Both { before: None, after: batches.assess_rate().mean(Method::Ratio, 0.0) }
-    })
+    let parts = completed.iter().map(|(tokens, since)| (*since, [1.0, *tokens]));
+    cycles(parts).map(|batches| Both { before: None, after: batches.assess_rate().mean(Method::Ratio, 0.0) })
 }
 
 fn cells<const N: usize>(seeds: u64, truth: &[f64; N], run: impl Fn(&mut Random) -> [Both; N]) -> Vec<Cell> {
