@@ -115,7 +115,7 @@ pub(crate) fn completions(random: &mut Random, n: usize, ends: Ends) -> Vec<(f64
         let tokens = (random.exponential() * 100.0).ceil();
         let since = match ends {
             Ends::AtRandom => random.exponential(),
-            Ends::InBursts if at % 8 > 0 => 0.0,
+            Ends::InBursts if !at.is_multiple_of(8) => 0.0,
             Ends::InBursts => 8.0 + 0.8 * random.normal(),
             Ends::Regularly => {
                 let end = f64::from(u32::try_from(at).expect("few requests")) + 0.3 * random.uniform();
