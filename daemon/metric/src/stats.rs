@@ -294,7 +294,7 @@ impl Sample {
     fn batches(&self, percentiles: [f64; Stat::PERCENTILES.len()]) -> Batched {
         if self.clusters.is_empty() {
             let mut batches = Batched::new(self.values.len(), percentiles);
-            self.values.iter().for_each(|value| batches.value(*value));
+            batches.fill(&self.values);
             return batches;
         }
         let mut batches = Batched::new(self.clusters.len(), percentiles);

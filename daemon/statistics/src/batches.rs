@@ -38,6 +38,26 @@ impl<const P: usize> Batches<P> {
         Self { thresholds, length, filled: length, requests: 0, batches }
     }
 
+    /// Adds requests with one value each, as [`Self::value`] does one by one: a batch at a time, in loops over few cached values.
+    pub fn fill(&mut self, values: &[f64]) {
+        let mut rest = values;
+        while !rest.is_empty() {
+            let thresholds = self.thresholds;
+            let room = if self.filled == self.length { self.length } else { self.length - self.filled };
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            rest = later;
+            let batch = self.next();
+            batch.size += float_of(now.len());
+            batch.sum += sum(now);
+            for (upto, threshold) in batch.upto.iter_mut().zip(thresholds) {
+                *upto += now.iter().map(|value| u32::from(*value <= threshold)).sum::<u32>();
+            }
+            // The first of them is counted by `next`.
+            self.filled += now.len() - 1;
+            self.requests += now.len() - 1;
+        }
+    }
+
     /// Adds the next request, which has one value.
     #[inline]
     pub fn value(&mut self, value: f64) {
@@ -122,8 +142,8 @@ impl<const P: usize> Batches<P> {
 /// the next, so a burst is never cut: cycles are what regenerates, of which ratios are estimated (M. A. Crane and A. J. Lemoine,
 /// An Introduction to the Regenerative Method, 1977).
 pub fn cycles<const N: usize>(parts: impl Iterator<Item = (f64, [f64; N])> + Clone) -> [Batches<0>; N] {
-    let (time, count) =
-        parts.clone().fold((0.0, 0_usize), |(time, count), (since, _)| (time + since, count + 1));
+    let times = parts.clone().map(|(since, _)| since);
+    let (time, count) = times.fold((0.0, 0_usize), |(time, count), since| (time + since, count + 1));
     let average = time / float_of(count.max(1));
     let count = parts.clone().filter(|(since, _)| *since > average).count();
     let mut batches = [(); N].map(|()| Batches::new(count + 1, []));
@@ -156,6 +176,16 @@ impl<const P: usize> Batch<P> {
     }
 }
 
+/// The sum, in eight lanes.
+fn sum(values: &[f64]) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for eight in eights {
+        lanes.iter_mut().zip(eight).for_each(|(lane, value)| *lane += value);
+    }
+    lanes.iter().sum::<f64>() + rest.iter().sum::<f64>()
+}
+
 /// Enough to see dependence in, few enough to cost nothing.
 const MOST_BATCHES: usize = 1024;
 
@@ -171,6 +201,25 @@ mod tests {
         let whole = batches.whole();
         assert!((whole.size - 2500.0).abs() < 1e-9 && (whole.sum - 11_250.0).abs() < 1e-9, "{whole:?}");
         assert_eq!(whole.upto, [2500], "all are below the threshold");
+    }
+
+    #[test]
+    fn filling_is_adding_one_by_one() {
+        for count in [0_u16, 1, 7, 1024, 1025, 2500, 5000] {
+            let values = (0..count).map(|at| f64::from(at * 37 % 101)).collect::<Vec<_>>();
+            let mut one_by_one = Batches::new(values.len(), [10.0, 50.0]);
+            values.iter().for_each(|value| one_by_one.value(*value));
+            let mut filled = Batches::new(values.len(), [10.0, 50.0]);
+            let (first, second) = values.split_at(values.len() / 3);
+            filled.fill(first);
+            filled.fill(second);
+            assert_eq!(filled.full().len(), one_by_one.full().len(), "{count}");
+            assert_eq!(filled.requests(), one_by_one.requests(), "{count}");
+            for (left, right) in filled.full().iter().zip(one_by_one.full()) {
+                assert!((left.sum - right.sum).abs() < 1e-9 && left.upto == right.upto, "{count}");
+            }
+            assert_eq!(filled.whole().upto, one_by_one.whole().upto, "{count}");
+        }
     }
 
     #[test]
