@@ -9,12 +9,11 @@ const REFUSED: &[(&str, &str)] = &[
         "--accuracy-benchmark",
         "--accuracy-benchmark is not supported: the quality of responses is not measured",
     ),
-    ("--search-space", "--search-space is not supported: one command measures one load"),
-    ("--search-recipe", "--search-recipe is not supported: one command measures one load"),
+    ("--search-space", "--search-space is not supported: searches are not supported"),
+    ("--search-recipe", "--search-recipe is not supported: searches are not supported"),
     ("--wandb-project", "--wandb-project is not supported: results are not sent to Weights & Biases"),
     ("--api-port", "--api-port is not supported: progress is available over the daemon's control socket"),
     ("--auto-plot", "--auto-plot is not supported: plots are not supported"),
-    ("--concurrency 8,16,32,64", "a list of values would be a sweep, which is not supported"),
 ];
 
 fn lines_of(name: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::args::{ProfileArgs, Swept};
 use crate::earlier;
 use crate::multi_run::{self, Experiment, Repeat};
-use crate::plan::{Checked, Profile, plan};
+use crate::plan::{Checked, Profile, Refusal, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::resolve::resolve;
 use crate::session::{self, LiveSession, Outcome, Session};
@@ -29,6 +29,13 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     tidy_up();
     let resolved = resolve(args, checked)?;
     let profile = &resolved.profile;
+    if profile.artifact_dir.join(sweep::JOURNAL).exists() {
+        return Err(Refusal(format!(
+            "`{}` holds a sweep: use another --artifact-dir",
+            profile.artifact_dir.display()
+        ))
+        .into());
+    }
     warn_of_trust(&profile.plan);
     warn_of_tokenizer(args, &profile.plan);
     let session = LiveSession::new(args, &resolved)?;

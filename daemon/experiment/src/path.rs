@@ -20,6 +20,7 @@ pub fn resolved(path: &str) -> Result<String, Refused> {
     match path.split('.').next().unwrap_or_default() {
         "benchmark" => refuse("leave `benchmark.` out: paths begin below it"),
         "sweep" | "multi_run" | "random_seed" => refuse("it is the same in every run of a sweep"),
+        "artifacts" if path == "artifacts.dir" => refuse("it is the same in every run of a sweep"),
         _ => Ok(path.to_owned()),
     }
 }
@@ -29,39 +30,44 @@ pub fn resolved(path: &str) -> Result<String, Refused> {
 /// # Errors
 /// When the path leads to nothing: of a list of named things, the name must be there.
 pub fn set(file: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), Refused> {
+    *place(file, path)? = value;
+    Ok(())
+}
+
+/// Where a path leads; what is missing on the way is made.
+pub(crate) fn place<'a>(file: &'a mut Map<String, Value>, path: &str) -> Result<&'a mut Value, Refused> {
     let is_variable = path.split('.').next() == Some("variables");
     let root = match file.contains_key("benchmark") && !is_variable {
         true => file.entry("benchmark").or_insert_with(|| Value::Object(Map::new())),
-        false => return within(file, path, value),
+        false => return within(file, path),
     };
     match root {
-        Value::Object(body) => within(body, path, value),
+        Value::Object(body) => within(body, path),
         _ => Err(Refused::new("benchmark", "is not a mapping")),
     }
 }
 
-fn within(root: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), Refused> {
+fn within<'a>(root: &'a mut Map<String, Value>, path: &str) -> Result<&'a mut Value, Refused> {
     let mut names = path.split('.');
     let first = names.next().unwrap_or_default();
     let names = names.collect::<Vec<_>>();
     // `warmup:` and `profiling:` stand for phases of these names, as `dataset:` does for the only one.
     if first == "phases" && !root.contains_key("phases") && names.len() > 1 && root.contains_key(names[0]) {
-        return within(root, &names.join("."), value);
+        return within(root, &names.join("."));
     }
     if first == "datasets"
         && !root.contains_key("datasets")
         && names.len() > 1
         && root.contains_key("dataset")
     {
-        return within(root, &format!("dataset.{}", names[1..].join(".")), value);
+        return within(root, &format!("dataset.{}", names[1..].join(".")));
     }
     let mut at = root.entry(first).or_insert_with(|| Value::Object(Map::new()));
     for (place, name) in names.iter().enumerate() {
         let parent = if place == 0 { first } else { names[place - 1] };
         at = below(at, name, parent).map_err(|why| Refused::new(path, why))?;
     }
-    *at = value;
-    Ok(())
+    Ok(at)
 }
 
 /// What a name leads to.

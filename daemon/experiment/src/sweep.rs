@@ -291,6 +291,14 @@ fn set_all(base: &Map<String, Value>, points: Vec<Point>) -> Result<Vec<Varied>,
         for (path, value) in &values {
             path::set(&mut file, path, value.clone())?;
         }
+        for (path, value) in &values {
+            if path::place(&mut file, path)? != value {
+                return Err(Refused::new(
+                    path,
+                    "another path of the sweep sets the same value, or a part of it",
+                ));
+            }
+        }
         Ok((file, Variation { index, label, values }))
     });
     made.collect()
@@ -326,6 +334,10 @@ impl Axes {
             };
             lengths.push(values.len());
             all = all.saturating_mul(values.len());
+        }
+        if lengths.iter().any(|length| *length > VARIATIONS_MAX) {
+            let why = format!("a list has more than {VARIATIONS_MAX} values");
+            return Err(Refused::new("sweep.parameters", why));
         }
         if is_zip && lengths.iter().any(|length| *length != lengths[0]) {
             let lengths = lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
@@ -379,8 +391,11 @@ impl Axes {
 
 impl Scenarios {
     fn check(&self) -> Result<(), Refused> {
-        if self.runs.is_empty() {
-            return Err(Refused::new("sweep.runs", "expected a list with at least one run"));
+        if self.runs.is_empty() || self.runs.len() > VARIATIONS_MAX {
+            return Err(Refused::new(
+                "sweep.runs",
+                "expected a list with at least one run, and 10,000 at most",
+            ));
         }
         for (place, run) in self.runs.iter().enumerate() {
             let refuse =
@@ -473,11 +488,15 @@ impl Sampling {
 
 impl Dimension {
     fn check(&self) -> Result<(), String> {
+        let is_empty = |lo: f64, hi: f64| self.kind == Kind::Int && lo.ceil() > hi.floor();
         path::resolved(&self.path).map_err(|refused| refused.to_string())?;
         let choices = self.choices.as_ref().map(Vec::len);
         match (self.lo, self.hi, choices) {
             (None, None, Some(1..)) => Ok(()),
-            (Some(lo), Some(hi), None) if !lo.is_finite() || !hi.is_finite() || lo >= hi => {
+            (Some(lo), Some(hi), None) if is_empty(lo, hi) => {
+                Err(format!("`{}`: no whole number is between {lo} and {hi}", self.path))
+            }
+            (Some(lo), Some(hi), None) if !(hi - lo).is_finite() || lo >= hi => {
                 Err(format!("`{}`: hi ({hi}) must be more than lo ({lo})", self.path))
             }
             (Some(lo), Some(_), None) if self.scale == Scale::Log && lo <= 0.0 => {
@@ -516,7 +535,7 @@ fn float(count: usize) -> f64 {
 }
 
 /// Most variations of a sweep.
-const VARIATIONS_MAX: usize = 1 << 20;
+const VARIATIONS_MAX: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

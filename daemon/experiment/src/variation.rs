@@ -61,12 +61,13 @@ fn within(value: &Value) -> String {
 fn safe(name: &str) -> String {
     let name = name.replace(['/', '\\'], "").replace("..", "");
     let name = name.replace(['<', '>', ':', '"', '|', '?', '*'], "");
-    let name = name.chars().filter(|letter| !letter.is_control()).take(NAME_MAX).collect::<String>();
+    let name = name.chars().filter(|letter| !letter.is_control()).collect::<String>();
+    let name = name.get(..name.floor_char_boundary(NAME_MAX)).unwrap_or_default().to_owned();
     if name.chars().all(|letter| letter == '.') { String::new() } else { name }
 }
 
-/// Longest name of a directory, in characters.
-const NAME_MAX: usize = 120;
+/// Longest name of a directory, in bytes.
+const NAME_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {

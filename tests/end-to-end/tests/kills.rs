@@ -155,6 +155,9 @@ fn a_killed_spawner_is_replaced() {
     for _ in 0..MOMENTS / 2 {
         let spawner = patience::until("a spawner", || process(&daemon, "aiperfd spawner"));
         signal(spawner, Signal::KILL);
+        // On a busy host a process that is killed may still take a request before it ends.
+        let folder = format!("/proc/{spawner}");
+        patience::until("the spawner to exit", || (!Path::new(&folder).exists()).then_some(()));
         Run::profile(&server.url(), "--request-count 5").with(&daemon).end().ended_with(0);
     }
     let running = Run::profile(&server.url(), "--concurrency 1 --benchmark-duration 5").with(&daemon).start();

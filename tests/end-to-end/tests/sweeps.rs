@@ -77,11 +77,44 @@ fn every_combination_is_measured_once() {
     let more = "--concurrency 1,2,3 --request-count 3,5";
     sweep(&server.url(), folder.path(), more).end().ended_with(0);
     assert_eq!(server.received(), 24, "two more variations");
+    // Also where they are not the last ones.
+    let more = "--concurrency 4,1,2,3 --request-count 3,5";
+    sweep(&server.url(), folder.path(), more).end().ended_with(0);
+    assert_eq!(server.received(), 32, "two more variations");
     // Other requests are another experiment.
     let other = "--concurrency 1,2 --request-count 3,6";
     refused(&sweep(&server.url(), folder.path(), other).end(), "holds runs of another experiment");
-    sweep(&server.url(), folder.path(), &format!("{other} --restart")).end().ended_with(0);
-    assert_eq!(server.received(), 42, "all of it");
+    let other = format!("{other} --random-seed 7 --restart");
+    for times in [1, 2] {
+        sweep(&server.url(), folder.path(), &other).end().ended_with(0);
+        assert_eq!(server.received(), 32 + 18 * times, "all of it, also with the same seed");
+    }
+    // Neither kind of results replaces the other.
+    let single = sweep(&server.url(), folder.path(), "--concurrency 1 --request-count 3").end();
+    refused(&single, "holds a sweep");
+    let runs = tempfile::tempdir().unwrap();
+    sweep(&server.url(), runs.path(), "--concurrency 1 --request-count 3").end().ended_with(0);
+    refused(&sweep(&server.url(), runs.path(), flags).end(), "holds a run that is no part of this sweep");
+    assert!(runs.path().join("requests.parquet").exists(), "what it holds is kept");
+}
+
+/// The values of a sweep are stored, and its directory is one.
+#[test]
+fn what_no_sweep_can_vary_is_refused() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let url = end_to_end::hostile::vanishing();
+    for (flags, expected) in [
+        ("--variant a:api-key=k --variant b:isl=9", "is the same for all runs"),
+        ("--variant a:artifact-dir=x --variant b:isl=9", "is the same for all runs"),
+        ("--variant a:url=http://u:p@h --variant b:isl=9", "is a secret"),
+        ("--variant aggregate:isl=8 --variant b:isl=9", "a name of the sweep's own files"),
+        ("--concurrency 1,1", "have the same directory"),
+        ("--concurrency 1,2 --parameter-sweep-cooldown-seconds 1e30", "more than a century"),
+    ] {
+        refused(&sweep(&url, folder.path(), flags).end(), expected);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{flags}: nothing is touched");
+    }
 }
 
 #[test]
@@ -240,6 +273,8 @@ fn a_configuration_describes_a_sweep() {
     let plans: Value = serde_json::from_str(&dry("--dry-run").ended_with(0).out).unwrap();
     assert_eq!(plans[1]["plan"]["load"]["phases"][0]["concurrency"], 2, "{plans}");
     refused(&dry("--isl 8,16"), "it has a sweep, and so has the command line");
+    refused(&dry("--concurrency 3"), "the sweep of the file varies it");
+    refused(&dry("--osl 3"), "the sweep of the file varies it");
     assert_eq!(server.received(), received, "nothing is sent");
 }
 

@@ -1,6 +1,6 @@
 //! Lists of values on the command line, such as `--concurrency 8,16,32`: each is an axis of a sweep.
 
-use super::parse::{canonical, profile_command};
+use super::parse::{NOT_STORED, canonical, profile_command};
 use experiment::{Sweep, Variation};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
@@ -55,12 +55,16 @@ fn axes(words: &[OsString]) -> Vec<Axis> {
         let next = words.get(place + 1).and_then(|word| word.to_str());
         let Some(value) = inside.or(next).filter(|value| value.contains(',')) else { continue };
         let values = value.split(',').map(str::trim).filter(|value| !value.is_empty());
+        let values = values.map(str::to_owned).collect::<Vec<_>>();
+        if values.len() < 2 {
+            continue;
+        }
         axes.push(Axis {
             place,
             words: if inside.is_some() { 1 } else { 2 },
             flag: name.to_owned(),
             path,
-            values: values.map(str::to_owned).collect(),
+            values,
         });
     }
     axes
@@ -132,8 +136,11 @@ fn of_variants(words: &[OsString], variants: &[String]) -> Result<Lists, String>
             let first = canonical(&flag);
             let is_known =
                 profile_command().get_arguments().any(|known| known.get_long() == Some(first.as_str()));
-            if !is_known || first == "variant" {
+            if !is_known {
                 return Err(refuse(&format!("`{flag}` is no flag of profile")));
+            }
+            if NOT_STORED.contains(&first.as_str()) {
+                return Err(refuse(&format!("--{first} is the same for all runs of a sweep")));
             }
             line = without(&line, &first);
             line.push(OsString::from(format!("--{first}={value}")));
@@ -153,19 +160,31 @@ fn of_variants(words: &[OsString], variants: &[String]) -> Result<Lists, String>
     Ok(Lists { variations, sweep: Some(sweep) })
 }
 
-/// A command line without a flag that has one value.
+/// A command line without a flag, by any of its names.
 fn without(words: &[OsString], flag: &str) -> Vec<OsString> {
+    let known = profile_command().get_arguments().find(|known| known.get_long() == Some(flag));
+    let short = known.and_then(clap::Arg::get_short).map(|short| format!("-{short}"));
+    let is_list = known.and_then(clap::Arg::get_num_args).is_some_and(|count| count.max_values() > 1);
+    let is_flag = |word: &OsString| word.to_str().is_some_and(|text| text.starts_with('-') && text.len() > 1);
     let mut kept = Vec::new();
     let mut place = 0;
     while let Some(word) = words.get(place) {
         let text = word.to_str().unwrap_or_default();
         let (name, inside) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-        if place > 1 && name.starts_with("--") && canonical(name) == flag {
-            place += if inside.is_some() { 1 } else { 2 };
+        let is_long = name.starts_with("--") && canonical(name) == flag;
+        let is_short = short.as_ref().is_some_and(|short| text.starts_with(short) && !text.starts_with("--"));
+        place += 1;
+        if place <= 2 || !(is_long || is_short) {
+            kept.push(word.clone());
             continue;
         }
-        kept.push(word.clone());
-        place += 1;
+        let is_joined = inside.is_some() || (is_short && text.len() > 2);
+        if !is_joined && words.get(place).is_some_and(|next| !is_flag(next)) {
+            place += 1;
+            while is_list && words.get(place).is_some_and(|next| !is_flag(next)) {
+                place += 1;
+            }
+        }
     }
     kept
 }
@@ -228,6 +247,12 @@ mod tests {
         assert_eq!(made.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["small", "big"]);
         assert!(made[0].1.ends_with("--prompt-input-tokens-mean=32 --concurrency=4"), "{}", made[0].1);
         assert!(!made[0].1.contains("--isl 9"), "the variant's value counts: {}", made[0].1);
+        let made = swept("aiperf-ctl profile -u a b -mx --variant a:url=c --variant b:model=y").unwrap();
+        assert_eq!(
+            made[0].1.replace("--variant a:url=c --variant b:model=y ", ""),
+            "aiperf-ctl profile -mx --url=c"
+        );
+        assert!(!made[1].1.contains("-mx"), "{}", made[1].1);
     }
 
     #[test]
@@ -235,6 +260,8 @@ mod tests {
         for (line, expected) in [
             ("aiperf-ctl profile --variant a:isl=1", "at least two"),
             ("aiperf-ctl profile --variant a:isl=1 --variant b:nosuch=1", "`nosuch` is no flag"),
+            ("aiperf-ctl profile --variant a:isl=1 --variant b:artifact-dir=x", "is the same for all runs"),
+            ("aiperf-ctl profile --variant a:isl=1 --variant b:api-key=x", "is the same for all runs"),
             ("aiperf-ctl profile --variant a:isl=1 --variant a:isl=2", "`a` is there already"),
             (
                 "aiperf-ctl profile --variant a:isl=1 --variant b:isl=2 --isl 1,2",

@@ -1,6 +1,6 @@
 //! Flags of repeated runs of the same load, which show how far metrics vary from run to run.
 
-use super::value::not_negative;
+use super::value::pause;
 use clap::ValueEnum;
 
 /// Flags of repeated runs of the same load.
@@ -11,7 +11,7 @@ pub struct MultiRunArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub num_profile_runs: u32,
     /// Seconds to wait between runs.
-    #[arg(long, default_value_t = 0.0, value_parser = not_negative)]
+    #[arg(long, default_value_t = 0.0, value_parser = pause)]
     pub profile_run_cooldown_seconds: f64,
     /// Confidence level of the intervals over runs.
     #[arg(long, default_value_t = 0.95, value_parser = share)]

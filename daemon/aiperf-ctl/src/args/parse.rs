@@ -2,11 +2,13 @@
 
 use super::{Args, Command, ProfileArgs, Swept, lists, short_help, unsupported, words};
 use crate::config::{BYTES_MAX, Config, Document, Setting, Target};
+use crate::plan::fault::FIELDS;
 use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use experiment::{Sweep, Variation};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
@@ -52,6 +54,8 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
         }
         (Some(sweep), None) => {
             let variations = document.variations(&sweep).map_err(refused)?;
+            let documents = variations.iter().map(|(document, _)| document).collect::<Vec<_>>();
+            not_overridden(profile, &documents).map_err(refused)?;
             swept(args, Some(sweep), variations, |document| one(words, &document))
         }
         (None, Some(sweep)) => swept(args, Some(sweep), lists.variations, |line| one(&line, &document)),
@@ -71,10 +75,6 @@ fn swept<V>(
     one: impl Fn(V) -> Result<Args, Unparsed>,
 ) -> Result<Args, Unparsed> {
     let Some(sweep) = sweep else { return Ok(args) };
-    if variations.len() > VARIATIONS_MAX {
-        let why = format!("{} variations are more than {VARIATIONS_MAX}", variations.len());
-        return Err(Unparsed::Refused(why));
-    }
     let mut runs = Vec::new();
     for (of, variation) in variations {
         let args = one(of).map_err(|error| match error {
@@ -85,12 +85,88 @@ fn swept<V>(
             runs.push((variation, ProfileArgs { is_of_sweep: true, ..*profile }));
         }
     }
+    check_runs(&runs).map_err(Unparsed::Refused)?;
     let Some((_, first)) = runs.first() else { return Ok(args) };
     let first = ProfileArgs { swept: None, ..first.clone() };
     Ok(Args {
         command: Command::Profile(Box::new(ProfileArgs { swept: Some(Swept { sweep, runs }), ..first })),
     })
 }
+
+/// Checks that each run of a sweep has results of its own, and that none stores a secret.
+fn check_runs(runs: &[(Variation, ProfileArgs)]) -> Result<(), String> {
+    let mut known = BTreeMap::new();
+    for (variation, args) in runs {
+        let (name, label) = (variation.directory(), &variation.label);
+        if RESERVED.contains(&name.as_str()) {
+            return Err(format!("variation `{label}`: `{name}` is a name of the sweep's own files"));
+        }
+        if let Some(other) = known.insert(name.clone(), label) {
+            return Err(format!("the variations `{other}` and `{label}` have the same directory, `{name}`"));
+        }
+        if args.output.artifact_dir != runs[0].1.output.artifact_dir {
+            return Err(format!("variation `{label}`: the directory is the same for all runs of a sweep"));
+        }
+        if let Some(secret) = variation.values.iter().find_map(|(path, value)| secret(path, value)) {
+            return Err(format!(
+                "variation `{label}`: `{secret}` is a secret, and the values of a sweep are stored: set it for all runs"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A secret in a value of a sweep.
+fn secret(path: &str, value: &Value) -> Option<String> {
+    let last = path.rsplit('.').next().unwrap_or(path).replace('-', "_");
+    let is_secret = ["api_key", "apiKey", "header", "headers"].contains(&last.as_str())
+        || path.contains("endpoint.headers.")
+        || value.as_str().is_some_and(|text| spec::url::shown(text) != text);
+    if is_secret && !value.is_null() {
+        return Some(path.to_owned());
+    }
+    match value {
+        Value::Object(fields) => {
+            fields.iter().find_map(|(key, value)| secret(&format!("{path}.{key}"), value))
+        }
+        Value::Array(items) => items.iter().find_map(|value| secret(path, value)),
+        _ => None,
+    }
+}
+
+/// Checks that no flag is set over what a sweep of the file varies: all its runs would be the same.
+fn not_overridden(profile: &ProfileArgs, documents: &[&Document]) -> Result<(), String> {
+    let [first, others @ ..] = documents else { return Ok(()) };
+    let first = first.read(variable)?;
+    let of = |config: &Config, flag: &str| {
+        let settings = config.settings.iter().filter(|setting| canonical(setting.flag()) == flag);
+        settings.map(|setting| setting.values.clone()).collect::<Vec<_>>()
+    };
+    let field = |config: &Config, key: &str| {
+        let phases = config.settings.iter().find(|setting| setting.target == Target::Phases);
+        let phases = phases.and_then(|phases| serde_json::from_str::<Value>(phases.values.first()?).ok());
+        let phases = phases.unwrap_or_default();
+        phases.as_array().into_iter().flatten().map(|phase| phase[key].clone()).collect::<Vec<_>>()
+    };
+    for other in others {
+        let other = other.read(variable)?;
+        for (flag, written) in &profile.given {
+            let keys = FIELDS.iter().filter(|(_, _, known, warmup)| known == flag || warmup == flag);
+            let is_varied = of(&first, flag) != of(&other, flag)
+                || keys.into_iter().any(|(_, key, ..)| field(&first, key) != field(&other, key));
+            if is_varied {
+                return Err(format!(
+                    "{written}: the sweep of the file varies it: change it there, or leave the flag out"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names in the directory of a sweep that are no variation's.
+const RESERVED: &[&str] =
+    &["aggregate", "experiment.jsonl", "phases", "profile_runs", "run.json", "sweep_aggregate"];
 
 /// The command line over what a configuration file sets.
 fn merged(words: &[OsString], profile: &ProfileArgs, path: &Path, config: Config) -> Result<Args, Unparsed> {
@@ -367,9 +443,6 @@ pub(crate) fn profile_command() -> &'static clap::Command {
         LazyLock::new(|| <ProfileArgs as clap::Args>::augment_args(clap::Command::new("profile")));
     &PROFILE
 }
-
-/// Most runs of a sweep, without repetition.
-const VARIATIONS_MAX: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

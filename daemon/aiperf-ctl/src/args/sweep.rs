@@ -1,6 +1,6 @@
 //! Flags of sweeps: runs that differ in some values, each measured on its own.
 
-use super::value::not_negative;
+use super::value::pause;
 use clap::ValueEnum;
 
 /// Flags of sweeps. A sweep itself is a list of values (`--concurrency 8,16,32`), `--variant`, or `sweep:` of a configuration.
@@ -18,7 +18,7 @@ pub struct SweepArgs {
     #[arg(long, value_enum, default_value_t = SweepOrder::Repeated)]
     pub parameter_sweep_mode: SweepOrder,
     /// Seconds to wait between two variations.
-    #[arg(long, default_value_t = 0.0, value_parser = not_negative)]
+    #[arg(long, default_value_t = 0.0, value_parser = pause)]
     pub parameter_sweep_cooldown_seconds: f64,
     /// Send the same random requests in every variation: a server with a prefix cache then has them from the second on.
     #[arg(long, overrides_with = "no_parameter_sweep_same_seed")]

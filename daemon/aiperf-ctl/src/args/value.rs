@@ -41,6 +41,12 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
         .and_then(|value| if value >= 0.0 { Ok(value) } else { Err("must not be negative".to_owned()) })
 }
 
+/// Seconds between two runs.
+pub(super) fn pause(text: &str) -> Result<f64, String> {
+    let seconds = not_negative(text)?;
+    if seconds <= CENTURY_SECONDS { Ok(seconds) } else { Err("is more than a century".to_owned()) }
+}
+
 /// As in AIPerf, `inf` waits for ever, which is a century here.
 pub(super) fn grace(text: &str) -> Result<f64, String> {
     if matches!(text, "inf" | "infinity") { Ok(CENTURY_SECONDS) } else { not_negative(text) }

@@ -140,9 +140,15 @@ fn expand(args: &ExpandArgs) -> Result<u8> {
 }
 
 impl Document {
-    /// What it measures: what is below `benchmark`, or all of it.
+    /// What it measures: what is below `benchmark`, or all of it, without secrets.
     fn body(&self) -> Map<String, Value> {
         let body = self.fields.get("benchmark").and_then(Value::as_object);
-        body.cloned().unwrap_or_else(|| self.fields.clone())
+        let mut body = body.cloned().unwrap_or_else(|| self.fields.clone());
+        if let Some(Value::Object(endpoint)) = body.get_mut("endpoint") {
+            for secret in ["api_key", "headers"] {
+                endpoint.entry(secret).and_modify(|value| *value = Value::from("<redacted>"));
+            }
+        }
+        body
     }
 }

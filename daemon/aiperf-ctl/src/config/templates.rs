@@ -20,7 +20,7 @@ impl Template {
         // Inside `"${NAME:default}"` the text stands as it is.
         let inside =
             self.text.replace(":MODEL}", &format!(":{model}}}")).replace(":URL}", &format!(":{url}}}"));
-        inside.replace("MODEL\n", &format!("{}\n", quoted(model))).replace("URL", &quoted(url))
+        inside.replace("URL", &quoted(url)).replace("MODEL\n", &format!("{}\n", quoted(model)))
     }
 
     /// The template with a name.

@@ -11,11 +11,15 @@ use crate::report::Reported;
 use crate::resolve::Resolved;
 use crate::upload::Upload;
 use anyhow::{Context, Result};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use spec::Plan;
+use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use store::source;
@@ -34,6 +38,8 @@ struct Header {
     journal: u32,
     /// The seed that runs' seeds are derived from.
     seed: u64,
+    /// What distinguishes this experiment from one that was measured in the same directory before.
+    id: String,
 }
 
 /// A run that has ended.
@@ -72,8 +78,9 @@ impl Journal {
     /// # Errors
     /// When the directory is not writable, or the journal is damaged.
     pub(super) fn open(directory: &Path, restart: bool, seed: u64) -> Result<Self> {
-        std::fs::create_dir_all(directory)
-            .with_context(|| format!("failed to create `{}`", directory.display()))?;
+        std::fs::create_dir_all(directory).map_err(|error| {
+            Refusal(format!("--artifact-dir: failed to create `{}`: {error}", directory.display()))
+        })?;
         let path = directory.join(NAME);
         let shown = path.display().to_string();
         if restart {
@@ -87,29 +94,45 @@ impl Journal {
         let text = match source::read_text(&path, BYTES_MAX) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("failed to read `{shown}`")),
+            Err(error) => {
+                let why =
+                    format!("failed to read `{shown}`: {error}: use --restart, or another --artifact-dir");
+                return Err(Refusal(why).into());
+            }
         };
-        let (header, entries) = parsed(&text).with_context(|| {
-            format!("`{shown}` is no journal of an experiment: use --restart, or another --artifact-dir")
+        let (header, entries) = parsed(&text).map_err(|error| {
+            Refusal(format!(
+                "`{shown}` is no journal of an experiment ({error:#}): use --restart, or another --artifact-dir"
+            ))
         })?;
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
             .with_context(|| format!("failed to write `{shown}`"))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(Refusal(format!("another command is measuring in `{}`", directory.display())).into());
+        }
         let header = match header {
             Some(header) => header,
             None => {
-                let header = Header { journal: FORM, seed };
+                // What was cut off by the end of the program is no line.
+                file.set_len(0)?;
+                let header = Header { journal: FORM, seed, id: drawn_id() };
                 line(&mut file, &header)?;
                 header
             }
         };
         // A line that was cut off by the end of the program is finished, so that the next one stands alone.
-        if !text.is_empty() && !text.ends_with('\n') {
+        if !text.is_empty() && !text.ends_with('\n') && text.contains('\n') {
             file.write_all(b"\n")?;
         }
         Ok(Self { file, header, entries })
+    }
+
+    /// What a run has in its plan: the experiment and the run.
+    pub(super) fn name_of(&self, digest: &str) -> String {
+        format!("{}/{digest}", self.header.id)
     }
 
     /// The seed that runs' seeds are derived from.
@@ -135,7 +158,7 @@ impl Journal {
     /// The results of a run that has been measured, if they are complete.
     ///
     /// A run that failed is measured again.
-    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<(Reported, u8)> {
+    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<Reported> {
         let known = self.entries.iter().rfind(|entry| entry.digest == digest);
         let directory = &profile.artifact_dir;
         if known.is_some_and(|entry| entry.error.is_some()) || !directory.join("run.json").is_file() {
@@ -143,9 +166,10 @@ impl Journal {
         }
         let reported = Reported::compute(directory).ok()?;
         // The results say what they are of, also where the line is missing.
-        let is_it = reported.run.plan.output.other.get(DIGEST).is_some_and(|known| known == digest);
+        let is_it =
+            reported.run.plan.output.other.get(DIGEST).is_some_and(|known| *known == self.name_of(digest));
         let is_usable = is_it && is_complete(&reported) && reported.no_response().is_none();
-        is_usable.then(|| (reported, known.map_or(0, |entry| entry.status)))
+        is_usable.then_some(reported)
     }
 
     /// Adds a run that has ended.
@@ -187,6 +211,12 @@ pub(super) fn digest(run: &Resolved) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(essence(&run.profile.plan)?.to_string());
+    for (name, value) in &run.profile.secret_headers {
+        // Another key is the same run; what other headers say may change it.
+        if !KEYS.iter().any(|key| name.eq_ignore_ascii_case(key)) {
+            hash.update(format!("{name}: {value}\n"));
+        }
+    }
     for (name, input) in &run.inputs {
         hash.update(name);
         match input {
@@ -209,18 +239,32 @@ fn content(path: &Path, hash: &mut Sha256) -> Result<()> {
     }
 }
 
-/// A plan without what does not change a run: where its results go, how it was written, and how it observes.
+/// A plan without what does not change a run and its metrics: where its results go, how it was written, and what observes it.
 fn essence(plan: &Plan) -> Result<Value> {
     let mut value = serde_json::to_value(plan)?;
     if let Value::Object(fields) = &mut value {
-        for name in ["command_line", "given", "observers", "preparation", "output", "workers"] {
+        for name in ["command_line", "given", "observers", "preparation", "workers"] {
             fields.remove(name);
+        }
+        // What the metrics are computed by stays: a stored run keeps the limits that it was reported with.
+        if let Some(Value::Object(output)) = fields.get_mut("output") {
+            for name in ["artifact_dir", "fail_on", "other", "server_metrics_formats"] {
+                output.remove(name);
+            }
         }
     }
     Ok(value)
 }
 
-const NAME: &str = "experiment.jsonl";
+/// An id that no other experiment has: the standard library seeds its hashers from the kernel's random generator.
+fn drawn_id() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+/// Headers that hold keys.
+const KEYS: &[&str] = &["authorization", "x-api-key", "api-key"];
+/// The journal's name in the directory of an experiment.
+pub(crate) const NAME: &str = "experiment.jsonl";
 const FORM: u32 = 1;
 /// A limit that no journal reaches.
 const BYTES_MAX: u64 = 1 << 28;

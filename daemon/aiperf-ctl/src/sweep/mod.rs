@@ -13,6 +13,7 @@
 mod journal;
 mod results;
 
+use crate::VERDICT;
 use crate::args::{ProfileArgs, SweepOrder, Swept};
 use crate::earlier;
 use crate::interrupt::{self, Interrupted};
@@ -24,11 +25,14 @@ use crate::session::{self, Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
 use anyhow::{Result, bail};
 use experiment::{Order, Sweep, Variation};
+pub(crate) use journal::NAME as JOURNAL;
 use journal::{DIGEST, Entry, Journal, digest};
 use results::{Measured, Results, Row};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use store::visible;
 
 /// The runs of a sweep, checked: nothing has been contacted or written.
 pub(crate) struct Experiment {
@@ -56,18 +60,25 @@ struct Cell {
 }
 
 impl Cell {
+    /// What its seed differs by from that of the experiment: it depends on nothing but its values.
+    fn own_seed(&self) -> u64 {
+        let values = serde_json::to_vec(&self.variation.values).unwrap_or_default();
+        let digest = Sha256::digest(&values);
+        digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    }
+
     /// What it is called in messages: its values by their last names, or a name of its own.
     fn name(&self) -> String {
         let Variation { label, values, .. } = &self.variation;
         let is_plain = values.values().all(|value| !value.is_object() && !value.is_array());
         if !is_plain || values.is_empty() || !label.contains('=') {
-            return label.clone();
+            return visible(label).into_owned();
         }
         let pairs = values.iter().map(|(path, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             format!("{}={value}", path.rsplit('.').next().unwrap_or(path))
         });
-        pairs.collect::<Vec<_>>().join(" ")
+        visible(&pairs.collect::<Vec<_>>().join(" ")).into_owned()
     }
 }
 
@@ -113,20 +124,23 @@ impl Experiment {
             Some(directory) => directory.clone(),
             None => crate::plan::output::sweep_dir(&profile.plan.endpoint),
         };
+        let is_given = |flag: &str| args.given.contains_key(flag);
         let order = match args.sweep.parameter_sweep_mode {
             SweepOrder::Independent => Order::Independent,
+            SweepOrder::Repeated if is_given("parameter-sweep-mode") => Order::Repeated,
             SweepOrder::Repeated => common.iteration_order.unwrap_or_default(),
         };
-        let cooldown = match args.sweep.parameter_sweep_cooldown_seconds {
-            0.0 => common.cooldown_seconds.unwrap_or_default(),
-            seconds => seconds,
+        let cooldown = match common.cooldown_seconds {
+            Some(seconds) if !is_given("parameter-sweep-cooldown-seconds") => seconds,
+            _ => args.sweep.parameter_sweep_cooldown_seconds,
         };
-        let experiment = Self {
+        let same_seed = common.same_seed.unwrap_or_default() && !is_given("no-parameter-sweep-same-seed");
+        Ok(Self {
             sweep: swept.sweep.clone(),
             repeat,
             order,
             cooldown: Duration::from_secs_f64(cooldown),
-            same_seed: args.sweep.parameter_sweep_same_seed || common.same_seed.unwrap_or_default(),
+            same_seed: args.sweep.parameter_sweep_same_seed || same_seed,
             is_seeded: args.input.random_seed.is_some(),
             directory,
             prefix: profile.plan.output.export_prefix.clone(),
@@ -134,9 +148,7 @@ impl Experiment {
             shows_lines: !args.sweep.no_sweep_table,
             confidence: args.multi_run.confidence_level,
             cells,
-        };
-        experiment.check_directories()?;
-        Ok(experiment)
+        })
     }
 
     /// Checks what observes each run, and what is requested of its server.
@@ -164,13 +176,17 @@ impl Experiment {
         Ok(serde_json::to_string_pretty(&cells.collect::<Vec<_>>())?)
     }
 
-    /// Two variations cannot share a directory: one would lose its results.
-    fn check_directories(&self) -> Result<(), Refusal> {
-        let names = self.cells.iter().map(|cell| cell.variation.directory()).collect::<Vec<_>>();
-        let repeated = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name));
-        match repeated {
-            Some((_, name)) => Err(Refusal(format!(
-                "two variations of the sweep have the directory `{name}`: their values are the same"
+    /// A directory with results that are no part of an experiment keeps them.
+    fn check_directory(&self) -> Result<(), Refusal> {
+        if self.restart || self.directory.join(journal::NAME).exists() {
+            return Ok(());
+        }
+        let cells = (0..self.cells.len()).map(|cell| self.directory_of(Step { cell, trial: 1 }));
+        let others = ["", "profile_runs/run_0001"].into_iter().map(PathBuf::from);
+        match others.chain(cells).find(|place| self.directory.join(place).join("run.json").exists()) {
+            Some(place) => Err(Refusal(format!(
+                "`{}` holds a run that is no part of this sweep: use another --artifact-dir, or --restart to replace it",
+                self.directory.join(place).display()
             ))),
             None => Ok(()),
         }
@@ -215,8 +231,10 @@ impl Experiment {
             profile.plan.load.phases.retain(|phase| !phase.is_warmup);
         }
         let seed = self.repeat.seed(seed, step.trial);
-        let place = if self.same_seed { 0 } else { step.cell as u64 };
-        profile.plan.random_seed = seed.wrapping_add(place);
+        profile.plan.random_seed = match self.same_seed {
+            true => seed,
+            false => seed.wrapping_add(self.cells[step.cell].own_seed()) & SEEDS,
+        };
         run
     }
 }
@@ -230,12 +248,13 @@ pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8>
     let drawn = experiment.first().profile.plan.random_seed;
     // A signal ends the experiment with a report of the completed runs, also between two of them.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
+    experiment.check_directory()?;
     let mut journal = Journal::open(&experiment.directory, experiment.restart, drawn)?;
     let seed = if experiment.is_seeded { drawn } else { journal.seed() };
     let mut runs = steps.iter().map(|step| experiment.run(*step, seed)).collect::<Vec<_>>();
     let digests = runs.iter().map(digest).collect::<Result<Vec<_>>>()?;
     for (run, digest) in runs.iter_mut().zip(&digests) {
-        run.profile.plan.output.other.insert(DIGEST.to_owned(), digest.clone());
+        run.profile.plan.output.other.insert(DIGEST.to_owned(), journal.name_of(digest));
     }
     journal.check(&digests)?;
     let mut results = Results::new(experiment.cells.iter().map(|cell| cell.variation.clone()).collect());
@@ -243,7 +262,9 @@ pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8>
     for ((place, step), (run, digest)) in steps.iter().enumerate().zip(runs.iter().zip(&digests)) {
         let label = &experiment.cells[step.cell].name();
         let number = format!("run {} of {}", place + 1, steps.len());
-        if let Some((reported, status)) = journal.measured(digest, &run.profile) {
+        if let Some(reported) = journal.measured(digest, &run.profile) {
+            let is_failure = reported.fails(run.profile.plan.output.fail_on);
+            let status = if is_failure { VERDICT } else { 0 };
             print_note(&format!("{number}: {label} is measured already"));
             results.put(step.cell, Row::finished(&reported, status, run.profile.artifact_dir.clone()));
             continue;
@@ -311,6 +332,9 @@ fn finish(experiment: &Experiment, session: &impl Session, results: &Results) ->
     print_result(&format!("Results are in {}\n", directory.display()));
     Ok(session.interrupted().map_or_else(|| results.status(), Interrupted::status))
 }
+
+/// The seeds that every JSON reader reads exactly.
+const SEEDS: u64 = (1 << 53) - 1;
 
 /// Whether a run in a directory is complete.
 fn is_complete(reported: &Reported) -> bool {

@@ -35,7 +35,7 @@ impl Row {
         let verdict = &reported.run.verdict;
         let is_limit = |reason: &&record::Reason| {
             reason.standing == Standing::Invalid
-                || (reason.standing > Standing::Valid && CLIENT_LIMITS.contains(&reason.name.as_str()))
+                || (reason.standing > Standing::Valid && NOT_COMPARED.contains(&reason.name.as_str()))
         };
         Self {
             status,
@@ -539,10 +539,11 @@ const COLUMNS: &[(&str, &[&str], Stat)] = &[
     ("latency p99 ms", &["kernel_request_latency", "request_latency"], Stat::P99),
 ];
 const LEVELS: &[&str] = &["valid", "degraded", "invalid", "failed"];
-/// Verdicts that mean: this client, not the server, limited the run.
-const CLIENT_LIMITS: &[&str] = &[
+/// Verdicts that mean: this client, not the server, limited the run, or it was stopped.
+const NOT_COMPARED: &[&str] = &[
     "client_overhead",
     "hot_core_saturated",
+    "incomplete",
     "late_requests",
     "prepared_requests_missing",
     "standstill",

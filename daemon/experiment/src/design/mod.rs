@@ -133,22 +133,16 @@ pub fn latin_hypercube(
 fn exchanged(cube: &mut [Vec<f64>], random: &mut Random) {
     let most = |count: usize| u32::try_from(count - 1).unwrap_or(u32::MAX);
     let (columns, rows) = (most(cube[0].len()), most(cube.len()));
-    let mut best = discrepancy(cube);
     let mut unchanged = 0;
     for _ in 0..EXCHANGES_MAX {
         let column = random.up_to(columns) as usize;
         let [first, second] = [random.up_to(rows), random.up_to(rows)].map(|row| row as usize);
-        let exchange = |cube: &mut [Vec<f64>]| {
-            let kept = cube[first][column];
-            cube[first][column] = cube[second][column];
-            cube[second][column] = kept;
-        };
-        exchange(cube);
-        let found = discrepancy(cube);
-        if found < best - f64::EPSILON {
-            (best, unchanged) = (found, 0);
+        let before = share(cube, first, second);
+        exchange(cube, first, second, column);
+        if share(cube, first, second) < before - f64::EPSILON {
+            unchanged = 0;
         } else {
-            exchange(cube);
+            exchange(cube, first, second, column);
             unchanged += 1;
             if unchanged == UNCHANGED_MAX {
                 return;
@@ -157,26 +151,36 @@ fn exchanged(cube: &mut [Vec<f64>], random: &mut Random) {
     }
 }
 
-/// The squared centred L2 discrepancy (F. J. Hickernell, Math. Comp. 67, 1998, 299).
-fn discrepancy(cube: &[Vec<f64>]) -> f64 {
+fn exchange(cube: &mut [Vec<f64>], first: usize, second: usize, column: usize) {
+    let kept = cube[first][column];
+    cube[first][column] = cube[second][column];
+    cube[second][column] = kept;
+}
+
+/// What two points contribute to the squared centred L2 discrepancy (F. J. Hickernell, Math. Comp. 67, 1998, 299).
+fn share(cube: &[Vec<f64>], first: usize, second: usize) -> f64 {
     let count = length(cube.len());
-    let dimensions = i32::try_from(cube[0].len()).unwrap_or(i32::MAX);
     let off = |coordinate: f64| (coordinate - 0.5).abs();
-    let single = cube.iter().map(|point| {
+    let alone = |point: &[f64]| {
         let factors = point.iter().map(|x| 0.5f64.mul_add(off(*x), 1.0) - 0.5 * off(*x).powi(2));
         factors.product::<f64>()
-    });
-    let single = single.sum::<f64>();
-    let mut pairs = 0.0;
-    for (place, one) in cube.iter().enumerate() {
-        for other in &cube[place..] {
-            let factors =
-                one.iter().zip(other).map(|(x, y)| 1.0 + 0.5 * off(*x) + 0.5 * off(*y) - 0.5 * (x - y).abs());
-            let product = factors.product::<f64>();
-            pairs += if std::ptr::eq(one, other) { product } else { 2.0 * product };
+    };
+    let pair = |one: &[f64], other: &[f64]| {
+        let factors =
+            one.iter().zip(other).map(|(x, y)| 1.0 + 0.5 * off(*x) + 0.5 * off(*y) - 0.5 * (x - y).abs());
+        factors.product::<f64>()
+    };
+    let mut sum = 0.0;
+    for row in [first, second] {
+        let point = &cube[row];
+        sum -= 2.0 * count * alone(point);
+        for (place, other) in cube.iter().enumerate() {
+            // A pair is counted in both orders, but that of the two points only once here.
+            let weight = if place == row || place == first || place == second { 1.0 } else { 2.0 };
+            sum += weight * pair(point, other);
         }
     }
-    (13.0_f64 / 12.0).powi(dimensions) - 2.0 / count * single + pairs / (count * count)
+    sum / (count * count)
 }
 
 /// Moves each point to the middle of what is closest to it, found on a fixed lattice of test points (S. Lloyd, IEEE Trans.

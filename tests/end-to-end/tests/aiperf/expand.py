@@ -11,9 +11,11 @@ aiperf = Path(sys.executable).with_name("aiperf")
 for path in sorted(Path(templates.__file__).parent.glob("*.yaml")):
     expand = [aiperf, "config", "expand", path, "--full", "--format", "json"]
     text = path.read_text()
-    # What has a sweep has no plan of its own.
+    # What has a sweep has no plan of its own; one of them AIPerf itself cannot expand.
     if "\nsweep:" in text:
-        print(json.dumps({"path": str(path), "text": text}))
+        expanded = subprocess.run([a for a in expand if a != "--full"], capture_output=True, text=True)
+        variations = json.loads(expanded.stdout)["variations"] if expanded.returncode == 0 else None
+        print(json.dumps({"path": str(path), "text": text, "variations": variations}))
         continue
     expanded = subprocess.run(expand, capture_output=True, text=True, check=True)
     found = json.loads(expanded.stdout)
