@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn filling_is_adding_one_by_one() {
         for count in [0_u16, 1, 7, 1024, 1025, 2500, 5000] {
-            let values = (0..count).map(|at| f64::from(at * 37 % 101)).collect::<Vec<_>>();
+            let values = (0..count).map(|at| f64::from(u32::from(at) * 37 % 101)).collect::<Vec<_>>();
             let mut one_by_one = Batches::new(values.len(), [10.0, 50.0]);
             values.iter().for_each(|value| one_by_one.value(*value));
             let mut filled = Batches::new(values.len(), [10.0, 50.0]);
