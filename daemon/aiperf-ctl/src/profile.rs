@@ -7,7 +7,7 @@ use crate::plan::{Checked, Profile, Refusal, plan};
 use crate::private::{self, KEPT_MAX, Tidied};
 use crate::resolve::resolve;
 use crate::session::{self, LiveSession, Outcome, Session};
-use crate::sweep;
+use crate::sweep::{self, SweepRuns};
 use crate::terminal::{print_note, print_result, print_warning};
 use crate::tokenizer_file;
 use anyhow::Result;
@@ -21,6 +21,13 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     }
     let checked = plan(args, &command_line)?;
     let repeat = Repeat::of(args)?;
+    if checked.profile.artifact_dir.join(sweep::JOURNAL).exists() {
+        return Err(Refusal(format!(
+            "`{}` holds a sweep: use another --artifact-dir",
+            checked.profile.artifact_dir.display()
+        ))
+        .into());
+    }
     checked.warnings.iter().for_each(|warning| print_warning(warning));
     private::log_at(args.service.level());
     if args.output.dry_run {
@@ -29,13 +36,6 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     tidy_up();
     let resolved = resolve(args, checked)?;
     let profile = &resolved.profile;
-    if profile.artifact_dir.join(sweep::JOURNAL).exists() {
-        return Err(Refusal(format!(
-            "`{}` holds a sweep: use another --artifact-dir",
-            profile.artifact_dir.display()
-        ))
-        .into());
-    }
     warn_of_trust(&profile.plan);
     warn_of_tokenizer(args, &profile.plan);
     let session = LiveSession::new(args, &resolved)?;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
 /// Runs every variation of a sweep.
 fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<u8> {
     private::log_at(args.service.level());
-    let experiment = sweep::Experiment::of(args, swept, command_line)?;
+    let experiment = SweepRuns::of(args, swept, command_line)?;
     if args.output.dry_run {
         experiment.check()?;
         print_result(&format!("{}\n", experiment.shown()?));

@@ -15,7 +15,7 @@ pub mod path;
 mod sweep;
 mod variation;
 
-pub use sweep::{Order, Sweep, Varied};
+pub use sweep::{Common, Order, Sweep, Varied};
 pub use variation::Variation;
 
 /// What is wrong with a sweep: where, and why.

@@ -8,9 +8,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// Which runs differ in what, as AIPerf's `sweep:` says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep {
+    /// What every sweep says besides its values.
+    pub common: Common,
+    values: Values,
+}
+
+/// The values of a sweep.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Sweep {
+enum Values {
     /// Every combination of values.
     Grid(Axes),
     /// The first values together, then the second ones, and so on.
@@ -49,77 +57,59 @@ pub struct Common {
 /// Values by path.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Axes {
+struct Axes {
     /// Which values each path has.
-    pub parameters: Map<String, Value>,
-    /// The order of runs.
-    pub iteration_order: Option<Order>,
-    /// Seconds between two runs.
-    pub cooldown_seconds: Option<f64>,
-    /// Whether every variation draws the same random numbers.
-    pub same_seed: Option<bool>,
+    parameters: Map<String, Value>,
 }
 
 /// Parts of configurations.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scenarios {
+struct Scenarios {
     /// Each is merged into the configuration.
-    pub runs: Vec<Scenario>,
-    /// The order of runs.
-    pub iteration_order: Option<Order>,
-    /// Seconds between two runs.
-    pub cooldown_seconds: Option<f64>,
-    /// Whether every variation draws the same random numbers.
-    pub same_seed: Option<bool>,
+    runs: Vec<Scenario>,
 }
 
 /// A part of a configuration.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scenario {
+struct Scenario {
     /// What it is called.
-    pub name: Option<String>,
+    name: Option<String>,
     /// What it changes.
     #[serde(default)]
-    pub benchmark: Option<Map<String, Value>>,
+    benchmark: Option<Map<String, Value>>,
     /// Variables that it changes.
     #[serde(default)]
-    pub variables: Option<Map<String, Value>>,
+    variables: Option<Map<String, Value>>,
     /// The values that tables and directories show.
-    pub values: Option<Map<String, Value>>,
+    values: Option<Map<String, Value>>,
 }
 
 /// A space, and how many points of it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sampling {
+struct Sampling {
     /// How many points.
-    pub samples: usize,
+    samples: usize,
     /// The seed of the points.
-    pub seed: Option<u64>,
+    seed: Option<u64>,
     /// The space.
-    pub dimensions: Vec<Dimension>,
+    dimensions: Vec<Dimension>,
     /// How points are called.
     #[serde(default)]
-    pub label_format: LabelFormat,
+    label_format: LabelFormat,
     /// Whether a Sobol sequence is randomised.
-    pub scramble: Option<bool>,
+    scramble: Option<bool>,
     /// How a Latin hypercube is improved; `null` for not at all.
     #[serde(default = "usual_optimization")]
-    pub optimization: Option<Optimization>,
-    /// The order of runs.
-    pub iteration_order: Option<Order>,
-    /// Seconds between two runs.
-    pub cooldown_seconds: Option<f64>,
-    /// Whether every variation draws the same random numbers.
-    pub same_seed: Option<bool>,
+    optimization: Option<Optimization>,
 }
 
 /// How points are called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LabelFormat {
+enum LabelFormat {
     /// By the design and their place in it.
     #[default]
     Index,
@@ -130,27 +120,27 @@ pub enum LabelFormat {
 /// A dimension of a space.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dimension {
+struct Dimension {
     /// What it sets.
-    pub path: String,
+    path: String,
     /// The least value.
-    pub lo: Option<f64>,
+    lo: Option<f64>,
     /// The greatest value.
-    pub hi: Option<f64>,
+    hi: Option<f64>,
     /// How values lie between them.
     #[serde(default)]
-    pub scale: Scale,
+    scale: Scale,
     /// Of what kind they are.
     #[serde(default)]
-    pub kind: Kind,
+    kind: Kind,
     /// The values in place of a range.
-    pub choices: Option<Vec<Value>>,
+    choices: Option<Vec<Value>>,
 }
 
 /// How values lie in a range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scale {
+enum Scale {
     /// Evenly.
     #[default]
     Linear,
@@ -161,7 +151,7 @@ pub enum Scale {
 /// Of what kind values are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+enum Kind {
     /// Whole numbers.
     Int,
     /// Any numbers.
@@ -180,15 +170,20 @@ impl Sweep {
     /// An unknown key or type, or a value that cannot be, with its place.
     pub fn parse(block: Value) -> Result<Self, Refused> {
         let mut block = block;
+        let mut common = Map::new();
         if let Value::Object(fields) = &mut block {
             fields.entry("type").or_insert_with(|| Value::from("grid"));
             if fields.get("type") == Some(&Value::from("adaptive_search")) {
                 let why = "`adaptive_search` is not supported: list the values, as in `type: grid`, and read the table";
                 return Err(Refused::new("sweep.type", why));
             }
+            for name in COMMON {
+                common.extend(fields.shift_remove(*name).map(|value| ((*name).to_owned(), value)));
+            }
         }
-        let sweep: Self =
-            serde_json::from_value(block).map_err(|error| Refused::new("sweep", error.to_string()))?;
+        let refused = |error: serde_json::Error| Refused::new("sweep", error.to_string());
+        let common = serde_json::from_value(Value::Object(common)).map_err(refused)?;
+        let sweep = Self { common, values: serde_json::from_value(block).map_err(refused)? };
         sweep.check()?;
         Ok(sweep)
     }
@@ -198,46 +193,34 @@ impl Sweep {
     /// # Errors
     /// As [`Self::parse`].
     pub fn of_axes(parameters: Map<String, Value>, is_zip: bool) -> Result<Self, Refused> {
-        let axes = Axes { parameters, iteration_order: None, cooldown_seconds: None, same_seed: None };
-        let sweep = if is_zip { Self::Zip(axes) } else { Self::Grid(axes) };
+        let axes = Axes { parameters };
+        let values = if is_zip { Values::Zip(axes) } else { Values::Grid(axes) };
+        let sweep = Self { common: Common::default(), values };
         sweep.check()?;
         Ok(sweep)
-    }
-
-    /// What it says besides its values.
-    #[must_use]
-    pub const fn common(&self) -> Common {
-        let (iteration_order, cooldown_seconds, same_seed) = match self {
-            Self::Grid(of) | Self::Zip(of) => (of.iteration_order, of.cooldown_seconds, of.same_seed),
-            Self::Scenarios(of) => (of.iteration_order, of.cooldown_seconds, of.same_seed),
-            Self::Sobol(of) | Self::LatinHypercube(of) => {
-                (of.iteration_order, of.cooldown_seconds, of.same_seed)
-            }
-        };
-        Common { iteration_order, cooldown_seconds, same_seed }
     }
 
     /// AIPerf's name of its type.
     #[must_use]
     pub const fn class(&self) -> &'static str {
-        match self {
-            Self::Grid(_) => "GridSweep",
-            Self::Zip(_) => "ZipSweep",
-            Self::Scenarios(_) => "ScenarioSweep",
-            Self::Sobol(_) => "SobolSweep",
-            Self::LatinHypercube(_) => "LatinHypercubeSweep",
+        match &self.values {
+            Values::Grid(_) => "GridSweep",
+            Values::Zip(_) => "ZipSweep",
+            Values::Scenarios(_) => "ScenarioSweep",
+            Values::Sobol(_) => "SobolSweep",
+            Values::LatinHypercube(_) => "LatinHypercubeSweep",
         }
     }
 
     fn check(&self) -> Result<(), Refused> {
-        if self.common().cooldown_seconds.is_some_and(|seconds| !(0.0..=1e9).contains(&seconds)) {
+        if self.common.cooldown_seconds.is_some_and(|seconds| !(0.0..=1e9).contains(&seconds)) {
             return Err(Refused::new("sweep.cooldown_seconds", "is not between 0 and 1e9"));
         }
-        match self {
-            Self::Grid(axes) => axes.check(false),
-            Self::Zip(axes) => axes.check(true),
-            Self::Scenarios(scenarios) => scenarios.check(),
-            Self::Sobol(sampling) | Self::LatinHypercube(sampling) => sampling.check(),
+        match &self.values {
+            Values::Grid(axes) => axes.check(false),
+            Values::Zip(axes) => axes.check(true),
+            Values::Scenarios(scenarios) => scenarios.check(),
+            Values::Sobol(sampling) | Values::LatinHypercube(sampling) => sampling.check(),
         }
     }
 
@@ -248,12 +231,12 @@ impl Sweep {
     pub fn variations(&self, file: &Map<String, Value>) -> Result<Vec<Varied>, Refused> {
         let mut base = file.clone();
         base.remove("sweep");
-        match self {
-            Self::Scenarios(scenarios) => Ok(scenarios.variations(&base)),
-            Self::Grid(axes) => set_all(&base, axes.grid()),
-            Self::Zip(axes) => set_all(&base, axes.zip()),
-            Self::Sobol(sampling) => set_all(&base, sampling.points("sobol")),
-            Self::LatinHypercube(sampling) => set_all(&base, sampling.points("latin_hypercube")),
+        match &self.values {
+            Values::Scenarios(scenarios) => Ok(scenarios.variations(&base)),
+            Values::Grid(axes) => set_all(&base, axes.grid()),
+            Values::Zip(axes) => set_all(&base, axes.zip()),
+            Values::Sobol(sampling) => set_all(&base, sampling.points("sobol")),
+            Values::LatinHypercube(sampling) => set_all(&base, sampling.points("latin_hypercube")),
         }
     }
 
@@ -261,7 +244,7 @@ impl Sweep {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Self::Sobol(sampling) = self {
+        if let Values::Sobol(sampling) = &self.values {
             if !sampling.samples.is_power_of_two() {
                 warnings.push(format!(
                     "sweep.samples: a Sobol sequence is balanced at powers of 2; {} is not one, {} is",
@@ -508,8 +491,7 @@ impl Dimension {
     }
 
     /// The value at a coordinate from 0 to 1.
-    #[must_use]
-    pub fn at(&self, coordinate: f64) -> Value {
+    fn at(&self, coordinate: f64) -> Value {
         if let Some(choices) = &self.choices {
             let place = (coordinate * float(choices.len())).floor();
             let place = (0..choices.len()).rev().find(|known| float(*known) <= place).unwrap_or(0);
@@ -534,6 +516,8 @@ fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// The keys of [`Common`].
+const COMMON: &[&str] = &["iteration_order", "cooldown_seconds", "same_seed"];
 /// Most variations of a sweep.
 const VARIATIONS_MAX: usize = 10_000;
 

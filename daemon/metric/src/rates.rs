@@ -37,7 +37,7 @@ pub(crate) fn intervals(rows: &[Row], places: &[u32], parts: impl Fn(&Row, usize
         parts(&rows[row as usize], row as usize).map(|part| if part.is_nan() { 0.0 } else { part })
     };
     let since = |pair: &[u32]| float(row(&pair[1]).end.0 - row(&pair[0]).end.0);
-    let batches = cycles(ended.windows(2).map(|pair| (since(pair), numbers(pair[1]))));
+    let batches = cycles(ended.windows(2).map(since), ended.iter().skip(1).map(|row| numbers(*row)));
     TAGS.into_iter().zip(batches.each_ref().map(relative)).collect()
 }
 

@@ -137,15 +137,17 @@ impl<const P: usize> Batches<P> {
 
 /// The parts of rates in cycles: for each of `N` rates, what is divided and by what.
 ///
-/// Each part is of a request: the time since the end of the one before, and what it adds to each rate. Requests of a closed loop
+/// Of each request: the time since the end of the one before, and what it adds to each rate. Requests of a closed loop
 /// end in bursts, and a batch that ends within one says nothing about the rate. A cycle is from one longer than average time to
 /// the next, so a burst is never cut: cycles are what regenerates, of which ratios are estimated (M. A. Crane and A. J. Lemoine,
 /// An Introduction to the Regenerative Method, 1977).
-pub fn cycles<const N: usize>(parts: impl Iterator<Item = (f64, [f64; N])> + Clone) -> [Batches<0>; N] {
-    let times = parts.clone().map(|(since, _)| since);
-    let (time, count) = times.fold((0.0, 0_usize), |(time, count), since| (time + since, count + 1));
+pub fn cycles<const N: usize>(
+    times: impl Iterator<Item = f64> + Clone,
+    parts: impl Iterator<Item = [f64; N]>,
+) -> [Batches<0>; N] {
+    let (time, count) = times.clone().fold((0.0, 0_usize), |(time, count), since| (time + since, count + 1));
     let average = time / float_of(count.max(1));
-    let count = parts.clone().filter(|(since, _)| *since > average).count();
+    let count = times.clone().filter(|since| *since > average).count();
     let mut batches = [(); N].map(|()| Batches::new(count + 1, []));
     let mut open: Option<(f64, [f64; N])> = None;
     let mut close = |(since, sums): (f64, [f64; N])| {
@@ -153,7 +155,7 @@ pub fn cycles<const N: usize>(parts: impl Iterator<Item = (f64, [f64; N])> + Clo
             batches.ratio(sum, since);
         }
     };
-    for (since, parts) in parts {
+    for (since, parts) in times.zip(parts) {
         if since > average {
             open.take().into_iter().for_each(&mut close);
         }
@@ -225,8 +227,8 @@ mod tests {
     #[test]
     fn bursts_are_not_cut() {
         // Four end at once, every ten seconds.
-        let parts = (0..40).map(|at| (if at % 4 == 0 { 10.0 } else { 0.0 }, [1.0]));
-        let [batches] = cycles(parts);
+        let times = (0..40).map(|at| if at % 4 == 0 { 10.0 } else { 0.0 });
+        let [batches] = cycles(times, std::iter::repeat([1.0]));
         assert_eq!(batches.requests(), 10, "as many as bursts");
         assert!(batches.full().iter().all(|cycle| (cycle.sum - 4.0).abs() < 1e-9), "{batches:?}");
     }

@@ -11,16 +11,18 @@ use crate::report::Reported;
 use crate::resolve::Resolved;
 use crate::upload::Upload;
 use anyhow::{Context, Result};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use spec::Plan;
 use std::collections::hash_map::RandomState;
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use store::source;
 
@@ -83,36 +85,31 @@ impl Journal {
         })?;
         let path = directory.join(NAME);
         let shown = path.display().to_string();
-        if restart {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("failed to remove `{shown}`"));
-                }
-                _ => {}
-            }
-        }
-        let text = match source::read_text(&path, BYTES_MAX) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => {
-                let why =
-                    format!("failed to read `{shown}`: {error}: use --restart, or another --artifact-dir");
-                return Err(Refusal(why).into());
-            }
+        let refused = |error: &dyn Display| {
+            Refusal(format!("`{shown}` {error}: use --restart, or another --artifact-dir"))
         };
-        let (header, entries) = parsed(&text).map_err(|error| {
-            Refusal(format!(
-                "`{shown}` is no journal of an experiment ({error:#}): use --restart, or another --artifact-dir"
-            ))
-        })?;
+        if restart && path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            std::fs::remove_file(&path).map_err(|error| {
+                Refusal(format!("failed to remove `{shown}`: {error}: remove it yourself"))
+            })?;
+        }
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
+            .custom_flags(flags)
             .open(&path)
-            .with_context(|| format!("failed to write `{shown}`"))?;
+            .map_err(|error| refused(&format!("cannot be written: {error}")))?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Err(Refusal(format!("another command is measuring in `{}`", directory.display())).into());
         }
+        if restart {
+            file.set_len(0)?;
+        }
+        let text = source::read_text(&path, BYTES_MAX)
+            .map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        let (header, entries) =
+            parsed(&text).map_err(|error| refused(&format!("is no journal of an experiment: {error:#}")))?;
         let header = match header {
             Some(header) => header,
             None => {
@@ -140,14 +137,13 @@ impl Journal {
         self.header.seed
     }
 
-    /// Checks that what is there belongs to this experiment.
+    /// Checks that the results that are there belong to this experiment.
     ///
     /// # Errors
-    /// When a run was another one.
+    /// When a run with results was another one.
     pub(super) fn check(&self, digests: &[String]) -> Result<(), Refusal> {
-        let Some(other) = self.entries.iter().find(|entry| !digests.contains(&entry.digest)) else {
-            return Ok(());
-        };
+        let is_other = |entry: &&Entry| entry.error.is_none() && !digests.contains(&entry.digest);
+        let Some(other) = self.entries.iter().find(is_other) else { return Ok(()) };
         Err(Refusal(format!(
             "the directory holds runs of another experiment (`{}` in {} was measured with another plan): use --restart to measure \
              everything again, or another --artifact-dir",

@@ -14,17 +14,19 @@ mod journal;
 mod results;
 
 use crate::VERDICT;
-use crate::args::{ProfileArgs, SweepOrder, Swept};
+use crate::args::{ConsoleArg, ProfileArgs, SweepOrder, Swept};
 use crate::earlier;
 use crate::interrupt::{self, Interrupted};
 use crate::multi_run::Repeat;
+use crate::plan::output::sweep_dir;
 use crate::plan::{Refusal, plan};
-use crate::report::Reported;
+use crate::report::{self, Reported};
 use crate::resolve::{Resolved, resolve};
 use crate::session::{self, Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
 use anyhow::{Result, bail};
 use experiment::{Order, Sweep, Variation};
+use export::console;
 pub(crate) use journal::NAME as JOURNAL;
 use journal::{DIGEST, Entry, Journal, digest};
 use results::{Measured, Results, Row};
@@ -35,7 +37,7 @@ use std::time::Duration;
 use store::visible;
 
 /// The runs of a sweep, checked: nothing has been contacted or written.
-pub(crate) struct Experiment {
+pub(crate) struct SweepRuns {
     sweep: Sweep,
     cells: Vec<Cell>,
     repeat: Repeat,
@@ -90,14 +92,14 @@ struct Step {
     trial: u32,
 }
 
-impl Experiment {
+impl SweepRuns {
     /// Checks the plan of every variation, and reads its files.
     ///
     /// # Errors
     /// What is wrong, and with which variation.
     pub(crate) fn of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<Self> {
         let repeat = Repeat::of(args)?;
-        let common = swept.sweep.common();
+        let common = &swept.sweep.common;
         let mut cells = Vec::new();
         let mut warnings = swept.sweep.warnings();
         for (variation, args) in &swept.runs {
@@ -106,14 +108,11 @@ impl Experiment {
                 if error.is::<Refusal>() { Refusal(text).into() } else { error.context(text) }
             };
             let checked = plan(args, command_line).map_err(|refusal| of_it(refusal.into()))?;
-            warnings.extend(
-                checked
-                    .warnings
-                    .iter()
-                    .filter(|warning| !warnings.contains(warning))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            );
+            for warning in &checked.warnings {
+                if !warnings.contains(warning) {
+                    warnings.push(warning.clone());
+                }
+            }
             let resolved = resolve(args, checked).map_err(of_it)?;
             cells.push(Cell { variation: variation.clone(), resolved });
         }
@@ -122,7 +121,7 @@ impl Experiment {
         let profile = &first.resolved.profile;
         let directory = match &args.output.artifact_dir {
             Some(directory) => directory.clone(),
-            None => crate::plan::output::sweep_dir(&profile.plan.endpoint),
+            None => sweep_dir(&profile.plan.endpoint),
         };
         let is_given = |flag: &str| args.given.contains_key(flag);
         let order = match args.sweep.parameter_sweep_mode {
@@ -151,8 +150,9 @@ impl Experiment {
         })
     }
 
-    /// Checks what observes each run, and what is requested of its server.
+    /// Checks where results go, what observes each run, and what is requested of its server.
     pub(crate) fn check(&self) -> Result<()> {
+        self.check_directory()?;
         self.cells.iter().try_for_each(|cell| session::check(&cell.resolved.profile))
     }
 
@@ -243,12 +243,11 @@ impl Experiment {
 ///
 /// # Errors
 /// When no run succeeded, when the directory holds another experiment, or when results cannot be written.
-pub(crate) fn run(experiment: &Experiment, session: &impl Session) -> Result<u8> {
+pub(crate) fn run(experiment: &SweepRuns, session: &impl Session) -> Result<u8> {
     let steps = experiment.steps();
     let drawn = experiment.first().profile.plan.random_seed;
     // A signal ends the experiment with a report of the completed runs, also between two of them.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-    experiment.check_directory()?;
     let mut journal = Journal::open(&experiment.directory, experiment.restart, drawn)?;
     let seed = if experiment.is_seeded { drawn } else { journal.seed() };
     let mut runs = steps.iter().map(|step| experiment.run(*step, seed)).collect::<Vec<_>>();
@@ -312,7 +311,7 @@ fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
     Ok(None)
 }
 
-fn finish(experiment: &Experiment, session: &impl Session, results: &Results) -> Result<u8> {
+fn finish(experiment: &SweepRuns, session: &impl Session, results: &Results) -> Result<u8> {
     if !results.has_any() {
         session.interrupted().map_or(Ok(()), Err)?;
         bail!("no run of the sweep succeeded: {}", results.first_failure().unwrap_or_default());
@@ -328,7 +327,8 @@ fn finish(experiment: &Experiment, session: &impl Session, results: &Results) ->
         results,
     };
     aggregated.write(directory)?;
-    print_result(&aggregated.table());
+    let (width, colour) = report::terminal(ConsoleArg::Full);
+    print_result(&console::sections(&aggregated.sections(), width, colour));
     print_result(&format!("Results are in {}\n", directory.display()));
     Ok(session.interrupted().map_or_else(|| results.status(), Interrupted::status))
 }

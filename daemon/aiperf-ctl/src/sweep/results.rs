@@ -6,6 +6,7 @@ use crate::{FAILED, VERDICT};
 use anyhow::Result;
 use experiment::{Order, Sweep, Variation};
 use export::csv::line;
+use export::view::{Cell, Certainty, Column, Note, Number, Section, Side, Table, Topic};
 use metric::{METRICS, Metric, Report, Stat};
 use record::Standing;
 use serde_json::{Map, Value, json};
@@ -13,7 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use store::Folder;
-use store::{visible, visible_within};
+use store::visible_within;
 
 /// A run of a variation.
 pub(super) struct Row {
@@ -220,8 +221,13 @@ impl Measured<'_> {
                     parameters,
                     metrics: if self.trials == 1 { single(&reports) } else { self.spread(&reports) },
                     throughput: mean("request_throughput", Stat::Avg),
-                    latency: mean("time_to_first_token", Stat::P99)
-                        .or_else(|| mean("request_latency", Stat::P99)),
+                    latency: if reports.iter().all(|report| report.failed == 0) {
+                        mean("time_to_first_token", Stat::P99).or_else(|| mean("request_latency", Stat::P99))
+                    } else {
+                        // A server that fails its slowest requests is not a fast one: failures take for ever.
+                        mean("adj_time_to_first_token", Stat::P99)
+                            .or_else(|| mean("adj_request_latency", Stat::P99))
+                    },
                     limits: rows.iter().flat_map(|row| row.limits.clone()).collect(),
                     rows,
                 }
@@ -349,29 +355,20 @@ impl Measured<'_> {
     }
 
     /// One line per variation: its values, the most commonly used numbers, and its verdict.
-    pub(super) fn table(&self) -> String {
+    pub(super) fn sections(&self) -> Vec<Section> {
         let combinations = self.combinations();
         let (best, pareto) = (best(&combinations), pareto(&combinations));
-        let mut lines = vec![heads()];
-        for one in &combinations {
+        let right = |name: &str| Column { name: name.to_owned(), side: Side::Right };
+        let left = |name: &str| Column { name: name.to_owned(), side: Side::Left };
+        let mut columns = vec![left("Variation")];
+        columns.extend(COLUMNS.iter().map(|(name, ..)| right(name)));
+        columns.extend([right("failed"), left("verdict"), left("")]);
+        let rows = combinations.iter().map(|one| {
             let is_pareto = pareto.iter().any(|other| std::ptr::eq(*other, one));
-            lines.push(one.cells(is_pareto, &best));
-        }
-        let widths = (0..lines[0].len())
-            .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0));
-        let widths = widths.collect::<Vec<_>>();
-        let mut text = String::from("\n");
-        for line in &lines {
-            for (place, (cell, width)) in line.iter().zip(&widths).enumerate() {
-                let pad = " ".repeat(width - cell.chars().count());
-                let is_text = place == 0 || place + 2 >= line.len();
-                text.push_str(&if is_text { format!("{cell}{pad}  ") } else { format!("{pad}{cell}  ") });
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-        }
-        text.push_str(NOTE);
-        text
+            one.cells(is_pareto, &best)
+        });
+        let table = Table { title: "aiperfd | Sweep".to_owned(), columns, rows: rows.collect() };
+        vec![Section::Table(table), Section::Note(Note { topic: Topic::Comparison, text: NOTE.to_owned() })]
     }
 }
 
@@ -387,41 +384,36 @@ impl Combination<'_> {
         })
     }
 
-    fn cells(&self, is_pareto: bool, best: &Map<String, Value>) -> Vec<String> {
-        let mut cells = vec![visible(&self.name()).into_owned()];
+    fn cells(&self, is_pareto: bool, best: &Map<String, Value>) -> Vec<Cell> {
+        let mut cells = vec![Cell::Text(self.name())];
         let reports = self.rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
         for (_, tags, stat) in COLUMNS {
-            let numbers = reports
-                .iter()
-                .filter_map(|report| tags.iter().find_map(|tag| report.stat(tag, *stat)))
-                .map(metric::Value::get)
-                .collect::<Vec<_>>();
-            let mean = Spread::of(&numbers, 0.95).map(|spread| spread.mean());
-            let supports = |report: &&Report| {
-                let result = tags.iter().find_map(|tag| report.get(tag));
-                result.is_some_and(|result| result.stats.supports(*stat))
-            };
-            let mark = if reports.iter().all(supports) { "" } else { "?" };
-            cells.push(mean.map_or_else(|| "-".to_owned(), |mean| format!("{}{mark}", shown(mean))));
+            let found = |report: &&&Report| tags.iter().find_map(|tag| report.get(tag)).cloned();
+            let results = reports.iter().filter_map(|report| found(&report)).collect::<Vec<_>>();
+            let numbers = results.iter().filter_map(|result| result.stats.get(*stat)).map(metric::Value::get);
+            let mean = Spread::of(&numbers.collect::<Vec<_>>(), 0.95).map(|spread| spread.mean());
+            let is_sure = results.iter().all(|result| result.stats.supports(*stat));
+            let certainty = if is_sure { Certainty::Exact } else { Certainty::TooFewSamples };
+            cells.push(mean.map_or(Cell::Absent, |value| Cell::Number(Number { value, certainty })));
         }
         let (failed, all) = reports
             .iter()
             .fold((0, 0), |(failed, all), report| (failed + report.failed, all + report.requests));
-        cells.push(format!("{failed}/{all}"));
+        cells.push(Cell::Text(format!("{failed}/{all}")));
         let worst = self.rows.iter().map(|row| row.verdict.as_deref().unwrap_or("failed"));
         let worst = worst.max_by_key(|name| LEVELS.iter().position(|level| level == name)).unwrap_or("-");
+        cells.push(Cell::Text(worst.to_owned()));
         let why = self.rows.iter().find_map(|row| row.error.clone());
         let why = why.or_else(|| self.limits.first().map(|limit| format!("{limit}: not compared")));
-        cells.push(worst.to_owned());
         let is_best = |key: &str| {
             best.get(key).is_some_and(|best| best["parameters"] == Value::Object(self.parameters.clone()))
         };
         let mut marks = Vec::new();
         marks.extend(is_best("best_throughput").then(|| "most requests/s".to_owned()));
-        marks.extend(is_best("best_latency_p99").then(|| "least latency".to_owned()));
+        marks.extend(is_best("best_latency_p99").then(|| "least p99".to_owned()));
         marks.extend((is_pareto && marks.is_empty()).then(|| "Pareto".to_owned()));
         marks.extend(why.map(|why| visible_within(&why, WHY_MAX)));
-        cells.push(marks.join(", "));
+        cells.push(Cell::Text(marks.join(", ")));
         cells
     }
 
@@ -516,12 +508,6 @@ const fn mode(order: Order) -> &'static str {
     }
 }
 
-fn heads() -> Vec<String> {
-    let columns = COLUMNS.iter().map(|(name, ..)| (*name).to_owned());
-    let ends = ["failed", "verdict", ""].map(str::to_owned);
-    ["variation".to_owned()].into_iter().chain(columns).chain(ends).collect()
-}
-
 fn shown(number: f64) -> String {
     match number.abs() {
         1000.0.. => format!("{number:.0}"),
@@ -551,7 +537,5 @@ const NOT_COMPARED: &[&str] = &[
 ];
 /// Most characters of a reason in the table.
 const WHY_MAX: usize = 60;
-const NOTE: &str = "
-Times are the kernel's where it measured them. ? is a percentile of too few requests (a p99 needs 662 in each run).
-A variation that this client limited is not compared with the others.
-";
+const NOTE: &str = "Times are the kernel's where it measured them. * is a percentile of too few requests. A variation that this client \
+                    limited, or that was stopped, is not compared with the others; in p99, a request that failed takes for ever.";

@@ -183,12 +183,10 @@ impl<'a> Join<'a> {
             .collect::<Vec<_>>();
         ended.sort_unstable_by_key(|(ended, _)| *ended);
         // Energy takes the place of time: it is what flows between the ends of requests.
-        let parts = ended.windows(2).map(|pair| {
-            let energy = self.energy.between(pair[0].0, pair[1].0);
-            (energy, [1.0, f64::from(pair[1].1.unwrap_or(0))])
-        });
-        let [requests, tokens] = cycles(parts).map(|batches| rates::inverse(rates::relative(&batches)));
-        [requests, tokens]
+        let energies = ended.windows(2).map(|pair| self.energy.between(pair[0].0, pair[1].0));
+        let energies = energies.collect::<Vec<_>>();
+        let parts = ended.iter().skip(1).map(|(_, tokens)| [1.0, f64::from(tokens.unwrap_or(0))]);
+        cycles(energies.into_iter(), parts).map(|batches| rates::inverse(rates::relative(&batches)))
     }
 
     /// For each request: the energy during it, its share, and the share per token.

@@ -53,8 +53,10 @@ pub(crate) fn simulate(seeds: u64, sizes: &[usize]) -> Vec<Line> {
 /// Requests per second and tokens per second.
 fn rates(random: &mut Random, size: usize, ends: Ends) -> [Both; 2] {
     let completed = completions(random, size, ends);
-    let parts = completed.iter().map(|(tokens, since)| (*since, [1.0, *tokens]));
-    cycles(parts).map(|batches| Both { before: None, after: batches.assess_rate().mean(Method::Ratio, 0.0) })
+    let times = completed.iter().map(|(_, since)| *since);
+    let parts = completed.iter().map(|(tokens, _)| [1.0, *tokens]);
+    cycles(times, parts)
+        .map(|batches| Both { before: None, after: batches.assess_rate().mean(Method::Ratio, 0.0) })
 }
 
 fn cells<const N: usize>(seeds: u64, truth: &[f64; N], run: impl Fn(&mut Random) -> [Both; N]) -> Vec<Cell> {
