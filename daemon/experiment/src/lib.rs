@@ -3,6 +3,7 @@
 //! ```text
 //! path.rs     where in a configuration a value is set
 //! design/     points that fill a space
+//! search/     which load to try next, from what the loads before gave
 //! sweep.rs    the sweep of a configuration ──▶ variations, each with its values, label and directory
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 pub mod design;
 pub mod path;
+pub mod search;
 mod sweep;
 mod variation;
 
