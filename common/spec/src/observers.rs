@@ -25,6 +25,24 @@ pub struct Observers {
     /// Systems that receive results while the run goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<Stream>,
+    /// Limits on which the run ends as soon as it certainly misses one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<WatchedLimit>,
+}
+
+/// A limit on a share of requests: a percentile, or failures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchedLimit {
+    /// What a reader calls it.
+    pub name: String,
+    /// The metric that a request is judged by, in the unit in which it is shown; without one, a request breaks it by failing.
+    pub metric: Option<String>,
+    /// The greatest value of a request that keeps it.
+    pub threshold: f64,
+    /// The share of requests that may break it.
+    pub share: f64,
+    /// Requests at the beginning that do not count, because the load has only begun.
+    pub skipped: u64,
 }
 
 /// Scrapes of Prometheus endpoints of the server.
@@ -125,6 +143,19 @@ pub struct Preparation {
     /// Each server's prefix cache is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset_kv_cache: Option<ServerCall>,
+    /// What the run is to find in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheState>,
+}
+
+/// What a run finds in the server's prefix cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheState {
+    /// Nothing of its prompts.
+    Cold,
+    /// All its prompts.
+    Warm,
 }
 
 /// How to wait for models.

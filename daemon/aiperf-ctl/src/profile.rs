@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
         earlier::remove_outside_series(artifact_dir, prefix, experiment.repeat.runs)?;
         return Ok(status);
     }
-    let Outcome { reported, status } = session.run(&resolved)?;
+    let Outcome { reported, status, .. } = session.run(&resolved)?;
     print_result(&format!("{}\n", reported.closing(&resolved.profile.artifact_dir)?));
     Ok(status)
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
 /// Runs every variation of a sweep.
 fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<u8> {
     private::log_at(args.service.level());
-    let experiment = SweepRuns::of(args, swept, command_line)?;
+    let mut experiment = SweepRuns::of(args, swept, command_line)?;
     if args.output.dry_run {
         experiment.check()?;
         print_result(&format!("{}\n", experiment.shown()?));
@@ -65,9 +65,9 @@ fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Resul
     let first = experiment.first();
     warn_of_trust(&first.profile.plan);
     warn_of_tokenizer(args, &first.profile.plan);
-    let session = LiveSession::new(args, first)?;
+    let session = LiveSession::new(args, experiment.first())?;
     experiment.check()?;
-    sweep::run(&experiment, &session)
+    sweep::run(&mut experiment, &session)
 }
 
 fn warn_of_trust(plan: &Plan) {

@@ -93,6 +93,26 @@ impl<'a> ServerCalls<'a> {
         Ok(format!("Model '{}' ready", models.join("', '")))
     }
 
+    /// What the servers say they are: the models that they serve, and their version; `None` if one does not say it.
+    pub(crate) fn identity(&self) -> Option<String> {
+        let said = self.profile.urls.iter().map(|url| {
+            let json = |path| {
+                let mut response = self.get(self.address(url, path).ok()?).ok()?;
+                succeeded(response.status()).ok()?;
+                let body = response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec().ok()?;
+                serde_json::from_slice::<Value>(&body).ok()
+            };
+            let models = json(MODELS_PATH)?;
+            // What changes from one request to the next is not said.
+            let models = models["data"].as_array()?.iter().map(|model| {
+                ["id", "root", "max_model_len"].map(|key| model[key].to_string()).join(" ")
+            });
+            let version = json(VERSION_PATH).map(|version| version.to_string());
+            Some(format!("{} {}", models.collect::<Vec<_>>().join(", "), version.unwrap_or_default()))
+        });
+        said.collect::<Option<Vec<_>>>().map(|said| said.join("; ").trim_end().to_owned())
+    }
+
     fn get(&self, address: String) -> Result<Response<Body>> {
         let mut request = http::Request::get(address);
         for (name, value) in self.headers() {
@@ -127,6 +147,15 @@ impl<'a> ServerCalls<'a> {
     pub(crate) fn reset_kv_cache(&self) -> Result<()> {
         let Some(reset) = &self.profile.preparation.reset_kv_cache else { return Ok(()) };
         self.everywhere(reset).context("--reset-kv-cache: the server did not reset its cache")
+    }
+
+    /// Resets every server's prefix cache, so that a run finds nothing in it.
+    ///
+    /// # Errors
+    /// When a server cannot.
+    pub(crate) fn empty_cache(&self) -> Result<()> {
+        let usual = ServerCall { path: RESET_PATH.to_owned(), timeout_seconds: PATIENCE.as_secs_f64() };
+        self.everywhere(self.profile.preparation.reset_kv_cache.as_ref().unwrap_or(&usual))
     }
 
     /// Sends a request to a path of every server, or once to a full URL.
@@ -203,4 +232,8 @@ const BODY_BYTES_MAX: u64 = 16 << 20;
 const NOT_FOUND: u16 = 404;
 /// Statuses from here on mean that the server cannot respond.
 const SERVER_ERRORS: u16 = 500;
+/// Where vLLM resets its cache.
+const RESET_PATH: &str = "/reset_prefix_cache";
+/// Where vLLM says its version.
+const VERSION_PATH: &str = "/version";
 const MODELS_PATH: &str = "/v1/models";

@@ -17,7 +17,7 @@ pub mod search;
 mod sweep;
 mod variation;
 
-pub use sweep::{Common, Order, Sweep, Varied};
+pub use sweep::{Common, Order, PostProcess, Sweep, Varied, with_values};
 pub use variation::Variation;
 
 /// What is wrong with a sweep: where, and why.

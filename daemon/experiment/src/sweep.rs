@@ -3,6 +3,7 @@
 use crate::Refused;
 use crate::design::{DIMENSIONS_MAX, Optimization, latin_hypercube, sobol};
 use crate::path;
+use crate::search::{Limit, Search};
 use crate::variation::{Variation, text};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -29,6 +30,9 @@ enum Values {
     Sobol(Sampling),
     /// Points of a Latin hypercube.
     LatinHypercube(Sampling),
+    /// Points that depend on what those before gave.
+    #[serde(skip)]
+    AdaptiveSearch(Box<Search>),
 }
 
 /// In which order runs are made when each variation is run several times.
@@ -52,6 +56,23 @@ pub struct Common {
     pub cooldown_seconds: Option<f64>,
     /// Whether every variation draws the same random numbers.
     pub same_seed: Option<bool>,
+    /// Limits that a variation must keep to be the best.
+    pub sla_filters: Vec<Limit>,
+    /// What is made of the results.
+    pub post_process: Option<PostProcess>,
+}
+
+/// What is made of the results of a sweep.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostProcess {
+    /// What: one of AIPerf's names.
+    pub handler: String,
+    /// Of which numbers.
+    #[serde(default)]
+    pub params: Value,
+    /// The name of its file.
+    pub output_filename: String,
 }
 
 /// Values by path.
@@ -171,19 +192,26 @@ impl Sweep {
     pub fn parse(block: Value) -> Result<Self, Refused> {
         let mut block = block;
         let mut common = Map::new();
+        let mut is_search = false;
         if let Value::Object(fields) = &mut block {
             fields.entry("type").or_insert_with(|| Value::from("grid"));
-            if fields.get("type") == Some(&Value::from("adaptive_search")) {
-                let why = "`adaptive_search` is not supported: list the values, as in `type: grid`, and read the table";
-                return Err(Refused::new("sweep.type", why));
-            }
-            for name in COMMON {
+            is_search = fields.get("type") == Some(&Value::from("adaptive_search"));
+            // Those of a search are what it searches by.
+            let names = COMMON.iter().filter(|name| !is_search || **name != "sla_filters");
+            for name in names {
                 common.extend(fields.shift_remove(*name).map(|value| ((*name).to_owned(), value)));
+            }
+            if is_search {
+                fields.shift_remove("type");
             }
         }
         let refused = |error: serde_json::Error| Refused::new("sweep", error.to_string());
         let common = serde_json::from_value(Value::Object(common)).map_err(refused)?;
-        let sweep = Self { common, values: serde_json::from_value(block).map_err(refused)? };
+        let values = match is_search {
+            true => Values::AdaptiveSearch(Box::new(Search::parse(block)?)),
+            false => serde_json::from_value(block).map_err(refused)?,
+        };
+        let sweep = Self { common, values };
         sweep.check()?;
         Ok(sweep)
     }
@@ -209,7 +237,23 @@ impl Sweep {
             Values::Scenarios(_) => "ScenarioSweep",
             Values::Sobol(_) => "SobolSweep",
             Values::LatinHypercube(_) => "LatinHypercubeSweep",
+            Values::AdaptiveSearch(_) => "AdaptiveSearchSweep",
         }
+    }
+
+    /// The search, if it is one.
+    #[must_use]
+    pub fn search(&self) -> Option<&Search> {
+        match &self.values {
+            Values::AdaptiveSearch(search) => Some(search),
+            _ => None,
+        }
+    }
+
+    /// The limits that a variation must keep.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        self.search().map_or(&self.common.sla_filters, |search| &search.sla_filters)
     }
 
     fn check(&self) -> Result<(), Refused> {
@@ -221,10 +265,11 @@ impl Sweep {
             Values::Zip(axes) => axes.check(true),
             Values::Scenarios(scenarios) => scenarios.check(),
             Values::Sobol(sampling) | Values::LatinHypercube(sampling) => sampling.check(),
+            Values::AdaptiveSearch(_) => Ok(()),
         }
     }
 
-    /// The configuration of each variation, without its `sweep`.
+    /// The configuration of each variation, without its `sweep`; of a search, those with its least and its greatest values.
     ///
     /// # Errors
     /// When a path leads to nothing in this configuration.
@@ -237,6 +282,7 @@ impl Sweep {
             Values::Zip(axes) => set_all(&base, axes.zip()),
             Values::Sobol(sampling) => set_all(&base, sampling.points("sobol")),
             Values::LatinHypercube(sampling) => set_all(&base, sampling.points("latin_hypercube")),
+            Values::AdaptiveSearch(search) => set_all(&base, search.ends().map(labelled).to_vec()),
         }
     }
 
@@ -285,6 +331,17 @@ fn set_all(base: &Map<String, Value>, points: Vec<Point>) -> Result<Vec<Varied>,
         Ok((file, Variation { index, label, values }))
     });
     made.collect()
+}
+
+/// The configuration with these values by path, without its `sweep`.
+///
+/// # Errors
+/// When a path leads to nothing in this configuration.
+pub fn with_values(file: &Map<String, Value>, values: &Map<String, Value>) -> Result<Map<String, Value>, Refused> {
+    let mut base = file.clone();
+    base.remove("sweep");
+    let made = set_all(&base, vec![labelled(values.clone())])?;
+    Ok(made.into_iter().next().map(|(file, _)| file).unwrap_or(base))
 }
 
 /// A label of values.
@@ -517,7 +574,7 @@ fn float(count: usize) -> f64 {
 }
 
 /// The keys of [`Common`].
-const COMMON: &[&str] = &["iteration_order", "cooldown_seconds", "same_seed"];
+const COMMON: &[&str] = &["iteration_order", "cooldown_seconds", "same_seed", "sla_filters", "post_process"];
 /// Most variations of a sweep.
 const VARIATIONS_MAX: usize = 10_000;
 

@@ -4,7 +4,7 @@ use crate::analysis::{Formula, Row};
 use crate::events::Lists;
 use crate::injected::due;
 use crate::injected::timeline::{Flight, TimelineStats, timeline_stats};
-use crate::metric::{Flags, Injected, Kind, List, Metric};
+use crate::metric::{Injected, Kind, List, Metric};
 use crate::network;
 use crate::rates;
 use crate::registry::METRICS;
@@ -178,15 +178,13 @@ impl Columns<'_> {
                 let sample = Sample::new(column().collect());
                 let total = Value::new(sample.sum()).filter(|_| !sample.is_empty())?;
                 let mut stats = vec![(metric.tag, sample.stats(metric.display_factor()))];
-                if failures > 0 && metric.flags.has(Flags::PERCENTILE_INCLUDES_FAILED_REQUESTS) {
-                    let adjusted = copy_of(metric, |injected| matches!(injected, Injected::Adjusted(_)));
+                let adjusted = copy_of(metric, |injected| matches!(injected, Injected::Adjusted(_)));
+                if let Some(copy) = adjusted.filter(|_| failures > 0) {
                     let failed =
                         |place: &u32| (!self.rows[*place as usize].scope.valid).then_some(f64::INFINITY);
                     let value = |place: &u32| formula.column.get(*place as usize).or_else(|| failed(place));
                     let all = places.iter().filter_map(value).collect::<Vec<_>>();
-                    stats.extend(
-                        adjusted.map(|copy| (copy.tag, sample.adjusted(&all, metric.display_factor()))),
-                    );
+                    stats.push((copy.tag, sample.adjusted(&all, metric.display_factor())));
                 }
                 if let Some(rtt_ms) = self.settings.network_rtt_ms {
                     let copy = copy_of(metric, |injected| matches!(injected, Injected::NetworkAdjusted(_)));

@@ -183,6 +183,9 @@ pub const METRICS: &[&Metric] = &[
     &absent::other::CREDIT_DROP,
     &absent::other::PREFIX_CACHE_HIT,
     // aiperfd: kernel timestamps.
+    &injected::adjusted::KERNEL_REQUEST_LATENCY,
+    &injected::adjusted::KERNEL_TIME_TO_FIRST_TOKEN,
+    &injected::adjusted::KERNEL_INTER_TOKEN_LATENCY,
     &kernel::kernel_time_to_first_token::METRIC,
     &kernel::kernel_time_to_second_token::METRIC,
     &kernel::kernel_time_to_first_output_token::METRIC,

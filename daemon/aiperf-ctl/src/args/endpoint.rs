@@ -57,6 +57,10 @@ pub struct EndpointArgs {
     /// Have the server reset its prefix cache before the run (POST to --reset-kv-cache-path, which also implies this flag).
     #[arg(long)]
     pub reset_kv_cache: bool,
+    /// What each run finds in the server's prefix cache: whatever is there (as-is), nothing (cold: it is reset or, where the
+    /// server cannot, every conversation has a prefix of its own), or its own prompts (warm: they are sent once before).
+    #[arg(long, value_enum, default_value_t = CacheArg::AsIs)]
+    pub cache: CacheArg,
     /// Timeout of the reset, in seconds.
     #[arg(long, value_parser = positive)]
     pub reset_kv_cache_timeout_seconds: Option<f64>,
@@ -121,4 +125,15 @@ pub struct EndpointArgs {
     /// Skip verification of the server's certificate. Anyone on the network path can then read and change the traffic.
     #[arg(long)]
     pub insecure: bool,
+}
+
+/// Values of --cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CacheArg {
+    /// Whatever is there.
+    AsIs,
+    /// Nothing.
+    Cold,
+    /// The run's own prompts.
+    Warm,
 }

@@ -12,16 +12,17 @@ pub(super) struct Lists {
     pub(super) variations: Vec<(Vec<OsString>, Variation)>,
     /// What they are of, for AIPerf's files.
     pub(super) sweep: Option<Sweep>,
+    /// The flags with several values.
+    pub(super) axes: Vec<Axis>,
 }
 
 /// A flag with several values.
-struct Axis {
-    /// The word that sets it, and how many words that takes.
-    place: usize,
-    words: usize,
-    flag: String,
-    path: &'static str,
-    values: Vec<String>,
+#[derive(Debug)]
+pub(super) struct Axis {
+    /// Its name, as the user wrote it.
+    pub(super) flag: String,
+    pub(super) path: &'static str,
+    pub(super) values: Vec<String>,
 }
 
 /// The sweep of a command line, whose first words are the program and `profile`.
@@ -41,8 +42,32 @@ pub(super) fn of(words: &[OsString]) -> Result<Lists, String> {
         (None, []) => Ok(Lists::default()),
         (None, [only]) => Err(format!("--variant `{only}`: a sweep needs at least two variants")),
         (None, variants) => of_variants(words, variants),
-        (Some(_), []) => of_axes(words, &axes),
+        (Some(_), []) => of_axes(words, axes),
     }
+}
+
+/// A command line in which flags have the values of these paths; a flag that was given keeps the name that it was given by.
+///
+/// # Errors
+/// The first path that no flag sets.
+pub(super) fn with(words: &[OsString], values: &Map<String, Value>) -> Result<Vec<OsString>, String> {
+    let mut line = words.to_vec();
+    for (path, value) in values {
+        let flag = flag_of(path).ok_or_else(|| path.clone())?;
+        let written = words.iter().skip(2).filter_map(|word| word.to_str()?.split('=').next());
+        let written = written.filter(|name| name.starts_with("--")).find(|name| canonical(name) == flag);
+        let written = written.map_or_else(|| format!("--{flag}"), str::to_owned);
+        line = without(&line, flag);
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        line.push(OsString::from(format!("{written}={value}")));
+    }
+    Ok(line)
+}
+
+/// The flag that sets the value of a path; `phases.profiling.concurrency` may be shortened to `concurrency`.
+pub(super) fn flag_of(path: &str) -> Option<&'static str> {
+    let resolved = experiment::path::resolved(path).ok()?;
+    PATHS.iter().find(|(_, known)| *known == resolved).map(|(flag, _)| *flag)
 }
 
 /// The flags that have a list of values.
@@ -56,16 +81,9 @@ fn axes(words: &[OsString]) -> Vec<Axis> {
         let Some(value) = inside.or(next).filter(|value| value.contains(',')) else { continue };
         let values = value.split(',').map(str::trim).filter(|value| !value.is_empty());
         let values = values.map(str::to_owned).collect::<Vec<_>>();
-        if values.len() < 2 {
-            continue;
+        if values.len() >= 2 {
+            axes.push(Axis { flag: name.to_owned(), path, values });
         }
-        axes.push(Axis {
-            place,
-            words: if inside.is_some() { 1 } else { 2 },
-            flag: name.to_owned(),
-            path,
-            values,
-        });
     }
     axes
 }
@@ -81,41 +99,25 @@ fn values_of(words: &[OsString], flag: &str) -> Vec<String> {
     texts.iter().enumerate().filter_map(value).collect()
 }
 
-fn of_axes(words: &[OsString], axes: &[Axis]) -> Result<Lists, String> {
-    let number =
-        |text: &String| serde_json::from_str::<Value>(text).unwrap_or_else(|_| Value::from(text.clone()));
-    let parameters = axes
-        .iter()
-        .map(|axis| (axis.path.to_owned(), Value::Array(axis.values.iter().map(number).collect())));
+fn of_axes(words: &[OsString], axes: Vec<Axis>) -> Result<Lists, String> {
+    let parameters = axes.iter().map(|axis| (axis.path.to_owned(), axis.values()));
     let types = values_of(words, "sweep-type");
     let is_zip = types.last().is_some_and(|kind| kind.eq_ignore_ascii_case("zip"));
-    let named = |error: experiment::Refused| {
-        let flags = axes.iter().map(|axis| axis.flag.as_str()).collect::<Vec<_>>().join(", ");
-        format!("{flags}: {}", error.why())
-    };
+    let flags = || axes.iter().map(|axis| axis.flag.as_str()).collect::<Vec<_>>().join(", ");
+    let named = |error: experiment::Refused| format!("{}: {}", flags(), error.why());
     let sweep = Sweep::of_axes(parameters.collect(), is_zip).map_err(named)?;
     let made = sweep.variations(&Map::new()).map_err(named)?;
-    let line = |variation: &Variation| {
-        let mut line = Vec::new();
-        let mut place = 0;
-        while let Some(word) = words.get(place) {
-            match axes.iter().find(|axis| axis.place == place) {
-                Some(axis) => {
-                    let value = variation.values.get(axis.path).unwrap_or(&Value::Null);
-                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    line.push(OsString::from(format!("{}={value}", axis.flag)));
-                    place += axis.words;
-                }
-                None => {
-                    line.push(word.clone());
-                    place += 1;
-                }
-            }
-        }
-        line
-    };
-    let variations = made.into_iter().map(|(_, variation)| (line(&variation), variation)).collect();
-    Ok(Lists { variations, sweep: Some(sweep) })
+    let line = |(_, variation): (_, Variation)| Ok((with(words, &variation.values)?, variation));
+    let variations = made.into_iter().map(line).collect::<Result<_, String>>()?;
+    Ok(Lists { variations, sweep: Some(sweep), axes })
+}
+
+impl Axis {
+    /// Its values, as numbers where they are.
+    pub(super) fn values(&self) -> Value {
+        let number = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.clone()));
+        self.values.iter().map(number).collect()
+    }
 }
 
 fn of_variants(words: &[OsString], variants: &[String]) -> Result<Lists, String> {
@@ -157,7 +159,7 @@ fn of_variants(words: &[OsString], variants: &[String]) -> Result<Lists, String>
     let sweep = Sweep::parse(block).map_err(|error| format!("--variant: {}", error.why()))?;
     let made = sweep.variations(&Map::new()).map_err(|error| format!("--variant: {}", error.why()))?;
     let variations = lines.into_iter().zip(made).map(|(line, (_, variation))| (line, variation)).collect();
-    Ok(Lists { variations, sweep: Some(sweep) })
+    Ok(Lists { variations, sweep: Some(sweep), axes: Vec::new() })
 }
 
 /// A command line without a flag, by any of its names.
@@ -189,7 +191,7 @@ fn without(words: &[OsString], flag: &str) -> Vec<OsString> {
     kept
 }
 
-/// The flags that may have a list, each with the path of the value in a configuration.
+/// The flags that may have a list, each with the path of the value in a configuration; the first path of a flag names its axis.
 const PATHS: &[(&str, &str)] = &[
     ("benchmark-duration", "phases.profiling.duration"),
     ("concurrency", "phases.profiling.concurrency"),
@@ -203,6 +205,8 @@ const PATHS: &[(&str, &str)] = &[
     ("prompt-output-tokens-stddev", "datasets.main.prompts.osl.stddev"),
     ("request-count", "phases.profiling.requests"),
     ("request-rate", "phases.profiling.rate"),
+    ("prompt-input-tokens-mean", "datasets.main.prompts.isl"),
+    ("prompt-output-tokens-mean", "datasets.main.prompts.osl"),
 ];
 
 #[cfg(test)]
@@ -231,15 +235,15 @@ mod tests {
         check(
             "aiperf-ctl profile -m m --concurrency 4,8 --isl=32",
             &[
-                ("concurrency_4", "aiperf-ctl profile -m m --concurrency=4 --isl=32"),
-                ("concurrency_8", "aiperf-ctl profile -m m --concurrency=8 --isl=32"),
+                ("concurrency_4", "aiperf-ctl profile -m m --isl=32 --concurrency=4"),
+                ("concurrency_8", "aiperf-ctl profile -m m --isl=32 --concurrency=8"),
             ],
         );
         check(
             "aiperf-ctl profile --sweep-type zip --request-rate=1,2.5 --isl 32,96",
             &[
-                ("mean_32__rate_1", "aiperf-ctl profile --sweep-type zip --request-rate=1 --isl=32"),
-                ("mean_96__rate_2.5", "aiperf-ctl profile --sweep-type zip --request-rate=2.5 --isl=96"),
+                ("mean_32__rate_1", "aiperf-ctl profile --sweep-type zip --isl=32 --request-rate=1"),
+                ("mean_96__rate_2.5", "aiperf-ctl profile --sweep-type zip --isl=96 --request-rate=2.5"),
             ],
         );
         let variants = "--variant small:~isl=32,~concurrency=4 --variant big:isl=128,concurrency=16";

@@ -19,8 +19,10 @@ mod output;
 mod parse;
 mod prompt;
 mod publish;
+mod recipe;
 mod report;
 mod runs;
+mod search;
 mod service;
 mod short_help;
 mod sweep;
@@ -41,13 +43,13 @@ pub(crate) use config::{ConfigArgs, ConfigCommand, ExpandArgs, ExpandFormat, Ini
 pub(crate) use docs::without_hidden;
 pub use docs::{command, markdown};
 pub(crate) use doctor::DoctorArgs;
-pub(crate) use endpoint::EndpointArgs;
+pub(crate) use endpoint::{CacheArg, EndpointArgs};
 use input::InputArgs;
 pub(crate) use load::{CancellationArgs, LoadArgs, WarmupArgs};
 pub(crate) use metric::MetricArgs;
 pub(crate) use multi_run::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 pub(crate) use output::{ConsoleArg, ExportLevelArg, OutputArgs, Ui};
-pub(crate) use parse::{NOT_STORED, Unparsed, parse, profile_command};
+pub(crate) use parse::{Base, NOT_STORED, Unparsed, parse, profile_command};
 pub(crate) use publish::PublishArgs;
 pub(crate) use report::{FormatArg, ReportArgs};
 pub(crate) use runs::{RunsArgs, RunsCommand};
@@ -56,11 +58,14 @@ pub(crate) use watch::{AuditArgs, JoinArgs, ObserveArgs, SideArg, WatchArgs};
 
 use clap::{Parser, Subcommand};
 use conversation::ConversationArgs;
+use experiment::search::Limit;
 use experiment::{Sweep, Variation};
 use load::{ScheduleArgs, UserArgs};
 pub(crate) use media::VideoArgs;
 use media::{AudioArgs, ImageArgs, RankingsArgs};
 use prompt::PromptArgs;
+use search::SearchArgs;
+pub(crate) use search::{Clock, Scope};
 use service::ServiceArgs;
 use std::collections::BTreeMap;
 use sweep::SweepArgs;
@@ -189,6 +194,9 @@ pub struct ProfileArgs {
     /// Runs that differ in some values.
     #[command(flatten)]
     pub sweep: SweepArgs,
+    /// Searches, and limits that a load must keep.
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// What is written to files and to the console.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -217,8 +225,14 @@ pub struct ProfileArgs {
 pub struct Swept {
     /// How they differ.
     pub sweep: Sweep,
-    /// Each with what it sets.
+    /// Each with what it sets; of a search, those with its least and its greatest values, with which it is checked.
     pub runs: Vec<(Variation, ProfileArgs)>,
+    /// The limits that a run must keep.
+    pub limits: Vec<Limit>,
+    /// The recipe that it is of.
+    pub recipe: Option<String>,
+    /// Makes the arguments of other values.
+    pub(crate) base: Base,
 }
 
 impl ProfileArgs {

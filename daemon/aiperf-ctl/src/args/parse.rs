@@ -1,5 +1,6 @@
 //! Parses a command line, and the `--config` file that it names, to arguments.
 
+use super::recipe::{self, Asked};
 use super::{Args, Command, ProfileArgs, Swept, lists, short_help, unsupported, words};
 use crate::config::{BYTES_MAX, Config, Document, Setting, Target};
 use crate::plan::fault::FIELDS;
@@ -7,11 +8,13 @@ use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use experiment::search::{Limit, Objective};
 use experiment::{Sweep, Variation};
-use serde_json::Value;
+use metric::Stat;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Why a command line is invalid.
@@ -34,32 +37,152 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let first = lists.variations.first().map_or(words, |(line, _)| line.as_slice());
     let args = parse_words(first)?;
     let Command::Profile(profile) = &args.command else { return Ok(args) };
-    let Some(path) = profile.input.config.clone() else {
-        let one = |line: Vec<OsString>| parse_words(&line);
-        return swept(args, lists.sweep, lists.variations, one);
-    };
-    let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
-    let text = store::source::read_text(&path, BYTES_MAX)
-        .map_err(|error| refused(format!("failed to read it: {error}")))?;
-    let document = Document::parse(&text).map_err(refused)?;
-    let one = |line: &[OsString], document: &Document| {
-        let args = parse_words(line)?;
-        let Command::Profile(profile) = &args.command else { return Ok(args) };
-        let config = document.read(variable).map_err(refused)?;
-        merged(line, profile, &path, config)
-    };
-    match (document.sweep(variable).map_err(refused)?, lists.sweep) {
+    let file = profile.input.config.as_deref().map(ConfigFile::read).transpose()?;
+    let of_file = file.as_ref().map(|file| file.document.sweep(variable).map_err(|why| file.refused(why)));
+    let of_file = of_file.transpose()?.flatten();
+    if let Some(asked) = asked(profile, &lists)? {
+        if let (Some(_), Some(file)) = (of_file, &file) {
+            return Err(file.refused("it has a sweep, and the command line asks for another one".to_owned()));
+        }
+        return recipe::needs(profile, &asked).map_err(Unparsed::Refused).and_then(|()| asked_of(words, asked, file));
+    }
+    match (of_file, lists.sweep) {
         (Some(_), Some(_)) => {
-            Err(refused("it has a sweep, and so has the command line: give one of them".to_owned()))
+            let why = "it has a sweep, and so has the command line: give one of them";
+            Err(file.map_or_else(|| Unparsed::Refused(why.to_owned()), |file| file.refused(why.to_owned())))
         }
+        (None, None) => Base { words: words.to_vec(), file, is_of_file: false }.args(words, None),
         (Some(sweep), None) => {
-            let variations = document.variations(&sweep).map_err(refused)?;
+            let base = Base { words: with_usual_length(words, profile, &sweep), file, is_of_file: true };
+            let Some(file) = &base.file else { return Ok(args) };
+            let variations = file.document.variations(&sweep).map_err(|why| file.refused(why))?;
             let documents = variations.iter().map(|(document, _)| document).collect::<Vec<_>>();
-            not_overridden(profile, &documents).map_err(refused)?;
-            swept(args, Some(sweep), variations, |document| one(words, &document))
+            not_overridden(profile, &documents).map_err(|why| file.refused(why))?;
+            let one = |document: &Document| base.args(&base.words, Some(document));
+            let runs = runs(variations.iter().map(|(document, variation)| (document, variation)), one)?;
+            swept(Swept { sweep, runs, recipe: None, limits: Vec::new(), base: base.clone() })
         }
-        (None, Some(sweep)) => swept(args, Some(sweep), lists.variations, |line| one(&line, &document)),
-        (None, None) => one(words, &document),
+        (None, Some(sweep)) => {
+            let base = Base { words: words.to_vec(), file, is_of_file: false };
+            let one = |line: &Vec<OsString>| base.args(line, None);
+            let runs = runs(lists.variations.iter().map(|(line, variation)| (line, variation)), one)?;
+            swept(Swept { sweep, runs, recipe: None, limits: Vec::new(), base: base.clone() })
+        }
+    }
+}
+
+/// What the search flags ask for, if anything.
+fn asked(profile: &ProfileArgs, lists: &lists::Lists) -> Result<Option<Asked>, Unparsed> {
+    let concurrencies = lists.axes.iter().find(|axis| axis.path == recipe::CONCURRENCY).map(lists::Axis::values);
+    let asked = recipe::of(&profile.search, &profile.given, concurrencies).map_err(Unparsed::Refused)?;
+    if let Some(asked) = &asked {
+        let takes = |axis: &&lists::Axis| asked.takes_concurrencies && axis.path == recipe::CONCURRENCY;
+        if let Some(axis) = lists.axes.iter().find(|axis| !takes(axis)) {
+            let why = format!("{}: a list contradicts what the search flags ask for: give one value", axis.flag);
+            return Err(Unparsed::Refused(why));
+        }
+        if lists.axes.is_empty() && lists.sweep.is_some() {
+            return Err(Unparsed::Refused("--variant contradicts what the search flags ask for".to_owned()));
+        }
+    }
+    Ok(asked)
+}
+
+/// The runs of what the search flags ask for.
+fn asked_of(words: &[OsString], asked: Asked, file: Option<ConfigFile>) -> Result<Args, Unparsed> {
+    let name = asked.recipe.as_deref().map_or("--search-space".to_owned(), |name| format!("--search-recipe {name}"));
+    let refused = |why: String| Unparsed::Refused(format!("{name}: {why}"));
+    let mut sweep = Sweep::parse(asked.block).map_err(|why| refused(why.to_string()))?;
+    if let Some(post_process) = asked.post_process {
+        sweep.common.post_process = serde_json::from_value(post_process).ok();
+    }
+    let varied = sweep.variations(&Map::new()).map_err(|why| refused(why.to_string()))?;
+    let variations = varied.into_iter().map(|(_, variation)| variation).collect::<Vec<_>>();
+    let mut words = words.to_vec();
+    words.extend(asked.words.into_iter().map(OsString::from));
+    // A list of what varies is no value.
+    let line = lists::with(&words, &variations.first().map(|first| first.values.clone()).unwrap_or_default());
+    let first = parse_words(line.as_deref().unwrap_or(&words))?;
+    if let Command::Profile(profile) = &first.command {
+        words = with_usual_length(&words, profile, &sweep);
+    }
+    let base = Base { words, file, is_of_file: false };
+    let runs = runs(variations.iter().map(|variation| (&variation.values, variation)), |values| base.at(values))?;
+    swept(Swept { sweep, runs, recipe: asked.recipe, limits: Vec::new(), base })
+}
+
+/// A command line of a search that says how long a run is: without it a run would be of ten requests.
+fn with_usual_length(words: &[OsString], profile: &ProfileArgs, sweep: &Sweep) -> Vec<OsString> {
+    let mut words = words.to_vec();
+    let is_asked = sweep.search().is_some() || sweep.common.post_process.is_some();
+    let has_length = LENGTHS.iter().any(|flag| profile.given.contains_key(*flag));
+    if is_asked && !has_length && profile.input.config.is_none() {
+        words.push(OsString::from(format!("--benchmark-duration={USUAL_SECONDS}")));
+    }
+    words
+}
+
+/// A configuration file.
+#[derive(Clone, Debug)]
+struct ConfigFile {
+    path: PathBuf,
+    document: Document,
+}
+
+impl ConfigFile {
+    fn read(path: &Path) -> Result<Self, Unparsed> {
+        let refused = |why: String| Unparsed::Refused(format!("--config {}: {why}", path.display()));
+        let text = store::source::read_text(path, BYTES_MAX)
+            .map_err(|error| refused(format!("failed to read it: {error}")))?;
+        let document = Document::parse(&text).map_err(refused)?;
+        Ok(Self { path: path.to_owned(), document })
+    }
+
+    fn refused(&self, why: String) -> Unparsed {
+        Unparsed::Refused(format!("--config {}: {why}", self.path.display()))
+    }
+}
+
+/// A command line without what varies: makes the arguments of any variation.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    words: Vec<OsString>,
+    file: Option<ConfigFile>,
+    /// Whether what varies is in the file, and not on the command line.
+    is_of_file: bool,
+}
+
+impl Base {
+    /// The arguments with these values by path.
+    ///
+    /// # Errors
+    /// When no flag and no key sets one of them, or a value cannot be.
+    pub(crate) fn at(&self, values: &Map<String, Value>) -> Result<Args, Unparsed> {
+        let in_file = |values: &Map<String, Value>| {
+            let Some(file) = &self.file else { return Ok(None) };
+            let document = file.document.with(values).map_err(|why| file.refused(why))?;
+            Ok(Some(document))
+        };
+        if self.is_of_file {
+            return self.args(&self.words, in_file(values)?.as_ref());
+        }
+        let (flags, others): (Map<_, _>, Map<_, _>) =
+            values.clone().into_iter().partition(|(path, _)| lists::flag_of(path).is_some());
+        let unknown = |path: String| Unparsed::Refused(format!("no flag sets `{path}`: set it in a file (--config)"));
+        let line = lists::with(&self.words, &flags).map_err(unknown)?;
+        match (others.keys().next(), &self.file) {
+            (None, _) => self.args(&line, None),
+            (Some(_), Some(_)) => self.args(&line, in_file(&others)?.as_ref()),
+            (Some(path), None) => Err(unknown(path.clone())),
+        }
+    }
+
+    /// The arguments of a line, over a document in place of the file's own.
+    fn args(&self, line: &[OsString], document: Option<&Document>) -> Result<Args, Unparsed> {
+        let args = parse_words(line)?;
+        let (Command::Profile(profile), Some(file)) = (&args.command, &self.file) else { return Ok(args) };
+        let config = document.unwrap_or(&file.document).read(variable).map_err(|why| file.refused(why))?;
+        merged(line, profile, &file.path, config)
     }
 }
 
@@ -67,14 +190,11 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The arguments of a sweep: those of its first run, with those of every run.
-fn swept<V>(
-    args: Args,
-    sweep: Option<Sweep>,
-    variations: Vec<(V, Variation)>,
+/// The arguments of each variation.
+fn runs<'a, V>(
+    variations: impl Iterator<Item = (V, &'a Variation)>,
     one: impl Fn(V) -> Result<Args, Unparsed>,
-) -> Result<Args, Unparsed> {
-    let Some(sweep) = sweep else { return Ok(args) };
+) -> Result<Vec<(Variation, ProfileArgs)>, Unparsed> {
     let mut runs = Vec::new();
     for (of, variation) in variations {
         let args = one(of).map_err(|error| match error {
@@ -82,15 +202,52 @@ fn swept<V>(
             clap => clap,
         })?;
         if let Command::Profile(profile) = args.command {
-            runs.push((variation, ProfileArgs { is_of_sweep: true, ..*profile }));
+            runs.push((variation.clone(), ProfileArgs { is_of_sweep: true, ..*profile }));
         }
     }
     check_runs(&runs).map_err(Unparsed::Refused)?;
-    let Some((_, first)) = runs.first() else { return Ok(args) };
-    let first = ProfileArgs { swept: None, ..first.clone() };
-    Ok(Args {
-        command: Command::Profile(Box::new(ProfileArgs { swept: Some(Swept { sweep, runs }), ..first })),
-    })
+    Ok(runs)
+}
+
+/// The arguments of a sweep: those of its first run, with those of every run.
+fn swept(mut swept: Swept) -> Result<Args, Unparsed> {
+    let Some((_, first)) = swept.runs.first() else {
+        return Err(Unparsed::Refused("a sweep without variations".to_owned()));
+    };
+    let first = first.clone();
+    swept.limits = limits(&swept.sweep, &first).map_err(Unparsed::Refused)?;
+    Ok(Args { command: Command::Profile(Box::new(ProfileArgs { swept: Some(swept), ..first })) })
+}
+
+/// The limits that runs must keep: those of the sweep, and those of flags.
+fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
+    let mut limits = sweep.limits().to_vec();
+    for text in &args.search.search_sla {
+        let limit = recipe::limit(text)?;
+        let limit = serde_json::from_value(limit).map_err(|error| format!("--search-sla `{text}`: {error}"))?;
+        if !limits.contains(&limit) {
+            limits.push(limit);
+        }
+    }
+    for Limit { metric_tag, stat, .. } in &limits {
+        known(metric_tag, stat, args).map_err(|why| format!("the limit of {metric_tag} {stat}: {why}"))?;
+    }
+    for Objective { metric, stat, .. } in sweep.search().map_or(&[][..], |search| &search.objectives) {
+        known(metric, stat, args).map_err(|why| format!("the objective {metric} {stat}: {why}"))?;
+    }
+    Ok(limits)
+}
+
+/// Checks that runs have a number.
+fn known(tag: &str, stat: &str, args: &ProfileArgs) -> Result<(), String> {
+    let metric = metric::find(tag).ok_or_else(|| format!("unknown metric `{tag}`; docs/METRICS.md lists all"))?;
+    if Stat::ALL.into_iter().all(|known| known.name() != stat) {
+        return Err(format!("unknown statistic `{stat}`"));
+    }
+    if metric.flags.has(metric::Flags::STREAMING_ONLY) && !args.endpoint.streaming {
+        return Err("only a streamed response has it: --streaming".to_owned());
+    }
+    Ok(())
 }
 
 /// Checks that each run of a sweep has results of its own, and that none stores a secret.
@@ -164,6 +321,19 @@ fn not_overridden(profile: &ProfileArgs, documents: &[&Document]) -> Result<(), 
     Ok(())
 }
 
+/// Flags that say how long a run is.
+const LENGTHS: &[&str] = &[
+    "benchmark-duration",
+    "conversation-num",
+    "fixed-schedule",
+    "input-file",
+    "phases",
+    "public-dataset",
+    "request-count",
+    "request-rate-series",
+];
+/// How long a run of a search is unless it says so.
+const USUAL_SECONDS: u32 = 30;
 /// Names in the directory of a sweep that are no variation's.
 const RESERVED: &[&str] =
     &["aggregate", "experiment.jsonl", "phases", "profile_runs", "run.json", "sweep_aggregate"];
@@ -371,31 +541,67 @@ fn stored(matches: &ArgMatches) -> BTreeMap<String, Vec<String>> {
 pub(crate) const NOT_STORED: &[&str] = &[
     "api-key",
     "artifact-dir",
-    "config",
+    "bo-constraint-mode",
+    "concurrency-max",
+    "concurrency-min",
+    "concurrency-steps",
     "confidence-level",
+    "config",
     "console",
     "convergence-metric",
     "convergence-mode",
     "convergence-stat",
     "convergence-threshold",
+    "degradation-metric-tag",
+    "degradation-stat",
+    "degradation-threshold",
     "dry-run",
+    "e2e-sla-ms",
+    "error-rate-sla",
     "extra-verbose",
     "header",
+    "isl-max",
+    "isl-min",
+    "isl-osl-pairs",
+    "isl-steps",
+    "itl-sla-ms",
     "log-level",
-    "no-profile-run-disable-warmup-after-first",
     "no-parameter-sweep-same-seed",
+    "no-profile-run-disable-warmup-after-first",
     "no-set-consistent-seed",
     "no-sweep-table",
     "num-profile-runs",
+    "optuna-acquisition",
+    "optuna-sampler",
+    "optuna-terminator",
+    "osl-max",
+    "osl-min",
+    "osl-steps",
     "parameter-sweep-cooldown-seconds",
     "parameter-sweep-mode",
     "parameter-sweep-same-seed",
     "profile-run-cooldown-seconds",
     "profile-run-disable-warmup-after-first",
     "restart",
+    "search-clock",
+    "search-direction",
+    "search-initial-points",
+    "search-max-iterations",
+    "search-metric",
+    "search-percentile-pooling",
+    "search-planner",
+    "search-random-seed",
+    "search-recipe",
+    "search-sla",
+    "search-space",
+    "search-stat",
+    "search-style",
     "set-consistent-seed",
+    "slo-attainment-fraction",
     "socket",
+    "stopping-scope",
     "sweep-type",
+    "ttft-sla-ms",
     "ui",
     "variant",
     "verbose",

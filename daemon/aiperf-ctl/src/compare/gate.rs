@@ -66,6 +66,19 @@ impl Condition {
         Ok(Self { text, tag: metric.tag, stat, unit, is_met, limit: limit.ok_or_else(form)? })
     }
 
+    /// A condition on one run's number; `None` for an unknown metric or statistic.
+    pub(super) fn absolute(
+        tag: &str,
+        stat: &str,
+        is_met: fn(&f64, &f64) -> bool,
+        threshold: f64,
+    ) -> Option<Self> {
+        let metric = find(tag)?;
+        let stat = Stat::ALL.into_iter().find(|known| known.name() == stat)?.name();
+        let (text, unit, limit) = (String::new(), metric.display.name(), Limit::Absolute(threshold));
+        Some(Self { text, tag: metric.tag, stat, unit, is_met, limit })
+    }
+
     /// The outcome for each judged side, with a sentence where the condition is met or may be. The baseline is judged only by an
     /// absolute limit, and only if it is the only side.
     pub(super) fn judge(&self, sides: &[Side], variation: f64) -> Result<Vec<Outcome>, Refusal> {

@@ -12,6 +12,7 @@
 mod figures;
 mod gate;
 mod guidellm;
+mod limit;
 mod rows;
 mod side;
 mod summary;
@@ -26,8 +27,9 @@ use crate::terminal::{print_result, print_warning};
 use crate::{GATE, UNSURE};
 use anyhow::{Context, Result};
 use export::console;
-pub(crate) use figures::Figures;
+pub(crate) use figures::{Figure, Figures};
 use gate::{Condition, Outcome};
+pub(crate) use limit::{Judgeable, ends};
 use rows::Assumed;
 use serde_json::Value;
 use side::Side;

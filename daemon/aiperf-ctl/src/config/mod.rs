@@ -215,6 +215,15 @@ impl Document {
         Ok(made.into_iter().map(|(fields, variation)| (with(fields), variation)).collect())
     }
 
+    /// The document with these values by path.
+    ///
+    /// # Errors
+    /// When a path leads to nothing.
+    pub(crate) fn with(&self, values: &Map<String, Value>) -> Result<Self, String> {
+        let fields = experiment::with_values(&self.fields, values).map_err(|refused| refused.to_string())?;
+        Ok(Self { fields, written: Rc::clone(&self.written) })
+    }
+
     fn is_run(&self) -> bool {
         self.fields.contains_key("run_id") && self.fields.contains_key("plan")
     }

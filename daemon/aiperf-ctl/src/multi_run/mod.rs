@@ -12,7 +12,7 @@ mod convergence;
 use crate::FAILED;
 use crate::args::ProfileArgs;
 use crate::interrupt::{self, Interrupted};
-use crate::plan::{Profile, Refusal};
+use crate::plan::{PRIMING, Profile, Refusal};
 use crate::resolve::Resolved;
 use crate::session::{Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
@@ -100,7 +100,7 @@ impl Experiment {
         *artifact_dir = artifact_dir.join(Path::new("profile_runs")).join(format!("run_{number:04}"));
         plan.output.artifact_dir = artifact_dir.display().to_string();
         if number > 1 && !self.repeat.warms_up_each {
-            plan.load.phases.retain(|phase| !phase.is_warmup);
+            plan.load.phases.retain(|phase| !phase.is_warmup || phase.name == PRIMING);
         }
         plan.random_seed = self.repeat.seed(plan.random_seed, number);
         run
@@ -157,7 +157,7 @@ struct Series {
 }
 
 impl Series {
-    fn take(&mut self, label: String, Outcome { reported, status }: Outcome) -> Result<()> {
+    fn take(&mut self, label: String, Outcome { reported, status, .. }: Outcome) -> Result<()> {
         self.worst = self.worst.max(status);
         if let Some(error) = reported.no_response() {
             self.failed.push(Failed { label, error });

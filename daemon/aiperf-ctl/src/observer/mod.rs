@@ -11,6 +11,7 @@
 //! Once a run has started, an observer that fails costs a warning, not the run.
 
 mod gpu_exporters;
+mod limits;
 pub(crate) mod network_latency;
 mod profiler;
 mod scraping;
@@ -32,7 +33,14 @@ use tokio::task::JoinHandle;
 
 /// Every observer, in the order in which they take each step.
 const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] =
-    &[profiler::check, sink::check, server_metrics::check, gpu_exporters::check, network_latency::check];
+    &[
+        profiler::check,
+        sink::check,
+        server_metrics::check,
+        gpu_exporters::check,
+        network_latency::check,
+        limits::check,
+    ];
 
 /// What observers are made from.
 #[derive(Clone, Copy)]
@@ -80,6 +88,11 @@ trait Observer {
     /// Where it exported the run to, after [`Self::finish`]: part of the run's description.
     fn streamed(&mut self) -> Vec<Streamed> {
         Vec::new()
+    }
+
+    /// The limit for which it ended the run.
+    fn missed(&self) -> Option<String> {
+        None
     }
 
     /// Stops, when there is no run to store anything with.
@@ -140,6 +153,11 @@ impl<'a> Observers<'a> {
     /// Passes on the run's progress.
     pub(crate) fn progress(&self, progress: &Progress) {
         self.0.iter().for_each(|observer| observer.progress(progress));
+    }
+
+    /// The limit for which one of them ended the run.
+    pub(crate) fn missed(&self) -> Option<String> {
+        self.0.iter().find_map(|observer| observer.missed())
     }
 
     /// The files that they have written before the run's results.

@@ -3,7 +3,7 @@
 use super::fault::FIELDS;
 use super::phases::{self, Cancelled, Described, Series};
 use super::{Planned, Refusal, refuse};
-use crate::args::{ProfileArgs, WarmupArgs};
+use crate::args::{CacheArg, ProfileArgs, WarmupArgs};
 use spec::{CacheBust, ConnectionReuse, Curve, FixedSchedule, Load, Phase, Ramp, Sampling, Shape};
 use std::path::PathBuf;
 
@@ -30,8 +30,9 @@ pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
     let phases = described.iter().map(phase).collect::<Planned<Vec<_>>>()?;
     let series = described.iter().enumerate().filter_map(|(phase, described)| {
         let path = described.rate_series.as_ref()?.path.clone()?;
-        Some(SeriesFile { phase, path })
+        Some(SeriesFile { phase: phase + usize::from(args.endpoint.cache == CacheArg::Warm), path })
     });
+    let phases = primed(args, phases)?;
     let load = Load {
         connection_reuse: reuse(&args.endpoint.connection_reuse_strategy),
         fixed_schedule: schedule(args, &described)?,
@@ -51,6 +52,32 @@ pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
     input_of(args, &load)?;
     Ok((load, series.collect()))
 }
+
+/// The phases after one that sends every prompt once, if the server is to have them in its cache.
+fn primed(args: &ProfileArgs, mut phases: Vec<Phase>) -> Planned<Vec<Phase>> {
+    if args.endpoint.cache != CacheArg::Warm {
+        return Ok(phases);
+    }
+    if args.prompt.cache_bust != "none" {
+        return refuse("--cache warm contradicts --cache-bust, which keeps prompts out of the cache");
+    }
+    let sent = phases.iter().rev().find_map(|phase| phase.session_count.or(phase.request_count));
+    let Some(sessions) = args.conversation.num_dataset_entries.map(u64::from).or(sent) else {
+        return refuse("--cache warm needs --num-dataset-entries or --request-count: so many prompts are sent before the run");
+    };
+    let concurrency = phases.iter().find_map(|phase| phase.concurrency).or(Some(1));
+    let priming = Phase {
+        is_warmup: true,
+        concurrency,
+        session_count: Some(sessions),
+        ..Phase::new(PRIMING, Shape::Concurrency)
+    };
+    phases.insert(0, priming);
+    Ok(phases)
+}
+
+/// The name of the phase that sends every prompt once.
+pub(crate) const PRIMING: &str = "priming";
 
 /// The phases as the user describes them: `--phases`, or what flags set over the configuration file's phases and the defaults.
 fn described(args: &ProfileArgs) -> Planned<Vec<Described>> {

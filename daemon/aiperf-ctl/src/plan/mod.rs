@@ -21,6 +21,7 @@ pub(crate) use secret::redacted;
 
 use crate::args::ProfileArgs;
 use crate::config::user_files::{About, UserFiles};
+pub(crate) use load::PRIMING;
 use load::SeriesFile;
 use spec::{Observers, Plan, Preparation};
 use std::collections::BTreeMap;

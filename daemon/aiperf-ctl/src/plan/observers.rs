@@ -2,10 +2,10 @@
 
 use super::gpu::{GpuSources, sources};
 use super::{Planned, Refusal, refuse};
-use crate::args::{EndpointArgs, TelemetryArgs};
+use crate::args::{CacheArg, EndpointArgs, TelemetryArgs};
 use endpoint::{Scheme, target};
 use spec::{
-    Endpoint, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness,
+    CacheState, Endpoint, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness,
     ServerCall, ServerMetrics, Stream, WaitForModel,
 };
 use std::path::Path;
@@ -28,6 +28,7 @@ pub(super) fn observers(
         }),
         profiler: profiler(server),
         stream: stream(args, endpoint)?,
+        limits: Vec::new(),
     })
 }
 
@@ -53,6 +54,11 @@ pub(super) fn preparation(args: &EndpointArgs) -> Preparation {
             interval_seconds,
         }),
         reset_kv_cache: resets.then(reset),
+        cache: match args.cache {
+            CacheArg::AsIs => None,
+            CacheArg::Cold => Some(CacheState::Cold),
+            CacheArg::Warm => Some(CacheState::Warm),
+        },
     }
 }
 

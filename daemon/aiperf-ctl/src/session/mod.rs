@@ -30,6 +30,7 @@ use crate::server_calls::ServerCalls;
 use crate::terminal::print_note;
 use anyhow::{Context, Result};
 use control::{Create, State};
+use spec::{CacheBust, CacheState};
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub(crate) trait Session {
     /// # Errors
     /// When there is no report: an [`Interrupted`] if a signal is the reason.
     fn run(&self, resolved: &Resolved) -> Result<Outcome>;
+
+    /// What the servers of a run say they are, if they do.
+    fn server(&self, resolved: &Resolved) -> Option<String>;
 
     /// Waits between two runs.
     ///
@@ -59,6 +63,8 @@ pub(crate) struct Outcome {
     pub(crate) reported: Reported,
     /// Its exit status.
     pub(crate) status: u8,
+    /// The limit that it certainly misses, for which it was ended early.
+    pub(crate) missed: Option<String>,
 }
 
 /// The session of a command, with servers and daemons.
@@ -96,6 +102,23 @@ impl<'a> LiveSession<'a> {
         files.write(&store::Folder::open(&profile.artifact_dir)?, &about)
     }
 
+    /// Empties the servers' caches, if the run asks for it; returns another run where they cannot, whose prompts they do not have.
+    fn cold(&self, resolved: &Resolved, calls: &ServerCalls<'_>) -> Result<Option<Resolved>> {
+        if resolved.profile.preparation.cache != Some(CacheState::Cold) {
+            calls.reset_kv_cache()?;
+            return Ok(None);
+        }
+        let Err(why) = calls.empty_cache() else { return Ok(None) };
+        interrupt::check()?;
+        let mut other = resolved.clone();
+        let is_unique = other.profile.plan.load.cache_bust.is_some_and(|bust| !bust.isolates_warmup());
+        if !is_unique {
+            print_note(&format!("the prefix cache cannot be reset ({why:#}): each conversation has a prefix of its own"));
+            other.profile.plan.load.cache_bust = Some(CacheBust::FirstTurnPrefix);
+        }
+        Ok(Some(other))
+    }
+
     /// A run whose server is ready, with its observers.
     fn observed(
         &self,
@@ -116,6 +139,7 @@ impl<'a> LiveSession<'a> {
         }
         let daemon = executed?;
         *self.daemon.borrow_mut() = Some(daemon).filter(|_| self.is_of_many());
+        let missed = observers.missed();
         observers.finish(directory)?;
         let reported = Reported::compute(directory)?;
         outcome::warn_of_timestamp_source(&reported.run);
@@ -128,7 +152,7 @@ impl<'a> LiveSession<'a> {
         }
         observers.report(&reported);
         let status = outcome::status(&reported, profile.plan.output.fail_on);
-        Ok(Outcome { reported, status })
+        Ok(Outcome { reported, status, missed })
     }
 
     /// Whether the command makes several runs.
@@ -193,9 +217,13 @@ impl Session for LiveSession<'_> {
             .with_context(|| format!("failed to create `{}`", directory.display()))?;
         let _gone_if_empty = GoneIfEmpty(directory);
         self.write_user_files(profile)?;
-        calls.reset_kv_cache()?;
+        let cold = self.cold(resolved, &calls)?;
         interrupt::check()?;
-        self.observed(resolved, addresses, observers)
+        self.observed(cold.as_ref().unwrap_or(resolved), addresses, observers)
+    }
+
+    fn server(&self, resolved: &Resolved) -> Option<String> {
+        ServerCalls::new(&resolved.profile).ok()?.identity()
     }
 
     fn pause(&self, time: Duration) -> Result<(), Interrupted> {

@@ -24,7 +24,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use store::source;
+use store::{source, visible_within};
 
 /// The journal of an experiment.
 pub(super) struct Journal {
@@ -42,6 +42,23 @@ struct Header {
     seed: u64,
     /// What distinguishes this experiment from one that was measured in the same directory before.
     id: String,
+    /// What a search looks for, and where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search: Option<String>,
+    /// What the servers said they were, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+}
+
+/// What a new experiment is.
+#[derive(Clone)]
+pub(super) struct Begun {
+    /// The seed that runs' seeds are derived from.
+    pub(super) seed: u64,
+    /// What a search looks for, and where.
+    pub(super) search: Option<String>,
+    /// What the servers say they are.
+    pub(super) server: Option<String>,
 }
 
 /// A run that has ended.
@@ -58,6 +75,9 @@ pub(super) struct Entry {
     verdict: Option<String>,
     /// Why it has no results.
     error: Option<String>,
+    /// The limit that it certainly misses, for which it was ended early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missed: Option<String>,
 }
 
 impl Entry {
@@ -70,6 +90,7 @@ impl Entry {
             status: row.status,
             verdict: row.verdict.clone(),
             error: row.error.clone(),
+            missed: row.missed.clone(),
         }
     }
 }
@@ -79,7 +100,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the directory is not writable, or the journal is damaged.
-    pub(super) fn open(directory: &Path, restart: bool, seed: u64) -> Result<Self> {
+    pub(super) fn open(directory: &Path, restart: bool, begun: Begun) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(|error| {
             Refusal(format!("--artifact-dir: failed to create `{}`: {error}", directory.display()))
         })?;
@@ -115,7 +136,8 @@ impl Journal {
             None => {
                 // What was cut off by the end of the program is no line.
                 file.set_len(0)?;
-                let header = Header { journal: FORM, seed, id: drawn_id() };
+                let Begun { seed, search, server } = begun.clone();
+                let header = Header { journal: FORM, seed, id: drawn_id(), search, server };
                 line(&mut file, &header)?;
                 header
             }
@@ -141,9 +163,29 @@ impl Journal {
     ///
     /// # Errors
     /// When a run with results was another one.
-    pub(super) fn check(&self, digests: &[String]) -> Result<(), Refusal> {
+    pub(super) fn check(&self, digests: &[String], begun: &Begun) -> Result<(), Refusal> {
+        let Begun { search, server, .. } = begun;
+        if let (Some(then), Some(now)) = (&self.header.server, server)
+            && then != now
+        {
+            return Err(Refusal(format!(
+                "the directory was measured with another server (then: {}; now: {}): use --restart to measure everything again, or \
+                 another --artifact-dir",
+                visible_within(then, SERVER_MAX),
+                visible_within(now, SERVER_MAX)
+            )));
+        }
+        if self.header.search != *search {
+            return Err(Refusal(
+                "the directory holds another experiment (a search, or one for something else): use --restart to measure everything \
+                 again, or another --artifact-dir"
+                    .to_owned(),
+            ));
+        }
         let is_other = |entry: &&Entry| entry.error.is_none() && !digests.contains(&entry.digest);
-        let Some(other) = self.entries.iter().find(is_other) else { return Ok(()) };
+        // What a search asks for follows from what it measured.
+        let others = self.entries.iter().filter(|_| search.is_none());
+        let Some(other) = others.clone().find(is_other) else { return Ok(()) };
         Err(Refusal(format!(
             "the directory holds runs of another experiment (`{}` in {} was measured with another plan): use --restart to measure \
              everything again, or another --artifact-dir",
@@ -151,10 +193,10 @@ impl Journal {
         )))
     }
 
-    /// The results of a run that has been measured, if they are complete.
+    /// The results of a run that has been measured, if they are complete, or were ended early for the limit that is returned too.
     ///
     /// A run that failed is measured again.
-    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<Reported> {
+    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<(Reported, Option<String>)> {
         let known = self.entries.iter().rfind(|entry| entry.digest == digest);
         let directory = &profile.artifact_dir;
         if known.is_some_and(|entry| entry.error.is_some()) || !directory.join("run.json").is_file() {
@@ -164,8 +206,10 @@ impl Journal {
         // The results say what they are of, also where the line is missing.
         let is_it =
             reported.run.plan.output.other.get(DIGEST).is_some_and(|known| *known == self.name_of(digest));
-        let is_usable = is_it && is_complete(&reported) && reported.no_response().is_none();
-        is_usable.then_some(reported)
+        let missed = known.and_then(|entry| entry.missed.clone());
+        let is_whole = is_complete(&reported) || missed.is_some();
+        let is_usable = is_it && is_whole && reported.no_response().is_none();
+        is_usable.then_some((reported, missed))
     }
 
     /// Adds a run that has ended.
@@ -262,6 +306,8 @@ const KEYS: &[&str] = &["authorization", "x-api-key", "api-key"];
 /// The journal's name in the directory of an experiment.
 pub(crate) const NAME: &str = "experiment.jsonl";
 const FORM: u32 = 1;
+/// Most characters of what a server says that it is.
+const SERVER_MAX: usize = 200;
 /// A limit that no journal reaches.
 const BYTES_MAX: u64 = 1 << 28;
 /// A first line that was cut off is shorter.

@@ -2,33 +2,41 @@
 //!
 //! ```text
 //! variations ──▶ cells: checked and resolved before the first run
-//!                  │ order: every variation once, then again (`repeated`), or each to its end (`independent`)
-//!                  ▼
-//! journal.rs   what is measured already ──▶ session ──▶ a line in the journal, a row in the table
+//!                  │
+//! course.rs    what is run next: all of them, or what a search's planner asks for ◀─────────────┐
+//!                  ▼                                                                            │
+//! journal.rs   what is measured already ──▶ session ──▶ a line in the journal, a row ──▶ judged.rs: limits kept?
 //! results.rs   AIPerf's sweep_aggregate, the best and the Pareto-optimal variations
+//! history.rs   AIPerf's search_history.json, and a search's answer on both clocks
 //! ```
 //!
 //! A run that fails is a row with its reason. A command that is repeated in the same directory measures only what is missing.
 
+mod course;
+mod history;
 mod journal;
+mod judged;
 mod results;
 
 use crate::VERDICT;
-use crate::args::{ConsoleArg, ProfileArgs, SweepOrder, Swept};
+use crate::args::{Base, Clock, Command, ConsoleArg, ProfileArgs, Scope, SweepOrder, Swept, Unparsed};
 use crate::earlier;
 use crate::interrupt::{self, Interrupted};
 use crate::multi_run::Repeat;
 use crate::plan::output::sweep_dir;
-use crate::plan::{Refusal, plan};
+use crate::plan::{PRIMING, Refusal, plan};
 use crate::report::{self, Reported};
 use crate::resolve::{Resolved, resolve};
 use crate::session::{self, Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use course::Course;
+use experiment::search::{Answer, Limit, Probe};
 use experiment::{Order, Sweep, Variation};
 use export::console;
+use history::History;
 pub(crate) use journal::NAME as JOURNAL;
-use journal::{DIGEST, Entry, Journal, digest};
+use journal::{Begun, DIGEST, Entry, Journal, digest};
 use results::{Measured, Results, Row};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -53,18 +61,55 @@ pub(crate) struct SweepRuns {
     /// Whether each run has a line.
     shows_lines: bool,
     confidence: f64,
+    /// The limits that a run must keep.
+    limits: Vec<Limit>,
+    /// Whose time they are judged by.
+    clock: Clock,
+    /// What ends when one is certainly missed.
+    scope: Scope,
+    recipe: Option<String>,
+    /// Makes the arguments of a search's variations.
+    base: Base,
+    command_line: Vec<String>,
 }
 
 /// A variation with what it takes to run it.
 struct Cell {
     variation: Variation,
     resolved: Resolved,
+    /// What a search asked for with it.
+    probe: Option<Probe>,
 }
 
 impl Cell {
-    /// What its seed differs by from that of the experiment: it depends on nothing but its values.
+    /// Checks a variation, and reads its files.
+    fn of(
+        variation: &Variation,
+        args: &ProfileArgs,
+        command_line: &[String],
+        probe: Option<Probe>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
+        let of_it = |error: anyhow::Error| {
+            let text = format!("variation `{}`: {error:#}", variation.label);
+            if error.is::<Refusal>() { Refusal(text).into() } else { error.context(text) }
+        };
+        let checked = plan(args, command_line).map_err(|refusal| of_it(refusal.into()))?;
+        for warning in &checked.warnings {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
+        let resolved = resolve(args, checked).map_err(of_it)?;
+        Ok(Self { variation: variation.clone(), resolved, probe })
+    }
+
+    /// What its seed differs by from that of the experiment: it depends on nothing but its values, and of a search on its place.
     fn own_seed(&self) -> u64 {
-        let values = serde_json::to_vec(&self.variation.values).unwrap_or_default();
+        let mut values = serde_json::to_vec(&self.variation.values).unwrap_or_default();
+        if self.probe.is_some() {
+            values.extend(self.variation.index.to_le_bytes());
+        }
         let digest = Sha256::digest(&values);
         digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
     }
@@ -103,18 +148,7 @@ impl SweepRuns {
         let mut cells = Vec::new();
         let mut warnings = swept.sweep.warnings();
         for (variation, args) in &swept.runs {
-            let of_it = |error: anyhow::Error| {
-                let text = format!("variation `{}`: {error:#}", variation.label);
-                if error.is::<Refusal>() { Refusal(text).into() } else { error.context(text) }
-            };
-            let checked = plan(args, command_line).map_err(|refusal| of_it(refusal.into()))?;
-            for warning in &checked.warnings {
-                if !warnings.contains(warning) {
-                    warnings.push(warning.clone());
-                }
-            }
-            let resolved = resolve(args, checked).map_err(of_it)?;
-            cells.push(Cell { variation: variation.clone(), resolved });
+            cells.push(Cell::of(variation, args, command_line, None, &mut warnings)?);
         }
         warnings.iter().for_each(|warning| print_warning(warning));
         let Some(first) = cells.first() else { bail!("a sweep without variations") };
@@ -146,8 +180,43 @@ impl SweepRuns {
             restart: args.sweep.restart,
             shows_lines: !args.sweep.no_sweep_table,
             confidence: args.multi_run.confidence_level,
+            limits: swept.limits.clone(),
+            clock: args.search.search_clock,
+            scope: args.search.stopping_scope.unwrap_or(match swept.sweep.search() {
+                Some(_) => Scope::Run,
+                None => Scope::Never,
+            }),
+            recipe: swept.recipe.clone(),
+            base: swept.base.clone(),
+            command_line: command_line.to_vec(),
             cells,
         })
+    }
+
+    /// Adds a variation that a search asks for.
+    ///
+    /// # Errors
+    /// When its arguments are not valid.
+    fn add(&mut self, probe: &Probe) -> Result<()> {
+        let Some(search) = self.sweep.search() else { return Ok(()) };
+        let values = search.point(&probe.values);
+        let args = self.base.at(&values).map_err(|error| match error {
+            Unparsed::Refused(why) => anyhow::Error::from(Refusal(why)),
+            Unparsed::Clap(error) => anyhow!("{error}"),
+        })?;
+        let Command::Profile(args) = args.command else { bail!("not the arguments of a run") };
+        let label = values.iter().map(|(path, value)| format!("{path}={value}")).collect::<Vec<_>>().join(", ");
+        let variation = Variation { index: self.cells.len(), label, values };
+        let args = ProfileArgs { is_of_sweep: true, ..*args };
+        self.cells.push(Cell::of(&variation, &args, &self.command_line, Some(probe.clone()), &mut Vec::new())?);
+        Ok(())
+    }
+
+    /// The limit that a run certainly misses.
+    fn missed(&self, row: &Row) -> Option<String> {
+        let judged = judged::judged(&self.limits, self.clock, std::slice::from_ref(row));
+        let mut judged = self.limits.iter().zip(judged);
+        judged.find(|(_, judged)| judged.answer == Answer::Missed).map(|(limit, _)| judged::shown(limit))
     }
 
     /// Checks where results go, what observes each run, and what is requested of its server.
@@ -192,27 +261,34 @@ impl SweepRuns {
         }
     }
 
+    /// What a search looks for, and where.
+    fn sought(&self) -> Result<Option<String>> {
+        let Some(search) = self.sweep.search() else { return Ok(None) };
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&json!([search, self.limits, self.repeat.runs]))?);
+        self.digests(0)?.iter().for_each(|digest| hash.update(digest));
+        Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
+    /// What each run of a list is; of a search, what its ends are.
+    fn digests(&self, seed: u64) -> Result<Vec<String>> {
+        let trials = || 1..=self.repeat.runs;
+        let steps = (0..self.cells.len()).flat_map(|cell| trials().map(move |trial| Step { cell, trial }));
+        steps.map(|step| digest(&self.run(step, seed))).collect()
+    }
+
     /// The wait between two runs.
     fn pause(&self) -> Duration {
         if self.repeat.runs > 1 { self.cooldown.max(self.repeat.cooldown) } else { self.cooldown }
     }
 
-    /// Every run, in order.
-    fn steps(&self) -> Vec<Step> {
-        let (cells, trials) = (0..self.cells.len(), 1..=self.repeat.runs);
-        match self.order {
-            Order::Repeated => {
-                trials.flat_map(|trial| cells.clone().map(move |cell| Step { cell, trial })).collect()
-            }
-            Order::Independent => {
-                cells.flat_map(|cell| trials.clone().map(move |trial| Step { cell, trial })).collect()
-            }
-        }
-    }
-
     /// Where a run's results go, below the directory of all: as AIPerf lays them out.
     fn directory_of(&self, step: Step) -> PathBuf {
         let name = self.cells[step.cell].variation.directory();
+        if self.sweep.search().is_some() {
+            let run = format!("profile_runs/run_{:04}", step.trial);
+            return Path::new(&format!("search_iter_{:04}", step.cell)).join(run);
+        }
         let trial = format!("trial_{:04}", step.trial);
         match (self.repeat.runs, self.order) {
             (1, _) => PathBuf::from(name),
@@ -228,7 +304,20 @@ impl SweepRuns {
         profile.artifact_dir = self.directory.join(self.directory_of(step));
         profile.plan.output.artifact_dir = profile.artifact_dir.display().to_string();
         if step.trial > 1 && !self.repeat.warms_up_each {
-            profile.plan.load.phases.retain(|phase| !phase.is_warmup);
+            profile.plan.load.phases.retain(|phase| !phase.is_warmup || phase.name == PRIMING);
+        }
+        let probe = self.cells[step.cell].probe.as_ref();
+        if let Some(probe) = probe {
+            lengthen(&mut profile.plan.load.phases, probe.length);
+        }
+        if self.scope > Scope::Never && !probe.is_some_and(|probe| probe.confirms) {
+            let limits = judged::watched(&self.limits, self.clock, &profile.plan.load);
+            profile.plan.observers.limits.clone_from(&limits);
+            profile.observers.limits = limits;
+        }
+        if !self.limits.is_empty() || probe.is_some() {
+            // What a limit is on is the steady state, where a run has one.
+            profile.plan.output.steady_state = true;
         }
         let seed = self.repeat.seed(seed, step.trial);
         profile.plan.random_seed = match self.same_seed {
@@ -243,51 +332,72 @@ impl SweepRuns {
 ///
 /// # Errors
 /// When no run succeeded, when the directory holds another experiment, or when results cannot be written.
-pub(crate) fn run(experiment: &SweepRuns, session: &impl Session) -> Result<u8> {
-    let steps = experiment.steps();
+pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<u8> {
     let drawn = experiment.first().profile.plan.random_seed;
     // A signal ends the experiment with a report of the completed runs, also between two of them.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-    let mut journal = Journal::open(&experiment.directory, experiment.restart, drawn)?;
+    let begun = Begun { seed: drawn, search: experiment.sought()?, server: session.server(experiment.first()) };
+    let mut journal = Journal::open(&experiment.directory, experiment.restart, begun.clone())?;
     let seed = if experiment.is_seeded { drawn } else { journal.seed() };
-    let mut runs = steps.iter().map(|step| experiment.run(*step, seed)).collect::<Vec<_>>();
-    let digests = runs.iter().map(digest).collect::<Result<Vec<_>>>()?;
-    for (run, digest) in runs.iter_mut().zip(&digests) {
-        run.profile.plan.output.other.insert(DIGEST.to_owned(), journal.name_of(digest));
+    journal.check(&experiment.digests(seed)?, &begun)?;
+    if experiment.sweep.search().is_some() {
+        // The ends of the space were checked; what is run is what is asked for.
+        experiment.cells.clear();
     }
-    journal.check(&digests)?;
-    let mut results = Results::new(experiment.cells.iter().map(|cell| cell.variation.clone()).collect());
+    let mut course = Course::of(experiment);
+    let mut results = Results::default();
+    let mut number = 0;
     let mut is_first = true;
-    for ((place, step), (run, digest)) in steps.iter().enumerate().zip(runs.iter().zip(&digests)) {
-        let label = &experiment.cells[step.cell].name();
-        let number = format!("run {} of {}", place + 1, steps.len());
-        if let Some(reported) = journal.measured(digest, &run.profile) {
-            let is_failure = reported.fails(run.profile.plan.output.fail_on);
-            let status = if is_failure { VERDICT } else { 0 };
-            print_note(&format!("{number}: {label} is measured already"));
-            results.put(step.cell, Row::finished(&reported, status, run.profile.artifact_dir.clone()));
-            continue;
-        }
-        let pause = experiment.pause();
-        if !is_first && !pause.is_zero() {
-            print_note(&format!("waiting {} s before the next run", pause.as_secs_f64()));
-            if session.pause(pause).is_err() {
-                break;
+    while let Some(step) = course.next(experiment)? {
+        let mut run = experiment.run(step, seed);
+        let digest = digest(&run)?;
+        run.profile.plan.output.other.insert(DIGEST.to_owned(), journal.name_of(&digest));
+        let label = experiment.cells[step.cell].name();
+        number += 1;
+        let number = match course.left() {
+            Some(left) => format!("run {number} of {}", number + left),
+            None => format!("run {number}"),
+        };
+        let row = match journal.measured(&digest, &run.profile) {
+            Some((reported, missed)) => {
+                print_note(&format!("{number}: {label} is measured already"));
+                let status = if reported.fails(run.profile.plan.output.fail_on) { VERDICT } else { 0 };
+                Row::finished(&reported, status, run.profile.artifact_dir.clone(), missed)
+            }
+            None => {
+                let pause = experiment.pause();
+                if !is_first && !pause.is_zero() {
+                    print_note(&format!("waiting {} s before the next run", pause.as_secs_f64()));
+                    if session.pause(pause).is_err() {
+                        break;
+                    }
+                }
+                is_first = false;
+                print_note(&format!("{number}: {label}"));
+                let Some(row) = carried_out(session, &run)? else { break };
+                journal.add(&Entry::of(&digest, step.trial, &label, &experiment.directory_of(step), &row))?;
+                if experiment.shows_lines {
+                    print_note(&format!("  {}", row.line()));
+                }
+                row
+            }
+        };
+        // A run that a signal ended says nothing about the load.
+        let is_whole = session.interrupted().is_none();
+        if is_whole {
+            for (step, why) in course.take(experiment, step, &row) {
+                print_note(&format!("{}: {why}", experiment.cells[step.cell].name()));
+                let directory = experiment.directory.join(experiment.directory_of(step));
+                results.put(step.cell, &experiment.cells[step.cell].variation, Row::skipped(why, directory));
             }
         }
-        is_first = false;
-        print_note(&format!("{number}: {label}"));
-        let Some(row) = carried_out(session, run)? else { break };
-        journal.add(&Entry::of(digest, step.trial, label, &experiment.directory_of(*step), &row))?;
-        if experiment.shows_lines {
-            print_note(&format!("  {}", row.line()));
-        }
-        results.put(step.cell, row);
-        if session.interrupted().is_some() {
+        results.put(step.cell, &experiment.cells[step.cell].variation, row);
+        if !is_whole {
             break;
         }
     }
-    finish(experiment, session, &results)
+    results.complete(experiment.cells.iter().map(|cell| &cell.variation));
+    finish(experiment, session, &course, &results)
 }
 
 /// Carries out a run, once more if its server went away and is to be waited for; `None` if a signal ended it without results.
@@ -296,8 +406,8 @@ fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
     let retries = u32::from(run.profile.preparation.wait_for_model.is_some());
     for attempt in 0.. {
         let row = match session.run(run) {
-            Ok(Outcome { reported, status }) => match reported.no_response() {
-                None => return Ok(Some(Row::finished(&reported, status, directory.clone()))),
+            Ok(Outcome { reported, status, missed }) => match reported.no_response() {
+                None => return Ok(Some(Row::finished(&reported, status, directory.clone(), missed))),
                 Some(why) => Row::failed(why, directory.clone()),
             },
             Err(error) if error.is::<Interrupted>() => return Ok(None),
@@ -311,7 +421,7 @@ fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
     Ok(None)
 }
 
-fn finish(experiment: &SweepRuns, session: &impl Session, results: &Results) -> Result<u8> {
+fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, results: &Results) -> Result<u8> {
     if !results.has_any() {
         session.interrupted().map_or(Ok(()), Err)?;
         bail!("no run of the sweep succeeded: {}", results.first_failure().unwrap_or_default());
@@ -324,13 +434,30 @@ fn finish(experiment: &SweepRuns, session: &impl Session, results: &Results) -> 
         trials: experiment.repeat.runs,
         confidence: experiment.confidence,
         cooldown: experiment.cooldown,
+        limits: &experiment.limits,
+        clock: experiment.clock,
         results,
     };
     aggregated.write(directory)?;
+    let mut sections = aggregated.sections();
+    if let Course::Search(searching) = course {
+        let history = History { experiment, searching, results };
+        history.write(directory)?;
+        sections.extend(history.sections());
+    }
     let (width, colour) = report::terminal(ConsoleArg::Full);
-    print_result(&console::sections(&aggregated.sections(), width, colour));
+    print_result(&console::sections(&sections, width, colour));
     print_result(&format!("Results are in {}\n", directory.display()));
     Ok(session.interrupted().map_or_else(|| results.status(), Interrupted::status))
+}
+
+/// Makes the measured phases longer by a factor.
+fn lengthen(phases: &mut [spec::Phase], factor: u32) {
+    for phase in phases.iter_mut().filter(|phase| !phase.is_warmup) {
+        phase.request_count = phase.request_count.map(|count| count.saturating_mul(u64::from(factor)));
+        phase.session_count = phase.session_count.map(|count| count.saturating_mul(u64::from(factor)));
+        phase.duration_seconds = phase.duration_seconds.map(|seconds| seconds * f64::from(factor));
+    }
 }
 
 /// The seeds that every JSON reader reads exactly.

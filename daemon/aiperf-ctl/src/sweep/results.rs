@@ -1,15 +1,20 @@
 //! What the variations of a sweep gave: AIPerf's `profile_export_aiperf_sweep.json` and `.csv`, and a table.
 
+use super::judged;
+use crate::args::Clock;
 use crate::multi_run::aggregate::{Aggregate, Failed, Spread};
 use crate::report::Reported;
 use crate::{FAILED, VERDICT};
 use anyhow::Result;
+use experiment::search::Limit;
 use experiment::{Order, Sweep, Variation};
 use export::csv::line;
 use export::view::{Cell, Certainty, Column, Note, Number, Section, Side, Table, Topic};
 use metric::{METRICS, Metric, Report, Stat};
 use record::Standing;
+use spec::CacheState;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +22,7 @@ use store::Folder;
 use store::visible_within;
 
 /// A run of a variation.
+#[derive(Clone)]
 pub(super) struct Row {
     /// Its exit status.
     pub(super) status: u8,
@@ -24,26 +30,60 @@ pub(super) struct Row {
     pub(super) verdict: Option<String>,
     /// Why it has no results.
     pub(super) error: Option<String>,
+    /// Why it was not run.
+    pub(super) skipped: Option<String>,
+    /// The limit that it certainly misses, for which it was ended early.
+    pub(super) missed: Option<String>,
     /// Why it is not compared with the others: what limited it was this client.
-    limits: Vec<String>,
-    report: Option<Report>,
+    pub(super) limits: Vec<String>,
+    pub(super) report: Option<Report>,
     directory: PathBuf,
 }
 
 impl Row {
     /// A run with results.
-    pub(super) fn finished(reported: &Reported, status: u8, directory: PathBuf) -> Self {
+    pub(super) fn finished(
+        reported: &Reported,
+        status: u8,
+        directory: PathBuf,
+        missed: Option<String>,
+    ) -> Self {
         let verdict = &reported.run.verdict;
         let is_limit = |reason: &&record::Reason| {
-            reason.standing == Standing::Invalid
-                || (reason.standing > Standing::Valid && NOT_COMPARED.contains(&reason.name.as_str()))
+            // A run that was ended because it missed a limit is not whole, and need not be.
+            let is_meant = missed.is_some() && ENDED_EARLY.contains(&reason.name.as_str());
+            let is_bad = reason.standing == Standing::Invalid
+                || (reason.standing > Standing::Valid && NOT_COMPARED.contains(&reason.name.as_str()));
+            is_bad && !is_meant
         };
         Self {
             status,
             verdict: Some(verdict.standing.name().to_owned()),
             error: None,
-            limits: verdict.reasons.iter().filter(is_limit).map(|reason| reason.name.clone()).collect(),
+            skipped: None,
+            limits: verdict
+                .reasons
+                .iter()
+                .filter(is_limit)
+                .map(|reason| reason.name.clone())
+                .chain(other_cache(reported))
+                .collect(),
             report: Some(Report { numbers: Vec::new(), slices: Vec::new(), ..reported.report.clone() }),
+            directory,
+            missed,
+        }
+    }
+
+    /// A run that would say nothing.
+    pub(super) const fn skipped(why: String, directory: PathBuf) -> Self {
+        Self {
+            status: 0,
+            verdict: None,
+            error: None,
+            skipped: Some(why),
+            missed: None,
+            limits: Vec::new(),
+            report: None,
             directory,
         }
     }
@@ -54,10 +94,18 @@ impl Row {
             status: FAILED,
             verdict: None,
             error: Some(error),
+            skipped: None,
+            missed: None,
             limits: Vec::new(),
             report: None,
             directory,
         }
+    }
+
+    /// Its verdict, or what it is in place of one.
+    fn verdict(&self) -> &str {
+        let without = if self.skipped.is_some() { "skipped" } else { "failed" };
+        self.verdict.as_deref().unwrap_or(without)
     }
 
     /// The run in one line.
@@ -71,8 +119,10 @@ impl Row {
         let verdict = self.verdict.clone().unwrap_or_default();
         let limits =
             if self.limits.is_empty() { String::new() } else { format!(" ({})", self.limits.join(", ")) };
+        let early = self.missed.as_ref().map(|limit| format!("; ended early: certainly not {limit}"));
+        let early = early.unwrap_or_default();
         format!(
-            "{}; {} of {} failed; {verdict}{limits}",
+            "{}; {} of {} failed; {verdict}{limits}{early}",
             columns.collect::<Vec<_>>().join(", "),
             report.failed,
             report.requests
@@ -81,23 +131,31 @@ impl Row {
 }
 
 /// The runs of every variation so far.
+#[derive(Default)]
 pub(super) struct Results {
-    variations: Vec<(Variation, Vec<Row>)>,
+    variations: BTreeMap<usize, (Variation, Vec<Row>)>,
 }
 
 impl Results {
-    pub(super) fn new(variations: Vec<Variation>) -> Self {
-        Self { variations: variations.into_iter().map(|variation| (variation, Vec::new())).collect() }
+    /// Adds a run of the variation at this place.
+    pub(super) fn put(&mut self, place: usize, variation: &Variation, row: Row) {
+        self.variations.entry(place).or_insert_with(|| (variation.clone(), Vec::new())).1.push(row);
     }
 
-    pub(super) fn put(&mut self, place: usize, row: Row) {
-        if let Some((_, rows)) = self.variations.get_mut(place) {
-            rows.push(row);
+    /// Adds the variations that have no run.
+    pub(super) fn complete<'a>(&mut self, variations: impl Iterator<Item = &'a Variation>) {
+        for (place, variation) in variations.enumerate() {
+            self.variations.entry(place).or_insert_with(|| (variation.clone(), Vec::new()));
         }
     }
 
+    /// The runs of the variation at this place.
+    pub(super) fn of(&self, place: usize) -> &[Row] {
+        self.variations.get(&place).map_or(&[], |(_, rows)| rows)
+    }
+
     fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.variations.iter().flat_map(|(_, rows)| rows)
+        self.variations.values().flat_map(|(_, rows)| rows)
     }
 
     /// Whether any run has results.
@@ -123,6 +181,9 @@ pub(super) struct Measured<'a> {
     pub(super) trials: u32,
     pub(super) confidence: f64,
     pub(super) cooldown: Duration,
+    /// The limits that a variation must keep to be the best.
+    pub(super) limits: &'a [Limit],
+    pub(super) clock: Clock,
     pub(super) results: &'a Results,
 }
 
@@ -135,6 +196,8 @@ struct Combination<'a> {
     throughput: Option<f64>,
     latency: Option<f64>,
     limits: Vec<String>,
+    /// The limits that it does not keep, or not surely.
+    misses: Vec<String>,
     rows: &'a [Row],
 }
 
@@ -143,7 +206,7 @@ impl Measured<'_> {
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let top = Folder::make(directory)?;
         let is_repeated = self.trials == 1 || self.order == Order::Repeated;
-        for (variation, rows) in &self.results.variations {
+        for (variation, rows) in self.results.variations.values() {
             let runs = rows
                 .iter()
                 .enumerate()
@@ -161,6 +224,7 @@ impl Measured<'_> {
             Aggregate::new(runs, failed, self.confidence, self.cooldown.as_secs_f64()).write(&to)?;
         }
         let to = match (self.trials, self.order) {
+            _ if self.sweep.search().is_some() => top.within("sweep_aggregate")?,
             (1, _) | (_, Order::Independent) => top.within("sweep_aggregate")?,
             (_, Order::Repeated) => top.within("aggregate")?.within("sweep_aggregate")?,
         };
@@ -183,7 +247,7 @@ impl Measured<'_> {
     /// The names of parameters: the last name of each path, or the whole path where two would be called the same.
     fn names(&self) -> Vec<(String, String)> {
         let mut paths = Vec::<String>::new();
-        for (variation, _) in &self.results.variations {
+        for (variation, _) in self.results.variations.values() {
             for path in variation.values.keys() {
                 if !paths.contains(path) {
                     paths.push(path.clone());
@@ -199,7 +263,7 @@ impl Measured<'_> {
     fn combinations(&self) -> Vec<Combination<'_>> {
         let names = self.names();
         let made =
-            self.results.variations.iter().filter(|(_, rows)| !rows.is_empty()).map(|(variation, rows)| {
+            self.results.variations.values().filter(|(_, rows)| !rows.is_empty()).map(|(variation, rows)| {
                 let is_nested = variation.values.values().any(|value| value.is_object() || value.is_array());
                 let parameters = match is_nested {
                     true => Map::from_iter([("scenario".to_owned(), Value::from(variation.label.clone()))]),
@@ -229,10 +293,18 @@ impl Measured<'_> {
                             .or_else(|| mean("adj_request_latency", Stat::P99))
                     },
                     limits: rows.iter().flat_map(|row| row.limits.clone()).collect(),
+                    misses: self.misses(rows),
                     rows,
                 }
             });
         made.collect()
+    }
+
+    /// The limits that the runs of a variation do not keep, by the numbers themselves.
+    fn misses(&self, rows: &[Row]) -> Vec<String> {
+        let judged = judged::judged(self.limits, self.clock, rows);
+        let missed = self.limits.iter().zip(judged).filter(|(_, judged)| !judged.answer.looks_met());
+        missed.map(|(limit, _)| judged::shown(limit)).collect()
     }
 
     /// Every metric's statistics over several runs.
@@ -254,32 +326,41 @@ impl Measured<'_> {
         let names = self.names();
         let parameters = names.iter().map(|(path, name)| {
             let mut values = Vec::<&Value>::new();
-            for (variation, _) in &self.results.variations {
+            for (variation, _) in self.results.variations.values() {
                 values.extend(variation.values.get(path).filter(|value| !values.contains(value)));
             }
             json!({"name": name, "values": values})
         });
         let rows = || self.results.rows();
-        let failed = self.results.variations.iter().flat_map(|(variation, rows)| {
+        let failed = self.results.variations.values().flat_map(|(variation, rows)| {
             rows.iter()
                 .filter_map(move |row| Some(json!({"label": variation.label, "error": row.error.as_ref()?})))
         });
-        let excluded = combinations.iter().filter(|one| !one.limits.is_empty());
-        let excluded = excluded.map(|one| json!({"parameters": one.parameters, "reasons": one.limits}));
+        let excluded = combinations.iter().filter(|one| !one.reasons().is_empty());
+        let excluded = excluded.map(|one| json!({"parameters": one.parameters, "reasons": one.reasons()}));
+        let mut metadata = json!({
+            "sweep_parameters": parameters.collect::<Vec<_>>(),
+            "num_combinations": self.results.variations.len(),
+            "sweep_mode": mode(self.order),
+            "sweep_type": self.sweep.class(),
+            "confidence_level": self.confidence,
+            "num_trials_per_value": self.trials,
+            "aggregation_type": "sweep",
+        });
+        if !self.limits.is_empty() {
+            let feasible = combinations.iter().filter(|one| one.is_feasible()).count();
+            metadata["sla_constraints"] = json!({
+                "active_filters": self.limits,
+                "feasible_count": feasible,
+                "infeasible_count": combinations.len() - feasible,
+            });
+        }
         json!({
             "aggregation_type": "sweep",
             "num_profile_runs": rows().count(),
             "num_successful_runs": rows().filter(|row| row.report.is_some()).count(),
             "failed_runs": failed.collect::<Vec<_>>(),
-            "metadata": {
-                "sweep_parameters": parameters.collect::<Vec<_>>(),
-                "num_combinations": self.results.variations.len(),
-                "sweep_mode": mode(self.order),
-                "sweep_type": self.sweep.class(),
-                "confidence_level": self.confidence,
-                "num_trials_per_value": self.trials,
-                "aggregation_type": "sweep",
-            },
+            "metadata": metadata,
             "per_combination_metrics": combinations.iter().map(Combination::json).collect::<Vec<_>>(),
             "best_configurations": best(&combinations),
             "pareto_optimal": pareto(&combinations).iter().map(|one| &one.parameters).collect::<Vec<_>>(),
@@ -361,11 +442,17 @@ impl Measured<'_> {
         let right = |name: &str| Column { name: name.to_owned(), side: Side::Right };
         let left = |name: &str| Column { name: name.to_owned(), side: Side::Left };
         let mut columns = vec![left("Variation")];
-        columns.extend(COLUMNS.iter().map(|(name, ..)| right(name)));
+        // A column of which no run has a number is left out.
+        let is_there = |(_, tags, stat): &&Shown| {
+            let mut reports = self.results.rows().filter_map(|row| row.report.as_ref());
+            reports.any(|report| tags.iter().any(|tag| report.stat(tag, *stat).is_some()))
+        };
+        let numbers = COLUMNS.iter().filter(is_there).collect::<Vec<_>>();
+        columns.extend(numbers.iter().map(|(name, ..)| right(name)));
         columns.extend([right("failed"), left("verdict"), left("")]);
         let rows = combinations.iter().map(|one| {
             let is_pareto = pareto.iter().any(|other| std::ptr::eq(*other, one));
-            one.cells(is_pareto, &best)
+            one.cells(&numbers, is_pareto, &best)
         });
         let table = Table { title: "aiperfd | Sweep".to_owned(), columns, rows: rows.collect() };
         vec![Section::Table(table), Section::Note(Note { topic: Topic::Comparison, text: NOTE.to_owned() })]
@@ -375,19 +462,35 @@ impl Measured<'_> {
 impl Combination<'_> {
     fn json(&self) -> Value {
         let directories = self.rows.iter().map(|row| row.directory.display().to_string());
-        let verdicts = self.rows.iter().map(|row| row.verdict.as_deref().unwrap_or("failed"));
-        json!({
+        let mut json = json!({
             "parameters": self.parameters,
             "metrics": self.metrics,
             "directories": directories.collect::<Vec<_>>(),
-            "verdicts": verdicts.collect::<Vec<_>>(),
-        })
+            "verdicts": self.rows.iter().map(Row::verdict).collect::<Vec<_>>(),
+        });
+        if let Some(why) = self.rows.iter().find_map(|row| row.skipped.clone()) {
+            json["skipped"] = why.into();
+        }
+        if let Some(limit) = self.rows.iter().find_map(|row| row.missed.clone()) {
+            json["ended_early"] = limit.into();
+        }
+        json
     }
 
-    fn cells(&self, is_pareto: bool, best: &Map<String, Value>) -> Vec<Cell> {
+    /// Whether it keeps every limit, and was not limited by this client.
+    fn is_feasible(&self) -> bool {
+        self.reasons().is_empty() && self.rows.iter().any(|row| row.report.is_some())
+    }
+
+    /// Why it is not among the best.
+    fn reasons(&self) -> Vec<String> {
+        self.limits.iter().cloned().chain(self.misses.iter().map(|limit| format!("misses {limit}"))).collect()
+    }
+
+    fn cells(&self, numbers: &[&Shown], is_pareto: bool, best: &Map<String, Value>) -> Vec<Cell> {
         let mut cells = vec![Cell::Text(self.name())];
         let reports = self.rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
-        for (_, tags, stat) in COLUMNS {
+        for (_, tags, stat) in numbers {
             let found = |report: &&&Report| tags.iter().find_map(|tag| report.get(tag)).cloned();
             let results = reports.iter().filter_map(|report| found(&report)).collect::<Vec<_>>();
             let numbers = results.iter().filter_map(|result| result.stats.get(*stat)).map(metric::Value::get);
@@ -400,11 +503,12 @@ impl Combination<'_> {
             .iter()
             .fold((0, 0), |(failed, all), report| (failed + report.failed, all + report.requests));
         cells.push(Cell::Text(format!("{failed}/{all}")));
-        let worst = self.rows.iter().map(|row| row.verdict.as_deref().unwrap_or("failed"));
+        let worst = self.rows.iter().map(Row::verdict);
         let worst = worst.max_by_key(|name| LEVELS.iter().position(|level| level == name)).unwrap_or("-");
         cells.push(Cell::Text(worst.to_owned()));
-        let why = self.rows.iter().find_map(|row| row.error.clone());
+        let why = self.rows.iter().find_map(|row| row.error.clone().or_else(|| row.skipped.clone()));
         let why = why.or_else(|| self.limits.first().map(|limit| format!("{limit}: not compared")));
+        let why = why.or_else(|| self.misses.first().map(|limit| format!("misses {limit}")));
         let is_best = |key: &str| {
             best.get(key).is_some_and(|best| best["parameters"] == Value::Object(self.parameters.clone()))
         };
@@ -427,6 +531,16 @@ impl Combination<'_> {
             other => format!("{name}={other}"),
         });
         pairs.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// That the server's cache was not as the run asked for, if the server says how much it read from it.
+fn other_cache(reported: &Reported) -> Option<String> {
+    let read = reported.report.stat(CACHED, Stat::Avg)?.get();
+    match reported.run.plan.preparation.cache? {
+        CacheState::Cold if read > COLD_PERCENT_MAX => Some("cache_not_cold".to_owned()),
+        CacheState::Warm if read < WARM_PERCENT_MIN => Some("cache_not_warm".to_owned()),
+        CacheState::Cold | CacheState::Warm => None,
     }
 }
 
@@ -466,7 +580,7 @@ fn single(reports: &[&Report]) -> Map<String, Value> {
 
 /// The variation with the most requests per second, and that with the least latency; one that this client limited is neither.
 fn best(combinations: &[Combination<'_>]) -> Map<String, Value> {
-    let compared = || combinations.iter().filter(|one| one.limits.is_empty());
+    let compared = || combinations.iter().filter(|one| one.is_feasible());
     let fastest = compared()
         .filter_map(|one| Some((one, one.throughput?)))
         .max_by(|(_, a), (_, b)| a.total_cmp(b))
@@ -485,7 +599,7 @@ fn best(combinations: &[Combination<'_>]) -> Map<String, Value> {
 fn pareto<'a, 'b>(combinations: &'a [Combination<'b>]) -> Vec<&'a Combination<'b>> {
     let compared = combinations
         .iter()
-        .filter(|one| one.limits.is_empty())
+        .filter(|one| one.is_feasible())
         .filter_map(|one| Some((one, one.throughput?, one.latency?)))
         .collect::<Vec<_>>();
     let is_beaten = |throughput: f64, latency: f64| {
@@ -516,15 +630,24 @@ fn shown(number: f64) -> String {
     }
 }
 
+/// A column: its name, the tags of which the first that a run has is shown, and the statistic.
+type Shown = (&'static str, &'static [&'static str], Stat);
 /// The columns of the table: what the kernel measured, where it did.
-const COLUMNS: &[(&str, &[&str], Stat)] = &[
+const COLUMNS: &[Shown] = &[
     ("requests/s", &["request_throughput"], Stat::Avg),
     ("tokens/s", &["output_token_throughput"], Stat::Avg),
     ("TTFT p50 ms", &["kernel_time_to_first_token", "time_to_first_token"], Stat::P50),
     ("TTFT p99 ms", &["kernel_time_to_first_token", "time_to_first_token"], Stat::P99),
     ("latency p99 ms", &["kernel_request_latency", "request_latency"], Stat::P99),
+    ("cached %", &[CACHED], Stat::Avg),
 ];
-const LEVELS: &[&str] = &["valid", "degraded", "invalid", "failed"];
+/// The share of prompt tokens that the server read from its cache, in percent.
+const CACHED: &str = "overall_usage_prompt_cache_read_pct";
+/// Prompts share a few tokens even where all are different.
+const COLD_PERCENT_MAX: f64 = 5.0;
+/// The last block of a prompt is not cached.
+const WARM_PERCENT_MIN: f64 = 50.0;
+const LEVELS: &[&str] = &["skipped", "valid", "degraded", "invalid", "failed"];
 /// Verdicts that mean: this client, not the server, limited the run, or it was stopped.
 const NOT_COMPARED: &[&str] = &[
     "client_overhead",
@@ -535,6 +658,8 @@ const NOT_COMPARED: &[&str] = &[
     "standstill",
     "unsent_requests",
 ];
+/// Of those, the ones that a run has which was ended on purpose.
+const ENDED_EARLY: &[&str] = &["incomplete"];
 /// Most characters of a reason in the table.
 const WHY_MAX: usize = 60;
 const NOTE: &str = "Times are the kernel's where it measured them. * is a percentile of too few requests. A variation that this client \

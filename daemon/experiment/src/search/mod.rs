@@ -9,6 +9,9 @@
 //! A planner is pure and seeded: the same trials lead to the same probes, so that a search which was interrupted is continued by
 //! telling its trials again.
 
+mod config;
+pub use config::{Objective, Search};
+
 use serde::{Deserialize, Serialize};
 
 /// A number with the interval that it lies in with 95 % probability.
@@ -43,6 +46,14 @@ pub enum Answer {
         /// Whether the number itself meets it.
         looks_met: bool,
     },
+}
+
+impl Answer {
+    /// Whether the number itself meets it.
+    #[must_use]
+    pub const fn looks_met(self) -> bool {
+        matches!(self, Self::Met | Self::Unsure { looks_met: true })
+    }
 }
 
 /// What a run said about a limit.

@@ -3,7 +3,7 @@
 //! The sample is the metric's own plus one infinity per failed request; percentiles are by nearest rank, and those that fall on
 //! an infinity have no value. Without a failure the metric is absent.
 
-use crate::metric::{Injected, Metric};
+use crate::metric::{Group, Injected, Metric};
 
 macro_rules! adjusted {
     ($($name:ident $tag:literal $header:literal of $of:literal;)*) => {$(
@@ -20,6 +20,25 @@ adjusted! {
     TIME_TO_FIRST_TOKEN "adj_time_to_first_token" "Time to First Token" of "time_to_first_token";
     INTER_TOKEN_LATENCY "adj_inter_token_latency" "Inter Token Latency" of "inter_token_latency";
     DECODE_DURATION "adj_decode_duration" "Decode Duration" of "decode_duration";
+}
+
+macro_rules! adjusted_kernel {
+    ($($name:ident $tag:literal $header:literal of $of:literal;)*) => {$(
+        #[doc = $header]
+        pub(crate) const $name: Metric =
+            Metric::injected($tag, concat!($header, " (error-adjusted)"), Injected::Adjusted($of))
+                .latency()
+                .ours(Group::Hidden)
+                .text(concat!($of, " with one infinity for each failed request, nearest-rank percentiles."));
+    )*};
+}
+
+adjusted_kernel! {
+    KERNEL_REQUEST_LATENCY "adj_kernel_request_latency" "Kernel Request Latency" of "kernel_request_latency";
+    KERNEL_TIME_TO_FIRST_TOKEN "adj_kernel_time_to_first_token" "Kernel Time to First Token"
+        of "kernel_time_to_first_token";
+    KERNEL_INTER_TOKEN_LATENCY "adj_kernel_inter_token_latency" "Kernel Inter Token Latency"
+        of "kernel_inter_token_latency";
 }
 
 #[cfg(test)]

@@ -1,0 +1,172 @@
+//! What is run next: of a sweep all its variations, of a search what its planner asks for.
+
+use super::judged::outcome;
+use super::results::Row;
+use super::{Step, SweepRuns};
+use crate::args::Scope;
+use crate::terminal::print_note;
+use anyhow::Result;
+use experiment::search::{Answer, Ask, Found, Outcome, Planner, Probe, Trial};
+use experiment::{Order, Variation};
+use std::collections::VecDeque;
+
+/// What is run next.
+pub(super) enum Course {
+    /// These, in order.
+    List(VecDeque<Step>),
+    /// What the planner asks for.
+    Search(Box<Searching>),
+}
+
+/// A search that is under way.
+pub(super) struct Searching {
+    planner: Box<dyn Planner>,
+    /// What has been measured.
+    pub(super) trials: Vec<Trial>,
+    /// The probe that is being measured, and its runs so far.
+    current: Option<(Probe, Vec<Row>)>,
+    /// Why nothing more is measured; none if it was interrupted.
+    pub(super) ended: Option<&'static str>,
+}
+
+impl Course {
+    /// The course of an experiment.
+    pub(super) fn of(experiment: &SweepRuns) -> Self {
+        if let Some(search) = experiment.sweep.search() {
+            let planner = search.planner();
+            return Self::Search(Box::new(Searching {
+                planner,
+                trials: Vec::new(),
+                current: None,
+                ended: None,
+            }));
+        }
+        let (cells, trials) = (0..experiment.cells.len(), 1..=experiment.repeat.runs);
+        Self::List(match experiment.order {
+            Order::Repeated => {
+                trials.flat_map(|trial| cells.clone().map(move |cell| Step { cell, trial })).collect()
+            }
+            Order::Independent => {
+                cells.flat_map(|cell| trials.clone().map(move |trial| Step { cell, trial })).collect()
+            }
+        })
+    }
+
+    /// The next run; a search adds its variation to the experiment.
+    ///
+    /// # Errors
+    /// When the arguments of a variation cannot be.
+    pub(super) fn next(&mut self, experiment: &mut SweepRuns) -> Result<Option<Step>> {
+        match self {
+            Self::List(steps) => Ok(steps.pop_front()),
+            Self::Search(searching) => searching.next(experiment),
+        }
+    }
+
+    /// Takes what a run gave; returns which of the other runs are now pointless, with the reason.
+    pub(super) fn take(&mut self, experiment: &SweepRuns, step: Step, row: &Row) -> Vec<(Step, String)> {
+        match self {
+            Self::Search(searching) => {
+                searching.take(experiment, row);
+                Vec::new()
+            }
+            Self::List(steps) if experiment.scope == Scope::Sweep => {
+                let Some(missed) = experiment.missed(row) else { return Vec::new() };
+                let hopeless = &experiment.cells[step.cell].variation;
+                let (above, left) = std::mem::take(steps)
+                    .into_iter()
+                    .partition::<Vec<_>, _>(|step| is_above(&experiment.cells[step.cell].variation, hopeless));
+                *steps = left.into();
+                let name = experiment.cells[step.cell].name();
+                above.into_iter().map(|step| (step, format!("not run: {name} misses {missed}"))).collect()
+            }
+            Self::List(_) => Vec::new(),
+        }
+    }
+
+    /// How many runs there are in all, where that is known.
+    pub(super) fn left(&self) -> Option<usize> {
+        match self {
+            Self::List(steps) => Some(steps.len()),
+            Self::Search(_) => None,
+        }
+    }
+}
+
+impl Searching {
+    fn next(&mut self, experiment: &mut SweepRuns) -> Result<Option<Step>> {
+        if let Some((_, rows)) = &self.current {
+            let trial = u32::try_from(rows.len()).unwrap_or(u32::MAX).saturating_add(1);
+            return Ok(Some(Step { cell: experiment.cells.len() - 1, trial }));
+        }
+        match self.planner.ask() {
+            Ask::Done(why) => {
+                self.ended = Some(why);
+                Ok(None)
+            }
+            Ask::Measure(probe) => {
+                experiment.add(&probe)?;
+                self.current = Some((probe, Vec::new()));
+                Ok(Some(Step { cell: experiment.cells.len() - 1, trial: 1 }))
+            }
+        }
+    }
+
+    fn take(&mut self, experiment: &SweepRuns, row: &Row) {
+        let Some((_, rows)) = &mut self.current else { return };
+        rows.push(row.clone());
+        if rows.len() < experiment.repeat.runs as usize {
+            return;
+        }
+        let Some(search) = experiment.sweep.search() else { return };
+        if let Some((probe, rows)) = self.current.take() {
+            let trial = Trial { probe, outcome: outcome(search, &experiment.limits, experiment.clock, &rows) };
+            if experiment.shows_lines {
+                print_note(&format!("  {}", line(experiment, &trial)));
+            }
+            self.planner.tell(&trial);
+            self.trials.push(trial);
+        }
+    }
+
+    /// What is known so far.
+    pub(super) fn found(&self) -> Found {
+        self.planner.found()
+    }
+}
+
+/// What a trial says about the limits, in one line.
+fn line(experiment: &SweepRuns, trial: &Trial) -> String {
+    let measured = match &trial.outcome {
+        Outcome::Measured(measured) => measured,
+        Outcome::ClientLimited(why) => return format!("no answer: this client was the limit ({why})"),
+        Outcome::Failed(why) => return format!("no answer: {why}"),
+    };
+    let said = experiment.limits.iter().zip(&measured.limits).map(|(limit, judged)| {
+        let said = match judged.answer {
+            Answer::Met => "kept",
+            Answer::Missed => "missed",
+            Answer::Unsure { looks_met: true } => "kept, not surely",
+            Answer::Unsure { looks_met: false } => "missed, not surely",
+        };
+        format!("{} {said}", super::judged::shown(limit))
+    });
+    let said = said.collect::<Vec<_>>();
+    if said.is_empty() { "measured".to_owned() } else { said.join("; ") }
+}
+
+/// Whether a variation is at least as much load as another one in everything that is a load, and equal in the rest.
+fn is_above(one: &Variation, other: &Variation) -> bool {
+    one.values.len() == other.values.len()
+        && one.values.iter().all(|(path, value)| {
+            let Some(than) = other.values.get(path) else { return false };
+            let is_load = LOADS.contains(&path.rsplit('.').next().unwrap_or(path));
+            match (value.as_f64(), than.as_f64()) {
+                (Some(value), Some(than)) if is_load => value >= than,
+                _ => value == than,
+            }
+        })
+}
+
+/// Values of which more is more load.
+const LOADS: &[&str] = &["concurrency", "prefill_concurrency", "rate", "request_rate", "users"];

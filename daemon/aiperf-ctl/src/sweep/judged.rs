@@ -1,0 +1,178 @@
+//! What the runs of a variation say about the limits and objectives of an experiment.
+//!
+//! A latency is the kernel's where it was measured, unless the client's is asked for. In it, a request that failed takes for ever.
+
+use super::results::Row;
+use crate::args::Clock;
+use crate::compare::{self, Figure, Judgeable};
+use experiment::search::{Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search};
+use metric::{Kind, MetricResult, Report, Stat, find};
+use spec::WatchedLimit;
+use statistics::Gate;
+
+/// What the runs of a probe gave.
+pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[Row]) -> Outcome {
+    let reports = rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
+    if reports.is_empty() {
+        let why = rows.iter().find_map(|row| row.error.clone());
+        return Outcome::Failed(why.unwrap_or_else(|| "no run".to_owned()));
+    }
+    if let Some(row) = rows.iter().find(|row| !row.limits.is_empty()) {
+        return Outcome::ClientLimited(row.limits.join(", "));
+    }
+    let side = Side::of(&reports, clock);
+    let objectives = search.objectives.iter();
+    let objectives = objectives.map(|objective| side.figure(&objective.metric, &objective.stat).map(measure));
+    Outcome::Measured(Measured {
+        objectives: objectives.collect(),
+        limits: limits.iter().map(|limit| side.judged(limit, rows)).collect(),
+        load: side.load(),
+        requests: reports.iter().map(|report| report.requests).sum(),
+    })
+}
+
+/// Whether runs keep each limit, by one clock.
+pub(super) fn judged(limits: &[Limit], clock: Clock, rows: &[Row]) -> Vec<Judged> {
+    let reports = rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
+    if reports.is_empty() {
+        return Vec::new();
+    }
+    let side = Side::of(&reports, clock);
+    limits.iter().map(|limit| side.judged(limit, rows)).collect()
+}
+
+/// Whether any of these runs has kernel times of a metric that a limit is on.
+pub(super) fn has_kernel_times(limits: &[Limit], rows: &[Row]) -> bool {
+    let reports = rows.iter().filter_map(|row| row.report.as_ref());
+    let mut results = reports.flat_map(|report| results(report));
+    results.any(|result| limits.iter().any(|limit| result.metric.tag.strip_prefix(KERNEL) == Some(&limit.metric_tag)))
+}
+
+/// The limits that a run is watched for: on percentiles that must stay below, and on failures.
+pub(super) fn watched(limits: &[Limit], clock: Clock, load: &spec::Load) -> Vec<WatchedLimit> {
+    let concurrency = load.phases.iter().filter(|phase| !phase.is_warmup).filter_map(|phase| phase.concurrency).max();
+    let skipped = u64::from(concurrency.unwrap_or(USUAL_SKIPPED).saturating_mul(2));
+    let watched = limits.iter().filter(|limit| matches!(limit.op, Op::Lt | Op::Le)).filter_map(|limit| {
+        let name = shown(limit);
+        if limit.metric_tag == FAILURES {
+            let share = limit.threshold / 100.0;
+            return Some(WatchedLimit { name, metric: None, threshold: 0.0, share, skipped });
+        }
+        let (_, share) = Stat::PERCENTILES.into_iter().find(|(stat, _)| stat.name() == limit.stat)?;
+        let kernel = find(&format!("{KERNEL}{}", limit.metric_tag)).filter(|_| clock == Clock::Kernel);
+        let metric = kernel.or_else(|| find(&limit.metric_tag))?;
+        matches!(metric.kind, Kind::Record(_)).then(|| WatchedLimit {
+            name,
+            metric: Some(metric.tag.to_owned()),
+            threshold: limit.threshold,
+            share: 1.0 - share,
+            skipped,
+        })
+    });
+    watched.collect()
+}
+
+/// A limit as a reader sees it.
+pub(super) fn shown(limit: &Limit) -> String {
+    let op = match limit.op {
+        Op::Lt => "<",
+        Op::Le => "<=",
+        Op::Gt => ">",
+        Op::Ge => ">=",
+    };
+    let unit = find(&limit.metric_tag).map_or("", |metric| metric.display.name());
+    format!("{} {} {op} {} {unit}", limit.metric_tag, limit.stat, limit.threshold)
+}
+
+/// The results that limits are on: the steady state's, if the run has one.
+fn results(report: &Report) -> &[MetricResult] {
+    match &report.steady {
+        Some(Ok(steady)) => &steady.slice.results,
+        _ => &report.results,
+    }
+}
+
+/// The runs of one variation.
+struct Side {
+    runs: Judgeable,
+    clock: Clock,
+    has_failures: bool,
+}
+
+impl Side {
+    fn of(reports: &[&Report], clock: Clock) -> Self {
+        let runs = reports.iter().map(|report| results(report));
+        Self {
+            runs: Judgeable::of(runs),
+            clock,
+            has_failures: reports.iter().any(|report| report.failed > 0),
+        }
+    }
+
+    /// The tag of what is measured for a limit on a metric.
+    fn tag(&self, tag: &str) -> String {
+        let kernel = format!("{KERNEL}{tag}");
+        if self.clock == Clock::Kernel && self.runs.figure(&kernel, Stat::P50.name()).is_some() { kernel } else { tag.to_owned() }
+    }
+
+    fn figure(&self, tag: &str, stat: &str) -> Option<Figure> {
+        self.runs.figure(&self.tag(tag), stat)
+    }
+
+    fn judged(&self, limit: &Limit, rows: &[Row]) -> Judged {
+        let tag = self.tag(&limit.metric_tag);
+        // A run that was ended because it missed the limit says so itself.
+        let is_missed = rows.iter().any(|row| row.missed.as_deref() == Some(&shown(limit)));
+        let adjusted = find(&format!("{WITH_FAILURES}{tag}")).filter(|_| self.has_failures);
+        let tag = adjusted.map_or(tag.as_str(), |metric| metric.tag);
+        let Some(figure) = self.runs.figure(tag, &limit.stat) else {
+            // A percentile that falls on a failed request.
+            let answer = if adjusted.is_some() || is_missed { Answer::Missed } else { Answer::Unsure { looks_met: false } };
+            return Judged { observed: None, answer };
+        };
+        let (is_met, threshold): (fn(&f64, &f64) -> bool, _) = (
+            match limit.op {
+                Op::Lt => f64::lt,
+                Op::Le => f64::le,
+                Op::Gt => f64::gt,
+                Op::Ge => f64::ge,
+            },
+            limit.threshold,
+        );
+        let answer = match self.runs.gate(tag, &limit.stat, is_met, threshold) {
+            _ if is_missed => Answer::Missed,
+            Gate::Holds => Answer::Met,
+            Gate::HoldsNot => Answer::Missed,
+            Gate::CantTell => Answer::Unsure { looks_met: is_met(&figure.value, &threshold) },
+        };
+        Judged { observed: Some(measure(figure)), answer }
+    }
+
+    fn load(&self) -> Option<Load> {
+        let response = measure(self.figure("request_latency", "avg")?);
+        let seconds = |number: f64| number / 1000.0;
+        Some(Load {
+            throughput: measure(self.runs.figure("request_throughput", "avg")?),
+            response: Measure {
+                value: seconds(response.value),
+                low: seconds(response.low),
+                high: seconds(response.high),
+            },
+            in_flight: self.runs.figure("effective_concurrency", "avg")?.value,
+        })
+    }
+}
+
+fn measure(figure: Figure) -> Measure {
+    let (low, high) = compare::ends(&figure);
+    Measure { value: figure.value, low, high }
+}
+
+/// The share of failures, in percent.
+const FAILURES: &str = "request_error_rate";
+/// Half the requests that a load without a set concurrency begins with.
+const USUAL_SKIPPED: u32 = 25;
+/// What the kernel's metrics begin with.
+const KERNEL: &str = "kernel_";
+/// What those begin with in which failed requests take for ever.
+const WITH_FAILURES: &str = "adj_";
