@@ -252,8 +252,8 @@ impl Sweep {
 
     /// The limits that a variation must keep.
     #[must_use]
-    pub fn limits(&self) -> &[Limit] {
-        self.search().map_or(&self.common.sla_filters, |search| &search.sla_filters)
+    pub fn limits(&self) -> Vec<Limit> {
+        self.search().map_or_else(|| self.common.sla_filters.clone(), Search::limits)
     }
 
     fn check(&self) -> Result<(), Refused> {
@@ -289,7 +289,7 @@ impl Sweep {
     /// Advice about a sweep that is valid.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.search().map(Search::warnings).unwrap_or_default();
         if let Values::Sobol(sampling) = &self.values {
             if !sampling.samples.is_power_of_two() {
                 warnings.push(format!(

@@ -221,7 +221,7 @@ fn swept(mut swept: Swept) -> Result<Args, Unparsed> {
 
 /// The limits that runs must keep: those of the sweep, and those of flags.
 fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
-    let mut limits = sweep.limits().to_vec();
+    let mut limits = sweep.limits();
     for text in &args.search.search_sla {
         let limit = recipe::limit(text)?;
         let limit = serde_json::from_value(limit).map_err(|error| format!("--search-sla `{text}`: {error}"))?;

@@ -9,7 +9,7 @@ mod joe_kuo;
 mod random;
 
 use joe_kuo::DIRECTIONS;
-use random::Random;
+pub(crate) use random::Random;
 use serde::Deserialize;
 
 /// Most dimensions of a design.

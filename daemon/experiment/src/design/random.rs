@@ -3,7 +3,7 @@
 
 /// A generator.
 #[derive(Clone, Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: u128,
     increment: u128,
     /// The half of the last 64 bits that was not used yet.
@@ -12,7 +12,7 @@ pub(super) struct Random {
 
 impl Random {
     /// The generator of a seed.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let words = seeded(seed);
         let wide = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
         let increment = wide(words[2], words[3]) << 1 | 1;
@@ -43,13 +43,13 @@ impl Random {
     }
 
     /// A number from 0 to 1, without 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         let bits = self.bits() >> 11;
         f64::from(high(bits)).mul_add(4_294_967_296.0, f64::from(low(bits))) / 9_007_199_254_740_992.0
     }
 
     /// A number from 0 to `most` (D. Lemire, ACM Trans. Model. Comput. Simul. 29, 2019).
-    pub(super) fn up_to(&mut self, most: u32) -> u32 {
+    pub(crate) fn up_to(&mut self, most: u32) -> u32 {
         if most == 0 {
             return 0;
         }

@@ -1,80 +1,447 @@
-//! What is searched: stub until merged.
-use super::{Ask, Found, Limit, Planner, Probe, Trial};
-use crate::Refused;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+//! What a search looks for: the `adaptive_search` block of a configuration.
 
-/// A search.
+mod choices;
+
+pub use choices::{Acquisition, ConstraintMode, Pooling, Precision, Sampler, Terminator};
+
+use super::axis::{Axis, Kind};
+use super::bayesian::Bayesian;
+use super::contradiction::contradiction;
+use super::isotonic::Isotonic;
+use super::monotonic::Monotonic;
+use super::saturation::Saturation;
+use super::slo::Slo;
+use super::{Limit, Op, Planner};
+use crate::{Refused, path};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A search, as AIPerf's `sweep: {type: adaptive_search}` says it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Search {
-    /// The planner.
-    #[serde(default = "usual")]
-    pub planner: String,
-    /// The space.
+    /// Who chooses the next load. Without it: `slo` for one axis with limits and no objective, and `bayesian` otherwise.
+    pub planner: Strategy,
+    /// What varies.
     pub search_space: Vec<Axis>,
-    /// The objectives.
+    /// What is best.
     #[serde(default)]
     pub objectives: Vec<Objective>,
-    /// The limits.
+    /// Limits that are not objectives, of averages.
+    #[serde(default)]
+    pub outcome_constraints: Vec<Constraint>,
+    /// Limits.
     #[serde(default)]
     pub sla_filters: Vec<Limit>,
+    /// The most runs, 2 to 200.
+    #[serde(default = "usual::iterations")]
+    pub max_iterations: usize,
+    /// Points that fill the space, before a model chooses.
+    #[serde(default = "usual::initial")]
+    pub n_initial_points: usize,
+    /// Of how many last runs a plateau consists.
+    #[serde(default = "usual::window")]
+    pub plateau_window: usize,
+    /// The coefficient of variation below which they are one.
+    #[serde(default = "usual::plateau")]
+    pub plateau_threshold: f64,
+    /// After how many runs without a better one the search stops.
+    #[serde(default = "usual::patience")]
+    pub improvement_patience: usize,
+    /// The seed of what is drawn; 0 without it.
     #[serde(default)]
-    pub max_iterations: Option<u32>,
-}
-fn usual() -> String { "bayesian".into() }
-/// An axis.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Axis {
-    /// Path.
-    pub path: String,
-    /// Least.
-    pub lo: f64,
-    /// Most.
-    pub hi: f64,
+    pub random_seed: Option<u64>,
+    /// Which of Optuna's samplers AIPerf would use.
     #[serde(default)]
-    pub kind: Option<String>,
+    pub optuna_sampler: Option<Sampler>,
+    /// Which acquisition function AIPerf would use.
+    #[serde(default)]
+    pub optuna_acquisition: Option<Acquisition>,
+    /// Which of Optuna's rules stops: only `none`.
+    #[serde(default)]
+    pub optuna_terminator: Option<Terminator>,
+    /// How a percentile of several runs is made.
+    #[serde(default)]
+    pub objective_pooling: Pooling,
+    /// How many equal answers `monotonic_sla` needs at a value.
+    #[serde(default = "usual::agreements")]
+    pub monotonic_stability_trials: usize,
+    /// How often `smooth_isotonic` repeats the run at the border; 0 for not at all.
+    #[serde(default)]
+    pub sla_replicates: usize,
+    /// How many requests each of its runs has.
+    #[serde(default)]
+    pub sla_precision: Precision,
+    /// Seconds at the begin of each of its runs that do not count.
+    #[serde(default)]
+    pub sla_warmup_seconds: Option<f64>,
+    /// How limits change what the model prefers.
+    #[serde(default)]
+    pub constraint_mode: ConstraintMode,
+    /// Several limits, each with a border of its own: only none.
+    #[serde(default)]
+    pub sla_tiers: Vec<Value>,
+    /// Seconds between two runs.
+    #[serde(default)]
+    pub cooldown_seconds: f64,
+    /// What is made of the runs afterwards.
+    #[serde(default)]
+    pub post_process: Option<Value>,
+    /// Which recipe made this search.
+    #[serde(default)]
+    pub recipe_name: Option<String>,
 }
-/// An objective.
+
+/// Who chooses the next load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// A model of good and bad regions.
+    Bayesian,
+    /// The same model.
+    Optuna,
+    /// Doubling, then halving.
+    MonotonicSla,
+    /// Doubling, then where a rising curve crosses the limit.
+    SmoothIsotonic,
+    /// A ladder of loads, up to where throughput ends.
+    Saturation,
+    /// Doubling and halving with longer runs where it is close, and confirmed.
+    Slo,
+}
+
+/// What is best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Objective {
-    /// Metric.
+    /// The metric.
     pub metric: String,
-    /// Statistic.
+    /// Its statistic.
+    #[serde(default = "usual::average")]
     pub stat: String,
-    /// Direction.
-    pub direction: String,
+    /// Whether more or less is better.
+    pub direction: Direction,
+    /// The number from which a run counts for a Pareto front.
+    #[serde(default)]
+    pub threshold: Option<f64>,
 }
-impl Search {
-    /// Parse.
-    pub fn parse(block: Value) -> Result<Self, Refused> {
-        serde_json::from_value(block).map_err(|e| Refused::new("sweep", e.to_string()))
+
+/// Whether more or less is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Direction {
+    /// More.
+    #[serde(alias = "maximize")]
+    Maximize,
+    /// Less.
+    #[serde(alias = "minimize")]
+    Minimize,
+}
+
+/// A limit of the average of a metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constraint {
+    /// The metric.
+    pub metric: String,
+    /// How the average and the bound compare.
+    pub op: Comparison,
+    /// The bound, in the metric's display unit.
+    pub bound: f64,
+}
+
+/// How an average and a bound compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Comparison {
+    /// At most.
+    #[serde(rename = "<=")]
+    AtMost,
+    /// At least.
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// Equal.
+    #[serde(rename = "==")]
+    Equal,
+}
+
+/// AIPerf's defaults; the iterations are ours, as AIPerf has no default of them.
+mod usual {
+    pub(super) const fn iterations() -> usize {
+        50
     }
-    /// The values of a point by path.
-    #[must_use]
-    pub fn point(&self, values: &[f64]) -> serde_json::Map<String, Value> {
-        let pairs = self.search_space.iter().zip(values).enumerate();
-        pairs.map(|(place, (axis, value))| (axis.path.clone(), self.value(place, *value))).collect()
+    pub(super) const fn initial() -> usize {
+        5
+    }
+    pub(super) const fn window() -> usize {
+        8
+    }
+    pub(super) const fn plateau() -> f64 {
+        0.01
+    }
+    pub(super) const fn patience() -> usize {
+        10
+    }
+    pub(super) const fn agreements() -> usize {
+        2
+    }
+    pub(super) fn average() -> String {
+        "avg".to_owned()
+    }
+}
+
+impl Search {
+    /// The search of a configuration's `sweep` block, with its keys in snake case.
+    ///
+    /// # Errors
+    /// An unknown key, or values that cannot be or contradict each other, with their place.
+    pub fn parse(block: Value) -> Result<Self, Refused> {
+        let Value::Object(mut fields) = block else {
+            return Err(Refused::new("sweep", "expected a table of keys"));
+        };
+        if let Some(other) = fields.shift_remove("type").filter(|kind| kind != "adaptive_search") {
+            return Err(Refused::new("sweep.type", format!("{other} is not `adaptive_search`")));
+        }
+        if fields.get("planner").is_none_or(Value::is_null) {
+            fields.insert("planner".to_owned(), Value::from(usual_planner(&fields)));
+        }
+        let search = serde_json::from_value::<Self>(Value::Object(fields))
+            .map_err(|error| Refused::new("sweep", error.to_string()))?;
+        search.check()?;
+        Ok(search)
     }
 
-    /// The points of least and of greatest values.
+    /// Every limit, in the order in which a run answers them: those of `sla_filters`, then those of `outcome_constraints`; an
+    /// equality is two.
     #[must_use]
-    pub fn ends(&self) -> [serde_json::Map<String, Value>; 2] {
+    pub fn limits(&self) -> Vec<Limit> {
+        let constraints = self.outcome_constraints.iter().flat_map(|constraint| {
+            let ops: &[Op] = match constraint.op {
+                Comparison::AtMost => &[Op::Le],
+                Comparison::AtLeast => &[Op::Ge],
+                Comparison::Equal => &[Op::Le, Op::Ge],
+            };
+            ops.iter().map(|op| Limit {
+                metric_tag: constraint.metric.clone(),
+                stat: usual::average(),
+                op: *op,
+                threshold: constraint.bound,
+            })
+        });
+        self.sla_filters.iter().cloned().chain(constraints).collect()
+    }
+
+    /// Who chooses the next load.
+    #[must_use]
+    pub fn planner(&self) -> Box<dyn Planner> {
+        match self.planner {
+            Strategy::Bayesian | Strategy::Optuna => Box::new(Bayesian::new(self)),
+            Strategy::MonotonicSla => Box::new(Monotonic::new(self)),
+            Strategy::SmoothIsotonic => Box::new(Isotonic::new(self)),
+            Strategy::Saturation => Box::new(Saturation::new(self)),
+            Strategy::Slo => Box::new(Slo::new(self)),
+        }
+    }
+
+    /// A value of an axis as a configuration has it: a whole number without a fraction.
+    #[must_use]
+    pub fn value(&self, axis: usize, value: f64) -> Value {
+        self.search_space.get(axis).map_or_else(|| Value::from(value), |axis| axis.json(value))
+    }
+
+    /// The values of a point, by path.
+    #[must_use]
+    pub fn point(&self, values: &[f64]) -> Map<String, Value> {
+        let pairs = self.search_space.iter().zip(values);
+        pairs.map(|(axis, value)| (axis.path.clone(), axis.json(*value))).collect()
+    }
+
+    /// The points of the least and of the greatest values.
+    #[must_use]
+    pub fn ends(&self) -> [Map<String, Value>; 2] {
         let of = |end: fn(&Axis) -> f64| self.point(&self.search_space.iter().map(end).collect::<Vec<_>>());
         [of(|axis| axis.lo), of(|axis| axis.hi)]
     }
 
-    /// Planner.
-    pub fn planner(&self) -> Box<dyn Planner> { Box::new(Two(self.search_space.iter().map(|a| a.lo).collect(), 0)) }
-    /// Value.
-    pub fn value(&self, axis: usize, value: f64) -> Value {
-        if self.search_space[axis].kind.as_deref() == Some("int") { (value as i64).into() } else { value.into() }
+    /// Advice about a search that is valid.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut ignored = |is_set: bool, place: &str, instead: &str| {
+            if is_set {
+                warnings.push(format!("sweep.{place}: is ignored; {instead}"));
+            }
+        };
+        let model = "the model is a tree-structured Parzen estimator, as AIPerf's is without BoTorch";
+        let sampler = self.optuna_sampler.is_some_and(|sampler| sampler != Sampler::Tpe);
+        ignored(sampler, "optuna_sampler", model);
+        ignored(self.optuna_acquisition.is_some(), "optuna_acquisition", model);
+        let penalty = "a run that misses a limit is worse than every run that meets all";
+        ignored(self.constraint_mode == ConstraintMode::Eic, "constraint_mode", penalty);
+        warnings
+    }
+
+    fn check(&self) -> Result<(), Refused> {
+        self.check_space()?;
+        self.check_objectives()?;
+        self.check_limits()?;
+        self.check_numbers()?;
+        if !self.sla_tiers.is_empty() {
+            let why = "several tiers are not supported: search the border of each by itself";
+            return Err(Refused::new("sweep.sla_tiers", why));
+        }
+        if self.optuna_terminator.is_some_and(|rule| rule != Terminator::None) {
+            let why = "is not supported: use improvement_patience, or leave it out";
+            return Err(Refused::new("sweep.optuna_terminator", why));
+        }
+        Ok(())
+    }
+
+    fn check_space(&self) -> Result<(), Refused> {
+        let place = "sweep.search_space";
+        if self.search_space.is_empty() || self.search_space.len() > AXES_MAX {
+            return Err(Refused::new(place, format!("expected a list with 1 to {AXES_MAX} axes")));
+        }
+        let mut paths = Vec::new();
+        for (index, axis) in self.search_space.iter().enumerate() {
+            let place = format!("{place}[{index}]");
+            axis.check().map_err(|why| Refused::new(&place, why))?;
+            let path = path::resolved(&axis.path)?;
+            if paths.contains(&path) {
+                return Err(Refused::new(&place, format!("`{path}` is there already")));
+            }
+            paths.push(path);
+        }
+        if self.has_model() {
+            return Ok(());
+        }
+        if self.search_space.len() > 1 {
+            let why = format!("`{}` searches one axis; `bayesian` searches several", self.name());
+            return Err(Refused::new(place, why));
+        }
+        if self.planner != Strategy::Slo && self.search_space[0].kind != Kind::Int {
+            let why = format!("`{}` searches whole numbers: give `kind: int`", self.name());
+            return Err(Refused::new(&format!("{place}[0].kind"), why));
+        }
+        if self.search_space[0].lo <= 0.0 {
+            let why = format!("`{}` doubles the load, and needs lo above 0", self.name());
+            return Err(Refused::new(&format!("{place}[0].lo"), why));
+        }
+        Ok(())
+    }
+
+    fn check_objectives(&self) -> Result<(), Refused> {
+        let place = "sweep.objectives";
+        for (index, objective) in self.objectives.iter().enumerate() {
+            let place = format!("{place}[{index}]");
+            check_metric(&place, &objective.metric, &objective.stat)?;
+            if objective.threshold.is_some_and(|threshold| !threshold.is_finite()) {
+                return Err(Refused::new(&format!("{place}.threshold"), "must be finite"));
+            }
+        }
+        if self.has_model() && self.objectives.is_empty() {
+            return Err(Refused::new(place, format!("`{}` needs at least one objective", self.name())));
+        }
+        if !self.has_model() && self.objectives.len() > 1 {
+            return Err(Refused::new(place, format!("`{}` has one objective at most", self.name())));
+        }
+        let count = self.objectives.len();
+        if let Some(acquisition) = self.optuna_acquisition {
+            use Acquisition::{Qehvi, Qlognehvi, Qnehvi};
+            let is_of_several = matches!(acquisition, Qehvi | Qnehvi | Qlognehvi);
+            if is_of_several != (count > 1) {
+                let of = if is_of_several { "several objectives" } else { "one objective" };
+                let why = format!("is for {of}, and this search has {count}");
+                return Err(Refused::new("sweep.optuna_acquisition", why));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), Refused> {
+        let needs_limits =
+            matches!(self.planner, Strategy::MonotonicSla | Strategy::SmoothIsotonic | Strategy::Slo);
+        let limits = self.limits();
+        if needs_limits && limits.is_empty() {
+            let why = format!("`{}` needs at least one limit", self.name());
+            return Err(Refused::new("sweep.sla_filters", why));
+        }
+        for (index, limit) in limits.iter().enumerate() {
+            let place = index.checked_sub(self.sla_filters.len()).map_or_else(
+                || format!("sweep.sla_filters[{index}]"),
+                |_| "sweep.outcome_constraints".to_owned(),
+            );
+            check_metric(&place, &limit.metric_tag, &limit.stat)?;
+            if !limit.threshold.is_finite() {
+                return Err(Refused::new(&format!("{place}.threshold"), "must be finite"));
+            }
+        }
+        match contradiction(&limits) {
+            Some(why) => Err(Refused::new("sweep.sla_filters", why)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_numbers(&self) -> Result<(), Refused> {
+        let seconds = |value: f64| (0.0..=1e9).contains(&value);
+        let rules = [
+            ((2..=200).contains(&self.max_iterations), "max_iterations", "is not between 2 and 200"),
+            (self.n_initial_points >= 1, "n_initial_points", "is not at least 1"),
+            (
+                !self.has_model() || self.n_initial_points < self.max_iterations,
+                "n_initial_points",
+                "must be less than max_iterations, or no model chooses a run",
+            ),
+            (self.plateau_window >= 2, "plateau_window", "is not at least 2"),
+            (
+                self.plateau_threshold > 0.0 && self.plateau_threshold.is_finite(),
+                "plateau_threshold",
+                "is not above 0",
+            ),
+            (self.improvement_patience >= 2, "improvement_patience", "is not at least 2"),
+            (self.monotonic_stability_trials >= 1, "monotonic_stability_trials", "is not at least 1"),
+            (self.sla_warmup_seconds.is_none_or(seconds), "sla_warmup_seconds", "is not between 0 and 1e9"),
+            (seconds(self.cooldown_seconds), "cooldown_seconds", "is not between 0 and 1e9"),
+        ];
+        match rules.iter().find(|(is_kept, ..)| !is_kept) {
+            Some((_, field, why)) => Err(Refused::new(&format!("sweep.{field}"), *why)),
+            None => Ok(()),
+        }
+    }
+
+    const fn has_model(&self) -> bool {
+        matches!(self.planner, Strategy::Bayesian | Strategy::Optuna)
+    }
+
+    fn name(&self) -> String {
+        serde_json::to_value(self.planner)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
-struct Two(Vec<f64>, usize);
-impl Planner for Two {
-    fn ask(&mut self) -> Ask {
-        if self.1 == 2 { Ask::Done("max_iterations") } else { Ask::Measure(Probe { values: self.0.clone(), length: 1, confirms: false }) }
-    }
-    fn tell(&mut self, _trial: &Trial) { self.1 += 1; }
-    fn found(&self) -> Found { Found { best: vec![0], border: None, note: None } }
+
+/// The planner of a search that names none.
+fn usual_planner(fields: &Map<String, Value>) -> &'static str {
+    let count = |key: &str| fields.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+    let has_limits = count("sla_filters") + count("outcome_constraints") > 0;
+    if count("search_space") == 1 && has_limits && count("objectives") == 0 { "slo" } else { "bayesian" }
 }
+
+fn check_metric(place: &str, metric: &str, stat: &str) -> Result<(), Refused> {
+    if metric.trim().is_empty() {
+        return Err(Refused::new(place, "names no metric"));
+    }
+    if !STATISTICS.contains(&stat) {
+        let why = format!("`{stat}` is not one of {}", STATISTICS.join(", "));
+        return Err(Refused::new(&format!("{place}.stat"), why));
+    }
+    Ok(())
+}
+
+const AXES_MAX: usize = 20;
+/// The statistics that a run has of a metric.
+const STATISTICS: &[&str] =
+    &["avg", "min", "max", "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "std"];
+
+#[cfg(test)]
+mod tests;

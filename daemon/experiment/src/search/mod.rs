@@ -4,13 +4,40 @@
 //! Search (what is looked for) ──▶ Planner ── ask ──▶ Probe: values, and how much longer than usual ──▶ a run
 //!                                    ▲                                                            │
 //!                                    └──────── tell ◀── Trial: objectives, limits, load ◀─────────┘
+//!
+//! config.rs      what a search looks for        axis.rs, contradiction.rs   its space and its limits
+//! slo.rs         the most load that keeps limits, confirmed          saturation.rs   the load from which throughput grows no more
+//! monotonic.rs   AIPerf's search by halving     isotonic.rs, isotone.rs     by a rising curve     bayesian.rs, parzen.rs   by a model
+//! side.rs        which side of the limits a run is on                fits.rs         curves through the runs of a sweep
+//! backlog.rs     whether a server falls behind the rate at which requests arrive
 //! ```
 //!
 //! A planner is pure and seeded: the same trials lead to the same probes, so that a search which was interrupted is continued by
 //! telling its trials again.
 
+mod axis;
+mod backlog;
+mod bayesian;
 mod config;
-pub use config::{Objective, Search};
+mod contradiction;
+pub mod fits;
+pub mod isotone;
+mod isotonic;
+mod monotonic;
+mod parzen;
+mod rung;
+mod saturation;
+#[cfg(test)]
+mod scripted;
+mod side;
+mod slo;
+
+pub use axis::{Axis, Kind, Prior};
+pub use backlog::{Backlog, Slice, backlog};
+pub use config::{
+    Acquisition, Comparison, Constraint, ConstraintMode, Direction, Objective, Pooling, Precision, Sampler,
+    Search, Strategy, Terminator,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +197,7 @@ pub struct Limit {
     #[serde(alias = "metric")]
     pub metric_tag: String,
     /// Its statistic.
+    #[serde(default = "usual_statistic")]
     pub stat: String,
     /// How the number and the threshold compare.
     pub op: Op,
@@ -202,4 +230,9 @@ impl Op {
             Self::Ge => number >= threshold,
         }
     }
+}
+
+/// AIPerf's statistic of a limit that names none.
+fn usual_statistic() -> String {
+    "p95".to_owned()
 }
