@@ -257,6 +257,16 @@ impl Sweep {
     }
 
     fn check(&self) -> Result<(), Refused> {
+        if let Some(PostProcess { handler, output_filename: name, .. }) = &self.common.post_process {
+            if !HANDLERS.contains(&handler.as_str()) {
+                let known = HANDLERS.join(", ");
+                let why = format!("`{handler}` is not one of {known}");
+                return Err(Refused::new("sweep.post_process.handler", why));
+            }
+            if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) || name.len() > NAME_MAX {
+                return Err(Refused::new("sweep.post_process.output_filename", "is not the name of a file"));
+            }
+        }
         if self.common.cooldown_seconds.is_some_and(|seconds| !(0.0..=1e9).contains(&seconds)) {
             return Err(Refused::new("sweep.cooldown_seconds", "is not between 0 and 1e9"));
         }
@@ -575,6 +585,11 @@ fn float(count: usize) -> f64 {
 
 /// The keys of [`Common`].
 const COMMON: &[&str] = &["iteration_order", "cooldown_seconds", "same_seed", "sla_filters", "post_process"];
+/// What can be made of the results of a sweep.
+const HANDLERS: &[&str] =
+    &["degradation_knee_detect", "itl_surface_fit", "pareto_sweep_export", "sla_breach_knee", "ttft_curve_fit"];
+/// Longest name of a file, in bytes.
+const NAME_MAX: usize = 100;
 /// Most variations of a sweep.
 const VARIATIONS_MAX: usize = 10_000;
 

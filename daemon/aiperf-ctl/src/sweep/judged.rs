@@ -5,7 +5,9 @@
 use super::results::Row;
 use crate::args::Clock;
 use crate::compare::{self, Figure, Judgeable};
-use experiment::search::{Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search};
+use experiment::search::{
+    Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Precision, Search, Strategy,
+};
 use metric::{Kind, MetricResult, Report, Stat, find};
 use spec::WatchedLimit;
 use statistics::Gate;
@@ -70,6 +72,20 @@ pub(super) fn watched(limits: &[Limit], clock: Clock, load: &spec::Load) -> Vec<
         })
     });
     watched.collect()
+}
+
+/// Sets how many requests a run of AIPerf's `smooth_isotonic` has, unless the user did.
+pub(super) fn set_requests(search: &Search, phases: &mut [spec::Phase]) {
+    if search.planner != Strategy::SmoothIsotonic {
+        return;
+    }
+    let requests = match search.sla_precision {
+        Precision::Tight => 10_000,
+        Precision::Normal => 1000,
+        Precision::Coarse => 300,
+    };
+    let measured = phases.iter_mut().filter(|phase| !phase.is_warmup && phase.session_count.is_none());
+    measured.for_each(|phase| phase.request_count = phase.request_count.or(Some(requests)));
 }
 
 /// A limit as a reader sees it.

@@ -7,6 +7,7 @@
 //!                  ▼                                                                            │
 //! journal.rs   what is measured already ──▶ session ──▶ a line in the journal, a row ──▶ judged.rs: limits kept?
 //! results.rs   AIPerf's sweep_aggregate, the best and the Pareto-optimal variations
+//! post_process.rs  AIPerf's curves through the variations of a recipe
 //! history.rs   AIPerf's search_history.json, and a search's answer on both clocks
 //! ```
 //!
@@ -16,6 +17,7 @@ mod course;
 mod history;
 mod journal;
 mod judged;
+mod post_process;
 mod results;
 
 use crate::VERDICT;
@@ -307,6 +309,9 @@ impl SweepRuns {
             profile.plan.load.phases.retain(|phase| !phase.is_warmup || phase.name == PRIMING);
         }
         let probe = self.cells[step.cell].probe.as_ref();
+        if let (Some(_), Some(search)) = (probe, self.sweep.search()) {
+            judged::set_requests(search, &mut profile.plan.load.phases);
+        }
         if let Some(probe) = probe {
             lengthen(&mut profile.plan.load.phases, probe.length);
         }

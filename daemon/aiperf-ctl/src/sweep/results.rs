@@ -1,12 +1,14 @@
 //! What the variations of a sweep gave: AIPerf's `profile_export_aiperf_sweep.json` and `.csv`, and a table.
 
-use super::judged;
+use super::{judged, post_process};
 use crate::args::Clock;
 use crate::multi_run::aggregate::{Aggregate, Failed, Spread};
 use crate::report::Reported;
+use crate::terminal::print_warning;
 use crate::{FAILED, VERDICT};
 use anyhow::Result;
 use experiment::search::Limit;
+use experiment::search::fits::Row as Point;
 use experiment::{Order, Sweep, Variation};
 use export::csv::line;
 use export::view::{Cell, Certainty, Column, Note, Number, Section, Side, Table, Topic};
@@ -234,7 +236,34 @@ impl Measured<'_> {
         let mut csv = to.create("profile_export_aiperf_sweep.csv")?;
         csv.write_all(&self.csv()?)?;
         csv.finish()?;
+        if let Some(asked) = &self.sweep.common.post_process
+            && let Err(why) = post_process::write(&to, asked, self.limits, &self.points())
+        {
+            print_warning(&format!("{} is not written: {why:#}", asked.output_filename));
+        }
         Ok(())
+    }
+
+    /// The numbers of each variation that says something of the server.
+    fn points(&self) -> Vec<Point> {
+        let combinations = self.combinations();
+        let compared = combinations.iter().filter(|one| one.limits.is_empty());
+        let points = compared.filter_map(|one| {
+            let reports = one.rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
+            let mut numbers = BTreeMap::<String, BTreeMap<String, f64>>::new();
+            for metric in METRICS {
+                for stat in Stat::ALL {
+                    let values = reports.iter().filter_map(|report| report.stat(metric.tag, stat));
+                    let values = values.map(metric::Value::get).collect::<Vec<_>>();
+                    if let Some(spread) = Spread::of(&values, self.confidence) {
+                        let of_metric = numbers.entry(metric.tag.to_owned()).or_default();
+                        of_metric.insert(stat.name().to_owned(), spread.mean());
+                    }
+                }
+            }
+            (!reports.is_empty()).then(|| Point { values: one.variation.values.clone(), numbers })
+        });
+        points.collect()
     }
 
     fn failed(&self, rows: &[Row]) -> Vec<Failed> {
