@@ -1,7 +1,8 @@
 //! The requests and responses of each API, in one table: paths, required fields, and replies as their documentation has them.
 //!
 //! A reply contains `@id` (sixteen digits), `@created`, `@model` (a JSON string), `@text` (all tokens), `@prompt`, `@tokens`
-//! and `@total` (counts), and `@n` (the place of an item).
+//! and `@total` (counts), `@prompt_details` and `@input_details` (how much of the prompt was cached, if that is reported), and
+//! `@n` (the place of an item).
 
 use crate::log::push_decimal;
 use crate::script::Part;
@@ -61,8 +62,19 @@ pub(crate) struct Values<'a> {
     pub(crate) model: &'a str,
     /// Tokens of the request.
     pub(crate) prompt: u64,
+    /// Those of them that were cached.
+    pub(crate) cached: Cached,
     /// Tokens of the reply.
     pub(crate) tokens: u64,
+}
+
+/// Tokens of a request that were cached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cached {
+    /// The server doesn't say.
+    NotReported,
+    /// So many.
+    Tokens(u64),
 }
 
 impl PartialEq for Api {
@@ -129,10 +141,19 @@ const PLACEHOLDERS: &[(&str, Put)] = &[
             out.push_str(TOKEN);
         }
     }),
+    ("@prompt_details", |values, out| cached("prompt_tokens_details", values, out)),
+    ("@input_details", |values, out| cached("input_tokens_details", values, out)),
     ("@prompt", |values, out| number(values.prompt, out)),
     ("@tokens", |values, out| number(values.tokens, out)),
     ("@total", |values, out| number(values.prompt + values.tokens, out)),
 ];
+
+/// Adds the field of the usage that says how much was cached.
+fn cached(name: &str, values: &Values<'_>, out: &mut String) {
+    if let Cached::Tokens(cached) = values.cached {
+        out.push_str(&format!(r#","{name}":{{"cached_tokens":{cached}}}"#));
+    }
+}
 
 fn number(number: u64, out: &mut String) {
     let mut digits = Vec::with_capacity(20);
@@ -205,7 +226,7 @@ pub(crate) static APIS: [Api; 16] = [
                 &[data(concat!(
                     r#"{"id":"chatcmpl-@id","object":"chat.completion.chunk","created":@created,"model":@model,"#,
                     r#""choices":[],"usage":{"prompt_tokens":@prompt,"completion_tokens":@tokens,"#,
-                    r#""total_tokens":@total}}"#
+                    r#""total_tokens":@total@prompt_details}}"#
                 ))],
             ),
             (Part::Done, &[data("[DONE]")]),
@@ -215,7 +236,7 @@ pub(crate) static APIS: [Api; 16] = [
                 r#"{"id":"chatcmpl-@id","object":"chat.completion","created":@created,"model":@model,"choices":[{"#,
                 r#""index":0,"message":{"role":"assistant","content":"@text"},"logprobs":null,"#,
                 r#""finish_reason":"stop"}],"usage":{"prompt_tokens":@prompt,"completion_tokens":@tokens,"#,
-                r#""total_tokens":@total}}"#
+                r#""total_tokens":@total@prompt_details}}"#
             ),
             "",
             "",
@@ -233,7 +254,7 @@ pub(crate) static APIS: [Api; 16] = [
                 &[data(concat!(
                     r#"{"id":"cmpl-@id","object":"text_completion","created":@created,"model":@model,"#,
                     r#""choices":[],"usage":{"prompt_tokens":@prompt,"completion_tokens":@tokens,"#,
-                    r#""total_tokens":@total}}"#
+                    r#""total_tokens":@total@prompt_details}}"#
                 ))],
             ),
             (Part::Done, &[data("[DONE]")]),
@@ -242,7 +263,7 @@ pub(crate) static APIS: [Api; 16] = [
             concat!(
                 r#"{"id":"cmpl-@id","object":"text_completion","created":@created,"model":@model,"choices":[{"#,
                 r#""index":0,"text":"@text","logprobs":null,"finish_reason":"stop"}],"usage":{"#,
-                r#""prompt_tokens":@prompt,"completion_tokens":@tokens,"total_tokens":@total}}"#
+                r#""prompt_tokens":@prompt,"completion_tokens":@tokens,"total_tokens":@total@prompt_details}}"#
             ),
             "",
             "",
@@ -297,7 +318,7 @@ pub(crate) static APIS: [Api; 16] = [
                         concat!(
                             r#"{"type":"response.completed","response":{"id":"resp_@id","object":"response","#,
                             r#""created_at":@created,"status":"completed","model":@model,"output":[],"usage":{"#,
-                            r#""input_tokens":@prompt,"output_tokens":@tokens,"total_tokens":@total}}}"#
+                            r#""input_tokens":@prompt,"output_tokens":@tokens,"total_tokens":@total@input_details}}}"#
                         ),
                     ),
                 ],
@@ -308,7 +329,7 @@ pub(crate) static APIS: [Api; 16] = [
                 r#"{"id":"resp_@id","object":"response","created_at":@created,"status":"completed","model":@model,"#,
                 r#""output":[{"id":"msg_@id","type":"message","status":"completed","role":"assistant","content":[{"#,
                 r#""type":"output_text","text":"@text","annotations":[]}]}],"usage":{"input_tokens":@prompt,"#,
-                r#""output_tokens":@tokens,"total_tokens":@total}}"#
+                r#""output_tokens":@tokens,"total_tokens":@total@input_details}}"#
             ),
             "",
             "",
@@ -519,11 +540,14 @@ mod tests {
     use serde_json::Value;
 
     fn check(template: &str) {
-        let values = Values { id: "0000000000000007", created: 5, model: "\"m\"", prompt: 2, tokens: 3 };
-        let mut text = String::new();
-        filled(&template.replace("@n", "1"), &values, &mut text);
-        assert!(text == "[DONE]" || serde_json::from_str::<Value>(&text).is_ok(), "{text} is no JSON");
-        assert!(!text.contains('@'), "{text} has a placeholder left");
+        for cached in [Cached::NotReported, Cached::Tokens(1)] {
+            let values =
+                Values { id: "0000000000000007", created: 5, model: "\"m\"", prompt: 2, cached, tokens: 3 };
+            let mut text = String::new();
+            filled(&template.replace("@n", "1"), &values, &mut text);
+            assert!(text == "[DONE]" || serde_json::from_str::<Value>(&text).is_ok(), "{text} is no JSON");
+            assert!(!text.contains('@'), "{text} has a placeholder left");
+        }
     }
 
     #[test]

@@ -9,8 +9,10 @@ use clap::Parser;
 use crate::clock::DurationNs;
 use crate::fault::{self, Fault};
 use crate::respond::{DataLines, LineEnd, Preamble, Style};
+use crate::scheduler::Rules;
 use crate::script::{Done, HeadAt, Script, Tokens, Usage, Writes};
 use crate::server::Stall;
+use crate::service::Service;
 
 /// A scripted, OpenAI-compatible inference server that logs when it wrote what.
 ///
@@ -45,13 +47,38 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CPU")]
     cpu: Option<usize>,
 
-    /// From the moment a request has been read to its first token, in milliseconds.
+    /// From the moment a request has been read, or has got its slot, to its first token, in milliseconds.
     #[arg(long, default_value = "20", value_name = "MS", value_parser = milliseconds)]
     ttft_ms: DurationNs,
 
     /// From one token to the next, in milliseconds.
     #[arg(long, default_value = "5", value_name = "MS", value_parser = milliseconds)]
     gap_ms: DurationNs,
+
+    /// Serve this many requests at a time; others wait, first come, first served. The server can then do COUNT requests in the
+    /// time that one takes, however late its timers are. Nothing of a response is written before its first token. A client that
+    /// closes its connection gives up its place.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["jitter", "head_at", "role_lead_ms"])]
+    slots: Option<u32>,
+
+    /// How many requests may wait for a slot, any number by default; one more gets status 503.
+    #[arg(long, value_name = "COUNT", requires = "slots")]
+    queue_max: Option<usize>,
+
+    /// How the time in a slot varies from request to request: constant, exponential or lognormal[:SIGMA=1]. Its mean is what
+    /// --ttft-ms and --gap-ms make it.
+    #[arg(long, default_value = "constant", value_name = "DISTRIBUTION", requires = "slots")]
+    service: Service,
+
+    /// By how much the gap between tokens grows with the share of slots that others have taken when the first token is due:
+    /// gap * (1 + FRACTION * others / slots).
+    #[arg(long, default_value = "0", value_name = "FRACTION", value_parser = slowdown, requires = "slots")]
+    batch_slowdown: u64,
+
+    /// Cache this many blocks of prompts (of 16 tokens of 4 bytes): the time to the first token shrinks by the share of the
+    /// prompt that is cached, which the usage reports. POST /reset_prefix_cache empties the cache.
+    #[arg(long, value_name = "BLOCKS", value_parser = clap::value_parser!(u32).range(1..))]
+    prefix_cache: Option<u32>,
 
     /// How many tokens a response has if the request does not set it (`max_completion_tokens`, `max_tokens`); at least 1, at
     /// most 1048576.
@@ -78,7 +105,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0", value_name = "FRACTION", value_parser = millionths)]
     jitter: u64,
 
-    /// The seed of the random numbers of --jitter; the same seed gives the same schedule.
+    /// The seed of the random numbers of --jitter and --service; the same seed gives the same schedule.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     seed: u64,
 
@@ -165,6 +192,10 @@ pub(crate) struct Plan {
     pub(crate) cpu: Option<usize>,
     /// What it does with requests.
     pub(crate) script: Script,
+    /// Who has to wait, if anyone.
+    pub(crate) rules: Option<Rules>,
+    /// How many blocks of prompts it caches, if any.
+    pub(crate) cache_blocks: Option<usize>,
     /// How it spells events.
     pub(crate) style: Style,
     /// When it does nothing.
@@ -201,6 +232,7 @@ impl Args {
             events_per_write: self.events_per_write,
             writes: if self.separate_writes { Writes::Separate } else { Writes::Coalesced },
             jitter_millionths: self.jitter,
+            service: self.service,
             seed: self.seed,
             role_lead: (!self.no_role_chunk).then_some(self.role_lead_ms),
             head_at: self.head_at,
@@ -215,13 +247,21 @@ impl Args {
             preamble: if self.comments { Preamble::Comment } else { Preamble::None },
             data_lines: if self.multi_line { DataLines::Two } else { DataLines::One },
             drafts: self.drafts,
+            reports_cached: self.prefix_cache.is_some(),
         };
+        let rules = self.slots.map(|slots| Rules {
+            slots,
+            queue_max: self.queue_max,
+            slowdown_millionths: self.batch_slowdown,
+        });
         Plan {
             address: SocketAddr::new(self.host, self.port),
             unix: self.unix,
             tls: self.tls_certificate.zip(self.tls_key),
             cpu: self.cpu,
             script,
+            rules,
+            cache_blocks: self.prefix_cache.and_then(|blocks| blocks.try_into().ok()),
             style,
             stall: Stall::new(self.stall_at_ms, self.stall_for_ms),
             log: self.log,
@@ -241,13 +281,24 @@ fn milliseconds(text: &str) -> Result<DurationNs, String> {
 }
 
 fn millionths(text: &str) -> Result<u64, String> {
+    millionths_to(text, 1.0)
+}
+
+fn slowdown(text: &str) -> Result<u64, String> {
+    millionths_to(text, SLOWDOWN_MAX)
+}
+
+fn millionths_to(text: &str, most: f64) -> Result<u64, String> {
     let fraction: f64 = text.parse().map_err(|error| format!("{error}"))?;
-    if !(0.0..=1.0).contains(&fraction) {
-        return Err("not between 0 and 1".to_owned());
+    if !(0.0..=most).contains(&fraction) {
+        return Err(format!("not between 0 and {most}"));
     }
     // A duration is a decimal number with nine places; of seconds, the millionths are microseconds.
     u64::try_from(Duration::from_secs_f64(fraction).as_micros()).map_err(|error| error.to_string())
 }
+
+/// Slower than any batch makes a server.
+const SLOWDOWN_MAX: f64 = 1000.0;
 
 /// One day.
 const MILLISECONDS_MAX: f64 = 86_400_000.0;

@@ -68,6 +68,12 @@ impl DurationNs {
         Self(self.0.saturating_sub(part.0))
     }
 
+    /// A part of the span, or a multiple of it: `numerator / denominator` of it.
+    pub(crate) fn part(self, numerator: u64, denominator: u64) -> Self {
+        let part = u128::from(self.0) * u128::from(numerator) / u128::from(denominator);
+        Self(u64::try_from(part).unwrap_or(u64::MAX))
+    }
+
     /// The span in the kernel's form.
     pub(crate) fn to_timespec(self) -> Timespec {
         Timespec {

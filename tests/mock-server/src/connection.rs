@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!   readable -> input -> request -> course (when) + pieces (what) -> write -> log
-//!                                     ^                                |
-//!                                     +---- timer, or writable again --+
+//!                          |          ^                                |
+//!                        slot?        +---- timer, or writable again --+
 //! ```
+//!
+//! Where requests wait for slots, the course begins when the scheduler says so.
 //!
 //! `write` is what a client measures. It reads the clock right before and right after each write(2), and does
 //! nothing between the two but the system call.
@@ -22,9 +24,11 @@ use crate::clock::{self, MonoNs};
 use crate::fault::Fault;
 use crate::jobs::Job;
 use crate::log::{Event, Kind, Request};
-use crate::request::{Body, Head, Persistence, Rejected, Route, read_body, read_fields, read_head};
+use crate::prefix_cache::{PrefixCache, Prompt, prompt_of};
+use crate::request::{Body, Fields, Head, Persistence, Rejected, Route, read_body, read_fields, read_head};
 use crate::respond::{CONTINUE, JSON, MODELS_JSON, Pieces, Reply, Responder, error_json, reply};
-use crate::script::{Course, Delivery, Ending, Inference, Part};
+use crate::scheduler::{Served, Work};
+use crate::script::{Course, Delivery, Ending, Inference, Pace, Part};
 use crate::server::Shared;
 use crate::timers::Token;
 use crate::tls::{End, Tls};
@@ -118,6 +122,8 @@ impl Connection {
                 Fate::Lives
             }
             Peer::GoneAfterAbandon => Fate::Dies,
+            // As in real servers, who has gone is not served.
+            Peer::Gone if shared.scheduler.is_some() && self.answer.is_some() => Fate::Dies,
             // A response in progress has its timer or waits for the socket; the next request follows it.
             _ if self.answer.is_some() => Fate::Lives,
             _ => self.proceed(shared),
@@ -141,9 +147,24 @@ impl Connection {
         self.proceed(shared)
     }
 
+    /// Begins the response to a request whose prefill is over.
+    pub(crate) fn on_served(&mut self, served: Served, shared: &mut Shared) -> Fate {
+        let Some(answer) = &mut self.answer else { return Fate::Lives };
+        let Some(inference) = answer.waiting.take() else { return Fate::Lives };
+        let pace = Pace { ttft: served.start.until(served.first), gap: served.gap };
+        answer.course = Course::plan(&shared.script, &inference, pace, served.start);
+        answer.next = Next::of(answer.course.next_write(&mut self.parts));
+        if let Some(request) = &mut answer.request {
+            request.served = Some(served);
+        }
+        self.proceed(shared)
+    }
+
     /// Logs an answer that will not be finished.
     pub(crate) fn abandon_answer(&mut self, shared: &mut Shared) {
-        if let Some(request) = self.answer.take().and_then(|answer| answer.request) {
+        let Some(answer) = self.answer.take() else { return };
+        self.leave_slot(shared);
+        if let Some(request) = answer.request {
             shared.log.add(request, &self.events);
             self.events.clear();
         }
@@ -160,25 +181,29 @@ impl Connection {
     fn proceed(&mut self, shared: &mut Shared) -> Fate {
         // All that is due at this instant is written; what is due later but late already waits for its turn among
         // the other connections.
-        let mut instant = self.answer.as_ref().and_then(|answer| answer.due).unwrap_or(self.read_at);
+        let mut instant = match self.answer.as_ref().map(|answer| answer.next) {
+            Some(Next::Write(due)) => due,
+            _ => self.read_at,
+        };
         loop {
             if !self.pending.is_empty() {
                 return Fate::Lives;
             }
-            match self.answer.as_ref().map(|answer| answer.due) {
+            match self.answer.as_ref().map(|answer| answer.next) {
                 None if self.start_answer(shared) => instant = self.read_at,
                 None if self.peer == Peer::Talks => return Fate::Lives,
                 None => return Fate::Dies,
-                Some(Some(due)) if due > instant => {
+                Some(Next::Slot) => return Fate::Lives,
+                Some(Next::Write(due)) if due > instant => {
                     shared.timers.set(due, self.token);
                     return Fate::Lives;
                 }
-                Some(Some(_)) => {
+                Some(Next::Write(_)) => {
                     if self.write_parts(shared) == Fate::Dies {
                         return Fate::Dies;
                     }
                 }
-                Some(None) => match self.end_answer(shared) {
+                Some(Next::End) => match self.end_answer(shared) {
                     Ending::KeepAlive => {}
                     Ending::Close => return Fate::Dies,
                     Ending::Reset => return self.reset(),
@@ -283,13 +308,13 @@ impl Connection {
             Route::Models => self.start_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
             Route::Head => self.start_reply(200, b"", head.persistence, None),
             Route::Health => self.start_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
+            Route::ResetCache => {
+                shared.prefix_cache.iter_mut().for_each(PrefixCache::reset);
+                self.start_reply(200, b"{\"status\":\"ok\"}", head.persistence, None);
+            }
             Route::Metrics => {
-                self.start_typed_reply(
-                    "text/plain; version=0.0.4",
-                    &shared.metrics(),
-                    head.persistence,
-                    None,
-                );
+                let metrics = shared.metrics(self.read_at);
+                self.start_typed_reply("text/plain; version=0.0.4", &metrics, head.persistence, None);
             }
             Route::Log => {
                 shared.save_log();
@@ -322,37 +347,48 @@ impl Connection {
         shared: &mut Shared,
     ) -> Result<(), Rejected> {
         let fields = read_fields(api, &head, &body.bytes)?;
-        let is_stream = match api.streams {
-            Streams::Field => fields.stream == Some(true),
-            Streams::Accept => head.accepts_events,
-            Streams::Always => true,
-            Streams::Never => false,
-        };
         let mut inference = Inference {
             number: shared.next_number(),
             api,
-            delivery: if is_stream { Delivery::Stream } else { Delivery::Whole },
+            delivery: delivery_of(api, &head, &fields),
             tokens_max: fields.tokens_max(),
             include_usage: fields.include_usage(),
-            prompt_tokens: u64::try_from(body.bytes.len() / BYTES_PER_PROMPT_TOKEN).expect("a length fits"),
+            prompt: prompt_of_length(body.bytes.len()),
             inputs: fields.inputs,
             persistence: head.persistence,
             fault: head.fault,
         };
         shared.stall.on_request(self.read_at);
-        let fault = shared.script.fault_of(&inference);
-        let course = Course::plan(&shared.script, &inference, self.read_at);
-        let model = if fields.model.is_empty() { "mock-model" } else { &*fields.model };
         let number = inference.number;
+        let mut request = self.log_entry(number, head.request_id);
+        let keeps_body = shared.script.keeps_bodies;
+        request.body = keeps_body.then(|| String::from_utf8_lossy(&body.bytes).into());
+        let fault = shared.script.fault_of(&inference);
+        let is_short = Responder::short(&inference, fault, &mut self.pieces);
+        let takes_slot = !is_short && !api.is_job;
+        if takes_slot {
+            if shared.scheduler.as_mut().is_some_and(|scheduler| !scheduler.has_room(self.read_at)) {
+                let error = error_json(503, "too many requests wait");
+                self.start_reply(503, error.as_bytes(), head.persistence, Some(request));
+                return Ok(());
+            }
+            if let Some(cache) = &mut shared.prefix_cache {
+                inference.prompt = cache.look_up(&prompt_of(&body.bytes));
+                request.cached_tokens = Some(inference.prompt.cached);
+            }
+        }
+        let pace = shared.script.pace_of(&inference);
+        let course = Course::plan(&shared.script, &inference, pace, self.read_at);
+        let model = if fields.model.is_empty() { "mock-model" } else { &*fields.model };
         if api.is_job {
             inference.number = shared.jobs.start(Job {
                 created: self.read_at,
-                ready: self.read_at + shared.script.time_of_whole(&inference),
+                ready: self.read_at + shared.script.time_of_whole(&inference, pace),
                 model: serde_json::to_string(model).expect("a string is always JSON"),
                 fails: matches!(fault, Some(Fault::ErrorObject(_))),
             });
         }
-        if !Responder::short(&inference, fault, &mut self.pieces) {
+        if !is_short {
             match inference.delivery {
                 Delivery::Stream => {
                     shared.responder.stream(&inference, model, fault, course.runs(), &mut self.pieces);
@@ -363,16 +399,18 @@ impl Connection {
                 }
             }
         }
-        let write_max = match fault {
-            Some(Fault::Trickle) => 1,
-            Some(Fault::Split(bytes)) => usize::try_from(bytes.max(1)).expect("a length fits"),
-            _ => usize::MAX,
-        };
-        let mut request = self.log_entry(number, head.request_id);
-        if shared.script.keeps_bodies {
-            request.body = Some(String::from_utf8_lossy(&body.bytes).into());
+        let write_max = write_max_of(fault);
+        match &mut shared.scheduler {
+            Some(scheduler) if takes_slot => {
+                let tokens = shared.script.tokens_of(&inference);
+                let work = Work { token: self.token, prefill: pace.ttft, gap: pace.gap, tokens };
+                scheduler.arrive(work, self.read_at);
+                let waiting = Some(Box::new(inference));
+                self.answer =
+                    Some(Answer { course, next: Next::Slot, waiting, write_max, request: Some(request) });
+            }
+            _ => self.start(course, write_max, Some(request)),
         }
-        self.start(course, write_max, Some(request));
         Ok(())
     }
 
@@ -427,8 +465,8 @@ impl Connection {
     }
 
     fn start(&mut self, mut course: Course, write_max: usize, request: Option<Request>) {
-        let due = course.next_write(&mut self.parts);
-        self.answer = Some(Answer { course, due, write_max, request });
+        let next = Next::of(course.next_write(&mut self.parts));
+        self.answer = Some(Answer { course, next, waiting: None, write_max, request });
     }
 
     fn log_entry(&self, number: u64, request_id: Option<Box<str>>) -> Request {
@@ -440,6 +478,8 @@ impl Connection {
             read: self.read_at,
             response_begin: self.written,
             body: None,
+            cached_tokens: None,
+            served: None,
         }
     }
 
@@ -455,7 +495,7 @@ impl Connection {
             }
         }
         if let Some(answer) = &mut self.answer {
-            answer.due = answer.course.next_write(&mut self.parts);
+            answer.next = Next::of(answer.course.next_write(&mut self.parts));
         }
         let fate = self.write(&out, shared);
         shared.out = out;
@@ -540,11 +580,19 @@ impl Connection {
         let Some(answer) = self.answer.take() else {
             return Ending::KeepAlive;
         };
+        self.leave_slot(shared);
         if let Some(request) = answer.request {
             shared.log.add(request, &self.events);
         }
         self.events.clear();
         answer.course.ending()
+    }
+
+    /// Frees the slot of an answer that is over, if it was not due to be free already.
+    fn leave_slot(&self, shared: &mut Shared) {
+        if let Some(scheduler) = &mut shared.scheduler {
+            scheduler.leave(self.token, clock::now());
+        }
     }
 
     #[cold]
@@ -602,12 +650,50 @@ impl Peer {
 #[derive(Debug)]
 struct Answer {
     course: Course,
-    /// When the next parts are due; none when all is written.
-    due: Option<MonoNs>,
+    next: Next,
+    /// What was requested, as long as it waits for a slot.
+    waiting: Option<Box<Inference>>,
     /// The most bytes that one write may carry.
     write_max: usize,
     /// The line in the log; none for what is not logged.
     request: Option<Request>,
+}
+
+/// How the reply to a request is delivered.
+fn delivery_of(api: &Api, head: &Head, fields: &Fields<'_>) -> Delivery {
+    let is_stream = match api.streams {
+        Streams::Field => fields.stream == Some(true),
+        Streams::Accept => head.accepts_events,
+        Streams::Always => true,
+        Streams::Never => false,
+    };
+    if is_stream { Delivery::Stream } else { Delivery::Whole }
+}
+
+/// The most bytes that one write may carry.
+fn write_max_of(fault: Option<Fault>) -> usize {
+    match fault {
+        Some(Fault::Trickle) => 1,
+        Some(Fault::Split(bytes)) => usize::try_from(bytes.max(1)).expect("a length fits"),
+        _ => usize::MAX,
+    }
+}
+
+/// What a response waits for.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// A slot, and then its prefill.
+    Slot,
+    /// The instant at which the next parts are due.
+    Write(MonoNs),
+    /// Nothing: all is written.
+    End,
+}
+
+impl Next {
+    fn of(due: Option<MonoNs>) -> Self {
+        due.map_or(Self::End, Self::Write)
+    }
 }
 
 /// An event in the bytes that are on their way.
@@ -615,6 +701,11 @@ struct Answer {
 struct Mark {
     kind: Kind,
     end: u64,
+}
+
+/// The prompt of a request whose body has so many bytes, where none are looked into.
+fn prompt_of_length(bytes: usize) -> Prompt {
+    Prompt { tokens: u64::try_from(bytes / BYTES_PER_PROMPT_TOKEN).expect("a length fits"), cached: 0 }
 }
 
 /// What records add to a write of ordinary length.

@@ -9,6 +9,9 @@
 //! {"summary":{"requests":1,"events":4,"connections":1,"dropped_log_lines":0,"dropped_events":0,"bytes":980}}
 //! ```
 //!
+//! With slots, a line has when the request was due to be served as well: `start_ns`, `first_token_due_ns` and
+//! `end_due_ns`. They do not depend on how late the server was. With a prefix cache, it has `cached_tokens`.
+//!
 //! A list grows by whole segments and never moves what it holds, so that no write ever waits for a copy.
 
 use std::fs::File;
@@ -16,6 +19,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::clock::MonoNs;
+use crate::scheduler::Served;
 
 /// What an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,10 @@ pub(crate) struct Request {
     pub(crate) response_begin: u64,
     /// Its body, if that is kept.
     pub(crate) body: Option<Box<str>>,
+    /// How many tokens of its prompt were cached, where there is a cache.
+    pub(crate) cached_tokens: Option<u64>,
+    /// When it was due to be served, where requests wait for slots and it got one.
+    pub(crate) served: Option<Served>,
 }
 
 /// What the server counted that the log cannot know.
@@ -246,6 +254,20 @@ impl Request {
             out.extend_from_slice(b",\"body\":");
             serde_json::to_writer(&mut *out, body).expect("a string is always JSON");
         }
+        if let Some(cached) = self.cached_tokens {
+            out.extend_from_slice(b",\"cached_tokens\":");
+            push_decimal(cached, out);
+        }
+        if let Some(served) = &self.served {
+            for (name, due) in [
+                (",\"start_ns\":", served.start),
+                (",\"first_token_due_ns\":", served.first),
+                (",\"end_due_ns\":", served.end),
+            ] {
+                out.extend_from_slice(name.as_bytes());
+                push_decimal(due.0, out);
+            }
+        }
         out.extend_from_slice(b",\"events\":[");
     }
 }
@@ -332,6 +354,8 @@ mod tests {
             read: MonoNs(4),
             response_begin: 5,
             body: None,
+            cached_tokens: None,
+            served: None,
         }
     }
 

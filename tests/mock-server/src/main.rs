@@ -5,6 +5,7 @@
 //! ```text
 //!   args -> Plan -> server (epoll loop) -> connection -> request    what a client requests, of which api
 //!                       |                       |------> script     when each part is due
+//!                       |                       |------> scheduler  who has to wait for a slot, and how long
 //!                     timers                    |------> respond    which bytes a part has
 //!                                               +------> log        when they were written
 //! ```
@@ -18,10 +19,14 @@ mod fault;
 mod form;
 mod jobs;
 mod log;
+mod prefix_cache;
+mod random;
 mod request;
 mod respond;
+mod scheduler;
 mod script;
 mod server;
+mod service;
 mod timers;
 mod tls;
 
@@ -36,7 +41,9 @@ use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
 use args::{Args, Plan, Stdin};
 use log::{Log, LogFile};
+use prefix_cache::PrefixCache;
 use respond::Responder;
+use scheduler::Scheduler;
 use server::{Server, Shared, complain};
 
 fn main() -> ExitCode {
@@ -56,7 +63,9 @@ fn run(plan: Plan) -> Result<(), Failure> {
         None => None,
     };
     let responder = Responder::new(plan.style, clock::unix_seconds());
-    let shared = Shared::new(plan.script, responder, plan.stall, Log::new(plan.log_limit), log_file);
+    let mut shared = Shared::new(plan.script, responder, plan.stall, Log::new(plan.log_limit), log_file);
+    shared.scheduler = plan.rules.map(Scheduler::new);
+    shared.prefix_cache = plan.cache_blocks.map(PrefixCache::new);
     let mut server = Server::listen(plan.address, shared).map_err(doing("listen"))?;
     if let Some(path) = &plan.unix {
         server.listen_at(path).map_err(doing("listen on the Unix socket"))?;

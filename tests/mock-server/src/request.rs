@@ -25,6 +25,8 @@ pub(crate) enum Route {
     Health,
     /// `GET /metrics`.
     Metrics,
+    /// `POST /reset_prefix_cache`.
+    ResetCache,
     /// `GET /mock/log`.
     Log,
     /// `POST /mock/quit`.
@@ -319,7 +321,7 @@ fn end_of_trailers(bytes: &[u8]) -> Option<usize> {
 const ROUTES: &[(&str, &str, Route)] = &[
     ("GET", "/v1/models", Route::Models),
     ("GET", "/health", Route::Health),
-    ("POST", "/reset_prefix_cache", Route::Health),
+    ("POST", "/reset_prefix_cache", Route::ResetCache),
     ("POST", "/start_profile", Route::Health),
     ("POST", "/stop_profile", Route::Health),
     ("GET", "/metrics", Route::Metrics),

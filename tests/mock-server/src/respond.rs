@@ -3,7 +3,7 @@
 //! The events of a stream differ only in the response's id, so they are made once per model and copied after
 //! that; the sixteen digits of the id are patched in.
 
-use crate::api::{Api, Event, Values, filled};
+use crate::api::{Api, Cached, Event, Values, filled};
 use crate::fault::Fault;
 use crate::log::push_decimal;
 use crate::request::Persistence;
@@ -20,6 +20,8 @@ pub(crate) struct Style {
     pub(crate) data_lines: DataLines,
     /// Whether the usage chunk reports drafted tokens.
     pub(crate) drafts: bool,
+    /// Whether the usage reports how much of the prompt was cached.
+    pub(crate) reports_cached: bool,
 }
 
 /// What ends a line of an event.
@@ -142,7 +144,7 @@ impl Responder {
             template.own
         };
         for part in own.iter().filter(|part| runs.iter().any(|run| run.part == **part)) {
-            let values = values(self.created, inference, model, token_count(runs));
+            let values = self.values(inference, model, token_count(runs));
             let mut event = spelled(self.style, inference.api.events(*part), &values.of());
             if self.style.drafts
                 && *part == Part::Usage
@@ -174,7 +176,7 @@ impl Responder {
         pieces: &mut Pieces,
     ) {
         pieces.clear();
-        let body = whole(&values(self.created, inference, model, tokens.into()).of(), inference);
+        let body = whole(&self.values(inference, model, tokens.into()).of(), inference);
         let framing = if fault == Some(Fault::BadChunk) { Framing::Chunked } else { Framing::Length };
         pieces.add(Part::Body, b"", body.as_bytes(), b"");
         pieces.add(Part::BrokenChunk, BROKEN_SIZE, body.as_bytes(), b"\r\n");
@@ -210,6 +212,21 @@ impl Responder {
             _ => return false,
         }
         true
+    }
+
+    fn values(&self, inference: &Inference, model: &str, tokens: u64) -> Own {
+        Own {
+            id: String::from_utf8_lossy(&id_digits(inference.number)).into_owned(),
+            created: self.created,
+            model: serde_json::to_string(model).expect("a string is always JSON"),
+            prompt: inference.prompt.tokens,
+            cached: if self.style.reports_cached {
+                Cached::Tokens(inference.prompt.cached)
+            } else {
+                Cached::NotReported
+            },
+            tokens,
+        }
     }
 
     fn cached_template(&mut self, api: &'static Api, model: &str) -> &Template {
@@ -302,7 +319,14 @@ impl Template {
         let framing = Framing::of(fault);
         let mut pieces = Pieces::default();
         let quoted = serde_json::to_string(model).expect("a string is always JSON");
-        let values = Values { id: UNKNOWN_ID, created, model: &quoted, prompt: 0, tokens: 0 };
+        let values = Values {
+            id: UNKNOWN_ID,
+            created,
+            model: &quoted,
+            prompt: 0,
+            cached: Cached::NotReported,
+            tokens: 0,
+        };
         let end_of_body: &[u8] = match (framing, fault) {
             (Framing::Chunked, Some(Fault::Trailers)) => {
                 b"0\r\nx-mock-trailer: one\r\nx-mock-time: 0\r\n\r\n"
@@ -390,23 +414,14 @@ struct Own {
     created: u64,
     model: String,
     prompt: u64,
+    cached: Cached,
     tokens: u64,
 }
 
 impl Own {
     fn of(&self) -> Values<'_> {
-        let Self { id, created, model, prompt, tokens } = self;
-        Values { id, created: *created, model, prompt: *prompt, tokens: *tokens }
-    }
-}
-
-fn values(created: u64, inference: &Inference, model: &str, tokens: u64) -> Own {
-    Own {
-        id: String::from_utf8_lossy(&id_digits(inference.number)).into_owned(),
-        created,
-        model: serde_json::to_string(model).expect("a string is always JSON"),
-        prompt: inference.prompt_tokens,
-        tokens,
+        let Self { id, created, model, prompt, cached, tokens } = self;
+        Values { id, created: *created, model, prompt: *prompt, cached: *cached, tokens: *tokens }
     }
 }
 

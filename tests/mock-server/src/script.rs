@@ -16,7 +16,10 @@ use crate::api::Api;
 use crate::clock::{DurationNs, MonoNs};
 use crate::fault::Fault;
 use crate::log::Kind;
+use crate::prefix_cache::Prompt;
+use crate::random::Random;
 use crate::request::Persistence;
+use crate::service::Service;
 
 /// The server's behaviour, checked.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) writes: Writes,
     /// How far `ttft` and `gap` vary, in millionths of themselves.
     pub(crate) jitter_millionths: u64,
+    /// How times vary from request to request.
+    pub(crate) service: Service,
     /// The seed of the random numbers.
     pub(crate) seed: u64,
     /// How long the role chunk precedes the first token; `None` for no role chunk.
@@ -113,8 +118,8 @@ pub(crate) struct Inference {
     pub(crate) tokens_max: Option<u32>,
     /// Whether it requests the usage.
     pub(crate) include_usage: bool,
-    /// How long its prompt is.
-    pub(crate) prompt_tokens: u64,
+    /// How long its prompt is, and what the cache had of it.
+    pub(crate) prompt: Prompt,
     /// How many inputs it has.
     pub(crate) inputs: u32,
     /// Whether the connection is to live on.
@@ -207,6 +212,15 @@ pub(crate) enum Ending {
     Abandon,
 }
 
+/// The times of one response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// To the first token.
+    pub(crate) ttft: DurationNs,
+    /// From one token to the next.
+    pub(crate) gap: DurationNs,
+}
+
 /// The way of one response through its runs.
 #[derive(Debug)]
 pub(crate) struct Course {
@@ -236,10 +250,19 @@ impl Script {
         tokens.clamp(1, TOKENS_MAX)
     }
 
+    /// The times of a request that nothing slows down: the part of the prompt that is cached takes no time.
+    pub(crate) fn pace_of(&self, inference: &Inference) -> Pace {
+        let factor = self.service.factor(Random::of(self.seed, inference.number));
+        let Prompt { tokens, cached } = inference.prompt;
+        // A prompt without tokens has none that are cached.
+        let ttft = self.ttft.part(tokens.saturating_sub(cached).max(1), tokens.max(1));
+        Pace { ttft: factor.of(ttft), gap: factor.of(self.gap) }
+    }
+
     /// How long the whole response to a request takes.
-    pub(crate) fn time_of_whole(&self, inference: &Inference) -> DurationNs {
-        let mut gaps = Gaps::new(self, inference.number);
-        let mut time = gaps.vary(self.ttft);
+    pub(crate) fn time_of_whole(&self, inference: &Inference, pace: Pace) -> DurationNs {
+        let mut gaps = Gaps::new(self, pace, inference.number);
+        let mut time = gaps.vary(pace.ttft);
         for _ in 1..self.tokens_of(inference) {
             time = time + gaps.next_gap();
         }
@@ -248,15 +271,18 @@ impl Script {
 }
 
 impl Course {
-    /// Plans the response to an inference request that was read at `read`.
-    pub(crate) fn plan(script: &Script, inference: &Inference, read: MonoNs) -> Self {
+    /// Plans the response to an inference request whose times count from `begin`.
+    pub(crate) fn plan(script: &Script, inference: &Inference, pace: Pace, begin: MonoNs) -> Self {
         let fault = script.fault_of(inference);
-        let mut gaps = Gaps::new(script, inference.number);
+        let mut gaps = Gaps::new(script, pace, inference.number);
         let mut runs = Vec::with_capacity(8);
         match (short_of(fault), inference.delivery) {
             (Some(parts), _) => runs.extend_from_slice(parts),
-            (None, Delivery::Stream) => plan_stream(script, inference, fault, &mut gaps, &mut runs),
-            (None, Delivery::Whole) => plan_whole(script, inference, &mut runs),
+            (None, Delivery::Stream) => {
+                let ttft = gaps.vary(pace.ttft);
+                plan_stream(script, inference, fault, ttft, &mut runs);
+            }
+            (None, Delivery::Whole) => plan_whole(script, inference, pace, &mut runs),
         }
         let ending = bend(&mut runs, fault, inference.persistence);
         let mut course = Self {
@@ -264,7 +290,7 @@ impl Course {
             ending,
             next_run: 0,
             repeats: 0,
-            due: read,
+            due: begin,
             gaps,
             events_per_write: script.events_per_write,
             writes: script.writes,
@@ -421,10 +447,9 @@ fn plan_stream(
     script: &Script,
     inference: &Inference,
     fault: Option<Fault>,
-    gaps: &mut Gaps,
+    ttft: DurationNs,
     runs: &mut Vec<Run>,
 ) {
-    let ttft = gaps.vary(script.ttft);
     let role_lead = script.role_lead.filter(|_| inference.api.has(Part::Role));
     let lead = DurationNs(role_lead.unwrap_or_default().0.min(ttft.0));
     let before_lead = Wait::Exact(ttft.minus(lead));
@@ -492,8 +517,8 @@ fn plan_tokens(
     }
 }
 
-fn plan_whole(script: &Script, inference: &Inference, runs: &mut Vec<Run>) {
-    let due = if inference.api.is_job { DurationNs::ZERO } else { script.time_of_whole(inference) };
+fn plan_whole(script: &Script, inference: &Inference, pace: Pace, runs: &mut Vec<Run>) {
+    let due = if inference.api.is_job { DurationNs::ZERO } else { script.time_of_whole(inference, pace) };
     runs.extend([once(Part::Head, Wait::Exact(due)), once(Part::Body, Wait::Joined)]);
 }
 
@@ -567,15 +592,15 @@ const fn once(part: Part, wait: Wait) -> Run {
 struct Gaps {
     gap: DurationNs,
     jitter_millionths: u64,
-    random: u64,
+    random: Random,
 }
 
 impl Gaps {
-    fn new(script: &Script, number: u64) -> Self {
+    fn new(script: &Script, pace: Pace, number: u64) -> Self {
         Self {
-            gap: script.gap,
+            gap: pace.gap,
             jitter_millionths: script.jitter_millionths,
-            random: script.seed ^ number.wrapping_mul(GOLDEN),
+            random: Random::of(script.seed, number),
         }
     }
 
@@ -585,29 +610,16 @@ impl Gaps {
 
     /// The span, or one that is drawn evenly from the spans around it.
     fn vary(&mut self, span: DurationNs) -> DurationNs {
-        let most = u128::from(span.0) * u128::from(self.jitter_millionths) / 1_000_000;
-        let most = u64::try_from(most).unwrap_or(u64::MAX).min(span.0);
+        let most = span.part(self.jitter_millionths, 1_000_000).0.min(span.0);
         if most == 0 {
             return span;
         }
-        DurationNs(span.0 - most + self.next_random() % (2 * most + 1))
-    }
-
-    /// The next number of the splitmix64 sequence.
-    fn next_random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(GOLDEN);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        DurationNs(span.0 - most + self.random.next() % (2 * most + 1))
     }
 }
 
 /// More tokens than any response needs; a request may have a far higher maximum.
 const TOKENS_MAX: u32 = 1 << 20;
-
-/// The step of splitmix64: 2^64 divided by the golden ratio.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
@@ -624,6 +636,7 @@ mod tests {
             events_per_write: 1,
             writes: Writes::Coalesced,
             jitter_millionths: 0,
+            service: Service::Constant,
             seed: 0,
             role_lead: Some(DurationNs::ZERO),
             head_at: HeadAt::FirstToken,
@@ -643,7 +656,7 @@ mod tests {
             delivery: Delivery::Stream,
             tokens_max: None,
             include_usage: false,
-            prompt_tokens: 0,
+            prompt: Prompt { tokens: 8, cached: 0 },
             inputs: 1,
             persistence: Persistence::KeepAlive,
             fault: None,
@@ -651,7 +664,7 @@ mod tests {
     }
 
     fn writes(script: &Script, inference: &Inference) -> Vec<(MonoNs, Vec<Part>)> {
-        let mut course = Course::plan(script, inference, MonoNs(0));
+        let mut course = Course::plan(script, inference, script.pace_of(inference), MonoNs(0));
         let mut parts = Vec::new();
         let mut writes = Vec::new();
         while let Some(due) = course.next_write(&mut parts) {
@@ -668,7 +681,8 @@ mod tests {
             let parts: Vec<String> = parts.iter().map(|part| format!("{part:?}")).collect();
             text.push_str(&format!("{} {} | ", due.0 / 1_000_000, parts.join("+")));
         }
-        text.push_str(&format!("{:?}", Course::plan(script, inference, MonoNs(0)).ending()));
+        let course = Course::plan(script, inference, script.pace_of(inference), MonoNs(0));
+        text.push_str(&format!("{:?}", course.ending()));
         assert_eq!(text, expected, "the writes of {inference:?}");
     }
 
@@ -746,6 +760,14 @@ mod tests {
     #[test]
     fn a_whole_reply_is_sent_when_its_last_token_would_be() {
         check(&script(), &Inference { delivery: Delivery::Whole, ..inference() }, "30 Head+Body | KeepAlive");
+    }
+
+    #[test]
+    fn what_is_cached_takes_no_time() {
+        let half = Inference { prompt: Prompt { tokens: 8, cached: 4 }, ..inference() };
+        check(&script(), &half, "10 Head+Role | 10 Token | 15 Token | 20 Last | 20 Done | KeepAlive");
+        let empty = Inference { prompt: Prompt { tokens: 0, cached: 0 }, ..inference() };
+        check(&script(), &empty, "20 Head+Role | 20 Token | 25 Token | 30 Last | 30 Done | KeepAlive");
     }
 
     #[test]

@@ -20,7 +20,9 @@ use crate::connection::{Connection, Fate, Hangup};
 use crate::fault::Fault;
 use crate::jobs::Jobs;
 use crate::log::{Log, LogFile, Totals};
+use crate::prefix_cache::PrefixCache;
 use crate::respond::Responder;
+use crate::scheduler::Scheduler;
 use crate::script::Script;
 use crate::timers::{Timers, Token};
 use crate::tls::{Handshakes, Tls};
@@ -48,6 +50,10 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     /// Who has to write next.
     pub(crate) timers: Timers,
+    /// Who has to wait for a slot, if requests have to.
+    pub(crate) scheduler: Option<Scheduler>,
+    /// Which prompts' beginnings are cached, if any are.
+    pub(crate) prefix_cache: Option<PrefixCache>,
     /// When the whole server does nothing.
     pub(crate) stall: Stall,
     /// What the log cannot know.
@@ -135,7 +141,7 @@ impl Server {
             if self.shared.stall.covers(clock::now()) {
                 self.shared.stall.sit_out();
             }
-            let is_idle = ready.is_empty() && self.shared.timers.next_due().is_none();
+            let is_idle = ready.is_empty() && self.shared.next_due().is_none();
             for event in ready.drain(..) {
                 let (data, flags) = (event.data, event.flags);
                 match token_of(data) {
@@ -149,6 +155,7 @@ impl Server {
                 }
             }
             self.fire();
+            self.serve_slots();
             if self.shared.quit.is_some() {
                 return Ok(());
             }
@@ -159,7 +166,7 @@ impl Server {
     }
 
     fn timeout(&self) -> Option<DurationNs> {
-        match self.shared.timers.next_due() {
+        match self.shared.next_due() {
             Some(due) => Some(clock::now().until(due)),
             None if self.shared.has_unsaved_log() => Some(IDLE),
             None => None,
@@ -177,6 +184,20 @@ impl Server {
                 && connection.on_timer(&mut self.shared) == Fate::Dies
             {
                 self.remove(token);
+            }
+        }
+    }
+
+    /// Begins the responses of those whose turn has come.
+    fn serve_slots(&mut self) {
+        if let Some(scheduler) = &mut self.shared.scheduler {
+            scheduler.advance(clock::now());
+        }
+        while let Some(served) = self.shared.scheduler.as_mut().and_then(Scheduler::pop_served) {
+            if let Some(connection) = self.connections.get(served.token)
+                && connection.on_served(served, &mut self.shared) == Fate::Dies
+            {
+                self.remove(served.token);
             }
         }
     }
@@ -271,6 +292,8 @@ impl Shared {
             responder,
             log,
             timers: Timers::default(),
+            scheduler: None,
+            prefix_cache: None,
             stall,
             totals: Totals::default(),
             blocked_writes: 0,
@@ -289,6 +312,12 @@ impl Shared {
         self.requests
     }
 
+    /// When the next write is due or the next request gets its turn, if there is any.
+    fn next_due(&self) -> Option<MonoNs> {
+        let of_scheduler = self.scheduler.as_ref().and_then(Scheduler::next_due);
+        [self.timers.next_due(), of_scheduler].into_iter().flatten().min()
+    }
+
     /// Adds to the log file what is new.
     pub(crate) fn save_log(&mut self) {
         if let Some(file) = &mut self.log_file
@@ -299,8 +328,8 @@ impl Shared {
         }
     }
 
-    /// The text of `GET /metrics`.
-    pub(crate) fn metrics(&self) -> Vec<u8> {
+    /// The text of `GET /metrics` at `now`.
+    pub(crate) fn metrics(&mut self, now: MonoNs) -> Vec<u8> {
         let mut text = String::new();
         for (name, help, value) in [
             ("mock_requests_total", "Requests received.", self.requests),
@@ -319,7 +348,28 @@ impl Shared {
         for (name, count) in &self.handshakes.names {
             text.push_str(&format!("mock_tls_server_name_total{{name=\"{name}\"}} {count}\n"));
         }
+        self.push_metrics_of_vllm(now, &mut text);
         text.into_bytes()
+    }
+
+    /// Adds what vLLM says of its queue and its prefix cache, as far as there are any, by vLLM's names.
+    fn push_metrics_of_vllm(&mut self, now: MonoNs, text: &mut String) {
+        let mut push = |name: &str, kind: &str, help: &str, value: u64| {
+            let labels = r#"engine="0",model_name="mock-model""#;
+            text.push_str(&format!(
+                "# HELP vllm:{name} {help}\n# TYPE vllm:{name} {kind}\nvllm:{name}{{{labels}}} {value}.0\n"
+            ));
+        };
+        let count = |count: usize| u64::try_from(count).expect("a count fits in 64 bits");
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.advance(now);
+            push("num_requests_running", "gauge", "Requests that have a slot.", count(scheduler.running()));
+            push("num_requests_waiting", "gauge", "Requests that wait for one.", count(scheduler.waiting()));
+        }
+        if let Some(cache) = &self.prefix_cache {
+            push("prefix_cache_queries_total", "counter", "Tokens of prompts.", cache.queries());
+            push("prefix_cache_hits_total", "counter", "Tokens of prompts that were cached.", cache.hits());
+        }
     }
 
     fn has_unsaved_log(&self) -> bool {

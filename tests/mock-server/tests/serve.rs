@@ -444,3 +444,101 @@ fn the_log_is_saved_at_quit() {
 fn the_log_is_saved_when_standard_input_ends() {
     check_log_file(|server| drop(server.process.stdin.take()));
 }
+
+/// A number of a log line.
+fn number(line: &Value, name: &str) -> u64 {
+    line[name].as_u64().unwrap_or_else(|| panic!("no {name} in {line}"))
+}
+
+#[test]
+fn requests_wait_for_slots_in_the_order_in_which_they_came() {
+    let server = Server::start(&["--slots=2", "--service=exponential", "--ttft-ms=2", "--gap-ms=0.5"]);
+    let mut clients = (0..12).map(|_| server.connect()).collect::<Vec<_>>();
+    for client in &mut clients {
+        client.write_all(&chat("")).unwrap();
+    }
+    for client in &mut clients {
+        let (received, _) = read_all(client);
+        assert!(received.ends_with(b"data: [DONE]\n\n\r\n0\r\n\r\n"), "a whole response");
+    }
+    let mut log = server.log();
+    assert_eq!(log.len(), 12, "all are logged");
+    log.sort_by_key(|line| number(line, "read_ns"));
+    let mut free = [0, 0];
+    for line in &log {
+        free.sort_unstable();
+        let (read, start) = (number(line, "read_ns"), number(line, "start_ns"));
+        assert_eq!(start, read.max(free[0]), "the first free slot, with {free:?} for {line}");
+        free[0] = number(line, "end_due_ns");
+        // 2 ms to the first token and twice half a millisecond are one factor of 3 ms, rounded down thrice.
+        let (prefill, rest) = (number(line, "first_token_due_ns") - start, free[0] - start);
+        assert!((prefill * 3).abs_diff(rest * 2) <= 6, "{prefill} ns of {rest} ns for {line}");
+        for event in line["events"].as_array().unwrap() {
+            assert!(event[1].as_u64().unwrap() >= start + prefill, "{event} is too early in {line}");
+        }
+    }
+}
+
+/// Waits until a metric has a value.
+#[track_caller]
+fn await_metric(server: &Server, line: &str) {
+    while !server.get("/metrics").contains(line) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_full_queue_refuses_and_who_leaves_makes_room() {
+    let running = |count: u32| {
+        format!("\nvllm:num_requests_running{{engine=\"0\",model_name=\"mock-model\"}} {count}.0\n")
+    };
+    let waiting = |count: u32| {
+        format!("\nvllm:num_requests_waiting{{engine=\"0\",model_name=\"mock-model\"}} {count}.0\n")
+    };
+    let server = Server::start(&["--slots=1", "--queue-max=1", "--ttft-ms=3600000"]);
+    let mut served = server.connect();
+    served.write_all(&chat("")).unwrap();
+    await_metric(&server, &running(1));
+    let mut patient = server.connect();
+    patient.write_all(&chat("")).unwrap();
+    await_metric(&server, &waiting(1));
+    let (refused, _) = server.exchange(&chat(""));
+    assert!(refused.starts_with(b"HTTP/1.1 503 "), "no room for a third");
+    drop(served);
+    await_metric(&server, &waiting(0));
+    assert!(server.get("/metrics").contains(&running(1)), "the second has the slot");
+    drop(patient);
+    await_metric(&server, &running(0));
+}
+
+#[test]
+fn the_cache_has_what_was_sent_before() {
+    let server = Server::start(&["--prefix-cache=100", "--usage=always"]);
+    let cached = |prompt: &str| {
+        let body = format!(r#"{{"stream":true,"messages":[{{"content":"{prompt}"}}]}}"#);
+        let (received, _) = server.exchange(&post("/v1/chat/completions", &body));
+        let text = String::from_utf8(received).unwrap();
+        let usage =
+            text.lines().find_map(|line| line.strip_prefix("data: ").filter(|it| it.contains("usage")));
+        let usage = serde_json::from_str::<Value>(usage.unwrap()).unwrap()["usage"].take();
+        assert_eq!(usage["prompt_tokens"], prompt.len() / 4, "the tokens in {usage}");
+        number(&usage["prompt_tokens_details"], "cached_tokens")
+    };
+    let first = "a".repeat(200);
+    let longer = format!("{first}{}", "b".repeat(64));
+    let other = format!("{}{}", "a".repeat(128), "c".repeat(72));
+    assert_eq!(cached(&first), 0, "it is new");
+    assert_eq!(cached(&first), 48, "three blocks");
+    assert_eq!(cached(&longer), 48, "of the same");
+    assert_eq!(cached(&other), 32, "two blocks are the same");
+    let metrics = server.get("/metrics");
+    for (name, value) in [("queries", 50 + 50 + 66 + 50), ("hits", 48 + 48 + 32)] {
+        let line =
+            format!("vllm:prefix_cache_{name}_total{{engine=\"0\",model_name=\"mock-model\"}} {value}.0\n");
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+    }
+    server.exchange(&post("/reset_prefix_cache", ""));
+    assert_eq!(cached(&first), 0, "it is forgotten");
+    let logged = server.log().iter().map(|line| number(line, "cached_tokens")).collect::<Vec<_>>();
+    assert_eq!(logged, [0, 48, 48, 32, 0], "as in the log");
+}
