@@ -1,0 +1,160 @@
+//! Tests searches against a server whose capacity is known: what is found, what is refused, and that a killed search goes on.
+#![expect(clippy::unwrap_used, reason = "in a test, what goes wrong unexpectedly fails it")]
+
+use end_to_end::client::Run;
+use end_to_end::server::Server;
+use end_to_end::{needs_programs, patience};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// A search whose results are in a directory.
+fn search(url: &str, directory: &Path, flags: &str) -> Run {
+    let mut run = Run::of("profile");
+    let common =
+        "--model m --streaming --isl 8 --osl 4 --tokenizer none --no-server-metrics --no-gpu-telemetry";
+    run.command.args(["--url", url, "--artifact-dir"]).arg(directory);
+    run.command.args(common.split(' ')).args(flags.split(' '));
+    run.without_daemon()
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn history(directory: &Path) -> Value {
+    read(&directory.join("search_history.json"))
+}
+
+/// Eight slots of 20 ms: with up to 8 requests in flight none waits, with more than 16 more than half wait for a whole slot.
+const EIGHT_SLOTS: &str = "--slots 8 --ttft-ms 8 --gap-ms 4 --tokens 4";
+/// A request that waits for a slot takes some 28 ms to its first token, and one that waits twice some 48.
+const LIMITED: &str = "--search-recipe max-concurrency-under-sla --ttft-sla-ms 38 --concurrency-max 64 --request-count 200";
+
+#[test]
+fn the_most_load_under_a_limit_is_found() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let ended = search(&server.url(), folder.path(), LIMITED).end();
+    ended.ended_with(0);
+    let found = history(folder.path());
+    let most = found["boundary_summary"]["feasible_max"]["value"].as_u64().unwrap();
+    let least = found["boundary_summary"]["infeasible_min"]["value"].as_u64().unwrap();
+    assert!((12..=18).contains(&most), "two rounds of eight slots: {found:#}");
+    assert!(least > most && least <= 20, "{found:#}");
+    assert_eq!(found["recipe"], "max-concurrency-under-sla");
+    let clocks = found["answers"].as_array().unwrap().iter().map(|one| one["clock"].as_str().unwrap());
+    assert_eq!(clocks.collect::<Vec<_>>(), ["kernel's", "client's"], "{found:#}");
+    for place in 0..found["iterations"].as_array().unwrap().len() {
+        let run = folder.path().join(format!("search_iter_{place:04}/profile_runs/run_0001/run.json"));
+        assert!(run.exists(), "AIPerf's layout: {}", run.display());
+    }
+    assert!(ended.out.contains("on the kernel's clock"), "{}", ended.out);
+    let received = server.received();
+    // Again: everything is there, and the planner asks for the same.
+    search(&server.url(), folder.path(), LIMITED).end().ended_with(0);
+    assert_eq!(server.received(), received, "nothing is measured twice");
+    assert_eq!(history(folder.path()), found, "the same answer");
+    // Another limit is another question.
+    let other = LIMITED.replace("38", "60");
+    let ended = search(&server.url(), folder.path(), &other).end();
+    ended.ended_with(2);
+    assert!(ended.err.contains("holds another experiment"), "{}", ended.err);
+}
+
+#[test]
+fn a_killed_search_goes_on() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let run = search(&server.url(), folder.path(), LIMITED).start();
+    let journal = folder.path().join("experiment.jsonl");
+    let lines = || fs::read_to_string(&journal).unwrap_or_default().lines().count();
+    patience::until("some runs are measured", || (lines() > 3).then_some(()));
+    run.signal(Signal::KILL);
+    run.end();
+    let measured = lines() - 1;
+    let ended = search(&server.url(), folder.path(), LIMITED).end();
+    ended.ended_with(0);
+    let again = ended.err.matches("is measured already").count();
+    assert!(again >= measured, "{measured} were measured: {}", ended.err);
+    assert!(history(folder.path())["boundary_summary"]["feasible_max"]["value"].as_u64().is_some());
+}
+
+#[test]
+fn no_load_keeps_an_impossible_limit() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let flags = "--search-recipe max-concurrency-under-sla --ttft-sla-ms 2 --concurrency-max 16 --request-count 100";
+    let ended = search(&server.url(), folder.path(), flags).end();
+    ended.ended_with(0);
+    let found = history(folder.path());
+    assert_eq!(found["best_trials"], json!([]), "{found:#}");
+    assert_eq!(found["boundary_summary"]["feasible_max"], Value::Null, "{found:#}");
+    assert!(ended.out.contains("no load that was tried keeps every limit"), "{}", ended.out);
+}
+
+#[test]
+fn a_model_looks_for_the_best_load() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let flags = "--search-space phases.profiling.concurrency:1,32:int --search-metric output_token_throughput \
+                 --search-direction maximize --search-max-iterations 4 --search-initial-points 3 --search-random-seed 3 \
+                 --request-count 60";
+    let flags = flags.split_whitespace().collect::<Vec<_>>().join(" ");
+    search(&server.url(), folder.path(), &flags).end().ended_with(0);
+    let found = history(folder.path());
+    let iterations = found["iterations"].as_array().unwrap();
+    assert_eq!((iterations.len(), &found["convergence_reason"]), (4, &json!("max_iterations")), "{found:#}");
+    let best = found["best_trials"][0]["objective_values"][0].as_f64().unwrap();
+    let most = iterations.iter().filter_map(|one| one["objective_values"][0].as_f64()).fold(0.0, f64::max);
+    assert!((best - most).abs() < 1e-9, "the best of all: {found:#}");
+}
+
+/// Loads above one that misses a limit say nothing more.
+#[test]
+fn hopeless_loads_are_skipped() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let flags = "--concurrency 4,8,32,48,64 --request-count 400 --search-sla time_to_first_token:p95:lt:38 --stopping-scope sweep";
+    let ended = search(&server.url(), folder.path(), flags).end();
+    ended.ended_with(0);
+    let found = read(&folder.path().join("sweep_aggregate/profile_export_aiperf_sweep.json"));
+    let cells = found["per_combination_metrics"].as_array().unwrap();
+    let skipped = cells.iter().filter(|cell| cell["skipped"].is_string()).count();
+    assert_eq!((cells.len(), skipped), (5, 2), "{found:#}");
+    assert_eq!(cells[2]["ended_early"], "time_to_first_token p95 < 38 ms", "{found:#}");
+    assert!(server.received() < 1200 + 64, "the third one ended early: {}", server.received());
+    let constraints = &found["metadata"]["sla_constraints"];
+    assert_eq!(constraints["feasible_count"], 2, "{found:#}");
+    let best = &found["best_configurations"]["best_throughput"]["parameters"]["concurrency"];
+    assert_eq!(best, 8, "a load that misses a limit is not the best one: {found:#}");
+}
+
+/// The recipes that are sweeps write AIPerf's files.
+#[test]
+fn curves_are_written() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(EIGHT_SLOTS);
+    let run = |name: &str, flags: &str| {
+        let directory = folder.path().join(name);
+        search(&server.url(), &directory, flags).end().ended_with(0);
+        directory.join("sweep_aggregate")
+    };
+    let ramp = "--search-recipe concurrency-ramp --concurrency-min 2 --concurrency-max 32 --concurrency-steps 3 --request-count 100";
+    let knee = read(&run("ramp", ramp).join("degradation_knee.json"));
+    assert_eq!((&knee["baseline_concurrency"], &knee["knee_concurrency"]), (&json!(2), &json!(32)), "{knee:#}");
+    let prefill = "--search-recipe prefill-ttft-curve --isl-min 16 --isl-max 64 --isl-steps 3 --request-count 5";
+    let curve = read(&run("prefill", prefill).join("prefill_curve.json"));
+    assert!(curve["fit_type"].is_string() || curve["fit"].is_object() || curve.is_object(), "{curve:#}");
+    let pareto = "--search-recipe pareto-sweep --isl-osl-pairs 8/4,16/4 --concurrency 2,4 --request-count 20";
+    let front = read(&run("pareto", pareto).join("pareto_sweep.json"));
+    assert_eq!(front["cells"].as_array().map(Vec::len), Some(4), "{front:#}");
+}
