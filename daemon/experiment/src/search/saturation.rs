@@ -34,7 +34,7 @@ pub(super) struct Saturation {
     levels: Vec<Level>,
     /// The least load that could not be measured, and why.
     bound: Option<Bound>,
-    /// Loads of which a run failed: the second failure bounds the search.
+    /// The loads of runs without numbers of the server.
     failed: Vec<f64>,
 }
 
@@ -254,12 +254,14 @@ impl Planner for Saturation {
         let measured = match &trial.outcome {
             Outcome::Measured(measured) => measured,
             Outcome::ClientLimited(why) => {
-                return self.bounded(load, format!("the client was the limit: {why}"), "client_limited");
+                return self.unusable(load, format!("the client was the limit: {why}"), "client_limited");
             }
-            Outcome::Failed(why) => return self.failed(load, why),
+            Outcome::Failed(why) => {
+                return self.unusable(load, format!("the run failed twice: {why}"), FAILED);
+            }
         };
         let Some(in_flight) = measured.load else {
-            return self.bounded(load, "the run has no throughput".to_owned(), "run_failed");
+            return self.unusable(load, "two runs have no throughput".to_owned(), FAILED);
         };
         let is_confirming = trial.probe.confirms;
         let mut at = self.levels.partition_point(|level| level.load < load);
@@ -286,15 +288,17 @@ impl Planner for Saturation {
 }
 
 impl Saturation {
-    fn failed(&mut self, load: f64, why: &str) {
-        if self.failed.iter().any(|failed| same(*failed, load)) {
-            self.bounded(load, format!("the run failed twice: {why}"), "run_failed");
-        }
+    /// A run without numbers of the server: it is repeated once if it failed, or if a load as great was measured before. After that
+    /// nothing counts from its load on.
+    fn unusable(&mut self, load: f64, why: String, reason: &'static str) {
+        let is_first = !self.failed.iter().any(|failed| same(*failed, load));
+        let was_measured = self.levels.iter().any(|level| level.load >= load && level.known().is_some());
         self.failed.push(load);
-    }
-
-    fn bounded(&mut self, load: f64, why: String, reason: &'static str) {
+        if is_first && (was_measured || reason == FAILED) {
+            return;
+        }
         if self.bound.as_ref().is_none_or(|bound| load < bound.load) {
+            self.levels.retain(|level| level.load < load);
             self.bound = Some(Bound { load, why, reason });
         }
     }
@@ -311,6 +315,7 @@ const LENGTH_MAX: u32 = 8;
 const LENGTH_OF_CONFIRMATION: u32 = 4;
 /// The most runs of a level.
 const RUNS_MAX: usize = 8;
+const FAILED: &str = "run_failed";
 
 #[cfg(test)]
 mod tests;

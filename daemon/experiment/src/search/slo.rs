@@ -181,13 +181,18 @@ impl Slo {
     fn note(&self) -> Option<String> {
         let (lower, upper) = self.gap();
         let evidence = |point: &Point| point.deciding().map(|run| run.evidence.clone()).unwrap_or_default();
-        let of_upper = |upper: &Point| match upper.verdict() {
-            Verdict::Client => format!(
-                "the client was the limit above {}: at {}, {}",
-                lower.map_or(0.0, |lower| lower.load),
-                upper.load,
-                evidence(upper)
-            ),
+        let of_upper = |upper: &Point| match (upper.verdict(), lower) {
+            (Verdict::Client, Some(lower)) => {
+                format!(
+                    "the client was the limit above {}: at {}, {}",
+                    lower.load,
+                    upper.load,
+                    evidence(upper)
+                )
+            }
+            (Verdict::Client, None) => {
+                format!("the client was the limit at {}, the least load: {}", upper.load, evidence(upper))
+            }
             _ => format!("no load meets the limits: at {}, the least one, {}", upper.load, evidence(upper)),
         };
         if matches!(self.next(), Ask::Measure(_)) {

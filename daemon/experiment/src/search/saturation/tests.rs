@@ -121,6 +121,30 @@ fn a_run_that_fails_once_is_repeated() {
 }
 
 #[test]
+fn a_client_that_becomes_the_limit_is_asked_once_more() {
+    let mut limited = 0;
+    let mut limiting = |most: u32| {
+        search(512, |probe| {
+            if probe.confirms && (16.5..17.5).contains(&probe.values[0]) && limited < most {
+                limited += 1;
+                return Outcome::ClientLimited("a thread was busy".to_owned());
+            }
+            workers(probe, 16.0)
+        })
+    };
+    let once = limiting(1);
+    assert_eq!((once.best(), once.reason), (Some(16.0), "saturation_confirmed"), "{}", once.note());
+    let twice = limiting(3);
+    assert_eq!((twice.best(), twice.reason), (None, "client_limited"), "{}", twice.note());
+    assert_eq!(
+        twice.trials.iter().filter(|trial| trial.probe.values[0] > 16.5).count(),
+        3,
+        "{:?}",
+        twice.values()
+    );
+}
+
+#[test]
 fn a_range_may_end_before_throughput_does() {
     let finished = search(8, |probe| workers(probe, 16.0));
     assert_eq!((finished.best(), finished.reason), (None, "saturation_not_in_range"));
