@@ -6,7 +6,7 @@ use super::results::Row;
 use crate::args::Clock;
 use crate::compare::{self, Figure, Judgeable};
 use experiment::search::{
-    Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Precision, Search, Strategy,
+    Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search, Strategy,
 };
 use metric::{Kind, MetricResult, Report, Stat, find};
 use spec::WatchedLimit;
@@ -79,11 +79,7 @@ pub(super) fn set_requests(search: &Search, phases: &mut [spec::Phase]) {
     if search.planner != Strategy::SmoothIsotonic {
         return;
     }
-    let requests = match search.sla_precision {
-        Precision::Tight => 10_000,
-        Precision::Normal => 1000,
-        Precision::Coarse => 300,
-    };
+    let requests = search.sla_precision.requests();
     let measured = phases.iter_mut().filter(|phase| !phase.is_warmup && phase.session_count.is_none());
     measured.for_each(|phase| phase.request_count = phase.request_count.or(Some(requests)));
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! arrivals − completions of each slice ──▶ growth = their sum ÷ root of the sum of their squares
-//!                                             healthy server: what is behind in one slice is made up in the next, and the growth is
+//!                                             healthy server: the next slice catches up with what is behind, and the growth is
 //!                                             about 0, with a deviation of 1 ÷ √slices
 //!                                             server that falls behind: the sum grows with every slice
 //! ```

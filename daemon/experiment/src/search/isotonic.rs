@@ -315,6 +315,7 @@ const RESAMPLES: usize = 2000;
 #[cfg(test)]
 mod tests {
     use crate::search::scripted::{finish, judged_at_most};
+    use crate::search::side::same;
     use crate::search::{Outcome, Probe};
     use serde_json::json;
 
@@ -337,6 +338,29 @@ mod tests {
     /// 5 ms more with each request in flight.
     fn line(probe: &Probe) -> Outcome {
         judged_at_most(5.0 * probe.values[0], 100.0)
+    }
+
+    #[test]
+    fn the_probes_are_those_of_aiperf() {
+        // The p95 of TTFT that AIPerf 0.13.0 measured at each load, with a limit of 120 ms.
+        let measured = [
+            (1.0, 23.0),
+            (2.0, 24.1),
+            (4.0, 23.0),
+            (8.0, 24.7),
+            (16.0, 26.4),
+            (32.0, 129.4),
+            (20.0, 144.4),
+            (24.0, 124.3),
+            (28.0, 131.9),
+            (19.0, 114.8),
+        ];
+        let outcome = |probe: &Probe| {
+            let known = measured.iter().find(|(load, _)| same(*load, probe.values[0]));
+            judged_at_most(known.map_or(f64::NAN, |(_, number)| number - 20.0), 100.0)
+        };
+        let probes = measured.map(|(load, _)| load);
+        check((64, 0), outcome, (&probes, "smooth_isotonic_precision_reached", Some(19.0)));
     }
 
     #[test]

@@ -5,11 +5,16 @@
 //!                                    ▲                                                            │
 //!                                    └──────── tell ◀── Trial: objectives, limits, load ◀─────────┘
 //!
-//! config.rs      what a search looks for        axis.rs, contradiction.rs   its space and its limits
-//! slo.rs         the most load that keeps limits, confirmed          saturation.rs   the load from which throughput grows no more
-//! monotonic.rs   AIPerf's search by halving     isotonic.rs, isotone.rs     by a rising curve     bayesian.rs, parzen.rs   by a model
-//! side.rs        which side of the limits a run is on                fits.rs         curves through the runs of a sweep
-//! backlog.rs     whether a server falls behind the rate at which requests arrive
+//! config.rs                 what a search looks for
+//! axis.rs, contradiction.rs   its space, and its limits
+//! slo.rs                    the most load that keeps limits, confirmed
+//! saturation.rs, level.rs    the load from which throughput grows no more
+//! monotonic.rs              AIPerf's search by doubling and halving
+//! isotonic.rs, isotone.rs   AIPerf's search by a rising curve
+//! bayesian.rs, parzen.rs    a model of good and bad regions
+//! side.rs                   which side of the limits a run is on
+//! backlog.rs                whether a server falls behind the rate at which requests arrive
+//! fits/                     curves through the runs of a sweep
 //! ```
 //!
 //! A planner is pure and seeded: the same trials lead to the same probes, so that a search which was interrupted is continued by
@@ -23,9 +28,9 @@ mod contradiction;
 pub mod fits;
 pub mod isotone;
 mod isotonic;
+mod level;
 mod monotonic;
 mod parzen;
-mod rung;
 mod saturation;
 #[cfg(test)]
 mod scripted;
@@ -83,7 +88,7 @@ impl Answer {
     }
 }
 
-/// What a run said about a limit.
+/// What a run says about a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The metric's number; none if the run has none.

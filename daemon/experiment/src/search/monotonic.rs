@@ -68,7 +68,7 @@ impl Monotonic {
         (tally.missed >= self.agreements).then_some(false)
     }
 
-    /// Narrows the gap; what contradicts it is said, and changes nothing.
+    /// Narrows the gap; what contradicts it is noted, and changes nothing.
     fn narrow(&mut self, value: f64, is_feasible: bool, trial: usize) {
         let is_below = self.infeasible.is_none_or(|(bound, _)| value < bound);
         let is_above = self.feasible.is_none_or(|(bound, _)| value > bound);

@@ -11,8 +11,8 @@
 //!                knee
 //! ```
 //!
-//! R₁ is the time of response without waiting: that of the lowest rung, together with those above it that are not surely slower.
-//! X_max is the throughput of the rungs that are not surely below the best. No server has more throughput than N ÷ R₁, nor more
+//! R₁ is the time of response without waiting: that of the lowest level, together with those above it that are not surely slower.
+//! X_max is the throughput of the levels that are not surely below the best. No server has more throughput than N ÷ R₁, nor more
 //! than X_max; the knee is the least N at which it can reach X_max at all. A server of k equal workers has exactly k, whatever the
 //! times of service are distributed like, since N ≤ k requests never wait: X_max = k ÷ S, and R₁ = S.
 //!
@@ -20,7 +20,8 @@
 //! not steady: the run is repeated, longer, and does not count.
 
 use super::config::Search;
-use super::rung::{Known, Rung};
+use super::level::{Known, Level};
+use super::side::same;
 use super::{Ask, Border, Found, Outcome, Planner, Probe, Trial};
 
 /// The planner.
@@ -30,9 +31,11 @@ pub(super) struct Saturation {
     most: usize,
     trials: usize,
     /// By rising load.
-    rungs: Vec<Rung>,
+    levels: Vec<Level>,
     /// The least load that could not be measured, and why.
-    bound: Option<(f64, String)>,
+    bound: Option<Bound>,
+    /// The loads of runs without numbers of the server.
+    failed: Vec<f64>,
 }
 
 /// What is wanted next, or what is known at the end.
@@ -40,6 +43,14 @@ enum Step {
     Measure(f64, u32),
     Confirm(f64),
     Done(&'static str),
+}
+
+/// A load that could not be measured.
+struct Bound {
+    load: f64,
+    /// In words, and as the reason for which the search ends.
+    why: String,
+    reason: &'static str,
 }
 
 /// Where throughput ends.
@@ -56,28 +67,28 @@ impl Saturation {
     pub(super) fn new(search: &Search) -> Self {
         let axis = &search.search_space[0];
         let (lo, hi, most) = (axis.lo, axis.hi, search.max_iterations);
-        Self { lo, hi, most, trials: 0, rungs: Vec::new(), bound: None }
+        Self { lo, hi, most, trials: 0, levels: Vec::new(), bound: None, failed: Vec::new() }
     }
 
     /// The greatest load that may be measured.
     fn top(&self) -> f64 {
-        self.bound.as_ref().map_or(self.hi, |(bound, _)| (bound - 1.0).min(self.hi))
+        self.bound.as_ref().map_or(self.hi, |bound| (bound.load - 1.0).min(self.hi))
     }
 
     fn step(&self) -> Step {
-        if let Some(rung) =
-            self.rungs.iter().find(|rung| rung.known().is_none() && rung.length() < LENGTH_MAX)
+        if let Some(level) =
+            self.levels.iter().find(|level| level.known().is_none() && level.length() < LENGTH_MAX)
         {
-            return Step::Measure(rung.load, (rung.length() * 2).max(1));
+            return Step::Measure(level.load, (level.length() * 2).max(1));
         }
         if let Some(step) = self.climb() {
             return step;
         }
         let Some(knee) = self.knee() else { return Step::Done("saturation_not_steady") };
         if knee.error > PRECISION
-            && let Some(rung) = self.weakest(&knee)
+            && let Some(level) = self.weakest(&knee)
         {
-            return Step::Measure(rung.load, (rung.length() * 2).min(LENGTH_MAX));
+            return Step::Measure(level.load, (level.length() * 2).min(LENGTH_MAX));
         }
         let load = self.place(&knee);
         let missing = self.around(load).into_iter().find(|load| !self.is_confirmed(*load));
@@ -86,10 +97,11 @@ impl Saturation {
 
     /// The next step of the ladder; none when throughput has ended.
     fn climb(&self) -> Option<Step> {
-        let ladder = self.rungs.iter().filter(|rung| rung.is_of_ladder).collect::<Vec<_>>();
+        let ladder = self.levels.iter().filter(|level| level.is_of_ladder).collect::<Vec<_>>();
         let Some(top) = ladder.last() else { return Some(Step::Measure(self.lo, 1)) };
         let above = (top.load * 2.0).min(self.hi);
-        let measured = ladder.iter().rev().filter(|rung| rung.known().is_some()).take(2).collect::<Vec<_>>();
+        let measured =
+            ladder.iter().rev().filter(|level| level.known().is_some()).take(2).collect::<Vec<_>>();
         if let [upper, lower] = measured.as_slice() {
             let doublings = (upper.load / lower.load).log2();
             let (gain, error) = lower.gain(upper)?;
@@ -97,17 +109,17 @@ impl Saturation {
                 return None;
             }
             if gain - error < GAIN * doublings {
-                let longer = [lower, upper].into_iter().filter(|rung| rung.length() < LENGTH_MAX);
-                if let Some(rung) = longer.min_by_key(|rung| rung.length()) {
-                    return Some(Step::Measure(rung.load, rung.length() * 2));
+                let longer = [lower, upper].into_iter().filter(|level| level.length() < LENGTH_MAX);
+                if let Some(level) = longer.min_by_key(|level| level.length()) {
+                    return Some(Step::Measure(level.load, level.length() * 2));
                 }
                 if gain < GAIN * doublings {
                     return None;
                 }
             }
         }
-        if self.bound.is_some() {
-            return Some(Step::Done(CLIENT));
+        if let Some(bound) = &self.bound {
+            return Some(Step::Done(bound.reason));
         }
         if top.load >= self.hi {
             return Some(Step::Done("saturation_not_in_range"));
@@ -115,7 +127,7 @@ impl Saturation {
         Some(Step::Measure(above, 1))
     }
 
-    /// The knee of the steady rungs.
+    /// The knee of the steady levels.
     fn knee(&self) -> Option<Knee> {
         let throughput = self.throughput().0;
         let response = self.response().0;
@@ -124,47 +136,47 @@ impl Saturation {
         Some(Knee { load, error: throughput.share().hypot(response.share()), throughput, response })
     }
 
-    /// The time of response without waiting, and the rungs that it is of.
-    fn response(&self) -> (Option<Known>, Vec<&Rung>) {
+    /// The time of response without waiting, and the levels that it is of.
+    fn response(&self) -> (Option<Known>, Vec<&Level>) {
         let mut pool = Vec::new();
         let mut all = None::<Known>;
-        for rung in &self.rungs {
-            let Some((_, own)) = rung.known() else { continue };
+        for level in &self.levels {
+            let Some((_, own)) = level.known() else { continue };
             match all {
                 Some(all) if own.is_above(&all) => break,
-                _ => pool.push(rung),
+                _ => pool.push(level),
             }
-            all = Known::of_responses(pool.iter().flat_map(|rung| rung.steady()));
+            all = Known::of_responses(pool.iter().flat_map(|level| level.steady()));
         }
         (all, pool)
     }
 
-    /// The greatest throughput, and the rungs that it is of: from the highest one that is not surely below another downwards.
-    fn throughput(&self) -> (Option<Known>, Vec<&Rung>) {
-        let known = self.rungs.iter().rev().filter_map(|rung| Some((rung, rung.known()?.0)));
+    /// The greatest throughput, and the levels that it is of: from the highest one that is not surely below another downwards.
+    fn throughput(&self) -> (Option<Known>, Vec<&Level>) {
+        let known = self.levels.iter().rev().filter_map(|level| Some((level, level.known()?.0)));
         let known = known.collect::<Vec<_>>();
         let is_below_another = |own: &Known| known.iter().any(|(_, other)| other.is_above(own));
         let mut pool = Vec::new();
         let mut all = None::<Known>;
-        for (rung, own) in known.iter().skip_while(|(_, own)| is_below_another(own)) {
+        for (level, own) in known.iter().skip_while(|(_, own)| is_below_another(own)) {
             match all {
                 Some(all) if all.is_above(own) => break,
-                _ => pool.push(*rung),
+                _ => pool.push(*level),
             }
-            all = Known::of_throughputs(pool.iter().flat_map(|rung| rung.steady()));
+            all = Known::of_throughputs(pool.iter().flat_map(|level| level.steady()));
         }
         (all, pool)
     }
 
-    /// The rung that a longer run of tells most about the knee.
-    fn weakest(&self, knee: &Knee) -> Option<&Rung> {
+    /// The level that a longer run of tells most about the knee.
+    fn weakest(&self, knee: &Knee) -> Option<&Level> {
         let pool = if knee.response.share() > knee.throughput.share() {
             self.response().1
         } else {
             self.throughput().1
         };
-        let shortest = |rung: &&&Rung| (rung.runs(), rung.length());
-        pool.iter().rev().filter(|rung| rung.runs() < RUNS_MAX).min_by_key(shortest).copied()
+        let shortest = |level: &&&Level| (level.runs(), level.length());
+        pool.iter().rev().filter(|level| level.runs() < RUNS_MAX).min_by_key(shortest).copied()
     }
 
     fn place(&self, knee: &Knee) -> f64 {
@@ -178,19 +190,22 @@ impl Saturation {
         all.into_iter().filter(|load| *load >= self.lo && *load <= self.top()).collect()
     }
 
-    fn rung(&self, load: f64) -> Option<&Rung> {
-        self.rungs.iter().find(|rung| super::side::same(rung.load, load))
+    fn level(&self, load: f64) -> Option<&Level> {
+        self.levels.iter().find(|level| same(level.load, load))
     }
 
     fn is_confirmed(&self, load: f64) -> bool {
-        self.rung(load).is_some_and(Rung::is_confirmed)
+        self.level(load).is_some_and(Level::is_confirmed)
     }
 
     fn note(&self, knee: Option<&Knee>) -> String {
         let mut notes = Vec::new();
+        if !matches!(self.step(), Step::Done(_)) {
+            notes.push("the search has not ended, and nothing is confirmed".to_owned());
+        }
         match (knee, &self.bound) {
             (Some(knee), _) => {
-                let at = self.rung(self.place(knee)).and_then(Rung::known);
+                let at = self.level(self.place(knee)).and_then(Level::known);
                 let share = at.map_or(1.0, |(throughput, _)| throughput.value / knee.throughput.value);
                 notes.push(format!(
                     "the knee is at {:.2} ± {:.2}: {:.6} requests/s at most, {:.6} s without waiting; at the knee {:.1} % of the most",
@@ -206,11 +221,11 @@ impl Saturation {
             }
             (None, Some(_)) => {}
         }
-        if let Some((bound, why)) = &self.bound {
-            notes.push(format!("nothing is known of the server from {bound} on: {why}"));
+        if let Some(Bound { load, why, .. }) = &self.bound {
+            notes.push(format!("nothing is known of the server from {load} on: {why}"));
         }
         let unsteady =
-            self.rungs.iter().filter(|rung| rung.known().is_none()).map(|rung| rung.load.to_string());
+            self.levels.iter().filter(|level| level.known().is_none()).map(|level| level.load.to_string());
         let unsteady = unsteady.collect::<Vec<_>>();
         if !unsteady.is_empty() {
             notes.push(format!("the load was not steady at {}", unsteady.join(", ")));
@@ -239,28 +254,30 @@ impl Planner for Saturation {
         let measured = match &trial.outcome {
             Outcome::Measured(measured) => measured,
             Outcome::ClientLimited(why) => {
-                return self.bounded(load, format!("the client was the limit: {why}"));
+                return self.unusable(load, format!("the client was the limit: {why}"), "client_limited");
             }
-            Outcome::Failed(why) => return self.bounded(load, format!("the run failed: {why}")),
+            Outcome::Failed(why) => {
+                return self.unusable(load, format!("the run failed twice: {why}"), FAILED);
+            }
         };
         let Some(in_flight) = measured.load else {
-            return self.bounded(load, "the run has no throughput".to_owned());
+            return self.unusable(load, "two runs have no throughput".to_owned(), FAILED);
         };
         let is_confirming = trial.probe.confirms;
-        let mut at = self.rungs.partition_point(|rung| rung.load < load);
-        if self.rungs.get(at).is_none_or(|rung| rung.load > load) {
-            let is_of_ladder = !is_confirming && self.rungs.last().is_none_or(|last| load > last.load);
-            at = self.rungs.partition_point(|rung| rung.load < load);
-            self.rungs.insert(at, Rung::new(load, is_of_ladder));
+        let mut at = self.levels.partition_point(|level| level.load < load);
+        if self.levels.get(at).is_none_or(|level| level.load > load) {
+            let is_of_ladder = !is_confirming && self.levels.last().is_none_or(|last| load > last.load);
+            at = self.levels.partition_point(|level| level.load < load);
+            self.levels.insert(at, Level::new(load, is_of_ladder));
         }
-        self.rungs[at].measured(&in_flight, measured.requests, &trial.probe, index);
+        self.levels[at].measured(&in_flight, measured.requests, &trial.probe, index);
     }
 
     fn found(&self) -> Found {
         let has_ended = self.climb().is_none();
         let knee = self.knee().filter(|_| has_ended);
         let place = knee.map(|knee| self.place(&knee));
-        let trial = place.and_then(|load| self.rung(load)).and_then(Rung::last);
+        let trial = place.and_then(|load| self.level(load)).and_then(Level::last);
         let border = knee.zip(place).map(|(knee, load)| Border {
             feasible: trial.map(|trial| (load, trial)),
             infeasible: None,
@@ -271,9 +288,18 @@ impl Planner for Saturation {
 }
 
 impl Saturation {
-    fn bounded(&mut self, load: f64, why: String) {
-        if self.bound.as_ref().is_none_or(|(bound, _)| load < *bound) {
-            self.bound = Some((load, why));
+    /// A run without numbers of the server: it is repeated once if it failed, or if a load as great was measured before. After that
+    /// nothing counts from its load on.
+    fn unusable(&mut self, load: f64, why: String, reason: &'static str) {
+        let is_first = !self.failed.iter().any(|failed| same(*failed, load));
+        let was_measured = self.levels.iter().any(|level| level.load >= load && level.known().is_some());
+        self.failed.push(load);
+        if is_first && (was_measured || reason == FAILED) {
+            return;
+        }
+        if self.bound.as_ref().is_none_or(|bound| load < bound.load) {
+            self.levels.retain(|level| level.load < load);
+            self.bound = Some(Bound { load, why, reason });
         }
     }
 }
@@ -287,9 +313,9 @@ const NEIGHBOUR: f64 = 0.05;
 /// The longest run: so many times as long as usual.
 const LENGTH_MAX: u32 = 8;
 const LENGTH_OF_CONFIRMATION: u32 = 4;
-/// The most runs of a rung.
+/// The most runs of a level.
 const RUNS_MAX: usize = 8;
-const CLIENT: &str = "client_limited";
+const FAILED: &str = "run_failed";
 
 #[cfg(test)]
 mod tests;

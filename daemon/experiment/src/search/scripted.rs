@@ -26,7 +26,7 @@ impl Finished {
     }
 }
 
-/// Carries out a search, and checks that the same trials lead to the same probes, also when they are told without being asked for.
+/// Carries out a search, and checks that the same trials lead to the same probes, also when nobody asked for them before.
 #[track_caller]
 pub(super) fn finish(block: Value, mut outcome: impl FnMut(&Probe) -> Outcome) -> Finished {
     let search = Search::parse(block).unwrap();

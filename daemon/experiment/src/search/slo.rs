@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! lo ── × 2 ── × 2 ── missed        feasible ├─── crossing or middle ───┤ infeasible        until one step is between them
-//!         │                                                                 │
-//!         └─ unsure: the same load again, twice as long, up to 4 times      ▼
-//!                                    the feasible one again, 4 times as long ──▶ the infeasible one again ──▶ found
-//!                                                     └── another answer: the gap is open again, and the search goes on
+//!                                                                            │
+//!               the feasible one again, twice as long ──▶ the infeasible one again, twice as long ──▶ found
+//!                    │   └── unsure: once more, 4 times and then 8 times as long, after which its numbers count
+//!                    └── another answer: the gap is open again, and the search goes on
 //! ```
 //!
-//! A step is 1 of whole numbers, or 1 % of the load where that is more.
+//! While the gap is wide, an unsure answer counts by its numbers: a longer run there would mostly say how far off the border is,
+//! and what it gets wrong the longer runs at the end put right. A step is 1 of whole numbers, or 1 % of the load where that is more.
 
 use super::axis::{Axis, Kind};
 use super::config::Search;
@@ -51,8 +52,6 @@ enum Verdict {
     Feasible,
     Infeasible,
     Client,
-    /// A run of this length is needed.
-    Open(u32),
 }
 
 impl Point {
@@ -63,17 +62,23 @@ impl Point {
     }
 
     fn verdict(&self) -> Verdict {
-        match self.deciding().map(|run| (run.side, run.length)) {
-            None => Verdict::Open(1),
-            Some((Side::Client, _)) => Verdict::Client,
-            Some((Side::Unsure { .. }, length)) if length < LENGTH_MAX => Verdict::Open(length * 2),
-            Some((side, _)) if side.looks_feasible() => Verdict::Feasible,
-            Some(_) => Verdict::Infeasible,
+        match self.deciding().map(|run| run.side) {
+            Some(Side::Client) => Verdict::Client,
+            Some(side) if side.looks_feasible() => Verdict::Feasible,
+            _ => Verdict::Infeasible,
         }
     }
 
-    fn is_confirmed(&self) -> bool {
-        self.runs.iter().any(|run| run.confirms)
+    /// The run that confirms it: none where the client was the limit, or where its answer is as sure as it gets.
+    fn confirmation(&self) -> Option<Ask> {
+        let confirming = self.runs.iter().filter(|run| run.confirms).max_by_key(|run| run.length);
+        let length = match confirming.map(|run| (run.side, run.length)) {
+            _ if self.verdict() == Verdict::Client => return None,
+            None => LENGTH_OF_CONFIRMATION,
+            Some((Side::Unsure { .. }, length)) if length < LENGTH_MAX => length * 2,
+            Some(_) => return None,
+        };
+        Some(Ask::Measure(Probe { values: vec![self.load], length, confirms: true }))
     }
 
     fn at(&self) -> Option<(f64, usize)> {
@@ -109,32 +114,21 @@ impl Slo {
     }
 
     fn next(&self) -> Ask {
-        let search =
-            |load: f64, length: u32| Ask::Measure(Probe { values: vec![load], length, confirms: false });
-        let open = self.points.iter().find_map(|point| match point.verdict() {
-            Verdict::Open(length) => Some((point.load, length)),
-            _ => None,
-        });
-        if let Some((load, length)) = open {
-            return search(load, length);
-        }
+        let search = |load: f64| Ask::Measure(Probe { values: vec![load], length: 1, confirms: false });
+        let end =
+            |upper: &Point, why| Ask::Done(if upper.verdict() == Verdict::Client { CLIENT } else { why });
         match self.gap() {
-            (None, None) => search(self.axis.lo, 1),
-            (None, Some(upper)) => {
-                let why = if upper.verdict() == Verdict::Client { CLIENT } else { "slo_no_pass_in_range" };
-                confirmed(upper).unwrap_or(Ask::Done(why))
-            }
-            (Some(lower), None) if lower.load < self.axis.hi => {
-                search((lower.load * 2.0).min(self.axis.hi), 1)
-            }
-            (Some(lower), None) => confirmed(lower).unwrap_or(Ask::Done("slo_no_failure_in_range")),
+            (None, None) => search(self.axis.lo),
+            (None, Some(upper)) => upper.confirmation().unwrap_or_else(|| end(upper, "slo_no_pass_in_range")),
+            (Some(lower), None) if lower.load < self.axis.hi => search((lower.load * 2.0).min(self.axis.hi)),
+            (Some(lower), None) => lower.confirmation().unwrap_or(Ask::Done("slo_no_failure_in_range")),
             (Some(lower), Some(upper)) if upper.load - lower.load > self.step(lower.load) => {
-                search(self.between(lower.load, upper.load), 1)
+                search(self.between(lower.load, upper.load))
             }
-            (Some(lower), Some(upper)) => {
-                let why = if upper.verdict() == Verdict::Client { CLIENT } else { "slo_precision_reached" };
-                confirmed(lower).or_else(|| confirmed(upper)).unwrap_or(Ask::Done(why))
-            }
+            (Some(lower), Some(upper)) => lower
+                .confirmation()
+                .or_else(|| upper.confirmation())
+                .unwrap_or_else(|| end(upper, "slo_precision_reached")),
         }
     }
 
@@ -187,15 +181,23 @@ impl Slo {
     fn note(&self) -> Option<String> {
         let (lower, upper) = self.gap();
         let evidence = |point: &Point| point.deciding().map(|run| run.evidence.clone()).unwrap_or_default();
-        let of_upper = |upper: &Point| match upper.verdict() {
-            Verdict::Client => format!(
-                "the client was the limit above {}: at {}, {}",
-                lower.map_or(0.0, |lower| lower.load),
-                upper.load,
-                evidence(upper)
-            ),
+        let of_upper = |upper: &Point| match (upper.verdict(), lower) {
+            (Verdict::Client, Some(lower)) => {
+                format!(
+                    "the client was the limit above {}: at {}, {}",
+                    lower.load,
+                    upper.load,
+                    evidence(upper)
+                )
+            }
+            (Verdict::Client, None) => {
+                format!("the client was the limit at {}, the least load: {}", upper.load, evidence(upper))
+            }
             _ => format!("no load meets the limits: at {}, the least one, {}", upper.load, evidence(upper)),
         };
+        if matches!(self.next(), Ask::Measure(_)) {
+            return Some("the search has not ended, and its answer is not confirmed".to_owned());
+        }
         match (lower, upper) {
             (Some(lower), None) if lower.load >= self.axis.hi => {
                 Some(format!("the limits are met up to {}, the space's end", self.axis.hi))
@@ -205,12 +207,6 @@ impl Slo {
             _ => None,
         }
     }
-}
-
-/// The run that confirms a load, unless there is one, or the client was its limit.
-fn confirmed(point: &Point) -> Option<Ask> {
-    let is_needed = !point.is_confirmed() && point.verdict() != Verdict::Client;
-    is_needed.then(|| Ask::Measure(Probe { values: vec![point.load], length: LENGTH_MAX, confirms: true }))
 }
 
 /// What a run gave, in words.
@@ -280,8 +276,10 @@ impl Planner for Slo {
     }
 }
 
-/// The longest run: so many times as long as usual. Its numbers count, however unsure they are.
-const LENGTH_MAX: u32 = 4;
+/// So many times as long as usual.
+const LENGTH_OF_CONFIRMATION: u32 = 2;
+/// The longest run. Its numbers count, however unsure they are.
+const LENGTH_MAX: u32 = 8;
 /// The gap at which the search stops, as a share of the load.
 const STEP: f64 = 0.01;
 const CLIENT: &str = "client_limited";

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A statistic is what its name says: where a run has no p99, the row is left out, rather than filled with another number. Rows of
-//! runs that the client limited, or that failed, say nothing of the server: whoever makes the rows leaves them out.
+//! runs that the client limited, or that failed, say nothing of the server: the caller leaves them out.
 
 mod border;
 mod curve;

@@ -1,3 +1,5 @@
+//! The search for a knee, on scripted servers.
+
 use crate::search::scripted::{Finished, finish, loaded};
 use crate::search::{Outcome, Probe};
 use serde_json::json;
@@ -98,6 +100,48 @@ fn a_client_that_is_the_limit_has_no_knee() {
     assert_eq!((finished.best(), finished.reason), (None, "client_limited"));
     let note = "nothing is known of the server from 16 on: the client was the limit: a thread was busy";
     assert_eq!(finished.note(), note);
+}
+
+#[test]
+fn a_run_that_fails_once_is_repeated() {
+    let mut failures = 0;
+    let mut failing = |most: u32| {
+        search(512, |probe| {
+            if (15.5..16.5).contains(&probe.values[0]) && failures < most {
+                failures += 1;
+                return Outcome::Failed("refused".to_owned());
+            }
+            workers(probe, 16.0)
+        })
+    };
+    let once = failing(1);
+    assert_eq!((once.best(), once.reason), (Some(16.0), "saturation_confirmed"), "{}", once.note());
+    let twice = failing(3);
+    assert_eq!((twice.best(), twice.reason), (None, "run_failed"), "{}", twice.note());
+}
+
+#[test]
+fn a_client_that_becomes_the_limit_is_asked_once_more() {
+    let mut limited = 0;
+    let mut limiting = |most: u32| {
+        search(512, |probe| {
+            if probe.confirms && (16.5..17.5).contains(&probe.values[0]) && limited < most {
+                limited += 1;
+                return Outcome::ClientLimited("a thread was busy".to_owned());
+            }
+            workers(probe, 16.0)
+        })
+    };
+    let once = limiting(1);
+    assert_eq!((once.best(), once.reason), (Some(16.0), "saturation_confirmed"), "{}", once.note());
+    let twice = limiting(3);
+    assert_eq!((twice.best(), twice.reason), (None, "client_limited"), "{}", twice.note());
+    assert_eq!(
+        twice.trials.iter().filter(|trial| trial.probe.values[0] > 16.5).count(),
+        3,
+        "{:?}",
+        twice.values()
+    );
 }
 
 #[test]

@@ -60,14 +60,14 @@ pub(super) struct Run {
 
 /// The runs at one load.
 #[derive(Clone, Debug)]
-pub(super) struct Rung {
+pub(super) struct Level {
     pub(super) load: f64,
     /// Whether the ladder asked for it, rather than a confirmation.
     pub(super) is_of_ladder: bool,
     runs: Vec<Run>,
 }
 
-impl Rung {
+impl Level {
     pub(super) const fn new(load: f64, is_of_ladder: bool) -> Self {
         Self { load, is_of_ladder, runs: Vec::new() }
     }
@@ -98,7 +98,7 @@ impl Rung {
         Known::of_throughputs(self.steady()).zip(Known::of_responses(self.steady()))
     }
 
-    /// By which share throughput is more on another rung, and the error of that.
+    /// By which share throughput is more on another level, and the error of that.
     pub(super) fn gain(&self, other: &Self) -> Option<(f64, f64)> {
         let (own, other) = (self.known()?.0, other.known()?.0);
         let ratio = other.value / own.value;
