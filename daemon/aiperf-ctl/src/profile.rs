@@ -8,7 +8,7 @@ use crate::private::{self, KEPT_MAX, Tidied};
 use crate::resolve::resolve;
 use crate::session::{self, LiveSession, Outcome, Session};
 use crate::sweep::{self, SweepRuns};
-use crate::terminal::{print_note, print_result, print_warning};
+use crate::terminal::{print_note, print_result, print_warning, warn_once};
 use crate::tokenizer_file;
 use anyhow::Result;
 use spec::{Plan, Trust};
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
     warn_of_tokenizer(args, &profile.plan);
     let session = LiveSession::new(args, &resolved)?;
     if repeat.runs > 1 {
+        warn_once();
         let experiment = Experiment { base: resolved, repeat };
         let status = multi_run::run(&experiment, &session)?;
         let Profile { plan, artifact_dir, .. } = &experiment.base.profile;
@@ -55,6 +56,7 @@ pub(crate) fn run(args: &ProfileArgs) -> Result<u8> {
 /// Runs every variation of a sweep.
 fn sweep_of(args: &ProfileArgs, swept: &Swept, command_line: &[String]) -> Result<u8> {
     private::log_at(args.service.level());
+    warn_once();
     let mut experiment = SweepRuns::of(args, swept, command_line)?;
     if args.output.dry_run {
         experiment.check()?;

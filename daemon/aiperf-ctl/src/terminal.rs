@@ -1,10 +1,11 @@
 //! Prints to the user: results to standard output, everything else to standard error. Control characters in foreign text are
 //! escaped, so that the terminal does not execute them.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use store::visible_lines;
 
 /// Prints a result. A closed pipe is not an error; any other failure is in [`unwritten`].
@@ -66,8 +67,18 @@ pub(crate) fn print_error(text: &str) {
     print_note(&format!("{label} {}", indented(text)));
 }
 
+/// From now on a warning is printed once, however many runs of the command it is true of.
+pub(crate) fn warn_once() {
+    WARNED.get_or_init(Mutex::default);
+}
+
 /// Prints a warning.
 pub(crate) fn print_warning(text: &str) {
+    if let Some(warned) = WARNED.get()
+        && !warned.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
+    {
+        return;
+    }
     let label = if std::io::stderr().is_terminal() { "\u{1b}[33mwarning:\u{1b}[0m" } else { "warning:" };
     print_note(&format!("{label} {}", indented(text)));
 }
@@ -82,6 +93,8 @@ pub(crate) const PROGRAM: &str = "aiperf-ctl";
 /// The alias by which the program may be called.
 pub(crate) const ALIAS: &str = "aiperf";
 static CALLED: OnceLock<&str> = OnceLock::new();
+/// The warnings so far, if each is printed once.
+static WARNED: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// The program's own name at the start of a command.
 const COMMAND: &str = "aiperf-ctl ";

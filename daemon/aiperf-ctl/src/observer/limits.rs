@@ -7,6 +7,7 @@ use control::{LiveRequest, Status, Stop};
 use spec::WatchedLimit;
 use statistics::{Of, dependence, wilson};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 struct Limits<'a> {
     limits: &'a [WatchedLimit],
@@ -33,14 +34,18 @@ impl Observer for Limits<'_> {
                     });
                     let Some(found) = found else { continue };
                     // A run that has ended meanwhile was measured to its end.
-                    let stopped: Result<Status> = client.post(&stop, &Stop::Now).await;
+                    let stopped: Result<Status> = client.post(&stop, &Stop::Drain).await;
                     if stopped.is_ok() {
                         *missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
                     }
                     break;
                 }
-                // The daemon is read to the end, so that it has nobody to wait for.
-                while let Ok(Some(_)) = lines.next::<LiveRequest>().await {}
+                // Requests in flight may end, so that they do not count as failed; a server that is far behind is not waited for.
+                let rest = async { while let Ok(Some(_)) = lines.next::<LiveRequest>().await {} };
+                if tokio::time::timeout(PATIENCE, rest).await.is_err() {
+                    let _stopped: Result<Status> = client.post(&stop, &Stop::Now).await;
+                    while let Ok(Some(_)) = lines.next::<LiveRequest>().await {}
+                }
             })))
         })
     }
@@ -99,6 +104,8 @@ impl Watched {
     }
 }
 
+/// How long requests in flight are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Fewer requests say nothing.
 const FEWEST: usize = 60;
 /// A limit that is not missed after so many requests is not missed surely soon.

@@ -145,10 +145,11 @@ impl<'a> LiveSession<'a> {
         outcome::warn_of_timestamp_source(&reported.run);
         gpu_telemetry::warn_after(&reported.run);
         reported.write(directory)?;
-        if self.is_of_many() {
-            print_note(&reported.line());
-        } else {
-            reported.print(args.output.console)?;
+        match args.swept {
+            // It has a line of its own in the experiment.
+            Some(_) => {}
+            None if self.is_of_many() => print_note(&reported.line()),
+            None => reported.print(args.output.console)?,
         }
         observers.report(&reported);
         let status = outcome::status(&reported, profile.plan.output.fail_on);

@@ -2,7 +2,7 @@
 
 use super::judged::outcome;
 use super::results::Row;
-use super::{Step, SweepRuns};
+use super::{Cell, Step, SweepRuns};
 use crate::args::Scope;
 use crate::terminal::print_note;
 use anyhow::Result;
@@ -23,10 +23,19 @@ pub(super) struct Searching {
     planner: Box<dyn Planner>,
     /// What has been measured.
     pub(super) trials: Vec<Trial>,
-    /// The probe that is being measured, and its runs so far.
-    current: Option<(Probe, Vec<Row>)>,
+    /// The probe that is being measured.
+    current: Option<Current>,
     /// Why nothing more is measured; none if it was interrupted.
     pub(super) ended: Option<&'static str>,
+}
+
+/// A probe that is being measured.
+struct Current {
+    probe: Probe,
+    /// Its runs so far.
+    rows: Vec<Row>,
+    /// The runs before them that said nothing, because the client was the limit.
+    void: u32,
 }
 
 impl Course {
@@ -95,8 +104,8 @@ impl Course {
 
 impl Searching {
     fn next(&mut self, experiment: &mut SweepRuns) -> Result<Option<Step>> {
-        if let Some((_, rows)) = &self.current {
-            let trial = u32::try_from(rows.len()).unwrap_or(u32::MAX).saturating_add(1);
+        if let Some(Current { rows, void, .. }) = &self.current {
+            let trial = u32::try_from(rows.len()).unwrap_or(u32::MAX).saturating_add(void + 1);
             return Ok(Some(Step { cell: experiment.cells.len() - 1, trial }));
         }
         match self.planner.ask() {
@@ -106,26 +115,35 @@ impl Searching {
             }
             Ask::Measure(probe) => {
                 experiment.add(&probe)?;
-                self.current = Some((probe, Vec::new()));
+                self.current = Some(Current { probe, rows: Vec::new(), void: 0 });
                 Ok(Some(Step { cell: experiment.cells.len() - 1, trial: 1 }))
             }
         }
     }
 
     fn take(&mut self, experiment: &SweepRuns, row: &Row) {
-        let Some((_, rows)) = &mut self.current else { return };
-        rows.push(row.clone());
-        if rows.len() < experiment.repeat.runs as usize {
+        let (Some(search), Some(mut current)) = (experiment.sweep.search(), self.current.take()) else { return };
+        // What disturbed the client once need not do so again.
+        if !row.limits.is_empty() && current.void < VOID_MAX {
+            print_note(&format!("  this client was the limit ({}): once more", row.limits.join(", ")));
+            self.current = Some(Current { void: current.void + 1, ..current });
             return;
         }
-        let Some(search) = experiment.sweep.search() else { return };
-        if let Some((probe, rows)) = self.current.take() {
-            let trial = Trial { probe, outcome: outcome(search, &experiment.limits, experiment.clock, &rows) };
-            if experiment.shows_lines {
-                print_note(&format!("  {}", line(experiment, &trial)));
-            }
-            self.planner.tell(&trial);
-            self.trials.push(trial);
+        current.rows.push(row.clone());
+        if current.rows.len() < experiment.repeat.runs as usize {
+            self.current = Some(current);
+            return;
+        }
+        let Current { probe, rows, .. } = current;
+        let trial = Trial { probe, outcome: outcome(search, &experiment.limits, experiment.clock, &rows) };
+        self.planner.tell(&trial);
+        self.trials.push(trial);
+        if experiment.shows_lines {
+            self.trials.last().into_iter().for_each(|trial| print_note(&format!("  {}", line(experiment, trial))));
+            let best = self.planner.found().best;
+            let best = best.iter().filter_map(|place| experiment.cells.get(*place)).map(Cell::name);
+            let best = best.collect::<Vec<_>>().join(", ");
+            print_note(&format!("  best so far: {}", if best.is_empty() { "none" } else { &best }));
         }
     }
 
@@ -168,5 +186,7 @@ fn is_above(one: &Variation, other: &Variation) -> bool {
         })
 }
 
+/// How often a run is made again in which this client was the limit.
+const VOID_MAX: u32 = 2;
 /// Values of which more is more load.
 const LOADS: &[&str] = &["concurrency", "prefill_concurrency", "rate", "request_rate", "users"];

@@ -187,7 +187,11 @@ impl History<'_> {
             }
         }
         if found.best.is_empty() {
-            say("best", "no load that was tried keeps every limit".to_owned());
+            let why = match self.experiment.limits.is_empty() {
+                true => "nothing is confirmed",
+                false => "no load that was tried keeps every limit",
+            };
+            say("best", why.to_owned());
         }
         for (clock, border) in self.answers(search) {
             say(&format!("on the {} clock", name(clock)), self.said(search, clock, border));

@@ -28,7 +28,7 @@ pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[R
     Outcome::Measured(Measured {
         objectives: objectives.collect(),
         limits: limits.iter().map(|limit| side.judged(limit, rows)).collect(),
-        load: side.load(),
+        load: load(&reports),
         requests: reports.iter().map(|report| report.requests).sum(),
     })
 }
@@ -159,20 +159,27 @@ impl Side {
         };
         Judged { observed: Some(measure(figure)), answer }
     }
+}
 
-    fn load(&self) -> Option<Load> {
-        let response = measure(self.figure("request_latency", "avg")?);
-        let seconds = |number: f64| number / 1000.0;
-        Some(Load {
-            throughput: measure(self.runs.figure("request_throughput", "avg")?),
-            response: Measure {
-                value: seconds(response.value),
-                low: seconds(response.low),
-                high: seconds(response.high),
-            },
-            in_flight: self.runs.figure("effective_concurrency", "avg")?.value,
-        })
-    }
+/// What the server did in the steady part of the runs, by this client's clock: by that alone is it known how many are in flight.
+fn load(reports: &[&Report]) -> Option<Load> {
+    let steady = Side::of(reports, Clock::Client);
+    let whole = Judgeable::of(reports.iter().map(|report| report.results.as_slice()));
+    let throughput = steady.figure("request_throughput", "avg")?.value;
+    // Of how sure a rate is, the whole run tells.
+    let sure = measure(whole.figure("request_throughput", "avg")?);
+    let scaled = |end: f64| throughput * end / sure.value;
+    let response = measure(steady.figure("request_latency", "avg")?);
+    let seconds = |number: f64| number / 1000.0;
+    Some(Load {
+        throughput: Measure { value: throughput, low: scaled(sure.low), high: scaled(sure.high) },
+        response: Measure {
+            value: seconds(response.value),
+            low: seconds(response.low),
+            high: seconds(response.high),
+        },
+        in_flight: steady.figure("effective_concurrency", "avg")?.value,
+    })
 }
 
 fn measure(figure: Figure) -> Measure {

@@ -32,6 +32,7 @@ use crate::resolve::{Resolved, resolve};
 use crate::session::{self, Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
 use anyhow::{Result, anyhow, bail};
+use common::clock::DurationNs;
 use course::Course;
 use experiment::search::{Answer, Limit, Probe};
 use experiment::{Order, Sweep, Variation};
@@ -106,11 +107,13 @@ impl Cell {
         Ok(Self { variation: variation.clone(), resolved, probe })
     }
 
-    /// What its seed differs by from that of the experiment: it depends on nothing but its values, and of a search on its place.
-    fn own_seed(&self) -> u64 {
+    /// What its seed differs by from that of the experiment: it depends on nothing but its values, and of a search on its
+    /// place and its number.
+    fn own_seed(&self, trial: u32) -> u64 {
         let mut values = serde_json::to_vec(&self.variation.values).unwrap_or_default();
         if self.probe.is_some() {
             values.extend(self.variation.index.to_le_bytes());
+            values.extend(trial.to_le_bytes());
         }
         let digest = Sha256::digest(&values);
         digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
@@ -327,7 +330,7 @@ impl SweepRuns {
         let seed = self.repeat.seed(seed, step.trial);
         profile.plan.random_seed = match self.same_seed {
             true => seed,
-            false => seed.wrapping_add(self.cells[step.cell].own_seed()) & SEEDS,
+            false => seed.wrapping_add(self.cells[step.cell].own_seed(step.trial)) & SEEDS,
         };
         run
     }
@@ -352,7 +355,7 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
     let mut course = Course::of(experiment);
     let mut results = Results::default();
     let mut number = 0;
-    let mut is_first = true;
+    let (mut is_first, mut pace) = (true, Pace::default());
     while let Some(step) = course.next(experiment)? {
         let mut run = experiment.run(step, seed);
         let digest = digest(&run)?;
@@ -360,7 +363,7 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
         let label = experiment.cells[step.cell].name();
         number += 1;
         let number = match course.left() {
-            Some(left) => format!("run {number} of {}", number + left),
+            Some(left) => format!("run {number} of {}{}", number + left, pace.left(left + 1)),
             None => format!("run {number}"),
         };
         let row = match journal.measured(&digest, &run.profile) {
@@ -379,7 +382,9 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
                 }
                 is_first = false;
                 print_note(&format!("{number}: {label}"));
+                let begin = clock::mono();
                 let Some(row) = carried_out(session, &run)? else { break };
+                pace.add(clock::mono() - begin, pause);
                 journal.add(&Entry::of(&digest, step.trial, &label, &experiment.directory_of(step), &row))?;
                 if experiment.shows_lines {
                     print_note(&format!("  {}", row.line()));
@@ -400,6 +405,9 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
         if !is_whole {
             break;
         }
+    }
+    if experiment.sweep.search().is_some() {
+        results.without_void_runs();
     }
     results.complete(experiment.cells.iter().map(|cell| &cell.variation));
     finish(experiment, session, &course, &results)
@@ -454,6 +462,31 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
     print_result(&console::sections(&sections, width, colour));
     print_result(&format!("Results are in {}\n", directory.display()));
     Ok(session.interrupted().map_or_else(|| results.status(), Interrupted::status))
+}
+
+/// How long runs take.
+#[derive(Default)]
+struct Pace {
+    seconds: f64,
+    runs: usize,
+}
+
+impl Pace {
+    fn add(&mut self, run: DurationNs, pause: Duration) {
+        self.seconds += run.as_seconds() + pause.as_secs_f64();
+        self.runs += 1;
+    }
+
+    /// How long so many more will take, as far as that is known.
+    fn left(&self, runs: usize) -> String {
+        let seconds = self.seconds * metric::float_of(runs) / metric::float_of(self.runs);
+        match seconds {
+            0.0..90.0 => format!(" ({seconds:.0} s left)"),
+            90.0..5400.0 => format!(" ({:.0} min left)", seconds / 60.0),
+            5400.0.. => format!(" ({:.1} h left)", seconds / 3600.0),
+            _ => String::new(),
+        }
+    }
 }
 
 /// Makes the measured phases longer by a factor.

@@ -151,6 +151,15 @@ impl Results {
         }
     }
 
+    /// Leaves out the runs of a variation in which this client was the limit, if it was run again without that.
+    pub(super) fn without_void_runs(&mut self) {
+        for (_, rows) in self.variations.values_mut() {
+            if rows.iter().any(|row| row.limits.is_empty() && row.report.is_some()) {
+                rows.retain(|row| row.limits.is_empty());
+            }
+        }
+    }
+
     /// The runs of the variation at this place.
     pub(super) fn of(&self, place: usize) -> &[Row] {
         self.variations.get(&place).map_or(&[], |(_, rows)| rows)
@@ -538,12 +547,16 @@ impl Combination<'_> {
         let why = self.rows.iter().find_map(|row| row.error.clone().or_else(|| row.skipped.clone()));
         let why = why.or_else(|| self.limits.first().map(|limit| format!("{limit}: not compared")));
         let why = why.or_else(|| self.misses.first().map(|limit| format!("misses {limit}")));
-        let is_best = |key: &str| {
-            best.get(key).is_some_and(|best| best["parameters"] == Value::Object(self.parameters.clone()))
+        // A search may have several runs of one load.
+        let is_best = |key: &str, number: Option<f64>| {
+            let is_it = |best: &Value| {
+                best["parameters"] == Value::Object(self.parameters.clone()) && best["metric"] == json!(number)
+            };
+            best.get(key).is_some_and(is_it)
         };
         let mut marks = Vec::new();
-        marks.extend(is_best("best_throughput").then(|| "most requests/s".to_owned()));
-        marks.extend(is_best("best_latency_p99").then(|| "least p99".to_owned()));
+        marks.extend(is_best("best_throughput", self.throughput).then(|| "most requests/s".to_owned()));
+        marks.extend(is_best("best_latency_p99", self.latency).then(|| "least p99".to_owned()));
         marks.extend((is_pareto && marks.is_empty()).then(|| "Pareto".to_owned()));
         marks.extend(why.map(|why| visible_within(&why, WHY_MAX)));
         cells.push(Cell::Text(marks.join(", ")));

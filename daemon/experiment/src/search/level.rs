@@ -83,7 +83,8 @@ impl Level {
             requests: f64::from(u32::try_from(requests).unwrap_or(u32::MAX)),
             length: probe.length,
             confirms: probe.confirms,
-            is_steady: throughput.value > 0.0 && residual.abs() <= error,
+            // A run that does not know how sure it is says nothing, and a longer one may.
+            is_steady: throughput.value > 0.0 && error.is_finite() && residual.abs() <= error,
             trial,
         });
     }
