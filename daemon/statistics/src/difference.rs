@@ -1,7 +1,7 @@
 //! Two numbers: how far apart they are, how sure that is, and what distance would have been seen.
 
 use crate::distribution::{t_quantile, t_tails};
-use crate::number::short;
+use crate::number::{float_of, short};
 use crate::precision::{Estimate, Interval};
 
 /// A number with its standard error in each direction, which differ where it is skewed.
@@ -65,6 +65,18 @@ impl Spread {
         Self { value: self.value, below, above, freedom }
     }
 
+    /// The mean of independent numbers; `None` if there are none.
+    #[must_use]
+    pub fn mean(numbers: &[Self]) -> Option<Self> {
+        let (first, rest) = numbers.split_first()?;
+        let add = |sum: Self, next: &Self| {
+            let (below, of_below) = joint((sum.below, sum.freedom), (next.below, next.freedom));
+            let (above, of_above) = joint((sum.above, sum.freedom), (next.above, next.freedom));
+            Self { value: sum.value + next.value, below, above, freedom: of_below.min(of_above) }
+        };
+        Some(rest.iter().fold(*first, add).times(1.0 / float_of(numbers.len())))
+    }
+
     /// The number and its errors, multiplied.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
@@ -109,6 +121,15 @@ impl Difference {
         }
     }
 
+    /// The difference with an interval that is one of so many, all of which hold together (Bonferroni).
+    #[must_use]
+    pub fn one_of(self, comparisons: usize) -> Self {
+        let error = ERROR / float_of(comparisons.max(1));
+        let wider = t_quantile(self.freedom, 1.0 - error / 2.0) / t_quantile(self.freedom, 1.0 - ERROR / 2.0);
+        let widened = |limit: f64| self.value + (limit - self.value) * wider;
+        Self { low: widened(self.low), high: widened(self.high), ..self }
+    }
+
     /// The one of two estimates of a difference that is less certain of it.
     #[must_use]
     pub(crate) fn less_certain(self, other: Self) -> Self {
@@ -145,6 +166,9 @@ fn joint((first, of_first): (f64, f64), (second, of_second): (f64, f64)) -> (f64
     (both, if freedom.is_nan() { f64::MAX } else { freedom.clamp(1.0, f64::MAX) })
 }
 
+/// The probability of error of an interval.
+const ERROR: f64 = 0.05;
+
 /// The share of shifts that must have been found for one to count as visible.
 const POWER: f64 = 0.8;
 
@@ -169,6 +193,28 @@ mod tests {
         let skewed = |value| Spread { value, below: 0.1, above: 5.0, freedom: 100.0 };
         assert!(between(skewed(1.0), spread(3.0, 0.1, 100.0)).probability > 0.5, "may be as high");
         assert!(between(spread(1.0, 0.1, 100.0), skewed(3.0)).probability < 1e-6, "not as low");
+    }
+
+    #[test]
+    fn the_mean_of_numbers_is_surer_than_each() {
+        let found =
+            Spread::mean(&[spread(1.0, 0.3, 9.0), spread(3.0, 0.3, 9.0), spread(5.0, 0.3, 9.0)]).unwrap();
+        assert!(
+            (found.value - 3.0).abs() < 1e-9 && (found.below - 0.3 / 3.0_f64.sqrt()).abs() < 1e-9,
+            "{found:?}"
+        );
+        assert!((found.freedom - 27.0).abs() < 1e-6, "of all of them: {found:?}");
+        assert_eq!(Spread::mean(&[]), None, "of nothing");
+    }
+
+    #[test]
+    fn one_of_many_intervals_is_wider() {
+        let found = between(Spread::certain(0.0), spread(5.0, 1.0, 1e6));
+        let of_ten = found.one_of(10);
+        // The normal quantiles of 0.975 and 0.9975.
+        assert!((found.low - (5.0 - 1.96)).abs() < 1e-3, "{found:?}");
+        assert!((of_ten.low - (5.0 - 2.807)).abs() < 1e-3 && of_ten.high > found.high, "{of_ten:?}");
+        assert_eq!(found.one_of(1), found, "alone");
     }
 
     #[test]

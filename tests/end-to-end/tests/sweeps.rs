@@ -149,6 +149,52 @@ fn runs_are_made_in_turn() {
 }
 
 #[test]
+fn two_sweeps_are_compared_pair_by_pair() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let measured = |name: &str, server: &str, flags: &str, aggregate: &str| {
+        let (server, made) = (Server::start(server), folder.path().join("made"));
+        let flags = format!("--request-count 4 --num-profile-runs 2 {flags}");
+        sweep(&server.url(), &made, &flags).end().ended_with(0);
+        // Results may be compared wherever they are.
+        let moved = folder.path().join(name);
+        fs::rename(made, &moved).unwrap();
+        // A busy host limits the client, which is not what this is about.
+        let aggregate = moved.join(aggregate).join("profile_export_aiperf_sweep.json");
+        let mut found = read(&aggregate);
+        found["excluded_from_best"] = json!([]);
+        fs::write(aggregate, found.to_string()).unwrap();
+        moved
+    };
+    // 62 ms and 242 ms: not even a busy host makes a latency four times as long in each of two runs.
+    let base = measured("base", "--tokens 4 --gap-ms 20", "--concurrency 1,2,3", "aggregate/sweep_aggregate");
+    let flags = "--concurrency 1,2 --parameter-sweep-mode independent";
+    let slow = measured("slow", "--tokens 4 --gap-ms 80", flags, "sweep_aggregate");
+    let compared = |flags: &[&str]| {
+        let mut run = Run::of("compare");
+        run.command.args([&base, &slow]).args(["--metric", "request_latency.p50"]).args(flags);
+        run.end()
+    };
+    let found = compared(&["--format", "json"]);
+    found.ended_with(0);
+    let found: Value = serde_json::from_str(&found.out).unwrap();
+    let pairs = found["variations"].as_array().unwrap();
+    let names = pairs.iter().map(|pair| (&pair["parameters"]["concurrency"], &pair["sides"][1]["runs"]));
+    assert_eq!(names.collect::<Vec<_>>(), [(&json!(1), &json!(2)), (&json!(2), &json!(2))], "{found}");
+    assert_eq!(found["in_some_sweeps"][0]["variation"], "concurrency=3", "{found}");
+    let mean = &found["overall"]["request_latency.p50"]["sweeps"][1];
+    assert!(mean["difference"].as_f64().is_some_and(|difference| difference > 1.5), "{found}");
+    let text = compared(&[]).out;
+    assert!(text.contains("concurrency=2") && text.contains("concurrency=3 is in"), "{text}");
+    compared(&["--fail-if", "request_latency.p50 > 1.2x"]).ended_with(4);
+    compared(&["--fail-if", "request_latency.p50 > 50x"]).ended_with(0);
+    // A sweep is no run.
+    let mut run = Run::of("compare");
+    run.command.arg(&base).arg(slow.join("concurrency_1"));
+    refused(&run.end(), "compare sweeps with sweeps");
+}
+
+#[test]
 fn a_variation_that_fails_is_a_row() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();

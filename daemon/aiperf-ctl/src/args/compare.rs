@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub struct CompareArgs {
     /// The sides to compare; the first is the baseline. Each is an artifact directory of aiperf-ctl or of AIPerf, AIPerf's
     /// profile_export_aiperf.json, the JSON of `vllm bench serve --save-result`, or GuideLLM's JSON. A directory that
-    /// --num-profile-runs made is one side with several runs.
+    /// --num-profile-runs made is one side with several runs. Sweeps are compared variation by variation, and as curves.
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
     /// Compare only these metrics, each given as a tag or tag.stat; repeat the flag or separate them by commas.
@@ -17,7 +17,7 @@ pub struct CompareArgs {
     pub metrics: Vec<String>,
     /// Exit with status 4 if this condition holds for a run: TAG.STAT OP LIMIT, such as 'time_to_first_token.p99 > 1.05x' (1.05
     /// times the baseline) or 'request_latency.p99 > 250' (in the metric's unit). OP is one of > >= < <=. It holds if it does
-    /// at both ends of the 95 % confidence interval.
+    /// at both ends of the 95 % confidence interval. For sweeps, if it does for any variation.
     #[arg(long = "fail-if")]
     pub fail_if: Vec<String>,
     /// What a condition of --fail-if does that holds at one end of the interval only, or of a number without interval.

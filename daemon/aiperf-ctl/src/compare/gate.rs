@@ -81,29 +81,47 @@ impl Condition {
 
     /// The outcome for each judged side, with a sentence where the condition is met or may be. The baseline is judged only by an
     /// absolute limit, and only if it is the only side.
-    pub(super) fn judge(&self, sides: &[Side], variation: f64) -> Result<Vec<Outcome>, Refusal> {
+    ///
+    /// Where the condition is one of so many of which none may be met, it is met if it is at both ends of the interval of
+    /// which so many hold together; to not be met takes no more than alone.
+    pub(super) fn judge(
+        &self,
+        sides: &[Side],
+        variation: f64,
+        comparisons: usize,
+    ) -> Result<Vec<Outcome>, Refusal> {
         let (judged, times) = match (self.limit, sides) {
             (Limit::Absolute(_), [only]) => (std::slice::from_ref(only), None),
             (Limit::Absolute(_), [_, others @ ..]) => (others, None),
             (Limit::Times(times), [base, others @ ..]) if !others.is_empty() => (others, Some((base, times))),
             _ => return Err(Refusal(format!("--fail-if `{}` needs a second run", self.text))),
         };
-        judged.iter().map(|side| self.outcome(side, times, variation)).collect()
+        judged.iter().map(|side| self.outcome(side, times, variation, comparisons)).collect()
     }
 
     /// The outcome for one side, given the baseline and its multiple for a relative limit.
-    fn outcome(&self, side: &Side, base: Option<(&Side, f64)>, variation: f64) -> Result<Outcome, Refusal> {
+    fn outcome(
+        &self,
+        side: &Side,
+        base: Option<(&Side, f64)>,
+        variation: f64,
+        comparisons: usize,
+    ) -> Result<Outcome, Refusal> {
         let figure = self.figure(side)?;
         let limit = match (base, self.limit) {
             (Some((base, times)), _) => self.figure(base)?.value * times,
             (None, Limit::Absolute(limit) | Limit::Times(limit)) => limit,
         };
         let by_value = (self.is_met)(&figure.value, &limit);
-        let gate = match self.difference(side, base, limit, variation) {
+        let found = self.difference(side, base, limit, variation);
+        let gate = match &found {
             // A fact, such as a count or a maximum, is what it is.
             None if by_value => Gate::Holds,
             None => Gate::HoldsNot,
-            Some(Ok(difference)) => gate(&difference, self.is_met),
+            Some(Ok(difference)) => match gate(difference, self.is_met) {
+                Gate::Holds => gate(&difference.one_of(comparisons), self.is_met),
+                outcome => outcome,
+            },
             Some(Err(_)) => Gate::CantTell,
         };
         let what = format!("{}: {}.{} is {:.6} {}", side.label, self.tag, self.stat, figure.value, self.unit);
@@ -112,7 +130,7 @@ impl Condition {
             Gate::Holds => format!("failed: {what}, {against}"),
             Gate::HoldsNot => String::new(),
             Gate::CantTell => {
-                let why = match self.difference(side, base, limit, variation) {
+                let why = match found.map(|found| found.map(|difference| difference.one_of(comparisons))) {
                     Some(Ok(Difference { low, high, .. })) => {
                         format!("it is {low:+.6} to {high:+.6} {} from the limit", self.unit)
                     }
@@ -208,7 +226,7 @@ mod tests {
 
     fn outcomes(text: &str, values: &[f64], share: f64) -> Vec<Gate> {
         let sides = values.iter().map(|value| side(*value, share)).collect::<Vec<_>>();
-        let found = Condition::parse(text).unwrap().judge(&sides, 0.0).unwrap();
+        let found = Condition::parse(text).unwrap().judge(&sides, 0.0, 1).unwrap();
         found.iter().map(|outcome| outcome.gate).collect()
     }
 
@@ -230,9 +248,21 @@ mod tests {
     }
 
     #[test]
+    fn one_of_many_conditions_needs_more_to_be_met_and_no_more_to_not_be() {
+        let condition = Condition::parse("time_to_first_token.p99 > 1.05x").unwrap();
+        let gate = |value: f64, comparisons: usize| {
+            condition.judge(&[side(100.0, 0.01), side(value, 0.01)], 0.0, comparisons).unwrap()[0].gate
+        };
+        assert_eq!([gate(107.0, 1), gate(107.0, 20)], [Gate::Holds, Gate::CantTell], "nearly at the limit");
+        assert_eq!([gate(112.0, 20), gate(103.0, 20)], [Gate::Holds, Gate::HoldsNot], "far from it");
+        assert_eq!([gate(103.2, 1), gate(103.2, 20)], [Gate::HoldsNot; 2], "as alone");
+    }
+
+    #[test]
     fn one_run_a_side_is_allowed_what_runs_differ_by() {
         let sides = [side(100.0, 0.01), side(112.0, 0.01)];
-        let found = Condition::parse("time_to_first_token.p99 > 1.05x").unwrap().judge(&sides, 0.05).unwrap();
+        let found =
+            Condition::parse("time_to_first_token.p99 > 1.05x").unwrap().judge(&sides, 0.05, 1).unwrap();
         assert_eq!(found[0].gate, Gate::CantTell, "{found:?}");
         assert!(found[0].by_value && found[0].text.starts_with("can't tell: "), "{found:?}");
     }
@@ -245,8 +275,9 @@ mod tests {
             figures.put(FAILURES, Stat::Avg, Some(rate), Some(Ok(interval)));
             Side::of(figures)
         };
-        let gate =
-            |text: &str, sides: &[Side]| Condition::parse(text).unwrap().judge(sides, 0.05).unwrap()[0].gate;
+        let gate = |text: &str, sides: &[Side]| {
+            Condition::parse(text).unwrap().judge(sides, 0.05, 1).unwrap()[0].gate
+        };
         assert_eq!(gate("request_error_rate > 1", &[failing(5.0)]), Gate::Holds, "well above");
         assert_eq!(
             gate("request_error_rate > 1", &[failing(0.0)]),
@@ -268,8 +299,8 @@ mod tests {
         refused("time_to_first_token.p98 > 3", "unknown statistic `p98`");
         refused("time_to_first_token.p99 > fast", "expected TAG.STAT");
         let condition = Condition::parse("time_to_first_token.p99 > 2x").unwrap();
-        assert!(condition.judge(&[side(1.0, 0.1)], 0.0).is_err(), "nothing to compare with");
+        assert!(condition.judge(&[side(1.0, 0.1)], 0.0, 1).is_err(), "nothing to compare with");
         let bare = Side::of(Figures::new("bare".to_owned(), "test"));
-        assert!(condition.judge(&[side(1.0, 0.1), bare], 0.0).is_err(), "no such figure");
+        assert!(condition.judge(&[side(1.0, 0.1), bare], 0.0, 1).is_err(), "no such figure");
     }
 }

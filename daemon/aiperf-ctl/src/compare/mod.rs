@@ -5,10 +5,12 @@
 //! vllm.rs      vLLM's JSON ───┼──▶ figures.rs: a run ──▶ side.rs: one run or several ──▶ rows.rs: judged ──▶ table.rs
 //! guidellm.rs  GuideLLM's ────┤                                                     └──▶ gate.rs: --fail-if
 //! report       our records ───┘
+//! curves/      sweeps: a side for each variation, and one for the curve
 //! ```
 //!
 //! Another tool's metric is mapped to the tag with the same definition (docs/METRICS.md), whatever its name.
 
+mod curves;
 mod figures;
 mod gate;
 mod guidellm;
@@ -26,7 +28,9 @@ use crate::report;
 use crate::terminal::{print_result, print_warning};
 use crate::{GATE, UNSURE};
 use anyhow::{Context, Result};
+use curves::{Curves, is_sweep};
 use export::console;
+use export::view::Section;
 pub(crate) use figures::{Figure, Figures};
 use gate::{Condition, Outcome};
 pub(crate) use limit::{Judgeable, ends};
@@ -41,8 +45,6 @@ use store::source;
 pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
     memory::limit();
     let conditions = args.fail_if.iter().map(|text| Condition::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let sides = args.runs.iter().map(|path| side(path, args.tokenizer.as_deref()));
-    let sides = sides.collect::<Result<Vec<_>>>()?;
     let wanted = |tag: &str, stat: &str| {
         let named = |name: &String| *name == tag || name.split_once('.') == Some((tag, stat));
         match args.console {
@@ -52,17 +54,53 @@ pub(crate) fn run(args: &CompareArgs) -> Result<u8> {
         }
     };
     let assumed = Assumed { relevant: args.relevant_shift / 100.0, variation: args.run_variation / 100.0 };
+    let tokenizer = args.tokenizer.as_deref();
+    if are_sweeps(&args.runs)? {
+        let curves = Curves::read(&args.runs, tokenizer, assumed, wanted)?;
+        print(args.format, || curves.sections(assumed), || curves.json(assumed));
+        return status(args, &conditions, |condition| curves.judge(condition, assumed));
+    }
+    let sides = args.runs.iter().map(|path| side(path, tokenizer)).collect::<Result<Vec<_>>>()?;
     let rows = rows::rows(&sides, assumed, wanted);
-    print_result(&match args.format {
+    print(args.format, || table::sections(&sides, &rows, assumed), || table::json(&sides, &rows, assumed));
+    status(args, &conditions, |condition| condition.judge(&sides, assumed.variation, 1))
+}
+
+/// Whether the sides are sweeps.
+///
+/// # Errors
+/// When some are, and others are not.
+fn are_sweeps(paths: &[PathBuf]) -> Result<bool, Refusal> {
+    let Some(sweep) = paths.iter().find(|path| is_sweep(path)) else { return Ok(false) };
+    match paths.iter().find(|path| !is_sweep(path)) {
+        None => Ok(true),
+        Some(other) => Err(Refusal(format!(
+            "`{}` is a sweep and `{}` is not: compare sweeps with sweeps, and runs with runs",
+            sweep.display(),
+            other.display()
+        ))),
+    }
+}
+
+fn print(format: CompareFormat, sections: impl Fn() -> Vec<Section>, json: impl Fn() -> Value) {
+    print_result(&match format {
         CompareFormat::Table => {
             let (width, colour) = report::terminal(ConsoleArg::Full);
-            console::sections(&table::sections(&sides, &rows, assumed), width, colour)
+            console::sections(&sections(), width, colour)
         }
-        CompareFormat::Json => format!("{:#}\n", table::json(&sides, &rows, assumed)),
+        CompareFormat::Json => format!("{:#}\n", json()),
     });
+}
+
+/// The exit status of all conditions; what they say is printed.
+fn status(
+    args: &CompareArgs,
+    conditions: &[Condition],
+    judge: impl Fn(&Condition) -> Result<Vec<Outcome>, Refusal>,
+) -> Result<u8> {
     let mut worst = 0;
-    for condition in &conditions {
-        for outcome in condition.judge(&sides, assumed.variation)? {
+    for condition in conditions {
+        for outcome in judge(condition)? {
             worst = worst_of(worst, status_of(&outcome, args.fail_if_unsure));
             if !outcome.text.is_empty() {
                 print_warning(&outcome.text);

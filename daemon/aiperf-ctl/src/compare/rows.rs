@@ -13,6 +13,23 @@ pub(super) struct Row {
     pub(super) judgements: Vec<Option<Judgement>>,
 }
 
+impl Row {
+    /// What it is called in documents.
+    pub(super) fn key(&self) -> String {
+        format!("{}.{}", self.metric.tag, self.stat)
+    }
+
+    /// The same with its unit.
+    pub(super) fn name(&self) -> String {
+        format!("{} ({})", self.key(), self.metric.display.name())
+    }
+
+    /// The judgement of a side, of which the first has none.
+    pub(super) fn judgement(&self, place: usize) -> Option<&Judgement> {
+        self.judgements.get(place.checked_sub(1)?)?.as_ref()
+    }
+}
+
 /// What is taken for granted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Assumed {
@@ -38,6 +55,33 @@ pub(super) fn is_usual(tag: &str, stat: &str) -> bool {
 ///
 /// If sides fail differently, latencies in which failures are infinite are there too.
 pub(super) fn rows(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str) -> bool) -> Vec<Row> {
+    rows_of_all(&[sides], assumed, wanted).pop().unwrap_or_default()
+}
+
+/// The rows of several comparisons, all of them judged as one table.
+pub(super) fn rows_of_all(
+    comparisons: &[&[Side]],
+    assumed: Assumed,
+    wanted: impl Fn(&str, &str) -> bool,
+) -> Vec<Vec<Row>> {
+    let asked = comparisons.iter().map(|sides| asked(sides, assumed, &wanted)).collect::<Vec<_>>();
+    let questions = asked.iter().flatten().flat_map(|row| row.questions.iter().flatten().copied());
+    let mut judged = judge(&questions.collect::<Vec<_>>()).into_iter();
+    let mut judge_row = |Asked { metric, stat, questions }| {
+        let judgements = questions.into_iter().map(|question| question.and_then(|_| judged.next()));
+        Row { metric, stat, judgements: judgements.collect() }
+    };
+    asked.into_iter().map(|rows| rows.into_iter().map(&mut judge_row).collect()).collect()
+}
+
+/// A row before it is judged.
+struct Asked {
+    metric: &'static Metric,
+    stat: &'static str,
+    questions: Vec<Option<Question>>,
+}
+
+fn asked(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str) -> bool) -> Vec<Asked> {
     let rates = sides.iter().map(|side| side.failures().map(|(share, _)| share)).collect::<Vec<_>>();
     let fail_differently =
         rates.windows(2).any(|pair| pair[0].map(f64::to_bits) != pair[1].map(f64::to_bits));
@@ -46,23 +90,15 @@ pub(super) fn rows(sides: &[Side], assumed: Assumed, wanted: impl Fn(&str, &str)
         wanted(tag, stat) || (fail_differently && of_successes.is_some_and(|of| wanted(of, stat)))
     };
     let mut rows = Vec::new();
-    let mut asked = Vec::new();
     for metric in METRICS.iter().copied() {
         for stat in Stat::ALL.map(Stat::name) {
             let is_there = sides.iter().any(|side| side.figure(metric.tag, stat).is_some());
             if is_there && is_wanted(metric.tag, stat) {
-                let of_row = questions(sides, metric, stat, assumed);
-                asked.extend(of_row.iter().flatten().copied());
-                rows.push((metric, stat, of_row));
+                rows.push(Asked { metric, stat, questions: questions(sides, metric, stat, assumed) });
             }
         }
     }
-    let mut judged = judge(&asked).into_iter();
-    let mut judgements = |of_row: Vec<Option<Question>>| {
-        of_row.into_iter().map(|question| question.and_then(|_| judged.next())).collect()
-    };
-    let judge_row = |(metric, stat, of_row)| Row { metric, stat, judgements: judgements(of_row) };
-    rows.into_iter().map(judge_row).collect()
+    rows
 }
 
 /// What is asked of each side but the first; `None` for facts.

@@ -59,6 +59,12 @@ impl Side {
         }
     }
 
+    /// The number of one of its runs.
+    pub(super) fn figure_of_run(&self, run: usize, tag: &str, stat: &str) -> Option<Figure> {
+        let run = self.runs.get(run)?;
+        run.get(tag, stat).or_else(|| unadjusted(run, tag, stat))
+    }
+
     /// The statistic, for a judgement.
     pub(super) fn sample(&self, tag: &str, stat: &str) -> Option<Sample> {
         let figures = self.figures(tag, stat);
@@ -85,7 +91,7 @@ impl Side {
     }
 
     fn figures(&self, tag: &str, stat: &str) -> Vec<Figure> {
-        self.runs.iter().filter_map(|run| run.get(tag, stat).or_else(|| unadjusted(run, tag, stat))).collect()
+        (0..self.runs.len()).filter_map(|run| self.figure_of_run(run, tag, stat)).collect()
     }
 }
 

@@ -11,21 +11,37 @@ use statistics::{Answer, Judgement};
 /// The sides, a table with one column per side and, for each but the first, its difference to the first, and what it says.
 pub(super) fn sections(sides: &[Side], rows: &[Row], assumed: Assumed) -> Vec<Section> {
     let mut columns = vec![column("Metric", Align::Right)];
-    for (place, letter) in LETTERS.chars().take(sides.len()).enumerate() {
-        columns.push(column(letter, Align::Right));
-        if place > 0 {
-            columns.push(column(format!("{letter}-A"), Align::Right));
-            columns.push(column("real?", Align::Left));
-            columns.push(column("sees", Align::Right));
-        }
-    }
+    columns.extend(columns_of_sides(sides.len()));
     let rows_shown = rows.iter().map(|row| cells(sides, row)).collect();
     let table = Table { title: "aiperfd | Comparison".to_owned(), columns, rows: rows_shown };
     let mut sections = vec![Section::Table(of_sides(sides)), Section::Table(table)];
-    sections.extend(
-        notes(sides, rows, assumed).map(|text| Section::Note(Note { topic: Topic::Comparison, text })),
-    );
+    sections.extend(notes(&[(sides, rows)], assumed).map(note));
     sections
+}
+
+/// A remark on the comparison.
+pub(super) fn note(text: String) -> Section {
+    Section::Note(Note { topic: Topic::Comparison, text })
+}
+
+/// The letters of sides.
+pub(super) fn letters(count: usize) -> impl Iterator<Item = char> {
+    LETTERS.chars().take(count)
+}
+
+/// A column for each side, and for each but the first its difference to the first, and what it says.
+pub(super) fn columns_of_sides(count: usize) -> Vec<Column> {
+    let of_side = letters(count).enumerate().flat_map(|(place, letter)| {
+        let own = column(letter, Align::Right);
+        let difference = (place > 0).then(|| columns_of_difference(&format!("{letter}-A")));
+        [own].into_iter().chain(difference.into_iter().flatten())
+    });
+    of_side.collect()
+}
+
+/// The columns of a difference, whether it is real, and which one would have been seen.
+pub(super) fn columns_of_difference(name: &str) -> [Column; 3] {
+    [column(name, Align::Right), column("real?", Align::Left), column("sees", Align::Right)]
 }
 
 /// Which side is which.
@@ -50,26 +66,38 @@ fn of_sides(sides: &[Side]) -> Table {
     }
 }
 
-fn column(name: impl ToString, side: Align) -> Column {
+pub(super) fn column(name: impl ToString, side: Align) -> Column {
     Column { name: name.to_string(), side }
 }
 
-fn cells(sides: &[Side], Row { metric, stat, judgements }: &Row) -> Vec<Cell> {
-    let mut cells = vec![Cell::Text(format!("{}.{stat} ({})", metric.tag, metric.display.name()))];
-    let base = sides.first().and_then(|side| side.figure(metric.tag, stat)).map(|figure| figure.value);
+fn cells(sides: &[Side], row: &Row) -> Vec<Cell> {
+    let mut cells = vec![Cell::Text(row.name())];
+    cells.extend(cells_of_sides(sides, row));
+    cells
+}
+
+/// The numbers of the sides, and their differences to the first.
+pub(super) fn cells_of_sides(sides: &[Side], row: &Row) -> Vec<Cell> {
+    let mut cells = Vec::new();
     for (place, side) in sides.iter().enumerate() {
-        let figure = side.figure(metric.tag, stat);
-        let value = figure.map(|figure| figure.value);
-        cells.push(figure.map_or(Cell::Absent, number));
-        let Some(before) = place.checked_sub(1) else { continue };
-        let judgement = judgements.get(before).and_then(Option::as_ref);
-        cells.push(difference(metric.tag, base, value));
-        cells.push(Cell::Text(judgement.map_or("-", |judgement| judgement.answer.name()).to_owned()));
-        cells.push(
-            judgement.and_then(|judgement| visible(metric.tag, base, judgement)).unwrap_or(Cell::Absent),
-        );
+        cells.push(side.figure(row.metric.tag, row.stat).map_or(Cell::Absent, number));
+        if place > 0 {
+            cells.extend(cells_of_difference(sides, row, place));
+        }
     }
     cells
+}
+
+/// The difference of a side to the first, whether it is real, and which one would have been seen.
+pub(super) fn cells_of_difference(sides: &[Side], row: &Row, place: usize) -> [Cell; 3] {
+    let tag = row.metric.tag;
+    let value = |place: usize| Some(sides.get(place)?.figure(tag, row.stat)?.value);
+    let judgement = row.judgement(place);
+    [
+        difference(tag, value(0), value(place)),
+        Cell::Text(judgement.map_or("-", |judgement| judgement.answer.name()).to_owned()),
+        judgement.and_then(|judgement| visible(tag, value(0), judgement)).unwrap_or(Cell::Absent),
+    ]
 }
 
 /// A number of a side, marked if its requests are too few for it.
@@ -103,13 +131,13 @@ fn visible(tag: &str, base: Option<f64>, judgement: &Judgement) -> Option<Cell> 
 }
 
 /// A shift as a share of the baseline, if that is how it is shown.
-fn share(tag: &str, base: f64, shift: f64) -> Option<f64> {
+pub(super) fn share(tag: &str, base: f64, shift: f64) -> Option<f64> {
     let share = shift / base.abs();
     (tag != FAILURES && share.is_finite()).then_some(share)
 }
 
 /// What the answers mean, and why some are missing.
-fn notes(sides: &[Side], rows: &[Row], assumed: Assumed) -> impl Iterator<Item = String> {
+pub(super) fn notes(tables: &[(&[Side], &[Row])], assumed: Assumed) -> impl Iterator<Item = String> {
     let percent = |share: f64| format!("{} %", share * 100.0);
     let mut notes = vec![format!(
         "real? is yes with a probability of error of 5 % for the whole table (Holm), no where the difference is surely less than \
@@ -117,21 +145,26 @@ fn notes(sides: &[Side], rows: &[Row], assumed: Assumed) -> impl Iterator<Item =
          is the shift that would have been seen.",
         percent(assumed.relevant)
     )];
-    if sides.iter().all(|side| side.runs.len() < 2) && sides.len() > 1 && assumed.variation > 0.0 {
+    let sides = || tables.iter().flat_map(|(sides, _)| *sides);
+    let has_difference = tables.iter().any(|(sides, _)| sides.len() > 1);
+    if sides().all(|side| side.runs.len() < 2) && has_difference && assumed.variation > 0.0 {
         notes.push(format!(
             "One run a side can't show by how much runs of one load differ: a deviation of {} is allowed for \
              (--run-variation). Several runs a side (--num-profile-runs) see smaller shifts.",
             percent(assumed.variation)
         ));
     }
-    let figures =
-        rows.iter().flat_map(|row| sides.iter().filter_map(|side| side.figure(row.metric.tag, row.stat)));
-    if figures.into_iter().any(|figure| is_too_few(&figure)) {
+    let has_too_few = |(sides, row): (&[Side], &Row)| {
+        let mut figures = sides.iter().filter_map(|side| side.figure(row.metric.tag, row.stat));
+        figures.any(|figure| is_too_few(&figure))
+    };
+    let rows = || tables.iter().flat_map(|(sides, rows)| rows.iter().map(|row| (*sides, row)));
+    if rows().any(has_too_few) {
         notes.push("* is of too few requests, or of too few that are independent.".to_owned());
     }
     let mut reasons = Vec::<(Needs, usize)>::new();
-    for needs in rows.iter().flat_map(|row| &row.judgements).flatten().filter_map(|judgement| judgement.needs)
-    {
+    let judgements = rows().flat_map(|(_, row)| &row.judgements).flatten();
+    for needs in judgements.filter_map(|judgement| judgement.needs) {
         match reasons.iter_mut().find(|(known, _)| known.reason == needs.reason) {
             Some((known, count)) => {
                 known.more_requests = known.more_requests.max(needs.more_requests);
@@ -148,34 +181,44 @@ fn notes(sides: &[Side], rows: &[Row], assumed: Assumed) -> impl Iterator<Item =
 
 /// The comparison as one JSON object.
 pub(super) fn json(sides: &[Side], rows: &[Row], assumed: Assumed) -> Value {
-    let mut metrics = Map::new();
-    for row in rows {
-        let values = (0..sides.len()).map(|place| of_side(sides, row, place)).collect::<Vec<_>>();
-        let name = format!("{}.{}", row.metric.tag, row.stat);
-        metrics.insert(name, json!({"unit": row.metric.display.name(), "runs": values}));
-    }
-    let side = |side: &Side| {
-        let mut object = json!({"path": side.label, "made_by": side.tool(), "runs": side.runs.len()});
-        let verdicts = side.verdicts();
-        if !verdicts.is_empty() {
-            object["verdict"] = verdicts.join(", ").into();
-        }
-        object
-    };
     json!({
-        "runs": sides.iter().map(side).collect::<Vec<_>>(),
+        "runs": sides.iter().map(json_of_run).collect::<Vec<_>>(),
         "relevant_shift": assumed.relevant,
         "run_variation": assumed.variation,
-        "metrics": metrics,
+        "metrics": json_of_rows(sides, rows),
     })
+}
+
+/// What a side is, and where it is from.
+fn json_of_run(side: &Side) -> Value {
+    let path = ("path".to_owned(), side.label.clone().into());
+    Value::Object([path].into_iter().chain(json_of_side(side)).collect())
+}
+
+/// What a side is.
+pub(super) fn json_of_side(side: &Side) -> Map<String, Value> {
+    let verdicts = side.verdicts();
+    let verdict = (!verdicts.is_empty()).then(|| ("verdict", verdicts.join(", ").into()));
+    let fields = [("made_by", side.tool().into()), ("runs", side.runs.len().into())];
+    fields.into_iter().chain(verdict).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The numbers of all sides, by metric and statistic.
+pub(super) fn json_of_rows(sides: &[Side], rows: &[Row]) -> Map<String, Value> {
+    let row = |row: &Row| {
+        let values = (0..sides.len()).map(|place| of_side(sides, row, place)).collect::<Vec<_>>();
+        (row.key(), json!({"unit": row.metric.display.name(), "runs": values}))
+    };
+    rows.iter().map(row).collect()
 }
 
 /// A row's number of one side, how sure it is, and its difference to the first side.
 fn of_side(sides: &[Side], row: &Row, place: usize) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    let figure = |place: usize| sides.get(place)?.figure(row.metric.tag, row.stat);
-    let Some(own) = figure(place) else { return Value::Object(object) };
+    let Some(own) = sides.get(place).and_then(|side| side.figure(row.metric.tag, row.stat)) else {
+        return Value::Object(object);
+    };
     put("value", own.value.into());
     match own.precision {
         Some(Ok(interval)) => {
@@ -188,13 +231,22 @@ fn of_side(sides: &[Side], row: &Row, place: usize) -> Value {
         }
         None => {}
     }
-    let Some((base, before)) = figure(0).zip(place.checked_sub(1)) else { return Value::Object(object) };
+    object.extend(json_of_difference(sides, row, place));
+    Value::Object(object)
+}
+
+/// The difference of a side to the first.
+pub(super) fn json_of_difference(sides: &[Side], row: &Row, place: usize) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    let figure = |place: usize| sides.get(place)?.figure(row.metric.tag, row.stat);
+    let Some((base, own)) = figure(0).zip(figure(place)).filter(|_| place > 0) else { return object };
     let finite = |number: f64| Finite::new(number).map(Finite::get);
     if let Some(share) = finite((own.value - base.value) / base.value.abs()) {
         put("difference", share.into());
     }
     put("difference_absolute", (own.value - base.value).into());
-    let Some(Some(judgement)) = row.judgements.get(before) else { return Value::Object(object) };
+    let Some(judgement) = row.judgement(place) else { return object };
     put("beyond_noise", judgement.answer.name().into());
     if let Some(visible) = judgement.visible.and_then(finite) {
         put("visible_shift", visible.into());
@@ -205,7 +257,7 @@ fn of_side(sides: &[Side], row: &Row, place: usize) -> Value {
     if let Some(needs) = judgement.needs.filter(|_| judgement.answer == Answer::CantTell) {
         put("cannot_tell", needs.to_string().into());
     }
-    Value::Object(object)
+    object
 }
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";

@@ -220,6 +220,14 @@ impl Journal {
     }
 }
 
+/// The runs in a sweep's directory that have no results: their directories below it, and why, as far as its journal says.
+pub(crate) fn failures(directory: &Path) -> Vec<(String, String)> {
+    let text = source::read_text(&directory.join(NAME), BYTES_MAX).unwrap_or_default();
+    let (_, entries) = parsed(&text).unwrap_or_default();
+    let failed = entries.into_iter().filter_map(|entry| Some((entry.directory, entry.error?)));
+    failed.collect()
+}
+
 /// The lines of a journal; one that was cut off is left out.
 fn parsed(text: &str) -> Result<(Option<Header>, Vec<Entry>)> {
     let mut lines = text.lines();

@@ -239,7 +239,7 @@ impl Measured<'_> {
             (1, _) | (_, Order::Independent) => top.within("sweep_aggregate")?,
             (_, Order::Repeated) => top.within("aggregate")?.within("sweep_aggregate")?,
         };
-        let mut json = to.create("profile_export_aiperf_sweep.json")?;
+        let mut json = to.create(NAME)?;
         serde_json::to_writer_pretty(&mut json, &self.json())?;
         json.finish()?;
         let mut csv = to.create("profile_export_aiperf_sweep.csv")?;
@@ -565,14 +565,7 @@ impl Combination<'_> {
 
     fn name(&self) -> String {
         let is_kept = self.parameters.contains_key("scenario") || self.parameters.is_empty();
-        if is_kept {
-            return self.variation.label.clone();
-        }
-        let pairs = self.parameters.iter().map(|(name, value)| match value {
-            Value::String(text) => format!("{name}={text}"),
-            other => format!("{name}={other}"),
-        });
-        pairs.collect::<Vec<_>>().join(" ")
+        if is_kept { self.variation.label.clone() } else { named(&self.parameters) }
     }
 }
 
@@ -584,6 +577,16 @@ fn other_cache(reported: &Reported) -> Option<String> {
         CacheState::Warm if read < WARM_PERCENT_MIN => Some("cache_not_warm".to_owned()),
         CacheState::Cold | CacheState::Warm => None,
     }
+}
+
+/// What a variation with these values is called.
+pub(crate) fn named(parameters: &Map<String, Value>) -> String {
+    let pairs = parameters.iter().map(|(name, value)| match value {
+        Value::String(text) if name == "scenario" => text.clone(),
+        Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={other}"),
+    });
+    pairs.collect::<Vec<_>>().join(" ")
 }
 
 /// Every metric of a single run, as AIPerf writes it for one trial.
@@ -671,6 +674,9 @@ fn shown(number: f64) -> String {
         _ => format!("{number:.2}"),
     }
 }
+
+/// The file with the numbers of all variations.
+pub(crate) const NAME: &str = "profile_export_aiperf_sweep.json";
 
 /// A column: its name, the tags of which the first that a run has is shown, and the statistic.
 type Shown = (&'static str, &'static [&'static str], Stat);
