@@ -36,8 +36,8 @@ pub use load::{
     Shape,
 };
 pub use observers::{
-    CacheState, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness, ServerCall,
-    ServerMetrics, Stream, WaitForModel, WatchedLimit,
+    CacheState, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness,
+    ServerCall, ServerMetrics, Stream, WaitForModel, WatchedLimit,
 };
 pub use output::{ExportLevel, FailOn, Output};
 pub use plan::Plan;

@@ -104,9 +104,10 @@ impl<'a> ServerCalls<'a> {
             };
             let models = json(MODELS_PATH)?;
             // What changes from one request to the next is not said.
-            let models = models["data"].as_array()?.iter().map(|model| {
-                ["id", "root", "max_model_len"].map(|key| model[key].to_string()).join(" ")
-            });
+            let models = models["data"]
+                .as_array()?
+                .iter()
+                .map(|model| ["id", "root", "max_model_len"].map(|key| model[key].to_string()).join(" "));
             let version = json(VERSION_PATH).map(|version| version.to_string());
             Some(format!("{} {}", models.collect::<Vec<_>>().join(", "), version.unwrap_or_default()))
         });

@@ -263,7 +263,8 @@ impl Sweep {
                 let why = format!("`{handler}` is not one of {known}");
                 return Err(Refused::new("sweep.post_process.handler", why));
             }
-            if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) || name.len() > NAME_MAX {
+            if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) || name.len() > NAME_MAX
+            {
                 return Err(Refused::new("sweep.post_process.output_filename", "is not the name of a file"));
             }
         }
@@ -347,7 +348,10 @@ fn set_all(base: &Map<String, Value>, points: Vec<Point>) -> Result<Vec<Varied>,
 ///
 /// # Errors
 /// When a path leads to nothing in this configuration.
-pub fn with_values(file: &Map<String, Value>, values: &Map<String, Value>) -> Result<Map<String, Value>, Refused> {
+pub fn with_values(
+    file: &Map<String, Value>,
+    values: &Map<String, Value>,
+) -> Result<Map<String, Value>, Refused> {
     let mut base = file.clone();
     base.remove("sweep");
     let made = set_all(&base, vec![labelled(values.clone())])?;
@@ -586,8 +590,13 @@ fn float(count: usize) -> f64 {
 /// The keys of [`Common`].
 const COMMON: &[&str] = &["iteration_order", "cooldown_seconds", "same_seed", "sla_filters", "post_process"];
 /// What can be made of the results of a sweep.
-const HANDLERS: &[&str] =
-    &["degradation_knee_detect", "itl_surface_fit", "pareto_sweep_export", "sla_breach_knee", "ttft_curve_fit"];
+const HANDLERS: &[&str] = &[
+    "degradation_knee_detect",
+    "itl_surface_fit",
+    "pareto_sweep_export",
+    "sla_breach_knee",
+    "ttft_curve_fit",
+];
 /// Longest name of a file, in bytes.
 const NAME_MAX: usize = 100;
 /// Most variations of a sweep.

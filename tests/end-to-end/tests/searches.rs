@@ -31,7 +31,8 @@ fn history(directory: &Path) -> Value {
 /// Eight slots of 20 ms: with up to 8 requests in flight none waits, with more than 16 more than half wait for a whole slot.
 const EIGHT_SLOTS: &str = "--slots 8 --ttft-ms 8 --gap-ms 4 --tokens 4";
 /// A request that waits for a slot takes some 28 ms to its first token, and one that waits twice some 48.
-const LIMITED: &str = "--search-recipe max-concurrency-under-sla --ttft-sla-ms 38 --concurrency-max 64 --request-count 200";
+const LIMITED: &str =
+    "--search-recipe max-concurrency-under-sla --ttft-sla-ms 38 --concurrency-max 64 --request-count 200";
 
 #[test]
 fn the_most_load_under_a_limit_is_found() {
@@ -89,7 +90,8 @@ fn no_load_keeps_an_impossible_limit() {
     needs_programs!();
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(EIGHT_SLOTS);
-    let flags = "--search-recipe max-concurrency-under-sla --ttft-sla-ms 2 --concurrency-max 16 --request-count 100";
+    let flags =
+        "--search-recipe max-concurrency-under-sla --ttft-sla-ms 2 --concurrency-max 16 --request-count 100";
     let ended = search(&server.url(), folder.path(), flags).end();
     ended.ended_with(0);
     let found = history(folder.path());
@@ -150,8 +152,13 @@ fn curves_are_written() {
     };
     let ramp = "--search-recipe concurrency-ramp --concurrency-min 2 --concurrency-max 32 --concurrency-steps 3 --request-count 100";
     let knee = read(&run("ramp", ramp).join("degradation_knee.json"));
-    assert_eq!((&knee["baseline_concurrency"], &knee["knee_concurrency"]), (&json!(2), &json!(32)), "{knee:#}");
-    let prefill = "--search-recipe prefill-ttft-curve --isl-min 16 --isl-max 64 --isl-steps 3 --request-count 5";
+    assert_eq!(
+        (&knee["baseline_concurrency"], &knee["knee_concurrency"]),
+        (&json!(2), &json!(32)),
+        "{knee:#}"
+    );
+    let prefill =
+        "--search-recipe prefill-ttft-curve --isl-min 16 --isl-max 64 --isl-steps 3 --request-count 5";
     let curve = read(&run("prefill", prefill).join("prefill_curve.json"));
     assert!(curve["fit_type"].is_string() || curve["fit"].is_object() || curve.is_object(), "{curve:#}");
     let pareto = "--search-recipe pareto-sweep --isl-osl-pairs 8/4,16/4 --concurrency 2,4 --request-count 20";

@@ -44,7 +44,9 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
         if let (Some(_), Some(file)) = (of_file, &file) {
             return Err(file.refused("it has a sweep, and the command line asks for another one".to_owned()));
         }
-        return recipe::needs(profile, &asked).map_err(Unparsed::Refused).and_then(|()| asked_of(words, asked, file));
+        return recipe::needs(profile, &asked)
+            .map_err(Unparsed::Refused)
+            .and_then(|()| asked_of(words, asked, file));
     }
     match (of_file, lists.sweep) {
         (Some(_), Some(_)) => {
@@ -73,12 +75,14 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
 
 /// What the search flags ask for, if anything.
 fn asked(profile: &ProfileArgs, lists: &lists::Lists) -> Result<Option<Asked>, Unparsed> {
-    let concurrencies = lists.axes.iter().find(|axis| axis.path == recipe::CONCURRENCY).map(lists::Axis::values);
+    let concurrencies =
+        lists.axes.iter().find(|axis| axis.path == recipe::CONCURRENCY).map(lists::Axis::values);
     let asked = recipe::of(&profile.search, &profile.given, concurrencies).map_err(Unparsed::Refused)?;
     if let Some(asked) = &asked {
         let takes = |axis: &&lists::Axis| asked.takes_concurrencies && axis.path == recipe::CONCURRENCY;
         if let Some(axis) = lists.axes.iter().find(|axis| !takes(axis)) {
-            let why = format!("{}: a list contradicts what the search flags ask for: give one value", axis.flag);
+            let why =
+                format!("{}: a list contradicts what the search flags ask for: give one value", axis.flag);
             return Err(Unparsed::Refused(why));
         }
         if lists.axes.is_empty() && lists.sweep.is_some() {
@@ -90,7 +94,10 @@ fn asked(profile: &ProfileArgs, lists: &lists::Lists) -> Result<Option<Asked>, U
 
 /// The runs of what the search flags ask for.
 fn asked_of(words: &[OsString], asked: Asked, file: Option<ConfigFile>) -> Result<Args, Unparsed> {
-    let name = asked.recipe.as_deref().map_or("--search-space".to_owned(), |name| format!("--search-recipe {name}"));
+    let name = asked
+        .recipe
+        .as_deref()
+        .map_or_else(|| "--search-space".to_owned(), |name| format!("--search-recipe {name}"));
     let refused = |why: String| Unparsed::Refused(format!("{name}: {why}"));
     let mut sweep = Sweep::parse(asked.block).map_err(|why| refused(why.to_string()))?;
     if let Some(post_process) = asked.post_process {
@@ -107,7 +114,8 @@ fn asked_of(words: &[OsString], asked: Asked, file: Option<ConfigFile>) -> Resul
         words = with_usual_length(&words, profile, &sweep);
     }
     let base = Base { words, file, is_of_file: false };
-    let runs = runs(variations.iter().map(|variation| (&variation.values, variation)), |values| base.at(values))?;
+    let runs =
+        runs(variations.iter().map(|variation| (&variation.values, variation)), |values| base.at(values))?;
     swept(Swept { sweep, runs, recipe: asked.recipe, limits: Vec::new(), base })
 }
 
@@ -168,7 +176,8 @@ impl Base {
         }
         let (flags, others): (Map<_, _>, Map<_, _>) =
             values.clone().into_iter().partition(|(path, _)| lists::flag_of(path).is_some());
-        let unknown = |path: String| Unparsed::Refused(format!("no flag sets `{path}`: set it in a file (--config)"));
+        let unknown =
+            |path: String| Unparsed::Refused(format!("no flag sets `{path}`: set it in a file (--config)"));
         let line = lists::with(&self.words, &flags).map_err(unknown)?;
         match (others.keys().next(), &self.file) {
             (None, _) => self.args(&line, None),
@@ -224,7 +233,8 @@ fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
     let mut limits = sweep.limits();
     for text in &args.search.search_sla {
         let limit = recipe::limit(text)?;
-        let limit = serde_json::from_value(limit).map_err(|error| format!("--search-sla `{text}`: {error}"))?;
+        let limit =
+            serde_json::from_value(limit).map_err(|error| format!("--search-sla `{text}`: {error}"))?;
         if !limits.contains(&limit) {
             limits.push(limit);
         }
@@ -240,7 +250,8 @@ fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
 
 /// Checks that runs have a number.
 fn known(tag: &str, stat: &str, args: &ProfileArgs) -> Result<(), String> {
-    let metric = metric::find(tag).ok_or_else(|| format!("unknown metric `{tag}`; docs/METRICS.md lists all"))?;
+    let metric =
+        metric::find(tag).ok_or_else(|| format!("unknown metric `{tag}`; docs/METRICS.md lists all"))?;
     if Stat::ALL.into_iter().all(|known| known.name() != stat) {
         return Err(format!("unknown statistic `{stat}`"));
     }

@@ -4,8 +4,8 @@
 //! --search-recipe, --search-space ──▶ Asked: a block, and what each run and the results need besides
 //! ```
 
-use super::{ProfileArgs, SearchArgs};
 use super::search::{Direction, PlannerArg, Pooling, Recipe, Style};
+use super::{ProfileArgs, SearchArgs};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -60,7 +60,8 @@ pub(super) fn of(
     };
     let is_idle = |(flag, _): &(&String, &String)| {
         let flag = flag.as_str();
-        let is_of_search = OF_SEARCHES.contains(&flag) || OF_RANGES.contains(&flag) || OF_RECIPES.contains(&flag);
+        let is_of_search =
+            OF_SEARCHES.contains(&flag) || OF_RANGES.contains(&flag) || OF_RECIPES.contains(&flag);
         is_of_search && !uses.contains(&flag)
     };
     if let Some((flag, written)) = given.iter().find(is_idle) {
@@ -82,7 +83,9 @@ pub(super) fn of(
 pub(super) fn limit(text: &str) -> Result<Value, String> {
     let refuse = |why: String| format!("--search-sla `{text}`: {why}");
     let [tag, stat, op, threshold] = text.split(':').collect::<Vec<_>>()[..] else {
-        return Err(refuse("expected tag:stat:op:threshold, such as time_to_first_token:p95:lt:200".to_owned()));
+        return Err(refuse(
+            "expected tag:stat:op:threshold, such as time_to_first_token:p95:lt:200".to_owned(),
+        ));
     };
     let threshold = threshold.parse::<f64>().ok().filter(|number| number.is_finite());
     let threshold = threshold.ok_or_else(|| refuse("the threshold is not a number".to_owned()))?;
@@ -133,7 +136,8 @@ fn settings(args: &SearchArgs, block: &mut Value) {
 
 /// A range, as `path:lo,hi[:kind]`.
 fn axis(text: &str) -> Result<Value, String> {
-    let refuse = || format!("--search-space `{text}`: expected path:lo,hi[:kind], such as concurrency:1,64:int");
+    let refuse =
+        || format!("--search-space `{text}`: expected path:lo,hi[:kind], such as concurrency:1,64:int");
     let (path, rest) = text.split_once(':').ok_or_else(refuse)?;
     let (range, kind) = rest.split_once(':').map_or((rest, None), |(range, kind)| (range, Some(kind)));
     let (lo, hi) = range.split_once(',').ok_or_else(refuse)?;
@@ -157,7 +161,11 @@ impl Cook<'_> {
     fn cooked(mut self, recipe: Recipe) -> Result<Asked, String> {
         let mut asked = match recipe {
             Recipe::MaxThroughputTtftSla => {
-                self.limits.push(self.needed("--ttft-sla-ms", self.args.ttft_sla_ms, "time_to_first_token")?);
+                self.limits.push(self.needed(
+                    "--ttft-sla-ms",
+                    self.args.ttft_sla_ms,
+                    "time_to_first_token",
+                )?);
                 self.best("bayesian", "output_token_throughput", "--ttft-sla-ms")
             }
             Recipe::MaxThroughputItlSla => {
@@ -184,7 +192,9 @@ impl Cook<'_> {
 
     fn needed(&self, flag: &str, limit: Option<f64>, tag: &str) -> Result<Value, String> {
         let recipe = self.args.search_recipe.map(|recipe| name(&recipe)).unwrap_or_default();
-        limit.map(|limit| below(tag, "p95", limit)).ok_or_else(|| format!("--search-recipe {recipe} needs {flag}"))
+        limit
+            .map(|limit| below(tag, "p95", limit))
+            .ok_or_else(|| format!("--search-recipe {recipe} needs {flag}"))
     }
 
     /// A search for the best number along concurrency.
@@ -223,11 +233,14 @@ impl Cook<'_> {
         ];
         self.limits.extend(given.into_iter().flatten());
         if self.limits.is_empty() {
-            return Err("--search-recipe max-concurrency-under-sla needs a limit: --ttft-sla-ms, --itl-sla-ms, \
+            return Err(
+                "--search-recipe max-concurrency-under-sla needs a limit: --ttft-sla-ms, --itl-sla-ms, \
                         --e2e-sla-ms, --error-rate-sla or --search-sla"
-                .to_owned());
+                    .to_owned(),
+            );
         }
-        let streams_for = args.ttft_sla_ms.map(|_| "--ttft-sla-ms").or(args.itl_sla_ms.map(|_| "--itl-sla-ms"));
+        let streams_for =
+            args.ttft_sla_ms.map(|_| "--ttft-sla-ms").or_else(|| args.itl_sla_ms.map(|_| "--itl-sla-ms"));
         let planner = match args.search_style {
             Style::Slo => "slo",
             Style::SmoothIsotonic => "smooth_isotonic",
@@ -235,7 +248,8 @@ impl Cook<'_> {
             Style::Bo => "bayesian",
             Style::Optuna => "optuna",
             Style::Grid => {
-                let concurrencies = self.steps("concurrency", [args.concurrency_min, args.concurrency_max], [1, 1000], 8)?;
+                let concurrencies =
+                    self.steps("concurrency", [args.concurrency_min, args.concurrency_max], [1, 1000], 8)?;
                 return Ok(Asked {
                     block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies}}),
                     post_process: Some(json!({
@@ -254,8 +268,10 @@ impl Cook<'_> {
     fn goodput(&mut self) -> Result<Asked, String> {
         let args = self.args;
         let (Some(ttft), Some(itl), Some(e2e)) = (args.ttft_sla_ms, args.itl_sla_ms, args.e2e_sla_ms) else {
-            return Err("--search-recipe max-goodput-under-slo needs --ttft-sla-ms, --itl-sla-ms and --e2e-sla-ms"
-                .to_owned());
+            return Err(
+                "--search-recipe max-goodput-under-slo needs --ttft-sla-ms, --itl-sla-ms and --e2e-sla-ms"
+                    .to_owned(),
+            );
         };
         self.limits.push(json!({
             "metric_tag": "good_request_fraction",
@@ -294,7 +310,8 @@ impl Cook<'_> {
 
     fn prefill(&self) -> Result<Asked, String> {
         let args = self.args;
-        let lengths = self.steps("isl", [args.isl_min, args.isl_max], [256, 32768], args.isl_steps.unwrap_or(8))?;
+        let lengths =
+            self.steps("isl", [args.isl_min, args.isl_max], [256, 32768], args.isl_steps.unwrap_or(8))?;
         Ok(Asked {
             block: json!({"type": "grid", "parameters": {ISL: lengths, CONCURRENCY: [1]}}),
             post_process: Some(json!({
@@ -315,7 +332,8 @@ impl Cook<'_> {
             [1, 200],
             args.concurrency_steps.unwrap_or(6),
         )?;
-        let lengths = self.steps("osl", [args.osl_min, args.osl_max], [64, 1024], args.osl_steps.unwrap_or(4))?;
+        let lengths =
+            self.steps("osl", [args.osl_min, args.osl_max], [64, 1024], args.osl_steps.unwrap_or(4))?;
         Ok(Asked {
             block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies, OSL: lengths}}),
             post_process: Some(json!({
@@ -337,7 +355,9 @@ impl Cook<'_> {
         let pairs = self.args.isl_osl_pairs.as_deref().unwrap_or_default();
         let refuse = |why: &str| format!("--isl-osl-pairs `{pairs}`: {why}");
         if pairs.is_empty() {
-            return Err("--search-recipe pareto-sweep needs --isl-osl-pairs, such as 128/128,512/256".to_owned());
+            return Err(
+                "--search-recipe pareto-sweep needs --isl-osl-pairs, such as 128/128,512/256".to_owned()
+            );
         }
         let concurrencies = self.concurrencies.clone().unwrap_or_else(|| json!([1, 4, 16, 64, 256]));
         let concurrencies = concurrencies.as_array().cloned().unwrap_or_default();
@@ -345,7 +365,8 @@ impl Cook<'_> {
         for pair in pairs.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let length = |text: &str| text.trim().parse::<u32>().ok().filter(|length| *length > 0);
             let both = pair.split_once('/').and_then(|(isl, osl)| length(isl).zip(length(osl)));
-            let both = both.ok_or_else(|| refuse("expected prompt/output lengths, such as 128/128,512/256"))?;
+            let both =
+                both.ok_or_else(|| refuse("expected prompt/output lengths, such as 128/128,512/256"))?;
             if lengths.contains(&both) {
                 return Err(refuse(&format!("{pair} is there twice")));
             }
@@ -354,7 +375,9 @@ impl Cook<'_> {
         if lengths.len() * concurrencies.len() < 2 {
             return Err(refuse("one point is no front: give two pairs, or two values of --concurrency"));
         }
-        let all = || lengths.iter().flat_map(|pair| concurrencies.iter().map(move |concurrency| (pair, concurrency)));
+        let all = || {
+            lengths.iter().flat_map(|pair| concurrencies.iter().map(move |concurrency| (pair, concurrency)))
+        };
         Ok(Asked {
             block: json!({"type": "zip", "parameters": {
                 ISL: all().map(|((isl, _), _)| *isl).collect::<Vec<_>>(),
@@ -381,7 +404,13 @@ impl Cook<'_> {
     }
 
     /// Whole numbers whose logarithms are evenly spread, each once; the first and the last are the ends.
-    fn steps(&self, what: &str, ends: [Option<u32>; 2], usual: [u32; 2], steps: u32) -> Result<Vec<u64>, String> {
+    fn steps(
+        &self,
+        what: &str,
+        ends: [Option<u32>; 2],
+        usual: [u32; 2],
+        steps: u32,
+    ) -> Result<Vec<u64>, String> {
         let [lo, hi] = [ends[0].unwrap_or(usual[0]), ends[1].unwrap_or(usual[1])].map(f64::from);
         if hi <= lo {
             return Err(format!("--{what}-max {hi} is not more than --{what}-min {lo}"));
@@ -436,7 +465,11 @@ fn uses(recipe: Recipe, style: Style) -> Vec<&'static str> {
 
 /// What a flag belongs to.
 fn owner(flag: &str) -> &'static str {
-    if OF_RANGES.contains(&flag) || OF_SEARCHES.contains(&flag) { "--search-space" } else { "--search-recipe" }
+    if OF_RANGES.contains(&flag) || OF_SEARCHES.contains(&flag) {
+        "--search-space"
+    } else {
+        "--search-recipe"
+    }
 }
 
 /// The path of concurrency.
@@ -525,16 +558,19 @@ mod tests {
         );
         let limited = "--search-recipe max-concurrency-under-sla --ttft-sla-ms 120 --concurrency-max 64";
         check(limited, &["concurrency_1", "concurrency_64"]);
-        check(&format!("{limited} --search-style grid"), &[
-            "concurrency_1",
-            "concurrency_2",
-            "concurrency_3",
-            "concurrency_6",
-            "concurrency_11",
-            "concurrency_20",
-            "concurrency_35",
-            "concurrency_64",
-        ]);
+        check(
+            &format!("{limited} --search-style grid"),
+            &[
+                "concurrency_1",
+                "concurrency_2",
+                "concurrency_3",
+                "concurrency_6",
+                "concurrency_11",
+                "concurrency_20",
+                "concurrency_35",
+                "concurrency_64",
+            ],
+        );
         check(
             "--search-space concurrency:2,8:int --search-metric request_throughput",
             &["concurrency_2", "concurrency_8"],
@@ -549,7 +585,10 @@ mod tests {
             ("--search-metric goodput", "--search-metric needs --search-space"),
             ("--search-recipe max-throughput-ttft-sla", "needs --ttft-sla-ms"),
             ("--search-recipe max-concurrency-under-sla", "needs a limit"),
-            ("--search-recipe max-goodput-under-slo --ttft-sla-ms 5", "needs --ttft-sla-ms, --itl-sla-ms and"),
+            (
+                "--search-recipe max-goodput-under-slo --ttft-sla-ms 5",
+                "needs --ttft-sla-ms, --itl-sla-ms and",
+            ),
             ("--search-recipe saturation --ttft-sla-ms 5", "has no effect with --search-recipe saturation"),
             ("--search-recipe saturation --search-space a:1,2", "contradicts"),
             ("--search-recipe saturation --concurrency 1,2", "--concurrency"),

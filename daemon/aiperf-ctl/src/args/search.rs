@@ -2,6 +2,7 @@
 
 use super::value::{not_negative, positive};
 use clap::ValueEnum;
+use experiment::Sweep;
 
 /// Flags of searches, and of the limits that a load must keep.
 #[derive(Clone, Debug, clap::Args)]
@@ -195,6 +196,13 @@ pub enum Scope {
     Run,
     /// Loads above it are not run either.
     Sweep,
+}
+
+impl Scope {
+    /// That of an experiment whose user did not say it.
+    pub(crate) fn usual(sweep: &Sweep) -> Self {
+        if sweep.search().is_some() { Self::Run } else { Self::Never }
+    }
 }
 
 /// Values of --search-style.

@@ -24,7 +24,8 @@ impl Judgeable {
     /// Whether it is on the right side of a threshold.
     pub(crate) fn gate(&self, tag: &str, stat: &str, is_met: fn(&f64, &f64) -> bool, threshold: f64) -> Gate {
         let condition = Condition::absolute(tag, stat, is_met, threshold);
-        let outcome = condition.and_then(|condition| condition.judge(std::slice::from_ref(&self.0), 0.0).ok());
+        let outcome =
+            condition.and_then(|condition| condition.judge(std::slice::from_ref(&self.0), 0.0, 1).ok());
         outcome.and_then(|mut outcomes| outcomes.pop()).map_or(Gate::CantTell, |outcome| outcome.gate)
     }
 }

@@ -156,13 +156,8 @@ mod tests {
 
     #[test]
     fn a_failed_request_breaks_every_limit() {
-        let limit = WatchedLimit {
-            name: "limit".to_owned(),
-            metric: None,
-            threshold: 0.0,
-            share: 0.01,
-            skipped: 0,
-        };
+        let limit =
+            WatchedLimit { name: "limit".to_owned(), metric: None, threshold: 0.0, share: 0.01, skipped: 0 };
         let mut watched = Watched::of(limit);
         let failed = request(&[], Some("refused"));
         assert!((0..200).any(|_| watched.is_missed_after(&failed)), "failures");

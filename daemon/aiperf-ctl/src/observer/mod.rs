@@ -32,15 +32,14 @@ use store::Folder;
 use tokio::task::JoinHandle;
 
 /// Every observer, in the order in which they take each step.
-const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] =
-    &[
-        profiler::check,
-        sink::check,
-        server_metrics::check,
-        gpu_exporters::check,
-        network_latency::check,
-        limits::check,
-    ];
+const OBSERVERS: &[for<'a> fn(Setup<'a>) -> Checked<'a>] = &[
+    profiler::check,
+    sink::check,
+    server_metrics::check,
+    gpu_exporters::check,
+    network_latency::check,
+    limits::check,
+];
 
 /// What observers are made from.
 #[derive(Clone, Copy)]

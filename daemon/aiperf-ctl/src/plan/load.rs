@@ -63,7 +63,9 @@ fn primed(args: &ProfileArgs, mut phases: Vec<Phase>) -> Planned<Vec<Phase>> {
     }
     let sent = phases.iter().rev().find_map(|phase| phase.session_count.or(phase.request_count));
     let Some(sessions) = args.conversation.num_dataset_entries.map(u64::from).or(sent) else {
-        return refuse("--cache warm needs --num-dataset-entries or --request-count: so many prompts are sent before the run");
+        return refuse(
+            "--cache warm needs --num-dataset-entries or --request-count: so many prompts are sent before the run",
+        );
     };
     let concurrency = phases.iter().find_map(|phase| phase.concurrency).or(Some(1));
     let priming = Phase {

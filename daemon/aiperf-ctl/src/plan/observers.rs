@@ -5,8 +5,8 @@ use super::{Planned, Refusal, refuse};
 use crate::args::{CacheArg, EndpointArgs, TelemetryArgs};
 use endpoint::{Scheme, target};
 use spec::{
-    CacheState, Endpoint, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler, Readiness,
-    ServerCall, ServerMetrics, Stream, WaitForModel,
+    CacheState, Endpoint, GpuExporters, Mlflow, NetworkLatency, Observers, Otlp, Preparation, Profiler,
+    Readiness, ServerCall, ServerMetrics, Stream, WaitForModel,
 };
 use std::path::Path;
 

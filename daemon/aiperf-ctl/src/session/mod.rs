@@ -113,7 +113,9 @@ impl<'a> LiveSession<'a> {
         let mut other = resolved.clone();
         let is_unique = other.profile.plan.load.cache_bust.is_some_and(|bust| !bust.isolates_warmup());
         if !is_unique {
-            print_note(&format!("the prefix cache cannot be reset ({why:#}): each conversation has a prefix of its own"));
+            print_note(&format!(
+                "the prefix cache cannot be reset ({why:#}): each conversation has a prefix of its own"
+            ));
             other.profile.plan.load.cache_bust = Some(CacheBust::FirstTurnPrefix);
         }
         Ok(Some(other))

@@ -82,9 +82,9 @@ impl Course {
             Self::List(steps) if experiment.scope == Scope::Sweep => {
                 let Some(missed) = experiment.missed(row) else { return Vec::new() };
                 let hopeless = &experiment.cells[step.cell].variation;
-                let (above, left) = std::mem::take(steps)
-                    .into_iter()
-                    .partition::<Vec<_>, _>(|step| is_above(&experiment.cells[step.cell].variation, hopeless));
+                let (above, left) = std::mem::take(steps).into_iter().partition::<Vec<_>, _>(|step| {
+                    is_above(&experiment.cells[step.cell].variation, hopeless)
+                });
                 *steps = left.into();
                 let name = experiment.cells[step.cell].name();
                 above.into_iter().map(|step| (step, format!("not run: {name} misses {missed}"))).collect()
@@ -122,7 +122,9 @@ impl Searching {
     }
 
     fn take(&mut self, experiment: &SweepRuns, row: &Row) {
-        let (Some(search), Some(mut current)) = (experiment.sweep.search(), self.current.take()) else { return };
+        let (Some(search), Some(mut current)) = (experiment.sweep.search(), self.current.take()) else {
+            return;
+        };
         // What disturbed the client once need not do so again.
         if !row.limits.is_empty() && current.void < VOID_MAX {
             print_note(&format!("  this client was the limit ({}): once more", row.limits.join(", ")));
@@ -139,7 +141,10 @@ impl Searching {
         self.planner.tell(&trial);
         self.trials.push(trial);
         if experiment.shows_lines {
-            self.trials.last().into_iter().for_each(|trial| print_note(&format!("  {}", line(experiment, trial))));
+            self.trials
+                .last()
+                .into_iter()
+                .for_each(|trial| print_note(&format!("  {}", line(experiment, trial))));
             let best = self.planner.found().best;
             let best = best.iter().filter_map(|place| experiment.cells.get(*place)).map(Cell::name);
             let best = best.collect::<Vec<_>>().join(", ");

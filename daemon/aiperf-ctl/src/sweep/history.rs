@@ -43,7 +43,8 @@ impl History<'_> {
             iteration["confirms"] = trial.probe.confirms.into();
             iteration
         });
-        let feasible = (0..trials.len()).filter(|place| self.is_feasible(*place, self.experiment.clock)).count();
+        let feasible =
+            (0..trials.len()).filter(|place| self.is_feasible(*place, self.experiment.clock)).count();
         let best = found.best.iter().filter_map(|place| {
             let mut best = self.iteration(*place, trials.get(*place)?);
             best["feasible_count"] = feasible.into();
@@ -70,9 +71,9 @@ impl History<'_> {
     fn iteration(&self, place: usize, trial: &Trial) -> Value {
         let values = self.experiment.cells.get(place).map(|cell| &cell.variation.values);
         let objectives = match &trial.outcome {
-            Outcome::Measured(measured) => {
-                Some(measured.objectives.iter().map(|one| one.map(|measure| measure.value)).collect::<Vec<_>>())
-            }
+            Outcome::Measured(measured) => Some(
+                measured.objectives.iter().map(|one| one.map(|measure| measure.value)).collect::<Vec<_>>(),
+            ),
             Outcome::ClientLimited(_) | Outcome::Failed(_) => None,
         };
         json!({
@@ -85,8 +86,11 @@ impl History<'_> {
 
     /// Whether a trial keeps every limit, by the numbers themselves.
     fn is_feasible(&self, place: usize, clock: Clock) -> bool {
-        let is_of_server =
-            self.searching.trials.get(place).is_some_and(|trial| matches!(trial.outcome, Outcome::Measured(_)));
+        let is_of_server = self
+            .searching
+            .trials
+            .get(place)
+            .is_some_and(|trial| matches!(trial.outcome, Outcome::Measured(_)));
         is_of_server && self.judged(place, clock).iter().all(|judged| judged.answer.looks_met())
     }
 
@@ -117,14 +121,21 @@ impl History<'_> {
         let is_along_one = search.search_space.len() == 1 && !self.experiment.limits.is_empty();
         let rows = (0..self.searching.trials.len()).flat_map(|place| self.results.of(place));
         let has_kernel = has_kernel_times(&self.experiment.limits, &rows.cloned().collect::<Vec<_>>());
-        let clocks = [Clock::Kernel, Clock::Client].into_iter().filter(move |clock| has_kernel || *clock == Clock::Client);
-        clocks.filter(move |_| is_along_one).map(|clock| (clock, self.border(clock))).collect::<Vec<_>>().into_iter()
+        let clocks = [Clock::Kernel, Clock::Client]
+            .into_iter()
+            .filter(move |clock| has_kernel || *clock == Clock::Client);
+        clocks
+            .filter(move |_| is_along_one)
+            .map(|clock| (clock, self.border(clock)))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The last trial of each load decides what it is: it is the longest one.
     fn border(&self, clock: Clock) -> Border {
         let trials = self.searching.trials.iter().enumerate().filter_map(|(place, trial)| {
-            matches!(trial.outcome, Outcome::Measured(_)).then_some((trial.probe.values.first().copied()?, place))
+            matches!(trial.outcome, Outcome::Measured(_))
+                .then_some((trial.probe.values.first().copied()?, place))
         });
         let mut loads = Vec::<(f64, usize)>::new();
         for (value, place) in trials {
@@ -135,16 +146,19 @@ impl History<'_> {
         }
         loads.sort_by(|a, b| a.0.total_cmp(&b.0));
         let infeasible: Point = loads.iter().copied().find(|(_, place)| !self.is_feasible(*place, clock));
-        let feasible = loads.iter().copied().take_while(|(value, _)| infeasible.is_none_or(|(least, _)| *value < least)).last();
+        let feasible = loads
+            .iter()
+            .copied()
+            .take_while(|(value, _)| infeasible.is_none_or(|(least, _)| *value < least))
+            .last();
         Border { feasible, infeasible, interval: None }
     }
 
     fn boundary(&self, search: &Search, found: &Found) -> Value {
         let [axis] = &search.search_space[..] else { return Value::Null };
         let border = found.border.unwrap_or_else(|| self.border(self.experiment.clock));
-        let point = |(value, place): (f64, usize)| {
-            json!({"value": search.value(0, value), "iteration_idx": place})
-        };
+        let point =
+            |(value, place): (f64, usize)| json!({"value": search.value(0, value), "iteration_idx": place});
         let feasible = border.feasible.map(|(value, place)| {
             let mut point = point((value, place));
             point["objective_value"] = json!(self.objective(place));
@@ -180,7 +194,8 @@ impl History<'_> {
         let Some(search) = self.experiment.sweep.search() else { return Vec::new() };
         let found = self.searching.found();
         let mut rows = Vec::new();
-        let mut say = |what: &str, said: String| rows.push(vec![Cell::Text(what.to_owned()), Cell::Text(said)]);
+        let mut say =
+            |what: &str, said: String| rows.push(vec![Cell::Text(what.to_owned()), Cell::Text(said)]);
         for place in &found.best {
             if let Some(cell) = self.experiment.cells.get(*place) {
                 say("best", format!("{}{}", cell.name(), self.objectives(search, *place)));
@@ -219,13 +234,18 @@ impl History<'_> {
 
     /// What is best in a trial.
     fn objectives(&self, search: &Search, place: usize) -> String {
-        let Some(Trial { outcome: Outcome::Measured(measured), .. }) = self.searching.trials.get(place) else {
+        let Some(Trial { outcome: Outcome::Measured(measured), .. }) = self.searching.trials.get(place)
+        else {
             return String::new();
         };
         let said = search.objectives.iter().zip(&measured.objectives).filter_map(|(objective, measure)| {
             let Measure { value, low, high } = (*measure)?;
             let unit = metric::find(&objective.metric).map_or("", |metric| metric.display.name());
-            let ends = if low.is_finite() && high.is_finite() && low < high { format!(" ({low:.1} to {high:.1})") } else { String::new() };
+            let ends = if low.is_finite() && high.is_finite() && low < high {
+                format!(" ({low:.1} to {high:.1})")
+            } else {
+                String::new()
+            };
             Some(format!(": {} {} {value:.1}{ends} {unit}", objective.metric, objective.stat))
         });
         said.collect::<Vec<_>>().join(",")
@@ -239,8 +259,13 @@ impl History<'_> {
             let mut limits = self.experiment.limits.iter().zip(judged);
             let breach = limits.find(|(_, judged)| !judged.answer.looks_met());
             let (what, is_unsure) = breach.map_or((String::new(), false), |(limit, judged)| {
-                let observed = judged.observed.map_or("failed requests".to_owned(), |measure| format!("{:.1}", measure.value));
-                (format!(" misses {} ({observed})", shown(limit)), matches!(judged.answer, Answer::Unsure { .. }))
+                let observed = judged
+                    .observed
+                    .map_or_else(|| "failed requests".to_owned(), |measure| format!("{:.1}", measure.value));
+                (
+                    format!(" misses {} ({observed})", shown(limit)),
+                    matches!(judged.answer, Answer::Unsure { .. }),
+                )
             });
             format!("{}{what}{}", shown_value(value), if is_unsure { ", not surely" } else { "" })
         });

@@ -5,9 +5,7 @@
 use super::results::Row;
 use crate::args::Clock;
 use crate::compare::{self, Figure, Judgeable};
-use experiment::search::{
-    Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search, Strategy,
-};
+use experiment::search::{Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search, Strategy};
 use metric::{Kind, MetricResult, Report, Stat, find};
 use spec::WatchedLimit;
 use statistics::Gate;
@@ -46,13 +44,16 @@ pub(super) fn judged(limits: &[Limit], clock: Clock, rows: &[Row]) -> Vec<Judged
 /// Whether any of these runs has kernel times of a metric that a limit is on.
 pub(super) fn has_kernel_times(limits: &[Limit], rows: &[Row]) -> bool {
     let reports = rows.iter().filter_map(|row| row.report.as_ref());
-    let mut results = reports.flat_map(|report| results(report));
-    results.any(|result| limits.iter().any(|limit| result.metric.tag.strip_prefix(KERNEL) == Some(&limit.metric_tag)))
+    let mut results = reports.flat_map(results);
+    results.any(|result| {
+        limits.iter().any(|limit| result.metric.tag.strip_prefix(KERNEL) == Some(&limit.metric_tag))
+    })
 }
 
 /// The limits that a run is watched for: on percentiles that must stay below, and on failures.
 pub(super) fn watched(limits: &[Limit], clock: Clock, load: &spec::Load) -> Vec<WatchedLimit> {
-    let concurrency = load.phases.iter().filter(|phase| !phase.is_warmup).filter_map(|phase| phase.concurrency).max();
+    let concurrency =
+        load.phases.iter().filter(|phase| !phase.is_warmup).filter_map(|phase| phase.concurrency).max();
     let skipped = u64::from(concurrency.unwrap_or(USUAL_SKIPPED).saturating_mul(2));
     let watched = limits.iter().filter(|limit| matches!(limit.op, Op::Lt | Op::Le)).filter_map(|limit| {
         let name = shown(limit);
@@ -124,7 +125,11 @@ impl Side {
     /// The tag of what is measured for a limit on a metric.
     fn tag(&self, tag: &str) -> String {
         let kernel = format!("{KERNEL}{tag}");
-        if self.clock == Clock::Kernel && self.runs.figure(&kernel, Stat::P50.name()).is_some() { kernel } else { tag.to_owned() }
+        if self.clock == Clock::Kernel && self.runs.figure(&kernel, Stat::P50.name()).is_some() {
+            kernel
+        } else {
+            tag.to_owned()
+        }
     }
 
     fn figure(&self, tag: &str, stat: &str) -> Option<Figure> {
@@ -139,7 +144,11 @@ impl Side {
         let tag = adjusted.map_or(tag.as_str(), |metric| metric.tag);
         let Some(figure) = self.runs.figure(tag, &limit.stat) else {
             // A percentile that falls on a failed request.
-            let answer = if adjusted.is_some() || is_missed { Answer::Missed } else { Answer::Unsure { looks_met: false } };
+            let answer = if adjusted.is_some() || is_missed {
+                Answer::Missed
+            } else {
+                Answer::Unsure { looks_met: false }
+            };
             return Judged { observed: None, answer };
         };
         let (is_met, threshold): (fn(&f64, &f64) -> bool, _) = (

@@ -188,10 +188,7 @@ impl SweepRuns {
             confidence: args.multi_run.confidence_level,
             limits: swept.limits.clone(),
             clock: args.search.search_clock,
-            scope: args.search.stopping_scope.unwrap_or(match swept.sweep.search() {
-                Some(_) => Scope::Run,
-                None => Scope::Never,
-            }),
+            scope: args.search.stopping_scope.unwrap_or_else(|| Scope::usual(&swept.sweep)),
             recipe: swept.recipe.clone(),
             base: swept.base.clone(),
             command_line: command_line.to_vec(),
@@ -211,10 +208,17 @@ impl SweepRuns {
             Unparsed::Clap(error) => anyhow!("{error}"),
         })?;
         let Command::Profile(args) = args.command else { bail!("not the arguments of a run") };
-        let label = values.iter().map(|(path, value)| format!("{path}={value}")).collect::<Vec<_>>().join(", ");
+        let label =
+            values.iter().map(|(path, value)| format!("{path}={value}")).collect::<Vec<_>>().join(", ");
         let variation = Variation { index: self.cells.len(), label, values };
         let args = ProfileArgs { is_of_sweep: true, ..*args };
-        self.cells.push(Cell::of(&variation, &args, &self.command_line, Some(probe.clone()), &mut Vec::new())?);
+        self.cells.push(Cell::of(
+            &variation,
+            &args,
+            &self.command_line,
+            Some(probe.clone()),
+            &mut Vec::new(),
+        )?);
         Ok(())
     }
 
@@ -345,7 +349,8 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
     let drawn = experiment.first().profile.plan.random_seed;
     // A signal ends the experiment with a report of the completed runs, also between two of them.
     let _orderly = interrupt::orderly(interrupt::OF_A_WAIT);
-    let begun = Begun { seed: drawn, search: experiment.sought()?, server: session.server(experiment.first()) };
+    let begun =
+        Begun { seed: drawn, search: experiment.sought()?, server: session.server(experiment.first()) };
     let mut journal = Journal::open(&experiment.directory, experiment.restart, begun.clone())?;
     let seed = if experiment.is_seeded { drawn } else { journal.seed() };
     journal.check(&experiment.digests(seed)?, &begun)?;

@@ -43,14 +43,11 @@ fn made(asked: &PostProcess, limits: &[Limit], rows: &[Row]) -> Result<Value, Re
         "pareto_sweep_export" => {
             let x = [text("x_metric", "time_to_first_token"), text("x_stat", "p95")];
             let y = [text("y_metric", "output_token_throughput"), text("y_stat", "avg")];
-            let paths = [text("isl_key", "isl"), text("osl_key", "osl"), text("concurrency_key", "concurrency")];
+            let paths =
+                [text("isl_key", "isl"), text("osl_key", "osl"), text("concurrency_key", "concurrency")];
             pareto_sweep(
                 rows,
-                ParetoAxes {
-                    x: [&x[0], &x[1]],
-                    y: [&y[0], &y[1]],
-                    paths: [&paths[0], &paths[1], &paths[2]],
-                },
+                ParetoAxes { x: [&x[0], &x[1]], y: [&y[0], &y[1]], paths: [&paths[0], &paths[1], &paths[2]] },
             )
         }
         other => Err(Refused::new("sweep.post_process.handler", format!("unknown: `{other}`"))),

@@ -14,8 +14,8 @@ use export::csv::line;
 use export::view::{Cell, Certainty, Column, Note, Number, Section, Side, Table, Topic};
 use metric::{METRICS, Metric, Report, Stat};
 use record::Standing;
-use spec::CacheState;
 use serde_json::{Map, Value, json};
+use spec::CacheState;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -550,7 +550,8 @@ impl Combination<'_> {
         // A search may have several runs of one load.
         let is_best = |key: &str, number: Option<f64>| {
             let is_it = |best: &Value| {
-                best["parameters"] == Value::Object(self.parameters.clone()) && best["metric"] == json!(number)
+                best["parameters"] == Value::Object(self.parameters.clone())
+                    && best["metric"] == json!(number)
             };
             best.get(key).is_some_and(is_it)
         };
