@@ -249,8 +249,9 @@ mod tests {
                     artifact_globs: Vec::new(),
                 }),
             }),
+            limits: Vec::new(),
         };
-        let preparation = Preparation { wait_for_model: None, reset_kv_cache: Some(call()) };
+        let preparation = Preparation { reset_kv_cache: Some(call()), ..Preparation::default() };
         let stored = [
             serde_json::to_string(&observers.shown()).expect("JSON"),
             serde_json::to_string(&preparation.shown()).expect("JSON"),

@@ -307,6 +307,7 @@ impl Connection {
             Route::VideoContent(number) => self.start_content(number, head, shared),
             Route::Models => self.start_reply(200, MODELS_JSON.as_bytes(), head.persistence, None),
             Route::Head => self.start_reply(200, b"", head.persistence, None),
+            Route::Version => self.start_reply(200, b"{\"version\":\"mock\"}", head.persistence, None),
             Route::Health => self.start_reply(200, b"{\"status\":\"ok\"}", head.persistence, None),
             Route::ResetCache => {
                 shared.prefix_cache.iter_mut().for_each(PrefixCache::reset);

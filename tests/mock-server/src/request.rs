@@ -21,6 +21,8 @@ pub(crate) enum Route {
     VideoContent(u64),
     /// `GET /v1/models`.
     Models,
+    /// `GET /version`.
+    Version,
     /// `GET /health`.
     Health,
     /// `GET /metrics`.
@@ -320,6 +322,7 @@ fn end_of_trailers(bytes: &[u8]) -> Option<usize> {
 
 const ROUTES: &[(&str, &str, Route)] = &[
     ("GET", "/v1/models", Route::Models),
+    ("GET", "/version", Route::Version),
     ("GET", "/health", Route::Health),
     ("POST", "/reset_prefix_cache", Route::ResetCache),
     ("POST", "/start_profile", Route::Health),
