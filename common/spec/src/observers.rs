@@ -43,6 +43,8 @@ pub struct WatchedLimit {
     pub share: f64,
     /// Requests at the beginning that do not count, because the load has only begun.
     pub skipped: u64,
+    /// Whether the run also ends as soon as every limit is certainly kept.
+    pub ends_when_kept: bool,
 }
 
 /// Scrapes of Prometheus endpoints of the server.

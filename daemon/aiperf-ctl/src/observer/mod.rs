@@ -18,6 +18,8 @@ mod scraping;
 mod server_metrics;
 pub(crate) mod sink;
 
+pub(crate) use limits::Certain;
+
 use crate::follow::Run;
 use crate::plan::Profile;
 use crate::report::{Reported, read_run};
@@ -89,8 +91,8 @@ trait Observer {
         Vec::new()
     }
 
-    /// The limit for which it ended the run.
-    fn missed(&self) -> Option<String> {
+    /// What is certain of the limits, if it ended the run for that.
+    fn certain(&self) -> Option<Certain> {
         None
     }
 
@@ -154,9 +156,9 @@ impl<'a> Observers<'a> {
         self.0.iter().for_each(|observer| observer.progress(progress));
     }
 
-    /// The limit for which one of them ended the run.
-    pub(crate) fn missed(&self) -> Option<String> {
-        self.0.iter().find_map(|observer| observer.missed())
+    /// What is certain of the limits, if one of them ended the run for that.
+    pub(crate) fn certain(&self) -> Option<Certain> {
+        self.0.iter().find_map(|observer| observer.certain())
     }
 
     /// The files that they have written before the run's results.

@@ -78,7 +78,7 @@ impl Session for FakeSession {
             Step::DoesNotStart => return Err(self.interrupt().into()),
             Step::PauseEnds => panic!("a run instead of a wait"),
         };
-        Ok(Outcome { reported: Reported::of_requests(run(), requests)?, status, missed: None })
+        Ok(Outcome { reported: Reported::of_requests(run(), requests)?, status, certain: None })
     }
 
     fn server(&self, _resolved: &Resolved) -> Option<String> {

@@ -21,7 +21,7 @@ use crate::earlier;
 use crate::follow::Run;
 use crate::gpu_telemetry;
 use crate::interrupt::{self, Interrupted};
-use crate::observer::{Observers, Setup};
+use crate::observer::{Certain, Observers, Setup};
 use crate::plan::Profile;
 use crate::progress::Show;
 use crate::report::Reported;
@@ -63,8 +63,8 @@ pub(crate) struct Outcome {
     pub(crate) reported: Reported,
     /// Its exit status.
     pub(crate) status: u8,
-    /// The limit that it certainly misses, for which it was ended early.
-    pub(crate) missed: Option<String>,
+    /// What is certain of the limits, if it was ended early for that.
+    pub(crate) certain: Option<Certain>,
 }
 
 /// The session of a command, with servers and daemons.
@@ -141,7 +141,7 @@ impl<'a> LiveSession<'a> {
         }
         let daemon = executed?;
         *self.daemon.borrow_mut() = Some(daemon).filter(|_| self.is_of_many());
-        let missed = observers.missed();
+        let certain = observers.certain();
         observers.finish(directory)?;
         let reported = Reported::compute(directory)?;
         outcome::warn_of_timestamp_source(&reported.run);
@@ -155,7 +155,7 @@ impl<'a> LiveSession<'a> {
         }
         observers.report(&reported);
         let status = outcome::status(&reported, profile.plan.output.fail_on);
-        Ok(Outcome { reported, status, missed })
+        Ok(Outcome { reported, status, certain })
     }
 
     /// Whether the command makes several runs.

@@ -6,6 +6,7 @@
 
 use super::is_complete;
 use super::results::Row;
+use crate::observer::Certain;
 use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
 use crate::resolve::Resolved;
@@ -75,9 +76,9 @@ pub(super) struct Entry {
     verdict: Option<String>,
     /// Why it has no results.
     error: Option<String>,
-    /// The limit that it certainly misses, for which it was ended early.
+    /// What is certain of the limits, if it was ended early for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    missed: Option<String>,
+    certain: Option<Certain>,
 }
 
 impl Entry {
@@ -90,7 +91,7 @@ impl Entry {
             status: row.status,
             verdict: row.verdict.clone(),
             error: row.error.clone(),
-            missed: row.missed.clone(),
+            certain: row.certain.clone(),
         }
     }
 }
@@ -193,10 +194,10 @@ impl Journal {
         )))
     }
 
-    /// The results of a run that has been measured, if they are complete, or were ended early for the limit that is returned too.
+    /// The results of a run that has been measured, if they are complete, or were ended early for what is returned too.
     ///
     /// A run that failed is measured again.
-    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<(Reported, Option<String>)> {
+    pub(super) fn measured(&self, digest: &str, profile: &Profile) -> Option<(Reported, Option<Certain>)> {
         let known = self.entries.iter().rfind(|entry| entry.digest == digest);
         let directory = &profile.artifact_dir;
         if known.is_some_and(|entry| entry.error.is_some()) || !directory.join("run.json").is_file() {
@@ -206,10 +207,10 @@ impl Journal {
         // The results say what they are of, also where the line is missing.
         let is_it =
             reported.run.plan.output.other.get(DIGEST).is_some_and(|known| *known == self.name_of(digest));
-        let missed = known.and_then(|entry| entry.missed.clone());
-        let is_whole = is_complete(&reported) || missed.is_some();
+        let certain = known.and_then(|entry| entry.certain.clone());
+        let is_whole = is_complete(&reported) || certain.is_some();
         let is_usable = is_it && is_whole && reported.no_response().is_none();
-        is_usable.then_some((reported, missed))
+        is_usable.then_some((reported, certain))
     }
 
     /// Adds a run that has ended.

@@ -5,6 +5,7 @@
 use super::results::Row;
 use crate::args::Clock;
 use crate::compare::{self, Figure, Judgeable};
+use crate::observer::Certain;
 use experiment::search::{Answer, Judged, Limit, Load, Measure, Measured, Op, Outcome, Search, Strategy};
 use metric::{Kind, MetricResult, Report, Stat, find};
 use spec::WatchedLimit;
@@ -50,29 +51,42 @@ pub(super) fn has_kernel_times(limits: &[Limit], rows: &[Row]) -> bool {
     })
 }
 
-/// The limits that a run is watched for: on percentiles that must stay below, and on failures.
-pub(super) fn watched(limits: &[Limit], clock: Clock, load: &spec::Load) -> Vec<WatchedLimit> {
-    let concurrency =
-        load.phases.iter().filter(|phase| !phase.is_warmup).filter_map(|phase| phase.concurrency).max();
+/// The limits that a run is watched for: on percentiles that must stay below, and on failures. `ends_when_kept` is whether the run
+/// says nothing more when all limits are certainly kept.
+pub(super) fn watched(
+    limits: &[Limit],
+    clock: Clock,
+    load: &spec::Load,
+    ends_when_kept: bool,
+) -> Vec<WatchedLimit> {
+    let measured = load.phases.iter().filter(|phase| !phase.is_warmup);
+    let concurrency = measured.filter_map(|phase| phase.concurrency).max();
     let skipped = u64::from(concurrency.unwrap_or(USUAL_SKIPPED).saturating_mul(2));
-    let watched = limits.iter().filter(|limit| matches!(limit.op, Op::Lt | Op::Le)).filter_map(|limit| {
+    let of = |limit: &Limit| {
+        if !matches!(limit.op, Op::Lt | Op::Le) {
+            return None;
+        }
         let name = shown(limit);
+        let watched =
+            WatchedLimit { name, metric: None, threshold: 0.0, share: 0.0, skipped, ends_when_kept };
         if limit.metric_tag == FAILURES {
-            let share = limit.threshold / 100.0;
-            return Some(WatchedLimit { name, metric: None, threshold: 0.0, share, skipped });
+            return Some(WatchedLimit { share: limit.threshold / 100.0, ..watched });
         }
         let (_, share) = Stat::PERCENTILES.into_iter().find(|(stat, _)| stat.name() == limit.stat)?;
         let kernel = find(&format!("{KERNEL}{}", limit.metric_tag)).filter(|_| clock == Clock::Kernel);
         let metric = kernel.or_else(|| find(&limit.metric_tag))?;
         matches!(metric.kind, Kind::Record(_)).then(|| WatchedLimit {
-            name,
             metric: Some(metric.tag.to_owned()),
             threshold: limit.threshold,
             share: 1.0 - share,
-            skipped,
+            ..watched
         })
-    });
-    watched.collect()
+    };
+    let mut watched = limits.iter().filter_map(of).collect::<Vec<_>>();
+    // Nothing is known of a limit that cannot be watched.
+    let is_whole = watched.len() == limits.len();
+    watched.iter_mut().for_each(|limit| limit.ends_when_kept &= is_whole);
+    watched
 }
 
 /// Sets how many requests a run of AIPerf's `smooth_isotonic` has, unless the user did.
@@ -139,7 +153,9 @@ impl Side {
     fn judged(&self, limit: &Limit, rows: &[Row]) -> Judged {
         let tag = self.tag(&limit.metric_tag);
         // A run that was ended because it missed the limit says so itself.
-        let is_missed = rows.iter().any(|row| row.missed.as_deref() == Some(&shown(limit)));
+        let certain = rows.iter().filter_map(|row| row.certain.as_ref()).collect::<Vec<_>>();
+        let is_missed = certain.contains(&&Certain::Missed(shown(limit)));
+        let is_kept = certain.len() == rows.len() && certain.iter().all(|one| **one == Certain::Kept);
         let adjusted = find(&format!("{WITH_FAILURES}{tag}")).filter(|_| self.has_failures);
         let tag = adjusted.map_or(tag.as_str(), |metric| metric.tag);
         let Some(figure) = self.runs.figure(tag, &limit.stat) else {
@@ -162,6 +178,7 @@ impl Side {
         );
         let answer = match self.runs.gate(tag, &limit.stat, is_met, threshold) {
             _ if is_missed => Answer::Missed,
+            Gate::CantTell if is_kept => Answer::Met,
             Gate::Holds => Answer::Met,
             Gate::HoldsNot => Answer::Missed,
             Gate::CantTell => Answer::Unsure { looks_met: is_met(&figure.value, &threshold) },

@@ -324,7 +324,8 @@ impl SweepRuns {
             lengthen(&mut profile.plan.load.phases, probe.length);
         }
         if self.scope > Scope::Never && !probe.is_some_and(|probe| probe.confirms) {
-            let limits = judged::watched(&self.limits, self.clock, &profile.plan.load);
+            let is_of_border = self.sweep.search().is_some_and(|search| search.planner.looks_for_border());
+            let limits = judged::watched(&self.limits, self.clock, &profile.plan.load, is_of_border);
             profile.plan.observers.limits.clone_from(&limits);
             profile.observers.limits = limits;
         }
@@ -373,10 +374,10 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
             None => format!("run {number}"),
         };
         let row = match journal.measured(&digest, &run.profile) {
-            Some((reported, missed)) => {
+            Some((reported, certain)) => {
                 print_note(&format!("{number}: {label} is measured already"));
                 let status = if reported.fails(run.profile.plan.output.fail_on) { VERDICT } else { 0 };
-                Row::finished(&reported, status, run.profile.artifact_dir.clone(), missed)
+                Row::finished(&reported, status, run.profile.artifact_dir.clone(), certain)
             }
             None => {
                 let pause = experiment.pause();
@@ -425,8 +426,8 @@ fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
     let retries = u32::from(run.profile.preparation.wait_for_model.is_some());
     for attempt in 0.. {
         let row = match session.run(run) {
-            Ok(Outcome { reported, status, missed }) => match reported.no_response() {
-                None => return Ok(Some(Row::finished(&reported, status, directory.clone(), missed))),
+            Ok(Outcome { reported, status, certain }) => match reported.no_response() {
+                None => return Ok(Some(Row::finished(&reported, status, directory.clone(), certain))),
                 Some(why) => Row::failed(why, directory.clone()),
             },
             Err(error) if error.is::<Interrupted>() => return Ok(None),

@@ -3,6 +3,7 @@
 use super::{judged, post_process};
 use crate::args::Clock;
 use crate::multi_run::aggregate::{Aggregate, Failed, Spread};
+use crate::observer::Certain;
 use crate::report::Reported;
 use crate::terminal::print_warning;
 use crate::{FAILED, VERDICT};
@@ -34,8 +35,8 @@ pub(super) struct Row {
     pub(super) error: Option<String>,
     /// Why it was not run.
     pub(super) skipped: Option<String>,
-    /// The limit that it certainly misses, for which it was ended early.
-    pub(super) missed: Option<String>,
+    /// What is certain of the limits, if it was ended early for that.
+    pub(super) certain: Option<Certain>,
     /// Why it is not compared with the others: what limited it was this client.
     pub(super) limits: Vec<String>,
     pub(super) report: Option<Report>,
@@ -48,12 +49,12 @@ impl Row {
         reported: &Reported,
         status: u8,
         directory: PathBuf,
-        missed: Option<String>,
+        certain: Option<Certain>,
     ) -> Self {
         let verdict = &reported.run.verdict;
         let is_limit = |reason: &&record::Reason| {
-            // A run that was ended because it missed a limit is not whole, and need not be.
-            let is_meant = missed.is_some() && ENDED_EARLY.contains(&reason.name.as_str());
+            // A run that was ended on purpose is not whole, and need not be.
+            let is_meant = certain.is_some() && ENDED_EARLY.contains(&reason.name.as_str());
             let is_bad = reason.standing == Standing::Invalid
                 || (reason.standing > Standing::Valid && NOT_COMPARED.contains(&reason.name.as_str()));
             is_bad && !is_meant
@@ -72,7 +73,7 @@ impl Row {
                 .collect(),
             report: Some(Report { numbers: Vec::new(), slices: Vec::new(), ..reported.report.clone() }),
             directory,
-            missed,
+            certain,
         }
     }
 
@@ -83,7 +84,7 @@ impl Row {
             verdict: None,
             error: None,
             skipped: Some(why),
-            missed: None,
+            certain: None,
             limits: Vec::new(),
             report: None,
             directory,
@@ -97,7 +98,7 @@ impl Row {
             verdict: None,
             error: Some(error),
             skipped: None,
-            missed: None,
+            certain: None,
             limits: Vec::new(),
             report: None,
             directory,
@@ -121,8 +122,11 @@ impl Row {
         let verdict = self.verdict.clone().unwrap_or_default();
         let limits =
             if self.limits.is_empty() { String::new() } else { format!(" ({})", self.limits.join(", ")) };
-        let early = self.missed.as_ref().map(|limit| format!("; ended early: certainly not {limit}"));
-        let early = early.unwrap_or_default();
+        let early = match &self.certain {
+            Some(Certain::Missed(limit)) => format!("; ended early: certainly not {limit}"),
+            Some(Certain::Kept) => "; ended early: certainly within the limits".to_owned(),
+            None => String::new(),
+        };
         format!(
             "{}; {} of {} failed; {verdict}{limits}{early}",
             columns.collect::<Vec<_>>().join(", "),
@@ -509,8 +513,8 @@ impl Combination<'_> {
         if let Some(why) = self.rows.iter().find_map(|row| row.skipped.clone()) {
             json["skipped"] = why.into();
         }
-        if let Some(limit) = self.rows.iter().find_map(|row| row.missed.clone()) {
-            json["ended_early"] = limit.into();
+        if let Some(certain) = self.rows.iter().find_map(|row| row.certain.as_ref()) {
+            json["ended_early"] = json!(certain);
         }
         json
     }

@@ -110,6 +110,14 @@ pub enum Strategy {
     Slo,
 }
 
+impl Strategy {
+    /// Whether it looks for the border of the limits, and not for the best number.
+    #[must_use]
+    pub const fn looks_for_border(self) -> bool {
+        matches!(self, Self::MonotonicSla | Self::SmoothIsotonic | Self::Slo)
+    }
+}
+
 /// What is best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
