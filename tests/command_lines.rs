@@ -9,8 +9,6 @@ const REFUSED: &[(&str, &str)] = &[
         "--accuracy-benchmark",
         "--accuracy-benchmark is not supported: the quality of responses is not measured",
     ),
-    ("--search-space", "--search-space is not supported: searches are not supported"),
-    ("--search-recipe", "--search-recipe is not supported: searches are not supported"),
     ("--wandb-project", "--wandb-project is not supported: results are not sent to Weights & Biases"),
     ("--api-port", "--api-port is not supported: progress is available over the daemon's control socket"),
     ("--auto-plot", "--auto-plot is not supported: plots are not supported"),

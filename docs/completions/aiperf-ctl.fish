@@ -54,6 +54,9 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l wait-f
 inference\t''
 both\t''"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l wait-for-model-interval -d 'Seconds between two readiness checks' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l cache -d 'What each run finds in the server\'s prefix cache: whatever is there (as-is), nothing (cold: it is reset or, where the server cannot, every conversation has a prefix of its own), or its own prompts (warm: they are sent once before)' -r -f -a "as-is\t'Whatever is there'
+cold\t'Nothing'
+warm\t'The run\'s own prompts'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache-timeout-seconds -d 'Timeout of the reset, in seconds' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l reset-kv-cache-path -d 'Where the reset is sent: a path on each server, or a full URL. [default: /reset_prefix_cache]' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l server-profiler-timeout-seconds -d 'Timeout of starting or stopping the profiler, in seconds' -r
@@ -246,6 +249,65 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l varian
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l parameter-sweep-mode -d 'With --num-profile-runs: all variations once, then again (repeated), or all runs of a variation, then the next (independent)' -r -f -a "repeated\t'All variations once, then again'
 independent\t'All runs of a variation, then the next'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l parameter-sweep-cooldown-seconds -d 'Seconds to wait between two variations' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-recipe -d 'A question with its answer\'s plan: `max-concurrency-under-sla --ttft-sla-ms 200`, or `saturation`' -r -f -a "max-throughput-ttft-sla\t'The concurrency with the most output tokens per second whose p95 of TTFT keeps --ttft-sla-ms'
+max-throughput-itl-sla\t'The same with --itl-sla-ms'
+concurrency-ramp\t'Where latency grows beyond --degradation-threshold'
+prefill-ttft-curve\t'TTFT by prompt length, at concurrency 1'
+decode-itl-curve\t'Time between tokens by concurrency and output length'
+max-concurrency-under-sla\t'The greatest concurrency that keeps every limit'
+pareto-sweep\t'Throughput and TTFT of --isl-osl-pairs at the values of --concurrency'
+max-goodput-under-slo\t'The most requests per second of which --slo-attainment-fraction keep all three limits'
+saturation\t'The concurrency from which on more requests in flight bring no more throughput. (Not in AIPerf.)'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-space -d 'A range to search, as `path:lo,hi[:kind]`, such as phases.profiling.concurrency:1,64:int; one for each value that varies' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-sla -d 'A limit that a load must keep, as `tag:stat:op:threshold`, such as time_to_first_token:p95:lt:200; op is lt, le, gt or ge. In a sweep it marks variations that break it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-metric -d 'The metric that is made best' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-stat -d 'The statistic of --search-metric' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-direction -d 'What best means' -r -f -a "maximize\t'More is better'
+minimize\t'Less is better'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-planner -d 'What chooses the next load' -r -f -a "bayesian\t'Tree-structured Parzen estimator, as AIPerf without BoTorch'
+optuna\t'The same, under AIPerf\'s other name'
+monotonic_sla\t'Doubles, then halves the range'
+smooth_isotonic\t'The same with a fitted curve'
+slo\t'Doubles, then halves, measures longer what is not sure, and confirms the answer. (Not in AIPerf.)'
+saturation\t'Grows the load until throughput does not. (Not in AIPerf.)'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-max-iterations -d 'Most loads to try' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-initial-points -d 'Loads that are spread evenly before the first one is chosen (bayesian, optuna)' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-random-seed -d 'The seed of what a planner draws' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l optuna-sampler -d 'The sampler that AIPerf would use: gp, tpe or botorch. Here all are one planner' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l optuna-acquisition -d 'The acquisition function that AIPerf would use' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l optuna-terminator -d 'The rule that ends AIPerf\'s search early: only none' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l bo-constraint-mode -d 'How limits change what a model prefers: penalty or eic' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-percentile-pooling -d 'How the percentiles of several runs of one load are combined' -r -f -a "mean\t'The mean of the runs\' percentiles'
+pooled\t'The percentile of all requests together'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-clock -d 'Whose time limits are judged by: the kernel\'s where it was measured, or this client\'s. Both answers are printed' -r -f -a "kernel\t'What the kernel measured, or this client\'s time where there is no kernel\'s'
+client\t'What this client\'s process saw, as other benchmark clients report it'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l stopping-scope -d 'What ends as soon as a limit is certainly missed: nothing, the run, or also the loads above it' -r -f -a "never\t'Every run has its full length'
+run\t'A run that certainly misses a limit ends. [default of searches]'
+sweep\t'Loads above it are not run either'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l ttft-sla-ms -d 'Limit of time_to_first_token (p95), in ms' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l itl-sla-ms -l tpot-sla-ms -d 'Limit of inter_token_latency (p95), in ms' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l e2e-sla-ms -d 'Limit of request_latency (p99), in ms' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l error-rate-sla -d 'Limit of the share of requests that fail, between 0 and 1' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l slo-attainment-fraction -d 'The share of requests that must keep all limits (max-goodput-under-slo)' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-style -d 'What chooses the next load of max-concurrency-under-sla' -r -f -a "slo\t'The planner `slo`'
+smooth_isotonic\t'The planner `smooth_isotonic`, AIPerf\'s default'
+monotonic\t'The planner `monotonic_sla`'
+bo\t'The planner `bayesian`'
+optuna\t'The planner `optuna`'
+grid\t'A sweep over 8 values'"
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l degradation-threshold -d 'How much worse than the least load\'s the latency may be before the ramp\'s knee (concurrency-ramp)' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l degradation-metric-tag -d 'The metric whose knee is looked for' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l degradation-stat -d 'The statistic of --degradation-metric-tag' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l isl-osl-pairs -d 'Lengths of prompts and outputs, such as 128/128,512/256 (pareto-sweep)' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l isl-min -d 'Least prompt length (prefill-ttft-curve); 256 without it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l isl-max -d 'Greatest prompt length; 32768 without it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l isl-steps -d 'Prompt lengths from the least to the greatest; 8 without it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-min -d 'Least concurrency of a recipe; 1 without it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-max -d 'Greatest concurrency of a recipe; 1000 without it, 200 for decode-itl-curve' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l concurrency-steps -d 'Concurrencies of a recipe that is a sweep; 8 without it, 6 for decode-itl-curve' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l osl-min -d 'Least output length (decode-itl-curve); 64 without it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l osl-max -d 'Greatest output length; 1024 without it' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l osl-steps -d 'Output lengths; 4 without it' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l artifact-dir -l output-artifact-dir -d 'Directory for the results. Default: artifacts/<model>-openai-<endpoint>-<load>' -r -F
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l profile-export-prefix -l profile-export-file -d 'Base name of the exported files: not a path, and not the name of another artifact such as `run`' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l export-level -l profile-export-level -d 'Export level: summary, records (also one line per request) or raw (also every response)' -r -f -a "summary\t'Only the summaries'
@@ -386,7 +448,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l show-tr
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -l mlflow-upload -d 'Upload the directory\'s files, including plots, to the MLflow run named in its `mlflow_export.json`'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l metric -d 'Compare only these metrics, each given as a tag or tag.stat; repeat the flag or separate them by commas' -r
-complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if -d 'Exit with status 4 if this condition holds for a run: TAG.STAT OP LIMIT, such as \'time_to_first_token.p99 > 1.05x\' (1.05 times the baseline) or \'request_latency.p99 > 250\' (in the metric\'s unit). OP is one of > >= < <=. It holds if it does at both ends of the 95 % confidence interval' -r
+complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if -d 'Exit with status 4 if this condition holds for a run: TAG.STAT OP LIMIT, such as \'time_to_first_token.p99 > 1.05x\' (1.05 times the baseline) or \'request_latency.p99 > 250\' (in the metric\'s unit). OP is one of > >= < <=. It holds if it does at both ends of the 95 % confidence interval. For sweeps, if it does for any variation' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand compare" -l fail-if-unsure -d 'What a condition of --fail-if does that holds at one end of the interval only, or of a number without interval' -r -f -a "status\t'Exit with status 5'
 pass\t'Pass'
 fail\t'Fail, with status 4'

@@ -95,7 +95,7 @@ impl<'a> ServerCalls<'a> {
 
     /// What the servers say they are: the models that they serve, and their version; `None` if one does not say it.
     pub(crate) fn identity(&self) -> Option<String> {
-        let said = self.profile.urls.iter().map(|url| {
+        let reported = self.profile.urls.iter().map(|url| {
             let json = |path| {
                 let mut response = self.get(self.address(url, path).ok()?).ok()?;
                 succeeded(response.status()).ok()?;
@@ -103,7 +103,7 @@ impl<'a> ServerCalls<'a> {
                 serde_json::from_slice::<Value>(&body).ok()
             };
             let models = json(MODELS_PATH)?;
-            // What changes from one request to the next is not said.
+            // What changes from one request to the next is not reported.
             let models = models["data"]
                 .as_array()?
                 .iter()
@@ -111,7 +111,7 @@ impl<'a> ServerCalls<'a> {
             let version = json(VERSION_PATH).map(|version| version.to_string());
             Some(format!("{} {}", models.collect::<Vec<_>>().join(", "), version.unwrap_or_default()))
         });
-        said.collect::<Option<Vec<_>>>().map(|said| said.join("; ").trim_end().to_owned())
+        reported.collect::<Option<Vec<_>>>().map(|reported| reported.join("; ").trim_end().to_owned())
     }
 
     fn get(&self, address: String) -> Result<Response<Body>> {

@@ -34,7 +34,7 @@ struct Current {
     probe: Probe,
     /// Its runs so far.
     rows: Vec<Row>,
-    /// The runs before them that said nothing, because the client was the limit.
+    /// The runs before them that are void, because the client was the limit.
     void: u32,
 }
 
@@ -165,17 +165,17 @@ fn line(experiment: &SweepRuns, trial: &Trial) -> String {
         Outcome::ClientLimited(why) => return format!("no answer: this client was the limit ({why})"),
         Outcome::Failed(why) => return format!("no answer: {why}"),
     };
-    let said = experiment.limits.iter().zip(&measured.limits).map(|(limit, judged)| {
-        let said = match judged.answer {
+    let answers = experiment.limits.iter().zip(&measured.limits).map(|(limit, judged)| {
+        let answer = match judged.answer {
             Answer::Met => "kept",
             Answer::Missed => "missed",
             Answer::Unsure { looks_met: true } => "kept, not surely",
             Answer::Unsure { looks_met: false } => "missed, not surely",
         };
-        format!("{} {said}", super::judged::shown(limit))
+        format!("{} {answer}", super::judged::shown(limit))
     });
-    let said = said.collect::<Vec<_>>();
-    if said.is_empty() { "measured".to_owned() } else { said.join("; ") }
+    let answers = answers.collect::<Vec<_>>();
+    if answers.is_empty() { "measured".to_owned() } else { answers.join("; ") }
 }
 
 /// Whether a variation is at least as much load as another one in everything that is a load, and equal in the rest.

@@ -195,7 +195,7 @@ impl History<'_> {
         let found = self.searching.found();
         let mut rows = Vec::new();
         let mut say =
-            |what: &str, said: String| rows.push(vec![Cell::Text(what.to_owned()), Cell::Text(said)]);
+            |what: &str, text: String| rows.push(vec![Cell::Text(what.to_owned()), Cell::Text(text)]);
         for place in &found.best {
             if let Some(cell) = self.experiment.cells.get(*place) {
                 say("best", format!("{}{}", cell.name(), self.objectives(search, *place)));
@@ -209,7 +209,7 @@ impl History<'_> {
             say("best", why.to_owned());
         }
         for (clock, border) in self.answers(search) {
-            say(&format!("on the {} clock", name(clock)), self.said(search, clock, border));
+            say(&format!("on the {}'s clock", name(clock)), self.in_words(search, clock, border));
         }
         if let Some((low, high)) = found.border.and_then(|border| border.interval) {
             say("interval", format!("{} to {} (95 %)", search.value(0, low), search.value(0, high)));
@@ -238,7 +238,7 @@ impl History<'_> {
         else {
             return String::new();
         };
-        let said = search.objectives.iter().zip(&measured.objectives).filter_map(|(objective, measure)| {
+        let text = search.objectives.iter().zip(&measured.objectives).filter_map(|(objective, measure)| {
             let Measure { value, low, high } = (*measure)?;
             let unit = metric::find(&objective.metric).map_or("", |metric| metric.display.name());
             let ends = if low.is_finite() && high.is_finite() && low < high {
@@ -248,10 +248,10 @@ impl History<'_> {
             };
             Some(format!(": {} {} {value:.1}{ends} {unit}", objective.metric, objective.stat))
         });
-        said.collect::<Vec<_>>().join(",")
+        text.collect::<Vec<_>>().join(",")
     }
 
-    fn said(&self, search: &Search, clock: Clock, border: Border) -> String {
+    fn in_words(&self, search: &Search, clock: Clock, border: Border) -> String {
         let shown_value = |value: f64| search.value(0, value).to_string();
         let kept = border.feasible.map(|(value, _)| format!("{} keeps every limit", shown_value(value)));
         let missed = border.infeasible.map(|(value, place)| {
@@ -269,14 +269,14 @@ impl History<'_> {
             });
             format!("{}{what}{}", shown_value(value), if is_unsure { ", not surely" } else { "" })
         });
-        let said = kept.into_iter().chain(missed).collect::<Vec<_>>();
-        if said.is_empty() { "nothing was measured".to_owned() } else { said.join("; ") }
+        let text = kept.into_iter().chain(missed).collect::<Vec<_>>();
+        if text.is_empty() { "nothing was measured".to_owned() } else { text.join("; ") }
     }
 }
 
 const fn name(clock: Clock) -> &'static str {
     match clock {
-        Clock::Kernel => "kernel's",
-        Clock::Client => "client's",
+        Clock::Kernel => "kernel",
+        Clock::Client => "client",
     }
 }

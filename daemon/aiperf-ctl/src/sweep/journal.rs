@@ -46,7 +46,7 @@ struct Header {
     /// What a search looks for, and where.
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<String>,
-    /// What the servers said they were, if they did.
+    /// What the servers reported that they are, if they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     server: Option<String>,
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_up_is_no_backlog() {
+    fn what_a_server_catches_up_with_is_no_backlog() {
         let rising = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
         let level = [1.0; 8];
         check(&[(105, 100); 8], &rising, Some(true));

@@ -170,7 +170,7 @@ fn values_are_those_of_a_configuration() {
 }
 
 #[test]
-fn what_is_not_run_is_said() {
+fn what_is_ignored_is_reported() {
     let objective = json!([{"metric": "request_throughput", "direction": "MAXIMIZE"}]);
     let over = json!({
         "planner": "optuna", "objectives": objective, "optuna_sampler": "gp", "constraint_mode": "eic"
