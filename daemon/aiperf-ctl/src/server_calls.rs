@@ -104,14 +104,16 @@ impl<'a> ServerCalls<'a> {
             };
             let models = json(MODELS_PATH)?;
             // What changes from one request to the next is not reported.
-            let models = models["data"]
-                .as_array()?
-                .iter()
-                .map(|model| ["id", "root", "max_model_len"].map(|key| model[key].to_string()).join(" "));
-            let version = json(VERSION_PATH).map(|version| version.to_string());
-            Some(format!("{} {}", models.collect::<Vec<_>>().join(", "), version.unwrap_or_default()))
+            let models = models["data"].as_array()?.iter().map(|model| {
+                let known = ["id", "root", "max_model_len"].into_iter().filter(|key| !model[key].is_null());
+                known.map(|key| model[key].to_string()).collect::<Vec<_>>().join(" ")
+            });
+            let models = models.collect::<Vec<_>>().join(", ");
+            let version = json(VERSION_PATH);
+            Some(version.map_or_else(|| models.clone(), |version| format!("{models}; version {version}")))
         });
-        reported.collect::<Option<Vec<_>>>().map(|reported| reported.join("; ").trim_end().to_owned())
+        let reported = reported.collect::<Option<Vec<_>>>()?.join("; ");
+        Some(reported.chars().take(IDENTITY_MAX).collect())
     }
 
     fn get(&self, address: String) -> Result<Response<Body>> {
@@ -230,6 +232,8 @@ fn succeeded(status: StatusCode) -> Result<()> {
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A limit that no list of models reaches.
 const BODY_BYTES_MAX: u64 = 16 << 20;
+/// Most characters of what servers say that they are.
+const IDENTITY_MAX: usize = 2000;
 const NOT_FOUND: u16 = 404;
 /// Statuses from here on mean that the server cannot respond.
 const SERVER_ERRORS: u16 = 500;

@@ -257,11 +257,28 @@ impl Sweep {
     }
 
     fn check(&self) -> Result<(), Refused> {
-        if let Some(PostProcess { handler, output_filename: name, .. }) = &self.common.post_process {
+        if let Some(PostProcess { handler, params, output_filename: name }) = &self.common.post_process {
             if !HANDLERS.contains(&handler.as_str()) {
                 let known = HANDLERS.join(", ");
                 let why = format!("`{handler}` is not one of {known}");
                 return Err(Refused::new("sweep.post_process.handler", why));
+            }
+            if let Some(other) =
+                params.as_object().into_iter().flat_map(Map::keys).find(|key| !PARAMS.contains(&key.as_str()))
+            {
+                return Err(Refused::new(
+                    &format!("sweep.post_process.params.{other}"),
+                    "is not a known key",
+                ));
+            }
+            if params["threshold_pct"].as_f64().is_some_and(|threshold| threshold < 0.0) {
+                return Err(Refused::new("sweep.post_process.params.threshold_pct", "must not be negative"));
+            }
+            if OWN_FILES.contains(&name.as_str()) {
+                return Err(Refused::new(
+                    "sweep.post_process.output_filename",
+                    "is a file of the sweep itself",
+                ));
             }
             if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) || name.len() > NAME_MAX
             {
@@ -597,6 +614,27 @@ const HANDLERS: &[&str] = &[
     "sla_breach_knee",
     "ttft_curve_fit",
 ];
+/// What their parameters are called.
+const PARAMS: &[&str] = &[
+    "concurrency_key",
+    "concurrency_param",
+    "isl_key",
+    "metric_tag",
+    "osl_key",
+    "osl_param",
+    "r2_floor",
+    "sla_filters",
+    "stat",
+    "swept_param",
+    "threshold_pct",
+    "x_metric",
+    "x_stat",
+    "y_metric",
+    "y_stat",
+];
+/// What a sweep writes besides.
+const OWN_FILES: &[&str] =
+    &["profile_export_aiperf_sweep.csv", "profile_export_aiperf_sweep.json", "sampling_design.json"];
 /// Longest name of a file, in bytes.
 const NAME_MAX: usize = 100;
 /// Most variations of a sweep.

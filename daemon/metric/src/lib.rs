@@ -66,7 +66,7 @@ pub use live::{Live, LivePercentiles};
 pub use metric::{Curve, Flags, Group, Injected, Kind, List, Metric, Origin, Unit};
 pub use registry::{METRICS, find};
 pub use report::{ErrorCount, LeftOut, MetricResult, PhaseReport, Report, Slice, Steady};
-pub use settings::{IMPORTED, PROFILING, Settings, WARMUP, Window};
+pub use settings::{IMPORTED, PROFILING, Settings, WARMUP, Window, can_give};
 pub use statistics::{Interval, Method, Needs, Reason, least_sample};
 pub use stats::{Stat, Stats};
 pub use totals::Totals;

@@ -1,11 +1,12 @@
 //! The facts of a run that decide which metrics apply and how requests count.
 
 use crate::goodput::Threshold;
-use crate::metric::{Flags, Metric};
+use crate::metric::{Flags, Kind, Metric};
+use crate::stats::Stat;
 use crate::totals::Observed;
 use common::clock::{Anchor, DurationNs, MonoNs};
 use record::Run;
-use spec::{Capability, Shape};
+use spec::{Capability, Plan, Shape};
 
 /// The facts of a run that the formulas need.
 #[derive(Clone, Debug)]
@@ -56,7 +57,8 @@ impl Settings {
     /// The settings from a run's own description. Thresholds on unknown metrics are left out: a user's are refused earlier.
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        let measured = run.plan.load.measured().map(|phase| phase.name.clone()).collect::<Vec<_>>();
+        let of_plan = Self::of_plan(&run.plan, run.source == IMPORTED, run.clock_begin);
+        let measured = &of_plan.measured;
         let window = |is_measured: bool| {
             let phases = || run.phases.iter().filter(|phase| measured.contains(&phase.name) == is_measured);
             Some(Window {
@@ -64,24 +66,31 @@ impl Settings {
                 end: phases().map(|phase| phase.ended_ns).max()?,
             })
         };
-        let goodput = run.plan.output.goodput.iter();
+        let (profiling, warmup) = (window(true), window(false));
+        let phases = run.phases.iter().map(|phase| (phase.name.clone(), Window::of(phase))).collect();
+        Self { profiling, warmup, phases, ..of_plan }
+    }
+
+    /// The settings that a plan alone decides.
+    fn of_plan(plan: &Plan, is_import: bool, clock: Anchor) -> Self {
+        let goodput = plan.output.goodput.iter();
         Self {
-            streaming: run.plan.endpoint.streaming,
-            capability: run.plan.endpoint.capability(),
-            use_server_token_count: run.plan.endpoint.use_server_token_count,
-            is_import: run.source == IMPORTED,
-            fixed_schedule: run.source != IMPORTED
-                && run.plan.load.measured().any(|phase| phase.shape == Shape::FixedSchedule),
-            show_trace_timing: run.plan.output.show_trace_timing,
-            network_rtt_ms: run.plan.output.network_latency_mean_ms,
+            streaming: plan.endpoint.streaming,
+            capability: plan.endpoint.capability(),
+            use_server_token_count: plan.endpoint.use_server_token_count,
+            is_import,
+            fixed_schedule: !is_import
+                && plan.load.measured().any(|phase| phase.shape == Shape::FixedSchedule),
+            show_trace_timing: plan.output.show_trace_timing,
+            network_rtt_ms: plan.output.network_latency_mean_ms,
             goodput: goodput.filter_map(|(tag, limit)| Threshold::new(tag, *limit).ok()).collect(),
-            slice_duration: run.plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
-            profiling: window(true),
-            warmup: window(false),
-            measured,
-            phases: run.phases.iter().map(|phase| (phase.name.clone(), Window::of(phase))).collect(),
-            steady_state: run.plan.output.steady_state,
-            clock: run.clock_begin,
+            slice_duration: plan.output.slice_duration_seconds.map(DurationNs::from_seconds),
+            profiling: None,
+            warmup: None,
+            measured: plan.load.measured().map(|phase| phase.name.clone()).collect(),
+            phases: Vec::new(),
+            steady_state: plan.output.steady_state,
+            clock,
         }
     }
 
@@ -121,6 +130,17 @@ impl Settings {
         ];
         needs.into_iter().all(|(flag, met)| met || !metric.flags.has(flag))
     }
+}
+
+/// Whether a run of this plan can have a statistic of a metric.
+#[must_use]
+pub fn can_give(plan: &Plan, metric: &Metric, stat: Stat) -> bool {
+    let has_stat = match metric.kind {
+        Kind::Record(_) | Kind::List(_) | Kind::Injected(_) => true,
+        Kind::Sum(_) | Kind::Minimum(_) | Kind::Maximum(_) | Kind::Derived(_) => stat == Stat::Avg,
+        Kind::Absent(_) => false,
+    };
+    has_stat && Settings::of_plan(plan, false, Anchor::default()).apply(metric)
 }
 
 impl Window {

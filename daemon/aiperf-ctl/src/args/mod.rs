@@ -231,6 +231,8 @@ pub struct Swept {
     pub limits: Vec<Limit>,
     /// The recipe that it is of.
     pub recipe: Option<String>,
+    /// Advice about its flags.
+    pub warnings: Vec<String>,
     /// Makes the arguments of other values.
     pub(crate) base: Base,
 }

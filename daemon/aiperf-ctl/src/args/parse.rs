@@ -8,7 +8,7 @@ use crate::terminal::named;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use experiment::search::{Limit, Objective};
+use experiment::search::{Limit, Objective, Op, Strategy};
 use experiment::{Sweep, Variation};
 use metric::Stat;
 use serde_json::{Map, Value};
@@ -40,13 +40,20 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
     let file = profile.input.config.as_deref().map(ConfigFile::read).transpose()?;
     let of_file = file.as_ref().map(|file| file.document.sweep(variable).map_err(|why| file.refused(why)));
     let of_file = of_file.transpose()?.flatten();
+    let is_single = of_file.is_none() && lists.sweep.is_none();
     if let Some(asked) = asked(profile, &lists)? {
         if let (Some(_), Some(file)) = (of_file, &file) {
             return Err(file.refused("it has a sweep, and the command line asks for another one".to_owned()));
         }
         return recipe::needs(profile, &asked)
             .map_err(Unparsed::Refused)
-            .and_then(|()| asked_of(words, asked, file));
+            .and_then(|()| asked_of(words, profile, asked, file));
+    }
+    let idle =
+        ["search-sla", "search-clock", "stopping-scope"].into_iter().find_map(|flag| profile.given.get(flag));
+    if let Some(flag) = idle.filter(|_| is_single) {
+        let why = "is of a sweep or a search; --goodput judges the requests of one run";
+        return Err(Unparsed::Refused(format!("{flag} {why}")));
     }
     match (of_file, lists.sweep) {
         (Some(_), Some(_)) => {
@@ -62,13 +69,27 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
             not_overridden(profile, &documents).map_err(|why| file.refused(why))?;
             let one = |document: &Document| base.args(&base.words, Some(document));
             let runs = runs(variations.iter().map(|(document, variation)| (document, variation)), one)?;
-            swept(Swept { sweep, runs, recipe: None, limits: Vec::new(), base: base.clone() })
+            swept(Swept {
+                sweep,
+                runs,
+                recipe: None,
+                limits: Vec::new(),
+                warnings: Vec::new(),
+                base: base.clone(),
+            })
         }
         (None, Some(sweep)) => {
             let base = Base { words: words.to_vec(), file, is_of_file: false };
             let one = |line: &Vec<OsString>| base.args(line, None);
             let runs = runs(lists.variations.iter().map(|(line, variation)| (line, variation)), one)?;
-            swept(Swept { sweep, runs, recipe: None, limits: Vec::new(), base: base.clone() })
+            swept(Swept {
+                sweep,
+                runs,
+                recipe: None,
+                limits: Vec::new(),
+                warnings: Vec::new(),
+                base: base.clone(),
+            })
         }
     }
 }
@@ -93,7 +114,12 @@ fn asked(profile: &ProfileArgs, lists: &lists::Lists) -> Result<Option<Asked>, U
 }
 
 /// The runs of what the search flags ask for.
-fn asked_of(words: &[OsString], asked: Asked, file: Option<ConfigFile>) -> Result<Args, Unparsed> {
+fn asked_of(
+    words: &[OsString],
+    profile: &ProfileArgs,
+    asked: Asked,
+    file: Option<ConfigFile>,
+) -> Result<Args, Unparsed> {
     let name = asked
         .recipe
         .as_deref()
@@ -107,16 +133,20 @@ fn asked_of(words: &[OsString], asked: Asked, file: Option<ConfigFile>) -> Resul
     let variations = varied.into_iter().map(|(_, variation)| variation).collect::<Vec<_>>();
     let mut words = words.to_vec();
     words.extend(asked.words.into_iter().map(OsString::from));
-    // A list of what varies is no value.
-    let line = lists::with(&words, &variations.first().map(|first| first.values.clone()).unwrap_or_default());
-    let first = parse_words(line.as_deref().unwrap_or(&words))?;
-    if let Command::Profile(profile) = &first.command {
-        words = with_usual_length(&words, profile, &sweep);
-    }
+    let words = with_usual_length(&words, profile, &sweep);
+    let is_taken = |path: &&String| asked.takes_concurrencies && **path == recipe::CONCURRENCY;
+    let warnings = overridden(profile, asked.paths.iter().filter(|path| !is_taken(path)));
     let base = Base { words, file, is_of_file: false };
     let runs =
         runs(variations.iter().map(|variation| (&variation.values, variation)), |values| base.at(values))?;
-    swept(Swept { sweep, runs, recipe: asked.recipe, limits: Vec::new(), base })
+    swept(Swept { sweep, runs, recipe: asked.recipe, limits: Vec::new(), warnings, base })
+}
+
+/// Advice about flags that set what is varied.
+fn overridden<'a>(profile: &ProfileArgs, paths: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let flags = paths.filter_map(|path| lists::flag_of(path));
+    let written = flags.filter_map(|flag| profile.given.get(flag)).filter(|written| written.starts_with('-'));
+    written.map(|flag| format!("{flag} has no effect: what the search flags ask for varies it")).collect()
 }
 
 /// A command line of a search that says how long a run is: without it a run would be of ten requests.
@@ -239,11 +269,24 @@ fn limits(sweep: &Sweep, args: &ProfileArgs) -> Result<Vec<Limit>, String> {
             limits.push(limit);
         }
     }
-    for Limit { metric_tag, stat, .. } in &limits {
-        known(metric_tag, stat, args).map_err(|why| format!("the limit of {metric_tag} {stat}: {why}"))?;
+    for Limit { metric_tag, stat, op, threshold } in &limits {
+        let place = || format!("--search-sla, sla_filters: {metric_tag} {stat}");
+        known(metric_tag, stat, args).map_err(|why| format!("{}: {why}", place()))?;
+        if !threshold.is_finite() || (matches!(op, Op::Lt | Op::Le) && *threshold <= 0.0) {
+            return Err(format!("{}: no run is below {threshold}", place()));
+        }
     }
     for Objective { metric, stat, .. } in sweep.search().map_or(&[][..], |search| &search.objectives) {
-        known(metric, stat, args).map_err(|why| format!("the objective {metric} {stat}: {why}"))?;
+        known(metric, stat, args)
+            .map_err(|why| format!("--search-metric, objectives: {metric} {stat}: {why}"))?;
+    }
+    if limits.is_empty() {
+        let idle = ["search-clock", "stopping-scope"].into_iter().find_map(|flag| args.given.get(flag));
+        if let Some(flag) = idle {
+            return Err(format!("{flag} has no effect without a limit (--search-sla)"));
+        }
+    } else if sweep.search().is_some_and(|search| search.planner == Strategy::Saturation) {
+        return Err("--search-sla: `saturation` looks for the end of throughput, not for a limit".to_owned());
     }
     Ok(limits)
 }

@@ -23,6 +23,8 @@ pub(super) struct Asked {
     pub(super) words: Vec<String>,
     /// The flag for which responses must be streamed.
     pub(super) streams_for: Option<String>,
+    /// What it varies.
+    pub(super) paths: Vec<String>,
     /// Whether it takes the list of `--concurrency`.
     pub(super) takes_concurrencies: bool,
 }
@@ -72,11 +74,16 @@ pub(super) fn of(
         };
         return Err(format!("{written} {with}"));
     }
-    match args.search_recipe {
-        Some(recipe) => Cook { args, concurrencies, limits }.cooked(recipe).map(Some),
-        None if args.search_space.is_empty() => Ok(None),
-        None => searched(args, limits).map(Some),
-    }
+    let asked = match args.search_recipe {
+        Some(recipe) => Cook { args, concurrencies, limits }.cooked(recipe)?,
+        None if args.search_space.is_empty() => return Ok(None),
+        None => searched(args, limits)?,
+    };
+    let of_space = asked.block["search_space"].as_array().into_iter().flatten();
+    let of_space = of_space.filter_map(|axis| axis["path"].as_str().map(str::to_owned));
+    let of_axes = asked.block["parameters"].as_object().into_iter().flat_map(|axes| axes.keys().cloned());
+    let paths = of_space.chain(of_axes).collect();
+    Ok(Some(Asked { paths, ..asked }))
 }
 
 /// A limit, as `tag:stat:op:threshold`.
@@ -98,12 +105,23 @@ pub(super) fn limit(text: &str) -> Result<Value, String> {
 /// A search of ranges.
 fn searched(args: &SearchArgs, limits: Vec<Value>) -> Result<Asked, String> {
     let space = args.search_space.iter().map(|text| axis(text)).collect::<Result<Vec<_>, _>>()?;
-    let planner = args.search_planner.unwrap_or(PlannerArg::Bayesian);
+    let looks_for_border = args.search_metric.is_none() && !limits.is_empty() && space.len() == 1;
+    let usual = if looks_for_border { PlannerArg::Slo } else { PlannerArg::Bayesian };
+    let planner = args.search_planner.unwrap_or(usual);
     let is_along_one = !matches!(planner, PlannerArg::Bayesian | PlannerArg::Optuna);
+    if let Some(count) = args.search_initial_points.filter(|_| is_along_one) {
+        return Err(format!(
+            "--search-initial-points {count} has no effect with --search-planner {}",
+            name(&planner)
+        ));
+    }
     let metric = match &args.search_metric {
         Some(metric) => metric.clone(),
         None if is_along_one => "output_token_throughput".to_owned(),
-        None => return Err("--search-space needs --search-metric: what is made best".to_owned()),
+        None => {
+            let why = "--search-space needs --search-metric, what is made best, or a limit (--search-sla)";
+            return Err(why.to_owned());
+        }
     };
     let direction = args.search_direction.unwrap_or(Direction::Maximize);
     let mut block = json!({
@@ -136,8 +154,11 @@ fn settings(args: &SearchArgs, block: &mut Value) {
 
 /// A range, as `path:lo,hi[:kind]`.
 fn axis(text: &str) -> Result<Value, String> {
-    let refuse =
-        || format!("--search-space `{text}`: expected path:lo,hi[:kind], such as concurrency:1,64:int");
+    let refuse = || {
+        format!(
+            "--search-space `{text}`: expected path:lo,hi[:kind], such as phases.profiling.concurrency:1,64:int"
+        )
+    };
     let (path, rest) = text.split_once(':').ok_or_else(refuse)?;
     let (range, kind) = rest.split_once(':').map_or((rest, None), |(range, kind)| (range, Some(kind)));
     let (lo, hi) = range.split_once(',').ok_or_else(refuse)?;
@@ -187,6 +208,9 @@ impl Cook<'_> {
             fields.entry("sla_filters").or_insert_with(|| Value::Array(self.limits));
         }
         asked.recipe = Some(name(&recipe));
+        if asked.block["type"] == "adaptive_search" {
+            asked.block["recipe_name"] = name(&recipe).into();
+        }
         Ok(asked)
     }
 
@@ -596,6 +620,14 @@ mod tests {
             ("--search-recipe pareto-sweep --isl-osl-pairs 1/x", "expected prompt/output lengths"),
             ("--search-recipe concurrency-ramp --concurrency-min 5 --concurrency-max 5", "is not more than"),
             ("--search-space concurrency:1,8:int", "needs --search-metric"),
+            ("--search-sla time_to_first_token:p95:lt:-1 --concurrency 1,2", "no run is below -1"),
+            ("--search-sla time_to_first_token:p95:lt:1", "is of a sweep or a search"),
+            ("--concurrency 1,2 --stopping-scope run", "without a limit"),
+            ("--search-recipe saturation --search-sla time_to_first_token:p95:lt:9", "not for a limit"),
+            (
+                "--search-space concurrency:1,8:int --search-sla time_to_first_token:p95:lt:9 --search-initial-points 3",
+                "has no effect with --search-planner slo",
+            ),
             ("--search-space concurrency --search-metric goodput", "expected path:lo,hi"),
             ("--search-space nosuch.path:1,2 --search-metric goodput", "nosuch.path"),
             ("--search-sla a:b:c", "expected tag:stat:op:threshold"),

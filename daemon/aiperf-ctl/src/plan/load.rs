@@ -55,14 +55,23 @@ pub(super) fn load(args: &ProfileArgs) -> Planned<(Load, Vec<SeriesFile>)> {
 
 /// The phases after one that sends every prompt once, if the server is to have them in its cache.
 fn primed(args: &ProfileArgs, mut phases: Vec<Phase>) -> Planned<Vec<Phase>> {
+    let measured = phases.iter().rev().find_map(|phase| phase.session_count.or(phase.request_count));
+    if let (CacheArg::Cold, Some(entries), Some(sent)) =
+        (args.endpoint.cache, args.conversation.num_dataset_entries, measured)
+        && u64::from(entries) < sent
+        && args.prompt.cache_bust == "none"
+    {
+        return refuse(format!(
+            "--cache cold contradicts --num-dataset-entries {entries}: {sent} requests repeat prompts within the run"
+        ));
+    }
     if args.endpoint.cache != CacheArg::Warm {
         return Ok(phases);
     }
     if args.prompt.cache_bust != "none" {
         return refuse("--cache warm contradicts --cache-bust, which keeps prompts out of the cache");
     }
-    let sent = phases.iter().rev().find_map(|phase| phase.session_count.or(phase.request_count));
-    let Some(sessions) = args.conversation.num_dataset_entries.map(u64::from).or(sent) else {
+    let Some(sessions) = args.conversation.num_dataset_entries.map(u64::from).or(measured) else {
         return refuse(
             "--cache warm needs --num-dataset-entries or --request-count: so many prompts are sent before the run",
         );

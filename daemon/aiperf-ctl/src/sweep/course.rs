@@ -27,6 +27,10 @@ pub(super) struct Searching {
     current: Option<Current>,
     /// Why nothing more is measured; none if it was interrupted.
     pub(super) ended: Option<&'static str>,
+    /// Runs that were made, also those that are void.
+    pub(super) runs: usize,
+    /// Their requests.
+    pub(super) requests: u64,
 }
 
 /// A probe that is being measured.
@@ -36,6 +40,8 @@ struct Current {
     rows: Vec<Row>,
     /// The runs before them that are void, because the client was the limit.
     void: u32,
+    /// Whether one of those had no response at all.
+    failed: bool,
 }
 
 impl Course {
@@ -48,6 +54,8 @@ impl Course {
                 trials: Vec::new(),
                 current: None,
                 ended: None,
+                runs: 0,
+                requests: 0,
             }));
         }
         let (cells, trials) = (0..experiment.cells.len(), 1..=experiment.repeat.runs);
@@ -104,6 +112,9 @@ impl Course {
 
 impl Searching {
     fn next(&mut self, experiment: &mut SweepRuns) -> Result<Option<Step>> {
+        if self.ended.is_some() {
+            return Ok(None);
+        }
         if let Some(Current { rows, void, .. }) = &self.current {
             let trial = u32::try_from(rows.len()).unwrap_or(u32::MAX).saturating_add(void + 1);
             return Ok(Some(Step { cell: experiment.cells.len() - 1, trial }));
@@ -115,7 +126,7 @@ impl Searching {
             }
             Ask::Measure(probe) => {
                 experiment.add(&probe)?;
-                self.current = Some(Current { probe, rows: Vec::new(), void: 0 });
+                self.current = Some(Current { probe, rows: Vec::new(), void: 0, failed: false });
                 Ok(Some(Step { cell: experiment.cells.len() - 1, trial: 1 }))
             }
         }
@@ -125,10 +136,22 @@ impl Searching {
         let (Some(search), Some(mut current)) = (experiment.sweep.search(), self.current.take()) else {
             return;
         };
-        // What disturbed the client once need not do so again.
-        if !row.limits.is_empty() && current.void < VOID_MAX {
-            print_note(&format!("  this client was the limit ({}): once more", row.limits.join(", ")));
+        self.runs += 1;
+        self.requests += row.report.as_ref().map_or(0, |report| report.requests);
+        // What disturbed a run once need not do so again.
+        if let Some(why) = row.void().filter(|_| current.void < VOID_MAX) {
+            print_note(&format!("  this says nothing of the server ({why}): once more"));
             self.current = Some(Current { void: current.void + 1, ..current });
+            return;
+        }
+        // A server that is not there says nothing of the load.
+        if row.report.is_none() && !row.is_refused {
+            if current.failed {
+                self.ended = Some(RUN_FAILED);
+                return;
+            }
+            print_note("  the server did not respond: once more");
+            self.current = Some(Current { failed: true, void: current.void + 1, ..current });
             return;
         }
         current.rows.push(row.clone());
@@ -175,7 +198,16 @@ fn line(experiment: &SweepRuns, trial: &Trial) -> String {
         format!("{} {answer}", super::judged::shown(limit))
     });
     let answers = answers.collect::<Vec<_>>();
-    if answers.is_empty() { "measured".to_owned() } else { answers.join("; ") }
+    if !answers.is_empty() {
+        return answers.join("; ");
+    }
+    let objectives = experiment.sweep.search().map_or(&[][..], |search| &search.objectives);
+    let numbers = objectives.iter().zip(&measured.objectives).map(|(objective, measure)| {
+        let number =
+            measure.map_or_else(|| "no number".to_owned(), |measure| format!("{:.1}", measure.value));
+        format!("{} {}: {number}", objective.metric, objective.stat)
+    });
+    numbers.collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a variation is at least as much load as another one in everything that is a load, and equal in the rest.
@@ -191,6 +223,8 @@ fn is_above(one: &Variation, other: &Variation) -> bool {
         })
 }
 
+/// Why a search ends whose server is gone.
+pub(super) const RUN_FAILED: &str = "run_failed";
 /// How often a run is made again in which this client was the limit.
 const VOID_MAX: u32 = 2;
 /// Values of which more is more load.

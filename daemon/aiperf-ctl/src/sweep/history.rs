@@ -1,9 +1,9 @@
 //! What a search tried and found: AIPerf's `search_history.json`, and its answer by the kernel's clock and by the client's.
 
-use super::SweepRuns;
 use super::course::Searching;
 use super::judged::{has_kernel_times, judged, shown};
 use super::results::Results;
+use super::{SweepRuns, rounded};
 use crate::args::Clock;
 use anyhow::Result;
 use experiment::search::{Answer, Border, Found, Judged, Measure, Outcome, Search, Trial};
@@ -212,18 +212,18 @@ impl History<'_> {
             say(&format!("on the {}'s clock", name(clock)), self.in_words(search, clock, border));
         }
         if let Some((low, high)) = found.border.and_then(|border| border.interval) {
-            say("interval", format!("{} to {} (95 %)", search.value(0, low), search.value(0, high)));
+            say(
+                "interval",
+                format!("{} to {} (95 %)", rounded(&search.value(0, low)), rounded(&search.value(0, high))),
+            );
         }
         if let Some(note) = found.note {
             say("note", note);
         }
-        let requests = self.searching.trials.iter().map(|trial| match &trial.outcome {
-            Outcome::Measured(measured) => measured.requests,
-            Outcome::ClientLimited(_) | Outcome::Failed(_) => 0,
-        });
-        let (loads, requests) = (self.searching.trials.len(), requests.sum::<u64>());
         let ended = self.searching.ended.unwrap_or("interrupted").replace('_', " ");
-        say("ended", format!("{ended}, after {loads} runs and {requests} requests"));
+        let (loads, runs, requests) =
+            (self.searching.trials.len(), self.searching.runs, self.searching.requests);
+        say("ended", format!("{ended}: {loads} answers from {runs} runs with {requests} requests"));
         let column = || Column { name: String::new(), side: Side::Left };
         let title = match &self.experiment.recipe {
             Some(recipe) => format!("aiperfd | Search: {recipe}"),
@@ -246,13 +246,14 @@ impl History<'_> {
             } else {
                 String::new()
             };
-            Some(format!(": {} {} {value:.1}{ends} {unit}", objective.metric, objective.stat))
+            Some(format!("{} {} {value:.1}{ends} {unit}", objective.metric, objective.stat))
         });
-        text.collect::<Vec<_>>().join(",")
+        let text = text.collect::<Vec<_>>().join(", ");
+        if text.is_empty() { text } else { format!(": {text}") }
     }
 
     fn in_words(&self, search: &Search, clock: Clock, border: Border) -> String {
-        let shown_value = |value: f64| search.value(0, value).to_string();
+        let shown_value = |value: f64| rounded(&search.value(0, value));
         let kept = border.feasible.map(|(value, _)| format!("{} keeps every limit", shown_value(value)));
         let missed = border.infeasible.map(|(value, place)| {
             let judged = self.judged(place, clock);
@@ -261,7 +262,7 @@ impl History<'_> {
             let (what, is_unsure) = breach.map_or((String::new(), false), |(limit, judged)| {
                 let observed = judged
                     .observed
-                    .map_or_else(|| "failed requests".to_owned(), |measure| format!("{:.1}", measure.value));
+                    .map_or_else(|| "no number".to_owned(), |measure| format!("{:.1}", measure.value));
                 (
                     format!(" misses {} ({observed})", shown(limit)),
                     matches!(judged.answer, Answer::Unsure { .. }),

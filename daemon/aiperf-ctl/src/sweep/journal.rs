@@ -208,7 +208,8 @@ impl Journal {
         let is_it =
             reported.run.plan.output.other.get(DIGEST).is_some_and(|known| *known == self.name_of(digest));
         let certain = known.and_then(|entry| entry.certain.clone());
-        let is_whole = is_complete(&reported) || certain.is_some();
+        let may_be_cut = !profile.observers.limits.is_empty();
+        let is_whole = is_complete(&reported) || (certain.is_some() && may_be_cut);
         let is_usable = is_it && is_whole && reported.no_response().is_none();
         is_usable.then_some((reported, certain))
     }
@@ -292,8 +293,12 @@ fn content(path: &Path, hash: &mut Sha256) -> Result<()> {
 fn essence(plan: &Plan) -> Result<Value> {
     let mut value = serde_json::to_value(plan)?;
     if let Value::Object(fields) = &mut value {
-        for name in ["command_line", "given", "observers", "preparation", "workers"] {
+        for name in ["command_line", "given", "observers", "workers"] {
             fields.remove(name);
+        }
+        // What is waited for does not change a run; what it finds in the cache does.
+        if let Some(Value::Object(preparation)) = fields.get_mut("preparation") {
+            preparation.retain(|name, _| name == "cache");
         }
         // What the metrics are computed by stays: a stored run keeps the limits that it was reported with.
         if let Some(Value::Object(output)) = fields.get_mut("output") {

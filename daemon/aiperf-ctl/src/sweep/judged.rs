@@ -18,12 +18,19 @@ pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[R
         let why = rows.iter().find_map(|row| row.error.clone());
         return Outcome::Failed(why.unwrap_or_else(|| "no run".to_owned()));
     }
-    if let Some(row) = rows.iter().find(|row| !row.limits.is_empty()) {
-        return Outcome::ClientLimited(row.limits.join(", "));
+    if let Some(void) = rows.iter().find_map(Row::void) {
+        return Outcome::ClientLimited(void);
+    }
+    // Without a limit that failures miss, a server that refuses would look fast.
+    if let Some(row) = rows.iter().find(|row| limits.is_empty() && !row.limits.is_empty()) {
+        return Outcome::Failed(row.limits.join(", "));
     }
     let side = Side::of(&reports, clock);
+    // What is best is what the run's own report shows, of its whole length.
+    let whole = Judgeable::of(reports.iter().map(|report| report.results.as_slice()));
     let objectives = search.objectives.iter();
-    let objectives = objectives.map(|objective| side.figure(&objective.metric, &objective.stat).map(measure));
+    let objectives =
+        objectives.map(|objective| whole.figure(&objective.metric, &objective.stat).map(measure));
     Outcome::Measured(Measured {
         objectives: objectives.collect(),
         limits: limits.iter().map(|limit| side.judged(limit, rows)).collect(),

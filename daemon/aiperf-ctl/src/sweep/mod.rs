@@ -20,7 +20,6 @@ mod judged;
 mod post_process;
 mod results;
 
-use crate::VERDICT;
 use crate::args::{Base, Clock, Command, ConsoleArg, ProfileArgs, Scope, SweepOrder, Swept, Unparsed};
 use crate::earlier;
 use crate::interrupt::{self, Interrupted};
@@ -31,15 +30,17 @@ use crate::report::{self, Reported};
 use crate::resolve::{Resolved, resolve};
 use crate::session::{self, Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
+use crate::{FAILED, VERDICT};
 use anyhow::{Result, anyhow, bail};
 use common::clock::DurationNs;
-use course::Course;
+use course::{Course, RUN_FAILED};
 use experiment::search::{Answer, Limit, Probe};
 use experiment::{Order, Sweep, Variation};
 use export::console;
 use history::History;
 use journal::{Begun, DIGEST, Entry, Journal, digest};
 pub(crate) use journal::{NAME as JOURNAL, failures};
+use metric::Stat;
 use results::{Measured, Results, Row};
 pub(crate) use results::{NAME as AGGREGATE, named};
 use serde_json::json;
@@ -128,7 +129,7 @@ impl Cell {
             return visible(label).into_owned();
         }
         let pairs = values.iter().map(|(path, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = rounded(value);
             format!("{}={value}", path.rsplit('.').next().unwrap_or(path))
         });
         visible(&pairs.collect::<Vec<_>>().join(" ")).into_owned()
@@ -153,9 +154,14 @@ impl SweepRuns {
         let common = &swept.sweep.common;
         let mut cells = Vec::new();
         let mut warnings = swept.sweep.warnings();
+        warnings.extend(swept.warnings.iter().cloned());
         for (variation, args) in &swept.runs {
-            cells.push(Cell::of(variation, args, command_line, None, &mut warnings)?);
+            // What is true of the ends of a space need not be of a load between them.
+            let mut of_end = Vec::new();
+            let warnings = if swept.sweep.search().is_some() { &mut of_end } else { &mut warnings };
+            cells.push(Cell::of(variation, args, command_line, None, warnings)?);
         }
+        can_give(swept, &cells)?;
         warnings.iter().for_each(|warning| print_warning(warning));
         let Some(first) = cells.first() else { bail!("a sweep without variations") };
         let profile = &first.resolved.profile;
@@ -275,7 +281,8 @@ impl SweepRuns {
     fn sought(&self) -> Result<Option<String>> {
         let Some(search) = self.sweep.search() else { return Ok(None) };
         let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(&json!([search, self.limits, self.repeat.runs]))?);
+        let clock = self.clock == Clock::Kernel;
+        hash.update(serde_json::to_vec(&json!([search, self.limits, self.repeat.runs, clock]))?);
         self.digests(0)?.iter().for_each(|digest| hash.update(digest));
         Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
@@ -340,6 +347,31 @@ impl SweepRuns {
         };
         run
     }
+}
+
+/// Checks that runs can have the numbers that are looked for.
+fn can_give(swept: &Swept, cells: &[Cell]) -> Result<(), Refusal> {
+    let limits = swept.limits.iter().map(|limit| ("limit", limit.metric_tag.as_str(), limit.stat.as_str()));
+    let objectives = swept.sweep.search().into_iter().flat_map(|search| &search.objectives);
+    let objectives = objectives.map(|one| ("objective", one.metric.as_str(), one.stat.as_str()));
+    let params = swept.sweep.common.post_process.as_ref().map(|post_process| &post_process.params);
+    let of_curve = params.into_iter().filter_map(|params| {
+        Some(("metric", params["metric_tag"].as_str()?, params["stat"].as_str().unwrap_or("avg")))
+    });
+    for (what, tag, stat) in limits.chain(objectives).chain(of_curve) {
+        let refuse = |why: &str| Err(Refusal(format!("the {what} {tag} {stat}: {why}")));
+        let Some(metric) = metric::find(tag) else {
+            return refuse("unknown metric; docs/METRICS.md lists all");
+        };
+        let Some(known) = Stat::ALL.into_iter().find(|known| known.name() == stat) else {
+            return refuse("unknown statistic");
+        };
+        let plans = cells.iter().map(|cell| &cell.resolved.profile.plan);
+        if !plans.into_iter().all(|plan| metric::can_give(plan, metric, known)) {
+            return refuse("no run of this endpoint and these flags has it");
+        }
+    }
+    Ok(())
 }
 
 /// Carries out what is missing, and writes the tables of everything; returns the exit status.
@@ -428,10 +460,13 @@ fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
         let row = match session.run(run) {
             Ok(Outcome { reported, status, certain }) => match reported.no_response() {
                 None => return Ok(Some(Row::finished(&reported, status, directory.clone(), certain))),
-                Some(why) => Row::failed(why, directory.clone()),
+                Some(why) => {
+                    let is_refused = reported.report.errors.iter().any(|error| error.code.is_some());
+                    Row::failed(why, is_refused, directory.clone())
+                }
             },
             Err(error) if error.is::<Interrupted>() => return Ok(None),
-            Err(error) => Row::failed(format!("{error:#}"), directory.clone()),
+            Err(error) => Row::failed(format!("{error:#}"), false, directory.clone()),
         };
         if attempt == retries || session.interrupted().is_some() {
             return Ok(Some(row));
@@ -468,7 +503,22 @@ fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, resul
     let (width, colour) = report::terminal(ConsoleArg::Full);
     print_result(&console::sections(&sections, width, colour));
     print_result(&format!("Results are in {}\n", directory.display()));
-    Ok(session.interrupted().map_or_else(|| results.status(), Interrupted::status))
+    let has_failed = matches!(course, Course::Search(searching) if searching.ended == Some(RUN_FAILED));
+    let status = if has_failed { FAILED } else { results.status() };
+    Ok(session.interrupted().map_or(status, Interrupted::status))
+}
+
+/// A value as a reader needs it: a number has no more digits than matter.
+fn rounded(value: &serde_json::Value) -> String {
+    match (value.as_str(), value.as_i64(), value.as_f64()) {
+        (Some(text), ..) => text.to_owned(),
+        (None, None, Some(number)) if number.abs() >= 0.001 && number.abs() < 1e15 => {
+            let digits = 4 - metric::whole(number.abs().log10().floor().max(0.0)).min(3);
+            let text = format!("{number:.*}", usize::try_from(digits).unwrap_or(4));
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => value.to_string(),
+    }
 }
 
 /// How long runs take.

@@ -1,5 +1,6 @@
 //! Curves through the runs of a sweep, in AIPerf's files: `degradation_knee.json` and others, next to the sweep's table.
 
+use crate::terminal::print_note;
 use anyhow::Result;
 use experiment::search::Limit;
 use experiment::search::fits::{
@@ -15,6 +16,8 @@ pub(super) fn write(to: &Folder, asked: &PostProcess, limits: &[Limit], rows: &[
     let mut json = to.create(&asked.output_filename)?;
     serde_json::to_writer_pretty(&mut json, &made)?;
     json.finish()?;
+    let numbers = SHOWN.iter().filter_map(|name| Some(format!("{name} {}", made.get(*name)?)));
+    print_note(&format!("{}: {}", asked.output_filename, numbers.collect::<Vec<_>>().join(", ")));
     Ok(())
 }
 
@@ -54,6 +57,15 @@ fn made(asked: &PostProcess, limits: &[Limit], rows: &[Row]) -> Result<Value, Re
     }
 }
 
+/// The numbers of a file that are its answer.
+const SHOWN: &[&str] = &[
+    "baseline_concurrency",
+    "knee_concurrency",
+    "max_passing_concurrency",
+    "first_failing_concurrency",
+    "fit_form",
+    "r_squared",
+];
 const CONCURRENCY: &str = "phases.profiling.concurrency";
 const OSL: &str = "datasets.main.prompts.osl";
 /// A straight line that explains less of the variance is replaced by a parabola.

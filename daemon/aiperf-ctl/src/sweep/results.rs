@@ -33,6 +33,8 @@ pub(super) struct Row {
     pub(super) verdict: Option<String>,
     /// Why it has no results.
     pub(super) error: Option<String>,
+    /// Whether the server responded nevertheless.
+    pub(super) is_refused: bool,
     /// Why it was not run.
     pub(super) skipped: Option<String>,
     /// What is certain of the limits, if it was ended early for that.
@@ -63,6 +65,7 @@ impl Row {
             status,
             verdict: Some(verdict.standing.name().to_owned()),
             error: None,
+            is_refused: false,
             skipped: None,
             limits: verdict
                 .reasons
@@ -83,6 +86,7 @@ impl Row {
             status: 0,
             verdict: None,
             error: None,
+            is_refused: false,
             skipped: Some(why),
             certain: None,
             limits: Vec::new(),
@@ -92,11 +96,12 @@ impl Row {
     }
 
     /// A run without results.
-    pub(super) const fn failed(error: String, directory: PathBuf) -> Self {
+    pub(super) const fn failed(error: String, is_refused: bool, directory: PathBuf) -> Self {
         Self {
             status: FAILED,
             verdict: None,
             error: Some(error),
+            is_refused,
             skipped: None,
             certain: None,
             limits: Vec::new(),
@@ -109,6 +114,13 @@ impl Row {
     fn verdict(&self) -> &str {
         let without = if self.skipped.is_some() { "skipped" } else { "failed" };
         self.verdict.as_deref().unwrap_or(without)
+    }
+
+    /// Why it says nothing of the server: this client was the limit, or the cache was not what it was to be.
+    pub(super) fn void(&self) -> Option<String> {
+        let void =
+            self.limits.iter().filter(|reason| is_void(reason)).map(String::as_str).collect::<Vec<_>>();
+        (!void.is_empty()).then(|| void.join(", "))
     }
 
     /// The run in one line.
@@ -158,8 +170,8 @@ impl Results {
     /// Leaves out the runs of a variation in which this client was the limit, if it was run again without that.
     pub(super) fn without_void_runs(&mut self) {
         for (_, rows) in self.variations.values_mut() {
-            if rows.iter().any(|row| row.limits.is_empty() && row.report.is_some()) {
-                rows.retain(|row| row.limits.is_empty());
+            if rows.iter().any(|row| row.void().is_none() && row.report.is_some()) {
+                rows.retain(|row| row.void().is_none());
             }
         }
     }
@@ -378,8 +390,10 @@ impl Measured<'_> {
             rows.iter()
                 .filter_map(move |row| Some(json!({"label": variation.label, "error": row.error.as_ref()?})))
         });
-        let excluded = combinations.iter().filter(|one| !one.reasons().is_empty());
-        let excluded = excluded.map(|one| json!({"parameters": one.parameters, "reasons": one.reasons()}));
+        let excluded = combinations.iter().filter(|one| !one.limits.is_empty());
+        let excluded = excluded.map(|one| json!({"parameters": one.parameters, "reasons": one.limits}));
+        let infeasible = combinations.iter().filter(|one| !one.misses.is_empty());
+        let infeasible = infeasible.map(|one| json!({"parameters": one.parameters, "misses": one.misses}));
         let mut metadata = json!({
             "sweep_parameters": parameters.collect::<Vec<_>>(),
             "num_combinations": self.results.variations.len(),
@@ -407,6 +421,7 @@ impl Measured<'_> {
             "best_configurations": best(&combinations),
             "pareto_optimal": pareto(&combinations).iter().map(|one| &one.parameters).collect::<Vec<_>>(),
             "excluded_from_best": excluded.collect::<Vec<_>>(),
+            "infeasible": infeasible.collect::<Vec<_>>(),
         })
     }
 
@@ -521,12 +536,7 @@ impl Combination<'_> {
 
     /// Whether it keeps every limit, and was not limited by this client.
     fn is_feasible(&self) -> bool {
-        self.reasons().is_empty() && self.rows.iter().any(|row| row.report.is_some())
-    }
-
-    /// Why it is not among the best.
-    fn reasons(&self) -> Vec<String> {
-        self.limits.iter().cloned().chain(self.misses.iter().map(|limit| format!("misses {limit}"))).collect()
+        self.limits.is_empty() && self.misses.is_empty() && self.rows.iter().any(|row| row.report.is_some())
     }
 
     fn cells(&self, numbers: &[&Shown], is_pareto: bool, best: &Map<String, Value>) -> Vec<Cell> {
@@ -578,8 +588,8 @@ impl Combination<'_> {
 fn other_cache(reported: &Reported) -> Option<String> {
     let read = reported.report.stat(CACHED, Stat::Avg)?.get();
     match reported.run.plan.preparation.cache? {
-        CacheState::Cold if read > COLD_PERCENT_MAX => Some("cache_not_cold".to_owned()),
-        CacheState::Warm if read < WARM_PERCENT_MIN => Some("cache_not_warm".to_owned()),
+        CacheState::Cold if read > COLD_PERCENT_MAX => Some(NOT_COLD.to_owned()),
+        CacheState::Warm if read < WARM_PERCENT_MIN => Some(NOT_WARM.to_owned()),
         CacheState::Cold | CacheState::Warm => None,
     }
 }
@@ -592,6 +602,11 @@ pub(crate) fn named(parameters: &Map<String, Value>) -> String {
         other => format!("{name}={other}"),
     });
     pairs.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a reason means that a run says nothing of the server.
+fn is_void(reason: &str) -> bool {
+    NOT_COMPARED.contains(&reason) || [NOT_COLD, NOT_WARM].contains(&reason)
 }
 
 /// Every metric of a single run, as AIPerf writes it for one trial.
@@ -696,6 +711,8 @@ const COLUMNS: &[Shown] = &[
 ];
 /// The share of prompt tokens that the server read from its cache, in percent.
 const CACHED: &str = "overall_usage_prompt_cache_read_pct";
+const NOT_COLD: &str = "cache_not_cold";
+const NOT_WARM: &str = "cache_not_warm";
 /// Prompts share a few tokens even where all are different.
 const COLD_PERCENT_MAX: f64 = 5.0;
 /// The last block of a prompt is not cached.

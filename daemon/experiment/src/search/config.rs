@@ -369,6 +369,10 @@ impl Search {
         let needs_limits =
             matches!(self.planner, Strategy::MonotonicSla | Strategy::SmoothIsotonic | Strategy::Slo);
         let limits = self.limits();
+        if self.planner == Strategy::Saturation && !limits.is_empty() {
+            let why = "`saturation` looks for the end of throughput, not for a limit: leave limits out";
+            return Err(Refused::new("sweep.sla_filters", why));
+        }
         if needs_limits && limits.is_empty() {
             let why = format!("`{}` needs at least one limit", self.name());
             return Err(Refused::new("sweep.sla_filters", why));

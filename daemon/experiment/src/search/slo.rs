@@ -122,7 +122,10 @@ impl Slo {
             (None, Some(upper)) => upper.confirmation().unwrap_or_else(|| end(upper, "slo_no_pass_in_range")),
             (Some(lower), None) if lower.load < self.axis.hi => search((lower.load * 2.0).min(self.axis.hi)),
             (Some(lower), None) => lower.confirmation().unwrap_or(Ask::Done("slo_no_failure_in_range")),
-            (Some(lower), Some(upper)) if upper.load - lower.load > self.step(lower.load) => {
+            // What rounding adds to a step is none.
+            (Some(lower), Some(upper))
+                if upper.load - lower.load > self.step(lower.load) * (1.0 + f64::EPSILON * 8.0) =>
+            {
                 search(self.between(lower.load, upper.load))
             }
             (Some(lower), Some(upper)) => lower
