@@ -304,6 +304,11 @@ impl Reported {
         self.shown(console, width, Colour::Plain)
     }
 
+    /// What the server's own metrics say, if they were read.
+    pub(crate) fn server_summaries(&self) -> Option<&metric::server::Summaries> {
+        Some(&self.server.as_ref()?.summaries)
+    }
+
     /// A run in one line, for a list of runs.
     pub(crate) fn line(&self) -> String {
         let report = &self.report;

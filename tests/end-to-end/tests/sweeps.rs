@@ -13,10 +13,12 @@ use std::time::Duration;
 /// A sweep whose results are in a directory.
 fn sweep(url: &str, directory: &Path, flags: &str) -> Run {
     let mut run = Run::of("profile");
-    let common =
-        "--model m --streaming --isl 8 --osl 4 --tokenizer none --no-server-metrics --no-gpu-telemetry";
+    let common = "--model m --streaming --osl 4 --tokenizer none --no-server-metrics --no-gpu-telemetry";
+    if !flags.contains("--isl") {
+        run.command.args(["--isl", "8"]);
+    }
     run.command.args(["--url", url, "--artifact-dir"]).arg(directory);
-    run.command.args(common.split(' ')).args(flags.split(' '));
+    run.command.args(common.split(' ')).args(flags.split_whitespace());
     run.without_daemon()
 }
 
@@ -325,3 +327,49 @@ fn a_configuration_describes_a_sweep() {
 }
 
 const MOMENTS: u64 = 10;
+
+/// The share of prompt tokens that the server read from its cache, in percent, of each run in the order of its journal.
+fn cached(directory: &Path) -> Vec<f64> {
+    let runs = journal(directory);
+    let runs = runs.iter().map(|line| directory.join(line["directory"].as_str().unwrap()));
+    let read = |run| read(&Path::new(&run).join("profile_export_aiperf.json"));
+    runs.map(|run| read(run)["overall_usage_prompt_cache_read_pct"]["avg"].as_f64().unwrap_or(0.0)).collect()
+}
+
+#[test]
+fn a_cache_holds_what_it_is_to_hold() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 1 --prefix-cache 100000");
+    let swept = |name: &str, flags: &str| {
+        let directory = folder.path().join(name);
+        sweep(&server.url(), &directory, &format!("--request-count 20 {flags}")).end().ended_with(0);
+        cached(&directory)
+    };
+    // In whatever order, no variation finds the prompts of another one.
+    for (name, order) in [("up", "64,128,256"), ("down", "256,128,64"), ("shuffled", "128,256,64")] {
+        let found = swept(name, &format!("--concurrency 2 --isl {order} --random-seed 7"));
+        // Of a sweep that was made before, the prompts are there.
+        let is_first = name == "up";
+        assert!(found.iter().all(|share| (*share < 5.0) == is_first), "{name}: {found:?}");
+    }
+    let cold = swept("cold", "--concurrency 2 --isl 64,128,256 --random-seed 7 --cache cold");
+    assert!(cold.iter().all(|share| *share < 5.0), "it was reset before each: {cold:?}");
+    let warm = swept("warm", "--concurrency 2,4 --isl 256 --num-dataset-entries 5 --cache warm");
+    assert!(warm.iter().all(|share| *share > 80.0), "each prompt was sent once before: {warm:?}");
+    let same = swept("same", "--concurrency 2,4 --isl 256 --parameter-sweep-same-seed");
+    assert!(same[0] < 5.0 && same[1] > 80.0, "the second variation sends what the first one did: {same:?}");
+}
+
+#[test]
+fn a_variation_whose_runs_converge_needs_no_more() {
+    needs_programs!();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("--tokens 4 --gap-ms 1");
+    let flags = "--concurrency 1,2 --request-count 5 --num-profile-runs 6 --parameter-sweep-mode independent \
+                 --convergence-metric output_sequence_length";
+    let ended = sweep(&server.url(), folder.path(), flags).end();
+    ended.ended_with(0);
+    assert_eq!(ended.err.matches("its runs converged after 3").count(), 2, "{}", ended.err);
+    assert_eq!(server.received(), 30, "three runs of five requests, twice");
+}

@@ -9,6 +9,8 @@
 use super::aggregate::Spread;
 use crate::args::{ConvergenceMode, ConvergenceStat, MultiRunArgs};
 use crate::plan::Refusal;
+use crate::report::Reported;
+use anyhow::Result;
 use metric::{Kind, Stat, float_of};
 
 /// The metric on which runs must converge, and the threshold.
@@ -23,11 +25,11 @@ pub(super) struct Criterion {
 
 /// A run's values for the criterion.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Observed {
+pub(crate) struct Observed {
     /// The run's value of the statistic, if it has one.
-    pub(super) stat: Option<f64>,
+    pub(crate) stat: Option<f64>,
     /// The metric's value of each request; empty unless the criterion uses them.
-    pub(super) numbers: Vec<f64>,
+    pub(crate) numbers: Vec<f64>,
 }
 
 impl Criterion {
@@ -67,13 +69,26 @@ impl Criterion {
         self.metric
     }
 
-    pub(super) const fn stat(&self) -> Stat {
-        self.stat
+    /// Whether it uses the requests of runs instead of a statistic of each run.
+    const fn is_of_requests(&self) -> bool {
+        matches!(self.mode, ConvergenceMode::Distribution)
     }
 
-    /// Whether it uses the requests of runs instead of a statistic of each run.
-    pub(super) const fn is_of_requests(&self) -> bool {
-        matches!(self.mode, ConvergenceMode::Distribution)
+    /// What it is tested on in a run.
+    ///
+    /// # Errors
+    /// When the run's records cannot be read.
+    pub(super) fn observed(&self, reported: &Reported) -> Result<Observed> {
+        let stat = reported.report.stat(self.metric.tag, self.stat);
+        let mut observed = Observed { stat: stat.map(metric::Value::get), numbers: Vec::new() };
+        if self.is_of_requests() {
+            reported.each_number(|metric, number| {
+                if metric.tag == self.metric.tag {
+                    observed.numbers.push(number);
+                }
+            })?;
+        }
+        Ok(observed)
     }
 
     /// Whether these runs, in order, have converged: a description of how, if so.

@@ -13,13 +13,15 @@ use crate::FAILED;
 use crate::args::ProfileArgs;
 use crate::interrupt::{self, Interrupted};
 use crate::plan::{PRIMING, Profile, Refusal};
+use crate::report::Reported;
 use crate::resolve::Resolved;
 use crate::session::{Outcome, Session};
 use crate::terminal::{print_note, print_result, print_warning};
 use aggregate::{Aggregate, Failed};
 use anyhow::{Result, bail};
 use collated::Collated;
-use convergence::{Criterion, Observed};
+use convergence::Criterion;
+pub(crate) use convergence::Observed;
 use metric::Report;
 use std::path::Path;
 use std::time::Duration;
@@ -89,6 +91,23 @@ impl Repeat {
             Seeds::Consistent => CONSISTENT_SEED,
             Seeds::Different => planned.wrapping_add(number as u64),
         }
+    }
+}
+
+impl Repeat {
+    /// What convergence is tested on in a run; nothing without a criterion.
+    ///
+    /// # Errors
+    /// When the run's records cannot be read.
+    pub(crate) fn observed(&self, reported: &Reported) -> Result<Observed> {
+        self.criterion
+            .as_ref()
+            .map_or_else(|| Ok(Observed::default()), |criterion| criterion.observed(reported))
+    }
+
+    /// How these runs have converged, if they have.
+    pub(crate) fn agreement(&self, runs: &[Observed]) -> Option<String> {
+        self.criterion.as_ref()?.agreement(runs)
     }
 }
 
@@ -164,14 +183,8 @@ impl Series {
             return Ok(());
         }
         if let Some(criterion) = &self.criterion {
-            let stat = reported.report.stat(criterion.metric().tag, criterion.stat());
-            let mut observed = Observed { stat: stat.map(metric::Value::get), numbers: Vec::new() };
-            reported.each_number(|metric, number| {
-                if criterion.is_of_requests() && metric.tag == criterion.metric().tag {
-                    observed.numbers.push(number);
-                }
-                self.collated.put(&label, metric.tag, number);
-            })?;
+            let observed = criterion.observed(&reported)?;
+            reported.each_number(|metric, number| self.collated.put(&label, metric.tag, number))?;
             if observed.stat.is_none() {
                 print_warning(&format!(
                     "{label} has no `{}`: convergence cannot be tested",

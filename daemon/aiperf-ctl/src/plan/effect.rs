@@ -457,11 +457,6 @@ const RULES: &[Rule] = &[
             "restart",
         ],
     },
-    Rule {
-        works: |run| !run.args.is_of_sweep,
-        otherwise: Refused("is not supported in a sweep: set the number of runs by --num-profile-runs"),
-        flags: &["convergence-metric"],
-    },
     // Several runs.
     Rule {
         works: |run| run.args.multi_run.num_profile_runs > 1,

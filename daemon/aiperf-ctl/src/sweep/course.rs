@@ -4,16 +4,17 @@ use super::judged::outcome;
 use super::results::Row;
 use super::{Cell, Step, SweepRuns};
 use crate::args::Scope;
+use crate::multi_run::Observed;
 use crate::terminal::print_note;
 use anyhow::Result;
 use experiment::search::{Answer, Ask, Found, Outcome, Planner, Probe, Trial};
 use experiment::{Order, Variation};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What is run next.
 pub(super) enum Course {
-    /// These, in order.
-    List(VecDeque<Step>),
+    /// These, in order; with what convergence is tested on in each variation.
+    List(VecDeque<Step>, BTreeMap<usize, Vec<Observed>>),
     /// What the planner asks for.
     Search(Box<Searching>),
 }
@@ -59,14 +60,15 @@ impl Course {
             }));
         }
         let (cells, trials) = (0..experiment.cells.len(), 1..=experiment.repeat.runs);
-        Self::List(match experiment.order {
+        let steps = match experiment.order {
             Order::Repeated => {
                 trials.flat_map(|trial| cells.clone().map(move |cell| Step { cell, trial })).collect()
             }
             Order::Independent => {
                 cells.flat_map(|cell| trials.clone().map(move |trial| Step { cell, trial })).collect()
             }
-        })
+        };
+        Self::List(steps, BTreeMap::new())
     }
 
     /// The next run; a search adds its variation to the experiment.
@@ -75,7 +77,7 @@ impl Course {
     /// When the arguments of a variation cannot be.
     pub(super) fn next(&mut self, experiment: &mut SweepRuns) -> Result<Option<Step>> {
         match self {
-            Self::List(steps) => Ok(steps.pop_front()),
+            Self::List(steps, _) => Ok(steps.pop_front()),
             Self::Search(searching) => searching.next(experiment),
         }
     }
@@ -87,24 +89,27 @@ impl Course {
                 searching.take(experiment, row);
                 Vec::new()
             }
-            Self::List(steps) if experiment.scope == Scope::Sweep => {
-                let Some(missed) = experiment.missed(row) else { return Vec::new() };
-                let hopeless = &experiment.cells[step.cell].variation;
-                let (above, left) = std::mem::take(steps).into_iter().partition::<Vec<_>, _>(|step| {
-                    is_above(&experiment.cells[step.cell].variation, hopeless)
-                });
-                *steps = left.into();
-                let name = experiment.cells[step.cell].name();
-                above.into_iter().map(|step| (step, format!("not run: {name} misses {missed}"))).collect()
+            Self::List(steps, observed) => {
+                let observed = observed.entry(step.cell).or_default();
+                observed.push(row.observed.clone());
+                if let Some(how) = experiment.repeat.agreement(observed) {
+                    let count = observed.len();
+                    print_note(&format!("  its runs converged after {count}: {how}"));
+                    steps.retain(|left| left.cell != step.cell);
+                }
+                if experiment.scope == Scope::Sweep {
+                    hopeless(experiment, steps, step, row)
+                } else {
+                    Vec::new()
+                }
             }
-            Self::List(_) => Vec::new(),
         }
     }
 
     /// How many runs there are in all, where that is known.
     pub(super) fn left(&self) -> Option<usize> {
         match self {
-            Self::List(steps) => Some(steps.len()),
+            Self::List(steps, _) => Some(steps.len()),
             Self::Search(_) => None,
         }
     }
@@ -155,7 +160,9 @@ impl Searching {
             return;
         }
         current.rows.push(row.clone());
-        if current.rows.len() < experiment.repeat.runs as usize {
+        let observed = current.rows.iter().map(|row| row.observed.clone()).collect::<Vec<_>>();
+        let agreement = experiment.repeat.agreement(&observed);
+        if current.rows.len() < experiment.repeat.runs as usize && agreement.is_none() {
             self.current = Some(current);
             return;
         }
@@ -208,6 +215,23 @@ fn line(experiment: &SweepRuns, trial: &Trial) -> String {
         format!("{} {}: {number}", objective.metric, objective.stat)
     });
     numbers.collect::<Vec<_>>().join("; ")
+}
+
+/// Takes away the runs of loads above one that misses a limit.
+fn hopeless(
+    experiment: &SweepRuns,
+    steps: &mut VecDeque<Step>,
+    step: Step,
+    row: &Row,
+) -> Vec<(Step, String)> {
+    let Some(missed) = experiment.missed(row) else { return Vec::new() };
+    let too_much = &experiment.cells[step.cell].variation;
+    let (above, left) = std::mem::take(steps)
+        .into_iter()
+        .partition::<Vec<_>, _>(|step| is_above(&experiment.cells[step.cell].variation, too_much));
+    *steps = left.into();
+    let name = experiment.cells[step.cell].name();
+    above.into_iter().map(|step| (step, format!("not run: {name} misses {missed}"))).collect()
 }
 
 /// Whether a variation is at least as much load as another one in everything that is a load, and equal in the rest.

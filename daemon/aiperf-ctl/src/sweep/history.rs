@@ -1,5 +1,6 @@
 //! What a search tried and found: AIPerf's `search_history.json`, and its answer by the kernel's clock and by the client's.
 
+use super::cause::cause;
 use super::course::Searching;
 use super::judged::{has_kernel_times, judged, shown};
 use super::results::Results;
@@ -9,6 +10,7 @@ use anyhow::Result;
 use experiment::search::{Answer, Border, Found, Judged, Measure, Outcome, Search, Trial};
 use export::view::{Cell, Column, Section, Side, Table};
 use serde_json::{Value, json};
+use std::cmp::Ordering;
 use std::path::Path;
 use store::Folder;
 
@@ -62,6 +64,7 @@ impl History<'_> {
                 "least_that_does_not": border.infeasible.map(|(value, _)| value),
             })).collect::<Vec<_>>(),
             "interval": found.border.and_then(|border| border.interval),
+            "cause": self.cause(found.border),
             "note": found.note,
             "recipe": self.experiment.recipe,
             "convergence_reason": self.searching.ended.unwrap_or("interrupted"),
@@ -189,6 +192,20 @@ impl History<'_> {
         Some(breach)
     }
 
+    /// What requests wait for at the least load that is too much; of a search without limits, at the greatest one.
+    fn cause(&self, border: Option<Border>) -> Option<String> {
+        let place = match border?.infeasible {
+            Some((_, place)) => place,
+            None if !self.experiment.limits.is_empty() => return None,
+            None => {
+                let load = |place: &usize| self.searching.trials[*place].probe.values.first().copied();
+                (0..self.searching.trials.len())
+                    .max_by(|a, b| load(a).partial_cmp(&load(b)).unwrap_or(Ordering::Equal))?
+            }
+        };
+        cause(self.results.of(place))
+    }
+
     /// The answer.
     pub(super) fn sections(&self) -> Vec<Section> {
         let Some(search) = self.experiment.sweep.search() else { return Vec::new() };
@@ -216,6 +233,9 @@ impl History<'_> {
                 "interval",
                 format!("{} to {} (95 %)", rounded(&search.value(0, low)), rounded(&search.value(0, high))),
             );
+        }
+        if let Some(cause) = self.cause(found.border) {
+            say("cause", cause);
         }
         if let Some(note) = found.note {
             say("note", note);

@@ -6,6 +6,7 @@
 //! course.rs    what is run next: all of them, or what a search's planner asks for ◀─────────────┐
 //!                  ▼                                                                            │
 //! journal.rs   what is measured already ──▶ session ──▶ a line in the journal, a row ──▶ judged.rs: limits kept?
+//! cause.rs     what requests wait for at a load that is too much
 //! results.rs   AIPerf's sweep_aggregate, the best and the Pareto-optimal variations
 //! post_process.rs  AIPerf's curves through the variations of a recipe
 //! history.rs   AIPerf's search_history.json, and a search's answer on both clocks
@@ -13,6 +14,7 @@
 //!
 //! A run that fails is a row with its reason. A command that is repeated in the same directory measures only what is missing.
 
+mod cause;
 mod course;
 mod history;
 mod journal;
@@ -409,7 +411,8 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
             Some((reported, certain)) => {
                 print_note(&format!("{number}: {label} is measured already"));
                 let status = if reported.fails(run.profile.plan.output.fail_on) { VERDICT } else { 0 };
-                Row::finished(&reported, status, run.profile.artifact_dir.clone(), certain)
+                let row = Row::finished(&reported, status, run.profile.artifact_dir.clone(), certain);
+                Row { observed: experiment.repeat.observed(&reported)?, ..row }
             }
             None => {
                 let pause = experiment.pause();
@@ -422,7 +425,7 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
                 is_first = false;
                 print_note(&format!("{number}: {label}"));
                 let begin = clock::mono();
-                let Some(row) = carried_out(session, &run)? else { break };
+                let Some(row) = carried_out(session, &run, &experiment.repeat)? else { break };
                 pace.add(clock::mono() - begin, pause);
                 journal.add(&Entry::of(&digest, step.trial, &label, &experiment.directory_of(step), &row))?;
                 if experiment.shows_lines {
@@ -453,13 +456,16 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
 }
 
 /// Carries out a run, once more if its server went away and is to be waited for; `None` if a signal ended it without results.
-fn carried_out(session: &impl Session, run: &Resolved) -> Result<Option<Row>> {
+fn carried_out(session: &impl Session, run: &Resolved, repeat: &Repeat) -> Result<Option<Row>> {
     let directory = &run.profile.artifact_dir;
     let retries = u32::from(run.profile.preparation.wait_for_model.is_some());
     for attempt in 0.. {
         let row = match session.run(run) {
             Ok(Outcome { reported, status, certain }) => match reported.no_response() {
-                None => return Ok(Some(Row::finished(&reported, status, directory.clone(), certain))),
+                None => {
+                    let row = Row::finished(&reported, status, directory.clone(), certain);
+                    return Ok(Some(Row { observed: repeat.observed(&reported)?, ..row }));
+                }
                 Some(why) => {
                     let is_refused = reported.report.errors.iter().any(|error| error.code.is_some());
                     Row::failed(why, is_refused, directory.clone())

@@ -1,7 +1,9 @@
 //! What the variations of a sweep gave: AIPerf's `profile_export_aiperf_sweep.json` and `.csv`, and a table.
 
+use super::cause::Engine;
 use super::{judged, post_process};
 use crate::args::Clock;
+use crate::multi_run::Observed;
 use crate::multi_run::aggregate::{Aggregate, Failed, Spread};
 use crate::observer::Certain;
 use crate::report::Reported;
@@ -42,7 +44,11 @@ pub(super) struct Row {
     /// Why it is not compared with the others: what limited it was this client.
     pub(super) limits: Vec<String>,
     pub(super) report: Option<Report>,
-    directory: PathBuf,
+    /// What the server reports of its engine.
+    pub(super) engine: Engine,
+    /// What the convergence of runs is tested on.
+    pub(super) observed: Observed,
+    pub(super) directory: PathBuf,
 }
 
 impl Row {
@@ -75,6 +81,8 @@ impl Row {
                 .chain(other_cache(reported))
                 .collect(),
             report: Some(Report { numbers: Vec::new(), slices: Vec::new(), ..reported.report.clone() }),
+            engine: Engine::of(reported),
+            observed: Observed::default(),
             directory,
             certain,
         }
@@ -91,6 +99,8 @@ impl Row {
             certain: None,
             limits: Vec::new(),
             report: None,
+            engine: Engine { waiting: None, cache: None },
+            observed: Observed { stat: None, numbers: Vec::new() },
             directory,
         }
     }
@@ -106,6 +116,8 @@ impl Row {
             certain: None,
             limits: Vec::new(),
             report: None,
+            engine: Engine { waiting: None, cache: None },
+            observed: Observed { stat: None, numbers: Vec::new() },
             directory,
         }
     }
