@@ -187,9 +187,8 @@ fn a_server_that_goes_away_ends_the_search() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(EIGHT_SLOTS);
     let running = search(&server.url(), folder.path(), LIMITED).start();
-    let journal = folder.path().join("experiment.jsonl");
-    let lines = || fs::read_to_string(&journal).unwrap_or_default().lines().count();
-    patience::until("a run is measured", || (lines() > 2).then_some(()));
+    let has_best = || running.err().contains("best so far: concurrency").then_some(());
+    patience::until("a load keeps the limit", has_best);
     drop(server);
     let ended = running.end();
     ended.ended_with(1);

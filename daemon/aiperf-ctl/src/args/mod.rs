@@ -266,6 +266,13 @@ Examples:
   aiperf-ctl profile --model m --url localhost:8000 --streaming --concurrency 10 --conversation-num 50 \\
       --conversation-turn-mean 5 --conversation-turn-delay-mean 1000
 
+  # every combination of these values, compared in one table
+  aiperf-ctl profile --model m --url localhost:8000 --streaming --concurrency 8,16,32 --isl 512,2048
+
+  # the greatest concurrency whose p95 of time to first token stays below 200 ms
+  aiperf-ctl profile --model m --url localhost:8000 --streaming \\
+      --search-recipe max-concurrency-under-sla --ttft-sla-ms 200
+
 Exit status: 0 success, 1 failed, 2 invalid input, 3 verdict (--fail-on), 130 Ctrl-C, 143 SIGTERM";
 
 const DOCTOR_EXAMPLES: &str = "\

@@ -39,6 +39,8 @@ const COMMON: &[&str] = &[
     "fail-on",
     "dry-run",
     "num-profile-runs",
+    "search-recipe",
+    "ttft-sla-ms",
     "timestamps",
     "cpus",
 ];

@@ -42,6 +42,10 @@ impl Observer for Limits<'_> {
             Ok(Some(tokio::spawn(async move {
                 while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
                     watched.iter_mut().for_each(|watched| watched.add(&request));
+                    if watched.iter().all(|watched| watched.broken.len() >= MOST) {
+                        // It will not be certain soon, and the stream costs this client time.
+                        return;
+                    }
                     let Some(found) = certain_of(&watched) else { continue };
                     // A run that has ended meanwhile was measured to its end.
                     let stopped: Result<Status> = client.post(&stop, &Stop::Drain).await;

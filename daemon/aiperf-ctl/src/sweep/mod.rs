@@ -255,7 +255,7 @@ impl SweepRuns {
             let run = self.run(Step { cell, trial: 1 }, seed);
             json!({
                 "label": of.variation.label,
-                "directory": of.variation.directory(),
+                "directory": self.directory_of(Step { cell, trial: 1 }),
                 "values": of.variation.values,
                 "plan": run.profile.plan,
             })
