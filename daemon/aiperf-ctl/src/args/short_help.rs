@@ -39,8 +39,6 @@ const COMMON: &[&str] = &[
     "fail-on",
     "dry-run",
     "num-profile-runs",
-    "search-recipe",
-    "ttft-sla-ms",
     "timestamps",
     "cpus",
 ];
