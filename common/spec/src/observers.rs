@@ -35,8 +35,9 @@ pub struct Observers {
 pub struct WatchedLimit {
     /// What a reader calls it.
     pub name: String,
-    /// The metric that a request is judged by, in the unit in which it is shown; without one, a request breaks it by failing.
-    pub metric: Option<String>,
+    /// The metrics that a request is judged by, in the unit in which they are shown: by the first one that it has, and not at all if
+    /// it has none. Without metrics, a request breaks the limit by failing.
+    pub metrics: Vec<String>,
     /// The greatest value of a request that keeps it.
     pub threshold: f64,
     /// The share of requests that may break it.

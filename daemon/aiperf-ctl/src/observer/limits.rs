@@ -41,6 +41,10 @@ impl Observer for Limits<'_> {
             let certain = Arc::clone(&self.certain);
             Ok(Some(tokio::spawn(async move {
                 while let Ok(Some(request)) = lines.next::<LiveRequest>().await {
+                    // What is left out is not left out by chance: a sample with holes makes nothing certain.
+                    if request.dropped > 0 {
+                        return;
+                    }
                     watched.iter_mut().for_each(|watched| watched.add(&request));
                     if watched.iter().all(|watched| watched.broken.len() >= MOST) {
                         // It will not be certain soon, and the stream costs this client time.
@@ -106,11 +110,13 @@ impl Watched {
         if self.seen <= self.limit.skipped || self.broken.len() >= MOST || self.is_kept.is_some() {
             return;
         }
-        let value = self.limit.metric.as_ref().and_then(|metric| request.values.get(metric));
+        let value = self.limit.metrics.iter().find_map(|metric| request.values.get(metric));
         let is_broken = match (&request.error, value) {
             (Some(_), _) => true,
             (None, Some(value)) => value > self.limit.threshold,
-            (None, None) => false,
+            (None, None) if self.limit.metrics.is_empty() => false,
+            // It is not known whether it does.
+            (None, None) => return,
         };
         self.broken.push(f64::from(u8::from(is_broken)));
         if self.broken.len() < self.next {
@@ -159,7 +165,7 @@ mod tests {
     fn limit(skipped: u64) -> WatchedLimit {
         WatchedLimit {
             name: "limit".to_owned(),
-            metric: Some("request_latency".to_owned()),
+            metrics: vec!["kernel_request_latency".to_owned(), "request_latency".to_owned()],
             threshold: 100.0,
             share: 0.05,
             skipped,
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_failed_request_breaks_every_limit() {
-        let failures = WatchedLimit { metric: None, share: 0.01, ..limit(0) };
+        let failures = WatchedLimit { metrics: Vec::new(), share: 0.01, ..limit(0) };
         let mut watched = Watched::of(failures.clone());
         let failed = request(&[], Some("refused"));
         (0..200).for_each(|_| watched.add(&failed));
@@ -201,6 +207,19 @@ mod tests {
         let warmup = LiveRequest { is_warmup: true, ..failed };
         (0..200).for_each(|_| watched.add(&warmup));
         assert_eq!(watched.is_kept, None, "a warm-up is no part of the results");
+    }
+
+    #[test]
+    fn a_request_without_the_metric_says_nothing() {
+        let is_kept = |values: &[(&str, f64)]| {
+            let mut watched = Watched::of(limit(0));
+            (0..1000).for_each(|_| watched.add(&request(values, None)));
+            watched.is_kept
+        };
+        assert_eq!(is_kept(&[]), None, "no time at all");
+        assert_eq!(is_kept(&[("request_latency", 200.0)]), Some(false), "the client's, without the kernel's");
+        let both = [("kernel_request_latency", 50.0), ("request_latency", 200.0)];
+        assert_eq!(is_kept(&both), Some(true), "the kernel's");
     }
 
     #[test]

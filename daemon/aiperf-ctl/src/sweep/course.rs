@@ -169,17 +169,14 @@ impl Searching {
         let Current { probe, rows, .. } = current;
         let trial = Trial { probe, outcome: outcome(search, &experiment.limits, experiment.clock, &rows) };
         self.planner.tell(&trial);
-        self.trials.push(trial);
         if experiment.shows_lines {
-            self.trials
-                .last()
-                .into_iter()
-                .for_each(|trial| print_note(&format!("  {}", line(experiment, trial))));
+            print_note(&format!("  {}", line(experiment, &trial)));
             let best = self.planner.found().best;
             let best = best.iter().filter_map(|place| experiment.cells.get(*place)).map(Cell::name);
             let best = best.collect::<Vec<_>>().join(", ");
             print_note(&format!("  best so far: {}", if best.is_empty() { "none" } else { &best }));
         }
+        self.trials.push(trial);
     }
 
     /// What is known so far.

@@ -98,7 +98,8 @@ impl History<'_> {
     }
 
     fn judged(&self, place: usize, clock: Clock) -> Vec<Judged> {
-        judged(&self.experiment.limits, clock, self.results.of(place))
+        let is_watched = clock == self.experiment.clock;
+        judged(&self.experiment.limits, clock, is_watched, self.results.of(place))
     }
 
     /// Whether a trial keeps the limits although one with less load does not, or the other way round.
@@ -123,7 +124,7 @@ impl History<'_> {
     fn answers(&self, search: &Search) -> impl Iterator<Item = (Clock, Border)> {
         let is_along_one = search.search_space.len() == 1 && !self.experiment.limits.is_empty();
         let rows = (0..self.searching.trials.len()).flat_map(|place| self.results.of(place));
-        let has_kernel = has_kernel_times(&self.experiment.limits, &rows.cloned().collect::<Vec<_>>());
+        let has_kernel = has_kernel_times(&self.experiment.limits, rows);
         let clocks = [Clock::Kernel, Clock::Client]
             .into_iter()
             .filter(move |clock| has_kernel || *clock == Clock::Client);

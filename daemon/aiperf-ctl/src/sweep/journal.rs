@@ -4,8 +4,8 @@
 //! this program. A line is written when a run has ended. A run that ended without its line, because this program was killed, is found
 //! by its own results.
 
-use super::is_complete;
 use super::results::Row;
+use super::{Step, is_complete};
 use crate::observer::Certain;
 use crate::plan::{Profile, Refusal};
 use crate::report::Reported;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use spec::Plan;
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
@@ -164,7 +165,7 @@ impl Journal {
     ///
     /// # Errors
     /// When a run with results was another one.
-    pub(super) fn check(&self, digests: &[String], begun: &Begun) -> Result<(), Refusal> {
+    pub(super) fn check(&self, digests: &BTreeMap<Step, String>, begun: &Begun) -> Result<(), Refusal> {
         let Begun { search, server, .. } = begun;
         if let (Some(then), Some(now)) = (&self.header.server, server)
             && then != now
@@ -183,7 +184,8 @@ impl Journal {
                     .to_owned(),
             ));
         }
-        let is_other = |entry: &&Entry| entry.error.is_none() && !digests.contains(&entry.digest);
+        let is_other =
+            |entry: &&Entry| entry.error.is_none() && digests.values().all(|digest| *digest != entry.digest);
         // What a search asks for follows from what it measured.
         let others = self.entries.iter().filter(|_| search.is_none());
         let Some(other) = others.clone().find(is_other) else { return Ok(()) };

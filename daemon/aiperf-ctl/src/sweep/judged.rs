@@ -25,7 +25,6 @@ pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[R
     if let Some(row) = rows.iter().find(|row| limits.is_empty() && !row.limits.is_empty()) {
         return Outcome::Failed(row.limits.join(", "));
     }
-    let side = Side::of(&reports, clock);
     // What is best is what the run's own report shows, of its whole length.
     let whole = Judgeable::of(reports.iter().map(|report| report.results.as_slice()));
     let objectives = search.objectives.iter();
@@ -33,25 +32,32 @@ pub(super) fn outcome(search: &Search, limits: &[Limit], clock: Clock, rows: &[R
         objectives.map(|objective| whole.figure(&objective.metric, &objective.stat).map(measure));
     Outcome::Measured(Measured {
         objectives: objectives.collect(),
-        limits: limits.iter().map(|limit| side.judged(limit, rows)).collect(),
+        limits: judged(limits, clock, true, rows),
         load: load(&reports),
         requests: reports.iter().map(|report| report.requests).sum(),
     })
 }
 
-/// Whether runs keep each limit, by one clock.
-pub(super) fn judged(limits: &[Limit], clock: Clock, rows: &[Row]) -> Vec<Judged> {
+/// Whether runs keep each limit, by one clock. `is_watched` is whether it is the one by which runs were ended early: what was certain
+/// by it need not be by another one.
+pub(super) fn judged(limits: &[Limit], clock: Clock, is_watched: bool, rows: &[Row]) -> Vec<Judged> {
     let reports = rows.iter().filter_map(|row| row.report.as_ref()).collect::<Vec<_>>();
     if reports.is_empty() {
         return Vec::new();
     }
     let side = Side::of(&reports, clock);
-    limits.iter().map(|limit| side.judged(limit, rows)).collect()
+    let certain = if is_watched { certainties(rows) } else { Vec::new() };
+    limits.iter().map(|limit| side.judged(limit, &certain)).collect()
+}
+
+/// What was certain of each run when it was ended early.
+fn certainties(rows: &[Row]) -> Vec<Option<&Certain>> {
+    rows.iter().map(|row| row.certain.as_ref()).collect()
 }
 
 /// Whether any of these runs has kernel times of a metric that a limit is on.
-pub(super) fn has_kernel_times(limits: &[Limit], rows: &[Row]) -> bool {
-    let reports = rows.iter().filter_map(|row| row.report.as_ref());
+pub(super) fn has_kernel_times<'a>(limits: &[Limit], rows: impl Iterator<Item = &'a Row>) -> bool {
+    let reports = rows.filter_map(|row| row.report.as_ref());
     let mut results = reports.flat_map(results);
     results.any(|result| {
         limits.iter().any(|limit| result.metric.tag.strip_prefix(KERNEL) == Some(&limit.metric_tag))
@@ -75,15 +81,16 @@ pub(super) fn watched(
         }
         let name = shown(limit);
         let watched =
-            WatchedLimit { name, metric: None, threshold: 0.0, share: 0.0, skipped, ends_when_kept };
+            WatchedLimit { name, metrics: Vec::new(), threshold: 0.0, share: 0.0, skipped, ends_when_kept };
         if limit.metric_tag == FAILURES {
             return Some(WatchedLimit { share: limit.threshold / 100.0, ..watched });
         }
         let (_, share) = Stat::PERCENTILES.into_iter().find(|(stat, _)| stat.name() == limit.stat)?;
-        let kernel = find(&format!("{KERNEL}{}", limit.metric_tag)).filter(|_| clock == Clock::Kernel);
-        let metric = kernel.or_else(|| find(&limit.metric_tag))?;
-        matches!(metric.kind, Kind::Record(_)).then(|| WatchedLimit {
-            metric: Some(metric.tag.to_owned()),
+        let client = find(&limit.metric_tag).filter(|metric| matches!(metric.kind, Kind::Record(_)))?;
+        // Where a request has no kernel time, its client's is no less.
+        let kernel = find(&format!("{KERNEL}{}", client.tag)).filter(|_| clock == Clock::Kernel);
+        Some(WatchedLimit {
+            metrics: kernel.into_iter().chain([client]).map(|metric| metric.tag.to_owned()).collect(),
             threshold: limit.threshold,
             share: 1.0 - share,
             ..watched
@@ -157,12 +164,12 @@ impl Side {
         self.runs.figure(&self.tag(tag), stat)
     }
 
-    fn judged(&self, limit: &Limit, rows: &[Row]) -> Judged {
+    /// Whether the runs keep a limit, given what was certain when each of them was ended early.
+    fn judged(&self, limit: &Limit, certain: &[Option<&Certain>]) -> Judged {
         let tag = self.tag(&limit.metric_tag);
-        // A run that was ended because it missed the limit says so itself.
-        let certain = rows.iter().filter_map(|row| row.certain.as_ref()).collect::<Vec<_>>();
-        let is_missed = certain.contains(&&Certain::Missed(shown(limit)));
-        let is_kept = certain.len() == rows.len() && certain.iter().all(|one| **one == Certain::Kept);
+        let missed = Certain::Missed(shown(limit));
+        let is_missed = certain.contains(&Some(&missed));
+        let is_kept = !certain.is_empty() && certain.iter().all(|one| *one == Some(&Certain::Kept));
         let adjusted = find(&format!("{WITH_FAILURES}{tag}")).filter(|_| self.has_failures);
         let tag = adjusted.map_or(tag.as_str(), |metric| metric.tag);
         let Some(figure) = self.runs.figure(tag, &limit.stat) else {

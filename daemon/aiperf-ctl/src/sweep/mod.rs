@@ -47,6 +47,7 @@ use results::{Measured, Results, Row};
 pub(crate) use results::{NAME as AGGREGATE, named};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use store::visible;
@@ -139,7 +140,7 @@ impl Cell {
 }
 
 /// A run of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Step {
     cell: usize,
     /// From 1 on.
@@ -232,7 +233,7 @@ impl SweepRuns {
 
     /// The limit that a run certainly misses.
     fn missed(&self, row: &Row) -> Option<String> {
-        let judged = judged::judged(&self.limits, self.clock, std::slice::from_ref(row));
+        let judged = judged::judged(&self.limits, self.clock, true, std::slice::from_ref(row));
         let mut judged = self.limits.iter().zip(judged);
         judged.find(|(_, judged)| judged.answer == Answer::Missed).map(|(limit, _)| judged::shown(limit))
     }
@@ -285,15 +286,15 @@ impl SweepRuns {
         let mut hash = Sha256::new();
         let clock = self.clock == Clock::Kernel;
         hash.update(serde_json::to_vec(&json!([search, self.limits, self.repeat.runs, clock]))?);
-        self.digests(0)?.iter().for_each(|digest| hash.update(digest));
+        self.digests(0)?.values().for_each(|digest| hash.update(digest));
         Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// What each run of a list is; of a search, what its ends are.
-    fn digests(&self, seed: u64) -> Result<Vec<String>> {
+    fn digests(&self, seed: u64) -> Result<BTreeMap<Step, String>> {
         let trials = || 1..=self.repeat.runs;
         let steps = (0..self.cells.len()).flat_map(|cell| trials().map(move |trial| Step { cell, trial }));
-        steps.map(|step| digest(&self.run(step, seed))).collect()
+        steps.map(|step| Ok((step, digest(&self.run(step, seed))?))).collect()
     }
 
     /// The wait between two runs.
@@ -326,10 +327,8 @@ impl SweepRuns {
             profile.plan.load.phases.retain(|phase| !phase.is_warmup || phase.name == PRIMING);
         }
         let probe = self.cells[step.cell].probe.as_ref();
-        if let (Some(_), Some(search)) = (probe, self.sweep.search()) {
+        if let (Some(probe), Some(search)) = (probe, self.sweep.search()) {
             judged::set_requests(search, &mut profile.plan.load.phases);
-        }
-        if let Some(probe) = probe {
             lengthen(&mut profile.plan.load.phases, probe.length);
         }
         if self.scope > Scope::Never && !probe.is_some_and(|probe| probe.confirms) {
@@ -388,10 +387,12 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
         Begun { seed: drawn, search: experiment.sought()?, server: session.server(experiment.first()) };
     let mut journal = Journal::open(&experiment.directory, experiment.restart, begun.clone())?;
     let seed = if experiment.is_seeded { drawn } else { journal.seed() };
-    journal.check(&experiment.digests(seed)?, &begun)?;
+    let mut digests = experiment.digests(seed)?;
+    journal.check(&digests, &begun)?;
     if experiment.sweep.search().is_some() {
         // The ends of the space were checked; what is run is what is asked for.
         experiment.cells.clear();
+        digests.clear();
     }
     let mut course = Course::of(experiment);
     let mut results = Results::default();
@@ -399,7 +400,7 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
     let (mut is_first, mut pace) = (true, Pace::default());
     while let Some(step) = course.next(experiment)? {
         let mut run = experiment.run(step, seed);
-        let digest = digest(&run)?;
+        let digest = digests.remove(&step).map_or_else(|| digest(&run), Ok)?;
         run.profile.plan.output.other.insert(DIGEST.to_owned(), journal.name_of(&digest));
         let label = experiment.cells[step.cell].name();
         number += 1;
@@ -411,8 +412,8 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
             Some((reported, certain)) => {
                 print_note(&format!("{number}: {label} is measured already"));
                 let status = if reported.fails(run.profile.plan.output.fail_on) { VERDICT } else { 0 };
-                let row = Row::finished(&reported, status, run.profile.artifact_dir.clone(), certain);
-                Row { observed: experiment.repeat.observed(&reported)?, ..row }
+                let outcome = Outcome { reported, status, certain };
+                with_results(&outcome, &run.profile.artifact_dir, &experiment.repeat)?
             }
             None => {
                 let pause = experiment.pause();
@@ -437,11 +438,8 @@ pub(crate) fn run(experiment: &mut SweepRuns, session: &impl Session) -> Result<
         // A run that a signal ended says nothing about the load.
         let is_whole = session.interrupted().is_none();
         if is_whole {
-            for (step, why) in course.take(experiment, step, &row) {
-                print_note(&format!("{}: {why}", experiment.cells[step.cell].name()));
-                let directory = experiment.directory.join(experiment.directory_of(step));
-                results.put(step.cell, &experiment.cells[step.cell].variation, Row::skipped(why, directory));
-            }
+            let pointless = course.take(experiment, step, &row);
+            skip(experiment, pointless, &mut results);
         }
         results.put(step.cell, &experiment.cells[step.cell].variation, row);
         if !is_whole {
@@ -461,13 +459,10 @@ fn carried_out(session: &impl Session, run: &Resolved, repeat: &Repeat) -> Resul
     let retries = u32::from(run.profile.preparation.wait_for_model.is_some());
     for attempt in 0.. {
         let row = match session.run(run) {
-            Ok(Outcome { reported, status, certain }) => match reported.no_response() {
-                None => {
-                    let row = Row::finished(&reported, status, directory.clone(), certain);
-                    return Ok(Some(Row { observed: repeat.observed(&reported)?, ..row }));
-                }
+            Ok(outcome) => match outcome.reported.no_response() {
+                None => return with_results(&outcome, directory, repeat).map(Some),
                 Some(why) => {
-                    let is_refused = reported.report.errors.iter().any(|error| error.code.is_some());
+                    let is_refused = outcome.reported.report.errors.iter().any(|error| error.code.is_some());
                     Row::failed(why, is_refused, directory.clone())
                 }
             },
@@ -480,6 +475,22 @@ fn carried_out(session: &impl Session, run: &Resolved, repeat: &Repeat) -> Resul
         print_warning(&format!("{}; once more when the model is ready", row.line()));
     }
     Ok(None)
+}
+
+/// Adds the rows of runs that would say nothing.
+fn skip(experiment: &SweepRuns, pointless: Vec<(Step, String)>, results: &mut Results) {
+    for (step, why) in pointless {
+        print_note(&format!("{}: {why}", experiment.cells[step.cell].name()));
+        let directory = experiment.directory.join(experiment.directory_of(step));
+        results.put(step.cell, &experiment.cells[step.cell].variation, Row::skipped(why, directory));
+    }
+}
+
+/// The row of a run with results.
+fn with_results(outcome: &Outcome, directory: &Path, repeat: &Repeat) -> Result<Row> {
+    let Outcome { reported, status, certain } = outcome;
+    let row = Row::finished(reported, *status, directory.to_owned(), certain.clone());
+    Ok(Row { observed: repeat.observed(reported)?, ..row })
 }
 
 fn finish(experiment: &SweepRuns, session: &impl Session, course: &Course, results: &Results) -> Result<u8> {

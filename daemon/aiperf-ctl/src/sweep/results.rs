@@ -368,7 +368,7 @@ impl Measured<'_> {
 
     /// The limits that the runs of a variation do not keep, by the numbers themselves.
     fn misses(&self, rows: &[Row]) -> Vec<String> {
-        let judged = judged::judged(self.limits, self.clock, rows);
+        let judged = judged::judged(self.limits, self.clock, true, rows);
         let missed = self.limits.iter().zip(judged).filter(|(_, judged)| !judged.answer.looks_met());
         missed.map(|(limit, _)| judged::shown(limit)).collect()
     }
