@@ -278,7 +278,7 @@ complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l optuna
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l optuna-terminator -d 'The rule that ends AIPerf\'s search early: only none' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l bo-constraint-mode -d 'How limits change what a model prefers: penalty or eic' -r
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-percentile-pooling -d 'How the percentiles of several runs of one load are combined' -r -f -a "mean\t'The mean of the runs\' percentiles'
-pooled\t'The percentile of all requests together'"
+pooled\t'The percentile of all requests together: as in AIPerf, but here the mean is used'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l search-clock -d 'Whose time limits are judged by: the kernel\'s where it was measured, or this client\'s. Both answers are printed' -r -f -a "kernel\t'What the kernel measured, or this client\'s time where there is no kernel\'s'
 client\t'What this client\'s process saw, as other benchmark clients report it'"
 complete -c aiperf-ctl -n "__fish_aiperf_ctl_using_subcommand profile" -l stopping-scope -d 'What ends as soon as a limit is certainly missed: nothing, the run, or also the loads above it' -r -f -a "never\t'Every run has its full length'

@@ -745,6 +745,18 @@ mod tests {
             (json!({"parameters": {"rate": []}}), "sweep.parameters.rate: expected a list"),
             (json!({"parameters": {"rate": [1], "phases.profiling.rate": [1]}}), "in another spelling"),
             (json!({"parameters": {"benchmark.a": [1]}}), "leave `benchmark.` out"),
+            (
+                json!({"parameters": {"rate": [1]}, "cooldown_seconds": -1}),
+                "sweep.cooldown_seconds: is not between",
+            ),
+            (
+                json!({
+                    "type": "adaptive_search", "cooldown_seconds": -1,
+                    "search_space": [{"path": "concurrency", "lo": 1, "hi": 2, "kind": "int"}],
+                    "sla_filters": [{"metric_tag": "request_latency", "op": "lt", "threshold": 1}],
+                }),
+                "sweep.cooldown_seconds: is not between",
+            ),
             (json!({"parameters": {"rate": [1]}, "nosuch": 1}), "unknown field `nosuch`"),
             (json!({"type": "zip", "parameters": {"rate": [1, 2], "users": [1]}}), "different lengths: 2, 1"),
             (json!({"type": "scenarios", "runs": []}), "sweep.runs: expected a list"),

@@ -141,6 +141,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("--optuna-sampler", "`gp` and `botorch` are ignored with a warning"),
     ("--optuna-acquisition", "ignored with a warning"),
     ("--optuna-terminator", "only `none`"),
+    ("--search-percentile-pooling", "`pooled` is ignored with a warning"),
     ("--bo-constraint-mode", "`eic` is ignored with a warning"),
     ("--image-source", "`assets` is not supported: no images are bundled"),
     ("--output-artifact-dir", "default `artifacts/<model>-openai-<endpoint>-<load>`"),

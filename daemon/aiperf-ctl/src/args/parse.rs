@@ -69,27 +69,13 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Args, Unparsed> {
             not_overridden(profile, &documents).map_err(|why| file.refused(why))?;
             let one = |document: &Document| base.args(&base.words, Some(document));
             let runs = runs(variations.iter().map(|(document, variation)| (document, variation)), one)?;
-            swept(Swept {
-                sweep,
-                runs,
-                recipe: None,
-                limits: Vec::new(),
-                warnings: Vec::new(),
-                base: base.clone(),
-            })
+            swept(sweep, runs, base.clone(), None, Vec::new())
         }
         (None, Some(sweep)) => {
             let base = Base { words: words.to_vec(), file, is_of_file: false };
             let one = |line: &Vec<OsString>| base.args(line, None);
             let runs = runs(lists.variations.iter().map(|(line, variation)| (line, variation)), one)?;
-            swept(Swept {
-                sweep,
-                runs,
-                recipe: None,
-                limits: Vec::new(),
-                warnings: Vec::new(),
-                base: base.clone(),
-            })
+            swept(sweep, runs, base.clone(), None, Vec::new())
         }
     }
 }
@@ -125,10 +111,7 @@ fn asked_of(
         .as_deref()
         .map_or_else(|| "--search-space".to_owned(), |name| format!("--search-recipe {name}"));
     let refused = |why: String| Unparsed::Refused(format!("{name}: {why}"));
-    let mut sweep = Sweep::parse(asked.block).map_err(|why| refused(why.to_string()))?;
-    if let Some(post_process) = asked.post_process {
-        sweep.common.post_process = serde_json::from_value(post_process).ok();
-    }
+    let sweep = Sweep::parse(asked.block).map_err(|why| refused(why.to_string()))?;
     let varied = sweep.variations(&Map::new()).map_err(|why| refused(why.to_string()))?;
     let variations = varied.into_iter().map(|(_, variation)| variation).collect::<Vec<_>>();
     let mut words = words.to_vec();
@@ -139,7 +122,7 @@ fn asked_of(
     let base = Base { words, file, is_of_file: false };
     let runs =
         runs(variations.iter().map(|variation| (&variation.values, variation)), |values| base.at(values))?;
-    swept(Swept { sweep, runs, recipe: asked.recipe, limits: Vec::new(), warnings, base })
+    swept(sweep, runs, base, asked.recipe, warnings)
 }
 
 /// Advice about flags that set what is varied.
@@ -249,13 +232,20 @@ fn runs<'a, V>(
 }
 
 /// The arguments of a sweep: those of its first run, with those of every run.
-fn swept(mut swept: Swept) -> Result<Args, Unparsed> {
-    let Some((_, first)) = swept.runs.first() else {
+fn swept(
+    sweep: Sweep,
+    runs: Vec<(Variation, ProfileArgs)>,
+    base: Base,
+    recipe: Option<String>,
+    warnings: Vec<String>,
+) -> Result<Args, Unparsed> {
+    let Some((_, first)) = runs.first() else {
         return Err(Unparsed::Refused("a sweep without variations".to_owned()));
     };
     let first = first.clone();
-    swept.limits = limits(&swept.sweep, &first).map_err(Unparsed::Refused)?;
-    Ok(Args { command: Command::Profile(Box::new(ProfileArgs { swept: Some(swept), ..first })) })
+    let limits = limits(&sweep, &first).map_err(Unparsed::Refused)?;
+    let swept = Some(Swept { sweep, runs, limits, recipe, warnings, base });
+    Ok(Args { command: Command::Profile(Box::new(ProfileArgs { swept, ..first })) })
 }
 
 /// The limits that runs must keep: those of the sweep, and those of flags.

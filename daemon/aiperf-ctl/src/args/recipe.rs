@@ -17,8 +17,6 @@ pub(super) struct Asked {
     pub(super) block: Value,
     /// The recipe that it is of.
     pub(super) recipe: Option<String>,
-    /// What is made of the results of a sweep.
-    pub(super) post_process: Option<Value>,
     /// Words of each run's command line.
     pub(super) words: Vec<String>,
     /// The flag for which responses must be streamed.
@@ -275,12 +273,11 @@ impl Cook<'_> {
                 let concurrencies =
                     self.steps("concurrency", [args.concurrency_min, args.concurrency_max], [1, 1000], 8)?;
                 return Ok(Asked {
-                    block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies}}),
-                    post_process: Some(json!({
+                    block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies}, "post_process": {
                         "handler": "sla_breach_knee",
                         "params": {"sla_filters": self.limits, "swept_param": CONCURRENCY},
                         "output_filename": "sla_breach.json",
-                    })),
+                    }}),
                     streams_for: streams_for.map(str::to_owned),
                     ..Asked::default()
                 });
@@ -317,8 +314,7 @@ impl Cook<'_> {
             args.concurrency_steps.unwrap_or(8),
         )?;
         Ok(Asked {
-            block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies}}),
-            post_process: Some(json!({
+            block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies}, "post_process": {
                 "handler": "degradation_knee_detect",
                 "params": {
                     "threshold_pct": args.degradation_threshold,
@@ -327,7 +323,7 @@ impl Cook<'_> {
                     "swept_param": CONCURRENCY,
                 },
                 "output_filename": "degradation_knee.json",
-            })),
+            }}),
             ..Asked::default()
         })
     }
@@ -337,12 +333,11 @@ impl Cook<'_> {
         let lengths =
             self.steps("isl", [args.isl_min, args.isl_max], [256, 32768], args.isl_steps.unwrap_or(8))?;
         Ok(Asked {
-            block: json!({"type": "grid", "parameters": {ISL: lengths, CONCURRENCY: [1]}}),
-            post_process: Some(json!({
+            block: json!({"type": "grid", "parameters": {ISL: lengths, CONCURRENCY: [1]}, "post_process": {
                 "handler": "ttft_curve_fit",
                 "params": {"metric_tag": "time_to_first_token", "stat": "avg", "swept_param": ISL},
                 "output_filename": "prefill_curve.json",
-            })),
+            }}),
             streams_for: Some("--search-recipe prefill-ttft-curve".to_owned()),
             ..Asked::default()
         })
@@ -359,8 +354,7 @@ impl Cook<'_> {
         let lengths =
             self.steps("osl", [args.osl_min, args.osl_max], [64, 1024], args.osl_steps.unwrap_or(4))?;
         Ok(Asked {
-            block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies, OSL: lengths}}),
-            post_process: Some(json!({
+            block: json!({"type": "grid", "parameters": {CONCURRENCY: concurrencies, OSL: lengths}, "post_process": {
                 "handler": "itl_surface_fit",
                 "params": {
                     "metric_tag": "inter_token_latency",
@@ -369,7 +363,7 @@ impl Cook<'_> {
                     "osl_param": OSL,
                 },
                 "output_filename": "decode_itl_surface.json",
-            })),
+            }}),
             streams_for: Some("--search-recipe decode-itl-curve".to_owned()),
             ..Asked::default()
         })
@@ -407,8 +401,7 @@ impl Cook<'_> {
                 ISL: all().map(|((isl, _), _)| *isl).collect::<Vec<_>>(),
                 OSL: all().map(|((_, osl), _)| *osl).collect::<Vec<_>>(),
                 CONCURRENCY: all().map(|(_, concurrency)| concurrency).collect::<Vec<_>>(),
-            }}),
-            post_process: Some(json!({
+            }, "post_process": {
                 "handler": "pareto_sweep_export",
                 "params": {
                     "x_metric": "time_to_first_token",
@@ -420,7 +413,7 @@ impl Cook<'_> {
                     "concurrency_key": CONCURRENCY,
                 },
                 "output_filename": "pareto_sweep.json",
-            })),
+            }}),
             streams_for: Some("--search-recipe pareto-sweep".to_owned()),
             takes_concurrencies: true,
             ..Asked::default()

@@ -174,7 +174,7 @@ pub enum Direction {
 pub enum Pooling {
     /// The mean of the runs' percentiles.
     Mean,
-    /// The percentile of all requests together.
+    /// The percentile of all requests together: as in AIPerf, but here the mean is used.
     Pooled,
 }
 

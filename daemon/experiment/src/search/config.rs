@@ -81,12 +81,6 @@ pub struct Search {
     /// Several limits, each with a border of its own: only none.
     #[serde(default)]
     pub sla_tiers: Vec<Value>,
-    /// Seconds between two runs.
-    #[serde(default)]
-    pub cooldown_seconds: f64,
-    /// What is made of the runs afterwards.
-    #[serde(default)]
-    pub post_process: Option<Value>,
     /// Which recipe made this search.
     #[serde(default)]
     pub recipe_name: Option<String>,
@@ -285,6 +279,10 @@ impl Search {
         ignored(self.optuna_acquisition.is_some(), "optuna_acquisition", model);
         let penalty = "a run that misses a limit is worse than every run that meets all";
         ignored(self.constraint_mode == ConstraintMode::Eic, "constraint_mode", penalty);
+        let mean = "the mean of the runs' percentiles is used";
+        ignored(self.objective_pooling == Pooling::Pooled, "objective_pooling", mean);
+        let steady = "what is judged is the steady state";
+        ignored(self.sla_warmup_seconds.is_some_and(|seconds| seconds > 0.0), "sla_warmup_seconds", steady);
         warnings
     }
 
@@ -412,7 +410,6 @@ impl Search {
             (self.improvement_patience >= 2, "improvement_patience", "is not at least 2"),
             (self.monotonic_stability_trials >= 1, "monotonic_stability_trials", "is not at least 1"),
             (self.sla_warmup_seconds.is_none_or(seconds), "sla_warmup_seconds", "is not between 0 and 1e9"),
-            (seconds(self.cooldown_seconds), "cooldown_seconds", "is not between 0 and 1e9"),
         ];
         match rules.iter().find(|(is_kept, ..)| !is_kept) {
             Some((_, field, why)) => Err(Refused::new(&format!("sweep.{field}"), *why)),

@@ -4,8 +4,7 @@
 /// mean until none is left (M. Ayer et al., Ann. Math. Stat. 26, 1955, 641).
 ///
 /// Weights are above zero, one for each value.
-#[must_use]
-pub fn rising(values: &[f64], weights: &[f64]) -> Vec<f64> {
+pub(super) fn rising(values: &[f64], weights: &[f64]) -> Vec<f64> {
     let mut pools = Vec::<(f64, f64, usize)>::new();
     for (value, weight) in values.iter().zip(weights) {
         let mut pool = (*value, *weight, 1);
@@ -21,8 +20,7 @@ pub fn rising(values: &[f64], weights: &[f64]) -> Vec<f64> {
 /// Where the line through points reaches zero: none when it lies on one side of it. Of a level stretch at zero, its end.
 ///
 /// Places rise, and values never fall.
-#[must_use]
-pub fn reaches_zero(places: &[f64], values: &[f64]) -> Option<f64> {
+pub(super) fn reaches_zero(places: &[f64], values: &[f64]) -> Option<f64> {
     let above = values.iter().position(|value| *value > 0.0)?;
     let below = above.checked_sub(1)?;
     let share = -values[below] / (values[above] - values[below]);

@@ -26,7 +26,7 @@ mod bayesian;
 mod config;
 mod contradiction;
 pub mod fits;
-pub mod isotone;
+mod isotone;
 mod isotonic;
 mod level;
 mod monotonic;
